@@ -1,0 +1,169 @@
+/*
+ * The balloon protocol: every constant and layout that driver and device share.
+ *
+ * This is all that the guest library and the host library know of each other.
+ * The standard part is VIRTIO 1.3, 5.5 (unchanged in 1.4); the Ballonet
+ * extension is specified in docs/wire-extension.md, cited as BX-n. Extension
+ * features have names; an embedder binds them to bit numbers with
+ * `bnt_balloon_binding`, since drafts in the wild collide on the low bits.
+ */
+#ifndef BALLONET_BALLOON_H
+#define BALLONET_BALLOON_H
+
+#include <ballonet/base.h>
+#include <ballonet/virtio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** VIRTIO device id of the memory balloon. */
+#define BNT_BALLOON_DEVICE_ID 5
+
+/* Standard features, as masks (VIRTIO 1.3, 5.5.3). */
+#define BNT_BALLOON_F_MUST_TELL_HOST (UINT64_C(1) << 0)
+#define BNT_BALLOON_F_STATS_VQ (UINT64_C(1) << 1)
+#define BNT_BALLOON_F_DEFLATE_ON_OOM (UINT64_C(1) << 2)
+#define BNT_BALLOON_F_FREE_PAGE_HINT (UINT64_C(1) << 3)
+#define BNT_BALLOON_F_PAGE_POISON (UINT64_C(1) << 4)
+#define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << 5)
+
+/* Default bits of the extension's features, free in every registry today. */
+#define BNT_BALLOON_BIT_VERDICTS 50
+#define BNT_BALLOON_BIT_RESET 51
+
+/**
+ * Which bit carries which extension feature. 0 in a member: the feature is not
+ * bound, and neither offered nor accepted. RESET depends on VERDICTS (BX-2).
+ */
+struct bnt_balloon_binding {
+  uint64_t verdicts; /**< mask of one bit */
+  uint64_t reset;    /**< mask of one bit */
+};
+
+#define BNT_BALLOON_BINDING_DEFAULT                                            \
+  {                                                                            \
+    UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, UINT64_C(1)                       \
+                                                 << BNT_BALLOON_BIT_RESET      \
+  }
+
+/* Queue indices by the standard's fixed rule. */
+#define BNT_BALLOON_QUEUE_INFLATE 0
+#define BNT_BALLOON_QUEUE_DEFLATE 1
+#define BNT_BALLOON_QUEUE_STATS 2
+#define BNT_BALLOON_QUEUE_HINT 3
+#define BNT_BALLOON_QUEUE_REPORT 4
+#define BNT_BALLOON_QUEUE_COUNT 5
+
+/* Configuration space: byte offsets, every field le32. */
+#define BNT_BALLOON_CONFIG_NUM_PAGES                                           \
+  0 /**< target, PFNs; read-only to the driver */
+#define BNT_BALLOON_CONFIG_ACTUAL 4      /**< written by the driver */
+#define BNT_BALLOON_CONFIG_HINT_CMD_ID 8 /**< with FREE_PAGE_HINT */
+#define BNT_BALLOON_CONFIG_POISON_VAL                                          \
+  12 /**< with PAGE_POISON, written by the driver */
+#define BNT_BALLOON_CONFIG_EPOCH                                               \
+  32 /**< with RESET; read-only to the driver (BX-10) */
+#define BNT_BALLOON_CONFIG_EPOCH_ACK                                           \
+  36 /**< with RESET, written by the driver (BX-11) */
+#define BNT_BALLOON_CONFIG_BYTES_STANDARD 16
+#define BNT_BALLOON_CONFIG_BYTES 40
+
+/** PFNs of one request that every device must take, and that our driver sends
+ * at most. */
+#define BNT_BALLOON_REQUEST_PFNS_MAX 256
+
+/* With VERDICTS every inflate and deflate buffer has these two headers (BX-4).
+ */
+struct bnt_balloon_request {
+  bnt_le32 epoch; /**< reset epoch that the request was built under; 0 without
+                     RESET */
+  bnt_le32 reserved;
+  /* le32 pfn[], device-readable */
+};
+struct bnt_balloon_response {
+  bnt_le32 num_pages; /**< the target now */
+  bnt_le32 epoch;     /**< the reset epoch now */
+                      /* u8 verdict[], one for each pfn, device-writable */
+};
+
+/* clang-format off */
+/** What a device says of one PFN: name, value on the wire, sentence (BX-5). */
+#define BNT_VERDICT_MAP(X)                                                                         \
+    X(NONE,       0, "no verdict: never written by a device")                                      \
+    X(ACCEPTED,   1, "accepted")                                                                   \
+    X(PINNED,     2, "refused: pinned by the host")                                                \
+    X(INVALID,    3, "refused: not a page the device can take")                                    \
+    X(LOCKED,     4, "refused: already in the balloon")                                            \
+    X(NOT_LOCKED, 5, "refused: not in the balloon")                                                \
+    X(BUSY,       6, "refused: the host cannot now")                                               \
+    X(NOT_NEEDED, 7, "not needed: the target moved")                                               \
+    X(RESET,      8, "reset: the request is of an old epoch")
+/* clang-format on */
+
+typedef enum bnt_verdict {
+#define BNT_X(name, value, sentence) BNT_VERDICT_##name = (value),
+  BNT_VERDICT_MAP(BNT_X)
+#undef BNT_X
+      BNT_VERDICT_COUNT
+} bnt_verdict;
+
+/** The verdict's name in lower case with dashes ("not-locked"); "unknown" for
+ * what is none. */
+const char *bnt_verdict_name(uint8_t verdict);
+
+/* clang-format off */
+/** The standard's statistics: name, tag, name in messages, unit (VIRTIO 1.3, 5.5.6.3). */
+#define BNT_STAT_MAP(X)                                                                            \
+    X(SWAP_IN,      0, "swap-in",                  "bytes")                                        \
+    X(SWAP_OUT,     1, "swap-out",                 "bytes")                                        \
+    X(MAJFLT,       2, "major-faults",             "count")                                        \
+    X(MINFLT,       3, "minor-faults",             "count")                                        \
+    X(MEMFREE,      4, "free-memory",              "bytes")                                        \
+    X(MEMTOT,       5, "total-memory",             "bytes")                                        \
+    X(AVAIL,        6, "available-memory",         "bytes")                                        \
+    X(CACHES,       7, "disk-caches",              "bytes")                                        \
+    X(HTLB_PGALLOC, 8, "hugetlb-allocations",      "count")                                        \
+    X(HTLB_PGFAIL,  9, "hugetlb-failures",         "count")
+/* clang-format on */
+
+typedef enum bnt_stat_tag {
+#define BNT_X(name, tag, text, unit) BNT_STAT_##name = (tag),
+  BNT_STAT_MAP(BNT_X)
+#undef BNT_X
+      BNT_STAT_COUNT
+} bnt_stat_tag;
+
+/** One statistics entry on the wire: 10 bytes, packed. */
+struct bnt_stat_wire {
+  bnt_le16 tag;
+  bnt_le64 value;
+};
+
+/** One statistic in a program. */
+struct bnt_stat {
+  uint16_t tag;
+  uint64_t value;
+};
+
+/** Entries of one statistics buffer at most. */
+#define BNT_STATS_MAX 64
+
+/** Dependencies among the balloon's features under a binding (VG-8, VG-12,
+ * BX-2). */
+#define BNT_BALLOON_RULES_MAX 4
+struct bnt_balloon_rules {
+  struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
+  uint32_t count;
+};
+struct bnt_balloon_rules
+bnt_balloon_rules(const struct bnt_balloon_binding *binding);
+
+/** Whether a binding is usable: each mask 0 or one bit of 6..63 that no other
+ * feature has. */
+bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,231 @@
+/*
+ * Ballonet: what every library of it shares: status codes, faults,
+ * little-endian wire types, hashing.
+ *
+ * Caveats first. Nothing here allocates, keeps globals, reads a clock or uses
+ * floating point. Every struct that a caller fills begins with its own `size`
+ * and only ever grows at its end; zero the struct, set `size = sizeof`, then
+ * fill what you need. A bug of ours asserts; a mistake of the caller is a
+ * status; a misbehaving peer is a `bnt_diag`, a counter and a latched state,
+ * never a crash.
+ *
+ * Words: GPA guest-physical address; PFN a 4 KiB unit of it, whatever the
+ * guest's page size; page the guest's own page; kick driver-to-device
+ * notification; interrupt device-to-driver.
+ */
+#ifndef BALLONET_BASE_H
+#define BALLONET_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BNT_VERSION_MAJOR 0
+#define BNT_VERSION_MINOR 1
+#define BNT_VERSION_PATCH 0
+
+#if defined(__GNUC__) || defined(__clang__)
+#define BNT_MUST_USE __attribute__((warn_unused_result))
+#else
+#define BNT_MUST_USE
+#endif
+
+/** Bytes of one PFN: 4096 on the wire, always (VIRTIO 1.3, 5.5.6). */
+#define BNT_PFN_SHIFT 12
+#define BNT_PFN_BYTES (UINT64_C(1) << BNT_PFN_SHIFT)
+
+/** The largest PFN that fits the wire's le32: 16 TiB of guest memory. */
+#define BNT_PFN_MAX UINT64_C(0xFFFFFFFF)
+
+/* clang-format off */
+/**
+ * Every status a function of Ballonet can return: name, number (pinned for ever), sentence.
+ * 0 is success, all others are negative.
+ */
+#define BNT_STATUS_MAP(X)                                                                          \
+    X(OK,             0, "success")                                                                \
+    X(E_ARGUMENT,    -1, "an argument is missing, out of range or contradicts another")            \
+    X(E_SIZE,        -2, "a struct's size field is not one that this library knows")               \
+    X(E_STATE,       -3, "the call is not allowed in the present state")                           \
+    X(E_REENTRANT,   -4, "the instance was called from inside one of its own callbacks")           \
+    X(E_STORAGE,     -5, "the storage is too small or not aligned")                                \
+    X(E_LIMIT,       -6, "a named limit was exceeded")                                             \
+    X(E_NO_MEMORY,   -7, "the allocator had nothing to give")                                      \
+    X(E_UNSUPPORTED, -8, "not supported here, or not negotiated with the peer")                    \
+    X(E_AGAIN,       -9, "nothing to do now; call again after the next event")                     \
+    X(E_BROKEN,     -10, "the peer broke the rules; latched until the device is reset")            \
+    X(E_RANGE,      -11, "a guest address range is not memory")                                    \
+    X(E_RING,       -12, "the peer's ring is malformed")                                           \
+    X(E_MESSAGE,    -13, "the peer's message is malformed")                                        \
+    X(E_FEATURES,   -14, "feature negotiation failed")                                             \
+    X(E_CONFIG,     -15, "the configuration space never settled")                                  \
+    X(E_CALLBACK,   -16, "a callback of the embedder failed")                                      \
+    X(E_FULL,       -17, "the queue has no room for the request")
+
+/**
+ * What exactly a peer did wrong; goes with E_RING, E_RANGE, E_MESSAGE, E_CONFIG or E_FEATURES.
+ * Numbers are pinned for ever.
+ */
+#define BNT_FAULT_MAP(X)                                                                           \
+    X(NONE,                  0, "no fault")                                                        \
+    X(AVAIL_INDEX_JUMP,      1, "avail.idx moved by more than the queue's size")                   \
+    X(HEAD_RANGE,            2, "an available entry names a descriptor outside the table")         \
+    X(DESC_NEXT_RANGE,       3, "a descriptor's next is outside the table")                        \
+    X(DESC_LOOP,             4, "a descriptor chain is longer than the queue: it loops")           \
+    X(DESC_ORDER,            5, "a device-readable descriptor follows a device-writable one")      \
+    X(DESC_BYTES,            6, "a chain holds more than 2^32 bytes")                              \
+    X(DESC_ADDRESS,          7, "a descriptor points outside guest memory")                        \
+    X(CHAIN_SEGMENTS,        8, "a chain has more descriptors than the device's limit")            \
+    X(INDIRECT_UNEXPECTED,   9, "an indirect descriptor, but the feature was not negotiated")      \
+    X(INDIRECT_NESTED,      10, "an indirect descriptor inside an indirect table")                 \
+    X(INDIRECT_AND_NEXT,    11, "a descriptor has both INDIRECT and NEXT")                         \
+    X(INDIRECT_LENGTH,      12, "an indirect table is empty or not a multiple of 16 bytes")        \
+    X(RING_ADDRESS,         13, "a ring lies outside guest memory")                                \
+    X(RING_ALIGNMENT,       14, "a ring is not aligned as its part must be")                       \
+    X(RING_SIZE,            15, "a queue's size is 0, no power of two, or over the limit")         \
+    X(USED_INDEX_JUMP,      16, "used.idx moved by more than what is outstanding")                 \
+    X(USED_ID_RANGE,        17, "a used id is outside the table")                                  \
+    X(USED_ID_UNKNOWN,      18, "a used id is not outstanding, or was used twice")                 \
+    X(USED_LENGTH,          19, "a used length exceeds the writable bytes of its request")         \
+    X(CONFIG_UNSETTLED,     20, "the configuration generation changed on every read")              \
+    X(FEATURE_DEPENDENCY,   21, "a feature was offered or accepted without what it depends on")    \
+    X(FEATURES_REFUSED,     22, "the device refused the features: FEATURES_OK did not stick")      \
+    X(FEATURE_VERSION_1,    23, "VERSION_1 was not offered or not accepted")                       \
+    X(FEATURES_UNOFFERED,   24, "a feature was accepted that was not offered")                     \
+    X(STATUS_CLEARED,       25, "a status bit was cleared without a reset")                        \
+    X(STATUS_ORDER,         26, "a status bit was set out of order")                               \
+    X(RESET_UNFINISHED,     27, "the device status never read back 0 after a reset")               \
+    X(REQUEST_EMPTY,        28, "a request carries no PFN")                                        \
+    X(REQUEST_LENGTH,       29, "a request's length is not a whole number of PFNs")                \
+    X(REQUEST_TOO_LONG,     30, "a request carries more PFNs than the device's limit")             \
+    X(REQUEST_NO_VERDICTS,  31, "a request leaves no room for its verdicts")                       \
+    X(REQUEST_PFN_RANGE,    32, "a PFN is not guest memory")                                       \
+    X(REQUEST_NOT_HELD,     33, "a deflate of a page that is not in the balloon")                  \
+    X(REQUEST_HELD,         34, "an inflate of a page that is in the balloon already")             \
+    X(REPORT_BALLOONED,     35, "a free page report covers a page in the balloon")                 \
+    X(REPORT_RANGE,         36, "a free page report covers what is not guest memory")              \
+    X(REPORT_READABLE,      37, "a free page report has device-readable bytes")                    \
+    X(STATS_LENGTH,         38, "a statistics buffer is not a whole number of entries, or too big")\
+    X(STATS_SECOND,         39, "a second statistics buffer while one is held")                    \
+    X(NEEDS_RESET,          40, "the device asks for a reset (DEVICE_NEEDS_RESET)")                \
+    X(QUEUE_MISSING,        41, "a queue that the negotiated features need does not exist")        \
+    X(VERDICT_UNKNOWN,      42, "a verdict is missing or has no known value")
+/* clang-format on */
+
+typedef enum bnt_status {
+#define BNT_X(name, number, sentence) BNT_##name = (number),
+  BNT_STATUS_MAP(BNT_X)
+#undef BNT_X
+} bnt_status;
+
+typedef enum bnt_fault {
+#define BNT_X(name, number, sentence) BNT_FAULT_##name = (number),
+  BNT_FAULT_MAP(BNT_X)
+#undef BNT_X
+      BNT_FAULT_COUNT
+} bnt_fault;
+
+/** The name of a status without its prefix ("E_RANGE"); "UNKNOWN" for what is
+ * none. Never NULL. */
+const char *bnt_status_name(bnt_status status);
+
+/** One sentence for a status, without a full stop. Never NULL. */
+const char *bnt_status_text(bnt_status status);
+
+/** The name of a fault without its prefix ("DESC_LOOP"); "UNKNOWN" for what is
+ * none. Never NULL. */
+const char *bnt_fault_name(bnt_fault fault);
+
+/** One sentence for a fault, without a full stop. Never NULL. */
+const char *bnt_fault_text(bnt_fault fault);
+
+/**
+ * Where a peer went wrong. Owned by the caller, optional wherever a function
+ * takes one; written only when the function returns E_RING, E_RANGE, E_MESSAGE,
+ * E_CONFIG or E_FEATURES. Fields that do not apply are 0.
+ */
+struct bnt_diag {
+  uint32_t size; /**< sizeof(struct bnt_diag) */
+  bnt_status status;
+  bnt_fault fault;
+  uint32_t queue;    /**< queue index */
+  uint32_t head;     /**< head descriptor of the chain, or the used id */
+  uint32_t desc;     /**< descriptor at fault */
+  uint64_t gpa;      /**< address at fault, bytes */
+  uint64_t expected; /**< the bound or value that would have been right */
+  uint64_t found;    /**< the value that was found */
+};
+
+/*
+ * Little-endian values as they lie on the wire. They are structs of bytes, so
+ * that no conversion can be forgotten (it would not compile) and no alignment
+ * is assumed.
+ */
+typedef struct bnt_le16 {
+  uint8_t b[2];
+} bnt_le16;
+typedef struct bnt_le32 {
+  uint8_t b[4];
+} bnt_le32;
+typedef struct bnt_le64 {
+  uint8_t b[8];
+} bnt_le64;
+
+static inline uint16_t bnt_le16_get(bnt_le16 v) {
+  return (uint16_t)((uint32_t)v.b[0] | (uint32_t)v.b[1] << 8);
+}
+
+static inline uint32_t bnt_le32_get(bnt_le32 v) {
+  return (uint32_t)v.b[0] | (uint32_t)v.b[1] << 8 | (uint32_t)v.b[2] << 16 |
+         (uint32_t)v.b[3] << 24;
+}
+
+static inline uint64_t bnt_le64_get(bnt_le64 v) {
+  const bnt_le32 low = {{v.b[0], v.b[1], v.b[2], v.b[3]}};
+  const bnt_le32 high = {{v.b[4], v.b[5], v.b[6], v.b[7]}};
+  return (uint64_t)bnt_le32_get(low) | (uint64_t)bnt_le32_get(high) << 32;
+}
+
+static inline bnt_le16 bnt_le16_set(uint16_t v) {
+  const bnt_le16 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8)}};
+  return w;
+}
+
+static inline bnt_le32 bnt_le32_set(uint32_t v) {
+  const bnt_le32 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8 & 0xFF),
+                       (uint8_t)(v >> 16 & 0xFF), (uint8_t)(v >> 24)}};
+  return w;
+}
+
+static inline bnt_le64 bnt_le64_set(uint64_t v) {
+  bnt_le64 w;
+  for (unsigned i = 0; i < 8; i++) {
+    w.b[i] = (uint8_t)(v >> (8 * i) & 0xFF);
+  }
+  return w;
+}
+
+/** Spreads every bit of x over all 64; a bijection, the same on every machine.
+ */
+static inline uint64_t bnt_mix64(uint64_t x) {
+  x ^= x >> 32;
+  x *= UINT64_C(0xE9846AF9B1A615D);
+  x ^= x >> 32;
+  x *= UINT64_C(0xE9846AF9B1A615D);
+  x ^= x >> 28;
+  return x;
+}
+
+/** Chains one value onto a hash; order matters. */
+static inline uint64_t bnt_hash_add(uint64_t hash, uint64_t value) {
+  return bnt_mix64(hash ^ value) + UINT64_C(0x9E3779B97F4A7C15);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,409 @@
+/*
+ * The balloon device core: what an emulator or VMM links.
+ *
+ * It is a state machine without I/O, threads, clock or globals. The embedder's
+ * transport calls the register functions, kicks mark work, `bnt_host_step` does
+ * a bounded amount of it in a fixed order and tells the next deadline. Guest
+ * memory is hostile: it is read once, by bounded copies, and validated; a
+ * violation ends in NEEDS_RESET, is counted, described in `bnt_host_diag` and
+ * told once. One instance belongs to one thread at a time; a callback that
+ * calls back into its instance gets E_REENTRANT.
+ *
+ *     struct bnt_host_config config = {.size = sizeof config, ...};
+ *     bnt_host_footprint(&config, &bytes);
+ *     bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, &host);
+ *     transport:  bnt_host_status_write, bnt_host_features_write,
+ * bnt_host_config_read, ... on a kick:  bnt_host_kick(host, queue); on events
+ * and at deadlines:  bnt_host_step(host, now, budget, &deadline_ns); policy:
+ * bnt_host_target_set(host, now, pfns, timeout_ns, &id);
+ *
+ * Units: PFNs are 4 KiB. Times are nanoseconds of the embedder's monotonic
+ * clock.
+ */
+#ifndef BALLONET_HOST_H
+#define BALLONET_HOST_H
+
+#include <ballonet/balloon.h>
+#include <ballonet/base.h>
+#include <ballonet/memory.h>
+#include <ballonet/virtqueue.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bnt_host;
+
+#ifndef BNT_NEVER
+#define BNT_NEVER UINT64_MAX
+#endif
+
+/** PFNs of guest memory that one ledger leaf covers: 2 MiB. */
+#define BNT_HOST_LEAF_PFNS 512
+
+/** Scripted refusal rules that one instance holds. */
+#define BNT_HOST_RULES_MAX 16
+
+/** PFNs of one request that the device takes at most, whatever the guest's
+ * page: 32 MiB. */
+#define BNT_HOST_REQUEST_PFNS_MAX 8192
+
+/** Segments of one chain that the device takes at most. */
+#define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
+
+/** How the page ledger is stored. */
+typedef enum bnt_host_ledger {
+  BNT_HOST_LEDGER_FIXED = 0, /**< 2 bits a PFN in the instance's storage */
+  BNT_HOST_LEDGER_LEAVES /**< 2 MiB leaves by ops->leaf_alloc; none for empty or
+                            full ones */
+} bnt_host_ledger;
+
+struct bnt_host_config {
+  uint32_t size;                      /**< sizeof(struct bnt_host_config) */
+  uint64_t features;                  /**< offered; VERSION_1 is implied */
+  struct bnt_balloon_binding binding; /**< bits of the extension's features */
+  uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
+  uint64_t
+      memory_pfns; /**< PFNs from there on (holes are the map's business) */
+  bnt_host_ledger ledger;
+  uint32_t page_order;     /**< PFNs of the guest's page as a power of two, for
+                              rounding */
+  uint16_t queue_size_max; /**< 0: 256 */
+  uint16_t report_queue;   /**< queue index of free page reporting; 0: 4 */
+  uint64_t
+      stats_poll_ns; /**< ask for statistics this often; 0: only when told to */
+  uint64_t stats_stale_ns; /**< older statistics are flagged stale; 0: 5 s */
+  uint64_t
+      stall_ns; /**< no progress for this long ends a target request; 0: 10 s */
+  uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
+                                 of them */
+};
+
+/** A scripted refusal. A PFN meets the rules in their order; the first that
+ * applies decides. */
+struct bnt_host_rule {
+  uint64_t first_pfn;
+  uint64_t last_pfn; /**< inclusive */
+  bool on_inflate;
+  bool on_deflate;      /**< has an effect only with MUST_TELL_HOST (BX-8) */
+  uint32_t numerator;   /**< probability that it applies ... */
+  uint32_t denominator; /**< ... at least 1; needs ops->draw unless numerator >=
+                           denominator */
+  uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
+  bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED or BUSY */
+};
+
+/* clang-format off */
+/** How a target request ended: name, name in messages, meaning. Exactly one for each request. */
+#define BNT_OUTCOME_MAP(X)                                                                         \
+    X(PENDING,    "pending",    "not ended yet")                                                   \
+    X(REACHED,    "reached",    "the ledger holds the target, rounded to the guest's page")        \
+    X(SUPERSEDED, "superseded", "another target was set")                                          \
+    X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
+    X(STALLED,    "stalled",    "no progress for stall_ns")                                        \
+    X(REFUSED,    "refused",    "no progress for stall_ns, after refusals of pages")               \
+    X(RESET,      "reset",      "the balloon or the device was reset")
+
+/** What a host tells its embedder: name, name in messages, meaning of value and extra. */
+#define BNT_HOST_EVENT_MAP(X)                                                                      \
+    X(OUTCOME,        "outcome",        "value: request id; extra: the bnt_outcome")               \
+    X(ACTUAL,         "actual",         "value: PFNs the guest wrote; extra: the ledger's")        \
+    X(ACTUAL_DIFFERS, "actual-differs", "value: PFNs the guest wrote; extra: the ledger's")        \
+    X(STATS,          "stats",          "value: sequence number; extra: entries")                  \
+    X(RESET,          "reset",          "value: new epoch; extra: PFNs given back")                \
+    X(RESET_DONE,     "reset-done",     "value: epoch the guest acknowledged")                     \
+    X(DRIVER_OK,      "driver-ok",      "value: features")                                         \
+    X(DEVICE_RESET,   "device-reset",   "value: PFNs that were in the balloon")                    \
+    X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
+    X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")
+/* clang-format on */
+
+typedef enum bnt_outcome {
+#define BNT_X(name, text, meaning) BNT_OUTCOME_##name,
+  BNT_OUTCOME_MAP(BNT_X)
+#undef BNT_X
+      BNT_OUTCOME_COUNT
+} bnt_outcome;
+
+typedef enum bnt_host_event_kind {
+#define BNT_X(name, text, meaning) BNT_HOST_EVENT_##name,
+  BNT_HOST_EVENT_MAP(BNT_X)
+#undef BNT_X
+      BNT_HOST_EVENT_COUNT
+} bnt_host_event_kind;
+
+/** "timed-out" and so on; "unknown" for what is none. */
+const char *bnt_outcome_name(uint32_t outcome);
+
+/** "actual-differs" and so on; "unknown" for what is none. */
+const char *bnt_host_event_name(uint32_t kind);
+
+struct bnt_host_event {
+  bnt_host_event_kind kind;
+  uint64_t value;
+  uint64_t extra;
+};
+
+/** A request as the device served it, for recorders and checkers. Valid during
+ * the call. */
+struct bnt_host_request {
+  bool inflate; /**< else deflate */
+  uint32_t pfn_count;
+  const uint32_t *pfns;
+  uint32_t epoch;          /**< that the request was built under */
+  bool stale;              /**< of an old epoch: everything is RESET */
+  const uint8_t *verdicts; /**< decided; NULL without VERDICTS */
+};
+
+/**
+ * Outgoing calls. Required unless marked optional.
+ */
+struct bnt_host_ops {
+  uint32_t size; /**< sizeof(struct bnt_host_ops) */
+  /** Interrupts the driver for a queue. */
+  void (*interrupt)(void *opaque, uint16_t queue);
+  /** Interrupts the driver for a configuration change. */
+  void (*config_interrupt)(void *opaque);
+  /**
+   * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
+   * element is published after it returned. `freed` is what was really freed,
+   * bytes. OK; E_UNSUPPORTED (the accounts stay right); E_CALLBACK (the pages
+   * keep their backing and are counted as kept).
+   */
+  bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes,
+                        uint64_t *freed);
+  /** Optional. A page leaves the balloon: make it usable before this returns.
+   */
+  void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
+  /** Optional. Refuses one PFN after the rules found nothing: a verdict,
+   * ACCEPTED to take it. */
+  bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
+  /** Draws 0 <= n < bound, the only source of chance. Required by rules with a
+   * probability. */
+  uint32_t (*draw)(void *opaque, uint32_t bound);
+  /** Zeroed leaf of `bytes`, aligned as for uint64_t, or NULL. Required by
+   * LEDGER_LEAVES. */
+  void *(*leaf_alloc)(void *opaque, size_t bytes);
+  void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
+  /** Optional. Something happened. */
+  void (*event)(void *opaque, const struct bnt_host_event *event);
+  /** Optional. A request was served; called before its used element is
+   * published. */
+  void (*request)(void *opaque, const struct bnt_host_request *request);
+  /** Optional. A free page report of one extent, after it was discarded. */
+  void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
+};
+
+/**
+ * Queues of an embedder that owns its rings and transport. Given to
+ * bnt_host_init in place of the built-in split rings; every function as its
+ * namesake in virtqueue.h.
+ */
+struct bnt_queue_provider {
+  uint32_t size; /**< sizeof(struct bnt_queue_provider) */
+  bnt_status (*pop)(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                    struct bnt_diag *diag);
+  bnt_status (*read)(void *opaque, uint16_t queue,
+                     const struct bnt_vq_chain *chain, uint64_t offset,
+                     void *dst, uint32_t bytes);
+  bnt_status (*write)(void *opaque, uint16_t queue,
+                      const struct bnt_vq_chain *chain, uint64_t offset,
+                      const void *src, uint32_t bytes);
+  /** Returns a buffer; whether to interrupt is the provider's. */
+  bnt_status (*push)(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                     struct bnt_diag *diag);
+};
+
+/** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;
+ * E_ARGUMENT; E_FEATURES. */
+BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config,
+                                           size_t *bytes);
+
+/**
+ * Makes an instance in the caller's storage, which must stay where it is.
+ * `config`, `ops`, `mem` and `provider` are copied; `provider` may be NULL: the
+ * built-in split rings. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_FEATURES (an offer
+ * without its dependency or VERSION_1).
+ */
+BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
+                                      const struct bnt_host_config *config,
+                                      const struct bnt_host_ops *ops,
+                                      void *opaque, const struct bnt_mem *mem,
+                                      const struct bnt_queue_provider *provider,
+                                      struct bnt_host **host);
+
+/** Gives every ledger leaf back to ops->leaf_free. The instance is gone. */
+void bnt_host_fini(struct bnt_host *host);
+
+/* ---- Registers: what the embedder's transport calls
+ * --------------------------------------- */
+
+uint64_t bnt_host_features_read(const struct bnt_host *host);
+/** E_STATE at the wrong time (ignored, VG-23). */
+BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host,
+                                                uint64_t features);
+uint8_t bnt_host_status_read(const struct bnt_host *host);
+/**
+ * 0 resets the device: every page is the guest's again, the pending request's
+ * outcome is RESET, the target stays. E_FEATURES for an illegal write (nothing
+ * changed).
+ */
+BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host,
+                                              uint64_t now_ns, uint8_t status);
+uint32_t bnt_host_config_generation(const struct bnt_host *host);
+/** Bytes beyond BNT_BALLOON_CONFIG_BYTES read as 0 (VG-19). */
+void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst,
+                          uint32_t bytes);
+/**
+ * Writes of a driver; only actual, poison_val and epoch_ack change, byte by
+ * byte; the rest is ignored, as is all before FEATURES_OK (VG-23). `actual`
+ * takes effect with its last byte (BL-6).
+ */
+void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns,
+                           uint32_t offset, const void *src, uint32_t bytes);
+/** 0: there is no such queue under the features offered. */
+uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
+/** E_STATE before FEATURES_OK; E_ARGUMENT; E_RING (the device is broken now).
+ */
+BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host,
+                                              uint16_t queue, uint16_t size,
+                                              uint64_t desc_gpa,
+                                              uint64_t avail_gpa,
+                                              uint64_t used_gpa);
+/** A kick. Only marks work; a queue that does not exist is ignored. */
+void bnt_host_kick(struct bnt_host *host, uint16_t queue);
+
+/* ---- Work
+ * --------------------------------------------------------------------------------
+ */
+
+/**
+ * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
+ * inflate, deflate, statistics, reports, deadlines. `deadline_ns` is when to
+ * call again at the latest; `now_ns` if work is left. OK; E_REENTRANT; E_BROKEN
+ * (NEEDS_RESET is set; the reason is in bnt_host_diag).
+ */
+BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns,
+                                      uint32_t budget, uint64_t *deadline_ns);
+
+/* ---- Policy
+ * ------------------------------------------------------------------------------
+ */
+
+/**
+ * Wants `pfns` in the balloon. The pending request, if any, ends SUPERSEDED.
+ * `timeout_ns` 0: only the stall bound. `id` (may be NULL) names the request in
+ * its OUTCOME event. OK; E_LIMIT (more than the guest has); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host,
+                                            uint64_t now_ns, uint64_t pfns,
+                                            uint64_t timeout_ns, uint64_t *id);
+
+/** The same as memory left to the guest: the balloon gets what is over `pfns`.
+ */
+BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host,
+                                                  uint64_t now_ns,
+                                                  uint64_t pfns,
+                                                  uint64_t timeout_ns,
+                                                  uint64_t *id);
+
+/**
+ * Resets the balloon: first every page counts as the guest's and none is
+ * touched, then the epoch rises, then every queued request is answered RESET.
+ * OK; E_UNSUPPORTED (RESET was not negotiated: nothing changed); E_STATE (no
+ * driver); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
+
+/** Appends a rule. OK; E_LIMIT; E_ARGUMENT (range, verdict, probability without
+ * ops->draw). */
+BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host,
+                                          const struct bnt_host_rule *rule);
+
+/** Removes every rule. */
+void bnt_host_rules_clear(struct bnt_host *host);
+
+/**
+ * Asks the guest for statistics; never blocks. `sequence` (may be NULL) is what
+ * a STATS event will carry at least. OK; E_AGAIN (asked already, not answered
+ * yet); E_UNSUPPORTED; E_STATE.
+ */
+BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host,
+                                            uint64_t now_ns,
+                                            uint64_t *sequence);
+
+struct bnt_host_stats {
+  uint32_t size;     /**< set by the caller */
+  uint64_t sequence; /**< 0: none ever arrived; 1: the unsolicited first one
+                        (BL-8) */
+  uint64_t age_ns;   /**< since it arrived */
+  bool stale; /**< none, older than stats_stale_ns, or of a driver that is gone
+               */
+  bool pending;   /**< a query is under way */
+  uint32_t known; /**< bit n: tag n was in the last buffer */
+  uint64_t values[BNT_STAT_COUNT];
+  uint32_t
+      unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
+};
+
+/** The last statistics. Never blocks. OK; E_SIZE. */
+BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host,
+                                           uint64_t now_ns,
+                                           struct bnt_host_stats *stats);
+
+/** What the ledger says of one PFN. */
+typedef enum bnt_host_page {
+  BNT_HOST_PAGE_GUEST = 0, /**< the guest's */
+  BNT_HOST_PAGE_BALLOON,   /**< in the balloon, backing dropped */
+  BNT_HOST_PAGE_KEPT /**< in the balloon, backing kept: refused towards a plain
+                        driver */
+} bnt_host_page;
+
+/** GUEST also for PFNs that are not memory. Under LEDGER_LEAVES a page without
+ * leaf is GUEST. */
+bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
+
+/** State and counters; PFNs unless named otherwise. */
+struct bnt_host_info {
+  uint32_t size; /**< set by the caller */
+  uint8_t status;
+  uint64_t features;    /**< agreed */
+  uint64_t num_pages;   /**< target as the guest sees it */
+  uint64_t target_pfns; /**< rounded up to the guest's page */
+  uint64_t actual_pfns; /**< as the guest wrote it */
+  uint64_t
+      balloon_pfns;   /**< ledger: BALLOON and KEPT, and those without a leaf */
+  uint64_t kept_pfns; /**< of these, with their backing kept (leafless ones
+                         included) */
+  uint64_t leafless_pfns; /**< of these, without a leaf to record them */
+  uint32_t epoch;
+  uint32_t epoch_acknowledged;
+  bnt_outcome outcome; /**< of the last request */
+  uint64_t outcome_id;
+  uint64_t inflated_pfns;
+  uint64_t deflated_pfns;
+  uint64_t reset_pfns;
+  uint64_t discarded_bytes; /**< really freed, inflation and reports */
+  uint64_t discards;        /**< calls */
+  uint64_t reported_pfns;
+  uint64_t requests;
+  uint64_t stale_requests; /**< answered RESET as of an old epoch */
+  uint64_t verdicts[BNT_VERDICT_COUNT]; /**< given, PFNs */
+  uint64_t misuses; /**< violations that do not break the device */
+  uint64_t breaks;  /**< violations that did */
+  uint64_t stats_buffers;
+  uint64_t interrupts;
+  uint64_t leaves; /**< allocated now */
+};
+
+/** Copies what fits `info->size`. Any time. OK; E_SIZE. */
+BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host,
+                                          struct bnt_host_info *info);
+
+/** The last violation. Owned by the instance. */
+const struct bnt_diag *bnt_host_diag(const struct bnt_host *host);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
