@@ -1,0 +1,91 @@
+/*
+ * What a scenario can expect: the table of metrics, their units and meanings.
+ *
+ * The world supplies the values (sim/world), the loader checks names and units against this table,
+ * `docs/scenarios.md` and the JSON Schema print it. What one adds is a row.
+ */
+#ifndef SIM_SCENARIO_METRICS_H
+#define SIM_SCENARIO_METRICS_H
+
+typedef enum metric_unit {
+    UNIT_COUNT,
+    UNIT_BYTES, /**< written as 64MiB, kept as bytes */
+    UNIT_TIME,  /**< written as 250ms, kept as ns */
+    UNIT_OUTCOME, /**< a bnt_outcome by name: reached, refused, ... */
+    UNIT_GUEST_STATE, /**< a bnt_guest_state by name: running, broken, ... */
+    UNIT_BOOL /**< true, false */
+} metric_unit;
+
+/* clang-format off */
+/** name in code, name in YAML, unit, meaning. Of a VM: `vm0.balloon`, or `balloon` if there is one. */
+#define VM_METRIC_MAP(X)                                                                             \
+    X(TARGET,          "target",          BYTES, "target that the host set")                         \
+    X(ACTUAL,          "actual",          BYTES, "balloon size that the driver last wrote")          \
+    X(BALLOON,         "balloon",         BYTES, "guest's view: pages in its record")                \
+    X(LEDGER,          "ledger",          BYTES, "host's view: pages in its ledger")                 \
+    X(KEPT,            "kept",            BYTES, "ledger pages whose backing the host kept")         \
+    X(HELD,            "held",            COUNT, "refused pages that the guest holds now")           \
+    X(HELD_PEAK,       "held_peak",       COUNT, "most refused pages ever held")                     \
+    X(IN_FLIGHT,       "in_flight",       BYTES, "pages in requests that the device has")            \
+    X(OUTCOME,         "outcome",         OUTCOME, "how the last target request ended")              \
+    X(STATE,           "state",           GUEST_STATE, "state of the driver")                        \
+    X(EPOCH,           "epoch",           COUNT, "the device's reset epoch")                         \
+    X(EPOCH_ACK,       "epoch_ack",       COUNT, "epoch that the driver acknowledged")               \
+    X(INFLATED,        "inflated",        BYTES, "pages ever accepted into the balloon")             \
+    X(DEFLATED,        "deflated",        BYTES, "pages ever taken back through the deflate queue")  \
+    X(RESET_FREED,     "reset_freed",     BYTES, "pages given back silently by resets")              \
+    X(RESETS,          "resets",          COUNT, "resets that the guest went through")               \
+    X(OOM_FREED,       "oom_freed",       BYTES, "pages given back by OOM deflates")                 \
+    X(OOM_DEFLATES,    "oom_deflates",    COUNT, "OOM deflates asked for")                           \
+    X(OOM_KILLS,       "oom_kills",       COUNT, "workloads killed by the OOM killer")               \
+    X(REQUESTS,        "requests",        COUNT, "inflate and deflate requests served")              \
+    X(REFUSED,         "refused",         COUNT, "pages refused on inflation")                       \
+    X(REFUSED_PINNED,  "refused_pinned",  COUNT, "of these as pinned")                               \
+    X(REFUSED_INVALID, "refused_invalid", COUNT, "of these as invalid")                              \
+    X(REFUSED_LOCKED,  "refused_locked",  COUNT, "of these as already in the balloon")               \
+    X(REFUSED_BUSY,    "refused_busy",    COUNT, "PFNs refused as busy, both directions")            \
+    X(NOT_NEEDED,      "not_needed",      COUNT, "PFNs not needed, both directions")                 \
+    X(RETURNED,        "returned",        COUNT, "held pages given back")                            \
+    X(UNCERTAIN,       "uncertain",       COUNT, "pages without a known verdict")                    \
+    X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
+    X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
+    X(BROKEN,          "broken",          BOOL,  "the device set NEEDS_RESET for a violation")       \
+    X(MISUSES,         "misuses",         COUNT, "the driver's violations that broke nothing")       \
+    X(KICKS_LOST,      "kicks_lost",      COUNT, "kicks that the link dropped")                      \
+    X(INTERRUPTS_LOST, "interrupts_lost", COUNT, "interrupts that the link dropped")                 \
+    X(FREE,            "free",            BYTES, "free guest memory")                                \
+    X(ANON,            "anon",            BYTES, "anonymous memory in use")                          \
+    X(CACHE,           "cache",           BYTES, "page cache, clean and dirty")                      \
+    X(SLAB,            "slab",            BYTES, "slab and page tables")                             \
+    X(SWAP_USED,       "swap_used",       BYTES, "guest swap in use")                                \
+    X(DEMAND,          "demand",          BYTES, "memory that the workloads must have now")          \
+    X(UNMET,           "unmet",           BYTES, "of this, what they do not have")                   \
+    X(RECLAIMED,       "reclaimed",       BYTES, "page cache dropped under pressure, ever")          \
+    X(REFAULTS,        "refaults",        BYTES, "page cache read again after it was dropped, ever") \
+    X(DIRECT_RECLAIMS, "direct_reclaims", COUNT, "allocations that had to reclaim first")            \
+    X(STALLED_TIME,    "stalled_time",    TIME,  "time that workloads waited for memory")            \
+    X(STATS_SEQUENCE,  "stats_sequence",  COUNT, "statistics buffers that arrived")                  \
+    X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
+    X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
+    X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
+    X(BACKED,          "backed",          BYTES, "guest memory with host backing now")
+
+/** Of the whole machine: `machine.free`. */
+#define MACHINE_METRIC_MAP(X)                                                                        \
+    X(MACHINE_BACKED,  "machine.backed",  BYTES, "host memory in use by guests")                     \
+    X(MACHINE_FREE,    "machine.free",    BYTES, "host memory not in use")                           \
+    X(MACHINE_SWAPPED, "machine.swapped", BYTES, "guest memory that the host had to swap, ever")     \
+    X(MACHINE_EVENTS,  "machine.events",  COUNT, "events handled")                                   \
+    X(MACHINE_TIME,    "machine.time",    TIME,  "virtual time")
+/* clang-format on */
+
+typedef enum metric {
+#define X(name, yaml, unit, meaning) METRIC_##name,
+    VM_METRIC_MAP(X) METRIC_VM_COUNT,
+    METRIC_BEFORE_MACHINE_ = METRIC_VM_COUNT - 1,
+    MACHINE_METRIC_MAP(X)
+#undef X
+        METRIC_COUNT
+} metric;
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * A scenario as data: what a YAML file means once it was loaded and checked.
+ *
+ * The loader (load.c) fills this and nothing else; the world (sim/world) reads it and nothing else,
+ * so no code of the world knows YAML. All sizes are bytes, all times ns, all names resolved. Every
+ * array belongs to the arena given to scenario_load. What a key is called in YAML, its type, unit,
+ * bounds and default stand in the tables of keys.c, which also make the JSON Schema.
+ */
+#ifndef SIM_SCENARIO_SCENARIO_H
+#define SIM_SCENARIO_SCENARIO_H
+
+#include "sim/engine/arena.h"
+#include "sim/scenario/metrics.h"
+
+#include <ballonet/balloon.h>
+#include <ballonet/host.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SCENARIO_NAME_MAX 64
+#define SCENARIO_VMS_MAX 64
+#define SCENARIO_ITEMS_MAX 1024 /**< entries of workloads, script, swarm, phases and expect */
+#define SCENARIO_FILE_BYTES_MAX (1024 * 1024)
+#define SCENARIO_DEPTH_MAX 32
+#define SCENARIO_SCALAR_BYTES_MAX 65536
+#define SCENARIO_ERRORS_MAX 50
+
+struct place {
+    uint32_t line; /**< from 1 */
+    uint32_t column;
+};
+
+/** A probability as a ratio of integers: `3/100`, `0`, `1`. */
+struct ratio {
+    uint32_t numerator;
+    uint32_t denominator; /**< at least 1 */
+};
+
+/** How the guest's allocator hands pages out. */
+typedef enum page_order_kind {
+    PAGES_LIFO,       /**< last freed first, as Linux's per-CPU lists: the default */
+    PAGES_SEQUENTIAL, /**< lowest address first */
+    PAGES_RANDOM      /**< free lists shuffled once, by the choice stream `shuffle` */
+} page_order_kind;
+
+typedef enum link_signal { SIGNAL_KICK, SIGNAL_INTERRUPT, SIGNAL_CONFIG, SIGNAL_COUNT } link_signal;
+
+/** What the link does to one kind of notification, all the time. */
+struct link_faults {
+    uint64_t latency_ns;
+    struct ratio drop;      /**< VIRTIO does not allow it of a working machine */
+    struct ratio duplicate; /**< allowed: spurious notifications (VS-13) */
+    struct ratio delay;     /**< allowed */
+    uint64_t delay_by_ns;
+};
+
+struct scenario_driver {
+    uint64_t features; /**< wanted, masks under the default binding */
+    uint16_t queue_size;
+    uint16_t request_pages; /**< PFNs a request */
+    uint32_t refused_max;
+    bool record_bits;
+    uint64_t retry_min_ns;
+    uint64_t retry_max_ns;
+    uint64_t ack_timeout_ns;
+    uint64_t oom_timeout_ns;
+    uint64_t oom_holdoff_ns;
+    uint64_t poll_ns;
+};
+
+struct scenario_device {
+    uint64_t features; /**< offered */
+    uint16_t queue_size;
+    uint16_t report_queue;
+    bool ledger_leaves;
+    uint64_t stats_poll_ns;
+    uint64_t stats_stale_ns;
+    uint64_t stall_ns;
+    uint64_t event_interval_ns;
+};
+
+struct scenario_vm {
+    char name[SCENARIO_NAME_MAX];
+    struct place place;
+    uint64_t memory_bytes;
+    uint64_t first_pfn; /**< where its memory begins; a recording may ask for it */
+    uint32_t page_order; /**< guest page: 4 KiB << page_order */
+    uint64_t swap_bytes;
+    uint64_t kernel_bytes; /**< never available to anything else */
+    uint64_t pinned_bytes; /**< in use for ever, cannot be reclaimed */
+    uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
+    page_order_kind pages;
+    struct scenario_driver driver;
+    struct scenario_device device;
+    struct link_faults link[SIGNAL_COUNT];
+    uint64_t service_ns; /**< the device's time for one request */
+    char recording[256]; /**< a wire recording that plays the guest; "" for the real driver */
+};
+
+typedef enum workload_kind {
+    WORKLOAD_CONSTANT,    /**< size */
+    WORKLOAD_RAMP,        /**< from size to `to` over `over` */
+    WORKLOAD_BURST,       /**< size, and `to` for `width` every `period` */
+    WORKLOAD_SAWTOOTH,    /**< from size to `to` over `period`, then at once back */
+    WORKLOAD_RANDOM_WALK, /**< steps of at most `step` between size and `to` */
+    WORKLOAD_RECORDED     /**< a CSV of a real machine */
+} workload_kind;
+
+typedef enum workload_use { USE_ANON, USE_CACHE, USE_SLAB, USE_COUNT } workload_use;
+
+struct scenario_workload {
+    char name[SCENARIO_NAME_MAX];
+    struct place place;
+    uint32_t vm; /**< index */
+    workload_kind kind;
+    workload_use use; /**< not of RECORDED: it has all of them */
+    uint64_t start_ns;
+    uint64_t stop_ns; /**< UINT64_MAX: never */
+    uint64_t tick_ns; /**< how often it adjusts */
+    uint64_t size_bytes;
+    uint64_t to_bytes;
+    uint64_t over_ns;
+    uint64_t period_ns;
+    uint64_t width_ns;
+    uint64_t step_bytes;
+    char file[256]; /**< as resolved: relative to the scenario's file */
+    struct ratio scale; /**< of bytes */
+    struct ratio speed; /**< of time */
+};
+
+typedef enum action_kind {
+    ACTION_TARGET,       /**< size: in the balloon; or guest: left to the guest; timeout */
+    ACTION_RESET,        /**< the host resets the balloon */
+    ACTION_REFUSE,       /**< adds a refusal rule */
+    ACTION_REFUSE_CLEAR, /**< removes every rule */
+    ACTION_STALL,        /**< party does nothing for `duration` */
+    ACTION_DROP,         /**< the next `count` signals are lost */
+    ACTION_DUPLICATE,    /**< the next `count` signals come twice */
+    ACTION_DELAY,        /**< the next `count` signals come `duration` later */
+    ACTION_REORDER,      /**< the next two signals change places */
+    ACTION_OOM,          /**< the guest's kernel asks the balloon for `size` */
+    ACTION_PRESSURE,     /**< a demand of `size` of `use` for `duration` */
+    ACTION_STATS,        /**< the host asks for statistics */
+    ACTION_DETACH,       /**< the driver is unloaded */
+    ACTION_ATTACH,       /**< the driver is loaded again */
+    ACTION_CORRUPT       /**< party turns hostile: writes what `corruption` says */
+} action_kind;
+
+typedef enum action_party { PARTY_DRIVER, PARTY_DEVICE } action_party;
+
+/* clang-format off */
+/** Ways to break the wire: name in code, name in YAML, who does it, meaning. */
+#define CORRUPTION_MAP(X)                                                                            \
+    X(AVAIL_INDEX,   "avail-index",   DRIVER, "avail.idx jumps beyond the queue's size")             \
+    X(HEAD_RANGE,    "head-range",    DRIVER, "an available entry names no descriptor")              \
+    X(DESC_LOOP,     "desc-loop",     DRIVER, "a chain that loops")                                  \
+    X(DESC_ADDRESS,  "desc-address",  DRIVER, "a descriptor outside guest memory")                   \
+    X(DESC_ORDER,    "desc-order",    DRIVER, "a readable descriptor after a writable one")          \
+    X(DESC_NEXT,     "desc-next",     DRIVER, "a next outside the table")                            \
+    X(PFN_RANGE,     "pfn-range",     DRIVER, "an inflate of a PFN that is not memory")              \
+    X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest writes to a page that it ballooned")        \
+    X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
+    X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
+    X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
+    X(USED_LENGTH,   "used-length",   DEVICE, "a used length beyond the buffer")                     \
+    X(VERDICT_ZERO,  "verdict-zero",  DEVICE, "verdicts that were never written")                    \
+    X(VERDICT_UNKNOWN, "verdict-unknown", DEVICE, "verdicts of no known value")                      \
+    X(VERDICT_SHORT, "verdict-short", DEVICE, "a used length that leaves verdicts out")              \
+    X(CONFIG_STORM,  "config-storm",  DEVICE, "a configuration generation that never settles")       \
+    X(DISCARD_OWNED, "discard-owned", DEVICE, "the host drops a page that the guest owns")           \
+    X(LEAK_LEDGER,   "leak-ledger",   DEVICE, "the host forgets a ballooned page")
+/* clang-format on */
+
+typedef enum corruption {
+#define X(name, yaml, who, meaning) CORRUPT_##name,
+    CORRUPTION_MAP(X)
+#undef X
+        CORRUPTION_COUNT
+} corruption;
+
+typedef enum trigger_kind {
+    TRIGGER_AT,    /**< at a time */
+    TRIGGER_EVENT  /**< when an event happened for the nth time, `delay` later */
+} trigger_kind;
+
+typedef enum trigger_source { TRIGGER_GUEST, TRIGGER_HOST, TRIGGER_WORLD } trigger_source;
+
+/* clang-format off */
+/** Events of the world that a trigger can name beside the libraries' own: `world.oom-kill`. */
+#define WORLD_TRIGGER_MAP(X)                                                                         \
+    X(OOM_KILL,         "oom-kill",         "the OOM killer took a workload")                        \
+    X(OOM_DEFLATE,      "oom-deflate",      "the kernel asked the balloon for memory")               \
+    X(RECLAIM,          "reclaim",          "an allocation had to reclaim")                          \
+    X(INFLATE_SENT,     "inflate-sent",     "an inflate request was exposed to the device")          \
+    X(INFLATE_DONE,     "inflate-done",     "an inflate request came back")                          \
+    X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was exposed to the device")           \
+    X(DEFLATE_DONE,     "deflate-done",     "a deflate request came back")                           \
+    X(ACTUAL_WRITTEN,   "actual-written",   "the driver wrote actual")                               \
+    X(REPORT,           "report",           "free pages were reported")
+/* clang-format on */
+
+typedef enum world_trigger {
+#define X(name, yaml, meaning) WORLD_TRIGGER_##name,
+    WORLD_TRIGGER_MAP(X)
+#undef X
+        WORLD_TRIGGER_COUNT
+} world_trigger;
+
+struct scenario_action {
+    struct place place;
+    action_kind kind;
+    uint32_t vm; /**< index */
+    /* when */
+    trigger_kind trigger;
+    uint64_t at_ns; /**< TRIGGER_AT; for TRIGGER_EVENT the delay after it */
+    trigger_source source;
+    uint32_t event; /**< bnt_guest_event_kind, bnt_host_event_kind or world_trigger */
+    uint32_t nth;   /**< from 1 */
+    uint64_t every_ns; /**< with TRIGGER_AT: again and again; 0: once */
+    uint32_t times;    /**< with every_ns: how often in all */
+    /* what; which of them count depends on the kind */
+    uint64_t size_bytes;
+    bool guest_memory; /**< TARGET: size is what is left to the guest */
+    uint64_t duration_ns; /**< stall, delay, pressure; TARGET: timeout */
+    uint32_t count;
+    link_signal signal;
+    action_party party;
+    workload_use use;
+    corruption corruption;
+    bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
+    struct bnt_host_rule rule; /**< REFUSE */
+};
+
+/** A knob that a run draws: an inclusive range, by the choice stream `swarm.KNOB`. */
+typedef enum swarm_knob {
+    SWARM_DROP,         /**< ratio: of the signal */
+    SWARM_DUPLICATE,
+    SWARM_DELAY,
+    SWARM_DELAY_BY,     /**< time */
+    SWARM_LATENCY,      /**< time */
+    SWARM_SERVICE,      /**< time, of the device */
+    SWARM_REQUEST_PAGES, /**< count */
+    SWARM_QUEUE_SIZE,   /**< count, rounded down to a power of two */
+    SWARM_REFUSED_MAX   /**< count */
+} swarm_knob;
+
+struct scenario_swarm {
+    struct place place;
+    char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.drop.kick` */
+    uint32_t vm; /**< index; UINT32_MAX: every VM, drawn for each */
+    swarm_knob knob;
+    link_signal signal;
+    uint64_t low; /**< count or ns; of a ratio the numerator */
+    uint64_t high;
+    uint32_t denominator; /**< of a ratio: common to both ends */
+};
+
+struct scenario_phase {
+    char name[SCENARIO_NAME_MAX];
+    struct place place;
+    uint64_t duration_ns;
+    bool quiet; /**< link faults, stalls and refusal rules with a chance stop */
+};
+
+typedef enum expect_kind {
+    EXPECT_ALWAYS,     /**< holds after every event */
+    EXPECT_NEVER,      /**< does not hold after any event */
+    EXPECT_EVENTUALLY, /**< holds at some moment within `within_ns` after `from_ns`, else liveness */
+    EXPECT_AT,         /**< holds at a time */
+    EXPECT_FINALLY     /**< holds when the run is over */
+} expect_kind;
+
+typedef enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE } compare;
+
+/** METRIC OP VALUE, or METRIC OP METRIC: `vm0.balloon == 64MiB`, `ledger == balloon`. */
+struct expression {
+    metric left;
+    uint32_t left_vm;
+    compare compare;
+    bool right_is_metric;
+    metric right;
+    uint32_t right_vm;
+    uint64_t value; /**< in the left metric's unit */
+    char text[128]; /**< as written */
+};
+
+struct scenario_expect {
+    struct place place;
+    expect_kind kind;
+    struct expression expression;
+    uint64_t from_ns;   /**< EVENTUALLY: window's begin; AT: the time */
+    uint64_t within_ns; /**< EVENTUALLY */
+};
+
+struct scenario {
+    char path[256]; /**< as given */
+    char name[256]; /**< path without .yaml */
+    char title[128];
+    char shows[1024];
+    uint64_t seed;
+    bool has_seed;
+    uint64_t events_max;
+    uint64_t time_max_ns;
+    uint64_t machine_memory_bytes; /**< 0: as much as the guests have */
+    uint64_t machine_swap_bytes;
+    struct scenario_vm *vms;
+    uint32_t vm_count;
+    struct scenario_workload *workloads;
+    uint32_t workload_count;
+    struct scenario_action *actions;
+    uint32_t action_count;
+    struct scenario_swarm *swarms;
+    uint32_t swarm_count;
+    struct scenario_phase *phases; /**< at least one */
+    uint32_t phase_count;
+    struct scenario_expect *expects;
+    uint32_t expect_count;
+    const char *text; /**< the file's bytes, for the trace */
+    uint32_t text_bytes;
+};
+
+/** What is wrong with a file: sorted by place, at most SCENARIO_ERRORS_MAX. */
+struct scenario_errors {
+    struct arena *arena;
+    char **messages; /**< `FILE:LINE:COLUMN: error: ...`, complete */
+    uint32_t count;
+    bool more; /**< there were more than fit */
+};
+
+/** One `--set KEY=VALUE`: KEY is a dotted path as `vms.0.memory`, VALUE a YAML scalar. */
+struct scenario_override {
+    const char *text;
+};
+
+/**
+ * Loads and checks a file. NULL on any error, all of which are in `errors`. `text` NULL: read
+ * `path`; else these bytes are the file (a trace's own copy).
+ */
+struct scenario *scenario_load(struct arena *arena, const char *path, const char *text,
+                               size_t text_bytes, const struct scenario_override *overrides,
+                               uint32_t override_count, struct scenario_errors *errors);
+void scenario_free(struct arena *arena, struct scenario *scenario);
+void scenario_errors_free(struct scenario_errors *errors);
+
+/** Digest of the canonical form: comments, order of keys and layout do not change it. */
+uint64_t scenario_digest(const struct scenario *scenario);
+
+/** Writes the JSON Schema of scenario files to `out` (a stdio stream as void * keeps this pure). */
+void scenario_schema_write(void *file);
+
+/** Table look-ups shared with messages and docs. */
+const char *metric_name(metric m);
+metric_unit metric_unit_of(metric m);
+const char *metric_meaning(metric m);
+
+#endif
