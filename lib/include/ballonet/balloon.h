@@ -22,52 +22,47 @@ extern "C" {
 
 /* Standard features, as masks (VIRTIO 1.3, 5.5.3). */
 #define BNT_BALLOON_F_MUST_TELL_HOST (UINT64_C(1) << 0)
-#define BNT_BALLOON_F_STATS_VQ (UINT64_C(1) << 1)
+#define BNT_BALLOON_F_STATS_VQ       (UINT64_C(1) << 1)
 #define BNT_BALLOON_F_DEFLATE_ON_OOM (UINT64_C(1) << 2)
 #define BNT_BALLOON_F_FREE_PAGE_HINT (UINT64_C(1) << 3)
-#define BNT_BALLOON_F_PAGE_POISON (UINT64_C(1) << 4)
+#define BNT_BALLOON_F_PAGE_POISON    (UINT64_C(1) << 4)
 #define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << 5)
 
 /* Default bits of the extension's features, free in every registry today. */
 #define BNT_BALLOON_BIT_VERDICTS 50
-#define BNT_BALLOON_BIT_RESET 51
+#define BNT_BALLOON_BIT_RESET    51
 
 /**
  * Which bit carries which extension feature. 0 in a member: the feature is not
  * bound, and neither offered nor accepted. RESET depends on VERDICTS (BX-2).
  */
 struct bnt_balloon_binding {
-  uint64_t verdicts; /**< mask of one bit */
-  uint64_t reset;    /**< mask of one bit */
+    uint64_t verdicts; /**< mask of one bit */
+    uint64_t reset;    /**< mask of one bit */
 };
 
-#define BNT_BALLOON_BINDING_DEFAULT                                            \
-  {                                                                            \
-    UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, UINT64_C(1)                       \
-                                                 << BNT_BALLOON_BIT_RESET      \
-  }
+#define BNT_BALLOON_BINDING_DEFAULT                                                   \
+    {                                                                                 \
+        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, UINT64_C(1) << BNT_BALLOON_BIT_RESET \
+    }
 
 /* Queue indices by the standard's fixed rule. */
 #define BNT_BALLOON_QUEUE_INFLATE 0
 #define BNT_BALLOON_QUEUE_DEFLATE 1
-#define BNT_BALLOON_QUEUE_STATS 2
-#define BNT_BALLOON_QUEUE_HINT 3
-#define BNT_BALLOON_QUEUE_REPORT 4
-#define BNT_BALLOON_QUEUE_COUNT 5
+#define BNT_BALLOON_QUEUE_STATS   2
+#define BNT_BALLOON_QUEUE_HINT    3
+#define BNT_BALLOON_QUEUE_REPORT  4
+#define BNT_BALLOON_QUEUE_COUNT   5
 
 /* Configuration space: byte offsets, every field le32. */
-#define BNT_BALLOON_CONFIG_NUM_PAGES                                           \
-  0 /**< target, PFNs; read-only to the driver */
-#define BNT_BALLOON_CONFIG_ACTUAL 4      /**< written by the driver */
-#define BNT_BALLOON_CONFIG_HINT_CMD_ID 8 /**< with FREE_PAGE_HINT */
-#define BNT_BALLOON_CONFIG_POISON_VAL                                          \
-  12 /**< with PAGE_POISON, written by the driver */
-#define BNT_BALLOON_CONFIG_EPOCH                                               \
-  32 /**< with RESET; read-only to the driver (BX-10) */
-#define BNT_BALLOON_CONFIG_EPOCH_ACK                                           \
-  36 /**< with RESET, written by the driver (BX-11) */
+#define BNT_BALLOON_CONFIG_NUM_PAGES      0  /**< target, PFNs; read-only to the driver */
+#define BNT_BALLOON_CONFIG_ACTUAL         4  /**< written by the driver */
+#define BNT_BALLOON_CONFIG_HINT_CMD_ID    8  /**< with FREE_PAGE_HINT */
+#define BNT_BALLOON_CONFIG_POISON_VAL     12 /**< with PAGE_POISON, written by the driver */
+#define BNT_BALLOON_CONFIG_EPOCH          32 /**< with RESET; read-only to the driver (BX-10) */
+#define BNT_BALLOON_CONFIG_EPOCH_ACK      36 /**< with RESET, written by the driver (BX-11) */
 #define BNT_BALLOON_CONFIG_BYTES_STANDARD 16
-#define BNT_BALLOON_CONFIG_BYTES 40
+#define BNT_BALLOON_CONFIG_BYTES          40
 
 /** PFNs of one request that every device must take, and that our driver sends
  * at most. */
@@ -76,15 +71,15 @@ struct bnt_balloon_binding {
 /* With VERDICTS every inflate and deflate buffer has these two headers (BX-4).
  */
 struct bnt_balloon_request {
-  bnt_le32 epoch; /**< reset epoch that the request was built under; 0 without
-                     RESET */
-  bnt_le32 reserved;
-  /* le32 pfn[], device-readable */
+    bnt_le32 epoch; /**< reset epoch that the request was built under; 0 without
+                       RESET */
+    bnt_le32 reserved;
+    /* le32 pfn[], device-readable */
 };
 struct bnt_balloon_response {
-  bnt_le32 num_pages; /**< the target now */
-  bnt_le32 epoch;     /**< the reset epoch now */
-                      /* u8 verdict[], one for each pfn, device-writable */
+    bnt_le32 num_pages; /**< the target now */
+    bnt_le32 epoch;     /**< the reset epoch now */
+                        /* u8 verdict[], one for each pfn, device-writable */
 };
 
 /* clang-format off */
@@ -103,9 +98,9 @@ struct bnt_balloon_response {
 
 typedef enum bnt_verdict {
 #define BNT_X(name, value, sentence) BNT_VERDICT_##name = (value),
-  BNT_VERDICT_MAP(BNT_X)
+    BNT_VERDICT_MAP(BNT_X)
 #undef BNT_X
-      BNT_VERDICT_COUNT
+    BNT_VERDICT_COUNT
 } bnt_verdict;
 
 /** The verdict's name in lower case with dashes ("not-locked"); "unknown" for
@@ -129,21 +124,21 @@ const char *bnt_verdict_name(uint8_t verdict);
 
 typedef enum bnt_stat_tag {
 #define BNT_X(name, tag, text, unit) BNT_STAT_##name = (tag),
-  BNT_STAT_MAP(BNT_X)
+    BNT_STAT_MAP(BNT_X)
 #undef BNT_X
-      BNT_STAT_COUNT
+    BNT_STAT_COUNT
 } bnt_stat_tag;
 
 /** One statistics entry on the wire: 10 bytes, packed. */
 struct bnt_stat_wire {
-  bnt_le16 tag;
-  bnt_le64 value;
+    bnt_le16 tag;
+    bnt_le64 value;
 };
 
 /** One statistic in a program. */
 struct bnt_stat {
-  uint16_t tag;
-  uint64_t value;
+    uint16_t tag;
+    uint64_t value;
 };
 
 /** Entries of one statistics buffer at most. */
@@ -153,11 +148,10 @@ struct bnt_stat {
  * BX-2). */
 #define BNT_BALLOON_RULES_MAX 4
 struct bnt_balloon_rules {
-  struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
-  uint32_t count;
+    struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
+    uint32_t count;
 };
-struct bnt_balloon_rules
-bnt_balloon_rules(const struct bnt_balloon_binding *binding);
+struct bnt_balloon_rules bnt_balloon_rules(const struct bnt_balloon_binding *binding);
 
 /** Whether a binding is usable: each mask 0 or one bit of 6..63 that no other
  * feature has. */

@@ -118,15 +118,15 @@ extern "C" {
 
 typedef enum bnt_status {
 #define BNT_X(name, number, sentence) BNT_##name = (number),
-  BNT_STATUS_MAP(BNT_X)
+    BNT_STATUS_MAP(BNT_X)
 #undef BNT_X
 } bnt_status;
 
 typedef enum bnt_fault {
 #define BNT_X(name, number, sentence) BNT_FAULT_##name = (number),
-  BNT_FAULT_MAP(BNT_X)
+    BNT_FAULT_MAP(BNT_X)
 #undef BNT_X
-      BNT_FAULT_COUNT
+    BNT_FAULT_COUNT
 } bnt_fault;
 
 /** The name of a status without its prefix ("E_RANGE"); "UNKNOWN" for what is
@@ -149,15 +149,15 @@ const char *bnt_fault_text(bnt_fault fault);
  * E_CONFIG or E_FEATURES. Fields that do not apply are 0.
  */
 struct bnt_diag {
-  uint32_t size; /**< sizeof(struct bnt_diag) */
-  bnt_status status;
-  bnt_fault fault;
-  uint32_t queue;    /**< queue index */
-  uint32_t head;     /**< head descriptor of the chain, or the used id */
-  uint32_t desc;     /**< descriptor at fault */
-  uint64_t gpa;      /**< address at fault, bytes */
-  uint64_t expected; /**< the bound or value that would have been right */
-  uint64_t found;    /**< the value that was found */
+    uint32_t size; /**< sizeof(struct bnt_diag) */
+    bnt_status status;
+    bnt_fault fault;
+    uint32_t queue;    /**< queue index */
+    uint32_t head;     /**< head descriptor of the chain, or the used id */
+    uint32_t desc;     /**< descriptor at fault */
+    uint64_t gpa;      /**< address at fault, bytes */
+    uint64_t expected; /**< the bound or value that would have been right */
+    uint64_t found;    /**< the value that was found */
 };
 
 /*
@@ -166,63 +166,71 @@ struct bnt_diag {
  * is assumed.
  */
 typedef struct bnt_le16 {
-  uint8_t b[2];
+    uint8_t b[2];
 } bnt_le16;
 typedef struct bnt_le32 {
-  uint8_t b[4];
+    uint8_t b[4];
 } bnt_le32;
 typedef struct bnt_le64 {
-  uint8_t b[8];
+    uint8_t b[8];
 } bnt_le64;
 
-static inline uint16_t bnt_le16_get(bnt_le16 v) {
-  return (uint16_t)((uint32_t)v.b[0] | (uint32_t)v.b[1] << 8);
+static inline uint16_t bnt_le16_get(bnt_le16 v)
+{
+    return (uint16_t)((uint32_t)v.b[0] | (uint32_t)v.b[1] << 8);
 }
 
-static inline uint32_t bnt_le32_get(bnt_le32 v) {
-  return (uint32_t)v.b[0] | (uint32_t)v.b[1] << 8 | (uint32_t)v.b[2] << 16 |
-         (uint32_t)v.b[3] << 24;
+static inline uint32_t bnt_le32_get(bnt_le32 v)
+{
+    return (uint32_t)v.b[0] | (uint32_t)v.b[1] << 8 | (uint32_t)v.b[2] << 16 |
+           (uint32_t)v.b[3] << 24;
 }
 
-static inline uint64_t bnt_le64_get(bnt_le64 v) {
-  const bnt_le32 low = {{v.b[0], v.b[1], v.b[2], v.b[3]}};
-  const bnt_le32 high = {{v.b[4], v.b[5], v.b[6], v.b[7]}};
-  return (uint64_t)bnt_le32_get(low) | (uint64_t)bnt_le32_get(high) << 32;
+static inline uint64_t bnt_le64_get(bnt_le64 v)
+{
+    const bnt_le32 low = {{v.b[0], v.b[1], v.b[2], v.b[3]}};
+    const bnt_le32 high = {{v.b[4], v.b[5], v.b[6], v.b[7]}};
+    return (uint64_t)bnt_le32_get(low) | (uint64_t)bnt_le32_get(high) << 32;
 }
 
-static inline bnt_le16 bnt_le16_set(uint16_t v) {
-  const bnt_le16 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8)}};
-  return w;
+static inline bnt_le16 bnt_le16_set(uint16_t v)
+{
+    const bnt_le16 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8)}};
+    return w;
 }
 
-static inline bnt_le32 bnt_le32_set(uint32_t v) {
-  const bnt_le32 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8 & 0xFF),
-                       (uint8_t)(v >> 16 & 0xFF), (uint8_t)(v >> 24)}};
-  return w;
+static inline bnt_le32 bnt_le32_set(uint32_t v)
+{
+    const bnt_le32 w = {{(uint8_t)(v & 0xFF), (uint8_t)(v >> 8 & 0xFF), (uint8_t)(v >> 16 & 0xFF),
+                         (uint8_t)(v >> 24)}};
+    return w;
 }
 
-static inline bnt_le64 bnt_le64_set(uint64_t v) {
-  bnt_le64 w;
-  for (unsigned i = 0; i < 8; i++) {
-    w.b[i] = (uint8_t)(v >> (8 * i) & 0xFF);
-  }
-  return w;
+static inline bnt_le64 bnt_le64_set(uint64_t v)
+{
+    bnt_le64 w;
+    for (unsigned i = 0; i < 8; i++) {
+        w.b[i] = (uint8_t)(v >> (8 * i) & 0xFF);
+    }
+    return w;
 }
 
 /** Spreads every bit of x over all 64; a bijection, the same on every machine.
  */
-static inline uint64_t bnt_mix64(uint64_t x) {
-  x ^= x >> 32;
-  x *= UINT64_C(0xE9846AF9B1A615D);
-  x ^= x >> 32;
-  x *= UINT64_C(0xE9846AF9B1A615D);
-  x ^= x >> 28;
-  return x;
+static inline uint64_t bnt_mix64(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= UINT64_C(0xE9846AF9B1A615D);
+    x ^= x >> 32;
+    x *= UINT64_C(0xE9846AF9B1A615D);
+    x ^= x >> 28;
+    return x;
 }
 
 /** Chains one value onto a hash; order matters. */
-static inline uint64_t bnt_hash_add(uint64_t hash, uint64_t value) {
-  return bnt_mix64(hash ^ value) + UINT64_C(0x9E3779B97F4A7C15);
+static inline uint64_t bnt_hash_add(uint64_t hash, uint64_t value)
+{
+    return bnt_mix64(hash ^ value) + UINT64_C(0x9E3779B97F4A7C15);
 }
 
 #ifdef __cplusplus

@@ -28,29 +28,27 @@ extern "C" {
 
 /** One range of guest memory, in bytes of guest-physical address space. */
 struct bnt_mem_region {
-  uint64_t gpa;
-  uint64_t bytes; /**< at least 1; gpa + bytes must not wrap */
+    uint64_t gpa;
+    uint64_t bytes; /**< at least 1; gpa + bytes must not wrap */
 };
 
 /** How the embedder copies. Both are required and must not call back into the
  * library. */
 struct bnt_mem_ops {
-  uint32_t size; /**< sizeof(struct bnt_mem_ops) */
-  /** Copies `bytes` from guest memory to dst. The range lies in one region. 0
-   * or E_CALLBACK. */
-  bnt_status (*read)(void *opaque, uint64_t gpa, void *dst, uint32_t bytes);
-  /** Copies `bytes` from src to guest memory. The range lies in one region. 0
-   * or E_CALLBACK. */
-  bnt_status (*write)(void *opaque, uint64_t gpa, const void *src,
-                      uint32_t bytes);
+    uint32_t size; /**< sizeof(struct bnt_mem_ops) */
+    /** Copies `bytes` from guest memory to dst. The range lies in one region. 0
+     * or E_CALLBACK. */
+    bnt_status (*read)(void *opaque, uint64_t gpa, void *dst, uint32_t bytes);
+    /** Copies `bytes` from src to guest memory. The range lies in one region. 0
+     * or E_CALLBACK. */
+    bnt_status (*write)(void *opaque, uint64_t gpa, const void *src, uint32_t bytes);
 };
 
 struct bnt_mem {
-  struct bnt_mem_ops ops;
-  void *opaque;
-  uint32_t region_count;
-  struct bnt_mem_region
-      regions[BNT_MEM_REGIONS_MAX]; /**< ascending, disjoint */
+    struct bnt_mem_ops ops;
+    void *opaque;
+    uint32_t region_count;
+    struct bnt_mem_region regions[BNT_MEM_REGIONS_MAX]; /**< ascending, disjoint */
 };
 
 /**
@@ -60,10 +58,8 @@ struct bnt_mem {
  * overlapping region, no region at all); E_LIMIT (more than BNT_MEM_REGIONS_MAX
  * after joining).
  */
-BNT_MUST_USE bnt_status bnt_mem_init(struct bnt_mem *mem,
-                                     const struct bnt_mem_ops *ops,
-                                     void *opaque,
-                                     const struct bnt_mem_region *regions,
+BNT_MUST_USE bnt_status bnt_mem_init(struct bnt_mem *mem, const struct bnt_mem_ops *ops,
+                                     void *opaque, const struct bnt_mem_region *regions,
                                      uint32_t region_count);
 
 /** Whether [gpa, gpa + bytes) is memory throughout. An empty range is, if gpa
@@ -72,12 +68,12 @@ bool bnt_mem_contains(const struct bnt_mem *mem, uint64_t gpa, uint64_t bytes);
 
 /** Copies out of guest memory. OK; E_RANGE (nothing was read); E_CALLBACK (dst
  * is undefined). */
-BNT_MUST_USE bnt_status bnt_mem_read(const struct bnt_mem *mem, uint64_t gpa,
-                                     void *dst, uint32_t bytes);
+BNT_MUST_USE bnt_status bnt_mem_read(const struct bnt_mem *mem, uint64_t gpa, void *dst,
+                                     uint32_t bytes);
 
 /** Copies into guest memory. OK; E_RANGE (nothing was written); E_CALLBACK. */
-BNT_MUST_USE bnt_status bnt_mem_write(const struct bnt_mem *mem, uint64_t gpa,
-                                      const void *src, uint32_t bytes);
+BNT_MUST_USE bnt_status bnt_mem_write(const struct bnt_mem *mem, uint64_t gpa, const void *src,
+                                      uint32_t bytes);
 
 #ifdef __cplusplus
 }

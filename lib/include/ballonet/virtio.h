@@ -18,31 +18,30 @@ extern "C" {
 
 /* Device status bits (VIRTIO 1.3, 2.1). */
 #define BNT_DEVICE_STATUS_ACKNOWLEDGE 1u
-#define BNT_DEVICE_STATUS_DRIVER 2u
-#define BNT_DEVICE_STATUS_DRIVER_OK 4u
+#define BNT_DEVICE_STATUS_DRIVER      2u
+#define BNT_DEVICE_STATUS_DRIVER_OK   4u
 #define BNT_DEVICE_STATUS_FEATURES_OK 8u
 #define BNT_DEVICE_STATUS_NEEDS_RESET 64u
-#define BNT_DEVICE_STATUS_FAILED 128u
+#define BNT_DEVICE_STATUS_FAILED      128u
 
 /* Feature bits of every device (VIRTIO 1.3, 6), as masks. */
 #define BNT_F_RING_INDIRECT_DESC (UINT64_C(1) << 28)
-#define BNT_F_RING_EVENT_IDX (UINT64_C(1) << 29)
-#define BNT_F_VERSION_1 (UINT64_C(1) << 32)
-#define BNT_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
+#define BNT_F_RING_EVENT_IDX     (UINT64_C(1) << 29)
+#define BNT_F_VERSION_1          (UINT64_C(1) << 32)
+#define BNT_F_ACCESS_PLATFORM    (UINT64_C(1) << 33)
 
 /** One feature depends on others: `feature` may be offered or accepted only
  * with all of `needs`. */
 struct bnt_feature_rule {
-  uint64_t feature;
-  uint64_t needs;
+    uint64_t feature;
+    uint64_t needs;
 };
 
 /**
  * Whether `features` breaks one of the rules: the first feature without its
  * dependency, or 0. (VG-8, VG-12)
  */
-uint64_t bnt_features_broken(uint64_t features,
-                             const struct bnt_feature_rule *rules,
+uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
                              uint32_t rule_count);
 
 /**
@@ -51,46 +50,43 @@ uint64_t bnt_features_broken(uint64_t features,
  * VG-11).
  */
 uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
-                             const struct bnt_feature_rule *rules,
-                             uint32_t rule_count);
+                             const struct bnt_feature_rule *rules, uint32_t rule_count);
 
 /* ---- Device side
  * ------------------------------------------------------------------------- */
 
 /** What the device must do after a status write. */
 typedef enum bnt_dev_action {
-  BNT_DEV_ACTION_NONE = 0,
-  BNT_DEV_ACTION_RESET, /**< the driver wrote 0: forget everything (VG-15) */
-  BNT_DEV_ACTION_FEATURES_OK, /**< features are agreed, set up by them */
-  BNT_DEV_ACTION_DRIVER_OK,   /**< the device is live */
-  BNT_DEV_ACTION_FAILED       /**< the driver gave up */
+    BNT_DEV_ACTION_NONE = 0,
+    BNT_DEV_ACTION_RESET,       /**< the driver wrote 0: forget everything (VG-15) */
+    BNT_DEV_ACTION_FEATURES_OK, /**< features are agreed, set up by them */
+    BNT_DEV_ACTION_DRIVER_OK,   /**< the device is live */
+    BNT_DEV_ACTION_FAILED       /**< the driver gave up */
 } bnt_dev_action;
 
 /** Status and features of one device. Plain data; read it freely, change it by
  * the functions. */
 struct bnt_dev_status {
-  uint64_t offered;
-  uint64_t
-      accepted; /**< what the driver wrote; agreed once FEATURES_OK is set */
-  uint8_t status;
-  const struct bnt_feature_rule *rules; /**< kept; static data of the device */
-  uint32_t rule_count;
+    uint64_t offered;
+    uint64_t accepted; /**< what the driver wrote; agreed once FEATURES_OK is set */
+    uint8_t status;
+    const struct bnt_feature_rule *rules; /**< kept; static data of the device */
+    uint32_t rule_count;
 };
 
 /**
  * Prepares a device that offers `offered`, which must contain VERSION_1 (VG-27)
  * and break no rule (VG-12), else E_FEATURES.
  */
-BNT_MUST_USE bnt_status
-bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
-                    const struct bnt_feature_rule *rules, uint32_t rule_count);
+BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
+                                            const struct bnt_feature_rule *rules,
+                                            uint32_t rule_count);
 
 /**
  * The driver wrote its features. E_STATE once FEATURES_OK is set or before
  * DRIVER (ignored, VG-23).
  */
-BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev,
-                                               uint64_t features);
+BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features);
 
 /**
  * The driver wrote the status register. FEATURES_OK sticks only for a set that
@@ -99,10 +95,8 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev,
  * of order, changes nothing and is E_FEATURES with the fault in `diag` (VG-2,
  * VG-22). `action` tells what follows.
  */
-BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev,
-                                             uint8_t value,
-                                             bnt_dev_action *action,
-                                             struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
+                                             bnt_dev_action *action, struct bnt_diag *diag);
 
 /** Sets NEEDS_RESET. True if the driver must be told now: DRIVER_OK was set
  * (VG-6, VG-7). */
@@ -118,46 +112,44 @@ bool bnt_dev_live(const struct bnt_dev_status *dev);
 /** Register access of the driver's transport. All required; none may call back.
  */
 struct bnt_drv_transport {
-  uint32_t size; /**< sizeof(struct bnt_drv_transport) */
-  uint64_t (*features_read)(void *opaque);
-  void (*features_write)(void *opaque, uint64_t features);
-  uint8_t (*status_read)(void *opaque);
-  void (*status_write)(void *opaque, uint8_t status);
-  /** Changes whenever configuration space did; 0 for ever where the transport
-   * has none. */
-  uint32_t (*config_generation)(void *opaque);
-  /** Reads or writes `bytes` of configuration space at `offset`, as they lie.
-   */
-  void (*config_read)(void *opaque, uint32_t offset, void *dst, uint32_t bytes);
-  void (*config_write)(void *opaque, uint32_t offset, const void *src,
-                       uint32_t bytes);
-  /** The largest size of a queue; 0: there is no such queue. */
-  uint16_t (*queue_size_max)(void *opaque, uint16_t queue);
-  /** Tells the device where the queue lies, and enables it. */
-  void (*queue_enable)(void *opaque, uint16_t queue, uint16_t size,
-                       uint64_t desc_gpa, uint64_t avail_gpa,
-                       uint64_t used_gpa);
-  /** Kicks the device. */
-  void (*notify)(void *opaque, uint16_t queue);
+    uint32_t size; /**< sizeof(struct bnt_drv_transport) */
+    uint64_t (*features_read)(void *opaque);
+    void (*features_write)(void *opaque, uint64_t features);
+    uint8_t (*status_read)(void *opaque);
+    void (*status_write)(void *opaque, uint8_t status);
+    /** Changes whenever configuration space did; 0 for ever where the transport
+     * has none. */
+    uint32_t (*config_generation)(void *opaque);
+    /** Reads or writes `bytes` of configuration space at `offset`, as they lie.
+     */
+    void (*config_read)(void *opaque, uint32_t offset, void *dst, uint32_t bytes);
+    void (*config_write)(void *opaque, uint32_t offset, const void *src, uint32_t bytes);
+    /** The largest size of a queue; 0: there is no such queue. */
+    uint16_t (*queue_size_max)(void *opaque, uint16_t queue);
+    /** Tells the device where the queue lies, and enables it. */
+    void (*queue_enable)(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+                         uint64_t avail_gpa, uint64_t used_gpa);
+    /** Kicks the device. */
+    void (*notify)(void *opaque, uint16_t queue);
 };
 
 /** Steps of initialisation, in order (VG-1, VG-22). */
 typedef enum bnt_drv_state {
-  BNT_DRV_DOWN = 0,  /**< not started, or reset is complete */
-  BNT_DRV_RESETTING, /**< wrote 0, the status has not read back 0 yet (VG-16) */
-  BNT_DRV_NEGOTIATED, /**< FEATURES_OK stuck: set up queues and configuration
-                         now */
-  BNT_DRV_RUNNING,    /**< DRIVER_OK */
-  BNT_DRV_FAILED      /**< FAILED was written; only a reset leads on (VG-3) */
+    BNT_DRV_DOWN = 0,   /**< not started, or reset is complete */
+    BNT_DRV_RESETTING,  /**< wrote 0, the status has not read back 0 yet (VG-16) */
+    BNT_DRV_NEGOTIATED, /**< FEATURES_OK stuck: set up queues and configuration
+                           now */
+    BNT_DRV_RUNNING,    /**< DRIVER_OK */
+    BNT_DRV_FAILED      /**< FAILED was written; only a reset leads on (VG-3) */
 } bnt_drv_state;
 
 /** Driver side of negotiation. Plain data; the transport is used only inside
  * the functions. */
 struct bnt_drv_status {
-  bnt_drv_state state;
-  uint8_t status; /**< what was last written */
-  uint64_t offered;
-  uint64_t accepted;
+    bnt_drv_state state;
+    uint8_t status; /**< what was last written */
+    uint64_t offered;
+    uint64_t accepted;
 };
 
 /** Reads of a changing configuration before the driver gives up: E_CONFIG,
@@ -165,14 +157,13 @@ struct bnt_drv_status {
 #define BNT_CONFIG_READS_MAX 32
 
 /** Writes 0: the beginning of every start and of every end. From any state. */
-void bnt_drv_reset(struct bnt_drv_status *drv,
-                   const struct bnt_drv_transport *transport, void *opaque);
+void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                   void *opaque);
 
 /** Whether the reset is complete: OK, or E_AGAIN while the status does not read
  * 0 (VG-16). */
-BNT_MUST_USE bnt_status
-bnt_drv_reset_done(struct bnt_drv_status *drv,
-                   const struct bnt_drv_transport *transport, void *opaque);
+BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
+                                           const struct bnt_drv_transport *transport, void *opaque);
 
 /**
  * After a complete reset: ACKNOWLEDGE, DRIVER, features, FEATURES_OK, read
@@ -180,29 +171,28 @@ bnt_drv_reset_done(struct bnt_drv_status *drv,
  * `required`, writes FAILED (VG-10). OK: state NEGOTIATED. E_STATE; E_FEATURES
  * (state FAILED, fault in diag).
  */
-BNT_MUST_USE bnt_status bnt_drv_negotiate(
-    struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-    void *opaque, uint64_t wanted, uint64_t required,
-    const struct bnt_feature_rule *rules, uint32_t rule_count,
-    struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
+                                          const struct bnt_drv_transport *transport, void *opaque,
+                                          uint64_t wanted, uint64_t required,
+                                          const struct bnt_feature_rule *rules, uint32_t rule_count,
+                                          struct bnt_diag *diag);
 
 /** After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED. */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
-                                      const struct bnt_drv_transport *transport,
-                                      void *opaque);
+                                      const struct bnt_drv_transport *transport, void *opaque);
 
 /** Gives up: FAILED (VG-10). */
-void bnt_drv_fail(struct bnt_drv_status *drv,
-                  const struct bnt_drv_transport *transport, void *opaque);
+void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                  void *opaque);
 
 /**
  * Reads `bytes` of configuration at `offset` so that no change falls between
  * them: reads again until the generation is the same before and after (VG-17),
  * BNT_CONFIG_READS_MAX times at most. OK; E_CONFIG (dst is undefined).
  */
-BNT_MUST_USE bnt_status bnt_drv_config_read(
-    const struct bnt_drv_transport *transport, void *opaque, uint32_t offset,
-    void *dst, uint32_t bytes, struct bnt_diag *diag);
+BNT_MUST_USE bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *opaque,
+                                            uint32_t offset, void *dst, uint32_t bytes,
+                                            struct bnt_diag *diag);
 
 #ifdef __cplusplus
 }

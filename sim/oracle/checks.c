@@ -1,0 +1,198 @@
+/*
+ * Checks after an event, the full audit, and the quiet end.
+ *
+ * The incremental check compares counters only; the audit recounts every page and asks the device's
+ * ledger about each. A test shows that both agree.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    const uint32_t order = shadow->config.page_order;
+    const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << order;
+    const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
+    const uint64_t deflating = (shadow->in_place[PLACE_DEFLATING] + shadow->in_place[PLACE_LENT])
+                               << order;
+    if (guest->ballooned_pfns != balloon || guest->inflight_inflate_pfns != inflating ||
+        guest->inflight_deflate_pfns != deflating) {
+        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
+                       "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
+                       " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
+                       ", %" PRIu64 " and %" PRIu64,
+                       guest->ballooned_pfns, guest->inflight_inflate_pfns,
+                       guest->inflight_deflate_pfns, balloon, inflating, deflating);
+    }
+    if (shadow->in_place[PLACE_HELD] > shadow->config.refused_max) {
+        oracle_violate(oracle, vm, INVARIANT_HELD_BOUND,
+                       "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
+                       shadow->in_place[PLACE_HELD], shadow->config.refused_max);
+    }
+    if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING &&
+        shadow->exposed == 0 && guest->ballooned_pfns == guest->target_pfns) {
+        oracle_violate(oracle, vm, INVARIANT_HELD_RETURNED,
+                       "%" PRIu64 " refused pages are still held at the target",
+                       shadow->in_place[PLACE_HELD]);
+    }
+}
+
+static void check_reset(struct oracle *oracle, uint32_t vm)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t now_ns = engine_now(oracle->engine);
+    if (!shadow->releasing) {
+        return;
+    }
+    if (shadow->exposed > 0) {
+        shadow->releasing_since_ns = now_ns; /* the device has not let go yet */
+    } else if (now_ns - shadow->releasing_since_ns > shadow->config.reset_empty_ns) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_EMPTY,
+                       "the balloon still holds %" PRIu64 " pages %" PRIu64
+                       " ns after the reset was seen",
+                       shadow->in_place[PLACE_BALLOON], now_ns - shadow->releasing_since_ns);
+    }
+}
+
+static void check_views(struct oracle *oracle, uint32_t vm)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    const bool settled = shadow->live && shadow->exposed == 0 && !shadow->releasing &&
+                         shadow->epoch == shadow->epoch_acked && shadow->uncertain_pages == 0;
+    const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
+    if (settled && balloon != shadow->host_pfns) {
+        oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
+                       "nothing is in flight, yet the guest has %" PRIu64
+                       " PFNs in the balloon and the host %" PRIu64,
+                       balloon, shadow->host_pfns);
+    }
+}
+
+void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                  const struct bnt_host_info *host)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (guest != NULL) {
+        check_guest(oracle, vm, guest);
+    }
+    check_reset(oracle, vm);
+    if (host->balloon_pfns != shadow->host_pfns) {
+        oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
+                       "the ledger counts %" PRIu64 " PFNs, the requests served make %" PRIu64,
+                       host->balloon_pfns, shadow->host_pfns);
+    }
+    if (shadow->drop_count > 0) {
+        oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                       "the host dropped PFN %" PRIu64 " without a request that gave it",
+                       shadow->drops[0].first_pfn);
+        shadow->drop_count = 0;
+    }
+    check_views(oracle, vm);
+}
+
+/* ---- Full audit ---- */
+
+static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    uint64_t counted[PLACE_COUNT] = {0};
+    for (uint64_t i = 0; i < shadow->pages; i++) {
+        counted[shadow->place[i]]++;
+    }
+    uint64_t with_driver = 0;
+    for (int place = 0; place < PLACE_COUNT; place++) {
+        if (counted[place] != shadow->in_place[place]) {
+            oracle_violate(oracle, vm, INVARIANT_CONSERVED,
+                           "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
+                           counted[place], shadow->in_place[place]);
+        }
+        if (place != PLACE_OS && place != PLACE_LENT) {
+            with_driver += counted[place];
+        }
+    }
+    if (with_driver != allocator_pages) {
+        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
+                       "the allocator gave %" PRIu64 " pages to the driver, which has %" PRIu64,
+                       allocator_pages, with_driver);
+    }
+}
+
+static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_host *host)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    struct bnt_host_info info = {.size = sizeof info};
+    if (bnt_host_info_get(host, &info) != BNT_OK || info.leafless_pfns > 0) {
+        return; /* pages without a leaf are counted, not recorded */
+    }
+    for (uint64_t i = 0; i < shadow->config.pfns; i++) {
+        const uint64_t pfn = shadow->config.first_pfn + i;
+        const bool held = bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST;
+        if (held != (shadow->host[i] != 0)) {
+            oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
+                           "the ledger says that PFN %" PRIu64
+                           " is %s, the requests served say the opposite",
+                           pfn, held ? "in the balloon" : "the guest's");
+            return;
+        }
+    }
+}
+
+static void audit_views(struct oracle *oracle, uint32_t vm)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (!shadow->live || shadow->exposed > 0 || shadow->releasing ||
+        shadow->epoch != shadow->epoch_acked || shadow->uncertain_pages > 0) {
+        return;
+    }
+    for (uint64_t i = 0; i < shadow->config.pfns; i++) {
+        const bool guest = shadow->place[i >> shadow->config.page_order] == PLACE_BALLOON;
+        if (guest != (shadow->host[i] != 0)) {
+            oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
+                           "PFN %" PRIu64 " is %s for the guest and %s for the host",
+                           shadow->config.first_pfn + i, guest ? "in the balloon" : "its own",
+                           guest ? "the guest's" : "in the balloon");
+            return;
+        }
+    }
+}
+
+void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
+                  uint64_t allocator_pages)
+{
+    audit_places(oracle, vm, allocator_pages);
+    audit_ledger(oracle, vm, host);
+    audit_views(oracle, vm);
+}
+
+uint64_t oracle_state_afresh(const struct oracle *oracle)
+{
+    uint64_t state = 0;
+    for (uint32_t vm = 0; vm < oracle->vm_count; vm++) {
+        const struct shadow *shadow = &oracle->vms[vm];
+        for (uint64_t i = 0; i < shadow->pages; i++) {
+            const uint64_t pfn = shadow->config.first_pfn + (i << shadow->config.page_order);
+            if (shadow->place[i] == PLACE_BALLOON || shadow->place[i] == PLACE_HELD) {
+                state += shadow_fact(vm, pfn, shadow->place[i] == PLACE_HELD);
+            }
+        }
+    }
+    return state;
+}
+
+void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed > 0) {
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
+                       shadow->exposed);
+    }
+    if (shadow->target_id > 0 && host->outcome == BNT_OUTCOME_PENDING) {
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",
+                       shadow->target_id);
+    }
+    if (shadow->live && shadow->releasing) {
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "epoch %" PRIu32 " was never acknowledged",
+                       shadow->epoch);
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * The invariants: one row each, with the party whose good behaviour it assumes.
+ *
+ * A scripted fault that makes a party hostile suspends the invariants that assume it, by name.
+ * What assumes nobody is host safety and is never suspended. What one adds is a row, the check in
+ * pages.c or checks.c, and a negative scenario that shows it fire (tests/negative).
+ */
+#ifndef SIM_ORACLE_INVARIANTS_H
+#define SIM_ORACLE_INVARIANTS_H
+
+/** Parties as a set. */
+#define ASSUMES_NOBODY 0u
+#define ASSUMES_DRIVER 1u
+#define ASSUMES_DEVICE 2u
+#define ASSUMES_BOTH   3u
+
+/* clang-format off */
+/** name in code, name in messages, whom it assumes to behave, sentence. */
+#define INVARIANT_MAP(X)                                                                           \
+    X(ONE_PLACE,      "one-place",      DRIVER, "a page is in one place at a time")                \
+    X(GIVEN_UNUSED,   "given-unused",   DRIVER,                                                    \
+      "no page is used after it was given and before it was given back")                           \
+    X(IN_FLIGHT,      "in-flight",      DRIVER, "every page in flight is in one request")          \
+    X(CONSERVED,      "conserved",      DRIVER, "pages are conserved")                             \
+    X(GUEST_COUNT,    "guest-count",    DRIVER, "the driver's counters match its pages")           \
+    X(ACTUAL_TRUE,    "actual-true",    DRIVER, "actual tells the balloon's size when written")    \
+    X(HELD_BOUND,     "held-bound",     DRIVER, "refused pages held stay within their bound")      \
+    X(HELD_RETURNED,  "held-returned",  DRIVER,                                                    \
+      "refused pages go back once the target is reached")                                          \
+    X(RESET_SILENT,   "reset-silent",   DRIVER,                                                    \
+      "after a reset no message about a page is sent before the epoch is acknowledged")            \
+    X(RESET_ONCE,     "reset-once",     DRIVER,                                                    \
+      "a reset is acknowledged once, with actual = 0 once")                                        \
+    X(RESET_EMPTY,    "reset-empty",    DRIVER, "a reset balloon is empty in the promised time")   \
+    X(REPORT_FREE,    "report-free",    DRIVER, "a reported page is not in the balloon")           \
+    X(HOST_SAFETY,    "host-safety",    NOBODY,                                                    \
+      "the host drops only pages that a request or report it served gave it")                      \
+    X(LEDGER_COUNT,   "ledger-count",   DEVICE, "the ledger's counters match its pages")           \
+    X(STALE_REFUSED,  "stale-refused",  DEVICE,                                                    \
+      "a request of an old epoch is answered reset and changes nothing")                           \
+    X(ONE_OUTCOME,    "one-outcome",    DEVICE, "a target request has exactly one outcome")        \
+    X(VIEWS_AGREE,    "views-agree",    BOTH,                                                      \
+      "guest and host agree on the ballooned pages whenever nothing is in flight")                 \
+    X(CONTENT_KEPT,   "content-kept",   BOTH, "a page that the guest owns keeps its content")      \
+    X(CONTENT_OWN,    "content-own",    BOTH, "a page that comes back holds nobody else's content")\
+    X(CONVERGES,      "converges",      BOTH,                                                      \
+      "in the quiet end nothing stays in flight and every request has its outcome")
+/* clang-format on */
+
+typedef enum invariant_id {
+#define X(name, text, who, sentence) INVARIANT_##name,
+    INVARIANT_MAP(X)
+#undef X
+    INVARIANT_COUNT
+} invariant_id;
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * The oracle's life: creation, suspension, the first violation, the tables' names.
+ *
+ * Who owns which page is in pages.c, what registers and events say in registers.c, the checks after
+ * events in checks.c. Called by the world only.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_t vm_count)
+{
+    struct oracle *oracle = arena_zalloc(arena, sizeof *oracle);
+    oracle->arena = arena;
+    oracle->engine = engine;
+    oracle->vm_count = vm_count;
+    oracle->vms = arena_zalloc(arena, vm_count * sizeof *oracle->vms);
+    return oracle;
+}
+
+void oracle_destroy(struct oracle *oracle)
+{
+    for (uint32_t i = 0; i < oracle->vm_count; i++) {
+        struct shadow *shadow = &oracle->vms[i];
+        arena_free(oracle->arena, shadow->place, shadow->pages);
+        arena_free(oracle->arena, shadow->host, shadow->config.pfns);
+    }
+    arena_free(oracle->arena, oracle->vms, oracle->vm_count * sizeof *oracle->vms);
+    arena_free(oracle->arena, oracle, sizeof *oracle);
+}
+
+void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    shadow->config = *config;
+    shadow->pages = config->pfns >> config->page_order;
+    shadow->place = arena_zalloc(oracle->arena, shadow->pages);
+    shadow->host = arena_zalloc(oracle->arena, config->pfns);
+    shadow->in_place[PLACE_OS] = shadow->pages;
+    shadow->epoch = 1;
+}
+
+void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)
+{
+    oracle->vms[vm].hostile |= who;
+}
+
+bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
+{
+    return (oracle->vms[vm].hostile & invariant_assumes(id)) != 0;
+}
+
+void oracle_violate(struct oracle *oracle, uint32_t vm, invariant_id id, const char *format, ...)
+{
+    if (oracle->violated || oracle_suspended(oracle, vm, id)) {
+        return;
+    }
+    oracle->violated = true;
+    oracle->violation.invariant = id;
+    oracle->violation.vm = vm;
+    oracle->violation.event = engine_events(oracle->engine) + 1;
+    oracle->violation.time_ns = engine_now(oracle->engine);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(oracle->violation.text, sizeof oracle->violation.text, format, arguments);
+    va_end(arguments);
+}
+
+const struct oracle_violation *oracle_violation(const struct oracle *oracle)
+{
+    return oracle->violated ? &oracle->violation : NULL;
+}
+
+page_place oracle_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    return (page_place)shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
+}
+
+uint64_t oracle_pages_in(const struct oracle *oracle, uint32_t vm, page_place place)
+{
+    return oracle->vms[vm].in_place[place];
+}
+
+/* ---- Tables ---- */
+
+static const struct {
+    const char *name;
+    const char *text;
+    unsigned who;
+} invariants[] = {
+#define X(name, text, who, sentence) [INVARIANT_##name] = {text, sentence, ASSUMES_##who},
+    INVARIANT_MAP(X)
+#undef X
+};
+
+const char *invariant_name(invariant_id id)
+{
+    return invariants[id].name;
+}
+
+const char *invariant_text(invariant_id id)
+{
+    return invariants[id].text;
+}
+
+unsigned invariant_assumes(invariant_id id)
+{
+    return invariants[id].who;
+}

@@ -1,0 +1,107 @@
+/*
+ * The oracle: an independent model of who has which page, and the invariants over it.
+ *
+ * The world tells it what it observes at the boundaries: the allocator's moves, requests as the
+ * driver exposed them and as the device served them, what the host dropped, registers written. It
+ * never asks the libraries' own state for an answer, but compares their counters with its own. Its
+ * cost follows the pages an event touched; `oracle_audit` recomputes everything. The first
+ * violation is latched. It changes nothing and draws nothing.
+ */
+#ifndef SIM_ORACLE_ORACLE_H
+#define SIM_ORACLE_ORACLE_H
+
+#include "sim/engine/engine.h"
+#include "sim/oracle/invariants.h"
+
+#include <ballonet/guest.h>
+#include <ballonet/host.h>
+
+struct oracle;
+
+/** Where a page is, as far as its guest goes. */
+typedef enum page_place {
+    PLACE_OS = 0,    /**< the guest's own */
+    PLACE_TAKEN,     /**< the driver's: just allocated, or to be given back */
+    PLACE_INFLATING, /**< in an inflate request that the device has */
+    PLACE_BALLOON,   /**< accepted */
+    PLACE_DEFLATING, /**< in a deflate request that the device has */
+    PLACE_LENT,      /**< in such a request, and used already: no MUST_TELL_HOST */
+    PLACE_HELD,      /**< refused */
+    PLACE_COUNT
+} page_place;
+
+struct oracle_vm_config {
+    const char *name;
+    uint64_t first_pfn;
+    uint64_t pfns;
+    uint32_t page_order;
+    uint32_t refused_max;
+    uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
+};
+
+struct oracle_violation {
+    invariant_id invariant;
+    uint32_t vm;
+    uint64_t event; /**< number of the event */
+    uint64_t time_ns;
+    char text[256];
+};
+
+struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_t vm_count);
+void oracle_destroy(struct oracle *oracle);
+void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config);
+
+/** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
+void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
+bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
+
+/* ---- What the world observes ---- */
+
+/** The allocator handed pages to the driver, or the driver gave them back. First PFN of each. */
+void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+/** The driver exposed a request, or got one back. */
+void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
+                          const struct bnt_guest_request *request);
+void oracle_guest_event(struct oracle *oracle, uint32_t vm, const struct bnt_guest_event *event);
+/** Driver writes to configuration space. */
+void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns);
+void oracle_epoch_acked(struct oracle *oracle, uint32_t vm, uint32_t epoch);
+/** The device status became 0: the device holds nothing any more. */
+void oracle_device_reset(struct oracle *oracle, uint32_t vm);
+/** The host dropped backing; checked against the request or report that follows. */
+void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
+void oracle_host_request(struct oracle *oracle, uint32_t vm,
+                         const struct bnt_host_request *request);
+void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
+void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
+void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
+/** The guest read a page: what it wrote there, and what it found. */
+void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                    uint64_t found);
+
+/* ---- Checks ---- */
+
+/** After an event that touched this VM: counters against the oracle's own. */
+void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                  const struct bnt_host_info *host);
+/** Recomputes counts and per-page agreement. `host_page` reads the device's ledger. */
+void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
+                  uint64_t allocator_pages);
+/** At the end of a quiet run. */
+void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
+
+/** The first violation, or NULL. */
+const struct oracle_violation *oracle_violation(const struct oracle *oracle);
+
+/** For reports and tests. */
+page_place oracle_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn);
+uint64_t oracle_pages_in(const struct oracle *oracle, uint32_t vm, page_place place);
+/** Sum over all facts, made afresh: equals engine_state after every event. */
+uint64_t oracle_state_afresh(const struct oracle *oracle);
+
+const char *invariant_name(invariant_id id);
+const char *invariant_text(invariant_id id);
+unsigned invariant_assumes(invariant_id id);
+
+#endif

@@ -1,0 +1,391 @@
+/*
+ * Who has which page: the shadow moves as the world observes requests, allocations and drops.
+ *
+ * Every move is checked here, page by page, as it happens: what the driver exposes must be its own,
+ * what it gives back must be free of the device, what the host drops must have been given to it.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+static const char *const place_names[PLACE_COUNT] = {
+    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "the driver's",
+    [PLACE_INFLATING] = "being inflated", [PLACE_BALLOON] = "in the balloon",
+    [PLACE_DEFLATING] = "being deflated", [PLACE_LENT] = "in use while being deflated",
+    [PLACE_HELD] = "held as refused",
+};
+
+static bool page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (pfn >= shadow->config.first_pfn && pfn - shadow->config.first_pfn < shadow->config.pfns) {
+        return true;
+    }
+    oracle_violate(oracle, vm, INVARIANT_ONE_PLACE, "%s of PFN %" PRIu64 ", which is not memory",
+                   what, pfn);
+    return false;
+}
+
+static uint8_t *place_of(struct shadow *shadow, uint64_t pfn)
+{
+    return &shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
+}
+
+/** A page counts for the state while its guest regards it as ballooned, in flight back included. */
+static bool place_counts(uint8_t place)
+{
+    return place == PLACE_BALLOON || place == PLACE_HELD;
+}
+
+static void move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (place_counts(*place)) {
+        engine_state_add(oracle->engine, 0 - shadow_fact(vm, pfn, *place == PLACE_HELD));
+    }
+    shadow->in_place[*place]--;
+    shadow->in_place[to]++;
+    *place = (uint8_t)to;
+    if (place_counts(*place)) {
+        engine_state_add(oracle->engine, shadow_fact(vm, pfn, to == PLACE_HELD));
+    }
+}
+
+void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = 0; i < count; i++) {
+        if (!page_known(oracle, vm, pages[i], "an allocation")) {
+            return;
+        }
+        uint8_t *place = place_of(shadow, pages[i]);
+        if (*place != PLACE_OS) {
+            oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                           "page %" PRIu64 " was allocated to the driver while %s", pages[i],
+                           place_names[*place]);
+            return;
+        }
+        move(oracle, vm, pages[i], place, PLACE_TAKEN);
+    }
+}
+
+/** Whether the device has let go of a page that the driver gives back to the OS. */
+static bool may_be_given(const struct shadow *shadow, uint8_t place)
+{
+    switch ((page_place)place) {
+    case PLACE_TAKEN:
+    case PLACE_HELD:
+        return true;
+    case PLACE_BALLOON: /* silently, after a reset: the host counts every page as the guest's */
+        return shadow->releasing || shadow->epoch != shadow->epoch_acked;
+    case PLACE_DEFLATING: /* BD-11 */
+        return !shadow->must_tell_host;
+    default:
+        return false;
+    }
+}
+
+void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = 0; i < count; i++) {
+        if (!page_known(oracle, vm, pages[i], "a free")) {
+            return;
+        }
+        uint8_t *place = place_of(shadow, pages[i]);
+        if (!may_be_given(shadow, *place)) {
+            oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                           "page %" PRIu64 " went back to the guest while %s", pages[i],
+                           place_names[*place]);
+            return;
+        }
+        move(oracle, vm, pages[i], place, *place == PLACE_DEFLATING ? PLACE_LENT : PLACE_OS);
+    }
+}
+
+/* ---- The driver's requests ---- */
+
+static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    shadow->exposed++;
+    if (shadow->releasing) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
+                       "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
+                       request->inflate ? "an inflate" : "a deflate", request->page_count,
+                       shadow->epoch);
+        return;
+    }
+    const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
+    const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        if (!page_known(oracle, vm, request->pages[i], "a request")) {
+            return;
+        }
+        uint8_t *place = place_of(shadow, request->pages[i]);
+        if (*place != from) {
+            oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                           "page %" PRIu64 " was sent in %s while %s", request->pages[i],
+                           request->inflate ? "an inflate" : "a deflate", place_names[*place]);
+            return;
+        }
+        move(oracle, vm, request->pages[i], place, to);
+    }
+}
+
+/** The verdicts of one page as one, by BX-6 and BX-7; NONE: uncertain. */
+static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_request *request,
+                            uint32_t page)
+{
+    const uint32_t pfns = 1u << shadow->config.page_order;
+    const uint32_t first = page << shadow->config.page_order;
+    uint32_t accepted = 0;
+    uint8_t other = BNT_VERDICT_NONE;
+    for (uint32_t i = first; i < first + pfns; i++) {
+        const uint8_t verdict =
+            i < request->verdict_count ? request->verdicts[i] : (uint8_t)BNT_VERDICT_NONE;
+        if (verdict == BNT_VERDICT_NONE || verdict >= BNT_VERDICT_COUNT) {
+            return BNT_VERDICT_NONE;
+        }
+        const bool done = verdict == BNT_VERDICT_ACCEPTED ||
+                          (!request->inflate && verdict == BNT_VERDICT_NOT_LOCKED);
+        accepted += done;
+        if (!done) {
+            other = verdict;
+        }
+    }
+    if (accepted == pfns) {
+        return BNT_VERDICT_ACCEPTED;
+    }
+    return accepted == 0 ? other : (uint8_t)BNT_VERDICT_NONE;
+}
+
+static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
+{
+    switch ((bnt_verdict)verdict) {
+    case BNT_VERDICT_ACCEPTED:
+        return PLACE_BALLOON;
+    case BNT_VERDICT_NONE:
+        shadow->uncertain_pages++;
+        return PLACE_BALLOON;
+    case BNT_VERDICT_NOT_NEEDED:
+    case BNT_VERDICT_RESET:
+        return PLACE_TAKEN;
+    default:
+        return PLACE_HELD;
+    }
+}
+
+static page_place deflated_place(struct shadow *shadow, uint8_t verdict, uint8_t now)
+{
+    if (now == PLACE_LENT) {
+        return PLACE_OS;
+    }
+    if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
+        return PLACE_TAKEN;
+    }
+    if (verdict == BNT_VERDICT_NONE) {
+        shadow->uncertain_pages++;
+    }
+    return PLACE_BALLOON;
+}
+
+static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
+                     const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed == 0) {
+        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT, "a request came back that was not sent");
+        return;
+    }
+    shadow->exposed--;
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        uint8_t *place = place_of(shadow, request->pages[i]);
+        const bool right = request->inflate ? *place == PLACE_INFLATING
+                                            : *place == PLACE_DEFLATING || *place == PLACE_LENT;
+        if (!right) {
+            oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
+                           "page %" PRIu64 " came back from a request while %s", request->pages[i],
+                           place_names[*place]);
+            return;
+        }
+        const uint8_t verdict =
+            verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
+        page_place to = request->inflate ? inflated_place(shadow, verdict)
+                                         : deflated_place(shadow, verdict, *place);
+        if (shadow->releasing && to != PLACE_OS) {
+            to = PLACE_TAKEN; /* BX-17, BX-19 */
+        }
+        move(oracle, vm, request->pages[i], place, to);
+    }
+}
+
+void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
+                          const struct bnt_guest_request *request)
+{
+    oracle->vms[vm].must_tell_host = (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    if (request->complete) {
+        complete(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
+    } else {
+        expose(oracle, vm, request);
+    }
+}
+
+void oracle_device_reset(struct oracle *oracle, uint32_t vm)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint64_t page = 0; page < shadow->pages; page++) {
+        const uint8_t place = shadow->place[page];
+        if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD) {
+            continue;
+        }
+        move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
+             &shadow->place[page], place == PLACE_LENT ? PLACE_OS : PLACE_TAKEN);
+    }
+    for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
+        shadow->host_pfns -= shadow->host[i];
+        shadow->host[i] = 0;
+    }
+    shadow->exposed = 0;
+    shadow->uncertain_pages = 0;
+    shadow->releasing = false;
+    shadow->actual_due = false;
+    shadow->drop_count = 0;
+}
+
+/* ---- The host ---- */
+
+void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->drop_count == SHADOW_DROPS_MAX) {
+        oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                       "the host dropped %d ranges without serving a request", SHADOW_DROPS_MAX);
+        return;
+    }
+    shadow->drops[shadow->drop_count++] = (struct shadow_range){first_pfn, pfns};
+}
+
+enum {
+    HOST_FRESH = 2
+};
+
+/** Every dropped PFN must be one that this request gave. */
+static void drops_given(struct oracle *oracle, uint32_t vm)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t d = 0; d < shadow->drop_count; d++) {
+        const struct shadow_range *drop = &shadow->drops[d];
+        for (uint64_t i = 0; i < drop->pfns; i++) {
+            const uint64_t index = drop->first_pfn - shadow->config.first_pfn + i;
+            if (index >= shadow->config.pfns || shadow->host[index] != HOST_FRESH) {
+                oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                               "the host dropped PFN %" PRIu64 ", which the request did not give",
+                               drop->first_pfn + i);
+                break;
+            }
+        }
+    }
+    shadow->drop_count = 0;
+}
+
+static bool served_accepts(const struct bnt_host_request *request, uint32_t i)
+{
+    return request->verdicts == NULL || request->verdicts[i] == BNT_VERDICT_ACCEPTED;
+}
+
+static void served_inflate(struct oracle *oracle, uint32_t vm,
+                           const struct bnt_host_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = 0; i < request->pfn_count; i++) {
+        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
+        if (index < shadow->config.pfns && served_accepts(request, i) && shadow->host[index] == 0) {
+            shadow->host[index] = HOST_FRESH;
+            shadow->host_pfns++;
+        }
+    }
+    drops_given(oracle, vm);
+    for (uint32_t i = 0; i < request->pfn_count; i++) {
+        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
+        if (index < shadow->config.pfns && shadow->host[index] == HOST_FRESH) {
+            shadow->host[index] = 1;
+        }
+    }
+}
+
+void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
+        for (uint32_t i = 0; i < request->pfn_count; i++) {
+            if (request->verdicts[i] != BNT_VERDICT_RESET) {
+                oracle_violate(oracle, vm, INVARIANT_STALE_REFUSED,
+                               "a request of epoch %" PRIu32 " was served under epoch %" PRIu32,
+                               request->epoch, shadow->epoch);
+                break;
+            }
+        }
+    }
+    if (request->inflate) {
+        served_inflate(oracle, vm, request);
+        return;
+    }
+    for (uint32_t i = 0; i < request->pfn_count; i++) {
+        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
+        if (index < shadow->config.pfns && served_accepts(request, i) && shadow->host[index] != 0) {
+            shadow->host[index] = 0;
+            shadow->host_pfns--;
+        }
+    }
+}
+
+void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t d = 0; d < shadow->drop_count; d++) {
+        const struct shadow_range *drop = &shadow->drops[d];
+        if (drop->first_pfn < first_pfn || drop->first_pfn + drop->pfns > first_pfn + pfns) {
+            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                           "the host dropped PFN %" PRIu64 ", which the report did not give",
+                           drop->first_pfn);
+        }
+    }
+    shadow->drop_count = 0;
+    for (uint64_t i = 0; i < pfns; i++) {
+        const uint64_t index = first_pfn - shadow->config.first_pfn + i;
+        if (index < shadow->config.pfns && shadow->host[index] != 0) {
+            oracle_violate(oracle, vm, INVARIANT_REPORT_FREE,
+                           "PFN %" PRIu64 " was reported free while in the balloon", first_pfn + i);
+            return;
+        }
+    }
+}
+
+void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                    uint64_t found)
+{
+    if (found == expected) {
+        return;
+    }
+    if (expected != 0 && found == 0) {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_KEPT,
+                       "PFN %" PRIu64 " lost its content: written %016" PRIx64 ", read as empty",
+                       pfn, expected);
+    } else {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
+                       "PFN %" PRIu64 " holds foreign content: expected %016" PRIx64
+                       ", found %016" PRIx64,
+                       pfn, expected, found);
+    }
+}
+
+/** The host's reset: every page counts as the guest's from here on. */
+void oracle_host_forgets(struct oracle *oracle, uint32_t vm)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
+        shadow->host_pfns -= shadow->host[i];
+        shadow->host[i] = 0;
+    }
+}

@@ -1,0 +1,107 @@
+/*
+ * What registers and events say: actual, epochs, outcomes.
+ *
+ * The rules of a reset from the driver's side, the truth of actual, one outcome for each request.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint32_t order = shadow->config.page_order;
+    const uint64_t least = shadow->in_place[PLACE_BALLOON] << order;
+    const uint64_t most = least + (shadow->in_place[PLACE_DEFLATING] << order);
+    if (pfns < least || pfns > most) {
+        oracle_violate(oracle, vm, INVARIANT_ACTUAL_TRUE,
+                       "actual was written as %" PRIu64 " PFNs while %" PRIu64
+                       " are in the balloon",
+                       pfns, least);
+    }
+    if (shadow->releasing) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
+                       "actual was written before epoch %" PRIu32 " was acknowledged",
+                       shadow->epoch);
+    }
+    if (shadow->actual_due && pfns != 0) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
+                       "after the acknowledgement actual was written as %" PRIu64 ", not 0", pfns);
+    }
+    if (shadow->actual_written_zero && pfns == 0 && least == 0) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
+                       "actual = 0 was written twice about epoch %" PRIu32, shadow->epoch_acked);
+    }
+    shadow->actual_written_zero = shadow->actual_due && pfns == 0;
+    shadow->actual_due = false;
+}
+
+void oracle_epoch_acked(struct oracle *oracle, uint32_t vm, uint32_t epoch)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (epoch == shadow->epoch_acked && shadow->live) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_ONCE, "epoch %" PRIu32 " was acknowledged twice",
+                       epoch);
+    }
+    const uint64_t left = shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_HELD] +
+                          shadow->in_place[PLACE_TAKEN] + shadow->in_place[PLACE_INFLATING] +
+                          shadow->in_place[PLACE_DEFLATING];
+    if (left != 0) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
+                       "epoch %" PRIu32 " was acknowledged with %" PRIu64
+                       " pages still with the driver",
+                       epoch, left);
+    }
+    shadow->epoch_acked = epoch;
+    shadow->actual_due = shadow->releasing;
+    shadow->releasing = false;
+}
+
+void oracle_guest_event(struct oracle *oracle, uint32_t vm, const struct bnt_guest_event *event)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (event->kind == BNT_GUEST_EVENT_RESET) {
+        shadow->releasing = true;
+        shadow->releasing_since_ns = engine_now(oracle->engine);
+    }
+}
+
+void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    switch (event->kind) {
+    case BNT_HOST_EVENT_RESET:
+        shadow->epoch = (uint32_t)event->value;
+        oracle_host_forgets(oracle, vm);
+        break;
+    case BNT_HOST_EVENT_DRIVER_OK:
+        shadow->live = true;
+        break;
+    case BNT_HOST_EVENT_DEVICE_RESET:
+        shadow->live = false;
+        break;
+    case BNT_HOST_EVENT_OUTCOME:
+        if (event->extra == BNT_OUTCOME_PENDING || event->extra >= BNT_OUTCOME_COUNT ||
+            event->value <= shadow->ended_id) {
+            oracle_violate(oracle, vm, INVARIANT_ONE_OUTCOME,
+                           "request %" PRIu64 " ended as %s after request %" PRIu64 " had ended",
+                           event->value, bnt_outcome_name((uint32_t)event->extra),
+                           shadow->ended_id);
+        }
+        shadow->ended_id = event->value;
+        break;
+    default:
+        break;
+    }
+}
+
+void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->ended_id + 1 < id) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_OUTCOME,
+                       "request %" PRIu64 " began while request %" PRIu64 " has no outcome", id,
+                       id - 1);
+    }
+    shadow->target_id = id;
+}

@@ -1,0 +1,63 @@
+/*
+ * Private to the oracle: the shadow of one VM's pages.
+ */
+#ifndef SIM_ORACLE_SHADOW_H
+#define SIM_ORACLE_SHADOW_H
+
+#include "sim/oracle/oracle.h"
+
+#define SHADOW_DROPS_MAX 1024
+#define SHADOW_OUTCOMES  64
+
+struct shadow_range {
+    uint64_t first_pfn;
+    uint64_t pfns;
+};
+
+struct shadow {
+    struct oracle_vm_config config;
+    uint64_t pages;
+    uint8_t *place;                 /**< page_place of each guest page */
+    uint8_t *host;                  /**< whether each PFN is in the balloon, as served */
+    uint64_t in_place[PLACE_COUNT]; /**< pages */
+    uint64_t host_pfns;             /**< PFNs with host set */
+    uint64_t uncertain_pages; /**< ballooned without a known verdict, ever: views may differ */
+    uint64_t exposed;         /**< requests that the device has */
+    uint32_t epoch;           /**< the device's, from its events */
+    uint32_t epoch_acked;
+    bool releasing; /**< the driver knows of a reset and has not acknowledged it */
+    uint64_t releasing_since_ns;
+    bool actual_due; /**< the epoch was acknowledged: actual = 0 must follow, once */
+    bool must_tell_host;
+    unsigned hostile;         /**< ASSUMES_* */
+    bool actual_written_zero; /**< the last write of actual was that 0 */
+    bool live;                /**< DRIVER_OK */
+    uint64_t target_id;
+    uint64_t ended_id; /**< last target request with an outcome */
+    struct shadow_range drops[SHADOW_DROPS_MAX];
+    uint32_t drop_count;
+};
+
+struct oracle {
+    struct arena *arena;
+    struct engine *engine;
+    uint32_t vm_count;
+    struct shadow *vms;
+    bool violated;
+    struct oracle_violation violation;
+};
+
+/** Latches the first violation unless it is suspended. printf-like. */
+__attribute__((format(printf, 4, 5))) void oracle_violate(struct oracle *oracle, uint32_t vm,
+                                                          invariant_id id, const char *format, ...);
+
+/** The host's reset: every page counts as the guest's from here on (pages.c). */
+void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
+
+/** The state word of one fact: this guest page is in the balloon, or this PFN is the host's. */
+static inline uint64_t shadow_fact(uint32_t vm, uint64_t number, uint64_t role)
+{
+    return bnt_mix64(number * 4 + role + ((uint64_t)vm << 48));
+}
+
+#endif
