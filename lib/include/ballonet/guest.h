@@ -1,31 +1,36 @@
 /*
  * The balloon driver core: what an operating system or unikernel links.
  *
- * It is a state machine without I/O. Events come in (interrupt, configuration
- * changed, time passed, out of memory), calls go out through an ops table. It
- * never waits, allocates, reads a clock or keeps globals. One instance belongs
- * to one thread at a time; the notifications below only mark work and may come
- * from an interrupt handler of the same CPU. A callback that calls back into
- * its instance gets E_REENTRANT.
+ * It is a state machine without I/O. Events come in (interrupt, configuration changed, time
+ * passed, out of memory), calls go out through an ops table. It never waits, allocates, reads a
+ * clock or keeps globals. One instance belongs to one thread at a time; the two notifications only
+ * mark work and may come from an interrupt handler of the same CPU, and from inside any callback.
+ * Any other call from inside a callback gets E_REENTRANT, with one exception: bnt_guest_oom works
+ * from inside `pages_alloc`, where an OS runs out of memory because of the balloon.
  *
- *     struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = 1
- * << 18, ...}; bnt_guest_footprint(&config, &need);           // bytes of state
- * and of DMA memory bnt_guest_init(state, need.state_bytes, dma, dma_gpa,
- * need.dma_bytes, &config, &ops, os, &guest); bnt_guest_attach(guest, now); //
- * negotiates and goes live for (;;) bnt_guest_step(guest, now, budget,
- * &deadline_ns); // on events and at deadlines bnt_guest_detach(guest, now); //
- * every page comes back
+ *     struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = 1 << 18, ...};
+ *     bnt_guest_footprint(&config, &need);             // bytes of state and of DMA memory
+ *     bnt_guest_init(state, need.state_bytes, dma, dma_gpa, need.dma_bytes, &config, &ops, os,
+ *                    &guest);
+ *     bnt_guest_attach(guest, now);                    // negotiates and goes live
+ *     for (;;)
+ *         bnt_guest_step(guest, now, budget, &deadline_ns);   // on events and at deadlines
+ *     bnt_guest_detach(guest, now);                    // every page comes back
  *
- * Units: PFNs are 4 KiB; a page is the guest's own page of `1 << page_order`
- * PFNs and is named by its first PFN. Times are nanoseconds of the embedder's
- * monotonic clock.
+ * Between two steps, in PFNs: inflated = deflated + reset + ballooned + kept + in flight (deflate).
+ *
+ * Units: PFNs are 4 KiB; a page is the guest's own page of `1 << page_order` PFNs and is named by
+ * its first PFN. Times are nanoseconds of the embedder's monotonic clock.
  *
  * A page of the guest is, for this core, in one of these places:
- *     the OS's own -> in flight (inflate) -> ballooned -> in flight (deflate)
- * -> the OS's own
- *                            `-> held (refused; returned at the end of the
- * cycle) -> the OS's own A page in flight is never given back on a timeout:
- * only the device's used element or a device reset releases it.
+ *
+ *     the OS's own -> in flight (inflate) -> ballooned -> in flight (deflate) -> the OS's own
+ *                            |                   ^            |
+ *                            |                   `- kept <----' (refused: still ballooned)
+ *                            `-> held (refused; returned at the end of the cycle) -> the OS's own
+ *
+ * A page in flight is never given back on a timeout: only the device's used element or a device
+ * reset releases it.
  */
 #ifndef BALLONET_GUEST_H
 #define BALLONET_GUEST_H
@@ -50,57 +55,43 @@ struct bnt_guest;
 #define BNT_NEVER UINT64_MAX
 
 typedef enum bnt_guest_state {
-  BNT_GUEST_DOWN = 0, /**< not attached; the balloon is empty */
-  BNT_GUEST_STARTING, /**< waits for the device's reset to complete, then
-                         negotiates */
-  BNT_GUEST_RUNNING,
-  BNT_GUEST_RELEASING, /**< the host reset the balloon: pages go back silently
-                        */
-  BNT_GUEST_BROKEN,    /**< the device broke the rules: nothing is sent; detach
-                          still works */
-  BNT_GUEST_STOPPING /**< detaching: waits for the reset, then gives every page
-                        back */
+    BNT_GUEST_DOWN = 0,  /**< not attached; the balloon is empty */
+    BNT_GUEST_STARTING,  /**< waits for the device's reset to complete, then negotiates */
+    BNT_GUEST_RUNNING,   /**< sizes towards the target */
+    BNT_GUEST_RELEASING, /**< the host reset the balloon: pages go back silently */
+    BNT_GUEST_BROKEN,    /**< the device broke the rules: nothing is sent; detach still works */
+    BNT_GUEST_STOPPING   /**< detaching: waits for the reset, then gives every page back */
 } bnt_guest_state;
 
 /** How the caller keeps the record of ballooned pages. */
 typedef enum bnt_guest_record {
-  /** Links beside the OS's own pages, by ops: last in, first out, no size
-     limit. */
-  BNT_GUEST_RECORD_LINKS = 0,
-  /** A bit a page, in `record_bits`: highest address first. */
-  BNT_GUEST_RECORD_BITS
+    /** Links beside the OS's own pages, by ops: last in, first out, no size limit. */
+    BNT_GUEST_RECORD_LINKS = 0,
+    /** A bit a page, in `record_bits`: highest address first. */
+    BNT_GUEST_RECORD_BITS
 } bnt_guest_record;
 
 struct bnt_guest_config {
-  uint32_t size; /**< sizeof(struct bnt_guest_config) */
-  uint32_t
-      page_order; /**< PFNs of a guest page as a power of two; 0 is 4 KiB */
-  uint64_t memory_first_pfn; /**< lowest PFN the allocator can return */
-  uint64_t memory_pfns;      /**< PFNs from there on; the end must be at most
-                                BNT_PFN_MAX + 1 */
-  uint64_t
-      features_wanted; /**< balloon and ring features; VERSION_1 is implied */
-  uint64_t features_required;         /**< attach fails without them */
-  struct bnt_balloon_binding binding; /**< bits of the extension's features */
-  uint16_t
-      queue_size_max;    /**< 0: 128. The queue takes min(this, the device's) */
-  uint16_t request_pfns; /**< PFNs a request; 0: 256. At most 256, at least one
-                            page */
-  uint32_t refused_pages_max; /**< bound of held pages; 0: 16 */
-  bnt_guest_record record;
-  uint64_t *record_bits; /**< for RECORD_BITS: caller's, ceil(pages / 64) words,
-                            zeroed */
-  uint32_t stats_queue;  /**< queue index of statistics; 0: 2 */
-  uint32_t oom_polls;    /**< used-ring polls in an OOM deflate; 0: 64 */
-  uint64_t poll_ns; /**< poll configuration this often; 0: rely on interrupts */
-  uint64_t retry_min_ns;   /**< first back-off; 0: 200 ms */
-  uint64_t retry_max_ns;   /**< last back-off, doubling; 0: 32 s */
-  uint64_t ack_timeout_ns; /**< a request without answer is stalled after this;
-                              0: 1 s */
-  uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate; 0:
-                              1 s */
-  uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate;
-                              0: 5 s */
+    uint32_t size;                      /**< sizeof(struct bnt_guest_config) */
+    uint32_t page_order;                /**< PFNs of a page as a power of two; 0 is 4 KiB */
+    uint64_t memory_first_pfn;          /**< lowest PFN the allocator can return, page-aligned */
+    uint64_t memory_pfns;               /**< PFNs from there on, up to BNT_PFN_MAX + 1 */
+    uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
+    uint64_t features_required;         /**< attach fails without them */
+    struct bnt_balloon_binding binding; /**< bits of the extension's features */
+    uint16_t queue_size_max;            /**< power of two; 0: 128. The device may want less */
+    uint16_t request_pfns;              /**< PFNs a request, at least one page; 0: 256, the most */
+    uint32_t refused_pages_max;         /**< bound of held, and of kept, pages; 0: 16 */
+    bnt_guest_record record;
+    uint64_t *record_bits;   /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
+    uint32_t stats_queue;    /**< queue index of statistics, above 1; 0: 2 */
+    uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */
+    uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts */
+    uint64_t retry_min_ns;   /**< first back-off; 0: 200 ms */
+    uint64_t retry_max_ns;   /**< last back-off, doubling; 0: 32 s */
+    uint64_t ack_timeout_ns; /**< a request without answer is stalled after this; 0: 1 s */
+    uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate; 0: 1 s */
+    uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate; 0: 5 s */
 };
 
 /* clang-format off */
@@ -128,108 +119,111 @@ struct bnt_guest_config {
 
 typedef enum bnt_guest_event_kind {
 #define BNT_X(name, text, meaning) BNT_GUEST_EVENT_##name,
-  BNT_GUEST_EVENT_MAP(BNT_X)
+    BNT_GUEST_EVENT_MAP(BNT_X)
 #undef BNT_X
-      BNT_GUEST_EVENT_COUNT
+    BNT_GUEST_EVENT_COUNT
 } bnt_guest_event_kind;
+
+/** `value` of STALLED and RESUMED when it is the device's reset, not a queue, that is awaited. */
+#define BNT_GUEST_STALLED_RESET UINT64_MAX
 
 /** "target-reached" and so on; "unknown" for what is none. */
 const char *bnt_guest_event_name(uint32_t kind);
 
+/** "running" and so on, for a bnt_guest_state; "unknown" for what is none. */
+const char *bnt_guest_state_name(uint32_t state);
+
 struct bnt_guest_event {
-  bnt_guest_event_kind kind;
-  uint64_t value;
-  uint64_t extra;
+    bnt_guest_event_kind kind;
+    uint64_t value;
+    uint64_t extra;
 };
 
-/** A request as it crosses the boundary, for recorders and checkers. Valid
- * during the call. */
+/** A request as it crosses the boundary, for recorders and checkers. Valid during the call. */
 struct bnt_guest_request {
-  bool inflate;  /**< else deflate */
-  bool oom;      /**< the reserved OOM request */
-  bool complete; /**< the device gave it back; else it was just exposed */
-  uint32_t page_count;
-  const uint64_t *pages; /**< first PFN of each page, in the order sent */
-  uint32_t epoch;
-  uint32_t
-      verdict_count; /**< PFN verdicts that came back; 0 without VERDICTS */
-  const uint8_t *verdicts; /**< one for each PFN */
+    bool inflate;  /**< else deflate */
+    bool oom;      /**< the reserved OOM request */
+    bool complete; /**< the device gave it back; else it is about to be visible */
+    uint32_t page_count;
+    const uint64_t *pages;   /**< first PFN of each page, in the order sent */
+    uint32_t epoch;          /**< that it was built under; 0 without RESET */
+    uint32_t verdict_count;  /**< PFN verdicts that came back; 0 without VERDICTS */
+    const uint8_t *verdicts; /**< one for each PFN */
 };
 
 /**
- * Outgoing calls. Required unless marked optional. Page arrays belong to the
- * core and are valid during the call.
+ * Outgoing calls. Required unless marked optional. Page arrays belong to the core and are valid
+ * during the call.
  */
 struct bnt_guest_ops {
-  uint32_t size; /**< sizeof(struct bnt_guest_ops) */
-  struct bnt_drv_transport transport;
-  /** Takes up to `count` pages without waiting; fills `pages`, returns how
-   * many. */
-  uint32_t (*pages_alloc)(void *opaque, uint64_t *pages, uint32_t count);
-  /** Gives pages back to the OS. */
-  void (*pages_free)(void *opaque, const uint64_t *pages, uint32_t count);
-  /**
-   * RECORD_LINKS: chains pages onto the list whose first is `head` (BNT_NEVER:
-   * empty): the link of pages[0] becomes head, the link of pages[i] pages[i -
-   * 1].
-   */
-  void (*links_push)(void *opaque, uint64_t head, const uint64_t *pages,
-                     uint32_t count);
-  /** RECORD_LINKS: writes up to `count` pages of the list from `head` on;
-   * returns the new head. */
-  uint64_t (*links_pop)(void *opaque, uint64_t head, uint64_t *pages,
-                        uint32_t count);
-  /** Fills statistics, the same tags every time (BD-23); returns how many. With
-   * STATS_VQ. */
-  uint32_t (*stats_get)(void *opaque, struct bnt_stat *stats, uint32_t count);
-  /** Optional. Something happened. */
-  void (*event)(void *opaque, const struct bnt_guest_event *event);
-  /** Optional. A request crosses the boundary. */
-  void (*request)(void *opaque, const struct bnt_guest_request *request);
-  /** Optional. Between two polls of an OOM deflate: relax the CPU. */
-  void (*relax)(void *opaque);
+    uint32_t size; /**< sizeof(struct bnt_guest_ops) */
+    struct bnt_drv_transport transport;
+    /**
+     * Takes up to `count` pages without waiting; fills `pages`, returns how many. A page outside
+     * the configured memory comes straight back through pages_free and counts as not allocated.
+     * May call bnt_guest_oom: then it is given back what it returns, since inflation is held off.
+     */
+    uint32_t (*pages_alloc)(void *opaque, uint64_t *pages, uint32_t count);
+    /** Gives pages back to the OS. */
+    void (*pages_free)(void *opaque, const uint64_t *pages, uint32_t count);
+    /**
+     * RECORD_LINKS: chains pages onto the list whose first is `head` (BNT_NEVER: empty): the link
+     * of pages[0] becomes head, the link of pages[i] becomes pages[i - 1].
+     */
+    void (*links_push)(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count);
+    /** RECORD_LINKS: writes the first `count` pages of the list from `head` on, which are there;
+     * returns the new head. */
+    uint64_t (*links_pop)(void *opaque, uint64_t head, uint64_t *pages, uint32_t count);
+    /**
+     * With STATS_VQ. Fills statistics, the same tags every time (BD-23); returns how many. The
+     * first call settles the tags: later, others are left out and missing ones keep their value.
+     * None at all: STATS_VQ is not accepted.
+     */
+    uint32_t (*stats_get)(void *opaque, struct bnt_stat *stats, uint32_t count);
+    /** Optional. Something happened. */
+    void (*event)(void *opaque, const struct bnt_guest_event *event);
+    /** Optional. A request crosses the boundary. */
+    void (*request)(void *opaque, const struct bnt_guest_request *request);
+    /** Optional. Between two polls of an OOM deflate: relax the CPU. */
+    void (*relax)(void *opaque);
 };
 
 struct bnt_guest_need {
-  size_t state_bytes; /**< private memory, aligned as for uint64_t */
-  size_t dma_bytes;   /**< memory the device can see, physically contiguous,
-                         4096-aligned */
+    size_t state_bytes; /**< private memory, aligned as for uint64_t */
+    size_t dma_bytes;   /**< memory the device can see, contiguous and 4096-aligned there */
 };
 
-/** Storage for a configuration. OK; E_SIZE; E_ARGUMENT (a setting out of its
- * documented range). */
-BNT_MUST_USE bnt_status bnt_guest_footprint(
-    const struct bnt_guest_config *config, struct bnt_guest_need *need);
+/** Storage for a configuration. OK; E_SIZE; E_ARGUMENT (a setting out of its documented range). */
+BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *config,
+                                            struct bnt_guest_need *need);
 
 /**
- * Makes an instance in the caller's storage, which must stay where it is; state
- * DOWN. `config` and `ops` are copied. `dma` is where the caller sees the
- * memory that the device sees at `dma_gpa`. OK; E_SIZE; E_ARGUMENT; E_STORAGE.
+ * Makes an instance in the caller's storage, which must stay where it is; state DOWN. `config` and
+ * `ops` are copied. `dma` (16-aligned) is where the caller sees the memory that the device sees at
+ * `dma_gpa`. OK; E_SIZE; E_ARGUMENT; E_STORAGE.
  */
-BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes,
-                                       void *dma, uint64_t dma_gpa,
-                                       size_t dma_bytes,
-                                       const struct bnt_guest_config *config,
-                                       const struct bnt_guest_ops *ops,
-                                       void *opaque, struct bnt_guest **guest);
+BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
+                                       size_t dma_bytes, const struct bnt_guest_config *config,
+                                       const struct bnt_guest_ops *ops, void *opaque,
+                                       struct bnt_guest **guest);
 
 /**
- * Resets the device, negotiates, sets up the queues, goes live. Only in DOWN.
- * OK: RUNNING, or STARTING if the device's reset takes time (go on with
- * bnt_guest_step). E_STATE; E_FEATURES, E_UNSUPPORTED (a queue missing or too
- * small): state DOWN, FAILED was written.
+ * Resets the device, negotiates, sets up the queues, goes live. Only in DOWN. OK: RUNNING, or
+ * STARTING if the device's reset takes time (go on with bnt_guest_step, which then returns the
+ * errors named here). A target that is set already is looked at in the first step. E_STATE;
+ * E_REENTRANT; E_FEATURES, E_UNSUPPORTED (a queue missing or too small), E_CONFIG: state DOWN,
+ * FAILED was written, bnt_guest_diag says why.
  */
-BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest,
-                                         uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns);
 
 /**
- * Resets the device, then gives back every page: in flight, ballooned, held
- * (the device forgets first, so that no page is used while it may still take
- * it). From any state. OK: DOWN. E_AGAIN: STOPPING, go on with bnt_guest_step:
- * the reset takes time or more pages are left than one call gives back.
+ * Resets the device, then gives back every page: in flight, ballooned, held (the device forgets
+ * first, so that no page is used while it may still take it). From any state. OK: DOWN. E_AGAIN:
+ * STOPPING, go on with bnt_guest_step: the reset takes time or more pages are left than one call
+ * gives back. A device whose status never reads 0 keeps its pages: the state stays STOPPING, and
+ * STALLED is told once with BNT_GUEST_STALLED_RESET. E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest,
-                                         uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
 
 /** Interrupt of a queue. Only marks work. */
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
@@ -238,69 +232,69 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
 void bnt_guest_config_changed(struct bnt_guest *guest);
 
 /**
- * Does what is due, at most `budget` units (requests built or taken back,
- * batches of 256 pages freed; at least 1), in a fixed order: configuration,
- * used buffers, release, sizing, deadlines. `deadline_ns` is when to call again
- * at the latest; `now_ns` if work is left. OK; E_REENTRANT; E_BROKEN (state
- * BROKEN; the reason is in bnt_guest_diag).
+ * Does what is due, at most `budget` units (requests built or taken back, batches of 256 pages
+ * freed; at least 1), in a fixed order: configuration, used buffers, release, OOM deflates that
+ * are owed, sizing, deadlines. `deadline_ns` is when to call again at the latest; `now_ns` if work
+ * is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag); in STARTING
+ * what bnt_guest_attach returns.
  */
-BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns,
-                                       uint32_t budget, uint64_t *deadline_ns);
+BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
+                                       uint64_t *deadline_ns);
 
 struct bnt_guest_oom {
-  uint64_t freed_pfns;   /**< with the allocator already */
-  uint64_t pending_pfns; /**< asked for, not acknowledged yet: event OOM_DONE
-                            tells */
-  uint64_t deadline_ns;  /**< when to give up on the pending ones; BNT_NEVER if
-                            none */
+    uint64_t freed_pfns;   /**< with the allocator already */
+    uint64_t pending_pfns; /**< not acknowledged, or not sent yet: event OOM_DONE tells */
+    uint64_t deadline_ns;  /**< when to give up on the pending ones; BNT_NEVER if none */
 };
 
 /**
- * The OS is out of memory: gives up to `pfns` back from the balloon, at once
- * where the features allow it. Needs no allocation and does not wait: a
- * descriptor and a PFN array are reserved. Without MUST_TELL_HOST each request
- * is queued and its pages returned at once (no device may then refuse a
- * deflate, BX-8); with it the used ring is polled `oom_polls` times and what is
- * not acknowledged is pending. Goes on request by request until met; inflation
- * is held off for `oom_holdoff_ns`. OK (possibly with nothing freed: the
- * balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM); E_STATE; E_BROKEN;
- * E_REENTRANT (the balloon itself is allocating).
+ * The OS is out of memory: gives up to `pfns` back from the balloon, at once where the features
+ * allow it. Needs no allocation and does not wait: a descriptor and a PFN array are reserved. Held
+ * pages go first, they need no message. Without MUST_TELL_HOST each request is queued and its
+ * pages returned at once (no device may then refuse a deflate, BX-8); with it the used ring is
+ * polled `oom_polls` times and what is not acknowledged is pending. Goes on request by request
+ * until met; what the device is too slow for is pending too, and steps go on with it. A call while
+ * one is pending does not add to it: the larger of both is owed. A device that does not give the
+ * pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING and STOPPING pages
+ * go back without a message, in STOPPING once the device's reset is complete.
+ *
+ * May be called from inside `pages_alloc`, not from any other callback. OK (possibly with nothing
+ * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM); E_STATE (DOWN, STARTING);
+ * E_BROKEN; E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns,
-                                      uint64_t pfns,
+BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
                                       struct bnt_guest_oom *result);
 
 /** Counters, all since init, all PFNs unless named otherwise. */
 struct bnt_guest_info {
-  uint32_t size; /**< set by the caller */
-  bnt_guest_state state;
-  uint64_t features;
-  uint64_t target_pfns;    /**< rounded up to the guest's page */
-  uint64_t ballooned_pfns; /**< in the record */
-  uint64_t inflight_inflate_pfns;
-  uint64_t inflight_deflate_pfns;
-  uint64_t held_pages;  /**< refused, to be returned */
-  uint64_t kept_pages;  /**< ballooned, deflate refused in this cycle */
-  uint64_t actual_pfns; /**< last written */
-  uint32_t epoch;       /**< last acknowledged */
-  uint64_t inflated_pfns;
-  uint64_t deflated_pfns;
-  uint64_t reset_pfns;    /**< given back silently */
-  uint64_t oom_pfns;      /**< given back by OOM deflates */
-  uint64_t refused_pages; /**< inflate refusals */
-  uint64_t
-      refused_by[BNT_VERDICT_COUNT]; /**< PFN verdicts seen, both directions */
-  uint64_t returned_pages;           /**< held pages given back */
-  uint64_t alloc_failures;
-  uint64_t requests;
-  uint64_t kicks;
-  uint64_t stalls;
-  uint64_t resets;
-  uint64_t spurious;        /**< interrupts without work */
-  uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
+    uint32_t size; /**< set by the caller */
+    bnt_guest_state state;
+    uint64_t features;
+    uint64_t target_pfns;    /**< rounded up to the guest's page */
+    uint64_t ballooned_pfns; /**< in the record; kept pages come on top */
+    uint64_t inflight_inflate_pfns;
+    uint64_t inflight_deflate_pfns;
+    uint64_t held_pages;    /**< refused, to be returned */
+    uint64_t kept_pages;    /**< ballooned, deflate refused in this cycle */
+    uint64_t actual_pfns;   /**< last written */
+    uint32_t epoch;         /**< last acknowledged */
+    uint64_t inflated_pfns; /**< that entered the balloon, uncertain ones included */
+    uint64_t deflated_pfns; /**< that left it by a deflate, OOM included */
+    uint64_t reset_pfns;    /**< ballooned, given back silently: reset, detach */
+    uint64_t oom_pfns;      /**< given back by OOM deflates */
+    uint64_t refused_pages; /**< inflate refusals */
+    uint64_t refused_by[BNT_VERDICT_COUNT]; /**< PFN verdicts seen, both directions */
+    uint64_t returned_pages;                /**< held pages given back */
+    uint64_t alloc_failures;
+    uint64_t requests;
+    uint64_t kicks;
+    uint64_t stalls;
+    uint64_t resets;
+    uint64_t spurious;        /**< interrupts without work */
+    uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
 };
 
-/** Copies what fits `info->size`. Any time. OK; E_SIZE. */
+/** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
 BNT_MUST_USE bnt_status bnt_guest_info_get(const struct bnt_guest *guest,
                                            struct bnt_guest_info *info);
 

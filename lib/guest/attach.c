@@ -1,0 +1,298 @@
+/*
+ * Life and end of an instance: the device reset at both ends, negotiation and queue set-up at the
+ * beginning (VIRTIO 1.3, 3.1.1), giving every page back at the end. Nothing here sizes a balloon.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+/* Features that this core implements; others are never accepted (VG-9). */
+static uint64_t features_known(const struct bnt_guest *guest)
+{
+    return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
+           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 |
+           guest->config.binding.verdicts | guest->config.binding.reset;
+}
+
+static void reset_begin(struct bnt_guest *guest)
+{
+    bnt_drv_reset(&guest->drv, &guest->ops.transport, guest->opaque);
+    guest->reset_sent_ns = guest->now_ns;
+    guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
+    guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+    guest->reset_stalled = false;
+}
+
+/* OK once the status reads 0 (VG-16); else E_AGAIN with the next look at reset_due_ns. */
+static bnt_status reset_wait(struct bnt_guest *guest)
+{
+    const uint64_t waited = guest->now_ns - guest->reset_sent_ns;
+    if (bnt_drv_reset_done(&guest->drv, &guest->ops.transport, guest->opaque) == BNT_OK) {
+        if (guest->reset_stalled) {
+            guest->reset_stalled = false;
+            bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_RESET, waited);
+        }
+        return BNT_OK;
+    }
+    if (!guest->reset_stalled && waited >= guest->config.ack_timeout_ns) {
+        guest->reset_stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_RESET, waited);
+    }
+    if (guest->now_ns >= guest->reset_due_ns) {
+        guest->reset_wait_ns =
+            bnti_guest_min(guest->reset_wait_ns * 2, guest->config.ack_timeout_ns);
+        guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+    }
+    return BNT_E_AGAIN;
+}
+
+/* Descriptors that the queue must have for all that may be in flight on it at once. */
+static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
+{
+    const uint32_t each = bnti_guest_request_descriptors(guest);
+    return q == BNTI_GUEST_Q_STATS ? 1 : q == BNTI_GUEST_Q_DEFLATE ? 2 * each : each;
+}
+
+static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
+{
+    const uint16_t index = (uint16_t)bnti_guest_queue_index(guest, q);
+    const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
+    uint16_t size = guest->config.queue_size_max;
+    while (size > offered) {
+        size = (uint16_t)(size >> 1); /* the largest power of two that both allow */
+    }
+    if (size < descriptors_needed(guest, q)) {
+        guest->diag.status = BNT_E_UNSUPPORTED;
+        guest->diag.fault = BNT_FAULT_QUEUE_MISSING;
+        guest->diag.queue = index;
+        guest->diag.expected = descriptors_needed(guest, q);
+        guest->diag.found = offered;
+        return BNT_E_UNSUPPORTED;
+    }
+    const size_t stride =
+        ((size_t)bnt_vq_drv_ring_bytes(guest->config.queue_size_max, 2) + 63u) & ~(size_t)63u;
+    const struct bnt_vq_drv_config config = {
+        .size = sizeof config,
+        .queue = index,
+        .queue_size = size,
+        .indirect_max = 2,
+        .features = guest->features,
+        .ring = guest->dma + q * stride,
+        .ring_gpa = guest->dma_gpa + q * stride,
+        .slots = guest->vq_slots + q * (size_t)guest->config.queue_size_max,
+    };
+    const bnt_status status = bnt_vq_drv_init(&guest->vq[q], &config);
+    if (status != BNT_OK) {
+        return status;
+    }
+    const struct bnt_vq_layout *layout = &guest->vq[q].layout;
+    guest->ops.transport.queue_enable(guest->opaque, index, size, config.ring_gpa + layout->desc,
+                                      config.ring_gpa + layout->avail,
+                                      config.ring_gpa + layout->used);
+    return BNT_OK;
+}
+
+static void features_adopt(struct bnt_guest *guest)
+{
+    const struct bnt_guest_config *c = &guest->config;
+    guest->features = guest->drv.accepted;
+    guest->verdicts = (guest->features & c->binding.verdicts) != 0;
+    guest->resets = (guest->features & c->binding.reset) != 0;
+    guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+}
+
+/* Acknowledges the epoch before DRIVER_OK (BX-11), and finds out what `actual` says. */
+static bnt_status config_set_up(struct bnt_guest *guest)
+{
+    if (guest->resets) {
+        uint32_t epoch = 0;
+        const bnt_status status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
+        if (status != BNT_OK) {
+            return status;
+        }
+        bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, epoch);
+        guest->epoch = epoch;
+        guest->epoch_seen = epoch;
+    }
+    return bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, &guest->actual);
+}
+
+static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
+{
+    const struct bnt_balloon_rules rules = bnt_balloon_rules(&guest->config.binding);
+    bnt_status status = bnt_drv_negotiate(&guest->drv, &guest->ops.transport, guest->opaque, wanted,
+                                          guest->config.features_required | BNT_F_VERSION_1,
+                                          rules.rules, rules.count, &guest->diag);
+    if (status != BNT_OK) {
+        return status;
+    }
+    features_adopt(guest);
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (q == BNTI_GUEST_Q_STATS && !(guest->features & BNT_BALLOON_F_STATS_VQ)) {
+            continue;
+        }
+        status = queue_set_up(guest, q);
+        if (status != BNT_OK) {
+            return status;
+        }
+    }
+    status = config_set_up(guest);
+    if (status != BNT_OK) {
+        return status;
+    }
+    /* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
+    if (guest->features & BNT_BALLOON_F_STATS_VQ) {
+        bnti_guest_stats_send(guest);
+    }
+    return bnt_drv_ready(&guest->drv, &guest->ops.transport, guest->opaque);
+}
+
+/* The reset is complete: negotiates and goes live, or writes FAILED and is down. */
+static bnt_status go_live(struct bnt_guest *guest)
+{
+    uint64_t wanted = (guest->config.features_wanted & features_known(guest)) | BNT_F_VERSION_1;
+    if ((wanted & BNT_BALLOON_F_STATS_VQ) && !bnti_guest_stats_first(guest)) {
+        wanted &= ~BNT_BALLOON_F_STATS_VQ; /* nothing to report: BD-17 could not be kept */
+    }
+    memset(&guest->diag, 0, sizeof guest->diag);
+    guest->diag.size = sizeof guest->diag;
+    const bnt_status status = set_up(guest, wanted);
+    if (status != BNT_OK) {
+        if (guest->drv.state != BNT_DRV_FAILED) {
+            bnt_drv_fail(&guest->drv, &guest->ops.transport, guest->opaque);
+        }
+        guest->diag.status = status;
+        guest->features = 0;
+        bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+        return status;
+    }
+    guest->reached = true;
+    guest->config_marked = true; /* the target may be set since long ago */
+    bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
+    const uint64_t missing = guest->config.features_wanted & ~guest->features;
+    if (missing != 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
+    }
+    if (guest->features & BNT_BALLOON_F_STATS_VQ) {
+        bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+    }
+    bnti_guest_actual_write(guest, false);
+    return BNT_OK;
+}
+
+bnt_status bnti_guest_start_poll(struct bnt_guest *guest)
+{
+    return reset_wait(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
+}
+
+/* Forgets what belongs to one attachment. The counters go on. */
+static void session_clear(struct bnt_guest *guest)
+{
+    guest->features = 0;
+    guest->verdicts = false;
+    guest->resets = false;
+    guest->must_tell_host = false;
+    guest->config_marked = false;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        guest->queue_marked[q] = false;
+    }
+    guest->num_pages = 0;
+    guest->target_pfns = 0;
+    guest->reached = true;
+    guest->cycle = BNTI_GUEST_CYCLE_NONE;
+    memset(&guest->inflate_backoff, 0, sizeof guest->inflate_backoff);
+    memset(&guest->deflate_backoff, 0, sizeof guest->deflate_backoff);
+    guest->config_due_ns = BNT_NEVER;
+    guest->actual = 0;
+    guest->epoch = 0;
+    guest->epoch_seen = 0;
+    guest->holdoff_until_ns = 0;
+    guest->oom_debt_pfns = 0;
+    guest->oom_freed_pfns = 0;
+    guest->oom_pending = false;
+    guest->oom_gave_up = false;
+}
+
+bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
+{
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    if (guest->state != BNT_GUEST_DOWN) {
+        return BNT_E_STATE;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    session_clear(guest);
+    bnti_guest_state_set(guest, BNT_GUEST_STARTING);
+    reset_begin(guest);
+    bnt_status status = bnti_guest_start_poll(guest);
+    if (status == BNT_E_AGAIN) {
+        status = BNT_OK;
+    }
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return status;
+}
+
+/* The device is reset and forgot its buffers: what was in flight is the OS's (BX-17, BX-21). */
+static void in_flight_return(struct bnt_guest *guest)
+{
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        struct bnti_guest_request *request = &guest->requests[slot];
+        if (!request->busy) {
+            continue;
+        }
+        request->busy = false;
+        if (request->given_back) {
+            continue;
+        }
+        bnti_guest_give_back(guest, request->pages, request->page_count);
+        if (slot != BNTI_GUEST_INFLATE) {
+            guest->count.reset_pfns += (uint64_t)request->page_count << guest->config.page_order;
+        }
+    }
+}
+
+bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
+{
+    if (guest->drv.state == BNT_DRV_RESETTING && reset_wait(guest) != BNT_OK) {
+        return BNT_E_AGAIN;
+    }
+    in_flight_return(guest);
+    while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
+        guest->budget--;
+    }
+    if (guest->record_pages + guest->kept_count + guest->held_count > 0) {
+        return BNT_E_AGAIN;
+    }
+    session_clear(guest);
+    bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+    return BNT_OK;
+}
+
+bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
+{
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    if (guest->state == BNT_GUEST_DOWN) {
+        return BNT_OK;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    guest->budget = BNTI_GUEST_DETACH_BATCHES;
+    if (guest->state != BNT_GUEST_STOPPING) {
+        reset_begin(guest);
+        bnti_guest_state_set(guest, BNT_GUEST_STOPPING);
+    }
+    const bnt_status status = bnti_guest_stop_poll(guest);
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return status;
+}

@@ -1,0 +1,341 @@
+/*
+ * The guest core's front: storage, notifications, the step that coordinates the rest, and the one
+ * place where the state changes. What a step does in each room is in the room's own file.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+/* Settings with their defaults filled in; E_ARGUMENT where one is out of its range. */
+static bnt_status settings_settle(const struct bnt_guest_config *from, struct bnt_guest_config *to)
+{
+    if (from == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (from->size != sizeof *from) {
+        return BNT_E_SIZE;
+    }
+    *to = *from;
+    to->queue_size_max = from->queue_size_max ? from->queue_size_max : 128;
+    to->request_pfns = from->request_pfns ? from->request_pfns : BNTI_GUEST_BATCH;
+    to->refused_pages_max = from->refused_pages_max ? from->refused_pages_max : 16;
+    to->stats_queue = from->stats_queue ? from->stats_queue : BNT_BALLOON_QUEUE_STATS;
+    to->oom_polls = from->oom_polls ? from->oom_polls : 64;
+    to->retry_min_ns = from->retry_min_ns ? from->retry_min_ns : UINT64_C(200000000);
+    to->retry_max_ns = from->retry_max_ns ? from->retry_max_ns : UINT64_C(32000000000);
+    to->ack_timeout_ns = from->ack_timeout_ns ? from->ack_timeout_ns : UINT64_C(1000000000);
+    to->oom_timeout_ns = from->oom_timeout_ns ? from->oom_timeout_ns : UINT64_C(1000000000);
+    to->oom_holdoff_ns = from->oom_holdoff_ns ? from->oom_holdoff_ns : UINT64_C(5000000000);
+    return BNT_OK;
+}
+
+static bool settings_valid(const struct bnt_guest_config *c)
+{
+    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX) {
+        return false;
+    }
+    const uint64_t page_pfns = UINT64_C(1) << c->page_order;
+    const bool memory = c->memory_first_pfn <= BNT_PFN_MAX && c->memory_pfns >= page_pfns &&
+                        c->memory_pfns <= BNT_PFN_MAX + 1 - c->memory_first_pfn &&
+                        (c->memory_first_pfn & (page_pfns - 1)) == 0;
+    const bool queue =
+        (c->queue_size_max & (c->queue_size_max - 1)) == 0 && c->queue_size_max <= BNT_VQ_SIZE_MAX;
+    const bool limits = c->request_pfns <= BNTI_GUEST_BATCH && c->request_pfns >= page_pfns &&
+                        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
+                        c->retry_min_ns <= c->retry_max_ns;
+    const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
+                        (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
+    const bool stats = c->stats_queue > BNT_BALLOON_QUEUE_DEFLATE && c->stats_queue <= UINT16_MAX;
+    return memory && queue && limits && record && stats && bnt_balloon_binding_valid(&c->binding);
+}
+
+/* Bytes of one queue's ring, 64-aligned so that the next one starts well. */
+static size_t ring_stride(const struct bnt_guest_config *config)
+{
+    return ((size_t)bnt_vq_drv_ring_bytes(config->queue_size_max, 2) + 63u) & ~(size_t)63u;
+}
+
+bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
+{
+    struct bnt_guest_config settled;
+    const bnt_status status = settings_settle(config, &settled);
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (need == NULL || !settings_valid(&settled)) {
+        return BNT_E_ARGUMENT;
+    }
+    need->state_bytes = sizeof(struct bnt_guest) +
+                        2u * sizeof(uint64_t) * settled.refused_pages_max +
+                        BNTI_GUEST_Q_COUNT * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
+    need->dma_bytes = BNTI_GUEST_Q_COUNT * ring_stride(&settled) +
+                      BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES + BNTI_GUEST_DMA_STATS;
+    return BNT_OK;
+}
+
+static bool ops_complete(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+{
+    const struct bnt_drv_transport *t = &ops->transport;
+    const bool transport = t->features_read && t->features_write && t->status_read &&
+                           t->status_write && t->config_generation && t->config_read &&
+                           t->config_write && t->queue_size_max && t->queue_enable && t->notify;
+    const bool links =
+        config->record != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
+    const bool stats = !(config->features_wanted & BNT_BALLOON_F_STATS_VQ) || ops->stats_get;
+    return transport && ops->pages_alloc && ops->pages_free && links && stats;
+}
+
+/* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
+static void storage_lay_out(struct bnt_guest *guest)
+{
+    guest->held = (uint64_t *)(void *)(guest + 1);
+    guest->kept = guest->held + guest->config.refused_pages_max;
+    guest->vq_slots = (struct bnt_vq_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
+    const size_t buffers = BNTI_GUEST_Q_COUNT * ring_stride(&guest->config);
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        const size_t offset = buffers + slot * BNTI_GUEST_DMA_BYTES;
+        guest->requests[slot].dma = guest->dma + offset;
+        guest->requests[slot].dma_gpa = guest->dma_gpa + offset;
+    }
+}
+
+bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
+                          size_t dma_bytes, const struct bnt_guest_config *config,
+                          const struct bnt_guest_ops *ops, void *opaque, struct bnt_guest **guest)
+{
+    struct bnt_guest_need need;
+    const bnt_status status = bnt_guest_footprint(config, &need);
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (state == NULL || dma == NULL || ops == NULL || guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (ops->size != sizeof *ops || ops->transport.size != sizeof ops->transport) {
+        return BNT_E_SIZE;
+    }
+    if (!ops_complete(config, ops)) {
+        return BNT_E_ARGUMENT;
+    }
+    if (state_bytes < need.state_bytes || dma_bytes < need.dma_bytes ||
+        ((uintptr_t)state & (sizeof(uint64_t) - 1)) != 0 || ((uintptr_t)dma & 15u) != 0 ||
+        (dma_gpa & (BNT_PFN_BYTES - 1)) != 0 || dma_gpa > UINT64_MAX - dma_bytes) {
+        return BNT_E_STORAGE;
+    }
+    struct bnt_guest *g = state;
+    memset(g, 0, need.state_bytes);
+    const bnt_status settled = settings_settle(config, &g->config);
+    BNTI_ASSERT(settled == BNT_OK);
+    g->ops = *ops;
+    g->opaque = opaque;
+    g->dma = dma;
+    g->dma_gpa = dma_gpa;
+    g->diag.size = sizeof g->diag;
+    g->record_head = BNT_NEVER;
+    g->config_due_ns = BNT_NEVER;
+    storage_lay_out(g);
+    *guest = g;
+    return BNT_OK;
+}
+
+/* Which states each state leads to. */
+#define TO(state) (1u << BNT_GUEST_##state)
+static const uint32_t state_leads_to[] = {
+    [BNT_GUEST_DOWN] = TO(STARTING),
+    [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(STOPPING),
+    [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_BROKEN] = TO(STOPPING),
+    [BNT_GUEST_STOPPING] = TO(DOWN),
+};
+#undef TO
+
+void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state)
+{
+    BNTI_ASSERT(state_leads_to[guest->state] & 1u << state);
+    guest->state = state;
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
+}
+
+void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
+                     uint64_t extra)
+{
+    if (guest->ops.event != NULL) {
+        const struct bnt_guest_event event = {.kind = kind, .value = value, .extra = extra};
+        guest->ops.event(guest->opaque, &event);
+    }
+}
+
+/* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
+void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue)
+{
+    BNTI_ASSERT(guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING);
+    guest->diag.status = status;
+    guest->diag.fault = fault;
+    guest->diag.queue = queue;
+    bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
+}
+
+void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    if (count > 0) {
+        guest->ops.pages_free(guest->opaque, pages, count);
+    }
+}
+
+uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest)
+{
+    return (uint32_t)guest->config.request_pfns >> guest->config.page_order;
+}
+
+bool bnti_guest_in_flight(const struct bnt_guest *guest)
+{
+    return guest->requests[BNTI_GUEST_INFLATE].busy || guest->requests[BNTI_GUEST_DEFLATE].busy ||
+           guest->requests[BNTI_GUEST_OOM].busy;
+}
+
+void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (bnti_guest_queue_index(guest, q) == queue) {
+            guest->queue_marked[q] = true;
+        }
+    }
+}
+
+void bnt_guest_config_changed(struct bnt_guest *guest)
+{
+    guest->config_marked = true;
+}
+
+static bool notified(const struct bnt_guest *guest)
+{
+    bool marked = guest->config_marked;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        marked = marked || guest->queue_marked[q];
+    }
+    return marked;
+}
+
+/* The earliest moment at which a live instance has something to do. */
+static uint64_t live_due(const struct bnt_guest *guest)
+{
+    const bool idle = !bnti_guest_in_flight(guest);
+    if (notified(guest) ||
+        (guest->state == BNT_GUEST_RELEASING &&
+         (guest->record_pages + guest->kept_count + guest->held_count > 0 || idle))) {
+        return guest->now_ns;
+    }
+    uint64_t due = guest->config_due_ns;
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        if (guest->requests[slot].busy) {
+            due = bnti_guest_min(due, guest->requests[slot].due_ns);
+        }
+    }
+    if (guest->state == BNT_GUEST_RUNNING) {
+        due = bnti_guest_min(due, bnti_guest_size_due(guest));
+    }
+    return due;
+}
+
+static uint64_t step_due(const struct bnt_guest *guest)
+{
+    switch (guest->state) {
+    case BNT_GUEST_RUNNING:
+    case BNT_GUEST_RELEASING:
+        return live_due(guest);
+    case BNT_GUEST_STARTING:
+        return guest->reset_due_ns;
+    case BNT_GUEST_STOPPING:
+        return guest->drv.state == BNT_DRV_RESETTING ? guest->reset_due_ns : guest->now_ns;
+    case BNT_GUEST_DOWN:
+    case BNT_GUEST_BROKEN:
+        break;
+    }
+    return BNT_NEVER;
+}
+
+/* The fixed order: configuration, used buffers, release, out of memory, sizing, deadlines. */
+static void step_live(struct bnt_guest *guest)
+{
+    static void (*const rooms[])(struct bnt_guest *) = {
+        bnti_guest_config_poll,  bnti_guest_used_take, bnti_guest_release,
+        bnti_guest_oom_continue, bnti_guest_size,      bnti_guest_overdue,
+    };
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+            return;
+        }
+        rooms[i](guest);
+    }
+}
+
+bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
+                          uint64_t *deadline_ns)
+{
+    if (guest == NULL || deadline_ns == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    guest->budget = budget > 0 ? budget : 1;
+    bnt_status status = BNT_OK;
+    if (guest->state == BNT_GUEST_STARTING) {
+        status = bnti_guest_start_poll(guest);
+    } else if (guest->state == BNT_GUEST_STOPPING) {
+        status = bnti_guest_stop_poll(guest);
+    } else {
+        step_live(guest);
+    }
+    if (status == BNT_E_AGAIN) {
+        status = BNT_OK;
+    }
+    if (guest->state == BNT_GUEST_BROKEN) {
+        status = BNT_E_BROKEN;
+    }
+    *deadline_ns = step_due(guest);
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return status;
+}
+
+bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_info *info)
+{
+    if (guest == NULL || info == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    const uint32_t size = info->size;
+    if (size < sizeof info->size) {
+        return BNT_E_SIZE;
+    }
+    const uint32_t order = guest->config.page_order;
+    const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
+    const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
+    struct bnt_guest_info now = guest->count;
+    now.size = size;
+    now.state = guest->state;
+    now.features = guest->features;
+    now.target_pfns = guest->target_pfns;
+    now.ballooned_pfns = guest->record_pages << order;
+    if (guest->requests[BNTI_GUEST_INFLATE].busy) {
+        now.inflight_inflate_pfns = (uint64_t)guest->requests[BNTI_GUEST_INFLATE].page_count
+                                    << order;
+    }
+    now.inflight_deflate_pfns = ((uint64_t)(deflate->busy ? deflate->page_count : 0) +
+                                 (oom->busy && !oom->given_back ? oom->page_count : 0))
+                                << order;
+    now.held_pages = guest->held_count;
+    now.kept_pages = guest->kept_count;
+    now.actual_pfns = guest->actual;
+    now.epoch = guest->epoch;
+    memcpy(info, &now, size < sizeof now ? size : sizeof now);
+    return BNT_OK;
+}
+
+const struct bnt_diag *bnt_guest_diag(const struct bnt_guest *guest)
+{
+    return &guest->diag;
+}

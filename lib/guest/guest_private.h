@@ -1,0 +1,243 @@
+/*
+ * What the files of lib/guest share: the instance, its requests, and who does what.
+ *
+ * guest.c is the coordinator; attach.c brings up and takes down; config.c reads and writes
+ * configuration space; request.c exposes and takes back buffers; verdict.c judges them; refusal.c
+ * keeps refused pages; sizing.c goes for the target; record.c remembers ballooned pages; reset.c,
+ * oom.c and stats.c are what their names say. Nothing here is for embedders.
+ */
+#ifndef BNTI_GUEST_PRIVATE_H
+#define BNTI_GUEST_PRIVATE_H
+
+#include <ballonet/guest.h>
+#include <ballonet/virtqueue.h>
+
+#include "../base/assert.h"
+
+/* Pages of one give-back, and PFNs of one request. */
+#define BNTI_GUEST_BATCH BNT_BALLOON_REQUEST_PFNS_MAX
+
+/* Batches that one call of bnt_guest_detach gives back. */
+#define BNTI_GUEST_DETACH_BATCHES 16u
+
+/* First wait between two looks at a reset that takes time; doubles up to ack_timeout_ns. */
+#define BNTI_GUEST_RESET_POLL_NS UINT64_C(1000000)
+
+enum bnti_guest_queue {
+    BNTI_GUEST_Q_INFLATE = 0,
+    BNTI_GUEST_Q_DEFLATE,
+    BNTI_GUEST_Q_STATS,
+    BNTI_GUEST_Q_COUNT
+};
+
+/* One of each in flight at most; each owns a page array and a DMA buffer. */
+enum bnti_guest_slot {
+    BNTI_GUEST_INFLATE = 0,
+    BNTI_GUEST_DEFLATE,
+    BNTI_GUEST_OOM,
+    BNTI_GUEST_SLOTS
+};
+
+/* DMA buffer of a request: header and PFNs for the device, then header and verdicts from it. */
+#define BNTI_GUEST_DMA_PFNS     sizeof(struct bnt_balloon_request)
+#define BNTI_GUEST_DMA_RESPONSE (BNTI_GUEST_DMA_PFNS + 4u * BNTI_GUEST_BATCH)
+#define BNTI_GUEST_DMA_VERDICTS (BNTI_GUEST_DMA_RESPONSE + sizeof(struct bnt_balloon_response))
+#define BNTI_GUEST_DMA_BYTES    1344u /* 1296 rounded up to a cache line */
+#define BNTI_GUEST_DMA_STATS    (BNT_STATS_MAX * 10u)
+
+struct bnti_guest_request {
+    bool busy;       /* the device has it */
+    bool stalled;    /* it missed its deadline and STALLED was told */
+    bool partial;    /* the allocator gave less than was asked for */
+    bool given_back; /* OOM without MUST_TELL_HOST: its pages are the OS's already */
+    uint16_t head;
+    uint32_t page_count;
+    uint32_t epoch;
+    uint64_t sent_ns;
+    uint64_t due_ns;  /* when the next stall is looked at */
+    uint64_t wait_ns; /* how long the next wait is */
+    uint8_t *dma;
+    uint64_t dma_gpa;
+    uint64_t pages[BNTI_GUEST_BATCH];
+};
+
+struct bnti_guest_backoff {
+    uint64_t level_ns; /* the last wait; doubles */
+    uint64_t until_ns; /* 0: none */
+    bool not_needed;   /* caused by NOT_NEEDED: a told change of target ends it */
+};
+
+enum bnti_guest_cycle {
+    BNTI_GUEST_CYCLE_NONE = 0,
+    BNTI_GUEST_CYCLE_INFLATE,
+    BNTI_GUEST_CYCLE_DEFLATE
+};
+
+/* Who is on the stack. OOM may enter while the OS allocates for us, nothing else may. */
+enum bnti_guest_call {
+    BNTI_GUEST_CALL_NONE = 0,
+    BNTI_GUEST_CALL_BUSY,
+    BNTI_GUEST_CALL_ALLOCATING
+};
+
+struct bnt_guest {
+    struct bnt_guest_config config; /* defaults filled in */
+    struct bnt_guest_ops ops;
+    void *opaque;
+    bnt_guest_state state;
+    enum bnti_guest_call call;
+    struct bnt_diag diag;
+    struct bnt_drv_status drv;
+    uint64_t features;
+    bool verdicts;       /* negotiated */
+    bool resets;         /* negotiated */
+    bool must_tell_host; /* negotiated */
+
+    /* The call in progress. */
+    uint64_t now_ns;
+    uint32_t budget;
+
+    /* Marked by notifications, perhaps in an interrupt handler of this CPU. */
+    volatile bool queue_marked[BNTI_GUEST_Q_COUNT];
+    volatile bool config_marked;
+
+    struct bnt_vq_drv vq[BNTI_GUEST_Q_COUNT];
+    struct bnt_vq_slot *vq_slots;
+    uint8_t *dma;
+    uint64_t dma_gpa;
+    struct bnti_guest_request requests[BNTI_GUEST_SLOTS];
+
+    /* Sizing. */
+    uint32_t num_pages; /* as last read */
+    uint64_t target_pfns;
+    bool reached; /* TARGET_REACHED was told */
+    enum bnti_guest_cycle cycle;
+    struct bnti_guest_backoff inflate_backoff;
+    struct bnti_guest_backoff deflate_backoff;
+    uint64_t config_due_ns; /* BNT_NEVER: no polling */
+    uint32_t actual;        /* as last written */
+
+    /* The record of ballooned pages. */
+    uint64_t record_pages;
+    uint64_t record_head;   /* LINKS */
+    uint64_t record_cursor; /* BITS: no bit is set in words above it */
+
+    /* Refused pages: held are the OS's to be, kept are ballooned. */
+    uint64_t *held;
+    uint64_t *kept;
+    uint32_t held_count;
+    uint32_t kept_count;
+
+    /* Reset. */
+    uint32_t epoch;      /* acknowledged; 0 without RESET */
+    uint32_t epoch_seen; /* latest; differs while RELEASING */
+    uint64_t reset_due_ns;
+    uint64_t reset_wait_ns;
+    uint64_t reset_sent_ns;
+    bool reset_stalled;
+
+    /* OOM. */
+    uint64_t holdoff_until_ns;
+    uint64_t oom_debt_pfns;  /* asked for, not sent yet */
+    uint64_t oom_freed_pfns; /* freed by OOM requests since the count began */
+    bool oom_pending;        /* OOM_DONE is owed */
+    bool oom_gave_up;        /* the device does not give these pages back */
+
+    /* Statistics: the tags of the first buffer, for ever (BD-23). */
+    uint32_t stats_count;
+    uint16_t stats_head;
+    struct bnt_stat stats[BNT_STATS_MAX];
+    struct bnt_stat stats_new[BNT_STATS_MAX];
+
+    struct bnt_guest_info count; /* counters only */
+
+    /* Work space of one completion or one give-back; never live across pages_alloc. */
+    uint8_t verdict_copy[BNTI_GUEST_BATCH];
+    uint64_t scratch[BNTI_GUEST_BATCH];
+};
+
+/* guest.c */
+void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state);
+void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
+                     uint64_t extra);
+void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue);
+void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest);
+bool bnti_guest_in_flight(const struct bnt_guest *guest);
+
+/* When `delta_ns` from `now_ns` on is; never wraps. */
+static inline uint64_t bnti_guest_after(uint64_t now_ns, uint64_t delta_ns)
+{
+    return delta_ns > BNT_NEVER - now_ns ? BNT_NEVER : now_ns + delta_ns;
+}
+
+static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint32_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)
+{
+    return q == BNTI_GUEST_Q_STATS ? guest->config.stats_queue : q;
+}
+
+/* attach.c */
+bnt_status bnti_guest_start_poll(struct bnt_guest *guest);
+bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
+
+/* config.c */
+void bnti_guest_config_poll(struct bnt_guest *guest);
+void bnti_guest_config_look(struct bnt_guest *guest, bool told);
+void bnti_guest_actual_write(struct bnt_guest *guest, bool always);
+bnt_status bnti_guest_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t *value);
+void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint32_t value);
+
+/* request.c */
+void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q);
+void bnti_guest_used_take(struct bnt_guest *guest);
+void bnti_guest_overdue(struct bnt_guest *guest);
+void bnti_guest_kick(struct bnt_guest *guest, uint32_t q);
+uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest);
+
+/* verdict.c */
+struct bnti_guest_answer {
+    uint32_t verdict_count; /* PFN verdicts that came; the rest of `verdict_copy` is 0 */
+    bool target_known;
+    bool epoch_known;
+    uint32_t num_pages;
+    uint32_t epoch;
+};
+void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                      const struct bnti_guest_answer *answer);
+
+/* refusal.c */
+bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page);
+bool bnti_guest_keep(struct bnt_guest *guest, uint64_t page);
+void bnti_guest_held_return(struct bnt_guest *guest);
+void bnti_guest_cycle_end(struct bnt_guest *guest);
+uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
+
+/* sizing.c */
+uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest);
+void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool told);
+void bnti_guest_size(struct bnt_guest *guest);
+uint64_t bnti_guest_size_due(const struct bnt_guest *guest);
+
+/* record.c */
+void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+
+/* reset.c */
+void bnti_guest_release_begin(struct bnt_guest *guest);
+void bnti_guest_release(struct bnt_guest *guest);
+uint32_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pages_max);
+
+/* oom.c */
+void bnti_guest_oom_continue(struct bnt_guest *guest);
+
+/* stats.c */
+bool bnti_guest_stats_first(struct bnt_guest *guest);
+void bnti_guest_stats_send(struct bnt_guest *guest);
+
+#endif

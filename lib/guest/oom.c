@@ -1,0 +1,203 @@
+/*
+ * OOM deflate: the synchronous entry by which a starving OS gets pages back. Its request slot is
+ * reserved, it allocates nothing, and it may be entered while the OS allocates for the balloon
+ * itself, which is when it is needed most.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+static bool oom_awaits(const struct bnt_guest *guest)
+{
+    const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
+    return request->busy && !request->given_back;
+}
+
+/* Sends up to `pfns` out of the record; without MUST_TELL_HOST they are the OS's at once (BD-11).
+ */
+static void oom_send(struct bnt_guest *guest, uint64_t pfns)
+{
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
+    const uint32_t order = guest->config.page_order;
+    const uint32_t count =
+        (uint32_t)bnti_guest_min(pfns >> order, bnti_guest_pages_per_request(guest));
+    request->page_count = bnti_guest_record_pop(guest, request->pages, count);
+    guest->oom_gave_up = false;
+    bnti_guest_request_send(guest, BNTI_GUEST_OOM);
+    guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
+    if (request->given_back) {
+        const uint64_t freed = (uint64_t)request->page_count << order;
+        guest->count.deflated_pfns += freed;
+        guest->count.oom_pfns += freed;
+        guest->oom_freed_pfns += freed;
+        bnti_guest_give_back(guest, request->pages, request->page_count);
+    }
+}
+
+/* Looks at the used ring until the OOM request is back, a bounded number of times. */
+static void oom_poll(struct bnt_guest *guest)
+{
+    for (uint32_t i = 0; i < guest->config.oom_polls; i++) {
+        bnti_guest_queue_take(guest, BNTI_GUEST_Q_DEFLATE);
+        if (!guest->requests[BNTI_GUEST_OOM].busy || guest->state != BNT_GUEST_RUNNING) {
+            return;
+        }
+        if (guest->ops.relax != NULL) {
+            guest->ops.relax(guest->opaque);
+        }
+    }
+}
+
+/*
+ * Request by request until `pfns` are freed. What an earlier call left in flight counts when it
+ * comes back now: the OS asks again because it still waits for it.
+ */
+static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
+{
+    const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
+    const uint64_t before = guest->oom_freed_pfns;
+    guest->oom_gave_up = false;
+    for (;;) {
+        if (request->busy) {
+            oom_poll(guest);
+        }
+        if (request->busy || guest->state != BNT_GUEST_RUNNING || guest->oom_gave_up) {
+            break;
+        }
+        const uint64_t freed = guest->oom_freed_pfns - before;
+        if (freed >= pfns || guest->record_pages == 0) {
+            break;
+        }
+        oom_send(guest, pfns - freed);
+        if (guest->oom_freed_pfns - before >= pfns) {
+            break;
+        }
+    }
+    const uint64_t freed = guest->oom_freed_pfns - before;
+    guest->oom_freed_pfns = before; /* told by this call, not by OOM_DONE */
+    return freed;
+}
+
+/* What could not be sent yet is owed; a repeated call does not add up to draining the balloon. */
+static uint64_t oom_owe(struct bnt_guest *guest, uint64_t missing_pfns)
+{
+    const uint32_t order = guest->config.page_order;
+    const uint64_t waiting =
+        oom_awaits(guest) ? (uint64_t)guest->requests[BNTI_GUEST_OOM].page_count << order : 0;
+    uint64_t debt = missing_pfns > waiting ? missing_pfns - waiting : 0;
+    debt = debt > guest->oom_debt_pfns ? debt : guest->oom_debt_pfns;
+    debt = bnti_guest_min(debt, guest->record_pages << order);
+    guest->oom_debt_pfns = guest->oom_gave_up ? 0 : debt;
+    guest->oom_pending = guest->oom_pending || waiting + guest->oom_debt_pfns > 0;
+    return waiting + guest->oom_debt_pfns;
+}
+
+static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom *result)
+{
+    guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
+    /* Held pages need no message: they never were in the balloon. */
+    result->freed_pfns = (uint64_t)guest->held_count << guest->config.page_order;
+    bnti_guest_held_return(guest);
+    if (result->freed_pfns < pfns) {
+        result->freed_pfns += oom_deflate(guest, pfns - result->freed_pfns);
+    }
+    if (guest->state == BNT_GUEST_RUNNING) {
+        bnti_guest_actual_write(guest, false);
+        const uint64_t missing = pfns > result->freed_pfns ? pfns - result->freed_pfns : 0;
+        result->pending_pfns = oom_owe(guest, missing);
+    }
+}
+
+/* The device has forgotten the balloon: pages need no message. */
+static void oom_release(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom *result)
+{
+    const uint32_t order = guest->config.page_order;
+    while (result->freed_pfns < pfns) {
+        const uint32_t count =
+            bnti_guest_release_batch(guest, (pfns - result->freed_pfns) >> order);
+        if (count == 0) {
+            return;
+        }
+        result->freed_pfns += (uint64_t)count << order;
+    }
+}
+
+/* Whether the state and the features allow it at all. */
+static bnt_status oom_allowed(const struct bnt_guest *guest)
+{
+    switch (guest->state) {
+    case BNT_GUEST_RUNNING:
+        return guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM ? BNT_OK : BNT_E_UNSUPPORTED;
+    case BNT_GUEST_RELEASING:
+    case BNT_GUEST_STOPPING:
+        return BNT_OK;
+    case BNT_GUEST_BROKEN:
+        return BNT_E_BROKEN;
+    case BNT_GUEST_DOWN:
+    case BNT_GUEST_STARTING:
+        break;
+    }
+    return BNT_E_STATE;
+}
+
+bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                         struct bnt_guest_oom *result)
+{
+    if (guest == NULL || result == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    memset(result, 0, sizeof *result);
+    result->deadline_ns = BNT_NEVER;
+    if (guest->call == BNTI_GUEST_CALL_BUSY) {
+        return BNT_E_REENTRANT;
+    }
+    const bnt_status allowed = oom_allowed(guest);
+    if (allowed != BNT_OK) {
+        return allowed;
+    }
+    const enum bnti_guest_call caller = guest->call;
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t asked = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) & ~mask;
+    if (guest->state == BNT_GUEST_RUNNING) {
+        oom_running(guest, asked, result);
+    }
+    if (guest->state == BNT_GUEST_RELEASING ||
+        (guest->state == BNT_GUEST_STOPPING && guest->drv.state != BNT_DRV_RESETTING)) {
+        oom_release(guest, asked, result);
+    }
+    if (result->pending_pfns > 0) {
+        result->deadline_ns = bnti_guest_after(now_ns, guest->config.oom_timeout_ns);
+    }
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM, result->freed_pfns, result->pending_pfns);
+    guest->call = caller;
+    return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
+}
+
+/* In a step: pays what is owed, request by request, and tells when it is met. */
+void bnti_guest_oom_continue(struct bnt_guest *guest)
+{
+    const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
+    if (!guest->oom_pending) {
+        return;
+    }
+    if (guest->oom_gave_up) {
+        guest->oom_debt_pfns = 0;
+    }
+    const uint32_t order = guest->config.page_order;
+    guest->oom_debt_pfns = bnti_guest_min(guest->oom_debt_pfns, guest->record_pages << order);
+    if (guest->oom_debt_pfns > 0 && !request->busy && guest->budget > 0) {
+        guest->budget--;
+        oom_send(guest, guest->oom_debt_pfns);
+        guest->oom_debt_pfns -= (uint64_t)request->page_count << order;
+        bnti_guest_actual_write(guest, false);
+    }
+    if (guest->oom_debt_pfns == 0 && !oom_awaits(guest)) {
+        const uint64_t freed = guest->oom_freed_pfns;
+        guest->oom_pending = false;
+        guest->oom_freed_pfns = 0;
+        guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, freed, 0);
+    }
+}

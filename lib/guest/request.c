@@ -1,0 +1,262 @@
+/*
+ * Requests on the rings: building and exposing them, taking used buffers back, and what happens
+ * when one does not come back in time. What an answer means is verdict.c's.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+static uint32_t slot_queue(enum bnti_guest_slot slot)
+{
+    return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
+}
+
+/* Descriptors of the ring that one request takes: a chain of two fits one indirect descriptor. */
+uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
+{
+    return guest->verdicts && !(guest->features & BNT_F_RING_INDIRECT_DESC) ? 2 : 1;
+}
+
+/* Makes what was added visible and kicks where the device wants it. */
+void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
+{
+    if (bnt_vq_drv_publish(&guest->vq[q])) {
+        guest->count.kicks++;
+        guest->ops.transport.notify(guest->opaque, (uint16_t)bnti_guest_queue_index(guest, q));
+    }
+}
+
+/* For recorders: a request that is about to be visible, or came back. */
+static void request_tell(struct bnt_guest *guest, enum bnti_guest_slot slot, bool complete,
+                         uint32_t verdict_count)
+{
+    if (guest->ops.request == NULL) {
+        return;
+    }
+    const struct bnti_guest_request *request = &guest->requests[slot];
+    const struct bnt_guest_request told = {
+        .inflate = slot == BNTI_GUEST_INFLATE,
+        .oom = slot == BNTI_GUEST_OOM,
+        .complete = complete,
+        .page_count = request->page_count,
+        .pages = request->pages,
+        .epoch = request->epoch,
+        .verdict_count = verdict_count,
+        .verdicts = guest->verdict_copy,
+    };
+    guest->ops.request(guest->opaque, &told);
+}
+
+/* Writes the PFNs of whole pages; returns how many PFNs. */
+static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+{
+    const uint32_t pfns_per_page = UINT32_C(1) << guest->config.page_order;
+    bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint32_t first = (uint32_t)request->pages[i];
+        for (uint32_t k = 0; k < pfns_per_page; k++) {
+            *wire++ = bnt_le32_set(first + k);
+        }
+    }
+    return request->page_count << guest->config.page_order;
+}
+
+/* Fills the buffer and describes it: one part without VERDICTS, two with them (BX-4). */
+static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_request *request,
+                               struct bnt_vq_seg segs[2])
+{
+    const uint32_t pfns = pfns_write(guest, request);
+    if (!guest->verdicts) {
+        segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
+        segs[0].bytes = 4 * pfns;
+        return 0;
+    }
+    struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
+    header->epoch = bnt_le32_set(request->epoch);
+    header->reserved = bnt_le32_set(0);
+    segs[0].gpa = request->dma_gpa;
+    segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
+    segs[1].gpa = request->dma_gpa + BNTI_GUEST_DMA_RESPONSE;
+    segs[1].bytes = (uint32_t)sizeof(struct bnt_balloon_response) + pfns;
+    /* A response that is not filled in must be seen (BX-6). */
+    memset(request->dma + BNTI_GUEST_DMA_RESPONSE, 0, segs[1].bytes);
+    return 1;
+}
+
+/* Exposes the `page_count` pages of the slot. Descriptors are reserved, so this cannot fail. */
+void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    const uint32_t q = slot_queue(slot);
+    BNTI_ASSERT(!request->busy && request->page_count > 0);
+    request->epoch = guest->epoch;
+    struct bnt_vq_seg segs[2];
+    const uint32_t writable = segments_build(guest, request, segs);
+    const bnt_status added = bnt_vq_drv_add(&guest->vq[q], segs, 1, writable, &request->head);
+    BNTI_ASSERT(added == BNT_OK);
+    request->busy = true;
+    request->stalled = false;
+    request->given_back = slot == BNTI_GUEST_OOM && !guest->must_tell_host;
+    request->sent_ns = guest->now_ns;
+    request->wait_ns = guest->config.ack_timeout_ns;
+    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
+    guest->count.requests++;
+    request_tell(guest, slot, false, 0);
+    bnti_guest_kick(guest, q);
+}
+
+/* Copies the answer out of shared memory once; bytes beyond the used length do not count (VS-15).
+ */
+static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                        uint32_t len, struct bnti_guest_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    if (!guest->verdicts) {
+        return;
+    }
+    const uint32_t pfns = request->page_count << guest->config.page_order;
+    const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
+    struct bnt_balloon_response header;
+    memcpy(&header, request->dma + BNTI_GUEST_DMA_RESPONSE, sizeof header);
+    answer->target_known = len >= sizeof header.num_pages;
+    answer->num_pages = bnt_le32_get(header.num_pages);
+    answer->epoch_known = len >= header_bytes;
+    answer->epoch = bnt_le32_get(header.epoch);
+    answer->verdict_count = len > header_bytes ? len - header_bytes : 0;
+    if (answer->verdict_count > pfns) {
+        answer->verdict_count = pfns;
+    }
+    memcpy(guest->verdict_copy, request->dma + BNTI_GUEST_DMA_VERDICTS, answer->verdict_count);
+    memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
+}
+
+static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot, uint32_t len)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    struct bnti_guest_answer answer;
+    answer_read(guest, request, len, &answer);
+    request->busy = false;
+    request_tell(guest, slot, true, answer.verdict_count);
+    if (request->stalled) {
+        request->stalled = false;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, slot_queue(slot),
+                        guest->now_ns - request->sent_ns);
+    }
+    bnti_guest_apply(guest, slot, &answer);
+}
+
+/* The used element of `head` on queue `q`: a request's, or the statistics buffer. */
+static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+{
+    if (q == BNTI_GUEST_Q_STATS) {
+        bnti_guest_stats_send(guest);
+        bnti_guest_kick(guest, q);
+        return;
+    }
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        const struct bnti_guest_request *request = &guest->requests[slot];
+        if (request->busy && slot_queue((enum bnti_guest_slot)slot) == q && request->head == head) {
+            request_complete(guest, (enum bnti_guest_slot)slot, len);
+            return;
+        }
+    }
+    /* The ring checked that the head is outstanding, and all that is outstanding is ours. */
+    BNTI_ASSERT(false);
+}
+
+/* Takes one used buffer; false if there is none (or no more, ever). */
+static bool used_take_one(struct bnt_guest *guest, uint32_t q)
+{
+    uint16_t head = 0;
+    uint32_t len = 0;
+    struct bnt_diag diag;
+    memset(&diag, 0, sizeof diag);
+    diag.size = sizeof diag;
+    const bnt_status status = bnt_vq_drv_pop(&guest->vq[q], &head, &len, &diag);
+    if (status == BNT_E_AGAIN) {
+        return false;
+    }
+    if (status != BNT_OK) {
+        guest->diag = diag;
+        bnti_guest_break(guest, status, diag.fault, bnti_guest_queue_index(guest, q));
+        return false;
+    }
+    if (diag.fault == BNT_FAULT_USED_LENGTH) {
+        guest->count.used_length_odd++; /* real devices do it on readable buffers */
+    }
+    used_dispatch(guest, q, head, len);
+    return true;
+}
+
+static bool queue_live(const struct bnt_guest *guest, uint32_t q)
+{
+    const bool state = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
+    return state && (q != BNTI_GUEST_Q_STATS || (guest->features & BNT_BALLOON_F_STATS_VQ));
+}
+
+/* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
+void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q)
+{
+    for (uint32_t i = 0; i < 2 && queue_live(guest, q); i++) {
+        if (!used_take_one(guest, q)) {
+            return;
+        }
+    }
+}
+
+/*
+ * All queues, each until it is empty or the budget is used up. Looked at whenever something is
+ * outstanding, not only when marked: a lost interrupt then costs time, never a page.
+ */
+void bnti_guest_used_take(struct bnt_guest *guest)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        const bool marked = guest->queue_marked[q];
+        if (!queue_live(guest, q) || (!marked && guest->vq[q].outstanding == 0)) {
+            guest->queue_marked[q] = false;
+            continue;
+        }
+        guest->queue_marked[q] = false;
+        bool found = false;
+        bool more = true;
+        while (guest->budget > 0 && queue_live(guest, q) && more) {
+            more = used_take_one(guest, q);
+            found = found || more;
+            guest->budget -= more ? 1 : 0;
+        }
+        if (more && queue_live(guest, q)) {
+            guest->queue_marked[q] = true; /* out of budget: look again */
+        } else if (marked && !found && guest->state != BNT_GUEST_BROKEN) {
+            guest->count.spurious++;
+        }
+    }
+}
+
+/*
+ * A request is late: its pages stay where they are. The kick may have been lost, so the device is
+ * kicked again; so may have been word of its end, so its status is read again.
+ */
+static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    const uint32_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
+    if (!request->stalled) {
+        request->stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - request->sent_ns);
+    }
+    request->wait_ns = bnti_guest_after(request->wait_ns, request->wait_ns);
+    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
+    guest->config_marked = true;
+    guest->count.kicks++;
+    guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
+}
+
+void bnti_guest_overdue(struct bnt_guest *guest)
+{
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        if (guest->requests[slot].busy && guest->now_ns >= guest->requests[slot].due_ns) {
+            request_overdue(guest, (enum bnti_guest_slot)slot);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+/*
+ * Sizing: which request is next on the way to the target, and when it must wait. Inflates take
+ * pages from the OS, deflates from the record; one of them is in flight at a time.
+ */
+#include "guest_private.h"
+
+/* What counts as ballooned: the record and the pages whose deflate was refused. */
+uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
+{
+    return (guest->record_pages + guest->kept_count) << guest->config.page_order;
+}
+
+/*
+ * Adopts a target: rounded up to whole pages in 64 bits (a u32 would wrap), capped by memory.
+ * A change that the device told of ends waits that it makes pointless; one found in an answer does
+ * not, so that no device can talk us out of a back-off.
+ */
+void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool told)
+{
+    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t wanted = ((uint64_t)num_pages + mask) & ~mask;
+    const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
+    const bool changed = num_pages != guest->num_pages;
+    guest->num_pages = num_pages;
+    if (told && changed) {
+        if (target < guest->target_pfns || guest->inflate_backoff.not_needed) {
+            guest->inflate_backoff.until_ns = 0;
+        }
+        guest->deflate_backoff.until_ns = 0;
+    }
+    if (target != guest->target_pfns) {
+        guest->target_pfns = target;
+        guest->reached = false;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_TARGET, target, 0);
+    }
+}
+
+/* Whether inflation must wait: a back-off, the hold-off after an OOM, or an OOM not yet met. */
+static bool inflate_waits(const struct bnt_guest *guest)
+{
+    return guest->now_ns < guest->inflate_backoff.until_ns ||
+           guest->now_ns < guest->holdoff_until_ns || guest->oom_pending;
+}
+
+/* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
+static void cycle_leave(struct bnt_guest *guest)
+{
+    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || guest->held_count + guest->kept_count > 0) {
+        bnti_guest_cycle_end(guest);
+    }
+}
+
+/* Drops what an allocator must not return: pages outside the memory it was declared with. */
+static uint32_t pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t first = guest->config.memory_first_pfn;
+    const uint64_t pfns = guest->config.memory_pfns & ~mask;
+    uint32_t good = 0;
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t page = pages[i];
+        if (page < first || page - first >= pfns || (page & mask) != 0) {
+            guest->scratch[bad++] = page;
+        } else {
+            pages[good++] = page;
+        }
+    }
+    bnti_guest_give_back(guest, guest->scratch, bad);
+    return good;
+}
+
+/*
+ * Asks the OS for pages. The OS may run out of memory in there and call bnt_guest_oom: nothing of
+ * ours is half done at this point, so that works; what we got then goes straight back.
+ */
+static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
+{
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
+    guest->call = BNTI_GUEST_CALL_ALLOCATING;
+    uint32_t got = guest->ops.pages_alloc(guest->opaque, request->pages, want);
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    got = pages_vet(guest, request->pages, got < want ? got : want);
+    if (guest->state != BNT_GUEST_RUNNING || inflate_waits(guest)) {
+        bnti_guest_give_back(guest, request->pages, got);
+        return 0;
+    }
+    return got;
+}
+
+static void inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
+{
+    if (inflate_waits(guest)) {
+        cycle_leave(guest);
+        return;
+    }
+    if (guest->budget == 0) {
+        return;
+    }
+    guest->budget--;
+    if (guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
+        bnti_guest_cycle_end(guest);
+    }
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
+    const uint64_t missing = missing_pfns >> guest->config.page_order;
+    const uint32_t want = (uint32_t)bnti_guest_min(missing, bnti_guest_pages_per_request(guest));
+    const uint32_t got = pages_take(guest, want);
+    if (guest->state != BNT_GUEST_RUNNING || inflate_waits(guest)) {
+        return; /* an OOM deflate came in between */
+    }
+    request->page_count = got;
+    request->partial = got < want;
+    if (request->partial) {
+        guest->count.alloc_failures++;
+        const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
+    }
+    if (got == 0) {
+        bnti_guest_cycle_end(guest);
+        return;
+    }
+    guest->cycle = BNTI_GUEST_CYCLE_INFLATE;
+    bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
+}
+
+/* Tells the device first, with or without MUST_TELL_HOST: pages are the OS's when it answered. */
+static void deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
+{
+    if (guest->now_ns < guest->deflate_backoff.until_ns) {
+        cycle_leave(guest);
+        return;
+    }
+    if (guest->budget == 0) {
+        return;
+    }
+    guest->budget--;
+    if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
+        bnti_guest_cycle_end(guest);
+    }
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
+    const uint32_t count = (uint32_t)bnti_guest_min(excess_pfns >> guest->config.page_order,
+                                                    bnti_guest_pages_per_request(guest));
+    request->page_count = bnti_guest_record_pop(guest, request->pages, count);
+    if (request->page_count == 0) {
+        /* All that is left was refused in this cycle. */
+        (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
+        bnti_guest_cycle_end(guest);
+        return;
+    }
+    guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
+    bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
+}
+
+static bool sizing_in_flight(const struct bnt_guest *guest)
+{
+    return guest->requests[BNTI_GUEST_INFLATE].busy || guest->requests[BNTI_GUEST_DEFLATE].busy;
+}
+
+void bnti_guest_size(struct bnt_guest *guest)
+{
+    if (guest->state != BNT_GUEST_RUNNING || sizing_in_flight(guest)) {
+        return;
+    }
+    const uint64_t have = bnti_guest_have_pfns(guest);
+    if (have == guest->target_pfns) {
+        cycle_leave(guest);
+        if (!guest->reached) {
+            guest->reached = true;
+            bnti_guest_tell(guest, BNT_GUEST_EVENT_TARGET_REACHED, have, 0);
+        }
+        return;
+    }
+    guest->reached = false;
+    if (have < guest->target_pfns) {
+        inflate_next(guest, guest->target_pfns - have);
+    } else {
+        deflate_next(guest, have - guest->target_pfns);
+    }
+}
+
+/* When sizing, or an OOM deflate that is owed, has something to do. */
+uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
+{
+    uint64_t due = BNT_NEVER;
+    if (guest->oom_debt_pfns > 0 && !guest->requests[BNTI_GUEST_OOM].busy) {
+        return guest->now_ns;
+    }
+    if (sizing_in_flight(guest)) {
+        return due;
+    }
+    const uint64_t have = bnti_guest_have_pfns(guest);
+    if (have > guest->target_pfns) {
+        due = guest->deflate_backoff.until_ns;
+    } else if (have < guest->target_pfns && !guest->oom_pending) {
+        due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns
+                  ? guest->inflate_backoff.until_ns
+                  : guest->holdoff_until_ns;
+    } else if (have == guest->target_pfns &&
+               (!guest->reached || guest->held_count + guest->kept_count > 0)) {
+        due = guest->now_ns;
+    }
+    return due > guest->now_ns ? due : guest->now_ns;
+}

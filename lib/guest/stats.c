@@ -1,0 +1,56 @@
+/*
+ * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer with the device at all times, filled anew whenever
+ * it comes back, with the same tags for ever.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+/* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. */
+static void stats_refresh(struct bnt_guest *guest)
+{
+    uint32_t count = guest->ops.stats_get(guest->opaque, guest->stats_new, BNT_STATS_MAX);
+    count = count < BNT_STATS_MAX ? count : BNT_STATS_MAX;
+    if (guest->stats_count == 0) {
+        memcpy(guest->stats, guest->stats_new, count * sizeof guest->stats[0]);
+        guest->stats_count = count;
+        return;
+    }
+    for (uint32_t i = 0; i < guest->stats_count; i++) {
+        for (uint32_t k = 0; k < count; k++) {
+            /* Usually the same place as the first time. */
+            const uint32_t at = i + k < count ? i + k : i + k - count;
+            if (at < count && guest->stats_new[at].tag == guest->stats[i].tag) {
+                guest->stats[i].value = guest->stats_new[at].value;
+                break;
+            }
+        }
+    }
+}
+
+/* Whether there is anything to report: the queue must never be without a buffer (BD-17). */
+bool bnti_guest_stats_first(struct bnt_guest *guest)
+{
+    stats_refresh(guest);
+    return guest->stats_count > 0;
+}
+
+/* Adds the buffer, freshly filled. Visible to the device with the next kick. */
+void bnti_guest_stats_send(struct bnt_guest *guest)
+{
+    stats_refresh(guest);
+    const size_t offset =
+        (size_t)(guest->requests[0].dma - guest->dma) + BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES;
+    struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
+    for (uint32_t i = 0; i < guest->stats_count; i++) {
+        wire[i].tag = bnt_le16_set(guest->stats[i].tag);
+        wire[i].value = bnt_le64_set(guest->stats[i].value);
+    }
+    const struct bnt_vq_seg seg = {
+        .gpa = guest->dma_gpa + offset,
+        .bytes = guest->stats_count * (uint32_t)sizeof(struct bnt_stat_wire),
+    };
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_STATS], &seg, 1, 0, &guest->stats_head);
+    BNTI_ASSERT(added == BNT_OK);
+}

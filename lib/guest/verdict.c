@@ -1,0 +1,248 @@
+/*
+ * What an answered request means: the verdicts of each page's PFNs are combined (BX-7), and the
+ * page goes where the result says: to the record, to the held or kept pages, or to the OS.
+ */
+#include "guest_private.h"
+
+enum page_class {
+    PAGE_DONE,
+    PAGE_REFUSED,
+    PAGE_NOT_NEEDED,
+    PAGE_RESET,
+    PAGE_UNCERTAIN
+};
+
+/* Pages of one request by class, and what follows from it. */
+struct tally {
+    uint32_t done;
+    uint32_t refused;
+    uint32_t not_needed;
+    uint32_t uncertain;
+    bool over; /* the bound of held or kept pages was passed */
+};
+
+/* Combines the PFN verdicts of one page (BX-6, BX-7). */
+static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *verdicts,
+                                  uint32_t count, bool inflate)
+{
+    uint32_t accepted = 0;
+    uint32_t not_locked = 0;
+    uint32_t not_needed = 0;
+    uint32_t reset = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t v = verdicts[i];
+        if (v == BNT_VERDICT_NONE || v > BNT_VERDICT_RESET ||
+            (v == BNT_VERDICT_RESET && !guest->resets)) {
+            return PAGE_UNCERTAIN;
+        }
+        accepted += v == BNT_VERDICT_ACCEPTED;
+        not_locked += v == BNT_VERDICT_NOT_LOCKED;
+        not_needed += v == BNT_VERDICT_NOT_NEEDED;
+        reset += v == BNT_VERDICT_RESET;
+    }
+    if (accepted == count || (!inflate && accepted + not_locked == count)) {
+        return PAGE_DONE; /* NOT_LOCKED in a deflate: the page is the driver's (BX-16) */
+    }
+    if (accepted > 0) {
+        return PAGE_UNCERTAIN;
+    }
+    if (accepted + not_needed + reset < count) {
+        return PAGE_REFUSED;
+    }
+    return not_needed > 0 ? PAGE_NOT_NEEDED : PAGE_RESET;
+}
+
+static enum page_class page_class_of(const struct bnt_guest *guest, uint32_t page, bool inflate)
+{
+    const uint32_t order = guest->config.page_order;
+    if (!guest->verdicts) {
+        return PAGE_DONE; /* used is acknowledged */
+    }
+    const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
+    return page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
+}
+
+static void verdicts_count(struct bnt_guest *guest, uint32_t count, bool *not_needed, bool *reset)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t v = guest->verdict_copy[i];
+        if (v < BNT_VERDICT_COUNT) {
+            guest->count.refused_by[v]++;
+        }
+        *not_needed = *not_needed || v == BNT_VERDICT_NOT_NEEDED;
+        *reset = *reset || (v == BNT_VERDICT_RESET && guest->resets);
+    }
+}
+
+/* Reads configuration again where the answer hints that it is not what we know. */
+static void news_follow(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
+{
+    bool not_needed = false;
+    bool reset = false;
+    verdicts_count(guest, answer->verdict_count, &not_needed, &reset);
+    const bool target = answer->target_known && answer->num_pages != guest->num_pages;
+    const bool epoch = guest->resets && answer->epoch_known && answer->epoch != guest->epoch_seen;
+    if (target || epoch || not_needed || reset) {
+        /* The answer may be older than what configuration says by now: that is the truth. */
+        bnti_guest_config_look(guest, false);
+    }
+    if (reset && guest->state == BNT_GUEST_RUNNING) {
+        /* RESET under an epoch that is not over: obey, but do not let the device make us spin. */
+        bnti_guest_release_begin(guest);
+        (void)bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+    }
+}
+
+/* The cycle is over because the device has enough, whatever the target was when we looked. */
+static void not_needed_end(struct bnt_guest *guest, struct bnti_guest_backoff *backoff,
+                           uint32_t pages)
+{
+    (void)bnti_guest_backoff_raise(guest, backoff);
+    backoff->not_needed = true;
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
+}
+
+/* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
+static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
+                             struct tally *tally)
+{
+    uint32_t taken = 0;
+    uint32_t unwanted = 0;
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint64_t page = request->pages[i];
+        const enum page_class class = page_class_of(guest, i, true);
+        if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
+            tally->done += class == PAGE_DONE;
+            tally->uncertain += class == PAGE_UNCERTAIN;
+            request->pages[taken++] = page;
+            continue;
+        }
+        tally->refused += class == PAGE_REFUSED;
+        tally->not_needed += class == PAGE_NOT_NEEDED;
+        if (class != PAGE_REFUSED || !bnti_guest_hold(guest, page)) {
+            tally->over = tally->over || class == PAGE_REFUSED;
+            guest->count.returned_pages += class == PAGE_REFUSED;
+            guest->scratch[unwanted++] = page;
+        }
+    }
+    bnti_guest_record_push(guest, request->pages, taken);
+    guest->count.inflated_pfns += (uint64_t)taken << guest->config.page_order;
+    guest->count.refused_pages += tally->refused;
+    return unwanted;
+}
+
+static void inflate_apply(struct bnt_guest *guest)
+{
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
+    struct tally tally = {0};
+    const uint32_t unwanted = inflate_sort(guest, request, &tally);
+    if (tally.uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+    }
+    if (tally.refused > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
+    }
+    if (tally.over) {
+        const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED_BOUND, guest->held_count, wait_ns);
+    } else if (tally.not_needed > 0) {
+        not_needed_end(guest, &guest->inflate_backoff, tally.not_needed);
+    } else if (tally.done > 0 && !request->partial) {
+        guest->inflate_backoff.level_ns = 0;
+    }
+    if (unwanted > 0) {
+        bnti_guest_cycle_end(guest); /* held pages first: oldest first (BX-12) */
+        bnti_guest_give_back(guest, guest->scratch, unwanted);
+    }
+    bnti_guest_actual_write(guest, false);
+}
+
+/* Sorts the pages of a deflate: released ones to the front of `pages`, the rest stays ballooned. */
+static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
+                             struct tally *tally)
+{
+    uint32_t released = 0;
+    uint32_t stay = 0;
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint64_t page = request->pages[i];
+        const enum page_class class = page_class_of(guest, i, false);
+        if (class == PAGE_DONE) {
+            request->pages[released++] = page;
+            continue;
+        }
+        tally->not_needed += class == PAGE_NOT_NEEDED;
+        tally->uncertain += class == PAGE_UNCERTAIN;
+        tally->refused += class == PAGE_REFUSED;
+        const bool keep = class == PAGE_REFUSED || class == PAGE_UNCERTAIN;
+        if (!keep || !bnti_guest_keep(guest, page)) {
+            tally->over = tally->over || keep;
+            guest->scratch[stay++] = page;
+        }
+    }
+    bnti_guest_record_push(guest, guest->scratch, stay);
+    tally->done = released;
+    return released;
+}
+
+static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (request->given_back) {
+        return; /* the OS has the pages, whatever a device says against BX-8 */
+    }
+    struct tally tally = {0};
+    const uint32_t released = deflate_sort(guest, request, &tally);
+    const uint64_t pfns = (uint64_t)released << guest->config.page_order;
+    guest->count.deflated_pfns += pfns;
+    if (slot == BNTI_GUEST_OOM) {
+        guest->count.oom_pfns += pfns;
+        guest->oom_freed_pfns += pfns;
+        guest->oom_gave_up = tally.over || tally.not_needed > 0;
+    }
+    bnti_guest_give_back(guest, request->pages, released);
+    if (tally.uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+    }
+    if (tally.over) {
+        (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
+        bnti_guest_cycle_end(guest);
+    } else if (tally.not_needed > 0) {
+        not_needed_end(guest, &guest->deflate_backoff, tally.not_needed);
+        bnti_guest_cycle_end(guest);
+    } else if (released > 0) {
+        guest->deflate_backoff.level_ns = 0;
+    }
+    bnti_guest_actual_write(guest, false);
+}
+
+/* Under a reset the device forgot the page or never took it: the driver's either way (BX-19). */
+static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (request->given_back) {
+        return;
+    }
+    const uint64_t pfns = (uint64_t)request->page_count << guest->config.page_order;
+    if (slot != BNTI_GUEST_INFLATE) {
+        guest->count.reset_pfns += pfns;
+    }
+    if (slot == BNTI_GUEST_OOM) {
+        guest->oom_freed_pfns += pfns;
+    }
+    bnti_guest_give_back(guest, request->pages, request->page_count);
+}
+
+void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                      const struct bnti_guest_answer *answer)
+{
+    if (guest->verdicts) {
+        news_follow(guest, answer);
+    }
+    if (guest->state == BNT_GUEST_RELEASING) {
+        silent_return(guest, slot);
+    } else if (slot == BNTI_GUEST_INFLATE) {
+        inflate_apply(guest);
+    } else {
+        deflate_apply(guest, slot);
+    }
+}
