@@ -3,19 +3,17 @@
  * place where the state changes. What a step does in each room is in the room's own file.
  */
 #include "guest_private.h"
+#include "lib/base/intake.h"
 
 #include <string.h>
 
 /* Settings with their defaults filled in; E_ARGUMENT where one is out of its range. */
 static bnt_status settings_settle(const struct bnt_guest_config *from, struct bnt_guest_config *to)
 {
-    if (from == NULL) {
-        return BNT_E_ARGUMENT;
+    const bnt_status status = bnti_struct_take(to, sizeof *to, sizeof *to, from);
+    if (status != BNT_OK) {
+        return status;
     }
-    if (from->size != sizeof *from) {
-        return BNT_E_SIZE;
-    }
-    *to = *from;
     to->queue_size_max = from->queue_size_max ? from->queue_size_max : 128;
     to->request_pfns = from->request_pfns ? from->request_pfns : BNTI_GUEST_BATCH;
     to->refused_pages_max = from->refused_pages_max ? from->refused_pages_max : 16;
@@ -111,10 +109,12 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     if (state == NULL || dma == NULL || ops == NULL || guest == NULL) {
         return BNT_E_ARGUMENT;
     }
-    if (ops->size != sizeof *ops || ops->transport.size != sizeof ops->transport) {
+    struct bnt_guest_ops calls;
+    if (bnti_struct_take(&calls, sizeof calls, sizeof calls, ops) != BNT_OK ||
+        calls.transport.size != sizeof calls.transport) {
         return BNT_E_SIZE;
     }
-    if (!ops_complete(config, ops)) {
+    if (!ops_complete(config, &calls)) {
         return BNT_E_ARGUMENT;
     }
     if (state_bytes < need.state_bytes || dma_bytes < need.dma_bytes ||
@@ -126,7 +126,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     memset(g, 0, need.state_bytes);
     const bnt_status settled = settings_settle(config, &g->config);
     BNTI_ASSERT(settled == BNT_OK);
-    g->ops = *ops;
+    g->ops = calls;
     g->opaque = opaque;
     g->dma = dma;
     g->dma_gpa = dma_gpa;

@@ -12,7 +12,7 @@
 #include <ballonet/guest.h>
 #include <ballonet/virtqueue.h>
 
-#include "../base/assert.h"
+#include "lib/base/assert.h"
 
 /* Pages of one give-back, and PFNs of one request. */
 #define BNTI_GUEST_BATCH BNT_BALLOON_REQUEST_PFNS_MAX
