@@ -9,10 +9,10 @@
  * map may serve many instances. Thread rule: reading a map is safe from
  * anywhere, changing it is not.
  *
- *     static const struct bnt_mem_region ram[] = {{.gpa = 0, .bytes = 512 <<
- * 20}}; struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write =
- * my_write}; struct bnt_mem mem; bnt_status status = bnt_mem_init(&mem, &ops,
- * machine, ram, 1);
+ *     const struct bnt_mem_region ram = {.gpa = 0, .bytes = 512 << 20};
+ *     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write = my_write};
+ *     struct bnt_mem mem;
+ *     bnt_status status = bnt_mem_init(&mem, &ops, machine, &ram, 1);
  */
 #ifndef BALLONET_MEMORY_H
 #define BALLONET_MEMORY_H
@@ -32,8 +32,11 @@ struct bnt_mem_region {
     uint64_t bytes; /**< at least 1; gpa + bytes must not wrap */
 };
 
-/** How the embedder copies. Both are required and must not call back into the
- * library. */
+/**
+ * How the embedder copies. Both are required and must not call back into the library. Where guest
+ * and device run at the same time, a copy of 2 bytes at an even address must be a single access: so
+ * are ring indices read and written. The library puts the fences around the calls.
+ */
 struct bnt_mem_ops {
     uint32_t size; /**< sizeof(struct bnt_mem_ops) */
     /** Copies `bytes` from guest memory to dst. The range lies in one region. 0

@@ -52,8 +52,7 @@ uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *r
 uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
                              const struct bnt_feature_rule *rules, uint32_t rule_count);
 
-/* ---- Device side
- * ------------------------------------------------------------------------- */
+/* ---- Device side ---------------------------------------------------------------------------- */
 
 /** What the device must do after a status write. */
 typedef enum bnt_dev_action {
@@ -83,31 +82,34 @@ BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t
                                             uint32_t rule_count);
 
 /**
- * The driver wrote its features. E_STATE once FEATURES_OK is set or before
- * DRIVER (ignored, VG-23).
+ * The driver wrote its features. E_STATE once FEATURES_OK or FAILED is set or before DRIVER
+ * (ignored, VG-23).
  */
 BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features);
 
 /**
- * The driver wrote the status register. FEATURES_OK sticks only for a set that
- * the device can serve: a subset of the offer that breaks no rule and contains
- * VERSION_1 (VG-13). A write that clears bits other than by 0, or sets them out
- * of order, changes nothing and is E_FEATURES with the fault in `diag` (VG-2,
- * VG-22). `action` tells what follows.
+ * The driver wrote the status register. FEATURES_OK sticks only for a set that the device can
+ * serve: a subset of the offer that breaks no rule and contains VERSION_1 (VG-13). A write that
+ * asks for it with any other set, that clears bits other than by 0, or that sets them out of order,
+ * changes nothing and is E_FEATURES with the fault in `diag` (VG-2, VG-3, VG-22); the driver sees
+ * it by reading the status back, and may try again. ACKNOWLEDGE and DRIVER may come in one write.
+ * NEEDS_RESET is the device's: what the driver writes there is ignored, as are bits without a
+ * meaning here. `action` tells what follows.
  */
 BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
                                              bnt_dev_action *action, struct bnt_diag *diag);
 
-/** Sets NEEDS_RESET. True if the driver must be told now: DRIVER_OK was set
- * (VG-6, VG-7). */
+/**
+ * Sets NEEDS_RESET. True if the driver must be told now by a configuration change: DRIVER_OK was
+ * set and NEEDS_RESET was not (VG-6, VG-7).
+ */
 bool bnt_dev_needs_reset(struct bnt_dev_status *dev);
 
 /** Whether the device may touch its queues: DRIVER_OK, and neither NEEDS_RESET
  * nor FAILED (VG-5). */
 bool bnt_dev_live(const struct bnt_dev_status *dev);
 
-/* ---- Driver side
- * ------------------------------------------------------------------------- */
+/* ---- Driver side ---------------------------------------------------------------------------- */
 
 /** Register access of the driver's transport. All required; none may call back.
  */
@@ -160,16 +162,16 @@ struct bnt_drv_status {
 void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                    void *opaque);
 
-/** Whether the reset is complete: OK, or E_AGAIN while the status does not read
- * 0 (VG-16). */
+/** Whether the reset is complete: OK; E_AGAIN while the status does not read 0 (VG-16); E_STATE. */
 BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
                                            const struct bnt_drv_transport *transport, void *opaque);
 
 /**
- * After a complete reset: ACKNOWLEDGE, DRIVER, features, FEATURES_OK, read
- * back. Accepts bnt_features_choose(offered, wanted); if that lacks one of
- * `required`, writes FAILED (VG-10). OK: state NEGOTIATED. E_STATE; E_FEATURES
- * (state FAILED, fault in diag).
+ * After a complete reset: ACKNOWLEDGE, DRIVER, features, FEATURES_OK, read back. Accepts
+ * bnt_features_choose(offered, wanted and required); VERSION_1 is always required (VG-26). If one
+ * of `required` is missing, writes FAILED (VG-10). OK: state NEGOTIATED. E_STATE (not DOWN, or the
+ * status register does not read 0: nothing was written); E_FEATURES (state FAILED, fault in diag:
+ * FEATURE_VERSION_1, FEATURES_UNOFFERED, FEATURE_DEPENDENCY, FEATURES_REFUSED or NEEDS_RESET).
  */
 BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
                                           const struct bnt_drv_transport *transport, void *opaque,

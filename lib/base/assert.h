@@ -1,0 +1,22 @@
+/*
+ * Assertions: what can only fail by a bug of ours.
+ *
+ * Never for what a caller passes (that is a status) or what a peer sends (that is a bnt_diag and a
+ * latched state). Cheap, and kept in release builds. An embedder may define BNTI_ASSERT_FAILED
+ * before any source of the library is compiled; the default needs no library.
+ */
+#ifndef BALLONET_LIB_BASE_ASSERT_H
+#define BALLONET_LIB_BASE_ASSERT_H
+
+#ifndef BNTI_ASSERT_FAILED
+#define BNTI_ASSERT_FAILED(text, file, line) __builtin_trap()
+#endif
+
+#define BNTI_ASSERT(condition)                                  \
+    do {                                                        \
+        if (!(condition)) {                                     \
+            BNTI_ASSERT_FAILED(#condition, __FILE__, __LINE__); \
+        }                                                       \
+    } while (0)
+
+#endif

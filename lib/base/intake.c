@@ -1,0 +1,42 @@
+/*
+ * Taking structs that carry their own size, and writing diagnoses into the caller's.
+ *
+ * Called by every init function and wherever a peer's mistake is reported. The meaning of the
+ * structs is not known here.
+ */
+#include "lib/base/intake.h"
+
+#include <string.h>
+
+bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least, const void *src)
+{
+    uint32_t size = 0;
+    const uint8_t *bytes = src;
+
+    if (src == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    memcpy(&size, bytes, sizeof(size));
+    if (size < least || size > known + BNTI_STRUCT_EXCESS_MAX) {
+        return BNT_E_SIZE;
+    }
+    for (uint32_t i = known; i < size; i++) {
+        if (bytes[i] != 0) {
+            return BNT_E_SIZE;
+        }
+    }
+    memset(dst, 0, known);
+    memcpy(dst, bytes, size < known ? size : known);
+    memcpy(dst, &known, sizeof(known));
+    return BNT_OK;
+}
+
+bnt_status bnti_diag_tell(struct bnt_diag *diag, const struct bnt_diag *told)
+{
+    if (diag != NULL) {
+        const uint32_t size = diag->size;
+        *diag = *told;
+        diag->size = size;
+    }
+    return told->status;
+}

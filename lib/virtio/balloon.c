@@ -1,0 +1,63 @@
+/*
+ * The balloon protocol's own tables: verdict names, feature dependencies, bindings.
+ *
+ * What driver and device must agree on beyond the constants of <ballonet/balloon.h>. How either
+ * behaves is in guest/ and host/, which both call this.
+ */
+#include <ballonet/balloon.h>
+
+/** Bits 24 to 49 are the standard's, for queues and negotiation or unassigned (VIRTIO 1.3, 6). */
+#define STANDARD_BITS (((UINT64_C(1) << 26) - 1) << 24)
+/** Bits 0 to 5 carry the balloon's standard features. */
+#define BALLOON_BITS UINT64_C(0x3F)
+
+const char *bnt_verdict_name(uint8_t verdict)
+{
+    static const char *const names[] = {
+        [BNT_VERDICT_NONE] = "none",     [BNT_VERDICT_ACCEPTED] = "accepted",
+        [BNT_VERDICT_PINNED] = "pinned", [BNT_VERDICT_INVALID] = "invalid",
+        [BNT_VERDICT_LOCKED] = "locked", [BNT_VERDICT_NOT_LOCKED] = "not-locked",
+        [BNT_VERDICT_BUSY] = "busy",     [BNT_VERDICT_NOT_NEEDED] = "not-needed",
+        [BNT_VERDICT_RESET] = "reset",
+    };
+    _Static_assert(sizeof(names) / sizeof(names[0]) == BNT_VERDICT_COUNT,
+                   "each verdict has a name");
+
+    return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
+}
+
+struct bnt_balloon_rules bnt_balloon_rules(const struct bnt_balloon_binding *binding)
+{
+    struct bnt_balloon_rules rules = {.count = 0};
+
+    if (binding->verdicts != 0) {
+        rules.rules[rules.count].feature = binding->verdicts;
+        rules.rules[rules.count].needs = BNT_F_VERSION_1;
+        rules.count++;
+    }
+    if (binding->reset != 0) {
+        rules.rules[rules.count].feature = binding->reset;
+        rules.rules[rules.count].needs = binding->verdicts;
+        rules.count++;
+    }
+    return rules;
+}
+
+/** Whether a mask is one bit that no feature of the standard has. */
+static bool binding_mask_valid(uint64_t mask)
+{
+    return mask != 0 && (mask & (mask - 1)) == 0 && (mask & (STANDARD_BITS | BALLOON_BITS)) == 0;
+}
+
+bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
+{
+    if (binding->verdicts != 0 && !binding_mask_valid(binding->verdicts)) {
+        return false;
+    }
+    if (binding->reset == 0) {
+        return true;
+    }
+    /* Unbound VERDICTS would leave RESET without what it depends on (BX-2). */
+    return binding->verdicts != 0 && binding->reset != binding->verdicts &&
+           binding_mask_valid(binding->reset);
+}

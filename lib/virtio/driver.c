@@ -1,0 +1,146 @@
+/*
+ * The driver's side of negotiation: reset, features, status, reading configuration.
+ *
+ * Goes through the registers of a transport that the caller gives, step by step and without
+ * waiting: a reset that takes time is E_AGAIN. The device is not trusted. Which features a driver
+ * wants, and what it does with the queues, is the core's.
+ */
+#include <ballonet/virtio.h>
+
+#include "lib/base/intake.h"
+
+/** Every status write but a reset: bits are only ever added (VG-2). */
+static void drv_status_add(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                           void *opaque, unsigned bits)
+{
+    drv->status = (uint8_t)(drv->status | bits);
+    transport->status_write(opaque, drv->status);
+}
+
+void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                   void *opaque)
+{
+    drv->state = BNT_DRV_RESETTING;
+    drv->status = 0;
+    drv->offered = 0;
+    drv->accepted = 0;
+    transport->status_write(opaque, 0);
+}
+
+bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                              void *opaque)
+{
+    if (drv->state == BNT_DRV_DOWN) {
+        return BNT_OK;
+    }
+    if (drv->state != BNT_DRV_RESETTING) {
+        return BNT_E_STATE;
+    }
+    if (transport->status_read(opaque) != 0) {
+        return BNT_E_AGAIN;
+    }
+    drv->state = BNT_DRV_DOWN;
+    return BNT_OK;
+}
+
+void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                  void *opaque)
+{
+    drv->state = BNT_DRV_FAILED;
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_FAILED);
+}
+
+/** Why `missing`, which the driver cannot do without, was not accepted. */
+static bnt_fault drv_missing_fault(uint64_t offered, uint64_t missing)
+{
+    if ((missing & BNT_F_VERSION_1) != 0) {
+        return BNT_FAULT_FEATURE_VERSION_1;
+    }
+    return (missing & offered) == missing ? BNT_FAULT_FEATURE_DEPENDENCY
+                                          : BNT_FAULT_FEATURES_UNOFFERED;
+}
+
+/** Offers FEATURES_OK and reads back whether it stuck. */
+static bnt_fault drv_features_agree(struct bnt_drv_status *drv,
+                                    const struct bnt_drv_transport *transport, void *opaque,
+                                    uint8_t *found)
+{
+    transport->features_write(opaque, drv->accepted);
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_FEATURES_OK);
+    *found = transport->status_read(opaque);
+    if ((*found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
+        return BNT_FAULT_NEEDS_RESET;
+    }
+    return (*found & BNT_DEVICE_STATUS_FEATURES_OK) != 0 ? BNT_FAULT_NONE
+                                                         : BNT_FAULT_FEATURES_REFUSED;
+}
+
+bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                             void *opaque, uint64_t wanted, uint64_t required,
+                             const struct bnt_feature_rule *rules, uint32_t rule_count,
+                             struct bnt_diag *diag)
+{
+    struct bnt_diag told = {.status = BNT_E_FEATURES};
+    uint64_t missing;
+    uint8_t found = 0;
+
+    if (drv->state != BNT_DRV_DOWN || transport->status_read(opaque) != 0) {
+        return BNT_E_STATE;
+    }
+    drv->status = 0;
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_ACKNOWLEDGE);
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER);
+    required |= BNT_F_VERSION_1;
+    drv->offered = transport->features_read(opaque);
+    drv->accepted = bnt_features_choose(drv->offered, wanted | required, rules, rule_count);
+
+    missing = required & ~drv->accepted;
+    told.expected = required;
+    told.found = drv->offered;
+    if (missing != 0) {
+        told.fault = drv_missing_fault(drv->offered, missing);
+    } else {
+        told.fault = drv_features_agree(drv, transport, opaque, &found);
+    }
+    if (told.fault == BNT_FAULT_FEATURES_REFUSED || told.fault == BNT_FAULT_NEEDS_RESET) {
+        told.expected = drv->status;
+        told.found = found;
+    }
+    if (told.fault != BNT_FAULT_NONE) {
+        bnt_drv_fail(drv, transport, opaque);
+        return bnti_diag_tell(diag, &told);
+    }
+    drv->state = BNT_DRV_NEGOTIATED;
+    return BNT_OK;
+}
+
+bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                         void *opaque)
+{
+    if (drv->state != BNT_DRV_NEGOTIATED) {
+        return BNT_E_STATE;
+    }
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
+    drv->state = BNT_DRV_RUNNING;
+    return BNT_OK;
+}
+
+bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *opaque,
+                               uint32_t offset, void *dst, uint32_t bytes, struct bnt_diag *diag)
+{
+    struct bnt_diag told = {.status = BNT_E_CONFIG, .fault = BNT_FAULT_CONFIG_UNSETTLED};
+    uint32_t before = transport->config_generation(opaque);
+
+    for (unsigned reads = 0; reads < BNT_CONFIG_READS_MAX; reads++) {
+        uint32_t after;
+        transport->config_read(opaque, offset, dst, bytes);
+        after = transport->config_generation(opaque);
+        if (after == before) {
+            return BNT_OK;
+        }
+        told.expected = before;
+        told.found = after;
+        before = after;
+    }
+    return bnti_diag_tell(diag, &told);
+}

@@ -1,0 +1,33 @@
+/*
+ * Feature sets and their dependencies, the same for driver and device.
+ *
+ * Which features a device has, and what depends on what, comes in as a table of rules. Called by
+ * the two sides of negotiation (device.c, driver.c) and by the cores.
+ */
+#include <ballonet/virtio.h>
+
+uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
+                             uint32_t rule_count)
+{
+    for (uint32_t i = 0; i < rule_count; i++) {
+        const uint64_t present = features & rules[i].feature;
+        if (present != 0 && (features & rules[i].needs) != rules[i].needs) {
+            return present;
+        }
+    }
+    return 0;
+}
+
+uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
+                             const struct bnt_feature_rule *rules, uint32_t rule_count)
+{
+    uint64_t features = offered & wanted;
+    uint64_t broken = bnt_features_broken(features, rules, rule_count);
+
+    /* Each round drops at least one of 64 bits: a feature may fall with the one it needed. */
+    while (broken != 0) {
+        features &= ~broken;
+        broken = bnt_features_broken(features, rules, rule_count);
+    }
+    return features;
+}
