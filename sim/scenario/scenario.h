@@ -159,17 +159,33 @@ typedef enum action_party { PARTY_DRIVER, PARTY_DEVICE } action_party;
     X(DESC_ORDER,    "desc-order",    DRIVER, "a readable descriptor after a writable one")          \
     X(DESC_NEXT,     "desc-next",     DRIVER, "a next outside the table")                            \
     X(PFN_RANGE,     "pfn-range",     DRIVER, "an inflate of a PFN that is not memory")              \
-    X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest writes to a page that it ballooned")        \
+    X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest uses a page that is in the balloon")        \
+    X(FREE_IN_FLIGHT, "free-in-flight", DRIVER, "the guest uses a page that is being inflated")      \
+    X(ALLOC_TWICE,   "alloc-twice",   DRIVER, "a page is allocated to the driver twice")             \
+    X(PAGE_LOST,     "page-lost",     DRIVER, "a page that was to go back is forgotten")             \
+    X(COMPLETE_TWICE, "complete-twice", DRIVER, "a request is completed twice")                      \
+    X(GUEST_MISCOUNT, "guest-miscount", DRIVER, "the driver's counter is one too high")              \
+    X(ACTUAL_LIE,    "actual-lie",    DRIVER, "actual is written one too high")                      \
+    X(ACTUAL_TWICE,  "actual-twice",  DRIVER, "actual = 0 is written twice")                         \
+    X(ACK_EARLY,     "ack-early",     DRIVER, "a reset is acknowledged before the balloon is empty") \
+    X(HOLD_MORE,     "hold-more",     DRIVER, "more refused pages are held than the bound")          \
+    X(KEEP_HELD,     "keep-held",     DRIVER, "refused pages are never given back")                  \
+    X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
     X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
     X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
     X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
     X(USED_LENGTH,   "used-length",   DEVICE, "a used length beyond the buffer")                     \
-    X(VERDICT_ZERO,  "verdict-zero",  DEVICE, "verdicts that were never written")                    \
-    X(VERDICT_UNKNOWN, "verdict-unknown", DEVICE, "verdicts of no known value")                      \
+    X(VERDICT_ZERO,  "verdict-zero",  DEVICE, "a verdict that was never written")                    \
+    X(VERDICT_UNKNOWN, "verdict-unknown", DEVICE, "a verdict of no known value")                     \
     X(VERDICT_SHORT, "verdict-short", DEVICE, "a used length that leaves verdicts out")              \
+    X(VERDICT_FLIP,  "verdict-flip",  DEVICE, "a page is refused on the wire and taken all the same") \
+    X(STALE_SERVED,  "stale-served",  DEVICE, "a request of an old epoch is served")                 \
     X(CONFIG_STORM,  "config-storm",  DEVICE, "a configuration generation that never settles")       \
     X(DISCARD_OWNED, "discard-owned", DEVICE, "the host drops a page that the guest owns")           \
-    X(LEAK_LEDGER,   "leak-ledger",   DEVICE, "the host forgets a ballooned page")
+    X(CONTENT_LOST,  "content-lost",  DEVICE, "the host loses the content of a page in use")         \
+    X(CONTENT_FOREIGN, "content-foreign", DEVICE, "a page in use shows somebody else's content")     \
+    X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
+    X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")
 /* clang-format on */
 
 typedef enum corruption {
@@ -247,7 +263,7 @@ typedef enum swarm_knob {
 
 struct scenario_swarm {
     struct place place;
-    char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.drop.kick` */
+    char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.kick.drop` */
     uint32_t vm; /**< index; UINT32_MAX: every VM, drawn for each */
     swarm_knob knob;
     link_signal signal;
@@ -348,6 +364,9 @@ uint64_t scenario_digest(const struct scenario *scenario);
 
 /** Writes the JSON Schema of scenario files to `out` (a stdio stream as void * keeps this pure). */
 void scenario_schema_write(void *file);
+
+/** Writes the tables of docs/scenarios.md (keys, metrics, triggers, corruptions) to a stream. */
+void scenario_reference_write(void *file);
 
 /** Table look-ups shared with messages and docs. */
 const char *metric_name(metric m);

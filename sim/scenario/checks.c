@@ -1,0 +1,330 @@
+/*
+ * Keys against each other: what no bound of a single key can say.
+ *
+ * An item in which something is wrong already is left out, so that one mistake is one message.
+ */
+#include "sim/scenario/loader.h"
+
+#include <ballonet/virtio.h>
+
+#include <stdio.h>
+#include <string.h>
+
+struct check {
+    struct loader *loader;
+    const struct yaml_node *node; /* of the item */
+};
+
+/* Where to point: the value of a key, or the item if the key is absent. */
+static struct yaml_mark at_key(const struct check *c, const char *key)
+{
+    const struct yaml_node *value = yaml_value(c->node, key);
+    return value != NULL ? value->mark : c->node->mark;
+}
+
+static struct yaml_mark at_key2(const struct check *c, const char *map, const char *key)
+{
+    const struct check inner = {c->loader, yaml_value(c->node, map)};
+    return inner.node != NULL ? at_key(&inner, key) : c->node->mark;
+}
+
+static const char *bytes_text(char out[VALUE_TEXT_BYTES], uint64_t bytes)
+{
+    return value_write(out, size_units, bytes);
+}
+
+static void check_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of)
+{
+    char a[VALUE_TEXT_BYTES];
+    char b[VALUE_TEXT_BYTES];
+    if (value % of != 0) {
+        problems_add(&c->loader->problems, at_key(c, key), "%s: %s is no multiple of %s", key,
+                     bytes_text(a, value), bytes_text(b, of));
+    }
+}
+
+/* `what` of `value` must be at most `limit`, which is `named`. */
+static void check_at_most(const struct check *c, const char *key, const struct unit *units,
+                          uint64_t value, uint64_t limit, const char *named)
+{
+    char a[VALUE_TEXT_BYTES];
+    char b[VALUE_TEXT_BYTES];
+    if (value > limit) {
+        problems_add(&c->loader->problems, at_key(c, key), "%s: %s is more than %s, %s", key,
+                     value_write(a, units, value), named, value_write(b, units, limit));
+    }
+}
+
+static void check_features(const struct check *c, const char *side, uint64_t features)
+{
+    const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    const uint64_t reset = UINT64_C(1) << BNT_BALLOON_BIT_RESET;
+    if ((features & reset) == 0 || (features & verdicts) != 0) {
+        return;
+    }
+    const struct yaml_node *inner = yaml_value(c->node, side);
+    const bool own = inner != NULL && yaml_find(inner, "features") != NULL;
+    problems_add(&c->loader->problems, own ? at_key2(c, side, "features") : at_key(c, "features"),
+                 "features of the %s: 'reset' needs 'verdicts'; add it, or leave 'reset' out",
+                 side);
+}
+
+static void check_vm(const struct check *c, const struct scenario_vm *vm)
+{
+    char a[VALUE_TEXT_BYTES];
+    struct problems *problems = &c->loader->problems;
+    const uint64_t page = UINT64_C(4096) << vm->page_order;
+    check_multiple(c, "memory", vm->memory_bytes, page);
+    check_multiple(c, "swap", vm->swap_bytes, page);
+    check_multiple(c, "kernel", vm->kernel_bytes, page);
+    check_multiple(c, "pinned", vm->pinned_bytes, page);
+    if (vm->kernel_bytes + vm->pinned_bytes >= vm->memory_bytes) {
+        const bool pinned = vm->pinned_bytes > 0 && yaml_find(c->node, "pinned") != NULL;
+        problems_add(problems, at_key(c, pinned ? "pinned" : "kernel"),
+                     "kernel and pinned leave nothing: together they must be less than memory, %s",
+                     bytes_text(a, vm->memory_bytes));
+    }
+    check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
+                  "half of memory");
+    if ((vm->first_pfn << BNT_PFN_SHIFT) % page != 0) {
+        problems_add(problems, at_key(c, "first_pfn"),
+                     "first_pfn: %llu is not where a page of %s begins",
+                     (unsigned long long)vm->first_pfn, bytes_text(a, page));
+    }
+    if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > BNT_PFN_MAX + 1) {
+        problems_add(problems, at_key(c, "first_pfn"),
+                     "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
+                     (unsigned long long)BNT_PFN_MAX);
+    }
+    if (vm->driver.request_pages < 1u << vm->page_order) {
+        problems_add(problems, at_key2(c, "driver", "request_pages"),
+                     "request_pages: a page of %s has %u PFNs and must fit in one request",
+                     bytes_text(a, page), 1u << vm->page_order);
+    }
+    if (vm->driver.retry_min_ns > vm->driver.retry_max_ns) {
+        problems_add(problems, at_key2(c, "driver", "retry_min"),
+                     "retry_min: it must not be more than retry_max");
+    }
+    check_features(c, "driver", vm->driver.features);
+    check_features(c, "device", vm->device.features);
+}
+
+static void check_workload(const struct check *c, const struct scenario_workload *workload,
+                           uint64_t memory_bytes)
+{
+    struct problems *problems = &c->loader->problems;
+    if (memory_bytes > 0) {
+        check_at_most(c, "size", size_units, workload->size_bytes, memory_bytes, "the VM's memory");
+        check_at_most(c, "to", size_units, workload->to_bytes, memory_bytes, "the VM's memory");
+    }
+    if (workload->stop_ns <= workload->start_ns) {
+        problems_add(problems, at_key(c, "stop"), "stop: it must be later than start");
+    }
+    if (workload->start_ns >= c->loader->run_ns) {
+        problems_add(problems, at_key(c, "start"),
+                     "start: the run is over by then; it must be earlier");
+    }
+    if (workload->kind == WORKLOAD_BURST && workload->width_ns >= workload->period_ns) {
+        problems_add(problems, at_key(c, "width"), "width: it must be less than period");
+    }
+    if (workload->kind == WORKLOAD_RANDOM_WALK && workload->to_bytes < workload->size_bytes) {
+        problems_add(problems, at_key(c, "to"), "to: it must not be less than size");
+    }
+}
+
+static void check_time(const struct check *c, const char *key, uint64_t at_ns)
+{
+    char a[VALUE_TEXT_BYTES];
+    char b[VALUE_TEXT_BYTES];
+    if (at_ns >= c->loader->run_ns) {
+        problems_add(&c->loader->problems, at_key(c, key),
+                     "%s: %s is after the run's end; it must be before %s", key,
+                     value_write(a, time_units, at_ns),
+                     value_write(b, time_units, c->loader->run_ns));
+    }
+}
+
+static void check_pfns(const struct check *c, const struct scenario_action *action,
+                       const struct scenario_vm *vm)
+{
+    const uint64_t last = vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) - 1;
+    if (action->rule.first_pfn < vm->first_pfn || action->rule.last_pfn > last) {
+        problems_add(&c->loader->problems, at_key(c, "pfns"),
+                     "pfns: not memory of '%s'; it must be within [%llu, %llu]", vm->name,
+                     (unsigned long long)vm->first_pfn, (unsigned long long)last);
+    }
+}
+
+static void check_action(const struct check *c, const struct scenario_action *action,
+                         const struct scenario_vm *vm)
+{
+    const uint64_t run_ns = c->loader->run_ns;
+    if (action->trigger == TRIGGER_AT) {
+        check_time(c, "at", action->at_ns);
+        if (action->every_ns > 0 && action->times > 1 && action->at_ns < run_ns &&
+            (action->times - 1) > (run_ns - action->at_ns - 1) / action->every_ns) {
+            problems_add(&c->loader->problems, at_key(c, "times"),
+                         "times: the run is over before the last of them");
+        }
+    }
+    if (vm == NULL) {
+        return;
+    }
+    if (action->kind == ACTION_TARGET) {
+        const char *key = action->guest_memory ? "guest" : "balloon";
+        check_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);
+        check_at_most(c, key, size_units, action->size_bytes, vm->memory_bytes, "the VM's memory");
+    } else if (action->kind == ACTION_OOM || action->kind == ACTION_PRESSURE) {
+        check_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
+                      "the VM's memory");
+    } else if (action->kind == ACTION_REFUSE) {
+        check_pfns(c, action, vm);
+    }
+}
+
+static void check_expect(const struct check *c, const struct scenario_expect *expect)
+{
+    if (expect->kind == EXPECT_AT) {
+        check_time(c, "at", expect->from_ns);
+    }
+    if (expect->kind == EXPECT_EVENTUALLY) {
+        check_time(c, "from", expect->from_ns);
+        if (expect->from_ns < c->loader->run_ns &&
+            expect->within_ns > c->loader->run_ns - expect->from_ns) {
+            problems_add(&c->loader->problems, at_key(c, "within"),
+                         "within: the window ends after the run's end");
+        }
+    }
+}
+
+/* Names of a list's items, of which each may be there once. */
+static void check_names(struct loader *loader, const struct yaml_node *list, const char *names,
+                        size_t stride, const char *what)
+{
+    uint32_t i = 0;
+    for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
+        const char *name = names + i * stride;
+        const struct check c = {loader, item->value};
+        for (uint32_t j = 0; j < i; j++) {
+            if (name[0] != '\0' && strcmp(names + j * stride, name) == 0) {
+                problems_add(&loader->problems, at_key(&c, "name"),
+                             "name: there is a %s '%s' already; names must differ", what, name);
+                break;
+            }
+        }
+    }
+}
+
+static const struct yaml_node *list_of(const struct loader *loader, const char *key)
+{
+    const struct yaml_node *list = yaml_value(loader->root, key);
+    return list != NULL && list->kind == YAML_LIST ? list : NULL;
+}
+
+/* The VM of an item, NULL if it has mistakes of its own. */
+static const struct scenario_vm *sound_vm(const struct loader *loader, uint32_t index)
+{
+    const struct yaml_node *list = list_of(loader, "vms");
+    const struct yaml_item *item = list != NULL ? list->first : NULL;
+    for (uint32_t i = 0; i < index && item != NULL; i++) {
+        item = item->next;
+    }
+    const bool sound = item != NULL && item->value->kind == YAML_MAP && !item->value->failed &&
+                       index < loader->scenario->vm_count;
+    return sound ? &loader->scenario->vms[index] : NULL;
+}
+
+static void check_vms(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    const struct yaml_node *list = list_of(loader, "vms");
+    if (list == NULL || scenario->vm_count == 0) {
+        return;
+    }
+    uint32_t i = 0;
+    for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
+        const struct check c = {loader, item->value};
+        if (item->value->kind == YAML_MAP && !item->value->failed) {
+            check_vm(&c, &scenario->vms[i]);
+        }
+        if (strcmp(scenario->vms[i].name, "machine") == 0) {
+            problems_add(&loader->problems, at_key(&c, "name"),
+                         "name: 'machine' is the host's in metrics; take another name");
+        }
+    }
+    check_names(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");
+}
+
+static void check_workloads(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    const struct yaml_node *list = list_of(loader, "workloads");
+    if (list == NULL || scenario->workload_count == 0) {
+        return;
+    }
+    uint32_t i = 0;
+    for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
+        const struct check c = {loader, item->value};
+        const struct scenario_vm *vm = sound_vm(loader, scenario->workloads[i].vm);
+        if (item->value->kind == YAML_MAP && !item->value->failed) {
+            check_workload(&c, &scenario->workloads[i], vm != NULL ? vm->memory_bytes : 0);
+        }
+    }
+    check_names(loader, list, scenario->workloads[0].name, sizeof scenario->workloads[0],
+                "workload");
+}
+
+static void check_actions(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    const struct yaml_node *list = list_of(loader, "script");
+    uint32_t i = 0;
+    for (const struct yaml_item *item = list != NULL ? list->first : NULL;
+         item != NULL && i < scenario->action_count; item = item->next, i++) {
+        const struct check c = {loader, item->value};
+        if (item->value->kind == YAML_MAP && !item->value->failed) {
+            check_action(&c, &scenario->actions[i], sound_vm(loader, scenario->actions[i].vm));
+        }
+    }
+}
+
+static void check_expects(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    const struct yaml_node *list = list_of(loader, "expect");
+    uint32_t i = 0;
+    for (const struct yaml_item *item = list != NULL ? list->first : NULL;
+         item != NULL && i < scenario->expect_count; item = item->next, i++) {
+        const struct check c = {loader, item->value};
+        if (item->value->kind == YAML_MAP && !item->value->failed) {
+            check_expect(&c, &scenario->expects[i]);
+        }
+    }
+}
+
+static void check_phases(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    const struct yaml_node *list = list_of(loader, "phases");
+    char a[VALUE_TEXT_BYTES];
+    char b[VALUE_TEXT_BYTES];
+    if (list == NULL || list->count == 0 || scenario->phase_count != list->count) {
+        return;
+    }
+    if (loader->run_ns > scenario->time_max_ns) {
+        problems_add(&loader->problems, list->mark,
+                     "phases: together they take %s, more than limits.time, %s",
+                     value_write(a, time_units, loader->run_ns),
+                     value_write(b, time_units, scenario->time_max_ns));
+    }
+    check_names(loader, list, scenario->phases[0].name, sizeof scenario->phases[0], "phase");
+}
+
+void checks_run(struct loader *loader)
+{
+    check_vms(loader);
+    check_workloads(loader);
+    check_phases(loader);
+    check_actions(loader);
+    check_expects(loader);
+}

@@ -1,0 +1,162 @@
+/*
+ * scenario_digest: the same for every layout of a file that means the same.
+ *
+ * Walks the tables of keys in their order over the resolved struct and hashes values, never the
+ * bytes of structs, so that word size, byte order and padding do not matter. Title and text are no
+ * part of it, nor is the directory that the scenario was loaded from.
+ */
+#include "sim/scenario/loader.h"
+
+#include <string.h>
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    hash = bnt_hash_add(hash, strlen(text));
+    for (; *text != '\0'; text++) {
+        hash = bnt_hash_add(hash, (uint64_t)(unsigned char)*text);
+    }
+    return hash;
+}
+
+static uint64_t field_value(const char *at, size_t width)
+{
+    uint8_t value8;
+    uint16_t value16;
+    uint32_t value32;
+    uint64_t value64;
+    switch (width) {
+    case 1:
+        memcpy(&value8, at, sizeof value8);
+        return value8;
+    case 2:
+        memcpy(&value16, at, sizeof value16);
+        return value16;
+    case 4:
+        memcpy(&value32, at, sizeof value32);
+        return value32;
+    case 8:
+        memcpy(&value64, at, sizeof value64);
+        return value64;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t hash_expression(uint64_t hash, const struct expression *e)
+{
+    hash = bnt_hash_add(hash, e->left);
+    hash = bnt_hash_add(hash, e->left_vm);
+    hash = bnt_hash_add(hash, e->compare);
+    hash = bnt_hash_add(hash, e->right_is_metric);
+    hash = bnt_hash_add(hash, e->right);
+    hash = bnt_hash_add(hash, e->right_vm);
+    return bnt_hash_add(hash, e->value);
+}
+
+static uint64_t hash_swarms(uint64_t hash, const struct scenario *scenario)
+{
+    hash = bnt_hash_add(hash, scenario->swarm_count);
+    for (uint32_t i = 0; i < scenario->swarm_count; i++) {
+        const struct scenario_swarm *swarm = &scenario->swarms[i];
+        hash = bnt_hash_add(hash, swarm->vm);
+        hash = bnt_hash_add(hash, swarm->knob);
+        hash = bnt_hash_add(hash, swarm->signal);
+        hash = bnt_hash_add(hash, swarm->low);
+        hash = bnt_hash_add(hash, swarm->high);
+        hash = bnt_hash_add(hash, swarm->denominator);
+    }
+    return hash;
+}
+
+/* A path without the scenario's own directory. */
+static const char *path_written(const struct scenario *scenario, const char *path)
+{
+    const size_t directory = path_directory(scenario->path);
+    return strncmp(path, scenario->path, directory) == 0 ? path + directory : path;
+}
+
+static uint64_t hash_map(uint64_t hash, const struct scenario *scenario,
+                         const struct key_table *table, const char *base);
+
+static uint64_t hash_list(uint64_t hash, const struct scenario *scenario, const struct key_row *row,
+                          const char *base)
+{
+    void *items = NULL;
+    memcpy(&items, base + row->offset, sizeof items);
+    const uint64_t count = field_value(base + row->more, sizeof(uint32_t));
+    hash = bnt_hash_add(hash, count);
+    for (uint64_t i = 0; i < count; i++) {
+        hash = hash_map(hash, scenario, row->table, (const char *)items + i * row->table->size);
+    }
+    return hash;
+}
+
+static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const struct key_row *row,
+                         const char *base)
+{
+    const char *at = base + row->offset;
+    switch (row->type) {
+    case KEY_TEXT:
+        return hash;
+    case KEY_NAME:
+        return hash_text(hash, at);
+    case KEY_FILE:
+        return hash_text(hash, path_written(scenario, at));
+    case KEY_RATIO:
+        hash = bnt_hash_add(hash, field_value(at, 4));
+        return bnt_hash_add(hash, field_value(at + 4, 4));
+    case KEY_SIDES:
+    case KEY_PFNS:
+        hash = bnt_hash_add(hash, field_value(at, row->width));
+        return bnt_hash_add(hash, field_value(base + row->more, row->width));
+    case KEY_EXPRESSION: {
+        struct expression expression;
+        memcpy(&expression, at, sizeof expression);
+        return hash_expression(hash, &expression);
+    }
+    case KEY_SWARM:
+        return hash_swarms(hash, scenario);
+    case KEY_MAP:
+        return hash_map(hash, scenario, row->table, base);
+    case KEY_LIST:
+        return hash_list(hash, scenario, row, base);
+    default:
+        return bnt_hash_add(hash, field_value(at, row->width));
+    }
+}
+
+/* What resolve.c adds beside the keys. */
+static uint64_t hash_resolved(uint64_t hash, const struct key_table *table, const void *base)
+{
+    if (table == &action_keys) {
+        const struct scenario_action *action = base;
+        hash = bnt_hash_add(hash, action->trigger);
+        hash = bnt_hash_add(hash, action->source);
+        hash = bnt_hash_add(hash, action->guest_memory);
+        return bnt_hash_add(hash, action->party);
+    }
+    if (table == &expect_keys) {
+        return bnt_hash_add(hash, ((const struct scenario_expect *)base)->kind);
+    }
+    return hash;
+}
+
+static uint64_t hash_map(uint64_t hash, const struct scenario *scenario,
+                         const struct key_table *table, const char *base)
+{
+    uint32_t kind = KIND_ANY;
+    if (table->kind_key != NULL) {
+        kind = (uint32_t)field_value(base + table->kind_offset, sizeof(uint32_t));
+    }
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (key_applies(row, kind)) {
+            hash = hash_row(hash, scenario, row, base);
+        }
+    }
+    return hash_resolved(hash, table, base);
+}
+
+uint64_t scenario_digest(const struct scenario *scenario)
+{
+    return hash_map(bnt_mix64(1), scenario, &scenario_keys, (const char *)scenario);
+}

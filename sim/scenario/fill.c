@@ -1,0 +1,503 @@
+/*
+ * The walk: a mapping of the tree and a table of keys fill a struct.
+ *
+ * One function a type; which one a key takes, and where the result goes, says its row. Recursion
+ * follows the tables (map in list in map), which are four deep, never the input.
+ */
+#include "sim/scenario/loader.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define KEYS_TEXT_BYTES 400
+
+struct fill {
+    struct loader *loader;
+    const struct key_row *row;
+    struct yaml_node *node;
+    char *base;
+};
+
+static void *field(const struct fill *f)
+{
+    return f->base + f->row->offset;
+}
+
+static void store(void *to, size_t width, uint64_t value)
+{
+    const uint8_t value8 = (uint8_t)value;
+    const uint16_t value16 = (uint16_t)value;
+    const uint32_t value32 = (uint32_t)value;
+    switch (width) {
+    case 1:
+        memcpy(to, &value8, 1);
+        break;
+    case 2:
+        memcpy(to, &value16, 2);
+        break;
+    case 4:
+        memcpy(to, &value32, 4);
+        break;
+    case 8:
+        memcpy(to, &value, 8);
+        break;
+    default:
+        break;
+    }
+}
+
+static void fill_number(const struct fill *f)
+{
+    const struct key_row *row = f->row;
+    struct problems *problems = &f->loader->problems;
+    uint64_t value = 0;
+    const bool valid = row->type == KEY_COUNT
+                           ? value_count(problems, f->node, row->name, row->low, row->high, &value)
+                           : value_measure(problems, f->node, row->name, units_of(row->type),
+                                           row->low, row->high, &value);
+    if (!valid) {
+        return;
+    }
+    if ((row->flags & KEY_POWER_OF_2) != 0 && (value & (value - 1)) != 0) {
+        problems_add(problems, f->node->mark, "%s: %s is no power of two; it must be one",
+                     row->name, f->node->text);
+        return;
+    }
+    store(field(f), row->width, value);
+}
+
+static void fill_ratio(const struct fill *f)
+{
+    struct ratio ratio = {0, 1};
+    if (value_ratio(&f->loader->problems, f->node, f->row->name, f->row->low, f->row->high,
+                    &ratio)) {
+        memcpy(field(f), &ratio, sizeof ratio);
+    }
+}
+
+static void fill_bool(const struct fill *f)
+{
+    bool value = false;
+    if (value_bool(&f->loader->problems, f->node, f->row->name, &value)) {
+        store(field(f), f->row->width, value);
+    }
+}
+
+static void fill_text(const struct fill *f)
+{
+    value_text(&f->loader->problems, f->node, f->row->name, field(f), f->row->width);
+}
+
+static void fill_name(const struct fill *f)
+{
+    value_name(&f->loader->problems, f->node, f->row->name, field(f), f->row->width);
+}
+
+static void fill_file(const struct fill *f)
+{
+    char written[256];
+    char quote[PROBLEM_QUOTE_BYTES];
+    struct stat status;
+    char *out = field(f);
+    if (!value_text(&f->loader->problems, f->node, f->row->name, written, sizeof written)) {
+        return;
+    }
+    if (!path_resolve(out, f->row->width, f->loader->scenario->path, written)) {
+        problems_add(&f->loader->problems, f->node->mark,
+                     "%s: a path of more than %lu bytes with the scenario's directory",
+                     f->row->name, (unsigned long)(f->row->width - 1));
+        return;
+    }
+    if (f->loader->on_disk && (stat(out, &status) != 0 || !S_ISREG(status.st_mode))) {
+        problems_add(&f->loader->problems, f->node->mark,
+                     "%s: there is no file %s; it must be relative to the scenario", f->row->name,
+                     problem_quote(quote, out, strlen(out)));
+    }
+}
+
+static void fill_choice(const struct fill *f)
+{
+    uint64_t value = 0;
+    if (value_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &value)) {
+        store(field(f), f->row->width, value);
+    }
+}
+
+static bool read_features(const struct fill *f, uint64_t *out)
+{
+    struct problems *problems = &f->loader->problems;
+    bool valid = true;
+    *out = 0;
+    if (f->node->kind != YAML_LIST) {
+        return value_wrong(problems, f->node, f->row->name, "a list such as [stats, verdicts]");
+    }
+    for (const struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
+        uint64_t mask = 0;
+        if (!value_choice(problems, item->value, f->row->name, f->row->choices, &mask)) {
+            valid = false;
+        } else if ((*out & mask) != 0) {
+            problems_add(problems, item->value->mark, "%s: '%s' is there twice; remove one",
+                         f->row->name, item->value->text);
+            valid = false;
+        }
+        *out |= mask;
+    }
+    return valid;
+}
+
+static void fill_features(const struct fill *f)
+{
+    uint64_t features = 0;
+    if (read_features(f, &features)) {
+        store(field(f), f->row->width, features);
+    }
+}
+
+static void fill_both(const struct fill *f)
+{
+    uint64_t features = 0;
+    struct scenario_vm *vm = (void *)f->base;
+    if (read_features(f, &features)) {
+        vm->driver.features = features;
+        vm->device.features = features;
+    }
+}
+
+static void fill_sides(const struct fill *f)
+{
+    uint64_t sides = 0;
+    if (value_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &sides)) {
+        store(field(f), f->row->width, sides & 1u);
+        store(f->base + f->row->more, f->row->width, sides >> 1);
+    }
+}
+
+static void fill_pfns(const struct fill *f)
+{
+    const struct key_row *row = f->row;
+    struct problems *problems = &f->loader->problems;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (f->node->kind != YAML_LIST || f->node->count != 2) {
+        value_wrong(problems, f->node, row->name, "a range [first, last] of PFNs");
+        return;
+    }
+    const bool valid =
+        value_count(problems, f->node->first->value, row->name, row->low, row->high, &first);
+    if (!value_count(problems, f->node->last->value, row->name, row->low, row->high, &last) ||
+        !valid) {
+        return;
+    }
+    if (first > last) {
+        problems_add(problems, f->node->mark, "%s: the range's first is above its last", row->name);
+        return;
+    }
+    store(field(f), 8, first);
+    store(f->base + row->more, 8, last);
+}
+
+static void fill_vm(const struct fill *f)
+{
+    char name[SCENARIO_NAME_MAX];
+    if (f->loader->scenario->vm_count == 0 ||
+        !value_name(&f->loader->problems, f->node, f->row->name, name, sizeof name)) {
+        return;
+    }
+    const uint32_t vm = vm_find(f->loader->scenario, name, strlen(name));
+    if (vm == UINT32_MAX) {
+        vm_unknown(f->loader, f->node->mark, f->row->name, name);
+    } else {
+        store(field(f), f->row->width, vm);
+    }
+}
+
+static const struct {
+    const char *prefix;
+    trigger_source source;
+    const struct choice *events;
+} event_sources[] = {
+    {"guest.", TRIGGER_GUEST, guest_event_choices},
+    {"host.", TRIGGER_HOST, host_event_choices},
+    {"world.", TRIGGER_WORLD, world_event_choices},
+};
+
+static void fill_event(const struct fill *f)
+{
+    struct scenario_action *action = (void *)f->base;
+    static const char *const right =
+        "an event such as guest.refused, host.outcome or world.oom-kill";
+    for (size_t i = 0; f->node->kind == YAML_TEXT && i < 3; i++) {
+        const size_t prefix = strlen(event_sources[i].prefix);
+        if (strncmp(f->node->text, event_sources[i].prefix, prefix) == 0) {
+            struct yaml_node name = *f->node;
+            uint64_t event = 0;
+            name.text += prefix;
+            name.bytes -= (uint32_t)prefix;
+            name.mark.column += (uint32_t)prefix + (name.plain ? 0u : 1u);
+            if (value_choice(&f->loader->problems, &name, f->row->name, event_sources[i].events,
+                             &event)) {
+                action->source = event_sources[i].source;
+                action->event = (uint32_t)event;
+            }
+            return;
+        }
+    }
+    value_wrong(&f->loader->problems, f->node, f->row->name, right);
+}
+
+static void fill_expression(const struct fill *f)
+{
+    expression_fill(f->loader, f->node, f->row->name, field(f));
+}
+
+static void fill_swarm(const struct fill *f)
+{
+    swarm_fill(f->loader, f->node, &f->loader->scenario->swarms, &f->loader->scenario->swarm_count);
+}
+
+static void fill_submap(const struct fill *f)
+{
+    if (f->node->kind != YAML_MAP) {
+        value_wrong(&f->loader->problems, f->node, f->row->name, "a mapping of keys");
+        return;
+    }
+    fill_map(f->loader, f->node, f->row->table, f->base);
+}
+
+static const struct {
+    const struct key_table *table;
+    void (*resolve)(struct loader *loader, const struct yaml_node *node, void *item,
+                    uint32_t index);
+} item_resolvers[] = {
+    {&vm_keys, resolve_vm},
+    {&workload_keys, resolve_workload},
+    {&action_keys, resolve_action},
+    {&expect_keys, resolve_expect},
+};
+
+static void fill_item(const struct fill *f, struct yaml_node *node, char *item, uint32_t index)
+{
+    const struct key_table *table = f->row->table;
+    const struct place place = {node->mark.line, node->mark.column};
+    const uint32_t before = f->loader->problems.total;
+    memcpy(item + table->place, &place, sizeof place);
+    if (node->kind != YAML_MAP) {
+        value_wrong(&f->loader->problems, node, f->row->name, "a list of mappings, '- key: value'");
+        return;
+    }
+    fill_map(f->loader, node, table, item);
+    for (size_t i = 0; i < sizeof item_resolvers / sizeof item_resolvers[0]; i++) {
+        if (item_resolvers[i].table == table) {
+            item_resolvers[i].resolve(f->loader, node, item, index);
+        }
+    }
+    node->failed = f->loader->problems.total > before;
+}
+
+static void fill_list(const struct fill *f)
+{
+    const struct key_table *table = f->row->table;
+    if (f->node->kind != YAML_LIST) {
+        value_wrong(&f->loader->problems, f->node, f->row->name, "a list, '- ' before each item");
+        return;
+    }
+    if (f->node->count > table->items_max) {
+        problems_add(&f->loader->problems, f->node->mark, "%s: %lu items; it must have at most %lu",
+                     f->row->name, (unsigned long)f->node->count, (unsigned long)table->items_max);
+        return;
+    }
+    if (f->node->count == 0) {
+        if ((f->row->flags & KEY_REQUIRED) != 0) {
+            value_wrong(&f->loader->problems, f->node, f->row->name, "a list of at least one item");
+        }
+        return;
+    }
+    void *items = arena_zalloc(f->loader->arena, f->node->count * table->size);
+    memcpy(field(f), &items, sizeof items);
+    store(f->base + f->row->more, sizeof(uint32_t), f->node->count);
+    uint32_t index = 0;
+    for (struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
+        fill_item(f, item->value, (char *)items + index * table->size, index);
+        index++;
+    }
+}
+
+static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
+    [KEY_COUNT] = fill_number,  [KEY_SIZE] = fill_number,
+    [KEY_TIME] = fill_number,   [KEY_RATIO] = fill_ratio,
+    [KEY_BOOL] = fill_bool,     [KEY_TEXT] = fill_text,
+    [KEY_NAME] = fill_name,     [KEY_FILE] = fill_file,
+    [KEY_CHOICE] = fill_choice, [KEY_FEATURES] = fill_features,
+    [KEY_BOTH] = fill_both,     [KEY_SIDES] = fill_sides,
+    [KEY_PFNS] = fill_pfns,     [KEY_VM] = fill_vm,
+    [KEY_EVENT] = fill_event,   [KEY_EXPRESSION] = fill_expression,
+    [KEY_SWARM] = fill_swarm,   [KEY_MAP] = fill_submap,
+    [KEY_LIST] = fill_list,
+};
+
+static const char *row_nth(const void *table, uint32_t index)
+{
+    return ((const struct key_table *)table)->rows[index].name;
+}
+
+/* The keys that a kind knows, for a message. */
+static const char *keys_write(const struct key_table *table, uint32_t kind, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (!key_applies(row, kind)) {
+            continue;
+        }
+        const int n = snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", row->name);
+        if (n < 0 || (size_t)n >= size - used) {
+            break;
+        }
+        used += (size_t)n;
+    }
+    return out;
+}
+
+static void check_known(struct loader *loader, const struct yaml_node *key,
+                        const struct key_table *table, uint32_t kind)
+{
+    char quote[PROBLEM_QUOTE_BYTES];
+    char known[KEYS_TEXT_BYTES];
+    if (key_find(table, key->text, kind) != NULL) {
+        return;
+    }
+    problem_quote(quote, key->text, key->bytes);
+    if (key_find(table, key->text, KIND_ANY) != NULL) {
+        problems_add(&loader->problems, key->mark, "key %s is not for '%s: %s', which takes %s",
+                     quote, table->kind_key, choice_name(table->kinds, kind),
+                     keys_write(table, kind, known, sizeof known));
+        return;
+    }
+    const char *meant = suggest(key->text, row_nth, table);
+    if (meant != NULL) {
+        problems_add(&loader->problems, key->mark, "unknown key %s in %s; did you mean '%s'?",
+                     quote, table->title, meant);
+    } else {
+        problems_add(&loader->problems, key->mark, "unknown key %s in %s; it takes %s", quote,
+                     table->title, keys_write(table, kind, known, sizeof known));
+    }
+}
+
+/* The kind that the mapping names; false after a problem. */
+static bool find_kind(struct loader *loader, const struct yaml_node *node,
+                      const struct key_table *table, uint32_t *kind)
+{
+    char known[KEYS_TEXT_BYTES];
+    *kind = KIND_ANY;
+    if (table->kind_key == NULL) {
+        return true;
+    }
+    const struct yaml_node *value = yaml_value(node, table->kind_key);
+    uint64_t number = 0;
+    if (value == NULL) {
+        problems_add(&loader->problems, node->mark, "%s has no key '%s'; it must be one of %s",
+                     table->title, table->kind_key,
+                     choices_write(table->kinds, known, sizeof known));
+        return false;
+    }
+    if (!value_choice(&loader->problems, value, table->kind_key, table->kinds, &number)) {
+        return false;
+    }
+    *kind = (uint32_t)number;
+    return true;
+}
+
+static void fill_absent(struct loader *loader, const struct yaml_node *node,
+                        const struct key_table *table, const struct key_row *row, uint32_t kind,
+                        char *base)
+{
+    struct yaml_node empty;
+    memset(&empty, 0, sizeof empty);
+    empty.kind = YAML_MAP;
+    if (key_required(row, kind)) {
+        problems_add(&loader->problems, node->mark, "%s has no key '%s': %s", table->title,
+                     row->name, row->doc);
+    } else if (row->type == KEY_MAP) {
+        fill_map(loader, &empty, row->table, base);
+    } else if ((row->flags & KEY_ABSENT_MAX) != 0) {
+        store(base + row->offset, row->width, UINT64_MAX);
+    } else if (row->fallback != NULL && row->fallback[0] != '(') {
+        const struct yaml_mark mark = {0, 1, 1};
+        const size_t bytes = strlen(row->fallback);
+        struct yaml_node *value = row->fallback[0] == '['
+                                      ? yaml_tree_parse(&loader->tree, 0, row->fallback, bytes, 1)
+                                      : yaml_text_new(&loader->tree, mark, row->fallback, bytes);
+        const struct fill f = {loader, row, value, base};
+        fillers[row->type](&f);
+    }
+}
+
+/* Exactly one key of each group, and no key without the one that it needs. */
+static void check_groups(struct loader *loader, const struct yaml_node *node,
+                         const struct key_table *table, uint32_t kind)
+{
+    const struct key_row *first[4] = {NULL, NULL, NULL, NULL};
+    const struct key_row *given[4] = {NULL, NULL, NULL, NULL};
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        const struct yaml_item *item = yaml_find(node, row->name);
+        if (!key_applies(row, kind)) {
+            continue;
+        }
+        if (item != NULL && row->needs != NULL && yaml_find(node, row->needs) == NULL) {
+            problems_add(&loader->problems, item->key->mark, "key '%s' needs key '%s' beside it",
+                         row->name, row->needs);
+        }
+        if (row->one_of == GROUP_NONE) {
+            continue;
+        }
+        first[row->one_of] = first[row->one_of] == NULL ? row : first[row->one_of];
+        if (item != NULL && given[row->one_of] != NULL) {
+            problems_add(&loader->problems, item->key->mark,
+                         "key '%s' cannot stand beside '%s'; choose one", row->name,
+                         given[row->one_of]->name);
+        }
+        given[row->one_of] = item != NULL ? row : given[row->one_of];
+    }
+    for (unsigned group = 1; group < 4; group++) {
+        if (first[group] == NULL || given[group] != NULL) {
+            continue;
+        }
+        char names[KEYS_TEXT_BYTES] = "";
+        size_t used = 0;
+        for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+            if (row->one_of == group && used + 40 < sizeof names) {
+                used += (size_t)snprintf(names + used, sizeof names - used, "%s'%s'",
+                                         used > 0 ? " or " : "", row->name);
+            }
+        }
+        problems_add(&loader->problems, node->mark, "%s has no key %s", table->title, names);
+    }
+}
+
+void fill_map(struct loader *loader, struct yaml_node *node, const struct key_table *table,
+              void *base)
+{
+    const uint32_t before = loader->problems.total;
+    uint32_t kind = KIND_ANY;
+    const bool kind_known = find_kind(loader, node, table, &kind);
+    for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        check_known(loader, item->key, table, kind);
+    }
+    if (kind_known) {
+        check_groups(loader, node, table, kind);
+        for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+            struct yaml_node *value = yaml_value(node, row->name);
+            if (!key_applies(row, kind)) {
+                continue;
+            }
+            if (value == NULL) {
+                fill_absent(loader, node, table, row, kind, base);
+            } else if (value->kind != YAML_REFUSED) {
+                const struct fill f = {loader, row, value, base};
+                fillers[row->type](&f);
+            }
+        }
+    }
+    node->failed = loader->problems.total > before;
+}

@@ -1,0 +1,239 @@
+/*
+ * Keys of a scenario's machine and VMs; those of workloads, script and expect are in keys_script.c.
+ *
+ * Bounds and defaults stand here and nowhere else.
+ */
+#include "sim/scenario/keys.h"
+
+#include <ballonet/guest.h>
+
+#include <string.h>
+
+#define KIB(n)              ((uint64_t)(n) << 10)
+#define MIB(n)              ((uint64_t)(n) << 20)
+#define TIB(n)              ((uint64_t)(n) << 40)
+#define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
+#define TIME_MAX            SECONDS(31536000)
+#define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
+
+const struct unit size_units[] = {{"TiB", UINT64_C(1) << 40},
+                                  {"GiB", UINT64_C(1) << 30},
+                                  {"MiB", UINT64_C(1) << 20},
+                                  {"KiB", UINT64_C(1) << 10},
+                                  {"B", 1},
+                                  {NULL, 0}};
+
+const struct unit time_units[] = {{"min", SECONDS(60)}, {"s", SECONDS(1)}, {"ms", 1000000},
+                                  {"us", 1000},         {"ns", 1},         {NULL, 0}};
+
+const struct choice feature_choices[] = {
+    {"must-tell-host", BNT_BALLOON_F_MUST_TELL_HOST, "tell before use"},
+    {"stats", BNT_BALLOON_F_STATS_VQ, "statistics"},
+    {"deflate-on-oom", BNT_BALLOON_F_DEFLATE_ON_OOM, "give pages back when the guest has none"},
+    {"reporting", BNT_BALLOON_F_PAGE_REPORTING, "free page reporting"},
+    {"verdicts", UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, "a verdict for each page"},
+    {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
+    {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
+    {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
+    {NULL, 0, NULL}};
+
+#define FEATURES_DEFAULT "[stats, deflate-on-oom, verdicts, reset, indirect, event-idx]"
+
+static const struct choice page_choices[] = {
+    {"4KiB", 0, ""},   {"8KiB", 1, ""},   {"16KiB", 2, ""},  {"32KiB", 3, ""}, {"64KiB", 4, ""},
+    {"128KiB", 5, ""}, {"256KiB", 6, ""}, {"512KiB", 7, ""}, {"1MiB", 8, ""},  {NULL, 0, NULL}};
+
+static const struct choice pages_choices[] = {
+    {"lifo", PAGES_LIFO, "last freed first, as Linux's per-CPU lists"},
+    {"sequential", PAGES_SEQUENTIAL, "lowest address first"},
+    {"random", PAGES_RANDOM, "free lists shuffled once"},
+    {NULL, 0, NULL}};
+
+static const struct choice record_choices[] = {{"links", false, "links beside the OS's own pages"},
+                                               {"bits", true, "a bit a page"},
+                                               {NULL, 0, NULL}};
+
+static const struct choice ledger_choices[] = {{"fixed", false, "two bits a page"},
+                                               {"leaves", true, "2 MiB leaves by demand"},
+                                               {NULL, 0, NULL}};
+
+/* clang-format off */
+#define VM(member) FIELD(struct scenario_vm, member)
+#define LINK_TABLE(id, text)                                                                         \
+    static const struct key_row id##_rows[] = {                                                      \
+        {"latency", KEY_TIME, VM(link[id].latency_ns), 0, SECONDS(3600), .fallback = "20us",         \
+         .doc = "time that a notification takes"},                                                   \
+        {"drop", KEY_RATIO, VM(link[id].drop), 0, 1, .fallback = "0",                                \
+         .doc = "share that is lost; VIRTIO does not allow it"},                                     \
+        {"duplicate", KEY_RATIO, VM(link[id].duplicate), 0, 1, .fallback = "0",                      \
+         .doc = "share that comes twice; VIRTIO allows it"},                                         \
+        {"delay", KEY_RATIO, VM(link[id].delay), 0, 1, .fallback = "0",                              \
+         .doc = "share that comes `delay_by` later; VIRTIO allows it"},                              \
+        {"delay_by", KEY_TIME, VM(link[id].delay_by_ns), 0, SECONDS(3600), .fallback = "0",          \
+         .doc = "how much later"},                                                                   \
+        {.name = NULL}};                                                                                     \
+    static const struct key_table id##_table = {.title = text, .section = text, .rows = id##_rows};
+
+LINK_TABLE(SIGNAL_KICK, "vms[].link.kick")
+LINK_TABLE(SIGNAL_INTERRUPT, "vms[].link.interrupt")
+LINK_TABLE(SIGNAL_CONFIG, "vms[].link.config")
+
+static const struct key_row link_rows[] = {
+    {"kick", KEY_MAP, .doc = "from driver to device", .table = &SIGNAL_KICK_table},
+    {"interrupt", KEY_MAP, .doc = "from device to driver, of a queue", .table = &SIGNAL_INTERRUPT_table},
+    {"config", KEY_MAP, .doc = "from device to driver, of its configuration", .table = &SIGNAL_CONFIG_table},
+    {"service", KEY_TIME, VM(service_ns), 0, SECONDS(3600), .fallback = "10us",
+     .doc = "the device's time for one request"},
+    {.name = NULL}};
+static const struct key_table link_table = {.title = "vms[].link", .section = "vms[].link", .rows = link_rows};
+
+static const struct key_row driver_rows[] = {
+    {"features", KEY_FEATURES, VM(driver.features), .choices = feature_choices,
+     .fallback = "(the VM's features)", .doc = "features that the driver wants"},
+    {"queue_size", KEY_COUNT, VM(driver.queue_size), 1, 32768, .fallback = "128", .flags = KEY_POWER_OF_2,
+     .doc = "largest queue it sets up, in descriptors"},
+    {"request_pages", KEY_COUNT, VM(driver.request_pages), 1, BNT_BALLOON_REQUEST_PFNS_MAX, .fallback = "256",
+     .doc = "PFNs of one request at most, 4 KiB each"},
+    {"refused_max", KEY_COUNT, VM(driver.refused_max), 1, BNT_GUEST_REFUSED_MAX, .fallback = "16",
+     .doc = "refused pages that it holds at most"},
+    {"record", KEY_CHOICE, VM(driver.record_bits), .choices = record_choices, .fallback = "links",
+     .doc = "how it keeps the record of ballooned pages"},
+    {"retry_min", KEY_TIME, VM(driver.retry_min_ns), 1, TIME_MAX, .fallback = "200ms", .doc = "first back-off"},
+    {"retry_max", KEY_TIME, VM(driver.retry_max_ns), 1, TIME_MAX, .fallback = "32s",
+     .doc = "last back-off; it doubles up to here"},
+    {"ack_timeout", KEY_TIME, VM(driver.ack_timeout_ns), 1, TIME_MAX, .fallback = "1s",
+     .doc = "a request without answer is stalled after this"},
+    {"oom_timeout", KEY_TIME, VM(driver.oom_timeout_ns), 1, TIME_MAX, .fallback = "1s",
+     .doc = "deadline told with a pending OOM deflate"},
+    {"oom_holdoff", KEY_TIME, VM(driver.oom_holdoff_ns), 1, TIME_MAX, .fallback = "5s",
+     .doc = "no inflation for this long after an OOM deflate"},
+    {"poll", KEY_TIME, VM(driver.poll_ns), 0, TIME_MAX, .fallback = "0",
+     .doc = "reads the configuration this often; 0: relies on interrupts"},
+    {.name = NULL}};
+static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows};
+
+static const struct key_row device_rows[] = {
+    {"features", KEY_FEATURES, VM(device.features), .choices = feature_choices,
+     .fallback = "(the VM's features)", .doc = "features that the device offers"},
+    {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256", .flags = KEY_POWER_OF_2,
+     .doc = "largest queue it allows, in descriptors"},
+    {"report_queue", KEY_COUNT, VM(device.report_queue), 2, BNT_BALLOON_QUEUE_REPORT, .fallback = "4",
+     .doc = "index of the queue for free page reports"},
+    {"ledger", KEY_CHOICE, VM(device.ledger_leaves), .choices = ledger_choices, .fallback = "fixed",
+     .doc = "how it stores its page ledger"},
+    {"stats_poll", KEY_TIME, VM(device.stats_poll_ns), 0, TIME_MAX, .fallback = "0",
+     .doc = "asks for statistics this often; 0: when the script says so"},
+    {"stats_stale", KEY_TIME, VM(device.stats_stale_ns), 1, TIME_MAX, .fallback = "5s",
+     .doc = "older statistics are stale"},
+    {"stall", KEY_TIME, VM(device.stall_ns), 1, TIME_MAX, .fallback = "10s",
+     .doc = "no progress for this long ends a target request"},
+    {"event_interval", KEY_TIME, VM(device.event_interval_ns), 0, TIME_MAX, .fallback = "0",
+     .doc = "at most one `host.actual` in this time; 0: every one"},
+    {.name = NULL}};
+static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows};
+
+static const struct key_row vm_rows[] = {
+    {"name", KEY_NAME, VM(name), .fallback = "(vm0, vm1, ...)", .doc = "name in the script and in metrics"},
+    {"memory", KEY_SIZE, VM(memory_bytes), KIB(64), TIB(16), .flags = KEY_REQUIRED,
+     .doc = "guest memory, a multiple of `page`"},
+    {"first_pfn", KEY_COUNT, VM(first_pfn), 0, BNT_PFN_MAX, .fallback = "0",
+     .doc = "PFN where its memory begins; a recording may ask for it"},
+    {"page", KEY_CHOICE, VM(page_order), .choices = page_choices, .fallback = "4KiB", .doc = "the guest's page"},
+    {"swap", KEY_SIZE, VM(swap_bytes), 0, TIB(16), .fallback = "0", .doc = "the guest's swap space"},
+    {"kernel", KEY_SIZE, VM(kernel_bytes), 0, TIB(16), .fallback = "(1/16 of memory)",
+     .doc = "memory of the kernel, never available to anything else"},
+    {"pinned", KEY_SIZE, VM(pinned_bytes), 0, TIB(16), .fallback = "0",
+     .doc = "memory in use for ever, which cannot be reclaimed"},
+    {"watermark_min", KEY_SIZE, VM(watermark_min_bytes), 0, TIB(16), .fallback = "0",
+     .doc = "free memory below which allocations reclaim; 0: as Linux would choose"},
+    {"pages", KEY_CHOICE, VM(pages), .choices = pages_choices, .fallback = "lifo",
+     .doc = "the order in which the guest's allocator hands pages out"},
+    {"features", KEY_BOTH, VM(driver.features), .choices = feature_choices, .fallback = FEATURES_DEFAULT,
+     .doc = "features of driver and device, where these do not say otherwise"},
+    {"driver", KEY_MAP, .doc = "the balloon driver in the guest", .table = &driver_table},
+    {"device", KEY_MAP, .doc = "the balloon device in the host", .table = &device_table},
+    {"link", KEY_MAP, .doc = "what lies between them", .table = &link_table},
+    {"recording", KEY_FILE, VM(recording), .fallback = "(none: the real driver)",
+     .doc = "a wire recording that plays the guest, relative to this file"},
+    {.name = NULL}};
+const struct key_table vm_keys = {
+    .title = "a VM", .section = "vms[]", .rows = vm_rows, .size = sizeof(struct scenario_vm),
+    .place = offsetof(struct scenario_vm, place), .items_max = SCENARIO_VMS_MAX};
+
+#define TOP(member) FIELD(struct scenario, member)
+static const struct key_row limits_rows[] = {
+    {"events", KEY_COUNT, TOP(events_max), 1, UINT64_C(1000000000000), .fallback = "1000000",
+     .doc = "events that a run may take; more is inconclusive"},
+    {"time", KEY_TIME, TOP(time_max_ns), 1, TIME_MAX, .fallback = "(the phases' sum, or 60s)",
+     .doc = "virtual time that a run may take"},
+    {.name = NULL}};
+static const struct key_table limits_table = {.title = "limits", .section = "limits", .rows = limits_rows};
+
+static const struct key_row machine_rows[] = {
+    {"memory", KEY_SIZE, TOP(machine_memory_bytes), 0, TIB(1024), .fallback = "0",
+     .doc = "the host's memory; 0: as much as its guests have"},
+    {"swap", KEY_SIZE, TOP(machine_swap_bytes), 0, TIB(1024), .fallback = "0", .doc = "the host's swap space"},
+    {.name = NULL}};
+static const struct key_table machine_table = {.title = "machine", .section = "machine", .rows = machine_rows};
+
+#define LIST(pointer, number, of) .offset = offsetof(struct scenario, pointer), .width = sizeof(void *), \
+    .more = offsetof(struct scenario, number), .table = &(of)
+static const struct key_row top_rows[] = {
+    {"schema", KEY_COUNT, 0, 0, 1, 1, .flags = KEY_REQUIRED, .doc = "version of this format: 1"},
+    {"title", KEY_TEXT, TOP(title), .flags = KEY_REQUIRED, .doc = "one line: what it is"},
+    {"shows", KEY_TEXT, TOP(shows), .fallback = "(nothing)", .doc = "what it shows, and why that matters"},
+    {"seed", KEY_COUNT, TOP(seed), 0, UINT64_MAX, .fallback = "1", .doc = "seed of a run without `--seed`"},
+    {"limits", KEY_MAP, .doc = "when a run is given up", .table = &limits_table},
+    {"machine", KEY_MAP, .doc = "the host machine", .table = &machine_table},
+    {"vms", KEY_LIST, LIST(vms, vm_count, vm_keys), .flags = KEY_REQUIRED, .doc = "the guests, at least one"},
+    {"workloads", KEY_LIST, LIST(workloads, workload_count, workload_keys), .doc = "what uses memory in the guests"},
+    {"script", KEY_LIST, LIST(actions, action_count, action_keys), .doc = "what happens, and when"},
+    {"swarm", KEY_SWARM, TOP(swarms), .more = offsetof(struct scenario, swarm_count),
+     .doc = "settings that every run draws anew: a knob and its range `[low, high]`"},
+    {"phases", KEY_LIST, LIST(phases, phase_count, phase_keys), .fallback = "(one phase `run` of limits.time)",
+     .doc = "parts of the run, one after the other"},
+    {"expect", KEY_LIST, LIST(expects, expect_count, expect_keys), .doc = "what must be true"},
+    {.name = NULL}};
+const struct key_table scenario_keys = {.title = "a scenario", .section = "(top)", .rows = top_rows};
+/* clang-format on */
+
+bool key_applies(const struct key_row *row, uint32_t kind)
+{
+    return kind == KIND_ANY || row->kinds == 0 || (row->kinds >> kind & 1u) != 0;
+}
+
+bool key_required(const struct key_row *row, uint32_t kind)
+{
+    return (row->flags & KEY_REQUIRED) != 0 ||
+           (kind != KIND_ANY && (row->required >> kind & 1u) != 0);
+}
+
+const struct key_row *key_find(const struct key_table *table, const char *name, uint32_t kind)
+{
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (strcmp(row->name, name) == 0 && key_applies(row, kind)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+const struct choice *choice_find(const struct choice *choices, const char *name)
+{
+    for (; choices->name != NULL; choices++) {
+        if (strcmp(choices->name, name) == 0) {
+            return choices;
+        }
+    }
+    return NULL;
+}
+
+const char *choice_name(const struct choice *choices, uint64_t value)
+{
+    for (; choices->name != NULL; choices++) {
+        if (choices->value == value) {
+            return choices->name;
+        }
+    }
+    return "unknown";
+}

@@ -1,0 +1,131 @@
+/*
+ * The tables of keys: what a scenario may say.
+ *
+ * A row is a key: its name, type, unit, bounds, default, the field it fills and one sentence. From
+ * the rows are made the loader (fill.c), the JSON Schema (schema.c), the reference in
+ * docs/scenarios.md (reference.c) and the digest (digest.c). What a key adds is a row.
+ */
+#ifndef SIM_SCENARIO_KEYS_H
+#define SIM_SCENARIO_KEYS_H
+
+#include "sim/scenario/scenario.h"
+
+#include <stddef.h>
+
+typedef enum key_type {
+    KEY_COUNT,      /**< whole number, within bounds */
+    KEY_SIZE,       /**< 64MiB; bytes */
+    KEY_TIME,       /**< 250ms; ns */
+    KEY_RATIO,      /**< 3/100; a struct ratio; high: at most so much; low 1: more than 0 */
+    KEY_BOOL,       /**< true, false */
+    KEY_TEXT,       /**< any text; width: bytes of the field */
+    KEY_NAME,       /**< letter, then letters, digits, - and _ */
+    KEY_FILE,       /**< path, relative to the scenario's */
+    KEY_CHOICE,     /**< one of `choices` */
+    KEY_FEATURES,   /**< list of `choices`, their masks joined */
+    KEY_BOTH,       /**< KEY_FEATURES of driver and device at once */
+    KEY_SIDES,      /**< inflate, deflate, both: two bools */
+    KEY_PFNS,       /**< [first, last]; two uint64_t */
+    KEY_VM,         /**< a VM's name; its index */
+    KEY_EVENT,      /**< guest.refused ...; source and event of an action */
+    KEY_EXPRESSION, /**< METRIC OP VALUE; a struct expression */
+    KEY_SWARM,      /**< mapping of knobs to [low, high] */
+    KEY_MAP,        /**< mapping by `table`, inside the same struct */
+    KEY_LIST,       /**< list of mappings by `table`: pointer at offset, count at more */
+    KEY_TYPE_COUNT
+} key_type;
+
+/** A value that a name stands for. The list ends with name NULL. */
+struct choice {
+    const char *name;
+    uint64_t value;
+    const char *doc;
+};
+
+#define KEY_REQUIRED   1u
+#define KEY_ABSENT_MAX 2u /* absent: the largest value of the field, "no end" */
+#define KEY_POWER_OF_2 4u
+
+/** `one_of` groups: exactly one key of a group must be there. */
+#define GROUP_NONE 0u
+
+struct key_row {
+    const char *name;
+    key_type type;
+    size_t offset;
+    size_t width; /**< of the field; 0: nothing is stored */
+    uint64_t low;
+    uint64_t high;
+    /** As YAML would say it; in parentheses: told only, and made by resolve.c. NULL: none. */
+    const char *fallback;
+    const char *doc;
+    unsigned flags;
+    uint32_t kinds;    /**< bit n: of kind n; 0: of every kind */
+    uint32_t required; /**< bit n: required by kind n */
+    unsigned one_of;
+    const char *needs; /**< a key that must be there with it */
+    size_t more;       /**< KEY_LIST: offset of the count */
+    const struct choice *choices;
+    const struct key_table *table;
+};
+
+struct key_table {
+    const char *title;    /**< "a VM": in messages */
+    const char *section;  /**< path in the reference: `vms[].driver` */
+    const char *kind_key; /**< the key whose value decides the kind, or NULL */
+    size_t kind_offset;
+    const struct choice *kinds;
+    size_t size;  /**< of an item of a list */
+    size_t place; /**< offset of its struct place */
+    uint32_t items_max;
+    const struct key_row *rows; /**< ends with name NULL */
+};
+
+#define KIND_ANY UINT32_MAX
+
+extern const struct key_table scenario_keys;
+extern const struct key_table vm_keys;
+extern const struct key_table workload_keys;
+extern const struct key_table action_keys;
+extern const struct key_table phase_keys;
+extern const struct key_table expect_keys;
+
+extern const struct choice feature_choices[];
+extern const struct choice corruption_choices[];
+extern const struct choice outcome_choices[];
+extern const struct choice guest_state_choices[];
+extern const struct choice bool_choices[];
+extern const struct choice guest_event_choices[];
+extern const struct choice host_event_choices[];
+extern const struct choice world_event_choices[];
+
+/** A thing that a swarm can draw. */
+struct knob_row {
+    const char *name;
+    swarm_knob knob;
+    link_signal signal;
+    key_type type; /**< KEY_COUNT, KEY_TIME or KEY_RATIO */
+    uint64_t low;
+    uint64_t high;
+    unsigned flags;
+    const char *doc;
+};
+extern const struct knob_row knob_rows[]; /**< ends with name NULL */
+
+/** Units, largest first; end with name NULL. */
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+extern const struct unit size_units[];
+extern const struct unit time_units[];
+
+bool key_applies(const struct key_row *row, uint32_t kind);
+bool key_required(const struct key_row *row, uint32_t kind);
+/** The row of a key for a kind, or NULL. */
+const struct key_row *key_find(const struct key_table *table, const char *name, uint32_t kind);
+/** The choice of a name, or NULL. */
+const struct choice *choice_find(const struct choice *choices, const char *name);
+const char *choice_name(const struct choice *choices, uint64_t value);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * Keys of workloads, script, swarm, phases and expect.
+ *
+ * Actions and workloads have kinds: `kinds` says which of them know a key, `required` which must
+ * have it; a key that its kind does not use is an error that names the kind.
+ */
+#include "sim/scenario/keys.h"
+
+#include <ballonet/guest.h>
+
+#define TIB(n)              ((uint64_t)(n) << 40)
+#define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
+#define TIME_MAX            SECONDS(31536000)
+#define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
+#define BIT(n)              (UINT32_C(1) << (n))
+
+/* clang-format off */
+const struct choice outcome_choices[] = {
+#define X(name, text, meaning) {text, BNT_OUTCOME_##name, meaning},
+    BNT_OUTCOME_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+const struct choice guest_event_choices[] = {
+#define X(name, text, meaning) {text, BNT_GUEST_EVENT_##name, meaning},
+    BNT_GUEST_EVENT_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+const struct choice host_event_choices[] = {
+#define X(name, text, meaning) {text, BNT_HOST_EVENT_##name, meaning},
+    BNT_HOST_EVENT_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+const struct choice world_event_choices[] = {
+#define X(name, text, meaning) {text, WORLD_TRIGGER_##name, meaning},
+    WORLD_TRIGGER_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+const struct choice corruption_choices[] = {
+#define X(name, text, who, meaning) {text, CORRUPT_##name, meaning},
+    CORRUPTION_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+const struct choice guest_state_choices[] = {
+    {"down", BNT_GUEST_DOWN, "not attached; the balloon is empty"},
+    {"starting", BNT_GUEST_STARTING, "waits for the device's reset"},
+    {"running", BNT_GUEST_RUNNING, "live"},
+    {"releasing", BNT_GUEST_RELEASING, "the host reset the balloon: pages go back silently"},
+    {"broken", BNT_GUEST_BROKEN, "the device broke the rules"},
+    {"stopping", BNT_GUEST_STOPPING, "detaching"},
+    {NULL, 0, NULL}};
+
+const struct choice bool_choices[] = {{"false", false, ""}, {"true", true, ""}, {NULL, 0, NULL}};
+
+static const struct choice use_choices[] = {
+    {"anon", USE_ANON, "anonymous memory"},
+    {"cache", USE_CACHE, "page cache"},
+    {"slab", USE_SLAB, "slab and page tables"},
+    {NULL, 0, NULL}};
+
+static const struct choice workload_kinds[] = {
+    {"constant", WORKLOAD_CONSTANT, "`size`, all the time"},
+    {"ramp", WORKLOAD_RAMP, "from `size` to `to` over `over`"},
+    {"burst", WORKLOAD_BURST, "`size`, and `to` for `width` every `period`"},
+    {"sawtooth", WORKLOAD_SAWTOOTH, "from `size` to `to` over `period`, then at once back"},
+    {"random-walk", WORKLOAD_RANDOM_WALK, "steps of at most `step` between `size` and `to`"},
+    {"recorded", WORKLOAD_RECORDED, "a CSV of a real machine"},
+    {NULL, 0, NULL}};
+
+#define W(member) FIELD(struct scenario_workload, member)
+#define SYNTHETIC (BIT(WORKLOAD_RECORDED) - 1)
+#define BETWEEN (BIT(WORKLOAD_RAMP) | BIT(WORKLOAD_BURST) | BIT(WORKLOAD_SAWTOOTH) | BIT(WORKLOAD_RANDOM_WALK))
+#define PERIODIC (BIT(WORKLOAD_BURST) | BIT(WORKLOAD_SAWTOOTH))
+static const struct key_row workload_rows[] = {
+    {"name", KEY_NAME, W(name), .fallback = "(workload0, workload1, ...)", .doc = "name in messages and reports"},
+    {"vm", KEY_VM, W(vm), .fallback = "(the only VM)", .doc = "the VM it runs in"},
+    {"kind", KEY_CHOICE, W(kind), .choices = workload_kinds, .flags = KEY_REQUIRED, .doc = "its shape"},
+    {"use", KEY_CHOICE, W(use), .choices = use_choices, .fallback = "anon", .kinds = SYNTHETIC,
+     .doc = "what it uses memory for"},
+    {"start", KEY_TIME, W(start_ns), 0, TIME_MAX, .fallback = "0", .doc = "when it begins"},
+    {"stop", KEY_TIME, W(stop_ns), 1, TIME_MAX, .fallback = "(never)", .flags = KEY_ABSENT_MAX,
+     .doc = "when it ends and gives its memory back"},
+    {"tick", KEY_TIME, W(tick_ns), 1000, SECONDS(3600), .fallback = "10ms", .doc = "how often it adjusts"},
+    {"size", KEY_SIZE, W(size_bytes), 0, TIB(16), .fallback = "0", .kinds = SYNTHETIC, .required = BIT(WORKLOAD_CONSTANT),
+     .doc = "memory that it begins with"},
+    {"to", KEY_SIZE, W(to_bytes), 0, TIB(16), .kinds = BETWEEN, .required = BETWEEN, .doc = "memory that it goes to"},
+    {"over", KEY_TIME, W(over_ns), 1, TIME_MAX, .kinds = BIT(WORKLOAD_RAMP), .required = BIT(WORKLOAD_RAMP),
+     .doc = "time from `size` to `to`"},
+    {"period", KEY_TIME, W(period_ns), 1, TIME_MAX, .kinds = PERIODIC, .required = PERIODIC,
+     .doc = "time from one repetition to the next"},
+    {"width", KEY_TIME, W(width_ns), 1, TIME_MAX, .kinds = BIT(WORKLOAD_BURST), .required = BIT(WORKLOAD_BURST),
+     .doc = "how long a burst lasts, less than `period`"},
+    {"step", KEY_SIZE, W(step_bytes), 1, TIB(16), .kinds = BIT(WORKLOAD_RANDOM_WALK), .required = BIT(WORKLOAD_RANDOM_WALK),
+     .doc = "largest change in one tick"},
+    {"file", KEY_FILE, W(file), .kinds = BIT(WORKLOAD_RECORDED), .required = BIT(WORKLOAD_RECORDED),
+     .doc = "the CSV, relative to this file"},
+    {"scale", KEY_RATIO, W(scale), 1, 1000, .fallback = "1", .kinds = BIT(WORKLOAD_RECORDED), .doc = "ratio of bytes"},
+    {"speed", KEY_RATIO, W(speed), 1, 1000, .fallback = "1", .kinds = BIT(WORKLOAD_RECORDED),
+     .doc = "ratio of time: 2 is twice as fast"},
+    {.name = NULL}};
+const struct key_table workload_keys = {
+    .title = "a workload", .section = "workloads[]", .rows = workload_rows, .size = sizeof(struct scenario_workload),
+    .place = offsetof(struct scenario_workload, place), .items_max = SCENARIO_ITEMS_MAX, .kind_key = "kind",
+    .kind_offset = offsetof(struct scenario_workload, kind), .kinds = workload_kinds};
+
+static const struct choice action_kinds[] = {
+    {"target", ACTION_TARGET, "the host sets a target"},
+    {"reset", ACTION_RESET, "the host resets the balloon"},
+    {"refuse", ACTION_REFUSE, "the host refuses pages from now on"},
+    {"clear-refusals", ACTION_REFUSE_CLEAR, "the host refuses no longer"},
+    {"stall", ACTION_STALL, "a party does nothing for a while"},
+    {"drop", ACTION_DROP, "the next notifications are lost"},
+    {"duplicate", ACTION_DUPLICATE, "the next notifications come twice"},
+    {"delay", ACTION_DELAY, "the next notifications come later"},
+    {"reorder", ACTION_REORDER, "the next two notifications change places"},
+    {"oom", ACTION_OOM, "the guest's kernel asks the balloon for memory"},
+    {"pressure", ACTION_PRESSURE, "a demand for memory, for a while"},
+    {"stats", ACTION_STATS, "the host asks for statistics"},
+    {"detach", ACTION_DETACH, "the driver is unloaded"},
+    {"attach", ACTION_ATTACH, "the driver is loaded again"},
+    {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
+    {NULL, 0, NULL}};
+
+static const struct choice side_choices[] = {
+    {"inflate", 1, ""}, {"deflate", 2, ""}, {"both", 3, ""}, {NULL, 0, NULL}};
+
+static const struct choice reason_choices[] = {
+    {"pinned", BNT_VERDICT_PINNED, "pinned by the host"},
+    {"invalid", BNT_VERDICT_INVALID, "not a page the device can take"},
+    {"locked", BNT_VERDICT_LOCKED, "already in the balloon"},
+    {"not-locked", BNT_VERDICT_NOT_LOCKED, "not in the balloon"},
+    {"busy", BNT_VERDICT_BUSY, "the host cannot now"},
+    {NULL, 0, NULL}};
+
+static const struct choice party_choices[] = {
+    {"driver", PARTY_DRIVER, ""}, {"device", PARTY_DEVICE, ""}, {NULL, 0, NULL}};
+
+static const struct choice signal_choices[] = {
+    {"kick", SIGNAL_KICK, ""}, {"interrupt", SIGNAL_INTERRUPT, ""}, {"config", SIGNAL_CONFIG, ""}, {NULL, 0, NULL}};
+
+#define A(member) FIELD(struct scenario_action, member)
+#define ONLY(kind) .kinds = BIT(ACTION_##kind)
+#define ONLY_REQUIRED(kind) .kinds = BIT(ACTION_##kind), .required = BIT(ACTION_##kind)
+#define COUNTED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
+#define SIGNALS (COUNTED | BIT(ACTION_REORDER))
+#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE))
+#define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE))
+enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
+static const struct key_row action_rows[] = {
+    {"at", KEY_TIME, A(at_ns), 0, TIME_MAX, .one_of = GROUP_WHEN, .doc = "at this time"},
+    {"every", KEY_TIME, A(every_ns), 1000, TIME_MAX, .needs = "at", .fallback = "(once)", .doc = "again and again, this often"},
+    {"times", KEY_COUNT, A(times), 1, 1000000, .needs = "every", .fallback = "(to the end)", .doc = "how often in all"},
+    {"when", KEY_EVENT, A(event), .one_of = GROUP_WHEN, .doc = "when this happens: `guest.refused`, `host.outcome`, `world.oom-kill`"},
+    {"nth", KEY_COUNT, A(nth), 1, 1000000000, .needs = "when", .fallback = "1", .doc = "for the nth time"},
+    {"after", KEY_TIME, A(at_ns), 0, TIME_MAX, .needs = "when", .doc = "so much later", .fallback = "(at once)"},
+    {"vm", KEY_VM, A(vm), .fallback = "(the only VM)", .doc = "the VM it concerns"},
+    {"do", KEY_CHOICE, A(kind), .choices = action_kinds, .flags = KEY_REQUIRED, .doc = "what happens"},
+    {"balloon", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .doc = "memory that the balloon shall hold"},
+    {"guest", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .doc = "or memory that the guest shall keep"},
+    {"timeout", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(TARGET), .fallback = "0",
+     .doc = "when the request ends as `timed-out`; 0: only a stall ends it"},
+    {"pfns", KEY_PFNS, A(rule.first_pfn), 0, BNT_PFN_MAX, ONLY(REFUSE), .more = offsetof(struct scenario_action, rule.last_pfn),
+     .fallback = "(all memory)", .doc = "the pages, `[first, last]`, both included, numbered from 0 in units of 4 KiB"},
+    {"on", KEY_SIDES, A(rule.on_inflate), .more = offsetof(struct scenario_action, rule.on_deflate), ONLY(REFUSE),
+     .choices = side_choices, .fallback = "inflate", .doc = "the requests that it concerns"},
+    {"reason", KEY_CHOICE, A(rule.verdict), .choices = reason_choices, ONLY(REFUSE), .fallback = "pinned", .doc = "the verdict given"},
+    {"chance", KEY_RATIO, A(rule.numerator), 0, 1, ONLY(REFUSE), .fallback = "1", .doc = "share of the pages that it concerns"},
+    {"count", KEY_COUNT, A(rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE), .flags = KEY_ABSENT_MAX, .fallback = "(no end)",
+     .doc = "pages that it still refuses, or notifications that it concerns"},
+    {"party", KEY_CHOICE, A(party), .choices = party_choices, ONLY_REQUIRED(STALL), .doc = "who does nothing"},
+    {"for", KEY_TIME, A(duration_ns), 1, TIME_MAX, .kinds = LASTING, .required = LASTING, .doc = "how long"},
+    {"signal", KEY_CHOICE, A(signal), .choices = signal_choices, .kinds = SIGNALS, .required = SIGNALS, .doc = "which notifications"},
+    {"count", KEY_COUNT, A(count), 1, 1000000, .kinds = COUNTED, .fallback = "1", .doc = "how many of them"},
+    {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .doc = "how much later"},
+    {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
+    {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
+    {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
+    {"secret", KEY_BOOL, A(secret), ONLY(CORRUPT), .fallback = "false",
+     .doc = "the oracles are not told, so that an invariant must fire"},
+    {.name = NULL}};
+const struct key_table action_keys = {
+    .title = "an action", .section = "script[]", .rows = action_rows, .size = sizeof(struct scenario_action),
+    .place = offsetof(struct scenario_action, place), .items_max = SCENARIO_ITEMS_MAX, .kind_key = "do",
+    .kind_offset = offsetof(struct scenario_action, kind), .kinds = action_kinds};
+
+#define P(member) FIELD(struct scenario_phase, member)
+static const struct key_row phase_rows[] = {
+    {"name", KEY_NAME, P(name), .flags = KEY_REQUIRED, .doc = "its name"},
+    {"for", KEY_TIME, P(duration_ns), 1, TIME_MAX, .flags = KEY_REQUIRED, .doc = "how long it lasts"},
+    {"quiet", KEY_BOOL, P(quiet), .fallback = "false",
+     .doc = "link faults, stalls and refusals by chance stop; the run must converge"},
+    {.name = NULL}};
+const struct key_table phase_keys = {
+    .title = "a phase", .section = "phases[]", .rows = phase_rows, .size = sizeof(struct scenario_phase),
+    .place = offsetof(struct scenario_phase, place), .items_max = SCENARIO_ITEMS_MAX};
+
+#define E(member) FIELD(struct scenario_expect, member)
+static const struct key_row expect_rows[] = {
+    {"always", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds after every event"},
+    {"never", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds after no event"},
+    {"eventually", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds at some moment of a window, else exit status 3"},
+    {"from", KEY_TIME, E(from_ns), 0, TIME_MAX, .needs = "eventually", .fallback = "(0)", .doc = "where the window begins"},
+    {"within", KEY_TIME, E(within_ns), 1, TIME_MAX, .needs = "eventually", .fallback = "(to the end of the run)", .doc = "how long the window is"},
+    {"at", KEY_TIME, E(from_ns), 0, TIME_MAX, .one_of = GROUP_EXPECT, .needs = "that", .doc = "at this time ..."},
+    {"that", KEY_EXPRESSION, E(expression), .needs = "at", .doc = "... this holds"},
+    {"finally", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds when the run is over"},
+    {.name = NULL}};
+const struct key_table expect_keys = {
+    .title = "an expectation", .section = "expect[]", .rows = expect_rows, .size = sizeof(struct scenario_expect),
+    .place = offsetof(struct scenario_expect, place), .items_max = SCENARIO_ITEMS_MAX};
+
+#define LINK_KNOBS(text, signal)                                                                                       \
+    {"link." text ".latency", SWARM_LATENCY, signal, KEY_TIME, 0, SECONDS(3600), 0, "time that a notification takes"}, \
+    {"link." text ".drop", SWARM_DROP, signal, KEY_RATIO, 0, 1, 0, "share that is lost"},                              \
+    {"link." text ".duplicate", SWARM_DUPLICATE, signal, KEY_RATIO, 0, 1, 0, "share that comes twice"},                \
+    {"link." text ".delay", SWARM_DELAY, signal, KEY_RATIO, 0, 1, 0, "share that comes later"},                        \
+    {"link." text ".delay_by", SWARM_DELAY_BY, signal, KEY_TIME, 0, SECONDS(3600), 0, "how much later"}
+const struct knob_row knob_rows[] = {
+    LINK_KNOBS("kick", SIGNAL_KICK),
+    LINK_KNOBS("interrupt", SIGNAL_INTERRUPT),
+    LINK_KNOBS("config", SIGNAL_CONFIG),
+    {"link.service", SWARM_SERVICE, SIGNAL_KICK, KEY_TIME, 0, SECONDS(3600), 0, "the device's time for one request"},
+    {"driver.request_pages", SWARM_REQUEST_PAGES, SIGNAL_KICK, KEY_COUNT, 1, BNT_BALLOON_REQUEST_PFNS_MAX, 0, "PFNs of one request at most"},
+    {"driver.queue_size", SWARM_QUEUE_SIZE, SIGNAL_KICK, KEY_COUNT, 1, 32768, 0, "rounded down to a power of two"},
+    {"driver.refused_max", SWARM_REFUSED_MAX, SIGNAL_KICK, KEY_COUNT, 1, BNT_GUEST_REFUSED_MAX, 0, "refused pages held at most"},
+    {NULL, SWARM_DROP, SIGNAL_KICK, KEY_COUNT, 0, 0, 0, NULL}};
+/* clang-format on */

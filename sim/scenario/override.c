@@ -1,0 +1,142 @@
+/*
+ * --set KEY=VALUE: replaces or adds a value at a dotted path before anything is checked.
+ *
+ * `vms.0.memory=128MiB`, `swarm.link.kick.drop=[0, 1/10]`. Mappings on the way are made; items of
+ * lists are not, so that a number names what is in the file. Problems point into the override.
+ */
+#include "sim/scenario/loader.h"
+
+#include <string.h>
+
+struct override {
+    struct loader *loader;
+    uint32_t source;
+    const char *text;
+    size_t key_bytes;
+    size_t at;     /* byte of the part that is looked at */
+    size_t length; /* of the part */
+};
+
+static struct yaml_mark override_mark(const struct override *o, size_t offset)
+{
+    return problem_place(o->source, o->text, strlen(o->text), offset);
+}
+
+/* The next part of the path; what follows `swarm.` is one key, dots and all. */
+static bool next_part(struct override *o, const struct yaml_node *node)
+{
+    o->at += o->length > 0 ? o->length + 1 : 0;
+    o->length = 0;
+    const bool knob = node != o->loader->root && strncmp(o->text, "swarm.", 6) == 0;
+    while (o->at + o->length < o->key_bytes && (knob || o->text[o->at + o->length] != '.')) {
+        o->length++;
+    }
+    if (o->length == 0) {
+        problems_add(&o->loader->problems, override_mark(o, o->at < o->key_bytes ? o->at : 0),
+                     "an empty part in the key; write KEY=VALUE such as vms.0.memory=128MiB");
+        return false;
+    }
+    return true;
+}
+
+static struct yaml_item *item_nth(const struct yaml_node *list, const struct override *o)
+{
+    uint32_t wanted = 0;
+    for (size_t i = 0; i < o->length; i++) {
+        const char c = o->text[o->at + i];
+        if (c < '0' || c > '9' || wanted > SCENARIO_ITEMS_MAX) {
+            return NULL;
+        }
+        wanted = wanted * 10 + (uint32_t)(c - '0');
+    }
+    struct yaml_item *item = list->first;
+    for (uint32_t i = 0; i < wanted && item != NULL; i++) {
+        item = item->next;
+    }
+    return item;
+}
+
+static struct yaml_item *key_item(struct override *o, struct yaml_node *map)
+{
+    struct yaml_tree *tree = &o->loader->tree;
+    const struct yaml_mark mark = override_mark(o, o->at);
+    struct yaml_node *key = yaml_text_new(tree, mark, o->text + o->at, o->length);
+    for (struct yaml_item *item = map->first; item != NULL; item = item->next) {
+        if (strcmp(item->key->text, key->text) == 0) {
+            return item;
+        }
+    }
+    yaml_append(tree, map, key, yaml_node_new(tree, YAML_REFUSED, mark));
+    return map->last;
+}
+
+/* The entry that the path's part names in `node`, NULL after a problem. */
+static struct yaml_item *step(struct override *o, struct yaml_node *node)
+{
+    struct problems *problems = &o->loader->problems;
+    if (node->kind == YAML_MAP) {
+        return key_item(o, node);
+    }
+    if (node->kind == YAML_LIST) {
+        struct yaml_item *item = item_nth(node, o);
+        if (item == NULL && node->count == 0) {
+            problems_add(problems, override_mark(o, o->at), "the list is empty in the file");
+        } else if (item == NULL) {
+            problems_add(problems, override_mark(o, o->at),
+                         "no such item in the list; it must be a number, 0 to %lu",
+                         (unsigned long)(node->count - 1));
+        }
+        return item;
+    }
+    if (node->kind != YAML_REFUSED) {
+        problems_add(problems, override_mark(o, o->at),
+                     "nothing can be set here: what stands before is a single value");
+    }
+    return NULL;
+}
+
+void override_apply(struct loader *loader, uint32_t index, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    struct override o = {loader, index, text, 0, 0, 0};
+    if (strlen(text) > SCENARIO_SCALAR_BYTES_MAX || equals == NULL || equals == text) {
+        const struct yaml_mark start = {index, 1, 1};
+        problems_add(&loader->problems, start,
+                     "not KEY=VALUE; write it such as vms.0.memory=128MiB");
+        return;
+    }
+    if (!yaml_text_check(&loader->problems, index, text, strlen(text))) {
+        return;
+    }
+    o.key_bytes = (size_t)(equals - text);
+    struct yaml_node *node = loader->root;
+    struct yaml_item *item = NULL;
+    for (uint32_t depth = 0; depth < SCENARIO_DEPTH_MAX; depth++) {
+        if (!next_part(&o, node)) {
+            return;
+        }
+        item = step(&o, node);
+        if (item == NULL) {
+            return;
+        }
+        if (o.at + o.length >= o.key_bytes) {
+            break;
+        }
+        if (item->value->kind == YAML_REFUSED) {
+            item->value = yaml_node_new(&loader->tree, YAML_MAP, override_mark(&o, o.at));
+        }
+        node = item->value;
+        item = NULL;
+    }
+    if (item == NULL) {
+        problems_add(&loader->problems, override_mark(&o, 0), "a key of more than 32 parts");
+        return;
+    }
+    const size_t value_at = o.key_bytes + 1;
+    const struct yaml_mark mark = override_mark(&o, value_at);
+    const size_t bytes = strlen(text) - value_at;
+    struct yaml_node *value =
+        bytes == 0 ? yaml_text_new(&loader->tree, mark, "", 0)
+                   : yaml_tree_parse(&loader->tree, index, text + value_at, bytes, mark.column);
+    item->value = value != NULL ? value : yaml_node_new(&loader->tree, YAML_REFUSED, mark);
+}

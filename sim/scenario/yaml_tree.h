@@ -1,0 +1,80 @@
+/*
+ * A YAML text as a tree of nodes that know their places.
+ *
+ * Made from libyaml's events (yaml_tree.c), with caps, and without what makes YAML surprising:
+ * anchors, aliases, tags, merge keys, several documents, encodings other than UTF-8. What a
+ * scalar means is the business of values.c; here all are text.
+ */
+#ifndef SIM_SCENARIO_YAML_TREE_H
+#define SIM_SCENARIO_YAML_TREE_H
+
+#include "sim/scenario/problems.h"
+
+#define YAML_NODES_MAX 65536
+#define YAML_KEYS_MAX  1024 /* of one mapping */
+
+typedef enum yaml_kind {
+    YAML_TEXT,
+    YAML_LIST,
+    YAML_MAP,
+    YAML_REFUSED /**< a problem was reported already: say nothing more of it */
+} yaml_kind;
+
+struct yaml_item {
+    struct yaml_node *key; /**< NULL in a list; else YAML_TEXT */
+    struct yaml_node *value;
+    struct yaml_item *next;
+};
+
+struct yaml_node {
+    yaml_kind kind;
+    struct yaml_mark mark;
+    bool plain;       /**< text without quotes */
+    bool lines;       /**< plain text over several lines: often a key that is indented too far */
+    bool failed;      /**< a mapping in which something is wrong: no checks beyond single keys */
+    const char *text; /**< ends with NUL, holds none */
+    uint32_t bytes;
+    struct yaml_item *first;
+    struct yaml_item *last;
+    uint32_t count;
+};
+
+/** Memory of a tree, given back at once. */
+struct yaml_pool {
+    struct arena *arena;
+    struct yaml_chunk *chunks;
+};
+
+struct yaml_tree {
+    struct yaml_pool pool;
+    struct problems *problems;
+    uint32_t nodes;
+};
+
+/**
+ * Parses `bytes` of `text`, which is source number `source`, its first column being `column`.
+ * NULL if there is no tree to go on with; why is in the problems, as is what was refused in it.
+ */
+struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const char *text,
+                                  size_t bytes, uint32_t column);
+void yaml_tree_free(struct yaml_tree *tree);
+
+void *yaml_pool_alloc(struct yaml_pool *pool, size_t bytes);
+struct yaml_node *yaml_node_new(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark);
+/** Text node with a copy of `text`. */
+struct yaml_node *yaml_text_new(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
+                                size_t bytes);
+void yaml_append(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
+                 struct yaml_node *value);
+
+/** The entry of a mapping, or NULL. */
+struct yaml_item *yaml_find(const struct yaml_node *map, const char *key);
+/** The value of a mapping's entry, or NULL. */
+struct yaml_node *yaml_value(const struct yaml_node *map, const char *key);
+bool yaml_is(const struct yaml_node *node, const char *text);
+
+/** True if the text is UTF-8 that YAML allows; else a problem says where it is not (yaml_text.c).
+ */
+bool yaml_text_check(struct problems *problems, uint32_t source, const char *text, size_t bytes);
+
+#endif
