@@ -311,7 +311,7 @@ static void check_phases(struct loader *loader)
     if (list == NULL || list->count == 0 || scenario->phase_count != list->count) {
         return;
     }
-    if (loader->run_ns > scenario->time_max_ns) {
+    if (loader->run_ns != UINT64_MAX && loader->run_ns > scenario->time_max_ns) {
         problems_add(&loader->problems, list->mark,
                      "phases: together they take %s, more than limits.time, %s",
                      value_write(a, time_units, loader->run_ns),

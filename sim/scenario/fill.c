@@ -6,11 +6,8 @@
  */
 #include "sim/scenario/loader.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define KEYS_TEXT_BYTES 400
 
 struct fill {
     struct loader *loader;
@@ -336,78 +333,6 @@ static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
     [KEY_LIST] = fill_list,
 };
 
-static const char *row_nth(const void *table, uint32_t index)
-{
-    return ((const struct key_table *)table)->rows[index].name;
-}
-
-/* The keys that a kind knows, for a message. */
-static const char *keys_write(const struct key_table *table, uint32_t kind, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        if (!key_applies(row, kind)) {
-            continue;
-        }
-        const int n = snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", row->name);
-        if (n < 0 || (size_t)n >= size - used) {
-            break;
-        }
-        used += (size_t)n;
-    }
-    return out;
-}
-
-static void check_known(struct loader *loader, const struct yaml_node *key,
-                        const struct key_table *table, uint32_t kind)
-{
-    char quote[PROBLEM_QUOTE_BYTES];
-    char known[KEYS_TEXT_BYTES];
-    if (key_find(table, key->text, kind) != NULL) {
-        return;
-    }
-    problem_quote(quote, key->text, key->bytes);
-    if (key_find(table, key->text, KIND_ANY) != NULL) {
-        problems_add(&loader->problems, key->mark, "key %s is not for '%s: %s', which takes %s",
-                     quote, table->kind_key, choice_name(table->kinds, kind),
-                     keys_write(table, kind, known, sizeof known));
-        return;
-    }
-    const char *meant = suggest(key->text, row_nth, table);
-    if (meant != NULL) {
-        problems_add(&loader->problems, key->mark, "unknown key %s in %s; did you mean '%s'?",
-                     quote, table->title, meant);
-    } else {
-        problems_add(&loader->problems, key->mark, "unknown key %s in %s; it takes %s", quote,
-                     table->title, keys_write(table, kind, known, sizeof known));
-    }
-}
-
-/* The kind that the mapping names; false after a problem. */
-static bool find_kind(struct loader *loader, const struct yaml_node *node,
-                      const struct key_table *table, uint32_t *kind)
-{
-    char known[KEYS_TEXT_BYTES];
-    *kind = KIND_ANY;
-    if (table->kind_key == NULL) {
-        return true;
-    }
-    const struct yaml_node *value = yaml_value(node, table->kind_key);
-    uint64_t number = 0;
-    if (value == NULL) {
-        problems_add(&loader->problems, node->mark, "%s has no key '%s'; it must be one of %s",
-                     table->title, table->kind_key,
-                     choices_write(table->kinds, known, sizeof known));
-        return false;
-    }
-    if (!value_choice(&loader->problems, value, table->kind_key, table->kinds, &number)) {
-        return false;
-    }
-    *kind = (uint32_t)number;
-    return true;
-}
-
 static void fill_absent(struct loader *loader, const struct yaml_node *node,
                         const struct key_table *table, const struct key_row *row, uint32_t kind,
                         char *base)
@@ -433,70 +358,23 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
     }
 }
 
-/* Exactly one key of each group, and no key without the one that it needs. */
-static void check_groups(struct loader *loader, const struct yaml_node *node,
-                         const struct key_table *table, uint32_t kind)
-{
-    const struct key_row *first[4] = {NULL, NULL, NULL, NULL};
-    const struct key_row *given[4] = {NULL, NULL, NULL, NULL};
-    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        const struct yaml_item *item = yaml_find(node, row->name);
-        if (!key_applies(row, kind)) {
-            continue;
-        }
-        if (item != NULL && row->needs != NULL && yaml_find(node, row->needs) == NULL) {
-            problems_add(&loader->problems, item->key->mark, "key '%s' needs key '%s' beside it",
-                         row->name, row->needs);
-        }
-        if (row->one_of == GROUP_NONE) {
-            continue;
-        }
-        first[row->one_of] = first[row->one_of] == NULL ? row : first[row->one_of];
-        if (item != NULL && given[row->one_of] != NULL) {
-            problems_add(&loader->problems, item->key->mark,
-                         "key '%s' cannot stand beside '%s'; choose one", row->name,
-                         given[row->one_of]->name);
-        }
-        given[row->one_of] = item != NULL ? row : given[row->one_of];
-    }
-    for (unsigned group = 1; group < 4; group++) {
-        if (first[group] == NULL || given[group] != NULL) {
-            continue;
-        }
-        char names[KEYS_TEXT_BYTES] = "";
-        size_t used = 0;
-        for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-            if (row->one_of == group && used + 40 < sizeof names) {
-                used += (size_t)snprintf(names + used, sizeof names - used, "%s'%s'",
-                                         used > 0 ? " or " : "", row->name);
-            }
-        }
-        problems_add(&loader->problems, node->mark, "%s has no key %s", table->title, names);
-    }
-}
-
 void fill_map(struct loader *loader, struct yaml_node *node, const struct key_table *table,
               void *base)
 {
     const uint32_t before = loader->problems.total;
     uint32_t kind = KIND_ANY;
-    const bool kind_known = find_kind(loader, node, table, &kind);
-    for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        check_known(loader, item->key, table, kind);
-    }
-    if (kind_known) {
-        check_groups(loader, node, table, kind);
-        for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-            struct yaml_node *value = yaml_value(node, row->name);
-            if (!key_applies(row, kind)) {
-                continue;
-            }
-            if (value == NULL) {
-                fill_absent(loader, node, table, row, kind, base);
-            } else if (value->kind != YAML_REFUSED) {
-                const struct fill f = {loader, row, value, base};
-                fillers[row->type](&f);
-            }
+    const bool kind_known = keys_check(loader, node, table, &kind);
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        struct yaml_node *value = yaml_value(node, row->name);
+        const bool decides = table->kind_key != NULL && strcmp(row->name, table->kind_key) == 0;
+        if (!key_applies(row, kind) || (!kind_known && (row->kinds != 0 || decides))) {
+            continue;
+        }
+        if (value == NULL && kind_known) {
+            fill_absent(loader, node, table, row, kind, base);
+        } else if (value != NULL && value->kind != YAML_REFUSED) {
+            const struct fill f = {loader, row, value, base};
+            fillers[row->type](&f);
         }
     }
     node->failed = loader->problems.total > before;

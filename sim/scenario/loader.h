@@ -19,12 +19,19 @@ struct loader {
     struct scenario *scenario;
     struct yaml_node *root;
     bool on_disk;    /**< the text was read from `path`: files that it names can be looked for */
-    uint64_t run_ns; /**< the phases' sum */
+    uint64_t run_ns; /**< the phases' sum; UINT64_MAX: not known, something in them is wrong */
 };
 
 /** Fills `base` from a mapping. Marks `node` failed if anything is wrong in it. */
 void fill_map(struct loader *loader, struct yaml_node *node, const struct key_table *table,
               void *base);
+
+/**
+ * Unknown keys, those of another kind, groups and dependencies (keys_check.c). False if the kind
+ * is not known; then only keys of every kind mean something.
+ */
+bool keys_check(struct loader *loader, const struct yaml_node *node, const struct key_table *table,
+                uint32_t *kind);
 
 /** After an item was filled: computed defaults (resolve.c). */
 void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index);

@@ -9,11 +9,11 @@
 
 typedef enum metric_unit {
     UNIT_COUNT,
-    UNIT_BYTES, /**< written as 64MiB, kept as bytes */
-    UNIT_TIME,  /**< written as 250ms, kept as ns */
-    UNIT_OUTCOME, /**< a bnt_outcome by name: reached, refused, ... */
+    UNIT_BYTES,       /**< written as 64MiB, kept as bytes */
+    UNIT_TIME,        /**< written as 250ms, kept as ns */
+    UNIT_OUTCOME,     /**< a bnt_outcome by name: reached, refused, ... */
     UNIT_GUEST_STATE, /**< a bnt_guest_state by name: running, broken, ... */
-    UNIT_BOOL /**< true, false */
+    UNIT_BOOL         /**< true, false */
 } metric_unit;
 
 /* clang-format off */
@@ -85,7 +85,7 @@ typedef enum metric {
     METRIC_BEFORE_MACHINE_ = METRIC_VM_COUNT - 1,
     MACHINE_METRIC_MAP(X)
 #undef X
-        METRIC_COUNT
+    METRIC_COUNT
 } metric;
 
 #endif

@@ -158,6 +158,11 @@ static void resolve_phases(struct loader *loader)
         scenario->phases[0].duration_ns = scenario->time_max_ns;
         loader->run_ns = scenario->time_max_ns;
     }
+    for (uint32_t i = 0; i < scenario->phase_count; i++) {
+        if (scenario->phases[i].duration_ns == 0) {
+            loader->run_ns = UINT64_MAX;
+        }
+    }
 }
 
 void resolve_run(struct loader *loader)

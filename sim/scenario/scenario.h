@@ -18,13 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SCENARIO_NAME_MAX 64
-#define SCENARIO_VMS_MAX 64
-#define SCENARIO_ITEMS_MAX 1024 /**< entries of workloads, script, swarm, phases and expect */
-#define SCENARIO_FILE_BYTES_MAX (1024 * 1024)
-#define SCENARIO_DEPTH_MAX 32
+#define SCENARIO_NAME_MAX         64
+#define SCENARIO_VMS_MAX          64
+#define SCENARIO_ITEMS_MAX        1024 /**< entries of workloads, script, swarm, phases and expect */
+#define SCENARIO_FILE_BYTES_MAX   (1024 * 1024)
+#define SCENARIO_DEPTH_MAX        32
 #define SCENARIO_SCALAR_BYTES_MAX 65536
-#define SCENARIO_ERRORS_MAX 50
+#define SCENARIO_ERRORS_MAX       50
 
 struct place {
     uint32_t line; /**< from 1 */
@@ -44,7 +44,12 @@ typedef enum page_order_kind {
     PAGES_RANDOM      /**< free lists shuffled once, by the choice stream `shuffle` */
 } page_order_kind;
 
-typedef enum link_signal { SIGNAL_KICK, SIGNAL_INTERRUPT, SIGNAL_CONFIG, SIGNAL_COUNT } link_signal;
+typedef enum link_signal {
+    SIGNAL_KICK,
+    SIGNAL_INTERRUPT,
+    SIGNAL_CONFIG,
+    SIGNAL_COUNT
+} link_signal;
 
 /** What the link does to one kind of notification, all the time. */
 struct link_faults {
@@ -84,11 +89,11 @@ struct scenario_vm {
     char name[SCENARIO_NAME_MAX];
     struct place place;
     uint64_t memory_bytes;
-    uint64_t first_pfn; /**< where its memory begins; a recording may ask for it */
+    uint64_t first_pfn;  /**< where its memory begins; a recording may ask for it */
     uint32_t page_order; /**< guest page: 4 KiB << page_order */
     uint64_t swap_bytes;
-    uint64_t kernel_bytes; /**< never available to anything else */
-    uint64_t pinned_bytes; /**< in use for ever, cannot be reclaimed */
+    uint64_t kernel_bytes;        /**< never available to anything else */
+    uint64_t pinned_bytes;        /**< in use for ever, cannot be reclaimed */
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
     struct scenario_driver driver;
@@ -107,7 +112,12 @@ typedef enum workload_kind {
     WORKLOAD_RECORDED     /**< a CSV of a real machine */
 } workload_kind;
 
-typedef enum workload_use { USE_ANON, USE_CACHE, USE_SLAB, USE_COUNT } workload_use;
+typedef enum workload_use {
+    USE_ANON,
+    USE_CACHE,
+    USE_SLAB,
+    USE_COUNT
+} workload_use;
 
 struct scenario_workload {
     char name[SCENARIO_NAME_MAX];
@@ -124,7 +134,7 @@ struct scenario_workload {
     uint64_t period_ns;
     uint64_t width_ns;
     uint64_t step_bytes;
-    char file[256]; /**< as resolved: relative to the scenario's file */
+    char file[256];     /**< as resolved: relative to the scenario's file */
     struct ratio scale; /**< of bytes */
     struct ratio speed; /**< of time */
 };
@@ -147,7 +157,10 @@ typedef enum action_kind {
     ACTION_CORRUPT       /**< party turns hostile: writes what `corruption` says */
 } action_kind;
 
-typedef enum action_party { PARTY_DRIVER, PARTY_DEVICE } action_party;
+typedef enum action_party {
+    PARTY_DRIVER,
+    PARTY_DEVICE
+} action_party;
 
 /* clang-format off */
 /** Ways to break the wire: name in code, name in YAML, who does it, meaning. */
@@ -192,15 +205,19 @@ typedef enum corruption {
 #define X(name, yaml, who, meaning) CORRUPT_##name,
     CORRUPTION_MAP(X)
 #undef X
-        CORRUPTION_COUNT
+    CORRUPTION_COUNT
 } corruption;
 
 typedef enum trigger_kind {
-    TRIGGER_AT,    /**< at a time */
-    TRIGGER_EVENT  /**< when an event happened for the nth time, `delay` later */
+    TRIGGER_AT,   /**< at a time */
+    TRIGGER_EVENT /**< when an event happened for the nth time, `delay` later */
 } trigger_kind;
 
-typedef enum trigger_source { TRIGGER_GUEST, TRIGGER_HOST, TRIGGER_WORLD } trigger_source;
+typedef enum trigger_source {
+    TRIGGER_GUEST,
+    TRIGGER_HOST,
+    TRIGGER_WORLD
+} trigger_source;
 
 /* clang-format off */
 /** Events of the world that a trigger can name beside the libraries' own: `world.oom-kill`. */
@@ -220,7 +237,7 @@ typedef enum world_trigger {
 #define X(name, yaml, meaning) WORLD_TRIGGER_##name,
     WORLD_TRIGGER_MAP(X)
 #undef X
-        WORLD_TRIGGER_COUNT
+    WORLD_TRIGGER_COUNT
 } world_trigger;
 
 struct scenario_action {
@@ -231,13 +248,13 @@ struct scenario_action {
     trigger_kind trigger;
     uint64_t at_ns; /**< TRIGGER_AT; for TRIGGER_EVENT the delay after it */
     trigger_source source;
-    uint32_t event; /**< bnt_guest_event_kind, bnt_host_event_kind or world_trigger */
-    uint32_t nth;   /**< from 1 */
+    uint32_t event;    /**< bnt_guest_event_kind, bnt_host_event_kind or world_trigger */
+    uint32_t nth;      /**< from 1 */
     uint64_t every_ns; /**< with TRIGGER_AT: again and again; 0: once */
     uint32_t times;    /**< with every_ns: how often in all */
     /* what; which of them count depends on the kind */
     uint64_t size_bytes;
-    bool guest_memory; /**< TARGET: size is what is left to the guest */
+    bool guest_memory;    /**< TARGET: size is what is left to the guest */
     uint64_t duration_ns; /**< stall, delay, pressure; TARGET: timeout */
     uint32_t count;
     link_signal signal;
@@ -250,21 +267,21 @@ struct scenario_action {
 
 /** A knob that a run draws: an inclusive range, by the choice stream `swarm.KNOB`. */
 typedef enum swarm_knob {
-    SWARM_DROP,         /**< ratio: of the signal */
+    SWARM_DROP, /**< ratio: of the signal */
     SWARM_DUPLICATE,
     SWARM_DELAY,
-    SWARM_DELAY_BY,     /**< time */
-    SWARM_LATENCY,      /**< time */
-    SWARM_SERVICE,      /**< time, of the device */
+    SWARM_DELAY_BY,      /**< time */
+    SWARM_LATENCY,       /**< time */
+    SWARM_SERVICE,       /**< time, of the device */
     SWARM_REQUEST_PAGES, /**< count */
-    SWARM_QUEUE_SIZE,   /**< count, rounded down to a power of two */
-    SWARM_REFUSED_MAX   /**< count */
+    SWARM_QUEUE_SIZE,    /**< count, rounded down to a power of two */
+    SWARM_REFUSED_MAX    /**< count */
 } swarm_knob;
 
 struct scenario_swarm {
     struct place place;
     char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.kick.drop` */
-    uint32_t vm; /**< index; UINT32_MAX: every VM, drawn for each */
+    uint32_t vm;                  /**< index; UINT32_MAX: every VM, drawn for each */
     swarm_knob knob;
     link_signal signal;
     uint64_t low; /**< count or ns; of a ratio the numerator */
@@ -282,12 +299,20 @@ struct scenario_phase {
 typedef enum expect_kind {
     EXPECT_ALWAYS,     /**< holds after every event */
     EXPECT_NEVER,      /**< does not hold after any event */
-    EXPECT_EVENTUALLY, /**< holds at some moment within `within_ns` after `from_ns`, else liveness */
+    EXPECT_EVENTUALLY, /**< holds at some moment within `within_ns` after `from_ns`, else liveness
+                        */
     EXPECT_AT,         /**< holds at a time */
     EXPECT_FINALLY     /**< holds when the run is over */
 } expect_kind;
 
-typedef enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE } compare;
+typedef enum compare {
+    COMPARE_EQ,
+    COMPARE_NE,
+    COMPARE_LT,
+    COMPARE_LE,
+    COMPARE_GT,
+    COMPARE_GE
+} compare;
 
 /** METRIC OP VALUE, or METRIC OP METRIC: `vm0.balloon == 64MiB`, `ledger == balloon`. */
 struct expression {

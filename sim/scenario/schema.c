@@ -1,5 +1,409 @@
+/*
+ * The JSON Schema (draft 2020-12) of scenario files, from the tables of keys.
+ *
+ * Editors complete and check with it. It says what a schema can: keys, types, patterns, bounds of
+ * counts, what each kind takes. Bounds of sizes and times, and keys against each other, are the
+ * loader's alone.
+ */
 #include "sim/scenario/loader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SIZE_PATTERN  "^(0|[1-9][0-9]*)(B|KiB|MiB|GiB|TiB)$"
+#define TIME_PATTERN  "^(0|[1-9][0-9]*)(ns|us|ms|s|min)$"
+#define RATIO_PATTERN "^[0-9]+/[0-9]+$"
+#define NAME_PATTERN  "[A-Za-z][A-Za-z0-9_-]{0,62}"
+
+/* A writer of JSON that knows where commas and line ends belong. */
+struct json {
+    FILE *file;
+    unsigned depth;
+    bool first;
+};
+
+static void json_text(struct json *j, const char *text)
+{
+    fputc('"', j->file);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            fputc('\\', j->file);
+        }
+        fputc(*text, j->file);
+    }
+    fputc('"', j->file);
+}
+
+static void json_next(struct json *j)
+{
+    fprintf(j->file, "%s\n%*s", j->first ? "" : ",", (int)(2 * j->depth), "");
+    j->first = false;
+}
+
+static void json_key(struct json *j, const char *key)
+{
+    json_next(j);
+    json_text(j, key);
+    fputs(": ", j->file);
+}
+
+static void json_open(struct json *j, char bracket)
+{
+    fputc(bracket, j->file);
+    j->depth++;
+    j->first = true;
+}
+
+static void json_close(struct json *j, char bracket)
+{
+    j->depth--;
+    if (!j->first) {
+        fprintf(j->file, "\n%*s", (int)(2 * j->depth), "");
+    }
+    fputc(bracket, j->file);
+    j->first = false;
+}
+
+static void json_pair(struct json *j, const char *key, const char *text)
+{
+    json_key(j, key);
+    json_text(j, text);
+}
+
+static void json_number(struct json *j, const char *key, uint64_t value)
+{
+    json_key(j, key);
+    fprintf(j->file, "%llu", (unsigned long long)value);
+}
+
+static void json_word(struct json *j, const char *key, const char *word)
+{
+    json_key(j, key);
+    fputs(word, j->file);
+}
+
+static void write_integer(struct json *j, uint64_t low, uint64_t high)
+{
+    json_pair(j, "type", "integer");
+    json_number(j, "minimum", low);
+    json_number(j, "maximum", high);
+}
+
+/* A text by pattern, or a whole number: 0 of sizes and times, those in bounds of ratios. */
+static void write_pattern(struct json *j, const char *pattern, uint64_t low, uint64_t high)
+{
+    json_key(j, "anyOf");
+    json_open(j, '[');
+    json_next(j);
+    json_open(j, '{');
+    json_pair(j, "type", "string");
+    json_pair(j, "pattern", pattern);
+    json_close(j, '}');
+    json_next(j);
+    json_open(j, '{');
+    write_integer(j, low, high);
+    json_close(j, '}');
+    json_close(j, ']');
+}
+
+static void write_enum(struct json *j, const char *key, const struct choice *choices)
+{
+    json_key(j, key);
+    json_open(j, '[');
+    for (; choices->name != NULL; choices++) {
+        json_next(j);
+        json_text(j, choices->name);
+    }
+    json_close(j, ']');
+}
+
+static void write_metrics(FILE *file, metric first, metric end, size_t skip)
+{
+    for (unsigned m = first; m < (unsigned)end; m++) {
+        fprintf(file, "%s%s", m == (unsigned)first ? "" : "|", metric_name((metric)m) + skip);
+    }
+}
+
+static void write_expression(struct json *j)
+{
+    json_pair(j, "type", "string");
+    json_number(j, "maxLength", sizeof(((struct expression *)NULL)->text) - 1);
+    json_key(j, "pattern");
+    fputs("\"^ *((" NAME_PATTERN "\\\\.)?(", j->file);
+    write_metrics(j->file, (metric)0, METRIC_VM_COUNT, 0);
+    fputs(")|machine\\\\.(", j->file);
+    write_metrics(j->file, METRIC_VM_COUNT, METRIC_COUNT, strlen("machine."));
+    fputs(")) *(==|!=|<=|>=|<|>) *[^ ]+ *$\"", j->file);
+}
+
+static void write_alternatives(struct json *j, const struct choice *choices, bool last)
+{
+    for (; choices->name != NULL; choices++) {
+        fprintf(j->file, "%s%s", choices->name, choices[1].name != NULL ? "|" : "");
+    }
+    fputs(last ? "))$\"" : ")|", j->file);
+}
+
+static void write_event(struct json *j)
+{
+    json_pair(j, "type", "string");
+    json_key(j, "pattern");
+    fputs("\"^(guest\\\\.(", j->file);
+    write_alternatives(j, guest_event_choices, false);
+    fputs("host\\\\.(", j->file);
+    write_alternatives(j, host_event_choices, false);
+    fputs("world\\\\.(", j->file);
+    write_alternatives(j, world_event_choices, true);
+}
+
+static void write_map(struct json *j, const struct key_table *table);
+static void write_type(struct json *j, const struct key_row *row);
+
+static void write_pair_of(struct json *j, const struct key_row *of)
+{
+    json_pair(j, "type", "array");
+    json_number(j, "minItems", 2);
+    json_number(j, "maxItems", 2);
+    json_key(j, "items");
+    json_open(j, '{');
+    write_type(j, of);
+    json_close(j, '}');
+}
+
+static void write_swarm(struct json *j)
+{
+    json_pair(j, "type", "object");
+    json_key(j, "patternProperties");
+    json_open(j, '{');
+    for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
+        json_next(j);
+        fputs("\"^(" NAME_PATTERN "\\\\.)?", j->file);
+        for (const char *c = knob->name; *c != '\0'; c++) {
+            fprintf(j->file, *c == '.' ? "\\\\%c" : "%c", *c);
+        }
+        fputs("$\": ", j->file);
+        json_open(j, '{');
+        json_pair(j, "title", knob->doc);
+        const struct key_row end = {
+            .name = knob->name, .type = knob->type, .low = knob->low, .high = knob->high};
+        write_pair_of(j, &end);
+        json_close(j, '}');
+    }
+    json_close(j, '}');
+    json_word(j, "additionalProperties", "false");
+}
+
+static void write_list(struct json *j, const struct key_row *row)
+{
+    json_pair(j, "type", "array");
+    json_number(j, "minItems", (row->flags & KEY_REQUIRED) != 0 ? 1 : 0);
+    json_number(j, "maxItems", row->table->items_max);
+    json_key(j, "items");
+    json_open(j, '{');
+    write_map(j, row->table);
+    json_close(j, '}');
+}
+
+static void write_features(struct json *j, const struct key_row *row)
+{
+    json_pair(j, "type", "array");
+    json_word(j, "uniqueItems", "true");
+    json_key(j, "items");
+    json_open(j, '{');
+    write_enum(j, "enum", row->choices);
+    json_close(j, '}');
+}
+
+static void write_text(struct json *j, const char *pattern, size_t width)
+{
+    json_pair(j, "type", "string");
+    if (pattern != NULL) {
+        json_pair(j, "pattern", pattern);
+    } else {
+        json_number(j, "maxLength", width - 1);
+    }
+}
+
+static void write_type(struct json *j, const struct key_row *row)
+{
+    static const struct key_row pfn = {.name = "pfn", .type = KEY_COUNT, .high = BNT_PFN_MAX};
+    switch (row->type) {
+    case KEY_COUNT:
+        write_integer(j, row->low, row->high);
+        break;
+    case KEY_SIZE:
+        write_pattern(j, SIZE_PATTERN, 0, 0);
+        break;
+    case KEY_TIME:
+        write_pattern(j, TIME_PATTERN, 0, 0);
+        break;
+    case KEY_RATIO:
+        write_pattern(j, RATIO_PATTERN, row->low, row->high);
+        break;
+    case KEY_BOOL:
+        json_pair(j, "type", "boolean");
+        break;
+    case KEY_TEXT:
+    case KEY_FILE:
+        write_text(j, NULL, row->width);
+        break;
+    case KEY_NAME:
+    case KEY_VM:
+        write_text(j, "^" NAME_PATTERN "$", 0);
+        break;
+    case KEY_CHOICE:
+    case KEY_SIDES:
+        write_enum(j, "enum", row->choices);
+        break;
+    case KEY_FEATURES:
+    case KEY_BOTH:
+        write_features(j, row);
+        break;
+    case KEY_PFNS:
+        write_pair_of(j, &pfn);
+        break;
+    case KEY_EVENT:
+        write_event(j);
+        break;
+    case KEY_EXPRESSION:
+        write_expression(j);
+        break;
+    case KEY_SWARM:
+        write_swarm(j);
+        break;
+    case KEY_MAP:
+        write_map(j, row->table);
+        break;
+    case KEY_LIST:
+        write_list(j, row);
+        break;
+    case KEY_TYPE_COUNT:
+        break;
+    }
+}
+
+static void write_required(struct json *j, const struct key_table *table, uint32_t kind)
+{
+    json_key(j, "required");
+    json_open(j, '[');
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (key_applies(row, kind) && key_required(row, kind)) {
+            json_next(j);
+            json_text(j, row->name);
+        }
+    }
+    json_close(j, ']');
+}
+
+/* Exactly one key of a group: `oneOf` of one `required` each. */
+static void write_group(struct json *j, const struct key_table *table, uint32_t kind,
+                        unsigned group)
+{
+    json_key(j, "oneOf");
+    json_open(j, '[');
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (row->one_of == group && key_applies(row, kind)) {
+            json_next(j);
+            fprintf(j->file, "{\"required\": [\"%s\"]}", row->name);
+        }
+    }
+    json_close(j, ']');
+}
+
+/* The group that only this kind has, or (KIND_ANY) that every kind has; GROUP_NONE if none. */
+static unsigned find_group(const struct key_table *table, uint32_t kind)
+{
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (row->one_of != GROUP_NONE && key_applies(row, kind) &&
+            (row->kinds == 0) == (kind == KIND_ANY)) {
+            return row->one_of;
+        }
+    }
+    return GROUP_NONE;
+}
+
+static void write_kind(struct json *j, const struct key_table *table, const struct choice *kind)
+{
+    const uint32_t number = (uint32_t)kind->value;
+    json_next(j);
+    json_open(j, '{');
+    json_key(j, "if");
+    fprintf(j->file, "{\"required\": [\"%s\"], \"properties\": {\"%s\": {\"const\": \"%s\"}}}",
+            table->kind_key, table->kind_key, kind->name);
+    json_key(j, "then");
+    json_open(j, '{');
+    write_required(j, table, number);
+    json_key(j, "propertyNames");
+    fputs("{\"enum\": [", j->file);
+    const char *comma = "";
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (key_applies(row, number)) {
+            fprintf(j->file, "%s\"%s\"", comma, row->name);
+            comma = ", ";
+        }
+    }
+    fputs("]}", j->file);
+    if (find_group(table, number) != GROUP_NONE) {
+        write_group(j, table, number, find_group(table, number));
+    }
+    json_close(j, '}');
+    json_close(j, '}');
+}
+
+static void write_needs(struct json *j, const struct key_table *table)
+{
+    json_key(j, "dependentRequired");
+    json_open(j, '{');
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (row->needs != NULL) {
+            json_key(j, row->name);
+            fprintf(j->file, "[\"%s\"]", row->needs);
+        }
+    }
+    json_close(j, '}');
+}
+
+static void write_map(struct json *j, const struct key_table *table)
+{
+    json_pair(j, "type", "object");
+    json_word(j, "additionalProperties", "false");
+    write_required(j, table, KIND_ANY);
+    write_needs(j, table);
+    if (find_group(table, KIND_ANY) != GROUP_NONE) {
+        write_group(j, table, KIND_ANY, find_group(table, KIND_ANY));
+    }
+    json_key(j, "properties");
+    json_open(j, '{');
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (key_find(table, row->name, KIND_ANY) == row) {
+            json_key(j, row->name);
+            json_open(j, '{');
+            json_pair(j, "title", row->doc);
+            if (row->fallback != NULL) {
+                json_pair(j, "description", row->fallback);
+            }
+            write_type(j, row);
+            json_close(j, '}');
+        }
+    }
+    json_close(j, '}');
+    if (table->kind_key != NULL) {
+        json_key(j, "allOf");
+        json_open(j, '[');
+        for (const struct choice *kind = table->kinds; kind->name != NULL; kind++) {
+            write_kind(j, table, kind);
+        }
+        json_close(j, ']');
+    }
+}
+
 void scenario_schema_write(void *file)
 {
-    (void)file;
+    struct json j = {file, 0, true};
+    json_open(&j, '{');
+    json_pair(&j, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_pair(&j, "title", "Ballonet scenario");
+    write_map(&j, &scenario_keys);
+    json_close(&j, '}');
+    fputc('\n', file);
 }

@@ -1,0 +1,152 @@
+/*
+ * The tables of docs/scenarios.md, written from the tables that the loader uses.
+ *
+ * A test compares the document with what this writes (test_scenario_docs.c).
+ */
+#include "sim/scenario/loader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const type_words[KEY_TYPE_COUNT] = {
+    [KEY_COUNT] = "whole number",
+    [KEY_SIZE] = "size",
+    [KEY_TIME] = "time",
+    [KEY_RATIO] = "ratio",
+    [KEY_BOOL] = "true or false",
+    [KEY_TEXT] = "text",
+    [KEY_NAME] = "name",
+    [KEY_FILE] = "path",
+    [KEY_CHOICE] = "one of",
+    [KEY_FEATURES] = "list of",
+    [KEY_BOTH] = "list of",
+    [KEY_SIDES] = "one of",
+    [KEY_PFNS] = "[first, last]",
+    [KEY_VM] = "name of a VM",
+    [KEY_EVENT] = "event",
+    [KEY_EXPRESSION] = "expression",
+    [KEY_SWARM] = "mapping of knobs",
+    [KEY_MAP] = "mapping",
+    [KEY_LIST] = "list of mappings",
+};
+
+static const char *const unit_names[] = {[UNIT_COUNT] = "count",
+                                         [UNIT_BYTES] = "size",
+                                         [UNIT_TIME] = "time",
+                                         [UNIT_OUTCOME] = "outcome",
+                                         [UNIT_GUEST_STATE] = "driver's state",
+                                         [UNIT_BOOL] = "true, false"};
+
+static void write_bounds(FILE *file, const struct key_row *row)
+{
+    char low[VALUE_TEXT_BYTES];
+    char high[VALUE_TEXT_BYTES];
+    if (row->type == KEY_RATIO) {
+        fprintf(file, row->low > 0 ? ", more than 0, at most %llu" : ", 0 to %llu",
+                (unsigned long long)row->high);
+    } else if (row->type == KEY_COUNT || row->type == KEY_SIZE || row->type == KEY_TIME) {
+        fprintf(file, ", %s to %s", value_write(low, units_of(row->type), row->low),
+                value_write(high, units_of(row->type), row->high));
+    }
+    if ((row->flags & KEY_POWER_OF_2) != 0) {
+        fputs(", a power of two", file);
+    }
+    const char *join = " ";
+    for (const struct choice *c = row->choices; c != NULL && c->name != NULL; c++) {
+        fprintf(file, "%s`%s`", join, c->name);
+        join = ", ";
+    }
+}
+
+static void write_kinds(FILE *file, const struct key_table *table, const struct key_row *row)
+{
+    const char *join = " Of ";
+    for (const struct choice *c = table->kinds; row->kinds != 0 && c->name != NULL; c++) {
+        if (key_applies(row, (uint32_t)c->value)) {
+            fprintf(file, "%s`%s`", join, c->name);
+            join = ", ";
+        }
+    }
+    if (row->kinds != 0) {
+        fputs(".", file);
+    }
+    if (row->needs != NULL) {
+        fprintf(file, " With `%s`.", row->needs);
+    }
+}
+
+static void write_default(FILE *file, const struct key_row *row)
+{
+    if ((row->flags & KEY_REQUIRED) != 0 || (row->kinds != 0 && row->required == row->kinds)) {
+        fputs("**required**", file);
+    } else if (row->one_of != GROUP_NONE) {
+        fputs("*one of these*", file);
+    } else if (row->fallback != NULL && row->fallback[0] == '(') {
+        fprintf(file, "%.*s", (int)strlen(row->fallback) - 2, row->fallback + 1);
+    } else if (row->fallback != NULL) {
+        fprintf(file, "`%s`", row->fallback);
+    }
+    if (row->required != 0 && row->required != row->kinds) {
+        fputs(" (some kinds need it)", file);
+    }
+}
+
+static void write_table(FILE *file, const struct key_table *table)
+{
+    fprintf(file, "\n### `%s`\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
+            table->section);
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        fprintf(file, "| `%s` | %s", row->name, type_words[row->type]);
+        write_bounds(file, row);
+        fputs(" | ", file);
+        write_default(file, row);
+        fprintf(file, " | %s.", row->doc);
+        write_kinds(file, table, row);
+        fputs(" |\n", file);
+    }
+    if (table->kinds != NULL) {
+        fprintf(file, "\n| `%s` | meaning |\n|---|---|\n", table->kind_key);
+        for (const struct choice *c = table->kinds; c->name != NULL; c++) {
+            fprintf(file, "| `%s` | %s |\n", c->name, c->doc);
+        }
+    }
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (row->table != NULL) {
+            write_table(file, row->table);
+        }
+    }
+}
+
+static void write_choices(FILE *file, const char *title, const char *prefix,
+                          const struct choice *choices)
+{
+    fprintf(file, "\n### %s\n\n| name | meaning |\n|---|---|\n", title);
+    for (; choices->name != NULL; choices++) {
+        fprintf(file, "| `%s%s` | %s |\n", prefix, choices->name, choices->doc);
+    }
+}
+
+void scenario_reference_write(void *file)
+{
+    char low[VALUE_TEXT_BYTES];
+    char high[VALUE_TEXT_BYTES];
+    write_table(file, &scenario_keys);
+    fputs("\n### Knobs of `swarm`\n\n| knob | value | meaning |\n|---|---|---|\n", file);
+    for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
+        fprintf(file, "| `%s` | %s, %s to %s | %s |\n", knob->name, type_words[knob->type],
+                value_write(low, units_of(knob->type), knob->low),
+                value_write(high, units_of(knob->type), knob->high), knob->doc);
+    }
+    fputs("\n### Metrics\n\n| metric | value | meaning |\n|---|---|---|\n", file);
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        fprintf(file, "| `%s` | %s | %s |\n", metric_name((metric)m),
+                unit_names[metric_unit_of((metric)m)], metric_meaning((metric)m));
+    }
+    write_choices(file, "Outcomes", "", outcome_choices);
+    write_choices(file, "States of the driver", "", guest_state_choices);
+    write_choices(file, "Events of the driver", "guest.", guest_event_choices);
+    write_choices(file, "Events of the device", "host.", host_event_choices);
+    write_choices(file, "Events of the world", "world.", world_event_choices);
+    write_choices(file, "Features", "", feature_choices);
+    write_choices(file, "Corruptions", "", corruption_choices);
+}
