@@ -35,11 +35,16 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool tol
     }
 }
 
-/* Whether inflation must wait: a back-off, the hold-off after an OOM, or an OOM not yet met. */
+/*
+ * Whether inflation must wait: a back-off, the hold-off after an OOM, an OOM not yet met. While an
+ * OOM deflate is in flight its pages may be the OS's already: to inflate one of them now would let
+ * the device see the two requests in either order.
+ */
 static bool inflate_waits(const struct bnt_guest *guest)
 {
     return guest->now_ns < guest->inflate_backoff.until_ns ||
-           guest->now_ns < guest->holdoff_until_ns || guest->oom_pending;
+           guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
+           guest->requests[BNTI_GUEST_OOM].busy;
 }
 
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
@@ -191,7 +196,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
     const uint64_t have = bnti_guest_have_pfns(guest);
     if (have > guest->target_pfns) {
         due = guest->deflate_backoff.until_ns;
-    } else if (have < guest->target_pfns && !guest->oom_pending) {
+    } else if (have < guest->target_pfns && !guest->oom_pending &&
+               !guest->requests[BNTI_GUEST_OOM].busy) {
         due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
