@@ -1,0 +1,611 @@
+/*
+ * The scripted device and the fake OS: see the header. Nothing here is a model of good behaviour
+ * beyond what a test asks for.
+ */
+#include "fake_device.h"
+
+#include <string.h>
+
+/* ---- The OS -------------------------------------------------------------------------------- */
+
+static uint64_t fake_index(const struct fake *f, uint64_t page)
+{
+    return (page - f->first_pfn) >> f->setup.page_order;
+}
+
+static uint64_t fake_page(const struct fake *f, uint64_t index)
+{
+    return f->first_pfn + (index << f->setup.page_order);
+}
+
+static uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
+{
+    struct fake *f = opaque;
+    f->alloc_calls++;
+    if (f->oom_in_alloc > 0) {
+        const uint64_t pfns = f->oom_in_alloc;
+        f->oom_in_alloc = 0;
+        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+    }
+    uint32_t got = 0;
+    while (got < count && f->free_count > 0 && f->alloc_limit > 0) {
+        const uint32_t index = f->stack[--f->free_count];
+        FAKE_CHECK(f->owned[index] == 0);
+        f->owned[index] = 1;
+        pages[got++] = fake_page(f, index);
+        f->alloc_limit -= f->alloc_limit != UINT64_MAX;
+    }
+    return got;
+}
+
+static bool fake_in_ledger(const struct fake *f, uint64_t page)
+{
+    for (uint32_t k = 0; k < 1u << f->setup.page_order; k++) {
+        if (f->ledger[page - f->first_pfn + k]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(count > 0 && count <= 256);
+    if (f->reenter) {
+        struct bnt_guest_oom result;
+        uint64_t deadline = 0;
+        FAKE_CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t index = fake_index(f, pages[i]);
+        FAKE_CHECK(pages[i] >= f->first_pfn && index < f->setup.pages);
+        FAKE_CHECK(f->owned[index] == 1);   /* given back once only */
+        FAKE_CHECK(f->exposed[index] != 1); /* never while the device may take it (BD-12) */
+        const bool at_once = f->exposed[index] == 2;
+        if (!at_once && !f->hostile && !f->setup.plain_state) {
+            FAKE_CHECK(!fake_in_ledger(f, pages[i])); /* the device let go of it (BD-10) */
+        }
+        f->owned[index] = 0;
+        f->stack[f->free_count++] = (uint32_t)index;
+        f->freed[f->freed_count++ % 64] = pages[i];
+    }
+}
+
+static void fake_links_push(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
+{
+    struct fake *f = opaque;
+    uint32_t below = head == BNT_NEVER ? UINT32_MAX : (uint32_t)fake_index(f, head);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t index = (uint32_t)fake_index(f, pages[i]);
+        f->links[index] = below;
+        below = index;
+    }
+}
+
+static uint64_t fake_links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
+{
+    struct fake *f = opaque;
+    for (uint32_t i = 0; i < count; i++) {
+        FAKE_CHECK(head != BNT_NEVER);
+        pages[i] = head;
+        const uint32_t below = f->links[fake_index(f, head)];
+        head = below == UINT32_MAX ? BNT_NEVER : fake_page(f, below);
+    }
+    return head;
+}
+
+static uint32_t fake_stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
+{
+    const struct fake *f = opaque;
+    FAKE_CHECK(count == BNT_STATS_MAX);
+    for (uint32_t i = 0; i < f->stats_tags; i++) {
+        stats[i].tag = (uint16_t)i;
+        stats[i].value = f->now_ns + i;
+    }
+    return f->stats_tags;
+}
+
+static void fake_event(void *opaque, const struct bnt_guest_event *event)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(event->kind < BNT_GUEST_EVENT_COUNT);
+    f->last[event->kind] = *event;
+    f->events[event->kind]++;
+}
+
+static void fake_request(void *opaque, const struct bnt_guest_request *request)
+{
+    struct fake *f = opaque;
+    f->requests += !request->complete;
+    const bool at_once = request->oom && !(f->dev.accepted & BNT_BALLOON_F_MUST_TELL_HOST);
+    const uint8_t exposed = request->inflate ? 1 : at_once ? 2 : 0;
+    FAKE_CHECK(request->page_count > 0 &&
+               request->page_count << f->setup.page_order <= BNT_BALLOON_REQUEST_PFNS_MAX);
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint64_t index = fake_index(f, request->pages[i]);
+        FAKE_CHECK(request->complete || f->owned[index] == 1);
+        FAKE_CHECK(f->exposed[index] == (request->complete ? exposed : 0));
+        f->exposed[index] = request->complete ? 0 : exposed;
+    }
+}
+
+static void fake_relax(void *opaque)
+{
+    ((struct fake *)opaque)->relaxed++;
+}
+
+/* ---- Guest memory and registers ------------------------------------------------------------ */
+
+static bnt_status fake_mem_read(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
+{
+    const struct fake *f = opaque;
+    memcpy(dst, (const uint8_t *)f->dma + (gpa - FAKE_DMA_GPA), bytes);
+    return BNT_OK;
+}
+
+static bnt_status fake_mem_write(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
+{
+    const struct fake *f = opaque;
+    memcpy((uint8_t *)f->dma + (gpa - FAKE_DMA_GPA), src, bytes);
+    return BNT_OK;
+}
+
+static uint64_t fake_features_read(void *opaque)
+{
+    return ((struct fake *)opaque)->dev.offered;
+}
+
+static void fake_features_write(void *opaque, uint64_t features)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(bnt_dev_features_write(&f->dev, features) == BNT_OK);
+}
+
+/* A device reset, when it is complete, has forgotten the balloon and every buffer (BX-21). */
+static void fake_device_forget(struct fake *f)
+{
+    memset(f->exposed, 0, f->setup.pages);
+    memset(f->ledger, 0, f->setup.pages << f->setup.page_order);
+    f->ledger_pfns = 0;
+}
+
+static uint8_t fake_status_read(void *opaque)
+{
+    struct fake *f = opaque;
+    if (f->reset_left > 0) {
+        f->reset_left -= f->reset_left != UINT32_MAX;
+        if (f->reset_left == 0) {
+            fake_device_forget(f);
+        }
+        return BNT_DEVICE_STATUS_DRIVER_OK;
+    }
+    return f->dev.status;
+}
+
+static void fake_device_reset(struct fake *f)
+{
+    memset(f->vq, 0, sizeof f->vq);
+    f->epoch_ack = 0;
+    f->stats_held = false;
+    f->reset_left = f->reset_reads;
+    if (f->reset_left == 0) {
+        fake_device_forget(f);
+    }
+}
+
+static void fake_status_write(void *opaque, uint8_t status)
+{
+    struct fake *f = opaque;
+    bnt_dev_action action = BNT_DEV_ACTION_NONE;
+    struct bnt_diag diag = {.size = sizeof diag};
+    FAKE_CHECK(bnt_dev_status_write(&f->dev, status, &action, &diag) == BNT_OK);
+    if (action == BNT_DEV_ACTION_RESET) {
+        fake_device_reset(f);
+    }
+}
+
+static uint32_t fake_generation(void *opaque)
+{
+    struct fake *f = opaque;
+    f->generation += f->unsettled;
+    return f->generation;
+}
+
+static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
+{
+    const struct fake *f = opaque;
+    FAKE_CHECK(bytes == 4);
+    uint32_t value = 0;
+    switch (offset) {
+    case BNT_BALLOON_CONFIG_NUM_PAGES:
+        value = f->num_pages;
+        break;
+    case BNT_BALLOON_CONFIG_ACTUAL:
+        value = f->actual;
+        break;
+    case BNT_BALLOON_CONFIG_EPOCH:
+        FAKE_CHECK(f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET); /* VG-18 */
+        value = f->epoch;
+        break;
+    default:
+        FAKE_CHECK(!"a field that this guest has no business with");
+    }
+    const bnt_le32 wire = bnt_le32_set(value);
+    memcpy(dst, &wire, bytes);
+}
+
+static void fake_config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+{
+    struct fake *f = opaque;
+    bnt_le32 wire;
+    FAKE_CHECK(bytes == sizeof wire);
+    FAKE_CHECK(f->dev.status & BNT_DEVICE_STATUS_FEATURES_OK); /* VG-23 */
+    memcpy(&wire, src, sizeof wire);
+    f->config_writes++;
+    if (offset == BNT_BALLOON_CONFIG_ACTUAL) {
+        f->actual = bnt_le32_get(wire);
+        f->actual_writes++;
+    } else {
+        FAKE_CHECK(offset == BNT_BALLOON_CONFIG_EPOCH_ACK);
+        f->epoch_ack = bnt_le32_get(wire);
+        f->ack_writes++;
+    }
+}
+
+static uint16_t fake_queue_size_max(void *opaque, uint16_t queue)
+{
+    return queue < 3 ? ((struct fake *)opaque)->queue_max[queue] : 0;
+}
+
+static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+                              uint64_t avail_gpa, uint64_t used_gpa)
+{
+    struct fake *f = opaque;
+    struct bnt_diag diag = {.size = sizeof diag};
+    FAKE_CHECK(queue < 3 && size <= f->queue_max[queue]);
+    FAKE_CHECK(bnt_vq_dev_init(&f->vq[queue], &f->mem, queue, size, desc_gpa, avail_gpa, used_gpa,
+                               f->dev.accepted, &diag) == BNT_OK);
+}
+
+static void fake_notify(void *opaque, uint16_t queue)
+{
+    struct fake *f = opaque;
+    f->kicks++;
+    f->kicks_early += !(f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK);
+    if (f->serve_on_kick) {
+        (void)fake_serve(f, queue, 2);
+    }
+}
+
+/* ---- Serving ------------------------------------------------------------------------------- */
+
+static uint8_t fake_verdict(struct fake *f, bool inflate, uint32_t pfn, uint32_t epoch)
+{
+    const uint64_t at = pfn - f->first_pfn;
+    const uint64_t memory = f->setup.pages << f->setup.page_order;
+    const bool resets = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET) != 0;
+    const uint64_t mask = (UINT64_C(1) << f->setup.page_order) - 1;
+    const uint64_t target = (f->num_pages + mask) & ~mask;
+    if (resets && (epoch != f->epoch || f->epoch_ack != f->epoch)) {
+        return BNT_VERDICT_RESET;
+    }
+    if (f->answer_all != 0) {
+        return f->answer_all;
+    }
+    if (pfn < f->first_pfn || at >= memory) {
+        return BNT_VERDICT_INVALID;
+    }
+    const uint8_t scripted = inflate ? f->bad[at] : f->bad_back[at];
+    if (scripted != 0) {
+        return scripted;
+    }
+    if (f->ledger[at] == inflate) {
+        return inflate ? BNT_VERDICT_LOCKED : BNT_VERDICT_NOT_LOCKED;
+    }
+    const bool over =
+        inflate ? f->ledger_pfns >= target
+                : f->ledger_pfns <= target && !(f->dev.accepted & BNT_BALLOON_F_DEFLATE_ON_OOM);
+    if (f->not_needed && over) {
+        return BNT_VERDICT_NOT_NEEDED;
+    }
+    f->ledger[at] = inflate;
+    f->ledger_pfns = inflate ? f->ledger_pfns + 1 : f->ledger_pfns - 1;
+    return BNT_VERDICT_ACCEPTED;
+}
+
+static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_chain *chain)
+{
+    uint8_t in[8 + 4 * 256];
+    struct {
+        struct bnt_balloon_response header;
+        uint8_t verdicts[256];
+    } out;
+    const bool verdicts = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS) != 0;
+    const uint32_t skip = verdicts ? 8 : 0;
+    FAKE_CHECK(chain->readable_bytes > skip && chain->readable_bytes <= skip + 4 * 256);
+    FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, in, (uint32_t)chain->readable_bytes) == BNT_OK);
+    const uint32_t count = (uint32_t)(chain->readable_bytes - skip) / 4;
+    FAKE_CHECK(count * 4 + skip == chain->readable_bytes);
+    FAKE_CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0)); /* BX-4 */
+    FAKE_CHECK((count & ((1u << f->setup.page_order) - 1)) == 0);    /* no page is split */
+    struct bnt_balloon_request header = {0};
+    memcpy(&header, in, skip);
+    for (uint32_t i = 0; i < count; i++) {
+        bnt_le32 wire;
+        memcpy(&wire, in + skip + 4 * i, sizeof wire);
+        const uint32_t epoch = verdicts ? bnt_le32_get(header.epoch) : f->epoch;
+        out.verdicts[i] = fake_verdict(f, inflate, bnt_le32_get(wire), epoch);
+    }
+    f->pfn_messages++;
+    if (!verdicts) {
+        return f->len_more;
+    }
+    out.header.num_pages = bnt_le32_set(f->num_pages);
+    const bool resets = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET) != 0;
+    out.header.epoch = bnt_le32_set(resets ? f->epoch : 0);
+    FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, &out, 8 + count) == BNT_OK);
+    const uint32_t cut = f->len_cut < 8 + count ? f->len_cut : 8 + count;
+    return 8 + count - cut + f->len_more;
+}
+
+static void fake_interrupt(struct fake *f, uint32_t queue)
+{
+    bool due = false;
+    struct bnt_diag diag = {.size = sizeof diag};
+    FAKE_CHECK(bnt_vq_dev_interrupt_due(&f->vq[queue], &f->mem, &due, &diag) == BNT_OK);
+    if (due && !f->no_interrupts) {
+        bnt_guest_interrupt(f->guest, (uint16_t)queue);
+    }
+}
+
+/* Keeps the statistics buffer, as a device does between two polls. */
+static void fake_stats_take(struct fake *f, const struct bnt_vq_chain *chain)
+{
+    FAKE_CHECK(!f->stats_held); /* at most one (BD-16) */
+    FAKE_CHECK(chain->writable_bytes == 0 && chain->readable_bytes <= sizeof f->stats);
+    f->stats_held = true;
+    f->stats_head = chain->head;
+    f->stats_bytes = (uint32_t)chain->readable_bytes;
+    FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, f->stats, f->stats_bytes) == BNT_OK);
+}
+
+uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
+{
+    uint32_t served = 0;
+    while (served < count && bnt_dev_live(&f->dev) && f->vq[queue].size != 0 &&
+           !f->vq[queue].broken) {
+        struct bnt_vq_seg segs[8];
+        struct bnt_vq_chain chain = {.segs = segs, .seg_max = 8};
+        struct bnt_diag diag = {.size = sizeof diag};
+        const bnt_status status = bnt_vq_dev_pop(&f->vq[queue], &f->mem, &chain, &diag);
+        if (status == BNT_E_AGAIN || (f->hostile && status != BNT_OK)) {
+            break;
+        }
+        FAKE_CHECK(status == BNT_OK);
+        served++;
+        f->served++;
+        if (queue == BNT_BALLOON_QUEUE_STATS) {
+            fake_stats_take(f, &chain);
+            continue;
+        }
+        const uint32_t len = fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
+        FAKE_CHECK(bnt_vq_dev_push(&f->vq[queue], &f->mem, chain.head, len, &diag) == BNT_OK);
+        fake_interrupt(f, queue);
+    }
+    return served;
+}
+
+/* ---- The whole ----------------------------------------------------------------------------- */
+
+static const struct bnt_guest_ops fake_ops = {
+    .size = sizeof fake_ops,
+    .transport =
+        {
+            .size = sizeof fake_ops.transport,
+            .features_read = fake_features_read,
+            .features_write = fake_features_write,
+            .status_read = fake_status_read,
+            .status_write = fake_status_write,
+            .config_generation = fake_generation,
+            .config_read = fake_config_read,
+            .config_write = fake_config_write,
+            .queue_size_max = fake_queue_size_max,
+            .queue_enable = fake_queue_enable,
+            .notify = fake_notify,
+        },
+    .pages_alloc = fake_pages_alloc,
+    .pages_free = fake_pages_free,
+    .links_push = fake_links_push,
+    .links_pop = fake_links_pop,
+    .stats_get = fake_stats_get,
+    .event = fake_event,
+    .request = fake_request,
+    .relax = fake_relax,
+};
+
+static void *fake_zeroed(uint64_t count, size_t bytes)
+{
+    void *memory = calloc((size_t)count, bytes);
+    FAKE_CHECK(memory != NULL);
+    return memory;
+}
+
+static void fake_os_init(struct fake *f)
+{
+    const uint64_t pages = f->setup.pages;
+    const uint64_t pfns = pages << f->setup.page_order;
+    f->owned = fake_zeroed(pages, 1);
+    f->exposed = fake_zeroed(pages, 1);
+    f->stack = fake_zeroed(pages, sizeof *f->stack);
+    f->links = fake_zeroed(pages, sizeof *f->links);
+    f->bits = fake_zeroed((pages + 63) / 64, sizeof *f->bits);
+    f->ledger = fake_zeroed(pfns, 1);
+    f->bad = fake_zeroed(pfns, 1);
+    f->bad_back = fake_zeroed(pfns, 1);
+    for (uint64_t i = 0; i < pages; i++) {
+        f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
+    }
+    f->free_count = pages;
+    f->alloc_limit = UINT64_MAX;
+    f->stats_tags = 10;
+}
+
+static void fake_guest_init(struct fake *f)
+{
+    const struct bnt_guest_config config = {
+        .size = sizeof config,
+        .page_order = f->setup.page_order,
+        .memory_first_pfn = f->first_pfn,
+        .memory_pfns = f->setup.pages << f->setup.page_order,
+        .features_wanted = f->setup.wanted,
+        .binding = BNT_BALLOON_BINDING_DEFAULT,
+        .queue_size_max = f->setup.queue_size_max,
+        .request_pfns = f->setup.request_pfns,
+        .refused_pages_max = f->setup.refused_pages_max,
+        .record = f->setup.record,
+        .record_bits = f->bits,
+        .poll_ns = f->setup.poll_ns,
+    };
+    struct bnt_guest_need need;
+    FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
+    f->state = fake_zeroed(1, need.state_bytes);
+    f->dma_bytes = (need.dma_bytes + 4095) & ~(size_t)4095;
+    f->dma = aligned_alloc(4096, f->dma_bytes);
+    FAKE_CHECK(f->dma != NULL);
+    memset(f->dma, 0xA5, f->dma_bytes);
+    const struct bnt_mem_ops mem_ops = {
+        .size = sizeof mem_ops, .read = fake_mem_read, .write = fake_mem_write};
+    const struct bnt_mem_region region = {.gpa = FAKE_DMA_GPA, .bytes = f->dma_bytes};
+    FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, &region, 1) == BNT_OK);
+    FAKE_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, FAKE_DMA_GPA, f->dma_bytes,
+                              &config, &fake_ops, f, &f->guest) == BNT_OK);
+}
+
+void fake_init(struct fake *f, const struct fake_setup *setup)
+{
+    memset(f, 0, sizeof *f);
+    f->setup = *setup;
+    f->setup.offered = setup->offered ? setup->offered : FAKE_ALL;
+    f->setup.wanted = setup->wanted ? setup->wanted : FAKE_ALL;
+    f->first_pfn = 0x100; /* not 0: an index is not a PFN */
+    f->checked = true;
+    f->epoch = 1;
+    for (uint32_t q = 0; q < 3; q++) {
+        f->queue_max[q] = 128;
+    }
+    const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+    f->rules = bnt_balloon_rules(&binding);
+    FAKE_CHECK(bnt_dev_status_init(&f->dev, f->setup.offered, f->rules.rules, f->rules.count) ==
+               BNT_OK);
+    fake_os_init(f);
+    fake_guest_init(f);
+}
+
+struct bnt_guest_info fake_info(const struct fake *f)
+{
+    struct bnt_guest_info info = {.size = sizeof info};
+    FAKE_CHECK(bnt_guest_info_get(f->guest, &info) == BNT_OK);
+    return info;
+}
+
+void fake_audit(const struct fake *f)
+{
+    const struct bnt_guest_info info = fake_info(f);
+    const uint32_t order = f->setup.page_order;
+    const uint64_t out = (f->setup.pages - f->free_count) << order;
+    const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
+                         info.inflight_deflate_pfns + (info.held_pages << order) +
+                         (info.kept_pages << order);
+    FAKE_CHECK(out == has); /* no page lost, none in two places */
+    FAKE_CHECK(info.inflated_pfns == info.deflated_pfns + info.reset_pfns + info.ballooned_pfns +
+                                         (info.kept_pages << order) + info.inflight_deflate_pfns);
+    FAKE_CHECK(info.refused_pages == info.returned_pages + info.held_pages);
+    FAKE_CHECK(info.held_pages <= (f->setup.refused_pages_max ? f->setup.refused_pages_max : 16));
+    if (info.state == BNT_GUEST_DOWN) {
+        FAKE_CHECK(out == 0);
+    }
+}
+
+bnt_status fake_step(struct fake *f, uint32_t budget)
+{
+    const bnt_status status = bnt_guest_step(f->guest, f->now_ns, budget, &f->deadline_ns);
+    if (f->checked) {
+        fake_audit(f);
+    }
+    return status;
+}
+
+void fake_up(struct fake *f)
+{
+    FAKE_CHECK(bnt_guest_attach(f->guest, f->now_ns) == BNT_OK);
+    FAKE_CHECK(fake_step(f, 1) == BNT_OK);
+    FAKE_CHECK(f->kicks_early == 0);
+}
+
+uint64_t fake_run(struct fake *f, uint64_t ns)
+{
+    const uint64_t end = f->now_ns + ns;
+    uint64_t steps = 0;
+    for (;;) {
+        (void)fake_step(f, 64);
+        steps++;
+        FAKE_CHECK(steps < UINT64_C(1) << 22);
+        uint32_t served = fake_serve(f, 0, UINT32_MAX);
+        served += fake_serve(f, 1, UINT32_MAX);
+        served += fake_serve(f, 2, UINT32_MAX);
+        if (served > 0 || f->deadline_ns <= f->now_ns) {
+            continue;
+        }
+        if (f->deadline_ns >= end) {
+            f->now_ns = end;
+            return steps;
+        }
+        f->now_ns = f->deadline_ns;
+    }
+}
+
+void fake_target(struct fake *f, uint32_t pfns)
+{
+    f->num_pages = pfns;
+    f->generation++;
+    bnt_guest_config_changed(f->guest);
+}
+
+void fake_host_reset(struct fake *f)
+{
+    memset(f->ledger, 0, f->setup.pages << f->setup.page_order);
+    f->ledger_pfns = 0;
+    f->epoch++;
+    f->generation++;
+    bnt_guest_config_changed(f->guest);
+}
+
+void fake_down(struct fake *f)
+{
+    bnt_status status = bnt_guest_detach(f->guest, f->now_ns);
+    for (uint32_t i = 0; status == BNT_E_AGAIN && i < UINT32_C(1) << 20; i++) {
+        f->now_ns += FAKE_S;
+        FAKE_CHECK(fake_step(f, 64) == BNT_OK);
+        status = fake_info(f).state == BNT_GUEST_DOWN ? BNT_OK : BNT_E_AGAIN;
+    }
+    FAKE_CHECK(status == BNT_OK);
+    FAKE_CHECK(f->free_count == f->setup.pages);
+}
+
+void fake_end(struct fake *f)
+{
+    fake_down(f);
+    free(f->owned);
+    free(f->exposed);
+    free(f->stack);
+    free(f->links);
+    free(f->bits);
+    free(f->ledger);
+    free(f->bad);
+    free(f->bad_back);
+    free(f->state);
+    free(f->dma);
+}

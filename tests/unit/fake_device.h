@@ -1,0 +1,152 @@
+/*
+ * A scripted balloon device and a fake OS around one guest core, for its unit tests and its fuzzer.
+ *
+ * The device serves only when told to (fake_serve) or, with `serve_on_kick`, inside the kick. Every
+ * page has exactly one owner, and that is checked after every step: a page comes back to the OS
+ * once, not while the device may still take it, and all that the guest has it can account for.
+ */
+#ifndef BALLONET_TESTS_FAKE_DEVICE_H
+#define BALLONET_TESTS_FAKE_DEVICE_H
+
+#include <ballonet/guest.h>
+#include <ballonet/virtqueue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Ends the test program with a place and a sentence; works inside Check and inside a fuzzer. */
+#define FAKE_CHECK(condition)                                                              \
+    do {                                                                                   \
+        if (!(condition)) {                                                                \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                       \
+        }                                                                                  \
+    } while (0)
+
+#define FAKE_DMA_GPA UINT64_C(0x40000000)
+#define FAKE_MS      UINT64_C(1000000)
+#define FAKE_S       UINT64_C(1000000000)
+#define FAKE_ALL                                                                            \
+    (BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM | \
+     BNT_F_VERSION_1 | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS |                            \
+     UINT64_C(1) << BNT_BALLOON_BIT_RESET)
+
+struct fake_setup {
+    uint64_t pages; /* of the guest; all free at first */
+    uint32_t page_order;
+    uint64_t offered; /* 0: FAKE_ALL */
+    uint64_t wanted;  /* 0: FAKE_ALL */
+    bnt_guest_record record;
+    uint32_t refused_pages_max;
+    uint16_t request_pfns;
+    uint16_t queue_size_max;
+    uint64_t poll_ns;
+    bool plain_state; /* skip the device's ledger: speed */
+};
+
+struct fake {
+    struct fake_setup setup;
+    struct bnt_guest *guest;
+    void *state;
+    void *dma;
+    size_t dma_bytes;
+    uint64_t now_ns;
+    uint64_t deadline_ns;
+    bool checked; /* conservation is checked after each step */
+    bool hostile; /* the device lies: the checks of its own ledger are off */
+
+    /* The fake OS: a stack of free pages, so last in first out. */
+    uint8_t *owned;   /* by page: 1 while the guest core has it */
+    uint8_t *exposed; /* by page: 1 in an inflate with the device, 2 in an OOM deflate that needs no
+                         answer */
+    uint32_t *stack;
+    uint32_t *links;
+    uint64_t *bits;
+    uint64_t free_count;
+    uint64_t first_pfn;
+    uint64_t alloc_calls;
+    uint64_t alloc_limit;  /* pages that the OS still gives; UINT64_MAX: all */
+    uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
+    struct bnt_guest_oom oom_result;
+    bnt_status oom_status;
+    bool reenter; /* callbacks call the guest and expect E_REENTRANT */
+
+    /* The device. */
+    struct bnt_dev_status dev;
+    struct bnt_balloon_rules rules;
+    struct bnt_mem mem;
+    struct bnt_vq_dev vq[3];
+    uint16_t queue_max[3];
+    uint32_t num_pages;
+    uint32_t actual;
+    uint32_t epoch;
+    uint32_t epoch_ack;
+    uint32_t generation;
+    bool unsettled;
+    uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */
+    uint32_t reset_left;
+    bool serve_on_kick;
+    bool no_interrupts;
+    uint8_t *ledger;   /* by PFN */
+    uint8_t *bad;      /* by PFN: verdict of an inflate */
+    uint8_t *bad_back; /* by PFN: verdict of a deflate */
+    uint64_t ledger_pfns;
+    uint8_t answer_all; /* a verdict for everything; 0: by the ledger */
+    uint32_t len_cut;   /* bytes that the used length says too little */
+    uint32_t len_more;  /* ... or too much */
+    bool not_needed;    /* answers NOT_NEEDED by BX-9 */
+    bool stats_held;
+    uint16_t stats_head;
+    uint32_t stats_bytes;
+    uint8_t stats[BNT_STATS_MAX * 10];
+    uint32_t stats_tags; /* how many the OS reports */
+
+    /* What happened. */
+    uint64_t served;
+    uint64_t kicks;
+    uint64_t kicks_early; /* before DRIVER_OK */
+    uint64_t pfn_messages;
+    uint64_t config_writes;
+    uint32_t actual_writes;
+    uint32_t ack_writes;
+    uint64_t requests; /* exposed */
+    uint32_t relaxed;
+    uint64_t freed[64]; /* the last pages given back */
+    uint64_t freed_count;
+    struct bnt_guest_event last[BNT_GUEST_EVENT_COUNT];
+    uint32_t events[BNT_GUEST_EVENT_COUNT];
+};
+
+/** Builds all of it and initialises the guest; not attached. */
+void fake_init(struct fake *fake, const struct fake_setup *setup);
+
+/** Checks that all pages are the OS's and frees everything. Detaches first. */
+void fake_end(struct fake *fake);
+
+/** Attaches and runs the first step. */
+void fake_up(struct fake *fake);
+
+/** One step at the present time, with checks; returns its status. */
+bnt_status fake_step(struct fake *fake, uint32_t budget);
+
+/** Serves up to `count` buffers of a queue; returns how many there were. */
+uint32_t fake_serve(struct fake *fake, uint32_t queue, uint32_t count);
+
+/** Steps, serves and lets time pass until nothing is due before `ns` from now. Returns steps. */
+uint64_t fake_run(struct fake *fake, uint64_t ns);
+
+/** Sets the target and tells the guest. */
+void fake_target(struct fake *fake, uint32_t pfns);
+
+/** The host resets the balloon (BX-10). */
+void fake_host_reset(struct fake *fake);
+
+/** Detaches to the end; all pages must be back. */
+void fake_down(struct fake *fake);
+
+/** Compares what the guest says with what the OS and the device know. */
+void fake_audit(const struct fake *fake);
+
+struct bnt_guest_info fake_info(const struct fake *fake);
+
+#endif
