@@ -95,7 +95,7 @@ extern "C" {
     X(FEATURE_DEPENDENCY,   21, "a feature was offered or accepted without what it depends on")    \
     X(FEATURES_REFUSED,     22, "the device refused the features: FEATURES_OK did not stick")      \
     X(FEATURE_VERSION_1,    23, "VERSION_1 was not offered or not accepted")                       \
-    X(FEATURES_UNOFFERED,   24, "a feature was accepted or required, not offered")                   \
+    X(FEATURES_UNOFFERED,   24, "a feature was accepted or required, not offered")                 \
     X(STATUS_CLEARED,       25, "a status bit was cleared without a reset")                        \
     X(STATUS_ORDER,         26, "a status bit was set out of order")                               \
     X(RESET_UNFINISHED,     27, "the device status never read back 0 after a reset")               \

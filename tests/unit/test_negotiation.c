@@ -1,0 +1,556 @@
+/*
+ * Features, device status and configuration reads, by the clauses VG-n; balloon bindings.
+ */
+#include <ballonet/balloon.h>
+#include <ballonet/virtio.h>
+
+#include <check.h>
+#include <string.h>
+
+Suite *test_suite(void);
+
+#define ACK         BNT_DEVICE_STATUS_ACKNOWLEDGE
+#define DRIVER      BNT_DEVICE_STATUS_DRIVER
+#define FEATURES_OK BNT_DEVICE_STATUS_FEATURES_OK
+#define DRIVER_OK   BNT_DEVICE_STATUS_DRIVER_OK
+#define NEEDS_RESET BNT_DEVICE_STATUS_NEEDS_RESET
+#define FAILED      BNT_DEVICE_STATUS_FAILED
+
+#define F_BASE  (UINT64_C(1) << 50)
+#define F_OVER  (UINT64_C(1) << 51) /**< needs F_BASE */
+#define F_TOP   (UINT64_C(1) << 52) /**< needs F_OVER */
+#define OFFERED (BNT_F_VERSION_1 | F_BASE | F_OVER | F_TOP)
+
+static const struct bnt_feature_rule rules[] = {{F_TOP, F_OVER}, {F_OVER, F_BASE}};
+
+/* ---- A device whose registers the driver under test sees. ------------------------------------ */
+
+struct registers {
+    struct bnt_dev_status dev;
+    uint64_t offered_seen; /**< what features_read gives */
+    uint8_t writes[16];
+    unsigned write_count;
+    unsigned features_written_at; /**< status writes before it */
+    unsigned config_writes;
+    unsigned resets_slow; /**< reads of the status that still show the old one */
+    uint32_t generation;
+    uint32_t generation_steps; /**< reads after which the generation still moves */
+    uint32_t config;
+    bool refuse; /**< FEATURES_OK does not stick */
+    bool breaks; /**< sets NEEDS_RESET when it sees the features */
+};
+
+static uint64_t reg_features_read(void *opaque)
+{
+    return ((struct registers *)opaque)->offered_seen;
+}
+
+static void reg_features_write(void *opaque, uint64_t features)
+{
+    struct registers *reg = opaque;
+    reg->features_written_at = reg->write_count;
+    if (reg->breaks) {
+        (void)bnt_dev_needs_reset(&reg->dev);
+    }
+    ck_assert_int_eq(bnt_dev_features_write(&reg->dev, features), BNT_OK);
+}
+
+static uint8_t reg_status_read(void *opaque)
+{
+    struct registers *reg = opaque;
+    if (reg->resets_slow > 0) {
+        reg->resets_slow--;
+        return ACK;
+    }
+    return reg->dev.status;
+}
+
+static void reg_status_write(void *opaque, uint8_t status)
+{
+    struct registers *reg = opaque;
+    bnt_dev_action action;
+    reg->writes[reg->write_count++ % 16] = status;
+    if (reg->refuse) {
+        status &= (uint8_t)~FEATURES_OK;
+    }
+    ck_assert_int_eq(bnt_dev_status_write(&reg->dev, status, &action, NULL), BNT_OK);
+}
+
+static uint32_t reg_generation(void *opaque)
+{
+    return ((struct registers *)opaque)->generation;
+}
+
+static void reg_config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
+{
+    struct registers *reg = opaque;
+    memcpy(dst, (const uint8_t *)&reg->config + offset, bytes);
+    if (reg->generation_steps > 0) {
+        reg->generation_steps--;
+        reg->generation++;
+        reg->config++;
+    }
+}
+
+static void reg_config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+{
+    (void)offset;
+    (void)src;
+    (void)bytes;
+    ((struct registers *)opaque)->config_writes++;
+}
+
+static const struct bnt_drv_transport transport = {.size = sizeof(transport),
+                                                   .features_read = reg_features_read,
+                                                   .features_write = reg_features_write,
+                                                   .status_read = reg_status_read,
+                                                   .status_write = reg_status_write,
+                                                   .config_generation = reg_generation,
+                                                   .config_read = reg_config_read,
+                                                   .config_write = reg_config_write};
+
+static struct registers reg;
+static struct bnt_drv_status drv;
+static struct bnt_diag diag;
+
+static void setup(void)
+{
+    memset(&reg, 0, sizeof(reg));
+    memset(&drv, 0, sizeof(drv));
+    memset(&diag, 0, sizeof(diag));
+    diag.size = sizeof(diag);
+    ck_assert_int_eq(bnt_dev_status_init(&reg.dev, OFFERED, rules, 2), BNT_OK);
+    reg.offered_seen = OFFERED;
+}
+
+static bnt_status negotiate(uint64_t wanted, uint64_t required)
+{
+    bnt_drv_reset(&drv, &transport, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
+    return bnt_drv_negotiate(&drv, &transport, &reg, wanted, required, rules, 2, &diag);
+}
+
+static bnt_status dev_write(unsigned value, bnt_dev_action expected)
+{
+    bnt_dev_action action = BNT_DEV_ACTION_NONE;
+    const bnt_status status = bnt_dev_status_write(&reg.dev, (uint8_t)value, &action, &diag);
+    ck_assert_int_eq(action, expected);
+    return status;
+}
+
+/** Brings the device up by hand with all that is offered. */
+static void dev_bring_up(unsigned to)
+{
+    ck_assert_int_eq(dev_write(ACK, BNT_DEV_ACTION_NONE), BNT_OK);
+    ck_assert_int_eq(dev_write(ACK | DRIVER, BNT_DEV_ACTION_NONE), BNT_OK);
+    ck_assert_int_eq(bnt_dev_features_write(&reg.dev, OFFERED), BNT_OK);
+    if ((to & FEATURES_OK) != 0) {
+        ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK, BNT_DEV_ACTION_FEATURES_OK), BNT_OK);
+    }
+    if ((to & DRIVER_OK) != 0) {
+        ck_assert_int_eq(
+            dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_DEV_ACTION_DRIVER_OK), BNT_OK);
+    }
+}
+
+/* ---- Features -------------------------------------------------------------------------------- */
+
+START_TEST(test_vg8_vg9_vg11_choice_ignores_unknown_bits_and_drops_what_lacks_its_dependency)
+{
+    const uint64_t unknown = UINT64_C(1) << 63;
+
+    ck_assert(bnt_features_choose(OFFERED | unknown, OFFERED, rules, 2) == OFFERED);
+    /* Dropping F_OVER pulls F_TOP down with it, whatever the order of the rules. */
+    ck_assert(bnt_features_choose(F_OVER | F_TOP, OFFERED, rules, 2) == 0);
+    ck_assert(bnt_features_choose(OFFERED, F_BASE | F_TOP, rules, 2) == F_BASE);
+    ck_assert(bnt_features_broken(F_TOP | F_OVER, rules, 2) == F_OVER);
+    ck_assert(bnt_features_broken(OFFERED, rules, 2) == 0);
+    ck_assert(bnt_features_broken(OFFERED, NULL, 0) == 0);
+}
+END_TEST
+
+START_TEST(test_vg12_vg27_device_offers_version_1_and_no_broken_rule)
+{
+    struct bnt_dev_status dev;
+
+    ck_assert_int_eq(bnt_dev_status_init(&dev, F_BASE, rules, 2), BNT_E_FEATURES);
+    ck_assert_int_eq(bnt_dev_status_init(&dev, BNT_F_VERSION_1 | F_OVER, rules, 2), BNT_E_FEATURES);
+    ck_assert_int_eq(bnt_dev_status_init(&dev, BNT_F_VERSION_1, rules, 2), BNT_OK);
+    ck_assert_int_eq(bnt_dev_status_init(&dev, BNT_F_VERSION_1, NULL, 2), BNT_E_ARGUMENT);
+}
+END_TEST
+
+/* ---- Device side ----------------------------------------------------------------------------- */
+
+struct order_case {
+    const char *name;
+    unsigned status;
+    unsigned write;
+    bnt_fault fault;
+};
+
+static const struct order_case order_cases[] = {
+    {"DRIVER without ACKNOWLEDGE", 0, DRIVER, BNT_FAULT_STATUS_ORDER},
+    {"FEATURES_OK first", 0, FEATURES_OK, BNT_FAULT_STATUS_ORDER},
+    {"FEATURES_OK without DRIVER", ACK, ACK | FEATURES_OK, BNT_FAULT_STATUS_ORDER},
+    {"FEATURES_OK with DRIVER", ACK, ACK | DRIVER | FEATURES_OK, BNT_FAULT_STATUS_ORDER},
+    {"DRIVER_OK first", 0, DRIVER_OK, BNT_FAULT_STATUS_ORDER},
+    {"DRIVER_OK after ACKNOWLEDGE", ACK, ACK | DRIVER_OK, BNT_FAULT_STATUS_ORDER},
+    {"DRIVER_OK without FEATURES_OK", ACK | DRIVER, ACK | DRIVER | DRIVER_OK,
+     BNT_FAULT_STATUS_ORDER},
+    {"DRIVER_OK with FEATURES_OK", ACK | DRIVER, ACK | DRIVER | FEATURES_OK | DRIVER_OK,
+     BNT_FAULT_STATUS_ORDER},
+    {"everything at once", 0, ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_FAULT_STATUS_ORDER},
+    {"ACKNOWLEDGE cleared", ACK | DRIVER, DRIVER, BNT_FAULT_STATUS_CLEARED},
+    {"DRIVER cleared", ACK | DRIVER, ACK, BNT_FAULT_STATUS_CLEARED},
+    {"FEATURES_OK cleared", ACK | DRIVER | FEATURES_OK, ACK | DRIVER, BNT_FAULT_STATUS_CLEARED},
+    {"DRIVER_OK cleared", ACK | DRIVER | FEATURES_OK | DRIVER_OK, ACK | DRIVER | FEATURES_OK,
+     BNT_FAULT_STATUS_CLEARED},
+    {"FAILED cleared", ACK | DRIVER | FAILED, ACK | DRIVER, BNT_FAULT_STATUS_CLEARED},
+    {"going on after FAILED", ACK | FAILED, ACK | FAILED | DRIVER, BNT_FAULT_STATUS_ORDER},
+};
+
+START_TEST(test_vg2_vg3_vg22_illegal_status_write_changes_nothing)
+{
+    const struct order_case *c = &order_cases[_i];
+
+    reg.dev.status = (uint8_t)c->status;
+    reg.dev.accepted = OFFERED;
+    ck_assert_msg(dev_write(c->write, BNT_DEV_ACTION_NONE) == BNT_E_FEATURES, "%s", c->name);
+    ck_assert_msg(diag.fault == c->fault, "%s: %s", c->name, bnt_fault_name(diag.fault));
+    ck_assert_uint_eq(diag.found, c->write);
+    ck_assert_uint_eq(reg.dev.status, c->status);
+    ck_assert(reg.dev.accepted == OFFERED);
+}
+END_TEST
+
+START_TEST(test_vg1_legal_status_writes_lead_to_a_live_device)
+{
+    dev_bring_up(FEATURES_OK);
+    ck_assert(!bnt_dev_live(&reg.dev)); /* VG-5 */
+    ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK, BNT_DEV_ACTION_NONE), BNT_OK);
+    ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_DEV_ACTION_DRIVER_OK),
+                     BNT_OK);
+    ck_assert(bnt_dev_live(&reg.dev));
+    ck_assert_int_eq(
+        dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK | FAILED, BNT_DEV_ACTION_FAILED), BNT_OK);
+    ck_assert(!bnt_dev_live(&reg.dev));
+}
+END_TEST
+
+START_TEST(test_bits_that_are_not_the_drivers_are_ignored)
+{
+    const unsigned suspend = 16;
+
+    ck_assert_int_eq(dev_write(ACK | suspend | NEEDS_RESET, BNT_DEV_ACTION_NONE), BNT_OK);
+    ck_assert_uint_eq(reg.dev.status, ACK);
+}
+END_TEST
+
+START_TEST(test_vg13_unserviceable_features_are_refused_with_the_reason)
+{
+    static const struct {
+        uint64_t features;
+        bnt_fault fault;
+    } cases[] = {
+        {OFFERED | (UINT64_C(1) << 63), BNT_FAULT_FEATURES_UNOFFERED},
+        {F_BASE, BNT_FAULT_FEATURE_VERSION_1},
+        {BNT_F_VERSION_1 | F_OVER, BNT_FAULT_FEATURE_DEPENDENCY},
+    };
+
+    dev_bring_up(0);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(bnt_dev_features_write(&reg.dev, cases[i].features), BNT_OK);
+        ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK, BNT_DEV_ACTION_NONE),
+                         BNT_E_FEATURES);
+        ck_assert_uint_eq(diag.fault, cases[i].fault);
+        ck_assert_uint_eq(reg.dev.status, ACK | DRIVER);
+    }
+    /* A valid subset is accepted afterwards. */
+    ck_assert_int_eq(bnt_dev_features_write(&reg.dev, BNT_F_VERSION_1 | F_BASE), BNT_OK);
+    ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK, BNT_DEV_ACTION_FEATURES_OK), BNT_OK);
+}
+END_TEST
+
+START_TEST(test_vg14_features_once_accepted_are_accepted_again_after_a_reset)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        dev_bring_up(FEATURES_OK | DRIVER_OK);
+        ck_assert_int_eq(dev_write(0, BNT_DEV_ACTION_RESET), BNT_OK);
+    }
+}
+END_TEST
+
+START_TEST(test_vg15_reset_clears_status_and_features_in_every_state)
+{
+    static const unsigned to[] = {0, FEATURES_OK, FEATURES_OK | DRIVER_OK};
+
+    dev_bring_up(to[_i]);
+    (void)bnt_dev_needs_reset(&reg.dev);
+    ck_assert_int_eq(dev_write(0, BNT_DEV_ACTION_RESET), BNT_OK);
+    ck_assert_uint_eq(reg.dev.status, 0);
+    ck_assert(reg.dev.accepted == 0);
+    ck_assert(!bnt_dev_live(&reg.dev));
+}
+END_TEST
+
+START_TEST(test_vg23_features_are_closed_before_driver_and_after_features_ok)
+{
+    ck_assert_int_eq(bnt_dev_features_write(&reg.dev, OFFERED), BNT_E_STATE);
+    dev_bring_up(FEATURES_OK);
+    ck_assert_int_eq(bnt_dev_features_write(&reg.dev, BNT_F_VERSION_1), BNT_E_STATE);
+    ck_assert(reg.dev.accepted == OFFERED);
+}
+END_TEST
+
+START_TEST(test_vg6_vg7_needs_reset_is_told_once_and_only_to_a_running_driver)
+{
+    dev_bring_up(FEATURES_OK);
+    ck_assert(!bnt_dev_needs_reset(&reg.dev));
+    ck_assert_int_eq(dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK, BNT_DEV_ACTION_NONE),
+                     BNT_OK);
+    ck_assert(!bnt_dev_live(&reg.dev));
+
+    ck_assert_int_eq(dev_write(0, BNT_DEV_ACTION_RESET), BNT_OK);
+    dev_bring_up(FEATURES_OK | DRIVER_OK);
+    ck_assert(bnt_dev_needs_reset(&reg.dev));
+    ck_assert(!bnt_dev_needs_reset(&reg.dev));
+    ck_assert(!bnt_dev_live(&reg.dev));
+    ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FEATURES_OK | DRIVER_OK | NEEDS_RESET);
+}
+END_TEST
+
+/* ---- Driver side ----------------------------------------------------------------------------- */
+
+START_TEST(test_vg1_vg22_driver_takes_the_steps_in_order)
+{
+    static const uint8_t steps[] = {0, ACK, ACK | DRIVER, ACK | DRIVER | FEATURES_OK,
+                                    ACK | DRIVER | FEATURES_OK | DRIVER_OK};
+
+    ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
+    ck_assert_int_eq(drv.state, BNT_DRV_NEGOTIATED);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(drv.state, BNT_DRV_RUNNING);
+    ck_assert_uint_eq(reg.write_count, sizeof(steps));
+    ck_assert_mem_eq(reg.writes, steps, sizeof(steps));
+    ck_assert_uint_eq(reg.features_written_at, 3);
+    ck_assert(drv.accepted == OFFERED);
+    ck_assert(reg.dev.accepted == OFFERED);
+    ck_assert_uint_eq(reg.config_writes, 0); /* VG-23 */
+}
+END_TEST
+
+START_TEST(test_vg3_failed_driver_goes_on_only_by_a_reset)
+{
+    bnt_drv_reset(&drv, &transport, &reg);
+    bnt_drv_fail(&drv, &transport, &reg);
+    ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+                     BNT_E_STATE);
+    ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
+}
+END_TEST
+
+START_TEST(test_vg10_missing_required_feature_is_failed_with_the_reason)
+{
+    reg.offered_seen = BNT_F_VERSION_1 | F_OVER;
+    ck_assert_int_eq(negotiate(OFFERED, F_BASE), BNT_E_FEATURES);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURES_UNOFFERED);
+    ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
+    ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FAILED);
+
+    ck_assert_int_eq(negotiate(OFFERED, F_OVER), BNT_E_FEATURES);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURE_DEPENDENCY);
+}
+END_TEST
+
+START_TEST(test_vg10_vg11_wanted_feature_may_be_missing_and_unknown_ones_may_be_offered)
+{
+    reg.offered_seen = BNT_F_VERSION_1 | F_BASE | (UINT64_C(1) << 40) | (UINT64_C(1) << 63);
+    ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
+    ck_assert(drv.accepted == (BNT_F_VERSION_1 | F_BASE));
+}
+END_TEST
+
+START_TEST(test_vg16_reset_is_complete_when_the_status_reads_0)
+{
+    reg.resets_slow = 2;
+    bnt_drv_reset(&drv, &transport, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+                     BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(drv.state, BNT_DRV_DOWN);
+}
+END_TEST
+
+START_TEST(test_vg22_negotiation_needs_a_device_that_was_reset)
+{
+    reg.dev.status = ACK | DRIVER;
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+                     BNT_E_STATE);
+    ck_assert_uint_eq(reg.write_count, 0);
+}
+END_TEST
+
+START_TEST(test_vg22_features_ok_that_does_not_stick_is_a_refusal)
+{
+    reg.refuse = true;
+    bnt_drv_reset(&drv, &transport, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+                     BNT_E_FEATURES);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURES_REFUSED);
+    ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_E_STATE);
+}
+END_TEST
+
+START_TEST(test_vg4_device_that_fails_during_negotiation_is_given_up)
+{
+    reg.breaks = true;
+    ck_assert_int_eq(negotiate(OFFERED, 0), BNT_E_FEATURES);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_NEEDS_RESET);
+    ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
+    /* The reset that follows is the way back. */
+    reg.breaks = false;
+    ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
+}
+END_TEST
+
+START_TEST(test_vg26_driver_accepts_version_1_unasked_and_gives_up_without)
+{
+    ck_assert_int_eq(negotiate(F_BASE, 0), BNT_OK);
+    ck_assert(drv.accepted == (BNT_F_VERSION_1 | F_BASE));
+    reg.offered_seen = F_BASE;
+    ck_assert_int_eq(negotiate(F_BASE, 0), BNT_E_FEATURES);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURE_VERSION_1);
+}
+END_TEST
+
+START_TEST(test_vg28_access_platform_is_accepted_if_wanted)
+{
+    ck_assert_int_eq(bnt_dev_status_init(&reg.dev, OFFERED | BNT_F_ACCESS_PLATFORM, rules, 2),
+                     BNT_OK);
+    reg.offered_seen = OFFERED | BNT_F_ACCESS_PLATFORM;
+    ck_assert_int_eq(negotiate(BNT_F_ACCESS_PLATFORM, 0), BNT_OK);
+    ck_assert(drv.accepted == (BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM));
+}
+END_TEST
+
+START_TEST(test_vg17_configuration_is_read_again_while_it_changes)
+{
+    uint32_t value = 0;
+
+    reg.config = 5;
+    reg.generation_steps = 3;
+    ck_assert_int_eq(bnt_drv_config_read(&transport, &reg, 0, &value, sizeof(value), &diag),
+                     BNT_OK);
+    ck_assert_uint_eq(value, 8);
+}
+END_TEST
+
+START_TEST(test_vg17_configuration_that_never_settles_is_told)
+{
+    uint32_t value = 0;
+
+    reg.generation_steps = UINT32_MAX;
+    ck_assert_int_eq(bnt_drv_config_read(&transport, &reg, 0, &value, sizeof(value), &diag),
+                     BNT_E_CONFIG);
+    ck_assert_uint_eq(diag.fault, BNT_FAULT_CONFIG_UNSETTLED);
+    ck_assert_uint_eq(UINT32_MAX - reg.generation_steps, BNT_CONFIG_READS_MAX);
+}
+END_TEST
+
+/* ---- The balloon's tables -------------------------------------------------------------------- */
+
+START_TEST(test_bx1_binding_takes_no_bit_of_another_feature)
+{
+    struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+
+    ck_assert(bnt_balloon_binding_valid(&binding));
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const bool low = bit >= 6 && bit <= 23;
+        const bool high = bit >= 50 && bit != BNT_BALLOON_BIT_RESET;
+        binding.verdicts = UINT64_C(1) << bit;
+        ck_assert_msg(bnt_balloon_binding_valid(&binding) == (low || high), "bit %u", bit);
+    }
+    binding.verdicts = 0;
+    ck_assert(!bnt_balloon_binding_valid(&binding)); /* RESET without VERDICTS, BX-2 */
+    binding.reset = 0;
+    ck_assert(bnt_balloon_binding_valid(&binding));
+    binding.verdicts = UINT64_C(3) << 50;
+    ck_assert(!bnt_balloon_binding_valid(&binding));
+}
+END_TEST
+
+START_TEST(test_bx2_reset_depends_on_verdicts)
+{
+    const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+    const struct bnt_balloon_binding none = {0, 0};
+    const struct bnt_balloon_rules r = bnt_balloon_rules(&binding);
+    const uint64_t all = BNT_F_VERSION_1 | binding.verdicts | binding.reset;
+
+    ck_assert(bnt_features_broken(all, r.rules, r.count) == 0);
+    ck_assert(bnt_features_broken(all & ~binding.verdicts, r.rules, r.count) == binding.reset);
+    ck_assert(bnt_features_choose(all & ~BNT_F_VERSION_1, all, r.rules, r.count) == 0);
+    ck_assert_uint_eq(bnt_balloon_rules(&none).count, 0);
+}
+END_TEST
+
+START_TEST(test_every_verdict_has_a_name)
+{
+    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_NOT_LOCKED), "not-locked");
+    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_RESET), "reset");
+    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_COUNT), "unknown");
+    ck_assert_str_eq(bnt_verdict_name(255), "unknown");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("negotiation");
+    TCase *device = tcase_create("device");
+    TCase *driver = tcase_create("driver");
+    TCase *balloon = tcase_create("balloon");
+
+    tcase_add_checked_fixture(device, setup, NULL);
+    tcase_add_test(
+        device, test_vg8_vg9_vg11_choice_ignores_unknown_bits_and_drops_what_lacks_its_dependency);
+    tcase_add_test(device, test_vg12_vg27_device_offers_version_1_and_no_broken_rule);
+    tcase_add_loop_test(device, test_vg2_vg3_vg22_illegal_status_write_changes_nothing, 0,
+                        sizeof(order_cases) / sizeof(order_cases[0]));
+    tcase_add_test(device, test_vg1_legal_status_writes_lead_to_a_live_device);
+    tcase_add_test(device, test_bits_that_are_not_the_drivers_are_ignored);
+    tcase_add_test(device, test_vg13_unserviceable_features_are_refused_with_the_reason);
+    tcase_add_test(device, test_vg14_features_once_accepted_are_accepted_again_after_a_reset);
+    tcase_add_loop_test(device, test_vg15_reset_clears_status_and_features_in_every_state, 0, 3);
+    tcase_add_test(device, test_vg23_features_are_closed_before_driver_and_after_features_ok);
+    tcase_add_test(device, test_vg6_vg7_needs_reset_is_told_once_and_only_to_a_running_driver);
+    suite_add_tcase(suite, device);
+
+    tcase_add_checked_fixture(driver, setup, NULL);
+    tcase_add_test(driver, test_vg1_vg22_driver_takes_the_steps_in_order);
+    tcase_add_test(driver, test_vg3_failed_driver_goes_on_only_by_a_reset);
+    tcase_add_test(driver, test_vg10_missing_required_feature_is_failed_with_the_reason);
+    tcase_add_test(driver,
+                   test_vg10_vg11_wanted_feature_may_be_missing_and_unknown_ones_may_be_offered);
+    tcase_add_test(driver, test_vg16_reset_is_complete_when_the_status_reads_0);
+    tcase_add_test(driver, test_vg22_negotiation_needs_a_device_that_was_reset);
+    tcase_add_test(driver, test_vg22_features_ok_that_does_not_stick_is_a_refusal);
+    tcase_add_test(driver, test_vg4_device_that_fails_during_negotiation_is_given_up);
+    tcase_add_test(driver, test_vg26_driver_accepts_version_1_unasked_and_gives_up_without);
+    tcase_add_test(driver, test_vg28_access_platform_is_accepted_if_wanted);
+    tcase_add_test(driver, test_vg17_configuration_is_read_again_while_it_changes);
+    tcase_add_test(driver, test_vg17_configuration_that_never_settles_is_told);
+    suite_add_tcase(suite, driver);
+
+    tcase_add_test(balloon, test_bx1_binding_takes_no_bit_of_another_feature);
+    tcase_add_test(balloon, test_bx2_reset_depends_on_verdicts);
+    tcase_add_test(balloon, test_every_verdict_has_a_name);
+    suite_add_tcase(suite, balloon);
+    return suite;
+}
