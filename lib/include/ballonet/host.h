@@ -77,6 +77,9 @@ struct bnt_host_config {
       stall_ns; /**< no progress for this long ends a target request; 0: 10 s */
   uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
                                  of them */
+  uint32_t request_pfns_max; /**< PFNs of a piece that the device takes in at
+                                once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
+                                latter. A request with verdicts is no longer */
 };
 
 /** A scripted refusal. A PFN meets the rules in their order; the first that
@@ -212,6 +215,11 @@ struct bnt_queue_provider {
   /** Returns a buffer; whether to interrupt is the provider's. */
   bnt_status (*push)(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
                      struct bnt_diag *diag);
+  /** Optional. Ends a batch of pushes: whether ops->interrupt is to be called
+   * for them, once the step is over. Without it interrupts are the provider's
+   * own business. */
+  bnt_status (*flush)(void *opaque, uint16_t queue, bool *interrupt,
+                      struct bnt_diag *diag);
 };
 
 /** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;

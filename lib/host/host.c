@@ -1,0 +1,388 @@
+/*
+ * The device core's frame: taking a configuration, laying out the instance, the step.
+ *
+ * The step is the coordinator: it serves the queues in their fixed order and then looks at the
+ * deadlines. What a buffer means is in request.c, stats.c and report.c; the embedder calls the
+ * registers in registers.c.
+ */
+#include "lib/host/host_private.h"
+
+#include "lib/base/intake.h"
+
+#include <string.h>
+
+#define QUEUE_SIZE_DEFAULT  256u
+#define STATS_STALE_DEFAULT UINT64_C(5000000000)
+#define STALL_DEFAULT       UINT64_C(10000000000)
+#define PAGE_ORDER_MAX      20u
+
+/** Balloon features that this device serves; FREE_PAGE_HINT is none of them (VG-12). */
+#define BALLOON_SERVED                                                                      \
+    (BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM | \
+     BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
+/** Features of VIRTIO itself that the built-in rings serve. */
+#define RINGS_SERVED \
+    (BNT_F_VERSION_1 | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_ACCESS_PLATFORM)
+/** Bits 24 to 49 are VIRTIO's: with a provider they are the embedder's business. */
+#define VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
+
+/** Where the parts of an instance lie in its storage. */
+struct host_layout {
+    size_t segs;
+    size_t pfns;
+    size_t response;
+    size_t extents;
+    size_t ledger;
+    size_t bytes;
+};
+
+static void config_defaults(struct bnt_host_config *config)
+{
+    config->features |= BNT_F_VERSION_1;
+    if (config->queue_size_max == 0) {
+        config->queue_size_max = QUEUE_SIZE_DEFAULT;
+    }
+    if (config->report_queue == 0) {
+        config->report_queue = BNT_BALLOON_QUEUE_REPORT;
+    }
+    if (config->stats_stale_ns == 0) {
+        config->stats_stale_ns = STATS_STALE_DEFAULT;
+    }
+    if (config->stall_ns == 0) {
+        config->stall_ns = STALL_DEFAULT;
+    }
+    if (config->request_pfns_max == 0) {
+        config->request_pfns_max = BNT_HOST_REQUEST_PFNS_MAX;
+    }
+}
+
+static bool config_sizes_valid(const struct bnt_host_config *config)
+{
+    const uint32_t queue_size = config->queue_size_max;
+
+    return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
+           config->memory_first_pfn <= BNT_PFN_MAX + 1 - config->memory_pfns &&
+           (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
+           config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
+           (queue_size & (queue_size - 1)) == 0 &&
+           config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
+           config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX;
+}
+
+/** The reporting queue must not be one of the others. */
+static bool config_queues_valid(const struct bnt_host_config *config)
+{
+    return (config->features & BNT_BALLOON_F_PAGE_REPORTING) == 0 ||
+           config->report_queue > BNT_BALLOON_QUEUE_STATS ||
+           (config->report_queue == BNT_BALLOON_QUEUE_STATS &&
+            (config->features & BNT_BALLOON_F_STATS_VQ) == 0);
+}
+
+/** Copies and judges a configuration; what only the provider decides is left to init. */
+static bnt_status config_take(struct bnt_host_config *config, const struct bnt_host_config *given)
+{
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, request_pfns_max);
+    const bnt_status status = bnti_struct_take(config, sizeof(*config), least, given);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    config_defaults(config);
+    if (!config_sizes_valid(config) || !config_queues_valid(config) ||
+        !bnt_balloon_binding_valid(&config->binding)) {
+        return BNT_E_ARGUMENT;
+    }
+    const struct bnt_balloon_rules rules = bnt_balloon_rules(&config->binding);
+    const uint64_t served =
+        BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts | config->binding.reset;
+    if ((config->features & ~served) != 0 ||
+        bnt_features_broken(config->features, rules.rules, rules.count) != 0) {
+        return BNT_E_FEATURES;
+    }
+    return BNT_OK;
+}
+
+static size_t layout_place(struct host_layout *layout, size_t bytes)
+{
+    const size_t at = layout->bytes;
+
+    layout->bytes = (at + bytes + 7u) & ~(size_t)7u;
+    return at;
+}
+
+static struct host_layout layout_of(const struct bnt_host_config *config)
+{
+    const size_t pfns = config->request_pfns_max;
+    struct host_layout layout = {0};
+
+    (void)layout_place(&layout, sizeof(struct bnt_host));
+    layout.segs = layout_place(&layout, sizeof(struct bnt_vq_seg) * BNT_HOST_CHAIN_SEGMENTS_MAX);
+    layout.pfns = layout_place(&layout, sizeof(uint32_t) * pfns);
+    layout.response = layout_place(&layout, sizeof(struct bnt_balloon_response) + pfns);
+    layout.extents = layout_place(&layout, sizeof(struct bnti_host_extent) * pfns);
+    layout.ledger =
+        layout_place(&layout, bnti_host_ledger_bytes(config->ledger, config->memory_pfns));
+    return layout;
+}
+
+bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes)
+{
+    struct bnt_host_config taken;
+    const bnt_status status = config_take(&taken, config);
+
+    if (status == BNT_OK) {
+        *bytes = layout_of(&taken).bytes;
+    }
+    return status;
+}
+
+static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops *ops,
+                           const struct bnt_host_config *config)
+{
+    const uint32_t least = (uint32_t)sizeof(*taken);
+    const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, ops);
+    const bool leaves = config->ledger == BNT_HOST_LEDGER_LEAVES;
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (taken->interrupt == NULL || taken->config_interrupt == NULL ||
+        (leaves && (taken->leaf_alloc == NULL || taken->leaf_free == NULL))) {
+        return BNT_E_ARGUMENT;
+    }
+    return BNT_OK;
+}
+
+static bnt_status provider_take(struct bnt_queue_provider *taken,
+                                const struct bnt_queue_provider *provider)
+{
+    const uint32_t least = (uint32_t)offsetof(struct bnt_queue_provider, flush);
+    const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, provider);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    return taken->pop != NULL && taken->read != NULL && taken->write != NULL && taken->push != NULL
+               ? BNT_OK
+               : BNT_E_ARGUMENT;
+}
+
+static void queues_name(struct bnt_host *host)
+{
+    const uint64_t offered = host->config.features;
+
+    host->queues[BNTI_HOST_INFLATE].index = BNT_BALLOON_QUEUE_INFLATE;
+    host->queues[BNTI_HOST_INFLATE].exists = true;
+    host->queues[BNTI_HOST_DEFLATE].index = BNT_BALLOON_QUEUE_DEFLATE;
+    host->queues[BNTI_HOST_DEFLATE].exists = true;
+    host->queues[BNTI_HOST_STATS].index = BNT_BALLOON_QUEUE_STATS;
+    host->queues[BNTI_HOST_STATS].exists = (offered & BNT_BALLOON_F_STATS_VQ) != 0;
+    host->queues[BNTI_HOST_REPORT].index = host->config.report_queue;
+    host->queues[BNTI_HOST_REPORT].exists = (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0;
+}
+
+/** Whole PFNs of a region within the configured memory. */
+static uint64_t region_pfns(const struct bnt_host *host, const struct bnt_mem_region *region,
+                            uint64_t *first)
+{
+    const uint64_t low = host->config.memory_first_pfn;
+    const uint64_t high = low + host->config.memory_pfns;
+    uint64_t begin = (region->gpa >> BNT_PFN_SHIFT) + ((region->gpa & (BNT_PFN_BYTES - 1)) != 0);
+    uint64_t end = (region->gpa + (region->bytes - 1)) >> BNT_PFN_SHIFT;
+
+    end += ((region->gpa + region->bytes) & (BNT_PFN_BYTES - 1)) == 0;
+    begin = begin < low ? low : begin;
+    end = bnti_host_min(end, high);
+    *first = begin;
+    return end > begin ? end - begin : 0;
+}
+
+bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n)
+{
+    if (pfn - host->window_first_pfn < host->window_pfns &&
+        n <= host->window_pfns - (pfn - host->window_first_pfn)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < host->mem.region_count; i++) {
+        uint64_t first = 0;
+        const uint64_t pfns = region_pfns(host, &host->mem.regions[i], &first);
+        if (pfn - first < pfns && n <= pfns - (pfn - first)) {
+            host->window_first_pfn = first;
+            host->window_pfns = pfns;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void host_lay_out(struct bnt_host *host, uint8_t *storage)
+{
+    const struct host_layout layout = layout_of(&host->config);
+
+    host->segs = (struct bnt_vq_seg *)(void *)(storage + layout.segs);
+    host->pfns = (uint32_t *)(void *)(storage + layout.pfns);
+    host->response = storage + layout.response;
+    host->extents = (struct bnti_host_extent *)(void *)(storage + layout.extents);
+    host->ledger.leaf_alloc = host->ops.leaf_alloc;
+    host->ledger.leaf_free = host->ops.leaf_free;
+    host->ledger.opaque = host->opaque;
+    bnti_host_ledger_init(&host->ledger, host->config.ledger, host->config.memory_pfns,
+                          storage + layout.ledger);
+}
+
+/** Fills in what the arguments say; the storage is judged already. */
+static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *ops, void *opaque,
+                            const struct bnt_mem *mem, const struct bnt_queue_provider *provider)
+{
+    const uint64_t rings = provider == NULL ? RINGS_SERVED : VIRTIO_BITS;
+    bnt_status status = ops_take(&host->ops, ops, &host->config);
+
+    if (status == BNT_OK) {
+        host->provided = provider != NULL;
+        status = provider_take(&host->provider, provider != NULL ? provider : &bnti_host_rings);
+    }
+    if (status != BNT_OK) {
+        return status;
+    }
+    if ((host->config.features & VIRTIO_BITS & ~rings) != 0) {
+        return BNT_E_FEATURES;
+    }
+    host->opaque = opaque;
+    host->provider_opaque = provider != NULL ? opaque : host;
+    host->mem = *mem;
+    host->epoch = (host->config.features & host->config.binding.reset) != 0 ? 1 : 0;
+    host->feature_rules = bnt_balloon_rules(&host->config.binding);
+    for (uint32_t i = 0; i < mem->region_count; i++) {
+        uint64_t first = 0;
+        host->memory_pfns += region_pfns(host, &mem->regions[i], &first);
+    }
+    if (host->memory_pfns == 0) {
+        return BNT_E_ARGUMENT;
+    }
+    return bnt_dev_status_init(&host->dev, host->config.features, host->feature_rules.rules,
+                               host->feature_rules.count);
+}
+
+bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_config *config,
+                         const struct bnt_host_ops *ops, void *opaque, const struct bnt_mem *mem,
+                         const struct bnt_queue_provider *provider, struct bnt_host **host)
+{
+    struct bnt_host_config taken;
+    bnt_status status = config_take(&taken, config);
+    struct bnt_host *made = storage;
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (ops == NULL || mem == NULL || host == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (storage == NULL || bytes < layout_of(&taken).bytes ||
+        ((uintptr_t)storage & (_Alignof(struct bnt_host) - 1)) != 0) {
+        return BNT_E_STORAGE;
+    }
+    memset(made, 0, sizeof(*made));
+    made->config = taken;
+    status = host_fill(made, ops, opaque, mem, provider);
+    if (status != BNT_OK) {
+        return status;
+    }
+    host_lay_out(made, storage);
+    queues_name(made);
+    made->stats.next_poll_ns = taken.stats_poll_ns;
+    *host = made;
+    return BNT_OK;
+}
+
+void bnt_host_fini(struct bnt_host *host)
+{
+    if (host != NULL && host->busy == BNTI_HOST_IDLE) {
+        bnti_host_ledger_clear(&host->ledger);
+    }
+}
+
+void bnti_host_clock(struct bnt_host *host, uint64_t now_ns)
+{
+    if (now_ns > host->now_ns) {
+        host->now_ns = now_ns;
+    }
+}
+
+bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy *before)
+{
+    if (host->busy >= above) {
+        return false;
+    }
+    *before = host->busy;
+    host->busy = BNTI_HOST_WORKING;
+    return true;
+}
+
+static bool interrupts_due(const struct bnt_host *host)
+{
+    bool due = host->config_due;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        due = due || host->queues[role].interrupt_due;
+    }
+    return due;
+}
+
+void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
+{
+    host->busy = before;
+    if (before != BNTI_HOST_IDLE || !interrupts_due(host)) {
+        return;
+    }
+    host->busy = BNTI_HOST_TELLING;
+    if (host->config_due) {
+        host->config_due = false;
+        host->count.interrupts++;
+        host->ops.config_interrupt(host->opaque);
+    }
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].interrupt_due) {
+            host->queues[role].interrupt_due = false;
+            host->count.interrupts++;
+            host->ops.interrupt(host->opaque, host->queues[role].index);
+        }
+    }
+    host->busy = BNTI_HOST_IDLE;
+}
+
+/** Whether a step now would find work: a kicked queue, or an interrupt that came up meanwhile. */
+static bool work_left(const struct bnt_host *host)
+{
+    bool left = interrupts_due(host);
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        const struct bnti_host_queue *queue = &host->queues[role];
+        left = left || (queue->kicked && queue->exists && bnt_dev_live(&host->dev) &&
+                        (host->provided || queue->vq.size != 0));
+    }
+    return left;
+}
+
+bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
+                         uint64_t *deadline_ns)
+{
+    uint32_t left = budget > 0 ? budget : 1;
+    bnti_host_busy before;
+    uint64_t next;
+
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        bnti_host_queue_serve(host, (bnti_host_role)role, &left);
+    }
+    next = bnti_host_target_deadline(host);
+    next = bnti_host_min(next, bnti_host_stats_deadline(host));
+    next = bnti_host_min(next, bnti_host_actual_deadline(host));
+    bnti_host_leave(host, before);
+    if (deadline_ns != NULL) {
+        *deadline_ns = work_left(host) ? host->now_ns : next;
+    }
+    return (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 ? BNT_E_BROKEN : BNT_OK;
+}

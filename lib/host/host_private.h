@@ -1,0 +1,288 @@
+/*
+ * What the rooms of the host library share: the instance, and the calls between them.
+ *
+ * The instance lives in the caller's storage and is never moved. ledger.c owns `ledger`, target.c
+ * `target`, stats.c `stats`, event.c the throttles; queue.c and host.c coordinate. Nothing outside
+ * lib/host includes this.
+ */
+#ifndef BALLONET_LIB_HOST_PRIVATE_H
+#define BALLONET_LIB_HOST_PRIVATE_H
+
+#include <ballonet/host.h>
+
+#include "lib/base/assert.h"
+
+/** Which queue, whatever its index on the wire. In the order in which a step serves them. */
+typedef enum bnti_host_role {
+    BNTI_HOST_INFLATE = 0,
+    BNTI_HOST_DEFLATE,
+    BNTI_HOST_STATS,
+    BNTI_HOST_REPORT,
+    BNTI_HOST_ROLES
+} bnti_host_role;
+
+/** Whether a call may come in. TELLING: the state is consistent and interrupts go out, so that the
+ * driver may run inside them and use the registers. */
+typedef enum bnti_host_busy {
+    BNTI_HOST_IDLE = 0,
+    BNTI_HOST_TELLING,
+    BNTI_HOST_WORKING
+} bnti_host_busy;
+
+struct bnti_host_queue {
+    uint16_t index;
+    bool exists;
+    bool kicked;
+    bool interrupt_due;
+    struct bnt_vq_dev vq; /**< the built-in ring; idle with a provider */
+};
+
+/* ---- Ledger ---- */
+
+/** 64 PFNs, bit n is the nth. kept is a subset of held. */
+struct bnti_host_block {
+    uint64_t held;
+    uint64_t kept;
+};
+
+#define BNTI_HOST_BLOCK_PFNS  64u
+#define BNTI_HOST_LEAF_BLOCKS (BNT_HOST_LEAF_PFNS / BNTI_HOST_BLOCK_PFNS)
+
+struct bnti_host_leaf {
+    struct bnti_host_block blocks[BNTI_HOST_LEAF_BLOCKS];
+    uint32_t held;
+    uint32_t kept;
+};
+
+/** Positions are PFNs counted from the first one of memory. */
+struct bnti_host_ledger {
+    uint64_t pfns;
+    uint64_t held;
+    uint64_t kept;
+    uint64_t leafless;
+    uint64_t leaves;
+    struct bnti_host_block *blocks; /**< FIXED; NULL with leaves */
+    uintptr_t *roots;               /**< LEAVES: one word for each 2 MiB, see ledger.c */
+    void *(*leaf_alloc)(void *opaque, size_t bytes);
+    void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
+    void *opaque;
+};
+
+/** Bytes of storage for `pfns`. */
+size_t bnti_host_ledger_bytes(bnt_host_ledger kind, uint64_t pfns);
+void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind, uint64_t pfns,
+                           void *storage);
+/** Everything becomes the guest's; every leaf goes back. */
+void bnti_host_ledger_clear(struct bnti_host_ledger *ledger);
+bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64_t at);
+/** Whether the range around `at` is counted without a leaf. */
+bool bnti_host_ledger_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
+/** Whether a range touches one that is counted without a leaf. */
+bool bnti_host_ledger_any_leafless(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** Whether no page of the run is held, or all are BALLOON. False wherever a range is leafless. */
+bool bnti_host_ledger_none_held(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+bool bnti_host_ledger_all_balloon(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** Makes sure that a leaf stands behind each page of the run, so that it can be put or taken. */
+bool bnti_host_ledger_reserve(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** GUEST to BALLOON; the run is reserved. */
+void bnti_host_ledger_put(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** BALLOON to KEPT; the run is reserved. */
+void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** BALLOON to GUEST; the run is reserved. */
+void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** KEPT to GUEST, one page. */
+void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at);
+/** Gives the leaves of full and of empty ranges back. */
+void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** Counts one more or one less page of a leafless (or empty) range. False at the bound. */
+bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at);
+bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at);
+/** A full range without leaf becomes a leafless one; the caller restored all of it. */
+void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at);
+/** The 2 MiB range around a position, clipped to memory. */
+void bnti_host_ledger_range(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t *first,
+                            uint64_t *n);
+
+/* ---- The instance ---- */
+
+/** A run of pages to drop or to make usable, PFNs. */
+struct bnti_host_extent {
+    uint32_t first_pfn;
+    uint32_t pfns;
+};
+
+struct bnti_host_target {
+    uint32_t num_pages; /**< as the guest reads it */
+    uint64_t pfns;      /**< rounded up to the guest's page */
+    uint64_t id;
+    uint64_t last_id;
+    bnt_outcome outcome;
+    uint64_t timeout_at_ns;
+    uint64_t stall_at_ns;
+    bool pending;
+    bool progressed; /**< the ledger changed since it was set */
+    bool refused;    /**< a "not this page" verdict was given since */
+};
+
+struct bnti_host_stats_state {
+    uint64_t sequence;
+    uint64_t arrived_ns;
+    uint64_t next_poll_ns;
+    uint64_t values[BNT_STAT_COUNT];
+    uint32_t known;
+    uint32_t unknown_count;
+    uint16_t held_head;
+    bool held;    /**< the device has the driver's buffer */
+    bool pending; /**< asked, not answered */
+    bool wanted;  /**< asked before a buffer was there */
+    bool gone;    /**< of a driver that was reset */
+};
+
+/** At most one event in an interval, the last value never lost. */
+struct bnti_host_throttle {
+    uint64_t next_ns;
+    bool due;
+};
+
+struct bnt_host {
+    struct bnt_host_config config;
+    struct bnt_host_ops ops;
+    void *opaque;
+    struct bnt_mem mem;
+    struct bnt_queue_provider provider;
+    void *provider_opaque;
+    struct bnt_dev_status dev;
+    struct bnt_balloon_rules feature_rules;
+    struct bnti_host_queue queues[BNTI_HOST_ROLES];
+    bnti_host_busy busy;
+    bool provided; /**< an embedder's provider, not the built-in rings */
+    bool config_due;
+    uint64_t now_ns; /**< of the call that is under way */
+    uint32_t generation;
+    uint32_t epoch;
+    uint32_t epoch_ack;
+    uint32_t actual;
+    uint32_t poison_val;
+    uint8_t actual_bytes[4];
+    uint8_t poison_bytes[4];
+    uint8_t ack_bytes[4];
+    uint64_t memory_pfns;      /**< of the map, within the configured range */
+    uint64_t window_first_pfn; /**< region that the last PFN was found in */
+    uint64_t window_pfns;
+    struct bnti_host_ledger ledger;
+    struct bnti_host_target target;
+    struct bnti_host_stats_state stats;
+    struct bnti_host_throttle actual_event;
+    struct bnti_host_throttle differs_event;
+    struct bnt_host_rule rules[BNT_HOST_RULES_MAX];
+    uint32_t rule_count;
+    struct bnt_diag diag;
+    uint64_t misuse_told;       /**< faults already told for the buffer that is served */
+    struct bnt_host_info count; /**< only the counters are kept here */
+    struct bnt_vq_seg *segs;
+    uint32_t *pfns;
+    uint8_t *response;
+    struct bnti_host_extent *extents;
+    uint32_t extent_count;
+};
+
+static inline bool bnti_host_agreed(const struct bnt_host *host, uint64_t feature)
+{
+    return feature != 0 && (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0 &&
+           (host->dev.accepted & feature) != 0;
+}
+
+static inline uint64_t bnti_host_after(uint64_t now_ns, uint64_t ns)
+{
+    return ns > BNT_NEVER - now_ns ? BNT_NEVER : now_ns + ns;
+}
+
+static inline uint64_t bnti_host_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/** Position in the ledger. */
+static inline uint64_t bnti_host_at(const struct bnt_host *host, uint64_t pfn)
+{
+    return pfn - host->config.memory_first_pfn;
+}
+
+/* host.c */
+/** Begins a call; false while `above` or more is under way. The clock never goes back. */
+bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy *before);
+/** Ends it; the outermost call sends the interrupts that are due. */
+void bnti_host_leave(struct bnt_host *host, bnti_host_busy before);
+void bnti_host_clock(struct bnt_host *host, uint64_t now_ns);
+/** Whether [pfn, pfn + n) is guest memory that the ledger covers. */
+bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n);
+
+/* queue.c */
+extern const struct bnt_queue_provider bnti_host_rings;
+void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget);
+/** Returns a buffer; false if that broke the device. */
+bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, uint32_t len);
+/** Ends a batch of pushes: asks whether the driver wants an interrupt. */
+void bnti_host_flush(struct bnt_host *host, bnti_host_role role);
+/** Copies out of or into a chain; false if that broke the device. */
+bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                    uint64_t offset, void *dst, uint32_t bytes);
+bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                     uint64_t offset, const void *src, uint32_t bytes);
+void bnti_host_kick_all(struct bnt_host *host);
+
+/* request.c, verdict.c, report.c, stats.c: serve one buffer each, and return it. */
+void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
+                             const struct bnt_vq_chain *chain);
+void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
+void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
+
+/** How the PFNs of one request are judged. */
+struct bnti_host_judge {
+    bool inflate;
+    bool verdicts; /**< the driver is told */
+    bool deniable; /**< a page may be refused: inflate, or deflate by BX-8 */
+    bool bounded;  /**< NOT_NEEDED applies (BX-9) */
+    bool ruled;    /**< rules or ops->refuse have a say */
+    bool changed;  /**< the ledger changed */
+    bool page_out; /**< what was decided for `page` */
+    uint64_t page; /**< guest page that the last PFN was of */
+    uint16_t head;
+};
+
+/** Judges n PFNs in host->pfns, changes the ledger, collects extents; verdicts[n] are written. */
+void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
+                          uint8_t *verdicts);
+
+/* refusal.c */
+/** The rules' and then ops->refuse's answer for one PFN: a refusal or ACCEPTED. */
+bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
+bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate);
+
+/* target.c */
+void bnti_host_target_progress(struct bnt_host *host);
+void bnti_host_target_judge(struct bnt_host *host);
+void bnti_host_target_reset(struct bnt_host *host);
+/** Ends what ran out; the next deadline. */
+uint64_t bnti_host_target_deadline(struct bnt_host *host);
+
+/* stats.c */
+void bnti_host_stats_forget(struct bnt_host *host);
+uint64_t bnti_host_stats_deadline(struct bnt_host *host);
+
+/* reset.c */
+void bnti_host_device_reset(struct bnt_host *host);
+
+/* event.c */
+void bnti_host_tell(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
+                    uint64_t extra);
+/** A violation that the device survives. */
+void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnti_host_role role, uint16_t head,
+                      uint64_t pfn, uint64_t found);
+/** A violation that it does not. */
+void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag);
+void bnti_host_actual_written(struct bnt_host *host);
+/** Tells what is due of the guest's `actual`; the next deadline. */
+uint64_t bnti_host_actual_deadline(struct bnt_host *host);
+
+#endif

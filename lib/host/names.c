@@ -1,0 +1,68 @@
+/*
+ * Names of outcomes and events, and what the instance tells of itself.
+ *
+ * Reading only: allowed at any time, from inside any callback.
+ */
+#include "lib/host/host_private.h"
+
+#include <string.h>
+
+const char *bnt_outcome_name(uint32_t outcome)
+{
+    static const char *const names[] = {
+#define BNT_X(name, text, meaning) text,
+        BNT_OUTCOME_MAP(BNT_X)
+#undef BNT_X
+    };
+
+    return outcome < BNT_OUTCOME_COUNT ? names[outcome] : "unknown";
+}
+
+const char *bnt_host_event_name(uint32_t kind)
+{
+    static const char *const names[] = {
+#define BNT_X(name, text, meaning) text,
+        BNT_HOST_EVENT_MAP(BNT_X)
+#undef BNT_X
+    };
+
+    return kind < BNT_HOST_EVENT_COUNT ? names[kind] : "unknown";
+}
+
+bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
+{
+    const uint64_t at = bnti_host_at(host, pfn);
+
+    return at < host->ledger.pfns ? bnti_host_ledger_get(&host->ledger, at) : BNT_HOST_PAGE_GUEST;
+}
+
+bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
+{
+    const bool agreed = (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
+    struct bnt_host_info told = host->count;
+
+    if (info->size < offsetof(struct bnt_host_info, features)) {
+        return BNT_E_SIZE;
+    }
+    told.size = info->size;
+    told.status = host->dev.status;
+    told.features = agreed ? host->dev.accepted : 0;
+    told.num_pages = host->target.num_pages;
+    told.target_pfns = host->target.pfns;
+    told.actual_pfns = host->actual;
+    told.balloon_pfns = host->ledger.held;
+    told.kept_pfns = host->ledger.kept;
+    told.leafless_pfns = host->ledger.leafless;
+    told.epoch = host->epoch;
+    told.epoch_acknowledged = host->epoch_ack;
+    told.outcome = host->target.outcome;
+    told.outcome_id = host->target.id;
+    told.leaves = host->ledger.leaves;
+    memcpy(info, &told, info->size < sizeof(told) ? info->size : sizeof(told));
+    return BNT_OK;
+}
+
+const struct bnt_diag *bnt_host_diag(const struct bnt_host *host)
+{
+    return &host->diag;
+}

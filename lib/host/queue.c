@@ -1,0 +1,218 @@
+/*
+ * Queues: the built-in rings as a provider, and the loop that takes buffers from whichever it is.
+ *
+ * The rest of the library reaches queues through this file only, and this file only through
+ * struct bnt_queue_provider. What is in a buffer is for request.c, stats.c and report.c.
+ */
+#include "lib/host/host_private.h"
+
+static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].exists && host->queues[role].index == queue) {
+            return &host->queues[role].vq;
+        }
+    }
+    return NULL;
+}
+
+static bnt_status rings_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                            struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+    struct bnt_vq_dev *vq = rings_find(host, queue);
+
+    if (vq == NULL || vq->size == 0) {
+        return BNT_E_AGAIN;
+    }
+    return bnt_vq_dev_pop(vq, &host->mem, chain, diag);
+}
+
+static bnt_status rings_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                             uint64_t offset, void *dst, uint32_t bytes)
+{
+    const struct bnt_host *host = opaque;
+
+    (void)queue;
+    return bnt_vq_chain_read(chain, &host->mem, offset, dst, bytes);
+}
+
+static bnt_status rings_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                              uint64_t offset, const void *src, uint32_t bytes)
+{
+    const struct bnt_host *host = opaque;
+
+    (void)queue;
+    return bnt_vq_chain_write(chain, &host->mem, offset, src, bytes);
+}
+
+static bnt_status rings_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                             struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+    struct bnt_vq_dev *vq = rings_find(host, queue);
+
+    return vq == NULL ? BNT_E_ARGUMENT : bnt_vq_dev_push(vq, &host->mem, head, len, diag);
+}
+
+static bnt_status rings_flush(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+    struct bnt_vq_dev *vq = rings_find(host, queue);
+
+    return vq == NULL ? BNT_E_ARGUMENT : bnt_vq_dev_interrupt_due(vq, &host->mem, interrupt, diag);
+}
+
+const struct bnt_queue_provider bnti_host_rings = {
+    .size = sizeof(struct bnt_queue_provider),
+    .pop = rings_pop,
+    .read = rings_read,
+    .write = rings_write,
+    .push = rings_push,
+    .flush = rings_flush,
+};
+
+/** A queue that fails is the end of the device's trust in its driver. */
+static void queue_broke(struct bnt_host *host, bnti_host_role role, bnt_status status,
+                        struct bnt_diag *diag)
+{
+    if (diag->status == BNT_OK) {
+        diag->status = status;
+        diag->queue = host->queues[role].index;
+    }
+    bnti_host_break(host, diag);
+}
+
+bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, uint32_t len)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    const bnt_status status =
+        host->provider.push(host->provider_opaque, host->queues[role].index, head, len, &diag);
+
+    if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+    }
+    return status == BNT_OK;
+}
+
+void bnti_host_flush(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    bool due = false;
+
+    if (host->provider.flush == NULL || !bnt_dev_live(&host->dev)) {
+        return;
+    }
+    const bnt_status status =
+        host->provider.flush(host->provider_opaque, host->queues[role].index, &due, &diag);
+    if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+    } else if (due) {
+        host->queues[role].interrupt_due = true;
+    }
+}
+
+bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                    uint64_t offset, void *dst, uint32_t bytes)
+{
+    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    const bnt_status status = host->provider.read(host->provider_opaque, host->queues[role].index,
+                                                  chain, offset, dst, bytes);
+
+    if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+    }
+    return status == BNT_OK;
+}
+
+bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                     uint64_t offset, const void *src, uint32_t bytes)
+{
+    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    const bnt_status status = host->provider.write(host->provider_opaque, host->queues[role].index,
+                                                   chain, offset, src, bytes);
+
+    if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+    }
+    return status == BNT_OK;
+}
+
+static void buffer_serve(struct bnt_host *host, bnti_host_role role,
+                         const struct bnt_vq_chain *chain)
+{
+    host->misuse_told = 0;
+    switch (role) {
+    case BNTI_HOST_STATS:
+        bnti_host_stats_serve(host, chain);
+        break;
+    case BNTI_HOST_REPORT:
+        bnti_host_report_serve(host, chain);
+        break;
+    case BNTI_HOST_INFLATE:
+    case BNTI_HOST_DEFLATE:
+    case BNTI_HOST_ROLES:
+        bnti_host_request_serve(host, role, chain);
+        break;
+    }
+}
+
+/** Takes one buffer and serves it; false when there is none, or no more to do here. */
+static bool queue_serve_one(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_vq_chain chain = {.segs = host->segs, .seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX};
+    const bnt_status status =
+        host->provider.pop(host->provider_opaque, host->queues[role].index, &chain, &diag);
+
+    if (status == BNT_E_AGAIN) {
+        return false;
+    }
+    if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+        return false;
+    }
+    buffer_serve(host, role, &chain);
+    return true;
+}
+
+void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
+{
+    struct bnti_host_queue *queue = &host->queues[role];
+    bool served = false;
+
+    if (!queue->kicked || !queue->exists || !bnt_dev_live(&host->dev)) {
+        return;
+    }
+    queue->kicked = false;
+    while (bnt_dev_live(&host->dev)) {
+        if (*budget == 0) {
+            queue->kicked = true;
+            break;
+        }
+        if (!queue_serve_one(host, role)) {
+            break;
+        }
+        served = true;
+        (*budget)--;
+    }
+    if (served) {
+        bnti_host_flush(host, role);
+    }
+}
+
+void bnti_host_kick_all(struct bnt_host *host)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].kicked = host->queues[role].exists;
+    }
+}
+
+void bnt_host_kick(struct bnt_host *host, uint16_t queue)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].exists && host->queues[role].index == queue) {
+            host->queues[role].kicked = true;
+        }
+    }
+}

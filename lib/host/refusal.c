@@ -1,0 +1,91 @@
+/*
+ * Refusals by script and by the embedder: rules in their order, then ops->refuse.
+ *
+ * A rule with a probability draws once for each PFN that it could apply to, in the order of the
+ * PFNs, so that the same draws give the same refusals.
+ */
+#include "lib/host/host_private.h"
+
+static bool verdict_refuses(bnt_verdict verdict)
+{
+    return verdict == BNT_VERDICT_PINNED || verdict == BNT_VERDICT_INVALID ||
+           verdict == BNT_VERDICT_LOCKED || verdict == BNT_VERDICT_NOT_LOCKED ||
+           verdict == BNT_VERDICT_BUSY;
+}
+
+bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule)
+{
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    if (rule == NULL || rule->first_pfn > rule->last_pfn || rule->denominator == 0 ||
+        !verdict_refuses(rule->verdict) ||
+        (rule->numerator < rule->denominator && rule->numerator > 0 && host->ops.draw == NULL)) {
+        return BNT_E_ARGUMENT;
+    }
+    if (host->rule_count == BNT_HOST_RULES_MAX) {
+        return BNT_E_LIMIT;
+    }
+    host->rules[host->rule_count] = *rule;
+    host->rule_count++;
+    return BNT_OK;
+}
+
+void bnt_host_rules_clear(struct bnt_host *host)
+{
+    if (host->busy == BNTI_HOST_IDLE) {
+        host->rule_count = 0;
+    }
+}
+
+static bool rule_concerns(const struct bnt_host_rule *rule, bool inflate)
+{
+    return rule->count > 0 && rule->numerator > 0 &&
+           (inflate ? rule->on_inflate : rule->on_deflate);
+}
+
+static bool rule_applies(struct bnt_host *host, struct bnt_host_rule *rule, uint64_t pfn,
+                         bool inflate)
+{
+    if (!rule_concerns(rule, inflate) || pfn < rule->first_pfn || pfn > rule->last_pfn) {
+        return false;
+    }
+    if (rule->numerator < rule->denominator) {
+        const uint32_t drawn = host->ops.draw(host->opaque, rule->denominator);
+        if (drawn >= rule->numerator) {
+            return false;
+        }
+    }
+    if (rule->count != UINT64_MAX) {
+        rule->count--;
+    }
+    return true;
+}
+
+bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate)
+{
+    bool possible = host->ops.refuse != NULL;
+
+    for (uint32_t i = 0; i < host->rule_count; i++) {
+        possible = possible || rule_concerns(&host->rules[i], inflate);
+    }
+    return possible;
+}
+
+bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
+{
+    for (uint32_t i = 0; i < host->rule_count; i++) {
+        if (rule_applies(host, &host->rules[i], pfn, inflate)) {
+            return host->rules[i].verdict;
+        }
+    }
+    if (host->ops.refuse == NULL) {
+        return BNT_VERDICT_ACCEPTED;
+    }
+    const bnt_verdict verdict = host->ops.refuse(host->opaque, pfn, inflate);
+    /* What is no verdict of the embedder's to give must not reach the wire. */
+    return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED ||
+                   verdict_refuses(verdict)
+               ? verdict
+               : BNT_VERDICT_BUSY;
+}

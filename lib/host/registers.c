@@ -1,0 +1,191 @@
+/*
+ * Registers: status, features, configuration space, queues, as the embedder's transport sees them.
+ *
+ * What a driver writes here is judged by lib/virtio's state machine. Allowed from inside the
+ * interrupt callbacks, so that a driver may run there; never from the others.
+ */
+#include "lib/host/host_private.h"
+
+#include <string.h>
+
+uint64_t bnt_host_features_read(const struct bnt_host *host)
+{
+    return host->dev.offered;
+}
+
+bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features)
+{
+    if (host->busy == BNTI_HOST_WORKING) {
+        return BNT_E_REENTRANT;
+    }
+    return bnt_dev_features_write(&host->dev, features);
+}
+
+uint8_t bnt_host_status_read(const struct bnt_host *host)
+{
+    return host->dev.status;
+}
+
+bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t value)
+{
+    const uint8_t old = host->dev.status;
+    bnt_dev_action action = BNT_DEV_ACTION_NONE;
+    bnti_host_busy before;
+    bnt_status status;
+
+    if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    status = bnt_dev_status_write(&host->dev, value, &action, &host->diag);
+    if (action == BNT_DEV_ACTION_RESET && old != 0) {
+        bnti_host_device_reset(host);
+    } else if (action == BNT_DEV_ACTION_DRIVER_OK) {
+        /* Buffers may have been made available, and drivers have kicked, before this. */
+        bnti_host_kick_all(host);
+        bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
+    }
+    bnti_host_leave(host, before);
+    return status;
+}
+
+uint32_t bnt_host_config_generation(const struct bnt_host *host)
+{
+    return host->generation;
+}
+
+static void field_put(uint8_t *space, uint32_t offset, uint32_t value)
+{
+    const bnt_le32 wire = bnt_le32_set(value);
+
+    memcpy(space + offset, &wire, sizeof(wire));
+}
+
+void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uint32_t bytes)
+{
+    uint8_t space[BNT_BALLOON_CONFIG_BYTES] = {0};
+
+    /* Every field of a feature that is offered is readable, agreed or not (VG-20). */
+    field_put(space, BNT_BALLOON_CONFIG_NUM_PAGES, host->target.num_pages);
+    field_put(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
+    field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
+    field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
+    field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);
+    memset(dst, 0, bytes);
+    if (offset < sizeof(space)) {
+        const uint32_t room = (uint32_t)sizeof(space) - offset;
+        memcpy(dst, space + offset, bytes < room ? bytes : room);
+    }
+}
+
+static uint32_t bytes_value(const uint8_t bytes[4])
+{
+    const bnt_le32 wire = {{bytes[0], bytes[1], bytes[2], bytes[3]}};
+
+    return bnt_le32_get(wire);
+}
+
+/** Takes one byte of a field; true when it is complete, which is with its last byte (BL-6). */
+static bool field_byte(uint8_t bytes[4], uint32_t at, uint8_t value)
+{
+    bytes[at] = value;
+    return at == 3;
+}
+
+static void epoch_acknowledged(struct bnt_host *host, uint32_t epoch)
+{
+    host->epoch_ack = epoch;
+    if (epoch == host->epoch) {
+        bnti_host_tell(host, BNT_HOST_EVENT_RESET_DONE, epoch, 0);
+    }
+}
+
+static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
+{
+    const uint64_t reset = host->config.binding.reset;
+
+    if (at - BNT_BALLOON_CONFIG_ACTUAL < 4) {
+        if (field_byte(host->actual_bytes, at - BNT_BALLOON_CONFIG_ACTUAL, value)) {
+            host->actual = bytes_value(host->actual_bytes);
+            bnti_host_actual_written(host);
+        }
+    } else if (at - BNT_BALLOON_CONFIG_POISON_VAL < 4 &&
+               bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON)) {
+        if (field_byte(host->poison_bytes, at - BNT_BALLOON_CONFIG_POISON_VAL, value)) {
+            host->poison_val = bytes_value(host->poison_bytes);
+        }
+    } else if (at - BNT_BALLOON_CONFIG_EPOCH_ACK < 4 && bnti_host_agreed(host, reset)) {
+        if (field_byte(host->ack_bytes, at - BNT_BALLOON_CONFIG_EPOCH_ACK, value)) {
+            epoch_acknowledged(host, bytes_value(host->ack_bytes));
+        }
+    }
+}
+
+void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
+                           uint32_t bytes)
+{
+    const uint8_t *from = src;
+    bnti_host_busy before;
+
+    if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) == 0 ||
+        offset >= BNT_BALLOON_CONFIG_BYTES || !bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+        return;
+    }
+    bnti_host_clock(host, now_ns);
+    for (uint32_t i = 0; i < bytes && i < BNT_BALLOON_CONFIG_BYTES - offset; i++) {
+        config_byte(host, offset + i, from[i]);
+    }
+    bnti_host_leave(host, before);
+}
+
+static struct bnti_host_queue *register_queue(struct bnt_host *host, uint16_t queue)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].exists && host->queues[role].index == queue) {
+            return &host->queues[role];
+        }
+    }
+    return NULL;
+}
+
+uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
+{
+    uint16_t size = 0;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].exists && host->queues[role].index == queue) {
+            size = host->config.queue_size_max;
+        }
+    }
+    return size;
+}
+
+bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
+                                 uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
+{
+    struct bnti_host_queue *found = register_queue(host, queue);
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    bnti_host_busy before;
+    bnt_status status;
+
+    if (host->provided) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) == 0) {
+        return BNT_E_STATE;
+    }
+    if (found == NULL || size > host->config.queue_size_max || found->vq.size != 0) {
+        return BNT_E_ARGUMENT;
+    }
+    if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    status = bnt_vq_dev_init(&found->vq, &host->mem, queue, size, desc_gpa, avail_gpa, used_gpa,
+                             host->dev.accepted, &diag);
+    if (status != BNT_OK) {
+        found->vq.size = 0;
+        bnti_host_break(host, &diag);
+    }
+    bnti_host_leave(host, before);
+    return status;
+}

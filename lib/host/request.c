@@ -1,0 +1,206 @@
+/*
+ * Inflate and deflate requests: reading them, answering them.
+ *
+ * A request is read once, by bounded copies, whatever its layout over descriptors; then judged and
+ * carried out (verdict.c), then answered, traced, and only then returned to the driver. A plain
+ * driver's request may be of any length and is served in pieces; one with verdicts is bounded and
+ * must be well formed (BX-4).
+ */
+#include "lib/host/host_private.h"
+
+#include <string.h>
+
+#define HEADER_BYTES   ((uint32_t)sizeof(struct bnt_balloon_request))
+#define RESPONSE_BYTES ((uint32_t)sizeof(struct bnt_balloon_response))
+
+static struct bnti_host_judge judge_of(const struct bnt_host *host, bnti_host_role role,
+                                       uint16_t head)
+{
+    const bool inflate = role == BNTI_HOST_INFLATE;
+    const bool verdicts = bnti_host_agreed(host, host->config.binding.verdicts);
+    const bool told = verdicts && bnti_host_agreed(host, BNT_BALLOON_F_MUST_TELL_HOST);
+    const bool below = bnti_host_agreed(host, BNT_BALLOON_F_DEFLATE_ON_OOM);
+    struct bnti_host_judge judge = {.inflate = inflate, .verdicts = verdicts, .head = head};
+
+    judge.deniable = inflate || told;
+    judge.bounded = inflate ? verdicts : told && !below;
+    judge.ruled = judge.deniable && bnti_host_refusal_possible(host, inflate);
+    judge.page = UINT64_MAX;
+    return judge;
+}
+
+/** Reads n PFNs from a byte offset of the chain into host->pfns. */
+static bool pfns_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                      uint64_t offset, uint32_t n)
+{
+    if (!bnti_host_read(host, role, chain, offset, host->pfns, n * (uint32_t)sizeof(uint32_t))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        bnt_le32 wire;
+        memcpy(&wire, &host->pfns[i], sizeof(wire));
+        host->pfns[i] = bnt_le32_get(wire);
+    }
+    return true;
+}
+
+static void request_tell(struct bnt_host *host, const struct bnti_host_judge *judge, uint32_t n,
+                         uint32_t epoch, bool stale)
+{
+    const struct bnt_host_request request = {
+        .inflate = judge->inflate,
+        .pfn_count = n,
+        .pfns = host->pfns,
+        .epoch = epoch,
+        .stale = stale,
+        .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES : NULL};
+
+    if (host->ops.request != NULL) {
+        host->ops.request(host->opaque, &request);
+    }
+}
+
+static void request_break(struct bnt_host *host, bnti_host_role role,
+                          const struct bnt_vq_chain *chain, bnt_fault fault, uint64_t expected)
+{
+    const struct bnt_diag diag = {.size = sizeof(diag),
+                                  .status = BNT_E_MESSAGE,
+                                  .fault = fault,
+                                  .queue = host->queues[role].index,
+                                  .head = chain->head,
+                                  .expected = expected,
+                                  .found = chain->readable_bytes};
+
+    bnti_host_break(host, &diag);
+}
+
+/** Whether a request with verdicts is well formed; `n` is its PFNs (BX-4). */
+static bnt_fault request_fault(const struct bnt_host *host, const struct bnt_vq_chain *chain,
+                               uint32_t *n)
+{
+    const uint64_t bytes = chain->readable_bytes;
+
+    if (bytes < HEADER_BYTES || (bytes & 3u) != 0) {
+        return BNT_FAULT_REQUEST_LENGTH;
+    }
+    if (bytes == HEADER_BYTES) {
+        return BNT_FAULT_REQUEST_EMPTY;
+    }
+    if ((bytes - HEADER_BYTES) >> 2 > host->config.request_pfns_max) {
+        return BNT_FAULT_REQUEST_TOO_LONG;
+    }
+    *n = (uint32_t)((bytes - HEADER_BYTES) >> 2);
+    return chain->writable_bytes < RESPONSE_BYTES + *n ? BNT_FAULT_REQUEST_NO_VERDICTS
+                                                       : BNT_FAULT_NONE;
+}
+
+/** Answers every PFN by RESET and changes nothing (BX-10, BX-11). */
+static void request_stale(struct bnt_host *host, uint32_t n)
+{
+    memset(host->response + RESPONSE_BYTES, BNT_VERDICT_RESET, n);
+    host->count.verdicts[BNT_VERDICT_RESET] += n;
+    host->count.stale_requests++;
+}
+
+static bool response_write(struct bnt_host *host, bnti_host_role role,
+                           const struct bnt_vq_chain *chain, uint32_t n)
+{
+    const bool resets = bnti_host_agreed(host, host->config.binding.reset);
+    const struct bnt_balloon_response response = {bnt_le32_set(host->target.num_pages),
+                                                  bnt_le32_set(resets ? host->epoch : 0)};
+
+    memcpy(host->response, &response, sizeof(response));
+    return bnti_host_write(host, role, chain, 0, host->response, RESPONSE_BYTES + n);
+}
+
+/** Serves a request whose driver reads verdicts. */
+static void request_serve_told(struct bnt_host *host, bnti_host_role role,
+                               const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
+{
+    const bool resets = bnti_host_agreed(host, host->config.binding.reset);
+    struct bnt_balloon_request header;
+    uint32_t n = 0;
+    const bnt_fault fault = request_fault(host, chain, &n);
+
+    if (fault != BNT_FAULT_NONE) {
+        request_break(host, role, chain, fault, host->config.request_pfns_max);
+        return;
+    }
+    if (!bnti_host_read(host, role, chain, 0, &header, HEADER_BYTES) ||
+        !pfns_read(host, role, chain, HEADER_BYTES, n)) {
+        return;
+    }
+    const uint32_t epoch = bnt_le32_get(header.epoch);
+    const bool stale = resets && (epoch != host->epoch || host->epoch_ack != host->epoch);
+    host->count.requests++;
+    if (stale) {
+        request_stale(host, n);
+    } else {
+        bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
+    }
+    if (response_write(host, role, chain, n)) {
+        request_tell(host, judge, n, epoch, stale);
+        (void)bnti_host_push(host, role, chain->head, RESPONSE_BYTES + n);
+    }
+}
+
+/** Length of a plain driver's request, or 0 when it was dealt with: empty, or longer than any
+ * request without repeats can be. */
+static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
+                           const struct bnt_vq_chain *chain)
+{
+    const uint64_t total = chain->readable_bytes >> 2;
+    uint64_t most = host->memory_pfns;
+
+    most = most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
+    if (total > most) {
+        request_break(host, role, chain, BNT_FAULT_REQUEST_TOO_LONG, most);
+        return 0;
+    }
+    if ((chain->readable_bytes & 3u) != 0) {
+        bnti_host_misuse(host, BNT_FAULT_REQUEST_LENGTH, role, chain->head, 0,
+                         chain->readable_bytes);
+    }
+    if (total == 0) {
+        bnti_host_misuse(host, BNT_FAULT_REQUEST_EMPTY, role, chain->head, 0,
+                         chain->readable_bytes);
+        (void)bnti_host_push(host, role, chain->head, 0);
+    }
+    return total;
+}
+
+/** Serves a plain driver's request, in pieces of request_pfns_max. */
+static void request_serve_plain(struct bnt_host *host, bnti_host_role role,
+                                const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
+{
+    const uint64_t total = plain_pfns(host, role, chain);
+
+    for (uint64_t done = 0; done < total;) {
+        const uint32_t n = (uint32_t)bnti_host_min(total - done, host->config.request_pfns_max);
+        if (!pfns_read(host, role, chain, done << 2, n)) {
+            return;
+        }
+        bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
+        request_tell(host, judge, n, 0, false);
+        done += n;
+    }
+    if (total > 0) {
+        host->count.requests++;
+        (void)bnti_host_push(host, role, chain->head, 0);
+    }
+}
+
+void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
+                             const struct bnt_vq_chain *chain)
+{
+    struct bnti_host_judge judge = judge_of(host, role, chain->head);
+
+    if (judge.verdicts) {
+        request_serve_told(host, role, chain, &judge);
+    } else {
+        request_serve_plain(host, role, chain, &judge);
+    }
+    if (judge.changed) {
+        bnti_host_target_progress(host);
+    }
+}

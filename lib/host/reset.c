@@ -1,0 +1,78 @@
+/*
+ * Resets: of the balloon, by the host (BX-10), and of the device, by the driver (BX-21).
+ *
+ * Both make every page the guest's again and touch none of them: nothing is discarded and nothing
+ * restored, since the guest may use a page in the instant in which it learns of the reset.
+ */
+#include "lib/host/host_private.h"
+
+#include <string.h>
+
+static uint64_t pages_forget(struct bnt_host *host)
+{
+    const uint64_t pfns = host->ledger.held;
+
+    bnti_host_ledger_clear(&host->ledger);
+    host->count.reset_pfns += pfns;
+    return pfns;
+}
+
+void bnti_host_device_reset(struct bnt_host *host)
+{
+    const uint64_t pfns = pages_forget(host);
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        struct bnti_host_queue *queue = &host->queues[role];
+        memset(&queue->vq, 0, sizeof(queue->vq));
+        queue->kicked = false;
+        queue->interrupt_due = false;
+    }
+    host->config_due = false;
+    host->actual = 0;
+    host->poison_val = 0;
+    host->epoch_ack = 0;
+    memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
+    memset(host->poison_bytes, 0, sizeof(host->poison_bytes));
+    memset(host->ack_bytes, 0, sizeof(host->ack_bytes));
+    host->actual_event.due = false;
+    host->differs_event.due = false;
+    bnti_host_stats_forget(host);
+    bnti_host_target_reset(host);
+    bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+}
+
+static void epoch_raise(struct bnt_host *host)
+{
+    host->epoch++;
+    /* 0 is what a request carries without RESET, so it is never an epoch. */
+    if (host->epoch == 0) {
+        host->epoch = 1;
+    }
+    host->generation++;
+    host->config_due = true;
+}
+
+bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
+{
+    bnti_host_busy before;
+    uint64_t pfns;
+
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    if (!bnt_dev_live(&host->dev) || !bnti_host_agreed(host, host->config.binding.reset)) {
+        const bool live = bnt_dev_live(&host->dev);
+        bnti_host_leave(host, before);
+        return live ? BNT_E_UNSUPPORTED : BNT_E_STATE;
+    }
+    bnti_host_clock(host, now_ns);
+    pfns = pages_forget(host);
+    epoch_raise(host);
+    /* What is queued is answered RESET by the next step, kicked or not. */
+    host->queues[BNTI_HOST_INFLATE].kicked = true;
+    host->queues[BNTI_HOST_DEFLATE].kicked = true;
+    bnti_host_target_reset(host);
+    bnti_host_tell(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}

@@ -1,0 +1,119 @@
+/*
+ * Target requests and how they end: exactly one outcome for each.
+ *
+ * Judged by the ledger, never by what the guest says. Two bounds run: the stall bound, which every
+ * change of the ledger starts anew, and the caller's timeout. The earlier one ends the request.
+ */
+#include "lib/host/host_private.h"
+
+static void target_end(struct bnt_host *host, bnt_outcome outcome)
+{
+    struct bnti_host_target *target = &host->target;
+
+    BNTI_ASSERT(target->pending && outcome != BNT_OUTCOME_PENDING);
+    target->pending = false;
+    target->outcome = outcome;
+    bnti_host_tell(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
+}
+
+void bnti_host_target_progress(struct bnt_host *host)
+{
+    host->target.progressed = true;
+    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    bnti_host_target_judge(host);
+}
+
+void bnti_host_target_judge(struct bnt_host *host)
+{
+    if (host->target.pending && host->ledger.held == host->target.pfns) {
+        target_end(host, BNT_OUTCOME_REACHED);
+    }
+}
+
+void bnti_host_target_reset(struct bnt_host *host)
+{
+    if (host->target.pending) {
+        target_end(host, BNT_OUTCOME_RESET);
+    }
+}
+
+uint64_t bnti_host_target_deadline(struct bnt_host *host)
+{
+    const struct bnti_host_target *target = &host->target;
+    const uint64_t next = bnti_host_min(target->timeout_at_ns, target->stall_at_ns);
+
+    if (!target->pending) {
+        return BNT_NEVER;
+    }
+    if (next == BNT_NEVER || host->now_ns < next) {
+        return next;
+    }
+    if (target->timeout_at_ns <= target->stall_at_ns && target->progressed) {
+        target_end(host, BNT_OUTCOME_TIMED_OUT);
+    } else {
+        target_end(host, target->refused ? BNT_OUTCOME_REFUSED : BNT_OUTCOME_STALLED);
+    }
+    return BNT_NEVER;
+}
+
+/** Rounds up to the guest's page, as far as there is memory. */
+static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
+{
+    const uint64_t less = (UINT64_C(1) << host->config.page_order) - 1;
+
+    return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
+}
+
+static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_ns)
+{
+    struct bnti_host_target *target = &host->target;
+
+    if (target->pending) {
+        target_end(host, BNT_OUTCOME_SUPERSEDED);
+    }
+    if (target->num_pages != pfns) {
+        target->num_pages = (uint32_t)pfns;
+        host->generation++;
+        host->config_due = (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
+    }
+    target->pfns = target_round(host, pfns);
+    target->last_id++;
+    target->id = target->last_id;
+    target->outcome = BNT_OUTCOME_PENDING;
+    target->pending = true;
+    target->progressed = false;
+    target->refused = false;
+    target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    target->timeout_at_ns = timeout_ns == 0 ? BNT_NEVER : bnti_host_after(host->now_ns, timeout_ns);
+}
+
+bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
+                               uint64_t timeout_ns, uint64_t *id)
+{
+    bnti_host_busy before;
+
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    if (pfns > host->memory_pfns) {
+        bnti_host_leave(host, before);
+        return BNT_E_LIMIT;
+    }
+    bnti_host_clock(host, now_ns);
+    target_begin(host, pfns, timeout_ns);
+    if (id != NULL) {
+        *id = host->target.id;
+    }
+    bnti_host_target_judge(host);
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
+                                     uint64_t timeout_ns, uint64_t *id)
+{
+    if (pfns > host->memory_pfns) {
+        return host->busy != BNTI_HOST_IDLE ? BNT_E_REENTRANT : BNT_E_LIMIT;
+    }
+    return bnt_host_target_set(host, now_ns, host->memory_pfns - pfns, timeout_ns, id);
+}

@@ -1,0 +1,322 @@
+/*
+ * Verdicts: what the device says of each PFN of a request, and what then happens to the pages.
+ *
+ * The order of reasons is fixed: not memory, held or not held, not needed, rules, ops->refuse, no
+ * leaf. Runs of PFNs that nothing can refuse are taken whole; everything else goes one by one, in
+ * the order of the request. After the last verdict the pages are dropped or made usable, by range.
+ */
+#include "lib/host/host_private.h"
+
+#include <string.h>
+
+/** Consecutive PFNs of a request, ascending or descending (Linux sends either). */
+struct pfn_run {
+    uint32_t low;
+    uint32_t last; /**< in the request's order */
+    uint32_t pfns;
+};
+
+static struct pfn_run run_find(const uint32_t *pfns, uint32_t n)
+{
+    struct pfn_run run = {pfns[0], pfns[0], 1};
+
+    if (n > 1 && pfns[1] == pfns[0] + 1) {
+        while (run.pfns < n && pfns[run.pfns] == pfns[0] + run.pfns) {
+            run.pfns++;
+        }
+    } else if (n > 1 && pfns[1] + 1 == pfns[0]) {
+        while (run.pfns < n && pfns[run.pfns] + run.pfns == pfns[0]) {
+            run.pfns++;
+        }
+        run.low = pfns[0] - (run.pfns - 1);
+    }
+    run.last = pfns[run.pfns - 1];
+    return run;
+}
+
+/** Remembers pages to drop or to make usable, joined to the last extent where they touch it. */
+static void extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns)
+{
+    if (host->extent_count > 0) {
+        struct bnti_host_extent *last = &host->extents[host->extent_count - 1];
+        if ((uint64_t)last->first_pfn + last->pfns == low) {
+            last->pfns += pfns;
+            return;
+        }
+        if ((uint64_t)low + pfns == last->first_pfn) {
+            last->first_pfn = low;
+            last->pfns += pfns;
+            return;
+        }
+    }
+    BNTI_ASSERT(host->extent_count < host->config.request_pfns_max);
+    host->extents[host->extent_count].first_pfn = low;
+    host->extents[host->extent_count].pfns = pfns;
+    host->extent_count++;
+}
+
+/** Whether BX-9 leaves room for n more pages in the request's direction. */
+static bool judge_room(const struct bnt_host *host, const struct bnti_host_judge *judge, uint64_t n)
+{
+    const uint64_t held = host->ledger.held;
+    const uint64_t target = host->target.pfns;
+
+    if (!judge->bounded) {
+        return true;
+    }
+    return judge->inflate ? held + n <= target : held >= target + n;
+}
+
+static void judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
+{
+    judge->changed = true;
+    if (judge->inflate) {
+        host->count.inflated_pfns += pfns;
+    } else {
+        host->count.deflated_pfns += pfns;
+    }
+}
+
+/** Takes a run whole if nothing can be said against any page of it. */
+static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
+                       const struct pfn_run *run)
+{
+    struct bnti_host_ledger *ledger = &host->ledger;
+    const uint64_t at = bnti_host_at(host, run->low);
+
+    if (judge->ruled || !judge_room(host, judge, run->pfns) ||
+        !bnti_host_memory(host, run->low, run->pfns)) {
+        return false;
+    }
+    if (!(judge->inflate ? bnti_host_ledger_none_held(ledger, at, run->pfns)
+                         : bnti_host_ledger_all_balloon(ledger, at, run->pfns)) ||
+        !bnti_host_ledger_reserve(ledger, at, run->pfns)) {
+        return false;
+    }
+    if (judge->inflate) {
+        bnti_host_ledger_put(ledger, at, run->pfns);
+    } else {
+        bnti_host_ledger_take(ledger, at, run->pfns);
+    }
+    extent_add(host, run->low, run->pfns);
+    judge_moved(host, judge, run->pfns);
+    judge->page = run->last >> host->config.page_order;
+    judge->page_out = false;
+    return true;
+}
+
+/** Whether BX-9 ends the cycle here. Decided once for a guest page, so that none is split. */
+static bool page_unneeded(const struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
+{
+    const uint64_t page = pfn >> host->config.page_order;
+
+    if (host->config.page_order == 0 || page != judge->page) {
+        judge->page = page;
+        judge->page_out = !judge_room(host, judge, 1);
+    }
+    return judge->page_out;
+}
+
+/** A page that the device takes without telling that it would rather not: its backing stays. */
+static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+{
+    struct bnti_host_ledger *ledger = &host->ledger;
+    const uint64_t at = bnti_host_at(host, pfn);
+
+    if (bnti_host_ledger_reserve(ledger, at, 1)) {
+        bnti_host_ledger_put(ledger, at, 1);
+        bnti_host_ledger_keep(ledger, at, 1);
+    } else if (!bnti_host_ledger_count_up(ledger, at)) {
+        return false;
+    }
+    judge_moved(host, judge, 1);
+    return true;
+}
+
+static void plain_misuse(struct bnt_host *host, const struct bnti_host_judge *judge,
+                         bnt_fault fault, uint32_t pfn)
+{
+    if (!judge->verdicts) {
+        bnti_host_misuse(host, fault, judge->inflate ? BNTI_HOST_INFLATE : BNTI_HOST_DEFLATE,
+                         judge->head, pfn, pfn);
+    }
+}
+
+/** Refuses towards a driver that is told; keeps the page's backing towards one that is not. */
+static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn,
+                                bnt_verdict verdict)
+{
+    if (judge->verdicts) {
+        return verdict;
+    }
+    if (!page_keep(host, judge, pfn)) {
+        plain_misuse(host, judge, BNT_FAULT_REQUEST_HELD, pfn);
+        return BNT_VERDICT_LOCKED;
+    }
+    return BNT_VERDICT_ACCEPTED;
+}
+
+static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+{
+    const uint64_t at = bnti_host_at(host, pfn);
+
+    if (!bnti_host_memory(host, pfn, 1)) {
+        plain_misuse(host, judge, BNT_FAULT_REQUEST_PFN_RANGE, pfn);
+        return BNT_VERDICT_INVALID;
+    }
+    if (bnti_host_ledger_get(&host->ledger, at) != BNT_HOST_PAGE_GUEST) {
+        plain_misuse(host, judge, BNT_FAULT_REQUEST_HELD, pfn);
+        return BNT_VERDICT_LOCKED;
+    }
+    if (judge->bounded && page_unneeded(host, judge, pfn)) {
+        return BNT_VERDICT_NOT_NEEDED;
+    }
+    if (judge->ruled) {
+        const bnt_verdict verdict = bnti_host_refusal(host, pfn, true);
+        if (verdict != BNT_VERDICT_ACCEPTED) {
+            return inflate_deny(host, judge, pfn, verdict);
+        }
+    }
+    if (!bnti_host_ledger_reserve(&host->ledger, at, 1)) {
+        return inflate_deny(host, judge, pfn, BNT_VERDICT_BUSY);
+    }
+    bnti_host_ledger_put(&host->ledger, at, 1);
+    extent_add(host, pfn, 1);
+    judge_moved(host, judge, 1);
+    return BNT_VERDICT_ACCEPTED;
+}
+
+/** No leaf to record what stays of a full range: all of it gets its backing back and is counted. */
+static void range_restore(struct bnt_host *host, uint64_t at)
+{
+    uint64_t first = 0;
+    uint64_t n = 0;
+
+    bnti_host_ledger_range(&host->ledger, at, &first, &n);
+    if (host->ops.restore != NULL) {
+        host->ops.restore(host->opaque, (first + host->config.memory_first_pfn) << BNT_PFN_SHIFT,
+                          n << BNT_PFN_SHIFT);
+    }
+    bnti_host_ledger_unrecord(&host->ledger, at);
+}
+
+/** Gives one held page to the guest; BUSY only where the driver waits for the verdict (BX-8). */
+static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+{
+    struct bnti_host_ledger *ledger = &host->ledger;
+    const uint64_t at = bnti_host_at(host, pfn);
+
+    if (bnti_host_ledger_count_down(ledger, at)) {
+        judge_moved(host, judge, 1);
+        return BNT_VERDICT_ACCEPTED;
+    }
+    if (bnti_host_ledger_get(ledger, at) == BNT_HOST_PAGE_KEPT) {
+        bnti_host_ledger_take_kept(ledger, at);
+        bnti_host_ledger_settle(ledger, at, 1);
+    } else if (bnti_host_ledger_reserve(ledger, at, 1)) {
+        bnti_host_ledger_take(ledger, at, 1);
+        extent_add(host, pfn, 1);
+    } else if (judge->deniable) {
+        return BNT_VERDICT_BUSY;
+    } else {
+        range_restore(host, at);
+        (void)bnti_host_ledger_count_down(ledger, at);
+    }
+    judge_moved(host, judge, 1);
+    return BNT_VERDICT_ACCEPTED;
+}
+
+static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+{
+    const uint64_t at = bnti_host_at(host, pfn);
+
+    if (!bnti_host_memory(host, pfn, 1)) {
+        plain_misuse(host, judge, BNT_FAULT_REQUEST_PFN_RANGE, pfn);
+        return BNT_VERDICT_INVALID;
+    }
+    if (!bnti_host_ledger_leafless(&host->ledger, at) &&
+        bnti_host_ledger_get(&host->ledger, at) == BNT_HOST_PAGE_GUEST) {
+        plain_misuse(host, judge, BNT_FAULT_REQUEST_NOT_HELD, pfn);
+        return BNT_VERDICT_NOT_LOCKED;
+    }
+    if (judge->bounded && page_unneeded(host, judge, pfn)) {
+        return BNT_VERDICT_NOT_NEEDED;
+    }
+    if (judge->ruled) {
+        const bnt_verdict verdict = bnti_host_refusal(host, pfn, false);
+        if (verdict != BNT_VERDICT_ACCEPTED) {
+            return verdict;
+        }
+    }
+    return page_release(host, judge, pfn);
+}
+
+static void verdict_count(struct bnt_host *host, const struct bnti_host_judge *judge,
+                          bnt_verdict verdict, uint32_t pfns)
+{
+    if (!judge->verdicts) {
+        return;
+    }
+    host->count.verdicts[verdict] += pfns;
+    if (verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
+        host->target.refused = true;
+    }
+}
+
+/** Drops the backing of what was accepted. What cannot be dropped is kept, and counted so. */
+static void extent_drop(struct bnt_host *host, const struct bnti_host_extent *extent)
+{
+    const uint64_t at = bnti_host_at(host, extent->first_pfn);
+    uint64_t freed = 0;
+    bnt_status status;
+
+    if (host->ops.discard != NULL) {
+        host->count.discards++;
+        status = host->ops.discard(host->opaque, (uint64_t)extent->first_pfn << BNT_PFN_SHIFT,
+                                   (uint64_t)extent->pfns << BNT_PFN_SHIFT, &freed);
+        if (status == BNT_OK) {
+            host->count.discarded_bytes += freed;
+        } else if (status != BNT_E_UNSUPPORTED) {
+            bnti_host_ledger_keep(&host->ledger, at, extent->pfns);
+        }
+    }
+    /* Only now: until here a failure would have needed the leaf. */
+    bnti_host_ledger_settle(&host->ledger, at, extent->pfns);
+}
+
+static void extent_restore(struct bnt_host *host, const struct bnti_host_extent *extent)
+{
+    if (host->ops.restore != NULL) {
+        host->ops.restore(host->opaque, (uint64_t)extent->first_pfn << BNT_PFN_SHIFT,
+                          (uint64_t)extent->pfns << BNT_PFN_SHIFT);
+    }
+    bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
+}
+
+void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
+                          uint8_t *verdicts)
+{
+    host->extent_count = 0;
+    for (uint32_t i = 0; i < n;) {
+        const struct pfn_run run = run_find(&host->pfns[i], n - i);
+        if (run_accept(host, judge, &run)) {
+            memset(&verdicts[i], BNT_VERDICT_ACCEPTED, run.pfns);
+            verdict_count(host, judge, BNT_VERDICT_ACCEPTED, run.pfns);
+            i += run.pfns;
+            continue;
+        }
+        for (const uint32_t end = i + run.pfns; i < end; i++) {
+            const bnt_verdict verdict = judge->inflate ? judge_inflate(host, judge, host->pfns[i])
+                                                       : judge_deflate(host, judge, host->pfns[i]);
+            verdicts[i] = (uint8_t)verdict;
+            verdict_count(host, judge, verdict, 1);
+        }
+    }
+    for (uint32_t i = 0; i < host->extent_count; i++) {
+        if (judge->inflate) {
+            extent_drop(host, &host->extents[i]);
+        } else {
+            extent_restore(host, &host->extents[i]);
+        }
+    }
+}
