@@ -14,7 +14,8 @@
 
 struct arena;
 
-/** Takes an arena from the pool; `fill` is what fresh memory holds. Never NULL (aborts: no memory). */
+/** Takes an arena from the pool; `fill` is what fresh memory holds. Never NULL (aborts: no memory).
+ */
 struct arena *arena_open(uint8_t fill);
 
 /** Gives the arena back and resets it; returns the bytes that were still outstanding: must be 0. */

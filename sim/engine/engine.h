@@ -21,7 +21,7 @@
 struct engine;
 
 #define ENGINE_STREAMS_MAX 64
-#define ENGINE_NAME_MAX 48
+#define ENGINE_NAME_MAX    48
 
 /** An event that waits or is being handled. What kind, actor, a and b mean is the world's. */
 struct engine_event {
@@ -88,7 +88,7 @@ struct engine_config {
     uint64_t seed;
     uint64_t events_max; /**< a limit: reaching it is inconclusive */
     uint64_t time_max_ns;
-    bool hash;           /**< false only in a benchmark's build */
+    bool hash; /**< false only in a benchmark's build */
     struct engine_observer observer;
     const struct choice_source *source; /**< NULL: draw */
     void *world;

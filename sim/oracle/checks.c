@@ -25,6 +25,11 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
                        guest->ballooned_pfns, guest->inflight_inflate_pfns,
                        guest->inflight_deflate_pfns, balloon, inflating, deflating);
     }
+    if (shadow->in_place[PLACE_TAKEN] > 0 && guest->state == BNT_GUEST_RUNNING) {
+        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
+                       "%" PRIu64 " pages are with the driver and in none of its places",
+                       shadow->in_place[PLACE_TAKEN]);
+    }
     if (shadow->in_place[PLACE_HELD] > shadow->config.refused_max) {
         oracle_violate(oracle, vm, INVARIANT_HELD_BOUND,
                        "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
@@ -55,13 +60,20 @@ static void check_reset(struct oracle *oracle, uint32_t vm)
     }
 }
 
+/** Nothing is in flight, no reset is under way, no page is uncertain: both views must agree. */
+static bool settled(const struct shadow *shadow)
+{
+    const bool reset_done =
+        !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
+    return shadow->live && !shadow->foreign && shadow->exposed == 0 && reset_done &&
+           shadow->uncertain_pages == 0;
+}
+
 static void check_views(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    const bool settled = shadow->live && shadow->exposed == 0 && !shadow->releasing &&
-                         shadow->epoch == shadow->epoch_acked && shadow->uncertain_pages == 0;
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
-    if (settled && balloon != shadow->host_pfns) {
+    if (settled(shadow) && balloon != shadow->host_pfns) {
         oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
                        "nothing is in flight, yet the guest has %" PRIu64
                        " PFNs in the balloon and the host %" PRIu64,
@@ -141,8 +153,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
 static void audit_views(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    if (!shadow->live || shadow->exposed > 0 || shadow->releasing ||
-        shadow->epoch != shadow->epoch_acked || shadow->uncertain_pages > 0) {
+    if (!settled(shadow)) {
         return;
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {

@@ -41,6 +41,16 @@ void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_c
     shadow->epoch = 1;
 }
 
+void oracle_foreign(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].foreign = true;
+}
+
+void oracle_driver_stalled(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].releasing_since_ns = engine_now(oracle->engine);
+}
+
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)
 {
     oracle->vms[vm].hostile |= who;

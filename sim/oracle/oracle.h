@@ -51,6 +51,11 @@ struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_
 void oracle_destroy(struct oracle *oracle);
 void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config);
 
+/** This VM's driver is a recording: what its guest does with pages is not seen. */
+void oracle_foreign(struct oracle *oracle, uint32_t vm);
+/** The driver was kept from running until now: the promised time of a reset begins anew. */
+void oracle_driver_stalled(struct oracle *oracle, uint32_t vm);
+
 /** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);

@@ -29,6 +29,7 @@ struct shadow {
     uint64_t releasing_since_ns;
     bool actual_due; /**< the epoch was acknowledged: actual = 0 must follow, once */
     bool must_tell_host;
+    bool foreign;             /**< no guest side is seen */
     unsigned hostile;         /**< ASSUMES_* */
     bool actual_written_zero; /**< the last write of actual was that 0 */
     bool live;                /**< DRIVER_OK */

@@ -1,0 +1,115 @@
+/*
+ * Private to the command: verbs, options, and one session of a scenario.
+ */
+#ifndef SIM_CLI_CLI_H
+#define SIM_CLI_CLI_H
+
+#include "sim/cli/files.h"
+#include "sim/world/world.h"
+
+#define CLI_SETS_MAX  64
+#define CLI_PATHS_MAX 1024
+
+/** What was said on the command line. */
+struct options {
+    const char *verb;
+    const char *paths[CLI_PATHS_MAX];
+    uint32_t path_count;
+    bool has_seed;
+    uint64_t seed;
+    uint32_t seeds; /**< run seeds 1 .. seeds */
+    struct scenario_override sets[CLI_SETS_MAX];
+    uint32_t set_count;
+    const char *trace;
+    bool json;
+    bool verbose;
+    bool quiet;
+    bool help;
+};
+
+struct verb {
+    const char *name;
+    const char *usage; /**< arguments */
+    const char *does;  /**< one line */
+    const char *help;  /**< the whole text behind --help */
+    unsigned allowed;  /**< OPTION_* */
+    int (*run)(const struct options *options);
+};
+
+enum {
+    OPTION_SEED = 1,
+    OPTION_SET = 2,
+    OPTION_TRACE = 4,
+    OPTION_FORMAT = 8,
+    OPTION_VERBOSE = 16,
+    OPTION_SEEDS = 32,
+    OPTION_QUIET = 64
+};
+
+int verb_run(const struct options *options);
+int verb_check(const struct options *options);
+int verb_schema(const struct options *options);
+int verb_replay(const struct options *options);
+int verb_verify(const struct options *options);
+int verb_test(const struct options *options);
+int verb_doctor(const struct options *options);
+
+/** How to run one scenario once. */
+struct session_config {
+    const char *path;
+    const char *text; /**< NULL: read from path */
+    size_t text_bytes;
+    const struct world_file *files; /**< NULL: read what the scenario names */
+    uint32_t file_count;
+    bool has_seed;
+    uint64_t seed;
+    const struct scenario_override *sets;
+    uint32_t set_count;
+    uint8_t fill; /**< of fresh memory */
+    log_level log;
+    FILE *log_to;
+    const char *trace;               /**< NULL: no trace is written */
+    struct engine_observer observer; /**< beside the trace */
+    const struct choice_source *source;
+    bool oracles_off;
+    bool hash_off;
+};
+
+/** One scenario, loaded and perhaps run. All its memory is in its own arena. */
+struct session {
+    struct arena *arena;
+    struct session_config config;
+    struct scenario *scenario;
+    struct world_file *files;
+    uint32_t file_count;
+    struct world *world;
+    struct world_result result;
+    uint64_t seed;
+    char error[1024];
+};
+
+#define SESSION_FILL      0xA5
+#define SESSION_FILES_MAX 64
+
+/**
+ * Loads a scenario and what it names. VERDICT_PASS; VERDICT_USAGE after printing every error to
+ * stderr. Close it in both cases.
+ */
+run_verdict session_open(struct session *session, const struct session_config *config);
+
+/** Runs it; the verdict is also in session->result. */
+run_verdict session_run(struct session *session);
+
+/** Tears everything down; bytes that the world left behind turn a PASS into a FAIL. */
+run_verdict session_close(struct session *session);
+
+/** The command that runs this again. */
+void session_command(const struct session *session, FILE *out);
+
+/** The line that ends a run: `PASS NAME seed=N events=N time=DURATION hash=16HEX`. */
+void session_line(const struct session *session, FILE *out);
+
+/** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
+int status_worse(int left, int right);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * Files for the command: whole files into an arena, and the scenarios below a folder.
+ *
+ * Folders are walked in the order of names, so that the order of runs does not depend on the disk.
+ */
+#include "sim/cli/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool read_stream(struct arena *arena, FILE *stream, char **bytes, size_t *length)
+{
+    size_t capacity = 65536;
+    char *buffer = arena_alloc(arena, capacity);
+    size_t used = 0;
+    for (;;) {
+        const size_t got = fread(buffer + used, 1, capacity - used - 1, stream);
+        used += got;
+        if (got == 0 || used > FILE_BYTES_MAX) {
+            break;
+        }
+        if (capacity - used < 2) {
+            buffer = arena_realloc(arena, buffer, capacity, capacity * 2);
+            capacity *= 2;
+        }
+    }
+    if (ferror(stream) || used > FILE_BYTES_MAX) {
+        arena_free(arena, buffer, capacity);
+        return false;
+    }
+    char *exact = arena_alloc(arena, used + 1);
+    memcpy(exact, buffer, used);
+    exact[used] = '\0';
+    arena_free(arena, buffer, capacity);
+    *bytes = exact;
+    *length = used;
+    return true;
+}
+
+bool file_read(struct arena *arena, const char *path, char **bytes, size_t *length, char *error,
+               size_t error_bytes)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISDIR(info.st_mode)) {
+        (void)snprintf(error, error_bytes, "%s: %s", path,
+                       errno != 0 && !S_ISDIR(info.st_mode) ? strerror(errno) : "is a folder");
+        return false;
+    }
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL) {
+        (void)snprintf(error, error_bytes, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    const bool read = read_stream(arena, stream, bytes, length);
+    (void)fclose(stream);
+    if (!read) {
+        (void)snprintf(error, error_bytes, "%s: could not be read, or is larger than %u MiB", path,
+                       FILE_BYTES_MAX >> 20);
+    }
+    return read;
+}
+
+/* ---- Folders ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t text_length = strlen(text);
+    const size_t end_length = strlen(end);
+    return text_length >= end_length && strcmp(text + text_length - end_length, end) == 0;
+}
+
+static bool append(struct path_list *list, const char *path)
+{
+    if (list->count == PATHS_MAX) {
+        return false;
+    }
+    if (list->paths == NULL) {
+        list->paths = arena_zalloc(list->arena, PATHS_MAX * sizeof *list->paths);
+    }
+    const size_t bytes = strlen(path) + 1;
+    list->paths[list->count] = arena_alloc(list->arena, bytes);
+    memcpy(list->paths[list->count], path, bytes);
+    list->count++;
+    return true;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/** The folders still to be read are the list itself: no recursion, no unbounded depth. */
+static bool walk(struct path_list *folders, struct path_list *found)
+{
+    for (size_t i = 0; i < folders->count; i++) {
+        DIR *folder = opendir(folders->paths[i]);
+        if (folder == NULL) {
+            continue;
+        }
+        for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+            char path[PATH_BYTES_MAX];
+            struct stat info;
+            const int length =
+                snprintf(path, sizeof path, "%s%s%s", folders->paths[i],
+                         ends_with(folders->paths[i], "/") ? "" : "/", entry->d_name);
+            if (entry->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof path ||
+                stat(path, &info) != 0) {
+                continue;
+            }
+            const bool kept = S_ISDIR(info.st_mode)      ? append(folders, path)
+                              : ends_with(path, ".yaml") ? append(found, path)
+                                                         : true;
+            if (!kept) {
+                (void)closedir(folder);
+                return false;
+            }
+        }
+        (void)closedir(folder);
+    }
+    return true;
+}
+
+bool paths_add(struct path_list *list, const char *path, char *error, size_t error_bytes)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        (void)snprintf(error, error_bytes, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        if (append(list, path)) {
+            return true;
+        }
+        (void)snprintf(error, error_bytes, "more than %d scenarios", PATHS_MAX);
+        return false;
+    }
+    struct path_list folders = {.arena = list->arena};
+    const size_t before = list->count;
+    const bool walked = append(&folders, path) && walk(&folders, list);
+    paths_free(&folders);
+    if (!walked || list->count == before) {
+        (void)snprintf(error, error_bytes, "%s: %s", path,
+                       walked ? "no scenario (*.yaml) below it" : "too many scenarios below it");
+        return false;
+    }
+    qsort(list->paths + before, list->count - before, sizeof *list->paths, by_name);
+    return true;
+}
+
+void paths_free(struct path_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        arena_free(list->arena, list->paths[i], strlen(list->paths[i]) + 1);
+    }
+    if (list->paths != NULL) {
+        arena_free(list->arena, list->paths, PATHS_MAX * sizeof *list->paths);
+    }
+    *list = (struct path_list){.arena = list->arena};
+}

@@ -1,0 +1,256 @@
+/*
+ * The command's front door: the table of verbs, the options they share, help.
+ *
+ * One file a verb; what one adds is a row here. Wrong usage is exit status 2 with a remedy.
+ */
+#include "sim/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct verb verbs[] = {
+    {"run", "SCENARIO|FOLDER...", "run scenarios and judge them",
+     "Runs each scenario and prints what happened, then one line:\n"
+     "  PASS|FAIL|INCONCLUSIVE NAME seed=N events=N time=DURATION hash=16HEX\n"
+     "and, unless it passed, the reason and the command that runs it again.\n"
+     "Without --seed the scenario's own seed is used, else 1. Of several scenarios the account is\n"
+     "left out.\n",
+     OPTION_SEED | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE | OPTION_SEEDS |
+         OPTION_QUIET,
+     verb_run},
+    {"check", "SCENARIO|FOLDER...", "say what is wrong with scenario files",
+     "Loads each file without running it. Every error is FILE:LINE:COLUMN: error: what, and what\n"
+     "would be right. Exit status 0 or 2.\n",
+     OPTION_SET | OPTION_FORMAT, verb_check},
+    {"schema", "", "print the JSON Schema of scenario files",
+     "Prints the JSON Schema that editors use to complete and check scenarios.\n", 0, verb_schema},
+    {"replay", "TRACE...", "run a recorded trace again and compare every event",
+     "Takes every choice from the trace, checks every event against it, and names the first that\n"
+     "differs with both sides' fields. A reproduced run exits with its own status, a difference\n"
+     "is 4, a trace that cannot be used is 6.\n",
+     OPTION_FORMAT | OPTION_VERBOSE, verb_replay},
+    {"verify", "SCENARIO|FOLDER...", "run twice under different conditions and compare",
+     "Runs each scenario twice with the same seed: other memory contents, other log level, with\n"
+     "and without a trace. The hashes must agree in every ingredient; a difference is 4.\n",
+     OPTION_SEED | OPTION_SET | OPTION_FORMAT | OPTION_SEEDS, verb_verify},
+    {"test", "[FOLDER...]", "run scenarios as a regression suite, with TAP output",
+     "Runs every scenario below the folders and prints TAP version 13. With --seeds N each runs\n"
+     "under the seeds 1 to N.\n",
+     OPTION_SET | OPTION_SEEDS, verb_test},
+    {"doctor", "", "check that this build keeps its promises",
+     "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
+     "must fail does fail.\n",
+     0, verb_doctor},
+};
+
+enum {
+    VERB_COUNT = sizeof verbs / sizeof verbs[0]
+};
+
+static void print_usage(FILE *out)
+{
+    (void)fprintf(out, "usage: ballonet VERB [ARGUMENTS]\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        (void)fprintf(out, "  %-8s %-20s %s\n", verbs[i].name, verbs[i].usage, verbs[i].does);
+    }
+    (void)fprintf(out, "\n`ballonet VERB --help` says more. Version %d.%d.%d.\n", BNT_VERSION_MAJOR,
+                  BNT_VERSION_MINOR, BNT_VERSION_PATCH);
+}
+
+static void print_help(const struct verb *verb)
+{
+    static const struct {
+        unsigned flag;
+        const char *text;
+    } option_texts[] = {
+        {OPTION_SEED, "  --seed N           the run's seed\n"},
+        {OPTION_SEEDS, "  --seeds N          run under the seeds 1 to N\n"},
+        {OPTION_SET, "  --set KEY=VALUE    change a scenario's value: --set vms.0.memory=128MiB\n"},
+        {OPTION_TRACE, "  --trace FILE       record the run\n"},
+        {OPTION_FORMAT, "  --format json      results as JSON, one object a line\n"},
+        {OPTION_VERBOSE, "  --verbose          tell every event of guest and host as it happens\n"},
+        {OPTION_QUIET, "  --quiet            only the closing line\n"},
+    };
+    (void)printf("usage: ballonet %s %s\n\n%s", verb->name, verb->usage, verb->help);
+    for (size_t i = 0; i < sizeof option_texts / sizeof option_texts[0]; i++) {
+        if ((verb->allowed & option_texts[i].flag) != 0) {
+            (void)fputs(option_texts[i].text, stdout);
+        }
+    }
+    (void)fputs("  --help             this text\n", stdout);
+}
+
+/* ---- Options ---- */
+
+static bool parse_number(const char *text, uint64_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    return errno == 0 && end != text && *end == '\0' && text[0] != '-';
+}
+
+static int misuse(const char *verb, const char *what, const char *argument, const char *remedy)
+{
+    (void)fprintf(stderr, "ballonet %s: %s%s%s: %s\n", verb, what, argument[0] != '\0' ? " " : "",
+                  argument, remedy);
+    return VERDICT_USAGE;
+}
+
+static int option_seeds(struct options *options, const char *value)
+{
+    uint64_t number = 0;
+    if (!parse_number(value, &number) || number == 0 || number > 1000000) {
+        return misuse(options->verb, "--seeds", value, "a number from 1 to 1000000 is needed");
+    }
+    options->seeds = (uint32_t)number;
+    return 0;
+}
+
+static int option_seed(struct options *options, const char *value)
+{
+    if (!parse_number(value, &options->seed)) {
+        return misuse(options->verb, "--seed", value, "a number from 0 to 2^64 - 1 is needed");
+    }
+    options->has_seed = true;
+    return 0;
+}
+
+static int option_set(struct options *options, const char *value)
+{
+    if (strchr(value, '=') == NULL || options->set_count == CLI_SETS_MAX) {
+        return misuse(options->verb, "--set", value, "KEY=VALUE is needed, at most 64 of them");
+    }
+    options->sets[options->set_count++].text = value;
+    return 0;
+}
+
+static int option_trace(struct options *options, const char *value)
+{
+    options->trace = value;
+    return 0;
+}
+
+static int option_format(struct options *options, const char *value)
+{
+    options->json = strcmp(value, "json") == 0;
+    if (!options->json && strcmp(value, "text") != 0) {
+        return misuse(options->verb, "--format", value, "text or json");
+    }
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    unsigned flag;
+    int (*take)(struct options *, const char *value);
+} valued[] = {
+    {"--seed", OPTION_SEED, option_seed},       {"--seeds", OPTION_SEEDS, option_seeds},
+    {"--set", OPTION_SET, option_set},          {"--trace", OPTION_TRACE, option_trace},
+    {"--format", OPTION_FORMAT, option_format},
+};
+
+/** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */
+static int take_valued(const struct verb *verb, struct options *options, int *at, int argc,
+                       char **argv)
+{
+    const char *argument = argv[*at];
+    for (size_t i = 0; i < sizeof valued / sizeof valued[0]; i++) {
+        const size_t length = strlen(valued[i].name);
+        if (strncmp(argument, valued[i].name, length) != 0 ||
+            (argument[length] != '\0' && argument[length] != '=') ||
+            (verb->allowed & valued[i].flag) == 0) {
+            continue;
+        }
+        if (argument[length] == '=') {
+            return valued[i].take(options, argument + length + 1);
+        }
+        if (*at + 1 == argc) {
+            return misuse(verb->name, argument, "", "a value must follow");
+        }
+        return valued[i].take(options, argv[++*at]);
+    }
+    return -1;
+}
+
+static int take_argument(const struct verb *verb, struct options *options, int *at, int argc,
+                         char **argv)
+{
+    const char *argument = argv[*at];
+    if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+        options->help = true;
+        return 0;
+    }
+    if (strcmp(argument, "--verbose") == 0 && (verb->allowed & OPTION_VERBOSE) != 0) {
+        options->verbose = true;
+        return 0;
+    }
+    if (strcmp(argument, "--quiet") == 0 && (verb->allowed & OPTION_QUIET) != 0) {
+        options->quiet = true;
+        return 0;
+    }
+    const int taken = take_valued(verb, options, at, argc, argv);
+    if (taken >= 0) {
+        return taken;
+    }
+    if (argument[0] == '-' && argument[1] != '\0') {
+        return misuse(verb->name, "unknown option", argument, "see --help");
+    }
+    if (options->path_count == CLI_PATHS_MAX) {
+        return misuse(verb->name, "too many arguments", "", "name a folder instead");
+    }
+    options->paths[options->path_count++] = argument;
+    return 0;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? VERDICT_USAGE : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("ballonet %d.%d.%d\n", BNT_VERSION_MAJOR, BNT_VERSION_MINOR,
+                     BNT_VERSION_PATCH);
+        return 0;
+    }
+    const struct verb *verb = find_verb(argv[1]);
+    if (verb == NULL) {
+        (void)fprintf(stderr, "ballonet: there is no verb '%s'\n\n", argv[1]);
+        print_usage(stderr);
+        return VERDICT_USAGE;
+    }
+    static struct options options;
+    options.verb = verb->name;
+    for (int at = 2; at < argc; at++) {
+        const int status = take_argument(verb, &options, &at, argc, argv);
+        if (status != 0) {
+            return status;
+        }
+    }
+    if (options.help) {
+        print_help(verb);
+        return 0;
+    }
+    if (options.path_count == 0 && verb->usage[0] != '\0' && verb->usage[0] != '[') {
+        return misuse(verb->name, "nothing to do", "", verb->usage);
+    }
+    const int status = verb->run(&options);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
+        return status != 0 ? status : VERDICT_TRACE;
+    }
+    return status;
+}

@@ -1,0 +1,185 @@
+/*
+ * `run` and `test`: scenarios one after the other, judged.
+ *
+ * Results go to stdout, reasons with them; several scenarios exit with the worst status.
+ */
+#include "sim/cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/** Exit statuses from worst to best (docs/scenarios.md, "The command"). */
+int status_worse(int left, int right)
+{
+    static const int order[] = {
+        VERDICT_CRASH, VERDICT_NONDETERMINISM, VERDICT_FAIL,  VERDICT_LIVENESS,
+        VERDICT_TRACE, VERDICT_LIMIT,          VERDICT_USAGE, VERDICT_PASS};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (left == order[i] || right == order[i]) {
+            return order[i];
+        }
+    }
+    return left;
+}
+
+static bool gather(struct path_list *list, const struct options *options)
+{
+    for (uint32_t i = 0; i < options->path_count; i++) {
+        char error[512];
+        if (!paths_add(list, options->paths[i], error, sizeof error)) {
+            (void)fprintf(stderr, "ballonet %s: %s\n", options->verb, error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_json(const struct session *session)
+{
+    const struct world_result *result = &session->result;
+    const char *const text = result->text;
+    (void)printf(
+        "{\"scenario\":\"%s\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
+        "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
+        "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64 "\",\"payload\":\"%016" PRIx64
+        "\",\"state\":\"%016" PRIx64 "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
+        session->scenario->name, session->seed, verdict_name(result->verdict), (int)result->verdict,
+        result->events, result->time_ns, result->hash_word, result->hash.order, result->hash.time,
+        result->hash.payload, result->hash.state, result->hash.draws);
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            (void)putchar('\\');
+        }
+        (void)putchar((unsigned char)*at < 0x20 ? ' ' : *at);
+    }
+    (void)printf("\",\"command\":\"");
+    session_command(session, stdout);
+    (void)printf("\"}\n");
+}
+
+static void print_result(const struct session *session, const struct options *options, bool alone)
+{
+    if (options->json) {
+        print_json(session);
+        return;
+    }
+    if (alone && !options->quiet) {
+        (void)printf("%s\n", session->scenario->title);
+        world_account(session->world, stdout);
+    }
+    session_line(session, stdout);
+}
+
+static struct session_config config_of(const struct options *options, const char *path)
+{
+    return (struct session_config){
+        .path = path,
+        .has_seed = options->has_seed,
+        .seed = options->seed,
+        .sets = options->sets,
+        .set_count = options->set_count,
+        .fill = SESSION_FILL,
+        .log = options->verbose ? LOG_EVENTS : LOG_NONE,
+        .log_to = stdout,
+        .trace = options->trace,
+    };
+}
+
+/** Runs one scenario under one seed and prints it; the exit status. */
+static int run_once(const struct options *options, const char *path, uint32_t seed, bool alone)
+{
+    struct session_config config = config_of(options, path);
+    if (seed > 0) {
+        config.has_seed = true;
+        config.seed = seed;
+    }
+    struct session session;
+    run_verdict verdict = session_open(&session, &config);
+    if (verdict == VERDICT_PASS) {
+        verdict = session_run(&session);
+        print_result(&session, options, alone);
+    }
+    const int closed = (int)session_close(&session);
+    return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
+}
+
+int verb_run(const struct options *options)
+{
+    struct arena *arena = arena_open(SESSION_FILL);
+    struct path_list list = {.arena = arena};
+    int status = gather(&list, options) ? VERDICT_PASS : VERDICT_USAGE;
+    const bool alone = list.count == 1 && options->seeds <= 1;
+    if (status == VERDICT_PASS && options->trace != NULL && !alone) {
+        (void)fprintf(stderr, "ballonet run: --trace records one run: name one scenario\n");
+        status = VERDICT_USAGE;
+    }
+    for (size_t i = 0; status != VERDICT_USAGE && i < list.count; i++) {
+        const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
+        for (uint32_t seed = 1; seed <= seeds; seed++) {
+            const int one = run_once(options, list.paths[i], options->seeds > 0 ? seed : 0, alone);
+            status = one == VERDICT_USAGE && alone ? one : status_worse(status, one);
+        }
+    }
+    paths_free(&list);
+    (void)arena_close(arena);
+    return status;
+}
+
+/* ---- test ---- */
+
+/** Runs a scenario under its seeds; prints one line of TAP, and the reasons of what failed. */
+static int test_one(const struct options *options, const char *path, size_t number)
+{
+    const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
+    int status = VERDICT_PASS;
+    uint32_t failed = 0;
+    for (uint32_t seed = 1; seed <= seeds; seed++) {
+        struct session_config config = config_of(options, path);
+        config.has_seed = options->seeds > 0;
+        config.seed = seed;
+        struct session session;
+        int one = (int)session_open(&session, &config);
+        if (one == VERDICT_PASS) {
+            one = (int)session_run(&session);
+            if (one != VERDICT_PASS) {
+                (void)printf("# ");
+                session_line(&session, stdout);
+            }
+        }
+        one = status_worse(one, (int)session_close(&session));
+        failed += one != VERDICT_PASS;
+        status = status_worse(status, one);
+    }
+    (void)printf("%s %zu - %s", status == VERDICT_PASS ? "ok" : "not ok", number, path);
+    if (seeds > 1) {
+        (void)printf(" (%" PRIu32 " seeds, %" PRIu32 " failed)", seeds, failed);
+    }
+    (void)putchar('\n');
+    (void)fflush(stdout);
+    return status;
+}
+
+int verb_test(const struct options *options)
+{
+    struct options chosen = *options;
+    if (chosen.path_count == 0) {
+        chosen.paths[chosen.path_count++] = "scenarios";
+    }
+    struct arena *arena = arena_open(SESSION_FILL);
+    struct path_list list = {.arena = arena};
+    int status = gather(&list, &chosen) ? VERDICT_PASS : VERDICT_USAGE;
+    size_t failed = 0;
+    if (status == VERDICT_PASS) {
+        (void)printf("TAP version 13\n1..%zu\n", list.count);
+        for (size_t i = 0; i < list.count; i++) {
+            const int one = test_one(&chosen, list.paths[i], i + 1);
+            failed += one != VERDICT_PASS;
+            status = status_worse(status, one);
+        }
+        (void)printf("# %zu passed, %zu failed\n", list.count - failed, failed);
+    }
+    paths_free(&list);
+    (void)arena_close(arena);
+    return status;
+}

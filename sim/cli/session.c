@@ -1,0 +1,189 @@
+/*
+ * One scenario from file to verdict: load it and what it names, make its world, run it, take all
+ * apart again.
+ *
+ * Every verb that runs something comes through here, so that each run is made alike.
+ */
+#include "sim/cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Files that the scenario names ---- */
+
+static bool file_wanted(struct session *session, const char *name)
+{
+    if (name[0] == '\0') {
+        return false;
+    }
+    for (uint32_t i = 0; i < session->file_count; i++) {
+        if (strcmp(session->files[i].name, name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool load_file(struct session *session, const char *name)
+{
+    if (!file_wanted(session, name)) {
+        return true;
+    }
+    if (session->file_count == SESSION_FILES_MAX) {
+        (void)snprintf(session->error, sizeof session->error, "%s: names more than %d recordings",
+                       session->scenario->path, SESSION_FILES_MAX);
+        return false;
+    }
+    char *bytes = NULL;
+    size_t length = 0;
+    if (!file_read(session->arena, name, &bytes, &length, session->error, sizeof session->error)) {
+        return false;
+    }
+    session->files[session->file_count++] =
+        (struct world_file){.name = name, .bytes = bytes, .length = length};
+    return true;
+}
+
+static bool load_files(struct session *session)
+{
+    const struct scenario *scenario = session->scenario;
+    bool good = true;
+    for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
+        good = load_file(session, scenario->vms[i].recording);
+    }
+    for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
+        good = load_file(session, scenario->workloads[i].file);
+    }
+    return good;
+}
+
+/** A trace brings its own files; else they are read. */
+static bool take_files(struct session *session)
+{
+    session->files = arena_zalloc(session->arena, SESSION_FILES_MAX * sizeof *session->files);
+    if (session->config.files == NULL) {
+        return load_files(session);
+    }
+    for (uint32_t i = 0; i < session->config.file_count && i < SESSION_FILES_MAX; i++) {
+        session->files[session->file_count++] = session->config.files[i];
+    }
+    return true;
+}
+
+static void drop_files(struct session *session)
+{
+    for (uint32_t i = 0; session->config.files == NULL && i < session->file_count; i++) {
+        union {
+            const char *is;
+            void *was;
+        } bytes = {.is = session->files[i].bytes};
+        arena_free(session->arena, bytes.was, session->files[i].length + 1);
+    }
+    if (session->files != NULL) {
+        arena_free(session->arena, session->files, SESSION_FILES_MAX * sizeof *session->files);
+    }
+}
+
+/* ---- Life ---- */
+
+static bool load(struct session *session)
+{
+    const struct session_config *config = &session->config;
+    struct scenario_errors errors = {.arena = session->arena};
+    session->scenario = scenario_load(session->arena, config->path, config->text,
+                                      config->text_bytes, config->sets, config->set_count, &errors);
+    for (uint32_t i = 0; i < errors.count; i++) {
+        (void)fprintf(stderr, "%s\n", errors.messages[i]);
+    }
+    scenario_errors_free(&errors);
+    return session->scenario != NULL;
+}
+
+run_verdict session_open(struct session *session, const struct session_config *config)
+{
+    *session = (struct session){.config = *config};
+    session->arena = arena_open(config->fill);
+    if (!load(session)) {
+        return VERDICT_USAGE;
+    }
+    session->seed = config->has_seed              ? config->seed
+                    : session->scenario->has_seed ? session->scenario->seed
+                                                  : 1;
+    if (!take_files(session)) {
+        (void)fprintf(stderr, "%s\n", session->error);
+        return VERDICT_USAGE;
+    }
+    return VERDICT_PASS;
+}
+
+run_verdict session_run(struct session *session)
+{
+    const struct session_config *config = &session->config;
+    const struct world_config world = {
+        .arena = session->arena,
+        .scenario = session->scenario,
+        .seed = session->seed,
+        .files = session->files,
+        .file_count = session->file_count,
+        .oracles_off = config->oracles_off,
+        .hash_off = config->hash_off,
+        .observer = config->observer,
+        .source = config->source,
+        .log = config->log,
+        .log_to = config->log_to,
+    };
+    session->world = world_create(&world, session->error, sizeof session->error);
+    if (session->world == NULL) {
+        (void)fprintf(stderr, "%s\n", session->error);
+        session->result.verdict = VERDICT_USAGE;
+        return VERDICT_USAGE;
+    }
+    world_run(session->world, &session->result);
+    return session->result.verdict;
+}
+
+run_verdict session_close(struct session *session)
+{
+    if (session->world != NULL) {
+        world_destroy(session->world);
+    }
+    drop_files(session);
+    const bool loaded = session->scenario != NULL;
+    if (loaded) {
+        scenario_free(session->arena, session->scenario);
+    }
+    const uint64_t left = arena_close(session->arena);
+    if (left != 0) {
+        (void)fprintf(stderr, "%s: %" PRIu64 " bytes were not given back at the end of the run\n",
+                      session->config.path, left);
+        return VERDICT_FAIL;
+    }
+    return session->world != NULL ? session->result.verdict : loaded ? VERDICT_PASS : VERDICT_USAGE;
+}
+
+/* ---- What is printed of it ---- */
+
+void session_command(const struct session *session, FILE *out)
+{
+    (void)fprintf(out, "ballonet run %s --seed %" PRIu64, session->config.path, session->seed);
+    for (uint32_t i = 0; i < session->config.set_count; i++) {
+        (void)fprintf(out, " --set '%s'", session->config.sets[i].text);
+    }
+}
+
+void session_line(const struct session *session, FILE *out)
+{
+    const struct world_result *result = &session->result;
+    char time[32];
+    world_time_format(time, sizeof time, result->time_ns);
+    if (result->verdict != VERDICT_PASS) {
+        (void)fprintf(out, "  event %" PRIu64 " at %s: %s\n  again: ", result->events, time,
+                      result->text);
+        session_command(session, out);
+        (void)fputc('\n', out);
+    }
+    (void)fprintf(out, "%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
+                  verdict_name(result->verdict), session->scenario->name, session->seed,
+                  result->events, time, result->hash_word);
+}

@@ -1,0 +1,68 @@
+/*
+ * What the host holds of a guest's memory: a content tag for each guest page, a backed flag for
+ * each PFN, and the machine's account of it.
+ *
+ * A page gets host memory when the guest first writes it and loses it when the host drops it. A
+ * read must find the tag that the guest last wrote: anything else is a loss or a leak.
+ */
+#include "sim/world/world_private.h"
+
+static uint64_t page_of(const struct vm *vm, uint64_t pfn)
+{
+    return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
+}
+
+/** Takes one PFN of host memory; over its end the host swaps something out. */
+static void back(struct vm *vm, uint64_t index)
+{
+    struct world *world = vm->world;
+    if (vm->backed[index]) {
+        return;
+    }
+    vm->backed[index] = 1;
+    vm->backed_pfns++;
+    world->machine_backed_pfns++;
+    if (world->machine_backed_pfns > world->machine_pfns) {
+        world->machine_swapped_pfns++;
+    }
+}
+
+void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
+{
+    const uint64_t first = pfn - vm->spec.first_pfn;
+    for (uint64_t i = 0; i < UINT64_C(1) << vm->spec.page_order; i++) {
+        back(vm, first + i);
+    }
+    vm->content[page_of(vm, pfn)] = tag;
+}
+
+uint64_t backing_read(const struct vm *vm, uint64_t pfn)
+{
+    return vm->content[page_of(vm, pfn)];
+}
+
+void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
+{
+    uint64_t freed = 0;
+    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
+        const uint64_t index = pfn - vm->spec.first_pfn;
+        freed += vm->backed[index];
+        vm->backed[index] = 0;
+        vm->content[page_of(vm, pfn)] = 0;
+    }
+    vm->backed_pfns -= freed;
+    vm->world->machine_backed_pfns -= freed;
+    *freed_bytes = freed << BNT_PFN_SHIFT;
+}
+
+void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
+{
+    struct vm *vm = opaque;
+    if (write) {
+        backing_write(vm, pfn, tag);
+        return;
+    }
+    if (vm->world->oracle != NULL) {
+        oracle_content(vm->world->oracle, vm->index, pfn, expected, backing_read(vm, pfn));
+    }
+}

@@ -1,0 +1,180 @@
+/*
+ * What the host core calls: guest memory by copies, discard, interrupts, leaves, chance.
+ *
+ * Of guest memory only the driver's DMA area has bytes; any other page is its content tag, spread
+ * over its bytes, so that a device that reads or writes where it should not is seen.
+ */
+#include "sim/world/world_private.h"
+
+#include <string.h>
+
+/* ---- Guest memory ---- */
+
+static bool in_dma(const struct vm *vm, uint64_t gpa)
+{
+    return gpa >= vm->dma_gpa && gpa - vm->dma_gpa < vm->dma_bytes;
+}
+
+static uint8_t tag_byte(const struct vm *vm, uint64_t gpa)
+{
+    return (uint8_t)(backing_read(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
+}
+
+static bnt_status mem_read(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
+{
+    const struct vm *vm = opaque;
+    if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+        memcpy(dst, vm->dma + (gpa - vm->dma_gpa), bytes);
+        return BNT_OK;
+    }
+    uint8_t *out = dst;
+    for (uint32_t i = 0; i < bytes; i++) {
+        out[i] = in_dma(vm, gpa + i) ? vm->dma[gpa + i - vm->dma_gpa] : tag_byte(vm, gpa + i);
+    }
+    return BNT_OK;
+}
+
+static bnt_status mem_write(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
+{
+    struct vm *vm = opaque;
+    if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+        memcpy(vm->dma + (gpa - vm->dma_gpa), src, bytes);
+        return BNT_OK;
+    }
+    const uint8_t *in = src;
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (in_dma(vm, gpa + i)) {
+            vm->dma[gpa + i - vm->dma_gpa] = in[i];
+        } else {
+            const uint64_t pfn = (gpa + i) >> BNT_PFN_SHIFT;
+            backing_write(vm, pfn, bnt_hash_add(backing_read(vm, pfn), in[i]));
+        }
+    }
+    return BNT_OK;
+}
+
+struct bnt_mem_ops vm_mem_ops(void)
+{
+    return (struct bnt_mem_ops){
+        .size = sizeof(struct bnt_mem_ops), .read = mem_read, .write = mem_write};
+}
+
+/* ---- Outgoing calls ---- */
+
+static void interrupt(void *opaque, uint16_t queue)
+{
+    hostile_after_serve(opaque, queue);
+    link_signal_send(opaque, SIGNAL_INTERRUPT, queue);
+}
+
+static void config_interrupt(void *opaque)
+{
+    link_signal_send(opaque, SIGNAL_CONFIG, 0);
+}
+
+static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed)
+{
+    struct vm *vm = opaque;
+    const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
+    const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
+    backing_drop(vm, first_pfn, pfns, freed);
+    if (vm->world->oracle != NULL) {
+        oracle_discard(vm->world->oracle, vm->index, first_pfn, pfns);
+    }
+    return BNT_OK;
+}
+
+static uint32_t draw(void *opaque, uint32_t bound)
+{
+    const struct vm *vm = opaque;
+    struct engine *engine = vm->world->engine;
+    return (uint32_t)engine_choose(engine, engine_stream(engine, "refuse"), CHOICE_CHANCE, bound);
+}
+
+static void *leaf_alloc(void *opaque, size_t bytes)
+{
+    const struct vm *vm = opaque;
+    return arena_zalloc(vm->world->arena, bytes);
+}
+
+static void leaf_free(void *opaque, void *leaf, size_t bytes)
+{
+    const struct vm *vm = opaque;
+    arena_free(vm->world->arena, leaf, bytes);
+}
+
+static void host_event(void *opaque, const struct bnt_host_event *event)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    engine_payload(world->engine, (uint64_t)event->kind);
+    engine_payload(world->engine, event->value);
+    engine_payload(world->engine, event->extra);
+    vm->touched = true;
+    world_log(world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name,
+              bnt_host_event_name((uint32_t)event->kind), (unsigned long long)event->value,
+              (unsigned long long)event->extra);
+    if (event->kind == BNT_HOST_EVENT_OUTCOME) {
+        vm->account.outcome = (bnt_outcome)event->extra;
+        vm->account.outcome_ns = engine_now(world->engine);
+        vm->account.outcomes[event->extra % BNT_OUTCOME_COUNT]++;
+    }
+    if (world->oracle != NULL) {
+        oracle_host_event(world->oracle, vm->index, event);
+        if (event->kind == BNT_HOST_EVENT_OUTCOME && hostile_take(vm, CORRUPT_OUTCOME_TWICE)) {
+            oracle_host_event(world->oracle, vm->index, event);
+        }
+    }
+    script_trigger(vm, TRIGGER_HOST, (uint32_t)event->kind);
+}
+
+static void host_request(void *opaque, const struct bnt_host_request *request)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    vm->touched = true;
+    if (request->verdicts != NULL) {
+        engine_payload_bytes(world->engine, request->verdicts, request->pfn_count);
+    } else {
+        engine_payload_halves(world->engine, request->pfns, request->pfn_count);
+    }
+    if (world->oracle != NULL) {
+        struct bnt_host_request seen = *request;
+        const uint8_t served[1] = {BNT_VERDICT_ACCEPTED};
+        if (request->stale && hostile_take(vm, CORRUPT_STALE_SERVED)) {
+            seen.pfn_count = 1;
+            seen.verdicts = served;
+        }
+        oracle_host_request(world->oracle, vm->index, &seen);
+    }
+}
+
+static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    vm->touched = true;
+    vm->account.reported_pfns += pfns;
+    engine_payload(world->engine, first_pfn);
+    engine_payload(world->engine, pfns);
+    if (world->oracle != NULL) {
+        oracle_report(world->oracle, vm->index, first_pfn, pfns);
+    }
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_REPORT);
+}
+
+struct bnt_host_ops vm_host_ops(void)
+{
+    return (struct bnt_host_ops){
+        .size = sizeof(struct bnt_host_ops),
+        .interrupt = interrupt,
+        .config_interrupt = config_interrupt,
+        .discard = discard,
+        .draw = draw,
+        .leaf_alloc = leaf_alloc,
+        .leaf_free = leaf_free,
+        .event = host_event,
+        .request = host_request,
+        .report = report,
+    };
+}

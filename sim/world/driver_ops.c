@@ -1,0 +1,322 @@
+/*
+ * What the guest core calls: its transport is the device's registers, its allocator is gmem.
+ *
+ * Register accesses are synchronous, as a trapping load or store is; notifications go by the link.
+ * Everything observed here is told to the oracle, the hash and the script.
+ */
+#include "sim/world/world_private.h"
+
+#include <string.h>
+
+/* ---- Transport ---- */
+
+static uint64_t features_read(void *opaque)
+{
+    const struct vm *vm = opaque;
+    return bnt_host_features_read(vm->host);
+}
+
+static void features_write(void *opaque, uint64_t features)
+{
+    const struct vm *vm = opaque;
+    engine_payload(vm->world->engine, features);
+    if (bnt_host_features_write(vm->host, features) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device ignored a write of features", vm->spec.name);
+    }
+}
+
+static uint8_t status_read(void *opaque)
+{
+    const struct vm *vm = opaque;
+    return bnt_host_status_read(vm->host);
+}
+
+static void status_write(void *opaque, uint8_t status)
+{
+    struct vm *vm = opaque;
+    engine_payload(vm->world->engine, status);
+    vm->touched = true;
+    if (bnt_host_status_write(vm->host, engine_now(vm->world->engine), status) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
+    }
+    if (status == 0 && vm->world->oracle != NULL) {
+        oracle_device_reset(vm->world->oracle, vm->index);
+    }
+    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+}
+
+static uint32_t config_generation(void *opaque)
+{
+    struct vm *vm = opaque;
+    const uint32_t generation = bnt_host_config_generation(vm->host);
+    if (vm->armed[CORRUPT_CONFIG_STORM] > 0) {
+        return generation + ++vm->storm_reads;
+    }
+    return generation;
+}
+
+static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
+{
+    const struct vm *vm = opaque;
+    bnt_host_config_read(vm->host, offset, dst, bytes);
+}
+
+static uint32_t le32_at(const void *src)
+{
+    bnt_le32 value;
+    memcpy(&value, src, sizeof value);
+    return bnt_le32_get(value);
+}
+
+static void write_actual(struct vm *vm, uint32_t pfns)
+{
+    struct world *world = vm->world;
+    if (world->oracle != NULL && vm->player == NULL) {
+        oracle_actual(world->oracle, vm->index, pfns);
+    }
+    const bnt_le32 value = bnt_le32_set(pfns);
+    bnt_host_config_write(vm->host, engine_now(world->engine), BNT_BALLOON_CONFIG_ACTUAL, &value,
+                          sizeof value);
+    engine_payload(world->engine, pfns);
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ACTUAL_WRITTEN);
+}
+
+static void config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    vm->touched = true;
+    if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
+        const bool lie = hostile_take(vm, CORRUPT_ACTUAL_LIE);
+        const bool twice = le32_at(src) == 0 && hostile_take(vm, CORRUPT_ACTUAL_TWICE);
+        write_actual(vm, le32_at(src) + (lie ? 1 : 0));
+        if (twice) {
+            write_actual(vm, 0);
+        }
+        return;
+    }
+    if (offset == BNT_BALLOON_CONFIG_EPOCH_ACK && bytes == 4) {
+        engine_payload(world->engine, le32_at(src));
+        if (world->oracle != NULL) {
+            oracle_epoch_acked(world->oracle, vm->index, le32_at(src));
+        }
+    }
+    bnt_host_config_write(vm->host, engine_now(world->engine), offset, src, bytes);
+}
+
+static uint16_t queue_size_max(void *opaque, uint16_t queue)
+{
+    const struct vm *vm = opaque;
+    return bnt_host_queue_size_max(vm->host, queue);
+}
+
+static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+                         uint64_t avail_gpa, uint64_t used_gpa)
+{
+    struct vm *vm = opaque;
+    if (queue < WORLD_QUEUES) {
+        vm->queues[queue] = (struct queue_place){size, desc_gpa, avail_gpa, used_gpa};
+    }
+    if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
+    }
+}
+
+static void notify(void *opaque, uint16_t queue)
+{
+    link_signal_send(opaque, SIGNAL_KICK, queue);
+}
+
+struct bnt_drv_transport vm_transport(void)
+{
+    return (struct bnt_drv_transport){
+        .size = sizeof(struct bnt_drv_transport),
+        .features_read = features_read,
+        .features_write = features_write,
+        .status_read = status_read,
+        .status_write = status_write,
+        .config_generation = config_generation,
+        .config_read = config_read,
+        .config_write = config_write,
+        .queue_size_max = queue_size_max,
+        .queue_enable = queue_enable,
+        .notify = notify,
+    };
+}
+
+/* ---- Memory ---- */
+
+static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
+{
+    struct vm *vm = opaque;
+    const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, count);
+    memory_reclaim_wanted(vm);
+    if (got > 0 && hostile_take(vm, CORRUPT_ALLOC_TWICE)) {
+        if (vm->world->oracle != NULL) {
+            oracle_taken(vm->world->oracle, vm->index, pages, 1);
+        }
+    }
+    return got;
+}
+
+static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct vm *vm = opaque;
+    const struct oracle *oracle = vm->world->oracle;
+    if (vm->armed[CORRUPT_KEEP_HELD] > 0 && oracle != NULL &&
+        oracle_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
+        return;
+    }
+    if (hostile_take(vm, CORRUPT_PAGE_LOST)) {
+        count--; /* a page that its driver forgot */
+    }
+    gmem_balloon_free(vm->gmem, pages, count);
+}
+
+static void links_push(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
+{
+    const struct vm *vm = opaque;
+    gmem_links_push(vm->gmem, head, pages, count);
+}
+
+static uint64_t links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
+{
+    const struct vm *vm = opaque;
+    return gmem_links_pop(vm->gmem, head, pages, count);
+}
+
+static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
+{
+    const struct vm *vm = opaque;
+    struct gmem_counters counters;
+    gmem_counters_get(vm->gmem, &counters);
+    const struct bnt_stat all[] = {
+        {BNT_STAT_SWAP_IN, counters.swapped_in_bytes},
+        {BNT_STAT_SWAP_OUT, counters.swapped_out_bytes},
+        {BNT_STAT_MAJFLT, counters.refaults},
+        {BNT_STAT_MINFLT, counters.allocations},
+        {BNT_STAT_MEMFREE, counters.free_bytes},
+        {BNT_STAT_MEMTOT, vm->spec.memory_bytes},
+        {BNT_STAT_AVAIL, counters.free_bytes + counters.cache_clean_bytes},
+        {BNT_STAT_CACHES, counters.cache_clean_bytes},
+        {BNT_STAT_HTLB_PGALLOC, 0},
+        {BNT_STAT_HTLB_PGFAIL, 0},
+    };
+    uint32_t n = 0;
+    while (n < count && n < sizeof all / sizeof all[0]) {
+        stats[n] = all[n];
+        n++;
+    }
+    return n;
+}
+
+/* ---- What the core tells ---- */
+
+static void count_event(struct vm *vm, const struct bnt_guest_event *event)
+{
+    struct vm_account *account = &vm->account;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    switch (event->kind) {
+    case BNT_GUEST_EVENT_REFUSED:
+        account->held_peak = event->extra > account->held_peak ? event->extra : account->held_peak;
+        if (account->first_refusal_ns == 0) {
+            account->first_refusal_ns = now_ns;
+        }
+        break;
+    case BNT_GUEST_EVENT_RETURNED:
+        account->returned += event->value;
+        account->last_return_ns = now_ns;
+        break;
+    case BNT_GUEST_EVENT_UNCERTAIN:
+        account->uncertain += event->value;
+        break;
+    case BNT_GUEST_EVENT_NOT_NEEDED:
+        account->not_needed += event->value;
+        break;
+    case BNT_GUEST_EVENT_STALLED:
+        account->stalls++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void guest_event(void *opaque, const struct bnt_guest_event *event)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    engine_payload(world->engine, (uint64_t)event->kind);
+    engine_payload(world->engine, event->value);
+    count_event(vm, event);
+    world_log(world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name,
+              bnt_guest_event_name((uint32_t)event->kind), (unsigned long long)event->value,
+              (unsigned long long)event->extra);
+    if (world->oracle != NULL) {
+        oracle_guest_event(world->oracle, vm->index, event);
+    }
+    if (event->kind == BNT_GUEST_EVENT_RESET && hostile_take(vm, CORRUPT_ACK_EARLY)) {
+        const bnt_le32 epoch = bnt_le32_set((uint32_t)event->value);
+        config_write(vm, BNT_BALLOON_CONFIG_EPOCH_ACK, &epoch, sizeof epoch);
+    }
+    script_trigger(vm, TRIGGER_GUEST, (uint32_t)event->kind);
+    if (event->kind == BNT_GUEST_EVENT_OOM_DONE) {
+        memory_oom_done(vm);
+    }
+}
+
+static void count_verdicts(struct vm *vm, const struct bnt_guest_request *request)
+{
+    if (!request->inflate) {
+        return;
+    }
+    const uint32_t order = vm->spec.page_order;
+    for (uint32_t page = 0; page < request->page_count; page++) {
+        const uint32_t pfn = page << order;
+        if (pfn < request->verdict_count && request->verdicts[pfn] < BNT_VERDICT_COUNT) {
+            vm->account.refused_by[request->verdicts[pfn]]++;
+        }
+    }
+}
+
+static void guest_request(void *opaque, const struct bnt_guest_request *request)
+{
+    struct vm *vm = opaque;
+    struct world *world = vm->world;
+    if (request->complete) {
+        engine_payload_bytes(world->engine, request->verdicts, request->verdict_count);
+        count_verdicts(vm, request);
+    } else {
+        engine_payload_words(world->engine, request->pages, request->page_count);
+    }
+    if (world->oracle != NULL) {
+        struct bnt_host_info info = {.size = sizeof info};
+        const uint64_t features = bnt_host_info_get(vm->host, &info) == BNT_OK ? info.features : 0;
+        oracle_guest_request(world->oracle, vm->index, features, request);
+        if (request->complete && hostile_take(vm, CORRUPT_COMPLETE_TWICE)) {
+            oracle_guest_request(world->oracle, vm->index, features, request);
+        }
+    }
+    static const world_trigger triggers[2][2] = {
+        {WORLD_TRIGGER_DEFLATE_SENT, WORLD_TRIGGER_DEFLATE_DONE},
+        {WORLD_TRIGGER_INFLATE_SENT, WORLD_TRIGGER_INFLATE_DONE},
+    };
+    script_trigger(vm, TRIGGER_WORLD, triggers[request->inflate][request->complete]);
+    if (!request->complete) {
+        hostile_after_expose(vm, request);
+    }
+}
+
+struct bnt_guest_ops vm_guest_ops(void)
+{
+    return (struct bnt_guest_ops){
+        .size = sizeof(struct bnt_guest_ops),
+        .transport = vm_transport(),
+        .pages_alloc = pages_alloc,
+        .pages_free = pages_free,
+        .links_push = links_push,
+        .links_pop = links_pop,
+        .stats_get = stats_get,
+        .event = guest_event,
+        .request = guest_request,
+    };
+}

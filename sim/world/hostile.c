@@ -1,0 +1,321 @@
+/*
+ * Hostility: how a party breaks the wire when the script says so.
+ *
+ * What a driver does wrong is written into its own rings and requests, what a device does wrong
+ * into used rings and responses, both in the DMA memory that they share. A declared fault suspends
+ * the party's invariants; a secret one leaves them armed, so that they must fire.
+ */
+#include "sim/world/world_private.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+    unsigned who;
+} corruptions[] = {
+#define X(name, yaml, who, meaning) [CORRUPT_##name] = {ASSUMES_##who},
+    CORRUPTION_MAP(X)
+#undef X
+};
+
+bool hostile_take(struct vm *vm, corruption which)
+{
+    if (vm->armed[which] == 0) {
+        return false;
+    }
+    vm->armed[which]--;
+    return true;
+}
+
+/* ---- The rings as bytes ---- */
+
+static uint8_t *dma_at(struct vm *vm, uint64_t gpa)
+{
+    return gpa >= vm->dma_gpa && gpa - vm->dma_gpa < vm->dma_bytes ? vm->dma + (gpa - vm->dma_gpa)
+                                                                   : NULL;
+}
+
+static uint16_t get16(const uint8_t *at)
+{
+    bnt_le16 value;
+    memcpy(&value, at, sizeof value);
+    return bnt_le16_get(value);
+}
+
+static void put16(uint8_t *at, uint16_t value)
+{
+    const bnt_le16 wire = bnt_le16_set(value);
+    memcpy(at, &wire, sizeof wire);
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    const bnt_le32 wire = bnt_le32_set(value);
+    memcpy(at, &wire, sizeof wire);
+}
+
+static void put_desc(uint8_t *table, uint32_t index, uint64_t gpa, uint32_t bytes, uint16_t flags,
+                     uint16_t next)
+{
+    const struct bnt_vq_desc desc = {bnt_le64_set(gpa), bnt_le32_set(bytes), bnt_le16_set(flags),
+                                     bnt_le16_set(next)};
+    memcpy(table + index * sizeof desc, &desc, sizeof desc);
+}
+
+/** Makes descriptor `head` available on the inflate queue and kicks. */
+static void make_available(struct vm *vm, uint16_t head)
+{
+    const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
+    uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    const uint16_t index = get16(avail + 2);
+    put16(avail + 4 + 2 * (index % queue->size), head);
+    put16(avail + 2, (uint16_t)(index + 1));
+    link_signal_send(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE);
+}
+
+/** Writes a chain of two descriptors at the end of the inflate queue's table; returns its head. */
+static uint16_t write_pair(struct vm *vm, uint64_t gpa, uint16_t first_flags, uint16_t next,
+                           uint16_t second_flags, uint16_t second_next)
+{
+    const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
+    uint8_t *table = dma_at(vm, queue->desc_gpa);
+    const uint16_t head = (uint16_t)(queue->size - 2);
+    put_desc(table, head, gpa, 16, first_flags, next);
+    put_desc(table, head + 1u, vm->dma_gpa, 16, second_flags, second_next);
+    return head;
+}
+
+static void break_ring(struct vm *vm, corruption which)
+{
+    const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
+    uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    const uint16_t last = (uint16_t)(queue->size - 1);
+    if (avail == NULL) {
+        return;
+    }
+    switch (which) {
+    case CORRUPT_AVAIL_INDEX:
+        put16(avail + 2, (uint16_t)(get16(avail + 2) + queue->size + 1));
+        link_signal_send(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE);
+        break;
+    case CORRUPT_HEAD_RANGE:
+        make_available(vm, queue->size);
+        break;
+    case CORRUPT_DESC_LOOP:
+        make_available(vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, last, BNT_VQ_DESC_F_NEXT,
+                                      (uint16_t)(last - 1)));
+        break;
+    case CORRUPT_DESC_ADDRESS:
+        make_available(vm, write_pair(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
+        break;
+    case CORRUPT_DESC_ORDER:
+        make_available(
+            vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT | BNT_VQ_DESC_F_WRITE, last, 0, 0));
+        break;
+    case CORRUPT_DESC_NEXT:
+        make_available(vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, queue->size, 0, 0));
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- The driver's pages ---- */
+
+/** The first page that the oracle knows in a place; UINT64_MAX if none. */
+static uint64_t page_in(const struct vm *vm, page_place place)
+{
+    const struct oracle *oracle = vm->world->oracle;
+    if (oracle == NULL || oracle_pages_in(oracle, vm->index, place) == 0) {
+        return UINT64_MAX;
+    }
+    const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
+    for (uint64_t pfn = vm->spec.first_pfn; pfn < end; pfn += UINT64_C(1) << vm->spec.page_order) {
+        if (oracle_place(oracle, vm->index, pfn) == place) {
+            return pfn;
+        }
+    }
+    return UINT64_MAX;
+}
+
+/** The guest takes a page back that is not its own. */
+static void steal(struct vm *vm, page_place place)
+{
+    const uint64_t page = page_in(vm, place);
+    if (page != UINT64_MAX) {
+        gmem_balloon_free(vm->gmem, &page, 1);
+    }
+}
+
+static void report_ballooned(struct vm *vm)
+{
+    const uint64_t page = page_in(vm, PLACE_BALLOON);
+    if (page != UINT64_MAX) {
+        oracle_report(vm->world->oracle, vm->index, page, 1);
+    }
+}
+
+/** A page of a workload, for a host that loses or swaps its content. */
+static void spoil(struct vm *vm, uint64_t content)
+{
+    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    if (page != UINT64_MAX) {
+        vm->content[(page - vm->spec.first_pfn) >> vm->spec.page_order] = content;
+    }
+}
+
+static void drop_owned(struct vm *vm)
+{
+    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    uint64_t freed = 0;
+    if (page != UINT64_MAX && vm->world->oracle != NULL) {
+        backing_drop(vm, page, 1, &freed);
+        oracle_discard(vm->world->oracle, vm->index, page, 1);
+    }
+}
+
+void hostile_start(struct vm *vm, const struct scenario_action *action)
+{
+    const corruption which = action->corruption;
+    if (!action->secret && vm->world->oracle != NULL) {
+        oracle_suspend(vm->world->oracle, vm->index, corruptions[which].who);
+    }
+    vm->touched = true;
+    switch (which) {
+    case CORRUPT_STEAL_PAGE:
+        steal(vm, PLACE_BALLOON);
+        break;
+    case CORRUPT_FREE_IN_FLIGHT:
+        steal(vm, PLACE_INFLATING);
+        break;
+    case CORRUPT_REPORT_BALLOONED:
+        report_ballooned(vm);
+        break;
+    case CORRUPT_DISCARD_OWNED:
+        drop_owned(vm);
+        break;
+    case CORRUPT_CONTENT_LOST:
+        spoil(vm, 0);
+        break;
+    case CORRUPT_CONTENT_FOREIGN:
+        spoil(vm, UINT64_C(0xF0E1D2C3B4A59687));
+        break;
+    case CORRUPT_AVAIL_INDEX:
+    case CORRUPT_HEAD_RANGE:
+    case CORRUPT_DESC_LOOP:
+    case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_ORDER:
+    case CORRUPT_DESC_NEXT:
+        break_ring(vm, which);
+        break;
+    default: /* the others wait for their moment */
+        vm->armed[which] += action->count > 0 ? action->count : 1;
+        break;
+    }
+}
+
+/* ---- Moments ---- */
+
+/** Where the first segment of the newest available chain of a queue lies; NULL if not in DMA. */
+static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool writable)
+{
+    const struct queue_place *queue = &vm->queues[queue_index];
+    const uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    uint8_t *table = dma_at(vm, queue->desc_gpa);
+    if (avail == NULL || table == NULL || queue->size == 0) {
+        return NULL;
+    }
+    /* the entry that is being added stands at avail.idx, or was published just now */
+    const uint16_t index = get16(avail + 2);
+    uint32_t at = get16(avail + 4 + 2 * ((uint16_t)(index - 1) % queue->size));
+    for (uint32_t steps = 0; steps < queue->size; steps++) {
+        struct bnt_vq_desc desc;
+        memcpy(&desc, table + at * sizeof desc, sizeof desc);
+        const uint16_t flags = bnt_le16_get(desc.flags);
+        if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
+            table = dma_at(vm, bnt_le64_get(desc.gpa));
+            at = 0;
+            if (table == NULL) {
+                return NULL;
+            }
+            continue;
+        }
+        if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
+            return dma_at(vm, bnt_le64_get(desc.gpa));
+        }
+        if ((flags & BNT_VQ_DESC_F_NEXT) == 0) {
+            return NULL;
+        }
+        at = bnt_le16_get(desc.next);
+    }
+    return NULL;
+}
+
+void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request)
+{
+    const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
+    const struct bnt_guest_info info = vm_guest_info(vm);
+    const bool verdicts = (info.features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0;
+    uint8_t *at = newest_chain(vm, queue, false);
+    if (at == NULL) {
+        return;
+    }
+    if (request->inflate && hostile_take(vm, CORRUPT_PFN_RANGE)) {
+        put32(at + (verdicts ? sizeof(struct bnt_balloon_request) : 0), UINT32_C(0xFFFFFFF0));
+    }
+}
+
+static void spoil_used(struct vm *vm, uint16_t queue_index)
+{
+    const struct queue_place *queue = &vm->queues[queue_index];
+    uint8_t *used = dma_at(vm, queue->used_gpa);
+    if (used == NULL || queue->size == 0) {
+        return;
+    }
+    const uint16_t index = get16(used + 2);
+    uint8_t *elem =
+        used + 4 + sizeof(struct bnt_vq_used_elem) * ((uint16_t)(index - 1) % queue->size);
+    uint8_t *next = used + 4 + sizeof(struct bnt_vq_used_elem) * (index % queue->size);
+    if (hostile_take(vm, CORRUPT_USED_ID)) {
+        put32(elem, queue->size);
+    }
+    if (hostile_take(vm, CORRUPT_USED_LENGTH)) {
+        put32(elem + 4, UINT32_MAX);
+    }
+    if (hostile_take(vm, CORRUPT_VERDICT_SHORT)) {
+        put32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
+    }
+    if (hostile_take(vm, CORRUPT_USED_TWICE)) {
+        memcpy(next, elem, sizeof(struct bnt_vq_used_elem));
+        put16(used + 2, (uint16_t)(index + 1));
+    }
+    if (hostile_take(vm, CORRUPT_USED_INDEX)) {
+        put16(used + 2, (uint16_t)(index + queue->size));
+    }
+}
+
+static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
+{
+    uint8_t *response = newest_chain(vm, queue_index, true);
+    if (response == NULL) {
+        return;
+    }
+    uint8_t *verdict = response + sizeof(struct bnt_balloon_response);
+    if (hostile_take(vm, CORRUPT_VERDICT_ZERO)) {
+        *verdict = BNT_VERDICT_NONE;
+    }
+    if (hostile_take(vm, CORRUPT_VERDICT_UNKNOWN)) {
+        *verdict = 0xEE;
+    }
+    if (*verdict == BNT_VERDICT_ACCEPTED && hostile_take(vm, CORRUPT_VERDICT_FLIP)) {
+        *verdict = BNT_VERDICT_PINNED;
+    }
+}
+
+void hostile_after_serve(struct vm *vm, uint16_t queue)
+{
+    if (queue == BNT_BALLOON_QUEUE_INFLATE) {
+        spoil_verdicts(vm, queue);
+        spoil_used(vm, queue);
+    }
+}

@@ -1,0 +1,376 @@
+/*
+ * Memory over time: workloads tick, reclaim runs behind them, and what happens when it runs out.
+ *
+ * Out of memory goes as in a kernel: first the balloon is asked (DEFLATE_ON_OOM), what it frees is
+ * tried at once, what is pending is waited for until its deadline, and only then is somebody
+ * killed.
+ */
+#include "sim/world/world_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECLAIM_BATCH_PAGES 32      /**< of one background step, as Linux's SWAP_CLUSTER_MAX */
+#define RECLAIM_PAUSE_NS    10000   /**< between two steps at least */
+#define WORKLOAD_RETRY_NS   1000000 /**< after somebody was killed */
+
+/* ---- Creation ---- */
+
+static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to)
+{
+    struct vm *vm = opaque;
+    struct oracle *oracle = vm->world->oracle;
+    if (oracle == NULL) {
+        return;
+    }
+    if (to == PAGE_USE_BALLOON) {
+        oracle_taken(oracle, vm->index, pfns, count);
+    } else if (from == PAGE_USE_BALLOON) {
+        oracle_given(oracle, vm->index, pfns, count);
+    }
+}
+
+static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
+{
+    const struct gmem_config config = {
+        .arena = vm->world->arena,
+        .engine = vm->world->engine,
+        .first_pfn = vm->spec.first_pfn,
+        .page_order = vm->spec.page_order,
+        .memory_bytes = vm->spec.memory_bytes,
+        .swap_bytes = vm->spec.swap_bytes,
+        .kernel_bytes = vm->spec.kernel_bytes,
+        .pinned_bytes = vm->spec.pinned_bytes,
+        .watermark_min_bytes = vm->spec.watermark_min_bytes,
+        .pages = vm->spec.pages,
+        .tag_base = (uint64_t)(vm->index + 1) << 48,
+        .opaque = vm,
+        .access = backing_access,
+        .moved = moved,
+    };
+    char text[256];
+    vm->gmem = gmem_create(&config, text, sizeof text);
+    if (vm->gmem == NULL) {
+        (void)snprintf(error, error_bytes, "%s: %s", vm->spec.name, text);
+    }
+    return vm->gmem != NULL;
+}
+
+/** The parsed recording of a file, shared by all workloads that name it. */
+static const struct recording *recording_of(struct world *world, const char *name, char *error,
+                                            size_t error_bytes)
+{
+    for (uint32_t i = 0; i < world->config.file_count; i++) {
+        const struct world_file *file = &world->config.files[i];
+        if (strcmp(file->name, name) != 0) {
+            continue;
+        }
+        if (world->recordings[i] == NULL) {
+            world->recordings[i] = recording_parse(world->arena, file->name, file->bytes,
+                                                   file->length, error, error_bytes);
+        }
+        return world->recordings[i];
+    }
+    (void)snprintf(error, error_bytes, "%s was not loaded", name);
+    return NULL;
+}
+
+static struct workload *workload_make(struct world *world, const struct scenario_workload *spec,
+                                      char *error, size_t error_bytes)
+{
+    const struct recording *recording = NULL;
+    struct vm *vm = &world->vms[spec->vm];
+    if (vm->gmem == NULL) {
+        (void)snprintf(error, error_bytes, "%s: a recording plays this guest, it has no workloads",
+                       vm->spec.name);
+        return NULL;
+    }
+    if (spec->kind == WORKLOAD_RECORDED) {
+        recording = recording_of(world, spec->file, error, error_bytes);
+        if (recording == NULL) {
+            return NULL;
+        }
+    }
+    return workload_create(world->arena, world->engine, vm->gmem, spec, recording);
+}
+
+/** A pressure action is a workload of its own, made when the script comes to it. */
+static struct scenario_workload pressure_spec(const struct world *world, uint32_t action_index)
+{
+    const struct scenario_action *action = &world->scenario->actions[action_index];
+    struct scenario_workload spec = {
+        .vm = action->vm,
+        .kind = WORKLOAD_CONSTANT,
+        .use = action->use,
+        .start_ns = engine_now(world->engine),
+        .stop_ns = UINT64_MAX,
+        .tick_ns = 10000000,
+        .size_bytes = action->size_bytes,
+        .scale = {1, 1},
+        .speed = {1, 1},
+    };
+    (void)snprintf(spec.name, sizeof spec.name, "pressure-%" PRIu32, action_index);
+    return spec;
+}
+
+bool memory_create(struct world *world, char *error, size_t error_bytes)
+{
+    const struct scenario *scenario = world->scenario;
+    world->workload_slots = scenario->workload_count + scenario->action_count;
+    world->workloads = arena_zalloc(world->arena, world->workload_slots * sizeof *world->workloads);
+    world->recordings =
+        arena_zalloc(world->arena, world->config.file_count * sizeof *world->recordings);
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        struct vm *vm = &world->vms[i];
+        if (vm->player == NULL && !gmem_make(vm, error, error_bytes)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < scenario->workload_count; i++) {
+        struct workload_slot *slot = &world->workloads[i];
+        slot->vm = scenario->workloads[i].vm;
+        slot->workload = workload_make(world, &scenario->workloads[i], error, error_bytes);
+        if (slot->workload == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void memory_destroy(struct world *world)
+{
+    for (uint32_t i = 0; world->workloads != NULL && i < world->workload_slots; i++) {
+        if (world->workloads[i].workload != NULL) {
+            workload_destroy(world->workloads[i].workload);
+        }
+    }
+    for (uint32_t i = 0; world->recordings != NULL && i < world->config.file_count; i++) {
+        if (world->recordings[i] != NULL) {
+            recording_free(world->recordings[i]);
+        }
+    }
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        if (world->vms[i].gmem != NULL) {
+            gmem_destroy(world->vms[i].gmem);
+        }
+    }
+    arena_free(world->arena, world->workloads, world->workload_slots * sizeof *world->workloads);
+    arena_free(world->arena, world->recordings,
+               world->config.file_count * sizeof *world->recordings);
+}
+
+static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
+{
+    struct workload_slot *slot = &world->workloads[index];
+    if (slot->event != 0) {
+        (void)engine_cancel(world->engine, slot->event);
+    }
+    slot->event =
+        engine_at(world->engine, time_ns, 5, WORLD_EVENT_WORKLOAD, (uint16_t)slot->vm, index, 0);
+}
+
+void memory_start(struct world *world)
+{
+    for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
+        tick_at(world, i, world->scenario->workloads[i].start_ns);
+    }
+}
+
+/* ---- Reclaim ---- */
+
+void memory_reclaim_wanted(struct vm *vm)
+{
+    struct engine *engine = vm->world->engine;
+    if (!vm->reclaim_scheduled && gmem_reclaim_wanted(vm->gmem)) {
+        vm->reclaim_scheduled = true;
+        engine_at(engine, engine_now(engine) + RECLAIM_PAUSE_NS, 5, WORLD_EVENT_RECLAIM,
+                  (uint16_t)vm->index, 0, 0);
+    }
+}
+
+void memory_reclaim_tick(struct vm *vm)
+{
+    struct engine *engine = vm->world->engine;
+    const struct gmem_reclaim done = gmem_reclaim(vm->gmem, RECLAIM_BATCH_PAGES);
+    vm->reclaim_scheduled = false;
+    vm->touched = true;
+    engine_payload(engine, done.pages);
+    if (done.pages > 0) {
+        script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_RECLAIM);
+    }
+    if (done.again) {
+        vm->reclaim_scheduled = true;
+        engine_at(engine, engine_now(engine) + done.cost_ns + RECLAIM_PAUSE_NS, 5,
+                  WORLD_EVENT_RECLAIM, (uint16_t)vm->index, 0, 0);
+    }
+}
+
+/* ---- Out of memory ---- */
+
+void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom *result)
+{
+    struct world *world = vm->world;
+    const uint64_t now_ns = engine_now(world->engine);
+    *result = (struct bnt_guest_oom){.deadline_ns = BNT_NEVER};
+    const bnt_status status = bnt_guest_oom(vm->guest, now_ns, pfns, result);
+    if (status != BNT_OK) {
+        world_log(world, LOG_EVENTS, "%s: the balloon does not give way: %s", vm->spec.name,
+                  bnt_status_text(status));
+        return;
+    }
+    vm->account.oom_deflates++;
+    vm->touched = true;
+    engine_payload(world->engine, result->freed_pfns);
+    engine_payload(world->engine, result->pending_pfns);
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_DEFLATE);
+    if (result->pending_pfns > 0 && vm->oom_event == 0) {
+        vm->oom_event = engine_at(world->engine, result->deadline_ns, 5, WORLD_EVENT_OOM_DEADLINE,
+                                  (uint16_t)vm->index, 0, 0);
+    }
+    vm_schedule(vm, PARTY_DRIVER, now_ns);
+}
+
+/** Whoever waited for memory tries again. */
+static void wake_blocked(struct vm *vm)
+{
+    struct world *world = vm->world;
+    for (uint32_t i = 0; i < world->workload_slots; i++) {
+        struct workload_slot *slot = &world->workloads[i];
+        if (slot->blocked && slot->vm == vm->index) {
+            slot->blocked = false;
+            tick_at(world, i, engine_now(world->engine));
+        }
+    }
+}
+
+void memory_oom_done(struct vm *vm)
+{
+    if (vm->oom_event != 0) {
+        (void)engine_cancel(vm->world->engine, vm->oom_event);
+        vm->oom_event = 0;
+    }
+    wake_blocked(vm);
+}
+
+static void kill(struct vm *vm)
+{
+    const uint32_t group = gmem_oom_kill(vm->gmem);
+    vm->touched = true;
+    if (group == GMEM_NO_GROUP) {
+        return;
+    }
+    vm->account.oom_kills++;
+    world_log(vm->world, LOG_EVENTS, "%s: the OOM killer took workload %" PRIu32, vm->spec.name,
+              group);
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_KILL);
+}
+
+void memory_oom_deadline(struct vm *vm)
+{
+    vm->oom_event = 0;
+    kill(vm);
+    wake_blocked(vm);
+}
+
+/** The workload cannot go on: balloon, then patience, then the killer. */
+static void out_of_memory(struct world *world, uint32_t index, uint64_t missing_bytes)
+{
+    struct workload_slot *slot = &world->workloads[index];
+    struct vm *vm = &world->vms[slot->vm];
+    const uint64_t now_ns = engine_now(world->engine);
+    if (vm->oom_event != 0) {
+        slot->blocked = true; /* a deflate is pending already */
+        return;
+    }
+    struct bnt_guest_oom result;
+    memory_oom_ask(vm, missing_bytes >> BNT_PFN_SHIFT, &result);
+    if (result.freed_pfns > 0) {
+        tick_at(world, index, now_ns);
+    } else if (result.pending_pfns > 0) {
+        slot->blocked = true;
+    } else {
+        kill(vm);
+        tick_at(world, index, now_ns + WORKLOAD_RETRY_NS);
+    }
+}
+
+/* ---- Workloads ---- */
+
+void memory_workload_tick(struct world *world, uint32_t index)
+{
+    struct workload_slot *slot = &world->workloads[index];
+    struct vm *vm = &world->vms[slot->vm];
+    struct workload_tick tick;
+    slot->event = 0;
+    vm->touched = true;
+    workload_tick(slot->workload, engine_now(world->engine), &tick);
+    struct workload_info info;
+    workload_info_get(slot->workload, &info);
+    engine_payload(world->engine, info.present_bytes);
+    engine_payload(world->engine, info.cache_bytes);
+    memory_reclaim_wanted(vm);
+    if (tick.out_of_memory) {
+        out_of_memory(world, index, tick.missing_bytes);
+    } else if (tick.next_ns != WORKLOAD_NEVER) {
+        tick_at(world, index, tick.next_ns);
+    }
+}
+
+void memory_pressure(struct vm *vm, uint32_t action)
+{
+    struct world *world = vm->world;
+    const uint32_t index = world->scenario->workload_count + action;
+    struct workload_slot *slot = &world->workloads[index];
+    const struct scenario_workload spec = pressure_spec(world, action);
+    char error[256];
+    if (slot->workload != NULL) {
+        return; /* it lasts still */
+    }
+    slot->vm = vm->index;
+    slot->workload = workload_make(world, &spec, error, sizeof error);
+    if (slot->workload == NULL) {
+        world_fail(world, VERDICT_FAIL, "%s", error);
+        return;
+    }
+    tick_at(world, index, engine_now(world->engine));
+    const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
+    if (duration_ns > 0) {
+        engine_at(world->engine, engine_now(world->engine) + duration_ns, 5,
+                  WORLD_EVENT_PRESSURE_END, (uint16_t)vm->index, action, 0);
+    }
+}
+
+void memory_pressure_end(struct vm *vm, uint32_t action)
+{
+    struct world *world = vm->world;
+    struct workload_slot *slot = &world->workloads[world->scenario->workload_count + action];
+    if (slot->workload == NULL) {
+        return;
+    }
+    if (slot->event != 0) {
+        (void)engine_cancel(world->engine, slot->event);
+    }
+    workload_stop(slot->workload);
+    workload_destroy(slot->workload);
+    *slot = (struct workload_slot){0};
+    vm->touched = true;
+}
+
+uint64_t memory_workload_metric(const struct vm *vm, metric which)
+{
+    const struct world *world = vm->world;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < world->workload_slots; i++) {
+        const struct workload_slot *slot = &world->workloads[i];
+        struct workload_info info;
+        if (slot->workload == NULL || slot->vm != vm->index) {
+            continue;
+        }
+        workload_info_get(slot->workload, &info);
+        sum += which == METRIC_DEMAND  ? info.demand_bytes
+               : which == METRIC_UNMET ? info.unmet_bytes
+                                       : info.stalled_ns;
+    }
+    return sum;
+}

@@ -1,0 +1,280 @@
+/*
+ * Metrics: the values that expectations compare and the account prints, and how they are written.
+ */
+#include "sim/world/world_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static uint64_t bytes_of(uint64_t pfns)
+{
+    return pfns << BNT_PFN_SHIFT;
+}
+
+static uint64_t guest_metric(const struct vm *vm, metric which)
+{
+    const struct bnt_guest_info info = vm_guest_info(vm);
+    switch (which) {
+    case METRIC_BALLOON:
+        return bytes_of(info.ballooned_pfns);
+    case METRIC_HELD:
+        return info.held_pages;
+    case METRIC_IN_FLIGHT:
+        return bytes_of(info.inflight_inflate_pfns + info.inflight_deflate_pfns);
+    case METRIC_STATE:
+        return (uint64_t)info.state;
+    case METRIC_INFLATED:
+        return bytes_of(info.inflated_pfns);
+    case METRIC_DEFLATED:
+        return bytes_of(info.deflated_pfns);
+    case METRIC_RESET_FREED:
+        return bytes_of(info.reset_pfns);
+    case METRIC_RESETS:
+        return info.resets;
+    case METRIC_OOM_FREED:
+        return bytes_of(info.oom_pfns);
+    case METRIC_REFUSED:
+        return info.refused_pages;
+    case METRIC_RETURNED:
+        return info.returned_pages;
+    case METRIC_ALLOC_FAILURES:
+        return info.alloc_failures;
+    case METRIC_STALLS:
+        return info.stalls;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t host_metric(const struct vm *vm, metric which)
+{
+    const struct bnt_host_info info = vm_host_info(vm);
+    switch (which) {
+    case METRIC_TARGET:
+        return bytes_of(info.target_pfns);
+    case METRIC_ACTUAL:
+        return bytes_of(info.actual_pfns);
+    case METRIC_LEDGER:
+        return bytes_of(info.balloon_pfns);
+    case METRIC_KEPT:
+        return bytes_of(info.kept_pfns);
+    case METRIC_OUTCOME:
+        return (uint64_t)info.outcome;
+    case METRIC_EPOCH:
+        return info.epoch;
+    case METRIC_EPOCH_ACK:
+        return info.epoch_acknowledged;
+    case METRIC_REQUESTS:
+        return info.requests;
+    case METRIC_REFUSED_BUSY:
+        return info.verdicts[BNT_VERDICT_BUSY];
+    case METRIC_NOT_NEEDED:
+        return info.verdicts[BNT_VERDICT_NOT_NEEDED];
+    case METRIC_BROKEN:
+        return info.breaks > 0;
+    case METRIC_MISUSES:
+        return info.misuses;
+    case METRIC_REPORTED:
+        return bytes_of(info.reported_pfns);
+    case METRIC_DISCARDED:
+        return info.discarded_bytes;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t stats_metric(const struct vm *vm, metric which)
+{
+    struct bnt_host_stats stats = {.size = sizeof stats};
+    if (bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) != BNT_OK) {
+        return 0;
+    }
+    return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
+}
+
+static uint64_t memory_metric(const struct vm *vm, metric which)
+{
+    struct gmem_counters counters;
+    if (vm->gmem == NULL) {
+        return 0;
+    }
+    gmem_counters_get(vm->gmem, &counters);
+    switch (which) {
+    case METRIC_FREE:
+        return counters.free_bytes;
+    case METRIC_ANON:
+        return counters.anon_bytes;
+    case METRIC_CACHE:
+        return counters.cache_clean_bytes + counters.cache_dirty_bytes;
+    case METRIC_SLAB:
+        return counters.slab_bytes;
+    case METRIC_SWAP_USED:
+        return counters.swap_used_bytes;
+    case METRIC_RECLAIMED:
+        return counters.reclaimed_bytes;
+    case METRIC_REFAULTS:
+        return counters.refault_bytes;
+    case METRIC_DIRECT_RECLAIMS:
+        return counters.direct_reclaims;
+    default:
+        return memory_workload_metric(vm, which);
+    }
+}
+
+static uint64_t vm_metric(const struct vm *vm, metric which)
+{
+    const struct vm_account *account = &vm->account;
+    switch (which) {
+    case METRIC_HELD_PEAK:
+        return account->held_peak;
+    case METRIC_REFUSED_PINNED:
+        return account->refused_by[BNT_VERDICT_PINNED];
+    case METRIC_REFUSED_INVALID:
+        return account->refused_by[BNT_VERDICT_INVALID];
+    case METRIC_REFUSED_LOCKED:
+        return account->refused_by[BNT_VERDICT_LOCKED];
+    case METRIC_OOM_DEFLATES:
+        return account->oom_deflates;
+    case METRIC_OOM_KILLS:
+        return account->oom_kills;
+    case METRIC_UNCERTAIN:
+        return account->uncertain;
+    case METRIC_KICKS_LOST:
+        return vm->link[SIGNAL_KICK].lost;
+    case METRIC_INTERRUPTS_LOST:
+        return vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
+    case METRIC_BACKED:
+        return bytes_of(vm->backed_pfns);
+    case METRIC_STATS_SEQUENCE:
+    case METRIC_STATS_STALE:
+        return stats_metric(vm, which);
+    case METRIC_TARGET:
+    case METRIC_ACTUAL:
+    case METRIC_LEDGER:
+    case METRIC_KEPT:
+    case METRIC_OUTCOME:
+    case METRIC_EPOCH:
+    case METRIC_EPOCH_ACK:
+    case METRIC_REQUESTS:
+    case METRIC_REFUSED_BUSY:
+    case METRIC_NOT_NEEDED:
+    case METRIC_BROKEN:
+    case METRIC_MISUSES:
+    case METRIC_REPORTED:
+    case METRIC_DISCARDED:
+        return host_metric(vm, which);
+    case METRIC_FREE:
+    case METRIC_ANON:
+    case METRIC_CACHE:
+    case METRIC_SLAB:
+    case METRIC_SWAP_USED:
+    case METRIC_DEMAND:
+    case METRIC_UNMET:
+    case METRIC_RECLAIMED:
+    case METRIC_REFAULTS:
+    case METRIC_DIRECT_RECLAIMS:
+    case METRIC_STALLED_TIME:
+        return memory_metric(vm, which);
+    default:
+        return guest_metric(vm, which);
+    }
+}
+
+uint64_t world_metric(const struct world *world, metric which, uint32_t vm)
+{
+    switch (which) {
+    case METRIC_MACHINE_BACKED:
+        return bytes_of(world->machine_backed_pfns);
+    case METRIC_MACHINE_FREE:
+        return world->machine_backed_pfns > world->machine_pfns
+                   ? 0
+                   : bytes_of(world->machine_pfns - world->machine_backed_pfns);
+    case METRIC_MACHINE_SWAPPED:
+        return bytes_of(world->machine_swapped_pfns);
+    case METRIC_MACHINE_EVENTS:
+        return engine_events(world->engine);
+    case METRIC_MACHINE_TIME:
+        return engine_now(world->engine);
+    default:
+        return vm_metric(&world->vms[vm], which);
+    }
+}
+
+/* ---- Writing ---- */
+
+struct unit {
+    const char *name;
+    uint64_t value;
+};
+
+/** Writes a value in the largest unit that is exact, with up to three decimals of the next. */
+static void format_units(char *out, size_t bytes, uint64_t value, const struct unit *units)
+{
+    uint32_t i = 0;
+    while (units[i + 1].name != NULL && value < units[i].value) {
+        i++;
+    }
+    const uint64_t whole = value / units[i].value;
+    const uint64_t rest = value % units[i].value;
+    uint64_t thousandths = rest / (units[i].value / 1000 > 0 ? units[i].value / 1000 : 1);
+    if (rest == 0 || units[i].value < 1000 || thousandths == 0) {
+        (void)snprintf(out, bytes, "%" PRIu64 "%s", whole, units[i].name);
+        return;
+    }
+    thousandths = thousandths > 999 ? 999 : thousandths;
+    int digits = 3;
+    while (thousandths % 10 == 0) {
+        thousandths /= 10;
+        digits--;
+    }
+    (void)snprintf(out, bytes, "%" PRIu64 ".%0*" PRIu64 "%s", whole, digits, thousandths,
+                   units[i].name);
+}
+
+void world_bytes_format(char *out, size_t bytes, uint64_t value)
+{
+    static const struct unit units[] = {{"GiB", UINT64_C(1) << 30},
+                                        {"MiB", UINT64_C(1) << 20},
+                                        {"KiB", UINT64_C(1) << 10},
+                                        {"B", 1},
+                                        {NULL, 0}};
+    if (value == 0) {
+        (void)snprintf(out, bytes, "0");
+        return;
+    }
+    format_units(out, bytes, value, units);
+}
+
+void world_time_format(char *out, size_t bytes, uint64_t value_ns)
+{
+    static const struct unit units[] = {
+        {"s", UINT64_C(1000000000)}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}, {NULL, 0}};
+    format_units(out, bytes, value_ns, units);
+}
+
+static const char *const guest_states[] = {"down",      "starting", "running",
+                                           "releasing", "broken",   "stopping"};
+
+void world_metric_format(char *out, size_t bytes, metric which, uint64_t value)
+{
+    switch (metric_unit_of(which)) {
+    case UNIT_BYTES:
+        world_bytes_format(out, bytes, value);
+        break;
+    case UNIT_TIME:
+        world_time_format(out, bytes, value);
+        break;
+    case UNIT_OUTCOME:
+        (void)snprintf(out, bytes, "%s", bnt_outcome_name((uint32_t)value));
+        break;
+    case UNIT_GUEST_STATE:
+        (void)snprintf(out, bytes, "%s", value < 6 ? guest_states[value] : "unknown");
+        break;
+    case UNIT_BOOL:
+        (void)snprintf(out, bytes, "%s", value != 0 ? "true" : "false");
+        break;
+    case UNIT_COUNT:
+        (void)snprintf(out, bytes, "%" PRIu64, value);
+        break;
+    }
+}

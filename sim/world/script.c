@@ -1,0 +1,251 @@
+/*
+ * The script: actions at their times and at their events, phases, and the quiet end.
+ *
+ * One function an action, one row in the table. What an action needs of a VM stands in vm.c,
+ * link.c, memory.c and hostile.c.
+ */
+#include "sim/world/world_private.h"
+
+#include <inttypes.h>
+
+static uint64_t pfns_of(uint64_t bytes)
+{
+    return bytes >> BNT_PFN_SHIFT;
+}
+
+static void act_target(struct vm *vm, const struct scenario_action *action)
+{
+    struct world *world = vm->world;
+    const uint64_t now_ns = engine_now(world->engine);
+    uint64_t id = 0;
+    const bnt_status status =
+        action->guest_memory
+            ? bnt_host_guest_memory_set(vm->host, now_ns, pfns_of(action->size_bytes),
+                                        action->duration_ns, &id)
+            : bnt_host_target_set(vm->host, now_ns, pfns_of(action->size_bytes),
+                                  action->duration_ns, &id);
+    if (status != BNT_OK) {
+        world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the target was not taken: %s",
+                   action->place.line, bnt_status_text(status));
+        return;
+    }
+    vm->account.targets++;
+    if (world->oracle != NULL) {
+        oracle_target_set(world->oracle, vm->index, id);
+    }
+}
+
+static void act_reset(struct vm *vm, const struct scenario_action *action)
+{
+    const bnt_status status = bnt_host_reset(vm->host, engine_now(vm->world->engine));
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no reset: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
+    }
+}
+
+static void act_refuse(struct vm *vm, const struct scenario_action *action)
+{
+    const bnt_status status = bnt_host_rule_add(vm->host, &action->rule);
+    if (status != BNT_OK) {
+        world_fail(vm->world, VERDICT_FAIL, "line %" PRIu32 ": the refusal was not taken: %s",
+                   action->place.line, bnt_status_text(status));
+    }
+}
+
+static void act_refuse_clear(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    bnt_host_rules_clear(vm->host);
+}
+
+static void act_stall(struct vm *vm, const struct scenario_action *action)
+{
+    vm->stall_secret[action->party] = action->secret;
+    vm_stall(vm, action->party, engine_now(vm->world->engine) + action->duration_ns);
+}
+
+static void act_drop(struct vm *vm, const struct scenario_action *action)
+{
+    vm->link[action->signal].drop_next += action->count;
+}
+
+static void act_duplicate(struct vm *vm, const struct scenario_action *action)
+{
+    vm->link[action->signal].duplicate_next += action->count;
+}
+
+static void act_delay(struct vm *vm, const struct scenario_action *action)
+{
+    vm->link[action->signal].delay_next += action->count;
+    vm->link[action->signal].delay_next_ns = action->duration_ns;
+}
+
+static void act_reorder(struct vm *vm, const struct scenario_action *action)
+{
+    vm->link[action->signal].reorder_armed = true;
+}
+
+static void act_oom(struct vm *vm, const struct scenario_action *action)
+{
+    struct bnt_guest_oom result;
+    memory_oom_ask(vm, pfns_of(action->size_bytes), &result);
+}
+
+static void act_pressure(struct vm *vm, const struct scenario_action *action)
+{
+    memory_pressure(vm, (uint32_t)(action - vm->world->scenario->actions));
+}
+
+static void act_stats(struct vm *vm, const struct scenario_action *action)
+{
+    const bnt_status status = bnt_host_stats_poll(vm->host, engine_now(vm->world->engine), NULL);
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no statistics: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
+    }
+}
+
+static void act_detach(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    const bnt_status status = bnt_guest_detach(vm->guest, engine_now(vm->world->engine));
+    if (status == BNT_E_AGAIN) {
+        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+    }
+}
+
+static void act_attach(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    engine_at(vm->world->engine, engine_now(vm->world->engine), 0, WORLD_EVENT_ATTACH,
+              (uint16_t)vm->index, 0, 0);
+}
+
+static void act_corrupt(struct vm *vm, const struct scenario_action *action)
+{
+    hostile_start(vm, action);
+}
+
+static void (*const acts[])(struct vm *, const struct scenario_action *) = {
+    [ACTION_TARGET] = act_target,       [ACTION_RESET] = act_reset,
+    [ACTION_REFUSE] = act_refuse,       [ACTION_REFUSE_CLEAR] = act_refuse_clear,
+    [ACTION_STALL] = act_stall,         [ACTION_DROP] = act_drop,
+    [ACTION_DUPLICATE] = act_duplicate, [ACTION_DELAY] = act_delay,
+    [ACTION_REORDER] = act_reorder,     [ACTION_OOM] = act_oom,
+    [ACTION_PRESSURE] = act_pressure,   [ACTION_STATS] = act_stats,
+    [ACTION_DETACH] = act_detach,       [ACTION_ATTACH] = act_attach,
+    [ACTION_CORRUPT] = act_corrupt,
+};
+
+/** Whether a quiet phase suppresses an action: faults stop, requests do not. */
+static bool is_fault(action_kind kind)
+{
+    switch (kind) {
+    case ACTION_STALL:
+    case ACTION_DROP:
+    case ACTION_DUPLICATE:
+    case ACTION_DELAY:
+    case ACTION_REORDER:
+    case ACTION_CORRUPT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void script_act(struct world *world, uint32_t index)
+{
+    const struct scenario_action *action = &world->scenario->actions[index];
+    struct vm *vm = &world->vms[action->vm];
+    vm->touched = true;
+    world->action_runs[index]++;
+    if (!(world->quiet && is_fault(action->kind))) {
+        world_log(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name, action->place.line);
+        acts[action->kind](vm, action);
+        const uint64_t now_ns = engine_now(world->engine);
+        vm_schedule(vm, PARTY_DEVICE, now_ns);
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    }
+    if (action->trigger == TRIGGER_AT && action->every_ns > 0 &&
+        world->action_runs[index] < action->times) {
+        engine_at(world->engine, engine_now(world->engine) + action->every_ns, 1,
+                  WORLD_EVENT_ACTION, (uint16_t)action->vm, index, 0);
+    }
+}
+
+void script_trigger(struct vm *vm, trigger_source source, uint32_t event)
+{
+    struct world *world = vm->world;
+    for (uint32_t i = 0; i < world->scenario->action_count; i++) {
+        const struct scenario_action *action = &world->scenario->actions[i];
+        if (action->trigger != TRIGGER_EVENT || action->vm != vm->index ||
+            action->source != source || action->event != event) {
+            continue;
+        }
+        if (++world->trigger_counts[i] == action->nth) {
+            engine_at(world->engine, engine_now(world->engine) + action->at_ns, 1,
+                      WORLD_EVENT_ACTION, (uint16_t)vm->index, i, 0);
+        }
+    }
+}
+
+void script_start(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->trigger == TRIGGER_AT) {
+            engine_at(world->engine, action->at_ns, 1, WORLD_EVENT_ACTION, (uint16_t)action->vm, i,
+                      0);
+        }
+    }
+    uint64_t at_ns = 0;
+    for (uint32_t i = 0; i < scenario->phase_count; i++) {
+        engine_at(world->engine, at_ns, 0, WORLD_EVENT_PHASE, 0, i, 0);
+        at_ns += scenario->phases[i].duration_ns;
+    }
+    world->end_ns = at_ns;
+    engine_at(world->engine, at_ns, 8, WORLD_EVENT_END, 0, 0, 0);
+}
+
+/** Refusals with a chance are faults too: the sure ones stay. */
+static void refuse_surely(struct world *world, struct vm *vm)
+{
+    bool cleared = false;
+    for (uint32_t i = 0; i < world->scenario->action_count; i++) {
+        const struct scenario_action *action = &world->scenario->actions[i];
+        const bool chance = action->rule.numerator < action->rule.denominator;
+        if (action->kind == ACTION_REFUSE && action->vm == vm->index && chance && !cleared) {
+            bnt_host_rules_clear(vm->host);
+            cleared = true;
+        }
+    }
+    for (uint32_t i = 0; cleared && i < world->scenario->action_count; i++) {
+        const struct scenario_action *action = &world->scenario->actions[i];
+        if (action->kind == ACTION_REFUSE && action->vm == vm->index &&
+            action->rule.numerator >= action->rule.denominator && world->action_runs[i] > 0) {
+            act_refuse(vm, action);
+        }
+    }
+}
+
+void script_quiet(struct world *world)
+{
+    world->quiet = true;
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        struct vm *vm = &world->vms[i];
+        for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
+            vm->link[signal].drop_next = 0;
+            vm->link[signal].duplicate_next = 0;
+            vm->link[signal].delay_next = 0;
+            vm->link[signal].reorder_armed = false;
+        }
+        vm_stall(vm, PARTY_DRIVER, 0);
+        vm_stall(vm, PARTY_DEVICE, 0);
+        if (vm->host != NULL) {
+            refuse_surely(world, vm);
+        }
+        vm->touched = true;
+    }
+}

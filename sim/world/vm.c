@@ -1,0 +1,381 @@
+/*
+ * One VM: its guest core, host core and memory put together, and when each of them steps.
+ *
+ * A step is an event; its deadline is the next one. A stalled party's steps wait until the stall is
+ * over. What the cores call is in driver_ops.c and device_ops.c.
+ */
+#include "sim/world/world_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Creation ---- */
+
+static struct bnt_guest_config guest_config(const struct vm *vm)
+{
+    const struct scenario_driver *driver = &vm->spec.driver;
+    struct bnt_guest_config config = {
+        .size = sizeof config,
+        .page_order = vm->spec.page_order,
+        .memory_first_pfn = vm->spec.first_pfn,
+        .memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
+        .features_wanted = driver->features,
+        .binding = BNT_BALLOON_BINDING_DEFAULT,
+        .queue_size_max = driver->queue_size,
+        .request_pfns = driver->request_pages,
+        .refused_pages_max = driver->refused_max,
+        .record = driver->record_bits ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS,
+        .record_bits = vm->record_bits,
+        .poll_ns = driver->poll_ns,
+        .retry_min_ns = driver->retry_min_ns,
+        .retry_max_ns = driver->retry_max_ns,
+        .ack_timeout_ns = driver->ack_timeout_ns,
+        .oom_timeout_ns = driver->oom_timeout_ns,
+        .oom_holdoff_ns = driver->oom_holdoff_ns,
+    };
+    for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
+        const struct scenario_action *action = &vm->world->scenario->actions[i];
+        if (action->kind == ACTION_CORRUPT && action->corruption == CORRUPT_HOLD_MORE &&
+            action->vm == vm->index) {
+            config.refused_pages_max += 8;
+        }
+    }
+    return config;
+}
+
+static struct bnt_host_config host_config(const struct vm *vm)
+{
+    const struct scenario_device *device = &vm->spec.device;
+    return (struct bnt_host_config){
+        .size = sizeof(struct bnt_host_config),
+        .features = device->features,
+        .binding = BNT_BALLOON_BINDING_DEFAULT,
+        .memory_first_pfn = vm->spec.first_pfn,
+        .memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
+        .ledger = device->ledger_leaves ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED,
+        .page_order = vm->spec.page_order,
+        .queue_size_max = device->queue_size,
+        .report_queue = device->report_queue,
+        .stats_poll_ns = device->stats_poll_ns,
+        .stats_stale_ns = device->stats_stale_ns,
+        .stall_ns = device->stall_ns,
+        .event_interval_ns = device->event_interval_ns,
+    };
+}
+
+static bool refuse_to_start(char *error, size_t error_bytes, const struct vm *vm, const char *what,
+                            bnt_status status)
+{
+    (void)snprintf(error, error_bytes, "%s: %s cannot start: %s", vm->spec.name, what,
+                   bnt_status_text(status));
+    return false;
+}
+
+static bool host_create(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct arena *arena = vm->world->arena;
+    const struct bnt_host_config config = host_config(vm);
+    const struct bnt_host_ops ops = vm_host_ops();
+    bnt_status status = bnt_host_footprint(&config, &vm->host_bytes);
+    if (status != BNT_OK) {
+        return refuse_to_start(error, error_bytes, vm, "the device", status);
+    }
+    vm->host_storage = arena_alloc(arena, vm->host_bytes);
+    status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &ops, vm, &vm->mem, NULL,
+                           &vm->host);
+    return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the device", status);
+}
+
+static bool guest_create(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct arena *arena = vm->world->arena;
+    const struct bnt_guest_config config = guest_config(vm);
+    const struct bnt_guest_ops ops = vm_guest_ops();
+    struct bnt_guest_need need;
+    bnt_status status = bnt_guest_footprint(&config, &need);
+    if (status != BNT_OK) {
+        return refuse_to_start(error, error_bytes, vm, "the driver", status);
+    }
+    vm->guest_bytes = need.state_bytes;
+    vm->guest_state = arena_alloc(arena, vm->guest_bytes);
+    status = bnt_guest_init(vm->guest_state, vm->guest_bytes, vm->dma, vm->dma_gpa, vm->dma_bytes,
+                            &config, &ops, vm, &vm->guest);
+    return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the driver", status);
+}
+
+/** The DMA area: memory of its own, below the guest's where there is room, else above. */
+static bool dma_create(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct bnt_guest_need need = {0};
+    if (vm->spec.recording[0] != '\0') {
+        need.dma_bytes = wire_player_dma_bytes();
+    } else {
+        const struct bnt_guest_config config = guest_config(vm);
+        const bnt_status status = bnt_guest_footprint(&config, &need);
+        if (status != BNT_OK) {
+            return refuse_to_start(error, error_bytes, vm, "the driver", status);
+        }
+    }
+    const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
+    vm->dma_bytes = (need.dma_bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);
+    vm->dma = arena_zalloc(vm->world->arena, vm->dma_bytes);
+    vm->dma_gpa = memory_gpa + vm->spec.memory_bytes;
+    const struct bnt_mem_region regions[] = {{memory_gpa, vm->spec.memory_bytes},
+                                             {vm->dma_gpa, vm->dma_bytes}};
+    const struct bnt_mem_ops ops = vm_mem_ops();
+    const bnt_status status = bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
+    return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "its memory", status);
+}
+
+static const struct world_file *file_named(const struct world *world, const char *name)
+{
+    for (uint32_t i = 0; i < world->config.file_count; i++) {
+        const struct world_file *file = &world->config.files[i];
+        const char *a = file->name;
+        const char *b = name;
+        while (*a != '\0' && *a == *b) {
+            a++;
+            b++;
+        }
+        if (*a == *b) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+static void player_target(void *opaque, uint64_t pfns)
+{
+    struct vm *vm = opaque;
+    uint64_t id = 0;
+    if (bnt_host_target_set(vm->host, engine_now(vm->world->engine), pfns, 0, &id) == BNT_OK &&
+        vm->world->oracle != NULL) {
+        oracle_target_set(vm->world->oracle, vm->index, id);
+    }
+    vm->account.targets++;
+}
+
+static void player_fail(void *opaque, const char *text)
+{
+    struct vm *vm = opaque;
+    world_fail(vm->world, VERDICT_FAIL, "%s", text);
+}
+
+static uint64_t player_ledger(void *opaque)
+{
+    return vm_host_info(opaque).balloon_pfns;
+}
+
+static uint64_t player_misuses(void *opaque)
+{
+    return vm_host_info(opaque).misuses;
+}
+
+static void player_misuse_text(void *opaque, char *text, size_t bytes)
+{
+    const struct vm *vm = opaque;
+    const struct bnt_diag *diag = bnt_host_diag(vm->host);
+    (void)snprintf(text, bytes, "%s (PFN %" PRIu64 ")", bnt_fault_text(diag->fault), diag->found);
+}
+
+static bool player_create(struct vm *vm, char *error, size_t error_bytes)
+{
+    const struct world_file *file = file_named(vm->world, vm->spec.recording);
+    if (file == NULL) {
+        (void)snprintf(error, error_bytes, "%s: %s was not loaded", vm->spec.name,
+                       vm->spec.recording);
+        return false;
+    }
+    const struct wire_player_ops ops = {
+        .transport = vm_transport(),
+        .target = player_target,
+        .fail = player_fail,
+        .ledger = player_ledger,
+        .misuses = player_misuses,
+        .misuse_text = player_misuse_text,
+        .first_pfn = vm->spec.first_pfn,
+        .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
+    };
+    vm->player = wire_player_create(vm->world->arena, file->name, file->bytes, file->length, &ops,
+                                    vm, vm->dma, vm->dma_gpa, vm->dma_bytes, error, error_bytes);
+    return vm->player != NULL;
+}
+
+bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes)
+{
+    struct vm *vm = &world->vms[index];
+    struct arena *arena = world->arena;
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    const uint64_t pages = pfns >> vm->spec.page_order;
+    vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
+    vm->backed = arena_zalloc(arena, pfns);
+    if (vm->spec.driver.record_bits) {
+        vm->record_bytes = (pages + 63) / 64 * sizeof(uint64_t);
+        vm->record_bits = arena_zalloc(arena, vm->record_bytes);
+    }
+    if (world->oracle != NULL) {
+        const struct oracle_vm_config config = {
+            .name = vm->spec.name,
+            .first_pfn = vm->spec.first_pfn,
+            .pfns = pfns,
+            .page_order = vm->spec.page_order,
+            .refused_max = vm->spec.driver.refused_max,
+            .reset_empty_ns = WORLD_RESET_EMPTY_NS,
+        };
+        oracle_vm_init(world->oracle, index, &config);
+        if (vm->spec.recording[0] != '\0') {
+            oracle_foreign(world->oracle, index);
+        }
+    }
+    if (!dma_create(vm, error, error_bytes) || !host_create(vm, error, error_bytes)) {
+        return false;
+    }
+    return vm->spec.recording[0] != '\0' ? player_create(vm, error, error_bytes)
+                                         : guest_create(vm, error, error_bytes);
+}
+
+void vm_destroy(struct vm *vm)
+{
+    struct arena *arena = vm->world->arena;
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    if (vm->player != NULL) {
+        wire_player_destroy(vm->player);
+    }
+    if (vm->host != NULL) {
+        bnt_host_fini(vm->host);
+    }
+    arena_free(arena, vm->guest_state, vm->guest_bytes);
+    arena_free(arena, vm->host_storage, vm->host_bytes);
+    arena_free(arena, vm->dma, vm->dma_bytes);
+    arena_free(arena, vm->record_bits, vm->record_bytes);
+    arena_free(arena, vm->content, (pfns >> vm->spec.page_order) * sizeof *vm->content);
+    arena_free(arena, vm->backed, pfns);
+}
+
+/* ---- Steps ---- */
+
+static const uint16_t step_kind[2] = {
+    [PARTY_DRIVER] = WORLD_EVENT_GUEST_STEP, [PARTY_DEVICE] = WORLD_EVENT_HOST_STEP};
+static const uint8_t step_priority[2] = {[PARTY_DRIVER] = 4, [PARTY_DEVICE] = 3};
+
+void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
+{
+    struct engine *engine = vm->world->engine;
+    if (time_ns == BNT_NEVER || (party == PARTY_DRIVER && vm->guest == NULL)) {
+        return;
+    }
+    if (time_ns < vm->stalled_until_ns[party]) {
+        time_ns = vm->stalled_until_ns[party];
+    }
+    if (time_ns < engine_now(engine)) {
+        time_ns = engine_now(engine);
+    }
+    if (vm->step_event[party] != 0) {
+        if (vm->step_ns[party] <= time_ns) {
+            return;
+        }
+        (void)engine_cancel(engine, vm->step_event[party]);
+    }
+    vm->step_ns[party] = time_ns;
+    vm->step_event[party] = engine_at(engine, time_ns, step_priority[party], step_kind[party],
+                                      (uint16_t)vm->index, 0, 0);
+}
+
+void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
+{
+    if (vm->stall_secret[party] && until_ns == 0) {
+        return;
+    }
+    struct engine *engine = vm->world->engine;
+    vm->stalled_until_ns[party] = until_ns;
+    if (vm->step_event[party] != 0) {
+        (void)engine_cancel(engine, vm->step_event[party]);
+        vm->step_event[party] = 0;
+    }
+    vm_schedule(vm, party, engine_now(engine));
+}
+
+void vm_guest_step(struct vm *vm)
+{
+    uint64_t deadline_ns = BNT_NEVER;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    vm->step_event[PARTY_DRIVER] = 0;
+    vm->touched = true;
+    const bnt_status status = bnt_guest_step(vm->guest, now_ns, WORLD_BUDGET, &deadline_ns);
+    if (status != BNT_OK && status != BNT_E_BROKEN) {
+        world_fail(vm->world, VERDICT_FAIL, "%s: the driver's step failed: %s", vm->spec.name,
+                   bnt_status_text(status));
+        return;
+    }
+    vm_schedule(vm, PARTY_DRIVER, deadline_ns);
+}
+
+void vm_host_step(struct vm *vm)
+{
+    uint64_t deadline_ns = BNT_NEVER;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    vm->step_event[PARTY_DEVICE] = 0;
+    vm->touched = true;
+    const bnt_status status = bnt_host_step(vm->host, now_ns, WORLD_BUDGET, &deadline_ns);
+    if (status != BNT_OK && status != BNT_E_BROKEN) {
+        world_fail(vm->world, VERDICT_FAIL, "%s: the device's step failed: %s", vm->spec.name,
+                   bnt_status_text(status));
+        return;
+    }
+    if (deadline_ns == now_ns) { /* more buffers wait: each round takes its time */
+        deadline_ns = now_ns + vm->spec.service_ns;
+    }
+    vm_schedule(vm, PARTY_DEVICE, deadline_ns);
+}
+
+/* ---- Observation ---- */
+
+struct bnt_guest_info vm_guest_info(const struct vm *vm)
+{
+    struct bnt_guest_info info = {.size = sizeof info};
+    if (vm->guest != NULL && bnt_guest_info_get(vm->guest, &info) != BNT_OK) {
+        info.state = BNT_GUEST_DOWN;
+    }
+    return info;
+}
+
+struct bnt_host_info vm_host_info(const struct vm *vm)
+{
+    struct bnt_host_info info = {.size = sizeof info};
+    if (bnt_host_info_get(vm->host, &info) != BNT_OK) {
+        info.status = 0;
+    }
+    return info;
+}
+
+void vm_check(struct vm *vm)
+{
+    struct world *world = vm->world;
+    struct bnt_host_info host = vm_host_info(vm);
+    host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
+    const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(world->engine);
+    if (stalled && !vm->stall_secret[PARTY_DRIVER]) {
+        oracle_driver_stalled(world->oracle, vm->index);
+    }
+    if (vm->guest == NULL) {
+        oracle_check(world->oracle, vm->index, NULL, &host);
+        return;
+    }
+    struct bnt_guest_info guest = vm_guest_info(vm);
+    guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
+    oracle_check(world->oracle, vm->index, &guest, &host);
+}
+
+void vm_audit(struct vm *vm)
+{
+    struct world *world = vm->world;
+    char text[256];
+    if (vm->guest != NULL) {
+        oracle_audit(world->oracle, vm->index, vm->host,
+                     gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON));
+    }
+    if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
+        world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,
+                   text);
+    }
+}

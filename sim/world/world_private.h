@@ -1,0 +1,206 @@
+/*
+ * Private to sim/world: the structs of a world, a VM and its link.
+ */
+#ifndef SIM_WORLD_WORLD_PRIVATE_H
+#define SIM_WORLD_WORLD_PRIVATE_H
+
+#include "sim/world/events.h"
+#include "sim/world/gmem.h"
+#include "sim/world/wire_player.h"
+#include "sim/world/workload.h"
+#include "sim/world/world.h"
+
+#include <ballonet/guest.h>
+#include <ballonet/host.h>
+
+#define WORLD_BUDGET          4          /**< units of work of one step */
+#define WORLD_RESET_EMPTY_NS  1000000000 /**< promised: empty 1 s after the notice */
+#define WORLD_QUEUES          BNT_BALLOON_QUEUE_COUNT
+#define WORLD_AUDIT_PAGES_MAX 4096 /**< smaller worlds are audited after every event */
+
+/** One kind of notification between a driver and its device. */
+struct link_state {
+    uint32_t drop_next;
+    uint32_t duplicate_next;
+    uint32_t delay_next;
+    uint64_t delay_next_ns;
+    bool reorder_armed;
+    bool reorder_held; /**< one is kept back until the next */
+    uint16_t reorder_queue;
+    uint64_t lost;
+};
+
+/** Where the driver put a queue, for those who corrupt it. */
+struct queue_place {
+    uint16_t size;
+    uint64_t desc_gpa;
+    uint64_t avail_gpa;
+    uint64_t used_gpa;
+};
+
+/** What is said of a VM in the account and counted for metrics. */
+struct vm_account {
+    uint64_t held_peak;
+    uint64_t refused_by[BNT_VERDICT_COUNT]; /**< pages refused on inflation, by reason */
+    uint64_t uncertain;
+    uint64_t not_needed;
+    uint64_t oom_deflates;
+    uint64_t oom_kills;
+    uint64_t stalls;
+    uint64_t reported_pfns;
+    uint64_t first_refusal_ns;
+    uint64_t last_return_ns;
+    uint64_t returned;
+    bnt_outcome outcome;
+    uint64_t outcome_ns;
+    uint64_t targets;
+    uint64_t outcomes[BNT_OUTCOME_COUNT];
+};
+
+struct vm {
+    struct world *world;
+    uint32_t index;
+    struct scenario_vm spec; /**< the scenario's, with what swarm drew */
+    struct gmem *gmem;
+    /* guest */
+    struct bnt_guest *guest;
+    void *guest_state;
+    size_t guest_bytes;
+    uint64_t *record_bits;
+    size_t record_bytes;
+    uint8_t *dma;
+    uint64_t dma_gpa;
+    size_t dma_bytes;
+    struct wire_player *player; /**< plays a recording in place of the driver */
+    struct queue_place queues[WORLD_QUEUES];
+    /* host */
+    struct bnt_host *host;
+    void *host_storage;
+    size_t host_bytes;
+    struct bnt_mem mem;
+    uint64_t *content; /**< what the host holds for each guest page: its tag, 0: nothing */
+    uint8_t *backed;   /**< whether each PFN has host memory */
+    uint64_t backed_pfns;
+    /* between them */
+    struct link_state link[SIGNAL_COUNT];
+    uint64_t step_event[2]; /**< scheduled GUEST_STEP and HOST_STEP by action_party; 0: none */
+    uint64_t step_ns[2];
+    uint64_t stalled_until_ns[2];
+    bool touched; /**< by the event being handled */
+    /* out of memory */
+    uint64_t oom_event; /**< its deadline; 0: no OOM deflate is pending */
+    bool reclaim_scheduled;
+    /* hostility */
+    uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
+    uint32_t storm_reads;
+    bool stall_secret[2]; /**< a stall that the oracles are not told of, and that does not end */
+    struct vm_account account;
+};
+
+/** A workload, its next tick, and whether it waits for the balloon. */
+struct workload_slot {
+    struct workload *workload;
+    uint64_t event;
+    uint32_t vm;
+    bool blocked;
+};
+
+struct world {
+    struct arena *arena;
+    const struct scenario *scenario;
+    struct world_config config;
+    struct engine *engine;
+    struct oracle *oracle;
+    struct vm *vms;
+    uint32_t vm_count;
+    struct workload_slot *workloads; /**< the scenario's, then one for each action's pressure */
+    uint32_t workload_slots;
+    struct recording **recordings; /**< of each file, once parsed */
+    uint32_t *trigger_counts;      /**< of each action: how often its event happened */
+    uint32_t *action_runs;
+    bool *expect_met; /**< of each EVENTUALLY */
+    bool *expect_open;
+    bool quiet;
+    bool small; /**< audited after every event */
+    /* machine */
+    uint64_t machine_pfns;
+    uint64_t machine_backed_pfns;
+    uint64_t machine_swapped_pfns;
+    /* result */
+    run_verdict verdict;
+    char text[512];
+    uint64_t end_ns;
+};
+
+/* world.c */
+void world_log(struct world *world, log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void world_fail(struct world *world, run_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* vm.c */
+bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
+void vm_destroy(struct vm *vm);
+void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);
+void vm_guest_step(struct vm *vm);
+void vm_host_step(struct vm *vm);
+void vm_stall(struct vm *vm, action_party party, uint64_t until_ns);
+struct bnt_guest_info vm_guest_info(const struct vm *vm);
+struct bnt_host_info vm_host_info(const struct vm *vm);
+/** Oracles over a VM that the event touched. */
+void vm_check(struct vm *vm);
+void vm_audit(struct vm *vm);
+
+/* driver_ops.c, device_ops.c */
+struct bnt_guest_ops vm_guest_ops(void);
+struct bnt_host_ops vm_host_ops(void);
+struct bnt_mem_ops vm_mem_ops(void);
+struct bnt_drv_transport vm_transport(void);
+
+/* backing.c: what the host holds of a guest's memory */
+void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);
+uint64_t backing_read(const struct vm *vm, uint64_t pfn);
+void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
+void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
+
+/* link.c */
+void link_signal_send(struct vm *vm, link_signal signal, uint16_t queue);
+
+/* memory.c: workloads, reclaim, out of memory */
+bool memory_create(struct world *world, char *error, size_t error_bytes);
+void memory_destroy(struct world *world);
+void memory_start(struct world *world);
+uint64_t memory_workload_metric(const struct vm *vm, metric which);
+void memory_workload_tick(struct world *world, uint32_t index);
+void memory_reclaim_tick(struct vm *vm);
+void memory_oom_done(struct vm *vm);
+void memory_oom_deadline(struct vm *vm);
+void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom *result);
+void memory_reclaim_wanted(struct vm *vm);
+void memory_pressure(struct vm *vm, uint32_t action);
+void memory_pressure_end(struct vm *vm, uint32_t action);
+
+/* script.c */
+void script_start(struct world *world);
+void script_act(struct world *world, uint32_t action);
+void script_trigger(struct vm *vm, trigger_source source, uint32_t event);
+void script_quiet(struct world *world);
+
+/* hostile.c */
+void hostile_start(struct vm *vm, const struct scenario_action *action);
+bool hostile_take(struct vm *vm, corruption which);
+void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request);
+void hostile_after_serve(struct vm *vm, uint16_t queue);
+
+/* expect.c */
+void expect_start(struct world *world);
+void expect_after_event(struct world *world);
+void expect_event(struct world *world, uint32_t index);
+void expect_end(struct world *world);
+
+/* metrics.c, account.c: see world.h */
+
+/* swarm.c */
+void swarm_draw(struct world *world);
+
+#endif
