@@ -292,14 +292,17 @@ static uint8_t fake_verdict(struct fake *f, bool inflate, uint32_t pfn, uint32_t
     if (resets && (epoch != f->epoch || f->epoch_ack != f->epoch)) {
         return BNT_VERDICT_RESET;
     }
-    if (f->answer_all != 0) {
+    if (f->answer_all != 0) { /* hostile where it is no verdict by the ledger */
         return f->answer_all;
     }
     if (pfn < f->first_pfn || at >= memory) {
         return BNT_VERDICT_INVALID;
     }
+    /* A plain driver cannot be told of a refusal, so its deflates are always served (BX-3). */
+    const bool verdicts = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS) != 0;
+    const bool may_refuse = inflate || verdicts;
     const uint8_t scripted = inflate ? f->bad[at] : f->bad_back[at];
-    if (scripted != 0) {
+    if (scripted != 0 && may_refuse) {
         return scripted;
     }
     if (f->ledger[at] == inflate) {
@@ -308,7 +311,7 @@ static uint8_t fake_verdict(struct fake *f, bool inflate, uint32_t pfn, uint32_t
     const bool over =
         inflate ? f->ledger_pfns >= target
                 : f->ledger_pfns <= target && !(f->dev.accepted & BNT_BALLOON_F_DEFLATE_ON_OOM);
-    if (f->not_needed && over) {
+    if (f->not_needed && over && may_refuse) {
         return BNT_VERDICT_NOT_NEEDED;
     }
     f->ledger[at] = inflate;
@@ -325,12 +328,18 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
     } out;
     const bool verdicts = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS) != 0;
     const uint32_t skip = verdicts ? 8 : 0;
+    if (f->hostile && (chain->readable_bytes <= skip || chain->readable_bytes > sizeof in)) {
+        return 0; /* a buffer that this device had answered before it read it */
+    }
     FAKE_CHECK(chain->readable_bytes > skip && chain->readable_bytes <= skip + 4 * 256);
     FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, in, (uint32_t)chain->readable_bytes) == BNT_OK);
     const uint32_t count = (uint32_t)(chain->readable_bytes - skip) / 4;
+    if (f->hostile && chain->writable_bytes != (verdicts ? 8 + count : 0)) {
+        return 0;
+    }
     FAKE_CHECK(count * 4 + skip == chain->readable_bytes);
-    FAKE_CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0)); /* BX-4 */
-    FAKE_CHECK((count & ((1u << f->setup.page_order) - 1)) == 0);    /* no page is split */
+    FAKE_CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0));            /* BX-4 */
+    FAKE_CHECK(f->hostile || (count & ((1u << f->setup.page_order) - 1)) == 0); /* whole pages */
     struct bnt_balloon_request header = {0};
     memcpy(&header, in, skip);
     for (uint32_t i = 0; i < count; i++) {
@@ -355,7 +364,8 @@ static void fake_interrupt(struct fake *f, uint32_t queue)
 {
     bool due = false;
     struct bnt_diag diag = {.size = sizeof diag};
-    FAKE_CHECK(bnt_vq_dev_interrupt_due(&f->vq[queue], &f->mem, &due, &diag) == BNT_OK);
+    const bnt_status status = bnt_vq_dev_interrupt_due(&f->vq[queue], &f->mem, &due, &diag);
+    FAKE_CHECK(f->hostile || status == BNT_OK);
     if (due && !f->no_interrupts) {
         bnt_guest_interrupt(f->guest, (uint16_t)queue);
     }
@@ -364,7 +374,7 @@ static void fake_interrupt(struct fake *f, uint32_t queue)
 /* Keeps the statistics buffer, as a device does between two polls. */
 static void fake_stats_take(struct fake *f, const struct bnt_vq_chain *chain)
 {
-    FAKE_CHECK(!f->stats_held); /* at most one (BD-16) */
+    FAKE_CHECK(f->hostile || !f->stats_held); /* at most one (BD-16) */
     FAKE_CHECK(chain->writable_bytes == 0 && chain->readable_bytes <= sizeof f->stats);
     f->stats_held = true;
     f->stats_head = chain->head;
@@ -392,7 +402,8 @@ uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
             continue;
         }
         const uint32_t len = fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
-        FAKE_CHECK(bnt_vq_dev_push(&f->vq[queue], &f->mem, chain.head, len, &diag) == BNT_OK);
+        const bnt_status pushed = bnt_vq_dev_push(&f->vq[queue], &f->mem, chain.head, len, &diag);
+        FAKE_CHECK(f->hostile || pushed == BNT_OK);
         fake_interrupt(f, queue);
     }
     return served;

@@ -1,0 +1,253 @@
+/*
+ * Bytes as a sequence of calls of the guest core, of things that its OS does, and of devices that
+ * are slow, wrong or hostile. Whatever comes, no page is lost or in two places, no call goes on
+ * for ever, and detach gives everything back.
+ */
+#include "fake_device.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define PAGES 600
+
+struct input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static uint8_t input_byte(struct input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->data++;
+}
+
+static uint32_t input_word(struct input *in)
+{
+    const uint32_t low = input_byte(in);
+    return low | (uint32_t)input_byte(in) << 8;
+}
+
+static uint64_t features_from(uint8_t bits)
+{
+    static const uint64_t features[] = {
+        BNT_BALLOON_F_MUST_TELL_HOST,
+        BNT_BALLOON_F_STATS_VQ,
+        BNT_BALLOON_F_DEFLATE_ON_OOM,
+        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS,
+        UINT64_C(1) << BNT_BALLOON_BIT_RESET,
+        BNT_F_RING_INDIRECT_DESC,
+        BNT_F_RING_EVENT_IDX,
+    };
+    uint64_t mask = BNT_F_VERSION_1;
+    for (uint32_t i = 0; i < sizeof features / sizeof features[0]; i++) {
+        mask |= bits >> i & 1 ? features[i] : 0;
+    }
+    if (!(mask & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS)) {
+        mask &= ~(UINT64_C(1) << BNT_BALLOON_BIT_RESET); /* BX-2 */
+    }
+    return mask;
+}
+
+/* Writes where the device may: the used rings, and what the guest lets it answer into. */
+static void device_scribbles(struct fake *f, struct input *in)
+{
+    const uint32_t q = input_byte(in) % 3;
+    const uint32_t offset = input_word(in);
+    const uint8_t value = input_byte(in);
+    f->hostile = true;
+    if (f->vq[q].size != 0) {
+        const uint32_t bytes = 6 + 8u * f->vq[q].size;
+        uint8_t *used = (uint8_t *)f->dma + (f->vq[q].used_gpa - FAKE_DMA_GPA);
+        used[offset < 8 ? offset : offset % bytes] = value;
+    }
+}
+
+/* Returns the buffers of a queue without reading them, in any order and with any length. */
+static void device_forges(struct fake *f, struct input *in)
+{
+    const uint32_t q = input_byte(in) % 3;
+    const uint16_t head = input_byte(in) & 7;
+    struct bnt_diag diag = {.size = sizeof diag};
+    f->hostile = true;
+    if (f->vq[q].size > head &&
+        bnt_vq_dev_push(&f->vq[q], &f->mem, head, input_word(in), &diag) == BNT_OK) {
+        bnt_guest_interrupt(f->guest, (uint16_t)q);
+    }
+}
+
+static void stats_return(struct fake *f)
+{
+    struct bnt_diag diag = {.size = sizeof diag};
+    if (f->stats_held && f->vq[2].size != 0) {
+        f->stats_held = false;
+        const bnt_status status = bnt_vq_dev_push(&f->vq[2], &f->mem, f->stats_head, 0, &diag);
+        FAKE_CHECK(f->hostile || status == BNT_OK);
+        bnt_guest_interrupt(f->guest, 2);
+    }
+}
+
+/* Steps within one instant until nothing is due: that must end. */
+static void settle(struct fake *f, uint32_t budget)
+{
+    for (uint32_t i = 0;; i++) {
+        FAKE_CHECK(i < 4 * PAGES); /* at order 8 a request carries one page */
+        const uint64_t served = f->served;
+        (void)fake_step(f, budget);
+        if (f->deadline_ns > f->now_ns && f->served == served) {
+            return;
+        }
+    }
+}
+
+/* Verdicts beside the device's ledger: some are lies, all others a device may give. */
+static void verdicts_script(struct fake *f, uint8_t *where, uint8_t verdict)
+{
+    f->hostile = f->hostile || verdict == BNT_VERDICT_ACCEPTED ||
+                 verdict == BNT_VERDICT_NOT_LOCKED || verdict == BNT_VERDICT_RESET;
+    memset(where, verdict, 20);
+}
+
+static void knobs_turn(struct fake *f, struct input *in)
+{
+    const uint8_t value = input_byte(in);
+    switch (input_byte(in) % 14) {
+    case 0:
+        f->alloc_limit = value & 1 ? UINT64_MAX : value;
+        break;
+    case 1:
+        f->serve_on_kick = value & 1;
+        break;
+    case 2:
+        f->no_interrupts = value & 1;
+        break;
+    case 3:
+        f->answer_all = value & 1 ? value >> 1 : 0;
+        f->hostile = true;
+        break;
+    case 4:
+        f->len_cut = value & 1 ? value : 0;
+        break;
+    case 5:
+        f->len_more = value & 1 ? (uint32_t)value << 24 : 0;
+        f->len_more = f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS ? 0 : f->len_more;
+        break;
+    case 6:
+        f->not_needed = value & 1;
+        break;
+    case 7:
+        verdicts_script(f, f->bad + (value << f->setup.page_order), input_byte(in) % 11);
+        break;
+    case 8:
+        verdicts_script(f, f->bad_back + (value << f->setup.page_order), input_byte(in) % 11);
+        break;
+    case 9:
+        f->unsettled = (value & 3) == 1;
+        break;
+    case 10:
+        f->reset_reads = value & 3;
+        break;
+    case 11:
+        f->oom_in_alloc = value;
+        break;
+    case 12:
+        f->stats_tags = value % 40;
+        break;
+    default:
+        f->reenter = value & 1;
+        break;
+    }
+}
+
+static void one_call(struct fake *f, struct input *in)
+{
+    bnt_status status = BNT_OK;
+    switch (input_byte(in) % 16) {
+    case 0:
+    case 1:
+        (void)fake_step(f, 1u + input_byte(in) % 9);
+        break;
+    case 2:
+        settle(f, 8);
+        break;
+    case 3:
+        f->now_ns += (uint64_t)input_word(in) * FAKE_MS;
+        break;
+    case 4:
+        fake_target(f, input_word(in) % 1024 << f->setup.page_order);
+        break;
+    case 5:
+        f->num_pages = input_word(in) << (input_byte(in) & 16);
+        break;
+    case 6:
+        fake_serve(f, input_byte(in) % 3, 1u + input_byte(in) % 3);
+        break;
+    case 7:
+        status = bnt_guest_oom(f->guest, f->now_ns, input_word(in), &f->oom_result);
+        fake_audit(f);
+        break;
+    case 8:
+        fake_host_reset(f);
+        break;
+    case 9:
+        status = bnt_guest_detach(f->guest, f->now_ns);
+        fake_audit(f);
+        break;
+    case 10:
+        status = bnt_guest_attach(f->guest, f->now_ns);
+        fake_audit(f);
+        break;
+    case 11:
+        device_scribbles(f, in);
+        break;
+    case 12:
+        device_forges(f, in);
+        break;
+    case 13:
+        stats_return(f);
+        bnt_guest_interrupt(f->guest, input_byte(in) & 3);
+        break;
+    case 14:
+        if (input_byte(in) == 7 && f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) {
+            (void)bnt_dev_needs_reset(&f->dev);
+        }
+        bnt_guest_config_changed(f->guest);
+        break;
+    default:
+        knobs_turn(f, in);
+        break;
+    }
+    FAKE_CHECK(status <= 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = {data, size};
+    static const uint32_t orders[] = {0, 2, 4, 8};
+    const uint8_t shape = input_byte(&in);
+    const struct fake_setup setup = {
+        .pages = PAGES,
+        .page_order = orders[shape & 3],
+        .record = shape & 4 ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS,
+        .refused_pages_max = shape & 8 ? 3 : 0,
+        .queue_size_max = shape & 16 ? 4 : 0,
+        .poll_ns = shape & 32 ? 50 * FAKE_MS : 0,
+        .offered = features_from(input_byte(&in)),
+    };
+    struct fake f;
+    fake_init(&f, &setup);
+    if (!(shape & 64)) {
+        FAKE_CHECK(bnt_guest_attach(f.guest, 0) == BNT_OK);
+    }
+    while (in.left > 0) {
+        one_call(&f, &in);
+    }
+    f.reenter = false;
+    f.reset_reads = 0;
+    f.reset_left = f.reset_left > 1 ? 1 : f.reset_left;
+    fake_end(&f);
+    return 0;
+}
