@@ -55,18 +55,35 @@ static void check_at_most(const struct check *c, const char *key, const struct u
     }
 }
 
-static void check_features(const struct check *c, const char *side, uint64_t features)
+static bool own_features(const struct check *c, const char *side)
+{
+    const struct yaml_node *inner = yaml_value(c->node, side);
+    return inner != NULL && yaml_find(inner, "features") != NULL;
+}
+
+static bool reset_alone(uint64_t features)
 {
     const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     const uint64_t reset = UINT64_C(1) << BNT_BALLOON_BIT_RESET;
-    if ((features & reset) == 0 || (features & verdicts) != 0) {
-        return;
+    return (features & reset) != 0 && (features & verdicts) == 0;
+}
+
+static void check_features(const struct check *c, const struct scenario_vm *vm)
+{
+    static const char *const form =
+        "features: 'reset' needs 'verdicts'; add it, or leave 'reset' out";
+    const bool driver = own_features(c, "driver");
+    const bool device = own_features(c, "device");
+    if ((!driver && reset_alone(vm->driver.features)) ||
+        (!device && reset_alone(vm->device.features))) {
+        problems_add(&c->loader->problems, at_key(c, "features"), "%s", form);
     }
-    const struct yaml_node *inner = yaml_value(c->node, side);
-    const bool own = inner != NULL && yaml_find(inner, "features") != NULL;
-    problems_add(&c->loader->problems, own ? at_key2(c, side, "features") : at_key(c, "features"),
-                 "features of the %s: 'reset' needs 'verdicts'; add it, or leave 'reset' out",
-                 side);
+    if (driver && reset_alone(vm->driver.features)) {
+        problems_add(&c->loader->problems, at_key2(c, "driver", "features"), "%s", form);
+    }
+    if (device && reset_alone(vm->device.features)) {
+        problems_add(&c->loader->problems, at_key2(c, "device", "features"), "%s", form);
+    }
 }
 
 static void check_vm(const struct check *c, const struct scenario_vm *vm)
@@ -105,8 +122,7 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
         problems_add(problems, at_key2(c, "driver", "retry_min"),
                      "retry_min: it must not be more than retry_max");
     }
-    check_features(c, "driver", vm->driver.features);
-    check_features(c, "device", vm->device.features);
+    check_features(c, vm);
 }
 
 static void check_workload(const struct check *c, const struct scenario_workload *workload,

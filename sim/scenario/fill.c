@@ -289,7 +289,7 @@ static void fill_item(const struct fill *f, struct yaml_node *node, char *item, 
             item_resolvers[i].resolve(f->loader, node, item, index);
         }
     }
-    node->failed = f->loader->problems.total > before;
+    node->failed = node->failed || f->loader->problems.total > before;
 }
 
 static void fill_list(const struct fill *f)
@@ -364,18 +364,21 @@ void fill_map(struct loader *loader, struct yaml_node *node, const struct key_ta
     const uint32_t before = loader->problems.total;
     uint32_t kind = KIND_ANY;
     const bool kind_known = keys_check(loader, node, table, &kind);
+    bool refused = false;
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         struct yaml_node *value = yaml_value(node, row->name);
         const bool decides = table->kind_key != NULL && strcmp(row->name, table->kind_key) == 0;
         if (!key_applies(row, kind) || (!kind_known && (row->kinds != 0 || decides))) {
             continue;
         }
+        refused = refused || (value != NULL && value->kind == YAML_REFUSED);
         if (value == NULL && kind_known) {
             fill_absent(loader, node, table, row, kind, base);
         } else if (value != NULL && value->kind != YAML_REFUSED) {
             const struct fill f = {loader, row, value, base};
             fillers[row->type](&f);
+            refused = refused || (row->type == KEY_MAP && value->failed);
         }
     }
-    node->failed = loader->problems.total > before;
+    node->failed = refused || loader->problems.total > before;
 }

@@ -96,6 +96,22 @@ static const action_party corruption_party[CORRUPTION_COUNT] = {
 #undef X
 };
 
+/* The corruption tells who breaks the rule; a `party` beside it must agree. */
+static void resolve_party(struct loader *loader, const struct yaml_node *node,
+                          struct scenario_action *action)
+{
+    const action_party party = corruption_party[action->corruption];
+    const struct yaml_node *value = yaml_value(node, "party");
+    if (value != NULL && action->party != party) {
+        problems_add(&loader->problems, value->mark,
+                     "party: '%s' is something that the %s does; write %s, or leave 'party' out",
+                     choice_name(corruption_choices, action->corruption),
+                     party == PARTY_DRIVER ? "driver" : "device",
+                     party == PARTY_DRIVER ? "driver" : "device");
+    }
+    action->party = party;
+}
+
 void resolve_action(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index)
 {
     struct scenario_action *action = item;
@@ -107,7 +123,7 @@ void resolve_action(struct loader *loader, const struct yaml_node *node, void *i
     }
     action->guest_memory = action->kind == ACTION_TARGET && yaml_find(node, "guest") != NULL;
     if (action->kind == ACTION_CORRUPT) {
-        action->party = corruption_party[action->corruption];
+        resolve_party(loader, node, action);
     }
     if (action->kind == ACTION_REFUSE && yaml_find(node, "pfns") == NULL &&
         action->vm < loader->scenario->vm_count) {

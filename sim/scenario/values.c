@@ -211,7 +211,7 @@ static bool wrong_unit(struct problems *problems, const struct yaml_node *node, 
     problem_quote(quote, node->text, node->bytes);
     if (unit[0] == '\0') {
         problems_add(problems, node->mark, "%s: %s has no unit; write %.24s%s (%s)", label, quote,
-                     node->text, size ? "MiB" : "ms", known);
+                     node->text, size ? (digits > 4 ? "B" : "MiB") : "ms", known);
     } else if (unit[0] == '.') {
         problems_add(problems, node->mark,
                      "%s: %s is a fraction; write a whole number of a smaller unit (%s)", label,
