@@ -355,7 +355,9 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
     out.header.num_pages = bnt_le32_set(f->num_pages);
     const bool resets = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET) != 0;
     out.header.epoch = bnt_le32_set(resets ? f->epoch : 0);
-    FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, &out, 8 + count) == BNT_OK);
+    if (!f->write_nothing) {
+        FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, &out, 8 + count) == BNT_OK);
+    }
     const uint32_t cut = f->len_cut < 8 + count ? f->len_cut : 8 + count;
     return 8 + count - cut + f->len_more;
 }

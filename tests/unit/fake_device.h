@@ -94,6 +94,7 @@ struct fake {
     uint8_t answer_all; /* a verdict for everything; 0: by the ledger */
     uint32_t len_cut;   /* bytes that the used length says too little */
     uint32_t len_more;  /* ... or too much */
+    bool write_nothing; /* leaves the answer empty, whatever the used length says */
     bool not_needed;    /* answers NOT_NEEDED by BX-9 */
     bool stats_held;
     uint16_t stats_head;

@@ -185,8 +185,9 @@ START_TEST(test_needs_reset_is_noticed_without_its_notification)
 {
     struct fake f;
     with_balloon(&f, 100);
-    (void)bnt_dev_needs_reset(&f.dev);
     fake_target(&f, 200);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    (void)bnt_dev_needs_reset(&f.dev); /* found when the request is late */
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_BROKEN);
     fake_end(&f);
@@ -243,8 +244,10 @@ START_TEST(test_smallest_queues_suffice_for_all_at_once)
     struct fake f;
     fake_init(&f, &(struct fake_setup){.pages = 2048});
     f.queue_max[0] = 2;
-    f.queue_max[1] = 4;
+    f.queue_max[1] = 2; /* no room for an OOM deflate beside an ordinary one */
     f.queue_max[2] = 1;
+    ck_assert_int_eq(bnt_guest_attach(f.guest, f.now_ns), BNT_E_UNSUPPORTED);
+    f.queue_max[1] = 4;
     fake_up(&f);
     fake_target(&f, 2000);
     fake_run(&f, FAKE_S);

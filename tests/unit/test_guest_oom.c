@@ -236,7 +236,7 @@ START_TEST(test_oom_beside_an_ordinary_deflate)
     fake_target(&f, 100);
     (void)fake_step(&f, 64); /* 256 in flight */
     ck_assert_int_eq(oom(&f, 300), BNT_OK);
-    ck_assert_uint_eq(f.vq[1].size, 128);
+    ck_assert_uint_eq(f.actual, _i ? 1000 - 256 : 1000); /* the ordinary one waits still */
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, fake_info(&f).ballooned_pfns);
     ck_assert_uint_le(fake_info(&f).ballooned_pfns, 100);

@@ -123,7 +123,7 @@ START_TEST(test_not_needed_ends_the_cycle_and_the_target_is_read_again)
     fake_target(&f, 1000);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     f.num_pages = 100; /* moved since the guest looked */
-    fake_run(&f, FAKE_S);
+    fake_run(&f, 10 * FAKE_MS);
     ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
     ck_assert_uint_eq(f.requests, 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_NOT_NEEDED].value, 156);
@@ -139,15 +139,32 @@ START_TEST(test_missing_verdicts_count_as_ballooned)
     struct fake f;
     with_bad_pages(&f, 0, 0, _i);
     const uint32_t order = (uint32_t)_i;
-    f.len_cut = 10; /* the last ten PFNs have no verdict although the bytes are there */
-    fake_target(&f, 64u << order);
+    fake_target(&f, 64u << order); /* a full answer first: nothing of it may be left over */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 64u << order);
+    f.len_cut = 10; /* the last ten PFNs have no verdict although the bytes are there */
+    fake_target(&f, 128u << order);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 128u << order);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, (10 + (1u << order) - 1) >> order);
     f.len_cut = 0;
     fake_target(&f, 0); /* recovered by deflate */
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 0);
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_answer_that_was_not_filled_in_is_uncertain)
+{
+    struct fake f;
+    with_bad_pages(&f, 0, 0, 0);
+    fake_target(&f, 64);
+    fake_run(&f, FAKE_S);
+    f.write_nothing = true; /* but the used length says that it did */
+    fake_target(&f, 128);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 128);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 64);
     fake_end(&f);
 }
 END_TEST
@@ -281,6 +298,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_one_bad_page_under_a_last_in_first_out_allocator);
     tcase_add_test(tc, test_not_needed_ends_the_cycle_and_the_target_is_read_again);
     tcase_add_loop_test(tc, test_missing_verdicts_count_as_ballooned, 0, 3);
+    tcase_add_test(tc, test_answer_that_was_not_filled_in_is_uncertain);
     tcase_add_test(tc, test_answer_without_a_byte_is_uncertain);
     tcase_add_loop_test(tc, test_unknown_verdict_is_uncertain, 0, 2);
     tcase_add_test(tc, test_page_that_is_taken_in_part_is_uncertain);
