@@ -1,0 +1,457 @@
+/*
+ * Bytes as a split ring in hostile hands: half of the inputs drive the device side over ring memory
+ * that a driver scribbles in, half the driver side over a ring that a device scribbles in.
+ *
+ * Whatever comes: no copy leaves memory, no call runs longer than the queue's size allows, no
+ * buffer is out that was not handed over, and after `broken` nothing changes any more.
+ */
+#include <ballonet/virtqueue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MEMORY_BYTES UINT32_C(0x10000)
+#define MEMORY_GPA   UINT64_C(0x10000)
+#define SEGS_MAX     20u
+#define SIZE_LOG_MAX 5u
+#define SIZE_MAX_DRV (1u << SIZE_LOG_MAX)
+
+/** An abort, so that both a fuzzer and a plain program stop at a broken promise. */
+#define MUST(condition)     \
+    do {                    \
+        if (!(condition)) { \
+            abort();        \
+        }                   \
+    } while (0)
+
+struct ring_input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static uint8_t take8(struct ring_input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->data++;
+}
+
+static uint16_t take16(struct ring_input *in)
+{
+    const unsigned low = take8(in);
+    return (uint16_t)(low | (unsigned)take8(in) << 8);
+}
+
+static uint64_t take_features(struct ring_input *in)
+{
+    const uint8_t bits = take8(in);
+    return ((bits & 1) != 0 ? BNT_F_RING_INDIRECT_DESC : 0) |
+           ((bits & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0);
+}
+
+/** Guest memory, and how often it was reached. */
+struct ring_memory {
+    struct bnt_mem mem;
+    _Alignas(16) uint8_t bytes[MEMORY_BYTES];
+    uint32_t copies;
+    uint32_t fail_at;
+};
+
+static struct ring_memory memory;
+
+static uint8_t *memory_at(uint64_t gpa, uint32_t bytes)
+{
+    MUST(gpa >= MEMORY_GPA && bytes <= MEMORY_BYTES && gpa - MEMORY_GPA <= MEMORY_BYTES - bytes);
+    return memory.bytes + (gpa - MEMORY_GPA);
+}
+
+static bnt_status memory_read(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
+{
+    (void)opaque;
+    memcpy(dst, memory_at(gpa, bytes), bytes);
+    return ++memory.copies == memory.fail_at ? BNT_E_CALLBACK : BNT_OK;
+}
+
+static bnt_status memory_write(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
+{
+    (void)opaque;
+    memcpy(memory_at(gpa, bytes), src, bytes);
+    return ++memory.copies == memory.fail_at ? BNT_E_CALLBACK : BNT_OK;
+}
+
+static void memory_clear(void)
+{
+    const struct bnt_mem_ops ops = {
+        .size = sizeof(ops), .read = memory_read, .write = memory_write};
+    const struct bnt_mem_region region = {MEMORY_GPA, MEMORY_BYTES};
+
+    memset(&memory, 0, sizeof(memory));
+    MUST(bnt_mem_init(&memory.mem, &ops, NULL, &region, 1) == BNT_OK);
+}
+
+static void memory_set16(uint32_t offset, uint16_t value)
+{
+    const bnt_le16 wire = bnt_le16_set(value);
+    memcpy(memory.bytes + offset % (MEMORY_BYTES - 1), &wire, sizeof(wire));
+}
+
+static uint16_t memory_get16(uint32_t offset)
+{
+    bnt_le16 wire;
+    memcpy(&wire, memory.bytes + offset, sizeof(wire));
+    return bnt_le16_get(wire);
+}
+
+/** A descriptor anywhere: mostly sensible, sometimes at the edge of memory or far outside. */
+static void scribble_desc(struct ring_input *in)
+{
+    const uint32_t offset = (uint32_t)take16(in) % (MEMORY_BYTES - 16);
+    const uint8_t shape = take8(in);
+    const uint16_t where = take16(in);
+    const uint16_t bytes = take16(in);
+    struct bnt_vq_desc desc = {.gpa = bnt_le64_set(MEMORY_GPA + where),
+                               .bytes = bnt_le32_set(bytes),
+                               .flags = bnt_le16_set(shape & 7),
+                               .next = bnt_le16_set(shape >> 3 & 15)};
+
+    if ((shape & 0x80) != 0) {
+        memset(&desc.bytes.b[2], (uint8_t)bytes, 2);
+    }
+    memcpy(memory.bytes + (offset & ((shape & 0x40) != 0 ? 0xFFFFu : 0xFFF0u)), &desc,
+           sizeof(desc));
+}
+
+/* ---- Device side ----------------------------------------------------------------------------- */
+
+static struct bnt_vq_seg segs[SEGS_MAX];
+
+struct device_run {
+    struct bnt_vq_dev vq;
+    struct bnt_vq_layout layout;
+    struct bnt_vq_chain chain;
+    uint32_t out; /**< popped and not pushed */
+};
+
+static void chain_check(const struct device_run *run)
+{
+    const struct bnt_vq_chain *chain = &run->chain;
+    uint64_t bytes = 0;
+    uint8_t byte = 0;
+
+    MUST(chain->head < run->vq.size);
+    MUST(chain->readable_count + chain->writable_count <= chain->seg_max);
+    for (uint32_t i = 0; i < chain->readable_count + chain->writable_count; i++) {
+        MUST(segs[i].bytes > 0);
+        MUST(bnt_mem_contains(&memory.mem, segs[i].gpa, segs[i].bytes));
+        bytes += segs[i].bytes;
+    }
+    MUST(bytes == chain->readable_bytes + chain->writable_bytes);
+    MUST(bnt_vq_chain_read(chain, &memory.mem, chain->readable_bytes, &byte, 1) == BNT_E_RANGE);
+    MUST(bnt_vq_chain_write(chain, &memory.mem, chain->writable_bytes, &byte, 1) == BNT_E_RANGE);
+    if (chain->readable_bytes > 0) {
+        const bnt_status status =
+            bnt_vq_chain_read(chain, &memory.mem, chain->readable_bytes - 1, &byte, 1);
+        MUST(status == BNT_OK || status == BNT_E_CALLBACK);
+    }
+    if (chain->writable_bytes > 0) {
+        const bnt_status status =
+            bnt_vq_chain_write(chain, &memory.mem, chain->writable_bytes - 1, &byte, 1);
+        MUST(status == BNT_OK || status == BNT_E_CALLBACK);
+    }
+}
+
+static void device_pop(struct device_run *run, struct bnt_diag *diag)
+{
+    const uint32_t copies = memory.copies;
+    const bnt_status status = bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, diag);
+
+    /* The index twice, the event, the entry, then each descriptor and one reference. */
+    MUST(memory.copies - copies <= run->vq.size + 6u);
+    if (status == BNT_OK) {
+        run->out++;
+        MUST(run->out <= run->vq.size);
+        chain_check(run);
+    } else if (status != BNT_E_AGAIN) {
+        MUST(run->vq.broken);
+        MUST(diag->status == status && (status == BNT_E_CALLBACK || diag->fault != 0));
+    }
+}
+
+static void device_push(struct device_run *run, struct ring_input *in, struct bnt_diag *diag)
+{
+    const uint16_t head = take8(in);
+    const bnt_status status = bnt_vq_dev_push(&run->vq, &memory.mem, head, take8(in), diag);
+
+    if (head >= run->vq.size) {
+        MUST(status == BNT_E_ARGUMENT);
+    } else if (run->out == 0) {
+        MUST(status == BNT_E_STATE);
+    } else {
+        MUST(status == BNT_OK || run->vq.broken);
+        run->out--;
+    }
+}
+
+/** One thing that the driver or the embedder does. False if the queue broke. */
+static bool device_step(struct device_run *run, struct ring_input *in, struct bnt_diag *diag)
+{
+    const uint8_t op = take8(in);
+    const uint32_t avail = run->layout.avail;
+    bool due = false;
+
+    switch (op % 8) {
+    case 0:
+        device_pop(run, diag);
+        break;
+    case 1:
+        device_push(run, in, diag);
+        break;
+    case 2:
+        MUST(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, diag) == BNT_OK ||
+             run->vq.broken);
+        break;
+    case 3:
+        MUST(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, (op & 8) != 0, diag) == BNT_OK ||
+             run->vq.broken);
+        break;
+    case 4:
+        scribble_desc(in);
+        break;
+    case 5: { /* a buffer, as an honest driver exposes it */
+        const uint16_t index = memory_get16(avail + 2);
+        memory_set16(avail + 4 + 2u * (index % run->vq.size),
+                     (uint16_t)(take8(in) % (run->vq.size + 1u)));
+        memory_set16(avail + 2, (uint16_t)(index + 1u));
+        break;
+    }
+    case 6: {
+        const uint32_t at = take16(in);
+        memory_set16(at, take16(in));
+        break;
+    }
+    default: { /* a descriptor of the table */
+        const uint32_t at = 16u * (take8(in) % run->vq.size);
+        const struct bnt_vq_desc desc = {
+            .gpa = bnt_le64_set(MEMORY_GPA + take16(in)),
+            .bytes = bnt_le32_set(take8(in)),
+            .flags = bnt_le16_set(take8(in) & 7),
+            .next = bnt_le16_set((uint16_t)(take8(in) % (run->vq.size + 1u)))};
+        memcpy(memory.bytes + at, &desc, sizeof(desc));
+        break;
+    }
+    }
+    return !run->vq.broken;
+}
+
+static void device_broken_check(struct device_run *run)
+{
+    const struct bnt_vq_dev before = run->vq;
+    const uint32_t copies = memory.copies;
+    bool due = true;
+
+    MUST(bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, NULL) == BNT_E_BROKEN);
+    MUST(bnt_vq_dev_push(&run->vq, &memory.mem, 0, 0, NULL) == BNT_E_BROKEN);
+    MUST(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN && !due);
+    MUST(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, true, NULL) == BNT_E_BROKEN);
+    MUST(memcmp(&before, &run->vq, sizeof(before)) == 0);
+    MUST(memory.copies == copies);
+}
+
+static void fuzz_device(struct ring_input *in)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct device_run run;
+    const uint16_t size = (uint16_t)(1u << (take8(in) % (SIZE_LOG_MAX + 1)));
+    const uint64_t features = take_features(in);
+    bool live = true;
+
+    memset(&run, 0, sizeof(run));
+    memory_clear();
+    run.layout = bnt_vq_layout(size);
+    run.chain.segs = segs;
+    run.chain.seg_max = take8(in) % (SEGS_MAX + 1);
+    memory.fail_at = take16(in);
+    MUST(bnt_vq_dev_init(&run.vq, &memory.mem, 1, size, MEMORY_GPA, MEMORY_GPA + run.layout.avail,
+                         MEMORY_GPA + run.layout.used, features, &diag) == BNT_OK);
+    while (live && in->left > 0) {
+        live = device_step(&run, in, &diag);
+    }
+    if (!live) {
+        device_broken_check(&run);
+    }
+}
+
+/* ---- Driver side ----------------------------------------------------------------------------- */
+
+struct driver_run {
+    struct bnt_vq_drv vq;
+    struct bnt_vq_slot slots[SIZE_MAX_DRV];
+    bool out[SIZE_MAX_DRV]; /**< added and not popped */
+    bool published[SIZE_MAX_DRV];
+    uint32_t writable[SIZE_MAX_DRV];
+    uint32_t descs[SIZE_MAX_DRV]; /**< descriptors that the request took */
+};
+
+/** The private records add up, whatever the ring holds. */
+static void driver_check(const struct driver_run *run)
+{
+    uint32_t taken = 0;
+    uint32_t out = 0;
+    uint32_t free_count = 0;
+
+    for (uint32_t i = 0; i < run->vq.config.queue_size; i++) {
+        taken += run->out[i] ? run->descs[i] : 0;
+        out += run->out[i];
+        MUST(run->out[i] == (run->slots[i].count != 0));
+    }
+    MUST(out == run->vq.outstanding);
+    MUST(taken + run->vq.free_count == run->vq.config.queue_size);
+    for (uint16_t i = run->vq.free_head; i != UINT16_MAX; i = run->slots[i].next) {
+        MUST(i < run->vq.config.queue_size && !run->out[i]);
+        MUST(++free_count <= run->vq.free_count);
+    }
+    MUST(free_count == run->vq.free_count);
+}
+
+static void driver_add(struct driver_run *run, struct ring_input *in)
+{
+    const uint16_t free_before = run->vq.free_count;
+    const uint32_t readable = take8(in) % 6;
+    const uint32_t writable = take8(in) % 6;
+    struct bnt_vq_seg request[10];
+    uint32_t writable_bytes = 0;
+    uint16_t head = UINT16_MAX;
+    bnt_status status;
+
+    for (uint32_t i = 0; i < readable + writable; i++) {
+        request[i].gpa = take8(in);
+        request[i].bytes = take8(in);
+        writable_bytes += i >= readable ? request[i].bytes : 0;
+    }
+    status = bnt_vq_drv_add(&run->vq, request, readable, writable, &head);
+    MUST(status == BNT_OK || status == BNT_E_ARGUMENT || status == BNT_E_FULL);
+    if (status != BNT_OK) {
+        MUST(run->vq.free_count == free_before);
+        return;
+    }
+    MUST(head < run->vq.config.queue_size && !run->out[head]);
+    run->out[head] = true;
+    run->published[head] = false;
+    run->writable[head] = writable_bytes;
+    run->descs[head] = (uint32_t)free_before - run->vq.free_count;
+}
+
+static void driver_pop(struct driver_run *run, struct bnt_diag *diag)
+{
+    uint16_t head = UINT16_MAX;
+    uint32_t len = 0;
+    const bnt_status status = bnt_vq_drv_pop(&run->vq, &head, &len, diag);
+
+    if (status == BNT_OK) {
+        MUST(head < run->vq.config.queue_size && run->out[head] && run->published[head]);
+        MUST(len <= run->writable[head]);
+        MUST(diag->fault == BNT_FAULT_NONE || diag->fault == BNT_FAULT_USED_LENGTH);
+        run->out[head] = false;
+    } else if (status != BNT_E_AGAIN) {
+        MUST(status == BNT_E_RING && run->vq.broken && diag->fault != BNT_FAULT_NONE);
+    }
+}
+
+static bool driver_step(struct driver_run *run, struct ring_input *in, struct bnt_diag *diag)
+{
+    const uint8_t op = take8(in);
+    const uint32_t used = run->vq.layout.used;
+    const uint16_t size = run->vq.config.queue_size;
+
+    switch (op % 8) {
+    case 0:
+    case 1:
+        driver_pop(run, diag);
+        break;
+    case 2:
+        driver_add(run, in);
+        break;
+    case 3:
+        (void)bnt_vq_drv_publish(&run->vq);
+        memcpy(run->published, run->out, sizeof(run->published));
+        break;
+    case 4:
+        bnt_vq_drv_interrupts_set(&run->vq, (op & 8) != 0);
+        break;
+    case 5:
+    case 6: { /* a used element, as a device writes it */
+        const uint16_t index = memory_get16(used + 2);
+        const uint32_t at = used + 4 + 8u * (index % size);
+        memory_set16(at, (uint16_t)(take8(in) % (size + 1u)));
+        memory_set16(at + 2, (op & 0x80) != 0 ? 1 : 0);
+        memory_set16(at + 4, take16(in));
+        memory_set16(used + 2, (uint16_t)(index + 1u));
+        break;
+    }
+    default: {
+        const uint32_t at = take16(in);
+        memory_set16(at % run->vq.layout.bytes, take16(in));
+        break;
+    }
+    }
+    driver_check(run);
+    return !run->vq.broken;
+}
+
+static void driver_broken_check(struct driver_run *run)
+{
+    static uint8_t ring_before[MEMORY_BYTES];
+    const struct bnt_vq_drv before = run->vq;
+    const struct bnt_vq_seg seg = {0, 1};
+    uint16_t head = 0;
+    uint32_t len = 0;
+
+    memcpy(ring_before, memory.bytes, sizeof(ring_before));
+    MUST(bnt_vq_drv_add(&run->vq, &seg, 1, 0, &head) == BNT_E_BROKEN);
+    MUST(!bnt_vq_drv_publish(&run->vq));
+    MUST(bnt_vq_drv_pop(&run->vq, &head, &len, NULL) == BNT_E_BROKEN);
+    bnt_vq_drv_interrupts_set(&run->vq, true);
+    MUST(memcmp(&before, &run->vq, sizeof(before)) == 0);
+    MUST(memcmp(ring_before, memory.bytes, sizeof(ring_before)) == 0);
+    driver_check(run);
+}
+
+static void fuzz_driver(struct ring_input *in)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    static struct driver_run run;
+    struct bnt_vq_drv_config config = {.size = sizeof(config), .ring_gpa = MEMORY_GPA};
+    bool live = true;
+
+    memset(&run, 0, sizeof(run));
+    memory_clear();
+    config.queue_size = (uint16_t)(1u << (take8(in) % (SIZE_LOG_MAX + 1)));
+    config.indirect_max = take8(in) % 9;
+    config.features = take_features(in);
+    config.ring = memory.bytes;
+    config.slots = run.slots;
+    MUST(bnt_vq_drv_ring_bytes(config.queue_size, config.indirect_max) <= MEMORY_BYTES);
+    MUST(bnt_vq_drv_init(&run.vq, &config) == BNT_OK);
+    while (live && in->left > 0) {
+        live = driver_step(&run, in, &diag);
+    }
+    if (!live) {
+        driver_broken_check(&run);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct ring_input in = {data, size};
+
+    if ((take8(&in) & 1) == 0) {
+        fuzz_device(&in);
+    } else {
+        fuzz_driver(&in);
+    }
+    return 0;
+}
