@@ -1,0 +1,179 @@
+/*
+ * The buddy allocator. A free block is known by the state of its first page, so that looking at a
+ * buddy is one byte; free lists are doubly linked through the pages' own links. Taking a run out of
+ * a block leaves exactly the pieces that page-by-page splitting would leave.
+ */
+#include "sim/world/buddy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *prev, uint32_t pages)
+{
+    *buddy = (struct buddy){.state = state, .next = next, .prev = prev, .pages = pages};
+    for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
+        buddy->head[order] = BUDDY_NONE;
+    }
+}
+
+/* ---- Free lists ---- */
+
+static void block_push(struct buddy *buddy, uint32_t order, uint32_t page)
+{
+    const uint32_t head = buddy->head[order];
+    buddy->next[page] = head;
+    buddy->prev[page] = BUDDY_NONE;
+    if (head != BUDDY_NONE) {
+        buddy->prev[head] = page;
+    }
+    buddy->head[order] = page;
+    buddy->blocks[order]++;
+    buddy->nonempty |= UINT32_C(1) << order;
+    buddy->state[page] = BUDDY_HEAD(order);
+}
+
+static void block_remove(struct buddy *buddy, uint32_t order, uint32_t page)
+{
+    const uint32_t next = buddy->next[page];
+    const uint32_t prev = buddy->prev[page];
+    if (next != BUDDY_NONE) {
+        buddy->prev[next] = prev;
+    }
+    if (prev != BUDDY_NONE) {
+        buddy->next[prev] = next;
+    } else {
+        buddy->head[order] = next;
+    }
+    buddy->blocks[order]--;
+    if (buddy->head[order] == BUDDY_NONE) {
+        buddy->nonempty &= ~(UINT32_C(1) << order);
+    }
+    buddy->state[page] = 0;
+}
+
+/** Largest order of a block that begins at `offset` and has at most `pages`. */
+static uint32_t order_at(uint32_t offset, uint32_t pages)
+{
+    uint32_t order = 0;
+    while (order + 1 < BUDDY_ORDERS && (offset & ((UINT32_C(2) << order) - 1)) == 0 &&
+           UINT32_C(2) << order <= pages) {
+        order++;
+    }
+    return order;
+}
+
+/** Largest order of a block that ends before `end` and begins at or after `first`. */
+static uint32_t order_before(uint32_t end, uint32_t first)
+{
+    return order_at(end, end - first);
+}
+
+/* ---- Handing out, taking back ---- */
+
+void buddy_give_range(struct buddy *buddy, uint32_t first, uint32_t count)
+{
+    uint32_t end = first + count;
+    while (end > first) {
+        const uint32_t order = order_before(end, first);
+        end -= UINT32_C(1) << order;
+        block_push(buddy, order, end);
+    }
+}
+
+uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first)
+{
+    if (buddy->nonempty == 0) {
+        return 0;
+    }
+    const uint32_t order = (uint32_t)__builtin_ctz(buddy->nonempty);
+    const uint32_t size = UINT32_C(1) << order;
+    const uint32_t block = buddy->head[order];
+    block_remove(buddy, order, block);
+    *first = block;
+    if (want >= size) {
+        return size;
+    }
+    for (uint32_t at = want; at < size;) {
+        const uint32_t piece = (uint32_t)__builtin_ctz(at);
+        block_push(buddy, piece, block + at);
+        at += UINT32_C(1) << piece;
+    }
+    return want;
+}
+
+void buddy_give(struct buddy *buddy, uint32_t page)
+{
+    uint32_t order = 0;
+    while (order + 1 < BUDDY_ORDERS) {
+        const uint32_t other = page ^ (UINT32_C(1) << order);
+        if (other >= buddy->pages || buddy->state[other] != BUDDY_HEAD(order)) {
+            break;
+        }
+        block_remove(buddy, order, other);
+        page &= ~(UINT32_C(1) << order);
+        order++;
+    }
+    block_push(buddy, order, page);
+}
+
+/* ---- Audit ---- */
+
+static bool wrong(char *text, size_t bytes, const char *what, uint32_t order, uint32_t page)
+{
+    (void)snprintf(text, bytes, "buddy: %s: order %" PRIu32 ", page %" PRIu32, what, order, page);
+    return false;
+}
+
+static bool block_audit(const struct buddy *buddy, uint32_t order, uint32_t page, uint64_t *seen,
+                        char *text, size_t bytes)
+{
+    const uint32_t size = UINT32_C(1) << order;
+    if (page >= buddy->pages || size > buddy->pages - page) {
+        return wrong(text, bytes, "a free block is outside memory", order, page);
+    }
+    if ((page & (size - 1)) != 0) {
+        return wrong(text, bytes, "a free block is not aligned", order, page);
+    }
+    const uint32_t other = page ^ size;
+    if (order + 1 < BUDDY_ORDERS && other < buddy->pages &&
+        buddy->state[other] == BUDDY_HEAD(order)) {
+        return wrong(text, bytes, "two free buddies were not merged", order, page);
+    }
+    for (uint32_t i = page; i < page + size; i++) {
+        if (buddy->state[i] != (i == page ? BUDDY_HEAD(order) : 0)) {
+            return wrong(text, bytes, "a page of a free block is in use", order, i);
+        }
+        if ((seen[i / 64] >> (i % 64) & 1) != 0) {
+            return wrong(text, bytes, "a page is in two free blocks", order, i);
+        }
+        seen[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+    return true;
+}
+
+bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t text_bytes)
+{
+    for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
+        uint32_t before = BUDDY_NONE;
+        uint32_t count = 0;
+        for (uint32_t page = buddy->head[order]; page != BUDDY_NONE; page = buddy->next[page]) {
+            if (!block_audit(buddy, order, page, seen, text, text_bytes)) {
+                return false;
+            }
+            if (buddy->prev[page] != before) {
+                return wrong(text, text_bytes, "links of a free list disagree", order, page);
+            }
+            before = page;
+            count++;
+        }
+        if (count != buddy->blocks[order]) {
+            return wrong(text, text_bytes, "a free list has another length than counted", order,
+                         buddy->head[order]);
+        }
+        if ((buddy->nonempty >> order & 1) != (count > 0)) {
+            return wrong(text, text_bytes, "the set of non-empty orders is wrong", order,
+                         buddy->head[order]);
+        }
+    }
+    return true;
+}

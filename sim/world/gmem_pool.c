@@ -1,0 +1,262 @@
+/*
+ * The three ways to hand free pages out. Each keeps the state byte of every free page: 0 inside a
+ * buddy block, the order at its first page, LOOSE everywhere else. Every operation is O(1) a page,
+ * or the depth of the bit tree.
+ */
+#include "sim/world/gmem_pool.h"
+
+#include <ballonet/base.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- SEQUENTIAL: a tree of bits ---- */
+
+static void tree_init(struct gmem_pool *pool)
+{
+    uint32_t bits = pool->pages;
+    do {
+        const uint32_t words = bits / 64 + (bits % 64 != 0);
+        pool->words[pool->levels] = words;
+        pool->bits[pool->levels] = arena_zalloc(pool->arena, words * sizeof(uint64_t));
+        pool->levels++;
+        bits = words;
+    } while (bits > 1);
+}
+
+static void tree_set(struct gmem_pool *pool, uint32_t page)
+{
+    for (uint32_t level = 0; level < pool->levels; level++) {
+        uint64_t *word = &pool->bits[level][page / 64];
+        const uint64_t before = *word;
+        *word |= UINT64_C(1) << (page % 64);
+        if (before != 0) {
+            return;
+        }
+        page /= 64;
+    }
+}
+
+/** Takes from the lowest word that has a free page; how many. */
+static uint32_t tree_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+{
+    uint32_t at = 0;
+    for (uint32_t level = pool->levels - 1; level > 0; level--) {
+        at = at * 64 + (uint32_t)__builtin_ctzll(pool->bits[level][at]);
+    }
+    uint64_t word = pool->bits[0][at];
+    uint32_t taken = 0;
+    while (word != 0 && taken < count) {
+        const uint32_t page = at * 64 + (uint32_t)__builtin_ctzll(word);
+        word &= word - 1;
+        pool->state[page] = state;
+        pages[taken++] = page;
+    }
+    pool->bits[0][at] = word;
+    for (uint32_t level = 1; level < pool->levels && word == 0; level++) {
+        word = pool->bits[level][at / 64] & ~(UINT64_C(1) << (at % 64));
+        pool->bits[level][at / 64] = word;
+        at /= 64;
+    }
+    return taken;
+}
+
+/* ---- RANDOM: a shuffled stack ---- */
+
+/**
+ * One choice is the key of the whole shuffle: a trace need not hold one for each page. The numbers
+ * behind it are a counter, mixed; a 32-bit bound is met by the high half of a product.
+ */
+static void stack_shuffle(struct gmem_pool *pool, struct engine *engine)
+{
+    const uint32_t stream = engine_stream(engine, "shuffle");
+    const uint64_t key = bnt_mix64(engine_choose(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
+    for (uint32_t i = pool->free_pages; i > 1; i--) {
+        const uint64_t drawn = bnt_mix64(key + i) >> 32;
+        const uint32_t other = (uint32_t)(drawn * i >> 32);
+        const uint32_t page = pool->stack[i - 1];
+        pool->stack[i - 1] = pool->stack[other];
+        pool->stack[other] = page;
+    }
+}
+
+/* ---- LIFO: recently freed pages before a buddy ---- */
+
+/** The pages freed longest ago go to the buddy, where they merge. */
+static void recent_drain(struct gmem_pool *pool)
+{
+    for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
+        pool->state[pool->recent[i]] = 0;
+        buddy_give(&pool->buddy, pool->recent[i]);
+    }
+    pool->recent_count -= GMEM_POOL_RECENT_DRAIN;
+    memmove(pool->recent, pool->recent + GMEM_POOL_RECENT_DRAIN,
+            pool->recent_count * sizeof pool->recent[0]);
+}
+
+static void lifo_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+{
+    uint32_t done = 0;
+    while (done < count && pool->recent_count > 0) {
+        const uint32_t page = pool->recent[--pool->recent_count];
+        pool->state[page] = state;
+        pages[done++] = page;
+    }
+    while (done < count) {
+        uint32_t first = 0;
+        const uint32_t run = buddy_take(&pool->buddy, count - done, &first);
+        memset(pool->state + first, state, run);
+        for (uint32_t i = 0; i < run; i++) {
+            pages[done + i] = first + i;
+        }
+        done += run;
+    }
+}
+
+static void lifo_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (pool->recent_count == GMEM_POOL_RECENT_MAX) {
+            recent_drain(pool);
+        }
+        pool->state[pages[i]] = GMEM_POOL_LOOSE;
+        pool->recent[pool->recent_count++] = pages[i];
+    }
+}
+
+/* ---- All of them ---- */
+
+void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
+                    page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
+                    uint32_t pages, uint32_t first_free)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->arena = arena;
+    pool->kind = kind;
+    pool->state = state;
+    pool->pages = pages;
+    pool->free_pages = pages - first_free;
+    if (kind == PAGES_LIFO) {
+        buddy_init(&pool->buddy, state, next, prev, pages);
+        memset(state + first_free, 0, pool->free_pages);
+        buddy_give_range(&pool->buddy, first_free, pool->free_pages);
+        return;
+    }
+    memset(state + first_free, GMEM_POOL_LOOSE, pool->free_pages);
+    if (kind == PAGES_SEQUENTIAL) {
+        tree_init(pool);
+        for (uint32_t page = first_free; page < pages; page++) {
+            tree_set(pool, page);
+        }
+        return;
+    }
+    pool->stack = arena_alloc(arena, pages * sizeof(uint32_t));
+    for (uint32_t i = 0; i < pool->free_pages; i++) {
+        pool->stack[i] = pages - 1 - i;
+    }
+    stack_shuffle(pool, engine);
+}
+
+void gmem_pool_done(struct gmem_pool *pool)
+{
+    arena_free(pool->arena, pool->stack, pool->pages * sizeof(uint32_t));
+    for (uint32_t level = 0; level < pool->levels; level++) {
+        arena_free(pool->arena, pool->bits[level], pool->words[level] * sizeof(uint64_t));
+    }
+}
+
+void gmem_pool_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+{
+    switch (pool->kind) {
+    case PAGES_LIFO:
+        lifo_take(pool, pages, count, state);
+        break;
+    case PAGES_SEQUENTIAL:
+        for (uint32_t done = 0; done < count;) {
+            done += tree_take(pool, pages + done, count - done, state);
+        }
+        break;
+    case PAGES_RANDOM:
+        for (uint32_t i = 0; i < count; i++) {
+            pages[i] = pool->stack[pool->free_pages - 1 - i];
+            pool->state[pages[i]] = state;
+        }
+        break;
+    }
+    pool->free_pages -= count;
+}
+
+void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+{
+    switch (pool->kind) {
+    case PAGES_LIFO:
+        lifo_give(pool, pages, count);
+        break;
+    case PAGES_SEQUENTIAL:
+        for (uint32_t i = 0; i < count; i++) {
+            pool->state[pages[i]] = GMEM_POOL_LOOSE;
+            tree_set(pool, pages[i]);
+        }
+        break;
+    case PAGES_RANDOM:
+        for (uint32_t i = 0; i < count; i++) {
+            pool->state[pages[i]] = GMEM_POOL_LOOSE;
+            pool->stack[pool->free_pages + i] = pages[i];
+        }
+        break;
+    }
+    pool->free_pages += count;
+}
+
+/* ---- Audit ---- */
+
+static bool loose_audit(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,
+                        uint64_t *seen, char *text, size_t bytes)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = pages[i];
+        if (page >= pool->pages || pool->state[page] != GMEM_POOL_LOOSE) {
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " waits to be used and is not free",
+                           page);
+            return false;
+        }
+        if ((seen[page / 64] >> (page % 64) & 1) != 0) {
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is free twice", page);
+            return false;
+        }
+        seen[page / 64] |= UINT64_C(1) << (page % 64);
+    }
+    return true;
+}
+
+static bool tree_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t bytes)
+{
+    memcpy(seen, pool->bits[0], pool->words[0] * sizeof(uint64_t));
+    for (uint32_t level = 1; level < pool->levels; level++) {
+        for (uint32_t i = 0; i < pool->words[level - 1]; i++) {
+            const bool told = (pool->bits[level][i / 64] >> (i % 64) & 1) != 0;
+            if (told != (pool->bits[level - 1][i] != 0)) {
+                (void)snprintf(text, bytes,
+                               "pool: bit %" PRIu32 " of level %" PRIu32 " is not that of its word",
+                               i, level);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes)
+{
+    switch (pool->kind) {
+    case PAGES_LIFO:
+        return buddy_audit(&pool->buddy, seen, text, text_bytes) &&
+               loose_audit(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
+    case PAGES_SEQUENTIAL:
+        return tree_audit(pool, seen, text, text_bytes);
+    case PAGES_RANDOM:
+        return loose_audit(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
+    }
+    return false;
+}
