@@ -22,7 +22,7 @@
 struct gmem;
 
 /** No page, no group. */
-#define GMEM_NONE UINT64_MAX
+#define GMEM_NONE     UINT64_MAX
 #define GMEM_NO_GROUP UINT32_MAX
 
 /** Most pages of one balloon call. */
@@ -44,7 +44,8 @@ typedef enum page_use {
 /** "free", "cache-clean" and so on; "unknown" for what is none. */
 const char *page_use_name(page_use use);
 
-/** What memory work costs in virtual time, for 4 KiB; docs/model.md says where the figures are from. */
+/** What memory work costs in virtual time, for 4 KiB; docs/model.md says where the figures are
+ * from. */
 enum gmem_cost {
     GMEM_COST_SCAN_NS = 200,        /**< to look at a page and drop it */
     GMEM_COST_WRITEBACK_NS = 20000, /**< to write a dirty cache page first */
@@ -74,10 +75,13 @@ struct gmem_config {
     void *opaque;
     /**
      * Optional. The guest reads or writes a page. Read: it must hold `expected`. Write: it holds
-     * `tag` from now on.
+     * `tag` from now on. gmem_create writes the kernel's and the pinned pages.
      */
     void (*access)(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
-    /** Optional. Pages changed use: first PFN of each, at most GMEM_BATCH_MAX. */
+    /**
+     * Optional. Pages changed use: first PFN of each, at most GMEM_BATCH_MAX. The kernel's and the
+     * pinned pages are so from the beginning.
+     */
     void (*moved)(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to);
 };
 
@@ -183,15 +187,19 @@ struct gmem_result {
 
 /** Pages that must be there (ANON, SLAB), written afresh. Reclaims directly below min. */
 struct gmem_result gmem_demand(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);
-/** Clean cache, only out of what is free above the low watermark; never reclaims. Pages read. */
-uint64_t gmem_cache_read(struct gmem *gmem, uint32_t group, uint64_t pages);
-/** Dropped cache read again: as gmem_cache_read, then in place of the group's own oldest pages. */
+/**
+ * File pages read for the first time: into what is free above the low watermark, then in place of
+ * the group's own oldest clean pages, which are dropped for it; without any, dropped at once.
+ */
+void gmem_cache_read(struct gmem *gmem, uint32_t group, uint64_t pages);
+/** Dropped cache read again, into the same places; fewer if the group has none. */
 struct gmem_result gmem_cache_refault(struct gmem *gmem, uint32_t group, uint64_t pages);
-/** Cache pages that reclaim dropped and the group did not read again. */
+/** Cache pages that were dropped and that the group did not read again. */
 uint64_t gmem_cache_dropped(const struct gmem *gmem, uint32_t group);
 /** The group wants no more than this of its dropped cache back. */
 void gmem_cache_forget(struct gmem *gmem, uint32_t group, uint64_t keep);
-/** Makes the group's dirty cache `pages`: oldest clean ones are written to, or oldest dirty back. */
+/** Makes the group's dirty cache `pages`: oldest clean ones are written to, or oldest dirty back.
+ */
 void gmem_cache_dirty(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Gives pages back, newest first; of ANON swapped ones before resident ones. Returns how many. */
 uint64_t gmem_release(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);

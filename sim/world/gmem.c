@@ -1,0 +1,389 @@
+/*
+ * Guest memory: creation, pages in and out of the pool, the balloon driver's allocator, counters.
+ * Groups are in gmem_group.c, lists and swap slots in gmem_list.c, reclaim and the OOM killer in
+ * reclaim.c, the audit in gmem_audit.c, the order in which pages are handed out in gmem_pool.c.
+ */
+#include "sim/world/gmem_private.h"
+
+#include <ballonet/base.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/** Linux's bounds of min_free_kbytes. */
+#define WATERMARK_KIB_MIN 128
+#define WATERMARK_KIB_MAX 262144
+
+const char *page_use_name(page_use use)
+{
+    static const char *const names[PAGE_USE_COUNT] = {
+        "free", "kernel", "pinned", "anon", "cache-clean", "cache-dirty", "slab", "balloon"};
+    return (unsigned)use < PAGE_USE_COUNT ? names[use] : "unknown";
+}
+
+/* ---- Creation ---- */
+
+static uint64_t square_root(uint64_t value)
+{
+    uint64_t root = 0;
+    for (uint64_t bit = UINT64_C(1) << 31; bit != 0; bit >>= 1) {
+        if ((root + bit) * (root + bit) <= value) {
+            root += bit;
+        }
+    }
+    return root;
+}
+
+/** What Linux's min_free_kbytes would be: 4 * sqrt(KiB that the kernel manages). */
+static uint64_t watermark_bytes(const struct gmem_config *config)
+{
+    if (config->watermark_min_bytes != 0) {
+        return config->watermark_min_bytes;
+    }
+    uint64_t kib = square_root((config->memory_bytes - config->kernel_bytes) / 1024 * 16);
+    kib = kib < WATERMARK_KIB_MIN ? WATERMARK_KIB_MIN : kib;
+    kib = kib > WATERMARK_KIB_MAX ? WATERMARK_KIB_MAX : kib;
+    return kib * 1024;
+}
+
+static uint64_t pages_up(uint64_t bytes, uint64_t page_bytes)
+{
+    return bytes / page_bytes + (bytes % page_bytes != 0);
+}
+
+/** min, low = 5/4 min, high = 3/2 min, each at least a page above the one before. */
+static void watermarks_set(struct gmem *gmem, uint64_t min_pages)
+{
+    const uint64_t low = min_pages + (min_pages / 4 > 0 ? min_pages / 4 : 1);
+    const uint64_t high = min_pages + min_pages / 2;
+    gmem->min = (uint32_t)min_pages;
+    gmem->low = (uint32_t)low;
+    gmem->high = (uint32_t)(high > low ? high : low + 1);
+}
+
+/** Sizes in pages; false with a sentence if they do not fit each other. */
+static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, char *error,
+                        size_t error_bytes)
+{
+    const uint64_t page = BNT_PFN_BYTES << config->page_order;
+    const uint64_t pages = config->memory_bytes / page;
+    const uint64_t slots = config->swap_bytes / page;
+    const uint64_t limit = SIZE_MAX / sizeof(uint64_t) < UINT32_MAX / 2
+                               ? SIZE_MAX / sizeof(uint64_t) - 1
+                               : UINT32_MAX / 2;
+    if (pages == 0 || pages > limit || slots > limit) {
+        (void)snprintf(error, error_bytes, "memory and swap must be 1 to %" PRIu64 " pages each",
+                       limit);
+        return false;
+    }
+    if (config->kernel_bytes > config->memory_bytes ||
+        config->pinned_bytes > config->memory_bytes ||
+        config->watermark_min_bytes > config->memory_bytes) {
+        (void)snprintf(error, error_bytes,
+                       "kernel, pinned memory and watermark must fit into the guest's memory");
+        return false;
+    }
+    const uint64_t kernel =
+        pages_up(config->kernel_bytes, page) + pages_up(config->pinned_bytes, page);
+    const uint64_t min = pages_up(watermark_bytes(config), page);
+    if (kernel >= pages || min + min / 2 + 2 >= pages - kernel) {
+        (void)snprintf(error, error_bytes,
+                       "of %" PRIu64 " pages, %" PRIu64 " of the kernel and pinned leave no room "
+                       "above the min watermark of %" PRIu64,
+                       pages, kernel, min);
+        return false;
+    }
+    gmem->pages = (uint32_t)pages;
+    gmem->kernel_pages = (uint32_t)kernel;
+    gmem->swap_slots = (uint32_t)slots;
+    watermarks_set(gmem, min);
+    return true;
+}
+
+static void arrays_create(struct gmem *gmem)
+{
+    struct arena *arena = gmem->config.arena;
+    const size_t pages = gmem->pages;
+    gmem->state = arena_zalloc(arena, pages);
+    gmem->next = arena_alloc(arena, pages * sizeof(uint32_t));
+    gmem->prev = arena_alloc(arena, pages * sizeof(uint32_t));
+    gmem->record = arena_alloc(arena, pages * sizeof(uint32_t));
+    gmem->tag = arena_zalloc(arena, pages * sizeof(uint64_t));
+    gmem->seen_bytes = (pages + 63) / 64 * sizeof(uint64_t);
+    gmem->seen = arena_alloc(arena, gmem->seen_bytes);
+    if (gmem->swap_slots > 0) {
+        gmem->swap_tag = arena_alloc(arena, gmem->swap_slots * sizeof(uint64_t));
+        gmem->swap_next = arena_alloc(arena, gmem->swap_slots * sizeof(uint32_t));
+    }
+    gmem->swap_free = BUDDY_NONE;
+}
+
+/** The kernel and what is pinned are there, written, before anything else. */
+static void kernel_create(struct gmem *gmem)
+{
+    const uint64_t page_bytes = BNT_PFN_BYTES << gmem->config.page_order;
+    const uint32_t image = (uint32_t)pages_up(gmem->config.kernel_bytes, page_bytes);
+    for (uint32_t page = 0; page < gmem->kernel_pages; page++) {
+        gmem->state[page] = page < image ? PAGE_USE_KERNEL : PAGE_USE_PINNED;
+        gmem_write(gmem, page);
+    }
+    gmem->in_use[PAGE_USE_KERNEL] = image;
+    gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
+}
+
+struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes)
+{
+    struct gmem sizes = {.pages = 0};
+    if (!sizes_check(&sizes, config, error, error_bytes)) {
+        return NULL;
+    }
+    struct gmem *gmem = arena_alloc(config->arena, sizeof *gmem);
+    *gmem = sizes;
+    gmem->config = *config;
+    arrays_create(gmem);
+    gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, gmem->state,
+                   gmem->next, gmem->prev, gmem->pages, gmem->kernel_pages);
+    kernel_create(gmem);
+    return gmem;
+}
+
+void gmem_destroy(struct gmem *gmem)
+{
+    struct arena *arena = gmem->config.arena;
+    const size_t pages = gmem->pages;
+    gmem_pool_done(&gmem->pool);
+    arena_free(arena, gmem->state, pages);
+    arena_free(arena, gmem->next, pages * sizeof(uint32_t));
+    arena_free(arena, gmem->prev, pages * sizeof(uint32_t));
+    arena_free(arena, gmem->record, pages * sizeof(uint32_t));
+    arena_free(arena, gmem->tag, pages * sizeof(uint64_t));
+    arena_free(arena, gmem->seen, gmem->seen_bytes);
+    arena_free(arena, gmem->swap_tag, gmem->swap_slots * sizeof(uint64_t));
+    arena_free(arena, gmem->swap_next, gmem->swap_slots * sizeof(uint32_t));
+    arena_free(arena, gmem->groups, gmem->group_room * sizeof(struct gmem_group));
+    arena_free(arena, gmem, sizeof *gmem);
+}
+
+/* ---- Pages in and out of the pool ---- */
+
+uint32_t gmem_page_of(const struct gmem *gmem, uint64_t pfn)
+{
+    const uint64_t offset = pfn - gmem->config.first_pfn;
+    const uint64_t page = offset >> gmem->config.page_order;
+    if (pfn < gmem->config.first_pfn || page >= gmem->pages ||
+        page << gmem->config.page_order != offset) {
+        return BUDDY_NONE;
+    }
+    return (uint32_t)page;
+}
+
+void gmem_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from,
+                page_use to)
+{
+    uint64_t pfns[GMEM_BATCH_MAX];
+    if (gmem->config.moved == NULL || count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        pfns[i] = gmem_pfn(gmem, pages[i]);
+    }
+    gmem->config.moved(gmem->config.opaque, pfns, count, from, to);
+}
+
+/** Without telling the observer. */
+static void take_quietly(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
+{
+    gmem_pool_take(&gmem->pool, pages, count, (uint8_t)use);
+    gmem->in_use[use] += count;
+    if (gmem->pool.free_pages < gmem->low) {
+        gmem->reclaim_wanted = true;
+    }
+}
+
+void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
+{
+    take_quietly(gmem, pages, count, use);
+    gmem_moved(gmem, pages, count, PAGE_USE_FREE, use);
+}
+
+void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
+{
+    gmem->in_use[from] -= count;
+    gmem_pool_give(&gmem->pool, pages, count);
+    gmem_moved(gmem, pages, count, from, PAGE_USE_FREE);
+}
+
+void gmem_write(struct gmem *gmem, uint32_t page)
+{
+    const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
+    if (gmem->config.access != NULL) {
+        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
+    }
+    gmem->tag[page] = tag;
+}
+
+void gmem_read(const struct gmem *gmem, uint32_t page)
+{
+    if (gmem->config.access != NULL) {
+        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], false, 0);
+    }
+}
+
+/* ---- The balloon driver's allocator ---- */
+
+/** Takes what the min watermark leaves, up to `count`; PFNs of it. */
+static uint32_t balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count)
+{
+    uint32_t pages[GMEM_BATCH_MAX];
+    const uint32_t room = gmem_above(gmem, gmem->min);
+    count = count < room ? count : room;
+    if (count == 0) {
+        return 0;
+    }
+    take_quietly(gmem, pages, count, PAGE_USE_BALLOON);
+    for (uint32_t i = 0; i < count; i++) {
+        pfns[i] = gmem_pfn(gmem, pages[i]);
+    }
+    if (gmem->config.moved != NULL) {
+        gmem->config.moved(gmem->config.opaque, pfns, count, PAGE_USE_FREE, PAGE_USE_BALLOON);
+    }
+    return count;
+}
+
+uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
+{
+    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
+    uint32_t got = balloon_take(gmem, pages, count);
+    if (got == count) {
+        return got;
+    }
+    gmem->reclaim_wanted = true;
+    gmem->direct_reclaims++;
+    const uint32_t missing = count - got;
+    const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
+    if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
+        got += balloon_take(gmem, pages + got, missing);
+    }
+    return got;
+}
+
+void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+{
+    uint32_t batch[GMEM_BATCH_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_BALLOON) {
+            gmem->bad_frees++;
+            continue;
+        }
+        gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
+        batch[n++] = page;
+        if (n == GMEM_BATCH_MAX) {
+            gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+            n = 0;
+        }
+    }
+    gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+}
+
+void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+{
+    uint32_t link = gmem_page_of(gmem, head);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        if (page != BUDDY_NONE) {
+            gmem->record[page] = link;
+            link = page;
+        }
+    }
+}
+
+uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, head);
+        pages[i] = head;
+        head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
+                   ? GMEM_NONE
+                   : gmem_pfn(gmem, gmem->record[page]);
+    }
+    return head;
+}
+
+/* ---- Looking at it ---- */
+
+void gmem_counters_get(const struct gmem *gmem, struct gmem_counters *counters)
+{
+    const uint64_t page = gmem_page_bytes(gmem);
+    *counters = (struct gmem_counters){
+        .free_bytes = gmem->pool.free_pages * page,
+        .kernel_bytes = gmem->kernel_pages * page,
+        .anon_bytes = gmem->in_use[PAGE_USE_ANON] * page,
+        .cache_clean_bytes = gmem->in_use[PAGE_USE_CACHE_CLEAN] * page,
+        .cache_dirty_bytes = gmem->in_use[PAGE_USE_CACHE_DIRTY] * page,
+        .slab_bytes = gmem->in_use[PAGE_USE_SLAB] * page,
+        .balloon_bytes = gmem->in_use[PAGE_USE_BALLOON] * page,
+        .swap_used_bytes = gmem->swap_used * page,
+        .min_bytes = gmem->min * page,
+        .low_bytes = gmem->low * page,
+        .high_bytes = gmem->high * page,
+        .allocations = gmem->allocations,
+        .swapped_in_bytes = gmem->swapped_in * page,
+        .swapped_out_bytes = gmem->swapped_out * page,
+        .reclaimed_bytes = gmem->reclaimed * page,
+        .refaults = gmem->refaults,
+        .refault_bytes = gmem->refaults * page,
+        .direct_reclaims = gmem->direct_reclaims,
+        .balloon_cost_ns = gmem->balloon_cost_ns,
+        .oom_kills = gmem->oom_kills,
+        .bad_frees = gmem->bad_frees,
+    };
+}
+
+uint64_t gmem_page_bytes(const struct gmem *gmem)
+{
+    return BNT_PFN_BYTES << gmem->config.page_order;
+}
+
+uint64_t gmem_pages(const struct gmem *gmem)
+{
+    return gmem->pages;
+}
+
+uint64_t gmem_pages_in_use(const struct gmem *gmem, page_use use)
+{
+    return use == PAGE_USE_FREE ? gmem->pool.free_pages : gmem->in_use[use];
+}
+
+page_use gmem_use(const struct gmem *gmem, uint64_t pfn)
+{
+    const uint32_t page = gmem_page_of(gmem, pfn);
+    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_use_of(gmem, page);
+}
+
+uint64_t gmem_tag(const struct gmem *gmem, uint64_t pfn)
+{
+    const uint32_t page = gmem_page_of(gmem, pfn);
+    return page == BUDDY_NONE ? 0 : gmem->tag[page];
+}
+
+uint64_t gmem_any_page(const struct gmem *gmem, page_use use)
+{
+    for (uint32_t i = 0; i < gmem->group_count; i++) {
+        if (gmem->groups[i].list[use].count > 0) {
+            return gmem_pfn(gmem, gmem->groups[i].list[use].head);
+        }
+    }
+    return GMEM_NONE;
+}
+
+void gmem_kernel_touch(struct gmem *gmem, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && i < gmem->kernel_pages; i++) {
+        gmem_read(gmem, gmem->kernel_cursor);
+        gmem->kernel_cursor =
+            gmem->kernel_cursor + 1 < gmem->kernel_pages ? gmem->kernel_cursor + 1 : 0;
+    }
+}

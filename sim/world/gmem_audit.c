@@ -1,0 +1,145 @@
+/*
+ * The audit of guest memory: recounts every page from the arrays, walks every list and every swap
+ * queue, and says the first thing that does not agree. It changes nothing.
+ */
+#include "sim/world/gmem_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool bit_get(const struct gmem *gmem, uint32_t page)
+{
+    return (gmem->seen[page / 64] >> (page % 64) & 1) != 0;
+}
+
+/** Each page's use, counted, is what the counters say. */
+static bool counts_audit(const struct gmem *gmem, char *text, size_t bytes)
+{
+    uint32_t found[GMEM_USE_MASK + 1] = {0};
+    for (uint32_t page = 0; page < gmem->pages; page++) {
+        found[gmem->state[page] & GMEM_USE_MASK]++;
+    }
+    for (uint32_t use = 0; use < PAGE_USE_COUNT; use++) {
+        const uint64_t counted = gmem_pages_in_use(gmem, (page_use)use);
+        if (found[use] != counted) {
+            (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " were counted",
+                           found[use], page_use_name((page_use)use), counted);
+            return false;
+        }
+    }
+    return true;
+}
+
+/** What the pool hands out is what is free, page by page. */
+static bool pool_audit(const struct gmem *gmem, char *text, size_t bytes)
+{
+    memset(gmem->seen, 0, gmem->seen_bytes);
+    if (!gmem_pool_audit(&gmem->pool, gmem->seen, text, bytes)) {
+        return false;
+    }
+    for (uint32_t page = 0; page < gmem->pages; page++) {
+        const page_use use = gmem_use_of(gmem, page);
+        if (bit_get(gmem, page) != (use == PAGE_USE_FREE)) {
+            (void)snprintf(text, bytes, "page %" PRIu32 " is %s and %s the pool", page,
+                           page_use_name(use), bit_get(gmem, page) ? "in" : "not in");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool list_audit(const struct gmem *gmem, uint32_t group, page_use use, char *text,
+                       size_t bytes)
+{
+    const struct gmem_list *list = &gmem->groups[group].list[use];
+    uint32_t before = BUDDY_NONE;
+    uint32_t count = 0;
+    for (uint32_t page = list->head; page != BUDDY_NONE; page = gmem->next[page]) {
+        const char *what = NULL;
+        if (page >= gmem->pages || gmem->state[page] != (uint8_t)use) {
+            what = "is there and is not of that use";
+        } else if (bit_get(gmem, page)) {
+            what = "is there and on another list";
+        } else if (gmem->prev[page] != before) {
+            what = "has links that disagree";
+        }
+        if (what != NULL) {
+            (void)snprintf(text, bytes, "group %" PRIu32 ", %s: page %" PRIu32 " %s", group,
+                           page_use_name(use), page, what);
+            return false;
+        }
+        gmem->seen[page / 64] |= UINT64_C(1) << (page % 64);
+        before = page;
+        count++;
+    }
+    if (count != list->count || list->tail != before) {
+        (void)snprintf(text, bytes,
+                       "group %" PRIu32 ", %s: %" PRIu32 " pages on the list, %" PRIu32
+                       " were counted, or its tail is wrong",
+                       group, page_use_name(use), count, list->count);
+        return false;
+    }
+    return true;
+}
+
+/** Every page of a group's use is on one list of a group. Runs after pool_audit. */
+static bool lists_audit(const struct gmem *gmem, char *text, size_t bytes)
+{
+    for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
+        uint64_t total = 0;
+        for (uint32_t group = 0; group < gmem->group_count; group++) {
+            if (!list_audit(gmem, group, (page_use)use, text, bytes)) {
+                return false;
+            }
+            total += gmem->groups[group].list[use].count;
+        }
+        if (total != gmem->in_use[use]) {
+            (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " on lists",
+                           gmem->in_use[use], page_use_name((page_use)use), total);
+            return false;
+        }
+    }
+    return true;
+}
+
+/** Slots from `first` on; more than there are: they loop. */
+static uint64_t slots_from(const struct gmem *gmem, uint32_t first)
+{
+    uint64_t count = 0;
+    for (uint32_t slot = first; slot != BUDDY_NONE && count <= gmem->swap_slots;) {
+        slot = slot < gmem->swap_fresh ? gmem->swap_next[slot] : BUDDY_NONE;
+        count++;
+    }
+    return count;
+}
+
+static bool swap_audit(const struct gmem *gmem, char *text, size_t bytes)
+{
+    uint64_t used = 0;
+    for (uint32_t group = 0; group < gmem->group_count; group++) {
+        const uint64_t count = slots_from(gmem, gmem->groups[group].swap_head);
+        if (count != gmem->groups[group].swapped) {
+            (void)snprintf(text, bytes,
+                           "group %" PRIu32 ": %" PRIu64 " pages in swap, %" PRIu32 " were counted",
+                           group, count, gmem->groups[group].swapped);
+            return false;
+        }
+        used += count;
+    }
+    const uint64_t unused = slots_from(gmem, gmem->swap_free);
+    if (used != gmem->swap_used || used + unused != gmem->swap_fresh) {
+        (void)snprintf(text, bytes,
+                       "swap: %" PRIu64 " slots in use and %" PRIu64 " not, of %" PRIu32
+                       " ever used; %" PRIu32 " were counted in use",
+                       used, unused, gmem->swap_fresh, gmem->swap_used);
+        return false;
+    }
+    return true;
+}
+
+bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes)
+{
+    return counts_audit(gmem, text, text_bytes) && pool_audit(gmem, text, text_bytes) &&
+           lists_audit(gmem, text, text_bytes) && swap_audit(gmem, text, text_bytes);
+}

@@ -1,0 +1,138 @@
+/*
+ * What happens when memory gets scarce: clean cache is dropped, then dirty cache is written and
+ * dropped, then anonymous memory is swapped out; at the end somebody is killed.
+ *
+ * Groups give in proportion to what they have, in turn, as Linux's memory cgroups do; within a
+ * group the page used longest ago goes first. Nothing here waits: the time it takes is told.
+ */
+#include "sim/world/gmem_private.h"
+
+/** Takes up to `want` pages of one group and one use; returns how many. */
+typedef uint32_t (*reclaimer)(struct gmem *gmem, struct gmem_group *group, uint32_t want);
+
+static uint32_t drop(struct gmem *gmem, struct gmem_group *group, page_use use, uint32_t want)
+{
+    uint32_t pages[GMEM_BATCH_MAX];
+    struct gmem_list *list = &group->list[use];
+    uint32_t done = 0;
+    want = want < list->count ? want : list->count;
+    while (done < want) {
+        uint32_t n = 0;
+        while (n < GMEM_BATCH_MAX && done < want) {
+            pages[n++] = gmem_list_pop_tail(gmem, list);
+            done++;
+        }
+        gmem_give(gmem, pages, n, use);
+    }
+    group->dropped += done;
+    gmem->reclaimed += done;
+    return done;
+}
+
+uint32_t gmem_drop_clean(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+{
+    return drop(gmem, group, PAGE_USE_CACHE_CLEAN, want);
+}
+
+static uint32_t drop_dirty(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+{
+    return drop(gmem, group, PAGE_USE_CACHE_DIRTY, want);
+}
+
+static uint32_t swap_out(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+{
+    uint32_t pages[GMEM_BATCH_MAX];
+    struct gmem_list *list = &group->list[PAGE_USE_ANON];
+    const uint32_t room = gmem->swap_slots - gmem->swap_used;
+    uint32_t done = 0;
+    want = want < list->count ? want : list->count;
+    want = want < room ? want : room;
+    while (done < want) {
+        uint32_t n = 0;
+        while (n < GMEM_BATCH_MAX && done < want) {
+            const uint32_t page = gmem_list_pop_tail(gmem, list);
+            gmem_read(gmem, page);
+            gmem_swap_push(gmem, group, gmem->tag[page]);
+            pages[n++] = page;
+            done++;
+        }
+        gmem_give(gmem, pages, n, PAGE_USE_ANON);
+    }
+    gmem->swapped_out += done;
+    return done;
+}
+
+/** Goes once round the groups. */
+static uint32_t reclaim_use(struct gmem *gmem, page_use use, reclaimer take, uint32_t want)
+{
+    const uint64_t total = gmem->in_use[use];
+    uint32_t done = 0;
+    if (total == 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < gmem->group_count && done < want; i++) {
+        if (gmem->cursor >= gmem->group_count) {
+            gmem->cursor = 0;
+        }
+        struct gmem_group *group = &gmem->groups[gmem->cursor++];
+        const uint64_t share = (uint64_t)want * group->list[use].count / total + 1;
+        const uint32_t left = want - done;
+        done += take(gmem, group, share < left ? (uint32_t)share : left);
+    }
+    return done;
+}
+
+uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
+{
+    const uint32_t clean = reclaim_use(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean, want);
+    uint32_t left = want - clean;
+    const uint32_t dirty = left > 0 ? reclaim_use(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty, left) : 0;
+    left -= dirty;
+    left = left < anon_max ? left : anon_max;
+    const uint32_t anon = left > 0 ? reclaim_use(gmem, PAGE_USE_ANON, swap_out, left) : 0;
+    *cost_ns += gmem_cost_of(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
+                gmem_cost_of(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
+                gmem_cost_of(gmem, anon, GMEM_COST_SWAP_OUT_NS);
+    return clean + dirty + anon;
+}
+
+/* ---- Background reclaim ---- */
+
+bool gmem_reclaim_wanted(const struct gmem *gmem)
+{
+    return gmem->reclaim_wanted;
+}
+
+struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max)
+{
+    struct gmem_reclaim result = {.pages = 0};
+    const uint32_t free_pages = gmem->pool.free_pages;
+    const uint32_t missing = free_pages < gmem->high ? gmem->high - free_pages : 0;
+    const uint32_t want = missing < pages_max ? missing : pages_max;
+    result.pages = gmem_reclaim_pages(gmem, want, want, &result.cost_ns);
+    result.again = gmem->pool.free_pages < gmem->high && result.pages > 0;
+    gmem->reclaim_wanted = result.again;
+    return result;
+}
+
+/* ---- Out of memory ---- */
+
+uint32_t gmem_oom_kill(struct gmem *gmem)
+{
+    uint32_t victim = GMEM_NO_GROUP;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < gmem->group_count; i++) {
+        const struct gmem_group *group = &gmem->groups[i];
+        const uint64_t anon = (uint64_t)group->list[PAGE_USE_ANON].count + group->swapped;
+        if (anon > most) {
+            most = anon;
+            victim = i;
+        }
+    }
+    if (victim != GMEM_NO_GROUP) {
+        gmem_group_empty(gmem, victim);
+        gmem->groups[victim].killed = true;
+        gmem->oom_kills++;
+    }
+    return victim;
+}
