@@ -21,7 +21,8 @@ struct workload;
 /**
  * A workload of `gmem`. The spec is copied. `recording` is needed for WORKLOAD_RECORDED only, is
  * shared and must outlive it. `engine` is for WORKLOAD_RANDOM_WALK's choices only, by the stream
- * `workload.NAME` (names too long for a stream are cut). Nothing is allocated before the first tick.
+ * `workload.NAME` (names too long for a stream are cut). Nothing is allocated before the first
+ * tick.
  */
 struct workload *workload_create(struct arena *arena, struct engine *engine, struct gmem *gmem,
                                  const struct scenario_workload *spec,
@@ -30,8 +31,9 @@ struct workload *workload_create(struct arena *arena, struct engine *engine, str
 void workload_destroy(struct workload *workload);
 
 struct workload_tick {
-    uint64_t next_ns;       /**< tick again then; WORKLOAD_NEVER: it is over or was killed */
-    bool out_of_memory;     /**< demand is not met and nothing is left to reclaim: see `missing_bytes` */
+    uint64_t next_ns; /**< tick again then; WORKLOAD_NEVER: it is over or was killed */
+    bool
+        out_of_memory; /**< demand is not met and nothing is left to reclaim: see `missing_bytes` */
     uint64_t missing_bytes; /**< to ask the balloon for */
 };
 

@@ -1,0 +1,220 @@
+/*
+ * A workload's tick: what is wanted less what is there is allocated or freed, a rotating sample of
+ * the rest is touched. How much is wanted at a time is in workload_want.c.
+ */
+#include "sim/world/workload_private.h"
+
+#include <string.h>
+
+/** A sixteenth of the cache wish is read each tick, a sixty-fourth of the anonymous memory. */
+#define CACHE_SHARE  16
+#define ANON_SHARE   64
+#define ACCESS_MIN   64 /**< pages a tick, if there are as many */
+#define ACCESS_MAX   4096
+#define VERIFY_PAGES 64 /**< of each use, read each tick and checked */
+
+struct workload *workload_create(struct arena *arena, struct engine *engine, struct gmem *gmem,
+                                 const struct scenario_workload *spec,
+                                 const struct recording *recording)
+{
+    struct workload *workload = arena_zalloc(arena, sizeof *workload);
+    workload->arena = arena;
+    workload->engine = engine;
+    workload->gmem = gmem;
+    workload->spec = *spec;
+    workload->recording = recording;
+    workload->group = gmem_group_create(gmem);
+    workload_walk_start(workload);
+    return workload;
+}
+
+void workload_destroy(struct workload *workload)
+{
+    arena_free(workload->arena, workload, sizeof *workload);
+}
+
+void workload_stop(struct workload *workload)
+{
+    gmem_group_empty(workload->gmem, workload->group);
+    workload->want = (struct workload_pages){0, 0, 0, 0};
+    workload->stopped = true;
+}
+
+/* ---- Having what is wanted ---- */
+
+static uint64_t pages_of(const struct workload *workload, page_use use)
+{
+    return gmem_group_pages(workload->gmem, workload->group, use);
+}
+
+static uint64_t anon_present(const struct workload *workload)
+{
+    return pages_of(workload, PAGE_USE_ANON) + gmem_group_swapped(workload->gmem, workload->group);
+}
+
+static uint64_t cache_present(const struct workload *workload)
+{
+    return pages_of(workload, PAGE_USE_CACHE_CLEAN) + pages_of(workload, PAGE_USE_CACHE_DIRTY);
+}
+
+static uint64_t over(uint64_t have, uint64_t want)
+{
+    return have > want ? have - want : 0;
+}
+
+/** Gives back what is not wanted any more, before anything is asked for. */
+static void give_back(const struct workload *workload)
+{
+    struct gmem *gmem = workload->gmem;
+    const struct workload_pages *want = &workload->want;
+    const uint32_t group = workload->group;
+    (void)gmem_release(gmem, group, PAGE_USE_SLAB,
+                       over(pages_of(workload, PAGE_USE_SLAB), want->slab));
+    (void)gmem_release(gmem, group, PAGE_USE_ANON, over(anon_present(workload), want->anon));
+    uint64_t surplus = over(cache_present(workload), want->cache);
+    surplus -= gmem_release(gmem, group, PAGE_USE_CACHE_CLEAN, surplus);
+    (void)gmem_release(gmem, group, PAGE_USE_CACHE_DIRTY, surplus);
+    gmem_cache_forget(gmem, group, over(want->cache, cache_present(workload)));
+}
+
+/** One demand; what it cost is added. False: out of memory. */
+static bool demand(const struct workload *workload, page_use use, uint64_t missing,
+                   uint64_t *cost_ns)
+{
+    const struct gmem_result result = gmem_demand(workload->gmem, workload->group, use, missing);
+    *cost_ns += result.cost_ns;
+    return result.status == GMEM_OK;
+}
+
+static uint64_t unmet_pages(const struct workload *workload)
+{
+    return over(workload->want.slab, pages_of(workload, PAGE_USE_SLAB)) +
+           over(workload->want.anon, anon_present(workload));
+}
+
+static bool demands_meet(const struct workload *workload, uint64_t *cost_ns)
+{
+    const struct workload_pages *want = &workload->want;
+    return demand(workload, PAGE_USE_SLAB, over(want->slab, pages_of(workload, PAGE_USE_SLAB)),
+                  cost_ns) &&
+           demand(workload, PAGE_USE_ANON, over(want->anon, anon_present(workload)), cost_ns);
+}
+
+/* ---- Using it ---- */
+
+/** Of `pages`, how many are accessed in a tick. */
+static uint64_t accesses(uint64_t pages, uint64_t share)
+{
+    uint64_t count = pages / share;
+    count = count < ACCESS_MIN ? ACCESS_MIN : count;
+    count = count > ACCESS_MAX ? ACCESS_MAX : count;
+    return count < pages ? count : pages;
+}
+
+/** Of these accesses, those that meet the `part` of `whole`, rounded up. */
+static uint64_t accesses_to(uint64_t count, uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : (count * part + whole - 1) / whole;
+}
+
+/** Anonymous memory that was swapped out comes back as often as it is met. */
+static void anon_use(const struct workload *workload, uint64_t *cost_ns)
+{
+    const uint64_t swapped = gmem_group_swapped(workload->gmem, workload->group);
+    const uint64_t all = anon_present(workload);
+    gmem_touch(workload->gmem, workload->group, PAGE_USE_SLAB, VERIFY_PAGES);
+    gmem_touch(workload->gmem, workload->group, PAGE_USE_ANON, VERIFY_PAGES);
+    const struct gmem_result result = gmem_swap_in(
+        workload->gmem, workload->group, accesses_to(accesses(all, ANON_SHARE), swapped, all));
+    *cost_ns += result.cost_ns;
+}
+
+/** The cache: dropped pages are read again as often as they are met, new files are read. */
+static void cache_use(const struct workload *workload, uint64_t *cost_ns)
+{
+    struct gmem *gmem = workload->gmem;
+    const uint32_t group = workload->group;
+    const uint64_t wish = workload->want.cache;
+    gmem_touch(gmem, group, PAGE_USE_CACHE_CLEAN, VERIFY_PAGES);
+    gmem_touch(gmem, group, PAGE_USE_CACHE_DIRTY, VERIFY_PAGES);
+    const uint64_t dropped = gmem_cache_dropped(gmem, group);
+    const struct gmem_result result =
+        gmem_cache_refault(gmem, group, accesses_to(accesses(wish, CACHE_SHARE), dropped, wish));
+    *cost_ns += result.cost_ns;
+    gmem_cache_read(gmem, group,
+                    over(wish, cache_present(workload) + gmem_cache_dropped(gmem, group)));
+    gmem_cache_dirty(gmem, group, workload->want.dirty);
+}
+
+/* ---- The tick ---- */
+
+/** When to tick again: later by what memory cost, but not after its end. */
+static uint64_t next_tick(const struct workload *workload, uint64_t now_ns, uint64_t cost_ns)
+{
+    const uint64_t stop_ns = workload->spec.stop_ns;
+    const uint64_t tick_ns = workload->spec.tick_ns > 0 ? workload->spec.tick_ns : 1;
+    const uint64_t next_ns = now_ns + tick_ns + cost_ns;
+    return next_ns < stop_ns || now_ns >= stop_ns ? next_ns : stop_ns;
+}
+
+static void blocked(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
+{
+    workload->blocked = true;
+    workload->blocked_ns = now_ns;
+    result->out_of_memory = true;
+    result->missing_bytes = unmet_pages(workload) * gmem_page_bytes(workload->gmem);
+}
+
+static void end(struct workload *workload, struct workload_tick *result)
+{
+    workload_stop(workload);
+    result->next_ns = WORKLOAD_NEVER;
+}
+
+void workload_tick(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
+{
+    uint64_t cost_ns = 0;
+    memset(result, 0, sizeof *result);
+    if (workload->blocked) {
+        workload->stalled_ns += now_ns - workload->blocked_ns;
+        workload->blocked = false;
+    }
+    if (workload->stopped || gmem_group_killed(workload->gmem, workload->group) ||
+        now_ns >= workload->spec.stop_ns) {
+        end(workload, result);
+        return;
+    }
+    if (now_ns < workload->spec.start_ns) {
+        result->next_ns = workload->spec.start_ns;
+        return;
+    }
+    workload_want_now(workload, now_ns);
+    give_back(workload);
+    if (demands_meet(workload, &cost_ns)) {
+        anon_use(workload, &cost_ns);
+        cache_use(workload, &cost_ns);
+    } else {
+        blocked(workload, now_ns, result);
+    }
+    workload->stalled_ns += cost_ns;
+    result->next_ns = next_tick(workload, now_ns, cost_ns);
+    workload->due_ns = result->next_ns;
+}
+
+void workload_info_get(const struct workload *workload, struct workload_info *info)
+{
+    const uint64_t page = gmem_page_bytes(workload->gmem);
+    const bool killed = gmem_group_killed(workload->gmem, workload->group);
+    const uint64_t demanded = killed ? 0 : workload->want.anon + workload->want.slab;
+    const uint64_t unmet = killed ? 0 : unmet_pages(workload);
+    *info = (struct workload_info){
+        .demand_bytes = demanded * page,
+        .present_bytes = (demanded - unmet) * page,
+        .unmet_bytes = unmet * page,
+        .cache_wish_bytes = killed ? 0 : workload->want.cache * page,
+        .cache_bytes = cache_present(workload) * page,
+        .stalled_ns = workload->stalled_ns,
+        .killed = killed,
+        .group = workload->group,
+    };
+}

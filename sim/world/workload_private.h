@@ -1,0 +1,41 @@
+/*
+ * Private to workload*.c.
+ */
+#ifndef SIM_WORLD_WORKLOAD_PRIVATE_H
+#define SIM_WORLD_WORKLOAD_PRIVATE_H
+
+#include "sim/world/workload.h"
+
+/** What is wanted, in guest pages, rounded up. */
+struct workload_pages {
+    uint64_t anon;
+    uint64_t slab;
+    uint64_t cache;
+    uint64_t dirty; /**< of cache */
+};
+
+struct workload {
+    struct arena *arena;
+    struct engine *engine;
+    struct gmem *gmem;
+    struct scenario_workload spec;
+    const struct recording *recording;
+    uint32_t group;
+    uint32_t stream;
+    struct workload_pages want; /**< as of the last tick */
+    uint64_t due_ns; /**< the next tick, 0 before the first: no step of a random walk before it */
+    uint64_t walk_bytes;
+    uint64_t stalled_ns;
+    uint64_t blocked_ns; /**< since when */
+    bool blocked;
+    bool stopped;
+};
+
+/* workload_want.c */
+void workload_walk_start(struct workload *workload);
+/** Takes the step of a random walk that is due, and sets `want`. */
+void workload_want_now(struct workload *workload, uint64_t now_ns);
+/** floor(a * b / c) without overflow; c < 2^63 and not 0, and the result fits. */
+uint64_t workload_scale(uint64_t a, uint64_t b, uint64_t c);
+
+#endif
