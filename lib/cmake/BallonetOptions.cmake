@@ -1,0 +1,46 @@
+# What can be chosen about a build, and the flags that follow. Nothing global is changed: the flags
+# sit on `bnt_options`, which only our own targets link, so a project that embeds us keeps its own.
+
+option(BNT_BUILD_SIM "Build the laboratory and the command ballonet" ${PROJECT_IS_TOP_LEVEL})
+option(BNT_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(BNT_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(BNT_WERROR "Treat warnings as errors" OFF)
+option(BNT_COVERAGE "Instrument for coverage" OFF)
+option(BNT_FUZZ "Build the fuzz targets for libFuzzer (clang)" OFF)
+option(BNT_SYSTEM_ALLOCATOR "Take the worlds' memory from malloc instead of jemalloc" OFF)
+set(BNT_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endif()
+
+add_library(bnt_options INTERFACE)
+target_compile_options(bnt_options INTERFACE
+  -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+  -Wpointer-arith -Wcast-qual -Wundef -Wvla -Wformat=2 -Wwrite-strings -Wold-style-definition
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
+  $<$<BOOL:${BNT_WERROR}>:-Werror>)
+
+if(BNT_SANITIZE)
+  # An allocator of our own would hide errors from the address sanitizer.
+  set(BNT_SYSTEM_ALLOCATOR ON)
+  target_compile_options(bnt_options INTERFACE
+    -fsanitize=${BNT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bnt_options INTERFACE -fsanitize=${BNT_SANITIZE})
+endif()
+target_compile_definitions(bnt_options INTERFACE BNT_SYSTEM_ALLOCATOR=$<BOOL:${BNT_SYSTEM_ALLOCATOR}>)
+if(BNT_FUZZ)
+  target_compile_options(bnt_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(BNT_COVERAGE)
+  target_compile_options(bnt_options INTERFACE --coverage)
+  target_link_options(bnt_options INTERFACE --coverage)
+endif()
+
+# Every target declared from here on, in this project only, is built with these options.
+link_libraries($<BUILD_INTERFACE:bnt_options>)

@@ -1,0 +1,80 @@
+# The kinds of target this project has, one function each, and the libraries from outside.
+
+if(BNT_BUILD_SIM OR BNT_BUILD_TESTS)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+  if(NOT BNT_SYSTEM_ALLOCATOR)
+    pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+  endif()
+endif()
+if(BNT_BUILD_TESTS)
+  pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+endif()
+
+# Adds the directory of a module.
+macro(bnt_module directory)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/CMakeLists.txt)
+    add_subdirectory(${directory})
+  endif()
+endmacro()
+
+# bnt_freestanding(target...): these libraries need no C library but memcpy, memmove, memset, memcmp.
+function(bnt_freestanding)
+  foreach(target IN LISTS ARGN)
+    if(TARGET ${target})
+      target_compile_options(${target} PRIVATE -ffreestanding -fno-stack-protector)
+    endif()
+  endforeach()
+endfunction()
+
+# bnt_library(name SOURCES file... [LINKS target...]): a library of lib/; bnt_guest is also ballonet::guest.
+function(bnt_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  add_library(${name} STATIC ${arg_SOURCES})
+  string(REGEX REPLACE "^bnt_" "" short ${name})
+  add_library(ballonet::${short} ALIAS ${name})
+  target_include_directories(${name}
+    PUBLIC ${PROJECT_SOURCE_DIR}/lib/include PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${arg_LINKS})
+endfunction()
+
+# bnt_hosted(target...): code over POSIX that includes by path from the root of the project.
+function(bnt_hosted)
+  foreach(target IN LISTS ARGN)
+    target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L)
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/lib/include)
+  endforeach()
+endfunction()
+
+# bnt_sim_library(name SOURCES file... [LINKS target...]): a module of the laboratory.
+function(bnt_sim_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  add_library(${name} STATIC ${arg_SOURCES})
+  bnt_hosted(${name})
+  target_link_libraries(${name} PUBLIC ${arg_LINKS})
+endfunction()
+
+# The same under its short name.
+macro(sim_library)
+  bnt_sim_library(${ARGN})
+endmacro()
+
+# bnt_check_test(name SOURCES file... [LINKS target...] [TIMEOUT seconds] [LABELS label...]):
+# a program of Check tests and the CTest test of the same name. The sources supply
+# `Suite *test_suite(void)`; main and the guards against silent success are in tests/setup/check_main.c.
+function(bnt_check_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINKS;LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  set(setup ${PROJECT_SOURCE_DIR}/tests/setup)
+  add_executable(${name} ${arg_SOURCES} ${setup}/check_main.c)
+  bnt_hosted(${name})
+  target_compile_options(${name} PRIVATE -include ${setup}/check_main.h)
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} PkgConfig::CHECK)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(BNT_SANITIZE)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT CK_TIMEOUT_MULTIPLIER=10)
+  endif()
+endfunction()
