@@ -28,6 +28,8 @@ struct open_node {
 struct builder {
     struct yaml_tree *tree;
     uint32_t source;
+    const char *text;
+    size_t bytes;
     uint32_t column; /* of the text's first character */
     struct open_node open[SCENARIO_DEPTH_MAX];
     uint32_t depth;
@@ -360,10 +362,21 @@ static const struct {
     {"did not find expected <document start>", "this is no part of the scenario; remove it"},
 };
 
+/* libyaml lets a text end with a line break that it need not have: its end is where it ends. */
+static yaml_mark_t mark_inside(const struct builder *b, yaml_mark_t mark)
+{
+    const struct yaml_mark end = problem_place(b->source, b->text, b->bytes, b->bytes);
+    if (mark.line + 1 > end.line) {
+        mark.line = end.line - 1;
+        mark.column = end.column - 1;
+    }
+    return mark;
+}
+
 static void report_syntax(struct builder *b, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem != NULL ? parser->problem : "not YAML";
-    const struct yaml_mark mark = builder_mark(b, parser->problem_mark);
+    const struct yaml_mark mark = builder_mark(b, mark_inside(b, parser->problem_mark));
     for (size_t i = 0; i < sizeof syntax_advice / sizeof syntax_advice[0]; i++) {
         if (strcmp(problem, syntax_advice[i].says) == 0) {
             builder_stop(b, mark, syntax_advice[i].advice);
@@ -383,6 +396,8 @@ struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const
     memset(&b, 0, sizeof b);
     b.tree = tree;
     b.source = source;
+    b.text = text;
+    b.bytes = bytes;
     b.column = column;
     const struct yaml_mark start = {source, 1, column};
 
