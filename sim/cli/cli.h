@@ -83,6 +83,7 @@ struct session {
     struct world_file *files;
     uint32_t file_count;
     struct world *world;
+    struct trace_writer *writer;
     struct world_result result;
     uint64_t seed;
     char error[1024];

@@ -6,6 +6,8 @@
  */
 #include "sim/cli/cli.h"
 
+#include "sim/trace/trace.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,9 +119,59 @@ run_verdict session_open(struct session *session, const struct session_config *c
     return VERDICT_PASS;
 }
 
+/* ---- The trace beside the run ---- */
+
+static bool trace_begin(struct session *session)
+{
+    struct trace_file files[SESSION_FILES_MAX];
+    const char *sets[CLI_SETS_MAX];
+    for (uint32_t i = 0; i < session->file_count; i++) {
+        files[i] = (struct trace_file){session->files[i].name, session->files[i].bytes,
+                                       session->files[i].length};
+    }
+    for (uint32_t i = 0; i < session->config.set_count; i++) {
+        sets[i] = session->config.sets[i].text;
+    }
+    const struct trace_header header = {
+        .name = session->config.path,
+        .text = session->scenario->text,
+        .text_length = session->scenario->text_bytes,
+        .seed = session->seed,
+        .sets = sets,
+        .set_count = session->config.set_count,
+        .files = files,
+        .file_count = session->file_count,
+    };
+    session->writer = trace_writer_open(session->arena, session->config.trace, &header,
+                                        session->error, sizeof session->error);
+    return session->writer != NULL;
+}
+
+/** A trace that could not be written makes a passing run unusable: 6. */
+static void trace_end(struct session *session)
+{
+    struct world_result *result = &session->result;
+    const struct trace_trailer trailer = {.hash = result->hash,
+                                          .hash_word = result->hash_word,
+                                          .verdict = (uint32_t)result->verdict};
+    if (!trace_writer_close(session->writer, &trailer, session->error, sizeof session->error)) {
+        (void)fprintf(stderr, "ballonet: %s\n", session->error);
+        if (result->verdict == VERDICT_PASS) {
+            result->verdict = VERDICT_TRACE;
+            (void)snprintf(result->text, sizeof result->text, "the trace could not be written");
+        }
+    }
+    session->writer = NULL;
+}
+
 run_verdict session_run(struct session *session)
 {
     const struct session_config *config = &session->config;
+    if (config->trace != NULL && !trace_begin(session)) {
+        (void)fprintf(stderr, "ballonet: %s\n", session->error);
+        session->result.verdict = VERDICT_TRACE;
+        return VERDICT_TRACE;
+    }
     const struct world_config world = {
         .arena = session->arena,
         .scenario = session->scenario,
@@ -128,7 +180,8 @@ run_verdict session_run(struct session *session)
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
         .hash_off = config->hash_off,
-        .observer = config->observer,
+        .observer = session->writer != NULL ? trace_writer_observer(session->writer)
+                                            : config->observer,
         .source = config->source,
         .log = config->log,
         .log_to = config->log_to,
@@ -136,10 +189,16 @@ run_verdict session_run(struct session *session)
     session->world = world_create(&world, session->error, sizeof session->error);
     if (session->world == NULL) {
         (void)fprintf(stderr, "%s\n", session->error);
+        if (session->writer != NULL) {
+            trace_writer_abandon(session->writer);
+        }
         session->result.verdict = VERDICT_USAGE;
         return VERDICT_USAGE;
     }
     world_run(session->world, &session->result);
+    if (session->writer != NULL) {
+        trace_end(session);
+    }
     return session->result.verdict;
 }
 

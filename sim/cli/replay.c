@@ -1,0 +1,118 @@
+/*
+ * `replay`: a recorded run again, every choice from its file, every event compared.
+ */
+#include "sim/cli/cli.h"
+
+#include "sim/trace/trace.h"
+#include "sim/world/events.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void say_builds(const struct trace *trace)
+{
+    const uint32_t version = trace_version_get(trace);
+    const uint32_t ours = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH;
+    if (version == ours) {
+        (void)printf("  recorded by this version (%d.%d.%d)\n", BNT_VERSION_MAJOR,
+                     BNT_VERSION_MINOR, BNT_VERSION_PATCH);
+    } else {
+        (void)printf("  recorded by version %u.%u.%u, this is %d.%d.%d: the build differs\n",
+                     version >> 16, version >> 8 & 0xFF, version & 0xFF, BNT_VERSION_MAJOR,
+                     BNT_VERSION_MINOR, BNT_VERSION_PATCH);
+    }
+}
+
+static struct trace_trailer trailer_of(const struct world_result *result)
+{
+    return (struct trace_trailer){.events = result->events,
+                                  .hash = result->hash,
+                                  .hash_word = result->hash_word,
+                                  .verdict = (uint32_t)result->verdict};
+}
+
+/** Runs the scenario out of the trace; the exit status. */
+static int run_again(struct trace *trace, const char *path, const struct options *options)
+{
+    const struct trace_header *header = trace_header_get(trace);
+    struct world_file files[TRACE_FILES_MAX];
+    struct scenario_override sets[TRACE_SETS_MAX];
+    struct trace_check check;
+    trace_check_begin(&check, trace, world_event_name);
+    for (uint32_t i = 0; i < header->file_count; i++) {
+        files[i] = (struct world_file){header->files[i].name, header->files[i].bytes,
+                                       header->files[i].length};
+    }
+    for (uint32_t i = 0; i < header->set_count; i++) {
+        sets[i].text = header->sets[i];
+    }
+    const struct session_config config = {
+        .path = header->name,
+        .text = header->text,
+        .text_bytes = header->text_length,
+        .files = files,
+        .file_count = header->file_count,
+        .has_seed = true,
+        .seed = header->seed,
+        .sets = sets,
+        .set_count = header->set_count,
+        .fill = SESSION_FILL,
+        .log = options->verbose ? LOG_EVENTS : LOG_NONE,
+        .log_to = stdout,
+        .observer = trace_check_observer(&check),
+        .source = &check.source,
+    };
+    struct session session;
+    int status = (int)session_open(&session, &config);
+    if (status == VERDICT_PASS) {
+        status = (int)session_run(&session);
+        const struct trace_trailer trailer = trailer_of(&session.result);
+        trace_check_end(&check, &trailer);
+        if (check.differs) {
+            (void)printf("DIVERGED %s: %s\n", path, check.text);
+            say_builds(trace);
+            status = VERDICT_NONDETERMINISM;
+        } else {
+            (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
+                         session.result.events, trace_trailer_get(trace)->choices);
+            session_line(&session, stdout);
+        }
+    } else {
+        status = VERDICT_TRACE; /* its scenario was loaded when it was recorded */
+    }
+    return status_worse(status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE
+                                                                         : VERDICT_PASS);
+}
+
+static int replay_one(const char *path, const struct options *options)
+{
+    struct arena *arena = arena_open(SESSION_FILL);
+    char error[512];
+    char *bytes = NULL;
+    size_t length = 0;
+    int status = VERDICT_TRACE;
+    if (!file_read(arena, path, &bytes, &length, error, sizeof error)) {
+        (void)fprintf(stderr, "ballonet replay: %s\n", error);
+    } else {
+        struct trace *trace =
+            trace_open(arena, path, (const uint8_t *)bytes, length, error, sizeof error);
+        if (trace == NULL) {
+            (void)fprintf(stderr, "ballonet replay: %s\n", error);
+        } else {
+            status = run_again(trace, path, options);
+            trace_close(trace);
+        }
+        arena_free(arena, bytes, length + 1);
+    }
+    (void)arena_close(arena);
+    return status;
+}
+
+int verb_replay(const struct options *options)
+{
+    int status = VERDICT_PASS;
+    for (uint32_t i = 0; i < options->path_count; i++) {
+        status = status_worse(status, replay_one(options->paths[i], options));
+    }
+    return status;
+}
