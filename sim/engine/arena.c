@@ -1,147 +1,203 @@
 /*
- * Memory of one world: one jemalloc arena from a pool, or the system's allocator under sanitizers.
+ * Memory of one world: counting and filling over one jemalloc arena from a pool, or over the
+ * system's allocator (BNT_SYSTEM_ALLOCATOR=1, under sanitizers).
  *
- * The pool exists because jemalloc stops at about 4,095 arenas; it is the only static state of the
- * simulator and holds nothing that a result could depend on.
+ * The pool is the only static state of the simulator: jemalloc stops at about 4,095 arenas, and a
+ * reset costs a tenth of making one. It holds numbers of empty arenas, nothing that a result could
+ * depend on. One thread uses it, as one thread runs all worlds of a process.
  */
 #include "sim/engine/arena.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef BNT_SYSTEM_ALLOCATOR
+/** Freed memory holds another pattern, in its first bytes only where it is large. */
+#define POISON_BYTES_MAX 4096u
+
+#if !BNT_SYSTEM_ALLOCATOR
+#define BNT_SYSTEM_ALLOCATOR 0
+#endif
+
+#if !BNT_SYSTEM_ALLOCATOR
 #include <jemalloc/jemalloc.h>
 #endif
 
-#define ARENA_POOL_MAX 64
-
-struct arena {
-    uint64_t outstanding;
-    uint64_t peak;
-    uint8_t fill;
-    unsigned index;
+/** Before each block of the system's allocator, so that a close can free what was left. */
+struct block {
+    struct block *next;
+    struct block *previous;
+    size_t bytes;
 };
 
-static _Noreturn void out_of_memory(size_t bytes)
+struct arena {
+    struct arena *free_next; /**< in the pool */
+    uint64_t outstanding;
+    uint64_t peak;
+    struct block *blocks; /**< system's allocator only */
+    unsigned number;      /**< jemalloc only */
+    uint8_t fill;
+};
+
+static struct arena *pool;
+
+static _Noreturn void give_up(const char *what, size_t bytes)
 {
-    (void)fprintf(stderr, "ballonet: out of memory: %zu bytes could not be had\n", bytes);
+    (void)fprintf(stderr, "ballonet: %s (%zu bytes were asked for)\n", what, bytes);
     exit(7);
 }
 
-#ifdef BNT_SYSTEM_ALLOCATOR
-
-static unsigned take_index(void)
+static _Noreturn void bug(const char *what, size_t bytes, uint64_t found)
 {
-    return 0;
+    (void)fprintf(stderr, "ballonet: bug: %s: %zu bytes, %" PRIu64 " found\n", what, bytes, found);
+    abort();
 }
 
-static void give_index(unsigned index)
+/* ---- Blocks: one of two allocators ---- */
+
+#if BNT_SYSTEM_ALLOCATOR
+
+/** A whole number of the strictest alignment, so that what follows is aligned as malloc's is. */
+#define BLOCK_BYTES ((sizeof(struct block) + 31) / 32 * 32)
+
+static void backend_open(struct arena *arena)
 {
-    (void)index;
+    arena->blocks = NULL;
 }
 
-static void *raw_alloc(const struct arena *arena, size_t bytes)
+static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
 {
-    (void)arena;
-    return malloc(bytes);
+    if (bytes > SIZE_MAX - BLOCK_BYTES) {
+        return NULL;
+    }
+    struct block *block = zero ? calloc(1, bytes + BLOCK_BYTES) : malloc(bytes + BLOCK_BYTES);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = (struct block){.next = arena->blocks, .bytes = bytes};
+    if (arena->blocks != NULL) {
+        arena->blocks->previous = block;
+    }
+    arena->blocks = block;
+    return (uint8_t *)block + BLOCK_BYTES;
 }
 
-static void *raw_zalloc(const struct arena *arena, size_t bytes)
+static void backend_free(struct arena *arena, void *memory, size_t bytes)
 {
-    (void)arena;
-    return calloc(1, bytes);
+    struct block *block = (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
+    if (block->bytes != bytes) {
+        bug("memory is given back with another size", bytes, block->bytes);
+    }
+    if (block->previous != NULL) {
+        block->previous->next = block->next;
+    } else {
+        arena->blocks = block->next;
+    }
+    if (block->next != NULL) {
+        block->next->previous = block->previous;
+    }
+    free(block);
 }
 
-static void raw_free(const struct arena *arena, void *memory, size_t bytes)
+static void backend_reset(struct arena *arena)
 {
-    (void)arena;
-    (void)bytes;
-    free(memory);
+    while (arena->blocks != NULL) {
+        struct block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+    }
 }
 
 #else
 
-static unsigned pool[ARENA_POOL_MAX];
-static unsigned pool_count;
-
+/* No cache of the thread's: a reset requires that none holds memory of the arena. */
 static int flags_of(const struct arena *arena)
 {
-    return (int)(MALLOCX_ARENA(arena->index) | MALLOCX_TCACHE_NONE);
+    return (int)((unsigned)MALLOCX_ARENA(arena->number) | (unsigned)MALLOCX_TCACHE_NONE);
 }
 
-static unsigned take_index(void)
+static void backend_open(struct arena *arena)
 {
-    if (pool_count > 0) {
-        return pool[--pool_count];
-    }
-    unsigned index = 0;
-    size_t bytes = sizeof index;
-    if (mallctl("arenas.create", &index, &bytes, NULL, 0) != 0) {
-        out_of_memory(0);
-    }
-    return index;
-}
-
-static void control(const char *verb, unsigned index)
-{
-    char name[48];
-    (void)snprintf(name, sizeof name, "arena.%u.%s", index, verb);
-    if (mallctl(name, NULL, NULL, NULL, 0) != 0) {
-        (void)fprintf(stderr, "ballonet: jemalloc refuses %s\n", name);
-        exit(7);
+    size_t bytes = sizeof arena->number;
+    if (mallctl("arenas.create", &arena->number, &bytes, NULL, 0) != 0) {
+        give_up("jemalloc has no arena left", 0);
     }
 }
 
-static void give_index(unsigned index)
+static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
 {
-    if (pool_count < ARENA_POOL_MAX) {
-        control("reset", index);
-        pool[pool_count++] = index;
-    } else {
-        control("destroy", index);
+    return mallocx(bytes, zero ? flags_of(arena) | MALLOCX_ZERO : flags_of(arena));
+}
+
+static void backend_free(struct arena *arena, void *memory, size_t bytes)
+{
+    const size_t found = sallocx(memory, 0);
+    if (nallocx(bytes, 0) != found) {
+        bug("memory is given back with another size", bytes, found);
     }
-}
-
-static void *raw_alloc(const struct arena *arena, size_t bytes)
-{
-    return mallocx(bytes, flags_of(arena));
-}
-
-static void *raw_zalloc(const struct arena *arena, size_t bytes)
-{
-    return mallocx(bytes, flags_of(arena) | MALLOCX_ZERO);
-}
-
-static void raw_free(const struct arena *arena, void *memory, size_t bytes)
-{
     sdallocx(memory, bytes, flags_of(arena));
+}
+
+static void backend_reset(struct arena *arena)
+{
+    size_t mib[3];
+    size_t length = sizeof mib / sizeof mib[0];
+    if (mallctlnametomib("arena.0.reset", mib, &length) != 0) {
+        give_up("jemalloc knows no arena.<i>.reset", 0);
+    }
+    mib[1] = arena->number;
+    if (mallctlbymib(mib, length, NULL, NULL, NULL, 0) != 0) {
+        give_up("jemalloc could not reset an arena", 0);
+    }
 }
 
 #endif
 
+/* ---- The pool ---- */
+
 struct arena *arena_open(uint8_t fill)
 {
-    struct arena *arena = malloc(sizeof *arena);
-    if (arena == NULL) {
-        out_of_memory(sizeof *arena);
+    struct arena *arena = pool;
+    if (arena != NULL) {
+        pool = arena->free_next;
+    } else {
+        arena = calloc(1, sizeof *arena);
+        if (arena == NULL) {
+            give_up("out of memory", sizeof *arena);
+        }
+        backend_open(arena);
     }
-    *arena = (struct arena){.fill = fill, .index = take_index()};
+    arena->free_next = NULL;
+    arena->outstanding = 0;
+    arena->peak = 0;
+    arena->fill = fill;
     return arena;
 }
 
 uint64_t arena_close(struct arena *arena)
 {
     const uint64_t outstanding = arena->outstanding;
-    give_index(arena->index);
-    free(arena);
+    backend_reset(arena);
+    arena->free_next = pool;
+    pool = arena;
     return outstanding;
 }
 
-static void *counted(struct arena *arena, void *memory, size_t bytes)
+/* ---- Memory ---- */
+
+/** An allocation of nothing is one byte, and counts as one: forgotten, it is seen. */
+static size_t at_least_one(size_t bytes)
 {
+    return bytes > 0 ? bytes : 1;
+}
+
+static void *take(struct arena *arena, size_t bytes, bool zero)
+{
+    void *memory = bytes <= PTRDIFF_MAX ? backend_alloc(arena, bytes, zero) : NULL;
     if (memory == NULL) {
-        out_of_memory(bytes);
+        give_up("out of memory", bytes);
     }
     arena->outstanding += bytes;
     if (arena->outstanding > arena->peak) {
@@ -150,31 +206,29 @@ static void *counted(struct arena *arena, void *memory, size_t bytes)
     return memory;
 }
 
-/** An allocation of nothing is one byte, so that every answer can be freed alike. */
-static size_t at_least_one(size_t bytes)
-{
-    return bytes > 0 ? bytes : 1;
-}
-
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    void *memory = counted(arena, raw_alloc(arena, at_least_one(bytes)), bytes);
+    bytes = at_least_one(bytes);
+    void *memory = take(arena, bytes, false);
     memset(memory, arena->fill, bytes);
     return memory;
 }
 
 void *arena_zalloc(struct arena *arena, size_t bytes)
 {
-    return counted(arena, raw_zalloc(arena, at_least_one(bytes)), bytes);
+    return take(arena, at_least_one(bytes), true);
 }
 
 void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t bytes)
 {
-    void *memory = arena_alloc(arena, bytes);
-    if (old != NULL) {
-        memcpy(memory, old, old_bytes < bytes ? old_bytes : bytes);
-        arena_free(arena, old, old_bytes);
+    if (old == NULL) {
+        return arena_alloc(arena, bytes);
     }
+    uint8_t *memory = take(arena, at_least_one(bytes), false);
+    const size_t kept = old_bytes < bytes ? old_bytes : bytes;
+    memcpy(memory, old, kept);
+    memset(memory + kept, arena->fill, at_least_one(bytes) - kept);
+    arena_free(arena, old, old_bytes);
     return memory;
 }
 
@@ -183,13 +237,13 @@ void arena_free(struct arena *arena, void *memory, size_t bytes)
     if (memory == NULL) {
         return;
     }
+    bytes = at_least_one(bytes);
     if (bytes > arena->outstanding) {
-        (void)fprintf(stderr, "ballonet: %zu bytes given back, %llu are outstanding\n", bytes,
-                      (unsigned long long)arena->outstanding);
-        abort();
+        bug("more memory is given back than is outstanding", bytes, arena->outstanding);
     }
     arena->outstanding -= bytes;
-    raw_free(arena, memory, at_least_one(bytes));
+    memset(memory, ~arena->fill & 0xFF, bytes < POISON_BYTES_MAX ? bytes : POISON_BYTES_MAX);
+    backend_free(arena, memory, bytes);
 }
 
 uint64_t arena_outstanding(const struct arena *arena)

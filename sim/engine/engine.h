@@ -20,7 +20,7 @@
 
 struct engine;
 
-#define ENGINE_STREAMS_MAX 64
+#define ENGINE_STREAMS_MAX 4096
 #define ENGINE_NAME_MAX    48
 
 /** An event that waits or is being handled. What kind, actor, a and b mean is the world's. */
@@ -86,9 +86,9 @@ struct choice_source {
 struct engine_config {
     struct arena *arena;
     uint64_t seed;
-    uint64_t events_max; /**< a limit: reaching it is inconclusive */
-    uint64_t time_max_ns;
-    bool hash; /**< false only in a benchmark's build */
+    uint64_t events_max;  /**< a limit: reaching it is inconclusive; 0: UINT32_MAX, also the most */
+    uint64_t time_max_ns; /**< no event beyond it is handled; 0: none is too late */
+    bool hash;            /**< false only in a benchmark's build */
     struct engine_observer observer;
     const struct choice_source *source; /**< NULL: draw */
     void *world;
@@ -117,7 +117,11 @@ uint64_t engine_at(struct engine *engine, uint64_t time_ns, uint8_t priority, ui
 /** Removes a waiting event; false if there is none of that number. */
 bool engine_cancel(struct engine *engine, uint64_t sequence);
 
-/** Handles the next event. */
+/**
+ * Handles the next event. ENGINE_GOING: call again. Any other answer names the end, of which
+ * ENGINE_STOPPED and ENGINE_DIVERGED come right after the event that caused them. What was drawn or
+ * added to the payload outside of events counts as the next event's.
+ */
 engine_end engine_step(struct engine *engine);
 
 /** Ends the run after the event being handled. */
@@ -125,10 +129,16 @@ void engine_stop(struct engine *engine);
 
 /* ---- Choices ---- */
 
-/** The stream of that name (made on first use; names are copied, at most ENGINE_NAME_MAX - 1). */
+/**
+ * The stream of that name, made on first use. The name is copied: 1 to ENGINE_NAME_MAX - 1 bytes.
+ * A longer one, or one stream more than ENGINE_STREAMS_MAX, is a bug of the world and aborts.
+ */
 uint32_t engine_stream(struct engine *engine, const char *name);
 
-/** Draws 0 <= value < bound without bias; bound >= 1. One draw a statement. */
+/**
+ * Draws 0 <= value < bound without bias; bound >= 1. One draw a statement. After a divergence 0,
+ * told to nobody, until the event being handled ends.
+ */
 uint64_t engine_choose(struct engine *engine, uint32_t stream, choice_kind kind, uint64_t bound);
 
 /** True with probability numerator / denominator; draws nothing when that is 0 or 1. */
@@ -140,7 +150,10 @@ bool engine_chance(struct engine *engine, uint32_t stream, uint64_t numerator,
 /** Adds one value to the payload of the event being handled. */
 void engine_payload(struct engine *engine, uint64_t value);
 
-/** Adds an array to the payload, in four lanes. */
+/**
+ * Adds an array to the payload, in four lanes: words as engine_payload each would; halves and bytes
+ * with their count before them.
+ */
 void engine_payload_words(struct engine *engine, const uint64_t *words, size_t count);
 void engine_payload_halves(struct engine *engine, const uint32_t *words, size_t count);
 void engine_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count);

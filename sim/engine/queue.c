@@ -1,191 +1,208 @@
 /*
- * The queue of waiting events: a binary heap in the order (time, priority, sequence), and an open
- * hash from sequence number to heap position, so that removal costs O(log n).
+ * The queue of waiting events: a heap of four children a node, in the order (time, priority,
+ * sequence number).
  *
- * Sequence numbers are unique, so the order is total; the hash's layout never shows.
+ * Sequence numbers are unique, so the order is total, and what comes first depends neither on the
+ * heap's shape nor on the hash's layout.
  */
 #include "sim/engine/queue.h"
 
 #include <ballonet/base.h>
 
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #define QUEUE_FIRST_CAPACITY 64u
+#define QUEUE_CHILDREN       4u
 
-static bool before(const struct engine_event *left, const struct engine_event *right)
+/* ---- Index: sequence number to slot ---- */
+
+static uint32_t index_mask(const struct event_queue *queue)
 {
-    if (left->time_ns != right->time_ns) {
-        return left->time_ns < right->time_ns;
-    }
-    if (left->priority != right->priority) {
-        return left->priority < right->priority;
-    }
-    return left->sequence < right->sequence;
+    return (UINT32_C(1) << queue->index_bits) - 1;
 }
 
-/* ---- Index ---- */
-
-static uint32_t home(const struct event_queue *queue, uint64_t sequence)
+static uint32_t index_home(const struct event_queue *queue, uint64_t sequence)
 {
-    return (uint32_t)bnt_mix64(sequence) & (queue->capacity * 2 - 1);
+    return (uint32_t)(sequence * UINT64_C(0x9E3779B97F4A7C15) >> (64 - queue->index_bits));
 }
 
-static uint32_t find(const struct event_queue *queue, uint64_t sequence)
+static uint64_t index_key(const struct event_queue *queue, uint32_t at)
 {
-    const uint32_t mask = queue->capacity * 2 - 1;
-    uint32_t at = home(queue, sequence);
-    while (queue->index_key[at] != 0 && queue->index_key[at] != sequence) {
-        at = (at + 1) & mask;
+    return queue->slots[queue->index[at] - 1].event.sequence;
+}
+
+/** Where the number is, or the free place where it would go; half of the places are free. */
+static uint32_t index_find(const struct event_queue *queue, uint64_t sequence)
+{
+    uint32_t at = index_home(queue, sequence);
+    while (queue->index[at] != 0 && index_key(queue, at) != sequence) {
+        at = (at + 1) & index_mask(queue);
     }
     return at;
 }
 
-static void index_set(struct event_queue *queue, uint64_t sequence, uint32_t position)
-{
-    const uint32_t at = find(queue, sequence);
-    queue->index_key[at] = sequence;
-    queue->index_position[at] = position;
-}
-
-/** Removal by shifting back what would no longer be found. */
+/** Shifts back what the hole would hide, so that no tombstones pile up. */
 static void index_remove(struct event_queue *queue, uint64_t sequence)
 {
-    const uint32_t mask = queue->capacity * 2 - 1;
-    uint32_t hole = find(queue, sequence);
-    uint32_t at = hole;
-    for (;;) {
-        at = (at + 1) & mask;
-        if (queue->index_key[at] == 0) {
-            break;
-        }
-        const uint32_t from = home(queue, queue->index_key[at]);
-        if (((at - from) & mask) >= ((at - hole) & mask)) {
-            queue->index_key[hole] = queue->index_key[at];
-            queue->index_position[hole] = queue->index_position[at];
+    const uint32_t mask = index_mask(queue);
+    uint32_t hole = index_find(queue, sequence);
+    for (uint32_t at = (hole + 1) & mask; queue->index[at] != 0; at = (at + 1) & mask) {
+        const uint32_t home = index_home(queue, index_key(queue, at));
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            queue->index[hole] = queue->index[at];
             hole = at;
         }
     }
-    queue->index_key[hole] = 0;
+    queue->index[hole] = 0;
 }
 
 /* ---- Heap ---- */
 
-static void place(struct event_queue *queue, uint32_t position, const struct engine_event *event)
+static bool before(const struct queue_node *left, const struct queue_node *right)
 {
-    queue->heap[position] = *event;
-    index_set(queue, event->sequence, position);
+    return left->time_ns != right->time_ns ? left->time_ns < right->time_ns
+                                           : left->rank < right->rank;
 }
 
-static void rise(struct event_queue *queue, uint32_t position, const struct engine_event *event)
+static void place(struct event_queue *queue, uint32_t position, struct queue_node node)
+{
+    queue->heap[position] = node;
+    queue->slots[node.slot].position = position;
+}
+
+static void rise(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     while (position > 0) {
-        const uint32_t parent = (position - 1) / 2;
-        if (!before(event, &queue->heap[parent])) {
+        const uint32_t parent = (position - 1) / QUEUE_CHILDREN;
+        if (!before(&node, &queue->heap[parent])) {
             break;
         }
-        place(queue, position, &queue->heap[parent]);
+        place(queue, position, queue->heap[parent]);
         position = parent;
     }
-    place(queue, position, event);
+    place(queue, position, node);
 }
 
-static void sink(struct event_queue *queue, uint32_t position, const struct engine_event *event)
+static void sink(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     for (;;) {
-        uint32_t child = position * 2 + 1;
+        const uint32_t child = position * QUEUE_CHILDREN + 1;
         if (child >= queue->count) {
             break;
         }
-        if (child + 1 < queue->count && before(&queue->heap[child + 1], &queue->heap[child])) {
-            child++;
+        const uint32_t left = queue->count - child;
+        const uint32_t end = child + (left < QUEUE_CHILDREN ? left : QUEUE_CHILDREN);
+        uint32_t first = child;
+        for (uint32_t at = child + 1; at < end; at++) {
+            if (before(&queue->heap[at], &queue->heap[first])) {
+                first = at;
+            }
         }
-        if (before(event, &queue->heap[child])) {
+        if (before(&node, &queue->heap[first])) {
             break;
         }
-        place(queue, position, &queue->heap[child]);
-        position = child;
+        place(queue, position, queue->heap[first]);
+        position = first;
     }
-    place(queue, position, event);
+    place(queue, position, node);
 }
 
-/* ---- Life ---- */
+/* ---- Storage ---- */
 
-static void storage(struct event_queue *queue, uint32_t capacity)
+static void storage(struct event_queue *queue, uint32_t capacity, uint32_t index_bits)
 {
+    const uint32_t old = queue->capacity;
+    queue->slots = arena_realloc(queue->arena, queue->slots, (size_t)old * sizeof *queue->slots,
+                                 (size_t)capacity * sizeof *queue->slots);
+    queue->heap = arena_realloc(queue->arena, queue->heap, (size_t)old * sizeof *queue->heap,
+                                (size_t)capacity * sizeof *queue->heap);
+    arena_free(queue->arena, queue->index, (size_t)old * 2 * sizeof *queue->index);
+    queue->index = arena_zalloc(queue->arena, (size_t)capacity * 2 * sizeof *queue->index);
+    queue->index_bits = index_bits;
     queue->capacity = capacity;
-    queue->heap = arena_alloc(queue->arena, capacity * sizeof *queue->heap);
-    queue->index_key = arena_zalloc(queue->arena, capacity * 2 * sizeof *queue->index_key);
-    queue->index_position = arena_alloc(queue->arena, capacity * 2 * sizeof *queue->index_position);
-}
-
-static void give_back(struct event_queue *queue)
-{
-    const uint32_t capacity = queue->capacity;
-    arena_free(queue->arena, queue->heap, capacity * sizeof *queue->heap);
-    arena_free(queue->arena, queue->index_key, capacity * 2 * sizeof *queue->index_key);
-    arena_free(queue->arena, queue->index_position, capacity * 2 * sizeof *queue->index_position);
+    for (uint32_t slot = old; slot < capacity; slot++) {
+        queue->slots[slot].free_next = slot + 1;
+    }
+    queue->slot_free = old;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const uint32_t slot = queue->heap[i].slot;
+        queue->index[index_find(queue, queue->slots[slot].event.sequence)] = slot + 1;
+    }
 }
 
 void queue_create(struct event_queue *queue, struct arena *arena)
 {
     *queue = (struct event_queue){.arena = arena};
-    storage(queue, QUEUE_FIRST_CAPACITY);
+    storage(queue, QUEUE_FIRST_CAPACITY, 7);
 }
 
 void queue_destroy(struct event_queue *queue)
 {
-    give_back(queue);
+    const size_t capacity = queue->capacity;
+    arena_free(queue->arena, queue->slots, capacity * sizeof *queue->slots);
+    arena_free(queue->arena, queue->heap, capacity * sizeof *queue->heap);
+    arena_free(queue->arena, queue->index, capacity * 2 * sizeof *queue->index);
 }
 
-static void grow(struct event_queue *queue)
-{
-    struct event_queue old = *queue;
-    storage(queue, old.capacity * 2);
-    for (uint32_t i = 0; i < old.count; i++) {
-        place(queue, i, &old.heap[i]);
-    }
-    give_back(&old);
-}
+/* ---- Use ---- */
 
 void queue_push(struct event_queue *queue, const struct engine_event *event)
 {
-    const struct engine_event copy = *event;
     if (queue->count == queue->capacity) {
-        grow(queue);
+        if (queue->capacity == QUEUE_EVENTS_MAX) {
+            (void)fprintf(stderr, "ballonet: more than %u events wait: the limit of the engine\n",
+                          (unsigned)QUEUE_EVENTS_MAX);
+            exit(7);
+        }
+        storage(queue, queue->capacity * 2, queue->index_bits + 1);
     }
-    queue->count++;
-    rise(queue, queue->count - 1, &copy);
+    const uint32_t slot = queue->slot_free;
+    queue->slot_free = queue->slots[slot].free_next;
+    queue->slots[slot].event = *event;
+    queue->index[index_find(queue, event->sequence)] = slot + 1;
+    rise(queue, queue->count++,
+         (struct queue_node){.time_ns = event->time_ns,
+                             .rank = (uint64_t)event->priority << 56 | event->sequence,
+                             .slot = slot});
 }
 
 const struct engine_event *queue_first(const struct event_queue *queue)
 {
-    return queue->count > 0 ? &queue->heap[0] : NULL;
+    return queue->count > 0 ? &queue->slots[queue->heap[0].slot].event : NULL;
 }
 
-static void remove_at(struct event_queue *queue, uint32_t position)
+static void remove_slot(struct event_queue *queue, uint32_t slot)
 {
-    index_remove(queue, queue->heap[position].sequence);
-    queue->count--;
+    const uint32_t position = queue->slots[slot].position;
+    assert(queue->heap[position].slot == slot);
+    index_remove(queue, queue->slots[slot].event.sequence);
+    queue->slots[slot].free_next = queue->slot_free;
+    queue->slot_free = slot;
+    const struct queue_node last = queue->heap[--queue->count];
     if (position == queue->count) {
         return;
     }
-    const struct engine_event last = queue->heap[queue->count];
-    if (position > 0 && before(&last, &queue->heap[(position - 1) / 2])) {
-        rise(queue, position, &last);
+    if (position > 0 && before(&last, &queue->heap[(position - 1) / QUEUE_CHILDREN])) {
+        rise(queue, position, last);
     } else {
-        sink(queue, position, &last);
+        sink(queue, position, last);
     }
 }
 
 void queue_pop(struct event_queue *queue)
 {
-    remove_at(queue, 0);
+    assert(queue->count > 0);
+    remove_slot(queue, queue->heap[0].slot);
 }
 
 bool queue_remove(struct event_queue *queue, uint64_t sequence)
 {
-    const uint32_t at = find(queue, sequence);
-    if (sequence == 0 || queue->index_key[at] == 0) {
+    const uint32_t at = index_find(queue, sequence);
+    if (queue->index[at] == 0) {
         return false;
     }
-    remove_at(queue, queue->index_position[at]);
+    remove_slot(queue, queue->index[at] - 1);
     return true;
 }

@@ -1,0 +1,118 @@
+/*
+ * Choices: named streams, each with a generator of its own, or a recording behind them.
+ *
+ * The n-th raw word of a stream is a function of seed, name and n alone, so what one part of the
+ * world draws never moves what another part gets.
+ */
+#include "sim/engine/engine_private.h"
+
+#include <string.h>
+
+#define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
+
+/* ---- Streams ---- */
+
+static uint64_t hash_name(uint64_t key, const char *name)
+{
+    struct fold fold = FOLD_START;
+    fold_word(&fold, key);
+    fold_bytes(&fold, (const uint8_t *)name, strlen(name));
+    return fold_end(&fold);
+}
+
+static uint32_t add_stream(struct engine *engine)
+{
+    if (engine->stream_count == ENGINE_STREAMS_MAX) {
+        engine_bug("more streams than ENGINE_STREAMS_MAX");
+    }
+    if (engine->stream_count == engine->stream_capacity) {
+        const uint32_t old = engine->stream_capacity;
+        engine->stream_capacity = old > 0 ? old * 2 : 16;
+        engine->streams =
+            arena_realloc(engine->config.arena, engine->streams, old * sizeof *engine->streams,
+                          engine->stream_capacity * sizeof *engine->streams);
+    }
+    return engine->stream_count++;
+}
+
+uint32_t engine_stream(struct engine *engine, const char *name)
+{
+    for (uint32_t i = 0; i < engine->stream_count; i++) {
+        if (strcmp(engine->streams[i].name, name) == 0) {
+            return i;
+        }
+    }
+    const size_t length = strlen(name);
+    if (length == 0 || length >= ENGINE_NAME_MAX) {
+        engine_bug("a stream's name is empty or longer than ENGINE_NAME_MAX");
+    }
+    const uint32_t index = add_stream(engine);
+    struct stream *stream = &engine->streams[index];
+    memcpy(stream->name, name, length + 1);
+    stream->key = hash_name(engine->config.seed, name);
+    stream->whiten = bnt_hash_add(stream->key, engine->config.seed);
+    stream->counter = 0;
+    stream->digest = hash_name(0, name);
+    if (engine->config.observer.stream != NULL) {
+        engine->config.observer.stream(engine->config.observer.opaque, index, stream->name);
+    }
+    return index;
+}
+
+/* ---- Generator ---- */
+
+static uint64_t raw(struct stream *stream)
+{
+    const uint64_t count = ++stream->counter;
+    return bnt_mix64(bnt_mix64(stream->key + count * GOLDEN) ^ stream->whiten);
+}
+
+/** As many bits as bound - 1 needs, drawn again until they are below: twice at most on average. */
+static uint64_t draw(struct stream *stream, uint64_t bound)
+{
+    uint64_t mask = bound - 1;
+    for (unsigned shift = 1; shift < 64; shift *= 2) {
+        mask |= mask >> shift;
+    }
+    uint64_t value = raw(stream) & mask;
+    while (value >= bound) {
+        value = raw(stream) & mask;
+    }
+    return value;
+}
+
+/* ---- Choices ---- */
+
+uint64_t engine_choose(struct engine *engine, uint32_t stream_index, choice_kind kind,
+                       uint64_t bound)
+{
+    if (stream_index >= engine->stream_count || bound == 0) {
+        engine_bug("a choice from no stream, or of nothing");
+    }
+    struct stream *stream = &engine->streams[stream_index];
+    struct choice_record choice = {stream_index, (uint32_t)kind, bound, 0};
+    const struct choice_source *source = engine->config.source;
+    if (engine->diverged) {
+        return 0; /* the event still ends in order; nothing of it counts */
+    }
+    if (source == NULL) {
+        choice.value = draw(stream, bound);
+    } else if (!source->next(source->opaque, stream->name, choice.kind, bound, &choice.value) ||
+               choice.value >= bound) {
+        engine->diverged = true;
+        return 0;
+    }
+    hash_choice(engine, stream, &choice);
+    if (engine->config.observer.choice != NULL) {
+        engine->config.observer.choice(engine->config.observer.opaque, &choice);
+    }
+    return choice.value;
+}
+
+bool engine_chance(struct engine *engine, uint32_t stream, uint64_t numerator, uint64_t denominator)
+{
+    if (numerator == 0 || numerator >= denominator) {
+        return numerator != 0;
+    }
+    return engine_choose(engine, stream, CHOICE_CHANCE, denominator) < numerator;
+}

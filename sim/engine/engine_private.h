@@ -1,0 +1,54 @@
+/*
+ * Private to the engine: its state, shared by engine.c, choice.c and hash.c.
+ */
+#ifndef SIM_ENGINE_PRIVATE_H
+#define SIM_ENGINE_PRIVATE_H
+
+#include "sim/engine/fold.h"
+#include "sim/engine/queue.h"
+
+struct stream {
+    char name[ENGINE_NAME_MAX];
+    uint64_t key;     /**< of seed and name */
+    uint64_t whiten;  /**< a second word of seed and name */
+    uint64_t counter; /**< raw draws so far */
+    uint64_t digest;  /**< of the name alone: the hash must not know the seed */
+};
+
+struct engine {
+    struct engine_config config;
+    struct event_queue queue;
+    uint64_t now_ns;
+    uint64_t sequence;
+    uint64_t handled;
+    bool handling;
+    bool stopped;
+    bool diverged;
+
+    /* the chain, before its last mixing */
+    struct engine_hash chain;
+    uint64_t state;
+
+    /* of the event being handled, or of what was done before the first */
+    struct fold payload;
+    uint64_t draws;
+    uint64_t draw_count;
+
+    struct stream *streams;
+    uint32_t stream_count;
+    uint32_t stream_capacity;
+};
+
+/** A misuse by the world: says so and aborts, in every build. */
+_Noreturn void engine_bug(const char *sentence);
+
+void hash_start(struct engine *engine);
+
+/** Takes a choice into the event's draws. */
+void hash_choice(struct engine *engine, const struct stream *stream,
+                 const struct choice_record *choice);
+
+/** Chains the handled event on, tells the observer, begins the next. */
+void hash_event(struct engine *engine, const struct engine_event *event);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * The hash chain, by ingredient: order, time, payload, state, draws.
+ *
+ * Values are hashed, never structs. Each ingredient is a chain of its own, so that a difference
+ * says what kind of thing differs; the steps of one event depend on the last event's only, and run
+ * side by side. The digest of an event is made only if somebody watches.
+ */
+#include "sim/engine/engine_private.h"
+
+#define ORDER_WHAT   UINT64_C(0xD6E8FEB86659FD93)
+#define DRAWS_NUMBER UINT64_C(0xA0761D6478BD642F)
+
+static const struct fold payload_start = FOLD_START;
+
+/** Five chains of unlike beginnings, so that no two ingredients can be mixed up. */
+static const struct engine_hash chain_start = {
+    .order = UINT64_C(0x0F1E2D3C4B5A6978),
+    .time = UINT64_C(0x1F83D9ABFB41BD6B),
+    .payload = UINT64_C(0x5BE0CD19137E2179),
+    .state = UINT64_C(0x428A2F98D728AE22),
+    .draws = UINT64_C(0x7137449123EF65CD),
+};
+
+void hash_start(struct engine *engine)
+{
+    engine->chain = chain_start;
+    engine->payload = payload_start;
+}
+
+/* ---- What is fed while an event is handled ---- */
+
+void engine_payload(struct engine *engine, uint64_t value)
+{
+    fold_word(&engine->payload, value);
+}
+
+void engine_payload_words(struct engine *engine, const uint64_t *words, size_t count)
+{
+    if (engine->config.hash) {
+        fold_words(&engine->payload, words, count);
+    }
+}
+
+void engine_payload_halves(struct engine *engine, const uint32_t *words, size_t count)
+{
+    if (engine->config.hash) {
+        fold_halves(&engine->payload, words, count);
+    }
+}
+
+void engine_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count)
+{
+    if (engine->config.hash) {
+        fold_bytes(&engine->payload, bytes, count);
+    }
+}
+
+void engine_state_add(struct engine *engine, uint64_t delta)
+{
+    engine->state += delta;
+}
+
+uint64_t engine_state(const struct engine *engine)
+{
+    return engine->state;
+}
+
+void hash_choice(struct engine *engine, const struct stream *stream,
+                 const struct choice_record *choice)
+{
+    if (engine->config.hash) {
+        uint64_t draws = fold_step(engine->draws, stream->digest + choice->kind);
+        draws = fold_step(draws, choice->bound);
+        engine->draws = fold_step(draws, choice->value);
+        engine->draw_count++;
+    }
+}
+
+/* ---- At an event's end ---- */
+
+/** The event's payload as one word; an event without any costs nothing. */
+static uint64_t take_payload(struct engine *engine)
+{
+    if (engine->payload.count == 0) {
+        return 0;
+    }
+    const uint64_t payload = fold_end(&engine->payload);
+    engine->payload = payload_start;
+    return payload;
+}
+
+/** The event's draws as one word that also says which event drew. */
+static uint64_t take_draws(struct engine *engine)
+{
+    if (engine->draw_count == 0) {
+        return 0;
+    }
+    const uint64_t draws = fold_step(engine->draws, engine->draw_count);
+    engine->draws = 0;
+    engine->draw_count = 0;
+    return draws + engine->handled * DRAWS_NUMBER;
+}
+
+static void tell(struct engine *engine, const struct engine_event *event, uint64_t payload,
+                 uint64_t draws)
+{
+    uint64_t digest = fold_step(chain_start.order, event->sequence);
+    digest = fold_step(digest, event->priority);
+    digest = fold_step(digest, event->b);
+    digest = fold_step(digest, payload);
+    digest = fold_step(digest, draws);
+    const struct engine_record record = {
+        .time_ns = event->time_ns,
+        .number = (uint32_t)engine->handled,
+        .kind = event->kind,
+        .actor = event->actor,
+        .a = event->a,
+        .digest = engine->config.hash ? bnt_hash_add(digest, engine->state) : 0,
+    };
+    engine->config.observer.event(engine->config.observer.opaque, &record);
+}
+
+void hash_event(struct engine *engine, const struct engine_event *event)
+{
+    uint64_t payload = 0;
+    uint64_t draws = 0;
+    if (engine->config.hash) {
+        struct engine_hash *chain = &engine->chain;
+        const uint64_t what =
+            (uint64_t)event->priority << 32 | (uint64_t)event->kind << 16 | event->actor;
+        payload = take_payload(engine);
+        draws = take_draws(engine);
+        chain->order = fold_step(chain->order, event->sequence + what * ORDER_WHAT);
+        chain->time = fold_step(chain->time, event->time_ns);
+        chain->payload = fold_step(fold_step(chain->payload + payload, event->a), event->b);
+        chain->state = fold_step(chain->state, engine->state);
+        if (draws != 0) {
+            chain->draws = fold_step(chain->draws, draws);
+        }
+    }
+    if (engine->config.observer.event != NULL) {
+        tell(engine, event, payload, draws);
+    }
+}
+
+/* ---- Results ---- */
+
+struct engine_hash engine_hash_get(const struct engine *engine)
+{
+    const struct engine_hash *chain = &engine->chain;
+    return (struct engine_hash){
+        .order = bnt_mix64(chain->order),
+        .time = bnt_mix64(chain->time),
+        .payload = bnt_mix64(chain->payload),
+        .state = bnt_mix64(chain->state),
+        .draws = bnt_mix64(chain->draws),
+    };
+}
+
+uint64_t engine_hash_word(const struct engine_hash *hash)
+{
+    uint64_t word = bnt_hash_add(hash->order, hash->time);
+    word = bnt_hash_add(word, hash->payload);
+    word = bnt_hash_add(word, hash->state);
+    return bnt_hash_add(word, hash->draws);
+}
