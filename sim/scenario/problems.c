@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PROBLEM_TEXT_BYTES   1024
+#define MESSAGE_FORM         "%s%s: error: %s%s"
 #define PROBLEM_LINE_COLUMNS 120 /* code points of the source line that a message shows */
 #define PROBLEM_LINE_BEFORE  60  /* of a longer line: those before the caret */
 
@@ -202,10 +203,11 @@ static char *problem_message(struct problems *problems, const struct problem *pr
     if (source->bytes > 0) {
         problem_excerpt(source, problem->mark, excerpt, sizeof excerpt);
     }
-    static const char *const form = "%s%s: error: %s%s";
-    const int length = snprintf(NULL, 0, form, source->label, place, problem->text, excerpt);
+    const int length =
+        snprintf(NULL, 0, MESSAGE_FORM, source->label, place, problem->text, excerpt);
     char *message = arena_alloc(problems->arena, (size_t)length + 1);
-    snprintf(message, (size_t)length + 1, form, source->label, place, problem->text, excerpt);
+    snprintf(message, (size_t)length + 1, MESSAGE_FORM, source->label, place, problem->text,
+             excerpt);
     return message;
 }
 

@@ -88,6 +88,7 @@ START_TEST(test_each_broken_file_gives_its_expected_text)
         }
     }
     closedir(directory);
+    ck_assert_int_eq(chdir("../.."), 0);
     ck_assert_uint_eq(different, 0);
     ck_assert_uint_ge(files, 80);
 }
