@@ -150,6 +150,10 @@ static const struct choice signal_choices[] = {
 #define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE))
 #define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
+/* A rule's chance is filled as a struct ratio. */
+_Static_assert(offsetof(struct bnt_host_rule, denominator) ==
+                   offsetof(struct bnt_host_rule, numerator) + offsetof(struct ratio, denominator),
+               "the rule's numbers lie as in struct ratio");
 static const struct key_row action_rows[] = {
     {"at", KEY_TIME, A(at_ns), 0, TIME_MAX, .one_of = GROUP_WHEN, .doc = "at this time"},
     {"every", KEY_TIME, A(every_ns), 1000, TIME_MAX, .needs = "at", .fallback = "(once)", .doc = "again and again, this often"},
