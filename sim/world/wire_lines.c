@@ -1,0 +1,381 @@
+/*
+ * What the lines of a recording do: negotiation, queues, requests, statistics, reports, registers.
+ *
+ * A request goes out as the driver sent it; the device's answer is judged when it comes, and at the
+ * latest when the recording goes on. The order of lines is judged before (wire_player.c).
+ */
+#include "sim/world/wire_player_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Negotiation ---- */
+
+static const struct {
+    uint64_t bit;
+    const char *name; /* as a scenario calls it */
+} feature_names[] = {
+    {BNT_BALLOON_F_MUST_TELL_HOST, "must-tell-host"}, {BNT_BALLOON_F_STATS_VQ, "stats"},
+    {BNT_BALLOON_F_DEFLATE_ON_OOM, "deflate-on-oom"}, {BNT_BALLOON_F_PAGE_REPORTING, "reporting"},
+    {BNT_F_RING_INDIRECT_DESC, "indirect"},           {BNT_F_RING_EVENT_IDX, "event-idx"},
+};
+
+/** The features of a recording as one would write them into its scenario. */
+static void features_text(uint64_t bits, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof feature_names / sizeof feature_names[0]; i++) {
+        if ((bits & feature_names[i].bit) == 0 || used >= bytes) {
+            continue;
+        }
+        const int more = snprintf(text + used, bytes - used, "%s%s", used == 0 ? "" : ", ",
+                                  feature_names[i].name);
+        used += more > 0 ? (size_t)more : 0;
+    }
+}
+
+static void play_features(struct wire_player *player, uint32_t index)
+{
+    const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+    const struct bnt_balloon_rules rules = bnt_balloon_rules(&binding);
+    const struct bnt_drv_transport *transport = &player->ops.transport;
+    const uint64_t bits = player->recording.lines[index].value & ~WIRE_F_PROTOCOL_FEATURES;
+    struct bnt_diag diag = {.size = sizeof diag};
+    const uint64_t missing = bits & ~transport->features_read(player->opaque);
+
+    if ((bits & BNT_F_VERSION_1) == 0) {
+        wire_breach(player, index, "the driver did not accept VERSION_1: only modern ones play");
+        return;
+    }
+    if (missing != 0) {
+        char names[128];
+        features_text(bits, names, sizeof names);
+        wire_breach(player, index,
+                    "the device does not offer 0x%" PRIx64
+                    " of the features: write `device: {features: [%s]}`",
+                    missing, names);
+        return;
+    }
+    bnt_drv_reset(&player->drv, transport, player->opaque);
+    bnt_status status = bnt_drv_reset_done(&player->drv, transport, player->opaque);
+    if (status == BNT_OK) {
+        status = bnt_drv_negotiate(&player->drv, transport, player->opaque, bits, bits, rules.rules,
+                                   rules.count, &diag);
+    }
+    if (status != BNT_OK || player->drv.accepted != bits) {
+        wire_breach(player, index, "the device does not agree to features 0x%" PRIx64 ": %s", bits,
+                    status != BNT_OK && diag.fault != BNT_FAULT_NONE ? bnt_fault_text(diag.fault)
+                                                                     : bnt_status_text(status));
+        return;
+    }
+    player->features = bits;
+    player->phase = WIRE_AGREED;
+}
+
+static void play_region(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const uint64_t first = player->ops.first_pfn;
+    const uint64_t pfns = player->ops.pfns;
+    if (line->value < first || line->value - first > pfns ||
+        line->extra > pfns - (line->value - first)) {
+        wire_breach(player, index,
+                    "the guest's memory is %" PRIu64 " PFNs from %" PRIu64 ", the VM's is %" PRIu64
+                    " from %" PRIu64 ": write `first_pfn: %" PRIu64 "` and `memory: %" PRIu64
+                    "KiB`",
+                    line->extra, line->value, pfns, first, line->value,
+                    line->extra * (BNT_PFN_BYTES / 1024));
+        return;
+    }
+    player->first_pfn = line->value;
+    player->pfns = line->extra;
+    player->phase = WIRE_QUEUES_UP;
+}
+
+/* ---- Queues ---- */
+
+/** Whether the recorded queue is one, and the device has it. */
+static bool queue_fits(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    if (line->value >= WIRE_QUEUES || player->queues[line->value].slots != NULL) {
+        wire_breach(player, index, "queue %" PRIu64 " %s", line->value,
+                    line->value >= WIRE_QUEUES ? "is none that a balloon has"
+                                               : "was set up already");
+        return false;
+    }
+    const uint16_t most =
+        player->ops.transport.queue_size_max(player->opaque, (uint16_t)line->value);
+    if (most == 0) {
+        wire_breach(player, index,
+                    "the device has no queue %" PRIu64 ": write `device: {report_queue: %" PRIu64
+                    "}` if it is the one for reports",
+                    line->value, line->value);
+    } else if (line->extra == 0 || line->extra > WIRE_QUEUE_SIZE_MAX || line->extra > most) {
+        wire_breach(player, index,
+                    "a queue of %" PRIu64 " descriptors, the device's limit is %u, the player's %u",
+                    line->extra, (unsigned)most, WIRE_QUEUE_SIZE_MAX);
+    }
+    return !player->failed;
+}
+
+static void play_queue(struct wire_player *player, uint32_t index)
+{
+    if (!queue_fits(player, index)) {
+        return;
+    }
+    const struct wire_line *line = &player->recording.lines[index];
+    const uint32_t number = (uint32_t)line->value;
+    struct wire_queue *queue = &player->queues[number];
+    queue->size = (uint16_t)line->extra;
+    queue->slots = arena_zalloc(player->arena, queue->size * sizeof *queue->slots);
+    const struct bnt_vq_drv_config config = {
+        .size = sizeof config,
+        .queue = number,
+        .queue_size = queue->size,
+        .features = player->features,
+        .ring = player->dma + wire_ring_offset(number),
+        .ring_gpa = player->dma_gpa + wire_ring_offset(number),
+        .slots = queue->slots,
+    };
+    const bnt_status status = bnt_vq_drv_init(&queue->vq, &config);
+    if (status != BNT_OK) {
+        wire_breach(player, index, "queue %" PRIu32 " of %u descriptors: %s", number,
+                    (unsigned)queue->size, bnt_status_text(status));
+        return;
+    }
+    player->queue_count++;
+    player->report_queue = number > player->report_queue ? number : player->report_queue;
+    const struct bnt_vq_layout *layout = &queue->vq.layout;
+    player->ops.transport.queue_enable(
+        player->opaque, (uint16_t)number, queue->size, config.ring_gpa + layout->desc,
+        config.ring_gpa + layout->avail, config.ring_gpa + layout->used);
+}
+
+bool wire_start(struct wire_player *player, uint32_t line)
+{
+    static const uint64_t with_queue[] = {BNT_BALLOON_F_STATS_VQ, BNT_BALLOON_F_FREE_PAGE_HINT,
+                                          BNT_BALLOON_F_PAGE_REPORTING};
+    uint32_t wanted = 2;
+    for (size_t i = 0; i < sizeof with_queue / sizeof with_queue[0]; i++) {
+        wanted += (player->features & with_queue[i]) != 0;
+    }
+    const bool first_two = player->queues[BNT_BALLOON_QUEUE_INFLATE].slots != NULL &&
+                           player->queues[BNT_BALLOON_QUEUE_DEFLATE].slots != NULL;
+    const bool stats = (player->features & BNT_BALLOON_F_STATS_VQ) == 0 ||
+                       player->queues[BNT_BALLOON_QUEUE_STATS].slots != NULL;
+    if (player->queue_count != wanted || !first_two || !stats) {
+        wire_breach(player, line,
+                    "the features need %" PRIu32 " queues, %" PRIu32
+                    " are set up, or not the right ones: a line is lost",
+                    wanted, player->queue_count);
+        return false;
+    }
+    const bnt_status status = bnt_drv_ready(&player->drv, &player->ops.transport, player->opaque);
+    if (status != BNT_OK) {
+        wire_breach(player, line, "DRIVER_OK cannot be set: %s", bnt_status_text(status));
+        return false;
+    }
+    player->misuses = player->ops.misuses(player->opaque);
+    player->phase = WIRE_RUNNING;
+    return true;
+}
+
+/* ---- Requests ---- */
+
+static bool in_region(const struct wire_player *player, const struct wire_pair *run)
+{
+    return run->first >= player->first_pfn && run->first - player->first_pfn < player->pfns &&
+           run->second <= player->pfns - (run->first - player->first_pfn);
+}
+
+/** Runs or extents of a line must be guest memory, and no more than `most` PFNs; their sum. */
+static bool measure(struct wire_player *player, uint32_t index, uint64_t most, uint64_t *pfns)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *runs = player->recording.pairs + line->pair;
+    *pfns = 0;
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        if (!in_region(player, &runs[i])) {
+            wire_breach(player, index,
+                        "PFN %" PRIu64 " (%" PRIu64 " of them) is outside the guest's memory",
+                        runs[i].first, runs[i].second);
+            return false;
+        }
+        *pfns += runs[i].second;
+    }
+    if (*pfns == 0 || *pfns > most) {
+        wire_breach(player, index, "%" PRIu64 " pages, from 1 to %" PRIu64 " would be right", *pfns,
+                    most);
+        return false;
+    }
+    return true;
+}
+
+/** Whether a driver could send this request now. */
+static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t queue,
+                           uint64_t pfns)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const uint64_t ledger = player->ops.ledger(player->opaque);
+    const bool inflate = line->kind == WIRE_INFLATE;
+    if (pfns != line->value) {
+        wire_breach(player, index, "says %" PRIu64 " pages, its runs hold %" PRIu64, line->value,
+                    pfns);
+    } else if (player->queues[queue].outstanding) {
+        wire_unanswered(player, queue, index);
+    } else if (player->actual_due) {
+        wire_breach(player, index,
+                    "no actual was written after the request of line %" PRIu32 ": a line is lost",
+                    player->actual_after + 1);
+    } else if ((player->features & BNT_BALLOON_F_STATS_VQ) != 0 && player->counts.stats == 0) {
+        wire_breach(player, index,
+                    "a request before the first statistics, which come unasked: a line is lost");
+    } else if (inflate ? ledger + pfns > player->target : ledger < player->target + pfns) {
+        wire_breach(player, index,
+                    "%s %" PRIu64 " pages with %" PRIu64
+                    " in the balloon, past the target of %" PRIu64
+                    ": a target line is lost or altered",
+                    inflate ? "inflates by" : "deflates by", pfns, ledger, player->target);
+    }
+    return !player->failed;
+}
+
+static void play_request(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *runs = player->recording.pairs + line->pair;
+    const uint32_t queue =
+        line->kind == WIRE_INFLATE ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
+    const uint64_t offset = wire_buffer_offset(queue);
+    uint64_t pfns = 0;
+    if (!measure(player, index, WIRE_REQUEST_PFNS_MAX, &pfns) ||
+        !request_is_due(player, index, queue, pfns)) {
+        return;
+    }
+    uint8_t *out = player->dma + offset;
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        for (uint64_t n = 0; n < runs[i].second; n++) {
+            const bnt_le32 pfn = bnt_le32_set((uint32_t)(runs[i].first + n));
+            memcpy(out, &pfn, sizeof pfn);
+            out += sizeof pfn;
+        }
+    }
+    const struct bnt_vq_seg seg = {player->dma_gpa + offset, (uint32_t)(pfns * sizeof(bnt_le32))};
+    player->actual_due = true;
+    player->actual_after = index;
+    player->counts.requests++;
+    wire_send(player, queue, index, &seg, 1, 0);
+}
+
+/* ---- Statistics, reports, registers ---- */
+
+static void play_stats(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *tags = player->recording.pairs + line->pair;
+    const uint32_t queue = BNT_BALLOON_QUEUE_STATS;
+    const uint64_t offset = wire_buffer_offset(queue);
+    if ((player->features & BNT_BALLOON_F_STATS_VQ) == 0) {
+        wire_breach(player, index, "statistics, though the driver did not accept them");
+        return;
+    }
+    if (player->queues[queue].outstanding) {
+        wire_unanswered(player, queue, index);
+        return;
+    }
+    if (line->pair_count > BNT_STATS_MAX) {
+        wire_breach(player, index, "%" PRIu32 " statistics, at most %d fit a buffer",
+                    line->pair_count, BNT_STATS_MAX);
+        return;
+    }
+    uint8_t *out = player->dma + offset;
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        const struct bnt_stat_wire entry = {bnt_le16_set((uint16_t)tags[i].first),
+                                            bnt_le64_set(tags[i].second)};
+        memcpy(out, &entry, sizeof entry);
+        out += sizeof entry;
+    }
+    const struct bnt_vq_seg seg = {player->dma_gpa + offset,
+                                   (uint32_t)(line->pair_count * sizeof(struct bnt_stat_wire))};
+    player->counts.stats++;
+    player->stats_us = line->t_us;
+    wire_send(player, queue, index, &seg, 1, 0);
+}
+
+/** The extents are the buffer: one chain of the free pages themselves. */
+static void play_reporting(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *extents = player->recording.pairs + line->pair;
+    const uint64_t most = UINT32_MAX >> BNT_PFN_SHIFT;
+    uint64_t pfns = 0;
+    if ((player->features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
+        wire_breach(player, index, "a free page report, though the driver did not accept them");
+        return;
+    }
+    if (player->queues[player->report_queue].outstanding) {
+        wire_unanswered(player, player->report_queue, index);
+        return;
+    }
+    if (line->pair_count > WIRE_EXTENTS_MAX) {
+        wire_breach(player, index, "%" PRIu32 " extents, at most %u", line->pair_count,
+                    WIRE_EXTENTS_MAX);
+        return;
+    }
+    if (!measure(player, index, most, &pfns)) {
+        return;
+    }
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        player->extents[i] = (struct bnt_vq_seg){extents[i].first << BNT_PFN_SHIFT,
+                                                 (uint32_t)(extents[i].second << BNT_PFN_SHIFT)};
+    }
+    player->counts.reports++;
+    player->counts.reported_pfns += pfns;
+    wire_send(player, player->report_queue, index, player->extents, 0, line->pair_count);
+}
+
+static void play_target(struct wire_player *player, uint32_t index)
+{
+    player->target = player->recording.lines[index].value;
+    player->counts.targets++;
+    player->ops.target(player->opaque, player->target);
+}
+
+/** The driver writes it once the device has answered; then both must agree. */
+static void play_actual(struct wire_player *player, uint32_t index)
+{
+    const uint64_t recorded = player->recording.lines[index].value;
+    static const uint32_t before[] = {BNT_BALLOON_QUEUE_INFLATE, BNT_BALLOON_QUEUE_DEFLATE};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        if (player->queues[before[i]].outstanding) {
+            wire_unanswered(player, before[i], index);
+            return;
+        }
+    }
+    const bnt_le32 actual = bnt_le32_set((uint32_t)recorded);
+    player->ops.transport.config_write(player->opaque, BNT_BALLOON_CONFIG_ACTUAL, &actual,
+                                       sizeof actual);
+    player->actual_due = false;
+    player->counts.actuals++;
+    const uint64_t ledger = player->ops.ledger(player->opaque);
+    if (ledger != recorded) {
+        wire_breach(player, index,
+                    "the driver wrote actual %" PRIu64 ", the device's ledger holds %" PRIu64,
+                    recorded, ledger);
+    }
+}
+
+void wire_play(struct wire_player *player, uint32_t line)
+{
+    static void (*const plays[WIRE_KINDS])(struct wire_player *, uint32_t) = {
+        [WIRE_FEATURES] = play_features,   [WIRE_REGION] = play_region,
+        [WIRE_QUEUE] = play_queue,         [WIRE_TARGET] = play_target,
+        [WIRE_ACTUAL] = play_actual,       [WIRE_INFLATE] = play_request,
+        [WIRE_DEFLATE] = play_request,     [WIRE_STATS] = play_stats,
+        [WIRE_REPORTING] = play_reporting,
+    };
+    plays[player->recording.lines[line].kind](player, line);
+}
