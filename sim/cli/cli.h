@@ -107,8 +107,8 @@ run_verdict session_close(struct session *session);
 /** The command that runs this again. */
 void session_command(const struct session *session, FILE *out);
 
-/** The line that ends a run: `PASS NAME seed=N events=N time=DURATION hash=16HEX`. */
-void session_line(const struct session *session, FILE *out);
+/** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`. */
+void session_line(const struct session *session, FILE *out, const char *prefix);
 
 /** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
 int status_worse(int left, int right);

@@ -75,7 +75,7 @@ static int run_again(struct trace *trace, const char *path, const struct options
         } else {
             (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
                          session.result.events, trace_trailer_get(trace)->choices);
-            session_line(&session, stdout);
+            session_line(&session, stdout, "");
         }
     } else {
         status = VERDICT_TRACE; /* its scenario was loaded when it was recorded */

@@ -68,7 +68,7 @@ static void print_result(const struct session *session, const struct options *op
         (void)printf("%s\n", session->scenario->title);
         world_account(session->world, stdout);
     }
-    session_line(session, stdout);
+    session_line(session, stdout, "");
 }
 
 static struct session_config config_of(const struct options *options, const char *path)
@@ -143,8 +143,7 @@ static int test_one(const struct options *options, const char *path, size_t numb
         if (one == VERDICT_PASS) {
             one = (int)session_run(&session);
             if (one != VERDICT_PASS) {
-                (void)printf("# ");
-                session_line(&session, stdout);
+                session_line(&session, stdout, "# ");
             }
         }
         one = status_worse(one, (int)session_close(&session));

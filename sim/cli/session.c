@@ -231,18 +231,18 @@ void session_command(const struct session *session, FILE *out)
     }
 }
 
-void session_line(const struct session *session, FILE *out)
+void session_line(const struct session *session, FILE *out, const char *prefix)
 {
     const struct world_result *result = &session->result;
     char time[32];
     world_time_format(time, sizeof time, result->time_ns);
     if (result->verdict != VERDICT_PASS) {
-        (void)fprintf(out, "  event %" PRIu64 " at %s: %s\n  again: ", result->events, time,
-                      result->text);
+        (void)fprintf(out, "%s  event %" PRIu64 " at %s: %s\n%s  again: ", prefix, result->events,
+                      time, result->text, prefix);
         session_command(session, out);
         (void)fputc('\n', out);
     }
-    (void)fprintf(out, "%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
-                  verdict_name(result->verdict), session->scenario->name, session->seed,
+    (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
+                  prefix, verdict_name(result->verdict), session->scenario->name, session->seed,
                   result->events, time, result->hash_word);
 }

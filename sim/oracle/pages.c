@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 static const char *const place_names[PLACE_COUNT] = {
-    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "the driver's",
+    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "with the driver already",
     [PLACE_INFLATING] = "being inflated", [PLACE_BALLOON] = "in the balloon",
     [PLACE_DEFLATING] = "being deflated", [PLACE_LENT] = "in use while being deflated",
     [PLACE_HELD] = "held as refused",
@@ -61,7 +61,7 @@ void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
         uint8_t *place = place_of(shadow, pages[i]);
         if (*place != PLACE_OS) {
             oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                           "page %" PRIu64 " was allocated to the driver while %s", pages[i],
+                           "page %" PRIu64 " was allocated to the driver while it is %s", pages[i],
                            place_names[*place]);
             return;
         }
@@ -95,7 +95,7 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
         uint8_t *place = place_of(shadow, pages[i]);
         if (!may_be_given(shadow, *place)) {
             oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                           "page %" PRIu64 " went back to the guest while %s", pages[i],
+                           "page %" PRIu64 " went back to the guest while it is %s", pages[i],
                            place_names[*place]);
             return;
         }
@@ -125,7 +125,7 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
         uint8_t *place = place_of(shadow, request->pages[i]);
         if (*place != from) {
             oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                           "page %" PRIu64 " was sent in %s while %s", request->pages[i],
+                           "page %" PRIu64 " was sent in %s while it is %s", request->pages[i],
                            request->inflate ? "an inflate" : "a deflate", place_names[*place]);
             return;
         }
@@ -205,7 +205,7 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
                                             : *place == PLACE_DEFLATING || *place == PLACE_LENT;
         if (!right) {
             oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                           "page %" PRIu64 " came back from a request while %s", request->pages[i],
+                           "page %" PRIu64 " came back from a request while it is %s", request->pages[i],
                            place_names[*place]);
             return;
         }

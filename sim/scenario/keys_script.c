@@ -145,8 +145,9 @@ static const struct choice signal_choices[] = {
 #define A(member) FIELD(struct scenario_action, member)
 #define ONLY(kind) .kinds = BIT(ACTION_##kind)
 #define ONLY_REQUIRED(kind) .kinds = BIT(ACTION_##kind), .required = BIT(ACTION_##kind)
-#define COUNTED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
-#define SIGNALS (COUNTED | BIT(ACTION_REORDER))
+#define REPEATED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
+#define COUNTED (REPEATED | BIT(ACTION_CORRUPT))
+#define SIGNALS (REPEATED | BIT(ACTION_REORDER))
 #define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE))
 #define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
@@ -184,7 +185,7 @@ static const struct key_row action_rows[] = {
     {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
-    {"secret", KEY_BOOL, A(secret), ONLY(CORRUPT), .fallback = "false",
+    {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};
 const struct key_table action_keys = {

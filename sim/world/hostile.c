@@ -216,8 +216,11 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
 
 /* ---- Moments ---- */
 
-/** Where the first segment of the newest available chain of a queue lies; NULL if not in DMA. */
-static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool writable)
+/**
+ * Where the first segment of the newest chain of a queue lies, the one that is about to be published
+ * or the one that was; NULL if not in DMA.
+ */
+static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     const uint8_t *avail = dma_at(vm, queue->avail_gpa);
@@ -225,9 +228,8 @@ static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool writable)
     if (avail == NULL || table == NULL || queue->size == 0) {
         return NULL;
     }
-    /* the entry that is being added stands at avail.idx, or was published just now */
-    const uint16_t index = get16(avail + 2);
-    uint32_t at = get16(avail + 4 + 2 * ((uint16_t)(index - 1) % queue->size));
+    const uint16_t index = (uint16_t)(get16(avail + 2) - (published ? 1 : 0));
+    uint32_t at = get16(avail + 4 + 2 * (index % queue->size));
     for (uint32_t steps = 0; steps < queue->size; steps++) {
         struct bnt_vq_desc desc;
         memcpy(&desc, table + at * sizeof desc, sizeof desc);
@@ -256,12 +258,16 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
     const struct bnt_guest_info info = vm_guest_info(vm);
     const bool verdicts = (info.features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0;
-    uint8_t *at = newest_chain(vm, queue, false);
+    uint8_t *at = newest_chain(vm, queue, false, false);
     if (at == NULL) {
         return;
     }
+    uint8_t *first_pfn = at + (verdicts ? sizeof(struct bnt_balloon_request) : 0);
     if (request->inflate && hostile_take(vm, CORRUPT_PFN_RANGE)) {
-        put32(at + (verdicts ? sizeof(struct bnt_balloon_request) : 0), UINT32_C(0xFFFFFFF0));
+        put32(first_pfn, UINT32_C(0xFFFFFFF0));
+    }
+    if (request->inflate && hostile_take(vm, CORRUPT_WRONG_PFN)) {
+        put32(first_pfn, (uint32_t)vm->spec.first_pfn);
     }
 }
 
@@ -296,7 +302,7 @@ static void spoil_used(struct vm *vm, uint16_t queue_index)
 
 static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
 {
-    uint8_t *response = newest_chain(vm, queue_index, true);
+    uint8_t *response = newest_chain(vm, queue_index, true, true);
     if (response == NULL) {
         return;
     }

@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORDING_ROWS_MAX 1000000
+#define RECORDING_ROWS_MAX    1000000
 #define RECORDING_COLUMNS_MAX 256
-#define RECORDING_BYTES_MAX (256 * 1024 * 1024)
+#define RECORDING_BYTES_MAX   (256 * 1024 * 1024)
 
 /** One sample, in KiB. Holds from its time until the next sample's. */
 struct recording_row {
