@@ -227,9 +227,7 @@ static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t 
     } else if (player->queues[queue].outstanding) {
         wire_unanswered(player, queue, index);
     } else if (player->actual_due) {
-        wire_breach(player, index,
-                    "no actual was written after the request of line %" PRIu32 ": a line is lost",
-                    player->actual_after + 1);
+        wire_no_actual(player, index);
     } else if ((player->features & BNT_BALLOON_F_STATS_VQ) != 0 && player->counts.stats == 0) {
         wire_breach(player, index,
                     "a request before the first statistics, which come unasked: a line is lost");

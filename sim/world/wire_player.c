@@ -142,6 +142,13 @@ void wire_unanswered(struct wire_player *player, uint32_t queue, uint32_t line)
     wire_breach(player, line, "the device still has the %s of line %" PRIu32, kind, sent + 1);
 }
 
+void wire_no_actual(struct wire_player *player, uint32_t line)
+{
+    wire_breach(player, line,
+                "no actual was written after the request of line %" PRIu32 ": a line is lost",
+                player->actual_after + 1);
+}
+
 /* ---- Queues ---- */
 
 void wire_send(struct wire_player *player, uint32_t queue, uint32_t line,
@@ -205,6 +212,10 @@ static bool in_order(struct wire_player *player, uint32_t index)
                     "no statistics for %" PRIu64
                     " us, though the device asks every second: a line is lost",
                     line->t_us - player->stats_us);
+    }
+    if (player->actual_due && line->at_us - player->recording.lines[player->actual_after].at_us >
+                                  WIRE_ACTUAL_GAP_US_MAX) {
+        wire_no_actual(player, index);
     }
     return !player->failed;
 }

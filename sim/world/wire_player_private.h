@@ -13,11 +13,12 @@
 #include <ballonet/balloon.h>
 #include <ballonet/virtqueue.h>
 
-#define WIRE_QUEUES           BNT_BALLOON_QUEUE_COUNT
-#define WIRE_QUEUE_SIZE_MAX   1024u
-#define WIRE_REQUEST_PFNS_MAX 8192u
-#define WIRE_EXTENTS_MAX      1024u
-#define WIRE_STATS_GAP_US_MAX 1500000u /**< the recorder asks every second */
+#define WIRE_QUEUES            BNT_BALLOON_QUEUE_COUNT
+#define WIRE_QUEUE_SIZE_MAX    1024u
+#define WIRE_REQUEST_PFNS_MAX  8192u
+#define WIRE_EXTENTS_MAX       1024u
+#define WIRE_STATS_GAP_US_MAX  1500000u /**< the recorder asks every second */
+#define WIRE_ACTUAL_GAP_US_MAX 200000u  /**< Linux writes it as soon as it is answered */
 
 /** vhost-user's F_PROTOCOL_FEATURES, which no driver of ours knows. */
 #define WIRE_F_PROTOCOL_FEATURES (UINT64_C(1) << 30)
@@ -72,6 +73,8 @@ void wire_breach(struct wire_player *player, uint32_t line, const char *format, 
     __attribute__((format(printf, 3, 4)));
 /** Says why a queue's buffer is still with the device at `line`. */
 void wire_unanswered(struct wire_player *player, uint32_t queue, uint32_t line);
+/** Says that a request has no actual. */
+void wire_no_actual(struct wire_player *player, uint32_t line);
 /** Queue memory and buffers, as the device sees them. */
 uint64_t wire_ring_offset(uint32_t queue);
 uint64_t wire_buffer_offset(uint32_t queue);
