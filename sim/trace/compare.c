@@ -1,6 +1,6 @@
 /*
- * Comparing a run with a trace: choices come out of it, events must match it, the first difference
- * is told with both sides' fields.
+ * Comparing a run with a trace: choices come out of it, events must match it, and the first
+ * difference is kept with both sides' fields. What comes after the first is not looked at.
  */
 #include "sim/trace/reader.h"
 
@@ -9,22 +9,76 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 2, 3))) static void differ(struct trace_check *check,
-                                                         const char *format, ...)
+#define SIDE_BYTES 160
+
+/** Latches the first difference; true if this is it. */
+__attribute__((format(printf, 3, 4))) static bool differ(struct trace_check *check,
+                                                         const char *field, const char *format, ...)
 {
     if (check->differs) {
-        return;
+        return false;
     }
     check->differs = true;
+    check->first.field = field;
+    check->first.event = check->next_event + 1;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(check->text, sizeof check->text, format, arguments);
     va_end(arguments);
+    return true;
 }
 
-static const char *stream_name(const struct trace *trace, uint32_t stream)
+/* ---- Choices ---- */
+
+static void print_choice(const char *stream, const struct choice_record *choice, char *out)
 {
-    return stream < trace->stream_count ? trace->streams[stream] : "unnamed";
+    (void)snprintf(out, SIDE_BYTES,
+                   "stream %s, kind %" PRIu32 ", bound %" PRIu64 ", value %" PRIu64, stream,
+                   choice->kind, choice->bound, choice->value);
+}
+
+static void choice_differs(struct trace_check *check, const char *field, uint64_t index,
+                           const char *stream, const struct choice_record *actual)
+{
+    char run[SIDE_BYTES];
+    char recorded[SIDE_BYTES];
+    const struct choice_record expected = trace_choice(check->trace, index);
+    print_choice(stream, actual, run);
+    print_choice(trace_stream(check->trace, expected.stream), &expected, recorded);
+    if (differ(check, field,
+               "event %" PRIu64 ", choice %" PRIu64 ": the %s differs; the run: %s; recorded: %s",
+               check->next_event + 1, index + 1, field, run, recorded)) {
+        check->first.choice = index + 1;
+        check->first.expected_choice = expected;
+        check->first.actual_choice = *actual;
+    }
+}
+
+static void choice_beyond(struct trace_check *check, const char *stream,
+                          const struct choice_record *actual)
+{
+    if (differ(check, "longer",
+               "event %" PRIu64 ", choice %" PRIu64 ": the run draws from stream %s (kind %" PRIu32
+               ", bound %" PRIu64 "), the recording has no choice left",
+               check->next_event + 1, check->trace->choices.count + 1, stream, actual->kind,
+               actual->bound)) {
+        check->first.choice = check->trace->choices.count + 1;
+        check->first.actual_choice = *actual;
+    }
+}
+
+/** What of a choice differs before its value, or NULL. */
+static const char *choice_field(const char *stream, const char *recorded,
+                                const struct choice_record *run,
+                                const struct choice_record *expected)
+{
+    if (strcmp(stream, recorded) != 0) {
+        return "stream";
+    }
+    if (run->kind != expected->kind) {
+        return "choice kind";
+    }
+    return run->bound != expected->bound ? "bound" : NULL;
 }
 
 static bool next_choice(void *opaque, const char *stream, uint32_t kind, uint64_t bound,
@@ -32,79 +86,142 @@ static bool next_choice(void *opaque, const char *stream, uint32_t kind, uint64_
 {
     struct trace_check *check = opaque;
     const struct trace *trace = check->trace;
+    const struct choice_record run = {.kind = kind, .bound = bound};
     if (check->next_choice == trace->choices.count) {
-        differ(check,
-               "choice %" PRIu64 ": the run draws from %s, the recording has no choice left",
-               check->next_choice + 1, stream);
+        choice_beyond(check, stream, &run);
         return false;
     }
-    const struct choice_record choice = trace_choice(trace, check->next_choice++);
-    const char *recorded = stream_name(trace, choice.stream);
-    if (strcmp(recorded, stream) != 0 || choice.kind != kind || choice.bound != bound) {
-        differ(check,
-               "choice %" PRIu64 ": the run draws from %s (kind %" PRIu32 ", bound %" PRIu64
-               "), recorded is %s (kind %" PRIu32 ", bound %" PRIu64 ")",
-               check->next_choice, stream, kind, bound, recorded, choice.kind, choice.bound);
+    const struct choice_record expected = trace_choice(trace, check->next_choice);
+    const char *field = choice_field(stream, trace_stream(trace, expected.stream), &run, &expected);
+    if (field != NULL) {
+        choice_differs(check, field, check->next_choice, stream, &run);
         return false;
     }
-    if (choice.value >= bound) {
-        differ(check, "choice %" PRIu64 ": recorded is %" PRIu64 " from %s, its bound is %" PRIu64,
-               check->next_choice, choice.value, recorded, bound);
-        return false;
-    }
-    *value = choice.value;
+    check->next_choice++;
+    *value = expected.value;
     return true;
 }
 
-static const char *first_field(const struct engine_record *a, const struct engine_record *b)
+/** Also sees the choices of a run that draws for itself. */
+static void on_choice(void *opaque, const struct choice_record *choice)
 {
-    if (a->time_ns != b->time_ns) {
-        return "time";
+    struct trace_check *check = opaque;
+    const struct trace *trace = check->trace;
+    const uint64_t index = check->seen_choice++;
+    if (index >= trace->choices.count) {
+        choice_beyond(check, trace_stream(trace, choice->stream), choice);
+        return;
     }
-    if (a->kind != b->kind) {
-        return "kind";
+    const struct choice_record expected = trace_choice(trace, index);
+    const char *stream = trace_stream(trace, choice->stream);
+    const char *field =
+        choice_field(stream, trace_stream(trace, expected.stream), choice, &expected);
+    if (field == NULL && choice->value != expected.value) {
+        field = "value";
     }
-    if (a->actor != b->actor) {
-        return "actor";
+    if (field != NULL) {
+        choice_differs(check, field, index, stream, choice);
     }
-    if (a->a != b->a) {
-        return "operand";
-    }
-    return a->digest != b->digest ? "digest" : NULL;
 }
 
-static void print_record(const struct trace_check *check, const struct engine_record *record,
-                         char *out, size_t bytes)
+static void on_stream(void *opaque, uint32_t stream, const char *name)
 {
-    (void)snprintf(out, bytes,
-                   "at %" PRIu64 " ns %s of vm %" PRIu16 ", operand %" PRIu64
-                   ", digest %016" PRIx64,
-                   record->time_ns, check->kind_name(record->kind), record->actor, record->a,
-                   record->digest);
+    struct trace_check *check = opaque;
+    if (stream >= check->trace->stream_count) {
+        (void)differ(check, "stream",
+                     "event %" PRIu64 ": the run makes stream %" PRIu32
+                     ", %s, the recording has none left",
+                     check->next_event + 1, stream, name);
+    } else if (strcmp(trace_stream(check->trace, stream), name) != 0) {
+        (void)differ(check, "stream",
+                     "event %" PRIu64 ": stream %" PRIu32 " differs; the run: %s; recorded: %s",
+                     check->next_event + 1, stream, name, trace_stream(check->trace, stream));
+    }
+}
+
+/* ---- Events ---- */
+
+static bool same_event(const struct engine_record *a, const struct engine_record *b)
+{
+    return a->time_ns == b->time_ns && a->kind == b->kind && a->actor == b->actor && a->a == b->a;
+}
+
+static const char *event_field(const struct trace_check *check, const struct engine_record *run,
+                               const struct engine_record *expected)
+{
+    const struct trace *trace = check->trace;
+    if (same_event(run, expected)) {
+        return run->digest != expected->digest ? "digest" : NULL;
+    }
+    if (check->next_event + 1 < trace->events.count) {
+        const struct engine_record after = trace_event(trace, check->next_event + 1);
+        if (same_event(run, &after)) {
+            return "order";
+        }
+    }
+    if (run->time_ns != expected->time_ns) {
+        return "time";
+    }
+    if (run->kind != expected->kind) {
+        return "kind";
+    }
+    return run->actor != expected->actor ? "actor" : "operand";
+}
+
+static void print_event(const struct trace_check *check, const struct engine_record *record,
+                        char *out)
+{
+    char number[24];
+    (void)snprintf(number, sizeof number, "kind %" PRIu16, record->kind);
+    (void)snprintf(
+        out, SIDE_BYTES,
+        "at %" PRIu64 " ns %s of vm %" PRIu16 ", operand %" PRIu64 ", digest %016" PRIx64,
+        record->time_ns, check->kind_name != NULL ? check->kind_name(record->kind) : number,
+        record->actor, record->a, record->digest);
+}
+
+static void event_differs(struct trace_check *check, const char *field,
+                          const struct engine_record *record, const struct engine_record *expected)
+{
+    char run[SIDE_BYTES];
+    char recorded[SIDE_BYTES];
+    print_event(check, record, run);
+    print_event(check, expected, recorded);
+    if (differ(check, field, "event %" PRIu32 ": the %s differs; the run: %s; recorded: %s",
+               record->number, field, run, recorded)) {
+        check->first.has_expected = true;
+        check->first.has_actual = true;
+        check->first.expected = *expected;
+        check->first.actual = *record;
+    }
 }
 
 static void on_event(void *opaque, const struct engine_record *record)
 {
     struct trace_check *check = opaque;
-    char run[160];
-    char recorded[160];
     if (check->differs) {
         return;
     }
-    print_record(check, record, run, sizeof run);
     if (check->next_event == check->trace->events.count) {
-        differ(check, "event %" PRIu32 ": the recording ended before it; the run: %s",
-               record->number, run);
+        char run[SIDE_BYTES];
+        print_event(check, record, run);
+        (void)differ(check, "longer",
+                     "event %" PRIu32 ": the run went on after the recording ended: %s",
+                     record->number, run);
+        check->first.has_actual = true;
+        check->first.actual = *record;
         return;
     }
-    const struct engine_record expected = trace_event(check->trace, check->next_event++);
-    const char *field = first_field(record, &expected);
+    const struct engine_record expected = trace_event(check->trace, check->next_event);
+    const char *field = event_field(check, record, &expected);
     if (field != NULL) {
-        print_record(check, &expected, recorded, sizeof recorded);
-        differ(check, "event %" PRIu32 ": the %s differs; the run: %s; recorded: %s",
-               record->number, field, run, recorded);
+        event_differs(check, field, record, &expected);
+        return;
     }
+    check->next_event++;
 }
+
+/* ---- Life ---- */
 
 void trace_check_begin(struct trace_check *check, struct trace *trace,
                        const char *(*kind_name)(uint16_t kind))
@@ -115,7 +232,31 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
 
 struct engine_observer trace_check_observer(struct trace_check *check)
 {
-    return (struct engine_observer){.opaque = check, .event = on_event};
+    return (struct engine_observer){
+        .opaque = check, .stream = on_stream, .choice = on_choice, .event = on_event};
+}
+
+static void ended_early(struct trace_check *check)
+{
+    const struct trace *trace = check->trace;
+    const uint64_t drawn =
+        check->seen_choice > check->next_choice ? check->seen_choice : check->next_choice;
+    if (check->next_event < trace->events.count) {
+        char recorded[SIDE_BYTES];
+        const struct engine_record expected = trace_event(trace, check->next_event);
+        print_event(check, &expected, recorded);
+        if (differ(check, "shorter", "event %" PRIu32 ": the run ended before it; recorded: %s",
+                   expected.number, recorded)) {
+            check->first.has_expected = true;
+            check->first.expected = expected;
+        }
+    } else if (drawn < trace->choices.count) {
+        if (differ(check, "shorter", "choice %" PRIu64 ": the run ended before it was drawn",
+                   drawn + 1)) {
+            check->first.choice = drawn + 1;
+            check->first.expected_choice = trace_choice(trace, drawn);
+        }
+    }
 }
 
 void trace_check_end(struct trace_check *check, const struct trace_trailer *run)
@@ -129,27 +270,19 @@ void trace_check_end(struct trace_check *check, const struct trace_trailer *run)
                 {"time", run->hash.time, recorded->hash.time},
                 {"payload", run->hash.payload, recorded->hash.payload},
                 {"state", run->hash.state, recorded->hash.state},
-                {"draws", run->hash.draws, recorded->hash.draws},
-                {"whole", run->hash_word, recorded->hash_word}};
-    if (check->next_event < check->trace->events.count) {
-        char expected[160];
-        const struct engine_record record = trace_event(check->trace, check->next_event);
-        print_record(check, &record, expected, sizeof expected);
-        differ(check, "event %" PRIu32 ": the run ended before it; recorded: %s", record.number,
-               expected);
-    }
+                {"draws", run->hash.draws, recorded->hash.draws}};
+    ended_early(check);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].run != rows[i].recorded) {
-            differ(check, "the %s hash differs: the run %016" PRIx64 ", recorded %016" PRIx64,
-                   rows[i].name, rows[i].run, rows[i].recorded);
+            (void)differ(check, "hash",
+                         "the %s hash differs at the end; the run: %016" PRIx64
+                         "; recorded: %016" PRIx64,
+                         rows[i].name, rows[i].run, rows[i].recorded);
         }
     }
-    if (check->next_choice < check->trace->choices.count) {
-        differ(check, "choice %" PRIu64 ": the run ended before it was drawn",
-               check->next_choice + 1);
-    }
     if (run->verdict != recorded->verdict) {
-        differ(check, "the verdict differs: the run %" PRIu32 ", recorded %" PRIu32, run->verdict,
-               recorded->verdict);
+        (void)differ(check, "verdict",
+                     "the verdict differs; the run: %" PRIu32 "; recorded: %" PRIu32, run->verdict,
+                     recorded->verdict);
     }
 }

@@ -1,63 +1,152 @@
 /*
- * The format's arithmetic: hashes of bytes, the digest of the layouts, and mending altered traces.
+ * The format's arithmetic: layouts made from their lists of fields, hashes, and mending a trace
+ * whose bytes were altered on purpose.
  */
 #include "sim/trace/format.h"
 
+#include "sim/engine/fold.h"
+
 #include <string.h>
 
-uint64_t trace_hash_bytes(uint64_t hash, const uint8_t *bytes, uint64_t length)
+#define BUILD_TEXT(major, minor, patch) BUILD_JOIN(major, minor, patch)
+#define BUILD_JOIN(major, minor, patch) #major "." #minor "." #patch
+
+#if defined(__clang__)
+#define BUILD_COMPILER __VERSION__
+#elif defined(__GNUC__)
+#define BUILD_COMPILER "gcc " __VERSION__
+#else
+#define BUILD_COMPILER "another compiler"
+#endif
+
+const char *trace_build(void)
 {
-    uint64_t i = 0;
-    for (; i + 8 <= length; i += 8) {
-        hash = bnt_hash_add(hash, get64(bytes + i));
-    }
-    uint64_t rest = 0;
-    for (uint64_t j = i; j < length; j++) {
-        rest |= (uint64_t)bytes[j] << (8 * (j - i));
-    }
-    hash = bnt_hash_add(hash, rest);
-    return bnt_hash_add(hash, length);
+    return "ballonet " BUILD_TEXT(BNT_VERSION_MAJOR, BNT_VERSION_MINOR,
+                                  BNT_VERSION_PATCH) ", " BUILD_COMPILER;
 }
+
+/* ---- Layouts ---- */
+
+#define GET(name, bits)         \
+    value.name = get##bits(at); \
+    at += (bits) / 8;
+
+#define PUT(name, bits)         \
+    put##bits(at, value->name); \
+    at += (bits) / 8;
+
+struct trace_head trace_head_get(const uint8_t *at)
+{
+    struct trace_head value;
+    at += TRACE_MAGIC_BYTES;
+    TRACE_HEAD_FIELDS(GET)
+    return value;
+}
+
+struct trace_frame trace_frame_get(const uint8_t *at)
+{
+    struct trace_frame value;
+    TRACE_FRAME_FIELDS(GET)
+    return value;
+}
+
+struct trace_tail trace_tail_get(const uint8_t *at)
+{
+    struct trace_tail value;
+    TRACE_TAIL_FIELDS(GET)
+    return value;
+}
+
+struct choice_record trace_choice_get(const uint8_t *at)
+{
+    struct choice_record value;
+    TRACE_CHOICE_FIELDS(GET)
+    return value;
+}
+
+struct engine_record trace_event_get(const uint8_t *at)
+{
+    struct engine_record value;
+    TRACE_EVENT_FIELDS(GET)
+    return value;
+}
+
+void trace_head_put(uint8_t *at, const struct trace_head *value)
+{
+    memcpy(at, TRACE_MAGIC, TRACE_MAGIC_BYTES);
+    at += TRACE_MAGIC_BYTES;
+    TRACE_HEAD_FIELDS(PUT)
+}
+
+void trace_frame_put(uint8_t *at, const struct trace_frame *value)
+{
+    TRACE_FRAME_FIELDS(PUT)
+}
+
+void trace_tail_put(uint8_t *at, const struct trace_tail *value)
+{
+    TRACE_TAIL_FIELDS(PUT)
+}
+
+void trace_choice_put(uint8_t *at, const struct choice_record *value)
+{
+    TRACE_CHOICE_FIELDS(PUT)
+}
+
+void trace_event_put(uint8_t *at, const struct engine_record *value){TRACE_EVENT_FIELDS(PUT)}
+
+#define NAME(name, bits) #name ":" #bits ","
 
 uint64_t trace_layout_digest(void)
 {
     static const char layout[] =
-        "choice: stream u32, kind u32, bound u64, value u64; "
-        "event: time u64, number u32, kind u16, actor u16, a u64, digest u64";
-    uint8_t bytes[sizeof layout];
-    memcpy(bytes, layout, sizeof layout);
-    return trace_hash_bytes(0, bytes, sizeof layout);
+        "head(" TRACE_HEAD_FIELDS(NAME) ")frame(" TRACE_FRAME_FIELDS(NAME) ")choice(" TRACE_CHOICE_FIELDS(
+            NAME) ")event(" TRACE_EVENT_FIELDS(NAME) ")tail(" TRACE_TAIL_FIELDS(NAME) ")";
+    return trace_hash_bytes((const uint8_t *)layout, sizeof layout - 1);
+}
+
+/* ---- Hashes ---- */
+
+uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length)
+{
+    struct fold fold = FOLD_START;
+    fold_bytes(&fold, bytes, (size_t)length);
+    return fold_end(&fold);
 }
 
 uint64_t trace_block_hash(const uint8_t *frame, const uint8_t *payload, uint32_t bytes)
 {
-    return trace_hash_bytes(trace_hash_bytes(1, frame, BLOCK_HASH), payload, bytes);
+    struct fold fold = FOLD_START;
+    fold_bytes(&fold, frame, FRAME_BYTES - HASH_BYTES);
+    fold_bytes(&fold, payload, bytes);
+    return fold_end(&fold);
 }
 
 bool trace_mend(uint8_t *bytes, uint64_t length)
 {
-    if (length < HEADER_FIXED + 8) {
+    if (length < HEAD_BYTES + HASH_BYTES) {
         return false;
     }
-    uint64_t at = get32(bytes + HEADER_BYTES);
-    if (at < HEADER_FIXED + 8 || at > length) {
+    uint64_t at = trace_head_get(bytes).bytes;
+    if (at < HEAD_BYTES + HASH_BYTES || at > length) {
         return false;
     }
-    put64(bytes + at - 8, trace_hash_bytes(0, bytes, at - 8));
+    put64(bytes + at - HASH_BYTES, trace_hash_bytes(bytes, at - HASH_BYTES));
     uint64_t blocks = 0;
-    while (length - at >= BLOCK_FRAME) {
+    while (length - at >= FRAME_BYTES) {
         uint8_t *frame = bytes + at;
-        const uint32_t payload = get32(frame + BLOCK_BYTES);
-        if (payload > length - at - BLOCK_FRAME) {
+        uint8_t *payload = frame + FRAME_BYTES;
+        const struct trace_frame fields = trace_frame_get(frame);
+        if (fields.bytes > length - at - FRAME_BYTES) {
             return false;
         }
-        if (get32(frame + BLOCK_TYPE) == BLOCK_TRAILER && payload == TRAILER_BYTES) {
-            put64(frame + BLOCK_FRAME + TRAILER_BYTES - 8, blocks);
+        if (fields.type == BLOCK_TRAILER && fields.bytes == TAIL_BYTES) {
+            put64(payload + TAIL_BYTES - HASH_BYTES, blocks);
         }
-        const uint64_t hash = trace_block_hash(frame, frame + BLOCK_FRAME, payload);
-        put64(frame + BLOCK_HASH, hash);
+        const uint64_t hash = trace_block_hash(frame, payload, fields.bytes);
+        put64(payload - HASH_BYTES, hash);
         blocks = bnt_hash_add(blocks, hash);
-        at += BLOCK_FRAME + payload;
+        at += FRAME_BYTES + fields.bytes;
     }
     return at == length;
 }

@@ -1,5 +1,8 @@
 /*
- * Private to sim/trace: offsets, block types and the byte functions of the format.
+ * Private to sim/trace: fields, block types and the byte functions of the format.
+ *
+ * Records and frames are lists of fields; what encodes, decodes and digests them is made from the
+ * lists, so that a layout cannot change without its digest.
  */
 #ifndef SIM_TRACE_FORMAT_H
 #define SIM_TRACE_FORMAT_H
@@ -8,42 +11,79 @@
 
 #include <ballonet/base.h>
 
-#define TRACE_MAGIC "BNTTRACE"
+#define TRACE_MAGIC       "BNTTRACE"
 #define TRACE_MAGIC_BYTES 8
 
-/* Fixed part of the header, by offset. */
-enum {
-    HEADER_VERSION = 8,      /* u32 format */
-    HEADER_BYTES = 12,       /* u32 length of the whole header, hash included */
-    HEADER_LAYOUT = 16,      /* u64 digest of the record layouts */
-    HEADER_SEED = 24,        /* u64 */
-    HEADER_LIBRARY = 32,     /* u32 */
-    HEADER_NAME_LENGTH = 36, /* u32 */
-    HEADER_TEXT_LENGTH = 40, /* u32 */
-    HEADER_SET_COUNT = 44,   /* u32 */
-    HEADER_FILE_COUNT = 48,  /* u32 */
-    HEADER_FIXED = 52
+/* clang-format off */
+/** What follows the magic: field, bits. */
+#define TRACE_HEAD_FIELDS(X)                                                                       \
+    X(version, 32)      /* of the format */                                                        \
+    X(bytes, 32)        /* of the whole header, magic and hash included */                         \
+    X(layout, 64)       /* digest of these lists */                                                \
+    X(seed, 64)                                                                                    \
+    X(library, 32)      /* major << 16 | minor << 8 | patch */                                     \
+    X(name_length, 32)                                                                             \
+    X(build_length, 32)                                                                            \
+    X(text_length, 32)                                                                             \
+    X(set_count, 32)                                                                               \
+    X(file_count, 32)
+
+/** Before the payload of each block. */
+#define TRACE_FRAME_FIELDS(X)                                                                      \
+    X(type, 32)                                                                                    \
+    X(bytes, 32)        /* of the payload */                                                       \
+    X(first, 64)        /* number of the first record, from 0 */                                   \
+    X(count, 32)        /* records */                                                              \
+    X(zero, 32)                                                                                    \
+    X(hash, 64)         /* of the frame before it and of the payload */
+
+#define TRACE_CHOICE_FIELDS(X) X(stream, 32) X(kind, 32) X(bound, 64) X(value, 64)
+
+#define TRACE_EVENT_FIELDS(X)                                                                      \
+    X(time_ns, 64) X(number, 32) X(kind, 16) X(actor, 16) X(a, 64) X(digest, 64)
+
+#define TRACE_TAIL_FIELDS(X)                                                                       \
+    X(events, 64) X(choices, 64) X(order, 64) X(time, 64) X(payload, 64) X(state, 64) X(draws, 64) \
+    X(hash_word, 64) X(verdict, 64)                                                                \
+    X(blocks, 64)       /* chain of the hashes of all blocks before it */
+/* clang-format on */
+
+#define TRACE_FIELD(name, bits) uint##bits##_t name;
+#define TRACE_BYTES(name, bits) +(bits) / 8
+
+struct trace_head {
+    TRACE_HEAD_FIELDS(TRACE_FIELD)
 };
 
-/* Block frame, by offset; the payload follows. */
-enum {
-    BLOCK_TYPE = 0,  /* u32 */
-    BLOCK_BYTES = 4, /* u32 length of the payload */
-    BLOCK_FIRST = 8, /* u64 number of the first record */
-    BLOCK_COUNT = 16, /* u32 records */
-    BLOCK_ZERO = 20,  /* u32 0 */
-    BLOCK_HASH = 24,  /* u64 of the frame before it and the payload */
-    BLOCK_FRAME = 32
+struct trace_frame {
+    TRACE_FRAME_FIELDS(TRACE_FIELD)
 };
+
+struct trace_tail {
+    TRACE_TAIL_FIELDS(TRACE_FIELD)
+};
+
+enum {
+    HEAD_BYTES = TRACE_MAGIC_BYTES TRACE_HEAD_FIELDS(TRACE_BYTES),
+    FRAME_BYTES = 0 TRACE_FRAME_FIELDS(TRACE_BYTES),
+    CHOICE_BYTES = 0 TRACE_CHOICE_FIELDS(TRACE_BYTES),
+    EVENT_BYTES = 0 TRACE_EVENT_FIELDS(TRACE_BYTES),
+    TAIL_BYTES = 0 TRACE_TAIL_FIELDS(TRACE_BYTES),
+    HASH_BYTES = 8,
+    BLOCK_RECORDS = 4096
+};
+
+_Static_assert(CHOICE_BYTES == 24 && EVENT_BYTES == 32, "the format's promise");
 
 typedef enum block_type {
-    BLOCK_STREAMS = 1, /* u32 length and bytes of each name */
-    BLOCK_CHOICES = 2,
-    BLOCK_EVENTS = 3,
-    BLOCK_TRAILER = 4
+    BLOCK_STREAM = 1,  /**< u32 length, the name, a 0 */
+    BLOCK_CHOICES = 2, /**< records */
+    BLOCK_EVENTS = 3,  /**< records */
+    BLOCK_TRAILER = 4, /**< the last */
+    BLOCK_FILE = 5     /**< a file's bytes, a 0 */
 } block_type;
 
-enum { CHOICE_BYTES = 24, EVENT_BYTES = 32, TRAILER_BYTES = 80, BLOCK_RECORDS = 4096 };
+/* ---- Bytes ---- */
 
 static inline uint16_t get16(const uint8_t *at)
 {
@@ -78,12 +118,29 @@ static inline void put64(uint8_t *at, uint64_t value)
     put32(at + 4, (uint32_t)(value >> 32));
 }
 
-/** Hash of bytes, continued from `hash`; the length counts. */
-uint64_t trace_hash_bytes(uint64_t hash, const uint8_t *bytes, uint64_t length);
+/* ---- Layouts ---- */
 
-/** Digest of the layouts of choices and events: another layout is another trace format. */
+struct trace_head trace_head_get(const uint8_t *at);
+struct trace_frame trace_frame_get(const uint8_t *at);
+struct trace_tail trace_tail_get(const uint8_t *at);
+struct choice_record trace_choice_get(const uint8_t *at);
+struct engine_record trace_event_get(const uint8_t *at);
+
+/** With the magic before it. */
+void trace_head_put(uint8_t *at, const struct trace_head *head);
+void trace_frame_put(uint8_t *at, const struct trace_frame *frame);
+void trace_tail_put(uint8_t *at, const struct trace_tail *tail);
+void trace_choice_put(uint8_t *at, const struct choice_record *choice);
+void trace_event_put(uint8_t *at, const struct engine_record *event);
+
+/** Digest of the lists above: another layout is another digest, and must be another version. */
 uint64_t trace_layout_digest(void);
 
+/* ---- Hashes ---- */
+
+uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length);
+
+/** Of a frame up to its hash, and of the payload, which follows it in the file or not. */
 uint64_t trace_block_hash(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Reading a trace: everything is checked before anything is used.
  *
- * The bytes stay the caller's; what is allocated is in proportion to them. Every refusal names the
- * offset and what to do.
+ * The bytes stay the caller's and nothing is copied; what is allocated follows the blocks that were
+ * found, never a count that the file claims. Every refusal names the place and what to do.
  */
 #include "sim/trace/reader.h"
 
@@ -10,6 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define COPY_AGAIN   "copy it again"
+#define RECORD_AGAIN "record it again with this program"
 
 struct opening {
     struct trace *trace;
@@ -33,45 +36,68 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const struct opening *o
 
 /* ---- Header ---- */
 
-static bool check_fixed(const struct opening *opening)
+static bool check_head(const struct opening *opening, struct trace_head *head)
 {
     const struct trace *trace = opening->trace;
     const uint8_t *bytes = trace->bytes;
-    if (trace->length < HEADER_FIXED + 8 || memcmp(bytes, TRACE_MAGIC, TRACE_MAGIC_BYTES) != 0) {
-        return refuse(opening, "it does not begin as a trace does; record one with `run --trace`");
+    const uint64_t seen = trace->length < TRACE_MAGIC_BYTES ? trace->length : TRACE_MAGIC_BYTES;
+    if (seen == 0 || memcmp(bytes, TRACE_MAGIC, (size_t)seen) != 0) {
+        return refuse(opening, "it does not begin as a trace does; make one with `run --trace`");
     }
-    if (get32(bytes + HEADER_VERSION) != TRACE_FORMAT_VERSION) {
+    if (trace->length < HEAD_BYTES + HASH_BYTES) {
+        return refuse(opening, "it is cut off at byte %" PRIu64 "; " COPY_AGAIN, trace->length);
+    }
+    if (trace->length > TRACE_BYTES_MAX) {
+        return refuse(opening, "it has more than %" PRIu64 " bytes; record a shorter run",
+                      TRACE_BYTES_MAX);
+    }
+    *head = trace_head_get(bytes);
+    if (head->version != TRACE_FORMAT_VERSION) {
         return refuse(opening,
-                      "its format is version %" PRIu32 ", this program reads version %d; record "
-                      "it again",
-                      get32(bytes + HEADER_VERSION), TRACE_FORMAT_VERSION);
+                      "its format at byte 8 is version %" PRIu32
+                      ", this program reads version %d; " RECORD_AGAIN,
+                      head->version, TRACE_FORMAT_VERSION);
     }
-    if (get64(bytes + HEADER_LAYOUT) != trace_layout_digest()) {
-        return refuse(opening, "its records are laid out otherwise; record it again");
+    if (head->layout != trace_layout_digest()) {
+        return refuse(opening, "its layout digest at byte 16 is not this program's; " RECORD_AGAIN);
     }
-    const uint64_t length = get32(bytes + HEADER_BYTES);
-    if (length < HEADER_FIXED + 8 || length > trace->length) {
-        return refuse(opening, "its header is cut off at byte %" PRIu64 "; copy it again",
+    if (head->bytes < HEAD_BYTES + HASH_BYTES) {
+        return refuse(opening, "its header's length at byte 12 is impossible; " COPY_AGAIN);
+    }
+    if (head->bytes > trace->length) {
+        return refuse(opening, "it is cut off in its header at byte %" PRIu64 "; " COPY_AGAIN,
                       trace->length);
     }
-    if (get64(bytes + length - 8) != trace_hash_bytes(0, bytes, length - 8)) {
-        return refuse(opening, "its header is damaged (hash at byte %" PRIu64 "); copy it again",
-                      length - 8);
+    const uint64_t end = head->bytes - HASH_BYTES;
+    if (get64(bytes + end) != trace_hash_bytes(bytes, end)) {
+        return refuse(opening, "its header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN,
+                      end);
     }
     return true;
 }
 
-/** A piece of the header, copied with a 0 behind it; NULL if it does not fit. */
-static char *take_text(struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
+/** A text of the header with its 0; NULL if it does not fit. */
+static const char *take_text(const struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
 {
-    if (length > end - *at) {
+    if (*at >= end || length >= end - *at || trace->bytes[*at + length] != 0) {
         return NULL;
     }
-    char *text = arena_alloc(trace->arena, length + 1);
-    memcpy(text, trace->bytes + *at, length);
-    text[length] = '\0';
-    *at += length;
+    const char *text = (const char *)trace->bytes + *at;
+    *at += length + 1;
     return text;
+}
+
+/** A text that is shown to people: no 0 in it, and nothing that a terminal would obey. */
+static const char *take_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
+{
+    const char *name = take_text(trace, at, end, length);
+    for (uint32_t i = 0; name != NULL && i < length; i++) {
+        const uint8_t letter = (uint8_t)name[i];
+        if (letter < 0x20 || letter == 0x7F) {
+            return NULL;
+        }
+    }
+    return name;
 }
 
 static bool take_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
@@ -82,34 +108,146 @@ static bool take_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t 
         }
         const uint32_t length = get32(trace->bytes + *at);
         *at += 4;
-        trace->sets[i] = take_text(trace, at, end, length);
+        trace->sets[i] = take_name(trace, at, end, length);
         if (trace->sets[i] == NULL) {
             return false;
         }
-        trace->set_lengths[i] = length;
-        trace->header.set_count++;
+    }
+    trace->header.sets = trace->sets;
+    trace->header.set_count = count;
+    return true;
+}
+
+/** Names, lengths and digests; the bytes come in blocks. */
+static bool take_files(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (end - *at < 20) {
+            return false;
+        }
+        const uint8_t *fields = trace->bytes + *at;
+        const uint64_t length = get64(fields + 4);
+        *at += 20;
+        trace->files[i].name = take_name(trace, at, end, get32(fields));
+        if (trace->files[i].name == NULL || length > trace->length) {
+            return false;
+        }
+        trace->files[i].length = (size_t)length;
+        trace->file_digests[i] = get64(fields + 12);
+    }
+    trace->header.files = trace->files;
+    trace->header.file_count = count;
+    return true;
+}
+
+static bool take_header(const struct opening *opening)
+{
+    struct trace *trace = opening->trace;
+    struct trace_head head = {0};
+    if (!check_head(opening, &head)) {
+        return false;
+    }
+    if (head.set_count > TRACE_SETS_MAX || head.file_count > TRACE_FILES_MAX) {
+        return refuse(opening, "its header claims more than %d sets or %d files; " RECORD_AGAIN,
+                      TRACE_SETS_MAX, TRACE_FILES_MAX);
+    }
+    const uint64_t end = head.bytes - HASH_BYTES;
+    uint64_t at = HEAD_BYTES;
+    trace->library = head.library;
+    trace->header.seed = head.seed;
+    trace->header.text_length = head.text_length;
+    trace->header.name = take_name(trace, &at, end, head.name_length);
+    if (trace->header.name != NULL) {
+        trace->header.build = take_name(trace, &at, end, head.build_length);
+    }
+    if (trace->header.build != NULL) {
+        trace->header.text = take_text(trace, &at, end, head.text_length);
+    }
+    if (trace->header.text == NULL || !take_sets(trace, &at, end, head.set_count) ||
+        !take_files(trace, &at, end, head.file_count) || at != end) {
+        return refuse(opening, "its header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN,
+                      at);
     }
     return true;
 }
 
-static bool take_files(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
+/* ---- Blocks ---- */
+
+void *trace_grow(struct arena *arena, void *array, size_t *capacity, size_t count, size_t bytes)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (end - *at < 8) {
+    if (count < *capacity) {
+        return array;
+    }
+    const size_t old = *capacity;
+    *capacity = old > 0 ? old * 2 : 8;
+    return arena_realloc(arena, array, old * bytes, *capacity * bytes);
+}
+
+static bool take_stream(struct trace *trace, const struct trace_frame *frame,
+                        const uint8_t *payload)
+{
+    if (frame->bytes < 6 || frame->bytes > 4 + ENGINE_NAME_MAX || frame->count != 1 ||
+        frame->first != trace->stream_count || trace->stream_count == ENGINE_STREAMS_MAX) {
+        return false;
+    }
+    const uint32_t length = get32(payload);
+    const char *name = (const char *)payload + 4;
+    if (length != frame->bytes - 5 || name[length] != '\0' || strlen(name) != length) {
+        return false;
+    }
+    trace->streams = trace_grow(trace->arena, trace->streams, &trace->stream_capacity,
+                                trace->stream_count, sizeof *trace->streams);
+    trace->streams[trace->stream_count++] = name;
+    return true;
+}
+
+static bool good_choice(const struct trace *trace, const uint8_t *at)
+{
+    const struct choice_record choice = trace_choice_get(at);
+    return choice.stream < trace->stream_count && choice.kind >= CHOICE_CHANCE &&
+           choice.kind <= CHOICE_RANGE && choice.value < choice.bound;
+}
+
+static bool take_records(struct trace *trace, struct record_index *index,
+                         const struct trace_frame *frame, const uint8_t *payload, uint32_t size)
+{
+    if (frame->first != index->count || frame->count == 0 ||
+        (uint64_t)frame->count * size != frame->bytes) {
+        return false;
+    }
+    for (uint32_t i = 0; i < frame->count; i++) {
+        const uint8_t *at = payload + (size_t)i * size;
+        if (index == &trace->choices ? !good_choice(trace, at)
+                                     : trace_event_get(at).number != index->count + i + 1) {
             return false;
         }
-        const uint32_t name_length = get32(trace->bytes + *at);
-        const uint32_t length = get32(trace->bytes + *at + 4);
-        *at += 8;
-        char *name = take_text(trace, at, end, name_length);
-        if (name == NULL) {
-            return false;
-        }
-        trace->files[i] = (struct trace_file){.name = name};
-        trace->file_name_lengths[i] = name_length;
-        trace->header.file_count++;
-        trace->files[i].bytes = take_text(trace, at, end, length);
-        trace->files[i].length = length;
+    }
+    index->blocks = trace_grow(trace->arena, index->blocks, &index->capacity, index->block_count,
+                               sizeof *index->blocks);
+    index->blocks[index->block_count++] =
+        (struct record_block){.first = index->count, .bytes = payload};
+    index->count += frame->count;
+    return true;
+}
+
+static bool take_file(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
+{
+    if (frame->first >= trace->header.file_count || frame->count != 1) {
+        return false;
+    }
+    struct trace_file *file = &trace->files[frame->first];
+    if (file->bytes != NULL || frame->bytes != (uint64_t)file->length + 1 ||
+        payload[file->length] != 0 ||
+        trace_hash_bytes(payload, file->length) != trace->file_digests[frame->first]) {
+        return false;
+    }
+    file->bytes = (const char *)payload;
+    return true;
+}
+
+static bool all_files(const struct trace *trace)
+{
+    for (uint32_t i = 0; i < trace->header.file_count; i++) {
         if (trace->files[i].bytes == NULL) {
             return false;
         }
@@ -117,145 +255,78 @@ static bool take_files(struct trace *trace, uint64_t *at, uint64_t end, uint32_t
     return true;
 }
 
-static bool take_header(const struct opening *opening)
+static bool take_trailer(struct trace *trace, const struct trace_frame *frame,
+                         const uint8_t *payload)
 {
-    struct trace *trace = opening->trace;
-    const uint8_t *bytes = trace->bytes;
-    const uint64_t end = get32(bytes + HEADER_BYTES) - 8;
-    uint64_t at = HEADER_FIXED;
-    const uint32_t sets = get32(bytes + HEADER_SET_COUNT);
-    const uint32_t files = get32(bytes + HEADER_FILE_COUNT);
-    if (sets > TRACE_SETS_MAX || files > TRACE_FILES_MAX) {
-        return refuse(opening, "its header names more sets or files than the limits allow");
+    if (frame->bytes != TAIL_BYTES || frame->first != 0 || frame->count != 1) {
+        return false;
     }
-    trace->name_length = get32(bytes + HEADER_NAME_LENGTH);
-    trace->name = take_text(trace, &at, end, trace->name_length);
-    if (trace->name == NULL) {
-        return refuse(opening, "its header contradicts itself at byte %" PRIu64, at);
-    }
-    trace->header.text_length = get32(bytes + HEADER_TEXT_LENGTH);
-    trace->text = take_text(trace, &at, end, trace->header.text_length);
-    if (trace->text == NULL || !take_sets(trace, &at, end, sets) ||
-        !take_files(trace, &at, end, files) || at != end) {
-        return refuse(opening, "its header contradicts itself at byte %" PRIu64, at);
-    }
-    trace->header.name = trace->name;
-    trace->header.text = trace->text;
-    trace->header.seed = get64(bytes + HEADER_SEED);
-    trace->header.sets = (const char *const *)trace->sets;
-    trace->header.files = trace->files;
-    return true;
-}
-
-/* ---- Blocks ---- */
-
-static bool take_stream(const struct opening *opening, const uint8_t *payload, uint32_t bytes)
-{
-    struct trace *trace = opening->trace;
-    if (bytes < 4 || get32(payload) != bytes - 4 || bytes - 4 >= ENGINE_NAME_MAX ||
-        trace->stream_count == ENGINE_STREAMS_MAX) {
-        return refuse(opening, "a choice stream's name is malformed");
-    }
-    memcpy(trace->streams[trace->stream_count], payload + 4, bytes - 4);
-    trace->streams[trace->stream_count][bytes - 4] = '\0';
-    trace->stream_count++;
-    return true;
-}
-
-static bool take_records(const struct opening *opening, struct record_index *index,
-                         const uint8_t *frame, uint32_t size)
-{
-    const uint32_t count = get32(frame + BLOCK_COUNT);
-    if (get64(frame + BLOCK_FIRST) != index->count || count == 0 ||
-        (uint64_t)count * size != get32(frame + BLOCK_BYTES) || index->block_count >= index->room) {
-        return refuse(opening, "a block of records does not follow the one before it");
-    }
-    index->blocks[index->block_count++] =
-        (struct record_block){.first = index->count, .bytes = frame + BLOCK_FRAME};
-    index->count += count;
-    return true;
-}
-
-static bool take_trailer(const struct opening *opening, const uint8_t *payload, uint32_t bytes)
-{
-    struct trace *trace = opening->trace;
-    if (bytes != TRAILER_BYTES || trace->ended) {
-        return refuse(opening, "its trailer is malformed");
-    }
+    const struct trace_tail tail = trace_tail_get(payload);
     trace->ended = true;
     trace->trailer = (struct trace_trailer){
-        .events = get64(payload),
-        .choices = get64(payload + 8),
-        .hash = {get64(payload + 16), get64(payload + 24), get64(payload + 32),
-                 get64(payload + 40), get64(payload + 48)},
-        .hash_word = get64(payload + 56),
-        .verdict = (uint32_t)get64(payload + 64),
+        .events = tail.events,
+        .choices = tail.choices,
+        .hash = {tail.order, tail.time, tail.payload, tail.state, tail.draws},
+        .hash_word = tail.hash_word,
+        .verdict = (uint32_t)tail.verdict,
     };
-    if (trace->trailer.events != trace->events.count ||
-        trace->trailer.choices != trace->choices.count ||
-        get64(payload + 72) != trace->block_hashes) {
-        return refuse(opening, "blocks are missing; copy it again");
-    }
-    return true;
+    return tail.events == trace->events.count && tail.choices == trace->choices.count &&
+           tail.blocks == trace->blocks && tail.verdict <= UINT8_MAX &&
+           tail.hash_word == engine_hash_word(&trace->trailer.hash) && all_files(trace);
 }
 
-static bool take_block(const struct opening *opening, const uint8_t *frame)
+static bool take_block(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
 {
-    struct trace *trace = opening->trace;
-    const uint8_t *payload = frame + BLOCK_FRAME;
-    const uint32_t bytes = get32(frame + BLOCK_BYTES);
-    switch (get32(frame + BLOCK_TYPE)) {
-    case BLOCK_STREAMS:
-        return take_stream(opening, payload, bytes);
+    switch (frame->type) {
+    case BLOCK_STREAM:
+        return take_stream(trace, frame, payload);
     case BLOCK_CHOICES:
-        return take_records(opening, &trace->choices, frame, CHOICE_BYTES);
+        return take_records(trace, &trace->choices, frame, payload, CHOICE_BYTES);
     case BLOCK_EVENTS:
-        return take_records(opening, &trace->events, frame, EVENT_BYTES);
+        return take_records(trace, &trace->events, frame, payload, EVENT_BYTES);
+    case BLOCK_FILE:
+        return take_file(trace, frame, payload);
     case BLOCK_TRAILER:
-        return take_trailer(opening, payload, bytes);
+        return take_trailer(trace, frame, payload);
     default:
-        return true; /* a later version's block: skipped by its length */
+        return true; /* a later program's block: skipped by its length */
     }
 }
 
-static bool take_blocks(const struct opening *opening)
+static bool take_blocks(const struct opening *opening, uint64_t at)
 {
     struct trace *trace = opening->trace;
-    uint64_t at = get32(trace->bytes + HEADER_BYTES);
-    while (at < trace->length && !trace->ended) {
-        const uint8_t *frame = trace->bytes + at;
-        if (trace->length - at < BLOCK_FRAME ||
-            get32(frame + BLOCK_BYTES) > trace->length - at - BLOCK_FRAME) {
-            return refuse(opening, "it is cut off at byte %" PRIu64 "; copy it again",
-                          trace->length);
+    while (!trace->ended) {
+        const uint64_t left = trace->length - at;
+        const struct trace_frame frame =
+            left >= FRAME_BYTES ? trace_frame_get(trace->bytes + at) : (struct trace_frame){0};
+        if (left < FRAME_BYTES || frame.bytes > left - FRAME_BYTES) {
+            return refuse(opening,
+                          "it is cut off at byte %" PRIu64 ", in the block at byte %" PRIu64
+                          "; " COPY_AGAIN,
+                          trace->length, at);
         }
-        const uint32_t bytes = get32(frame + BLOCK_BYTES);
-        const uint64_t hash = trace_block_hash(frame, frame + BLOCK_FRAME, bytes);
-        if (hash != get64(frame + BLOCK_HASH)) {
-            return refuse(opening, "the block at byte %" PRIu64 " is damaged; copy it again", at);
+        const uint8_t *payload = trace->bytes + at + FRAME_BYTES;
+        if (frame.hash != trace_block_hash(trace->bytes + at, payload, frame.bytes) ||
+            frame.zero != 0) {
+            return refuse(opening, "the block at byte %" PRIu64 " is damaged; " COPY_AGAIN, at);
         }
-        if (!take_block(opening, frame)) {
-            return false;
+        if (!take_block(trace, &frame, payload)) {
+            return refuse(opening,
+                          "the block at byte %" PRIu64 " (type %" PRIu32
+                          ") contradicts what is before it; " RECORD_AGAIN,
+                          at, frame.type);
         }
-        trace->block_hashes = bnt_hash_add(trace->block_hashes, hash);
-        at += BLOCK_FRAME + bytes;
-    }
-    if (!trace->ended) {
-        return refuse(opening, "it is cut off at byte %" PRIu64 "; copy it again", trace->length);
+        trace->blocks = bnt_hash_add(trace->blocks, frame.hash);
+        at += FRAME_BYTES + frame.bytes;
     }
     if (at != trace->length) {
-        return refuse(opening, "something follows its end at byte %" PRIu64, at);
+        return refuse(opening, "something follows its end at byte %" PRIu64 "; " COPY_AGAIN, at);
     }
     return true;
 }
 
 /* ---- Life ---- */
-
-static void index_create(struct trace *trace, struct record_index *index)
-{
-    index->room = trace->length / (BLOCK_FRAME + CHOICE_BYTES) + 1;
-    index->blocks = arena_alloc(trace->arena, index->room * sizeof *index->blocks);
-}
 
 struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
                          uint64_t length, char *error, size_t error_bytes)
@@ -265,9 +336,7 @@ struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *b
     trace->arena = arena;
     trace->bytes = bytes;
     trace->length = length;
-    index_create(trace, &trace->choices);
-    index_create(trace, &trace->events);
-    if (!check_fixed(&opening) || !take_header(&opening) || !take_blocks(&opening)) {
+    if (!take_header(&opening) || !take_blocks(&opening, trace_head_get(bytes).bytes)) {
         trace_close(trace);
         return NULL;
     }
@@ -277,25 +346,10 @@ struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *b
 void trace_close(struct trace *trace)
 {
     struct arena *arena = trace->arena;
-    if (trace->name != NULL) {
-        arena_free(arena, trace->name, trace->name_length + 1);
-    }
-    if (trace->text != NULL) {
-        arena_free(arena, trace->text, trace->header.text_length + 1);
-    }
-    for (uint32_t i = 0; i < trace->header.set_count; i++) {
-        arena_free(arena, trace->sets[i], trace->set_lengths[i] + 1);
-    }
-    for (uint32_t i = 0; i < trace->header.file_count; i++) {
-        union {
-            const char *is;
-            void *was;
-        } file_name = {.is = trace->files[i].name}, file_bytes = {.is = trace->files[i].bytes};
-        arena_free(arena, file_name.was, trace->file_name_lengths[i] + 1);
-        arena_free(arena, file_bytes.was, trace->files[i].length + 1);
-    }
-    arena_free(arena, trace->choices.blocks, trace->choices.room * sizeof *trace->choices.blocks);
-    arena_free(arena, trace->events.blocks, trace->events.room * sizeof *trace->events.blocks);
+    arena_free(arena, trace->streams, trace->stream_capacity * sizeof *trace->streams);
+    arena_free(arena, trace->choices.blocks,
+               trace->choices.capacity * sizeof *trace->choices.blocks);
+    arena_free(arena, trace->events.blocks, trace->events.capacity * sizeof *trace->events.blocks);
     arena_free(arena, trace, sizeof *trace);
 }
 
@@ -313,40 +367,36 @@ const struct trace_trailer *trace_trailer_get(const struct trace *trace)
 
 uint32_t trace_version_get(const struct trace *trace)
 {
-    return get32(trace->bytes + HEADER_LIBRARY);
+    return trace->library;
+}
+
+const char *trace_stream(const struct trace *trace, uint32_t stream)
+{
+    return stream < trace->stream_count ? trace->streams[stream] : "(no stream)";
 }
 
 /** Blocks may hold different counts, so a record's block is found by halving. */
 static const uint8_t *record_at(const struct record_index *index, uint64_t number, uint32_t size)
 {
-    uint64_t low = 0;
-    uint64_t high = index->block_count;
+    size_t low = 0;
+    size_t high = index->block_count;
     while (high - low > 1) {
-        const uint64_t middle = low + (high - low) / 2;
+        const size_t middle = low + (high - low) / 2;
         if (index->blocks[middle].first <= number) {
             low = middle;
         } else {
             high = middle;
         }
     }
-    return index->blocks[low].bytes + (number - index->blocks[low].first) * size;
+    return index->blocks[low].bytes + (size_t)(number - index->blocks[low].first) * size;
 }
 
 struct engine_record trace_event(const struct trace *trace, uint64_t index)
 {
-    const uint8_t *at = record_at(&trace->events, index, EVENT_BYTES);
-    return (struct engine_record){
-        .time_ns = get64(at),
-        .number = get32(at + 8),
-        .kind = get16(at + 12),
-        .actor = get16(at + 14),
-        .a = get64(at + 16),
-        .digest = get64(at + 24),
-    };
+    return trace_event_get(record_at(&trace->events, index, EVENT_BYTES));
 }
 
 struct choice_record trace_choice(const struct trace *trace, uint64_t index)
 {
-    const uint8_t *at = record_at(&trace->choices, index, CHOICE_BYTES);
-    return (struct choice_record){get32(at), get32(at + 4), get64(at + 8), get64(at + 16)};
+    return trace_choice_get(record_at(&trace->choices, index, CHOICE_BYTES));
 }

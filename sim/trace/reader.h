@@ -1,5 +1,5 @@
 /*
- * Private to sim/trace: an opened trace.
+ * Private to sim/trace: an opened trace. Everything in it points into the file's bytes.
  */
 #ifndef SIM_TRACE_READER_H
 #define SIM_TRACE_READER_H
@@ -14,8 +14,8 @@ struct record_block {
 /** Where the records of one type lie. */
 struct record_index {
     struct record_block *blocks;
-    uint64_t room;
-    uint64_t block_count;
+    size_t capacity;
+    size_t block_count;
     uint64_t count;
 };
 
@@ -24,22 +24,21 @@ struct trace {
     const uint8_t *bytes;
     uint64_t length;
     struct trace_header header;
-    char *name;
-    uint64_t name_length;
-    char *text;
-    char *sets[TRACE_SETS_MAX];
-    uint64_t set_lengths[TRACE_SETS_MAX];
+    uint32_t library;
+    const char *sets[TRACE_SETS_MAX];
     struct trace_file files[TRACE_FILES_MAX];
-    uint64_t file_name_lengths[TRACE_FILES_MAX];
-    char streams[ENGINE_STREAMS_MAX][ENGINE_NAME_MAX];
+    uint64_t file_digests[TRACE_FILES_MAX];
+    const char **streams;
+    size_t stream_capacity;
     uint32_t stream_count;
     struct record_index choices;
     struct record_index events;
-    uint64_t block_hashes;
+    uint64_t blocks; /**< chain of the hashes of the blocks so far */
     struct trace_trailer trailer;
     bool ended;
 };
 
-struct choice_record trace_choice(const struct trace *trace, uint64_t index);
+/** Place for one more; grows by doubling, so that storage follows what was really found. */
+void *trace_grow(struct arena *arena, void *array, size_t *capacity, size_t count, size_t bytes);
 
 #endif

@@ -1,96 +1,109 @@
 /*
- * Writing a trace: records are gathered into blocks, blocks go to a partial file, which gets its name
- * when all is written.
+ * Writing a trace: records are gathered into blocks, blocks go to a partial file, which gets its
+ * name when all of it is written. The first write that fails is remembered; the run goes on, and
+ * closing tells.
  */
 #include "sim/trace/format.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define PATH_BYTES 1024
+#define PATH_BYTES 4096
 
 struct trace_writer {
     struct arena *arena;
     FILE *file;
     char path[PATH_BYTES];
-    char partial[PATH_BYTES + 16];
+    char partial[PATH_BYTES + 16]; /**< empty: path itself is written */
     bool failed;
-    int failure; /* errno */
-    uint64_t block_hashes;
+    int failure; /**< errno */
+    uint64_t blocks;
     uint64_t choices;
     uint64_t events;
-    uint64_t streams;
     uint32_t choice_fill;
     uint32_t event_fill;
     uint8_t choice_block[BLOCK_RECORDS * CHOICE_BYTES];
     uint8_t event_block[BLOCK_RECORDS * EVENT_BYTES];
 };
 
+static void fail(struct trace_writer *writer, int failure)
+{
+    if (!writer->failed) {
+        writer->failed = true;
+        writer->failure = failure;
+    }
+}
+
 static void put_bytes(struct trace_writer *writer, const void *bytes, size_t length)
 {
     if (!writer->failed && length > 0 && fwrite(bytes, 1, length, writer->file) != length) {
-        writer->failed = true;
-        writer->failure = errno;
+        fail(writer, errno);
     }
 }
 
 /* ---- Header ---- */
 
+static const char *build_of(const struct trace_header *header)
+{
+    return header->build != NULL ? header->build : trace_build();
+}
+
+/** Each text is followed by a 0, so that a reader can use it where it lies. */
 static uint64_t header_length(const struct trace_header *header)
 {
-    uint64_t length = HEADER_FIXED + strlen(header->name) + header->text_length + 8;
+    uint64_t length = HEAD_BYTES + HASH_BYTES + (uint64_t)strlen(header->name) + 1 +
+                      strlen(build_of(header)) + 1 + header->text_length + 1;
     for (uint32_t i = 0; i < header->set_count; i++) {
-        length += 4 + strlen(header->sets[i]);
+        length += 4 + (uint64_t)strlen(header->sets[i]) + 1;
     }
     for (uint32_t i = 0; i < header->file_count; i++) {
-        length += 8 + strlen(header->files[i].name) + header->files[i].length;
+        length += 20 + (uint64_t)strlen(header->files[i].name) + 1;
     }
     return length;
 }
 
-static uint8_t *append(uint8_t *at, const void *bytes, size_t length)
+static uint8_t *append(uint8_t *at, const char *text, size_t length)
 {
-    memcpy(at, bytes, length);
-    return at + length;
+    if (length > 0) {
+        memcpy(at, text, length);
+    }
+    at[length] = 0;
+    return at + length + 1;
 }
 
 static void fill_header(uint8_t *bytes, uint64_t length, const struct trace_header *header)
 {
-    memcpy(bytes, TRACE_MAGIC, TRACE_MAGIC_BYTES);
-    put32(bytes + HEADER_VERSION, TRACE_FORMAT_VERSION);
-    put32(bytes + HEADER_BYTES, (uint32_t)length);
-    put64(bytes + HEADER_LAYOUT, trace_layout_digest());
-    put64(bytes + HEADER_SEED, header->seed);
-    put32(bytes + HEADER_LIBRARY,
-          BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH);
-    put32(bytes + HEADER_NAME_LENGTH, (uint32_t)strlen(header->name));
-    put32(bytes + HEADER_TEXT_LENGTH, (uint32_t)header->text_length);
-    put32(bytes + HEADER_SET_COUNT, header->set_count);
-    put32(bytes + HEADER_FILE_COUNT, header->file_count);
-    uint8_t *at = append(bytes + HEADER_FIXED, header->name, strlen(header->name));
-    at = append(at, header->text, header->text_length);
+    const struct trace_head head = {
+        .version = TRACE_FORMAT_VERSION,
+        .bytes = (uint32_t)length,
+        .layout = trace_layout_digest(),
+        .seed = header->seed,
+        .library = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH,
+        .name_length = (uint32_t)strlen(header->name),
+        .build_length = (uint32_t)strlen(build_of(header)),
+        .text_length = (uint32_t)header->text_length,
+        .set_count = header->set_count,
+        .file_count = header->file_count,
+    };
+    trace_head_put(bytes, &head);
+    uint8_t *at = append(bytes + HEAD_BYTES, header->name, head.name_length);
+    at = append(at, build_of(header), head.build_length);
+    at = append(at, header->text, head.text_length);
     for (uint32_t i = 0; i < header->set_count; i++) {
-        put32(at, (uint32_t)strlen(header->sets[i]));
-        at = append(at + 4, header->sets[i], strlen(header->sets[i]));
+        const size_t set_length = strlen(header->sets[i]);
+        put32(at, (uint32_t)set_length);
+        at = append(at + 4, header->sets[i], set_length);
     }
     for (uint32_t i = 0; i < header->file_count; i++) {
         const struct trace_file *file = &header->files[i];
         put32(at, (uint32_t)strlen(file->name));
-        put32(at + 4, (uint32_t)file->length);
-        at = append(at + 8, file->name, strlen(file->name));
-        at = append(at, file->bytes, file->length);
+        put64(at + 4, file->length);
+        put64(at + 12, trace_hash_bytes((const uint8_t *)file->bytes, file->length));
+        at = append(at + 20, file->name, strlen(file->name));
     }
-    put64(at, trace_hash_bytes(0, bytes, length - 8));
-}
-
-static void write_header(struct trace_writer *writer, const struct trace_header *header)
-{
-    const uint64_t length = header_length(header);
-    uint8_t *bytes = arena_alloc(writer->arena, length);
-    fill_header(bytes, length, header);
-    put_bytes(writer, bytes, length);
-    arena_free(writer->arena, bytes, length);
+    put64(at, trace_hash_bytes(bytes, length - HASH_BYTES));
 }
 
 /* ---- Blocks ---- */
@@ -98,16 +111,31 @@ static void write_header(struct trace_writer *writer, const struct trace_header 
 static void write_block(struct trace_writer *writer, block_type type, uint64_t first,
                         uint32_t count, const uint8_t *payload, uint32_t bytes)
 {
-    uint8_t frame[BLOCK_FRAME] = {0};
-    put32(frame + BLOCK_TYPE, (uint32_t)type);
-    put32(frame + BLOCK_BYTES, bytes);
-    put64(frame + BLOCK_FIRST, first);
-    put32(frame + BLOCK_COUNT, count);
-    const uint64_t hash = trace_block_hash(frame, payload, bytes);
-    put64(frame + BLOCK_HASH, hash);
-    writer->block_hashes = bnt_hash_add(writer->block_hashes, hash);
+    uint8_t frame[FRAME_BYTES];
+    struct trace_frame fields = {
+        .type = (uint32_t)type, .bytes = bytes, .first = first, .count = count};
+    trace_frame_put(frame, &fields);
+    fields.hash = trace_block_hash(frame, payload, bytes);
+    trace_frame_put(frame, &fields);
+    writer->blocks = bnt_hash_add(writer->blocks, fields.hash);
     put_bytes(writer, frame, sizeof frame);
     put_bytes(writer, payload, bytes);
+}
+
+static void write_start(struct trace_writer *writer, const struct trace_header *header)
+{
+    const size_t length = (size_t)header_length(header);
+    uint8_t *bytes = arena_alloc(writer->arena, length);
+    fill_header(bytes, length, header);
+    put_bytes(writer, bytes, length);
+    arena_free(writer->arena, bytes, length);
+    for (uint32_t i = 0; i < header->file_count; i++) {
+        const struct trace_file *file = &header->files[i];
+        uint8_t *copy = arena_alloc(writer->arena, file->length + 1);
+        (void)append(copy, file->bytes, file->length);
+        write_block(writer, BLOCK_FILE, i, 1, copy, (uint32_t)file->length + 1);
+        arena_free(writer->arena, copy, file->length + 1);
+    }
 }
 
 static void flush_choices(struct trace_writer *writer)
@@ -128,25 +156,22 @@ static void flush_events(struct trace_writer *writer)
     }
 }
 
+/* ---- What the engine tells ---- */
+
+/** At once, so that a stream always stands before the choices that it made. */
 static void on_stream(void *opaque, uint32_t stream, const char *name)
 {
-    struct trace_writer *writer = opaque;
     uint8_t payload[4 + ENGINE_NAME_MAX];
     const uint32_t length = (uint32_t)strlen(name);
     put32(payload, length);
-    memcpy(payload + 4, name, length);
-    write_block(writer, BLOCK_STREAMS, stream, 1, payload, 4 + length);
-    writer->streams++;
+    (void)append(payload + 4, name, length);
+    write_block(opaque, BLOCK_STREAM, stream, 1, payload, 4 + length + 1);
 }
 
 static void on_choice(void *opaque, const struct choice_record *choice)
 {
     struct trace_writer *writer = opaque;
-    uint8_t *at = writer->choice_block + (size_t)writer->choice_fill * CHOICE_BYTES;
-    put32(at, choice->stream);
-    put32(at + 4, choice->kind);
-    put64(at + 8, choice->bound);
-    put64(at + 16, choice->value);
+    trace_choice_put(writer->choice_block + (size_t)writer->choice_fill * CHOICE_BYTES, choice);
     writer->choices++;
     if (++writer->choice_fill == BLOCK_RECORDS) {
         flush_choices(writer);
@@ -156,42 +181,11 @@ static void on_choice(void *opaque, const struct choice_record *choice)
 static void on_event(void *opaque, const struct engine_record *record)
 {
     struct trace_writer *writer = opaque;
-    uint8_t *at = writer->event_block + (size_t)writer->event_fill * EVENT_BYTES;
-    put64(at, record->time_ns);
-    put32(at + 8, record->number);
-    put16(at + 12, record->kind);
-    put16(at + 14, record->actor);
-    put64(at + 16, record->a);
-    put64(at + 24, record->digest);
+    trace_event_put(writer->event_block + (size_t)writer->event_fill * EVENT_BYTES, record);
     writer->events++;
     if (++writer->event_fill == BLOCK_RECORDS) {
         flush_events(writer);
     }
-}
-
-/* ---- Life ---- */
-
-struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
-                                       const struct trace_header *header, char *error,
-                                       size_t error_bytes)
-{
-    if (strlen(path) >= PATH_BYTES || header_length(header) > UINT32_MAX) {
-        (void)snprintf(error, error_bytes, "%s: the name or the scenario's files are too long",
-                       path);
-        return NULL;
-    }
-    struct trace_writer *writer = arena_zalloc(arena, sizeof *writer);
-    writer->arena = arena;
-    (void)snprintf(writer->path, sizeof writer->path, "%s", path);
-    (void)snprintf(writer->partial, sizeof writer->partial, "%s.partial", path);
-    writer->file = fopen(writer->partial, "wb");
-    if (writer->file == NULL) {
-        (void)snprintf(error, error_bytes, "%s: %s", writer->partial, strerror(errno));
-        arena_free(arena, writer, sizeof *writer);
-        return NULL;
-    }
-    write_header(writer, header);
-    return writer;
 }
 
 struct engine_observer trace_writer_observer(struct trace_writer *writer)
@@ -200,17 +194,86 @@ struct engine_observer trace_writer_observer(struct trace_writer *writer)
         .opaque = writer, .stream = on_stream, .choice = on_choice, .event = on_event};
 }
 
+/* ---- Life ---- */
+
+static const char *too_much(const char *path, const struct trace_header *header)
+{
+    if (strlen(path) >= PATH_BYTES) {
+        return "its path is too long";
+    }
+    if (header->set_count > TRACE_SETS_MAX || header->file_count > TRACE_FILES_MAX) {
+        return "more sets or files than a trace holds";
+    }
+    for (uint32_t i = 0; i < header->file_count; i++) {
+        if (header->files[i].length >= UINT32_MAX) {
+            return "a file that the scenario names is larger than a trace holds";
+        }
+    }
+    return header_length(header) > UINT32_MAX ? "the scenario is larger than a trace holds" : NULL;
+}
+
+/** A device or a pipe must not be replaced by a file of its name. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
+                                       const struct trace_header *header, char *error,
+                                       size_t error_bytes)
+{
+    const char *problem = too_much(path, header);
+    if (problem != NULL) {
+        (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", path, problem);
+        return NULL;
+    }
+    struct trace_writer *writer = arena_zalloc(arena, sizeof *writer);
+    writer->arena = arena;
+    (void)snprintf(writer->path, sizeof writer->path, "%s", path);
+    if (!is_special(path)) {
+        (void)snprintf(writer->partial, sizeof writer->partial, "%s.partial", path);
+    }
+    writer->file = fopen(writer->partial[0] != '\0' ? writer->partial : path, "wb");
+    if (writer->file == NULL) {
+        (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", path,
+                       strerror(errno));
+        arena_free(arena, writer, sizeof *writer);
+        return NULL;
+    }
+    write_start(writer, header);
+    return writer;
+}
+
+bool trace_writer_failed(const struct trace_writer *writer)
+{
+    return writer->failed;
+}
+
 static void write_trailer(struct trace_writer *writer, const struct trace_trailer *trailer)
 {
-    uint8_t payload[TRAILER_BYTES] = {0};
-    const uint64_t words[] = {writer->events,      writer->choices,     trailer->hash.order,
-                              trailer->hash.time,  trailer->hash.payload, trailer->hash.state,
-                              trailer->hash.draws, trailer->hash_word,  trailer->verdict,
-                              writer->block_hashes};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        put64(payload + 8 * i, words[i]);
-    }
+    uint8_t payload[TAIL_BYTES];
+    const struct trace_tail tail = {
+        .events = writer->events,
+        .choices = writer->choices,
+        .order = trailer->hash.order,
+        .time = trailer->hash.time,
+        .payload = trailer->hash.payload,
+        .state = trailer->hash.state,
+        .draws = trailer->hash.draws,
+        .hash_word = engine_hash_word(&trailer->hash),
+        .verdict = trailer->verdict,
+        .blocks = writer->blocks,
+    };
+    trace_tail_put(payload, &tail);
     write_block(writer, BLOCK_TRAILER, 0, 1, payload, sizeof payload);
+}
+
+static void remove_partial(const struct trace_writer *writer)
+{
+    if (writer->partial[0] != '\0') {
+        (void)remove(writer->partial);
+    }
 }
 
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
@@ -219,17 +282,16 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
     flush_choices(writer);
     flush_events(writer);
     write_trailer(writer, trailer);
-    if (fclose(writer->file) != 0 && !writer->failed) {
-        writer->failed = true;
-        writer->failure = errno;
+    if (fclose(writer->file) != 0) {
+        fail(writer, errno);
     }
-    if (!writer->failed && rename(writer->partial, writer->path) != 0) {
-        writer->failed = true;
-        writer->failure = errno;
+    if (!writer->failed && writer->partial[0] != '\0' &&
+        rename(writer->partial, writer->path) != 0) {
+        fail(writer, errno);
     }
     const bool good = !writer->failed;
     if (!good) {
-        (void)remove(writer->partial);
+        remove_partial(writer);
         (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", writer->path,
                        strerror(writer->failure));
     }
@@ -240,6 +302,6 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
 void trace_writer_abandon(struct trace_writer *writer)
 {
     (void)fclose(writer->file);
-    (void)remove(writer->partial);
+    remove_partial(writer);
     arena_free(writer->arena, writer, sizeof *writer);
 }
