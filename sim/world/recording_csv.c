@@ -164,12 +164,25 @@ static bool number_parse(const struct csv *csv, uint32_t column, struct span fie
     return true;
 }
 
+static uint32_t fields_count(struct span line)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < line.length; i++) {
+        count += line.at[i] == ',';
+    }
+    return count;
+}
+
 static bool row_parse(const struct csv *csv, struct span line, struct recording_row *row)
 {
     uint64_t values[COLUMN_COUNT] = {0};
     struct span field = {NULL, 0};
     bool more = true;
     uint32_t at = 0;
+    if (fields_count(line) != csv->fields) {
+        return fail(csv, "%" PRIu32 " fields; the header has %" PRIu32, fields_count(line),
+                    csv->fields);
+    }
     while (field_next(&line, &more, &field)) {
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
             if (csv->index[c] == at && !number_parse(csv, c, field, &values[c])) {
@@ -177,9 +190,6 @@ static bool row_parse(const struct csv *csv, struct span line, struct recording_
             }
         }
         at++;
-    }
-    if (at != csv->fields) {
-        return fail(csv, "%" PRIu32 " fields; the header has %" PRIu32, at, csv->fields);
     }
     row->time_ms = values[COLUMN_TIME];
     row->anon_kib = values[COLUMN_ANON];
