@@ -1,0 +1,257 @@
+/*
+ * The buddy allocator against the plainest model of one: a heap of blocks, searched from end to
+ * end. Both must hand out the same pages in the same order.
+ */
+#include "sim/world/buddy.h"
+
+#include <ballonet/base.h>
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES 3001 /* neither a power of two nor a multiple of the largest block */
+
+/* ---- The model ---- */
+
+struct model_block {
+    uint32_t page;
+    uint32_t order;
+    uint64_t freed; /* a counter: the latest comes out first */
+};
+
+static struct model_block model[PAGES];
+static uint32_t model_blocks;
+static uint64_t model_clock;
+
+static void model_add(uint32_t page, uint32_t order)
+{
+    model[model_blocks++] = (struct model_block){page, order, ++model_clock};
+}
+
+static void model_remove(uint32_t at)
+{
+    model[at] = model[--model_blocks];
+}
+
+static uint32_t model_take(void)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < model_blocks; i++) {
+        if (model[i].order < model[best].order ||
+            (model[i].order == model[best].order && model[i].freed > model[best].freed)) {
+            best = i;
+        }
+    }
+    const struct model_block block = model[best];
+    model_remove(best);
+    for (uint32_t order = block.order; order-- > 0;) {
+        model_add(block.page + (UINT32_C(1) << order), order);
+    }
+    return block.page;
+}
+
+static void model_give(uint32_t page)
+{
+    uint32_t order = 0;
+    for (uint32_t i = 0; i < model_blocks && order + 1 < BUDDY_ORDERS; i++) {
+        if (model[i].order == order && model[i].page == (page ^ UINT32_C(1) << order)) {
+            page &= ~(UINT32_C(1) << order);
+            order++;
+            model_remove(i);
+            i = UINT32_MAX; /* from the beginning */
+        }
+    }
+    model_add(page, order);
+}
+
+/* ---- The allocator ---- */
+
+static uint8_t state[PAGES];
+static uint32_t next[PAGES];
+static uint32_t prev[PAGES];
+static uint64_t seen[PAGES / 64 + 1];
+static struct buddy buddy;
+static char text[256];
+
+static void setup(void)
+{
+    memset(state, 0, sizeof state);
+    memset(seen, 0, sizeof seen);
+    buddy_init(&buddy, state, next, prev, PAGES);
+}
+
+static bool audit(void)
+{
+    memset(seen, 0, sizeof seen);
+    return buddy_audit(&buddy, seen, text, sizeof text);
+}
+
+static uint32_t free_pages(void)
+{
+    uint32_t count = 0;
+    for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
+        count += buddy.blocks[order] << order;
+    }
+    return count;
+}
+
+START_TEST(test_pages_come_out_as_from_the_plainest_model)
+{
+    static uint32_t used[PAGES];
+    uint32_t used_count = 0;
+    uint64_t seed = 0;
+    model_blocks = 0;
+    buddy_give_range(&buddy, 0, PAGES);
+    for (uint32_t page = PAGES; page-- > 0;) {
+        model_give(page);
+    }
+    for (int round = 0; round < 4000; round++) {
+        const uint64_t drawn = bnt_mix64(++seed);
+        uint32_t count = (uint32_t)(drawn >> 8) % 40 + 1;
+        if ((drawn & 1) != 0 || used_count < count) {
+            while (count > 0 && used_count < PAGES) {
+                uint32_t first = 0;
+                const uint32_t run = buddy_take(&buddy, count, &first);
+                ck_assert_uint_ge(run, 1);
+                ck_assert_uint_le(run, count);
+                for (uint32_t i = 0; i < run; i++) {
+                    ck_assert_uint_eq(first + i, model_take());
+                    state[first + i] = 1;
+                    used[used_count++] = first + i;
+                }
+                count -= run;
+            }
+        } else {
+            while (count-- > 0) {
+                const uint32_t at = (uint32_t)(bnt_mix64(++seed) % used_count);
+                const uint32_t page = used[at];
+                used[at] = used[--used_count];
+                state[page] = 0;
+                buddy_give(&buddy, page);
+                model_give(page);
+            }
+        }
+        ck_assert_uint_eq(free_pages() + used_count, PAGES);
+        if (round % 64 == 0) {
+            ck_assert_msg(audit(), "%s", text);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_freed_pages_merge_into_the_blocks_they_came_from)
+{
+    uint32_t first = 0;
+    uint32_t blocks[BUDDY_ORDERS];
+    memset(state, 1, 5);
+    buddy_give_range(&buddy, 5, PAGES - 5);
+    memcpy(blocks, buddy.blocks, sizeof blocks);
+    uint32_t taken = 0;
+    while (buddy_take(&buddy, 1, &first) == 1) {
+        taken++;
+    }
+    ck_assert_uint_eq(taken, PAGES - 5);
+    ck_assert_uint_eq(free_pages(), 0);
+    for (uint32_t i = 0; i < PAGES - 5; i += 2) {
+        buddy_give(&buddy, 5 + i);
+    }
+    for (uint32_t i = 1; i < PAGES - 5; i += 2) {
+        buddy_give(&buddy, 5 + i);
+    }
+    ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
+    ck_assert_msg(audit(), "%s", text);
+}
+END_TEST
+
+START_TEST(test_a_fresh_range_comes_out_lowest_first)
+{
+    uint32_t first = 0;
+    buddy_give_range(&buddy, 0, 2048);
+    for (uint32_t at = 0; at < 2048; at += 256) {
+        ck_assert_uint_eq(buddy_take(&buddy, 256, &first), 256);
+        ck_assert_uint_eq(first, at);
+    }
+    ck_assert_uint_eq(buddy_take(&buddy, 1, &first), 0);
+}
+END_TEST
+
+static void damage_use(void)
+{
+    state[1] = 3;
+}
+
+static void damage_link(void)
+{
+    prev[next[buddy.head[10]]] = 77;
+}
+
+static void damage_count(void)
+{
+    buddy.blocks[10]++;
+}
+
+static void damage_double(void)
+{
+    uint32_t first = 0;
+    (void)buddy_take(&buddy, 2, &first);
+    state[first] = 0;
+    buddy_give(&buddy, first); /* now its neighbour is used; claim it is a block, too */
+    next[first + 1] = BUDDY_NONE;
+    prev[first + 1] = BUDDY_NONE;
+    state[first + 1] = BUDDY_HEAD(0);
+    next[first] = first + 1;
+}
+
+static void damage_align(void)
+{
+    buddy.head[10] = 33;
+}
+
+static void damage_range(void)
+{
+    next[buddy.head[10]] = PAGES + 5;
+}
+
+static void damage_set(void)
+{
+    buddy.nonempty |= 2;
+}
+
+/** Ways to break it, and what the audit must then say. */
+static const struct {
+    const char *message;
+    void (*damage)(void);
+} damages[] = {
+    {"a page of a free block is in use", damage_use},
+    {"links of a free list disagree", damage_link},
+    {"a free list has another length than counted", damage_count},
+    {"two free buddies were not merged", damage_double},
+    {"a free block is not aligned", damage_align},
+    {"a free block is outside memory", damage_range},
+    {"the set of non-empty orders is wrong", damage_set},
+};
+
+START_TEST(test_audit_sees_each_kind_of_damage)
+{
+    buddy_give_range(&buddy, 0, 2048);
+    ck_assert(audit());
+    damages[_i].damage();
+    ck_assert(!audit());
+    ck_assert_ptr_nonnull(strstr(text, damages[_i].message));
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("buddy");
+    TCase *tcase = tcase_create("buddy");
+    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_test(tcase, test_pages_come_out_as_from_the_plainest_model);
+    tcase_add_test(tcase, test_freed_pages_merge_into_the_blocks_they_came_from);
+    tcase_add_test(tcase, test_a_fresh_range_comes_out_lowest_first);
+    tcase_add_loop_test(tcase, test_audit_sees_each_kind_of_damage, 0,
+                        (int)(sizeof damages / sizeof damages[0]));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
