@@ -84,6 +84,7 @@ struct session {
     uint32_t file_count;
     struct world *world;
     struct trace_writer *writer;
+    struct engine_observer observers[2]; /**< the caller's and the trace's */
     struct world_result result;
     uint64_t seed;
     char error[1024];
@@ -107,7 +108,8 @@ run_verdict session_close(struct session *session);
 /** The command that runs this again. */
 void session_command(const struct session *session, FILE *out);
 
-/** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`. */
+/** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`.
+ */
 void session_line(const struct session *session, FILE *out, const char *prefix);
 
 /** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* Pinned by format version 1: a change of either is a change of what a seed means. */
-#define DOCTOR_DRAWS 0, 0, 0, 0
-#define DOCTOR_HASH  0
+#define DOCTOR_DRAWS 543568, 321480, 421980, 373175
+#define DOCTOR_HASH  UINT64_C(0x9757064ab81bc24c)
 
 static const char healthy[] = "schema: 1\n"
                               "title: doctor\n"

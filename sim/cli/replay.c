@@ -80,8 +80,8 @@ static int run_again(struct trace *trace, const char *path, const struct options
     } else {
         status = VERDICT_TRACE; /* its scenario was loaded when it was recorded */
     }
-    return status_worse(status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE
-                                                                         : VERDICT_PASS);
+    return status_worse(status,
+                        session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE : VERDICT_PASS);
 }
 
 static int replay_one(const char *path, const struct options *options)

@@ -121,6 +121,48 @@ run_verdict session_open(struct session *session, const struct session_config *c
 
 /* ---- The trace beside the run ---- */
 
+/** Two observers of one run: the caller's and the trace's. */
+static void both_stream(void *opaque, uint32_t stream, const char *name)
+{
+    const struct session *session = opaque;
+    for (int i = 0; i < 2; i++) {
+        if (session->observers[i].stream != NULL) {
+            session->observers[i].stream(session->observers[i].opaque, stream, name);
+        }
+    }
+}
+
+static void both_choice(void *opaque, const struct choice_record *choice)
+{
+    const struct session *session = opaque;
+    for (int i = 0; i < 2; i++) {
+        if (session->observers[i].choice != NULL) {
+            session->observers[i].choice(session->observers[i].opaque, choice);
+        }
+    }
+}
+
+static void both_event(void *opaque, const struct engine_record *record)
+{
+    const struct session *session = opaque;
+    for (int i = 0; i < 2; i++) {
+        if (session->observers[i].event != NULL) {
+            session->observers[i].event(session->observers[i].opaque, record);
+        }
+    }
+}
+
+static struct engine_observer observer_of(struct session *session)
+{
+    if (session->writer == NULL) {
+        return session->config.observer;
+    }
+    session->observers[0] = session->config.observer;
+    session->observers[1] = trace_writer_observer(session->writer);
+    return (struct engine_observer){
+        .opaque = session, .stream = both_stream, .choice = both_choice, .event = both_event};
+}
+
 static bool trace_begin(struct session *session)
 {
     struct trace_file files[SESSION_FILES_MAX];
@@ -151,9 +193,8 @@ static bool trace_begin(struct session *session)
 static void trace_end(struct session *session)
 {
     struct world_result *result = &session->result;
-    const struct trace_trailer trailer = {.hash = result->hash,
-                                          .hash_word = result->hash_word,
-                                          .verdict = (uint32_t)result->verdict};
+    const struct trace_trailer trailer = {
+        .hash = result->hash, .hash_word = result->hash_word, .verdict = (uint32_t)result->verdict};
     if (!trace_writer_close(session->writer, &trailer, session->error, sizeof session->error)) {
         (void)fprintf(stderr, "ballonet: %s\n", session->error);
         if (result->verdict == VERDICT_PASS) {
@@ -180,8 +221,7 @@ run_verdict session_run(struct session *session)
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
         .hash_off = config->hash_off,
-        .observer = session->writer != NULL ? trace_writer_observer(session->writer)
-                                            : config->observer,
+        .observer = observer_of(session),
         .source = config->source,
         .log = config->log,
         .log_to = config->log_to,

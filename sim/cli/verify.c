@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /** Digests of every event of the first run. */
 struct tape {
@@ -128,7 +130,14 @@ static int verify_once(const struct options *options, const char *path, bool has
     };
     int status = run_half(&config, &first, name, sizeof name);
     FILE *sink = tmpfile();
+    char trace[] = "/tmp/ballonet-verify-XXXXXX";
+    const int handle = mkstemp(trace);
+    if (handle < 0 || sink == NULL) {
+        (void)fprintf(stderr, "ballonet verify: /tmp cannot be written\n");
+        status = VERDICT_USAGE;
+    }
     if (status != VERDICT_USAGE) {
+        config.trace = trace;
         config.fill = 0x5A;
         config.log = LOG_ALL;
         config.log_to = sink;
@@ -147,6 +156,10 @@ static int verify_once(const struct options *options, const char *path, bool has
     }
     if (sink != NULL) {
         (void)fclose(sink);
+    }
+    if (handle >= 0) {
+        (void)close(handle);
+        (void)unlink(trace);
     }
     arena_free(arena, tape.records, tape.capacity * sizeof *tape.records);
     (void)arena_close(arena);

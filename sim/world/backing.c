@@ -7,6 +7,8 @@
  */
 #include "sim/world/world_private.h"
 
+#include <inttypes.h>
+
 static uint64_t page_of(const struct vm *vm, uint64_t pfn)
 {
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
@@ -22,7 +24,11 @@ static void back(struct vm *vm, uint64_t index)
     vm->backed[index] = 1;
     vm->backed_pfns++;
     world->machine_backed_pfns++;
-    if (world->machine_backed_pfns > world->machine_pfns) {
+    if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
+        world_fail(world, VERDICT_FAIL,
+                   "the machine is out of memory and swap: its guests need %" PRIu64 " KiB",
+                   world->machine_backed_pfns << (BNT_PFN_SHIFT - 10));
+    } else if (world->machine_backed_pfns > world->machine_pfns) {
         world->machine_swapped_pfns++;
     }
 }

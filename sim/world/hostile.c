@@ -217,8 +217,8 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
 /* ---- Moments ---- */
 
 /**
- * Where the first segment of the newest chain of a queue lies, the one that is about to be published
- * or the one that was; NULL if not in DMA.
+ * Where the first segment of the newest chain of a queue lies, the one that is about to be
+ * published or the one that was; NULL if not in DMA.
  */
 static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable)
 {

@@ -72,7 +72,7 @@ static const struct recording *recording_of(struct world *world, const char *nam
         }
         return world->recordings[i];
     }
-    (void)snprintf(error, error_bytes, "%s was not loaded", name);
+    (void)snprintf(error, error_bytes, "%.200s was not loaded", name);
     return NULL;
 }
 

@@ -237,6 +237,7 @@ static void machine_create(struct world *world)
     }
     const uint64_t bytes = world->scenario->machine_memory_bytes;
     world->machine_pfns = (bytes != 0 ? bytes : guests_bytes) >> BNT_PFN_SHIFT;
+    world->machine_swap_pfns = world->scenario->machine_swap_bytes >> BNT_PFN_SHIFT;
     world->small = pages < WORLD_AUDIT_PAGES_MAX;
 }
 

@@ -124,6 +124,7 @@ struct world {
     bool small; /**< audited after every event */
     /* machine */
     uint64_t machine_pfns;
+    uint64_t machine_swap_pfns;
     uint64_t machine_backed_pfns;
     uint64_t machine_swapped_pfns;
     /* result */
