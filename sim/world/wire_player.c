@@ -145,7 +145,8 @@ void wire_unanswered(struct wire_player *player, uint32_t queue, uint32_t line)
 void wire_no_actual(struct wire_player *player, uint32_t line)
 {
     wire_breach(player, line,
-                "no actual was written after the request of line %" PRIu32 ": a line is lost",
+                "no actual was written after the request of line %" PRIu32
+                ": a line is lost or moved",
                 player->actual_after + 1);
 }
 

@@ -474,7 +474,7 @@ START_TEST(test_a_lost_line_fails)
     expect_failure(without(11), "wire.jsonl:11: the driver wrote actual 512, the device's ledger "
                                 "holds 256");
     expect_failure(without(12), "wire.jsonl:12: no actual was written after the request of line "
-                                "11: a line is lost");
+                                "11: a line is lost or moved");
     expect_failure(without(1), "wire.jsonl:1: region where the line of the features must come: a "
                                "line is lost");
     expect_failure(without(2), "wire.jsonl:2: queue where the line of the region must come: a "
@@ -530,7 +530,7 @@ START_TEST(test_two_swapped_lines_fail)
     expect_failure(swapped(9, true),
                    "wire.jsonl:9: the driver wrote actual 256, the device's ledger holds 0");
     expect_failure(swapped(10, true), "wire.jsonl:10: no actual was written after the request of "
-                                      "line 9: a line is lost");
+                                      "line 9: a line is lost or moved");
 }
 END_TEST
 
