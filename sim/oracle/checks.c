@@ -46,8 +46,8 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
                        "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
                        " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
                        ", %" PRIu64 " and %" PRIu64,
-                       counted, guest->inflight_inflate_pfns,
-                       guest->inflight_deflate_pfns, balloon, inflating, deflating);
+                       counted, guest->inflight_inflate_pfns, guest->inflight_deflate_pfns, balloon,
+                       inflating, deflating);
     }
     if (shadow->in_place[PLACE_TAKEN] > 0 && guest->state == BNT_GUEST_RUNNING) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,

@@ -109,6 +109,7 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->exposed++;
+    shadow->unserved++;
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
@@ -199,14 +200,19 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         return;
     }
     shadow->exposed--;
+    if (shadow->exposed < shadow->unserved && (shadow->hostile & ASSUMES_DEVICE) == 0) {
+        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
+                       "a request came back that the device has not served");
+        return;
+    }
     for (uint32_t i = 0; i < request->page_count; i++) {
         uint8_t *place = place_of(shadow, request->pages[i]);
         const bool right = request->inflate ? *place == PLACE_INFLATING
                                             : *place == PLACE_DEFLATING || *place == PLACE_LENT;
         if (!right) {
             oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                           "page %" PRIu64 " came back from a request while it is %s", request->pages[i],
-                           place_names[*place]);
+                           "page %" PRIu64 " came back from a request while it is %s",
+                           request->pages[i], place_names[*place]);
             return;
         }
         const uint8_t verdict =
@@ -247,6 +253,7 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
         shadow->host[i] = 0;
     }
     shadow->exposed = 0;
+    shadow->unserved = 0;
     shadow->uncertain_pages = 0;
     shadow->releasing = false;
     shadow->actual_due = false;
@@ -317,6 +324,7 @@ static void served_inflate(struct oracle *oracle, uint32_t vm,
 void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
+    shadow->unserved -= shadow->unserved > 0;
     if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
         for (uint32_t i = 0; i < request->pfn_count; i++) {
             if (request->verdicts[i] != BNT_VERDICT_RESET) {
