@@ -1,12 +1,11 @@
 /*
  * Workloads: what each shape wants at a time, that it gets it, what it pays when memory is scarce,
- * and the recording of a real machine, read and replayed.
+ * and the recording of a real machine, replayed.
  */
 #include "sim/world/workload_private.h"
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MIB  (UINT64_C(1) << 20)
@@ -354,78 +353,6 @@ END_TEST
 
 /* ---- The recorded machine ---- */
 
-#define HEADER "time_ms,dirty_kib,x,anonpages_kib,slab_kib,cached_kib,buffers_kib,pagetables_kib\n"
-
-static struct recording *parse(const char *bytes, size_t length)
-{
-    return recording_parse(arena, "m.csv", bytes, length, text, sizeof text);
-}
-
-START_TEST(test_columns_are_found_by_name)
-{
-    static const char csv[] = HEADER "5,9,junk,100,20,300,40,3\r\n10,999,,1,2,3,4,5\n\n";
-    struct recording *recording = parse(csv, strlen(csv));
-    ck_assert_msg(recording != NULL, "%s", text);
-    ck_assert_uint_eq(recording->row_count, 2);
-    const struct recording_row *row = recording_at(recording, 9);
-    ck_assert_uint_eq(row->time_ms, 5);
-    ck_assert_uint_eq(row->anon_kib, 100);
-    ck_assert_uint_eq(row->slab_kib, 23);
-    ck_assert_uint_eq(row->cache_kib, 340);
-    ck_assert_uint_eq(row->dirty_kib, 9);
-    ck_assert_uint_eq(recording_at(recording, 0)->time_ms, 5);
-    ck_assert_uint_eq(recording_at(recording, 10)->time_ms, 10);
-    ck_assert_uint_eq(recording_at(recording, UINT64_MAX)->dirty_kib, 7); /* of 7 of cache */
-    ck_assert_uint_eq(recording_end_ms(recording), 10);
-    recording_free(recording);
-}
-END_TEST
-
-START_TEST(test_errors_are_located)
-{
-    static const struct {
-        const char *csv;
-        const char *message;
-    } rows[] = {
-        {"",
-         "m.csv:1: error: the file is empty; a header line with the columns' names is expected"},
-        {"time_ms,slab_kib\n", "m.csv:1: error: the column 'anonpages_kib' is missing"},
-        {"slab_kib,slab_kib\n", "m.csv:1: error: the column 'slab_kib' is there twice"},
-        {HEADER, "m.csv:1: error: no sample follows the header"},
-        {HEADER "1,2,3\n", "m.csv:2: error: 3 fields; the header has 8"},
-        {HEADER "1,2,3,4,5,6,7,8,9\n", "m.csv:2: error: 9 fields; the header has 8"},
-        {HEADER "1,2,3,4,5,6,7,8\n1,2,3,4,5,6,7,8\n",
-         "m.csv:3: error: 'time_ms' is not after that of the line before"},
-        {HEADER "1,2,3,4,-5,6,7,8\n", "m.csv:2: error: 'slab_kib' is not a whole number: "
-                                      "character 1 of the field is not a digit"},
-        {HEADER "1,2,3,,5,6,7,8\n",
-         "m.csv:2: error: 'anonpages_kib' is empty; a whole number is expected"},
-        {HEADER "1,2,3,99999999999999999999999,5,6,7,8\n",
-         "m.csv:2: error: 'anonpages_kib' is more than 9007199254740992"},
-        {HEADER "\n1,2,3,4,5,6,7,8\n", "m.csv:2: error: 1 fields; the header has 8"},
-    };
-    ck_assert_ptr_null(parse(rows[_i].csv, strlen(rows[_i].csv)));
-    ck_assert_str_eq(text, rows[_i].message);
-}
-END_TEST
-
-START_TEST(test_cut_or_damaged_text_never_crashes)
-{
-    static const char csv[] = HEADER "1,2,3,4,5,6,7,8\n2,2,3,4,5,6,7,8\n";
-    const size_t length = strlen(csv);
-    for (size_t cut = 0; cut <= length; cut++) {
-        char *copy = malloc(cut + (cut == 0)); /* exact, for the sanitizer */
-        memcpy(copy, csv, cut);
-        recording_free(parse(copy, cut));
-        for (int byte = 0; byte < 256 && cut > 0; byte += 5) {
-            copy[cut - 1] = (char)byte;
-            recording_free(parse(copy, cut));
-        }
-        free(copy);
-    }
-}
-END_TEST
-
 /** Reads the recording that the project ships. */
 static struct recording *kernel_build(void)
 {
@@ -532,9 +459,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_out_of_memory_is_told_and_the_wait_counted);
     tcase_add_test(tcase, test_a_killed_workload_stays_dead);
     tcase_add_test(tcase, test_stopping_frees_everything);
-    tcase_add_test(tcase, test_columns_are_found_by_name);
-    tcase_add_loop_test(tcase, test_errors_are_located, 0, 11);
-    tcase_add_test(tcase, test_cut_or_damaged_text_never_crashes);
     tcase_add_test(tcase, test_a_real_machine_is_reproduced_within_a_page);
     tcase_add_test(tcase, test_scale_and_speed_are_ratios);
     tcase_add_test(tcase, test_a_kernel_build_in_too_small_a_guest_reads_its_files_again);
