@@ -285,7 +285,9 @@ void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
             n = 0;
         }
     }
-    gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+    if (n > 0) {
+        gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+    }
 }
 
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
