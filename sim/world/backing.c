@@ -61,14 +61,21 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
     *freed_bytes = freed << BNT_PFN_SHIFT;
 }
 
+/** Before the guest's own write a page holds what it held, or nothing if it was dropped meanwhile. */
+static bool foreign(uint64_t found, uint64_t expected)
+{
+    return found != 0 && found != expected;
+}
+
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
 {
     struct vm *vm = opaque;
+    struct oracle *oracle = vm->world->oracle;
+    const uint64_t found = backing_read(vm, pfn);
+    if (oracle != NULL && (!write || foreign(found, expected))) {
+        oracle_content(oracle, vm->index, pfn, expected, found);
+    }
     if (write) {
         backing_write(vm, pfn, tag);
-        return;
-    }
-    if (vm->world->oracle != NULL) {
-        oracle_content(vm->world->oracle, vm->index, pfn, expected, backing_read(vm, pfn));
     }
 }
