@@ -6,16 +6,21 @@
  * a bounded amount of it in a fixed order and tells the next deadline. Guest
  * memory is hostile: it is read once, by bounded copies, and validated; a
  * violation ends in NEEDS_RESET, is counted, described in `bnt_host_diag` and
- * told once. One instance belongs to one thread at a time; a callback that
- * calls back into its instance gets E_REENTRANT.
+ * told once. One instance belongs to one thread at a time.
+ *
+ * Calls from inside callbacks: reading (features, status, configuration, info, statistics, pages,
+ * diag) and bnt_host_kick are allowed from all of them. `interrupt` and `config_interrupt` are
+ * called last, when the state is consistent: inside them the driver may run, so the registers may
+ * be written too. Every other call gets E_REENTRANT, or, where it returns nothing, does nothing.
  *
  *     struct bnt_host_config config = {.size = sizeof config, ...};
  *     bnt_host_footprint(&config, &bytes);
  *     bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, &host);
- *     transport:  bnt_host_status_write, bnt_host_features_write,
- * bnt_host_config_read, ... on a kick:  bnt_host_kick(host, queue); on events
- * and at deadlines:  bnt_host_step(host, now, budget, &deadline_ns); policy:
- * bnt_host_target_set(host, now, pfns, timeout_ns, &id);
+ *     transport:  bnt_host_status_write, bnt_host_features_write, bnt_host_config_read, ...
+ *     on a kick:  bnt_host_kick(host, queue);
+ *     after kicks, register writes and at deadlines:
+ *                 bnt_host_step(host, now, budget, &deadline_ns);
+ *     policy:     bnt_host_target_set(host, now, pfns, timeout_ns, &id);
  *
  * Units: PFNs are 4 KiB. Times are nanoseconds of the embedder's monotonic
  * clock.
@@ -53,61 +58,73 @@ struct bnt_host;
 
 /** How the page ledger is stored. */
 typedef enum bnt_host_ledger {
-  BNT_HOST_LEDGER_FIXED = 0, /**< 2 bits a PFN in the instance's storage */
-  BNT_HOST_LEDGER_LEAVES /**< 2 MiB leaves by ops->leaf_alloc; none for empty or
-                            full ones */
+    BNT_HOST_LEDGER_FIXED = 0, /**< 2 bits a PFN in the instance's storage */
+    BNT_HOST_LEDGER_LEAVES     /**< 2 MiB leaves by ops->leaf_alloc; none for empty or
+                                  full ones */
 } bnt_host_ledger;
 
 struct bnt_host_config {
-  uint32_t size;                      /**< sizeof(struct bnt_host_config) */
-  uint64_t features;                  /**< offered; VERSION_1 is implied */
-  struct bnt_balloon_binding binding; /**< bits of the extension's features */
-  uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
-  uint64_t
-      memory_pfns; /**< PFNs from there on (holes are the map's business) */
-  bnt_host_ledger ledger;
-  uint32_t page_order;     /**< PFNs of the guest's page as a power of two, for
-                              rounding */
-  uint16_t queue_size_max; /**< 0: 256 */
-  uint16_t report_queue;   /**< queue index of free page reporting; 0: 4 */
-  uint64_t
-      stats_poll_ns; /**< ask for statistics this often; 0: only when told to */
-  uint64_t stats_stale_ns; /**< older statistics are flagged stale; 0: 5 s */
-  uint64_t
-      stall_ns; /**< no progress for this long ends a target request; 0: 10 s */
-  uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
-                                 of them */
-  uint32_t request_pfns_max; /**< PFNs of a piece that the device takes in at
-                                once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
-                                latter. A request with verdicts is no longer */
+    uint32_t size;     /**< sizeof(struct bnt_host_config) */
+    uint64_t features; /**< offered; VERSION_1 is implied; FREE_PAGE_HINT is not served */
+    struct bnt_balloon_binding binding; /**< bits of the extension's features */
+    uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
+    uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
+    bnt_host_ledger ledger;
+    uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
+                                   rounding */
+    uint16_t queue_size_max;    /**< 0: 256 */
+    uint16_t report_queue;      /**< queue index of free page reporting; 0: 4 */
+    uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
+    uint64_t stats_stale_ns;    /**< older statistics are flagged stale; 0: 5 s */
+    uint64_t stall_ns;          /**< no progress for this long ends a target request; 0: 10 s */
+    uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
+                                   of them */
+    uint32_t request_pfns_max;  /**< PFNs of a piece that the device takes in at
+                                   once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
+                                   latter. A request with verdicts is no longer */
 };
 
 /** A scripted refusal. A PFN meets the rules in their order; the first that
  * applies decides. */
 struct bnt_host_rule {
-  uint64_t first_pfn;
-  uint64_t last_pfn; /**< inclusive */
-  bool on_inflate;
-  bool on_deflate;      /**< has an effect only with MUST_TELL_HOST (BX-8) */
-  uint32_t numerator;   /**< probability that it applies ... */
-  uint32_t denominator; /**< ... at least 1; needs ops->draw unless numerator >=
-                           denominator */
-  uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
-  bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED or BUSY */
+    uint64_t first_pfn;
+    uint64_t last_pfn; /**< inclusive */
+    bool on_inflate;
+    bool on_deflate;      /**< has an effect only with MUST_TELL_HOST (BX-8) */
+    uint32_t numerator;   /**< probability that it applies ... */
+    uint32_t denominator; /**< ... at least 1; needs ops->draw unless numerator >=
+                             denominator */
+    uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
+    bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED or BUSY */
 };
 
 /* clang-format off */
-/** How a target request ended: name, name in messages, meaning. Exactly one for each request. */
+/**
+ * How a target request ended: name, name in messages, meaning. Exactly one for each request.
+ *
+ * Two bounds run: stall_ns, which every change of the ledger starts anew, and the request's timeout.
+ * The one that comes first ends the request. The timeout ends it TIMED_OUT if the ledger changed
+ * since the target was set; if it did not, and whenever the stall bound ends it, the outcome is
+ * REFUSED when a "not this page" verdict was given since, else STALLED. Writing 0 to the status of a
+ * device that is reset already ends nothing, so a target may be set before the guest boots.
+ */
 #define BNT_OUTCOME_MAP(X)                                                                         \
     X(PENDING,    "pending",    "not ended yet")                                                   \
     X(REACHED,    "reached",    "the ledger holds the target, rounded to the guest's page")        \
     X(SUPERSEDED, "superseded", "another target was set")                                          \
     X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
-    X(STALLED,    "stalled",    "no progress for stall_ns")                                        \
-    X(REFUSED,    "refused",    "no progress for stall_ns, after refusals of pages")               \
+    X(STALLED,    "stalled",    "no progress for stall_ns, or none at all within its time")          \
+    X(REFUSED,    "refused",    "the same, after refusals of pages")                               \
     X(RESET,      "reset",      "the balloon or the device was reset")
 
-/** What a host tells its embedder: name, name in messages, meaning of value and extra. */
+/**
+ * What a host tells its embedder: name, name in messages, meaning of value and extra.
+ *
+ * ACTUAL is told in the call that wrote it, or when event_interval_ns has passed since the last one;
+ * the last value is never lost. ACTUAL_DIFFERS is judged by the next step, once nothing is kicked
+ * on inflate and deflate queue, at the same rate. MISUSE is told once for a fault and a buffer
+ * (info.misuses counts every page). A second DEVICE_RESET in a row is not told.
+ */
 #define BNT_HOST_EVENT_MAP(X)                                                                      \
     X(OUTCOME,        "outcome",        "value: request id; extra: the bnt_outcome")               \
     X(ACTUAL,         "actual",         "value: PFNs the guest wrote; extra: the ledger's")        \
@@ -123,16 +140,16 @@ struct bnt_host_rule {
 
 typedef enum bnt_outcome {
 #define BNT_X(name, text, meaning) BNT_OUTCOME_##name,
-  BNT_OUTCOME_MAP(BNT_X)
+    BNT_OUTCOME_MAP(BNT_X)
 #undef BNT_X
-      BNT_OUTCOME_COUNT
+    BNT_OUTCOME_COUNT
 } bnt_outcome;
 
 typedef enum bnt_host_event_kind {
 #define BNT_X(name, text, meaning) BNT_HOST_EVENT_##name,
-  BNT_HOST_EVENT_MAP(BNT_X)
+    BNT_HOST_EVENT_MAP(BNT_X)
 #undef BNT_X
-      BNT_HOST_EVENT_COUNT
+    BNT_HOST_EVENT_COUNT
 } bnt_host_event_kind;
 
 /** "timed-out" and so on; "unknown" for what is none. */
@@ -142,90 +159,92 @@ const char *bnt_outcome_name(uint32_t outcome);
 const char *bnt_host_event_name(uint32_t kind);
 
 struct bnt_host_event {
-  bnt_host_event_kind kind;
-  uint64_t value;
-  uint64_t extra;
+    bnt_host_event_kind kind;
+    uint64_t value;
+    uint64_t extra;
 };
 
 /** A request as the device served it, for recorders and checkers. Valid during
  * the call. */
 struct bnt_host_request {
-  bool inflate; /**< else deflate */
-  uint32_t pfn_count;
-  const uint32_t *pfns;
-  uint32_t epoch;          /**< that the request was built under */
-  bool stale;              /**< of an old epoch: everything is RESET */
-  const uint8_t *verdicts; /**< decided; NULL without VERDICTS */
+    bool inflate; /**< else deflate */
+    uint32_t pfn_count;
+    const uint32_t *pfns;
+    uint32_t epoch;          /**< that the request was built under */
+    bool stale;              /**< of an old epoch: everything is RESET */
+    const uint8_t *verdicts; /**< decided; NULL without VERDICTS */
 };
 
 /**
  * Outgoing calls. Required unless marked optional.
  */
 struct bnt_host_ops {
-  uint32_t size; /**< sizeof(struct bnt_host_ops) */
-  /** Interrupts the driver for a queue. */
-  void (*interrupt)(void *opaque, uint16_t queue);
-  /** Interrupts the driver for a configuration change. */
-  void (*config_interrupt)(void *opaque);
-  /**
-   * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
-   * element is published after it returned. `freed` is what was really freed,
-   * bytes. OK; E_UNSUPPORTED (the accounts stay right); E_CALLBACK (the pages
-   * keep their backing and are counted as kept).
-   */
-  bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes,
-                        uint64_t *freed);
-  /** Optional. A page leaves the balloon: make it usable before this returns.
-   */
-  void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
-  /** Optional. Refuses one PFN after the rules found nothing: a verdict,
-   * ACCEPTED to take it. */
-  bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
-  /** Draws 0 <= n < bound, the only source of chance. Required by rules with a
-   * probability. */
-  uint32_t (*draw)(void *opaque, uint32_t bound);
-  /** Zeroed leaf of `bytes`, aligned as for uint64_t, or NULL. Required by
-   * LEDGER_LEAVES. */
-  void *(*leaf_alloc)(void *opaque, size_t bytes);
-  void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
-  /** Optional. Something happened. */
-  void (*event)(void *opaque, const struct bnt_host_event *event);
-  /** Optional. A request was served; called before its used element is
-   * published. */
-  void (*request)(void *opaque, const struct bnt_host_request *request);
-  /** Optional. A free page report of one extent, after it was discarded. */
-  void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
+    uint32_t size; /**< sizeof(struct bnt_host_ops) */
+    /** Interrupts the driver for a queue. */
+    void (*interrupt)(void *opaque, uint16_t queue);
+    /** Interrupts the driver for a configuration change. */
+    void (*config_interrupt)(void *opaque);
+    /**
+     * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
+     * element is published after it returned. `freed` is what was really freed,
+     * bytes. OK; E_UNSUPPORTED (the accounts stay right); any other (the pages keep their backing
+     * and are counted as kept).
+     */
+    bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
+    /**
+     * Optional. Pages leave the balloon: make them usable before this returns. Not called for pages
+     * whose backing was kept, nor on any reset. Under LEDGER_LEAVES it may name pages that stay in
+     * the balloon, and then a second time: when a whole 2 MiB range must be recorded page by page,
+     * no leaf can be had and the driver does not wait for a verdict, all of the range gets its
+     * backing back and is counted as kept, leafless.
+     */
+    void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
+    /** Optional. Refuses one PFN after the rules found nothing: a verdict,
+     * ACCEPTED to take it. */
+    bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
+    /** Draws 0 <= n < bound, the only source of chance. Required by rules with a
+     * probability. */
+    uint32_t (*draw)(void *opaque, uint32_t bound);
+    /** Zeroed leaf of `bytes`, aligned as for uint64_t, or NULL. Required by
+     * LEDGER_LEAVES. */
+    void *(*leaf_alloc)(void *opaque, size_t bytes);
+    void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
+    /** Optional. Something happened. */
+    void (*event)(void *opaque, const struct bnt_host_event *event);
+    /** Optional. A request was served; called before its used element is
+     * published. */
+    void (*request)(void *opaque, const struct bnt_host_request *request);
+    /** Optional. A free page report of one extent, after it was discarded. */
+    void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
 };
 
 /**
  * Queues of an embedder that owns its rings and transport. Given to
- * bnt_host_init in place of the built-in split rings; every function as its
- * namesake in virtqueue.h.
+ * bnt_host_init in place of the built-in split rings; every function as its namesake in
+ * virtqueue.h, with the instance's `opaque`. `pop` fills in the chain's head and its readable and
+ * writable bytes; of reports also the segments (up to seg_max of them), whose bytes are never read.
+ * bnt_host_kick says which queues have work.
  */
 struct bnt_queue_provider {
-  uint32_t size; /**< sizeof(struct bnt_queue_provider) */
-  bnt_status (*pop)(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
-                    struct bnt_diag *diag);
-  bnt_status (*read)(void *opaque, uint16_t queue,
-                     const struct bnt_vq_chain *chain, uint64_t offset,
-                     void *dst, uint32_t bytes);
-  bnt_status (*write)(void *opaque, uint16_t queue,
-                      const struct bnt_vq_chain *chain, uint64_t offset,
-                      const void *src, uint32_t bytes);
-  /** Returns a buffer; whether to interrupt is the provider's. */
-  bnt_status (*push)(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
-                     struct bnt_diag *diag);
-  /** Optional. Ends a batch of pushes: whether ops->interrupt is to be called
-   * for them, once the step is over. Without it interrupts are the provider's
-   * own business. */
-  bnt_status (*flush)(void *opaque, uint16_t queue, bool *interrupt,
+    uint32_t size; /**< sizeof(struct bnt_queue_provider) */
+    bnt_status (*pop)(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
                       struct bnt_diag *diag);
+    bnt_status (*read)(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                       uint64_t offset, void *dst, uint32_t bytes);
+    bnt_status (*write)(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                        uint64_t offset, const void *src, uint32_t bytes);
+    /** Returns a buffer; whether to interrupt is the provider's. */
+    bnt_status (*push)(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                       struct bnt_diag *diag);
+    /** Optional. Ends a batch of pushes: whether ops->interrupt is to be called
+     * for them, once the step is over. Without it interrupts are the provider's
+     * own business. */
+    bnt_status (*flush)(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag);
 };
 
 /** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;
  * E_ARGUMENT; E_FEATURES. */
-BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config,
-                                           size_t *bytes);
+BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes);
 
 /**
  * Makes an instance in the caller's storage, which must stay where it is.
@@ -235,8 +254,8 @@ BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config,
  */
 BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       const struct bnt_host_config *config,
-                                      const struct bnt_host_ops *ops,
-                                      void *opaque, const struct bnt_mem *mem,
+                                      const struct bnt_host_ops *ops, void *opaque,
+                                      const struct bnt_mem *mem,
                                       const struct bnt_queue_provider *provider,
                                       struct bnt_host **host);
 
@@ -248,35 +267,33 @@ void bnt_host_fini(struct bnt_host *host);
 
 uint64_t bnt_host_features_read(const struct bnt_host *host);
 /** E_STATE at the wrong time (ignored, VG-23). */
-BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host,
-                                                uint64_t features);
+BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features);
 uint8_t bnt_host_status_read(const struct bnt_host *host);
 /**
  * 0 resets the device: every page is the guest's again, the pending request's
- * outcome is RESET, the target stays. E_FEATURES for an illegal write (nothing
- * changed).
+ * outcome is RESET, the target stays. E_FEATURES for an illegal write (nothing changed);
+ * E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host,
-                                              uint64_t now_ns, uint8_t status);
+BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
+                                              uint8_t status);
 uint32_t bnt_host_config_generation(const struct bnt_host *host);
 /** Bytes beyond BNT_BALLOON_CONFIG_BYTES read as 0 (VG-19). */
-void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst,
-                          uint32_t bytes);
+void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uint32_t bytes);
 /**
  * Writes of a driver; only actual, poison_val and epoch_ack change, byte by
  * byte; the rest is ignored, as is all before FEATURES_OK (VG-23). `actual`
  * takes effect with its last byte (BL-6).
  */
-void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns,
-                           uint32_t offset, const void *src, uint32_t bytes);
+void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
+                           uint32_t bytes);
 /** 0: there is no such queue under the features offered. */
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
-/** E_STATE before FEATURES_OK; E_ARGUMENT; E_RING (the device is broken now).
+/**
+ * E_STATE before FEATURES_OK; E_ARGUMENT (no such queue, enabled already, larger than its maximum);
+ * E_UNSUPPORTED (a provider has the queues); E_RING (the device is broken now); E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host,
-                                              uint16_t queue, uint16_t size,
-                                              uint64_t desc_gpa,
-                                              uint64_t avail_gpa,
+BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
+                                              uint64_t desc_gpa, uint64_t avail_gpa,
                                               uint64_t used_gpa);
 /** A kick. Only marks work; a queue that does not exist is ignored. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
@@ -287,12 +304,13 @@ void bnt_host_kick(struct bnt_host *host, uint16_t queue);
 
 /**
  * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
- * inflate, deflate, statistics, reports, deadlines. `deadline_ns` is when to
- * call again at the latest; `now_ns` if work is left. OK; E_REENTRANT; E_BROKEN
- * (NEEDS_RESET is set; the reason is in bnt_host_diag).
+ * inflate, deflate, statistics, reports, deadlines. `deadline_ns` (may be NULL) is when
+ * to call again at the latest; `now_ns` if work is left; BNT_NEVER. Only kicked queues are looked
+ * at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
+ * reason is in bnt_host_diag).
  */
-BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns,
-                                      uint32_t budget, uint64_t *deadline_ns);
+BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
+                                      uint64_t *deadline_ns);
 
 /* ---- Policy
  * ------------------------------------------------------------------------------
@@ -301,19 +319,15 @@ BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns,
 /**
  * Wants `pfns` in the balloon. The pending request, if any, ends SUPERSEDED.
  * `timeout_ns` 0: only the stall bound. `id` (may be NULL) names the request in
- * its OUTCOME event. OK; E_LIMIT (more than the guest has); E_REENTRANT.
+ * its OUTCOME event. OK; E_LIMIT (more than the map has in the configured range); E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host,
-                                            uint64_t now_ns, uint64_t pfns,
+BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
                                             uint64_t timeout_ns, uint64_t *id);
 
 /** The same as memory left to the guest: the balloon gets what is over `pfns`.
  */
-BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host,
-                                                  uint64_t now_ns,
-                                                  uint64_t pfns,
-                                                  uint64_t timeout_ns,
-                                                  uint64_t *id);
+BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns,
+                                                  uint64_t pfns, uint64_t timeout_ns, uint64_t *id);
 
 /**
  * Resets the balloon: first every page counts as the guest's and none is
@@ -323,48 +337,45 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host,
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 
-/** Appends a rule. OK; E_LIMIT; E_ARGUMENT (range, verdict, probability without
- * ops->draw). */
-BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host,
-                                          const struct bnt_host_rule *rule);
+/** Appends a rule. OK; E_LIMIT; E_ARGUMENT (range, verdict, probability without ops->draw);
+ * E_REENTRANT. */
+BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule);
 
 /** Removes every rule. */
 void bnt_host_rules_clear(struct bnt_host *host);
 
 /**
- * Asks the guest for statistics; never blocks. `sequence` (may be NULL) is what
- * a STATS event will carry at least. OK; E_AGAIN (asked already, not answered
- * yet); E_UNSUPPORTED; E_STATE.
+ * Asks the guest for statistics; never blocks. `sequence` (may be NULL) is what the STATS event of
+ * the answer carries: the next one, or the one after it if the driver's unsolicited first buffer
+ * has not come yet. OK; E_AGAIN (asked already, not answered yet); E_UNSUPPORTED; E_STATE (no
+ * driver); E_REENTRANT.
  */
-BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host,
-                                            uint64_t now_ns,
+BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
 
 struct bnt_host_stats {
-  uint32_t size;     /**< set by the caller */
-  uint64_t sequence; /**< 0: none ever arrived; 1: the unsolicited first one
-                        (BL-8) */
-  uint64_t age_ns;   /**< since it arrived */
-  bool stale; /**< none, older than stats_stale_ns, or of a driver that is gone
-               */
-  bool pending;   /**< a query is under way */
-  uint32_t known; /**< bit n: tag n was in the last buffer */
-  uint64_t values[BNT_STAT_COUNT];
-  uint32_t
-      unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
+    uint32_t size;     /**< set by the caller */
+    uint64_t sequence; /**< 0: none ever arrived; 1: the unsolicited first one
+                          (BL-8) */
+    uint64_t age_ns;   /**< since it arrived */
+    bool stale;        /**< none, older than stats_stale_ns, or of a driver that is gone
+                        */
+    bool pending;      /**< a query is under way */
+    uint32_t known;    /**< bit n: tag n was in the last buffer */
+    uint64_t values[BNT_STAT_COUNT];
+    uint32_t unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
 };
 
 /** The last statistics. Never blocks. OK; E_SIZE. */
-BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host,
-                                           uint64_t now_ns,
+BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                            struct bnt_host_stats *stats);
 
 /** What the ledger says of one PFN. */
 typedef enum bnt_host_page {
-  BNT_HOST_PAGE_GUEST = 0, /**< the guest's */
-  BNT_HOST_PAGE_BALLOON,   /**< in the balloon, backing dropped */
-  BNT_HOST_PAGE_KEPT /**< in the balloon, backing kept: refused towards a plain
-                        driver */
+    BNT_HOST_PAGE_GUEST = 0, /**< the guest's */
+    BNT_HOST_PAGE_BALLOON,   /**< in the balloon, backing dropped */
+    BNT_HOST_PAGE_KEPT       /**< in the balloon, backing kept: refused towards a plain
+                                driver */
 } bnt_host_page;
 
 /** GUEST also for PFNs that are not memory. Under LEDGER_LEAVES a page without
@@ -373,40 +384,38 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
 
 /** State and counters; PFNs unless named otherwise. */
 struct bnt_host_info {
-  uint32_t size; /**< set by the caller */
-  uint8_t status;
-  uint64_t features;    /**< agreed */
-  uint64_t num_pages;   /**< target as the guest sees it */
-  uint64_t target_pfns; /**< rounded up to the guest's page */
-  uint64_t actual_pfns; /**< as the guest wrote it */
-  uint64_t
-      balloon_pfns;   /**< ledger: BALLOON and KEPT, and those without a leaf */
-  uint64_t kept_pfns; /**< of these, with their backing kept (leafless ones
-                         included) */
-  uint64_t leafless_pfns; /**< of these, without a leaf to record them */
-  uint32_t epoch;
-  uint32_t epoch_acknowledged;
-  bnt_outcome outcome; /**< of the last request */
-  uint64_t outcome_id;
-  uint64_t inflated_pfns;
-  uint64_t deflated_pfns;
-  uint64_t reset_pfns;
-  uint64_t discarded_bytes; /**< really freed, inflation and reports */
-  uint64_t discards;        /**< calls */
-  uint64_t reported_pfns;
-  uint64_t requests;
-  uint64_t stale_requests; /**< answered RESET as of an old epoch */
-  uint64_t verdicts[BNT_VERDICT_COUNT]; /**< given, PFNs */
-  uint64_t misuses; /**< violations that do not break the device */
-  uint64_t breaks;  /**< violations that did */
-  uint64_t stats_buffers;
-  uint64_t interrupts;
-  uint64_t leaves; /**< allocated now */
+    uint32_t size; /**< set by the caller */
+    uint8_t status;
+    uint64_t features;      /**< agreed */
+    uint64_t num_pages;     /**< target as the guest sees it */
+    uint64_t target_pfns;   /**< rounded up to the guest's page */
+    uint64_t actual_pfns;   /**< as the guest wrote it */
+    uint64_t balloon_pfns;  /**< ledger: BALLOON and KEPT, and those without a leaf */
+    uint64_t kept_pfns;     /**< of these, with their backing kept (leafless ones
+                               included) */
+    uint64_t leafless_pfns; /**< of these, without a leaf to record them */
+    uint32_t epoch;
+    uint32_t epoch_acknowledged;
+    bnt_outcome outcome; /**< of the last request */
+    uint64_t outcome_id;
+    uint64_t inflated_pfns;
+    uint64_t deflated_pfns;
+    uint64_t reset_pfns;
+    uint64_t discarded_bytes; /**< really freed, inflation and reports */
+    uint64_t discards;        /**< calls */
+    uint64_t reported_pfns;
+    uint64_t requests;
+    uint64_t stale_requests;              /**< answered RESET as of an old epoch */
+    uint64_t verdicts[BNT_VERDICT_COUNT]; /**< given, PFNs */
+    uint64_t misuses;                     /**< violations that do not break the device */
+    uint64_t breaks;                      /**< violations that did */
+    uint64_t stats_buffers;
+    uint64_t interrupts;
+    uint64_t leaves; /**< allocated now */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */
-BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host,
-                                          struct bnt_host_info *info);
+BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info);
 
 /** The last violation. Owned by the instance. */
 const struct bnt_diag *bnt_host_diag(const struct bnt_host *host);
