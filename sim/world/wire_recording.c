@@ -463,8 +463,8 @@ static bool scan_all(struct scanner *scanner, const char *bytes, size_t length)
 bool wire_recording_parse(struct wire_recording *recording, struct arena *arena, const char *name,
                           const char *bytes, size_t length, char *error, size_t error_bytes)
 {
-    struct scanner scanner = {
-        .recording = recording, .name = name, .error = error, .error_bytes = error_bytes};
+    struct scanner scanner = {.recording = recording, .name = name, .error_bytes = error_bytes};
+    scanner.error = error;
     memset(recording, 0, sizeof *recording);
     recording->arena = arena;
     bool good = false;
