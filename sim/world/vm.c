@@ -175,7 +175,8 @@ static void player_misuse_text(void *opaque, char *text, size_t bytes)
 {
     const struct vm *vm = opaque;
     const struct bnt_diag *diag = bnt_host_diag(vm->host);
-    (void)snprintf(text, bytes, "%s (PFN %" PRIu64 ")", bnt_fault_text(diag->fault), diag->found);
+    (void)snprintf(text, bytes, "%s (PFN %" PRIu64 ")", bnt_fault_text(diag->fault),
+                   diag->gpa >> BNT_PFN_SHIFT);
 }
 
 static bool player_create(struct vm *vm, char *error, size_t error_bytes)
