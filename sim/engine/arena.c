@@ -17,7 +17,7 @@
 /** Freed memory holds another pattern, in its first bytes only where it is large. */
 #define POISON_BYTES_MAX 4096u
 
-#if !BNT_SYSTEM_ALLOCATOR
+#ifndef BNT_SYSTEM_ALLOCATOR
 #define BNT_SYSTEM_ALLOCATOR 0
 #endif
 
@@ -49,9 +49,10 @@ static _Noreturn void give_up(const char *what, size_t bytes)
     exit(7);
 }
 
-static _Noreturn void bug(const char *what, size_t bytes, uint64_t found)
+static _Noreturn void bug(const char *what, size_t bytes, uint64_t outstanding)
 {
-    (void)fprintf(stderr, "ballonet: bug: %s: %zu bytes, %" PRIu64 " found\n", what, bytes, found);
+    (void)fprintf(stderr, "ballonet: bug: %s: %zu bytes, %" PRIu64 " are outstanding\n", what,
+                  bytes, outstanding);
     abort();
 }
 
@@ -84,12 +85,21 @@ static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
     return (uint8_t *)block + BLOCK_BYTES;
 }
 
+static struct block *block_of(void *memory)
+{
+    return (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
+}
+
+/** What the block was asked for. */
+static bool backend_fits(void *memory, size_t bytes)
+{
+    return block_of(memory)->bytes == bytes;
+}
+
 static void backend_free(struct arena *arena, void *memory, size_t bytes)
 {
-    struct block *block = (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
-    if (block->bytes != bytes) {
-        bug("memory is given back with another size", bytes, block->bytes);
-    }
+    (void)bytes;
+    struct block *block = block_of(memory);
     if (block->previous != NULL) {
         block->previous->next = block->next;
     } else {
@@ -131,12 +141,14 @@ static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
     return mallocx(bytes, zero ? flags_of(arena) | MALLOCX_ZERO : flags_of(arena));
 }
 
+/** jemalloc knows the size to the next size class. */
+static bool backend_fits(void *memory, size_t bytes)
+{
+    return nallocx(bytes, 0) == sallocx(memory, 0);
+}
+
 static void backend_free(struct arena *arena, void *memory, size_t bytes)
 {
-    const size_t found = sallocx(memory, 0);
-    if (nallocx(bytes, 0) != found) {
-        bug("memory is given back with another size", bytes, found);
-    }
     sdallocx(memory, bytes, flags_of(arena));
 }
 
@@ -238,8 +250,8 @@ void arena_free(struct arena *arena, void *memory, size_t bytes)
         return;
     }
     bytes = at_least_one(bytes);
-    if (bytes > arena->outstanding) {
-        bug("more memory is given back than is outstanding", bytes, arena->outstanding);
+    if (bytes > arena->outstanding || !backend_fits(memory, bytes)) {
+        bug("memory is given back that was not asked for so", bytes, arena->outstanding);
     }
     arena->outstanding -= bytes;
     memset(memory, ~arena->fill & 0xFF, bytes < POISON_BYTES_MAX ? bytes : POISON_BYTES_MAX);

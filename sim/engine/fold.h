@@ -44,27 +44,27 @@ static inline void fold_word(struct fold *fold, uint64_t word)
 /** The same as fold_word for each. */
 static inline void fold_words(struct fold *fold, const uint64_t *words, size_t count)
 {
-    size_t i = 0;
-    for (; i < count && fold->count % FOLD_LANES != 0; i++) {
-        fold_word(fold, words[i]);
+    while (count > 0 && fold->count % FOLD_LANES != 0) {
+        fold_word(fold, *words++);
+        count--;
     }
     uint64_t a = fold->lane[0];
     uint64_t b = fold->lane[1];
     uint64_t c = fold->lane[2];
     uint64_t d = fold->lane[3];
-    for (; count - i >= FOLD_LANES; i += FOLD_LANES) {
-        a = fold_step(a, words[i]);
-        b = fold_step(b, words[i + 1]);
-        c = fold_step(c, words[i + 2]);
-        d = fold_step(d, words[i + 3]);
-        fold->count += FOLD_LANES;
+    fold->count += count / FOLD_LANES * FOLD_LANES;
+    for (size_t rounds = count / FOLD_LANES; rounds > 0; rounds--, words += FOLD_LANES) {
+        a = fold_step(a, words[0]);
+        b = fold_step(b, words[1]);
+        c = fold_step(c, words[2]);
+        d = fold_step(d, words[3]);
     }
     fold->lane[0] = a;
     fold->lane[1] = b;
     fold->lane[2] = c;
     fold->lane[3] = d;
-    for (; i < count; i++) {
-        fold_word(fold, words[i]);
+    for (size_t rest = count % FOLD_LANES; rest > 0; rest--) {
+        fold_word(fold, *words++);
     }
 }
 

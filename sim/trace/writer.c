@@ -28,7 +28,7 @@ struct trace_writer {
     uint8_t event_block[BLOCK_RECORDS * EVENT_BYTES];
 };
 
-static void fail(struct trace_writer *writer, int failure)
+static void write_failed(struct trace_writer *writer, int failure)
 {
     if (!writer->failed) {
         writer->failed = true;
@@ -39,7 +39,7 @@ static void fail(struct trace_writer *writer, int failure)
 static void put_bytes(struct trace_writer *writer, const void *bytes, size_t length)
 {
     if (!writer->failed && length > 0 && fwrite(bytes, 1, length, writer->file) != length) {
-        fail(writer, errno);
+        write_failed(writer, errno);
     }
 }
 
@@ -283,11 +283,11 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
     flush_events(writer);
     write_trailer(writer, trailer);
     if (fclose(writer->file) != 0) {
-        fail(writer, errno);
+        write_failed(writer, errno);
     }
     if (!writer->failed && writer->partial[0] != '\0' &&
         rename(writer->partial, writer->path) != 0) {
-        fail(writer, errno);
+        write_failed(writer, errno);
     }
     const bool good = !writer->failed;
     if (!good) {
