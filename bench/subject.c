@@ -1,0 +1,87 @@
+/*
+ * A world, run and timed: made from a scenario's text, with oracles, hash and trace on or off.
+ *
+ * Only the run is timed, with the end of the trace if there is one. What was done is checked, by
+ * the scenario's own expectations where oracles are on; the caller compares pages moved.
+ */
+#include "bench/bench.h"
+#include "sim/trace/trace.h"
+#include "sim/world/world.h"
+
+#include <string.h>
+
+#define FRESH_FILL 0xA5
+#define PFN_SHIFT  12
+
+static struct scenario *load(struct arena *arena, const char *text)
+{
+    struct scenario_errors errors = {.arena = arena};
+    struct scenario *scenario =
+        scenario_load(arena, "bench.yaml", text, strlen(text), NULL, 0, &errors);
+    if (scenario == NULL) {
+        bench_give_up("a scenario of the benchmark is wrong: %s", errors.messages[0]);
+    }
+    scenario_errors_free(&errors);
+    return scenario;
+}
+
+static struct trace_writer *trace_begin(struct arena *arena, const struct scenario *scenario)
+{
+    char error[256];
+    const struct trace_header header = {.name = "bench.yaml",
+                                        .text = scenario->text,
+                                        .text_length = scenario->text_bytes,
+                                        .seed = 1};
+    struct trace_writer *writer =
+        trace_writer_open(arena, "/dev/null", &header, error, sizeof error);
+    if (writer == NULL) {
+        bench_give_up("%s", error);
+    }
+    return writer;
+}
+
+static void trace_end(struct trace_writer *writer, const struct world_result *result)
+{
+    char error[256];
+    const struct trace_trailer trailer = {
+        .hash = result->hash, .hash_word = result->hash_word, .verdict = (uint32_t)result->verdict};
+    if (!trace_writer_close(writer, &trailer, error, sizeof error)) {
+        bench_give_up("%s", error);
+    }
+}
+
+struct subject_result subject_run(const struct subject *subject)
+{
+    char error[256];
+    struct world_result result;
+    struct arena *arena = arena_open(FRESH_FILL);
+    struct scenario *scenario = load(arena, subject->text);
+    struct trace_writer *writer = subject->traced ? trace_begin(arena, scenario) : NULL;
+    struct world_config config = {.arena = arena,
+                                  .scenario = scenario,
+                                  .seed = 1,
+                                  .oracles_off = subject->oracles_off,
+                                  .hash_off = subject->hash_off};
+    if (writer != NULL) {
+        config.observer = trace_writer_observer(writer);
+    }
+    struct world *world = world_create(&config, error, sizeof error);
+    if (world == NULL) {
+        bench_give_up("%s", error);
+    }
+    const double start = clock_cpu_ns();
+    world_run(world, &result);
+    if (writer != NULL) {
+        trace_end(writer, &result);
+    }
+    const double ns = clock_cpu_ns() - start;
+    if (result.verdict != VERDICT_PASS) {
+        bench_give_up("a scenario of the benchmark does not pass: %s", result.text);
+    }
+    const uint64_t bytes =
+        world_metric(world, METRIC_INFLATED, 0) + world_metric(world, METRIC_DEFLATED, 0);
+    world_destroy(world);
+    scenario_free(arena, scenario);
+    (void)arena_close(arena);
+    return (struct subject_result){.ns = ns, .events = result.events, .pages = bytes >> PFN_SHIFT};
+}
