@@ -10,7 +10,10 @@
 
 void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *prev, uint32_t pages)
 {
-    *buddy = (struct buddy){.state = state, .next = next, .prev = prev, .pages = pages};
+    *buddy = (struct buddy){.pages = pages};
+    buddy->state = state;
+    buddy->next = next;
+    buddy->prev = prev;
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         buddy->head[order] = BUDDY_NONE;
     }

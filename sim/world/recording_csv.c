@@ -55,19 +55,18 @@ struct csv {
     size_t error_bytes;
 };
 
-static bool fail(const struct csv *csv, const char *format, ...)
+static bool csv_error(const struct csv *csv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static bool fail(const struct csv *csv, const char *format, ...)
+static bool csv_error(const struct csv *csv, const char *format, ...)
 {
     va_list arguments;
-    const int n =
-        snprintf(csv->error, csv->error_bytes, "%s:%" PRIu32 ": error: ", csv->name, csv->line);
-    if (n > 0 && (size_t)n < csv->error_bytes) {
-        va_start(arguments, format);
-        (void)vsnprintf(csv->error + n, csv->error_bytes - (size_t)n, format, arguments);
-        va_end(arguments);
-    }
+    char what[256];
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    (void)snprintf(csv->error, csv->error_bytes, "%s:%" PRIu32 ": error: %s", csv->name, csv->line,
+                   what);
     return false;
 }
 
@@ -113,14 +112,15 @@ static bool header_parse(struct csv *csv)
     bool more = true;
     if (!line_next(csv, &line)) {
         csv->line = 1;
-        return fail(csv, "the file is empty; a header line with the columns' names is expected");
+        return csv_error(csv,
+                         "the file is empty; a header line with the columns' names is expected");
     }
     for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
         csv->index[c] = UINT32_MAX;
     }
     while (field_next(&line, &more, &field)) {
         if (csv->fields == RECORDING_COLUMNS_MAX) {
-            return fail(csv, "more than %d columns", RECORDING_COLUMNS_MAX);
+            return csv_error(csv, "more than %d columns", RECORDING_COLUMNS_MAX);
         }
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
             if (strlen(column_names[c]) != field.length ||
@@ -128,7 +128,7 @@ static bool header_parse(struct csv *csv)
                 continue;
             }
             if (csv->index[c] != UINT32_MAX) {
-                return fail(csv, "the column '%s' is there twice", column_names[c]);
+                return csv_error(csv, "the column '%s' is there twice", column_names[c]);
             }
             csv->index[c] = csv->fields;
         }
@@ -136,7 +136,7 @@ static bool header_parse(struct csv *csv)
     }
     for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
         if (csv->index[c] == UINT32_MAX) {
-            return fail(csv, "the column '%s' is missing", column_names[c]);
+            return csv_error(csv, "the column '%s' is missing", column_names[c]);
         }
     }
     return true;
@@ -146,18 +146,18 @@ static bool number_parse(const struct csv *csv, uint32_t column, struct span fie
 {
     uint64_t number = 0;
     if (field.length == 0) {
-        return fail(csv, "'%s' is empty; a whole number is expected", column_names[column]);
+        return csv_error(csv, "'%s' is empty; a whole number is expected", column_names[column]);
     }
     for (size_t i = 0; i < field.length; i++) {
         const char c = field.at[i];
         if (c < '0' || c > '9') {
-            return fail(csv,
-                        "'%s' is not a whole number: character %zu of the field is not a digit",
-                        column_names[column], i + 1);
+            return csv_error(
+                csv, "'%s' is not a whole number: character %zu of the field is not a digit",
+                column_names[column], i + 1);
         }
         number = number * 10 + (uint64_t)(c - '0');
         if (number > VALUE_MAX) {
-            return fail(csv, "'%s' is more than %" PRIu64, column_names[column], VALUE_MAX);
+            return csv_error(csv, "'%s' is more than %" PRIu64, column_names[column], VALUE_MAX);
         }
     }
     *value = number;
@@ -180,8 +180,8 @@ static bool row_parse(const struct csv *csv, struct span line, struct recording_
     bool more = true;
     uint32_t at = 0;
     if (fields_count(line) != csv->fields) {
-        return fail(csv, "%" PRIu32 " fields; the header has %" PRIu32, fields_count(line),
-                    csv->fields);
+        return csv_error(csv, "%" PRIu32 " fields; the header has %" PRIu32, fields_count(line),
+                         csv->fields);
     }
     while (field_next(&line, &more, &field)) {
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
@@ -204,10 +204,10 @@ static bool row_add(const struct csv *csv, struct recording *recording,
 {
     if (recording->row_count > 0 &&
         row->time_ms <= recording->rows[recording->row_count - 1].time_ms) {
-        return fail(csv, "'time_ms' is not after that of the line before");
+        return csv_error(csv, "'time_ms' is not after that of the line before");
     }
     if (recording->row_count == RECORDING_ROWS_MAX) {
-        return fail(csv, "more than %d samples", RECORDING_ROWS_MAX);
+        return csv_error(csv, "more than %d samples", RECORDING_ROWS_MAX);
     }
     if (recording->row_count == recording->rows_max) {
         const uint32_t rows = recording->rows_max == 0 ? ROWS_FIRST : recording->rows_max * 2;
@@ -222,7 +222,7 @@ static bool row_add(const struct csv *csv, struct recording *recording,
 static bool rows_parse(struct csv *csv, struct recording *recording)
 {
     struct span line = {NULL, 0};
-    struct recording_row row;
+    struct recording_row row = {0};
     while (line_next(csv, &line)) {
         if (line.length == 0 && csv->left == 0) {
             break; /* an empty line at the end */
@@ -231,17 +231,17 @@ static bool rows_parse(struct csv *csv, struct recording *recording)
             return false;
         }
     }
-    return recording->row_count > 0 || fail(csv, "no sample follows the header");
+    return recording->row_count > 0 || csv_error(csv, "no sample follows the header");
 }
 
 struct recording *recording_parse(struct arena *arena, const char *name, const char *bytes,
                                   size_t length, char *error, size_t error_bytes)
 {
-    struct csv csv = {
-        .name = name, .at = bytes, .left = length, .error = error, .error_bytes = error_bytes};
+    struct csv csv = {.name = name, .at = bytes, .left = length, .error_bytes = error_bytes};
+    csv.error = error;
     if (length > RECORDING_BYTES_MAX) {
         csv.line = 1;
-        (void)fail(&csv, "more than %d bytes", RECORDING_BYTES_MAX);
+        (void)csv_error(&csv, "more than %d bytes", RECORDING_BYTES_MAX);
         return NULL;
     }
     if (!header_parse(&csv)) {
