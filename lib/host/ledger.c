@@ -48,7 +48,11 @@ static bool root_is_leaf(uintptr_t root)
 
 static struct bnti_host_leaf *root_leaf(uintptr_t root)
 {
-    return (struct bnti_host_leaf *)root;
+    struct bnti_host_leaf *leaf;
+
+    _Static_assert(sizeof(void *) == sizeof(root), "a word holds a leaf's address");
+    memcpy(&leaf, &root, sizeof(root));
+    return leaf;
 }
 
 static uint32_t root_count(uintptr_t root)
