@@ -75,6 +75,8 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
 /** Everything becomes the guest's; every leaf goes back. */
 void bnti_host_ledger_clear(struct bnti_host_ledger *ledger);
 bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64_t at);
+/** Brings what records a page near; `at` may be no memory. Changes nothing. */
+void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether the range around `at` is counted without a leaf. */
 bool bnti_host_ledger_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether a range touches one that is counted without a leaf. */

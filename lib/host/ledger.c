@@ -139,6 +139,23 @@ bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64
     return (bits.kept & bit) != 0 ? BNT_HOST_PAGE_KEPT : BNT_HOST_PAGE_BALLOON;
 }
 
+void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at)
+{
+    const uint64_t block = at >> BLOCK_SHIFT;
+
+    if (at >= ledger->pfns) {
+        return;
+    }
+    if (ledger->blocks != NULL) {
+        __builtin_prefetch(&ledger->blocks[block], 1);
+        return;
+    }
+    const uintptr_t root = ledger->roots[at >> LEAF_SHIFT];
+    if (root_is_leaf(root)) {
+        __builtin_prefetch(&root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS], 1);
+    }
+}
+
 bool bnti_host_ledger_leafless(const struct bnti_host_ledger *ledger, uint64_t at)
 {
     return ledger->roots != NULL && (ledger->roots[at >> LEAF_SHIFT] & ROOT_TAG) == ROOT_LEAFLESS;

@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+/** PFNs without order are looked up this far ahead: the ledger of a big guest is not in the cache.
+ */
+#define PREFETCH_AHEAD 8u
+
 /** Consecutive PFNs of a request, ascending or descending (Linux sends either). */
 struct pfn_run {
     uint32_t low;
@@ -299,6 +303,10 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
     host->extent_count = 0;
     for (uint32_t i = 0; i < n;) {
         const struct pfn_run run = run_find(&host->pfns[i], n - i);
+        if (run.pfns == 1 && n - i > PREFETCH_AHEAD) {
+            const uint32_t ahead = host->pfns[i + PREFETCH_AHEAD];
+            bnti_host_ledger_prefetch(&host->ledger, bnti_host_at(host, ahead));
+        }
         if (run_accept(host, judge, &run)) {
             memset(&verdicts[i], BNT_VERDICT_ACCEPTED, run.pfns);
             verdict_count(host, judge, BNT_VERDICT_ACCEPTED, run.pfns);
