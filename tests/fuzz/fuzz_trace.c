@@ -1,0 +1,83 @@
+/*
+ * Fuzz target: a trace from bytes that nobody vouches for.
+ *
+ * The first byte says whether the hashes are mended first: without that, almost every input would
+ * end at the first hash; with it, contradictions inside the blocks are reached. What opens is read
+ * to its end, and a small world is replayed against it. Nothing may be left behind.
+ */
+#include "tests/unit/trace_toy.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool good, const char *what)
+{
+    if (!good) {
+        (void)fprintf(stderr, "fuzz_trace: %s\n", what);
+        abort();
+    }
+}
+
+static void read_all(const struct trace *trace)
+{
+    const struct trace_header *header = trace_header_get(trace);
+    const struct trace_trailer *trailer = trace_trailer_get(trace);
+    size_t sum = strlen(header->name) + strlen(header->build) + strlen(header->text);
+
+    for (uint32_t i = 0; i < header->set_count; i++) {
+        sum += strlen(header->sets[i]);
+    }
+    for (uint32_t i = 0; i < header->file_count; i++) {
+        sum += strlen(header->files[i].name);
+        must(header->files[i].bytes[header->files[i].length] == '\0', "a file without its 0");
+    }
+    for (uint64_t i = 0; i < trailer->events; i++) {
+        must(trace_event(trace, i).number == i + 1, "an event out of turn");
+    }
+    for (uint64_t i = 0; i < trailer->choices; i++) {
+        const struct choice_record choice = trace_choice(trace, i);
+        must(choice.value < choice.bound, "a value beyond its bound");
+        sum += strlen(trace_stream(trace, choice.stream));
+    }
+    must(sum < SIZE_MAX, "a sum beyond memory");
+}
+
+static void replay(struct arena *arena, struct trace *trace)
+{
+    struct trace_check check;
+
+    trace_check_begin(&check, trace, NULL);
+    const struct engine_observer observer = trace_check_observer(&check);
+    const struct trace_trailer run =
+        toy_run(arena, TOY_PLAIN, 30, trace_header_get(trace)->seed, &check.source, &observer);
+    trace_check_end(&check, &run);
+    must(check.differs == (check.first.field != NULL), "a difference without a field");
+    must(!check.differs || check.text[0] != '\0', "a difference without a sentence");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    struct arena *arena = arena_open(0xE7);
+    const size_t length = size - 1;
+    uint8_t *bytes = arena_alloc(arena, length);
+    char error[512] = "";
+
+    memcpy(bytes, data + 1, length);
+    if ((data[0] & 1) != 0) {
+        (void)trace_mend(bytes, length);
+    }
+    struct trace *trace = trace_open(arena, "fuzz", bytes, length, error, sizeof error);
+    must(trace != NULL || error[0] != '\0', "a refusal without a sentence");
+    if (trace != NULL) {
+        read_all(trace);
+        replay(arena, trace);
+        trace_close(trace);
+    }
+    arena_free(arena, bytes, length);
+    must(arena_close(arena) == 0, "something was left behind");
+    return 0;
+}
