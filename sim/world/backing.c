@@ -1,5 +1,5 @@
 /*
- * What the host holds of a guest's memory: a content tag for each guest page, a backed flag for
+ * What the host holds of a guest's memory: a content tag for each guest page, a backed bit for
  * each PFN, and the machine's account of it.
  *
  * A page gets host memory when the guest first writes it and loses it when the host drops it. A
@@ -18,10 +18,11 @@ static uint64_t page_of(const struct vm *vm, uint64_t pfn)
 static void back(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
-    if (vm->backed[index]) {
+    const uint64_t bit = UINT64_C(1) << (index % 64);
+    if ((vm->backed[index / 64] & bit) != 0) {
         return;
     }
-    vm->backed[index] = 1;
+    vm->backed[index / 64] |= bit;
     vm->backed_pfns++;
     world->machine_backed_pfns++;
     if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
@@ -47,14 +48,31 @@ uint64_t backing_read(const struct vm *vm, uint64_t pfn)
     return vm->content[page_of(vm, pfn)];
 }
 
+/** Drops the PFNs of one word of `backed`; how many there were. */
+static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
+{
+    uint64_t freed = 0;
+    bits &= vm->backed[word];
+    vm->backed[word] &= ~bits;
+    for (; bits != 0; bits &= bits - 1) {
+        const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);
+        vm->content[index >> vm->spec.page_order] = 0;
+        freed++;
+    }
+    return freed;
+}
+
+/** Only what is backed is touched: a page without host memory has no content. */
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
-    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
-        const uint64_t index = pfn - vm->spec.first_pfn;
-        freed += vm->backed[index];
-        vm->backed[index] = 0;
-        vm->content[page_of(vm, pfn)] = 0;
+    uint64_t at = first_pfn - vm->spec.first_pfn;
+    for (uint64_t left = pfns; left > 0;) {
+        const uint64_t room = 64 - at % 64;
+        const uint64_t count = left < room ? left : room;
+        freed += drop_bits(vm, at / 64, UINT64_MAX >> (64 - count) << (at % 64));
+        at += count;
+        left -= count;
     }
     vm->backed_pfns -= freed;
     vm->world->machine_backed_pfns -= freed;

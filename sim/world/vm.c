@@ -209,7 +209,8 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     const uint64_t pages = pfns >> vm->spec.page_order;
     vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
-    vm->backed = arena_zalloc(arena, pfns);
+    vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
+    vm->backed = arena_zalloc(arena, vm->backed_bytes);
     if (vm->spec.driver.record_bits) {
         vm->record_bytes = (pages + 63) / 64 * sizeof(uint64_t);
         vm->record_bits = arena_zalloc(arena, vm->record_bytes);
@@ -250,7 +251,7 @@ void vm_destroy(struct vm *vm)
     arena_free(arena, vm->dma, vm->dma_bytes);
     arena_free(arena, vm->record_bits, vm->record_bytes);
     arena_free(arena, vm->content, (pfns >> vm->spec.page_order) * sizeof *vm->content);
-    arena_free(arena, vm->backed, pfns);
+    arena_free(arena, vm->backed, vm->backed_bytes);
 }
 
 /* ---- Steps ---- */

@@ -79,7 +79,8 @@ struct vm {
     size_t host_bytes;
     struct bnt_mem mem;
     uint64_t *content; /**< what the host holds for each guest page: its tag, 0: nothing */
-    uint8_t *backed;   /**< whether each PFN has host memory */
+    uint64_t *backed;  /**< a bit a PFN: it has host memory */
+    size_t backed_bytes;
     uint64_t backed_pfns;
     /* between them */
     struct link_state link[SIGNAL_COUNT];
