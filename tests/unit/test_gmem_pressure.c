@@ -131,7 +131,50 @@ START_TEST(test_dropped_cache_is_read_again_at_a_cost)
 }
 END_TEST
 
+START_TEST(test_cache_grows_to_low_and_what_finds_no_room_is_dropped)
+{
+    create();
+    const uint32_t group = gmem_group_create(gmem);
+    const uint32_t other = gmem_group_create(gmem);
+    const uint64_t room = in_use(PAGE_USE_FREE) - counters().low_bytes / PAGE;
+    gmem_cache_read(gmem, group, room + 70);
+    ck_assert_uint_eq(counters().free_bytes, counters().low_bytes);
+    ck_assert(!gmem_reclaim_wanted(gmem));
+    ck_assert_uint_eq(gmem_cache_dropped(gmem, group), 70);
+    gmem_cache_read(gmem, other, 10);
+    ck_assert_uint_eq(gmem_cache_dropped(gmem, other), 10);
+    ck_assert_uint_eq(counters().reclaimed_bytes, 70 * PAGE);
+}
+END_TEST
+
+START_TEST(test_one_allocation_counts_one_direct_reclaim)
+{
+    create();
+    const uint32_t group = gmem_group_create(gmem);
+    gmem_cache_read(gmem, group, 3000);
+    (void)gmem_demand(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 2000);
+    ck_assert_uint_eq(gmem_cache_dropped(gmem, group), 2000);
+    ck_assert_uint_eq(counters().direct_reclaims, 1);
+}
+END_TEST
+
 /* ---- Swap ---- */
+
+START_TEST(test_a_failed_swap_in_loses_nothing)
+{
+    config.swap_bytes = 1 * MIB;
+    create();
+    const uint32_t group = gmem_group_create(gmem);
+    const uint32_t hog = gmem_group_create(gmem);
+    (void)gmem_demand(gmem, group, PAGE_USE_ANON, 100);
+    (void)gmem_demand(gmem, hog, PAGE_USE_SLAB, in_use(PAGE_USE_FREE) - 256 + 100);
+    ck_assert_uint_eq(gmem_group_swapped(gmem, group), 100);
+    const struct gmem_result result = gmem_swap_in(gmem, group, 10);
+    ck_assert_int_eq(result.status, GMEM_OOM);
+    ck_assert_uint_eq(result.pages, 0);
+    ck_assert_uint_eq(gmem_group_swapped(gmem, group), 100);
+}
+END_TEST
 
 START_TEST(test_contents_survive_swap)
 {
@@ -199,6 +242,22 @@ START_TEST(test_oom_killer_takes_the_largest_and_frees_everything_of_it)
 }
 END_TEST
 
+START_TEST(test_oom_killer_counts_what_is_in_swap)
+{
+    config.swap_bytes = 64 * MIB;
+    create();
+    const uint32_t swapped = gmem_group_create(gmem);
+    const uint32_t resident = gmem_group_create(gmem);
+    const uint32_t hog = gmem_group_create(gmem);
+    (void)gmem_demand(gmem, swapped, PAGE_USE_ANON, 8000);
+    (void)gmem_demand(gmem, hog, PAGE_USE_SLAB, in_use(PAGE_USE_FREE) - 256 + 3000);
+    ck_assert_uint_eq(gmem_group_pages(gmem, swapped, PAGE_USE_ANON), 5000);
+    gmem_group_empty(gmem, hog);
+    (void)gmem_demand(gmem, resident, PAGE_USE_ANON, 6000);
+    ck_assert_uint_eq(gmem_oom_kill(gmem), swapped);
+}
+END_TEST
+
 START_TEST(test_without_swap_anonymous_memory_stays)
 {
     create();
@@ -221,6 +280,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_balloon_makes_the_guest_give_its_cache_and_little_else);
     tcase_add_test(tcase, test_groups_give_in_proportion_to_what_they_have);
     tcase_add_test(tcase, test_dropped_cache_is_read_again_at_a_cost);
+    tcase_add_test(tcase, test_cache_grows_to_low_and_what_finds_no_room_is_dropped);
+    tcase_add_test(tcase, test_one_allocation_counts_one_direct_reclaim);
+    tcase_add_test(tcase, test_a_failed_swap_in_loses_nothing);
+    tcase_add_test(tcase, test_oom_killer_counts_what_is_in_swap);
     tcase_add_test(tcase, test_contents_survive_swap);
     tcase_add_test(tcase, test_full_swap_still_swaps_in);
     tcase_add_test(tcase, test_oom_killer_takes_the_largest_and_frees_everything_of_it);

@@ -254,6 +254,8 @@ START_TEST(test_cache_gives_way_and_pays_to_come_back)
     ck_assert_uint_gt(tick.next_ns, 1200 * MS); /* later, by what it waited */
     ck_assert_uint_eq(info_of(cache).stalled_ns, tick.next_ns - 1200 * MS);
     ck_assert_uint_eq(info_of(cache).demand_bytes, 0);
+    ck_assert_uint_eq(
+        info_of(cache).cache_bytes / PAGE + gmem_cache_dropped(gmem, info_of(cache).group), 10240);
     workload_tick(anon, 3 * S, &tick);
     for (uint32_t i = 0; i < 200; i++) {
         workload_tick(cache, 3 * S + i * 100 * MS, &tick);
@@ -261,6 +263,42 @@ START_TEST(test_cache_gives_way_and_pays_to_come_back)
     ck_assert_uint_eq(info_of(cache).cache_bytes, 40 * MIB);
     workload_destroy(cache);
     workload_destroy(anon);
+    destroy();
+}
+END_TEST
+
+START_TEST(test_cache_that_is_not_wanted_any_more_does_not_come_back)
+{
+    struct scenario_workload files = spec_of(WORKLOAD_RAMP, USE_CACHE);
+    struct workload_tick tick;
+    files.size_bytes = 40 * MIB;
+    files.to_bytes = 4 * MIB;
+    create(64 * MIB, 0, 1);
+    const uint32_t hog = gmem_group_create(gmem);
+    struct workload *cache = make(&files, NULL);
+    workload_tick(cache, 1 * S, &tick);
+    (void)gmem_demand(gmem, hog, PAGE_USE_ANON, 40 * MIB / PAGE);
+    ck_assert_uint_gt(gmem_cache_dropped(gmem, info_of(cache).group), 0);
+    workload_tick(cache, 5 * S, &tick);
+    ck_assert_uint_eq(info_of(cache).cache_bytes, 4 * MIB);
+    ck_assert_uint_eq(gmem_cache_dropped(gmem, info_of(cache).group), 0);
+    workload_destroy(cache);
+    destroy();
+}
+END_TEST
+
+START_TEST(test_a_repeated_tick_takes_no_second_step)
+{
+    const struct scenario_workload spec = spec_of(WORKLOAD_RANDOM_WALK, USE_ANON);
+    struct workload_tick tick;
+    create(64 * MIB, 0, 7);
+    struct workload *workload = make(&spec, NULL);
+    workload_tick(workload, 1 * S, &tick);
+    const uint64_t due_ns = tick.next_ns;
+    workload_tick(workload, 1 * S + MS, &tick);
+    ck_assert_uint_eq(info_of(workload).demand_bytes, 4 * MIB);
+    ck_assert_uint_ge(tick.next_ns, due_ns);
+    workload_destroy(workload);
     destroy();
 }
 END_TEST
@@ -455,6 +493,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_random_walk_follows_its_seed_within_its_bounds);
     tcase_add_loop_test(tcase, test_a_tick_has_what_is_wanted_and_gives_back_what_is_not, 0, 5);
     tcase_add_test(tcase, test_cache_gives_way_and_pays_to_come_back);
+    tcase_add_test(tcase, test_cache_that_is_not_wanted_any_more_does_not_come_back);
+    tcase_add_test(tcase, test_a_repeated_tick_takes_no_second_step);
     tcase_add_test(tcase, test_swapped_memory_counts_as_present_and_is_paid_for);
     tcase_add_test(tcase, test_out_of_memory_is_told_and_the_wait_counted);
     tcase_add_test(tcase, test_a_killed_workload_stays_dead);
