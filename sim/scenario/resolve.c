@@ -46,7 +46,7 @@ bool path_resolve(char *out, size_t size, const char *path, const char *written)
         return false;
     }
     memcpy(out, path, directory);
-    memcpy(out + directory, written, bytes);
+    memcpy(out + directory, written, bytes + 1);
     return true;
 }
 

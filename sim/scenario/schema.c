@@ -7,6 +7,7 @@
  */
 #include "sim/scenario/loader.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ static void write_pattern(struct json *j, const char *pattern, uint64_t low, uin
 
 static void write_enum(struct json *j, const char *key, const struct choice *choices)
 {
+    assert(choices != NULL);
     json_key(j, key);
     json_open(j, '[');
     for (; choices->name != NULL; choices++) {
@@ -171,6 +173,7 @@ static void write_type(struct json *j, const struct key_row *row);
 
 static void write_pair_of(struct json *j, const struct key_row *of)
 {
+    assert(row->table != NULL);
     json_pair(j, "type", "array");
     json_number(j, "minItems", 2);
     json_number(j, "maxItems", 2);
@@ -378,6 +381,7 @@ static void write_needs(struct json *j, const struct key_table *table)
 
 static void write_map(struct json *j, const struct key_table *table)
 {
+    assert(table != NULL);
     json_pair(j, "type", "object");
     json_word(j, "additionalProperties", "false");
     write_required(j, table, KIND_ANY);

@@ -8,6 +8,7 @@
  */
 #include "sim/scenario/yaml_tree.h"
 
+#include <assert.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -188,6 +189,7 @@ static void builder_place(struct builder *b, struct yaml_node *node)
         return;
     }
     struct open_node *parent = &b->open[b->depth - 1];
+    assert(parent->node != NULL);
     if (parent->node->kind == YAML_LIST) {
         yaml_append(b->tree, parent->node, NULL, node);
     } else if (parent->drop) {

@@ -39,10 +39,10 @@ static void account_refusals(const struct vm *vm, FILE *out)
     }
     (void)fprintf(out, "  %s: %" PRIu64 " pages were refused:", vm->spec.name, refused);
     const char *separator = "";
-    for (uint8_t reason = BNT_VERDICT_PINNED; reason <= BNT_VERDICT_BUSY; reason++) {
+    for (unsigned reason = BNT_VERDICT_PINNED; reason <= BNT_VERDICT_BUSY; reason++) {
         if (vm->account.refused_by[reason] > 0) {
             (void)fprintf(out, "%s %" PRIu64 " %s", separator, vm->account.refused_by[reason],
-                          bnt_verdict_name(reason));
+                          bnt_verdict_name((uint8_t)reason));
             separator = ",";
         }
     }

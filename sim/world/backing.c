@@ -79,7 +79,8 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
     *freed_bytes = freed << BNT_PFN_SHIFT;
 }
 
-/** Before the guest's own write a page holds what it held, or nothing if it was dropped meanwhile. */
+/** Before the guest's own write a page holds what it held, or nothing if it was dropped meanwhile.
+ */
 static bool foreign(uint64_t found, uint64_t expected)
 {
     return found != 0 && found != expected;

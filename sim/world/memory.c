@@ -120,7 +120,7 @@ bool memory_create(struct world *world, char *error, size_t error_bytes)
     world->workload_slots = scenario->workload_count + scenario->action_count;
     world->workloads = arena_zalloc(world->arena, world->workload_slots * sizeof *world->workloads);
     world->recordings =
-        arena_zalloc(world->arena, world->config.file_count * sizeof *world->recordings);
+        arena_zalloc(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->player == NULL && !gmem_make(vm, error, error_bytes)) {
@@ -157,7 +157,7 @@ void memory_destroy(struct world *world)
     }
     arena_free(world->arena, world->workloads, world->workload_slots * sizeof *world->workloads);
     arena_free(world->arena, world->recordings,
-               world->config.file_count * sizeof *world->recordings);
+               world->config.file_count * sizeof(struct recording *));
 }
 
 static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)

@@ -184,7 +184,7 @@ void memory_pressure_end(struct vm *vm, uint32_t action);
 
 /* script.c */
 void script_start(struct world *world);
-void script_act(struct world *world, uint32_t action);
+void script_act(struct world *world, uint32_t index);
 void script_trigger(struct vm *vm, trigger_source source, uint32_t event);
 void script_quiet(struct world *world);
 

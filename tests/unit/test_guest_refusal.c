@@ -42,7 +42,7 @@ START_TEST(test_up_to_the_bound_inflation_reaches_all_usable_pages)
     static const uint8_t reasons[] = {BNT_VERDICT_PINNED, BNT_VERDICT_INVALID, BNT_VERDICT_LOCKED,
                                       BNT_VERDICT_NOT_LOCKED, BNT_VERDICT_BUSY};
     struct fake f;
-    with_bad_pages(&f, 16, reasons[_i % 5], _i < 5 ? 0u : 2u);
+    with_bad_pages(&f, 16, reasons[(unsigned)_i % 5], _i < 5 ? 0u : 2u);
     fake_target(&f, PAGES << f.setup.page_order);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).ballooned_pfns, (uint64_t)(PAGES - 16) << f.setup.page_order);
