@@ -307,9 +307,9 @@ static void served_inflate(struct oracle *oracle, uint32_t vm,
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = 0; i < request->pfn_count; i++) {
         const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
-        if (index < shadow->config.pfns && served_accepts(request, i) && shadow->host[index] == 0) {
-            shadow->host[index] = HOST_FRESH;
-            shadow->host_pfns++;
+        if (index < shadow->config.pfns && served_accepts(request, i)) {
+            shadow->host_pfns += shadow->host[index] == 0;
+            shadow->host[index] = HOST_FRESH; /* given again is given, too */
         }
     }
     drops_given(oracle, vm);
