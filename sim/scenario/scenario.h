@@ -173,6 +173,8 @@ typedef enum action_party {
     X(DESC_NEXT,     "desc-next",     DRIVER, "a next outside the table")                            \
     X(PFN_RANGE,     "pfn-range",     DRIVER, "an inflate of a PFN that is not memory")              \
     X(WRONG_PFN,     "wrong-pfn",     DRIVER, "an inflate names another page than the one taken")    \
+    X(OWNED_PFN,     "owned-pfn",     DRIVER, "an inflate names a page that a workload uses")         \
+    X(ASTRAY_BUFFER, "astray-buffer", DRIVER, "a response buffer lies in a page that a workload uses") \
     X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest uses a page that is in the balloon")        \
     X(FREE_IN_FLIGHT, "free-in-flight", DRIVER, "the guest uses a page that is being inflated")      \
     X(ALLOC_TWICE,   "alloc-twice",   DRIVER, "a page is allocated to the driver twice")             \

@@ -217,10 +217,10 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
 /* ---- Moments ---- */
 
 /**
- * Where the first segment of the newest chain of a queue lies, the one that is about to be
- * published or the one that was; NULL if not in DMA.
+ * The descriptor of the first readable or writable segment of the newest chain of a queue, the one
+ * that is about to be published or the one that was; NULL if there is none.
  */
-static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable)
+static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool published, bool writable)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     const uint8_t *avail = dma_at(vm, queue->avail_gpa);
@@ -232,7 +232,8 @@ static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published
     uint32_t at = get16(avail + 4 + 2 * (index % queue->size));
     for (uint32_t steps = 0; steps < queue->size; steps++) {
         struct bnt_vq_desc desc;
-        memcpy(&desc, table + at * sizeof desc, sizeof desc);
+        uint8_t *place = table + at * sizeof desc;
+        memcpy(&desc, place, sizeof desc);
         const uint16_t flags = bnt_le16_get(desc.flags);
         if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
             table = dma_at(vm, bnt_le64_get(desc.gpa));
@@ -243,7 +244,7 @@ static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published
             continue;
         }
         if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
-            return dma_at(vm, bnt_le64_get(desc.gpa));
+            return place;
         }
         if ((flags & BNT_VQ_DESC_F_NEXT) == 0) {
             return NULL;
@@ -251,6 +252,28 @@ static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published
         at = bnt_le16_get(desc.next);
     }
     return NULL;
+}
+
+/** Where that segment lies; NULL if not in DMA. */
+static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable)
+{
+    const uint8_t *place = newest_segment(vm, queue_index, published, writable);
+    struct bnt_vq_desc desc;
+    if (place == NULL) {
+        return NULL;
+    }
+    memcpy(&desc, place, sizeof desc);
+    return dma_at(vm, bnt_le64_get(desc.gpa));
+}
+
+/** Lets the device write its response into a page that is in use. */
+static void lead_astray(struct vm *vm, uint16_t queue_index, uint64_t page)
+{
+    uint8_t *place = newest_segment(vm, queue_index, false, true);
+    if (place != NULL) {
+        const bnt_le64 gpa = bnt_le64_set(page << BNT_PFN_SHIFT);
+        memcpy(place + offsetof(struct bnt_vq_desc, gpa), &gpa, sizeof gpa);
+    }
 }
 
 void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request)
@@ -268,6 +291,13 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
     }
     if (request->inflate && hostile_take(vm, CORRUPT_WRONG_PFN)) {
         put32(first_pfn, (uint32_t)vm->spec.first_pfn);
+    }
+    const uint64_t used = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    if (request->inflate && used != UINT64_MAX && hostile_take(vm, CORRUPT_OWNED_PFN)) {
+        put32(first_pfn, (uint32_t)used);
+    }
+    if (request->inflate && used != UINT64_MAX && hostile_take(vm, CORRUPT_ASTRAY_BUFFER)) {
+        lead_astray(vm, queue, used);
     }
 }
 
