@@ -76,24 +76,26 @@ static inline uint64_t fold_pair(const uint32_t *halves)
 /** Their count, then two a word, the first in the low half; an odd last one alone. */
 static inline void fold_halves(struct fold *fold, const uint32_t *halves, size_t count)
 {
+    struct fold f = *fold; /* in registers */
     size_t i = 0;
-    fold_word(fold, count);
-    for (; count - i >= 2 && fold->count % FOLD_LANES != 0; i += 2) {
-        fold_word(fold, fold_pair(halves + i));
+    fold_word(&f, count);
+    for (; count - i >= 2 && f.count % FOLD_LANES != 0; i += 2) {
+        fold_word(&f, fold_pair(halves + i));
     }
     for (; count - i >= 8; i += 8) {
-        fold->lane[0] = fold_step(fold->lane[0], fold_pair(halves + i));
-        fold->lane[1] = fold_step(fold->lane[1], fold_pair(halves + i + 2));
-        fold->lane[2] = fold_step(fold->lane[2], fold_pair(halves + i + 4));
-        fold->lane[3] = fold_step(fold->lane[3], fold_pair(halves + i + 6));
-        fold->count += FOLD_LANES;
+        f.lane[0] = fold_step(f.lane[0], fold_pair(halves + i));
+        f.lane[1] = fold_step(f.lane[1], fold_pair(halves + i + 2));
+        f.lane[2] = fold_step(f.lane[2], fold_pair(halves + i + 4));
+        f.lane[3] = fold_step(f.lane[3], fold_pair(halves + i + 6));
+        f.count += FOLD_LANES;
     }
     for (; count - i >= 2; i += 2) {
-        fold_word(fold, fold_pair(halves + i));
+        fold_word(&f, fold_pair(halves + i));
     }
     if (i < count) {
-        fold_word(fold, halves[i]);
+        fold_word(&f, halves[i]);
     }
+    *fold = f;
 }
 
 static inline uint64_t fold_eight(const uint8_t *b)
@@ -106,28 +108,30 @@ static inline uint64_t fold_eight(const uint8_t *b)
 /** Their count, then eight a word, little-endian; the last word is filled up with zeros. */
 static inline void fold_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
 {
+    struct fold f = *fold; /* in registers */
     size_t i = 0;
-    fold_word(fold, count);
-    for (; count - i >= 8 && fold->count % FOLD_LANES != 0; i += 8) {
-        fold_word(fold, fold_eight(bytes + i));
+    fold_word(&f, count);
+    for (; count - i >= 8 && f.count % FOLD_LANES != 0; i += 8) {
+        fold_word(&f, fold_eight(bytes + i));
     }
     for (; count - i >= 32; i += 32) {
-        fold->lane[0] = fold_step(fold->lane[0], fold_eight(bytes + i));
-        fold->lane[1] = fold_step(fold->lane[1], fold_eight(bytes + i + 8));
-        fold->lane[2] = fold_step(fold->lane[2], fold_eight(bytes + i + 16));
-        fold->lane[3] = fold_step(fold->lane[3], fold_eight(bytes + i + 24));
-        fold->count += FOLD_LANES;
+        f.lane[0] = fold_step(f.lane[0], fold_eight(bytes + i));
+        f.lane[1] = fold_step(f.lane[1], fold_eight(bytes + i + 8));
+        f.lane[2] = fold_step(f.lane[2], fold_eight(bytes + i + 16));
+        f.lane[3] = fold_step(f.lane[3], fold_eight(bytes + i + 24));
+        f.count += FOLD_LANES;
     }
     for (; count - i >= 8; i += 8) {
-        fold_word(fold, fold_eight(bytes + i));
+        fold_word(&f, fold_eight(bytes + i));
     }
     if (i < count) {
         uint64_t last = 0;
         for (size_t shift = 0; i < count; i++, shift += 8) {
             last |= (uint64_t)bytes[i] << shift;
         }
-        fold_word(fold, last);
+        fold_word(&f, last);
     }
+    *fold = f;
 }
 
 /** All lanes and the count as one well-mixed word. */

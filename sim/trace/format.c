@@ -27,18 +27,18 @@ const char *trace_build(void)
 
 /* ---- Layouts ---- */
 
-#define GET(name, bits)         \
-    value.name = get##bits(at); \
-    at += (bits) / 8;
+#define GET(name, bits)           \
+    value.name = get##bits(next); \
+    next += (bits) / 8;
 
-#define PUT(name, bits)         \
-    put##bits(at, value->name); \
-    at += (bits) / 8;
+#define PUT(name, bits)           \
+    put##bits(next, value->name); \
+    next += (bits) / 8;
 
 struct trace_head trace_head_get(const uint8_t *at)
 {
     struct trace_head value;
-    at += TRACE_MAGIC_BYTES;
+    const uint8_t *next = at + TRACE_MAGIC_BYTES;
     TRACE_HEAD_FIELDS(GET)
     return value;
 }
@@ -46,6 +46,7 @@ struct trace_head trace_head_get(const uint8_t *at)
 struct trace_frame trace_frame_get(const uint8_t *at)
 {
     struct trace_frame value;
+    const uint8_t *next = at;
     TRACE_FRAME_FIELDS(GET)
     return value;
 }
@@ -53,6 +54,7 @@ struct trace_frame trace_frame_get(const uint8_t *at)
 struct trace_tail trace_tail_get(const uint8_t *at)
 {
     struct trace_tail value;
+    const uint8_t *next = at;
     TRACE_TAIL_FIELDS(GET)
     return value;
 }
@@ -60,6 +62,7 @@ struct trace_tail trace_tail_get(const uint8_t *at)
 struct choice_record trace_choice_get(const uint8_t *at)
 {
     struct choice_record value;
+    const uint8_t *next = at;
     TRACE_CHOICE_FIELDS(GET)
     return value;
 }
@@ -67,6 +70,7 @@ struct choice_record trace_choice_get(const uint8_t *at)
 struct engine_record trace_event_get(const uint8_t *at)
 {
     struct engine_record value;
+    const uint8_t *next = at;
     TRACE_EVENT_FIELDS(GET)
     return value;
 }
@@ -74,26 +78,33 @@ struct engine_record trace_event_get(const uint8_t *at)
 void trace_head_put(uint8_t *at, const struct trace_head *value)
 {
     memcpy(at, TRACE_MAGIC, TRACE_MAGIC_BYTES);
-    at += TRACE_MAGIC_BYTES;
+    uint8_t *next = at + TRACE_MAGIC_BYTES;
     TRACE_HEAD_FIELDS(PUT)
 }
 
 void trace_frame_put(uint8_t *at, const struct trace_frame *value)
 {
+    uint8_t *next = at;
     TRACE_FRAME_FIELDS(PUT)
 }
 
 void trace_tail_put(uint8_t *at, const struct trace_tail *value)
 {
+    uint8_t *next = at;
     TRACE_TAIL_FIELDS(PUT)
 }
 
 void trace_choice_put(uint8_t *at, const struct choice_record *value)
 {
+    uint8_t *next = at;
     TRACE_CHOICE_FIELDS(PUT)
 }
 
-void trace_event_put(uint8_t *at, const struct engine_record *value){TRACE_EVENT_FIELDS(PUT)}
+void trace_event_put(uint8_t *at, const struct engine_record *value)
+{
+    uint8_t *next = at;
+    TRACE_EVENT_FIELDS(PUT)
+}
 
 #define NAME(name, bits) #name ":" #bits ","
 
