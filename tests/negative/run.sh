@@ -52,10 +52,16 @@ fails_as()
     }
 }
 
+# expectations FOLDER: those that name an invariant; corrupted recordings are tested elsewhere
+expectations()
+{
+    grep -l '^invariant ' "$1"/*.expected
+}
+
 # table FOLDER: scenario by invariant and party; not 0 if one is missing
 table()
 {
-    for expected in "$1"/*.expected; do
+    for expected in $(expectations "$1"); do
         scenario=${expected%.expected}.yaml
         echo "has $(invariant_of "$expected") $(party_of "$scenario") $(basename "$scenario")"
     done | {
@@ -125,7 +131,7 @@ table)
 declared)
     bad=0
     count=0
-    for expected in $folder/*.expected; do
+    for expected in $(expectations $folder); do
         scenario=${expected%.expected}.yaml
         grep -q 'do: corrupt.*secret: true' "$scenario" || continue
         declared "$scenario" "$expected" || bad=1
