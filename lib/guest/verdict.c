@@ -62,8 +62,22 @@ static enum page_class page_class_of(const struct bnt_guest *guest, uint32_t pag
     return page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
 }
 
+/* Whether these PFNs were accepted one and all: most answers say just that. */
+static bool all_accepted(const struct bnt_guest *guest, uint32_t pfns)
+{
+    uint8_t differs = 0;
+    for (uint32_t i = 0; i < pfns; i++) {
+        differs |= guest->verdict_copy[i] ^ BNT_VERDICT_ACCEPTED;
+    }
+    return differs == 0;
+}
+
 static void verdicts_count(struct bnt_guest *guest, uint32_t count, bool *not_needed, bool *reset)
 {
+    if (all_accepted(guest, count)) {
+        guest->count.refused_by[BNT_VERDICT_ACCEPTED] += count;
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t v = guest->verdict_copy[i];
         if (v < BNT_VERDICT_COUNT) {
@@ -102,13 +116,20 @@ static void not_needed_end(struct bnt_guest *guest, struct bnti_guest_backoff *b
     bnti_guest_tell(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
 }
 
+/* Whether nothing is to be sorted: every page of the request is done. */
+static bool all_done(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+{
+    return !guest->verdicts || all_accepted(guest, request->page_count << guest->config.page_order);
+}
+
 /* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
 static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
                              struct tally *tally)
 {
-    uint32_t taken = 0;
+    uint32_t taken = all_done(guest, request) ? request->page_count : 0;
     uint32_t unwanted = 0;
-    for (uint32_t i = 0; i < request->page_count; i++) {
+    tally->done = taken;
+    for (uint32_t i = taken; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
         const enum page_class class = page_class_of(guest, i, true);
         if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
@@ -161,9 +182,9 @@ static void inflate_apply(struct bnt_guest *guest)
 static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
                              struct tally *tally)
 {
-    uint32_t released = 0;
+    uint32_t released = all_done(guest, request) ? request->page_count : 0;
     uint32_t stay = 0;
-    for (uint32_t i = 0; i < request->page_count; i++) {
+    for (uint32_t i = released; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
         const enum page_class class = page_class_of(guest, i, false);
         if (class == PAGE_DONE) {
