@@ -36,10 +36,10 @@ static bool pfns_read(struct bnt_host *host, bnti_host_role role, const struct b
     if (!bnti_host_read(host, role, chain, offset, host->pfns, n * (uint32_t)sizeof(uint32_t))) {
         return false;
     }
+    uint32_t *pfns = host->pfns;
+    const bnt_le32 *wire = (const bnt_le32 *)(const void *)pfns;
     for (uint32_t i = 0; i < n; i++) {
-        bnt_le32 wire;
-        memcpy(&wire, &host->pfns[i], sizeof(wire));
-        host->pfns[i] = bnt_le32_get(wire);
+        pfns[i] = bnt_le32_get(wire[i]);
     }
     return true;
 }

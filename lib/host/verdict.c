@@ -301,6 +301,7 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
                           uint8_t *verdicts)
 {
     host->extent_count = 0;
+    memset(verdicts, BNT_VERDICT_ACCEPTED, n);
     for (uint32_t i = 0; i < n;) {
         const struct pfn_run run = run_find(&host->pfns[i], n - i);
         if (run.pfns == 1 && n - i > PREFETCH_AHEAD) {
@@ -308,7 +309,6 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
             bnti_host_ledger_prefetch(&host->ledger, bnti_host_at(host, ahead));
         }
         if (run_accept(host, judge, &run)) {
-            memset(&verdicts[i], BNT_VERDICT_ACCEPTED, run.pfns);
             verdict_count(host, judge, BNT_VERDICT_ACCEPTED, run.pfns);
             i += run.pfns;
             continue;
