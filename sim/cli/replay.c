@@ -8,19 +8,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void say_builds(const struct trace *trace)
 {
-    const uint32_t version = trace_version_get(trace);
-    const uint32_t ours = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH;
-    if (version == ours) {
-        (void)printf("  recorded by this version (%d.%d.%d)\n", BNT_VERSION_MAJOR,
-                     BNT_VERSION_MINOR, BNT_VERSION_PATCH);
-    } else {
-        (void)printf("  recorded by version %u.%u.%u, this is %d.%d.%d: the build differs\n",
-                     version >> 16, version >> 8 & 0xFF, version & 0xFF, BNT_VERSION_MAJOR,
-                     BNT_VERSION_MINOR, BNT_VERSION_PATCH);
-    }
+    const char *recorded = trace_header_get(trace)->build;
+    (void)printf("  recorded by %s, run by %s: %s\n", recorded, trace_build(),
+                 strcmp(recorded, trace_build()) == 0 ? "the same build" : "the build differs");
 }
 
 static struct trace_trailer trailer_of(const struct world_result *result)

@@ -173,7 +173,6 @@ static void write_type(struct json *j, const struct key_row *row);
 
 static void write_pair_of(struct json *j, const struct key_row *of)
 {
-    assert(row->table != NULL);
     json_pair(j, "type", "array");
     json_number(j, "minItems", 2);
     json_number(j, "maxItems", 2);
@@ -208,6 +207,7 @@ static void write_swarm(struct json *j)
 
 static void write_list(struct json *j, const struct key_row *row)
 {
+    assert(row->table != NULL);
     json_pair(j, "type", "array");
     json_number(j, "minItems", (row->flags & KEY_REQUIRED) != 0 ? 1 : 0);
     json_number(j, "maxItems", row->table->items_max);

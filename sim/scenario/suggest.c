@@ -19,7 +19,7 @@ static unsigned least(unsigned a, unsigned b)
 static char suggest_fold(char c)
 {
     if (c >= 'A' && c <= 'Z') {
-        return (char)((unsigned char)c | 0x20U);
+        return (char)(c | 0x20); /* ASCII only: names are */
     }
     return c == '-' ? '_' : c;
 }

@@ -77,7 +77,7 @@ struct engine_record trace_event_get(const uint8_t *at)
 
 void trace_head_put(uint8_t *at, const struct trace_head *value)
 {
-    memcpy(at, TRACE_MAGIC, TRACE_MAGIC_BYTES);
+    memcpy(at, TRACE_MAGIC, TRACE_MAGIC_BYTES); /* NOLINT(bugprone-not-null-terminated-result) */
     uint8_t *next = at + TRACE_MAGIC_BYTES;
     TRACE_HEAD_FIELDS(PUT)
 }

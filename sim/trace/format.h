@@ -127,11 +127,11 @@ struct choice_record trace_choice_get(const uint8_t *at);
 struct engine_record trace_event_get(const uint8_t *at);
 
 /** With the magic before it. */
-void trace_head_put(uint8_t *at, const struct trace_head *head);
-void trace_frame_put(uint8_t *at, const struct trace_frame *frame);
-void trace_tail_put(uint8_t *at, const struct trace_tail *tail);
-void trace_choice_put(uint8_t *at, const struct choice_record *choice);
-void trace_event_put(uint8_t *at, const struct engine_record *event);
+void trace_head_put(uint8_t *at, const struct trace_head *value);
+void trace_frame_put(uint8_t *at, const struct trace_frame *value);
+void trace_tail_put(uint8_t *at, const struct trace_tail *value);
+void trace_choice_put(uint8_t *at, const struct choice_record *value);
+void trace_event_put(uint8_t *at, const struct engine_record *value);
 
 /** Digest of the lists above: another layout is another digest, and must be another version. */
 uint64_t trace_layout_digest(void);

@@ -332,7 +332,8 @@ struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *b
                          uint64_t length, char *error, size_t error_bytes)
 {
     struct trace *trace = arena_zalloc(arena, sizeof *trace);
-    const struct opening opening = {trace, name, error, error_bytes};
+    const struct opening opening = {
+        .trace = trace, .name = name, .error = error, .error_bytes = error_bytes};
     trace->arena = arena;
     trace->bytes = bytes;
     trace->length = length;

@@ -253,28 +253,30 @@ void memory_oom_done(struct vm *vm)
     wake_blocked(vm);
 }
 
-static void kill(struct vm *vm)
+/** False: nobody is left whose death would help. */
+static bool kill(struct vm *vm)
 {
     const uint32_t group = gmem_oom_kill(vm->gmem);
     vm->touched = true;
     if (group == GMEM_NO_GROUP) {
-        return;
+        return false;
     }
     vm->account.oom_kills++;
     world_log(vm->world, LOG_EVENTS, "%s: the OOM killer took workload %" PRIu32, vm->spec.name,
               group);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_KILL);
+    return true;
 }
 
 void memory_oom_deadline(struct vm *vm)
 {
     vm->oom_event = 0;
-    kill(vm);
+    (void)kill(vm);
     wake_blocked(vm);
 }
 
 /** The workload cannot go on: balloon, then patience, then the killer. */
-static void out_of_memory(struct world *world, uint32_t index, uint64_t missing_bytes)
+static void out_of_memory(struct world *world, uint32_t index, const struct workload_tick *tick)
 {
     struct workload_slot *slot = &world->workloads[index];
     struct vm *vm = &world->vms[slot->vm];
@@ -284,14 +286,14 @@ static void out_of_memory(struct world *world, uint32_t index, uint64_t missing_
         return;
     }
     struct bnt_guest_oom result;
-    memory_oom_ask(vm, missing_bytes >> BNT_PFN_SHIFT, &result);
+    memory_oom_ask(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
     if (result.freed_pfns > 0) {
         tick_at(world, index, now_ns);
     } else if (result.pending_pfns > 0) {
         slot->blocked = true;
     } else {
-        kill(vm);
-        tick_at(world, index, now_ns + WORKLOAD_RETRY_NS);
+        const bool killed = kill(vm);
+        tick_at(world, index, killed ? now_ns + WORKLOAD_RETRY_NS : tick->next_ns);
     }
 }
 
@@ -311,7 +313,7 @@ void memory_workload_tick(struct world *world, uint32_t index)
     engine_payload(world->engine, info.cache_bytes);
     memory_reclaim_wanted(vm);
     if (tick.out_of_memory) {
-        out_of_memory(world, index, tick.missing_bytes);
+        out_of_memory(world, index, &tick);
     } else if (tick.next_ns != WORKLOAD_NEVER) {
         tick_at(world, index, tick.next_ns);
     }

@@ -43,7 +43,7 @@ START_TEST(test_up_to_the_bound_inflation_reaches_all_usable_pages)
                                       BNT_VERDICT_NOT_LOCKED, BNT_VERDICT_BUSY};
     struct fake f;
     with_bad_pages(&f, 16, reasons[(unsigned)_i % 5], _i < 5 ? 0u : 2u);
-    fake_target(&f, PAGES << f.setup.page_order);
+    fake_target(&f, (uint32_t)PAGES << f.setup.page_order);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).ballooned_pfns, (uint64_t)(PAGES - 16) << f.setup.page_order);
     ck_assert_uint_eq(fake_info(&f).held_pages, 0); /* the cycle ended by lack of memory */
