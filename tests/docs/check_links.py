@@ -1,4 +1,4 @@
-"""Every relative link of the documents leads somewhere: check_links.py ROOT"""
+"""Every relative link of the documents leads somewhere, and every document that sources name exists: check_links.py ROOT"""
 import pathlib
 import re
 import sys
@@ -37,6 +37,12 @@ def main(root):
             count += 1
             if not (root / mention).exists():
                 wrong.append(f"{name}: `{mention}` does not exist")
+    for folder in ("lib", "sim", "tests"):
+        for path in sorted((root / folder).rglob("*.[ch]")):
+            for named in re.findall(r"\bdocs/[a-z-]+\.md\b", path.read_text(encoding="utf-8")):
+                count += 1
+                if not (root / named).exists():
+                    wrong.append(f"{path.relative_to(root).as_posix()}: {named} does not exist")
     if count < 20:
         wrong.append(f"only {count} links found: the search itself is broken")
     print("\n".join(wrong) if wrong else f"{count} links, all in order")

@@ -27,7 +27,8 @@ static inline bnt_status device_copy_in(void *opaque, uint64_t gpa, void *dst, u
     return BNT_OK;
 }
 
-static inline bnt_status device_copy_out(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
+static inline bnt_status device_copy_out(void *opaque, uint64_t gpa, const void *src,
+                                         uint32_t bytes)
 {
     memcpy(((struct os *)opaque)->memory + gpa, src, bytes);
     return BNT_OK;
@@ -91,7 +92,8 @@ static inline void device_config_read(void *opaque, uint32_t offset, void *dst, 
     memcpy(dst, (const uint8_t *)the_device.config + offset, bytes);
 }
 
-static inline void device_config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+static inline void device_config_write(void *opaque, uint32_t offset, const void *src,
+                                       uint32_t bytes)
 {
     (void)opaque;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == sizeof the_device.config[1]) {
@@ -105,8 +107,8 @@ static inline uint16_t device_queue_size_max(void *opaque, uint16_t queue)
     return queue < 2 ? 128 : 0;
 }
 
-static inline void device_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
-                                       uint64_t avail_gpa, uint64_t used_gpa)
+static inline void device_queue_enable(void *opaque, uint16_t queue, uint16_t size,
+                                       uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
     const struct bnt_mem memory = device_memory(opaque);
     if (bnt_vq_dev_init(&the_device.queues[queue], &memory, queue, size, desc_gpa, avail_gpa,
@@ -151,7 +153,8 @@ static inline int device_runs(struct os *os)
     struct bnt_vq_chain chain = {.segs = segs, .seg_max = 4};
     for (uint16_t queue = 0; queue < 2; queue++) {
         while (bnt_vq_dev_pop(&the_device.queues[queue], &memory, &chain, NULL) == BNT_OK) {
-            if (bnt_vq_dev_push(&the_device.queues[queue], &memory, chain.head, 0, NULL) == BNT_OK) {
+            if (bnt_vq_dev_push(&the_device.queues[queue], &memory, chain.head, 0, NULL) ==
+                BNT_OK) {
                 bnt_guest_interrupt(os->guest, queue);
             }
         }

@@ -178,9 +178,12 @@ static inline int guest_inflate(struct vmm *vmm)
 static inline int vmm_guest_runs(struct vmm *vmm)
 {
     switch (vmm->turn++) {
-    case 0: return guest_start(vmm);
-    case 1: return guest_inflate(vmm);
-    default: return vmm->turn < 4;
+    case 0:
+        return guest_start(vmm);
+    case 1:
+        return guest_inflate(vmm);
+    default:
+        return vmm->turn < 4;
     }
 }
 
@@ -191,8 +194,8 @@ static inline int vmm_print(const struct vmm *vmm, bnt_status status)
         printf("failed: %s\n", bnt_status_text(status));
         return 1;
     }
-    printf("target %u pages, balloon %u pages, %u bytes discarded, %s\n", (unsigned)info.target_pfns,
-           (unsigned)info.balloon_pfns, (unsigned)vmm->discarded,
+    printf("target %u pages, balloon %u pages, %u bytes discarded, %s\n",
+           (unsigned)info.target_pfns, (unsigned)info.balloon_pfns, (unsigned)vmm->discarded,
            bnt_outcome_name((uint32_t)vmm->outcome));
     return info.balloon_pfns == 16 && vmm->ram[64 * 4096] == 0 ? 0 : 1;
 }

@@ -1,7 +1,8 @@
 /*
  * Both libraries in one program: the guest core's transport calls the host core's registers, both
  * see the same memory. Verdicts are negotiated and two pages are refused: the guest holds them,
- * tries others, and gives the two back once the target is reached. Then the host resets the balloon.
+ * tries others, and gives the two back once the target is reached. Then the host resets the
+ * balloon.
  */
 #include "../guest/os.h"
 
@@ -190,10 +191,10 @@ static int told(const struct machine *machine, const char *when)
         bnt_guest_info_get(machine->os.guest, &guest) != BNT_OK) {
         return 1;
     }
-    printf("%s: target %u, ledger %u, guest %u, actual %u; refused %u, returned %u; epoch %u\n", when,
-           (unsigned)host.target_pfns, (unsigned)host.balloon_pfns, (unsigned)guest.ballooned_pfns,
-           (unsigned)host.actual_pfns, (unsigned)guest.refused_pages,
-           (unsigned)guest.returned_pages, (unsigned)guest.epoch);
+    printf("%s: target %u, ledger %u, guest %u, actual %u; refused %u, returned %u; epoch %u\n",
+           when, (unsigned)host.target_pfns, (unsigned)host.balloon_pfns,
+           (unsigned)guest.ballooned_pfns, (unsigned)host.actual_pfns,
+           (unsigned)guest.refused_pages, (unsigned)guest.returned_pages, (unsigned)guest.epoch);
     return host.balloon_pfns == guest.ballooned_pfns ? 0 : 1;
 }
 
