@@ -19,9 +19,12 @@ static unsigned least(unsigned a, unsigned b)
 static char suggest_fold(char c)
 {
     if (c >= 'A' && c <= 'Z') {
-        return (char)(c | 0x20); /* ASCII only: names are */
+        return "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
     }
-    return c == '-' ? '_' : c;
+    if (c == '-') {
+        return '_';
+    }
+    return c;
 }
 
 static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes)

@@ -328,8 +328,10 @@ static bool take_blocks(const struct opening *opening, uint64_t at)
 
 /* ---- Life ---- */
 
+/* NOLINTBEGIN(readability-non-const-parameter): `error` is written through `opening` */
 struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *bytes,
                          uint64_t length, char *error, size_t error_bytes)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     struct trace *trace = arena_zalloc(arena, sizeof *trace);
     const struct opening opening = {
