@@ -98,7 +98,9 @@ static int run_once(const struct options *options, const char *path, uint32_t se
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
-        print_result(&session, options, alone);
+        if (session.world != NULL) { /* else it never began, and why was said */
+            print_result(&session, options, alone);
+        }
     }
     const int closed = (int)session_close(&session);
     return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
