@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_LEFT_HALFWAY = 97 };
+enum {
+    EXIT_LEFT_HALFWAY = 97
+};
 
 static bool inside_a_test;
 
