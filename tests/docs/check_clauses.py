@@ -51,7 +51,7 @@ def main(root):
             if not (root / path).is_file():
                 wrong.append(f"docs/clauses.md: {clause} names {path}, which does not exist")
         named = re.findall(r"`([^`]+)`", cells[5])
-        if not named:
+        if not named and cells[5] != "no test yet":
             wrong.append(f"docs/clauses.md: {clause} names no test")
         for test in named:
             if test not in tests:
