@@ -234,7 +234,7 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
         break;
     }
     default: { /* a descriptor of the table */
-        const uint32_t at = 16u * (take8(in) % run->vq.size);
+        const uint32_t at = 16u * ((uint32_t)take8(in) % run->vq.size);
         const struct bnt_vq_desc desc = {
             .gpa = bnt_le64_set(MEMORY_GPA + take16(in)),
             .bytes = bnt_le32_set(take8(in)),

@@ -75,7 +75,7 @@ START_TEST(test_bits_are_all_clear_at_the_end)
     fake_run(&f, FAKE_S);
     uint32_t set = 0;
     for (uint32_t i = 0; i < 999; i++) {
-        set += f.bits[i / 64] >> (i % 64) & 1;
+        set += (uint32_t)(f.bits[i / 64] >> (i % 64) & 1);
     }
     ck_assert_uint_eq(set, 999);
     fake_down(&f);
