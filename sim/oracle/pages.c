@@ -51,21 +51,51 @@ static void move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *plac
     }
 }
 
-void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+/** Adds to the state what `count` pages add by being in a place, or takes it off. */
+static void count_facts(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
+                        page_place place, bool add)
+{
+    uint64_t sum = 0;
+    if (!place_counts((uint8_t)place)) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sum += shadow_fact(vm, pages[i], place == PLACE_HELD);
+    }
+    engine_state_add(oracle->engine, add ? sum : 0 - sum);
+}
+
+/** Moves pages up to the first that is no memory or is not in `from`; how many. */
+static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
+                         page_place from, page_place to)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    for (uint32_t i = 0; i < count; i++) {
-        if (!page_known(oracle, vm, pages[i], "an allocation")) {
-            return;
+    uint8_t *place = shadow->place;
+    const uint64_t first_pfn = shadow->config.first_pfn;
+    const uint64_t pfns = shadow->config.pfns;
+    const uint32_t order = shadow->config.page_order;
+    uint32_t moved = 0;
+    for (; moved < count; moved++) {
+        const uint64_t index = pages[moved] - first_pfn;
+        if (index >= pfns || place[index >> order] != from) {
+            break;
         }
-        uint8_t *place = place_of(shadow, pages[i]);
-        if (*place != PLACE_OS) {
-            oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                           "page %" PRIu64 " was allocated to the driver while it is %s", pages[i],
-                           place_names[*place]);
-            return;
-        }
-        move(oracle, vm, pages[i], place, PLACE_TAKEN);
+        place[index >> order] = (uint8_t)to;
+    }
+    shadow->in_place[from] -= moved;
+    shadow->in_place[to] += moved;
+    count_facts(oracle, vm, pages, moved, from, false);
+    count_facts(oracle, vm, pages, moved, to, true);
+    return moved;
+}
+
+void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_OS, PLACE_TAKEN);
+    if (moved < count && page_known(oracle, vm, pages[moved], "an allocation")) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                       "page %" PRIu64 " was allocated to the driver while it is %s", pages[moved],
+                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
     }
 }
 
@@ -88,7 +118,7 @@ static bool may_be_given(const struct shadow *shadow, uint8_t place)
 void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = move_run(oracle, vm, pages, count, PLACE_TAKEN, PLACE_OS); i < count; i++) {
         if (!page_known(oracle, vm, pages[i], "a free")) {
             return;
         }
@@ -119,18 +149,12 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
-    for (uint32_t i = 0; i < request->page_count; i++) {
-        if (!page_known(oracle, vm, request->pages[i], "a request")) {
-            return;
-        }
-        uint8_t *place = place_of(shadow, request->pages[i]);
-        if (*place != from) {
-            oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                           "page %" PRIu64 " was sent in %s while it is %s", request->pages[i],
-                           request->inflate ? "an inflate" : "a deflate", place_names[*place]);
-            return;
-        }
-        move(oracle, vm, request->pages[i], place, to);
+    const uint32_t moved = move_run(oracle, vm, request->pages, request->page_count, from, to);
+    if (moved < request->page_count && page_known(oracle, vm, request->pages[moved], "a request")) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                       "page %" PRIu64 " was sent in %s while it is %s", request->pages[moved],
+                       request->inflate ? "an inflate" : "a deflate",
+                       place_names[*place_of(shadow, request->pages[moved])]);
     }
 }
 
@@ -191,6 +215,33 @@ static page_place deflated_place(struct shadow *shadow, uint8_t verdict, uint8_t
     return PLACE_BALLOON;
 }
 
+/** Whether every PFN of the request was accepted: then its pages move alike. */
+static bool all_accepted(const struct shadow *shadow, const struct bnt_guest_request *request)
+{
+    const uint32_t pfns = request->page_count << shadow->config.page_order;
+    uint8_t differs = 0;
+    if (request->verdict_count < pfns) {
+        return false;
+    }
+    for (uint32_t i = 0; i < pfns; i++) {
+        differs |= request->verdicts[i] ^ BNT_VERDICT_ACCEPTED;
+    }
+    return differs == 0;
+}
+
+/** Moves the pages of a request that was accepted whole; how many, before one that is elsewhere. */
+static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts,
+                               const struct bnt_guest_request *request)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (verdicts && !all_accepted(shadow, request)) {
+        return 0;
+    }
+    const page_place from = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
+    const page_place to = request->inflate && !shadow->releasing ? PLACE_BALLOON : PLACE_TAKEN;
+    return move_run(oracle, vm, request->pages, request->page_count, from, to);
+}
+
 static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
                      const struct bnt_guest_request *request)
 {
@@ -205,7 +256,8 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
                        "a request came back that the device has not served");
         return;
     }
-    for (uint32_t i = 0; i < request->page_count; i++) {
+    const uint32_t whole = complete_whole(oracle, vm, verdicts, request);
+    for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = place_of(shadow, request->pages[i]);
         const bool right = request->inflate ? *place == PLACE_INFLATING
                                             : *place == PLACE_DEFLATING || *place == PLACE_LENT;
@@ -273,7 +325,10 @@ void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint
     shadow->drops[shadow->drop_count++] = (struct shadow_range){first_pfn, pfns};
 }
 
+/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
 enum {
+    HOST_GUEST = 0,
+    HOST_BALLOON = 1,
     HOST_FRESH = 2
 };
 
@@ -281,44 +336,52 @@ enum {
 static void drops_given(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
+    const uint8_t *host = shadow->host;
+    const uint64_t pfns = shadow->config.pfns;
     for (uint32_t d = 0; d < shadow->drop_count; d++) {
-        const struct shadow_range *drop = &shadow->drops[d];
-        for (uint64_t i = 0; i < drop->pfns; i++) {
-            const uint64_t index = drop->first_pfn - shadow->config.first_pfn + i;
-            if (index >= shadow->config.pfns || shadow->host[index] != HOST_FRESH) {
-                oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                               "the host dropped PFN %" PRIu64 ", which the request did not give",
-                               drop->first_pfn + i);
-                break;
-            }
+        const struct shadow_range drop = shadow->drops[d];
+        const uint64_t first = drop.first_pfn - shadow->config.first_pfn;
+        uint64_t good = 0;
+        while (good < drop.pfns && first + good < pfns && host[first + good] == HOST_FRESH) {
+            good++;
+        }
+        if (good < drop.pfns) {
+            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                           "the host dropped PFN %" PRIu64 ", which the request did not give",
+                           drop.first_pfn + good);
         }
     }
     shadow->drop_count = 0;
 }
 
-static bool served_accepts(const struct bnt_host_request *request, uint32_t i)
+/** Sets the PFNs that were served to `to`; how many of them were `from` before. */
+static uint64_t served_set(struct shadow *shadow, const struct bnt_host_request *request,
+                           uint8_t from, uint8_t to)
 {
-    return request->verdicts == NULL || request->verdicts[i] == BNT_VERDICT_ACCEPTED;
+    uint8_t *host = shadow->host;
+    const uint64_t first_pfn = shadow->config.first_pfn;
+    const uint64_t pfns = shadow->config.pfns;
+    const uint8_t *verdicts = request->verdicts;
+    const uint32_t count = request->pfn_count;
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t index = (uint64_t)request->pfns[i] - first_pfn;
+        if (index < pfns && (verdicts == NULL || verdicts[i] == BNT_VERDICT_ACCEPTED)) {
+            before += host[index] == from;
+            host[index] = to;
+        }
+    }
+    return before;
 }
 
+/** A page given again is given, too. */
 static void served_inflate(struct oracle *oracle, uint32_t vm,
                            const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    for (uint32_t i = 0; i < request->pfn_count; i++) {
-        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
-        if (index < shadow->config.pfns && served_accepts(request, i)) {
-            shadow->host_pfns += shadow->host[index] == 0;
-            shadow->host[index] = HOST_FRESH; /* given again is given, too */
-        }
-    }
+    shadow->host_pfns += served_set(shadow, request, HOST_GUEST, HOST_FRESH);
     drops_given(oracle, vm);
-    for (uint32_t i = 0; i < request->pfn_count; i++) {
-        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
-        if (index < shadow->config.pfns && shadow->host[index] == HOST_FRESH) {
-            shadow->host[index] = 1;
-        }
-    }
+    (void)served_set(shadow, request, HOST_FRESH, HOST_BALLOON);
 }
 
 void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
@@ -339,13 +402,7 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_ho
         served_inflate(oracle, vm, request);
         return;
     }
-    for (uint32_t i = 0; i < request->pfn_count; i++) {
-        const uint64_t index = (uint64_t)request->pfns[i] - shadow->config.first_pfn;
-        if (index < shadow->config.pfns && served_accepts(request, i) && shadow->host[index] != 0) {
-            shadow->host[index] = 0;
-            shadow->host_pfns--;
-        }
-    }
+    shadow->host_pfns -= served_set(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
