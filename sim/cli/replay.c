@@ -13,8 +13,14 @@
 static void say_builds(const struct trace *trace)
 {
     const char *recorded = trace_header_get(trace)->build;
-    (void)printf("  recorded by %s, run by %s: %s\n", recorded, trace_build(),
-                 strcmp(recorded, trace_build()) == 0 ? "the same build" : "the build differs");
+    const uint32_t version = trace_version_get(trace);
+    const uint32_t ours = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH;
+    if (version == ours && strcmp(recorded, trace_build()) == 0) {
+        (void)printf("  recorded by this build (%s)\n", recorded);
+    } else {
+        (void)printf("  recorded by %s (version %u.%u.%u), run by %s: the build differs\n",
+                     recorded, version >> 16, version >> 8 & 0xFF, version & 0xFF, trace_build());
+    }
 }
 
 static struct trace_trailer trailer_of(const struct world_result *result)
