@@ -174,9 +174,18 @@ void script_act(struct world *world, uint32_t index)
     }
 }
 
+/** Events 64 apart share a bit: one that is not set says that no action waits. */
+static uint64_t awaited_bit(uint32_t event)
+{
+    return UINT64_C(1) << (event % 64);
+}
+
 void script_trigger(struct vm *vm, trigger_source source, uint32_t event)
 {
     struct world *world = vm->world;
+    if ((world->awaited[source] & awaited_bit(event)) == 0) {
+        return;
+    }
     for (uint32_t i = 0; i < world->scenario->action_count; i++) {
         const struct scenario_action *action = &world->scenario->actions[i];
         if (action->trigger != TRIGGER_EVENT || action->vm != vm->index ||
@@ -198,6 +207,8 @@ void script_start(struct world *world)
         if (action->trigger == TRIGGER_AT) {
             engine_at(world->engine, action->at_ns, 1, WORLD_EVENT_ACTION, (uint16_t)action->vm, i,
                       0);
+        } else if (action->trigger == TRIGGER_EVENT) {
+            world->awaited[action->source] |= awaited_bit(action->event);
         }
     }
     uint64_t at_ns = 0;

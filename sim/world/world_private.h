@@ -116,8 +116,9 @@ struct world {
     uint32_t vm_count;
     struct workload_slot *workloads; /**< the scenario's, then one for each action's pressure */
     uint32_t workload_slots;
-    struct recording **recordings; /**< of each file, once parsed */
-    uint32_t *trigger_counts;      /**< of each action: how often its event happened */
+    struct recording **recordings;       /**< of each file, once parsed */
+    uint64_t awaited[TRIGGER_WORLD + 1]; /**< events that actions wait for, a bit each */
+    uint32_t *trigger_counts;            /**< of each action: how often its event happened */
     uint32_t *action_runs;
     bool *expect_met; /**< of each EVENTUALLY */
     bool *expect_open;
