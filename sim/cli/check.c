@@ -5,30 +5,15 @@
 
 #include <stdio.h>
 
-static void print_json_string(const char *text)
-{
-    (void)putchar('"');
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\') {
-            (void)printf("\\%c", *at);
-        } else if ((unsigned char)*at < 0x20) {
-            (void)printf("\\u%04x", (unsigned)*at);
-        } else {
-            (void)putchar(*at);
-        }
-    }
-    (void)putchar('"');
-}
-
 static void print_errors(const char *path, const struct scenario_errors *errors, bool json)
 {
     for (uint32_t i = 0; i < errors->count; i++) {
         if (json) {
-            (void)printf("{\"scenario\":");
-            print_json_string(path);
-            (void)printf(",\"error\":");
-            print_json_string(errors->messages[i]);
-            (void)printf("}\n");
+            (void)printf("{\"scenario\":\"");
+            print_json(stdout, path);
+            (void)printf("\",\"error\":\"");
+            print_json(stdout, errors->messages[i]);
+            (void)printf("\"}\n");
         } else {
             (void)fprintf(stderr, "%s\n", errors->messages[i]);
         }
@@ -45,7 +30,11 @@ static bool check_one(struct arena *arena, const char *path, const struct option
         scenario_load(arena, path, NULL, 0, options->sets, options->set_count, &errors);
     const bool good = scenario != NULL;
     print_errors(path, &errors, options->json);
-    if (good && !options->json) {
+    if (good && options->json) {
+        (void)printf("{\"scenario\":\"");
+        print_json(stdout, path);
+        (void)printf("\",\"digest\":\"%016llx\"}\n", (unsigned long long)scenario_digest(scenario));
+    } else if (good) {
         (void)printf("%s: ok, digest %016llx\n", path,
                      (unsigned long long)scenario_digest(scenario));
     }

@@ -105,8 +105,19 @@ run_verdict session_run(struct session *session);
 /** Tears everything down; bytes that the world left behind turn a PASS into a FAIL. */
 run_verdict session_close(struct session *session);
 
+/* ---- Text (print.c) ---- */
+
+typedef void (*print_text)(FILE *out, const char *text);
+
+void print_plain(FILE *out, const char *text);
+/** What stands between the quotes of a JSON string. */
+void print_json(FILE *out, const char *text);
+/** A word of a shell, in single quotes; print_word leaves out the quotes that are not needed. */
+void print_quoted(FILE *out, print_text print, const char *text);
+void print_word(FILE *out, print_text print, const char *text);
+
 /** The command that runs this again. */
-void session_command(const struct session *session, FILE *out);
+void session_command(const struct session *session, FILE *out, print_text print);
 
 /** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`.
  */

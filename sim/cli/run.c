@@ -35,33 +35,29 @@ static bool gather(struct path_list *list, const struct options *options)
     return true;
 }
 
-static void print_json(const struct session *session)
+static void print_object(const struct session *session)
 {
     const struct world_result *result = &session->result;
-    const char *const text = result->text;
-    (void)printf(
-        "{\"scenario\":\"%s\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
-        "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
-        "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64 "\",\"payload\":\"%016" PRIx64
-        "\",\"state\":\"%016" PRIx64 "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
-        session->scenario->name, session->seed, verdict_name(result->verdict), (int)result->verdict,
-        result->events, result->time_ns, result->hash_word, result->hash.order, result->hash.time,
-        result->hash.payload, result->hash.state, result->hash.draws);
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\') {
-            (void)putchar('\\');
-        }
-        (void)putchar((unsigned char)*at < 0x20 ? ' ' : *at);
-    }
+    (void)printf("{\"scenario\":\"");
+    print_json(stdout, session->scenario->name);
+    (void)printf("\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
+                 "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
+                 "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64
+                 "\",\"payload\":\"%016" PRIx64 "\",\"state\":\"%016" PRIx64
+                 "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
+                 session->seed, verdict_name(result->verdict), (int)result->verdict, result->events,
+                 result->time_ns, result->hash_word, result->hash.order, result->hash.time,
+                 result->hash.payload, result->hash.state, result->hash.draws);
+    print_json(stdout, result->text);
     (void)printf("\",\"command\":\"");
-    session_command(session, stdout);
+    session_command(session, stdout, print_json);
     (void)printf("\"}\n");
 }
 
 static void print_result(const struct session *session, const struct options *options, bool alone)
 {
     if (options->json) {
-        print_json(session);
+        print_object(session);
         return;
     }
     if (alone && !options->quiet) {
@@ -81,7 +77,7 @@ static struct session_config config_of(const struct options *options, const char
         .set_count = options->set_count,
         .fill = SESSION_FILL,
         .log = options->verbose ? LOG_EVENTS : LOG_NONE,
-        .log_to = stdout,
+        .log_to = options->json ? stderr : stdout,
         .trace = options->trace,
     };
 }

@@ -263,11 +263,14 @@ run_verdict session_close(struct session *session)
 
 /* ---- What is printed of it ---- */
 
-void session_command(const struct session *session, FILE *out)
+void session_command(const struct session *session, FILE *out, print_text print)
 {
-    (void)fprintf(out, "ballonet run %s --seed %" PRIu64, session->config.path, session->seed);
+    print(out, "ballonet run ");
+    print_word(out, print, session->config.path);
+    (void)fprintf(out, " --seed %" PRIu64, session->seed);
     for (uint32_t i = 0; i < session->config.set_count; i++) {
-        (void)fprintf(out, " --set '%s'", session->config.sets[i].text);
+        print(out, " --set ");
+        print_quoted(out, print, session->config.sets[i].text);
     }
 }
 
@@ -279,7 +282,7 @@ void session_line(const struct session *session, FILE *out, const char *prefix)
     if (result->verdict != VERDICT_PASS) {
         (void)fprintf(out, "%s  event %" PRIu64 " at %s: %s\n%s  again: ", prefix, result->events,
                       time, result->text, prefix);
-        session_command(session, out);
+        session_command(session, out, print_plain);
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
