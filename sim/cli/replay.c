@@ -31,6 +31,24 @@ static struct trace_trailer trailer_of(const struct world_result *result)
                                   .verdict = (uint32_t)result->verdict};
 }
 
+static void say_json(const char *path, const struct trace_check *check,
+                     const struct session *session, int status)
+{
+    (void)printf("{\"trace\":\"");
+    print_json(stdout, path);
+    (void)printf("\",\"scenario\":\"");
+    print_json(stdout, session->scenario->name);
+    (void)printf("\",\"result\":\"%s\",\"status\":%d,\"seed\":%" PRIu64 ",\"events\":%" PRIu64
+                 ",\"choices\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\",\"difference\":\"",
+                 check->differs ? "diverged" : "reproduced", status, session->seed,
+                 session->result.events, trace_trailer_get(check->trace)->choices,
+                 session->result.hash_word);
+    print_json(stdout, check->text);
+    (void)printf("\",\"build\":\"");
+    print_json(stdout, trace_header_get(check->trace)->build);
+    (void)printf("\"}\n");
+}
+
 /** Runs the scenario out of the trace; the exit status. */
 static int run_again(struct trace *trace, const char *path, const struct options *options)
 {
@@ -58,7 +76,7 @@ static int run_again(struct trace *trace, const char *path, const struct options
         .set_count = header->set_count,
         .fill = SESSION_FILL,
         .log = options->verbose ? LOG_EVENTS : LOG_NONE,
-        .log_to = stdout,
+        .log_to = options->json ? stderr : stdout,
         .observer = trace_check_observer(&check),
         .source = &check.source,
     };
@@ -68,10 +86,12 @@ static int run_again(struct trace *trace, const char *path, const struct options
         status = (int)session_run(&session);
         const struct trace_trailer trailer = trailer_of(&session.result);
         trace_check_end(&check, &trailer);
-        if (check.differs) {
+        status = check.differs ? VERDICT_NONDETERMINISM : status;
+        if (options->json) {
+            say_json(path, &check, &session, status);
+        } else if (check.differs) {
             (void)printf("DIVERGED %s: %s\n", path, check.text);
             say_builds(trace);
-            status = VERDICT_NONDETERMINISM;
         } else {
             (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
                          session.result.events, trace_trailer_get(trace)->choices);

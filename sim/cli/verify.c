@@ -24,6 +24,14 @@ struct tape {
     struct engine_record found;
 };
 
+/** One scenario and seed, run twice. */
+struct verified {
+    char name[256];
+    uint64_t seed;
+    struct world_result first;
+    struct world_result second;
+};
+
 static void tape_write(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
@@ -97,16 +105,34 @@ static void print_ingredients(const struct engine_hash *a, const struct engine_h
     }
 }
 
+static void print_verified(const struct verified *verified, bool same, bool json)
+{
+    const struct world_result *first = &verified->first;
+    if (!json) {
+        (void)printf("%s %s seed=%" PRIu64 " events=%" PRIu64 " hash=%016" PRIx64 "\n",
+                     same ? "SAME" : "DIFFERENT", verified->name, verified->seed, first->events,
+                     first->hash_word);
+        return;
+    }
+    (void)printf("{\"scenario\":\"");
+    print_json(stdout, verified->name);
+    (void)printf("\",\"seed\":%" PRIu64 ",\"same\":%s,\"events\":%" PRIu64 ",\"hash\":\"%016" PRIx64
+                 "\",\"second_hash\":\"%016" PRIx64 "\"}\n",
+                 verified->seed, same ? "true" : "false", first->events, first->hash_word,
+                 verified->second.hash_word);
+}
+
 /** One of the two runs; its verdict, VERDICT_USAGE if it could not be made. */
-static int run_half(const struct session_config *config, struct world_result *result, char *name,
-                    size_t name_bytes)
+static int run_half(const struct session_config *config, struct world_result *result,
+                    struct verified *verified)
 {
     struct session session;
     int status = (int)session_open(&session, config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
         *result = session.result;
-        (void)snprintf(name, name_bytes, "%s", session.scenario->name);
+        verified->seed = session.seed;
+        (void)snprintf(verified->name, sizeof verified->name, "%s", session.scenario->name);
     }
     return status_worse(status, (int)session_close(&session));
 }
@@ -116,9 +142,7 @@ static int verify_once(const struct options *options, const char *path, bool has
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct tape tape = {.arena = arena};
-    char name[256] = "";
-    struct world_result first = {0};
-    struct world_result second = {0};
+    struct verified verified = {0};
     struct session_config config = {
         .path = path,
         .has_seed = has_seed,
@@ -128,7 +152,7 @@ static int verify_once(const struct options *options, const char *path, bool has
         .fill = SESSION_FILL,
         .observer = {.opaque = &tape, .event = tape_write},
     };
-    int status = run_half(&config, &first, name, sizeof name);
+    int status = run_half(&config, &verified.first, &verified);
     FILE *sink = tmpfile();
     char trace[] = "/tmp/ballonet-verify-XXXXXX";
     const int handle = mkstemp(trace);
@@ -142,17 +166,16 @@ static int verify_once(const struct options *options, const char *path, bool has
         config.log = LOG_ALL;
         config.log_to = sink;
         config.observer = (struct engine_observer){.opaque = &tape, .event = tape_compare};
-        status = status_worse(status, run_half(&config, &second, name, sizeof name));
+        status = status_worse(status, run_half(&config, &verified.second, &verified));
         const bool same = !tape.differs && tape.at == tape.count &&
-                          first.hash_word == second.hash_word && first.verdict == second.verdict;
-        if (!same) {
-            status = VERDICT_NONDETERMINISM;
+                          verified.first.hash_word == verified.second.hash_word &&
+                          verified.first.verdict == verified.second.verdict;
+        status = same ? status : VERDICT_NONDETERMINISM;
+        if (!same && !options->json) {
             print_difference(&tape);
-            print_ingredients(&first.hash, &second.hash);
+            print_ingredients(&verified.first.hash, &verified.second.hash);
         }
-        (void)printf("%s %s seed=%" PRIu64 " events=%" PRIu64 " hash=%016" PRIx64 "\n",
-                     same ? "SAME" : "DIFFERENT", name, has_seed ? seed : 1, first.events,
-                     first.hash_word);
+        print_verified(&verified, same, options->json);
     }
     if (sink != NULL) {
         (void)fclose(sink);
