@@ -6,9 +6,11 @@
 #include "sim/cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb verbs[] = {
     {"run", "SCENARIO|FOLDER...", "run scenarios and judge them",
@@ -215,16 +217,42 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+/**
+ * Where a standard stream is closed, the next file opened would take its number and its text: a
+ * stand-in keeps the place, which cannot be written or read.
+ */
+static void keep_standard_files(void)
+{
+    int number = open("/dev/null", O_RDONLY);
+    while (number >= 0 && number <= STDERR_FILENO) {
+        number = open("/dev/null", O_RDONLY);
+    }
+    if (number > STDERR_FILENO) {
+        (void)close(number);
+    }
+}
+
+/** A result that nobody could read is none. */
+static int finish(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
+        return status != 0 ? status : VERDICT_TRACE;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? VERDICT_USAGE : 0;
+        return finish(argc < 2 ? VERDICT_USAGE : 0);
     }
     if (strcmp(argv[1], "--version") == 0) {
         (void)printf("ballonet %d.%d.%d\n", BNT_VERSION_MAJOR, BNT_VERSION_MINOR,
                      BNT_VERSION_PATCH);
-        return 0;
+        return finish(0);
     }
     const struct verb *verb = find_verb(argv[1]);
     if (verb == NULL) {
@@ -242,15 +270,10 @@ int main(int argc, char **argv)
     }
     if (options.help) {
         print_help(verb);
-        return 0;
+        return finish(0);
     }
     if (options.path_count == 0 && verb->usage[0] != '\0' && verb->usage[0] != '[') {
         return misuse(verb->name, "nothing to do", "", verb->usage);
     }
-    const int status = verb->run(&options);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
-        return status != 0 ? status : VERDICT_TRACE;
-    }
-    return status;
+    return finish(verb->run(&options));
 }
