@@ -4,7 +4,7 @@
  *
  *     trace_edit FILE seed N          the header's seed
  *     trace_edit FILE version N       the format's version
- *     trace_edit FILE library N       the version of the program that wrote it
+ *     trace_edit FILE build N         the digit of the program's version that wrote it
  *     trace_edit FILE choice N        the value of choice N, from 1; prints it before and after
  *     trace_edit FILE event N         the digest of event N, from 1
  *     trace_edit FILE verdict N       the recorded exit status
@@ -20,7 +20,6 @@
 enum {
     SEED_AT = 24,
     VERSION_AT = 8,
-    LIBRARY_AT = 32,
     VERDICT_AT = 64,
     CHOICE_BOUND = 8,
     CHOICE_VALUE = 16,
@@ -94,6 +93,20 @@ static bool alter_event(const struct file *file, uint64_t number)
     return event != NULL;
 }
 
+/** The build is text in the header: `ballonet 0.1.0, ...`. */
+static bool alter_build(const struct file *file, uint64_t digit)
+{
+    static const char begin[] = "ballonet ";
+    const uint32_t end = trace_head_get(file->bytes).bytes;
+    for (uint32_t at = HEAD_BYTES; at + sizeof begin < end; at++) {
+        if (memcmp(file->bytes + at, begin, sizeof begin - 1) == 0) {
+            file->bytes[at + sizeof begin - 1] = (uint8_t)('0' + digit);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool alter_verdict(const struct file *file, uint64_t status)
 {
     uint8_t *tail = record_find(file, BLOCK_TRAILER, 1, TAIL_BYTES);
@@ -118,8 +131,8 @@ static bool alter(const struct file *file, const char *what, uint64_t number)
         put64(file->bytes + SEED_AT, number);
     } else if (strcmp(what, "version") == 0) {
         put32(file->bytes + VERSION_AT, (uint32_t)number);
-    } else if (strcmp(what, "library") == 0) {
-        put32(file->bytes + LIBRARY_AT, (uint32_t)number);
+    } else if (strcmp(what, "build") == 0) {
+        return alter_build(file, number);
     } else if (strcmp(what, "flip") == 0 && number < file->length) {
         file->bytes[number] ^= 0x10;
     } else {
