@@ -79,7 +79,7 @@ static void rig_make(struct rig *rig)
     const uint64_t features = BNT_F_VERSION_1 | BNT_F_RING_EVENT_IDX;
     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = memory_read, .write = memory_write};
     const struct bnt_mem_region region = {0, MEMORY_BYTES};
-    const struct bnt_vq_layout layout = bnt_vq_layout(QUEUE_SIZE);
+    const struct bnt_vq_parts layout = bnt_vq_layout(QUEUE_SIZE);
     const struct bnt_vq_drv_config config = {.size = sizeof config,
                                              .queue_size = QUEUE_SIZE,
                                              .features = features,

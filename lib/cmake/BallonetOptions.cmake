@@ -1,5 +1,5 @@
-# What can be chosen about a build, and the flags that follow. Nothing global is changed: the flags
-# sit on `bnt_options`, which only our own targets link, so a project that embeds us keeps its own.
+# What can be chosen about a build, and the flags that follow. They hold for this directory and those
+# below it, so a project that embeds us keeps its own, also for what links our libraries.
 
 option(BNT_BUILD_SIM "Build the laboratory and the command ballonet" ${PROJECT_IS_TOP_LEVEL})
 option(BNT_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
@@ -19,8 +19,7 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endif()
 
-add_library(bnt_options INTERFACE)
-target_compile_options(bnt_options INTERFACE
+add_compile_options(
   -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
   -Wpointer-arith -Wcast-qual -Wundef -Wvla -Wformat=2 -Wwrite-strings -Wold-style-definition
   -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
@@ -29,18 +28,16 @@ target_compile_options(bnt_options INTERFACE
 if(BNT_SANITIZE)
   # An allocator of our own would hide errors from the address sanitizer.
   set(BNT_SYSTEM_ALLOCATOR ON)
-  target_compile_options(bnt_options INTERFACE
+  add_compile_options(
     -fsanitize=${BNT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(bnt_options INTERFACE -fsanitize=${BNT_SANITIZE})
+  add_link_options(-fsanitize=${BNT_SANITIZE})
 endif()
-target_compile_definitions(bnt_options INTERFACE BNT_SYSTEM_ALLOCATOR=$<BOOL:${BNT_SYSTEM_ALLOCATOR}>)
+add_compile_definitions(BNT_SYSTEM_ALLOCATOR=$<BOOL:${BNT_SYSTEM_ALLOCATOR}>)
 if(BNT_FUZZ)
-  target_compile_options(bnt_options INTERFACE -fsanitize=fuzzer-no-link)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(BNT_COVERAGE)
-  target_compile_options(bnt_options INTERFACE --coverage)
-  target_link_options(bnt_options INTERFACE --coverage)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
 endif()
 
-# Every target declared from here on, in this project only, is built with these options.
-link_libraries($<BUILD_INTERFACE:bnt_options>)

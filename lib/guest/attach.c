@@ -86,7 +86,7 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
     if (status != BNT_OK) {
         return status;
     }
-    const struct bnt_vq_layout *layout = &guest->vq[q].layout;
+    const struct bnt_vq_parts *layout = &guest->vq[q].layout;
     guest->ops.transport.queue_enable(guest->opaque, index, size, config.ring_gpa + layout->desc,
                                       config.ring_gpa + layout->avail,
                                       config.ring_gpa + layout->used);
@@ -120,7 +120,7 @@ static bnt_status config_set_up(struct bnt_guest *guest)
 
 static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 {
-    const struct bnt_balloon_rules rules = bnt_balloon_rules(&guest->config.binding);
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
     bnt_status status = bnt_drv_negotiate(&guest->drv, &guest->ops.transport, guest->opaque, wanted,
                                           guest->config.features_required | BNT_F_VERSION_1,
                                           rules.rules, rules.count, &guest->diag);

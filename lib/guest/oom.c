@@ -92,7 +92,7 @@ static uint64_t oom_owe(struct bnt_guest *guest, uint64_t missing_pfns)
     return waiting + guest->oom_debt_pfns;
 }
 
-static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom *result)
+static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
     /* Held pages need no message: they never were in the balloon. */
@@ -109,7 +109,7 @@ static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest
 }
 
 /* The device has forgotten the balloon: pages need no message. */
-static void oom_release(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom *result)
+static void oom_release(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     const uint32_t order = guest->config.page_order;
     while (result->freed_pfns < pfns) {
@@ -141,7 +141,7 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
 }
 
 bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                         struct bnt_guest_oom *result)
+                         struct bnt_guest_oom_result *result)
 {
     if (guest == NULL || result == NULL) {
         return BNT_E_ARGUMENT;

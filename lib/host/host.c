@@ -92,7 +92,7 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
         !bnt_balloon_binding_valid(&config->binding)) {
         return BNT_E_ARGUMENT;
     }
-    const struct bnt_balloon_rules rules = bnt_balloon_rules(&config->binding);
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->binding);
     const uint64_t served =
         BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts | config->binding.reset;
     if ((config->features & ~served) != 0 ||

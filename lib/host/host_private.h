@@ -154,7 +154,7 @@ struct bnt_host {
     struct bnt_queue_provider provider;
     void *provider_opaque;
     struct bnt_dev_status dev;
-    struct bnt_balloon_rules feature_rules;
+    struct bnt_balloon_rule_set feature_rules;
     struct bnti_host_queue queues[BNTI_HOST_ROLES];
     bnti_host_busy busy;
     bool provided; /**< an embedder's provider, not the built-in rings */

@@ -61,9 +61,11 @@ bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
         return BNT_E_REENTRANT;
     }
     if (!bnt_dev_live(&host->dev) || !bnti_host_agreed(host, host->config.binding.reset)) {
+        /* What was never offered will not come with a driver. */
+        const bool possible = (host->dev.offered & host->config.binding.reset) != 0;
         const bool live = bnt_dev_live(&host->dev);
         bnti_host_leave(host, before);
-        return live ? BNT_E_UNSUPPORTED : BNT_E_STATE;
+        return live || !possible ? BNT_E_UNSUPPORTED : BNT_E_STATE;
     }
     bnti_host_clock(host, now_ns);
     pfns = pages_forget(host);

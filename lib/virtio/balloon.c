@@ -26,9 +26,9 @@ const char *bnt_verdict_name(uint8_t verdict)
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 
-struct bnt_balloon_rules bnt_balloon_rules(const struct bnt_balloon_binding *binding)
+struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding)
 {
-    struct bnt_balloon_rules rules = {.count = 0};
+    struct bnt_balloon_rule_set rules = {.count = 0};
 
     if (binding->verdicts != 0) {
         rules.rules[rules.count].feature = binding->verdicts;

@@ -9,9 +9,9 @@
 _Static_assert(sizeof(struct bnt_vq_desc) == 16, "a descriptor is 16 bytes on the wire");
 _Static_assert(sizeof(struct bnt_vq_used_elem) == 8, "a used element is 8 bytes on the wire");
 
-struct bnt_vq_layout bnt_vq_layout(uint16_t size)
+struct bnt_vq_parts bnt_vq_layout(uint16_t size)
 {
-    struct bnt_vq_layout layout = {0};
+    struct bnt_vq_parts layout = {0};
 
     if (bnti_queue_size_valid(size)) {
         layout.avail = (uint32_t)sizeof(struct bnt_vq_desc) * size;

@@ -59,14 +59,14 @@ static bool vq_drv_event_idx(const struct bnt_vq_drv *vq)
 }
 
 /** Where the indirect tables begin, one for each descriptor of the queue. */
-static uint32_t vq_drv_tables(const struct bnt_vq_layout *layout)
+static uint32_t vq_drv_tables(const struct bnt_vq_parts *layout)
 {
     return (layout->bytes + (BNTI_DESC_TABLE_ALIGN - 1)) & ~(BNTI_DESC_TABLE_ALIGN - 1);
 }
 
 uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
 {
-    const struct bnt_vq_layout layout = bnt_vq_layout(queue_size);
+    const struct bnt_vq_parts layout = bnt_vq_layout(queue_size);
     const uint64_t tables =
         (uint64_t)queue_size * indirect_max * (uint32_t)sizeof(struct bnt_vq_desc);
     const uint64_t bytes = vq_drv_tables(&layout) + tables;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/** Exit statuses from worst to best (docs/scenarios.md, "The command"). */
+/** Exit statuses from worst to best (docs/command.md, "Exit status"). */
 int status_worse(int left, int right)
 {
     static const int order[] = {

@@ -292,11 +292,12 @@ void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
 {
+    uint32_t *record = gmem->record;
     uint32_t link = gmem_page_of(gmem, head);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = gmem_page_of(gmem, pages[i]);
         if (page != BUDDY_NONE) {
-            gmem->record[page] = link;
+            record[page] = link;
             link = page;
         }
     }

@@ -81,6 +81,17 @@ static void stack_shuffle(struct gmem_pool *pool, struct engine *engine)
     }
 }
 
+static void stack_take(const struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+{
+    const uint32_t *top = pool->stack + pool->free_pages;
+    uint8_t *states = pool->state;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = *--top;
+        pages[i] = page;
+        states[page] = state;
+    }
+}
+
 /* ---- LIFO: recently freed pages before a buddy ---- */
 
 /** The pages freed longest ago go to the buddy, where they merge. */
@@ -178,10 +189,7 @@ void gmem_pool_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uin
         }
         break;
     case PAGES_RANDOM:
-        for (uint32_t i = 0; i < count; i++) {
-            pages[i] = pool->stack[pool->free_pages - 1 - i];
-            pool->state[pages[i]] = state;
-        }
+        stack_take(pool, pages, count, state);
         break;
     }
     pool->free_pages -= count;

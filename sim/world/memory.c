@@ -208,11 +208,11 @@ void memory_reclaim_tick(struct vm *vm)
 
 /* ---- Out of memory ---- */
 
-void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom *result)
+void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     struct world *world = vm->world;
     const uint64_t now_ns = engine_now(world->engine);
-    *result = (struct bnt_guest_oom){.deadline_ns = BNT_NEVER};
+    *result = (struct bnt_guest_oom_result){.deadline_ns = BNT_NEVER};
     const bnt_status status = bnt_guest_oom(vm->guest, now_ns, pfns, result);
     if (status != BNT_OK) {
         world_log(world, LOG_EVENTS, "%s: the balloon does not give way: %s", vm->spec.name,
@@ -285,7 +285,7 @@ static void out_of_memory(struct world *world, uint32_t index, const struct work
         slot->blocked = true; /* a deflate is pending already */
         return;
     }
-    struct bnt_guest_oom result;
+    struct bnt_guest_oom_result result;
     memory_oom_ask(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
     if (result.freed_pfns > 0) {
         tick_at(world, index, now_ns);

@@ -88,7 +88,7 @@ static void act_reorder(struct vm *vm, const struct scenario_action *action)
 
 static void act_oom(struct vm *vm, const struct scenario_action *action)
 {
-    struct bnt_guest_oom result;
+    struct bnt_guest_oom_result result;
     memory_oom_ask(vm, pfns_of(action->size_bytes), &result);
 }
 

@@ -39,7 +39,7 @@ static void features_text(uint64_t bits, char *text, size_t bytes)
 static void play_features(struct wire_player *player, uint32_t index)
 {
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
-    const struct bnt_balloon_rules rules = bnt_balloon_rules(&binding);
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&binding);
     const struct bnt_drv_transport *transport = &player->ops.transport;
     const uint64_t bits = player->recording.lines[index].value & ~WIRE_F_PROTOCOL_FEATURES;
     struct bnt_diag diag = {.size = sizeof diag};
@@ -148,7 +148,7 @@ static void play_queue(struct wire_player *player, uint32_t index)
     }
     player->queue_count++;
     player->report_queue = number > player->report_queue ? number : player->report_queue;
-    const struct bnt_vq_layout *layout = &queue->vq.layout;
+    const struct bnt_vq_parts *layout = &queue->vq.layout;
     player->ops.transport.queue_enable(
         player->opaque, (uint16_t)number, queue->size, config.ring_gpa + layout->desc,
         config.ring_gpa + layout->avail, config.ring_gpa + layout->used);

@@ -178,7 +178,7 @@ void memory_workload_tick(struct world *world, uint32_t index);
 void memory_reclaim_tick(struct vm *vm);
 void memory_oom_done(struct vm *vm);
 void memory_oom_deadline(struct vm *vm);
-void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom *result);
+void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
 void memory_reclaim_wanted(struct vm *vm);
 void memory_pressure(struct vm *vm, uint32_t action);
 void memory_pressure_end(struct vm *vm, uint32_t action);

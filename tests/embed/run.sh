@@ -23,7 +23,7 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cp -R "$root/tests/embed/host" "$root/tests/embed/guest" "$root/tests/embed/pair" "$work/" || exit 1
-strict="-Wall -Wextra -Wconversion -pedantic -Werror"
+strict="-Wall -Wextra -Wconversion -Wshadow -pedantic -Werror"
 failures=0
 
 fail()
@@ -93,11 +93,16 @@ by_compiler()
 by_cmake()
 {
     if (cd "$work/$1" && cmake -S . -B build -DBALLONET_DIR="$root" -DCMAKE_BUILD_TYPE=Release \
-        -DCMAKE_C_COMPILER="$cc" && cmake --build build) >"$work/log" 2>&1; then
+        -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_C_COMPILER="$cc" && cmake --build build) >"$work/log" 2>&1; then
         runs "$1" "$work/$1/build/$1" cmake
     else
         fail "$1 by cmake: it does not build"
         tail -40 "$work/log"
+    fi
+    # Our flags are ours: the example is compiled with its own.
+    if grep "\"command\".*$1\.c" "$work/$1/build/compile_commands.json" |
+        grep -qE -e '-Wconversion|-DBNT_'; then
+        fail "$1 by cmake: our flags leak into its compilation"
     fi
     # An embedder's build must not get our tests, our command or its libraries.
     if find "$work/$1/build" \( -name 'libsim_*' -o -name 'ballonet' -type f \) | grep -q .; then

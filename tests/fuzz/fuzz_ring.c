@@ -131,7 +131,7 @@ static struct bnt_vq_seg segs[SEGS_MAX];
 
 struct device_run {
     struct bnt_vq_dev vq;
-    struct bnt_vq_layout layout;
+    struct bnt_vq_parts layout;
     struct bnt_vq_chain chain;
     uint32_t out; /**< popped and not pushed */
 };

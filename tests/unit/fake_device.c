@@ -53,7 +53,7 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     struct fake *f = opaque;
     FAKE_CHECK(count > 0 && count <= 256);
     if (f->reenter) {
-        struct bnt_guest_oom result;
+        struct bnt_guest_oom_result result;
         uint64_t deadline = 0;
         FAKE_CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);

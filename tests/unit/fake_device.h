@@ -67,13 +67,13 @@ struct fake {
     uint64_t alloc_calls;
     uint64_t alloc_limit;  /* pages that the OS still gives; UINT64_MAX: all */
     uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
-    struct bnt_guest_oom oom_result;
+    struct bnt_guest_oom_result oom_result;
     bnt_status oom_status;
     bool reenter; /* callbacks call the guest and expect E_REENTRANT */
 
     /* The device. */
     struct bnt_dev_status dev;
-    struct bnt_balloon_rules rules;
+    struct bnt_balloon_rule_set rules;
     struct bnt_mem mem;
     struct bnt_vq_dev vq[3];
     uint16_t queue_max[3];

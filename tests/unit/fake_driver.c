@@ -224,7 +224,7 @@ static void queue_start(struct fake_driver *fake, uint16_t queue, uint64_t featu
                                              .ring = fake->dma + gpa,
                                              .ring_gpa = gpa,
                                              .slots = fake->slots + queue * FAKE_QUEUE_SIZE};
-    const struct bnt_vq_layout layout = bnt_vq_layout(FAKE_QUEUE_SIZE);
+    const struct bnt_vq_parts layout = bnt_vq_layout(FAKE_QUEUE_SIZE);
 
     if (bnt_host_queue_size_max(fake->host, queue) == 0) {
         return;

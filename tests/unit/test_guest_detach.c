@@ -131,7 +131,7 @@ START_TEST(test_detach_gives_back_in_bounded_portions)
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
     ck_assert_uint_eq(f.free_count, 17 * 256);
     ck_assert_uint_eq(f.deadline_ns, f.now_ns);
-    struct bnt_guest_oom result; /* an OOM need not wait for the rest */
+    struct bnt_guest_oom_result result; /* an OOM need not wait for the rest */
     ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 1000, &result), BNT_OK);
     ck_assert_uint_eq(result.freed_pfns, 1000);
     fake_end(&f);

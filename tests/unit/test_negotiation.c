@@ -491,7 +491,7 @@ START_TEST(test_bx2_reset_depends_on_verdicts)
 {
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
     const struct bnt_balloon_binding none = {0, 0};
-    const struct bnt_balloon_rules r = bnt_balloon_rules(&binding);
+    const struct bnt_balloon_rule_set r = bnt_balloon_rules(&binding);
     const uint64_t all = BNT_F_VERSION_1 | binding.verdicts | binding.reset;
 
     ck_assert(bnt_features_broken(all, r.rules, r.count) == 0);

@@ -146,7 +146,7 @@ END_TEST
 START_TEST(test_vs1_layout_is_aligned_and_without_overlap)
 {
     for (uint32_t size = 1; size <= BNT_VQ_SIZE_MAX; size *= 2) {
-        const struct bnt_vq_layout layout = bnt_vq_layout((uint16_t)size);
+        const struct bnt_vq_parts layout = bnt_vq_layout((uint16_t)size);
         ck_assert_uint_eq(layout.desc, 0);
         ck_assert_uint_eq(layout.avail, 16 * size);
         ck_assert_uint_ge(layout.used, layout.avail + 6 + 2 * size);

@@ -67,7 +67,7 @@ static void pair_open(uint16_t size, uint64_t features, uint64_t seed, uint32_t 
                                        .indirect_max = SEGS_MAX - 2,
                                        .features = features,
                                        .ring_gpa = VQ_MEMORY_GPA};
-    const struct bnt_vq_layout layout = bnt_vq_layout(size);
+    const struct bnt_vq_parts layout = bnt_vq_layout(size);
 
     memset(&pair, 0, sizeof(pair));
     MUST(vq_memory_open(&pair.memory) == BNT_OK);

@@ -147,11 +147,11 @@ struct bnt_stat {
 /** Dependencies among the balloon's features under a binding (VG-8, VG-12,
  * BX-2). */
 #define BNT_BALLOON_RULES_MAX 4
-struct bnt_balloon_rules {
+struct bnt_balloon_rule_set {
     struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
     uint32_t count;
 };
-struct bnt_balloon_rules bnt_balloon_rules(const struct bnt_balloon_binding *binding);
+struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding);
 
 /** Whether a binding is usable: each mask 0 or one bit of 6..63 that no other
  * feature has. */

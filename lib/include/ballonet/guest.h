@@ -152,7 +152,8 @@ struct bnt_guest_request {
 };
 
 /**
- * Outgoing calls. Required unless marked optional. Page arrays belong to the core and are valid
+ * Outgoing calls, the transport's included: one `opaque` serves them all. Required unless marked
+ * optional. Page arrays belong to the core and are valid
  * during the call.
  */
 struct bnt_guest_ops {
@@ -241,7 +242,7 @@ void bnt_guest_config_changed(struct bnt_guest *guest);
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
 
-struct bnt_guest_oom {
+struct bnt_guest_oom_result {
     uint64_t freed_pfns;   /**< with the allocator already */
     uint64_t pending_pfns; /**< not acknowledged, or not sent yet: event OOM_DONE tells */
     uint64_t deadline_ns;  /**< when to give up on the pending ones; BNT_NEVER if none */
@@ -263,7 +264,7 @@ struct bnt_guest_oom {
  * E_BROKEN; E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
-                                      struct bnt_guest_oom *result);
+                                      struct bnt_guest_oom_result *result);
 
 /** Counters, all since init, all PFNs unless named otherwise. */
 struct bnt_guest_info {

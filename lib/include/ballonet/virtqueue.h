@@ -66,7 +66,7 @@ struct bnt_vq_used_elem {
 
 /** Byte offsets of the parts of a ring laid out in one piece, and its length.
  */
-struct bnt_vq_layout {
+struct bnt_vq_parts {
     uint32_t desc;
     uint32_t avail;
     uint32_t used;
@@ -77,7 +77,7 @@ struct bnt_vq_layout {
  * Lays a queue of `size` (a power of two, at most BNT_VQ_SIZE_MAX) out; start it 16-aligned. All 0
  * for any other size.
  */
-struct bnt_vq_layout bnt_vq_layout(uint16_t size);
+struct bnt_vq_parts bnt_vq_layout(uint16_t size);
 
 /* ---- Device side ---------------------------------------------------------------------------- */
 
@@ -192,7 +192,7 @@ struct bnt_vq_drv_config {
 
 struct bnt_vq_drv {
     struct bnt_vq_drv_config config;
-    struct bnt_vq_layout layout;
+    struct bnt_vq_parts layout;
     uint16_t free_head;
     uint16_t free_count;
     uint16_t unpublished_head; /**< last head that was added but not published */

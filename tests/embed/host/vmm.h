@@ -135,7 +135,7 @@ static inline int guest_start(struct vmm *vmm)
     }
     for (uint16_t i = 0; i < 2; i++) {
         const uint64_t gpa = UINT64_C(4096) * i; /* one page for each ring, at the bottom */
-        const struct bnt_vq_layout parts = bnt_vq_layout(8);
+        const struct bnt_vq_parts parts = bnt_vq_layout(8);
         const struct bnt_vq_drv_config config = {.size = sizeof config,
                                                  .queue = i,
                                                  .queue_size = 8,
