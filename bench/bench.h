@@ -60,7 +60,8 @@ struct subject {
     const char *text; /**< a scenario */
     bool oracles_off;
     bool hash_off;
-    bool traced; /**< to /dev/null: what making the trace costs, not the disk */
+    bool traced;      /**< to /dev/null: what making the trace costs, not the disk */
+    double *stage_ns; /**< NULL, or where the time of each stage goes (stage_calls.h) */
 };
 
 struct subject_result {

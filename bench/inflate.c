@@ -43,11 +43,11 @@ static void scenario_write(char text[TEXT_BYTES], uint64_t gib, enum plain_order
                    gib + 1, order_names[order], gib, gib + 1, gib);
 }
 
-static double inflate_once(uint64_t gib, enum plain_order order, bool oracles)
+static double inflate_once(uint64_t gib, enum plain_order order, bool oracles, double *stage_ns)
 {
     char text[TEXT_BYTES];
     scenario_write(text, gib, order);
-    const struct subject subject = {.text = text, .oracles_off = !oracles};
+    const struct subject subject = {.text = text, .oracles_off = !oracles, .stage_ns = stage_ns};
     const struct subject_result result = subject_run(&subject);
     if (result.pages != gib * PAGES_PER_GIB) {
         bench_give_up("%" PRIu64 " pages were inflated in place of %" PRIu64, result.pages,
@@ -65,7 +65,7 @@ static void measure(struct figures *figures, const struct bench_options *options
             best_take(&figures->plain[i], plain_run(plain, order));
             for (int on = 0; on < 2; on++) {
                 best_take(&figures->with[i][on],
-                          inflate_once(options->inflate_gib, order, on == 1));
+                          inflate_once(options->inflate_gib, order, on == 1, NULL));
             }
             best_take(&figures->plain[i], plain_run(plain, order));
         }
@@ -98,9 +98,7 @@ static void add_stages(struct table *table, const struct bench_options *options,
     double best[STAGE_COUNT] = {0};
     for (uint32_t round = 0; round < options->rounds; round++) {
         double ns[STAGE_COUNT];
-        stages_begin();
-        (void)inflate_once(options->inflate_gib, order, true);
-        stages_end(ns);
+        (void)inflate_once(options->inflate_gib, order, true, ns);
         for (int i = 0; i < STAGE_COUNT; i++) {
             best_take(&best[i], ns[i]);
         }

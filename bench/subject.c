@@ -7,6 +7,9 @@
 #include "bench/bench.h"
 #include "sim/trace/trace.h"
 #include "sim/world/world.h"
+#if BENCH_STAGES
+#include "bench/stage_calls.h"
+#endif
 
 #include <string.h>
 
@@ -50,6 +53,22 @@ static void trace_end(struct trace_writer *writer, const struct world_result *re
     }
 }
 
+/** The run itself, perhaps under the stopwatch. */
+static void run(struct world *world, const struct subject *subject, struct world_result *result)
+{
+#if BENCH_STAGES
+    if (subject->stage_ns != NULL) {
+        stages_begin();
+        world_run(world, result);
+        stages_end(subject->stage_ns);
+        return;
+    }
+#else
+    (void)subject;
+#endif
+    world_run(world, result);
+}
+
 struct subject_result subject_run(const struct subject *subject)
 {
     char error[256];
@@ -70,7 +89,7 @@ struct subject_result subject_run(const struct subject *subject)
         bench_give_up("%s", error);
     }
     const double start = clock_cpu_ns();
-    world_run(world, &result);
+    run(world, subject, &result);
     if (writer != NULL) {
         trace_end(writer, &result);
     }
