@@ -50,7 +50,7 @@ diverged()
     replay
     [ $status -eq 4 ] || complain "$1: exit status $status instead of 4"
     grep -Eq "^DIVERGED $trace: $2" "$work/out" || complain "$1: the difference is not named"
-    grep -Eq "the same build|the build differs" "$work/out" || complain "$1: the build is not told"
+    grep -Eq "by this build|the build differs" "$work/out" || complain "$1: the build is not told"
 }
 
 # unusable WHAT: exit status 6, one sentence, nothing of a run
