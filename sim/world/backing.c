@@ -70,7 +70,11 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
     for (uint64_t left = pfns; left > 0;) {
         const uint64_t room = 64 - at % 64;
         const uint64_t count = left < room ? left : room;
-        freed += drop_bits(vm, at / 64, UINT64_MAX >> (64 - count) << (at % 64));
+        uint64_t bits = UINT64_MAX << (at % 64);
+        if (left < room) {
+            bits &= (UINT64_C(1) << (at % 64 + left)) - 1;
+        }
+        freed += drop_bits(vm, at / 64, bits);
         at += count;
         left -= count;
     }
