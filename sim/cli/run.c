@@ -102,6 +102,19 @@ static int run_once(const struct options *options, const char *path, uint32_t se
     return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
 }
 
+/** A bad file ends the command before anything ran: every file's errors are told, none is run. */
+static bool all_load(const struct options *options, const struct path_list *list)
+{
+    bool good = true;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct session_config config = config_of(options, list->paths[i]);
+        struct session session;
+        good = session_open(&session, &config) == VERDICT_PASS && good;
+        good = session_close(&session) == VERDICT_PASS && good;
+    }
+    return good;
+}
+
 int verb_run(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
@@ -110,6 +123,9 @@ int verb_run(const struct options *options)
     const bool alone = list.count == 1 && options->seeds <= 1;
     if (status == VERDICT_PASS && options->trace != NULL && !alone) {
         (void)fprintf(stderr, "ballonet run: --trace records one run: name one scenario\n");
+        status = VERDICT_USAGE;
+    }
+    if (status == VERDICT_PASS && list.count > 1 && !all_load(options, &list)) {
         status = VERDICT_USAGE;
     }
     for (size_t i = 0; status != VERDICT_USAGE && i < list.count; i++) {
