@@ -49,14 +49,7 @@ int verb_check(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    bool good = true;
-    for (uint32_t i = 0; i < options->path_count; i++) {
-        char error[512];
-        if (!paths_add(&list, options->paths[i], error, sizeof error)) {
-            (void)fprintf(stderr, "ballonet check: %s\n", error);
-            good = false;
-        }
-    }
+    bool good = options_paths(options, &list);
     for (size_t i = 0; i < list.count; i++) {
         good = check_one(arena, list.paths[i], options) && good;
     }

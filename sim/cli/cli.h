@@ -21,6 +21,7 @@ struct options {
     struct scenario_override sets[CLI_SETS_MAX];
     uint32_t set_count;
     const char *trace;
+    const char *junit;
     bool json;
     bool verbose;
     bool quiet;
@@ -43,7 +44,8 @@ enum {
     OPTION_FORMAT = 8,
     OPTION_VERBOSE = 16,
     OPTION_SEEDS = 32,
-    OPTION_QUIET = 64
+    OPTION_QUIET = 64,
+    OPTION_JUNIT = 128
 };
 
 int verb_run(const struct options *options);
@@ -53,6 +55,9 @@ int verb_replay(const struct options *options);
 int verb_verify(const struct options *options);
 int verb_test(const struct options *options);
 int verb_doctor(const struct options *options);
+
+/** Every scenario that the arguments name. False after saying what is wrong. */
+bool options_paths(const struct options *options, struct path_list *list);
 
 /** How to run one scenario once. */
 struct session_config {
@@ -74,6 +79,9 @@ struct session_config {
     bool oracles_off;
     bool hash_off;
 };
+
+/** How the command line wants `path` to be run. */
+struct session_config options_session(const struct options *options, const char *path);
 
 /** One scenario, loaded and perhaps run. All its memory is in its own arena. */
 struct session {

@@ -40,7 +40,7 @@ static const struct verb verbs[] = {
     {"test", "[FOLDER...]", "run scenarios as a regression suite, with TAP output",
      "Runs every scenario below the folders and prints TAP version 13. With --seeds N each runs\n"
      "under the seeds 1 to N.\n",
-     OPTION_SET | OPTION_SEEDS, verb_test},
+     OPTION_SET | OPTION_SEEDS | OPTION_JUNIT, verb_test},
     {"doctor", "", "check that this build keeps its promises",
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
@@ -71,6 +71,7 @@ static void print_help(const struct verb *verb)
         {OPTION_SEEDS, "  --seeds N          run under the seeds 1 to N\n"},
         {OPTION_SET, "  --set KEY=VALUE    change a scenario's value: --set vms.0.memory=128MiB\n"},
         {OPTION_TRACE, "  --trace FILE       record the run\n"},
+        {OPTION_JUNIT, "  --junit FILE       write the results as JUnit too\n"},
         {OPTION_FORMAT, "  --format json      results as JSON, one object a line\n"},
         {OPTION_VERBOSE, "  --verbose          tell every event of guest and host as it happens\n"},
         {OPTION_QUIET, "  --quiet            only the closing line\n"},
@@ -135,6 +136,12 @@ static int option_trace(struct options *options, const char *value)
     return 0;
 }
 
+static int option_junit(struct options *options, const char *value)
+{
+    options->junit = value;
+    return 0;
+}
+
 static int option_format(struct options *options, const char *value)
 {
     options->json = strcmp(value, "json") == 0;
@@ -149,9 +156,9 @@ static const struct {
     unsigned flag;
     int (*take)(struct options *, const char *value);
 } valued[] = {
-    {"--seed", OPTION_SEED, option_seed},       {"--seeds", OPTION_SEEDS, option_seeds},
-    {"--set", OPTION_SET, option_set},          {"--trace", OPTION_TRACE, option_trace},
-    {"--format", OPTION_FORMAT, option_format},
+    {"--seed", OPTION_SEED, option_seed},    {"--seeds", OPTION_SEEDS, option_seeds},
+    {"--set", OPTION_SET, option_set},       {"--trace", OPTION_TRACE, option_trace},
+    {"--junit", OPTION_JUNIT, option_junit}, {"--format", OPTION_FORMAT, option_format},
 };
 
 /** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */

@@ -1,5 +1,5 @@
 /*
- * `run` and `test`: scenarios one after the other, judged.
+ * `run`: scenarios one after the other, judged.
  *
  * Results go to stdout, reasons with them; several scenarios exit with the worst status.
  */
@@ -8,32 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/** Exit statuses from worst to best (docs/command.md, "Exit status"). */
-int status_worse(int left, int right)
-{
-    static const int order[] = {
-        VERDICT_CRASH, VERDICT_NONDETERMINISM, VERDICT_FAIL,  VERDICT_LIVENESS,
-        VERDICT_TRACE, VERDICT_LIMIT,          VERDICT_USAGE, VERDICT_PASS};
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        if (left == order[i] || right == order[i]) {
-            return order[i];
-        }
-    }
-    return left;
-}
-
-static bool gather(struct path_list *list, const struct options *options)
-{
-    for (uint32_t i = 0; i < options->path_count; i++) {
-        char error[512];
-        if (!paths_add(list, options->paths[i], error, sizeof error)) {
-            (void)fprintf(stderr, "ballonet %s: %s\n", options->verb, error);
-            return false;
-        }
-    }
-    return true;
-}
 
 static void print_object(const struct session *session)
 {
@@ -67,25 +41,10 @@ static void print_result(const struct session *session, const struct options *op
     session_line(session, stdout, "");
 }
 
-static struct session_config config_of(const struct options *options, const char *path)
-{
-    return (struct session_config){
-        .path = path,
-        .has_seed = options->has_seed,
-        .seed = options->seed,
-        .sets = options->sets,
-        .set_count = options->set_count,
-        .fill = SESSION_FILL,
-        .log = options->verbose ? LOG_EVENTS : LOG_NONE,
-        .log_to = options->json ? stderr : stdout,
-        .trace = options->trace,
-    };
-}
-
 /** Runs one scenario under one seed and prints it; the exit status. */
 static int run_once(const struct options *options, const char *path, uint32_t seed, bool alone)
 {
-    struct session_config config = config_of(options, path);
+    struct session_config config = options_session(options, path);
     if (seed > 0) {
         config.has_seed = true;
         config.seed = seed;
@@ -107,7 +66,7 @@ static bool all_load(const struct options *options, const struct path_list *list
 {
     bool good = true;
     for (size_t i = 0; i < list->count; i++) {
-        const struct session_config config = config_of(options, list->paths[i]);
+        const struct session_config config = options_session(options, list->paths[i]);
         struct session session;
         good = session_open(&session, &config) == VERDICT_PASS && good;
         good = session_close(&session) == VERDICT_PASS && good;
@@ -119,7 +78,7 @@ int verb_run(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    int status = gather(&list, options) ? VERDICT_PASS : VERDICT_USAGE;
+    int status = options_paths(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
     const bool alone = list.count == 1 && options->seeds <= 1;
     if (status == VERDICT_PASS && options->trace != NULL && !alone) {
         (void)fprintf(stderr, "ballonet run: --trace records one run: name one scenario\n");
@@ -134,63 +93,6 @@ int verb_run(const struct options *options)
             const int one = run_once(options, list.paths[i], options->seeds > 0 ? seed : 0, alone);
             status = one == VERDICT_USAGE && alone ? one : status_worse(status, one);
         }
-    }
-    paths_free(&list);
-    (void)arena_close(arena);
-    return status;
-}
-
-/* ---- test ---- */
-
-/** Runs a scenario under its seeds; prints one line of TAP, and the reasons of what failed. */
-static int test_one(const struct options *options, const char *path, size_t number)
-{
-    const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
-    int status = VERDICT_PASS;
-    uint32_t failed = 0;
-    for (uint32_t seed = 1; seed <= seeds; seed++) {
-        struct session_config config = config_of(options, path);
-        config.has_seed = options->seeds > 0;
-        config.seed = seed;
-        struct session session;
-        int one = (int)session_open(&session, &config);
-        if (one == VERDICT_PASS) {
-            one = (int)session_run(&session);
-            if (one != VERDICT_PASS) {
-                session_line(&session, stdout, "# ");
-            }
-        }
-        one = status_worse(one, (int)session_close(&session));
-        failed += one != VERDICT_PASS;
-        status = status_worse(status, one);
-    }
-    (void)printf("%s %zu - %s", status == VERDICT_PASS ? "ok" : "not ok", number, path);
-    if (seeds > 1) {
-        (void)printf(" (%" PRIu32 " seeds, %" PRIu32 " failed)", seeds, failed);
-    }
-    (void)putchar('\n');
-    (void)fflush(stdout);
-    return status;
-}
-
-int verb_test(const struct options *options)
-{
-    struct options chosen = *options;
-    if (chosen.path_count == 0) {
-        chosen.paths[chosen.path_count++] = "scenarios";
-    }
-    struct arena *arena = arena_open(SESSION_FILL);
-    struct path_list list = {.arena = arena};
-    int status = gather(&list, &chosen) ? VERDICT_PASS : VERDICT_USAGE;
-    size_t failed = 0;
-    if (status == VERDICT_PASS) {
-        (void)printf("TAP version 13\n1..%zu\n", list.count);
-        for (size_t i = 0; i < list.count; i++) {
-            const int one = test_one(&chosen, list.paths[i], i + 1);
-            failed += one != VERDICT_PASS;
-            status = status_worse(status, one);
-        }
-        (void)printf("# %zu passed, %zu failed\n", list.count - failed, failed);
     }
     paths_free(&list);
     (void)arena_close(arena);

@@ -193,14 +193,7 @@ int verb_verify(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    int status = VERDICT_PASS;
-    for (uint32_t i = 0; i < options->path_count; i++) {
-        char error[512];
-        if (!paths_add(&list, options->paths[i], error, sizeof error)) {
-            (void)fprintf(stderr, "ballonet verify: %s\n", error);
-            status = VERDICT_USAGE;
-        }
-    }
+    int status = options_paths(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
     for (size_t i = 0; status != VERDICT_USAGE && i < list.count; i++) {
         const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
         for (uint32_t seed = 1; seed <= seeds; seed++) {

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 COMMAND, EDIT, SOURCE = (os.path.abspath(argument) for argument in sys.argv[1:4])
 LINE = re.compile(r"^(PASS|FAIL|INCONCLUSIVE) (.+) seed=(\d+) events=(\d+) "
@@ -224,6 +225,20 @@ class Results(Contract):
             self.assertEqual(failed, status)
             self.assertEqual(lines[-1], f"# {count - failed} passed, {failed} failed")
         self.assertIn("again:", "\n".join(lines))
+
+    def test_junit(self):
+        self.write("a.yaml", SMALL % 1000)
+        self.write("b&.yaml", (SMALL % 1000).replace("ledger == 2MiB", "ledger == 3MiB"))
+        report = os.path.join(self.folder.name, "report.xml")
+        self.status(1, "test", self.folder.name, "--junit", report)
+        suite = xml.etree.ElementTree.parse(report).getroot()
+        self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
+        failures = [(case.get("name"), case.find("failure").get("message"))
+                    for case in suite if case.find("failure") is not None]
+        self.assertEqual(len(failures), 1)
+        self.assertIn("b&.yaml", failures[0][0])
+        self.assertIn("expected finally", failures[0][1])
+        self.status(6, "test", os.path.join(self.folder.name, "a.yaml"), "--junit", "/dev/full")
 
 
 class Status(Contract):
