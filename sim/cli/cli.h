@@ -56,6 +56,12 @@ int verb_verify(const struct options *options);
 int verb_test(const struct options *options);
 int verb_doctor(const struct options *options);
 
+/**
+ * Makes a child for the work. True where the work is to be done; false in the process that waited
+ * for it, with the status to exit with: the child's, or VERDICT_CRASH.
+ */
+bool guard_works(int *status);
+
 /** Every scenario that the arguments name. False after saying what is wrong. */
 bool options_paths(const struct options *options, struct path_list *list);
 

@@ -282,5 +282,6 @@ int main(int argc, char **argv)
     if (options.path_count == 0 && verb->usage[0] != '\0' && verb->usage[0] != '[') {
         return misuse(verb->name, "nothing to do", "", verb->usage);
     }
-    return finish(verb->run(&options));
+    int status = 0;
+    return guard_works(&status) ? finish(verb->run(&options)) : status;
 }

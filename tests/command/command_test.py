@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -255,6 +256,17 @@ class Status(Contract):
                 self.assertTrue(done.stdout.splitlines()[-1].startswith(word + " "), done.stdout)
             self.assertEqual(self.status(status, "run", path, "--format", "json").stdout != "", status != 2)
         self.status(6, "replay", self.files()[0])
+
+    def test_a_crash_is_a_verdict(self):
+        run = subprocess.Popen([COMMAND, "run", "scenarios/pressure/kernel-build.yaml", "--seeds", "1000"], cwd=SOURCE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        run.stdout.readline()  # it runs
+        with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="ascii") as children:
+            worker = int(children.read().split()[0])
+        os.kill(worker, signal.SIGKILL)  # what no sanitizer catches
+        error = run.communicate(timeout=60)[1]
+        self.assertEqual(run.returncode, 5)
+        self.assertRegex(error, r"died of signal 9 .*BALLONET_NO_GUARD=1")
 
     def test_a_limit_is_never_a_pass(self):
         done = self.status(7, "run", GOOD, "--set", "limits.events=20")
