@@ -84,9 +84,13 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     return BNT_OK;
 }
 
+/** Refusals by chance are faults: in a quiet phase the draw is one that no chance is met by. */
 static uint32_t draw(void *opaque, uint32_t bound)
 {
     const struct vm *vm = opaque;
+    if (vm->world->quiet) {
+        return bound - 1;
+    }
     struct engine *engine = vm->world->engine;
     return (uint32_t)engine_choose(engine, engine_stream(engine, "refuse"), CHOICE_CHANCE, bound);
 }

@@ -220,27 +220,6 @@ void script_start(struct world *world)
     engine_at(world->engine, at_ns, 8, WORLD_EVENT_END, 0, 0, 0);
 }
 
-/** Refusals with a chance are faults too: the sure ones stay. */
-static void refuse_surely(struct world *world, struct vm *vm)
-{
-    bool cleared = false;
-    for (uint32_t i = 0; i < world->scenario->action_count; i++) {
-        const struct scenario_action *action = &world->scenario->actions[i];
-        const bool chance = action->rule.numerator < action->rule.denominator;
-        if (action->kind == ACTION_REFUSE && action->vm == vm->index && chance && !cleared) {
-            bnt_host_rules_clear(vm->host);
-            cleared = true;
-        }
-    }
-    for (uint32_t i = 0; cleared && i < world->scenario->action_count; i++) {
-        const struct scenario_action *action = &world->scenario->actions[i];
-        if (action->kind == ACTION_REFUSE && action->vm == vm->index &&
-            action->rule.numerator >= action->rule.denominator && world->action_runs[i] > 0) {
-            act_refuse(vm, action);
-        }
-    }
-}
-
 void script_quiet(struct world *world)
 {
     world->quiet = true;
@@ -254,9 +233,6 @@ void script_quiet(struct world *world)
         }
         vm_stall(vm, PARTY_DRIVER, 0);
         vm_stall(vm, PARTY_DEVICE, 0);
-        if (vm->host != NULL) {
-            refuse_surely(world, vm);
-        }
         vm->touched = true;
     }
 }
