@@ -121,6 +121,23 @@ START_TEST(test_inflation_is_held_off_afterwards)
 }
 END_TEST
 
+/* Both requests at once would let the device see them in either order. */
+START_TEST(test_page_is_not_inflated_again_while_its_oom_deflate_is_in_flight)
+{
+    struct fake f;
+    ballooned(&f, NO_TELL, 1000);
+    f.serve_on_kick = false;
+    ck_assert_int_eq(oom(&f, 200), BNT_OK);
+    const uint64_t requests = f.requests;
+    f.now_ns += 6 * FAKE_S; /* the hold-off is over, the device has not looked yet */
+    (void)fake_step(&f, 64);
+    ck_assert_uint_eq(f.requests, requests);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 1000);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_empty_balloon_gives_nothing)
 {
     struct fake f;
@@ -266,6 +283,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_what_a_slow_device_leaves_is_paid_in_steps, 0, 2);
     tcase_add_test(tc, test_repeated_calls_do_not_add_up);
     tcase_add_loop_test(tc, test_inflation_is_held_off_afterwards, 0, 2);
+    tcase_add_test(tc, test_page_is_not_inflated_again_while_its_oom_deflate_is_in_flight);
     tcase_add_test(tc, test_empty_balloon_gives_nothing);
     tcase_add_test(tc, test_more_than_there_is_gives_all);
     tcase_add_test(tc, test_held_pages_go_first);
