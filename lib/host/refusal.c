@@ -72,11 +72,18 @@ bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate)
     return possible;
 }
 
+/** What a page is refused with. A driver uses a page that is NOT_LOCKED at once (BX-16), so that is
+ * never said of one that the ledger holds. */
+static bnt_verdict verdict_true(bnt_verdict verdict, bool inflate)
+{
+    return verdict == BNT_VERDICT_NOT_LOCKED && !inflate ? BNT_VERDICT_BUSY : verdict;
+}
+
 bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
 {
     for (uint32_t i = 0; i < host->rule_count; i++) {
         if (rule_applies(host, &host->rules[i], pfn, inflate)) {
-            return host->rules[i].verdict;
+            return verdict_true(host->rules[i].verdict, inflate);
         }
     }
     if (host->ops.refuse == NULL) {
@@ -86,6 +93,6 @@ bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
     /* What is no verdict of the embedder's to give must not reach the wire. */
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED ||
                    verdict_refuses(verdict)
-               ? verdict
+               ? verdict_true(verdict, inflate)
                : BNT_VERDICT_BUSY;
 }

@@ -246,6 +246,24 @@ START_TEST(test_verdict_that_is_not_the_embedders_to_give_becomes_busy)
 }
 END_TEST
 
+/* The driver would use it at once (BX-16), while the ledger holds it. */
+START_TEST(test_held_page_is_never_called_not_locked)
+{
+    fake.refuse_verdict = BNT_VERDICT_NOT_LOCKED;
+    fake.refuse_pfn = UINT64_MAX;
+    open_with(FAKE_TOLD, PAGES);
+    ck_assert_int_eq(send_one(0, 300), BNT_VERDICT_ACCEPTED);
+    if (_i == 0) {
+        rule_put(rule_of(300, 300, BNT_VERDICT_NOT_LOCKED));
+    } else {
+        fake.refuse_pfn = 300;
+    }
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 0, 0, NULL), BNT_OK);
+    ck_assert_int_eq(send_one(1, 300), BNT_VERDICT_BUSY);
+    ck_assert_int_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOON);
+}
+END_TEST
+
 START_TEST(test_refusal_towards_a_plain_driver_keeps_the_page_and_its_backing)
 {
     open_with(FAKE_PLAIN, 4);
@@ -343,6 +361,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_first_rule_that_applies_decides_and_counts_down);
     tcase_add_test(tests, test_rule_draws_once_for_each_pfn_in_its_range_and_in_order);
     tcase_add_loop_test(tests, test_verdict_that_is_not_the_embedders_to_give_becomes_busy, 0, 2);
+    tcase_add_loop_test(tests, test_held_page_is_never_called_not_locked, 0, 2);
     tcase_add_test(tests, test_refusal_towards_a_plain_driver_keeps_the_page_and_its_backing);
     tcase_add_test(tests, test_guest_page_is_never_split_by_not_needed);
     tcase_add_loop_test(tests, test_target_of_whole_guest_pages_is_reached_rounded_up, 0, 6);

@@ -96,7 +96,7 @@ struct bnt_host_rule {
     uint32_t denominator; /**< ... at least 1; needs ops->draw unless numerator >=
                              denominator */
     uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
-    bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED or BUSY */
+    bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED (BUSY in a deflate) or BUSY */
 };
 
 /* clang-format off */
@@ -200,8 +200,9 @@ struct bnt_host_ops {
      * backing back and is counted as kept, leafless.
      */
     void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
-    /** Optional. Refuses one PFN after the rules found nothing: a verdict,
-     * ACCEPTED to take it. */
+    /** Optional. Refuses one PFN after the rules found nothing: a verdict, ACCEPTED to take it.
+     * What is not true of the page becomes BUSY: NOT_LOCKED in a deflate, since the ledger holds
+     * it, and RESET. */
     bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
     /** Draws 0 <= n < bound, the only source of chance. Required by rules with a
      * probability. */
