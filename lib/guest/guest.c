@@ -314,7 +314,9 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     const uint32_t order = guest->config.page_order;
     const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
-    struct bnt_guest_info now = guest->count;
+    const size_t fits = size < sizeof *info ? size : sizeof *info;
+    struct bnt_guest_info now;
+    memcpy(&now, &guest->count, fits); /* the counters; what is asked for often is before them */
     now.size = size;
     now.state = guest->state;
     now.features = guest->features;
@@ -331,7 +333,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.kept_pages = guest->kept_count;
     now.actual_pfns = guest->actual;
     now.epoch = guest->epoch;
-    memcpy(info, &now, size < sizeof now ? size : sizeof now);
+    memcpy(info, &now, fits);
     return BNT_OK;
 }
 

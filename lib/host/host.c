@@ -197,12 +197,8 @@ static uint64_t region_pfns(const struct bnt_host *host, const struct bnt_mem_re
     return end > begin ? end - begin : 0;
 }
 
-bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n)
+bool bnti_host_memory_find(struct bnt_host *host, uint64_t pfn, uint64_t n)
 {
-    if (pfn - host->window_first_pfn < host->window_pfns &&
-        n <= host->window_pfns - (pfn - host->window_first_pfn)) {
-        return true;
-    }
     for (uint32_t i = 0; i < host->mem.region_count; i++) {
         uint64_t first = 0;
         const uint64_t pfns = region_pfns(host, &host->mem.regions[i], &first);

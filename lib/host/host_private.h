@@ -75,8 +75,8 @@ void bnti_host_ledger_init(struct bnti_host_ledger *ledger, bnt_host_ledger kind
 /** Everything becomes the guest's; every leaf goes back. */
 void bnti_host_ledger_clear(struct bnti_host_ledger *ledger);
 bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64_t at);
-/** Brings what records a page near; `at` may be no memory. Changes nothing. */
-void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at);
+/** Brings what records a page near, where that is a leaf; `at` is memory. Changes nothing. */
+void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether the range around `at` is counted without a leaf. */
 bool bnti_host_ledger_leafless(const struct bnti_host_ledger *ledger, uint64_t at);
 /** Whether a range touches one that is counted without a leaf. */
@@ -94,8 +94,8 @@ void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_
 void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** KEPT to GUEST, one page. */
 void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at);
-/** Gives the leaves of full and of empty ranges back. */
-void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
+/** Gives the leaves of full and of empty ranges back. Only with LEAVES. */
+void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** Counts one more or one less page of a leafless (or empty) range. False at the bound. */
 bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at);
 bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at);
@@ -104,6 +104,61 @@ void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at);
 /** The 2 MiB range around a position, clipped to memory. */
 void bnti_host_ledger_range(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t *first,
                             uint64_t *n);
+
+/* Where PFNs come without order, each is a run of its own: what is done for each is inline. */
+
+static inline struct bnti_host_block *bnti_host_ledger_block(const struct bnti_host_ledger *ledger,
+                                                             uint64_t at)
+{
+    return &ledger->blocks[at / BNTI_HOST_BLOCK_PFNS];
+}
+
+static inline void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at)
+{
+    if (at >= ledger->pfns) {
+        return;
+    }
+    if (ledger->blocks != NULL) {
+        __builtin_prefetch(bnti_host_ledger_block(ledger, at), 1);
+    } else {
+        bnti_host_ledger_prefetch_leaf(ledger, at);
+    }
+}
+
+/** GUEST to BALLOON, one page, in one look. False, changing nothing: no GUEST, or not FIXED. */
+static inline bool bnti_host_ledger_put_one(struct bnti_host_ledger *ledger, uint64_t at)
+{
+    const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
+
+    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->held & bit) != 0) {
+        return false;
+    }
+    bnti_host_ledger_block(ledger, at)->held |= bit;
+    ledger->held++;
+    return true;
+}
+
+/** BALLOON to GUEST, in the same way. */
+static inline bool bnti_host_ledger_take_one(struct bnti_host_ledger *ledger, uint64_t at)
+{
+    const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
+
+    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->held & bit) == 0 ||
+        (bnti_host_ledger_block(ledger, at)->kept & bit) != 0) {
+        return false;
+    }
+    bnti_host_ledger_block(ledger, at)->held &= ~bit;
+    ledger->held--;
+    return true;
+}
+
+/** Gives the leaves of full and of empty ranges back. */
+static inline void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+{
+    if (ledger->blocks == NULL) {
+        bnti_host_ledger_settle_leaves(ledger, at, n);
+    }
+}
 
 /* ---- The instance ---- */
 
@@ -216,8 +271,17 @@ bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy
 /** Ends it; the outermost call sends the interrupts that are due. */
 void bnti_host_leave(struct bnt_host *host, bnti_host_busy before);
 void bnti_host_clock(struct bnt_host *host, uint64_t now_ns);
+/** Looks for the region that holds all of [pfn, pfn + n), and remembers it. */
+bool bnti_host_memory_find(struct bnt_host *host, uint64_t pfn, uint64_t n);
+
 /** Whether [pfn, pfn + n) is guest memory that the ledger covers. */
-bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n);
+static inline bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n)
+{
+    const uint64_t within = pfn - host->window_first_pfn;
+
+    return (within < host->window_pfns && n <= host->window_pfns - within) ||
+           bnti_host_memory_find(host, pfn, n);
+}
 
 /* queue.c */
 extern const struct bnt_queue_provider bnti_host_rings;

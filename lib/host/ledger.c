@@ -139,18 +139,11 @@ bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64
     return (bits.kept & bit) != 0 ? BNT_HOST_PAGE_KEPT : BNT_HOST_PAGE_BALLOON;
 }
 
-void bnti_host_ledger_prefetch(const struct bnti_host_ledger *ledger, uint64_t at)
+void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at)
 {
     const uint64_t block = at >> BLOCK_SHIFT;
-
-    if (at >= ledger->pfns) {
-        return;
-    }
-    if (ledger->blocks != NULL) {
-        __builtin_prefetch(&ledger->blocks[block], 1);
-        return;
-    }
     const uintptr_t root = ledger->roots[at >> LEAF_SHIFT];
+
     if (root_is_leaf(root)) {
         __builtin_prefetch(&root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS], 1);
     }
@@ -328,11 +321,8 @@ void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at)
     bnti_host_ledger_take(ledger, at, 1);
 }
 
-void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
+void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
-    if (ledger->blocks != NULL) {
-        return;
-    }
     for (uint64_t range = at >> LEAF_SHIFT; range <= (at + n - 1) >> LEAF_SHIFT; range++) {
         const uintptr_t root = ledger->roots[range];
         if (!root_is_leaf(root)) {

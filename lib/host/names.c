@@ -39,11 +39,13 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
 bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
 {
     const bool agreed = (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
-    struct bnt_host_info told = host->count;
+    const uint32_t fits = (uint32_t)bnti_host_min(info->size, sizeof(*info));
+    struct bnt_host_info told;
 
     if (info->size < offsetof(struct bnt_host_info, features)) {
         return BNT_E_SIZE;
     }
+    memcpy(&told, &host->count, fits); /* the counters; what is asked for often is before them */
     told.size = info->size;
     told.status = host->dev.status;
     told.features = agreed ? host->dev.accepted : 0;
@@ -58,7 +60,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.outcome = host->target.outcome;
     told.outcome_id = host->target.id;
     told.leaves = host->ledger.leaves;
-    memcpy(info, &told, info->size < sizeof(told) ? info->size : sizeof(told));
+    memcpy(info, &told, fits);
     return BNT_OK;
 }
 

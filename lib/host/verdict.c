@@ -81,26 +81,34 @@ static void judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, ui
     }
 }
 
+/** Moves a run in the ledger if each of its pages can be. */
+static bool run_move(struct bnti_host_ledger *ledger, bool inflate, uint64_t at, uint32_t pfns)
+{
+    if (pfns == 1 &&
+        (inflate ? bnti_host_ledger_put_one(ledger, at) : bnti_host_ledger_take_one(ledger, at))) {
+        return true;
+    }
+    if (!(inflate ? bnti_host_ledger_none_held(ledger, at, pfns)
+                  : bnti_host_ledger_all_balloon(ledger, at, pfns)) ||
+        !bnti_host_ledger_reserve(ledger, at, pfns)) {
+        return false;
+    }
+    if (inflate) {
+        bnti_host_ledger_put(ledger, at, pfns);
+    } else {
+        bnti_host_ledger_take(ledger, at, pfns);
+    }
+    return true;
+}
+
 /** Takes a run whole if nothing can be said against any page of it. */
 static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
                        const struct pfn_run *run)
 {
-    struct bnti_host_ledger *ledger = &host->ledger;
-    const uint64_t at = bnti_host_at(host, run->low);
-
     if (judge->ruled || !judge_room(host, judge, run->pfns) ||
-        !bnti_host_memory(host, run->low, run->pfns)) {
+        !bnti_host_memory(host, run->low, run->pfns) ||
+        !run_move(&host->ledger, judge->inflate, bnti_host_at(host, run->low), run->pfns)) {
         return false;
-    }
-    if (!(judge->inflate ? bnti_host_ledger_none_held(ledger, at, run->pfns)
-                         : bnti_host_ledger_all_balloon(ledger, at, run->pfns)) ||
-        !bnti_host_ledger_reserve(ledger, at, run->pfns)) {
-        return false;
-    }
-    if (judge->inflate) {
-        bnti_host_ledger_put(ledger, at, run->pfns);
-    } else {
-        bnti_host_ledger_take(ledger, at, run->pfns);
     }
     extent_add(host, run->low, run->pfns);
     judge_moved(host, judge, run->pfns);

@@ -53,6 +53,9 @@ static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
 {
     uint64_t freed = 0;
     bits &= vm->backed[word];
+    if (bits == 0) {
+        return 0; /* nothing is written: most of what a balloon gets was never backed */
+    }
     vm->backed[word] &= ~bits;
     for (; bits != 0; bits &= bits - 1) {
         const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);

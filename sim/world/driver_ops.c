@@ -6,6 +6,7 @@
  */
 #include "sim/world/world_private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* ---- Transport ---- */
@@ -270,12 +271,20 @@ static void count_verdicts(struct vm *vm, const struct bnt_guest_request *reques
         return;
     }
     const uint32_t order = vm->spec.page_order;
+    uint64_t accepted = 0; /* nearly all: counted in a register */
     for (uint32_t page = 0; page < request->page_count; page++) {
         const uint32_t pfn = page << order;
-        if (pfn < request->verdict_count && request->verdicts[pfn] < BNT_VERDICT_COUNT) {
-            vm->account.refused_by[request->verdicts[pfn]]++;
+        if (pfn >= request->verdict_count) {
+            break;
+        }
+        const uint8_t verdict = request->verdicts[pfn];
+        if (verdict == BNT_VERDICT_ACCEPTED) {
+            accepted++;
+        } else if (verdict < BNT_VERDICT_COUNT) {
+            vm->account.refused_by[verdict]++;
         }
     }
+    vm->account.refused_by[BNT_VERDICT_ACCEPTED] += accepted;
 }
 
 static void guest_request(void *opaque, const struct bnt_guest_request *request)
@@ -289,7 +298,7 @@ static void guest_request(void *opaque, const struct bnt_guest_request *request)
         engine_payload_words(world->engine, request->pages, request->page_count);
     }
     if (world->oracle != NULL) {
-        struct bnt_host_info info = {.size = sizeof info};
+        struct bnt_host_info info = {.size = offsetof(struct bnt_host_info, num_pages)};
         const uint64_t features = bnt_host_info_get(vm->host, &info) == BNT_OK ? info.features : 0;
         oracle_guest_request(world->oracle, vm->index, features, request);
         if (request->complete && hostile_take(vm, CORRUPT_COMPLETE_TWICE)) {
