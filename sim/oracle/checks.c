@@ -33,8 +33,8 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
     const uint32_t order = shadow->config.page_order;
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << order;
     const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
-    const uint64_t deflating = (shadow->in_place[PLACE_DEFLATING] + shadow->in_place[PLACE_LENT])
-                               << order;
+    const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
+                               << order; /* lent pages are the OS's */
     const uint64_t counted = guest->ballooned_pfns + (guest->kept_pages << order);
     if (guest->state == BNT_GUEST_STOPPING) {
         check_stopping(oracle, vm, guest, counted);
@@ -198,6 +198,27 @@ void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *hos
     audit_places(oracle, vm, allocator_pages);
     audit_ledger(oracle, vm, host);
     audit_views(oracle, vm);
+}
+
+void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                           const struct bnt_host_info *host)
+{
+    const uint32_t order = oracle->vms[vm].config.page_order;
+    const uint64_t out = guest->deflated_pfns + guest->reset_pfns + guest->ballooned_pfns +
+                         (guest->kept_pages << order) + guest->inflight_deflate_pfns;
+    if (guest->state != BNT_GUEST_STOPPING && guest->inflated_pfns != out) {
+        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
+                       "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
+                       " deflated, reset or still there",
+                       guest->inflated_pfns, out);
+    }
+    const uint64_t left = host->deflated_pfns + host->reset_pfns + host->balloon_pfns;
+    if (host->inflated_pfns != left) {
+        oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
+                       "the device counts %" PRIu64 " PFNs inflated, and %" PRIu64
+                       " deflated, reset or still there",
+                       host->inflated_pfns, left);
+    }
 }
 
 uint64_t oracle_state_afresh(const struct oracle *oracle)

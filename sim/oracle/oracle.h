@@ -93,6 +93,9 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
 /** Recomputes counts and per-page agreement. `host_page` reads the device's ledger. */
 void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                   uint64_t allocator_pages);
+/** What went in came out or is there still: the identities of both sides' counters. */
+void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                           const struct bnt_host_info *host);
 /** At the end of a quiet run. */
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
 

@@ -179,6 +179,7 @@ typedef enum action_party {
     X(FREE_IN_FLIGHT, "free-in-flight", DRIVER, "the guest uses a page that is being inflated")      \
     X(ALLOC_TWICE,   "alloc-twice",   DRIVER, "a page is allocated to the driver twice")             \
     X(PAGE_LOST,     "page-lost",     DRIVER, "a page that was to go back is forgotten")             \
+    X(ALLOC_LEAK,    "alloc-leak",    DRIVER, "a page is allocated to the driver, which never learns") \
     X(COMPLETE_TWICE, "complete-twice", DRIVER, "a request is completed twice")                      \
     X(GUEST_MISCOUNT, "guest-miscount", DRIVER, "the driver's counter is one too high")              \
     X(ACTUAL_LIE,    "actual-lie",    DRIVER, "actual is written one too high")                      \
@@ -196,6 +197,7 @@ typedef enum action_party {
     X(VERDICT_SHORT, "verdict-short", DEVICE, "a used length that leaves verdicts out")              \
     X(VERDICT_FLIP,  "verdict-flip",  DEVICE, "a page is refused on the wire and taken all the same") \
     X(STALE_SERVED,  "stale-served",  DEVICE, "a request of an old epoch is served")                 \
+    X(DEFLATE_OTHER, "deflate-other", DEVICE, "the device gives another page back than it says")     \
     X(CONFIG_STORM,  "config-storm",  DEVICE, "a configuration generation that never settles")       \
     X(DISCARD_OWNED, "discard-owned", DEVICE, "the host drops a page that the guest owns")           \
     X(CONTENT_LOST,  "content-lost",  DEVICE, "the host loses the content of a page in use")         \

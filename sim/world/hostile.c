@@ -122,8 +122,7 @@ static void break_ring(struct vm *vm, corruption which)
 
 /* ---- The driver's pages ---- */
 
-/** The first page that the oracle knows in a place; UINT64_MAX if none. */
-static uint64_t page_in(const struct vm *vm, page_place place)
+uint64_t hostile_page_in(const struct vm *vm, page_place place)
 {
     const struct oracle *oracle = vm->world->oracle;
     if (oracle == NULL || oracle_pages_in(oracle, vm->index, place) == 0) {
@@ -141,15 +140,24 @@ static uint64_t page_in(const struct vm *vm, page_place place)
 /** The guest takes a page back that is not its own. */
 static void steal(struct vm *vm, page_place place)
 {
-    const uint64_t page = page_in(vm, place);
+    const uint64_t page = hostile_page_in(vm, place);
     if (page != UINT64_MAX) {
         gmem_balloon_free(vm->gmem, &page, 1);
     }
 }
 
+/** The allocator hands out a page that nobody hears of. */
+static void leak_page(struct vm *vm)
+{
+    uint64_t page = 0;
+    vm->allocator_silent = true;
+    (void)gmem_balloon_alloc(vm->gmem, &page, 1);
+    vm->allocator_silent = false;
+}
+
 static void report_ballooned(struct vm *vm)
 {
-    const uint64_t page = page_in(vm, PLACE_BALLOON);
+    const uint64_t page = hostile_page_in(vm, PLACE_BALLOON);
     if (page != UINT64_MAX) {
         oracle_report(vm->world->oracle, vm->index, page, 1);
     }
@@ -187,6 +195,9 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
         break;
     case CORRUPT_FREE_IN_FLIGHT:
         steal(vm, PLACE_INFLATING);
+        break;
+    case CORRUPT_ALLOC_LEAK:
+        leak_page(vm);
         break;
     case CORRUPT_REPORT_BALLOONED:
         report_ballooned(vm);

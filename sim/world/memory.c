@@ -21,7 +21,7 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
 {
     struct vm *vm = opaque;
     struct oracle *oracle = vm->world->oracle;
-    if (oracle == NULL) {
+    if (oracle == NULL || vm->allocator_silent) {
         return;
     }
     if (to == PAGE_USE_BALLOON) {

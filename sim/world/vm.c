@@ -389,8 +389,11 @@ void vm_audit(struct vm *vm)
     struct world *world = vm->world;
     char text[256];
     if (vm->guest != NULL) {
+        const struct bnt_guest_info guest = vm_guest_info(vm);
+        const struct bnt_host_info host = vm_host_info(vm);
         oracle_audit(world->oracle, vm->index, vm->host,
                      gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON));
+        oracle_audit_counters(world->oracle, vm->index, &guest, &host);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
         world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,

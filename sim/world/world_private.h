@@ -94,7 +94,8 @@ struct vm {
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
     uint32_t storm_reads;
-    bool stall_secret[2]; /**< a stall that the oracles are not told of, and that does not end */
+    bool allocator_silent; /**< the oracle is not told what the allocator hands out */
+    bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
     struct vm_account account;
 };
 
@@ -192,6 +193,8 @@ void script_quiet(struct world *world);
 /* hostile.c */
 void hostile_start(struct vm *vm, const struct scenario_action *action);
 bool hostile_take(struct vm *vm, corruption which);
+/** The first page that the oracle knows in a place; UINT64_MAX if none. */
+uint64_t hostile_page_in(const struct vm *vm, page_place place);
 void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request);
 void hostile_after_serve(struct vm *vm, uint16_t queue);
 
