@@ -10,8 +10,8 @@
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
-           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 |
-           guest->config.binding.verdicts | guest->config.binding.reset;
+           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER |
+           BNT_F_VERSION_1 | guest->config.binding.verdicts | guest->config.binding.reset;
 }
 
 static void reset_begin(struct bnt_guest *guest)
@@ -54,14 +54,21 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
     return q == BNTI_GUEST_Q_STATS ? 1 : q == BNTI_GUEST_Q_DEFLATE ? 2 * each : each;
 }
 
+/* The largest size that both allow; a split ring's is a power of two (VS-1, VP-1). */
+static uint16_t queue_size_choose(const struct bnt_guest *guest, uint16_t offered)
+{
+    const uint16_t wanted = guest->config.queue_size_max;
+    const uint16_t bound = wanted < offered ? wanted : offered;
+
+    return (guest->features & BNT_F_RING_PACKED) != 0 ? bound
+                                                      : (uint16_t)bnti_guest_split_size(bound);
+}
+
 static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = (uint16_t)bnti_guest_queue_index(guest, q);
     const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
-    uint16_t size = guest->config.queue_size_max;
-    while (size > offered) {
-        size = (uint16_t)(size >> 1); /* the largest power of two that both allow */
-    }
+    const uint16_t size = queue_size_choose(guest, offered);
     if (size < descriptors_needed(guest, q)) {
         guest->diag.status = BNT_E_UNSUPPORTED;
         guest->diag.fault = BNT_FAULT_QUEUE_MISSING;
@@ -70,8 +77,7 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
         guest->diag.found = offered;
         return BNT_E_UNSUPPORTED;
     }
-    const size_t stride =
-        ((size_t)bnt_vq_drv_ring_bytes(guest->config.queue_size_max, 2) + 63u) & ~(size_t)63u;
+    const size_t stride = bnti_guest_ring_stride(&guest->config);
     const struct bnt_vq_drv_config config = {
         .size = sizeof config,
         .queue = index,

@@ -36,8 +36,9 @@ static bool settings_valid(const struct bnt_guest_config *c)
     const bool memory = c->memory_first_pfn <= BNT_PFN_MAX && c->memory_pfns >= page_pfns &&
                         c->memory_pfns <= BNT_PFN_MAX + 1 - c->memory_first_pfn &&
                         (c->memory_first_pfn & (page_pfns - 1)) == 0;
-    const bool queue =
-        (c->queue_size_max & (c->queue_size_max - 1)) == 0 && c->queue_size_max <= BNT_VQ_SIZE_MAX;
+    const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
+    const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
+                       c->queue_size_max <= BNT_VQ_SIZE_MAX;
     const bool limits = c->request_pfns <= BNTI_GUEST_BATCH && c->request_pfns >= page_pfns &&
                         c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
                         c->retry_min_ns <= c->retry_max_ns;
@@ -47,10 +48,22 @@ static bool settings_valid(const struct bnt_guest_config *c)
     return memory && queue && limits && record && stats && bnt_balloon_binding_valid(&c->binding);
 }
 
-/* Bytes of one queue's ring, 64-aligned so that the next one starts well. */
-static size_t ring_stride(const struct bnt_guest_config *config)
+/* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
+uint32_t bnti_guest_split_size(uint32_t bound)
 {
-    return ((size_t)bnt_vq_drv_ring_bytes(config->queue_size_max, 2) + 63u) & ~(size_t)63u;
+    while ((bound & (bound - 1)) != 0) {
+        bound &= bound - 1; /* drops the lowest bit until one is left */
+    }
+    return bound;
+}
+
+/* Bytes of one queue's ring, whichever is negotiated; 64-aligned so that the next starts well. */
+size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
+{
+    const uint32_t split_size = bnti_guest_split_size(config->queue_size_max);
+    const size_t split = bnt_vq_drv_ring_bytes((uint16_t)split_size, 2);
+    const size_t packed = bnt_vq_drv_ring_bytes_of(config->queue_size_max, 2, BNT_F_RING_PACKED);
+    return ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
 }
 
 bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
@@ -66,7 +79,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     need->state_bytes = sizeof(struct bnt_guest) +
                         2u * sizeof(uint64_t) * settled.refused_pages_max +
                         BNTI_GUEST_Q_COUNT * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
-    need->dma_bytes = BNTI_GUEST_Q_COUNT * ring_stride(&settled) +
+    need->dma_bytes = BNTI_GUEST_Q_COUNT * bnti_guest_ring_stride(&settled) +
                       BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES + BNTI_GUEST_DMA_STATS;
     return BNT_OK;
 }
@@ -89,7 +102,7 @@ static void storage_lay_out(struct bnt_guest *guest)
     guest->held = (uint64_t *)(void *)(guest + 1);
     guest->kept = guest->held + guest->config.refused_pages_max;
     guest->vq_slots = (struct bnt_vq_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
-    const size_t buffers = BNTI_GUEST_Q_COUNT * ring_stride(&guest->config);
+    const size_t buffers = BNTI_GUEST_Q_COUNT * bnti_guest_ring_stride(&guest->config);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const size_t offset = buffers + slot * BNTI_GUEST_DMA_BYTES;
         guest->requests[slot].dma = guest->dma + offset;

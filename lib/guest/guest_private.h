@@ -199,6 +199,8 @@ void bnti_guest_used_take(struct bnt_guest *guest);
 void bnti_guest_overdue(struct bnt_guest *guest);
 void bnti_guest_kick(struct bnt_guest *guest, uint32_t q);
 uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest);
+uint32_t bnti_guest_split_size(uint32_t bound);
+size_t bnti_guest_ring_stride(const struct bnt_guest_config *config);
 
 /* verdict.c */
 struct bnti_guest_answer {

@@ -21,8 +21,9 @@
     (BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM | \
      BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 /** Features of VIRTIO itself that the built-in rings serve. */
-#define RINGS_SERVED \
-    (BNT_F_VERSION_1 | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_ACCESS_PLATFORM)
+#define RINGS_SERVED                                                                         \
+    (BNT_F_VERSION_1 | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | \
+     BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM)
 /** Bits 24 to 49 are VIRTIO's: with a provider they are the embedder's business. */
 #define VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
 
@@ -59,12 +60,13 @@ static void config_defaults(struct bnt_host_config *config)
 static bool config_sizes_valid(const struct bnt_host_config *config)
 {
     const uint32_t queue_size = config->queue_size_max;
+    const bool packed = (config->features & BNT_F_RING_PACKED) != 0;
 
     return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
            config->memory_first_pfn <= BNT_PFN_MAX + 1 - config->memory_pfns &&
            (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
-           (queue_size & (queue_size - 1)) == 0 &&
+           (packed || (queue_size & (queue_size - 1)) == 0) &&
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX;
 }

@@ -34,6 +34,7 @@ struct bnti_host_queue {
     bool exists;
     bool kicked;
     bool interrupt_due;
+    bool limited;         /**< a buffer waits until one that is out was pushed */
     struct bnt_vq_dev vq; /**< the built-in ring; idle with a provider */
 };
 

@@ -91,6 +91,9 @@ bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, u
 
     if (status != BNT_OK) {
         queue_broke(host, role, status, &diag);
+    } else if (host->queues[role].limited) {
+        host->queues[role].limited = false;
+        host->queues[role].kicked = true;
     }
     return status == BNT_OK;
 }
@@ -165,7 +168,9 @@ static bool queue_serve_one(struct bnt_host *host, bnti_host_role role)
     const bnt_status status =
         host->provider.pop(host->provider_opaque, host->queues[role].index, &chain, &diag);
 
-    if (status == BNT_E_AGAIN) {
+    if (status == BNT_E_AGAIN || status == BNT_E_LIMIT) {
+        /* At the limit no kick will come for what waits: the next push looks again. */
+        host->queues[role].limited = status == BNT_E_LIMIT;
         return false;
     }
     if (status != BNT_OK) {

@@ -157,6 +157,10 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
             size = host->config.queue_size_max;
         }
     }
+    /* Only a packed ring may have a size that is no power of two (VP-1). */
+    while (!bnti_host_agreed(host, BNT_F_RING_PACKED) && (size & (size - 1)) != 0) {
+        size = (uint16_t)(size & (size - 1));
+    }
     return size;
 }
 

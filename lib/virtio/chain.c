@@ -3,18 +3,20 @@
  *
  * A walk reads each descriptor once and takes at most queue size of them, wherever they lie. Empty
  * segments are legal and carry nothing: they are checked for order and dropped. Called by
- * split_device.c; the copies by the host core.
+ * split_device.c and packed_device.c; the copies by the host core.
  */
 #include "lib/virtio/chain.h"
 
 #include "lib/virtio/ring.h"
+
+#include <stddef.h>
 
 /** A descriptor in host form. */
 struct chain_desc {
     uint64_t gpa;
     uint32_t bytes;
     uint16_t flags;
-    uint16_t next;
+    uint16_t next; /**< packed: the buffer's id */
 };
 
 /** Where a walk is. */
@@ -149,6 +151,15 @@ static bnt_status walk_step(struct chain_walk *walk)
     return BNT_E_AGAIN;
 }
 
+static void chain_clear(struct bnt_vq_chain *chain, uint16_t head)
+{
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_bytes = 0;
+    chain->writable_bytes = 0;
+    chain->head = head;
+}
+
 bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t head,
                            struct bnt_vq_chain *chain, struct bnt_diag *told)
 {
@@ -161,11 +172,7 @@ bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *me
                               .desc = head};
     bnt_status status;
 
-    chain->readable_count = 0;
-    chain->writable_count = 0;
-    chain->readable_bytes = 0;
-    chain->writable_bytes = 0;
-    chain->head = head;
+    chain_clear(chain, head);
     told->head = head;
     if (head >= vq->size) {
         return walk_fault(&walk, BNT_FAULT_HEAD_RANGE, vq->size, head);
@@ -175,6 +182,100 @@ bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *me
     do {
         status = walk_step(&walk);
     } while (status == BNT_E_AGAIN);
+    return status;
+}
+
+/** Takes a descriptor that carries data; a chain has at most as many as the queue. */
+static bnt_status chain_packed_take(struct chain_walk *walk, const struct chain_desc *desc)
+{
+    if (walk->taken == walk->vq->size) {
+        return walk_fault(walk, BNT_FAULT_DESC_LOOP, walk->vq->size, (uint64_t)walk->taken + 1);
+    }
+    walk->taken++;
+    return walk_take(walk, desc);
+}
+
+/** Reads `bytes` of a packed descriptor of the table that the walk is in, or of the ring; what is
+ * left out keeps its value. */
+static bnt_status chain_packed_desc(struct chain_walk *walk, uint32_t index, uint32_t bytes,
+                                    struct chain_desc *desc)
+{
+    struct bnt_vq_packed_desc wire = {.flags = bnt_le16_set(desc->flags)};
+    const uint64_t gpa = walk->table_gpa + sizeof(wire) * (uint64_t)index;
+    const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, bytes);
+
+    walk->told->desc = index;
+    walk->told->gpa = gpa;
+    desc->gpa = bnt_le64_get(wire.gpa);
+    desc->bytes = bnt_le32_get(wire.bytes);
+    desc->flags = bnt_le16_get(wire.flags);
+    desc->next = bnt_le16_get(wire.id);
+    return status;
+}
+
+/** Takes a whole table, in the order of its entries. WRITE is the one flag that means something
+ * there; all others, and the ids, are ignored (VIRTIO 1.3, 2.8.7). */
+static bnt_status chain_packed_table(struct chain_walk *walk, const struct chain_desc *reference)
+{
+    bnt_status status = walk_enter(walk, reference);
+
+    for (; status == BNT_OK && walk->desc < walk->table_count; walk->desc++) {
+        struct chain_desc desc = {0};
+        status =
+            chain_packed_desc(walk, walk->desc, (uint32_t)sizeof(struct bnt_vq_packed_desc), &desc);
+        if (status == BNT_OK) {
+            status = chain_packed_take(walk, &desc);
+        }
+    }
+    return status;
+}
+
+/** Reads the descriptor of the ring at `position`; the flags of the first were read before. */
+static bnt_status chain_packed_read(struct chain_walk *walk, uint32_t position, bool first,
+                                    struct chain_desc *desc)
+{
+    const uint32_t size = walk->vq->size;
+    const uint16_t available = bnti_lap_avail(position, size);
+    const uint32_t bytes = first ? (uint32_t)offsetof(struct bnt_vq_packed_desc, flags)
+                                 : (uint32_t)sizeof(struct bnt_vq_packed_desc);
+    const bnt_status status = chain_packed_desc(walk, bnti_lap_offset(position, size), bytes, desc);
+
+    if (status == BNT_OK && !bnti_lap_flags_are(desc->flags, available)) {
+        return walk_fault(walk, BNT_FAULT_DESC_UNAVAILABLE, available, desc->flags);
+    }
+    return status;
+}
+
+bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                  uint16_t first_flags, struct bnt_vq_chain *chain, uint16_t *descs,
+                                  struct bnt_diag *told)
+{
+    struct chain_walk walk = {
+        .vq = vq, .mem = mem, .chain = chain, .told = told, .table_gpa = vq->desc_gpa};
+    struct chain_desc desc = {.flags = first_flags};
+    bnt_status status = BNT_OK;
+    uint32_t count = 0;
+
+    chain_clear(chain, 0);
+    told->head = bnti_lap_offset(vq->avail_next, vq->size);
+    while (status == BNT_OK && (count == 0 || (desc.flags & BNT_VQ_DESC_F_NEXT) != 0)) {
+        if (vq->descs_out + count >= vq->size) {
+            return walk_fault(&walk,
+                              vq->descs_out == 0 ? BNT_FAULT_DESC_LOOP : BNT_FAULT_DESC_OVERRUN,
+                              vq->size - vq->descs_out, (uint64_t)count + 1);
+        }
+        status = chain_packed_read(&walk, bnti_lap_add(vq->avail_next, count, vq->size), count == 0,
+                                   &desc);
+        count++;
+        if (status == BNT_OK && (desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
+            /* NEXT beside it is a fault, so this is the last. */
+            status = chain_packed_table(&walk, &desc);
+        } else if (status == BNT_OK) {
+            status = chain_packed_take(&walk, &desc);
+        }
+    }
+    chain->head = desc.next;
+    *descs = (uint16_t)count;
     return status;
 }
 

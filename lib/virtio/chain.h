@@ -1,5 +1,5 @@
 /*
- * Walking one descriptor chain of a split ring, for split_device.c only.
+ * Walking one descriptor chain, for split_device.c and packed_device.c only.
  */
 #ifndef BALLONET_LIB_VIRTIO_CHAIN_H
 #define BALLONET_LIB_VIRTIO_CHAIN_H
@@ -13,5 +13,15 @@
 BNT_MUST_USE bnt_status bnti_chain_walk(const struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                         uint16_t head, struct bnt_vq_chain *chain,
                                         struct bnt_diag *told);
+
+/**
+ * The same for a packed ring, from `avail_next` on, where a descriptor is available whose flags,
+ * read already, are `first_flags`. The chain's head is its buffer id; `descs` tells how many
+ * descriptors of the ring it takes.
+ */
+BNT_MUST_USE bnt_status bnti_chain_walk_packed(const struct bnt_vq_dev *vq,
+                                               const struct bnt_mem *mem, uint16_t first_flags,
+                                               struct bnt_vq_chain *chain, uint16_t *descs,
+                                               struct bnt_diag *told);
 
 #endif

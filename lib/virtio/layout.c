@@ -1,5 +1,5 @@
 /*
- * Where the parts of a split ring lie when they are laid out in one piece.
+ * Where the parts of a ring lie when they are laid out in one piece.
  *
  * Used by the driver side, which owns the memory, and by whoever sets a ring up for the device
  * side. A device never assumes this layout.
@@ -7,6 +7,8 @@
 #include "lib/virtio/ring.h"
 
 _Static_assert(sizeof(struct bnt_vq_desc) == 16, "a descriptor is 16 bytes on the wire");
+_Static_assert(sizeof(struct bnt_vq_packed_desc) == 16, "so is a packed one");
+_Static_assert(sizeof(struct bnt_vq_packed_event) == 4, "an event structure is 4 bytes");
 _Static_assert(sizeof(struct bnt_vq_used_elem) == 8, "a used element is 8 bytes on the wire");
 
 struct bnt_vq_parts bnt_vq_layout(uint16_t size)
@@ -18,6 +20,22 @@ struct bnt_vq_parts bnt_vq_layout(uint16_t size)
         layout.used = layout.avail + BNTI_AVAIL_BYTES(size);
         layout.used = (layout.used + (BNTI_USED_ALIGN - 1)) & ~(BNTI_USED_ALIGN - 1);
         layout.bytes = layout.used + BNTI_USED_BYTES(size);
+    }
+    return layout;
+}
+
+struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features)
+{
+    const uint32_t event = (uint32_t)sizeof(struct bnt_vq_packed_event);
+    struct bnt_vq_parts layout = {0};
+
+    if ((features & BNT_F_RING_PACKED) == 0) {
+        return bnt_vq_layout(size);
+    }
+    if (bnti_ring_size_valid(size, features)) {
+        layout.avail = (uint32_t)sizeof(struct bnt_vq_packed_desc) * size;
+        layout.used = layout.avail + event;
+        layout.bytes = layout.used + event;
     }
     return layout;
 }

@@ -1,9 +1,9 @@
 /*
- * What both sides of the split ring share: the arithmetic of its free running 16-bit indices, the
- * offsets of its parts, fences.
+ * What both sides of a ring share: the arithmetic of the split ring's free running 16-bit indices
+ * and of the packed ring's positions, the offsets of parts, fences.
  *
- * How a side reaches ring memory is its own: the device by bounded copies (split_device.c), the
- * driver in place (split_driver.c).
+ * How a side reaches ring memory is its own: the device by bounded copies (queue_device.c), the
+ * driver in place (queue_driver.h).
  */
 #ifndef BALLONET_LIB_VIRTIO_RING_H
 #define BALLONET_LIB_VIRTIO_RING_H
@@ -43,6 +43,66 @@ static inline bool bnti_event_passed(uint16_t event, uint16_t told, uint16_t nex
 static inline bool bnti_queue_size_valid(uint32_t size)
 {
     return size != 0 && size <= BNT_VQ_SIZE_MAX && (size & (size - 1)) == 0;
+}
+
+/** A packed ring may have any size (VP-1). */
+static inline bool bnti_ring_size_valid(uint32_t size, uint64_t features)
+{
+    const bool packed = (features & BNT_F_RING_PACKED) != 0;
+
+    return packed ? size != 0 && size <= BNT_VQ_SIZE_MAX : bnti_queue_size_valid(size);
+}
+
+/* ---- Positions on a packed ring: an offset in two laps, the first under wrap counter 1 ---- */
+
+/** `step` is at most one lap. */
+static inline uint16_t bnti_lap_add(uint32_t position, uint32_t step, uint32_t size)
+{
+    const uint32_t sum = position + step;
+
+    return (uint16_t)(sum >= 2 * size ? sum - 2 * size : sum);
+}
+
+static inline uint32_t bnti_lap_offset(uint32_t position, uint32_t size)
+{
+    return position >= size ? position - size : position;
+}
+
+/** The flags of a descriptor that is available at `position`, besides those of its kind (VP-3). */
+static inline uint16_t bnti_lap_avail(uint32_t position, uint32_t size)
+{
+    return position < size ? BNT_VQ_PACKED_F_AVAIL : BNT_VQ_PACKED_F_USED;
+}
+
+/** The flags of a descriptor that is used at `position`. */
+static inline uint16_t bnti_lap_used(uint32_t position, uint32_t size)
+{
+    return position < size ? BNT_VQ_PACKED_F_AVAIL | BNT_VQ_PACKED_F_USED : 0;
+}
+
+static inline bool bnti_lap_flags_are(uint16_t flags, uint16_t state)
+{
+    return (flags & (BNT_VQ_PACKED_F_AVAIL | BNT_VQ_PACKED_F_USED)) == state;
+}
+
+/** A position as an event structure holds it. */
+static inline uint16_t bnti_lap_event(uint32_t position, uint32_t size)
+{
+    return (uint16_t)(position < size ? position | BNT_VQ_PACKED_EVENT_WRAP : position - size);
+}
+
+/**
+ * Whether one of the `since` descriptors before `next` is the one that the peer waits for. An
+ * offset that the ring does not have is a wish that nobody can grant: then rather once too often.
+ */
+static inline bool bnti_lap_event_passed(uint16_t event, uint32_t next, uint32_t since,
+                                         uint32_t size)
+{
+    const uint32_t offset = event & (BNT_VQ_PACKED_EVENT_WRAP - 1u);
+    const uint32_t wish = (event & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? offset : offset + size;
+    const uint32_t back = next > wish ? next - wish : next + 2 * size - wish;
+
+    return offset >= size || back <= since;
 }
 
 /** Entries are read after the index that announced them. */

@@ -171,6 +171,28 @@ static void check_pfns(const struct check *c, const struct scenario_action *acti
     }
 }
 
+/* Corruptions that are written into rings, and into what is found by walking them. */
+static const bool spoils_rings[CORRUPTION_COUNT] = {
+    [CORRUPT_AVAIL_INDEX] = true,  [CORRUPT_HEAD_RANGE] = true,      [CORRUPT_DESC_LOOP] = true,
+    [CORRUPT_DESC_ADDRESS] = true, [CORRUPT_DESC_ORDER] = true,      [CORRUPT_DESC_NEXT] = true,
+    [CORRUPT_PFN_RANGE] = true,    [CORRUPT_WRONG_PFN] = true,       [CORRUPT_OWNED_PFN] = true,
+    [CORRUPT_USED_ID] = true,      [CORRUPT_ASTRAY_BUFFER] = true,   [CORRUPT_USED_TWICE] = true,
+    [CORRUPT_USED_INDEX] = true,   [CORRUPT_USED_LENGTH] = true,     [CORRUPT_VERDICT_ZERO] = true,
+    [CORRUPT_VERDICT_FLIP] = true, [CORRUPT_VERDICT_UNKNOWN] = true, [CORRUPT_VERDICT_SHORT] = true,
+};
+
+static void check_corruption(const struct check *c, const struct scenario_action *action,
+                             const struct scenario_vm *vm)
+{
+    const uint64_t agreed = vm->driver.features & vm->device.features;
+    if ((agreed & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
+        problems_add(&c->loader->problems, at_key(c, "what"),
+                     "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
+                     "of its features",
+                     vm->name);
+    }
+}
+
 static void check_action(const struct check *c, const struct scenario_action *action,
                          const struct scenario_vm *vm)
 {
@@ -193,6 +215,8 @@ static void check_action(const struct check *c, const struct scenario_action *ac
     } else if (action->kind == ACTION_OOM || action->kind == ACTION_PRESSURE) {
         check_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
                       "the VM's memory");
+    } else if (action->kind == ACTION_CORRUPT) {
+        check_corruption(c, action, vm);
     } else if (action->kind == ACTION_REFUSE) {
         check_pfns(c, action, vm);
     }

@@ -35,6 +35,8 @@ const struct choice feature_choices[] = {
     {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
     {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
     {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
+    {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},
+    {"in-order", BNT_F_IN_ORDER, "buffers come back in the order in which they were exposed"},
     {NULL, 0, NULL}};
 
 #define FEATURES_DEFAULT "[stats, deflate-on-oom, verdicts, reset, indirect, event-idx]"

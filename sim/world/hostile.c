@@ -4,6 +4,9 @@
  * What a driver does wrong is written into its own rings and requests, what a device does wrong
  * into used rings and responses, both in the DMA memory that they share. A declared fault suspends
  * the party's invariants; a secret one leaves them armed, so that they must fire.
+ *
+ * What lies in rings is known of split ones only: a scenario that spoils those of a VM with packed
+ * ones is refused when it is read, and here nothing happens to them.
  */
 #include "sim/world/world_private.h"
 
@@ -90,7 +93,7 @@ static void break_ring(struct vm *vm, corruption which)
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
     uint8_t *avail = dma_at(vm, queue->avail_gpa);
     const uint16_t last = (uint16_t)(queue->size - 1);
-    if (avail == NULL) {
+    if (avail == NULL || queue->packed) {
         return;
     }
     switch (which) {
@@ -236,7 +239,7 @@ static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool publish
     const struct queue_place *queue = &vm->queues[queue_index];
     const uint8_t *avail = dma_at(vm, queue->avail_gpa);
     uint8_t *table = dma_at(vm, queue->desc_gpa);
-    if (avail == NULL || table == NULL || queue->size == 0) {
+    if (avail == NULL || table == NULL || queue->size == 0 || queue->packed) {
         return NULL;
     }
     const uint16_t index = (uint16_t)(get16(avail + 2) - (published ? 1 : 0));
@@ -316,7 +319,7 @@ static void spoil_used(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     uint8_t *used = dma_at(vm, queue->used_gpa);
-    if (used == NULL || queue->size == 0) {
+    if (used == NULL || queue->size == 0 || queue->packed) {
         return;
     }
     const uint16_t index = get16(used + 2);

@@ -16,9 +16,14 @@ static const struct {
     uint64_t bit;
     const char *name; /* as a scenario calls it */
 } feature_names[] = {
-    {BNT_BALLOON_F_MUST_TELL_HOST, "must-tell-host"}, {BNT_BALLOON_F_STATS_VQ, "stats"},
-    {BNT_BALLOON_F_DEFLATE_ON_OOM, "deflate-on-oom"}, {BNT_BALLOON_F_PAGE_REPORTING, "reporting"},
-    {BNT_F_RING_INDIRECT_DESC, "indirect"},           {BNT_F_RING_EVENT_IDX, "event-idx"},
+    {BNT_BALLOON_F_MUST_TELL_HOST, "must-tell-host"},
+    {BNT_BALLOON_F_STATS_VQ, "stats"},
+    {BNT_BALLOON_F_DEFLATE_ON_OOM, "deflate-on-oom"},
+    {BNT_BALLOON_F_PAGE_REPORTING, "reporting"},
+    {BNT_F_RING_INDIRECT_DESC, "indirect"},
+    {BNT_F_RING_EVENT_IDX, "event-idx"},
+    {BNT_F_RING_PACKED, "packed"},
+    {BNT_F_IN_ORDER, "in-order"},
 };
 
 /** The features of a recording as one would write them into its scenario. */

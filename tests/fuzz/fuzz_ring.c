@@ -1,6 +1,7 @@
 /*
- * Bytes as a split ring in hostile hands: half of the inputs drive the device side over ring memory
- * that a driver scribbles in, half the driver side over a ring that a device scribbles in.
+ * Bytes as a ring, split or packed, in hostile hands: half of the inputs drive the device side over
+ * ring memory that a driver scribbles in, half the driver side over a ring that a device scribbles
+ * in.
  *
  * Whatever comes: no copy leaves memory, no call runs longer than the queue's size allows, no
  * buffer is out that was not handed over, and after `broken` nothing changes any more.
@@ -50,7 +51,20 @@ static uint64_t take_features(struct ring_input *in)
 {
     const uint8_t bits = take8(in);
     return ((bits & 1) != 0 ? BNT_F_RING_INDIRECT_DESC : 0) |
-           ((bits & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0);
+           ((bits & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0) |
+           ((bits & 4) != 0 ? BNT_F_RING_PACKED : 0) | ((bits & 8) != 0 ? BNT_F_IN_ORDER : 0);
+}
+
+static bool is_packed(uint64_t features)
+{
+    return (features & BNT_F_RING_PACKED) != 0;
+}
+
+/** Up to SIZE_MAX_DRV; a power of two for a split ring. */
+static uint16_t size_of(unsigned bits, uint64_t features)
+{
+    return (uint16_t)(is_packed(features) ? 1u + bits % SIZE_MAX_DRV
+                                          : 1u << (bits % (SIZE_LOG_MAX + 1)));
 }
 
 /** Guest memory, and how often it was reached. */
@@ -142,7 +156,7 @@ static void chain_check(const struct device_run *run)
     uint64_t bytes = 0;
     uint8_t byte = 0;
 
-    MUST(chain->head < run->vq.size);
+    MUST(is_packed(run->vq.features) || chain->head < run->vq.size);
     MUST(chain->readable_count + chain->writable_count <= chain->seg_max);
     for (uint32_t i = 0; i < chain->readable_count + chain->writable_count; i++) {
         MUST(segs[i].bytes > 0);
@@ -175,6 +189,8 @@ static void device_pop(struct device_run *run, struct bnt_diag *diag)
         run->out++;
         MUST(run->out <= run->vq.size);
         chain_check(run);
+    } else if (status == BNT_E_LIMIT) {
+        MUST(run->vq.out_count == BNT_VQ_DEV_OUT_MAX);
     } else if (status != BNT_E_AGAIN) {
         MUST(run->vq.broken);
         MUST(diag->status == status && (status == BNT_E_CALLBACK || diag->fault != 0));
@@ -183,16 +199,42 @@ static void device_pop(struct device_run *run, struct bnt_diag *diag)
 
 static void device_push(struct device_run *run, struct ring_input *in, struct bnt_diag *diag)
 {
-    const uint16_t head = take8(in);
+    const bool remembers = (run->vq.features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
+    const uint8_t pick = take8(in);
+    const bool pushed = remembers && run->vq.out_count > 0 && (pick & 0x80) == 0;
+    const uint16_t head = pushed ? run->vq.out[pick % run->vq.out_count].head : pick;
     const bnt_status status = bnt_vq_dev_push(&run->vq, &memory.mem, head, take8(in), diag);
 
-    if (head >= run->vq.size) {
+    if (remembers && status == BNT_E_ARGUMENT) {
+        MUST(run->vq.out_count > 0 && !run->vq.broken);
+    } else if (!remembers && head >= run->vq.size) {
         MUST(status == BNT_E_ARGUMENT);
     } else if (run->out == 0) {
         MUST(status == BNT_E_STATE);
     } else {
         MUST(status == BNT_OK || run->vq.broken);
         run->out--;
+    }
+}
+
+/** Makes some descriptors at the device's position available, most often as a list. */
+static void packed_expose(const struct device_run *run, struct ring_input *in)
+{
+    const uint32_t size = run->vq.size;
+    const uint8_t shape = take8(in);
+
+    for (uint32_t i = 0; i <= (shape & 3u); i++) {
+        const uint32_t position = (run->vq.avail_next + i) % (2 * size);
+        const unsigned kind = take8(in) & 7u;
+        const unsigned next = i < (shape & 3u) ? BNT_VQ_DESC_F_NEXT : 0u;
+        const unsigned state = position < size ? BNT_VQ_PACKED_F_AVAIL : BNT_VQ_PACKED_F_USED;
+        const struct bnt_vq_packed_desc desc = {
+            .gpa = bnt_le64_set(MEMORY_GPA + take16(in)),
+            .bytes = bnt_le32_set(take8(in)),
+            .id = bnt_le16_set(take8(in)),
+            .flags =
+                bnt_le16_set((uint16_t)(((shape & 4) != 0 ? kind : kind & ~5u) | next | state))};
+        memcpy(memory.bytes + 16u * (position % size), &desc, sizeof(desc));
     }
 }
 
@@ -222,6 +264,10 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
         scribble_desc(in);
         break;
     case 5: { /* a buffer, as an honest driver exposes it */
+        if (is_packed(run->vq.features)) {
+            packed_expose(run, in);
+            break;
+        }
         const uint16_t index = memory_get16(avail + 2);
         memory_set16(avail + 4 + 2u * (index % run->vq.size),
                      (uint16_t)(take8(in) % (run->vq.size + 1u)));
@@ -265,13 +311,14 @@ static void fuzz_device(struct ring_input *in)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     struct device_run run;
-    const uint16_t size = (uint16_t)(1u << (take8(in) % (SIZE_LOG_MAX + 1)));
+    const uint8_t size_bits = take8(in);
     const uint64_t features = take_features(in);
+    const uint16_t size = size_of(size_bits, features);
     bool live = true;
 
     memset(&run, 0, sizeof(run));
     memory_clear();
-    run.layout = bnt_vq_layout(size);
+    run.layout = bnt_vq_layout_of(size, features);
     run.chain.segs = segs;
     run.chain.seg_max = take8(in) % (SEGS_MAX + 1);
     memory.fail_at = take16(in);
@@ -301,20 +348,24 @@ static void driver_check(const struct driver_run *run)
 {
     uint32_t taken = 0;
     uint32_t out = 0;
+    uint32_t ids = 0;
     uint32_t free_count = 0;
 
     for (uint32_t i = 0; i < run->vq.config.queue_size; i++) {
         taken += run->out[i] ? run->descs[i] : 0;
         out += run->out[i];
+        ids += !run->out[i];
         MUST(run->out[i] == (run->slots[i].count != 0));
     }
     MUST(out == run->vq.outstanding);
     MUST(taken + run->vq.free_count == run->vq.config.queue_size);
+    /* Slots are descriptors, or the ids of a packed ring. */
+    const uint32_t listed = is_packed(run->vq.config.features) ? ids : run->vq.free_count;
     for (uint16_t i = run->vq.free_head; i != UINT16_MAX; i = run->slots[i].next) {
         MUST(i < run->vq.config.queue_size && !run->out[i]);
-        MUST(++free_count <= run->vq.free_count);
+        MUST(++free_count <= listed);
     }
-    MUST(free_count == run->vq.free_count);
+    MUST(free_count == listed);
 }
 
 static void driver_add(struct driver_run *run, struct ring_input *in)
@@ -361,6 +412,20 @@ static void driver_pop(struct driver_run *run, struct bnt_diag *diag)
     }
 }
 
+/** A used descriptor where the driver looks for it. */
+static void packed_use(const struct driver_run *run, struct ring_input *in, bool wild)
+{
+    const uint32_t size = run->vq.config.queue_size;
+    const uint32_t at = 16u * (run->vq.used_next % size);
+    const unsigned used =
+        run->vq.used_next < size ? BNT_VQ_PACKED_F_AVAIL | BNT_VQ_PACKED_F_USED : 0u;
+
+    memory_set16(at + 12, (uint16_t)(take8(in) % (size + 1u)));
+    memory_set16(at + 8, take16(in));
+    memory_set16(at + 10, wild ? 1 : 0);
+    memory_set16(at + 14, (uint16_t)(used | (take8(in) & BNT_VQ_DESC_F_WRITE)));
+}
+
 static bool driver_step(struct driver_run *run, struct ring_input *in, struct bnt_diag *diag)
 {
     const uint8_t op = take8(in);
@@ -384,6 +449,10 @@ static bool driver_step(struct driver_run *run, struct ring_input *in, struct bn
         break;
     case 5:
     case 6: { /* a used element, as a device writes it */
+        if (is_packed(run->vq.config.features)) {
+            packed_use(run, in, (op & 0x80) != 0);
+            break;
+        }
         const uint16_t index = memory_get16(used + 2);
         const uint32_t at = used + 4 + 8u * (index % size);
         memory_set16(at, (uint16_t)(take8(in) % (size + 1u)));
@@ -425,16 +494,18 @@ static void fuzz_driver(struct ring_input *in)
     struct bnt_diag diag = {.size = sizeof(diag)};
     static struct driver_run run;
     struct bnt_vq_drv_config config = {.size = sizeof(config), .ring_gpa = MEMORY_GPA};
+    const uint8_t size_bits = take8(in);
     bool live = true;
 
     memset(&run, 0, sizeof(run));
     memory_clear();
-    config.queue_size = (uint16_t)(1u << (take8(in) % (SIZE_LOG_MAX + 1)));
     config.indirect_max = take8(in) % 9;
     config.features = take_features(in);
+    config.queue_size = size_of(size_bits, config.features);
     config.ring = memory.bytes;
     config.slots = run.slots;
-    MUST(bnt_vq_drv_ring_bytes(config.queue_size, config.indirect_max) <= MEMORY_BYTES);
+    MUST(bnt_vq_drv_ring_bytes_of(config.queue_size, config.indirect_max, config.features) <=
+         MEMORY_BYTES);
     MUST(bnt_vq_drv_init(&run.vq, &config) == BNT_OK);
     while (live && in->left > 0) {
         live = driver_step(&run, in, &diag);

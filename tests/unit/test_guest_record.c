@@ -118,6 +118,8 @@ START_TEST(test_settings_are_checked)
     for (uint32_t i = 0; i < 12; i++) {
         ck_assert_int_eq(bnt_guest_footprint(&bad[i], &need), BNT_E_ARGUMENT);
     }
+    bad[5].features_wanted = BNT_F_RING_PACKED;
+    ck_assert_int_eq(bnt_guest_footprint(&bad[5], &need), BNT_OK);
     bad[0] = good;
     bad[0].size = 4;
     ck_assert_int_eq(bnt_guest_footprint(&bad[0], &need), BNT_E_SIZE);

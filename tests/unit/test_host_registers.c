@@ -80,6 +80,31 @@ START_TEST(test_writes_before_features_ok_are_ignored)
 }
 END_TEST
 
+START_TEST(test_vp1_only_an_agreed_packed_ring_may_have_a_size_that_is_no_power_of_two)
+{
+    const uint64_t features = FAKE_PLAIN | (_i != 0 ? BNT_F_RING_PACKED : 0);
+    const uint16_t size = _i != 0 ? 100 : 64;
+
+    fake.config.features |= BNT_F_RING_PACKED | BNT_F_IN_ORDER;
+    fake.config.queue_size_max = 100;
+    fake_open(&fake);
+    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), 64);
+    ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
+    ck_assert_int_eq(bnt_host_features_write(fake.host, features), BNT_OK);
+    ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 11), BNT_OK);
+    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), size);
+    const struct bnt_vq_parts parts = bnt_vq_layout_of(size, features);
+    ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, size, parts.desc, parts.avail, parts.used),
+                     BNT_OK);
+    fake_close(&fake);
+    fake.config.features &= ~BNT_F_RING_PACKED;
+    size_t bytes = 0;
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    fake.config.queue_size_max = 128;
+    fake_open(&fake);
+}
+END_TEST
+
 START_TEST(test_queues_exist_by_the_features_offered)
 {
     fake.config.features = BNT_BALLOON_F_PAGE_REPORTING;
@@ -364,7 +389,7 @@ START_TEST(test_init_judges_storage_ops_and_ring_features)
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_ARGUMENT);
     ops = fake.ops;
-    config.features |= UINT64_C(1) << 34; /* a packed ring, without a provider for it */
+    config.features |= UINT64_C(1) << 38; /* NOTIFICATION_DATA, without a provider for it */
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_FEATURES);
     ck_assert_ptr_null(host);
@@ -523,6 +548,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_init_judges_storage_ops_and_ring_features);
     tcase_add_loop_test(tests, test_provider_without_rings_carries_requests, 0, 2);
     tcase_add_test(tests, test_names_of_outcomes_and_events);
+    tcase_add_loop_test(
+        tests, test_vp1_only_an_agreed_packed_ring_may_have_a_size_that_is_no_power_of_two, 0, 2);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1,6 +1,6 @@
 /*
- * Both sides of the split ring over one memory, driven by a seeded generator, against a model that
- * only remembers which buffer is out.
+ * Both sides of a ring, split or packed, with IN_ORDER or without, over one memory, driven by a
+ * seeded generator, against a model that only remembers which buffer is out.
  *
  * Either side acts only when it was notified: a lost notification ends as a standstill. The device
  * returns buffers in any order, and the indices wrap.
@@ -32,7 +32,8 @@ struct buffer {
     uint32_t tag; /**< written by the driver, read by the device */
     uint32_t readable_bytes;
     uint32_t writable_bytes;
-    uint32_t len; /**< what the device said */
+    uint32_t len;  /**< what the device said */
+    uint32_t turn; /**< buffers that were exposed before */
 };
 
 struct pair {
@@ -67,13 +68,13 @@ static void pair_open(uint16_t size, uint64_t features, uint64_t seed, uint32_t 
                                        .indirect_max = SEGS_MAX - 2,
                                        .features = features,
                                        .ring_gpa = VQ_MEMORY_GPA};
-    const struct bnt_vq_parts layout = bnt_vq_layout(size);
+    const struct bnt_vq_parts layout = bnt_vq_layout_of(size, features);
 
     memset(&pair, 0, sizeof(pair));
     MUST(vq_memory_open(&pair.memory) == BNT_OK);
     pair.slots = calloc(size, sizeof(*pair.slots));
     MUST(pair.slots != NULL);
-    MUST(bnt_vq_drv_ring_bytes(size, config.indirect_max) <= 0x80000);
+    MUST(bnt_vq_drv_ring_bytes_of(size, config.indirect_max, features) <= 0x80000);
     config.ring = pair.memory.bytes;
     config.slots = pair.slots;
     MUST(bnt_vq_drv_init(&pair.drv, &config) == BNT_OK);
@@ -117,6 +118,7 @@ static bool driver_add(void)
     }
     MUST(status == BNT_OK);
     MUST(!pair.buffers[head].out);
+    buffer.turn = pair.exposed;
     pair.buffers[head] = buffer;
     vq_memory_set32(&pair.memory, segs[0].gpa, buffer.tag);
     pair.exposed++;
@@ -135,6 +137,8 @@ static void driver_run(void)
         MUST(diag.fault == BNT_FAULT_NONE);
         MUST(pair.buffers[head].out);
         MUST(len == pair.buffers[head].len);
+        MUST((pair.drv.config.features & BNT_F_IN_ORDER) == 0 ||
+             pair.buffers[head].turn == pair.back);
         pair.buffers[head].out = false;
         pair.back++;
         /* Refill now and then in the middle, as a driver under load does. */
@@ -172,7 +176,8 @@ static void device_return(void)
     const uint16_t head = pair.held[i];
     struct buffer *buffer = &pair.buffers[head];
 
-    buffer->len = draw(buffer->writable_bytes + 1);
+    /* Often all of it, so that IN_ORDER has what it may batch. */
+    buffer->len = draw(2) == 0 ? buffer->writable_bytes : draw(buffer->writable_bytes + 1);
     pair.held[i] = pair.held[--pair.held_count];
     MUST(bnt_vq_dev_push(&pair.dev, &pair.memory.mem, head, buffer->len, NULL) == BNT_OK);
 }
@@ -189,9 +194,12 @@ static void device_run(void)
         MUST(bnt_vq_dev_kicks_set(&pair.dev, &pair.memory.mem, false, NULL) == BNT_OK);
     }
     while ((status = bnt_vq_dev_pop(&pair.dev, &pair.memory.mem, &chain, NULL)) == BNT_OK ||
-           polls) {
+           status == BNT_E_LIMIT || polls) {
         if (status == BNT_OK) {
             device_take(&chain);
+        } else if (status == BNT_E_LIMIT) {
+            MUST(pair.held_count > 0);
+            device_return();
         } else {
             MUST(status == BNT_E_AGAIN);
             MUST(bnt_vq_dev_kicks_set(&pair.dev, &pair.memory.mem, true, NULL) == BNT_OK);
@@ -224,14 +232,32 @@ static void pair_run(void)
     MUST(pair.held_count == 0);
 }
 
+/** Features by the bits of a loop's index. */
+static uint64_t features_of(int bits)
+{
+    return ((bits & 1) != 0 ? BNT_F_RING_INDIRECT_DESC : 0) |
+           ((bits & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0) |
+           ((bits & 4) != 0 ? BNT_F_RING_PACKED : 0) | ((bits & 8) != 0 ? BNT_F_IN_ORDER : 0);
+}
+
 START_TEST(test_every_buffer_comes_back_once_and_no_notification_is_lost)
 {
-    const uint16_t size = (uint16_t)(1u << (_i / 4));
-    const uint64_t features =
-        ((_i & 1) != 0 ? BNT_F_RING_INDIRECT_DESC : 0) | ((_i & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0);
+    const uint16_t size = (uint16_t)(1u << (_i / 16));
 
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        pair_open(size, features, seed * 1000 + (uint64_t)_i, 4000);
+        pair_open(size, features_of(_i), seed * 1000 + (uint64_t)_i, 2000);
+        pair_run();
+        pair_close();
+    }
+}
+END_TEST
+
+START_TEST(test_vp1_packed_ring_of_any_size_loses_nothing)
+{
+    static const uint16_t sizes[] = {3, 5, 7, 12, 63, 65, 100, 1000};
+
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        pair_open(sizes[_i / 8], features_of((_i & 3) | 4 | (_i & 4) << 1), seed, 3000);
         pair_run();
         pair_close();
     }
@@ -240,10 +266,7 @@ END_TEST
 
 START_TEST(test_indices_wrap_without_loss)
 {
-    const uint64_t features =
-        ((_i & 1) != 0 ? BNT_F_RING_INDIRECT_DESC : 0) | ((_i & 2) != 0 ? BNT_F_RING_EVENT_IDX : 0);
-
-    pair_open((_i & 4) != 0 ? 1024 : 16, features, (uint64_t)_i, 150000);
+    pair_open((_i & 16) != 0 ? 1024 : 16, features_of(_i), (uint64_t)_i, 150000);
     pair_run();
     pair_close();
 }
@@ -256,8 +279,9 @@ Suite *test_suite(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_every_buffer_comes_back_once_and_no_notification_is_lost, 0,
-                        44);
-    tcase_add_loop_test(tcase, test_indices_wrap_without_loss, 0, 8);
+                        176);
+    tcase_add_loop_test(tcase, test_vp1_packed_ring_of_any_size_loses_nothing, 0, 64);
+    tcase_add_loop_test(tcase, test_indices_wrap_without_loss, 0, 32);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -86,7 +86,7 @@ extern "C" {
     X(INDIRECT_LENGTH,      12, "an indirect table is empty or not a multiple of 16 bytes")        \
     X(RING_ADDRESS,         13, "a ring lies outside guest memory")                                \
     X(RING_ALIGNMENT,       14, "a ring is not aligned as its part must be")                       \
-    X(RING_SIZE,            15, "a queue's size is 0, no power of two, or over the limit")         \
+    X(RING_SIZE,            15, "a queue's size is 0, over the limit, or no power of two if split")\
     X(USED_INDEX_JUMP,      16, "used.idx moved by more than what is outstanding")                 \
     X(USED_ID_RANGE,        17, "a used id is outside the table")                                  \
     X(USED_ID_UNKNOWN,      18, "a used id is not outstanding, or was used twice")                 \
@@ -113,7 +113,11 @@ extern "C" {
     X(STATS_SECOND,         39, "a second statistics buffer while one is held")                    \
     X(NEEDS_RESET,          40, "the device asks for a reset (DEVICE_NEEDS_RESET)")                \
     X(QUEUE_MISSING,        41, "a queue that the negotiated features need does not exist")        \
-    X(VERDICT_UNKNOWN,      42, "a verdict is missing or has no known value")
+    X(VERDICT_UNKNOWN,      42, "a verdict is missing or has no known value")                      \
+    X(USED_ORDER,           43, "a buffer came back before an older one, in spite of IN_ORDER")    \
+    X(DESC_UNAVAILABLE,     44, "a packed chain goes on in a descriptor that is not available")    \
+    X(DESC_OVERRUN,         45, "a packed ring offers descriptors that the device still holds")    \
+    X(BUFFER_ID_TWICE,      46, "a packed buffer's id is that of another that is still out")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -79,7 +79,7 @@ struct bnt_guest_config {
     uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
     uint64_t features_required;         /**< attach fails without them */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
-    uint16_t queue_size_max;            /**< power of two; 0: 128. The device may want less */
+    uint16_t queue_size_max;            /**< 0: 128. Power of two unless RING_PACKED is wanted */
     uint16_t request_pfns;              /**< PFNs a request, at least one page; 0: 256, the most */
     uint32_t refused_pages_max;         /**< bound of held, and of kept, pages; 0: 16 */
     bnt_guest_record record;

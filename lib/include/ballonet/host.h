@@ -72,7 +72,7 @@ struct bnt_host_config {
     bnt_host_ledger ledger;
     uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
                                    rounding */
-    uint16_t queue_size_max;    /**< 0: 256 */
+    uint16_t queue_size_max;    /**< 0: 256. Power of two unless RING_PACKED is offered */
     uint16_t report_queue;      /**< queue index of free page reporting; 0: 4 */
     uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
     uint64_t stats_stale_ns;    /**< older statistics are flagged stale; 0: 5 s */
@@ -288,7 +288,8 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
  */
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
                            uint32_t bytes);
-/** 0: there is no such queue under the features offered. */
+/** 0: there is no such queue under the features offered. A power of two unless RING_PACKED is
+ * agreed. */
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
 /**
  * E_STATE before FEATURES_OK; E_ARGUMENT (no such queue, enabled already, larger than its maximum);

@@ -29,6 +29,8 @@ extern "C" {
 #define BNT_F_RING_EVENT_IDX     (UINT64_C(1) << 29)
 #define BNT_F_VERSION_1          (UINT64_C(1) << 32)
 #define BNT_F_ACCESS_PLATFORM    (UINT64_C(1) << 33)
+#define BNT_F_RING_PACKED        (UINT64_C(1) << 34)
+#define BNT_F_IN_ORDER           (UINT64_C(1) << 35)
 
 /** One feature depends on others: `feature` may be offered or accepted only
  * with all of `needs`. */

@@ -1,5 +1,7 @@
 /*
- * The split virtqueue, both sides (VIRTIO 1.3, 2.7), with indirect tables and EVENT_IDX.
+ * Virtqueues, both sides: the split ring (VIRTIO 1.3, 2.7) and the packed ring (2.8), with indirect
+ * tables, EVENT_IDX and IN_ORDER. Which of them is spoken is decided by the features given at init;
+ * all calls are the same for each.
  *
  * Driver side: `bnt_vq_drv` lives beside ring memory that the driver owns and
  * the device can write, so everything read from the ring is checked against
@@ -38,7 +40,7 @@
 extern "C" {
 #endif
 
-/** Largest queue of a split ring (VS-1). */
+/** Largest queue (VS-1, VP-1). */
 #define BNT_VQ_SIZE_MAX 32768
 
 /** One piece of a buffer: bytes of guest memory. */
@@ -64,7 +66,27 @@ struct bnt_vq_used_elem {
     bnt_le32 len;
 };
 
-/** Byte offsets of the parts of a ring laid out in one piece, and its length.
+/* Wire layout of the packed ring (VIRTIO 1.3, 2.8.13, 2.8.14). */
+#define BNT_VQ_PACKED_F_AVAIL       0x80u
+#define BNT_VQ_PACKED_F_USED        0x8000u
+#define BNT_VQ_PACKED_EVENT_ENABLE  0u
+#define BNT_VQ_PACKED_EVENT_DISABLE 1u
+#define BNT_VQ_PACKED_EVENT_DESC    2u /**< only with EVENT_IDX */
+#define BNT_VQ_PACKED_EVENT_WRAP    0x8000u
+struct bnt_vq_packed_desc {
+    bnt_le64 gpa;
+    bnt_le32 bytes;
+    bnt_le16 id;
+    bnt_le16 flags;
+};
+struct bnt_vq_packed_event {
+    bnt_le16 off_wrap;
+    bnt_le16 flags;
+};
+
+/**
+ * Byte offsets of the parts of a ring laid out in one piece, and its length. Of a packed ring:
+ * descriptor ring, driver event structure, device event structure.
  */
 struct bnt_vq_parts {
     uint32_t desc;
@@ -79,19 +101,46 @@ struct bnt_vq_parts {
  */
 struct bnt_vq_parts bnt_vq_layout(uint16_t size);
 
+/** The same for the ring that `features` choose; a packed one may have any size (VP-1). */
+struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features);
+
 /* ---- Device side ---------------------------------------------------------------------------- */
 
+/**
+ * Buffers that may be out (popped and not pushed) at once where the device must remember each: on
+ * a packed ring, and with IN_ORDER on either.
+ */
+#define BNT_VQ_DEV_OUT_MAX 64
+
+/** What the device remembers of a buffer that is out. */
+struct bnt_vq_dev_out {
+    uint32_t writable_bytes;
+    uint32_t len;   /**< once it is done */
+    uint16_t head;  /**< head descriptor, or a packed buffer's id */
+    uint16_t descs; /**< packed: descriptors of the ring that it takes */
+    bool done;      /**< pushed, and waits for older ones (IN_ORDER) */
+};
+
+/**
+ * Positions on a split ring are free running indices. On a packed ring they are offsets in two
+ * laps: below `size` the wrap counter is 1, from there on it is 0.
+ */
 struct bnt_vq_dev {
     uint64_t desc_gpa;
-    uint64_t avail_gpa;
-    uint64_t used_gpa;
-    uint64_t features;    /**< RING_INDIRECT_DESC and RING_EVENT_IDX count */
+    uint64_t avail_gpa;   /**< packed: the driver's event structure */
+    uint64_t used_gpa;    /**< packed: the device's event structure */
+    uint64_t features;    /**< of RING_INDIRECT_DESC, RING_EVENT_IDX, RING_PACKED, IN_ORDER */
     uint32_t queue;       /**< index, for diagnoses only */
     uint16_t size;        /**< 0: not enabled */
-    uint16_t avail_next;  /**< next available entry to read, free running */
-    uint16_t avail_known; /**< avail.idx as last read */
-    uint16_t used_next;   /**< next used entry to write, free running */
-    uint16_t used_told;   /**< used index at the last interrupt decision */
+    uint16_t avail_next;  /**< next available entry to read */
+    uint16_t avail_known; /**< split: avail.idx as last read */
+    uint16_t used_next;   /**< next used entry to write */
+    uint16_t used_told;   /**< split: used index at the last interrupt decision */
+    uint16_t event_flags; /**< packed: as last written into our event structure */
+    uint32_t used_since;  /**< packed: descriptors used since the last interrupt decision */
+    uint32_t descs_out;   /**< packed: descriptors of the buffers that are out */
+    uint32_t out_count;
+    struct bnt_vq_dev_out out[BNT_VQ_DEV_OUT_MAX]; /**< oldest first */
     bool kicks_wanted;
     bool broken;
 };
@@ -107,13 +156,15 @@ struct bnt_vq_chain {
     uint32_t writable_count; /**< device-writable segments, they follow */
     uint64_t readable_bytes;
     uint64_t writable_bytes;
-    uint16_t head;
+    uint16_t head; /**< names the buffer until it is pushed; a packed buffer's id, any 16 bits */
 };
 
 /**
- * Enables a queue as the driver described it. `size` a power of two up to BNT_VQ_SIZE_MAX, the
- * parts aligned to 16, 2 and 4 and inside guest memory, else E_RING (fault in diag): the queue then
- * is as if never enabled, and every call on it is E_STATE. A zeroed struct is such a queue.
+ * Enables a queue as the driver described it. `size` a power of two up to BNT_VQ_SIZE_MAX (of a
+ * packed ring: any up to there), the parts aligned to 16, 2 and 4 (packed: 16, 4 and 4) and inside
+ * guest memory, else E_RING (fault in diag): the queue then is as if never enabled, and every call
+ * on it is E_STATE. A zeroed struct is such a queue. `avail_gpa` and `used_gpa` of a packed ring
+ * are the event structures of driver and device.
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                         uint32_t queue, uint16_t size, uint64_t desc_gpa,
@@ -125,23 +176,27 @@ BNT_MUST_USE bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_
  * read again, so that none is lost); E_STATE (not enabled); E_BROKEN; E_RING or E_CALLBACK (the
  * queue is now broken, details in diag: raise NEEDS_RESET). At most `size` buffers are ever out
  * (popped and not pushed), whatever the driver writes: more is AVAIL_INDEX_JUMP. The same head may
- * be among them twice if the driver says so.
+ * be among them twice if the driver says so. On a packed ring and with IN_ORDER it is E_LIMIT while
+ * BNT_VQ_DEV_OUT_MAX are out: push, then pop again, since no kick will come for what waits. Packed:
+ * more descriptors than the ring has are DESC_OVERRUN, an id that is out already BUFFER_ID_TWICE.
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_pop(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                        struct bnt_vq_chain *chain, struct bnt_diag *diag);
 
 /**
- * Returns the buffer `head`, of which `len` bytes were written (VS-14), in any order. OK;
- * E_ARGUMENT (`head` is none of the table's); E_STATE (not enabled, or nothing is out); E_BROKEN;
- * E_RING or E_CALLBACK (now broken).
+ * Returns the buffer `head`, of which `len` bytes were written (VS-14), in any order. With IN_ORDER
+ * it is shown to the driver as soon as all older ones were pushed too, those that were written in
+ * full as one batch (VG-30, VS-17). OK; E_ARGUMENT (`head` is none of the table's; packed or
+ * IN_ORDER: it is not out); E_STATE (not enabled, or nothing is out); E_BROKEN; E_RING or
+ * E_CALLBACK (now broken).
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                         uint16_t head, uint32_t len, struct bnt_diag *diag);
 
 /**
- * Whether what was pushed since the last call wants an interrupt (VS-11, VS-12). May be called once
- * for many pushes. OK; E_STATE; E_BROKEN; E_RING or E_CALLBACK (now broken). `due` is false unless
- * OK.
+ * Whether what was pushed since the last call wants an interrupt (VS-11, VS-12, VP-9). May be
+ * called once for many pushes. OK; E_STATE; E_BROKEN; E_RING or E_CALLBACK (now broken). `due` is
+ * false unless OK.
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                                  bool *due, struct bnt_diag *diag);
@@ -172,7 +227,7 @@ BNT_MUST_USE bnt_status bnt_vq_chain_write(const struct bnt_vq_chain *chain,
 
 /** Private record of one descriptor, never in device memory. */
 struct bnt_vq_slot {
-    uint16_t next;             /**< next free descriptor, or next of the chain */
+    uint16_t next;             /**< next free descriptor (packed: id), or next of the chain */
     uint16_t count;            /**< descriptors of the chain; 0: no outstanding head */
     uint32_t writable_bytes;   /**< bound for the used length */
     uint16_t unpublished_next; /**< next head that was added but not published */
@@ -182,10 +237,10 @@ struct bnt_vq_slot {
 struct bnt_vq_drv_config {
     uint32_t size;             /**< sizeof(struct bnt_vq_drv_config) */
     uint32_t queue;            /**< index, for diagnoses only */
-    uint16_t queue_size;       /**< power of two, at most BNT_VQ_SIZE_MAX */
+    uint16_t queue_size;       /**< power of two unless packed, at most BNT_VQ_SIZE_MAX */
     uint16_t indirect_max;     /**< descriptors of one indirect table; 0: none are used */
     uint64_t features;         /**< as negotiated */
-    void *ring;                /**< bnt_vq_drv_ring_bytes(), 16-aligned, shared with the device */
+    void *ring;                /**< bnt_vq_drv_ring_bytes_of(), 16-aligned, the device's too */
     uint64_t ring_gpa;         /**< where the device sees it */
     struct bnt_vq_slot *slots; /**< queue_size of them, private */
 };
@@ -193,13 +248,19 @@ struct bnt_vq_drv_config {
 struct bnt_vq_drv {
     struct bnt_vq_drv_config config;
     struct bnt_vq_parts layout;
-    uint16_t free_head;
-    uint16_t free_count;
+    uint16_t free_head;        /**< first free descriptor; packed: first free id */
+    uint16_t free_count;       /**< descriptors */
     uint16_t unpublished_head; /**< last head that was added but not published */
-    uint16_t avail_next;       /**< next available entry to write, free running */
-    uint16_t avail_told;       /**< avail index at the last kick decision */
-    uint16_t used_next;        /**< next used entry to read, free running */
-    uint16_t outstanding;      /**< chains the device holds */
+    uint16_t avail_next;       /**< next available entry to write; as in bnt_vq_dev */
+    uint16_t avail_told;       /**< avail_next at the last publish */
+    uint16_t used_next;        /**< next used entry to read */
+    uint16_t outstanding;      /**< chains that were added and not popped */
+    uint16_t unpublished;      /**< of them, those not published */
+    uint16_t order_next;       /**< IN_ORDER: the head that must come back next */
+    uint16_t batch_left;       /**< IN_ORDER: buffers of a batch that is being popped */
+    uint32_t batch_len;        /**< used length of its last */
+    uint16_t event_flags;      /**< packed: as last written into our event structure */
+    uint16_t withheld_flags;   /**< packed: flags at avail_told, not written before publish */
     bool interrupts_wanted;
     bool broken;
 };
@@ -209,6 +270,9 @@ struct bnt_vq_drv {
  * that a queue can have, or if they do not fit 32 bits.
  */
 uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max);
+
+/** The same for the ring that `features` choose. That of a packed one is never the larger. */
+uint32_t bnt_vq_drv_ring_bytes_of(uint16_t queue_size, uint16_t indirect_max, uint64_t features);
 
 /**
  * Prepares an empty queue and clears its memory (VS-16); `config` is copied. OK; E_SIZE; E_ARGUMENT
@@ -238,9 +302,10 @@ bool bnt_vq_drv_publish(struct bnt_vq_drv *vq);
 /**
  * Takes back a used buffer; `len` bytes of its writable part are valid (VS-15). E_AGAIN if none
  * (with EVENT_IDX the next interrupt is asked for and the index read again); E_BROKEN; E_RING (now
- * broken: id out of range, not outstanding or twice, index jump). A `len` beyond the writable bytes
- * is clamped to them and reported, since real devices do it on read-only buffers: OK with
- * diag->fault USED_LENGTH. Otherwise OK writes diag->fault NONE.
+ * broken: id out of range, not outstanding or twice, index jump, out of order in spite of
+ * IN_ORDER). Of a batch (VS-17) all but the last count as written in full. A `len` beyond the
+ * writable bytes is clamped to them and reported, since real devices do it on read-only buffers: OK
+ * with diag->fault USED_LENGTH. Otherwise OK writes diag->fault NONE.
  */
 BNT_MUST_USE bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
                                        struct bnt_diag *diag);

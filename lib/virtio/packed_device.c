@@ -1,0 +1,167 @@
+/*
+ * The packed ring, device side: available and used descriptors in one ring, event structures.
+ *
+ * Which buffers are out and in what order they return is queue_device.c's, which calls this;
+ * walking a descriptor chain is chain.c's.
+ */
+#include "lib/virtio/chain.h"
+#include "lib/virtio/queue_device.h"
+#include "lib/virtio/ring.h"
+
+#include <stddef.h>
+
+#define EVENT_OFF_WRAP offsetof(struct bnt_vq_packed_event, off_wrap)
+#define EVENT_FLAGS    offsetof(struct bnt_vq_packed_event, flags)
+#define EVENT_MODE     3u /**< the flags that are not reserved (VP-9) */
+
+static uint64_t packed_desc_gpa(const struct bnt_vq_dev *vq, uint16_t position)
+{
+    return vq->desc_gpa +
+           sizeof(struct bnt_vq_packed_desc) * (uint64_t)bnti_lap_offset(position, vq->size);
+}
+
+/** Reads the flags at avail_next: OK if the descriptor is available, else E_AGAIN (VP-3). */
+static bnt_status packed_look(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t *flags,
+                              struct bnt_diag *diag)
+{
+    const uint64_t gpa =
+        packed_desc_gpa(vq, vq->avail_next) + offsetof(struct bnt_vq_packed_desc, flags);
+    const bnt_status status = bnti_vq_dev_load16(vq, mem, gpa, flags, diag);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    bnti_fence_acquire();
+    return bnti_lap_flags_are(*flags, bnti_lap_avail(vq->avail_next, vq->size)) ? BNT_OK
+                                                                                : BNT_E_AGAIN;
+}
+
+/** Writes what we wish into our event structure, the offset before the flags that refer to it. */
+static bnt_status packed_wish(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t flags,
+                              struct bnt_diag *diag)
+{
+    bnt_status status = BNT_OK;
+
+    if (flags == BNT_VQ_PACKED_EVENT_DESC) {
+        status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_OFF_WRAP,
+                                     bnti_lap_event(vq->avail_next, vq->size), diag);
+        bnti_fence_release();
+    }
+    if (status == BNT_OK && vq->event_flags != flags) {
+        status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_FLAGS, flags, diag);
+        vq->event_flags = flags;
+    }
+    bnti_fence_full();
+    return status;
+}
+
+static bnt_status packed_take(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                              struct bnt_vq_chain *chain, uint16_t *descs, struct bnt_diag *diag)
+{
+    struct bnt_diag told = {.fault = BNT_FAULT_NONE};
+    uint16_t flags = 0;
+    bnt_status status = packed_look(vq, mem, &flags, diag);
+
+    if (status == BNT_E_AGAIN && vq->kicks_wanted && bnti_vq_dev_event_idx(vq)) {
+        status = packed_wish(vq, mem, BNT_VQ_PACKED_EVENT_DESC, diag);
+        if (status == BNT_OK) {
+            status = packed_look(vq, mem, &flags, diag);
+        }
+    }
+    if (status != BNT_OK) {
+        return status;
+    }
+    told.status = bnti_chain_walk_packed(vq, mem, flags, chain, descs, &told);
+    if (told.status == BNT_OK && bnti_vq_dev_out_find(vq, chain->head) < vq->out_count) {
+        told.status = BNT_E_RING;
+        told.fault = BNT_FAULT_BUFFER_ID_TWICE;
+        told.found = chain->head;
+    }
+    if (told.status != BNT_OK) {
+        return bnti_vq_dev_break(vq, &told, diag);
+    }
+    vq->avail_next = bnti_lap_add(vq->avail_next, *descs, vq->size);
+    vq->descs_out += *descs;
+    return BNT_OK;
+}
+
+/** One used descriptor for a list or a batch of them, whose descriptors are skipped (VP-6). Its
+ * flags come last, and nobody may change it after them (VP-3). */
+static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                             const struct bnti_vq_used *used, struct bnt_diag *diag)
+{
+    const uint64_t gpa = packed_desc_gpa(vq, vq->used_next);
+    const struct {
+        bnt_le32 bytes;
+        bnt_le16 id;
+    } told = {bnt_le32_set(used->len), bnt_le16_set(used->head)};
+    const unsigned flags =
+        bnti_lap_used(vq->used_next, vq->size) | (used->len > 0 ? BNT_VQ_DESC_F_WRITE : 0u);
+    bnt_status status = bnti_vq_dev_store(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes),
+                                          &told, sizeof(told), diag);
+
+    _Static_assert(sizeof(told) == offsetof(struct bnt_vq_packed_desc, flags) -
+                                       offsetof(struct bnt_vq_packed_desc, bytes),
+                   "length and id lie side by side");
+    if (status != BNT_OK) {
+        return status;
+    }
+    bnti_fence_release();
+    status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
+                                 (uint16_t)flags, diag);
+    if (status != BNT_OK) {
+        return status;
+    }
+    vq->used_next = bnti_lap_add(vq->used_next, used->descs, vq->size);
+    vq->descs_out -= used->descs;
+    vq->used_since += used->descs;
+    if (vq->used_since > 2u * vq->size) {
+        vq->used_since = 2u * vq->size; /* every descriptor there is, in both laps */
+    }
+    return BNT_OK;
+}
+
+/** Flags that are reserved, or that were not negotiated, count as a wish for every interrupt: one
+ * too many does no harm (VP-9). */
+static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
+                                       struct bnt_diag *diag)
+{
+    uint16_t flags = 0;
+    uint16_t event = 0;
+    bnt_status status;
+
+    if (vq->used_since == 0) {
+        return BNT_OK;
+    }
+    bnti_fence_full();
+    status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
+    flags &= EVENT_MODE;
+    if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_event_idx(vq)) {
+        bnti_fence_acquire();
+        status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
+        *due = status == BNT_OK &&
+               bnti_lap_event_passed(event, vq->used_next, vq->used_since, vq->size);
+    } else {
+        *due = status == BNT_OK && flags != BNT_VQ_PACKED_EVENT_DISABLE;
+    }
+    if (status == BNT_OK) {
+        vq->used_since = 0;
+    }
+    return status;
+}
+
+static bnt_status packed_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
+                                   struct bnt_diag *diag)
+{
+    const uint16_t asking =
+        bnti_vq_dev_event_idx(vq) ? BNT_VQ_PACKED_EVENT_DESC : BNT_VQ_PACKED_EVENT_ENABLE;
+
+    return packed_wish(vq, mem, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE, diag);
+}
+
+const struct bnti_vq_dev_ops bnti_vq_dev_packed = {
+    .take = packed_take,
+    .use = packed_use,
+    .interrupt_due = packed_interrupt_due,
+    .kicks_set = packed_kicks_set,
+};
