@@ -54,11 +54,6 @@ function(bnt_sim_library name)
   target_link_libraries(${name} PUBLIC ${arg_LINKS})
 endfunction()
 
-# The same under its short name.
-macro(sim_library)
-  bnt_sim_library(${ARGN})
-endmacro()
-
 # bnt_check_test(name SOURCES file... [LINKS target...] [TIMEOUT seconds] [LABELS label...]):
 # a program of Check tests and the CTest test of the same name. The sources supply
 # `Suite *test_suite(void)`; main and the guards against silent success are in tests/setup/check_main.c.
