@@ -13,6 +13,7 @@
 #include <ballonet/virtqueue.h>
 
 #include "lib/base/assert.h"
+#include "lib/base/mutation.h"
 
 /* Pages of one give-back, and PFNs of one request. */
 #define BNTI_GUEST_BATCH BNT_BALLOON_REQUEST_PFNS_MAX

@@ -42,6 +42,10 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool tol
  */
 static bool inflate_waits(const struct bnt_guest *guest)
 {
+    if (BNTI_MUTATION(OOM_HOLDOFF_NONE)) {
+        return guest->now_ns < guest->inflate_backoff.until_ns ||
+               guest->requests[BNTI_GUEST_OOM].busy;
+    }
     return guest->now_ns < guest->inflate_backoff.until_ns ||
            guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
            guest->requests[BNTI_GUEST_OOM].busy;
@@ -198,7 +202,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         due = guest->deflate_backoff.until_ns;
     } else if (have < guest->target_pfns && !guest->oom_pending &&
                !guest->requests[BNTI_GUEST_OOM].busy) {
-        due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns
+        due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns ||
+                      BNTI_MUTATION(OOM_HOLDOFF_NONE)
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
     } else if (have == guest->target_pfns &&

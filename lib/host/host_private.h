@@ -11,6 +11,7 @@
 #include <ballonet/host.h>
 
 #include "lib/base/assert.h"
+#include "lib/base/mutation.h"
 
 /** Which queue, whatever its index on the wire. In the order in which a step serves them. */
 typedef enum bnti_host_role {

@@ -45,7 +45,8 @@ enum {
     OPTION_VERBOSE = 16,
     OPTION_SEEDS = 32,
     OPTION_QUIET = 64,
-    OPTION_JUNIT = 128
+    OPTION_JUNIT = 128,
+    OPTION_ALWAYS = 1u << 30 /**< of every verb */
 };
 
 int verb_run(const struct options *options);

@@ -3,7 +3,7 @@
  *
  * One file a verb; what one adds is a row here. Wrong usage is exit status 2 with a remedy.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/mutant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +45,13 @@ static const struct verb verbs[] = {
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
      0, verb_doctor},
+#ifdef BNT_MUTATIONS
+    {"mutations", "", "list the bugs that --mutate NAME brings back",
+     "Prints name, bugs and sentence of each mutation, with tabs between.\n", 0, verb_mutations},
+    {"regressions", "SCENARIO|FOLDER...", "list what the scenarios say in 'regression'",
+     "Prints path, bugs, mutation, exit status and text of each, with tabs between.\n", 0,
+     verb_regressions},
+#endif
 };
 
 enum {
@@ -82,6 +89,9 @@ static void print_help(const struct verb *verb)
             (void)fputs(option_texts[i].text, stdout);
         }
     }
+#ifdef BNT_MUTATIONS
+    (void)fputs("  --mutate NAME      bring a bug back; see `ballonet-mutant mutations`\n", stdout);
+#endif
     (void)fputs("  --help             this text\n", stdout);
 }
 
@@ -151,14 +161,26 @@ static int option_format(struct options *options, const char *value)
     return 0;
 }
 
+#ifdef BNT_MUTATIONS
+static int option_mutate(struct options *options, const char *value)
+{
+    return mutant_switch(value) ? 0
+                                : misuse(options->verb, "--mutate", value,
+                                         "not a mutation; see `ballonet-mutant mutations`");
+}
+#endif
+
 static const struct {
     const char *name;
     unsigned flag;
     int (*take)(struct options *, const char *value);
 } valued[] = {
-    {"--seed", OPTION_SEED, option_seed},    {"--seeds", OPTION_SEEDS, option_seeds},
-    {"--set", OPTION_SET, option_set},       {"--trace", OPTION_TRACE, option_trace},
-    {"--junit", OPTION_JUNIT, option_junit}, {"--format", OPTION_FORMAT, option_format},
+    {"--seed", OPTION_SEED, option_seed},       {"--seeds", OPTION_SEEDS, option_seeds},
+    {"--set", OPTION_SET, option_set},          {"--trace", OPTION_TRACE, option_trace},
+    {"--junit", OPTION_JUNIT, option_junit},    {"--format", OPTION_FORMAT, option_format},
+#ifdef BNT_MUTATIONS
+    {"--mutate", OPTION_ALWAYS, option_mutate},
+#endif
 };
 
 /** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */
@@ -170,7 +192,7 @@ static int take_valued(const struct verb *verb, struct options *options, int *at
         const size_t length = strlen(valued[i].name);
         if (strncmp(argument, valued[i].name, length) != 0 ||
             (argument[length] != '\0' && argument[length] != '=') ||
-            (verb->allowed & valued[i].flag) == 0) {
+            ((verb->allowed | OPTION_ALWAYS) & valued[i].flag) == 0) {
             continue;
         }
         if (argument[length] == '=') {

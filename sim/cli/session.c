@@ -4,7 +4,7 @@
  *
  * Every verb that runs something comes through here, so that each run is made alike.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/mutant.h"
 
 #include "sim/trace/trace.h"
 
@@ -265,8 +265,9 @@ run_verdict session_close(struct session *session)
 
 void session_command(const struct session *session, FILE *out, print_text print)
 {
-    print(out, "ballonet run ");
+    print(out, MUTANT_COMMAND " run ");
     print_word(out, print, session->config.path);
+    mutant_write(out, print);
     (void)fprintf(out, " --seed %" PRIu64, session->seed);
     for (uint32_t i = 0; i < session->config.set_count; i++) {
         print(out, " --set ");

@@ -95,6 +95,9 @@ static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const s
                          const char *base)
 {
     const char *at = base + row->offset;
+    if ((row->flags & KEY_ASIDE) != 0) {
+        return hash;
+    }
     switch (row->type) {
     case KEY_TEXT:
         return hash;

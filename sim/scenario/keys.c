@@ -195,6 +195,8 @@ static const struct key_row top_rows[] = {
     {"phases", KEY_LIST, LIST(phases, phase_count, phase_keys), .fallback = "(one phase `run` of limits.time)",
      .doc = "parts of the run, one after the other"},
     {"expect", KEY_LIST, LIST(expects, expect_count, expect_keys), .doc = "what must be true"},
+    {"regression", KEY_MAP, .flags = KEY_ASIDE, .doc = "the bug that it stands for, for the test that brings it back",
+     .table = &regression_keys},
     {.name = NULL}};
 const struct key_table scenario_keys = {.title = "a scenario", .section = "(top)", .rows = top_rows};
 /* clang-format on */

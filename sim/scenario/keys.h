@@ -45,6 +45,7 @@ struct choice {
 #define KEY_REQUIRED   1u
 #define KEY_ABSENT_MAX 2u /* absent: the largest value of the field, "no end" */
 #define KEY_POWER_OF_2 4u
+#define KEY_ASIDE      8u /* says nothing about the run: no part of the digest */
 
 /** `one_of` groups: exactly one key of a group must be there. */
 #define GROUP_NONE 0u
@@ -89,6 +90,7 @@ extern const struct key_table workload_keys;
 extern const struct key_table action_keys;
 extern const struct key_table phase_keys;
 extern const struct key_table expect_keys;
+extern const struct key_table regression_keys;
 
 extern const struct choice feature_choices[];
 extern const struct choice corruption_choices[];

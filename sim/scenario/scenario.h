@@ -339,6 +339,14 @@ struct scenario_expect {
     uint64_t within_ns; /**< EVENTUALLY */
 };
 
+/** The bug that a scenario stands for; source "" if none. It says nothing about the run. */
+struct scenario_regression {
+    char source[128];  /**< ids of docs/regressions.md, separated by blanks */
+    char mutation[64]; /**< name of a row of lib/base/mutations.h */
+    char fails[256];   /**< what a run with the mutation prints */
+    uint32_t verdict;  /**< the exit status that it ends with */
+};
+
 struct scenario {
     char path[256]; /**< as given */
     char name[256]; /**< path without .yaml */
@@ -362,6 +370,7 @@ struct scenario {
     uint32_t phase_count;
     struct scenario_expect *expects;
     uint32_t expect_count;
+    struct scenario_regression regression;
     const char *text; /**< the file's bytes, for the trace */
     uint32_t text_bytes;
 };

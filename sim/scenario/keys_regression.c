@@ -1,0 +1,32 @@
+/*
+ * Keys of a regression: which bug the scenario stands for, and how it is shown to be caught.
+ *
+ * They are about tests, not about the run: the digest leaves them out.
+ */
+#include "sim/scenario/keys.h"
+
+#define FIELD(member)                             \
+    offsetof(struct scenario, regression.member), \
+        sizeof(((struct scenario *)NULL)->regression.member)
+
+/* The exit statuses of docs/command.md that a run with the bug may end with. */
+static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or invariant failed"},
+                                                {"liveness", 3, "it did not get there in time"},
+                                                {"crash", 5, "an assertion of ours, or a signal"},
+                                                {"limit", 7, "more events than limits.events"},
+                                                {NULL, 0, NULL}};
+
+/* clang-format off */
+static const struct key_row rows[] = {
+    {"source", KEY_TEXT, FIELD(source), .fallback = "(needed with any of these)",
+     .doc = "the bugs: ids of docs/regressions.md, separated by blanks"},
+    {"mutation", KEY_TEXT, FIELD(mutation), .fallback = "(needed with any of these)",
+     .doc = "the row of lib/base/mutations.h that brings the bug back"},
+    {"fails", KEY_TEXT, FIELD(fails), .fallback = "(needed with any of these)",
+     .doc = "what a run with the mutation must print"},
+    {"verdict", KEY_CHOICE, FIELD(verdict), .choices = verdict_choices, .fallback = "fail",
+     .doc = "how a run with the mutation must end"},
+    {.name = NULL}};
+/* clang-format on */
+const struct key_table regression_keys = {
+    .title = "a regression", .section = "regression", .rows = rows};
