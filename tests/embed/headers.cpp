@@ -6,6 +6,7 @@
 #include <ballonet/memory.h>
 #include <ballonet/virtio.h>
 #include <ballonet/virtqueue.h>
+#include <ballonet/vmware.h>
 
 #include <cstring>
 

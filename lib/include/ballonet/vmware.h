@@ -1,0 +1,204 @@
+/*
+ * VMware's balloon wire: every constant and layout that its guest side and its host side share.
+ *
+ * The second wire of the same two cores. A guest calls, the hypervisor answers at once: a command
+ * and two arguments in, a status and one result out. There are no queues and no interrupts but an
+ * optional doorbell. This is all that the two sides know of each other on this wire, as
+ * <ballonet/balloon.h> is on VIRTIO's. Two protocols are spoken by it: version 2 of 2010 (START,
+ * GET_TARGET, LOCK, UNLOCK, GUEST_ID) and the one with capabilities.
+ *
+ * A page is refused by any status but SUCCESS, whether this table knows it or not: it then is the
+ * guest's as before.
+ */
+#ifndef BALLONET_VMWARE_H
+#define BALLONET_VMWARE_H
+
+#include <ballonet/balloon.h>
+#include <ballonet/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The backdoor, for embedders that execute it: `in` from this port, eax = magic, ecx = command, ebx
+ * = first argument, esi = second; eax is the status, ebx the result (ecx for START's capabilities).
+ */
+#define BNT_VMWARE_PORT  0x5670u
+#define BNT_VMWARE_MAGIC 0x456C6D6Fu
+
+/** START's argument in the protocol of 2010. The other one passes capabilities instead. */
+#define BNT_VMWARE_PROTOCOL_2010 2u
+
+/* clang-format off */
+/**
+ * Commands: name, number, name in messages, whether a host that wants a reset answers it by RESET,
+ * whether a SUCCESS brings the target. Number 5 was GET_PROTO for a while and is never reused.
+ *
+ *     START              arg1: BNT_VMWARE_PROTOCOL_2010, or the guest's capabilities
+ *     GET_TARGET         arg1: the guest's limit, PFNs; 0: the host's own configuration
+ *     LOCK, UNLOCK       arg1: the PFN
+ *     GUEST_ID           arg1: a bnt_vmware_guest_id
+ *     BATCHED_...        arg1: the PFN of the batch page; arg2: how many entries
+ *     VMCI_DOORBELL_SET  arg1: context; arg2: resource; both BNT_VMWARE_DOORBELL_NONE: unset
+ */
+#define BNT_VMWARE_COMMAND_MAP(X)                                                                  \
+    X(START,              0, "start",              false, false)                                   \
+    X(GET_TARGET,         1, "get-target",         true,  true)                                    \
+    X(LOCK,               2, "lock",               true,  true)                                    \
+    X(UNLOCK,             3, "unlock",             true,  true)                                    \
+    X(GUEST_ID,           4, "guest-id",           true,  false)                                   \
+    X(BATCHED_LOCK,       6, "batched-lock",       true,  true)                                    \
+    X(BATCHED_UNLOCK,     7, "batched-unlock",     true,  true)                                    \
+    X(BATCHED_2M_LOCK,    8, "batched-2m-lock",    true,  true)                                    \
+    X(BATCHED_2M_UNLOCK,  9, "batched-2m-unlock",  true,  true)                                    \
+    X(VMCI_DOORBELL_SET, 10, "doorbell-set",       true,  false)
+
+/**
+ * Statuses: name, value of a whole call and of a batch entry, name in messages, the verdict that
+ * says the same. An entry has 5 bits, so FAILURE and SUCCESS_WITH_CAPABILITIES are of calls only.
+ */
+#define BNT_VMWARE_STATUS_MAP(X)                                                                   \
+    X(SUCCESS,        0, "success",          ACCEPTED)                                             \
+    X(FAILURE,       -1, "failure",          BUSY)                                                 \
+    X(CMD_INVALID,    1, "command-invalid",  INVALID)                                              \
+    X(PPN_INVALID,    2, "page-invalid",     INVALID)                                              \
+    X(PPN_LOCKED,     3, "page-locked",      LOCKED)                                               \
+    X(PPN_UNLOCKED,   4, "page-unlocked",    NOT_LOCKED)                                           \
+    X(PPN_PINNED,     5, "page-pinned",      PINNED)                                               \
+    X(PPN_NOTNEEDED,  6, "page-not-needed",  NOT_NEEDED)                                           \
+    X(RESET,          7, "reset",            RESET)                                                \
+    X(BUSY,           8, "busy",             BUSY)                                                 \
+    X(SUCCESS_WITH_CAPABILITIES, 0x03000000, "success-with-capabilities", ACCEPTED)
+
+/**
+ * Capabilities: name, bit, name in messages. Bit 0 is never used: a guest of the short-lived version
+ * 3, whose argument has it, then has no capability in common with a host and falls back to BASIC.
+ */
+#define BNT_VMWARE_CAP_MAP(X)                                                                      \
+    X(BASIC,            1, "basic")                                                                \
+    X(BATCHED,          2, "batched")                                                              \
+    X(BATCHED_2M,       3, "batched-2m")                                                           \
+    X(SIGNALLED_WAKEUP, 4, "signalled-wakeup")                                                     \
+    X(64_BIT_TARGET,    5, "64-bit-target")
+
+/** Whose driver it is: name, number. */
+#define BNT_VMWARE_GUEST_ID_MAP(X)                                                                 \
+    X(UNKNOWN,     0)                                                                              \
+    X(LINUX,       1)                                                                              \
+    X(BSD,         2)                                                                              \
+    X(WINDOWS_NT4, 3)                                                                              \
+    X(WINDOWS_NT5, 4)                                                                              \
+    X(SOLARIS,     5)                                                                              \
+    X(MACOS,       6)                                                                              \
+    X(FROBOS,      7)
+/* clang-format on */
+
+typedef enum bnt_vmware_command {
+#define BNT_X(name, number, text, checked, target) BNT_VMWARE_CMD_##name = (number),
+    BNT_VMWARE_COMMAND_MAP(BNT_X)
+#undef BNT_X
+    BNT_VMWARE_CMD_COUNT
+} bnt_vmware_command;
+
+typedef enum bnt_vmware_status {
+#define BNT_X(name, value, text, verdict) BNT_VMWARE_##name = (value),
+    BNT_VMWARE_STATUS_MAP(BNT_X)
+#undef BNT_X
+} bnt_vmware_status;
+
+typedef enum bnt_vmware_cap {
+#define BNT_X(name, bit, text) BNT_VMWARE_CAP_##name = 1 << (bit),
+    BNT_VMWARE_CAP_MAP(BNT_X)
+#undef BNT_X
+} bnt_vmware_cap;
+
+/** Every capability that this library knows. */
+#define BNT_VMWARE_CAPS_ALL 0x3Eu
+
+typedef enum bnt_vmware_guest_id {
+#define BNT_X(name, number) BNT_VMWARE_GUEST_##name = (number),
+    BNT_VMWARE_GUEST_ID_MAP(BNT_X)
+#undef BNT_X
+} bnt_vmware_guest_id;
+
+/** Context and resource of VMCI_DOORBELL_SET that together mean "no doorbell". */
+#define BNT_VMWARE_DOORBELL_NONE UINT32_MAX
+
+/** PFNs of a page that the 2M commands are about, and the power of two. Its entry names the first.
+ */
+#define BNT_VMWARE_2M_ORDER 9u
+#define BNT_VMWARE_2M_PFNS  (UINT64_C(1) << BNT_VMWARE_2M_ORDER)
+
+/** Entries of the batch page: one PFN of guest memory, aligned. */
+#define BNT_VMWARE_BATCH_MAX 512u
+
+/** Without 64_BIT_TARGET a limit, a target and a PFN outside a batch have 32 bits. */
+#define BNT_VMWARE_PFNS_MAX_32 UINT64_C(0xFFFFFFFF)
+
+/* Bits of a batch entry: the status that the host writes, 7 that are zero, the PFN. */
+#define BNT_VMWARE_ENTRY_STATUS_MASK 0x1Fu
+#define BNT_VMWARE_ENTRY_PFN_SHIFT   12u
+#define BNT_VMWARE_ENTRY_PFN_MAX     ((UINT64_C(1) << 52) - 1)
+
+/**
+ * One entry of the batch page, in the machine's byte order: little-endian, since only x86 has the
+ * backdoor. A whole-call status other than SUCCESS overrides every entry, and then none counts.
+ */
+struct bnt_vmware_entry {
+    bnt_le64 value;
+};
+
+static inline struct bnt_vmware_entry bnt_vmware_entry_set(uint64_t pfn, uint32_t status)
+{
+    const uint64_t value =
+        pfn << BNT_VMWARE_ENTRY_PFN_SHIFT | (status & BNT_VMWARE_ENTRY_STATUS_MASK);
+    const struct bnt_vmware_entry entry = {bnt_le64_set(value)};
+    return entry;
+}
+
+static inline uint64_t bnt_vmware_entry_pfn(struct bnt_vmware_entry entry)
+{
+    return bnt_le64_get(entry.value) >> BNT_VMWARE_ENTRY_PFN_SHIFT;
+}
+
+static inline uint32_t bnt_vmware_entry_status(struct bnt_vmware_entry entry)
+{
+    return (uint32_t)bnt_le64_get(entry.value) & BNT_VMWARE_ENTRY_STATUS_MASK;
+}
+
+/**
+ * A call of a guest, as its embedder executes it or a host's front serves it. Returns the status: a
+ * bnt_vmware_status or any other value. `result` is set whatever the status: the target after a
+ * SUCCESS of the commands that bring it, the capabilities in common after
+ * SUCCESS_WITH_CAPABILITIES, 0 otherwise.
+ */
+typedef int32_t (*bnt_vmware_call)(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
+                                   uint64_t *result);
+
+/** "batched-lock" and so on; "unknown" for what is none. */
+const char *bnt_vmware_command_name(uint32_t command);
+
+/** "page-pinned" and so on; "unknown" for what is none. */
+const char *bnt_vmware_status_name(int32_t status);
+
+/** "batched" and so on for one capability, as a mask; "unknown" for what is none. */
+const char *bnt_vmware_cap_name(uint32_t cap);
+
+/** Whether a host that wants a reset answers this command by RESET (all but START, and unknown
+ * ones).
+ */
+bool bnt_vmware_command_checked(uint32_t command);
+
+/** Whether a SUCCESS of this command brings the target. */
+bool bnt_vmware_command_targets(uint32_t command);
+
+/** What a status says of a page. One that is unknown refuses it as BUSY does: it is never taken. */
+bnt_verdict bnt_vmware_verdict_of(int32_t status);
+
+/** The status for a verdict; FAILURE for NONE and what is no verdict. */
+bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

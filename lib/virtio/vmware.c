@@ -1,0 +1,119 @@
+/*
+ * The tables of VMware's wire: names of commands, statuses and capabilities, and which verdict each
+ * status is. The constants are in <ballonet/vmware.h>; how either side behaves is in guest/ and
+ * host/, which both call this.
+ */
+#include <ballonet/vmware.h>
+
+struct command_row {
+    uint32_t number;
+    const char *name;
+    bool checked;
+    bool targets;
+};
+
+static const struct command_row command_rows[] = {
+#define BNT_X(name, number, text, checked, target) {(number), (text), (checked), (target)},
+    BNT_VMWARE_COMMAND_MAP(BNT_X)
+#undef BNT_X
+};
+
+struct status_row {
+    int32_t status;
+    const char *name;
+    bnt_verdict verdict;
+};
+
+static const struct status_row status_rows[] = {
+#define BNT_X(name, value, text, verdict) {(value), (text), BNT_VERDICT_##verdict},
+    BNT_VMWARE_STATUS_MAP(BNT_X)
+#undef BNT_X
+};
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+#define BNT_X(name, bit, text) | 1u << (bit)
+_Static_assert((0u BNT_VMWARE_CAP_MAP(BNT_X)) == BNT_VMWARE_CAPS_ALL,
+               "BNT_VMWARE_CAPS_ALL has every capability of the table");
+#undef BNT_X
+
+static const struct command_row *command_find(uint32_t command)
+{
+    for (size_t i = 0; i < ROWS(command_rows); i++) {
+        if (command_rows[i].number == command) {
+            return &command_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct status_row *vmware_status_find(int32_t status)
+{
+    for (size_t i = 0; i < ROWS(status_rows); i++) {
+        if (status_rows[i].status == status) {
+            return &status_rows[i];
+        }
+    }
+    return NULL;
+}
+
+const char *bnt_vmware_command_name(uint32_t command)
+{
+    const struct command_row *row = command_find(command);
+    return row != NULL ? row->name : "unknown";
+}
+
+const char *bnt_vmware_status_name(int32_t status)
+{
+    const struct status_row *row = vmware_status_find(status);
+    return row != NULL ? row->name : "unknown";
+}
+
+const char *bnt_vmware_cap_name(uint32_t cap)
+{
+    switch (cap) {
+#define BNT_X(name, bit, text)  \
+    case BNT_VMWARE_CAP_##name: \
+        return (text);
+        BNT_VMWARE_CAP_MAP(BNT_X)
+#undef BNT_X
+    default:
+        return "unknown";
+    }
+}
+
+bool bnt_vmware_command_checked(uint32_t command)
+{
+    const struct command_row *row = command_find(command);
+    return row != NULL && row->checked;
+}
+
+bool bnt_vmware_command_targets(uint32_t command)
+{
+    const struct command_row *row = command_find(command);
+    return row != NULL && row->targets;
+}
+
+bnt_verdict bnt_vmware_verdict_of(int32_t status)
+{
+    const struct status_row *row = vmware_status_find(status);
+    return row != NULL ? row->verdict : BNT_VERDICT_BUSY;
+}
+
+bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict)
+{
+    static const bnt_vmware_status statuses[] = {
+        [BNT_VERDICT_NONE] = BNT_VMWARE_FAILURE,
+        [BNT_VERDICT_ACCEPTED] = BNT_VMWARE_SUCCESS,
+        [BNT_VERDICT_PINNED] = BNT_VMWARE_PPN_PINNED,
+        [BNT_VERDICT_INVALID] = BNT_VMWARE_PPN_INVALID,
+        [BNT_VERDICT_LOCKED] = BNT_VMWARE_PPN_LOCKED,
+        [BNT_VERDICT_NOT_LOCKED] = BNT_VMWARE_PPN_UNLOCKED,
+        [BNT_VERDICT_BUSY] = BNT_VMWARE_BUSY,
+        [BNT_VERDICT_NOT_NEEDED] = BNT_VMWARE_PPN_NOTNEEDED,
+        [BNT_VERDICT_RESET] = BNT_VMWARE_RESET,
+    };
+    _Static_assert(ROWS(statuses) == BNT_VERDICT_COUNT, "each verdict has a status");
+
+    return (uint32_t)verdict < BNT_VERDICT_COUNT ? statuses[verdict] : BNT_VMWARE_FAILURE;
+}
