@@ -1,6 +1,7 @@
 /*
- * Life and end of an instance: the device reset at both ends, negotiation and queue set-up at the
- * beginning (VIRTIO 1.3, 3.1.1), giving every page back at the end. Nothing here sizes a balloon.
+ * Life and end of an instance: the device reset at both ends, negotiation at the beginning
+ * (VIRTIO 1.3, 3.1.1), giving every page back at the end. Queues are queues.c's. Nothing here
+ * sizes a balloon.
  */
 #include "guest_private.h"
 
@@ -47,58 +48,6 @@ static bnt_status reset_wait(struct bnt_guest *guest)
     return BNT_E_AGAIN;
 }
 
-/* Descriptors that the queue must have for all that may be in flight on it at once. */
-static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
-{
-    const uint32_t each = bnti_guest_request_descriptors(guest);
-    return q == BNTI_GUEST_Q_STATS ? 1 : q == BNTI_GUEST_Q_DEFLATE ? 2 * each : each;
-}
-
-/* The largest size that both allow; a split ring's is a power of two (VS-1, VP-1). */
-static uint16_t queue_size_choose(const struct bnt_guest *guest, uint16_t offered)
-{
-    const uint16_t wanted = guest->config.queue_size_max;
-    const uint16_t bound = wanted < offered ? wanted : offered;
-
-    return (guest->features & BNT_F_RING_PACKED) != 0 ? bound
-                                                      : (uint16_t)bnti_guest_split_size(bound);
-}
-
-static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
-{
-    const uint16_t index = (uint16_t)bnti_guest_queue_index(guest, q);
-    const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
-    const uint16_t size = queue_size_choose(guest, offered);
-    if (size < descriptors_needed(guest, q)) {
-        guest->diag.status = BNT_E_UNSUPPORTED;
-        guest->diag.fault = BNT_FAULT_QUEUE_MISSING;
-        guest->diag.queue = index;
-        guest->diag.expected = descriptors_needed(guest, q);
-        guest->diag.found = offered;
-        return BNT_E_UNSUPPORTED;
-    }
-    const size_t stride = bnti_guest_ring_stride(&guest->config);
-    const struct bnt_vq_drv_config config = {
-        .size = sizeof config,
-        .queue = index,
-        .queue_size = size,
-        .indirect_max = 2,
-        .features = guest->features,
-        .ring = guest->dma + q * stride,
-        .ring_gpa = guest->dma_gpa + q * stride,
-        .slots = guest->vq_slots + q * (size_t)guest->config.queue_size_max,
-    };
-    const bnt_status status = bnt_vq_drv_init(&guest->vq[q], &config);
-    if (status != BNT_OK) {
-        return status;
-    }
-    const struct bnt_vq_parts *layout = &guest->vq[q].layout;
-    guest->ops.transport.queue_enable(guest->opaque, index, size, config.ring_gpa + layout->desc,
-                                      config.ring_gpa + layout->avail,
-                                      config.ring_gpa + layout->used);
-    return BNT_OK;
-}
-
 static void features_adopt(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
@@ -134,14 +83,9 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
         return status;
     }
     features_adopt(guest);
-    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (q == BNTI_GUEST_Q_STATS && !(guest->features & BNT_BALLOON_F_STATS_VQ)) {
-            continue;
-        }
-        status = queue_set_up(guest, q);
-        if (status != BNT_OK) {
-            return status;
-        }
+    status = bnti_guest_queues_set_up(guest);
+    if (status != BNT_OK) {
+        return status;
     }
     status = config_set_up(guest);
     if (status != BNT_OK) {
@@ -170,6 +114,7 @@ static bnt_status go_live(struct bnt_guest *guest)
         }
         guest->diag.status = status;
         guest->features = 0;
+        bnti_guest_queues_none(guest);
         bnti_guest_state_set(guest, BNT_GUEST_DOWN);
         return status;
     }
@@ -199,6 +144,7 @@ static void session_clear(struct bnt_guest *guest)
     guest->verdicts = false;
     guest->resets = false;
     guest->must_tell_host = false;
+    bnti_guest_queues_none(guest);
     guest->config_marked = false;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queue_marked[q] = false;

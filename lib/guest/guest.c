@@ -17,7 +17,6 @@ static bnt_status settings_settle(const struct bnt_guest_config *from, struct bn
     to->queue_size_max = from->queue_size_max ? from->queue_size_max : 128;
     to->request_pfns = from->request_pfns ? from->request_pfns : BNTI_GUEST_BATCH;
     to->refused_pages_max = from->refused_pages_max ? from->refused_pages_max : 16;
-    to->stats_queue = from->stats_queue ? from->stats_queue : BNT_BALLOON_QUEUE_STATS;
     to->oom_polls = from->oom_polls ? from->oom_polls : 64;
     to->retry_min_ns = from->retry_min_ns ? from->retry_min_ns : UINT64_C(200000000);
     to->retry_max_ns = from->retry_max_ns ? from->retry_max_ns : UINT64_C(32000000000);
@@ -44,8 +43,9 @@ static bool settings_valid(const struct bnt_guest_config *c)
                         c->retry_min_ns <= c->retry_max_ns;
     const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
                         (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
-    const bool stats = c->stats_queue > BNT_BALLOON_QUEUE_DEFLATE && c->stats_queue <= UINT16_MAX;
-    return memory && queue && limits && record && stats && bnt_balloon_binding_valid(&c->binding);
+    const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE;
+    return memory && queue && limits && record && layout && bnt_balloon_binding_valid(&c->binding);
 }
 
 /* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
@@ -76,10 +76,11 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     if (need == NULL || !settings_valid(&settled)) {
         return BNT_E_ARGUMENT;
     }
+    const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
                         2u * sizeof(uint64_t) * settled.refused_pages_max +
-                        BNTI_GUEST_Q_COUNT * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
-    need->dma_bytes = BNTI_GUEST_Q_COUNT * bnti_guest_ring_stride(&settled) +
+                        queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
+    need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
                       BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES + BNTI_GUEST_DMA_STATS;
     return BNT_OK;
 }
@@ -102,7 +103,8 @@ static void storage_lay_out(struct bnt_guest *guest)
     guest->held = (uint64_t *)(void *)(guest + 1);
     guest->kept = guest->held + guest->config.refused_pages_max;
     guest->vq_slots = (struct bnt_vq_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
-    const size_t buffers = BNTI_GUEST_Q_COUNT * bnti_guest_ring_stride(&guest->config);
+    const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
+                           bnti_guest_ring_stride(&guest->config);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const size_t offset = buffers + slot * BNTI_GUEST_DMA_BYTES;
         guest->requests[slot].dma = guest->dma + offset;
@@ -147,6 +149,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->record_head = BNT_NEVER;
     g->config_due_ns = BNT_NEVER;
     storage_lay_out(g);
+    bnti_guest_queues_none(g);
     *guest = g;
     return BNT_OK;
 }
@@ -208,10 +211,16 @@ bool bnti_guest_in_flight(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_OOM].busy;
 }
 
+uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role)
+{
+    return (uint32_t)role < BNTI_GUEST_Q_COUNT ? bnti_guest_queue_index(guest, (uint32_t)role)
+                                               : BNT_BALLOON_QUEUE_NONE;
+}
+
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (bnti_guest_queue_index(guest, q) == queue) {
+        if (bnti_guest_queue_used(guest, q) && bnti_guest_queue_index(guest, q) == queue) {
             guest->queue_marked[q] = true;
         }
     }

@@ -1,10 +1,11 @@
 /*
  * What the files of lib/guest share: the instance, its requests, and who does what.
  *
- * guest.c is the coordinator; attach.c brings up and takes down; config.c reads and writes
- * configuration space; request.c exposes and takes back buffers; verdict.c judges them; refusal.c
- * keeps refused pages; sizing.c goes for the target; record.c remembers ballooned pages; reset.c,
- * oom.c and stats.c are what their names say. Nothing here is for embedders.
+ * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
+ * config.c reads and writes configuration space; request.c exposes and takes back buffers;
+ * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
+ * remembers ballooned pages; reset.c, oom.c and stats.c are what their names say. Nothing here is
+ * for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -25,10 +26,14 @@
 #define BNTI_GUEST_RESET_POLL_NS UINT64_C(1000000)
 
 enum bnti_guest_queue {
-    BNTI_GUEST_Q_INFLATE = 0,
-    BNTI_GUEST_Q_DEFLATE,
-    BNTI_GUEST_Q_STATS,
-    BNTI_GUEST_Q_COUNT
+    BNTI_GUEST_Q_INFLATE = BNT_BALLOON_QUEUE_INFLATE,
+    BNTI_GUEST_Q_DEFLATE = BNT_BALLOON_QUEUE_DEFLATE,
+    BNTI_GUEST_Q_STATS = BNT_BALLOON_QUEUE_STATS,
+    BNTI_GUEST_Q_HINT = BNT_BALLOON_QUEUE_HINT,
+    BNTI_GUEST_Q_REPORT = BNT_BALLOON_QUEUE_REPORT,
+    BNTI_GUEST_Q_WS_DATA = BNT_BALLOON_QUEUE_WS_DATA,
+    BNTI_GUEST_Q_WS_CMD = BNT_BALLOON_QUEUE_WS_CMD,
+    BNTI_GUEST_Q_COUNT = BNT_BALLOON_QUEUE_COUNT
 };
 
 /* One of each in flight at most; each owns a page array and a DMA buffer. */
@@ -103,6 +108,7 @@ struct bnt_guest {
     volatile bool config_marked;
 
     struct bnt_vq_drv vq[BNTI_GUEST_Q_COUNT];
+    struct bnt_balloon_queues queues; /* of this attachment: NONE where it is not in use */
     struct bnt_vq_slot *vq_slots;
     uint8_t *dma;
     uint64_t dma_gpa;
@@ -177,14 +183,24 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static inline uint32_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)
+static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)
 {
-    return q == BNTI_GUEST_Q_STATS ? guest->config.stats_queue : q;
+    return guest->queues.index[q];
+}
+
+static inline bool bnti_guest_queue_used(const struct bnt_guest *guest, uint32_t q)
+{
+    return guest->queues.index[q] != BNT_BALLOON_QUEUE_NONE;
 }
 
 /* attach.c */
 bnt_status bnti_guest_start_poll(struct bnt_guest *guest);
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
+
+/* queues.c */
+uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t q);
+void bnti_guest_queues_none(struct bnt_guest *guest);
+bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest);
 
 /* config.c */
 void bnti_guest_config_poll(struct bnt_guest *guest);

@@ -22,7 +22,7 @@ void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
 {
     if (bnt_vq_drv_publish(&guest->vq[q])) {
         guest->count.kicks++;
-        guest->ops.transport.notify(guest->opaque, (uint16_t)bnti_guest_queue_index(guest, q));
+        guest->ops.transport.notify(guest->opaque, bnti_guest_queue_index(guest, q));
     }
 }
 
@@ -197,7 +197,7 @@ static bool used_take_one(struct bnt_guest *guest, uint32_t q)
 static bool queue_live(const struct bnt_guest *guest, uint32_t q)
 {
     const bool state = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
-    return state && (q != BNTI_GUEST_Q_STATS || (guest->features & BNT_BALLOON_F_STATS_VQ));
+    return state && bnti_guest_queue_used(guest, q);
 }
 
 /* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
@@ -245,7 +245,7 @@ void bnti_guest_used_take(struct bnt_guest *guest)
 static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
-    const uint32_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
+    const uint16_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
     if (!request->stalled) {
         request->stalled = true;
         guest->count.stalls++;
@@ -255,7 +255,7 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
     guest->config_marked = true;
     guest->count.kicks++;
-    guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
+    guest->ops.transport.notify(guest->opaque, queue);
 }
 
 void bnti_guest_overdue(struct bnt_guest *guest)

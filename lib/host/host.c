@@ -43,9 +43,6 @@ static void config_defaults(struct bnt_host_config *config)
     if (config->queue_size_max == 0) {
         config->queue_size_max = QUEUE_SIZE_DEFAULT;
     }
-    if (config->report_queue == 0) {
-        config->report_queue = BNT_BALLOON_QUEUE_REPORT;
-    }
     if (config->stats_stale_ns == 0) {
         config->stats_stale_ns = STATS_STALE_DEFAULT;
     }
@@ -71,15 +68,6 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX;
 }
 
-/** The reporting queue must not be one of the others. */
-static bool config_queues_valid(const struct bnt_host_config *config)
-{
-    return (config->features & BNT_BALLOON_F_PAGE_REPORTING) == 0 ||
-           config->report_queue > BNT_BALLOON_QUEUE_STATS ||
-           (config->report_queue == BNT_BALLOON_QUEUE_STATS &&
-            (config->features & BNT_BALLOON_F_STATS_VQ) == 0);
-}
-
 /** Copies and judges a configuration; what only the provider decides is left to init. */
 static bnt_status config_take(struct bnt_host_config *config, const struct bnt_host_config *given)
 {
@@ -90,7 +78,7 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
         return status;
     }
     config_defaults(config);
-    if (!config_sizes_valid(config) || !config_queues_valid(config) ||
+    if (!config_sizes_valid(config) || (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
         !bnt_balloon_binding_valid(&config->binding)) {
         return BNT_E_ARGUMENT;
     }
@@ -167,20 +155,6 @@ static bnt_status provider_take(struct bnt_queue_provider *taken,
     return taken->pop != NULL && taken->read != NULL && taken->write != NULL && taken->push != NULL
                ? BNT_OK
                : BNT_E_ARGUMENT;
-}
-
-static void queues_name(struct bnt_host *host)
-{
-    const uint64_t offered = host->config.features;
-
-    host->queues[BNTI_HOST_INFLATE].index = BNT_BALLOON_QUEUE_INFLATE;
-    host->queues[BNTI_HOST_INFLATE].exists = true;
-    host->queues[BNTI_HOST_DEFLATE].index = BNT_BALLOON_QUEUE_DEFLATE;
-    host->queues[BNTI_HOST_DEFLATE].exists = true;
-    host->queues[BNTI_HOST_STATS].index = BNT_BALLOON_QUEUE_STATS;
-    host->queues[BNTI_HOST_STATS].exists = (offered & BNT_BALLOON_F_STATS_VQ) != 0;
-    host->queues[BNTI_HOST_REPORT].index = host->config.report_queue;
-    host->queues[BNTI_HOST_REPORT].exists = (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0;
 }
 
 /** Whole PFNs of a region within the configured memory. */
@@ -286,7 +260,7 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
         return status;
     }
     host_lay_out(made, storage);
-    queues_name(made);
+    bnti_host_queues_number(made);
     made->stats.next_poll_ns = taken.stats_poll_ns;
     *host = made;
     return BNT_OK;

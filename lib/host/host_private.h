@@ -15,11 +15,14 @@
 
 /** Which queue, whatever its index on the wire. In the order in which a step serves them. */
 typedef enum bnti_host_role {
-    BNTI_HOST_INFLATE = 0,
-    BNTI_HOST_DEFLATE,
-    BNTI_HOST_STATS,
-    BNTI_HOST_REPORT,
-    BNTI_HOST_ROLES
+    BNTI_HOST_INFLATE = BNT_BALLOON_QUEUE_INFLATE,
+    BNTI_HOST_DEFLATE = BNT_BALLOON_QUEUE_DEFLATE,
+    BNTI_HOST_STATS = BNT_BALLOON_QUEUE_STATS,
+    BNTI_HOST_HINT = BNT_BALLOON_QUEUE_HINT,
+    BNTI_HOST_REPORT = BNT_BALLOON_QUEUE_REPORT,
+    BNTI_HOST_WS_DATA = BNT_BALLOON_QUEUE_WS_DATA,
+    BNTI_HOST_WS_CMD = BNT_BALLOON_QUEUE_WS_CMD,
+    BNTI_HOST_ROLES = BNT_BALLOON_QUEUE_COUNT
 } bnti_host_role;
 
 /** Whether a call may come in. TELLING: the state is consistent and interrupts go out, so that the
@@ -298,6 +301,8 @@ bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt
 bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
                      uint64_t offset, const void *src, uint32_t bytes);
 void bnti_host_kick_all(struct bnt_host *host);
+/** Gives the queues their indices, by the features that are agreed now. */
+void bnti_host_queues_number(struct bnt_host *host);
 
 /* request.c, verdict.c, report.c, stats.c: serve one buffer each, and return it. */
 void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,

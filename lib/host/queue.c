@@ -152,6 +152,11 @@ static void buffer_serve(struct bnt_host *host, bnti_host_role role,
     case BNTI_HOST_REPORT:
         bnti_host_report_serve(host, chain);
         break;
+    case BNTI_HOST_HINT:
+    case BNTI_HOST_WS_DATA:
+    case BNTI_HOST_WS_CMD:
+        (void)bnti_host_push(host, role, chain->head, 0);
+        break;
     case BNTI_HOST_INFLATE:
     case BNTI_HOST_DEFLATE:
     case BNTI_HOST_ROLES:
@@ -204,6 +209,24 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
     if (served) {
         bnti_host_flush(host, role);
     }
+}
+
+void bnti_host_queues_number(struct bnt_host *host)
+{
+    const bool agreed = (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
+    const uint64_t negotiated = agreed ? host->dev.accepted : 0;
+    const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
+        host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].index = queues.index[role];
+        host->queues[role].exists = queues.index[role] != BNT_BALLOON_QUEUE_NONE;
+    }
+}
+
+uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role)
+{
+    return (uint32_t)role < BNTI_HOST_ROLES ? host->queues[role].index : BNT_BALLOON_QUEUE_NONE;
 }
 
 void bnti_host_kick_all(struct bnt_host *host)

@@ -40,6 +40,8 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
     status = bnt_dev_status_write(&host->dev, value, &action, &host->diag);
     if (action == BNT_DEV_ACTION_RESET && old != 0) {
         bnti_host_device_reset(host);
+    } else if (action == BNT_DEV_ACTION_FEATURES_OK) {
+        bnti_host_queues_number(host);
     } else if (action == BNT_DEV_ACTION_DRIVER_OK) {
         /* Buffers may have been made available, and drivers have kicked, before this. */
         bnti_host_kick_all(host);

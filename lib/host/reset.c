@@ -28,6 +28,7 @@ void bnti_host_device_reset(struct bnt_host *host)
         queue->limited = false;
         queue->interrupt_due = false;
     }
+    bnti_host_queues_number(host);
     host->config_due = false;
     host->actual = 0;
     host->poison_val = 0;

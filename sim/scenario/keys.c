@@ -55,6 +55,19 @@ static const struct choice record_choices[] = {{"links", false, "links beside th
                                                {"bits", true, "a bit a page"},
                                                {NULL, 0, NULL}};
 
+#define LAYOUT_CHOICES                                                                             \
+    {"fixed", BNT_QUEUE_LAYOUT_FIXED, "the standard's numbers"},                                   \
+        {"dense-offered", BNT_QUEUE_LAYOUT_DENSE_OFFERED,                                          \
+         "without gaps, by the features offered"},                                                 \
+    {                                                                                              \
+        "dense-negotiated", BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, "without gaps, by those negotiated" \
+    }
+static const struct choice device_layout_choices[] = {LAYOUT_CHOICES, {NULL, 0, NULL}};
+static const struct choice driver_layout_choices[] = {
+    LAYOUT_CHOICES,
+    {"probe", BNT_QUEUE_LAYOUT_PROBE, "looks at the sizes that the device shows"},
+    {NULL, 0, NULL}};
+
 static const struct choice ledger_choices[] = {{"fixed", false, "two bits a page"},
                                                {"leaves", true, "2 MiB leaves by demand"},
                                                {NULL, 0, NULL}};
@@ -98,6 +111,10 @@ static const struct key_row driver_rows[] = {
      .doc = "PFNs of one request at most, 4 KiB each"},
     {"refused_max", KEY_COUNT, VM(driver.refused_max), 1, BNT_GUEST_REFUSED_MAX, .fallback = "16",
      .doc = "refused pages that it holds at most"},
+    {"queue_layout", KEY_CHOICE, VM(driver.queue_layout), .choices = driver_layout_choices, .fallback = "fixed",
+     .doc = "how it thinks that the device numbers its queues"},
+    {"queue_preference", KEY_CHOICE, VM(driver.queue_preference), .choices = device_layout_choices,
+     .fallback = "fixed", .doc = "what it takes where a probe leaves it open"},
     {"record", KEY_CHOICE, VM(driver.record_bits), .choices = record_choices, .fallback = "links",
      .doc = "how it keeps the record of ballooned pages"},
     {"retry_min", KEY_TIME, VM(driver.retry_min_ns), 1, TIME_MAX, .fallback = "200ms", .doc = "first back-off"},
@@ -119,8 +136,8 @@ static const struct key_row device_rows[] = {
      .fallback = "(the VM's features)", .doc = "features that the device offers"},
     {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256", .flags = KEY_POWER_OF_2,
      .doc = "largest queue it allows, in descriptors"},
-    {"report_queue", KEY_COUNT, VM(device.report_queue), 2, BNT_BALLOON_QUEUE_REPORT, .fallback = "4",
-     .doc = "index of the queue for free page reports"},
+    {"queue_layout", KEY_CHOICE, VM(device.queue_layout), .choices = device_layout_choices, .fallback = "fixed",
+     .doc = "how it numbers its queues"},
     {"ledger", KEY_CHOICE, VM(device.ledger_leaves), .choices = ledger_choices, .fallback = "fixed",
      .doc = "how it stores its page ledger"},
     {"stats_poll", KEY_TIME, VM(device.stats_poll_ns), 0, TIME_MAX, .fallback = "0",

@@ -66,6 +66,8 @@ struct scenario_driver {
     uint16_t request_pages; /**< PFNs a request */
     uint32_t refused_max;
     bool record_bits;
+    bnt_queue_layout queue_layout;
+    bnt_queue_layout queue_preference;
     uint64_t retry_min_ns;
     uint64_t retry_max_ns;
     uint64_t ack_timeout_ns;
@@ -77,7 +79,7 @@ struct scenario_driver {
 struct scenario_device {
     uint64_t features; /**< offered */
     uint16_t queue_size;
-    uint16_t report_queue;
+    bnt_queue_layout queue_layout;
     bool ledger_leaves;
     uint64_t stats_poll_ns;
     uint64_t stats_stale_ns;

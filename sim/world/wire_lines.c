@@ -115,9 +115,9 @@ static bool queue_fits(struct wire_player *player, uint32_t index)
         player->ops.transport.queue_size_max(player->opaque, (uint16_t)line->value);
     if (most == 0) {
         wire_breach(player, index,
-                    "the device has no queue %" PRIu64 ": write `device: {report_queue: %" PRIu64
-                    "}` if it is the one for reports",
-                    line->value, line->value);
+                    "the device has no queue %" PRIu64
+                    ": write `device: {queue_layout: dense-offered}` if its queues have no gaps",
+                    line->value);
     } else if (line->extra == 0 || line->extra > WIRE_QUEUE_SIZE_MAX || line->extra > most) {
         wire_breach(player, index,
                     "a queue of %" PRIu64 " descriptors, the device's limit is %u, the player's %u",

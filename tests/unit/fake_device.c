@@ -474,6 +474,7 @@ static void fake_guest_init(struct fake *f)
         .memory_first_pfn = f->first_pfn,
         .memory_pfns = f->setup.pages << f->setup.page_order,
         .features_wanted = f->setup.wanted,
+        .features_required = f->setup.required,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .queue_size_max = f->setup.queue_size_max,
         .request_pfns = f->setup.request_pfns,

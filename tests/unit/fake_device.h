@@ -36,6 +36,7 @@ struct fake_setup {
     uint32_t page_order;
     uint64_t offered; /* 0: FAKE_ALL */
     uint64_t wanted;  /* 0: FAKE_ALL */
+    uint64_t required;
     bnt_guest_record record;
     uint32_t refused_pages_max;
     uint16_t request_pfns;

@@ -225,16 +225,46 @@ START_TEST(test_missing_or_small_queue_fails_the_start)
     struct fake f;
     fake_init(&f, &(struct fake_setup){.pages = 16});
     f.queue_max[_i / 2] = _i % 2 ? 1 : 0;
-    const bnt_status expected = _i == 5 ? BNT_OK : BNT_E_UNSUPPORTED; /* statistics need one */
-    ck_assert_int_eq(bnt_guest_attach(f.guest, 0), expected);
-    if (expected != BNT_OK) {
-        ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_DOWN);
-        ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
-        ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, (uint32_t)_i / 2);
-        ck_assert_uint_ne(f.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
-        f.queue_max[_i / 2] = 128;
-        fake_up(&f); /* and can be tried again */
+    ck_assert_int_eq(bnt_guest_attach(f.guest, 0), BNT_E_UNSUPPORTED);
+    ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_DOWN);
+    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, (uint32_t)_i / 2);
+    ck_assert_uint_ne(f.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
+    f.queue_max[_i / 2] = 128;
+    fake_up(&f); /* and can be tried again */
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_feature_without_its_queue_is_told_and_not_used)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 16, .required = _i ? BNT_BALLOON_F_STATS_VQ : 0});
+    f.queue_max[BNT_BALLOON_QUEUE_STATS] = 0;
+    ck_assert_int_eq(bnt_guest_attach(f.guest, 0), _i ? BNT_E_UNSUPPORTED : BNT_OK);
+    ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_QUEUE_MISSING);
+    ck_assert_uint_eq(bnt_guest_diag(f.guest)->queue, BNT_BALLOON_QUEUE_STATS);
+    if (_i == 0) {
+        ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_DEGRADED].value, BNT_BALLOON_F_STATS_VQ);
+        ck_assert_uint_eq(fake_info(&f).features & BNT_BALLOON_F_STATS_VQ, 0);
+        ck_assert_uint_eq(bnt_guest_queue_index(f.guest, BNT_BALLOON_QUEUE_STATS),
+                          BNT_BALLOON_QUEUE_NONE);
+        fake_target(&f, 8);
+        fake_run(&f, FAKE_S);
+        ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 8);
+        ck_assert(!f.stats_held);
     }
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_statistics_need_one_descriptor)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 16});
+    f.queue_max[BNT_BALLOON_QUEUE_STATS] = 1;
+    fake_up(&f);
+    ck_assert_uint_ne(fake_info(&f).features & BNT_BALLOON_F_STATS_VQ, 0);
     fake_end(&f);
 }
 END_TEST
@@ -353,7 +383,9 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_needs_reset_is_noticed_without_its_notification);
     tcase_add_test(tc, test_configuration_that_never_settles_breaks);
     tcase_add_test(tc, test_configuration_that_never_settles_fails_the_start);
-    tcase_add_loop_test(tc, test_missing_or_small_queue_fails_the_start, 0, 6);
+    tcase_add_loop_test(tc, test_missing_or_small_queue_fails_the_start, 0, 4);
+    tcase_add_loop_test(tc, test_feature_without_its_queue_is_told_and_not_used, 0, 2);
+    tcase_add_test(tc, test_statistics_need_one_descriptor);
     tcase_add_test(tc, test_smallest_queues_suffice_for_all_at_once);
     tcase_add_test(tc, test_features_are_a_choice);
     tcase_add_loop_test(tc, test_every_subset_of_features_works, 0, 64);

@@ -112,7 +112,7 @@ START_TEST(test_settings_are_checked)
     bad[7].page_order = 2;
     bad[8].refused_pages_max = 257;
     bad[9].record_bits = NULL;
-    bad[10].stats_queue = 1;
+    bad[10].queue_layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
     bad[11].retry_min_ns = 2;
     bad[11].retry_max_ns = 1;
     for (uint32_t i = 0; i < 12; i++) {

@@ -271,9 +271,9 @@ START_TEST(test_report_in_a_range_without_leaf_keeps_the_backing)
 }
 END_TEST
 
-START_TEST(test_reporting_queue_has_the_index_that_was_configured)
+START_TEST(test_reporting_queue_has_the_index_of_the_layout)
 {
-    fake.config.report_queue = 3;
+    fake.config.queue_layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED;
     open_with(FAKE_PLAIN);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), FAKE_QUEUE_SIZE);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), 0);
@@ -308,7 +308,7 @@ Suite *test_suite(void)
     tcase_add_test(reports, test_report_with_readable_bytes_is_misuse_and_its_ranges_still_count);
     tcase_add_test(reports, test_report_under_a_poison_other_than_zero_keeps_the_content);
     tcase_add_test(reports, test_report_in_a_range_without_leaf_keeps_the_backing);
-    tcase_add_test(reports, test_reporting_queue_has_the_index_that_was_configured);
+    tcase_add_test(reports, test_reporting_queue_has_the_index_of_the_layout);
     suite_add_tcase(suite, reports);
     return suite;
 }

@@ -189,11 +189,11 @@ START_TEST(test_a_scenario_that_does_not_fit_is_told_what_to_write)
                      "from 0: write `first_pfn: 81703` and `memory: 251364KiB`");
     bench_close();
     bench_init();
-    bench.config.report_queue = 4;
+    bench.config.queue_layout = BNT_QUEUE_LAYOUT_FIXED;
     ck_assert(bench_open(original, original_bytes));
     bench_play();
     ck_assert_str_eq(bench.text, "wire.jsonl:6: the device has no queue 3: write `device: "
-                                 "{report_queue: 3}` if it is the one for reports");
+                                 "{queue_layout: dense-offered}` if its queues have no gaps");
     bench_close();
 }
 END_TEST

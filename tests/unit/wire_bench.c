@@ -184,7 +184,7 @@ void bench_init(void)
         .size = sizeof bench.config,
         .features = FEATURES,
         .queue_size_max = 256,
-        .report_queue = 3,
+        .queue_layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED,
         .stats_poll_ns = 1000000000,
     };
 }

@@ -46,13 +46,57 @@ struct bnt_balloon_binding {
         UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, UINT64_C(1) << BNT_BALLOON_BIT_RESET \
     }
 
-/* Queue indices by the standard's fixed rule. */
-#define BNT_BALLOON_QUEUE_INFLATE 0
-#define BNT_BALLOON_QUEUE_DEFLATE 1
-#define BNT_BALLOON_QUEUE_STATS   2
-#define BNT_BALLOON_QUEUE_HINT    3
-#define BNT_BALLOON_QUEUE_REPORT  4
-#define BNT_BALLOON_QUEUE_COUNT   5
+/**
+ * What a queue is for, whatever its index. The value is the index by the standard's fixed rule
+ * (VIRTIO 1.3, 5.5.2); the last two are crosvm's.
+ */
+typedef enum bnt_balloon_queue {
+    BNT_BALLOON_QUEUE_INFLATE = 0,
+    BNT_BALLOON_QUEUE_DEFLATE,
+    BNT_BALLOON_QUEUE_STATS,
+    BNT_BALLOON_QUEUE_HINT,
+    BNT_BALLOON_QUEUE_REPORT,
+    BNT_BALLOON_QUEUE_WS_DATA,
+    BNT_BALLOON_QUEUE_WS_CMD,
+    BNT_BALLOON_QUEUE_COUNT
+} bnt_balloon_queue;
+
+/** Index of a queue that is not there. */
+#define BNT_BALLOON_QUEUE_NONE UINT16_MAX
+
+/**
+ * How queues get their indices. The standard, QEMU and Linux disagree: a role has its own number
+ * for ever, or queues are numbered one after the other over the features that are offered, or over
+ * those that are negotiated. They differ as soon as a queue in the middle is missing.
+ */
+typedef enum bnt_queue_layout {
+    BNT_QUEUE_LAYOUT_FIXED = 0,        /**< the standard's: index is role */
+    BNT_QUEUE_LAYOUT_DENSE_OFFERED,    /**< QEMU's, crosvm's */
+    BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, /**< Linux's */
+    BNT_QUEUE_LAYOUT_PROBE             /**< drivers only: by the sizes that the device shows */
+} bnt_queue_layout;
+
+/** "dense-offered" and so on; "unknown" for what is none. */
+const char *bnt_queue_layout_name(uint32_t layout);
+
+/** The index of each role; BNT_BALLOON_QUEUE_NONE where there is no such queue. */
+struct bnt_balloon_queues {
+    uint16_t index[BNT_BALLOON_QUEUE_COUNT];
+};
+
+/** The feature that brings a queue; 0 for inflate and deflate, which are always there, and
+ * UINT64_MAX for one whose feature is not bound. */
+uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding);
+
+/** Whether a role has a queue under `features`. */
+bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
+                               const struct bnt_balloon_binding *binding);
+
+/** Numbers the queues of a device. A fixed and a dense-offered device has a queue for each feature
+ * that is offered; `negotiated` counts only for dense-negotiated. */
+struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
+                                                    uint64_t negotiated,
+                                                    const struct bnt_balloon_binding *binding);
 
 /* Configuration space: byte offsets, every field le32. */
 #define BNT_BALLOON_CONFIG_NUM_PAGES      0  /**< target, PFNs; read-only to the driver */

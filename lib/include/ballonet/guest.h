@@ -83,8 +83,9 @@ struct bnt_guest_config {
     uint16_t request_pfns;              /**< PFNs a request, at least one page; 0: 256, the most */
     uint32_t refused_pages_max;         /**< bound of held, and of kept, pages; 0: 16 */
     bnt_guest_record record;
-    uint64_t *record_bits;   /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
-    uint32_t stats_queue;    /**< queue index of statistics, above 1; 0: 2 */
+    uint64_t *record_bits;         /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
+    bnt_queue_layout queue_layout; /**< how the device numbers its queues */
+    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
     uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */
     uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts */
     uint64_t retry_min_ns;   /**< first back-off; 0: 200 ms */
@@ -114,7 +115,8 @@ struct bnt_guest_config {
     X(OOM,            "oom",            "value: PFNs freed at once; extra: PFNs pending")          \
     X(OOM_DONE,       "oom-done",       "value: PFNs freed by a pending OOM deflate")              \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
-    X(DEGRADED,       "degraded",       "value: a wanted feature that is not there, mask")
+    X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask") \
+    X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each")
 /* clang-format on */
 
 typedef enum bnt_guest_event_kind {
@@ -213,7 +215,8 @@ BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dm
  * STARTING if the device's reset takes time (go on with bnt_guest_step, which then returns the
  * errors named here). A target that is set already is looked at in the first step. E_STATE;
  * E_REENTRANT; E_FEATURES, E_UNSUPPORTED (a queue missing or too small), E_CONFIG: state DOWN,
- * FAILED was written, bnt_guest_diag says why.
+ * FAILED was written, bnt_guest_diag says why. A feature that is not required and whose queue is
+ * missing, too small, or elsewhere than `queue_layout` says is not used: DEGRADED tells it.
  */
 BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -225,6 +228,9 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
  * STALLED is told once with BNT_GUEST_STALLED_RESET. E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
+
+/** The index of a role's queue; BNT_BALLOON_QUEUE_NONE if it is not in use. */
+uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role);
 
 /** Interrupt of a queue. Only marks work. */
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
@@ -299,7 +305,8 @@ struct bnt_guest_info {
 BNT_MUST_USE bnt_status bnt_guest_info_get(const struct bnt_guest *guest,
                                            struct bnt_guest_info *info);
 
-/** Why the instance is broken or attach failed. Owned by the instance. */
+/** Why the instance is broken, attach failed, or a feature is without its queue. Owned by the
+ * instance. */
 const struct bnt_diag *bnt_guest_diag(const struct bnt_guest *guest);
 
 #ifdef __cplusplus

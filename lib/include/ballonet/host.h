@@ -70,19 +70,19 @@ struct bnt_host_config {
     uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
     uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
     bnt_host_ledger ledger;
-    uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
-                                   rounding */
-    uint16_t queue_size_max;    /**< 0: 256. Power of two unless RING_PACKED is offered */
-    uint16_t report_queue;      /**< queue index of free page reporting; 0: 4 */
-    uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
-    uint64_t stats_stale_ns;    /**< older statistics are flagged stale; 0: 5 s */
-    uint64_t stall_ns;          /**< no progress for this long ends a target request; 0: 10 s */
-    uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
-                                   of them */
-    uint32_t request_pfns_max;  /**< PFNs of a piece that the device takes in at
-                                   once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
-                                   latter. A request with verdicts is no longer. 256
-                                   saves 100 KiB of storage */
+    uint32_t page_order;           /**< PFNs of the guest's page as a power of two, for
+                                      rounding */
+    uint16_t queue_size_max;       /**< 0: 256. Power of two unless RING_PACKED is offered */
+    bnt_queue_layout queue_layout; /**< how its queues are numbered; PROBE is none */
+    uint64_t stats_poll_ns;        /**< ask for statistics this often; 0: only when told to */
+    uint64_t stats_stale_ns;       /**< older statistics are flagged stale; 0: 5 s */
+    uint64_t stall_ns;             /**< no progress for this long ends a target request; 0: 10 s */
+    uint64_t event_interval_ns;    /**< at most one ACTUAL event in this time; 0: all
+                                      of them */
+    uint32_t request_pfns_max;     /**< PFNs of a piece that the device takes in at
+                                      once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
+                                      latter. A request with verdicts is no longer. 256
+                                      saves 100 KiB of storage */
 };
 
 /** A scripted refusal. A PFN meets the rules in their order; the first that
@@ -298,6 +298,10 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
 BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                               uint64_t desc_gpa, uint64_t avail_gpa,
                                               uint64_t used_gpa);
+/** The index of a role's queue now; BNT_BALLOON_QUEUE_NONE if there is none. Under
+ * dense-negotiated only inflate and deflate have one before FEATURES_OK. */
+uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role);
+
 /** A kick. Only marks work; a queue that does not exist is ignored. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
 

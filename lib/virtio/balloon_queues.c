@@ -1,0 +1,64 @@
+/*
+ * Queue roles and their indices: which queues a balloon has, and how each layout numbers them.
+ *
+ * The one place that knows a rule. A device asks for its own layout, a driver for those that it
+ * thinks possible (guest/queues.c); both keep the answer.
+ */
+#include <ballonet/balloon.h>
+
+const char *bnt_queue_layout_name(uint32_t layout)
+{
+    static const char *const names[] = {
+        [BNT_QUEUE_LAYOUT_FIXED] = "fixed",
+        [BNT_QUEUE_LAYOUT_DENSE_OFFERED] = "dense-offered",
+        [BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED] = "dense-negotiated",
+        [BNT_QUEUE_LAYOUT_PROBE] = "probe",
+    };
+
+    return layout < sizeof(names) / sizeof(names[0]) ? names[layout] : "unknown";
+}
+
+uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding)
+{
+    (void)binding;
+    switch (role) {
+    case BNT_BALLOON_QUEUE_INFLATE:
+    case BNT_BALLOON_QUEUE_DEFLATE:
+        return 0;
+    case BNT_BALLOON_QUEUE_STATS:
+        return BNT_BALLOON_F_STATS_VQ;
+    case BNT_BALLOON_QUEUE_HINT:
+        return BNT_BALLOON_F_FREE_PAGE_HINT;
+    case BNT_BALLOON_QUEUE_REPORT:
+        return BNT_BALLOON_F_PAGE_REPORTING;
+    default:
+        return UINT64_MAX;
+    }
+}
+
+bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
+                               const struct bnt_balloon_binding *binding)
+{
+    const uint64_t feature = bnt_balloon_queue_feature(role, binding);
+
+    return (features & feature) == feature;
+}
+
+struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
+                                                    uint64_t negotiated,
+                                                    const struct bnt_balloon_binding *binding)
+{
+    const bool by_negotiated = layout == BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
+    const uint64_t features = by_negotiated ? negotiated : offered;
+    struct bnt_balloon_queues queues;
+    uint16_t next = 0;
+
+    for (uint16_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
+        queues.index[role] = BNT_BALLOON_QUEUE_NONE;
+        if (bnt_balloon_queue_present(role, features, binding)) {
+            queues.index[role] = layout == BNT_QUEUE_LAYOUT_FIXED ? role : next;
+            next++;
+        }
+    }
+    return queues;
+}
