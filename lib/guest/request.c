@@ -79,7 +79,7 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
     }
     struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
     header->epoch = bnt_le32_set(request->epoch);
-    header->reserved = bnt_le32_set(0);
+    header->flags = bnt_le32_set(0);
     segs[0].gpa = request->dma_gpa;
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
     segs[1].gpa = request->dma_gpa + BNTI_GUEST_DMA_RESPONSE;

@@ -26,20 +26,24 @@ const char *bnt_verdict_name(uint8_t verdict)
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 
+/** Adds a rule, unless the feature is not bound. */
+static void rule_add(struct bnt_balloon_rule_set *rules, uint64_t feature, uint64_t needs)
+{
+    if (feature != 0) {
+        rules->rules[rules->count].feature = feature;
+        rules->rules[rules->count].needs = needs;
+        rules->count++;
+    }
+}
+
 struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding)
 {
     struct bnt_balloon_rule_set rules = {.count = 0};
 
-    if (binding->verdicts != 0) {
-        rules.rules[rules.count].feature = binding->verdicts;
-        rules.rules[rules.count].needs = BNT_F_VERSION_1;
-        rules.count++;
-    }
-    if (binding->reset != 0) {
-        rules.rules[rules.count].feature = binding->reset;
-        rules.rules[rules.count].needs = binding->verdicts;
-        rules.count++;
-    }
+    rule_add(&rules, binding->verdicts, BNT_F_VERSION_1);
+    rule_add(&rules, binding->reset, binding->verdicts);
+    rule_add(&rules, binding->huge_pages, binding->verdicts);
+    rule_add(&rules, binding->guest_limit, BNT_F_VERSION_1);
     return rules;
 }
 
@@ -51,13 +55,16 @@ static bool binding_mask_valid(uint64_t mask)
 
 bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
 {
-    if (binding->verdicts != 0 && !binding_mask_valid(binding->verdicts)) {
-        return false;
+    const uint64_t masks[] = {binding->verdicts, binding->reset, binding->huge_pages,
+                              binding->guest_limit};
+    uint64_t taken = 0;
+
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        if (masks[i] != 0 && (!binding_mask_valid(masks[i]) || (masks[i] & taken) != 0)) {
+            return false;
+        }
+        taken |= masks[i];
     }
-    if (binding->reset == 0) {
-        return true;
-    }
-    /* Unbound VERDICTS would leave RESET without what it depends on (BX-2). */
-    return binding->verdicts != 0 && binding->reset != binding->verdicts &&
-           binding_mask_valid(binding->reset);
+    /* Unbound VERDICTS would leave these without what they depend on (BX-2, BX-22). */
+    return binding->verdicts != 0 || (binding->reset | binding->huge_pages) == 0;
 }

@@ -29,22 +29,32 @@ extern "C" {
 #define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << 5)
 
 /* Default bits of the extension's features, free in every registry today. */
-#define BNT_BALLOON_BIT_VERDICTS 50
-#define BNT_BALLOON_BIT_RESET    51
+#define BNT_BALLOON_BIT_VERDICTS    50
+#define BNT_BALLOON_BIT_RESET       51
+#define BNT_BALLOON_BIT_HUGE_PAGES  52
+#define BNT_BALLOON_BIT_GUEST_LIMIT 53
 
 /**
- * Which bit carries which extension feature. 0 in a member: the feature is not
- * bound, and neither offered nor accepted. RESET depends on VERDICTS (BX-2).
+ * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
+ * not bound, and neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2,
+ * BX-22).
  */
 struct bnt_balloon_binding {
-    uint64_t verdicts; /**< mask of one bit */
-    uint64_t reset;    /**< mask of one bit */
+    uint64_t verdicts;
+    uint64_t reset;
+    uint64_t huge_pages;
+    uint64_t guest_limit;
 };
 
-#define BNT_BALLOON_BINDING_DEFAULT                                                   \
-    {                                                                                 \
-        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, UINT64_C(1) << BNT_BALLOON_BIT_RESET \
+/* clang-format off */
+#define BNT_BALLOON_BINDING_DEFAULT                \
+    {                                              \
+        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS,   \
+        UINT64_C(1) << BNT_BALLOON_BIT_RESET,      \
+        UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES, \
+        UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT \
     }
+/* clang-format on */
 
 /**
  * What a queue is for, whatever its index. The value is the index by the standard's fixed rule
@@ -105,8 +115,9 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 #define BNT_BALLOON_CONFIG_POISON_VAL     12 /**< with PAGE_POISON, written by the driver */
 #define BNT_BALLOON_CONFIG_EPOCH          32 /**< with RESET; read-only to the driver (BX-10) */
 #define BNT_BALLOON_CONFIG_EPOCH_ACK      36 /**< with RESET, written by the driver (BX-11) */
+#define BNT_BALLOON_CONFIG_GUEST_LIMIT    40 /**< with GUEST_LIMIT, written by the driver (BX-28) */
 #define BNT_BALLOON_CONFIG_BYTES_STANDARD 16
-#define BNT_BALLOON_CONFIG_BYTES          40
+#define BNT_BALLOON_CONFIG_BYTES          44
 
 /** PFNs of one request that every device must take, and that our driver sends
  * at most. */
@@ -117,9 +128,18 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 struct bnt_balloon_request {
     bnt_le32 epoch; /**< reset epoch that the request was built under; 0 without
                        RESET */
-    bnt_le32 reserved;
+    bnt_le32 flags; /**< BNT_BALLOON_REQUEST_2M or 0 */
     /* le32 pfn[], device-readable */
 };
+
+/** With HUGE_PAGES: each pfn is the first of an aligned 2 MiB page, and is answered by one verdict
+ * (BX-23). */
+#define BNT_BALLOON_REQUEST_2M 1u
+
+/** PFNs of such a page, and the power of two. */
+#define BNT_BALLOON_2M_ORDER 9u
+#define BNT_BALLOON_2M_PFNS  (UINT64_C(1) << BNT_BALLOON_2M_ORDER)
+
 struct bnt_balloon_response {
     bnt_le32 num_pages; /**< the target now */
     bnt_le32 epoch;     /**< the reset epoch now */
@@ -190,7 +210,7 @@ struct bnt_stat {
 
 /** Dependencies among the balloon's features under a binding (VG-8, VG-12,
  * BX-2). */
-#define BNT_BALLOON_RULES_MAX 4
+#define BNT_BALLOON_RULES_MAX 8
 struct bnt_balloon_rule_set {
     struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
     uint32_t count;
