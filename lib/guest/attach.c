@@ -15,7 +15,7 @@ static uint64_t features_known(const struct bnt_guest *guest)
            BNT_F_VERSION_1 | guest->config.binding.verdicts | guest->config.binding.reset;
 }
 
-static void reset_begin(struct bnt_guest *guest)
+void bnti_guest_reset_begin(struct bnt_guest *guest)
 {
     bnt_drv_reset(&guest->drv, &guest->ops.transport, guest->opaque);
     guest->reset_sent_ns = guest->now_ns;
@@ -115,7 +115,12 @@ static bnt_status go_live(struct bnt_guest *guest)
         guest->diag.status = status;
         guest->features = 0;
         bnti_guest_queues_none(guest);
-        bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+        if (guest->recover_tried > 0) {
+            bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
+            bnti_guest_recover_plan(guest);
+        } else {
+            bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+        }
         return status;
     }
     guest->reached = true;
@@ -129,6 +134,7 @@ static bnt_status go_live(struct bnt_guest *guest)
         bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
     }
     bnti_guest_actual_write(guest, false);
+    bnti_guest_recovered(guest);
     return BNT_OK;
 }
 
@@ -138,7 +144,7 @@ bnt_status bnti_guest_start_poll(struct bnt_guest *guest)
 }
 
 /* Forgets what belongs to one attachment. The counters go on. */
-static void session_clear(struct bnt_guest *guest)
+void bnti_guest_session_clear(struct bnt_guest *guest)
 {
     guest->features = 0;
     guest->verdicts = false;
@@ -179,9 +185,11 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     }
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
-    session_clear(guest);
+    guest->recover_tried = 0;
+    guest->recover_wait_ns = 0;
+    bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_STARTING);
-    reset_begin(guest);
+    bnti_guest_reset_begin(guest);
     bnt_status status = bnti_guest_start_poll(guest);
     if (status == BNT_E_AGAIN) {
         status = BNT_OK;
@@ -209,7 +217,11 @@ static void in_flight_return(struct bnt_guest *guest)
     }
 }
 
-bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
+/*
+ * Waits for the reset, then gives every page back without a message. OK once none is left; E_AGAIN
+ * while the reset takes time or the budget is used up.
+ */
+bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
 {
     if (guest->drv.state == BNT_DRV_RESETTING && reset_wait(guest) != BNT_OK) {
         return BNT_E_AGAIN;
@@ -218,10 +230,15 @@ bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
     while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
         guest->budget--;
     }
-    if (guest->record_pages + guest->kept_count + guest->held_count > 0) {
+    return guest->record_pages + guest->kept_count + guest->held_count > 0 ? BNT_E_AGAIN : BNT_OK;
+}
+
+bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
+{
+    if (bnti_guest_reset_release(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    session_clear(guest);
+    bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_DOWN);
     return BNT_OK;
 }
@@ -241,7 +258,7 @@ bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
     guest->now_ns = now_ns;
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     if (guest->state != BNT_GUEST_STOPPING) {
-        reset_begin(guest);
+        bnti_guest_reset_begin(guest);
         bnti_guest_state_set(guest, BNT_GUEST_STOPPING);
     }
     const bnt_status status = bnti_guest_stop_poll(guest);

@@ -10,19 +10,22 @@
 /* Settings with their defaults filled in; E_ARGUMENT where one is out of its range. */
 static bnt_status settings_settle(const struct bnt_guest_config *from, struct bnt_guest_config *to)
 {
-    const bnt_status status = bnti_struct_take(to, sizeof *to, sizeof *to, from);
+    const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, recover_tries);
+    const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
     if (status != BNT_OK) {
         return status;
     }
-    to->queue_size_max = from->queue_size_max ? from->queue_size_max : 128;
-    to->request_pfns = from->request_pfns ? from->request_pfns : BNTI_GUEST_BATCH;
-    to->refused_pages_max = from->refused_pages_max ? from->refused_pages_max : 16;
-    to->oom_polls = from->oom_polls ? from->oom_polls : 64;
-    to->retry_min_ns = from->retry_min_ns ? from->retry_min_ns : UINT64_C(200000000);
-    to->retry_max_ns = from->retry_max_ns ? from->retry_max_ns : UINT64_C(32000000000);
-    to->ack_timeout_ns = from->ack_timeout_ns ? from->ack_timeout_ns : UINT64_C(1000000000);
-    to->oom_timeout_ns = from->oom_timeout_ns ? from->oom_timeout_ns : UINT64_C(1000000000);
-    to->oom_holdoff_ns = from->oom_holdoff_ns ? from->oom_holdoff_ns : UINT64_C(5000000000);
+    to->queue_size_max = to->queue_size_max ? to->queue_size_max : 128;
+    to->request_pfns = to->request_pfns ? to->request_pfns : BNTI_GUEST_BATCH;
+    to->refused_pages_max = to->refused_pages_max ? to->refused_pages_max : 16;
+    to->oom_polls = to->oom_polls ? to->oom_polls : 64;
+    to->retry_min_ns = to->retry_min_ns ? to->retry_min_ns : UINT64_C(200000000);
+    to->retry_max_ns = to->retry_max_ns ? to->retry_max_ns : UINT64_C(32000000000);
+    to->ack_timeout_ns = to->ack_timeout_ns ? to->ack_timeout_ns : UINT64_C(1000000000);
+    to->oom_timeout_ns = to->oom_timeout_ns ? to->oom_timeout_ns : UINT64_C(1000000000);
+    to->oom_holdoff_ns = to->oom_holdoff_ns ? to->oom_holdoff_ns : UINT64_C(5000000000);
+    to->recover_tries = to->recover_tries ? to->recover_tries : 5;
+    to->recover_min_ns = to->recover_min_ns ? to->recover_min_ns : UINT64_C(100000000);
     return BNT_OK;
 }
 
@@ -158,11 +161,12 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
 #define TO(state) (1u << BNT_GUEST_##state)
 static const uint32_t state_leads_to[] = {
     [BNT_GUEST_DOWN] = TO(STARTING),
-    [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(STOPPING),
+    [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(BROKEN) | TO(STOPPING),
     [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
     [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_BROKEN] = TO(STOPPING),
+    [BNT_GUEST_BROKEN] = TO(RECOVERING) | TO(STOPPING),
     [BNT_GUEST_STOPPING] = TO(DOWN),
+    [BNT_GUEST_RECOVERING] = TO(STARTING) | TO(STOPPING),
 };
 #undef TO
 
@@ -191,6 +195,7 @@ void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault faul
     guest->diag.queue = queue;
     bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
+    bnti_guest_recover_plan(guest);
 }
 
 void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
@@ -270,9 +275,11 @@ static uint64_t step_due(const struct bnt_guest *guest)
     case BNT_GUEST_STARTING:
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
+    case BNT_GUEST_RECOVERING:
         return guest->drv.state == BNT_DRV_RESETTING ? guest->reset_due_ns : guest->now_ns;
-    case BNT_GUEST_DOWN:
     case BNT_GUEST_BROKEN:
+        return guest->recover_due_ns;
+    case BNT_GUEST_DOWN:
         break;
     }
     return BNT_NEVER;
@@ -310,6 +317,8 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
         status = bnti_guest_start_poll(guest);
     } else if (guest->state == BNT_GUEST_STOPPING) {
         status = bnti_guest_stop_poll(guest);
+    } else if (guest->state == BNT_GUEST_BROKEN || guest->state == BNT_GUEST_RECOVERING) {
+        bnti_guest_recover(guest);
     } else {
         step_live(guest);
     }

@@ -4,8 +4,8 @@
  * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
  * config.c reads and writes configuration space; request.c exposes and takes back buffers;
  * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
- * remembers ballooned pages; reset.c, oom.c and stats.c are what their names say. Nothing here is
- * for embedders.
+ * remembers ballooned pages; recover.c gets out of BROKEN; reset.c, oom.c and stats.c are what
+ * their names say. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -143,6 +143,13 @@ struct bnt_guest {
     uint64_t reset_sent_ns;
     bool reset_stalled;
 
+    /* Recovery. */
+    uint32_t recover_tried;      /* resets in a row */
+    uint64_t recover_due_ns;     /* in BROKEN; BNT_NEVER: it stays so */
+    uint64_t recover_wait_ns;    /* the last wait; 0: none yet */
+    uint64_t recovered_ns;       /* when it began to run; BNT_NEVER while BROKEN */
+    uint64_t recover_pfns_given; /* count.reset_pfns when it broke */
+
     /* OOM. */
     uint64_t holdoff_until_ns;
     uint64_t oom_debt_pfns;  /* asked for, not sent yet */
@@ -194,6 +201,9 @@ static inline bool bnti_guest_queue_used(const struct bnt_guest *guest, uint32_t
 }
 
 /* attach.c */
+void bnti_guest_reset_begin(struct bnt_guest *guest);
+bnt_status bnti_guest_reset_release(struct bnt_guest *guest);
+void bnti_guest_session_clear(struct bnt_guest *guest);
 bnt_status bnti_guest_start_poll(struct bnt_guest *guest);
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
 
@@ -251,6 +261,11 @@ uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_
 void bnti_guest_release_begin(struct bnt_guest *guest);
 void bnti_guest_release(struct bnt_guest *guest);
 uint32_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pages_max);
+
+/* recover.c */
+void bnti_guest_recover_plan(struct bnt_guest *guest);
+void bnti_guest_recover(struct bnt_guest *guest);
+void bnti_guest_recovered(struct bnt_guest *guest);
 
 /* oom.c */
 void bnti_guest_oom_continue(struct bnt_guest *guest);

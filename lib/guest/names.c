@@ -14,9 +14,13 @@ const char *bnt_guest_event_name(uint32_t kind)
 const char *bnt_guest_state_name(uint32_t state)
 {
     static const char *const names[] = {
-        [BNT_GUEST_DOWN] = "down",       [BNT_GUEST_STARTING] = "starting",
-        [BNT_GUEST_RUNNING] = "running", [BNT_GUEST_RELEASING] = "releasing",
-        [BNT_GUEST_BROKEN] = "broken",   [BNT_GUEST_STOPPING] = "stopping",
+        [BNT_GUEST_DOWN] = "down",
+        [BNT_GUEST_STARTING] = "starting",
+        [BNT_GUEST_RUNNING] = "running",
+        [BNT_GUEST_RELEASING] = "releasing",
+        [BNT_GUEST_BROKEN] = "broken",
+        [BNT_GUEST_STOPPING] = "stopping",
+        [BNT_GUEST_RECOVERING] = "recovering",
     };
     return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }

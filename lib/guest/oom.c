@@ -130,6 +130,7 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
         return guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM ? BNT_OK : BNT_E_UNSUPPORTED;
     case BNT_GUEST_RELEASING:
     case BNT_GUEST_STOPPING:
+    case BNT_GUEST_RECOVERING:
         return BNT_OK;
     case BNT_GUEST_BROKEN:
         return BNT_E_BROKEN;
@@ -163,8 +164,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (guest->state == BNT_GUEST_RUNNING) {
         oom_running(guest, asked, result);
     }
-    if (guest->state == BNT_GUEST_RELEASING ||
-        (guest->state == BNT_GUEST_STOPPING && guest->drv.state != BNT_DRV_RESETTING)) {
+    const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
+    if (guest->state == BNT_GUEST_RELEASING || (ending && guest->drv.state != BNT_DRV_RESETTING)) {
         oom_release(guest, asked, result);
     }
     if (result->pending_pfns > 0) {

@@ -22,8 +22,7 @@ static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_
                          (guest->held_pages << shadow->config.page_order);
     if (all != with_driver) {
         oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the stopping driver counts %" PRIu64 " PFNs; there are %" PRIu64, all,
-                       with_driver);
+                       "the driver counts %" PRIu64 " PFNs; there are %" PRIu64, all, with_driver);
     }
 }
 
@@ -36,7 +35,7 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
     const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
                                << order; /* lent pages are the OS's */
     const uint64_t counted = guest->ballooned_pfns + (guest->kept_pages << order);
-    if (guest->state == BNT_GUEST_STOPPING) {
+    if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
         check_stopping(oracle, vm, guest, counted);
         return;
     }

@@ -56,6 +56,11 @@ void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)
     oracle->vms[vm].hostile |= who;
 }
 
+void oracle_trust(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].hostile = 0;
+}
+
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
 {
     return (oracle->vms[vm].hostile & invariant_assumes(id)) != 0;

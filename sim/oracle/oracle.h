@@ -58,6 +58,8 @@ void oracle_driver_stalled(struct oracle *oracle, uint32_t vm);
 
 /** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
+/** Both parties are good again: a reset of the device ended all that their faults could do. */
+void oracle_trust(struct oracle *oracle, uint32_t vm);
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
 /* ---- What the world observes ---- */

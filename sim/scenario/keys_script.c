@@ -52,6 +52,7 @@ const struct choice guest_state_choices[] = {
     {"releasing", BNT_GUEST_RELEASING, "the host reset the balloon: pages go back silently"},
     {"broken", BNT_GUEST_BROKEN, "the device broke the rules"},
     {"stopping", BNT_GUEST_STOPPING, "detaching"},
+    {"recovering", BNT_GUEST_RECOVERING, "resets the device after it broke the rules"},
     {NULL, 0, NULL}};
 
 const struct choice bool_choices[] = {{"false", false, ""}, {"true", true, ""}, {NULL, 0, NULL}};

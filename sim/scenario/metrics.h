@@ -49,6 +49,7 @@ typedef enum metric_unit {
     X(UNCERTAIN,       "uncertain",       COUNT, "pages without a known verdict")                    \
     X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
     X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
+    X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
     X(BROKEN,          "broken",          BOOL,  "the device set NEEDS_RESET for a violation")       \
     X(MISUSES,         "misuses",         COUNT, "the driver's violations that broke nothing")       \
     X(KICKS_LOST,      "kicks_lost",      COUNT, "kicks that the link dropped")                      \

@@ -74,6 +74,8 @@ struct scenario_driver {
     uint64_t oom_timeout_ns;
     uint64_t oom_holdoff_ns;
     uint64_t poll_ns;
+    uint32_t recover_tries; /**< 0: it stays broken */
+    uint64_t recover_min_ns;
 };
 
 struct scenario_device {

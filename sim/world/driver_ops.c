@@ -42,6 +42,7 @@ static void status_write(void *opaque, uint8_t status)
     }
     if (status == 0 && vm->world->oracle != NULL) {
         oracle_device_reset(vm->world->oracle, vm->index);
+        hostile_device_reset(vm);
     }
     vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
 }

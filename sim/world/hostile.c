@@ -185,11 +185,43 @@ static void drop_owned(struct vm *vm)
     }
 }
 
+/** Whether nothing is left of a fault once the device was reset: what is forged is in rings only.
+ */
+static bool ends_with_reset(corruption which)
+{
+    switch (which) {
+    case CORRUPT_AVAIL_INDEX:
+    case CORRUPT_HEAD_RANGE:
+    case CORRUPT_DESC_LOOP:
+    case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_ORDER:
+    case CORRUPT_DESC_NEXT:
+    case CORRUPT_USED_ID:
+    case CORRUPT_USED_TWICE:
+    case CORRUPT_USED_INDEX:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void hostile_device_reset(struct vm *vm)
+{
+    bool over = !vm->lasting_fault && vm->player == NULL;
+    for (int which = 0; which < CORRUPTION_COUNT; which++) {
+        over = over && vm->armed[which] == 0;
+    }
+    if (over) {
+        oracle_trust(vm->world->oracle, vm->index);
+    }
+}
+
 void hostile_start(struct vm *vm, const struct scenario_action *action)
 {
     const corruption which = action->corruption;
     if (!action->secret && vm->world->oracle != NULL) {
         oracle_suspend(vm->world->oracle, vm->index, corruptions[which].who);
+        vm->lasting_fault = vm->lasting_fault || !ends_with_reset(which);
     }
     vm->touched = true;
     switch (which) {

@@ -35,6 +35,9 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .ack_timeout_ns = driver->ack_timeout_ns,
         .oom_timeout_ns = driver->oom_timeout_ns,
         .oom_holdoff_ns = driver->oom_holdoff_ns,
+        .recover_tries =
+            driver->recover_tries > 0 ? driver->recover_tries : BNT_GUEST_RECOVER_NEVER,
+        .recover_min_ns = driver->recover_min_ns,
     };
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];

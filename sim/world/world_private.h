@@ -95,6 +95,7 @@ struct vm {
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
     uint32_t storm_reads;
+    bool lasting_fault;    /**< of the declared ones, one that no reset of the device ends */
     bool allocator_silent; /**< the oracle is not told what the allocator hands out */
     bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
     struct vm_account account;
@@ -196,6 +197,8 @@ void hostile_start(struct vm *vm, const struct scenario_action *action);
 bool hostile_take(struct vm *vm, corruption which);
 /** The first page that the oracle knows in a place; UINT64_MAX if none. */
 uint64_t hostile_page_in(const struct vm *vm, page_place place);
+/** The device was reset: whoever only forged rings is good again. */
+void hostile_device_reset(struct vm *vm);
 void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request);
 void hostile_after_serve(struct vm *vm, uint16_t queue);
 

@@ -482,6 +482,7 @@ static void fake_guest_init(struct fake *f)
         .record = f->setup.record,
         .record_bits = f->bits,
         .poll_ns = f->setup.poll_ns,
+        .recover_tries = f->setup.recover_tries ? f->setup.recover_tries : BNT_GUEST_RECOVER_NEVER,
     };
     struct bnt_guest_need need;
     FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);

@@ -42,7 +42,8 @@ struct fake_setup {
     uint16_t request_pfns;
     uint16_t queue_size_max;
     uint64_t poll_ns;
-    bool plain_state; /* skip the device's ledger: speed */
+    uint32_t recover_tries; /* 0: none, a broken guest stays so */
+    bool plain_state;       /* skip the device's ledger: speed */
 };
 
 struct fake {

@@ -31,6 +31,17 @@
  *
  * A page in flight is never given back on a timeout: only the device's used element or a device
  * reset releases it.
+ *
+ * A device that breaks the rules, or sets DEVICE_NEEDS_RESET, ends in BROKEN: nothing that it
+ * answers counts any more (VG-4), so nobody knows what became of the pages in flight, and no page
+ * leaves the driver. Then, unless `recover_tries` says otherwise, the driver recovers by itself:
+ *
+ *     BROKEN -- wait --> RECOVERING -- status reads 0 --> every page back -> STARTING -> RUNNING
+ *                            `-- it never does: pages stay where they are, STALLED is told once
+ *
+ * A device that was reset has forgotten the balloon and every buffer (BX-21): so pages in flight,
+ * in the balloon, and held go back to the OS without a message, and none can be lost or used twice.
+ * The new start reads the target, and inflates towards it anew. A start that fails counts as a try.
  */
 #ifndef BALLONET_GUEST_H
 #define BALLONET_GUEST_H
@@ -51,6 +62,9 @@ struct bnt_guest;
 /** Largest guest page: one request must hold a whole one. 8 is 1 MiB. */
 #define BNT_GUEST_PAGE_ORDER_MAX 8
 
+/** `recover_tries` of a driver that stays BROKEN until it is detached. */
+#define BNT_GUEST_RECOVER_NEVER UINT32_MAX
+
 /** `deadline_ns` when nothing is due. */
 #define BNT_NEVER UINT64_MAX
 
@@ -60,7 +74,8 @@ typedef enum bnt_guest_state {
     BNT_GUEST_RUNNING,   /**< sizes towards the target */
     BNT_GUEST_RELEASING, /**< the host reset the balloon: pages go back silently */
     BNT_GUEST_BROKEN,    /**< the device broke the rules: nothing is sent; detach still works */
-    BNT_GUEST_STOPPING   /**< detaching: waits for the reset, then gives every page back */
+    BNT_GUEST_STOPPING,  /**< detaching: waits for the reset, then gives every page back */
+    BNT_GUEST_RECOVERING /**< the same, on the way from BROKEN to a new start */
 } bnt_guest_state;
 
 /** How the caller keeps the record of ballooned pages. */
@@ -93,6 +108,10 @@ struct bnt_guest_config {
     uint64_t ack_timeout_ns; /**< a request without answer is stalled after this; 0: 1 s */
     uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate; 0: 1 s */
     uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate; 0: 5 s */
+    uint32_t recover_tries;  /**< device resets in a row to get out of BROKEN; 0: 5;
+                                BNT_GUEST_RECOVER_NEVER: none */
+    uint64_t recover_min_ns; /**< wait before the first, then doubling up to retry_max_ns; 0:
+                                100 ms. As long as the last wait without breaking is a recovery */
 };
 
 /* clang-format off */
@@ -116,7 +135,9 @@ struct bnt_guest_config {
     X(OOM_DONE,       "oom-done",       "value: PFNs freed by a pending OOM deflate")              \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
     X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask") \
-    X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each")
+    X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
+    X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
+    X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")
 /* clang-format on */
 
 typedef enum bnt_guest_event_kind {
@@ -242,8 +263,8 @@ void bnt_guest_config_changed(struct bnt_guest *guest);
  * Does what is due, at most `budget` units (requests built or taken back, batches of 256 pages
  * freed; at least 1), in a fixed order: configuration, used buffers, release, OOM deflates that
  * are owed, sizing, deadlines. `deadline_ns` is when to call again at the latest; `now_ns` if work
- * is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag); in STARTING
- * what bnt_guest_attach returns.
+ * is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag; `deadline_ns`
+ * is when recovery begins, BNT_NEVER if it does not); in STARTING what bnt_guest_attach returns.
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
@@ -262,8 +283,9 @@ struct bnt_guest_oom_result {
  * polled `oom_polls` times and what is not acknowledged is pending. Goes on request by request
  * until met; what the device is too slow for is pending too, and steps go on with it. A call while
  * one is pending does not add to it: the larger of both is owed. A device that does not give the
- * pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING and STOPPING pages
- * go back without a message, in STOPPING once the device's reset is complete.
+ * pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING, STOPPING
+ * and RECOVERING pages go back without a message, in the latter two once the device's reset is
+ * complete.
  *
  * May be called from inside `pages_alloc`, not from any other callback. OK (possibly with nothing
  * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM); E_STATE (DOWN, STARTING);
@@ -299,6 +321,7 @@ struct bnt_guest_info {
     uint64_t resets;
     uint64_t spurious;        /**< interrupts without work */
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
+    uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
