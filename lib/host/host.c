@@ -33,6 +33,8 @@ struct host_layout {
     size_t pfns;
     size_t response;
     size_t extents;
+    size_t entries; /**< VMware's wire: a batch */
+    size_t position;
     size_t ledger;
     size_t bytes;
 };
@@ -68,6 +70,21 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX;
 }
 
+static bool config_wire_valid(const struct bnt_host_config *config)
+{
+    const uint64_t capabilities = config->vmware_capabilities;
+
+    if (config->wire == BNT_HOST_WIRE_VIRTIO) {
+        return capabilities == 0;
+    }
+    /* A batch is judged in one piece. */
+    return config->wire == BNT_HOST_WIRE_VMWARE &&
+           config->request_pfns_max >= BNT_VMWARE_BATCH_MAX &&
+           (capabilities & ~(uint64_t)BNT_VMWARE_CAPS_ALL) == 0 &&
+           ((capabilities & BNT_VMWARE_CAP_BATCHED_2M) == 0 ||
+            (capabilities & BNT_VMWARE_CAP_BATCHED) != 0);
+}
+
 /** Copies and judges a configuration; what only the provider decides is left to init. */
 static bnt_status config_take(struct bnt_host_config *config, const struct bnt_host_config *given)
 {
@@ -78,7 +95,8 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
         return status;
     }
     config_defaults(config);
-    if (!config_sizes_valid(config) || (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
+    if (!config_sizes_valid(config) || !config_wire_valid(config) ||
+        (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
         !bnt_balloon_binding_valid(&config->binding)) {
         return BNT_E_ARGUMENT;
     }
@@ -110,6 +128,11 @@ static struct host_layout layout_of(const struct bnt_host_config *config)
     layout.pfns = layout_place(&layout, sizeof(uint32_t) * pfns);
     layout.response = layout_place(&layout, sizeof(struct bnt_balloon_response) + pfns);
     layout.extents = layout_place(&layout, sizeof(struct bnti_host_extent) * pfns);
+    if (config->wire == BNT_HOST_WIRE_VMWARE) {
+        layout.entries =
+            layout_place(&layout, sizeof(struct bnt_vmware_entry) * BNT_VMWARE_BATCH_MAX);
+        layout.position = layout_place(&layout, sizeof(uint16_t) * BNT_VMWARE_BATCH_MAX);
+    }
     layout.ledger =
         layout_place(&layout, bnti_host_ledger_bytes(config->ledger, config->memory_pfns));
     return layout;
@@ -129,14 +152,16 @@ bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *byte
 static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops *ops,
                            const struct bnt_host_config *config)
 {
-    const uint32_t least = (uint32_t)sizeof(*taken);
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, doorbell);
     const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, ops);
+    const bool doorbell = (config->vmware_capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
     const bool leaves = config->ledger == BNT_HOST_LEDGER_LEAVES;
 
     if (status != BNT_OK) {
         return status;
     }
     if (taken->interrupt == NULL || taken->config_interrupt == NULL ||
+        (doorbell && taken->doorbell == NULL) ||
         (leaves && (taken->leaf_alloc == NULL || taken->leaf_free == NULL))) {
         return BNT_E_ARGUMENT;
     }
@@ -195,6 +220,10 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
     host->pfns = (uint32_t *)(void *)(storage + layout.pfns);
     host->response = storage + layout.response;
     host->extents = (struct bnti_host_extent *)(void *)(storage + layout.extents);
+    if (bnti_host_is_vmware(host)) {
+        host->vmware.entries = (struct bnt_vmware_entry *)(void *)(storage + layout.entries);
+        host->vmware.position = (uint16_t *)(void *)(storage + layout.position);
+    }
     host->ledger.leaf_alloc = host->ops.leaf_alloc;
     host->ledger.leaf_free = host->ops.leaf_free;
     host->ledger.opaque = host->opaque;
@@ -222,7 +251,9 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     host->opaque = opaque;
     host->provider_opaque = provider != NULL ? opaque : host;
     host->mem = *mem;
-    host->epoch = (host->config.features & host->config.binding.reset) != 0 ? 1 : 0;
+    host->epoch =
+        (host->config.features & host->config.binding.reset) != 0 || bnti_host_is_vmware(host) ? 1
+                                                                                               : 0;
     host->feature_rules = bnt_balloon_rules(&host->config.binding);
     for (uint32_t i = 0; i < mem->region_count; i++) {
         uint64_t first = 0;
@@ -292,7 +323,7 @@ bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy
 
 static bool interrupts_due(const struct bnt_host *host)
 {
-    bool due = host->config_due;
+    bool due = host->config_due || host->vmware.ring_due;
 
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         due = due || host->queues[role].interrupt_due;
@@ -311,6 +342,11 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
         host->config_due = false;
         host->count.interrupts++;
         host->ops.config_interrupt(host->opaque);
+    }
+    if (host->vmware.ring_due) {
+        host->vmware.ring_due = false;
+        host->count.doorbells++;
+        host->ops.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
     }
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         if (host->queues[role].interrupt_due) {

@@ -9,6 +9,7 @@
 #define BALLONET_LIB_HOST_PRIVATE_H
 
 #include <ballonet/host.h>
+#include <ballonet/vmware.h>
 
 #include "lib/base/assert.h"
 #include "lib/base/mutation.h"
@@ -174,7 +175,8 @@ struct bnti_host_extent {
 };
 
 struct bnti_host_target {
-    uint32_t num_pages; /**< as the guest reads it */
+    uint64_t wanted;    /**< as the embedder set it */
+    uint32_t num_pages; /**< as the guest reads it: within its limit */
     uint64_t pfns;      /**< rounded up to the guest's page */
     uint64_t id;
     uint64_t last_id;
@@ -198,6 +200,21 @@ struct bnti_host_stats_state {
     bool pending; /**< asked, not answered */
     bool wanted;  /**< asked before a buffer was there */
     bool gone;    /**< of a driver that was reset */
+};
+
+/** VMware's wire, between two calls. */
+struct bnti_host_vmware {
+    bool started;  /**< START came since the last reset */
+    bool ring_due; /**< the doorbell is to be rung */
+    bool doorbell_set;
+    uint64_t context;
+    uint64_t resource;
+    uint64_t capabilities; /**< agreed */
+    uint64_t guest_id;
+    struct bnt_host_call_rule rules[BNT_HOST_CALL_RULES_MAX];
+    uint32_t rule_count;
+    struct bnt_vmware_entry *entries; /**< of the batch page */
+    uint16_t *position;               /**< in the batch, of each PFN that is judged */
 };
 
 /** At most one event in an interval, the last value never lost. */
@@ -233,6 +250,8 @@ struct bnt_host {
     uint64_t window_pfns;
     struct bnti_host_ledger ledger;
     struct bnti_host_target target;
+    uint64_t limit_pfns; /**< the guest's; 0: none told */
+    struct bnti_host_vmware vmware;
     struct bnti_host_stats_state stats;
     struct bnti_host_throttle actual_event;
     struct bnti_host_throttle differs_event;
@@ -313,19 +332,29 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
 /** How the PFNs of one request are judged. */
 struct bnti_host_judge {
     bool inflate;
-    bool verdicts; /**< the driver is told */
-    bool deniable; /**< a page may be refused: inflate, or deflate by BX-8 */
-    bool bounded;  /**< NOT_NEEDED applies (BX-9) */
-    bool ruled;    /**< rules or ops->refuse have a say */
-    bool changed;  /**< the ledger changed */
-    bool page_out; /**< what was decided for `page` */
-    uint64_t page; /**< guest page that the last PFN was of */
+    bool verdicts;      /**< the driver is told */
+    bool deniable;      /**< a page may be refused: inflate, or deflate by BX-8 */
+    bool bounded;       /**< NOT_NEEDED applies (BX-9) */
+    bool ruled;         /**< rules or ops->refuse have a say */
+    bool changed;       /**< the ledger changed */
+    bool page_out;      /**< what was decided for `page` */
+    uint64_t page;      /**< guest page that the last PFN was of */
+    uint32_t unit_pfns; /**< 0 or 1: PFNs; else each entry is the first of so many */
     uint16_t head;
 };
 
 /** Judges n PFNs in host->pfns, changes the ledger, collects extents; verdicts[n] are written. */
 void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
                           uint8_t *verdicts);
+
+/** Remembers pages to drop or to make usable. */
+void bnti_host_extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns);
+void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns);
+
+/* huge.c */
+/** The verdict of a 2 MiB unit: all of it or nothing. */
+bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
+                                 uint32_t first);
 
 /* refusal.c */
 /** The rules' and then ops->refuse's answer for one PFN: a refusal or ACCEPTED. */
@@ -339,12 +368,29 @@ void bnti_host_target_reset(struct bnt_host *host);
 /** Ends what ran out; the next deadline. */
 uint64_t bnti_host_target_deadline(struct bnt_host *host);
 
+/** The guest told what it can give; 0: it takes that back. */
+void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns);
+
+/* vmware.c */
+static inline bool bnti_host_is_vmware(const struct bnt_host *host)
+{
+    return host->config.wire == BNT_HOST_WIRE_VMWARE;
+}
+/** Asks for the doorbell, if the guest has one. */
+void bnti_host_doorbell(struct bnt_host *host);
+/** The agreement is over: everything is answered RESET until START. */
+void bnti_host_vmware_reset(struct bnt_host *host);
+
 /* stats.c */
 void bnti_host_stats_forget(struct bnt_host *host);
 uint64_t bnti_host_stats_deadline(struct bnt_host *host);
 
 /* reset.c */
 void bnti_host_device_reset(struct bnt_host *host);
+/** Every page is the guest's, none is touched; how many it were. */
+uint64_t bnti_host_pages_forget(struct bnt_host *host);
+/** Resets the balloon: pages, epoch, target, events. */
+void bnti_host_balloon_reset(struct bnt_host *host);
 
 /* event.c */
 void bnti_host_tell(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,

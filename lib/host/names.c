@@ -51,7 +51,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.features = agreed ? host->dev.accepted : 0;
     told.num_pages = host->target.num_pages;
     told.target_pfns = host->target.pfns;
-    told.actual_pfns = host->actual;
+    told.actual_pfns = bnti_host_is_vmware(host) ? host->ledger.held : host->actual;
     told.balloon_pfns = host->ledger.held;
     told.kept_pfns = host->ledger.kept;
     told.leafless_pfns = host->ledger.leafless;
@@ -60,6 +60,10 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.outcome = host->target.outcome;
     told.outcome_id = host->target.id;
     told.leaves = host->ledger.leaves;
+    told.limit_pfns = host->limit_pfns;
+    told.wanted_pfns = host->target.wanted;
+    told.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
+    told.guest_id = host->vmware.guest_id;
     memcpy(info, &told, fits);
     return BNT_OK;
 }

@@ -35,6 +35,7 @@ void bnt_host_rules_clear(struct bnt_host *host)
 {
     if (host->busy == BNTI_HOST_IDLE) {
         host->rule_count = 0;
+        host->vmware.rule_count = 0;
     }
 }
 

@@ -53,7 +53,8 @@ static void request_tell(struct bnt_host *host, const struct bnti_host_judge *ju
         .pfns = host->pfns,
         .epoch = epoch,
         .stale = stale,
-        .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES : NULL};
+        .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES : NULL,
+        .unit_pfns = judge->unit_pfns > 1 ? judge->unit_pfns : 1};
 
     if (host->ops.request != NULL) {
         host->ops.request(host->opaque, &request);

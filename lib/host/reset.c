@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static uint64_t pages_forget(struct bnt_host *host)
+uint64_t bnti_host_pages_forget(struct bnt_host *host)
 {
     const uint64_t pfns = host->ledger.held;
 
@@ -19,7 +19,7 @@ static uint64_t pages_forget(struct bnt_host *host)
 
 void bnti_host_device_reset(struct bnt_host *host)
 {
-    const uint64_t pfns = pages_forget(host);
+    const uint64_t pfns = bnti_host_pages_forget(host);
 
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         struct bnti_host_queue *queue = &host->queues[role];
@@ -41,6 +41,7 @@ void bnti_host_device_reset(struct bnt_host *host)
     bnti_host_stats_forget(host);
     bnti_host_target_reset(host);
     bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+    bnti_host_target_limit(host, 0);
 }
 
 static void epoch_raise(struct bnt_host *host)
@@ -51,32 +52,52 @@ static void epoch_raise(struct bnt_host *host)
         host->epoch = 1;
     }
     host->generation++;
-    host->config_due = true;
+    host->config_due = !bnti_host_is_vmware(host);
+}
+
+void bnti_host_balloon_reset(struct bnt_host *host)
+{
+    const uint64_t pfns = bnti_host_pages_forget(host);
+
+    epoch_raise(host);
+    bnti_host_target_reset(host);
+    bnti_host_tell(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
+}
+
+/** Why the balloon cannot be reset now, or OK. */
+static bnt_status reset_possible(const struct bnt_host *host)
+{
+    const bool live = bnt_dev_live(&host->dev);
+
+    if (bnti_host_is_vmware(host)) {
+        return host->vmware.started ? BNT_OK : BNT_E_STATE;
+    }
+    if (live && bnti_host_agreed(host, host->config.binding.reset)) {
+        return BNT_OK;
+    }
+    /* What was never offered will not come with a driver. */
+    return live || (host->dev.offered & host->config.binding.reset) == 0 ? BNT_E_UNSUPPORTED
+                                                                         : BNT_E_STATE;
 }
 
 bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
 {
     bnti_host_busy before;
-    uint64_t pfns;
 
     if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
         return BNT_E_REENTRANT;
     }
-    if (!bnt_dev_live(&host->dev) || !bnti_host_agreed(host, host->config.binding.reset)) {
-        /* What was never offered will not come with a driver. */
-        const bool possible = (host->dev.offered & host->config.binding.reset) != 0;
-        const bool live = bnt_dev_live(&host->dev);
+    const bnt_status status = reset_possible(host);
+    if (status != BNT_OK) {
         bnti_host_leave(host, before);
-        return live || !possible ? BNT_E_UNSUPPORTED : BNT_E_STATE;
+        return status;
     }
     bnti_host_clock(host, now_ns);
-    pfns = pages_forget(host);
-    epoch_raise(host);
     /* What is queued is answered RESET by the next step, kicked or not. */
     host->queues[BNTI_HOST_INFLATE].kicked = true;
     host->queues[BNTI_HOST_DEFLATE].kicked = true;
-    bnti_host_target_reset(host);
-    bnti_host_tell(host, BNT_HOST_EVENT_RESET, host->epoch, pfns);
+    bnti_host_vmware_reset(host);
+    bnti_host_balloon_reset(host);
     bnti_host_leave(host, before);
     return BNT_OK;
 }

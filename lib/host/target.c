@@ -23,10 +23,23 @@ void bnti_host_target_progress(struct bnt_host *host)
     bnti_host_target_judge(host);
 }
 
+/** At the target, or above it by what the guest does not deflate for. */
+static bool target_met(const struct bnt_host *host)
+{
+    const uint64_t held = host->ledger.held;
+    const uint64_t pfns = host->target.pfns;
+    const uint64_t slack = pfns == 0 ? 0 : host->config.target_slack_pfns;
+
+    return held >= pfns && held - pfns <= slack;
+}
+
 void bnti_host_target_judge(struct bnt_host *host)
 {
-    if (host->target.pending && host->ledger.held == host->target.pfns) {
-        target_end(host, BNT_OUTCOME_REACHED);
+    const struct bnti_host_target *target = &host->target;
+
+    if (target->pending && target_met(host)) {
+        target_end(host,
+                   target->wanted > target->num_pages ? BNT_OUTCOME_LIMITED : BNT_OUTCOME_REACHED);
     }
 }
 
@@ -64,6 +77,33 @@ static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
     return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
 }
 
+/** What the guest is told: the embedder's wish, as far as the guest's limit allows it. */
+static void target_apply(struct bnt_host *host)
+{
+    struct bnti_host_target *target = &host->target;
+    const uint64_t limit = host->limit_pfns != 0 ? host->limit_pfns : UINT64_MAX;
+    const uint64_t pfns = bnti_host_min(target->wanted, limit);
+
+    if (target->num_pages != pfns) {
+        target->num_pages = (uint32_t)pfns;
+        host->generation++;
+        host->config_due = (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
+        bnti_host_doorbell(host);
+    }
+    target->pfns = target_round(host, pfns);
+}
+
+void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)
+{
+    if (host->limit_pfns == pfns) {
+        return;
+    }
+    host->limit_pfns = pfns;
+    target_apply(host);
+    bnti_host_tell(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
+    bnti_host_target_judge(host);
+}
+
 static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_ns)
 {
     struct bnti_host_target *target = &host->target;
@@ -71,12 +111,8 @@ static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     if (target->pending) {
         target_end(host, BNT_OUTCOME_SUPERSEDED);
     }
-    if (target->num_pages != pfns) {
-        target->num_pages = (uint32_t)pfns;
-        host->generation++;
-        host->config_due = (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
-    }
-    target->pfns = target_round(host, pfns);
+    target->wanted = pfns;
+    target_apply(host);
     target->last_id++;
     target->id = target->last_id;
     target->outcome = BNT_OUTCOME_PENDING;

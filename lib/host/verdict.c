@@ -39,7 +39,7 @@ static struct pfn_run run_find(const uint32_t *pfns, uint32_t n)
 }
 
 /** Remembers pages to drop or to make usable, joined to the last extent where they touch it. */
-static void extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns)
+void bnti_host_extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns)
 {
     if (host->extent_count > 0) {
         struct bnti_host_extent *last = &host->extents[host->extent_count - 1];
@@ -71,7 +71,7 @@ static bool judge_room(const struct bnt_host *host, const struct bnti_host_judge
     return judge->inflate ? held + n <= target : held >= target + n;
 }
 
-static void judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
+void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
 {
     judge->changed = true;
     if (judge->inflate) {
@@ -110,8 +110,8 @@ static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
         !run_move(&host->ledger, judge->inflate, bnti_host_at(host, run->low), run->pfns)) {
         return false;
     }
-    extent_add(host, run->low, run->pfns);
-    judge_moved(host, judge, run->pfns);
+    bnti_host_extent_add(host, run->low, run->pfns);
+    bnti_host_judge_moved(host, judge, run->pfns);
     judge->page = run->last >> host->config.page_order;
     judge->page_out = false;
     return true;
@@ -141,7 +141,7 @@ static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint
     } else if (!bnti_host_ledger_count_up(ledger, at)) {
         return false;
     }
-    judge_moved(host, judge, 1);
+    bnti_host_judge_moved(host, judge, 1);
     return true;
 }
 
@@ -193,8 +193,8 @@ static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *
         return inflate_deny(host, judge, pfn, BNT_VERDICT_BUSY);
     }
     bnti_host_ledger_put(&host->ledger, at, 1);
-    extent_add(host, pfn, 1);
-    judge_moved(host, judge, 1);
+    bnti_host_extent_add(host, pfn, 1);
+    bnti_host_judge_moved(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -219,7 +219,7 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
     const uint64_t at = bnti_host_at(host, pfn);
 
     if (bnti_host_ledger_count_down(ledger, at)) {
-        judge_moved(host, judge, 1);
+        bnti_host_judge_moved(host, judge, 1);
         return BNT_VERDICT_ACCEPTED;
     }
     if (bnti_host_ledger_get(ledger, at) == BNT_HOST_PAGE_KEPT) {
@@ -227,14 +227,14 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
         bnti_host_ledger_settle(ledger, at, 1);
     } else if (bnti_host_ledger_reserve(ledger, at, 1)) {
         bnti_host_ledger_take(ledger, at, 1);
-        extent_add(host, pfn, 1);
+        bnti_host_extent_add(host, pfn, 1);
     } else if (judge->deniable) {
         return BNT_VERDICT_BUSY;
     } else {
         range_restore(host, at);
         (void)bnti_host_ledger_count_down(ledger, at);
     }
-    judge_moved(host, judge, 1);
+    bnti_host_judge_moved(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -310,7 +310,12 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
 {
     host->extent_count = 0;
     memset(verdicts, BNT_VERDICT_ACCEPTED, n);
-    for (uint32_t i = 0; i < n;) {
+    for (uint32_t i = 0; judge->unit_pfns > 1 && i < n; i++) {
+        const bnt_verdict verdict = bnti_host_judge_unit(host, judge, host->pfns[i]);
+        verdicts[i] = (uint8_t)verdict;
+        verdict_count(host, judge, verdict, judge->unit_pfns);
+    }
+    for (uint32_t i = 0; judge->unit_pfns <= 1 && i < n;) {
         const struct pfn_run run = run_find(&host->pfns[i], n - i);
         if (run.pfns == 1 && n - i > PREFETCH_AHEAD) {
             const uint32_t ahead = host->pfns[i + PREFETCH_AHEAD];

@@ -117,7 +117,12 @@ extern "C" {
     X(USED_ORDER,           43, "a buffer came back before an older one, in spite of IN_ORDER")    \
     X(DESC_UNAVAILABLE,     44, "a packed chain goes on in a descriptor that is not available")    \
     X(DESC_OVERRUN,         45, "a packed ring offers descriptors that the device still holds")    \
-    X(BUFFER_ID_TWICE,      46, "a packed buffer's id is that of another that is still out")
+    X(BUFFER_ID_TWICE,      46, "a packed buffer's id is that of another that is still out")       \
+    X(CALL_UNKNOWN,         47, "a call of no known command")                                      \
+    X(CALL_NOT_AGREED,      48, "a call of a command whose capability was not agreed")             \
+    X(CALL_COUNT,           49, "a batch of no entries, or of more than its page holds")           \
+    X(CALL_BATCH_PAGE,      50, "a batch page that is not guest memory")                           \
+    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -56,6 +56,19 @@ struct bnt_host;
 /** Segments of one chain that the device takes at most. */
 #define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
 
+/** Scripted answers to VMware's calls that one instance holds. */
+#define BNT_HOST_CALL_RULES_MAX 16
+
+/** PFNs of VMware's large page, and of a unit with HUGE_PAGES: 2 MiB. */
+#define BNT_HOST_UNIT_PFNS 512
+
+/** What the guest talks to: the registers and queues below, or VMware's calls alone. */
+typedef enum bnt_host_wire {
+    BNT_HOST_WIRE_VIRTIO = 0,
+    BNT_HOST_WIRE_VMWARE /**< bnt_host_vmware_call; registers, kicks and steps of queues do nothing
+                          */
+} bnt_host_wire;
+
 /** How the page ledger is stored. */
 typedef enum bnt_host_ledger {
     BNT_HOST_LEDGER_FIXED = 0, /**< 2 bits a PFN in the instance's storage */
@@ -83,6 +96,18 @@ struct bnt_host_config {
                                       once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
                                       latter. A request with verdicts is no longer. 256
                                       saves 100 KiB of storage */
+    bnt_host_wire wire;
+    uint64_t vmware_capabilities; /**< offered, BNT_VMWARE_CAP_*; BASIC is implied, and alone it is
+                                     protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
+    uint64_t target_slack_pfns;   /**< a target counts as reached while the ledger is above it by
+                                     up to this: what a guest does not deflate for. Not of target 0 */
+};
+
+/** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
+struct bnt_host_call_rule {
+    uint32_t command; /**< BNT_VMWARE_CMD_* */
+    int32_t status;   /**< that it is answered with */
+    uint64_t count;   /**< calls it still applies to; UINT64_MAX: no end */
 };
 
 /** A scripted refusal. A PFN meets the rules in their order; the first that
@@ -116,7 +141,8 @@ struct bnt_host_rule {
     X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
     X(STALLED,    "stalled",    "no progress for stall_ns, or none at all within its time")          \
     X(REFUSED,    "refused",    "the same, after refusals of pages")                               \
-    X(RESET,      "reset",      "the balloon or the device was reset")
+    X(RESET,      "reset",      "the balloon or the device was reset")                                 \
+    X(LIMITED,    "limited",    "the ledger holds the guest's limit, which the target exceeds")
 
 /**
  * What a host tells its embedder: name, name in messages, meaning of value and extra.
@@ -136,7 +162,9 @@ struct bnt_host_rule {
     X(DRIVER_OK,      "driver-ok",      "value: features")                                         \
     X(DEVICE_RESET,   "device-reset",   "value: PFNs that were in the balloon")                    \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
-    X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")
+    X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")          \
+    X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under it")      \
+    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")
 /* clang-format on */
 
 typedef enum bnt_outcome {
@@ -173,7 +201,8 @@ struct bnt_host_request {
     const uint32_t *pfns;
     uint32_t epoch;          /**< that the request was built under */
     bool stale;              /**< of an old epoch: everything is RESET */
-    const uint8_t *verdicts; /**< decided; NULL without VERDICTS */
+    const uint8_t *verdicts; /**< decided, one for each of `pfns`; NULL without VERDICTS */
+    uint32_t unit_pfns;      /**< that each of `pfns` stands for: 1, or BNT_HOST_UNIT_PFNS */
 };
 
 /**
@@ -218,6 +247,10 @@ struct bnt_host_ops {
     void (*request)(void *opaque, const struct bnt_host_request *request);
     /** Optional. A free page report of one extent, after it was discarded. */
     void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
+    /** VMware's wire: rings the doorbell that the guest registered, when the target changed or a
+     * reset is wanted. Required by the capability. As an interrupt: the guest may call inside it.
+     */
+    void (*doorbell)(void *opaque, uint64_t context, uint64_t resource);
 };
 
 /**
@@ -319,6 +352,19 @@ void bnt_host_kick(struct bnt_host *host, uint16_t queue);
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
                                       uint64_t *deadline_ns);
 
+/* ---- VMware's wire ---- */
+
+/**
+ * A call of the guest (<ballonet/vmware.h>): served and answered at once. `status` and `result` are
+ * what it gets back. After a reset, and before the first START, every command but START is answered
+ * RESET; START drops every lock record. A batch page must be guest memory; entries that name no
+ * memory are refused one by one. Allowed inside ops->doorbell. OK; E_UNSUPPORTED (the instance
+ * speaks virtio); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns,
+                                             uint32_t command, uint64_t arg1, uint64_t arg2,
+                                             int32_t *status, uint64_t *result);
+
 /* ---- Policy
  * ------------------------------------------------------------------------------
  */
@@ -344,11 +390,23 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 
+/**
+ * VMware's wire: the guest used a page that the ledger holds, as after its reboot or crash. If it
+ * does hold it, event TOUCHED and the balloon is reset; else nothing. OK; E_UNSUPPORTED (virtio);
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn);
+
+/** Appends a scripted answer: the first that names a command decides. OK; E_LIMIT; E_UNSUPPORTED
+ * (virtio); E_REENTRANT. */
+BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
+                                               const struct bnt_host_call_rule *rule);
+
 /** Appends a rule. OK; E_LIMIT; E_ARGUMENT (range, verdict, probability without ops->draw);
  * E_REENTRANT. */
 BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule);
 
-/** Removes every rule. */
+/** Removes every rule, those of calls too. */
 void bnt_host_rules_clear(struct bnt_host *host);
 
 /**
@@ -418,7 +476,17 @@ struct bnt_host_info {
     uint64_t breaks;                      /**< violations that did */
     uint64_t stats_buffers;
     uint64_t interrupts;
-    uint64_t leaves; /**< allocated now */
+    uint64_t leaves;      /**< allocated now */
+    uint64_t limit_pfns;  /**< most that the guest says it can give; 0: it told none */
+    uint64_t wanted_pfns; /**< target as the embedder set it; more than num_pages: over the limit */
+    uint64_t unit_pfns;   /**< PFNs ever moved in 2 MiB units, both directions */
+    /* VMware's wire */
+    uint64_t capabilities; /**< agreed by the last START; 0: none yet, or a reset is wanted */
+    uint64_t guest_id;
+    uint64_t calls;
+    uint64_t calls_failed; /**< answered by anything but success */
+    uint64_t doorbells;    /**< rung */
+    uint64_t touches;      /**< pages in the balloon that the guest used */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */

@@ -1,0 +1,122 @@
+/*
+ * 2 MiB units: the verdict of 512 PFNs at once, all of them or none.
+ *
+ * A unit is refused for the first of its PFNs that is, and then nothing of it changed; whoever
+ * wants the others offers them one by one. The order of reasons is that of verdict.c, which
+ * collects what is moved here.
+ */
+#include "lib/host/host_private.h"
+
+static bool unit_memory(struct bnt_host *host, uint32_t first)
+{
+    return first % BNT_HOST_UNIT_PFNS == 0 && bnti_host_memory(host, first, BNT_HOST_UNIT_PFNS);
+}
+
+/** The first refusal of a PFN in the unit, or ACCEPTED. */
+static bnt_verdict unit_refusal(struct bnt_host *host, uint32_t first, bool inflate)
+{
+    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
+        const bnt_verdict verdict = bnti_host_refusal(host, (uint64_t)first + i, inflate);
+        if (verdict != BNT_VERDICT_ACCEPTED) {
+            return verdict;
+        }
+    }
+    return BNT_VERDICT_ACCEPTED;
+}
+
+static bnt_verdict unit_inflate(struct bnt_host *host, struct bnti_host_judge *judge,
+                                uint32_t first)
+{
+    const uint64_t at = bnti_host_at(host, first);
+
+    if (!bnti_host_ledger_none_held(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+        return BNT_VERDICT_LOCKED;
+    }
+    /* The last unit may go over the target: its guest rounds up, and deflates for whole units. */
+    if (judge->bounded && host->ledger.held >= host->target.pfns) {
+        return BNT_VERDICT_NOT_NEEDED;
+    }
+    const bnt_verdict verdict =
+        judge->ruled ? unit_refusal(host, first, true) : BNT_VERDICT_ACCEPTED;
+    if (verdict != BNT_VERDICT_ACCEPTED) {
+        return verdict;
+    }
+    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+        return BNT_VERDICT_BUSY;
+    }
+    bnti_host_ledger_put(&host->ledger, at, BNT_HOST_UNIT_PFNS);
+    bnti_host_extent_add(host, first, BNT_HOST_UNIT_PFNS);
+    return BNT_VERDICT_ACCEPTED;
+}
+
+/** How many PFNs of the unit the ledger holds. */
+static uint32_t unit_held(const struct bnt_host *host, uint64_t at)
+{
+    uint32_t held = 0;
+
+    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
+        held += bnti_host_ledger_get(&host->ledger, at + i) != BNT_HOST_PAGE_GUEST;
+    }
+    return held;
+}
+
+/** Takes a unit out of which some pages have their backing still; those are not made usable. */
+static void unit_take_mixed(struct bnt_host *host, uint32_t first, uint64_t at)
+{
+    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
+        if (bnti_host_ledger_get(&host->ledger, at + i) == BNT_HOST_PAGE_KEPT) {
+            bnti_host_ledger_take_kept(&host->ledger, at + i);
+            continue;
+        }
+        bnti_host_ledger_take(&host->ledger, at + i, 1);
+        if (host->ops.restore != NULL) {
+            host->ops.restore(host->opaque, ((uint64_t)first + i) << BNT_PFN_SHIFT, BNT_PFN_BYTES);
+        }
+    }
+    bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
+}
+
+static bnt_verdict unit_deflate(struct bnt_host *host, struct bnti_host_judge *judge,
+                                uint32_t first)
+{
+    const uint64_t at = bnti_host_at(host, first);
+    const uint32_t held = unit_held(host, at);
+
+    if (held < BNT_HOST_UNIT_PFNS) {
+        /* Of a unit that is held in part NOT_LOCKED would be a lie: its driver would use it. */
+        return held == 0 ? BNT_VERDICT_NOT_LOCKED : BNT_VERDICT_INVALID;
+    }
+    if (judge->bounded && host->ledger.held <= host->target.pfns) {
+        return BNT_VERDICT_NOT_NEEDED;
+    }
+    const bnt_verdict verdict =
+        judge->ruled ? unit_refusal(host, first, false) : BNT_VERDICT_ACCEPTED;
+    if (verdict != BNT_VERDICT_ACCEPTED) {
+        return verdict;
+    }
+    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+        return BNT_VERDICT_BUSY;
+    }
+    if (bnti_host_ledger_all_balloon(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+        bnti_host_ledger_take(&host->ledger, at, BNT_HOST_UNIT_PFNS);
+        bnti_host_extent_add(host, first, BNT_HOST_UNIT_PFNS);
+    } else {
+        unit_take_mixed(host, first, at);
+    }
+    return BNT_VERDICT_ACCEPTED;
+}
+
+bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
+                                 uint32_t first)
+{
+    if (!unit_memory(host, first)) {
+        return BNT_VERDICT_INVALID;
+    }
+    const bnt_verdict verdict =
+        judge->inflate ? unit_inflate(host, judge, first) : unit_deflate(host, judge, first);
+    if (verdict == BNT_VERDICT_ACCEPTED) {
+        bnti_host_judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
+        host->count.unit_pfns += BNT_HOST_UNIT_PFNS;
+    }
+    return verdict;
+}

@@ -1,0 +1,356 @@
+/*
+ * VMware's wire: the balloon's calls in place of registers and queues, over the same ledger, rules,
+ * target and reset.
+ *
+ * A call is served at once and answered by its return; only a batch page is guest memory, read once
+ * and written once by bounded copies. A verdict of the other wire is a status here. The commands
+ * are a table: what one adds is a row. Nothing that a guest sends is trusted: what is no command,
+ * or was not agreed, is CMD_INVALID.
+ */
+#include "lib/host/host_private.h"
+
+/** One command as it is served. */
+struct vmware_command {
+    int32_t (*serve)(struct bnt_host *host, const struct vmware_command *command, uint64_t arg1,
+                     uint64_t arg2);
+    uint64_t needs; /**< capabilities that must be agreed */
+    bool inflate;
+    uint32_t unit_pfns;
+};
+
+static void call_misuse(struct bnt_host *host, bnt_fault fault, uint64_t pfn, uint64_t found)
+{
+    host->misuse_told = 0;
+    bnti_host_misuse(host, fault, BNTI_HOST_INFLATE, 0, pfn, found);
+}
+
+/* ---- Agreement ---- */
+
+/** What an earlier START agreed is over: its pages are the guest's, and its doorbell is forgotten.
+ */
+static void agreement_end(struct bnt_host *host)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    if (vmware->started) {
+        const uint64_t pfns = bnti_host_pages_forget(host);
+        bnti_host_target_reset(host);
+        bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+    }
+    vmware->started = false;
+    vmware->doorbell_set = false;
+    vmware->ring_due = false;
+    vmware->guest_id = BNT_VMWARE_GUEST_UNKNOWN;
+    bnti_host_target_limit(host, 0);
+}
+
+/** Only what both know; bit 0 and unknown bits are nobody's. BASIC is what every guest has. */
+static uint64_t capabilities_common(const struct bnt_host *host, uint64_t asked)
+{
+    const uint64_t offered = host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC;
+
+    return (offered & asked & BNT_VMWARE_CAPS_ALL) | BNT_VMWARE_CAP_BASIC;
+}
+
+static int32_t serve_start(struct bnt_host *host, const struct vmware_command *command,
+                           uint64_t arg1, uint64_t arg2)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+    const uint64_t common = capabilities_common(host, arg1);
+
+    (void)command;
+    (void)arg2;
+    agreement_end(host);
+    vmware->started = true;
+    vmware->capabilities = common;
+    bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
+    if (host->epoch_ack != host->epoch) {
+        host->epoch_ack = host->epoch;
+        bnti_host_tell(host, BNT_HOST_EVENT_RESET_DONE, host->epoch, 0);
+    }
+    /* A guest of 2010 knows no other success, and asks for BASIC alone: its version is that bit. */
+    return common == BNT_VMWARE_CAP_BASIC ? BNT_VMWARE_SUCCESS
+                                          : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
+}
+
+static int32_t serve_guest_id(struct bnt_host *host, const struct vmware_command *command,
+                              uint64_t arg1, uint64_t arg2)
+{
+    (void)command;
+    (void)arg2;
+    host->vmware.guest_id = arg1;
+    return BNT_VMWARE_SUCCESS;
+}
+
+static int32_t serve_doorbell(struct bnt_host *host, const struct vmware_command *command,
+                              uint64_t arg1, uint64_t arg2)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    (void)command;
+    vmware->doorbell_set = arg1 != BNT_VMWARE_DOORBELL_NONE || arg2 != BNT_VMWARE_DOORBELL_NONE;
+    vmware->context = arg1;
+    vmware->resource = arg2;
+    return BNT_VMWARE_SUCCESS;
+}
+
+static int32_t serve_target(struct bnt_host *host, const struct vmware_command *command,
+                            uint64_t arg1, uint64_t arg2)
+{
+    (void)command;
+    (void)arg2;
+    /* A register of 32 bits cannot have brought it: cut off, it would be another limit. */
+    if (arg1 > BNT_VMWARE_PFNS_MAX_32 &&
+        (host->vmware.capabilities & BNT_VMWARE_CAP_64_BIT_TARGET) == 0) {
+        call_misuse(host, BNT_FAULT_CALL_LIMIT, 0, arg1);
+        return BNT_VMWARE_CMD_INVALID;
+    }
+    bnti_host_target_limit(host, arg1);
+    return BNT_VMWARE_SUCCESS;
+}
+
+/* ---- Pages ---- */
+
+static struct bnti_host_judge judge_of(const struct bnt_host *host,
+                                       const struct vmware_command *command)
+{
+    /* An unlock is never "not needed": guests migrate and shrink at the target, and below it. */
+    const struct bnti_host_judge judge = {
+        .inflate = command->inflate,
+        .verdicts = true,
+        .deniable = true,
+        .bounded = command->inflate,
+        .ruled = bnti_host_refusal_possible(host, command->inflate),
+        .page = UINT64_MAX,
+        .unit_pfns = command->unit_pfns,
+    };
+    return judge;
+}
+
+/** Judges n PFNs in host->pfns; their verdicts are in host->response. */
+static void pfns_serve(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
+{
+    struct bnti_host_judge judge = judge_of(host, command);
+    const struct bnt_host_request request = {.inflate = command->inflate,
+                                             .pfn_count = n,
+                                             .pfns = host->pfns,
+                                             .epoch = host->epoch,
+                                             .verdicts = host->response,
+                                             .unit_pfns = command->unit_pfns};
+
+    host->count.requests++;
+    bnti_host_judge_pfns(host, &judge, n, host->response);
+    if (host->ops.request != NULL) {
+        host->ops.request(host->opaque, &request);
+    }
+    if (judge.changed) {
+        bnti_host_target_progress(host);
+    }
+}
+
+static int32_t serve_page(struct bnt_host *host, const struct vmware_command *command,
+                          uint64_t arg1, uint64_t arg2)
+{
+    (void)arg2;
+    if (arg1 > BNT_PFN_MAX) {
+        host->count.verdicts[BNT_VERDICT_INVALID]++;
+        return BNT_VMWARE_PPN_INVALID;
+    }
+    host->pfns[0] = (uint32_t)arg1;
+    pfns_serve(host, command, 1);
+    return (int32_t)bnt_vmware_status_of((bnt_verdict)host->response[0]);
+}
+
+/** The PFNs of a batch that can be judged, and where they stood; the others are refused here. */
+static uint32_t batch_pfns(struct bnt_host *host, const struct vmware_command *command, uint32_t n)
+{
+    struct bnt_vmware_entry *entries = host->vmware.entries;
+    uint32_t judged = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
+        if (pfn > BNT_PFN_MAX) {
+            host->count.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
+            entries[i] = bnt_vmware_entry_set(pfn, BNT_VMWARE_PPN_INVALID);
+            continue;
+        }
+        host->pfns[judged] = (uint32_t)pfn;
+        host->vmware.position[judged] = (uint16_t)i;
+        judged++;
+    }
+    return judged;
+}
+
+static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *command,
+                           uint64_t arg1, uint64_t arg2)
+{
+    struct bnt_vmware_entry *entries = host->vmware.entries;
+    const uint64_t gpa = arg1 << BNT_PFN_SHIFT;
+
+    if (arg2 == 0 || arg2 > BNT_VMWARE_BATCH_MAX) {
+        call_misuse(host, BNT_FAULT_CALL_COUNT, arg1, arg2);
+        return BNT_VMWARE_CMD_INVALID;
+    }
+    const uint32_t n = (uint32_t)arg2;
+    const uint32_t bytes = n * (uint32_t)sizeof(*entries);
+    if (arg1 > BNT_PFN_MAX || bnt_mem_read(&host->mem, gpa, entries, bytes) != BNT_OK) {
+        call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
+        return BNT_VMWARE_FAILURE;
+    }
+    const uint32_t judged = batch_pfns(host, command, n);
+    if (judged > 0) {
+        pfns_serve(host, command, judged);
+    }
+    for (uint32_t i = 0; i < judged; i++) {
+        const bnt_verdict verdict = (bnt_verdict)host->response[i];
+        entries[host->vmware.position[i]] =
+            bnt_vmware_entry_set(host->pfns[i], (uint32_t)bnt_vmware_status_of(verdict));
+    }
+    /* The pages moved already: a guest that unmapped its batch page meanwhile hurts itself. */
+    if (bnt_mem_write(&host->mem, gpa, entries, bytes) != BNT_OK) {
+        call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
+    }
+    return BNT_VMWARE_SUCCESS;
+}
+
+/* ---- Calls ---- */
+
+static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
+    [BNT_VMWARE_CMD_START] = {serve_start, 0, false, 0},
+    [BNT_VMWARE_CMD_GET_TARGET] = {serve_target, 0, false, 0},
+    [BNT_VMWARE_CMD_LOCK] = {serve_page, 0, true, 1},
+    [BNT_VMWARE_CMD_UNLOCK] = {serve_page, 0, false, 1},
+    [BNT_VMWARE_CMD_GUEST_ID] = {serve_guest_id, 0, false, 0},
+    [BNT_VMWARE_CMD_BATCHED_LOCK] = {serve_batch, BNT_VMWARE_CAP_BATCHED, true, 1},
+    [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {serve_batch, BNT_VMWARE_CAP_BATCHED, false, 1},
+    [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {serve_batch,
+                                        BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, true,
+                                        BNT_HOST_UNIT_PFNS},
+    [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {serve_batch,
+                                          BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, false,
+                                          BNT_HOST_UNIT_PFNS},
+    [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {serve_doorbell, BNT_VMWARE_CAP_SIGNALLED_WAKEUP, false,
+                                          0},
+};
+
+/** The status that the script has for this call; false if it has none. */
+static bool call_scripted(struct bnt_host *host, uint32_t command, int32_t *status)
+{
+    for (uint32_t i = 0; i < host->vmware.rule_count; i++) {
+        struct bnt_host_call_rule *rule = &host->vmware.rules[i];
+        if (rule->command != command || rule->count == 0) {
+            continue;
+        }
+        rule->count -= rule->count != UINT64_MAX;
+        *status = rule->status;
+        return true;
+    }
+    return false;
+}
+
+static int32_t call_serve(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)
+{
+    const struct vmware_command *command = number < BNT_VMWARE_CMD_COUNT ? &commands[number] : NULL;
+    int32_t status = BNT_VMWARE_SUCCESS;
+
+    if (command == NULL || command->serve == NULL) {
+        call_misuse(host, BNT_FAULT_CALL_UNKNOWN, 0, number);
+        return BNT_VMWARE_CMD_INVALID;
+    }
+    if (call_scripted(host, number, &status)) {
+        return status;
+    }
+    if (bnt_vmware_command_checked(number) && !host->vmware.started) {
+        return BNT_VMWARE_RESET;
+    }
+    if ((command->needs & ~host->vmware.capabilities) != 0) {
+        call_misuse(host, BNT_FAULT_CALL_NOT_AGREED, 0, number);
+        return BNT_VMWARE_CMD_INVALID;
+    }
+    return command->serve(host, command, arg1, arg2);
+}
+
+/** What goes back beside the status. */
+static uint64_t call_result(const struct bnt_host *host, uint32_t number, int32_t status)
+{
+    if (status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
+        return host->vmware.capabilities;
+    }
+    return status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(number)
+               ? host->target.num_pages
+               : 0;
+}
+
+bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t command,
+                                uint64_t arg1, uint64_t arg2, int32_t *status, uint64_t *result)
+{
+    bnti_host_busy before;
+
+    if (!bnti_host_is_vmware(host)) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    *status = call_serve(host, command, arg1, arg2);
+    *result = call_result(host, command, *status);
+    host->count.calls++;
+    host->count.calls_failed +=
+        *status != BNT_VMWARE_SUCCESS && *status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+/* ---- The host's side ---- */
+
+void bnti_host_doorbell(struct bnt_host *host)
+{
+    host->vmware.ring_due = host->vmware.ring_due || host->vmware.doorbell_set;
+}
+
+void bnti_host_vmware_reset(struct bnt_host *host)
+{
+    host->vmware.started = false;
+    host->vmware.capabilities = 0;
+    bnti_host_doorbell(host);
+}
+
+bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn)
+{
+    bnti_host_busy before;
+
+    if (!bnti_host_is_vmware(host)) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    if (bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
+        host->count.touches++;
+        bnti_host_tell(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
+        bnti_host_vmware_reset(host);
+        bnti_host_balloon_reset(host);
+    }
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_call_rule *rule)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    if (!bnti_host_is_vmware(host)) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
+        return BNT_E_LIMIT;
+    }
+    vmware->rules[vmware->rule_count] = *rule;
+    vmware->rule_count++;
+    return BNT_OK;
+}
