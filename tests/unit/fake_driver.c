@@ -150,6 +150,15 @@ static void fake_on_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
     log_add(fake, (struct fake_entry){FAKE_REPORT, 0, first_pfn, pfns});
 }
 
+static void fake_doorbell(void *opaque, uint64_t context, uint64_t resource)
+{
+    struct fake_driver *fake = opaque;
+    log_add(fake, (struct fake_entry){FAKE_DOORBELL, 0, context, resource});
+    if (fake->on_interrupt != NULL) {
+        fake->on_interrupt(fake);
+    }
+}
+
 void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
 {
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
@@ -171,7 +180,8 @@ void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
                                       .leaf_free = fake_leaf_free,
                                       .event = fake_on_event,
                                       .request = fake_on_request,
-                                      .report = fake_on_report};
+                                      .report = fake_on_report,
+                                      .doorbell = fake_doorbell};
     fake->now_ns = 1000000;
 }
 

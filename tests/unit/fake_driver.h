@@ -38,7 +38,8 @@ typedef enum fake_call {
     FAKE_REQUEST, /* value: 1 for inflate, extra: PFNs */
     FAKE_REPORT,  /* value: first PFN, extra: PFNs */
     FAKE_LEAF_FREE,
-    FAKE_EVENT /* kind, value, extra as the event's */
+    FAKE_DOORBELL, /* value: context, extra: resource */
+    FAKE_EVENT     /* kind, value, extra as the event's */
 } fake_call;
 
 struct fake_entry {
