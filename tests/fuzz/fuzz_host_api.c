@@ -7,6 +7,8 @@
  */
 #include "tests/unit/fake_driver.h"
 
+#include <ballonet/vmware.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +202,76 @@ static void call_embedder(struct fake_driver *fake, struct input *input, uint32_
     fake->now_ns += (uint64_t)input_take(input, 2) << 20;
 }
 
+/** A call of a hostile guest on VMware's wire: batch pages of anything, anywhere, of any length. */
+static void call_vmware(struct fake_driver *fake, struct input *input, uint32_t which)
+{
+    const uint32_t command = which % 13;
+    const uint32_t first = (uint32_t)FAKE_FIRST_PFN - 4 + input_take(input, 2) % (PAGES + 8);
+    const uint32_t n = input_take(input, 2) % 520;
+    const uint32_t step = (which & 0x10) != 0 ? 512 : 1 + (which >> 5);
+    uint64_t arg1 = FAKE_REQUEST_GPA >> BNT_PFN_SHIFT;
+    uint64_t arg2 = n;
+    int32_t status = 0;
+    uint64_t result = 0;
+
+    for (uint32_t i = 0; i < n && i < BNT_VMWARE_BATCH_MAX; i++) {
+        const uint64_t pfn = (command == 8 || command == 9 ? first & ~511u : first) + i * step;
+        const struct bnt_vmware_entry entry = bnt_vmware_entry_set(pfn, which);
+        memcpy(fake->dma + FAKE_REQUEST_GPA + i * sizeof entry, &entry, sizeof entry);
+    }
+    if (command < 6 || command == 10) {
+        arg1 = command == 2 || command == 3 ? first : n;
+        arg2 = first;
+    } else if ((which & 0x80) != 0) {
+        arg1 = (uint64_t)input_take(input, 4) << (which & 31);
+        arg1 = arg1 > UINT64_C(0xFF) && arg1 < (FAKE_FIRST_PFN + PAGES) ? 0 : arg1;
+        arg2 = (uint64_t)input_take(input, 2) << (which & 31);
+    }
+    require(bnt_host_vmware_call(fake->host, fake->now_ns, command, arg1, arg2, &status, &result) ==
+            BNT_OK);
+    require(status == BNT_VMWARE_SUCCESS || bnt_vmware_command_targets(command) == false ||
+            result == 0);
+}
+
+static void call_vmware_host(struct fake_driver *fake, struct input *input, uint32_t which)
+{
+    const struct bnt_host_call_rule rule = {which % 13, (int32_t)input_take(input, 1) - 1, 1};
+
+    if ((which & 16) != 0) {
+        ignore(bnt_host_touched(fake->host, fake->now_ns, input_take(input, 2)));
+    } else {
+        ignore(bnt_host_call_rule_add(fake->host, &rule));
+    }
+}
+
+/** The same bytes for the other wire. */
+static void call_one_vmware(struct fake_driver *fake, struct input *input)
+{
+    const uint32_t kind = input_take(input, 1);
+    const uint32_t which = input_take(input, 1);
+
+    switch (kind % 8) {
+    case 0:
+        call_policy(fake, input, which);
+        break;
+    case 1:
+        call_vmware_host(fake, input, which);
+        break;
+    case 2:
+        call_memory(fake, input, which);
+        break;
+    case 3:
+        call_embedder(fake, input, which);
+        break;
+    case 4:
+        ignore(bnt_host_step(fake->host, fake->now_ns, which % 8, &fake->deadline_ns));
+        break;
+    default:
+        call_vmware(fake, input, which);
+        break;
+    }
+}
+
 static void call_one(struct fake_driver *fake, struct input *input)
 {
     const uint32_t kind = input_take(input, 1);
@@ -244,12 +316,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake.config.page_order = setup >> 1 & 3;
     fake.config.event_interval_ns = (setup & 8) != 0 ? 1000000 : 0;
     fake.config.stats_poll_ns = (setup & 16) != 0 ? 1000000 : 0;
+    if ((setup & 64) != 0) {
+        fake.config.wire = BNT_HOST_WIRE_VMWARE;
+        fake.config.vmware_capabilities = (setup & 32) != 0 ? 0 : BNT_VMWARE_CAPS_ALL;
+        fake.config.page_order = 0;
+        fake.config.target_slack_pfns = (setup & 8) != 0 ? 511 : 0;
+    }
     fake_open(&fake);
-    fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FAKE_ALL);
+    if ((setup & 64) == 0) {
+        fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FAKE_ALL);
+    }
     ignore(bnt_host_target_set(fake.host, fake.now_ns, PAGES / 2, 0, NULL));
     for (uint32_t i = 0; i < CALLS_MAX && input.size > 0; i++) {
         fake.log_count = 0;
-        call_one(&fake, &input);
+        if ((setup & 64) != 0) {
+            call_one_vmware(&fake, &input);
+        } else {
+            call_one(&fake, &input);
+        }
         /* The guest used what it has again: whatever was excused is whole. */
         log_digest(&fake, excused);
         pages_check(&fake, excused);
