@@ -11,8 +11,9 @@
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
-           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER |
-           BNT_F_VERSION_1 | guest->config.binding.verdicts | guest->config.binding.reset;
+           BNT_BALLOON_F_PAGE_REPORTING | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX |
+           BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 | guest->config.binding.verdicts |
+           guest->config.binding.reset;
 }
 
 void bnti_guest_reset_begin(struct bnt_guest *guest)
@@ -127,6 +128,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     guest->config_marked = true; /* the target may be set since long ago */
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
+    bnti_guest_report_start(guest);
     if (missing != 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
     }
@@ -152,6 +154,9 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->must_tell_host = false;
     bnti_guest_queues_none(guest);
     guest->config_marked = false;
+    guest->freed_marked = false;
+    memset(&guest->report, 0, sizeof guest->report);
+    guest->report.look_ns = BNT_NEVER;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queue_marked[q] = false;
     }
@@ -227,6 +232,7 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
         return BNT_E_AGAIN;
     }
     in_flight_return(guest);
+    bnti_guest_report_void(guest);
     while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
         guest->budget--;
     }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define REPORT_PFN_ORDER 9u /* 2 MiB */
+
 /* Settings with their defaults filled in; E_ARGUMENT where one is out of its range. */
 static bnt_status settings_settle(const struct bnt_guest_config *from, struct bnt_guest_config *to)
 {
@@ -26,6 +28,13 @@ static bnt_status settings_settle(const struct bnt_guest_config *from, struct bn
     to->oom_holdoff_ns = to->oom_holdoff_ns ? to->oom_holdoff_ns : UINT64_C(5000000000);
     to->recover_tries = to->recover_tries ? to->recover_tries : 5;
     to->recover_min_ns = to->recover_min_ns ? to->recover_min_ns : UINT64_C(100000000);
+    if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
+        const uint32_t order = to->page_order;
+        to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
+    }
+    to->report_capacity = to->report_capacity ? to->report_capacity : 32;
+    to->report_burst = to->report_burst ? to->report_burst : 16;
+    to->report_delay_ns = to->report_delay_ns ? to->report_delay_ns : UINT64_C(2000000000);
     return BNT_OK;
 }
 
@@ -48,7 +57,10 @@ static bool settings_valid(const struct bnt_guest_config *c)
                         (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
     const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
                         (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE;
-    return memory && queue && limits && record && layout && bnt_balloon_binding_valid(&c->binding);
+    const bool report = c->report_order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - c->page_order &&
+                        c->report_capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
+    return memory && queue && limits && record && layout && report &&
+           bnt_balloon_binding_valid(&c->binding);
 }
 
 /* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
@@ -97,7 +109,9 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
     const bool links =
         config->record != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
     const bool stats = !(config->features_wanted & BNT_BALLOON_F_STATS_VQ) || ops->stats_get;
-    return transport && ops->pages_alloc && ops->pages_free && links && stats;
+    const bool report = !(config->features_wanted & BNT_BALLOON_F_PAGE_REPORTING) ||
+                        (ops->report_take && ops->report_done);
+    return transport && ops->pages_alloc && ops->pages_free && links && stats && report;
 }
 
 /* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
@@ -238,7 +252,7 @@ void bnt_guest_config_changed(struct bnt_guest *guest)
 
 static bool notified(const struct bnt_guest *guest)
 {
-    bool marked = guest->config_marked;
+    bool marked = guest->config_marked || guest->freed_marked;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         marked = marked || guest->queue_marked[q];
     }
@@ -254,7 +268,7 @@ static uint64_t live_due(const struct bnt_guest *guest)
          (guest->record_pages + guest->kept_count + guest->held_count > 0 || idle))) {
         return guest->now_ns;
     }
-    uint64_t due = guest->config_due_ns;
+    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         if (guest->requests[slot].busy) {
             due = bnti_guest_min(due, guest->requests[slot].due_ns);
@@ -285,12 +299,13 @@ static uint64_t step_due(const struct bnt_guest *guest)
     return BNT_NEVER;
 }
 
-/* The fixed order: configuration, used buffers, release, out of memory, sizing, deadlines. */
+/* The fixed order: configuration, used buffers, release, out of memory, sizing, reports, deadlines.
+ */
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        bnti_guest_config_poll,  bnti_guest_used_take, bnti_guest_release,
-        bnti_guest_oom_continue, bnti_guest_size,      bnti_guest_overdue,
+        bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_release, bnti_guest_oom_continue,
+        bnti_guest_size,        bnti_guest_report,    bnti_guest_overdue,
     };
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
@@ -360,6 +375,9 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.inflight_deflate_pfns = ((uint64_t)(deflate->busy ? deflate->page_count : 0) +
                                  (oom->busy && !oom->given_back ? oom->page_count : 0))
                                 << order;
+    if (fits == sizeof *info) {
+        now.reporting_pfns = (uint64_t)guest->report.count * bnti_guest_report_pfns(guest);
+    }
     now.held_pages = guest->held_count;
     now.kept_pages = guest->kept_count;
     now.actual_pfns = guest->actual;

@@ -4,8 +4,8 @@
  * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
  * config.c reads and writes configuration space; request.c exposes and takes back buffers;
  * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
- * remembers ballooned pages; recover.c gets out of BROKEN; reset.c, oom.c and stats.c are what
- * their names say. Nothing here is for embedders.
+ * remembers ballooned pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c and report.c are
+ * what their names say. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -73,6 +73,21 @@ struct bnti_guest_backoff {
     bool not_needed;   /* caused by NOT_NEEDED: a told change of target ends it */
 };
 
+/* Free page reporting: what is with the device, and when the next look at free pages is due. */
+struct bnti_guest_report {
+    bool again;     /* blocks became free since the last look */
+    bool stalled;   /* it missed its deadline and STALLED was told */
+    uint32_t most;  /* blocks of one report that the queue allows; 0: there are no reports */
+    uint32_t burst; /* reports left before the next delay */
+    uint32_t count; /* blocks with the device; 0: none */
+    uint16_t head;
+    uint64_t look_ns; /* BNT_NEVER: when blocks become free */
+    uint64_t sent_ns;
+    uint64_t due_ns;
+    uint64_t wait_ns;
+    uint64_t blocks[BNT_GUEST_REPORT_CAPACITY_MAX];
+};
+
 enum bnti_guest_cycle {
     BNTI_GUEST_CYCLE_NONE = 0,
     BNTI_GUEST_CYCLE_INFLATE,
@@ -106,6 +121,7 @@ struct bnt_guest {
     /* Marked by notifications, perhaps in an interrupt handler of this CPU. */
     volatile bool queue_marked[BNTI_GUEST_Q_COUNT];
     volatile bool config_marked;
+    volatile bool freed_marked;
 
     struct bnt_vq_drv vq[BNTI_GUEST_Q_COUNT];
     struct bnt_balloon_queues queues; /* of this attachment: NONE where it is not in use */
@@ -113,6 +129,7 @@ struct bnt_guest {
     uint8_t *dma;
     uint64_t dma_gpa;
     struct bnti_guest_request requests[BNTI_GUEST_SLOTS];
+    struct bnti_guest_report report;
 
     /* Sizing. */
     uint32_t num_pages; /* as last read */
@@ -269,6 +286,14 @@ void bnti_guest_recovered(struct bnt_guest *guest);
 
 /* oom.c */
 void bnti_guest_oom_continue(struct bnt_guest *guest);
+
+/* report.c */
+void bnti_guest_report_start(struct bnt_guest *guest);
+void bnti_guest_report_complete(struct bnt_guest *guest);
+void bnti_guest_report(struct bnt_guest *guest);
+void bnti_guest_report_void(struct bnt_guest *guest);
+uint64_t bnti_guest_report_due(const struct bnt_guest *guest);
+uint32_t bnti_guest_report_pfns(const struct bnt_guest *guest);
 
 /* stats.c */
 bool bnti_guest_stats_first(struct bnt_guest *guest);

@@ -128,7 +128,14 @@ static uint32_t layout_choose(const struct bnt_guest *guest, const struct layout
 static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
 {
     const uint32_t each = bnti_guest_request_descriptors(guest);
-    return q == BNTI_GUEST_Q_STATS ? 1 : q == BNTI_GUEST_Q_DEFLATE ? 2 * each : each;
+    switch (q) {
+    case BNTI_GUEST_Q_INFLATE:
+        return each;
+    case BNTI_GUEST_Q_DEFLATE:
+        return 2 * each;
+    default:
+        return 1; /* a small reporting queue makes small reports (bug 45) */
+    }
 }
 
 /* The largest size that both allow; a split ring's is a power of two (VS-1, VP-1). */
@@ -165,7 +172,8 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
         .size = sizeof config,
         .queue = index,
         .queue_size = size,
-        .indirect_max = 2,
+        /* A report is a chain of its own queue's length at most: no table is needed (VS-7). */
+        .indirect_max = q == BNTI_GUEST_Q_REPORT ? 0 : 2,
         .features = guest->features,
         .ring = guest->dma + place * stride,
         .ring_gpa = guest->dma_gpa + place * stride,

@@ -159,6 +159,10 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
         bnti_guest_kick(guest, q);
         return;
     }
+    if (q == BNTI_GUEST_Q_REPORT) {
+        bnti_guest_report_complete(guest);
+        return;
+    }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         if (request->busy && slot_queue((enum bnti_guest_slot)slot) == q && request->head == head) {

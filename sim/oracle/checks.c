@@ -14,7 +14,7 @@ static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_
 {
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t pages = 0;
-    for (int place = PLACE_TAKEN; place < PLACE_COUNT; place++) {
+    for (int place = PLACE_TAKEN; place <= PLACE_HELD; place++) {
         pages += place != PLACE_LENT ? shadow->in_place[place] : 0;
     }
     const uint64_t with_driver = pages << shadow->config.page_order;
@@ -128,7 +128,8 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
 
 /* ---- Full audit ---- */
 
-static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages)
+static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
+                         uint64_t reported_pages)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t counted[PLACE_COUNT] = {0};
@@ -142,9 +143,14 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
                            "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
                            counted[place], shadow->in_place[place]);
         }
-        if (place != PLACE_OS && place != PLACE_LENT) {
+        if (place != PLACE_OS && place != PLACE_LENT && place <= PLACE_HELD) {
             with_driver += counted[place];
         }
+    }
+    if (counted[PLACE_REPORTING] + counted[PLACE_REPORTED] != reported_pages) {
+        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
+                       "the allocator gave %" PRIu64 " pages to reports, which have %" PRIu64,
+                       reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
     }
     if (with_driver != allocator_pages) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
@@ -192,9 +198,9 @@ static void audit_views(struct oracle *oracle, uint32_t vm)
 }
 
 void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
-                  uint64_t allocator_pages)
+                  uint64_t allocator_pages, uint64_t reported_pages)
 {
-    audit_places(oracle, vm, allocator_pages);
+    audit_places(oracle, vm, allocator_pages, reported_pages);
     audit_ledger(oracle, vm, host);
     audit_views(oracle, vm);
 }
@@ -210,6 +216,14 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
                        "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
                        " deflated, reset or still there",
                        guest->inflated_pfns, out);
+    }
+    const uint64_t reporting =
+        (oracle->vms[vm].in_place[PLACE_REPORTING] + oracle->vms[vm].in_place[PLACE_REPORTED])
+        << order;
+    if (guest->reporting_pfns != reporting) {
+        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
+                       "the driver counts %" PRIu64 " PFNs in its report; there are %" PRIu64,
+                       guest->reporting_pfns, reporting);
     }
     const uint64_t left = host->deflated_pfns + host->reset_pfns + host->balloon_pfns;
     if (host->inflated_pfns != left) {
@@ -241,6 +255,11 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
     if (shadow->exposed > 0) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
                        shadow->exposed);
+    }
+    if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] > 0) {
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES,
+                       "%" PRIu64 " pages are still away in a report",
+                       shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
     if (shadow->target_id > 0 && host->outcome == BNT_OUTCOME_PENDING) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",

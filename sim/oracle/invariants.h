@@ -32,7 +32,7 @@
     X(RESET_ONCE,     "reset-once",     DRIVER,                                                    \
       "a reset is acknowledged once, with actual = 0 once")                                        \
     X(RESET_EMPTY,    "reset-empty",    DRIVER, "a reset balloon is empty in the promised time")   \
-    X(REPORT_FREE,    "report-free",    DRIVER, "a reported page is not in the balloon")           \
+    X(REPORT_FREE,    "report-free",    DRIVER, "a reported page is free, and not in the balloon")           \
     X(HOST_SAFETY,    "host-safety",    NOBODY,                                                    \
       "the host drops only pages that a request or report it served gave it")                      \
     X(LEDGER_COUNT,   "ledger-count",   DEVICE, "the ledger's counters match its pages")           \

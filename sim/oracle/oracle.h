@@ -27,6 +27,8 @@ typedef enum page_place {
     PLACE_DEFLATING, /**< in a deflate request that the device has */
     PLACE_LENT,      /**< in such a request, and used already: no MUST_TELL_HOST */
     PLACE_HELD,      /**< refused */
+    PLACE_REPORTING, /**< free, in a report that the device has */
+    PLACE_REPORTED,  /**< the same, and the device let go of it */
     PLACE_COUNT
 } page_place;
 
@@ -67,6 +69,9 @@ bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
 /** The allocator handed pages to the driver, or the driver gave them back. First PFN of each. */
 void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
 void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+/** Free pages went into a report, or came back. First PFN of each. */
+void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
 /** The driver exposed a request, or got one back. */
 void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
                           const struct bnt_guest_request *request);
@@ -94,7 +99,7 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
                   const struct bnt_host_info *host);
 /** Recomputes counts and per-page agreement. `host_page` reads the device's ledger. */
 void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
-                  uint64_t allocator_pages);
+                  uint64_t allocator_pages, uint64_t reported_pages);
 /** What went in came out or is there still: the identities of both sides' counters. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);

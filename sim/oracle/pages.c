@@ -9,10 +9,15 @@
 #include <inttypes.h>
 
 static const char *const place_names[PLACE_COUNT] = {
-    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "with the driver already",
-    [PLACE_INFLATING] = "being inflated", [PLACE_BALLOON] = "in the balloon",
-    [PLACE_DEFLATING] = "being deflated", [PLACE_LENT] = "in use while being deflated",
+    [PLACE_OS] = "the guest's own",
+    [PLACE_TAKEN] = "with the driver already",
+    [PLACE_INFLATING] = "being inflated",
+    [PLACE_BALLOON] = "in the balloon",
+    [PLACE_DEFLATING] = "being deflated",
+    [PLACE_LENT] = "in use while being deflated",
     [PLACE_HELD] = "held as refused",
+    [PLACE_REPORTING] = "in a report",
+    [PLACE_REPORTED] = "in a report that was served",
 };
 
 static bool page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
@@ -130,6 +135,27 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
             return;
         }
         move(oracle, vm, pages[i], place, *place == PLACE_DEFLATING ? PLACE_LENT : PLACE_OS);
+    }
+}
+
+void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_OS, PLACE_REPORTING);
+    if (moved < count && page_known(oracle, vm, pages[moved], "a report")) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                       "page %" PRIu64 " is to be reported while it is %s", pages[moved],
+                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
+    }
+}
+
+/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. */
+void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_REPORTED, PLACE_OS);
+    if (moved < count && page_known(oracle, vm, pages[moved], "a free")) {
+        oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                       "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
+                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
     }
 }
 
@@ -294,11 +320,15 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
     struct shadow *shadow = &oracle->vms[vm];
     for (uint64_t page = 0; page < shadow->pages; page++) {
         const uint8_t place = shadow->place[page];
-        if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD) {
+        if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD ||
+            place == PLACE_REPORTED) {
             continue;
         }
+        const page_place to = place == PLACE_LENT        ? PLACE_OS
+                              : place == PLACE_REPORTING ? PLACE_REPORTED
+                                                         : PLACE_TAKEN;
         move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-             &shadow->place[page], place == PLACE_LENT ? PLACE_OS : PLACE_TAKEN);
+             &shadow->place[page], to);
     }
     for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
         shadow->host_pfns -= shadow->host[i];
@@ -405,6 +435,23 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     shadow->host_pfns -= served_set(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
+/** The device let go of the pages that it served: they must have been in a report. */
+static void report_served(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t page_pfns = UINT64_C(1) << shadow->config.page_order;
+    for (uint64_t i = 0; !shadow->foreign && i < pfns; i += page_pfns) {
+        const uint64_t page = first_pfn + i;
+        if (move_run(oracle, vm, &page, 1, PLACE_REPORTING, PLACE_REPORTED) == 0 &&
+            page_known(oracle, vm, page, "a report")) {
+            oracle_violate(oracle, vm, INVARIANT_REPORT_FREE,
+                           "PFN %" PRIu64 " was reported free while it is %s", page,
+                           place_names[*place_of(shadow, page)]);
+            return;
+        }
+    }
+}
+
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -425,6 +472,7 @@ void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint6
             return;
         }
     }
+    report_served(oracle, vm, first_pfn, pfns);
 }
 
 void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,

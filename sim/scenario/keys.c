@@ -132,6 +132,14 @@ static const struct key_row driver_rows[] = {
      .doc = "wait before the first of them; doubles up to `retry_max`"},
     {"poll", KEY_TIME, VM(driver.poll_ns), 0, TIME_MAX, .fallback = "0",
      .doc = "reads the configuration this often; 0: relies on interrupts"},
+    {"report_block", KEY_SIZE, VM(driver.report_block_bytes), 0, MIB(4), .fallback = "0",
+     .flags = KEY_POWER_OF_2, .doc = "one block of a free page report; 0: 2MiB, or a page where that is more"},
+    {"report_capacity", KEY_COUNT, VM(driver.report_capacity), 1, BNT_GUEST_REPORT_CAPACITY_MAX, .fallback = "32",
+     .doc = "blocks of one report at most"},
+    {"report_burst", KEY_COUNT, VM(driver.report_burst), 1, 65535, .fallback = "16",
+     .doc = "reports between two delays"},
+    {"report_delay", KEY_TIME, VM(driver.report_delay_ns), 1, TIME_MAX, .fallback = "2s",
+     .doc = "from pages that become free to their report"},
     {.name = NULL}};
 static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows};
 

@@ -68,6 +68,7 @@ typedef enum metric_unit {
     X(STATS_SEQUENCE,  "stats_sequence",  COUNT, "statistics buffers that arrived")                  \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
+    X(REPORTING,       "reporting",       BYTES, "free pages that are away in a report")             \
     X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
     X(BACKED,          "backed",          BYTES, "guest memory with host backing now")
 

@@ -76,6 +76,10 @@ struct scenario_driver {
     uint64_t poll_ns;
     uint32_t recover_tries; /**< 0: it stays broken */
     uint64_t recover_min_ns;
+    uint64_t report_block_bytes; /**< 0: 2 MiB, or a page */
+    uint64_t report_delay_ns;
+    uint16_t report_capacity; /**< blocks of one report */
+    uint16_t report_burst;    /**< reports between two delays */
 };
 
 struct scenario_device {

@@ -104,9 +104,8 @@ uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first)
     return want;
 }
 
-void buddy_give(struct buddy *buddy, uint32_t page)
+uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order)
 {
-    uint32_t order = 0;
     while (order + 1 < BUDDY_ORDERS) {
         const uint32_t other = page ^ (UINT32_C(1) << order);
         if (other >= buddy->pages || buddy->state[other] != BUDDY_HEAD(order)) {
@@ -117,6 +116,24 @@ void buddy_give(struct buddy *buddy, uint32_t page)
         order++;
     }
     block_push(buddy, order, page);
+    return order;
+}
+
+bool buddy_take_block(struct buddy *buddy, uint32_t page, uint32_t order)
+{
+    for (uint32_t at = order; at < BUDDY_ORDERS; at++) {
+        const uint32_t head = page & ~((UINT32_C(1) << at) - 1);
+        if (buddy->state[head] != BUDDY_HEAD(at)) {
+            continue;
+        }
+        block_remove(buddy, at, head);
+        while (at > order) { /* the half that is not wanted stays */
+            at--;
+            block_push(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
+        }
+        return true;
+    }
+    return false;
 }
 
 /* ---- Audit ---- */

@@ -40,8 +40,14 @@ void buddy_give_range(struct buddy *buddy, uint32_t first, uint32_t count);
  */
 uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first);
 
-/** Frees one page, whose state must be 0. */
-void buddy_give(struct buddy *buddy, uint32_t page);
+/** Frees a block of 2^order pages, whose states must be 0; the order of what it merged into. */
+uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order);
+
+/**
+ * Takes the block of 2^order pages at `page` out of the free block that holds it; the rest of that
+ * stays free. False: there is none.
+ */
+bool buddy_take_block(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
  * Walks the lists: links, alignment, no block in another, none that should have merged. `seen` has

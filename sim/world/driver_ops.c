@@ -213,6 +213,24 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
     return n;
 }
 
+/* ---- Free page reporting ---- */
+
+static uint32_t report_take(void *opaque, uint64_t *blocks, uint32_t count)
+{
+    struct vm *vm = opaque;
+    const uint32_t got = gmem_report_take(vm->gmem, blocks, count);
+    engine_payload_words(vm->world->engine, blocks, got);
+    return got;
+}
+
+static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
+                        bnt_guest_reported how)
+{
+    struct vm *vm = opaque;
+    engine_payload(vm->world->engine, count);
+    gmem_report_done(vm->gmem, blocks, count, how == BNT_GUEST_REPORTED_ACKED);
+}
+
 /* ---- What the core tells ---- */
 
 static void count_event(struct vm *vm, const struct bnt_guest_event *event)
@@ -329,5 +347,7 @@ struct bnt_guest_ops vm_guest_ops(void)
         .stats_get = stats_get,
         .event = guest_event,
         .request = guest_request,
+        .report_take = report_take,
+        .report_done = report_done,
     };
 }

@@ -17,8 +17,9 @@
 
 const char *page_use_name(page_use use)
 {
-    static const char *const names[PAGE_USE_COUNT] = {
-        "free", "kernel", "pinned", "anon", "cache-clean", "cache-dirty", "slab", "balloon"};
+    static const char *const names[PAGE_USE_COUNT] = {"free", "kernel",      "pinned",
+                                                      "anon", "cache-clean", "cache-dirty",
+                                                      "slab", "balloon",     "reported"};
     return (unsigned)use < PAGE_USE_COUNT ? names[use] : "unknown";
 }
 
@@ -112,6 +113,9 @@ static void arrays_create(struct gmem *gmem)
     gmem->tag = arena_zalloc(arena, pages * sizeof(uint64_t));
     gmem->seen_bytes = (pages + 63) / 64 * sizeof(uint64_t);
     gmem->seen = arena_alloc(arena, gmem->seen_bytes);
+    if (gmem->config.reports) {
+        gmem->reported = arena_zalloc(arena, gmem->seen_bytes);
+    }
     if (gmem->swap_slots > 0) {
         gmem->swap_tag = arena_alloc(arena, gmem->swap_slots * sizeof(uint64_t));
         gmem->swap_next = arena_alloc(arena, gmem->swap_slots * sizeof(uint32_t));
@@ -159,6 +163,7 @@ void gmem_destroy(struct gmem *gmem)
     arena_free(arena, gmem->record, pages * sizeof(uint32_t));
     arena_free(arena, gmem->tag, pages * sizeof(uint64_t));
     arena_free(arena, gmem->seen, gmem->seen_bytes);
+    arena_free(arena, gmem->reported, gmem->seen_bytes);
     arena_free(arena, gmem->swap_tag, gmem->swap_slots * sizeof(uint64_t));
     arena_free(arena, gmem->swap_next, gmem->swap_slots * sizeof(uint32_t));
     arena_free(arena, gmem->groups, gmem->group_room * sizeof(struct gmem_group));
@@ -210,6 +215,9 @@ void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
 void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
 {
     gmem->in_use[from] -= count;
+    for (uint32_t i = 0; gmem->reported != NULL && i < count; i++) {
+        gmem->reported[pages[i] / 64] &= ~(UINT64_C(1) << (pages[i] % 64));
+    }
     gmem_pool_give(&gmem->pool, pages, count);
     gmem_moved(gmem, pages, count, from, PAGE_USE_FREE);
 }

@@ -37,7 +37,8 @@ typedef enum page_use {
     PAGE_USE_CACHE_CLEAN,
     PAGE_USE_CACHE_DIRTY,
     PAGE_USE_SLAB,
-    PAGE_USE_BALLOON, /**< allocated to the balloon driver */
+    PAGE_USE_BALLOON,  /**< allocated to the balloon driver */
+    PAGE_USE_REPORTED, /**< free, but away in a free page report */
     PAGE_USE_COUNT
 } page_use;
 
@@ -71,7 +72,9 @@ struct gmem_config {
     uint64_t pinned_bytes;
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
-    uint64_t tag_base; /**< added to every tag: guests with different bases never share one */
+    bool reports;          /**< free blocks can be reported */
+    uint32_t report_order; /**< pages of one, as a power of two */
+    uint64_t tag_base;     /**< added to every tag: guests with different bases never share one */
     void *opaque;
     /**
      * Optional. The guest reads or writes a page. Read: it must hold `expected`. Write: it holds
@@ -104,6 +107,19 @@ void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 /** Links beside the pages, for bnt_guest_ops: see there. */
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
 uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
+
+/* ---- Free page reporting (gmem_report.c) ---- */
+
+/**
+ * Takes up to `count` free blocks of the configured order that were not reported since they became
+ * free, larger ones split, and leaves the low watermark and one block; first PFN of each. None
+ * where free pages do not merge (SEQUENTIAL, RANDOM), and none of the pages freed last.
+ */
+uint32_t gmem_report_take(struct gmem *gmem, uint64_t *blocks, uint32_t count);
+/** They are free again; `acked` ones need no report before they are used. */
+void gmem_report_done(struct gmem *gmem, const uint64_t *blocks, uint32_t count, bool acked);
+/** Whether a block of that order became free since the last call. */
+bool gmem_report_wanted(struct gmem *gmem);
 
 /* ---- Background reclaim (kswapd) ---- */
 

@@ -99,7 +99,8 @@ static void recent_drain(struct gmem_pool *pool)
 {
     for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
         pool->state[pool->recent[i]] = 0;
-        buddy_give(&pool->buddy, pool->recent[i]);
+        const uint32_t order = buddy_give(&pool->buddy, pool->recent[i], 0);
+        pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
     }
     pool->recent_count -= GMEM_POOL_RECENT_DRAIN;
     memmove(pool->recent, pool->recent + GMEM_POOL_RECENT_DRAIN,
@@ -215,6 +216,23 @@ void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t coun
         break;
     }
     pool->free_pages += count;
+}
+
+bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state)
+{
+    if (pool->kind != PAGES_LIFO || !buddy_take_block(&pool->buddy, page, order)) {
+        return false;
+    }
+    memset(pool->state + page, state, (size_t)1 << order);
+    pool->free_pages -= UINT32_C(1) << order;
+    return true;
+}
+
+void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
+{
+    memset(pool->state + page, 0, (size_t)1 << order);
+    (void)buddy_give(&pool->buddy, page, order);
+    pool->free_pages += UINT32_C(1) << order;
 }
 
 /* ---- Audit ---- */

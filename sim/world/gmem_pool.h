@@ -29,6 +29,7 @@ struct gmem_pool {
     uint32_t free_pages;
     /* LIFO */
     struct buddy buddy;
+    uint32_t largest_freed; /**< order of the largest block that became free, and one; 0: none */
     uint32_t recent_count;
     uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< last freed at the end */
     /* RANDOM */
@@ -50,6 +51,10 @@ void gmem_pool_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uin
 
 /** Takes pages back, whatever their state. */
 void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
+
+/** Takes the free block of 2^order pages at `page`, if there is one. Of LIFO only. */
+bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
+void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
 
 /** As buddy_audit. */
 bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes);

@@ -43,6 +43,7 @@ struct gmem {
     uint64_t *tag;    /**< what the guest last wrote */
     uint64_t *seen;   /**< a bit a page, for audits */
     size_t seen_bytes;
+    uint64_t *reported; /**< a bit a page: free, and reported since; NULL: nothing is */
     struct gmem_pool pool;
     uint32_t in_use[PAGE_USE_COUNT]; /**< but FREE, which the pool counts */
     struct gmem_group *groups;

@@ -21,10 +21,18 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
 {
     struct vm *vm = opaque;
     struct oracle *oracle = vm->world->oracle;
+    if (to == PAGE_USE_FREE && vm->guest != NULL && gmem_report_wanted(vm->gmem)) {
+        bnt_guest_pages_freed(vm->guest);
+        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+    }
     if (oracle == NULL || vm->allocator_silent) {
         return;
     }
-    if (to == PAGE_USE_BALLOON) {
+    if (to == PAGE_USE_REPORTED) {
+        oracle_report_taken(oracle, vm->index, pfns, count);
+    } else if (from == PAGE_USE_REPORTED) {
+        oracle_report_given(oracle, vm->index, pfns, count);
+    } else if (to == PAGE_USE_BALLOON) {
         oracle_taken(oracle, vm->index, pfns, count);
     } else if (from == PAGE_USE_BALLOON) {
         oracle_given(oracle, vm->index, pfns, count);
@@ -44,6 +52,8 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
         .pinned_bytes = vm->spec.pinned_bytes,
         .watermark_min_bytes = vm->spec.watermark_min_bytes,
         .pages = vm->spec.pages,
+        .reports = (vm->spec.driver.features & BNT_BALLOON_F_PAGE_REPORTING) != 0,
+        .report_order = vm_report_order(vm),
         .tag_base = (uint64_t)(vm->index + 1) << 48,
         .opaque = vm,
         .access = backing_access,

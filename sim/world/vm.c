@@ -12,6 +12,18 @@
 
 /* ---- Creation ---- */
 
+/** Guest pages of one reported block, as a power of two: 2 MiB, or a page, unless said. */
+uint32_t vm_report_order(const struct vm *vm)
+{
+    const uint64_t asked = vm->spec.driver.report_block_bytes;
+    const uint64_t page = BNT_PFN_BYTES << vm->spec.page_order;
+    uint32_t order = 0;
+    while (page << order < (asked != 0 ? asked : UINT64_C(2) << 20)) {
+        order++;
+    }
+    return order;
+}
+
 static struct bnt_guest_config guest_config(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
@@ -38,6 +50,11 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .recover_tries =
             driver->recover_tries > 0 ? driver->recover_tries : BNT_GUEST_RECOVER_NEVER,
         .recover_min_ns = driver->recover_min_ns,
+        .report_order_set = driver->report_block_bytes != 0,
+        .report_order = vm_report_order(vm),
+        .report_capacity = driver->report_capacity,
+        .report_burst = driver->report_burst,
+        .report_delay_ns = driver->report_delay_ns,
     };
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
@@ -397,7 +414,8 @@ void vm_audit(struct vm *vm)
         const struct bnt_guest_info guest = vm_guest_info(vm);
         const struct bnt_host_info host = vm_host_info(vm);
         oracle_audit(world->oracle, vm->index, vm->host,
-                     gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON));
+                     gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
+                     gmem_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {

@@ -151,6 +151,7 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);
 void vm_guest_step(struct vm *vm);
 void vm_host_step(struct vm *vm);
 void vm_stall(struct vm *vm, action_party party, uint64_t until_ns);
+uint32_t vm_report_order(const struct vm *vm);
 struct bnt_guest_info vm_guest_info(const struct vm *vm);
 struct bnt_host_info vm_host_info(const struct vm *vm);
 /** Oracles over a VM that the event touched. */

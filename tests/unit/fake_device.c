@@ -32,6 +32,7 @@ static uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
         const uint32_t index = f->stack[--f->free_count];
         FAKE_CHECK(f->owned[index] == 0);
         f->owned[index] = 1;
+        f->reported[index] = 0; /* what is used is to be reported anew */
         pages[got++] = fake_page(f, index);
         f->alloc_limit -= f->alloc_limit != UINT64_MAX;
     }
@@ -168,6 +169,9 @@ static void fake_features_write(void *opaque, uint64_t features)
 static void fake_device_forget(struct fake *f)
 {
     memset(f->exposed, 0, f->setup.pages);
+    for (uint64_t i = 0; f->reporting > 0 && i < f->setup.pages; i++) {
+        f->reported[i] = f->reported[i] == 1 ? 2 : f->reported[i];
+    }
     memset(f->ledger, 0, f->setup.pages << f->setup.page_order);
     f->ledger_pfns = 0;
 }
@@ -257,7 +261,7 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
 
 static uint16_t fake_queue_size_max(void *opaque, uint16_t queue)
 {
-    return queue < 3 ? ((struct fake *)opaque)->queue_max[queue] : 0;
+    return queue < FAKE_QUEUES ? ((struct fake *)opaque)->queue_max[queue] : 0;
 }
 
 static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
@@ -265,7 +269,7 @@ static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint6
 {
     struct fake *f = opaque;
     struct bnt_diag diag = {.size = sizeof diag};
-    FAKE_CHECK(queue < 3 && size <= f->queue_max[queue]);
+    FAKE_CHECK(queue < FAKE_QUEUES && size <= f->queue_max[queue]);
     FAKE_CHECK(bnt_vq_dev_init(&f->vq[queue], &f->mem, queue, size, desc_gpa, avail_gpa, used_gpa,
                                f->dev.accepted, &diag) == BNT_OK);
 }
@@ -389,8 +393,8 @@ uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
     uint32_t served = 0;
     while (served < count && bnt_dev_live(&f->dev) && f->vq[queue].size != 0 &&
            !f->vq[queue].broken) {
-        struct bnt_vq_seg segs[8];
-        struct bnt_vq_chain chain = {.segs = segs, .seg_max = 8};
+        struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX];
+        struct bnt_vq_chain chain = {.segs = segs, .seg_max = BNT_GUEST_REPORT_CAPACITY_MAX};
         struct bnt_diag diag = {.size = sizeof diag};
         const bnt_status status = bnt_vq_dev_pop(&f->vq[queue], &f->mem, &chain, &diag);
         if (status == BNT_E_AGAIN || (f->hostile && status != BNT_OK)) {
@@ -403,7 +407,9 @@ uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
             fake_stats_take(f, &chain);
             continue;
         }
-        const uint32_t len = fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
+        const uint32_t len = queue == BNT_BALLOON_QUEUE_REPORT
+                                 ? fake_report_serve(f, &chain)
+                                 : fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
         const bnt_status pushed = bnt_vq_dev_push(&f->vq[queue], &f->mem, chain.head, len, &diag);
         FAKE_CHECK(f->hostile || pushed == BNT_OK);
         fake_interrupt(f, queue);
@@ -437,6 +443,8 @@ static const struct bnt_guest_ops fake_ops = {
     .event = fake_event,
     .request = fake_request,
     .relax = fake_relax,
+    .report_take = fake_report_take,
+    .report_done = fake_report_done,
 };
 
 static void *fake_zeroed(uint64_t count, size_t bytes)
@@ -452,6 +460,7 @@ static void fake_os_init(struct fake *f)
     const uint64_t pfns = pages << f->setup.page_order;
     f->owned = fake_zeroed(pages, 1);
     f->exposed = fake_zeroed(pages, 1);
+    f->reported = fake_zeroed(pages, 1);
     f->stack = fake_zeroed(pages, sizeof *f->stack);
     f->links = fake_zeroed(pages, sizeof *f->links);
     f->bits = fake_zeroed((pages + 63) / 64, sizeof *f->bits);
@@ -483,6 +492,9 @@ static void fake_guest_init(struct fake *f)
         .record_bits = f->bits,
         .poll_ns = f->setup.poll_ns,
         .recover_tries = f->setup.recover_tries ? f->setup.recover_tries : BNT_GUEST_RECOVER_NEVER,
+        .report_order_set = f->setup.report_order_set,
+        .report_order = f->setup.report_order,
+        .report_capacity = f->setup.report_capacity,
     };
     struct bnt_guest_need need;
     FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
@@ -493,8 +505,15 @@ static void fake_guest_init(struct fake *f)
     memset(f->dma, 0xA5, f->dma_bytes);
     const struct bnt_mem_ops mem_ops = {
         .size = sizeof mem_ops, .read = fake_mem_read, .write = fake_mem_write};
-    const struct bnt_mem_region region = {.gpa = FAKE_DMA_GPA, .bytes = f->dma_bytes};
-    FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, &region, 1) == BNT_OK);
+    /* Reported blocks are named on the ring; no byte of them is ever read. */
+    const uint64_t memory_gpa = f->first_pfn << BNT_PFN_SHIFT;
+    const uint64_t memory_bytes = f->setup.pages << f->setup.page_order << BNT_PFN_SHIFT;
+    const bool reports = (f->setup.offered & BNT_BALLOON_F_PAGE_REPORTING) != 0;
+    const struct bnt_mem_region regions[] = {
+        {.gpa = memory_gpa, .bytes = memory_bytes},
+        {.gpa = FAKE_DMA_GPA, .bytes = f->dma_bytes},
+    };
+    FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, regions + !reports, 1 + reports) == BNT_OK);
     FAKE_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, FAKE_DMA_GPA, f->dma_bytes,
                               &config, &fake_ops, f, &f->guest) == BNT_OK);
 }
@@ -508,7 +527,7 @@ void fake_init(struct fake *f, const struct fake_setup *setup)
     f->first_pfn = 0x100; /* not 0: an index is not a PFN */
     f->checked = true;
     f->epoch = 1;
-    for (uint32_t q = 0; q < 3; q++) {
+    for (uint32_t q = 0; q < FAKE_QUEUES; q++) {
         f->queue_max[q] = 128;
     }
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
@@ -533,7 +552,8 @@ void fake_audit(const struct fake *f)
     const uint64_t out = (f->setup.pages - f->free_count) << order;
     const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
                          info.inflight_deflate_pfns + (info.held_pages << order) +
-                         (info.kept_pages << order);
+                         (info.kept_pages << order) + info.reporting_pfns;
+    FAKE_CHECK(info.reporting_pfns == f->reporting << order);
     FAKE_CHECK(out == has); /* no page lost, none in two places */
     FAKE_CHECK(info.inflated_pfns == info.deflated_pfns + info.reset_pfns + info.ballooned_pfns +
                                          (info.kept_pages << order) + info.inflight_deflate_pfns);
@@ -571,6 +591,7 @@ uint64_t fake_run(struct fake *f, uint64_t ns)
         uint32_t served = fake_serve(f, 0, UINT32_MAX);
         served += fake_serve(f, 1, UINT32_MAX);
         served += fake_serve(f, 2, UINT32_MAX);
+        served += fake_serve(f, BNT_BALLOON_QUEUE_REPORT, UINT32_MAX);
         if (served > 0 || f->deadline_ns <= f->now_ns) {
             continue;
         }
@@ -615,6 +636,7 @@ void fake_end(struct fake *f)
     fake_down(f);
     free(f->owned);
     free(f->exposed);
+    free(f->reported);
     free(f->stack);
     free(f->links);
     free(f->bits);

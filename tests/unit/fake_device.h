@@ -23,6 +23,7 @@
         }                                                                                  \
     } while (0)
 
+#define FAKE_QUEUES  5
 #define FAKE_DMA_GPA UINT64_C(0x40000000)
 #define FAKE_MS      UINT64_C(1000000)
 #define FAKE_S       UINT64_C(1000000000)
@@ -43,7 +44,10 @@ struct fake_setup {
     uint16_t queue_size_max;
     uint64_t poll_ns;
     uint32_t recover_tries; /* 0: none, a broken guest stays so */
-    bool plain_state;       /* skip the device's ledger: speed */
+    bool report_order_set;
+    uint32_t report_order;
+    uint16_t report_capacity;
+    bool plain_state; /* skip the device's ledger: speed */
 };
 
 struct fake {
@@ -72,13 +76,17 @@ struct fake {
     struct bnt_guest_oom_result oom_result;
     bnt_status oom_status;
     bool reenter; /* callbacks call the guest and expect E_REENTRANT */
+    /* by page: 1 while in a report, 2 once the device let go of it, 4 free and reported */
+    uint8_t *reported;
+    uint64_t reporting; /* pages that are in a report */
+    uint64_t report_takes;
 
     /* The device. */
     struct bnt_dev_status dev;
     struct bnt_balloon_rule_set rules;
     struct bnt_mem mem;
-    struct bnt_vq_dev vq[3];
-    uint16_t queue_max[3];
+    struct bnt_vq_dev vq[FAKE_QUEUES];
+    uint16_t queue_max[FAKE_QUEUES];
     uint32_t num_pages;
     uint32_t actual;
     uint32_t epoch;
@@ -102,7 +110,9 @@ struct fake {
     uint16_t stats_head;
     uint32_t stats_bytes;
     uint8_t stats[BNT_STATS_MAX * 10];
-    uint32_t stats_tags; /* how many the OS reports */
+    uint32_t stats_tags;       /* how many the OS reports */
+    uint64_t report_pfns;      /* acknowledged */
+    uint32_t report_chain_max; /* most blocks of one buffer */
 
     /* What happened. */
     uint64_t served;
@@ -146,6 +156,12 @@ void fake_host_reset(struct fake *fake);
 
 /** Detaches to the end; all pages must be back. */
 void fake_down(struct fake *fake);
+
+/* fake_report.c: the OS's and the device's part in free page reporting. */
+uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count);
+void fake_report_done(void *opaque, const uint64_t *blocks, uint32_t count, bnt_guest_reported how);
+/** The device takes note of one buffer; returns its used length. */
+uint32_t fake_report_serve(struct fake *fake, const struct bnt_vq_chain *chain);
 
 /** Compares what the guest says with what the OS and the device know. */
 void fake_audit(const struct fake *fake);

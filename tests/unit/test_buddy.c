@@ -128,7 +128,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
                 const uint32_t page = used[at];
                 used[at] = used[--used_count];
                 state[page] = 0;
-                buddy_give(&buddy, page);
+                (void)buddy_give(&buddy, page, 0);
                 model_give(page);
             }
         }
@@ -154,10 +154,10 @@ START_TEST(test_freed_pages_merge_into_the_blocks_they_came_from)
     ck_assert_uint_eq(taken, PAGES - 5);
     ck_assert_uint_eq(free_pages(), 0);
     for (uint32_t i = 0; i < PAGES - 5; i += 2) {
-        buddy_give(&buddy, 5 + i);
+        (void)buddy_give(&buddy, 5 + i, 0);
     }
     for (uint32_t i = 1; i < PAGES - 5; i += 2) {
-        buddy_give(&buddy, 5 + i);
+        (void)buddy_give(&buddy, 5 + i, 0);
     }
     ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
     ck_assert_msg(audit(), "%s", text);
@@ -196,7 +196,7 @@ static void damage_double(void)
     uint32_t first = 0;
     (void)buddy_take(&buddy, 2, &first);
     state[first] = 0;
-    buddy_give(&buddy, first); /* now its neighbour is used; claim it is a block, too */
+    (void)buddy_give(&buddy, first, 0); /* now its neighbour is used; claim it is a block, too */
     next[first + 1] = BUDDY_NONE;
     prev[first + 1] = BUDDY_NONE;
     state[first + 1] = BUDDY_HEAD(0);

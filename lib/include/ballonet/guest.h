@@ -30,7 +30,8 @@
  *                            `-> held (refused; returned at the end of the cycle) -> the OS's own
  *
  * A page in flight is never given back on a timeout: only the device's used element or a device
- * reset releases it.
+ * reset releases it. So it is with the free blocks of a report, which is a matter of its own: it
+ * works whether or not anything is ever inflated.
  *
  * A device that breaks the rules, or sets DEVICE_NEEDS_RESET, ends in BROKEN: nothing that it
  * answers counts any more (VG-4), so nobody knows what became of the pages in flight, and no page
@@ -64,6 +65,11 @@ struct bnt_guest;
 
 /** `recover_tries` of a driver that stays BROKEN until it is detached. */
 #define BNT_GUEST_RECOVER_NEVER UINT32_MAX
+/** Largest setting of `report_capacity`. */
+#define BNT_GUEST_REPORT_CAPACITY_MAX 256
+
+/** PFNs of one block of a report at most, as a power of two: 1 GiB. */
+#define BNT_GUEST_REPORT_PFN_ORDER_MAX 18
 
 /** `deadline_ns` when nothing is due. */
 #define BNT_NEVER UINT64_MAX
@@ -112,6 +118,13 @@ struct bnt_guest_config {
                                 BNT_GUEST_RECOVER_NEVER: none */
     uint64_t recover_min_ns; /**< wait before the first, then doubling up to retry_max_ns; 0:
                                 100 ms. As long as the last wait without breaking is a recovery */
+
+    /* Free page reporting (VIRTIO 1.3, 5.5.6.7). */
+    bool report_order_set;    /**< `report_order` counts, 0 too; else blocks are of 2 MiB */
+    uint32_t report_order;    /**< guest pages of one reported block as a power of two */
+    uint16_t report_capacity; /**< blocks of one report at most; 0: 32. The queue may allow less */
+    uint16_t report_burst;    /**< reports between two delays; 0: 16 */
+    uint64_t report_delay_ns; /**< from pages_freed to the report of them; 0: 2 s */
 };
 
 /* clang-format off */
@@ -137,7 +150,8 @@ struct bnt_guest_config {
     X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask") \
     X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
     X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
-    X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")
+    X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
+    X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")
 /* clang-format on */
 
 typedef enum bnt_guest_event_kind {
@@ -173,6 +187,12 @@ struct bnt_guest_request {
     uint32_t verdict_count;  /**< PFN verdicts that came back; 0 without VERDICTS */
     const uint8_t *verdicts; /**< one for each PFN */
 };
+
+/** How blocks come back from a report. */
+typedef enum bnt_guest_reported {
+    BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: unreported, content lost all the same */
+    BNT_GUEST_REPORTED_ACKED     /**< acknowledged */
+} bnt_guest_reported;
 
 /**
  * Outgoing calls, the transport's included: one `opaque` serves them all. Required unless marked
@@ -210,6 +230,19 @@ struct bnt_guest_ops {
     void (*request)(void *opaque, const struct bnt_guest_request *request);
     /** Optional. Between two polls of an OOM deflate: relax the CPU. */
     void (*relax)(void *opaque);
+    /**
+     * With PAGE_REPORTING. Takes up to `count` free blocks of the configured order out of the free
+     * lists that were not reported since they became free, large ones of the OS split if need be;
+     * fills in the first PFN of each, returns how many. Should leave enough free memory for others
+     * while they are away.
+     */
+    uint32_t (*report_take)(void *opaque, uint64_t *blocks, uint32_t count);
+    /**
+     * With PAGE_REPORTING. The blocks are free again. Their content is undefined (BD-37), or the
+     * poison value where PAGE_POISON is negotiated. ACKED ones need no report before they are used.
+     */
+    void (*report_done)(void *opaque, const uint64_t *blocks, uint32_t count,
+                        bnt_guest_reported how);
 };
 
 struct bnt_guest_need {
@@ -260,11 +293,19 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
 void bnt_guest_config_changed(struct bnt_guest *guest);
 
 /**
+ * A block of the reported order became free. Only marks work: a report follows `report_delay_ns`
+ * later. An OS that cannot tell sets `poll_ns`: then every `report_delay_ns` is looked. All that is
+ * free at attach is reported without a call.
+ */
+void bnt_guest_pages_freed(struct bnt_guest *guest);
+
+/**
  * Does what is due, at most `budget` units (requests built or taken back, batches of 256 pages
  * freed; at least 1), in a fixed order: configuration, used buffers, release, OOM deflates that
- * are owed, sizing, deadlines. `deadline_ns` is when to call again at the latest; `now_ns` if work
- * is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag; `deadline_ns`
- * is when recovery begins, BNT_NEVER if it does not); in STARTING what bnt_guest_attach returns.
+ * are owed, sizing, reports, deadlines. `deadline_ns` is when to call again at the latest; `now_ns`
+ * if work is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag;
+ * `deadline_ns` is when recovery begins, BNT_NEVER if it does not); in STARTING what
+ * bnt_guest_attach returns.
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
@@ -322,6 +363,9 @@ struct bnt_guest_info {
     uint64_t spurious;        /**< interrupts without work */
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
     uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
+    uint64_t reporting_pfns;  /**< in a report that the device has */
+    uint64_t reported_pfns;   /**< acknowledged, ever */
+    uint64_t reports;         /**< buffers sent */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

@@ -1,0 +1,191 @@
+/*
+ * Free page reporting (VIRTIO 1.3, 5.5.6.7): free blocks go to the device for a while, so that it
+ * may drop what backs them. One report is with the device at a time; a burst of them follows each
+ * delay, so that a system at rest is through with its free memory in a while. A block comes back by
+ * the device's acknowledgement or its reset, never by a timeout (BD-39). Inflation is not needed
+ * for any of it, nor does this file know of it.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+/* PFNs of one block. */
+uint32_t bnti_guest_report_pfns(const struct bnt_guest *guest)
+{
+    return UINT32_C(1) << (guest->config.page_order + guest->config.report_order);
+}
+
+/* DRIVER_OK: all that is free is to be reported (BD-40); a small queue makes small reports. */
+void bnti_guest_report_start(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    if (bnti_guest_queue_used(guest, BNTI_GUEST_Q_REPORT)) {
+        const uint32_t size = guest->vq[BNTI_GUEST_Q_REPORT].config.queue_size;
+        report->most = size < guest->config.report_capacity ? size : guest->config.report_capacity;
+        report->burst = guest->config.report_burst;
+        report->look_ns = bnti_guest_after(guest->now_ns, guest->config.report_delay_ns);
+    }
+}
+
+/* Each block is a device-writable part of one buffer: the device may write, which is to drop. */
+static void report_send(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const uint32_t bytes = bnti_guest_report_pfns(guest) << BNT_PFN_SHIFT;
+    struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX];
+    for (uint32_t i = 0; i < report->count; i++) {
+        segs[i].gpa = report->blocks[i] << BNT_PFN_SHIFT;
+        segs[i].bytes = bytes;
+    }
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_REPORT], segs, 0, report->count, &report->head);
+    BNTI_ASSERT(added == BNT_OK);
+    report->stalled = false;
+    report->sent_ns = guest->now_ns;
+    report->wait_ns = guest->config.ack_timeout_ns;
+    report->due_ns = bnti_guest_after(guest->now_ns, report->wait_ns);
+    guest->count.reports++;
+    bnti_guest_kick(guest, BNTI_GUEST_Q_REPORT);
+}
+
+/* Nothing is left to report: the next look is when blocks become free, or when it is polled. */
+static void report_rest(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const bool look = report->again || guest->config.poll_ns != 0;
+    report->again = false;
+    report->burst = guest->config.report_burst;
+    report->look_ns =
+        look ? bnti_guest_after(guest->now_ns, guest->config.report_delay_ns) : BNT_NEVER;
+}
+
+/* The used element says that the device let go of the blocks. */
+void bnti_guest_report_complete(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const uint32_t count = report->count;
+    const uint64_t pfns = (uint64_t)count * bnti_guest_report_pfns(guest);
+    report->count = 0;
+    guest->count.reported_pfns += pfns;
+    if (report->stalled) {
+        report->stalled = false;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED,
+                        bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT),
+                        guest->now_ns - report->sent_ns);
+    }
+    guest->ops.report_done(guest->opaque, report->blocks, count, BNT_GUEST_REPORTED_ACKED);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_REPORTED, count, pfns);
+    if (report->burst == 0) {
+        report->burst = guest->config.report_burst;
+        report->look_ns = bnti_guest_after(guest->now_ns, guest->config.report_delay_ns);
+    } else {
+        report->look_ns = guest->now_ns;
+    }
+}
+
+/* A late report stays where it is; the kick may have been lost. */
+static void report_overdue(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const uint16_t queue = bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT);
+    if (!report->stalled) {
+        report->stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - report->sent_ns);
+    }
+    report->wait_ns = bnti_guest_after(report->wait_ns, report->wait_ns);
+    report->due_ns = bnti_guest_after(guest->now_ns, report->wait_ns);
+    guest->config_marked = true;
+    guest->count.kicks++;
+    guest->ops.transport.notify(guest->opaque, queue);
+}
+
+/* Drops what an OS must not give: blocks outside the memory it was declared with. */
+static uint32_t blocks_vet(struct bnt_guest *guest, uint32_t count)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const struct bnt_guest_config *c = &guest->config;
+    const uint64_t pfns = bnti_guest_report_pfns(guest);
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t block = report->blocks[i];
+        const uint64_t at = block - c->memory_first_pfn;
+        if (block >= c->memory_first_pfn && at < c->memory_pfns && pfns <= c->memory_pfns - at) {
+            report->blocks[good++] = block;
+        } else {
+            guest->ops.report_done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
+        }
+    }
+    return good;
+}
+
+/* In a step. A system that was out of memory a moment ago keeps its free blocks to itself. */
+void bnti_guest_report(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    if (report->most == 0) {
+        guest->freed_marked = false;
+        return;
+    }
+    if (guest->freed_marked) {
+        guest->freed_marked = false;
+        report->again = true;
+    }
+    if (report->count > 0) {
+        if (guest->now_ns >= report->due_ns) {
+            report_overdue(guest);
+        }
+        return;
+    }
+    if (report->look_ns == BNT_NEVER && report->again) {
+        report_rest(guest);
+    }
+    if (guest->state != BNT_GUEST_RUNNING || guest->now_ns < report->look_ns ||
+        guest->now_ns < guest->holdoff_until_ns || guest->budget == 0) {
+        return;
+    }
+    guest->budget--;
+    const uint32_t count = guest->ops.report_take(guest->opaque, report->blocks, report->most);
+    report->count = blocks_vet(guest, count < report->most ? count : report->most);
+    if (report->count == 0) {
+        report_rest(guest);
+        return;
+    }
+    report->burst--;
+    report_send(guest);
+}
+
+/* The device is reset and forgot its buffers: the blocks are free again, unreported. */
+void bnti_guest_report_void(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const uint32_t count = report->count;
+    report->count = 0;
+    report->most = 0;
+    if (count > 0) {
+        guest->ops.report_done(guest->opaque, report->blocks, count, BNT_GUEST_REPORTED_VOID);
+    }
+}
+
+/* When the next look, or the deadline of what is with the device, is due. */
+uint64_t bnti_guest_report_due(const struct bnt_guest *guest)
+{
+    const struct bnti_guest_report *report = &guest->report;
+    if (report->most == 0) {
+        return BNT_NEVER;
+    }
+    if (report->count > 0) {
+        return report->due_ns;
+    }
+    if (guest->state != BNT_GUEST_RUNNING || report->look_ns == BNT_NEVER) {
+        return BNT_NEVER;
+    }
+    const uint64_t due =
+        report->look_ns > guest->holdoff_until_ns ? report->look_ns : guest->holdoff_until_ns;
+    return due > guest->now_ns ? due : guest->now_ns;
+}
+
+void bnt_guest_pages_freed(struct bnt_guest *guest)
+{
+    guest->freed_marked = true;
+}

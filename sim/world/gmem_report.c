@@ -1,0 +1,118 @@
+/*
+ * Free page reporting as the guest's allocator sees it: free blocks leave the buddy for a while.
+ *
+ * A bit a page remembers what was reported since it became free; a block that merged with fresh
+ * pages is fresh. What is on the stack of recently freed pages is not looked at, as Linux does not
+ * look at its per-CPU lists.
+ */
+#include "sim/world/gmem_private.h"
+
+#include <ballonet/base.h>
+
+static bool range_reported(const struct gmem *gmem, uint32_t first, uint32_t count)
+{
+    for (uint32_t at = first; at < first + count;) {
+        const uint32_t within = at % 64;
+        const uint32_t left = first + count - at;
+        const uint32_t n = left < 64 - within ? left : 64 - within;
+        const uint64_t ones = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+        if ((gmem->reported[at / 64] >> within & ones) != ones) {
+            return false;
+        }
+        at += n;
+    }
+    return true;
+}
+
+static void range_set(struct gmem *gmem, uint32_t first, uint32_t count, bool reported)
+{
+    for (uint32_t page = first; page < first + count; page++) {
+        const uint64_t bit = UINT64_C(1) << (page % 64);
+        if (reported) {
+            gmem->reported[page / 64] |= bit;
+        } else {
+            gmem->reported[page / 64] &= ~bit;
+        }
+    }
+}
+
+/** Fresh blocks of the order, out of the smallest free blocks first; how many. */
+static uint32_t blocks_find(const struct gmem *gmem, uint32_t *found, uint32_t count)
+{
+    const struct buddy *buddy = &gmem->pool.buddy;
+    const uint32_t size = UINT32_C(1) << gmem->config.report_order;
+    uint32_t n = 0;
+    for (uint32_t order = gmem->config.report_order; order < BUDDY_ORDERS; order++) {
+        for (uint32_t head = buddy->head[order]; head != BUDDY_NONE; head = buddy->next[head]) {
+            for (uint32_t at = head; at < head + (UINT32_C(1) << order) && n < count; at += size) {
+                if (!range_reported(gmem, at, size)) {
+                    found[n++] = at;
+                }
+            }
+            if (n == count) {
+                return n;
+            }
+        }
+    }
+    return n;
+}
+
+/** Tells the observer of the pages of one block. */
+static void block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+{
+    const uint32_t size = UINT32_C(1) << gmem->config.report_order;
+    uint32_t pages[GMEM_BATCH_MAX];
+    for (uint32_t done = 0; done < size;) {
+        uint32_t n = 0;
+        while (n < GMEM_BATCH_MAX && done < size) {
+            pages[n++] = first + done++;
+        }
+        gmem_moved(gmem, pages, n, from, to);
+    }
+}
+
+uint32_t gmem_report_take(struct gmem *gmem, uint64_t *blocks, uint32_t count)
+{
+    const uint32_t order = gmem->config.report_order;
+    const uint32_t size = UINT32_C(1) << order;
+    uint32_t found[GMEM_BATCH_MAX];
+    if (gmem->reported == NULL || gmem->pool.kind != PAGES_LIFO) {
+        return 0;
+    }
+    const uint32_t room = gmem_above(gmem, gmem->low) >> order;
+    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
+    count = room == 0 ? 0 : count < room - 1 ? count : room - 1;
+    count = count == 0 ? 0 : blocks_find(gmem, found, count);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)gmem_pool_take_block(&gmem->pool, found[i], order, PAGE_USE_REPORTED);
+        gmem->in_use[PAGE_USE_REPORTED] += size;
+        blocks[i] = gmem_pfn(gmem, found[i]);
+        block_moved(gmem, found[i], PAGE_USE_FREE, PAGE_USE_REPORTED);
+    }
+    return count;
+}
+
+void gmem_report_done(struct gmem *gmem, const uint64_t *blocks, uint32_t count, bool acked)
+{
+    const uint32_t order = gmem->config.report_order;
+    const uint32_t size = UINT32_C(1) << order;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t first = gmem_page_of(gmem, blocks[i]);
+        if (first == BUDDY_NONE || gmem->state[first] != PAGE_USE_REPORTED) {
+            gmem->bad_frees++;
+            continue;
+        }
+        gmem->in_use[PAGE_USE_REPORTED] -= size;
+        gmem_pool_give_block(&gmem->pool, first, order);
+        range_set(gmem, first, size, acked);
+        block_moved(gmem, first, PAGE_USE_REPORTED, PAGE_USE_FREE);
+    }
+}
+
+bool gmem_report_wanted(struct gmem *gmem)
+{
+    const bool wanted =
+        gmem->reported != NULL && gmem->pool.largest_freed > gmem->config.report_order;
+    gmem->pool.largest_freed = 0;
+    return wanted;
+}
