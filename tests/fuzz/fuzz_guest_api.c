@@ -41,6 +41,7 @@ static uint64_t features_from(uint8_t bits)
         UINT64_C(1) << BNT_BALLOON_BIT_RESET,
         BNT_F_RING_INDIRECT_DESC,
         BNT_F_RING_EVENT_IDX,
+        BNT_BALLOON_F_PAGE_REPORTING,
     };
     uint64_t mask = BNT_F_VERSION_1;
     for (uint32_t i = 0; i < sizeof features / sizeof features[0]; i++) {
@@ -55,7 +56,7 @@ static uint64_t features_from(uint8_t bits)
 /* Writes where the device may: the used rings, and what the guest lets it answer into. */
 static void device_scribbles(struct fake *f, struct input *in)
 {
-    const uint32_t q = input_byte(in) % 3;
+    const uint32_t q = input_byte(in) % FAKE_QUEUES;
     const uint32_t offset = input_word(in);
     const uint8_t value = input_byte(in);
     f->hostile = true;
@@ -69,7 +70,7 @@ static void device_scribbles(struct fake *f, struct input *in)
 /* Returns the buffers of a queue without reading them, in any order and with any length. */
 static void device_forges(struct fake *f, struct input *in)
 {
-    const uint32_t q = input_byte(in) % 3;
+    const uint32_t q = input_byte(in) % FAKE_QUEUES;
     const uint16_t head = input_byte(in) & 7;
     struct bnt_diag diag = {.size = sizeof diag};
     f->hostile = true;
@@ -183,7 +184,7 @@ static void one_call(struct fake *f, struct input *in)
         f->num_pages = input_word(in) << (input_byte(in) & 16);
         break;
     case 6:
-        fake_serve(f, input_byte(in) % 3, 1u + input_byte(in) % 3);
+        fake_serve(f, input_byte(in) % FAKE_QUEUES, 1u + input_byte(in) % 3);
         break;
     case 7:
         status = bnt_guest_oom(f->guest, f->now_ns, input_word(in), &f->oom_result);
@@ -208,7 +209,8 @@ static void one_call(struct fake *f, struct input *in)
         break;
     case 13:
         stats_return(f);
-        bnt_guest_interrupt(f->guest, input_byte(in) & 3);
+        bnt_guest_interrupt(f->guest, input_byte(in) & 7);
+        bnt_guest_pages_freed(f->guest);
         break;
     case 14:
         if (input_byte(in) == 7 && f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) {
@@ -236,6 +238,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .queue_size_max = shape & 16 ? 4 : 0,
         .poll_ns = shape & 32 ? 50 * FAKE_MS : 0,
         .offered = features_from(input_byte(&in)),
+        .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING,
+        .report_order_set = true,
+        .report_order = 1,
     };
     struct fake f;
     fake_init(&f, &setup);

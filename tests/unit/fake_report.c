@@ -87,6 +87,7 @@ uint32_t fake_report_serve(struct fake *f, const struct bnt_vq_chain *chain)
     for (uint32_t s = 0; s < chain->writable_count; s++) {
         const uint64_t pfn = chain->segs[s].gpa >> BNT_PFN_SHIFT;
         const uint64_t at = (pfn - f->first_pfn) >> f->setup.page_order;
+        FAKE_CHECK(pfn >= f->first_pfn && at + pages <= f->setup.pages);
         FAKE_CHECK(chain->segs[s].bytes == pages << f->setup.page_order << BNT_PFN_SHIFT);
         for (uint64_t i = at; i < at + pages; i++) {
             FAKE_CHECK(f->hostile || f->reported[i] == 1);

@@ -203,6 +203,32 @@ static void damage_double(void)
     next[first] = first + 1;
 }
 
+START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again)
+{
+    uint32_t blocks[BUDDY_ORDERS];
+    buddy_give_range(&buddy, 0, 2048);
+    memcpy(blocks, buddy.blocks, sizeof blocks);
+    for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
+        const uint32_t size = UINT32_C(1) << order;
+        for (uint32_t page = 0; page < 2048; page += size * 5) {
+            if (page + size > 2048) {
+                break;
+            }
+            ck_assert(buddy_take_block(&buddy, page, order));
+            memset(state + page, 1, size);
+            ck_assert(!buddy_take_block(&buddy, page, order)); /* it is gone */
+            ck_assert(!buddy_take_block(&buddy, page, 0));
+            ck_assert_uint_eq(free_pages(), 2048 - size);
+            ck_assert_msg(audit(), "%s", text);
+            memset(state + page, 0, size);
+            ck_assert_uint_ge(buddy_give(&buddy, page, order), order);
+            ck_assert_msg(audit(), "%s", text);
+            ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
+        }
+    }
+}
+END_TEST
+
 static void damage_align(void)
 {
     buddy.head[10] = 33;
@@ -249,6 +275,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, test_pages_come_out_as_from_the_plainest_model);
     tcase_add_test(tcase, test_freed_pages_merge_into_the_blocks_they_came_from);
+    tcase_add_test(tcase, test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again);
     tcase_add_test(tcase, test_a_fresh_range_comes_out_lowest_first);
     tcase_add_loop_test(tcase, test_audit_sees_each_kind_of_damage, 0,
                         (int)(sizeof damages / sizeof damages[0]));
