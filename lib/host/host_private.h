@@ -13,6 +13,7 @@
 
 #include "lib/base/assert.h"
 #include "lib/base/mutation.h"
+#include "lib/base/pack.h"
 
 /** Which queue, whatever its index on the wire. In the order in which a step serves them. */
 typedef enum bnti_host_role {
@@ -107,6 +108,18 @@ bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at);
 bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at);
 /** A full range without leaf becomes a leafless one; the caller restored all of it. */
 void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at);
+/** The bits of 64 pages; false where no record says which are held. */
+bool bnti_host_ledger_look(const struct bnti_host_ledger *ledger, uint64_t block,
+                           struct bnti_host_block *bits);
+/** LEAVES: makes an empty range full, or counts `count` pages there without a leaf. */
+void bnti_host_ledger_fill(struct bnti_host_ledger *ledger, uint64_t range, bool exact,
+                           uint32_t count);
+/** Pages of the range around a position that are counted without a leaf. */
+uint32_t bnti_host_ledger_leafless_count(const struct bnti_host_ledger *ledger, uint64_t at);
+/* ledger_state.c */
+/** Its pages in a saved state, which says nothing of the store. A leaf that cannot be had, and
+ * counts without a leaf where the store has none, set pack->failed. */
+void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnti_host_ledger *ledger);
 /** The 2 MiB range around a position, clipped to memory. */
 void bnti_host_ledger_range(const struct bnti_host_ledger *ledger, uint64_t at, uint64_t *first,
                             uint64_t *n);
@@ -191,6 +204,7 @@ struct bnti_host_target {
 struct bnti_host_stats_state {
     uint64_t sequence;
     uint64_t arrived_ns;
+    uint64_t aged_ns; /**< age that it had then: it came with a saved state */
     uint64_t next_poll_ns;
     uint64_t values[BNT_STAT_COUNT];
     uint32_t known;
@@ -360,6 +374,8 @@ bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *
 /** The rules' and then ops->refuse's answer for one PFN: a refusal or ACCEPTED. */
 bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
 bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate);
+
+bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule);
 
 /* target.c */
 void bnti_host_target_progress(struct bnt_host *host);

@@ -111,8 +111,8 @@ void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
 }
 
 /** The block's bits, whatever the store; false where no record says which pages are held. */
-static inline bool block_look(const struct bnti_host_ledger *ledger, uint64_t block,
-                              struct bnti_host_block *bits)
+bool bnti_host_ledger_look(const struct bnti_host_ledger *ledger, uint64_t block,
+                           struct bnti_host_block *bits)
 {
     if (ledger->blocks != NULL) {
         *bits = ledger->blocks[block];
@@ -133,7 +133,7 @@ bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64
     const uint64_t bit = UINT64_C(1) << (at & BLOCK_MASK);
     struct bnti_host_block bits;
 
-    if (!block_look(ledger, at >> BLOCK_SHIFT, &bits) || (bits.held & bit) == 0) {
+    if (!bnti_host_ledger_look(ledger, at >> BLOCK_SHIFT, &bits) || (bits.held & bit) == 0) {
         return BNT_HOST_PAGE_GUEST;
     }
     return (bits.kept & bit) != 0 ? BNT_HOST_PAGE_KEPT : BNT_HOST_PAGE_BALLOON;
@@ -172,7 +172,7 @@ bool bnti_host_ledger_none_held(const struct bnti_host_ledger *ledger, uint64_t 
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_block bits;
-        if (!block_look(ledger, piece.block, &bits) || (bits.held & piece.mask) != 0) {
+        if (!bnti_host_ledger_look(ledger, piece.block, &bits) || (bits.held & piece.mask) != 0) {
             return false;
         }
         at += piece.pfns;
@@ -186,7 +186,7 @@ bool bnti_host_ledger_all_balloon(const struct bnti_host_ledger *ledger, uint64_
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_block bits;
-        if (!block_look(ledger, piece.block, &bits) ||
+        if (!bnti_host_ledger_look(ledger, piece.block, &bits) ||
             (bits.held & ~bits.kept & piece.mask) != piece.mask) {
             return false;
         }
@@ -389,4 +389,23 @@ void bnti_host_ledger_range(const struct bnti_host_ledger *ledger, uint64_t at, 
 {
     *first = at >> LEAF_SHIFT << LEAF_SHIFT;
     *n = range_pfns(ledger, at >> LEAF_SHIFT);
+}
+
+void bnti_host_ledger_fill(struct bnti_host_ledger *ledger, uint64_t range, bool exact,
+                           uint32_t count)
+{
+    BNTI_ASSERT(ledger->roots[range] == ROOT_NONE);
+    ledger->held += count;
+    if (exact) {
+        ledger->roots[range] = ROOT_FULL;
+        return;
+    }
+    range_count_set(ledger, range, count);
+    ledger->kept += count;
+    ledger->leafless += count;
+}
+
+uint32_t bnti_host_ledger_leafless_count(const struct bnti_host_ledger *ledger, uint64_t at)
+{
+    return bnti_host_ledger_leafless(ledger, at) ? root_count(ledger->roots[at >> LEAF_SHIFT]) : 0;
 }

@@ -13,14 +13,20 @@ static bool verdict_refuses(bnt_verdict verdict)
            verdict == BNT_VERDICT_BUSY;
 }
 
+bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule)
+{
+    const bool chance = rule->numerator > 0 && rule->numerator < rule->denominator;
+
+    return rule->first_pfn <= rule->last_pfn && rule->denominator != 0 &&
+           verdict_refuses(rule->verdict) && (!chance || host->ops.draw != NULL);
+}
+
 bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule)
 {
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (rule == NULL || rule->first_pfn > rule->last_pfn || rule->denominator == 0 ||
-        !verdict_refuses(rule->verdict) ||
-        (rule->numerator < rule->denominator && rule->numerator > 0 && host->ops.draw == NULL)) {
+    if (rule == NULL || !bnti_host_rule_valid(host, rule)) {
         return BNT_E_ARGUMENT;
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {

@@ -112,6 +112,7 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
     stats->gone = false;
     stats->sequence++;
     stats->arrived_ns = host->now_ns;
+    stats->aged_ns = 0;
     stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.stats_poll_ns);
     host->count.stats_buffers++;
     stats->pending = stats->wanted;
@@ -144,7 +145,8 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                               struct bnt_host_stats *stats)
 {
     const struct bnti_host_stats_state *last = &host->stats;
-    const uint64_t age_ns = now_ns > last->arrived_ns ? now_ns - last->arrived_ns : 0;
+    const uint64_t since_ns = now_ns > last->arrived_ns ? now_ns - last->arrived_ns : 0;
+    const uint64_t age_ns = bnti_host_after(last->aged_ns, since_ns);
     struct bnt_host_stats told = {.size = stats->size,
                                   .sequence = last->sequence,
                                   .age_ns = last->sequence == 0 ? 0 : age_ns,

@@ -64,7 +64,8 @@ extern "C" {
     X(E_FEATURES,   -14, "feature negotiation failed")                                             \
     X(E_CONFIG,     -15, "the configuration space never settled")                                  \
     X(E_CALLBACK,   -16, "a callback of the embedder failed")                                      \
-    X(E_FULL,       -17, "the queue has no room for the request")
+    X(E_FULL,       -17, "the queue has no room for the request")                                  \
+    X(E_SAVED_STATE, -18, "a saved state is damaged, of another version, or of another device")
 
 /**
  * What exactly a peer did wrong; goes with E_RING, E_RANGE, E_MESSAGE, E_CONFIG or E_FEATURES.

@@ -447,6 +447,38 @@ typedef enum bnt_host_page {
  * leaf is GUEST. */
 bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
 
+/* ---- Saved state: snapshots, migration
+ * --------------------------------------------------------- */
+
+/**
+ * Bytes that bnt_host_save writes now. It depends on the ledger: a device that is empty, or full,
+ * needs few. 0 from inside a callback.
+ */
+size_t bnt_host_state_size(struct bnt_host *host);
+
+/**
+ * Writes down all that the instance learned since init: registers, queues, buffers that it holds,
+ * ledger, target request, statistics, rules, counters. At any moment between two calls, whatever
+ * is in flight. Nothing changes. The guest's memory, in which the rings lie, is the embedder's to
+ * move with it. Times are kept as what is left of them. OK; E_STORAGE (`bytes` is too few);
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state,
+                                      size_t bytes);
+
+/**
+ * Goes on from a saved state, in an instance fresh from bnt_host_init with the same memory, guest
+ * page, queues and at least the features agreed; ledger store, callbacks and addresses of this
+ * process may differ. The bytes are not trusted: what no device could have saved is refused, all or
+ * nothing. No callback is called but leaf_alloc and leaf_free; the embedder drops and restores no
+ * backing for it. Then call bnt_host_step, which sends the interrupts that were due. OK; E_STATE
+ * (used already); E_SAVED_STATE (the instance is as after init: damaged, cut, another version or
+ * device, no leaf to be had, or pages counted without a leaf that LEDGER_FIXED cannot hold);
+ * E_ARGUMENT; E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state,
+                                      size_t bytes);
+
 /** State and counters; PFNs unless named otherwise. */
 struct bnt_host_info {
     uint32_t size; /**< set by the caller */

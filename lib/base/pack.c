@@ -1,0 +1,77 @@
+/*
+ * Moving single values between a program's state and the bytes of a saved one; see pack.h.
+ */
+#include "lib/base/pack.h"
+
+#include <string.h>
+
+void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count)
+{
+    const bool measures = pack->in == NULL && pack->out == NULL;
+
+    if (!measures && (pack->failed || count > pack->bytes - pack->at)) {
+        pack->failed = true;
+        if (bnti_pack_loads(pack)) {
+            memset(bytes, 0, count);
+        }
+        return;
+    }
+    if (bnti_pack_loads(pack)) {
+        memcpy(bytes, pack->in + pack->at, count);
+    } else if (pack->out != NULL) {
+        memcpy(pack->out + pack->at, bytes, count);
+    }
+    pack->at += count;
+}
+
+void bnti_pack_u8(struct bnti_pack *pack, uint8_t *value)
+{
+    bnti_pack_bytes(pack, value, 1);
+}
+
+void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value)
+{
+    bnt_le16 wire = bnt_le16_set(*value);
+
+    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    *value = bnt_le16_get(wire);
+}
+
+void bnti_pack_u32(struct bnti_pack *pack, uint32_t *value)
+{
+    bnt_le32 wire = bnt_le32_set(*value);
+
+    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    *value = bnt_le32_get(wire);
+}
+
+void bnti_pack_u64(struct bnti_pack *pack, uint64_t *value)
+{
+    bnt_le64 wire = bnt_le64_set(*value);
+
+    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    *value = bnt_le64_get(wire);
+}
+
+void bnti_pack_bool(struct bnti_pack *pack, bool *value)
+{
+    uint8_t byte = *value;
+
+    bnti_pack_u8(pack, &byte);
+    pack->failed = pack->failed || byte > 1;
+    *value = byte == 1;
+}
+
+void bnti_pack_deadline(struct bnti_pack *pack, uint64_t *moment_ns)
+{
+    const uint64_t now_ns = pack->now_ns;
+    uint64_t left_ns = *moment_ns;
+
+    if (left_ns != UINT64_MAX) {
+        left_ns = left_ns > now_ns ? left_ns - now_ns : 0;
+    }
+    bnti_pack_u64(pack, &left_ns);
+    if (bnti_pack_loads(pack)) {
+        *moment_ns = left_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + left_ns;
+    }
+}

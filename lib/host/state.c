@@ -1,0 +1,298 @@
+/*
+ * The saved state of a device: measured, saved and loaded by one description of it.
+ *
+ * What an instance learned since init is in here; what init was given (configuration, callbacks,
+ * memory map) is not. The bytes are little-endian and say nothing of the machine or the ledger's
+ * store. On load they are untrusted: every section judges what it read, and an instance that fails
+ * is made anew. A field that is added to the instance belongs in a section here, or is one of
+ * these: work space, and marks that live inside one call.
+ */
+#include "lib/host/host_private.h"
+
+#include "lib/base/pack.h"
+#include "lib/virtio/queue_state.h"
+
+#include <string.h>
+
+/* "BNTH" and the version of what follows. */
+#define STATE_MAGIC   UINT32_C(0x48544E42)
+#define STATE_VERSION UINT32_C(1)
+
+/* ---- Sections; each sets pack->failed for what cannot be ---- */
+
+static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    uint32_t magic = STATE_MAGIC;
+    uint32_t version = STATE_VERSION;
+    uint64_t first_pfn = host->config.memory_first_pfn;
+    uint64_t pfns = host->config.memory_pfns;
+    uint32_t page_order = host->config.page_order;
+
+    bnti_pack_u32(pack, &magic);
+    bnti_pack_u32(pack, &version);
+    bnti_pack_u64(pack, &first_pfn);
+    bnti_pack_u64(pack, &pfns);
+    bnti_pack_u32(pack, &page_order);
+    pack->failed = pack->failed || magic != STATE_MAGIC || version != STATE_VERSION ||
+                   first_pfn != host->config.memory_first_pfn || pfns != host->config.memory_pfns ||
+                   page_order != host->config.page_order;
+}
+
+/** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */
+static bool status_replay(struct bnt_dev_status *dev, uint8_t status, uint64_t accepted)
+{
+    static const uint8_t steps[] = {BNT_DEVICE_STATUS_ACKNOWLEDGE, BNT_DEVICE_STATUS_DRIVER,
+                                    BNT_DEVICE_STATUS_FEATURES_OK, BNT_DEVICE_STATUS_DRIVER_OK,
+                                    BNT_DEVICE_STATUS_FAILED};
+
+    for (uint32_t i = 0; i < sizeof(steps); i++) {
+        bnt_dev_action action = BNT_DEV_ACTION_NONE;
+        if ((status & steps[i]) == 0) {
+            continue;
+        }
+        if (bnt_dev_status_write(dev, dev->status | steps[i], &action, NULL) != BNT_OK ||
+            (steps[i] == BNT_DEVICE_STATUS_DRIVER &&
+             bnt_dev_features_write(dev, accepted) != BNT_OK)) {
+            return false;
+        }
+    }
+    dev->status |= status & BNT_DEVICE_STATUS_NEEDS_RESET;
+    return dev->status == status && dev->accepted == accepted;
+}
+
+static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    uint8_t status = host->dev.status;
+    uint64_t accepted = host->dev.accepted;
+
+    bnti_pack_u8(pack, &status);
+    bnti_pack_u64(pack, &accepted);
+    if (bnti_pack_loads(pack) && !pack->failed) {
+        pack->failed = !status_replay(&host->dev, status, accepted);
+    }
+}
+
+static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    bnti_pack_bool(pack, &host->config_due);
+    bnti_pack_u32(pack, &host->generation);
+    bnti_pack_u32(pack, &host->epoch);
+    bnti_pack_u32(pack, &host->epoch_ack);
+    bnti_pack_u32(pack, &host->actual);
+    bnti_pack_u32(pack, &host->poison_val);
+    bnti_pack_bytes(pack, host->actual_bytes, sizeof(host->actual_bytes));
+    bnti_pack_bytes(pack, host->poison_bytes, sizeof(host->poison_bytes));
+    bnti_pack_bytes(pack, host->ack_bytes, sizeof(host->ack_bytes));
+    pack->failed = pack->failed || (host->epoch == 0) !=
+                                       ((host->config.features & host->config.binding.reset) == 0);
+}
+
+/** The queues that exist, and where, must be the same: a driver has settled on them. */
+static void queues_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        struct bnti_host_queue *queue = &host->queues[role];
+        bool exists = queue->exists;
+        uint16_t index = queue->index;
+        bnti_pack_bool(pack, &exists);
+        bnti_pack_u16(pack, &index);
+        bnti_pack_bool(pack, &queue->kicked);
+        bnti_pack_bool(pack, &queue->interrupt_due);
+        bnti_pack_bool(pack, &queue->limited);
+        bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
+        pack->failed = pack->failed || exists != queue->exists || index != queue->index ||
+                       queue->vq.size > host->config.queue_size_max ||
+                       (queue->vq.size != 0 && (!exists || host->provided));
+        if (pack->failed) {
+            return;
+        }
+    }
+}
+
+static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_target *target = &host->target;
+    uint32_t outcome = (uint32_t)target->outcome;
+
+    bnti_pack_u32(pack, &target->num_pages);
+    bnti_pack_u64(pack, &target->pfns);
+    bnti_pack_u64(pack, &target->id);
+    bnti_pack_u64(pack, &target->last_id);
+    bnti_pack_u32(pack, &outcome);
+    bnti_pack_deadline(pack, &target->timeout_at_ns);
+    bnti_pack_deadline(pack, &target->stall_at_ns);
+    bnti_pack_bool(pack, &target->pending);
+    bnti_pack_bool(pack, &target->progressed);
+    bnti_pack_bool(pack, &target->refused);
+    pack->failed = pack->failed || outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
+                   target->pfns > host->memory_pfns || target->num_pages > host->memory_pfns ||
+                   (target->pending && outcome != BNT_OUTCOME_PENDING);
+    target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
+}
+
+static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_stats_state *stats = &host->stats;
+    const uint64_t since_ns = host->now_ns - bnti_host_min(stats->arrived_ns, host->now_ns);
+    uint64_t age_ns = bnti_host_after(stats->aged_ns, since_ns);
+
+    bnti_pack_u64(pack, &stats->sequence);
+    bnti_pack_u64(pack, &age_ns);
+    bnti_pack_deadline(pack, &stats->next_poll_ns);
+    for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
+        bnti_pack_u64(pack, &stats->values[tag]);
+    }
+    bnti_pack_u32(pack, &stats->known);
+    bnti_pack_u32(pack, &stats->unknown_count);
+    bnti_pack_u16(pack, &stats->held_head);
+    bnti_pack_bool(pack, &stats->held);
+    bnti_pack_bool(pack, &stats->pending);
+    bnti_pack_bool(pack, &stats->wanted);
+    bnti_pack_bool(pack, &stats->gone);
+    if (bnti_pack_loads(pack)) {
+        stats->arrived_ns = host->now_ns;
+        stats->aged_ns = age_ns;
+        pack->failed = pack->failed || (stats->known >> BNT_STAT_COUNT) != 0 ||
+                       stats->unknown_count > BNT_STATS_MAX;
+    }
+}
+
+static void throttles_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    bnti_pack_deadline(pack, &host->actual_event.next_ns);
+    bnti_pack_bool(pack, &host->actual_event.due);
+    bnti_pack_deadline(pack, &host->differs_event.next_ns);
+    bnti_pack_bool(pack, &host->differs_event.due);
+}
+
+static void rules_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    uint32_t count = host->rule_count;
+
+    bnti_pack_u32(pack, &count);
+    if (count > BNT_HOST_RULES_MAX) {
+        pack->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct bnt_host_rule *rule = &host->rules[i];
+        uint32_t verdict = (uint32_t)rule->verdict;
+        bnti_pack_u64(pack, &rule->first_pfn);
+        bnti_pack_u64(pack, &rule->last_pfn);
+        bnti_pack_bool(pack, &rule->on_inflate);
+        bnti_pack_bool(pack, &rule->on_deflate);
+        bnti_pack_u32(pack, &rule->numerator);
+        bnti_pack_u32(pack, &rule->denominator);
+        bnti_pack_u64(pack, &rule->count);
+        bnti_pack_u32(pack, &verdict);
+        rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
+        pack->failed = pack->failed || !bnti_host_rule_valid(host, rule);
+    }
+    host->rule_count = count;
+}
+
+static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnt_host_info *count = &host->count;
+    uint64_t *const counters[] = {
+        &count->inflated_pfns,   &count->deflated_pfns,  &count->reset_pfns,
+        &count->discarded_bytes, &count->discards,       &count->reported_pfns,
+        &count->requests,        &count->stale_requests, &count->misuses,
+        &count->breaks,          &count->stats_buffers,  &count->interrupts,
+    };
+
+    for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        bnti_pack_u64(pack, counters[i]);
+    }
+    for (uint32_t verdict = 0; verdict < BNT_VERDICT_COUNT; verdict++) {
+        bnti_pack_u64(pack, &count->verdicts[verdict]);
+    }
+}
+
+static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    bnti_host_ledger_pack(pack, &host->ledger);
+    pack->failed = pack->failed || host->ledger.held > host->memory_pfns;
+}
+
+/** In this order: what a section is judged by stands before it. */
+static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
+    identity_pack, status_pack,    registers_pack, queues_pack,   ledger_pack,
+    target_pack,   throttles_pack, stats_pack,     counters_pack, rules_pack,
+};
+
+static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !pack->failed; i++) {
+        sections[i](pack, host);
+    }
+}
+
+/* ---- The calls ---- */
+
+size_t bnt_host_state_size(struct bnt_host *host)
+{
+    struct bnti_pack pack = {.now_ns = host->now_ns};
+
+    if (host->busy != BNTI_HOST_IDLE) {
+        return 0;
+    }
+    state_pack(&pack, host);
+    return pack.at;
+}
+
+bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state, size_t bytes)
+{
+    const size_t size = bnt_host_state_size(host);
+
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    if (state == NULL || bytes < size) {
+        return BNT_E_STORAGE;
+    }
+    bnti_host_clock(host, now_ns);
+    struct bnti_pack pack = {.out = state, .bytes = size, .now_ns = host->now_ns};
+    state_pack(&pack, host);
+    BNTI_ASSERT(!pack.failed && pack.at == size);
+    return BNT_OK;
+}
+
+/** As after init: nothing else can undo a load that failed half-way. */
+static void host_renew(struct bnt_host *host)
+{
+    const struct bnt_host_config config = host->config;
+    const struct bnt_host_ops ops = host->ops;
+    const struct bnt_queue_provider provider = host->provider;
+    const struct bnt_mem mem = host->mem;
+    const bool provided = host->provided;
+
+    bnti_host_ledger_clear(&host->ledger);
+    const bnt_status status = bnt_host_init(host, SIZE_MAX, &config, &ops, host->opaque, &mem,
+                                            provided ? &provider : NULL, &host);
+    BNTI_ASSERT(status == BNT_OK);
+    (void)status;
+}
+
+bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state, size_t bytes)
+{
+    struct bnti_pack pack = {.in = state, .bytes = bytes};
+
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    if (host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0) {
+        return BNT_E_STATE;
+    }
+    if (state == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    bnti_host_clock(host, now_ns);
+    pack.now_ns = host->now_ns;
+    state_pack(&pack, host);
+    if (pack.failed || pack.at != bytes) {
+        host_renew(host);
+        return BNT_E_SAVED_STATE;
+    }
+    return BNT_OK;
+}
