@@ -12,7 +12,7 @@
 Suite *test_suite(void);
 
 #define PAGES 1636u /* three 2 MiB ranges and a piece */
-#define STEPS 60u
+#define STEPS 120u
 #define ROOM  65536u
 
 #define PACKED (FAKE_ALL | BNT_F_RING_PACKED)
@@ -84,18 +84,32 @@ static void operate_requests(uint16_t queue)
     (void)fake_send_run(&fake, queue, first, n, 1, NULL);
 }
 
+static void config_byte_put(uint32_t field)
+{
+    const uint8_t byte = (uint8_t)draw(256);
+
+    bnt_host_config_write(fake.host, fake.now_ns, field + draw(4), &byte, 1);
+}
+
+static void interrupt_target(struct fake_driver *of)
+{
+    of->on_interrupt = NULL;
+    ck_assert_int_eq(bnt_host_target_set(of->host, of->now_ns, draw(PAGES), 0, NULL), BNT_OK);
+}
+
 static void operate(void)
 {
     const struct bnt_host_rule rule = {.first_pfn = FAKE_FIRST_PFN + draw(PAGES),
                                        .last_pfn = FAKE_FIRST_PFN + PAGES,
-                                       .on_inflate = true,
+                                       .on_inflate = draw(2) == 0,
+                                       .on_deflate = draw(2) == 0,
                                        .numerator = 1,
                                        .denominator = 1,
                                        .count = 1 + draw(20),
                                        .verdict = BNT_VERDICT_PINNED};
 
     fake.now_ns += draw(1000);
-    switch (draw(8)) {
+    switch (draw(14)) {
     case 0:
         operate_requests(BNT_BALLOON_QUEUE_DEFLATE);
         break;
@@ -121,23 +135,106 @@ static void operate(void)
         (void)fake_queue_pfns(&fake, BNT_BALLOON_QUEUE_INFLATE,
                               (const uint32_t[]){(uint32_t)FAKE_FIRST_PFN + draw(PAGES)}, 1);
         break;
+    case 7: /* a byte of a register, which takes effect with its last */
+        config_byte_put(
+            (const uint32_t[]){BNT_BALLOON_CONFIG_ACTUAL, BNT_BALLOON_CONFIG_POISON_VAL}[draw(2)]);
+        break;
+    case 8:
+        if (bnt_host_reset(fake.host, fake.now_ns) == BNT_OK && draw(2) == 0) {
+            fake.epoch = fake_config_get(&fake, BNT_BALLOON_CONFIG_EPOCH);
+            fake_config_put(&fake, BNT_BALLOON_CONFIG_EPOCH_ACK, fake.epoch);
+        }
+        break;
+    case 9: /* kicked, and not served yet */
+        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_INFLATE);
+        return;
+    case 10: /* the driver runs inside an interrupt, and something comes up there */
+        fake.on_interrupt = interrupt_target;
+        break;
+    case 11:
+        fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, draw(1000));
+        fake_stat_put(&fake, 1, 999, draw(1000));
+        fake_stats(&fake, 20);
+        break;
     default:
         operate_requests(BNT_BALLOON_QUEUE_INFLATE);
         break;
     }
     (void)fake_step(&fake);
+    fake.on_interrupt = NULL;
     while (fake_pop(&fake, BNT_BALLOON_QUEUE_INFLATE, NULL) ||
            fake_pop(&fake, BNT_BALLOON_QUEUE_DEFLATE, NULL) ||
            fake_pop(&fake, BNT_BALLOON_QUEUE_STATS, NULL)) {
     }
 }
 
-/** All that the device did and is. */
+static uint64_t hash_info(uint64_t hash)
+{
+    const struct bnt_host_info info = fake_info(&fake);
+    const uint64_t counters[] = {
+        info.status,
+        info.features,
+        info.num_pages,
+        info.target_pfns,
+        info.actual_pfns,
+        info.balloon_pfns,
+        info.kept_pfns,
+        info.epoch,
+        info.epoch_acknowledged,
+        (uint64_t)info.outcome,
+        info.outcome_id,
+        info.inflated_pfns,
+        info.deflated_pfns,
+        info.reset_pfns,
+        info.discarded_bytes,
+        info.discards,
+        info.reported_pfns,
+        info.requests,
+        info.stale_requests,
+        info.misuses,
+        info.breaks,
+        info.stats_buffers,
+        info.interrupts,
+    };
+
+    for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        hash = bnt_hash_add(hash, counters[i]);
+    }
+    for (uint32_t i = 0; i < BNT_VERDICT_COUNT; i++) {
+        hash = bnt_hash_add(hash, info.verdicts[i]);
+    }
+    return hash;
+}
+
+static uint64_t hash_stats(uint64_t hash)
+{
+    struct bnt_host_stats stats = {.size = sizeof(stats)};
+
+    ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
+    hash = bnt_hash_add(hash, stats.sequence);
+    hash = bnt_hash_add(hash, stats.age_ns);
+    hash = bnt_hash_add(hash, (uint64_t)stats.stale << 1 | stats.pending);
+    hash = bnt_hash_add(hash, stats.known);
+    hash = bnt_hash_add(hash, stats.unknown_count);
+    for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
+        hash = bnt_hash_add(hash, stats.values[tag]);
+    }
+    return hash;
+}
+
+/** All that the device did and is, as its embedder and its driver see it, and as it saves it. */
 static uint64_t fingerprint(void)
 {
     static uint8_t state[ROOM];
+    uint8_t space[BNT_BALLOON_CONFIG_BYTES];
     const size_t bytes = save(&fake, state);
-    uint64_t hash = 0;
+    uint64_t hash = hash_stats(hash_info(0));
+
+    bnt_host_config_read(fake.host, 0, space, sizeof(space));
+    for (size_t i = 0; i < sizeof(space); i++) {
+        hash = bnt_hash_add(hash, space[i]);
+    }
+    hash = bnt_hash_add(hash, bnt_host_config_generation(fake.host));
 
     for (uint32_t i = 0; i < fake.log_count; i++) {
         const struct fake_entry *entry = &fake.log[i];
@@ -162,13 +259,15 @@ static uint64_t run(uint64_t features, bnt_host_ledger from, bnt_host_ledger to,
         move(to);
     }
     fake_start(&fake, features);
+    uint64_t hash = 0;
     for (uint32_t i = 1; i <= STEPS; i++) {
         operate();
         if (i == moved) {
             move(to);
         }
+        hash = bnt_hash_add(hash, hash_stats(hash_info(0)));
     }
-    const uint64_t hash = fingerprint();
+    hash = bnt_hash_add(hash, fingerprint());
     fake_close(&fake);
     return hash;
 }
@@ -201,7 +300,14 @@ static size_t full_state(uint8_t *state, bnt_host_ledger ledger, uint64_t featur
     for (uint32_t i = 0; i < 20; i++) {
         operate();
     }
-    ck_assert_uint_gt(fake_info(&fake).balloon_pfns, 0);
+    fake.epoch = fake_config_get(&fake, BNT_BALLOON_CONFIG_EPOCH);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, PAGES, 0, NULL), BNT_OK);
+    for (uint32_t range = 0; range < 3; range++) {
+        (void)fake_send_run(&fake, BNT_BALLOON_QUEUE_INFLATE,
+                            (uint32_t)FAKE_FIRST_PFN + range * BNT_HOST_LEAF_PFNS + 100, 200, 1,
+                            NULL);
+    }
+    ck_assert_uint_gt(fake_info(&fake).balloon_pfns, 400);
     return save(&fake, state);
 }
 
