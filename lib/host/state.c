@@ -69,6 +69,9 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &accepted);
     if (bnti_pack_loads(pack) && !pack->failed) {
         pack->failed = !status_replay(&host->dev, status, accepted);
+        if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0) {
+            bnti_host_queues_number(host);
+        }
     }
 }
 

@@ -490,6 +490,33 @@ START_TEST(test_held_statistics_buffer_and_deadlines_move_with_the_device)
 }
 END_TEST
 
+START_TEST(test_queues_lie_where_the_features_agreed_put_them)
+{
+    static uint8_t state[ROOM];
+    static const uint8_t steps[] = {1, 3, 11, 15};
+    void *storage = NULL;
+
+    fake_init(&fake, PAGES, FAKE_ALL);
+    fake.config.queue_layout = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
+    fake_open(&fake);
+    for (uint32_t i = 0; i < sizeof(steps); i++) {
+        if (i == 2) {
+            ck_assert_int_eq(
+                bnt_host_features_write(fake.host, BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING),
+                BNT_OK);
+        }
+        ck_assert_int_eq(bnt_host_status_write(fake.host, 0, steps[i]), BNT_OK);
+    }
+    struct bnt_host *host = another(&storage);
+    ck_assert_int_eq(bnt_host_load(host, 0, state, save(&fake, state)), BNT_OK);
+    ck_assert_uint_ne(bnt_host_queue_size_max(host, 2), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max(host, 3), 0);
+    bnt_host_fini(host);
+    free(storage);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_state");
@@ -505,6 +532,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_state_of_another_device_is_refused);
     tcase_add_test(tests, test_only_a_fresh_instance_loads);
     tcase_add_test(tests, test_held_statistics_buffer_and_deadlines_move_with_the_device);
+    tcase_add_test(tests, test_queues_lie_where_the_features_agreed_put_them);
     suite_add_tcase(suite, tests);
     return suite;
 }
