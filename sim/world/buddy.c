@@ -104,6 +104,22 @@ uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first)
     return want;
 }
 
+bool buddy_take_first(struct buddy *buddy, uint32_t order, uint32_t *first)
+{
+    const uint32_t orders = buddy->nonempty >> order;
+    if (orders == 0) {
+        return false;
+    }
+    uint32_t piece = order + (uint32_t)__builtin_ctz(orders);
+    *first = buddy->head[piece];
+    block_remove(buddy, piece, *first);
+    while (piece > order) {
+        piece--;
+        block_push(buddy, piece, *first + (UINT32_C(1) << piece));
+    }
+    return true;
+}
+
 uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order)
 {
     while (order + 1 < BUDDY_ORDERS) {

@@ -40,6 +40,10 @@ void buddy_give_range(struct buddy *buddy, uint32_t first, uint32_t count);
  */
 uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first);
 
+/** Takes a whole aligned block: out of the smallest one that will do, the low half first. False:
+ * there is none. */
+bool buddy_take_first(struct buddy *buddy, uint32_t order, uint32_t *first);
+
 /** Frees a block of 2^order pages, whose states must be 0; the order of what it merged into. */
 uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order);
 

@@ -1,7 +1,8 @@
 /*
- * Guest memory: creation, pages in and out of the pool, the balloon driver's allocator, counters.
- * Groups are in gmem_group.c, lists and swap slots in gmem_list.c, reclaim and the OOM killer in
- * reclaim.c, the audit in gmem_audit.c, the order in which pages are handed out in gmem_pool.c.
+ * Guest memory: creation, pages in and out of the pool, counters. The balloon driver's allocator is
+ * in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots in gmem_list.c, reclaim and
+ * the OOM killer in reclaim.c, the audit in gmem_audit.c, the order in which pages are handed out
+ * in gmem_pool.c.
  */
 #include "sim/world/gmem_private.h"
 
@@ -196,19 +197,13 @@ void gmem_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count, 
     gmem->config.moved(gmem->config.opaque, pfns, count, from, to);
 }
 
-/** Without telling the observer. */
-static void take_quietly(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
+void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
 {
     gmem_pool_take(&gmem->pool, pages, count, (uint8_t)use);
     gmem->in_use[use] += count;
     if (gmem->pool.free_pages < gmem->low) {
         gmem->reclaim_wanted = true;
     }
-}
-
-void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
-{
-    take_quietly(gmem, pages, count, use);
     gmem_moved(gmem, pages, count, PAGE_USE_FREE, use);
 }
 
@@ -236,91 +231,6 @@ void gmem_read(const struct gmem *gmem, uint32_t page)
     if (gmem->config.access != NULL) {
         gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], false, 0);
     }
-}
-
-/* ---- The balloon driver's allocator ---- */
-
-/** Takes what the min watermark leaves, up to `count`; PFNs of it. */
-static uint32_t balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count)
-{
-    uint32_t pages[GMEM_BATCH_MAX];
-    const uint32_t room = gmem_above(gmem, gmem->min);
-    count = count < room ? count : room;
-    if (count == 0) {
-        return 0;
-    }
-    take_quietly(gmem, pages, count, PAGE_USE_BALLOON);
-    for (uint32_t i = 0; i < count; i++) {
-        pfns[i] = gmem_pfn(gmem, pages[i]);
-    }
-    if (gmem->config.moved != NULL) {
-        gmem->config.moved(gmem->config.opaque, pfns, count, PAGE_USE_FREE, PAGE_USE_BALLOON);
-    }
-    return count;
-}
-
-uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
-{
-    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    uint32_t got = balloon_take(gmem, pages, count);
-    if (got == count) {
-        return got;
-    }
-    gmem->reclaim_wanted = true;
-    gmem->direct_reclaims++;
-    const uint32_t missing = count - got;
-    const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
-    if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
-        got += balloon_take(gmem, pages + got, missing);
-    }
-    return got;
-}
-
-void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
-{
-    uint32_t batch[GMEM_BATCH_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
-        if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_BALLOON) {
-            gmem->bad_frees++;
-            continue;
-        }
-        gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
-        batch[n++] = page;
-        if (n == GMEM_BATCH_MAX) {
-            gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
-            n = 0;
-        }
-    }
-    if (n > 0) {
-        gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
-    }
-}
-
-void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
-{
-    uint32_t *record = gmem->record;
-    uint32_t link = gmem_page_of(gmem, head);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
-        if (page != BUDDY_NONE) {
-            record[page] = link;
-            link = page;
-        }
-    }
-}
-
-uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, head);
-        pages[i] = head;
-        head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
-                   ? GMEM_NONE
-                   : gmem_pfn(gmem, gmem->record[page]);
-    }
-    return head;
 }
 
 /* ---- Looking at it ---- */

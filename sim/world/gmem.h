@@ -101,6 +101,33 @@ void gmem_destroy(struct gmem *gmem);
  * anonymous memory), never goes below the min watermark, never kills. Returns how many.
  */
 uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count);
+/**
+ * Up to `count` (<= GMEM_BATCH_MAX) pages without waiting: what lies above the min watermark. Wakes
+ * background reclaim below the low one, reclaims nothing itself. Returns how many.
+ */
+uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count);
+
+struct gmem_waited {
+    uint32_t pages;   /**< that came in this step */
+    uint64_t cost_ns; /**< time it took */
+    bool stuck;       /**< nothing is left to reclaim or to swap to: the next step brings none */
+};
+
+/**
+ * One step of an allocation that may wait: takes up to `count` pages that are there; if some are
+ * missing, reclaims a batch, swapping if need be, and takes what that brought. Never kills.
+ */
+struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, uint32_t count);
+
+/**
+ * Up to `count` blocks of 2 MiB, aligned, without waiting; first PFN of each. Their pages are
+ * ordinary pages of the balloon, which may go back one by one. None with a guest page above 4 KiB
+ * or a first PFN that is not aligned to 2 MiB. Returns how many.
+ */
+uint32_t gmem_balloon_alloc_large(struct gmem *gmem, uint64_t *firsts, uint32_t count);
+/** Gives whole blocks back, which merge at once. */
+void gmem_balloon_free_large(struct gmem *gmem, const uint64_t *firsts, uint32_t count);
+
 /** Pages that are not the balloon's are left alone and counted in `bad_frees`. Any count. */
 void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 

@@ -235,6 +235,68 @@ void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
     pool->free_pages += UINT32_C(1) << order;
 }
 
+/* ---- Blocks of 2 MiB ---- */
+
+/** The lowest aligned block of which every page is free. */
+static bool tree_find_block(const struct gmem_pool *pool, uint32_t *first)
+{
+    const uint32_t words = GMEM_POOL_BLOCK / 64;
+    for (uint32_t at = 0; at + words <= pool->words[0]; at += words) {
+        uint64_t all = UINT64_MAX;
+        for (uint32_t i = 0; i < words; i++) {
+            all &= pool->bits[0][at + i];
+        }
+        if (all == UINT64_MAX) {
+            *first = at * 64;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tree_clear(struct gmem_pool *pool, uint32_t page)
+{
+    for (uint32_t level = 0; level < pool->levels; level++) {
+        uint64_t *word = &pool->bits[level][page / 64];
+        *word &= ~(UINT64_C(1) << (page % 64));
+        if (*word != 0) {
+            return;
+        }
+        page /= 64;
+    }
+}
+
+bool gmem_pool_take_huge(struct gmem_pool *pool, uint32_t *first, uint8_t state)
+{
+    const bool sequential = pool->kind == PAGES_SEQUENTIAL && tree_find_block(pool, first);
+    const bool lifo =
+        pool->kind == PAGES_LIFO && buddy_take_first(&pool->buddy, GMEM_POOL_BLOCK_ORDER, first);
+    if (!sequential && !lifo) {
+        return false;
+    }
+    for (uint32_t i = 0; sequential && i < GMEM_POOL_BLOCK; i++) {
+        tree_clear(pool, *first + i);
+    }
+    memset(pool->state + *first, state, GMEM_POOL_BLOCK);
+    pool->free_pages -= GMEM_POOL_BLOCK;
+    return true;
+}
+
+void gmem_pool_give_huge(struct gmem_pool *pool, uint32_t first)
+{
+    if (pool->kind == PAGES_LIFO) {
+        memset(pool->state + first, 0, GMEM_POOL_BLOCK);
+        const uint32_t order = buddy_give(&pool->buddy, first, GMEM_POOL_BLOCK_ORDER);
+        pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
+        pool->free_pages += GMEM_POOL_BLOCK;
+        return;
+    }
+    for (uint32_t i = 0; i < GMEM_POOL_BLOCK; i++) {
+        const uint32_t page = first + i;
+        gmem_pool_give(pool, &page, 1);
+    }
+}
+
 /* ---- Audit ---- */
 
 static bool loose_audit(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,

@@ -18,6 +18,10 @@
 #define GMEM_POOL_RECENT_MAX   512 /**< pages that wait before they merge */
 #define GMEM_POOL_RECENT_DRAIN 64
 
+/** Pages of a block: 2 MiB of 4 KiB pages. */
+#define GMEM_POOL_BLOCK_ORDER 9
+#define GMEM_POOL_BLOCK       (UINT32_C(1) << GMEM_POOL_BLOCK_ORDER)
+
 /** In the high four bits of a free page's state: it is free, but no block of the buddy's. */
 #define GMEM_POOL_LOOSE ((uint8_t)0xF0)
 
@@ -55,6 +59,11 @@ void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t coun
 /** Takes the free block of 2^order pages at `page`, if there is one. Of LIFO only. */
 bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
 void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
+/** Takes an aligned block of GMEM_POOL_BLOCK pages. False: nothing that large is left in one piece;
+ * RANDOM never has one. */
+bool gmem_pool_take_huge(struct gmem_pool *pool, uint32_t *first, uint8_t state);
+/** Takes such a block back at once, whatever its pages' state: it merges. */
+void gmem_pool_give_huge(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */
 bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes);

@@ -107,6 +107,10 @@ void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_us
 void gmem_write(struct gmem *gmem, uint32_t page);
 void gmem_read(const struct gmem *gmem, uint32_t page);
 
+/* gmem_balloon.c */
+/** Takes what the min watermark leaves, up to `count`; PFNs of it. */
+uint32_t gmem_balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count);
+
 /* gmem_list.c */
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page);
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list);

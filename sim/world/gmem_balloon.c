@@ -1,0 +1,194 @@
+/*
+ * The balloon driver's allocator: pages that come at once or not at all, pages that are waited for,
+ * blocks of 2 MiB, and the links of the driver's record. Who asks for what is in driver_ops.c.
+ */
+#include "sim/world/gmem_private.h"
+
+/* ---- Pages ---- */
+
+static void taken(struct gmem *gmem, uint32_t count)
+{
+    gmem->in_use[PAGE_USE_BALLOON] += count;
+    if (gmem->pool.free_pages < gmem->low) {
+        gmem->reclaim_wanted = true;
+    }
+}
+
+uint32_t gmem_balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count)
+{
+    uint32_t pages[GMEM_BATCH_MAX];
+    const uint32_t room = gmem_above(gmem, gmem->min);
+    count = count < room ? count : room;
+    if (count == 0) {
+        return 0;
+    }
+    gmem_pool_take(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
+    taken(gmem, count);
+    for (uint32_t i = 0; i < count; i++) {
+        pfns[i] = gmem_pfn(gmem, pages[i]);
+    }
+    if (gmem->config.moved != NULL) {
+        gmem->config.moved(gmem->config.opaque, pfns, count, PAGE_USE_FREE, PAGE_USE_BALLOON);
+    }
+    return count;
+}
+
+uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
+{
+    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
+    uint32_t got = gmem_balloon_take(gmem, pages, count);
+    if (got == count) {
+        return got;
+    }
+    gmem->reclaim_wanted = true;
+    gmem->direct_reclaims++;
+    const uint32_t missing = count - got;
+    const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
+    if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
+        got += gmem_balloon_take(gmem, pages + got, missing);
+    }
+    return got;
+}
+
+uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
+{
+    const uint32_t got = gmem_balloon_take(gmem, pages, count);
+    gmem->reclaim_wanted = gmem->reclaim_wanted || got < count;
+    return got;
+}
+
+struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, uint32_t count)
+{
+    struct gmem_waited result = {.pages = 0};
+    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
+    result.pages = gmem_balloon_take(gmem, pages, count);
+    if (result.pages == count) {
+        return result;
+    }
+    gmem->reclaim_wanted = true;
+    gmem->direct_reclaims++;
+    const uint32_t freed =
+        gmem_reclaim_pages(gmem, GMEM_RECLAIM_BATCH, GMEM_RECLAIM_BATCH, &result.cost_ns);
+    gmem->balloon_cost_ns += result.cost_ns;
+    result.stuck = freed == 0;
+    result.pages += gmem_balloon_take(gmem, pages + result.pages, count - result.pages);
+    return result;
+}
+
+void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+{
+    uint32_t batch[GMEM_BATCH_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_BALLOON) {
+            gmem->bad_frees++;
+            continue;
+        }
+        gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
+        batch[n++] = page;
+        if (n == GMEM_BATCH_MAX) {
+            gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+            n = 0;
+        }
+    }
+    if (n > 0) {
+        gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+    }
+}
+
+/* ---- 2 MiB blocks ---- */
+
+/** A page that was given back was not reported since (gmem_report.c). */
+static void block_unreported(struct gmem *gmem, uint32_t first)
+{
+    for (uint32_t i = 0; gmem->reported != NULL && i < GMEM_POOL_BLOCK; i++) {
+        gmem->reported[(first + i) / 64] &= ~(UINT64_C(1) << ((first + i) % 64));
+    }
+}
+
+/** Tells the observer of all pages of a block. */
+static void block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+{
+    uint32_t pages[GMEM_BATCH_MAX];
+    for (uint32_t done = 0; done < GMEM_POOL_BLOCK; done += GMEM_BATCH_MAX) {
+        for (uint32_t i = 0; i < GMEM_BATCH_MAX; i++) {
+            pages[i] = first + done + i;
+        }
+        gmem_moved(gmem, pages, GMEM_BATCH_MAX, from, to);
+    }
+}
+
+uint32_t gmem_balloon_alloc_large(struct gmem *gmem, uint64_t *firsts, uint32_t count)
+{
+    uint32_t got = 0;
+    if (gmem->config.page_order != 0 || gmem->config.first_pfn % GMEM_POOL_BLOCK != 0) {
+        return 0;
+    }
+    while (got < count && gmem_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
+        uint32_t first = 0;
+        if (!gmem_pool_take_huge(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
+            break;
+        }
+        taken(gmem, GMEM_POOL_BLOCK);
+        firsts[got++] = gmem_pfn(gmem, first);
+        block_moved(gmem, first, PAGE_USE_FREE, PAGE_USE_BALLOON);
+    }
+    return got;
+}
+
+/** Whether all of a block is the balloon's. */
+static bool block_ballooned(const struct gmem *gmem, uint32_t first)
+{
+    uint32_t ballooned = 0;
+    if (first == BUDDY_NONE || first % GMEM_POOL_BLOCK != 0 ||
+        gmem->pages - first < GMEM_POOL_BLOCK) {
+        return false;
+    }
+    for (uint32_t i = 0; i < GMEM_POOL_BLOCK; i++) {
+        ballooned += gmem->state[first + i] == PAGE_USE_BALLOON;
+    }
+    return ballooned == GMEM_POOL_BLOCK;
+}
+
+void gmem_balloon_free_large(struct gmem *gmem, const uint64_t *firsts, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t first = gmem_page_of(gmem, firsts[i]);
+        if (!block_ballooned(gmem, first)) {
+            gmem->bad_frees++;
+            continue;
+        }
+        gmem->in_use[PAGE_USE_BALLOON] -= GMEM_POOL_BLOCK;
+        block_unreported(gmem, first);
+        gmem_pool_give_huge(&gmem->pool, first);
+        block_moved(gmem, first, PAGE_USE_BALLOON, PAGE_USE_FREE);
+    }
+}
+
+/* ---- The record's links ---- */
+
+void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+{
+    uint32_t *record = gmem->record;
+    uint32_t link = gmem_page_of(gmem, head);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        if (page != BUDDY_NONE) {
+            record[page] = link;
+            link = page;
+        }
+    }
+}
+
+uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, head);
+        pages[i] = head;
+        head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
+                   ? GMEM_NONE
+                   : gmem_pfn(gmem, gmem->record[page]);
+    }
+    return head;
+}
