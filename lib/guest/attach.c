@@ -95,6 +95,9 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
     /* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {
         bnti_guest_stats_send(guest);
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
+            bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+        }
     }
     return bnt_drv_ready(&guest->drv, &guest->ops.transport, guest->opaque);
 }
@@ -125,7 +128,8 @@ static bnt_status go_live(struct bnt_guest *guest)
         return status;
     }
     guest->reached = true;
-    guest->config_marked = true; /* the target may be set since long ago */
+    /* The target may be set since long ago. */
+    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
     bnti_guest_report_start(guest);
@@ -212,7 +216,7 @@ static void in_flight_return(struct bnt_guest *guest)
             continue;
         }
         request->busy = false;
-        if (request->given_back) {
+        if (request->given_back || request->gone_on) {
             continue;
         }
         bnti_guest_give_back(guest, request->pages, request->page_count);

@@ -84,7 +84,7 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
     const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
     uint64_t pages = 0;
-    pages += deflate->busy ? deflate->page_count : 0;
+    pages += deflate->busy && !deflate->given_back ? deflate->page_count : 0;
     pages += oom->busy && !oom->given_back ? oom->page_count : 0;
     const uint64_t pfns = bnti_guest_have_pfns(guest) + (pages << guest->config.page_order);
     const uint32_t actual = pfns > UINT32_MAX ? UINT32_MAX : (uint32_t)pfns;

@@ -35,6 +35,7 @@ static bnt_status settings_settle(const struct bnt_guest_config *from, struct bn
     to->report_capacity = to->report_capacity ? to->report_capacity : 32;
     to->report_burst = to->report_burst ? to->report_burst : 16;
     to->report_delay_ns = to->report_delay_ns ? to->report_delay_ns : UINT64_C(2000000000);
+    to->unit_pfns = to->unit_pfns ? to->unit_pfns : UINT32_C(1) << (to->page_order & 31u);
     return BNT_OK;
 }
 
@@ -59,7 +60,10 @@ static bool settings_valid(const struct bnt_guest_config *c)
                         (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE;
     const bool report = c->report_order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - c->page_order &&
                         c->report_capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
-    return memory && queue && limits && record && layout && report &&
+    const bool quirks = (c->quirks & ~(uint32_t)BNT_GUEST_QUIRKS_ALL) == 0 &&
+                        (c->unit_pfns & (c->unit_pfns - 1)) == 0 && c->unit_pfns >= page_pfns &&
+                        c->unit_pfns <= c->request_pfns;
+    return memory && queue && limits && record && layout && report && quirks &&
            bnt_balloon_binding_valid(&c->binding);
 }
 
@@ -96,7 +100,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
                         2u * sizeof(uint64_t) * settled.refused_pages_max +
                         queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
-                      BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES + BNTI_GUEST_DMA_STATS;
+                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) + BNTI_GUEST_DMA_STATS;
     return BNT_OK;
 }
 
@@ -123,7 +127,7 @@ static void storage_lay_out(struct bnt_guest *guest)
     const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        const size_t offset = buffers + slot * BNTI_GUEST_DMA_BYTES;
+        const size_t offset = buffers + slot * bnti_guest_dma_stride(&guest->config);
         guest->requests[slot].dma = guest->dma + offset;
         guest->requests[slot].dma_gpa = guest->dma_gpa + offset;
     }
@@ -247,6 +251,9 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 
 void bnt_guest_config_changed(struct bnt_guest *guest)
 {
+    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_CONFIG_BY_POLL)) {
+        return;
+    }
     guest->config_marked = true;
 }
 
@@ -368,13 +375,14 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.features = guest->features;
     now.target_pfns = guest->target_pfns;
     now.ballooned_pfns = guest->record_pages << order;
-    if (guest->requests[BNTI_GUEST_INFLATE].busy) {
+    if (guest->requests[BNTI_GUEST_INFLATE].busy && !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
         now.inflight_inflate_pfns = (uint64_t)guest->requests[BNTI_GUEST_INFLATE].page_count
                                     << order;
     }
-    now.inflight_deflate_pfns = ((uint64_t)(deflate->busy ? deflate->page_count : 0) +
-                                 (oom->busy && !oom->given_back ? oom->page_count : 0))
-                                << order;
+    now.inflight_deflate_pfns =
+        ((uint64_t)(deflate->busy && !deflate->given_back ? deflate->page_count : 0) +
+         (oom->busy && !oom->given_back ? oom->page_count : 0))
+        << order;
     if (fits == sizeof *info) {
         now.reporting_pfns = (uint64_t)guest->report.count * bnti_guest_report_pfns(guest);
     }

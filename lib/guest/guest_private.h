@@ -49,6 +49,7 @@ enum bnti_guest_slot {
 #define BNTI_GUEST_DMA_RESPONSE (BNTI_GUEST_DMA_PFNS + 4u * BNTI_GUEST_BATCH)
 #define BNTI_GUEST_DMA_VERDICTS (BNTI_GUEST_DMA_RESPONSE + sizeof(struct bnt_balloon_response))
 #define BNTI_GUEST_DMA_BYTES    1344u /* 1296 rounded up to a cache line */
+#define BNTI_GUEST_DMA_WIDE     2112u /* with PFNs of 64 bits */
 #define BNTI_GUEST_DMA_STATS    (BNT_STATS_MAX * 10u)
 
 struct bnti_guest_request {
@@ -56,6 +57,7 @@ struct bnti_guest_request {
     bool stalled;    /* it missed its deadline and STALLED was told */
     bool partial;    /* the allocator gave less than was asked for */
     bool given_back; /* OOM without MUST_TELL_HOST: its pages are the OS's already */
+    bool gone_on;    /* quirk: an inflate counted as done although the device has it still */
     uint16_t head;
     uint32_t page_count;
     uint32_t epoch;
@@ -186,6 +188,19 @@ struct bnt_guest {
     uint8_t verdict_copy[BNTI_GUEST_BATCH];
     uint64_t scratch[BNTI_GUEST_BATCH];
 };
+
+/* Whether it is to behave as another driver does (ballonet/personality.h). */
+static inline bool bnti_guest_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
+{
+    return (guest->config.quirks & (uint32_t)quirk) != 0;
+}
+
+/* From one request's DMA buffer to the next. */
+static inline size_t bnti_guest_dma_stride(const struct bnt_guest_config *config)
+{
+    return (config->quirks & BNT_GUEST_QUIRK_PFNS_OF_64_BITS) != 0 ? BNTI_GUEST_DMA_WIDE
+                                                                   : BNTI_GUEST_DMA_BYTES;
+}
 
 /* guest.c */
 void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state);

@@ -127,6 +127,9 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
+            return BNT_E_UNSUPPORTED;
+        }
         return guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM ? BNT_OK : BNT_E_UNSUPPORTED;
     case BNT_GUEST_RELEASING:
     case BNT_GUEST_STOPPING:
@@ -160,7 +163,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
-    const uint64_t asked = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) & ~mask;
+    const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
+    const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
     if (guest->state == BNT_GUEST_RUNNING) {
         oom_running(guest, asked, result);
     }

@@ -55,6 +55,13 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
     const uint32_t count = request->page_count << order;
     const uint64_t *pages = request->pages;
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
+    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
+        for (uint32_t i = 0; i < count; i++) {
+            wire[2 * i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
+            wire[2 * i + 1] = bnt_le32_set(0);
+        }
+        return 2 * count;
+    }
     if (order == 0) { /* most guests: a plain copy, which compilers make one of vectors */
         for (uint32_t i = 0; i < count; i++) {
             wire[i] = bnt_le32_set((uint32_t)pages[i]);
@@ -102,7 +109,12 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
     BNTI_ASSERT(added == BNT_OK);
     request->busy = true;
     request->stalled = false;
-    request->given_back = slot == BNTI_GUEST_OOM && !guest->must_tell_host;
+    request->gone_on = false;
+    request->given_back =
+        slot == BNTI_GUEST_OOM
+            ? !guest->must_tell_host && !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)
+            : slot == BNTI_GUEST_DEFLATE &&
+                  bnti_guest_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL);
     request->sent_ns = guest->now_ns;
     request->wait_ns = guest->config.ack_timeout_ns;
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
@@ -142,6 +154,10 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
     struct bnti_guest_answer answer;
     answer_read(guest, request, len, &answer);
     request->busy = false;
+    if (request->gone_on) {
+        request->gone_on = false;
+        return; /* it was counted when it was late */
+    }
     request_tell(guest, slot, true, answer.verdict_count);
     if (request->stalled) {
         request->stalled = false;
@@ -249,6 +265,13 @@ void bnti_guest_used_take(struct bnt_guest *guest)
 static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
+    if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
+        bnti_guest_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
+        const struct bnti_guest_answer none = {0};
+        request_tell(guest, slot, true, 0);
+        bnti_guest_apply(guest, slot, &none);
+        request->gone_on = true;
+    }
     const uint16_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
     if (!request->stalled) {
         request->stalled = true;

@@ -17,13 +17,14 @@ uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
  */
 void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool told)
 {
-    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t mask = guest->config.unit_pfns - UINT64_C(1);
     const uint64_t wanted = ((uint64_t)num_pages + mask) & ~mask;
     const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
     const bool changed = num_pages != guest->num_pages;
     guest->num_pages = num_pages;
     if (told && changed) {
-        if (target < guest->target_pfns || guest->inflate_backoff.not_needed) {
+        if (target < guest->target_pfns || guest->inflate_backoff.not_needed ||
+            bnti_guest_quirk(guest, BNT_GUEST_QUIRK_RETRY_ON_CHANGE)) {
             guest->inflate_backoff.until_ns = 0;
         }
         guest->deflate_backoff.until_ns = 0;
@@ -48,7 +49,7 @@ static bool inflate_waits(const struct bnt_guest *guest)
     }
     return guest->now_ns < guest->inflate_backoff.until_ns ||
            guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
-           guest->requests[BNTI_GUEST_OOM].busy;
+           guest->requests[BNTI_GUEST_OOM].busy || guest->requests[BNTI_GUEST_INFLATE].gone_on;
 }
 
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
@@ -79,6 +80,17 @@ static uint32_t pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t cou
     return good;
 }
 
+/* Gives back what is no whole unit, or all of it where that is the driver's way. */
+static uint32_t whole_units(struct bnt_guest *guest, const uint64_t *pages, uint32_t got,
+                            uint32_t want)
+{
+    const uint32_t unit = guest->config.unit_pfns >> guest->config.page_order;
+    const bool nothing = got < want && bnti_guest_quirk(guest, BNT_GUEST_QUIRK_ALL_OR_NOTHING);
+    const uint32_t keep = nothing ? 0 : got & ~(unit - 1);
+    bnti_guest_give_back(guest, pages + keep, got - keep);
+    return keep;
+}
+
 /*
  * Asks the OS for pages. The OS may run out of memory in there and call bnt_guest_oom: nothing of
  * ours is half done at this point, so that works; what we got then goes straight back.
@@ -94,7 +106,7 @@ static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
         bnti_guest_give_back(guest, request->pages, got);
         return 0;
     }
-    return got;
+    return whole_units(guest, request->pages, got, want);
 }
 
 static void inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
@@ -111,8 +123,11 @@ static void inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
         bnti_guest_cycle_end(guest);
     }
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint64_t missing = missing_pfns >> guest->config.page_order;
-    const uint32_t want = (uint32_t)bnti_guest_min(missing, bnti_guest_pages_per_request(guest));
+    const uint64_t unit = guest->config.unit_pfns;
+    const uint64_t missing = ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.page_order;
+    const uint32_t most =
+        bnti_guest_pages_per_request(guest) & ~(uint32_t)((unit >> guest->config.page_order) - 1);
+    const uint32_t want = (uint32_t)bnti_guest_min(missing, most);
     const uint32_t got = pages_take(guest, want);
     if (guest->state != BNT_GUEST_RUNNING || inflate_waits(guest)) {
         return; /* an OOM deflate came in between */
@@ -158,11 +173,27 @@ static void deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
     }
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
     bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
+    if (request->given_back) {
+        guest->count.deflated_pfns += (uint64_t)request->page_count << guest->config.page_order;
+        bnti_guest_give_back(guest, request->pages, request->page_count);
+        bnti_guest_actual_write(guest, false);
+    }
 }
 
 static bool sizing_in_flight(const struct bnt_guest *guest)
 {
-    return guest->requests[BNTI_GUEST_INFLATE].busy || guest->requests[BNTI_GUEST_DEFLATE].busy;
+    return (guest->requests[BNTI_GUEST_INFLATE].busy &&
+            !guest->requests[BNTI_GUEST_INFLATE].gone_on) ||
+           guest->requests[BNTI_GUEST_DEFLATE].busy;
+}
+
+/* A driver of units is there when it is less than one above. */
+static bool at_target(const struct bnt_guest *guest, uint64_t have)
+{
+    const uint64_t over = guest->config.unit_pfns >> guest->config.page_order > 1
+                              ? guest->config.unit_pfns - UINT64_C(1)
+                              : 0;
+    return have >= guest->target_pfns && have - guest->target_pfns <= over;
 }
 
 void bnti_guest_size(struct bnt_guest *guest)
@@ -171,7 +202,7 @@ void bnti_guest_size(struct bnt_guest *guest)
         return;
     }
     const uint64_t have = bnti_guest_have_pfns(guest);
-    if (have == guest->target_pfns) {
+    if (at_target(guest, have)) {
         cycle_leave(guest);
         if (!guest->reached) {
             guest->reached = true;
@@ -198,16 +229,17 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         return due;
     }
     const uint64_t have = bnti_guest_have_pfns(guest);
-    if (have > guest->target_pfns) {
+    const bool there = at_target(guest, have);
+    if (have > guest->target_pfns && !there) {
         due = guest->deflate_backoff.until_ns;
     } else if (have < guest->target_pfns && !guest->oom_pending &&
-               !guest->requests[BNTI_GUEST_OOM].busy) {
+               !guest->requests[BNTI_GUEST_OOM].busy &&
+               !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
         due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns ||
                       BNTI_MUTATION(OOM_HOLDOFF_NONE)
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
-    } else if (have == guest->target_pfns &&
-               (!guest->reached || guest->held_count + guest->kept_count > 0)) {
+    } else if (there && (!guest->reached || guest->held_count + guest->kept_count > 0)) {
         due = guest->now_ns;
     }
     return due > guest->now_ns ? due : guest->now_ns;

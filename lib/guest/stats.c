@@ -39,8 +39,8 @@ bool bnti_guest_stats_first(struct bnt_guest *guest)
 void bnti_guest_stats_send(struct bnt_guest *guest)
 {
     stats_refresh(guest);
-    const size_t offset =
-        (size_t)(guest->requests[0].dma - guest->dma) + BNTI_GUEST_SLOTS * BNTI_GUEST_DMA_BYTES;
+    const size_t offset = (size_t)(guest->requests[0].dma - guest->dma) +
+                          BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < guest->stats_count; i++) {
         wire[i].tag = bnt_le16_set(guest->stats[i].tag);

@@ -240,7 +240,7 @@ static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
 static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
-    if (request->given_back) {
+    if (request->given_back || request->gone_on) {
         return;
     }
     const uint64_t pfns = (uint64_t)request->page_count << guest->config.page_order;

@@ -67,7 +67,8 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
            (packed || (queue_size & (queue_size - 1)) == 0) &&
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
-           config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX;
+           config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
+           (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0;
 }
 
 static bool config_wire_valid(const struct bnt_host_config *config)

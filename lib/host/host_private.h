@@ -287,6 +287,12 @@ static inline bool bnti_host_agreed(const struct bnt_host *host, uint64_t featur
            (host->dev.accepted & feature) != 0;
 }
 
+/** Whether it is to behave as another device does (ballonet/personality.h). */
+static inline bool bnti_host_quirk(const struct bnt_host *host, enum bnt_host_quirk quirk)
+{
+    return (host->config.quirks & (uint32_t)quirk) != 0;
+}
+
 static inline uint64_t bnti_host_after(uint64_t now_ns, uint64_t ns)
 {
     return ns > BNT_NEVER - now_ns ? BNT_NEVER : now_ns + ns;
@@ -417,6 +423,8 @@ void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnti_host_role rol
 /** A violation that it does not. */
 void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag);
 void bnti_host_actual_written(struct bnt_host *host);
+/** The device writes `actual` in the driver's place (registers.c). */
+void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns);
 /** Tells what is due of the guest's `actual`; the next deadline. */
 uint64_t bnti_host_actual_deadline(struct bnt_host *host);
 

@@ -94,6 +94,12 @@ static bool field_byte(uint8_t bytes[4], uint32_t at, uint8_t value)
     return at == 3;
 }
 
+void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns)
+{
+    host->actual = pfns;
+    bnti_host_actual_written(host);
+}
+
 static void epoch_acknowledged(struct bnt_host *host, uint32_t epoch)
 {
     host->epoch_ack = epoch;

@@ -68,5 +68,7 @@ void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *ch
     for (uint32_t i = 0; i < chain->writable_count; i++) {
         extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
     }
-    (void)bnti_host_push(host, BNTI_HOST_REPORT, chain->head, 0);
+    const bool length = bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
+    (void)bnti_host_push(host, BNTI_HOST_REPORT, chain->head,
+                         length ? (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX) : 0);
 }

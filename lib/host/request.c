@@ -150,7 +150,9 @@ static void request_serve_told(struct bnt_host *host, bnti_host_role role,
 static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain)
 {
-    const uint64_t total = chain->readable_bytes >> 2;
+    const bool first = bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) &&
+                       chain->readable_count > 0 && chain->segs != NULL;
+    const uint64_t total = (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
     uint64_t most = host->memory_pfns;
 
     most = most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
@@ -170,12 +172,33 @@ static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
     return total;
 }
 
+/** Other devices' ways with an inflate of more PFNs than they have room for. */
+static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
+                           const struct bnt_vq_chain *chain, uint64_t total)
+{
+    const uint32_t cap = host->config.oversized_pfns ? host->config.oversized_pfns : 256;
+    const bool dropped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED);
+    const bool skipped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED);
+
+    if (role != BNTI_HOST_INFLATE || total <= cap || !(dropped || skipped)) {
+        return false;
+    }
+    bnti_host_misuse(host, BNT_FAULT_REQUEST_TOO_LONG, role, chain->head, 0, total);
+    if (skipped) {
+        (void)bnti_host_push(host, role, chain->head, 0);
+    }
+    return true;
+}
+
 /** Serves a plain driver's request, in pieces of request_pfns_max. */
 static void request_serve_plain(struct bnt_host *host, bnti_host_role role,
                                 const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
 {
     const uint64_t total = plain_pfns(host, role, chain);
 
+    if (oversized_deal(host, role, chain, total)) {
+        return;
+    }
     for (uint64_t done = 0; done < total;) {
         const uint32_t n = (uint32_t)bnti_host_min(total - done, host->config.request_pfns_max);
         if (!pfns_read(host, role, chain, done << 2, n)) {
@@ -202,6 +225,9 @@ void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
         request_serve_plain(host, role, chain, &judge);
     }
     if (judge.changed) {
+        if (bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_BY_DEVICE)) {
+            bnti_host_actual_set(host, (uint32_t)bnti_host_min(host->ledger.held, UINT32_MAX));
+        }
         bnti_host_target_progress(host);
     }
 }

@@ -30,10 +30,12 @@ void bnti_host_device_reset(struct bnt_host *host)
     }
     bnti_host_queues_number(host);
     host->config_due = false;
-    host->actual = 0;
+    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
+        host->actual = 0;
+        memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
+    }
     host->poison_val = 0;
     host->epoch_ack = 0;
-    memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
     memset(host->poison_bytes, 0, sizeof(host->poison_bytes));
     memset(host->ack_bytes, 0, sizeof(host->ack_bytes));
     host->actual_event.due = false;

@@ -61,9 +61,22 @@ void oracle_trust(struct oracle *oracle, uint32_t vm)
     oracle->vms[vm].hostile = 0;
 }
 
+void oracle_suspend_one(struct oracle *oracle, uint32_t vm, invariant_id id)
+{
+    if (invariant_assumes(id) != ASSUMES_NOBODY) { /* host safety is never suspended */
+        oracle->vms[vm].quirky |= UINT64_C(1) << id;
+    }
+}
+
+bool oracle_suspended_one(const struct oracle *oracle, uint32_t vm, invariant_id id)
+{
+    return (oracle->vms[vm].quirky >> id & 1) != 0;
+}
+
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
 {
-    return (oracle->vms[vm].hostile & invariant_assumes(id)) != 0;
+    const struct shadow *shadow = &oracle->vms[vm];
+    return (shadow->hostile & invariant_assumes(id)) != 0 || (shadow->quirky >> id & 1) != 0;
 }
 
 void oracle_violate(struct oracle *oracle, uint32_t vm, invariant_id id, const char *format, ...)

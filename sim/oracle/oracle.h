@@ -62,6 +62,9 @@ void oracle_driver_stalled(struct oracle *oracle, uint32_t vm);
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
 /** Both parties are good again: a reset of the device ended all that their faults could do. */
 void oracle_trust(struct oracle *oracle, uint32_t vm);
+/** One invariant is suspended by name: a declared quirk of a party breaks it. */
+void oracle_suspend_one(struct oracle *oracle, uint32_t vm, invariant_id id);
+bool oracle_suspended_one(const struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
 /* ---- What the world observes ---- */

@@ -277,7 +277,8 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         return;
     }
     shadow->exposed--;
-    if (shadow->exposed < shadow->unserved && (shadow->hostile & ASSUMES_DEVICE) == 0) {
+    if (shadow->exposed < shadow->unserved && (shadow->hostile & ASSUMES_DEVICE) == 0 &&
+        !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
         oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
                        "a request came back that the device has not served");
         return;

@@ -32,6 +32,7 @@ struct shadow {
     bool must_tell_host;
     bool foreign;             /**< no guest side is seen */
     unsigned hostile;         /**< ASSUMES_* */
+    uint64_t quirky;          /**< bit n: invariant n is suspended by name */
     bool actual_written_zero; /**< the last write of actual was that 0 */
     bool live;                /**< DRIVER_OK */
     uint64_t target_id;

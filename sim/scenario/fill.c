@@ -333,10 +333,23 @@ static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
     [KEY_LIST] = fill_list,
 };
 
+/* What an absent key is: what the personality of its mapping says, else the default. */
+static const char *fallback_of(const struct yaml_node *node, const struct key_table *table,
+                               const struct key_row *row)
+{
+    const struct yaml_node *name = yaml_value(node, "personality");
+    if (table->personalities != NULL && name != NULL && name->kind == YAML_TEXT) {
+        const char *value = personality_value(table->personalities, name->text, row->name);
+        return value != NULL ? value : row->fallback;
+    }
+    return row->fallback;
+}
+
 static void fill_absent(struct loader *loader, const struct yaml_node *node,
                         const struct key_table *table, const struct key_row *row, uint32_t kind,
                         char *base)
 {
+    const char *fallback = fallback_of(node, table, row);
     struct yaml_node empty;
     memset(&empty, 0, sizeof empty);
     empty.kind = YAML_MAP;
@@ -347,12 +360,12 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
         fill_map(loader, &empty, row->table, base);
     } else if ((row->flags & KEY_ABSENT_MAX) != 0) {
         store(base + row->offset, row->width, UINT64_MAX);
-    } else if (row->fallback != NULL && row->fallback[0] != '(') {
+    } else if (fallback != NULL && fallback[0] != '(') {
         const struct yaml_mark mark = {0, 1, 1};
-        const size_t bytes = strlen(row->fallback);
-        struct yaml_node *value = row->fallback[0] == '['
-                                      ? yaml_tree_parse(&loader->tree, 0, row->fallback, bytes, 1)
-                                      : yaml_text_new(&loader->tree, mark, row->fallback, bytes);
+        const size_t bytes = strlen(fallback);
+        struct yaml_node *value = fallback[0] == '['
+                                      ? yaml_tree_parse(&loader->tree, 0, fallback, bytes, 1)
+                                      : yaml_text_new(&loader->tree, mark, fallback, bytes);
         const struct fill f = {loader, row, value, base};
         fillers[row->type](&f);
     }

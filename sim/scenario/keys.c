@@ -103,6 +103,16 @@ static const struct key_row link_rows[] = {
 static const struct key_table link_table = {.title = "vms[].link", .section = "vms[].link", .rows = link_rows};
 
 static const struct key_row driver_rows[] = {
+    {"personality", KEY_CHOICE, VM(driver.personality), .choices = driver_personality_choices, .fallback = "ballonet",
+     .doc = "behaves as that driver: sets the keys that are not here, features included (docs/personalities.md)"},
+    {"quirks", KEY_FEATURES, VM(driver.quirks), .choices = driver_quirk_choices, .fallback = "[]",
+     .doc = "ways of other drivers"},
+    {"oom_pages", KEY_COUNT, VM(driver.oom_pages), 0, BNT_PFN_MAX, .fallback = "0",
+     .doc = "PFNs that it gives back at most each time that memory runs out; 0: what is asked for"},
+    {"unit_pages", KEY_COUNT, VM(driver.unit_pages), 1, BNT_BALLOON_REQUEST_PFNS_MAX, .fallback = "1",
+     .flags = KEY_POWER_OF_2, .doc = "PFNs that it inflates at once at least; the target is rounded up to them"},
+    {"floor", KEY_SIZE, VM(driver.floor_bytes), 0, TIB(16), .fallback = "0",
+     .doc = "free memory of the guest that it does not touch"},
     {"features", KEY_FEATURES, VM(driver.features), .choices = feature_choices,
      .fallback = "(the VM's features)", .doc = "features that the driver wants"},
     {"queue_size", KEY_COUNT, VM(driver.queue_size), 1, 32768, .fallback = "128", .flags = KEY_POWER_OF_2,
@@ -141,9 +151,14 @@ static const struct key_row driver_rows[] = {
     {"report_delay", KEY_TIME, VM(driver.report_delay_ns), 1, TIME_MAX, .fallback = "2s",
      .doc = "from pages that become free to their report"},
     {.name = NULL}};
-static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows};
+static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows,
+    .personalities = driver_personalities};
 
 static const struct key_row device_rows[] = {
+    {"personality", KEY_CHOICE, VM(device.personality), .choices = device_personality_choices, .fallback = "ballonet",
+     .doc = "behaves as that device: sets the keys that are not here, features included (docs/personalities.md)"},
+    {"quirks", KEY_FEATURES, VM(device.quirks), .choices = device_quirk_choices, .fallback = "[]",
+     .doc = "ways of other devices"},
     {"features", KEY_FEATURES, VM(device.features), .choices = feature_choices,
      .fallback = "(the VM's features)", .doc = "features that the device offers"},
     {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256", .flags = KEY_POWER_OF_2,
@@ -161,7 +176,8 @@ static const struct key_row device_rows[] = {
     {"event_interval", KEY_TIME, VM(device.event_interval_ns), 0, TIME_MAX, .fallback = "0",
      .doc = "at most one `host.actual` in this time; 0: every one"},
     {.name = NULL}};
-static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows};
+static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows,
+    .personalities = device_personalities};
 
 static const struct key_row vm_rows[] = {
     {"name", KEY_NAME, VM(name), .fallback = "(vm0, vm1, ...)", .doc = "name in the script and in metrics"},

@@ -71,9 +71,10 @@ struct key_row {
 };
 
 struct key_table {
-    const char *title;    /**< "a VM": in messages */
-    const char *section;  /**< path in the reference: `vms[].driver` */
-    const char *kind_key; /**< the key whose value decides the kind, or NULL */
+    const struct personality *personalities; /**< by its key `personality`, or NULL */
+    const char *title;                       /**< "a VM": in messages */
+    const char *section;                     /**< path in the reference: `vms[].driver` */
+    const char *kind_key;                    /**< the key whose value decides the kind, or NULL */
     size_t kind_offset;
     const struct choice *kinds;
     size_t size;  /**< of an item of a list */
@@ -81,6 +82,31 @@ struct key_table {
     uint32_t items_max;
     const struct key_row *rows; /**< ends with name NULL */
 };
+
+/**
+ * A driver or device that others wrote: the keys that it sets, where the file does not, as YAML
+ * would say them. The first row of each list is our own, which sets nothing.
+ */
+struct personality {
+    const char *name; /**< NULL ends the list */
+    const char *doc;
+    const char *clauses; /**< that it breaks beside its quirks' */
+    const char *absent;  /**< what is known of it and not modelled */
+    struct {
+        const char *key;
+        const char *value;
+    } set[16];
+};
+extern const struct personality driver_personalities[];
+extern const struct personality device_personalities[];
+extern const struct choice driver_personality_choices[];
+extern const struct choice device_personality_choices[];
+extern const struct choice driver_quirk_choices[];
+extern const struct choice device_quirk_choices[];
+
+/** What a personality sets a key to, or NULL. */
+const char *personality_value(const struct personality *personalities, const char *name,
+                              const char *key);
 
 #define KIND_ANY UINT32_MAX
 

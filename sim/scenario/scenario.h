@@ -61,6 +61,11 @@ struct link_faults {
 };
 
 struct scenario_driver {
+    uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
+    uint32_t quirks;      /**< BNT_GUEST_QUIRK_* */
+    uint32_t oom_pages;
+    uint32_t unit_pages;
+    uint64_t floor_bytes;
     uint64_t features; /**< wanted, masks under the default binding */
     uint16_t queue_size;
     uint16_t request_pages; /**< PFNs a request */
@@ -83,7 +88,9 @@ struct scenario_driver {
 };
 
 struct scenario_device {
-    uint64_t features; /**< offered */
+    uint32_t personality; /**< row of device_personalities; what it sets is in the other fields */
+    uint32_t quirks;      /**< BNT_HOST_QUIRK_* */
+    uint64_t features;    /**< offered */
     uint16_t queue_size;
     bnt_queue_layout queue_layout;
     bool ledger_leaves;
@@ -414,6 +421,9 @@ void scenario_schema_write(void *file);
 
 /** Writes the tables of docs/scenarios.md (keys, metrics, triggers, corruptions) to a stream. */
 void scenario_reference_write(void *file);
+
+/** Writes the tables of docs/personalities.md to a stream. */
+void scenario_personalities_write(void *file);
 
 /** Table look-ups shared with messages and docs. */
 const char *metric_name(metric m);

@@ -107,14 +107,16 @@ static void account_faults(const struct vm *vm, FILE *out)
     }
 }
 
-static void account_suspended(const struct vm *vm, FILE *out)
+static void account_suspended(const struct vm *vm, FILE *out, bool quirk)
 {
     const struct oracle *oracle = vm->world->oracle;
     const char *separator = "";
     for (int i = 0; oracle != NULL && i < INVARIANT_COUNT; i++) {
-        if (oracle_suspended(oracle, vm->index, (invariant_id)i)) {
+        if (oracle_suspended(oracle, vm->index, (invariant_id)i) &&
+            oracle_suspended_one(oracle, vm->index, (invariant_id)i) == quirk) {
             if (separator[0] == '\0') {
-                (void)fprintf(out, "  %s: a hostile party suspends:", vm->spec.name);
+                (void)fprintf(out, "  %s: a %s suspends:", vm->spec.name,
+                              quirk ? "declared quirk" : "hostile party");
             }
             (void)fprintf(out, "%s %s", separator, invariant_name((invariant_id)i));
             separator = ",";
@@ -134,6 +136,7 @@ void world_account(const struct world *world, FILE *out)
         account_resets(vm, out);
         account_memory(vm, out);
         account_faults(vm, out);
-        account_suspended(vm, out);
+        account_suspended(vm, out, false);
+        account_suspended(vm, out, true);
     }
 }

@@ -149,10 +149,25 @@ struct bnt_drv_transport vm_transport(void)
 
 /* ---- Memory ---- */
 
+/** How many pages can be taken with `floor` left free. */
+static uint32_t above_floor(const struct vm *vm, uint32_t count)
+{
+    struct gmem_counters counters;
+    if (vm->spec.driver.floor_bytes == 0) {
+        return count;
+    }
+    gmem_counters_get(vm->gmem, &counters);
+    const uint64_t page_bytes = (uint64_t)BNT_PFN_BYTES << vm->spec.page_order;
+    const uint64_t floor = vm->spec.driver.floor_bytes;
+    const uint64_t most =
+        counters.free_bytes > floor ? (counters.free_bytes - floor) / page_bytes : 0;
+    return count < most ? count : (uint32_t)most;
+}
+
 static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, count);
+    const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, above_floor(vm, count));
     memory_reclaim_wanted(vm);
     if (got > 0 && hostile_take(vm, CORRUPT_ALLOC_TWICE)) {
         if (vm->world->oracle != NULL) {

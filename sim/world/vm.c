@@ -55,6 +55,9 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .report_capacity = driver->report_capacity,
         .report_burst = driver->report_burst,
         .report_delay_ns = driver->report_delay_ns,
+        .quirks = driver->quirks,
+        .oom_pfns_max = driver->oom_pages,
+        .unit_pfns = driver->unit_pages > 1u << vm->spec.page_order ? driver->unit_pages : 0,
     };
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
@@ -83,6 +86,7 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .stats_stale_ns = device->stats_stale_ns,
         .stall_ns = device->stall_ns,
         .event_interval_ns = device->event_interval_ns,
+        .quirks = device->quirks,
     };
 }
 
@@ -248,6 +252,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .reset_empty_ns = WORLD_RESET_EMPTY_NS,
         };
         oracle_vm_init(world->oracle, index, &config);
+        quirks_suspend(vm);
         if (vm->spec.recording[0] != '\0') {
             oracle_foreign(world->oracle, index);
         }

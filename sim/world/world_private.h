@@ -145,6 +145,9 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 
 /* vm.c */
+/** Suspends by name the invariants that the declared quirks of driver and device break. */
+void quirks_suspend(const struct vm *vm);
+
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
 void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);

@@ -1,5 +1,5 @@
 /*
- * The tables of docs/scenarios.md are those that the loader uses.
+ * The tables of docs/scenarios.md and docs/personalities.md are those that the loader uses.
  *
  * With SCENARIO_UPDATE=1 in the environment the document's tables are written anew.
  */
@@ -7,15 +7,22 @@
 
 Suite *test_suite(void);
 
-#define DOCUMENT BALLONET_SOURCE_DIR "/docs/scenarios.md"
-#define BEGIN    "<!-- tables: written by tests/unit/test_scenario_docs.c -->\n"
-#define END      "\n<!-- end of tables -->\n"
+#define BEGIN "<!-- tables: written by tests/unit/test_scenario_docs.c -->\n"
+#define END   "\n<!-- end of tables -->\n"
 
-static char *reference_text(void)
+static const struct {
+    const char *path;
+    void (*write)(void *file);
+} documents[] = {
+    {BALLONET_SOURCE_DIR "/docs/scenarios.md", scenario_reference_write},
+    {BALLONET_SOURCE_DIR "/docs/personalities.md", scenario_personalities_write},
+};
+
+static char *tables_text(void (*write)(void *file))
 {
     FILE *file = tmpfile();
     ck_assert_ptr_nonnull(file);
-    scenario_reference_write(file);
+    write(file);
     const long bytes = ftell(file);
     ck_assert_int_gt(bytes, 0);
     rewind(file);
@@ -27,25 +34,26 @@ static char *reference_text(void)
     return text;
 }
 
-START_TEST(test_reference_has_the_tables_of_the_loader)
+START_TEST(test_document_has_the_tables_of_the_loader)
 {
     size_t bytes = 0;
-    char *document = file_read(DOCUMENT, &bytes);
-    ck_assert_msg(document != NULL, DOCUMENT " is missing");
+    const char *path = documents[_i].path;
+    char *document = file_read(path, &bytes);
+    ck_assert_msg(document != NULL, "%s is missing", path);
     char *begin = strstr(document, BEGIN);
     char *end = strstr(document, END);
-    ck_assert_msg(begin != NULL && end != NULL, DOCUMENT " has no place for the tables");
+    ck_assert_msg(begin != NULL && end != NULL, "%s has no place for the tables", path);
     begin += strlen(BEGIN);
-    char *tables = reference_text();
+    char *tables = tables_text(documents[_i].write);
     if (getenv("SCENARIO_UPDATE") != NULL) {
-        FILE *file = fopen(DOCUMENT, "wb");
+        FILE *file = fopen(path, "wb");
         ck_assert_ptr_nonnull(file);
         fprintf(file, "%.*s%s%s", (int)(begin - document), document, tables, end);
         fclose(file);
     } else {
         ck_assert_msg((size_t)(end - begin) == strlen(tables) &&
                           strncmp(begin, tables, strlen(tables)) == 0,
-                      DOCUMENT " is out of date: run this test with SCENARIO_UPDATE=1");
+                      "%s is out of date: run this test with SCENARIO_UPDATE=1", path);
     }
     free(tables);
     free(document);
@@ -56,7 +64,8 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("scenario_docs");
     TCase *tcase = tcase_create("reference");
-    tcase_add_test(tcase, test_reference_has_the_tables_of_the_loader);
+    tcase_add_loop_test(tcase, test_document_has_the_tables_of_the_loader, 0,
+                        (int)(sizeof documents / sizeof documents[0]));
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -49,6 +49,7 @@
 
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
+#include <ballonet/personality.h>
 #include <ballonet/virtio.h>
 
 #ifdef __cplusplus
@@ -125,6 +126,9 @@ struct bnt_guest_config {
     uint16_t report_capacity; /**< blocks of one report at most; 0: 32. The queue may allow less */
     uint16_t report_burst;    /**< reports between two delays; 0: 16 */
     uint64_t report_delay_ns; /**< from pages_freed to the report of them; 0: 2 s */
+    uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h) */
+    uint32_t oom_pfns_max;    /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
+    uint32_t unit_pfns;       /**< inflates in units of this, a power of two; 0: a page */
 };
 
 /* clang-format off */

@@ -31,6 +31,7 @@
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
 #include <ballonet/memory.h>
+#include <ballonet/personality.h>
 #include <ballonet/virtqueue.h>
 
 #ifdef __cplusplus
@@ -101,6 +102,8 @@ struct bnt_host_config {
                                      protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
     uint64_t target_slack_pfns;   /**< a target counts as reached while the ledger is above it by
                                      up to this: what a guest does not deflate for. Not of target 0 */
+    uint32_t quirks;         /**< BNT_HOST_QUIRK_*, to behave as another device (personality.h) */
+    uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
 };
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */

@@ -1,0 +1,67 @@
+/*
+ * Quirks: how other drivers and devices differ from what this library does, as bits of a
+ * configuration. For whoever tests one side against the other's habits; nobody should ship with
+ * one.
+ *
+ *     config.quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING | BNT_GUEST_QUIRK_RETRY_ON_CHANGE;
+ *
+ * Each row: name in code, bit, name in scenarios, clauses of VIRTIO that it breaks ("" for none: a
+ * permission, or something that the standard leaves open), what is done. Which driver or device
+ * has which is told in docs/personalities.md, with how sure that is.
+ */
+#ifndef BALLONET_PERSONALITY_H
+#define BALLONET_PERSONALITY_H
+
+/* clang-format off */
+#define BNT_GUEST_QUIRK_MAP(X)                                                                     \
+    X(STATS_KICK_EARLY, 0, "stats-kick-early", "VG-24",                                            \
+      "kicks the statistics queue before DRIVER_OK")                                               \
+    X(FREE_BEFORE_TELL, 1, "free-before-tell", "",                                                 \
+      "pages of a deflate are the OS's before the device has seen the request, which BD-11 allows without MUST_TELL_HOST") \
+    X(PFNS_OF_64_BITS, 2, "pfns-of-64-bits", "BD-12",                                              \
+      "writes PFNs of 8 bytes: every second one that the device reads is PFN 0, which is in use")  \
+    X(GO_ON_UNANSWERED, 3, "go-on-unanswered", "BD-13",                                            \
+      "counts an inflate as done when its answer takes longer than ack_timeout, and may deflate its pages before the answer") \
+    X(ALL_OR_NOTHING, 4, "all-or-nothing", "",                                                     \
+      "gives every page of a request back when one cannot be had")                                 \
+    X(RETRY_ON_CHANGE, 5, "retry-on-change", "",                                                   \
+      "tries again after a failed allocation only when the device tells of a change")              \
+    X(TARGET_AT_ATTACH_UNSEEN, 6, "target-at-attach-unseen", "BD-4",                               \
+      "does not look at the target before the first notification of a change")                     \
+    X(CONFIG_BY_POLL, 7, "config-by-poll", "",                                                     \
+      "takes no notice of configuration change notifications")                                     \
+    X(OOM_UNSERVED, 8, "oom-unserved", "",                                                         \
+      "accepts DEFLATE_ON_OOM and gives nothing back when memory runs out")                        \
+    X(OOM_TELL_FIRST, 9, "oom-tell-first", "",                                                     \
+      "waits for the device in an OOM deflate with or without MUST_TELL_HOST")
+
+#define BNT_HOST_QUIRK_MAP(X)                                                                      \
+    X(OVERSIZED_DROPPED, 0, "oversized-dropped", "",                                               \
+      "never gives back an inflate of more PFNs than its cap")                                     \
+    X(OVERSIZED_SKIPPED, 1, "oversized-skipped", "",                                               \
+      "gives an inflate of more PFNs than its cap back and takes none of its pages")               \
+    X(FIRST_BUFFER_ONLY, 2, "first-buffer-only", "VS-2",                                           \
+      "reads only the first descriptor of a request")                                              \
+    X(ACTUAL_BY_DEVICE, 3, "actual-by-device", "",                                                 \
+      "writes `actual` itself after each request")                                                 \
+    X(ACTUAL_KEPT, 4, "actual-kept", "",                                                           \
+      "keeps `actual` over a reset of the device")                                                 \
+    X(REPORT_LENGTH, 5, "report-length", "",                                                       \
+      "returns a free page report with the sum of its bytes as used length")
+/* clang-format on */
+
+enum bnt_guest_quirk {
+#define BNT_X(name, bit, text, clauses, sentence) BNT_GUEST_QUIRK_##name = 1 << (bit),
+    BNT_GUEST_QUIRK_MAP(BNT_X)
+#undef BNT_X
+    BNT_GUEST_QUIRKS_ALL = 0x3ff
+};
+
+enum bnt_host_quirk {
+#define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
+    BNT_HOST_QUIRK_MAP(BNT_X)
+#undef BNT_X
+    BNT_HOST_QUIRKS_ALL = 0x3f
+};
+
+#endif

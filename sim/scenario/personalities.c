@@ -1,0 +1,168 @@
+/*
+ * Personalities: other drivers and devices as settings and quirks of our own cores.
+ *
+ * A row sets keys of its mapping where the file does not; quirks are those of
+ * ballonet/personality.h. From these tables docs/personalities.md is written, with what is known of
+ * each and not modelled. What was only read in source code, and never confirmed, says so.
+ */
+#include "sim/scenario/loader.h"
+
+#include <ballonet/personality.h>
+
+#include <stdio.h>
+#include <string.h>
+
+const struct choice driver_quirk_choices[] = {
+#define X(name, bit, text, clauses, sentence) {text, 1u << (bit), sentence},
+    BNT_GUEST_QUIRK_MAP(X)
+#undef X
+        {NULL, 0, NULL}};
+
+const struct choice device_quirk_choices[] = {
+#define X(name, bit, text, clauses, sentence) {text, 1u << (bit), sentence},
+    BNT_HOST_QUIRK_MAP(X)
+#undef X
+        {NULL, 0, NULL}};
+
+/* clang-format off */
+const struct personality driver_personalities[] = {
+    {.name = "ballonet", .doc = "our own", .clauses = "", .absent = ""},
+    {.name = "linux", .doc = "virtio_balloon of 2026", .clauses = "",
+     .absent = "allocations sleep 200 ms in the worker; only whole 4 MiB blocks are hinted",
+     .set = {{"features", "[must-tell-host, stats, deflate-on-oom, reporting, indirect, event-idx]"},
+             {"queue_layout", "dense-negotiated"},
+             {"request_pages", "256"},
+             {"retry_min", "200ms"}, {"retry_max", "200ms"},
+             {"oom_pages", "256"}, {"oom_holdoff", "1ns"},
+             {"quirks", "[stats-kick-early, oom-tell-first]"}}},
+    {.name = "windows", .doc = "virtio-win of 2026, on x64", .clauses = "BD-1",
+     .absent = "512 pages a request (256 here, the core's bound); refuses below the low-memory event; gives back whole "
+               "chunks and takes some again (unconfirmed); PFNs of 8 bytes are unconfirmed",
+     .set = {{"features", "[stats, indirect, event-idx]"},
+             {"request_pages", "256"}, {"ack_timeout", "1s"},
+             {"retry_min", "31536000s"}, {"retry_max", "31536000s"},
+             {"quirks", "[free-before-tell, pfns-of-64-bits, go-on-unanswered, all-or-nothing, retry-on-change]"}}},
+    {.name = "freebsd", .doc = "virtio_balloon of FreeBSD main", .clauses = "",
+     .absent = "PFNs in the machine's byte order (unconfirmed); detach sleeps until its thread has ended",
+     .set = {{"features", "[must-tell-host, indirect, event-idx]"},
+             {"request_pages", "256"},
+             {"retry_min", "1s"}, {"retry_max", "1s"}}},
+    {.name = "netbsd", .doc = "viomb of NetBSD, a copy of 2018", .clauses = "BD-1",
+     .absent = "reads `actual` back from the device; writes it in the machine's byte order (unconfirmed)",
+     .set = {{"features", "[indirect]"},
+             {"request_pages", "256"},
+             {"retry_min", "10s"}, {"retry_max", "10s"},
+             {"quirks", "[all-or-nothing]"}}},
+    {.name = "openbsd", .doc = "viomb of OpenBSD", .clauses = "",
+     .absent = "counts one entry too many when the list is short (unconfirmed); not looking at the target at attach is "
+               "unconfirmed",
+     .set = {{"features", "[must-tell-host, indirect]"},
+             {"request_pages", "256"},
+             {"retry_min", "31536000s"}, {"retry_max", "31536000s"},
+             {"quirks", "[all-or-nothing, retry-on-change, target-at-attach-unseen]"}}},
+    {.name = "osv", .doc = "OSv's driver of July 2026", .clauses = "",
+     .absent = "no reset of the device at its end; gives the oldest pages back first",
+     .set = {{"features", "[must-tell-host, deflate-on-oom, indirect]"},
+             {"request_pages", "256"}, {"poll", "500ms"},
+             {"quirks", "[config-by-poll, oom-unserved]"}}},
+    {.name = "nanos", .doc = "the unikernel's driver", .clauses = "",
+     .absent = "8 bytes of its first statistics buffer are not written (unconfirmed); a synchronous OOM deflate from memory "
+               "of the stack",
+     .set = {{"features", "[must-tell-host, stats, deflate-on-oom, indirect]"},
+             {"request_pages", "256"}, {"unit_pages", "256"}, {"floor", "16MiB"},
+             {"retry_min", "5s"}, {"retry_max", "5s"}}},
+    {.name = NULL}};
+
+const struct personality device_personalities[] = {
+    {.name = "ballonet", .doc = "our own", .clauses = "", .absent = ""},
+    {.name = "qemu", .doc = "virtio-balloon of 2026, with every option on", .clauses = "",
+     .absent = "one discard a page; inflates are acknowledged and not counted while discards are forbidden",
+     .set = {{"features", "[stats, deflate-on-oom, reporting, indirect, event-idx]"},
+             {"queue_size", "128"}, {"queue_layout", "dense-offered"}, {"event_interval", "1s"},
+             {"quirks", "[actual-kept]"}}},
+    {.name = "crosvm", .doc = "as of August 2026", .clauses = "",
+     .absent = "its working set queues; stopping waits for a statistics answer (unconfirmed)",
+     .set = {{"features", "[must-tell-host, stats, deflate-on-oom, reporting, indirect, event-idx]"},
+             {"queue_size", "128"}, {"queue_layout", "dense-offered"},
+             {"quirks", "[actual-kept]"}}},
+    {.name = "firecracker", .doc = "as of August 2026", .clauses = "",
+     .absent = "hints are discarded; an impossible available index panics; both quirks, and the layout of queues, are "
+               "unconfirmed",
+     .set = {{"features", "[stats, deflate-on-oom, reporting, indirect, event-idx]"},
+             {"queue_size", "256"}, {"queue_layout", "dense-offered"},
+             {"quirks", "[oversized-dropped, first-buffer-only]"}}},
+    {.name = "cloud-hypervisor", .doc = "as of August 2026", .clauses = "",
+     .absent = "its layout of queues is unconfirmed",
+     .set = {{"features", "[deflate-on-oom, reporting, indirect, event-idx]"},
+             {"queue_size", "128"}, {"queue_layout", "dense-offered"},
+             {"quirks", "[oversized-skipped, actual-kept, report-length]"}}},
+    {.name = "kvmtool", .doc = "as of August 2024", .clauses = "",
+     .absent = "trusts lengths of the guest; has no reset; the first descriptor only is unconfirmed",
+     .set = {{"features", "[stats, indirect, event-idx]"},
+             {"queue_size", "128"},
+             {"quirks", "[first-buffer-only, actual-by-device]"}}},
+    {.name = NULL}};
+
+const struct choice driver_personality_choices[] = {
+    {"ballonet", 0, ""}, {"linux", 1, ""}, {"windows", 2, ""}, {"freebsd", 3, ""},
+    {"netbsd", 4, ""}, {"openbsd", 5, ""}, {"osv", 6, ""}, {"nanos", 7, ""}, {NULL, 0, NULL}};
+const struct choice device_personality_choices[] = {
+    {"ballonet", 0, ""}, {"qemu", 1, ""}, {"crosvm", 2, ""}, {"firecracker", 3, ""},
+    {"cloud-hypervisor", 4, ""}, {"kvmtool", 5, ""}, {NULL, 0, NULL}};
+/* clang-format on */
+
+const char *personality_value(const struct personality *personalities, const char *name,
+                              const char *key)
+{
+    for (; personalities->name != NULL; personalities++) {
+        for (size_t i = 0; strcmp(personalities->name, name) == 0 &&
+                           i < sizeof personalities->set / sizeof personalities->set[0] &&
+                           personalities->set[i].key != NULL;
+             i++) {
+            if (strcmp(personalities->set[i].key, key) == 0) {
+                return personalities->set[i].value;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- docs/personalities.md ---- */
+
+static void write_personality(FILE *file, const struct personality *personality)
+{
+    fprintf(file, "| `%s` | %s | ", personality->name, personality->doc);
+    for (size_t i = 0; i < sizeof personality->set / sizeof personality->set[0]; i++) {
+        if (personality->set[i].key != NULL) {
+            fprintf(file, "%s`%s: %s`", i > 0 ? "<br>" : "", personality->set[i].key,
+                    personality->set[i].value);
+        }
+    }
+    fprintf(file, " | %s | %s |\n", personality->clauses, personality->absent);
+}
+
+static void write_personalities(FILE *file, const char *title,
+                                const struct personality *personalities)
+{
+    fprintf(
+        file,
+        "\n### %s\n\n| name | what | sets | breaks, beside its quirks' | known and not modelled "
+        "|\n|---|---|---|---|---|\n",
+        title);
+    for (personalities++; personalities->name != NULL; personalities++) {
+        write_personality(file, personalities);
+    }
+}
+
+void scenario_personalities_write(void *file)
+{
+    write_personalities(file, "Drivers", driver_personalities);
+    write_personalities(file, "Devices", device_personalities);
+    fputs("\n### Quirks of drivers\n\n| quirk | what it does | clauses |\n|---|---|---|\n", file);
+#define X(name, bit, text, clauses, sentence) \
+    fputs("| `" text "` | " sentence " | " clauses " |\n", file);
+    BNT_GUEST_QUIRK_MAP(X)
+    fputs("\n### Quirks of devices\n\n| quirk | what it does | clauses |\n|---|---|---|\n", file);
+    BNT_HOST_QUIRK_MAP(X)
+#undef X
+}
