@@ -23,6 +23,7 @@ static uint8_t tag_byte(const struct vm *vm, uint64_t gpa)
 static bnt_status mem_read(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
 {
     const struct vm *vm = opaque;
+    conformance_device_reads(vm->world->conformance, vm->index, gpa, bytes);
     if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(dst, vm->dma + (gpa - vm->dma_gpa), bytes);
         return BNT_OK;
@@ -39,6 +40,7 @@ static bnt_status mem_write(void *opaque, uint64_t gpa, const void *src, uint32_
     struct vm *vm = opaque;
     if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(vm->dma + (gpa - vm->dma_gpa), src, bytes);
+        conformance_device_wrote(vm->world->conformance, vm->index, gpa, bytes);
         return BNT_OK;
     }
     const uint8_t *in = src;
@@ -50,6 +52,7 @@ static bnt_status mem_write(void *opaque, uint64_t gpa, const void *src, uint32_
             backing_write(vm, pfn, bnt_hash_add(backing_read(vm, pfn), in[i]));
         }
     }
+    conformance_device_wrote(vm->world->conformance, vm->index, gpa, bytes);
     return BNT_OK;
 }
 
@@ -63,12 +66,16 @@ struct bnt_mem_ops vm_mem_ops(void)
 
 static void interrupt(void *opaque, uint16_t queue)
 {
+    const struct vm *vm = opaque;
+    conformance_interrupt(vm->world->conformance, vm->index, queue);
     hostile_after_serve(opaque, queue);
     link_signal_send(opaque, SIGNAL_INTERRUPT, queue);
 }
 
 static void config_interrupt(void *opaque)
 {
+    const struct vm *vm = opaque;
+    conformance_config_interrupt(vm->world->conformance, vm->index);
     link_signal_send(opaque, SIGNAL_CONFIG, 0);
 }
 
@@ -78,6 +85,7 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
     backing_drop(vm, first_pfn, pfns, freed);
+    conformance_discarded(vm->world->conformance, vm->index, first_pfn, pfns);
     if (vm->world->oracle != NULL) {
         oracle_discard(vm->world->oracle, vm->index, first_pfn, pfns);
     }

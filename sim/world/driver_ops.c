@@ -14,13 +14,16 @@
 static uint64_t features_read(void *opaque)
 {
     const struct vm *vm = opaque;
-    return bnt_host_features_read(vm->host);
+    const uint64_t offered = bnt_host_features_read(vm->host);
+    conformance_features_read(vm->world->conformance, vm->index, offered);
+    return offered;
 }
 
 static void features_write(void *opaque, uint64_t features)
 {
     const struct vm *vm = opaque;
     engine_payload(vm->world->engine, features);
+    conformance_features_write(vm->world->conformance, vm->index, features);
     if (bnt_host_features_write(vm->host, features) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device ignored a write of features", vm->spec.name);
     }
@@ -29,7 +32,9 @@ static void features_write(void *opaque, uint64_t features)
 static uint8_t status_read(void *opaque)
 {
     const struct vm *vm = opaque;
-    return bnt_host_status_read(vm->host);
+    const uint8_t status = bnt_host_status_read(vm->host);
+    conformance_status_read(vm->world->conformance, vm->index, status);
+    return status;
 }
 
 static void status_write(void *opaque, uint8_t status)
@@ -40,6 +45,8 @@ static void status_write(void *opaque, uint8_t status)
     if (bnt_host_status_write(vm->host, engine_now(vm->world->engine), status) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
     }
+    conformance_status_write(vm->world->conformance, vm->index, status,
+                             bnt_host_status_read(vm->host));
     if (status == 0 && vm->world->oracle != NULL) {
         oracle_device_reset(vm->world->oracle, vm->index);
         hostile_device_reset(vm);
@@ -50,10 +57,11 @@ static void status_write(void *opaque, uint8_t status)
 static uint32_t config_generation(void *opaque)
 {
     struct vm *vm = opaque;
-    const uint32_t generation = bnt_host_config_generation(vm->host);
+    uint32_t generation = bnt_host_config_generation(vm->host);
     if (vm->armed[CORRUPT_CONFIG_STORM] > 0) {
-        return generation + ++vm->storm_reads;
+        generation += ++vm->storm_reads;
     }
+    conformance_generation_read(vm->world->conformance, vm->index, generation);
     return generation;
 }
 
@@ -61,6 +69,7 @@ static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes
 {
     const struct vm *vm = opaque;
     bnt_host_config_read(vm->host, offset, dst, bytes);
+    conformance_config_read(vm->world->conformance, vm->index, offset, dst, bytes);
 }
 
 static uint32_t le32_at(const void *src)
@@ -77,6 +86,8 @@ static void write_actual(struct vm *vm, uint32_t pfns)
         oracle_actual(world->oracle, vm->index, pfns);
     }
     const bnt_le32 value = bnt_le32_set(pfns);
+    conformance_config_write(world->conformance, vm->index, BNT_BALLOON_CONFIG_ACTUAL, &value,
+                             sizeof value);
     bnt_host_config_write(vm->host, engine_now(world->engine), BNT_BALLOON_CONFIG_ACTUAL, &value,
                           sizeof value);
     engine_payload(world->engine, pfns);
@@ -103,6 +114,7 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
             oracle_epoch_acked(world->oracle, vm->index, le32_at(src));
         }
     }
+    conformance_config_write(world->conformance, vm->index, offset, src, bytes);
     bnt_host_config_write(vm->host, engine_now(world->engine), offset, src, bytes);
 }
 
@@ -120,6 +132,8 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
         vm->queues[queue] = (struct queue_place){size, packed, desc_gpa, avail_gpa, used_gpa};
     }
+    conformance_queue_enable(vm->world->conformance, vm->index, queue, queue, size, desc_gpa,
+                             avail_gpa, used_gpa);
     if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
     }
@@ -127,6 +141,8 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
 
 static void notify(void *opaque, uint16_t queue)
 {
+    const struct vm *vm = opaque;
+    conformance_kick(vm->world->conformance, vm->index, queue);
     link_signal_send(opaque, SIGNAL_KICK, queue);
 }
 
@@ -168,6 +184,7 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, above_floor(vm, count));
+    conformance_pages_taken(vm->world->conformance, vm->index, pages, got, count);
     memory_reclaim_wanted(vm);
     if (got > 0 && hostile_take(vm, CORRUPT_ALLOC_TWICE)) {
         if (vm->world->oracle != NULL) {
@@ -188,6 +205,7 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     if (hostile_take(vm, CORRUPT_PAGE_LOST)) {
         count--; /* a page that its driver forgot */
     }
+    conformance_pages_given(vm->world->conformance, vm->index, pages, count);
     gmem_balloon_free(vm->gmem, pages, count);
 }
 

@@ -223,6 +223,7 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
         oracle_suspend(vm->world->oracle, vm->index, corruptions[which].who);
         vm->lasting_fault = vm->lasting_fault || !ends_with_reset(which);
     }
+    conformance_scripted(vm->world->conformance, vm->index, corruptions[which].who);
     vm->touched = true;
     switch (which) {
     case CORRUPT_STEAL_PAGE:

@@ -56,6 +56,7 @@ static void on_phase(struct world *world, uint32_t index)
 
 static void on_interrupt(struct vm *vm, uint16_t queue)
 {
+    conformance_interrupt_arrived(vm->world->conformance, vm->index, queue);
     if (vm->player != NULL) {
         wire_player_interrupt(vm->player, queue);
         return;
@@ -66,6 +67,7 @@ static void on_interrupt(struct vm *vm, uint16_t queue)
 
 static void on_config(struct vm *vm)
 {
+    conformance_config_arrived(vm->world->conformance, vm->index);
     if (vm->guest != NULL) {
         bnt_guest_config_changed(vm->guest);
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
@@ -74,6 +76,7 @@ static void on_config(struct vm *vm)
 
 static void on_kick(struct vm *vm, uint16_t queue)
 {
+    conformance_kick_arrived(vm->world->conformance, vm->index, queue);
     bnt_host_kick(vm->host, queue);
     vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine) + vm->spec.service_ns);
 }
@@ -159,6 +162,7 @@ static void judge(struct world *world)
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->touched) {
+            conformance_event_end(world->conformance, i, bnt_host_status_read(vm->host));
             vm_check(vm);
             if (world->small) {
                 vm_audit(vm);
@@ -253,6 +257,7 @@ struct world *world_create(const struct world_config *config, char *error, size_
     engine_make(world);
     if (!config->oracles_off) {
         world->oracle = oracle_create(world->arena, world->engine, world->vm_count);
+        world->conformance = conformance_create(world->arena, world->engine, world->vm_count);
     }
     swarm_draw(world);
     bool made = true;
@@ -277,6 +282,7 @@ void world_destroy(struct world *world)
     if (world->oracle != NULL) {
         oracle_destroy(world->oracle);
     }
+    conformance_destroy(world->conformance);
     engine_destroy(world->engine);
     arena_free(arena, world->trigger_counts,
                scenario->action_count * sizeof *world->trigger_counts);
@@ -331,7 +337,9 @@ static void judge_end(struct world *world)
             world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
                        vm->spec.name);
         }
-        if (scenario->phases[scenario->phase_count - 1].quiet) {
+        const bool quiet = scenario->phases[scenario->phase_count - 1].quiet;
+        conformance_end(world->conformance, i, quiet);
+        if (quiet) {
             const struct bnt_host_info host = vm_host_info(vm);
             oracle_converged(world->oracle, i, &host);
         }

@@ -4,6 +4,7 @@
 #ifndef SIM_WORLD_WORLD_PRIVATE_H
 #define SIM_WORLD_WORLD_PRIVATE_H
 
+#include "sim/conformance/conformance.h"
 #include "sim/world/events.h"
 #include "sim/world/gmem.h"
 #include "sim/world/wire_player.h"
@@ -115,6 +116,7 @@ struct world {
     struct world_config config;
     struct engine *engine;
     struct oracle *oracle;
+    struct conformance *conformance;
     struct vm *vms;
     uint32_t vm_count;
     struct workload_slot *workloads; /**< the scenario's, then one for each action's pressure */

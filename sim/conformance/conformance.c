@@ -1,0 +1,373 @@
+/*
+ * The instance: its VMs, its table of clauses, its watchers, and what was counted.
+ *
+ * Every call of conformance.h comes in here and goes on to the watchers, one line each. What a
+ * clause asks for is in the watchers' own files.
+ */
+#include "sim/conformance/watch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct conformance {
+    struct arena *arena;
+    const struct engine *engine;
+    uint32_t vm_count;
+    struct watch *vms;
+};
+
+static const struct watcher *const watchers[] = {
+    &watch_registers_watcher,
+};
+
+/** Calls a member of every watcher that has it. */
+#define TELL(watch, member, ...)                                                     \
+    do {                                                                             \
+        for (size_t told = 0; told < sizeof watchers / sizeof watchers[0]; told++) { \
+            if (watchers[told]->member != NULL) {                                    \
+                watchers[told]->member(__VA_ARGS__);                                 \
+            }                                                                        \
+        }                                                                            \
+    } while (0)
+
+/* ---- Life ---- */
+
+struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
+                                       uint32_t vm_count)
+{
+    struct conformance *seen = arena_zalloc(arena, sizeof *seen);
+    seen->arena = arena;
+    seen->engine = engine;
+    seen->vm_count = vm_count;
+    seen->vms = arena_zalloc(arena, vm_count * sizeof *seen->vms);
+    return seen;
+}
+
+static void tallies_free(struct conformance *seen, struct watch *watch)
+{
+    for (int party = 0; party < CLAUSE_PARTIES; party++) {
+        for (int scripted = 0; scripted < 2; scripted++) {
+            for (int id = 0; id < CLAUSE_COUNT; id++) {
+                arena_free(seen->arena, watch->tallies[party][scripted][id].place,
+                           CLAUSE_PLACE_MAX);
+            }
+        }
+    }
+}
+
+void conformance_destroy(struct conformance *seen)
+{
+    if (seen == NULL) {
+        return;
+    }
+    for (uint32_t vm = 0; vm < seen->vm_count; vm++) {
+        tallies_free(seen, &seen->vms[vm]);
+    }
+    arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
+    arena_free(seen->arena, seen, sizeof *seen);
+}
+
+void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct conformance_vm *config)
+{
+    if (seen == NULL) {
+        return;
+    }
+    struct watch *watch = &seen->vms[vm];
+    watch->seen = seen;
+    watch->vm = vm;
+    watch->config = *config;
+}
+
+void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
+{
+    if (seen == NULL) {
+        return;
+    }
+    struct watch *watch = &seen->vms[vm];
+    watch->scripted[CLAUSE_DRIVER] |= (who & CLAUSE_WHO_DRIVER) != 0;
+    watch->scripted[CLAUSE_DEVICE] |= (who & CLAUSE_WHO_DEVICE) != 0;
+}
+
+/* ---- What a watcher says ---- */
+
+static struct clause_tally *tally_of(struct watch *watch, clause_party party, clause_id id)
+{
+    return &watch->tallies[party][watch->scripted[party]][id];
+}
+
+void clause_seen(struct watch *watch, clause_party party, clause_id id)
+{
+    tally_of(watch, party, id)->exercised++;
+}
+
+void clause_broken(struct watch *watch, clause_party party, clause_id id, const char *format, ...)
+{
+    struct clause_tally *tally = tally_of(watch, party, id);
+    if (tally->violated++ > 0) {
+        return; /* the first place is kept */
+    }
+    tally->event = engine_events(watch->seen->engine) + 1;
+    tally->time_ns = engine_now(watch->seen->engine);
+    tally->place = arena_zalloc(watch->seen->arena, CLAUSE_PLACE_MAX);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(tally->place, CLAUSE_PLACE_MAX, format, arguments);
+    va_end(arguments);
+}
+
+void clause_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
+{
+    struct clause_tally *tally = tally_of(watch, party, id);
+    tally->literal_exercised++;
+    tally->literal_violated += !kept;
+}
+
+const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
+                                             clause_party party, bool scripted, clause_id id)
+{
+    return &seen->vms[vm].tallies[party][scripted][id];
+}
+
+/* ---- Registers ---- */
+
+void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered)
+{
+    if (seen != NULL) {
+        registers_features_read(&seen->vms[vm], offered);
+    }
+}
+
+void conformance_features_write(struct conformance *seen, uint32_t vm, uint64_t features)
+{
+    if (seen != NULL) {
+        registers_features_write(&seen->vms[vm], features);
+    }
+}
+
+void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t status)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        registers_status_read(watch, status);
+        TELL(watch, status_read, watch, status);
+    }
+}
+
+void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now)
+{
+    if (seen == NULL) {
+        return;
+    }
+    struct watch *watch = &seen->vms[vm];
+    const bool was_live = watch->live;
+    registers_status_write(watch, status, now);
+    if (status == 0) {
+        watch->live = false;
+        watch->features = 0;
+        TELL(watch, reset, watch);
+    } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
+        watch->live = true;
+        TELL(watch, live, watch);
+    }
+}
+
+void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation)
+{
+    if (seen != NULL) {
+        registers_generation_read(&seen->vms[vm], generation);
+    }
+}
+
+void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
+                             const void *data, uint32_t bytes)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, config_read, watch, offset, data, bytes);
+    }
+}
+
+void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
+                              const void *data, uint32_t bytes)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, config_write, watch, offset, data, bytes);
+    }
+}
+
+void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
+                              uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
+                              uint64_t used_gpa)
+{
+    (void)role;
+    (void)size;
+    (void)desc_gpa;
+    (void)avail_gpa;
+    (void)used_gpa;
+    if (seen != NULL) {
+        registers_queue_enable(&seen->vms[vm], queue);
+    }
+}
+
+/* ---- Notifications ---- */
+
+void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, kick, watch, queue);
+    }
+}
+
+void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, interrupt, watch, queue);
+    }
+}
+
+void conformance_config_interrupt(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, config_interrupt, watch);
+    }
+}
+
+void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, kick_arrived, watch, queue);
+    }
+}
+
+void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, interrupt_arrived, watch, queue);
+    }
+}
+
+void conformance_config_arrived(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, config_arrived, watch);
+    }
+}
+
+/* ---- Memory and pages ---- */
+
+void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, device_reads, watch, gpa, bytes);
+    }
+}
+
+void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, device_wrote, watch, gpa, bytes);
+    }
+}
+
+void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, discarded, watch, first_pfn, pfns);
+    }
+}
+
+void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                             uint32_t count, uint32_t wanted)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, pages_taken, watch, pages, count, wanted);
+    }
+}
+
+void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                             uint32_t count)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, pages_given, watch, pages, count);
+    }
+}
+
+/* ---- Time ---- */
+
+void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, event_end, watch, status);
+    }
+}
+
+void conformance_end(struct conformance *seen, uint32_t vm, bool quiet)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, end, watch, quiet);
+    }
+}
+
+/* ---- The table ---- */
+
+static const struct clause clauses[] = {
+#define X(family, number, who, level, watch, text, reason) \
+    [CLAUSE_##family##_##number] = {#family "-" #number,   \
+                                    CLAUSE_WHO_##who,      \
+                                    CLAUSE_LEVEL_##level,  \
+                                    CLAUSE_##watch,        \
+                                    text,                  \
+                                    reason},
+    CLAUSE_MAP(X)
+#undef X
+};
+
+static const struct {
+    clause_id id;
+    const char *text;
+} literals[] = {
+#define X(family, number, text) {CLAUSE_##family##_##number, text},
+    CLAUSE_LITERAL_MAP(X)
+#undef X
+};
+
+const struct clause *clause_row(clause_id id)
+{
+    return &clauses[id];
+}
+
+const char *clause_literal_text(clause_id id)
+{
+    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
+        if (literals[i].id == id) {
+            return literals[i].text;
+        }
+    }
+    return NULL;
+}
+
+const char *clause_level_name(clause_level level)
+{
+    static const char *const names[] = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"};
+    return names[level];
+}
+
+const char *clause_who_name(unsigned who)
+{
+    return who == CLAUSE_WHO_DRIVER ? "driver" : who == CLAUSE_WHO_DEVICE ? "device" : "both";
+}

@@ -1,0 +1,159 @@
+/*
+ * Conformance: watches what crosses the boundary between drivers and devices, and counts for every
+ * clause how often it came into play and how often it was broken, by whom.
+ *
+ * The world tells it what is seen: register accesses, the device's accesses to guest memory,
+ * notifications, pages that the allocator gave or got. It reads the rings in guest memory with a
+ * parser of its own. It never asks a library what is right, draws nothing, changes nothing and is
+ * in no hash. What it finds does not fail a run; `ballonet conformance` judges it.
+ *
+ * Every call accepts a NULL instance: a world without oracles.
+ */
+#ifndef SIM_CONFORMANCE_CONFORMANCE_H
+#define SIM_CONFORMANCE_CONFORMANCE_H
+
+#include "sim/conformance/clauses.h"
+#include "sim/engine/engine.h"
+
+#include <ballonet/balloon.h>
+
+struct conformance;
+
+/** Whose act it was. */
+typedef enum clause_party {
+    CLAUSE_DRIVER = 0,
+    CLAUSE_DEVICE,
+    CLAUSE_PARTIES
+} clause_party;
+
+typedef enum clause_who {
+    CLAUSE_WHO_DRIVER = 1,
+    CLAUSE_WHO_DEVICE = 2,
+    CLAUSE_WHO_BOTH = 3
+} clause_who;
+
+typedef enum clause_level {
+    CLAUSE_LEVEL_MUST,
+    CLAUSE_LEVEL_MUST_NOT,
+    CLAUSE_LEVEL_SHOULD,
+    CLAUSE_LEVEL_SHOULD_NOT,
+    CLAUSE_LEVEL_MAY
+} clause_level;
+
+typedef enum clause_watch {
+    CLAUSE_WATCHED,
+    CLAUSE_OPEN,
+    CLAUSE_NOT_APPLICABLE
+} clause_watch;
+
+/** A row of the table. */
+struct clause {
+    const char *name; /**< "BD-1" */
+    unsigned who;     /**< clause_who */
+    clause_level level;
+    clause_watch watch;
+    const char *text;
+    const char *reason; /**< why NOT_APPLICABLE; else "" */
+};
+
+const struct clause *clause_row(clause_id id);
+/** Where the letter differs from what is meant: the literal reading; else NULL. */
+const char *clause_literal_text(clause_id id);
+const char *clause_level_name(clause_level level);
+const char *clause_who_name(unsigned who);
+
+#define CLAUSE_PLACE_MAX 192
+
+/** What was seen of a clause, of one party of one VM. */
+struct clause_tally {
+    uint64_t exercised; /**< times it came into play */
+    uint64_t violated;
+    uint64_t literal_exercised; /**< the same by the letter, where that differs */
+    uint64_t literal_violated;
+    uint64_t event; /**< of the first violation */
+    uint64_t time_ns;
+    char *place; /**< what it was; NULL if none */
+};
+
+/** A VM as it begins. Strings and memory must outlive the instance. */
+struct conformance_vm {
+    const char *name;
+    uint64_t features_wanted; /**< what the driver may accept at all: to decline others is its
+                                 embedder's decision */
+    struct bnt_balloon_binding binding;
+    const uint8_t *dma; /**< guest memory in which rings and requests lie */
+    uint64_t dma_gpa;
+    size_t dma_bytes;
+    uint64_t first_pfn;
+    uint64_t pfns;
+    uint32_t page_order;
+    bool foreign; /**< the driver is a recording: its pages are not seen */
+};
+
+struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
+                                       uint32_t vm_count);
+void conformance_destroy(struct conformance *seen);
+void conformance_vm_init(struct conformance *seen, uint32_t vm,
+                         const struct conformance_vm *config);
+
+/** The parties in `who` (clause_who) do what the script says from now on: counted apart. */
+void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who);
+
+/* ---- Registers, as the driver accesses them ---- */
+
+void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
+void conformance_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
+void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
+/** `now`: what the register holds after the write. */
+void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now);
+void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation);
+void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
+                             const void *data, uint32_t bytes);
+void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
+                              const void *data, uint32_t bytes);
+/** `role`: BNT_BALLOON_QUEUE_*, what the queue is for, whatever its index. */
+void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
+                              uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
+                              uint64_t used_gpa);
+
+/* ---- Notifications: as they are sent, and as they arrive ---- */
+
+void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_config_interrupt(struct conformance *seen, uint32_t vm);
+void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_config_arrived(struct conformance *seen, uint32_t vm);
+
+/* ---- Guest memory, as the device accesses it ---- */
+
+void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
+/** After the bytes are there. */
+void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
+/** The host drops backing: what the pages hold changes. */
+void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
+                           uint64_t pfns);
+
+/* ---- Pages, as the driver moves them ---- */
+
+/** The driver asked its allocator for `wanted` pages and got `count`. First PFN of each. */
+void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                             uint32_t count, uint32_t wanted);
+/** The driver gave pages back to the OS, which uses them. */
+void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                             uint32_t count);
+
+/* ---- Time ---- */
+
+/** An event that touched this VM is over. `status`: the device's register, looked at. */
+void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status);
+/** The run is over; `quiet`: it ended in a phase without faults. */
+void conformance_end(struct conformance *seen, uint32_t vm, bool quiet);
+
+/* ---- What was found ---- */
+
+/** Of a party of a VM; of what the script made it do, or of what it did by itself. */
+const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
+                                             clause_party party, bool scripted, clause_id id);
+
+#endif

@@ -1,0 +1,415 @@
+/*
+ * Status, features, configuration: what a driver must do in which order, and what a device must
+ * answer (VIRTIO 1.4, 2.1 to 2.5, 3.1).
+ *
+ * Judged by register accesses alone. The features negotiated and whether the device is live are
+ * settled here for the other watchers.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DRV CLAUSE_DRIVER
+#define DEV CLAUSE_DEVICE
+
+enum {
+    STEP_RESET = 1, /**< 0 was written and read back */
+    STEP_ACKNOWLEDGE = 2,
+    STEP_DRIVER = 4,
+    STEP_OFFER = 8, /**< the offer was read */
+    STEP_FEATURES = 16,
+    STEP_FEATURES_OK = 32,
+    STEP_READ_BACK = 64,
+    STEPS_BEFORE_DRIVER_OK = 127
+};
+
+/* Features that a balloon can have: all else is unknown to it. */
+#define FEATURES_BALLOON UINT64_C(0x3f)
+#define FEATURES_RING                                                                            \
+    (BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM | \
+     BNT_F_RING_PACKED | BNT_F_IN_ORDER)
+#define FEATURES_GENERIC /* ORDER_PLATFORM to SUSPEND, of any device */                      \
+    ((UINT64_C(1) << 36) | (UINT64_C(1) << 38) | (UINT64_C(1) << 39) | (UINT64_C(1) << 40) | \
+     (UINT64_C(1) << 43))
+#define FEATURES_LEGACY ((UINT64_C(1) << 24) | (UINT64_C(1) << 27))
+
+static uint64_t features_known(const struct watch *watch)
+{
+    const struct bnt_balloon_binding *binding = &watch->config.binding;
+    return FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY |
+           binding->verdicts | binding->reset;
+}
+
+/** The first feature of a set that lacks what it depends on; 0: none. */
+static uint64_t features_broken(const struct watch *watch, uint64_t features)
+{
+    const struct bnt_balloon_binding *binding = &watch->config.binding;
+    const uint64_t reset = features & binding->reset;
+    return reset != 0 && (features & binding->verdicts) == 0 ? reset : 0;
+}
+
+/* ---- Features ---- */
+
+void registers_features_read(struct watch *watch, uint64_t offered)
+{
+    struct watch_registers *r = &watch->registers;
+    const struct bnt_balloon_binding *binding = &watch->config.binding;
+    r->offer_read = true;
+    r->offered = offered;
+    r->steps |= STEP_OFFER;
+    r->missing = (watch->config.features_wanted & ~offered) != 0;
+    r->unknown_offered = (offered & ~features_known(watch)) != 0;
+    const uint64_t broken = features_broken(watch, offered);
+    clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
+                   "offers 0x%" PRIx64 " without what it depends on", broken);
+    if ((offered & binding->reset) != 0) {
+        clause_require(watch, DEV, CLAUSE_BX_2, broken == 0, "offers RESET without VERDICTS");
+    }
+    clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
+                   "offers 0x%" PRIx64 " without VERSION_1", offered);
+}
+
+static void judge_choice(struct watch *watch, uint64_t features)
+{
+    const struct watch_registers *r = &watch->registers;
+    const uint64_t wanted = watch->config.features_wanted;
+    const uint64_t packed = BNT_F_RING_PACKED;
+    const uint64_t broken = features_broken(watch, features);
+    clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
+                   "accepts 0x%" PRIx64 " of 0x%" PRIx64, features, r->offered);
+    if ((features & watch->config.binding.reset) != 0) {
+        clause_require(watch, DRV, CLAUSE_BX_2, broken == 0, "accepts RESET without VERDICTS");
+    }
+    if (r->unknown_offered) {
+        clause_require(watch, DRV, CLAUSE_VG_9, (features & ~features_known(watch)) == 0,
+                       "accepts 0x%" PRIx64 ", which no balloon has",
+                       features & ~features_known(watch));
+    }
+    if ((r->offered & BNT_F_VERSION_1) != 0) {
+        clause_require(watch, DRV, CLAUSE_VG_26, (features & BNT_F_VERSION_1) != 0,
+                       "accepts 0x%" PRIx64 " without VERSION_1", features);
+    }
+    if ((r->offered & wanted & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
+        clause_require(watch, DRV, CLAUSE_BD_1, (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0,
+                       "declines MUST_TELL_HOST");
+    }
+    if ((r->offered & wanted & packed) != 0) {
+        clause_require(watch, DRV, CLAUSE_VG_29, (features & packed) != 0, "declines RING_PACKED");
+    }
+}
+
+void registers_features_write(struct watch *watch, uint64_t features)
+{
+    struct watch_registers *r = &watch->registers;
+    clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
+                   "writes features after FEATURES_OK");
+    if (r->offer_read) {
+        judge_choice(watch, features);
+    }
+    r->features_written = true;
+    r->features = features;
+    r->steps |= STEP_FEATURES;
+}
+
+static bool accepted_once(const struct watch_registers *r)
+{
+    for (uint32_t i = 0; i < r->accepted_count; i++) {
+        if (r->accepted_before[i] == r->features) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** FEATURES_OK was written and is read back: the device's judgement. */
+static void judge_verdict(struct watch *watch, bool accepted)
+{
+    struct watch_registers *r = &watch->registers;
+    const bool valid = (r->features & ~r->offered) == 0 && features_broken(watch, r->features) == 0;
+    clause_require(watch, DEV, CLAUSE_VG_13, accepted == valid,
+                   valid ? "refuses the features 0x%" PRIx64 : "accepts the features 0x%" PRIx64,
+                   r->features);
+    if (accepted_once(r)) {
+        clause_require(watch, DEV, CLAUSE_VG_14, accepted,
+                       "refuses 0x%" PRIx64 ", which it accepted before", r->features);
+    } else if (accepted && r->accepted_count < sizeof r->accepted_before / sizeof(uint64_t)) {
+        r->accepted_before[r->accepted_count++] = r->features;
+    }
+}
+
+/* ---- Status ---- */
+
+/** A start that ended: did the driver say so if it gave up? */
+static void judge_give_up(struct watch *watch)
+{
+    const struct watch_registers *r = &watch->registers;
+    const bool failed = (r->status & BNT_DEVICE_STATUS_FAILED) != 0;
+    const bool done = (r->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
+    if (!r->offer_read || (!r->missing && !r->features_ok_refused)) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_VG_10, failed || done,
+                   "gave up without FAILED: the status is %u", r->status);
+}
+
+static void reset_written(struct watch *watch, uint8_t now)
+{
+    struct watch_registers *r = &watch->registers;
+    if (r->known) {
+        judge_give_up(watch);
+    }
+    if ((r->status & BNT_DEVICE_STATUS_FAILED) != 0) {
+        clause_seen(watch, DRV, CLAUSE_VG_3);
+    }
+    const uint32_t accepted_count = r->accepted_count;
+    uint64_t accepted_before[sizeof r->accepted_before / sizeof r->accepted_before[0]];
+    memcpy(accepted_before, r->accepted_before, sizeof accepted_before);
+    *r = (struct watch_registers){.known = true, .reset_wanted = true};
+    r->accepted_count = accepted_count;
+    memcpy(r->accepted_before, accepted_before, sizeof accepted_before);
+    (void)now;
+}
+
+static unsigned step_of(uint8_t bit)
+{
+    return bit == BNT_DEVICE_STATUS_ACKNOWLEDGE   ? STEP_ACKNOWLEDGE
+           : bit == BNT_DEVICE_STATUS_DRIVER      ? STEP_DRIVER
+           : bit == BNT_DEVICE_STATUS_FEATURES_OK ? STEP_FEATURES_OK
+                                                  : 0;
+}
+
+/** What must have been done when a bit is set. */
+static unsigned steps_before(uint8_t bit)
+{
+    switch (bit) {
+    case BNT_DEVICE_STATUS_ACKNOWLEDGE:
+        return STEP_RESET;
+    case BNT_DEVICE_STATUS_DRIVER:
+        return STEP_RESET | STEP_ACKNOWLEDGE;
+    case BNT_DEVICE_STATUS_FEATURES_OK:
+        return STEP_RESET | STEP_ACKNOWLEDGE | STEP_DRIVER | STEP_OFFER | STEP_FEATURES;
+    case BNT_DEVICE_STATUS_DRIVER_OK:
+        return STEPS_BEFORE_DRIVER_OK;
+    default:
+        return 0;
+    }
+}
+
+static void bit_set(struct watch *watch, uint8_t bit)
+{
+    struct watch_registers *r = &watch->registers;
+    const unsigned needed = steps_before(bit);
+    clause_require(watch, DRV, CLAUSE_VG_1, (r->steps & needed) == needed,
+                   "sets status bit %u while steps 0x%x are not done", bit, needed & ~r->steps);
+    r->steps |= step_of(bit);
+    if (bit == BNT_DEVICE_STATUS_DRIVER_OK) {
+        const bool queues = (r->queues_enabled & 3) == 3;
+        clause_require(watch, DRV, CLAUSE_VG_22,
+                       (r->steps & STEPS_BEFORE_DRIVER_OK) == STEPS_BEFORE_DRIVER_OK && queues,
+                       "goes live with steps 0x%x and queues 0x%x", r->steps, r->queues_enabled);
+        clause_require(watch, DRV, CLAUSE_VG_23, !r->features_ok_refused,
+                       "goes live although its features were refused");
+        if (r->missing) {
+            clause_seen(watch, DRV, CLAUSE_VG_10);
+        }
+        if (r->unknown_offered) {
+            clause_seen(watch, DRV, CLAUSE_VG_11);
+        }
+    }
+    if (bit == BNT_DEVICE_STATUS_FAILED && r->unknown_offered) {
+        clause_require(watch, DRV, CLAUSE_VG_11, r->missing || r->features_ok_refused,
+                       "fails where nothing is wrong but a feature that it does not know");
+    }
+}
+
+void registers_status_write(struct watch *watch, uint8_t status, uint8_t now)
+{
+    struct watch_registers *r = &watch->registers;
+    if (status == 0) {
+        reset_written(watch, now);
+        return;
+    }
+    if (r->reset_wanted) {
+        clause_require(watch, DRV, CLAUSE_VG_16, false,
+                       "goes on to status %u before a reset read back 0", status);
+        r->reset_wanted = false;
+    }
+    const uint8_t own = (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
+    clause_require(watch, DRV, CLAUSE_VG_2, (r->status & own & (uint8_t)~status) == 0,
+                   "clears bits of status %u by writing %u", r->status, status);
+    if ((r->status & BNT_DEVICE_STATUS_FAILED) != 0) {
+        clause_require(watch, DRV, CLAUSE_VG_3, status == r->status,
+                       "writes status %u after FAILED, without a reset", status);
+    }
+    const uint8_t fresh = (uint8_t)(status & (uint8_t)~r->status);
+    for (unsigned bit = 1; bit <= 128; bit <<= 1) {
+        if ((fresh & bit) != 0) {
+            bit_set(watch, (uint8_t)bit);
+        }
+    }
+    r->status = status;
+}
+
+void registers_status_read(struct watch *watch, uint8_t status)
+{
+    struct watch_registers *r = &watch->registers;
+    if (r->reset_wanted && status == 0) {
+        clause_seen(watch, DRV, CLAUSE_VG_16);
+        r->reset_wanted = false;
+        r->steps = STEP_RESET;
+    }
+    const bool asked = (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
+    if (asked && !r->features_ok_read && !r->features_ok_refused) {
+        const bool accepted = (status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
+        judge_verdict(watch, accepted);
+        r->features_ok_read = accepted;
+        r->features_ok_refused = !accepted;
+        r->steps |= accepted ? STEP_READ_BACK : 0;
+        watch->features = accepted ? r->features : 0;
+    }
+}
+
+void registers_queue_enable(struct watch *watch, uint16_t queue)
+{
+    struct watch_registers *r = &watch->registers;
+    const bool negotiated = r->features_ok_read;
+    clause_require(watch, DRV, CLAUSE_VG_22, negotiated,
+                   "sets queue %u up before its features are accepted", queue);
+    if (queue < 32) {
+        r->queues_enabled |= UINT32_C(1) << queue;
+    }
+}
+
+static void kick(struct watch *watch, uint16_t queue)
+{
+    clause_require(watch, DRV, CLAUSE_VG_24, watch->live, "kicks queue %u before DRIVER_OK", queue);
+}
+
+/* ---- Configuration ---- */
+
+void registers_generation_read(struct watch *watch, uint32_t generation)
+{
+    struct watch_registers *r = &watch->registers;
+    if (r->reading) {
+        clause_seen(watch, DRV, CLAUSE_VG_17);
+        r->unsettled = r->generation_known && generation != r->generation;
+        r->reading = false;
+    }
+    r->generation_known = true;
+    r->generation = generation;
+}
+
+/** The feature that a field of configuration comes with; 0: it is always there. */
+static uint64_t field_feature(const struct watch *watch, uint32_t offset)
+{
+    switch (offset) {
+    case BNT_BALLOON_CONFIG_HINT_CMD_ID:
+        return BNT_BALLOON_F_FREE_PAGE_HINT;
+    case BNT_BALLOON_CONFIG_POISON_VAL:
+        return BNT_BALLOON_F_PAGE_POISON;
+    case BNT_BALLOON_CONFIG_EPOCH:
+    case BNT_BALLOON_CONFIG_EPOCH_ACK:
+        return watch->config.binding.reset;
+    default:
+        return 0;
+    }
+}
+
+static void judge_field(struct watch *watch, uint32_t offset)
+{
+    const uint64_t feature = field_feature(watch, offset);
+    if (feature != 0) {
+        clause_require(watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
+                       "touches configuration at %u without its feature", offset);
+    }
+}
+
+static uint32_t le32_at(const void *data)
+{
+    bnt_le32 value;
+    memcpy(&value, data, sizeof value);
+    return bnt_le32_get(value);
+}
+
+/** A value that changed between two reads must have another generation. */
+static void judge_generation(struct watch *watch, uint32_t offset, uint32_t value)
+{
+    struct watch_registers *r = &watch->registers;
+    const uint32_t field = offset / 4;
+    if (field >= sizeof r->fields / sizeof r->fields[0] || !r->generation_known) {
+        return;
+    }
+    const bool drivers = offset == BNT_BALLOON_CONFIG_ACTUAL ||
+                         offset == BNT_BALLOON_CONFIG_POISON_VAL ||
+                         offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
+    if (!drivers && r->fields[field].known && r->fields[field].value != value) {
+        clause_require(watch, DEV, CLAUSE_VG_21, r->fields[field].generation != r->generation,
+                       "configuration at %u changed from %" PRIu32 " to %" PRIu32
+                       " and the generation did not",
+                       offset, r->fields[field].value, value);
+    }
+    r->fields[field].known = true;
+    r->fields[field].value = value;
+    r->fields[field].generation = r->generation;
+}
+
+static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_registers *r = &watch->registers;
+    judge_field(watch, offset);
+    if (bytes > 4 && !watch->config.foreign) {
+        clause_require(watch, DRV, CLAUSE_VG_17, r->generation_known && !r->reading,
+                       "reads %u bytes of configuration without a look at the generation", bytes);
+    }
+    if (r->unsettled && offset == r->reading_offset) {
+        r->unsettled = false;
+        r->rereads++;
+    }
+    r->reading = true;
+    r->reading_offset = offset;
+    if (bytes == 4) {
+        judge_generation(watch, offset, le32_at(data));
+    }
+}
+
+static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    const struct watch_registers *r = &watch->registers;
+    (void)data;
+    (void)bytes;
+    judge_field(watch, offset);
+    clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
+                   "writes configuration at %u before FEATURES_OK", offset);
+}
+
+/** By then a read that the generation spoiled was read again; a storm ends in giving up. */
+static void event_end(struct watch *watch, uint8_t status)
+{
+    struct watch_registers *r = &watch->registers;
+    (void)status;
+    if (r->unsettled && r->rereads + 1 < BNT_CONFIG_READS_MAX) {
+        clause_broken(watch, DRV, CLAUSE_VG_17,
+                      "takes what it read at %u although the generation changed meanwhile",
+                      r->reading_offset);
+    }
+    r->unsettled = false;
+    r->reading = false;
+    r->rereads = 0;
+}
+
+static void end(struct watch *watch, bool quiet)
+{
+    (void)quiet;
+    if (watch->registers.known) {
+        judge_give_up(watch);
+    }
+}
+
+const struct watcher watch_registers_watcher = {
+    .kick = kick,
+    .config_read = config_read,
+    .config_write = config_write,
+    .event_end = event_end,
+    .end = end,
+};

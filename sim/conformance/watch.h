@@ -1,0 +1,108 @@
+/*
+ * Private to sim/conformance: one watched VM, and what a watcher is.
+ *
+ * A watcher is a file with a `const struct watcher` whose members are called for what is seen, and
+ * a row in the table of conformance.c. Its state is a struct of its own inside `struct watch`. It
+ * says what it found by `clause_seen` (the clause came into play), `clause_require` (it came into
+ * play, and holds or not) and `clause_broken`.
+ */
+#ifndef SIM_CONFORMANCE_WATCH_H
+#define SIM_CONFORMANCE_WATCH_H
+
+#include "sim/conformance/conformance.h"
+
+#include <ballonet/virtio.h>
+
+/** What registers said so far. */
+struct watch_registers {
+    bool known; /**< a status was written: the driver's history is complete from a reset on */
+    bool reset_wanted; /**< 0 was written and not read back yet */
+    uint8_t status;    /**< as the driver wrote it last */
+    bool offer_read;
+    uint64_t offered;
+    bool features_written;
+    uint64_t features;
+    bool features_ok_read;       /**< read back after FEATURES_OK was written, and still set */
+    bool features_ok_refused;    /**< read back, and gone */
+    unsigned steps;              /**< of initialisation, STEP_* */
+    uint32_t queues_enabled;     /**< a bit each */
+    bool missing;                /**< a feature that is wanted was not offered */
+    bool unknown_offered;        /**< a feature that no balloon has was offered */
+    uint64_t accepted_before[8]; /**< sets that stood once */
+    uint32_t accepted_count;
+    /* reads of configuration */
+    bool generation_known;
+    uint32_t generation; /**< last read */
+    bool reading;        /**< a field was read and the generation was not looked at since */
+    bool unsettled;      /**< the generation changed around it: it must be read again */
+    uint32_t reading_offset;
+    uint32_t rereads;
+    struct {
+        bool known;
+        uint32_t value;
+        uint32_t generation; /**< when it was read */
+    } fields[16];            /**< le32 each */
+};
+
+struct watch {
+    struct conformance *seen;
+    uint32_t vm;
+    struct conformance_vm config;
+    bool scripted[CLAUSE_PARTIES];
+    uint64_t features; /**< negotiated, once FEATURES_OK stands; else 0 */
+    bool live;         /**< DRIVER_OK is set */
+    struct watch_registers registers;
+    struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
+};
+
+/** What a watcher may want to hear of. Members may be NULL. */
+struct watcher {
+    void (*reset)(struct watch *watch); /**< the device status became 0 */
+    void (*live)(struct watch *watch);  /**< DRIVER_OK was set */
+    void (*status_read)(struct watch *watch, uint8_t status);
+    void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
+    void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
+    void (*kick)(struct watch *watch, uint16_t queue);
+    void (*interrupt)(struct watch *watch, uint16_t queue);
+    void (*config_interrupt)(struct watch *watch);
+    void (*kick_arrived)(struct watch *watch, uint16_t queue);
+    void (*interrupt_arrived)(struct watch *watch, uint16_t queue);
+    void (*config_arrived)(struct watch *watch);
+    void (*device_reads)(struct watch *watch, uint64_t gpa, uint32_t bytes);
+    void (*device_wrote)(struct watch *watch, uint64_t gpa, uint32_t bytes);
+    void (*discarded)(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
+    void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count,
+                        uint32_t wanted);
+    void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
+    void (*event_end)(struct watch *watch, uint8_t status);
+    void (*end)(struct watch *watch, bool quiet);
+};
+
+extern const struct watcher watch_registers_watcher;
+
+/** The clause came into play through this party. */
+void clause_seen(struct watch *watch, clause_party party, clause_id id);
+/** The party broke it. printf-like: what it did. */
+__attribute__((format(printf, 4, 5))) void clause_broken(struct watch *watch, clause_party party,
+                                                         clause_id id, const char *format, ...);
+/** The reading by the letter, where it differs (CLAUSE_LITERAL_MAP). */
+void clause_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
+
+/** The clause came into play; it holds if `kept`. */
+#define clause_require(watch, party, id, kept, ...)             \
+    do {                                                        \
+        clause_seen((watch), (party), (id));                    \
+        if (!(kept)) {                                          \
+            clause_broken((watch), (party), (id), __VA_ARGS__); \
+        }                                                       \
+    } while (0)
+
+/* registers.c, called by conformance.c ahead of the watchers */
+void registers_features_read(struct watch *watch, uint64_t offered);
+void registers_features_write(struct watch *watch, uint64_t features);
+void registers_status_read(struct watch *watch, uint8_t status);
+void registers_status_write(struct watch *watch, uint8_t status, uint8_t now);
+void registers_generation_read(struct watch *watch, uint32_t generation);
+void registers_queue_enable(struct watch *watch, uint16_t queue);
+
+#endif
