@@ -23,6 +23,7 @@ struct options {
     const char *trace;
     const char *junit;
     bool json;
+    bool markdown;
     bool verbose;
     bool quiet;
     bool help;
@@ -55,6 +56,7 @@ int verb_schema(const struct options *options);
 int verb_replay(const struct options *options);
 int verb_verify(const struct options *options);
 int verb_test(const struct options *options);
+int verb_conformance(const struct options *options);
 int verb_doctor(const struct options *options);
 
 /**

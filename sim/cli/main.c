@@ -41,6 +41,12 @@ static const struct verb verbs[] = {
      "Runs every scenario below the folders and prints TAP version 13. With --seeds N each runs\n"
      "under the seeds 1 to N.\n",
      OPTION_SET | OPTION_SEEDS | OPTION_JUNIT, verb_test},
+    {"conformance", "[SCENARIO|FOLDER...]", "the clauses of the standard after running scenarios",
+     "Runs the scenarios, those below scenarios/ if none is named, and prints for each clause whether\n"
+     "it was covered, violated, not exercised, or not applicable; then what personalities,\n"
+     "recordings and scripted faults broke. Exit status 1 if driver or device of ours broke one.\n"
+     "--format json: an array, a row a clause. --format markdown: docs/conformance.md.\n",
+     OPTION_SEED | OPTION_SET | OPTION_SEEDS | OPTION_FORMAT, verb_conformance},
     {"doctor", "", "check that this build keeps its promises",
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
@@ -155,7 +161,8 @@ static int option_junit(struct options *options, const char *value)
 static int option_format(struct options *options, const char *value)
 {
     options->json = strcmp(value, "json") == 0;
-    if (!options->json && strcmp(value, "text") != 0) {
+    options->markdown = strcmp(value, "markdown") == 0 && strcmp(options->verb, "conformance") == 0;
+    if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
         return misuse(options->verb, "--format", value, "text or json");
     }
     return 0;

@@ -37,6 +37,7 @@ const struct choice feature_choices[] = {
     {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
     {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},
     {"in-order", BNT_F_IN_ORDER, "buffers come back in the order in which they were exposed"},
+    {"reserved", SCENARIO_FEATURE_RESERVED, "a bit that means nothing yet, of a device to come"},
     {NULL, 0, NULL}};
 
 #define FEATURES_DEFAULT "[stats, deflate-on-oom, verdicts, reset, indirect, event-idx]"

@@ -26,6 +26,9 @@
 #define SCENARIO_SCALAR_BYTES_MAX 65536
 #define SCENARIO_ERRORS_MAX       50
 
+/** A feature that no balloon has: a device of a later version may offer it (VG-9, VG-11). */
+#define SCENARIO_FEATURE_RESERVED (UINT64_C(1) << 62)
+
 struct place {
     uint32_t line; /**< from 1 */
     uint32_t column;

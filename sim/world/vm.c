@@ -74,7 +74,7 @@ static struct bnt_host_config host_config(const struct vm *vm)
     const struct scenario_device *device = &vm->spec.device;
     return (struct bnt_host_config){
         .size = sizeof(struct bnt_host_config),
-        .features = device->features,
+        .features = device->features & ~SCENARIO_FEATURE_RESERVED,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .memory_first_pfn = vm->spec.first_pfn,
         .memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
@@ -229,24 +229,6 @@ static bool player_create(struct vm *vm, char *error, size_t error_bytes)
     return vm->player != NULL;
 }
 
-/** What crosses this VM's boundary is watched for the clauses of the standard. */
-static void watched(const struct vm *vm)
-{
-    const struct conformance_vm config = {
-        .name = vm->spec.name,
-        .features_wanted = vm->spec.driver.features | BNT_F_VERSION_1,
-        .binding = BNT_BALLOON_BINDING_DEFAULT,
-        .dma = vm->dma,
-        .dma_gpa = vm->dma_gpa,
-        .dma_bytes = vm->dma_bytes,
-        .first_pfn = vm->spec.first_pfn,
-        .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
-        .page_order = vm->spec.page_order,
-        .foreign = vm->spec.recording[0] != '\0',
-    };
-    conformance_vm_init(vm->world->conformance, vm->index, &config);
-}
-
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes)
 {
     struct vm *vm = &world->vms[index];
@@ -278,7 +260,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     if (!dma_create(vm, error, error_bytes)) {
         return false;
     }
-    watched(vm);
+    vm_watched(vm);
     if (!host_create(vm, error, error_bytes)) {
         return false;
     }

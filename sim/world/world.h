@@ -8,6 +8,7 @@
 #ifndef SIM_WORLD_WORLD_H
 #define SIM_WORLD_WORLD_H
 
+#include "sim/conformance/conformance.h"
 #include "sim/engine/engine.h"
 #include "sim/oracle/oracle.h"
 #include "sim/scenario/scenario.h"
@@ -75,6 +76,16 @@ void world_run(struct world *world, struct world_result *result);
 
 /** The short account of what happened: who asked for what, refusals by reason, resets, outcomes. */
 void world_account(const struct world *world, FILE *out);
+
+/** What was seen of the standard's clauses; NULL without oracles. */
+const struct conformance *world_conformance(const struct world *world);
+
+/** The name of our own driver and device among the subjects of conformance. */
+#define WORLD_SUBJECT_OURS "ballonet"
+
+/** Who the clauses are kept for: a party of a VM, or what the script made of it. */
+void world_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
+                   char *name, size_t name_bytes);
 
 /** Value of a metric now, in its unit. */
 uint64_t world_metric(const struct world *world, metric which, uint32_t vm);

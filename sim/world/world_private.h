@@ -163,6 +163,9 @@ struct bnt_host_info vm_host_info(const struct vm *vm);
 void vm_check(struct vm *vm);
 void vm_audit(struct vm *vm);
 
+/* conformance.c */
+void vm_watched(const struct vm *vm);
+
 /* driver_ops.c, device_ops.c */
 struct bnt_guest_ops vm_guest_ops(void);
 struct bnt_host_ops vm_host_ops(void);

@@ -1,0 +1,305 @@
+/*
+ * The table of clauses written down: as text, as JSON, and as docs/conformance.md.
+ */
+#include "sim/cli/conformance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REASON_MAX 512
+
+static const char *party_name(clause_party party)
+{
+    return party == CLAUSE_DRIVER ? "driver" : "device";
+}
+
+/** By the letter, of ours: times it came into play, times it was broken. */
+static void literal_sums(const struct conformance_report *report, clause_id id, uint64_t *seen,
+                         uint64_t *broken)
+{
+    *seen = 0;
+    *broken = 0;
+    for (int party = 0; party < CLAUSE_PARTIES; party++) {
+        const struct subject *subject = report_ours(report, (clause_party)party);
+        if (subject != NULL) {
+            *seen += subject->sums[id].literal_exercised;
+            *broken += subject->sums[id].literal_violated;
+        }
+    }
+}
+
+static const char *literal_status(const struct conformance_report *report, clause_id id)
+{
+    uint64_t seen = 0;
+    uint64_t broken = 0;
+    literal_sums(report, id, &seen, &broken);
+    return broken > 0 ? "violated" : seen > 0 ? "covered" : "not-exercised";
+}
+
+static void count_statuses(const struct conformance_report *report, uint32_t counts[STATUS_COUNT])
+{
+    char reason[REASON_MAX];
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        counts[report_status(report, (clause_id)id, reason, sizeof reason)]++;
+    }
+}
+
+/** Clauses that a subject came to, and that it broke. */
+static void subject_counts(const struct subject *subject, uint32_t *seen, uint32_t *broken)
+{
+    *seen = 0;
+    *broken = 0;
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        *seen += subject->sums[id].exercised > 0;
+        *broken += subject->sums[id].violated > 0;
+    }
+}
+
+/* ---- Text ---- */
+
+static void text_row(const struct conformance_report *report, clause_id id)
+{
+    const struct clause *row = clause_row(id);
+    char reason[REASON_MAX];
+    const clause_status status = report_status(report, id, reason, sizeof reason);
+    (void)printf("%-5s  %-6s  %-10s  %-14s  %s\n", row->name, clause_who_name(row->who),
+                 clause_level_name(row->level), clause_status_name(status), row->text);
+    if (reason[0] != '\0') {
+        (void)printf("%43s%s\n", "because: ", reason);
+    }
+    const char *literal = clause_literal_text(id);
+    if (literal != NULL) {
+        (void)printf("%43s%s; so read: %s\n", "literally: ", literal, literal_status(report, id));
+    }
+}
+
+static void text_subjects(const struct conformance_report *report)
+{
+    for (uint32_t i = 0; i < report->subject_count; i++) {
+        const struct subject *subject = &report->subjects[i];
+        uint32_t seen = 0;
+        uint32_t broken = 0;
+        subject_counts(subject, &seen, &broken);
+        if (seen + broken == 0) {
+            continue;
+        }
+        (void)printf("%s %s: %" PRIu32 " clauses came into play, %" PRIu32 " were broken\n",
+                     party_name(subject->party), subject->name, seen, broken);
+        for (int id = 0; !subject->ours && id < CLAUSE_COUNT; id++) {
+            if (subject->sums[id].violated > 0) {
+                (void)printf("  %s: %s\n", clause_row((clause_id)id)->name,
+                             subject->sums[id].place);
+            }
+        }
+    }
+}
+
+void report_text(const struct conformance_report *report)
+{
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        text_row(report, (clause_id)id);
+    }
+    (void)putchar('\n');
+    text_subjects(report);
+    uint32_t counts[STATUS_COUNT] = {0};
+    count_statuses(report, counts);
+    (void)printf(
+        "%" PRIu32 " runs, %" PRIu32 " did not pass; %d clauses: %" PRIu32 " covered, %" PRIu32
+        " violated, %" PRIu32 " not exercised, %" PRIu32 " not applicable\n",
+        report->runs, report->failed, CLAUSE_COUNT, counts[STATUS_COVERED], counts[STATUS_VIOLATED],
+        counts[STATUS_NOT_EXERCISED], counts[STATUS_NOT_APPLICABLE]);
+}
+
+/* ---- JSON ---- */
+
+static void json_text(const char *key, const char *text)
+{
+    (void)printf("\"%s\":\"", key);
+    print_json(stdout, text);
+    (void)putchar('"');
+}
+
+static void json_subjects(const struct conformance_report *report, clause_id id)
+{
+    const char *separator = "";
+    (void)fputs(",\"subjects\":[", stdout);
+    for (uint32_t i = 0; i < report->subject_count; i++) {
+        const struct subject *subject = &report->subjects[i];
+        const struct clause_sum *sum = &subject->sums[id];
+        if (sum->exercised + sum->violated == 0) {
+            continue;
+        }
+        (void)printf("%s{", separator);
+        json_text("name", subject->name);
+        (void)putchar(',');
+        json_text("party", party_name(subject->party));
+        (void)printf(",\"exercised\":%" PRIu64 ",\"violated\":%" PRIu64 ",", sum->exercised,
+                     sum->violated);
+        json_text("place", sum->place);
+        (void)putchar('}');
+        separator = ",";
+    }
+    (void)putchar(']');
+}
+
+static void json_row(const struct conformance_report *report, clause_id id)
+{
+    const struct clause *row = clause_row(id);
+    char reason[REASON_MAX];
+    const clause_status status = report_status(report, id, reason, sizeof reason);
+    (void)putchar('{');
+    json_text("id", row->name);
+    (void)putchar(',');
+    json_text("who", clause_who_name(row->who));
+    (void)putchar(',');
+    json_text("level", clause_level_name(row->level));
+    (void)putchar(',');
+    json_text("text", row->text);
+    (void)putchar(',');
+    json_text("status", clause_status_name(status));
+    (void)putchar(',');
+    json_text("reason", reason);
+    (void)printf(",\"watched\":%s", row->watch == CLAUSE_WATCHED ? "true" : "false");
+    const char *literal = clause_literal_text(id);
+    if (literal != NULL) {
+        (void)putchar(',');
+        json_text("literal", literal);
+        (void)putchar(',');
+        json_text("literal_status", literal_status(report, id));
+    }
+    json_subjects(report, id);
+    (void)putchar('}');
+}
+
+void report_json(const struct conformance_report *report)
+{
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        (void)printf("%s", id == 0 ? "[" : ",\n ");
+        json_row(report, (clause_id)id);
+    }
+    (void)printf("]\n");
+}
+
+/* ---- Markdown ---- */
+
+static const struct {
+    const char *family;
+    const char *title;
+} sections[] = {
+    {"VG", "Status, features, configuration"},
+    {"VS", "Split ring"},
+    {"VP", "Packed ring"},
+    {"BD", "Balloon: driver"},
+    {"BV", "Balloon: device"},
+    {"BL", "Balloon: legacy interface"},
+    {"BX", "Refusals and resets"},
+};
+
+static void markdown_intro(void)
+{
+    (void)fputs(
+        "# Conformance\n"
+        "\n"
+        "Comments, headers and messages cite rules by id. This page says what the ids mean: the "
+        "statements of VIRTIO, and of\n"
+        "our extension, that a balloon must honour, numbered by us and in our words. The "
+        "standard's text is what counts.\n"
+        "\n"
+        "It is written by `ballonet conformance --format markdown` from the table in "
+        "`sim/conformance/clauses.h` and what its\n"
+        "watchers saw over all scenarios that ship; `ballonet conformance` prints the same with "
+        "counts and places. Do not edit it.\n"
+        "\n"
+        "- **covered**: the clause came into play in a run that passed, and our driver or device "
+        "never broke it. Of a MAY: the\n"
+        "  permission was used, and the peer coped.\n"
+        "- **violated**: ours broke it, in a run where no script told it to.\n"
+        "- **not-exercised**: no run came to it.\n"
+        "- **not-applicable**: nothing of it can be seen here; the reason is below.\n"
+        "\n"
+        "`VG` is VIRTIO 1.4, 2.1 to 2.5, 3.1 and 6; `VS` 2.7; `VP` 2.8; `BD`, `BV` and `BL` 5.5 "
+        "(unchanged since 1.2); `BX` is\n"
+        "[our extension](wire-extension.md).\n",
+        stdout);
+}
+
+static void markdown_section(const struct conformance_report *report, const char *family,
+                             const char *title)
+{
+    (void)printf("\n## %s\n\n| id | who | level | in our words | status |\n|---|---|---|---|---|\n",
+                 title);
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        const struct clause *row = clause_row((clause_id)id);
+        if (strncmp(row->name, family, 2) != 0) {
+            continue;
+        }
+        char reason[REASON_MAX];
+        const clause_status status = report_status(report, (clause_id)id, reason, sizeof reason);
+        (void)printf("| %s | %s | %s | %s | %s |\n", row->name, clause_who_name(row->who),
+                     clause_level_name(row->level), row->text, clause_status_name(status));
+    }
+}
+
+static void markdown_reasons(const struct conformance_report *report)
+{
+    (void)printf("\n## Not covered, and why\n\n| id | status | why |\n|---|---|---|\n");
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        char reason[REASON_MAX];
+        const clause_status status = report_status(report, (clause_id)id, reason, sizeof reason);
+        if (status != STATUS_COVERED) {
+            (void)printf("| %s | %s | %s |\n", clause_row((clause_id)id)->name,
+                         clause_status_name(status), reason);
+        }
+    }
+}
+
+static void markdown_literal(const struct conformance_report *report)
+{
+    (void)printf("\n## By the letter\n\n"
+                 "Where the standard's letter errs the status above follows what is meant. Read "
+                 "literally:\n\n"
+                 "| id | the letter | status so read |\n|---|---|---|\n");
+    for (int id = 0; id < CLAUSE_COUNT; id++) {
+        const char *literal = clause_literal_text((clause_id)id);
+        if (literal != NULL) {
+            (void)printf("| %s | %s | %s |\n", clause_row((clause_id)id)->name, literal,
+                         literal_status(report, (clause_id)id));
+        }
+    }
+}
+
+static void markdown_subjects(const struct conformance_report *report)
+{
+    (void)printf("\n## Others\n\n"
+                 "What personalities, recordings and scripts broke. Of a personality these are "
+                 "the quirks that it declares.\n\n"
+                 "| who | broke |\n|---|---|\n");
+    for (uint32_t i = 0; i < report->subject_count; i++) {
+        const struct subject *subject = &report->subjects[i];
+        uint32_t seen = 0;
+        uint32_t broken = 0;
+        subject_counts(subject, &seen, &broken);
+        if (subject->ours || seen + broken == 0) {
+            continue;
+        }
+        (void)printf("| %s %s |", party_name(subject->party), subject->name);
+        for (int id = 0; id < CLAUSE_COUNT; id++) {
+            if (subject->sums[id].violated > 0) {
+                (void)printf(" %s", clause_row((clause_id)id)->name);
+            }
+        }
+        (void)printf("%s |\n", broken == 0 ? " nothing" : "");
+    }
+}
+
+void report_markdown(const struct conformance_report *report)
+{
+    markdown_intro();
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        markdown_section(report, sections[i].family, sections[i].title);
+    }
+    markdown_reasons(report);
+    markdown_literal(report);
+    markdown_subjects(report);
+}

@@ -1,0 +1,75 @@
+/*
+ * A VM that exists only as observations: what tests tell the watchers of clauses.
+ *
+ * `bench_attach` is a start without fault. A breaker goes on from there, or from `bench_open`, and
+ * shows one clause being broken (or, of a MAY, being used).
+ */
+#ifndef TESTS_CONFORMANCE_BENCH_H
+#define TESTS_CONFORMANCE_BENCH_H
+
+#include "sim/conformance/conformance.h"
+
+#include <ballonet/virtio.h>
+#include <ballonet/virtqueue.h>
+
+#define BENCH_DMA_GPA   UINT64_C(0x100000)
+#define BENCH_DMA_BYTES (64u * 1024u)
+#define BENCH_FIRST_PFN UINT64_C(0x1000)
+#define BENCH_PFNS      UINT64_C(0x1000)
+
+/** Our features, at their default bits. */
+#define BENCH_VERDICTS (UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS)
+#define BENCH_RESET    (UINT64_C(1) << BNT_BALLOON_BIT_RESET)
+#define BENCH_WANTED                                                                           \
+    (BNT_F_VERSION_1 | BNT_F_RING_PACKED | BNT_F_RING_EVENT_IDX | BNT_F_RING_INDIRECT_DESC |   \
+     BNT_F_IN_ORDER | BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ |                  \
+     BNT_BALLOON_F_DEFLATE_ON_OOM | BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | \
+     BNT_BALLOON_F_PAGE_REPORTING | BENCH_VERDICTS | BENCH_RESET)
+
+struct bench {
+    struct arena *arena;
+    struct engine *engine;
+    struct conformance *seen;
+    uint8_t *dma;
+    uint8_t status; /**< as last written */
+};
+
+/** One clause broken on purpose by one party; of a MAY, used. */
+struct breaker {
+    clause_id id;
+    clause_party party;
+    void (*run)(struct bench *bench);
+};
+
+struct breaker_table {
+    const struct breaker *rows;
+    uint32_t count;
+};
+
+void bench_open(struct bench *bench, uint64_t wanted);
+void bench_close(struct bench *bench);
+
+/** Lets virtual time pass. */
+void bench_wait(struct bench *bench, uint64_t ns);
+
+/** Writes a status, which the device takes. */
+void bench_status(struct bench *bench, uint8_t status);
+/** Reset, ACKNOWLEDGE, DRIVER. */
+void bench_begin(struct bench *bench);
+/** From there to FEATURES_OK read back: `accepted` is whether the device agrees. */
+void bench_negotiate(struct bench *bench, uint64_t offered, uint64_t features, bool accepted);
+/** Inflate and deflate queues, at their usual places. */
+void bench_queues(struct bench *bench);
+/** All of a start, to DRIVER_OK. */
+void bench_attach(struct bench *bench, uint64_t features);
+
+void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value);
+/** A read between two looks at the generation. */
+void bench_config_read(struct bench *bench, uint32_t offset, uint32_t value, uint32_t generation);
+
+uint64_t bench_violated(const struct bench *bench, clause_party party, clause_id id);
+uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_id id);
+
+extern const struct breaker_table breakers_registers;
+
+#endif
