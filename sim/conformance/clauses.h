@@ -289,7 +289,19 @@
     X(BX, 19, DRIVER, MUST, OPEN,                                                                  \
       "take pages accepted under an epoch that is over as its own", "")                            \
     X(BX, 20, DEVICE, MAY, OPEN, "reset again before the driver acknowledged", "")                 \
-    X(BX, 21, BOTH, MUST, OPEN, "empty the balloon at a device reset", "")
+    X(BX, 21, BOTH, MUST, OPEN, "empty the balloon at a device reset", "")                         \
+    X(BX, 22, BOTH, MUST_NOT, OPEN, "offer or accept HUGE_PAGES without VERDICTS", "")             \
+    X(BX, 23, DRIVER, MUST_NOT, OPEN,                                                              \
+      "set the flag of 2 MiB units without HUGE_PAGES, or any other flag", "")                     \
+    X(BX, 24, DRIVER, MUST, OPEN, "count units where a request has 2 MiB units", "")               \
+    X(BX, 25, DEVICE, MUST, OPEN, "accept all of a unit or refuse all of it", "")                  \
+    X(BX, 26, DEVICE, MUST, OPEN,                                                                  \
+      "answer a unit by NOT_NEEDED only when the balloon holds the target already", "")            \
+    X(BX, 27, DRIVER, MAY, OPEN, "deflate single PFNs of a unit", "")                              \
+    X(BX, 28, DRIVER, MUST, OPEN,                                                                  \
+      "write guest_limit after FEATURES_OK and before DRIVER_OK, and whenever it changes", "")     \
+    X(BX, 29, DEVICE, SHOULD_NOT, OPEN,                                                            \
+      "expect more than the guest's limit; the field reads 0 after a reset", "")
 
 /** Where the standard's letter differs from what it means: family, number, the literal reading. */
 #define CLAUSE_LITERAL_MAP(X)                                                                      \

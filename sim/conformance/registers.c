@@ -38,15 +38,15 @@ static uint64_t features_known(const struct watch *watch)
 {
     const struct bnt_balloon_binding *binding = &watch->config.binding;
     return FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY |
-           binding->verdicts | binding->reset;
+           binding->verdicts | binding->reset | binding->huge_pages | binding->guest_limit;
 }
 
 /** The first feature of a set that lacks what it depends on; 0: none. */
 static uint64_t features_broken(const struct watch *watch, uint64_t features)
 {
     const struct bnt_balloon_binding *binding = &watch->config.binding;
-    const uint64_t reset = features & binding->reset;
-    return reset != 0 && (features & binding->verdicts) == 0 ? reset : 0;
+    const uint64_t dependent = features & (binding->reset | binding->huge_pages);
+    return (features & binding->verdicts) == 0 ? dependent & (~dependent + 1) : 0;
 }
 
 /* ---- Features ---- */
@@ -64,7 +64,8 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
                    "offers 0x%" PRIx64 " without what it depends on", broken);
     if ((offered & binding->reset) != 0) {
-        clause_require(watch, DEV, CLAUSE_BX_2, broken == 0, "offers RESET without VERDICTS");
+        clause_require(watch, DEV, CLAUSE_BX_2, broken != binding->reset,
+                       "offers RESET without VERDICTS");
     }
     clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
                    "offers 0x%" PRIx64 " without VERSION_1", offered);
@@ -79,7 +80,8 @@ static void judge_choice(struct watch *watch, uint64_t features)
     clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
                    "accepts 0x%" PRIx64 " of 0x%" PRIx64, features, r->offered);
     if ((features & watch->config.binding.reset) != 0) {
-        clause_require(watch, DRV, CLAUSE_BX_2, broken == 0, "accepts RESET without VERDICTS");
+        clause_require(watch, DRV, CLAUSE_BX_2, broken != watch->config.binding.reset,
+                       "accepts RESET without VERDICTS");
     }
     if (r->unknown_offered) {
         clause_require(watch, DRV, CLAUSE_VG_9, (features & ~features_known(watch)) == 0,
@@ -311,6 +313,8 @@ static uint64_t field_feature(const struct watch *watch, uint32_t offset)
     case BNT_BALLOON_CONFIG_EPOCH:
     case BNT_BALLOON_CONFIG_EPOCH_ACK:
         return watch->config.binding.reset;
+    case BNT_BALLOON_CONFIG_GUEST_LIMIT:
+        return watch->config.binding.guest_limit;
     default:
         return 0;
     }
@@ -340,9 +344,9 @@ static void judge_generation(struct watch *watch, uint32_t offset, uint32_t valu
     if (field >= sizeof r->fields / sizeof r->fields[0] || !r->generation_known) {
         return;
     }
-    const bool drivers = offset == BNT_BALLOON_CONFIG_ACTUAL ||
-                         offset == BNT_BALLOON_CONFIG_POISON_VAL ||
-                         offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
+    const bool drivers =
+        offset == BNT_BALLOON_CONFIG_ACTUAL || offset == BNT_BALLOON_CONFIG_POISON_VAL ||
+        offset == BNT_BALLOON_CONFIG_GUEST_LIMIT || offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
     if (!drivers && r->fields[field].known && r->fields[field].value != value) {
         clause_require(watch, DEV, CLAUSE_VG_21, r->fields[field].generation != r->generation,
                        "configuration at %u changed from %" PRIu32 " to %" PRIu32
