@@ -14,8 +14,8 @@
 static uint64_t features_read(void *opaque)
 {
     const struct vm *vm = opaque;
-    const uint64_t offered = bnt_host_features_read(vm->host) |
-                             (vm->spec.device.features & SCENARIO_FEATURE_RESERVED);
+    const uint64_t offered =
+        bnt_host_features_read(vm->host) | (vm->spec.device.features & SCENARIO_FEATURE_RESERVED);
     conformance_features_read(vm->world->conformance, vm->index, offered);
     return offered;
 }
