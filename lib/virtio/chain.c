@@ -51,10 +51,11 @@ static bnt_status walk_desc_read(struct chain_walk *walk, struct chain_desc *des
     walk->told->desc = walk->desc;
     walk->told->gpa = gpa;
     if (status == BNT_OK) {
-        desc->gpa = bnt_le64_get(wire.gpa);
-        desc->bytes = bnt_le32_get(wire.bytes);
-        desc->flags = bnt_le16_get(wire.flags);
-        desc->next = bnt_le16_get(wire.next);
+        const bool big = walk->vq->big_endian;
+        desc->gpa = bnt_guest64_get(wire.gpa, big);
+        desc->bytes = bnt_guest32_get(wire.bytes, big);
+        desc->flags = bnt_guest16_get(wire.flags, big);
+        desc->next = bnt_guest16_get(wire.next, big);
     }
     return status;
 }

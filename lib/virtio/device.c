@@ -31,27 +31,75 @@ static const struct status_order status_orders[] = {
     {BNT_DEVICE_STATUS_DRIVER_OK, 0, BNT_DEVICE_STATUS_FEATURES_OK},
 };
 
-bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
-                               const struct bnt_feature_rule *rules, uint32_t rule_count)
+/** A legacy driver knows no FEATURES_OK (VG-32). */
+static const struct status_order status_orders_legacy[] = {
+    {BNT_DEVICE_STATUS_DRIVER, BNT_DEVICE_STATUS_ACKNOWLEDGE, 0},
+    {BNT_DEVICE_STATUS_DRIVER_OK, 0, BNT_DEVICE_STATUS_DRIVER},
+};
+
+/** Bits that the interfaces require and forbid (VG-27, VG-33). */
+static bool dev_offer_valid(bnt_interface interface, uint64_t offered)
+{
+    switch (interface) {
+    case BNT_INTERFACE_MODERN:
+        return (offered & BNT_F_VERSION_1) != 0;
+    case BNT_INTERFACE_TRANSITIONAL:
+        return (offered & BNT_F_VERSION_1) != 0 && (offered & BNT_F_ANY_LAYOUT) != 0 &&
+               (offered & BNT_F_UNUSED) == 0;
+    case BNT_INTERFACE_LEGACY:
+        return (offered & ~BNT_F_LEGACY_MASK) == 0 && (offered & BNT_F_UNUSED) == 0;
+    }
+    return false;
+}
+
+bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
+                                  uint64_t offered, const struct bnt_feature_rule *rules,
+                                  uint32_t rule_count)
 {
     if (dev == NULL || (rules == NULL && rule_count > 0)) {
         return BNT_E_ARGUMENT;
     }
-    if ((offered & BNT_F_VERSION_1) == 0 || bnt_features_broken(offered, rules, rule_count) != 0) {
+    if (!dev_offer_valid(interface, offered) ||
+        bnt_features_broken(offered, rules, rule_count) != 0) {
         return BNT_E_FEATURES;
     }
     memset(dev, 0, sizeof(*dev));
     dev->offered = offered;
     dev->rules = rules;
     dev->rule_count = rule_count;
+    dev->interface = interface;
     return BNT_OK;
+}
+
+bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
+                               const struct bnt_feature_rule *rules, uint32_t rule_count)
+{
+    return bnt_dev_status_init_as(dev, BNT_INTERFACE_MODERN, offered, rules, rule_count);
+}
+
+bool bnt_dev_legacy_begin(struct bnt_dev_status *dev)
+{
+    const uint64_t offered = dev->offered & BNT_F_LEGACY_MASK;
+
+    if (dev->legacy) {
+        return true;
+    }
+    if (dev->interface == BNT_INTERFACE_MODERN || (dev->status & BNT_DEVICE_STATUS_DRIVER) == 0 ||
+        (dev->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0 ||
+        (dev->accepted & BNT_F_VERSION_1) != 0) {
+        return false;
+    }
+    dev->accepted = bnt_features_choose(offered, dev->accepted, dev->rules, dev->rule_count);
+    dev->legacy = true;
+    return true;
 }
 
 bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features)
 {
     const unsigned closed = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_FAILED;
 
-    if ((dev->status & BNT_DEVICE_STATUS_DRIVER) == 0 || (dev->status & closed) != 0) {
+    if ((dev->status & BNT_DEVICE_STATUS_DRIVER) == 0 || (dev->status & closed) != 0 ||
+        dev->legacy) {
         return BNT_E_STATE;
     }
     dev->accepted = features;
@@ -79,17 +127,20 @@ static bool dev_features_refused(const struct bnt_dev_status *dev, struct bnt_di
 }
 
 /** Whether setting `value` breaks the order of initialisation. */
-static bool dev_status_misordered(unsigned status, unsigned value, struct bnt_diag *told)
+static bool dev_status_misordered(unsigned status, unsigned value, bool legacy,
+                                  struct bnt_diag *told)
 {
+    const struct status_order *orders = legacy ? status_orders_legacy : status_orders;
     const unsigned set = value & ~status;
-    const unsigned count = sizeof(status_orders) / sizeof(status_orders[0]);
+    const unsigned count = legacy ? sizeof(status_orders_legacy) / sizeof(status_orders_legacy[0])
+                                  : sizeof(status_orders) / sizeof(status_orders[0]);
 
     if ((status & BNT_DEVICE_STATUS_FAILED) != 0 && set != 0) {
         told->expected = status;
         return true;
     }
     for (unsigned i = 0; i < count; i++) {
-        const struct status_order *order = &status_orders[i];
+        const struct status_order *order = &orders[i];
         const unsigned before = order->before & ~status;
         const unsigned together = order->together & ~value;
         if ((set & order->bit) != 0 && (before != 0 || together != 0)) {
@@ -118,7 +169,10 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
                                 struct bnt_diag *diag)
 {
     const unsigned status = dev->status;
-    const unsigned wanted = value & DRIVER_BITS;
+    /* To a legacy interface FEATURES_OK is no bit at all. */
+    const bool modern = dev->interface != BNT_INTERFACE_LEGACY && !dev->legacy;
+    const unsigned known = modern ? DRIVER_BITS : DRIVER_BITS & ~BNT_DEVICE_STATUS_FEATURES_OK;
+    const unsigned wanted = value & known;
     const unsigned set = wanted & ~status;
     struct bnt_diag told = {.status = BNT_E_FEATURES, .expected = status, .found = value};
 
@@ -126,6 +180,7 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     if (value == 0) {
         dev->status = 0;
         dev->accepted = 0;
+        dev->legacy = false;
         *action = BNT_DEV_ACTION_RESET;
         return BNT_OK;
     }
@@ -133,7 +188,11 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
         told.fault = BNT_FAULT_STATUS_CLEARED;
         return bnti_diag_tell(diag, &told);
     }
-    if (dev_status_misordered(status, wanted, &told)) {
+    if ((set & (BNT_DEVICE_STATUS_DRIVER_OK | BNT_DEVICE_STATUS_FEATURES_OK)) ==
+        BNT_DEVICE_STATUS_DRIVER_OK) {
+        (void)bnt_dev_legacy_begin(dev);
+    }
+    if (dev_status_misordered(status, wanted, dev->legacy, &told)) {
         told.fault = BNT_FAULT_STATUS_ORDER;
         return bnti_diag_tell(diag, &told);
     }
@@ -158,5 +217,7 @@ bool bnt_dev_live(const struct bnt_dev_status *dev)
 {
     const unsigned ends = BNT_DEVICE_STATUS_NEEDS_RESET | BNT_DEVICE_STATUS_FAILED;
 
-    return (dev->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 && (dev->status & ends) == 0;
+    const unsigned begun = dev->legacy ? BNT_DEVICE_STATUS_DRIVER : BNT_DEVICE_STATUS_DRIVER_OK;
+
+    return (dev->status & begun) != 0 && (dev->status & ends) == 0;
 }

@@ -24,6 +24,7 @@ void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *t
     drv->status = 0;
     drv->offered = 0;
     drv->accepted = 0;
+    drv->legacy = false;
     transport->status_write(opaque, 0);
 }
 
@@ -75,10 +76,18 @@ static bnt_fault drv_features_agree(struct bnt_drv_status *drv,
                                                          : BNT_FAULT_FEATURES_REFUSED;
 }
 
-bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
-                             void *opaque, uint64_t wanted, uint64_t required,
-                             const struct bnt_feature_rule *rules, uint32_t rule_count,
-                             struct bnt_diag *diag)
+/** Whether to use the legacy interface, given what the device offers. */
+static bool drv_legacy(bnt_interface interface, uint64_t offered)
+{
+    return interface == BNT_INTERFACE_LEGACY ||
+           (interface == BNT_INTERFACE_TRANSITIONAL && (offered & BNT_F_VERSION_1) == 0);
+}
+
+bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
+                                const struct bnt_drv_transport *transport, void *opaque,
+                                bnt_interface interface, uint64_t wanted, uint64_t required,
+                                uint64_t legacy_never, const struct bnt_feature_rule *rules,
+                                uint32_t rule_count, struct bnt_diag *diag)
 {
     struct bnt_diag told = {.status = BNT_E_FEATURES};
     uint64_t missing;
@@ -90,8 +99,15 @@ bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_tr
     drv->status = 0;
     drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_ACKNOWLEDGE);
     drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER);
-    required |= BNT_F_VERSION_1;
     drv->offered = transport->features_read(opaque);
+    drv->legacy = drv_legacy(interface, drv->offered);
+    if (drv->legacy) {
+        drv->offered &= BNT_F_LEGACY_MASK;
+        wanted = (wanted & ~legacy_never) | BNT_F_ANY_LAYOUT;
+    } else {
+        required |= BNT_F_VERSION_1;
+        wanted &= ~(BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY);
+    }
     drv->accepted = bnt_features_choose(drv->offered, wanted | required, rules, rule_count);
 
     missing = required & ~drv->accepted;
@@ -99,6 +115,8 @@ bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_tr
     told.found = drv->offered;
     if (missing != 0) {
         told.fault = drv_missing_fault(drv->offered, missing);
+    } else if (drv->legacy) {
+        transport->features_write(opaque, drv->accepted);
     } else {
         told.fault = drv_features_agree(drv, transport, opaque, &found);
     }
@@ -112,6 +130,15 @@ bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_tr
     }
     drv->state = BNT_DRV_NEGOTIATED;
     return BNT_OK;
+}
+
+bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                             void *opaque, uint64_t wanted, uint64_t required,
+                             const struct bnt_feature_rule *rules, uint32_t rule_count,
+                             struct bnt_diag *diag)
+{
+    return bnt_drv_negotiate_as(drv, transport, opaque, BNT_INTERFACE_MODERN, wanted, required, 0,
+                                rules, rule_count, diag);
 }
 
 bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,

@@ -6,6 +6,17 @@
  */
 #include <ballonet/virtio.h>
 
+const char *bnt_interface_name(uint32_t interface)
+{
+    static const char *const names[] = {
+        [BNT_INTERFACE_MODERN] = "modern",
+        [BNT_INTERFACE_TRANSITIONAL] = "transitional",
+        [BNT_INTERFACE_LEGACY] = "legacy",
+    };
+
+    return interface < sizeof(names) / sizeof(names[0]) ? names[interface] : "unknown";
+}
+
 uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
                              uint32_t rule_count)
 {

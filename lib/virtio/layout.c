@@ -11,17 +11,27 @@ _Static_assert(sizeof(struct bnt_vq_packed_desc) == 16, "so is a packed one");
 _Static_assert(sizeof(struct bnt_vq_packed_event) == 4, "an event structure is 4 bytes");
 _Static_assert(sizeof(struct bnt_vq_used_elem) == 8, "a used element is 8 bytes on the wire");
 
-struct bnt_vq_parts bnt_vq_layout(uint16_t size)
+static struct bnt_vq_parts layout_split(uint16_t size, uint32_t used_align)
 {
     struct bnt_vq_parts layout = {0};
 
     if (bnti_queue_size_valid(size)) {
         layout.avail = (uint32_t)sizeof(struct bnt_vq_desc) * size;
         layout.used = layout.avail + BNTI_AVAIL_BYTES(size);
-        layout.used = (layout.used + (BNTI_USED_ALIGN - 1)) & ~(BNTI_USED_ALIGN - 1);
+        layout.used = (layout.used + (used_align - 1)) & ~(used_align - 1);
         layout.bytes = layout.used + BNTI_USED_BYTES(size);
     }
     return layout;
+}
+
+struct bnt_vq_parts bnt_vq_layout(uint16_t size)
+{
+    return layout_split(size, BNTI_USED_ALIGN);
+}
+
+struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size)
+{
+    return layout_split(size, BNTI_LEGACY_ALIGN);
 }
 
 struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features)

@@ -31,7 +31,7 @@ bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     struct bnt_diag told = {.gpa = gpa};
 
     told.status = bnt_mem_read(mem, gpa, &wire, sizeof(wire));
-    *value = bnt_le16_get(wire);
+    *value = bnt_guest16_get(wire, vq->big_endian);
     return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_break(vq, &told, diag);
 }
 
@@ -47,7 +47,7 @@ bnt_status bnti_vq_dev_store(struct bnt_vq_dev *vq, const struct bnt_mem *mem, u
 bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint64_t gpa,
                                uint16_t value, struct bnt_diag *diag)
 {
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_guest16_set(value, vq->big_endian);
 
     return bnti_vq_dev_store(vq, mem, gpa, &wire, sizeof(wire), diag);
 }
@@ -115,6 +115,18 @@ bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
     vq->size = size;
     vq->kicks_wanted = true;
     return BNT_OK;
+}
+
+bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint32_t queue,
+                                  uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
+                                  uint64_t used_gpa, uint64_t features, bool big_endian,
+                                  struct bnt_diag *diag)
+{
+    const bnt_status status = bnt_vq_dev_init(vq, mem, queue, size, desc_gpa, avail_gpa, used_gpa,
+                                              features & BNT_F_LEGACY_MASK, diag);
+
+    vq->big_endian = big_endian;
+    return status;
 }
 
 static const struct bnti_vq_dev_ops *vq_dev_ops(const struct bnt_vq_dev *vq)

@@ -39,17 +39,25 @@ uint32_t bnti_vq_drv_table(const struct bnt_vq_drv *vq, uint16_t head)
            (uint32_t)sizeof(struct bnt_vq_desc) * head * vq->config.indirect_max;
 }
 
+/** With the indirect tables behind it; 0 if it does not fit 32 bits. */
+static uint32_t vq_drv_bytes(const struct bnt_vq_parts *layout, uint16_t queue_size,
+                             uint16_t indirect_max)
+{
+    const uint64_t tables =
+        (uint64_t)queue_size * indirect_max * (uint32_t)sizeof(struct bnt_vq_desc);
+    const uint64_t bytes = vq_drv_tables(layout) + tables;
+
+    if (layout->bytes == 0 || bytes > UINT32_MAX) {
+        return 0;
+    }
+    return indirect_max == 0 ? layout->bytes : (uint32_t)bytes;
+}
+
 uint32_t bnt_vq_drv_ring_bytes_of(uint16_t queue_size, uint16_t indirect_max, uint64_t features)
 {
     const struct bnt_vq_parts layout = bnt_vq_layout_of(queue_size, features);
-    const uint64_t tables =
-        (uint64_t)queue_size * indirect_max * (uint32_t)sizeof(struct bnt_vq_desc);
-    const uint64_t bytes = vq_drv_tables(&layout) + tables;
 
-    if (layout.bytes == 0 || bytes > UINT32_MAX) {
-        return 0;
-    }
-    return indirect_max == 0 ? layout.bytes : (uint32_t)bytes;
+    return vq_drv_bytes(&layout, queue_size, indirect_max);
 }
 
 uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
@@ -57,19 +65,34 @@ uint32_t bnt_vq_drv_ring_bytes(uint16_t queue_size, uint16_t indirect_max)
     return bnt_vq_drv_ring_bytes_of(queue_size, indirect_max, 0);
 }
 
+uint32_t bnt_vq_drv_ring_bytes_legacy(uint16_t queue_size, uint16_t indirect_max)
+{
+    const struct bnt_vq_parts layout = bnt_vq_layout_legacy(queue_size);
+
+    return vq_drv_bytes(&layout, queue_size, indirect_max);
+}
+
+static struct bnt_vq_parts vq_drv_layout(const struct bnt_vq_drv_config *config)
+{
+    return config->legacy ? bnt_vq_layout_legacy(config->queue_size)
+                          : bnt_vq_layout_of(config->queue_size, config->features);
+}
+
 static bnt_status vq_drv_config_check(const struct bnt_vq_drv_config *config)
 {
-    const uint32_t bytes =
-        bnt_vq_drv_ring_bytes_of(config->queue_size, config->indirect_max, config->features);
+    const struct bnt_vq_parts layout = vq_drv_layout(config);
+    const uint32_t bytes = vq_drv_bytes(&layout, config->queue_size, config->indirect_max);
+    const uint32_t align = config->legacy ? BNTI_LEGACY_ALIGN : BNTI_DESC_TABLE_ALIGN;
 
     if (bytes == 0 || config->ring == NULL || config->slots == NULL) {
         return BNT_E_ARGUMENT;
     }
-    if (config->ring_gpa > UINT64_MAX - bytes) {
+    if (config->ring_gpa > UINT64_MAX - bytes || (!config->legacy && config->big_endian) ||
+        (config->legacy && (config->features & BNT_F_RING_PACKED) != 0)) {
         return BNT_E_ARGUMENT;
     }
     if (((uintptr_t)config->ring & (BNTI_DESC_TABLE_ALIGN - 1)) != 0 ||
-        (config->ring_gpa & (BNTI_DESC_TABLE_ALIGN - 1)) != 0) {
+        (config->ring_gpa & (align - 1)) != 0) {
         return BNT_E_STORAGE;
     }
     return BNT_OK;
@@ -92,10 +115,9 @@ bnt_status bnt_vq_drv_init(struct bnt_vq_drv *vq, const struct bnt_vq_drv_config
     if (status != BNT_OK) {
         return status;
     }
-    vq->layout = bnt_vq_layout_of(vq->config.queue_size, vq->config.features);
+    vq->layout = vq_drv_layout(&vq->config);
     memset(vq->config.ring, 0,
-           bnt_vq_drv_ring_bytes_of(vq->config.queue_size, vq->config.indirect_max,
-                                    vq->config.features));
+           vq_drv_bytes(&vq->layout, vq->config.queue_size, vq->config.indirect_max));
     slots = vq->config.slots;
     memset(slots, 0, sizeof(*slots) * vq->config.queue_size);
     for (uint32_t i = 0; i < vq->config.queue_size; i++) {

@@ -80,7 +80,7 @@ static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t 
     bnt_le16 wire;
 
     memcpy(&wire, &raw, sizeof(wire));
-    return bnt_le16_get(wire);
+    return bnt_guest16_get(wire, vq->config.big_endian);
 }
 
 static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t offset)
@@ -90,13 +90,13 @@ static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t 
     bnt_le32 wire;
 
     memcpy(&wire, &raw, sizeof(wire));
-    return bnt_le32_get(wire);
+    return bnt_guest32_get(wire, vq->config.big_endian);
 }
 
 static inline void bnti_vq_drv_store16(const struct bnt_vq_drv *vq, uint32_t offset, uint16_t value)
 {
     ring_u16 *at = (ring_u16 *)(void *)bnti_vq_drv_at(vq, offset);
-    const bnt_le16 wire = bnt_le16_set(value);
+    const bnt_le16 wire = bnt_guest16_set(value, vq->config.big_endian);
     uint16_t raw;
 
     memcpy(&raw, &wire, sizeof(raw));

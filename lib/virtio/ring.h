@@ -21,6 +21,7 @@
 #define BNTI_DESC_TABLE_ALIGN  16u
 #define BNTI_AVAIL_ALIGN       2u
 #define BNTI_USED_ALIGN        4u
+#define BNTI_LEGACY_ALIGN      4096u
 #define BNTI_CHAIN_BYTES_MAX   (UINT64_C(1) << 32)
 
 /** How far a free running index is ahead of another. */

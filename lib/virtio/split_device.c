@@ -97,7 +97,8 @@ static bnt_status split_take(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                             const struct bnti_vq_used *used, struct bnt_diag *diag)
 {
-    const struct bnt_vq_used_elem elem = {bnt_le32_set(used->head), bnt_le32_set(used->len)};
+    const struct bnt_vq_used_elem elem = {bnt_guest32_set(used->head, vq->big_endian),
+                                          bnt_guest32_set(used->len, vq->big_endian)};
     const uint64_t gpa =
         vq->used_gpa + BNTI_RING_ENTRIES + sizeof(elem) * (vq->used_next & (vq->size - 1u));
     const uint32_t undecided = bnti_index_ahead(vq->used_next, vq->used_told);
@@ -113,6 +114,14 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         vq->used_told = bnti_index_add(vq->used_next, 1);
     }
     return bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_INDEX, vq->used_next, diag);
+}
+
+/** A legacy driver may ask for an interrupt whenever its ring runs empty, whatever it suppresses
+ * (VG-33). Said of the index as last read: more buffers only make it one too many. */
+static bool vq_dev_ran_empty(const struct bnt_vq_dev *vq)
+{
+    return (vq->features & BNT_F_NOTIFY_ON_EMPTY) != 0 && vq->avail_known == vq->avail_next &&
+           vq->used_next == vq->avail_next;
 }
 
 static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
@@ -133,6 +142,11 @@ static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_me
         diag);
     if (status != BNT_OK) {
         return status;
+    }
+    if (vq_dev_ran_empty(vq)) {
+        *due = true;
+        vq->used_told = next;
+        return BNT_OK;
     }
     *due =
         event_idx ? bnti_event_passed(wish, told, next) : (wish & BNT_VQ_AVAIL_F_NO_INTERRUPT) == 0;

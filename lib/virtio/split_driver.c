@@ -9,10 +9,11 @@
 static void vq_drv_desc_store(const struct bnt_vq_drv *vq, uint32_t offset,
                               const struct bnt_vq_seg *seg, unsigned flags, uint16_t next)
 {
-    const struct bnt_vq_desc desc = {.gpa = bnt_le64_set(seg->gpa),
-                                     .bytes = bnt_le32_set(seg->bytes),
-                                     .flags = bnt_le16_set((uint16_t)flags),
-                                     .next = bnt_le16_set(next)};
+    const bool big = vq->config.big_endian;
+    const struct bnt_vq_desc desc = {.gpa = bnt_guest64_set(seg->gpa, big),
+                                     .bytes = bnt_guest32_set(seg->bytes, big),
+                                     .flags = bnt_guest16_set((uint16_t)flags, big),
+                                     .next = bnt_guest16_set(next, big)};
 
     memcpy(bnti_vq_drv_at(vq, offset), &desc, sizeof(desc));
 }

@@ -225,6 +225,55 @@ static inline bnt_le64 bnt_le64_set(uint64_t v)
     return w;
 }
 
+/*
+ * The legacy interface has values in the byte order of the guest (VIRTIO 1.3, 2.4.3). They lie in
+ * the same types; `big` says how they lie there.
+ */
+typedef enum bnt_byte_order {
+    BNT_BYTE_ORDER_NATIVE = 0, /**< that of the machine this code runs on */
+    BNT_BYTE_ORDER_LITTLE,
+    BNT_BYTE_ORDER_BIG
+} bnt_byte_order;
+
+static inline bool bnt_byte_order_big(bnt_byte_order order)
+{
+    return order == BNT_BYTE_ORDER_BIG ||
+           (order == BNT_BYTE_ORDER_NATIVE && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
+static inline uint16_t bnt_guest16_get(bnt_le16 v, bool big)
+{
+    const uint16_t value = bnt_le16_get(v);
+    return big ? __builtin_bswap16(value) : value;
+}
+
+static inline uint32_t bnt_guest32_get(bnt_le32 v, bool big)
+{
+    const uint32_t value = bnt_le32_get(v);
+    return big ? __builtin_bswap32(value) : value;
+}
+
+static inline uint64_t bnt_guest64_get(bnt_le64 v, bool big)
+{
+    const uint64_t value = bnt_le64_get(v);
+    return big ? __builtin_bswap64(value) : value;
+}
+
+static inline bnt_le16 bnt_guest16_set(uint16_t v, bool big)
+{
+    return bnt_le16_set(big ? __builtin_bswap16(v) : v);
+}
+
+static inline bnt_le32 bnt_guest32_set(uint32_t v, bool big)
+{
+    return bnt_le32_set(big ? __builtin_bswap32(v) : v);
+}
+
+static inline bnt_le64 bnt_guest64_set(uint64_t v, bool big)
+{
+    return bnt_le64_set(big ? __builtin_bswap64(v) : v);
+}
+
 /** Spreads every bit of x over all 64; a bijection, the same on every machine.
  */
 static inline uint64_t bnt_mix64(uint64_t x)

@@ -32,6 +32,27 @@ extern "C" {
 #define BNT_F_RING_PACKED        (UINT64_C(1) << 34)
 #define BNT_F_IN_ORDER           (UINT64_C(1) << 35)
 
+/* Of the legacy interface only (VIRTIO 1.3, 6.3). */
+#define BNT_F_NOTIFY_ON_EMPTY (UINT64_C(1) << 24)
+#define BNT_F_ANY_LAYOUT      (UINT64_C(1) << 27)
+#define BNT_F_UNUSED          (UINT64_C(1) << 30) /**< never offered (VG-33) */
+/** All that the legacy interface can carry. */
+#define BNT_F_LEGACY_MASK UINT64_C(0xFFFFFFFF)
+
+/**
+ * Which interfaces a side speaks. The legacy one, before VIRTIO 1.0, has no FEATURES_OK and no
+ * feature above bit 31, and its values are in the guest's byte order. It is recognised by VERSION_1
+ * not being accepted (VG-32).
+ */
+typedef enum bnt_interface {
+    BNT_INTERFACE_MODERN = 0,
+    BNT_INTERFACE_TRANSITIONAL, /**< both; the modern one where the peer has it */
+    BNT_INTERFACE_LEGACY
+} bnt_interface;
+
+/** "transitional" and so on; "unknown" for what is none. */
+const char *bnt_interface_name(uint32_t interface);
+
 /** One feature depends on others: `feature` may be offered or accepted only
  * with all of `needs`. */
 struct bnt_feature_rule {
@@ -73,6 +94,8 @@ struct bnt_dev_status {
     uint8_t status;
     const struct bnt_feature_rule *rules; /**< kept; static data of the device */
     uint32_t rule_count;
+    bnt_interface interface;
+    bool legacy; /**< the driver uses the legacy interface */
 };
 
 /**
@@ -82,6 +105,29 @@ struct bnt_dev_status {
 BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
                                             const struct bnt_feature_rule *rules,
                                             uint32_t rule_count);
+
+/**
+ * The same for a device with a legacy interface: a transitional one also offers ANY_LAYOUT and
+ * serves drivers that do not accept VERSION_1; a legacy one offers nothing above bit 31.
+ */
+BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
+                                               uint64_t offered,
+                                               const struct bnt_feature_rule *rules,
+                                               uint32_t rule_count);
+
+/**
+ * The driver does what only a legacy one may before FEATURES_OK: it sets up a queue, or sets
+ * DRIVER_OK. True if it is one from now on: the device has a legacy interface, DRIVER is set and
+ * VERSION_1 was not accepted. What it accepted beyond the offer, or without what it depends on,
+ * falls: a legacy driver cannot be refused.
+ */
+bool bnt_dev_legacy_begin(struct bnt_dev_status *dev);
+
+/** Whether the features are agreed: FEATURES_OK, or a legacy driver. */
+static inline bool bnt_dev_agreed(const struct bnt_dev_status *dev)
+{
+    return dev->legacy || (dev->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
+}
 
 /**
  * The driver wrote its features. E_STATE once FEATURES_OK or FAILED is set or before DRIVER
@@ -95,6 +141,7 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * asks for it with any other set, that clears bits other than by 0, or that sets them out of order,
  * changes nothing and is E_FEATURES with the fault in `diag` (VG-2, VG-3, VG-22); the driver sees
  * it by reading the status back, and may try again. ACKNOWLEDGE and DRIVER may come in one write.
+ * A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
  * NEEDS_RESET is the device's: what the driver writes there is ignored, as are bits without a
  * meaning here. `action` tells what follows.
  */
@@ -107,8 +154,8 @@ BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t
  */
 bool bnt_dev_needs_reset(struct bnt_dev_status *dev);
 
-/** Whether the device may touch its queues: DRIVER_OK, and neither NEEDS_RESET
- * nor FAILED (VG-5). */
+/** Whether the device may touch its queues: DRIVER_OK, and neither NEEDS_RESET nor FAILED (VG-5). A
+ * legacy driver may use them before DRIVER_OK (VG-32). */
 bool bnt_dev_live(const struct bnt_dev_status *dev);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
@@ -154,6 +201,7 @@ struct bnt_drv_status {
     uint8_t status; /**< what was last written */
     uint64_t offered;
     uint64_t accepted;
+    bool legacy; /**< negotiated without VERSION_1 */
 };
 
 /** Reads of a changing configuration before the driver gives up: E_CONFIG,
@@ -180,6 +228,19 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
                                           uint64_t wanted, uint64_t required,
                                           const struct bnt_feature_rule *rules, uint32_t rule_count,
                                           struct bnt_diag *diag);
+
+/**
+ * The same for a driver with a legacy interface. Where VERSION_1 is not offered to a transitional
+ * one, or to a legacy driver, whatever is offered: features up to bit 31 are accepted, ANY_LAYOUT
+ * among them, and there is no FEATURES_OK. `legacy_never` are features that the device type leaves
+ * undefined there; they are neither wanted nor met under it.
+ */
+BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
+                                             const struct bnt_drv_transport *transport,
+                                             void *opaque, bnt_interface interface, uint64_t wanted,
+                                             uint64_t required, uint64_t legacy_never,
+                                             const struct bnt_feature_rule *rules,
+                                             uint32_t rule_count, struct bnt_diag *diag);
 
 /** After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED. */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,

@@ -104,6 +104,10 @@ struct bnt_vq_parts bnt_vq_layout(uint16_t size);
 /** The same for the ring that `features` choose; a packed one may have any size (VP-1). */
 struct bnt_vq_parts bnt_vq_layout_of(uint16_t size, uint64_t features);
 
+/** The layout that legacy transports compute for themselves: the used ring begins a page of 4096
+ * bytes (VIRTIO 1.3, 2.7.2). */
+struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size);
+
 /* ---- Device side ---------------------------------------------------------------------------- */
 
 /**
@@ -143,6 +147,7 @@ struct bnt_vq_dev {
     struct bnt_vq_dev_out out[BNT_VQ_DEV_OUT_MAX]; /**< oldest first */
     bool kicks_wanted;
     bool broken;
+    bool big_endian; /**< a legacy ring of a big-endian guest */
 };
 
 /**
@@ -170,6 +175,13 @@ BNT_MUST_USE bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_
                                         uint32_t queue, uint16_t size, uint64_t desc_gpa,
                                         uint64_t avail_gpa, uint64_t used_gpa, uint64_t features,
                                         struct bnt_diag *diag);
+
+/** The same for a split ring of a legacy driver, in the guest's byte order (VG-33). */
+BNT_MUST_USE bnt_status bnt_vq_dev_init_legacy(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                               uint32_t queue, uint16_t size, uint64_t desc_gpa,
+                                               uint64_t avail_gpa, uint64_t used_gpa,
+                                               uint64_t features, bool big_endian,
+                                               struct bnt_diag *diag);
 
 /**
  * Takes the next buffer. OK; E_AGAIN (none; with EVENT_IDX the next kick is asked for and the index
@@ -243,6 +255,8 @@ struct bnt_vq_drv_config {
     void *ring;                /**< bnt_vq_drv_ring_bytes_of(), 16-aligned, the device's too */
     uint64_t ring_gpa;         /**< where the device sees it */
     struct bnt_vq_slot *slots; /**< queue_size of them, private */
+    bool legacy;     /**< a split ring laid out as legacy transports want it; ring_gpa is a page */
+    bool big_endian; /**< with `legacy`: the guest's byte order */
 };
 
 struct bnt_vq_drv {
@@ -264,6 +278,9 @@ struct bnt_vq_drv {
     bool interrupts_wanted;
     bool broken;
 };
+
+/** Bytes of ring memory of a legacy queue; see bnt_vq_layout_legacy. */
+uint32_t bnt_vq_drv_ring_bytes_legacy(uint16_t queue_size, uint16_t indirect_max);
 
 /**
  * Bytes of ring memory, indirect tables (one for each descriptor) included. 0 if the size is none
