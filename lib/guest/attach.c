@@ -7,13 +7,17 @@
 
 #include <string.h>
 
+/* What these send has no defined byte order under the legacy interface (Linux clears them too). */
+#define LEGACY_UNDEFINED \
+    (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
+
 /* Features that this core implements; others are never accepted (VG-9). */
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
-           BNT_BALLOON_F_PAGE_REPORTING | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX |
-           BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 | guest->config.binding.verdicts |
-           guest->config.binding.reset;
+           BNT_BALLOON_F_PAGE_REPORTING | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
+           BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
+           guest->config.binding.verdicts | guest->config.binding.reset;
 }
 
 void bnti_guest_reset_begin(struct bnt_guest *guest)
@@ -53,6 +57,7 @@ static void features_adopt(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
+    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->byte_order);
     guest->verdicts = (guest->features & c->binding.verdicts) != 0;
     guest->resets = (guest->features & c->binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -77,9 +82,9 @@ static bnt_status config_set_up(struct bnt_guest *guest)
 static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 {
     const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
-    bnt_status status = bnt_drv_negotiate(&guest->drv, &guest->ops.transport, guest->opaque, wanted,
-                                          guest->config.features_required | BNT_F_VERSION_1,
-                                          rules.rules, rules.count, &guest->diag);
+    bnt_status status = bnt_drv_negotiate_as(
+        &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
+        guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }
@@ -156,6 +161,7 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->verdicts = false;
     guest->resets = false;
     guest->must_tell_host = false;
+    guest->big_endian = false;
     bnti_guest_queues_none(guest);
     guest->config_marked = false;
     guest->freed_marked = false;

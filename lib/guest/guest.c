@@ -57,7 +57,9 @@ static bool settings_valid(const struct bnt_guest_config *c)
     const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
                         (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
     const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
-                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE;
+                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->interface <= BNT_INTERFACE_LEGACY &&
+                        (uint32_t)c->byte_order <= BNT_BYTE_ORDER_BIG;
     const bool report = c->report_order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - c->page_order &&
                         c->report_capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
     const bool quirks = (c->quirks & ~(uint32_t)BNT_GUEST_QUIRKS_ALL) == 0 &&
@@ -76,13 +78,20 @@ uint32_t bnti_guest_split_size(uint32_t bound)
     return bound;
 }
 
-/* Bytes of one queue's ring, whichever is negotiated; 64-aligned so that the next starts well. */
+/* Bytes of one queue's ring, whichever is negotiated; 64-aligned so that the next starts
+ * well. A legacy queue begins a page. */
 size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 {
-    const uint32_t split_size = bnti_guest_split_size(config->queue_size_max);
-    const size_t split = bnt_vq_drv_ring_bytes((uint16_t)split_size, 2);
+    const uint16_t split_size = (uint16_t)bnti_guest_split_size(config->queue_size_max);
+    const size_t split = bnt_vq_drv_ring_bytes(split_size, 2);
     const size_t packed = bnt_vq_drv_ring_bytes_of(config->queue_size_max, 2, BNT_F_RING_PACKED);
-    return ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
+    const size_t modern = ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
+    if (config->interface == BNT_INTERFACE_MODERN) {
+        return modern;
+    }
+    const size_t legacy = bnt_vq_drv_ring_bytes_legacy(split_size, 2);
+    return ((legacy > modern ? legacy : modern) + (BNT_PFN_BYTES - 1)) &
+           ~(size_t)(BNT_PFN_BYTES - 1);
 }
 
 bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)

@@ -115,6 +115,7 @@ struct bnt_guest {
     bool verdicts;       /* negotiated */
     bool resets;         /* negotiated */
     bool must_tell_host; /* negotiated */
+    bool big_endian;     /* what is in the guest's byte order on the wire is big-endian: legacy */
 
     /* The call in progress. */
     uint64_t now_ns;

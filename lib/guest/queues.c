@@ -174,7 +174,9 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
         .queue_size = size,
         /* A report is a chain of its own queue's length at most: no table is needed (VS-7). */
         .indirect_max = q == BNTI_GUEST_Q_REPORT ? 0 : 2,
-        .features = guest->features,
+        .features = guest->drv.accepted,
+        .legacy = guest->drv.legacy,
+        .big_endian = guest->big_endian,
         .ring = guest->dma + place * stride,
         .ring_gpa = guest->dma_gpa + place * stride,
         .slots = guest->vq_slots + place * (size_t)guest->config.queue_size_max,

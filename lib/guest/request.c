@@ -62,6 +62,12 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
         }
         return 2 * count;
     }
+    if (guest->big_endian) {
+        for (uint32_t i = 0; i < count; i++) {
+            wire[i] = bnt_guest32_set((uint32_t)pages[i >> order] + (i & within), true);
+        }
+        return count;
+    }
     if (order == 0) { /* most guests: a plain copy, which compilers make one of vectors */
         for (uint32_t i = 0; i < count; i++) {
             wire[i] = bnt_le32_set((uint32_t)pages[i]);

@@ -1,6 +1,7 @@
 /*
  * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer with the device at all times, filled anew whenever
- * it comes back, with the same tags for ever.
+ * it comes back, with the same tags for ever. Entries are in the guest's byte order under the
+ * legacy interface (BL-7).
  */
 #include "guest_private.h"
 
@@ -43,8 +44,8 @@ void bnti_guest_stats_send(struct bnt_guest *guest)
                           BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < guest->stats_count; i++) {
-        wire[i].tag = bnt_le16_set(guest->stats[i].tag);
-        wire[i].value = bnt_le64_set(guest->stats[i].value);
+        wire[i].tag = bnt_guest16_set(guest->stats[i].tag, guest->big_endian);
+        wire[i].value = bnt_guest64_set(guest->stats[i].value, guest->big_endian);
     }
     const struct bnt_vq_seg seg = {
         .gpa = guest->dma_gpa + offset,

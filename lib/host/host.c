@@ -22,8 +22,8 @@
      BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 /** Features of VIRTIO itself that the built-in rings serve. */
 #define RINGS_SERVED                                                                         \
-    (BNT_F_VERSION_1 | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | \
-     BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM)
+    (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | \
+     BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM)
 /** Bits 24 to 49 are VIRTIO's: with a provider they are the embedder's business. */
 #define VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
 
@@ -41,7 +41,12 @@ struct host_layout {
 
 static void config_defaults(struct bnt_host_config *config)
 {
-    config->features |= BNT_F_VERSION_1;
+    if (config->interface != BNT_INTERFACE_LEGACY) {
+        config->features |= BNT_F_VERSION_1;
+    }
+    if (config->interface != BNT_INTERFACE_MODERN) {
+        config->features |= BNT_F_ANY_LAYOUT;
+    }
     if (config->queue_size_max == 0) {
         config->queue_size_max = QUEUE_SIZE_DEFAULT;
     }
@@ -98,6 +103,8 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
     config_defaults(config);
     if (!config_sizes_valid(config) || !config_wire_valid(config) ||
         (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
+        (uint32_t)config->interface > BNT_INTERFACE_LEGACY ||
+        (uint32_t)config->guest_order > BNT_BYTE_ORDER_BIG ||
         !bnt_balloon_binding_valid(&config->binding)) {
         return BNT_E_ARGUMENT;
     }
@@ -263,8 +270,8 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     if (host->memory_pfns == 0) {
         return BNT_E_ARGUMENT;
     }
-    return bnt_dev_status_init(&host->dev, host->config.features, host->feature_rules.rules,
-                               host->feature_rules.count);
+    return bnt_dev_status_init_as(&host->dev, host->config.interface, host->config.features,
+                                  host->feature_rules.rules, host->feature_rules.count);
 }
 
 bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_config *config,

@@ -283,8 +283,13 @@ struct bnt_host {
 
 static inline bool bnti_host_agreed(const struct bnt_host *host, uint64_t feature)
 {
-    return feature != 0 && (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0 &&
-           (host->dev.accepted & feature) != 0;
+    return feature != 0 && bnt_dev_agreed(&host->dev) && (host->dev.accepted & feature) != 0;
+}
+
+/** Whether PFNs, statistics and command ids come in big-endian: a legacy driver's (BL-7, BL-9). */
+static inline bool bnti_host_big_endian(const struct bnt_host *host)
+{
+    return host->dev.legacy && bnt_byte_order_big(host->config.guest_order);
 }
 
 /** Whether it is to behave as another device does (ballonet/personality.h). */

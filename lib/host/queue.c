@@ -213,8 +213,13 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
 
 void bnti_host_queues_number(struct bnt_host *host)
 {
-    const bool agreed = (host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
-    const uint64_t negotiated = agreed ? host->dev.accepted : 0;
+    /* A legacy driver asks for its queues before anything is agreed: what it wrote counts. */
+    const bool written = host->config.interface != BNT_INTERFACE_MODERN &&
+                         (host->dev.accepted & BNT_F_VERSION_1) == 0;
+    const uint64_t known = bnt_dev_agreed(&host->dev) ? UINT64_MAX
+                           : written                  ? host->dev.offered & BNT_F_LEGACY_MASK
+                                                      : 0;
+    const uint64_t negotiated = host->dev.accepted & known;
     const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
         host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
 

@@ -18,7 +18,11 @@ bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features)
     if (host->busy == BNTI_HOST_WORKING) {
         return BNT_E_REENTRANT;
     }
-    return bnt_dev_features_write(&host->dev, features);
+    const bnt_status status = bnt_dev_features_write(&host->dev, features);
+    if (status == BNT_OK) {
+        bnti_host_queues_number(host); /* a legacy driver goes on without FEATURES_OK */
+    }
+    return status;
 }
 
 uint8_t bnt_host_status_read(const struct bnt_host *host)
@@ -43,6 +47,7 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
     } else if (action == BNT_DEV_ACTION_FEATURES_OK) {
         bnti_host_queues_number(host);
     } else if (action == BNT_DEV_ACTION_DRIVER_OK) {
+        bnti_host_queues_number(host);
         /* Buffers may have been made available, and drivers have kicked, before this. */
         bnti_host_kick_all(host);
         bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
@@ -129,14 +134,23 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
     }
 }
 
+/** A legacy driver may write before it has accepted anything (VG-32); another may not (VG-23). */
+static bool config_open(const struct bnt_host *host)
+{
+    const unsigned before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
+
+    return bnt_dev_agreed(&host->dev) ||
+           (host->config.interface != BNT_INTERFACE_MODERN && (host->dev.status & before) == 0);
+}
+
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
                            uint32_t bytes)
 {
     const uint8_t *from = src;
     bnti_host_busy before;
 
-    if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) == 0 ||
-        offset >= BNT_BALLOON_CONFIG_BYTES || !bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
+    if (!config_open(host) || offset >= BNT_BALLOON_CONFIG_BYTES ||
+        !bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
         return;
     }
     bnti_host_clock(host, now_ns);
@@ -183,7 +197,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     if (host->provided) {
         return BNT_E_UNSUPPORTED;
     }
-    if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) == 0) {
+    if (!bnt_dev_agreed(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) {
         return BNT_E_STATE;
     }
     if (found == NULL || size > host->config.queue_size_max || found->vq.size != 0) {
@@ -192,8 +206,12 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
         return BNT_E_REENTRANT;
     }
-    status = bnt_vq_dev_init(&found->vq, &host->mem, queue, size, desc_gpa, avail_gpa, used_gpa,
-                             host->dev.accepted, &diag);
+    status = host->dev.legacy
+                 ? bnt_vq_dev_init_legacy(&found->vq, &host->mem, queue, size, desc_gpa, avail_gpa,
+                                          used_gpa, host->dev.accepted, bnti_host_big_endian(host),
+                                          &diag)
+                 : bnt_vq_dev_init(&found->vq, &host->mem, queue, size, desc_gpa, avail_gpa,
+                                   used_gpa, host->dev.accepted, &diag);
     if (status != BNT_OK) {
         found->vq.size = 0;
         bnti_host_break(host, &diag);

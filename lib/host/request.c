@@ -38,6 +38,12 @@ static bool pfns_read(struct bnt_host *host, bnti_host_role role, const struct b
     }
     uint32_t *pfns = host->pfns;
     const bnt_le32 *wire = (const bnt_le32 *)(const void *)pfns;
+    if (bnti_host_big_endian(host)) {
+        for (uint32_t i = 0; i < n; i++) {
+            pfns[i] = bnt_guest32_get(wire[i], true);
+        }
+        return true;
+    }
     for (uint32_t i = 0; i < n; i++) {
         pfns[i] = bnt_le32_get(wire[i]);
     }

@@ -68,6 +68,7 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
     const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
     const struct bnt_stat_wire *wire = (const struct bnt_stat_wire *)(const void *)host->pfns;
     struct bnti_host_stats_state *stats = &host->stats;
+    const bool big = bnti_host_big_endian(host);
 
     *entries = bytes / STAT_BYTES;
     if (chain->readable_bytes > max || bytes % STAT_BYTES != 0) {
@@ -82,9 +83,9 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
     stats->unknown_count = 0;
     memset(stats->values, 0, sizeof(stats->values));
     for (uint32_t i = 0; i < *entries; i++) {
-        const uint32_t tag = bnt_le16_get(wire[i].tag);
+        const uint32_t tag = bnt_guest16_get(wire[i].tag, big);
         if (tag < BNT_STAT_COUNT) {
-            stats->values[tag] = bnt_le64_get(wire[i].value);
+            stats->values[tag] = bnt_guest64_get(wire[i].value, big);
             stats->known |= 1u << tag;
         } else {
             stats->unknown_count++;

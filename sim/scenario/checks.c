@@ -88,6 +88,18 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
     }
 }
 
+static void check_interface(const struct check *c, const struct scenario_vm *vm)
+{
+    if (vm->device.interface == BNT_INTERFACE_LEGACY &&
+        (vm->device.features & ~BNT_F_LEGACY_MASK) != 0) {
+        const struct yaml_mark at =
+            own_features(c, "device") ? at_key2(c, "device", "features") : at_key(c, "features");
+        problems_add(&c->loader->problems, at,
+                     "features: a legacy device offers none of verdicts, reset, packed and others "
+                     "above bit 31; leave them out");
+    }
+}
+
 static void check_vm(const struct check *c, const struct scenario_vm *vm)
 {
     char a[VALUE_TEXT_BYTES];
@@ -125,6 +137,7 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
                      "retry_min: it must not be more than retry_max");
     }
     check_features(c, vm);
+    check_interface(c, vm);
 }
 
 static void check_workload(const struct check *c, const struct scenario_workload *workload,
@@ -191,6 +204,14 @@ static void check_corruption(const struct check *c, const struct scenario_action
         problems_add(&c->loader->problems, at_key(c, "what"),
                      "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
                      "of its features",
+                     vm->name);
+    }
+    if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
+        (vm->driver.interface != BNT_INTERFACE_MODERN ||
+         vm->device.interface != BNT_INTERFACE_MODERN)) {
+        problems_add(&c->loader->problems, at_key(c, "what"),
+                     "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
+                     "leave `endian` or `interface` out",
                      vm->name);
     }
 }

@@ -35,6 +35,7 @@ const struct choice feature_choices[] = {
     {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
     {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
     {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
+    {"notify-on-empty", BNT_F_NOTIFY_ON_EMPTY, "an interrupt whenever a legacy ring runs empty"},
     {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},
     {"in-order", BNT_F_IN_ORDER, "buffers come back in the order in which they were exposed"},
     {"reserved", SCENARIO_FEATURE_RESERVED, "a bit that means nothing yet, of a device to come"},
@@ -55,6 +56,17 @@ static const struct choice pages_choices[] = {
 static const struct choice record_choices[] = {{"links", false, "links beside the OS's own pages"},
                                                {"bits", true, "a bit a page"},
                                                {NULL, 0, NULL}};
+
+static const struct choice interface_choices[] = {
+    {"modern", BNT_INTERFACE_MODERN, "VIRTIO 1.0 and later"},
+    {"transitional", BNT_INTERFACE_TRANSITIONAL, "both, by what the peer has"},
+    {"legacy", BNT_INTERFACE_LEGACY, "the interface before VIRTIO 1.0"},
+    {NULL, 0, NULL}};
+
+static const struct choice endian_choices[] = {
+    {"little", BNT_BYTE_ORDER_LITTLE, "least significant byte first"},
+    {"big", BNT_BYTE_ORDER_BIG, "most significant byte first"},
+    {NULL, 0, NULL}};
 
 #define LAYOUT_CHOICES                                                                             \
     {"fixed", BNT_QUEUE_LAYOUT_FIXED, "the standard's numbers"},                                   \
@@ -122,6 +134,8 @@ static const struct key_row driver_rows[] = {
      .doc = "PFNs of one request at most, 4 KiB each"},
     {"refused_max", KEY_COUNT, VM(driver.refused_max), 1, BNT_GUEST_REFUSED_MAX, .fallback = "16",
      .doc = "refused pages that it holds at most"},
+    {"interface", KEY_CHOICE, VM(driver.interface), .choices = interface_choices, .fallback = "modern",
+     .doc = "which interfaces it speaks"},
     {"queue_layout", KEY_CHOICE, VM(driver.queue_layout), .choices = driver_layout_choices, .fallback = "fixed",
      .doc = "how it thinks that the device numbers its queues"},
     {"queue_preference", KEY_CHOICE, VM(driver.queue_preference), .choices = device_layout_choices,
@@ -164,6 +178,8 @@ static const struct key_row device_rows[] = {
      .fallback = "(the VM's features)", .doc = "features that the device offers"},
     {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256", .flags = KEY_POWER_OF_2,
      .doc = "largest queue it allows, in descriptors"},
+    {"interface", KEY_CHOICE, VM(device.interface), .choices = interface_choices, .fallback = "modern",
+     .doc = "which interfaces it speaks"},
     {"queue_layout", KEY_CHOICE, VM(device.queue_layout), .choices = device_layout_choices, .fallback = "fixed",
      .doc = "how it numbers its queues"},
     {"ledger", KEY_CHOICE, VM(device.ledger_leaves), .choices = ledger_choices, .fallback = "fixed",
@@ -187,6 +203,8 @@ static const struct key_row vm_rows[] = {
     {"first_pfn", KEY_COUNT, VM(first_pfn), 0, BNT_PFN_MAX, .fallback = "0",
      .doc = "PFN where its memory begins; a recording may ask for it"},
     {"page", KEY_CHOICE, VM(page_order), .choices = page_choices, .fallback = "4KiB", .doc = "the guest's page"},
+    {"endian", KEY_CHOICE, VM(endian), .choices = endian_choices, .fallback = "little",
+     .doc = "the guest's byte order; on the wire only the legacy interface has it"},
     {"swap", KEY_SIZE, VM(swap_bytes), 0, TIB(16), .fallback = "0", .doc = "the guest's swap space"},
     {"kernel", KEY_SIZE, VM(kernel_bytes), 0, TIB(16), .fallback = "(1/16 of memory)",
      .doc = "memory of the kernel, never available to anything else"},

@@ -66,6 +66,8 @@ typedef enum metric_unit {
     X(DIRECT_RECLAIMS, "direct_reclaims", COUNT, "allocations that had to reclaim first")            \
     X(STALLED_TIME,    "stalled_time",    TIME,  "time that workloads waited for memory")            \
     X(STATS_SEQUENCE,  "stats_sequence",  COUNT, "statistics buffers that arrived")                  \
+    X(STATS_KNOWN,     "stats_known",     COUNT, "standard statistics in the last buffer")           \
+    X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
     X(REPORTING,       "reporting",       BYTES, "free pages that are away in a report")             \

@@ -74,6 +74,7 @@ struct scenario_driver {
     uint16_t request_pages; /**< PFNs a request */
     uint32_t refused_max;
     bool record_bits;
+    bnt_interface interface;
     bnt_queue_layout queue_layout;
     bnt_queue_layout queue_preference;
     uint64_t retry_min_ns;
@@ -95,6 +96,7 @@ struct scenario_device {
     uint32_t quirks;      /**< BNT_HOST_QUIRK_* */
     uint64_t features;    /**< offered */
     uint16_t queue_size;
+    bnt_interface interface;
     bnt_queue_layout queue_layout;
     bool ledger_leaves;
     uint64_t stats_poll_ns;
@@ -107,8 +109,9 @@ struct scenario_vm {
     char name[SCENARIO_NAME_MAX];
     struct place place;
     uint64_t memory_bytes;
-    uint64_t first_pfn;  /**< where its memory begins; a recording may ask for it */
-    uint32_t page_order; /**< guest page: 4 KiB << page_order */
+    uint64_t first_pfn;    /**< where its memory begins; a recording may ask for it */
+    uint32_t page_order;   /**< guest page: 4 KiB << page_order */
+    bnt_byte_order endian; /**< the guest's */
     uint64_t swap_bytes;
     uint64_t kernel_bytes;        /**< never available to anything else */
     uint64_t pinned_bytes;        /**< in use for ever, cannot be reclaimed */

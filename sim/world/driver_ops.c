@@ -130,13 +130,18 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
 {
     struct vm *vm = opaque;
     if (queue < WORLD_QUEUES) {
-        const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
-        vm->queues[queue] = (struct queue_place){size, packed, desc_gpa, avail_gpa, used_gpa};
+        vm->queues[queue] = (struct queue_place){size, false, desc_gpa, avail_gpa, used_gpa};
     }
     conformance_queue_enable(vm->world->conformance, vm->index, queue, queue, size, desc_gpa,
                              avail_gpa, used_gpa);
     if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
+    }
+    const uint64_t features = vm_host_info(vm).features; /* a legacy driver's are agreed only now */
+    if (queue < WORLD_QUEUES) {
+        vm->queues[queue].foreign =
+            (features & BNT_F_RING_PACKED) != 0 ||
+            (vm->spec.endian == BNT_BYTE_ORDER_BIG && (features & BNT_F_VERSION_1) == 0);
     }
 }
 

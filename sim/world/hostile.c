@@ -93,7 +93,7 @@ static void break_ring(struct vm *vm, corruption which)
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
     uint8_t *avail = dma_at(vm, queue->avail_gpa);
     const uint16_t last = (uint16_t)(queue->size - 1);
-    if (avail == NULL || queue->packed) {
+    if (avail == NULL || queue->foreign) {
         return;
     }
     switch (which) {
@@ -272,7 +272,7 @@ static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool publish
     const struct queue_place *queue = &vm->queues[queue_index];
     const uint8_t *avail = dma_at(vm, queue->avail_gpa);
     uint8_t *table = dma_at(vm, queue->desc_gpa);
-    if (avail == NULL || table == NULL || queue->size == 0 || queue->packed) {
+    if (avail == NULL || table == NULL || queue->size == 0 || queue->foreign) {
         return NULL;
     }
     const uint16_t index = (uint16_t)(get16(avail + 2) - (published ? 1 : 0));
@@ -352,7 +352,7 @@ static void spoil_used(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     uint8_t *used = dma_at(vm, queue->used_gpa);
-    if (used == NULL || queue->size == 0 || queue->packed) {
+    if (used == NULL || queue->size == 0 || queue->foreign) {
         return;
     }
     const uint16_t index = get16(used + 2);

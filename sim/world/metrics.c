@@ -97,6 +97,9 @@ static uint64_t stats_metric(const struct vm *vm, metric which)
     if (bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) != BNT_OK) {
         return 0;
     }
+    if (which == METRIC_STATS_KNOWN) {
+        return (uint64_t)__builtin_popcount(stats.known);
+    }
     return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
 }
 
@@ -153,8 +156,14 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
         return vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
     case METRIC_BACKED:
         return bytes_of(vm->backed_pfns);
+    case METRIC_LEGACY: {
+        const struct bnt_host_info info = vm_host_info(vm);
+        return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
+               (info.features & BNT_F_VERSION_1) == 0;
+    }
     case METRIC_STATS_SEQUENCE:
     case METRIC_STATS_STALE:
+    case METRIC_STATS_KNOWN:
         return stats_metric(vm, which);
     case METRIC_TARGET:
     case METRIC_ACTUAL:

@@ -34,7 +34,7 @@ struct link_state {
 /** Where the driver put a queue, for those who corrupt it. */
 struct queue_place {
     uint16_t size;
-    bool packed; /**< its bytes are not those of a split ring: it is left alone */
+    bool foreign; /**< its bytes are not those of a little-endian split ring: it is left alone */
     uint64_t desc_gpa;
     uint64_t avail_gpa;
     uint64_t used_gpa;

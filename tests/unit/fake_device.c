@@ -246,7 +246,7 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
     struct fake *f = opaque;
     bnt_le32 wire;
     FAKE_CHECK(bytes == sizeof wire);
-    FAKE_CHECK(f->dev.status & BNT_DEVICE_STATUS_FEATURES_OK); /* VG-23 */
+    FAKE_CHECK(bnt_dev_agreed(&f->dev)); /* VG-23 */
     memcpy(&wire, src, sizeof wire);
     f->config_writes++;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL) {
@@ -257,6 +257,12 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
         f->epoch_ack = bnt_le32_get(wire);
         f->ack_writes++;
     }
+}
+
+/* Whether what is in the guest's byte order lies big-endian. */
+static bool fake_big(const struct fake *f)
+{
+    return f->dev.legacy && f->setup.order == BNT_BYTE_ORDER_BIG;
 }
 
 static uint16_t fake_queue_size_max(void *opaque, uint16_t queue)
@@ -270,6 +276,11 @@ static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint6
     struct fake *f = opaque;
     struct bnt_diag diag = {.size = sizeof diag};
     FAKE_CHECK(queue < FAKE_QUEUES && size <= f->queue_max[queue]);
+    if (bnt_dev_legacy_begin(&f->dev)) {
+        FAKE_CHECK(bnt_vq_dev_init_legacy(&f->vq[queue], &f->mem, queue, size, desc_gpa, avail_gpa,
+                                          used_gpa, f->dev.accepted, fake_big(f), &diag) == BNT_OK);
+        return;
+    }
     FAKE_CHECK(bnt_vq_dev_init(&f->vq[queue], &f->mem, queue, size, desc_gpa, avail_gpa, used_gpa,
                                f->dev.accepted, &diag) == BNT_OK);
 }
@@ -350,7 +361,7 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
         bnt_le32 wire;
         memcpy(&wire, in + skip + 4 * i, sizeof wire);
         const uint32_t epoch = verdicts ? bnt_le32_get(header.epoch) : f->epoch;
-        out.verdicts[i] = fake_verdict(f, inflate, bnt_le32_get(wire), epoch);
+        out.verdicts[i] = fake_verdict(f, inflate, bnt_guest32_get(wire, fake_big(f)), epoch);
     }
     f->pfn_messages++;
     if (!verdicts) {
@@ -484,6 +495,8 @@ static void fake_guest_init(struct fake *f)
         .memory_pfns = f->setup.pages << f->setup.page_order,
         .features_wanted = f->setup.wanted,
         .features_required = f->setup.required,
+        .interface = f->setup.driver,
+        .byte_order = f->setup.order,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .queue_size_max = f->setup.queue_size_max,
         .request_pfns = f->setup.request_pfns,
@@ -532,8 +545,8 @@ void fake_init(struct fake *f, const struct fake_setup *setup)
     }
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
     f->rules = bnt_balloon_rules(&binding);
-    FAKE_CHECK(bnt_dev_status_init(&f->dev, f->setup.offered, f->rules.rules, f->rules.count) ==
-               BNT_OK);
+    FAKE_CHECK(bnt_dev_status_init_as(&f->dev, f->setup.device, f->setup.offered, f->rules.rules,
+                                      f->rules.count) == BNT_OK);
     fake_os_init(f);
     fake_guest_init(f);
 }

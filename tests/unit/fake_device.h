@@ -44,6 +44,9 @@ struct fake_setup {
     uint16_t queue_size_max;
     uint64_t poll_ns;
     uint32_t recover_tries; /* 0: none, a broken guest stays so */
+    bnt_interface device;
+    bnt_interface driver;
+    bnt_byte_order order; /* of the guest */
     bool report_order_set;
     uint32_t report_order;
     uint16_t report_capacity;

@@ -106,6 +106,8 @@ struct bnt_guest_config {
     uint32_t refused_pages_max;         /**< bound of held, and of kept, pages; 0: 16 */
     bnt_guest_record record;
     uint64_t *record_bits;         /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
+    bnt_interface interface;       /**< which interfaces the driver speaks */
+    bnt_byte_order byte_order;     /**< the guest's, for the legacy interface */
     bnt_queue_layout queue_layout; /**< how the device numbers its queues */
     bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
     uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */

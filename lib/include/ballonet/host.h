@@ -79,7 +79,8 @@ typedef enum bnt_host_ledger {
 
 struct bnt_host_config {
     uint32_t size;     /**< sizeof(struct bnt_host_config) */
-    uint64_t features; /**< offered; VERSION_1 is implied; FREE_PAGE_HINT is not served */
+    uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT;
+                          FREE_PAGE_HINT is not served */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
     uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
     uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
@@ -87,6 +88,8 @@ struct bnt_host_config {
     uint32_t page_order;           /**< PFNs of the guest's page as a power of two, for
                                       rounding */
     uint16_t queue_size_max;       /**< 0: 256. Power of two unless RING_PACKED is offered */
+    bnt_interface interface;       /**< a legacy one offers nothing above bit 31 */
+    bnt_byte_order guest_order;    /**< the guest's byte order, for the legacy interface */
     bnt_queue_layout queue_layout; /**< how its queues are numbered; PROBE is none */
     uint64_t stats_poll_ns;        /**< ask for statistics this often; 0: only when told to */
     uint64_t stats_stale_ns;       /**< older statistics are flagged stale; 0: 5 s */
