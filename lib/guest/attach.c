@@ -216,6 +216,7 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
 /* The device is reset and forgot its buffers: what was in flight is the OS's (BX-17, BX-21). */
 static void in_flight_return(struct bnt_guest *guest)
 {
+    bnti_guest_migration_end(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         struct bnti_guest_request *request = &guest->requests[slot];
         if (!request->busy) {
@@ -259,7 +260,8 @@ bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
+/* Takes the instance down: by a reset of the device, or without the device, which is gone. */
+static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
 {
     if (guest == NULL) {
         return BNT_E_ARGUMENT;
@@ -273,11 +275,26 @@ bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
-    if (guest->state != BNT_GUEST_STOPPING) {
+    if (guest->state != BNT_GUEST_STOPPING && !gone) {
         bnti_guest_reset_begin(guest);
+    }
+    if (gone) { /* no register is there to read, and nothing left that could take a page */
+        guest->drv.state = BNT_DRV_DOWN;
+    }
+    if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_state_set(guest, BNT_GUEST_STOPPING);
     }
     const bnt_status status = bnti_guest_stop_poll(guest);
     guest->call = BNTI_GUEST_CALL_NONE;
     return status;
+}
+
+bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
+{
+    return take_down(guest, now_ns, false);
+}
+
+bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns)
+{
+    return take_down(guest, now_ns, true);
 }

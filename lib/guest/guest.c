@@ -394,6 +394,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         << order;
     if (fits == sizeof *info) {
         now.reporting_pfns = (uint64_t)guest->report.count * bnti_guest_report_pfns(guest);
+        now.migrating_pfns = bnti_guest_migrating(guest) ? UINT64_C(1) << order : 0;
     }
     now.held_pages = guest->held_count;
     now.kept_pages = guest->kept_count;

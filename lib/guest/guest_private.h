@@ -96,6 +96,17 @@ enum bnti_guest_cycle {
     BNTI_GUEST_CYCLE_DEFLATE
 };
 
+/* A ballooned page on its way to another place; at most one. */
+struct bnti_guest_migration {
+    bool active;
+    bool deflate_first;
+    bool second;               /* the second half is in flight */
+    enum bnti_guest_slot slot; /* of the half in flight */
+    uint64_t old_page;
+    uint64_t new_page;
+    uint64_t moved_pfns; /* the half's counter before it was sent */
+};
+
 /* Who is on the stack. OOM may enter while the OS allocates for us, nothing else may. */
 enum bnti_guest_call {
     BNTI_GUEST_CALL_NONE = 0,
@@ -169,6 +180,8 @@ struct bnt_guest {
     uint64_t recover_wait_ns;    /* the last wait; 0: none yet */
     uint64_t recovered_ns;       /* when it began to run; BNT_NEVER while BROKEN */
     uint64_t recover_pfns_given; /* count.reset_pfns when it broke */
+
+    struct bnti_guest_migration migration;
 
     /* OOM. */
     uint64_t holdoff_until_ns;
@@ -252,6 +265,11 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always);
 bnt_status bnti_guest_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t *value);
 void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint32_t value);
 
+/* migrate.c */
+void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_guest_migration_end(struct bnt_guest *guest);
+bool bnti_guest_migrating(const struct bnt_guest *guest);
+
 /* request.c */
 void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q);
@@ -289,6 +307,7 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest);
 /* record.c */
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page);
 
 /* reset.c */
 void bnti_guest_release_begin(struct bnt_guest *guest);

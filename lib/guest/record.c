@@ -63,6 +63,23 @@ void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint
     guest->record_pages += count;
 }
 
+/* Takes one page out, wherever it is; false if it is not there. */
+bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
+{
+    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+        const uint64_t index = (page - guest->config.memory_first_pfn) >> guest->config.page_order;
+        const uint64_t bit = UINT64_C(1) << (index & 63);
+        if ((guest->config.record_bits[index >> 6] & bit) == 0) {
+            return false;
+        }
+        guest->config.record_bits[index >> 6] &= ~bit;
+    } else if (!guest->ops.links_remove(guest->opaque, &guest->record_head, page)) {
+        return false;
+    }
+    guest->record_pages--;
+    return true;
+}
+
 /* Takes up to `count` pages out; returns how many there were. */
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {

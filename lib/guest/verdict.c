@@ -266,4 +266,5 @@ void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
     } else {
         deflate_apply(guest, slot);
     }
+    bnti_guest_migration_next(guest, slot);
 }

@@ -18,7 +18,7 @@ static uint64_t fake_page(const struct fake *f, uint64_t index)
     return f->first_pfn + (index << f->setup.page_order);
 }
 
-static uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
+uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
     f->alloc_calls++;
@@ -84,6 +84,26 @@ static void fake_links_push(void *opaque, uint64_t head, const uint64_t *pages, 
         f->links[index] = below;
         below = index;
     }
+}
+
+static bool fake_links_remove(void *opaque, uint64_t *head, uint64_t page)
+{
+    struct fake *f = opaque;
+    uint32_t above = UINT32_MAX;
+    uint32_t at = *head == BNT_NEVER ? UINT32_MAX : (uint32_t)fake_index(f, *head);
+    while (at != UINT32_MAX && fake_page(f, at) != page) {
+        above = at;
+        at = f->links[at];
+    }
+    if (at == UINT32_MAX) {
+        return false;
+    }
+    if (above != UINT32_MAX) {
+        f->links[above] = f->links[at];
+    } else {
+        *head = f->links[at] == UINT32_MAX ? BNT_NEVER : fake_page(f, f->links[at]);
+    }
+    return true;
 }
 
 static uint64_t fake_links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
@@ -450,6 +470,7 @@ static const struct bnt_guest_ops fake_ops = {
     .pages_free = fake_pages_free,
     .links_push = fake_links_push,
     .links_pop = fake_links_pop,
+    .links_remove = fake_links_remove,
     .stats_get = fake_stats_get,
     .event = fake_event,
     .request = fake_request,
@@ -565,7 +586,7 @@ void fake_audit(const struct fake *f)
     const uint64_t out = (f->setup.pages - f->free_count) << order;
     const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
                          info.inflight_deflate_pfns + (info.held_pages << order) +
-                         (info.kept_pages << order) + info.reporting_pfns;
+                         (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns;
     FAKE_CHECK(info.reporting_pfns == f->reporting << order);
     FAKE_CHECK(out == has); /* no page lost, none in two places */
     FAKE_CHECK(info.inflated_pfns == info.deflated_pfns + info.reset_pfns + info.ballooned_pfns +

@@ -145,6 +145,9 @@ void fake_up(struct fake *fake);
 /** One step at the present time, with checks; returns its status. */
 bnt_status fake_step(struct fake *fake, uint32_t budget);
 
+/** Takes pages from the OS, as the guest core does. */
+uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count);
+
 /** Serves up to `count` buffers of a queue; returns how many there were. */
 uint32_t fake_serve(struct fake *fake, uint32_t queue, uint32_t count);
 

@@ -153,12 +153,28 @@ struct bnt_guest_config {
     X(OOM,            "oom",            "value: PFNs freed at once; extra: PFNs pending")          \
     X(OOM_DONE,       "oom-done",       "value: PFNs freed by a pending OOM deflate")              \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
+    X(MIGRATED,       "migrated",       "value: the old page; extra: the bnt_guest_migrated")          \
     X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask") \
     X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
     X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
     X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
     X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")
 /* clang-format on */
+
+/** How the move of a page ended: name, name in messages, meaning. */
+#define BNT_GUEST_MIGRATED_MAP(X)                                                             \
+    X(MOVED, "moved", "the new page is in the balloon, the old one came back")                \
+    X(OLD_REFUSED, "old-refused", "the old page stays; so does the new one if it went first") \
+    X(NEW_REFUSED, "new-refused", "the old page stays, the new one came back")                \
+    X(SHRUNK, "shrunk", "the old page is out, the new one was refused: one page less")        \
+    X(EMPTIED, "emptied", "a reset, a detach or a broken device ended it")
+
+typedef enum bnt_guest_migrated {
+#define BNT_X(name, text, meaning) BNT_GUEST_MIGRATED_##name,
+    BNT_GUEST_MIGRATED_MAP(BNT_X)
+#undef BNT_X
+    BNT_GUEST_MIGRATED_COUNT
+} bnt_guest_migrated;
 
 typedef enum bnt_guest_event_kind {
 #define BNT_X(name, text, meaning) BNT_GUEST_EVENT_##name,
@@ -249,6 +265,11 @@ struct bnt_guest_ops {
      */
     void (*report_done)(void *opaque, const uint64_t *blocks, uint32_t count,
                         bnt_guest_reported how);
+    /**
+     * Optional. RECORD_LINKS: unchains `page`, wherever it is in the list from `*head` on, and
+     * updates the head; false if it is not there. Without it pages do not migrate.
+     */
+    bool (*links_remove)(void *opaque, uint64_t *head, uint64_t page);
 };
 
 struct bnt_guest_need {
@@ -291,6 +312,30 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
 
 /** The index of a role's queue; BNT_BALLOON_QUEUE_NONE if it is not in use. */
 uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role);
+
+/**
+ * The device is gone, by surprise or because it was asked to: no register is touched any more, not
+ * to wait for a reset that will never read 0 either. Every page comes back as with
+ * bnt_guest_detach, which this may follow. From any state. OK: DOWN; attach again when a device is
+ * plugged in. E_AGAIN: STOPPING, more pages are left than one call gives back, go on with
+ * bnt_guest_step. E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns);
+
+/**
+ * The OS moves a ballooned page, to compact or to offline memory: `new_page`, which the caller has
+ * allocated for it, enters the balloon, `old_page` leaves it and comes back through pages_free.
+ * `deflate_first` chooses the order: Linux's virtio_balloon inflates first, so that the balloon
+ * never shrinks; VMware's driver unlocks first, since its host says "not needed" to a page more
+ * than its target. Only starts it; MIGRATED tells the end. Whatever that is, each of the two pages
+ * is then in the balloon or has come back. One at a time, and only between requests: OK; E_AGAIN
+ * (later: something is in flight); E_ARGUMENT (`old_page` is not in the record, a page outside
+ * memory; the caller keeps `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no links_remove);
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns,
+                                               uint64_t old_page, uint64_t new_page,
+                                               bool deflate_first);
 
 /** Interrupt of a queue. Only marks work. */
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
@@ -370,6 +415,7 @@ struct bnt_guest_info {
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
     uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
     uint64_t reporting_pfns;  /**< in a report that the device has */
+    uint64_t migrating_pfns;  /**< new page of a move, not sent yet */
     uint64_t reported_pfns;   /**< acknowledged, ever */
     uint64_t reports;         /**< buffers sent */
 };
