@@ -11,13 +11,20 @@
 #define LEGACY_UNDEFINED \
     (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 
+/* Features of VIRTIO itself that go only with optional calls of the transport. */
+static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
+{
+    return transport->notify_data != NULL ? BNT_F_NOTIFICATION_DATA : 0;
+}
+
 /* Features that this core implements; others are never accepted (VG-9). */
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
            BNT_BALLOON_F_PAGE_REPORTING | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
            BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
-           guest->config.binding.verdicts | guest->config.binding.reset;
+           guest->config.binding.verdicts | guest->config.binding.reset |
+           features_of_transport(&guest->ops.transport);
 }
 
 void bnti_guest_reset_begin(struct bnt_guest *guest)

@@ -17,12 +17,24 @@ uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
     return guest->verdicts && !(guest->features & BNT_F_RING_INDIRECT_DESC) ? 2 : 1;
 }
 
+/* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
+static void notify(struct bnt_guest *guest, uint32_t q)
+{
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    guest->count.kicks++;
+    if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
+        const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
+        guest->ops.transport.notify_data(guest->opaque, next << 16 | index);
+    } else {
+        guest->ops.transport.notify(guest->opaque, index);
+    }
+}
+
 /* Makes what was added visible and kicks where the device wants it. */
 void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
 {
     if (bnt_vq_drv_publish(&guest->vq[q])) {
-        guest->count.kicks++;
-        guest->ops.transport.notify(guest->opaque, bnti_guest_queue_index(guest, q));
+        notify(guest, q);
     }
 }
 
@@ -287,8 +299,7 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->wait_ns = bnti_guest_after(request->wait_ns, request->wait_ns);
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
     guest->config_marked = true;
-    guest->count.kicks++;
-    guest->ops.transport.notify(guest->opaque, queue);
+    notify(guest, slot_queue(slot));
 }
 
 void bnti_guest_overdue(struct bnt_guest *guest)

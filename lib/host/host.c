@@ -23,7 +23,8 @@
 /** Features of VIRTIO itself that the built-in rings serve. */
 #define RINGS_SERVED                                                                         \
     (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | \
-     BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM)
+     BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM |     \
+     BNT_F_NOTIFICATION_DATA)
 /** Bits 24 to 49 are VIRTIO's: with a provider they are the embedder's business. */
 #define VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
 

@@ -40,6 +40,8 @@ struct bnti_host_queue {
     bool exists;
     bool kicked;
     bool interrupt_due;
+    bool kick_told;       /**< the kick came with data ... */
+    uint16_t kick_next;   /**< ... which name this place in the ring */
     bool limited;         /**< a buffer waits until one that is out was pushed */
     struct bnt_vq_dev vq; /**< the built-in ring; idle with a provider */
 };

@@ -186,6 +186,27 @@ static bool queue_serve_one(struct bnt_host *host, bnti_host_role role)
     return true;
 }
 
+/** Judges the data of the latest kick before what it announced is looked for (VG-31). */
+static void kick_judge(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnti_host_queue *queue = &host->queues[role];
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    bnt_status status = BNT_OK;
+
+    if (!queue->kick_told || host->provided || queue->vq.size == 0) {
+        queue->kick_told = false;
+        return;
+    }
+    queue->kick_told = false;
+    host->misuse_told = 0;
+    status = bnt_vq_dev_notified(&queue->vq, &host->mem, queue->kick_next, &diag);
+    if (status == BNT_E_MESSAGE) {
+        bnti_host_misuse(host, diag.fault, role, 0, 0, queue->kick_next);
+    } else if (status != BNT_OK) {
+        queue_broke(host, role, status, &diag);
+    }
+}
+
 void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
 {
     struct bnti_host_queue *queue = &host->queues[role];
@@ -195,6 +216,7 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
         return;
     }
     queue->kicked = false;
+    kick_judge(host, role);
     while (bnt_dev_live(&host->dev)) {
         if (*budget == 0) {
             queue->kicked = true;
@@ -239,6 +261,21 @@ void bnti_host_kick_all(struct bnt_host *host)
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         host->queues[role].kicked = host->queues[role].exists;
     }
+}
+
+void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
+{
+    const uint16_t index = (uint16_t)data;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        struct bnti_host_queue *queue = &host->queues[role];
+        if (queue->exists && queue->index == index &&
+            bnti_host_agreed(host, BNT_F_NOTIFICATION_DATA)) {
+            queue->kick_told = true;
+            queue->kick_next = (uint16_t)(data >> 16);
+        }
+    }
+    bnt_host_kick(host, index);
 }
 
 void bnt_host_kick(struct bnt_host *host, uint16_t queue)

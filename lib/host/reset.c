@@ -25,6 +25,7 @@ void bnti_host_device_reset(struct bnt_host *host)
         struct bnti_host_queue *queue = &host->queues[role];
         memset(&queue->vq, 0, sizeof(queue->vq));
         queue->kicked = false;
+        queue->kick_told = false;
         queue->limited = false;
         queue->interrupt_due = false;
     }

@@ -159,9 +159,20 @@ static bnt_status packed_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *
     return packed_wish(vq, mem, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE, diag);
 }
 
+/** No index says how far the driver is, and flags of a lap ago look like those of this one. */
+static bnt_status packed_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
+                                  bool *ahead, struct bnt_diag *diag)
+{
+    (void)mem;
+    (void)diag;
+    *ahead = (next & (BNT_VQ_PACKED_EVENT_WRAP - 1u)) >= vq->size;
+    return BNT_OK;
+}
+
 const struct bnti_vq_dev_ops bnti_vq_dev_packed = {
     .take = packed_take,
     .use = packed_use,
     .interrupt_due = packed_interrupt_due,
+    .notified = packed_notified,
     .kicks_set = packed_kicks_set,
 };

@@ -279,6 +279,23 @@ bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem 
     return status == BNT_OK ? vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag) : status;
 }
 
+bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
+                               struct bnt_diag *diag)
+{
+    struct bnt_diag told = {
+        .status = BNT_E_MESSAGE, .fault = BNT_FAULT_NOTIFY_DATA, .queue = vq->queue, .found = next};
+    bnt_status status = vq_dev_usable(vq);
+    bool ahead = false;
+
+    if (status == BNT_OK) {
+        status = vq_dev_ops(vq)->notified(vq, mem, next, &ahead, diag);
+    }
+    if (status != BNT_OK || !ahead) {
+        return status;
+    }
+    return bnti_diag_tell(diag, &told);
+}
+
 bnt_status bnt_vq_dev_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
                                 struct bnt_diag *diag)
 {

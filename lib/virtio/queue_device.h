@@ -25,6 +25,9 @@ struct bnti_vq_dev_ops {
                       const struct bnti_vq_used *used, struct bnt_diag *diag);
     bnt_status (*interrupt_due)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
                                 struct bnt_diag *diag);
+    /** Whether a notification's data name a place beyond what is available. */
+    bnt_status (*notified)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
+                           bool *ahead, struct bnt_diag *diag);
     bnt_status (*kicks_set)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool wanted,
                             struct bnt_diag *diag);
 };

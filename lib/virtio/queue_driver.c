@@ -269,6 +269,12 @@ bool bnt_vq_drv_publish(struct bnt_vq_drv *vq)
     return vq_drv_ops(vq)->publish(vq);
 }
 
+uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq)
+{
+    return vq_drv_packed(vq) ? bnti_lap_event(vq->avail_told, vq->config.queue_size)
+                             : vq->avail_told;
+}
+
 bnt_status bnti_vq_drv_break(struct bnt_vq_drv *vq, struct bnt_diag *diag, bnt_fault fault,
                              uint32_t head, uint64_t expected, uint64_t found)
 {

@@ -169,9 +169,23 @@ static bnt_status split_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *m
     return status;
 }
 
+/** At most a queue's size can become available between the index and what is told of it. */
+static bnt_status split_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,
+                                 bool *ahead, struct bnt_diag *diag)
+{
+    uint16_t index = 0;
+    const bnt_status status =
+        bnti_vq_dev_load16(vq, mem, vq->avail_gpa + BNTI_RING_INDEX, &index, diag);
+    const uint32_t by = bnti_index_ahead(next, index);
+
+    *ahead = status == BNT_OK && by > 0 && by <= vq->size;
+    return status;
+}
+
 const struct bnti_vq_dev_ops bnti_vq_dev_split = {
     .take = split_take,
     .use = split_use,
     .interrupt_due = split_interrupt_due,
+    .notified = split_notified,
     .kicks_set = split_kicks_set,
 };

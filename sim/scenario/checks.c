@@ -100,6 +100,17 @@ static void check_interface(const struct check *c, const struct scenario_vm *vm)
     }
 }
 
+/* A ring's size (VS-1, VP-1). */
+static void check_queue_size(const struct check *c, const char *side, uint64_t features,
+                             uint32_t size)
+{
+    if ((features & BNT_F_RING_PACKED) == 0 && (size & (size - 1)) != 0) {
+        problems_add(&c->loader->problems, at_key2(c, side, "queue_size"),
+                     "queue_size: %u is no power of two; it must be one, unless rings are 'packed'",
+                     size);
+    }
+}
+
 static void check_vm(const struct check *c, const struct scenario_vm *vm)
 {
     char a[VALUE_TEXT_BYTES];
@@ -136,6 +147,8 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
         problems_add(problems, at_key2(c, "driver", "retry_min"),
                      "retry_min: it must not be more than retry_max");
     }
+    check_queue_size(c, "driver", vm->driver.features, vm->driver.queue_size);
+    check_queue_size(c, "device", vm->device.features, vm->device.queue_size);
     check_features(c, vm);
     check_interface(c, vm);
 }

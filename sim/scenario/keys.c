@@ -38,6 +38,7 @@ const struct choice feature_choices[] = {
     {"notify-on-empty", BNT_F_NOTIFY_ON_EMPTY, "an interrupt whenever a legacy ring runs empty"},
     {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},
     {"in-order", BNT_F_IN_ORDER, "buffers come back in the order in which they were exposed"},
+    {"notification-data", BNT_F_NOTIFICATION_DATA, "kicks say up to where a queue has buffers"},
     {"reserved", SCENARIO_FEATURE_RESERVED, "a bit that means nothing yet, of a device to come"},
     {NULL, 0, NULL}};
 
@@ -128,8 +129,8 @@ static const struct key_row driver_rows[] = {
      .doc = "free memory of the guest that it does not touch"},
     {"features", KEY_FEATURES, VM(driver.features), .choices = feature_choices,
      .fallback = "(the VM's features)", .doc = "features that the driver wants"},
-    {"queue_size", KEY_COUNT, VM(driver.queue_size), 1, 32768, .fallback = "128", .flags = KEY_POWER_OF_2,
-     .doc = "largest queue it sets up, in descriptors"},
+    {"queue_size", KEY_COUNT, VM(driver.queue_size), 1, 32768, .fallback = "128",
+     .doc = "largest queue it sets up, in descriptors; a power of two unless its features have `packed`"},
     {"request_pages", KEY_COUNT, VM(driver.request_pages), 1, BNT_BALLOON_REQUEST_PFNS_MAX, .fallback = "256",
      .doc = "PFNs of one request at most, 4 KiB each"},
     {"refused_max", KEY_COUNT, VM(driver.refused_max), 1, BNT_GUEST_REFUSED_MAX, .fallback = "16",
@@ -176,7 +177,7 @@ static const struct key_row device_rows[] = {
      .doc = "ways of other devices"},
     {"features", KEY_FEATURES, VM(device.features), .choices = feature_choices,
      .fallback = "(the VM's features)", .doc = "features that the device offers"},
-    {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256", .flags = KEY_POWER_OF_2,
+    {"queue_size", KEY_COUNT, VM(device.queue_size), 1, 32768, .fallback = "256",
      .doc = "largest queue it allows, in descriptors"},
     {"interface", KEY_CHOICE, VM(device.interface), .choices = interface_choices, .fallback = "modern",
      .doc = "which interfaces it speaks"},

@@ -232,7 +232,7 @@ const struct knob_row knob_rows[] = {
     LINK_KNOBS("config", SIGNAL_CONFIG),
     {"link.service", SWARM_SERVICE, SIGNAL_KICK, KEY_TIME, 0, SECONDS(3600), 0, "the device's time for one request"},
     {"driver.request_pages", SWARM_REQUEST_PAGES, SIGNAL_KICK, KEY_COUNT, 1, BNT_BALLOON_REQUEST_PFNS_MAX, 0, "PFNs of one request at most"},
-    {"driver.queue_size", SWARM_QUEUE_SIZE, SIGNAL_KICK, KEY_COUNT, 1, 32768, 0, "rounded down to a power of two"},
+    {"driver.queue_size", SWARM_QUEUE_SIZE, SIGNAL_KICK, KEY_COUNT, 1, 32768, 0, "rounded down to a power of two unless rings are packed"},
     {"driver.refused_max", SWARM_REFUSED_MAX, SIGNAL_KICK, KEY_COUNT, 1, BNT_GUEST_REFUSED_MAX, 0, "refused pages held at most"},
     {NULL, SWARM_DROP, SIGNAL_KICK, KEY_COUNT, 0, 0, 0, NULL}};
 /* clang-format on */

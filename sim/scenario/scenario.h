@@ -209,6 +209,7 @@ typedef enum action_party {
     X(HOLD_MORE,     "hold-more",     DRIVER, "more refused pages are held than the bound")          \
     X(KEEP_HELD,     "keep-held",     DRIVER, "refused pages are never given back")                  \
     X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
+    X(NOTIFY_DATA,   "notify-data",   DRIVER, "a kick's data name a place beyond what is available")  \
     X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
     X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
     X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
@@ -300,7 +301,7 @@ typedef enum swarm_knob {
     SWARM_LATENCY,       /**< time */
     SWARM_SERVICE,       /**< time, of the device */
     SWARM_REQUEST_PAGES, /**< count */
-    SWARM_QUEUE_SIZE,    /**< count, rounded down to a power of two */
+    SWARM_QUEUE_SIZE,    /**< count, rounded down to a power of two unless rings are packed */
     SWARM_REFUSED_MAX    /**< count */
 } swarm_knob;
 

@@ -152,6 +152,17 @@ static void notify(void *opaque, uint16_t queue)
     link_signal_send(opaque, SIGNAL_KICK, queue);
 }
 
+static void notify_data(void *opaque, uint32_t data)
+{
+    struct vm *vm = opaque;
+    if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
+        const uint32_t queue = data & UINT16_MAX;
+        const bool packed = queue < WORLD_QUEUES && vm->queues[queue].packed;
+        data = packed ? UINT32_C(0x7FFF) << 16 | queue : data + (UINT32_C(1) << 16);
+    }
+    link_kick_data_send(vm, data);
+}
+
 struct bnt_drv_transport vm_transport(void)
 {
     return (struct bnt_drv_transport){
@@ -166,6 +177,7 @@ struct bnt_drv_transport vm_transport(void)
         .queue_size_max = queue_size_max,
         .queue_enable = queue_enable,
         .notify = notify,
+        .notify_data = notify_data,
     };
 }
 

@@ -199,6 +199,7 @@ static bool ends_with_reset(corruption which)
     case CORRUPT_USED_ID:
     case CORRUPT_USED_TWICE:
     case CORRUPT_USED_INDEX:
+    case CORRUPT_NOTIFY_DATA:
         return true;
     default:
         return false;

@@ -14,11 +14,18 @@ static const uint16_t signal_event[SIGNAL_COUNT] = {
 
 static const char *const signal_names[SIGNAL_COUNT] = {"kick", "interrupt", "config-interrupt"};
 
-static void arrive(struct vm *vm, link_signal signal, uint16_t queue, uint64_t after_ns)
+/** What travels: the queue, and of a kick with data also those, marked as there. */
+struct signal_load {
+    uint16_t queue;
+    uint64_t data;
+};
+
+static void arrive(struct vm *vm, link_signal signal, const struct signal_load *load,
+                   uint64_t after_ns)
 {
     struct engine *engine = vm->world->engine;
     engine_at(engine, engine_now(engine) + after_ns, 2, signal_event[signal], (uint16_t)vm->index,
-              queue, 0);
+              load->queue, load->data);
 }
 
 static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
@@ -73,7 +80,7 @@ static bool twice(struct vm *vm, link_signal signal)
 }
 
 /** Keeps one notification back until the next of its kind has gone first. */
-static bool held_back(struct vm *vm, link_signal signal, uint16_t queue)
+static bool held_back(struct vm *vm, link_signal signal, const struct signal_load *load)
 {
     struct link_state *state = &vm->link[signal];
     if (!state->reorder_armed) {
@@ -81,23 +88,36 @@ static bool held_back(struct vm *vm, link_signal signal, uint16_t queue)
     }
     state->reorder_armed = false;
     state->reorder_held = true;
-    state->reorder_queue = queue;
+    state->reorder_queue = load->queue;
+    state->reorder_data = load->data;
     return true;
+}
+
+static void travel(struct vm *vm, link_signal signal, struct signal_load load)
+{
+    struct link_state *state = &vm->link[signal];
+    if (lost(vm, signal) || held_back(vm, signal, &load)) {
+        return;
+    }
+    const uint64_t first_ns = delay_ns(vm, signal);
+    arrive(vm, signal, &load, first_ns);
+    if (twice(vm, signal)) {
+        arrive(vm, signal, &load, first_ns + 1);
+    }
+    if (state->reorder_held) {
+        const struct signal_load held = {state->reorder_queue, state->reorder_data};
+        state->reorder_held = false;
+        arrive(vm, signal, &held, first_ns + 1);
+    }
 }
 
 void link_signal_send(struct vm *vm, link_signal signal, uint16_t queue)
 {
-    struct link_state *state = &vm->link[signal];
-    if (lost(vm, signal) || held_back(vm, signal, queue)) {
-        return;
-    }
-    const uint64_t first_ns = delay_ns(vm, signal);
-    arrive(vm, signal, queue, first_ns);
-    if (twice(vm, signal)) {
-        arrive(vm, signal, queue, first_ns + 1);
-    }
-    if (state->reorder_held) {
-        state->reorder_held = false;
-        arrive(vm, signal, state->reorder_queue, first_ns + 1);
-    }
+    travel(vm, signal, (struct signal_load){.queue = queue});
+}
+
+void link_kick_data_send(struct vm *vm, uint32_t data)
+{
+    travel(vm, SIGNAL_KICK,
+           (struct signal_load){.queue = (uint16_t)data, .data = LINK_KICK_TOLD | data});
 }

@@ -53,7 +53,9 @@ static void apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, ui
         vm->driver.request_pages = (uint16_t)value;
         break;
     case SWARM_QUEUE_SIZE:
-        vm->driver.queue_size = power_of_two_below(value);
+        vm->driver.queue_size = (vm->driver.features & BNT_F_RING_PACKED) != 0
+                                    ? (uint16_t)value
+                                    : power_of_two_below(value);
         break;
     case SWARM_REFUSED_MAX:
         vm->driver.refused_max = (uint32_t)value;

@@ -74,10 +74,14 @@ static void on_config(struct vm *vm)
     }
 }
 
-static void on_kick(struct vm *vm, uint16_t queue)
+static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
 {
     conformance_kick_arrived(vm->world->conformance, vm->index, queue);
-    bnt_host_kick(vm->host, queue);
+    if ((data & LINK_KICK_TOLD) != 0) {
+        bnt_host_kick_data(vm->host, (uint32_t)data);
+    } else {
+        bnt_host_kick(vm->host, queue);
+    }
     vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine) + vm->spec.service_ns);
 }
 
@@ -107,7 +111,7 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
         script_act(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_KICK:
-        on_kick(vm, (uint16_t)event->a);
+        on_kick(vm, (uint16_t)event->a, event->b);
         break;
     case WORLD_EVENT_INTERRUPT:
         on_interrupt(vm, (uint16_t)event->a);

@@ -28,6 +28,7 @@ struct link_state {
     bool reorder_armed;
     bool reorder_held; /**< one is kept back until the next */
     uint16_t reorder_queue;
+    uint64_t reorder_data;
     uint64_t lost;
 };
 
@@ -179,7 +180,10 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
 
 /* link.c */
+/** In the second operand of a kick's event: the lower 32 bits are a notification's data. */
+#define LINK_KICK_TOLD (UINT64_C(1) << 32)
 void link_signal_send(struct vm *vm, link_signal signal, uint16_t queue);
+void link_kick_data_send(struct vm *vm, uint32_t data);
 
 /* memory.c: workloads, reclaim, out of memory */
 bool memory_create(struct world *world, char *error, size_t error_bytes);

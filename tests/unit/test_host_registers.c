@@ -388,7 +388,7 @@ START_TEST(test_init_judges_storage_ops_and_ring_features)
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_ARGUMENT);
     ops = fake.ops;
-    config.features |= UINT64_C(1) << 38; /* NOTIFICATION_DATA, without a provider for it */
+    config.features |= UINT64_C(1) << 39; /* NOTIF_CONFIG_DATA, without a provider for it */
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_FEATURES);
     ck_assert_ptr_null(host);

@@ -153,6 +153,8 @@ static void driver_run(void)
         }
     }
     pair.dev_awake |= bnt_vq_drv_publish(&pair.drv);
+    MUST(bnt_vq_dev_notified(&pair.dev, &pair.memory.mem, bnt_vq_drv_notify_data(&pair.drv),
+                             NULL) == BNT_OK);
     pair.drv_awake = false;
 }
 

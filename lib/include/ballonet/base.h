@@ -123,7 +123,8 @@ extern "C" {
     X(CALL_NOT_AGREED,      48, "a call of a command whose capability was not agreed")             \
     X(CALL_COUNT,           49, "a batch of no entries, or of more than its page holds")           \
     X(CALL_BATCH_PAGE,      50, "a batch page that is not guest memory")                           \
-    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")
+    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")            \
+    X(NOTIFY_DATA,          52, "a notification's data name a place that the ring is not at")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -9,9 +9,10 @@
  * told once. One instance belongs to one thread at a time.
  *
  * Calls from inside callbacks: reading (features, status, configuration, info, statistics, pages,
- * diag) and bnt_host_kick are allowed from all of them. `interrupt` and `config_interrupt` are
- * called last, when the state is consistent: inside them the driver may run, so the registers may
- * be written too. Every other call gets E_REENTRANT, or, where it returns nothing, does nothing.
+ * diag), bnt_host_kick and bnt_host_kick_data are allowed from all of them. `interrupt` and
+ * `config_interrupt` are called last, when the state is consistent: inside them the driver may run,
+ * so the registers may be written too. Every other call gets E_REENTRANT, or, where it returns
+ * nothing, does nothing.
  *
  *     struct bnt_host_config config = {.size = sizeof config, ...};
  *     bnt_host_footprint(&config, &bytes);
@@ -343,6 +344,12 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
 
 /** A kick. Only marks work; a queue that does not exist is ignored. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
+/**
+ * The same with NOTIFICATION_DATA: bits 0 to 15 are the queue, 16 to 31 say up to where it has
+ * buffers. The next step judges that (bnt_vq_dev_notified) where the rings are the built-in ones
+ * and the feature is agreed: a lie is the misuse NOTIFY_DATA, and the queue is served all the same.
+ */
+void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
 
 /* ---- Work
  * --------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ extern "C" {
 #define BNT_F_ACCESS_PLATFORM    (UINT64_C(1) << 33)
 #define BNT_F_RING_PACKED        (UINT64_C(1) << 34)
 #define BNT_F_IN_ORDER           (UINT64_C(1) << 35)
+#define BNT_F_NOTIFICATION_DATA  (UINT64_C(1) << 38)
 
 /* Of the legacy interface only (VIRTIO 1.3, 6.3). */
 #define BNT_F_NOTIFY_ON_EMPTY (UINT64_C(1) << 24)
@@ -182,6 +183,11 @@ struct bnt_drv_transport {
                          uint64_t avail_gpa, uint64_t used_gpa);
     /** Kicks the device. */
     void (*notify)(void *opaque, uint16_t queue);
+    /**
+     * Optional, for NOTIFICATION_DATA: kicks the device, and says up to where buffers are
+     * available: bits 0 to 15 are the queue, 16 to 31 what bnt_vq_drv_notify_data tells (VG-31).
+     */
+    void (*notify_data)(void *opaque, uint32_t data);
 };
 
 /** Steps of initialisation, in order (VG-1, VG-22). */

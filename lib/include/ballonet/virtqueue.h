@@ -214,6 +214,16 @@ BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const st
                                                  bool *due, struct bnt_diag *diag);
 
 /**
+ * Judges the upper 16 bits of a notification with data (VG-31): a split ring's available index, or
+ * offset and wrap counter of a packed one, up to where the driver made buffers available. It may be
+ * old, since notifications are late or come twice. OK; E_MESSAGE (NOTIFY_DATA: further than the
+ * ring is, or no offset of it; the queue goes on); E_STATE; E_BROKEN; E_RING or E_CALLBACK (now
+ * broken).
+ */
+BNT_MUST_USE bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
+                                            uint16_t next, struct bnt_diag *diag);
+
+/**
  * Asks the driver for kicks, or to leave them out while the device polls. A hint (VS-13). After
  * asking again, pop until E_AGAIN before sleeping. OK; E_STATE; E_BROKEN; E_RING or E_CALLBACK (now
  * broken).
@@ -315,6 +325,13 @@ BNT_MUST_USE bnt_status bnt_vq_drv_add(struct bnt_vq_drv *vq, const struct bnt_v
  * then kicks, though never before DRIVER_OK (VG-24).
  */
 bool bnt_vq_drv_publish(struct bnt_vq_drv *vq);
+
+/**
+ * What a notification with data says of the queue in its upper 16 bits (VG-31): where the next
+ * buffer will be made available that is not yet. The available index of a split ring; of a packed
+ * one the offset, with the wrap counter in bit 15.
+ */
+uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq);
 
 /**
  * Takes back a used buffer; `len` bytes of its writable part are valid (VS-15). E_AGAIN if none
