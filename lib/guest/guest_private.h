@@ -275,6 +275,7 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
 void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_used_take(struct bnt_guest *guest);
 void bnti_guest_overdue(struct bnt_guest *guest);
+void bnti_guest_notify(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_kick(struct bnt_guest *guest, uint32_t q);
 uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest);
 uint32_t bnti_guest_split_size(uint32_t bound);

@@ -96,8 +96,7 @@ static void report_overdue(struct bnt_guest *guest)
     report->wait_ns = bnti_guest_after(report->wait_ns, report->wait_ns);
     report->due_ns = bnti_guest_after(guest->now_ns, report->wait_ns);
     guest->config_marked = true;
-    guest->count.kicks++;
-    guest->ops.transport.notify(guest->opaque, queue);
+    bnti_guest_notify(guest, BNTI_GUEST_Q_REPORT);
 }
 
 /* Drops what an OS must not give: blocks outside the memory it was declared with. */

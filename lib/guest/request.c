@@ -18,7 +18,7 @@ uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
 }
 
 /* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
-static void notify(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
     guest->count.kicks++;
@@ -34,7 +34,7 @@ static void notify(struct bnt_guest *guest, uint32_t q)
 void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
 {
     if (bnt_vq_drv_publish(&guest->vq[q])) {
-        notify(guest, q);
+        bnti_guest_notify(guest, q);
     }
 }
 
@@ -299,7 +299,7 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->wait_ns = bnti_guest_after(request->wait_ns, request->wait_ns);
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
     guest->config_marked = true;
-    notify(guest, slot_queue(slot));
+    bnti_guest_notify(guest, slot_queue(slot));
 }
 
 void bnti_guest_overdue(struct bnt_guest *guest)

@@ -56,6 +56,11 @@ static void fill_number(const struct fill *f)
     if (!valid) {
         return;
     }
+    if ((row->flags & KEY_POWER_OF_2) != 0 && (value & (value - 1)) != 0) {
+        problems_add(problems, f->node->mark, "%s: %s is no power of two; it must be one",
+                     row->name, f->node->text);
+        return;
+    }
     store(field(f), row->width, value);
 }
 

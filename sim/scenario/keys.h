@@ -44,6 +44,7 @@ struct choice {
 
 #define KEY_REQUIRED   1u
 #define KEY_ABSENT_MAX 2u /* absent: the largest value of the field, "no end" */
+#define KEY_POWER_OF_2 4u
 #define KEY_ASIDE      8u /* says nothing about the run: no part of the digest */
 
 /** `one_of` groups: exactly one key of a group must be there. */

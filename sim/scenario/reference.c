@@ -48,6 +48,9 @@ static void write_bounds(FILE *file, const struct key_row *row)
         fprintf(file, ", %s to %s", value_write(low, units_of(row->type), row->low),
                 value_write(high, units_of(row->type), row->high));
     }
+    if ((row->flags & KEY_POWER_OF_2) != 0) {
+        fputs(", a power of two", file);
+    }
     const char *join = " ";
     for (const struct choice *c = row->choices; c != NULL && c->name != NULL; c++) {
         fprintf(file, "%s`%s`", join, c->name);

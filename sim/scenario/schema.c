@@ -90,6 +90,16 @@ static void write_integer(struct json *j, uint64_t low, uint64_t high)
     json_number(j, "maximum", high);
 }
 
+static void write_powers(struct json *j, uint64_t low, uint64_t high)
+{
+    json_key(j, "enum");
+    fputc('[', j->file);
+    for (uint64_t power = low; power <= high; power *= 2) {
+        fprintf(j->file, "%s%llu", power > low ? ", " : "", (unsigned long long)power);
+    }
+    fputc(']', j->file);
+}
+
 /* A text by pattern, or a whole number: 0 of sizes and times, those in bounds of ratios. */
 static void write_pattern(struct json *j, const char *pattern, uint64_t low, uint64_t high)
 {
@@ -233,6 +243,9 @@ static void write_type(struct json *j, const struct key_row *row)
     switch (row->type) {
     case KEY_COUNT:
         write_integer(j, row->low, row->high);
+        if ((row->flags & KEY_POWER_OF_2) != 0) {
+            write_powers(j, row->low, row->high);
+        }
         break;
     case KEY_SIZE:
         write_pattern(j, SIZE_PATTERN, 0, 0);
