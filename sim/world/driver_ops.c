@@ -157,7 +157,7 @@ static void notify_data(void *opaque, uint32_t data)
     struct vm *vm = opaque;
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
-        const bool packed = queue < WORLD_QUEUES && vm->queues[queue].packed;
+        const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
         data = packed ? UINT32_C(0x7FFF) << 16 | queue : data + (UINT32_C(1) << 16);
     }
     link_kick_data_send(vm, data);
