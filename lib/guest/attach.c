@@ -140,6 +140,7 @@ static bnt_status go_live(struct bnt_guest *guest)
         return status;
     }
     guest->reached = true;
+    bnti_guest_pace_start(guest);
     /* The target may be set since long ago. */
     guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
@@ -158,6 +159,9 @@ static bnt_status go_live(struct bnt_guest *guest)
 
 bnt_status bnti_guest_start_poll(struct bnt_guest *guest)
 {
+    if (bnti_guest_on_vmware(guest)) {
+        return bnti_vmware_start_poll(guest);
+    }
     return reset_wait(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
 }
 
@@ -192,6 +196,9 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->oom_freed_pfns = 0;
     guest->oom_pending = false;
     guest->oom_gave_up = false;
+    guest->held_due = false;
+    memset(&guest->pace, 0, sizeof guest->pace);
+    memset(&guest->vmware, 0, sizeof guest->vmware);
 }
 
 bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
@@ -211,7 +218,9 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     guest->recover_wait_ns = 0;
     bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_STARTING);
-    bnti_guest_reset_begin(guest);
+    if (!bnti_guest_on_vmware(guest)) {
+        bnti_guest_reset_begin(guest);
+    }
     bnt_status status = bnti_guest_start_poll(guest);
     if (status == BNT_E_AGAIN) {
         status = BNT_OK;
@@ -282,8 +291,15 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
+    if (guest->state != BNT_GUEST_STOPPING) {
+        bnti_guest_sleep_cancel(guest);
+    }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {
-        bnti_guest_reset_begin(guest);
+        if (bnti_guest_on_vmware(guest)) {
+            bnti_vmware_stop(guest);
+        } else {
+            bnti_guest_reset_begin(guest);
+        }
     }
     if (gone) { /* no register is there to read, and nothing left that could take a page */
         guest->drv.state = BNT_DRV_DOWN;

@@ -56,6 +56,9 @@ void bnti_guest_config_look(struct bnt_guest *guest, bool told)
 
 void bnti_guest_config_poll(struct bnt_guest *guest)
 {
+    if (bnti_guest_on_vmware(guest)) {
+        return; /* there is no such space */
+    }
     if (guest->config.poll_ns != 0 && guest->config_due_ns == BNT_NEVER) {
         guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
     }
@@ -95,6 +98,9 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
         return;
     }
     guest->actual = actual;
+    if (bnti_guest_on_vmware(guest)) {
+        return; /* the host counts by itself */
+    }
     bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_ACTUAL, actual);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_ACTUAL, actual, 0);
 }

@@ -7,68 +7,6 @@
 
 #include <string.h>
 
-#define REPORT_PFN_ORDER 9u /* 2 MiB */
-
-/* Settings with their defaults filled in; E_ARGUMENT where one is out of its range. */
-static bnt_status settings_settle(const struct bnt_guest_config *from, struct bnt_guest_config *to)
-{
-    const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, recover_tries);
-    const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
-    if (status != BNT_OK) {
-        return status;
-    }
-    to->queue_size_max = to->queue_size_max ? to->queue_size_max : 128;
-    to->request_pfns = to->request_pfns ? to->request_pfns : BNTI_GUEST_BATCH;
-    to->refused_pages_max = to->refused_pages_max ? to->refused_pages_max : 16;
-    to->oom_polls = to->oom_polls ? to->oom_polls : 64;
-    to->retry_min_ns = to->retry_min_ns ? to->retry_min_ns : UINT64_C(200000000);
-    to->retry_max_ns = to->retry_max_ns ? to->retry_max_ns : UINT64_C(32000000000);
-    to->ack_timeout_ns = to->ack_timeout_ns ? to->ack_timeout_ns : UINT64_C(1000000000);
-    to->oom_timeout_ns = to->oom_timeout_ns ? to->oom_timeout_ns : UINT64_C(1000000000);
-    to->oom_holdoff_ns = to->oom_holdoff_ns ? to->oom_holdoff_ns : UINT64_C(5000000000);
-    to->recover_tries = to->recover_tries ? to->recover_tries : 5;
-    to->recover_min_ns = to->recover_min_ns ? to->recover_min_ns : UINT64_C(100000000);
-    if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
-        const uint32_t order = to->page_order;
-        to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
-    }
-    to->report_capacity = to->report_capacity ? to->report_capacity : 32;
-    to->report_burst = to->report_burst ? to->report_burst : 16;
-    to->report_delay_ns = to->report_delay_ns ? to->report_delay_ns : UINT64_C(2000000000);
-    to->unit_pfns = to->unit_pfns ? to->unit_pfns : UINT32_C(1) << (to->page_order & 31u);
-    return BNT_OK;
-}
-
-static bool settings_valid(const struct bnt_guest_config *c)
-{
-    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX) {
-        return false;
-    }
-    const uint64_t page_pfns = UINT64_C(1) << c->page_order;
-    const bool memory = c->memory_first_pfn <= BNT_PFN_MAX && c->memory_pfns >= page_pfns &&
-                        c->memory_pfns <= BNT_PFN_MAX + 1 - c->memory_first_pfn &&
-                        (c->memory_first_pfn & (page_pfns - 1)) == 0;
-    const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
-    const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
-                       c->queue_size_max <= BNT_VQ_SIZE_MAX;
-    const bool limits = c->request_pfns <= BNTI_GUEST_BATCH && c->request_pfns >= page_pfns &&
-                        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
-                        c->retry_min_ns <= c->retry_max_ns;
-    const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
-                        (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
-    const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
-                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
-                        (uint32_t)c->interface <= BNT_INTERFACE_LEGACY &&
-                        (uint32_t)c->byte_order <= BNT_BYTE_ORDER_BIG;
-    const bool report = c->report_order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - c->page_order &&
-                        c->report_capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
-    const bool quirks = (c->quirks & ~(uint32_t)BNT_GUEST_QUIRKS_ALL) == 0 &&
-                        (c->unit_pfns & (c->unit_pfns - 1)) == 0 && c->unit_pfns >= page_pfns &&
-                        c->unit_pfns <= c->request_pfns;
-    return memory && queue && limits && record && layout && report && quirks &&
-           bnt_balloon_binding_valid(&c->binding);
-}
-
 /* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
 uint32_t bnti_guest_split_size(uint32_t bound)
 {
@@ -97,12 +35,18 @@ size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
 {
     struct bnt_guest_config settled;
-    const bnt_status status = settings_settle(config, &settled);
+    const bnt_status status = bnti_guest_settings(config, &settled);
     if (status != BNT_OK) {
         return status;
     }
-    if (need == NULL || !settings_valid(&settled)) {
+    if (need == NULL || !bnti_guest_settings_valid(&settled)) {
         return BNT_E_ARGUMENT;
+    }
+    if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
+        need->state_bytes =
+            sizeof(struct bnt_guest) + 2u * sizeof(uint64_t) * settled.refused_pages_max;
+        need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
+        return BNT_OK;
     }
     const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
@@ -124,7 +68,10 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
     const bool stats = !(config->features_wanted & BNT_BALLOON_F_STATS_VQ) || ops->stats_get;
     const bool report = !(config->features_wanted & BNT_BALLOON_F_PAGE_REPORTING) ||
                         (ops->report_take && ops->report_done);
-    return transport && ops->pages_alloc && ops->pages_free && links && stats && report;
+    const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL
+                                                            : transport && stats && report;
+    const bool sleeping = config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep;
+    return wire && ops->pages_alloc && ops->pages_free && links && sleeping;
 }
 
 /* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
@@ -132,6 +79,9 @@ static void storage_lay_out(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
     guest->kept = guest->held + guest->config.refused_pages_max;
+    if (bnti_guest_on_vmware(guest)) {
+        return;
+    }
     guest->vq_slots = (struct bnt_vq_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
     const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
@@ -156,7 +106,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     }
     struct bnt_guest_ops calls;
     if (bnti_struct_take(&calls, sizeof calls, sizeof calls, ops) != BNT_OK ||
-        calls.transport.size != sizeof calls.transport) {
+        (config->wire != BNT_GUEST_WIRE_VMWARE && calls.transport.size != sizeof calls.transport)) {
         return BNT_E_SIZE;
     }
     if (!ops_complete(config, &calls)) {
@@ -169,14 +119,19 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     }
     struct bnt_guest *g = state;
     memset(g, 0, need.state_bytes);
-    const bnt_status settled = settings_settle(config, &g->config);
+    const bnt_status settled = bnti_guest_settings(config, &g->config);
     BNTI_ASSERT(settled == BNT_OK);
     g->ops = calls;
+    if (g->config.sleeping == BNT_GUEST_DEFAULT) {
+        g->config.sleeping = bnti_guest_on_vmware(g) ? BNT_GUEST_ON : BNT_GUEST_OFF;
+    }
     g->opaque = opaque;
     g->dma = dma;
     g->dma_gpa = dma_gpa;
     g->diag.size = sizeof g->diag;
     g->record_head = BNT_NEVER;
+    g->held_head = BNT_NEVER;
+    g->limit_pfns = g->config.limit_pfns;
     g->config_due_ns = BNT_NEVER;
     storage_lay_out(g);
     bnti_guest_queues_none(g);
@@ -220,6 +175,7 @@ void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault faul
     guest->diag.status = status;
     guest->diag.fault = fault;
     guest->diag.queue = queue;
+    bnti_guest_sleep_cancel(guest);
     bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
     bnti_guest_recover_plan(guest);
@@ -227,13 +183,17 @@ void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault faul
 
 void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    if (count > 0) {
-        guest->ops.pages_free(guest->opaque, pages, count);
+    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
+        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        guest->ops.pages_free(guest->opaque, pages + i, portion);
     }
 }
 
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest)
 {
+    if (bnti_guest_on_vmware(guest)) {
+        return guest->vmware.caps & BNT_VMWARE_CAP_BATCHED ? guest->config.vmware.batch_max : 1;
+    }
     return (uint32_t)guest->config.request_pfns >> guest->config.page_order;
 }
 
@@ -266,6 +226,15 @@ void bnt_guest_config_changed(struct bnt_guest *guest)
     guest->config_marked = true;
 }
 
+bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
+{
+    if (guest == NULL || limit_pfns == 0 || limit_pfns > BNT_VMWARE_ENTRY_PFN_MAX + 1) {
+        return BNT_E_ARGUMENT;
+    }
+    guest->limit_pfns = limit_pfns;
+    return BNT_OK;
+}
+
 static bool notified(const struct bnt_guest *guest)
 {
     bool marked = guest->config_marked || guest->freed_marked;
@@ -279,10 +248,13 @@ static bool notified(const struct bnt_guest *guest)
 static uint64_t live_due(const struct bnt_guest *guest)
 {
     const bool idle = !bnti_guest_in_flight(guest);
-    if (notified(guest) ||
-        (guest->state == BNT_GUEST_RELEASING &&
-         (guest->record_pages + guest->kept_count + guest->held_count > 0 || idle))) {
+    const bool left = guest->record_pages + guest->kept_count + guest->held_count > 0;
+    if (notified(guest) || (guest->state == BNT_GUEST_RELEASING && left)) {
         return guest->now_ns;
+    }
+    if (guest->state == BNT_GUEST_RELEASING && idle) {
+        const uint64_t start_due_ns = guest->vmware.start_due_ns; /* 0 on VIRTIO's wire */
+        return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
@@ -323,6 +295,9 @@ static void step_live(struct bnt_guest *guest)
         bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_release, bnti_guest_oom_continue,
         bnti_guest_size,        bnti_guest_report,    bnti_guest_overdue,
     };
+    if (bnti_guest_on_vmware(guest)) {
+        bnti_vmware_poll(guest);
+    }
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
             return;
@@ -400,6 +375,13 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.kept_pages = guest->kept_count;
     now.actual_pfns = guest->actual;
     now.epoch = guest->epoch;
+    if (fits == sizeof *info) {
+        now.caps = guest->vmware.caps;
+        now.rate_alloc = guest->pace.rate_alloc;
+        now.rate_free = guest->pace.rate_free;
+        now.slow_cycles = guest->pace.slow_cycles;
+        now.sleeping_pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
+    }
     memcpy(info, &now, fits);
     return BNT_OK;
 }

@@ -5,7 +5,8 @@
  * config.c reads and writes configuration space; request.c exposes and takes back buffers;
  * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
  * remembers ballooned pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c and report.c are
- * what their names say. Nothing here is for embedders.
+ * what their names say; pace.c keeps rates, sleep.c allocations that may wait; vmware.c is VMware's
+ * wire. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -16,8 +17,11 @@
 #include "lib/base/assert.h"
 #include "lib/base/mutation.h"
 
-/* Pages of one give-back, and PFNs of one request. */
+/* Pages of one give-back, and PFNs of one request on VIRTIO's wire. */
 #define BNTI_GUEST_BATCH BNT_BALLOON_REQUEST_PFNS_MAX
+
+/* Pages of one request on any wire. */
+#define BNTI_GUEST_PAGES BNT_VMWARE_BATCH_MAX
 
 /* Batches that one call of bnt_guest_detach gives back. */
 #define BNTI_GUEST_DETACH_BATCHES 16u
@@ -66,7 +70,7 @@ struct bnti_guest_request {
     uint64_t wait_ns; /* how long the next wait is */
     uint8_t *dma;
     uint64_t dma_gpa;
-    uint64_t pages[BNTI_GUEST_BATCH];
+    uint64_t pages[BNTI_GUEST_PAGES];
 };
 
 struct bnti_guest_backoff {
@@ -105,6 +109,50 @@ struct bnti_guest_migration {
     uint64_t old_page;
     uint64_t new_page;
     uint64_t moved_pfns; /* the half's counter before it was sent */
+};
+
+/*
+ * Sizing in ticks: what the present one may still do. `done_pfns` is the loop index of the driver
+ * of 2010, and counts what a failed allocation cost.
+ */
+struct bnti_guest_pace {
+    bool on;      /* there are ticks: always on VMware's wire */
+    bool limited; /* and rates */
+    bool open;    /* a tick is under way */
+    bool over;    /* it ends with what is in flight */
+    bool failed;  /* what it did last had no success */
+    bool sleep;   /* allocations of this cycle wait */
+    uint64_t done_pfns;
+    uint64_t last_pfns; /* what the last page added to it */
+    uint64_t goal_pfns;
+    uint64_t rate;
+    uint64_t tick_ns; /* when the next one is due */
+    uint64_t period_ns;
+    uint32_t rate_alloc;
+    uint32_t rate_free;
+    uint32_t slow_cycles;
+};
+
+/* A sleeping allocation. */
+struct bnti_guest_sleep {
+    bool outstanding;
+    bool unwanted; /* what comes goes straight back */
+    uint32_t asked;
+};
+
+/* VMware's wire. */
+struct bnti_guest_vmware {
+    uint32_t caps;           /* in common; 0: no handshake yet */
+    uint32_t start_failures; /* in a row */
+    int32_t id_status;       /* of the last GUEST_ID */
+    bool reset_seen;         /* a call was answered by RESET, not acted on yet */
+    bool tick_goes_on;       /* the tick began with a reset, the rest of it is owed */
+    bool rung;               /* the doorbell */
+    bool doorbell_set;
+    bool doorbell_refused;
+    uint64_t start_due_ns; /* no START before */
+    uint64_t poll_due_ns;  /* of a poll while an allocation sleeps */
+    uint32_t credit;       /* calls left of a unit of budget */
 };
 
 /* Who is on the stack. OOM may enter while the OS allocates for us, nothing else may. */
@@ -146,7 +194,7 @@ struct bnt_guest {
     struct bnti_guest_report report;
 
     /* Sizing. */
-    uint32_t num_pages; /* as last read */
+    uint64_t num_pages; /* as last read */
     uint64_t target_pfns;
     bool reached; /* TARGET_REACHED was told */
     enum bnti_guest_cycle cycle;
@@ -165,6 +213,13 @@ struct bnt_guest {
     uint64_t *kept;
     uint32_t held_count;
     uint32_t kept_count;
+    uint64_t held_head; /* REFUSE_ALL: held pages are links, not the array */
+    bool held_due;      /* and are to be given back, portion by portion */
+
+    struct bnti_guest_pace pace;
+    struct bnti_guest_sleep sleep;
+    struct bnti_guest_vmware vmware;
+    uint64_t limit_pfns;
 
     /* Reset. */
     uint32_t epoch;      /* acknowledged; 0 without RESET */
@@ -199,8 +254,8 @@ struct bnt_guest {
     struct bnt_guest_info count; /* counters only */
 
     /* Work space of one completion or one give-back; never live across pages_alloc. */
-    uint8_t verdict_copy[BNTI_GUEST_BATCH];
-    uint64_t scratch[BNTI_GUEST_BATCH];
+    uint8_t verdict_copy[BNTI_GUEST_PAGES];
+    uint64_t scratch[BNTI_GUEST_PAGES];
 };
 
 /* Whether it is to behave as another driver does (ballonet/personality.h). */
@@ -234,6 +289,17 @@ static inline uint64_t bnti_guest_after(uint64_t now_ns, uint64_t delta_ns)
 static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static inline bool bnti_guest_on_vmware(const struct bnt_guest *guest)
+{
+    return guest->config.wire == BNT_GUEST_WIRE_VMWARE;
+}
+
+/* A habit of VMware's drivers. */
+static inline bool bnti_guest_habit(const struct bnt_guest *guest, uint32_t habit)
+{
+    return (guest->config.vmware.habits & habit) != 0;
 }
 
 static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)
@@ -288,6 +354,7 @@ struct bnti_guest_answer {
     bool epoch_known;
     uint32_t num_pages;
     uint32_t epoch;
+    bool failed; /* a whole call of VMware's wire: nothing happened to any page */
 };
 void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
                       const struct bnti_guest_answer *answer);
@@ -295,15 +362,52 @@ void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
 /* refusal.c */
 bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page);
 bool bnti_guest_keep(struct bnt_guest *guest, uint64_t page);
+uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 void bnti_guest_held_return(struct bnt_guest *guest);
 void bnti_guest_cycle_end(struct bnt_guest *guest);
 uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
 
 /* sizing.c */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest);
-void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool told);
+void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told);
+bool bnti_guest_inflate_waits(const struct bnt_guest *guest);
+uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+void bnti_guest_cycle_leave(struct bnt_guest *guest);
 void bnti_guest_size(struct bnt_guest *guest);
 uint64_t bnti_guest_size_due(const struct bnt_guest *guest);
+
+/* pace.c */
+void bnti_guest_pace_start(struct bnt_guest *guest);
+void bnti_guest_tick_open(struct bnt_guest *guest);
+void bnti_guest_tick_close(struct bnt_guest *guest);
+void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle, uint64_t pfns);
+uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, uint32_t pages);
+bool bnti_guest_pace_short(struct bnt_guest *guest, uint32_t order, uint32_t got);
+void bnti_guest_pace_sleep_short(struct bnt_guest *guest);
+void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t pages);
+void bnti_guest_pace_unlock_refused(struct bnt_guest *guest);
+uint64_t bnti_guest_pace_due(const struct bnt_guest *guest);
+
+/* sleep.c */
+bool bnti_guest_can_sleep(const struct bnt_guest *guest);
+bool bnti_guest_sleeps(const struct bnt_guest *guest);
+void bnti_guest_sleep_start(struct bnt_guest *guest, uint32_t pages);
+void bnti_guest_sleep_cancel(struct bnt_guest *guest);
+
+/* vmware.c */
+bnt_status bnti_vmware_start_poll(struct bnt_guest *guest);
+void bnti_vmware_stop(struct bnt_guest *guest);
+void bnti_vmware_poll(struct bnt_guest *guest);
+void bnti_vmware_execute(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                         struct bnti_guest_answer *answer);
+void bnti_vmware_news(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
+void bnti_vmware_release_end(struct bnt_guest *guest);
+bool bnti_guest_spend(struct bnt_guest *guest);
+uint64_t bnti_guest_pfn_max(const struct bnt_guest *guest);
+
+/* settings.c */
+bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_guest_config *to);
+bool bnti_guest_settings_valid(const struct bnt_guest_config *config);
 
 /* record.c */
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);

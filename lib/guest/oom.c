@@ -95,9 +95,12 @@ static uint64_t oom_owe(struct bnt_guest *guest, uint64_t missing_pfns)
 static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
+    bnti_guest_sleep_cancel(guest);
     /* Held pages need no message: they never were in the balloon. */
-    result->freed_pfns = (uint64_t)guest->held_count << guest->config.page_order;
-    bnti_guest_held_return(guest);
+    if (!bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        result->freed_pfns = (uint64_t)guest->held_count << guest->config.page_order;
+        bnti_guest_held_return(guest);
+    }
     if (result->freed_pfns < pfns) {
         result->freed_pfns += oom_deflate(guest, pfns - result->freed_pfns);
     }
@@ -129,6 +132,9 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
     case BNT_GUEST_RUNNING:
         if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
             return BNT_E_UNSUPPORTED;
+        }
+        if (bnti_guest_on_vmware(guest)) {
+            return bnti_guest_habit(guest, BNT_GUEST_HABIT_NO_SHRINK) ? BNT_E_UNSUPPORTED : BNT_OK;
         }
         return guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM ? BNT_OK : BNT_E_UNSUPPORTED;
     case BNT_GUEST_RELEASING:

@@ -5,9 +5,17 @@
  */
 #include "guest_private.h"
 
+#include <string.h>
+
 /* Holds a refused page; false at the bound, then the cycle must end (BX-12, BX-13). */
 bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page)
 {
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        guest->ops.links_push(guest->opaque, guest->held_head, &page, 1);
+        guest->held_head = page;
+        guest->held_count++;
+        return true;
+    }
     if (guest->held_count == guest->config.refused_pages_max) {
         return false;
     }
@@ -25,11 +33,35 @@ bool bnti_guest_keep(struct bnt_guest *guest, uint64_t page)
     return true;
 }
 
-/* Gives held pages back, oldest first. No message: they were never in the balloon. */
+/* Takes up to `count` pages out of those that are held, oldest first; newest first if they are
+ * links.
+ */
+uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const uint32_t taken = guest->held_count < count ? guest->held_count : count;
+    if (taken == 0) {
+        return 0;
+    }
+    guest->held_count -= taken;
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        guest->held_head = guest->ops.links_pop(guest->opaque, guest->held_head, pages, taken);
+        return taken;
+    }
+    memcpy(pages, guest->held, taken * sizeof pages[0]);
+    memmove(guest->held, guest->held + taken, guest->held_count * sizeof guest->held[0]);
+    return taken;
+}
+
+/* Gives held pages back. No message: they were never in the balloon. Where they have no bound it is
+ * only begun: sizing goes on with it. */
 void bnti_guest_held_return(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;
     if (count == 0) {
+        return;
+    }
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        guest->held_due = true;
         return;
     }
     guest->held_count = 0;
@@ -48,11 +80,16 @@ void bnti_guest_cycle_end(struct bnt_guest *guest)
         bnti_guest_record_push(guest, guest->kept, count);
     }
     guest->cycle = BNTI_GUEST_CYCLE_NONE;
+    guest->pace.sleep = false;
 }
 
-/* Waits longer than the last time; returns how long. */
+/* Waits longer than the last time, or for the next tick; returns how long. */
 uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
+    if (guest->pace.on) {
+        guest->pace.over = true;
+        return guest->pace.period_ns;
+    }
     const uint64_t doubled = bnti_guest_after(backoff->level_ns, backoff->level_ns);
     backoff->level_ns = backoff->level_ns == 0
                             ? guest->config.retry_min_ns

@@ -4,8 +4,6 @@
  */
 #include "guest_private.h"
 
-#include <string.h>
-
 void bnti_guest_release_begin(struct bnt_guest *guest)
 {
     guest->count.resets++;
@@ -14,14 +12,18 @@ void bnti_guest_release_begin(struct bnt_guest *guest)
     guest->inflate_backoff.until_ns = 0;
     guest->deflate_backoff.until_ns = 0;
     guest->oom_debt_pfns = 0; /* all of it comes back anyway */
+    bnti_guest_sleep_cancel(guest);
+    guest->held_due = false; /* held pages are released with the rest */
+    guest->pace.open = false;
+    guest->pace.sleep = false;
+    guest->pace.tick_ns = guest->now_ns;
     bnti_guest_state_set(guest, BNT_GUEST_RELEASING);
 }
 
 static uint32_t held_release(struct bnt_guest *guest, uint32_t count)
 {
-    bnti_guest_give_back(guest, guest->held, count);
-    guest->held_count -= count;
-    memmove(guest->held, guest->held + count, guest->held_count * sizeof guest->held[0]);
+    (void)bnti_guest_held_pop(guest, guest->scratch, count);
+    bnti_guest_give_back(guest, guest->scratch, count);
     guest->count.returned_pages += count;
     bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
     return count;
@@ -72,6 +74,10 @@ void bnti_guest_release(struct bnt_guest *guest)
     }
     const uint64_t left = guest->record_pages + guest->kept_count + guest->held_count;
     if (left == 0 && !bnti_guest_in_flight(guest)) {
-        release_end(guest);
+        if (bnti_guest_on_vmware(guest)) {
+            bnti_vmware_release_end(guest);
+        } else {
+            release_end(guest);
+        }
     }
 }

@@ -15,10 +15,10 @@ uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
  * A change that the device told of ends waits that it makes pointless; one found in an answer does
  * not, so that no device can talk us out of a back-off.
  */
-void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool told)
+void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
     const uint64_t mask = guest->config.unit_pfns - UINT64_C(1);
-    const uint64_t wanted = ((uint64_t)num_pages + mask) & ~mask;
+    const uint64_t wanted = (num_pages + mask) & ~mask;
     const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
     const bool changed = num_pages != guest->num_pages;
     guest->num_pages = num_pages;
@@ -41,7 +41,7 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint32_t num_pages, bool tol
  * OOM deflate is in flight its pages may be the OS's already: to inflate one of them now would let
  * the device see the two requests in either order.
  */
-static bool inflate_waits(const struct bnt_guest *guest)
+bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
 {
     if (BNTI_MUTATION(OOM_HOLDOFF_NONE)) {
         return guest->now_ns < guest->inflate_backoff.until_ns ||
@@ -53,7 +53,7 @@ static bool inflate_waits(const struct bnt_guest *guest)
 }
 
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
-static void cycle_leave(struct bnt_guest *guest)
+void bnti_guest_cycle_leave(struct bnt_guest *guest)
 {
     if (guest->cycle != BNTI_GUEST_CYCLE_NONE || guest->held_count + guest->kept_count > 0) {
         bnti_guest_cycle_end(guest);
@@ -61,16 +61,17 @@ static void cycle_leave(struct bnt_guest *guest)
 }
 
 /* Drops what an allocator must not return: pages outside the memory it was declared with. */
-static uint32_t pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t first = guest->config.memory_first_pfn;
     const uint64_t pfns = guest->config.memory_pfns & ~mask;
+    const uint64_t most = bnti_guest_pfn_max(guest);
     uint32_t good = 0;
     uint32_t bad = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t page = pages[i];
-        if (page < first || page - first >= pfns || (page & mask) != 0) {
+        if (page < first || page - first >= pfns || (page & mask) != 0 || page > most) {
             guest->scratch[bad++] = page;
         } else {
             pages[good++] = page;
@@ -101,83 +102,127 @@ static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
     guest->call = BNTI_GUEST_CALL_ALLOCATING;
     uint32_t got = guest->ops.pages_alloc(guest->opaque, request->pages, want);
     guest->call = BNTI_GUEST_CALL_BUSY;
-    got = pages_vet(guest, request->pages, got < want ? got : want);
-    if (guest->state != BNT_GUEST_RUNNING || inflate_waits(guest)) {
+    got = bnti_guest_pages_vet(guest, request->pages, got < want ? got : want);
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
         bnti_guest_give_back(guest, request->pages, got);
         return 0;
     }
     return whole_units(guest, request->pages, got, want);
 }
 
-static void inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
+/* The allocator gave `got` pages, too few: on with allocations that wait, or later. */
+static void alloc_short(struct bnt_guest *guest, uint64_t missing, uint32_t got)
 {
-    if (inflate_waits(guest)) {
-        cycle_leave(guest);
-        return;
+    uint64_t wait_ns = 0;
+    guest->count.alloc_failures++;
+    if (!bnti_guest_pace_short(guest, guest->config.page_order, got)) {
+        wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
     }
-    if (guest->budget == 0) {
-        return;
-    }
-    guest->budget--;
-    if (guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
-        bnti_guest_cycle_end(guest);
-    }
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
+}
+
+/* Takes pages and sends them. False if there is nothing to do before something happens. */
+static bool inflate_send(struct bnt_guest *guest, uint64_t missing, uint32_t want)
+{
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint64_t unit = guest->config.unit_pfns;
-    const uint64_t missing = ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.page_order;
-    const uint32_t most =
-        bnti_guest_pages_per_request(guest) & ~(uint32_t)((unit >> guest->config.page_order) - 1);
-    const uint32_t want = (uint32_t)bnti_guest_min(missing, most);
     const uint32_t got = pages_take(guest, want);
-    if (guest->state != BNT_GUEST_RUNNING || inflate_waits(guest)) {
-        return; /* an OOM deflate came in between */
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
+        return true; /* an OOM deflate came in between */
     }
     request->page_count = got;
     request->partial = got < want;
     if (request->partial) {
-        guest->count.alloc_failures++;
-        const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
+        alloc_short(guest, missing, got);
     }
-    if (got == 0) {
+    if (got > 0) {
+        bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
+    } else if (!guest->pace.on && !guest->pace.sleep) {
         bnti_guest_cycle_end(guest);
-        return;
+        return false;
     }
-    guest->cycle = BNTI_GUEST_CYCLE_INFLATE;
-    bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
+    return true;
+}
+
+static bool inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
+{
+    if (bnti_guest_inflate_waits(guest)) {
+        bnti_guest_tick_close(guest);
+        bnti_guest_cycle_leave(guest);
+        return false;
+    }
+    if (guest->pace.on && guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
+        bnti_guest_tick_close(guest); /* a tick has one direction */
+        return false;
+    }
+    if (guest->cycle == BNTI_GUEST_CYCLE_DEFLATE) {
+        bnti_guest_cycle_end(guest);
+    }
+    if (guest->cycle == BNTI_GUEST_CYCLE_NONE) {
+        bnti_guest_pace_cycle(guest, BNTI_GUEST_CYCLE_INFLATE, missing_pfns);
+    }
+    const uint64_t unit = guest->config.unit_pfns;
+    const uint64_t missing = ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.page_order;
+    const uint32_t fit =
+        bnti_guest_pages_per_request(guest) & ~(uint32_t)((unit >> guest->config.page_order) - 1);
+    const uint32_t most = (uint32_t)bnti_guest_min(missing, fit);
+    const uint32_t want = bnti_guest_pace_allows(guest, guest->config.page_order, most);
+    if (want == 0) {
+        bnti_guest_tick_close(guest);
+        return false;
+    }
+    if (!bnti_guest_spend(guest)) {
+        return false;
+    }
+    if (!guest->pace.sleep) {
+        return inflate_send(guest, missing, want);
+    }
+    bnti_guest_sleep_start(guest, want);
+    return guest->pace.over;
 }
 
 /* Tells the device first, with or without MUST_TELL_HOST: pages are the OS's when it answered. */
-static void deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
+static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
 {
+    const uint32_t order = guest->config.page_order;
     if (guest->now_ns < guest->deflate_backoff.until_ns) {
-        cycle_leave(guest);
-        return;
+        bnti_guest_cycle_leave(guest);
+        return false;
     }
-    if (guest->budget == 0) {
-        return;
+    if (guest->pace.on && guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
+        bnti_guest_tick_close(guest);
+        return false;
     }
-    guest->budget--;
     if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
         bnti_guest_cycle_end(guest);
     }
+    if (guest->cycle == BNTI_GUEST_CYCLE_NONE) {
+        bnti_guest_pace_cycle(guest, BNTI_GUEST_CYCLE_DEFLATE, excess_pfns);
+    }
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
-    const uint32_t count = (uint32_t)bnti_guest_min(excess_pfns >> guest->config.page_order,
-                                                    bnti_guest_pages_per_request(guest));
+    const uint32_t most =
+        (uint32_t)bnti_guest_min(excess_pfns >> order, bnti_guest_pages_per_request(guest));
+    const uint32_t count = bnti_guest_pace_allows(guest, order, most);
+    if (count == 0) {
+        bnti_guest_tick_close(guest);
+        return false;
+    }
+    if (!bnti_guest_spend(guest)) {
+        return false;
+    }
     request->page_count = bnti_guest_record_pop(guest, request->pages, count);
     if (request->page_count == 0) {
         /* All that is left was refused in this cycle. */
         (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
         bnti_guest_cycle_end(guest);
-        return;
+        return true;
     }
-    guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
     bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
     if (request->given_back) {
         guest->count.deflated_pfns += (uint64_t)request->page_count << guest->config.page_order;
         bnti_guest_give_back(guest, request->pages, request->page_count);
         bnti_guest_actual_write(guest, false);
     }
+    return true;
 }
 
 static bool sizing_in_flight(const struct bnt_guest *guest)
@@ -187,34 +232,95 @@ static bool sizing_in_flight(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_DEFLATE].busy;
 }
 
-/* A driver of units is there when it is less than one above. */
+/*
+ * Whether the balloon has what it should. A driver of units is there when it is less than one
+ * above; on VMware's wire a small excess does not start a deflate.
+ */
 static bool at_target(const struct bnt_guest *guest, uint64_t have)
 {
-    const uint64_t over = guest->config.unit_pfns >> guest->config.page_order > 1
-                              ? guest->config.unit_pfns - UINT64_C(1)
-                              : 0;
-    return have >= guest->target_pfns && have - guest->target_pfns <= over;
+    const uint64_t unit = guest->config.unit_pfns;
+    const bool slack = guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE;
+    const uint64_t units = unit >> guest->config.page_order > 1 ? unit : 1;
+    const uint64_t over =
+        slack && bnti_guest_on_vmware(guest) ? guest->config.vmware.slack_pfns : units;
+    return have >= guest->target_pfns && have - guest->target_pfns < over;
 }
 
-void bnti_guest_size(struct bnt_guest *guest)
+static void target_reach(struct bnt_guest *guest, uint64_t have)
 {
-    if (guest->state != BNT_GUEST_RUNNING || sizing_in_flight(guest)) {
-        return;
+    bnti_guest_tick_close(guest);
+    bnti_guest_cycle_leave(guest);
+    if (!guest->reached) {
+        guest->reached = true;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_TARGET_REACHED, have, 0);
+    }
+}
+
+/* Whether a tick is under way. On VIRTIO's wire one begins here; on VMware's, with a poll. */
+static bool tick_ready(struct bnt_guest *guest)
+{
+    if (!guest->pace.on || guest->pace.open) {
+        return true;
+    }
+    if (bnti_guest_on_vmware(guest) || guest->now_ns < guest->pace.tick_ns) {
+        return false;
+    }
+    guest->count.ticks++;
+    guest->pace.slow_cycles -= guest->pace.slow_cycles > 0;
+    bnti_guest_tick_open(guest);
+    return true;
+}
+
+/* Held pages without a bound go back in portions. */
+static bool held_portion(struct bnt_guest *guest)
+{
+    if (guest->budget == 0) {
+        return false;
+    }
+    guest->budget--;
+    const uint32_t count = bnti_guest_held_pop(guest, guest->scratch, BNTI_GUEST_BATCH);
+    guest->held_due = guest->held_count > 0;
+    guest->count.returned_pages += count;
+    bnti_guest_give_back(guest, guest->scratch, count);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
+    return true;
+}
+
+/* One request, or one decision. False if there is nothing to do before something happens. */
+static bool size_once(struct bnt_guest *guest)
+{
+    if (guest->held_due) {
+        return held_portion(guest);
     }
     const uint64_t have = bnti_guest_have_pfns(guest);
-    if (at_target(guest, have)) {
-        cycle_leave(guest);
-        if (!guest->reached) {
-            guest->reached = true;
-            bnti_guest_tell(guest, BNT_GUEST_EVENT_TARGET_REACHED, have, 0);
+    if (bnti_guest_sleeps(guest)) {
+        if (have < guest->target_pfns && !bnti_guest_inflate_waits(guest) && !guest->pace.over) {
+            return false;
         }
-        return;
+        bnti_guest_sleep_cancel(guest);
+    }
+    if (guest->pace.on && guest->pace.over) {
+        bnti_guest_tick_close(guest);
+        return guest->held_due;
+    }
+    if (at_target(guest, have)) {
+        target_reach(guest, have);
+        return guest->held_due;
     }
     guest->reached = false;
-    if (have < guest->target_pfns) {
-        inflate_next(guest, guest->target_pfns - have);
-    } else {
-        deflate_next(guest, have - guest->target_pfns);
+    if (!tick_ready(guest)) {
+        return false;
+    }
+    return have < guest->target_pfns ? inflate_next(guest, guest->target_pfns - have)
+                                     : deflate_next(guest, have - guest->target_pfns);
+}
+
+/* On VMware's wire an answer is there at once, so it goes on until the budget is used up. */
+void bnti_guest_size(struct bnt_guest *guest)
+{
+    bool more = true;
+    while (more && guest->state == BNT_GUEST_RUNNING && !sizing_in_flight(guest)) {
+        more = size_once(guest) && (guest->pace.on || guest->pace.sleep);
     }
 }
 
@@ -226,6 +332,12 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         return guest->now_ns;
     }
     if (sizing_in_flight(guest)) {
+        return due;
+    }
+    if (guest->pace.on) {
+        return bnti_guest_pace_due(guest);
+    }
+    if (bnti_guest_sleeps(guest) && bnti_guest_have_pfns(guest) < guest->target_pfns) {
         return due;
     }
     const uint64_t have = bnti_guest_have_pfns(guest);

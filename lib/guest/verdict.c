@@ -59,7 +59,16 @@ static enum page_class page_class_of(const struct bnt_guest *guest, uint32_t pag
         return PAGE_DONE; /* used is acknowledged */
     }
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
-    return page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
+    const enum page_class class = page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
+    if (inflate && class == PAGE_NOT_NEEDED &&
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        return PAGE_REFUSED;
+    }
+    if (!inflate && verdicts[0] == BNT_VERDICT_NOT_LOCKED &&
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        return PAGE_REFUSED;
+    }
+    return class;
 }
 
 /* Whether these PFNs were accepted one and all: most answers say just that. */
@@ -147,6 +156,7 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         }
     }
     bnti_guest_record_push(guest, request->pages, taken);
+    bnti_guest_pace_done(guest, guest->config.page_order, taken);
     guest->count.inflated_pfns += (uint64_t)taken << guest->config.page_order;
     guest->count.refused_pages += tally->refused;
     return unwanted;
@@ -160,6 +170,10 @@ static void inflate_apply(struct bnt_guest *guest)
     if (tally.uncertain > 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
+    /* On VMware's wire the tick is over as soon as the bound is reached. */
+    tally.over = tally.over || (bnti_guest_on_vmware(guest) && tally.refused > 0 &&
+                                guest->held_count == guest->config.refused_pages_max &&
+                                !bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
     if (tally.refused > 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
     }
@@ -221,6 +235,10 @@ static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
         guest->oom_gave_up = tally.over || tally.not_needed > 0;
     }
     bnti_guest_give_back(guest, request->pages, released);
+    bnti_guest_pace_done(guest, guest->config.page_order, released);
+    if (released < request->page_count) {
+        bnti_guest_pace_unlock_refused(guest);
+    }
     if (tally.uncertain > 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
@@ -253,14 +271,34 @@ static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
     bnti_guest_give_back(guest, request->pages, request->page_count);
 }
 
+/* A call that failed as a whole did nothing to any page, whatever its status says. */
+static void failed_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (slot == BNTI_GUEST_INFLATE) {
+        bnti_guest_cycle_end(guest);
+        bnti_guest_give_back(guest, request->pages, request->page_count);
+        return;
+    }
+    bnti_guest_record_push(guest, request->pages, request->page_count);
+    bnti_guest_pace_unlock_refused(guest);
+    guest->oom_gave_up = guest->oom_gave_up || slot == BNTI_GUEST_OOM;
+}
+
 void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
                       const struct bnti_guest_answer *answer)
 {
-    if (guest->verdicts) {
+    if (bnti_guest_on_vmware(guest)) {
+        bool seen = false;
+        verdicts_count(guest, answer->verdict_count, &seen, &seen);
+        bnti_vmware_news(guest, answer);
+    } else if (guest->verdicts) {
         news_follow(guest, answer);
     }
     if (guest->state == BNT_GUEST_RELEASING) {
         silent_return(guest, slot);
+    } else if (answer->failed) {
+        failed_apply(guest, slot);
     } else if (slot == BNTI_GUEST_INFLATE) {
         inflate_apply(guest);
     } else {

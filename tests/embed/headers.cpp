@@ -2,6 +2,7 @@
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
 #include <ballonet/guest.h>
+#include <ballonet/guest_vmware.h>
 #include <ballonet/host.h>
 #include <ballonet/memory.h>
 #include <ballonet/virtio.h>

@@ -49,6 +49,7 @@
 
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
+#include <ballonet/guest_vmware.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtio.h>
 
@@ -97,7 +98,8 @@ struct bnt_guest_config {
     uint32_t size;                      /**< sizeof(struct bnt_guest_config) */
     uint32_t page_order;                /**< PFNs of a page as a power of two; 0 is 4 KiB */
     uint64_t memory_first_pfn;          /**< lowest PFN the allocator can return, page-aligned */
-    uint64_t memory_pfns;               /**< PFNs from there on, up to BNT_PFN_MAX + 1 */
+    uint64_t memory_pfns;               /**< PFNs from there on, up to BNT_PFN_MAX + 1; on VMware's
+                                           wire up to 2^52 */
     uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
     uint64_t features_required;         /**< attach fails without them */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
@@ -111,7 +113,8 @@ struct bnt_guest_config {
     bnt_queue_layout queue_layout; /**< how the device numbers its queues */
     bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
     uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */
-    uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts */
+    uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts. A tick of
+                                VMware's wire; 0 there: 1 s */
     uint64_t retry_min_ns;   /**< first back-off; 0: 200 ms */
     uint64_t retry_max_ns;   /**< last back-off, doubling; 0: 32 s */
     uint64_t ack_timeout_ns; /**< a request without answer is stalled after this; 0: 1 s */
@@ -131,6 +134,11 @@ struct bnt_guest_config {
     uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h) */
     uint32_t oom_pfns_max;    /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
     uint32_t unit_pfns;       /**< inflates in units of this, a power of two; 0: a page */
+    bnt_guest_wire wire; /**< VMWARE: page_order is 0; features, binding and queues mean nothing */
+    struct bnt_guest_vmware vmware; /**< of that wire */
+    struct bnt_guest_rates rates;
+    bnt_guest_switch sleeping; /**< use pages_alloc_sleep; default: with VMware's wire, if there */
+    uint64_t limit_pfns;       /**< largest balloon, told to the host; 0: memory_pfns */
 };
 
 /* clang-format off */
@@ -158,7 +166,12 @@ struct bnt_guest_config {
     X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
     X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
     X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
-    X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")
+    X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")  \
+    X(HANDSHAKE,      "handshake",      "value: the capabilities in common, VMware's wire; extra: STARTs that failed before") \
+    X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START, as u32; told once until it succeeds") \
+    X(SLEEP,          "sleep",          "value: pages asked for in a way that may wait")           \
+    X(SLEEP_DONE,     "sleep-done",     "value: pages that came; extra: of those, straight back")  \
+    X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free")
 /* clang-format on */
 
 /** How the move of a page ended: name, name in messages, meaning. */
@@ -270,6 +283,27 @@ struct bnt_guest_ops {
      * updates the head; false if it is not there. Without it pages do not migrate.
      */
     bool (*links_remove)(void *opaque, uint64_t *head, uint64_t page);
+    /**
+     * Optional. Starts taking up to `count` pages in a way that may wait (for reclaim, say). The
+     * embedder then calls bnt_guest_alloc_done, once, later: not from in here. One at a time.
+     * False: not now; it counts as an allocation that failed. May call bnt_guest_oom as pages_alloc
+     * may.
+     */
+    bool (*pages_alloc_sleep)(void *opaque, uint32_t count);
+    /**
+     * Optional. The pages are not wanted any more. True: bnt_guest_alloc_done will not be called.
+     * Otherwise it will be, and gives back what came.
+     */
+    bool (*pages_alloc_cancel)(void *opaque);
+    /** VMware's wire, required there: executes one call. */
+    bnt_vmware_call vmware_call;
+    /**
+     * Optional. VMware's wire: provides a doorbell that ends in bnt_guest_config_changed, and tells
+     * what the host needs to ring it. False: there is none yet; asked again each tick.
+     */
+    bool (*doorbell_open)(void *opaque, uint32_t *context, uint32_t *resource);
+    /** With doorbell_open. The host has forgotten the doorbell, or never took it. */
+    void (*doorbell_close)(void *opaque);
 };
 
 struct bnt_guest_need {
@@ -340,7 +374,7 @@ BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t
 /** Interrupt of a queue. Only marks work. */
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
 
-/** Configuration-change interrupt. Only marks work. */
+/** Configuration-change interrupt; the doorbell of VMware's wire. Only marks work. */
 void bnt_guest_config_changed(struct bnt_guest *guest);
 
 /**
@@ -360,6 +394,22 @@ void bnt_guest_pages_freed(struct bnt_guest *guest);
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
+
+/**
+ * A sleeping allocation is over: `count` pages came, fewer than asked for or 0 if it failed. They
+ * are the core's from here on, which uses them at once, or gives them back by pages_free from in
+ * here when a reset, a detach, an OOM deflate or a lower target came in between. Call
+ * bnt_guest_step next. OK; E_ARGUMENT (more than asked for), E_STATE (none was started),
+ * E_REENTRANT: they stay the caller's.
+ */
+BNT_MUST_USE bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns,
+                                             const uint64_t *pages, uint32_t count);
+
+/**
+ * The OS's memory grew or shrank: the limit that the host is told from now on, PFNs. OK; E_ARGUMENT
+ * (0, or over 2^52).
+ */
+BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns);
 
 struct bnt_guest_oom_result {
     uint64_t freed_pfns;   /**< with the allocator already */
@@ -418,6 +468,18 @@ struct bnt_guest_info {
     uint64_t migrating_pfns;  /**< new page of a move, not sent yet */
     uint64_t reported_pfns;   /**< acknowledged, ever */
     uint64_t reports;         /**< buffers sent */
+    uint32_t caps;            /**< VMware's wire: in common, BNT_VMWARE_CAP_...; 0: no handshake */
+    uint32_t rate_alloc;      /**< PFNs a slow tick */
+    uint32_t rate_free;       /**< PFNs a tick */
+    uint32_t slow_cycles;     /**< slow ticks left */
+    uint32_t sleeping_pages;  /**< asked for, not come yet; an unwanted allocation included */
+    uint64_t ticks;           /**< of VMware's wire, or of rates */
+    uint64_t doorbells;       /**< ticks that a doorbell caused */
+    uint64_t sleeps;          /**< sleeping allocations started */
+    uint64_t sleep_failures;  /**< of those, how many brought less than asked for */
+    uint64_t late_pages;      /**< came by a sleeping allocation, went straight back */
+    uint64_t calls[BNT_VMWARE_CMD_COUNT];         /**< by bnt_vmware_command */
+    uint64_t call_failures[BNT_VMWARE_CMD_COUNT]; /**< of those, not SUCCESS */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
