@@ -49,12 +49,8 @@ enum bnti_guest_slot {
 };
 
 /* DMA buffer of a request: header and PFNs for the device, then header and verdicts from it. */
-#define BNTI_GUEST_DMA_PFNS     sizeof(struct bnt_balloon_request)
-#define BNTI_GUEST_DMA_RESPONSE (BNTI_GUEST_DMA_PFNS + 4u * BNTI_GUEST_BATCH)
-#define BNTI_GUEST_DMA_VERDICTS (BNTI_GUEST_DMA_RESPONSE + sizeof(struct bnt_balloon_response))
-#define BNTI_GUEST_DMA_BYTES    1344u /* 1296 rounded up to a cache line */
-#define BNTI_GUEST_DMA_WIDE     2112u /* with PFNs of 64 bits */
-#define BNTI_GUEST_DMA_STATS    (BNT_STATS_MAX * 10u)
+#define BNTI_GUEST_DMA_PFNS  sizeof(struct bnt_balloon_request)
+#define BNTI_GUEST_DMA_STATS (BNT_STATS_MAX * 10u)
 
 struct bnti_guest_request {
     bool busy;       /* the device has it */
@@ -264,11 +260,28 @@ static inline bool bnti_guest_quirk(const struct bnt_guest *guest, enum bnt_gues
     return (guest->config.quirks & (uint32_t)quirk) != 0;
 }
 
-/* From one request's DMA buffer to the next. */
+/* PFNs that one request may have: a whole page of a guest whose pages are larger than most. */
+static inline uint32_t bnti_guest_request_pfns(const struct bnt_guest_config *config)
+{
+    const uint32_t page = UINT32_C(1) << config->page_order;
+    return page > BNTI_GUEST_BATCH ? page : BNTI_GUEST_BATCH;
+}
+
+/* Where the answer lies in a request's DMA buffer. */
+static inline uint32_t bnti_guest_dma_response(const struct bnt_guest_config *config)
+{
+    return (uint32_t)BNTI_GUEST_DMA_PFNS + 4u * bnti_guest_request_pfns(config);
+}
+
+/* From one request's DMA buffer to the next, rounded up to a cache line. */
 static inline size_t bnti_guest_dma_stride(const struct bnt_guest_config *config)
 {
-    return (config->quirks & BNT_GUEST_QUIRK_PFNS_OF_64_BITS) != 0 ? BNTI_GUEST_DMA_WIDE
-                                                                   : BNTI_GUEST_DMA_BYTES;
+    const bool wide = (config->quirks & BNT_GUEST_QUIRK_PFNS_OF_64_BITS) != 0;
+    const size_t pfns = bnti_guest_request_pfns(config);
+    const size_t told =
+        bnti_guest_dma_response(config) + sizeof(struct bnt_balloon_response) + pfns;
+    const size_t plain = BNTI_GUEST_DMA_PFNS + 8u * pfns;
+    return ((wide && plain > told ? plain : told) + 63u) & ~(size_t)63u;
 }
 
 /* guest.c */

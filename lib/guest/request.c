@@ -102,15 +102,16 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
         segs[0].bytes = 4 * pfns;
         return 0;
     }
+    const uint32_t answer = bnti_guest_dma_response(&guest->config);
     struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
     header->epoch = bnt_le32_set(request->epoch);
     header->flags = bnt_le32_set(0);
     segs[0].gpa = request->dma_gpa;
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
-    segs[1].gpa = request->dma_gpa + BNTI_GUEST_DMA_RESPONSE;
+    segs[1].gpa = request->dma_gpa + answer;
     segs[1].bytes = (uint32_t)sizeof(struct bnt_balloon_response) + pfns;
     /* A response that is not filled in must be seen (BX-6). */
-    memset(request->dma + BNTI_GUEST_DMA_RESPONSE, 0, segs[1].bytes);
+    memset(request->dma + answer, 0, segs[1].bytes);
     return 1;
 }
 
@@ -172,7 +173,8 @@ static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request
     const uint32_t pfns = request->page_count << guest->config.page_order;
     const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
     struct bnt_balloon_response header;
-    memcpy(&header, request->dma + BNTI_GUEST_DMA_RESPONSE, sizeof header);
+    const uint8_t *response = request->dma + bnti_guest_dma_response(&guest->config);
+    memcpy(&header, response, sizeof header);
     answer->target_known = len >= sizeof header.num_pages;
     answer->num_pages = bnt_le32_get(header.num_pages);
     answer->epoch_known = len >= header_bytes;
@@ -181,7 +183,7 @@ static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request
     if (answer->verdict_count > pfns) {
         answer->verdict_count = pfns;
     }
-    memcpy(guest->verdict_copy, request->dma + BNTI_GUEST_DMA_VERDICTS, answer->verdict_count);
+    memcpy(guest->verdict_copy, response + sizeof header, answer->verdict_count);
     memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
 }
 

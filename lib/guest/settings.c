@@ -53,7 +53,9 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     }
     const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
     to->queue_size_max = to->queue_size_max ? to->queue_size_max : 128;
-    to->request_pfns = to->request_pfns ? to->request_pfns : BNTI_GUEST_BATCH;
+    if (to->request_pfns == 0 && to->page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
+        to->request_pfns = (uint16_t)bnti_guest_request_pfns(to);
+    }
     default_u32(&to->refused_pages_max, 16);
     default_u32(&to->oom_polls, 64);
     default_u64(&to->poll_ns, vmware ? UINT64_C(1000000000) : 0);
@@ -120,9 +122,10 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
     const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
     const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
                        c->queue_size_max <= BNT_VQ_SIZE_MAX;
-    const bool limits =
-        c->request_pfns <= BNTI_GUEST_BATCH && c->request_pfns >= UINT32_C(1) << c->page_order &&
-        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX && c->retry_min_ns <= c->retry_max_ns;
+    const bool limits = c->request_pfns <= bnti_guest_request_pfns(c) &&
+                        c->request_pfns >= UINT32_C(1) << c->page_order &&
+                        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
+                        c->retry_min_ns <= c->retry_max_ns;
     const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
                         (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
     const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&

@@ -66,6 +66,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
 {
     const uint32_t queue_size = config->queue_size_max;
     const bool packed = (config->features & BNT_F_RING_PACKED) != 0;
+    const uint64_t page_pfns = UINT64_C(1) << (config->page_order & 31u);
 
     return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
            config->memory_first_pfn <= BNT_PFN_MAX + 1 - config->memory_pfns &&
@@ -73,6 +74,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
            (packed || (queue_size & (queue_size - 1)) == 0) &&
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
+           config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
            (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0;
 }

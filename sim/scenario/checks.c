@@ -143,6 +143,14 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
                      "request_pages: a page of %s has %u PFNs and must fit in one request",
                      bytes_text(a, page), 1u << vm->page_order);
     }
+    if (vm->driver.request_pages > BNT_BALLOON_REQUEST_PFNS_MAX &&
+        vm->driver.request_pages > 1u << vm->page_order) {
+        problems_add(problems, at_key2(c, "driver", "request_pages"),
+                     "request_pages: more than %u only for a page that has them; a page of %s has "
+                     "%u",
+                     (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, bytes_text(a, page),
+                     1u << vm->page_order);
+    }
     if (vm->driver.retry_min_ns > vm->driver.retry_max_ns) {
         problems_add(problems, at_key2(c, "driver", "retry_min"),
                      "retry_min: it must not be more than retry_max");

@@ -45,8 +45,9 @@ const struct choice feature_choices[] = {
 #define FEATURES_DEFAULT "[stats, deflate-on-oom, verdicts, reset, indirect, event-idx]"
 
 static const struct choice page_choices[] = {
-    {"4KiB", 0, ""},   {"8KiB", 1, ""},   {"16KiB", 2, ""},  {"32KiB", 3, ""}, {"64KiB", 4, ""},
-    {"128KiB", 5, ""}, {"256KiB", 6, ""}, {"512KiB", 7, ""}, {"1MiB", 8, ""},  {NULL, 0, NULL}};
+    {"4KiB", 0, ""},  {"8KiB", 1, ""},   {"16KiB", 2, ""},  {"32KiB", 3, ""},
+    {"64KiB", 4, ""}, {"128KiB", 5, ""}, {"256KiB", 6, ""}, {"512KiB", 7, ""},
+    {"1MiB", 8, ""},  {"2MiB", 9, ""},   {NULL, 0, NULL}};
 
 static const struct choice pages_choices[] = {
     {"lifo", PAGES_LIFO, "last freed first, as Linux's per-CPU lists"},
@@ -131,8 +132,8 @@ static const struct key_row driver_rows[] = {
      .fallback = "(the VM's features)", .doc = "features that the driver wants"},
     {"queue_size", KEY_COUNT, VM(driver.queue_size), 1, 32768, .fallback = "128",
      .doc = "largest queue it sets up, in descriptors; a power of two unless its features have `packed`"},
-    {"request_pages", KEY_COUNT, VM(driver.request_pages), 1, BNT_BALLOON_REQUEST_PFNS_MAX, .fallback = "256",
-     .doc = "PFNs of one request at most, 4 KiB each"},
+    {"request_pages", KEY_COUNT, VM(driver.request_pages), 1, BNT_GUEST_REQUEST_PFNS_MAX,
+     .fallback = "(256, or those of a page)", .doc = "PFNs of one request at most, 4 KiB each; more than 256 only if a page has them"},
     {"refused_max", KEY_COUNT, VM(driver.refused_max), 1, BNT_GUEST_REFUSED_MAX, .fallback = "16",
      .doc = "refused pages that it holds at most"},
     {"interface", KEY_CHOICE, VM(driver.interface), .choices = interface_choices, .fallback = "modern",

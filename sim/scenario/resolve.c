@@ -67,6 +67,11 @@ void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item,
         const uint64_t page = UINT64_C(4096) << vm->page_order;
         vm->kernel_bytes = vm->memory_bytes / 16 / page * page;
     }
+    if (vm->driver.request_pages == 0) {
+        const uint32_t page = 1u << vm->page_order;
+        vm->driver.request_pages =
+            (uint16_t)(page > BNT_BALLOON_REQUEST_PFNS_MAX ? page : BNT_BALLOON_REQUEST_PFNS_MAX);
+    }
 }
 
 /* A thing of a VM that does not say of which. */

@@ -144,7 +144,7 @@ static void fake_request(void *opaque, const struct bnt_guest_request *request)
     const bool at_once = request->oom && !(f->dev.accepted & BNT_BALLOON_F_MUST_TELL_HOST);
     const uint8_t exposed = request->inflate ? 1 : at_once ? 2 : 0;
     FAKE_CHECK(request->page_count > 0 &&
-               request->page_count << f->setup.page_order <= BNT_BALLOON_REQUEST_PFNS_MAX);
+               request->page_count << f->setup.page_order <= BNT_GUEST_REQUEST_PFNS_MAX);
     for (uint32_t i = 0; i < request->page_count; i++) {
         const uint64_t index = fake_index(f, request->pages[i]);
         FAKE_CHECK(request->complete || f->owned[index] == 1);
@@ -356,17 +356,18 @@ static uint8_t fake_verdict(struct fake *f, bool inflate, uint32_t pfn, uint32_t
 
 static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_chain *chain)
 {
-    uint8_t in[8 + 4 * 256];
+    uint8_t in[8 + 4 * BNT_GUEST_REQUEST_PFNS_MAX];
     struct {
         struct bnt_balloon_response header;
-        uint8_t verdicts[256];
+        uint8_t verdicts[BNT_GUEST_REQUEST_PFNS_MAX];
     } out;
     const bool verdicts = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS) != 0;
     const uint32_t skip = verdicts ? 8 : 0;
     if (f->hostile && (chain->readable_bytes <= skip || chain->readable_bytes > sizeof in)) {
         return 0; /* a buffer that this device had answered before it read it */
     }
-    FAKE_CHECK(chain->readable_bytes > skip && chain->readable_bytes <= skip + 4 * 256);
+    FAKE_CHECK(chain->readable_bytes > skip &&
+               chain->readable_bytes <= skip + 4 * BNT_GUEST_REQUEST_PFNS_MAX);
     FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, in, (uint32_t)chain->readable_bytes) == BNT_OK);
     const uint32_t count = (uint32_t)(chain->readable_bytes - skip) / 4;
     if (f->hostile && chain->writable_bytes != (verdicts ? 8 + count : 0)) {
@@ -558,7 +559,7 @@ void fake_init(struct fake *f, const struct fake_setup *setup)
     f->setup = *setup;
     f->setup.offered = setup->offered ? setup->offered : FAKE_ALL;
     f->setup.wanted = setup->wanted ? setup->wanted : FAKE_ALL;
-    f->first_pfn = 0x100; /* not 0: an index is not a PFN */
+    f->first_pfn = UINT64_C(0x100) << setup->page_order; /* not 0: an index is not a PFN */
     f->checked = true;
     f->epoch = 1;
     for (uint32_t q = 0; q < FAKE_QUEUES; q++) {

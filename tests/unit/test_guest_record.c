@@ -100,7 +100,7 @@ START_TEST(test_settings_are_checked)
     for (uint32_t i = 0; i < 12; i++) {
         bad[i] = good;
     }
-    bad[0].page_order = 9;
+    bad[0].page_order = 10;
     bad[1].memory_pfns = 0;
     bad[2].memory_pfns = BNT_PFN_MAX + 2;
     bad[3].memory_first_pfn = BNT_PFN_MAX - 62;

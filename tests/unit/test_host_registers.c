@@ -362,6 +362,21 @@ START_TEST(test_configurations_that_contradict_themselves_are_refused)
 }
 END_TEST
 
+START_TEST(test_piece_of_a_request_holds_a_page_of_the_guest)
+{
+    struct bnt_host_config config;
+    size_t bytes = 0;
+
+    fake_open(&fake);
+    config = fake.config;
+    config.page_order = 9;
+    config.request_pfns_max = 256;
+    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
+    config.request_pfns_max = 512;
+    ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_OK);
+}
+END_TEST
+
 START_TEST(test_init_judges_storage_ops_and_ring_features)
 {
     struct bnt_host *host = NULL;
@@ -544,6 +559,7 @@ Suite *test_suite(void)
     tcase_add_test(tests,
                    test_queue_outside_memory_breaks_the_device_without_interrupt_before_driver_ok);
     tcase_add_test(tests, test_configurations_that_contradict_themselves_are_refused);
+    tcase_add_test(tests, test_piece_of_a_request_holds_a_page_of_the_guest);
     tcase_add_test(tests, test_init_judges_storage_ops_and_ring_features);
     tcase_add_loop_test(tests, test_provider_without_rings_carries_requests, 0, 2);
     tcase_add_test(tests, test_names_of_outcomes_and_events);

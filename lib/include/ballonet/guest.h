@@ -62,8 +62,16 @@ struct bnt_guest;
 /** Largest setting of `refused_pages_max`. */
 #define BNT_GUEST_REFUSED_MAX 256
 
-/** Largest guest page: one request must hold a whole one. 8 is 1 MiB. */
-#define BNT_GUEST_PAGE_ORDER_MAX 8
+/**
+ * Largest guest page: 9 is 2 MiB. A page is in the balloon as a whole, so one request must hold all
+ * of its PFNs: 512 then. A driver cannot learn how many PFNs a device takes at once (the standard
+ * sets no bound, ours takes 8192, Firecracker 256); one that takes fewer than a page has cannot
+ * serve such a guest, and its requests are told STALLED.
+ */
+#define BNT_GUEST_PAGE_ORDER_MAX 9
+
+/** PFNs of one request at most: those of a page, or BNT_BALLOON_REQUEST_PFNS_MAX. */
+#define BNT_GUEST_REQUEST_PFNS_MAX (1u << BNT_GUEST_PAGE_ORDER_MAX)
 
 /** `recover_tries` of a driver that stays BROKEN until it is detached. */
 #define BNT_GUEST_RECOVER_NEVER UINT32_MAX
@@ -104,8 +112,8 @@ struct bnt_guest_config {
     uint64_t features_required;         /**< attach fails without them */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
     uint16_t queue_size_max;            /**< 0: 128. Power of two unless RING_PACKED is wanted */
-    uint16_t request_pfns;              /**< PFNs a request, at least one page; 0: 256, the most */
-    uint32_t refused_pages_max;         /**< bound of held, and of kept, pages; 0: 16 */
+    uint16_t request_pfns; /**< PFNs a request, at least one page; 0: 256 or one page, the most */
+    uint32_t refused_pages_max; /**< bound of held, and of kept, pages; 0: 16 */
     bnt_guest_record record;
     uint64_t *record_bits;         /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
     bnt_interface interface;       /**< which interfaces the driver speaks */

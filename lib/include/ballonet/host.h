@@ -98,9 +98,9 @@ struct bnt_host_config {
     uint64_t event_interval_ns;    /**< at most one ACTUAL event in this time; 0: all
                                       of them */
     uint32_t request_pfns_max;     /**< PFNs of a piece that the device takes in at
-                                      once, 256 to BNT_HOST_REQUEST_PFNS_MAX; 0: the
-                                      latter. A request with verdicts is no longer. 256
-                                      saves 100 KiB of storage */
+                                      once, 256 (and those of a guest's page) to
+                                      BNT_HOST_REQUEST_PFNS_MAX; 0: the latter. A request with verdicts
+                                      is no longer. 256     saves 100 KiB of storage */
     bnt_host_wire wire;
     uint64_t vmware_capabilities; /**< offered, BNT_VMWARE_CAP_*; BASIC is implied, and alone it is
                                      protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
