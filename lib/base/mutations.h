@@ -10,6 +10,12 @@
 
 /* clang-format off */
 #define BNTI_MUTATION_MAP(X)                                                                         \
+    X(REPORT_WITHOUT_POISON, "report-without-poison", "guest-21",                                    \
+      "free pages are reported although the device does not know what they must hold")               \
+    X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \
+      "the poison value is written at the first attachment only")                                    \
+    X(POISON_UNFILLED, "poison-unfilled", "",                                                        \
+      "pages from the balloon are freed without the poison value")                                   \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
       "inflation goes on at once after an OOM deflate")
 /* clang-format on */

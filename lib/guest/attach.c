@@ -5,6 +5,8 @@
  */
 #include "guest_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 /* What these send has no defined byte order under the legacy interface (Linux clears them too). */
@@ -21,10 +23,42 @@ static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
-           BNT_BALLOON_F_PAGE_REPORTING | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
-           BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
-           guest->config.binding.verdicts | guest->config.binding.reset |
+           BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_PAGE_POISON | BNT_F_NOTIFY_ON_EMPTY |
+           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER |
+           BNT_F_VERSION_1 | guest->config.binding.verdicts | guest->config.binding.reset |
+           guest->config.binding.device_init_on_inflate |
+           guest->config.binding.device_init_reported |
            features_of_transport(&guest->ops.transport);
+}
+
+/* What to negotiate for, of what the configuration wants and the device offers. */
+static uint64_t features_wanted(struct bnt_guest *guest)
+{
+    const struct bnt_guest_config *c = &guest->config;
+    const uint64_t offered = guest->ops.transport.features_read(guest->opaque);
+    uint64_t wanted = (c->features_wanted & features_known(guest)) | BNT_F_VERSION_1;
+    if ((wanted & BNT_BALLOON_F_STATS_VQ) && !bnti_guest_stats_first(guest)) {
+        wanted &= ~BNT_BALLOON_F_STATS_VQ; /* nothing to report: BD-17 could not be kept */
+    }
+    if (!c->init_on_free) {
+        wanted &= ~BNT_BALLOON_F_PAGE_POISON; /* BD-2 */
+    }
+    if (c->init_bits == NULL || (wanted & offered & c->binding.verdicts) != 0) {
+        wanted &= ~c->binding.device_init_on_inflate; /* the two exclude each other */
+    }
+    return wanted;
+}
+
+/* The balloon's rules, and that reports need the poison where free pages must keep it (BD-3). */
+static struct bnt_balloon_rule_set feature_rules(const struct bnt_guest *guest)
+{
+    struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
+    if (guest->config.init_on_free && !BNTI_MUTATION(REPORT_WITHOUT_POISON)) {
+        rules.rules[rules.count].feature = BNT_BALLOON_F_PAGE_REPORTING;
+        rules.rules[rules.count].needs = BNT_BALLOON_F_PAGE_POISON;
+        rules.count++;
+    }
+    return rules;
 }
 
 void bnti_guest_reset_begin(struct bnt_guest *guest)
@@ -68,11 +102,20 @@ static void features_adopt(struct bnt_guest *guest)
     guest->verdicts = (guest->features & c->binding.verdicts) != 0;
     guest->resets = (guest->features & c->binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    guest->init_inflate = (guest->features & c->binding.device_init_on_inflate) != 0;
+    guest->init_reported = (guest->features & c->binding.device_init_reported) != 0;
 }
 
-/* Acknowledges the epoch before DRIVER_OK (BX-11), and finds out what `actual` says. */
+/* Tells the poison value, acknowledges the epoch, both before DRIVER_OK (BD-35, BX-11), and finds
+ * out what `actual` says. */
 static bnt_status config_set_up(struct bnt_guest *guest)
 {
+    /* At every attachment: the device forgot it with its reset (bug 42). */
+    if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0 &&
+        !(BNTI_MUTATION(POISON_TOLD_ONCE) && guest->count.kicks > 0)) {
+        bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_POISON_VAL,
+                                     guest->config.poison_val);
+    }
     if (guest->resets) {
         uint32_t epoch = 0;
         const bnt_status status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
@@ -88,7 +131,7 @@ static bnt_status config_set_up(struct bnt_guest *guest)
 
 static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 {
-    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
+    const struct bnt_balloon_rule_set rules = feature_rules(guest);
     bnt_status status = bnt_drv_negotiate_as(
         &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
         guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
@@ -117,10 +160,7 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 /* The reset is complete: negotiates and goes live, or writes FAILED and is down. */
 static bnt_status go_live(struct bnt_guest *guest)
 {
-    uint64_t wanted = (guest->config.features_wanted & features_known(guest)) | BNT_F_VERSION_1;
-    if ((wanted & BNT_BALLOON_F_STATS_VQ) && !bnti_guest_stats_first(guest)) {
-        wanted &= ~BNT_BALLOON_F_STATS_VQ; /* nothing to report: BD-17 could not be kept */
-    }
+    const uint64_t wanted = features_wanted(guest);
     memset(&guest->diag, 0, sizeof guest->diag);
     guest->diag.size = sizeof guest->diag;
     const bnt_status status = set_up(guest, wanted);
@@ -173,6 +213,8 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->resets = false;
     guest->must_tell_host = false;
     guest->big_endian = false;
+    guest->init_inflate = false;
+    guest->init_reported = false;
     bnti_guest_queues_none(guest);
     guest->config_marked = false;
     guest->freed_marked = false;

@@ -48,6 +48,9 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
+    if (bnt_balloon_features_exclusive(settled.features_required, &settled.binding)) {
+        return BNT_E_EXCLUSIVE;
+    }
     const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
                         2u * sizeof(uint64_t) * settled.refused_pages_max +
@@ -185,6 +188,7 @@ void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32
 {
     for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
         const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        bnti_guest_initialise(guest, pages + i, portion);
         guest->ops.pages_free(guest->opaque, pages + i, portion);
     }
 }

@@ -77,17 +77,19 @@ struct bnti_guest_backoff {
 
 /* Free page reporting: what is with the device, and when the next look at free pages is due. */
 struct bnti_guest_report {
-    bool again;     /* blocks became free since the last look */
-    bool stalled;   /* it missed its deadline and STALLED was told */
-    uint32_t most;  /* blocks of one report that the queue allows; 0: there are no reports */
-    uint32_t burst; /* reports left before the next delay */
-    uint32_t count; /* blocks with the device; 0: none */
-    uint16_t head;
+    bool again;       /* blocks became free since the last look */
+    bool stalled;     /* it missed its deadline and STALLED was told */
+    uint32_t most;    /* blocks of one report that the queue allows; 0: there are no reports */
+    uint32_t burst;   /* reports left before the next delay */
+    uint32_t count;   /* blocks with the device; 0: none */
+    uint32_t out;     /* buffers that did not come back: one of all, or one of each block */
     uint64_t look_ns; /* BNT_NEVER: when blocks become free */
     uint64_t sent_ns;
     uint64_t due_ns;
     uint64_t wait_ns;
     uint64_t blocks[BNT_GUEST_REPORT_CAPACITY_MAX];
+    uint16_t heads[BNT_GUEST_REPORT_CAPACITY_MAX]; /* of each block's buffer, with DEVICE_INIT */
+    bool init[BNT_GUEST_REPORT_CAPACITY_MAX];      /* the device initialised it */
 };
 
 enum bnti_guest_cycle {
@@ -171,6 +173,8 @@ struct bnt_guest {
     bool resets;         /* negotiated */
     bool must_tell_host; /* negotiated */
     bool big_endian;     /* what is in the guest's byte order on the wire is big-endian: legacy */
+    bool init_inflate;   /* negotiated: a bit of each PFN comes back with an inflate */
+    bool init_reported;  /* negotiated: each block of a report is a buffer of its own */
 
     /* The call in progress. */
     uint64_t now_ns;
@@ -442,11 +446,16 @@ void bnti_guest_oom_continue(struct bnt_guest *guest);
 
 /* report.c */
 void bnti_guest_report_start(struct bnt_guest *guest);
-void bnti_guest_report_complete(struct bnt_guest *guest);
+void bnti_guest_report_complete(struct bnt_guest *guest, uint16_t head, uint32_t len);
 void bnti_guest_report(struct bnt_guest *guest);
 void bnti_guest_report_void(struct bnt_guest *guest);
 uint64_t bnti_guest_report_due(const struct bnt_guest *guest);
 uint32_t bnti_guest_report_pfns(const struct bnt_guest *guest);
+
+/* initialise.c */
+void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                          uint32_t len);
+void bnti_guest_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
 
 /* stats.c */
 bool bnti_guest_stats_first(struct bnt_guest *guest);

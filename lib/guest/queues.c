@@ -130,7 +130,7 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
     const uint32_t each = bnti_guest_request_descriptors(guest);
     switch (q) {
     case BNTI_GUEST_Q_INFLATE:
-        return each;
+        return guest->init_inflate ? 2 : each;
     case BNTI_GUEST_Q_DEFLATE:
         return 2 * each;
     default:
@@ -157,6 +157,15 @@ static void queue_missing(struct bnt_guest *guest, uint32_t q, uint16_t offered)
     guest->diag.found = offered;
 }
 
+/*
+ * A report is a chain of its own queue's length at most: no table is needed (VS-7). Used lengths
+ * mean something to the drafts: they have no tables either, as Linux's have not.
+ */
+static uint16_t indirect_max(const struct bnt_guest *guest, uint32_t q)
+{
+    return q == BNTI_GUEST_Q_REPORT || (q == BNTI_GUEST_Q_INFLATE && guest->init_inflate) ? 0 : 2;
+}
+
 static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
@@ -172,8 +181,7 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
         .size = sizeof config,
         .queue = index,
         .queue_size = size,
-        /* A report is a chain of its own queue's length at most: no table is needed (VS-7). */
-        .indirect_max = q == BNTI_GUEST_Q_REPORT ? 0 : 2,
+        .indirect_max = indirect_max(guest, q),
         .features = guest->drv.accepted,
         .legacy = guest->drv.legacy,
         .big_endian = guest->big_endian,

@@ -27,24 +27,36 @@ void bnti_guest_report_start(struct bnt_guest *guest)
     }
 }
 
-/* Each block is a device-writable part of one buffer: the device may write, which is to drop. */
-static void report_send(struct bnt_guest *guest)
+/* Each block is a device-writable part of one buffer: the device may write, which is to drop. With
+ * DEVICE_INIT_REPORTED each is a buffer of its own, so that it has a used length of its own. */
+static void blocks_expose(struct bnt_guest *guest)
 {
     struct bnti_guest_report *report = &guest->report;
     const uint32_t bytes = bnti_guest_report_pfns(guest) << BNT_PFN_SHIFT;
+    const uint32_t each = guest->init_reported ? 1 : report->count;
     struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX];
     for (uint32_t i = 0; i < report->count; i++) {
         segs[i].gpa = report->blocks[i] << BNT_PFN_SHIFT;
         segs[i].bytes = bytes;
+        report->init[i] = false;
     }
-    const bnt_status added =
-        bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_REPORT], segs, 0, report->count, &report->head);
-    BNTI_ASSERT(added == BNT_OK);
+    report->out = report->count / each;
+    for (uint32_t i = 0; i < report->count; i += each) {
+        const bnt_status added =
+            bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_REPORT], &segs[i], 0, each, &report->heads[i]);
+        BNTI_ASSERT(added == BNT_OK);
+        guest->count.reports++;
+    }
+}
+
+static void report_send(struct bnt_guest *guest)
+{
+    struct bnti_guest_report *report = &guest->report;
+    blocks_expose(guest);
     report->stalled = false;
     report->sent_ns = guest->now_ns;
     report->wait_ns = guest->config.ack_timeout_ns;
     report->due_ns = bnti_guest_after(guest->now_ns, report->wait_ns);
-    guest->count.reports++;
     bnti_guest_kick(guest, BNTI_GUEST_Q_REPORT);
 }
 
@@ -59,12 +71,52 @@ static void report_rest(struct bnt_guest *guest)
         look ? bnti_guest_after(guest->now_ns, guest->config.report_delay_ns) : BNT_NEVER;
 }
 
-/* The used element says that the device let go of the blocks. */
-void bnti_guest_report_complete(struct bnt_guest *guest)
+/* Gives the blocks back that the device let go of, those first that it initialised. */
+static void blocks_return(struct bnt_guest *guest, uint32_t count)
+{
+    struct bnti_guest_report *report = &guest->report;
+    uint32_t init = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (report->init[i]) {
+            const uint64_t block = report->blocks[i];
+            report->blocks[i] = report->blocks[init];
+            report->blocks[init++] = block;
+        }
+    }
+    if (init > 0) {
+        guest->count.initialised_pfns += (uint64_t)init * bnti_guest_report_pfns(guest);
+        guest->ops.report_done(guest->opaque, report->blocks, init, BNT_GUEST_REPORTED_INIT);
+    }
+    if (init < count) {
+        guest->ops.report_done(guest->opaque, report->blocks + init, count - init,
+                               BNT_GUEST_REPORTED_ACKED);
+    }
+}
+
+/* A buffer came back. A used length of all its bytes says that the device initialised them; the
+ * draft knows no other, and without the draft it means nothing. */
+static void buffer_take(struct bnt_guest *guest, uint16_t head, uint32_t len)
+{
+    struct bnti_guest_report *report = &guest->report;
+    const uint32_t bytes = bnti_guest_report_pfns(guest) << BNT_PFN_SHIFT;
+    report->out--;
+    for (uint32_t i = 0; guest->init_reported && i < report->count; i++) {
+        if (report->heads[i] == head) {
+            report->init[i] = len == bytes;
+        }
+    }
+}
+
+/* The used element says that the device let go of a buffer; with the last of them all go back. */
+void bnti_guest_report_complete(struct bnt_guest *guest, uint16_t head, uint32_t len)
 {
     struct bnti_guest_report *report = &guest->report;
     const uint32_t count = report->count;
     const uint64_t pfns = (uint64_t)count * bnti_guest_report_pfns(guest);
+    buffer_take(guest, head, len);
+    if (report->out > 0) {
+        return;
+    }
     report->count = 0;
     guest->count.reported_pfns += pfns;
     if (report->stalled) {
@@ -73,7 +125,7 @@ void bnti_guest_report_complete(struct bnt_guest *guest)
                         bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT),
                         guest->now_ns - report->sent_ns);
     }
-    guest->ops.report_done(guest->opaque, report->blocks, count, BNT_GUEST_REPORTED_ACKED);
+    blocks_return(guest, count);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_REPORTED, count, pfns);
     if (report->burst == 0) {
         report->burst = guest->config.report_burst;

@@ -97,6 +97,14 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
                                struct bnt_vq_seg segs[2])
 {
     const uint32_t pfns = pfns_write(guest, request);
+    if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
+        segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
+        segs[0].bytes = 4 * pfns;
+        segs[1].gpa = request->dma_gpa + BNTI_GUEST_DMA_RESPONSE;
+        segs[1].bytes = (pfns + 7) / 8;
+        memset(request->dma + BNTI_GUEST_DMA_RESPONSE, 0, segs[1].bytes);
+        return 1;
+    }
     if (!guest->verdicts) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
@@ -192,6 +200,9 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
     struct bnti_guest_request *request = &guest->requests[slot];
     struct bnti_guest_answer answer;
     answer_read(guest, request, len, &answer);
+    if (guest->init_inflate && slot == BNTI_GUEST_INFLATE) {
+        bnti_guest_init_read(guest, request, len);
+    }
     request->busy = false;
     if (request->gone_on) {
         request->gone_on = false;
@@ -215,7 +226,7 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
         return;
     }
     if (q == BNTI_GUEST_Q_REPORT) {
-        bnti_guest_report_complete(guest);
+        bnti_guest_report_complete(guest, head, len);
         return;
     }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {

@@ -112,8 +112,12 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
         return BNT_E_ARGUMENT;
     }
     const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->binding);
-    const uint64_t served =
-        BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts | config->binding.reset;
+    const uint64_t served = BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts |
+                            config->binding.reset | config->binding.device_init_on_inflate |
+                            config->binding.device_init_reported;
+    if (bnt_balloon_features_exclusive(config->features, &config->binding)) {
+        return BNT_E_EXCLUSIVE;
+    }
     if ((config->features & ~served) != 0 ||
         bnt_features_broken(config->features, rules.rules, rules.count) != 0) {
         return BNT_E_FEATURES;

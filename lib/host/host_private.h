@@ -365,6 +365,7 @@ struct bnti_host_judge {
     bool ruled;         /**< rules or ops->refuse have a say */
     bool changed;       /**< the ledger changed */
     bool page_out;      /**< what was decided for `page` */
+    bool init;          /**< what is dropped reads as initialised (DEVICE_INIT) */
     uint64_t page;      /**< guest page that the last PFN was of */
     uint32_t unit_pfns; /**< 0 or 1: PFNs; else each entry is the first of so many */
     uint16_t head;
@@ -382,6 +383,16 @@ void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge,
 /** The verdict of a 2 MiB unit: all of it or nothing. */
 bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
                                  uint32_t first);
+
+/* drop.c */
+/** Drops the backing of a run; `init`, unless NULL: whether it reads as initialised then. */
+bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init);
+/** The same for a free page report, which must not change a poisoned page (BV-14). */
+bnt_status bnti_host_drop_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                   bool *init);
+/** Bits of the PFNs in host->pfns that are initialised, in place of their verdicts. */
+void bnti_host_init_bits(struct bnt_host *host, const struct bnti_host_judge *judge, uint32_t n,
+                         const uint8_t *verdicts, uint8_t *bits);
 
 /* refusal.c */
 /** The rules' and then ops->refuse's answer for one PFN: a refusal or ACCEPTED. */

@@ -113,6 +113,16 @@ static void epoch_acknowledged(struct bnt_host *host, uint32_t epoch)
     }
 }
 
+/** Pages are dropped by this value as soon as the device is live: it stays then (BD-36). */
+static void poison_written(struct bnt_host *host, uint32_t value)
+{
+    if (!bnt_dev_live(&host->dev)) {
+        host->poison_val = value;
+    } else if (value != host->poison_val) {
+        bnti_host_misuse(host, BNT_FAULT_POISON_CHANGED, BNTI_HOST_INFLATE, 0, 0, value);
+    }
+}
+
 static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
     const uint64_t reset = host->config.binding.reset;
@@ -125,7 +135,7 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
     } else if (at - BNT_BALLOON_CONFIG_POISON_VAL < 4 &&
                bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON)) {
         if (field_byte(host->poison_bytes, at - BNT_BALLOON_CONFIG_POISON_VAL, value)) {
-            host->poison_val = bytes_value(host->poison_bytes);
+            poison_written(host, bytes_value(host->poison_bytes));
         }
     } else if (at - BNT_BALLOON_CONFIG_EPOCH_ACK < 4 && bnti_host_agreed(host, reset)) {
         if (field_byte(host->ack_bytes, at - BNT_BALLOON_CONFIG_EPOCH_ACK, value)) {

@@ -6,34 +6,26 @@
  */
 #include "lib/host/host_private.h"
 
-/** Whether dropping is allowed to change content: not to another value than the poison (BV-14). */
-static bool report_may_discard(const struct bnt_host *host)
-{
-    return host->ops.discard != NULL &&
-           (!bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON) || host->poison_val == 0);
-}
-
-static void extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+/** Whether all of it reads as initialised then. */
+static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
     const uint64_t at = bnti_host_at(host, first_pfn);
-    uint64_t freed = 0;
+    bool init = false;
 
     /* A range without leaf may hold pages that must keep their backing. */
-    if (report_may_discard(host) && !bnti_host_ledger_any_leafless(&host->ledger, at, pfns)) {
-        host->count.discards++;
-        if (host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT,
-                              &freed) == BNT_OK) {
-            host->count.discarded_bytes += freed;
-        }
+    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns)) {
+        (void)bnti_host_drop_reported(host, first_pfn, pfns, &init);
     }
     host->count.reported_pfns += pfns;
     if (host->ops.report != NULL) {
         host->ops.report(host->opaque, first_pfn, pfns);
     }
+    return init;
 }
 
-/** Serves one extent; ends that cut a PFN shrink inwards, since the rest of it is not free. */
-static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
+/** Serves one extent; ends that cut a PFN shrink inwards, since the rest of it is not free. True if
+ * all of its bytes read as initialised then. */
+static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
     const uint64_t first_pfn = (seg->gpa >> BNT_PFN_SHIFT) + ((seg->gpa & mask) != 0);
@@ -41,12 +33,12 @@ static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     const uint64_t end_pfn = end >> BNT_PFN_SHIFT;
 
     if (end >= seg->gpa && end_pfn <= first_pfn) {
-        return;
+        return false;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
         bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNTI_HOST_REPORT, head, first_pfn,
                          seg->bytes);
-        return;
+        return false;
     }
     const uint64_t at = bnti_host_at(host, first_pfn);
     const uint64_t pfns = end_pfn - first_pfn;
@@ -54,9 +46,9 @@ static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
         bnti_host_misuse(host, BNT_FAULT_REPORT_BALLOONED, BNTI_HOST_REPORT, head, first_pfn,
                          seg->bytes);
-        return;
+        return false;
     }
-    extent_discard(host, first_pfn, pfns);
+    return extent_discard(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
 }
 
 void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
@@ -65,10 +57,13 @@ void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *ch
         bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNTI_HOST_REPORT, chain->head, 0,
                          chain->readable_bytes);
     }
+    /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
+    bool init = bnti_host_agreed(host, host->config.binding.device_init_reported);
     for (uint32_t i = 0; i < chain->writable_count; i++) {
-        extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
+        const bool done = extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
+        init = init && done;
     }
-    const bool length = bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
+    const bool length = init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
     (void)bnti_host_push(host, BNTI_HOST_REPORT, chain->head,
                          length ? (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX) : 0);
 }

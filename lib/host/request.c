@@ -196,27 +196,58 @@ static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
     return true;
 }
 
+/** Whether this inflate has room for a bit of each PFN (DEVICE_INIT_ON_INFLATE). */
+static bool bitmap_wanted(struct bnt_host *host, bnti_host_role role,
+                          const struct bnt_vq_chain *chain, uint64_t pfns)
+{
+    if (role != BNTI_HOST_INFLATE || pfns == 0 ||
+        !bnti_host_agreed(host, host->config.binding.device_init_on_inflate)) {
+        return false;
+    }
+    if (chain->writable_bytes < (pfns + 7) / 8) {
+        bnti_host_misuse(host, BNT_FAULT_REQUEST_NO_BITMAP, role, chain->head, 0,
+                         chain->writable_bytes);
+        return false;
+    }
+    return true;
+}
+
+/** Writes the bits of one piece, which begins at a whole byte, over the start of its verdicts. */
+static bool bitmap_write(struct bnt_host *host, bnti_host_role role,
+                         const struct bnt_vq_chain *chain, const struct bnti_host_judge *judge,
+                         uint64_t first, uint32_t n)
+{
+    bnti_host_init_bits(host, judge, n, host->response + RESPONSE_BYTES, host->response);
+    return bnti_host_write(host, role, chain, first / 8, host->response, (n + 7) / 8);
+}
+
 /** Serves a plain driver's request, in pieces of request_pfns_max. */
 static void request_serve_plain(struct bnt_host *host, bnti_host_role role,
                                 const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
 {
     const uint64_t total = plain_pfns(host, role, chain);
+    const bool bitmap = bitmap_wanted(host, role, chain, total);
+    const uint32_t piece = host->config.request_pfns_max & ~UINT32_C(7);
 
     if (oversized_deal(host, role, chain, total)) {
         return;
     }
     for (uint64_t done = 0; done < total;) {
-        const uint32_t n = (uint32_t)bnti_host_min(total - done, host->config.request_pfns_max);
+        const uint32_t n = (uint32_t)bnti_host_min(total - done, piece);
         if (!pfns_read(host, role, chain, done << 2, n)) {
             return;
         }
+        judge->init = bitmap;
         bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
         request_tell(host, judge, n, 0, false);
+        if (bitmap && !bitmap_write(host, role, chain, judge, done, n)) {
+            return;
+        }
         done += n;
     }
     if (total > 0) {
         host->count.requests++;
-        (void)bnti_host_push(host, role, chain->head, 0);
+        (void)bnti_host_push(host, role, chain->head, bitmap ? (uint32_t)((total + 7) / 8) : 0);
     }
 }
 

@@ -276,21 +276,18 @@ static void verdict_count(struct bnt_host *host, const struct bnti_host_judge *j
 }
 
 /** Drops the backing of what was accepted. What cannot be dropped is kept, and counted so. */
-static void extent_drop(struct bnt_host *host, const struct bnti_host_extent *extent)
+static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
+                        const struct bnti_host_extent *extent)
 {
     const uint64_t at = bnti_host_at(host, extent->first_pfn);
-    uint64_t freed = 0;
-    bnt_status status;
+    bool init = false;
+    const bnt_status status =
+        bnti_host_drop(host, extent->first_pfn, extent->pfns, judge->init ? &init : NULL);
 
-    if (host->ops.discard != NULL) {
-        host->count.discards++;
-        status = host->ops.discard(host->opaque, (uint64_t)extent->first_pfn << BNT_PFN_SHIFT,
-                                   (uint64_t)extent->pfns << BNT_PFN_SHIFT, &freed);
-        if (status == BNT_OK) {
-            host->count.discarded_bytes += freed;
-        } else if (status != BNT_E_UNSUPPORTED) {
-            bnti_host_ledger_keep(&host->ledger, at, extent->pfns);
-        }
+    if (status != BNT_OK && status != BNT_E_UNSUPPORTED) {
+        bnti_host_ledger_keep(&host->ledger, at, extent->pfns);
+    } else {
+        judge->init = judge->init && init; /* of kept pages the ledger knows */
     }
     /* Only now: until here a failure would have needed the leaf. */
     bnti_host_ledger_settle(&host->ledger, at, extent->pfns);
@@ -335,7 +332,7 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
         if (judge->inflate) {
-            extent_drop(host, &host->extents[i]);
+            extent_drop(host, judge, &host->extents[i]);
         } else {
             extent_restore(host, &host->extents[i]);
         }

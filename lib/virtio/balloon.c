@@ -44,7 +44,14 @@ struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *
     rule_add(&rules, binding->reset, binding->verdicts);
     rule_add(&rules, binding->huge_pages, binding->verdicts);
     rule_add(&rules, binding->guest_limit, BNT_F_VERSION_1);
+    rule_add(&rules, binding->device_init_on_inflate, BNT_F_VERSION_1);
+    rule_add(&rules, binding->device_init_reported, BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING);
     return rules;
+}
+
+bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding)
+{
+    return (features & binding->verdicts) != 0 && (features & binding->device_init_on_inflate) != 0;
 }
 
 /** Whether a mask is one bit that no feature of the standard has. */
@@ -55,8 +62,12 @@ static bool binding_mask_valid(uint64_t mask)
 
 bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
 {
-    const uint64_t masks[] = {binding->verdicts, binding->reset, binding->huge_pages,
-                              binding->guest_limit};
+    const uint64_t masks[] = {binding->verdicts,
+                              binding->reset,
+                              binding->huge_pages,
+                              binding->guest_limit,
+                              binding->device_init_on_inflate,
+                              binding->device_init_reported};
     uint64_t taken = 0;
 
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {

@@ -43,6 +43,9 @@
       "guest and host agree on the ballooned pages whenever nothing is in flight")                 \
     X(CONTENT_KEPT,   "content-kept",   BOTH, "a page that the guest owns keeps its content")      \
     X(CONTENT_OWN,    "content-own",    BOTH, "a page that comes back holds nobody else's content")\
+    X(POISON_KEPT,    "poison-kept",    BOTH, "a free page holds what its guest expects of free pages") \
+    X(DEVICE_INIT,    "device-init",    DEVICE,                                                    \
+      "a page that the device calls initialised reads as 0 or the poison value")                   \
     X(CONVERGES,      "converges",      BOTH,                                                      \
       "in the quiet end nothing stays in flight and every request has its outcome")
 /* clang-format on */

@@ -95,6 +95,13 @@ void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
 void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                     uint64_t found);
 
+/** A free page is about to be used by a guest that expects something of free pages. */
+void oracle_poison(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                   uint64_t found);
+/** The device called a page initialised. */
+void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                        uint64_t found);
+
 /* ---- Checks ---- */
 
 /** After an event that touched this VM: counters against the oracle's own. */

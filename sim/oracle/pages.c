@@ -494,6 +494,26 @@ void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t e
     }
 }
 
+void oracle_poison(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                   uint64_t found)
+{
+    if (found != expected) {
+        oracle_violate(oracle, vm, INVARIANT_POISON_KEPT,
+                       "free PFN %" PRIu64 " must hold %08" PRIx64 ", found %016" PRIx64, pfn,
+                       expected & UINT32_MAX, found);
+    }
+}
+
+void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                        uint64_t found)
+{
+    if (found != expected) {
+        oracle_violate(oracle, vm, INVARIANT_DEVICE_INIT,
+                       "PFN %" PRIu64 " is called initialised to %08" PRIx64 ", found %016" PRIx64,
+                       pfn, expected & UINT32_MAX, found);
+    }
+}
+
 /** The host's reset: every page counts as the guest's from here on. */
 void oracle_host_forgets(struct oracle *oracle, uint32_t vm)
 {

@@ -76,6 +76,19 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
         "features: 'reset' needs 'verdicts'; add it, or leave 'reset' out";
     const bool driver = own_features(c, "driver");
     const bool device = own_features(c, "device");
+    const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
+    const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    if ((vm->device.features & init) != 0 && (vm->device.features & verdicts) != 0) {
+        problems_add(&c->loader->problems, at_key(c, device ? "device" : "features"),
+                     "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
+                     "device offers one of them");
+    }
+    const uint64_t reported = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED;
+    if ((vm->device.features & reported) != 0 &&
+        (vm->device.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
+        problems_add(&c->loader->problems, at_key(c, device ? "device" : "features"),
+                     "features: 'device-init-reported' needs 'reporting'");
+    }
     if ((!driver && reset_alone(vm->driver.features)) ||
         (!device && reset_alone(vm->device.features))) {
         problems_add(&c->loader->problems, at_key(c, "features"), "%s", form);

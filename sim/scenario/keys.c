@@ -30,9 +30,14 @@ const struct choice feature_choices[] = {
     {"must-tell-host", BNT_BALLOON_F_MUST_TELL_HOST, "tell before use"},
     {"stats", BNT_BALLOON_F_STATS_VQ, "statistics"},
     {"deflate-on-oom", BNT_BALLOON_F_DEFLATE_ON_OOM, "give pages back when the guest has none"},
+    {"poison", BNT_BALLOON_F_PAGE_POISON, "the device knows what free pages must hold"},
     {"reporting", BNT_BALLOON_F_PAGE_REPORTING, "free page reporting"},
     {"verdicts", UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, "a verdict for each page"},
     {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
+    {"device-init-on-inflate", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE,
+     "draft: a bit of each inflated PFN that the device initialised; excludes verdicts"},
+    {"device-init-reported", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED,
+     "draft: the device says which reported blocks it initialised; needs reporting"},
     {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
     {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
     {"notify-on-empty", BNT_F_NOTIFY_ON_EMPTY, "an interrupt whenever a legacy ring runs empty"},
@@ -53,6 +58,12 @@ static const struct choice pages_choices[] = {
     {"lifo", PAGES_LIFO, "last freed first, as Linux's per-CPU lists"},
     {"sequential", PAGES_SEQUENTIAL, "lowest address first"},
     {"random", PAGES_RANDOM, "free lists shuffled once"},
+    {NULL, 0, NULL}};
+
+static const struct choice content_choices[] = {
+    {"any", FREE_CONTENT_ANY, "nothing is expected of free pages"},
+    {"zero", FREE_CONTENT_ZERO, "they are zeroed when they are freed (init_on_free)"},
+    {"poison", FREE_CONTENT_POISON, "they hold 0xAAAAAAAA (page poisoning)"},
     {NULL, 0, NULL}};
 
 static const struct choice record_choices[] = {{"links", false, "links beside the OS's own pages"},
@@ -194,6 +205,10 @@ static const struct key_row device_rows[] = {
      .doc = "no progress for this long ends a target request"},
     {"event_interval", KEY_TIME, VM(device.event_interval_ns), 0, TIME_MAX, .fallback = "0",
      .doc = "at most one `host.actual` in this time; 0: every one"},
+    {"discard", KEY_BOOL, VM(device.discard), .fallback = "true",
+     .doc = "it can drop the backing of pages; else all keep it"},
+    {"fill", KEY_BOOL, VM(device.fill), .fallback = "false",
+     .doc = "what it drops can read as any value, such as the poison"},
     {.name = NULL}};
 static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows,
     .personalities = device_personalities};
@@ -216,6 +231,8 @@ static const struct key_row vm_rows[] = {
      .doc = "free memory below which allocations reclaim; 0: as Linux would choose"},
     {"pages", KEY_CHOICE, VM(pages), .choices = pages_choices, .fallback = "lifo",
      .doc = "the order in which the guest's allocator hands pages out"},
+    {"free_pages", KEY_CHOICE, VM(free_content), .choices = content_choices, .fallback = "any",
+     .doc = "what the guest expects of its free pages; but for `any` the driver accepts `poison`"},
     {"features", KEY_BOTH, VM(driver.features), .choices = feature_choices, .fallback = FEATURES_DEFAULT,
      .doc = "features of driver and device, where these do not say otherwise"},
     {"driver", KEY_MAP, .doc = "the balloon driver in the guest", .table = &driver_table},

@@ -70,6 +70,7 @@ typedef enum metric_unit {
     X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
+    X(INITIALISED,     "initialised",     BYTES, "pages that the device called initialised, ever")     \
     X(REPORTING,       "reporting",       BYTES, "free pages that are away in a report")             \
     X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
     X(BACKED,          "backed",          BYTES, "guest memory with host backing now")

@@ -63,6 +63,15 @@ struct link_faults {
     uint64_t delay_by_ns;
 };
 
+/** What a guest expects of its free pages. */
+typedef enum free_content_kind {
+    FREE_CONTENT_ANY,   /**< nothing */
+    FREE_CONTENT_ZERO,  /**< zeroes: init_on_free */
+    FREE_CONTENT_POISON /**< Linux's page poison, 0xAAAAAAAA */
+} free_content_kind;
+
+#define FREE_CONTENT_POISON_VAL 0xAAAAAAAAU
+
 struct scenario_driver {
     uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
     uint32_t quirks;      /**< BNT_GUEST_QUIRK_* */
@@ -103,6 +112,8 @@ struct scenario_device {
     uint64_t stats_stale_ns;
     uint64_t stall_ns;
     uint64_t event_interval_ns;
+    bool discard; /**< it can drop backing */
+    bool fill;    /**< what it drops can read as any value */
 };
 
 struct scenario_vm {
@@ -117,6 +128,7 @@ struct scenario_vm {
     uint64_t pinned_bytes;        /**< in use for ever, cannot be reclaimed */
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
+    free_content_kind free_content;
     struct scenario_driver driver;
     struct scenario_device device;
     struct link_faults link[SIGNAL_COUNT];
@@ -210,6 +222,7 @@ typedef enum action_party {
     X(KEEP_HELD,     "keep-held",     DRIVER, "refused pages are never given back")                  \
     X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
     X(NOTIFY_DATA,   "notify-data",   DRIVER, "a kick's data name a place beyond what is available")  \
+    X(UNFILLED,      "unfilled",      DRIVER, "pages from the balloon are freed without the poison value") \
     X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
     X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
     X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
@@ -224,6 +237,8 @@ typedef enum action_party {
     X(DISCARD_OWNED, "discard-owned", DEVICE, "the host drops a page that the guest owns")           \
     X(CONTENT_LOST,  "content-lost",  DEVICE, "the host loses the content of a page in use")         \
     X(CONTENT_FOREIGN, "content-foreign", DEVICE, "a page in use shows somebody else's content")     \
+    X(POISON_LOST,   "poison-lost",   DEVICE, "the host drops reported pages in spite of their poison") \
+    X(INIT_LIE,      "init-lie",      DEVICE, "a page is called initialised that is not")             \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
     X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")
 /* clang-format on */

@@ -83,7 +83,34 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
     }
     vm->backed_pfns -= freed;
     vm->world->machine_backed_pfns -= freed;
+    /* What only reads as a value, without memory behind it, reads as nothing now. */
+    for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
+        vm->content[page_of(vm, pfn)] = 0;
+    }
     *freed_bytes = freed << BNT_PFN_SHIFT;
+}
+
+void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
+                  uint64_t *freed_bytes)
+{
+    const uint64_t tag = vm_value_tag(value);
+    backing_drop(vm, first_pfn, pfns, freed_bytes);
+    for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
+        vm->content[page_of(vm, pfn)] = tag;
+    }
+}
+
+void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
+{
+    const bool poison = (vm_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
+    const uint64_t expected = poison ? vm_free_tag(vm) : 0;
+    if (hostile_take(vm, CORRUPT_INIT_LIE)) {
+        vm->content[page_of(vm, pages[0])] = UINT64_C(0xF0E1D2C3B4A59687);
+    }
+    for (uint32_t i = 0; vm->world->oracle != NULL && i < count; i++) {
+        oracle_initialised(vm->world->oracle, vm->index, pages[i], expected,
+                           backing_read(vm, pages[i]));
+    }
 }
 
 /** Before the guest's own write a page holds what it held, or nothing if it was dropped meanwhile.
@@ -98,7 +125,10 @@ void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, u
     struct vm *vm = opaque;
     struct oracle *oracle = vm->world->oracle;
     const uint64_t found = backing_read(vm, pfn);
-    if (oracle != NULL && (!write || foreign(found, expected))) {
+    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
+    if (oracle != NULL && !write && freed) {
+        oracle_poison(oracle, vm->index, pfn, expected, found);
+    } else if (oracle != NULL && (!write || foreign(found, expected))) {
         oracle_content(oracle, vm->index, pfn, expected, found);
     }
     if (write) {

@@ -92,6 +92,18 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     return BNT_OK;
 }
 
+static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed)
+{
+    struct vm *vm = opaque;
+    const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
+    const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
+    backing_fill(vm, first_pfn, pfns, value, freed);
+    if (vm->world->oracle != NULL) {
+        oracle_discard(vm->world->oracle, vm->index, first_pfn, pfns);
+    }
+    return BNT_OK;
+}
+
 /** Refusals by chance are faults: in a quiet phase the draw is one that no chance is met by. */
 static uint32_t draw(void *opaque, uint32_t bound)
 {
@@ -176,19 +188,24 @@ static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
     vm->account.reported_pfns += pfns;
     engine_payload(world->engine, first_pfn);
     engine_payload(world->engine, pfns);
+    if (hostile_take(vm, CORRUPT_POISON_LOST)) {
+        uint64_t freed = 0;
+        backing_drop(vm, first_pfn, pfns, &freed);
+    }
     if (world->oracle != NULL) {
         oracle_report(world->oracle, vm->index, first_pfn, pfns);
     }
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_REPORT);
 }
 
-struct bnt_host_ops vm_host_ops(void)
+struct bnt_host_ops vm_host_ops(const struct vm *vm)
 {
     return (struct bnt_host_ops){
         .size = sizeof(struct bnt_host_ops),
         .interrupt = interrupt,
         .config_interrupt = config_interrupt,
-        .discard = discard,
+        .discard = vm->spec.device.discard ? discard : NULL,
+        .fill = vm->spec.device.fill ? fill : NULL,
         .draw = draw,
         .leaf_alloc = leaf_alloc,
         .leaf_free = leaf_free,

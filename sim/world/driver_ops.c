@@ -279,7 +279,32 @@ static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
 {
     struct vm *vm = opaque;
     engine_payload(vm->world->engine, count);
-    gmem_report_done(vm->gmem, blocks, count, how == BNT_GUEST_REPORTED_ACKED);
+    const uint64_t page_pfns = UINT64_C(1) << vm->spec.page_order;
+    for (uint32_t i = 0; how == BNT_GUEST_REPORTED_INIT && i < count; i++) {
+        for (uint64_t n = 0; n < UINT64_C(1) << vm_report_order(vm); n++) {
+            const uint64_t page = blocks[i] + n * page_pfns;
+            backing_initialised(vm, &page, 1);
+        }
+    }
+    gmem_report_done(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
+}
+
+/* ---- What pages hold ---- */
+
+static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
+{
+    struct vm *vm = opaque;
+    engine_payload(vm->world->engine, value);
+    if (!hostile_take(vm, CORRUPT_UNFILLED)) {
+        gmem_balloon_fill(vm->gmem, pages, count);
+    }
+}
+
+static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct vm *vm = opaque;
+    engine_payload(vm->world->engine, count);
+    backing_initialised(vm, pages, count);
 }
 
 /* ---- What the core tells ---- */
@@ -399,6 +424,8 @@ struct bnt_guest_ops vm_guest_ops(void)
         .event = guest_event,
         .request = guest_request,
         .report_take = report_take,
+        .pages_fill = pages_fill,
+        .pages_initialised = pages_initialised,
         .report_done = report_done,
     };
 }

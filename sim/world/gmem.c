@@ -133,6 +133,10 @@ static void kernel_create(struct gmem *gmem)
         gmem->state[page] = page < image ? PAGE_USE_KERNEL : PAGE_USE_PINNED;
         gmem_write(gmem, page);
     }
+    for (uint32_t page = gmem->kernel_pages; gmem->config.free_tag != 0 && page < gmem->pages;
+         page++) {
+        gmem_fill(gmem, page); /* at boot, as memory is handed to the allocator */
+    }
     gmem->in_use[PAGE_USE_KERNEL] = image;
     gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
 }
@@ -204,12 +208,18 @@ void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
     if (gmem->pool.free_pages < gmem->low) {
         gmem->reclaim_wanted = true;
     }
+    for (uint32_t i = 0; gmem->config.free_filled && use != PAGE_USE_BALLOON && i < count; i++) {
+        gmem_read(gmem, pages[i]); /* it holds what it was filled with */
+    }
     gmem_moved(gmem, pages, count, PAGE_USE_FREE, use);
 }
 
 void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
 {
     gmem->in_use[from] -= count;
+    for (uint32_t i = 0; gmem->config.free_filled && from != PAGE_USE_BALLOON && i < count; i++) {
+        gmem_fill(gmem, pages[i]);
+    }
     for (uint32_t i = 0; gmem->reported != NULL && i < count; i++) {
         gmem->reported[pages[i] / 64] &= ~(UINT64_C(1) << (pages[i] % 64));
     }
@@ -220,6 +230,15 @@ void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_us
 void gmem_write(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
+    if (gmem->config.access != NULL) {
+        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
+    }
+    gmem->tag[page] = tag;
+}
+
+void gmem_fill(struct gmem *gmem, uint32_t page)
+{
+    const uint64_t tag = gmem->config.free_tag;
     if (gmem->config.access != NULL) {
         gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
     }

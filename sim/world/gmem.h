@@ -74,6 +74,9 @@ struct gmem_config {
     page_order_kind pages;
     bool reports;          /**< free blocks can be reported */
     uint32_t report_order; /**< pages of one, as a power of two */
+    bool free_filled;      /**< free pages must hold `free_tag`: what is freed is filled with it,
+                              but for what the balloon's driver frees, which fills by itself */
+    uint64_t free_tag;     /**< 0: zeroes */
     uint64_t tag_base;     /**< added to every tag: guests with different bases never share one */
     void *opaque;
     /**
@@ -130,6 +133,9 @@ void gmem_balloon_free_large(struct gmem *gmem, const uint64_t *firsts, uint32_t
 
 /** Pages that are not the balloon's are left alone and counted in `bad_frees`. Any count. */
 void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count);
+
+/** The driver fills pages that it is about to free with `free_tag`. */
+void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
 /** Links beside the pages, for bnt_guest_ops: see there. */
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);

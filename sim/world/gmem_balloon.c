@@ -75,6 +75,16 @@ struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, u
     return result;
 }
 
+void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        if (page != BUDDY_NONE && gmem->state[page] == PAGE_USE_BALLOON) {
+            gmem_fill(gmem, page);
+        }
+    }
+}
+
 void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 {
     uint32_t batch[GMEM_BATCH_MAX];

@@ -106,6 +106,8 @@ void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_us
 /** The guest writes something new to a page. */
 void gmem_write(struct gmem *gmem, uint32_t page);
 void gmem_read(const struct gmem *gmem, uint32_t page);
+/** The guest fills a page with what it expects of free ones. */
+void gmem_fill(struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes what the min watermark leaves, up to `count`; PFNs of it. */

@@ -43,6 +43,8 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return info.stalls;
     case METRIC_RECOVERIES:
         return info.recoveries;
+    case METRIC_INITIALISED:
+        return bytes_of(info.initialised_pfns);
     case METRIC_REPORTING:
         return bytes_of(info.reporting_pfns);
     default:

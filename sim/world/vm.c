@@ -12,6 +12,16 @@
 
 /* ---- Creation ---- */
 
+uint64_t vm_value_tag(uint32_t value)
+{
+    return value == 0 ? 0 : UINT64_C(0xFFFF) << 48 | value;
+}
+
+uint64_t vm_free_tag(const struct vm *vm)
+{
+    return vm_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? FREE_CONTENT_POISON_VAL : 0);
+}
+
 /** Guest pages of one reported block, as a power of two: 2 MiB, or a page, unless said. */
 uint32_t vm_report_order(const struct vm *vm)
 {
@@ -60,6 +70,9 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .quirks = driver->quirks,
         .oom_pfns_max = driver->oom_pages,
         .unit_pfns = driver->unit_pages > 1u << vm->spec.page_order ? driver->unit_pages : 0,
+        .init_on_free = vm->spec.free_content != FREE_CONTENT_ANY,
+        .poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? FREE_CONTENT_POISON_VAL : 0,
+        .init_bits = vm->init_bits,
     };
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
@@ -91,6 +104,7 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .stall_ns = device->stall_ns,
         .event_interval_ns = device->event_interval_ns,
         .quirks = device->quirks,
+        .discard_zeroes = true,
     };
 }
 
@@ -106,7 +120,7 @@ static bool host_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
     const struct bnt_host_config config = host_config(vm);
-    const struct bnt_host_ops ops = vm_host_ops();
+    const struct bnt_host_ops ops = vm_host_ops(vm);
     bnt_status status = bnt_host_footprint(&config, &vm->host_bytes);
     if (status != BNT_OK) {
         return refuse_to_start(error, error_bytes, vm, "the device", status);
@@ -242,6 +256,10 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
     vm->backed = arena_zalloc(arena, vm->backed_bytes);
+    if ((vm->spec.driver.features >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) != 0) {
+        vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
+        vm->init_bits = arena_zalloc(arena, vm->init_bytes);
+    }
     if (vm->spec.driver.record_bits) {
         vm->record_bytes = (pages + 63) / 64 * sizeof(uint64_t);
         vm->record_bits = arena_zalloc(arena, vm->record_bytes);
@@ -286,6 +304,7 @@ void vm_destroy(struct vm *vm)
     arena_free(arena, vm->host_storage, vm->host_bytes);
     arena_free(arena, vm->dma, vm->dma_bytes);
     arena_free(arena, vm->record_bits, vm->record_bytes);
+    arena_free(arena, vm->init_bits, vm->init_bytes);
     arena_free(arena, vm->content, (pfns >> vm->spec.page_order) * sizeof *vm->content);
     arena_free(arena, vm->backed, vm->backed_bytes);
 }

@@ -81,8 +81,10 @@ struct vm {
     void *host_storage;
     size_t host_bytes;
     struct bnt_mem mem;
-    uint64_t *content; /**< what the host holds for each guest page: its tag, 0: nothing */
-    uint64_t *backed;  /**< a bit a PFN: it has host memory */
+    uint64_t *content;   /**< what the host holds for each guest page: its tag, 0: nothing */
+    uint64_t *init_bits; /**< the driver's, for DEVICE_INIT_ON_INFLATE */
+    size_t init_bytes;
+    uint64_t *backed; /**< a bit a PFN: it has host memory */
     size_t backed_bytes;
     uint64_t backed_pfns;
     /* between them */
@@ -158,6 +160,10 @@ void vm_guest_step(struct vm *vm);
 void vm_host_step(struct vm *vm);
 void vm_stall(struct vm *vm, action_party party, uint64_t until_ns);
 uint32_t vm_report_order(const struct vm *vm);
+/** The content tag of a page that holds `value` in each le32. */
+uint64_t vm_value_tag(uint32_t value);
+/** The content tag that free pages of this guest hold. */
+uint64_t vm_free_tag(const struct vm *vm);
 struct bnt_guest_info vm_guest_info(const struct vm *vm);
 struct bnt_host_info vm_host_info(const struct vm *vm);
 /** Oracles over a VM that the event touched. */
@@ -169,7 +175,7 @@ void vm_watched(const struct vm *vm);
 
 /* driver_ops.c, device_ops.c */
 struct bnt_guest_ops vm_guest_ops(void);
-struct bnt_host_ops vm_host_ops(void);
+struct bnt_host_ops vm_host_ops(const struct vm *vm);
 struct bnt_mem_ops vm_mem_ops(void);
 struct bnt_drv_transport vm_transport(void);
 
@@ -177,6 +183,11 @@ struct bnt_drv_transport vm_transport(void);
 void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);
 uint64_t backing_read(const struct vm *vm, uint64_t pfn);
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
+/** Drops it, and lets it read as a value from then on. */
+void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
+                  uint64_t *freed_bytes);
+/** The device says of these pages that it initialised them: they must read so. */
+void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count);
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
 
 /* link.c */

@@ -75,6 +75,20 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     }
 }
 
+static void fake_pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(count > 0 && value == f->setup.poison_val && f->owned[fake_index(f, pages[0])] == 1);
+    f->filled += count;
+}
+
+static void fake_pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(count > 0 && f->owned[fake_index(f, pages[0])] == 1);
+    f->initialised += count;
+}
+
 static void fake_links_push(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
@@ -272,6 +286,11 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
     if (offset == BNT_BALLOON_CONFIG_ACTUAL) {
         f->actual = bnt_le32_get(wire);
         f->actual_writes++;
+    } else if (offset == BNT_BALLOON_CONFIG_POISON_VAL) {
+        FAKE_CHECK((f->dev.accepted & BNT_BALLOON_F_PAGE_POISON) != 0 && f->setup.init_on_free);
+        FAKE_CHECK((f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) == 0); /* BD-35, BD-36 */
+        f->poison_val = bnt_le32_get(wire);
+        f->poison_writes++;
     } else {
         FAKE_CHECK(offset == BNT_BALLOON_CONFIG_EPOCH_ACK);
         f->epoch_ack = bnt_le32_get(wire);
@@ -354,6 +373,24 @@ static uint8_t fake_verdict(struct fake *f, bool inflate, uint32_t pfn, uint32_t
     return BNT_VERDICT_ACCEPTED;
 }
 
+/* An inflate with DEVICE_INIT_ON_INFLATE: all is taken, and told as the script says. */
+static uint32_t fake_bitmap(struct fake *f, const struct bnt_vq_chain *chain, const uint8_t *in,
+                            uint32_t count)
+{
+    uint8_t out[(BNT_BALLOON_REQUEST_PFNS_MAX + 7) / 8];
+    FAKE_CHECK(f->hostile || chain->writable_bytes == (count + 7) / 8);
+    for (uint32_t i = 0; i < count; i++) {
+        bnt_le32 wire;
+        memcpy(&wire, in + 4 * i, sizeof wire);
+        (void)fake_verdict(f, true, bnt_le32_get(wire), f->epoch);
+    }
+    memset(out, f->init_byte, sizeof out);
+    FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, out, (count + 7) / 8) == BNT_OK || f->hostile);
+    f->pfn_messages++;
+    const uint32_t bytes = (count + 7) / 8;
+    return bytes - (f->len_cut < bytes ? f->len_cut : bytes);
+}
+
 static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_chain *chain)
 {
     uint8_t in[8 + 4 * BNT_GUEST_REQUEST_PFNS_MAX];
@@ -370,6 +407,9 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
                chain->readable_bytes <= skip + 4 * BNT_GUEST_REQUEST_PFNS_MAX);
     FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, in, (uint32_t)chain->readable_bytes) == BNT_OK);
     const uint32_t count = (uint32_t)(chain->readable_bytes - skip) / 4;
+    if (inflate && (f->dev.accepted & FAKE_ON_INFLATE) != 0) {
+        return fake_bitmap(f, chain, in, count);
+    }
     if (f->hostile && chain->writable_bytes != (verdicts ? 8 + count : 0)) {
         return 0;
     }
@@ -476,6 +516,8 @@ static const struct bnt_guest_ops fake_ops = {
     .event = fake_event,
     .request = fake_request,
     .relax = fake_relax,
+    .pages_fill = fake_pages_fill,
+    .pages_initialised = fake_pages_initialised,
     .report_take = fake_report_take,
     .report_done = fake_report_done,
 };
@@ -497,6 +539,7 @@ static void fake_os_init(struct fake *f)
     f->stack = fake_zeroed(pages, sizeof *f->stack);
     f->links = fake_zeroed(pages, sizeof *f->links);
     f->bits = fake_zeroed((pages + 63) / 64, sizeof *f->bits);
+    f->init_bits = fake_zeroed((pages + 63) / 64, sizeof *f->init_bits);
     f->ledger = fake_zeroed(pfns, 1);
     f->bad = fake_zeroed(pfns, 1);
     f->bad_back = fake_zeroed(pfns, 1);
@@ -527,6 +570,9 @@ static void fake_guest_init(struct fake *f)
         .record_bits = f->bits,
         .poll_ns = f->setup.poll_ns,
         .recover_tries = f->setup.recover_tries ? f->setup.recover_tries : BNT_GUEST_RECOVER_NEVER,
+        .init_on_free = f->setup.init_on_free,
+        .poison_val = f->setup.poison_val,
+        .init_bits = f->setup.init_bits ? f->init_bits : NULL,
         .report_order_set = f->setup.report_order_set,
         .report_order = f->setup.report_order,
         .report_capacity = f->setup.report_capacity,
@@ -675,6 +721,7 @@ void fake_end(struct fake *f)
     free(f->stack);
     free(f->links);
     free(f->bits);
+    free(f->init_bits);
     free(f->ledger);
     free(f->bad);
     free(f->bad_back);

@@ -23,10 +23,12 @@
         }                                                                                  \
     } while (0)
 
-#define FAKE_QUEUES  5
-#define FAKE_DMA_GPA UINT64_C(0x40000000)
-#define FAKE_MS      UINT64_C(1000000)
-#define FAKE_S       UINT64_C(1000000000)
+#define FAKE_QUEUES     5
+#define FAKE_ON_INFLATE (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
+#define FAKE_ON_REPORT  (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED)
+#define FAKE_DMA_GPA    UINT64_C(0x40000000)
+#define FAKE_MS         UINT64_C(1000000)
+#define FAKE_S          UINT64_C(1000000000)
 #define FAKE_ALL                                                                            \
     (BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM | \
      BNT_F_VERSION_1 | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS |                            \
@@ -50,6 +52,9 @@ struct fake_setup {
     bool report_order_set;
     uint32_t report_order;
     uint16_t report_capacity;
+    bool init_on_free;
+    uint32_t poison_val;
+    bool init_bits;   /* room for the bits of initialised pages */
     bool plain_state; /* skip the device's ledger: speed */
 };
 
@@ -71,6 +76,10 @@ struct fake {
     uint32_t *stack;
     uint32_t *links;
     uint64_t *bits;
+    uint64_t *init_bits;
+    uint64_t filled;      /* pages */
+    uint64_t initialised; /* pages that the driver says the device initialised */
+    uint64_t blocks_init; /* blocks of which it says so */
     uint64_t free_count;
     uint64_t first_pfn;
     uint64_t alloc_calls;
@@ -94,6 +103,9 @@ struct fake {
     uint32_t actual;
     uint32_t epoch;
     uint32_t epoch_ack;
+    uint32_t poison_val; /* as written */
+    uint32_t poison_writes;
+    uint8_t init_byte; /* of the bitmap of an inflate */
     uint32_t generation;
     bool unsettled;
     uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */

@@ -255,6 +255,7 @@ void fake_start_silent(struct fake_driver *fake, uint64_t features)
             require(bnt_host_features_write(fake->host, features) == BNT_OK, "features");
         }
         if (steps[i] == 15) {
+            fake_config_put(fake, BNT_BALLOON_CONFIG_POISON_VAL, fake->poison_val);
             for (uint16_t queue = 0; queue < FAKE_QUEUES; queue++) {
                 queue_start(fake, queue, features);
             }

@@ -79,7 +79,9 @@ struct fake_driver {
     void (*on_event)(struct fake_driver *fake, const struct bnt_host_event *event);
     uint32_t copy_fail_at; /* the copy that fails, from 1; 0: none */
     uint32_t copies;
-    uint32_t epoch; /* that requests carry */
+    uint32_t epoch;      /* that requests carry */
+    uint32_t poison_val; /* written before DRIVER_OK under PAGE_POISON */
+    uint32_t fill_value; /* of the last fill */
 };
 
 /** A device of `pfns` pages that offers `features`; change fake->config, then fake_open. */

@@ -63,8 +63,9 @@ void fake_report_done(void *opaque, const uint64_t *blocks, uint32_t count, bnt_
 {
     struct fake *f = opaque;
     const uint64_t pages = UINT64_C(1) << report_order(f);
-    FAKE_CHECK(count * pages == f->reporting);
-    f->reporting = 0;
+    FAKE_CHECK(count > 0 && count * pages <= f->reporting);
+    f->reporting -= count * pages;
+    f->blocks_init += how == BNT_GUEST_REPORTED_INIT ? count : 0;
     for (uint32_t b = 0; b < count; b++) {
         const uint64_t at = (blocks[b] - f->first_pfn) >> f->setup.page_order;
         for (uint64_t i = at; i < at + pages; i++) {

@@ -247,12 +247,13 @@ START_TEST(test_report_under_a_poison_other_than_zero_keeps_the_content)
 {
     const struct bnt_vq_seg seg = {PFN(900), 4096};
 
+    fake.poison_val = 0xAA;
     open_with(FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
-    fake_config_put(&fake, BNT_BALLOON_CONFIG_POISON_VAL, 0xAA);
     report(&seg, 0, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     ck_assert_uint_eq(fake_info(&fake).reported_pfns, 1);
-    fake_config_put(&fake, BNT_BALLOON_CONFIG_POISON_VAL, 0);
+    fake.poison_val = 0;
+    fake_start(&fake, FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
     report(&seg, 0, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
 }

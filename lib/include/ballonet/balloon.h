@@ -29,30 +29,37 @@ extern "C" {
 #define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << 5)
 
 /* Default bits of the extension's features, free in every registry today. */
-#define BNT_BALLOON_BIT_VERDICTS    50
-#define BNT_BALLOON_BIT_RESET       51
-#define BNT_BALLOON_BIT_HUGE_PAGES  52
-#define BNT_BALLOON_BIT_GUEST_LIMIT 53
+#define BNT_BALLOON_BIT_VERDICTS               50
+#define BNT_BALLOON_BIT_RESET                  51
+#define BNT_BALLOON_BIT_HUGE_PAGES             52
+#define BNT_BALLOON_BIT_GUEST_LIMIT            53
+#define BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE 54
+#define BNT_BALLOON_BIT_DEVICE_INIT_REPORTED   55
 
 /**
  * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
  * not bound, and neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2,
- * BX-22).
+ * BX-22). The DEVICE_INIT features are drafts of 2026 (docs/drafts.md); the one ON_INFLATE excludes
+ * VERDICTS, since both give the device a part of an inflate buffer.
  */
 struct bnt_balloon_binding {
     uint64_t verdicts;
     uint64_t reset;
     uint64_t huge_pages;
     uint64_t guest_limit;
+    uint64_t device_init_on_inflate;
+    uint64_t device_init_reported;
 };
 
 /* clang-format off */
-#define BNT_BALLOON_BINDING_DEFAULT                \
-    {                                              \
-        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS,   \
-        UINT64_C(1) << BNT_BALLOON_BIT_RESET,      \
-        UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES, \
-        UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT \
+#define BNT_BALLOON_BINDING_DEFAULT                            \
+    {                                                          \
+        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS,               \
+        UINT64_C(1) << BNT_BALLOON_BIT_RESET,                  \
+        UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES,             \
+        UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT,            \
+        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE, \
+        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED    \
     }
 /* clang-format on */
 
@@ -210,12 +217,15 @@ struct bnt_stat {
 
 /** Dependencies among the balloon's features under a binding (VG-8, VG-12,
  * BX-2). */
-#define BNT_BALLOON_RULES_MAX 8
+#define BNT_BALLOON_RULES_MAX 12
 struct bnt_balloon_rule_set {
     struct bnt_feature_rule rules[BNT_BALLOON_RULES_MAX];
     uint32_t count;
 };
 struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding);
+
+/** Whether features contain two that exclude each other: VERDICTS and DEVICE_INIT_ON_INFLATE. */
+bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding);
 
 /** Whether a binding is usable: each mask 0 or one bit of 6..63 that no other
  * feature has. */

@@ -65,7 +65,8 @@ extern "C" {
     X(E_CONFIG,     -15, "the configuration space never settled")                                  \
     X(E_CALLBACK,   -16, "a callback of the embedder failed")                                      \
     X(E_FULL,       -17, "the queue has no room for the request")                                  \
-    X(E_SAVED_STATE, -18, "a saved state is damaged, of another version, or of another device")
+    X(E_SAVED_STATE, -18, "a saved state is damaged, of another version, or of another device")    \
+    X(E_EXCLUSIVE,  -19, "two features exclude each other")
 
 /**
  * What exactly a peer did wrong; goes with E_RING, E_RANGE, E_MESSAGE, E_CONFIG or E_FEATURES.
@@ -123,8 +124,10 @@ extern "C" {
     X(CALL_NOT_AGREED,      48, "a call of a command whose capability was not agreed")             \
     X(CALL_COUNT,           49, "a batch of no entries, or of more than its page holds")           \
     X(CALL_BATCH_PAGE,      50, "a batch page that is not guest memory")                           \
-    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")            \
-    X(NOTIFY_DATA,          52, "a notification's data name a place that the ring is not at")
+    X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")              \
+    X(NOTIFY_DATA,          52, "a notification's data name a place that the ring is not at")      \
+    X(POISON_CHANGED,       53, "poison_val was written to a running device")                      \
+    X(REQUEST_NO_BITMAP,    54, "an inflate leaves no room for its bitmap of initialised pages")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -147,6 +147,19 @@ struct bnt_guest_config {
     struct bnt_guest_rates rates;
     bnt_guest_switch sleeping; /**< use pages_alloc_sleep; default: with VMware's wire, if there */
     uint64_t limit_pfns;       /**< largest balloon, told to the host; 0: memory_pfns */
+
+    /* Page poison (VIRTIO 1.3, 5.5.6.6). */
+    /**
+     * The OS expects its free pages to hold `poison_val` in each le32: it fills what it frees, and
+     * what the driver gives back is filled, too. PAGE_POISON is accepted with it only (BD-2), and
+     * PAGE_REPORTING not without PAGE_POISON then (BD-3).
+     */
+    bool init_on_free;
+    uint32_t poison_val; /**< 0 where free pages are zeroed */
+
+    /* The drafts of 2026 (docs/drafts.md). */
+    /** For DEVICE_INIT_ON_INFLATE: caller's, ceil(pages / 64) words, zeroed; NULL: not accepted. */
+    uint64_t *init_bits;
 };
 
 /* clang-format off */
@@ -234,7 +247,8 @@ struct bnt_guest_request {
 /** How blocks come back from a report. */
 typedef enum bnt_guest_reported {
     BNT_GUEST_REPORTED_VOID = 0, /**< the device was reset: unreported, content lost all the same */
-    BNT_GUEST_REPORTED_ACKED     /**< acknowledged */
+    BNT_GUEST_REPORTED_ACKED,    /**< acknowledged */
+    BNT_GUEST_REPORTED_INIT      /**< the same, and initialised by the device (DEVICE_INIT) */
 } bnt_guest_reported;
 
 /**
@@ -312,6 +326,17 @@ struct bnt_guest_ops {
     bool (*doorbell_open)(void *opaque, uint32_t *context, uint32_t *resource);
     /** With doorbell_open. The host has forgotten the doorbell, or never took it. */
     void (*doorbell_close)(void *opaque);
+    /**
+     * Optional, with `init_on_free`. Fills pages that are about to be given back with `value` in
+     * each le32 (BD-34). Without it pages_free has to. Not called for pages that the device
+     * initialised to that value.
+     */
+    void (*pages_fill)(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value);
+    /**
+     * Optional, with DEVICE_INIT_ON_INFLATE. These pages, about to be given back, hold 0, or
+     * `poison_val` under PAGE_POISON: the device said so. An OS may spare itself the same.
+     */
+    void (*pages_initialised)(void *opaque, const uint64_t *pages, uint32_t count);
 };
 
 struct bnt_guest_need {
@@ -319,14 +344,16 @@ struct bnt_guest_need {
     size_t dma_bytes;   /**< memory the device can see, contiguous and 4096-aligned there */
 };
 
-/** Storage for a configuration. OK; E_SIZE; E_ARGUMENT (a setting out of its documented range). */
+/** Storage for a configuration. OK; E_SIZE; E_ARGUMENT (a setting out of its documented range);
+ * E_EXCLUSIVE. */
 BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *config,
                                             struct bnt_guest_need *need);
 
 /**
  * Makes an instance in the caller's storage, which must stay where it is; state DOWN. `config` and
  * `ops` are copied. `dma` (16-aligned) is where the caller sees the memory that the device sees at
- * `dma_gpa`. OK; E_SIZE; E_ARGUMENT; E_STORAGE.
+ * `dma_gpa`. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_EXCLUSIVE (VERDICTS and DEVICE_INIT_ON_INFLATE
+ * are both required; where both are only wanted, VERDICTS is taken).
  */
 BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                                        size_t dma_bytes, const struct bnt_guest_config *config,
@@ -488,6 +515,7 @@ struct bnt_guest_info {
     uint64_t late_pages;      /**< came by a sleeping allocation, went straight back */
     uint64_t calls[BNT_VMWARE_CMD_COUNT];         /**< by bnt_vmware_command */
     uint64_t call_failures[BNT_VMWARE_CMD_COUNT]; /**< of those, not SUCCESS */
+    uint64_t initialised_pfns; /**< that the device said it initialised, inflated or reported */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

@@ -108,6 +108,8 @@ struct bnt_host_config {
                                      up to this: what a guest does not deflate for. Not of target 0 */
     uint32_t quirks;         /**< BNT_HOST_QUIRK_*, to behave as another device (personality.h) */
     uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
+    bool discard_zeroes;     /**< what ops->discard dropped reads as 0: pages may be called
+                                initialised (DEVICE_INIT) */
 };
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
@@ -258,6 +260,12 @@ struct bnt_host_ops {
      * reset is wanted. Required by the capability. As an interrupt: the guest may call inside it.
      */
     void (*doorbell)(void *opaque, uint64_t context, uint64_t resource);
+    /**
+     * Optional. Drops the backing as `discard` does, and lets the range read as `value` in each of
+     * its le32 from then on. With it reports are dropped under a poison other than 0 (BV-14), and
+     * pages can be called initialised. OK; any other: nothing changed.
+     */
+    bnt_status (*fill)(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed);
 };
 
 /**
@@ -285,14 +293,15 @@ struct bnt_queue_provider {
 };
 
 /** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;
- * E_ARGUMENT; E_FEATURES. */
+ * E_ARGUMENT; E_FEATURES; E_EXCLUSIVE. */
 BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes);
 
 /**
  * Makes an instance in the caller's storage, which must stay where it is.
  * `config`, `ops`, `mem` and `provider` are copied; `provider` may be NULL: the
  * built-in split rings. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_FEATURES (an offer
- * without its dependency or VERSION_1).
+ * without its dependency or VERSION_1); E_EXCLUSIVE (an offer of VERDICTS and
+ * DEVICE_INIT_ON_INFLATE).
  */
 BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       const struct bnt_host_config *config,

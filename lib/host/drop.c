@@ -1,0 +1,84 @@
+/*
+ * Dropping the backing of pages, and what they read as afterwards.
+ *
+ * Most drivers do not care. Under a poison they do (BV-14), and the DEVICE_INIT drafts let the
+ * device say that a page reads as 0, or as the poison value: only what the embedder promises of its
+ * ways to drop is ever said. Called for inflates (verdict.c) and for reports (report.c).
+ */
+#include "lib/host/host_private.h"
+
+/** What a page must read as to be initialised. */
+static uint32_t init_value(const struct bnt_host *host)
+{
+    return bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
+}
+
+static bnt_status drop_filled(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+{
+    uint64_t freed = 0;
+
+    host->count.discards++;
+    const bnt_status status = host->ops.fill(host->opaque, first_pfn << BNT_PFN_SHIFT,
+                                             pfns << BNT_PFN_SHIFT, init_value(host), &freed);
+    if (status == BNT_OK) {
+        host->count.discarded_bytes += freed;
+    }
+    return status;
+}
+
+bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
+{
+    const bool zeroes = host->config.discard_zeroes && init_value(host) == 0;
+    uint64_t freed = 0;
+
+    if (init != NULL && host->ops.fill != NULL && !(zeroes && host->ops.discard != NULL)) {
+        const bnt_status filled = drop_filled(host, first_pfn, pfns);
+        *init = filled == BNT_OK;
+        return filled;
+    }
+    if (host->ops.discard == NULL) {
+        return BNT_E_UNSUPPORTED;
+    }
+    host->count.discards++;
+    const bnt_status status =
+        host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, &freed);
+    if (status == BNT_OK) {
+        host->count.discarded_bytes += freed;
+    }
+    if (init != NULL) {
+        *init = status == BNT_OK && zeroes;
+    }
+    return status;
+}
+
+bnt_status bnti_host_drop_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                   bool *init)
+{
+    const bool told = bnti_host_agreed(host, host->config.binding.device_init_reported);
+
+    if (init_value(host) == 0) {
+        return bnti_host_drop(host, first_pfn, pfns, told ? init : NULL);
+    }
+    if (host->ops.fill == NULL) {
+        return BNT_E_UNSUPPORTED; /* dropping would change it to another value */
+    }
+    const bnt_status status = drop_filled(host, first_pfn, pfns);
+    *init = status == BNT_OK;
+    return status;
+}
+
+void bnti_host_init_bits(struct bnt_host *host, const struct bnti_host_judge *judge, uint32_t n,
+                         const uint8_t *verdicts, uint8_t *bits)
+{
+    for (uint32_t first = 0; first < n; first += 8) {
+        uint8_t byte = 0;
+        for (uint32_t i = first; i < n && i < first + 8; i++) {
+            const bool done =
+                judge->init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
+                bnti_host_ledger_get(&host->ledger, bnti_host_at(host, host->pfns[i])) ==
+                    BNT_HOST_PAGE_BALLOON;
+            byte = (uint8_t)(byte | (unsigned)done << (i - first));
+        }
+        bits[first / 8] = byte;
+    }
+}
