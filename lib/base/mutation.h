@@ -23,7 +23,7 @@ enum bnti_mutation {
 extern bool bnti_mutations[BNTI_MUTATION_COUNT];
 #define BNTI_MUTATION(name) (bnti_mutations[BNTI_MUTATION_##name])
 #else
-#define BNTI_MUTATION(name) (false && BNTI_MUTATION_##name)
+#define BNTI_MUTATION(name) ((int)BNTI_MUTATION_##name < 0)
 #endif
 
 #endif

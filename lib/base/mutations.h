@@ -14,8 +14,6 @@
       "free pages are reported although the device does not know what they must hold")               \
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \
       "the poison value is written at the first attachment only")                                    \
-    X(POISON_UNFILLED, "poison-unfilled", "",                                                        \
-      "pages from the balloon are freed without the poison value")                                   \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
       "inflation goes on at once after an OOM deflate")
 /* clang-format on */

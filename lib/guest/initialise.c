@@ -7,8 +7,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
@@ -68,8 +66,7 @@ static void run_initialise(struct bnt_guest *guest, const uint64_t *pages, uint3
     if (init && ops->pages_initialised != NULL) {
         ops->pages_initialised(guest->opaque, pages, count);
     }
-    if (BNTI_MUTATION(POISON_UNFILLED) || !guest->config.init_on_free || ops->pages_fill == NULL ||
-        (init && init_serves(guest))) {
+    if (!guest->config.init_on_free || ops->pages_fill == NULL || (init && init_serves(guest))) {
         return;
     }
     ops->pages_fill(guest->opaque, pages, count, guest->config.poison_val);

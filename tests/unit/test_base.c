@@ -19,7 +19,7 @@ START_TEST(test_every_status_has_name_sentence_and_pinned_number)
     count++;
     BNT_STATUS_MAP(BNT_X)
 #undef BNT_X
-    ck_assert_uint_eq(count, 19);
+    ck_assert_uint_eq(count, 20);
     ck_assert_str_eq(bnt_status_name((bnt_status)-99), "UNKNOWN");
     ck_assert_str_eq(bnt_status_text((bnt_status)1), "not a status of this library");
 }
