@@ -40,8 +40,9 @@ void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_reque
 {
     const uint32_t order = guest->config.page_order;
     const uint32_t pfns = request->page_count << order;
-    uint8_t bits[(BNTI_GUEST_BATCH + 7) / 8];
-    memcpy(bits, request->dma + BNTI_GUEST_DMA_RESPONSE, (pfns + 7) / 8); /* read once */
+    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* a large page, or a batch */
+    memcpy(bits, request->dma + bnti_guest_dma_response(&guest->config),
+           (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {
         bool init = true;
         for (uint32_t pfn = i << order; pfn < (i + 1) << order; pfn++) {

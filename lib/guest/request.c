@@ -100,9 +100,9 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
     if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
-        segs[1].gpa = request->dma_gpa + BNTI_GUEST_DMA_RESPONSE;
+        segs[1].gpa = request->dma_gpa + bnti_guest_dma_response(&guest->config);
         segs[1].bytes = (pfns + 7) / 8;
-        memset(request->dma + BNTI_GUEST_DMA_RESPONSE, 0, segs[1].bytes);
+        memset(request->dma + bnti_guest_dma_response(&guest->config), 0, segs[1].bytes);
         return 1;
     }
     if (!guest->verdicts) {
