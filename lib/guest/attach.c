@@ -23,10 +23,10 @@ static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
 static uint64_t features_known(const struct bnt_guest *guest)
 {
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
-           BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_PAGE_POISON | BNT_F_NOTIFY_ON_EMPTY |
-           BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER |
-           BNT_F_VERSION_1 | guest->config.binding.verdicts | guest->config.binding.reset |
-           guest->config.binding.device_init_on_inflate |
+           BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_FREE_PAGE_HINT |
+           BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX |
+           BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 | guest->config.binding.verdicts |
+           guest->config.binding.reset | guest->config.binding.device_init_on_inflate |
            guest->config.binding.device_init_reported |
            features_of_transport(&guest->ops.transport);
 }
@@ -241,6 +241,7 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->held_due = false;
     memset(&guest->pace, 0, sizeof guest->pace);
     memset(&guest->vmware, 0, sizeof guest->vmware);
+    bnti_guest_hint_clear(guest);
 }
 
 bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
@@ -302,10 +303,12 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
     }
     in_flight_return(guest);
     bnti_guest_report_void(guest);
-    while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
+    while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0 ||
+                                 bnti_guest_hint_release(guest, BNTI_GUEST_BATCH) > 0)) {
         guest->budget--;
     }
-    return guest->record_pages + guest->kept_count + guest->held_count > 0 ? BNT_E_AGAIN : BNT_OK;
+    const uint64_t left = guest->record_pages + guest->kept_count + guest->held_count;
+    return left + bnti_guest_hinted_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
 }
 
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)

@@ -37,6 +37,7 @@ void bnti_guest_config_look(struct bnt_guest *guest, bool told)
 {
     uint32_t epoch = 0;
     uint32_t num_pages = 0;
+    uint32_t hint = BNT_BALLOON_HINT_STOP;
     bnt_status status = BNT_OK;
     if (guest->resets) {
         status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
@@ -44,10 +45,14 @@ void bnti_guest_config_look(struct bnt_guest *guest, bool told)
     if (status == BNT_OK) {
         status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_NUM_PAGES, &num_pages);
     }
+    if (status == BNT_OK && bnti_guest_hinting(guest)) {
+        status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_HINT_CMD_ID, &hint);
+    }
     if (status != BNT_OK) {
         bnti_guest_break(guest, status, BNT_FAULT_CONFIG_UNSETTLED, 0);
         return;
     }
+    bnti_guest_hint_command(guest, hint);
     bnti_guest_target_set(guest, num_pages, told);
     if (guest->resets) {
         epoch_look(guest, epoch);

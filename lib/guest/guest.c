@@ -54,9 +54,11 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
                         2u * sizeof(uint64_t) * settled.refused_pages_max +
-                        queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max;
+                        queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max +
+                        sizeof(struct bnti_guest_hint_slot) * bnti_guest_hint_slots(&settled);
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
-                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) + BNTI_GUEST_DMA_STATS;
+                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) + BNTI_GUEST_DMA_STATS +
+                      2u * BNTI_GUEST_DMA_COMMAND;
     return BNT_OK;
 }
 
@@ -71,8 +73,10 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
     const bool stats = !(config->features_wanted & BNT_BALLOON_F_STATS_VQ) || ops->stats_get;
     const bool report = !(config->features_wanted & BNT_BALLOON_F_PAGE_REPORTING) ||
                         (ops->report_take && ops->report_done);
+    const bool hints = !(config->features_wanted & BNT_BALLOON_F_FREE_PAGE_HINT) ||
+                       (ops->block_alloc && ops->hinted_free);
     const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL
-                                                            : transport && stats && report;
+                                                            : transport && stats && report && hints;
     const bool sleeping = config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep;
     return wire && ops->pages_alloc && ops->pages_free && links && sleeping;
 }
@@ -85,9 +89,14 @@ static void storage_lay_out(struct bnt_guest *guest)
     if (bnti_guest_on_vmware(guest)) {
         return;
     }
-    guest->vq_slots = (struct bnt_vq_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
+    guest->hint_slots =
+        (struct bnti_guest_hint_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
+    guest->vq_slots =
+        (struct bnt_vq_slot *)(void *)(guest->hint_slots + bnti_guest_hint_slots(&guest->config));
     const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
+    guest->hint.dma_offset =
+        buffers + BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config) + BNTI_GUEST_DMA_STATS;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const size_t offset = buffers + slot * bnti_guest_dma_stride(&guest->config);
         guest->requests[slot].dma = guest->dma + offset;
@@ -135,6 +144,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->record_head = BNT_NEVER;
     g->held_head = BNT_NEVER;
     g->limit_pfns = g->config.limit_pfns;
+    g->hint.head = BNT_NEVER;
     g->config_due_ns = BNT_NEVER;
     storage_lay_out(g);
     bnti_guest_queues_none(g);
@@ -269,6 +279,7 @@ static uint64_t live_due(const struct bnt_guest *guest)
     if (guest->state == BNT_GUEST_RUNNING) {
         due = bnti_guest_min(due, bnti_guest_size_due(guest));
     }
+    due = bnti_guest_min(due, bnti_guest_hint_due(guest));
     return due;
 }
 
@@ -291,13 +302,14 @@ static uint64_t step_due(const struct bnt_guest *guest)
     return BNT_NEVER;
 }
 
-/* The fixed order: configuration, used buffers, release, out of memory, sizing, reports, deadlines.
+/* The fixed order: configuration, used buffers, release, out of memory, sizing, reports,
+ * hints, deadlines.
  */
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
         bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_release, bnti_guest_oom_continue,
-        bnti_guest_size,        bnti_guest_report,    bnti_guest_overdue,
+        bnti_guest_size,        bnti_guest_report,    bnti_guest_hint,    bnti_guest_overdue,
     };
     if (bnti_guest_on_vmware(guest)) {
         bnti_vmware_poll(guest);
@@ -386,6 +398,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.slow_cycles = guest->pace.slow_cycles;
         now.sleeping_pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
+    now.hinted_pfns = bnti_guest_hinted_pfns(guest);
     memcpy(info, &now, fits);
     return BNT_OK;
 }

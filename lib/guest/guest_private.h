@@ -4,9 +4,9 @@
  * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
  * config.c reads and writes configuration space; request.c exposes and takes back buffers;
  * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
- * remembers ballooned pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c and report.c are
- * what their names say; pace.c keeps rates, sleep.c allocations that may wait; vmware.c is VMware's
- * wire. Nothing here is for embedders.
+ * remembers ballooned and hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c,
+ * report.c and hint.c are what their names say; pace.c keeps rates, sleep.c allocations that may
+ * wait; vmware.c is VMware's wire. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -22,7 +22,6 @@
 
 /* Pages of one request on any wire. */
 #define BNTI_GUEST_PAGES BNT_VMWARE_BATCH_MAX
-
 /* Batches that one call of bnt_guest_detach gives back. */
 #define BNTI_GUEST_DETACH_BATCHES 16u
 
@@ -49,8 +48,9 @@ enum bnti_guest_slot {
 };
 
 /* DMA buffer of a request: header and PFNs for the device, then header and verdicts from it. */
-#define BNTI_GUEST_DMA_PFNS  sizeof(struct bnt_balloon_request)
-#define BNTI_GUEST_DMA_STATS (BNT_STATS_MAX * 10u)
+#define BNTI_GUEST_DMA_PFNS    sizeof(struct bnt_balloon_request)
+#define BNTI_GUEST_DMA_STATS   (BNT_STATS_MAX * 10u)
+#define BNTI_GUEST_DMA_COMMAND 16u /* of a hint, 4 bytes; there are two */
 
 struct bnti_guest_request {
     bool busy;       /* the device has it */
@@ -153,6 +153,47 @@ struct bnti_guest_vmware {
     uint32_t credit;       /* calls left of a unit of budget */
 };
 
+/* Free page hinting: where the run under the present id is. */
+enum bnti_guest_hint_run {
+    BNTI_GUEST_HINT_IDLE = 0, /* none, or ended */
+    BNTI_GUEST_HINT_SENDING,  /* its id was sent; blocks follow */
+    BNTI_GUEST_HINT_ENDING    /* STOP is owed */
+};
+
+enum bnti_guest_hint_kind {
+    BNTI_GUEST_HINT_NONE = 0,
+    BNTI_GUEST_HINT_START,
+    BNTI_GUEST_HINT_STOP,
+    BNTI_GUEST_HINT_BLOCK
+};
+
+/* What a buffer of the hint queue is, by its head. */
+struct bnti_guest_hint_slot {
+    enum bnti_guest_hint_kind kind;
+    uint32_t pfns; /* of a block, not given back yet */
+    uint64_t first_pfn;
+};
+
+struct bnti_guest_hint {
+    uint32_t command; /* as last read */
+    uint32_t active;  /* the id of the last run of this session; STOP: none yet */
+    enum bnti_guest_hint_run run;
+    bool pressed; /* the OS wanted memory: this run takes no more */
+    bool start_busy;
+    bool stop_busy;
+    bool stalled;
+    uint32_t outstanding; /* buffers */
+    uint64_t ring_pfns;   /* in buffers that the device has not used, not given back */
+    uint64_t run_pfns;    /* hinted in this run */
+    uint64_t pages;       /* the record of those that it has used */
+    uint64_t head;
+    uint64_t cursor;
+    uint64_t sent_ns; /* since when nothing came back */
+    uint64_t due_ns;
+    uint64_t wait_ns;
+    size_t dma_offset;
+};
+
 /* Who is on the stack. OOM may enter while the OS allocates for us, nothing else may. */
 enum bnti_guest_call {
     BNTI_GUEST_CALL_NONE = 0,
@@ -251,6 +292,9 @@ struct bnt_guest {
     struct bnt_stat stats[BNT_STATS_MAX];
     struct bnt_stat stats_new[BNT_STATS_MAX];
 
+    struct bnti_guest_hint hint;
+    struct bnti_guest_hint_slot *hint_slots; /* one a descriptor; none unless wanted */
+
     struct bnt_guest_info count; /* counters only */
 
     /* Work space of one completion or one give-back; never live across pages_alloc. */
@@ -328,6 +372,18 @@ static inline bool bnti_guest_queue_used(const struct bnt_guest *guest, uint32_t
 {
     return guest->queues.index[q] != BNT_BALLOON_QUEUE_NONE;
 }
+
+/* hint.c */
+void bnti_guest_hint(struct bnt_guest *guest);
+uint64_t bnti_guest_hint_due(const struct bnt_guest *guest);
+void bnti_guest_hint_used(struct bnt_guest *guest, uint16_t head);
+void bnti_guest_hint_command(struct bnt_guest *guest, uint32_t command);
+void bnti_guest_hint_clear(struct bnt_guest *guest);
+size_t bnti_guest_hint_slots(const struct bnt_guest_config *config);
+bool bnti_guest_hinting(const struct bnt_guest *guest);
+uint64_t bnti_guest_hinted_pfns(const struct bnt_guest *guest);
+uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns);
+uint32_t bnti_guest_hint_release(struct bnt_guest *guest, uint64_t pages_max);
 
 /* attach.c */
 void bnti_guest_reset_begin(struct bnt_guest *guest);
@@ -430,6 +486,8 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *config);
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page);
+void bnti_guest_hint_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+uint32_t bnti_guest_hint_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 
 /* reset.c */
 void bnti_guest_release_begin(struct bnt_guest *guest);

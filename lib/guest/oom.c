@@ -98,7 +98,7 @@ static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest
     bnti_guest_sleep_cancel(guest);
     /* Held pages need no message: they never were in the balloon. */
     if (!bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
-        result->freed_pfns = (uint64_t)guest->held_count << guest->config.page_order;
+        result->freed_pfns += (uint64_t)guest->held_count << guest->config.page_order;
         bnti_guest_held_return(guest);
     }
     if (result->freed_pfns < pfns) {
@@ -162,7 +162,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
         return BNT_E_REENTRANT;
     }
     const bnt_status allowed = oom_allowed(guest);
-    if (allowed != BNT_OK) {
+    const bool hinted = guest->state == BNT_GUEST_RUNNING && bnti_guest_hinted_pfns(guest) > 0;
+    if (allowed != BNT_OK && !hinted) {
         return allowed;
     }
     const enum bnti_guest_call caller = guest->call;
@@ -171,7 +172,10 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
     const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
-    if (guest->state == BNT_GUEST_RUNNING) {
+    if (hinted) {
+        result->freed_pfns = bnti_guest_hint_shrink(guest, asked);
+    }
+    if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked) {
         oom_running(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;

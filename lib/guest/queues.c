@@ -133,6 +133,8 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
         return guest->init_inflate ? 2 : each;
     case BNTI_GUEST_Q_DEFLATE:
         return 2 * each;
+    case BNTI_GUEST_Q_HINT:
+        return 2; /* a block, and the STOP after it */
     default:
         return 1; /* a small reporting queue makes small reports (bug 45) */
     }

@@ -1,8 +1,16 @@
 /*
- * The record of ballooned pages, in the caller's memory: links beside the OS's own pages (last in,
- * first out) or a bit a page (highest address first). Nothing else knows which.
+ * The records of ballooned and of hinted pages, in the caller's memory: links beside the OS's own
+ * pages (last in, first out) or a bit a page (highest address first). Nothing else knows which.
  */
 #include "guest_private.h"
+
+/* One of the two: where its state lies. */
+struct page_record {
+    uint64_t *pages;
+    uint64_t *head;
+    uint64_t *cursor;
+    uint64_t *bits;
+};
 
 /* Index of the highest bit of a word that is not 0; no compiler helper, which might be a call. */
 static uint32_t highest_bit(uint64_t word)
@@ -17,50 +25,87 @@ static uint32_t highest_bit(uint64_t word)
     return index;
 }
 
-static void bits_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void bits_push(const struct bnt_guest *guest, const struct page_record *record,
+                      const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t index =
             (pages[i] - guest->config.memory_first_pfn) >> guest->config.page_order;
         const uint64_t word = index >> 6;
-        guest->config.record_bits[word] |= UINT64_C(1) << (index & 63);
-        if (word > guest->record_cursor) {
-            guest->record_cursor = word;
+        record->bits[word] |= UINT64_C(1) << (index & 63);
+        if (word > *record->cursor) {
+            *record->cursor = word;
         }
     }
 }
 
 /* The cursor only falls until a push lifts it, so emptying costs one walk over the words. */
-static uint32_t bits_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+static uint32_t bits_pop(const struct bnt_guest *guest, const struct page_record *record,
+                         uint64_t *pages, uint32_t count)
 {
     uint32_t found = 0;
     while (found < count) {
-        uint64_t *word = &guest->config.record_bits[guest->record_cursor];
+        uint64_t *word = &record->bits[*record->cursor];
         if (*word == 0) {
-            BNTI_ASSERT(guest->record_cursor > 0);
-            guest->record_cursor--;
+            BNTI_ASSERT(*record->cursor > 0);
+            --*record->cursor;
             continue;
         }
         const uint32_t bit = highest_bit(*word);
         *word &= ~(UINT64_C(1) << bit);
-        const uint64_t index = guest->record_cursor << 6 | bit;
+        const uint64_t index = *record->cursor << 6 | bit;
         pages[found++] = guest->config.memory_first_pfn + (index << guest->config.page_order);
     }
     return found;
 }
 
-void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void push(struct bnt_guest *guest, const struct page_record *record, const uint64_t *pages,
+                 uint32_t count)
 {
     if (count == 0) {
         return;
     }
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        bits_push(guest, pages, count);
+        bits_push(guest, record, pages, count);
     } else {
-        guest->ops.links_push(guest->opaque, guest->record_head, pages, count);
-        guest->record_head = pages[count - 1];
+        guest->ops.links_push(guest->opaque, *record->head, pages, count);
+        *record->head = pages[count - 1];
     }
-    guest->record_pages += count;
+    *record->pages += count;
+}
+
+static uint32_t pop(struct bnt_guest *guest, const struct page_record *record, uint64_t *pages,
+                    uint32_t count)
+{
+    const uint32_t taken = (uint32_t)bnti_guest_min(count, *record->pages);
+    if (taken == 0) {
+        return 0;
+    }
+    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+        (void)bits_pop(guest, record, pages, taken);
+    } else {
+        *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
+    }
+    *record->pages -= taken;
+    return taken;
+}
+
+static struct page_record ballooned(struct bnt_guest *guest)
+{
+    return (struct page_record){&guest->record_pages, &guest->record_head, &guest->record_cursor,
+                                guest->config.record_bits};
+}
+
+static struct page_record hinted(struct bnt_guest *guest)
+{
+    return (struct page_record){&guest->hint.pages, &guest->hint.head, &guest->hint.cursor,
+                                guest->config.hint_bits};
+}
+
+void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    const struct page_record record = ballooned(guest);
+    push(guest, &record, pages, count);
 }
 
 /* Takes one page out, wherever it is; false if it is not there. */
@@ -83,15 +128,19 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
 /* Takes up to `count` pages out; returns how many there were. */
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
-    const uint32_t taken = (uint32_t)bnti_guest_min(count, guest->record_pages);
-    if (taken == 0) {
-        return 0;
-    }
-    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        (void)bits_pop(guest, pages, taken);
-    } else {
-        guest->record_head = guest->ops.links_pop(guest->opaque, guest->record_head, pages, taken);
-    }
-    guest->record_pages -= taken;
-    return taken;
+    const struct page_record record = ballooned(guest);
+    return pop(guest, &record, pages, count);
+}
+
+/* The same for pages that were hinted. */
+void bnti_guest_hint_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    const struct page_record record = hinted(guest);
+    push(guest, &record, pages, count);
+}
+
+uint32_t bnti_guest_hint_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const struct page_record record = hinted(guest);
+    return pop(guest, &record, pages, count);
 }

@@ -217,7 +217,7 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
     bnti_guest_apply(guest, slot, &answer);
 }
 
-/* The used element of `head` on queue `q`: a request's, or the statistics buffer. */
+/* The used element of `head` on queue `q`: a request's, a hint, or the statistics buffer. */
 static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     if (q == BNTI_GUEST_Q_STATS) {
@@ -227,6 +227,10 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
     }
     if (q == BNTI_GUEST_Q_REPORT) {
         bnti_guest_report_complete(guest, head, len);
+        return;
+    }
+    if (q == BNTI_GUEST_Q_HINT) {
+        bnti_guest_hint_used(guest, head);
         return;
     }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {

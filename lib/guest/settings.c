@@ -5,7 +5,8 @@
 #include "guest_private.h"
 #include "lib/base/intake.h"
 
-#define REPORT_PFN_ORDER 9u /* 2 MiB */
+#define REPORT_PFN_ORDER 9u    /* 2 MiB */
+#define HINT_BLOCK_PFNS  1024u /* 4 MiB, Linux's largest block */
 
 static void default_u32(uint32_t *setting, uint32_t value)
 {
@@ -79,6 +80,8 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u32(&to->vmware.batch_max, BNT_VMWARE_BATCH_MAX);
     default_u32(&to->vmware.slack_pfns, vmware ? 512 : 1);
     default_u64(&to->limit_pfns, to->memory_pfns);
+    default_u32(&to->hint_block_pfns, HINT_BLOCK_PFNS);
+    default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
     rates_settle(&to->rates, vmware);
     return BNT_OK;
 }
@@ -113,6 +116,17 @@ static bool vmware_valid(const struct bnt_guest_config *c)
            c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX && c->vmware.habits <= UINT8_MAX && links;
 }
 
+/* Blocks are powers of two, not smaller than a page, and fit one segment. */
+static bool hints_valid(const struct bnt_guest_config *c)
+{
+    const uint32_t most = c->hint_block_pfns;
+    const uint32_t least = c->hint_block_pfns_min;
+    const bool blocks = (most & (most - 1)) == 0 && (least & (least - 1)) == 0 && least <= most &&
+                        most <= BNT_GUEST_HINT_BLOCK_PFNS_MAX && least >= 1u << c->page_order;
+    const bool bits = c->record != BNT_GUEST_RECORD_BITS || c->hint_bits != NULL;
+    return bnti_guest_hint_slots(c) == 0 || (blocks && bits);
+}
+
 bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
 {
     if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX || !memory_valid(c)) {
@@ -143,7 +157,7 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
                           ? c->vmware.habits == 0
                           : c->wire == BNT_GUEST_WIRE_VMWARE && vmware_valid(c);
     return queue && limits && record && layout && report && quirks && plain && wire &&
-           rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
+           hints_valid(c) && rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
            c->limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 && bnt_balloon_binding_valid(&c->binding);
 }
 

@@ -16,10 +16,10 @@
 #define STALL_DEFAULT       UINT64_C(10000000000)
 #define PAGE_ORDER_MAX      20u
 
-/** Balloon features that this device serves; FREE_PAGE_HINT is none of them (VG-12). */
+/** Balloon features that this device serves (VG-12). */
 #define BALLOON_SERVED                                                                      \
     (BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM | \
-     BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
+     BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 /** Features of VIRTIO itself that the built-in rings serve. */
 #define RINGS_SERVED                                                                         \
     (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | \
@@ -60,6 +60,12 @@ static void config_defaults(struct bnt_host_config *config)
     if (config->request_pfns_max == 0) {
         config->request_pfns_max = BNT_HOST_REQUEST_PFNS_MAX;
     }
+    if (config->hint_id_first == 0) {
+        config->hint_id_first = BNT_BALLOON_HINT_ID_FIRST;
+    }
+    if (config->hint_id_last == 0) {
+        config->hint_id_last = UINT32_MAX;
+    }
 }
 
 static bool config_sizes_valid(const struct bnt_host_config *config)
@@ -76,7 +82,9 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
            config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
-           (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0;
+           (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0 &&
+           config->hint_id_first >= BNT_BALLOON_HINT_ID_FIRST &&
+           config->hint_id_first < config->hint_id_last;
 }
 
 static bool config_wire_valid(const struct bnt_host_config *config)

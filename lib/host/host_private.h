@@ -233,6 +233,15 @@ struct bnti_host_vmware {
     uint16_t *position;               /**< in the batch, of each PFN that is judged */
 };
 
+struct bnti_host_hint {
+    bnt_host_hint_state state;
+    uint32_t id;        /**< issued last; 0: none ever */
+    uint32_t seen;      /**< that the driver began last, of those that count; 0: none */
+    uint64_t unstopped; /**< ids issued whose run the driver may still be in */
+    bool issued;        /**< an id, ever */
+    bool current;       /**< what the driver sends is of the run `id` */
+};
+
 /** At most one event in an interval, the last value never lost. */
 struct bnti_host_throttle {
     uint64_t next_ns;
@@ -269,6 +278,7 @@ struct bnt_host {
     uint64_t limit_pfns; /**< the guest's; 0: none told */
     struct bnti_host_vmware vmware;
     struct bnti_host_stats_state stats;
+    struct bnti_host_hint hint;
     struct bnti_host_throttle actual_event;
     struct bnti_host_throttle differs_event;
     struct bnt_host_rule rules[BNT_HOST_RULES_MAX];
@@ -350,10 +360,11 @@ void bnti_host_kick_all(struct bnt_host *host);
 /** Gives the queues their indices, by the features that are agreed now. */
 void bnti_host_queues_number(struct bnt_host *host);
 
-/* request.c, verdict.c, report.c, stats.c: serve one buffer each, and return it. */
+/* request.c, verdict.c, report.c, hint.c, stats.c: serve one buffer each, and return it. */
 void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
                              const struct bnt_vq_chain *chain);
 void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
+void bnti_host_hint_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
 void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
 
 /** How the PFNs of one request are judged. */
@@ -424,6 +435,11 @@ void bnti_host_vmware_reset(struct bnt_host *host);
 /* stats.c */
 void bnti_host_stats_forget(struct bnt_host *host);
 uint64_t bnti_host_stats_deadline(struct bnt_host *host);
+
+/* hint.c */
+/** What configuration space shows: STOP, DONE or the id of the run that is wanted. */
+uint32_t bnti_host_hint_command(const struct bnt_host *host);
+void bnti_host_hint_reset(struct bnt_host *host);
 
 /* reset.c */
 void bnti_host_device_reset(struct bnt_host *host);

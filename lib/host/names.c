@@ -29,6 +29,18 @@ const char *bnt_host_event_name(uint32_t kind)
     return kind < BNT_HOST_EVENT_COUNT ? names[kind] : "unknown";
 }
 
+const char *bnt_host_hint_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+        [BNT_HOST_HINT_STOP] = "stop",
+        [BNT_HOST_HINT_REQUESTED] = "requested",
+        [BNT_HOST_HINT_START] = "start",
+        [BNT_HOST_HINT_DONE] = "done",
+    };
+
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
 bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
 {
     const uint64_t at = bnti_host_at(host, pfn);
@@ -64,6 +76,8 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.wanted_pfns = host->target.wanted;
     told.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
     told.guest_id = host->vmware.guest_id;
+    told.hint_state = host->hint.state;
+    told.hint_id = host->hint.id;
     memcpy(info, &told, fits);
     return BNT_OK;
 }

@@ -149,10 +149,12 @@ static void buffer_serve(struct bnt_host *host, bnti_host_role role,
     case BNTI_HOST_STATS:
         bnti_host_stats_serve(host, chain);
         break;
+    case BNTI_HOST_HINT:
+        bnti_host_hint_serve(host, chain);
+        break;
     case BNTI_HOST_REPORT:
         bnti_host_report_serve(host, chain);
         break;
-    case BNTI_HOST_HINT:
     case BNTI_HOST_WS_DATA:
     case BNTI_HOST_WS_CMD:
         (void)bnti_host_push(host, role, chain->head, 0);

@@ -75,6 +75,7 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     /* Every field of a feature that is offered is readable, agreed or not (VG-20). */
     field_put(space, BNT_BALLOON_CONFIG_NUM_PAGES, host->target.num_pages);
     field_put(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
+    field_put(space, BNT_BALLOON_CONFIG_HINT_CMD_ID, bnti_host_hint_command(host));
     field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
     field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
     field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);

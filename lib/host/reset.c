@@ -42,6 +42,7 @@ void bnti_host_device_reset(struct bnt_host *host)
     host->actual_event.due = false;
     host->differs_event.due = false;
     bnti_host_stats_forget(host);
+    bnti_host_hint_reset(host);
     bnti_host_target_reset(host);
     bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
     bnti_host_target_limit(host, 0);

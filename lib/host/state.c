@@ -160,6 +160,33 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
+/** The run goes on where it was: its driver knows the id, and may have buffers of it in the ring.
+ */
+static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_hint *hint = &host->hint;
+    const uint32_t first = host->config.hint_id_first;
+    const uint32_t last = host->config.hint_id_last;
+    uint32_t state = (uint32_t)hint->state;
+
+    bnti_pack_u32(pack, &state);
+    bnti_pack_u32(pack, &hint->id);
+    bnti_pack_u32(pack, &hint->seen);
+    bnti_pack_u64(pack, &hint->unstopped);
+    bnti_pack_bool(pack, &hint->issued);
+    bnti_pack_bool(pack, &hint->current);
+    bnti_pack_u64(pack, &host->count.hint_runs);
+    bnti_pack_u64(pack, &host->count.hinted_pfns);
+    bnti_pack_u64(pack, &host->count.hints_ignored_pfns);
+    const bool none = hint->id == 0;
+    const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
+    const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
+    pack->failed = pack->failed || state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
+                   hint->unstopped > (uint64_t)last - first + 1 ||
+                   (none && (state != BNT_HOST_HINT_STOP || hint->unstopped != 0));
+    hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
+}
+
 static void throttles_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_pack_deadline(pack, &host->actual_event.next_ns);
@@ -220,8 +247,8 @@ static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 
 /** In this order: what a section is judged by stands before it. */
 static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
-    identity_pack, status_pack,    registers_pack, queues_pack,   ledger_pack,
-    target_pack,   throttles_pack, stats_pack,     counters_pack, rules_pack,
+    identity_pack,  status_pack, registers_pack, queues_pack, ledger_pack, target_pack,
+    throttles_pack, stats_pack,  counters_pack,  rules_pack,  hint_pack,
 };
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)

@@ -261,6 +261,11 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
                        "%" PRIu64 " pages are still away in a report",
                        shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
+    if (shadow->in_place[PLACE_HINTED] > 0 && shadow->hint_state == BNT_HOST_HINT_DONE) {
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES,
+                       "%" PRIu64 " pages are still kept as hinted, although the device is done",
+                       shadow->in_place[PLACE_HINTED]);
+    }
     if (shadow->target_id > 0 && host->outcome == BNT_OUTCOME_PENDING) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",
                        shadow->target_id);

@@ -33,6 +33,11 @@
       "a reset is acknowledged once, with actual = 0 once")                                        \
     X(RESET_EMPTY,    "reset-empty",    DRIVER, "a reset balloon is empty in the promised time")   \
     X(REPORT_FREE,    "report-free",    DRIVER, "a reported page is free, and not in the balloon")           \
+    X(HINT_FREE,      "hint-free",      DRIVER, "a hinted page is free, and kept from all other use")        \
+    X(HINT_TRUSTED,   "hint-trusted",   DRIVER,                                                    \
+      "the content of a hinted page is not read before it is written anew")                        \
+    X(HINT_CURRENT,   "hint-current",   DEVICE,                                                    \
+      "hints count under the current id only, and none after DONE")                                \
     X(HOST_SAFETY,    "host-safety",    NOBODY,                                                    \
       "the host drops only pages that a request or report it served gave it")                      \
     X(LEDGER_COUNT,   "ledger-count",   DEVICE, "the ledger's counters match its pages")           \

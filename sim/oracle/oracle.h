@@ -29,6 +29,7 @@ typedef enum page_place {
     PLACE_HELD,      /**< refused */
     PLACE_REPORTING, /**< free, in a report that the device has */
     PLACE_REPORTED,  /**< the same, and the device let go of it */
+    PLACE_HINTED,    /**< free, kept by the driver while the device may leave its content out */
     PLACE_COUNT
 } page_place;
 
@@ -91,6 +92,15 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm,
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
+/** Free pages were taken to be hinted, or came back. First PFN of each. */
+void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+void oracle_hint_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
+/** The driver exposed a hint; the device took one as one that counts. */
+void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_hint *hint);
+void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
+/** The guest reads or writes a page that was hinted and not written since. */
+void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
+                            bool write);
 /** The guest read a page: what it wrote there, and what it found. */
 void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                     uint64_t found);
@@ -113,6 +123,9 @@ void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *hos
 /** What went in came out or is there still: the identities of both sides' counters. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
+/** Hinted pages as the allocator and as the driver count them. */
+void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
+                         uint64_t driver_pfns);
 /** At the end of a quiet run. */
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
 

@@ -18,6 +18,7 @@ static const char *const place_names[PLACE_COUNT] = {
     [PLACE_HELD] = "held as refused",
     [PLACE_REPORTING] = "in a report",
     [PLACE_REPORTED] = "in a report that was served",
+    [PLACE_HINTED] = "kept as hinted",
 };
 
 static bool page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
@@ -92,6 +93,17 @@ static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     count_facts(oracle, vm, pages, moved, from, false);
     count_facts(oracle, vm, pages, moved, to, true);
     return moved;
+}
+
+uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                           uint32_t count, page_place from, page_place to)
+{
+    return move_run(oracle, vm, pages, count, from, to);
+}
+
+const char *oracle_place_name(page_place place)
+{
+    return place_names[place];
 }
 
 void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
@@ -322,7 +334,7 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
     for (uint64_t page = 0; page < shadow->pages; page++) {
         const uint8_t place = shadow->place[page];
         if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD ||
-            place == PLACE_REPORTED) {
+            place == PLACE_REPORTED || place == PLACE_HINTED) {
             continue;
         }
         const page_place to = place == PLACE_LENT        ? PLACE_OS

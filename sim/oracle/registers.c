@@ -74,6 +74,10 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
         shadow->epoch = (uint32_t)event->value;
         oracle_host_forgets(oracle, vm);
         break;
+    case BNT_HOST_EVENT_HINT:
+        shadow->hint_state = (uint32_t)event->value;
+        shadow->hint_id = (uint32_t)event->extra;
+        break;
     case BNT_HOST_EVENT_DRIVER_OK:
         shadow->live = true;
         break;

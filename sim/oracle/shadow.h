@@ -39,6 +39,8 @@ struct shadow {
     uint64_t ended_id; /**< last target request with an outcome */
     struct shadow_range drops[SHADOW_DROPS_MAX];
     uint32_t drop_count;
+    uint32_t hint_state; /**< the device's, from its events */
+    uint32_t hint_id;
 };
 
 struct oracle {
@@ -56,6 +58,11 @@ __attribute__((format(printf, 4, 5))) void oracle_violate(struct oracle *oracle,
 
 /** The host's reset: every page counts as the guest's from here on (pages.c). */
 void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
+
+/** Moves pages up to the first that is no memory or is not in `from`; how many (pages.c). */
+uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                           uint32_t count, page_place from, page_place to);
+const char *oracle_place_name(page_place place);
 
 /** The state word of one fact: this guest page is in the balloon, or this PFN is the host's. */
 static inline uint64_t shadow_fact(uint32_t vm, uint64_t number, uint64_t role)

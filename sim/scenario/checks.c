@@ -124,6 +124,22 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
     }
 }
 
+static void check_hints(const struct check *c, const struct scenario_vm *vm, uint64_t page)
+{
+    char a[VALUE_TEXT_BYTES];
+    const uint64_t least = vm->driver.hint_block_min_bytes;
+    if (vm->driver.hint_block_bytes < page || (least != 0 && least < page)) {
+        const bool min = vm->driver.hint_block_bytes >= page;
+        problems_add(&c->loader->problems,
+                     at_key2(c, "driver", min ? "hint_block_min" : "hint_block"),
+                     "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
+                     bytes_text(a, page));
+    } else if (least > vm->driver.hint_block_bytes) {
+        problems_add(&c->loader->problems, at_key2(c, "driver", "hint_block_min"),
+                     "hint_block_min: it must not be more than hint_block");
+    }
+}
+
 static void check_vm(const struct check *c, const struct scenario_vm *vm)
 {
     char a[VALUE_TEXT_BYTES];
@@ -170,6 +186,7 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
     }
     check_queue_size(c, "driver", vm->driver.features, vm->driver.queue_size);
     check_queue_size(c, "device", vm->device.features, vm->device.queue_size);
+    check_hints(c, vm, page);
     check_features(c, vm);
     check_interface(c, vm);
 }

@@ -31,6 +31,7 @@ const struct choice feature_choices[] = {
     {"stats", BNT_BALLOON_F_STATS_VQ, "statistics"},
     {"deflate-on-oom", BNT_BALLOON_F_DEFLATE_ON_OOM, "give pages back when the guest has none"},
     {"poison", BNT_BALLOON_F_PAGE_POISON, "the device knows what free pages must hold"},
+    {"hinting", BNT_BALLOON_F_FREE_PAGE_HINT, "free page hints, for migration"},
     {"reporting", BNT_BALLOON_F_PAGE_REPORTING, "free page reporting"},
     {"verdicts", UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, "a verdict for each page"},
     {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
@@ -178,6 +179,12 @@ static const struct key_row driver_rows[] = {
      .doc = "reports between two delays"},
     {"report_delay", KEY_TIME, VM(driver.report_delay_ns), 1, TIME_MAX, .fallback = "2s",
      .doc = "from pages that become free to their report"},
+    {"hint_block", KEY_SIZE, VM(driver.hint_block_bytes), KIB(4), MIB(4), .fallback = "4MiB", .flags = KEY_POWER_OF_2,
+     .doc = "block of free memory that a hint asks for, a page or more"},
+    {"hint_block_min", KEY_SIZE, VM(driver.hint_block_min_bytes), 0, MIB(4), .fallback = "0", .flags = KEY_POWER_OF_2,
+     .doc = "smallest block that it takes where there is no such; 0: as `hint_block`"},
+    {"hint_wait", KEY_BOOL, VM(driver.hint_wait), .fallback = "false",
+     .doc = "gives no hinted page back whose buffer the device has not used"},
     {.name = NULL}};
 static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows,
     .personalities = driver_personalities};
@@ -209,6 +216,10 @@ static const struct key_row device_rows[] = {
      .doc = "it can drop the backing of pages; else all keep it"},
     {"fill", KEY_BOOL, VM(device.fill), .fallback = "false",
      .doc = "what it drops can read as any value, such as the poison"},
+    {"hint_discard", KEY_BOOL, VM(device.hint_discard), .fallback = "false",
+     .doc = "drops hinted pages at once; unsafe unless the driver has `hint_wait`"},
+    {"hint_ids", KEY_COUNT, VM(device.hint_ids), 0, UINT32_MAX - 1, .fallback = "0",
+     .doc = "command ids that go round, from 2 on; 0: all there are"},
     {.name = NULL}};
 static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows,
     .personalities = device_personalities};

@@ -123,7 +123,14 @@ static const struct choice action_kinds[] = {
     {"stats", ACTION_STATS, "the host asks for statistics"},
     {"detach", ACTION_DETACH, "the driver is unloaded"},
     {"attach", ACTION_ATTACH, "the driver is loaded again"},
+    {"hint", ACTION_HINT, "the host starts, stops or ends free page hinting"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
+    {NULL, 0, NULL}};
+
+static const struct choice hint_choices[] = {
+    {"start", HINT_ORDER_START, "a run under the next command id"},
+    {"stop", HINT_ORDER_STOP, "no more hints; hinted pages stay with the driver"},
+    {"done", HINT_ORDER_DONE, "hinted pages are the guest's again"},
     {NULL, 0, NULL}};
 
 static const struct choice side_choices[] = {
@@ -185,6 +192,7 @@ static const struct key_row action_rows[] = {
     {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .doc = "how much later"},
     {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
+    {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},

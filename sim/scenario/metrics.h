@@ -72,6 +72,11 @@ typedef enum metric_unit {
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
     X(INITIALISED,     "initialised",     BYTES, "pages that the device called initialised, ever")     \
     X(REPORTING,       "reporting",       BYTES, "free pages that are away in a report")             \
+    X(HINTED,          "hinted",          BYTES, "free pages that the driver keeps as hinted now")    \
+    X(HINTS,           "hints",           BYTES, "free pages hinted in time, as the device counts them") \
+    X(HINTS_IGNORED,   "hints_ignored",   BYTES, "hints of a run that was over")                     \
+    X(HINT_RUNS,       "hint_runs",       COUNT, "runs of hints that the driver began")              \
+    X(HINTS_EARLY,     "hints_early",     BYTES, "hinted pages given back before the device was done") \
     X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
     X(BACKED,          "backed",          BYTES, "guest memory with host backing now")
 

@@ -98,6 +98,9 @@ struct scenario_driver {
     uint64_t report_delay_ns;
     uint16_t report_capacity; /**< blocks of one report */
     uint16_t report_burst;    /**< reports between two delays */
+    uint64_t hint_block_bytes;
+    uint64_t hint_block_min_bytes; /**< 0: hint_block_bytes */
+    bool hint_wait;
 };
 
 struct scenario_device {
@@ -114,6 +117,8 @@ struct scenario_device {
     uint64_t event_interval_ns;
     bool discard; /**< it can drop backing */
     bool fill;    /**< what it drops can read as any value */
+    bool hint_discard;
+    uint32_t hint_ids; /**< command ids that go round; 0: all */
 };
 
 struct scenario_vm {
@@ -187,8 +192,15 @@ typedef enum action_kind {
     ACTION_STATS,        /**< the host asks for statistics */
     ACTION_DETACH,       /**< the driver is unloaded */
     ACTION_ATTACH,       /**< the driver is loaded again */
+    ACTION_HINT,         /**< the host starts, stops or ends free page hinting */
     ACTION_CORRUPT       /**< party turns hostile: writes what `corruption` says */
 } action_kind;
+
+typedef enum hint_order {
+    HINT_ORDER_START,
+    HINT_ORDER_STOP,
+    HINT_ORDER_DONE
+} hint_order;
 
 typedef enum action_party {
     PARTY_DRIVER,
@@ -223,6 +235,8 @@ typedef enum action_party {
     X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
     X(NOTIFY_DATA,   "notify-data",   DRIVER, "a kick's data name a place beyond what is available")  \
     X(UNFILLED,      "unfilled",      DRIVER, "pages from the balloon are freed without the poison value") \
+    X(HINT_OWNED,    "hint-owned",    DRIVER, "a hint names a page that a workload uses")             \
+    X(HINT_TRUST,    "hint-trust",    DRIVER, "the guest reads a hinted page before it wrote it")     \
     X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
     X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
     X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
@@ -239,6 +253,7 @@ typedef enum action_party {
     X(CONTENT_FOREIGN, "content-foreign", DEVICE, "a page in use shows somebody else's content")     \
     X(POISON_LOST,   "poison-lost",   DEVICE, "the host drops reported pages in spite of their poison") \
     X(INIT_LIE,      "init-lie",      DEVICE, "a page is called initialised that is not")             \
+    X(HINT_LATE,     "hint-late",     DEVICE, "the device takes a hint that is of no run")            \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
     X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")
 /* clang-format on */
@@ -272,7 +287,8 @@ typedef enum trigger_source {
     X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was exposed to the device")           \
     X(DEFLATE_DONE,     "deflate-done",     "a deflate request came back")                           \
     X(ACTUAL_WRITTEN,   "actual-written",   "the driver wrote actual")                               \
-    X(REPORT,           "report",           "free pages were reported")
+    X(REPORT,           "report",           "free pages were reported")                              \
+    X(HINT,             "hint",             "the device took a free page hint that counts")
 /* clang-format on */
 
 typedef enum world_trigger {
@@ -303,6 +319,7 @@ struct scenario_action {
     action_party party;
     workload_use use;
     corruption corruption;
+    hint_order hint;
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
     struct bnt_host_rule rule; /**< REFUSE */
 };

@@ -126,7 +126,9 @@ void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, u
     struct oracle *oracle = vm->world->oracle;
     const uint64_t found = backing_read(vm, pfn);
     const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
-    if (oracle != NULL && !write && freed) {
+    if (oracle != NULL && expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
+        oracle_content_unknown(oracle, vm->index, pfn, found == vm_free_tag(vm) ? 0 : found, write);
+    } else if (oracle != NULL && !write && freed) {
         oracle_poison(oracle, vm->index, pfn, expected, found);
     } else if (oracle != NULL && (!write || foreign(found, expected))) {
         oracle_content(oracle, vm->index, pfn, expected, found);

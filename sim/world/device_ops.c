@@ -212,5 +212,6 @@ struct bnt_host_ops vm_host_ops(const struct vm *vm)
         .event = host_event,
         .request = host_request,
         .report = report,
+        .hint = hint_taken,
     };
 }

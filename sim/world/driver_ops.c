@@ -427,5 +427,8 @@ struct bnt_guest_ops vm_guest_ops(void)
         .pages_fill = pages_fill,
         .pages_initialised = pages_initialised,
         .report_done = report_done,
+        .block_alloc = hint_block_alloc,
+        .hinted_free = hint_free,
+        .hint = hint_sent,
     };
 }

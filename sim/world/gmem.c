@@ -18,9 +18,9 @@
 
 const char *page_use_name(page_use use)
 {
-    static const char *const names[PAGE_USE_COUNT] = {"free", "kernel",      "pinned",
-                                                      "anon", "cache-clean", "cache-dirty",
-                                                      "slab", "balloon",     "reported"};
+    static const char *const names[PAGE_USE_COUNT] = {
+        "free",        "kernel", "pinned",  "anon",     "cache-clean",
+        "cache-dirty", "slab",   "balloon", "reported", "hinted"};
     return (unsigned)use < PAGE_USE_COUNT ? names[use] : "unknown";
 }
 

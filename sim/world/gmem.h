@@ -25,6 +25,9 @@ struct gmem;
 #define GMEM_NONE     UINT64_MAX
 #define GMEM_NO_GROUP UINT32_MAX
 
+/** What a page was hinted with holds: anything that was ever in it. Read, it is an error. */
+#define GMEM_TAG_UNKNOWN UINT64_MAX
+
 /** Most pages of one balloon call. */
 #define GMEM_BATCH_MAX 256
 
@@ -39,6 +42,7 @@ typedef enum page_use {
     PAGE_USE_SLAB,
     PAGE_USE_BALLOON,  /**< allocated to the balloon driver */
     PAGE_USE_REPORTED, /**< free, but away in a free page report */
+    PAGE_USE_HINTED,   /**< free, but kept by the balloon driver as hinted */
     PAGE_USE_COUNT
 } page_use;
 
@@ -89,6 +93,8 @@ struct gmem_config {
      * pinned pages are so from the beginning.
      */
     void (*moved)(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to);
+    /** Optional. Reclaim wants `pages`: hinted ones come back by gmem_hint_free inside of it. */
+    void (*shrink)(void *opaque, uint32_t pages);
 };
 
 /** NULL and a sentence in `error` if the sizes do not fit each other. */
@@ -140,6 +146,17 @@ void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 /** Links beside the pages, for bnt_guest_ops: see there. */
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
 uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
+
+/* ---- Free page hinting (gmem_hint.c) ---- */
+
+/** A free block of 2^order pages above the low watermark; LIFO only, unless order is 0. */
+bool gmem_hint_take(struct gmem *gmem, uint32_t order, uint64_t *first_pfn);
+/** Pages that are not hinted are left alone and counted in `bad_frees`. Any count. */
+void gmem_hint_free(struct gmem *gmem, const uint64_t *pages, uint32_t count);
+/** The lowest hinted page; GMEM_NONE. */
+uint64_t gmem_hinted_page(const struct gmem *gmem);
+/** The guest reads a page, whatever it is used for. */
+void gmem_peek(const struct gmem *gmem, uint64_t pfn);
 
 /* ---- Free page reporting (gmem_report.c) ---- */
 

@@ -121,6 +121,10 @@ uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list);
 void gmem_swap_push(struct gmem *gmem, struct gmem_group *group, uint64_t tag);
 uint64_t gmem_swap_pop(struct gmem *gmem, struct gmem_group *group);
 
+/* gmem_hint.c */
+/** Asks for up to `want` hinted pages back; how many came. */
+uint32_t gmem_shrink(struct gmem *gmem, uint32_t want);
+
 /* reclaim.c */
 /** Frees up to `want` pages, of them up to `anon_max` anonymous; adds the time to `cost_ns`. */
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns);

@@ -242,6 +242,12 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DISCARD_OWNED:
         drop_owned(vm);
         break;
+    case CORRUPT_HINT_TRUST:
+        hint_trust(vm);
+        break;
+    case CORRUPT_HINT_LATE:
+        hint_late(vm);
+        break;
     case CORRUPT_CONTENT_LOST:
         spoil(vm, 0);
         break;

@@ -28,7 +28,11 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
     if (oracle == NULL || vm->allocator_silent) {
         return;
     }
-    if (to == PAGE_USE_REPORTED) {
+    if (to == PAGE_USE_HINTED) {
+        oracle_hint_taken(oracle, vm->index, pfns, count);
+    } else if (from == PAGE_USE_HINTED) {
+        oracle_hint_given(oracle, vm->index, pfns, count);
+    } else if (to == PAGE_USE_REPORTED) {
         oracle_report_taken(oracle, vm->index, pfns, count);
     } else if (from == PAGE_USE_REPORTED) {
         oracle_report_given(oracle, vm->index, pfns, count);
@@ -60,6 +64,7 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
         .opaque = vm,
         .access = backing_access,
         .moved = moved,
+        .shrink = hint_shrink,
     };
     char text[256];
     vm->gmem = gmem_create(&config, text, sizeof text);

@@ -47,6 +47,12 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return bytes_of(info.initialised_pfns);
     case METRIC_REPORTING:
         return bytes_of(info.reporting_pfns);
+    case METRIC_HINTED:
+        return bytes_of(info.hinted_pfns);
+    case METRIC_HINT_RUNS:
+        return info.hint_runs;
+    case METRIC_HINTS_EARLY:
+        return bytes_of(info.hint_early_pfns);
     default:
         return 0;
     }
@@ -82,6 +88,10 @@ static uint64_t host_metric(const struct vm *vm, metric which)
         return info.misuses;
     case METRIC_REPORTED:
         return bytes_of(info.reported_pfns);
+    case METRIC_HINTS:
+        return bytes_of(info.hinted_pfns);
+    case METRIC_HINTS_IGNORED:
+        return bytes_of(info.hints_ignored_pfns);
     case METRIC_DISCARDED:
         return info.discarded_bytes;
     case METRIC_INFLATED:
@@ -180,6 +190,8 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_BROKEN:
     case METRIC_MISUSES:
     case METRIC_REPORTED:
+    case METRIC_HINTS:
+    case METRIC_HINTS_IGNORED:
     case METRIC_DISCARDED:
         return host_metric(vm, which);
     case METRIC_FREE:

@@ -84,6 +84,11 @@ static uint32_t reclaim_use(struct gmem *gmem, page_use use, reclaimer take, uin
 
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
+    const uint32_t hinted = gmem_shrink(gmem, want); /* free already, but for the driver's word */
+    if (hinted >= want) {
+        return hinted;
+    }
+    want -= hinted;
     const uint32_t clean = reclaim_use(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean, want);
     uint32_t left = want - clean;
     const uint32_t dirty = left > 0 ? reclaim_use(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty, left) : 0;
@@ -93,7 +98,7 @@ uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max,
     *cost_ns += gmem_cost_of(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
                 gmem_cost_of(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
                 gmem_cost_of(gmem, anon, GMEM_COST_SWAP_OUT_NS);
-    return clean + dirty + anon;
+    return hinted + clean + dirty + anon;
 }
 
 /* ---- Background reclaim ---- */

@@ -122,6 +122,19 @@ static void act_attach(struct vm *vm, const struct scenario_action *action)
               (uint16_t)vm->index, 0, 0);
 }
 
+static void act_hint(struct vm *vm, const struct scenario_action *action)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const bnt_status status =
+        action->hint == HINT_ORDER_START  ? bnt_host_hint_start(vm->host, now_ns, NULL)
+        : action->hint == HINT_ORDER_STOP ? bnt_host_hint_stop(vm->host, now_ns)
+                                          : bnt_host_hint_done(vm->host, now_ns);
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no hints: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
+    }
+}
+
 static void act_corrupt(struct vm *vm, const struct scenario_action *action)
 {
     hostile_start(vm, action);
@@ -135,7 +148,7 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_REORDER] = act_reorder,     [ACTION_OOM] = act_oom,
     [ACTION_PRESSURE] = act_pressure,   [ACTION_STATS] = act_stats,
     [ACTION_DETACH] = act_detach,       [ACTION_ATTACH] = act_attach,
-    [ACTION_CORRUPT] = act_corrupt,
+    [ACTION_HINT] = act_hint,           [ACTION_CORRUPT] = act_corrupt,
 };
 
 /** Whether a quiet phase suppresses an action: faults stop, requests do not. */

@@ -53,6 +53,10 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .queue_layout_preferred = driver->queue_preference,
         .record = driver->record_bits ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS,
         .record_bits = vm->record_bits,
+        .hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16,
+        .hint_block_pfns = (uint32_t)(driver->hint_block_bytes >> BNT_PFN_SHIFT),
+        .hint_block_pfns_min = (uint32_t)(driver->hint_block_min_bytes >> BNT_PFN_SHIFT),
+        .hint_wait_on_ack = driver->hint_wait,
         .poll_ns = driver->poll_ns,
         .retry_min_ns = driver->retry_min_ns,
         .retry_max_ns = driver->retry_max_ns,
@@ -105,6 +109,9 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .event_interval_ns = device->event_interval_ns,
         .quirks = device->quirks,
         .discard_zeroes = true,
+        .hint_discard = device->hint_discard,
+        .hint_id_last =
+            device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids,
     };
 }
 
@@ -261,7 +268,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
         vm->init_bits = arena_zalloc(arena, vm->init_bytes);
     }
     if (vm->spec.driver.record_bits) {
-        vm->record_bytes = (pages + 63) / 64 * sizeof(uint64_t);
+        vm->record_bytes = 2 * ((pages + 63) / 64) * sizeof(uint64_t);
         vm->record_bits = arena_zalloc(arena, vm->record_bytes);
     }
     if (world->oracle != NULL) {
@@ -449,6 +456,8 @@ void vm_audit(struct vm *vm)
                      gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
                      gmem_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
+        oracle_audit_hinted(world->oracle, vm->index, gmem_pages_in_use(vm->gmem, PAGE_USE_HINTED),
+                            guest.hinted_pfns);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
         world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,

@@ -69,7 +69,7 @@ struct vm {
     struct bnt_guest *guest;
     void *guest_state;
     size_t guest_bytes;
-    uint64_t *record_bits;
+    uint64_t *record_bits; /**< and behind it, as long, those of hinted pages */
     size_t record_bytes;
     uint8_t *dma;
     uint64_t dma_gpa;
@@ -178,6 +178,15 @@ struct bnt_guest_ops vm_guest_ops(void);
 struct bnt_host_ops vm_host_ops(const struct vm *vm);
 struct bnt_mem_ops vm_mem_ops(void);
 struct bnt_drv_transport vm_transport(void);
+
+/* hint_ops.c: free page hints */
+bool hint_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn);
+void hint_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise);
+void hint_sent(void *opaque, const struct bnt_guest_hint *hint);
+void hint_taken(void *opaque, uint64_t first_pfn, uint64_t pfns);
+void hint_shrink(void *opaque, uint32_t pages);
+void hint_trust(struct vm *vm);
+void hint_late(struct vm *vm);
 
 /* backing.c: what the host holds of a guest's memory */
 void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);

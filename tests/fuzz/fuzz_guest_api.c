@@ -50,6 +50,8 @@ static uint64_t features_from(uint8_t bits)
     if (!(mask & UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS)) {
         mask &= ~(UINT64_C(1) << BNT_BALLOON_BIT_RESET); /* BX-2 */
     }
+    /* Hints come with reports, so that the byte has room for the rest. */
+    mask |= mask & BNT_BALLOON_F_PAGE_REPORTING ? BNT_BALLOON_F_FREE_PAGE_HINT : 0;
     return mask;
 }
 
@@ -166,7 +168,8 @@ static void knobs_turn(struct fake *f, struct input *in)
 static void one_call(struct fake *f, struct input *in)
 {
     bnt_status status = BNT_OK;
-    switch (input_byte(in) % 16) {
+    uint64_t freed = 0;
+    switch (input_byte(in) % 18) {
     case 0:
     case 1:
         (void)fake_step(f, 1u + input_byte(in) % 9);
@@ -218,6 +221,13 @@ static void one_call(struct fake *f, struct input *in)
         }
         bnt_guest_config_changed(f->guest);
         break;
+    case 15:
+        fake_hint(f, input_byte(in) % 8);
+        break;
+    case 16:
+        status = bnt_guest_shrink(f->guest, f->now_ns, input_word(in), &freed);
+        fake_audit(f);
+        break;
     default:
         knobs_turn(f, in);
         break;
@@ -238,9 +248,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .queue_size_max = shape & 16 ? 4 : 0,
         .poll_ns = shape & 32 ? 50 * FAKE_MS : 0,
         .offered = features_from(input_byte(&in)),
-        .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING,
+        .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT,
         .report_order_set = true,
         .report_order = 1,
+        .hint_block_pfns = 512,
+        .hint_block_pfns_min = 1u << orders[shape & 3],
+        .hint_wait_on_ack = (shape & 128) != 0,
     };
     struct fake f;
     fake_init(&f, &setup);

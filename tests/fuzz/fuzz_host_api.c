@@ -75,6 +75,8 @@ static void log_digest(struct fake_driver *fake, uint8_t *excused)
         const struct fake_entry *entry = &fake->log[i];
         if (entry->call == FAKE_REPORT) {
             memset(excused + (entry->value - FAKE_FIRST_PFN), 1, (size_t)entry->extra);
+        } else if (entry->call == FAKE_HINT && fake->config.hint_discard) {
+            memset(excused + (entry->value - FAKE_FIRST_PFN), 1, (size_t)entry->extra);
         } else if (entry->call == FAKE_EVENT && (entry->kind == BNT_HOST_EVENT_RESET ||
                                                  entry->kind == BNT_HOST_EVENT_DEVICE_RESET)) {
             memset(excused, 1, PAGES);
@@ -96,7 +98,7 @@ static void call_policy(struct fake_driver *fake, struct input *input, uint32_t 
                                        .count = 1 + input_take(input, 1),
                                        .verdict = (bnt_verdict)(which % BNT_VERDICT_COUNT)};
 
-    switch (which % 6) {
+    switch (which % 9) {
     case 0:
         ignore(bnt_host_target_set(fake->host, fake->now_ns, input_take(input, 2), which, NULL));
         break;
@@ -111,6 +113,15 @@ static void call_policy(struct fake_driver *fake, struct input *input, uint32_t 
         break;
     case 4:
         bnt_host_rules_clear(fake->host);
+        break;
+    case 5:
+        ignore(bnt_host_hint_start(fake->host, fake->now_ns, NULL));
+        break;
+    case 6:
+        ignore(bnt_host_hint_stop(fake->host, fake->now_ns));
+        break;
+    case 7:
+        ignore(bnt_host_hint_done(fake->host, fake->now_ns));
         break;
     default:
         ignore(bnt_host_stats_poll(fake->host, fake->now_ns, NULL));
@@ -137,7 +148,8 @@ static void call_registers(struct fake_driver *fake, struct input *input, uint32
                                      value >> 8, value >> 4, value >> 6));
         break;
     default:
-        fake_start(fake, (which & 8) != 0 ? FAKE_ALL : (FAKE_PLAIN | (which & 16 ? FAKE_TOLD : 0)));
+        fake_start(fake, (which & 8) != 0 ? FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT
+                                          : (FAKE_PLAIN | (which & 16 ? FAKE_TOLD : 0)));
         break;
     }
 }
@@ -152,6 +164,22 @@ static void buffers_take_back(struct fake_driver *fake)
         while (vq->config.queue_size != 0 && bnt_vq_drv_pop(vq, &head, &len, NULL) == BNT_OK) {
             require(len <= 8 + 600);
         }
+    }
+}
+
+/** A hint with its command: the current id, one of a small range, or STOP. */
+static void call_hint(struct fake_driver *fake, const struct bnt_vq_seg *seg, uint32_t which)
+{
+    const uint32_t id = (which & 1) != 0 ? fake_info(fake).hint_id : which >> 1 & 3;
+    const bnt_le32 wire = bnt_le32_set(id);
+    const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, 4}, *seg};
+
+    if (fake->queues[BNT_BALLOON_QUEUE_HINT].config.queue_size != 0 &&
+        !fake->queues[BNT_BALLOON_QUEUE_HINT].broken &&
+        fake->queues[BNT_BALLOON_QUEUE_HINT].free_count >= 4 &&
+        bnt_mem_contains(&fake->mem, seg->gpa, seg->bytes)) {
+        memcpy(fake->dma + FAKE_REQUEST_GPA, &wire, 4);
+        (void)fake_queue_segs(fake, BNT_BALLOON_QUEUE_HINT, segs, 1, 1);
     }
 }
 
@@ -173,7 +201,9 @@ static void call_request(struct fake_driver *fake, struct input *input, uint32_t
     for (uint32_t i = 0; i < n; i++) {
         pfns[i] = (which & 8) != 0 ? first + i * stride : first + (n - i) * stride;
     }
-    if ((which & 2) == 0 && fake->queues[which & 1].free_count >= 4) {
+    if ((which & 6) == 6) {
+        call_hint(fake, &seg, which >> 3);
+    } else if ((which & 2) == 0 && fake->queues[which & 1].free_count >= 4) {
         (void)fake_queue_pfns(fake, which & 1, pfns, n);
     } else if (fake->queues[4].config.queue_size != 0 && fake->queues[4].free_count >= 4 &&
                bnt_mem_contains(&fake->mem, seg.gpa, seg.bytes)) {
@@ -298,7 +328,9 @@ static void call_one(struct fake_driver *fake, struct input *input)
         break;
     default:
         call_request(fake, input, which);
-        bnt_host_kick(fake->host, (which & 2) != 0 ? 4 : which & 1);
+        bnt_host_kick(fake->host, (which & 6) == 6   ? BNT_BALLOON_QUEUE_HINT
+                                  : (which & 2) != 0 ? BNT_BALLOON_QUEUE_REPORT
+                                                     : which & 1);
         ignore(bnt_host_step(fake->host, fake->now_ns, 8, &fake->deadline_ns));
         break;
     }
@@ -311,7 +343,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t excused[PAGES] = {0};
     const uint32_t setup = input_take(&input, 1);
 
-    fake_init(&fake, PAGES, FAKE_ALL);
+    fake_init(&fake, PAGES, FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
+    fake.config.hint_id_last = (setup & 8) != 0 ? 3 : 0;
+    fake.config.hint_discard = (setup & 128) != 0;
     fake.config.ledger = (setup & 1) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
     fake.config.page_order = setup >> 1 & 3;
     fake.config.event_interval_ns = (setup & 8) != 0 ? 1000000 : 0;
@@ -324,7 +358,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fake_open(&fake);
     if ((setup & 64) == 0) {
-        fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FAKE_ALL);
+        fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
     }
     ignore(bnt_host_target_set(fake.host, fake.now_ns, PAGES / 2, 0, NULL));
     for (uint32_t i = 0; i < CALLS_MAX && input.size > 0; i++) {

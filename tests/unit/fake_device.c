@@ -39,6 +39,78 @@ uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     return got;
 }
 
+/* The lowest free aligned block. */
+static bool fake_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
+{
+    struct fake *f = opaque;
+    const uint64_t pages = pfns >> f->setup.page_order;
+    f->block_calls++;
+    if (f->shrink_in_block) {
+        uint64_t freed = 0;
+        FAKE_CHECK(bnt_guest_shrink(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
+    }
+    if (f->block_bad != 0) {
+        *first_pfn = f->block_bad;
+        f->block_bad = 0;
+        return true;
+    }
+    for (uint64_t first = 0; first + pages <= f->setup.pages; first += pages) {
+        uint64_t free_pages = 0;
+        while (free_pages < pages && f->owned[first + free_pages] == 0) {
+            free_pages++;
+        }
+        if (free_pages < pages) {
+            continue;
+        }
+        uint64_t kept = 0;
+        for (uint64_t i = 0; i < f->free_count; i++) {
+            if (f->stack[i] < first || f->stack[i] >= first + pages) {
+                f->stack[kept++] = f->stack[i];
+            }
+        }
+        FAKE_CHECK(kept + pages == f->free_count);
+        f->free_count = kept;
+        memset(f->owned + first, 1, pages);
+        memset(f->hinted + first, 1, pages);
+        f->hinted_count += pages;
+        *first_pfn = fake_page(f, first);
+        return true;
+    }
+    return false;
+}
+
+static void fake_hinted_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(count > 0 && count <= 256);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t index = fake_index(f, pages[i]);
+        if (index >= f->setup.pages) {
+            continue; /* what block_bad gave out */
+        }
+        FAKE_CHECK(f->owned[index] == 1 && f->hinted[index] != 0);
+        FAKE_CHECK(!f->setup.hint_wait_on_ack || f->hostile || f->hinted[index] == 1 ||
+                   f->dev.status == 0); /* the buffer was used, or the device forgot it */
+        /* BD-32: only DONE spares the OS the writing. */
+        FAKE_CHECK(initialise || f->hint_read == BNT_BALLOON_HINT_DONE);
+        f->owned[index] = 0;
+        f->hinted[index] = 0;
+        f->stack[f->free_count++] = (uint32_t)index;
+    }
+    f->hinted_count -= count < f->hinted_count ? count : f->hinted_count;
+    f->hinted_early += initialise ? count : 0;
+}
+
+static void fake_on_hint(void *opaque, const struct bnt_guest_hint *hint)
+{
+    struct fake *f = opaque;
+    for (uint64_t i = 0; i < hint->pfns >> f->setup.page_order; i++) {
+        const uint64_t index = fake_index(f, hint->first_pfn) + i;
+        FAKE_CHECK(f->hinted[index] == 1);
+        f->hinted[index] = 2;
+    }
+}
+
 static bool fake_in_ledger(const struct fake *f, uint64_t page)
 {
     for (uint32_t k = 0; k < 1u << f->setup.page_order; k++) {
@@ -208,6 +280,9 @@ static void fake_device_forget(struct fake *f)
     }
     memset(f->ledger, 0, f->setup.pages << f->setup.page_order);
     f->ledger_pfns = 0;
+    for (uint64_t i = 0; i < f->setup.pages; i++) {
+        f->hinted[i] = f->hinted[i] != 0;
+    }
 }
 
 static uint8_t fake_status_read(void *opaque)
@@ -254,7 +329,7 @@ static uint32_t fake_generation(void *opaque)
 
 static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
-    const struct fake *f = opaque;
+    struct fake *f = opaque;
     FAKE_CHECK(bytes == 4);
     uint32_t value = 0;
     switch (offset) {
@@ -263,6 +338,11 @@ static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t 
         break;
     case BNT_BALLOON_CONFIG_ACTUAL:
         value = f->actual;
+        break;
+    case BNT_BALLOON_CONFIG_HINT_CMD_ID:
+        FAKE_CHECK(f->dev.accepted & BNT_BALLOON_F_FREE_PAGE_HINT); /* VG-18 */
+        value = f->hint_command;
+        f->hint_read = value;
         break;
     case BNT_BALLOON_CONFIG_EPOCH:
         FAKE_CHECK(f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET); /* VG-18 */
@@ -460,6 +540,28 @@ static void fake_stats_take(struct fake *f, const struct bnt_vq_chain *chain)
     FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, f->stats, f->stats_bytes) == BNT_OK);
 }
 
+/* Commands are exactly 4 bytes (BD-24), pages are single writable segments of whole pages. */
+static void fake_hint_take(struct fake *f, const struct bnt_vq_chain *chain)
+{
+    if (f->hostile && (chain->readable_bytes > 4 || chain->writable_count > 1)) {
+        return;
+    }
+    if (chain->readable_bytes > 0) {
+        bnt_le32 wire;
+        FAKE_CHECK(chain->readable_bytes == sizeof wire && chain->writable_bytes == 0);
+        FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, &wire, sizeof wire) == BNT_OK);
+        f->hint_commands[f->hint_command_count++ % 64] = bnt_le32_get(wire);
+        return;
+    }
+    const uint64_t first = fake_index(f, chain->segs[0].gpa >> BNT_PFN_SHIFT);
+    const uint64_t pages = chain->writable_bytes >> BNT_PFN_SHIFT >> f->setup.page_order;
+    FAKE_CHECK(chain->writable_count == 1 && first + pages <= f->setup.pages);
+    for (uint64_t i = 0; i < pages; i++) {
+        f->hinted[first + i] = f->hinted[first + i] == 2 ? 1 : f->hinted[first + i];
+    }
+    f->hint_pfns += pages << f->setup.page_order;
+}
+
 uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
 {
     uint32_t served = 0;
@@ -479,9 +581,14 @@ uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
             fake_stats_take(f, &chain);
             continue;
         }
-        const uint32_t len = queue == BNT_BALLOON_QUEUE_REPORT
-                                 ? fake_report_serve(f, &chain)
-                                 : fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
+        uint32_t len = 0;
+        if (queue == BNT_BALLOON_QUEUE_HINT) {
+            fake_hint_take(f, &chain);
+        } else if (queue == BNT_BALLOON_QUEUE_REPORT) {
+            len = fake_report_serve(f, &chain);
+        } else {
+            len = fake_answer(f, queue == BNT_BALLOON_QUEUE_INFLATE, &chain);
+        }
         const bnt_status pushed = bnt_vq_dev_push(&f->vq[queue], &f->mem, chain.head, len, &diag);
         FAKE_CHECK(f->hostile || pushed == BNT_OK);
         fake_interrupt(f, queue);
@@ -520,6 +627,9 @@ static const struct bnt_guest_ops fake_ops = {
     .pages_initialised = fake_pages_initialised,
     .report_take = fake_report_take,
     .report_done = fake_report_done,
+    .block_alloc = fake_block_alloc,
+    .hinted_free = fake_hinted_free,
+    .hint = fake_on_hint,
 };
 
 static void *fake_zeroed(uint64_t count, size_t bytes)
@@ -540,6 +650,8 @@ static void fake_os_init(struct fake *f)
     f->links = fake_zeroed(pages, sizeof *f->links);
     f->bits = fake_zeroed((pages + 63) / 64, sizeof *f->bits);
     f->init_bits = fake_zeroed((pages + 63) / 64, sizeof *f->init_bits);
+    f->hint_bits = fake_zeroed((pages + 63) / 64, sizeof *f->hint_bits);
+    f->hinted = fake_zeroed(pages, 1);
     f->ledger = fake_zeroed(pfns, 1);
     f->bad = fake_zeroed(pfns, 1);
     f->bad_back = fake_zeroed(pfns, 1);
@@ -576,6 +688,10 @@ static void fake_guest_init(struct fake *f)
         .report_order_set = f->setup.report_order_set,
         .report_order = f->setup.report_order,
         .report_capacity = f->setup.report_capacity,
+        .hint_block_pfns = f->setup.hint_block_pfns,
+        .hint_block_pfns_min = f->setup.hint_block_pfns_min,
+        .hint_bits = f->hint_bits,
+        .hint_wait_on_ack = f->setup.hint_wait_on_ack,
     };
     struct bnt_guest_need need;
     FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
@@ -586,15 +702,12 @@ static void fake_guest_init(struct fake *f)
     memset(f->dma, 0xA5, f->dma_bytes);
     const struct bnt_mem_ops mem_ops = {
         .size = sizeof mem_ops, .read = fake_mem_read, .write = fake_mem_write};
-    /* Reported blocks are named on the ring; no byte of them is ever read. */
-    const uint64_t memory_gpa = f->first_pfn << BNT_PFN_SHIFT;
-    const uint64_t memory_bytes = f->setup.pages << f->setup.page_order << BNT_PFN_SHIFT;
-    const bool reports = (f->setup.offered & BNT_BALLOON_F_PAGE_REPORTING) != 0;
-    const struct bnt_mem_region regions[] = {
-        {.gpa = memory_gpa, .bytes = memory_bytes},
-        {.gpa = FAKE_DMA_GPA, .bytes = f->dma_bytes},
-    };
-    FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, regions + !reports, 1 + reports) == BNT_OK);
+    /* The pages have addresses and no bytes: hints name them, nobody reads them. */
+    const uint64_t gpa = f->first_pfn << BNT_PFN_SHIFT;
+    const uint64_t bytes = config.memory_pfns << BNT_PFN_SHIFT;
+    const struct bnt_mem_region regions[] = {{gpa, bytes}, {FAKE_DMA_GPA, f->dma_bytes}};
+    const uint32_t skip = gpa + bytes > FAKE_DMA_GPA ? 1 : 0;
+    FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, regions + skip, 2 - skip) == BNT_OK);
     FAKE_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, FAKE_DMA_GPA, f->dma_bytes,
                               &config, &fake_ops, f, &f->guest) == BNT_OK);
 }
@@ -633,8 +746,10 @@ void fake_audit(const struct fake *f)
     const uint64_t out = (f->setup.pages - f->free_count) << order;
     const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
                          info.inflight_deflate_pfns + (info.held_pages << order) +
-                         (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns;
+                         (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns +
+                         info.hinted_pfns;
     FAKE_CHECK(info.reporting_pfns == f->reporting << order);
+    FAKE_CHECK(info.hinted_pfns == f->hinted_count << order);
     FAKE_CHECK(out == has); /* no page lost, none in two places */
     FAKE_CHECK(info.inflated_pfns == info.deflated_pfns + info.reset_pfns + info.ballooned_pfns +
                                          (info.kept_pages << order) + info.inflight_deflate_pfns);
@@ -672,6 +787,7 @@ uint64_t fake_run(struct fake *f, uint64_t ns)
         uint32_t served = fake_serve(f, 0, UINT32_MAX);
         served += fake_serve(f, 1, UINT32_MAX);
         served += fake_serve(f, 2, UINT32_MAX);
+        served += fake_serve(f, BNT_BALLOON_QUEUE_HINT, UINT32_MAX);
         served += fake_serve(f, BNT_BALLOON_QUEUE_REPORT, UINT32_MAX);
         if (served > 0 || f->deadline_ns <= f->now_ns) {
             continue;
@@ -687,6 +803,13 @@ uint64_t fake_run(struct fake *f, uint64_t ns)
 void fake_target(struct fake *f, uint32_t pfns)
 {
     f->num_pages = pfns;
+    f->generation++;
+    bnt_guest_config_changed(f->guest);
+}
+
+void fake_hint(struct fake *f, uint32_t command)
+{
+    f->hint_command = command;
     f->generation++;
     bnt_guest_config_changed(f->guest);
 }
@@ -722,6 +845,8 @@ void fake_end(struct fake *f)
     free(f->links);
     free(f->bits);
     free(f->init_bits);
+    free(f->hint_bits);
+    free(f->hinted);
     free(f->ledger);
     free(f->bad);
     free(f->bad_back);

@@ -56,6 +56,9 @@ struct fake_setup {
     uint32_t poison_val;
     bool init_bits;   /* room for the bits of initialised pages */
     bool plain_state; /* skip the device's ledger: speed */
+    uint32_t hint_block_pfns;
+    uint32_t hint_block_pfns_min;
+    bool hint_wait_on_ack;
 };
 
 struct fake {
@@ -80,6 +83,13 @@ struct fake {
     uint64_t filled;      /* pages */
     uint64_t initialised; /* pages that the driver says the device initialised */
     uint64_t blocks_init; /* blocks of which it says so */
+    uint64_t *hint_bits;
+    uint8_t *hinted; /* by page: 1 while it is hinted, 2 if its buffer is with the device as well */
+    uint64_t hinted_count;
+    uint64_t hinted_early; /* given back with the word to initialise them */
+    uint64_t block_calls;
+    bool shrink_in_block; /* block_alloc calls the guest and expects E_REENTRANT */
+    uint64_t block_bad;   /* what the next block_alloc returns, a block outside memory; 0: none */
     uint64_t free_count;
     uint64_t first_pfn;
     uint64_t alloc_calls;
@@ -99,6 +109,11 @@ struct fake {
     struct bnt_mem mem;
     struct bnt_vq_dev vq[FAKE_QUEUES];
     uint16_t queue_max[FAKE_QUEUES];
+    uint32_t hint_command;      /* what configuration space shows */
+    uint32_t hint_read;         /* as the guest read it last */
+    uint32_t hint_commands[64]; /* received, in order */
+    uint32_t hint_command_count;
+    uint64_t hint_pfns; /* received */
     uint32_t num_pages;
     uint32_t actual;
     uint32_t epoch;
@@ -168,6 +183,9 @@ uint64_t fake_run(struct fake *fake, uint64_t ns);
 
 /** Sets the target and tells the guest. */
 void fake_target(struct fake *fake, uint32_t pfns);
+
+/** Sets the command id of hints and tells the guest. */
+void fake_hint(struct fake *fake, uint32_t command);
 
 /** The host resets the balloon (BX-10). */
 void fake_host_reset(struct fake *fake);

@@ -159,6 +159,12 @@ static void fake_doorbell(void *opaque, uint64_t context, uint64_t resource)
     }
 }
 
+static void fake_on_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
+{
+    struct fake_driver *fake = opaque;
+    log_add(fake, (struct fake_entry){FAKE_HINT, 0, first_pfn, pfns});
+}
+
 void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
 {
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
@@ -181,7 +187,8 @@ void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
                                       .event = fake_on_event,
                                       .request = fake_on_request,
                                       .report = fake_on_report,
-                                      .doorbell = fake_doorbell};
+                                      .doorbell = fake_doorbell,
+                                      .hint = fake_on_hint};
     fake->now_ns = 1000000;
 }
 

@@ -37,6 +37,7 @@ typedef enum fake_call {
     FAKE_RESTORE, /* value: first PFN, extra: PFNs */
     FAKE_REQUEST, /* value: 1 for inflate, extra: PFNs */
     FAKE_REPORT,  /* value: first PFN, extra: PFNs */
+    FAKE_HINT,    /* value: first PFN, extra: PFNs */
     FAKE_LEAF_FREE,
     FAKE_DOORBELL, /* value: context, extra: resource */
     FAKE_EVENT     /* kind, value, extra as the event's */

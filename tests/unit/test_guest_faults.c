@@ -294,8 +294,7 @@ END_TEST
 START_TEST(test_features_are_a_choice)
 {
     struct fake f;
-    const uint64_t more =
-        BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_FREE_PAGE_HINT | BNT_F_ACCESS_PLATFORM;
+    const uint64_t more = BNT_BALLOON_F_PAGE_POISON | BNT_F_ACCESS_PLATFORM;
     const uint64_t offered = (FAKE_ALL & ~BNT_BALLOON_F_DEFLATE_ON_OOM) | more | UINT64_C(1) << 40;
     fake_init(&f, &(struct fake_setup){.pages = 16, .offered = offered, .wanted = FAKE_ALL | more});
     fake_up(&f);

@@ -126,6 +126,11 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 #define BNT_BALLOON_CONFIG_BYTES_STANDARD 16
 #define BNT_BALLOON_CONFIG_BYTES          44
 
+/* Command ids of free page hinting; every other one names a run (VIRTIO 1.3, 5.5.6.4). */
+#define BNT_BALLOON_HINT_STOP     0 /**< no hints now; hinted pages stay with the driver */
+#define BNT_BALLOON_HINT_DONE     1 /**< the device needs hinted pages no more */
+#define BNT_BALLOON_HINT_ID_FIRST 2
+
 /** PFNs of one request that every device must take, and that our driver sends
  * at most. */
 #define BNT_BALLOON_REQUEST_PFNS_MAX 256

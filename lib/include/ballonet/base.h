@@ -127,7 +127,10 @@ extern "C" {
     X(CALL_LIMIT,           51, "a limit of more than 32 bits without 64_BIT_TARGET")              \
     X(NOTIFY_DATA,          52, "a notification's data name a place that the ring is not at")      \
     X(POISON_CHANGED,       53, "poison_val was written to a running device")                      \
-    X(REQUEST_NO_BITMAP,    54, "an inflate leaves no room for its bitmap of initialised pages")
+    X(REQUEST_NO_BITMAP,    54, "an inflate leaves no room for its bitmap of initialised pages")       \
+    X(HINT_LENGTH,          55, "a free page hint's command is not 4 bytes")                     \
+    X(HINT_RANGE,           56, "a free page hint covers what is not guest memory")              \
+    X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")
 /* clang-format on */
 
 typedef enum bnt_status {

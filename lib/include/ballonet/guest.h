@@ -28,6 +28,7 @@
  *                            |                   ^            |
  *                            |                   `- kept <----' (refused: still ballooned)
  *                            `-> held (refused; returned at the end of the cycle) -> the OS's own
+ *     the OS's own -> hinted (named to the device as free) -> the OS's own
  *
  * A page in flight is never given back on a timeout: only the device's used element or a device
  * reset releases it. So it is with the free blocks of a report, which is a matter of its own: it
@@ -80,6 +81,8 @@ struct bnt_guest;
 
 /** PFNs of one block of a report at most, as a power of two: 1 GiB. */
 #define BNT_GUEST_REPORT_PFN_ORDER_MAX 18
+/** Largest block of free page hints: 1 GiB. */
+#define BNT_GUEST_HINT_BLOCK_PFNS_MAX 262144
 
 /** `deadline_ns` when nothing is due. */
 #define BNT_NEVER UINT64_MAX
@@ -160,6 +163,13 @@ struct bnt_guest_config {
     /* The drafts of 2026 (docs/drafts.md). */
     /** For DEVICE_INIT_ON_INFLATE: caller's, ceil(pages / 64) words, zeroed; NULL: not accepted. */
     uint64_t *init_bits;
+    /* Free page hinting. */
+    uint32_t hint_block_pfns;     /**< largest block asked for, a power of two; 0: 1024, 4 MiB */
+    uint32_t hint_block_pfns_min; /**< smallest; 0: the same; at least a page */
+    uint64_t *hint_bits;          /**< with RECORD_BITS and FREE_PAGE_HINT: as record_bits */
+    /** Gives no page back whose buffer the device has not used, not even at DONE. Needed where the
+     * device drops what is hinted: else it may drop a page that the OS uses again. */
+    bool hint_wait_on_ack;
 };
 
 /* clang-format off */
@@ -192,7 +202,10 @@ struct bnt_guest_config {
     X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START, as u32; told once until it succeeds") \
     X(SLEEP,          "sleep",          "value: pages asked for in a way that may wait")           \
     X(SLEEP_DONE,     "sleep-done",     "value: pages that came; extra: of those, straight back")  \
-    X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free")
+    X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free") \
+    X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
+    X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
+    X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE")
 /* clang-format on */
 
 /** How the move of a page ended: name, name in messages, meaning. */
@@ -250,6 +263,13 @@ typedef enum bnt_guest_reported {
     BNT_GUEST_REPORTED_ACKED,    /**< acknowledged */
     BNT_GUEST_REPORTED_INIT      /**< the same, and initialised by the device (DEVICE_INIT) */
 } bnt_guest_reported;
+/** A buffer of the hint queue that is about to be visible. Valid during the call. */
+struct bnt_guest_hint {
+    uint32_t id;        /**< of the run that it belongs to */
+    uint32_t command;   /**< without PFNs: the id or BNT_BALLOON_HINT_STOP, as sent */
+    uint64_t first_pfn; /**< of a block */
+    uint64_t pfns;      /**< 0: a command */
+};
 
 /**
  * Outgoing calls, the transport's included: one `opaque` serves them all. Required unless marked
@@ -337,6 +357,19 @@ struct bnt_guest_ops {
      * `poison_val` under PAGE_POISON: the device said so. An OS may spare itself the same.
      */
     void (*pages_initialised)(void *opaque, const uint64_t *pages, uint32_t count);
+    /**
+     * With FREE_PAGE_HINT. Takes a free block of `pfns`, a power of two, that lie side by side,
+     * without waiting, reclaiming or going into reserves; false: there is none. The content of its
+     * pages counts as lost from here on (BD-31).
+     */
+    bool (*block_alloc)(void *opaque, uint32_t pfns, uint64_t *first_pfn);
+    /**
+     * With FREE_PAGE_HINT. Gives pages of such blocks back. `initialise`: the device may still lose
+     * what they hold; each must be written before anything reads it (BD-32).
+     */
+    void (*hinted_free)(void *opaque, const uint64_t *pages, uint32_t count, bool initialise);
+    /** Optional. A hint crosses the boundary. */
+    void (*hint)(void *opaque, const struct bnt_guest_hint *hint);
 };
 
 struct bnt_guest_need {
@@ -454,22 +487,31 @@ struct bnt_guest_oom_result {
 
 /**
  * The OS is out of memory: gives up to `pfns` back from the balloon, at once where the features
- * allow it. Needs no allocation and does not wait: a descriptor and a PFN array are reserved. Held
- * pages go first, they need no message. Without MUST_TELL_HOST each request is queued and its
- * pages returned at once (no device may then refuse a deflate, BX-8); with it the used ring is
- * polled `oom_polls` times and what is not acknowledged is pending. Goes on request by request
- * until met; what the device is too slow for is pending too, and steps go on with it. A call while
- * one is pending does not add to it: the larger of both is owed. A device that does not give the
- * pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING, STOPPING
+ * allow it. Needs no allocation and does not wait: a descriptor and a PFN array are reserved.
+ * Hinted and held pages go first, they need no message. Without MUST_TELL_HOST each request is
+ * queued and its pages returned at once (no device may then refuse a deflate, BX-8); with it the
+ * used ring is polled `oom_polls` times and what is not acknowledged is pending. Goes on request by
+ * request until met; what the device is too slow for is pending too, and steps go on with it. A
+ * call while one is pending does not add to it: the larger of both is owed. A device that does not
+ * give the pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING, STOPPING
  * and RECOVERING pages go back without a message, in the latter two once the device's reset is
  * complete.
  *
  * May be called from inside `pages_alloc`, not from any other callback. OK (possibly with nothing
- * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM); E_STATE (DOWN, STARTING);
- * E_BROKEN; E_REENTRANT.
+ * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM, and nothing hinted); E_STATE
+ * (DOWN, STARTING); E_BROKEN; E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
                                       struct bnt_guest_oom_result *result);
+
+/**
+ * The OS is short of memory, though not out of it: gives up to `pfns` hinted pages back, at once
+ * and without a message. Takes nothing from the balloon, whatever the features: reclaim must not
+ * deflate it. The run of hints that is under way ends. May be called from inside `pages_alloc`. OK,
+ * possibly with nothing freed; E_REENTRANT; E_BROKEN; E_STATE (the device's reset is not complete).
+ */
+BNT_MUST_USE bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                                         uint64_t *freed_pfns);
 
 /** Counters, all since init, all PFNs unless named otherwise. */
 struct bnt_guest_info {
@@ -515,7 +557,12 @@ struct bnt_guest_info {
     uint64_t late_pages;      /**< came by a sleeping allocation, went straight back */
     uint64_t calls[BNT_VMWARE_CMD_COUNT];         /**< by bnt_vmware_command */
     uint64_t call_failures[BNT_VMWARE_CMD_COUNT]; /**< of those, not SUCCESS */
-    uint64_t initialised_pfns; /**< that the device said it initialised, inflated or reported */
+    uint64_t initialised_pfns;   /**< that the device said it initialised, inflated or reported */
+    uint64_t hinted_pfns;        /**< that the guest keeps from the OS now, as hinted */
+    uint64_t hint_runs;          /**< command ids answered */
+    uint64_t hint_blocks;        /**< buffers of pages exposed */
+    uint64_t hint_returned_pfns; /**< hinted pages given back */
+    uint64_t hint_early_pfns;    /**< of these, before DONE */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

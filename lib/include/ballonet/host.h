@@ -80,8 +80,7 @@ typedef enum bnt_host_ledger {
 
 struct bnt_host_config {
     uint32_t size;     /**< sizeof(struct bnt_host_config) */
-    uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT;
-                          FREE_PAGE_HINT is not served */
+    uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
     uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
     uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
@@ -110,6 +109,14 @@ struct bnt_host_config {
     uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
     bool discard_zeroes;     /**< what ops->discard dropped reads as 0: pages may be called
                                 initialised (DEVICE_INIT) */
+    uint32_t hint_id_first;  /**< free page hinting: command ids go round from here; 0: 2 */
+    uint32_t hint_id_last;   /**< ... to here; 0: 2^32 - 1 */
+    /**
+     * Drops the backing of hinted pages at once, as a VMM does that hints before a snapshot. Only
+     * for drivers that give no page back before its buffer was used: others use a page again at any
+     * time, and the device then drops what is in use (VIRTIO 1.3 allows both).
+     */
+    bool hint_discard;
 };
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
@@ -173,7 +180,8 @@ struct bnt_host_rule {
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
     X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")          \
     X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under it")      \
-    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")
+    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")     \
+    X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id")
 /* clang-format on */
 
 typedef enum bnt_outcome {
@@ -266,14 +274,20 @@ struct bnt_host_ops {
      * pages can be called initialised. OK; any other: nothing changed.
      */
     bnt_status (*fill)(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed);
+    /**
+     * Optional. A range that the driver hinted in the current run, once its content need not be
+     * kept: what the guest wrote before the run was started may be left out of a migration. What it
+     * writes from then on is new and must be kept (BD-32). After a `hint_discard`.
+     */
+    void (*hint)(void *opaque, uint64_t first_pfn, uint64_t pfns);
 };
 
 /**
  * Queues of an embedder that owns its rings and transport. Given to
  * bnt_host_init in place of the built-in split rings; every function as its namesake in
  * virtqueue.h, with the instance's `opaque`. `pop` fills in the chain's head and its readable and
- * writable bytes; of reports also the segments (up to seg_max of them), whose bytes are never read.
- * bnt_host_kick says which queues have work.
+ * writable bytes; of reports and hints also the segments (up to seg_max of them), whose bytes are
+ * never read. bnt_host_kick says which queues have work.
  */
 struct bnt_queue_provider {
     uint32_t size; /**< sizeof(struct bnt_queue_provider) */
@@ -366,7 +380,7 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
 
 /**
  * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
- * inflate, deflate, statistics, reports, deadlines. `deadline_ns` (may be NULL) is when
+ * inflate, deflate, statistics, hints, reports, deadlines. `deadline_ns` (may be NULL) is when
  * to call again at the latest; `now_ns` if work is left; BNT_NEVER. Only kicked queues are looked
  * at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
  * reason is in bnt_host_diag).
@@ -439,6 +453,30 @@ void bnt_host_rules_clear(struct bnt_host *host);
  */
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
+
+/** Where free page hinting is. */
+typedef enum bnt_host_hint_state {
+    BNT_HOST_HINT_STOP = 0,  /**< no hints are wanted; the driver keeps what it hinted */
+    BNT_HOST_HINT_REQUESTED, /**< an id was issued, the driver has not begun its run */
+    BNT_HOST_HINT_START,     /**< the run is under way: hints count */
+    BNT_HOST_HINT_DONE       /**< the driver may use what it hinted */
+} bnt_host_hint_state;
+
+/** "requested" and so on; "unknown" for what is none. */
+const char *bnt_host_hint_state_name(uint32_t state);
+
+/**
+ * Free page hinting. `start` issues the next command id (told in `id`, which may be NULL) and asks
+ * the driver for a run of hints; one that is under way is over. `stop` ends a run while hinted
+ * pages are still of use, as before each look at the dirty log (BV-6); `done` ends everything and
+ * lets the driver use its pages again, also when a migration was cancelled or failed (BV-11). A
+ * driver that ends its run by itself leads to STOP, a device reset to DONE. Never block. OK;
+ * E_UNSUPPORTED (not offered or not agreed); E_STATE (no driver: nothing is left behind for one);
+ * E_REENTRANT; of start also E_AGAIN (every id waits for a STOP of the driver, BV-7).
+ */
+BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id);
+BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns);
+BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
 
 struct bnt_host_stats {
     uint32_t size;     /**< set by the caller */
@@ -541,6 +579,11 @@ struct bnt_host_info {
     uint64_t calls_failed; /**< answered by anything but success */
     uint64_t doorbells;    /**< rung */
     uint64_t touches;      /**< pages in the balloon that the guest used */
+    bnt_host_hint_state hint_state;
+    uint32_t hint_id;            /**< issued last; 0: none */
+    uint64_t hint_runs;          /**< ids issued */
+    uint64_t hinted_pfns;        /**< in hints that counted */
+    uint64_t hints_ignored_pfns; /**< in hints of other runs */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */

@@ -1,0 +1,270 @@
+/*
+ * Free page hinting (VIRTIO 1.3, 5.5.6.4): the embedder starts and ends runs, the driver names free
+ * pages under the run's command id, the embedder is told of each range that counts.
+ *
+ * The ledger does not change: hinted pages stay the guest's. Nothing but `hint_discard` touches
+ * them, and that only under the current id. What configuration space shows is read from here.
+ */
+#include "lib/host/host_private.h"
+
+/* ---- Command ids --------------------------------------------------------------------------- */
+
+uint32_t bnti_host_hint_command(const struct bnt_host *host)
+{
+    switch (host->hint.state) {
+    case BNT_HOST_HINT_REQUESTED:
+    case BNT_HOST_HINT_START:
+        return host->hint.id;
+    case BNT_HOST_HINT_DONE:
+        return BNT_BALLOON_HINT_DONE;
+    case BNT_HOST_HINT_STOP:
+        break;
+    }
+    return BNT_BALLOON_HINT_STOP;
+}
+
+static uint32_t id_after(const struct bnt_host *host, uint32_t id)
+{
+    return id < host->config.hint_id_first || id >= host->config.hint_id_last
+               ? host->config.hint_id_first
+               : id + 1;
+}
+
+static uint64_t ids(const struct bnt_host *host)
+{
+    return (uint64_t)host->config.hint_id_last - host->config.hint_id_first + 1;
+}
+
+/* How many ids were issued after `id`, which is one of them. */
+static uint64_t ids_since(const struct bnt_host *host, uint32_t id)
+{
+    return host->hint.id >= id ? host->hint.id - id : ids(host) - (id - host->hint.id);
+}
+
+/* Which states each state leads to. */
+#define TO(state) (1u << BNT_HOST_HINT_##state)
+static const uint32_t state_leads_to[] = {
+    [BNT_HOST_HINT_STOP] = TO(REQUESTED) | TO(DONE),
+    [BNT_HOST_HINT_REQUESTED] = TO(REQUESTED) | TO(START) | TO(STOP) | TO(DONE),
+    [BNT_HOST_HINT_START] = TO(REQUESTED) | TO(STOP) | TO(DONE),
+    [BNT_HOST_HINT_DONE] = TO(REQUESTED),
+};
+#undef TO
+
+static void state_set(struct bnt_host *host, bnt_host_hint_state state)
+{
+    const uint32_t before = bnti_host_hint_command(host);
+
+    BNTI_ASSERT((state_leads_to[host->hint.state] & 1u << state) != 0);
+    host->hint.state = state;
+    if (bnti_host_hint_command(host) != before) {
+        host->generation++;
+        host->config_due = host->config_due || bnt_dev_live(&host->dev);
+    }
+    bnti_host_tell(host, BNT_HOST_EVENT_HINT, (uint64_t)state, host->hint.id);
+}
+
+/* The device was reset: no driver has a page any more, and no buffer of it is on its way. */
+void bnti_host_hint_reset(struct bnt_host *host)
+{
+    host->hint.unstopped = 0;
+    host->hint.seen = 0;
+    host->hint.current = false;
+    if (host->hint.state != BNT_HOST_HINT_DONE && host->hint.issued) {
+        state_set(host, BNT_HOST_HINT_DONE);
+    }
+}
+
+/* ---- The embedder's calls ------------------------------------------------------------------ */
+
+/* Begins a call that needs a driver which agreed to hints. */
+static bnt_status hint_enter(struct bnt_host *host, uint64_t now_ns, bnti_host_busy *before)
+{
+    bnt_status status = BNT_OK;
+
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    if ((host->dev.offered & BNT_BALLOON_F_FREE_PAGE_HINT) == 0) {
+        status = BNT_E_UNSUPPORTED;
+    } else if (!bnt_dev_live(&host->dev)) {
+        status = BNT_E_STATE;
+    } else if (!bnti_host_agreed(host, BNT_BALLOON_F_FREE_PAGE_HINT)) {
+        status = BNT_E_UNSUPPORTED;
+    }
+    if (status != BNT_OK) {
+        bnti_host_leave(host, *before);
+    }
+    return status;
+}
+
+bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id)
+{
+    bnti_host_busy before;
+    bnt_status status = hint_enter(host, now_ns, &before);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    /* An id comes round again only after the driver's STOP (BV-7). */
+    if (host->hint.unstopped >= ids(host)) {
+        status = BNT_E_AGAIN;
+    } else {
+        host->hint.id = id_after(host, host->hint.id);
+        host->hint.issued = true;
+        host->hint.current = false;
+        host->hint.seen = host->hint.seen == host->hint.id ? 0 : host->hint.seen;
+        host->hint.unstopped++;
+        host->count.hint_runs++;
+        state_set(host, BNT_HOST_HINT_REQUESTED);
+        if (id != NULL) {
+            *id = host->hint.id;
+        }
+    }
+    bnti_host_leave(host, before);
+    return status;
+}
+
+bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns)
+{
+    bnti_host_busy before;
+    const bnt_status status = hint_enter(host, now_ns, &before);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (host->hint.state != BNT_HOST_HINT_STOP && host->hint.state != BNT_HOST_HINT_DONE) {
+        state_set(host, BNT_HOST_HINT_STOP);
+    }
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns)
+{
+    bnti_host_busy before;
+    const bnt_status status = hint_enter(host, now_ns, &before);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    if (host->hint.state != BNT_HOST_HINT_DONE) {
+        state_set(host, BNT_HOST_HINT_DONE);
+    }
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+/* ---- The driver's buffers ------------------------------------------------------------------ */
+
+/* An id begins a run if it is the current one; STOP ends one that was begun. */
+static void command_take(struct bnt_host *host, uint32_t id)
+{
+    struct bnti_host_hint *hint = &host->hint;
+
+    if (id == BNT_BALLOON_HINT_STOP) {
+        /* Of the run that the driver began last; what was issued since may still be begun. */
+        if (hint->seen != 0) {
+            hint->unstopped = ids_since(host, hint->seen);
+        }
+        if (hint->state == BNT_HOST_HINT_START && hint->seen == hint->id) {
+            state_set(host, BNT_HOST_HINT_STOP);
+        }
+        return;
+    }
+    hint->seen =
+        id >= host->config.hint_id_first && ids_since(host, id) < hint->unstopped ? id : hint->seen;
+    hint->current = id == hint->id;
+    if (hint->current && hint->state == BNT_HOST_HINT_REQUESTED) {
+        state_set(host, BNT_HOST_HINT_START);
+    }
+}
+
+/* Takes the readable part of a buffer; false if that broke the device. Its id is in the guest's
+ * byte order under the legacy interface, where configuration space is not (BL-9). */
+static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    bnt_le32 wire;
+
+    if (chain->readable_bytes == 0) {
+        return true;
+    }
+    if (chain->readable_bytes != sizeof(wire)) {
+        bnti_host_misuse(host, BNT_FAULT_HINT_LENGTH, BNTI_HOST_HINT, chain->head, 0,
+                         chain->readable_bytes);
+        return true;
+    }
+    if (!bnti_host_read(host, BNTI_HOST_HINT, chain, 0, &wire, sizeof(wire))) {
+        return false;
+    }
+    command_take(host, bnt_guest32_get(wire, bnti_host_big_endian(host)));
+    return true;
+}
+
+/* Whether pages count now: their run is the one that is wanted (BV-8). */
+static bool hint_counts(const struct bnt_host *host)
+{
+    return host->hint.state == BNT_HOST_HINT_START && host->hint.current;
+}
+
+static void extent_take(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+{
+    uint64_t freed = 0;
+
+    if (host->config.hint_discard && host->ops.discard != NULL) {
+        host->count.discards++;
+        if (host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT,
+                              &freed) == BNT_OK) {
+            host->count.discarded_bytes += freed;
+        }
+    }
+    host->count.hinted_pfns += pfns;
+    if (host->ops.hint != NULL) {
+        host->ops.hint(host->opaque, first_pfn, pfns);
+    }
+}
+
+/* One range; ends that cut a PFN shrink inwards, since the rest of it is not free. */
+static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
+{
+    const uint64_t mask = BNT_PFN_BYTES - 1;
+    const uint64_t first_pfn = (seg->gpa >> BNT_PFN_SHIFT) + ((seg->gpa & mask) != 0);
+    const uint64_t end = seg->gpa + seg->bytes;
+    const uint64_t end_pfn = end >> BNT_PFN_SHIFT;
+
+    if (end >= seg->gpa && end_pfn <= first_pfn) {
+        return;
+    }
+    if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
+        bnti_host_misuse(host, BNT_FAULT_HINT_RANGE, BNTI_HOST_HINT, head, first_pfn, seg->bytes);
+        return;
+    }
+    const uint64_t at = bnti_host_at(host, first_pfn);
+    const uint64_t pfns = end_pfn - first_pfn;
+    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
+        !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
+        bnti_host_misuse(host, BNT_FAULT_HINT_BALLOONED, BNTI_HOST_HINT, head, first_pfn,
+                         seg->bytes);
+        return;
+    }
+    if (hint_counts(host)) {
+        extent_take(host, first_pfn, pfns);
+    } else {
+        host->count.hints_ignored_pfns += pfns;
+    }
+}
+
+/*
+ * A buffer may be a command, pages, or both, in any number of segments: the command comes first.
+ */
+void bnti_host_hint_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    if (!command_serve(host, chain)) {
+        return;
+    }
+    for (uint32_t i = 0; i < chain->writable_count; i++) {
+        extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
+    }
+    (void)bnti_host_push(host, BNTI_HOST_HINT, chain->head, 0);
+}

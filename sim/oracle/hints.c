@@ -1,0 +1,97 @@
+/*
+ * Free page hints: whose the hinted pages are, and what the device may do with them.
+ *
+ * A page is hinted from the moment the driver takes it until it gives it back, whatever the device
+ * is at meanwhile. What it holds is unknown until the guest writes it; the world marks that in the
+ * page's tag and tells of every access.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    const uint32_t moved = oracle_pages_move(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
+    if (moved < count) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                       "page %" PRIu64 " is to be hinted while it is %s", pages[moved],
+                       oracle_place_name(oracle_place(oracle, vm, pages[moved])));
+    }
+}
+
+void oracle_hint_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+{
+    const uint32_t moved = oracle_pages_move(oracle, vm, pages, count, PLACE_HINTED, PLACE_OS);
+    if (moved < count) {
+        oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                       "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
+                       oracle_place_name(oracle_place(oracle, vm, pages[moved])));
+    }
+}
+
+void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_hint *hint)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->releasing) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
+                       "a hint was sent before epoch %" PRIu32 " was acknowledged", shadow->epoch);
+    }
+    for (uint64_t i = 0; i < hint->pfns; i += UINT64_C(1) << shadow->config.page_order) {
+        const uint64_t pfn = hint->first_pfn + i;
+        if (pfn - shadow->config.first_pfn >= shadow->config.pfns ||
+            oracle_place(oracle, vm, pfn) != PLACE_HINTED) {
+            oracle_violate(oracle, vm, INVARIANT_HINT_FREE,
+                           "PFN %" PRIu64 " was hinted while it is not kept for that", pfn);
+            return;
+        }
+    }
+}
+
+void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t d = 0; d < shadow->drop_count; d++) {
+        const struct shadow_range *drop = &shadow->drops[d];
+        if (drop->first_pfn < first_pfn || drop->first_pfn + drop->pfns > first_pfn + pfns) {
+            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
+                           "the host dropped PFN %" PRIu64 ", which the hint did not give",
+                           drop->first_pfn);
+        }
+    }
+    shadow->drop_count = 0;
+    if (shadow->hint_state != BNT_HOST_HINT_START) {
+        oracle_violate(oracle, vm, INVARIANT_HINT_CURRENT,
+                       "PFN %" PRIu64 " was taken as a hint in state %s, id %" PRIu32, first_pfn,
+                       bnt_host_hint_state_name(shadow->hint_state), shadow->hint_id);
+    }
+}
+
+void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
+                            bool write)
+{
+    if (!write) {
+        oracle_violate(oracle, vm, INVARIANT_HINT_TRUSTED,
+                       "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
+    } else if (found != 0 && found >> 48 != vm + 1) {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
+                       "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
+    }
+}
+
+/** Also what the driver counts, in PFNs. */
+void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
+                         uint64_t driver_pfns)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t pages = shadow->in_place[PLACE_HINTED];
+    if (allocator_pages != pages) {
+        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
+                       "the allocator gave %" PRIu64 " pages to hints, which have %" PRIu64,
+                       allocator_pages, pages);
+    }
+    if (driver_pfns != pages << shadow->config.page_order) {
+        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
+                       "the driver counts %" PRIu64 " PFNs hinted; there are %" PRIu64, driver_pfns,
+                       pages << shadow->config.page_order);
+    }
+}
