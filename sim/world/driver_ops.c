@@ -132,8 +132,8 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
     if (queue < WORLD_QUEUES) {
         vm->queues[queue] = (struct queue_place){size, false, desc_gpa, avail_gpa, used_gpa};
     }
-    conformance_queue_enable(vm->world->conformance, vm->index, queue, queue, size, desc_gpa,
-                             avail_gpa, used_gpa);
+    conformance_queue_enable(vm->world->conformance, vm->index, queue, vm_queue_role(vm, queue),
+                             size, desc_gpa, avail_gpa, used_gpa);
     if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
     }
@@ -348,6 +348,9 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     world_log(world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name,
               bnt_guest_event_name((uint32_t)event->kind), (unsigned long long)event->value,
               (unsigned long long)event->extra);
+    if (event->kind == BNT_GUEST_EVENT_BROKEN) {
+        conformance_driver_gave_up(world->conformance, vm->index);
+    }
     if (world->oracle != NULL) {
         oracle_guest_event(world->oracle, vm->index, event);
     }
