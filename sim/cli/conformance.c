@@ -176,7 +176,8 @@ bool report_undeclared(const struct subject *subject, clause_id id)
 bool report_unbroken(const struct subject *subject, clause_id id)
 {
     const struct clause_sum *sum = &subject->sums[id];
-    return subject->declares && sum->violated == 0 && sum->declared;
+    return subject->declares && sum->violated == 0 && sum->declared &&
+           clause_row(id)->watch == CLAUSE_WATCHED;
 }
 
 /** A quirk must be declared; over the whole suite a declared one must occur. */

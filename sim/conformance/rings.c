@@ -526,12 +526,6 @@ static struct seen_buffer *oldest(struct seen_queue *queue)
 static void buffer_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
                         uint32_t len)
 {
-    if (queue->in_order) {
-        const struct seen_buffer *first = oldest(queue);
-        clause_require(watch, DEV, CLAUSE_VG_30, first == buffer,
-                       "uses buffer %u of queue %u before %u, which came first", buffer->id,
-                       queue->index, first->id);
-    }
     judge_used(watch, queue, buffer, len);
     queue->used_count++;
     queue->used_arrived = true;
@@ -541,32 +535,42 @@ static void buffer_used(struct watch *watch, struct seen_queue *queue, struct se
     }
 }
 
-/** With IN_ORDER one entry may stand for all buffers up to the one it names. Returns how many
- * descriptors it stands for; 0: it names none that is out. */
+/** Buffers that are out and as old as this one or older. */
+static uint32_t up_to(const struct seen_queue *queue, const struct seen_buffer *last)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < queue->out; i++) {
+        count += queue->buffers[queue->list[i]].sequence <= last->sequence;
+    }
+    return count;
+}
+
+/**
+ * With IN_ORDER one entry may stand for all buffers up to the one it names, of which at most `most`
+ * are told of. Returns how many descriptors it stands for; 0: the queue cannot be followed.
+ */
 static uint32_t entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id, uint32_t len,
-                           uint32_t *buffers)
+                           uint32_t most, uint32_t *buffers)
 {
     struct seen_buffer *last = buffer_of_id(queue, id);
     uint32_t descs = 0;
-    *buffers = 0;
-    if (last == NULL) {
+    *buffers = last == NULL ? 0 : queue->in_order ? up_to(queue, last) : 1;
+    if (queue->in_order) {
+        clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
+                       "uses buffer %u of queue %u out of order", id, queue->index);
+    }
+    if (last == NULL || *buffers > most) {
         return 0;
     }
-    const uint64_t sequence = last->sequence;
-    if (queue->in_order) {
+    if (*buffers > 1) {
+        clause_seen(watch, DEV, CLAUSE_VS_17);
+    }
+    for (uint32_t i = 1; i < *buffers; i++) {
         struct seen_buffer *first = oldest(queue);
-        if (first != last) {
-            clause_seen(watch, DEV, CLAUSE_VS_17);
-        }
-        while (first != last && first != NULL && first->sequence < sequence) {
-            descs += first->descs;
-            ++*buffers;
-            buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
-            first = oldest(queue);
-        }
+        descs += first->descs;
+        buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
     }
     descs += last->descs;
-    ++*buffers;
     buffer_used(watch, queue, last, len);
     return descs;
 }
@@ -583,15 +587,12 @@ static void look_used_split(struct watch *watch, struct seen_queue *queue)
         clause_require(watch, DEV, CLAUSE_VS_14, queue->fresh[slot] != 0,
                        "moves used.idx of queue %u before it wrote the element", queue->index);
         queue->fresh[slot] = 0;
-        if (id >= queue->size || entry_used(watch, queue, (uint16_t)id, len, &buffers) == 0) {
+        const uint32_t most = (uint16_t)(index - queue->used_seen);
+        if (id >= queue->size || entry_used(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
             give_up(queue, false);
             return;
         }
         queue->used_seen = (uint16_t)(queue->used_seen + buffers);
-        if (buffers > 1 && (uint16_t)(index - queue->used_seen) > queue->size) {
-            give_up(queue, false); /* the batch went beyond what the index tells */
-            return;
-        }
     }
 }
 
@@ -616,7 +617,7 @@ static void look_used_packed(struct watch *watch, struct seen_queue *queue)
         if (under->out) {
             under->spoiled = true;
         }
-        const uint32_t descs = entry_used(watch, queue, id, len, &buffers);
+        const uint32_t descs = entry_used(watch, queue, id, len, queue->size, &buffers);
         clause_require(watch, DEV, CLAUSE_VP_6, descs > 0,
                        "writes a used descriptor of queue %u for buffer %u, which is not out",
                        queue->index, id);
