@@ -191,6 +191,7 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
     registers_status_write(watch, status, now);
     if (status == 0) {
         watch->live = false;
+        watch->legacy = false;
         watch->features = 0;
         TELL(watch, reset, watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {

@@ -87,8 +87,10 @@ struct conformance_vm {
     uint64_t first_pfn;
     uint64_t pfns;
     uint32_t page_order;
-    bool big_endian; /**< the guest's byte order, that of legacy rings */
-    bool foreign;    /**< the driver is a recording: its pages are not seen */
+    bool legacy_driver; /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
+    bool legacy_device; /**< it has nothing else */
+    bool big_endian;    /**< the guest's byte order, that of legacy rings */
+    bool foreign;       /**< the driver is a recording: its pages are not seen */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,

@@ -52,6 +52,7 @@ struct watch {
     bool scripted[CLAUSE_PARTIES];
     uint64_t features; /**< negotiated, once FEATURES_OK stands; else 0 */
     bool live;         /**< DRIVER_OK is set */
+    bool legacy;       /**< the driver uses the legacy interface */
     struct watch_registers registers;
     struct watch_rings rings;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];

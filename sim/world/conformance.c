@@ -23,6 +23,9 @@ void vm_watched(const struct vm *vm)
         .first_pfn = vm->spec.first_pfn,
         .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
         .page_order = vm->spec.page_order,
+        .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
+        .legacy_driver = vm->spec.driver.interface != BNT_INTERFACE_MODERN,
+        .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_vm_init(vm->world->conformance, vm->index, &config);

@@ -155,6 +155,7 @@ static void notify(void *opaque, uint16_t queue)
 static void notify_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
+    conformance_kick(vm->world->conformance, vm->index, (uint16_t)data);
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
