@@ -125,6 +125,7 @@ static void pop(struct fvm *f)
 {
     memset(f->locked, 0, f->pages);
     f->locked_pages = 0;
+    f->reset = true; /* and it waits for START */
 }
 
 static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
@@ -332,7 +333,7 @@ struct bnt_guest_info fvm_info(const struct fvm *f)
 }
 
 /* Between two steps nothing is in flight on this wire, so both sides agree to the page. */
-static void audit(const struct fvm *f)
+void fvm_audit(const struct fvm *f)
 {
     const struct bnt_guest_info info = fvm_info(f);
     uint64_t owned = 0;
@@ -351,7 +352,7 @@ void fvm_step(struct fvm *f, uint32_t budget)
 {
     FVM_CHECK(bnt_guest_step(f->guest, f->now_ns, budget, &f->deadline_ns) == BNT_OK);
     if (f->checked) {
-        audit(f);
+        fvm_audit(f);
     }
 }
 
@@ -400,7 +401,7 @@ bnt_status fvm_sleep_done(struct fvm *f, uint32_t pages)
     f->sleep_pages += got;
     const bnt_status status = bnt_guest_alloc_done(f->guest, f->now_ns, list, got);
     if (f->checked) {
-        audit(f);
+        fvm_audit(f);
     }
     return status;
 }

@@ -122,6 +122,9 @@ bnt_status fvm_sleep_done(struct fvm *fvm, uint32_t pages);
 /** Detaches, checks that all pages are the OS's, frees everything. */
 void fvm_end(struct fvm *fvm);
 
+/** Compares what the guest says with what the OS and the host know. */
+void fvm_audit(const struct fvm *fvm);
+
 struct bnt_guest_info fvm_info(const struct fvm *fvm);
 
 /** The last call but `back`. */
