@@ -111,6 +111,39 @@ static void fake_on_hint(void *opaque, const struct bnt_guest_hint *hint)
     }
 }
 
+static bool fake_pages_alloc_sleep(void *opaque, uint32_t count)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(f->sleep_asked == 0 && count > 0);
+    f->sleep_asked = count;
+    return true;
+}
+
+static bool fake_pages_alloc_cancel(void *opaque)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(f->sleep_asked > 0);
+    f->sleep_cancelled++;
+    if (f->sleep_cancels) {
+        f->sleep_asked = 0;
+    }
+    return f->sleep_cancels;
+}
+
+void fake_sleep_done(struct fake *f, uint32_t pages)
+{
+    uint64_t list[BNT_BALLOON_REQUEST_PFNS_MAX];
+    FAKE_CHECK(pages <= f->sleep_asked && pages <= f->free_count);
+    for (uint32_t i = 0; i < pages; i++) {
+        const uint32_t index = f->stack[--f->free_count];
+        f->owned[index] = 1;
+        list[i] = fake_page(f, index);
+    }
+    f->sleep_asked = 0;
+    FAKE_CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, list, pages) == BNT_OK);
+    fake_audit(f);
+}
+
 static bool fake_in_ledger(const struct fake *f, uint64_t page)
 {
     for (uint32_t k = 0; k < 1u << f->setup.page_order; k++) {
@@ -615,6 +648,8 @@ static const struct bnt_guest_ops fake_ops = {
             .notify = fake_notify,
         },
     .pages_alloc = fake_pages_alloc,
+    .pages_alloc_sleep = fake_pages_alloc_sleep,
+    .pages_alloc_cancel = fake_pages_alloc_cancel,
     .pages_free = fake_pages_free,
     .links_push = fake_links_push,
     .links_pop = fake_links_pop,
@@ -681,6 +716,8 @@ static void fake_guest_init(struct fake *f)
         .record = f->setup.record,
         .record_bits = f->bits,
         .poll_ns = f->setup.poll_ns,
+        .sleeping = f->setup.sleeping,
+        .rates = f->setup.rates,
         .recover_tries = f->setup.recover_tries ? f->setup.recover_tries : BNT_GUEST_RECOVER_NEVER,
         .init_on_free = f->setup.init_on_free,
         .poison_val = f->setup.poison_val,

@@ -49,6 +49,8 @@ struct fake_setup {
     bnt_interface device;
     bnt_interface driver;
     bnt_byte_order order; /* of the guest */
+    bnt_guest_switch sleeping;
+    struct bnt_guest_rates rates;
     bool report_order_set;
     uint32_t report_order;
     uint16_t report_capacity;
@@ -97,6 +99,9 @@ struct fake {
     uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
     struct bnt_guest_oom_result oom_result;
     bnt_status oom_status;
+    uint32_t sleep_asked; /* the sleeping allocation under way; 0: none */
+    bool sleep_cancels;   /* a cancel is obeyed at once */
+    uint32_t sleep_cancelled;
     bool reenter; /* callbacks call the guest and expect E_REENTRANT */
     /* by page: 1 while in a report, 2 once the device let go of it, 4 free and reported */
     uint8_t *reported;
@@ -180,6 +185,9 @@ uint32_t fake_serve(struct fake *fake, uint32_t queue, uint32_t count);
 
 /** Steps, serves and lets time pass until nothing is due before `ns` from now. Returns steps. */
 uint64_t fake_run(struct fake *fake, uint64_t ns);
+
+/** Ends the sleeping allocation with `pages` pages. */
+void fake_sleep_done(struct fake *fake, uint32_t pages);
 
 /** Sets the target and tells the guest. */
 void fake_target(struct fake *fake, uint32_t pfns);
