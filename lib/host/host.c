@@ -221,6 +221,16 @@ static uint64_t region_pfns(const struct bnt_host *host, const struct bnt_mem_re
     return end > begin ? end - begin : 0;
 }
 
+/** PFNs of the map that lie in the configured memory. */
+static void memory_count(struct bnt_host *host)
+{
+    host->memory_pfns = 0;
+    for (uint32_t i = 0; i < host->mem.region_count; i++) {
+        uint64_t first = 0;
+        host->memory_pfns += region_pfns(host, &host->mem.regions[i], &first);
+    }
+}
+
 bool bnti_host_memory_find(struct bnt_host *host, uint64_t pfn, uint64_t n)
 {
     for (uint32_t i = 0; i < host->mem.region_count; i++) {
@@ -278,10 +288,7 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
         (host->config.features & host->config.binding.reset) != 0 || bnti_host_is_vmware(host) ? 1
                                                                                                : 0;
     host->feature_rules = bnt_balloon_rules(&host->config.binding);
-    for (uint32_t i = 0; i < mem->region_count; i++) {
-        uint64_t first = 0;
-        host->memory_pfns += region_pfns(host, &mem->regions[i], &first);
-    }
+    memory_count(host);
     if (host->memory_pfns == 0) {
         return BNT_E_ARGUMENT;
     }
@@ -317,6 +324,31 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
     bnti_host_queues_number(made);
     made->stats.next_poll_ns = taken.stats_poll_ns;
     *host = made;
+    return BNT_OK;
+}
+
+/** Whether every region of `mem` is memory in `more` too. */
+static bool map_covers(const struct bnt_mem *more, const struct bnt_mem *mem)
+{
+    for (uint32_t i = 0; i < mem->region_count; i++) {
+        if (!bnt_mem_contains(more, mem->regions[i].gpa, mem->regions[i].bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem)
+{
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    if (mem == NULL || !map_covers(mem, &host->mem)) {
+        return BNT_E_ARGUMENT;
+    }
+    host->mem = *mem;
+    host->window_pfns = 0;
+    memory_count(host);
     return BNT_OK;
 }
 

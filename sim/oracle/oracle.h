@@ -85,6 +85,11 @@ void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns);
 void oracle_epoch_acked(struct oracle *oracle, uint32_t vm, uint32_t epoch);
 /** The device status became 0: the device holds nothing any more. */
 void oracle_device_reset(struct oracle *oracle, uint32_t vm);
+/** Another device is in place of the one that there was. */
+void oracle_device_new(struct oracle *oracle, uint32_t vm);
+/** Another kernel is in place of the one that there was: all pages are its own, and nothing was
+ * told to the device. */
+void oracle_guest_restart(struct oracle *oracle, uint32_t vm);
 /** The host dropped backing; checked against the request or report that follows. */
 void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_request(struct oracle *oracle, uint32_t vm,

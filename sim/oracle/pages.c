@@ -43,7 +43,7 @@ static bool place_counts(uint8_t place)
     return place == PLACE_BALLOON || place == PLACE_HELD;
 }
 
-static void move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
+void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (place_counts(*place)) {
@@ -146,7 +146,7 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
                            place_names[*place]);
             return;
         }
-        move(oracle, vm, pages[i], place, *place == PLACE_DEFLATING ? PLACE_LENT : PLACE_OS);
+        shadow_move(oracle, vm, pages[i], place, *place == PLACE_DEFLATING ? PLACE_LENT : PLACE_OS);
     }
 }
 
@@ -313,7 +313,7 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         if (shadow->releasing && to != PLACE_OS) {
             to = PLACE_TAKEN; /* BX-17, BX-19 */
         }
-        move(oracle, vm, request->pages[i], place, to);
+        shadow_move(oracle, vm, request->pages[i], place, to);
     }
 }
 
@@ -340,8 +340,8 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
         const page_place to = place == PLACE_LENT        ? PLACE_OS
                               : place == PLACE_REPORTING ? PLACE_REPORTED
                                                          : PLACE_TAKEN;
-        move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-             &shadow->place[page], to);
+        shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
+                    &shadow->place[page], to);
     }
     for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
         shadow->host_pfns -= shadow->host[i];

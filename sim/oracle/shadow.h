@@ -63,6 +63,8 @@ void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
 uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
 const char *oracle_place_name(page_place place);
+/** One page goes from its place to another (pages.c). */
+void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
 
 /** The state word of one fact: this guest page is in the balloon, or this PFN is the host's. */
 static inline uint64_t shadow_fact(uint32_t vm, uint64_t number, uint64_t role)

@@ -267,8 +267,18 @@ static void check_corruption(const struct check *c, const struct scenario_action
     }
 }
 
-static void check_action(const struct check *c, const struct scenario_action *action,
-                         const struct scenario_vm *vm)
+uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm)
+{
+    uint64_t bytes = scenario->vms[vm].memory_bytes;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        bytes += action->kind == ACTION_HOT_ADD && action->vm == vm ? action->size_bytes : 0;
+    }
+    return bytes;
+}
+
+static void check_action(const struct check *c, const struct scenario *scenario,
+                         const struct scenario_action *action, const struct scenario_vm *vm)
 {
     const uint64_t run_ns = c->loader->run_ns;
     if (action->trigger == TRIGGER_AT) {
@@ -282,10 +292,13 @@ static void check_action(const struct check *c, const struct scenario_action *ac
     if (vm == NULL) {
         return;
     }
+    const uint64_t most = scenario_memory_most(scenario, action->vm);
     if (action->kind == ACTION_TARGET) {
         const char *key = action->guest_memory ? "guest" : "balloon";
         check_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);
-        check_at_most(c, key, size_units, action->size_bytes, vm->memory_bytes, "the VM's memory");
+        check_at_most(c, key, size_units, action->size_bytes, most, "the VM's memory");
+    } else if (action->kind == ACTION_HOT_ADD) {
+        check_multiple(c, "size", action->size_bytes, BNT_PFN_BYTES << vm->page_order);
     } else if (action->kind == ACTION_OOM || action->kind == ACTION_PRESSURE) {
         check_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
                       "the VM's memory");
@@ -397,7 +410,8 @@ static void check_actions(struct loader *loader)
          item != NULL && i < scenario->action_count; item = item->next, i++) {
         const struct check c = {loader, item->value};
         if (item->value->kind == YAML_MAP && !item->value->failed) {
-            check_action(&c, &scenario->actions[i], sound_vm(loader, scenario->actions[i].vm));
+            check_action(&c, scenario, &scenario->actions[i],
+                         sound_vm(loader, scenario->actions[i].vm));
         }
     }
 }

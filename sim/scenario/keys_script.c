@@ -124,6 +124,13 @@ static const struct choice action_kinds[] = {
     {"detach", ACTION_DETACH, "the driver is unloaded"},
     {"attach", ACTION_ATTACH, "the driver is loaded again"},
     {"hint", ACTION_HINT, "the host starts, stops or ends free page hinting"},
+    {"restore-device", ACTION_RESTORE_DEVICE, "the device is saved, and goes on in another instance"},
+    {"unplug", ACTION_UNPLUG, "the device is gone, by surprise; the guest hears of it a moment later"},
+    {"plug", ACTION_PLUG, "another device is there in its place"},
+    {"hibernate", ACTION_HIBERNATE, "the driver freezes, the machine is off, it wakes with another device"},
+    {"restart", ACTION_RESTART, "a new kernel starts over the old one's head, as with kexec"},
+    {"compact", ACTION_COMPACT, "ballooned pages move to other places"},
+    {"hot-add", ACTION_HOT_ADD, "memory is added to the guest"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
     {NULL, 0, NULL}};
 
@@ -147,6 +154,11 @@ static const struct choice reason_choices[] = {
 static const struct choice party_choices[] = {
     {"driver", PARTY_DRIVER, ""}, {"device", PARTY_DEVICE, ""}, {NULL, 0, NULL}};
 
+static const struct choice order_choices[] = {
+    {"inflate-first", false, "the new page goes in before the old one comes out, as Linux does"},
+    {"deflate-first", true, "the old page comes out first, as VMware's driver does"},
+    {NULL, 0, NULL}};
+
 static const struct choice signal_choices[] = {
     {"kick", SIGNAL_KICK, ""}, {"interrupt", SIGNAL_INTERRUPT, ""}, {"config", SIGNAL_CONFIG, ""}, {NULL, 0, NULL}};
 
@@ -154,10 +166,10 @@ static const struct choice signal_choices[] = {
 #define ONLY(kind) .kinds = BIT(ACTION_##kind)
 #define ONLY_REQUIRED(kind) .kinds = BIT(ACTION_##kind), .required = BIT(ACTION_##kind)
 #define REPEATED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
-#define COUNTED (REPEATED | BIT(ACTION_CORRUPT))
+#define COUNTED (REPEATED | BIT(ACTION_CORRUPT) | BIT(ACTION_COMPACT))
 #define SIGNALS (REPEATED | BIT(ACTION_REORDER))
-#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE))
-#define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE))
+#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
+#define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE) | BIT(ACTION_HOT_ADD))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
 /* A rule's chance is filled as a struct ratio. */
 _Static_assert(offsetof(struct bnt_host_rule, denominator) ==
@@ -193,6 +205,8 @@ static const struct key_row action_rows[] = {
     {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
     {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
+    {"order", KEY_CHOICE, A(deflate_first), .choices = order_choices, ONLY(COMPACT), .fallback = "inflate-first",
+     .doc = "which half of a move comes first"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},

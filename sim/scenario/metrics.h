@@ -50,6 +50,11 @@ typedef enum metric_unit {
     X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
     X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
     X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
+    X(RESTORES,        "restores",        COUNT, "times that the device was saved and loaded")       \
+    X(RESTARTS,        "restarts",        COUNT, "kernels that started over the old one's head")     \
+    X(HIBERNATIONS,    "hibernations",    COUNT, "times that the machine went off and on")           \
+    X(MOVES,           "moves",           COUNT, "ballooned pages that moved to another place")      \
+    X(MOVES_FAILED,    "moves_failed",    COUNT, "moves that were refused or ended early")           \
     X(BROKEN,          "broken",          BOOL,  "the device set NEEDS_RESET for a violation")       \
     X(MISUSES,         "misuses",         COUNT, "the driver's violations that broke nothing")       \
     X(KICKS_LOST,      "kicks_lost",      COUNT, "kicks that the link dropped")                      \

@@ -178,22 +178,29 @@ struct scenario_workload {
 };
 
 typedef enum action_kind {
-    ACTION_TARGET,       /**< size: in the balloon; or guest: left to the guest; timeout */
-    ACTION_RESET,        /**< the host resets the balloon */
-    ACTION_REFUSE,       /**< adds a refusal rule */
-    ACTION_REFUSE_CLEAR, /**< removes every rule */
-    ACTION_STALL,        /**< party does nothing for `duration` */
-    ACTION_DROP,         /**< the next `count` signals are lost */
-    ACTION_DUPLICATE,    /**< the next `count` signals come twice */
-    ACTION_DELAY,        /**< the next `count` signals come `duration` later */
-    ACTION_REORDER,      /**< the next two signals change places */
-    ACTION_OOM,          /**< the guest's kernel asks the balloon for `size` */
-    ACTION_PRESSURE,     /**< a demand of `size` of `use` for `duration` */
-    ACTION_STATS,        /**< the host asks for statistics */
-    ACTION_DETACH,       /**< the driver is unloaded */
-    ACTION_ATTACH,       /**< the driver is loaded again */
-    ACTION_HINT,         /**< the host starts, stops or ends free page hinting */
-    ACTION_CORRUPT       /**< party turns hostile: writes what `corruption` says */
+    ACTION_TARGET,         /**< size: in the balloon; or guest: left to the guest; timeout */
+    ACTION_RESET,          /**< the host resets the balloon */
+    ACTION_REFUSE,         /**< adds a refusal rule */
+    ACTION_REFUSE_CLEAR,   /**< removes every rule */
+    ACTION_STALL,          /**< party does nothing for `duration` */
+    ACTION_DROP,           /**< the next `count` signals are lost */
+    ACTION_DUPLICATE,      /**< the next `count` signals come twice */
+    ACTION_DELAY,          /**< the next `count` signals come `duration` later */
+    ACTION_REORDER,        /**< the next two signals change places */
+    ACTION_OOM,            /**< the guest's kernel asks the balloon for `size` */
+    ACTION_PRESSURE,       /**< a demand of `size` of `use` for `duration` */
+    ACTION_STATS,          /**< the host asks for statistics */
+    ACTION_DETACH,         /**< the driver is unloaded */
+    ACTION_ATTACH,         /**< the driver is loaded again */
+    ACTION_HINT,           /**< the host starts, stops or ends free page hinting */
+    ACTION_RESTORE_DEVICE, /**< the device is saved, and goes on in another instance */
+    ACTION_UNPLUG,         /**< the device is gone, by surprise */
+    ACTION_PLUG,           /**< another one is there */
+    ACTION_HIBERNATE,      /**< the driver freezes, the machine is off for `duration` */
+    ACTION_RESTART,        /**< a new kernel starts over the old one's head, as kexec */
+    ACTION_COMPACT,        /**< `count` ballooned pages move */
+    ACTION_HOT_ADD,        /**< `size` of memory is added */
+    ACTION_CORRUPT         /**< party turns hostile: writes what `corruption` says */
 } action_kind;
 
 typedef enum hint_order {
@@ -318,6 +325,7 @@ struct scenario_action {
     link_signal signal;
     action_party party;
     workload_use use;
+    bool deflate_first; /**< COMPACT */
     corruption corruption;
     hint_order hint;
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
@@ -452,6 +460,9 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
 void scenario_free(struct arena *arena, struct scenario *scenario);
 void scenario_errors_free(struct scenario_errors *errors);
 
+/** Memory of a VM with all that the script will add. */
+uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm);
+
 /** Digest of the canonical form: comments, order of keys and layout do not change it. */
 uint64_t scenario_digest(const struct scenario *scenario);
 
@@ -463,12 +474,6 @@ void scenario_reference_write(void *file);
 
 /** Writes the tables of docs/personalities.md to a stream. */
 void scenario_personalities_write(void *file);
-
-/** The name of a personality; of our own with quirks, those too. */
-void scenario_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
-                               size_t name_bytes);
-/** Whether a personality, or one of the quirks, says that it breaks a clause. */
-bool scenario_declares(bool driver, uint32_t personality, uint32_t quirks, const char *clause);
 
 /** Table look-ups shared with messages and docs. */
 const char *metric_name(metric m);

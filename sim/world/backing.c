@@ -65,6 +65,14 @@ static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
     return freed;
 }
 
+void backing_forget(struct vm *vm)
+{
+    const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
+    for (uint64_t page = 0; page < pages; page++) {
+        vm->content[page] = 0;
+    }
+}
+
 /** Only what is backed is touched: a page without host memory has no content. */
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {

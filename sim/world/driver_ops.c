@@ -14,6 +14,9 @@
 static uint64_t features_read(void *opaque)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return UINT64_MAX;
+    }
     const uint64_t offered =
         bnt_host_features_read(vm->host) | (vm->spec.device.features & SCENARIO_FEATURE_RESERVED);
     conformance_features_read(vm->world->conformance, vm->index, offered);
@@ -23,6 +26,9 @@ static uint64_t features_read(void *opaque)
 static void features_write(void *opaque, uint64_t features)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     engine_payload(vm->world->engine, features);
     conformance_features_write(vm->world->conformance, vm->index, features);
     if (bnt_host_features_write(vm->host, features) != BNT_OK) {
@@ -33,6 +39,9 @@ static void features_write(void *opaque, uint64_t features)
 static uint8_t status_read(void *opaque)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return UINT8_MAX;
+    }
     const uint8_t status = bnt_host_status_read(vm->host);
     conformance_status_read(vm->world->conformance, vm->index, status);
     return status;
@@ -41,6 +50,9 @@ static uint8_t status_read(void *opaque)
 static void status_write(void *opaque, uint8_t status)
 {
     struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     engine_payload(vm->world->engine, status);
     vm->touched = true;
     if (bnt_host_status_write(vm->host, engine_now(vm->world->engine), status) != BNT_OK) {
@@ -58,6 +70,9 @@ static void status_write(void *opaque, uint8_t status)
 static uint32_t config_generation(void *opaque)
 {
     struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return UINT32_MAX;
+    }
     uint32_t generation = bnt_host_config_generation(vm->host);
     if (vm->armed[CORRUPT_CONFIG_STORM] > 0) {
         generation += ++vm->storm_reads;
@@ -69,6 +84,10 @@ static uint32_t config_generation(void *opaque)
 static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) { /* as a bus answers where nothing is */
+        memset(dst, UINT8_MAX, bytes);
+        return;
+    }
     bnt_host_config_read(vm->host, offset, dst, bytes);
     conformance_config_read(vm->world->conformance, vm->index, offset, dst, bytes);
 }
@@ -99,6 +118,9 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
 {
     struct vm *vm = opaque;
     struct world *world = vm->world;
+    if (life_gone(vm)) {
+        return;
+    }
     vm->touched = true;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
         const bool lie = hostile_take(vm, CORRUPT_ACTUAL_LIE);
@@ -122,6 +144,9 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
 static uint16_t queue_size_max(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return UINT16_MAX;
+    }
     return bnt_host_queue_size_max(vm->host, queue);
 }
 
@@ -129,11 +154,14 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
                          uint64_t avail_gpa, uint64_t used_gpa)
 {
     struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     if (queue < WORLD_QUEUES) {
         vm->queues[queue] = (struct queue_place){size, false, desc_gpa, avail_gpa, used_gpa};
     }
-    conformance_queue_enable(vm->world->conformance, vm->index, queue, vm_queue_role(vm, queue),
-                             size, desc_gpa, avail_gpa, used_gpa);
+    conformance_queue_enable(vm->world->conformance, vm->index, queue, queue, size, desc_gpa,
+                             avail_gpa, used_gpa);
     if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
     }
@@ -148,6 +176,9 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
 static void notify(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     conformance_kick(vm->world->conformance, vm->index, queue);
     link_signal_send(opaque, SIGNAL_KICK, queue);
 }
@@ -155,7 +186,6 @@ static void notify(void *opaque, uint16_t queue)
 static void notify_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    conformance_kick(vm->world->conformance, vm->index, (uint16_t)data);
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
@@ -240,6 +270,12 @@ static uint64_t links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t
     return gmem_links_pop(vm->gmem, head, pages, count);
 }
 
+static bool links_remove(void *opaque, uint64_t *head, uint64_t page)
+{
+    const struct vm *vm = opaque;
+    return gmem_links_remove(vm->gmem, head, page);
+}
+
 static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     const struct vm *vm = opaque;
@@ -251,7 +287,7 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_MAJFLT, counters.refaults},
         {BNT_STAT_MINFLT, counters.allocations},
         {BNT_STAT_MEMFREE, counters.free_bytes},
-        {BNT_STAT_MEMTOT, vm->spec.memory_bytes},
+        {BNT_STAT_MEMTOT, vm->spec.memory_bytes - vm->life.offline_bytes},
         {BNT_STAT_AVAIL, counters.free_bytes + counters.cache_clean_bytes},
         {BNT_STAT_CACHES, counters.cache_clean_bytes},
         {BNT_STAT_HTLB_PGALLOC, 0},
@@ -349,9 +385,6 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     world_log(world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name,
               bnt_guest_event_name((uint32_t)event->kind), (unsigned long long)event->value,
               (unsigned long long)event->extra);
-    if (event->kind == BNT_GUEST_EVENT_BROKEN) {
-        conformance_driver_gave_up(world->conformance, vm->index);
-    }
     if (world->oracle != NULL) {
         oracle_guest_event(world->oracle, vm->index, event);
     }
@@ -362,6 +395,8 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     script_trigger(vm, TRIGGER_GUEST, (uint32_t)event->kind);
     if (event->kind == BNT_GUEST_EVENT_OOM_DONE) {
         memory_oom_done(vm);
+    } else if (event->kind == BNT_GUEST_EVENT_MIGRATED) {
+        life_moved(vm, event->extra);
     }
 }
 
@@ -424,6 +459,7 @@ struct bnt_guest_ops vm_guest_ops(void)
         .pages_free = pages_free,
         .links_push = links_push,
         .links_pop = links_pop,
+        .links_remove = links_remove,
         .stats_get = stats_get,
         .event = guest_event,
         .request = guest_request,

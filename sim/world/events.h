@@ -12,6 +12,7 @@
     X(PHASE,        "phase",            0, "phase")                                                \
     X(ATTACH,       "attach",           0, "")                                                     \
     X(ACTION,       "action",           1, "action")                                               \
+    X(LIFECYCLE,    "lifecycle",        1, "step")                                                 \
     X(KICK,         "kick",             2, "queue")                                                \
     X(INTERRUPT,    "interrupt",        2, "queue")                                                \
     X(CONFIG,       "config-interrupt", 2, "")                                                     \

@@ -19,8 +19,8 @@
 const char *page_use_name(page_use use)
 {
     static const char *const names[PAGE_USE_COUNT] = {
-        "free",        "kernel", "pinned",  "anon",     "cache-clean",
-        "cache-dirty", "slab",   "balloon", "reported", "hinted"};
+        "free", "kernel",  "pinned",   "anon",   "cache-clean", "cache-dirty",
+        "slab", "balloon", "reported", "hinted", "offline"};
     return (unsigned)use < PAGE_USE_COUNT ? names[use] : "unknown";
 }
 
@@ -89,7 +89,8 @@ static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, cha
     const uint64_t kernel =
         pages_up(config->kernel_bytes, page) + pages_up(config->pinned_bytes, page);
     const uint64_t min = pages_up(watermark_bytes(config), page);
-    if (kernel >= pages || min + min / 2 + 2 >= pages - kernel) {
+    const uint64_t offline = config->offline_bytes / page;
+    if (kernel + offline >= pages || min + min / 2 + 2 >= pages - kernel - offline) {
         (void)snprintf(error, error_bytes,
                        "of %" PRIu64 " pages, %" PRIu64 " of the kernel and pinned leave no room "
                        "above the min watermark of %" PRIu64,
@@ -98,6 +99,7 @@ static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, cha
     }
     gmem->pages = (uint32_t)pages;
     gmem->kernel_pages = (uint32_t)kernel;
+    gmem->offline_pages = (uint32_t)offline;
     gmem->swap_slots = (uint32_t)slots;
     watermarks_set(gmem, min);
     return true;
@@ -133,12 +135,15 @@ static void kernel_create(struct gmem *gmem)
         gmem->state[page] = page < image ? PAGE_USE_KERNEL : PAGE_USE_PINNED;
         gmem_write(gmem, page);
     }
-    for (uint32_t page = gmem->kernel_pages; gmem->config.free_tag != 0 && page < gmem->pages;
-         page++) {
+    for (uint32_t page = gmem->kernel_pages;
+         gmem->config.free_tag != 0 && page < gmem->pages - gmem->offline_pages; page++) {
         gmem_fill(gmem, page); /* at boot, as memory is handed to the allocator */
     }
     gmem->in_use[PAGE_USE_KERNEL] = image;
     gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
+    gmem->in_use[PAGE_USE_OFFLINE] = gmem->offline_pages;
+    memset(gmem->state + (gmem->pages - gmem->offline_pages), PAGE_USE_OFFLINE,
+           gmem->offline_pages);
 }
 
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes)
@@ -152,7 +157,8 @@ struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t e
     gmem->config = *config;
     arrays_create(gmem);
     gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, gmem->state,
-                   gmem->next, gmem->prev, gmem->pages, gmem->kernel_pages);
+                   gmem->next, gmem->prev, gmem->pages, gmem->kernel_pages,
+                   gmem->pages - gmem->offline_pages);
     kernel_create(gmem);
     return gmem;
 }
@@ -225,6 +231,21 @@ void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_us
     }
     gmem_pool_give(&gmem->pool, pages, count);
     gmem_moved(gmem, pages, count, from, PAGE_USE_FREE);
+}
+
+void gmem_online(struct gmem *gmem, uint64_t bytes)
+{
+    uint64_t left = bytes / gmem_page_bytes(gmem);
+    uint32_t batch[GMEM_BATCH_MAX];
+    while (left > 0 && gmem->offline_pages > 0) {
+        uint32_t count = 0;
+        while (count < GMEM_BATCH_MAX && left > 0 && gmem->offline_pages > 0) {
+            batch[count++] = gmem->pages - gmem->offline_pages;
+            gmem->offline_pages--;
+            left--;
+        }
+        gmem_give(gmem, batch, count, PAGE_USE_OFFLINE);
+    }
 }
 
 void gmem_write(struct gmem *gmem, uint32_t page)

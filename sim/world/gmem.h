@@ -43,6 +43,7 @@ typedef enum page_use {
     PAGE_USE_BALLOON,  /**< allocated to the balloon driver */
     PAGE_USE_REPORTED, /**< free, but away in a free page report */
     PAGE_USE_HINTED,   /**< free, but kept by the balloon driver as hinted */
+    PAGE_USE_OFFLINE,  /**< not there yet: hot-added later */
     PAGE_USE_COUNT
 } page_use;
 
@@ -74,6 +75,7 @@ struct gmem_config {
     uint64_t swap_bytes;
     uint64_t kernel_bytes;
     uint64_t pinned_bytes;
+    uint64_t offline_bytes;       /**< at the end of memory, not there before gmem_online */
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
     bool reports;          /**< free blocks can be reported */
@@ -101,6 +103,9 @@ struct gmem_config {
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes);
 /** Gives back everything. Groups need no release. */
 void gmem_destroy(struct gmem *gmem);
+
+/** Hot-add: so much of what is offline becomes free memory, lowest address first. */
+void gmem_online(struct gmem *gmem, uint64_t bytes);
 
 /* ---- The balloon driver's allocator ---- */
 
@@ -146,6 +151,7 @@ void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 /** Links beside the pages, for bnt_guest_ops: see there. */
 void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
 uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
+bool gmem_links_remove(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
 
 /* ---- Free page hinting (gmem_hint.c) ---- */
 

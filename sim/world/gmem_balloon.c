@@ -202,3 +202,24 @@ uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages,
     }
     return head;
 }
+
+bool gmem_links_remove(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
+{
+    const uint32_t wanted = gmem_page_of(gmem, pfn);
+    uint32_t above = BUDDY_NONE;
+    uint32_t page = *head == GMEM_NONE ? BUDDY_NONE : gmem_page_of(gmem, *head);
+    while (page != BUDDY_NONE && page != wanted) {
+        above = page;
+        page = gmem->record[page];
+    }
+    if (page == BUDDY_NONE) {
+        return false;
+    }
+    const uint32_t below = gmem->record[page];
+    if (above != BUDDY_NONE) {
+        gmem->record[above] = below;
+    } else {
+        *head = below == BUDDY_NONE ? GMEM_NONE : gmem_pfn(gmem, below);
+    }
+    return true;
+}

@@ -141,14 +141,14 @@ static void lifo_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t co
 
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
                     page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
-                    uint32_t pages, uint32_t first_free)
+                    uint32_t pages, uint32_t first_free, uint32_t end)
 {
     memset(pool, 0, sizeof *pool);
     pool->arena = arena;
     pool->kind = kind;
     pool->state = state;
     pool->pages = pages;
-    pool->free_pages = pages - first_free;
+    pool->free_pages = end - first_free;
     if (kind == PAGES_LIFO) {
         buddy_init(&pool->buddy, state, next, prev, pages);
         memset(state + first_free, 0, pool->free_pages);
@@ -158,14 +158,14 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     memset(state + first_free, GMEM_POOL_LOOSE, pool->free_pages);
     if (kind == PAGES_SEQUENTIAL) {
         tree_init(pool);
-        for (uint32_t page = first_free; page < pages; page++) {
+        for (uint32_t page = first_free; page < end; page++) {
             tree_set(pool, page);
         }
         return;
     }
     pool->stack = arena_alloc(arena, pages * sizeof(uint32_t));
     for (uint32_t i = 0; i < pool->free_pages; i++) {
-        pool->stack[i] = pages - 1 - i;
+        pool->stack[i] = end - 1 - i;
     }
     stack_shuffle(pool, engine);
 }

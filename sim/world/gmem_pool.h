@@ -44,10 +44,10 @@ struct gmem_pool {
     uint32_t words[GMEM_POOL_LEVELS];
 };
 
-/** Pages from `first_free` on are free, those before are not. `engine` is for RANDOM. */
+/** Pages from `first_free` up to `end` are free, the others are not. `engine` is for RANDOM. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
                     page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
-                    uint32_t pages, uint32_t first_free);
+                    uint32_t pages, uint32_t first_free, uint32_t end);
 void gmem_pool_done(struct gmem_pool *pool);
 
 /** Takes `count` <= free_pages pages; their state becomes `state`. */

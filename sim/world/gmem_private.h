@@ -34,7 +34,8 @@ struct gmem_group {
 struct gmem {
     struct gmem_config config;
     uint32_t pages;
-    uint32_t kernel_pages; /**< pinned included; they are the first */
+    uint32_t offline_pages; /**< the last ones, not there yet */
+    uint32_t kernel_pages;  /**< pinned included; they are the first */
     uint32_t kernel_cursor;
     uint8_t *state; /**< use, and what the pool keeps in the high bits */
     uint32_t *next; /**< links of groups' lists and of the pool */

@@ -54,13 +54,14 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
         .swap_bytes = vm->spec.swap_bytes,
         .kernel_bytes = vm->spec.kernel_bytes,
         .pinned_bytes = vm->spec.pinned_bytes,
+        .offline_bytes = vm->life.offline_bytes,
         .watermark_min_bytes = vm->spec.watermark_min_bytes,
         .pages = vm->spec.pages,
         .reports = (vm->spec.driver.features & BNT_BALLOON_F_PAGE_REPORTING) != 0,
         .report_order = vm_report_order(vm),
         .free_filled = vm->spec.free_content != FREE_CONTENT_ANY,
         .free_tag = vm_free_tag(vm),
-        .tag_base = (uint64_t)(vm->index + 1) << 48,
+        .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,
         .opaque = vm,
         .access = backing_access,
         .moved = moved,
@@ -185,6 +186,41 @@ static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
     }
     slot->event =
         engine_at(world->engine, time_ns, 5, WORLD_EVENT_WORKLOAD, (uint16_t)slot->vm, index, 0);
+}
+
+/** A new kernel over the old one: nothing of what was in memory is known, workloads begin anew. */
+bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct world *world = vm->world;
+    for (uint32_t i = 0; i < world->workload_slots; i++) {
+        struct workload_slot *slot = &world->workloads[i];
+        if (slot->workload == NULL || slot->vm != vm->index) {
+            continue;
+        }
+        workload_destroy(slot->workload);
+        slot->workload = NULL;
+        slot->blocked = false;
+        if (slot->event != 0) {
+            (void)engine_cancel(world->engine, slot->event);
+            slot->event = 0;
+        }
+    }
+    gmem_destroy(vm->gmem);
+    if (!gmem_make(vm, error, error_bytes)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
+        struct workload_slot *slot = &world->workloads[i];
+        if (slot->vm != vm->index) {
+            continue;
+        }
+        slot->workload = workload_make(world, &world->scenario->workloads[i], error, error_bytes);
+        if (slot->workload == NULL) {
+            return false;
+        }
+        tick_at(world, i, engine_now(world->engine));
+    }
+    return true;
 }
 
 void memory_start(struct world *world)
@@ -322,6 +358,10 @@ void memory_workload_tick(struct world *world, uint32_t index)
     struct vm *vm = &world->vms[slot->vm];
     struct workload_tick tick;
     slot->event = 0;
+    if (engine_now(world->engine) < vm->life.asleep_until_ns) {
+        tick_at(world, index, vm->life.asleep_until_ns); /* the machine is off */
+        return;
+    }
     vm->touched = true;
     workload_tick(slot->workload, engine_now(world->engine), &tick);
     struct workload_info info;

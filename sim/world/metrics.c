@@ -148,6 +148,16 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
 {
     const struct vm_account *account = &vm->account;
     switch (which) {
+    case METRIC_RESTORES:
+        return vm->account.restores;
+    case METRIC_RESTARTS:
+        return vm->account.restarts;
+    case METRIC_HIBERNATIONS:
+        return vm->account.hibernations;
+    case METRIC_MOVES:
+        return vm->account.moves;
+    case METRIC_MOVES_FAILED:
+        return vm->account.moves_failed;
     case METRIC_HELD_PEAK:
         return account->held_peak;
     case METRIC_REFUSED_PINNED:

@@ -135,20 +135,74 @@ static void act_hint(struct vm *vm, const struct scenario_action *action)
     }
 }
 
+static void act_restore_device(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    life_restore_device(vm);
+}
+
+static void act_unplug(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    life_unplug(vm);
+}
+
+static void act_plug(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    life_plug(vm);
+}
+
+static void act_hibernate(struct vm *vm, const struct scenario_action *action)
+{
+    life_hibernate(vm, action->duration_ns);
+}
+
+static void act_restart(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    life_restart(vm);
+}
+
+static void act_compact(struct vm *vm, const struct scenario_action *action)
+{
+    life_compact(vm, action->count, action->deflate_first);
+}
+
+static void act_hot_add(struct vm *vm, const struct scenario_action *action)
+{
+    life_hot_add(vm, action->size_bytes);
+}
+
 static void act_corrupt(struct vm *vm, const struct scenario_action *action)
 {
     hostile_start(vm, action);
 }
 
 static void (*const acts[])(struct vm *, const struct scenario_action *) = {
-    [ACTION_TARGET] = act_target,       [ACTION_RESET] = act_reset,
-    [ACTION_REFUSE] = act_refuse,       [ACTION_REFUSE_CLEAR] = act_refuse_clear,
-    [ACTION_STALL] = act_stall,         [ACTION_DROP] = act_drop,
-    [ACTION_DUPLICATE] = act_duplicate, [ACTION_DELAY] = act_delay,
-    [ACTION_REORDER] = act_reorder,     [ACTION_OOM] = act_oom,
-    [ACTION_PRESSURE] = act_pressure,   [ACTION_STATS] = act_stats,
-    [ACTION_DETACH] = act_detach,       [ACTION_ATTACH] = act_attach,
-    [ACTION_HINT] = act_hint,           [ACTION_CORRUPT] = act_corrupt,
+    [ACTION_TARGET] = act_target,
+    [ACTION_RESET] = act_reset,
+    [ACTION_REFUSE] = act_refuse,
+    [ACTION_REFUSE_CLEAR] = act_refuse_clear,
+    [ACTION_STALL] = act_stall,
+    [ACTION_DROP] = act_drop,
+    [ACTION_DUPLICATE] = act_duplicate,
+    [ACTION_DELAY] = act_delay,
+    [ACTION_REORDER] = act_reorder,
+    [ACTION_OOM] = act_oom,
+    [ACTION_PRESSURE] = act_pressure,
+    [ACTION_STATS] = act_stats,
+    [ACTION_DETACH] = act_detach,
+    [ACTION_ATTACH] = act_attach,
+    [ACTION_HINT] = act_hint,
+    [ACTION_CORRUPT] = act_corrupt,
+    [ACTION_RESTORE_DEVICE] = act_restore_device,
+    [ACTION_UNPLUG] = act_unplug,
+    [ACTION_PLUG] = act_plug,
+    [ACTION_HIBERNATE] = act_hibernate,
+    [ACTION_RESTART] = act_restart,
+    [ACTION_COMPACT] = act_compact,
+    [ACTION_HOT_ADD] = act_hot_add,
 };
 
 /** Whether a quiet phase suppresses an action: faults stop, requests do not. */

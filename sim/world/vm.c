@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- Creation ---- */
 
@@ -123,7 +124,7 @@ static bool refuse_to_start(char *error, size_t error_bytes, const struct vm *vm
     return false;
 }
 
-static bool host_create(struct vm *vm, char *error, size_t error_bytes)
+bool vm_host_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
     const struct bnt_host_config config = host_config(vm);
@@ -155,6 +156,29 @@ static bool guest_create(struct vm *vm, char *error, size_t error_bytes)
     return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the driver", status);
 }
 
+/** Another kernel's driver core, in the memory of the old one, which nobody asks any more. */
+bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct arena *arena = vm->world->arena;
+    arena_free(arena, vm->guest_state, vm->guest_bytes);
+    vm->guest_state = NULL;
+    vm->guest = NULL;
+    if (vm->record_bits != NULL) {
+        memset(vm->record_bits, 0, vm->record_bytes);
+    }
+    return guest_create(vm, error, error_bytes);
+}
+
+/** What the device may reach: the guest's memory that is there, and the DMA area. */
+static bnt_status memory_map(struct vm *vm)
+{
+    const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
+    const struct bnt_mem_region regions[] = {
+        {memory_gpa, vm->spec.memory_bytes - vm->life.offline_bytes}, {vm->dma_gpa, vm->dma_bytes}};
+    const struct bnt_mem_ops ops = vm_mem_ops();
+    return bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
+}
+
 /** The DMA area: memory of its own, below the guest's where there is room, else above. */
 static bool dma_create(struct vm *vm, char *error, size_t error_bytes)
 {
@@ -172,11 +196,15 @@ static bool dma_create(struct vm *vm, char *error, size_t error_bytes)
     vm->dma_bytes = (need.dma_bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);
     vm->dma = arena_zalloc(vm->world->arena, vm->dma_bytes);
     vm->dma_gpa = memory_gpa + vm->spec.memory_bytes;
-    const struct bnt_mem_region regions[] = {{memory_gpa, vm->spec.memory_bytes},
-                                             {vm->dma_gpa, vm->dma_bytes}};
-    const struct bnt_mem_ops ops = vm_mem_ops();
-    const bnt_status status = bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
+    const bnt_status status = memory_map(vm);
     return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "its memory", status);
+}
+
+bnt_status vm_memory_extend(struct vm *vm, uint64_t bytes)
+{
+    vm->life.offline_bytes -= bytes < vm->life.offline_bytes ? bytes : vm->life.offline_bytes;
+    const bnt_status status = memory_map(vm);
+    return status == BNT_OK ? bnt_host_memory_set(vm->host, &vm->mem) : status;
 }
 
 static const struct world_file *file_named(const struct world *world, const char *name)
@@ -290,7 +318,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
         return false;
     }
     vm_watched(vm);
-    if (!host_create(vm, error, error_bytes)) {
+    if (!vm_host_create(vm, error, error_bytes)) {
         return false;
     }
     return vm->spec.recording[0] != '\0' ? player_create(vm, error, error_bytes)
@@ -379,6 +407,9 @@ void vm_host_step(struct vm *vm)
     uint64_t deadline_ns = BNT_NEVER;
     const uint64_t now_ns = engine_now(vm->world->engine);
     vm->step_event[PARTY_DEVICE] = 0;
+    if (vm->life.unplugged) {
+        return;
+    }
     vm->touched = true;
     const bnt_status status = bnt_host_step(vm->host, now_ns, WORLD_BUDGET, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
@@ -439,7 +470,9 @@ void vm_check(struct vm *vm)
         oracle_check(world->oracle, vm->index, NULL, &host);
         return;
     }
-    struct bnt_guest_info guest = {.size = offsetof(struct bnt_guest_info, inflated_pfns)};
+    const size_t needed = vm->life.move_left > 0 ? sizeof(struct bnt_guest_info)
+                                                 : offsetof(struct bnt_guest_info, inflated_pfns);
+    struct bnt_guest_info guest = {.size = (uint32_t)needed};
     guest_info(vm, &guest);
     guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
     oracle_check(world->oracle, vm->index, &guest, &host);

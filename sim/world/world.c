@@ -86,7 +86,7 @@ static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
 }
 
 /** A failure to negotiate is a result, not an error: the scenario judges it. */
-static void on_attach(struct vm *vm)
+void vm_attach(struct vm *vm)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
     const bnt_status status = bnt_guest_attach(vm->guest, now_ns);
@@ -105,10 +105,13 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
         on_phase(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_ATTACH:
-        on_attach(vm);
+        vm_attach(vm);
         break;
     case WORLD_EVENT_ACTION:
         script_act(world, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_LIFECYCLE:
+        life_go_on(vm, event->a);
         break;
     case WORLD_EVENT_KICK:
         on_kick(vm, (uint16_t)event->a, event->b);
@@ -240,6 +243,7 @@ static void machine_create(struct world *world)
         world->vms[i].world = world;
         world->vms[i].index = i;
         world->vms[i].spec = world->scenario->vms[i];
+        life_reserve(&world->vms[i]);
         guests_bytes += world->vms[i].spec.memory_bytes;
         pages += world->vms[i].spec.memory_bytes >> BNT_PFN_SHIFT;
     }

@@ -57,7 +57,27 @@ struct vm_account {
     bnt_outcome outcome;
     uint64_t outcome_ns;
     uint64_t targets;
+    uint64_t restores;
+    uint64_t unplugs;
+    uint64_t hibernations;
+    uint64_t restarts;
+    uint64_t moves;
+    uint64_t moves_failed;
     uint64_t outcomes[BNT_OUTCOME_COUNT];
+};
+
+/** Where a VM is in its life (lifecycle.c). */
+struct vm_life {
+    bool unplugged;           /**< there is no device */
+    bool told;                /**< and the guest knows */
+    bool then_off;            /**< once the driver is down the machine goes off */
+    uint64_t off_ns;          /**< for so long */
+    uint64_t asleep_until_ns; /**< until then nothing runs in the guest */
+    uint32_t polls;
+    uint32_t move_left; /**< pages that compaction still moves */
+    uint64_t move_at;   /**< next page to look at */
+    bool move_deflate_first;
+    uint64_t offline_bytes; /**< memory that is not there yet */
 };
 
 struct vm {
@@ -102,6 +122,7 @@ struct vm {
     bool lasting_fault;    /**< of the declared ones, one that no reset of the device ends */
     bool allocator_silent; /**< the oracle is not told what the allocator hands out */
     bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
+    struct vm_life life;
     struct vm_account account;
 };
 
@@ -155,6 +176,7 @@ void quirks_suspend(const struct vm *vm);
 
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
+void vm_attach(struct vm *vm);
 void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);
 void vm_guest_step(struct vm *vm);
 void vm_host_step(struct vm *vm);
@@ -172,8 +194,6 @@ void vm_audit(struct vm *vm);
 
 /* conformance.c */
 void vm_watched(const struct vm *vm);
-/** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
-uint16_t vm_queue_role(const struct vm *vm, uint16_t queue);
 
 /* driver_ops.c, device_ops.c */
 struct bnt_guest_ops vm_guest_ops(void);
@@ -193,6 +213,8 @@ void hint_late(struct vm *vm);
 /* backing.c: what the host holds of a guest's memory */
 void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);
 uint64_t backing_read(const struct vm *vm, uint64_t pfn);
+/** What memory holds is nobody's any more: a new kernel reads nothing that it did not write. */
+void backing_forget(struct vm *vm);
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
 /** Drops it, and lets it read as a value from then on. */
 void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
@@ -220,6 +242,26 @@ void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *r
 void memory_reclaim_wanted(struct vm *vm);
 void memory_pressure(struct vm *vm, uint32_t action);
 void memory_pressure_end(struct vm *vm, uint32_t action);
+
+/** Other kernel, other device, other amount of memory: for lifecycle.c. */
+bool vm_host_create(struct vm *vm, char *error, size_t error_bytes);
+bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes);
+bnt_status vm_memory_extend(struct vm *vm, uint64_t bytes);
+bool memory_restart(struct vm *vm, char *error, size_t error_bytes);
+
+/* lifecycle.c */
+/** Memory that the script will add is the VM's from the beginning, and offline. */
+void life_reserve(struct vm *vm);
+void life_restore_device(struct vm *vm);
+void life_unplug(struct vm *vm);
+void life_plug(struct vm *vm);
+bool life_gone(const struct vm *vm);
+void life_hibernate(struct vm *vm, uint64_t for_ns);
+void life_restart(struct vm *vm);
+void life_compact(struct vm *vm, uint32_t pages, bool deflate_first);
+void life_moved(struct vm *vm, uint64_t outcome);
+void life_hot_add(struct vm *vm, uint64_t bytes);
+void life_go_on(struct vm *vm, uint64_t step);
 
 /* script.c */
 void script_start(struct world *world);

@@ -10,7 +10,6 @@
 
 static const struct breaker_table *const tables[] = {
     &breakers_registers,
-    &breakers_rings,
 };
 
 enum {

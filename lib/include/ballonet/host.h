@@ -324,6 +324,15 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       const struct bnt_queue_provider *provider,
                                       struct bnt_host **host);
 
+/**
+ * Memory was added to the guest: `mem` (copied) replaces the map, and holds all that the old one
+ * held. What lies in the configured range can be ballooned from now on, what lies outside it never
+ * (so configure the range for all that may come, and leave the rest out of the map: firmware,
+ * devices, persistent memory). The target stays. OK; E_ARGUMENT (memory is missing in it);
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem);
+
 /** Gives every ledger leaf back to ops->leaf_free. The instance is gone. */
 void bnt_host_fini(struct bnt_host *host);
 
