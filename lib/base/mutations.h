@@ -15,7 +15,59 @@
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \
       "the poison value is written at the first attachment only")                                    \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
-      "inflation goes on at once after an OOM deflate")
+      "inflation goes on at once after an OOM deflate")                                              \
+    X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \
+      "an OOM deflate from inside an allocation for the balloon is refused")                         \
+    X(OOM_ALLOCATING_BLIND, "oom-allocating-blind", "guest-6",                                       \
+      "pages that were allocated when an OOM deflate came in between are inflated all the same")     \
+    X(RECLAIM_ASKS_BALLOON, "reclaim-asks-balloon", "guest-12",                                      \
+      "the kernel asks the balloon when it reclaims, not only when memory runs out")                 \
+    X(DEFLATE_EMPTY, "deflate-empty", "guest-23",                                                    \
+      "a deflate without any page is sent")                                                          \
+    X(RELEASE_UNBOUNDED, "release-unbounded", "guest-24",                                            \
+      "one step gives everything back")                                                              \
+    X(ACTUAL_STALE_AFTER_OOM, "actual-stale-after-oom", "guest-44",                                  \
+      "an OOM deflate does not write actual")                                                        \
+    X(STALL_FOR_EVER, "stall-for-ever", "guest-47 host-B71",                                         \
+      "after one answer that was late nothing is sent any more")                                     \
+    X(DETACH_WAITS, "detach-waits", "guest-48",                                                      \
+      "while it detaches the driver waits for an answer after each batch")                           \
+    X(TARGET_AT_ATTACH_LOST, "target-at-attach-lost", "guest-49",                                    \
+      "what was told before the driver was ready is not looked at")                                  \
+    X(DETACH_KEEPS_IN_FLIGHT, "detach-keeps-in-flight", "guest-55",                                  \
+      "pages in flight are not given back when the driver detaches")                                 \
+    X(OOM_WITHOUT_FEATURE, "oom-without-feature", "guest-58",                                        \
+      "an OOM deflate without DEFLATE_ON_OOM")                                                       \
+    X(RETRY_FIXED, "retry-fixed", "guest-59",                                                        \
+      "a failed allocation is tried again ten times a second, for ever")                             \
+    X(CANCELLED_SPINS, "cancelled-spins", "guest-60",                                                \
+      "a driver at its target asks to be called again at once")                                      \
+    X(ACTUAL_BELIEVED, "actual-believed", "guest-63 host-B56",                                       \
+      "the host judges a target by what the guest wrote")                                            \
+    X(OVERSIZED_SKIPPED, "oversized-skipped", "guest-64",                                            \
+      "the device skips a request of more than 256 PFNs")                                            \
+    X(OVERSIZED_DROPPED, "oversized-dropped", "device-3",                                            \
+      "the device never gives a request of more than 256 PFNs back")                                 \
+    X(OOM_IGNORED, "oom-ignored", "guest-65 policy-P08",                                             \
+      "the driver gives nothing back when memory runs out")                                          \
+    X(KICKS_MIXED, "kicks-mixed", "host-B39",                                                        \
+      "the device takes every kick for one of the inflate queue")                                    \
+    X(DISCARD_BELIEVED, "discard-believed", "host-B53 host-B70 policy-P04",                          \
+      "the device counts what it asked to be dropped, not what was")                                 \
+    X(TARGET_32_BITS, "target-32-bits", "host-B68 policy-P06",                                       \
+      "a target is shifted in 32 bits")                                                              \
+    X(LEDGER_NEGATIVE, "ledger-negative", "host-B69",                                                \
+      "the ledger counts down for a page that it does not hold")                                     \
+    X(ACTUAL_KEPT, "actual-kept", "device-4 device-7",                                               \
+      "actual outlives a reset of the device")                                                       \
+    X(DEFLATE_WHOLE_ONLY, "deflate-whole-only", "policy-P15",                                        \
+      "less than a whole request is never deflated")                                                 \
+    X(STALL_UNTOLD, "stall-untold", "policy-P17",                                                    \
+      "a target request without progress never ends")                                                \
+    X(TIMEOUT_IGNORED, "timeout-ignored", "policy-P12 policy-P22",                                   \
+      "a target request has no end while there is any progress")                                     \
+    X(STALE_UNTOLD, "stale-untold", "policy-P16 policy-P18",                                         \
+      "statistics are never called stale")
 /* clang-format on */
 
 #endif

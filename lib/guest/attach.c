@@ -182,7 +182,8 @@ static bnt_status go_live(struct bnt_guest *guest)
     guest->reached = true;
     bnti_guest_pace_start(guest);
     /* The target may be set since long ago. */
-    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
+    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) &&
+                           !BNTI_MUTATION(TARGET_AT_ATTACH_LOST);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
     bnti_guest_report_start(guest);
@@ -282,7 +283,7 @@ static void in_flight_return(struct bnt_guest *guest)
             continue;
         }
         request->busy = false;
-        if (request->given_back || request->gone_on) {
+        if (request->given_back || request->gone_on || BNTI_MUTATION(DETACH_KEEPS_IN_FLIGHT)) {
             continue;
         }
         bnti_guest_give_back(guest, request->pages, request->page_count);
@@ -300,6 +301,13 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
 {
     if (guest->drv.state == BNT_DRV_RESETTING && reset_wait(guest) != BNT_OK) {
         return BNT_E_AGAIN;
+    }
+    if (BNTI_MUTATION(DETACH_WAITS)) {
+        if (guest->now_ns < guest->reset_due_ns) {
+            return BNT_E_AGAIN;
+        }
+        guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->config.ack_timeout_ns);
+        guest->budget = 1;
     }
     in_flight_return(guest);
     bnti_guest_report_void(guest);

@@ -99,7 +99,9 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
     if (guest->state != BNT_GUEST_RUNNING && !always) {
         return;
     }
-    if (actual == guest->actual && !always) {
+    const bool stale =
+        BNTI_MUTATION(ACTUAL_STALE_AFTER_OOM) && guest->now_ns < guest->holdoff_until_ns;
+    if ((actual == guest->actual || stale) && !always) {
         return;
     }
     guest->actual = actual;

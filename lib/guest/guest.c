@@ -293,7 +293,9 @@ static uint64_t step_due(const struct bnt_guest *guest)
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
     case BNT_GUEST_RECOVERING:
-        return guest->drv.state == BNT_DRV_RESETTING ? guest->reset_due_ns : guest->now_ns;
+        return guest->drv.state == BNT_DRV_RESETTING || BNTI_MUTATION(DETACH_WAITS)
+                   ? guest->reset_due_ns
+                   : guest->now_ns;
     case BNT_GUEST_BROKEN:
         return guest->recover_due_ns;
     case BNT_GUEST_DOWN:

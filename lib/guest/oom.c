@@ -130,7 +130,10 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
-        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
+        if (BNTI_MUTATION(OOM_WITHOUT_FEATURE)) {
+            return BNT_OK;
+        }
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED) || BNTI_MUTATION(OOM_IGNORED)) {
             return BNT_E_UNSUPPORTED;
         }
         if (bnti_guest_on_vmware(guest)) {
@@ -158,7 +161,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     }
     memset(result, 0, sizeof *result);
     result->deadline_ns = BNT_NEVER;
-    if (guest->call == BNTI_GUEST_CALL_BUSY) {
+    if (guest->call == BNTI_GUEST_CALL_BUSY ||
+        (guest->call == BNTI_GUEST_CALL_ALLOCATING && BNTI_MUTATION(OOM_REENTRANT))) {
         return BNT_E_REENTRANT;
     }
     const bnt_status allowed = oom_allowed(guest);

@@ -94,6 +94,9 @@ uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_bac
     backoff->level_ns = backoff->level_ns == 0
                             ? guest->config.retry_min_ns
                             : bnti_guest_min(doubled, guest->config.retry_max_ns);
+    if (BNTI_MUTATION(RETRY_FIXED)) {
+        backoff->level_ns = UINT64_C(100000000);
+    }
     backoff->until_ns = bnti_guest_after(guest->now_ns, backoff->level_ns);
     backoff->not_needed = false;
     return backoff->level_ns;

@@ -143,7 +143,7 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     const uint32_t q = slot_queue(slot);
-    BNTI_ASSERT(!request->busy && request->page_count > 0);
+    BNTI_ASSERT(!request->busy && (request->page_count > 0 || BNTI_MUTATION(DEFLATE_EMPTY)));
     request->epoch = guest->epoch;
     if (bnti_guest_on_vmware(guest)) {
         request_execute(guest, slot);

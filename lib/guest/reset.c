@@ -70,7 +70,7 @@ void bnti_guest_release(struct bnt_guest *guest)
         return;
     }
     while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
-        guest->budget--;
+        guest->budget -= BNTI_MUTATION(RELEASE_UNBOUNDED) ? 0 : 1;
     }
     const uint64_t left = guest->record_pages + guest->kept_count + guest->held_count;
     if (left == 0 && !bnti_guest_in_flight(guest)) {

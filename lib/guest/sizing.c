@@ -103,7 +103,8 @@ static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
     uint32_t got = guest->ops.pages_alloc(guest->opaque, request->pages, want);
     guest->call = BNTI_GUEST_CALL_BUSY;
     got = bnti_guest_pages_vet(guest, request->pages, got < want ? got : want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING ||
+        (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
         bnti_guest_give_back(guest, request->pages, got);
         return 0;
     }
@@ -126,7 +127,8 @@ static bool inflate_send(struct bnt_guest *guest, uint64_t missing, uint32_t wan
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     const uint32_t got = pages_take(guest, want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING ||
+        (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
         return true; /* an OOM deflate came in between */
     }
     request->page_count = got;
@@ -184,7 +186,10 @@ static bool inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
 static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const uint32_t order = guest->config.page_order;
-    if (guest->now_ns < guest->deflate_backoff.until_ns) {
+    const uint64_t whole = bnti_guest_pages_per_request(guest);
+    const bool too_few = excess_pfns >> order < whole;
+    if (guest->now_ns < guest->deflate_backoff.until_ns ||
+        (BNTI_MUTATION(DEFLATE_WHOLE_ONLY) && too_few)) {
         bnti_guest_cycle_leave(guest);
         return false;
     }
@@ -210,7 +215,7 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
         return false;
     }
     request->page_count = bnti_guest_record_pop(guest, request->pages, count);
-    if (request->page_count == 0) {
+    if (request->page_count == 0 && !BNTI_MUTATION(DEFLATE_EMPTY)) {
         /* All that is left was refused in this cycle. */
         (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
         bnti_guest_cycle_end(guest);
@@ -318,7 +323,7 @@ static bool size_once(struct bnt_guest *guest)
 /* On VMware's wire an answer is there at once, so it goes on until the budget is used up. */
 void bnti_guest_size(struct bnt_guest *guest)
 {
-    bool more = true;
+    bool more = !(BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0);
     while (more && guest->state == BNT_GUEST_RUNNING && !sizing_in_flight(guest)) {
         more = size_once(guest) && (guest->pace.on || guest->pace.sleep);
     }
@@ -331,7 +336,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
     if (guest->oom_debt_pfns > 0 && !guest->requests[BNTI_GUEST_OOM].busy) {
         return guest->now_ns;
     }
-    if (sizing_in_flight(guest)) {
+    if (sizing_in_flight(guest) || BNTI_MUTATION(DEFLATE_WHOLE_ONLY) ||
+        (BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0)) {
         return due;
     }
     if (guest->pace.on) {
@@ -351,7 +357,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
                       BNTI_MUTATION(OOM_HOLDOFF_NONE)
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
-    } else if (there && (!guest->reached || guest->held_count + guest->kept_count > 0)) {
+    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached ||
+                         guest->held_count + guest->kept_count > 0)) {
         due = guest->now_ns;
     }
     return due > guest->now_ns ? due : guest->now_ns;

@@ -43,7 +43,8 @@ bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pf
     const bnt_status status =
         host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, &freed);
     if (status == BNT_OK) {
-        host->count.discarded_bytes += freed;
+        host->count.discarded_bytes +=
+            BNTI_MUTATION(DISCARD_BELIEVED) ? pfns << BNT_PFN_SHIFT : freed;
     }
     if (init != NULL) {
         *init = status == BNT_OK && zeroes;

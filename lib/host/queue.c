@@ -282,6 +282,10 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
 
 void bnt_host_kick(struct bnt_host *host, uint16_t queue)
 {
+    if (BNTI_MUTATION(KICKS_MIXED)) {
+        host->queues[BNTI_HOST_INFLATE].kicked = true;
+        return;
+    }
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         if (host->queues[role].exists && host->queues[role].index == queue) {
             host->queues[role].kicked = true;

@@ -183,8 +183,10 @@ static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain, uint64_t total)
 {
     const uint32_t cap = host->config.oversized_pfns ? host->config.oversized_pfns : 256;
-    const bool dropped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED);
-    const bool skipped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED);
+    const bool dropped =
+        bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED) || BNTI_MUTATION(OVERSIZED_DROPPED);
+    const bool skipped =
+        bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED) || BNTI_MUTATION(OVERSIZED_SKIPPED);
 
     if (role != BNTI_HOST_INFLATE || total <= cap || !(dropped || skipped)) {
         return false;

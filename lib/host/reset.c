@@ -31,7 +31,7 @@ void bnti_host_device_reset(struct bnt_host *host)
     }
     bnti_host_queues_number(host);
     host->config_due = false;
-    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
+    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT) && !BNTI_MUTATION(ACTUAL_KEPT)) {
         host->actual = 0;
         memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
     }

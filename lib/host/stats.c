@@ -158,7 +158,8 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
     if (stats->size < offsetof(struct bnt_host_stats, age_ns)) {
         return BNT_E_SIZE;
     }
-    told.stale = last->sequence == 0 || last->gone || age_ns > host->config.stats_stale_ns;
+    told.stale = last->sequence == 0 || (!BNTI_MUTATION(STALE_UNTOLD) &&
+                                         (last->gone || age_ns > host->config.stats_stale_ns));
     memcpy(told.values, last->values, sizeof(told.values));
     memcpy(stats, &told, stats->size < sizeof(told) ? stats->size : sizeof(told));
     return BNT_OK;

@@ -26,7 +26,7 @@ void bnti_host_target_progress(struct bnt_host *host)
 /** At the target, or above it by what the guest does not deflate for. */
 static bool target_met(const struct bnt_host *host)
 {
-    const uint64_t held = host->ledger.held;
+    const uint64_t held = BNTI_MUTATION(ACTUAL_BELIEVED) ? host->actual : host->ledger.held;
     const uint64_t pfns = host->target.pfns;
     const uint64_t slack = pfns == 0 ? 0 : host->config.target_slack_pfns;
 
@@ -53,7 +53,10 @@ void bnti_host_target_reset(struct bnt_host *host)
 uint64_t bnti_host_target_deadline(struct bnt_host *host)
 {
     const struct bnti_host_target *target = &host->target;
-    const uint64_t next = bnti_host_min(target->timeout_at_ns, target->stall_at_ns);
+    const uint64_t timeout_at_ns =
+        BNTI_MUTATION(TIMEOUT_IGNORED) ? BNT_NEVER : target->timeout_at_ns;
+    const uint64_t stall_at_ns = BNTI_MUTATION(STALL_UNTOLD) ? BNT_NEVER : target->stall_at_ns;
+    const uint64_t next = bnti_host_min(timeout_at_ns, stall_at_ns);
 
     if (!target->pending) {
         return BNT_NEVER;
@@ -61,7 +64,7 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
     if (next == BNT_NEVER || host->now_ns < next) {
         return next;
     }
-    if (target->timeout_at_ns <= target->stall_at_ns && target->progressed) {
+    if (timeout_at_ns <= stall_at_ns && target->progressed) {
         target_end(host, BNT_OUTCOME_TIMED_OUT);
     } else {
         target_end(host, target->refused ? BNT_OUTCOME_REFUSED : BNT_OUTCOME_STALLED);
@@ -111,7 +114,7 @@ static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     if (target->pending) {
         target_end(host, BNT_OUTCOME_SUPERSEDED);
     }
-    target->wanted = pfns;
+    target->wanted = BNTI_MUTATION(TARGET_32_BITS) ? (uint32_t)(pfns << 12) >> 12 : pfns;
     target_apply(host);
     target->last_id++;
     target->id = target->last_id;

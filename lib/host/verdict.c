@@ -249,6 +249,7 @@ static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *
     if (!bnti_host_ledger_leafless(&host->ledger, at) &&
         bnti_host_ledger_get(&host->ledger, at) == BNT_HOST_PAGE_GUEST) {
         plain_misuse(host, judge, BNT_FAULT_REQUEST_NOT_HELD, pfn);
+        host->ledger.held -= BNTI_MUTATION(LEDGER_NEGATIVE) ? 1 : 0;
         return BNT_VERDICT_NOT_LOCKED;
     }
     if (judge->bounded && page_unneeded(host, judge, pfn)) {

@@ -203,6 +203,8 @@ static const struct key_row action_rows[] = {
     {"count", KEY_COUNT, A(count), 1, 1000000, .kinds = COUNTED, .fallback = "1", .doc = "how many of them"},
     {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .doc = "how much later"},
     {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
+    {"allocating", KEY_BOOL, A(allocating), ONLY(OOM), .fallback = "false",
+     .doc = "not now, but inside the next allocation for the balloon"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
     {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
     {"order", KEY_CHOICE, A(deflate_first), .choices = order_choices, ONLY(COMPACT), .fallback = "inflate-first",

@@ -48,6 +48,7 @@ typedef enum metric_unit {
     X(RETURNED,        "returned",        COUNT, "held pages given back")                            \
     X(UNCERTAIN,       "uncertain",       COUNT, "pages without a known verdict")                    \
     X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
+    X(STEP_PAGES,      "step_pages",      COUNT, "pages given back in one step of the driver, at most") \
     X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
     X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
     X(RESTORES,        "restores",        COUNT, "times that the device was saved and loaded")       \

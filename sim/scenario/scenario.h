@@ -235,6 +235,7 @@ typedef enum action_party {
     X(COMPLETE_TWICE, "complete-twice", DRIVER, "a request is completed twice")                      \
     X(GUEST_MISCOUNT, "guest-miscount", DRIVER, "the driver's counter is one too high")              \
     X(ACTUAL_LIE,    "actual-lie",    DRIVER, "actual is written one too high")                      \
+    X(ACTUAL_CLAIM,  "actual-claim",  DRIVER, "actual is written as the target, whatever is there")  \
     X(ACTUAL_TWICE,  "actual-twice",  DRIVER, "actual = 0 is written twice")                         \
     X(ACK_EARLY,     "ack-early",     DRIVER, "a reset is acknowledged before the balloon is empty") \
     X(HOLD_MORE,     "hold-more",     DRIVER, "more refused pages are held than the bound")          \
@@ -324,6 +325,7 @@ struct scenario_action {
     uint32_t count;
     link_signal signal;
     action_party party;
+    bool allocating; /**< OOM: inside the next allocation for the balloon */
     workload_use use;
     bool deflate_first; /**< COMPACT */
     corruption corruption;

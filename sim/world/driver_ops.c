@@ -124,8 +124,10 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
     vm->touched = true;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
         const bool lie = hostile_take(vm, CORRUPT_ACTUAL_LIE);
+        const bool claim = hostile_take(vm, CORRUPT_ACTUAL_CLAIM);
         const bool twice = le32_at(src) == 0 && hostile_take(vm, CORRUPT_ACTUAL_TWICE);
-        write_actual(vm, le32_at(src) + (lie ? 1 : 0));
+        write_actual(vm,
+                     claim ? (uint32_t)vm_host_info(vm).target_pfns : le32_at(src) + (lie ? 1 : 0));
         if (twice) {
             write_actual(vm, 0);
         }
@@ -235,6 +237,12 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, above_floor(vm, count));
     conformance_pages_taken(vm->world->conformance, vm->index, pages, got, count);
     memory_reclaim_wanted(vm);
+    if (vm->oom_allocating_pfns > 0) {
+        struct bnt_guest_oom_result result;
+        const uint64_t pfns = vm->oom_allocating_pfns;
+        vm->oom_allocating_pfns = 0;
+        memory_oom_ask(vm, pfns, &result);
+    }
     if (got > 0 && hostile_take(vm, CORRUPT_ALLOC_TWICE)) {
         if (vm->world->oracle != NULL) {
             oracle_taken(vm->world->oracle, vm->index, pages, 1);
@@ -255,6 +263,10 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         count--; /* a page that its driver forgot */
     }
     conformance_pages_given(vm->world->conformance, vm->index, pages, count);
+    vm->step_pages += count;
+    if (vm->step_pages > vm->account.step_pages) {
+        vm->account.step_pages = vm->step_pages;
+    }
     gmem_balloon_free(vm->gmem, pages, count);
 }
 

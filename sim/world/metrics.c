@@ -170,6 +170,8 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
         return account->oom_deflates;
     case METRIC_OOM_KILLS:
         return account->oom_kills;
+    case METRIC_STEP_PAGES:
+        return account->step_pages;
     case METRIC_UNCERTAIN:
         return account->uncertain;
     case METRIC_KICKS_LOST:

@@ -89,6 +89,10 @@ static void act_reorder(struct vm *vm, const struct scenario_action *action)
 static void act_oom(struct vm *vm, const struct scenario_action *action)
 {
     struct bnt_guest_oom_result result;
+    if (action->allocating) {
+        vm->oom_allocating_pfns = pfns_of(action->size_bytes);
+        return;
+    }
     memory_oom_ask(vm, pfns_of(action->size_bytes), &result);
 }
 

@@ -392,6 +392,7 @@ void vm_guest_step(struct vm *vm)
     uint64_t deadline_ns = BNT_NEVER;
     const uint64_t now_ns = engine_now(vm->world->engine);
     vm->step_event[PARTY_DRIVER] = 0;
+    vm->step_pages = 0;
     vm->touched = true;
     const bnt_status status = bnt_guest_step(vm->guest, now_ns, WORLD_BUDGET, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {

@@ -49,6 +49,7 @@ struct vm_account {
     uint64_t not_needed;
     uint64_t oom_deflates;
     uint64_t oom_kills;
+    uint64_t step_pages; /**< most that one step of the driver gave back */
     uint64_t stalls;
     uint64_t reported_pfns;
     uint64_t first_refusal_ns;
@@ -123,6 +124,8 @@ struct vm {
     bool allocator_silent; /**< the oracle is not told what the allocator hands out */
     bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
     struct vm_life life;
+    uint64_t oom_allocating_pfns; /**< asked for inside the next allocation for the balloon */
+    uint64_t step_pages;          /**< given back in the driver's step that is under way */
     struct vm_account account;
 };
 
