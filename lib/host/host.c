@@ -34,6 +34,7 @@ struct host_layout {
     size_t pfns;
     size_t response;
     size_t extents;
+    size_t dropped;
     size_t entries; /**< VMware's wire: a batch */
     size_t position;
     size_t ledger;
@@ -77,6 +78,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
     return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
            config->memory_first_pfn <= BNT_PFN_MAX + 1 - config->memory_pfns &&
            (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
+           config->host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
            (packed || (queue_size & (queue_size - 1)) == 0) &&
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
@@ -151,6 +153,8 @@ static struct host_layout layout_of(const struct bnt_host_config *config)
     layout.pfns = layout_place(&layout, sizeof(uint32_t) * pfns);
     layout.response = layout_place(&layout, sizeof(struct bnt_balloon_response) + pfns);
     layout.extents = layout_place(&layout, sizeof(struct bnti_host_extent) * pfns);
+    layout.dropped =
+        layout_place(&layout, sizeof(uint64_t) * (size_t)bnti_host_backing_words(config));
     if (config->wire == BNT_HOST_WIRE_VMWARE) {
         layout.entries =
             layout_place(&layout, sizeof(struct bnt_vmware_entry) * BNT_VMWARE_BATCH_MAX);
@@ -253,6 +257,8 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
     host->pfns = (uint32_t *)(void *)(storage + layout.pfns);
     host->response = storage + layout.response;
     host->extents = (struct bnti_host_extent *)(void *)(storage + layout.extents);
+    host->dropped = (uint64_t *)(void *)(storage + layout.dropped);
+    bnti_host_backing_forget(host);
     if (bnti_host_is_vmware(host)) {
         host->vmware.entries = (struct bnt_vmware_entry *)(void *)(storage + layout.entries);
         host->vmware.position = (uint16_t *)(void *)(storage + layout.position);

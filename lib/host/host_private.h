@@ -291,6 +291,8 @@ struct bnt_host {
     uint8_t *response;
     struct bnti_host_extent *extents;
     uint32_t extent_count;
+    uint64_t *dropped;     /**< a bit a host page; with host_page_order only */
+    uint64_t dropped_pfns; /**< PFNs of those */
 };
 
 static inline bool bnti_host_agreed(const struct bnt_host *host, uint64_t feature)
@@ -394,6 +396,18 @@ void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge,
 /** The verdict of a 2 MiB unit: all of it or nothing. */
 bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
                                  uint32_t first);
+
+/* backing.c: host pages larger than a PFN */
+struct bnti_pack;
+uint64_t bnti_host_backing_words(const struct bnt_host_config *config);
+/** Drops the host pages that the extents of a request completed. */
+void bnti_host_backing_drop(struct bnt_host *host, struct bnti_host_judge *judge);
+/** Makes a run usable: itself, or what was dropped of the host pages that it touches. */
+void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);
+/** Shrinks a run to the host pages that it covers; false if there is none. */
+bool bnti_host_backing_whole(const struct bnt_host *host, uint64_t *first_pfn, uint64_t *pfns);
+void bnti_host_backing_forget(struct bnt_host *host);
+void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host);
 
 /* drop.c */
 /** Drops the backing of a run; `init`, unless NULL: whether it reads as initialised then. */

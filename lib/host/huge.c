@@ -69,9 +69,7 @@ static void unit_take_mixed(struct bnt_host *host, uint32_t first, uint64_t at)
             continue;
         }
         bnti_host_ledger_take(&host->ledger, at + i, 1);
-        if (host->ops.restore != NULL) {
-            host->ops.restore(host->opaque, ((uint64_t)first + i) << BNT_PFN_SHIFT, BNT_PFN_BYTES);
-        }
+        bnti_host_backing_restore(host, (uint64_t)first + i, 1);
     }
     bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
 }

@@ -72,6 +72,9 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.outcome = host->target.outcome;
     told.outcome_id = host->target.id;
     told.leaves = host->ledger.leaves;
+    if (host->config.host_page_order != 0) {
+        told.partial_pfns = host->ledger.held - host->ledger.kept - host->dropped_pfns;
+    }
     told.limit_pfns = host->limit_pfns;
     told.wanted_pfns = host->target.wanted;
     told.capabilities = host->vmware.started ? host->vmware.capabilities : 0;

@@ -13,9 +13,13 @@ static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t p
     bool init = false;
 
     /* A range without leaf may hold pages that must keep their backing. */
-    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns)) {
-        (void)bnti_host_drop_reported(host, first_pfn, pfns, &init);
+    uint64_t whole = first_pfn;
+    uint64_t whole_pfns = pfns;
+    if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
+        bnti_host_backing_whole(host, &whole, &whole_pfns)) {
+        (void)bnti_host_drop_reported(host, whole, whole_pfns, &init);
     }
+    init = init && whole_pfns == pfns;
     host->count.reported_pfns += pfns;
     if (host->ops.report != NULL) {
         host->ops.report(host->opaque, first_pfn, pfns);

@@ -13,6 +13,7 @@ uint64_t bnti_host_pages_forget(struct bnt_host *host)
     const uint64_t pfns = host->ledger.held;
 
     bnti_host_ledger_clear(&host->ledger);
+    bnti_host_backing_forget(host);
     host->count.reset_pfns += pfns;
     return pfns;
 }

@@ -27,15 +27,18 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
     uint64_t first_pfn = host->config.memory_first_pfn;
     uint64_t pfns = host->config.memory_pfns;
     uint32_t page_order = host->config.page_order;
+    uint32_t host_page_order = host->config.host_page_order;
 
     bnti_pack_u32(pack, &magic);
     bnti_pack_u32(pack, &version);
     bnti_pack_u64(pack, &first_pfn);
     bnti_pack_u64(pack, &pfns);
     bnti_pack_u32(pack, &page_order);
+    bnti_pack_u32(pack, &host_page_order);
     pack->failed = pack->failed || magic != STATE_MAGIC || version != STATE_VERSION ||
                    first_pfn != host->config.memory_first_pfn || pfns != host->config.memory_pfns ||
-                   page_order != host->config.page_order;
+                   page_order != host->config.page_order ||
+                   host_page_order != host->config.host_page_order;
 }
 
 /** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */
@@ -64,12 +67,18 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint8_t status = host->dev.status;
     uint64_t accepted = host->dev.accepted;
+    bool legacy = host->dev.legacy;
 
     bnti_pack_u8(pack, &status);
     bnti_pack_u64(pack, &accepted);
+    bnti_pack_bool(pack, &legacy);
     if (bnti_pack_loads(pack) && !pack->failed) {
         pack->failed = !status_replay(&host->dev, status, accepted);
-        if ((host->dev.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0) {
+        if (legacy) {
+            pack->failed = pack->failed || !bnt_dev_legacy_begin(&host->dev);
+        }
+        pack->failed = pack->failed || host->dev.legacy != legacy;
+        if (bnt_dev_agreed(&host->dev)) {
             bnti_host_queues_number(host);
         }
     }
@@ -103,6 +112,7 @@ static void queues_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_bool(pack, &queue->interrupt_due);
         bnti_pack_bool(pack, &queue->limited);
         bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
+        queue->vq.big_endian = bnti_host_big_endian(host);
         pack->failed = pack->failed || exists != queue->exists || index != queue->index ||
                        queue->vq.size > host->config.queue_size_max ||
                        (queue->vq.size != 0 && (!exists || host->provided));
@@ -243,6 +253,7 @@ static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_host_ledger_pack(pack, &host->ledger);
     pack->failed = pack->failed || host->ledger.held > host->memory_pfns;
+    bnti_host_backing_pack(pack, host);
 }
 
 /** In this order: what a section is judged by stands before it. */

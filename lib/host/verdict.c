@@ -205,10 +205,7 @@ static void range_restore(struct bnt_host *host, uint64_t at)
     uint64_t n = 0;
 
     bnti_host_ledger_range(&host->ledger, at, &first, &n);
-    if (host->ops.restore != NULL) {
-        host->ops.restore(host->opaque, (first + host->config.memory_first_pfn) << BNT_PFN_SHIFT,
-                          n << BNT_PFN_SHIFT);
-    }
+    bnti_host_backing_restore(host, first + host->config.memory_first_pfn, n);
     bnti_host_ledger_unrecord(&host->ledger, at);
 }
 
@@ -296,10 +293,7 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
 
 static void extent_restore(struct bnt_host *host, const struct bnti_host_extent *extent)
 {
-    if (host->ops.restore != NULL) {
-        host->ops.restore(host->opaque, (uint64_t)extent->first_pfn << BNT_PFN_SHIFT,
-                          (uint64_t)extent->pfns << BNT_PFN_SHIFT);
-    }
+    bnti_host_backing_restore(host, extent->first_pfn, extent->pfns);
     bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
 }
 
@@ -330,6 +324,10 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
             verdicts[i] = (uint8_t)verdict;
             verdict_count(host, judge, verdict, 1);
         }
+    }
+    if (judge->inflate && host->config.host_page_order != 0) {
+        bnti_host_backing_drop(host, judge);
+        return;
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
         if (judge->inflate) {

@@ -37,6 +37,7 @@ struct oracle_vm_config {
     const char *name;
     uint64_t first_pfn;
     uint64_t pfns;
+    bool host_pages; /**< the host's are larger than a PFN: a drop may end with a later request */
     uint32_t page_order;
     uint32_t refused_max;
     uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */

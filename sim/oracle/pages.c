@@ -375,7 +375,8 @@ enum {
     HOST_FRESH = 2
 };
 
-/** Every dropped PFN must be one that this request gave. */
+/** Every dropped PFN must be one that this request gave; of larger host pages, one that is in the
+ * balloon. */
 static void drops_given(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -385,7 +386,8 @@ static void drops_given(struct oracle *oracle, uint32_t vm)
         const struct shadow_range drop = shadow->drops[d];
         const uint64_t first = drop.first_pfn - shadow->config.first_pfn;
         uint64_t good = 0;
-        while (good < drop.pfns && first + good < pfns && host[first + good] == HOST_FRESH) {
+        const uint8_t least = shadow->config.host_pages ? HOST_BALLOON : HOST_FRESH;
+        while (good < drop.pfns && first + good < pfns && host[first + good] >= least) {
             good++;
         }
         if (good < drop.pfns) {

@@ -202,6 +202,8 @@ static const struct key_row device_rows[] = {
      .doc = "which interfaces it speaks"},
     {"queue_layout", KEY_CHOICE, VM(device.queue_layout), .choices = device_layout_choices, .fallback = "fixed",
      .doc = "how it numbers its queues"},
+    {"host_page", KEY_CHOICE, VM(device.host_page_order), .choices = page_choices, .fallback = "4KiB",
+     .doc = "the host's page, the unit in which it gives and takes memory"},
     {"ledger", KEY_CHOICE, VM(device.ledger_leaves), .choices = ledger_choices, .fallback = "fixed",
      .doc = "how it stores its page ledger"},
     {"stats_poll", KEY_TIME, VM(device.stats_poll_ns), 0, TIME_MAX, .fallback = "0",

@@ -23,6 +23,7 @@ typedef enum metric_unit {
     X(ACTUAL,          "actual",          BYTES, "balloon size that the driver last wrote")          \
     X(BALLOON,         "balloon",         BYTES, "guest's view: pages in its record")                \
     X(LEDGER,          "ledger",          BYTES, "host's view: pages in its ledger")                 \
+    X(PARTIAL,         "partial",         BYTES, "ledger pages in host pages that were not dropped")  \
     X(KEPT,            "kept",            BYTES, "ledger pages whose backing the host kept")         \
     X(HELD,            "held",            COUNT, "refused pages that the guest holds now")           \
     X(HELD_PEAK,       "held_peak",       COUNT, "most refused pages ever held")                     \

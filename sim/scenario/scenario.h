@@ -111,6 +111,7 @@ struct scenario_device {
     bnt_interface interface;
     bnt_queue_layout queue_layout;
     bool ledger_leaves;
+    uint32_t host_page_order; /**< the host's page: 4 KiB << host_page_order */
     uint64_t stats_poll_ns;
     uint64_t stats_stale_ns;
     uint64_t stall_ns;

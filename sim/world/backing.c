@@ -3,7 +3,8 @@
  * each PFN, and the machine's account of it.
  *
  * A page gets host memory when the guest first writes it and loses it when the host drops it. A
- * read must find the tag that the guest last wrote: anything else is a loss or a leak.
+ * read must find the tag that the guest last wrote: anything else is a loss or a leak. A host whose
+ * pages are larger gives and takes whole ones: who drops a part of one loses all of it.
  */
 #include "sim/world/world_private.h"
 
@@ -34,11 +35,25 @@ static void back(struct vm *vm, uint64_t index)
     }
 }
 
+/** Widens a run to the host's pages, within the guest's memory: the host has no smaller unit. */
+static void host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
+{
+    const uint64_t mask = (UINT64_C(1) << vm->spec.device.host_page_order) - 1;
+    const uint64_t low = vm->spec.first_pfn;
+    const uint64_t high = low + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
+    const uint64_t first = *first_pfn & ~mask;
+    const uint64_t end = (*first_pfn + *pfns + mask) & ~mask;
+    *first_pfn = first < low ? low : first;
+    *pfns = (end < high ? end : high) - *first_pfn;
+}
+
 void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
-    const uint64_t first = pfn - vm->spec.first_pfn;
-    for (uint64_t i = 0; i < UINT64_C(1) << vm->spec.page_order; i++) {
-        back(vm, first + i);
+    uint64_t first_pfn = pfn;
+    uint64_t pfns = UINT64_C(1) << vm->spec.page_order;
+    host_pages(vm, &first_pfn, &pfns);
+    for (uint64_t i = 0; i < pfns; i++) {
+        back(vm, first_pfn - vm->spec.first_pfn + i);
     }
     vm->content[page_of(vm, pfn)] = tag;
 }
@@ -77,6 +92,7 @@ void backing_forget(struct vm *vm)
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
+    host_pages(vm, &first_pfn, &pfns);
     uint64_t at = first_pfn - vm->spec.first_pfn;
     for (uint64_t left = pfns; left > 0;) {
         const uint64_t room = 64 - at % 64;

@@ -68,6 +68,8 @@ static uint64_t host_metric(const struct vm *vm, metric which)
         return bytes_of(info.actual_pfns);
     case METRIC_LEDGER:
         return bytes_of(info.balloon_pfns);
+    case METRIC_PARTIAL:
+        return bytes_of(info.partial_pfns);
     case METRIC_KEPT:
         return bytes_of(info.kept_pfns);
     case METRIC_OUTCOME:
@@ -192,6 +194,7 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_TARGET:
     case METRIC_ACTUAL:
     case METRIC_LEDGER:
+    case METRIC_PARTIAL:
     case METRIC_KEPT:
     case METRIC_OUTCOME:
     case METRIC_EPOCH:

@@ -109,6 +109,7 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .stall_ns = device->stall_ns,
         .event_interval_ns = device->event_interval_ns,
         .quirks = device->quirks,
+        .host_page_order = device->host_page_order,
         .discard_zeroes = true,
         .hint_discard = device->hint_discard,
         .hint_id_last =
@@ -304,6 +305,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .name = vm->spec.name,
             .first_pfn = vm->spec.first_pfn,
             .pfns = pfns,
+            .host_pages = vm->spec.device.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vm->spec.driver.refused_max,
             .reset_empty_ns = WORLD_RESET_EMPTY_NS,

@@ -55,6 +55,9 @@ struct bnt_host;
  * page: 32 MiB. */
 #define BNT_HOST_REQUEST_PFNS_MAX 8192
 
+/** Largest page of the host: 2 MiB. */
+#define BNT_HOST_PAGE_ORDER_MAX 9
+
 /** Segments of one chain that the device takes at most. */
 #define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
 
@@ -117,6 +120,9 @@ struct bnt_host_config {
      * time, and the device then drops what is in use (VIRTIO 1.3 allows both).
      */
     bool hint_discard;
+    uint32_t host_page_order; /**< the host's page in PFNs as a power of two, up to
+                                 BNT_HOST_PAGE_ORDER_MAX, at multiples of it in guest-physical
+                                 space: the unit of `discard` and `restore`. 0: 4 KiB */
 };
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
@@ -233,13 +239,16 @@ struct bnt_host_ops {
     void (*config_interrupt)(void *opaque);
     /**
      * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
-     * element is published after it returned. `freed` is what was really freed,
+     * element is published after it returned. Whole host pages only: one is dropped when the last
+     * of its PFNs comes into the balloon (with MUST_TELL_HOST; without it, when one request has
+     * them all). `freed` is what was really freed,
      * bytes. OK; E_UNSUPPORTED (the accounts stay right); any other (the pages keep their backing
      * and are counted as kept).
      */
     bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
     /**
-     * Optional. Pages leave the balloon: make them usable before this returns. Not called for pages
+     * Optional. Pages leave the balloon: make them usable before this returns; of larger host pages
+     * those that were dropped, with the first PFN that leaves. Not called for pages
      * whose backing was kept, nor on any reset. Under LEDGER_LEAVES it may name pages that stay in
      * the balloon, and then a second time: when a whole 2 MiB range must be recorded page by page,
      * no leaf can be had and the driver does not wait for a verdict, all of the range gets its
@@ -593,6 +602,7 @@ struct bnt_host_info {
     uint64_t hint_runs;          /**< ids issued */
     uint64_t hinted_pfns;        /**< in hints that counted */
     uint64_t hints_ignored_pfns; /**< in hints of other runs */
+    uint64_t partial_pfns; /**< in the balloon, in host pages that were not dropped: backed still */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */
