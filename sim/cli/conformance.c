@@ -28,6 +28,8 @@ static struct subject *subject_of(struct conformance_report *report, clause_part
     (void)snprintf(subject->name, sizeof subject->name, "%s", name);
     subject->party = party;
     subject->ours = strcmp(name, WORLD_SUBJECT_OURS) == 0;
+    subject->declares = !subject->ours && strncmp(name, "recording ", 10) != 0 &&
+                        strcmp(name, "scripted fault") != 0;
     subject->sums = arena_zalloc(report->arena, CLAUSE_COUNT * sizeof *subject->sums);
     return subject;
 }
@@ -76,6 +78,8 @@ static void add_run(struct conformance_report *report, const struct session *ses
                 const struct clause_tally *tally =
                     conformance_tally(seen, vm, party, scripted, (clause_id)id);
                 add_tally(&subject->sums[id], tally, session, vm);
+                subject->sums[id].declared |=
+                    subject->declares && world_declares(session->world, vm, party, (clause_id)id);
             }
         }
     }
@@ -163,6 +167,33 @@ const char *clause_status_name(clause_status status)
     return names[status];
 }
 
+bool report_undeclared(const struct subject *subject, clause_id id)
+{
+    const struct clause_sum *sum = &subject->sums[id];
+    return subject->declares && sum->violated > 0 && !sum->declared;
+}
+
+bool report_unbroken(const struct subject *subject, clause_id id)
+{
+    const struct clause_sum *sum = &subject->sums[id];
+    return subject->declares && sum->violated == 0 && sum->declared &&
+           clause_row(id)->watch == CLAUSE_WATCHED;
+}
+
+/** A quirk must be declared; over the whole suite a declared one must occur. */
+static bool quirks_wrong(const struct conformance_report *report, bool whole)
+{
+    for (uint32_t i = 0; i < report->subject_count; i++) {
+        for (int id = 0; id < CLAUSE_COUNT; id++) {
+            if (report_undeclared(&report->subjects[i], (clause_id)id) ||
+                (whole && report_unbroken(&report->subjects[i], (clause_id)id))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool any_violated(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
@@ -175,7 +206,7 @@ static bool any_violated(const struct conformance_report *report)
 
 /* ---- The verb ---- */
 
-static int run_all(const struct options *options, const struct path_list *list,
+static int run_all(const struct options *options, bool whole, const struct path_list *list,
                    struct conformance_report *report)
 {
     int status = VERDICT_PASS;
@@ -193,7 +224,8 @@ static int run_all(const struct options *options, const struct path_list *list,
     } else {
         report_text(report);
     }
-    return any_violated(report) ? status_worse(status, VERDICT_FAIL) : status;
+    const bool wrong = any_violated(report) || quirks_wrong(report, whole);
+    return wrong ? status_worse(status, VERDICT_FAIL) : status;
 }
 
 int verb_conformance(const struct options *options)
@@ -207,8 +239,9 @@ int verb_conformance(const struct options *options)
     struct path_list list = {.arena = arena};
     struct conformance_report *report = arena_zalloc(arena, sizeof *report);
     report->arena = arena;
-    const int status =
-        options_paths(&chosen, &list) ? run_all(&chosen, &list, report) : VERDICT_USAGE;
+    const int status = options_paths(&chosen, &list)
+                           ? run_all(&chosen, options->path_count == 0, &list, report)
+                           : VERDICT_USAGE;
     for (uint32_t i = 0; i < report->subject_count; i++) {
         arena_free(arena, report->subjects[i].sums,
                    CLAUSE_COUNT * sizeof *report->subjects[i].sums);

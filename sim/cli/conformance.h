@@ -18,6 +18,7 @@ struct clause_sum {
     uint64_t violated;
     uint64_t literal_exercised;
     uint64_t literal_violated;
+    bool declared;                 /**< a personality's: it says that it breaks this one */
     char place[SUBJECT_PLACE_MAX]; /**< of the first violation */
 };
 
@@ -26,6 +27,7 @@ struct subject {
     char name[SUBJECT_NAME_MAX];
     clause_party party;
     bool ours;
+    bool declares; /**< a personality, or ours with quirks: it breaks what it declares, no more */
     struct clause_sum *sums; /**< CLAUSE_COUNT */
 };
 
@@ -51,6 +53,10 @@ clause_status report_status(const struct conformance_report *report, clause_id i
 const char *clause_status_name(clause_status status);
 /** Our driver or device; NULL if none ran. */
 const struct subject *report_ours(const struct conformance_report *report, clause_party party);
+
+/** What a personality broke and did not declare, or declares and never broke; false if none. */
+bool report_undeclared(const struct subject *subject, clause_id id);
+bool report_unbroken(const struct subject *subject, clause_id id);
 
 void report_text(const struct conformance_report *report);
 void report_json(const struct conformance_report *report);

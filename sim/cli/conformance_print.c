@@ -87,9 +87,13 @@ static void text_subjects(const struct conformance_report *report)
         (void)printf("%s %s: %" PRIu32 " clauses came into play, %" PRIu32 " were broken\n",
                      party_name(subject->party), subject->name, seen, broken);
         for (int id = 0; !subject->ours && id < CLAUSE_COUNT; id++) {
+            const char *name = clause_row((clause_id)id)->name;
             if (subject->sums[id].violated > 0) {
-                (void)printf("  %s: %s\n", clause_row((clause_id)id)->name,
+                (void)printf("  %s%s: %s\n", name,
+                             report_undeclared(subject, (clause_id)id) ? " (not declared)" : "",
                              subject->sums[id].place);
+            } else if (report_unbroken(subject, (clause_id)id)) {
+                (void)printf("  %s: declared, and never broken\n", name);
             }
         }
     }
@@ -127,13 +131,17 @@ static void json_subjects(const struct conformance_report *report, clause_id id)
     for (uint32_t i = 0; i < report->subject_count; i++) {
         const struct subject *subject = &report->subjects[i];
         const struct clause_sum *sum = &subject->sums[id];
-        if (sum->exercised + sum->violated == 0) {
+        if (sum->exercised + sum->violated == 0 && !sum->declared) {
             continue;
         }
         (void)printf("%s{", separator);
         json_text("name", subject->name);
         (void)putchar(',');
         json_text("party", party_name(subject->party));
+        (void)printf(",\"declared\":%s,\"undeclared\":%s,\"unbroken\":%s",
+                     sum->declared ? "true" : "false",
+                     report_undeclared(subject, id) ? "true" : "false",
+                     report_unbroken(subject, id) ? "true" : "false");
         (void)printf(",\"exercised\":%" PRIu64 ",\"violated\":%" PRIu64 ",", sum->exercised,
                      sum->violated);
         json_text("place", sum->place);

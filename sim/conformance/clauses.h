@@ -18,11 +18,11 @@
       "set each status bit when its step of initialisation is complete", "")                       \
     X(VG, 2, DRIVER, MUST_NOT, WATCHED, "clear a status bit other than by a reset", "")            \
     X(VG, 3, DRIVER, MUST, WATCHED, "reset the device before it starts again after FAILED", "")    \
-    X(VG, 4, DRIVER, SHOULD_NOT, OPEN,                                                             \
+    X(VG, 4, DRIVER, SHOULD_NOT, WATCHED,                                                             \
       "rely on answers once the device needs a reset; it recovers by a reset", "")                 \
-    X(VG, 5, DEVICE, MUST_NOT, OPEN, "take buffers or interrupt before DRIVER_OK", "")             \
-    X(VG, 6, DEVICE, SHOULD, OPEN, "set NEEDS_RESET when it cannot go on", "")                     \
-    X(VG, 7, DEVICE, MUST, OPEN,                                                                   \
+    X(VG, 5, DEVICE, MUST_NOT, WATCHED, "take buffers or interrupt before DRIVER_OK", "")             \
+    X(VG, 6, DEVICE, SHOULD, WATCHED, "set NEEDS_RESET when it cannot go on", "")                     \
+    X(VG, 7, DEVICE, MUST, WATCHED,                                                                   \
       "then tell a driver that is running by a configuration change", "")                          \
     X(VG, 8, DRIVER, MUST_NOT, WATCHED,                                                            \
       "accept a feature that was not offered, or one without what it depends on", "")              \
@@ -35,7 +35,7 @@
     X(VG, 13, DEVICE, SHOULD, WATCHED,                                                             \
       "accept any valid part of its offer; MUST refuse FEATURES_OK otherwise", "")                 \
     X(VG, 14, DEVICE, SHOULD_NOT, WATCHED, "refuse after a reset what it accepted before", "")     \
-    X(VG, 15, DEVICE, MUST, OPEN,                                                                  \
+    X(VG, 15, DEVICE, MUST, WATCHED,                                                                  \
       "read status 0 after a reset, and leave queues and notifications alone until it is live "    \
       "again", "")                                                                                 \
     X(VG, 16, DRIVER, SHOULD, WATCHED, "take a reset as complete when the status reads 0", "")     \
@@ -58,7 +58,7 @@
     X(VG, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
       "write configuration before FEATURES_OK or features after it, or go on after a failure", "") \
     X(VG, 24, DRIVER, MUST_NOT, WATCHED, "kick before DRIVER_OK", "")                              \
-    X(VG, 25, DRIVER, MUST_NOT, OPEN,                                                              \
+    X(VG, 25, DRIVER, MUST_NOT, WATCHED,                                                              \
       "alter or take back an exposed buffer of a live queue; it resets the device or queue "       \
       "first", "")                                                                                 \
     X(VG, 26, DRIVER, MUST, WATCHED, "accept VERSION_1 if it is offered", "")                      \
@@ -69,7 +69,7 @@
       "(Linux clears it), so it is never offered")                                                 \
     X(VG, 29, DRIVER, SHOULD, WATCHED,                                                             \
       "accept RING_PACKED, ORDER_PLATFORM and NOTIF_CONFIG_DATA where it can", "")                 \
-    X(VG, 30, DEVICE, MUST, OPEN,                                                                  \
+    X(VG, 30, DEVICE, MUST, WATCHED,                                                                  \
       "with IN_ORDER, use buffers in the order in which they were made available", "")             \
     X(VG, 31, DRIVER, MUST, OPEN,                                                                  \
       "with NOTIFICATION_DATA, name in a kick the next descriptor that is not available yet", "")  \
@@ -105,61 +105,62 @@
     X(VG, 47, BOTH, MUST, OPEN,                                                                    \
       "set a queue up anew after its reset, with whatever size and place it has then", "")         \
     /* VIRTIO 1.4, 2.7: the split ring. */                                                         \
-    X(VS, 1, DRIVER, MUST, OPEN,                                                                   \
+    X(VS, 1, DRIVER, MUST, WATCHED,                                                                   \
       "align the parts of a ring to 16, 2 and 4; its size is a power of two, at most 32768", "")   \
-    X(VS, 2, DEVICE, MUST_NOT, OPEN,                                                               \
+    X(VS, 2, DEVICE, MUST_NOT, WATCHED,                                                               \
       "assume how a buffer is split over descriptors; MAY limit how many there are", "")           \
-    X(VS, 3, DRIVER, MUST, OPEN, "put readable descriptors before writable ones", "")              \
-    X(VS, 4, DEVICE, MUST_NOT, OPEN, "write readable buffers or the descriptor table", "")         \
-    X(VS, 5, DRIVER, MUST_NOT, OPEN, "build a chain over 2^32 bytes, or one that loops", "")       \
-    X(VS, 6, DRIVER, MUST, OPEN,                                                                   \
+    X(VS, 3, DRIVER, MUST, WATCHED, "put readable descriptors before writable ones", "")              \
+    X(VS, 4, DEVICE, MUST_NOT, WATCHED, "write readable buffers or the descriptor table", "")         \
+    X(VS, 5, DRIVER, MUST_NOT, WATCHED, "build a chain over 2^32 bytes, or one that loops", "")       \
+    X(VS, 6, DRIVER, MUST, WATCHED,                                                                   \
       "with IN_ORDER, let the descriptors of a chain follow each other around the table", "")      \
-    X(VS, 7, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(VS, 7, DRIVER, MUST_NOT, WATCHED,                                                               \
       "use tables without the feature, a table in a table, INDIRECT with NEXT, or a chain longer " \
       "than the queue", "")                                                                        \
-    X(VS, 8, DRIVER, MUST, OPEN, "with IN_ORDER, do the same in a table", "")                      \
-    X(VS, 9, DEVICE, MUST, OPEN,                                                                   \
+    X(VS, 8, DRIVER, MUST, WATCHED, "with IN_ORDER, do the same in a table", "")                      \
+    X(VS, 9, DEVICE, MUST, WATCHED,                                                                   \
       "ignore the WRITE flag of a descriptor that refers to a table, and take direct descriptors " \
       "before it", "")                                                                             \
-    X(VS, 10, DRIVER, MUST_NOT, OPEN, "decrement avail.idx", "")                                   \
-    X(VS, 11, BOTH, MUST, OPEN,                                                                    \
+    X(VS, 10, DRIVER, MUST_NOT, WATCHED, "decrement avail.idx", "")                                   \
+    X(VS, 11, BOTH, MUST, WATCHED,                                                                    \
       "without EVENT_IDX: notify when the peer's flag is 0, and not when it is 1 (SHOULD NOT)",    \
       "")                                                                                          \
-    X(VS, 12, BOTH, MUST, OPEN,                                                                    \
+    X(VS, 12, BOTH, MUST, WATCHED,                                                                    \
       "with EVENT_IDX: notify when the index passes the event, leave the flags 0 and ignore the "  \
       "peer's", "")                                                                                \
-    X(VS, 13, BOTH, MUST, OPEN, "bear notifications that mean nothing", "")                        \
-    X(VS, 14, DEVICE, MUST, OPEN, "write at least `len` bytes, and `len` before the index", "")    \
+    X(VS, 13, BOTH, MUST, WATCHED, "bear notifications that mean nothing", "")                        \
+    X(VS, 14, DEVICE, MUST, WATCHED, "write at least `len` bytes, and `len` before the index", "")    \
     X(VS, 15, DRIVER, MUST_NOT, OPEN, "trust bytes beyond `len`", "")                              \
-    X(VS, 16, DRIVER, MUST, OPEN,                                                                  \
+    X(VS, 16, DRIVER, MUST, WATCHED,                                                                  \
       "clear the used ring's flags; put barriers before the index and before the flags it reads",  \
       "")                                                                                          \
-    X(VS, 17, DEVICE, MAY, OPEN,                                                                   \
+    X(VS, 17, DEVICE, MAY, WATCHED,                                                                   \
       "with IN_ORDER, show several buffers as one entry that names the last", "")                  \
     /* VIRTIO 1.4, 2.8: the packed ring. */                                                        \
-    X(VP, 1, DRIVER, MUST, OPEN,                                                                   \
+    X(VP, 1, DRIVER, MUST, WATCHED,                                                                   \
       "align the ring to 16 and the event structures to 4; any size up to 32768; wrap counters "   \
       "begin with 1", "")                                                                          \
-    X(VP, 2, DEVICE, MUST, OPEN,                                                                   \
+    X(VP, 2, DEVICE, MUST, WATCHED,                                                                   \
       "take buffers in the ring's order, and write used descriptors in the order of completion",   \
       "")                                                                                          \
-    X(VP, 3, DEVICE, MUST_NOT, OPEN,                                                               \
+    X(VP, 3, DEVICE, MUST_NOT, WATCHED,                                                               \
       "read a descriptor before it is available, change it once it is used, or write readable "    \
       "buffers", "")                                                                               \
-    X(VP, 4, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(VP, 4, DRIVER, MUST_NOT, WATCHED,                                                               \
       "change a descriptor between making it available and finding it used", "")                   \
-    X(VP, 5, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(VP, 5, DRIVER, MUST_NOT, WATCHED,                                                               \
       "build a list longer than the queue or than there is room, show its first descriptor before "\
       "the rest, or put writable ones first", "")                                                  \
-    X(VP, 6, DEVICE, MUST, OPEN,                                                                   \
+    X(VP, 6, DEVICE, MUST, WATCHED,                                                                   \
       "take a list's descriptors in order, write one used descriptor for it and skip the rest",    \
       "")                                                                                          \
-    X(VP, 7, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(VP, 7, DRIVER, MUST_NOT, WATCHED,                                                               \
       "use tables without the feature, flags other than WRITE in one, or INDIRECT with NEXT", "")  \
-    X(VP, 8, DRIVER, MUST, OPEN,                                                                   \
-      "put barriers before the flags it writes and before the event structure it reads", "")       \
-    X(VP, 9, BOTH, MUST, OPEN,                                                                     \
-      "write event flags 0, 1 or, with EVENT_IDX, 2; reserved bits are 0", "")                     \
+    X(VP, 8, DRIVER, MUST, NOT_APPLICABLE,                                                         \
+      "put barriers before the flags it writes and before the event structure it reads",           \
+      "a simulation reorders no access to memory, so that no barrier can be seen")                 \
+    X(VP, 9, BOTH, MUST, WATCHED,                                                                     \
+      "write event flags 0, 1 or, with EVENT_IDX, 2, and notify as the peer's say", "")                     \
     /* VIRTIO 1.4, 5.5: the balloon, driver. */                                                    \
     X(BD, 1, DRIVER, SHOULD, WATCHED, "accept MUST_TELL_HOST when it is offered", "")              \
     X(BD, 2, DRIVER, SHOULD, OPEN,                                                                 \

@@ -19,6 +19,8 @@ struct conformance {
 
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher,
+    &watch_notify_watcher,
+    &watch_memory_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -62,6 +64,7 @@ void conformance_destroy(struct conformance *seen)
         return;
     }
     for (uint32_t vm = 0; vm < seen->vm_count; vm++) {
+        rings_reset(&seen->vms[vm]);
         tallies_free(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
@@ -87,6 +90,30 @@ void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
     struct watch *watch = &seen->vms[vm];
     watch->scripted[CLAUSE_DRIVER] |= (who & CLAUSE_WHO_DRIVER) != 0;
     watch->scripted[CLAUSE_DEVICE] |= (who & CLAUSE_WHO_DEVICE) != 0;
+}
+
+/* ---- For watchers ---- */
+
+struct arena *watch_arena(const struct watch *watch)
+{
+    return watch->seen->arena;
+}
+
+uint64_t watch_now(const struct watch *watch)
+{
+    return engine_now(watch->seen->engine);
+}
+
+void watch_exposed(struct watch *watch, const struct seen_queue *queue,
+                   const struct seen_buffer *buffer)
+{
+    TELL(watch, exposed, watch, queue, buffer);
+}
+
+void watch_used(struct watch *watch, const struct seen_queue *queue,
+                const struct seen_buffer *buffer, uint32_t len)
+{
+    TELL(watch, used, watch, queue, buffer, len);
 }
 
 /* ---- What a watcher says ---- */
@@ -164,6 +191,7 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
     registers_status_write(watch, status, now);
     if (status == 0) {
         watch->live = false;
+        watch->legacy = false;
         watch->features = 0;
         TELL(watch, reset, watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
@@ -201,17 +229,21 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
                               uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
                               uint64_t used_gpa)
 {
-    (void)role;
-    (void)size;
-    (void)desc_gpa;
-    (void)avail_gpa;
-    (void)used_gpa;
     if (seen != NULL) {
         registers_queue_enable(&seen->vms[vm], queue);
+        rings_enable(&seen->vms[vm], queue, role, size, desc_gpa, avail_gpa, used_gpa);
     }
 }
 
 /* ---- Notifications ---- */
+
+void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, driver_gave_up, watch);
+    }
+}
 
 void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
@@ -301,6 +333,7 @@ void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
+        rings_look(watch); /* a deflate may have told of them in this event */
         TELL(watch, pages_given, watch, pages, count);
     }
 }

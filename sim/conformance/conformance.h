@@ -87,7 +87,10 @@ struct conformance_vm {
     uint64_t first_pfn;
     uint64_t pfns;
     uint32_t page_order;
-    bool foreign; /**< the driver is a recording: its pages are not seen */
+    bool legacy_driver; /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
+    bool legacy_device; /**< it has nothing else */
+    bool big_endian;    /**< the guest's byte order, that of legacy rings */
+    bool foreign;       /**< the driver is a recording: its pages are not seen */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -115,6 +118,9 @@ void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t of
 void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
                               uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
                               uint64_t used_gpa);
+
+/** The driver gave this device up, without a word to it. */
+void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
 
 /* ---- Notifications: as they are sent, and as they arrive ---- */
 

@@ -36,9 +36,13 @@ enum {
 
 static uint64_t features_known(const struct watch *watch)
 {
-    const struct bnt_balloon_binding *binding = &watch->config.binding;
-    return FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY |
-           binding->verdicts | binding->reset | binding->huge_pages | binding->guest_limit;
+    uint64_t bound[sizeof watch->config.binding / sizeof(uint64_t)];
+    uint64_t known = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
+    memcpy(bound, &watch->config.binding, sizeof bound); /* whatever features it binds */
+    for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++) {
+        known |= bound[i];
+    }
+    return known;
 }
 
 /** The first feature of a set that lacks what it depends on; 0: none. */
@@ -67,8 +71,10 @@ void registers_features_read(struct watch *watch, uint64_t offered)
         clause_require(watch, DEV, CLAUSE_BX_2, broken != binding->reset,
                        "offers RESET without VERDICTS");
     }
-    clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
-                   "offers 0x%" PRIx64 " without VERSION_1", offered);
+    if (!watch->config.legacy_device) {
+        clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
+                       "offers 0x%" PRIx64 " without VERSION_1", offered);
+    }
 }
 
 static void judge_choice(struct watch *watch, uint64_t features)
@@ -88,7 +94,7 @@ static void judge_choice(struct watch *watch, uint64_t features)
                        "accepts 0x%" PRIx64 ", which no balloon has",
                        features & ~features_known(watch));
     }
-    if ((r->offered & BNT_F_VERSION_1) != 0) {
+    if ((r->offered & BNT_F_VERSION_1) != 0 && !watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_26, (features & BNT_F_VERSION_1) != 0,
                        "accepts 0x%" PRIx64 " without VERSION_1", features);
     }
@@ -106,8 +112,12 @@ void registers_features_write(struct watch *watch, uint64_t features)
     struct watch_registers *r = &watch->registers;
     clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
                    "writes features after FEATURES_OK");
+    watch->legacy = watch->config.legacy_driver && (features & BNT_F_VERSION_1) == 0;
     if (r->offer_read) {
         judge_choice(watch, features);
+    }
+    if (watch->legacy) {
+        watch->features = features; /* nobody agrees to them by FEATURES_OK */
     }
     r->features_written = true;
     r->features = features;
@@ -182,8 +192,9 @@ static unsigned step_of(uint8_t bit)
 }
 
 /** What must have been done when a bit is set. */
-static unsigned steps_before(uint8_t bit)
+static unsigned steps_before(uint8_t bit, bool legacy)
 {
+    const unsigned agreed = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
     switch (bit) {
     case BNT_DEVICE_STATUS_ACKNOWLEDGE:
         return STEP_RESET;
@@ -192,7 +203,7 @@ static unsigned steps_before(uint8_t bit)
     case BNT_DEVICE_STATUS_FEATURES_OK:
         return STEP_RESET | STEP_ACKNOWLEDGE | STEP_DRIVER | STEP_OFFER | STEP_FEATURES;
     case BNT_DEVICE_STATUS_DRIVER_OK:
-        return STEPS_BEFORE_DRIVER_OK;
+        return STEPS_BEFORE_DRIVER_OK & ~agreed;
     default:
         return 0;
     }
@@ -201,11 +212,11 @@ static unsigned steps_before(uint8_t bit)
 static void bit_set(struct watch *watch, uint8_t bit)
 {
     struct watch_registers *r = &watch->registers;
-    const unsigned needed = steps_before(bit);
+    const unsigned needed = steps_before(bit, watch->legacy);
     clause_require(watch, DRV, CLAUSE_VG_1, (r->steps & needed) == needed,
                    "sets status bit %u while steps 0x%x are not done", bit, needed & ~r->steps);
     r->steps |= step_of(bit);
-    if (bit == BNT_DEVICE_STATUS_DRIVER_OK) {
+    if (bit == BNT_DEVICE_STATUS_DRIVER_OK && !watch->legacy) {
         const bool queues = (r->queues_enabled & 3) == 3;
         clause_require(watch, DRV, CLAUSE_VG_22,
                        (r->steps & STEPS_BEFORE_DRIVER_OK) == STEPS_BEFORE_DRIVER_OK && queues,
@@ -275,9 +286,10 @@ void registers_status_read(struct watch *watch, uint8_t status)
 void registers_queue_enable(struct watch *watch, uint16_t queue)
 {
     struct watch_registers *r = &watch->registers;
-    const bool negotiated = r->features_ok_read;
-    clause_require(watch, DRV, CLAUSE_VG_22, negotiated,
-                   "sets queue %u up before its features are accepted", queue);
+    if (!watch->legacy) {
+        clause_require(watch, DRV, CLAUSE_VG_22, r->features_ok_read,
+                       "sets queue %u up before its features are accepted", queue);
+    }
     if (queue < 32) {
         r->queues_enabled |= UINT32_C(1) << queue;
     }
@@ -383,8 +395,10 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     (void)data;
     (void)bytes;
     judge_field(watch, offset);
-    clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
-                   "writes configuration at %u before FEATURES_OK", offset);
+    if (!watch->legacy) {
+        clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
+                       "writes configuration at %u before FEATURES_OK", offset);
+    }
 }
 
 /** By then a read that the generation spoiled was read again; a storm ends in giving up. */

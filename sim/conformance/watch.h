@@ -10,6 +10,7 @@
 #define SIM_CONFORMANCE_WATCH_H
 
 #include "sim/conformance/conformance.h"
+#include "sim/conformance/rings.h"
 
 #include <ballonet/virtio.h>
 
@@ -51,7 +52,9 @@ struct watch {
     bool scripted[CLAUSE_PARTIES];
     uint64_t features; /**< negotiated, once FEATURES_OK stands; else 0 */
     bool live;         /**< DRIVER_OK is set */
+    bool legacy;       /**< the driver uses the legacy interface */
     struct watch_registers registers;
+    struct watch_rings rings;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
 };
 
@@ -62,6 +65,13 @@ struct watcher {
     void (*status_read)(struct watch *watch, uint8_t status);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
+    /** The driver made a buffer available; what it holds: seen_read (rings.h). */
+    void (*exposed)(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer);
+    /** The device used it: `len` bytes are written, it says. */
+    void (*used)(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len);
+    void (*driver_gave_up)(struct watch *watch); /**< it does not go on with this device */
     void (*kick)(struct watch *watch, uint16_t queue);
     void (*interrupt)(struct watch *watch, uint16_t queue);
     void (*config_interrupt)(struct watch *watch);
@@ -79,6 +89,14 @@ struct watcher {
 };
 
 extern const struct watcher watch_registers_watcher;
+
+/* conformance.c: for what all watchers need */
+struct arena *watch_arena(const struct watch *watch);
+uint64_t watch_now(const struct watch *watch);
+void watch_exposed(struct watch *watch, const struct seen_queue *queue,
+                   const struct seen_buffer *buffer);
+void watch_used(struct watch *watch, const struct seen_queue *queue,
+                const struct seen_buffer *buffer, uint32_t len);
 
 /** The clause came into play through this party. */
 void clause_seen(struct watch *watch, clause_party party, clause_id id);

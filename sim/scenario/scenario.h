@@ -478,6 +478,12 @@ void scenario_reference_write(void *file);
 /** Writes the tables of docs/personalities.md to a stream. */
 void scenario_personalities_write(void *file);
 
+/** The name of a personality; of our own with quirks, those too. */
+void scenario_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
+                               size_t name_bytes);
+/** Whether a personality, or one of the quirks, says that it breaks a clause. */
+bool scenario_declares(bool driver, uint32_t personality, uint32_t quirks, const char *clause);
+
 /** Table look-ups shared with messages and docs. */
 const char *metric_name(metric m);
 metric_unit metric_unit_of(metric m);

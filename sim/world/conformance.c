@@ -10,9 +10,12 @@
 /** What crosses this VM's boundary is watched for the clauses of the standard. */
 void vm_watched(const struct vm *vm)
 {
+    /* What our driver does not want is its scenario's decision; what another leaves out, its own.
+     */
+    const uint64_t own = vm->spec.driver.personality != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0;
     const struct conformance_vm config = {
         .name = vm->spec.name,
-        .features_wanted = vm->spec.driver.features | BNT_F_VERSION_1,
+        .features_wanted = vm->spec.driver.features | BNT_F_VERSION_1 | own,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .dma = vm->dma,
         .dma_gpa = vm->dma_gpa,
@@ -20,9 +23,22 @@ void vm_watched(const struct vm *vm)
         .first_pfn = vm->spec.first_pfn,
         .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
         .page_order = vm->spec.page_order,
+        .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
+        .legacy_driver = vm->spec.driver.interface != BNT_INTERFACE_MODERN,
+        .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_vm_init(vm->world->conformance, vm->index, &config);
+}
+
+uint16_t vm_queue_role(const struct vm *vm, uint16_t queue)
+{
+    for (uint16_t role = 0; vm->guest != NULL && role < BNT_BALLOON_QUEUE_COUNT; role++) {
+        if (bnt_guest_queue_index(vm->guest, (bnt_balloon_queue)role) == queue) {
+            return role;
+        }
+    }
+    return queue;
 }
 
 const struct conformance *world_conformance(const struct world *world)
@@ -44,11 +60,23 @@ void world_subject(const struct world *world, uint32_t vm, clause_party party, b
                    char *name, size_t name_bytes)
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
+    const uint32_t personality =
+        party == CLAUSE_DRIVER ? spec->driver.personality : spec->device.personality;
+    const uint32_t quirks = party == CLAUSE_DRIVER ? spec->driver.quirks : spec->device.quirks;
     if (scripted) {
         (void)snprintf(name, name_bytes, "scripted fault");
     } else if (party == CLAUSE_DRIVER && spec->recording[0] != '\0') {
         recording_name(spec->recording, name, name_bytes);
     } else {
-        (void)snprintf(name, name_bytes, "%s", WORLD_SUBJECT_OURS);
+        scenario_personality_name(party == CLAUSE_DRIVER, personality, quirks, name, name_bytes);
     }
+}
+
+bool world_declares(const struct world *world, uint32_t vm, clause_party party, clause_id id)
+{
+    const struct scenario_vm *spec = &world->vms[vm].spec;
+    const bool driver = party == CLAUSE_DRIVER;
+    return scenario_declares(driver, driver ? spec->driver.personality : spec->device.personality,
+                             driver ? spec->driver.quirks : spec->device.quirks,
+                             clause_row(id)->name);
 }

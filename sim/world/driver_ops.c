@@ -162,8 +162,8 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
     if (queue < WORLD_QUEUES) {
         vm->queues[queue] = (struct queue_place){size, false, desc_gpa, avail_gpa, used_gpa};
     }
-    conformance_queue_enable(vm->world->conformance, vm->index, queue, queue, size, desc_gpa,
-                             avail_gpa, used_gpa);
+    conformance_queue_enable(vm->world->conformance, vm->index, queue, vm_queue_role(vm, queue),
+                             size, desc_gpa, avail_gpa, used_gpa);
     if (bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
     }
@@ -188,6 +188,7 @@ static void notify(void *opaque, uint16_t queue)
 static void notify_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
+    conformance_kick(vm->world->conformance, vm->index, (uint16_t)data);
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
@@ -397,6 +398,9 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     world_log(world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name,
               bnt_guest_event_name((uint32_t)event->kind), (unsigned long long)event->value,
               (unsigned long long)event->extra);
+    if (event->kind == BNT_GUEST_EVENT_BROKEN) {
+        conformance_driver_gave_up(world->conformance, vm->index);
+    }
     if (world->oracle != NULL) {
         oracle_guest_event(world->oracle, vm->index, event);
     }

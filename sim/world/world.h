@@ -87,6 +87,9 @@ const struct conformance *world_conformance(const struct world *world);
 void world_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
                    char *name, size_t name_bytes);
 
+/** Whether that party declares that it breaks a clause: a personality, or one with quirks. */
+bool world_declares(const struct world *world, uint32_t vm, clause_party party, clause_id id);
+
 /** Value of a metric now, in its unit. */
 uint64_t world_metric(const struct world *world, metric which, uint32_t vm);
 

@@ -197,6 +197,8 @@ void vm_audit(struct vm *vm);
 
 /* conformance.c */
 void vm_watched(const struct vm *vm);
+/** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
+uint16_t vm_queue_role(const struct vm *vm, uint16_t queue);
 
 /* driver_ops.c, device_ops.c */
 struct bnt_guest_ops vm_guest_ops(void);

@@ -4,6 +4,7 @@
 #include "tests/conformance/bench.h"
 
 #include <check.h>
+#include <string.h>
 
 static void nothing(void *world, const struct engine_event *event)
 {
@@ -72,8 +73,11 @@ void bench_negotiate(struct bench *bench, uint64_t offered, uint64_t features, b
 void bench_queues(struct bench *bench)
 {
     for (uint16_t queue = 0; queue < 2; queue++) {
-        const uint64_t gpa = BENCH_DMA_GPA + queue * UINT64_C(4096);
-        conformance_queue_enable(bench->seen, 0, queue, queue, 16, gpa, gpa + 1024, gpa + 2048);
+        memset(bench_at(bench, bench_ring(queue, 0)), 0, 4096);
+        bench->avail[queue] = 0;
+        bench->used[queue] = 0;
+        conformance_queue_enable(bench->seen, 0, queue, queue, BENCH_SIZE, bench_ring(queue, 0),
+                                 bench_ring(queue, 1024), bench_ring(queue, 2048));
     }
 }
 
@@ -87,6 +91,94 @@ void bench_attach(struct bench *bench, uint64_t features)
         bench_config_write(bench, BNT_BALLOON_CONFIG_EPOCH_ACK, 1);
     }
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
+    conformance_event_end(bench->seen, 0, bench->status);
+}
+
+/* ---- Rings ---- */
+
+uint8_t *bench_at(struct bench *bench, uint64_t gpa)
+{
+    ck_assert_uint_ge(gpa, BENCH_DMA_GPA);
+    ck_assert_uint_lt(gpa, BENCH_DMA_GPA + BENCH_DMA_BYTES);
+    return bench->dma + (gpa - BENCH_DMA_GPA);
+}
+
+uint64_t bench_ring(uint16_t queue, uint32_t offset)
+{
+    return BENCH_DMA_GPA + queue * UINT64_C(4096) + offset;
+}
+
+void bench_put16(struct bench *bench, uint64_t gpa, uint16_t value)
+{
+    const bnt_le16 wire = bnt_le16_set(value);
+    memcpy(bench_at(bench, gpa), &wire, sizeof wire);
+}
+
+void bench_put32(struct bench *bench, uint64_t gpa, uint32_t value)
+{
+    const bnt_le32 wire = bnt_le32_set(value);
+    memcpy(bench_at(bench, gpa), &wire, sizeof wire);
+}
+
+void bench_desc(struct bench *bench, uint64_t gpa, uint64_t data, uint32_t bytes, uint16_t flags,
+                uint16_t last, bool packed)
+{
+    const bnt_le64 wire = bnt_le64_set(data);
+    memcpy(bench_at(bench, gpa), &wire, sizeof wire);
+    bench_put32(bench, gpa + 8, bytes);
+    bench_put16(bench, gpa + 12, packed ? last : flags);
+    bench_put16(bench, gpa + 14, packed ? flags : last);
+}
+
+void bench_split(struct bench *bench, uint16_t queue, uint16_t index, uint64_t data, uint32_t bytes,
+                 uint16_t flags, uint16_t next)
+{
+    bench_desc(bench, bench_ring(queue, index * 16u), data, bytes, flags, next, false);
+}
+
+void bench_avail(struct bench *bench, uint16_t queue, uint16_t head)
+{
+    const uint16_t index = bench->avail[queue]++;
+    bench_put16(bench, bench_ring(queue, 1024 + 4 + 2u * (index % BENCH_SIZE)), head);
+    bench_put16(bench, bench_ring(queue, 1024 + 2), bench->avail[queue]);
+    conformance_kick(bench->seen, 0, queue);
+}
+
+void bench_take(struct bench *bench, uint16_t queue, uint16_t head)
+{
+    conformance_device_reads(bench->seen, 0, bench_ring(queue, head * 16u), 16);
+}
+
+void bench_write32(struct bench *bench, uint64_t gpa, uint32_t value)
+{
+    bench_put32(bench, gpa, value);
+    conformance_device_wrote(bench->seen, 0, gpa, 4);
+}
+
+void bench_use(struct bench *bench, uint16_t queue, uint16_t head, uint32_t len)
+{
+    const uint64_t element = bench_ring(queue, 2048 + 4 + 8u * (bench->used[queue] % BENCH_SIZE));
+    bench_put32(bench, element, head);
+    bench_put32(bench, element + 4, len);
+    conformance_device_wrote(bench->seen, 0, element, 8);
+    bench_put16(bench, bench_ring(queue, 2048 + 2), ++bench->used[queue]);
+    conformance_device_wrote(bench->seen, 0, bench_ring(queue, 2048 + 2), 2);
+    conformance_interrupt(bench->seen, 0, queue);
+}
+
+void bench_pfns(struct bench *bench, uint16_t queue, uint16_t head, const uint32_t *pfns,
+                uint32_t count)
+{
+    const uint64_t data = BENCH_DATA + queue * UINT64_C(4096) + head * UINT64_C(256);
+    for (uint32_t i = 0; i < count; i++) {
+        bench_put32(bench, data + 4u * i, pfns[i]);
+    }
+    bench_split(bench, queue, head, data, 4 * count, 0, 0);
+    bench_avail(bench, queue, head);
+}
+
+void bench_event_end(struct bench *bench)
+{
     conformance_event_end(bench->seen, 0, bench->status);
 }
 

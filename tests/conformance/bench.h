@@ -31,7 +31,9 @@ struct bench {
     struct engine *engine;
     struct conformance *seen;
     uint8_t *dma;
-    uint8_t status; /**< as last written */
+    uint8_t status;    /**< as last written */
+    uint16_t avail[4]; /**< indices of the split rings */
+    uint16_t used[4];
 };
 
 /** One clause broken on purpose by one party; of a MAY, used. */
@@ -63,6 +65,35 @@ void bench_queues(struct bench *bench);
 /** All of a start, to DRIVER_OK. */
 void bench_attach(struct bench *bench, uint64_t features);
 
+/* Queue q lies at BENCH_DMA_GPA + q * 4096: descriptors, at 1024 available, at 2048 used ring (or
+ * the packed ring's two event structures). Payloads are at BENCH_DATA and beyond. */
+#define BENCH_SIZE 16u
+#define BENCH_DATA (BENCH_DMA_GPA + 0x8000)
+
+uint8_t *bench_at(struct bench *bench, uint64_t gpa);
+uint64_t bench_ring(uint16_t queue, uint32_t offset);
+void bench_put16(struct bench *bench, uint64_t gpa, uint16_t value);
+void bench_put32(struct bench *bench, uint64_t gpa, uint32_t value);
+/** Writes a descriptor: of a split ring or table `last` is next, of a packed one it is the id. */
+void bench_desc(struct bench *bench, uint64_t gpa, uint64_t data, uint32_t bytes, uint16_t flags,
+                uint16_t last, bool packed);
+/** Split: descriptor `index` of a queue. */
+void bench_split(struct bench *bench, uint16_t queue, uint16_t index, uint64_t data, uint32_t bytes,
+                 uint16_t flags, uint16_t next);
+/** Split: makes `head` available, and kicks if the ring wants it. */
+void bench_avail(struct bench *bench, uint16_t queue, uint16_t head);
+/** Split: the device takes `head`. */
+void bench_take(struct bench *bench, uint16_t queue, uint16_t head);
+/** Split: the device uses `head`, and interrupts. */
+void bench_use(struct bench *bench, uint16_t queue, uint16_t head, uint32_t len);
+/** The device writes, as its bounded copies do. */
+void bench_write32(struct bench *bench, uint64_t gpa, uint32_t value);
+/** A readable buffer of these PFNs is made available as descriptor `head`. */
+void bench_pfns(struct bench *bench, uint16_t queue, uint16_t head, const uint32_t *pfns,
+                uint32_t count);
+/** Ends the event. */
+void bench_event_end(struct bench *bench);
+
 void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value);
 /** A read between two looks at the generation. */
 void bench_config_read(struct bench *bench, uint32_t offset, uint32_t value, uint32_t generation);
@@ -71,5 +102,6 @@ uint64_t bench_violated(const struct bench *bench, clause_party party, clause_id
 uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_id id);
 
 extern const struct breaker_table breakers_registers;
+extern const struct breaker_table breakers_rings;
 
 #endif

@@ -22,6 +22,12 @@ def judge(rows):
             yield f"{row['id']} is violated: {row['reason']}"
         elif row["watched"] and row["status"] != "covered":
             yield f"{row['id']} is watched and {row['status']}: {row['reason']}"
+        for subject in row["subjects"]:
+            who = f"{subject['party']} {subject['name']}"
+            if subject["undeclared"]:
+                yield f"{who} breaks {row['id']} and does not declare it: {subject['place']}"
+            if subject["unbroken"]:
+                yield f"{who} declares that it breaks {row['id']}, and never does"
         if row["status"] == "not-applicable" and any(
                 subject["name"] == "ballonet" for subject in row["subjects"]):
             yield f"{row['id']} is said not to apply, and was exercised"

@@ -10,6 +10,7 @@
 
 static const struct breaker_table *const tables[] = {
     &breakers_registers,
+    &breakers_rings,
 };
 
 enum {

@@ -1,0 +1,108 @@
+/*
+ * The packed ring, read from guest memory: availability, and the walk over a list
+ * (VIRTIO 1.4, 2.8).
+ */
+#include "sim/conformance/watch.h"
+
+#define DESC_BYTES 16u
+
+struct packed_desc {
+    uint64_t gpa;
+    uint32_t bytes;
+    uint16_t id;
+    uint16_t flags;
+};
+
+static struct packed_desc desc_at(const struct watch *watch, const uint8_t *table, uint32_t index)
+{
+    const uint8_t *at = table + (size_t)index * DESC_BYTES;
+    return (struct packed_desc){seen_u64(watch, at), seen_u32(watch, at + 8),
+                                seen_u16(watch, at + 12), seen_u16(watch, at + 14)};
+}
+
+static bool available(const struct packed_desc *desc, bool wrap)
+{
+    const bool avail = (desc->flags & BNT_VQ_PACKED_F_AVAIL) != 0;
+    const bool used = (desc->flags & BNT_VQ_PACKED_F_USED) != 0;
+    return avail == wrap && used != wrap;
+}
+
+bool packed_available(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
+                      bool wrap)
+{
+    const struct packed_desc desc = desc_at(watch, queue->desc, position);
+    return available(&desc, wrap);
+}
+
+static uint64_t desc_sum(uint64_t sum, const struct packed_desc *desc)
+{
+    sum = bnt_hash_add(sum, desc->gpa);
+    return bnt_hash_add(sum, (uint64_t)desc->bytes << 32 | (uint32_t)desc->id << 16 | desc->flags);
+}
+
+static void walk_table(const struct watch *watch, const struct seen_queue *queue,
+                       const struct packed_desc *desc, struct seen_chain *chain)
+{
+    const bool legal =
+        queue->indirect && (desc->flags & BNT_VQ_DESC_F_NEXT) == 0 && desc->bytes % DESC_BYTES == 0;
+    const uint8_t *table = seen_memory(watch, desc->gpa, desc->bytes);
+    chain->indirect = true;
+    chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
+    chain->faults |= legal ? 0 : FAULT_TABLE;
+    if (table == NULL || !legal) {
+        chain->faults |= table == NULL ? FAULT_RANGE : 0;
+        return;
+    }
+    const uint32_t entries = desc->bytes / DESC_BYTES;
+    for (uint32_t i = 0; i < entries && i <= queue->size; i++) {
+        const struct packed_desc entry = desc_at(watch, table, i);
+        chain->sum = desc_sum(chain->sum, &entry);
+        chain->descs++;
+        chain->faults |= (entry.flags & (uint16_t)~BNT_VQ_DESC_F_WRITE) != 0 ? FAULT_FLAGS : 0;
+        chain_add(chain, entry.gpa, entry.bytes, (entry.flags & BNT_VQ_DESC_F_WRITE) != 0);
+    }
+}
+
+void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
+                 bool wrap, struct seen_chain *chain)
+{
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_bytes = 0;
+    chain->writable_bytes = 0;
+    chain->descs = 0;
+    chain->in_ring = 0;
+    chain->faults = 0;
+    chain->indirect = false;
+    chain->table_marked = false;
+    chain->sum = 0;
+    for (;;) {
+        const struct packed_desc desc = desc_at(watch, queue->desc, position);
+        if (!available(&desc, wrap)) {
+            chain->faults |= FAULT_UNAVAILABLE;
+            return;
+        }
+        chain->sum = desc_sum(chain->sum, &desc);
+        chain->in_ring++;
+        chain->id = desc.id;
+        if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
+            walk_table(watch, queue, &desc, chain);
+        } else {
+            chain->descs++;
+            chain_add(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
+        }
+        if ((desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
+            break;
+        }
+        if (chain->in_ring >= queue->size) {
+            chain->faults |= FAULT_LENGTH;
+            return;
+        }
+        position++;
+        if (position == queue->size) {
+            position = 0;
+            wrap = !wrap;
+        }
+    }
+    chain->faults |= chain->descs > queue->size ? FAULT_LENGTH : 0;
+}

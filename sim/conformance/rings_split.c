@@ -1,0 +1,103 @@
+/*
+ * The split ring, read from guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5).
+ */
+#include "sim/conformance/watch.h"
+
+#define DESC_BYTES 16u
+
+struct split_desc {
+    uint64_t gpa;
+    uint32_t bytes;
+    uint16_t flags;
+    uint16_t next;
+};
+
+static struct split_desc desc_at(const struct watch *watch, const uint8_t *table, uint32_t index)
+{
+    const uint8_t *at = table + (size_t)index * DESC_BYTES;
+    return (struct split_desc){seen_u64(watch, at), seen_u32(watch, at + 8),
+                               seen_u16(watch, at + 12), seen_u16(watch, at + 14)};
+}
+
+static uint64_t desc_sum(uint64_t sum, const struct split_desc *desc)
+{
+    sum = bnt_hash_add(sum, desc->gpa);
+    return bnt_hash_add(sum,
+                        (uint64_t)desc->bytes << 32 | (uint32_t)desc->flags << 16 | desc->next);
+}
+
+/** Enters the table that a descriptor refers to; false if there is none. */
+static bool enter_table(const struct watch *watch, const struct seen_queue *queue,
+                        const struct split_desc *desc, struct seen_chain *chain,
+                        const uint8_t **table, uint32_t *entries)
+{
+    const bool legal = queue->indirect && !chain->indirect &&
+                       (desc->flags & BNT_VQ_DESC_F_NEXT) == 0 && desc->bytes % DESC_BYTES == 0;
+    chain->faults |= legal ? 0 : FAULT_TABLE;
+    chain->indirect = true;
+    chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
+    *entries = desc->bytes / DESC_BYTES;
+    *table = seen_memory(watch, desc->gpa, desc->bytes);
+    return legal && *table != NULL && *entries > 0;
+}
+
+static void judge_next(const struct seen_queue *queue, const struct split_desc *desc,
+                       uint32_t index, uint32_t entries, struct seen_chain *chain)
+{
+    if (!queue->in_order) {
+        return;
+    }
+    if (chain->indirect) {
+        chain->faults |= desc->next == index + 1 ? 0 : FAULT_TABLE_ORDER;
+    } else {
+        chain->faults |= desc->next == (index + 1) % entries ? 0 : FAULT_IN_ORDER;
+    }
+}
+
+void split_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
+                struct seen_chain *chain)
+{
+    const uint8_t *table = queue->desc;
+    uint32_t entries = queue->size;
+    uint32_t index = head;
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_bytes = 0;
+    chain->writable_bytes = 0;
+    chain->descs = 0;
+    chain->in_ring = 0;
+    chain->id = head;
+    chain->faults = 0;
+    chain->indirect = false;
+    chain->table_marked = false;
+    chain->sum = 0;
+    for (;;) {
+        if (index >= entries) {
+            chain->faults |= FAULT_RANGE;
+            return;
+        }
+        if (chain->descs > queue->size) {
+            chain->faults |= chain->indirect ? FAULT_LENGTH : FAULT_LOOP;
+            return;
+        }
+        const struct split_desc desc = desc_at(watch, table, index);
+        chain->sum = desc_sum(chain->sum, &desc);
+        chain->in_ring = (uint16_t)(chain->in_ring + !chain->indirect);
+        if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
+            if (!enter_table(watch, queue, &desc, chain, &table, &entries)) {
+                chain->faults |= (chain->faults & FAULT_TABLE) != 0 ? 0 : FAULT_RANGE;
+                return;
+            }
+            index = 0;
+            continue;
+        }
+        chain->descs++;
+        chain_add(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
+        if ((desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
+            break;
+        }
+        judge_next(queue, &desc, index, entries, chain);
+        index = desc.next;
+    }
+    chain->faults |= chain->descs > queue->size ? FAULT_LENGTH : 0;
+}
