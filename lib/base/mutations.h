@@ -14,6 +14,32 @@
       "free pages are reported although the device does not know what they must hold")               \
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \
       "the poison value is written at the first attachment only")                                    \
+    X(MOVE_LEAVES_RECORD, "move-leaves-record", "guest-8",                                           \
+      "a page that moves can be taken out of the record once more meanwhile")                        \
+    X(MOVE_COUNTS_TWICE, "move-counts-twice", "guest-9",                                             \
+      "a page that moves is taken off the record's count twice")                                     \
+    X(MOVE_UNTOLD, "move-untold", "guest-10",                                                        \
+      "a page of the balloon moves as any other: its old place is used, the device is not told")     \
+    X(REPORT_OUTLIVES_QUEUE, "report-outlives-queue", "guest-27",                                    \
+      "a report in flight is not given up when the device is reset")                                 \
+    X(UNPLUG_WAITS, "unplug-waits", "guest-48",                                                      \
+      "a driver whose device is gone still resets it, and waits for the answer")                     \
+    X(HOTPLUG_IGNORED, "hotplug-ignored", "host-B06",                                                \
+      "memory that was added does not count")                                                        \
+    X(RESTORE_LOSES_STATS, "restore-loses-stats", "host-B11",                                        \
+      "a loaded device forgot that it holds a statistics buffer")                                    \
+    X(RESTORE_LOSES_TIMER, "restore-loses-timer", "host-B12",                                        \
+      "a loaded device does not ask for statistics of itself any more")                              \
+    X(RESTORE_STOPS_EARLY, "restore-stops-early", "host-B23",                                        \
+      "what follows the queues in a saved state is not loaded")                                      \
+    X(FINI_LEAKS_LEAVES, "fini-leaks-leaves", "host-B34",                                            \
+      "a device that goes does not give its ledger's leaves back")                                   \
+    X(RESTORE_LOSES_KICK, "restore-loses-kick", "host-B44",                                          \
+      "a loaded device forgot that it was kicked")                                                   \
+    X(RESTORE_LOSES_LEDGER, "restore-loses-ledger", "host-B45",                                      \
+      "a loaded device forgot which pages are in the balloon")                                       \
+    X(TARGET_LOST_ON_RESET, "target-lost-on-reset", "host-B64",                                      \
+      "a device reset clears the target that the host has set")                                      \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
       "inflation goes on at once after an OOM deflate")                                              \
     X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \

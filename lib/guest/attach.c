@@ -310,7 +310,9 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
         guest->budget = 1;
     }
     in_flight_return(guest);
-    bnti_guest_report_void(guest);
+    if (!BNTI_MUTATION(REPORT_OUTLIVES_QUEUE)) {
+        bnti_guest_report_void(guest);
+    }
     while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0 ||
                                  bnti_guest_hint_release(guest, BNTI_GUEST_BATCH) > 0)) {
         guest->budget--;
@@ -354,7 +356,9 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
             bnti_guest_reset_begin(guest);
         }
     }
-    if (gone) { /* no register is there to read, and nothing left that could take a page */
+    if (BNTI_MUTATION(UNPLUG_WAITS) && gone && guest->state != BNT_GUEST_STOPPING) {
+        bnti_guest_reset_begin(guest);
+    } else if (gone) { /* no register is there to read, and nothing left that could take a page */
         guest->drv.state = BNT_DRV_DOWN;
     }
     if (guest->state != BNT_GUEST_STOPPING) {

@@ -19,6 +19,12 @@ static void half_send(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64
 {
     struct bnti_guest_request *request = &guest->requests[slot];
 
+    if (BNTI_MUTATION(MOVE_UNTOLD) && slot == BNTI_GUEST_DEFLATE) {
+        bnti_guest_give_back(guest, &page, 1);
+    }
+    if (BNTI_MUTATION(MOVE_LEAVES_RECORD) && slot == BNTI_GUEST_DEFLATE) {
+        bnti_guest_record_push(guest, &page, 1);
+    }
     request->page_count = 1;
     request->pages[0] = page;
     request->partial = false;

@@ -354,13 +354,15 @@ bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem)
     }
     host->mem = *mem;
     host->window_pfns = 0;
-    memory_count(host);
+    if (!BNTI_MUTATION(HOTPLUG_IGNORED)) {
+        memory_count(host);
+    }
     return BNT_OK;
 }
 
 void bnt_host_fini(struct bnt_host *host)
 {
-    if (host != NULL && host->busy == BNTI_HOST_IDLE) {
+    if (host != NULL && host->busy == BNTI_HOST_IDLE && !BNTI_MUTATION(FINI_LEAKS_LEAVES)) {
         bnti_host_ledger_clear(&host->ledger);
     }
 }

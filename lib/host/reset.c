@@ -31,6 +31,10 @@ void bnti_host_device_reset(struct bnt_host *host)
         queue->interrupt_due = false;
     }
     bnti_host_queues_number(host);
+    if (BNTI_MUTATION(TARGET_LOST_ON_RESET)) {
+        host->target.num_pages = 0;
+        host->target.pfns = 0;
+    }
     host->config_due = false;
     if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT) && !BNTI_MUTATION(ACTUAL_KEPT)) {
         host->actual = 0;

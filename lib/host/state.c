@@ -265,6 +265,11 @@ static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) =
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !pack->failed; i++) {
+        if (BNTI_MUTATION(RESTORE_STOPS_EARLY) && bnti_pack_loads(pack) &&
+            sections[i] == ledger_pack) {
+            pack->at = pack->bytes;
+            return;
+        }
         sections[i](pack, host);
     }
 }
@@ -331,6 +336,18 @@ bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *sta
     bnti_host_clock(host, now_ns);
     pack.now_ns = host->now_ns;
     state_pack(&pack, host);
+    if (BNTI_MUTATION(RESTORE_LOSES_STATS)) {
+        host->stats.held = false;
+    }
+    if (BNTI_MUTATION(RESTORE_LOSES_TIMER)) {
+        host->stats.next_poll_ns = BNT_NEVER;
+    }
+    if (BNTI_MUTATION(RESTORE_LOSES_LEDGER)) {
+        bnti_host_ledger_clear(&host->ledger);
+    }
+    for (uint32_t role = 0; BNTI_MUTATION(RESTORE_LOSES_KICK) && role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].kicked = false;
+    }
     if (pack.failed || pack.at != bytes) {
         host_renew(host);
         return BNT_E_SAVED_STATE;

@@ -21,7 +21,7 @@ check_file()
         grep -q "^$key:" "$1" || echo "$1: no $key"
     done
     grep -Eq '^limits:.*[{ ]events: [0-9]+|^  events: [0-9]+' "$1" || echo "$1: no limits.events"
-    grep -Eq '^  - (finally|always|never|eventually|at): ' "$1" || echo "$1: expects nothing"
+    grep -Eq '^  - \{?(finally|always|never|eventually|at): ' "$1" || echo "$1: expects nothing"
 }
 
 # The checker itself: an empty scenario lacks everything.
