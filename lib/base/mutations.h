@@ -40,6 +40,10 @@
       "a loaded device forgot which pages are in the balloon")                                       \
     X(TARGET_LOST_ON_RESET, "target-lost-on-reset", "host-B64",                                      \
       "a device reset clears the target that the host has set")                                      \
+    X(HINT_POSTCOPY, "hint-postcopy", "host-B28",                                                    \
+      "a migration that may go over to postcopy asks for free page hints, and never says done")      \
+    X(HINT_CANCEL_NO_DONE, "hint-cancel-no-done", "host-B27",                                        \
+      "a migration that is cancelled does not say that hinted pages are free again")                 \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
       "inflation goes on at once after an OOM deflate")                                              \
     X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \

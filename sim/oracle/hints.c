@@ -78,6 +78,15 @@ void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, ui
     }
 }
 
+void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held, uint64_t holds)
+{
+    if (held != holds) {
+        oracle_violate(oracle, vm, INVARIANT_ARRIVED,
+                       "PFN %" PRIu64 " held %016" PRIx64 " and arrived as %016" PRIx64, pfn, held,
+                       holds);
+    }
+}
+
 /** Also what the driver counts, in PFNs. */
 void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                          uint64_t driver_pfns)

@@ -38,6 +38,8 @@
       "the content of a hinted page is not read before it is written anew")                        \
     X(HINT_CURRENT,   "hint-current",   DEVICE,                                                    \
       "hints count under the current id only, and none after DONE")                                \
+    X(ARRIVED,        "arrived",        DEVICE,                                                    \
+      "after a migration every page that the guest uses is there as it was")                       \
     X(HOST_SAFETY,    "host-safety",    NOBODY,                                                    \
       "the host drops only pages that a request or report it served gave it")                      \
     X(LEDGER_COUNT,   "ledger-count",   DEVICE, "the ledger's counters match its pages")           \

@@ -13,6 +13,7 @@ void oracle_device_new(struct oracle *oracle, uint32_t vm)
     shadow->live = false;
     shadow->target_id = 0;
     shadow->ended_id = 0;
+    shadow->hint_state = BNT_HOST_HINT_STOP;
 }
 
 void oracle_guest_restart(struct oracle *oracle, uint32_t vm)

@@ -107,6 +107,9 @@ void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_
 /** The guest reads or writes a page that was hinted and not written since. */
 void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
                             bool write);
+/** After a switch-over: what a page of the guest's held, and what it holds at the destination. */
+void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
+                    uint64_t holds);
 /** The guest read a page: what it wrote there, and what it found. */
 void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                     uint64_t found);

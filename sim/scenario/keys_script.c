@@ -131,6 +131,8 @@ static const struct choice action_kinds[] = {
     {"restart", ACTION_RESTART, "a new kernel starts over the old one's head, as with kexec"},
     {"compact", ACTION_COMPACT, "ballooned pages move to other places"},
     {"hot-add", ACTION_HOT_ADD, "memory is added to the guest"},
+    {"migrate", ACTION_MIGRATE, "the VM goes to the other host, or back, by precopy"},
+    {"migrate-cancel", ACTION_MIGRATE_CANCEL, "a migration ends before its switch-over: cancelled, or failed"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
     {NULL, 0, NULL}};
 
@@ -209,6 +211,13 @@ static const struct key_row action_rows[] = {
     {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
     {"order", KEY_CHOICE, A(deflate_first), .choices = order_choices, ONLY(COMPACT), .fallback = "inflate-first",
      .doc = "which half of a move comes first"},
+    {"bandwidth", KEY_SIZE, A(size_bytes), 4096, UINT64_C(8) << 30, ONLY(MIGRATE), .fallback = "1GiB", .doc = "bytes a second"},
+    {"downtime", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(MIGRATE), .fallback = "300ms",
+     .doc = "the VM stands still once the rest takes no longer than this"},
+    {"rounds", KEY_COUNT, A(count), 1, 1000000, ONLY(MIGRATE), .fallback = "30", .doc = "after so many it does in any case"},
+    {"hints", KEY_BOOL, A(hints), ONLY(MIGRATE), .fallback = "true", .doc = "asks for free page hints each round"},
+    {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",
+     .doc = "goes over after one round, the rest is fetched later; without hints, whatever `hints` says"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},

@@ -84,6 +84,15 @@ typedef enum metric_unit {
     X(HINTS_IGNORED,   "hints_ignored",   BYTES, "hints of a run that was over")                     \
     X(HINT_RUNS,       "hint_runs",       COUNT, "runs of hints that the driver began")              \
     X(HINTS_EARLY,     "hints_early",     BYTES, "hinted pages given back before the device was done") \
+    X(MIGRATIONS,      "migrations",      COUNT, "migrations that ended at the other host")           \
+    X(MIGRATIONS_CANCELLED, "migrations_cancelled", COUNT, "migrations that were given up")          \
+    X(MIGRATION_ROUNDS, "migration_rounds", COUNT, "rounds of all migrations")                       \
+    X(MIGRATION_SENT,  "migration_sent",  BYTES, "memory sent by all of them")                       \
+    X(MIGRATION_SKIPPED, "migration_skipped", BYTES, "memory that hints saved them from sending")    \
+    X(MIGRATION_TIME,  "migration_time",  TIME,  "how long the last one took")                       \
+    X(MIGRATION_DOWNTIME, "migration_downtime", TIME, "how long the VM stood still in it")           \
+    X(MIGRATING,       "migrating",       BOOL,  "a migration is under way")                         \
+    X(AWAY,            "away",            BOOL,  "the VM is at the other host")                      \
     X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
     X(BACKED,          "backed",          BYTES, "guest memory with host backing now")
 

@@ -201,6 +201,8 @@ typedef enum action_kind {
     ACTION_RESTART,        /**< a new kernel starts over the old one's head, as kexec */
     ACTION_COMPACT,        /**< `count` ballooned pages move */
     ACTION_HOT_ADD,        /**< `size` of memory is added */
+    ACTION_MIGRATE, /**< to the other host: size a second, duration: downtime, count: rounds */
+    ACTION_MIGRATE_CANCEL, /**< the migration that is under way ends, the VM stays */
     ACTION_CORRUPT         /**< party turns hostile: writes what `corruption` says */
 } action_kind;
 
@@ -263,6 +265,7 @@ typedef enum action_party {
     X(POISON_LOST,   "poison-lost",   DEVICE, "the host drops reported pages in spite of their poison") \
     X(INIT_LIE,      "init-lie",      DEVICE, "a page is called initialised that is not")             \
     X(HINT_LATE,     "hint-late",     DEVICE, "the device takes a hint that is of no run")            \
+    X(MIGRATE_SKIP,  "migrate-skip",  DEVICE, "a migration forgets what was written meanwhile")       \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
     X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")
 /* clang-format on */
@@ -297,7 +300,12 @@ typedef enum trigger_source {
     X(DEFLATE_DONE,     "deflate-done",     "a deflate request came back")                           \
     X(ACTUAL_WRITTEN,   "actual-written",   "the driver wrote actual")                               \
     X(REPORT,           "report",           "free pages were reported")                              \
-    X(HINT,             "hint",             "the device took a free page hint that counts")
+    X(HINT,             "hint",             "the device took a free page hint that counts")          \
+    X(MIGRATE_START,    "migrate-start",    "a migration began")                                     \
+    X(MIGRATE_ROUND,    "migrate-round",    "a round of it began, the first included")               \
+    X(MIGRATE_SWITCH,   "migrate-switch",   "the VM stands still for the switch-over")               \
+    X(MIGRATE_DONE,     "migrate-done",     "the VM goes on at the other host")                      \
+    X(MIGRATE_CANCELLED, "migrate-cancelled", "the migration was given up")
 /* clang-format on */
 
 typedef enum world_trigger {
@@ -331,6 +339,8 @@ struct scenario_action {
     bool deflate_first; /**< COMPACT */
     corruption corruption;
     hint_order hint;
+    bool hints;    /**< MIGRATE: asks for free page hints */
+    bool postcopy; /**< MIGRATE: one round, the rest is fetched afterwards */
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
     struct bnt_host_rule rule; /**< REFUSE */
 };

@@ -25,6 +25,9 @@ static void back(struct vm *vm, uint64_t index)
     }
     vm->backed[index / 64] |= bit;
     vm->backed_pfns++;
+    if (vm->away) {
+        return; /* the other host has as much as it takes */
+    }
     world->machine_backed_pfns++;
     if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
         world_fail(world, VERDICT_FAIL,
@@ -56,6 +59,7 @@ void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
         back(vm, first_pfn - vm->spec.first_pfn + i);
     }
     vm->content[page_of(vm, pfn)] = tag;
+    migration_dirtied(vm, page_of(vm, pfn));
 }
 
 uint64_t backing_read(const struct vm *vm, uint64_t pfn)
@@ -75,6 +79,7 @@ static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
     for (; bits != 0; bits &= bits - 1) {
         const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);
         vm->content[index >> vm->spec.page_order] = 0;
+        migration_dirtied(vm, index >> vm->spec.page_order);
         freed++;
     }
     return freed;
@@ -85,6 +90,7 @@ void backing_forget(struct vm *vm)
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     for (uint64_t page = 0; page < pages; page++) {
         vm->content[page] = 0;
+        migration_dirtied(vm, page);
     }
 }
 
@@ -106,7 +112,7 @@ void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *fr
         left -= count;
     }
     vm->backed_pfns -= freed;
-    vm->world->machine_backed_pfns -= freed;
+    vm->world->machine_backed_pfns -= vm->away ? 0 : freed;
     /* What only reads as a value, without memory behind it, reads as nothing now. */
     for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
         vm->content[page_of(vm, pfn)] = 0;
@@ -121,7 +127,14 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
     backing_drop(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         vm->content[page_of(vm, pfn)] = tag;
+        migration_dirtied(vm, page_of(vm, pfn));
     }
+}
+
+void backing_leave(struct vm *vm, uint64_t *freed_bytes)
+{
+    backing_drop(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT, freed_bytes);
+    vm->away = !vm->away;
 }
 
 void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)

@@ -24,7 +24,8 @@
     X(PRESSURE_END, "pressure-end",     5, "action")                                               \
     X(WIRE,         "wire",             6, "line of the recording")                                \
     X(EXPECT,       "expect",           7, "expectation")                                          \
-    X(END,          "end",              8, "")
+    X(END,          "end",              8, "")                                                     \
+    X(MIGRATION,    "migration",        5, "round")
 /* clang-format on */
 
 typedef enum world_event {

@@ -49,6 +49,7 @@ void hint_taken(void *opaque, uint64_t first_pfn, uint64_t pfns)
     if (world->oracle != NULL) {
         oracle_hint(world->oracle, vm->index, first_pfn, pfns);
     }
+    migration_hinted(vm, first_pfn, pfns);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_HINT);
 }
 

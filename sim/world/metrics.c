@@ -146,6 +146,30 @@ static uint64_t memory_metric(const struct vm *vm, metric which)
     }
 }
 
+static uint64_t migration_metric(const struct vm *vm, metric which)
+{
+    switch (which) {
+    case METRIC_MIGRATIONS:
+        return vm->moves.done;
+    case METRIC_MIGRATIONS_CANCELLED:
+        return vm->moves.cancelled;
+    case METRIC_MIGRATION_ROUNDS:
+        return vm->moves.rounds;
+    case METRIC_MIGRATION_SENT:
+        return bytes_of(vm->moves.sent_pfns);
+    case METRIC_MIGRATION_SKIPPED:
+        return bytes_of(vm->moves.skipped_pfns);
+    case METRIC_MIGRATION_TIME:
+        return vm->moves.took_ns;
+    case METRIC_MIGRATION_DOWNTIME:
+        return vm->moves.downtime_ns;
+    case METRIC_MIGRATING:
+        return vm->migration != NULL;
+    default:
+        return vm->away;
+    }
+}
+
 static uint64_t vm_metric(const struct vm *vm, metric which)
 {
     const struct vm_account *account = &vm->account;
@@ -182,6 +206,16 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
         return vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
     case METRIC_BACKED:
         return bytes_of(vm->backed_pfns);
+    case METRIC_MIGRATIONS:
+    case METRIC_MIGRATIONS_CANCELLED:
+    case METRIC_MIGRATION_ROUNDS:
+    case METRIC_MIGRATION_SENT:
+    case METRIC_MIGRATION_SKIPPED:
+    case METRIC_MIGRATION_TIME:
+    case METRIC_MIGRATION_DOWNTIME:
+    case METRIC_MIGRATING:
+    case METRIC_AWAY:
+        return migration_metric(vm, which);
     case METRIC_LEGACY: {
         const struct bnt_host_info info = vm_host_info(vm);
         return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&

@@ -178,6 +178,17 @@ static void act_hot_add(struct vm *vm, const struct scenario_action *action)
     life_hot_add(vm, action->size_bytes);
 }
 
+static void act_migrate(struct vm *vm, const struct scenario_action *action)
+{
+    migration_start(vm, action);
+}
+
+static void act_migrate_cancel(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    migration_cancel(vm);
+}
+
 static void act_corrupt(struct vm *vm, const struct scenario_action *action)
 {
     hostile_start(vm, action);
@@ -207,6 +218,8 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_RESTART] = act_restart,
     [ACTION_COMPACT] = act_compact,
     [ACTION_HOT_ADD] = act_hot_add,
+    [ACTION_MIGRATE] = act_migrate,
+    [ACTION_MIGRATE_CANCEL] = act_migrate_cancel,
 };
 
 /** Whether a quiet phase suppresses an action: faults stop, requests do not. */

@@ -331,6 +331,7 @@ void vm_destroy(struct vm *vm)
 {
     struct arena *arena = vm->world->arena;
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    migration_destroy(vm);
     if (vm->player != NULL) {
         wire_player_destroy(vm->player);
     }

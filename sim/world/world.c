@@ -100,7 +100,13 @@ void vm_attach(struct vm *vm)
 
 static void dispatch(struct world *world, struct vm *vm, const struct engine_event *event)
 {
+    if (migration_defers(vm, event)) {
+        return;
+    }
     switch ((world_event)event->kind) {
+    case WORLD_EVENT_MIGRATION:
+        migration_step(vm);
+        break;
     case WORLD_EVENT_PHASE:
         on_phase(world, (uint32_t)event->a);
         break;

@@ -81,6 +81,17 @@ struct vm_life {
     uint64_t offline_bytes; /**< memory that is not there yet */
 };
 
+/** What its migrations came to. */
+struct vm_moves {
+    uint64_t done;
+    uint64_t cancelled;
+    uint64_t rounds; /**< of all of them */
+    uint64_t sent_pfns;
+    uint64_t skipped_pfns; /**< hinted in time */
+    uint64_t took_ns;      /**< the last one */
+    uint64_t downtime_ns;
+};
+
 struct vm {
     struct world *world;
     uint32_t index;
@@ -127,6 +138,11 @@ struct vm {
     uint64_t oom_allocating_pfns; /**< asked for inside the next allocation for the balloon */
     uint64_t step_pages;          /**< given back in the driver's step that is under way */
     struct vm_account account;
+    /* migration */
+    struct migration *migration; /**< NULL: none is under way */
+    struct vm_moves moves;
+    uint64_t paused_until_ns; /**< it stands still for a switch-over */
+    bool away;                /**< its memory is the other host's */
 };
 
 /** A workload, its next tick, and whether it waits for the balloon. */
@@ -206,6 +222,15 @@ struct bnt_host_ops vm_host_ops(const struct vm *vm);
 struct bnt_mem_ops vm_mem_ops(void);
 struct bnt_drv_transport vm_transport(void);
 
+/* migration.c */
+void migration_start(struct vm *vm, const struct scenario_action *action);
+void migration_cancel(struct vm *vm);
+void migration_step(struct vm *vm);
+void migration_destroy(struct vm *vm);
+bool migration_defers(struct vm *vm, const struct engine_event *event);
+void migration_dirtied(struct vm *vm, uint64_t page);
+void migration_hinted(struct vm *vm, uint64_t first_pfn, uint64_t pfns);
+
 /* hint_ops.c: free page hints */
 bool hint_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn);
 void hint_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise);
@@ -220,6 +245,8 @@ void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);
 uint64_t backing_read(const struct vm *vm, uint64_t pfn);
 /** What memory holds is nobody's any more: a new kernel reads nothing that it did not write. */
 void backing_forget(struct vm *vm);
+/** All of it stays behind: the guest goes to the other host, or comes back from it. */
+void backing_leave(struct vm *vm, uint64_t *freed_bytes);
 void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
 /** Drops it, and lets it read as a value from then on. */
 void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
