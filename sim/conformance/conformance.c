@@ -18,9 +18,8 @@ struct conformance {
 };
 
 static const struct watcher *const watchers[] = {
-    &watch_registers_watcher,
-    &watch_notify_watcher,
-    &watch_memory_watcher,
+    &watch_registers_watcher, &watch_notify_watcher, &watch_memory_watcher,
+    &watch_extension_watcher, &watch_pages_watcher,  &watch_answers_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -65,6 +64,9 @@ void conformance_destroy(struct conformance *seen)
     }
     for (uint32_t vm = 0; vm < seen->vm_count; vm++) {
         rings_reset(&seen->vms[vm]);
+        if (seen->vms[vm].seen != NULL) {
+            pages_free(&seen->vms[vm]);
+        }
         tallies_free(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
@@ -80,6 +82,7 @@ void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct con
     watch->seen = seen;
     watch->vm = vm;
     watch->config = *config;
+    pages_init(watch);
 }
 
 void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
@@ -158,6 +161,14 @@ const struct clause_tally *conformance_tally(const struct conformance *seen, uin
 
 /* ---- Registers ---- */
 
+static void begin_anew(struct watch *watch)
+{
+    watch->live = false;
+    watch->legacy = false;
+    watch->features = 0;
+    TELL(watch, reset, watch);
+}
+
 void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered)
 {
     if (seen != NULL) {
@@ -190,10 +201,7 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
     const bool was_live = watch->live;
     registers_status_write(watch, status, now);
     if (status == 0) {
-        watch->live = false;
-        watch->legacy = false;
-        watch->features = 0;
-        TELL(watch, reset, watch);
+        begin_anew(watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
         watch->live = true;
         TELL(watch, live, watch);
@@ -236,6 +244,25 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
 }
 
 /* ---- Notifications ---- */
+
+void conformance_device_new(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        watch->registers = (struct watch_registers){0};
+        begin_anew(watch);
+    }
+}
+
+void conformance_guest_new(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, guest_new, watch);
+        watch->registers = (struct watch_registers){0};
+        begin_anew(watch);
+    }
+}
 
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
 {
@@ -320,11 +347,19 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
 }
 
 void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count, uint32_t wanted)
+                             uint32_t count)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, pages_taken, watch, pages, count, wanted);
+        TELL(watch, pages_taken, watch, pages, count);
+    }
+}
+
+void conformance_pages_refused(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, pages_refused, watch);
     }
 }
 
@@ -340,11 +375,17 @@ void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64
 
 /* ---- Time ---- */
 
-void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status)
+void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
+                           const uint8_t *config, uint32_t config_bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, event_end, watch, status);
+        struct seen_device device = {.status = status};
+        const size_t bytes =
+            config_bytes < sizeof device.config ? config_bytes : sizeof device.config;
+        memcpy(device.config, config, bytes);
+        rings_look(watch);
+        TELL(watch, event_end, watch, &device);
     }
 }
 

@@ -87,10 +87,12 @@ struct conformance_vm {
     uint64_t first_pfn;
     uint64_t pfns;
     uint32_t page_order;
-    bool legacy_driver; /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
-    bool legacy_device; /**< it has nothing else */
-    bool big_endian;    /**< the guest's byte order, that of legacy rings */
-    bool foreign;       /**< the driver is a recording: its pages are not seen */
+    bool legacy_driver;    /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
+    bool legacy_device;    /**< it has nothing else */
+    bool big_endian;       /**< the guest's byte order, that of legacy rings */
+    uint32_t held_max;     /**< refused pages that the driver may hold; 0: not known */
+    uint64_t retry_min_ns; /**< its first back-off */
+    bool foreign;          /**< the driver is a recording: its pages are not seen */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -122,6 +124,11 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
 /** The driver gave this device up, without a word to it. */
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
 
+/** The device was taken away; what comes next knows nothing of this driver. */
+void conformance_device_new(struct conformance *seen, uint32_t vm);
+/** Another kernel runs, which knows nothing of what the device has. */
+void conformance_guest_new(struct conformance *seen, uint32_t vm);
+
 /* ---- Notifications: as they are sent, and as they arrive ---- */
 
 void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
@@ -142,17 +149,20 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
 
 /* ---- Pages, as the driver moves them ---- */
 
-/** The driver asked its allocator for `wanted` pages and got `count`. First PFN of each. */
+/** The driver got pages, from its allocator or because a page of it moves. First PFN of each. */
 void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count, uint32_t wanted);
+                             uint32_t count);
+/** Its allocator had fewer than it asked for. */
+void conformance_pages_refused(struct conformance *seen, uint32_t vm);
 /** The driver gave pages back to the OS, which uses them. */
 void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                              uint32_t count);
 
 /* ---- Time ---- */
 
-/** An event that touched this VM is over. `status`: the device's register, looked at. */
-void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status);
+/** An event that touched this VM is over. The device's registers, looked at without its driver. */
+void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
+                           const uint8_t *config, uint32_t config_bytes);
 /** The run is over; `quiet`: it ended in a phase without faults. */
 void conformance_end(struct conformance *seen, uint32_t vm, bool quiet);
 

@@ -34,15 +34,21 @@ enum {
      (UINT64_C(1) << 43))
 #define FEATURES_LEGACY ((UINT64_C(1) << 24) | (UINT64_C(1) << 27))
 
-static uint64_t features_known(const struct watch *watch)
+static uint64_t features_bound(const struct watch *watch)
 {
     uint64_t bound[sizeof watch->config.binding / sizeof(uint64_t)];
-    uint64_t known = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
+    uint64_t all = 0;
     memcpy(bound, &watch->config.binding, sizeof bound); /* whatever features it binds */
     for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++) {
-        known |= bound[i];
+        all |= bound[i];
     }
-    return known;
+    return all;
+}
+
+static uint64_t features_known(const struct watch *watch)
+{
+    return FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY |
+           features_bound(watch);
 }
 
 /** The first feature of a set that lacks what it depends on; 0: none. */
@@ -54,6 +60,17 @@ static uint64_t features_broken(const struct watch *watch, uint64_t features)
 }
 
 /* ---- Features ---- */
+
+/** A feature of the extension on a bit that has a meaning already (BX-1). */
+static void judge_binding(struct watch *watch, clause_party party, uint64_t features)
+{
+    const uint64_t ours = features_bound(watch);
+    const uint64_t others = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
+    if ((features & ours) != 0) {
+        clause_require(watch, party, CLAUSE_BX_1, (features & ours & others) == 0,
+                       "puts a feature of the extension on bits 0x%" PRIx64, ours & others);
+    }
+}
 
 void registers_features_read(struct watch *watch, uint64_t offered)
 {
@@ -67,6 +84,11 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     const uint64_t broken = features_broken(watch, offered);
     clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
                    "offers 0x%" PRIx64 " without what it depends on", broken);
+    judge_binding(watch, DEV, offered);
+    if ((offered & binding->huge_pages) != 0) {
+        clause_require(watch, DEV, CLAUSE_BX_22, (offered & binding->verdicts) != 0,
+                       "offers HUGE_PAGES without VERDICTS");
+    }
     if ((offered & binding->reset) != 0) {
         clause_require(watch, DEV, CLAUSE_BX_2, broken != binding->reset,
                        "offers RESET without VERDICTS");
@@ -85,6 +107,11 @@ static void judge_choice(struct watch *watch, uint64_t features)
     const uint64_t broken = features_broken(watch, features);
     clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
                    "accepts 0x%" PRIx64 " of 0x%" PRIx64, features, r->offered);
+    judge_binding(watch, DRV, features);
+    if ((features & watch->config.binding.huge_pages) != 0) {
+        clause_require(watch, DRV, CLAUSE_BX_22, (features & watch->config.binding.verdicts) != 0,
+                       "accepts HUGE_PAGES without VERDICTS");
+    }
     if ((features & watch->config.binding.reset) != 0) {
         clause_require(watch, DRV, CLAUSE_BX_2, broken != watch->config.binding.reset,
                        "accepts RESET without VERDICTS");
@@ -402,10 +429,10 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 }
 
 /** By then a read that the generation spoiled was read again; a storm ends in giving up. */
-static void event_end(struct watch *watch, uint8_t status)
+static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_registers *r = &watch->registers;
-    (void)status;
+    (void)device;
     if (r->unsettled && r->rereads + 1 < BNT_CONFIG_READS_MAX) {
         clause_broken(watch, DRV, CLAUSE_VG_17,
                       "takes what it read at %u although the generation changed meanwhile",

@@ -211,9 +211,9 @@ static void judge_broken_ring(struct watch *watch, uint8_t status)
     }
 }
 
-static void event_end(struct watch *watch, uint8_t status)
+static void event_end(struct watch *watch, const struct seen_device *device)
 {
-    rings_look(watch);
+    const uint8_t status = device->status;
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && watch->live) {

@@ -10,6 +10,7 @@
 #define SIM_CONFORMANCE_WATCH_H
 
 #include "sim/conformance/conformance.h"
+#include "sim/conformance/pages.h"
 #include "sim/conformance/rings.h"
 
 #include <ballonet/virtio.h>
@@ -55,13 +56,21 @@ struct watch {
     bool legacy;       /**< the driver uses the legacy interface */
     struct watch_registers registers;
     struct watch_rings rings;
+    struct watch_pages pages;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
+};
+
+/** The device's registers at the end of an event. */
+struct seen_device {
+    uint8_t status;
+    uint8_t config[64]; /**< from its beginning; 0 beyond its end */
 };
 
 /** What a watcher may want to hear of. Members may be NULL. */
 struct watcher {
-    void (*reset)(struct watch *watch); /**< the device status became 0 */
-    void (*live)(struct watch *watch);  /**< DRIVER_OK was set */
+    void (*reset)(struct watch *watch);     /**< the device status became 0, or the device is new */
+    void (*guest_new)(struct watch *watch); /**< another kernel runs; told before its reset */
+    void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
@@ -81,10 +90,10 @@ struct watcher {
     void (*device_reads)(struct watch *watch, uint64_t gpa, uint32_t bytes);
     void (*device_wrote)(struct watch *watch, uint64_t gpa, uint32_t bytes);
     void (*discarded)(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
-    void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count,
-                        uint32_t wanted);
+    void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count);
+    void (*pages_refused)(struct watch *watch); /**< by the allocator */
     void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
-    void (*event_end)(struct watch *watch, uint8_t status);
+    void (*event_end)(struct watch *watch, const struct seen_device *device);
     void (*end)(struct watch *watch, bool quiet);
 };
 

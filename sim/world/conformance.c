@@ -26,9 +26,19 @@ void vm_watched(const struct vm *vm)
         .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
         .legacy_driver = vm->spec.driver.interface != BNT_INTERFACE_MODERN,
         .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
+        .held_max = vm->spec.driver.refused_max,
+        .retry_min_ns = vm->spec.driver.retry_min_ns,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_vm_init(vm->world->conformance, vm->index, &config);
+}
+
+void vm_watched_event_end(const struct vm *vm)
+{
+    uint8_t config[64];
+    bnt_host_config_read(vm->host, 0, config, sizeof config);
+    conformance_event_end(vm->world->conformance, vm->index, bnt_host_status_read(vm->host), config,
+                          sizeof config);
 }
 
 uint16_t vm_queue_role(const struct vm *vm, uint16_t queue)

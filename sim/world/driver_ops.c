@@ -236,7 +236,9 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, above_floor(vm, count));
-    conformance_pages_taken(vm->world->conformance, vm->index, pages, got, count);
+    if (got < count) {
+        conformance_pages_refused(vm->world->conformance, vm->index);
+    }
     memory_reclaim_wanted(vm);
     if (vm->oom_allocating_pfns > 0) {
         struct bnt_guest_oom_result result;
@@ -263,7 +265,6 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     if (hostile_take(vm, CORRUPT_PAGE_LOST)) {
         count--; /* a page that its driver forgot */
     }
-    conformance_pages_given(vm->world->conformance, vm->index, pages, count);
     vm->step_pages += count;
     if (vm->step_pages > vm->account.step_pages) {
         vm->account.step_pages = vm->step_pages;

@@ -87,6 +87,7 @@ static void host_power_cycle(struct vm *vm)
         return;
     }
     host_drop(vm, &old);
+    conformance_device_new(world->conformance, vm->index);
     if (world->oracle != NULL) {
         oracle_device_new(world->oracle, vm->index);
     }
@@ -190,6 +191,7 @@ void life_restart(struct vm *vm)
 {
     struct world *world = vm->world;
     char error[256];
+    conformance_guest_new(world->conformance, vm->index);
     if (world->oracle != NULL) {
         oracle_guest_restart(world->oracle, vm->index);
     }

@@ -39,8 +39,10 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
         oracle_report_given(oracle, vm->index, pfns, count);
     } else if (to == PAGE_USE_BALLOON) {
         oracle_taken(oracle, vm->index, pfns, count);
+        conformance_pages_taken(vm->world->conformance, vm->index, pfns, count);
     } else if (from == PAGE_USE_BALLOON) {
         oracle_given(oracle, vm->index, pfns, count);
+        conformance_pages_given(vm->world->conformance, vm->index, pfns, count);
     }
 }
 

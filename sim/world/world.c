@@ -175,7 +175,7 @@ static void judge(struct world *world)
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->touched) {
-            conformance_event_end(world->conformance, i, bnt_host_status_read(vm->host));
+            vm_watched_event_end(vm);
             vm_check(vm);
             if (world->small) {
                 vm_audit(vm);

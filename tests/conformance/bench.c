@@ -29,6 +29,8 @@ void bench_open(struct bench *bench, uint64_t wanted)
         .dma_bytes = BENCH_DMA_BYTES,
         .first_pfn = BENCH_FIRST_PFN,
         .pfns = BENCH_PFNS,
+        .held_max = 16,
+        .retry_min_ns = 1000,
     };
     conformance_vm_init(bench->seen, 0, &vm);
 }
@@ -91,7 +93,7 @@ void bench_attach(struct bench *bench, uint64_t features)
         bench_config_write(bench, BNT_BALLOON_CONFIG_EPOCH_ACK, 1);
     }
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
-    conformance_event_end(bench->seen, 0, bench->status);
+    bench_event_end(bench);
 }
 
 /* ---- Rings ---- */
@@ -179,7 +181,12 @@ void bench_pfns(struct bench *bench, uint16_t queue, uint16_t head, const uint32
 
 void bench_event_end(struct bench *bench)
 {
-    conformance_event_end(bench->seen, 0, bench->status);
+    bench_event_end_as(bench, bench->status);
+}
+
+void bench_event_end_as(struct bench *bench, uint8_t status)
+{
+    conformance_event_end(bench->seen, 0, status, bench->config, sizeof bench->config);
 }
 
 void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value)

@@ -31,8 +31,9 @@ struct bench {
     struct engine *engine;
     struct conformance *seen;
     uint8_t *dma;
-    uint8_t status;    /**< as last written */
-    uint16_t avail[4]; /**< indices of the split rings */
+    uint8_t status;     /**< as last written */
+    uint8_t config[64]; /**< the device's configuration space */
+    uint16_t avail[4];  /**< indices of the split rings */
     uint16_t used[4];
 };
 
@@ -93,6 +94,7 @@ void bench_pfns(struct bench *bench, uint16_t queue, uint16_t head, const uint32
                 uint32_t count);
 /** Ends the event. */
 void bench_event_end(struct bench *bench);
+void bench_event_end_as(struct bench *bench, uint8_t status);
 
 void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value);
 /** A read between two looks at the generation. */

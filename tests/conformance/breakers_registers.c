@@ -68,7 +68,7 @@ static void torn_read_taken(struct bench *bench)
     conformance_generation_read(bench->seen, 0, 1);
     conformance_config_read(bench->seen, 0, 0, &value, sizeof value);
     conformance_generation_read(bench->seen, 0, 2);
-    conformance_event_end(bench->seen, 0, bench->status);
+    bench_event_end(bench);
 }
 
 static void field_without_feature(struct bench *bench)

@@ -140,7 +140,7 @@ static void went_on_with_a_broken_ring(struct bench *bench)
 static void broke_in_silence(struct bench *bench)
 {
     bench_attach(bench, V1);
-    conformance_event_end(bench->seen, 0, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
+    bench_event_end_as(bench, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
 }
 
 static void interrupted_after_reset(struct bench *bench)
@@ -233,7 +233,7 @@ static void broke_over_nothing(struct bench *bench)
 {
     bench_attach(bench, V1);
     conformance_kick_arrived(bench->seen, 0, 0);
-    conformance_event_end(bench->seen, 0, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
+    bench_event_end_as(bench, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
 }
 
 /* ---- Packed ---- */
