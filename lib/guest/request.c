@@ -14,7 +14,9 @@ static uint32_t slot_queue(enum bnti_guest_slot slot)
 /* Descriptors of the ring that one request takes: a chain of two fits one indirect descriptor. */
 uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
 {
-    return guest->verdicts && !(guest->features & BNT_F_RING_INDIRECT_DESC) ? 2 : 1;
+    const bool two = guest->verdicts || guest->init_inflate ||
+                     bnti_guest_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS);
+    return two && !(guest->features & BNT_F_RING_INDIRECT_DESC) ? 2 : 1;
 }
 
 /* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
@@ -138,6 +140,19 @@ static void request_execute(struct bnt_guest *guest, enum bnti_guest_slot slot)
     bnti_guest_apply(guest, slot, &answer);
 }
 
+/* Quirk: the second half of the PFNs in a descriptor of its own. Returns how many there are. */
+static uint32_t request_split(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
+{
+    const uint32_t half = segs[0].bytes / 8 * 4;
+    if (!bnti_guest_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS) || half == 0) {
+        return 1;
+    }
+    segs[1].gpa = segs[0].gpa + half;
+    segs[1].bytes = segs[0].bytes - half;
+    segs[0].bytes = half;
+    return 2;
+}
+
 /* Exposes the `page_count` pages of the slot. Descriptors are reserved, so this cannot fail. */
 void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
@@ -151,7 +166,9 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
     }
     struct bnt_vq_seg segs[2];
     const uint32_t writable = segments_build(guest, request, segs);
-    const bnt_status added = bnt_vq_drv_add(&guest->vq[q], segs, 1, writable, &request->head);
+    const uint32_t readable = writable == 0 ? request_split(guest, segs) : 1;
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[q], segs, readable, writable, &request->head);
     BNTI_ASSERT(added == BNT_OK);
     request->busy = true;
     request->stalled = false;

@@ -5,6 +5,7 @@
 #include <ballonet/guest_vmware.h>
 #include <ballonet/host.h>
 #include <ballonet/memory.h>
+#include <ballonet/personality.h>
 #include <ballonet/virtio.h>
 #include <ballonet/virtqueue.h>
 #include <ballonet/vmware.h>

@@ -33,7 +33,9 @@
     X(OOM_UNSERVED, 8, "oom-unserved", "",                                                         \
       "accepts DEFLATE_ON_OOM and gives nothing back when memory runs out")                        \
     X(OOM_TELL_FIRST, 9, "oom-tell-first", "",                                                     \
-      "waits for the device in an OOM deflate with or without MUST_TELL_HOST")
+      "waits for the device in an OOM deflate with or without MUST_TELL_HOST")                     \
+    X(SPLIT_REQUESTS, 10, "split-requests", "",                                                    \
+      "splits the PFNs of a request over two descriptors, which is legal (VS-2)")
 
 #define BNT_HOST_QUIRK_MAP(X)                                                                      \
     X(OVERSIZED_DROPPED, 0, "oversized-dropped", "",                                               \
@@ -54,7 +56,7 @@ enum bnt_guest_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_GUEST_QUIRK_##name = 1 << (bit),
     BNT_GUEST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_GUEST_QUIRKS_ALL = 0x3ff
+    BNT_GUEST_QUIRKS_ALL = 0x7ff
 };
 
 enum bnt_host_quirk {
