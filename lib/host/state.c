@@ -9,6 +9,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include <ballonet/vmware.h>
+
 #include "lib/base/pack.h"
 #include "lib/virtio/queue_state.h"
 
@@ -28,6 +30,7 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
     uint64_t pfns = host->config.memory_pfns;
     uint32_t page_order = host->config.page_order;
     uint32_t host_page_order = host->config.host_page_order;
+    uint32_t wire = (uint32_t)host->config.wire;
 
     bnti_pack_u32(pack, &magic);
     bnti_pack_u32(pack, &version);
@@ -35,10 +38,12 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &pfns);
     bnti_pack_u32(pack, &page_order);
     bnti_pack_u32(pack, &host_page_order);
+    bnti_pack_u32(pack, &wire);
     pack->failed = pack->failed || magic != STATE_MAGIC || version != STATE_VERSION ||
                    first_pfn != host->config.memory_first_pfn || pfns != host->config.memory_pfns ||
                    page_order != host->config.page_order ||
-                   host_page_order != host->config.host_page_order;
+                   host_page_order != host->config.host_page_order ||
+                   wire != (uint32_t)host->config.wire;
 }
 
 /** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */
@@ -95,8 +100,9 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bytes(pack, host->actual_bytes, sizeof(host->actual_bytes));
     bnti_pack_bytes(pack, host->poison_bytes, sizeof(host->poison_bytes));
     bnti_pack_bytes(pack, host->ack_bytes, sizeof(host->ack_bytes));
-    pack->failed = pack->failed || (host->epoch == 0) !=
-                                       ((host->config.features & host->config.binding.reset) == 0);
+    const bool virtio = host->config.wire == BNT_HOST_WIRE_VIRTIO;
+    const bool resets = (host->config.features & host->config.binding.reset) != 0;
+    pack->failed = pack->failed || (virtio && (host->epoch != 0) != resets);
 }
 
 /** The queues that exist, and where, must be the same: a driver has settled on them. */
@@ -111,6 +117,8 @@ static void queues_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_bool(pack, &queue->kicked);
         bnti_pack_bool(pack, &queue->interrupt_due);
         bnti_pack_bool(pack, &queue->limited);
+        bnti_pack_bool(pack, &queue->kick_told);
+        bnti_pack_u16(pack, &queue->kick_next);
         bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
         queue->vq.big_endian = bnti_host_big_endian(host);
         pack->failed = pack->failed || exists != queue->exists || index != queue->index ||
@@ -127,6 +135,8 @@ static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
     struct bnti_host_target *target = &host->target;
     uint32_t outcome = (uint32_t)target->outcome;
 
+    bnti_pack_u64(pack, &host->limit_pfns);
+    bnti_pack_u64(pack, &target->wanted);
     bnti_pack_u32(pack, &target->num_pages);
     bnti_pack_u64(pack, &target->pfns);
     bnti_pack_u64(pack, &target->id);
@@ -138,7 +148,8 @@ static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &target->progressed);
     bnti_pack_bool(pack, &target->refused);
     pack->failed = pack->failed || outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
-                   target->pfns > host->memory_pfns || target->num_pages > host->memory_pfns ||
+                   target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
+                   target->num_pages > host->memory_pfns ||
                    (target->pending && outcome != BNT_OUTCOME_PENDING);
     target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
 }
@@ -197,6 +208,36 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
 }
 
+/** What a START agreed on is a part of what could be offered; the batch page is work space. */
+static void vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+    uint32_t count = vmware->rule_count;
+
+    bnti_pack_bool(pack, &vmware->started);
+    bnti_pack_bool(pack, &vmware->ring_due);
+    bnti_pack_bool(pack, &vmware->doorbell_set);
+    bnti_pack_u64(pack, &vmware->context);
+    bnti_pack_u64(pack, &vmware->resource);
+    bnti_pack_u64(pack, &vmware->capabilities);
+    bnti_pack_u64(pack, &vmware->guest_id);
+    bnti_pack_u32(pack, &count);
+    if (count > BNT_HOST_CALL_RULES_MAX ||
+        (vmware->capabilities & ~(host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
+        pack->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct bnt_host_call_rule *rule = &vmware->rules[i];
+        uint32_t status = (uint32_t)rule->status;
+        bnti_pack_u32(pack, &rule->command);
+        bnti_pack_u32(pack, &status);
+        bnti_pack_u64(pack, &rule->count);
+        rule->status = (int32_t)status;
+    }
+    vmware->rule_count = count;
+}
+
 static void throttles_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_pack_deadline(pack, &host->actual_event.next_ns);
@@ -239,6 +280,8 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
         &count->discarded_bytes, &count->discards,       &count->reported_pfns,
         &count->requests,        &count->stale_requests, &count->misuses,
         &count->breaks,          &count->stats_buffers,  &count->interrupts,
+        &count->unit_pfns,       &count->calls,          &count->calls_failed,
+        &count->doorbells,       &count->touches,
     };
 
     for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
@@ -259,7 +302,7 @@ static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 /** In this order: what a section is judged by stands before it. */
 static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
     identity_pack,  status_pack, registers_pack, queues_pack, ledger_pack, target_pack,
-    throttles_pack, stats_pack,  counters_pack,  rules_pack,  hint_pack,
+    throttles_pack, stats_pack,  counters_pack,  rules_pack,  hint_pack,   vmware_pack,
 };
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)

@@ -10,6 +10,7 @@
 
 #include <check.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 Suite *test_suite(void);
@@ -504,6 +505,42 @@ START_TEST(test_1000_starts_leave_nothing_behind)
 }
 END_TEST
 
+START_TEST(test_session_moves_with_the_saved_device)
+{
+    static uint8_t state[65536];
+    struct bnt_host *host = NULL;
+    size_t need = 0;
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_LEAVES);
+    start(ALL_CAPS, 64);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);
+    const struct bnt_host_info before = fake_info(&fake);
+    const size_t bytes = bnt_host_state_size(fake.host);
+    ck_assert_int_eq(bnt_host_save(fake.host, 0, state, bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &need), BNT_OK);
+    void *storage = calloc(1, need);
+    ck_assert_int_eq(
+        bnt_host_init(storage, need, &fake.config, &fake.ops, &fake, &fake.mem, NULL, &host),
+        BNT_OK);
+    ck_assert_int_eq(bnt_host_load(host, 0, state, bytes), BNT_OK);
+    bnt_host_fini(fake.host);
+    free(fake.storage);
+    fake.storage = storage;
+    fake.host = host;
+    const struct bnt_host_info after = fake_info(&fake);
+    ck_assert_uint_eq(after.capabilities, before.capabilities);
+    ck_assert_uint_eq(after.guest_id, 1);
+    ck_assert_uint_eq(after.calls, before.calls);
+    ck_assert_uint_eq(after.balloon_pfns, 1);
+    ck_assert_uint_eq(after.wanted_pfns, 64);
+    /* No START is asked for, and what was locked is. */
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_PPN_LOCKED);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_vmware");
@@ -524,6 +561,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_target_is_reached_within_the_slack_but_zero_is_zero);
     tcase_add_test(tests, test_configuration_is_judged);
     tcase_add_test(tests, test_1000_starts_leave_nothing_behind);
+    tcase_add_test(tests, test_session_moves_with_the_saved_device);
     suite_add_tcase(suite, tests);
     return suite;
 }
