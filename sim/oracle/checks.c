@@ -71,7 +71,7 @@ static void check_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint64_t now_ns = engine_now(oracle->engine);
-    if (!shadow->releasing) {
+    if (!shadow->releasing || shadow->calls) {
         return;
     }
     if (shadow->exposed > 0) {
@@ -113,6 +113,7 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
         check_guest(oracle, vm, guest);
     }
     check_reset(oracle, vm);
+    oracle_check_calls(oracle, vm);
     if (host->balloon_pfns != shadow->host_pfns) {
         oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
                        "the ledger counts %" PRIu64 " PFNs, the requests served make %" PRIu64,
@@ -253,6 +254,7 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
 {
     const struct shadow *shadow = &oracle->vms[vm];
+    oracle_check_slack(oracle, vm, host);
     if (shadow->exposed > 0) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
                        shadow->exposed);

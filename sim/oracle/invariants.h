@@ -46,6 +46,10 @@
     X(STALE_REFUSED,  "stale-refused",  DEVICE,                                                    \
       "a request of an old epoch is answered reset and changes nothing")                           \
     X(ONE_OUTCOME,    "one-outcome",    DEVICE, "a target request has exactly one outcome")        \
+    X(CALL_ANSWER,    "call-answer",    DEVICE,                                                    \
+      "a call is answered by RESET until START, and a success brings the target")                  \
+    X(TARGET_SLACK,   "target-slack",   DRIVER,                                                    \
+      "a balloon ends above its target by its slack at most, and empty at 0")         \
     X(VIEWS_AGREE,    "views-agree",    BOTH,                                                      \
       "guest and host agree on the ballooned pages whenever nothing is in flight")                 \
     X(CONTENT_KEPT,   "content-kept",   BOTH, "a page that the guest owns keeps its content")      \

@@ -49,6 +49,7 @@ void oracle_foreign(struct oracle *oracle, uint32_t vm)
 void oracle_driver_stalled(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].releasing_since_ns = engine_now(oracle->engine);
+    oracle->vms[vm].reset_seen_ns = engine_now(oracle->engine);
 }
 
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)

@@ -69,7 +69,21 @@ void oracle_suspend_one(struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_suspended_one(const struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
+/** This VM speaks VMware's wire: calls in place of buffers; `slack_pfns` is what its driver does
+ * not deflate for. */
+void oracle_on_calls(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
+
 /* ---- What the world observes ---- */
+
+/** A call of VMware's wire, as the driver got its answer. */
+struct oracle_call {
+    uint32_t command;
+    int32_t status;
+    uint64_t result;
+    uint64_t target_pfns; /**< the host's now */
+    bool stopping;        /**< the driver is detaching */
+};
+void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call);
 
 /** The allocator handed pages to the driver, or the driver gave them back. First PFN of each. */
 void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);

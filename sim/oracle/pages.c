@@ -177,7 +177,7 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->exposed++;
-    shadow->unserved++;
+    shadow->unserved += !shadow->calls; /* a call is served before it returns */
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",

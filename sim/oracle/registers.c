@@ -72,6 +72,7 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
     switch (event->kind) {
     case BNT_HOST_EVENT_RESET:
         shadow->epoch = (uint32_t)event->value;
+        shadow->reset_wanted = true;
         oracle_host_forgets(oracle, vm);
         break;
     case BNT_HOST_EVENT_HINT:

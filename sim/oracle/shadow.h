@@ -35,6 +35,11 @@ struct shadow {
     uint64_t quirky;          /**< bit n: invariant n is suspended by name */
     bool actual_written_zero; /**< the last write of actual was that 0 */
     bool live;                /**< DRIVER_OK */
+    bool calls;               /**< VMware's wire */
+    bool reset_wanted;        /**< the host answers RESET until START */
+    bool reset_seen;          /**< a call was answered so since the last START */
+    uint64_t reset_seen_ns;
+    uint64_t slack_pfns;
     uint64_t target_id;
     uint64_t ended_id; /**< last target request with an outcome */
     struct shadow_range drops[SHADOW_DROPS_MAX];
@@ -65,6 +70,9 @@ uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *p
 const char *oracle_place_name(page_place place);
 /** One page goes from its place to another (pages.c). */
 void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
+/** calls.c: after an event, and at the end of a quiet run. */
+void oracle_check_calls(struct oracle *oracle, uint32_t vm);
+void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
 
 /** The state word of one fact: this guest page is in the balloon, or this PFN is the host's. */
 static inline uint64_t shadow_fact(uint32_t vm, uint64_t number, uint64_t role)

@@ -189,6 +189,7 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
     check_hints(c, vm, page);
     check_features(c, vm);
     check_interface(c, vm);
+    check_wire(c->loader, c->node, vm);
 }
 
 static void check_workload(const struct check *c, const struct scenario_workload *workload,
@@ -251,6 +252,12 @@ static void check_corruption(const struct check *c, const struct scenario_action
                              const struct scenario_vm *vm)
 {
     const uint64_t agreed = vm->driver.features & vm->device.features;
+    if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
+        problems_add(&c->loader->problems, at_key(c, "how"),
+                     "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
+                     vm->name);
+        return;
+    }
     if ((agreed & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, at_key(c, "what"),
                      "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
@@ -293,6 +300,7 @@ static void check_action(const struct check *c, const struct scenario *scenario,
         return;
     }
     const uint64_t most = scenario_memory_most(scenario, action->vm);
+    check_wire_action(c->loader, c->node, action, vm);
     if (action->kind == ACTION_TARGET) {
         const char *key = action->guest_memory ? "guest" : "balloon";
         check_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);

@@ -6,6 +6,7 @@
 #include "sim/scenario/keys.h"
 
 #include <ballonet/guest.h>
+#include <ballonet/vmware.h>
 
 #include <string.h>
 
@@ -99,6 +100,31 @@ static const struct choice ledger_choices[] = {{"fixed", false, "two bits a page
                                                {"leaves", true, "2 MiB leaves by demand"},
                                                {NULL, 0, NULL}};
 
+const struct choice capability_choices[] = {
+#define X(name, bit, text) {text, UINT64_C(1) << (bit), ""},
+    BNT_VMWARE_CAP_MAP(X)
+#undef X
+        {NULL, 0, NULL}};
+
+#define CAPABILITIES_ALL "[basic, batched, batched-2m, signalled-wakeup, 64-bit-target]"
+
+static const struct choice habit_choices[] = {
+#define X(name, bit, text, meaning) {text, UINT64_C(1) << (bit), meaning},
+    BNT_GUEST_HABIT_MAP(X)
+#undef X
+        {NULL, 0, NULL}};
+
+static const struct choice profile_choices[] = {{"default", false, "today's"},
+                                                {"vmware-2010", true, "the driver of Linux 2.6.34"},
+                                                {NULL, 0, NULL}};
+
+static const struct choice switch_choices[] = {{"default", BNT_GUEST_DEFAULT, ""},
+                                               {"off", BNT_GUEST_OFF, ""},
+                                               {"on", BNT_GUEST_ON, ""},
+                                               {NULL, 0, NULL}};
+
+#define RATE_MAX BNT_GUEST_RATE_MAX
+
 /* clang-format off */
 #define VM(member) FIELD(struct scenario_vm, member)
 #define LINK_TABLE(id, text)                                                                         \
@@ -123,11 +149,30 @@ LINK_TABLE(SIGNAL_CONFIG, "vms[].link.config")
 static const struct key_row link_rows[] = {
     {"kick", KEY_MAP, .doc = "from driver to device", .table = &SIGNAL_KICK_table},
     {"interrupt", KEY_MAP, .doc = "from device to driver, of a queue", .table = &SIGNAL_INTERRUPT_table},
-    {"config", KEY_MAP, .doc = "from device to driver, of its configuration", .table = &SIGNAL_CONFIG_table},
+    {"config", KEY_MAP, .doc = "from device to driver, of its configuration; the doorbell of VMware's wire", .table = &SIGNAL_CONFIG_table},
     {"service", KEY_TIME, VM(service_ns), 0, SECONDS(3600), .fallback = "10us",
      .doc = "the device's time for one request"},
+    {"call", KEY_TIME, VM(call_ns), 0, SECONDS(1), .fallback = "1us", .doc = "time that a call takes on VMware's wire"},
     {.name = NULL}};
 static const struct key_table link_table = {.title = "vms[].link", .section = "vms[].link", .rows = link_rows};
+
+static const struct key_row rates_rows[] = {
+    {"use", KEY_CHOICE, VM(driver.rates.use), .choices = switch_choices, .fallback = "default",
+     .doc = "whether there are any; by default on VMware's wire"},
+    {"nosleep_max", KEY_COUNT, VM(driver.rates.nosleep_max), 1, RATE_MAX, .fallback = "(16384)",
+     .doc = "PFNs a tick while allocation without waiting works"},
+    {"alloc_min", KEY_COUNT, VM(driver.rates.alloc_min), 1, RATE_MAX, .fallback = "(512)", .doc = "lowest rate of slow ticks"},
+    {"alloc_max", KEY_COUNT, VM(driver.rates.alloc_max), 1, RATE_MAX, .fallback = "(2048)", .doc = "highest, and the first"},
+    {"alloc_step", KEY_COUNT, VM(driver.rates.alloc_step), 1, RATE_MAX, .fallback = "(16)",
+     .doc = "growth for each time that a tick reached its rate"},
+    {"free_min", KEY_COUNT, VM(driver.rates.free_min), 1, RATE_MAX, .fallback = "(512)", .doc = "lowest rate of deflation"},
+    {"free_max", KEY_COUNT, VM(driver.rates.free_max), 1, RATE_MAX, .fallback = "(16384)", .doc = "highest, and the first"},
+    {"free_step", KEY_COUNT, VM(driver.rates.free_step), 1, RATE_MAX, .fallback = "(16)", .doc = "growth of a whole tick"},
+    {"slow_cycles", KEY_COUNT, VM(driver.rates.slow_cycles), 1, RATE_MAX, .fallback = "(4)",
+     .doc = "ticks after a failure in which it is slow, that one included"},
+    {"period", KEY_TIME, VM(driver.rates.period_ns), 1, TIME_MAX, .fallback = "(1s)", .doc = "a tick, on VIRTIO's wire"},
+    {.name = NULL}};
+static const struct key_table rates_table = {.title = "vms[].driver.rates", .section = "vms[].driver.rates", .rows = rates_rows};
 
 static const struct key_row driver_rows[] = {
     {"personality", KEY_CHOICE, VM(driver.personality), .choices = driver_personality_choices, .fallback = "ballonet",
@@ -170,7 +215,7 @@ static const struct key_row driver_rows[] = {
     {"recover_wait", KEY_TIME, VM(driver.recover_min_ns), 1, TIME_MAX, .fallback = "100ms",
      .doc = "wait before the first of them; doubles up to `retry_max`"},
     {"poll", KEY_TIME, VM(driver.poll_ns), 0, TIME_MAX, .fallback = "0",
-     .doc = "reads the configuration this often; 0: relies on interrupts"},
+     .doc = "reads the configuration this often; 0: relies on interrupts. A tick on VMware's wire; 0 there: 1 s"},
     {"report_block", KEY_SIZE, VM(driver.report_block_bytes), 0, MIB(4), .fallback = "0",
      .flags = KEY_POWER_OF_2, .doc = "one block of a free page report; 0: 2MiB, or a page where that is more"},
     {"report_capacity", KEY_COUNT, VM(driver.report_capacity), 1, BNT_GUEST_REPORT_CAPACITY_MAX, .fallback = "32",
@@ -185,6 +230,19 @@ static const struct key_row driver_rows[] = {
      .doc = "smallest block that it takes where there is no such; 0: as `hint_block`"},
     {"hint_wait", KEY_BOOL, VM(driver.hint_wait), .fallback = "false",
      .doc = "gives no hinted page back whose buffer the device has not used"},
+    {"profile", KEY_CHOICE, VM(driver.profile_2010), .choices = profile_choices, .fallback = "default",
+     .doc = "whose habits it has on VMware's wire"},
+    {"capabilities", KEY_FEATURES, VM(driver.capabilities), .choices = capability_choices, .fallback = CAPABILITIES_ALL,
+     .doc = "what it offers to START"},
+    {"habits", KEY_FEATURES, VM(driver.habits), .choices = habit_choices, .fallback = "[]",
+     .doc = "habits of VMware's drivers, beside those of its profile"},
+    {"slack", KEY_COUNT, VM(driver.slack_pfns), 0, UINT32_MAX, .fallback = "(512; 0 with profile vmware-2010)",
+     .doc = "PFNs above the target that it does not deflate for, on VMware's wire"},
+    {"sleeping", KEY_CHOICE, VM(driver.sleeping), .choices = switch_choices, .fallback = "default",
+     .doc = "allocations that may wait, once those that do not have failed; by default on VMware's wire"},
+    {"limit", KEY_COUNT, VM(driver.limit_pfns), 0, UINT64_C(1) << 52, .fallback = "0",
+     .doc = "largest balloon that it tells the host, PFNs; 0: its memory"},
+    {"rates", KEY_MAP, .doc = "how fast it inflates and deflates", .table = &rates_table},
     {.name = NULL}};
 static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows,
     .personalities = driver_personalities};
@@ -222,9 +280,16 @@ static const struct key_row device_rows[] = {
      .doc = "drops hinted pages at once; unsafe unless the driver has `hint_wait`"},
     {"hint_ids", KEY_COUNT, VM(device.hint_ids), 0, UINT32_MAX - 1, .fallback = "0",
      .doc = "command ids that go round, from 2 on; 0: all there are"},
+    {"capabilities", KEY_FEATURES, VM(device.capabilities), .choices = capability_choices, .fallback = CAPABILITIES_ALL,
+     .doc = "what it offers on VMware's wire; `[basic]` is the protocol of 2010"},
     {.name = NULL}};
 static const struct key_table device_table = {.title = "vms[].device", .section = "vms[].device", .rows = device_rows,
     .personalities = device_personalities};
+
+static const struct choice wire_choices[] = {
+    {"virtio", BNT_HOST_WIRE_VIRTIO, "VIRTIO's device: registers and queues"},
+    {"vmware", BNT_HOST_WIRE_VMWARE, "VMware's calls"},
+    {NULL, 0, NULL}};
 
 static const struct key_row vm_rows[] = {
     {"name", KEY_NAME, VM(name), .fallback = "(vm0, vm1, ...)", .doc = "name in the script and in metrics"},
@@ -246,6 +311,8 @@ static const struct key_row vm_rows[] = {
      .doc = "the order in which the guest's allocator hands pages out"},
     {"free_pages", KEY_CHOICE, VM(free_content), .choices = content_choices, .fallback = "any",
      .doc = "what the guest expects of its free pages; but for `any` the driver accepts `poison`"},
+    {"wire", KEY_CHOICE, VM(wire), .choices = wire_choices, .fallback = "virtio",
+     .doc = "what driver and device speak; VMware's has no features and no queues"},
     {"features", KEY_BOTH, VM(driver.features), .choices = feature_choices, .fallback = FEATURES_DEFAULT,
      .doc = "features of driver and device, where these do not say otherwise"},
     {"driver", KEY_MAP, .doc = "the balloon driver in the guest", .table = &driver_table},

@@ -7,6 +7,7 @@
 #include "sim/scenario/keys.h"
 
 #include <ballonet/guest.h>
+#include <ballonet/vmware.h>
 
 #define TIB(n)              ((uint64_t)(n) << 40)
 #define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
@@ -134,6 +135,8 @@ static const struct choice action_kinds[] = {
     {"migrate", ACTION_MIGRATE, "the VM goes to the other host, or back, by precopy"},
     {"migrate-cancel", ACTION_MIGRATE_CANCEL, "a migration ends before its switch-over: cancelled, or failed"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
+    {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing"},
+    {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
     {NULL, 0, NULL}};
 
 static const struct choice hint_choices[] = {
@@ -163,6 +166,19 @@ static const struct choice order_choices[] = {
 
 static const struct choice signal_choices[] = {
     {"kick", SIGNAL_KICK, ""}, {"interrupt", SIGNAL_INTERRUPT, ""}, {"config", SIGNAL_CONFIG, ""}, {NULL, 0, NULL}};
+
+static const struct choice command_choices[] = {
+#define X(name, number, text, checked, target) {text, number, ""},
+    BNT_VMWARE_COMMAND_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
+
+/* Kept as the field is: a signed number in 32 bits. */
+static const struct choice status_choices[] = {
+#define X(name, value, text, verdict) {text, (uint32_t)(value), ""},
+    BNT_VMWARE_STATUS_MAP(X)
+#undef X
+    {NULL, 0, NULL}};
 
 #define A(member) FIELD(struct scenario_action, member)
 #define ONLY(kind) .kinds = BIT(ACTION_##kind)
@@ -219,6 +235,9 @@ static const struct key_row action_rows[] = {
     {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",
      .doc = "goes over after one round, the rest is fetched later; without hints, whatever `hints` says"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
+    {"command", KEY_CHOICE, A(call_rule.command), .choices = command_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "which calls"},
+    {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},
+    {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .doc = "how many of them"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};

@@ -65,4 +65,9 @@ bool path_resolve(char *out, size_t size, const char *path, const char *written)
 /** Bytes of `path` up to and with its last slash. */
 size_t path_directory(const char *path);
 
+/** checks_wire.c: of one VM, of one action. */
+void check_wire(struct loader *loader, const struct yaml_node *node, const struct scenario_vm *vm);
+void check_wire_action(struct loader *loader, const struct yaml_node *node,
+                       const struct scenario_action *action, const struct scenario_vm *vm);
+
 #endif

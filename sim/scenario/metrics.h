@@ -94,7 +94,29 @@ typedef enum metric_unit {
     X(MIGRATING,       "migrating",       BOOL,  "a migration is under way")                         \
     X(AWAY,            "away",            BOOL,  "the VM is at the other host")                      \
     X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
-    X(BACKED,          "backed",          BYTES, "guest memory with host backing now")
+    X(BACKED,          "backed",          BYTES, "guest memory with host backing now")                 \
+    X(LEDGER_PAGES,    "ledger_pages",    COUNT, "a hash of which pages the host's ledger holds, counted from `first_pfn`") \
+    X(BALLOON_PAGES,   "balloon_pages",   COUNT, "a hash of which pages the guest's allocator gave the driver") \
+    X(WANTED,          "wanted",          BYTES, "target as the host wants it, above the guest's limit too") \
+    X(LIMIT,           "limit",           COUNT, "PFNs that the guest says it can give at most")      \
+    X(LARGE,           "large",           BYTES, "memory ever moved in units of 2 MiB, both directions") \
+    X(TICKS,           "ticks",           COUNT, "ticks of the driver: of VMware's wire, or of rates") \
+    X(RATE_ALLOC,      "rate_alloc",      COUNT, "PFNs of a slow tick of inflation")                  \
+    X(RATE_FREE,       "rate_free",       COUNT, "PFNs of a tick of deflation")                       \
+    X(SLOW_CYCLES,     "slow_cycles",     COUNT, "slow ticks that are left")                          \
+    X(SLEEPING,        "sleeping",        COUNT, "pages that an allocation waits for now")            \
+    X(SLEEPS,          "sleeps",          COUNT, "allocations that waited")                           \
+    X(SLEEP_FAILURES,  "sleep_failures",  COUNT, "of these, those that brought less than asked for")  \
+    X(LATE_PAGES,      "late_pages",      COUNT, "pages that came after nobody wanted them")           \
+    X(CALLS,           "calls",           COUNT, "calls of VMware's wire that the host answered")     \
+    X(CALLS_FAILED,    "calls_failed",    COUNT, "of these, those not answered by success")           \
+    X(LOCKS,           "locks",           COUNT, "of these, locks of every kind")                     \
+    X(UNLOCKS,         "unlocks",         COUNT, "of these, unlocks of every kind")                   \
+    X(STARTS,          "starts",          COUNT, "of these, those of START")                          \
+    X(CAPABILITIES,    "capabilities",    COUNT, "capabilities in common, as a mask")                 \
+    X(DOORBELLS,       "doorbells",       COUNT, "doorbells that the host rang")                      \
+    X(DOORBELL_TICKS,  "doorbell_ticks",  COUNT, "ticks that a doorbell caused")                      \
+    X(TOUCHES,         "touches",         COUNT, "pages in the balloon that the guest used")
 
 /** Of the whole machine: `machine.free`. */
 #define MACHINE_METRIC_MAP(X)                                                                        \

@@ -71,6 +71,19 @@ typedef enum free_content_kind {
 } free_content_kind;
 
 #define FREE_CONTENT_POISON_VAL 0xAAAAAAAAU
+/** Adaptive rates, PFNs a tick; 0: the driver's default. */
+struct scenario_rates {
+    uint32_t use; /**< a bnt_guest_switch */
+    uint32_t nosleep_max;
+    uint32_t alloc_min;
+    uint32_t alloc_max;
+    uint32_t alloc_step;
+    uint32_t free_min;
+    uint32_t free_max;
+    uint32_t free_step;
+    uint32_t slow_cycles;
+    uint64_t period_ns;
+};
 
 struct scenario_driver {
     uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
@@ -101,6 +114,14 @@ struct scenario_driver {
     uint64_t hint_block_bytes;
     uint64_t hint_block_min_bytes; /**< 0: hint_block_bytes */
     bool hint_wait;
+    /* VMware's wire; rates, sleeping and limit also of VIRTIO's */
+    bool profile_2010; /**< the driver of Linux 2.6.34 */
+    uint32_t capabilities;
+    uint32_t habits; /**< quirks of VMware's drivers */
+    uint32_t slack_pfns;
+    uint32_t sleeping;   /**< a bnt_guest_switch */
+    uint64_t limit_pfns; /**< 0: its memory */
+    struct scenario_rates rates;
 };
 
 struct scenario_device {
@@ -119,7 +140,8 @@ struct scenario_device {
     bool discard; /**< it can drop backing */
     bool fill;    /**< what it drops can read as any value */
     bool hint_discard;
-    uint32_t hint_ids; /**< command ids that go round; 0: all */
+    uint32_t hint_ids;     /**< command ids that go round; 0: all */
+    uint64_t capabilities; /**< offered on VMware's wire */
 };
 
 struct scenario_vm {
@@ -135,10 +157,12 @@ struct scenario_vm {
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
     free_content_kind free_content;
+    bnt_host_wire wire;
     struct scenario_driver driver;
     struct scenario_device device;
     struct link_faults link[SIGNAL_COUNT];
     uint64_t service_ns; /**< the device's time for one request */
+    uint64_t call_ns;    /**< of one call on VMware's wire */
     char recording[256]; /**< a wire recording that plays the guest; "" for the real driver */
 };
 
@@ -183,6 +207,8 @@ typedef enum action_kind {
     ACTION_RESET,          /**< the host resets the balloon */
     ACTION_REFUSE,         /**< adds a refusal rule */
     ACTION_REFUSE_CLEAR,   /**< removes every rule */
+    ACTION_REFUSE_CALL,    /**< the host answers the next calls of a command by a status */
+    ACTION_TOUCH,          /**< the guest uses a page that is in the balloon */
     ACTION_STALL,          /**< party does nothing for `duration` */
     ACTION_DROP,           /**< the next `count` signals are lost */
     ACTION_DUPLICATE,      /**< the next `count` signals come twice */
@@ -267,7 +293,11 @@ typedef enum action_party {
     X(HINT_LATE,     "hint-late",     DEVICE, "the device takes a hint that is of no run")            \
     X(MIGRATE_SKIP,  "migrate-skip",  DEVICE, "a migration forgets what was written meanwhile")       \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
-    X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")
+    X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")                         \
+    X(UNLOCK_SILENCE, "unlock-silence", DRIVER, "a page is unlocked after RESET, before START")      \
+    X(SLACK_MORE,    "slack-more",    DRIVER, "deflation stops farther above the target than is said") \
+    X(CALL_SERVED,   "call-served",   DEVICE, "a call that wants RESET is told SUCCESS")             \
+    X(TARGET_STALE,  "target-stale",  DEVICE, "a call brings another target than the present one")
 /* clang-format on */
 
 typedef enum corruption {
@@ -294,6 +324,11 @@ typedef enum trigger_source {
     X(OOM_KILL,         "oom-kill",         "the OOM killer took a workload")                        \
     X(OOM_DEFLATE,      "oom-deflate",      "the kernel asked the balloon for memory")               \
     X(RECLAIM,          "reclaim",          "an allocation had to reclaim")                          \
+    X(CALL,             "call",             "a call of VMware's wire was answered")                  \
+    X(CALL_FAILED,      "call-failed",      "of these, one was not answered by success")             \
+    X(START,            "start",            "of these, a START was answered by success")             \
+    X(ALLOC_WAITS,      "alloc-waits",      "an allocation of the balloon began to wait")            \
+    X(ALLOC_CAME,       "alloc-came",       "what it waited for came, or nothing will")             \
     X(INFLATE_SENT,     "inflate-sent",     "an inflate request was exposed to the device")          \
     X(INFLATE_DONE,     "inflate-done",     "an inflate request came back")                          \
     X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was exposed to the device")           \
@@ -342,7 +377,8 @@ struct scenario_action {
     bool hints;    /**< MIGRATE: asks for free page hints */
     bool postcopy; /**< MIGRATE: one round, the rest is fetched afterwards */
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
-    struct bnt_host_rule rule; /**< REFUSE */
+    struct bnt_host_rule rule;           /**< REFUSE */
+    struct bnt_host_call_rule call_rule; /**< REFUSE_CALL */
 };
 
 /** A knob that a run draws: an inclusive range, by the choice stream `swarm.KNOB`. */

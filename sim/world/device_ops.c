@@ -214,5 +214,6 @@ struct bnt_host_ops vm_host_ops(const struct vm *vm)
         .request = host_request,
         .report = report,
         .hint = hint_taken,
+        .doorbell = vmware_doorbell,
     };
 }

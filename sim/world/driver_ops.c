@@ -232,10 +232,24 @@ static uint32_t above_floor(const struct vm *vm, uint32_t count)
     return count < most ? count : (uint32_t)most;
 }
 
+/** Whether what does not come at once is waited for: then nothing is reclaimed here. */
+static bool sleeps(const struct vm *vm)
+{
+    const uint32_t sleeping = vm->spec.driver.sleeping;
+    return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_on_calls(vm));
+}
+
+static bool pages_alloc_sleep(void *opaque, uint32_t count)
+{
+    return sleeping_start(opaque, count);
+}
+
 static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t got = gmem_balloon_alloc(vm->gmem, pages, above_floor(vm, count));
+    const uint32_t wanted = above_floor(vm, count);
+    const uint32_t got = sleeps(vm) ? gmem_balloon_alloc_nowait(vm->gmem, pages, wanted)
+                                    : gmem_balloon_alloc(vm->gmem, pages, wanted);
     if (got < count) {
         conformance_pages_refused(vm->world->conformance, vm->index);
     }
@@ -439,6 +453,16 @@ static void count_verdicts(struct vm *vm, const struct bnt_guest_request *reques
     vm->account.refused_by[BNT_VERDICT_ACCEPTED] += accepted;
 }
 
+/** What requests are judged by. A call is told before the page is used, and answers each page. */
+static uint64_t features_of(const struct vm *vm)
+{
+    struct bnt_host_info info = {.size = offsetof(struct bnt_host_info, num_pages)};
+    if (vm_on_calls(vm)) {
+        return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    }
+    return bnt_host_info_get(vm->host, &info) == BNT_OK ? info.features : 0;
+}
+
 static void guest_request(void *opaque, const struct bnt_guest_request *request)
 {
     struct vm *vm = opaque;
@@ -450,8 +474,7 @@ static void guest_request(void *opaque, const struct bnt_guest_request *request)
         engine_payload_words(world->engine, request->pages, request->page_count);
     }
     if (world->oracle != NULL) {
-        struct bnt_host_info info = {.size = offsetof(struct bnt_host_info, num_pages)};
-        const uint64_t features = bnt_host_info_get(vm->host, &info) == BNT_OK ? info.features : 0;
+        const uint64_t features = features_of(vm);
         oracle_guest_request(world->oracle, vm->index, features, request);
         if (request->complete && hostile_take(vm, CORRUPT_COMPLETE_TWICE)) {
             oracle_guest_request(world->oracle, vm->index, features, request);
@@ -469,7 +492,7 @@ static void guest_request(void *opaque, const struct bnt_guest_request *request)
 
 struct bnt_guest_ops vm_guest_ops(void)
 {
-    return (struct bnt_guest_ops){
+    struct bnt_guest_ops ops = {
         .size = sizeof(struct bnt_guest_ops),
         .transport = vm_transport(),
         .pages_alloc = pages_alloc,
@@ -487,5 +510,8 @@ struct bnt_guest_ops vm_guest_ops(void)
         .block_alloc = hint_block_alloc,
         .hinted_free = hint_free,
         .hint = hint_sent,
+        .pages_alloc_sleep = pages_alloc_sleep,
     };
+    vmware_guest_ops(&ops);
+    return ops;
 }

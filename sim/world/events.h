@@ -21,6 +21,7 @@
     X(WORKLOAD,     "workload",         5, "workload")                                             \
     X(RECLAIM,      "reclaim",          5, "")                                                     \
     X(OOM_DEADLINE, "oom-deadline",     5, "")                                                     \
+    X(ALLOC,        "alloc",            5, "")                                                     \
     X(PRESSURE_END, "pressure-end",     5, "action")                                               \
     X(WIRE,         "wire",             6, "line of the recording")                                \
     X(EXPECT,       "expect",           7, "expectation")                                          \

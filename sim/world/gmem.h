@@ -29,7 +29,7 @@ struct gmem;
 #define GMEM_TAG_UNKNOWN UINT64_MAX
 
 /** Most pages of one balloon call. */
-#define GMEM_BATCH_MAX 256
+#define GMEM_BATCH_MAX 512
 
 /** What a page is used for. */
 typedef enum page_use {
@@ -122,16 +122,16 @@ uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count);
 uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count);
 
 struct gmem_waited {
-    uint32_t pages;   /**< that came in this step */
+    uint32_t ready;   /**< pages that gmem_balloon_alloc_nowait would now give */
     uint64_t cost_ns; /**< time it took */
     bool stuck;       /**< nothing is left to reclaim or to swap to: the next step brings none */
 };
 
 /**
- * One step of an allocation that may wait: takes up to `count` pages that are there; if some are
- * missing, reclaims a batch, swapping if need be, and takes what that brought. Never kills.
+ * One step of an allocation that may wait: if fewer than `count` pages are ready, reclaims a batch,
+ * swapping if need be. Takes none, never kills.
  */
-struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, uint32_t count);
+struct gmem_waited gmem_balloon_wait(struct gmem *gmem, uint32_t count);
 
 /**
  * Up to `count` blocks of 2 MiB, aligned, without waiting; first PFN of each. Their pages are

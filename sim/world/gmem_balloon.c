@@ -52,17 +52,16 @@ uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
 
 uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
+    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
     const uint32_t got = gmem_balloon_take(gmem, pages, count);
     gmem->reclaim_wanted = gmem->reclaim_wanted || got < count;
     return got;
 }
 
-struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, uint32_t count)
+struct gmem_waited gmem_balloon_wait(struct gmem *gmem, uint32_t count)
 {
-    struct gmem_waited result = {.pages = 0};
-    count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    result.pages = gmem_balloon_take(gmem, pages, count);
-    if (result.pages == count) {
+    struct gmem_waited result = {.ready = gmem_above(gmem, gmem->min)};
+    if (result.ready >= count) {
         return result;
     }
     gmem->reclaim_wanted = true;
@@ -71,7 +70,7 @@ struct gmem_waited gmem_balloon_alloc_wait(struct gmem *gmem, uint64_t *pages, u
         gmem_reclaim_pages(gmem, GMEM_RECLAIM_BATCH, GMEM_RECLAIM_BATCH, &result.cost_ns);
     gmem->balloon_cost_ns += result.cost_ns;
     result.stuck = freed == 0;
-    result.pages += gmem_balloon_take(gmem, pages + result.pages, count - result.pages);
+    result.ready = gmem_above(gmem, gmem->min);
     return result;
 }
 

@@ -53,6 +53,24 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return info.hint_runs;
     case METRIC_HINTS_EARLY:
         return bytes_of(info.hint_early_pfns);
+    case METRIC_TICKS:
+        return info.ticks;
+    case METRIC_RATE_ALLOC:
+        return info.rate_alloc;
+    case METRIC_RATE_FREE:
+        return info.rate_free;
+    case METRIC_SLOW_CYCLES:
+        return info.slow_cycles;
+    case METRIC_SLEEPING:
+        return info.sleeping_pages;
+    case METRIC_SLEEPS:
+        return info.sleeps;
+    case METRIC_SLEEP_FAILURES:
+        return info.sleep_failures;
+    case METRIC_LATE_PAGES:
+        return info.late_pages;
+    case METRIC_DOORBELL_TICKS:
+        return info.doorbells;
     default:
         return 0;
     }
@@ -100,6 +118,22 @@ static uint64_t host_metric(const struct vm *vm, metric which)
         return bytes_of(info.inflated_pfns);
     case METRIC_DEFLATED:
         return bytes_of(info.deflated_pfns);
+    case METRIC_WANTED:
+        return bytes_of(info.wanted_pfns);
+    case METRIC_LIMIT:
+        return info.limit_pfns;
+    case METRIC_LARGE:
+        return bytes_of(info.unit_pfns);
+    case METRIC_CALLS:
+        return info.calls;
+    case METRIC_CALLS_FAILED:
+        return info.calls_failed;
+    case METRIC_CAPABILITIES:
+        return info.capabilities;
+    case METRIC_DOORBELLS:
+        return info.doorbells;
+    case METRIC_TOUCHES:
+        return info.touches;
     default:
         return 0;
     }
@@ -115,6 +149,21 @@ static uint64_t stats_metric(const struct vm *vm, metric which)
         return (uint64_t)__builtin_popcount(stats.known);
     }
     return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
+}
+
+/** Which pages a side has, as one number: two VMs that have the same have the same number. */
+static uint64_t pages_metric(const struct vm *vm, metric which)
+{
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    uint64_t hash = 0;
+    for (uint64_t i = 0; i < pfns; i++) {
+        const uint64_t pfn = vm->spec.first_pfn + i;
+        const bool has = which == METRIC_LEDGER_PAGES
+                             ? bnt_host_page_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST
+                             : vm->gmem != NULL && gmem_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
+        hash = has ? bnt_hash_add(hash, i) : hash;
+    }
+    return hash;
 }
 
 static uint64_t memory_metric(const struct vm *vm, metric which)
@@ -221,6 +270,15 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
         return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
                (info.features & BNT_F_VERSION_1) == 0;
     }
+    case METRIC_LEDGER_PAGES:
+    case METRIC_BALLOON_PAGES:
+        return pages_metric(vm, which);
+    case METRIC_STARTS:
+        return account->starts;
+    case METRIC_LOCKS:
+        return account->locks;
+    case METRIC_UNLOCKS:
+        return account->unlocks;
     case METRIC_STATS_SEQUENCE:
     case METRIC_STATS_STALE:
     case METRIC_STATS_KNOWN:
@@ -242,6 +300,14 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_HINTS:
     case METRIC_HINTS_IGNORED:
     case METRIC_DISCARDED:
+    case METRIC_WANTED:
+    case METRIC_LIMIT:
+    case METRIC_LARGE:
+    case METRIC_CALLS:
+    case METRIC_CALLS_FAILED:
+    case METRIC_CAPABILITIES:
+    case METRIC_DOORBELLS:
+    case METRIC_TOUCHES:
         return host_metric(vm, which);
     case METRIC_FREE:
     case METRIC_ANON:

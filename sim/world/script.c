@@ -113,6 +113,7 @@ static void act_stats(struct vm *vm, const struct scenario_action *action)
 static void act_detach(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
+    vm->detaching = true;
     const bnt_status status = bnt_guest_detach(vm->guest, engine_now(vm->world->engine));
     if (status == BNT_E_AGAIN) {
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
@@ -194,6 +195,17 @@ static void act_corrupt(struct vm *vm, const struct scenario_action *action)
     hostile_start(vm, action);
 }
 
+static void act_refuse_call(struct vm *vm, const struct scenario_action *action)
+{
+    vmware_refuse_call(vm, action);
+}
+
+static void act_touch(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    vmware_touch(vm);
+}
+
 static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_TARGET] = act_target,
     [ACTION_RESET] = act_reset,
@@ -220,6 +232,8 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_HOT_ADD] = act_hot_add,
     [ACTION_MIGRATE] = act_migrate,
     [ACTION_MIGRATE_CANCEL] = act_migrate_cancel,
+    [ACTION_REFUSE_CALL] = act_refuse_call,
+    [ACTION_TOUCH] = act_touch,
 };
 
 /** Whether a quiet phase suppresses an action: faults stop, requests do not. */

@@ -79,6 +79,7 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? FREE_CONTENT_POISON_VAL : 0,
         .init_bits = vm->init_bits,
     };
+    vmware_guest_config(vm, &config);
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
         if (action->kind == ACTION_CORRUPT && action->corruption == CORRUPT_HOLD_MORE &&
@@ -92,7 +93,7 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
 static struct bnt_host_config host_config(const struct vm *vm)
 {
     const struct scenario_device *device = &vm->spec.device;
-    return (struct bnt_host_config){
+    struct bnt_host_config config = {
         .size = sizeof(struct bnt_host_config),
         .features = device->features & ~SCENARIO_FEATURE_RESERVED,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
@@ -115,6 +116,8 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .hint_id_last =
             device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids,
     };
+    vmware_host_config(vm, &config);
+    return config;
 }
 
 static bool refuse_to_start(char *error, size_t error_bytes, const struct vm *vm, const char *what,
@@ -307,10 +310,13 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .pfns = pfns,
             .host_pages = vm->spec.device.host_page_order > 0,
             .page_order = vm->spec.page_order,
-            .refused_max = vm->spec.driver.refused_max,
-            .reset_empty_ns = WORLD_RESET_EMPTY_NS,
+            .refused_max = vmware_refused_max(vm),
+            .reset_empty_ns = vmware_reset_empty_ns(vm),
         };
         oracle_vm_init(world->oracle, index, &config);
+        if (vm_on_calls(vm)) {
+            oracle_on_calls(world->oracle, index, vmware_slack(vm));
+        }
         quirks_suspend(vm);
         if (vm->spec.recording[0] != '\0') {
             oracle_foreign(world->oracle, index);
@@ -361,6 +367,9 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
     }
     if (time_ns < vm->stalled_until_ns[party]) {
         time_ns = vm->stalled_until_ns[party];
+    }
+    if (party == PARTY_DRIVER && time_ns < vm->called_until_ns) {
+        time_ns = vm->called_until_ns;
     }
     if (time_ns < engine_now(engine)) {
         time_ns = engine_now(engine);

@@ -89,6 +89,7 @@ static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
 void vm_attach(struct vm *vm)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
+    vm->detaching = false;
     const bnt_status status = bnt_guest_attach(vm->guest, now_ns);
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
@@ -142,6 +143,9 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
         break;
     case WORLD_EVENT_OOM_DEADLINE:
         memory_oom_deadline(vm);
+        break;
+    case WORLD_EVENT_ALLOC:
+        sleeping_step(vm);
         break;
     case WORLD_EVENT_PRESSURE_END:
         memory_pressure_end(vm, (uint32_t)event->a);

@@ -65,6 +65,9 @@ struct vm_account {
     uint64_t moves;
     uint64_t moves_failed;
     uint64_t outcomes[BNT_OUTCOME_COUNT];
+    uint64_t starts; /**< calls of VMware's wire */
+    uint64_t locks;
+    uint64_t unlocks;
 };
 
 /** Where a VM is in its life (lifecycle.c). */
@@ -128,6 +131,9 @@ struct vm {
     /* out of memory */
     uint64_t oom_event; /**< its deadline; 0: no OOM deflate is pending */
     bool reclaim_scheduled;
+    bool detaching;           /**< or gone */
+    uint32_t sleeping_pages;  /**< that an allocation waits for */
+    uint64_t called_until_ns; /**< calls made so far take until then */
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
     uint32_t storm_reads;
@@ -255,6 +261,28 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
 /** The device says of these pages that it initialised them: they must read so. */
 void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count);
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
+
+/* sleeping.c */
+bool sleeping_start(struct vm *vm, uint32_t count);
+void sleeping_step(struct vm *vm);
+
+/* vmware.c */
+static inline bool vm_on_calls(const struct vm *vm)
+{
+    return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
+}
+/** Fills in what VMware's wire needs. */
+void vmware_guest_ops(struct bnt_guest_ops *ops);
+void vmware_guest_config(const struct vm *vm, struct bnt_guest_config *config);
+void vmware_host_config(const struct vm *vm, struct bnt_host_config *config);
+/** PFNs above the target that its driver does not deflate for. */
+uint64_t vmware_slack(const struct vm *vm);
+/** What the oracle holds the driver to, on either wire. */
+uint32_t vmware_refused_max(const struct vm *vm);
+uint64_t vmware_reset_empty_ns(const struct vm *vm);
+void vmware_doorbell(void *opaque, uint64_t context, uint64_t resource);
+void vmware_refuse_call(struct vm *vm, const struct scenario_action *action);
+void vmware_touch(struct vm *vm);
 
 /* link.c */
 /** In the second operand of a kick's event: the lower 32 bits are a notification's data. */

@@ -34,15 +34,19 @@ START_TEST(test_waiting_reclaims_and_swaps_batch_by_batch_until_nothing_is_left)
     const uint32_t group = gmem_group_create(gmem);
     (void)gmem_demand(gmem, group, PAGE_USE_ANON, FREE_PAGES - MIN_PAGES);
     ck_assert_uint_eq(gmem_balloon_alloc_nowait(gmem, pages, 64), 0);
-    struct gmem_waited step = gmem_balloon_alloc_wait(gmem, pages, 64);
-    ck_assert_uint_eq(step.pages, 32);
+    struct gmem_waited step = gmem_balloon_wait(gmem, 64);
+    ck_assert_uint_eq(step.ready, 32);
     ck_assert(!step.stuck);
     ck_assert_uint_eq(step.cost_ns, 32 * (GMEM_COST_SCAN_NS + GMEM_COST_SWAP_OUT_NS));
-    uint64_t got = step.pages;
-    while (!step.stuck) {
-        step = gmem_balloon_alloc_wait(gmem, pages + got, 64);
-        got += step.pages;
-    }
+    step = gmem_balloon_wait(gmem, 64);
+    ck_assert_uint_eq(step.ready, 64);
+    step = gmem_balloon_wait(gmem, 64); /* it is there */
+    ck_assert_uint_eq(step.cost_ns, 0);
+    uint64_t got = 0;
+    do {
+        step = gmem_balloon_wait(gmem, 64);
+        got += gmem_balloon_alloc_nowait(gmem, pages + got, 64);
+    } while (!step.stuck);
     ck_assert_uint_eq(got, 256); /* then the swap is full, and nobody is killed */
     ck_assert_uint_eq(counters().oom_kills, 0);
     gmem_balloon_free(gmem, pages, (uint32_t)got);

@@ -1,0 +1,60 @@
+/*
+ * Sleeping allocations: the balloon driver asks for pages in a way that may wait, and an event
+ * later in virtual time brings them.
+ *
+ * Each step reclaims or swaps a batch, which takes its time; meanwhile the rest of the guest goes
+ * on and may take what became free. The request cannot be called back, as in a kernel that sleeps:
+ * what comes when nobody wants it any more goes straight back.
+ */
+#include "sim/world/world_private.h"
+
+#define SLEEP_FIRST_NS 10000 /**< to get to sleep and to be woken, at least */
+
+bool sleeping_start(struct vm *vm, uint32_t count)
+{
+    struct engine *engine = vm->world->engine;
+    if (vm->sleeping_pages > 0) {
+        return false;
+    }
+    vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
+    engine_at(engine, engine_now(engine) + SLEEP_FIRST_NS, 5, WORLD_EVENT_ALLOC,
+              (uint16_t)vm->index, 0, 0);
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ALLOC_WAITS);
+    return true;
+}
+
+/** What came is the driver's; it may use it or give it back at once. */
+static void wake(struct vm *vm)
+{
+    struct world *world = vm->world;
+    uint64_t pages[GMEM_BATCH_MAX];
+    const uint32_t got = gmem_balloon_alloc_nowait(vm->gmem, pages, vm->sleeping_pages);
+    const uint64_t now_ns = engine_now(world->engine);
+    vm->sleeping_pages = 0;
+    engine_payload(world->engine, got);
+    const bnt_status status = bnt_guest_alloc_done(vm->guest, now_ns, pages, got);
+    if (status != BNT_OK) {
+        world_fail(world, VERDICT_FAIL, "%s: the driver did not take its pages: %s", vm->spec.name,
+                   bnt_status_text(status));
+    }
+    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ALLOC_CAME);
+    vm_schedule(vm, PARTY_DRIVER, now_ns);
+}
+
+void sleeping_step(struct vm *vm)
+{
+    struct engine *engine = vm->world->engine;
+    const uint64_t now_ns = engine_now(engine);
+    uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
+    vm->touched = true;
+    if (next_ns <= now_ns) {
+        const struct gmem_waited step = gmem_balloon_wait(vm->gmem, vm->sleeping_pages);
+        memory_reclaim_wanted(vm);
+        if (step.stuck || step.ready >= vm->sleeping_pages) {
+            wake(vm);
+            return;
+        }
+        next_ns = now_ns + step.cost_ns;
+    }
+    engine_at(engine, next_ns, 5, WORLD_EVENT_ALLOC, (uint16_t)vm->index, 0, 0);
+}
