@@ -25,7 +25,9 @@ static uint64_t features_known(const struct bnt_guest *guest)
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_STATS_VQ | BNT_BALLOON_F_DEFLATE_ON_OOM |
            BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_FREE_PAGE_HINT |
            BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX |
-           BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 | guest->config.binding.verdicts |
+           BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
+           (guest->ops.huge_alloc != NULL ? guest->config.binding.huge_pages : 0) |
+           guest->config.binding.guest_limit | guest->config.binding.verdicts |
            guest->config.binding.reset | guest->config.binding.device_init_on_inflate |
            guest->config.binding.device_init_reported |
            features_of_transport(&guest->ops.transport);
@@ -126,6 +128,7 @@ static bnt_status config_set_up(struct bnt_guest *guest)
         guest->epoch = epoch;
         guest->epoch_seen = epoch;
     }
+    bnti_guest_limit_write(guest);
     return bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, &guest->actual);
 }
 
@@ -181,6 +184,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     }
     guest->reached = true;
     bnti_guest_pace_start(guest);
+    bnti_guest_huge_start(guest);
     /* The target may be set since long ago. */
     guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) &&
                            !BNTI_MUTATION(TARGET_AT_ATTACH_LOST);
@@ -240,6 +244,8 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->oom_pending = false;
     guest->oom_gave_up = false;
     guest->held_due = false;
+    guest->huge.on = false;
+    guest->huge.phase = false;
     memset(&guest->pace, 0, sizeof guest->pace);
     memset(&guest->vmware, 0, sizeof guest->vmware);
     bnti_guest_hint_clear(guest);
@@ -286,9 +292,9 @@ static void in_flight_return(struct bnt_guest *guest)
         if (request->given_back || request->gone_on || BNTI_MUTATION(DETACH_KEEPS_IN_FLIGHT)) {
             continue;
         }
-        bnti_guest_give_back(guest, request->pages, request->page_count);
+        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
         if (slot != BNTI_GUEST_INFLATE) {
-            guest->count.reset_pfns += (uint64_t)request->page_count << guest->config.page_order;
+            guest->count.reset_pfns += bnti_guest_pfns_of(guest, request);
         }
     }
 }
@@ -310,15 +316,15 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
         guest->budget = 1;
     }
     in_flight_return(guest);
+    bnti_guest_huge_return(guest);
     if (!BNTI_MUTATION(REPORT_OUTLIVES_QUEUE)) {
         bnti_guest_report_void(guest);
     }
-    while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0 ||
+    while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNT_NEVER) > 0 ||
                                  bnti_guest_hint_release(guest, BNTI_GUEST_BATCH) > 0)) {
         guest->budget--;
     }
-    const uint64_t left = guest->record_pages + guest->kept_count + guest->held_count;
-    return left + bnti_guest_hinted_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
+    return bnti_guest_has_any(guest) || bnti_guest_hinted_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
 }
 
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)

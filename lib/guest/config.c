@@ -83,6 +83,15 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
     bnti_guest_config_look(guest, true);
 }
 
+/* Tells how large the balloon could become (BX-28). */
+void bnti_guest_limit_write(struct bnt_guest *guest)
+{
+    if ((guest->features & guest->config.binding.guest_limit) != 0) {
+        bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_GUEST_LIMIT,
+                                     (uint32_t)bnti_guest_min(guest->limit_pfns, UINT32_MAX));
+    }
+}
+
 /*
  * Writes what is ballooned, if it changed or `always` (BX-18). Pages that wait for the
  * acknowledgement of a deflate are ballooned still; held ones never are (BX-15).
@@ -91,10 +100,9 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
 {
     const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
-    uint64_t pages = 0;
-    pages += deflate->busy && !deflate->given_back ? deflate->page_count : 0;
-    pages += oom->busy && !oom->given_back ? oom->page_count : 0;
-    const uint64_t pfns = bnti_guest_have_pfns(guest) + (pages << guest->config.page_order);
+    uint64_t pfns = bnti_guest_have_pfns(guest);
+    pfns += deflate->busy && !deflate->given_back ? bnti_guest_pfns_of(guest, deflate) : 0;
+    pfns += oom->busy && !oom->given_back ? bnti_guest_pfns_of(guest, oom) : 0;
     const uint32_t actual = pfns > UINT32_MAX ? UINT32_MAX : (uint32_t)pfns;
     if (guest->state != BNT_GUEST_RUNNING && !always) {
         return;

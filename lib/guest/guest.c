@@ -44,7 +44,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     }
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
         need->state_bytes =
-            sizeof(struct bnt_guest) + 2u * sizeof(uint64_t) * settled.refused_pages_max;
+            sizeof(struct bnt_guest) + 4u * sizeof(uint64_t) * settled.refused_pages_max;
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
@@ -53,7 +53,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     }
     const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
-                        2u * sizeof(uint64_t) * settled.refused_pages_max +
+                        4u * sizeof(uint64_t) * settled.refused_pages_max +
                         queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max +
                         sizeof(struct bnti_guest_hint_slot) * bnti_guest_hint_slots(&settled);
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
@@ -77,7 +77,8 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
                        (ops->block_alloc && ops->hinted_free);
     const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL
                                                             : transport && stats && report && hints;
-    const bool sleeping = config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep;
+    const bool huge = !ops->huge_alloc == !ops->huge_free && !ops->huge_free == !ops->huge_split;
+    const bool sleeping = huge && (config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
     return wire && ops->pages_alloc && ops->pages_free && links && sleeping;
 }
 
@@ -86,11 +87,13 @@ static void storage_lay_out(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
     guest->kept = guest->held + guest->config.refused_pages_max;
+    guest->huge_held = guest->kept + guest->config.refused_pages_max;
+    guest->huge_kept = guest->huge_held + guest->config.refused_pages_max;
     if (bnti_guest_on_vmware(guest)) {
         return;
     }
     guest->hint_slots =
-        (struct bnti_guest_hint_slot *)(void *)(guest->kept + guest->config.refused_pages_max);
+        (struct bnti_guest_hint_slot *)(void *)(guest->huge_kept + guest->config.refused_pages_max);
     guest->vq_slots =
         (struct bnt_vq_slot *)(void *)(guest->hint_slots + bnti_guest_hint_slots(&guest->config));
     const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
@@ -142,6 +145,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->dma_gpa = dma_gpa;
     g->diag.size = sizeof g->diag;
     g->record_head = BNT_NEVER;
+    g->huge.head = BNT_NEVER;
     g->held_head = BNT_NEVER;
     g->limit_pfns = g->config.limit_pfns;
     g->hint.head = BNT_NEVER;
@@ -203,6 +207,16 @@ void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32
     }
 }
 
+void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count)
+{
+    if (!huge) {
+        bnti_guest_give_back(guest, pages, count);
+    } else if (count > 0) {
+        guest->ops.huge_free(guest->opaque, pages, count);
+    }
+}
+
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest)
 {
     if (bnti_guest_on_vmware(guest)) {
@@ -245,7 +259,13 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
     if (guest == NULL || limit_pfns == 0 || limit_pfns > BNT_VMWARE_ENTRY_PFN_MAX + 1) {
         return BNT_E_ARGUMENT;
     }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
     guest->limit_pfns = limit_pfns;
+    if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
+        bnti_guest_limit_write(guest);
+    }
     return BNT_OK;
 }
 
@@ -262,8 +282,7 @@ static bool notified(const struct bnt_guest *guest)
 static uint64_t live_due(const struct bnt_guest *guest)
 {
     const bool idle = !bnti_guest_in_flight(guest);
-    const bool left = guest->record_pages + guest->kept_count + guest->held_count > 0;
-    if (notified(guest) || (guest->state == BNT_GUEST_RELEASING && left)) {
+    if (notified(guest) || (guest->state == BNT_GUEST_RELEASING && bnti_guest_has_any(guest))) {
         return guest->now_ns;
     }
     if (guest->state == BNT_GUEST_RELEASING && idle) {
@@ -376,25 +395,26 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.state = guest->state;
     now.features = guest->features;
     now.target_pfns = guest->target_pfns;
-    now.ballooned_pfns = guest->record_pages << order;
+    now.ballooned_pfns = bnti_guest_record_pfns(guest);
     if (guest->requests[BNTI_GUEST_INFLATE].busy && !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
-        now.inflight_inflate_pfns = (uint64_t)guest->requests[BNTI_GUEST_INFLATE].page_count
-                                    << order;
+        now.inflight_inflate_pfns = bnti_guest_pfns_of(guest, &guest->requests[BNTI_GUEST_INFLATE]);
     }
     now.inflight_deflate_pfns =
-        ((uint64_t)(deflate->busy && !deflate->given_back ? deflate->page_count : 0) +
-         (oom->busy && !oom->given_back ? oom->page_count : 0))
-        << order;
+        (deflate->busy && !deflate->given_back ? bnti_guest_pfns_of(guest, deflate) : 0) +
+        (oom->busy && !oom->given_back ? bnti_guest_pfns_of(guest, oom) : 0);
     if (fits == sizeof *info) {
         now.reporting_pfns = (uint64_t)guest->report.count * bnti_guest_report_pfns(guest);
         now.migrating_pfns = bnti_guest_migrating(guest) ? UINT64_C(1) << order : 0;
     }
     now.held_pages = guest->held_count;
-    now.kept_pages = guest->kept_count;
+    now.kept_pages =
+        guest->kept_count + ((uint64_t)guest->huge.kept_count << (BNT_BALLOON_2M_ORDER - order));
     now.actual_pfns = guest->actual;
     now.epoch = guest->epoch;
     if (fits == sizeof *info) {
         now.caps = guest->vmware.caps;
+        now.huge_pages = guest->huge.pages;
+        now.held_huge_pfns = bnti_guest_huge_held_pfns(guest);
         now.rate_alloc = guest->pace.rate_alloc;
         now.rate_free = guest->pace.rate_free;
         now.slow_cycles = guest->pace.slow_cycles;

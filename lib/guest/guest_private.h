@@ -57,6 +57,7 @@ struct bnti_guest_request {
     bool stalled;    /* it missed its deadline and STALLED was told */
     bool partial;    /* the allocator gave less than was asked for */
     bool given_back; /* OOM without MUST_TELL_HOST: its pages are the OS's already */
+    bool huge;       /* its pages are of 2 MiB */
     bool gone_on;    /* quirk: an inflate counted as done although the device has it still */
     uint16_t head;
     uint32_t page_count;
@@ -136,6 +137,19 @@ struct bnti_guest_sleep {
     bool outstanding;
     bool unwanted; /* what comes goes straight back */
     uint32_t asked;
+};
+
+/* Pages of 2 MiB. Refused ones wait in `huge_held`, and are offered in parts when `phase` is over.
+ */
+struct bnti_guest_huge {
+    bool on;    /* both sides and the OS have them */
+    bool phase; /* this cycle still takes them */
+    uint32_t held_count;
+    uint32_t kept_count;
+    uint32_t parts_out; /* parts of the last held one that were handed out; 0: it is whole */
+    uint64_t pages;     /* the record of ballooned ones */
+    uint64_t head;
+    uint64_t cursor;
 };
 
 /* VMware's wire. */
@@ -257,6 +271,10 @@ struct bnt_guest {
     uint64_t held_head; /* REFUSE_ALL: held pages are links, not the array */
     bool held_due;      /* and are to be given back, portion by portion */
 
+    struct bnti_guest_huge huge;
+    uint64_t *huge_held;
+    uint64_t *huge_kept;
+
     struct bnti_guest_pace pace;
     struct bnti_guest_sleep sleep;
     struct bnti_guest_vmware vmware;
@@ -302,6 +320,33 @@ struct bnt_guest {
     uint64_t scratch[BNTI_GUEST_PAGES];
 };
 
+/* PFNs of a page as a power of two. */
+static inline uint32_t bnti_guest_order(const struct bnt_guest *guest, bool huge)
+{
+    return huge ? BNT_BALLOON_2M_ORDER : guest->config.page_order;
+}
+
+static inline uint64_t bnti_guest_pfns_of(const struct bnt_guest *guest,
+                                          const struct bnti_guest_request *request)
+{
+    return (uint64_t)request->page_count << bnti_guest_order(guest, request->huge);
+}
+
+/* PFNs that it names, each answered by a verdict: one for a page of 2 MiB (BX-24). */
+static inline uint32_t bnti_guest_names_of(const struct bnt_guest *guest,
+                                           const struct bnti_guest_request *request)
+{
+    return request->huge ? request->page_count : request->page_count << guest->config.page_order;
+}
+
+/* Whether there is a page that a reset or the end must give back. */
+static inline bool bnti_guest_has_any(const struct bnt_guest *guest)
+{
+    return guest->record_pages + guest->kept_count + guest->held_count + guest->huge.pages +
+               guest->huge.kept_count >
+           0;
+}
+
 /* Whether it is to behave as another driver does (ballonet/personality.h). */
 static inline bool bnti_guest_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
 {
@@ -338,6 +383,8 @@ void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_
                      uint64_t extra);
 void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue);
 void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count);
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest);
 bool bnti_guest_in_flight(const struct bnt_guest *guest);
 
@@ -400,6 +447,7 @@ bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest);
 /* config.c */
 void bnti_guest_config_poll(struct bnt_guest *guest);
 void bnti_guest_config_look(struct bnt_guest *guest, bool told);
+void bnti_guest_limit_write(struct bnt_guest *guest);
 void bnti_guest_actual_write(struct bnt_guest *guest, bool always);
 bnt_status bnti_guest_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t *value);
 void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint32_t value);
@@ -433,8 +481,8 @@ void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
                       const struct bnti_guest_answer *answer);
 
 /* refusal.c */
-bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page);
-bool bnti_guest_keep(struct bnt_guest *guest, uint64_t page);
+bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page);
+bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page);
 uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 void bnti_guest_held_return(struct bnt_guest *guest);
 void bnti_guest_cycle_end(struct bnt_guest *guest);
@@ -442,6 +490,7 @@ uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_bac
 
 /* sizing.c */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest);
+uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest);
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told);
 bool bnti_guest_inflate_waits(const struct bnt_guest *guest);
 uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
@@ -478,12 +527,26 @@ void bnti_vmware_release_end(struct bnt_guest *guest);
 bool bnti_guest_spend(struct bnt_guest *guest);
 uint64_t bnti_guest_pfn_max(const struct bnt_guest *guest);
 
+/* huge.c */
+uint32_t bnti_guest_huge_per_request(const struct bnt_guest *guest);
+void bnti_guest_huge_start(struct bnt_guest *guest);
+void bnti_guest_huge_phase_end(struct bnt_guest *guest);
+bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *over);
+uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+void bnti_guest_huge_return(struct bnt_guest *guest);
+uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest);
+
 /* settings.c */
 bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_guest_config *to);
 bool bnti_guest_settings_valid(const struct bnt_guest_config *config);
 
 /* record.c */
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+void bnti_guest_record_push_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                               uint32_t count);
+void bnti_guest_record_take(struct bnt_guest *guest, struct bnti_guest_request *request,
+                            uint64_t pfns, uint32_t pages_max);
+uint32_t bnti_guest_huge_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page);
 void bnti_guest_hint_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
@@ -492,7 +555,7 @@ uint32_t bnti_guest_hint_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t 
 /* reset.c */
 void bnti_guest_release_begin(struct bnt_guest *guest);
 void bnti_guest_release(struct bnt_guest *guest);
-uint32_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pages_max);
+uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max);
 
 /* recover.c */
 void bnti_guest_recover_plan(struct bnt_guest *guest);

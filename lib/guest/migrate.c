@@ -25,6 +25,7 @@ static void half_send(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64
     if (BNTI_MUTATION(MOVE_LEAVES_RECORD) && slot == BNTI_GUEST_DEFLATE) {
         bnti_guest_record_push(guest, &page, 1);
     }
+    request->huge = false;
     request->page_count = 1;
     request->pages[0] = page;
     request->partial = false;

@@ -18,19 +18,16 @@ static bool oom_awaits(const struct bnt_guest *guest)
 static void oom_send(struct bnt_guest *guest, uint64_t pfns)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
-    const uint32_t order = guest->config.page_order;
-    const uint32_t count =
-        (uint32_t)bnti_guest_min(pfns >> order, bnti_guest_pages_per_request(guest));
-    request->page_count = bnti_guest_record_pop(guest, request->pages, count);
+    bnti_guest_record_take(guest, request, pfns, UINT32_MAX);
     guest->oom_gave_up = false;
     bnti_guest_request_send(guest, BNTI_GUEST_OOM);
     guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
     if (request->given_back) {
-        const uint64_t freed = (uint64_t)request->page_count << order;
+        const uint64_t freed = bnti_guest_pfns_of(guest, request);
         guest->count.deflated_pfns += freed;
         guest->count.oom_pfns += freed;
         guest->oom_freed_pfns += freed;
-        bnti_guest_give_back(guest, request->pages, request->page_count);
+        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
     }
 }
 
@@ -65,7 +62,7 @@ static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
             break;
         }
         const uint64_t freed = guest->oom_freed_pfns - before;
-        if (freed >= pfns || guest->record_pages == 0) {
+        if (freed >= pfns || bnti_guest_record_pfns(guest) == 0) {
             break;
         }
         oom_send(guest, pfns - freed);
@@ -81,12 +78,11 @@ static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 /* What could not be sent yet is owed; a repeated call does not add up to draining the balloon. */
 static uint64_t oom_owe(struct bnt_guest *guest, uint64_t missing_pfns)
 {
-    const uint32_t order = guest->config.page_order;
     const uint64_t waiting =
-        oom_awaits(guest) ? (uint64_t)guest->requests[BNTI_GUEST_OOM].page_count << order : 0;
+        oom_awaits(guest) ? bnti_guest_pfns_of(guest, &guest->requests[BNTI_GUEST_OOM]) : 0;
     uint64_t debt = missing_pfns > waiting ? missing_pfns - waiting : 0;
     debt = debt > guest->oom_debt_pfns ? debt : guest->oom_debt_pfns;
-    debt = bnti_guest_min(debt, guest->record_pages << order);
+    debt = bnti_guest_min(debt, bnti_guest_record_pfns(guest));
     guest->oom_debt_pfns = guest->oom_gave_up ? 0 : debt;
     guest->oom_pending = guest->oom_pending || waiting + guest->oom_debt_pfns > 0;
     return waiting + guest->oom_debt_pfns;
@@ -114,14 +110,12 @@ static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest
 /* The device has forgotten the balloon: pages need no message. */
 static void oom_release(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
-    const uint32_t order = guest->config.page_order;
     while (result->freed_pfns < pfns) {
-        const uint32_t count =
-            bnti_guest_release_batch(guest, (pfns - result->freed_pfns) >> order);
-        if (count == 0) {
+        const uint64_t freed = bnti_guest_release_batch(guest, pfns - result->freed_pfns);
+        if (freed == 0) {
             return;
         }
-        result->freed_pfns += (uint64_t)count << order;
+        result->freed_pfns += freed;
     }
 }
 
@@ -204,12 +198,12 @@ void bnti_guest_oom_continue(struct bnt_guest *guest)
     if (guest->oom_gave_up) {
         guest->oom_debt_pfns = 0;
     }
-    const uint32_t order = guest->config.page_order;
-    guest->oom_debt_pfns = bnti_guest_min(guest->oom_debt_pfns, guest->record_pages << order);
+    guest->oom_debt_pfns = bnti_guest_min(guest->oom_debt_pfns, bnti_guest_record_pfns(guest));
     if (guest->oom_debt_pfns > 0 && !request->busy && guest->budget > 0) {
         guest->budget--;
         oom_send(guest, guest->oom_debt_pfns);
-        guest->oom_debt_pfns -= (uint64_t)request->page_count << order;
+        guest->oom_debt_pfns -=
+            bnti_guest_min(guest->oom_debt_pfns, bnti_guest_pfns_of(guest, request));
         bnti_guest_actual_write(guest, false);
     }
     if (guest->oom_debt_pfns == 0 && !oom_awaits(guest)) {

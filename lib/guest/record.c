@@ -1,15 +1,18 @@
 /*
- * The records of ballooned and of hinted pages, in the caller's memory: links beside the OS's own
+ * The records of ballooned pages, of ballooned pages of 2 MiB and of hinted pages, in the caller's
+ * memory: links beside the OS's own
  * pages (last in, first out) or a bit a page (highest address first). Nothing else knows which.
  */
 #include "guest_private.h"
 
-/* One of the two: where its state lies. */
+/* One of the three: where its state lies, and what its bits stand for. */
 struct page_record {
     uint64_t *pages;
     uint64_t *head;
     uint64_t *cursor;
     uint64_t *bits;
+    uint64_t first_pfn;
+    uint32_t order;
 };
 
 /* Index of the highest bit of a word that is not 0; no compiler helper, which might be a call. */
@@ -25,12 +28,10 @@ static uint32_t highest_bit(uint64_t word)
     return index;
 }
 
-static void bits_push(const struct bnt_guest *guest, const struct page_record *record,
-                      const uint64_t *pages, uint32_t count)
+static void bits_push(const struct page_record *record, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const uint64_t index =
-            (pages[i] - guest->config.memory_first_pfn) >> guest->config.page_order;
+        const uint64_t index = (pages[i] - record->first_pfn) >> record->order;
         const uint64_t word = index >> 6;
         record->bits[word] |= UINT64_C(1) << (index & 63);
         if (word > *record->cursor) {
@@ -40,8 +41,7 @@ static void bits_push(const struct bnt_guest *guest, const struct page_record *r
 }
 
 /* The cursor only falls until a push lifts it, so emptying costs one walk over the words. */
-static uint32_t bits_pop(const struct bnt_guest *guest, const struct page_record *record,
-                         uint64_t *pages, uint32_t count)
+static uint32_t bits_pop(const struct page_record *record, uint64_t *pages, uint32_t count)
 {
     uint32_t found = 0;
     while (found < count) {
@@ -54,7 +54,7 @@ static uint32_t bits_pop(const struct bnt_guest *guest, const struct page_record
         const uint32_t bit = highest_bit(*word);
         *word &= ~(UINT64_C(1) << bit);
         const uint64_t index = *record->cursor << 6 | bit;
-        pages[found++] = guest->config.memory_first_pfn + (index << guest->config.page_order);
+        pages[found++] = record->first_pfn + (index << record->order);
     }
     return found;
 }
@@ -66,7 +66,7 @@ static void push(struct bnt_guest *guest, const struct page_record *record, cons
         return;
     }
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        bits_push(guest, record, pages, count);
+        bits_push(record, pages, count);
     } else {
         guest->ops.links_push(guest->opaque, *record->head, pages, count);
         *record->head = pages[count - 1];
@@ -82,7 +82,7 @@ static uint32_t pop(struct bnt_guest *guest, const struct page_record *record, u
         return 0;
     }
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        (void)bits_pop(guest, record, pages, taken);
+        (void)bits_pop(record, pages, taken);
     } else {
         *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
     }
@@ -92,20 +92,66 @@ static uint32_t pop(struct bnt_guest *guest, const struct page_record *record, u
 
 static struct page_record ballooned(struct bnt_guest *guest)
 {
-    return (struct page_record){&guest->record_pages, &guest->record_head, &guest->record_cursor,
-                                guest->config.record_bits};
+    return (struct page_record){&guest->record_pages,           &guest->record_head,
+                                &guest->record_cursor,          guest->config.record_bits,
+                                guest->config.memory_first_pfn, guest->config.page_order};
+}
+
+static struct page_record ballooned_huge(struct bnt_guest *guest)
+{
+    const uint64_t within = BNT_BALLOON_2M_PFNS - 1;
+    return (struct page_record){&guest->huge.pages,
+                                &guest->huge.head,
+                                &guest->huge.cursor,
+                                guest->config.record_huge_bits,
+                                guest->config.memory_first_pfn & ~within,
+                                BNT_BALLOON_2M_ORDER};
 }
 
 static struct page_record hinted(struct bnt_guest *guest)
 {
-    return (struct page_record){&guest->hint.pages, &guest->hint.head, &guest->hint.cursor,
-                                guest->config.hint_bits};
+    return (struct page_record){&guest->hint.pages,
+                                &guest->hint.head,
+                                &guest->hint.cursor,
+                                guest->config.hint_bits,
+                                guest->config.memory_first_pfn,
+                                guest->config.page_order};
 }
 
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     const struct page_record record = ballooned(guest);
     push(guest, &record, pages, count);
+}
+
+void bnti_guest_record_push_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                               uint32_t count)
+{
+    const struct page_record record = huge ? ballooned_huge(guest) : ballooned(guest);
+    push(guest, &record, pages, count);
+}
+
+/*
+ * Fills a request with pages to be deflated: `pfns` or one page more, at most `pages_max` pages,
+ * single ones as long as there are any. What was refused in this cycle is not among them.
+ */
+void bnti_guest_record_take(struct bnt_guest *guest, struct bnti_guest_request *request,
+                            uint64_t pfns, uint32_t pages_max)
+{
+    request->huge = guest->record_pages == 0 && guest->huge.pages > 0;
+    const struct page_record record = request->huge ? ballooned_huge(guest) : ballooned(guest);
+    const uint64_t within = (UINT64_C(1) << record.order) - 1;
+    const uint64_t asked = bnti_guest_min((pfns + within) >> record.order, pages_max);
+    const uint32_t most =
+        request->huge ? bnti_guest_huge_per_request(guest) : bnti_guest_pages_per_request(guest);
+    request->page_count =
+        pop(guest, &record, request->pages, (uint32_t)bnti_guest_min(asked, most));
+}
+
+uint32_t bnti_guest_huge_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const struct page_record record = ballooned_huge(guest);
+    return pop(guest, &record, pages, count);
 }
 
 /* Takes one page out, wherever it is; false if it is not there. */

@@ -8,8 +8,15 @@
 #include <string.h>
 
 /* Holds a refused page; false at the bound, then the cycle must end (BX-12, BX-13). */
-bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page)
+bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
 {
+    if (huge) {
+        const bool room = guest->huge.held_count < guest->config.refused_pages_max;
+        if (room) {
+            guest->huge_held[guest->huge.held_count++] = page;
+        }
+        return room;
+    }
     if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         guest->ops.links_push(guest->opaque, guest->held_head, &page, 1);
         guest->held_head = page;
@@ -24,8 +31,15 @@ bool bnti_guest_hold(struct bnt_guest *guest, uint64_t page)
 }
 
 /* Keeps a page whose deflate was refused; false at the bound. */
-bool bnti_guest_keep(struct bnt_guest *guest, uint64_t page)
+bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page)
 {
+    if (huge) {
+        const bool room = guest->huge.kept_count < guest->config.refused_pages_max;
+        if (room) {
+            guest->huge_kept[guest->huge.kept_count++] = page;
+        }
+        return room;
+    }
     if (guest->kept_count == guest->config.refused_pages_max) {
         return false;
     }
@@ -74,11 +88,15 @@ void bnti_guest_held_return(struct bnt_guest *guest)
 void bnti_guest_cycle_end(struct bnt_guest *guest)
 {
     bnti_guest_held_return(guest);
+    bnti_guest_huge_return(guest);
     if (guest->kept_count > 0) {
         const uint32_t count = guest->kept_count;
         guest->kept_count = 0;
         bnti_guest_record_push(guest, guest->kept, count);
     }
+    bnti_guest_record_push_of(guest, true, guest->huge_kept, guest->huge.kept_count);
+    guest->huge.kept_count = 0;
+    guest->huge.phase = false;
     guest->cycle = BNTI_GUEST_CYCLE_NONE;
     guest->pace.sleep = false;
 }

@@ -53,6 +53,7 @@ static void request_tell(struct bnt_guest *guest, enum bnti_guest_slot slot, boo
         .oom = slot == BNTI_GUEST_OOM,
         .complete = complete,
         .page_count = request->page_count,
+        .page_order = bnti_guest_order(guest, request->huge),
         .pages = request->pages,
         .epoch = request->epoch,
         .verdict_count = verdict_count,
@@ -64,9 +65,10 @@ static void request_tell(struct bnt_guest *guest, enum bnti_guest_slot slot, boo
 /* Writes the PFNs of whole pages; returns how many PFNs. */
 static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_guest_request *request)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order =
+        request->huge ? 0 : guest->config.page_order; /* the first one names it */
     const uint32_t within = (UINT32_C(1) << order) - 1;
-    const uint32_t count = request->page_count << order;
+    const uint32_t count = bnti_guest_names_of(guest, request);
     const uint64_t *pages = request->pages;
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
     if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
@@ -115,7 +117,7 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
     const uint32_t answer = bnti_guest_dma_response(&guest->config);
     struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
     header->epoch = bnt_le32_set(request->epoch);
-    header->flags = bnt_le32_set(0);
+    header->flags = bnt_le32_set(request->huge ? BNT_BALLOON_REQUEST_2M : 0);
     segs[0].gpa = request->dma_gpa;
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
     segs[1].gpa = request->dma_gpa + answer;
@@ -195,7 +197,7 @@ static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request
     if (!guest->verdicts) {
         return;
     }
-    const uint32_t pfns = request->page_count << guest->config.page_order;
+    const uint32_t pfns = bnti_guest_names_of(guest, request);
     const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
     struct bnt_balloon_response header;
     const uint8_t *response = request->dma + bnti_guest_dma_response(&guest->config);

@@ -13,6 +13,8 @@ void bnti_guest_release_begin(struct bnt_guest *guest)
     guest->deflate_backoff.until_ns = 0;
     guest->oom_debt_pfns = 0; /* all of it comes back anyway */
     bnti_guest_sleep_cancel(guest);
+    bnti_guest_huge_return(guest); /* the device never took these */
+    guest->huge.phase = false;
     guest->held_due = false; /* held pages are released with the rest */
     guest->pace.open = false;
     guest->pace.sleep = false;
@@ -29,24 +31,44 @@ static uint32_t held_release(struct bnt_guest *guest, uint32_t count)
     return count;
 }
 
-/*
- * Gives up to `pages_max` pages (at most a batch) back silently: held ones, kept ones, then the
- * record. Only when the device has forgotten them. Returns how many.
- */
-uint32_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pages_max)
+static uint64_t huge_release(struct bnt_guest *guest, uint64_t pfns_max)
 {
-    const uint32_t most = (uint32_t)bnti_guest_min(pages_max, BNTI_GUEST_BATCH);
+    const uint64_t wanted = bnti_guest_min(pfns_max, BNTI_GUEST_BATCH << BNT_BALLOON_2M_ORDER);
+    const uint32_t most = (uint32_t)((wanted + BNT_BALLOON_2M_PFNS - 1) >> BNT_BALLOON_2M_ORDER);
+    uint32_t count = 0;
+    while (count < most && guest->huge.kept_count > 0) {
+        guest->scratch[count++] = guest->huge_kept[--guest->huge.kept_count];
+    }
+    count += bnti_guest_huge_pop(guest, guest->scratch + count, most - count);
+    guest->count.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
+    bnti_guest_give_back_of(guest, true, guest->scratch, count);
+    return (uint64_t)count << BNT_BALLOON_2M_ORDER;
+}
+
+/*
+ * Gives up to `pfns_max` PFNs (at most a batch of pages) back silently: held ones, kept ones, then
+ * the record, then those of 2 MiB, of which the last may be more than was asked for. Only when the
+ * device has forgotten them. Returns how many.
+ */
+uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
+{
+    const uint32_t order = guest->config.page_order;
+    const uint32_t most = (uint32_t)bnti_guest_min(pfns_max >> order, BNTI_GUEST_BATCH);
     if (guest->held_count > 0) {
-        return held_release(guest, guest->held_count < most ? guest->held_count : most);
+        const uint32_t held = guest->held_count < most ? guest->held_count : most;
+        return (uint64_t)held_release(guest, held) << order;
+    }
+    if (guest->record_pages + guest->kept_count == 0) {
+        return huge_release(guest, pfns_max);
     }
     uint32_t count = 0;
     while (count < most && guest->kept_count > 0) {
         guest->scratch[count++] = guest->kept[--guest->kept_count];
     }
     count += bnti_guest_record_pop(guest, guest->scratch + count, most - count);
-    guest->count.reset_pfns += (uint64_t)count << guest->config.page_order;
+    guest->count.reset_pfns += (uint64_t)count << order;
     bnti_guest_give_back(guest, guest->scratch, count);
-    return count;
+    return (uint64_t)count << order;
 }
 
 /* Nothing is left: acknowledges the latest epoch, then says `actual` is 0, each once (BX-18). */
@@ -69,11 +91,10 @@ void bnti_guest_release(struct bnt_guest *guest)
     if (guest->state != BNT_GUEST_RELEASING) {
         return;
     }
-    while (guest->budget > 0 && bnti_guest_release_batch(guest, BNTI_GUEST_BATCH) > 0) {
+    while (guest->budget > 0 && bnti_guest_release_batch(guest, BNT_NEVER) > 0) {
         guest->budget -= BNTI_MUTATION(RELEASE_UNBOUNDED) ? 0 : 1;
     }
-    const uint64_t left = guest->record_pages + guest->kept_count + guest->held_count;
-    if (left == 0 && !bnti_guest_in_flight(guest)) {
+    if (!bnti_guest_has_any(guest) && !bnti_guest_in_flight(guest)) {
         if (bnti_guest_on_vmware(guest)) {
             bnti_vmware_release_end(guest);
         } else {

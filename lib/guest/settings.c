@@ -82,6 +82,7 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u64(&to->limit_pfns, to->memory_pfns);
     default_u32(&to->hint_block_pfns, HINT_BLOCK_PFNS);
     default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
+    default_switch(&to->huge_over, vmware);
     rates_settle(&to->rates, vmware);
     return BNT_OK;
 }
@@ -158,6 +159,7 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
                           : c->wire == BNT_GUEST_WIRE_VMWARE && vmware_valid(c);
     return queue && limits && record && layout && report && quirks && plain && wire &&
            hints_valid(c) && rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
+           (uint32_t)c->huge_over <= BNT_GUEST_ON &&
            c->limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 && bnt_balloon_binding_valid(&c->binding);
 }
 

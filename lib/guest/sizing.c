@@ -7,7 +7,15 @@
 /* What counts as ballooned: the record and the pages whose deflate was refused. */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
 {
-    return (guest->record_pages + guest->kept_count) << guest->config.page_order;
+    return ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
+           ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
+}
+
+/* Those of the record alone. */
+uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
+{
+    return (guest->record_pages << guest->config.page_order) +
+           (guest->huge.pages << BNT_BALLOON_2M_ORDER);
 }
 
 /*
@@ -52,10 +60,16 @@ bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_OOM].busy || guest->requests[BNTI_GUEST_INFLATE].gone_on;
 }
 
+static bool refused_any(const struct bnt_guest *guest)
+{
+    return guest->held_count + guest->kept_count + guest->huge.held_count + guest->huge.kept_count >
+           0;
+}
+
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
 void bnti_guest_cycle_leave(struct bnt_guest *guest)
 {
-    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || guest->held_count + guest->kept_count > 0) {
+    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || refused_any(guest)) {
         bnti_guest_cycle_end(guest);
     }
 }
@@ -126,7 +140,10 @@ static void alloc_short(struct bnt_guest *guest, uint64_t missing, uint32_t got)
 static bool inflate_send(struct bnt_guest *guest, uint64_t missing, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint32_t got = pages_take(guest, want);
+    const uint32_t parts = bnti_guest_huge_parts(guest, request->pages, want);
+    want = parts > 0 ? parts : want;
+    const uint32_t got = parts > 0 ? parts : pages_take(guest, want);
+    request->huge = false;
     if (guest->state != BNT_GUEST_RUNNING ||
         (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
         return true; /* an OOM deflate came in between */
@@ -161,6 +178,14 @@ static bool inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
     }
     if (guest->cycle == BNTI_GUEST_CYCLE_NONE) {
         bnti_guest_pace_cycle(guest, BNTI_GUEST_CYCLE_INFLATE, missing_pfns);
+        guest->huge.phase = guest->huge.on && guest->pace.slow_cycles == 0;
+    }
+    bool over = false;
+    if (guest->huge.phase && !bnti_guest_huge_next(guest, missing_pfns, &over)) {
+        return false;
+    }
+    if (guest->huge.phase || over) {
+        return true;
     }
     const uint64_t unit = guest->config.unit_pfns;
     const uint64_t missing = ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.page_order;
@@ -175,7 +200,7 @@ static bool inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
     if (!bnti_guest_spend(guest)) {
         return false;
     }
-    if (!guest->pace.sleep) {
+    if (!guest->pace.sleep || guest->huge.held_count > 0) {
         return inflate_send(guest, missing, want);
     }
     bnti_guest_sleep_start(guest, want);
@@ -185,7 +210,8 @@ static bool inflate_next(struct bnt_guest *guest, uint64_t missing_pfns)
 /* Tells the device first, with or without MUST_TELL_HOST: pages are the OS's when it answered. */
 static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
 {
-    const uint32_t order = guest->config.page_order;
+    const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
+    const uint32_t order = bnti_guest_order(guest, huge);
     const uint64_t whole = bnti_guest_pages_per_request(guest);
     const bool too_few = excess_pfns >> order < whole;
     if (guest->now_ns < guest->deflate_backoff.until_ns ||
@@ -204,9 +230,7 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
         bnti_guest_pace_cycle(guest, BNTI_GUEST_CYCLE_DEFLATE, excess_pfns);
     }
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
-    const uint32_t most =
-        (uint32_t)bnti_guest_min(excess_pfns >> order, bnti_guest_pages_per_request(guest));
-    const uint32_t count = bnti_guest_pace_allows(guest, order, most);
+    const uint32_t count = bnti_guest_pace_allows(guest, order, BNTI_GUEST_PAGES);
     if (count == 0) {
         bnti_guest_tick_close(guest);
         return false;
@@ -214,7 +238,7 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
     if (!bnti_guest_spend(guest)) {
         return false;
     }
-    request->page_count = bnti_guest_record_pop(guest, request->pages, count);
+    bnti_guest_record_take(guest, request, excess_pfns, count);
     if (request->page_count == 0 && !BNTI_MUTATION(DEFLATE_EMPTY)) {
         /* All that is left was refused in this cycle. */
         (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
@@ -223,8 +247,8 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
     }
     bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
     if (request->given_back) {
-        guest->count.deflated_pfns += (uint64_t)request->page_count << guest->config.page_order;
-        bnti_guest_give_back(guest, request->pages, request->page_count);
+        guest->count.deflated_pfns += bnti_guest_pfns_of(guest, request);
+        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
         bnti_guest_actual_write(guest, false);
     }
     return true;
@@ -325,7 +349,7 @@ void bnti_guest_size(struct bnt_guest *guest)
 {
     bool more = !(BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0);
     while (more && guest->state == BNT_GUEST_RUNNING && !sizing_in_flight(guest)) {
-        more = size_once(guest) && (guest->pace.on || guest->pace.sleep);
+        more = size_once(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
     }
 }
 
@@ -357,8 +381,7 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
                       BNTI_MUTATION(OOM_HOLDOFF_NONE)
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
-    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached ||
-                         guest->held_count + guest->kept_count > 0)) {
+    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached || refused_any(guest))) {
         due = guest->now_ns;
     }
     return due > guest->now_ns ? due : guest->now_ns;

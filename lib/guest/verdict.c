@@ -52,9 +52,12 @@ static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *
     return not_needed > 0 ? PAGE_NOT_NEEDED : PAGE_RESET;
 }
 
-static enum page_class page_class_of(const struct bnt_guest *guest, uint32_t page, bool inflate)
+/* Of page `page` of the request; one of 2 MiB has one verdict for all of it (BX-24). */
+static enum page_class page_class_of(const struct bnt_guest *guest,
+                                     const struct bnti_guest_request *request, uint32_t page,
+                                     bool inflate)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = request->huge ? 0 : guest->config.page_order;
     if (!guest->verdicts) {
         return PAGE_DONE; /* used is acknowledged */
     }
@@ -128,7 +131,7 @@ static void not_needed_end(struct bnt_guest *guest, struct bnti_guest_backoff *b
 /* Whether nothing is to be sorted: every page of the request is done. */
 static bool all_done(const struct bnt_guest *guest, const struct bnti_guest_request *request)
 {
-    return !guest->verdicts || all_accepted(guest, request->page_count << guest->config.page_order);
+    return !guest->verdicts || all_accepted(guest, bnti_guest_names_of(guest, request));
 }
 
 /* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
@@ -140,7 +143,7 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
     tally->done = taken;
     for (uint32_t i = taken; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = page_class_of(guest, i, true);
+        const enum page_class class = page_class_of(guest, request, i, true);
         if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
             tally->done += class == PAGE_DONE;
             tally->uncertain += class == PAGE_UNCERTAIN;
@@ -149,17 +152,43 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         }
         tally->refused += class == PAGE_REFUSED;
         tally->not_needed += class == PAGE_NOT_NEEDED;
-        if (class != PAGE_REFUSED || !bnti_guest_hold(guest, page)) {
+        if (class != PAGE_REFUSED || !bnti_guest_hold(guest, request->huge, page)) {
             tally->over = tally->over || class == PAGE_REFUSED;
-            guest->count.returned_pages += class == PAGE_REFUSED;
+            guest->count.returned_pages += class == PAGE_REFUSED && !request->huge;
             guest->scratch[unwanted++] = page;
         }
     }
-    bnti_guest_record_push(guest, request->pages, taken);
-    bnti_guest_pace_done(guest, guest->config.page_order, taken);
-    guest->count.inflated_pfns += (uint64_t)taken << guest->config.page_order;
-    guest->count.refused_pages += tally->refused;
+    const uint32_t order = bnti_guest_order(guest, request->huge);
+    bnti_guest_record_push_of(guest, request->huge, request->pages, taken);
+    bnti_guest_pace_done(guest, order, taken);
+    guest->count.inflated_pfns += (uint64_t)taken << order;
+    guest->count.refused_pages += request->huge ? 0 : tally->refused;
+    guest->count.huge_refused += request->huge ? tally->refused : 0;
     return unwanted;
+}
+
+/*
+ * Pages of 2 MiB: enough refusals, or too few pages, end not the cycle but its phase; what was
+ * refused is offered in parts then (BX-27).
+ */
+static void huge_apply(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                       struct tally *tally, uint32_t unwanted)
+{
+    const bool full = guest->huge.held_count == guest->config.refused_pages_max;
+    bnti_guest_give_back_of(guest, true, guest->scratch, unwanted);
+    if (tally->uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
+    }
+    if (tally->refused > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally->refused, guest->huge.held_count);
+    }
+    if (tally->not_needed > 0) {
+        not_needed_end(guest, &guest->inflate_backoff, tally->not_needed);
+        bnti_guest_cycle_end(guest);
+    } else if (request->partial || tally->over || full) {
+        bnti_guest_huge_phase_end(guest);
+    }
+    bnti_guest_actual_write(guest, false);
 }
 
 static void inflate_apply(struct bnt_guest *guest)
@@ -167,6 +196,10 @@ static void inflate_apply(struct bnt_guest *guest)
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     struct tally tally = {0};
     const uint32_t unwanted = inflate_sort(guest, request, &tally);
+    if (request->huge) {
+        huge_apply(guest, request, &tally, unwanted);
+        return;
+    }
     if (tally.uncertain > 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
@@ -200,7 +233,7 @@ static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
     uint32_t stay = 0;
     for (uint32_t i = released; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = page_class_of(guest, i, false);
+        const enum page_class class = page_class_of(guest, request, i, false);
         if (class == PAGE_DONE) {
             request->pages[released++] = page;
             continue;
@@ -209,12 +242,12 @@ static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         tally->uncertain += class == PAGE_UNCERTAIN;
         tally->refused += class == PAGE_REFUSED;
         const bool keep = class == PAGE_REFUSED || class == PAGE_UNCERTAIN;
-        if (!keep || !bnti_guest_keep(guest, page)) {
+        if (!keep || !bnti_guest_keep(guest, request->huge, page)) {
             tally->over = tally->over || keep;
             guest->scratch[stay++] = page;
         }
     }
-    bnti_guest_record_push(guest, guest->scratch, stay);
+    bnti_guest_record_push_of(guest, request->huge, guest->scratch, stay);
     tally->done = released;
     return released;
 }
@@ -227,15 +260,16 @@ static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
     }
     struct tally tally = {0};
     const uint32_t released = deflate_sort(guest, request, &tally);
-    const uint64_t pfns = (uint64_t)released << guest->config.page_order;
+    const uint32_t order = bnti_guest_order(guest, request->huge);
+    const uint64_t pfns = (uint64_t)released << order;
     guest->count.deflated_pfns += pfns;
     if (slot == BNTI_GUEST_OOM) {
         guest->count.oom_pfns += pfns;
         guest->oom_freed_pfns += pfns;
         guest->oom_gave_up = tally.over || tally.not_needed > 0;
     }
-    bnti_guest_give_back(guest, request->pages, released);
-    bnti_guest_pace_done(guest, guest->config.page_order, released);
+    bnti_guest_give_back_of(guest, request->huge, request->pages, released);
+    bnti_guest_pace_done(guest, order, released);
     if (released < request->page_count) {
         bnti_guest_pace_unlock_refused(guest);
     }
@@ -261,14 +295,14 @@ static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
     if (request->given_back || request->gone_on) {
         return;
     }
-    const uint64_t pfns = (uint64_t)request->page_count << guest->config.page_order;
+    const uint64_t pfns = bnti_guest_pfns_of(guest, request);
     if (slot != BNTI_GUEST_INFLATE) {
         guest->count.reset_pfns += pfns;
     }
     if (slot == BNTI_GUEST_OOM) {
         guest->oom_freed_pfns += pfns;
     }
-    bnti_guest_give_back(guest, request->pages, request->page_count);
+    bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
 }
 
 /* A call that failed as a whole did nothing to any page, whatever its status says. */
@@ -277,10 +311,10 @@ static void failed_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE) {
         bnti_guest_cycle_end(guest);
-        bnti_guest_give_back(guest, request->pages, request->page_count);
+        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
         return;
     }
-    bnti_guest_record_push(guest, request->pages, request->page_count);
+    bnti_guest_record_push_of(guest, request->huge, request->pages, request->page_count);
     bnti_guest_pace_unlock_refused(guest);
     guest->oom_gave_up = guest->oom_gave_up || slot == BNTI_GUEST_OOM;
 }

@@ -155,6 +155,7 @@ bnt_status bnti_vmware_start_poll(struct bnt_guest *guest)
     guest->resets = true;
     guest->must_tell_host = true;
     bnti_guest_pace_start(guest);
+    bnti_guest_huge_start(guest);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     reset_follow(guest);
     return BNT_OK;
@@ -282,6 +283,7 @@ void bnti_vmware_release_end(struct bnt_guest *guest)
     guest->pace.open = false;
     guest->pace.over = false;
     guest->pace.tick_ns = guest->now_ns;
+    bnti_guest_huge_start(guest);
     guest->vmware.reset_seen = guest->vmware.reset_seen || !started;
     bnti_guest_actual_write(guest, true);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
@@ -334,7 +336,11 @@ static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_reque
                           bool lock)
 {
     struct bnt_vmware_entry *batch = (struct bnt_vmware_entry *)(void *)guest->dma;
-    const uint32_t command = lock ? BNT_VMWARE_CMD_BATCHED_LOCK : BNT_VMWARE_CMD_BATCHED_UNLOCK;
+    static const uint32_t commands[2][2] = {
+        {BNT_VMWARE_CMD_BATCHED_UNLOCK, BNT_VMWARE_CMD_BATCHED_LOCK},
+        {BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, BNT_VMWARE_CMD_BATCHED_2M_LOCK},
+    };
+    const uint32_t command = commands[request->huge][lock];
     for (uint32_t i = 0; i < request->page_count; i++) {
         batch[i] = bnt_vmware_entry_set(request->pages[i], 0);
     }

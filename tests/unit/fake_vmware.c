@@ -44,6 +44,7 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t index = INDEX(f, pages[i]);
         FVM_CHECK(index < f->pages && f->owned[index] == 1); /* given back once */
+        FVM_CHECK(f->whole[index] == 0);                     /* a block goes back as one */
         FVM_CHECK(!f->locked[index] || f->reset);            /* the host let go of it */
         f->owned[index] = 0;
         f->stack[f->free_count++] = (uint32_t)index;
@@ -69,6 +70,72 @@ static uint64_t links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t
         head = f->links[INDEX(f, head)];
     }
     return head;
+}
+
+/* The lowest free aligned block; false if there is none. */
+static bool block_take(struct fvm *f, uint64_t *page)
+{
+    const uint64_t skew = (BNT_VMWARE_2M_PFNS - FIRST(f) % BNT_VMWARE_2M_PFNS) % BNT_VMWARE_2M_PFNS;
+    for (uint64_t first = skew; first + BNT_VMWARE_2M_PFNS <= f->pages;
+         first += BNT_VMWARE_2M_PFNS) {
+        uint64_t free_pages = 0;
+        while (free_pages < BNT_VMWARE_2M_PFNS && f->owned[first + free_pages] == 0) {
+            free_pages++;
+        }
+        if (free_pages < BNT_VMWARE_2M_PFNS) {
+            continue;
+        }
+        uint64_t left = 0;
+        for (uint64_t i = 0; i < f->free_count; i++) {
+            if (f->stack[i] < first || f->stack[i] >= first + BNT_VMWARE_2M_PFNS) {
+                f->stack[left++] = f->stack[i];
+            }
+        }
+        FVM_CHECK(left + BNT_VMWARE_2M_PFNS == f->free_count);
+        f->free_count = left;
+        memset(f->owned + first, 1, BNT_VMWARE_2M_PFNS);
+        f->whole[first] = 1;
+        *page = FIRST(f) + first;
+        return true;
+    }
+    return false;
+}
+
+static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
+{
+    struct fvm *f = opaque;
+    uint32_t got = 0;
+    while (got < count && f->huge_limit > 0 && block_take(f, &pages[got])) {
+        got++;
+        f->huge_limit -= f->huge_limit != UINT64_MAX;
+    }
+    f->huge_allocs += got;
+    return got;
+}
+
+static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct fvm *f = opaque;
+    FVM_CHECK(count > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t first = INDEX(f, pages[i]);
+        FVM_CHECK(first < f->pages && f->whole[first] == 1);
+        f->whole[first] = 0;
+        for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
+            FVM_CHECK(f->owned[k] == 1 && (!f->locked[k] || f->reset));
+            f->owned[k] = 0;
+            f->stack[f->free_count++] = (uint32_t)k;
+        }
+    }
+    f->freed_pages += (uint64_t)count << BNT_VMWARE_2M_ORDER;
+}
+
+static void huge_split(void *opaque, uint64_t page)
+{
+    struct fvm *f = opaque;
+    FVM_CHECK(f->whole[INDEX(f, page)] == 1);
+    f->whole[INDEX(f, page)] = 0;
+    f->huge_splits++;
 }
 
 static bool pages_alloc_sleep(void *opaque, uint32_t count)
@@ -156,6 +223,27 @@ static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
     return BNT_VMWARE_SUCCESS;
 }
 
+/* A block: all or nothing, by the first of its pages that is bad. */
+static int32_t judge_huge(struct fvm *f, uint64_t pfn, bool lock)
+{
+    const uint64_t first = INDEX(f, pfn);
+    FVM_CHECK(pfn % BNT_VMWARE_2M_PFNS == 0 && first + BNT_VMWARE_2M_PFNS <= f->pages);
+    FVM_CHECK(f->whole[first] == 1);
+    for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
+        const uint8_t bad = lock ? f->bad[k] : f->bad_back[k];
+        if (bad != 0) {
+            return bad;
+        }
+        FVM_CHECK(f->locked[k] == !lock);
+    }
+    if (lock && f->locked_pages >= f->target) {
+        return BNT_VMWARE_PPN_NOTNEEDED;
+    }
+    memset(f->locked + first, lock, BNT_VMWARE_2M_PFNS);
+    f->locked_pages += lock ? BNT_VMWARE_2M_PFNS : UINT64_MAX - BNT_VMWARE_2M_PFNS + 1;
+    return BNT_VMWARE_SUCCESS;
+}
+
 static void count_lock(struct fvm *f, uint64_t pages)
 {
     f->lock_pages += pages;
@@ -180,17 +268,19 @@ static int32_t start(struct fvm *f, uint64_t caps, uint64_t *result)
     return BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
 }
 
-static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock)
+static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock, bool huge)
 {
     FVM_CHECK(ppn == FVM_DMA_GPA >> BNT_PFN_SHIFT && count > 0 && count <= BNT_VMWARE_BATCH_MAX);
     struct bnt_vmware_entry *entries = (struct bnt_vmware_entry *)(void *)f->dma;
     if (lock) {
-        count_lock(f, count);
+        count_lock(f, huge ? 0 : count);
+        f->lock_huge += huge ? count : 0;
     }
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
         FVM_CHECK(bnt_vmware_entry_status(entries[i]) == 0);
-        entries[i] = bnt_vmware_entry_set(pfn, (uint32_t)judge(f, pfn, lock));
+        const int32_t status = huge ? judge_huge(f, pfn, lock) : judge(f, pfn, lock);
+        entries[i] = bnt_vmware_entry_set(pfn, (uint32_t)status);
     }
     return BNT_VMWARE_SUCCESS;
 }
@@ -222,7 +312,10 @@ static int32_t serve(struct fvm *f, uint32_t command, uint64_t arg1, uint64_t ar
         return judge(f, arg1, false);
     case BNT_VMWARE_CMD_BATCHED_LOCK:
     case BNT_VMWARE_CMD_BATCHED_UNLOCK:
-        return batch(f, arg1, arg2, command == BNT_VMWARE_CMD_BATCHED_LOCK);
+        return batch(f, arg1, arg2, command == BNT_VMWARE_CMD_BATCHED_LOCK, false);
+    case BNT_VMWARE_CMD_BATCHED_2M_LOCK:
+    case BNT_VMWARE_CMD_BATCHED_2M_UNLOCK:
+        return batch(f, arg1, arg2, command == BNT_VMWARE_CMD_BATCHED_2M_LOCK, true);
     case BNT_VMWARE_CMD_VMCI_DOORBELL_SET:
         f->doorbell_rings = arg1 == 7 && arg2 == 9;
         return BNT_VMWARE_SUCCESS;
@@ -271,18 +364,20 @@ struct fvm *fvm_new(uint64_t pages)
     f->checked = true;
     f->caps = FVM_CAPS_ALL;
     f->alloc_limit = UINT64_MAX;
+    f->huge_limit = UINT64_MAX;
     f->now_ns = 5 * FVM_S;
     for (uint32_t i = 0; i < BNT_VMWARE_CMD_COUNT; i++) {
         f->answer[i] = FVM_BY_HOST;
         f->answer_left[i] = UINT32_MAX;
     }
     f->owned = calloc(pages, 1);
+    f->whole = calloc(pages, 1);
     f->locked = calloc(pages, 1);
     f->bad = calloc(pages, 1);
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    FVM_CHECK(f->owned && f->locked && f->bad && f->bad_back && f->stack && f->links);
+    FVM_CHECK(f->owned && f->whole && f->locked && f->bad && f->bad_back && f->stack && f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
     }
@@ -309,6 +404,9 @@ bnt_status fvm_attach(struct fvm *f)
         .event = event,
         .pages_alloc_sleep = f->config.sleeping == BNT_GUEST_OFF ? NULL : pages_alloc_sleep,
         .pages_alloc_cancel = pages_alloc_cancel,
+        .huge_alloc = f->huge ? huge_alloc : NULL,
+        .huge_free = f->huge ? huge_free : NULL,
+        .huge_split = f->huge ? huge_split : NULL,
         .vmware_call = vmware_call,
         .doorbell_open = doorbell_open,
         .doorbell_close = doorbell_close,
@@ -340,7 +438,8 @@ void fvm_audit(const struct fvm *f)
     for (uint64_t i = 0; i < f->pages; i++) {
         owned += f->owned[i];
     }
-    FVM_CHECK(owned == info.ballooned_pfns + info.kept_pages + info.held_pages);
+    FVM_CHECK(owned ==
+              info.ballooned_pfns + info.kept_pages + info.held_pages + info.held_huge_pfns);
     FVM_CHECK(owned + f->free_count == f->pages);
     FVM_CHECK(info.inflated_pfns ==
               info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
@@ -423,6 +522,7 @@ void fvm_end(struct fvm *f)
     free(f->dma);
     free(f->owned);
     free(f->locked);
+    free(f->whole);
     free(f->bad);
     free(f->bad_back);
     free(f->stack);

@@ -57,6 +57,11 @@ struct fvm {
     uint64_t alloc_limit;  /* pages that they still give; UINT64_MAX: all */
     uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
     uint64_t freed_pages;
+    bool huge;            /* the OS has pages of 2 MiB; set it before fvm_up */
+    uint8_t *whole;       /* by page: 1 if it is the first of a block that the guest has unsplit */
+    uint64_t huge_limit;  /* blocks that it still gives; UINT64_MAX: all */
+    uint64_t huge_allocs; /* blocks given */
+    uint64_t huge_splits;
     uint32_t sleep_asked;     /* the sleeping allocation under way; 0: none */
     uint64_t sleep_pages;     /* that sleeping allocations gave */
     bool sleep_refused;       /* pages_alloc_sleep says no */
@@ -86,6 +91,7 @@ struct fvm {
     struct fvm_call log[FVM_LOG_MAX];
     uint32_t log_count; /* all calls; the log keeps the first ones */
     uint64_t calls[BNT_VMWARE_CMD_COUNT];
+    uint64_t lock_huge;  /* blocks in calls that lock */
     uint64_t lock_pages; /* in calls that lock */
     struct bnt_guest_event last[BNT_GUEST_EVENT_COUNT];
     uint32_t events[BNT_GUEST_EVENT_COUNT];

@@ -151,6 +151,13 @@ struct bnt_guest_config {
     bnt_guest_switch sleeping; /**< use pages_alloc_sleep; default: with VMware's wire, if there */
     uint64_t limit_pfns;       /**< largest balloon, told to the host; 0: memory_pfns */
 
+    /* Pages of 2 MiB, where both sides know them and the ops are there: not beside pages that are
+     * as large. They are taken first, and given back last. */
+    bnt_guest_switch huge_over; /**< take one too large rather than single pages, less than 2 MiB
+                                   above the target; default: with VMware's wire */
+    uint64_t *record_huge_bits; /**< for RECORD_BITS: caller's, a bit each, ceil(memory / 2 MiB) + 1
+                                   bits in words, zeroed */
+
     /* Page poison (VIRTIO 1.3, 5.5.6.6). */
     /**
      * The OS expects its free pages to hold `poison_val` in each le32: it fills what it frees, and
@@ -202,6 +209,7 @@ struct bnt_guest_config {
     X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START, as u32; told once until it succeeds") \
     X(SLEEP,          "sleep",          "value: pages asked for in a way that may wait")           \
     X(SLEEP_DONE,     "sleep-done",     "value: pages that came; extra: of those, straight back")  \
+    X(SPLIT,          "split",          "value: 2 MiB pages that were refused or short: single pages from now on in this cycle; extra: refused ones at hand") \
     X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free") \
     X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
@@ -251,6 +259,7 @@ struct bnt_guest_request {
     bool oom;      /**< the reserved OOM request */
     bool complete; /**< the device gave it back; else it is about to be visible */
     uint32_t page_count;
+    uint32_t page_order;     /**< PFNs of each page as a power of two; 9 for pages of 2 MiB */
     const uint64_t *pages;   /**< first PFN of each page, in the order sent */
     uint32_t epoch;          /**< that it was built under; 0 without RESET */
     uint32_t verdict_count;  /**< PFN verdicts that came back; 0 without VERDICTS */
@@ -337,6 +346,15 @@ struct bnt_guest_ops {
      * Otherwise it will be, and gives back what came.
      */
     bool (*pages_alloc_cancel)(void *opaque);
+    /**
+     * Optional, the three together. Takes up to `count` pages of 2 MiB, aligned, without waiting
+     * and without reclaim; as pages_alloc otherwise.
+     */
+    uint32_t (*huge_alloc)(void *opaque, uint64_t *pages, uint32_t count);
+    /** Gives them back whole. */
+    void (*huge_free)(void *opaque, const uint64_t *pages, uint32_t count);
+    /** This one is pages of the guest's own size from now on, each given back by pages_free. */
+    void (*huge_split)(void *opaque, uint64_t page);
     /** VMware's wire, required there: executes one call. */
     bnt_vmware_call vmware_call;
     /**
@@ -475,7 +493,7 @@ BNT_MUST_USE bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t n
 
 /**
  * The OS's memory grew or shrank: the limit that the host is told from now on, PFNs. OK; E_ARGUMENT
- * (0, or over 2^52).
+ * (0, or over 2^52), E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns);
 
@@ -554,8 +572,12 @@ struct bnt_guest_info {
     uint64_t doorbells;       /**< ticks that a doorbell caused */
     uint64_t sleeps;          /**< sleeping allocations started */
     uint64_t sleep_failures;  /**< of those, how many brought less than asked for */
-    uint64_t late_pages;      /**< came by a sleeping allocation, went straight back */
-    uint64_t calls[BNT_VMWARE_CMD_COUNT];         /**< by bnt_vmware_command */
+    uint64_t huge_pages;      /**< ballooned ones of 2 MiB; part of ballooned_pfns */
+    uint64_t held_huge_pfns;  /**< of 2 MiB pages that were refused, to be offered in parts */
+    uint64_t huge_refused;    /**< pages of 2 MiB */
+    uint64_t huge_splits;
+    uint64_t late_pages;                  /**< came by a sleeping allocation, went straight back */
+    uint64_t calls[BNT_VMWARE_CMD_COUNT]; /**< by bnt_vmware_command */
     uint64_t call_failures[BNT_VMWARE_CMD_COUNT]; /**< of those, not SUCCESS */
     uint64_t initialised_pfns;   /**< that the device said it initialised, inflated or reported */
     uint64_t hinted_pfns;        /**< that the guest keeps from the OS now, as hinted */
