@@ -193,18 +193,18 @@
     X(BD, 21, DRIVER, MAY, OPEN, "put statistics in any order", "")                                \
     X(BD, 22, DRIVER, MAY, OPEN, "give some of the statistics only", "")                           \
     X(BD, 23, DRIVER, MUST, OPEN, "give the same statistics every time", "")                       \
-    X(BD, 24, DRIVER, MUST, OPEN, "make every output buffer of the hint queue 4 bytes long", "")   \
-    X(BD, 25, DRIVER, MUST, OPEN,                                                                  \
+    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")   \
+    X(BD, 25, DRIVER, MUST, WATCHED,                                                                  \
       "begin a round of hints by an output buffer with the current command id", "")                \
-    X(BD, 26, DRIVER, MUST_NOT, OPEN, "send more than one output buffer with the current id", "")  \
-    X(BD, 27, DRIVER, SHOULD, OPEN, "give pages as input buffers while the id is 2 or more", "")   \
-    X(BD, 28, DRIVER, SHOULD, OPEN, "stop when the id is STOP or DONE", "")                        \
-    X(BD, 29, DRIVER, MUST, OPEN, "end by an output buffer STOP when it is out of pages", "")      \
-    X(BD, 30, DRIVER, MAY, OPEN, "use hinted pages at any time", "")                               \
-    X(BD, 31, DRIVER, MUST, OPEN, "take the content of hinted pages as uninitialised", "")         \
-    X(BD, 32, DRIVER, MUST, OPEN,                                                                  \
+    X(BD, 26, DRIVER, MUST_NOT, WATCHED, "send more than one output buffer with the current id", "")  \
+    X(BD, 27, DRIVER, SHOULD, WATCHED, "give pages as input buffers while the id is 2 or more", "")   \
+    X(BD, 28, DRIVER, SHOULD, WATCHED, "stop when the id is STOP or DONE", "")                        \
+    X(BD, 29, DRIVER, MUST, WATCHED, "end by an output buffer STOP when it is out of pages", "")      \
+    X(BD, 30, DRIVER, MAY, WATCHED, "use hinted pages at any time", "")                               \
+    X(BD, 31, DRIVER, MUST, WATCHED, "take the content of hinted pages as uninitialised", "")         \
+    X(BD, 32, DRIVER, MUST, WATCHED,                                                                  \
       "initialise a hinted page that it uses before DONE: the write is what undoes the hint", "")  \
-    X(BD, 33, DRIVER, SHOULD, OPEN, "release all hinted pages once the id is DONE", "")            \
+    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")            \
     X(BD, 34, DRIVER, MUST, OPEN, "fill deflated pages with poison_val when it uses them", "")     \
     X(BD, 35, DRIVER, MUST, OPEN, "write poison_val before DRIVER_OK", "")                         \
     X(BD, 36, DRIVER, MUST_NOT, OPEN, "change poison_val while DRIVER_OK is set", "")              \
@@ -224,14 +224,14 @@
       "with MUST_TELL_HOST, change it until it has seen and answered the deflate", "")             \
     X(BV, 4, DEVICE, MUST, OPEN, "ignore statistics whose tag it does not know", "")               \
     X(BV, 5, DEVICE, MUST, OPEN, "take statistics in any order", "")                               \
-    X(BV, 6, DEVICE, SHOULD, OPEN, "set the command id to STOP whenever it cannot use hints", "")  \
-    X(BV, 7, DEVICE, MUST_NOT, OPEN,                                                               \
+    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")  \
+    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                               \
       "use a command id again until the driver has sent a STOP buffer", "")                        \
-    X(BV, 8, DEVICE, MUST, OPEN, "ignore pages that come under another id than the current", "")   \
-    X(BV, 9, DEVICE, MAY, OPEN,                                                                    \
+    X(BV, 8, DEVICE, MUST, WATCHED, "ignore pages that come under another id than the current", "")   \
+    X(BV, 9, DEVICE, MAY, WATCHED,                                                                    \
       "change a hinted page that the guest did not change since the id was issued", "")            \
-    X(BV, 10, DEVICE, MUST_NOT, OPEN, "change hinted pages after DONE", "")                        \
-    X(BV, 11, DEVICE, MUST, OPEN, "publish DONE when it needs the hinted pages no longer", "")     \
+    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                        \
+    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")     \
     X(BV, 12, DEVICE, MAY, OPEN, "take poison_val as a hint", "")                                  \
     X(BV, 13, DEVICE, MAY, OPEN,                                                                   \
       "without PAGE_POISON, change reported pages before it answers the report", "")               \

@@ -20,6 +20,7 @@ struct conformance {
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher, &watch_notify_watcher, &watch_memory_watcher,
     &watch_extension_watcher, &watch_pages_watcher,  &watch_answers_watcher,
+    &watch_hints_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -66,6 +67,7 @@ void conformance_destroy(struct conformance *seen)
         rings_reset(&seen->vms[vm]);
         if (seen->vms[vm].seen != NULL) {
             pages_free(&seen->vms[vm]);
+            hints_free(&seen->vms[vm]);
         }
         tallies_free(seen, &seen->vms[vm]);
     }
@@ -343,6 +345,48 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         TELL(watch, discarded, watch, first_pfn, pfns);
+    }
+}
+
+void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t command)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, hint_shown, watch, command);
+    }
+}
+
+void conformance_hint_over(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, hint_over, watch);
+    }
+}
+
+void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, hinted, watch, first_pfn, pfns);
+    }
+}
+
+void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                            uint32_t count)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        rings_look(watch);
+        TELL(watch, hint_given, watch, pages, count);
+    }
+}
+
+void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pfn, bool written)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, hint_touched, watch, pfn, written);
     }
 }
 

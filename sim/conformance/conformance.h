@@ -147,6 +147,20 @@ void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gp
 void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                            uint64_t pfns);
 
+/* ---- Free page hints ---- */
+
+/** The command id in configuration space changed. */
+void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t command);
+/** What used hints, a migration, is over: nobody needs hinted pages any more. */
+void conformance_hint_over(struct conformance *seen, uint32_t vm);
+/** The device tells its VMM that these pages need not be kept. */
+void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
+/** The driver gave hinted pages back to the OS. */
+void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                            uint32_t count);
+/** The guest reads or writes a page that was hinted and not written since. */
+void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pfn, bool written);
+
 /* ---- Pages, as the driver moves them ---- */
 
 /** The driver got pages, from its allocator or because a page of it moves. First PFN of each. */

@@ -46,6 +46,21 @@ struct watch_registers {
     } fields[16];            /**< le32 each */
 };
 
+/** Free page hinting. */
+struct watch_hints {
+    uint32_t shown;    /**< in configuration space */
+    uint32_t read;     /**< by the driver, last */
+    uint64_t read_ns;  /**< since when */
+    uint32_t sent;     /**< the id that it began last; 0: none in this session */
+    uint32_t taken;    /**< the same, as the device took it */
+    bool running;      /**< STOP is still to come */
+    uint32_t unheard;  /**< buffers of pages used since anybody heard of a hint */
+    uint64_t out;      /**< pages with an id */
+    uint32_t open[32]; /**< ids shown, oldest first, that may not come round */
+    uint32_t open_count;
+    uint32_t *pages; /**< the id of each page; NULL: none was ever hinted */
+};
+
 struct watch {
     struct conformance *seen;
     uint32_t vm;
@@ -57,6 +72,7 @@ struct watch {
     struct watch_registers registers;
     struct watch_rings rings;
     struct watch_pages pages;
+    struct watch_hints hints;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
 };
 
@@ -94,10 +110,17 @@ struct watcher {
     void (*pages_refused)(struct watch *watch); /**< by the allocator */
     void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
     void (*event_end)(struct watch *watch, const struct seen_device *device);
+    void (*hint_shown)(struct watch *watch, uint32_t command);
+    void (*hint_over)(struct watch *watch);
+    void (*hinted)(struct watch *watch, uint64_t first_pfn, uint64_t pfns);
+    void (*hint_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
+    void (*hint_touched)(struct watch *watch, uint64_t pfn, bool written);
     void (*end)(struct watch *watch, bool quiet);
 };
 
 extern const struct watcher watch_registers_watcher;
+extern const struct watcher watch_hints_watcher;
+void hints_free(struct watch *watch);
 
 /* conformance.c: for what all watchers need */
 struct arena *watch_arena(const struct watch *watch);

@@ -164,6 +164,7 @@ void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, u
     const uint64_t found = backing_read(vm, pfn);
     const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
     if (oracle != NULL && expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
+        conformance_hint_touched(vm->world->conformance, vm->index, pfn, write);
         oracle_content_unknown(oracle, vm->index, pfn, found == vm_free_tag(vm) ? 0 : found, write);
     } else if (oracle != NULL && !write && freed) {
         oracle_poison(oracle, vm->index, pfn, expected, found);

@@ -139,6 +139,11 @@ static void host_event(void *opaque, const struct bnt_host_event *event)
     world_log(world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name,
               bnt_host_event_name((uint32_t)event->kind), (unsigned long long)event->value,
               (unsigned long long)event->extra);
+    if (event->kind == BNT_HOST_EVENT_HINT) {
+        bnt_le32 command;
+        bnt_host_config_read(vm->host, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command, sizeof command);
+        conformance_hint_shown(world->conformance, vm->index, bnt_le32_get(command));
+    }
     if (event->kind == BNT_HOST_EVENT_OUTCOME) {
         vm->account.outcome = (bnt_outcome)event->extra;
         vm->account.outcome_ns = engine_now(world->engine);

@@ -19,6 +19,7 @@ void hint_free(void *opaque, const uint64_t *pages, uint32_t count, bool initial
     const struct vm *vm = opaque;
     engine_payload_words(vm->world->engine, pages, count);
     engine_payload(vm->world->engine, initialise);
+    conformance_hint_given(vm->world->conformance, vm->index, pages, count);
     gmem_hint_free(vm->gmem, pages, count);
 }
 
@@ -49,6 +50,7 @@ void hint_taken(void *opaque, uint64_t first_pfn, uint64_t pfns)
     if (world->oracle != NULL) {
         oracle_hint(world->oracle, vm->index, first_pfn, pfns);
     }
+    conformance_hinted(world->conformance, vm->index, first_pfn, pfns);
     migration_hinted(vm, first_pfn, pfns);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_HINT);
 }

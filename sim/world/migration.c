@@ -122,8 +122,16 @@ static void hints_done(struct vm *vm, bool cancelled)
 {
     const bool lost = (cancelled && BNTI_MUTATION(HINT_CANCEL_NO_DONE)) ||
                       (vm->migration->action->postcopy && BNTI_MUTATION(HINT_POSTCOPY));
-    if (hints_used(vm->migration) && !lost) {
-        hint_say(vm, "end", bnt_host_hint_done(vm->host, engine_now(vm->world->engine)));
+    if (!hints_used(vm->migration)) {
+        return;
+    }
+    bnt_status status = BNT_OK;
+    if (!lost) {
+        status = bnt_host_hint_done(vm->host, engine_now(vm->world->engine));
+        hint_say(vm, "end", status);
+    }
+    if (status == BNT_OK) { /* else there is no driver that it could tell */
+        conformance_hint_over(vm->world->conformance, vm->index);
     }
 }
 

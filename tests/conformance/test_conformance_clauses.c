@@ -11,6 +11,7 @@
 static const struct breaker_table *const tables[] = {
     &breakers_registers,
     &breakers_rings,
+    &breakers_hints,
 };
 
 enum {

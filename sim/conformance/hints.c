@@ -1,0 +1,320 @@
+/*
+ * Clauses of free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, what the driver sends under
+ * them, what the device does with it.
+ *
+ * Of each guest page is known under which id it was hinted; 0 once its guest has it back.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+
+#define STOP       BNT_BALLOON_HINT_STOP
+#define DONE       BNT_BALLOON_HINT_DONE
+#define ANSWER_NS  UINT64_C(10000000000) /**< a driver that leaves an id alone for this long */
+#define RELEASE_NS UINT64_C(10000000000) /**< and its pages with the driver after DONE */
+
+static uint64_t pages_of(const struct watch *watch)
+{
+    return watch->config.pfns >> watch->config.page_order;
+}
+
+/** A queue at the same index may be another's without the feature. */
+static bool hint_queue(const struct watch *watch, const struct seen_queue *queue)
+{
+    return queue->role == BNT_BALLOON_QUEUE_HINT &&
+           (watch->features & BNT_BALLOON_F_FREE_PAGE_HINT) != 0;
+}
+
+/** The page of a PFN; NULL if it is none that is known. */
+static uint32_t *page_at(struct watch *watch, uint64_t pfn)
+{
+    const uint64_t at = (pfn - watch->config.first_pfn) >> watch->config.page_order;
+    return watch->hints.pages == NULL || pfn < watch->config.first_pfn || at >= pages_of(watch)
+               ? NULL
+               : &watch->hints.pages[at];
+}
+
+void hints_free(struct watch *watch)
+{
+    arena_free(watch_arena(watch), watch->hints.pages, pages_of(watch) * sizeof(uint32_t));
+    watch->hints.pages = NULL;
+}
+
+static void hints_reset(struct watch *watch)
+{
+    struct watch_hints *hints = &watch->hints;
+    uint32_t *pages = hints->pages;
+    for (uint64_t i = 0; pages != NULL && i < pages_of(watch); i++) {
+        pages[i] = 0;
+    }
+    *hints = (struct watch_hints){.pages = pages, .shown = hints->shown};
+}
+
+/* ---- What the device shows ---- */
+
+static bool id_open(const struct watch_hints *hints, uint32_t id)
+{
+    for (uint32_t i = 0; i < hints->open_count; i++) {
+        if (hints->open[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void hint_shown(struct watch *watch, uint32_t command)
+{
+    struct watch_hints *hints = &watch->hints;
+    if (command == hints->shown) {
+        return;
+    }
+    if (command >= BNT_BALLOON_HINT_ID_FIRST) {
+        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !id_open(hints, command),
+                       "id %" PRIu32 " is shown again, and no STOP came since", command);
+        if (hints->open_count < sizeof hints->open / sizeof hints->open[0]) {
+            hints->open[hints->open_count++] = command;
+        }
+    } else if (command == STOP) {
+        clause_seen(watch, CLAUSE_DEVICE, CLAUSE_BV_6);
+    }
+    hints->shown = command;
+    hints->unheard = 0;
+}
+
+/** What uses hints is over. */
+static void hint_over(struct watch *watch)
+{
+    clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_11, watch->hints.shown == DONE,
+                   "nobody needs hinted pages, and command %" PRIu32 " is shown",
+                   watch->hints.shown);
+}
+
+static void hinted(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+{
+    struct watch_hints *hints = &watch->hints;
+    hints->unheard = 0;
+    for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
+        const uint32_t *page = page_at(watch, first_pfn + i);
+        if (page != NULL && *page != 0) {
+            clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_8, *page == hints->shown,
+                           "PFN %" PRIu64 " was hinted under %" PRIu32 " and taken under %" PRIu32,
+                           first_pfn + i, *page, hints->shown);
+            return;
+        }
+    }
+}
+
+static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+{
+    for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
+        const uint32_t *page = page_at(watch, first_pfn + i);
+        if (page == NULL || *page == 0) {
+            continue;
+        }
+        clause_seen(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
+        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_10, watch->hints.shown != DONE,
+                       "PFN %" PRIu64 " was hinted, and dropped after DONE", first_pfn + i);
+        return;
+    }
+}
+
+/* ---- What the driver reads and sends ---- */
+
+static void answer_judge(struct watch *watch)
+{
+    const struct watch_hints *hints = &watch->hints;
+    if (hints->read >= BNT_BALLOON_HINT_ID_FIRST && hints->sent != hints->read &&
+        watch_now(watch) - hints->read_ns > ANSWER_NS) {
+        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_27, "id %" PRIu32 " was never answered",
+                      hints->read);
+    }
+}
+
+static void release_judge(struct watch *watch, bool late)
+{
+    const struct watch_hints *hints = &watch->hints;
+    if (hints->read == DONE && hints->out > 0 &&
+        (late || watch_now(watch) - hints->read_ns > RELEASE_NS)) {
+        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
+                      "%" PRIu64 " hinted pages are with the driver after DONE", hints->out);
+    }
+}
+
+static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_hints *hints = &watch->hints;
+    if (offset != BNT_BALLOON_CONFIG_HINT_CMD_ID || bytes != sizeof(bnt_le32)) {
+        return;
+    }
+    const uint8_t *at = data;
+    const bnt_le32 wire = {{at[0], at[1], at[2], at[3]}};
+    const uint32_t command = bnt_le32_get(wire); /* configuration space is little-endian always */
+    if (command == hints->read) {
+        return;
+    }
+    answer_judge(watch);
+    if (hints->read == DONE) {
+        release_judge(watch, false);
+    }
+    hints->read = command;
+    hints->read_ns = watch_now(watch);
+}
+
+static void command_sent(struct watch *watch, uint32_t command)
+{
+    struct watch_hints *hints = &watch->hints;
+    if (command == STOP) {
+        if (hints->running) {
+            clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_29);
+            if (hints->read != hints->sent) {
+                clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_28);
+            }
+        }
+        hints->running = false;
+        return;
+    }
+    clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, command == hints->read,
+                   "a round begins with %" PRIu32 ", the id is %" PRIu32, command, hints->read);
+    clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_26, command != hints->sent || hints->sent == 0,
+                   "id %" PRIu32 " was sent twice", command);
+    if (hints->running) {
+        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
+                      "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent, command);
+    }
+    hints->sent = command;
+    hints->running = true;
+}
+
+static void block_sent(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+{
+    struct watch_hints *hints = &watch->hints;
+    clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, hints->running,
+                   "PFN %" PRIu64 " was hinted outside of any round", first_pfn);
+    clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_28, hints->read == hints->sent,
+                   "PFN %" PRIu64 " was hinted, and command %" PRIu32 " was read before", first_pfn,
+                   hints->read);
+    clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
+    if (hints->pages == NULL) {
+        hints->pages = arena_zalloc(watch_arena(watch), pages_of(watch) * sizeof(uint32_t));
+    }
+    for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
+        uint32_t *page = page_at(watch, first_pfn + i);
+        if (page != NULL) {
+            hints->out += *page == 0;
+            *page = hints->sent;
+        }
+    }
+}
+
+static void exposed(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer)
+{
+    uint8_t raw[4];
+    if (!hint_queue(watch, queue)) {
+        return;
+    }
+    if (buffer->readable_bytes > 0) {
+        clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_24, buffer->readable_bytes == sizeof raw,
+                       "an output buffer has %" PRIu64 " bytes", buffer->readable_bytes);
+        if (seen_read(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
+            command_sent(watch, seen_u32(watch, raw));
+        }
+    }
+    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    for (uint32_t i = 0; i < buffer->writable_count; i++) {
+        const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
+        block_sent(watch, seg->gpa >> BNT_PFN_SHIFT, seg->bytes >> BNT_PFN_SHIFT);
+    }
+}
+
+static void used(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len)
+{
+    struct watch_hints *hints = &watch->hints;
+    uint8_t raw[4];
+    (void)len;
+    if (!hint_queue(watch, queue)) {
+        return;
+    }
+    if (buffer->readable_bytes == 0) {
+        /* It takes them, for all that the driver knows, and nobody hears of any. */
+        hints->unheard++;
+        if (hints->unheard == 64 && hints->shown >= BNT_BALLOON_HINT_ID_FIRST &&
+            hints->shown == hints->taken) {
+            clause_broken(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
+                          "id %" PRIu32 " is shown, and its hints are of no use", hints->shown);
+        }
+        return;
+    }
+    if (seen_read(watch, buffer, false, 0, raw, sizeof raw) != sizeof raw) {
+        return;
+    }
+    const uint32_t command = seen_u32(watch, raw);
+    if (command != STOP) {
+        hints->taken = command;
+        return;
+    }
+    /* Ids up to the one that the driver began last are free again. */
+    uint32_t kept = 0;
+    bool later = !id_open(hints, hints->taken);
+    for (uint32_t i = 0; i < hints->open_count; i++) {
+        if (later) {
+            hints->open[kept++] = hints->open[i];
+        }
+        later = later || hints->open[i] == hints->taken;
+    }
+    hints->open_count = kept;
+}
+
+/* ---- Pages ---- */
+
+static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    struct watch_hints *hints = &watch->hints;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *page = page_at(watch, pages[i]);
+        if (page != NULL && *page != 0) {
+            *page = 0;
+            hints->out--;
+        }
+    }
+    clause_seen(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
+}
+
+/** The guest reads or writes a page that was hinted, and that it has not written since. */
+static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
+{
+    clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_31, written,
+                   "PFN %" PRIu64 " was read after it was hinted", pfn);
+    if (watch->hints.read != DONE) {
+        clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_32, written,
+                       "PFN %" PRIu64 " was used before DONE, and not written first", pfn);
+    }
+}
+
+static void end(struct watch *watch, bool quiet)
+{
+    if (!quiet || !watch->live) {
+        return;
+    }
+    answer_judge(watch);
+    release_judge(watch, true);
+    if (watch->hints.running && watch->hints.read != watch->hints.sent) {
+        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
+                      watch->hints.sent);
+    }
+}
+
+const struct watcher watch_hints_watcher = {
+    .reset = hints_reset,
+    .config_read = config_read,
+    .exposed = exposed,
+    .used = used,
+    .discarded = discarded,
+    .hint_shown = hint_shown,
+    .hint_over = hint_over,
+    .hinted = hinted,
+    .hint_given = hint_given,
+    .hint_touched = hint_touched,
+    .end = end,
+};
