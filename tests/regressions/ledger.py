@@ -74,6 +74,17 @@ def check(bugs, scenarios, absent, mutations, used, pending):
             problems.append(f"mutation {name}: its scenarios say {sorted(used[name])}, it {sources}")
 
 
+def check_itself():
+    """Each kind of contradiction is seen."""
+    check({"a": "x", "b": "x", "c": "x"},
+          {"b": [("p", "m")], "z": [("p", "m")]}, {"b": "reason", "y": "reason"},
+          {"m": ["b"], "idle": ["c"], "odd": ["w"]}, {"m": {"b", "z"}}, set())
+    seen = len(problems)
+    problems.clear()
+    if seen != 9:
+        sys.exit(f"the ledger's check sees {seen} of 9 contradictions")
+
+
 def table(bugs, scenarios, absent):
     """The table of docs/regressions.md."""
     lines = ["\n| bug | what it was | here |\n|---|---|---|\n"]
@@ -108,6 +119,7 @@ def main():
     """Checks all, counts, and fails on any problem."""
     mutant, source = os.path.abspath(sys.argv[1]), sys.argv[2]
     os.chdir(source)
+    check_itself()
     pending = set()
     if os.path.exists("tests/regressions/pending"):
         with open("tests/regressions/pending", encoding="utf-8") as file:
