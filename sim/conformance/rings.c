@@ -33,7 +33,10 @@ static bool swapped(const struct watch *watch)
 
 uint16_t seen_u16(const struct watch *watch, const uint8_t *at)
 {
-    return swapped(watch) ? (uint16_t)(at[0] << 8 | at[1]) : (uint16_t)(at[1] << 8 | at[0]);
+    const bool swap = swapped(watch);
+    const unsigned high = swap ? at[0] : at[1];
+    const unsigned low = swap ? at[1] : at[0];
+    return (uint16_t)(high << 8 | low);
 }
 
 uint32_t seen_u32(const struct watch *watch, const uint8_t *at)
