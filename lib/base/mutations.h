@@ -44,6 +44,42 @@
       "a migration that may go over to postcopy asks for free page hints, and never says done")      \
     X(HINT_CANCEL_NO_DONE, "hint-cancel-no-done", "host-B27",                                        \
       "a migration that is cancelled does not say that hinted pages are free again")                 \
+    X(TARGET_BETWEEN_PAGES, "target-between-pages", "guest-1",                                       \
+      "a target between two pages of the guest is not rounded; excess is")                           \
+    X(PFN_OF_FIRST_PART, "pfn-of-first-part", "guest-2",                                             \
+      "each PFN of a large page is that of its first part")                                          \
+    X(REQUEST_CUT, "request-cut", "guest-3",                                                         \
+      "of a page that has more PFNs than a request of 4 KiB pages the rest is not sent")             \
+    X(REQUEST_OVERLONG, "request-overlong", "guest-5",                                               \
+      "after a short allocation a request is as long as if it had been full")                        \
+    X(OOM_COUNTS_PAGES, "oom-counts-pages", "guest-13",                                              \
+      "an OOM deflate takes PFNs for pages")                                                         \
+    X(INTERRUPT_ONLY_NAMED, "interrupt-only-named", "guest-17",                                      \
+      "only the queue that an interrupt names is looked at")                                         \
+    X(NATIVE_MODERN, "native-modern", "guest-18",                                                    \
+      "values are in the guest's byte order on the modern interface too")                            \
+    X(LEGACY_UNDEFINED_TAKEN, "legacy-undefined-taken", "guest-19",                                  \
+      "hints, poison and reports are accepted under the legacy interface")                           \
+    X(KICK_BY_ROLE, "kick-by-role", "guest-28",                                                      \
+      "a queue is kicked by its role's number, not by its index")                                    \
+    X(COUNT_32_BITS, "count-32-bits", "guest-51",                                                    \
+      "the driver counts the balloon's bytes in 32 bits")                                            \
+    X(STATS_32_BITS, "stats-32-bits", "guest-56",                                                    \
+      "statistics are cut to 32 bits")                                                               \
+    X(ACTUAL_32_BITS, "actual-32-bits", "host-B01",                                                  \
+      "the device shifts actual in 32 bits")                                                         \
+    X(CONFIG_WRITE_SWAPPED, "config-write-swapped", "host-B05",                                      \
+      "configuration that is written is taken in the guest's byte order")                            \
+    X(HOST_PAGE_PARTS, "host-page-parts", "host-B17 host-B62",                                       \
+      "a part of a host page is dropped by itself")                                                  \
+    X(HOST_PAGE_LEFT_COUNTS, "host-page-left-counts", "host-B18",                                    \
+      "a part of a host page that left the balloon counts as in it")                                 \
+    X(HOST_PAGE_FIRST_PART, "host-page-first-part", "host-B19",                                      \
+      "a host page is dropped with its first part")                                                  \
+    X(QUEUES_FIXED, "queues-fixed", "host-B50",                                                      \
+      "the device's queues have the standard's numbers, whatever it was told")                       \
+    X(PFN_32_BITS, "pfn-32-bits", "host-B61",                                                        \
+      "the device shifts PFNs in 32 bits")                                                           \
     X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
       "inflation goes on at once after an OOM deflate")                                              \
     X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \

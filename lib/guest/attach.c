@@ -100,7 +100,8 @@ static void features_adopt(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
-    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->byte_order);
+    guest->big_endian =
+        (guest->drv.legacy || BNTI_MUTATION(NATIVE_MODERN)) && bnt_byte_order_big(c->byte_order);
     guest->verdicts = (guest->features & c->binding.verdicts) != 0;
     guest->resets = (guest->features & c->binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -135,9 +136,11 @@ static bnt_status config_set_up(struct bnt_guest *guest)
 static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 {
     const struct bnt_balloon_rule_set rules = feature_rules(guest);
-    bnt_status status = bnt_drv_negotiate_as(
-        &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
-        guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
+    bnt_status status =
+        bnt_drv_negotiate_as(&guest->drv, &guest->ops.transport, guest->opaque,
+                             guest->config.interface, wanted, guest->config.features_required,
+                             BNTI_MUTATION(LEGACY_UNDEFINED_TAKEN) ? 0 : LEGACY_UNDEFINED,
+                             rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }

@@ -169,7 +169,9 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     guest->now_ns = now_ns;
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
-    const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
+    const uint64_t wanted =
+        BNTI_MUTATION(OOM_COUNTS_PAGES) ? pfns << guest->config.page_order : pfns;
+    const uint64_t asked = (bnti_guest_min(wanted, bound) + mask) & ~mask;
     if (hinted) {
         result->freed_pfns = bnti_guest_hint_shrink(guest, asked);
     }

@@ -186,7 +186,7 @@ static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
         .indirect_max = indirect_max(guest, q),
         .features = guest->drv.accepted,
         .legacy = guest->drv.legacy,
-        .big_endian = guest->big_endian,
+        .big_endian = guest->big_endian && guest->drv.legacy,
         .ring = guest->dma + place * stride,
         .ring_gpa = guest->dma_gpa + place * stride,
         .slots = guest->vq_slots + place * (size_t)guest->config.queue_size_max,

@@ -22,7 +22,8 @@ uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
 /* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
 void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
 {
-    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint16_t index =
+        BNTI_MUTATION(KICK_BY_ROLE) ? (uint16_t)q : bnti_guest_queue_index(guest, q);
     guest->count.kicks++;
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
         const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
@@ -67,7 +68,7 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
 {
     const uint32_t order =
         request->huge ? 0 : guest->config.page_order; /* the first one names it */
-    const uint32_t within = (UINT32_C(1) << order) - 1;
+    const uint32_t within = BNTI_MUTATION(PFN_OF_FIRST_PART) ? 0 : (UINT32_C(1) << order) - 1;
     const uint32_t count = bnti_guest_names_of(guest, request);
     const uint64_t *pages = request->pages;
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
@@ -100,7 +101,13 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
 static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_request *request,
                                struct bnt_vq_seg segs[2])
 {
-    const uint32_t pfns = pfns_write(guest, request);
+    uint32_t pfns = pfns_write(guest, request);
+    if (BNTI_MUTATION(REQUEST_CUT) && pfns > BNT_BALLOON_REQUEST_PFNS_MAX) {
+        pfns = BNT_BALLOON_REQUEST_PFNS_MAX;
+    }
+    if (BNTI_MUTATION(REQUEST_OVERLONG) && request->partial) {
+        pfns = guest->config.request_pfns;
+    }
     if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
@@ -317,7 +324,8 @@ void bnti_guest_used_take(struct bnt_guest *guest)
     }
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         const bool marked = guest->queue_marked[q];
-        if (!queue_live(guest, q) || (!marked && guest->vq[q].outstanding == 0)) {
+        if (!queue_live(guest, q) ||
+            (!marked && (guest->vq[q].outstanding == 0 || BNTI_MUTATION(INTERRUPT_ONLY_NAMED)))) {
             guest->queue_marked[q] = false;
             continue;
         }

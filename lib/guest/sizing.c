@@ -7,8 +7,9 @@
 /* What counts as ballooned: the record and the pages whose deflate was refused. */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
 {
-    return ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
-           ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
+    const uint64_t pfns = ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
+                          ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
+    return BNTI_MUTATION(COUNT_32_BITS) ? (uint32_t)(pfns << 12) >> 12 : pfns;
 }
 
 /* Those of the record alone. */
@@ -25,7 +26,8 @@ uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
  */
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
-    const uint64_t mask = guest->config.unit_pfns - UINT64_C(1);
+    const uint64_t mask =
+        BNTI_MUTATION(TARGET_BETWEEN_PAGES) ? 0 : guest->config.unit_pfns - UINT64_C(1);
     const uint64_t wanted = (num_pages + mask) & ~mask;
     const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
     const bool changed = num_pages != guest->num_pages;
@@ -212,6 +214,9 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
     const uint32_t order = bnti_guest_order(guest, huge);
+    if (BNTI_MUTATION(TARGET_BETWEEN_PAGES)) {
+        excess_pfns += guest->config.unit_pfns - 1;
+    }
     const uint64_t whole = bnti_guest_pages_per_request(guest);
     const bool too_few = excess_pfns >> order < whole;
     if (guest->now_ns < guest->deflate_backoff.until_ns ||

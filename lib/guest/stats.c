@@ -45,7 +45,9 @@ void bnti_guest_stats_send(struct bnt_guest *guest)
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < guest->stats_count; i++) {
         wire[i].tag = bnt_guest16_set(guest->stats[i].tag, guest->big_endian);
-        wire[i].value = bnt_guest64_set(guest->stats[i].value, guest->big_endian);
+        const uint64_t value =
+            BNTI_MUTATION(STATS_32_BITS) ? (uint32_t)guest->stats[i].value : guest->stats[i].value;
+        wire[i].value = bnt_guest64_set(value, guest->big_endian);
     }
     const struct bnt_vq_seg seg = {
         .gpa = guest->dma_gpa + offset,

@@ -28,6 +28,8 @@ static bnt_status drop_filled(struct bnt_host *host, uint64_t first_pfn, uint64_
 
 bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
 {
+    first_pfn = BNTI_MUTATION(PFN_32_BITS) ? (uint32_t)(first_pfn << BNT_PFN_SHIFT) >> BNT_PFN_SHIFT
+                                           : first_pfn;
     const bool zeroes = host->config.discard_zeroes && init_value(host) == 0;
     uint64_t freed = 0;
 

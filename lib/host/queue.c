@@ -245,7 +245,8 @@ void bnti_host_queues_number(struct bnt_host *host)
                                                       : 0;
     const uint64_t negotiated = host->dev.accepted & known;
     const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
-        host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
+        BNTI_MUTATION(QUEUES_FIXED) ? BNT_QUEUE_LAYOUT_FIXED : host->config.queue_layout,
+        host->config.features, negotiated, &host->config.binding);
 
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         host->queues[role].index = queues.index[role];

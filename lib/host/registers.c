@@ -93,6 +93,16 @@ static uint32_t bytes_value(const uint8_t bytes[4])
     return bnt_le32_get(wire);
 }
 
+static uint32_t actual_value(const struct bnt_host *host)
+{
+    const uint32_t pfns = bytes_value(host->actual_bytes);
+
+    if (BNTI_MUTATION(CONFIG_WRITE_SWAPPED) && bnt_byte_order_big(host->config.guest_order)) {
+        return __builtin_bswap32(pfns);
+    }
+    return BNTI_MUTATION(ACTUAL_32_BITS) ? pfns << BNT_PFN_SHIFT >> BNT_PFN_SHIFT : pfns;
+}
+
 /** Takes one byte of a field; true when it is complete, which is with its last byte (BL-6). */
 static bool field_byte(uint8_t bytes[4], uint32_t at, uint8_t value)
 {
@@ -130,7 +140,7 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 
     if (at - BNT_BALLOON_CONFIG_ACTUAL < 4) {
         if (field_byte(host->actual_bytes, at - BNT_BALLOON_CONFIG_ACTUAL, value)) {
-            host->actual = bytes_value(host->actual_bytes);
+            host->actual = actual_value(host);
             bnti_host_actual_written(host);
         }
     } else if (at - BNT_BALLOON_CONFIG_POISON_VAL < 4 &&

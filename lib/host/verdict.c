@@ -325,7 +325,7 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
             verdict_count(host, judge, verdict, 1);
         }
     }
-    if (judge->inflate && host->config.host_page_order != 0) {
+    if (judge->inflate && host->config.host_page_order != 0 && !BNTI_MUTATION(HOST_PAGE_PARTS)) {
         bnti_host_backing_drop(host, judge);
         return;
     }

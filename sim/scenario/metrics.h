@@ -74,6 +74,7 @@ typedef enum metric_unit {
     X(STALLED_TIME,    "stalled_time",    TIME,  "time that workloads waited for memory")            \
     X(STATS_SEQUENCE,  "stats_sequence",  COUNT, "statistics buffers that arrived")                  \
     X(STATS_KNOWN,     "stats_known",     COUNT, "standard statistics in the last buffer")           \
+    X(STATS_TOTAL,     "stats_total",     BYTES, "total memory by the last statistics")              \
     X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \

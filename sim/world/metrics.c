@@ -145,6 +145,9 @@ static uint64_t stats_metric(const struct vm *vm, metric which)
     if (bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) != BNT_OK) {
         return 0;
     }
+    if (which == METRIC_STATS_TOTAL) {
+        return stats.values[BNT_STAT_MEMTOT];
+    }
     if (which == METRIC_STATS_KNOWN) {
         return (uint64_t)__builtin_popcount(stats.known);
     }
@@ -282,6 +285,7 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_STATS_SEQUENCE:
     case METRIC_STATS_STALE:
     case METRIC_STATS_KNOWN:
+    case METRIC_STATS_TOTAL:
         return stats_metric(vm, which);
     case METRIC_TARGET:
     case METRIC_ACTUAL:
