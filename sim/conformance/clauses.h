@@ -18,11 +18,11 @@
       "set each status bit when its step of initialisation is complete", "")                       \
     X(VG, 2, DRIVER, MUST_NOT, WATCHED, "clear a status bit other than by a reset", "")            \
     X(VG, 3, DRIVER, MUST, WATCHED, "reset the device before it starts again after FAILED", "")    \
-    X(VG, 4, DRIVER, SHOULD_NOT, WATCHED,                                                             \
+    X(VG, 4, DRIVER, SHOULD_NOT, WATCHED,                                                          \
       "rely on answers once the device needs a reset; it recovers by a reset", "")                 \
-    X(VG, 5, DEVICE, MUST_NOT, WATCHED, "take buffers or interrupt before DRIVER_OK", "")             \
-    X(VG, 6, DEVICE, SHOULD, WATCHED, "set NEEDS_RESET when it cannot go on", "")                     \
-    X(VG, 7, DEVICE, MUST, WATCHED,                                                                   \
+    X(VG, 5, DEVICE, MUST_NOT, WATCHED, "take buffers or interrupt before DRIVER_OK", "")          \
+    X(VG, 6, DEVICE, SHOULD, WATCHED, "set NEEDS_RESET when it cannot go on", "")                  \
+    X(VG, 7, DEVICE, MUST, WATCHED,                                                                \
       "then tell a driver that is running by a configuration change", "")                          \
     X(VG, 8, DRIVER, MUST_NOT, WATCHED,                                                            \
       "accept a feature that was not offered, or one without what it depends on", "")              \
@@ -35,7 +35,7 @@
     X(VG, 13, DEVICE, SHOULD, WATCHED,                                                             \
       "accept any valid part of its offer; MUST refuse FEATURES_OK otherwise", "")                 \
     X(VG, 14, DEVICE, SHOULD_NOT, WATCHED, "refuse after a reset what it accepted before", "")     \
-    X(VG, 15, DEVICE, MUST, WATCHED,                                                                  \
+    X(VG, 15, DEVICE, MUST, WATCHED,                                                               \
       "read status 0 after a reset, and leave queues and notifications alone until it is live "    \
       "again", "")                                                                                 \
     X(VG, 16, DRIVER, SHOULD, WATCHED, "take a reset as complete when the status reads 0", "")     \
@@ -48,7 +48,7 @@
       "limit the size of configuration space; SHOULD only see that it is large enough",            \
       "the driver's transport is never told the size of configuration space, so it cannot limit "  \
       "it")                                                                                        \
-    X(VG, 20, DEVICE, MUST, OPEN,                                                                  \
+    X(VG, 20, DEVICE, MUST, WATCHED,                                                               \
       "let fields of features that it offers be read before FEATURES_OK", "")                      \
     X(VG, 21, DEVICE, MUST, WATCHED,                                                               \
       "change the generation after a value that the driver read changed", "")                      \
@@ -58,7 +58,7 @@
     X(VG, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
       "write configuration before FEATURES_OK or features after it, or go on after a failure", "") \
     X(VG, 24, DRIVER, MUST_NOT, WATCHED, "kick before DRIVER_OK", "")                              \
-    X(VG, 25, DRIVER, MUST_NOT, WATCHED,                                                              \
+    X(VG, 25, DRIVER, MUST_NOT, WATCHED,                                                           \
       "alter or take back an exposed buffer of a live queue; it resets the device or queue "       \
       "first", "")                                                                                 \
     X(VG, 26, DRIVER, MUST, WATCHED, "accept VERSION_1 if it is offered", "")                      \
@@ -69,7 +69,7 @@
       "(Linux clears it), so it is never offered")                                                 \
     X(VG, 29, DRIVER, SHOULD, WATCHED,                                                             \
       "accept RING_PACKED, ORDER_PLATFORM and NOTIF_CONFIG_DATA where it can", "")                 \
-    X(VG, 30, DEVICE, MUST, WATCHED,                                                                  \
+    X(VG, 30, DEVICE, MUST, WATCHED,                                                               \
       "with IN_ORDER, use buffers in the order in which they were made available", "")             \
     X(VG, 31, DRIVER, MUST, OPEN,                                                                  \
       "with NOTIFICATION_DATA, name in a kick the next descriptor that is not available yet", "")  \
@@ -105,86 +105,87 @@
     X(VG, 47, BOTH, MUST, OPEN,                                                                    \
       "set a queue up anew after its reset, with whatever size and place it has then", "")         \
     /* VIRTIO 1.4, 2.7: the split ring. */                                                         \
-    X(VS, 1, DRIVER, MUST, WATCHED,                                                                   \
+    X(VS, 1, DRIVER, MUST, WATCHED,                                                                \
       "align the parts of a ring to 16, 2 and 4; its size is a power of two, at most 32768", "")   \
-    X(VS, 2, DEVICE, MUST_NOT, WATCHED,                                                               \
+    X(VS, 2, DEVICE, MUST_NOT, WATCHED,                                                            \
       "assume how a buffer is split over descriptors; MAY limit how many there are", "")           \
-    X(VS, 3, DRIVER, MUST, WATCHED, "put readable descriptors before writable ones", "")              \
-    X(VS, 4, DEVICE, MUST_NOT, WATCHED, "write readable buffers or the descriptor table", "")         \
-    X(VS, 5, DRIVER, MUST_NOT, WATCHED, "build a chain over 2^32 bytes, or one that loops", "")       \
-    X(VS, 6, DRIVER, MUST, WATCHED,                                                                   \
+    X(VS, 3, DRIVER, MUST, WATCHED, "put readable descriptors before writable ones", "")           \
+    X(VS, 4, DEVICE, MUST_NOT, WATCHED, "write readable buffers or the descriptor table", "")      \
+    X(VS, 5, DRIVER, MUST_NOT, WATCHED, "build a chain over 2^32 bytes, or one that loops", "")    \
+    X(VS, 6, DRIVER, MUST, WATCHED,                                                                \
       "with IN_ORDER, let the descriptors of a chain follow each other around the table", "")      \
-    X(VS, 7, DRIVER, MUST_NOT, WATCHED,                                                               \
+    X(VS, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
       "use tables without the feature, a table in a table, INDIRECT with NEXT, or a chain longer " \
       "than the queue", "")                                                                        \
-    X(VS, 8, DRIVER, MUST, WATCHED, "with IN_ORDER, do the same in a table", "")                      \
-    X(VS, 9, DEVICE, MUST, WATCHED,                                                                   \
+    X(VS, 8, DRIVER, MUST, WATCHED, "with IN_ORDER, do the same in a table", "")                   \
+    X(VS, 9, DEVICE, MUST, WATCHED,                                                                \
       "ignore the WRITE flag of a descriptor that refers to a table, and take direct descriptors " \
       "before it", "")                                                                             \
-    X(VS, 10, DRIVER, MUST_NOT, WATCHED, "decrement avail.idx", "")                                   \
-    X(VS, 11, BOTH, MUST, WATCHED,                                                                    \
+    X(VS, 10, DRIVER, MUST_NOT, WATCHED, "decrement avail.idx", "")                                \
+    X(VS, 11, BOTH, MUST, WATCHED,                                                                 \
       "without EVENT_IDX: notify when the peer's flag is 0, and not when it is 1 (SHOULD NOT)",    \
       "")                                                                                          \
-    X(VS, 12, BOTH, MUST, WATCHED,                                                                    \
+    X(VS, 12, BOTH, MUST, WATCHED,                                                                 \
       "with EVENT_IDX: notify when the index passes the event, leave the flags 0 and ignore the "  \
       "peer's", "")                                                                                \
-    X(VS, 13, BOTH, MUST, WATCHED, "bear notifications that mean nothing", "")                        \
-    X(VS, 14, DEVICE, MUST, WATCHED, "write at least `len` bytes, and `len` before the index", "")    \
-    X(VS, 15, DRIVER, MUST_NOT, OPEN, "trust bytes beyond `len`", "")                              \
-    X(VS, 16, DRIVER, MUST, WATCHED,                                                                  \
+    X(VS, 13, BOTH, MUST, WATCHED, "bear notifications that mean nothing", "")                     \
+    X(VS, 14, DEVICE, MUST, WATCHED, "write at least `len` bytes, and `len` before the index", "") \
+    X(VS, 15, DRIVER, MUST_NOT, WATCHED, "trust bytes beyond `len`", "")                           \
+    X(VS, 16, DRIVER, MUST, WATCHED,                                                               \
       "clear the used ring's flags; put barriers before the index and before the flags it reads",  \
       "")                                                                                          \
-    X(VS, 17, DEVICE, MAY, WATCHED,                                                                   \
-      "with IN_ORDER, show several buffers as one entry that names the last", "")                  \
+    X(VS, 17, DEVICE, MAY, NOT_APPLICABLE,                                                         \
+      "with IN_ORDER, show several buffers as one entry that names the last",                      \
+      "the device answers each buffer before it takes the next, so that no batch comes about")     \
     /* VIRTIO 1.4, 2.8: the packed ring. */                                                        \
-    X(VP, 1, DRIVER, MUST, WATCHED,                                                                   \
+    X(VP, 1, DRIVER, MUST, WATCHED,                                                                \
       "align the ring to 16 and the event structures to 4; any size up to 32768; wrap counters "   \
       "begin with 1", "")                                                                          \
-    X(VP, 2, DEVICE, MUST, WATCHED,                                                                   \
+    X(VP, 2, DEVICE, MUST, WATCHED,                                                                \
       "take buffers in the ring's order, and write used descriptors in the order of completion",   \
       "")                                                                                          \
-    X(VP, 3, DEVICE, MUST_NOT, WATCHED,                                                               \
+    X(VP, 3, DEVICE, MUST_NOT, WATCHED,                                                            \
       "read a descriptor before it is available, change it once it is used, or write readable "    \
       "buffers", "")                                                                               \
-    X(VP, 4, DRIVER, MUST_NOT, WATCHED,                                                               \
+    X(VP, 4, DRIVER, MUST_NOT, WATCHED,                                                            \
       "change a descriptor between making it available and finding it used", "")                   \
-    X(VP, 5, DRIVER, MUST_NOT, WATCHED,                                                               \
+    X(VP, 5, DRIVER, MUST_NOT, WATCHED,                                                            \
       "build a list longer than the queue or than there is room, show its first descriptor before "\
       "the rest, or put writable ones first", "")                                                  \
-    X(VP, 6, DEVICE, MUST, WATCHED,                                                                   \
+    X(VP, 6, DEVICE, MUST, WATCHED,                                                                \
       "take a list's descriptors in order, write one used descriptor for it and skip the rest",    \
       "")                                                                                          \
-    X(VP, 7, DRIVER, MUST_NOT, WATCHED,                                                               \
+    X(VP, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
       "use tables without the feature, flags other than WRITE in one, or INDIRECT with NEXT", "")  \
     X(VP, 8, DRIVER, MUST, NOT_APPLICABLE,                                                         \
       "put barriers before the flags it writes and before the event structure it reads",           \
       "a simulation reorders no access to memory, so that no barrier can be seen")                 \
-    X(VP, 9, BOTH, MUST, WATCHED,                                                                     \
-      "write event flags 0, 1 or, with EVENT_IDX, 2, and notify as the peer's say", "")                     \
+    X(VP, 9, BOTH, MUST, WATCHED,                                                                  \
+      "write event flags 0, 1 or, with EVENT_IDX, 2, and notify as the peer's say", "")            \
     /* VIRTIO 1.4, 5.5: the balloon, driver. */                                                    \
     X(BD, 1, DRIVER, SHOULD, WATCHED, "accept MUST_TELL_HOST when it is offered", "")              \
     X(BD, 2, DRIVER, SHOULD, OPEN,                                                                 \
       "not accept PAGE_POISON unless it fills deflated pages with poison_val at once", "")         \
     X(BD, 3, DRIVER, MUST_NOT, OPEN,                                                               \
       "accept PAGE_REPORTING without PAGE_POISON if it expects free pages to keep a value", "")    \
-    X(BD, 4, DRIVER, SHOULD, OPEN, "give pages while num_pages is above actual", "")               \
-    X(BD, 5, DRIVER, MAY, OPEN, "use balloon pages while num_pages is below actual", "")           \
-    X(BD, 6, DRIVER, MAY, OPEN, "give pages while num_pages is at least actual", "")               \
-    X(BD, 7, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(BD, 4, DRIVER, SHOULD, WATCHED, "give pages while num_pages is above actual", "")            \
+    X(BD, 5, DRIVER, MAY, WATCHED, "use balloon pages while num_pages is below actual", "")        \
+    X(BD, 6, DRIVER, MAY, WATCHED, "give pages while num_pages is at least actual", "")            \
+    X(BD, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
       "without DEFLATE_ON_OOM, use balloon pages while num_pages is at least actual", "")          \
-    X(BD, 8, DRIVER, MAY, OPEN,                                                                    \
+    X(BD, 8, DRIVER, MAY, WATCHED,                                                                 \
       "with DEFLATE_ON_OOM, use balloon pages while num_pages is at least actual, if the system "  \
       "needs them", "")                                                                            \
-    X(BD, 9, DRIVER, MUST, OPEN,                                                                   \
+    X(BD, 9, DRIVER, MUST, WATCHED,                                                                \
       "announce every page that it takes back on the deflate queue, out of memory included", "")   \
-    X(BD, 10, DRIVER, MUST_NOT, OPEN,                                                              \
+    X(BD, 10, DRIVER, MUST_NOT, WATCHED,                                                           \
       "with MUST_TELL_HOST, use a page before its deflate is answered", "")                        \
-    X(BD, 11, DRIVER, MAY, OPEN, "without it, use the page before that answer", "")                \
-    X(BD, 12, DRIVER, MUST_NOT, OPEN,                                                              \
+    X(BD, 11, DRIVER, MAY, WATCHED, "without it, use the page before that answer", "")             \
+    X(BD, 12, DRIVER, MUST_NOT, WATCHED,                                                           \
       "use a page between giving it and the answer to that inflate", "")                           \
-    X(BD, 13, DRIVER, MUST_NOT, OPEN, "ask for a page back before its inflate was answered", "")   \
-    X(BD, 14, DRIVER, MUST, OPEN, "write actual after the balloon changed", "")                    \
-    X(BD, 15, DRIVER, MAY, OPEN, "write it once for several changes", "")                          \
+    X(BD, 13, DRIVER, MUST_NOT, WATCHED, "ask for a page back before its inflate was answered", "")\
+    X(BD, 14, DRIVER, MUST, WATCHED, "write actual after the balloon changed", "")                 \
+    X(BD, 15, DRIVER, MAY, WATCHED, "write it once for several changes", "")                       \
     X(BD, 16, DRIVER, MUST, OPEN, "have at most one buffer in the statistics queue", "")           \
     X(BD, 17, DRIVER, MUST, OPEN, "put a first statistics buffer there after initialisation", "")  \
     X(BD, 18, DRIVER, MUST, OPEN, "put a new one there for each that comes back", "")              \
@@ -216,11 +217,12 @@
     X(BD, 41, DRIVER, SHOULD, OPEN, "prefer large pages in reports", "")                           \
     X(BD, 42, DRIVER, SHOULD, OPEN, "leave reported pages alone while it has others", "")          \
     /* VIRTIO 1.4, 5.5: the balloon, device. */                                                    \
-    X(BV, 1, DEVICE, MAY, OPEN,                                                                    \
-      "refuse FEATURES_OK to a driver that declined MUST_TELL_HOST", "")                           \
-    X(BV, 2, DEVICE, MAY, OPEN,                                                                    \
+    X(BV, 1, DEVICE, MAY, NOT_APPLICABLE,                                                          \
+      "refuse FEATURES_OK to a driver that declined MUST_TELL_HOST",                               \
+      "the device takes such drivers, as BL-1 asks: the permission is not used")                   \
+    X(BV, 2, DEVICE, MAY, WATCHED,                                                                 \
       "change a page between seeing it in an inflate and answering that", "")                      \
-    X(BV, 3, DEVICE, MAY, OPEN,                                                                    \
+    X(BV, 3, DEVICE, MAY, WATCHED,                                                                 \
       "with MUST_TELL_HOST, change it until it has seen and answered the deflate", "")             \
     X(BV, 4, DEVICE, MUST, OPEN, "ignore statistics whose tag it does not know", "")               \
     X(BV, 5, DEVICE, MUST, OPEN, "take statistics in any order", "")                               \
@@ -252,47 +254,47 @@
     X(BL, 9, BOTH, MUST, OPEN,                                                                     \
       "keep legacy command ids in buffers in the guest's own byte order", "")                      \
     /* docs/wire-extension.md: refusals and resets. */                                             \
-    X(BX, 1, BOTH, MUST_NOT, OPEN,                                                                 \
+    X(BX, 1, BOTH, MUST_NOT, WATCHED,                                                              \
       "offer or accept a feature of the extension on a bit that has another meaning", "")          \
     X(BX, 2, BOTH, MUST_NOT, WATCHED, "offer or accept RESET without VERDICTS", "")                \
-    X(BX, 3, DEVICE, SHOULD, OPEN, "work with a driver that accepts neither", "")                  \
-    X(BX, 4, BOTH, MUST, OPEN,                                                                     \
+    X(BX, 3, DEVICE, SHOULD, WATCHED, "work with a driver that accepts neither", "")               \
+    X(BX, 4, BOTH, MUST, WATCHED,                                                                  \
       "put the request first and make the response 8 + n bytes long; a shorter one is not acted "  \
       "on", "")                                                                                    \
-    X(BX, 5, DEVICE, MUST, OPEN,                                                                   \
+    X(BX, 5, DEVICE, MUST, WATCHED,                                                                \
       "answer every PFN by one verdict, in order, and set the used length to 8 + n", "")           \
-    X(BX, 6, DRIVER, MUST, OPEN,                                                                   \
+    X(BX, 6, DRIVER, MUST, WATCHED,                                                                \
       "take a page whose verdict is missing, 0 or unknown as possibly ballooned", "")              \
-    X(BX, 7, DRIVER, MUST, OPEN,                                                                   \
+    X(BX, 7, DRIVER, MUST, WATCHED,                                                                \
       "take a page of several PFNs as accepted when all are, refused when none is, else as BX-6",  \
       "")                                                                                          \
-    X(BX, 8, DEVICE, MUST, OPEN,                                                                   \
+    X(BX, 8, DEVICE, MUST, WATCHED,                                                                \
       "without MUST_TELL_HOST, answer a deflate by ACCEPTED, NOT_LOCKED, INVALID or RESET only",   \
       "")                                                                                          \
-    X(BX, 9, DEVICE, SHOULD, OPEN,                                                                 \
+    X(BX, 9, DEVICE, SHOULD, WATCHED,                                                              \
       "answer NOT_NEEDED when the balloon is where the target wants it", "")                       \
-    X(BX, 10, DEVICE, MUST, OPEN,                                                                  \
+    X(BX, 10, DEVICE, MUST, WATCHED,                                                               \
       "reset in order: forget the pages, raise the epoch, notify, answer the old epoch by RESET",  \
       "")                                                                                          \
-    X(BX, 11, BOTH, MUST, OPEN,                                                                    \
+    X(BX, 11, BOTH, MUST, WATCHED,                                                                 \
       "acknowledge the epoch before DRIVER_OK and after a reset; until then all is answered RESET",\
       "")                                                                                          \
-    X(BX, 12, DRIVER, SHOULD, OPEN,                                                                \
+    X(BX, 12, DRIVER, SHOULD, WATCHED,                                                             \
       "hold a refused page and offer another; MUST bound the held ones and give them back", "")    \
-    X(BX, 13, DRIVER, SHOULD, OPEN, "end the cycle at the bound and back off; MUST NOT spin", "")  \
-    X(BX, 14, DRIVER, SHOULD, OPEN, "end the cycle on NOT_NEEDED and read the target again", "")   \
-    X(BX, 15, DRIVER, MUST_NOT, OPEN, "count held pages in actual", "")                            \
-    X(BX, 16, DRIVER, MAY, OPEN, "use a page at once whose deflate is answered NOT_LOCKED", "")    \
-    X(BX, 17, DRIVER, MUST, OPEN,                                                                  \
+    X(BX, 13, DRIVER, SHOULD, WATCHED, "end the cycle at the bound and back off; MUST NOT spin", "")\
+    X(BX, 14, DRIVER, SHOULD, WATCHED, "end the cycle on NOT_NEEDED and read the target again", "")\
+    X(BX, 15, DRIVER, MUST_NOT, WATCHED, "count held pages in actual", "")                         \
+    X(BX, 16, DRIVER, MAY, WATCHED, "use a page at once whose deflate is answered NOT_LOCKED", "") \
+    X(BX, 17, DRIVER, MUST, WATCHED,                                                               \
       "give every page back without a message after a reset; those in flight when the device let " \
       "go", "")                                                                                    \
-    X(BX, 18, DRIVER, MUST, OPEN, "then write epoch_ack and actual = 0, each once", "")            \
-    X(BX, 19, DRIVER, MUST, OPEN,                                                                  \
+    X(BX, 18, DRIVER, MUST, WATCHED, "then write epoch_ack and actual = 0, each once", "")         \
+    X(BX, 19, DRIVER, MUST, WATCHED,                                                               \
       "take pages accepted under an epoch that is over as its own", "")                            \
-    X(BX, 20, DEVICE, MAY, OPEN, "reset again before the driver acknowledged", "")                 \
-    X(BX, 21, BOTH, MUST, OPEN, "empty the balloon at a device reset", "")                         \
-    X(BX, 22, BOTH, MUST_NOT, OPEN, "offer or accept HUGE_PAGES without VERDICTS", "")             \
-    X(BX, 23, DRIVER, MUST_NOT, OPEN,                                                              \
+    X(BX, 20, DEVICE, MAY, WATCHED, "reset again before the driver acknowledged", "")              \
+    X(BX, 21, BOTH, MUST, WATCHED, "empty the balloon at a device reset", "")                      \
+    X(BX, 22, BOTH, MUST_NOT, WATCHED, "offer or accept HUGE_PAGES without VERDICTS", "")          \
+    X(BX, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
       "set the flag of 2 MiB units without HUGE_PAGES, or any other flag", "")                     \
     X(BX, 24, DRIVER, MUST, OPEN, "count units where a request has 2 MiB units", "")               \
     X(BX, 25, DEVICE, MUST, OPEN, "accept all of a unit or refuse all of it", "")                  \

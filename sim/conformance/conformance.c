@@ -217,6 +217,15 @@ void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t
     }
 }
 
+void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8_t *config,
+                              uint32_t bytes)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, config_shown, watch, config, bytes);
+    }
+}
+
 void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
                              const void *data, uint32_t bytes)
 {

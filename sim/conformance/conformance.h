@@ -112,6 +112,9 @@ void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t stat
 /** `now`: what the register holds after the write. */
 void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now);
 void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation);
+/** Configuration as the device shows it before FEATURES_OK, looked at without its driver. */
+void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8_t *config,
+                              uint32_t bytes);
 void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
                              const void *data, uint32_t bytes);
 void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,

@@ -61,6 +61,7 @@ static void judge_form(struct watch *watch, const struct seen_buffer *buffer,
 static void judge_deflated(struct watch *watch, const struct seen_buffer *buffer,
                            const struct seen_request *request)
 {
+    const struct watch_pages *pages = &watch->pages;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t pfn = request_pfn(watch, buffer, request, i);
         const uint8_t *state = page_state(watch, pfn);
@@ -69,7 +70,7 @@ static void judge_deflated(struct watch *watch, const struct seen_buffer *buffer
                           "deflates PFN %" PRIu32 ", which was given before the device's reset",
                           pfn);
         }
-        if (state != NULL && (*state & PAGE_OLD) != 0 && (*state & PAGE_PLACE) == PAGE_TAKEN) {
+        if (state != NULL && (*state & PAGE_OLD) != 0 && pages->epoch_acked == pages->epoch) {
             clause_broken(
                 watch, DRV, CLAUSE_BX_19,
                 "deflates PFN %" PRIu32 ", which was accepted under an epoch that is over", pfn);
@@ -238,6 +239,16 @@ static void note_answer(struct watch *watch, uint8_t verdict, const struct seen_
     }
 }
 
+/** A device that was reset knows nothing of what it had before. */
+static void judge_forgotten(struct watch *watch, uint8_t verdict, uint32_t pfn)
+{
+    const uint8_t *state = page_state(watch, pfn);
+    if (verdict == BNT_VERDICT_LOCKED && state != NULL && (*state & PAGE_BEFORE) != 0) {
+        clause_broken(watch, DEV, CLAUSE_BX_21,
+                      "says LOCKED of PFN %" PRIu32 ", which it had before it was reset", pfn);
+    }
+}
+
 static void judge_answers(struct watch *watch, const struct seen_buffer *buffer,
                           const struct seen_request *request, uint32_t len)
 {
@@ -255,6 +266,7 @@ static void judge_answers(struct watch *watch, const struct seen_buffer *buffer,
         } else {
             judge_deflate_answer(watch, verdict, pfn, target, request);
         }
+        judge_forgotten(watch, verdict, pfn);
         note_answer(watch, verdict, request);
     }
     clause_require(watch, DEV, CLAUSE_BX_5, known && len == HEADER_BYTES + request->count,
@@ -300,6 +312,18 @@ static void used(struct watch *watch, const struct seen_queue *queue,
 
 /* ---- Resets ---- */
 
+/** What was accepted until now is the driver's: it may not ask for it back any more. */
+static void mark_old(struct watch *watch)
+{
+    struct watch_pages *pages = &watch->pages;
+    for (uint64_t i = 0, left = pages->in[PAGE_BALLOON]; left > 0; i++) {
+        if ((pages->state[i] & PAGE_PLACE) == PAGE_BALLOON) {
+            pages->state[i] |= PAGE_OLD;
+            left--;
+        }
+    }
+}
+
 static void epoch_raised(struct watch *watch, uint32_t epoch)
 {
     struct watch_pages *pages = &watch->pages;
@@ -317,6 +341,7 @@ static void epoch_raised(struct watch *watch, uint32_t epoch)
     }
     pages->releasing = true;
     pages->device_pfns = 0;
+    mark_old(watch);
 }
 
 static void event_end(struct watch *watch, const struct seen_device *device)

@@ -428,11 +428,37 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
 }
 
+/** What fields showed before FEATURES_OK they must show after it (VG-20). */
+static void judge_shown(struct watch *watch, const struct seen_device *device)
+{
+    struct watch_registers *r = &watch->registers;
+    if (!r->shown || !watch->live) {
+        return;
+    }
+    bool same = memcmp(r->shown_config, device->config, 4) == 0;
+    if ((r->offered & watch->config.binding.reset) != 0) {
+        same = same && memcmp(r->shown_config + BNT_BALLOON_CONFIG_EPOCH,
+                              device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;
+    }
+    clause_require(watch, DEV, CLAUSE_VG_20, same,
+                   "shows another configuration before FEATURES_OK than after it");
+    r->shown = false;
+}
+
 /** By then a read that the generation spoiled was read again; a storm ends in giving up. */
+static void config_shown(struct watch *watch, const uint8_t *config, uint32_t bytes)
+{
+    struct watch_registers *r = &watch->registers;
+    if (bytes >= sizeof r->shown_config) {
+        memcpy(r->shown_config, config, sizeof r->shown_config);
+        r->shown = true;
+    }
+}
+
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_registers *r = &watch->registers;
-    (void)device;
+    judge_shown(watch, device);
     if (r->unsettled && r->rereads + 1 < BNT_CONFIG_READS_MAX) {
         clause_broken(watch, DRV, CLAUSE_VG_17,
                       "takes what it read at %u although the generation changed meanwhile",
@@ -453,6 +479,7 @@ static void end(struct watch *watch, bool quiet)
 
 const struct watcher watch_registers_watcher = {
     .kick = kick,
+    .config_shown = config_shown,
     .config_read = config_read,
     .config_write = config_write,
     .event_end = event_end,

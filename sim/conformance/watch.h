@@ -32,6 +32,8 @@ struct watch_registers {
     bool unknown_offered;        /**< a feature that no balloon has was offered */
     uint64_t accepted_before[8]; /**< sets that stood once */
     uint32_t accepted_count;
+    bool shown; /**< configuration was looked at before FEATURES_OK */
+    uint8_t shown_config[64];
     /* reads of configuration */
     bool generation_known;
     uint32_t generation; /**< last read */
@@ -88,6 +90,7 @@ struct watcher {
     void (*guest_new)(struct watch *watch); /**< another kernel runs; told before its reset */
     void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
+    void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     /** The driver made a buffer available; what it holds: seen_read (rings.h). */

@@ -33,6 +33,13 @@ void vm_watched(const struct vm *vm)
     conformance_vm_init(vm->world->conformance, vm->index, &config);
 }
 
+void vm_watched_config(const struct vm *vm)
+{
+    uint8_t config[64];
+    bnt_host_config_read(vm->host, 0, config, sizeof config);
+    conformance_config_shown(vm->world->conformance, vm->index, config, sizeof config);
+}
+
 void vm_watched_event_end(const struct vm *vm)
 {
     uint8_t config[64];

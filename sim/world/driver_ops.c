@@ -30,6 +30,7 @@ static void features_write(void *opaque, uint64_t features)
         return;
     }
     engine_payload(vm->world->engine, features);
+    vm_watched_config(vm);
     conformance_features_write(vm->world->conformance, vm->index, features);
     if (bnt_host_features_write(vm->host, features) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device ignored a write of features", vm->spec.name);

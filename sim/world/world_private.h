@@ -219,6 +219,7 @@ void vm_audit(struct vm *vm);
 
 /* conformance.c */
 void vm_watched(const struct vm *vm);
+void vm_watched_config(const struct vm *vm);
 void vm_watched_event_end(const struct vm *vm);
 /** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
 uint16_t vm_queue_role(const struct vm *vm, uint16_t queue);

@@ -156,7 +156,19 @@ static void version_1_not_offered(struct bench *bench)
     conformance_features_read(bench->seen, 0, BNT_BALLOON_F_MUST_TELL_HOST);
 }
 
+static void showed_something_else(struct bench *bench)
+{
+    const uint8_t other[64] = {1};
+    bench_begin(bench);
+    conformance_config_shown(bench->seen, 0, other, sizeof other);
+    bench_negotiate(bench, MUCH, MUCH, true);
+    bench_queues(bench);
+    bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
+    bench_event_end(bench);
+}
+
 static const struct breaker rows[] = {
+    {CLAUSE_VG_20, CLAUSE_DEVICE, showed_something_else},
     {CLAUSE_VG_1, CLAUSE_DRIVER, driver_before_acknowledge},
     {CLAUSE_VG_2, CLAUSE_DRIVER, status_bit_cleared},
     {CLAUSE_VG_3, CLAUSE_DRIVER, on_after_failed},

@@ -168,15 +168,6 @@ static void in_order_out_of_order(struct bench *bench)
     bench_use(bench, 0, 1, 0);
 }
 
-static void batch(struct bench *bench)
-{
-    two_buffers(bench, V1 | BNT_F_IN_ORDER);
-    bench->used[0] = 1;
-    bench_put32(bench, bench_ring(0, 2048 + 4), 1);
-    conformance_device_wrote(bench->seen, 0, bench_ring(0, 2048 + 4), 8);
-    bench_use(bench, 0, 1, 0);
-}
-
 static void first_descriptor_only(struct bench *bench)
 {
     bench_attach(bench, V1);
@@ -351,7 +342,6 @@ static const struct breaker rows[] = {
     {CLAUSE_VS_13, CLAUSE_DEVICE, broke_over_nothing},
     {CLAUSE_VS_14, CLAUSE_DEVICE, index_before_element},
     {CLAUSE_VS_16, CLAUSE_DRIVER, ring_not_cleared},
-    {CLAUSE_VS_17, CLAUSE_DEVICE, batch},
     {CLAUSE_VP_1, CLAUSE_DRIVER, wrap_counter_of_0},
     {CLAUSE_VP_2, CLAUSE_DEVICE, taken_out_of_order},
     {CLAUSE_VP_3, CLAUSE_DEVICE, used_at_a_wrong_place},

@@ -12,6 +12,7 @@ static const struct breaker_table *const tables[] = {
     &breakers_registers,
     &breakers_rings,
     &breakers_hints,
+    &breakers_pages,
 };
 
 enum {
