@@ -97,6 +97,14 @@ void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
     watch->scripted[CLAUSE_DEVICE] |= (who & CLAUSE_WHO_DEVICE) != 0;
 }
 
+void conformance_trusted(struct conformance *seen, uint32_t vm)
+{
+    if (seen != NULL) {
+        seen->vms[vm].scripted[CLAUSE_DRIVER] = false;
+        seen->vms[vm].scripted[CLAUSE_DEVICE] = false;
+    }
+}
+
 /* ---- For watchers ---- */
 
 struct arena *watch_arena(const struct watch *watch)
@@ -119,6 +127,13 @@ void watch_used(struct watch *watch, const struct seen_queue *queue,
                 const struct seen_buffer *buffer, uint32_t len)
 {
     TELL(watch, used, watch, queue, buffer, len);
+}
+
+void watch_again(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len)
+{
+    pages_unanswer(watch, queue, buffer);
+    watch_used(watch, queue, buffer, len);
 }
 
 /* ---- What a watcher says ---- */
@@ -346,6 +361,17 @@ void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gp
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         TELL(watch, device_wrote, watch, gpa, bytes);
+    }
+}
+
+void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        struct seen_queue *found = rings_queue(watch, queue);
+        if (found != NULL) {
+            rings_spoiled(watch, found);
+        }
     }
 }
 

@@ -104,6 +104,9 @@ void conformance_vm_init(struct conformance *seen, uint32_t vm,
 /** The parties in `who` (clause_who) do what the script says from now on: counted apart. */
 void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
+/** The script's faults are over: what comes from here on is the parties' own. */
+void conformance_trusted(struct conformance *seen, uint32_t vm);
+
 /* ---- Registers, as the driver accesses them ---- */
 
 void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
@@ -146,6 +149,8 @@ void conformance_config_arrived(struct conformance *seen, uint32_t vm);
 void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
 /** After the bytes are there. */
 void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
+/** A script wrote into a used ring, or into an answer, behind the device's back. */
+void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue);
 /** The host drops backing: what the pages hold changes. */
 void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                            uint64_t pfns);

@@ -240,6 +240,24 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
     effort(watch, refused);
 }
 
+void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer)
+{
+    struct seen_request request;
+    if (!request_read(watch, queue, buffer, &request) || !request.inflate) {
+        return;
+    }
+    for (uint32_t i = 0; i < request.count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, &request, i);
+        for (uint32_t k = 0; k < request.span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
+                page_move(watch, state, PAGE_INFLATING);
+            }
+        }
+    }
+}
+
 /* ---- Deflation ---- */
 
 static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
@@ -491,7 +509,20 @@ static void reset(struct watch *watch)
 
 static void live(struct watch *watch)
 {
+    watch->pages.unseen_told = false;
     effort(watch, false);
+}
+
+/** A target that is there already when the driver goes live, and that it never looks at. */
+static void judge_unseen(struct watch *watch)
+{
+    struct watch_pages *pages = &watch->pages;
+    if (watch->live && !pages->num_pages_read && pages->num_pages > 0 && !pages->unseen_told &&
+        !watch->config.foreign && watch_now(watch) - pages->effort_ns > IDLE_NS) {
+        clause_broken(watch, DRV, CLAUSE_BD_4, "does not look at a target of %" PRIu32,
+                      pages->num_pages);
+        pages->unseen_told = true;
+    }
 }
 
 static void event_end(struct watch *watch, const struct seen_device *device)
@@ -500,6 +531,7 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     bnt_le32 value;
     memcpy(&value, device->config + BNT_BALLOON_CONFIG_NUM_PAGES, sizeof value);
     pages->num_pages = bnt_le32_get(value);
+    judge_unseen(watch);
     const bool deficit = watch->live && pages->num_pages > balloon(watch);
     if (!deficit) {
         pages->deficit_since_ns = 0;

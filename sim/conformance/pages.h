@@ -49,6 +49,7 @@ struct watch_pages {
     uint64_t device_pfns;     /**< that the device has by its own answers */
     uint32_t num_pages;       /**< as the device shows it */
     bool num_pages_read;      /**< the driver read it at least once since it is live */
+    bool unseen_told;         /**< that it did not is told */
     uint32_t num_pages_known; /**< as the driver read it last */
     uint32_t actual;          /**< as written last */
     bool actual_written;
@@ -87,6 +88,10 @@ uint8_t *page_state(struct watch *watch, uint64_t pfn);
 void page_move(struct watch *watch, uint8_t *state, unsigned place);
 /** All pages that the device has are the driver's again; `mark` is put on those. */
 void pages_forget(struct watch *watch, uint8_t mark);
+
+/** An inflate counts as not answered again. */
+void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer);
 
 void pages_free(struct watch *watch);
 void pages_init(struct watch *watch);

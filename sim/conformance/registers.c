@@ -432,7 +432,9 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 static void judge_shown(struct watch *watch, const struct seen_device *device)
 {
     struct watch_registers *r = &watch->registers;
-    if (!r->shown || !watch->live) {
+    const bool comparable = r->shown && watch->live;
+    r->shown = false; /* a target may be set in between, if it is not all one event */
+    if (!comparable) {
         return;
     }
     bool same = memcmp(r->shown_config, device->config, 4) == 0;
@@ -442,7 +444,6 @@ static void judge_shown(struct watch *watch, const struct seen_device *device)
     }
     clause_require(watch, DEV, CLAUSE_VG_20, same,
                    "shows another configuration before FEATURES_OK than after it");
-    r->shown = false;
 }
 
 /** By then a read that the generation spoiled was read again; a storm ends in giving up. */

@@ -635,6 +635,22 @@ static void look_used_packed(struct watch *watch, struct seen_queue *queue)
     }
 }
 
+void rings_spoiled(struct watch *watch, struct seen_queue *queue)
+{
+    if (queue->lost || queue->packed || queue->used_count == 0) {
+        return;
+    }
+    const uint16_t last = (uint16_t)(queue->used_seen - 1);
+    const uint8_t *at = queue->used + 4 + (size_t)8 * (last % queue->size);
+    const uint32_t id = seen_u32(watch, at);
+    if (seen_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen || id >= queue->size ||
+        queue->buffers[id].many != NULL) {
+        queue->lost = true;
+        return;
+    }
+    watch_again(watch, queue, &queue->buffers[id], seen_u32(watch, at + 4));
+}
+
 void rings_look_used(struct watch *watch, struct seen_queue *queue)
 {
     if (!queue->enabled || queue->lost) {

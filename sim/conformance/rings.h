@@ -156,6 +156,8 @@ void rings_reset(struct watch *watch);
 /** The device wrote where the used side of a queue is told. */
 void rings_look_used(struct watch *watch, struct seen_queue *queue);
 
+/** The last answer is looked at once more: a script changed it. */
+void rings_spoiled(struct watch *watch, struct seen_queue *queue);
 /** What the device has must be as it was exposed; `descs`: its descriptors too. */
 void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
                       bool descs);

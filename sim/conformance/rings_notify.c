@@ -233,7 +233,12 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 static void status_read(struct watch *watch, uint8_t status)
 {
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && watch->live) {
+        /* A script spoils rings and requests; what is done about a broken device is the driver's.
+         */
+        const bool scripted = watch->scripted[DRV];
+        watch->scripted[DRV] = false;
         clause_seen(watch, DRV, CLAUSE_VG_4);
+        watch->scripted[DRV] = scripted;
         watch->rings.given_up = true;
     }
     if (status == 0 && watch->registers.status == 0) {

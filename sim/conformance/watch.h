@@ -130,6 +130,9 @@ struct arena *watch_arena(const struct watch *watch);
 uint64_t watch_now(const struct watch *watch);
 void watch_exposed(struct watch *watch, const struct seen_queue *queue,
                    const struct seen_buffer *buffer);
+/** It was told of already: what was answered is another thing than was seen. */
+void watch_again(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len);
 void watch_used(struct watch *watch, const struct seen_queue *queue,
                 const struct seen_buffer *buffer, uint32_t len);
 

@@ -256,6 +256,8 @@ typedef enum action_party {
     X(WRONG_PFN,     "wrong-pfn",     DRIVER, "an inflate names another page than the one taken")    \
     X(OWNED_PFN,     "owned-pfn",     DRIVER, "an inflate names a page that a workload uses")         \
     X(ASTRAY_BUFFER, "astray-buffer", DRIVER, "a response buffer lies in a page that a workload uses") \
+    X(ODD_TABLE,     "odd-table",     DRIVER, "a table marked writable, behind a direct descriptor: legal") \
+    X(RESPONSE_SHORT, "response-short", DRIVER, "a request leaves too little room for its verdicts") \
     X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest uses a page that is in the balloon")        \
     X(FREE_IN_FLIGHT, "free-in-flight", DRIVER, "the guest uses a page that is being inflated")      \
     X(ALLOC_TWICE,   "alloc-twice",   DRIVER, "a page is allocated to the driver twice")             \

@@ -68,7 +68,9 @@ static void interrupt(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
     conformance_interrupt(vm->world->conformance, vm->index, queue);
-    hostile_after_serve(opaque, queue);
+    if (hostile_after_serve(opaque, queue)) {
+        conformance_spoiled(vm->world->conformance, vm->index, queue);
+    }
     link_signal_send(opaque, SIGNAL_INTERRUPT, queue);
 }
 

@@ -214,6 +214,7 @@ void hostile_device_reset(struct vm *vm)
     }
     if (over) {
         oracle_trust(vm->world->oracle, vm->index);
+        conformance_trusted(vm->world->conformance, vm->index);
     }
 }
 
@@ -330,6 +331,43 @@ static void lead_astray(struct vm *vm, uint16_t queue_index, uint64_t page)
     }
 }
 
+/** The response part of a request becomes too short for its verdicts (BX-4). */
+static void shorten_response(struct vm *vm, uint16_t queue_index)
+{
+    uint8_t *place = newest_segment(vm, queue_index, false, true);
+    if (place != NULL) {
+        put32(place + offsetof(struct bnt_vq_desc, bytes), sizeof(struct bnt_balloon_response));
+    }
+}
+
+/**
+ * The first bytes of a request go into a direct descriptor, and its table behind that one, marked
+ * writable, which means nothing (VS-9). The last descriptor of the ring is the one that is spare.
+ */
+static void make_table_odd(struct vm *vm, uint16_t queue_index)
+{
+    const struct queue_place *queue = &vm->queues[queue_index];
+    uint8_t *place = newest_segment(vm, queue_index, false, false);
+    const uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    uint8_t *ring = dma_at(vm, queue->desc_gpa);
+    const uint16_t spare = (uint16_t)(queue->size - 1);
+    struct bnt_vq_desc head;
+    struct bnt_vq_desc first;
+    const bool direct = place >= ring && place < ring + queue->size * sizeof head;
+    if (place == NULL || direct) {
+        return; /* it is in no table */
+    }
+    const uint16_t at = get16(avail + 4 + 2 * (get16(avail + 2) % queue->size));
+    memcpy(&head, ring + at * sizeof head, sizeof head);
+    memcpy(&first, place, sizeof first);
+    const uint64_t gpa = bnt_le64_get(first.gpa);
+    const uint32_t bytes = bnt_le32_get(first.bytes);
+    put_desc(ring, at, gpa, 4, BNT_VQ_DESC_F_NEXT, spare);
+    put_desc(ring, spare, bnt_le64_get(head.gpa), bnt_le32_get(head.bytes),
+             BNT_VQ_DESC_F_INDIRECT | BNT_VQ_DESC_F_WRITE, 0);
+    put_desc(place, 0, gpa + 4, bytes - 4, bnt_le16_get(first.flags), bnt_le16_get(first.next));
+}
+
 void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request)
 {
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
@@ -352,6 +390,12 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
     }
     if (request->inflate && used != UINT64_MAX && hostile_take(vm, CORRUPT_ASTRAY_BUFFER)) {
         lead_astray(vm, queue, used);
+    }
+    if (request->inflate && hostile_take(vm, CORRUPT_ODD_TABLE)) {
+        make_table_odd(vm, queue);
+    }
+    if (request->inflate && verdicts && hostile_take(vm, CORRUPT_RESPONSE_SHORT)) {
+        shorten_response(vm, queue);
     }
 }
 
@@ -402,10 +446,21 @@ static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
     }
 }
 
-void hostile_after_serve(struct vm *vm, uint16_t queue)
+static uint64_t armed(const struct vm *vm)
 {
-    if (queue == BNT_BALLOON_QUEUE_INFLATE) {
+    uint64_t sum = 0;
+    for (int which = 0; which < CORRUPTION_COUNT; which++) {
+        sum += vm->armed[which];
+    }
+    return sum;
+}
+
+bool hostile_after_serve(struct vm *vm, uint16_t queue)
+{
+    const uint64_t before = armed(vm);
+    if (before > 0 && queue == BNT_BALLOON_QUEUE_INFLATE) {
         spoil_verdicts(vm, queue);
         spoil_used(vm, queue);
     }
+    return armed(vm) != before;
 }

@@ -339,7 +339,8 @@ uint64_t hostile_page_in(const struct vm *vm, page_place place);
 /** The device was reset: whoever only forged rings is good again. */
 void hostile_device_reset(struct vm *vm);
 void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request);
-void hostile_after_serve(struct vm *vm, uint16_t queue);
+/** True if it spoiled something. */
+bool hostile_after_serve(struct vm *vm, uint16_t queue);
 
 /* expect.c */
 void expect_start(struct world *world);
