@@ -123,6 +123,7 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
     }
     const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->binding);
     const uint64_t served = BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts |
+                            config->binding.huge_pages | config->binding.guest_limit |
                             config->binding.reset | config->binding.device_init_on_inflate |
                             config->binding.device_init_reported;
     if (bnt_balloon_features_exclusive(config->features, &config->binding)) {

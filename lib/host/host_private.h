@@ -270,6 +270,7 @@ struct bnt_host {
     uint8_t actual_bytes[4];
     uint8_t poison_bytes[4];
     uint8_t ack_bytes[4];
+    uint8_t limit_bytes[4];
     uint64_t memory_pfns;      /**< of the map, within the configured range */
     uint64_t window_first_pfn; /**< region that the last PFN was found in */
     uint64_t window_pfns;

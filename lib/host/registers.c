@@ -79,6 +79,9 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
     field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
     field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);
+    if (!bnti_host_is_vmware(host)) {
+        field_put(space, BNT_BALLOON_CONFIG_GUEST_LIMIT, (uint32_t)host->limit_pfns);
+    }
     memset(dst, 0, bytes);
     if (offset < sizeof(space)) {
         const uint32_t room = (uint32_t)sizeof(space) - offset;
@@ -151,6 +154,11 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
     } else if (at - BNT_BALLOON_CONFIG_EPOCH_ACK < 4 && bnti_host_agreed(host, reset)) {
         if (field_byte(host->ack_bytes, at - BNT_BALLOON_CONFIG_EPOCH_ACK, value)) {
             epoch_acknowledged(host, bytes_value(host->ack_bytes));
+        }
+    } else if (at - BNT_BALLOON_CONFIG_GUEST_LIMIT < 4 &&
+               bnti_host_agreed(host, host->config.binding.guest_limit)) {
+        if (field_byte(host->limit_bytes, at - BNT_BALLOON_CONFIG_GUEST_LIMIT, value)) {
+            bnti_host_target_limit(host, bytes_value(host->limit_bytes));
         }
     }
 }

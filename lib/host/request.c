@@ -102,11 +102,25 @@ static bnt_fault request_fault(const struct bnt_host *host, const struct bnt_vq_
 }
 
 /** Answers every PFN by RESET and changes nothing (BX-10, BX-11). */
-static void request_stale(struct bnt_host *host, uint32_t n)
+static void request_stale(struct bnt_host *host, uint32_t n, uint32_t unit_pfns)
 {
     memset(host->response + RESPONSE_BYTES, BNT_VERDICT_RESET, n);
-    host->count.verdicts[BNT_VERDICT_RESET] += n;
+    host->count.verdicts[BNT_VERDICT_RESET] += (uint64_t)n * unit_pfns;
     host->count.stale_requests++;
+}
+
+/** What each PFN of the request stands for; false if its flags are malformed (BX-23). */
+static bool units_take(const struct bnt_host *host, const struct bnt_balloon_request *header,
+                       struct bnti_host_judge *judge)
+{
+    const uint32_t flags = bnt_le32_get(header->flags);
+    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
+
+    judge->unit_pfns = 1;
+    if (huge && (flags & BNT_BALLOON_REQUEST_2M) != 0) {
+        judge->unit_pfns = BNT_HOST_UNIT_PFNS;
+    }
+    return !huge || (flags & ~BNT_BALLOON_REQUEST_2M) == 0;
 }
 
 static bool response_write(struct bnt_host *host, bnti_host_role role,
@@ -137,11 +151,15 @@ static void request_serve_told(struct bnt_host *host, bnti_host_role role,
         !pfns_read(host, role, chain, HEADER_BYTES, n)) {
         return;
     }
+    if (!units_take(host, &header, judge)) {
+        request_break(host, role, chain, BNT_FAULT_REQUEST_FLAGS, BNT_BALLOON_REQUEST_2M);
+        return;
+    }
     const uint32_t epoch = bnt_le32_get(header.epoch);
     const bool stale = resets && (epoch != host->epoch || host->epoch_ack != host->epoch);
     host->count.requests++;
     if (stale) {
-        request_stale(host, n);
+        request_stale(host, n, judge->unit_pfns);
     } else {
         bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
     }

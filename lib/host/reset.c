@@ -44,6 +44,7 @@ void bnti_host_device_reset(struct bnt_host *host)
     host->epoch_ack = 0;
     memset(host->poison_bytes, 0, sizeof(host->poison_bytes));
     memset(host->ack_bytes, 0, sizeof(host->ack_bytes));
+    memset(host->limit_bytes, 0, sizeof(host->limit_bytes));
     host->actual_event.due = false;
     host->differs_event.due = false;
     bnti_host_stats_forget(host);

@@ -100,6 +100,7 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bytes(pack, host->actual_bytes, sizeof(host->actual_bytes));
     bnti_pack_bytes(pack, host->poison_bytes, sizeof(host->poison_bytes));
     bnti_pack_bytes(pack, host->ack_bytes, sizeof(host->ack_bytes));
+    bnti_pack_bytes(pack, host->limit_bytes, sizeof(host->limit_bytes));
     const bool virtio = host->config.wire == BNT_HOST_WIRE_VIRTIO;
     const bool resets = (host->config.features & host->config.binding.reset) != 0;
     pack->failed = pack->failed || (virtio && (host->epoch != 0) != resets);

@@ -20,7 +20,7 @@ static uint64_t with_driver(const struct shadow *shadow)
 {
     return shadow->in_place[PLACE_TAKEN] + shadow->in_place[PLACE_INFLATING] +
            shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_DEFLATING] +
-           shadow->in_place[PLACE_HELD];
+           shadow->in_place[PLACE_HELD] + shadow->in_place[PLACE_PARTS];
 }
 
 /** The host forgot every page; a driver that goes on has none, one that stops gives them back now.

@@ -145,7 +145,8 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
                            "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
                            counted[place], shadow->in_place[place]);
         }
-        if (place != PLACE_OS && place != PLACE_LENT && place <= PLACE_HELD) {
+        if (place != PLACE_OS && place != PLACE_LENT &&
+            (place <= PLACE_HELD || place == PLACE_PARTS)) {
             with_driver += counted[place];
         }
     }

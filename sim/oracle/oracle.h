@@ -30,6 +30,7 @@ typedef enum page_place {
     PLACE_REPORTING, /**< free, in a report that the device has */
     PLACE_REPORTED,  /**< the same, and the device let go of it */
     PLACE_HINTED,    /**< free, kept by the driver while the device may leave its content out */
+    PLACE_PARTS,     /**< of a unit of 2 MiB that was refused, to be offered one by one */
     PLACE_COUNT
 } page_place;
 

@@ -9,15 +9,11 @@
 #include <inttypes.h>
 
 static const char *const place_names[PLACE_COUNT] = {
-    [PLACE_OS] = "the guest's own",
-    [PLACE_TAKEN] = "with the driver already",
-    [PLACE_INFLATING] = "being inflated",
-    [PLACE_BALLOON] = "in the balloon",
-    [PLACE_DEFLATING] = "being deflated",
-    [PLACE_LENT] = "in use while being deflated",
-    [PLACE_HELD] = "held as refused",
-    [PLACE_REPORTING] = "in a report",
-    [PLACE_REPORTED] = "in a report that was served",
+    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "with the driver already",
+    [PLACE_INFLATING] = "being inflated", [PLACE_BALLOON] = "in the balloon",
+    [PLACE_DEFLATING] = "being deflated", [PLACE_LENT] = "in use while being deflated",
+    [PLACE_HELD] = "held as refused",     [PLACE_PARTS] = "part of a refused unit",
+    [PLACE_REPORTING] = "in a report",    [PLACE_REPORTED] = "in a report that was served",
     [PLACE_HINTED] = "kept as hinted",
 };
 
@@ -122,6 +118,7 @@ static bool may_be_given(const struct shadow *shadow, uint8_t place)
     switch ((page_place)place) {
     case PLACE_TAKEN:
     case PLACE_HELD:
+    case PLACE_PARTS:
         return true;
     case PLACE_BALLOON: /* silently, after a reset: the host counts every page as the guest's */
         return shadow->releasing || shadow->epoch != shadow->epoch_acked;
@@ -173,6 +170,19 @@ void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pag
 
 /* ---- The driver's requests ---- */
 
+/** Parts of a refused unit that are offered now, one by one (BX-27). */
+static void parts_take(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint64_t index = request->pages[i] - shadow->config.first_pfn;
+        uint8_t *place = index < shadow->config.pfns ? place_of(shadow, request->pages[i]) : NULL;
+        if (place != NULL && *place == PLACE_PARTS) {
+            shadow_move(oracle, vm, request->pages[i], place, PLACE_TAKEN);
+        }
+    }
+}
+
 static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -184,6 +194,9 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
                        request->inflate ? "an inflate" : "a deflate", request->page_count,
                        shadow->epoch);
         return;
+    }
+    if (request->inflate && shadow->in_place[PLACE_PARTS] > 0) {
+        parts_take(oracle, vm, request);
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
@@ -310,6 +323,9 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
             verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
         page_place to = request->inflate ? inflated_place(shadow, verdict)
                                          : deflated_place(shadow, verdict, *place);
+        if (to == PLACE_HELD && request->page_order > shadow->config.page_order) {
+            to = PLACE_PARTS;
+        }
         if (shadow->releasing && to != PLACE_OS) {
             to = PLACE_TAKEN; /* BX-17, BX-19 */
         }
@@ -334,7 +350,7 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
     for (uint64_t page = 0; page < shadow->pages; page++) {
         const uint8_t place = shadow->place[page];
         if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD ||
-            place == PLACE_REPORTED || place == PLACE_HINTED) {
+            place == PLACE_PARTS || place == PLACE_REPORTED || place == PLACE_HINTED) {
             continue;
         }
         const page_place to = place == PLACE_LENT        ? PLACE_OS

@@ -101,6 +101,8 @@ typedef enum metric_unit {
     X(WANTED,          "wanted",          BYTES, "target as the host wants it, above the guest's limit too") \
     X(LIMIT,           "limit",           COUNT, "PFNs that the guest says it can give at most")      \
     X(LARGE,           "large",           BYTES, "memory ever moved in units of 2 MiB, both directions") \
+    X(LARGE_REFUSED,   "large_refused",   COUNT, "units of 2 MiB that were refused on inflation")      \
+    X(LARGE_SPLITS,    "large_splits",    COUNT, "of these, those offered again page by page")         \
     X(TICKS,           "ticks",           COUNT, "ticks of the driver: of VMware's wire, or of rates") \
     X(RATE_ALLOC,      "rate_alloc",      COUNT, "PFNs of a slow tick of inflation")                  \
     X(RATE_FREE,       "rate_free",       COUNT, "PFNs of a tick of deflation")                       \

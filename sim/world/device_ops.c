@@ -170,7 +170,9 @@ static void host_request(void *opaque, const struct bnt_host_request *request)
     } else {
         engine_payload_halves(world->engine, request->pfns, request->pfn_count);
     }
-    if (world->oracle != NULL) {
+    if (world->oracle != NULL && request->unit_pfns > 1) {
+        units_host_request(vm, request);
+    } else if (world->oracle != NULL) {
         struct bnt_host_request seen = *request;
         const uint8_t served[1] = {BNT_VERDICT_ACCEPTED};
         if (request->stale && hostile_take(vm, CORRUPT_STALE_SERVED)) {

@@ -437,7 +437,8 @@ static void count_verdicts(struct vm *vm, const struct bnt_guest_request *reques
     if (!request->inflate) {
         return;
     }
-    const uint32_t order = vm->spec.page_order;
+    /* One verdict answers a unit of 2 MiB. */
+    const uint32_t order = request->page_order > vm->spec.page_order ? 0 : vm->spec.page_order;
     uint64_t accepted = 0; /* nearly all: counted in a register */
     for (uint32_t page = 0; page < request->page_count; page++) {
         const uint32_t pfn = page << order;
@@ -474,7 +475,9 @@ static void guest_request(void *opaque, const struct bnt_guest_request *request)
     } else {
         engine_payload_words(world->engine, request->pages, request->page_count);
     }
-    if (world->oracle != NULL) {
+    if (world->oracle != NULL && request->page_order > vm->spec.page_order) {
+        units_guest_request(vm, features_of(vm), request);
+    } else if (world->oracle != NULL) {
         const uint64_t features = features_of(vm);
         oracle_guest_request(world->oracle, vm->index, features, request);
         if (request->complete && hostile_take(vm, CORRUPT_COMPLETE_TWICE)) {
@@ -489,6 +492,28 @@ static void guest_request(void *opaque, const struct bnt_guest_request *request)
     if (!request->complete) {
         hostile_after_expose(vm, request);
     }
+}
+
+static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
+{
+    struct vm *vm = opaque;
+    const uint32_t pfns = above_floor(vm, count << BNT_BALLOON_2M_ORDER);
+    const uint32_t got = gmem_balloon_alloc_large(vm->gmem, pages, pfns >> BNT_BALLOON_2M_ORDER);
+    memory_reclaim_wanted(vm);
+    return got;
+}
+
+static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
+{
+    struct vm *vm = opaque;
+    gmem_balloon_free_large(vm->gmem, pages, count);
+}
+
+/** Nothing to do: every page of a block is a page of the balloon for itself. */
+static void huge_split(void *opaque, uint64_t page)
+{
+    (void)opaque;
+    (void)page;
 }
 
 struct bnt_guest_ops vm_guest_ops(void)
@@ -512,6 +537,9 @@ struct bnt_guest_ops vm_guest_ops(void)
         .hinted_free = hint_free,
         .hint = hint_sent,
         .pages_alloc_sleep = pages_alloc_sleep,
+        .huge_alloc = huge_alloc,
+        .huge_free = huge_free,
+        .huge_split = huge_split,
     };
     vmware_guest_ops(&ops);
     return ops;

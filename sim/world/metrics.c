@@ -53,6 +53,10 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return info.hint_runs;
     case METRIC_HINTS_EARLY:
         return bytes_of(info.hint_early_pfns);
+    case METRIC_LARGE_REFUSED:
+        return info.huge_refused;
+    case METRIC_LARGE_SPLITS:
+        return info.huge_splits;
     case METRIC_TICKS:
         return info.ticks;
     case METRIC_RATE_ALLOC:

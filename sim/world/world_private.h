@@ -263,6 +263,10 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
 void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count);
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
 
+/* units.c: requests of 2 MiB, told to the oracle page by page */
+void units_guest_request(struct vm *vm, uint64_t features, const struct bnt_guest_request *request);
+void units_host_request(struct vm *vm, const struct bnt_host_request *request);
+
 /* sleeping.c */
 bool sleeping_start(struct vm *vm, uint32_t count);
 void sleeping_step(struct vm *vm);

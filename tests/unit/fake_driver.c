@@ -304,7 +304,9 @@ uint16_t fake_queue_pfns(struct fake_driver *fake, uint16_t queue, const uint32_
 
     memset(at, 0, 8);
     if (told) {
+        const bnt_le32 flags = bnt_le32_set(fake->flags);
         memcpy(at, &epoch, 4);
+        memcpy(at + 4, &flags, 4);
     }
     for (uint32_t i = 0; i < n; i++) {
         const bnt_le32 wire = bnt_le32_set(pfns[i]);

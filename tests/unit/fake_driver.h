@@ -81,6 +81,7 @@ struct fake_driver {
     uint32_t copy_fail_at; /* the copy that fails, from 1; 0: none */
     uint32_t copies;
     uint32_t epoch;      /* that requests carry */
+    uint32_t flags;      /* the same */
     uint32_t poison_val; /* written before DRIVER_OK under PAGE_POISON */
     uint32_t fill_value; /* of the last fill */
 };
