@@ -36,6 +36,8 @@ const struct choice feature_choices[] = {
     {"reporting", BNT_BALLOON_F_PAGE_REPORTING, "free page reporting"},
     {"verdicts", UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, "a verdict for each page"},
     {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
+    {"huge-pages", UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES, "requests of 2 MiB units; needs verdicts"},
+    {"guest-limit", UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT, "the driver tells how large a balloon could be"},
     {"device-init-on-inflate", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE,
      "draft: a bit of each inflated PFN that the device initialised; excludes verdicts"},
     {"device-init-reported", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED,
