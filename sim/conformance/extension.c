@@ -301,7 +301,8 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     judge_answers(watch, buffer, &request, len);
     if (request.inflate) {
         pages->unseen_accepted = pages->in[PAGE_BALLOON] > 0;
-        if (watch->config.held_max > 0 &&
+        pages->units_held = pages->in[PAGE_HELD] > 0 && (pages->units_held || request.units);
+        if (watch->config.held_max > 0 && !pages->units_held &&
             pages->in[PAGE_HELD] >> watch->config.page_order > watch->config.held_max) {
             clause_seen(watch, DRV, CLAUSE_BX_13);
             pages->bound_reached = true;

@@ -67,6 +67,7 @@ struct watch_pages {
     bool zero_due;      /**< acknowledged: actual = 0 must follow */
     bool target_due;    /**< NOT_NEEDED came: the target is to be read */
     bool bound_reached; /**< as many are held as may be */
+    bool units_held;    /**< parts of refused units are among those held: they have no bound */
     uint64_t bound_ns;
     bool limit_written;
     bool unseen_accepted; /**< an inflate was accepted, and no later one was seen */
