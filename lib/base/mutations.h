@@ -40,6 +40,20 @@
       "a loaded device forgot which pages are in the balloon")                                       \
     X(TARGET_LOST_ON_RESET, "target-lost-on-reset", "host-B64",                                      \
       "a device reset clears the target that the host has set")                                      \
+    X(HINT_DETACH_LEAK, "hint-detach-leak", "guest-14",                                              \
+      "hinted pages are forgotten when the driver is unloaded")                                      \
+    X(HINT_ID_REMEMBERED, "hint-id-remembered", "guest-43",                                          \
+      "a command id that was served before the device was set up anew is not served again")          \
+    X(RECLAIM_DEFLATES, "reclaim-deflates", "guest-12",                                              \
+      "reclaim takes pages out of the balloon")                                                      \
+    X(HINT_SHRINK_UNITS, "hint-shrink-units", "guest-13",                                            \
+      "reclaim asks for PFNs and is given as many pages")                                            \
+    X(HINT_START_KEEPS_RUN, "hint-start-keeps-run", "host-B29",                                      \
+      "hints of the run before count while the driver has not begun the new one")                    \
+    X(HINT_RESTORE_DONE, "hint-restore-done", "host-B37",                                            \
+      "a device that is restored says that it is done with hinted pages")                            \
+    X(HINT_NO_WAIT, "hint-no-wait", "host-H5",                                                       \
+      "the driver takes a hinted page back before its buffer was used, in spite of its setting")     \
     X(HINT_POSTCOPY, "hint-postcopy", "host-B28",                                                    \
       "a migration that may go over to postcopy asks for free page hints, and never says done")      \
     X(HINT_CANCEL_NO_DONE, "hint-cancel-no-done", "host-B27",                                        \

@@ -327,7 +327,8 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
                                  bnti_guest_hint_release(guest, BNTI_GUEST_BATCH) > 0)) {
         guest->budget--;
     }
-    return bnti_guest_has_any(guest) || bnti_guest_hinted_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
+    const bool hinted = bnti_guest_hinted_pfns(guest) > 0 && !BNTI_MUTATION(HINT_DETACH_LEAK);
+    return bnti_guest_has_any(guest) || hinted ? BNT_E_AGAIN : BNT_OK;
 }
 
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)

@@ -7,6 +7,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 /* ---- Command ids --------------------------------------------------------------------------- */
 
 uint32_t bnti_host_hint_command(const struct bnt_host *host)
@@ -51,17 +53,24 @@ static const uint32_t state_leads_to[] = {
 };
 #undef TO
 
-static void state_set(struct bnt_host *host, bnt_host_hint_state state)
+/** With the id that goes with it; what the driver reads is told to it where it changed. */
+static void state_set_id(struct bnt_host *host, bnt_host_hint_state state, uint32_t id)
 {
     const uint32_t before = bnti_host_hint_command(host);
 
     BNTI_ASSERT((state_leads_to[host->hint.state] & 1u << state) != 0);
     host->hint.state = state;
+    host->hint.id = id;
     if (bnti_host_hint_command(host) != before) {
         host->generation++;
         host->config_due = host->config_due || bnt_dev_live(&host->dev);
     }
     bnti_host_tell(host, BNT_HOST_EVENT_HINT, (uint64_t)state, host->hint.id);
+}
+
+static void state_set(struct bnt_host *host, bnt_host_hint_state state)
+{
+    state_set_id(host, state, host->hint.id);
 }
 
 /* The device was reset: no driver has a page any more, and no buffer of it is on its way. */
@@ -111,13 +120,13 @@ bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t 
     if (host->hint.unstopped >= ids(host)) {
         status = BNT_E_AGAIN;
     } else {
-        host->hint.id = id_after(host, host->hint.id);
+        const uint32_t next = id_after(host, host->hint.id);
         host->hint.issued = true;
         host->hint.current = false;
-        host->hint.seen = host->hint.seen == host->hint.id ? 0 : host->hint.seen;
+        host->hint.seen = host->hint.seen == next ? 0 : host->hint.seen;
         host->hint.unstopped++;
         host->count.hint_runs++;
-        state_set(host, BNT_HOST_HINT_REQUESTED);
+        state_set_id(host, BNT_HOST_HINT_REQUESTED, next);
         if (id != NULL) {
             *id = host->hint.id;
         }
@@ -205,6 +214,9 @@ static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chai
 /* Whether pages count now: their run is the one that is wanted (BV-8). */
 static bool hint_counts(const struct bnt_host *host)
 {
+    if (BNTI_MUTATION(HINT_START_KEEPS_RUN) && host->hint.state == BNT_HOST_HINT_REQUESTED) {
+        return true;
+    }
     return host->hint.state == BNT_HOST_HINT_START && host->hint.current;
 }
 

@@ -11,6 +11,7 @@
 
 #include <ballonet/vmware.h>
 
+#include "lib/base/mutation.h"
 #include "lib/base/pack.h"
 #include "lib/virtio/queue_state.h"
 
@@ -207,6 +208,9 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
                    hint->unstopped > (uint64_t)last - first + 1 ||
                    (none && (state != BNT_HOST_HINT_STOP || hint->unstopped != 0));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
+    if (BNTI_MUTATION(HINT_RESTORE_DONE) && bnti_pack_loads(pack) && !none) {
+        hint->state = BNT_HOST_HINT_DONE;
+    }
 }
 
 /** What a START agreed on is a part of what could be offered; the batch page is work space. */
