@@ -13,10 +13,12 @@
 #define LEGACY_UNDEFINED \
     (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 
-/* Features of VIRTIO itself that go only with optional calls of the transport. */
+/* Features of how both talk, of which some need optional calls of the transport. */
 static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
 {
-    return transport->notify_data != NULL ? BNT_F_NOTIFICATION_DATA : 0;
+    const bool resets = transport->queue_reset != NULL && transport->queue_reset_read != NULL;
+    return BNT_F_SUSPEND | (resets ? BNT_F_RING_RESET : 0) |
+           (transport->notify_data != NULL ? BNT_F_NOTIFICATION_DATA : 0);
 }
 
 /* Features that this core implements; others are never accepted (VG-9). */
@@ -231,6 +233,7 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queue_marked[q] = false;
     }
+    bnti_guest_queue_resets_forget(guest);
     guest->num_pages = 0;
     guest->target_pfns = 0;
     guest->reached = true;
@@ -292,6 +295,7 @@ static void in_flight_return(struct bnt_guest *guest)
             continue;
         }
         request->busy = false;
+        request->doubtful = false;
         if (request->given_back || request->gone_on || BNTI_MUTATION(DETACH_KEEPS_IN_FLIGHT)) {
             continue;
         }

@@ -161,11 +161,14 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
 static const uint32_t state_leads_to[] = {
     [BNT_GUEST_DOWN] = TO(STARTING),
     [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
     [BNT_GUEST_BROKEN] = TO(RECOVERING) | TO(STOPPING),
     [BNT_GUEST_STOPPING] = TO(DOWN),
     [BNT_GUEST_RECOVERING] = TO(STARTING) | TO(STOPPING),
+    [BNT_GUEST_SUSPENDING] = TO(SUSPENDED) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_SUSPENDED] = TO(RESUMING) | TO(STOPPING),
+    [BNT_GUEST_RESUMING] = TO(RUNNING) | TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
 };
 #undef TO
 
@@ -188,7 +191,6 @@ void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_
 /* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
 void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue)
 {
-    BNTI_ASSERT(guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING);
     guest->diag.status = status;
     guest->diag.fault = fault;
     guest->diag.queue = queue;
@@ -291,10 +293,9 @@ static uint64_t live_due(const struct bnt_guest *guest)
     }
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        if (guest->requests[slot].busy) {
-            due = bnti_guest_min(due, guest->requests[slot].due_ns);
-        }
+        due = bnti_guest_min(due, bnti_guest_request_due(guest, (enum bnti_guest_slot)slot));
     }
+    due = bnti_guest_min(due, bnti_guest_queue_resets_due(guest));
     if (guest->state == BNT_GUEST_RUNNING) {
         due = bnti_guest_min(due, bnti_guest_size_due(guest));
     }
@@ -317,6 +318,10 @@ static uint64_t step_due(const struct bnt_guest *guest)
                    : guest->now_ns;
     case BNT_GUEST_BROKEN:
         return guest->recover_due_ns;
+    case BNT_GUEST_SUSPENDING:
+    case BNT_GUEST_RESUMING:
+        return guest->suspend_due_ns;
+    case BNT_GUEST_SUSPENDED:
     case BNT_GUEST_DOWN:
         break;
     }
@@ -329,7 +334,7 @@ static uint64_t step_due(const struct bnt_guest *guest)
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_release, bnti_guest_oom_continue,
+        bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_queue_resets, bnti_guest_release, bnti_guest_oom_continue,
         bnti_guest_size,        bnti_guest_report,    bnti_guest_hint,    bnti_guest_overdue,
     };
     if (bnti_guest_on_vmware(guest)) {
@@ -362,6 +367,8 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
         status = bnti_guest_stop_poll(guest);
     } else if (guest->state == BNT_GUEST_BROKEN || guest->state == BNT_GUEST_RECOVERING) {
         bnti_guest_recover(guest);
+    } else if (guest->state >= BNT_GUEST_SUSPENDING && guest->state <= BNT_GUEST_RESUMING) {
+        bnti_guest_suspend_poll(guest);
     } else {
         step_live(guest);
     }

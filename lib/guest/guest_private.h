@@ -56,6 +56,8 @@ struct bnti_guest_request {
     bool busy;       /* the device has it */
     bool stalled;    /* it missed its deadline and STALLED was told */
     bool partial;    /* the allocator gave less than was asked for */
+    bool doubtful;   /* busy, but its queue was reset: the device says no more about its pages */
+    bool again;      /* the next request tells pages of a doubtful one */
     bool given_back; /* OOM without MUST_TELL_HOST: its pages are the OS's already */
     bool huge;       /* its pages are of 2 MiB */
     bool gone_on;    /* quirk: an inflate counted as done although the device has it still */
@@ -74,6 +76,15 @@ struct bnti_guest_backoff {
     uint64_t level_ns; /* the last wait; doubles */
     uint64_t until_ns; /* 0: none */
     bool not_needed;   /* caused by NOT_NEEDED: a told change of target ends it */
+};
+
+/* One queue on its way through a reset. */
+struct bnti_guest_queue_reset {
+    bool going;
+    bool stalled; /* it missed its deadline and STALLED was told */
+    uint64_t sent_ns;
+    uint64_t due_ns;
+    uint64_t wait_ns;
 };
 
 /* Free page reporting: what is with the device, and when the next look at free pages is due. */
@@ -247,6 +258,7 @@ struct bnt_guest {
     uint64_t dma_gpa;
     struct bnti_guest_request requests[BNTI_GUEST_SLOTS];
     struct bnti_guest_report report;
+    struct bnti_guest_queue_reset queue_resets[BNTI_GUEST_Q_COUNT];
 
     /* Sizing. */
     uint64_t num_pages; /* as last read */
@@ -287,6 +299,14 @@ struct bnt_guest {
     uint64_t reset_wait_ns;
     uint64_t reset_sent_ns;
     bool reset_stalled;
+
+    /* Suspending, and back. */
+    bnt_guest_state suspended_from;
+    uint64_t suspended_ns;
+    uint64_t suspend_sent_ns;
+    uint64_t suspend_due_ns;
+    uint64_t suspend_wait_ns;
+    bool suspend_stalled;
 
     /* Recovery. */
     uint32_t recover_tried;      /* resets in a row */
@@ -432,6 +452,17 @@ uint64_t bnti_guest_hinted_pfns(const struct bnt_guest *guest);
 uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns);
 uint32_t bnti_guest_hint_release(struct bnt_guest *guest, uint64_t pages_max);
 
+static inline bool bnti_guest_queue_resetting(const struct bnt_guest *guest, uint32_t q)
+{
+    return guest->queue_resets[q].going;
+}
+
+/* In use, and not being reset. */
+static inline bool bnti_guest_queue_up(const struct bnt_guest *guest, uint32_t q)
+{
+    return bnti_guest_queue_used(guest, q) && !guest->queue_resets[q].going;
+}
+
 /* attach.c */
 void bnti_guest_reset_begin(struct bnt_guest *guest);
 bnt_status bnti_guest_reset_release(struct bnt_guest *guest);
@@ -443,6 +474,7 @@ bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
 uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t q);
 void bnti_guest_queues_none(struct bnt_guest *guest);
 bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest);
+bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q);
 
 /* config.c */
 void bnti_guest_config_poll(struct bnt_guest *guest);
@@ -458,10 +490,12 @@ void bnti_guest_migration_end(struct bnt_guest *guest);
 bool bnti_guest_migrating(const struct bnt_guest *guest);
 
 /* request.c */
+void bnti_guest_request_doubt_tell(struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_used_take(struct bnt_guest *guest);
 void bnti_guest_overdue(struct bnt_guest *guest);
+uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_notify(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_kick(struct bnt_guest *guest, uint32_t q);
 uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest);
@@ -556,6 +590,15 @@ uint32_t bnti_guest_hint_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t 
 void bnti_guest_release_begin(struct bnt_guest *guest);
 void bnti_guest_release(struct bnt_guest *guest);
 uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max);
+
+/* queue_reset.c */
+void bnti_guest_queue_resets(struct bnt_guest *guest);
+uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest);
+void bnti_guest_queue_resets_forget(struct bnt_guest *guest);
+bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns);
+
+/* suspend.c */
+void bnti_guest_suspend_poll(struct bnt_guest *guest);
 
 /* recover.c */
 void bnti_guest_recover_plan(struct bnt_guest *guest);

@@ -130,7 +130,9 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
         return BNT_E_UNSUPPORTED;
     }
     if (migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
-        guest->requests[BNTI_GUEST_DEFLATE].busy || guest->requests[BNTI_GUEST_OOM].busy) {
+        guest->requests[BNTI_GUEST_DEFLATE].busy || guest->requests[BNTI_GUEST_OOM].busy ||
+        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return BNT_E_AGAIN;
     }
     if (!bnti_guest_record_remove(guest, old_page)) {

@@ -21,6 +21,9 @@ const char *bnt_guest_state_name(uint32_t state)
         [BNT_GUEST_BROKEN] = "broken",
         [BNT_GUEST_STOPPING] = "stopping",
         [BNT_GUEST_RECOVERING] = "recovering",
+        [BNT_GUEST_SUSPENDING] = "suspending",
+        [BNT_GUEST_SUSPENDED] = "suspended",
+        [BNT_GUEST_RESUMING] = "resuming",
     };
     return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }

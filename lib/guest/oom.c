@@ -58,7 +58,8 @@ static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
         if (request->busy) {
             oom_poll(guest);
         }
-        if (request->busy || guest->state != BNT_GUEST_RUNNING || guest->oom_gave_up) {
+        if (request->busy || guest->state != BNT_GUEST_RUNNING || guest->oom_gave_up ||
+            bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
             break;
         }
         const uint64_t freed = guest->oom_freed_pfns - before;
@@ -142,6 +143,9 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
         return BNT_E_BROKEN;
     case BNT_GUEST_DOWN:
     case BNT_GUEST_STARTING:
+    case BNT_GUEST_SUSPENDING:
+    case BNT_GUEST_SUSPENDED:
+    case BNT_GUEST_RESUMING:
         break;
     }
     return BNT_E_STATE;
@@ -201,7 +205,8 @@ void bnti_guest_oom_continue(struct bnt_guest *guest)
         guest->oom_debt_pfns = 0;
     }
     guest->oom_debt_pfns = bnti_guest_min(guest->oom_debt_pfns, bnti_guest_record_pfns(guest));
-    if (guest->oom_debt_pfns > 0 && !request->busy && guest->budget > 0) {
+    if (guest->oom_debt_pfns > 0 && !request->busy && guest->budget > 0 &&
+        !bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         guest->budget--;
         oom_send(guest, guest->oom_debt_pfns);
         guest->oom_debt_pfns -=

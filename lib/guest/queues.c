@@ -168,7 +168,7 @@ static uint16_t indirect_max(const struct bnt_guest *guest, uint32_t q)
     return q == BNTI_GUEST_Q_REPORT || (q == BNTI_GUEST_Q_INFLATE && guest->init_inflate) ? 0 : 2;
 }
 
-static bnt_status queue_set_up(struct bnt_guest *guest, uint32_t q)
+bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
@@ -235,7 +235,7 @@ bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest)
             queue_missing(guest, q, 0);
             status = BNT_E_UNSUPPORTED;
         } else {
-            status = queue_set_up(guest, q);
+            status = bnti_guest_queue_set_up(guest, q);
         }
         if (status == BNT_E_UNSUPPORTED) {
             status = queue_give_up(guest, q, status);

@@ -182,8 +182,12 @@ void bnti_guest_report(struct bnt_guest *guest)
         guest->freed_marked = false;
         report->again = true;
     }
+    if (!bnti_guest_queue_up(guest, BNTI_GUEST_Q_REPORT)) {
+        return;
+    }
     if (report->count > 0) {
-        if (guest->now_ns >= report->due_ns) {
+        if (guest->now_ns >= report->due_ns &&
+            !bnti_guest_queue_reset_late(guest, BNTI_GUEST_Q_REPORT, report->sent_ns)) {
             report_overdue(guest);
         }
         return;
@@ -222,7 +226,7 @@ void bnti_guest_report_void(struct bnt_guest *guest)
 uint64_t bnti_guest_report_due(const struct bnt_guest *guest)
 {
     const struct bnti_guest_report *report = &guest->report;
-    if (report->most == 0) {
+    if (report->most == 0 || !bnti_guest_queue_up(guest, BNTI_GUEST_Q_REPORT)) {
         return BNT_NEVER;
     }
     if (report->count > 0) {

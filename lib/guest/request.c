@@ -43,7 +43,7 @@ void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
 
 /* For recorders: a request that is about to be visible, or came back. */
 static void request_tell(struct bnt_guest *guest, enum bnti_guest_slot slot, bool complete,
-                         uint32_t verdict_count)
+                         uint32_t verdict_count, bool doubtful)
 {
     if (guest->ops.request == NULL) {
         return;
@@ -59,8 +59,16 @@ static void request_tell(struct bnt_guest *guest, enum bnti_guest_slot slot, boo
         .epoch = request->epoch,
         .verdict_count = verdict_count,
         .verdicts = guest->verdict_copy,
+        .doubtful = doubtful,
+        .again = !complete && request->again,
     };
     guest->ops.request(guest->opaque, &told);
+}
+
+/* For recorders: a request ended with its queue, and nobody knows how. */
+void bnti_guest_request_doubt_tell(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    request_tell(guest, slot, true, 0, true);
 }
 
 /* Writes the PFNs of whole pages; returns how many PFNs. */
@@ -191,7 +199,8 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->wait_ns = guest->config.ack_timeout_ns;
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
     guest->count.requests++;
-    request_tell(guest, slot, false, 0);
+    request_tell(guest, slot, false, 0, false);
+    request->again = false;
     bnti_guest_kick(guest, q);
 }
 
@@ -234,7 +243,7 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
         request->gone_on = false;
         return; /* it was counted when it was late */
     }
-    request_tell(guest, slot, true, answer.verdict_count);
+    request_tell(guest, slot, true, answer.verdict_count, false);
     if (request->stalled) {
         request->stalled = false;
         bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, slot_queue(slot),
@@ -261,7 +270,8 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
     }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
-        if (request->busy && slot_queue((enum bnti_guest_slot)slot) == q && request->head == head) {
+        if (request->busy && !request->doubtful && request->head == head &&
+            slot_queue((enum bnti_guest_slot)slot) == q) {
             request_complete(guest, (enum bnti_guest_slot)slot, len);
             return;
         }
@@ -297,7 +307,7 @@ static bool used_take_one(struct bnt_guest *guest, uint32_t q)
 static bool queue_live(const struct bnt_guest *guest, uint32_t q)
 {
     const bool state = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
-    return state && bnti_guest_queue_used(guest, q);
+    return state && bnti_guest_queue_up(guest, q);
 }
 
 /* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
@@ -355,7 +365,7 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
     if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
         bnti_guest_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
         const struct bnti_guest_answer none = {0};
-        request_tell(guest, slot, true, 0);
+        request_tell(guest, slot, true, 0, false);
         bnti_guest_apply(guest, slot, &none);
         request->gone_on = true;
     }
@@ -371,10 +381,31 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
     bnti_guest_notify(guest, slot_queue(slot));
 }
 
+/* When a request that the device still has is looked at again; BNT_NEVER: it has none. */
+uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    const struct bnti_guest_request *request = &guest->requests[slot];
+    if (!request->busy || request->doubtful || bnti_guest_queue_resetting(guest, slot_queue(slot))) {
+        return BNT_NEVER;
+    }
+    const uint64_t reset_ns = guest->config.queue_reset_ns;
+    const uint64_t late_ns = bnti_guest_after(request->sent_ns, reset_ns);
+    const bool resets = reset_ns != 0 && (guest->features & BNT_F_RING_RESET) != 0;
+    return resets && late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns)
+                                             : request->due_ns;
+}
+
 void bnti_guest_overdue(struct bnt_guest *guest)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        if (guest->requests[slot].busy && guest->now_ns >= guest->requests[slot].due_ns) {
+        const struct bnti_guest_request *request = &guest->requests[slot];
+        const uint64_t due_ns = bnti_guest_request_due(guest, (enum bnti_guest_slot)slot);
+        if (due_ns == BNT_NEVER ||
+            bnti_guest_queue_reset_late(guest, slot_queue((enum bnti_guest_slot)slot),
+                                        request->sent_ns)) {
+            continue;
+        }
+        if (guest->now_ns >= request->due_ns) {
             request_overdue(guest, (enum bnti_guest_slot)slot);
         }
     }

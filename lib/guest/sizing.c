@@ -263,7 +263,9 @@ static bool sizing_in_flight(const struct bnt_guest *guest)
 {
     return (guest->requests[BNTI_GUEST_INFLATE].busy &&
             !guest->requests[BNTI_GUEST_INFLATE].gone_on) ||
-           guest->requests[BNTI_GUEST_DEFLATE].busy;
+           guest->requests[BNTI_GUEST_DEFLATE].busy ||
+           bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+           bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE);
 }
 
 /*
@@ -362,7 +364,8 @@ void bnti_guest_size(struct bnt_guest *guest)
 uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
-    if (guest->oom_debt_pfns > 0 && !guest->requests[BNTI_GUEST_OOM].busy) {
+    if (guest->oom_debt_pfns > 0 && !guest->requests[BNTI_GUEST_OOM].busy &&
+        !bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return guest->now_ns;
     }
     if (sizing_in_flight(guest) || BNTI_MUTATION(DEFLATE_WHOLE_ONLY) ||

@@ -24,7 +24,7 @@
 #define RINGS_SERVED                                                                         \
     (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC | \
      BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_ACCESS_PLATFORM |     \
-     BNT_F_NOTIFICATION_DATA)
+     BNT_F_NOTIFICATION_DATA | BNT_F_RING_RESET | BNT_F_SUSPEND)
 /** Bits 24 to 49 are VIRTIO's: with a provider they are the embedder's business. */
 #define VIRTIO_BITS (((UINT64_C(1) << 26) - 1) << 24)
 
@@ -398,7 +398,7 @@ static bool interrupts_due(const struct bnt_host *host)
 void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
 {
     host->busy = before;
-    if (before != BNTI_HOST_IDLE || !interrupts_due(host)) {
+    if (before != BNTI_HOST_IDLE || !interrupts_due(host) || bnt_dev_suspended(&host->dev)) {
         return;
     }
     host->busy = BNTI_HOST_TELLING;

@@ -431,6 +431,8 @@ bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rul
 void bnti_host_target_progress(struct bnt_host *host);
 void bnti_host_target_judge(struct bnt_host *host);
 void bnti_host_target_reset(struct bnt_host *host);
+/** The device is live again: the guest is told of a target that was set meanwhile. */
+void bnti_host_target_resume(struct bnt_host *host);
 /** Ends what ran out; the next deadline. */
 uint64_t bnti_host_target_deadline(struct bnt_host *host);
 
@@ -449,12 +451,20 @@ void bnti_host_vmware_reset(struct bnt_host *host);
 
 /* stats.c */
 void bnti_host_stats_forget(struct bnt_host *host);
+/** The queue forgot the buffer that is held; a question goes on to the next one. */
+void bnti_host_stats_queue_reset(struct bnt_host *host);
+/** The device is live again: asks what was to be asked meanwhile. */
+void bnti_host_stats_resume(struct bnt_host *host);
 uint64_t bnti_host_stats_deadline(struct bnt_host *host);
 
 /* hint.c */
 /** What configuration space shows: STOP, DONE or the id of the run that is wanted. */
 uint32_t bnti_host_hint_command(const struct bnt_host *host);
 void bnti_host_hint_reset(struct bnt_host *host);
+
+/* suspend.c */
+void bnti_host_suspend(struct bnt_host *host);
+void bnti_host_resume(struct bnt_host *host);
 
 /* reset.c */
 void bnti_host_device_reset(struct bnt_host *host);

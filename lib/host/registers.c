@@ -51,6 +51,10 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         /* Buffers may have been made available, and drivers have kicked, before this. */
         bnti_host_kick_all(host);
         bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
+    } else if (action == BNT_DEV_ACTION_SUSPEND) {
+        bnti_host_suspend(host);
+    } else if (action == BNT_DEV_ACTION_RESUME) {
+        bnti_host_resume(host);
     }
     bnti_host_leave(host, before);
     return status;
@@ -178,7 +182,7 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
     const uint8_t *from = src;
     bnti_host_busy before;
 
-    if (!config_open(host) || offset >= BNT_BALLOON_CONFIG_BYTES ||
+    if (!config_open(host) || bnt_dev_suspended(&host->dev) || offset >= BNT_BALLOON_CONFIG_BYTES ||
         !bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
         return;
     }
@@ -226,7 +230,8 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     if (host->provided) {
         return BNT_E_UNSUPPORTED;
     }
-    if (!bnt_dev_agreed(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) {
+    if ((!bnt_dev_agreed(&host->dev) && !bnt_dev_legacy_begin(&host->dev)) ||
+        bnt_dev_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
     if (found == NULL || size > host->config.queue_size_max || found->vq.size != 0) {

@@ -31,6 +31,7 @@ void bnti_host_device_reset(struct bnt_host *host)
         queue->interrupt_due = false;
     }
     bnti_host_queues_number(host);
+    bnti_host_target_resume(host);
     if (BNTI_MUTATION(TARGET_LOST_ON_RESET)) {
         host->target.num_pages = 0;
         host->target.pfns = 0;

@@ -52,11 +52,15 @@ static bool status_replay(struct bnt_dev_status *dev, uint8_t status, uint64_t a
 {
     static const uint8_t steps[] = {BNT_DEVICE_STATUS_ACKNOWLEDGE, BNT_DEVICE_STATUS_DRIVER,
                                     BNT_DEVICE_STATUS_FEATURES_OK, BNT_DEVICE_STATUS_DRIVER_OK,
-                                    BNT_DEVICE_STATUS_FAILED};
+                                    BNT_DEVICE_STATUS_SUSPEND,     BNT_DEVICE_STATUS_FAILED};
+    /* A suspended device was live, and will be. */
+    const unsigned live =
+        (status & BNT_DEVICE_STATUS_SUSPEND) != 0 ? BNT_DEVICE_STATUS_DRIVER_OK : 0;
+    const unsigned want = status | live;
 
     for (uint32_t i = 0; i < sizeof(steps); i++) {
         bnt_dev_action action = BNT_DEV_ACTION_NONE;
-        if ((status & steps[i]) == 0) {
+        if ((want & steps[i]) == 0) {
             continue;
         }
         if (bnt_dev_status_write(dev, dev->status | steps[i], &action, NULL) != BNT_OK ||

@@ -21,6 +21,12 @@ void bnti_host_stats_forget(struct bnt_host *host)
     host->stats.gone = true;
 }
 
+void bnti_host_stats_queue_reset(struct bnt_host *host)
+{
+    host->stats.held = false;
+    host->stats.wanted = host->stats.pending;
+}
+
 /** Returns the held buffer, which is the question. */
 static void stats_ask(struct bnt_host *host)
 {
@@ -28,6 +34,14 @@ static void stats_ask(struct bnt_host *host)
     host->stats.pending = true;
     if (bnti_host_push(host, BNTI_HOST_STATS, host->stats.held_head, 0)) {
         bnti_host_flush(host, BNTI_HOST_STATS);
+    }
+}
+
+void bnti_host_stats_resume(struct bnt_host *host)
+{
+    if (host->stats.wanted && host->stats.held) {
+        host->stats.wanted = false;
+        stats_ask(host);
     }
 }
 
@@ -40,7 +54,8 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
-    if (!bnt_dev_live(&host->dev)) {
+    const bool suspended = bnt_dev_suspended(&host->dev);
+    if (!bnt_dev_live(&host->dev) && !suspended) {
         status = BNT_E_STATE;
     } else if (!bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
         status = BNT_E_UNSUPPORTED;
@@ -50,7 +65,7 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         if (sequence != NULL) {
             *sequence = host->stats.sequence + (host->stats.held ? 1 : 2);
         }
-        if (host->stats.held) {
+        if (host->stats.held && !suspended) {
             stats_ask(host);
         } else {
             host->stats.pending = true;

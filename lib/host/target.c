@@ -38,8 +38,8 @@ void bnti_host_target_judge(struct bnt_host *host)
     const struct bnti_host_target *target = &host->target;
 
     if (target->pending && target_met(host)) {
-        target_end(host,
-                   target->wanted > target->num_pages ? BNT_OUTCOME_LIMITED : BNT_OUTCOME_REACHED);
+        const bool limited = host->limit_pfns != 0 && target->wanted > host->limit_pfns;
+        target_end(host, limited ? BNT_OUTCOME_LIMITED : BNT_OUTCOME_REACHED);
     }
 }
 
@@ -55,7 +55,9 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
     const struct bnti_host_target *target = &host->target;
     const uint64_t timeout_at_ns =
         BNTI_MUTATION(TIMEOUT_IGNORED) ? BNT_NEVER : target->timeout_at_ns;
-    const uint64_t stall_at_ns = BNTI_MUTATION(STALL_UNTOLD) ? BNT_NEVER : target->stall_at_ns;
+    /* A suspended guest does not stall: it cannot do anything. */
+    const bool stalls = !bnt_dev_suspended(&host->dev) && !BNTI_MUTATION(STALL_UNTOLD);
+    const uint64_t stall_at_ns = stalls ? target->stall_at_ns : BNT_NEVER;
     const uint64_t next = bnti_host_min(timeout_at_ns, stall_at_ns);
 
     if (!target->pending) {
@@ -87,13 +89,20 @@ static void target_apply(struct bnt_host *host)
     const uint64_t limit = host->limit_pfns != 0 ? host->limit_pfns : UINT64_MAX;
     const uint64_t pfns = bnti_host_min(target->wanted, limit);
 
-    if (target->num_pages != pfns) {
+    /* What a driver reads does not change while the device is suspended (VG-39). */
+    if (target->num_pages != pfns && !bnt_dev_suspended(&host->dev)) {
         target->num_pages = (uint32_t)pfns;
         host->generation++;
         host->config_due = (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
         bnti_host_doorbell(host);
     }
     target->pfns = target_round(host, pfns);
+}
+
+void bnti_host_target_resume(struct bnt_host *host)
+{
+    target_apply(host);
+    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
 }
 
 void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)

@@ -165,6 +165,35 @@ static bnt_dev_action dev_action_of(unsigned status, unsigned set)
                                                       : BNT_DEV_ACTION_NONE;
 }
 
+/** Whether SUSPEND means anything now (VG-38). */
+static bool dev_may_suspend(const struct bnt_dev_status *dev)
+{
+    return bnt_dev_live(dev) && !dev->legacy && (dev->accepted & BNT_F_SUSPEND) != 0;
+}
+
+/** Moves to suspended or back where `value` asks for it. */
+static bnt_dev_action dev_suspend_or_resume(struct bnt_dev_status *dev, unsigned value)
+{
+    const unsigned suspend = BNT_DEVICE_STATUS_SUSPEND;
+    const unsigned live = BNT_DEVICE_STATUS_DRIVER_OK;
+
+    if ((value & BNT_DEVICE_STATUS_FAILED) != 0) {
+        return BNT_DEV_ACTION_NONE;
+    }
+    if (bnt_dev_suspended(dev)) {
+        if ((value & live) == 0) {
+            return BNT_DEV_ACTION_NONE;
+        }
+        dev->status = (uint8_t)((dev->status & ~suspend) | live);
+        return BNT_DEV_ACTION_RESUME;
+    }
+    if ((value & suspend) == 0 || !dev_may_suspend(dev)) {
+        return BNT_DEV_ACTION_NONE;
+    }
+    dev->status = (uint8_t)((dev->status & ~live) | suspend);
+    return BNT_DEV_ACTION_SUSPEND;
+}
+
 bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_dev_action *action,
                                 struct bnt_diag *diag)
 {
@@ -199,8 +228,11 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     if ((set & BNT_DEVICE_STATUS_FEATURES_OK) != 0 && dev_features_refused(dev, &told)) {
         return bnti_diag_tell(diag, &told);
     }
-    dev->status = (uint8_t)(status | wanted);
-    *action = dev_action_of(status, set);
+    *action = dev_suspend_or_resume(dev, value);
+    if (*action == BNT_DEV_ACTION_NONE) {
+        dev->status = (uint8_t)(status | wanted);
+        *action = dev_action_of(status, set);
+    }
     return BNT_OK;
 }
 
@@ -211,6 +243,11 @@ bool bnt_dev_needs_reset(struct bnt_dev_status *dev)
     dev->status = (uint8_t)(status | BNT_DEVICE_STATUS_NEEDS_RESET);
     return (status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
            (status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
+}
+
+bool bnt_dev_suspended(const struct bnt_dev_status *dev)
+{
+    return (dev->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
 }
 
 bool bnt_dev_live(const struct bnt_dev_status *dev)

@@ -152,6 +152,54 @@ bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transp
     return BNT_OK;
 }
 
+bnt_status bnt_drv_suspend(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                           void *opaque)
+{
+    if (drv->state != BNT_DRV_RUNNING) {
+        return BNT_E_STATE;
+    }
+    if ((drv->accepted & BNT_F_SUSPEND) == 0) {
+        return BNT_E_UNSUPPORTED;
+    }
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_SUSPEND);
+    drv->state = BNT_DRV_SUSPENDING;
+    return BNT_OK;
+}
+
+bnt_status bnt_drv_resume(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
+                          void *opaque)
+{
+    if (drv->state != BNT_DRV_SUSPENDED) {
+        return BNT_E_STATE;
+    }
+    drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
+    drv->state = BNT_DRV_RESUMING;
+    return BNT_OK;
+}
+
+bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
+                                const struct bnt_drv_transport *transport, void *opaque)
+{
+    const unsigned both = BNT_DEVICE_STATUS_SUSPEND | BNT_DEVICE_STATUS_DRIVER_OK;
+    const bool suspends = drv->state == BNT_DRV_SUSPENDING;
+    const unsigned expected = suspends ? BNT_DEVICE_STATUS_SUSPEND : BNT_DEVICE_STATUS_DRIVER_OK;
+
+    if (!suspends && drv->state != BNT_DRV_RESUMING) {
+        return BNT_E_STATE;
+    }
+    const unsigned found = transport->status_read(opaque);
+    if ((found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
+        return BNT_E_BROKEN;
+    }
+    if ((found & both) != expected) {
+        return BNT_E_AGAIN;
+    }
+    /* The device moved the two bits: a driver never clears one itself (VG-2). */
+    drv->status = (uint8_t)((drv->status & ~both) | expected);
+    drv->state = suspends ? BNT_DRV_SUSPENDED : BNT_DRV_RUNNING;
+    return BNT_OK;
+}
+
 bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *opaque,
                                uint32_t offset, void *dst, uint32_t bytes, struct bnt_diag *diag)
 {

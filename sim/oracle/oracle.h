@@ -58,6 +58,9 @@ void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_c
 
 /** This VM's driver is a recording: what its guest does with pages is not seen. */
 void oracle_foreign(struct oracle *oracle, uint32_t vm);
+/** The driver reset the inflate or the deflate queue: the device serves nothing more of it. */
+void oracle_queue_reset(struct oracle *oracle, uint32_t vm, bool inflate);
+
 /** The driver was kept from running until now: the promised time of a reset begins anew. */
 void oracle_driver_stalled(struct oracle *oracle, uint32_t vm);
 

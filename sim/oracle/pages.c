@@ -187,7 +187,7 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->exposed++;
-    shadow->unserved += !shadow->calls; /* a call is served before it returns */
+    shadow->unserved[request->inflate] += !shadow->calls; /* a call is served before it returns */
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
@@ -200,7 +200,12 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
-    const uint32_t moved = move_run(oracle, vm, request->pages, request->page_count, from, to);
+    uint32_t moved = move_run(oracle, vm, request->pages, request->page_count, from, to);
+    /* Of a doubtful deflate whose pages are the OS's already, the announcement is repeated. */
+    while (request->again && moved < request->page_count &&
+           *place_of(shadow, request->pages[moved]) == PLACE_LENT) {
+        moved++;
+    }
     if (moved < request->page_count && page_known(oracle, vm, request->pages[moved], "a request")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
                        "page %" PRIu64 " was sent in %s while it is %s", request->pages[moved],
@@ -293,6 +298,16 @@ static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts
     return move_run(oracle, vm, request->pages, request->page_count, from, to);
 }
 
+/** Nobody knows what became of it: what was to enter the balloon counts as in it, and what was to
+ * leave it too, until the deflate queue settles it. */
+static page_place doubtful_place(const struct shadow *shadow, uint8_t now)
+{
+    if (now == PLACE_LENT) {
+        return shadow->releasing ? PLACE_OS : PLACE_LENT;
+    }
+    return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
+}
+
 static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
                      const struct bnt_guest_request *request)
 {
@@ -302,13 +317,14 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         return;
     }
     shadow->exposed--;
-    if (shadow->exposed < shadow->unserved && (shadow->hostile & ASSUMES_DEVICE) == 0 &&
+    if (shadow->exposed < shadow->unserved[0] + shadow->unserved[1] &&
+        (shadow->hostile & ASSUMES_DEVICE) == 0 &&
         !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
         oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
                        "a request came back that the device has not served");
         return;
     }
-    const uint32_t whole = complete_whole(oracle, vm, verdicts, request);
+    const uint32_t whole = request->doubtful ? 0 : complete_whole(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = place_of(shadow, request->pages[i]);
         const bool right = request->inflate ? *place == PLACE_INFLATING
@@ -321,12 +337,15 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         }
         const uint8_t verdict =
             verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
-        page_place to = request->inflate ? inflated_place(shadow, verdict)
-                                         : deflated_place(shadow, verdict, *place);
+        page_place to = request->doubtful  ? PLACE_BALLOON
+                        : request->inflate ? inflated_place(shadow, verdict)
+                                           : deflated_place(shadow, verdict, *place);
         if (to == PLACE_HELD && request->page_order > shadow->config.page_order) {
             to = PLACE_PARTS;
         }
-        if (shadow->releasing && to != PLACE_OS) {
+        if (request->doubtful) {
+            to = doubtful_place(shadow, *place);
+        } else if (shadow->releasing && to != PLACE_OS) {
             to = PLACE_TAKEN; /* BX-17, BX-19 */
         }
         shadow_move(oracle, vm, request->pages[i], place, to);
@@ -342,6 +361,11 @@ void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
     } else {
         expose(oracle, vm, request);
     }
+}
+
+void oracle_queue_reset(struct oracle *oracle, uint32_t vm, bool inflate)
+{
+    oracle->vms[vm].unserved[inflate] = 0;
 }
 
 void oracle_device_reset(struct oracle *oracle, uint32_t vm)
@@ -364,7 +388,8 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
         shadow->host[i] = 0;
     }
     shadow->exposed = 0;
-    shadow->unserved = 0;
+    shadow->unserved[0] = 0;
+    shadow->unserved[1] = 0;
     shadow->uncertain_pages = 0;
     shadow->releasing = false;
     shadow->actual_due = false;
@@ -448,7 +473,7 @@ static void served_inflate(struct oracle *oracle, uint32_t vm,
 void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->unserved -= shadow->unserved > 0;
+    shadow->unserved[request->inflate] -= shadow->unserved[request->inflate] > 0;
     if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
         for (uint32_t i = 0; i < request->pfn_count; i++) {
             if (request->verdicts[i] != BNT_VERDICT_RESET) {

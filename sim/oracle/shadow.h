@@ -23,7 +23,7 @@ struct shadow {
     uint64_t host_pfns;             /**< PFNs with host set */
     uint64_t uncertain_pages; /**< ballooned without a known verdict, ever: views may differ */
     uint64_t exposed;         /**< requests that the device has */
-    uint64_t unserved;        /**< of these, not served by the device yet */
+    uint64_t unserved[2];     /**< of these, deflates and inflates that the device has not served */
     uint32_t epoch;           /**< the device's, from its events */
     uint32_t epoch_acked;
     bool releasing; /**< the driver knows of a reset and has not acknowledged it */

@@ -50,6 +50,8 @@ const struct choice feature_choices[] = {
     {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},
     {"in-order", BNT_F_IN_ORDER, "buffers come back in the order in which they were exposed"},
     {"notification-data", BNT_F_NOTIFICATION_DATA, "kicks say up to where a queue has buffers"},
+    {"ring-reset", BNT_F_RING_RESET, "a queue can be reset while the others go on"},
+    {"suspend", BNT_F_SUSPEND, "the device can be suspended"},
     {"reserved", SCENARIO_FEATURE_RESERVED, "a bit that means nothing yet, of a device to come"},
     {NULL, 0, NULL}};
 
@@ -218,6 +220,8 @@ static const struct key_row driver_rows[] = {
      .doc = "device resets in a row to get out of the state `broken`; 0: it stays in it"},
     {"recover_wait", KEY_TIME, VM(driver.recover_min_ns), 1, TIME_MAX, .fallback = "100ms",
      .doc = "wait before the first of them; doubles up to `retry_max`"},
+    {"queue_reset", KEY_TIME, VM(driver.queue_reset_ns), 0, TIME_MAX, .fallback = "0",
+     .doc = "resets the queue of a request that has no answer for so long, with `ring-reset`; 0: never"},
     {"poll", KEY_TIME, VM(driver.poll_ns), 0, TIME_MAX, .fallback = "0",
      .doc = "reads the configuration this often; 0: relies on interrupts. A tick on VMware's wire; 0 there: 1 s"},
     {"report_block", KEY_SIZE, VM(driver.report_block_bytes), 0, MIB(4), .fallback = "0",

@@ -54,6 +54,9 @@ const struct choice guest_state_choices[] = {
     {"broken", BNT_GUEST_BROKEN, "the device broke the rules"},
     {"stopping", BNT_GUEST_STOPPING, "detaching"},
     {"recovering", BNT_GUEST_RECOVERING, "resets the device after it broke the rules"},
+    {"suspending", BNT_GUEST_SUSPENDING, "waits for the device to stand still"},
+    {"suspended", BNT_GUEST_SUSPENDED, "the device stands still"},
+    {"resuming", BNT_GUEST_RESUMING, "waits for the device to be live again"},
     {NULL, 0, NULL}};
 
 const struct choice bool_choices[] = {{"false", false, ""}, {"true", true, ""}, {NULL, 0, NULL}};
@@ -137,6 +140,9 @@ static const struct choice action_kinds[] = {
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
     {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing"},
     {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
+    {"queue-reset", ACTION_QUEUE_RESET, "the driver resets one queue"},
+    {"suspend", ACTION_SUSPEND, "the driver suspends the device"},
+    {"resume", ACTION_RESUME, "the driver wakes the device"},
     {NULL, 0, NULL}};
 
 static const struct choice hint_choices[] = {
@@ -144,6 +150,10 @@ static const struct choice hint_choices[] = {
     {"stop", HINT_ORDER_STOP, "no more hints; hinted pages stay with the driver"},
     {"done", HINT_ORDER_DONE, "hinted pages are the guest's again"},
     {NULL, 0, NULL}};
+
+static const struct choice queue_choices[] = {
+    {"inflate", BNT_BALLOON_QUEUE_INFLATE, ""}, {"deflate", BNT_BALLOON_QUEUE_DEFLATE, ""},
+    {"stats", BNT_BALLOON_QUEUE_STATS, ""}, {"report", BNT_BALLOON_QUEUE_REPORT, ""}, {NULL, 0, NULL}};
 
 static const struct choice side_choices[] = {
     {"inflate", 1, ""}, {"deflate", 2, ""}, {"both", 3, ""}, {NULL, 0, NULL}};
@@ -238,6 +248,7 @@ static const struct key_row action_rows[] = {
     {"command", KEY_CHOICE, A(call_rule.command), .choices = command_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "which calls"},
     {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},
     {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .doc = "how many of them"},
+    {"queue", KEY_CHOICE, A(queue), .choices = queue_choices, ONLY_REQUIRED(QUEUE_RESET), .doc = "which queue"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
      .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};

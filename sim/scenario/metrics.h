@@ -51,6 +51,7 @@ typedef enum metric_unit {
     X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
     X(STEP_PAGES,      "step_pages",      COUNT, "pages given back in one step of the driver, at most") \
     X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
+    X(QUEUE_RESETS,    "queue_resets",    COUNT, "times that the driver reset a queue")              \
     X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
     X(RESTORES,        "restores",        COUNT, "times that the device was saved and loaded")       \
     X(RESTARTS,        "restarts",        COUNT, "kernels that started over the old one's head")     \

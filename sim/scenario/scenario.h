@@ -107,6 +107,7 @@ struct scenario_driver {
     uint64_t poll_ns;
     uint32_t recover_tries; /**< 0: it stays broken */
     uint64_t recover_min_ns;
+    uint64_t queue_reset_ns; /**< 0: never by itself */
     uint64_t report_block_bytes; /**< 0: 2 MiB, or a page */
     uint64_t report_delay_ns;
     uint16_t report_capacity; /**< blocks of one report */
@@ -229,6 +230,9 @@ typedef enum action_kind {
     ACTION_HOT_ADD,        /**< `size` of memory is added */
     ACTION_MIGRATE, /**< to the other host: size a second, duration: downtime, count: rounds */
     ACTION_MIGRATE_CANCEL, /**< the migration that is under way ends, the VM stays */
+    ACTION_QUEUE_RESET,    /**< the driver resets `queue` */
+    ACTION_SUSPEND,        /**< the driver suspends the device */
+    ACTION_RESUME,         /**< the driver wakes it */
     ACTION_CORRUPT         /**< party turns hostile: writes what `corruption` says */
 } action_kind;
 
@@ -378,6 +382,7 @@ struct scenario_action {
     hint_order hint;
     bool hints;    /**< MIGRATE: asks for free page hints */
     bool postcopy; /**< MIGRATE: one round, the rest is fetched afterwards */
+    bnt_balloon_queue queue; /**< QUEUE_RESET */
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
     struct bnt_host_rule rule;           /**< REFUSE */
     struct bnt_host_call_rule call_rule; /**< REFUSE_CALL */

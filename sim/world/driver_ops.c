@@ -198,6 +198,29 @@ static void notify_data(void *opaque, uint32_t data)
     link_kick_data_send(vm, data);
 }
 
+static void queue_reset(void *opaque, uint16_t queue)
+{
+    struct vm *vm = opaque;
+    vm->touched = true;
+    engine_payload(vm->world->engine, queue);
+    if (bnt_host_queue_reset(vm->host, engine_now(vm->world->engine), queue) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused to reset queue %u", vm->spec.name,
+                  queue);
+        return;
+    }
+    if (vm->world->oracle != NULL && queue <= BNT_BALLOON_QUEUE_DEFLATE) {
+        oracle_queue_reset(vm->world->oracle, vm->index, queue == BNT_BALLOON_QUEUE_INFLATE);
+    }
+}
+
+/** A device that does nothing for a while takes as long for a reset. */
+static uint16_t queue_reset_read(void *opaque, uint16_t queue)
+{
+    const struct vm *vm = opaque;
+    (void)queue;
+    return vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine);
+}
+
 struct bnt_drv_transport vm_transport(void)
 {
     return (struct bnt_drv_transport){
@@ -213,6 +236,8 @@ struct bnt_drv_transport vm_transport(void)
         .queue_enable = queue_enable,
         .notify = notify,
         .notify_data = notify_data,
+        .queue_reset = queue_reset,
+        .queue_reset_read = queue_reset_read,
     };
 }
 

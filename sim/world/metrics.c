@@ -41,6 +41,8 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return info.alloc_failures;
     case METRIC_STALLS:
         return info.stalls;
+    case METRIC_QUEUE_RESETS:
+        return info.queue_resets;
     case METRIC_RECOVERIES:
         return info.recoveries;
     case METRIC_INITIALISED:

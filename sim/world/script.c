@@ -206,6 +206,35 @@ static void act_touch(struct vm *vm, const struct scenario_action *action)
     vmware_touch(vm);
 }
 
+static void act_queue_reset(struct vm *vm, const struct scenario_action *action)
+{
+    const uint16_t index = bnt_guest_queue_index(vm->guest, action->queue);
+    const bnt_status status =
+        bnt_guest_queue_reset(vm->guest, engine_now(vm->world->engine), index);
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no reset of the queue: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
+    }
+}
+
+static void suspend_log(struct vm *vm, const struct scenario_action *action, bnt_status status)
+{
+    if (status != BNT_OK && status != BNT_E_AGAIN) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": not done: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
+    }
+}
+
+static void act_suspend(struct vm *vm, const struct scenario_action *action)
+{
+    suspend_log(vm, action, bnt_guest_suspend(vm->guest, engine_now(vm->world->engine)));
+}
+
+static void act_resume(struct vm *vm, const struct scenario_action *action)
+{
+    suspend_log(vm, action, bnt_guest_resume(vm->guest, engine_now(vm->world->engine)));
+}
+
 static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_TARGET] = act_target,
     [ACTION_RESET] = act_reset,
@@ -234,6 +263,9 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_MIGRATE_CANCEL] = act_migrate_cancel,
     [ACTION_REFUSE_CALL] = act_refuse_call,
     [ACTION_TOUCH] = act_touch,
+    [ACTION_QUEUE_RESET] = act_queue_reset,
+    [ACTION_SUSPEND] = act_suspend,
+    [ACTION_RESUME] = act_resume,
 };
 
 /** Whether a quiet phase suppresses an action: faults stop, requests do not. */

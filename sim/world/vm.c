@@ -67,6 +67,7 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .recover_tries =
             driver->recover_tries > 0 ? driver->recover_tries : BNT_GUEST_RECOVER_NEVER,
         .recover_min_ns = driver->recover_min_ns,
+        .queue_reset_ns = driver->queue_reset_ns,
         .report_order_set = driver->report_block_bytes != 0,
         .report_order = vm_report_order(vm),
         .report_capacity = driver->report_capacity,
@@ -487,6 +488,9 @@ void vm_check(struct vm *vm)
                                                  : offsetof(struct bnt_guest_info, inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
     guest_info(vm, &guest);
+    if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
+        oracle_driver_stalled(world->oracle, vm->index);
+    }
     guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
     oracle_check(world->oracle, vm->index, &guest, &host);
 }

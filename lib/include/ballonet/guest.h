@@ -94,7 +94,10 @@ typedef enum bnt_guest_state {
     BNT_GUEST_RELEASING, /**< the host reset the balloon: pages go back silently */
     BNT_GUEST_BROKEN,    /**< the device broke the rules: nothing is sent; detach still works */
     BNT_GUEST_STOPPING,  /**< detaching: waits for the reset, then gives every page back */
-    BNT_GUEST_RECOVERING /**< the same, on the way from BROKEN to a new start */
+    BNT_GUEST_RECOVERING, /**< the same, on the way from BROKEN to a new start */
+    BNT_GUEST_SUSPENDING, /**< waits for the device to say that it stands still */
+    BNT_GUEST_SUSPENDED,  /**< nothing is sent; pages and requests stay where they are */
+    BNT_GUEST_RESUMING    /**< waits for the device to say that it is live */
 } bnt_guest_state;
 
 /** How the caller keeps the record of ballooned pages. */
@@ -177,6 +180,8 @@ struct bnt_guest_config {
     /** Gives no page back whose buffer the device has not used, not even at DONE. Needed where the
      * device drops what is hinted: else it may drop a page that the OS uses again. */
     bool hint_wait_on_ack;
+    uint64_t queue_reset_ns; /**< reset the queue of a request without an answer after this, where
+                                RING_RESET allows it; 0: never */
 };
 
 /* clang-format off */
@@ -213,7 +218,8 @@ struct bnt_guest_config {
     X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free") \
     X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
-    X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE")
+    X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took")
 /* clang-format on */
 
 /** How the move of a page ended: name, name in messages, meaning. */
@@ -241,6 +247,9 @@ typedef enum bnt_guest_event_kind {
 /** `value` of STALLED and RESUMED when it is the device's reset, not a queue, that is awaited. */
 #define BNT_GUEST_STALLED_RESET UINT64_MAX
 
+/** The same when it is the device's suspending or resuming. */
+#define BNT_GUEST_STALLED_SUSPEND (UINT64_MAX - 1)
+
 /** "target-reached" and so on; "unknown" for what is none. */
 const char *bnt_guest_event_name(uint32_t kind);
 
@@ -264,6 +273,8 @@ struct bnt_guest_request {
     uint32_t epoch;          /**< that it was built under; 0 without RESET */
     uint32_t verdict_count;  /**< PFN verdicts that came back; 0 without VERDICTS */
     const uint8_t *verdicts; /**< one for each PFN */
+    bool doubtful; /**< complete: its queue was reset, and nobody knows what became of it */
+    bool again;    /**< the pages of one that was doubtful, told (once more) in a deflate */
 };
 
 /** How blocks come back from a report. */
@@ -497,6 +508,34 @@ BNT_MUST_USE bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t n
  */
 BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns);
 
+/**
+ * Resets one queue, by its index with the device, and sets it up again (RING_RESET); the others go
+ * on. What was in flight on it is in doubt: pages of an inflate are told through the deflate queue
+ * before anything else becomes of them (event UNCERTAIN), a deflate is sent again, reported blocks
+ * come back VOID, and statistics get exactly one fresh buffer. For operators; `queue_reset_ns` does
+ * it by itself. OK: done, or under way while the device takes its time (event QUEUE_RESET; STALLED
+ * if it takes long). E_UNSUPPORTED (not negotiated, or not for this queue); E_STATE (not RUNNING or
+ * RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being reset, or a page migrates: later);
+ * E_BROKEN (it could not be set up again); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns,
+                                              uint16_t queue);
+
+/**
+ * Makes the device stand still (F_SUSPEND, VIRTIO 1.4). Pages stay where they are, requests stay
+ * with the device and their deadlines stand still; until bnt_guest_resume nothing is sent, and an
+ * OOM deflate gives nothing back. OK: SUSPENDED; E_AGAIN: SUSPENDING, go on with bnt_guest_step.
+ * E_UNSUPPORTED (not negotiated); E_STATE (not RUNNING or RELEASING, or a queue is being reset);
+ * E_BROKEN (the device asked for a reset instead); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns);
+
+/**
+ * Wakes it. OK: back in RUNNING or RELEASING; E_AGAIN: RESUMING, go on with bnt_guest_step. E_STATE
+ * (not SUSPENDED); E_BROKEN; E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns);
+
 struct bnt_guest_oom_result {
     uint64_t freed_pfns;   /**< with the allocator already */
     uint64_t pending_pfns; /**< not acknowledged, or not sent yet: event OOM_DONE tells */
@@ -517,7 +556,7 @@ struct bnt_guest_oom_result {
  *
  * May be called from inside `pages_alloc`, not from any other callback. OK (possibly with nothing
  * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM, and nothing hinted); E_STATE
- * (DOWN, STARTING); E_BROKEN; E_REENTRANT.
+ * (DOWN, STARTING, suspended); E_BROKEN; E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
                                       struct bnt_guest_oom_result *result);
@@ -559,6 +598,7 @@ struct bnt_guest_info {
     uint64_t spurious;        /**< interrupts without work */
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
     uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
+    uint64_t queue_resets;
     uint64_t reporting_pfns;  /**< in a report that the device has */
     uint64_t migrating_pfns;  /**< new page of a move, not sent yet */
     uint64_t reported_pfns;   /**< acknowledged, ever */

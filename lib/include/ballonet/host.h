@@ -187,7 +187,10 @@ struct bnt_host_rule {
     X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")          \
     X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under it")      \
     X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")     \
-    X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id")
+    X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id") \
+    X(SUSPENDED,      "suspended",      "the driver suspended the device")                         \
+    X(RESUMED,        "resumed",        "it is live again")                                        \
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that the driver reset")
 /* clang-format on */
 
 typedef enum bnt_outcome {
@@ -354,8 +357,11 @@ BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t 
 uint8_t bnt_host_status_read(const struct bnt_host *host);
 /**
  * 0 resets the device: every page is the guest's again, the pending request's
- * outcome is RESET, the target stays. E_FEATURES for an illegal write (nothing changed);
- * E_REENTRANT.
+ * outcome is RESET, the target stays. SUSPEND, where F_SUSPEND is agreed, makes the device stand still
+ * (VIRTIO 1.4, 2.1 and 3.4): until DRIVER_OK is written again it serves nothing, interrupts nobody
+ * and ignores writes of configuration. A target set meanwhile is told at resume, once; statistics
+ * asked for meanwhile are asked for then; the stall bound of a target begins anew. E_FEATURES for
+ * an illegal write (nothing changed); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
                                               uint8_t status);
@@ -383,6 +389,15 @@ BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t qu
  * dense-negotiated only inflate and deflate have one before FEATURES_OK. */
 uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role);
 
+/**
+ * RING_RESET: the queue is as before it was enabled (VG-42, VG-43), at once: whoever reads whether
+ * it is being reset reads 0 (VG-46). Buffers that it had are forgotten, the ledger is not: a request
+ * that was not served yet never will be. Statistics asked for are asked of the next buffer. With a
+ * provider the rings are the embedder's to reset, before this call. OK; E_UNSUPPORTED (not agreed);
+ * E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
+                                             uint16_t queue);
 /** A kick. Only marks work; a queue that does not exist is ignored. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
 /**
@@ -440,7 +455,7 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
  * Resets the balloon: first every page counts as the guest's and none is
  * touched, then the epoch rises, then every queued request is answered RESET.
  * OK; E_UNSUPPORTED (RESET was not negotiated: nothing changed); E_STATE (no
- * driver); E_REENTRANT.
+ * driver, or it suspended the device); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 

@@ -21,6 +21,7 @@ extern "C" {
 #define BNT_DEVICE_STATUS_DRIVER      2u
 #define BNT_DEVICE_STATUS_DRIVER_OK   4u
 #define BNT_DEVICE_STATUS_FEATURES_OK 8u
+#define BNT_DEVICE_STATUS_SUSPEND     16u /**< VIRTIO 1.4, with F_SUSPEND */
 #define BNT_DEVICE_STATUS_NEEDS_RESET 64u
 #define BNT_DEVICE_STATUS_FAILED      128u
 
@@ -32,6 +33,8 @@ extern "C" {
 #define BNT_F_RING_PACKED        (UINT64_C(1) << 34)
 #define BNT_F_IN_ORDER           (UINT64_C(1) << 35)
 #define BNT_F_NOTIFICATION_DATA  (UINT64_C(1) << 38)
+#define BNT_F_RING_RESET         (UINT64_C(1) << 40)
+#define BNT_F_SUSPEND            (UINT64_C(1) << 43) /**< VIRTIO 1.4 */
 
 /* Of the legacy interface only (VIRTIO 1.3, 6.3). */
 #define BNT_F_NOTIFY_ON_EMPTY (UINT64_C(1) << 24)
@@ -84,6 +87,8 @@ typedef enum bnt_dev_action {
     BNT_DEV_ACTION_RESET,       /**< the driver wrote 0: forget everything (VG-15) */
     BNT_DEV_ACTION_FEATURES_OK, /**< features are agreed, set up by them */
     BNT_DEV_ACTION_DRIVER_OK,   /**< the device is live */
+    BNT_DEV_ACTION_SUSPEND,     /**< the device stands still, and says so (VG-39) */
+    BNT_DEV_ACTION_RESUME,      /**< it is live again: told is what changed meanwhile */
     BNT_DEV_ACTION_FAILED       /**< the driver gave up */
 } bnt_dev_action;
 
@@ -144,7 +149,9 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * it by reading the status back, and may try again. ACKNOWLEDGE and DRIVER may come in one write.
  * A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
  * NEEDS_RESET is the device's: what the driver writes there is ignored, as are bits without a
- * meaning here. `action` tells what follows.
+ * meaning here. SUSPEND has one only with F_SUSPEND and DRIVER_OK (VG-38): then SUSPEND is set and
+ * DRIVER_OK cleared until the driver sets DRIVER_OK again, when it is the other way round, at once.
+ * `action` tells what follows.
  */
 BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
                                              bnt_dev_action *action, struct bnt_diag *diag);
@@ -158,6 +165,9 @@ bool bnt_dev_needs_reset(struct bnt_dev_status *dev);
 /** Whether the device may touch its queues: DRIVER_OK, and neither NEEDS_RESET nor FAILED (VG-5). A
  * legacy driver may use them before DRIVER_OK (VG-32). */
 bool bnt_dev_live(const struct bnt_dev_status *dev);
+
+/** Whether it is suspended: it sends no notification and changes nothing that a driver sees. */
+bool bnt_dev_suspended(const struct bnt_dev_status *dev);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
 
@@ -188,6 +198,10 @@ struct bnt_drv_transport {
      * available: bits 0 to 15 are the queue, 16 to 31 what bnt_vq_drv_notify_data tells (VG-31).
      */
     void (*notify_data)(void *opaque, uint32_t data);
+    /** Optional, both for RING_RESET: begins the reset of one queue. */
+    void (*queue_reset)(void *opaque, uint16_t queue);
+    /** 1 while the queue is being reset, 0 once it is as before it was enabled (VG-44, VG-46). */
+    uint16_t (*queue_reset_read)(void *opaque, uint16_t queue);
 };
 
 /** Steps of initialisation, in order (VG-1, VG-22). */
@@ -197,7 +211,10 @@ typedef enum bnt_drv_state {
     BNT_DRV_NEGOTIATED, /**< FEATURES_OK stuck: set up queues and configuration
                            now */
     BNT_DRV_RUNNING,    /**< DRIVER_OK */
-    BNT_DRV_FAILED      /**< FAILED was written; only a reset leads on (VG-3) */
+    BNT_DRV_FAILED,     /**< FAILED was written; only a reset leads on (VG-3) */
+    BNT_DRV_SUSPENDING, /**< SUSPEND was written, the device has not said that it is (VG-35) */
+    BNT_DRV_SUSPENDED,
+    BNT_DRV_RESUMING /**< DRIVER_OK was written, the device has not said that it is live (VG-37) */
 } bnt_drv_state;
 
 /** Driver side of negotiation. Plain data; the transport is used only inside
@@ -251,6 +268,25 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
 /** After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED. */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
                                       const struct bnt_drv_transport *transport, void *opaque);
+
+/**
+ * Asks the device to stand still (VIRTIO 1.4). E_STATE unless RUNNING (VG-34); E_UNSUPPORTED
+ * without F_SUSPEND.
+ */
+BNT_MUST_USE bnt_status bnt_drv_suspend(struct bnt_drv_status *drv,
+                                        const struct bnt_drv_transport *transport, void *opaque);
+
+/** Wakes it. E_STATE unless SUSPENDED. */
+BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
+                                       const struct bnt_drv_transport *transport, void *opaque);
+
+/**
+ * Whether what one of the two asked for is done: OK; E_AGAIN (read again later, VG-35, VG-37);
+ * E_BROKEN (NEEDS_RESET is set, VG-40); E_STATE (neither was asked for).
+ */
+BNT_MUST_USE bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
+                                             const struct bnt_drv_transport *transport,
+                                             void *opaque);
 
 /** Gives up: FAILED (VG-10). */
 void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,

@@ -1,0 +1,229 @@
+/*
+ * The reset of one queue, while the others go on (RING_RESET, VIRTIO 1.3, 2.6.1): because its
+ * embedder wants it, or because a request has no answer for too long. The queue comes back as it
+ * was at the start; what was in flight on it is in doubt, and only the deflate queue can settle
+ * that: a page of an inflate is told through it before anything else becomes of it, and a deflate
+ * is told again. So no page is used while the device may have it, and none is counted twice.
+ */
+#include "guest_private.h"
+
+#include <string.h>
+
+static void reset_begin(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    reset->going = true;
+    reset->stalled = false;
+    reset->sent_ns = guest->now_ns;
+    reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
+    reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
+    guest->count.queue_resets++;
+    guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
+}
+
+/* The device let go of an inflate, taken or not: held in doubt until the deflate queue is free. */
+static void inflate_doubt(struct bnt_guest *guest)
+{
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
+    if (request->gone_on) { /* it was counted when it was late */
+        request->gone_on = false;
+        request->busy = false;
+    }
+    request->doubtful = request->busy;
+}
+
+/* In a release the device has forgotten all: nothing is told, everything goes back (BX-17). */
+static void slot_release(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    const struct bnti_guest_answer none = {0};
+    guest->requests[slot].busy = false;
+    guest->requests[slot].doubtful = false;
+    bnti_guest_request_doubt_tell(guest, slot);
+    bnti_guest_apply(guest, slot, &none);
+}
+
+/* A deflate in doubt is sent again: a page that is out of the balloon already stays out of it. */
+static void deflate_again(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (!request->busy) {
+        return;
+    }
+    if (guest->state == BNT_GUEST_RELEASING) {
+        slot_release(guest, slot);
+        return;
+    }
+    const bool given_back = request->given_back;
+    request->busy = false;
+    bnti_guest_request_doubt_tell(guest, slot);
+    request->again = true;
+    bnti_guest_request_send(guest, slot);
+    request->given_back = given_back;
+}
+
+/* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
+static void reset_end(struct bnt_guest *guest, uint32_t q)
+{
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    if (reset->stalled) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, index, guest->now_ns - reset->sent_ns);
+    }
+    reset->going = false;
+    const bnt_status status = bnti_guest_queue_set_up(guest, q);
+    if (status != BNT_OK) {
+        bnti_guest_break(guest, status, guest->diag.fault, index);
+        return;
+    }
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
+    switch (q) {
+    case BNTI_GUEST_Q_INFLATE:
+        inflate_doubt(guest);
+        break;
+    case BNTI_GUEST_Q_DEFLATE:
+        deflate_again(guest, BNTI_GUEST_DEFLATE);
+        deflate_again(guest, BNTI_GUEST_OOM);
+        break;
+    case BNTI_GUEST_Q_STATS: /* exactly one buffer, as after the start (BD-16, BD-17) */
+        bnti_guest_stats_send(guest);
+        bnti_guest_kick(guest, q);
+        break;
+    default:
+        bnti_guest_report_void(guest);
+        bnti_guest_report_start(guest);
+        break;
+    }
+}
+
+static void reset_poll(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint64_t waited = guest->now_ns - reset->sent_ns;
+    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
+        reset_end(guest, q);
+        return;
+    }
+    if (!reset->stalled && waited >= guest->config.ack_timeout_ns) {
+        reset->stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, index, waited);
+    }
+    reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.ack_timeout_ns);
+    reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
+    guest->config_marked = true; /* the device may have come to its end meanwhile */
+}
+
+/* Pages in doubt are told through the deflate queue, as soon as it has room. */
+static void doubt_settle(struct bnt_guest *guest)
+{
+    struct bnti_guest_request *inflate = &guest->requests[BNTI_GUEST_INFLATE];
+    struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
+    if (!inflate->doubtful) {
+        return;
+    }
+    if (guest->state == BNT_GUEST_RELEASING) {
+        slot_release(guest, BNTI_GUEST_INFLATE);
+        return;
+    }
+    if (deflate->busy || bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
+        return;
+    }
+    inflate->doubtful = false;
+    inflate->busy = false;
+    bnti_guest_request_doubt_tell(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
+    guest->count.inflated_pfns += (uint64_t)inflate->page_count << guest->config.page_order;
+    deflate->page_count = inflate->page_count;
+    memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);
+    deflate->again = true;
+    guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
+    bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
+}
+
+/* In a step. */
+void bnti_guest_queue_resets(struct bnt_guest *guest)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        const struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+        if (reset->going && guest->now_ns >= reset->due_ns) {
+            reset_poll(guest, q);
+        }
+        if (guest->state == BNT_GUEST_BROKEN) {
+            return;
+        }
+    }
+    doubt_settle(guest);
+}
+
+uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest)
+{
+    uint64_t due = BNT_NEVER;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (guest->queue_resets[q].going) {
+            due = bnti_guest_min(due, guest->queue_resets[q].due_ns);
+        }
+    }
+    return due;
+}
+
+/* The end of an attachment: the device's reset is that of every queue. */
+void bnti_guest_queue_resets_forget(struct bnt_guest *guest)
+{
+    memset(guest->queue_resets, 0, sizeof guest->queue_resets);
+}
+
+/* Whether it can be reset now: not while a page migrates, whose halves count on their answers. */
+static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
+{
+    if ((guest->features & BNT_F_RING_RESET) == 0) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+        return BNT_E_STATE;
+    }
+    if (q != BNTI_GUEST_Q_INFLATE && q != BNTI_GUEST_Q_DEFLATE && q != BNTI_GUEST_Q_STATS &&
+        q != BNTI_GUEST_Q_REPORT) {
+        return BNT_E_UNSUPPORTED;
+    }
+    return guest->queue_resets[q].going || guest->migration.active ? BNT_E_AGAIN : BNT_OK;
+}
+
+/* A request without an answer: true if its queue is being reset for it. */
+bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    const uint64_t after_ns = guest->config.queue_reset_ns;
+    if (after_ns == 0 || guest->now_ns < bnti_guest_after(sent_ns, after_ns) ||
+        reset_allowed(guest, q) != BNT_OK) {
+        return false;
+    }
+    reset_begin(guest, q);
+    return true;
+}
+
+bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint16_t queue)
+{
+    uint32_t q = 0;
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    while (q < BNTI_GUEST_Q_COUNT && bnti_guest_queue_index(guest, q) != queue) {
+        q++;
+    }
+    if (queue == BNT_BALLOON_QUEUE_NONE || q == BNTI_GUEST_Q_COUNT) {
+        return BNT_E_ARGUMENT;
+    }
+    const bnt_status status = reset_allowed(guest, q);
+    if (status != BNT_OK) {
+        return status;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    reset_begin(guest, q);
+    reset_poll(guest, q);
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
+}

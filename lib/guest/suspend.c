@@ -1,0 +1,150 @@
+/*
+ * Suspending the device and waking it (VIRTIO 1.4, 3.4). In between nothing is added, kicked or
+ * written (VG-36); requests stay with the device, and their time stands still. Whoever suspends a
+ * system calls in here; pages stay where they are.
+ */
+#include "guest_private.h"
+
+static void poll_begin(struct bnt_guest *guest, bnt_guest_state state)
+{
+    guest->suspend_sent_ns = guest->now_ns;
+    guest->suspend_wait_ns = BNTI_GUEST_RESET_POLL_NS;
+    guest->suspend_due_ns = bnti_guest_after(guest->now_ns, guest->suspend_wait_ns);
+    guest->suspend_stalled = false;
+    bnti_guest_state_set(guest, state);
+}
+
+/* Still as it was: looked at again later, and told once. */
+static void poll_wait(struct bnt_guest *guest)
+{
+    const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;
+    if (!guest->suspend_stalled && waited >= guest->config.ack_timeout_ns) {
+        guest->suspend_stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_SUSPEND, waited);
+    }
+    guest->suspend_wait_ns =
+        bnti_guest_min(guest->suspend_wait_ns * 2, guest->config.ack_timeout_ns);
+    guest->suspend_due_ns = bnti_guest_after(guest->now_ns, guest->suspend_wait_ns);
+}
+
+/* Deadlines of what the device has begin where they stood. */
+static void clocks_resume(struct bnt_guest *guest)
+{
+    const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        struct bnti_guest_request *request = &guest->requests[slot];
+        request->sent_ns = bnti_guest_after(request->sent_ns, slept_ns);
+        request->due_ns = bnti_guest_after(request->due_ns, slept_ns);
+    }
+    guest->report.sent_ns = bnti_guest_after(guest->report.sent_ns, slept_ns);
+    guest->report.due_ns = bnti_guest_after(guest->report.due_ns, slept_ns);
+}
+
+static void resumed(struct bnt_guest *guest)
+{
+    clocks_resume(guest);
+    guest->config_marked = true; /* the target may have changed, and word of it be lost */
+    bnti_guest_state_set(guest, guest->suspended_from);
+}
+
+/* Whether the device did what was asked for (VG-35, VG-37). */
+static void look(struct bnt_guest *guest)
+{
+    const bool resuming = guest->state == BNT_GUEST_RESUMING;
+    const bnt_status status =
+        bnt_drv_suspend_done(&guest->drv, &guest->ops.transport, guest->opaque);
+    if (status == BNT_E_AGAIN) {
+        poll_wait(guest);
+        return;
+    }
+    if (guest->suspend_stalled) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_SUSPEND,
+                        guest->now_ns - guest->suspend_sent_ns);
+    }
+    if (status != BNT_OK) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
+    } else if (resuming) {
+        resumed(guest);
+    } else {
+        bnti_guest_state_set(guest, BNT_GUEST_SUSPENDED);
+    }
+}
+
+/* In a step. */
+void bnti_guest_suspend_poll(struct bnt_guest *guest)
+{
+    if (guest->state != BNT_GUEST_SUSPENDED && guest->now_ns >= guest->suspend_due_ns) {
+        look(guest);
+    }
+}
+
+static bnt_status answer(const struct bnt_guest *guest)
+{
+    switch (guest->state) {
+    case BNT_GUEST_SUSPENDING:
+    case BNT_GUEST_RESUMING:
+        return BNT_E_AGAIN;
+    case BNT_GUEST_BROKEN:
+        return BNT_E_BROKEN;
+    default:
+        return BNT_OK;
+    }
+}
+
+/* Nothing may be half done: a queue that is being reset has to be set up again first. */
+static bnt_status suspend_allowed(const struct bnt_guest *guest)
+{
+    if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+        return BNT_E_STATE;
+    }
+    if ((guest->features & BNT_F_SUSPEND) == 0) {
+        return BNT_E_UNSUPPORTED;
+    }
+    return bnti_guest_queue_resets_due(guest) != BNT_NEVER ? BNT_E_STATE : BNT_OK;
+}
+
+bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
+{
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    bnt_status status = suspend_allowed(guest);
+    if (status != BNT_OK) {
+        return status;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    status = bnt_drv_suspend(&guest->drv, &guest->ops.transport, guest->opaque);
+    BNTI_ASSERT(status == BNT_OK);
+    guest->suspended_ns = now_ns;
+    guest->suspended_from = guest->state;
+    poll_begin(guest, BNT_GUEST_SUSPENDING);
+    look(guest);
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return answer(guest);
+}
+
+bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
+{
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    if (guest->state != BNT_GUEST_SUSPENDED) {
+        return BNT_E_STATE;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    const bnt_status status = bnt_drv_resume(&guest->drv, &guest->ops.transport, guest->opaque);
+    BNTI_ASSERT(status == BNT_OK);
+    poll_begin(guest, BNT_GUEST_RESUMING);
+    look(guest);
+    guest->call = BNTI_GUEST_CALL_NONE;
+    return answer(guest);
+}
