@@ -334,8 +334,9 @@ static uint64_t step_due(const struct bnt_guest *guest)
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        bnti_guest_config_poll, bnti_guest_used_take, bnti_guest_queue_resets, bnti_guest_release, bnti_guest_oom_continue,
-        bnti_guest_size,        bnti_guest_report,    bnti_guest_hint,    bnti_guest_overdue,
+        bnti_guest_config_poll, bnti_guest_used_take,    bnti_guest_queue_resets,
+        bnti_guest_release,     bnti_guest_oom_continue, bnti_guest_size,
+        bnti_guest_report,      bnti_guest_hint,         bnti_guest_overdue,
     };
     if (bnti_guest_on_vmware(guest)) {
         bnti_vmware_poll(guest);

@@ -133,7 +133,8 @@ static void doubt_settle(struct bnt_guest *guest)
     inflate->busy = false;
     bnti_guest_request_doubt_tell(guest, BNTI_GUEST_INFLATE);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
-    guest->count.inflated_pfns += (uint64_t)inflate->page_count << guest->config.page_order;
+    guest->count.inflated_pfns += bnti_guest_pfns_of(guest, inflate);
+    deflate->huge = inflate->huge;
     deflate->page_count = inflate->page_count;
     memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);
     deflate->again = true;

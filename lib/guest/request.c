@@ -150,10 +150,10 @@ static void request_execute(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->busy = true;
     request->given_back = false;
     guest->count.requests++;
-    request_tell(guest, slot, false, 0);
+    request_tell(guest, slot, false, 0, false);
     bnti_vmware_execute(guest, slot, &answer);
     request->busy = false;
-    request_tell(guest, slot, true, answer.verdict_count);
+    request_tell(guest, slot, true, answer.verdict_count, false);
     bnti_guest_apply(guest, slot, &answer);
 }
 
@@ -385,7 +385,8 @@ static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
 uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
-    if (!request->busy || request->doubtful || bnti_guest_queue_resetting(guest, slot_queue(slot))) {
+    if (!request->busy || request->doubtful ||
+        bnti_guest_queue_resetting(guest, slot_queue(slot))) {
         return BNT_NEVER;
     }
     const uint64_t reset_ns = guest->config.queue_reset_ns;

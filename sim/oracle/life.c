@@ -27,7 +27,8 @@ void oracle_guest_restart(struct oracle *oracle, uint32_t vm)
         }
     }
     shadow->exposed = 0;
-    shadow->unserved = 0;
+    shadow->unserved[0] = 0;
+    shadow->unserved[1] = 0;
     shadow->releasing = false;
     shadow->actual_due = false;
     shadow->actual_written_zero = false;

@@ -107,7 +107,7 @@ struct scenario_driver {
     uint64_t poll_ns;
     uint32_t recover_tries; /**< 0: it stays broken */
     uint64_t recover_min_ns;
-    uint64_t queue_reset_ns; /**< 0: never by itself */
+    uint64_t queue_reset_ns;     /**< 0: never by itself */
     uint64_t report_block_bytes; /**< 0: 2 MiB, or a page */
     uint64_t report_delay_ns;
     uint16_t report_capacity; /**< blocks of one report */
@@ -380,8 +380,8 @@ struct scenario_action {
     bool deflate_first; /**< COMPACT */
     corruption corruption;
     hint_order hint;
-    bool hints;    /**< MIGRATE: asks for free page hints */
-    bool postcopy; /**< MIGRATE: one round, the rest is fetched afterwards */
+    bool hints;              /**< MIGRATE: asks for free page hints */
+    bool postcopy;           /**< MIGRATE: one round, the rest is fetched afterwards */
     bnt_balloon_queue queue; /**< QUEUE_RESET */
     bool secret; /**< CORRUPT: the oracles are not told, so that the party's invariants must fire */
     struct bnt_host_rule rule;           /**< REFUSE */

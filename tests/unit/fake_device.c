@@ -266,7 +266,8 @@ static void fake_request(void *opaque, const struct bnt_guest_request *request)
                request->page_count << f->setup.page_order <= BNT_GUEST_REQUEST_PFNS_MAX);
     for (uint32_t i = 0; i < request->page_count; i++) {
         const uint64_t index = fake_index(f, request->pages[i]);
-        FAKE_CHECK(request->complete || f->owned[index] == 1);
+        const bool again = request->again && at_once; /* given back when it was told first */
+        FAKE_CHECK(request->complete || again || f->owned[index] == 1);
         FAKE_CHECK(f->exposed[index] == (request->complete ? exposed : 0));
         f->exposed[index] = request->complete ? 0 : exposed;
     }
@@ -328,6 +329,10 @@ static uint8_t fake_status_read(void *opaque)
         }
         return BNT_DEVICE_STATUS_DRIVER_OK;
     }
+    if (f->suspend_left > 0) {
+        f->suspend_left--;
+        return f->suspend_shows;
+    }
     return f->dev.status;
 }
 
@@ -347,7 +352,11 @@ static void fake_status_write(void *opaque, uint8_t status)
     struct fake *f = opaque;
     bnt_dev_action action = BNT_DEV_ACTION_NONE;
     struct bnt_diag diag = {.size = sizeof diag};
+    f->suspend_shows = f->dev.status;
     FAKE_CHECK(bnt_dev_status_write(&f->dev, status, &action, &diag) == BNT_OK);
+    if (action == BNT_DEV_ACTION_SUSPEND || action == BNT_DEV_ACTION_RESUME) {
+        f->suspend_left = f->suspend_reads;
+    }
     if (action == BNT_DEV_ACTION_RESET) {
         fake_device_reset(f);
     }
@@ -437,9 +446,29 @@ static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint6
                                f->dev.accepted, &diag) == BNT_OK);
 }
 
+/* Whatever the device had of the queue it neither answers nor looks at any more. */
+static void fake_queue_reset(void *opaque, uint16_t queue)
+{
+    struct fake *f = opaque;
+    FAKE_CHECK(queue < FAKE_QUEUES && f->vq[queue].size != 0);
+    memset(&f->vq[queue], 0, sizeof f->vq[queue]);
+    f->stats_held = f->stats_held && queue != BNT_BALLOON_QUEUE_STATS;
+    f->queue_reset_left[queue] = f->queue_reset_reads;
+    f->queue_resets++;
+}
+
+static uint16_t fake_queue_reset_read(void *opaque, uint16_t queue)
+{
+    struct fake *f = opaque;
+    const bool left = f->queue_reset_left[queue] > 0;
+    f->queue_reset_left[queue] -= left;
+    return left;
+}
+
 static void fake_notify(void *opaque, uint16_t queue)
 {
     struct fake *f = opaque;
+    FAKE_CHECK(queue < FAKE_QUEUES && f->vq[queue].size != 0);
     f->kicks++;
     f->kicks_early += !(f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK);
     if (f->serve_on_kick) {
@@ -646,6 +675,8 @@ static const struct bnt_guest_ops fake_ops = {
             .queue_size_max = fake_queue_size_max,
             .queue_enable = fake_queue_enable,
             .notify = fake_notify,
+            .queue_reset = fake_queue_reset,
+            .queue_reset_read = fake_queue_reset_read,
         },
     .pages_alloc = fake_pages_alloc,
     .pages_alloc_sleep = fake_pages_alloc_sleep,
@@ -718,6 +749,7 @@ static void fake_guest_init(struct fake *f)
         .poll_ns = f->setup.poll_ns,
         .sleeping = f->setup.sleeping,
         .rates = f->setup.rates,
+        .queue_reset_ns = f->setup.queue_reset_ns,
         .recover_tries = f->setup.recover_tries ? f->setup.recover_tries : BNT_GUEST_RECOVER_NEVER,
         .init_on_free = f->setup.init_on_free,
         .poison_val = f->setup.poison_val,

@@ -45,6 +45,7 @@ struct fake_setup {
     uint16_t request_pfns;
     uint16_t queue_size_max;
     uint64_t poll_ns;
+    uint64_t queue_reset_ns;
     uint32_t recover_tries; /* 0: none, a broken guest stays so */
     bnt_interface device;
     bnt_interface driver;
@@ -130,6 +131,11 @@ struct fake {
     bool unsettled;
     uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */
     uint32_t reset_left;
+    uint32_t queue_reset_reads; /* reads that the reset of a queue takes */
+    uint32_t queue_reset_left[FAKE_QUEUES];
+    uint32_t suspend_reads; /* status reads that suspending and resuming take */
+    uint32_t suspend_left;
+    uint8_t suspend_shows; /* what they read meanwhile */
     bool serve_on_kick;
     bool no_interrupts;
     uint8_t *ledger;   /* by PFN */
@@ -151,6 +157,7 @@ struct fake {
 
     /* What happened. */
     uint64_t served;
+    uint32_t queue_resets;
     uint64_t kicks;
     uint64_t kicks_early; /* before DRIVER_OK */
     uint64_t pfn_messages;

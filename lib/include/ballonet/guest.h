@@ -88,12 +88,12 @@ struct bnt_guest;
 #define BNT_NEVER UINT64_MAX
 
 typedef enum bnt_guest_state {
-    BNT_GUEST_DOWN = 0,  /**< not attached; the balloon is empty */
-    BNT_GUEST_STARTING,  /**< waits for the device's reset to complete, then negotiates */
-    BNT_GUEST_RUNNING,   /**< sizes towards the target */
-    BNT_GUEST_RELEASING, /**< the host reset the balloon: pages go back silently */
-    BNT_GUEST_BROKEN,    /**< the device broke the rules: nothing is sent; detach still works */
-    BNT_GUEST_STOPPING,  /**< detaching: waits for the reset, then gives every page back */
+    BNT_GUEST_DOWN = 0,   /**< not attached; the balloon is empty */
+    BNT_GUEST_STARTING,   /**< waits for the device's reset to complete, then negotiates */
+    BNT_GUEST_RUNNING,    /**< sizes towards the target */
+    BNT_GUEST_RELEASING,  /**< the host reset the balloon: pages go back silently */
+    BNT_GUEST_BROKEN,     /**< the device broke the rules: nothing is sent; detach still works */
+    BNT_GUEST_STOPPING,   /**< detaching: waits for the reset, then gives every page back */
     BNT_GUEST_RECOVERING, /**< the same, on the way from BROKEN to a new start */
     BNT_GUEST_SUSPENDING, /**< waits for the device to say that it stands still */
     BNT_GUEST_SUSPENDED,  /**< nothing is sent; pages and requests stay where they are */
@@ -599,22 +599,22 @@ struct bnt_guest_info {
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
     uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
     uint64_t queue_resets;
-    uint64_t reporting_pfns;  /**< in a report that the device has */
-    uint64_t migrating_pfns;  /**< new page of a move, not sent yet */
-    uint64_t reported_pfns;   /**< acknowledged, ever */
-    uint64_t reports;         /**< buffers sent */
-    uint32_t caps;            /**< VMware's wire: in common, BNT_VMWARE_CAP_...; 0: no handshake */
-    uint32_t rate_alloc;      /**< PFNs a slow tick */
-    uint32_t rate_free;       /**< PFNs a tick */
-    uint32_t slow_cycles;     /**< slow ticks left */
-    uint32_t sleeping_pages;  /**< asked for, not come yet; an unwanted allocation included */
-    uint64_t ticks;           /**< of VMware's wire, or of rates */
-    uint64_t doorbells;       /**< ticks that a doorbell caused */
-    uint64_t sleeps;          /**< sleeping allocations started */
-    uint64_t sleep_failures;  /**< of those, how many brought less than asked for */
-    uint64_t huge_pages;      /**< ballooned ones of 2 MiB; part of ballooned_pfns */
-    uint64_t held_huge_pfns;  /**< of 2 MiB pages that were refused, to be offered in parts */
-    uint64_t huge_refused;    /**< pages of 2 MiB */
+    uint64_t reporting_pfns; /**< in a report that the device has */
+    uint64_t migrating_pfns; /**< new page of a move, not sent yet */
+    uint64_t reported_pfns;  /**< acknowledged, ever */
+    uint64_t reports;        /**< buffers sent */
+    uint32_t caps;           /**< VMware's wire: in common, BNT_VMWARE_CAP_...; 0: no handshake */
+    uint32_t rate_alloc;     /**< PFNs a slow tick */
+    uint32_t rate_free;      /**< PFNs a tick */
+    uint32_t slow_cycles;    /**< slow ticks left */
+    uint32_t sleeping_pages; /**< asked for, not come yet; an unwanted allocation included */
+    uint64_t ticks;          /**< of VMware's wire, or of rates */
+    uint64_t doorbells;      /**< ticks that a doorbell caused */
+    uint64_t sleeps;         /**< sleeping allocations started */
+    uint64_t sleep_failures; /**< of those, how many brought less than asked for */
+    uint64_t huge_pages;     /**< ballooned ones of 2 MiB; part of ballooned_pfns */
+    uint64_t held_huge_pfns; /**< of 2 MiB pages that were refused, to be offered in parts */
+    uint64_t huge_refused;   /**< pages of 2 MiB */
     uint64_t huge_splits;
     uint64_t late_pages;                  /**< came by a sleeping allocation, went straight back */
     uint64_t calls[BNT_VMWARE_CMD_COUNT]; /**< by bnt_vmware_command */

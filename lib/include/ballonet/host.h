@@ -357,11 +357,11 @@ BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t 
 uint8_t bnt_host_status_read(const struct bnt_host *host);
 /**
  * 0 resets the device: every page is the guest's again, the pending request's
- * outcome is RESET, the target stays. SUSPEND, where F_SUSPEND is agreed, makes the device stand still
- * (VIRTIO 1.4, 2.1 and 3.4): until DRIVER_OK is written again it serves nothing, interrupts nobody
- * and ignores writes of configuration. A target set meanwhile is told at resume, once; statistics
- * asked for meanwhile are asked for then; the stall bound of a target begins anew. E_FEATURES for
- * an illegal write (nothing changed); E_REENTRANT.
+ * outcome is RESET, the target stays. SUSPEND, where F_SUSPEND is agreed, makes the device stand
+ * still (VIRTIO 1.4, 2.1 and 3.4): until DRIVER_OK is written again it serves nothing, interrupts
+ * nobody and ignores writes of configuration. A target set meanwhile is told at resume, once;
+ * statistics asked for meanwhile are asked for then; the stall bound of a target begins anew.
+ * E_FEATURES for an illegal write (nothing changed); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
                                               uint8_t status);
@@ -391,10 +391,10 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
 
 /**
  * RING_RESET: the queue is as before it was enabled (VG-42, VG-43), at once: whoever reads whether
- * it is being reset reads 0 (VG-46). Buffers that it had are forgotten, the ledger is not: a request
- * that was not served yet never will be. Statistics asked for are asked of the next buffer. With a
- * provider the rings are the embedder's to reset, before this call. OK; E_UNSUPPORTED (not agreed);
- * E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
+ * it is being reset reads 0 (VG-46). Buffers that it had are forgotten, the ledger is not: a
+ * request that was not served yet never will be. Statistics asked for are asked of the next buffer.
+ * With a provider the rings are the embedder's to reset, before this call. OK; E_UNSUPPORTED (not
+ * agreed); E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
                                              uint16_t queue);
