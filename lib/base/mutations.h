@@ -10,6 +10,30 @@
 
 /* clang-format off */
 #define BNTI_MUTATION_MAP(X)                                                                         \
+    X(RESUME_WITHOUT_A_LOOK, "resume-without-a-look", "guest-25",                                    \
+      "a driver that wakes does not look at the configuration, and has forgotten what it was told")  \
+    X(SUSPEND_LOSES_STATISTICS, "suspend-loses-statistics", "guest-26",                              \
+      "statistics asked for while the device is suspended are never asked of the driver")            \
+    X(USED_LENGTH_TRUSTED, "used-length-trusted", "guest-30",                                        \
+      "a used length beyond what the device could write breaks the driver's ring")                   \
+    X(EARLY_BUFFER_REFUSED, "early-buffer-refused", "guest-31",                                      \
+      "the statistics queue gets no buffer before DRIVER_OK, and none after it")                     \
+    X(ANSWER_AWAITED_FOR_EVER, "answer-awaited-for-ever", "guest-32",                                \
+      "the queue of a request without an answer is never reset")                                     \
+    X(WRAP_KEPT_OVER_RESET, "wrap-kept-over-reset", "guest-37",                                      \
+      "a queue that was reset goes on with the position that it had")                                \
+    X(STATISTICS_KICK_IS_A_BUFFER, "statistics-kick-is-a-buffer", "host-B09",                        \
+      "a kick of the statistics queue counts as a buffer, also without one")                         \
+    X(STATISTICS_KEPT_OVER_RESET, "statistics-kept-over-reset", "host-B10",                          \
+      "the statistics buffer counts as held after the device was reset")                             \
+    X(INACTIVE_GUEST_AWAITED, "inactive-guest-awaited", "host-B46",                                  \
+      "a target for a guest that is not live has no end")                                            \
+    X(RESUME_FORGETS_KICKS, "resume-forgets-kicks", "host-B48",                                      \
+      "a device that wakes has forgotten what it was kicked for")                                    \
+    X(LENGTH_UNBOUNDED, "length-unbounded", "host-B57",                                              \
+      "a plain request may be of any length")                                                        \
+    X(BROKEN_FOR_GOOD, "broken-for-good", "host-B58",                                                \
+      "a device that set NEEDS_RESET cannot be reset")                                               \
     X(REPORT_WITHOUT_POISON, "report-without-poison", "guest-21",                                    \
       "free pages are reported although the device does not know what they must hold")               \
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \

@@ -7,6 +7,8 @@
  */
 #include "guest_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 static void reset_begin(struct bnt_guest *guest, uint32_t q)
@@ -70,10 +72,15 @@ static void reset_end(struct bnt_guest *guest, uint32_t q)
         bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, index, guest->now_ns - reset->sent_ns);
     }
     reset->going = false;
+    const uint16_t position = guest->vq[q].avail_next;
     const bnt_status status = bnti_guest_queue_set_up(guest, q);
     if (status != BNT_OK) {
         bnti_guest_break(guest, status, guest->diag.fault, index);
         return;
+    }
+    if (BNTI_MUTATION(WRAP_KEPT_OVER_RESET)) {
+        guest->vq[q].avail_next = position;
+        guest->vq[q].avail_told = position;
     }
     bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
     switch (q) {
@@ -194,8 +201,8 @@ static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
 bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     const uint64_t after_ns = guest->config.queue_reset_ns;
-    if (after_ns == 0 || guest->now_ns < bnti_guest_after(sent_ns, after_ns) ||
-        reset_allowed(guest, q) != BNT_OK) {
+    if (after_ns == 0 || BNTI_MUTATION(ANSWER_AWAITED_FOR_EVER) ||
+        guest->now_ns < bnti_guest_after(sent_ns, after_ns) || reset_allowed(guest, q) != BNT_OK) {
         return false;
     }
     reset_begin(guest, q);

@@ -4,6 +4,8 @@
  */
 #include "guest_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 static uint32_t slot_queue(enum bnti_guest_slot slot)
@@ -299,6 +301,10 @@ static bool used_take_one(struct bnt_guest *guest, uint32_t q)
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
         guest->count.used_length_odd++; /* real devices do it on readable buffers */
+        if (BNTI_MUTATION(USED_LENGTH_TRUSTED)) {
+            bnti_guest_break(guest, BNT_E_RING, BNT_FAULT_USED_LENGTH, q);
+            return false;
+        }
     }
     used_dispatch(guest, q, head, len);
     return true;

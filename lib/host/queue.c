@@ -6,6 +6,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
 {
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
@@ -232,6 +234,9 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
     }
     if (served) {
         bnti_host_flush(host, role);
+    } else if (BNTI_MUTATION(STATISTICS_KICK_IS_A_BUFFER) && role == BNTI_HOST_STATS) {
+        host->stats.held = true;
+        host->stats.held_head = UINT16_MAX;
     }
 }
 

@@ -8,6 +8,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 #define HEADER_BYTES   ((uint32_t)sizeof(struct bnt_balloon_request))
@@ -180,7 +182,7 @@ static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
     uint64_t most = host->memory_pfns;
 
     most = most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
-    if (total > most) {
+    if (total > most && !BNTI_MUTATION(LENGTH_UNBOUNDED)) {
         request_break(host, role, chain, BNT_FAULT_REQUEST_TOO_LONG, most);
         return 0;
     }

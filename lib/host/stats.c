@@ -7,6 +7,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 #define STAT_BYTES ((uint32_t)sizeof(struct bnt_stat_wire))
@@ -15,7 +17,7 @@ _Static_assert(sizeof(struct bnt_stat_wire) == 10, "an entry is packed (VIRTIO 1
 
 void bnti_host_stats_forget(struct bnt_host *host)
 {
-    host->stats.held = false;
+    host->stats.held = host->stats.held && BNTI_MUTATION(STATISTICS_KEPT_OVER_RESET);
     host->stats.pending = false;
     host->stats.wanted = false;
     host->stats.gone = true;
@@ -39,6 +41,9 @@ static void stats_ask(struct bnt_host *host)
 
 void bnti_host_stats_resume(struct bnt_host *host)
 {
+    if (BNTI_MUTATION(SUSPEND_LOSES_STATISTICS)) {
+        return;
+    }
     if (host->stats.wanted && host->stats.held) {
         host->stats.wanted = false;
         stats_ask(host);

@@ -7,6 +7,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 void bnti_host_suspend(struct bnt_host *host)
@@ -25,6 +27,12 @@ void bnti_host_resume(struct bnt_host *host)
     }
     bnti_host_target_resume(host);
     bnti_host_stats_resume(host);
+    if (BNTI_MUTATION(RESUME_FORGETS_KICKS)) {
+        for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+            host->queues[role].kicked = false;
+        }
+        return;
+    }
     bnti_host_kick_all(host);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 static void target_end(struct bnt_host *host, bnt_outcome outcome)
 {
     struct bnti_host_target *target = &host->target;
@@ -60,7 +62,7 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
     const uint64_t stall_at_ns = stalls ? target->stall_at_ns : BNT_NEVER;
     const uint64_t next = bnti_host_min(timeout_at_ns, stall_at_ns);
 
-    if (!target->pending) {
+    if (!target->pending || (BNTI_MUTATION(INACTIVE_GUEST_AWAITED) && !bnt_dev_live(&host->dev))) {
         return BNT_NEVER;
     }
     if (next == BNT_NEVER || host->now_ns < next) {

@@ -18,9 +18,9 @@ struct conformance {
 };
 
 static const struct watcher *const watchers[] = {
-    &watch_registers_watcher, &watch_notify_watcher, &watch_memory_watcher,
-    &watch_extension_watcher, &watch_pages_watcher,  &watch_answers_watcher,
-    &watch_hints_watcher,
+    &watch_registers_watcher, &watch_notify_watcher,     &watch_memory_watcher,
+    &watch_extension_watcher, &watch_pages_watcher,      &watch_answers_watcher,
+    &watch_hints_watcher,     &watch_standstill_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -209,6 +209,14 @@ void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t stat
     }
 }
 
+void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t status)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, status_writing, watch, status);
+    }
+}
+
 void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now)
 {
     if (seen == NULL) {
@@ -217,6 +225,7 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
     struct watch *watch = &seen->vms[vm];
     const bool was_live = watch->live;
     registers_status_write(watch, status, now);
+    TELL(watch, status_write, watch, status, now);
     if (status == 0) {
         begin_anew(watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
@@ -266,6 +275,35 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
     if (seen != NULL) {
         registers_queue_enable(&seen->vms[vm], queue);
         rings_enable(&seen->vms[vm], queue, role, size, desc_gpa, avail_gpa, used_gpa);
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, queue_enable, watch, queue);
+    }
+}
+
+void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        rings_queue_reset(watch, queue);
+        TELL(watch, queue_reset, watch, queue);
+    }
+}
+
+void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                  uint16_t value)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, queue_reset_read, watch, queue, value);
+    }
+}
+
+void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, kick, watch, (uint16_t)data);
+        TELL(watch, kick_data, watch, (uint16_t)data, (uint16_t)(data >> 16));
     }
 }
 

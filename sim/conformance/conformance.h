@@ -112,6 +112,7 @@ void conformance_trusted(struct conformance *seen, uint32_t vm);
 void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
 void conformance_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
 void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
+void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t status);
 /** `now`: what the register holds after the write. */
 void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now);
 void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation);
@@ -135,9 +136,16 @@ void conformance_device_new(struct conformance *seen, uint32_t vm);
 /** Another kernel runs, which knows nothing of what the device has. */
 void conformance_guest_new(struct conformance *seen, uint32_t vm);
 
+/** RING_RESET: the driver begins the reset of a queue, and reads whether it is complete. */
+void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                  uint16_t value);
+
 /* ---- Notifications: as they are sent, and as they arrive ---- */
 
 void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
+/** The same with NOTIFICATION_DATA. */
+void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data);
 void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue);
 void conformance_config_interrupt(struct conformance *seen, uint32_t vm);
 void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);

@@ -258,6 +258,23 @@ void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
+/** Of requests on a queue that was reset nobody knows the answer: it counts as in the balloon. */
+static void queue_reset(struct watch *watch, uint16_t queue)
+{
+    const uint16_t role =
+        queue < SEEN_QUEUES_MAX ? watch->rings.queues[queue].role : BNT_BALLOON_QUEUE_NONE;
+    const unsigned doubtful = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
+                              : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
+                                                                  : PAGE_PLACES;
+    for (uint64_t i = 0; i < watch->config.pfns && doubtful != PAGE_PLACES; i++) {
+        uint8_t *state = page_state(watch, watch->config.first_pfn + i);
+        if (state != NULL && (*state & PAGE_PLACE) == doubtful) {
+            page_move(watch, state, PAGE_BALLOON);
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+}
+
 /* ---- Deflation ---- */
 
 static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
@@ -568,6 +585,7 @@ static void end(struct watch *watch, bool quiet)
 const struct watcher watch_pages_watcher = {
     .reset = reset,
     .live = live,
+    .queue_reset = queue_reset,
     .exposed = exposed,
     .used = used,
     .guest_new = guest_new,

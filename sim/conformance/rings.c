@@ -235,6 +235,13 @@ static struct seen_queue *slot_for(struct watch *watch, uint16_t index)
     return free;
 }
 
+void rings_queue_reset(struct watch *watch, uint16_t queue)
+{
+    if (queue < SEEN_QUEUES_MAX) {
+        rings_disable(watch, &watch->rings.queues[queue]);
+    }
+}
+
 void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                   uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {

@@ -63,6 +63,23 @@ struct watch_hints {
     uint32_t *pages; /**< the id of each page; NULL: none was ever hinted */
 };
 
+/** A device that was suspended, and queues that were reset; queues are bits. */
+struct watch_standstill {
+    bool asked;         /**< SUSPEND was written, the device does not show it yet */
+    bool suspended;     /**< the device stands still */
+    bool seen;          /**< and the driver read that it does */
+    bool resume_asked;  /**< DRIVER_OK was written, the driver has done nothing since */
+    bool resume_seen;   /**< and read that the device is live */
+    bool waking;        /**< that write is under way */
+    bool told;          /**< of a change of configuration, since then */
+    bool judged_config; /**< it woke in this event */
+    bool config_known;
+    uint32_t num_pages; /**< as the device showed it last */
+    uint32_t resetting;
+    uint32_t reset_read; /**< of these, read back as complete */
+    uint32_t fresh;      /**< set up anew, nothing came back yet */
+};
+
 struct watch {
     struct conformance *seen;
     uint32_t vm;
@@ -72,6 +89,7 @@ struct watch {
     bool live;         /**< DRIVER_OK is set */
     bool legacy;       /**< the driver uses the legacy interface */
     struct watch_registers registers;
+    struct watch_standstill standstill;
     struct watch_rings rings;
     struct watch_pages pages;
     struct watch_hints hints;
@@ -90,6 +108,15 @@ struct watcher {
     void (*guest_new)(struct watch *watch); /**< another kernel runs; told before its reset */
     void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
+    /** The driver is about to write it: what the device does in answer comes first. */
+    void (*status_writing)(struct watch *watch, uint8_t status);
+    /** `now`: what the register holds then. Told before reset and live. */
+    void (*status_write)(struct watch *watch, uint8_t status, uint8_t now);
+    void (*queue_reset)(struct watch *watch, uint16_t queue);
+    void (*queue_reset_read)(struct watch *watch, uint16_t queue, uint16_t value);
+    void (*queue_enable)(struct watch *watch, uint16_t queue);
+    /** `next`: the upper half of a notification's data. */
+    void (*kick_data)(struct watch *watch, uint16_t queue, uint16_t next);
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
@@ -122,6 +149,7 @@ struct watcher {
 };
 
 extern const struct watcher watch_registers_watcher;
+extern const struct watcher watch_standstill_watcher;
 extern const struct watcher watch_hints_watcher;
 void hints_free(struct watch *watch);
 

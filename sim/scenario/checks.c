@@ -240,12 +240,13 @@ static void check_pfns(const struct check *c, const struct scenario_action *acti
 
 /* Corruptions that are written into rings, and into what is found by walking them. */
 static const bool spoils_rings[CORRUPTION_COUNT] = {
-    [CORRUPT_AVAIL_INDEX] = true,  [CORRUPT_HEAD_RANGE] = true,      [CORRUPT_DESC_LOOP] = true,
-    [CORRUPT_DESC_ADDRESS] = true, [CORRUPT_DESC_ORDER] = true,      [CORRUPT_DESC_NEXT] = true,
-    [CORRUPT_PFN_RANGE] = true,    [CORRUPT_WRONG_PFN] = true,       [CORRUPT_OWNED_PFN] = true,
-    [CORRUPT_USED_ID] = true,      [CORRUPT_ASTRAY_BUFFER] = true,   [CORRUPT_USED_TWICE] = true,
-    [CORRUPT_USED_INDEX] = true,   [CORRUPT_USED_LENGTH] = true,     [CORRUPT_VERDICT_ZERO] = true,
-    [CORRUPT_VERDICT_FLIP] = true, [CORRUPT_VERDICT_UNKNOWN] = true, [CORRUPT_VERDICT_SHORT] = true,
+    [CORRUPT_AVAIL_INDEX] = true,   [CORRUPT_HEAD_RANGE] = true,   [CORRUPT_DESC_LOOP] = true,
+    [CORRUPT_DESC_ADDRESS] = true,  [CORRUPT_DESC_LENGTH] = true,  [CORRUPT_DESC_ORDER] = true,
+    [CORRUPT_DESC_NEXT] = true,     [CORRUPT_PFN_RANGE] = true,    [CORRUPT_WRONG_PFN] = true,
+    [CORRUPT_OWNED_PFN] = true,     [CORRUPT_USED_ID] = true,      [CORRUPT_ASTRAY_BUFFER] = true,
+    [CORRUPT_USED_TWICE] = true,    [CORRUPT_USED_INDEX] = true,   [CORRUPT_USED_LENGTH] = true,
+    [CORRUPT_VERDICT_ZERO] = true,  [CORRUPT_VERDICT_FLIP] = true, [CORRUPT_VERDICT_UNKNOWN] = true,
+    [CORRUPT_VERDICT_SHORT] = true,
 };
 
 static void check_corruption(const struct check *c, const struct scenario_action *action,

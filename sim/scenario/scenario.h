@@ -254,6 +254,7 @@ typedef enum action_party {
     X(HEAD_RANGE,    "head-range",    DRIVER, "an available entry names no descriptor")              \
     X(DESC_LOOP,     "desc-loop",     DRIVER, "a chain that loops")                                  \
     X(DESC_ADDRESS,  "desc-address",  DRIVER, "a descriptor outside guest memory")                   \
+    X(DESC_LENGTH,   "desc-length",   DRIVER, "an inflate as long as all memory")                    \
     X(DESC_ORDER,    "desc-order",    DRIVER, "a readable descriptor after a writable one")          \
     X(DESC_NEXT,     "desc-next",     DRIVER, "a next outside the table")                            \
     X(PFN_RANGE,     "pfn-range",     DRIVER, "an inflate of a PFN that is not memory")              \

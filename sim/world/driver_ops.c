@@ -56,6 +56,7 @@ static void status_write(void *opaque, uint8_t status)
     }
     engine_payload(vm->world->engine, status);
     vm->touched = true;
+    conformance_status_writing(vm->world->conformance, vm->index, status);
     if (bnt_host_status_write(vm->host, engine_now(vm->world->engine), status) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
     }
@@ -189,12 +190,12 @@ static void notify(void *opaque, uint16_t queue)
 static void notify_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    conformance_kick(vm->world->conformance, vm->index, (uint16_t)data);
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
         data = packed ? UINT32_C(0x7FFF) << 16 | queue : data + (UINT32_C(1) << 16);
     }
+    conformance_kick_data(vm->world->conformance, vm->index, data);
     link_kick_data_send(vm, data);
 }
 
@@ -203,6 +204,7 @@ static void queue_reset(void *opaque, uint16_t queue)
     struct vm *vm = opaque;
     vm->touched = true;
     engine_payload(vm->world->engine, queue);
+    conformance_queue_reset(vm->world->conformance, vm->index, queue);
     if (bnt_host_queue_reset(vm->host, engine_now(vm->world->engine), queue) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused to reset queue %u", vm->spec.name,
                   queue);
@@ -217,8 +219,9 @@ static void queue_reset(void *opaque, uint16_t queue)
 static uint16_t queue_reset_read(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
-    (void)queue;
-    return vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine);
+    const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine);
+    conformance_queue_reset_read(vm->world->conformance, vm->index, queue, resetting);
+    return resetting;
 }
 
 struct bnt_drv_transport vm_transport(void)

@@ -88,6 +88,16 @@ static uint16_t write_pair(struct vm *vm, uint64_t gpa, uint16_t first_flags, ui
     return head;
 }
 
+/** Writes one descriptor over all of the guest's memory; returns it. */
+static uint16_t write_long(struct vm *vm)
+{
+    const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
+    const uint16_t head = (uint16_t)(queue->size - 2);
+    put_desc(dma_at(vm, queue->desc_gpa), head, vm->spec.first_pfn << BNT_PFN_SHIFT,
+             (uint32_t)vm->spec.memory_bytes, 0, 0);
+    return head;
+}
+
 static void break_ring(struct vm *vm, corruption which)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
@@ -110,6 +120,9 @@ static void break_ring(struct vm *vm, corruption which)
         break;
     case CORRUPT_DESC_ADDRESS:
         make_available(vm, write_pair(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
+        break;
+    case CORRUPT_DESC_LENGTH:
+        make_available(vm, write_long(vm));
         break;
     case CORRUPT_DESC_ORDER:
         make_available(
@@ -194,6 +207,7 @@ static bool ends_with_reset(corruption which)
     case CORRUPT_HEAD_RANGE:
     case CORRUPT_DESC_LOOP:
     case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_LENGTH:
     case CORRUPT_DESC_ORDER:
     case CORRUPT_DESC_NEXT:
     case CORRUPT_USED_ID:
@@ -259,6 +273,7 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_HEAD_RANGE:
     case CORRUPT_DESC_LOOP:
     case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_LENGTH:
     case CORRUPT_DESC_ORDER:
     case CORRUPT_DESC_NEXT:
         break_ring(vm, which);

@@ -112,9 +112,13 @@ struct bnt_vq_parts bnt_vq_layout_legacy(uint16_t size);
 
 /**
  * Buffers that may be out (popped and not pushed) at once where the device must remember each: on
- * a packed ring, and with IN_ORDER on either.
+ * a packed ring, and with IN_ORDER on either. 16 bytes of each queue apiece. The balloon has one
+ * buffer out at a time; an embedder that uses the rings for a device that has more may define
+ * another number, at least 1, the same wherever this header is read.
  */
+#ifndef BNT_VQ_DEV_OUT_MAX
 #define BNT_VQ_DEV_OUT_MAX 64
+#endif
 
 /** What the device remembers of a buffer that is out. */
 struct bnt_vq_dev_out {
