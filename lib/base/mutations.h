@@ -152,7 +152,21 @@
       "the device skips a request of more than 256 PFNs")                                            \
     X(OVERSIZED_DROPPED, "oversized-dropped", "device-3",                                            \
       "the device never gives a request of more than 256 PFNs back")                                 \
-    X(OOM_IGNORED, "oom-ignored", "guest-65 policy-P08",                                             \
+    X(UNLOCK_UNCOUNTED, "unlock-uncounted", "vmware-B5",                                             \
+      "an unlock is granted, and the count of the balloon stays")                                    \
+    X(DOORBELLS_HOLD_RESET, "doorbells-hold-reset", "vmware-B17",                                    \
+      "a reset waits for doorbells of which each after the first is never counted down")             \
+    X(REFUSED_TWICE, "refused-twice", "vmware-B18 vmware-B19",                                       \
+      "a refused page is given back at once, and with those held")                                   \
+    X(RESET_COUNTS_BLOCKS, "reset-counts-blocks", "vmware-I1",                                       \
+      "a page of 2 MiB that a reset frees counts as one of 4 KiB")                                   \
+    X(RETURNED_BY_LIST, "returned-by-list", "vmware-I5",                                             \
+      "refused pages that go back are counted by list, not by page")                                 \
+    X(MOVE_LEFT_HALF, "move-left-half", "vmware-B24",                                                \
+      "a move whose new page is refused counts as if nothing had moved")                             \
+    X(MOVE_DEFLATE_UNCOUNTED, "move-deflate-uncounted", "vmware-B25",                                \
+      "the old page of a move is not counted as deflated")                                           \
+    X(OOM_IGNORED, "oom-ignored", "guest-65 policy-P08 vmware-B30",                                  \
       "the driver gives nothing back when memory runs out")                                          \
     X(KICKS_MIXED, "kicks-mixed", "host-B39",                                                        \
       "the device takes every kick for one of the inflate queue")                                    \

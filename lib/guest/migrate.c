@@ -63,6 +63,9 @@ static void half_refused(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
+    if (BNTI_MUTATION(MOVE_LEFT_HALF) && migration->deflate_first) {
+        bnti_guest_record_push(guest, &guest->migration.old_page, 1);
+    }
     if (migration->slot == BNTI_GUEST_INFLATE) {
         migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
                                                        : BNT_GUEST_MIGRATED_NEW_REFUSED);
@@ -92,6 +95,8 @@ void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slo
     } else if (migration->second) {
         migration_over(guest, BNT_GUEST_MIGRATED_MOVED);
     } else {
+        guest->count.deflated_pfns -=
+            BNTI_MUTATION(MOVE_DEFLATE_UNCOUNTED) && migration->deflate_first ? 1 : 0;
         second_half(guest);
     }
 }

@@ -27,6 +27,9 @@ bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
         return false;
     }
     guest->held[guest->held_count++] = page;
+    if (BNTI_MUTATION(REFUSED_TWICE)) {
+        bnti_guest_give_back(guest, &page, 1);
+    }
     return true;
 }
 
@@ -79,7 +82,7 @@ void bnti_guest_held_return(struct bnt_guest *guest)
         return;
     }
     guest->held_count = 0;
-    guest->count.returned_pages += count;
+    guest->count.returned_pages += BNTI_MUTATION(RETURNED_BY_LIST) ? 1 : count;
     bnti_guest_give_back(guest, guest->held, count);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
 }

@@ -40,7 +40,8 @@ static uint64_t huge_release(struct bnt_guest *guest, uint64_t pfns_max)
         guest->scratch[count++] = guest->huge_kept[--guest->huge.kept_count];
     }
     count += bnti_guest_huge_pop(guest, guest->scratch + count, most - count);
-    guest->count.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
+    guest->count.reset_pfns +=
+        BNTI_MUTATION(RESET_COUNTS_BLOCKS) ? count : (uint64_t)count << BNT_BALLOON_2M_ORDER;
     bnti_guest_give_back_of(guest, true, guest->scratch, count);
     return (uint64_t)count << BNT_BALLOON_2M_ORDER;
 }

@@ -104,6 +104,10 @@ bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
         return status;
     }
     bnti_host_clock(host, now_ns);
+    if (BNTI_MUTATION(DOORBELLS_HOLD_RESET) && host->count.doorbells > 1) {
+        bnti_host_leave(host, before);
+        return BNT_OK;
+    }
     /* What is queued is answered RESET by the next step, kicked or not. */
     host->queues[BNTI_HOST_INFLATE].kicked = true;
     host->queues[BNTI_HOST_DEFLATE].kicked = true;

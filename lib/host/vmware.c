@@ -140,6 +140,9 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
 
     host->count.requests++;
     bnti_host_judge_pfns(host, &judge, n, host->response);
+    if (BNTI_MUTATION(UNLOCK_UNCOUNTED) && !command->inflate && judge.changed) {
+        host->ledger.held++;
+    }
     if (host->ops.request != NULL) {
         host->ops.request(host->opaque, &request);
     }
