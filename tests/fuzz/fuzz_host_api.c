@@ -17,6 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PAGES     1200u
 #define CALLS_MAX 400u
 
+/** Everything, units of 2 MiB and the guest's limit too. */
+#define FUZZ_ALL                                            \
+    (FAKE_ALL | UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES | \
+     UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT)
+
 /** What is left of the input; zeros once it is used up. */
 struct input {
     const uint8_t *data;
@@ -148,7 +153,7 @@ static void call_registers(struct fake_driver *fake, struct input *input, uint32
                                      value >> 8, value >> 4, value >> 6));
         break;
     default:
-        fake_start(fake, (which & 8) != 0 ? FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT
+        fake_start(fake, (which & 8) != 0 ? FUZZ_ALL | BNT_BALLOON_F_FREE_PAGE_HINT
                                           : (FAKE_PLAIN | (which & 16 ? FAKE_TOLD : 0)));
         break;
     }
@@ -198,7 +203,12 @@ static void call_request(struct fake_driver *fake, struct input *input, uint32_t
         return;
     }
     fake->epoch = (which & 1) != 0 ? fake_info(fake).epoch : which;
+    fake->flags = which >> 7;
     for (uint32_t i = 0; i < n; i++) {
+        if (fake->flags != 0) {
+            pfns[i] = (first & ~511u) + (i % 4) * BNT_HOST_UNIT_PFNS;
+            continue;
+        }
         pfns[i] = (which & 8) != 0 ? first + i * stride : first + (n - i) * stride;
     }
     if ((which & 6) == 6) {
@@ -343,7 +353,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t excused[PAGES] = {0};
     const uint32_t setup = input_take(&input, 1);
 
-    fake_init(&fake, PAGES, FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
+    fake_init(&fake, PAGES, FUZZ_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
     fake.config.hint_id_last = (setup & 8) != 0 ? 3 : 0;
     fake.config.hint_discard = (setup & 128) != 0;
     fake.config.ledger = (setup & 1) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
@@ -358,7 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fake_open(&fake);
     if ((setup & 64) == 0) {
-        fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FAKE_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
+        fake_start(&fake, (setup & 32) != 0 ? FAKE_PLAIN : FUZZ_ALL | BNT_BALLOON_F_FREE_PAGE_HINT);
     }
     ignore(bnt_host_target_set(fake.host, fake.now_ns, PAGES / 2, 0, NULL));
     for (uint32_t i = 0; i < CALLS_MAX && input.size > 0; i++) {
