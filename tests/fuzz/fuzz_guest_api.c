@@ -169,7 +169,7 @@ static void one_call(struct fake *f, struct input *in)
 {
     bnt_status status = BNT_OK;
     uint64_t freed = 0;
-    switch (input_byte(in) % 18) {
+    switch (input_byte(in) % 21) {
     case 0:
     case 1:
         (void)fake_step(f, 1u + input_byte(in) % 9);
@@ -228,6 +228,19 @@ static void one_call(struct fake *f, struct input *in)
         status = bnt_guest_shrink(f->guest, f->now_ns, input_word(in), &freed);
         fake_audit(f);
         break;
+    case 17:
+        status = bnt_guest_queue_reset(f->guest, f->now_ns, input_byte(in) & 7);
+        fake_audit(f);
+        break;
+    case 18:
+        status = input_byte(in) & 1 ? bnt_guest_resume(f->guest, f->now_ns)
+                                    : bnt_guest_suspend(f->guest, f->now_ns);
+        fake_audit(f);
+        break;
+    case 19:
+        f->queue_reset_reads = input_byte(in) & 3;
+        f->suspend_reads = input_byte(in) & 3;
+        break;
     default:
         knobs_turn(f, in);
         break;
@@ -247,8 +260,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .refused_pages_max = shape & 8 ? 3 : 0,
         .queue_size_max = shape & 16 ? 4 : 0,
         .poll_ns = shape & 32 ? 50 * FAKE_MS : 0,
-        .offered = features_from(input_byte(&in)),
-        .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT,
+        .offered = features_from(input_byte(&in)) | BNT_F_RING_RESET | BNT_F_SUSPEND,
+        .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT |
+                  BNT_F_RING_RESET | BNT_F_SUSPEND,
+        .queue_reset_ns = 3 * FAKE_S,
+        .recover_tries = 2,
         .report_order_set = true,
         .report_order = 1,
         .hint_block_pfns = 512,

@@ -462,6 +462,10 @@ static uint16_t fake_queue_reset_read(void *opaque, uint16_t queue)
     struct fake *f = opaque;
     const bool left = f->queue_reset_left[queue] > 0;
     f->queue_reset_left[queue] -= left;
+    /* Complete: the device let go of what it had. */
+    for (uint64_t i = 0; !left && queue == BNT_BALLOON_QUEUE_REPORT && i < f->setup.pages; i++) {
+        f->reported[i] = f->reported[i] == 1 ? 2 : f->reported[i];
+    }
     return left;
 }
 
