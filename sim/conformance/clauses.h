@@ -73,10 +73,10 @@
       "with IN_ORDER, use buffers in the order in which they were made available", "")             \
     X(VG, 31, DRIVER, MUST, WATCHED,                                                                  \
       "with NOTIFICATION_DATA, name in a kick the next descriptor that is not available yet", "")  \
-    X(VG, 32, BOTH, MUST, OPEN,                                                                    \
+    X(VG, 32, BOTH, MUST, WATCHED,                                                                    \
       "tell a legacy interface by VERSION_1; a legacy start has no FEATURES_OK, and the device "   \
       "bears use before DRIVER_OK", "")                                                            \
-    X(VG, 33, BOTH, MUST, OPEN,                                                                    \
+    X(VG, 33, BOTH, MUST, WATCHED,                                                                    \
       "keep legacy rings in the guest's own byte order; ANY_LAYOUT may be offered, bit 30 never",  \
       "")                                                                                          \
     X(VG, 34, DRIVER, SHOULD_NOT, WATCHED, "set SUSPEND without the feature and DRIVER_OK", "")       \
@@ -240,19 +240,23 @@
     X(BV, 14, DEVICE, MUST_NOT, OPEN,                                                              \
       "with PAGE_POISON, change reported pages to anything but poison_val", "")                    \
     /* VIRTIO 1.4, 5.5: the balloon, legacy interface. */                                          \
-    X(BL, 1, DEVICE, MUST, OPEN,                                                                   \
+    X(BL, 1, DEVICE, MUST, WATCHED,                                                                   \
       "bear legacy drivers that did not negotiate MUST_TELL_HOST", "")                             \
-    X(BL, 2, DEVICE, SHOULD, OPEN, "then let the guest use memory before it tells", "")            \
-    X(BL, 3, BOTH, MUST, OPEN,                                                                     \
+    X(BL, 2, DEVICE, SHOULD, WATCHED, "then let the guest use memory before it tells", "")            \
+    X(BL, 3, BOTH, MUST, WATCHED,                                                                     \
       "keep configuration little-endian on the legacy interface too", "")                          \
-    X(BL, 4, DRIVER, SHOULD, OPEN, "ignore the used length of a legacy device", "")                \
-    X(BL, 5, DRIVER, MUST, OPEN, "write all 4 bytes of actual at once", "")                        \
-    X(BL, 6, DEVICE, SHOULD_NOT, OPEN, "use actual until its most significant byte is written",    \
-      "")                                                                                          \
-    X(BL, 7, BOTH, MUST, OPEN, "keep legacy statistics in the guest's own byte order", "")         \
-    X(BL, 8, DEVICE, SHOULD, OPEN, "ignore the values of the first statistics buffer", "")         \
-    X(BL, 9, BOTH, MUST, OPEN,                                                                     \
-      "keep legacy command ids in buffers in the guest's own byte order", "")                      \
+    X(BL, 4, DRIVER, SHOULD, WATCHED, "ignore the used length of a legacy device", "")                \
+    X(BL, 5, DRIVER, MUST, WATCHED, "write all 4 bytes of actual at once", "")                        \
+    X(BL, 6, DEVICE, SHOULD_NOT, NOT_APPLICABLE,                                                   \
+      "use actual until its most significant byte is written",                                     \
+      "what a device makes of actual is not seen from outside; tests/unit/test_host_registers.c")  \
+    X(BL, 7, DRIVER, MUST, WATCHED,                                                                \
+      "keep legacy statistics in the guest's own byte order", "")                                  \
+    X(BL, 8, DEVICE, SHOULD, NOT_APPLICABLE, "ignore the values of the first statistics buffer",   \
+      "what a device makes of statistics is not seen from outside; tests/unit/test_host_stats.c")  \
+    X(BL, 9, BOTH, MUST, NOT_APPLICABLE,                                                           \
+      "keep legacy command ids in buffers in the guest's own byte order",                          \
+      "no driver here hints on the legacy interface: tests/unit/test_guest_legacy.c")              \
     /* docs/wire-extension.md: refusals and resets. */                                             \
     X(BX, 1, BOTH, MUST_NOT, WATCHED,                                                              \
       "offer or accept a feature of the extension on a bit that has another meaning", "")          \

@@ -19,6 +19,7 @@ struct conformance {
 
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher, &watch_notify_watcher,     &watch_memory_watcher,
+    &watch_legacy_watcher, /* before pages: it sees where they were */
     &watch_extension_watcher, &watch_pages_watcher,      &watch_answers_watcher,
     &watch_hints_watcher,     &watch_standstill_watcher,
 };

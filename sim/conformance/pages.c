@@ -53,8 +53,7 @@ uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer
     const uint64_t header = request->verdicts ? sizeof(struct bnt_balloon_request) : 0;
     uint8_t bytes[4] = {0};
     (void)seen_read(watch, buffer, false, header + UINT64_C(4) * entry, bytes, sizeof bytes);
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24; /* PFNs are little-endian on the legacy interface too */
+    return seen_u32(watch, bytes); /* as Linux and QEMU have it: the guest's order if legacy */
 }
 
 uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,

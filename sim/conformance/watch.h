@@ -80,6 +80,14 @@ struct watch_standstill {
     uint32_t fresh;      /**< set up anew, nothing came back yet */
 };
 
+/** The legacy interface. */
+struct watch_legacy {
+    bool begun;      /**< DRIVER_OK was written: the device's answer is still to come */
+    bool answered;   /**< a readable buffer was used: its length means nothing */
+    bool odd_length; /**< a used length beyond the buffer came */
+    uint32_t lost;   /**< queues told of, a bit each */
+};
+
 struct watch {
     struct conformance *seen;
     uint32_t vm;
@@ -93,6 +101,7 @@ struct watch {
     struct watch_rings rings;
     struct watch_pages pages;
     struct watch_hints hints;
+    struct watch_legacy legacy_seen;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
 };
 
@@ -151,6 +160,7 @@ struct watcher {
 extern const struct watcher watch_registers_watcher;
 extern const struct watcher watch_standstill_watcher;
 extern const struct watcher watch_hints_watcher;
+extern const struct watcher watch_legacy_watcher;
 void hints_free(struct watch *watch);
 
 /* conformance.c: for what all watchers need */

@@ -12,7 +12,7 @@ static void nothing(void *world, const struct engine_event *event)
     (void)event;
 }
 
-void bench_open(struct bench *bench, uint64_t wanted)
+static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
 {
     *bench = (struct bench){.arena = arena_open(0xA5)};
     const struct engine_config config = {
@@ -31,8 +31,21 @@ void bench_open(struct bench *bench, uint64_t wanted)
         .pfns = BENCH_PFNS,
         .held_max = 16,
         .retry_min_ns = 1000,
+        .big_endian = legacy,
+        .legacy_driver = legacy,
+        .legacy_device = legacy,
     };
     conformance_vm_init(bench->seen, 0, &vm);
+}
+
+void bench_open(struct bench *bench, uint64_t wanted)
+{
+    open_as(bench, wanted, false);
+}
+
+void bench_open_legacy(struct bench *bench)
+{
+    open_as(bench, BENCH_WANTED & BNT_F_LEGACY_MASK, true);
 }
 
 void bench_close(struct bench *bench)

@@ -51,6 +51,8 @@ struct breaker_table {
 
 void bench_open(struct bench *bench, uint64_t wanted);
 void bench_close(struct bench *bench);
+/** The same of a legacy driver in a big-endian guest. */
+void bench_open_legacy(struct bench *bench);
 
 /** Lets virtual time pass. */
 void bench_wait(struct bench *bench, uint64_t ns);
@@ -108,5 +110,6 @@ extern const struct breaker_table breakers_rings;
 extern const struct breaker_table breakers_standstill;
 extern const struct breaker_table breakers_hints;
 extern const struct breaker_table breakers_pages;
+extern const struct breaker_table breakers_legacy;
 
 #endif

@@ -1,0 +1,204 @@
+/*
+ * The legacy interface: how a side tells it, in what byte order things lie, and what a driver from
+ * before VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
+ *
+ * Everything here is of VMs whose driver did not accept VERSION_1, by what registers.c found. What
+ * a device makes of `actual` and of statistics is not seen from outside.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+
+#define DRV CLAUSE_DRIVER
+#define DEV CLAUSE_DEVICE
+
+#define STAT_BYTES 10u
+
+static void reset(struct watch *watch)
+{
+    watch->legacy_seen = (struct watch_legacy){.begun = false};
+}
+
+/** DRIVER_OK: nobody may have asked for FEATURES_OK, and the device must be with us. */
+static void live(struct watch *watch)
+{
+    const struct watch_registers *r = &watch->registers;
+    const uint64_t accepted = r->features;
+    if (!watch->legacy) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_VG_32, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
+                   "asks for FEATURES_OK without VERSION_1");
+    clause_require(watch, DRV, CLAUSE_VG_33,
+                   (accepted & ~BNT_F_LEGACY_MASK) == 0 && (accepted & BNT_F_UNUSED) == 0,
+                   "accepts 0x%" PRIx64 " on the legacy interface", accepted);
+    clause_require(watch, DEV, CLAUSE_VG_33, (r->offered & BNT_F_UNUSED) == 0, "offers bit 30");
+    watch->legacy_seen.begun = true;
+}
+
+/** Whether a value makes sense in the other byte order only: more PFNs than the guest has. */
+static bool swapped_only(const struct watch *watch, uint32_t value)
+{
+    return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
+}
+
+static uint32_t le32_of(const void *data)
+{
+    bnt_le32 wire;
+    __builtin_memcpy(&wire, data, sizeof wire);
+    return bnt_le32_get(wire);
+}
+
+static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    if (watch->legacy && offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes == 4 &&
+        le32_of(data) != 0) {
+        clause_require(watch, DEV, CLAUSE_BL_3, !swapped_only(watch, le32_of(data)),
+                       "shows num_pages 0x%" PRIx32 ", in the other byte order", le32_of(data));
+    }
+}
+
+static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    const bool actual =
+        offset >= BNT_BALLOON_CONFIG_ACTUAL && offset < BNT_BALLOON_CONFIG_ACTUAL + 4;
+    if (!watch->legacy || !actual) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4, "writes %" PRIu32 " bytes of actual",
+                   bytes);
+    if (bytes == 4 && le32_of(data) != 0) {
+        clause_require(watch, DRV, CLAUSE_BL_3, !swapped_only(watch, le32_of(data)),
+                       "writes actual 0x%" PRIx32 ", in the other byte order", le32_of(data));
+    }
+}
+
+/** Tags that somebody uses: the standard's, Linux's, crosvm's. */
+static bool tag_known(uint16_t tag)
+{
+    return tag < 64 || tag >= 65534;
+}
+
+static void stats_exposed(struct watch *watch, const struct seen_buffer *buffer)
+{
+    bool known = true;
+    for (uint64_t at = 0; at + STAT_BYTES <= buffer->readable_bytes; at += STAT_BYTES) {
+        uint8_t tag[2];
+        if (seen_read(watch, buffer, false, at, tag, sizeof tag) == sizeof tag) {
+            known = known && tag_known(seen_u16(watch, tag));
+        }
+    }
+    clause_require(watch, DRV, CLAUSE_BL_7, known, "sends statistics with tags that nobody has");
+}
+
+static void exposed(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer)
+{
+    if (!watch->legacy) {
+        return;
+    }
+    if (watch->legacy_seen.answered) { /* it goes on, whatever the length said */
+        watch->legacy_seen.answered = false;
+        watch->legacy_seen.odd_length = false;
+        clause_seen(watch, DRV, CLAUSE_BL_4);
+    }
+    if (queue->role == BNT_BALLOON_QUEUE_STATS) {
+        stats_exposed(watch, buffer);
+    }
+}
+
+static void used(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len)
+{
+    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    if (!watch->legacy) {
+        return;
+    }
+    watch->legacy_seen.answered =
+        watch->legacy_seen.answered || (buffer->writable_bytes == 0 && buffer->readable_bytes > 0);
+    watch->legacy_seen.odd_length = watch->legacy_seen.odd_length || len > buffer->writable_bytes;
+    clause_seen(watch, DEV, CLAUSE_VG_33);
+    if (!told && queue->role <= BNT_BALLOON_QUEUE_DEFLATE) {
+        clause_seen(watch, DEV, CLAUSE_BL_1);
+    }
+}
+
+static void driver_gave_up(struct watch *watch)
+{
+    if (watch->legacy && watch->legacy_seen.odd_length) {
+        clause_require(watch, DRV, CLAUSE_BL_4, false,
+                       "gives up over a used length beyond the buffer");
+    }
+}
+
+/** Pages that are used before the device has answered for them: it must bear that (BL-2). */
+static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    for (uint32_t i = 0; watch->legacy && !told && i < count; i++) {
+        const uint8_t *state = page_state(watch, pages[i]);
+        if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
+            clause_seen(watch, DEV, CLAUSE_BL_2);
+        }
+    }
+}
+
+static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+{
+    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    for (uint64_t pfn = first_pfn; watch->legacy && !told && pfn < first_pfn + pfns; pfn++) {
+        const uint8_t *state = page_state(watch, pfn);
+        if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
+            clause_require(watch, DEV, CLAUSE_BL_2, false,
+                           "drops PFN %" PRIu64 ", which the guest uses", pfn);
+        }
+    }
+}
+
+/** A ring that cannot be read in the guest's byte order. */
+static void rings_judge(struct watch *watch)
+{
+    for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
+        const struct seen_queue *queue = &watch->rings.queues[i];
+        const uint32_t bit = 1u << i;
+        if (queue->enabled && queue->lost && (watch->legacy_seen.lost & bit) == 0) {
+            watch->legacy_seen.lost |= bit;
+            clause_broken(watch, DRV, CLAUSE_VG_33, "has a ring that cannot be read, queue %u",
+                          (unsigned)queue->index);
+        }
+    }
+}
+
+static void event_end(struct watch *watch, const struct seen_device *device)
+{
+    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    const bool with_us = (device->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
+                         (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
+    if (!watch->legacy) {
+        return;
+    }
+    if (watch->legacy_seen.begun) {
+        watch->legacy_seen.begun = false;
+        clause_require(watch, DEV, CLAUSE_VG_32, with_us,
+                       "does not take a legacy driver's DRIVER_OK: status %u",
+                       (unsigned)device->status);
+        if (!told) {
+            clause_require(watch, DEV, CLAUSE_BL_1, with_us,
+                           "does not serve a driver without MUST_TELL_HOST");
+        }
+    }
+    rings_judge(watch);
+}
+
+const struct watcher watch_legacy_watcher = {
+    .reset = reset,
+    .live = live,
+    .config_read = config_read,
+    .config_write = config_write,
+    .exposed = exposed,
+    .used = used,
+    .driver_gave_up = driver_gave_up,
+    .pages_given = pages_given,
+    .discarded = discarded,
+    .event_end = event_end,
+};
