@@ -182,10 +182,14 @@
       "less than a whole request is never deflated")                                                 \
     X(STALL_UNTOLD, "stall-untold", "policy-P17",                                                    \
       "a target request without progress never ends")                                                \
-    X(TIMEOUT_IGNORED, "timeout-ignored", "policy-P12 policy-P22",                                   \
+    X(TIMEOUT_IGNORED, "timeout-ignored", "policy-P12 policy-P22 host-B77",                                   \
       "a target request has no end while there is any progress")                                     \
     X(STALE_UNTOLD, "stale-untold", "policy-P16 policy-P18",                                         \
-      "statistics are never called stale")
+      "statistics are never called stale")                                                           \
+    X(FIRST_BUFFER_ONLY, "first-buffer-only", "host-B59",                                            \
+      "the device reads only the first descriptor of a request")                                     \
+    X(KEPT_UNCOUNTED, "kept-uncounted", "host-B32 host-B52 device-6",                                \
+      "pages that could not be discarded count as discarded")
 /* clang-format on */
 
 #endif

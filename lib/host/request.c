@@ -176,7 +176,8 @@ static void request_serve_told(struct bnt_host *host, bnti_host_role role,
 static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain)
 {
-    const bool first = bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) &&
+    const bool first = (bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) ||
+                        BNTI_MUTATION(FIRST_BUFFER_ONLY)) &&
                        chain->readable_count > 0 && chain->segs != NULL;
     const uint64_t total = (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
     uint64_t most = host->memory_pfns;

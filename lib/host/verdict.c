@@ -282,7 +282,7 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
     const bnt_status status =
         bnti_host_drop(host, extent->first_pfn, extent->pfns, judge->init ? &init : NULL);
 
-    if (status != BNT_OK && status != BNT_E_UNSUPPORTED) {
+    if (status != BNT_OK && status != BNT_E_UNSUPPORTED && !BNTI_MUTATION(KEPT_UNCOUNTED)) {
         bnti_host_ledger_keep(&host->ledger, at, extent->pfns);
     } else {
         judge->init = judge->init && init; /* of kept pages the ledger knows */

@@ -137,6 +137,7 @@ static const struct choice action_kinds[] = {
     {"hot-add", ACTION_HOT_ADD, "memory is added to the guest"},
     {"migrate", ACTION_MIGRATE, "the VM goes to the other host, or back, by precopy"},
     {"migrate-cancel", ACTION_MIGRATE_CANCEL, "a migration ends before its switch-over: cancelled, or failed"},
+    {"inhibit", ACTION_INHIBIT, "the host must not discard for a while, as in a migration or with a device assigned"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
     {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing"},
     {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
@@ -196,7 +197,7 @@ static const struct choice status_choices[] = {
 #define REPEATED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
 #define COUNTED (REPEATED | BIT(ACTION_CORRUPT) | BIT(ACTION_COMPACT))
 #define SIGNALS (REPEATED | BIT(ACTION_REORDER))
-#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
+#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_INHIBIT) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
 #define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE) | BIT(ACTION_HOT_ADD))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
 /* A rule's chance is filled as a struct ratio. */

@@ -233,6 +233,7 @@ typedef enum action_kind {
     ACTION_QUEUE_RESET,    /**< the driver resets `queue` */
     ACTION_SUSPEND,        /**< the driver suspends the device */
     ACTION_RESUME,         /**< the driver wakes it */
+    ACTION_INHIBIT,        /**< the host must not discard for `duration` */
     ACTION_CORRUPT         /**< party turns hostile: writes what `corruption` says */
 } action_kind;
 

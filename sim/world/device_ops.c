@@ -86,6 +86,9 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     struct vm *vm = opaque;
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
+    if (engine_now(vm->world->engine) < vm->inhibited_until_ns) {
+        return BNT_E_STATE;
+    }
     backing_drop(vm, first_pfn, pfns, freed);
     conformance_discarded(vm->world->conformance, vm->index, first_pfn, pfns);
     if (vm->world->oracle != NULL) {

@@ -86,6 +86,11 @@ static void act_reorder(struct vm *vm, const struct scenario_action *action)
     vm->link[action->signal].reorder_armed = true;
 }
 
+static void act_inhibit(struct vm *vm, const struct scenario_action *action)
+{
+    vm->inhibited_until_ns = engine_now(vm->world->engine) + action->duration_ns;
+}
+
 static void act_oom(struct vm *vm, const struct scenario_action *action)
 {
     struct bnt_guest_oom_result result;
@@ -251,6 +256,7 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_DETACH] = act_detach,
     [ACTION_ATTACH] = act_attach,
     [ACTION_HINT] = act_hint,
+    [ACTION_INHIBIT] = act_inhibit,
     [ACTION_CORRUPT] = act_corrupt,
     [ACTION_RESTORE_DEVICE] = act_restore_device,
     [ACTION_UNPLUG] = act_unplug,

@@ -141,6 +141,7 @@ struct vm {
     bool allocator_silent; /**< the oracle is not told what the allocator hands out */
     bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
     struct vm_life life;
+    uint64_t inhibited_until_ns;  /**< the host must not discard before */
     uint64_t oom_allocating_pfns; /**< asked for inside the next allocation for the balloon */
     uint64_t step_pages;          /**< given back in the driver's step that is under way */
     struct vm_account account;
