@@ -10,6 +10,42 @@
 
 /* clang-format off */
 #define BNTI_MUTATION_MAP(X)                                                                         \
+    X(VMWARE_NOT_NEEDED_TRIED, "vmware-not-needed-tried", "vmware-B1",                               \
+      "a lock that is not needed counts as a refusal of that page alone")                            \
+    X(VMWARE_REFUSED_UNBOUNDED, "vmware-refused-unbounded", "vmware-B2",                             \
+      "refused pages are put aside without a bound")                                                 \
+    X(VMWARE_TARGET_STALE, "vmware-target-stale", "vmware-B4",                                       \
+      "only a poll brings the target, not a lock or an unlock")                                      \
+    X(VMWARE_UNLOCK_LOCKS, "vmware-unlock-locks", "vmware-B6",                                       \
+      "a batched unlock sends the command of a lock")                                                \
+    X(VMWARE_FREED_TWICE, "vmware-freed-twice", "vmware-B7",                                         \
+      "the last page that was locked by itself is freed once more when the driver goes")             \
+    X(VMWARE_STOP_UNTOLD, "vmware-stop-untold", "vmware-B8",                                         \
+      "the driver goes without making the host forget its pages")                                    \
+    X(VMWARE_CAPS_ASSUMED, "vmware-caps-assumed", "vmware-B9",                                       \
+      "what was offered counts as agreed")                                                           \
+    X(VMWARE_PFN_SHIFTED, "vmware-pfn-shifted", "vmware-B10",                                        \
+      "the address of a page is computed in 32 bits")                                                \
+    X(VMWARE_LIMIT_IN_MIB, "vmware-limit-in-mib", "vmware-B12",                                      \
+      "the limit is told in MiB")                                                                    \
+    X(VMWARE_DOORBELL_BELIEVED, "vmware-doorbell-believed", "vmware-B15",                            \
+      "a doorbell counts as set whatever the host said, and nothing is polled")                      \
+    X(VMWARE_DOORBELL_ONCE, "vmware-doorbell-once", "vmware-B16",                                    \
+      "the doorbell is asked for once, and not again after a START")                                 \
+    X(VMWARE_RESET_LOG, "vmware-reset-log", "vmware-B22",                                            \
+      "every START that fails is told")                                                              \
+    X(VMWARE_STATUS_LEAK, "vmware-status-leak", "vmware-B27",                                        \
+      "a page that is refused as busy is neither kept nor given back")                               \
+    X(VMWARE_LIMIT_SILENT, "vmware-limit-silent", "vmware-B28",                                      \
+      "a limit over 32 bits is not sent, nor is the poll")                                           \
+    X(VMWARE_RATE_DEAD, "vmware-rate-dead", "vmware-B29",                                            \
+      "pages are not counted against the rate of a tick")                                            \
+    X(VMWARE_DEFLATE_STOPS, "vmware-deflate-stops", "vmware-I6",                                     \
+      "a refused unlock ends the tick, and its page stays the first")                                \
+    X(VMWARE_START_BELIEVED, "vmware-start-believed", "vmware-I8",                                   \
+      "a START that failed counts as one that succeeded")                                            \
+    X(VMWARE_DOORBELL_OUTLIVES, "vmware-doorbell-outlives", "vmware-I9",                             \
+      "a reset is answered by a handshake while the driver goes")                                    \
     X(RESUME_WITHOUT_A_LOOK, "resume-without-a-look", "guest-25",                                    \
       "a driver that wakes does not look at the configuration, and has forgotten what it was told")  \
     X(SUSPEND_LOSES_STATISTICS, "suspend-loses-statistics", "guest-26",                              \
@@ -118,7 +154,7 @@
       "the device's queues have the standard's numbers, whatever it was told")                       \
     X(PFN_32_BITS, "pfn-32-bits", "host-B61",                                                        \
       "the device shifts PFNs in 32 bits")                                                           \
-    X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61",                                              \
+    X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61 vmware-B21",                                              \
       "inflation goes on at once after an OOM deflate")                                              \
     X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \
       "an OOM deflate from inside an allocation for the balloon is refused")                         \
@@ -128,7 +164,7 @@
       "the kernel asks the balloon when it reclaims, not only when memory runs out")                 \
     X(DEFLATE_EMPTY, "deflate-empty", "guest-23",                                                    \
       "a deflate without any page is sent")                                                          \
-    X(RELEASE_UNBOUNDED, "release-unbounded", "guest-24",                                            \
+    X(RELEASE_UNBOUNDED, "release-unbounded", "guest-24 vmware-B11",                                            \
       "one step gives everything back")                                                              \
     X(ACTUAL_STALE_AFTER_OOM, "actual-stale-after-oom", "guest-44",                                  \
       "an OOM deflate does not write actual")                                                        \

@@ -132,7 +132,7 @@ void bnti_guest_pace_sleep_short(struct bnt_guest *guest)
 void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
     struct bnti_guest_pace *pace = &guest->pace;
-    if (pages == 0 || guest->cycle == BNTI_GUEST_CYCLE_NONE) {
+    if (pages == 0 || guest->cycle == BNTI_GUEST_CYCLE_NONE || BNTI_MUTATION(VMWARE_RATE_DEAD)) {
         return;
     }
     pace->done_pfns += (uint64_t)pages << order;
