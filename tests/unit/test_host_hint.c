@@ -5,6 +5,7 @@
 
 #include <check.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 Suite *test_suite(void);
@@ -242,6 +243,37 @@ START_TEST(test_a_device_reset_ends_hinting_as_done)
 }
 END_TEST
 
+START_TEST(test_a_run_goes_on_in_a_restored_device)
+{
+    open_ids(2, 3, false);
+    send_id(start());
+    send_pages(300, 4);
+    const size_t bytes = bnt_host_state_size(fake.host);
+    uint8_t *state = malloc(bytes);
+    void *storage = fake.storage;
+    size_t storage_bytes = 0;
+    ck_assert_ptr_nonnull(state);
+    ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &storage_bytes), BNT_OK);
+    fake.storage = malloc(storage_bytes);
+    ck_assert_ptr_nonnull(fake.storage);
+    ck_assert_int_eq(bnt_host_init(fake.storage, storage_bytes, &fake.config, &fake.ops, &fake,
+                                   &fake.mem, NULL, &fake.host),
+                     BNT_OK);
+    ck_assert_int_eq(bnt_host_load(fake.host, fake.now_ns, state, bytes), BNT_OK);
+    free(storage);
+    free(state);
+    ck_assert_uint_eq(shown(), 2);
+    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_START);
+    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 4);
+    send_pages(310, 4);
+    ck_assert_uint_eq(HINTS, 2); /* the same run */
+    ck_assert_uint_eq(start(), 3);
+    ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
+    fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_nothing_is_asked_of_a_driver_that_is_not_there)
 {
     fake_init(&fake, PAGES, FAKE_ALL | HINT);
@@ -272,6 +304,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_what_is_no_hint_is_misuse_and_harmless);
     tcase_add_test(tcase, test_a_device_that_drops_hinted_pages_does_so_only_under_the_current_id);
     tcase_add_test(tcase, test_a_device_reset_ends_hinting_as_done);
+    tcase_add_test(tcase, test_a_run_goes_on_in_a_restored_device);
     tcase_add_test(tcase, test_nothing_is_asked_of_a_driver_that_is_not_there);
     suite_add_tcase(suite, tcase);
     return suite;
