@@ -194,18 +194,18 @@
     X(BD, 21, DRIVER, MAY, OPEN, "put statistics in any order", "")                                \
     X(BD, 22, DRIVER, MAY, OPEN, "give some of the statistics only", "")                           \
     X(BD, 23, DRIVER, MUST, OPEN, "give the same statistics every time", "")                       \
-    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")   \
-    X(BD, 25, DRIVER, MUST, WATCHED,                                                                  \
+    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")\
+    X(BD, 25, DRIVER, MUST, WATCHED,                                                               \
       "begin a round of hints by an output buffer with the current command id", "")                \
-    X(BD, 26, DRIVER, MUST_NOT, WATCHED, "send more than one output buffer with the current id", "")  \
-    X(BD, 27, DRIVER, SHOULD, WATCHED, "give pages as input buffers while the id is 2 or more", "")   \
-    X(BD, 28, DRIVER, SHOULD, WATCHED, "stop when the id is STOP or DONE", "")                        \
-    X(BD, 29, DRIVER, MUST, WATCHED, "end by an output buffer STOP when it is out of pages", "")      \
-    X(BD, 30, DRIVER, MAY, WATCHED, "use hinted pages at any time", "")                               \
-    X(BD, 31, DRIVER, MUST, WATCHED, "take the content of hinted pages as uninitialised", "")         \
-    X(BD, 32, DRIVER, MUST, WATCHED,                                                                  \
+    X(BD, 26, DRIVER, MUST_NOT, WATCHED, "send more than one output buffer with the current id", "")\
+    X(BD, 27, DRIVER, SHOULD, WATCHED, "give pages as input buffers while the id is 2 or more", "")\
+    X(BD, 28, DRIVER, SHOULD, WATCHED, "stop when the id is STOP or DONE", "")                     \
+    X(BD, 29, DRIVER, MUST, WATCHED, "end by an output buffer STOP when it is out of pages", "")   \
+    X(BD, 30, DRIVER, MAY, WATCHED, "use hinted pages at any time", "")                            \
+    X(BD, 31, DRIVER, MUST, WATCHED, "take the content of hinted pages as uninitialised", "")      \
+    X(BD, 32, DRIVER, MUST, WATCHED,                                                               \
       "initialise a hinted page that it uses before DONE: the write is what undoes the hint", "")  \
-    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")            \
+    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")         \
     X(BD, 34, DRIVER, MUST, OPEN, "fill deflated pages with poison_val when it uses them", "")     \
     X(BD, 35, DRIVER, MUST, OPEN, "write poison_val before DRIVER_OK", "")                         \
     X(BD, 36, DRIVER, MUST_NOT, OPEN, "change poison_val while DRIVER_OK is set", "")              \
@@ -226,14 +226,14 @@
       "with MUST_TELL_HOST, change it until it has seen and answered the deflate", "")             \
     X(BV, 4, DEVICE, MUST, OPEN, "ignore statistics whose tag it does not know", "")               \
     X(BV, 5, DEVICE, MUST, OPEN, "take statistics in any order", "")                               \
-    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")  \
-    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                               \
+    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")\
+    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                            \
       "use a command id again until the driver has sent a STOP buffer", "")                        \
-    X(BV, 8, DEVICE, MUST, WATCHED, "ignore pages that come under another id than the current", "")   \
-    X(BV, 9, DEVICE, MAY, WATCHED,                                                                    \
+    X(BV, 8, DEVICE, MUST, WATCHED, "ignore pages that come under another id than the current", "")\
+    X(BV, 9, DEVICE, MAY, WATCHED,                                                                 \
       "change a hinted page that the guest did not change since the id was issued", "")            \
-    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                        \
-    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")     \
+    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                     \
+    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")  \
     X(BV, 12, DEVICE, MAY, OPEN, "take poison_val as a hint", "")                                  \
     X(BV, 13, DEVICE, MAY, OPEN,                                                                   \
       "without PAGE_POISON, change reported pages before it answers the report", "")               \
@@ -300,14 +300,14 @@
     X(BX, 22, BOTH, MUST_NOT, WATCHED, "offer or accept HUGE_PAGES without VERDICTS", "")          \
     X(BX, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
       "set the flag of 2 MiB units without HUGE_PAGES, or any other flag", "")                     \
-    X(BX, 24, DRIVER, MUST, OPEN, "count units where a request has 2 MiB units", "")               \
-    X(BX, 25, DEVICE, MUST, OPEN, "accept all of a unit or refuse all of it", "")                  \
-    X(BX, 26, DEVICE, MUST, OPEN,                                                                  \
+    X(BX, 24, DRIVER, MUST, WATCHED, "count units where a request has 2 MiB units", "")            \
+    X(BX, 25, DEVICE, MUST, WATCHED, "accept all of a unit or refuse all of it", "")               \
+    X(BX, 26, DEVICE, MUST, WATCHED,                                                               \
       "answer a unit by NOT_NEEDED only when the balloon holds the target already", "")            \
-    X(BX, 27, DRIVER, MAY, OPEN, "deflate single PFNs of a unit", "")                              \
-    X(BX, 28, DRIVER, MUST, OPEN,                                                                  \
+    X(BX, 27, DRIVER, MAY, WATCHED, "deflate single PFNs of a unit", "")                           \
+    X(BX, 28, DRIVER, MUST, WATCHED,                                                               \
       "write guest_limit after FEATURES_OK and before DRIVER_OK, and whenever it changes", "")     \
-    X(BX, 29, DEVICE, SHOULD_NOT, OPEN,                                                            \
+    X(BX, 29, DEVICE, SHOULD_NOT, WATCHED,                                                         \
       "expect more than the guest's limit; the field reads 0 after a reset", "")
 
 /** Where the standard's letter differs from what it means: family, number, the literal reading. */

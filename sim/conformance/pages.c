@@ -44,12 +44,25 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
         bytes -= sizeof header;
     }
     request->count = (uint32_t)(bytes / 4);
+    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const uint64_t header = buffer->readable_bytes - bytes;
+    if (buffer->readable_count == 1) {
+        request->pfns = seen_memory(watch, segs[0].gpa + header, bytes);
+    }
+    if (buffer->writable_count == 1 && request->room > sizeof(struct bnt_balloon_response)) {
+        const uint64_t at = segs[buffer->readable_count].gpa + sizeof(struct bnt_balloon_response);
+        request->answers =
+            seen_memory(watch, at, request->room - sizeof(struct bnt_balloon_response));
+    }
     return true;
 }
 
 uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                      const struct seen_request *request, uint32_t entry)
 {
+    if (request->pfns != NULL) {
+        return seen_u32(watch, request->pfns + (size_t)4 * entry);
+    }
     const uint64_t header = request->verdicts ? sizeof(struct bnt_balloon_request) : 0;
     uint8_t bytes[4] = {0};
     (void)seen_read(watch, buffer, false, header + UINT64_C(4) * entry, bytes, sizeof bytes);
@@ -63,6 +76,9 @@ uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buf
     uint8_t verdict = BNT_VERDICT_NONE;
     if (!request->verdicts) {
         return BNT_VERDICT_ACCEPTED;
+    }
+    if (at < len && at < request->room && request->answers != NULL) {
+        return request->answers[entry];
     }
     if (at < len) {
         (void)seen_read(watch, buffer, true, at, &verdict, 1);

@@ -38,9 +38,11 @@ struct seen_request {
     bool units;    /**< of 2 MiB */
     uint32_t epoch;
     uint32_t flags;
-    uint32_t count; /**< entries */
-    uint32_t room;  /**< bytes of the response part */
-    uint32_t span;  /**< PFNs of an entry */
+    uint32_t count;      /**< entries */
+    uint32_t room;       /**< bytes of the response part */
+    const uint8_t *pfns; /**< where they lie in one piece, which is nearly always so; else NULL */
+    const uint8_t *answers; /**< the same of verdicts */
+    uint32_t span;          /**< PFNs of an entry */
 };
 
 struct watch_pages {

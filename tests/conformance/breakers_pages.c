@@ -411,6 +411,58 @@ static void huge_pages_alone(struct bench *bench)
     bench_negotiate(bench, V1 | huge, V1 | huge, true);
 }
 
+#define HUGE_PAGES  (UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES)
+#define GUEST_LIMIT (UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT)
+
+static void too_many_units(struct bench *bench)
+{
+    bench_attach(bench, VERDICTS | HUGE_PAGES);
+    bench_put32(bench, request_gpa(INFLATE) + 4, BNT_BALLOON_REQUEST_2M);
+    bench_split(bench, INFLATE, 0, request_gpa(INFLATE), 8 + 4 * 300, BNT_VQ_DESC_F_NEXT, 1);
+    bench_split(bench, INFLATE, 1, request_gpa(INFLATE) + 0x800, 308, BNT_VQ_DESC_F_WRITE, 0);
+    bench_avail(bench, INFLATE, 0);
+}
+
+static void unit_answered(struct bench *bench, uint32_t pfn, uint8_t verdict)
+{
+    bench_attach(bench, VERDICTS | HUGE_PAGES);
+    target(bench, 4096);
+    ask(bench, INFLATE, 0, BNT_BALLOON_REQUEST_2M, pfn, 1, 9);
+    answer(bench, INFLATE, 4096, 0, verdict, 1, 9);
+}
+
+static void crooked_unit_accepted(struct bench *bench)
+{
+    unit_answered(bench, PFN + 3, BNT_VERDICT_ACCEPTED);
+}
+
+static void unit_not_needed_too_early(struct bench *bench)
+{
+    unit_answered(bench, PFN, BNT_VERDICT_NOT_NEEDED);
+}
+
+static void part_of_a_unit(struct bench *bench)
+{
+    unit_answered(bench, PFN, BNT_VERDICT_ACCEPTED);
+    ask(bench, DEFLATE, 0, 0, PFN, 1, 9);
+}
+
+static void live_without_its_limit(struct bench *bench)
+{
+    bench_attach(bench, VERDICTS | GUEST_LIMIT);
+}
+
+static void limit_kept_over_a_reset(struct bench *bench)
+{
+    bench_begin(bench);
+    bench_negotiate(bench, VERDICTS | GUEST_LIMIT, VERDICTS | GUEST_LIMIT, true);
+    bench_queues(bench);
+    bench_config_write(bench, BNT_BALLOON_CONFIG_GUEST_LIMIT, 99);
+    bench->config[BNT_BALLOON_CONFIG_GUEST_LIMIT] = 99;
+    bench_status(bench, 0);
+    bench_event_end(bench);
+}
+
 static const struct breaker rows[] = {
     {CLAUSE_BD_4, CLAUSE_DRIVER, gave_nothing},
     {CLAUSE_BD_5, CLAUSE_DRIVER, deflated_by_the_target},
@@ -454,6 +506,12 @@ static const struct breaker rows[] = {
     {CLAUSE_BX_22, CLAUSE_DRIVER, huge_pages_alone},
     {CLAUSE_BX_22, CLAUSE_DEVICE, huge_pages_alone},
     {CLAUSE_BX_23, CLAUSE_DRIVER, unknown_flags},
+    {CLAUSE_BX_24, CLAUSE_DRIVER, too_many_units},
+    {CLAUSE_BX_25, CLAUSE_DEVICE, crooked_unit_accepted},
+    {CLAUSE_BX_26, CLAUSE_DEVICE, unit_not_needed_too_early},
+    {CLAUSE_BX_27, CLAUSE_DRIVER, part_of_a_unit},
+    {CLAUSE_BX_28, CLAUSE_DRIVER, live_without_its_limit},
+    {CLAUSE_BX_29, CLAUSE_DEVICE, limit_kept_over_a_reset},
 };
 
 const struct breaker_table breakers_pages = {rows, sizeof rows / sizeof rows[0]};
