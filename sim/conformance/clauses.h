@@ -71,7 +71,7 @@
       "accept RING_PACKED, ORDER_PLATFORM and NOTIF_CONFIG_DATA where it can", "")                 \
     X(VG, 30, DEVICE, MUST, WATCHED,                                                               \
       "with IN_ORDER, use buffers in the order in which they were made available", "")             \
-    X(VG, 31, DRIVER, MUST, WATCHED,                                                                  \
+    X(VG, 31, DRIVER, MUST, WATCHED,                                                               \
       "with NOTIFICATION_DATA, name in a kick the next descriptor that is not available yet", "")  \
     X(VG, 32, BOTH, MUST, WATCHED,                                                                    \
       "tell a legacy interface by VERSION_1; a legacy start has no FEATURES_OK, and the device "   \
@@ -79,30 +79,30 @@
     X(VG, 33, BOTH, MUST, WATCHED,                                                                    \
       "keep legacy rings in the guest's own byte order; ANY_LAYOUT may be offered, bit 30 never",  \
       "")                                                                                          \
-    X(VG, 34, DRIVER, SHOULD_NOT, WATCHED, "set SUSPEND without the feature and DRIVER_OK", "")       \
-    X(VG, 35, DRIVER, MUST, WATCHED,                                                                  \
+    X(VG, 34, DRIVER, SHOULD_NOT, WATCHED, "set SUSPEND without the feature and DRIVER_OK", "")    \
+    X(VG, 35, DRIVER, MUST, WATCHED,                                                               \
       "read the status again until it shows SUSPEND without DRIVER_OK", "")                        \
-    X(VG, 36, DRIVER, MUST_NOT, WATCHED,                                                              \
+    X(VG, 36, DRIVER, MUST_NOT, WATCHED,                                                           \
       "add buffers, kick or write configuration while the device is suspended", "")                \
-    X(VG, 37, DRIVER, MUST, WATCHED,                                                                  \
+    X(VG, 37, DRIVER, MUST, WATCHED,                                                               \
       "wait on resume until the status shows DRIVER_OK without SUSPEND", "")                       \
-    X(VG, 38, DEVICE, MUST, WATCHED,                                                                  \
+    X(VG, 38, DEVICE, MUST, WATCHED,                                                               \
       "ignore SUSPEND before it is live; SHOULD ignore writes of configuration while suspended",   \
       "")                                                                                          \
-    X(VG, 39, DEVICE, MUST_NOT, WATCHED,                                                              \
+    X(VG, 39, DEVICE, MUST_NOT, WATCHED,                                                           \
       "notify, touch queues or change configuration while suspended; it tells of a change at "     \
       "resume", "")                                                                                \
-    X(VG, 40, DEVICE, MUST, WATCHED, "suspend or set NEEDS_RESET; the same for a resume", "")         \
-    X(VG, 41, DEVICE, SHOULD, WATCHED,                                                                \
+    X(VG, 40, DEVICE, MUST, WATCHED, "suspend or set NEEDS_RESET; the same for a resume", "")      \
+    X(VG, 41, DEVICE, SHOULD, WATCHED,                                                             \
       "first stop taking buffers, finish those in flight and tell of them", "")                    \
-    X(VG, 42, DEVICE, MUST_NOT, WATCHED, "take buffers of or interrupt for a queue that was reset",   \
+    X(VG, 42, DEVICE, MUST_NOT, WATCHED, "take buffers of or interrupt for a queue that was reset",\
       "")                                                                                          \
-    X(VG, 43, DEVICE, MUST, WATCHED, "put a queue that was reset into its first state", "")           \
-    X(VG, 44, DRIVER, MUST, WATCHED, "see that a queue's reset is complete", "")                      \
-    X(VG, 45, DRIVER, MAY, WATCHED, "then free what belonged to the queue", "")                       \
-    X(VG, 46, DEVICE, MUST, WATCHED,                                                                  \
+    X(VG, 43, DEVICE, MUST, WATCHED, "put a queue that was reset into its first state", "")        \
+    X(VG, 44, DRIVER, MUST, WATCHED, "see that a queue's reset is complete", "")                   \
+    X(VG, 45, DRIVER, MAY, WATCHED, "then free what belonged to the queue", "")                    \
+    X(VG, 46, DEVICE, MUST, WATCHED,                                                               \
       "show the reset of a queue until it is complete, and none once it is enabled again", "")     \
-    X(VG, 47, BOTH, MUST, WATCHED,                                                                    \
+    X(VG, 47, BOTH, MUST, WATCHED,                                                                 \
       "set a queue up anew after its reset, with whatever size and place it has then", "")         \
     /* VIRTIO 1.4, 2.7: the split ring. */                                                         \
     X(VS, 1, DRIVER, MUST, WATCHED,                                                                \
@@ -304,7 +304,9 @@
     X(BX, 25, DEVICE, MUST, WATCHED, "accept all of a unit or refuse all of it", "")               \
     X(BX, 26, DEVICE, MUST, WATCHED,                                                               \
       "answer a unit by NOT_NEEDED only when the balloon holds the target already", "")            \
-    X(BX, 27, DRIVER, MAY, WATCHED, "deflate single PFNs of a unit", "")                           \
+    X(BX, 27, DRIVER, MAY, NOT_APPLICABLE, "deflate single PFNs of a unit",                        \
+      "our driver gives a unit back as a whole and takes single pages anew: the permission is "    \
+      "not used")                                                                                  \
     X(BX, 28, DRIVER, MUST, WATCHED,                                                               \
       "write guest_limit after FEATURES_OK and before DRIVER_OK, and whenever it changes", "")     \
     X(BX, 29, DEVICE, SHOULD_NOT, WATCHED,                                                         \

@@ -35,8 +35,7 @@ static bool resets(const struct watch *watch)
 
 /* ---- Requests as they are built ---- */
 
-static void judge_form(struct watch *watch, const struct seen_buffer *buffer,
-                       const struct seen_request *request)
+static void judge_form(struct watch *watch, const struct seen_request *request)
 {
     const bool huge = negotiated(watch, watch->config.binding.huge_pages);
     clause_require(watch, DRV, CLAUSE_BX_4, request->room >= HEADER_BYTES + request->count,
@@ -48,12 +47,6 @@ static void judge_form(struct watch *watch, const struct seen_buffer *buffer,
     if (request->units) {
         clause_require(watch, DRV, CLAUSE_BX_24, request->count <= BNT_BALLOON_REQUEST_PFNS_MAX,
                        "sends %" PRIu32 " units in a request", request->count);
-    }
-    if (!request->inflate && !request->units && request->count > 0) {
-        const uint8_t *state = page_state(watch, request_pfn(watch, buffer, request, 0));
-        if (state != NULL && (*state & PAGE_UNIT) != 0) {
-            clause_seen(watch, DRV, CLAUSE_BX_27);
-        }
     }
 }
 
@@ -124,7 +117,7 @@ static void exposed(struct watch *watch, const struct seen_queue *queue,
     if (!request.verdicts) {
         return;
     }
-    judge_form(watch, buffer, &request);
+    judge_form(watch, &request);
     if (request.inflate) {
         judge_offered(watch, buffer, &request);
     }

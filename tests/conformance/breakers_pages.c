@@ -441,12 +441,6 @@ static void unit_not_needed_too_early(struct bench *bench)
     unit_answered(bench, PFN, BNT_VERDICT_NOT_NEEDED);
 }
 
-static void part_of_a_unit(struct bench *bench)
-{
-    unit_answered(bench, PFN, BNT_VERDICT_ACCEPTED);
-    ask(bench, DEFLATE, 0, 0, PFN, 1, 9);
-}
-
 static void live_without_its_limit(struct bench *bench)
 {
     bench_attach(bench, VERDICTS | GUEST_LIMIT);
@@ -509,7 +503,6 @@ static const struct breaker rows[] = {
     {CLAUSE_BX_24, CLAUSE_DRIVER, too_many_units},
     {CLAUSE_BX_25, CLAUSE_DEVICE, crooked_unit_accepted},
     {CLAUSE_BX_26, CLAUSE_DEVICE, unit_not_needed_too_early},
-    {CLAUSE_BX_27, CLAUSE_DRIVER, part_of_a_unit},
     {CLAUSE_BX_28, CLAUSE_DRIVER, live_without_its_limit},
     {CLAUSE_BX_29, CLAUSE_DEVICE, limit_kept_over_a_reset},
 };
