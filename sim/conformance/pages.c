@@ -166,7 +166,7 @@ static void inflate_exposed(struct watch *watch, const struct seen_buffer *buffe
             if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
                 page_move(watch, state, PAGE_INFLATING);
                 const unsigned kept = *state & (PAGE_PLACE | PAGE_BEFORE);
-                *state = (uint8_t)(kept | (request->units ? PAGE_UNIT : 0));
+                *state = (uint8_t)kept;
             }
         }
     }

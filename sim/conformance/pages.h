@@ -23,7 +23,6 @@ enum {
 
 /* A byte a PFN: the place, and marks. */
 #define PAGE_PLACE 7u /**< the bits of the place */
-#define PAGE_UNIT  8u /**< inflated in a unit of 2 MiB */
 #define PAGE_UNCERTAIN                                                                           \
     16u                    /**< its verdict is missing, 0 or unknown, or differs within its page \
                             */
