@@ -167,7 +167,7 @@ static void ranges_save(struct bnti_pack *pack, const struct bnti_host_ledger *l
                         uint64_t ranges)
 {
     struct range_image image;
-    struct range_image next;
+    struct range_image next = {0};
     uint64_t range = 0;
 
     range_look(ledger, 0, &image);

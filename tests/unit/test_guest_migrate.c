@@ -156,7 +156,7 @@ static void unplug(struct fake *f)
 {
     memset(f->vq, 0, sizeof f->vq);
     memset(f->exposed, 0, PAGES);
-    memset(f->ledger, 0, PAGES << f->setup.page_order);
+    memset(f->ledger, 0, (size_t)PAGES << f->setup.page_order);
     f->ledger_pfns = 0;
     f->reset_left = UINT32_MAX;
 }
