@@ -154,7 +154,7 @@
       "the device's queues have the standard's numbers, whatever it was told")                       \
     X(PFN_32_BITS, "pfn-32-bits", "host-B61",                                                        \
       "the device shifts PFNs in 32 bits")                                                           \
-    X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61 vmware-B21",                                              \
+    X(OOM_HOLDOFF_NONE, "oom-holdoff-none", "guest-61 vmware-B21",                                   \
       "inflation goes on at once after an OOM deflate")                                              \
     X(OOM_REENTRANT, "oom-reentrant", "guest-4",                                                     \
       "an OOM deflate from inside an allocation for the balloon is refused")                         \
@@ -164,7 +164,7 @@
       "the kernel asks the balloon when it reclaims, not only when memory runs out")                 \
     X(DEFLATE_EMPTY, "deflate-empty", "guest-23",                                                    \
       "a deflate without any page is sent")                                                          \
-    X(RELEASE_UNBOUNDED, "release-unbounded", "guest-24 vmware-B11",                                            \
+    X(RELEASE_UNBOUNDED, "release-unbounded", "guest-24 vmware-B11",                                 \
       "one step gives everything back")                                                              \
     X(ACTUAL_STALE_AFTER_OOM, "actual-stale-after-oom", "guest-44",                                  \
       "an OOM deflate does not write actual")                                                        \
@@ -218,14 +218,20 @@
       "less than a whole request is never deflated")                                                 \
     X(STALL_UNTOLD, "stall-untold", "policy-P17",                                                    \
       "a target request without progress never ends")                                                \
-    X(TIMEOUT_IGNORED, "timeout-ignored", "policy-P12 policy-P22 host-B77",                                   \
+    X(TIMEOUT_IGNORED, "timeout-ignored", "policy-P12 policy-P22 host-B77",                          \
       "a target request has no end while there is any progress")                                     \
     X(STALE_UNTOLD, "stale-untold", "policy-P16 policy-P18",                                         \
       "statistics are never called stale")                                                           \
     X(FIRST_BUFFER_ONLY, "first-buffer-only", "host-B59",                                            \
       "the device reads only the first descriptor of a request")                                     \
     X(KEPT_UNCOUNTED, "kept-uncounted", "host-B32 host-B52 device-6",                                \
-      "pages that could not be discarded count as discarded")
+      "pages that could not be discarded count as discarded")                                        \
+    X(HUGE_WITHOUT_BATCHES, "huge-without-batches", "vmware-B14",                                    \
+      "2 MiB pages are used where the host has no batches")                                          \
+    X(HUGE_NOT_SPLIT, "huge-not-split", "vmware-B20",                                                \
+      "a 2 MiB page that was refused is never offered in parts")                                     \
+    X(HUGE_PHASE_AGAIN, "huge-phase-again", "vmware-I3",                                             \
+      "refused 2 MiB pages are released and tried again in the same tick")
 /* clang-format on */
 
 #endif

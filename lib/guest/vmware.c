@@ -108,7 +108,7 @@ static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint6
         return 0;
     }
     uint32_t caps = (uint32_t)(result & offered); /* bit 0 and unknown ones are never offered */
-    if (!(caps & BNT_VMWARE_CAP_BATCHED)) {
+    if (!(caps & BNT_VMWARE_CAP_BATCHED) && !BNTI_MUTATION(HUGE_WITHOUT_BATCHES)) {
         caps &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M; /* 2 MiB pages go in batches only */
     }
     return caps & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED) ? caps : 0;
