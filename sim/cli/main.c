@@ -68,7 +68,7 @@ static void print_usage(FILE *out)
 {
     (void)fprintf(out, "usage: ballonet VERB [ARGUMENTS]\n\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        (void)fprintf(out, "  %-8s %-20s %s\n", verbs[i].name, verbs[i].usage, verbs[i].does);
+        (void)fprintf(out, "  %-11s %-22s %s\n", verbs[i].name, verbs[i].usage, verbs[i].does);
     }
     (void)fprintf(out, "\n`ballonet VERB --help` says more. Version %d.%d.%d.\n", BNT_VERSION_MAJOR,
                   BNT_VERSION_MINOR, BNT_VERSION_PATCH);

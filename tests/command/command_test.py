@@ -211,6 +211,19 @@ class Results(Contract):
         for line in mistakes.splitlines():
             self.assertRegex(json.loads(line)["error"], LOCATED.pattern[:-1].replace("$", ""))
 
+    def test_conformance_is_a_row_a_clause(self):
+        rows = json.loads(self.status(0, "conformance", "--format", "json", GOOD).stdout)
+        known = {"covered", "violated", "not-exercised", "not-applicable"}
+        self.assertEqual(len(rows), len({row["id"] for row in rows}))
+        for row in rows:
+            self.assertTrue({"id", "who", "level", "text", "status", "reason"} <= set(row), row)
+            self.assertIn(row["status"], known)
+            self.assertEqual(row["reason"] == "", row["status"] == "covered", row)
+        status = {row["id"]: row["status"] for row in rows}
+        self.assertEqual(status["BD-12"], "covered")
+        self.assertEqual(status["VP-1"], "not-exercised")
+        self.assertIn("VP-1 ", self.status(0, "conformance", GOOD).stdout)
+
     def test_tap(self):
         folder = self.folder.name
         self.write("a.yaml", SMALL % 1000)
