@@ -133,12 +133,12 @@ START_TEST(test_reclaim_gets_hinted_pages_and_nothing_of_the_balloon)
     struct fake f;
     begin(&f, (uint32_t)_i);
     const uint32_t order = f.setup.page_order;
-    fake_target(&f, 256 << order);
+    fake_target(&f, 256U << order);
     fake_run(&f, FAKE_S);
     fake_hint(&f, 7);
     fake_run(&f, FAKE_S);
     uint64_t freed = 0;
-    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 100 << order, &freed), BNT_OK);
+    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 100U << order, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 100 << order);
     ck_assert_uint_eq(f.hinted_early, 100); /* BD-32 */
     ck_assert_uint_eq(fake_info(&f).hint_early_pfns, 100 << order);
