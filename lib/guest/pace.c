@@ -164,7 +164,7 @@ static void rate_alloc_grow(struct bnt_guest *guest)
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
     const uint64_t done = rate_passed(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
-    if (!pace->failed && done >= pace->rate_alloc) {
+    if (!pace->failed && pace->rate_alloc > 0 && done >= pace->rate_alloc) {
         /* A tick of rates does not reach 2^32: one past its rate, and no division of 64 bits. */
         const uint64_t more = (uint64_t)rates->alloc_step * ((uint32_t)done / pace->rate_alloc);
         const uint64_t grown = bnti_guest_min(pace->rate_alloc + more, rates->alloc_max);

@@ -63,6 +63,15 @@ static void deflate_again(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->given_back = given_back;
 }
 
+/* A driver that takes the queue up where it stopped: only as a mutation. */
+static void position_keep(struct bnt_guest *guest, uint32_t q, uint16_t position)
+{
+    if (BNTI_MUTATION(WRAP_KEPT_OVER_RESET)) {
+        guest->vq[q].avail_next = position;
+        guest->vq[q].avail_told = position;
+    }
+}
+
 /* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
 static void reset_end(struct bnt_guest *guest, uint32_t q)
 {
@@ -78,10 +87,7 @@ static void reset_end(struct bnt_guest *guest, uint32_t q)
         bnti_guest_break(guest, status, guest->diag.fault, index);
         return;
     }
-    if (BNTI_MUTATION(WRAP_KEPT_OVER_RESET)) {
-        guest->vq[q].avail_next = position;
-        guest->vq[q].avail_told = position;
-    }
+    position_keep(guest, q, position);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
     switch (q) {
     case BNTI_GUEST_Q_INFLATE:

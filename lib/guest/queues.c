@@ -64,8 +64,8 @@ static void roles_restrict(const struct bnt_guest *guest, struct bnt_balloon_que
 static struct layout_search layouts_search(struct bnt_guest *guest)
 {
     struct layout_search search = {.there = 0, .fits = 0};
-    for (uint16_t index = 0; index < BNTI_GUEST_Q_COUNT; index++) {
-        const uint16_t size = guest->ops.transport.queue_size_max(guest->opaque, index);
+    for (uint32_t index = 0; index < BNTI_GUEST_Q_COUNT; index++) {
+        const uint16_t size = guest->ops.transport.queue_size_max(guest->opaque, (uint16_t)index);
         search.there |= size > 0 ? 1u << index : 0;
     }
     for (uint32_t layout = 0; layout < LAYOUTS; layout++) {

@@ -217,10 +217,9 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
     if (BNTI_MUTATION(TARGET_BETWEEN_PAGES)) {
         excess_pfns += guest->config.unit_pfns - 1;
     }
-    const uint64_t whole = bnti_guest_pages_per_request(guest);
-    const bool too_few = excess_pfns >> order < whole;
     if (guest->now_ns < guest->deflate_backoff.until_ns ||
-        (BNTI_MUTATION(DEFLATE_WHOLE_ONLY) && too_few)) {
+        (BNTI_MUTATION(DEFLATE_WHOLE_ONLY) &&
+         excess_pfns >> order < bnti_guest_pages_per_request(guest))) {
         bnti_guest_cycle_leave(guest);
         return false;
     }

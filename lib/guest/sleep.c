@@ -80,8 +80,10 @@ static uint32_t pages_use(struct bnt_guest *guest, const uint64_t *pages, uint32
     const uint32_t used = (uint32_t)bnti_guest_min(count, missing);
     const bool brought_less = count < guest->sleep.asked;
     request->huge = false;
-    memcpy(request->pages, pages, used * sizeof pages[0]);
-    straight_back(guest, pages + used, count - used);
+    if (count > 0) {
+        memcpy(request->pages, pages, used * sizeof pages[0]);
+        straight_back(guest, pages + used, count - used);
+    }
     bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count - used);
     request->page_count = bnti_guest_pages_vet(guest, request->pages, used);
     request->partial = brought_less;

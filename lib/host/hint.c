@@ -95,12 +95,12 @@ static bnt_status hint_enter(struct bnt_host *host, uint64_t now_ns, bnti_host_b
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
-    if ((host->dev.offered & BNT_BALLOON_F_FREE_PAGE_HINT) == 0) {
+    const bool live = bnt_dev_live(&host->dev);
+    if ((host->dev.offered & BNT_BALLOON_F_FREE_PAGE_HINT) == 0 ||
+        (live && !bnti_host_agreed(host, BNT_BALLOON_F_FREE_PAGE_HINT))) {
         status = BNT_E_UNSUPPORTED;
-    } else if (!bnt_dev_live(&host->dev)) {
+    } else if (!live) {
         status = BNT_E_STATE;
-    } else if (!bnti_host_agreed(host, BNT_BALLOON_F_FREE_PAGE_HINT)) {
-        status = BNT_E_UNSUPPORTED;
     }
     if (status != BNT_OK) {
         bnti_host_leave(host, *before);

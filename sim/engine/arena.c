@@ -43,16 +43,16 @@ struct arena {
 
 static struct arena *pool;
 
-static _Noreturn void give_up(const char *what, size_t bytes)
+static _Noreturn void give_up(const char *what, uint64_t bytes)
 {
-    (void)fprintf(stderr, "ballonet: %s (%zu bytes were asked for)\n", what, bytes);
+    (void)fprintf(stderr, "ballonet: %s (%" PRIu64 " bytes were asked for)\n", what, bytes);
     exit(7);
 }
 
-static _Noreturn void bug(const char *what, size_t bytes, uint64_t outstanding)
+static _Noreturn void bug(const char *what, uint64_t bytes, uint64_t outstanding)
 {
-    (void)fprintf(stderr, "ballonet: bug: %s: %zu bytes, %" PRIu64 " are outstanding\n", what,
-                  bytes, outstanding);
+    (void)fprintf(stderr, "ballonet: bug: %s: %" PRIu64 " bytes, %" PRIu64 " are outstanding\n",
+                  what, bytes, outstanding);
     abort();
 }
 
@@ -200,14 +200,14 @@ uint64_t arena_close(struct arena *arena)
 /* ---- Memory ---- */
 
 /** An allocation of nothing is one byte, and counts as one: forgotten, it is seen. */
-static size_t at_least_one(size_t bytes)
+static uint64_t at_least_one(uint64_t bytes)
 {
     return bytes > 0 ? bytes : 1;
 }
 
-static void *take(struct arena *arena, size_t bytes, bool zero)
+static void *take(struct arena *arena, uint64_t bytes, bool zero)
 {
-    void *memory = bytes <= PTRDIFF_MAX ? backend_alloc(arena, bytes, zero) : NULL;
+    void *memory = bytes <= PTRDIFF_MAX ? backend_alloc(arena, (size_t)bytes, zero) : NULL;
     if (memory == NULL) {
         give_up("out of memory", bytes);
     }
@@ -220,13 +220,13 @@ static void *take(struct arena *arena, size_t bytes, bool zero)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    bytes = at_least_one(bytes);
+    bytes = (size_t)at_least_one(bytes);
     void *memory = take(arena, bytes, false);
     memset(memory, arena->fill, bytes);
     return memory;
 }
 
-void *arena_zalloc(struct arena *arena, size_t bytes)
+void *arena_zalloc(struct arena *arena, uint64_t bytes)
 {
     return take(arena, at_least_one(bytes), true);
 }
@@ -239,23 +239,24 @@ void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t byt
     uint8_t *memory = take(arena, at_least_one(bytes), false);
     const size_t kept = old_bytes < bytes ? old_bytes : bytes;
     memcpy(memory, old, kept);
-    memset(memory + kept, arena->fill, at_least_one(bytes) - kept);
+    memset(memory + kept, arena->fill, (size_t)at_least_one(bytes) - kept);
     arena_free(arena, old, old_bytes);
     return memory;
 }
 
-void arena_free(struct arena *arena, void *memory, size_t bytes)
+void arena_free(struct arena *arena, void *memory, uint64_t bytes)
 {
     if (memory == NULL) {
         return;
     }
     bytes = at_least_one(bytes);
-    if (bytes > arena->outstanding || !backend_fits(memory, bytes)) {
+    if (bytes > arena->outstanding || !backend_fits(memory, (size_t)bytes)) {
         bug("memory is given back that was not asked for so", bytes, arena->outstanding);
     }
     arena->outstanding -= bytes;
-    memset(memory, ~arena->fill & 0xFF, bytes < POISON_BYTES_MAX ? bytes : POISON_BYTES_MAX);
-    backend_free(arena, memory, bytes);
+    memset(memory, ~arena->fill & 0xFF,
+           bytes < POISON_BYTES_MAX ? (size_t)bytes : POISON_BYTES_MAX);
+    backend_free(arena, memory, (size_t)bytes);
 }
 
 uint64_t arena_outstanding(const struct arena *arena)

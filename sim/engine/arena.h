@@ -24,14 +24,14 @@ uint64_t arena_close(struct arena *arena);
 /** `bytes` filled with the pattern. Never NULL: out of memory is a message and exit status 7. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
-/** `bytes` of zeros. */
-void *arena_zalloc(struct arena *arena, size_t bytes);
+/** `bytes` of zeros. More than the machine can address is out of memory too. */
+void *arena_zalloc(struct arena *arena, uint64_t bytes);
 
 /** Grows or makes an array; new bytes hold the pattern. `old` may be NULL with old_bytes 0. */
 void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t bytes);
 
 /** Gives memory back; `bytes` as requested. NULL is ignored. */
-void arena_free(struct arena *arena, void *memory, size_t bytes);
+void arena_free(struct arena *arena, void *memory, uint64_t bytes);
 
 /** Bytes requested and not given back. */
 uint64_t arena_outstanding(const struct arena *arena);

@@ -236,7 +236,7 @@ void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_us
 void gmem_online(struct gmem *gmem, uint64_t bytes)
 {
     uint64_t left = bytes / gmem_page_bytes(gmem);
-    uint32_t batch[GMEM_BATCH_MAX];
+    uint32_t batch[GMEM_BATCH_MAX] = {0};
     while (left > 0 && gmem->offline_pages > 0) {
         uint32_t count = 0;
         while (count < GMEM_BATCH_MAX && left > 0 && gmem->offline_pages > 0) {

@@ -169,7 +169,7 @@ bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes)
     vm->guest_state = NULL;
     vm->guest = NULL;
     if (vm->record_bits != NULL) {
-        memset(vm->record_bits, 0, vm->record_bytes);
+        memset(vm->record_bits, 0, (size_t)vm->record_bytes);
     }
     return guest_create(vm, error, error_bytes);
 }

@@ -105,7 +105,7 @@ struct vm {
     void *guest_state;
     size_t guest_bytes;
     uint64_t *record_bits; /**< and behind it, as long, those of hinted pages */
-    size_t record_bytes;
+    uint64_t record_bytes;
     uint8_t *dma;
     uint64_t dma_gpa;
     size_t dma_bytes;
@@ -118,9 +118,9 @@ struct vm {
     struct bnt_mem mem;
     uint64_t *content;   /**< what the host holds for each guest page: its tag, 0: nothing */
     uint64_t *init_bits; /**< the driver's, for DEVICE_INIT_ON_INFLATE */
-    size_t init_bytes;
+    uint64_t init_bytes;
     uint64_t *backed; /**< a bit a PFN: it has host memory */
-    size_t backed_bytes;
+    uint64_t backed_bytes;
     uint64_t backed_pfns;
     /* between them */
     struct link_state link[SIGNAL_COUNT];
