@@ -70,6 +70,34 @@
       "a plain request may be of any length")                                                        \
     X(BROKEN_FOR_GOOD, "broken-for-good", "host-B58",                                                \
       "a device that set NEEDS_RESET cannot be reset")                                               \
+    X(STATS_FIRST_UNSET, "stats-first-unset", "guest-22",                                     \
+      "the first statistics buffer is sent as it lies in memory")                             \
+    X(STATS_IN_PAGES, "stats-in-pages", "guest-52",                                           \
+      "statistics are sent in pages where bytes are meant")                                   \
+    X(STATS_OUTLIVE_SERVICE, "stats-outlive-service", "guest-53",                             \
+      "old statistics are sent on when nobody provides any")                                  \
+    X(STATS_NOT_AGAIN, "stats-not-again", "guest-54",                                         \
+      "no statistics buffer is made available after the driver came back")                    \
+    X(STATS_SPIN, "stats-spin", "guest-57",                                                   \
+      "the driver looks at its statistics queue without pause")                               \
+    X(STATS_NEW_TAGS_FATAL, "stats-new-tags-fatal", "guest-62 host-B14",                      \
+      "a statistic of a newer driver loses the whole buffer")                                 \
+    X(STATS_POLL_32_BITS, "stats-poll-32-bits", "host-B03",                                   \
+      "the interval between statistics is kept in 32 bits")                                   \
+    X(STATS_QUERY_BLOCKS, "stats-query-blocks", "host-B07",                                   \
+      "the device does nothing else while it waits for statistics")                           \
+    X(STATS_ERROR_BEFORE_FIRST, "stats-error-before-first", "host-B08",                       \
+      "statistics that never arrived are an error, not unset")                                \
+    X(STATS_KEPT_OVER_RESET, "stats-kept-over-reset", "host-B13",                             \
+      "statistics of a driver that is gone are shown")                                        \
+    X(STATS_LENGTH_TRUSTED, "stats-length-trusted", "host-B35",                               \
+      "a statistics buffer is worked through whatever length it claims")                      \
+    X(STATS_FIRST_ANSWERS, "stats-first-answers", "host-B47",                                 \
+      "the unsolicited first buffer passes for the answer")                                   \
+    X(STATS_ASK_UNHELD, "stats-ask-unheld", "host-B67",                                       \
+      "the device returns a statistics buffer that it does not have")                         \
+    X(STATS_ALL_ONES_COUNT, "stats-all-ones-count", "host-B71",                               \
+      "a statistic of all ones is taken for a value")                                         \
     X(REPORT_WITHOUT_POISON, "report-without-poison", "guest-21",                                    \
       "free pages are reported although the device does not know what they must hold")               \
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \

@@ -4,6 +4,7 @@
  */
 #include "guest_private.h"
 #include "lib/base/intake.h"
+#include "lib/base/mutation.h"
 
 #include <string.h>
 
@@ -292,6 +293,9 @@ static uint64_t live_due(const struct bnt_guest *guest)
         return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
+    if (BNTI_MUTATION(STATS_SPIN) && guest->vq[BNTI_GUEST_Q_STATS].outstanding > 0) {
+        due = bnti_guest_after(guest->now_ns, 1000);
+    }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         due = bnti_guest_min(due, bnti_guest_request_due(guest, (enum bnti_guest_slot)slot));
     }

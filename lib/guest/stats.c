@@ -5,9 +5,13 @@
  */
 #include "guest_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
-/* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. */
+/* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. No
+ * answer at all says that whoever knew is gone: then nothing is known (virtio-win's service, bug
+ * 53). */
 static void stats_refresh(struct bnt_guest *guest)
 {
     uint32_t count = guest->ops.stats_get(guest->opaque, guest->stats_new, BNT_STATS_MAX);
@@ -16,6 +20,10 @@ static void stats_refresh(struct bnt_guest *guest)
         memcpy(guest->stats, guest->stats_new, count * sizeof guest->stats[0]);
         guest->stats_count = count;
         return;
+    }
+    for (uint32_t i = 0;
+         count == 0 && !BNTI_MUTATION(STATS_OUTLIVE_SERVICE) && i < guest->stats_count; i++) {
+        guest->stats[i].value = BNT_STAT_UNSET;
     }
     for (uint32_t i = 0; i < guest->stats_count; i++) {
         for (uint32_t k = 0; k < count; k++) {
@@ -40,10 +48,14 @@ bool bnti_guest_stats_first(struct bnt_guest *guest)
 void bnti_guest_stats_send(struct bnt_guest *guest)
 {
     stats_refresh(guest);
+    const bool unset = BNTI_MUTATION(STATS_FIRST_UNSET) && guest->count.requests == 0;
     const size_t offset = (size_t)(guest->requests[0].dma - guest->dma) +
                           BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
-    for (uint32_t i = 0; i < guest->stats_count; i++) {
+    for (uint32_t i = 0; !unset && i < guest->stats_count; i++) {
+        if (BNTI_MUTATION(STATS_IN_PAGES)) {
+            guest->stats[i].value >>= BNT_PFN_SHIFT;
+        }
         wire[i].tag = bnt_guest16_set(guest->stats[i].tag, guest->big_endian);
         const uint64_t value =
             BNTI_MUTATION(STATS_32_BITS) ? (uint32_t)guest->stats[i].value : guest->stats[i].value;

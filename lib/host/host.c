@@ -8,6 +8,7 @@
 #include "lib/host/host_private.h"
 
 #include "lib/base/intake.h"
+#include "lib/base/mutation.h"
 
 #include <string.h>
 
@@ -447,6 +448,9 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
     }
     bnti_host_clock(host, now_ns);
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (BNTI_MUTATION(STATS_QUERY_BLOCKS) && host->stats.pending && role != BNTI_HOST_STATS) {
+            continue;
+        }
         bnti_host_queue_serve(host, (bnti_host_role)role, &left);
     }
     next = bnti_host_target_deadline(host);

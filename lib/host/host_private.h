@@ -211,6 +211,8 @@ struct bnti_host_stats_state {
     uint64_t values[BNT_STAT_COUNT];
     uint32_t known;
     uint32_t unknown_count;
+    uint32_t unset_count;
+    struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN];
     uint16_t held_head;
     bool held;    /**< the device has the driver's buffer */
     bool pending; /**< asked, not answered */

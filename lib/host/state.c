@@ -174,6 +174,11 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
     bnti_pack_u32(pack, &stats->known);
     bnti_pack_u32(pack, &stats->unknown_count);
+    bnti_pack_u32(pack, &stats->unset_count);
+    for (uint32_t i = 0; i < BNT_HOST_STATS_UNKNOWN; i++) {
+        bnti_pack_u16(pack, &stats->unknown[i].tag);
+        bnti_pack_u64(pack, &stats->unknown[i].value);
+    }
     bnti_pack_u16(pack, &stats->held_head);
     bnti_pack_bool(pack, &stats->held);
     bnti_pack_bool(pack, &stats->pending);
@@ -183,7 +188,7 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
         stats->arrived_ns = host->now_ns;
         stats->aged_ns = age_ns;
         pack->failed = pack->failed || (stats->known >> BNT_STAT_COUNT) != 0 ||
-                       stats->unknown_count > BNT_STATS_MAX;
+                       stats->unknown_count > BNT_STATS_MAX || stats->unset_count > BNT_STATS_MAX;
     }
 }
 

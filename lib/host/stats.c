@@ -15,8 +15,22 @@
 
 _Static_assert(sizeof(struct bnt_stat_wire) == 10, "an entry is packed (VIRTIO 1.3, 5.5.6.3)");
 
+/* What the last buffer said counts no more. */
+static void values_clear(struct bnti_host_stats_state *stats)
+{
+    stats->known = 0;
+    stats->unknown_count = 0;
+    stats->unset_count = 0;
+    memset(stats->values, 0, sizeof(stats->values));
+    memset(stats->unknown, 0, sizeof(stats->unknown));
+}
+
+/* The driver is gone, and its values with it (QEMU kept them over a reset). */
 void bnti_host_stats_forget(struct bnt_host *host)
 {
+    if (!BNTI_MUTATION(STATS_KEPT_OVER_RESET)) {
+        values_clear(&host->stats);
+    }
     host->stats.held = host->stats.held && BNTI_MUTATION(STATISTICS_KEPT_OVER_RESET);
     host->stats.pending = false;
     host->stats.wanted = false;
@@ -27,6 +41,13 @@ void bnti_host_stats_queue_reset(struct bnt_host *host)
 {
     host->stats.held = false;
     host->stats.wanted = host->stats.pending;
+}
+
+static uint64_t poll_interval_ns(const struct bnt_host *host)
+{
+    const uint64_t interval_ns = host->config.stats_poll_ns;
+
+    return BNTI_MUTATION(STATS_POLL_32_BITS) ? (uint32_t)interval_ns : interval_ns;
 }
 
 /** Returns the held buffer, which is the question. */
@@ -66,6 +87,8 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         status = BNT_E_UNSUPPORTED;
     } else if (host->stats.pending) {
         status = BNT_E_AGAIN;
+    } else if (BNTI_MUTATION(STATS_ASK_UNHELD)) {
+        stats_ask(host);
     } else {
         if (sequence != NULL) {
             *sequence = host->stats.sequence + (host->stats.held ? 1 : 2);
@@ -79,6 +102,22 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
     }
     bnti_host_leave(host, before);
     return status;
+}
+
+/** One entry. A value that is all ones is none, whatever the tag (virtio-win, QEMU's -1). */
+static void stat_take(struct bnti_host_stats_state *stats, const struct bnt_stat *stat)
+{
+    if (stat->value == BNT_STAT_UNSET && !BNTI_MUTATION(STATS_ALL_ONES_COUNT)) {
+        stats->unset_count++;
+    } else if (stat->tag < BNT_STAT_COUNT) {
+        stats->values[stat->tag] = stat->value;
+        stats->known |= 1u << stat->tag;
+    } else {
+        if (stats->unknown_count < BNT_HOST_STATS_UNKNOWN) {
+            stats->unknown[stats->unknown_count] = *stat;
+        }
+        stats->unknown_count++;
+    }
 }
 
 /** Takes in what the buffer says; `pfns` serves as room for its bytes. */
@@ -99,16 +138,14 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
         !bnti_host_read(host, BNTI_HOST_STATS, chain, 0, host->pfns, *entries * STAT_BYTES)) {
         return false;
     }
-    stats->known = 0;
-    stats->unknown_count = 0;
-    memset(stats->values, 0, sizeof(stats->values));
+    values_clear(stats);
     for (uint32_t i = 0; i < *entries; i++) {
-        const uint32_t tag = bnt_guest16_get(wire[i].tag, big);
-        if (tag < BNT_STAT_COUNT) {
-            stats->values[tag] = bnt_guest64_get(wire[i].value, big);
-            stats->known |= 1u << tag;
-        } else {
-            stats->unknown_count++;
+        const struct bnt_stat stat = {bnt_guest16_get(wire[i].tag, big),
+                                      bnt_guest64_get(wire[i].value, big)};
+        stat_take(stats, &stat);
+        if (BNTI_MUTATION(STATS_NEW_TAGS_FATAL) && stat.tag > BNT_STAT_HTLB_PGFAIL) {
+            values_clear(stats);
+            break;
         }
     }
     return true;
@@ -134,9 +171,13 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
     stats->sequence++;
     stats->arrived_ns = host->now_ns;
     stats->aged_ns = 0;
-    stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.stats_poll_ns);
+    stats->next_poll_ns = bnti_host_after(host->now_ns, poll_interval_ns(host));
     host->count.stats_buffers++;
     stats->pending = stats->wanted;
+    if (BNTI_MUTATION(STATS_FIRST_ANSWERS) && stats->wanted) {
+        stats->wanted = false;
+        stats->pending = false;
+    }
     bnti_host_tell(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
     if (stats->wanted) {
         stats->wanted = false;
@@ -147,8 +188,11 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
 uint64_t bnti_host_stats_deadline(struct bnt_host *host)
 {
     struct bnti_host_stats_state *stats = &host->stats;
-    const uint64_t interval = host->config.stats_poll_ns;
+    const uint64_t interval = poll_interval_ns(host);
 
+    if (BNTI_MUTATION(STATS_LENGTH_TRUSTED) && host->diag.fault == BNT_FAULT_STATS_LENGTH) {
+        return host->now_ns; /* entry after entry, to the end of what the driver said */
+    }
     if (interval == 0 || !bnt_dev_live(&host->dev) ||
         !bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
         return BNT_NEVER;
@@ -173,11 +217,16 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                   .age_ns = last->sequence == 0 ? 0 : age_ns,
                                   .pending = last->pending,
                                   .known = last->known,
-                                  .unknown_count = last->unknown_count};
+                                  .unknown_count = last->unknown_count,
+                                  .unset_count = last->unset_count};
 
     if (stats->size < offsetof(struct bnt_host_stats, age_ns)) {
         return BNT_E_SIZE;
     }
+    if (BNTI_MUTATION(STATS_ERROR_BEFORE_FIRST) && last->sequence == 0) {
+        return BNT_E_STATE;
+    }
+    memcpy(told.unknown, last->unknown, sizeof(told.unknown));
     told.stale = last->sequence == 0 || (!BNTI_MUTATION(STALE_UNTOLD) &&
                                          (last->gone || age_ns > host->config.stats_stale_ns));
     memcpy(told.values, last->values, sizeof(told.values));

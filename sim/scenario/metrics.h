@@ -77,6 +77,8 @@ typedef enum metric_unit {
     X(STATS_KNOWN,     "stats_known",     COUNT, "standard statistics in the last buffer")           \
     X(STATS_TOTAL,     "stats_total",     BYTES, "total memory by the last statistics")              \
     X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
+    X(STATS_UNKNOWN,   "stats_unknown",   COUNT, "entries of the last buffer that the host has no name for") \
+    X(STATS_FREE,      "stats_free",      BYTES, "its free memory by its statistics; 0 if not known") \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
     X(INITIALISED,     "initialised",     BYTES, "pages that the device called initialised, ever")     \

@@ -279,6 +279,11 @@ typedef enum action_party {
     X(KEEP_HELD,     "keep-held",     DRIVER, "refused pages are never given back")                  \
     X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
     X(NOTIFY_DATA,   "notify-data",   DRIVER, "a kick's data name a place beyond what is available")  \
+    X(STATS_SILENT,  "stats-silent",  DRIVER, "nobody in the guest provides statistics any more")     \
+    X(STATS_MUTE,    "stats-mute",    DRIVER, "a kick of the statistics queue is left out")            \
+    X(STATS_ONES,    "stats-ones",    DRIVER, "a statistics buffer is full of 0xFF, as virtio-win's without data") \
+    X(STATS_TAG,     "stats-tag",     DRIVER, "a statistic has tag 999")                               \
+    X(STATS_LONG,    "stats-long",    DRIVER, "a statistics buffer claims to be as long as all of the DMA memory") \
     X(UNFILLED,      "unfilled",      DRIVER, "pages from the balloon are freed without the poison value") \
     X(HINT_OWNED,    "hint-owned",    DRIVER, "a hint names a page that a workload uses")             \
     X(HINT_TRUST,    "hint-trust",    DRIVER, "the guest reads a hinted page before it wrote it")     \

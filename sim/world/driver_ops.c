@@ -184,6 +184,10 @@ static void notify(void *opaque, uint16_t queue)
         return;
     }
     conformance_kick(vm->world->conformance, vm->index, queue);
+    if (vm->guest != NULL && queue == bnt_guest_queue_index(vm->guest, BNT_BALLOON_QUEUE_STATS) &&
+        hostile_statistics(opaque, queue)) {
+        return;
+    }
     link_signal_send(opaque, SIGNAL_KICK, queue);
 }
 
@@ -349,7 +353,16 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_CACHES, counters.cache_clean_bytes},
         {BNT_STAT_HTLB_PGALLOC, 0},
         {BNT_STAT_HTLB_PGFAIL, 0},
+        {BNT_STAT_OOM_KILL, vm->account.oom_kills},
+        {BNT_STAT_ALLOC_STALL, counters.direct_reclaims},
+        {BNT_STAT_ASYNC_SCAN, counters.background_bytes},
+        {BNT_STAT_DIRECT_SCAN, counters.direct_bytes},
+        {BNT_STAT_ASYNC_RECLAIM, counters.background_bytes},
+        {BNT_STAT_DIRECT_RECLAIM, counters.direct_bytes},
     };
+    if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
+        return 0; /* whoever knows them is gone, for good */
+    }
     uint32_t n = 0;
     while (n < count && n < sizeof all / sizeof all[0]) {
         stats[n] = all[n];

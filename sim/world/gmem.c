@@ -296,6 +296,8 @@ void gmem_counters_get(const struct gmem *gmem, struct gmem_counters *counters)
         .reclaimed_bytes = gmem->reclaimed * page,
         .refaults = gmem->refaults,
         .refault_bytes = gmem->refaults * page,
+        .background_bytes = gmem->background_freed * page,
+        .direct_bytes = (gmem->freed - gmem->background_freed) * page,
         .direct_reclaims = gmem->direct_reclaims,
         .balloon_cost_ns = gmem->balloon_cost_ns,
         .oom_kills = gmem->oom_kills,

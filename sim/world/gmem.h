@@ -220,6 +220,8 @@ struct gmem_counters {
     uint64_t reclaimed_bytes; /**< page cache dropped under pressure */
     uint64_t refaults;        /**< pages of it read again */
     uint64_t refault_bytes;
+    uint64_t background_bytes; /**< that background reclaim freed, cache and anonymous */
+    uint64_t direct_bytes;     /**< that allocations had to */
     uint64_t direct_reclaims; /**< allocations that had to reclaim first, the balloon's included */
     uint64_t balloon_cost_ns; /**< time that the balloon's allocations spent reclaiming */
     uint64_t oom_kills;

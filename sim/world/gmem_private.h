@@ -69,6 +69,8 @@ struct gmem {
     uint64_t reclaimed;
     uint64_t refaults;
     uint64_t direct_reclaims;
+    uint64_t background_freed;
+    uint64_t freed; /* by reclaim of either kind */
     uint64_t balloon_cost_ns;
     uint64_t oom_kills;
     uint64_t bad_frees;

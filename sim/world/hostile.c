@@ -479,3 +479,27 @@ bool hostile_after_serve(struct vm *vm, uint16_t queue)
     }
     return armed(vm) != before;
 }
+
+/** Of the newest buffer of the statistics queue, published already. */
+bool hostile_statistics(struct vm *vm, uint16_t queue)
+{
+    uint8_t *place = newest_segment(vm, queue, true, false);
+    uint8_t *at = newest_chain(vm, queue, true, false);
+    if (place == NULL || at == NULL) {
+        return false;
+    }
+    struct bnt_vq_desc desc;
+    memcpy(&desc, place, sizeof desc);
+    if (hostile_take(vm, CORRUPT_STATS_ONES)) {
+        memset(at, 0xFF, bnt_le32_get(desc.bytes));
+    }
+    if (hostile_take(vm, CORRUPT_STATS_TAG)) {
+        put16(at, 999);
+    }
+    if (hostile_take(vm, CORRUPT_STATS_LONG)) {
+        desc.gpa = bnt_le64_set(vm->dma_gpa);
+        desc.bytes = bnt_le32_set((uint32_t)vm->dma_bytes);
+        memcpy(place, &desc, sizeof desc);
+    }
+    return hostile_take(vm, CORRUPT_STATS_MUTE);
+}

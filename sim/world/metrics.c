@@ -151,13 +151,19 @@ static uint64_t stats_metric(const struct vm *vm, metric which)
     if (bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) != BNT_OK) {
         return 0;
     }
-    if (which == METRIC_STATS_TOTAL) {
-        return stats.values[BNT_STAT_MEMTOT];
-    }
     if (which == METRIC_STATS_KNOWN) {
         return (uint64_t)__builtin_popcount(stats.known);
     }
-    return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
+    switch (which) {
+    case METRIC_STATS_UNKNOWN:
+        return stats.unknown_count;
+    case METRIC_STATS_TOTAL:
+        return stats.values[BNT_STAT_MEMTOT];
+    case METRIC_STATS_FREE:
+        return stats.values[BNT_STAT_MEMFREE];
+    default:
+        return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
+    }
 }
 
 /** Which pages a side has, as one number: two VMs that have the same have the same number. */
@@ -291,7 +297,9 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_STATS_SEQUENCE:
     case METRIC_STATS_STALE:
     case METRIC_STATS_KNOWN:
+    case METRIC_STATS_UNKNOWN:
     case METRIC_STATS_TOTAL:
+    case METRIC_STATS_FREE:
         return stats_metric(vm, which);
     case METRIC_TARGET:
     case METRIC_ACTUAL:

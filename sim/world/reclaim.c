@@ -98,6 +98,7 @@ uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max,
     *cost_ns += gmem_cost_of(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
                 gmem_cost_of(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
                 gmem_cost_of(gmem, anon, GMEM_COST_SWAP_OUT_NS);
+    gmem->freed += hinted + clean + dirty + anon;
     return hinted + clean + dirty + anon;
 }
 
@@ -115,6 +116,7 @@ struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max)
     const uint32_t missing = free_pages < gmem->high ? gmem->high - free_pages : 0;
     const uint32_t want = missing < pages_max ? missing : pages_max;
     result.pages = gmem_reclaim_pages(gmem, want, want, &result.cost_ns);
+    gmem->background_freed += result.pages;
     result.again = gmem->pool.free_pages < gmem->high && result.pages > 0;
     gmem->reclaim_wanted = result.again;
     return result;

@@ -116,7 +116,7 @@ START_TEST(test_unknown_tags_odd_and_excessive_lengths_are_survived)
     open_with(FAKE_PLAIN);
     fake_stat_put(&fake, 0, 999, 1);
     fake_stat_put(&fake, 1, BNT_STAT_MEMFREE, 5);
-    fake_stat_put(&fake, 2, 10, 1);
+    fake_stat_put(&fake, 2, 16, 1);
     fake_stats(&fake, 33);
     ck_assert_uint_eq(stats_now().unknown_count, 2);
     ck_assert_uint_eq(stats_now().values[BNT_STAT_MEMFREE], 5);
@@ -126,6 +126,53 @@ START_TEST(test_unknown_tags_odd_and_excessive_lengths_are_survived)
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_STATS, 1)->extra, BNT_STATS_MAX);
     ck_assert_uint_eq(fake_info(&fake).misuses, 2);
     ck_assert_uint_eq(fake_info(&fake).breaks, 0);
+}
+END_TEST
+
+START_TEST(test_tags_of_newer_drivers_are_known_and_others_are_kept_raw)
+{
+    open_with(FAKE_PLAIN);
+    for (uint32_t i = 0; i < 26; i++) {
+        fake_stat_put(&fake, i, (uint16_t)(i < 16 ? i : 1000 + i), 100 + i);
+    }
+    fake_stats(&fake, 260);
+    ck_assert_uint_eq(stats_now().known, 0xFFFF);
+    ck_assert_uint_eq(stats_now().values[BNT_STAT_DIRECT_RECLAIM], 115);
+    ck_assert_uint_eq(stats_now().unknown_count, 10);
+    ck_assert_uint_eq(stats_now().unknown[0].tag, 1016);
+    ck_assert_uint_eq(stats_now().unknown[7].value, 123);
+}
+END_TEST
+
+START_TEST(test_all_ones_is_no_value_and_a_buffer_full_of_them_no_data)
+{
+    open_with(FAKE_PLAIN);
+    fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, 5);
+    fake_stat_put(&fake, 1, BNT_STAT_MEMTOT, UINT64_MAX);
+    fake_stats(&fake, 20);
+    ck_assert_uint_eq(stats_now().known, 1u << BNT_STAT_MEMFREE);
+    ck_assert_uint_eq(stats_now().unset_count, 1);
+    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    memset(fake.dma + FAKE_STATS_GPA, 0xFF, 100);
+    fake_stats(&fake, 100);
+    ck_assert_uint_eq(stats_now().known, 0);
+    ck_assert_uint_eq(stats_now().unknown_count, 0);
+    ck_assert_uint_eq(stats_now().unset_count, 10);
+    ck_assert_uint_eq(stats_now().values[BNT_STAT_MEMFREE], 0);
+    ck_assert(!stats_now().stale); /* the driver did answer */
+}
+END_TEST
+
+START_TEST(test_nothing_is_known_of_a_driver_that_is_gone)
+{
+    open_with(FAKE_PLAIN);
+    fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, 5);
+    fake_stats(&fake, 10);
+    ck_assert_uint_eq(stats_now().known, 1u << BNT_STAT_MEMFREE);
+    ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
+    ck_assert(stats_now().stale);
+    ck_assert_uint_eq(stats_now().known, 0);
+    ck_assert_uint_eq(stats_now().values[BNT_STAT_MEMFREE], 0);
 }
 END_TEST
 
@@ -296,6 +343,9 @@ Suite *test_suite(void)
     tcase_add_test(stats, test_first_buffer_is_taken_in_and_held_until_the_poll);
     tcase_add_test(stats, test_poll_before_the_first_buffer_asks_as_soon_as_there_is_one);
     tcase_add_test(stats, test_statistics_grow_old);
+    tcase_add_test(stats, test_tags_of_newer_drivers_are_known_and_others_are_kept_raw);
+    tcase_add_test(stats, test_all_ones_is_no_value_and_a_buffer_full_of_them_no_data);
+    tcase_add_test(stats, test_nothing_is_known_of_a_driver_that_is_gone);
     tcase_add_test(stats, test_second_buffer_is_returned_at_once);
     tcase_add_test(stats, test_unknown_tags_odd_and_excessive_lengths_are_survived);
     tcase_add_test(stats, test_timer_asks_by_itself_and_a_silent_guest_costs_nothing);

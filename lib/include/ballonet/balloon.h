@@ -184,7 +184,10 @@ typedef enum bnt_verdict {
 const char *bnt_verdict_name(uint8_t verdict);
 
 /* clang-format off */
-/** The standard's statistics: name, tag, name in messages, unit (VIRTIO 1.3, 5.5.6.3). */
+/**
+ * Statistics: name, tag, name in messages, unit. 0 to 9 are the standard's (VIRTIO 1.3, 5.5.6.3);
+ * every Linux since 6.12 sends 10 to 15, which no text has.
+ */
 #define BNT_STAT_MAP(X)                                                                            \
     X(SWAP_IN,      0, "swap-in",                  "bytes")                                        \
     X(SWAP_OUT,     1, "swap-out",                 "bytes")                                        \
@@ -195,7 +198,13 @@ const char *bnt_verdict_name(uint8_t verdict);
     X(AVAIL,        6, "available-memory",         "bytes")                                        \
     X(CACHES,       7, "disk-caches",              "bytes")                                        \
     X(HTLB_PGALLOC, 8, "hugetlb-allocations",      "count")                                        \
-    X(HTLB_PGFAIL,  9, "hugetlb-failures",         "count")
+    X(HTLB_PGFAIL,  9, "hugetlb-failures",         "count")                                        \
+    X(OOM_KILL,    10, "oom-kills",                "count")                                        \
+    X(ALLOC_STALL, 11, "allocation-stalls",        "count")                                        \
+    X(ASYNC_SCAN,  12, "background-scanned",       "bytes")                                        \
+    X(DIRECT_SCAN, 13, "directly-scanned",         "bytes")                                        \
+    X(ASYNC_RECLAIM, 14, "background-reclaimed",   "bytes")                                        \
+    X(DIRECT_RECLAIM, 15, "directly-reclaimed",    "bytes")
 /* clang-format on */
 
 typedef enum bnt_stat_tag {
@@ -204,6 +213,14 @@ typedef enum bnt_stat_tag {
 #undef BNT_X
     BNT_STAT_COUNT
 } bnt_stat_tag;
+
+/* crosvm's own, of a device that offers WS_REPORTING: bytes. */
+#define BNT_STAT_SHMEM       65534
+#define BNT_STAT_UNEVICTABLE 65535
+
+/** The value of a statistic that is not known. A buffer full of 0xFF, virtio-win's while its
+ * service is not there, says so of everything. */
+#define BNT_STAT_UNSET UINT64_MAX
 
 /** One statistics entry on the wire: 10 bytes, packed. */
 struct bnt_stat_wire {

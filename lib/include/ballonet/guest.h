@@ -317,7 +317,8 @@ struct bnt_guest_ops {
     uint64_t (*links_pop)(void *opaque, uint64_t head, uint64_t *pages, uint32_t count);
     /**
      * With STATS_VQ. Fills statistics, the same tags every time (BD-23); returns how many. The
-     * first call settles the tags: later, others are left out and missing ones keep their value.
+     * first call settles the tags: later, others are left out and missing ones keep their value;
+     * none at all says that no value is known any more, and all are sent as BNT_STAT_UNSET.
      * None at all: STATS_VQ is not accepted.
      */
     uint32_t (*stats_get)(void *opaque, struct bnt_stat *stats, uint32_t count);

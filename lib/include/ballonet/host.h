@@ -48,6 +48,9 @@ struct bnt_host;
 /** PFNs of guest memory that one ledger leaf covers: 2 MiB. */
 #define BNT_HOST_LEAF_PFNS 512
 
+/** Entries with unknown tags that are kept of a statistics buffer. */
+#define BNT_HOST_STATS_UNKNOWN 8
+
 /** Scripted refusal rules that one instance holds. */
 #define BNT_HOST_RULES_MAX 16
 
@@ -519,12 +522,14 @@ struct bnt_host_stats {
     bool stale;        /**< none, older than stats_stale_ns, or of a driver that is gone
                         */
     bool pending;      /**< a query is under way */
-    uint32_t known;    /**< bit n: tag n was in the last buffer */
+    uint32_t known;    /**< bit n: tag n was in the last buffer, and set */
     uint64_t values[BNT_STAT_COUNT];
     uint32_t unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
+    uint32_t unset_count;   /**< entries that say that their value is not known */
+    struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN]; /**< the first of the unknown ones, raw */
 };
 
-/** The last statistics. Never blocks. OK; E_SIZE. */
+/** The last statistics; none is known after a device reset. Never blocks. OK; E_SIZE. */
 BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                            struct bnt_host_stats *stats);
 
