@@ -98,6 +98,26 @@
       "the device returns a statistics buffer that it does not have")                         \
     X(STATS_ALL_ONES_COUNT, "stats-all-ones-count", "host-B71",                               \
       "a statistic of all ones is taken for a value")                                         \
+    X(REPORT_QUEUE_REQUIRED, "report-queue-required", "guest-45",                             \
+      "a reporting queue shorter than a report fails the driver")                             \
+    X(REPORT_ORDER_MAX_REFUSED, "report-order-max-refused", "guest-33",                       \
+      "the largest order counts as one too many, and nothing is reported")                    \
+    X(REPORT_ORDER_OF_PAGES, "report-order-of-pages", "guest-34",                             \
+      "the default block is so many guest pages, whatever their size: none is so large")      \
+    X(REPORT_ORDER_ZERO_UNSET, "report-order-zero-unset", "guest-35",                         \
+      "order 0 is taken for no order at all")                                                 \
+    X(PFN_RANGE_UNCHECKED, "pfn-range-unchecked", "host-B15",                                 \
+      "a PFN that is not memory is dropped wherever it leads to")                             \
+    X(REPORT_RANGE_UNCHECKED, "report-range-unchecked", "host-B55",                           \
+      "a report beyond the end of memory is dropped")                                         \
+    X(REPORT_LENGTH_SUM, "report-length-sum", "host-B60",                                     \
+      "a report is returned with the sum of its lengths, dropped or not")                     \
+    X(REPORT_AS_PFNS, "report-as-pfns", "host-B49",                                           \
+      "a report is read as a list of PFNs")                                                   \
+    X(STATS_LOST_ON_RESTORE, "stats-lost-on-restore", "host-B43",                             \
+      "a restored device has lost the statistics buffer that it held")                        \
+    X(WS_QUEUES_SWAPPED, "ws-queues-swapped", "host-B51",                                     \
+      "after a driver has gone the two working-set queues change places")                     \
     X(REPORT_WITHOUT_POISON, "report-without-poison", "guest-21",                                    \
       "free pages are reported although the device does not know what they must hold")               \
     X(POISON_TOLD_ONCE, "poison-told-once", "guest-42",                                              \

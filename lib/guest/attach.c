@@ -31,7 +31,7 @@ static uint64_t features_known(const struct bnt_guest *guest)
            (guest->ops.huge_alloc != NULL ? guest->config.binding.huge_pages : 0) |
            guest->config.binding.guest_limit | guest->config.binding.verdicts |
            guest->config.binding.reset | guest->config.binding.device_init_on_inflate |
-           guest->config.binding.device_init_reported |
+           guest->config.binding.device_init_reported | guest->config.binding.ws_reporting |
            features_of_transport(&guest->ops.transport);
 }
 
@@ -43,6 +43,9 @@ static uint64_t features_wanted(struct bnt_guest *guest)
     uint64_t wanted = (c->features_wanted & features_known(guest)) | BNT_F_VERSION_1;
     if ((wanted & BNT_BALLOON_F_STATS_VQ) && !bnti_guest_stats_first(guest)) {
         wanted &= ~BNT_BALLOON_F_STATS_VQ; /* nothing to report: BD-17 could not be kept */
+    }
+    if (guest->ops.ws_get == NULL) {
+        wanted &= ~c->binding.ws_reporting;
     }
     if (!c->init_on_free) {
         wanted &= ~BNT_BALLOON_F_PAGE_POISON; /* BD-2 */
@@ -198,6 +201,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
     bnti_guest_report_start(guest);
+    bnti_guest_ws_start(guest);
     if (missing != 0) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
     }

@@ -60,6 +60,9 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
                       BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) + BNTI_GUEST_DMA_STATS +
                       2u * BNTI_GUEST_DMA_COMMAND;
+    if ((settled.features_wanted & settled.binding.ws_reporting) != 0) {
+        need->dma_bytes += BNTI_GUEST_DMA_WS;
+    }
     return BNT_OK;
 }
 

@@ -50,6 +50,8 @@ enum bnti_guest_slot {
 /* DMA buffer of a request: header and PFNs for the device, then header and verdicts from it. */
 #define BNTI_GUEST_DMA_PFNS    sizeof(struct bnt_balloon_request)
 #define BNTI_GUEST_DMA_STATS   (BNT_STATS_MAX * 10u)
+#define BNTI_GUEST_DMA_WS_CMD  128u
+#define BNTI_GUEST_DMA_WS      (BNTI_GUEST_DMA_WS_CMD + BNT_WS_BINS_MAX * 32u)
 #define BNTI_GUEST_DMA_COMMAND 16u /* of a hint, 4 bytes; there are two */
 
 struct bnti_guest_request {
@@ -226,6 +228,16 @@ enum bnti_guest_call {
     BNTI_GUEST_CALL_ALLOCATING
 };
 
+/* Working-set reports. */
+struct bnti_guest_ws {
+    uint32_t bins;  /* of a report; 0: there are none */
+    bool reporting; /* a report is with the device */
+    bool wanted;    /* another is to follow */
+    uint16_t command_head;
+    uint16_t report_head;
+    struct bnt_ws_config config;
+};
+
 struct bnt_guest {
     struct bnt_guest_config config; /* defaults filled in */
     struct bnt_guest_ops ops;
@@ -258,6 +270,7 @@ struct bnt_guest {
     uint64_t dma_gpa;
     struct bnti_guest_request requests[BNTI_GUEST_SLOTS];
     struct bnti_guest_report report;
+    struct bnti_guest_ws ws;
     struct bnti_guest_queue_reset queue_resets[BNTI_GUEST_Q_COUNT];
 
     /* Sizing. */
@@ -627,6 +640,10 @@ uint32_t bnti_guest_report_pfns(const struct bnt_guest *guest);
 void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
                           uint32_t len);
 void bnti_guest_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+
+/* working_set.c */
+void bnti_guest_ws_start(struct bnt_guest *guest);
+void bnti_guest_ws_complete(struct bnt_guest *guest, uint32_t q, uint32_t len);
 
 /* stats.c */
 bool bnti_guest_stats_first(struct bnt_guest *guest);

@@ -262,6 +262,10 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
         bnti_guest_kick(guest, q);
         return;
     }
+    if (q == BNTI_GUEST_Q_WS_DATA || q == BNTI_GUEST_Q_WS_CMD) {
+        bnti_guest_ws_complete(guest, q, len);
+        return;
+    }
     if (q == BNTI_GUEST_Q_REPORT) {
         bnti_guest_report_complete(guest, head, len);
         return;

@@ -59,6 +59,9 @@ static void config_defaults(struct bnt_host_config *config)
     if (config->stall_ns == 0) {
         config->stall_ns = STALL_DEFAULT;
     }
+    if (config->ws_bins == 0) {
+        config->ws_bins = 4;
+    }
     if (config->request_pfns_max == 0) {
         config->request_pfns_max = BNT_HOST_REQUEST_PFNS_MAX;
     }
@@ -81,7 +84,8 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
            (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
            config->host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
-           (packed || (queue_size & (queue_size - 1)) == 0) &&
+           (packed || (queue_size & (queue_size - 1)) == 0) && config->ws_bins >= BNT_WS_BINS_MIN &&
+           config->ws_bins <= BNT_WS_BINS_MAX &&
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
            config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
@@ -126,7 +130,7 @@ static bnt_status config_take(struct bnt_host_config *config, const struct bnt_h
     const uint64_t served = BALLOON_SERVED | VIRTIO_BITS | config->binding.verdicts |
                             config->binding.huge_pages | config->binding.guest_limit |
                             config->binding.reset | config->binding.device_init_on_inflate |
-                            config->binding.device_init_reported;
+                            config->binding.device_init_reported | config->binding.ws_reporting;
     if (bnt_balloon_features_exclusive(config->features, &config->binding)) {
         return BNT_E_EXCLUSIVE;
     }

@@ -244,6 +244,26 @@ struct bnti_host_hint {
     bool current;       /**< what the driver sends is of the run `id` */
 };
 
+#define BNTI_HOST_WS_SEGS 4u
+
+struct bnti_host_ws {
+    struct bnt_ws_config config;
+    struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
+    struct bnt_vq_seg segs[BNTI_HOST_WS_SEGS]; /**< of the held command buffer */
+    uint64_t sequence;
+    uint64_t arrived_ns;
+    uint32_t bin_count;
+    uint32_t seg_count;
+    uint32_t room;
+    uint16_t head;
+    bool held;         /**< the driver's command buffer */
+    bool configured;   /**< there is a configuration */
+    bool config_owed;  /**< it was not sent to this driver yet */
+    bool request_owed; /**< asked for, not sent yet */
+    bool pending;      /**< asked for, not answered */
+    bool stopped;      /**< there was a driver before */
+};
+
 /** At most one event in an interval, the last value never lost. */
 struct bnti_host_throttle {
     uint64_t next_ns;
@@ -281,6 +301,7 @@ struct bnt_host {
     uint64_t limit_pfns; /**< the guest's; 0: none told */
     struct bnti_host_vmware vmware;
     struct bnti_host_stats_state stats;
+    struct bnti_host_ws ws;
     struct bnti_host_hint hint;
     struct bnti_host_throttle actual_event;
     struct bnti_host_throttle differs_event;
@@ -450,6 +471,11 @@ static inline bool bnti_host_is_vmware(const struct bnt_host *host)
 void bnti_host_doorbell(struct bnt_host *host);
 /** The agreement is over: everything is answered RESET until START. */
 void bnti_host_vmware_reset(struct bnt_host *host);
+
+/* working_set.c */
+void bnti_host_ws_serve(struct bnt_host *host, bnti_host_role role,
+                        const struct bnt_vq_chain *chain);
+void bnti_host_ws_forget(struct bnt_host *host);
 
 /* stats.c */
 void bnti_host_stats_forget(struct bnt_host *host);

@@ -155,11 +155,15 @@ static void buffer_serve(struct bnt_host *host, bnti_host_role role,
         bnti_host_hint_serve(host, chain);
         break;
     case BNTI_HOST_REPORT:
+        if (BNTI_MUTATION(REPORT_AS_PFNS)) {
+            bnti_host_request_serve(host, role, chain);
+            break;
+        }
         bnti_host_report_serve(host, chain);
         break;
     case BNTI_HOST_WS_DATA:
     case BNTI_HOST_WS_CMD:
-        (void)bnti_host_push(host, role, chain->head, 0);
+        bnti_host_ws_serve(host, role, chain);
         break;
     case BNTI_HOST_INFLATE:
     case BNTI_HOST_DEFLATE:

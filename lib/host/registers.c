@@ -81,6 +81,9 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     field_put(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
     field_put(space, BNT_BALLOON_CONFIG_HINT_CMD_ID, bnti_host_hint_command(host));
     field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
+    if ((host->dev.offered & host->config.binding.ws_reporting) != 0) {
+        field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.ws_bins);
+    }
     field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
     field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);
     if (!bnti_host_is_vmware(host)) {

@@ -6,6 +6,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 /** Whether all of it reads as initialised then. */
 static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
@@ -40,6 +42,11 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         return false;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
+        if (BNTI_MUTATION(REPORT_RANGE_UNCHECKED) && host->ops.discard != NULL) {
+            uint64_t freed = 0;
+            return host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT,
+                                     (end_pfn - first_pfn) << BNT_PFN_SHIFT, &freed) == BNT_OK;
+        }
         bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNTI_HOST_REPORT, head, first_pfn,
                          seg->bytes);
         return false;
@@ -67,7 +74,8 @@ void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *ch
         const bool done = extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
         init = init && done;
     }
-    const bool length = init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
+    const bool length = init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH) ||
+                        BNTI_MUTATION(REPORT_LENGTH_SUM);
     (void)bnti_host_push(host, BNTI_HOST_REPORT, chain->head,
                          length ? (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX) : 0);
 }

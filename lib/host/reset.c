@@ -49,6 +49,7 @@ void bnti_host_device_reset(struct bnt_host *host)
     host->actual_event.due = false;
     host->differs_event.due = false;
     bnti_host_stats_forget(host);
+    bnti_host_ws_forget(host);
     bnti_host_hint_reset(host);
     bnti_host_target_reset(host);
     bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);

@@ -187,6 +187,7 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
     if (bnti_pack_loads(pack)) {
         stats->arrived_ns = host->now_ns;
         stats->aged_ns = age_ns;
+        stats->held = stats->held && !BNTI_MUTATION(STATS_LOST_ON_RESTORE);
         pack->failed = pack->failed || (stats->known >> BNT_STAT_COUNT) != 0 ||
                        stats->unknown_count > BNT_STATS_MAX || stats->unset_count > BNT_STATS_MAX;
     }
@@ -260,6 +261,50 @@ static void throttles_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &host->differs_event.due);
 }
 
+static void ws_config_pack(struct bnti_pack *pack, struct bnt_ws_config *config)
+{
+    bnti_pack_u32(pack, &config->interval_count);
+    for (uint32_t i = 0; i < BNT_WS_BINS_MAX - 1; i++) {
+        bnti_pack_u32(pack, &config->intervals_ms[i]);
+    }
+    bnti_pack_u32(pack, &config->refresh_ms);
+    bnti_pack_u32(pack, &config->report_ms);
+    pack->failed = pack->failed || config->interval_count >= BNT_WS_BINS_MAX;
+}
+
+static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_ws *ws = &host->ws;
+
+    ws_config_pack(pack, &ws->config);
+    for (uint32_t i = 0; i < BNT_WS_BINS_MAX; i++) {
+        bnti_pack_u16(pack, &ws->bins[i].node);
+        bnti_pack_u64(pack, &ws->bins[i].age_ms);
+        bnti_pack_u64(pack, &ws->bins[i].anon_bytes);
+        bnti_pack_u64(pack, &ws->bins[i].file_bytes);
+    }
+    for (uint32_t i = 0; i < BNTI_HOST_WS_SEGS; i++) {
+        bnti_pack_u64(pack, &ws->segs[i].gpa);
+        bnti_pack_u32(pack, &ws->segs[i].bytes);
+    }
+    bnti_pack_u64(pack, &ws->sequence);
+    bnti_pack_u32(pack, &ws->bin_count);
+    bnti_pack_u32(pack, &ws->seg_count);
+    bnti_pack_u32(pack, &ws->room);
+    bnti_pack_u16(pack, &ws->head);
+    bnti_pack_bool(pack, &ws->held);
+    bnti_pack_bool(pack, &ws->configured);
+    bnti_pack_bool(pack, &ws->config_owed);
+    bnti_pack_bool(pack, &ws->request_owed);
+    bnti_pack_bool(pack, &ws->pending);
+    if (bnti_pack_loads(pack)) {
+        ws->arrived_ns = host->now_ns;
+        pack->failed = pack->failed || ws->bin_count > BNT_WS_BINS_MAX ||
+                       ws->seg_count > BNTI_HOST_WS_SEGS ||
+                       (ws->configured && ws->config.interval_count != host->config.ws_bins - 1);
+    }
+}
+
 static void rules_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint32_t count = host->rule_count;
@@ -315,8 +360,9 @@ static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 
 /** In this order: what a section is judged by stands before it. */
 static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
-    identity_pack,  status_pack, registers_pack, queues_pack, ledger_pack, target_pack,
-    throttles_pack, stats_pack,  counters_pack,  rules_pack,  hint_pack,   vmware_pack,
+    identity_pack, status_pack,    registers_pack, queues_pack,   ledger_pack,
+    target_pack,   throttles_pack, stats_pack,     counters_pack, rules_pack,
+    hint_pack,     vmware_pack,    ws_pack,
 };
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)

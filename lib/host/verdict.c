@@ -7,6 +7,8 @@
  */
 #include "lib/host/host_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <string.h>
 
 /** PFNs without order are looked up this far ahead: the ledger of a big guest is not in the cache.
@@ -170,6 +172,9 @@ static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *j
 
 static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
 {
+    if (BNTI_MUTATION(PFN_RANGE_UNCHECKED) && !bnti_host_memory(host, pfn, 1)) {
+        pfn = (uint32_t)(host->config.memory_first_pfn + pfn % host->config.memory_pfns);
+    }
     const uint64_t at = bnti_host_at(host, pfn);
 
     if (!bnti_host_memory(host, pfn, 1)) {

@@ -46,6 +46,7 @@ struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *
     rule_add(&rules, binding->guest_limit, BNT_F_VERSION_1);
     rule_add(&rules, binding->device_init_on_inflate, BNT_F_VERSION_1);
     rule_add(&rules, binding->device_init_reported, BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING);
+    rule_add(&rules, binding->ws_reporting, BNT_F_VERSION_1);
     return rules;
 }
 
@@ -67,7 +68,8 @@ bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
                               binding->huge_pages,
                               binding->guest_limit,
                               binding->device_init_on_inflate,
-                              binding->device_init_reported};
+                              binding->device_init_reported,
+                              binding->ws_reporting};
     uint64_t taken = 0;
 
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {

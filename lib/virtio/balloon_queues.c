@@ -20,7 +20,6 @@ const char *bnt_queue_layout_name(uint32_t layout)
 
 uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding)
 {
-    (void)binding;
     switch (role) {
     case BNT_BALLOON_QUEUE_INFLATE:
     case BNT_BALLOON_QUEUE_DEFLATE:
@@ -31,6 +30,9 @@ uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_bindi
         return BNT_BALLOON_F_FREE_PAGE_HINT;
     case BNT_BALLOON_QUEUE_REPORT:
         return BNT_BALLOON_F_PAGE_REPORTING;
+    case BNT_BALLOON_QUEUE_WS_DATA:
+    case BNT_BALLOON_QUEUE_WS_CMD:
+        return binding->ws_reporting != 0 ? binding->ws_reporting : UINT64_MAX;
     default:
         return UINT64_MAX;
     }

@@ -124,6 +124,7 @@ static const struct choice action_kinds[] = {
     {"reorder", ACTION_REORDER, "the next two notifications change places"},
     {"oom", ACTION_OOM, "the guest's kernel asks the balloon for memory"},
     {"pressure", ACTION_PRESSURE, "a demand for memory, for a while"},
+    {"working-set", ACTION_WORKING_SET, "the host asks for a working-set report"},
     {"stats", ACTION_STATS, "the host asks for statistics"},
     {"detach", ACTION_DETACH, "the driver is unloaded"},
     {"attach", ACTION_ATTACH, "the driver is loaded again"},

@@ -79,6 +79,9 @@ typedef enum metric_unit {
     X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
     X(STATS_UNKNOWN,   "stats_unknown",   COUNT, "entries of the last buffer that the host has no name for") \
     X(STATS_FREE,      "stats_free",      BYTES, "its free memory by its statistics; 0 if not known") \
+    X(WS_SEQUENCE,     "ws_sequence",     COUNT, "working-set reports that arrived")                 \
+    X(WS_RECENT,       "ws_recent",       BYTES, "memory in the first bin of the last working-set report") \
+    X(WS_OLD,          "ws_old",          BYTES, "memory in its last bin")                           \
     X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
     X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
     X(INITIALISED,     "initialised",     BYTES, "pages that the device called initialised, ever")     \

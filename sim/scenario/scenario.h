@@ -138,6 +138,8 @@ struct scenario_device {
     uint64_t stats_stale_ns;
     uint64_t stall_ns;
     uint64_t event_interval_ns;
+    uint32_t ws_bins;
+    uint64_t ws_interval_ns; /**< of the first bin; each next is twice as long; 0: the guest's choice */
     bool discard; /**< it can drop backing */
     bool fill;    /**< what it drops can read as any value */
     bool hint_discard;
@@ -217,6 +219,7 @@ typedef enum action_kind {
     ACTION_REORDER,        /**< the next two signals change places */
     ACTION_OOM,            /**< the guest's kernel asks the balloon for `size` */
     ACTION_PRESSURE,       /**< a demand of `size` of `use` for `duration` */
+    ACTION_WORKING_SET,    /**< the host asks for a working-set report */
     ACTION_STATS,          /**< the host asks for statistics */
     ACTION_DETACH,         /**< the driver is unloaded */
     ACTION_ATTACH,         /**< the driver is loaded again */
@@ -284,6 +287,7 @@ typedef enum action_party {
     X(STATS_ONES,    "stats-ones",    DRIVER, "a statistics buffer is full of 0xFF, as virtio-win's without data") \
     X(STATS_TAG,     "stats-tag",     DRIVER, "a statistic has tag 999")                               \
     X(STATS_LONG,    "stats-long",    DRIVER, "a statistics buffer claims to be as long as all of the DMA memory") \
+    X(REPORT_BEYOND, "report-beyond", DRIVER, "a block of a report lies beyond the end of memory")     \
     X(UNFILLED,      "unfilled",      DRIVER, "pages from the balloon are freed without the poison value") \
     X(HINT_OWNED,    "hint-owned",    DRIVER, "a hint names a page that a workload uses")             \
     X(HINT_TRUST,    "hint-trust",    DRIVER, "the guest reads a hinted page before it wrote it")     \

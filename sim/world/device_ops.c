@@ -89,6 +89,11 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     if (engine_now(vm->world->engine) < vm->inhibited_until_ns) {
         return BNT_E_STATE;
     }
+    if (first_pfn - vm->spec.first_pfn + pfns > vm->spec.memory_bytes >> BNT_PFN_SHIFT) {
+        world_fail(vm->world, VERDICT_FAIL,
+                   "%s: the host dropped what is beyond the guest's memory", vm->spec.name);
+        return BNT_E_RANGE;
+    }
     backing_drop(vm, first_pfn, pfns, freed);
     conformance_discarded(vm->world->conformance, vm->index, first_pfn, pfns);
     if (vm->world->oracle != NULL) {

@@ -184,6 +184,9 @@ static void notify(void *opaque, uint16_t queue)
         return;
     }
     conformance_kick(vm->world->conformance, vm->index, queue);
+    if (vm->guest != NULL && queue == bnt_guest_queue_index(vm->guest, BNT_BALLOON_QUEUE_REPORT)) {
+        hostile_report(opaque, queue);
+    }
     if (vm->guest != NULL && queue == bnt_guest_queue_index(vm->guest, BNT_BALLOON_QUEUE_STATS) &&
         hostile_statistics(opaque, queue)) {
         return;
@@ -396,6 +399,17 @@ static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
     gmem_report_done(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
 }
 
+static void ws_get(void *opaque, const struct bnt_ws_config *config, struct bnt_ws_bin *bins,
+                   uint32_t count)
+{
+    struct vm *vm = opaque;
+    gmem_working_set(vm->gmem, config, bins, count);
+    for (uint32_t i = 0; i < count; i++) {
+        engine_payload(vm->world->engine, bins[i].anon_bytes);
+        engine_payload(vm->world->engine, bins[i].file_bytes);
+    }
+}
+
 /* ---- What pages hold ---- */
 
 static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
@@ -572,6 +586,7 @@ struct bnt_guest_ops vm_guest_ops(void)
         .request = guest_request,
         .report_take = report_take,
         .pages_fill = pages_fill,
+        .ws_get = ws_get,
         .pages_initialised = pages_initialised,
         .report_done = report_done,
         .block_alloc = hint_block_alloc,

@@ -123,6 +123,9 @@ static void arrays_create(struct gmem *gmem)
         gmem->swap_tag = arena_alloc(arena, gmem->swap_slots * sizeof(uint64_t));
         gmem->swap_next = arena_alloc(arena, gmem->swap_slots * sizeof(uint32_t));
     }
+    if (gmem->config.ages) {
+        gmem->stamps = arena_zalloc(arena, pages * sizeof(uint32_t));
+    }
     gmem->swap_free = BUDDY_NONE;
 }
 
@@ -175,6 +178,7 @@ void gmem_destroy(struct gmem *gmem)
     arena_free(arena, gmem->tag, pages * sizeof(uint64_t));
     arena_free(arena, gmem->seen, gmem->seen_bytes);
     arena_free(arena, gmem->reported, gmem->seen_bytes);
+    arena_free(arena, gmem->stamps, pages * sizeof(uint32_t));
     arena_free(arena, gmem->swap_tag, gmem->swap_slots * sizeof(uint64_t));
     arena_free(arena, gmem->swap_next, gmem->swap_slots * sizeof(uint32_t));
     arena_free(arena, gmem->groups, gmem->group_room * sizeof(struct gmem_group));
@@ -251,6 +255,7 @@ void gmem_online(struct gmem *gmem, uint64_t bytes)
 void gmem_write(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
+    gmem_stamp(gmem, page);
     if (gmem->config.access != NULL) {
         gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
     }
@@ -268,6 +273,7 @@ void gmem_fill(struct gmem *gmem, uint32_t page)
 
 void gmem_read(const struct gmem *gmem, uint32_t page)
 {
+    gmem_stamp(gmem, page);
     if (gmem->config.access != NULL) {
         gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], false, 0);
     }

@@ -15,6 +15,8 @@
 #include "sim/engine/engine.h"
 #include "sim/scenario/scenario.h"
 
+#include <ballonet/balloon.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +82,7 @@ struct gmem_config {
     page_order_kind pages;
     bool reports;          /**< free blocks can be reported */
     uint32_t report_order; /**< pages of one, as a power of two */
+    bool ages;             /**< when pages were last used is remembered; needs `engine` */
     bool free_filled;      /**< free pages must hold `free_tag`: what is freed is filled with it,
                               but for what the balloon's driver frees, which fills by itself */
     uint64_t free_tag;     /**< 0: zeroes */
@@ -164,6 +167,12 @@ uint64_t gmem_hinted_page(const struct gmem *gmem);
 /** The guest reads a page, whatever it is used for. */
 void gmem_peek(const struct gmem *gmem, uint64_t pfn);
 
+/* ---- Working sets (gmem_age.c) ---- */
+
+/** How much anonymous memory and page cache was last used how long ago, by `count` bins. */
+void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
+                      struct bnt_ws_bin *bins, uint32_t count);
+
 /* ---- Free page reporting (gmem_report.c) ---- */
 
 /**
@@ -222,8 +231,8 @@ struct gmem_counters {
     uint64_t refault_bytes;
     uint64_t background_bytes; /**< that background reclaim freed, cache and anonymous */
     uint64_t direct_bytes;     /**< that allocations had to */
-    uint64_t direct_reclaims; /**< allocations that had to reclaim first, the balloon's included */
-    uint64_t balloon_cost_ns; /**< time that the balloon's allocations spent reclaiming */
+    uint64_t direct_reclaims;  /**< allocations that had to reclaim first, the balloon's included */
+    uint64_t balloon_cost_ns;  /**< time that the balloon's allocations spent reclaiming */
     uint64_t oom_kills;
     uint64_t bad_frees; /**< frees of pages that were not the balloon's */
 };

@@ -44,6 +44,7 @@ struct gmem {
     uint64_t *tag;    /**< what the guest last wrote */
     uint64_t *seen;   /**< a bit a page, for audits */
     size_t seen_bytes;
+    uint32_t *stamps;   /**< ms at which each page was last used; NULL: not remembered */
     uint64_t *reported; /**< a bit a page: free, and reported since; NULL: nothing is */
     struct gmem_pool pool;
     uint32_t in_use[PAGE_USE_COUNT]; /**< but FREE, which the pool counts */
@@ -111,6 +112,8 @@ void gmem_write(struct gmem *gmem, uint32_t page);
 void gmem_read(const struct gmem *gmem, uint32_t page);
 /** The guest fills a page with what it expects of free ones. */
 void gmem_fill(struct gmem *gmem, uint32_t page);
+/** gmem_age.c: the page is used now. */
+void gmem_stamp(const struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes what the min watermark leaves, up to `count`; PFNs of it. */

@@ -503,3 +503,15 @@ bool hostile_statistics(struct vm *vm, uint16_t queue)
     }
     return hostile_take(vm, CORRUPT_STATS_MUTE);
 }
+
+void hostile_report(struct vm *vm, uint16_t queue)
+{
+    uint8_t *place = newest_segment(vm, queue, true, true);
+    if (place != NULL && hostile_take(vm, CORRUPT_REPORT_BEYOND)) {
+        struct bnt_vq_desc desc;
+        memcpy(&desc, place, sizeof desc);
+        desc.gpa = bnt_le64_set(vm->dma_gpa);
+        desc.bytes = bnt_le32_set((uint32_t)BNT_PFN_BYTES);
+        memcpy(place, &desc, sizeof desc);
+    }
+}

@@ -62,6 +62,7 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
         .pages = vm->spec.pages,
         .reports = (vm->spec.driver.features & BNT_BALLOON_F_PAGE_REPORTING) != 0,
         .report_order = vm_report_order(vm),
+        .ages = (vm->spec.driver.features >> BNT_BALLOON_BIT_WS_REPORTING & 1) != 0,
         .free_filled = vm->spec.free_content != FREE_CONTENT_ANY,
         .free_tag = vm_free_tag(vm),
         .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,

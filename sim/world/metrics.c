@@ -181,6 +181,19 @@ static uint64_t pages_metric(const struct vm *vm, metric which)
     return hash;
 }
 
+static uint64_t ws_metric(const struct vm *vm, metric which)
+{
+    struct bnt_host_ws ws = {.size = sizeof ws};
+    if (bnt_host_ws_get(vm->host, engine_now(vm->world->engine), &ws) != BNT_OK) {
+        return 0;
+    }
+    if (which == METRIC_WS_SEQUENCE || ws.bin_count == 0) {
+        return which == METRIC_WS_SEQUENCE ? ws.sequence : 0;
+    }
+    const struct bnt_ws_bin *bin = &ws.bins[which == METRIC_WS_OLD ? ws.bin_count - 1 : 0];
+    return bin->anon_bytes + bin->file_bytes;
+}
+
 static uint64_t memory_metric(const struct vm *vm, metric which)
 {
     struct gmem_counters counters;
@@ -301,6 +314,10 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
     case METRIC_STATS_TOTAL:
     case METRIC_STATS_FREE:
         return stats_metric(vm, which);
+    case METRIC_WS_SEQUENCE:
+    case METRIC_WS_RECENT:
+    case METRIC_WS_OLD:
+        return ws_metric(vm, which);
     case METRIC_TARGET:
     case METRIC_ACTUAL:
     case METRIC_LEDGER:

@@ -115,6 +115,15 @@ static void act_stats(struct vm *vm, const struct scenario_action *action)
     }
 }
 
+static void act_working_set(struct vm *vm, const struct scenario_action *action)
+{
+    const bnt_status status = bnt_host_ws_request(vm->host, engine_now(vm->world->engine), NULL);
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no working set: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
+    }
+}
+
 static void act_detach(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
@@ -253,6 +262,7 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_OOM] = act_oom,
     [ACTION_PRESSURE] = act_pressure,
     [ACTION_STATS] = act_stats,
+    [ACTION_WORKING_SET] = act_working_set,
     [ACTION_DETACH] = act_detach,
     [ACTION_ATTACH] = act_attach,
     [ACTION_HINT] = act_hint,

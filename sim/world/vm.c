@@ -113,6 +113,7 @@ static struct bnt_host_config host_config(const struct vm *vm)
         .quirks = device->quirks,
         .host_page_order = device->host_page_order,
         .discard_zeroes = true,
+        .ws_bins = device->ws_bins,
         .hint_discard = device->hint_discard,
         .hint_id_last =
             device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids,
@@ -141,6 +142,13 @@ bool vm_host_create(struct vm *vm, char *error, size_t error_bytes)
     vm->host_storage = arena_alloc(arena, vm->host_bytes);
     status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &ops, vm, &vm->mem, NULL,
                            &vm->host);
+    if (status == BNT_OK && vm->spec.device.ws_interval_ns > 0) {
+        struct bnt_ws_config ws = {.interval_count = config.ws_bins - 1};
+        for (uint32_t i = 0; i < ws.interval_count; i++) {
+            ws.intervals_ms[i] = (uint32_t)(vm->spec.device.ws_interval_ns / 1000000) << i;
+        }
+        status = bnt_host_ws_config(vm->host, 0, &ws);
+    }
     return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the device", status);
 }
 

@@ -348,6 +348,8 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
 bool hostile_after_serve(struct vm *vm, uint16_t queue);
 /** Spoils the statistics buffer that is about to be told of; true: its kick is left out. */
 bool hostile_statistics(struct vm *vm, uint16_t queue);
+/** Spoils the report that is about to be told of. */
+void hostile_report(struct vm *vm, uint16_t queue);
 
 /* expect.c */
 void expect_start(struct world *world);

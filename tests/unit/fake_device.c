@@ -187,6 +187,18 @@ static void fake_pages_fill(void *opaque, const uint64_t *pages, uint32_t count,
     f->filled += count;
 }
 
+static void fake_ws_get(void *opaque, const struct bnt_ws_config *config, struct bnt_ws_bin *bins,
+                        uint32_t count)
+{
+    struct fake *f = opaque;
+    f->ws_config = *config;
+    for (uint32_t i = 0; i < count; i++) {
+        bins[i].age_ms = 1000 + i;
+        bins[i].anon_bytes = 4096 * i;
+        bins[i].file_bytes = 8192 * i;
+    }
+}
+
 static void fake_pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
@@ -385,6 +397,10 @@ static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t 
         FAKE_CHECK(f->dev.accepted & BNT_BALLOON_F_FREE_PAGE_HINT); /* VG-18 */
         value = f->hint_command;
         f->hint_read = value;
+        break;
+    case BNT_BALLOON_CONFIG_WS_NUM_BINS:
+        FAKE_CHECK((f->dev.accepted & FAKE_WS) != 0);
+        value = f->ws_bins;
         break;
     case BNT_BALLOON_CONFIG_EPOCH:
         FAKE_CHECK(f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET); /* VG-18 */
@@ -694,6 +710,7 @@ static const struct bnt_guest_ops fake_ops = {
     .request = fake_request,
     .relax = fake_relax,
     .pages_fill = fake_pages_fill,
+    .ws_get = fake_ws_get,
     .pages_initialised = fake_pages_initialised,
     .report_take = fake_report_take,
     .report_done = fake_report_done,

@@ -23,8 +23,9 @@
         }                                                                                  \
     } while (0)
 
-#define FAKE_QUEUES     5
+#define FAKE_QUEUES     7
 #define FAKE_ON_INFLATE (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
+#define FAKE_WS         (UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING)
 #define FAKE_ON_REPORT  (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED)
 #define FAKE_DMA_GPA    UINT64_C(0x40000000)
 #define FAKE_MS         UINT64_C(1000000)
@@ -124,7 +125,9 @@ struct fake {
     uint32_t actual;
     uint32_t epoch;
     uint32_t epoch_ack;
-    uint32_t poison_val; /* as written */
+    uint32_t poison_val;            /* as written */
+    uint32_t ws_bins;               /* in configuration space */
+    struct bnt_ws_config ws_config; /* of the last report asked for */
     uint32_t poison_writes;
     uint8_t init_byte; /* of the bitmap of an inflate */
     uint32_t generation;

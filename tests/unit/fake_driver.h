@@ -14,7 +14,7 @@
 
 #define FAKE_DMA_BYTES   UINT32_C(0x100000)
 #define FAKE_FIRST_PFN   UINT64_C(256) /* the pages follow the DMA area */
-#define FAKE_QUEUES      5u
+#define FAKE_QUEUES      7u
 #define FAKE_QUEUE_SIZE  64u
 #define FAKE_LOG_MAX     65536u
 #define FAKE_REQUEST_GPA UINT64_C(0x50000)

@@ -35,6 +35,7 @@ extern "C" {
 #define BNT_BALLOON_BIT_GUEST_LIMIT            53
 #define BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE 54
 #define BNT_BALLOON_BIT_DEVICE_INIT_REPORTED   55
+#define BNT_BALLOON_BIT_WS_REPORTING           56
 
 /**
  * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
@@ -49,6 +50,7 @@ struct bnt_balloon_binding {
     uint64_t guest_limit;
     uint64_t device_init_on_inflate;
     uint64_t device_init_reported;
+    uint64_t ws_reporting;
 };
 
 /* clang-format off */
@@ -59,7 +61,8 @@ struct bnt_balloon_binding {
         UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES,             \
         UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT,            \
         UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE, \
-        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED    \
+        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED,   \
+        UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING            \
     }
 /* clang-format on */
 
@@ -120,6 +123,7 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
 #define BNT_BALLOON_CONFIG_ACTUAL         4  /**< written by the driver */
 #define BNT_BALLOON_CONFIG_HINT_CMD_ID    8  /**< with FREE_PAGE_HINT */
 #define BNT_BALLOON_CONFIG_POISON_VAL     12 /**< with PAGE_POISON, written by the driver */
+#define BNT_BALLOON_CONFIG_WS_NUM_BINS    16 /**< with WS_REPORTING; read-only to the driver */
 #define BNT_BALLOON_CONFIG_EPOCH          32 /**< with RESET; read-only to the driver (BX-10) */
 #define BNT_BALLOON_CONFIG_EPOCH_ACK      36 /**< with RESET, written by the driver (BX-11) */
 #define BNT_BALLOON_CONFIG_GUEST_LIMIT    40 /**< with GUEST_LIMIT, written by the driver (BX-28) */
@@ -236,6 +240,39 @@ struct bnt_stat {
 
 /** Entries of one statistics buffer at most. */
 #define BNT_STATS_MAX 64
+
+/* Working-set reports, crosvm's (docs/drafts.md): operations, bins of a report. */
+#define BNT_WS_OP_REQUEST 1
+#define BNT_WS_OP_CONFIG  2
+#define BNT_WS_OP_DISCARD 3
+#define BNT_WS_BINS_MIN   2
+#define BNT_WS_BINS_MAX   16
+
+/** One bin of a report on the wire: 32 bytes. */
+struct bnt_ws_bin_wire {
+    bnt_le16 tag;
+    bnt_le16 node_id;
+    uint8_t reserved[4];
+    bnt_le64 idle_age_ms;
+    bnt_le64 bytes[2]; /**< anonymous, file */
+};
+
+/** One bin in a program: memory that was last used up to `age_ms` ago, and longer ago than the bin
+ * before says. The last one has all that is older. */
+struct bnt_ws_bin {
+    uint16_t node;
+    uint64_t age_ms; /**< UINT64_MAX: of the last */
+    uint64_t anon_bytes;
+    uint64_t file_bytes;
+};
+
+/** Where bins end, as the device wants them. No interval: the guest's own choice. */
+struct bnt_ws_config {
+    uint32_t interval_count;                    /**< one less than bins */
+    uint32_t intervals_ms[BNT_WS_BINS_MAX - 1]; /**< growing */
+    uint32_t refresh_ms;                        /**< older figures are to be made anew */
+    uint32_t report_ms; /**< at most one report in this time, where the guest sends by itself */
+};
 
 /** Dependencies among the balloon's features under a binding (VG-8, VG-12,
  * BX-2). */

@@ -130,8 +130,9 @@ extern "C" {
     X(REQUEST_NO_BITMAP,    54, "an inflate leaves no room for its bitmap of initialised pages")       \
     X(HINT_LENGTH,          55, "a free page hint's command is not 4 bytes")                     \
     X(HINT_RANGE,           56, "a free page hint covers what is not guest memory")              \
-    X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")                \
-    X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")
+    X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")                   \
+    X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")                         \
+    X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -400,6 +400,12 @@ struct bnt_guest_ops {
     void (*hinted_free)(void *opaque, const uint64_t *pages, uint32_t count, bool initialise);
     /** Optional. A hint crosses the boundary. */
     void (*hint)(void *opaque, const struct bnt_guest_hint *hint);
+    /**
+     * With WS_REPORTING; without it the feature is not accepted. Fills in `count` zeroed bins by
+     * `config` (its intervals, or one's own choice where there are none).
+     */
+    void (*ws_get)(void *opaque, const struct bnt_ws_config *config, struct bnt_ws_bin *bins,
+                   uint32_t count);
 };
 
 struct bnt_guest_need {
@@ -626,6 +632,8 @@ struct bnt_guest_info {
     uint64_t hint_blocks;        /**< buffers of pages exposed */
     uint64_t hint_returned_pfns; /**< hinted pages given back */
     uint64_t hint_early_pfns;    /**< of these, before DONE */
+    uint64_t ws_reports;         /**< working-set reports sent */
+    uint64_t ws_odd;             /**< working-set commands that made no sense */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

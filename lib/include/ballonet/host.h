@@ -126,6 +126,7 @@ struct bnt_host_config {
     uint32_t host_page_order; /**< the host's page in PFNs as a power of two, up to
                                  BNT_HOST_PAGE_ORDER_MAX, at multiples of it in guest-physical
                                  space: the unit of `discard` and `restore`. 0: 4 KiB */
+    uint32_t ws_bins;         /**< for WS_REPORTING: bins of a report, 2 to 16; 0: 4 */
 };
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
@@ -193,7 +194,8 @@ struct bnt_host_rule {
     X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id") \
     X(SUSPENDED,      "suspended",      "the driver suspended the device")                         \
     X(RESUMED,        "resumed",        "it is live again")                                        \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that the driver reset")
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that the driver reset")                      \
+    X(WORKING_SET,    "working-set",    "value: sequence number of the report; extra: bins")
 /* clang-format on */
 
 typedef enum bnt_outcome {
@@ -532,6 +534,35 @@ struct bnt_host_stats {
 /** The last statistics; none is known after a device reset. Never blocks. OK; E_SIZE. */
 BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                            struct bnt_host_stats *stats);
+
+/**
+ * Says where the bins of working-set reports end; `interval_count` is ws_bins - 1. Sent when the
+ * driver has a buffer for it, and to each driver that comes. OK; E_ARGUMENT (no bins, intervals
+ * that do not grow); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
+                                           const struct bnt_ws_config *config);
+
+/**
+ * Asks for a working-set report; never blocks. `sequence` (may be NULL) is what the WORKING_SET
+ * event of the answer carries. OK; E_AGAIN (asked already); E_UNSUPPORTED; E_STATE (no driver);
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns,
+                                            uint64_t *sequence);
+
+struct bnt_host_ws {
+    uint32_t size;     /**< set by the caller */
+    uint64_t sequence; /**< 0: none ever arrived */
+    uint64_t age_ns;   /**< since it arrived */
+    bool pending;      /**< a request is under way */
+    uint32_t bin_count;
+    struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
+};
+
+/** The last report; none after a device reset. OK; E_SIZE. */
+BNT_MUST_USE bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns,
+                                        struct bnt_host_ws *report);
 
 /** What the ledger says of one PFN. */
 typedef enum bnt_host_page {

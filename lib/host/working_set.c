@@ -1,0 +1,216 @@
+/*
+ * WS_REPORTING, crosvm's working-set reports (docs/drafts.md): commands go out in a buffer that the
+ * driver made available for them, one at a time; reports come in and are returned at once. Nothing
+ * waits: a guest that never answers leaves `pending` set and the last report as it is.
+ */
+#include "lib/host/host_private.h"
+
+#include "lib/base/mutation.h"
+
+#include <string.h>
+
+/** Whether the feature is agreed and somebody is there. */
+static bnt_status ws_ready(const struct bnt_host *host)
+{
+    if (!bnt_dev_live(&host->dev)) {
+        return BNT_E_STATE;
+    }
+    return bnti_host_agreed(host, host->config.binding.ws_reporting) ? BNT_OK : BNT_E_UNSUPPORTED;
+}
+
+/** Writes a command into the held buffer and returns it. */
+static void command_send(struct bnt_host *host, const uint8_t *command, uint32_t bytes)
+{
+    struct bnti_host_ws *ws = &host->ws;
+    const struct bnt_vq_chain chain = {.segs = ws->segs,
+                                       .seg_max = BNTI_HOST_WS_SEGS,
+                                       .writable_count = ws->seg_count,
+                                       .writable_bytes = ws->room,
+                                       .head = ws->head};
+
+    ws->held = false;
+    if (bnti_host_write(host, BNTI_HOST_WS_CMD, &chain, 0, command, bytes) &&
+        bnti_host_push(host, BNTI_HOST_WS_CMD, ws->head, bytes)) {
+        bnti_host_flush(host, BNTI_HOST_WS_CMD);
+    }
+}
+
+static void le32_put(uint8_t *at, uint32_t value)
+{
+    const bnt_le32 wire = bnt_le32_set(value);
+
+    memcpy(at, &wire, sizeof(wire));
+}
+
+/** Sends what is owed, configuration first, if there is a buffer for it. */
+static void commands_continue(struct bnt_host *host)
+{
+    struct bnti_host_ws *ws = &host->ws;
+    uint8_t command[2 + 4 * (BNT_WS_BINS_MAX - 1) + 8] = {0};
+    const uint32_t intervals = host->config.ws_bins - 1;
+
+    if (!ws->held || !bnt_dev_live(&host->dev)) {
+        return;
+    }
+    if (ws->config_owed) {
+        ws->config_owed = false;
+        command[0] = BNT_WS_OP_CONFIG;
+        for (uint32_t i = 0; i < intervals; i++) {
+            le32_put(command + 2 + 4 * i, ws->config.intervals_ms[i]);
+        }
+        le32_put(command + 2 + 4 * intervals, ws->config.refresh_ms);
+        le32_put(command + 2 + 4 * intervals + 4, ws->config.report_ms);
+        command_send(host, command, 2 + 4 * intervals + 8);
+    } else if (ws->request_owed) {
+        ws->request_owed = false;
+        command[0] = BNT_WS_OP_REQUEST;
+        command_send(host, command, 2);
+    }
+}
+
+/** Keeps the buffer until there is something to say. A second one is returned at once. */
+static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    struct bnti_host_ws *ws = &host->ws;
+    const uint32_t needed = 2 + 4 * (host->config.ws_bins - 1) + 8;
+
+    if (ws->held || chain->writable_count > BNTI_HOST_WS_SEGS || chain->writable_bytes < needed) {
+        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNTI_HOST_WS_CMD, chain->head, 0,
+                         chain->writable_bytes);
+        (void)bnti_host_push(host, BNTI_HOST_WS_CMD, chain->head, 0);
+        return;
+    }
+    ws->held = true;
+    ws->head = chain->head;
+    ws->room = (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX);
+    ws->seg_count = chain->writable_count;
+    memcpy(ws->segs, chain->segs + chain->readable_count,
+           chain->writable_count * sizeof(ws->segs[0]));
+    commands_continue(host);
+}
+
+/** Takes a report in, as far as its bins go, and returns its buffer. */
+static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    struct bnti_host_ws *ws = &host->ws;
+    struct bnt_ws_bin_wire wire[BNT_WS_BINS_MAX];
+    const uint32_t max = (uint32_t)sizeof(wire);
+    const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
+    const uint32_t bins = bytes / (uint32_t)sizeof(wire[0]);
+
+    if (chain->readable_bytes > max || bytes % sizeof(wire[0]) != 0 || bins < BNT_WS_BINS_MIN) {
+        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNTI_HOST_WS_DATA, chain->head, 0,
+                         chain->readable_bytes);
+    }
+    if (bins > 0 && !bnti_host_read(host, BNTI_HOST_WS_DATA, chain, 0, wire,
+                                    bins * (uint32_t)sizeof(wire[0]))) {
+        return;
+    }
+    memset(ws->bins, 0, sizeof(ws->bins));
+    for (uint32_t i = 0; i < bins; i++) {
+        ws->bins[i].node = bnt_le16_get(wire[i].node_id);
+        ws->bins[i].age_ms = bnt_le64_get(wire[i].idle_age_ms);
+        ws->bins[i].anon_bytes = bnt_le64_get(wire[i].bytes[0]);
+        ws->bins[i].file_bytes = bnt_le64_get(wire[i].bytes[1]);
+    }
+    ws->bin_count = bins;
+    ws->sequence++;
+    ws->pending = ws->request_owed;
+    ws->arrived_ns = host->now_ns;
+    bnti_host_tell(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
+    (void)bnti_host_push(host, BNTI_HOST_WS_DATA, chain->head, 0);
+}
+
+void bnti_host_ws_serve(struct bnt_host *host, bnti_host_role role,
+                        const struct bnt_vq_chain *chain)
+{
+    const bool swapped = BNTI_MUTATION(WS_QUEUES_SWAPPED) && host->ws.stopped;
+
+    if ((role == BNTI_HOST_WS_CMD) != swapped) {
+        command_buffer_take(host, chain);
+    } else {
+        report_take(host, chain);
+    }
+}
+
+/** The driver is gone, its report with it; what was asked for is asked of the next one. */
+void bnti_host_ws_forget(struct bnt_host *host)
+{
+    struct bnti_host_ws *ws = &host->ws;
+
+    ws->stopped = ws->sequence > 0;
+    ws->held = false;
+    ws->pending = false;
+    ws->request_owed = false;
+    ws->config_owed = ws->configured;
+    ws->bin_count = 0;
+    memset(ws->bins, 0, sizeof(ws->bins));
+}
+
+bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
+                              const struct bnt_ws_config *config)
+{
+    bnti_host_busy before;
+
+    if (config == NULL || config->interval_count != host->config.ws_bins - 1u ||
+        host->config.ws_bins == 0) {
+        return BNT_E_ARGUMENT;
+    }
+    for (uint32_t i = 0; i < config->interval_count; i++) {
+        if (config->intervals_ms[i] == 0 ||
+            (i > 0 && config->intervals_ms[i] <= config->intervals_ms[i - 1])) {
+            return BNT_E_ARGUMENT;
+        }
+    }
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    host->ws.config = *config;
+    host->ws.configured = true;
+    host->ws.config_owed = true;
+    commands_continue(host);
+    bnti_host_leave(host, before);
+    return BNT_OK;
+}
+
+bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns, uint64_t *sequence)
+{
+    bnti_host_busy before;
+    bnt_status status;
+
+    if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
+        return BNT_E_REENTRANT;
+    }
+    bnti_host_clock(host, now_ns);
+    status = ws_ready(host);
+    if (status == BNT_OK && host->ws.pending) {
+        status = BNT_E_AGAIN;
+    }
+    if (status == BNT_OK) {
+        if (sequence != NULL) {
+            *sequence = host->ws.sequence + 1;
+        }
+        host->ws.pending = true;
+        host->ws.request_owed = true;
+        commands_continue(host);
+    }
+    bnti_host_leave(host, before);
+    return status;
+}
+
+bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct bnt_host_ws *told)
+{
+    const struct bnti_host_ws *ws = &host->ws;
+    struct bnt_host_ws now = {.size = told->size, .sequence = ws->sequence};
+
+    if (told->size < offsetof(struct bnt_host_ws, age_ns)) {
+        return BNT_E_SIZE;
+    }
+    now.age_ns = ws->sequence > 0 && now_ns > ws->arrived_ns ? now_ns - ws->arrived_ns : 0;
+    now.pending = ws->pending;
+    now.bin_count = ws->bin_count;
+    memcpy(now.bins, ws->bins, sizeof(now.bins));
+    memcpy(told, &now, told->size < sizeof(now) ? told->size : sizeof(now));
+    return BNT_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * Ages of pages: when each was last read or written by its guest, and how much memory is how old.
+ *
+ * Exact, unlike what a kernel can know of its pages; looking costs nothing. Anonymous memory and
+ * page cache count, all else belongs to no working set.
+ */
+#include "sim/world/gmem_private.h"
+
+#define AGE_FIRST_MS 1000 /**< without intervals each bin is ten times as long as the one before \
+                           */
+
+static uint64_t now_ms(const struct gmem *gmem)
+{
+    return engine_now(gmem->config.engine) / 1000000;
+}
+
+void gmem_stamp(const struct gmem *gmem, uint32_t page)
+{
+    if (gmem->stamps != NULL) {
+        gmem->stamps[page] = (uint32_t)now_ms(gmem);
+    }
+}
+
+void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
+                      struct bnt_ws_bin *bins, uint32_t count)
+{
+    const uint64_t page_bytes = gmem_page_bytes(gmem);
+    const uint64_t now = now_ms(gmem);
+    uint64_t next_ms = AGE_FIRST_MS;
+    for (uint32_t i = 0; i < count; i++) {
+        const bool told = i < config->interval_count;
+        bins[i].age_ms = i + 1 == count ? UINT64_MAX : told ? config->intervals_ms[i] : next_ms;
+        next_ms = bins[i].age_ms < UINT64_MAX / 10 ? bins[i].age_ms * 10 : UINT64_MAX - 1;
+    }
+    for (uint32_t page = 0; gmem->stamps != NULL && page < gmem->pages; page++) {
+        const page_use use = gmem_use_of(gmem, page);
+        const uint64_t age = now - gmem->stamps[page];
+        uint32_t bin = 0;
+        while (bin + 1 < count && age > bins[bin].age_ms) {
+            bin++;
+        }
+        bins[bin].anon_bytes += use == PAGE_USE_ANON ? page_bytes : 0;
+        bins[bin].file_bytes +=
+            use == PAGE_USE_CACHE_CLEAN || use == PAGE_USE_CACHE_DIRTY ? page_bytes : 0;
+    }
+}
