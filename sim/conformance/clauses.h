@@ -164,9 +164,9 @@
       "write event flags 0, 1 or, with EVENT_IDX, 2, and notify as the peer's say", "")            \
     /* VIRTIO 1.4, 5.5: the balloon, driver. */                                                    \
     X(BD, 1, DRIVER, SHOULD, WATCHED, "accept MUST_TELL_HOST when it is offered", "")              \
-    X(BD, 2, DRIVER, SHOULD, OPEN,                                                                 \
+    X(BD, 2, DRIVER, SHOULD, WATCHED,                                                                 \
       "not accept PAGE_POISON unless it fills deflated pages with poison_val at once", "")         \
-    X(BD, 3, DRIVER, MUST_NOT, OPEN,                                                               \
+    X(BD, 3, DRIVER, MUST_NOT, WATCHED,                                                               \
       "accept PAGE_REPORTING without PAGE_POISON if it expects free pages to keep a value", "")    \
     X(BD, 4, DRIVER, SHOULD, WATCHED, "give pages while num_pages is above actual", "")            \
     X(BD, 5, DRIVER, MAY, WATCHED, "use balloon pages while num_pages is below actual", "")        \
@@ -186,16 +186,16 @@
     X(BD, 13, DRIVER, MUST_NOT, WATCHED, "ask for a page back before its inflate was answered", "")\
     X(BD, 14, DRIVER, MUST, WATCHED, "write actual after the balloon changed", "")                 \
     X(BD, 15, DRIVER, MAY, WATCHED, "write it once for several changes", "")                       \
-    X(BD, 16, DRIVER, MUST, OPEN, "have at most one buffer in the statistics queue", "")           \
-    X(BD, 17, DRIVER, MUST, OPEN, "put a first statistics buffer there after initialisation", "")  \
-    X(BD, 18, DRIVER, MUST, OPEN, "put a new one there for each that comes back", "")              \
-    X(BD, 19, DRIVER, MUST, OPEN, "fill it, an entry for each statistic that it has", "")          \
-    X(BD, 20, DRIVER, MUST, OPEN, "give it a size that is a multiple of an entry's 10 bytes", "")  \
-    X(BD, 21, DRIVER, MAY, OPEN, "put statistics in any order", "")                                \
-    X(BD, 22, DRIVER, MAY, OPEN, "give some of the statistics only", "")                           \
-    X(BD, 23, DRIVER, MUST, OPEN, "give the same statistics every time", "")                       \
-    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")\
-    X(BD, 25, DRIVER, MUST, WATCHED,                                                               \
+    X(BD, 16, DRIVER, MUST, WATCHED, "have at most one buffer in the statistics queue", "")           \
+    X(BD, 17, DRIVER, MUST, WATCHED, "put a first statistics buffer there after initialisation", "")  \
+    X(BD, 18, DRIVER, MUST, WATCHED, "put a new one there for each that comes back", "")              \
+    X(BD, 19, DRIVER, MUST, WATCHED, "fill it, an entry for each statistic that it has", "")          \
+    X(BD, 20, DRIVER, MUST, WATCHED, "give it a size that is a multiple of an entry's 10 bytes", "")  \
+    X(BD, 21, DRIVER, MAY, WATCHED, "put statistics in any order", "")                                \
+    X(BD, 22, DRIVER, MAY, WATCHED, "give some of the statistics only", "")                           \
+    X(BD, 23, DRIVER, MUST, WATCHED, "give the same statistics every time", "")                       \
+    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")   \
+    X(BD, 25, DRIVER, MUST, WATCHED,                                                                  \
       "begin a round of hints by an output buffer with the current command id", "")                \
     X(BD, 26, DRIVER, MUST_NOT, WATCHED, "send more than one output buffer with the current id", "")\
     X(BD, 27, DRIVER, SHOULD, WATCHED, "give pages as input buffers while the id is 2 or more", "")\
@@ -205,17 +205,17 @@
     X(BD, 31, DRIVER, MUST, WATCHED, "take the content of hinted pages as uninitialised", "")      \
     X(BD, 32, DRIVER, MUST, WATCHED,                                                               \
       "initialise a hinted page that it uses before DONE: the write is what undoes the hint", "")  \
-    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")         \
-    X(BD, 34, DRIVER, MUST, OPEN, "fill deflated pages with poison_val when it uses them", "")     \
-    X(BD, 35, DRIVER, MUST, OPEN, "write poison_val before DRIVER_OK", "")                         \
-    X(BD, 36, DRIVER, MUST_NOT, OPEN, "change poison_val while DRIVER_OK is set", "")              \
-    X(BD, 37, DRIVER, MUST, OPEN, "without PAGE_POISON, take reported pages as uninitialised", "") \
-    X(BD, 38, DRIVER, MUST, OPEN,                                                                  \
+    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")            \
+    X(BD, 34, DRIVER, MUST, WATCHED, "fill deflated pages with poison_val when it uses them", "")     \
+    X(BD, 35, DRIVER, MUST, WATCHED, "write poison_val before DRIVER_OK", "")                         \
+    X(BD, 36, DRIVER, MUST_NOT, WATCHED, "change poison_val while DRIVER_OK is set", "")              \
+    X(BD, 37, DRIVER, MUST, WATCHED, "without PAGE_POISON, take reported pages as uninitialised", "") \
+    X(BD, 38, DRIVER, MUST, WATCHED,                                                                  \
       "with PAGE_POISON, fill pages with poison_val before it reports them", "")                   \
-    X(BD, 39, DRIVER, MUST_NOT, OPEN, "use a reported page before the report is answered", "")     \
-    X(BD, 40, DRIVER, MAY, OPEN, "report free pages at any time after DRIVER_OK", "")              \
-    X(BD, 41, DRIVER, SHOULD, OPEN, "prefer large pages in reports", "")                           \
-    X(BD, 42, DRIVER, SHOULD, OPEN, "leave reported pages alone while it has others", "")          \
+    X(BD, 39, DRIVER, MUST_NOT, WATCHED, "use a reported page before the report is answered", "")     \
+    X(BD, 40, DRIVER, MAY, WATCHED, "report free pages at any time after DRIVER_OK", "")              \
+    X(BD, 41, DRIVER, SHOULD, WATCHED, "prefer large pages in reports", "")                           \
+    X(BD, 42, DRIVER, SHOULD, WATCHED, "leave reported pages alone while it has others", "")          \
     /* VIRTIO 1.4, 5.5: the balloon, device. */                                                    \
     X(BV, 1, DEVICE, MAY, NOT_APPLICABLE,                                                          \
       "refuse FEATURES_OK to a driver that declined MUST_TELL_HOST",                               \
@@ -224,20 +224,20 @@
       "change a page between seeing it in an inflate and answering that", "")                      \
     X(BV, 3, DEVICE, MAY, WATCHED,                                                                 \
       "with MUST_TELL_HOST, change it until it has seen and answered the deflate", "")             \
-    X(BV, 4, DEVICE, MUST, OPEN, "ignore statistics whose tag it does not know", "")               \
-    X(BV, 5, DEVICE, MUST, OPEN, "take statistics in any order", "")                               \
-    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")\
-    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                            \
+    X(BV, 4, DEVICE, MUST, WATCHED, "ignore statistics whose tag it does not know", "")               \
+    X(BV, 5, DEVICE, MUST, WATCHED, "take statistics in any order", "")                               \
+    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")  \
+    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                               \
       "use a command id again until the driver has sent a STOP buffer", "")                        \
     X(BV, 8, DEVICE, MUST, WATCHED, "ignore pages that come under another id than the current", "")\
     X(BV, 9, DEVICE, MAY, WATCHED,                                                                 \
       "change a hinted page that the guest did not change since the id was issued", "")            \
-    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                     \
-    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")  \
-    X(BV, 12, DEVICE, MAY, OPEN, "take poison_val as a hint", "")                                  \
-    X(BV, 13, DEVICE, MAY, OPEN,                                                                   \
+    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                        \
+    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")     \
+    X(BV, 12, DEVICE, MAY, WATCHED, "take poison_val as a hint", "")                                  \
+    X(BV, 13, DEVICE, MAY, WATCHED,                                                                   \
       "without PAGE_POISON, change reported pages before it answers the report", "")               \
-    X(BV, 14, DEVICE, MUST_NOT, OPEN,                                                              \
+    X(BV, 14, DEVICE, MUST_NOT, WATCHED,                                                              \
       "with PAGE_POISON, change reported pages to anything but poison_val", "")                    \
     /* VIRTIO 1.4, 5.5: the balloon, legacy interface. */                                          \
     X(BL, 1, DEVICE, MUST, WATCHED,                                                                   \

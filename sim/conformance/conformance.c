@@ -21,7 +21,8 @@ static const struct watcher *const watchers[] = {
     &watch_registers_watcher, &watch_notify_watcher,     &watch_memory_watcher,
     &watch_legacy_watcher, /* before pages: it sees where they were */
     &watch_extension_watcher, &watch_pages_watcher,      &watch_answers_watcher,
-    &watch_hints_watcher,     &watch_standstill_watcher,
+    &watch_hints_watcher,     &watch_standstill_watcher, &watch_statistics_watcher,
+    &watch_reports_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -68,6 +69,7 @@ void conformance_destroy(struct conformance *seen)
         rings_reset(&seen->vms[vm]);
         if (seen->vms[vm].seen != NULL) {
             pages_free(&seen->vms[vm]);
+            reports_free(&seen->vms[vm]);
             hints_free(&seen->vms[vm]);
         }
         tallies_free(seen, &seen->vms[vm]);
@@ -86,6 +88,7 @@ void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct con
     watch->vm = vm;
     watch->config = *config;
     pages_init(watch);
+    reports_init(watch);
 }
 
 void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
@@ -478,6 +481,23 @@ void conformance_pages_refused(struct conformance *seen, uint32_t vm)
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         TELL(watch, pages_refused, watch);
+    }
+}
+
+void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                              uint32_t count)
+{
+    for (uint32_t i = 0; seen != NULL && i < count; i++) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, page_filled, watch, pages[i]);
+    }
+}
+
+void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t page, bool write)
+{
+    if (seen != NULL && seen->vms[vm].reports.marks != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        TELL(watch, page_touched, watch, page, write);
     }
 }
 

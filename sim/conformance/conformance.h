@@ -92,7 +92,9 @@ struct conformance_vm {
     bool big_endian;       /**< the guest's byte order, that of legacy rings */
     uint32_t held_max;     /**< refused pages that the driver may hold; 0: not known */
     uint64_t retry_min_ns; /**< its first back-off */
-    bool foreign;          /**< the driver is a recording: its pages are not seen */
+    bool free_expected;    /**< the guest expects a value of its free pages */
+    uint64_t report_block_bytes; /**< of a report, as the driver's embedder wants them */
+    bool foreign;                /**< the driver is a recording: its pages are not seen */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -187,6 +189,12 @@ void conformance_pages_refused(struct conformance *seen, uint32_t vm);
 /** The driver gave pages back to the OS, which uses them. */
 void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                              uint32_t count);
+
+/** The driver filled pages with the poison value, or the device did it for it. */
+void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                              uint32_t count);
+/** The guest read or wrote a page of its own. First PFN. */
+void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t page, bool write);
 
 /* ---- Time ---- */
 

@@ -88,6 +88,28 @@ struct watch_legacy {
     uint32_t lost;   /**< queues told of, a bit each */
 };
 
+#define WATCH_STATISTICS_MAX 64
+
+/** Statistics buffers (statistics.c). */
+struct watch_statistics {
+    uint32_t out;   /**< with the device */
+    bool ever;      /**< one was exposed since the reset */
+    bool due;       /**< one must come */
+    bool odd_tag;   /**< the one with the device has an unknown tag */
+    bool odd_order; /**< or an order of its own */
+    uint64_t due_ns;
+    uint32_t count; /**< of the last, of this kernel */
+    uint16_t tags[WATCH_STATISTICS_MAX];
+};
+
+/** Free page reports and the poison (reports.c). */
+struct watch_reports {
+    uint8_t *marks; /**< a byte a PFN; NULL: nothing to follow */
+    uint64_t out_pfns;
+    uint32_t poison_val;
+    bool poison_written;
+};
+
 struct watch {
     struct conformance *seen;
     uint32_t vm;
@@ -100,6 +122,8 @@ struct watch {
     struct watch_standstill standstill;
     struct watch_rings rings;
     struct watch_pages pages;
+    struct watch_statistics statistics;
+    struct watch_reports reports;
     struct watch_hints hints;
     struct watch_legacy legacy_seen;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
@@ -148,6 +172,8 @@ struct watcher {
     void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count);
     void (*pages_refused)(struct watch *watch); /**< by the allocator */
     void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
+    void (*page_filled)(struct watch *watch, uint64_t page); /**< with the poison value */
+    void (*page_touched)(struct watch *watch, uint64_t page, bool write); /**< by the guest */
     void (*event_end)(struct watch *watch, const struct seen_device *device);
     void (*hint_shown)(struct watch *watch, uint32_t command);
     void (*hint_over)(struct watch *watch);
@@ -159,6 +185,8 @@ struct watcher {
 
 extern const struct watcher watch_registers_watcher;
 extern const struct watcher watch_standstill_watcher;
+extern const struct watcher watch_statistics_watcher;
+extern const struct watcher watch_reports_watcher;
 extern const struct watcher watch_hints_watcher;
 extern const struct watcher watch_legacy_watcher;
 void hints_free(struct watch *watch);
@@ -190,6 +218,10 @@ void clause_literal(struct watch *watch, clause_party party, clause_id id, bool 
             clause_broken((watch), (party), (id), __VA_ARGS__); \
         }                                                       \
     } while (0)
+
+/* reports.c */
+void reports_init(struct watch *watch);
+void reports_free(struct watch *watch);
 
 /* registers.c, called by conformance.c ahead of the watchers */
 void registers_features_read(struct watch *watch, uint64_t offered);

@@ -161,6 +161,7 @@ void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, u
 {
     struct vm *vm = opaque;
     struct oracle *oracle = vm->world->oracle;
+    conformance_page_touched(vm->world->conformance, vm->index, pfn, write);
     const uint64_t found = backing_read(vm, pfn);
     const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
     if (oracle != NULL && expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */

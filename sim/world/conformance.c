@@ -28,6 +28,8 @@ void vm_watched(const struct vm *vm)
         .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
         .held_max = vm->spec.driver.refused_max,
         .retry_min_ns = vm->spec.driver.retry_min_ns,
+        .free_expected = vm->spec.free_content != FREE_CONTENT_ANY,
+        .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order << vm_report_order(vm),
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_vm_init(vm->world->conformance, vm->index, &config);

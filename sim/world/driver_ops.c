@@ -350,24 +350,28 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_SWAP_OUT, counters.swapped_out_bytes},
         {BNT_STAT_MAJFLT, counters.refaults},
         {BNT_STAT_MINFLT, counters.allocations},
-        {BNT_STAT_MEMFREE, counters.free_bytes},
-        {BNT_STAT_MEMTOT, vm->spec.memory_bytes - vm->life.offline_bytes},
-        {BNT_STAT_AVAIL, counters.free_bytes + counters.cache_clean_bytes},
-        {BNT_STAT_CACHES, counters.cache_clean_bytes},
-        {BNT_STAT_HTLB_PGALLOC, 0},
-        {BNT_STAT_HTLB_PGFAIL, 0},
         {BNT_STAT_OOM_KILL, vm->account.oom_kills},
         {BNT_STAT_ALLOC_STALL, counters.direct_reclaims},
         {BNT_STAT_ASYNC_SCAN, counters.background_bytes},
         {BNT_STAT_DIRECT_SCAN, counters.direct_bytes},
         {BNT_STAT_ASYNC_RECLAIM, counters.background_bytes},
         {BNT_STAT_DIRECT_RECLAIM, counters.direct_bytes},
+        {BNT_STAT_MEMFREE, counters.free_bytes},
+        {BNT_STAT_MEMTOT, vm->spec.memory_bytes - vm->life.offline_bytes},
+        {BNT_STAT_AVAIL, counters.free_bytes + counters.cache_clean_bytes},
+        {BNT_STAT_CACHES, counters.cache_clean_bytes},
+        {BNT_STAT_HTLB_PGALLOC, 0},
+        {BNT_STAT_HTLB_PGFAIL, 0},
     };
+    uint32_t known = sizeof all / sizeof all[0];
+    if (vm->spec.page_order > 0) {
+        known -= 2; /* a kernel with large pages that has no huge ones */
+    }
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
         return 0; /* whoever knows them is gone, for good */
     }
     uint32_t n = 0;
-    while (n < count && n < sizeof all / sizeof all[0]) {
+    while (n < count && n < known) {
         stats[n] = all[n];
         n++;
     }
@@ -418,6 +422,7 @@ static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint
     engine_payload(vm->world->engine, value);
     if (!hostile_take(vm, CORRUPT_UNFILLED)) {
         gmem_balloon_fill(vm->gmem, pages, count);
+        conformance_pages_filled(vm->world->conformance, vm->index, pages, count);
     }
 }
 
@@ -426,6 +431,7 @@ static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t coun
     struct vm *vm = opaque;
     engine_payload(vm->world->engine, count);
     backing_initialised(vm, pages, count);
+    conformance_pages_filled(vm->world->conformance, vm->index, pages, count);
 }
 
 /* ---- What the core tells ---- */

@@ -12,14 +12,8 @@ static void nothing(void *world, const struct engine_event *event)
     (void)event;
 }
 
-static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
+static void vm_init(struct bench *bench, uint64_t wanted, bool free_expected, bool legacy)
 {
-    *bench = (struct bench){.arena = arena_open(0xA5)};
-    const struct engine_config config = {
-        .arena = bench->arena, .seed = 1, .hash = true, .handle = nothing};
-    bench->engine = engine_create(&config);
-    bench->seen = conformance_create(bench->arena, bench->engine, 1);
-    bench->dma = arena_zalloc(bench->arena, BENCH_DMA_BYTES);
     const struct conformance_vm vm = {
         .name = "vm",
         .features_wanted = wanted,
@@ -29,6 +23,8 @@ static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
         .dma_bytes = BENCH_DMA_BYTES,
         .first_pfn = BENCH_FIRST_PFN,
         .pfns = BENCH_PFNS,
+        .free_expected = free_expected,
+        .report_block_bytes = 4 * BNT_PFN_BYTES,
         .held_max = 16,
         .retry_min_ns = 1000,
         .big_endian = legacy,
@@ -36,6 +32,17 @@ static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
         .legacy_device = legacy,
     };
     conformance_vm_init(bench->seen, 0, &vm);
+}
+
+static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
+{
+    *bench = (struct bench){.arena = arena_open(0xA5)};
+    const struct engine_config config = {
+        .arena = bench->arena, .seed = 1, .hash = true, .handle = nothing};
+    bench->engine = engine_create(&config);
+    bench->seen = conformance_create(bench->arena, bench->engine, 1);
+    bench->dma = arena_zalloc(bench->arena, BENCH_DMA_BYTES);
+    vm_init(bench, wanted, false, legacy);
 }
 
 void bench_open(struct bench *bench, uint64_t wanted)
@@ -46,6 +53,13 @@ void bench_open(struct bench *bench, uint64_t wanted)
 void bench_open_legacy(struct bench *bench)
 {
     open_as(bench, BENCH_WANTED & BNT_F_LEGACY_MASK, true);
+}
+
+void bench_expect_free(struct bench *bench)
+{
+    conformance_destroy(bench->seen);
+    bench->seen = conformance_create(bench->arena, bench->engine, 1);
+    vm_init(bench, BENCH_WANTED, true, false);
 }
 
 void bench_close(struct bench *bench)

@@ -54,6 +54,9 @@ void bench_close(struct bench *bench);
 /** The same of a legacy driver in a big-endian guest. */
 void bench_open_legacy(struct bench *bench);
 
+/** The guest expects a value of its free pages. Before anything is told. */
+void bench_expect_free(struct bench *bench);
+
 /** Lets virtual time pass. */
 void bench_wait(struct bench *bench, uint64_t ns);
 
@@ -108,6 +111,7 @@ uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_i
 extern const struct breaker_table breakers_registers;
 extern const struct breaker_table breakers_rings;
 extern const struct breaker_table breakers_standstill;
+extern const struct breaker_table breakers_reports;
 extern const struct breaker_table breakers_hints;
 extern const struct breaker_table breakers_pages;
 extern const struct breaker_table breakers_legacy;

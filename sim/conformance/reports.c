@@ -1,0 +1,251 @@
+/*
+ * Free page reports and the page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): who may look at which
+ * page when, and what it must hold.
+ *
+ * A byte for each PFN says whether it is in a report, was reported and not touched since, was
+ * filled for giving it back, or went back without. Only of guests whose driver may report or
+ * poison.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DRV CLAUSE_DRIVER
+#define DEV CLAUSE_DEVICE
+
+enum {
+    MARK_OUT = 1,      /**< in a report that the device has */
+    MARK_REPORTED = 2, /**< acknowledged, and not touched since */
+    MARK_FILLED = 4,   /**< with the poison value, on its way back */
+    MARK_UNFILLED = 8  /**< went back without */
+};
+
+static bool poison(const struct watch *watch)
+{
+    return (watch->features & BNT_BALLOON_F_PAGE_POISON) != 0;
+}
+
+static bool reporting(const struct watch *watch)
+{
+    return (watch->features & BNT_BALLOON_F_PAGE_REPORTING) != 0;
+}
+
+void reports_init(struct watch *watch)
+{
+    const uint64_t any = BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING;
+    if ((watch->config.features_wanted & any) != 0 && !watch->config.foreign) {
+        watch->reports.marks = arena_zalloc(watch_arena(watch), watch->config.pfns);
+    }
+}
+
+void reports_free(struct watch *watch)
+{
+    arena_free(watch_arena(watch), watch->reports.marks, watch->config.pfns);
+}
+
+static uint8_t *mark_of(struct watch *watch, uint64_t pfn)
+{
+    const uint64_t at = pfn - watch->config.first_pfn;
+    const bool ours = pfn >= watch->config.first_pfn && at < watch->config.pfns;
+    return ours && watch->reports.marks != NULL ? &watch->reports.marks[at] : NULL;
+}
+
+static void live(struct watch *watch)
+{
+    const uint64_t offered = watch->registers.offered;
+    if (watch->config.free_expected && (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0) {
+        clause_require(watch, DRV, CLAUSE_BD_3, !reporting(watch) || poison(watch),
+                       "reports pages that must keep a value which the device does not know");
+    }
+    if ((offered & BNT_BALLOON_F_PAGE_POISON) != 0 && !watch->config.free_expected) {
+        clause_require(watch, DRV, CLAUSE_BD_2, !poison(watch),
+                       "accepts PAGE_POISON and fills nothing");
+    }
+    if (poison(watch)) {
+        clause_require(watch, DRV, CLAUSE_BD_35, watch->reports.poison_written,
+                       "poison_val was not written before DRIVER_OK");
+    }
+}
+
+/** What the device had is free again; what was acknowledged may have been touched meanwhile. */
+static void reset(struct watch *watch)
+{
+    watch->reports.poison_written = false;
+    watch->reports.poison_val = 0;
+    for (uint64_t i = 0;
+         watch->reports.marks != NULL && watch->reports.out_pfns > 0 && i < watch->config.pfns;
+         i++) {
+        watch->reports.out_pfns -= watch->reports.marks[i] & MARK_OUT;
+        watch->reports.marks[i] &= (uint8_t)~MARK_OUT;
+    }
+}
+
+static void guest_new(struct watch *watch)
+{
+    if (watch->reports.marks != NULL) {
+        memset(watch->reports.marks, 0, watch->config.pfns);
+    }
+    watch->reports.out_pfns = 0;
+}
+
+static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_reports *r = &watch->reports;
+    bnt_le32 wire;
+    if (offset != BNT_BALLOON_CONFIG_POISON_VAL || bytes != sizeof wire) {
+        return;
+    }
+    memcpy(&wire, data, sizeof wire);
+    const uint32_t value = bnt_le32_get(wire);
+    clause_require(watch, DRV, CLAUSE_BD_36, !watch->live || value == r->poison_val,
+                   "poison_val was changed to 0x%" PRIx32 " while DRIVER_OK was set", value);
+    r->poison_val = value;
+    r->poison_written = true;
+}
+
+/** Whether all of a block was reported before and not touched since. */
+static bool reported_before(struct watch *watch, uint64_t pfn, uint64_t pfns)
+{
+    for (uint64_t i = 0; i < pfns; i++) {
+        const uint8_t *mark = mark_of(watch, pfn + i);
+        if (mark == NULL || (*mark & MARK_REPORTED) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void block_exposed(struct watch *watch, const struct bnt_vq_seg *seg)
+{
+    const uint64_t pfn = seg->gpa >> BNT_PFN_SHIFT;
+    const uint64_t pfns = seg->bytes >> BNT_PFN_SHIFT;
+    bool filled = true;
+    clause_require(watch, DRV, CLAUSE_BD_41, seg->bytes >= watch->config.report_block_bytes,
+                   "reports %" PRIu32 " bytes at PFN %" PRIu64 " as a block", seg->bytes, pfn);
+    clause_require(watch, DRV, CLAUSE_BD_42, !reported_before(watch, pfn, pfns),
+                   "PFN %" PRIu64 " was reported again, and not used since", pfn);
+    for (uint64_t i = 0; i < pfns; i++) {
+        uint8_t *mark = mark_of(watch, pfn + i);
+        if (mark != NULL) {
+            filled = filled && (*mark & MARK_UNFILLED) == 0;
+            watch->reports.out_pfns += (*mark & MARK_OUT) == 0;
+            *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_OUT);
+        }
+    }
+    if (poison(watch)) {
+        clause_require(watch, DRV, CLAUSE_BD_38, filled,
+                       "PFN %" PRIu64 " is reported without the poison value", pfn);
+    }
+}
+
+static void exposed(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer)
+{
+    if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
+        return;
+    }
+    if (watch->live) {
+        clause_seen(watch, DRV, CLAUSE_BD_40);
+    }
+    const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
+    for (uint32_t i = 0; i < buffer->writable_count; i++) {
+        block_exposed(watch, &segs[i]);
+    }
+}
+
+static void used(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len)
+{
+    (void)len;
+    if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
+        return;
+    }
+    const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
+    for (uint32_t i = 0; i < buffer->writable_count; i++) {
+        const uint64_t pfn = segs[i].gpa >> BNT_PFN_SHIFT;
+        for (uint64_t n = 0; n < segs[i].bytes >> BNT_PFN_SHIFT; n++) {
+            uint8_t *mark = mark_of(watch, pfn + n);
+            if (mark != NULL && (*mark & MARK_OUT) != 0) {
+                *mark = (uint8_t)((*mark & ~MARK_OUT) | MARK_REPORTED);
+                watch->reports.out_pfns--;
+            }
+        }
+    }
+    if (poison(watch)) {
+        clause_seen(watch, DEV, CLAUSE_BV_14);
+        clause_seen(watch, DEV, CLAUSE_BV_12); /* it dropped by the value, or did not */
+    }
+}
+
+static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+{
+    for (uint64_t i = 0; i < pfns; i++) {
+        const uint8_t *mark = mark_of(watch, first_pfn + i);
+        if (mark == NULL || (*mark & MARK_OUT) == 0) {
+            continue;
+        }
+        if (poison(watch)) {
+            clause_require(watch, DEV, CLAUSE_BV_14, watch->reports.poison_val == 0,
+                           "reported PFN %" PRIu64 " reads as zeroes in place of the poison",
+                           first_pfn + i);
+        } else {
+            clause_seen(watch, DEV, CLAUSE_BV_13);
+        }
+    }
+}
+
+static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *mark = mark_of(watch, pages[i]);
+        if (mark == NULL || !poison(watch)) {
+            continue;
+        }
+        const bool filled = (*mark & MARK_FILLED) != 0;
+        clause_require(watch, DRV, CLAUSE_BD_34, filled,
+                       "page %" PRIu64 " went back without the poison value", pages[i]);
+        *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED)) | (filled ? 0 : MARK_UNFILLED));
+    }
+}
+
+static void page_filled(struct watch *watch, uint64_t page)
+{
+    uint8_t *mark = mark_of(watch, page);
+    if (mark != NULL) {
+        *mark = (uint8_t)((*mark & ~MARK_UNFILLED) | MARK_FILLED);
+    }
+}
+
+static void page_touched(struct watch *watch, uint64_t page, bool write)
+{
+    uint8_t *first = mark_of(watch, page);
+    if (first == NULL || (*first & (MARK_OUT | MARK_REPORTED)) == 0) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_OUT) == 0,
+                   "page %" PRIu64 " is used while the device has it in a report", page);
+    if (!poison(watch)) {
+        clause_require(watch, DRV, CLAUSE_BD_37, write,
+                       "page %" PRIu64 " is read after its report, before it was written", page);
+    }
+    for (uint64_t i = 0; i < UINT64_C(1) << watch->config.page_order; i++) {
+        uint8_t *mark = mark_of(watch, page + i);
+        if (mark != NULL) {
+            *mark &= (uint8_t)~MARK_REPORTED;
+        }
+    }
+}
+
+const struct watcher watch_reports_watcher = {
+    .reset = reset,
+    .guest_new = guest_new,
+    .live = live,
+    .config_write = config_write,
+    .exposed = exposed,
+    .used = used,
+    .discarded = discarded,
+    .pages_given = pages_given,
+    .page_filled = page_filled,
+    .page_touched = page_touched,
+};

@@ -1,0 +1,182 @@
+/*
+ * Statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer with the device at all times, the same
+ * entries in each. Entries are read as they lie in the driver's buffer when it is exposed.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+
+#define DRV CLAUSE_DRIVER
+#define DEV CLAUSE_DEVICE
+
+#define ENTRY_BYTES 10u
+#define LATE_NS     UINT64_C(1000000000) /**< a driver that is not kept from it answers sooner */
+
+static bool has_statistics(const struct watch *watch)
+{
+    return (watch->features & BNT_BALLOON_F_STATS_VQ) != 0;
+}
+
+static void live(struct watch *watch)
+{
+    watch->statistics.due = has_statistics(watch);
+    watch->statistics.due_ns = watch_now(watch);
+}
+
+static void reset(struct watch *watch)
+{
+    struct watch_statistics *s = &watch->statistics;
+    s->out = 0;
+    s->ever = false;
+    s->due = false;
+    s->odd_tag = false;
+    s->odd_order = false;
+}
+
+static void guest_new(struct watch *watch)
+{
+    watch->statistics.count = 0;
+}
+
+static uint32_t tags_read(const struct watch *watch, const struct seen_buffer *buffer,
+                          uint16_t tags[WATCH_STATISTICS_MAX])
+{
+    const bool big = watch->legacy && watch->config.big_endian;
+    uint32_t count = (uint32_t)(buffer->readable_bytes / ENTRY_BYTES);
+    count = count < WATCH_STATISTICS_MAX ? count : WATCH_STATISTICS_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t tag[2] = {0, 0};
+        (void)seen_read(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag, sizeof tag);
+        tags[i] = big ? (uint16_t)(tag[0] << 8 | tag[1]) : (uint16_t)(tag[1] << 8 | tag[0]);
+    }
+    return count;
+}
+
+static bool has_tag(const uint16_t *tags, uint32_t count, uint16_t tag)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (tags[i] == tag) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_tags(const uint16_t *a, uint32_t a_count, const uint16_t *b, uint32_t b_count)
+{
+    bool same = a_count == b_count;
+    for (uint32_t i = 0; same && i < a_count; i++) {
+        same = has_tag(b, b_count, a[i]);
+    }
+    return same;
+}
+
+/** What the entries say about order, subset and initialisation. */
+static void entries_judge(struct watch *watch, const uint16_t *tags, uint32_t count)
+{
+    struct watch_statistics *s = &watch->statistics;
+    bool ascending = true;
+    bool twice = false;
+    for (uint32_t i = 1; i < count; i++) {
+        ascending = ascending && tags[i] > tags[i - 1];
+        twice = twice || has_tag(tags, i, tags[i]);
+    }
+    clause_require(watch, DRV, CLAUSE_BD_19, count > 0 && !twice,
+                   "a statistics buffer of %" PRIu32 " entries is not initialised", count);
+    if (!ascending) {
+        clause_seen(watch, DRV, CLAUSE_BD_21);
+    }
+    if (count < BNT_STAT_COUNT) {
+        clause_seen(watch, DRV, CLAUSE_BD_22);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        s->odd_tag = s->odd_tag || tags[i] >= BNT_STAT_COUNT;
+    }
+    s->odd_order = s->odd_order || !ascending;
+    if (s->count > 0) {
+        clause_require(watch, DRV, CLAUSE_BD_23, same_tags(s->tags, s->count, tags, count),
+                       "%" PRIu32 " statistics are not the %" PRIu32 " of before", count, s->count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        s->tags[i] = tags[i];
+    }
+    s->count = count;
+}
+
+static void exposed(struct watch *watch, const struct seen_queue *queue,
+                    const struct seen_buffer *buffer)
+{
+    struct watch_statistics *s = &watch->statistics;
+    uint16_t tags[WATCH_STATISTICS_MAX];
+    if (queue->role != BNT_BALLOON_QUEUE_STATS) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_BD_16, s->out == 0,
+                   "%" PRIu32 " statistics buffers are with the device", s->out + 1);
+    clause_require(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % ENTRY_BYTES == 0,
+                   "a statistics buffer has %" PRIu64 " bytes", buffer->readable_bytes);
+    clause_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
+    clause_seen(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
+    s->out++;
+    s->ever = true;
+    s->due = false;
+    entries_judge(watch, tags, tags_read(watch, buffer, tags));
+}
+
+/** A device that uses the buffer has coped with what was in it. */
+static void used(struct watch *watch, const struct seen_queue *queue,
+                 const struct seen_buffer *buffer, uint32_t len)
+{
+    struct watch_statistics *s = &watch->statistics;
+    (void)buffer;
+    (void)len;
+    if (queue->role != BNT_BALLOON_QUEUE_STATS) {
+        return;
+    }
+    s->out -= s->out > 0;
+    s->due = true;
+    s->due_ns = watch_now(watch);
+    if (s->odd_tag) {
+        clause_seen(watch, DEV, CLAUSE_BV_4);
+    }
+    if (s->odd_order) {
+        clause_seen(watch, DEV, CLAUSE_BV_5);
+    }
+    s->odd_tag = false;
+    s->odd_order = false;
+}
+
+static void event_end(struct watch *watch, const struct seen_device *device)
+{
+    struct watch_statistics *s = &watch->statistics;
+    if (s->out == 0 || (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
+        return;
+    }
+    if (s->odd_tag) {
+        clause_require(watch, DEV, CLAUSE_BV_4, false, "an unknown statistic broke the device");
+    }
+    if (s->odd_order) {
+        clause_require(watch, DEV, CLAUSE_BV_5, false, "statistics in another order broke it");
+    }
+    s->odd_tag = false;
+    s->odd_order = false;
+}
+
+static void end(struct watch *watch, bool quiet)
+{
+    const struct watch_statistics *s = &watch->statistics;
+    if (quiet && watch->live && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
+        clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
+                       "the statistics queue has no buffer");
+    }
+}
+
+const struct watcher watch_statistics_watcher = {
+    .reset = reset,
+    .guest_new = guest_new,
+    .live = live,
+    .exposed = exposed,
+    .used = used,
+    .event_end = event_end,
+    .end = end,
+};
