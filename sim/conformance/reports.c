@@ -199,13 +199,28 @@ static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t cou
 {
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *mark = mark_of(watch, pages[i]);
-        if (mark == NULL || !poison(watch)) {
+        if (mark == NULL) {
+            continue;
+        }
+        *mark &= (uint8_t)~MARK_REPORTED;
+        if (!poison(watch)) {
             continue;
         }
         const bool filled = (*mark & MARK_FILLED) != 0;
         clause_require(watch, DRV, CLAUSE_BD_34, filled,
                        "page %" PRIu64 " went back without the poison value", pages[i]);
         *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED)) | (filled ? 0 : MARK_UNFILLED));
+    }
+}
+
+/** What the driver takes is used, and free for reports when it comes back. */
+static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *mark = mark_of(watch, pages[i]);
+        if (mark != NULL) {
+            *mark &= (uint8_t)~MARK_REPORTED;
+        }
     }
 }
 
@@ -245,6 +260,7 @@ const struct watcher watch_reports_watcher = {
     .exposed = exposed,
     .used = used,
     .discarded = discarded,
+    .pages_taken = pages_taken,
     .pages_given = pages_given,
     .page_filled = page_filled,
     .page_touched = page_touched,

@@ -108,7 +108,9 @@ static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t valu
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
     backing_fill(vm, first_pfn, pfns, value, freed);
-    conformance_discarded(vm->world->conformance, vm->index, first_pfn, pfns);
+    if (value == 0) { /* else it reads as the driver wants it */
+        conformance_discarded(vm->world->conformance, vm->index, first_pfn, pfns);
+    }
     if (vm->world->oracle != NULL) {
         oracle_discard(vm->world->oracle, vm->index, first_pfn, pfns);
     }

@@ -183,7 +183,6 @@ static void notify(void *opaque, uint16_t queue)
     if (life_gone(vm)) {
         return;
     }
-    conformance_kick(vm->world->conformance, vm->index, queue);
     if (vm->guest != NULL && queue == bnt_guest_queue_index(vm->guest, BNT_BALLOON_QUEUE_REPORT)) {
         hostile_report(opaque, queue);
     }
@@ -191,6 +190,7 @@ static void notify(void *opaque, uint16_t queue)
         hostile_statistics(opaque, queue)) {
         return;
     }
+    conformance_kick(vm->world->conformance, vm->index, queue);
     link_signal_send(opaque, SIGNAL_KICK, queue);
 }
 
