@@ -55,6 +55,16 @@ static uint64_t features_from(uint8_t bits)
     return mask;
 }
 
+/* The poison, the drafts, and working-set reports, on top of the others. */
+static uint64_t features_more(uint64_t offered)
+{
+    const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    uint64_t more = BNT_BALLOON_F_PAGE_POISON | FAKE_WS;
+    more |= (offered & verdicts) == 0 ? FAKE_ON_INFLATE : 0;
+    more |= (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0 ? FAKE_ON_REPORT : 0;
+    return offered | more;
+}
+
 /* Writes where the device may: the used rings, and what the guest lets it answer into. */
 static void device_scribbles(struct fake *f, struct input *in)
 {
@@ -253,7 +263,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     static const uint32_t orders[] = {0, 2, 4, 8};
     const uint8_t shape = input_byte(&in);
-    const struct fake_setup setup = {
+    struct fake_setup setup = {
         .pages = PAGES,
         .page_order = orders[shape & 3],
         .record = shape & 4 ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS,
@@ -262,7 +272,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .poll_ns = shape & 32 ? 50 * FAKE_MS : 0,
         .offered = features_from(input_byte(&in)) | BNT_F_RING_RESET | BNT_F_SUSPEND,
         .wanted = FAKE_ALL | BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT |
-                  BNT_F_RING_RESET | BNT_F_SUSPEND,
+                  BNT_F_RING_RESET | BNT_F_SUSPEND | BNT_BALLOON_F_PAGE_POISON | FAKE_WS |
+                  FAKE_ON_INFLATE | FAKE_ON_REPORT,
         .queue_reset_ns = 3 * FAKE_S,
         .recover_tries = 2,
         .report_order_set = true,
@@ -271,8 +282,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .hint_block_pfns_min = 1u << orders[shape & 3],
         .hint_wait_on_ack = (shape & 128) != 0,
     };
+    if ((shape & 0x60) == 0x60) {
+        setup.offered = features_more(setup.offered);
+        setup.init_on_free = true;
+        setup.poison_val = 0xAA;
+        setup.init_bits = true;
+    }
     struct fake f;
     fake_init(&f, &setup);
+    f.init_byte = shape;
+    f.ws_bins = shape & 31;
+    memset(f.ws_command, 0, sizeof f.ws_command);
+    f.ws_command[0] = shape & 3;
     if (!(shape & 64)) {
         FAKE_CHECK(bnt_guest_attach(f.guest, 0) == BNT_OK);
     }

@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PAGES     1200u
 #define CALLS_MAX 400u
 
-/** Everything, units of 2 MiB and the guest's limit too. */
+/** Everything, units of 2 MiB, the guest's limit and working-set reports too. */
 #define FUZZ_ALL                                            \
     (FAKE_ALL | UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES | \
-     UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT)
+     UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT | UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING)
 
 /** What is left of the input; zeros once it is used up. */
 struct input {
@@ -92,6 +92,16 @@ static void log_digest(struct fake_driver *fake, uint8_t *excused)
     fake->log_count = 0;
 }
 
+static void call_working_set(struct fake_driver *fake, struct input *input)
+{
+    struct bnt_ws_config config = {.interval_count = input_take(input, 1) % 5};
+
+    for (uint32_t i = 0; i < config.interval_count; i++) {
+        config.intervals_ms[i] = input_take(input, 1) << i;
+    }
+    ignore(bnt_host_ws_config(fake->host, fake->now_ns, &config));
+}
+
 static void call_policy(struct fake_driver *fake, struct input *input, uint32_t which)
 {
     const struct bnt_host_rule rule = {.first_pfn = input_take(input, 2),
@@ -103,7 +113,7 @@ static void call_policy(struct fake_driver *fake, struct input *input, uint32_t 
                                        .count = 1 + input_take(input, 1),
                                        .verdict = (bnt_verdict)(which % BNT_VERDICT_COUNT)};
 
-    switch (which % 9) {
+    switch (which % 11) {
     case 0:
         ignore(bnt_host_target_set(fake->host, fake->now_ns, input_take(input, 2), which, NULL));
         break;
@@ -127,6 +137,12 @@ static void call_policy(struct fake_driver *fake, struct input *input, uint32_t 
         break;
     case 7:
         ignore(bnt_host_hint_done(fake->host, fake->now_ns));
+        break;
+    case 8:
+        call_working_set(fake, input);
+        break;
+    case 9:
+        ignore(bnt_host_ws_request(fake->host, fake->now_ns, NULL));
         break;
     default:
         ignore(bnt_host_stats_poll(fake->host, fake->now_ns, NULL));

@@ -644,6 +644,19 @@ static void fake_hint_take(struct fake *f, const struct bnt_vq_chain *chain)
     f->hint_pfns += pages << f->setup.page_order;
 }
 
+/* Writes the command that the script has ready; reports are only returned. */
+static uint32_t fake_ws_serve(struct fake *f, uint32_t queue, const struct bnt_vq_chain *chain)
+{
+    const uint32_t bytes = sizeof f->ws_command < chain->writable_bytes
+                               ? (uint32_t)sizeof f->ws_command
+                               : (uint32_t)chain->writable_bytes;
+    if (queue == BNT_BALLOON_QUEUE_WS_DATA) {
+        return f->len_more;
+    }
+    FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, f->ws_command, bytes) == BNT_OK || f->hostile);
+    return bytes;
+}
+
 uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
 {
     uint32_t served = 0;
@@ -666,6 +679,8 @@ uint32_t fake_serve(struct fake *f, uint32_t queue, uint32_t count)
         uint32_t len = 0;
         if (queue == BNT_BALLOON_QUEUE_HINT) {
             fake_hint_take(f, &chain);
+        } else if (queue == BNT_BALLOON_QUEUE_WS_CMD || queue == BNT_BALLOON_QUEUE_WS_DATA) {
+            len = fake_ws_serve(f, queue, &chain);
         } else if (queue == BNT_BALLOON_QUEUE_REPORT) {
             len = fake_report_serve(f, &chain);
         } else {

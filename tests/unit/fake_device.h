@@ -125,8 +125,9 @@ struct fake {
     uint32_t actual;
     uint32_t epoch;
     uint32_t epoch_ack;
-    uint32_t poison_val;            /* as written */
-    uint32_t ws_bins;               /* in configuration space */
+    uint32_t poison_val; /* as written */
+    uint32_t ws_bins;    /* in configuration space */
+    uint8_t ws_command[24];
     struct bnt_ws_config ws_config; /* of the last report asked for */
     uint32_t poison_writes;
     uint8_t init_byte; /* of the bitmap of an inflate */
