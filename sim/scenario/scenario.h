@@ -139,9 +139,10 @@ struct scenario_device {
     uint64_t stall_ns;
     uint64_t event_interval_ns;
     uint32_t ws_bins;
-    uint64_t ws_interval_ns; /**< of the first bin; each next is twice as long; 0: the guest's choice */
-    bool discard; /**< it can drop backing */
-    bool fill;    /**< what it drops can read as any value */
+    uint64_t
+        ws_interval_ns; /**< of the first bin; each next is twice as long; 0: the guest's choice */
+    bool discard;       /**< it can drop backing */
+    bool fill;          /**< what it drops can read as any value */
     bool hint_discard;
     uint32_t hint_ids;     /**< command ids that go round; 0: all */
     uint64_t capabilities; /**< offered on VMware's wire */
