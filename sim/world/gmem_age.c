@@ -6,8 +6,8 @@
  */
 #include "sim/world/gmem_private.h"
 
-#define AGE_FIRST_MS 1000 /**< without intervals each bin is ten times as long as the one before \
-                           */
+/** Without intervals: the first bin's end. Each bin is ten times as long as the one before. */
+#define AGE_FIRST_MS 1000
 
 static uint64_t now_ms(const struct gmem *gmem)
 {
