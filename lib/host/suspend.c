@@ -74,6 +74,8 @@ bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t
     reset->interrupt_due = false;
     if (role == BNTI_HOST_STATS) {
         bnti_host_stats_queue_reset(host);
+    } else if (role == BNTI_HOST_WS_CMD) {
+        host->ws.held = false;
     }
     bnti_host_tell(host, BNT_HOST_EVENT_QUEUE_RESET, queue, 0);
     bnti_host_leave(host, before);

@@ -276,8 +276,7 @@ void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
 /** Of requests on a queue that was reset nobody knows the answer: it counts as in the balloon. */
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
-    const uint16_t role =
-        queue < SEEN_QUEUES_MAX ? watch->rings.queues[queue].role : BNT_BALLOON_QUEUE_NONE;
+    const uint16_t role = seen_role(watch, queue);
     const unsigned doubtful = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                               : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
                                                                   : PAGE_PLACES;

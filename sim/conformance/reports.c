@@ -68,16 +68,28 @@ static void live(struct watch *watch)
     }
 }
 
-/** What the device had is free again; what was acknowledged may have been touched meanwhile. */
-static void reset(struct watch *watch)
+/** What the device had is free again. */
+static void out_forget(struct watch *watch)
 {
-    watch->reports.poison_written = false;
-    watch->reports.poison_val = 0;
     for (uint64_t i = 0;
          watch->reports.marks != NULL && watch->reports.out_pfns > 0 && i < watch->config.pfns;
          i++) {
         watch->reports.out_pfns -= watch->reports.marks[i] & MARK_OUT;
         watch->reports.marks[i] &= (uint8_t)~MARK_OUT;
+    }
+}
+
+static void reset(struct watch *watch)
+{
+    watch->reports.poison_written = false;
+    watch->reports.poison_val = 0;
+    out_forget(watch);
+}
+
+static void queue_reset(struct watch *watch, uint16_t queue)
+{
+    if (seen_role(watch, queue) == BNT_BALLOON_QUEUE_REPORT) {
+        out_forget(watch);
     }
 }
 
@@ -255,6 +267,7 @@ static void page_touched(struct watch *watch, uint64_t page, bool write)
 const struct watcher watch_reports_watcher = {
     .reset = reset,
     .guest_new = guest_new,
+    .queue_reset = queue_reset,
     .live = live,
     .config_write = config_write,
     .exposed = exposed,

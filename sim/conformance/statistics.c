@@ -38,6 +38,15 @@ static void guest_new(struct watch *watch)
     watch->statistics.count = 0;
 }
 
+/** The queue is set up anew, and gets a buffer as after the start. */
+static void queue_reset(struct watch *watch, uint16_t queue)
+{
+    if (seen_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
+        reset(watch);
+        live(watch);
+    }
+}
+
 static uint32_t tags_read(const struct watch *watch, const struct seen_buffer *buffer,
                           uint16_t tags[WATCH_STATISTICS_MAX])
 {
@@ -165,7 +174,8 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 static void end(struct watch *watch, bool quiet)
 {
     const struct watch_statistics *s = &watch->statistics;
-    if (quiet && watch->live && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
+    const bool stands = watch->standstill.suspended;
+    if (quiet && watch->live && !stands && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
                        "the statistics queue has no buffer");
     }
@@ -174,6 +184,7 @@ static void end(struct watch *watch, bool quiet)
 const struct watcher watch_statistics_watcher = {
     .reset = reset,
     .guest_new = guest_new,
+    .queue_reset = queue_reset,
     .live = live,
     .exposed = exposed,
     .used = used,

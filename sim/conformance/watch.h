@@ -135,6 +135,12 @@ struct seen_device {
     uint8_t config[64]; /**< from its beginning; 0 beyond its end */
 };
 
+/** What the queue is for; NONE if it is not one of the device's. */
+static inline uint16_t seen_role(const struct watch *watch, uint16_t queue)
+{
+    return queue < SEEN_QUEUES_MAX ? watch->rings.queues[queue].role : BNT_BALLOON_QUEUE_NONE;
+}
+
 /** What a watcher may want to hear of. Members may be NULL. */
 struct watcher {
     void (*reset)(struct watch *watch);     /**< the device status became 0, or the device is new */

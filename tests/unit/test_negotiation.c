@@ -474,8 +474,8 @@ START_TEST(test_bx1_binding_takes_no_bit_of_another_feature)
     ck_assert(bnt_balloon_binding_valid(&binding));
     for (unsigned bit = 0; bit < 64; bit++) {
         const bool low = bit >= 6 && bit <= 23;
-        const bool high = bit >= 50 && !(bit >= BNT_BALLOON_BIT_RESET &&
-                                         bit <= BNT_BALLOON_BIT_WS_REPORTING);
+        const bool high =
+            bit >= 50 && !(bit >= BNT_BALLOON_BIT_RESET && bit <= BNT_BALLOON_BIT_WS_REPORTING);
         binding.verdicts = UINT64_C(1) << bit;
         ck_assert_msg(bnt_balloon_binding_valid(&binding) == (low || high), "bit %u", bit);
     }
