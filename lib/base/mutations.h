@@ -114,7 +114,7 @@
       "a report is returned with the sum of its lengths, dropped or not")                     \
     X(REPORT_AS_PFNS, "report-as-pfns", "host-B49",                                           \
       "a report is read as a list of PFNs")                                                   \
-    X(STATS_LOST_ON_RESTORE, "stats-lost-on-restore", "host-B43",                             \
+    X(STATS_LOST_ON_RESTORE, "stats-lost-on-restore", "guest-61 host-B43",                             \
       "a restored device has lost the statistics buffer that it held")                        \
     X(WS_QUEUES_SWAPPED, "ws-queues-swapped", "host-B51",                                     \
       "after a driver has gone the two working-set queues change places")                     \
