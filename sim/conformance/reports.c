@@ -88,8 +88,12 @@ static void reset(struct watch *watch)
 
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
-    if (seen_role(watch, queue) == BNT_BALLOON_QUEUE_REPORT) {
-        out_forget(watch);
+    if (seen_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
+        return;
+    }
+    out_forget(watch);
+    for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
+        watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED; /* the driver may not know of it */
     }
 }
 

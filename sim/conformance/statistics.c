@@ -158,7 +158,9 @@ static void used(struct watch *watch, const struct seen_queue *queue,
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_statistics *s = &watch->statistics;
-    if (s->out == 0 || (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
+    /* A driver of another make breaks it in ways of its own. */
+    if (s->out == 0 || watch->scripted[DRV] ||
+        (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         return;
     }
     if (s->odd_tag) {
