@@ -86,6 +86,7 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
 /* Tells how large the balloon could become (BX-28). */
 void bnti_guest_limit_write(struct bnt_guest *guest)
 {
+    guest->limit_due = false;
     if ((guest->features & guest->config.binding.guest_limit) != 0) {
         bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_GUEST_LIMIT,
                                      (uint32_t)bnti_guest_min(guest->limit_pfns, UINT32_MAX));

@@ -271,6 +271,8 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
     guest->limit_pfns = limit_pfns;
     if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
         bnti_guest_limit_write(guest);
+    } else {
+        guest->limit_due = true; /* at resume: nothing is written before (VG-36) */
     }
     return BNT_OK;
 }

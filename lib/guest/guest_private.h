@@ -304,6 +304,7 @@ struct bnt_guest {
     struct bnti_guest_sleep sleep;
     struct bnti_guest_vmware vmware;
     uint64_t limit_pfns;
+    bool limit_due; /* it changed while the device was suspended */
 
     /* Reset. */
     uint32_t epoch;      /* acknowledged; 0 without RESET */

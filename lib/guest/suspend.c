@@ -49,6 +49,9 @@ static void resumed(struct bnt_guest *guest)
     guest->config_marked = !BNTI_MUTATION(
         RESUME_WITHOUT_A_LOOK); /* the target may have changed, and word of it be lost */
     bnti_guest_state_set(guest, guest->suspended_from);
+    if (guest->limit_due) {
+        bnti_guest_limit_write(guest);
+    }
 }
 
 /* Whether the device did what was asked for (VG-35, VG-37). */

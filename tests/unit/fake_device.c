@@ -164,11 +164,13 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         FAKE_CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_limit_set(f->guest, 5) == BNT_E_REENTRANT);
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t index = fake_index(f, pages[i]);
         FAKE_CHECK(pages[i] >= f->first_pfn && index < f->setup.pages);
         FAKE_CHECK(f->owned[index] == 1);   /* given back once only */
+        FAKE_CHECK(f->whole[index] == 0);   /* a block goes back whole, or is split first */
         FAKE_CHECK(f->exposed[index] != 1); /* never while the device may take it (BD-12) */
         const bool at_once = f->exposed[index] == 2;
         if (!at_once && !f->hostile && !f->setup.plain_state) {
@@ -274,10 +276,12 @@ static void fake_request(void *opaque, const struct bnt_guest_request *request)
     f->requests += !request->complete;
     const bool at_once = request->oom && !(f->dev.accepted & BNT_BALLOON_F_MUST_TELL_HOST);
     const uint8_t exposed = request->inflate ? 1 : at_once ? 2 : 0;
+    const uint32_t names = request->page_order == f->setup.page_order ? request->page_order : 0;
     FAKE_CHECK(request->page_count > 0 &&
-               request->page_count << f->setup.page_order <= BNT_GUEST_REQUEST_PFNS_MAX);
-    for (uint32_t i = 0; i < request->page_count; i++) {
-        const uint64_t index = fake_index(f, request->pages[i]);
+               request->page_count << names <= BNT_GUEST_REQUEST_PFNS_MAX);
+    const uint64_t each = fake_pages_of(f, request->page_order);
+    for (uint64_t i = 0; i < request->page_count * each; i++) {
+        const uint64_t index = fake_index(f, request->pages[i / each]) + i % each;
         const bool again = request->again && at_once; /* given back when it was told first */
         FAKE_CHECK(request->complete || again || f->owned[index] == 1);
         FAKE_CHECK(f->exposed[index] == (request->complete ? exposed : 0));
@@ -352,6 +356,7 @@ static void fake_device_reset(struct fake *f)
 {
     memset(f->vq, 0, sizeof f->vq);
     f->epoch_ack = 0;
+    f->limit = 0; /* BX-29 */
     f->stats_held = false;
     f->reset_left = f->reset_reads;
     if (f->reset_left == 0) {
@@ -429,6 +434,11 @@ static void fake_config_write(void *opaque, uint32_t offset, const void *src, ui
         FAKE_CHECK((f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) == 0); /* BD-35, BD-36 */
         f->poison_val = bnt_le32_get(wire);
         f->poison_writes++;
+    } else if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT) {
+        FAKE_CHECK((f->dev.accepted & FAKE_LIMIT) != 0);
+        f->limit = bnt_le32_get(wire);
+        f->limit_writes++;
+        f->limit_early += (f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) == 0;
     } else {
         FAKE_CHECK(offset == BNT_BALLOON_CONFIG_EPOCH_ACK);
         f->epoch_ack = bnt_le32_get(wire);
@@ -569,6 +579,7 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
                chain->readable_bytes <= skip + 4 * BNT_GUEST_REQUEST_PFNS_MAX);
     FAKE_CHECK(bnt_vq_chain_read(chain, &f->mem, 0, in, (uint32_t)chain->readable_bytes) == BNT_OK);
     const uint32_t count = (uint32_t)(chain->readable_bytes - skip) / 4;
+    const bool resets = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET) != 0;
     if (inflate && (f->dev.accepted & FAKE_ON_INFLATE) != 0) {
         return fake_bitmap(f, chain, in, count);
     }
@@ -576,22 +587,30 @@ static uint32_t fake_answer(struct fake *f, bool inflate, const struct bnt_vq_ch
         return 0;
     }
     FAKE_CHECK(count * 4 + skip == chain->readable_bytes);
-    FAKE_CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0));            /* BX-4 */
-    FAKE_CHECK(f->hostile || (count & ((1u << f->setup.page_order) - 1)) == 0); /* whole pages */
+    FAKE_CHECK(chain->writable_bytes == (verdicts ? 8 + count : 0)); /* BX-4 */
     struct bnt_balloon_request header = {0};
     memcpy(&header, in, skip);
+    const bool units = bnt_le32_get(header.flags) == BNT_BALLOON_REQUEST_2M;
+    FAKE_CHECK(bnt_le32_get(header.flags) <= ((f->dev.accepted & FAKE_HUGE) != 0)); /* BX-23 */
+    FAKE_CHECK(!units || count <= BNT_BALLOON_REQUEST_PFNS_MAX);                    /* BX-24 */
+    FAKE_CHECK(f->hostile || units || (count & ((1u << f->setup.page_order) - 1)) == 0);
     for (uint32_t i = 0; i < count; i++) {
         bnt_le32 wire;
         memcpy(&wire, in + skip + 4 * i, sizeof wire);
         const uint32_t epoch = verdicts ? bnt_le32_get(header.epoch) : f->epoch;
-        out.verdicts[i] = fake_verdict(f, inflate, bnt_guest32_get(wire, fake_big(f)), epoch);
+        const uint32_t pfn = bnt_guest32_get(wire, fake_big(f));
+        const bool here = !resets || (epoch == f->epoch && f->epoch_ack == f->epoch);
+        out.verdicts[i] = units && here ? fake_unit_verdict(f, inflate, pfn)
+                                        : fake_verdict(f, inflate, pfn, epoch);
     }
     f->pfn_messages++;
+    f->unit_messages += units;
+    f->unit_back_messages += units && !inflate;
+    f->units_most = units && count > f->units_most ? count : f->units_most;
     if (!verdicts) {
         return f->len_more;
     }
     out.header.num_pages = bnt_le32_set(f->num_pages);
-    const bool resets = (f->dev.accepted & UINT64_C(1) << BNT_BALLOON_BIT_RESET) != 0;
     out.header.epoch = bnt_le32_set(resets ? f->epoch : 0);
     if (!f->write_nothing) {
         FAKE_CHECK(bnt_vq_chain_write(chain, &f->mem, 0, &out, 8 + count) == BNT_OK);
@@ -754,6 +773,9 @@ static void fake_os_init(struct fake *f)
     f->init_bits = fake_zeroed((pages + 63) / 64, sizeof *f->init_bits);
     f->hint_bits = fake_zeroed((pages + 63) / 64, sizeof *f->hint_bits);
     f->hinted = fake_zeroed(pages, 1);
+    f->whole = fake_zeroed(pages, 1);
+    f->huge_bits = fake_zeroed(pfns / BNT_BALLOON_2M_PFNS / 64 + 1, sizeof *f->huge_bits);
+    f->huge_limit = UINT64_MAX;
     f->ledger = fake_zeroed(pfns, 1);
     f->bad = fake_zeroed(pfns, 1);
     f->bad_back = fake_zeroed(pfns, 1);
@@ -797,7 +819,12 @@ static void fake_guest_init(struct fake *f)
         .hint_block_pfns_min = f->setup.hint_block_pfns_min,
         .hint_bits = f->hint_bits,
         .hint_wait_on_ack = f->setup.hint_wait_on_ack,
+        .huge_over = f->setup.huge_over,
+        .record_huge_bits = f->setup.huge_bits ? f->huge_bits : NULL,
+        .limit_pfns = f->setup.limit_pfns,
     };
+    struct bnt_guest_ops ops = fake_ops;
+    fake_huge_ops(f, &ops);
     struct bnt_guest_need need;
     FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
     f->state = fake_zeroed(1, need.state_bytes);
@@ -814,7 +841,7 @@ static void fake_guest_init(struct fake *f)
     const uint32_t skip = gpa + bytes > FAKE_DMA_GPA ? 1 : 0;
     FAKE_CHECK(bnt_mem_init(&f->mem, &mem_ops, f, regions + skip, 2 - skip) == BNT_OK);
     FAKE_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, FAKE_DMA_GPA, f->dma_bytes,
-                              &config, &fake_ops, f, &f->guest) == BNT_OK);
+                              &config, &ops, f, &f->guest) == BNT_OK);
 }
 
 void fake_init(struct fake *f, const struct fake_setup *setup)
@@ -824,6 +851,7 @@ void fake_init(struct fake *f, const struct fake_setup *setup)
     f->setup.offered = setup->offered ? setup->offered : FAKE_ALL;
     f->setup.wanted = setup->wanted ? setup->wanted : FAKE_ALL;
     f->first_pfn = UINT64_C(0x100) << setup->page_order; /* not 0: an index is not a PFN */
+    f->first_pfn = setup->huge ? 8 * BNT_BALLOON_2M_PFNS : f->first_pfn;
     f->checked = true;
     f->epoch = 1;
     for (uint32_t q = 0; q < FAKE_QUEUES; q++) {
@@ -852,7 +880,7 @@ void fake_audit(const struct fake *f)
     const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
                          info.inflight_deflate_pfns + (info.held_pages << order) +
                          (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns +
-                         info.hinted_pfns;
+                         info.hinted_pfns + info.held_huge_pfns;
     FAKE_CHECK(info.reporting_pfns == f->reporting << order);
     FAKE_CHECK(info.hinted_pfns == f->hinted_count << order);
     FAKE_CHECK(out == has); /* no page lost, none in two places */
@@ -952,6 +980,8 @@ void fake_end(struct fake *f)
     free(f->init_bits);
     free(f->hint_bits);
     free(f->hinted);
+    free(f->whole);
+    free(f->huge_bits);
     free(f->ledger);
     free(f->bad);
     free(f->bad_back);

@@ -27,6 +27,8 @@
 #define FAKE_ON_INFLATE (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
 #define FAKE_WS         (UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING)
 #define FAKE_ON_REPORT  (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED)
+#define FAKE_HUGE       (UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES)
+#define FAKE_LIMIT      (UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT)
 #define FAKE_DMA_GPA    UINT64_C(0x40000000)
 #define FAKE_MS         UINT64_C(1000000)
 #define FAKE_S          UINT64_C(1000000000)
@@ -63,6 +65,10 @@ struct fake_setup {
     uint32_t hint_block_pfns;
     uint32_t hint_block_pfns_min;
     bool hint_wait_on_ack;
+    bool huge;      /* the OS has aligned blocks of 2 MiB, memory begins with one */
+    bool huge_bits; /* room for the record of them, with RECORD_BITS */
+    bnt_guest_switch huge_over;
+    uint64_t limit_pfns;
 };
 
 struct fake {
@@ -109,6 +115,12 @@ struct fake {
     uint8_t *reported;
     uint64_t reporting; /* pages that are in a report */
     uint64_t report_takes;
+    uint8_t *whole;      /* by page: 1 at the first one of a block of 2 MiB that the guest has */
+    uint64_t huge_limit; /* blocks that the OS still gives; UINT64_MAX: all */
+    uint64_t huge_allocs;
+    uint64_t huge_splits;
+    uint64_t huge_odd; /* what the next huge_alloc returns instead of a block; 0: none */
+    uint64_t *huge_bits;
 
     /* The device. */
     struct bnt_dev_status dev;
@@ -130,7 +142,13 @@ struct fake {
     uint8_t ws_command[24];
     struct bnt_ws_config ws_config; /* of the last report asked for */
     uint32_t poison_writes;
-    uint8_t init_byte; /* of the bitmap of an inflate */
+    uint32_t limit; /* of the guest, as written */
+    uint32_t limit_writes;
+    uint32_t limit_early; /* before DRIVER_OK */
+    uint64_t unit_messages;
+    uint64_t unit_back_messages; /* of them deflates */
+    uint32_t units_most;         /* of one request */
+    uint8_t init_byte;           /* of the bitmap of an inflate */
     uint32_t generation;
     bool unsettled;
     uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */
@@ -217,6 +235,13 @@ uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count);
 void fake_report_done(void *opaque, const uint64_t *blocks, uint32_t count, bnt_guest_reported how);
 /** The device takes note of one buffer; returns its used length. */
 uint32_t fake_report_serve(struct fake *fake, const struct bnt_vq_chain *chain);
+
+/* fake_huge.c: the OS's and the device's part in pages of 2 MiB. */
+void fake_huge_ops(const struct fake *fake, struct bnt_guest_ops *ops);
+/** The verdict of a unit that is not of another epoch; takes all of it or nothing. */
+uint8_t fake_unit_verdict(struct fake *fake, bool inflate, uint64_t pfn);
+/** How many of the OS's pages a page of this order is. */
+uint64_t fake_pages_of(const struct fake *fake, uint32_t order);
 
 /** Compares what the guest says with what the OS and the device know. */
 void fake_audit(const struct fake *fake);
