@@ -55,10 +55,10 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
     struct bnt_balloon_queues queues;
     uint16_t next = 0;
 
-    for (uint16_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         if (bnt_balloon_queue_present(role, features, binding)) {
-            queues.index[role] = layout == BNT_QUEUE_LAYOUT_FIXED ? role : next;
+            queues.index[role] = layout == BNT_QUEUE_LAYOUT_FIXED ? (uint16_t)role : next;
             next++;
         }
     }

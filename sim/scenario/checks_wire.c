@@ -8,9 +8,14 @@
 /** The value of a key, or of a key inside a map, or the item if it is absent. */
 static struct yaml_mark mark_of(const struct yaml_node *node, const char *map, const char *key)
 {
-    const struct yaml_node *inner = map != NULL ? yaml_value(node, map) : node;
-    const struct yaml_node *value =
-        inner != NULL && inner->kind == YAML_MAP ? yaml_value(inner, key) : NULL;
+    const struct yaml_node *inner = node;
+    if (map != NULL) {
+        inner = yaml_value(node, map);
+        if (inner == NULL) {
+            return node->mark;
+        }
+    }
+    const struct yaml_node *value = inner->kind == YAML_MAP ? yaml_value(inner, key) : NULL;
     return value != NULL ? value->mark : node->mark;
 }
 
