@@ -68,6 +68,14 @@ static void live(struct watch *watch)
     }
 }
 
+/** A device that was reset knows of no report, and its driver may report all of it again. */
+static void reports_forget(struct watch *watch)
+{
+    for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
+        watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED;
+    }
+}
+
 /** What the device had is free again. */
 static void out_forget(struct watch *watch)
 {
@@ -84,6 +92,7 @@ static void reset(struct watch *watch)
     watch->reports.poison_written = false;
     watch->reports.poison_val = 0;
     out_forget(watch);
+    reports_forget(watch);
 }
 
 static void queue_reset(struct watch *watch, uint16_t queue)
@@ -92,9 +101,7 @@ static void queue_reset(struct watch *watch, uint16_t queue)
         return;
     }
     out_forget(watch);
-    for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
-        watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED; /* the driver may not know of it */
-    }
+    reports_forget(watch);
 }
 
 static void guest_new(struct watch *watch)
