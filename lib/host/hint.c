@@ -182,8 +182,8 @@ static void command_take(struct bnt_host *host, uint32_t id)
         }
         return;
     }
-    hint->seen =
-        id >= host->config.hint_id_first && ids_since(host, id) < hint->unstopped ? id : hint->seen;
+    const bool known = id >= host->config.hint_id_first && id <= host->config.hint_id_last;
+    hint->seen = known && ids_since(host, id) < hint->unstopped ? id : hint->seen;
     hint->current = id == hint->id;
     if (hint->current && hint->state == BNT_HOST_HINT_REQUESTED) {
         state_set(host, BNT_HOST_HINT_START);

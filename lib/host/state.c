@@ -216,7 +216,8 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
     const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
     pack->failed = pack->failed || state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
                    hint->unstopped > (uint64_t)last - first + 1 ||
-                   (none && (state != BNT_HOST_HINT_STOP || hint->unstopped != 0));
+                   (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
+                             hint->unstopped != 0));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
     if (BNTI_MUTATION(HINT_RESTORE_DONE) && bnti_pack_loads(pack) && !none) {
         hint->state = BNT_HOST_HINT_DONE;
@@ -387,6 +388,7 @@ size_t bnt_host_state_size(struct bnt_host *host)
         return 0;
     }
     state_pack(&pack, host);
+    BNTI_ASSERT(!pack.failed); /* what there is can be saved */
     return pack.at;
 }
 
@@ -423,6 +425,13 @@ static void host_renew(struct bnt_host *host)
     (void)status;
 }
 
+/** Whether a driver, a guest's calls or the embedder's policy left anything since init. */
+static bool host_used(const struct bnt_host *host)
+{
+    return host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0 ||
+           host->vmware.rule_count != 0 || host->count.calls != 0 || host->ledger.held != 0;
+}
+
 bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state, size_t bytes)
 {
     struct bnti_pack pack = {.in = state, .bytes = bytes};
@@ -430,7 +439,7 @@ bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *sta
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0) {
+    if (host_used(host)) {
         return BNT_E_STATE;
     }
     if (state == NULL) {

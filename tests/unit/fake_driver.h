@@ -80,6 +80,7 @@ struct fake_driver {
     void (*on_event)(struct fake_driver *fake, const struct bnt_host_event *event);
     uint32_t copy_fail_at; /* the copy that fails, from 1; 0: none */
     uint32_t copies;
+    bool wild;           /* pages without bytes read as zeros, and what is written there is lost */
     uint32_t epoch;      /* that requests carry */
     uint32_t flags;      /* the same */
     uint32_t poison_val; /* written before DRIVER_OK under PAGE_POISON */

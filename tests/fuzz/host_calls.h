@@ -1,0 +1,71 @@
+/*
+ * What the targets of the host core share: bytes as calls of a hostile driver and a random
+ * embedder, and what holds after each of them.
+ */
+#ifndef TESTS_FUZZ_HOST_CALLS_H
+#define TESTS_FUZZ_HOST_CALLS_H
+
+#include "tests/unit/fake_driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/** Aborts with a place and a sentence unless it holds. */
+#define fuzz_require(condition)                                                            \
+    do {                                                                                   \
+        if (!(condition)) {                                                                \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                       \
+        }                                                                                  \
+    } while (0)
+
+#define FUZZ_PAGES 1200u
+
+/** Everything that the split rings of the first handshake can have. */
+#define FUZZ_HOST_ALL                                                                           \
+    (FAKE_ALL | UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES |                                     \
+     UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT | UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING | \
+     BNT_BALLOON_F_FREE_PAGE_HINT)
+
+/** All of it, and what later ones may agree on. */
+#define FUZZ_HOST_OFFER                                                                      \
+    (FUZZ_HOST_ALL | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_RING_RESET | BNT_F_SUSPEND | \
+     BNT_F_NOTIFICATION_DATA)
+
+/** What is left of the input; zeros once it is used up. */
+struct fuzz_input {
+    const uint8_t *data;
+    size_t size;
+};
+
+struct fuzz_host {
+    struct fake_driver fake;
+    uint8_t excused[FUZZ_PAGES]; /* dropped though the guest's, and that is right */
+    bool vmware;                 /* the wire */
+    bool tampered;               /* the device went on from a state that nobody saved */
+};
+
+uint32_t fuzz_take(struct fuzz_input *input, uint32_t bytes);
+
+/** A device by the bits of `setup`, started, with a target. */
+void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interface);
+
+/** One call and the checks after it. */
+void fuzz_host_call(struct fuzz_host *fuzz, struct fuzz_input *input);
+
+/** The checks once more, and the end. */
+void fuzz_host_close(struct fuzz_host *fuzz);
+
+/** A second instance with the configuration of the first, in storage of its own. */
+struct bnt_host *fuzz_host_another(struct fuzz_host *fuzz, void **storage);
+
+/** What an instance saves now; the caller frees. */
+uint8_t *fuzz_host_save(struct fuzz_host *fuzz, struct bnt_host *host, size_t *bytes);
+/** Whether it saves just that. */
+bool fuzz_host_saves(struct fuzz_host *fuzz, struct bnt_host *host, const uint8_t *state,
+                     size_t bytes);
+
+/** Ends the instance and goes on with another. */
+void fuzz_host_replace(struct fuzz_host *fuzz, struct bnt_host *host, void *storage);
+
+#endif
