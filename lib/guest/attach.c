@@ -159,9 +159,8 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
         return status;
     }
     /* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
-    const bool again = guest->count.kicks > 0;
     if ((guest->features & BNT_BALLOON_F_STATS_VQ) && !BNTI_MUTATION(EARLY_BUFFER_REFUSED) &&
-        !(BNTI_MUTATION(STATS_NOT_AGAIN) && again)) {
+        !(BNTI_MUTATION(STATS_NOT_AGAIN) && guest->count.kicks > 0)) {
         bnti_guest_stats_send(guest);
         if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
             bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
