@@ -175,11 +175,105 @@ static void knobs_turn(struct fake *f, struct input *in)
     }
 }
 
+/* A page that the fake says is somewhere, if there is one from `from` on. */
+static bool page_find(const struct fake *f, uint32_t from, uint8_t owned, uint64_t *page)
+{
+    for (uint32_t i = 0; i < PAGES; i++) {
+        const uint32_t index = (from + i) % PAGES;
+        if (f->owned[index] == owned && (owned == 0 || f->exposed[index] == 0)) {
+            *page = f->first_pfn + ((uint64_t)index << f->setup.page_order);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Moves a page that the guest has to one that is free, or tries to: it may be in no balloon. */
+static bnt_status page_moves(struct fake *f, struct input *in)
+{
+    const uint8_t how = input_byte(in);
+    uint64_t old_page = 0;
+    uint64_t new_page = 0;
+    if (!page_find(f, input_word(in), 1, &old_page) || f->free_count == 0 ||
+        fake_pages_alloc(f, &new_page, 1) == 0) {
+        return BNT_OK;
+    }
+    const bnt_status status = bnt_guest_page_migrate(
+        f->guest, f->now_ns, how & 2 ? old_page + (how >> 2) : old_page, new_page, how & 1);
+    if (status != BNT_OK) { /* it stays the caller's */
+        const uint32_t index = (uint32_t)((new_page - f->first_pfn) >> f->setup.page_order);
+        f->owned[index] = 0;
+        f->stack[f->free_count++] = index;
+    }
+    fake_audit(f);
+    return status;
+}
+
+/* The allocation that may wait is over: as many pages as came, or it is not there and fails. */
+static void sleep_ends(struct fake *f, uint32_t pages)
+{
+    pages = pages < f->sleep_asked ? pages : f->sleep_asked;
+    pages = pages < f->free_count ? pages : (uint32_t)f->free_count;
+    if (f->sleep_asked > 0) {
+        fake_sleep_done(f, pages);
+    } else {
+        FAKE_CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
+    }
+}
+
+/* The device is pulled out; a new one is in its place at the next attach. */
+static bnt_status unplugged(struct fake *f)
+{
+    f->hostile = true; /* its ledger goes with it */
+    memset(f->vq, 0, sizeof f->vq);
+    memset(f->exposed, 0, PAGES);
+    memset(f->ledger, 0, (size_t)PAGES << f->setup.page_order);
+    f->ledger_pfns = 0;
+    f->stats_held = false;
+    const bnt_status status = bnt_guest_unplugged(f->guest, f->now_ns);
+    fake_audit(f);
+    return status;
+}
+
+static bnt_status newer_call(struct fake *f, struct input *in)
+{
+    const uint8_t which = input_byte(in);
+    bnt_status status = BNT_OK;
+    switch (which % 8) {
+    case 0:
+    case 1:
+        status = page_moves(f, in);
+        break;
+    case 2:
+        sleep_ends(f, input_byte(in));
+        break;
+    case 3:
+        f->sleep_cancels = which & 8;
+        break;
+    case 4:
+        status = unplugged(f);
+        break;
+    case 5:
+        status = bnt_guest_limit_set(f->guest, input_word(in));
+        break;
+    case 6: /* what the device asks of working sets */
+        memset(f->ws_command, 0, sizeof f->ws_command);
+        for (uint32_t i = 0; i < sizeof f->ws_command && i < which >> 3; i++) {
+            f->ws_command[i] = input_byte(in);
+        }
+        break;
+    default:
+        f->shrink_in_block = which & 8;
+        break;
+    }
+    return status;
+}
+
 static void one_call(struct fake *f, struct input *in)
 {
     bnt_status status = BNT_OK;
     uint64_t freed = 0;
-    switch (input_byte(in) % 21) {
+    switch (input_byte(in) % 22) {
     case 0:
     case 1:
         (void)fake_step(f, 1u + input_byte(in) % 9);
@@ -251,6 +345,9 @@ static void one_call(struct fake *f, struct input *in)
         f->queue_reset_reads = input_byte(in) & 3;
         f->suspend_reads = input_byte(in) & 3;
         break;
+    case 20:
+        status = newer_call(f, in);
+        break;
     default:
         knobs_turn(f, in);
         break;
@@ -281,6 +378,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .hint_block_pfns = 512,
         .hint_block_pfns_min = 1u << orders[shape & 3],
         .hint_wait_on_ack = (shape & 128) != 0,
+        .sleeping = (shape & 0x30) == 0x10 ? BNT_GUEST_ON : BNT_GUEST_OFF,
     };
     if ((shape & 0x60) == 0x60) {
         setup.offered = features_more(setup.offered);
@@ -303,6 +401,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.reenter = false;
     f.reset_reads = 0;
     f.reset_left = f.reset_left > 1 ? 1 : f.reset_left;
+    sleep_ends(&f, 0);
     fake_end(&f);
     return 0;
 }
