@@ -233,8 +233,10 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     }
     *action = dev_suspend_or_resume(dev, value);
     if (*action == BNT_DEV_ACTION_NONE) {
-        dev->status = (uint8_t)(status | wanted);
-        *action = dev_action_of(status, set);
+        /* Who gives up on a suspended device does not wake it. */
+        const unsigned asleep = bnt_dev_suspended(dev) ? BNT_DEVICE_STATUS_DRIVER_OK : 0u;
+        dev->status = (uint8_t)(status | (wanted & ~asleep));
+        *action = dev_action_of(status, set & ~asleep);
     }
     return BNT_OK;
 }
