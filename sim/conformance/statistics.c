@@ -19,7 +19,8 @@ static bool has_statistics(const struct watch *watch)
 
 static void live(struct watch *watch)
 {
-    watch->statistics.due = has_statistics(watch);
+    /* A driver may have put it there already. */
+    watch->statistics.due = has_statistics(watch) && watch->statistics.out == 0;
     watch->statistics.due_ns = watch_now(watch);
 }
 
