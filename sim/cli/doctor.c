@@ -10,7 +10,7 @@
 
 /* Pinned by format version 1: a change of either is a change of what a seed means. */
 #define DOCTOR_DRAWS 543568, 321480, 421980, 373175
-#define DOCTOR_HASH  UINT64_C(0x4ea719843d779825)
+#define DOCTOR_HASH  UINT64_C(0x33e7b953fc85610c)
 
 static const char healthy[] = "schema: 1\n"
                               "title: doctor\n"
