@@ -57,7 +57,9 @@ static uint32_t tags_read(const struct watch *watch, const struct seen_buffer *b
     for (uint32_t i = 0; i < count; i++) {
         uint8_t tag[2] = {0, 0};
         (void)seen_read(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag, sizeof tag);
-        tags[i] = big ? (uint16_t)(tag[0] << 8 | tag[1]) : (uint16_t)(tag[1] << 8 | tag[0]);
+        const uint32_t value =
+            big ? (uint32_t)tag[0] << 8 | tag[1] : (uint32_t)tag[1] << 8 | tag[0];
+        tags[i] = (uint16_t)(value & UINT16_MAX);
     }
     return count;
 }
