@@ -283,6 +283,7 @@ struct bnt_host {
     bnti_host_busy busy;
     bool provided; /**< an embedder's provider, not the built-in rings */
     bool config_due;
+    bool reset_due;  /**< of the balloon, wanted while the device was suspended */
     uint64_t now_ns; /**< of the call that is under way */
     uint32_t generation;
     uint32_t epoch;
@@ -496,6 +497,8 @@ void bnti_host_resume(struct bnt_host *host);
 
 /* reset.c */
 void bnti_host_device_reset(struct bnt_host *host);
+/** What was wanted of a suspended device happens now. */
+void bnti_host_reset_resume(struct bnt_host *host);
 /** Every page is the guest's, none is touched; how many it were. */
 uint64_t bnti_host_pages_forget(struct bnt_host *host);
 /** Resets the balloon: pages, epoch, target, events. */

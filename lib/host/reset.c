@@ -37,6 +37,7 @@ void bnti_host_device_reset(struct bnt_host *host)
         host->target.pfns = 0;
     }
     host->config_due = false;
+    host->reset_due = false;
     if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT) && !BNTI_MUTATION(ACTUAL_KEPT)) {
         host->actual = 0;
         memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
@@ -79,7 +80,7 @@ void bnti_host_balloon_reset(struct bnt_host *host)
 /** Why the balloon cannot be reset now, or OK. */
 static bnt_status reset_possible(const struct bnt_host *host)
 {
-    const bool live = bnt_dev_live(&host->dev);
+    const bool live = bnt_dev_live(&host->dev) || bnt_dev_suspended(&host->dev);
 
     if (bnti_host_is_vmware(host)) {
         return host->vmware.started ? BNT_OK : BNT_E_STATE;
@@ -90,6 +91,23 @@ static bnt_status reset_possible(const struct bnt_host *host)
     /* What was never offered will not come with a driver. */
     return live || (host->dev.offered & host->config.binding.reset) == 0 ? BNT_E_UNSUPPORTED
                                                                          : BNT_E_STATE;
+}
+
+/** What is queued is answered RESET by the next step, kicked or not. */
+static void reset_begin(struct bnt_host *host)
+{
+    host->reset_due = false;
+    host->queues[BNTI_HOST_INFLATE].kicked = true;
+    host->queues[BNTI_HOST_DEFLATE].kicked = true;
+    bnti_host_vmware_reset(host);
+    bnti_host_balloon_reset(host);
+}
+
+void bnti_host_reset_resume(struct bnt_host *host)
+{
+    if (host->reset_due) {
+        reset_begin(host);
+    }
 }
 
 bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
@@ -109,11 +127,11 @@ bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
         bnti_host_leave(host, before);
         return BNT_OK;
     }
-    /* What is queued is answered RESET by the next step, kicked or not. */
-    host->queues[BNTI_HOST_INFLATE].kicked = true;
-    host->queues[BNTI_HOST_DEFLATE].kicked = true;
-    bnti_host_vmware_reset(host);
-    bnti_host_balloon_reset(host);
+    if (bnt_dev_suspended(&host->dev)) {
+        host->reset_due = true; /* configuration stays as it is until the resume (VG-39) */
+    } else {
+        reset_begin(host);
+    }
     bnti_host_leave(host, before);
     return BNT_OK;
 }

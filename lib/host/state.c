@@ -97,6 +97,7 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
 static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_pack_bool(pack, &host->config_due);
+    bnti_pack_bool(pack, &host->reset_due);
     bnti_pack_u32(pack, &host->generation);
     bnti_pack_u32(pack, &host->epoch);
     bnti_pack_u32(pack, &host->epoch_ack);

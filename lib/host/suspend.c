@@ -26,6 +26,7 @@ void bnti_host_resume(struct bnt_host *host)
         return;
     }
     bnti_host_target_resume(host);
+    bnti_host_reset_resume(host);
     bnti_host_stats_resume(host);
     if (BNTI_MUTATION(RESUME_FORGETS_KICKS)) {
         for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {

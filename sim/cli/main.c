@@ -163,7 +163,7 @@ static int option_format(struct options *options, const char *value)
     options->json = strcmp(value, "json") == 0;
     options->markdown = strcmp(value, "markdown") == 0 && strcmp(options->verb, "conformance") == 0;
     if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
-        return misuse(options->verb, "--format", value, "text or json");
+        return misuse(options->verb, "--format", value, "text, json or markdown");
     }
     return 0;
 }

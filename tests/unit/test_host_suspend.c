@@ -143,7 +143,7 @@ START_TEST(test_reset_of_a_suspended_device_shows_the_latest_target)
 {
     sleep_now();
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 9, 0, NULL), BNT_OK);
-    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_E_STATE);
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
     write_status(0, BNT_OK);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 9);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
@@ -271,6 +271,26 @@ START_TEST(test_device_that_needed_a_reset_serves_again_after_it)
 }
 END_TEST
 
+START_TEST(test_reset_of_a_suspended_device_happens_at_resume)
+{
+    const uint32_t pfn = 300;
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 8, 0, NULL), BNT_OK);
+    (void)fake_send(&fake, BNT_BALLOON_QUEUE_INFLATE, &pfn, 1, NULL);
+    const uint32_t epoch = fake_info(&fake).epoch;
+    sleep_now();
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_uint_eq(fake_info(&fake).epoch, epoch);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    wake();
+    ck_assert_uint_eq(fake_info(&fake).epoch, epoch + 1);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_RESET), 1);
+    sleep_now();
+    wake();
+    ck_assert_uint_eq(fake_info(&fake).epoch, epoch + 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host suspend");
@@ -289,6 +309,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_statistics_asked_for_survive_the_reset_of_their_queue);
     tcase_add_test(tc, test_queue_reset_is_refused_where_it_cannot_be);
     tcase_add_test(tc, test_device_that_needed_a_reset_serves_again_after_it);
+    tcase_add_test(tc, test_reset_of_a_suspended_device_happens_at_resume);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -459,8 +459,9 @@ BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_
 /**
  * Resets the balloon: first every page counts as the guest's and none is
  * touched, then the epoch rises, then every queued request is answered RESET.
- * OK; E_UNSUPPORTED (RESET was not negotiated: nothing changed); E_STATE (no
- * driver, or it suspended the device); E_REENTRANT.
+ * Of a suspended device it happens when that is resumed. OK; E_UNSUPPORTED
+ * (RESET was not negotiated: nothing changed); E_STATE (no driver);
+ * E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 
