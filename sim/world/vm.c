@@ -2,7 +2,7 @@
  * One VM: its guest core, host core and memory put together, and when each of them steps.
  *
  * A step is an event; its deadline is the next one. A stalled party's steps wait until the stall is
- * over. What the cores call is in driver_ops.c and device_ops.c.
+ * over. What the cores call is in transport.c, driver_ops.c and device_ops.c.
  */
 #include "sim/world/world_private.h"
 

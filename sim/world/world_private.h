@@ -225,7 +225,7 @@ void vm_watched_event_end(const struct vm *vm);
 /** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
 uint16_t vm_queue_role(const struct vm *vm, uint16_t queue);
 
-/* driver_ops.c, device_ops.c */
+/* driver_ops.c, device_ops.c, transport.c */
 struct bnt_guest_ops vm_guest_ops(void);
 struct bnt_host_ops vm_host_ops(const struct vm *vm);
 struct bnt_mem_ops vm_mem_ops(void);
