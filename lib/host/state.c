@@ -218,7 +218,7 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
     pack->failed = pack->failed || state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
                    hint->unstopped > (uint64_t)last - first + 1 ||
                    (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
-                             hint->unstopped != 0));
+                             hint->unstopped != 0 || hint->seen != 0));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
     if (BNTI_MUTATION(HINT_RESTORE_DONE) && bnti_pack_loads(pack) && !none) {
         hint->state = BNT_HOST_HINT_DONE;
