@@ -161,9 +161,11 @@ static int option_junit(struct options *options, const char *value)
 static int option_format(struct options *options, const char *value)
 {
     options->json = strcmp(value, "json") == 0;
-    options->markdown = strcmp(value, "markdown") == 0 && strcmp(options->verb, "conformance") == 0;
+    const bool pages = strcmp(options->verb, "conformance") == 0;
+    options->markdown = pages && strcmp(value, "markdown") == 0;
     if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
-        return misuse(options->verb, "--format", value, "text, json or markdown");
+        return misuse(options->verb, "--format", value,
+                      pages ? "text, json or markdown" : "text or json");
     }
     return 0;
 }
