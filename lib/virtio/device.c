@@ -156,9 +156,6 @@ static bool dev_status_misordered(unsigned status, unsigned value, bool legacy,
 /** What follows from the bits that were newly set; the weightiest one. */
 static bnt_dev_action dev_action_of(unsigned status, unsigned set)
 {
-    if ((set & BNT_DEVICE_STATUS_FAILED) != 0) {
-        return BNT_DEV_ACTION_FAILED;
-    }
     if ((set & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
         const bool live = (status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
         return live ? BNT_DEV_ACTION_DRIVER_OK : BNT_DEV_ACTION_NONE;
@@ -179,9 +176,6 @@ static bnt_dev_action dev_suspend_or_resume(struct bnt_dev_status *dev, unsigned
     const unsigned suspend = BNT_DEVICE_STATUS_SUSPEND;
     const unsigned live = BNT_DEVICE_STATUS_DRIVER_OK;
 
-    if ((value & BNT_DEVICE_STATUS_FAILED) != 0) {
-        return BNT_DEV_ACTION_NONE;
-    }
     if (bnt_dev_suspended(dev)) {
         if ((value & live) == 0) {
             return BNT_DEV_ACTION_NONE;
@@ -216,6 +210,13 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
         *action = BNT_DEV_ACTION_RESET;
         return BNT_OK;
     }
+    if ((set & BNT_DEVICE_STATUS_FAILED) != 0) {
+        /* A driver that gives up is heard, whatever else it writes beside it (VG-10); who does so
+         * on a suspended device does not wake it. */
+        dev->status = (uint8_t)(status | BNT_DEVICE_STATUS_FAILED);
+        *action = BNT_DEV_ACTION_FAILED;
+        return BNT_OK;
+    }
     if ((status & DRIVER_BITS & ~wanted) != 0) {
         told.fault = BNT_FAULT_STATUS_CLEARED;
         return bnti_diag_tell(diag, &told);
@@ -233,10 +234,8 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
     }
     *action = dev_suspend_or_resume(dev, value);
     if (*action == BNT_DEV_ACTION_NONE) {
-        /* Who gives up on a suspended device does not wake it. */
-        const unsigned asleep = bnt_dev_suspended(dev) ? BNT_DEVICE_STATUS_DRIVER_OK : 0u;
-        dev->status = (uint8_t)(status | (wanted & ~asleep));
-        *action = dev_action_of(status, set & ~asleep);
+        dev->status = (uint8_t)(status | wanted);
+        *action = dev_action_of(status, set);
     }
     return BNT_OK;
 }

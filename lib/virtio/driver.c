@@ -69,6 +69,10 @@ static bnt_fault drv_features_agree(struct bnt_drv_status *drv,
     transport->features_write(opaque, drv->accepted);
     drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_FEATURES_OK);
     *found = transport->status_read(opaque);
+    if ((*found & BNT_DEVICE_STATUS_FEATURES_OK) == 0) {
+        /* The bit was never set, so it is not written again: beside it a device ignores FAILED. */
+        drv->status = (uint8_t)(drv->status & ~(unsigned)BNT_DEVICE_STATUS_FEATURES_OK);
+    }
     if ((*found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
         return BNT_FAULT_NEEDS_RESET;
     }

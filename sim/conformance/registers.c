@@ -305,6 +305,8 @@ void registers_status_read(struct watch *watch, uint8_t status)
         judge_verdict(watch, accepted);
         r->features_ok_read = accepted;
         r->features_ok_refused = !accepted;
+        /* A bit that the device never set is not cleared by a write without it. */
+        r->status &= (uint8_t)(accepted ? UINT8_MAX : ~BNT_DEVICE_STATUS_FEATURES_OK);
         r->steps |= accepted ? STEP_READ_BACK : 0;
         watch->features = accepted ? r->features : 0;
     }

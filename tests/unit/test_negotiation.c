@@ -36,7 +36,7 @@ struct registers {
     uint32_t generation;
     uint32_t generation_steps; /**< reads after which the generation still moves */
     uint32_t config;
-    bool refuse; /**< FEATURES_OK does not stick */
+    bool refuse; /**< a write with FEATURES_OK in it changes nothing, as QEMU does */
     bool breaks; /**< sets NEEDS_RESET when it sees the features */
 };
 
@@ -70,8 +70,8 @@ static void reg_status_write(void *opaque, uint8_t status)
     struct registers *reg = opaque;
     bnt_dev_action action;
     reg->writes[reg->write_count++ % 16] = status;
-    if (reg->refuse) {
-        status &= (uint8_t)~FEATURES_OK;
+    if (reg->refuse && (status & FEATURES_OK) != 0) {
+        return;
     }
     ck_assert_int_eq(bnt_dev_status_write(&reg->dev, status, &action, NULL), BNT_OK);
 }
@@ -235,6 +235,30 @@ START_TEST(test_vg1_legal_status_writes_lead_to_a_live_device)
     ck_assert_int_eq(
         dev_write(ACK | DRIVER | FEATURES_OK | DRIVER_OK | FAILED, BNT_DEV_ACTION_FAILED), BNT_OK);
     ck_assert(!bnt_dev_live(&reg.dev));
+}
+END_TEST
+
+struct failed_case {
+    const char *name;
+    unsigned status;
+    unsigned write;
+};
+
+static const struct failed_case failed_cases[] = {
+    {"with refused FEATURES_OK", ACK | DRIVER, ACK | DRIVER | FEATURES_OK | FAILED},
+    {"with bits out of order", ACK, ACK | DRIVER_OK | FAILED},
+    {"alone", ACK | DRIVER | FEATURES_OK, FAILED},
+    {"as the first bit", 0, FAILED},
+};
+
+START_TEST(test_vg10_failed_is_taken_whatever_is_written_beside_it)
+{
+    const struct failed_case *c = &failed_cases[_i];
+
+    reg.dev.status = (uint8_t)c->status;
+    reg.dev.accepted = UINT64_C(1) << 40;
+    ck_assert_msg(dev_write(c->write, BNT_DEV_ACTION_FAILED) == BNT_OK, "%s", c->name);
+    ck_assert_msg(reg.dev.status == (c->status | FAILED), "%s: %u", c->name, reg.dev.status);
 }
 END_TEST
 
@@ -405,6 +429,7 @@ START_TEST(test_vg22_features_ok_that_does_not_stick_is_a_refusal)
                      BNT_E_FEATURES);
     ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURES_REFUSED);
     ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
+    ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FAILED);
     ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_E_STATE);
 }
 END_TEST
@@ -530,6 +555,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(device, test_vg2_vg3_vg22_illegal_status_write_changes_nothing, 0,
                         sizeof(order_cases) / sizeof(order_cases[0]));
     tcase_add_test(device, test_vg1_legal_status_writes_lead_to_a_live_device);
+    tcase_add_loop_test(device, test_vg10_failed_is_taken_whatever_is_written_beside_it, 0,
+                        sizeof(failed_cases) / sizeof(failed_cases[0]));
     tcase_add_test(device, test_bits_that_are_not_the_drivers_are_ignored);
     tcase_add_test(device, test_vg13_unserviceable_features_are_refused_with_the_reason);
     tcase_add_test(device, test_vg14_features_once_accepted_are_accepted_again_after_a_reset);

@@ -147,6 +147,8 @@ BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint6
  * asks for it with any other set, that clears bits other than by 0, or that sets them out of order,
  * changes nothing and is E_FEATURES with the fault in `diag` (VG-2, VG-3, VG-22); the driver sees
  * it by reading the status back, and may try again. ACKNOWLEDGE and DRIVER may come in one write.
+ * A write that sets FAILED is OK and sets that bit alone, whatever else it asks for: a driver whose
+ * features were refused may still have FEATURES_OK in it (VG-10).
  * A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
  * NEEDS_RESET is the device's: what the driver writes there is ignored, as are bits without a
  * meaning here. SUSPEND has one only with F_SUSPEND and DRIVER_OK (VG-38): then SUSPEND is set and
