@@ -274,6 +274,8 @@
       "the device reads only the first descriptor of a request")                                     \
     X(KEPT_UNCOUNTED, "kept-uncounted", "host-B32 host-B52 device-6",                                \
       "pages that could not be discarded count as discarded")                                        \
+    X(HUGE_UNFILLED, "huge-unfilled", "own-D8",                                                \
+      "pages of 2 MiB go back to the guest without the poison value")                         \
     X(HUGE_WITHOUT_BATCHES, "huge-without-batches", "vmware-B14",                                    \
       "2 MiB pages are used where the host has no batches")                                          \
     X(HUGE_NOT_SPLIT, "huge-not-split", "vmware-B20",                                                \

@@ -204,25 +204,6 @@ void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault faul
     bnti_guest_recover_plan(guest);
 }
 
-void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
-        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
-        bnti_guest_initialise(guest, pages + i, portion);
-        guest->ops.pages_free(guest->opaque, pages + i, portion);
-    }
-}
-
-void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                             uint32_t count)
-{
-    if (!huge) {
-        bnti_guest_give_back(guest, pages, count);
-    } else if (count > 0) {
-        guest->ops.huge_free(guest->opaque, pages, count);
-    }
-}
-
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest)
 {
     if (bnti_guest_on_vmware(guest)) {

@@ -416,9 +416,6 @@ void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state);
 void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
                      uint64_t extra);
 void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue);
-void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
-void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                             uint32_t count);
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest);
 bool bnti_guest_in_flight(const struct bnt_guest *guest);
 
@@ -640,7 +637,11 @@ uint32_t bnti_guest_report_pfns(const struct bnt_guest *guest);
 /* initialise.c */
 void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
                           uint32_t len);
-void bnti_guest_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
+void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count);
+void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                 uint32_t count);
 
 /* working_set.c */
 void bnti_guest_ws_start(struct bnt_guest *guest);

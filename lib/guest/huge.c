@@ -53,7 +53,7 @@ static uint32_t huge_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t coun
             pages[good++] = page;
         }
     }
-    bnti_guest_give_back_of(guest, true, guest->scratch, bad);
+    bnti_guest_give_back_unused(guest, true, guest->scratch, bad);
     return good;
 }
 

@@ -1,6 +1,8 @@
 /*
- * What pages hold when the OS gets them back: the poison value, if it expects one (BD-34), and what
- * the device says that it initialised by itself (the DEVICE_INIT drafts, docs/drafts.md).
+ * Giving pages back to the OS, single ones and those of 2 MiB: the only calls of pages_free and
+ * huge_free. And what they hold then: the poison value, if the OS expects one (BD-34), and what the
+ * device says that it initialised by itself (the DEVICE_INIT drafts, docs/drafts.md). Hinted and
+ * reported pages are hint.c's and report.c's.
  *
  * A bit of each page, in the caller's memory, remembers what the device said from the inflate to
  * the end. After a reset nothing that it said counts: nobody knows what the page went through.
@@ -8,6 +10,9 @@
 #include "guest_private.h"
 
 #include <string.h>
+
+/* Parts of a page of 2 MiB that are filled by one call: a small array on the stack. */
+#define PARTS_MAX 32u
 
 static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
 {
@@ -74,7 +79,7 @@ static void run_initialise(struct bnt_guest *guest, const uint64_t *pages, uint3
 }
 
 /* Before pages go back to the OS: in runs of those that the device initialised and those not. */
-void bnti_guest_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void pages_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     if (!guest->init_inflate) {
         run_initialise(guest, pages, count, false);
@@ -91,4 +96,55 @@ void bnti_guest_initialise(struct bnt_guest *guest, const uint64_t *pages, uint3
         }
     }
     run_initialise(guest, pages + first, count - first, init);
+}
+
+/* The same for all pages of the guest's own size that one of 2 MiB consists of. */
+static void huge_initialise(struct bnt_guest *guest, uint64_t page)
+{
+    const uint32_t order = guest->config.page_order;
+    uint64_t parts[PARTS_MAX];
+    if (BNTI_MUTATION(HUGE_UNFILLED)) {
+        return;
+    }
+    for (uint64_t at = 0; at < BNT_BALLOON_2M_PFNS;) {
+        uint32_t count = 0;
+        for (; count < PARTS_MAX && at < BNT_BALLOON_2M_PFNS; at += UINT64_C(1) << order) {
+            parts[count++] = page + at;
+        }
+        pages_initialise(guest, parts, count);
+    }
+}
+
+/* Pages that the allocator must not have returned: untouched, since they may be anything. */
+void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                 uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    if (huge) {
+        guest->ops.huge_free(guest->opaque, pages, count);
+    } else {
+        guest->ops.pages_free(guest->opaque, pages, count);
+    }
+}
+
+void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; huge && i < count; i++) {
+        huge_initialise(guest, pages[i]);
+    }
+    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
+        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        if (!huge) {
+            pages_initialise(guest, pages + i, portion);
+        }
+        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+    }
+}
+
+void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    bnti_guest_give_back_of(guest, false, pages, count);
 }

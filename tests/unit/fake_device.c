@@ -154,6 +154,16 @@ static bool fake_in_ledger(const struct fake *f, uint64_t page)
     return false;
 }
 
+void fake_page_back(struct fake *f, uint64_t index)
+{
+    FAKE_CHECK(f->owned[index] == 1);
+    FAKE_CHECK(!f->setup.init_on_free || f->clean[index] == 1);
+    f->clean[index] = 0;
+    f->owned[index] = 0;
+    f->given_back++;
+    f->stack[f->free_count++] = (uint32_t)index;
+}
+
 static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
@@ -176,8 +186,7 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         if (!at_once && !f->hostile && !f->setup.plain_state) {
             FAKE_CHECK(!fake_in_ledger(f, pages[i])); /* the device let go of it (BD-10) */
         }
-        f->owned[index] = 0;
-        f->stack[f->free_count++] = (uint32_t)index;
+        fake_page_back(f, index);
         f->freed[f->freed_count++ % 64] = pages[i];
     }
 }
@@ -185,7 +194,12 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
 static void fake_pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct fake *f = opaque;
-    FAKE_CHECK(count > 0 && value == f->setup.poison_val && f->owned[fake_index(f, pages[0])] == 1);
+    FAKE_CHECK(count > 0 && count <= 256 && value == f->setup.poison_val);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t index = fake_index(f, pages[i]);
+        FAKE_CHECK(index < f->setup.pages && f->owned[index] == 1);
+        f->clean[index] = 1;
+    }
     f->filled += count;
 }
 
@@ -204,7 +218,10 @@ static void fake_ws_get(void *opaque, const struct bnt_ws_config *config, struct
 static void fake_pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
-    FAKE_CHECK(count > 0 && f->owned[fake_index(f, pages[0])] == 1);
+    for (uint32_t i = 0; i < count; i++) {
+        FAKE_CHECK(f->owned[fake_index(f, pages[i])] == 1);
+        f->clean[fake_index(f, pages[i])] = 1;
+    }
     f->initialised += count;
 }
 
@@ -775,6 +792,7 @@ static void fake_os_init(struct fake *f)
     f->hint_bits = fake_zeroed((pages + 63) / 64, sizeof *f->hint_bits);
     f->hinted = fake_zeroed(pages, 1);
     f->whole = fake_zeroed(pages, 1);
+    f->clean = fake_zeroed(pages, 1);
     f->huge_bits = fake_zeroed(pfns / BNT_BALLOON_2M_PFNS / 64 + 1, sizeof *f->huge_bits);
     f->huge_limit = UINT64_MAX;
     f->ledger = fake_zeroed(pfns, 1);
@@ -982,6 +1000,7 @@ void fake_end(struct fake *f)
     free(f->hint_bits);
     free(f->hinted);
     free(f->whole);
+    free(f->clean);
     free(f->huge_bits);
     free(f->ledger);
     free(f->bad);

@@ -90,7 +90,9 @@ struct fake {
     uint32_t *links;
     uint64_t *bits;
     uint64_t *init_bits;
-    uint64_t filled;      /* pages */
+    uint8_t *clean;  /* by page: 1 once it was filled, or initialised by the device, to go back */
+    uint64_t filled; /* pages */
+    uint64_t given_back;  /* pages, those of 2 MiB as so many of the OS's */
     uint64_t initialised; /* pages that the driver says the device initialised */
     uint64_t blocks_init; /* blocks of which it says so */
     uint64_t *hint_bits;
@@ -242,6 +244,9 @@ void fake_huge_ops(const struct fake *fake, struct bnt_guest_ops *ops);
 uint8_t fake_unit_verdict(struct fake *fake, bool inflate, uint64_t pfn);
 /** How many of the OS's pages a page of this order is. */
 uint64_t fake_pages_of(const struct fake *fake, uint32_t order);
+
+/** A page goes back to the OS: once, and with what the OS expects in it (BD-34). */
+void fake_page_back(struct fake *fake, uint64_t index);
 
 /** Compares what the guest says with what the OS and the device know. */
 void fake_audit(const struct fake *fake);

@@ -81,11 +81,10 @@ static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
         FAKE_CHECK(f->whole[first] == 1);
         f->whole[first] = 0;
         for (uint64_t k = first; k < first + block_pages(f); k++) {
-            FAKE_CHECK(f->owned[k] == 1 && f->exposed[k] != 1);
+            FAKE_CHECK(f->exposed[k] != 1);
             FAKE_CHECK(f->exposed[k] == 2 || f->hostile ||
                        f->ledger[(k << f->setup.page_order)] == 0); /* BD-10 */
-            f->owned[k] = 0;
-            f->stack[f->free_count++] = (uint32_t)k;
+            fake_page_back(f, k);
         }
         f->freed[f->freed_count++ % 64] = pages[i];
     }

@@ -37,6 +37,26 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     return got;
 }
 
+static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
+{
+    struct fvm *f = opaque;
+    FVM_CHECK(count > 0 && count <= 256 && value == f->config.poison_val);
+    for (uint32_t i = 0; i < count; i++) {
+        FVM_CHECK(INDEX(f, pages[i]) < f->pages && f->owned[INDEX(f, pages[i])] == 1);
+        f->clean[INDEX(f, pages[i])] = 1;
+    }
+}
+
+/* A page goes back: once, and with what the OS expects in it (BD-34). */
+static void page_back(struct fvm *f, uint64_t index)
+{
+    FVM_CHECK(f->owned[index] == 1);
+    FVM_CHECK(!f->config.init_on_free || f->clean[index] == 1);
+    f->clean[index] = 0;
+    f->owned[index] = 0;
+    f->stack[f->free_count++] = (uint32_t)index;
+}
+
 static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct fvm *f = opaque;
@@ -46,8 +66,7 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         FVM_CHECK(index < f->pages && f->owned[index] == 1); /* given back once */
         FVM_CHECK(f->whole[index] == 0);                     /* a block goes back as one */
         FVM_CHECK(!f->locked[index] || f->reset);            /* the host let go of it */
-        f->owned[index] = 0;
-        f->stack[f->free_count++] = (uint32_t)index;
+        page_back(f, index);
     }
     f->freed_pages += count;
 }
@@ -122,9 +141,8 @@ static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
         FVM_CHECK(first < f->pages && f->whole[first] == 1);
         f->whole[first] = 0;
         for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
-            FVM_CHECK(f->owned[k] == 1 && (!f->locked[k] || f->reset));
-            f->owned[k] = 0;
-            f->stack[f->free_count++] = (uint32_t)k;
+            FVM_CHECK(!f->locked[k] || f->reset);
+            page_back(f, k);
         }
     }
     f->freed_pages += (uint64_t)count << BNT_VMWARE_2M_ORDER;
@@ -372,12 +390,14 @@ struct fvm *fvm_new(uint64_t pages)
     }
     f->owned = calloc(pages, 1);
     f->whole = calloc(pages, 1);
+    f->clean = calloc(pages, 1);
     f->locked = calloc(pages, 1);
     f->bad = calloc(pages, 1);
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    FVM_CHECK(f->owned && f->whole && f->locked && f->bad && f->bad_back && f->stack && f->links);
+    FVM_CHECK(f->owned && f->whole && f->clean && f->locked && f->bad && f->bad_back && f->stack &&
+              f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
     }
@@ -399,6 +419,7 @@ bnt_status fvm_attach(struct fvm *f)
         .size = sizeof ops,
         .pages_alloc = pages_alloc,
         .pages_free = pages_free,
+        .pages_fill = pages_fill,
         .links_push = links_push,
         .links_pop = links_pop,
         .event = event,
@@ -523,6 +544,7 @@ void fvm_end(struct fvm *f)
     free(f->owned);
     free(f->locked);
     free(f->whole);
+    free(f->clean);
     free(f->bad);
     free(f->bad_back);
     free(f->stack);

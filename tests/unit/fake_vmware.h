@@ -57,6 +57,7 @@ struct fvm {
     uint64_t alloc_limit;  /* pages that they still give; UINT64_MAX: all */
     uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
     uint64_t freed_pages;
+    uint8_t *clean;       /* by page: 1 once it was filled to go back (config.init_on_free) */
     bool huge;            /* the OS has pages of 2 MiB; set it before fvm_up */
     uint8_t *whole;       /* by page: 1 if it is the first of a block that the guest has unsplit */
     uint64_t huge_limit;  /* blocks that it still gives; UINT64_MAX: all */

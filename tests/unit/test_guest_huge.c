@@ -17,6 +17,8 @@ static struct fvm *huge_new(uint64_t blocks)
     f->config.rates.use = BNT_GUEST_OFF;
     f->config.sleeping = BNT_GUEST_OFF;
     f->huge = true;
+    f->config.init_on_free = true; /* every page that goes back must be filled */
+    f->config.poison_val = 0xAA;
     return f;
 }
 

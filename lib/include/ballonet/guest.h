@@ -378,8 +378,9 @@ struct bnt_guest_ops {
     void (*doorbell_close)(void *opaque);
     /**
      * Optional, with `init_on_free`. Fills pages that are about to be given back with `value` in
-     * each le32 (BD-34). Without it pages_free has to. Not called for pages that the device
-     * initialised to that value.
+     * each le32 (BD-34). Those of 2 MiB come as pages of the guest's own size, some at a time.
+     * Without it pages_free and huge_free have to. Not called for pages that the device
+     * initialised to that value, nor for those that the core does not take (outside the memory).
      */
     void (*pages_fill)(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value);
     /**
