@@ -56,6 +56,8 @@
       "the statistics queue gets no buffer before DRIVER_OK, and none after it")                     \
     X(ANSWER_AWAITED_FOR_EVER, "answer-awaited-for-ever", "guest-32",                                \
       "the queue of a request without an answer is never reset")                                     \
+    X(QUEUE_RESET_UNABATED, "queue-reset-unabated", "own-D9",                                        \
+      "a queue whose answers are late is reset again after the same time, for ever")                 \
     X(WRAP_KEPT_OVER_RESET, "wrap-kept-over-reset", "guest-37",                                      \
       "a queue that was reset goes on with the position that it had")                                \
     X(STATISTICS_KICK_IS_A_BUFFER, "statistics-kick-is-a-buffer", "host-B09",                        \
@@ -126,6 +128,12 @@
       "a page that moves can be taken out of the record once more meanwhile")                        \
     X(MOVE_COUNTS_TWICE, "move-counts-twice", "guest-9",                                             \
       "a page that moves is taken off the record's count twice")                                     \
+    X(SLEEP_ENDS_IN_A_MOVE, "sleep-ends-in-a-move", "own-D16",                                       \
+      "pages of an allocation that ends while a page moves are sent at once")                        \
+    X(SLEEP_ENDS_IN_A_RESET, "sleep-ends-in-a-reset", "own-D17",                                     \
+      "pages of an allocation that ends while the inflate queue is reset are sent into it")          \
+    X(TICK_ENDS_BEFORE_IT_BEGAN, "tick-ends-before-it-began", "own-D7",                              \
+      "what a device refuses between two ticks ends the next one before it begins")                  \
     X(MOVE_UNTOLD, "move-untold", "guest-10",                                                        \
       "a page of the balloon moves as any other: its old place is used, the device is not told")     \
     X(REPORT_OUTLIVES_QUEUE, "report-outlives-queue", "guest-27",                                    \

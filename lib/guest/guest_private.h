@@ -87,6 +87,7 @@ struct bnti_guest_queue_reset {
     uint64_t sent_ns;
     uint64_t due_ns;
     uint64_t wait_ns;
+    uint64_t patience_ns; /* how long an answer may take; doubles with each reset; 0: the setting */
 };
 
 /* Free page reporting: what is with the device, and when the next look at free pages is due. */
@@ -545,6 +546,9 @@ uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest);
 uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest);
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told);
 bool bnti_guest_inflate_waits(const struct bnt_guest *guest);
+bool bnti_guest_refused_any(const struct bnt_guest *guest);
+bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have);
+bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest);
 uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 void bnti_guest_cycle_leave(struct bnt_guest *guest);
 void bnti_guest_size(struct bnt_guest *guest);
@@ -553,6 +557,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest);
 /* pace.c */
 void bnti_guest_pace_start(struct bnt_guest *guest);
 void bnti_guest_tick_open(struct bnt_guest *guest);
+void bnti_guest_tick_end(struct bnt_guest *guest);
+uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest);
 void bnti_guest_tick_close(struct bnt_guest *guest);
 void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle, uint64_t pfns);
 uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, uint32_t pages);
@@ -613,7 +619,9 @@ uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max);
 void bnti_guest_queue_resets(struct bnt_guest *guest);
 uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest);
 void bnti_guest_queue_resets_forget(struct bnt_guest *guest);
+uint64_t bnti_guest_queue_late(const struct bnt_guest *guest, uint32_t q, uint64_t sent_ns);
 bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns);
+void bnti_guest_queue_answered(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns);
 
 /* suspend.c */
 void bnti_guest_suspend_poll(struct bnt_guest *guest);

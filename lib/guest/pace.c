@@ -29,6 +29,27 @@ void bnti_guest_tick_open(struct bnt_guest *guest)
     guest->vmware.poll_due_ns = bnti_guest_after(guest->now_ns, guest->pace.period_ns);
 }
 
+/* The tick ends with what is in flight. Outside of a tick there is none to end. */
+void bnti_guest_tick_end(struct bnt_guest *guest)
+{
+    guest->pace.over = guest->pace.open || BNTI_MUTATION(TICK_ENDS_BEFORE_IT_BEGAN);
+}
+
+/*
+ * The device refused something: the tick is over; outside of one (a move, an OOM deflate) the next
+ * is a period away on VIRTIO's wire, while VMware's polls keep their time. Returns the wait.
+ */
+uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
+{
+    struct bnti_guest_pace *pace = &guest->pace;
+    const uint64_t next_ns = bnti_guest_after(guest->now_ns, pace->period_ns);
+    bnti_guest_tick_end(guest);
+    if (!pace->open && !bnti_guest_on_vmware(guest) && pace->tick_ns < next_ns) {
+        pace->tick_ns = next_ns;
+    }
+    return pace->period_ns;
+}
+
 /* A cycle begins: inflating or deflating `pfns`, as far as the tick's rate goes. */
 void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle, uint64_t pfns)
 {
@@ -122,7 +143,7 @@ void bnti_guest_pace_sleep_short(struct bnt_guest *guest)
     const uint32_t half = pace->rate_alloc / 2;
     const uint32_t least = guest->config.rates.alloc_min;
     pace->failed = true;
-    pace->over = true;
+    bnti_guest_tick_end(guest);
     if (pace->limited) {
         rate_set(guest, &pace->rate_alloc, half > least ? half : least, false);
     }
@@ -151,7 +172,9 @@ void bnti_guest_pace_unlock_refused(struct bnt_guest *guest)
     if (!pace->on || guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
         return;
     }
-    pace->over = pace->over || bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS);
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        bnti_guest_tick_end(guest);
+    }
     if (pace->limited && !pace->failed) {
         rate_set(guest, &pace->rate_free, half > least ? half : least, true);
     }
@@ -213,14 +236,15 @@ uint64_t bnti_guest_pace_due(const struct bnt_guest *guest)
     if (vmware) {
         return guest->vmware.rung ? guest->now_ns : pace->tick_ns;
     }
-    if (have < guest->target_pfns) {
-        if (guest->oom_pending || guest->requests[BNTI_GUEST_OOM].busy) {
-            return BNT_NEVER;
-        }
-        return pace->tick_ns > guest->holdoff_until_ns ? pace->tick_ns : guest->holdoff_until_ns;
+    if (bnti_guest_at_target(guest, have)) {
+        return guest->reached && !bnti_guest_refused_any(guest) ? BNT_NEVER : guest->now_ns;
     }
     if (have > guest->target_pfns) {
         return pace->tick_ns;
     }
-    return guest->reached && guest->held_count + guest->kept_count == 0 ? BNT_NEVER : guest->now_ns;
+    if (guest->oom_pending || guest->requests[BNTI_GUEST_OOM].busy ||
+        guest->requests[BNTI_GUEST_INFLATE].gone_on) {
+        return BNT_NEVER;
+    }
+    return pace->tick_ns > guest->holdoff_until_ns ? pace->tick_ns : guest->holdoff_until_ns;
 }

@@ -203,16 +203,58 @@ static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
     return guest->queue_resets[q].going || guest->migration.active ? BNT_E_AGAIN : BNT_OK;
 }
 
+/* When a request of then has no answer for too long; BNT_NEVER: no queue is reset for that. */
+uint64_t bnti_guest_queue_late(const struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
+    if (guest->config.queue_reset_ns == 0 || BNTI_MUTATION(ANSWER_AWAITED_FOR_EVER) ||
+        (guest->features & BNT_F_RING_RESET) == 0) {
+        return BNT_NEVER;
+    }
+    return bnti_guest_after(sent_ns, patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
+}
+
+/*
+ * The next answer may take twice as long, up to the longest back-off: a device that needs more than
+ * the setting would otherwise never be given the time to answer.
+ */
+static void patience_raise(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    const uint64_t setting_ns = guest->config.queue_reset_ns;
+    const uint64_t max_ns =
+        guest->config.retry_max_ns > setting_ns ? guest->config.retry_max_ns : setting_ns;
+    const bool again = reset->patience_ns != 0;
+    const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
+    reset->patience_ns = bnti_guest_min(bnti_guest_after(last_ns, last_ns), max_ns);
+    if (BNTI_MUTATION(QUEUE_RESET_UNABATED)) {
+        reset->patience_ns = 0;
+    }
+    guest->count.queue_resets_late++;
+    if (again) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF, bnti_guest_queue_index(guest, q),
+                        reset->patience_ns);
+    }
+}
+
 /* A request without an answer: true if its queue is being reset for it. */
 bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
-    const uint64_t after_ns = guest->config.queue_reset_ns;
-    if (after_ns == 0 || BNTI_MUTATION(ANSWER_AWAITED_FOR_EVER) ||
-        guest->now_ns < bnti_guest_after(sent_ns, after_ns) || reset_allowed(guest, q) != BNT_OK) {
+    const uint64_t late_ns = bnti_guest_queue_late(guest, q, sent_ns);
+    if (late_ns == BNT_NEVER || guest->now_ns < late_ns || reset_allowed(guest, q) != BNT_OK) {
         return false;
     }
+    patience_raise(guest, q);
     reset_begin(guest, q);
     return true;
+}
+
+/* An answer within the setting ends the back-off; a later one keeps the time that it needed. */
+void bnti_guest_queue_answered(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    if (guest->now_ns - sent_ns < guest->config.queue_reset_ns) {
+        guest->queue_resets[q].patience_ns = 0;
+    }
 }
 
 bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint16_t queue)

@@ -108,8 +108,7 @@ void bnti_guest_cycle_end(struct bnt_guest *guest)
 uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
     if (guest->pace.on) {
-        guest->pace.over = true;
-        return guest->pace.period_ns;
+        return bnti_guest_tick_back_off(guest);
     }
     const uint64_t doubled = bnti_guest_after(backoff->level_ns, backoff->level_ns);
     backoff->level_ns = backoff->level_ns == 0

@@ -120,6 +120,7 @@ void bnti_guest_report_complete(struct bnt_guest *guest, uint16_t head, uint32_t
         return;
     }
     report->count = 0;
+    bnti_guest_queue_answered(guest, BNTI_GUEST_Q_REPORT, report->sent_ns);
     guest->count.reported_pfns += pfns;
     if (report->stalled) {
         report->stalled = false;

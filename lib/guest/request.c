@@ -241,6 +241,7 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
         bnti_guest_init_read(guest, request, len);
     }
     request->busy = false;
+    bnti_guest_queue_answered(guest, slot_queue(slot), request->sent_ns);
     if (request->gone_on) {
         request->gone_on = false;
         return; /* it was counted when it was late */
@@ -399,11 +400,8 @@ uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_s
         bnti_guest_queue_resetting(guest, slot_queue(slot))) {
         return BNT_NEVER;
     }
-    const uint64_t reset_ns = guest->config.queue_reset_ns;
-    const uint64_t late_ns = bnti_guest_after(request->sent_ns, reset_ns);
-    const bool resets = reset_ns != 0 && (guest->features & BNT_F_RING_RESET) != 0;
-    return resets && late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns)
-                                             : request->due_ns;
+    const uint64_t late_ns = bnti_guest_queue_late(guest, slot_queue(slot), request->sent_ns);
+    return late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns) : request->due_ns;
 }
 
 void bnti_guest_overdue(struct bnt_guest *guest)

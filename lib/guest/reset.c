@@ -17,6 +17,7 @@ void bnti_guest_release_begin(struct bnt_guest *guest)
     guest->huge.phase = false;
     guest->held_due = false; /* held pages are released with the rest */
     guest->pace.open = false;
+    guest->pace.over = false;
     guest->pace.sleep = false;
     guest->pace.tick_ns = guest->now_ns;
     bnti_guest_state_set(guest, BNT_GUEST_RELEASING);

@@ -62,7 +62,8 @@ bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_OOM].busy || guest->requests[BNTI_GUEST_INFLATE].gone_on;
 }
 
-static bool refused_any(const struct bnt_guest *guest)
+/* Whether a refused page waits for the end of its cycle. */
+bool bnti_guest_refused_any(const struct bnt_guest *guest)
 {
     return guest->held_count + guest->kept_count + guest->huge.held_count + guest->huge.kept_count >
            0;
@@ -71,7 +72,7 @@ static bool refused_any(const struct bnt_guest *guest)
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
 void bnti_guest_cycle_leave(struct bnt_guest *guest)
 {
-    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || refused_any(guest)) {
+    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_refused_any(guest)) {
         bnti_guest_cycle_end(guest);
     }
 }
@@ -258,7 +259,8 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
     return true;
 }
 
-static bool sizing_in_flight(const struct bnt_guest *guest)
+/* Whether a request of sizing, or of a move, is with the device, or its queue cannot take one. */
+bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest)
 {
     return (guest->requests[BNTI_GUEST_INFLATE].busy &&
             !guest->requests[BNTI_GUEST_INFLATE].gone_on) ||
@@ -272,7 +274,7 @@ static bool sizing_in_flight(const struct bnt_guest *guest)
  * above; on VMware's wire a small excess does not start a deflate, nor does the rest of a page of
  * 2 MiB where the last one may go over.
  */
-static bool at_target(const struct bnt_guest *guest, uint64_t have)
+bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have)
 {
     const uint64_t unit = guest->config.unit_pfns;
     const bool slack = guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE;
@@ -341,7 +343,7 @@ static bool size_once(struct bnt_guest *guest)
         bnti_guest_tick_close(guest);
         return guest->held_due;
     }
-    if (at_target(guest, have)) {
+    if (bnti_guest_at_target(guest, have)) {
         target_reach(guest, have);
         return guest->held_due;
     }
@@ -357,7 +359,7 @@ static bool size_once(struct bnt_guest *guest)
 void bnti_guest_size(struct bnt_guest *guest)
 {
     bool more = !(BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0);
-    while (more && guest->state == BNT_GUEST_RUNNING && !sizing_in_flight(guest)) {
+    while (more && guest->state == BNT_GUEST_RUNNING && !bnti_guest_sizing_in_flight(guest)) {
         more = size_once(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
     }
 }
@@ -370,7 +372,7 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         !bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return guest->now_ns;
     }
-    if (sizing_in_flight(guest) || BNTI_MUTATION(DEFLATE_WHOLE_ONLY) ||
+    if (bnti_guest_sizing_in_flight(guest) || BNTI_MUTATION(DEFLATE_WHOLE_ONLY) ||
         (BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0)) {
         return due;
     }
@@ -381,7 +383,7 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         return due;
     }
     const uint64_t have = bnti_guest_have_pfns(guest);
-    const bool there = at_target(guest, have);
+    const bool there = bnti_guest_at_target(guest, have);
     if (have > guest->target_pfns && !there) {
         due = guest->deflate_backoff.until_ns;
     } else if (have < guest->target_pfns && !guest->oom_pending &&
@@ -391,7 +393,8 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
                       BNTI_MUTATION(OOM_HOLDOFF_NONE)
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
-    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached || refused_any(guest))) {
+    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached ||
+                         bnti_guest_refused_any(guest))) {
         due = guest->now_ns;
     }
     return due > guest->now_ns ? due : guest->now_ns;

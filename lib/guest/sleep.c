@@ -25,7 +25,6 @@ static void sleep_short(struct bnt_guest *guest)
     guest->count.sleep_failures++;
     bnti_guest_pace_sleep_short(guest);
     if (!guest->pace.on) {
-        guest->pace.over = false;
         (void)bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
     }
 }
@@ -71,6 +70,21 @@ static void straight_back(struct bnt_guest *guest, const uint64_t *pages, uint32
     bnti_guest_give_back(guest, pages, count);
 }
 
+/*
+ * Whether a request of pages that come now could be sent. While a page moves, or one of the two
+ * queues is being reset, it could not; the OS may have to move a page before an allocation can end,
+ * so that no move waits for one.
+ */
+static bool can_send(const struct bnt_guest *guest)
+{
+    const bool resets = bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+                        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE);
+    if (BNTI_MUTATION(SLEEP_ENDS_IN_A_RESET) && resets) {
+        return !guest->requests[BNTI_GUEST_INFLATE].busy;
+    }
+    return !bnti_guest_sizing_in_flight(guest) || BNTI_MUTATION(SLEEP_ENDS_IN_A_MOVE);
+}
+
 /* The pages are wanted: what the target still allows is sent, the rest goes back. */
 static uint32_t pages_use(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
@@ -109,7 +123,7 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
         return BNT_E_ARGUMENT;
     }
     const bool wanted = !guest->sleep.unwanted && guest->state == BNT_GUEST_RUNNING &&
-                        !bnti_guest_inflate_waits(guest) &&
+                        !bnti_guest_inflate_waits(guest) && can_send(guest) &&
                         bnti_guest_have_pfns(guest) < guest->target_pfns;
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;

@@ -397,7 +397,7 @@ void bnti_vmware_news(struct bnt_guest *guest, const struct bnti_guest_answer *a
 {
     reset_follow(guest);
     if (answer->failed || guest->vmware.reset_seen) {
-        guest->pace.over = true;
+        bnti_guest_tick_end(guest);
         if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
             guest->pace.failed = true;
         }

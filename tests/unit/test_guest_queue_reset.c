@@ -170,6 +170,77 @@ START_TEST(test_request_without_an_answer_has_its_queue_reset)
 }
 END_TEST
 
+/* A device that needs 3 s for each answer, where a queue is reset after 1 s. */
+START_TEST(test_each_reset_in_a_row_doubles_the_time_for_an_answer)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 2048,
+                                       .offered = RESETTABLE,
+                                       .wanted = RESETTABLE,
+                                       .queue_reset_ns = FAKE_S});
+    fake_up(&f);
+    fake_target(&f, 200);
+    uint64_t since_ns[2] = {f.now_ns, f.now_ns};
+    uint64_t requests = 0;
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    while (f.ledger_pfns < 200) {
+        ck_assert_uint_le(f.now_ns, 60 * FAKE_S);
+        if (f.requests != requests) {
+            requests = f.requests;
+            since_ns[0] = f.now_ns;
+        }
+        const bool serves = f.now_ns >= since_ns[0] + 3 * FAKE_S;
+        for (uint32_t q = 0; serves && q < 2; q++) {
+            (void)fake_serve(&f, q, 9);
+        }
+        ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+        f.now_ns += 100 * FAKE_MS;
+    }
+    /* Inflates: reset after 1 s and 2 s; deflates that tell their pages: the same. */
+    ck_assert_uint_eq(fake_info(&f).queue_resets_late, 4);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_BACKOFF], 2);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_QUEUE_BACKOFF].extra, 4 * FAKE_S);
+    /* Answers in time: the next one that is late is waited for as long as the first was. */
+    fake_target(&f, 250);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 250);
+    fake_target(&f, 300);
+    since_ns[1] = f.now_ns;
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    while (fake_info(&f).queue_resets_late == 4) {
+        ck_assert_uint_le(f.now_ns, since_ns[1] + FAKE_S);
+        f.now_ns = f.deadline_ns;
+        ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    }
+    ck_assert_uint_eq(f.now_ns, since_ns[1] + FAKE_S);
+    fake_run(&f, 40 * FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 300);
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_time_for_an_answer_doubles_up_to_the_longest_back_off)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 2048,
+                                       .offered = RESETTABLE,
+                                       .wanted = RESETTABLE,
+                                       .queue_reset_ns = FAKE_MS});
+    fake_up(&f);
+    fake_target(&f, 200);
+    for (uint32_t steps = 0; f.now_ns < 1000 * FAKE_S; steps++) { /* nobody serves */
+        ck_assert_uint_lt(steps, 1000);
+        ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+        f.now_ns = f.deadline_ns;
+    }
+    ck_assert_uint_lt(fake_info(&f).queue_resets, 80);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_QUEUE_BACKOFF].extra, 32 * FAKE_S);
+    fake_run(&f, 40 * FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 200);
+    fake_end(&f);
+}
+END_TEST
+
 /* While the host's reset of the balloon empties it, nothing is told: the device forgot all (BX-17).
  */
 START_TEST(test_queue_reset_during_a_release_gives_pages_back_in_silence)
@@ -223,6 +294,8 @@ Suite *test_suite(void)
                         2);
     tcase_add_test(tc, test_vg47_queue_comes_back_with_the_size_it_has_then);
     tcase_add_test(tc, test_request_without_an_answer_has_its_queue_reset);
+    tcase_add_test(tc, test_each_reset_in_a_row_doubles_the_time_for_an_answer);
+    tcase_add_test(tc, test_time_for_an_answer_doubles_up_to_the_longest_back_off);
     tcase_add_loop_test(tc, test_queue_reset_during_a_release_gives_pages_back_in_silence, 0, 2);
     tcase_add_test(tc, test_queue_reset_is_refused_where_it_cannot_be);
     suite_add_tcase(suite, tc);

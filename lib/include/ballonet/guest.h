@@ -180,8 +180,10 @@ struct bnt_guest_config {
     /** Gives no page back whose buffer the device has not used, not even at DONE. Needed where the
      * device drops what is hinted: else it may drop a page that the OS uses again. */
     bool hint_wait_on_ack;
-    uint64_t queue_reset_ns; /**< reset the queue of a request without an answer after this, where
-                                RING_RESET allows it; 0: never */
+    /** Reset the queue of a request without an answer after this, where RING_RESET allows it; 0:
+     * never. Each reset in a row doubles the time, up to retry_max_ns; an answer within this time
+     * ends that. */
+    uint64_t queue_reset_ns;
 };
 
 /* clang-format off */
@@ -219,7 +221,8 @@ struct bnt_guest_config {
     X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
     X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took")
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
+    X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take")
 /* clang-format on */
 
 /** How the move of a page ended: name, name in messages, meaning. */
@@ -635,6 +638,7 @@ struct bnt_guest_info {
     uint64_t hint_early_pfns;    /**< of these, before DONE */
     uint64_t ws_reports;         /**< working-set reports sent */
     uint64_t ws_odd;             /**< working-set commands that made no sense */
+    uint64_t queue_resets_late;  /**< queue_resets for a request without an answer */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
