@@ -72,6 +72,7 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
         return;
     }
     guest->config_marked = false;
+    guest->work++;
     if (due) {
         guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
     }

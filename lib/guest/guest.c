@@ -180,12 +180,14 @@ void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state)
 {
     BNTI_ASSERT(state_leads_to[guest->state] & 1u << state);
     guest->state = state;
+    guest->work++;
     bnti_guest_tell(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
 }
 
 void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
                      uint64_t extra)
 {
+    guest->work++;
     if (guest->ops.event != NULL) {
         const struct bnt_guest_event event = {.kind = kind, .value = value, .extra = extra};
         guest->ops.event(guest->opaque, &event);
@@ -339,6 +341,25 @@ static void step_live(struct bnt_guest *guest)
     }
 }
 
+/* What a step began with. */
+struct step_start {
+    uint32_t budget;
+    uint64_t work;
+    bool marked;
+};
+
+/* A step that asks for another at once and did nothing would be called for ever. A notification
+ * that came while it ran is a reason of its own. */
+static void step_judge(struct bnt_guest *guest, const struct step_start *start,
+                       uint64_t deadline_ns)
+{
+    if (deadline_ns <= guest->now_ns && guest->work == start->work &&
+        guest->budget == start->budget && (start->marked || !notified(guest))) {
+        guest->count.idle_steps++;
+        BNTI_ASSERT_PROGRESS(false);
+    }
+}
+
 bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                           uint64_t *deadline_ns)
 {
@@ -351,6 +372,8 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
     guest->budget = budget > 0 ? budget : 1;
+    const struct step_start start = {
+        .budget = guest->budget, .work = guest->work, .marked = notified(guest)};
     bnt_status status = BNT_OK;
     if (guest->state == BNT_GUEST_STARTING) {
         status = bnti_guest_start_poll(guest);
@@ -370,6 +393,7 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
         status = BNT_E_BROKEN;
     }
     *deadline_ns = step_due(guest);
+    step_judge(guest, &start, *deadline_ns);
     guest->call = BNTI_GUEST_CALL_NONE;
     return status;
 }

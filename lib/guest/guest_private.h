@@ -258,6 +258,7 @@ struct bnt_guest {
     /* The call in progress. */
     uint64_t now_ns;
     uint32_t budget;
+    uint64_t work; /* grows with all that a step does, beside what it pays for with the budget */
 
     /* Marked by notifications, perhaps in an interrupt handler of this CPU. */
     volatile bool queue_marked[BNTI_GUEST_Q_COUNT];

@@ -403,6 +403,7 @@ static void hint_overdue(struct bnt_guest *guest)
     hint->due_ns = bnti_guest_after(guest->now_ns, hint->wait_ns);
     guest->config_marked = true;
     guest->count.kicks++;
+    guest->work++;
     guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
 }
 

@@ -26,6 +26,7 @@ void bnti_guest_tick_open(struct bnt_guest *guest)
 {
     guest->pace.open = true;
     guest->pace.over = false;
+    guest->work++;
     guest->vmware.poll_due_ns = bnti_guest_after(guest->now_ns, guest->pace.period_ns);
 }
 
@@ -209,6 +210,7 @@ void bnti_guest_tick_close(struct bnt_guest *guest)
         const uint64_t grown = (uint64_t)pace->rate_free + rates->free_step;
         rate_set(guest, &pace->rate_free, bnti_guest_min(grown, rates->free_max), true);
     }
+    guest->work++;
     pace->open = false;
     pace->over = false;
     pace->tick_ns = bnti_guest_after(guest->now_ns, pace->period_ns);

@@ -90,6 +90,7 @@ void bnti_guest_held_return(struct bnt_guest *guest)
 /* The end of a cycle, for whatever reason: nothing refused outlives it. */
 void bnti_guest_cycle_end(struct bnt_guest *guest)
 {
+    guest->work++;
     bnti_guest_held_return(guest);
     bnti_guest_huge_return(guest);
     if (guest->kept_count > 0) {

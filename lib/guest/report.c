@@ -186,11 +186,13 @@ void bnti_guest_report(struct bnt_guest *guest)
 {
     struct bnti_guest_report *report = &guest->report;
     if (report->most == 0 || order_mistaken(&guest->config)) {
+        guest->work += guest->freed_marked;
         guest->freed_marked = false;
         return;
     }
     if (guest->freed_marked) {
         guest->freed_marked = false;
+        guest->work++;
         report->again = true;
     }
     if (!bnti_guest_queue_up(guest, BNTI_GUEST_Q_REPORT)) {

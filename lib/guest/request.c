@@ -27,6 +27,7 @@ void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
     const uint16_t index =
         BNTI_MUTATION(KICK_BY_ROLE) ? (uint16_t)q : bnti_guest_queue_index(guest, q);
     guest->count.kicks++;
+    guest->work++;
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
         const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
         guest->ops.transport.notify_data(guest->opaque, next << 16 | index);
@@ -351,6 +352,7 @@ void bnti_guest_used_take(struct bnt_guest *guest)
             continue;
         }
         guest->queue_marked[q] = false;
+        guest->work += marked;
         bool found = false;
         bool more = true;
         while (guest->budget > 0 && queue_live(guest, q) && more) {

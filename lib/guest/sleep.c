@@ -59,6 +59,7 @@ void bnti_guest_sleep_cancel(struct bnt_guest *guest)
         return;
     }
     guest->sleep.unwanted = true;
+    guest->work++;
     if (guest->ops.pages_alloc_cancel != NULL && guest->ops.pages_alloc_cancel(guest->opaque)) {
         guest->sleep.outstanding = false;
     }

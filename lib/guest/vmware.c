@@ -16,6 +16,7 @@ static int32_t call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, ui
         guest->ops.vmware_call(guest->opaque, command, arg1, arg2, result ? result : &brought);
     const uint64_t value = result ? *result : brought;
     guest->count.calls[command]++;
+    guest->work++;
     if (status != BNT_VMWARE_SUCCESS && status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
         guest->count.call_failures[command]++;
     }
@@ -271,6 +272,7 @@ void bnti_vmware_poll(struct bnt_guest *guest)
 {
     if (guest->config_marked) {
         guest->config_marked = false;
+        guest->work++;
         guest->vmware.rung = true;
     }
     guest->vmware.credit = 0;

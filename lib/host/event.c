@@ -10,6 +10,7 @@ void bnti_host_tell(struct bnt_host *host, bnt_host_event_kind kind, uint64_t va
 {
     const struct bnt_host_event event = {kind, value, extra};
 
+    host->work++;
     if (host->ops.event != NULL) {
         host->ops.event(host->opaque, &event);
     }

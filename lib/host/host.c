@@ -407,6 +407,7 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
         return;
     }
     host->busy = BNTI_HOST_TELLING;
+    host->work++;
     if (host->config_due) {
         host->config_due = false;
         host->count.interrupts++;
@@ -430,7 +431,7 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
 /** Whether a step now would find work: a kicked queue, or an interrupt that came up meanwhile. */
 static bool work_left(const struct bnt_host *host)
 {
-    bool left = interrupts_due(host);
+    bool left = interrupts_due(host) && !bnt_dev_suspended(&host->dev);
 
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
@@ -444,6 +445,8 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
                          uint64_t *deadline_ns)
 {
     uint32_t left = budget > 0 ? budget : 1;
+    const uint32_t given = left;
+    const uint64_t work = host->work;
     bnti_host_busy before;
     uint64_t next;
 
@@ -461,8 +464,13 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
     next = bnti_host_min(next, bnti_host_stats_deadline(host));
     next = bnti_host_min(next, bnti_host_actual_deadline(host));
     bnti_host_leave(host, before);
+    next = work_left(host) ? host->now_ns : next;
+    if (next <= host->now_ns && host->work == work && left == given) {
+        host->count.idle_steps++; /* a step that did nothing would be called for ever */
+        BNTI_ASSERT_PROGRESS(false);
+    }
     if (deadline_ns != NULL) {
-        *deadline_ns = work_left(host) ? host->now_ns : next;
+        *deadline_ns = next;
     }
     return (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 ? BNT_E_BROKEN : BNT_OK;
 }

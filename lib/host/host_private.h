@@ -285,6 +285,7 @@ struct bnt_host {
     bool config_due;
     bool reset_due;  /**< of the balloon, wanted while the device was suspended */
     uint64_t now_ns; /**< of the call that is under way */
+    uint64_t work;   /**< grows with all that a step does, beside what its budget pays for */
     uint32_t generation;
     uint32_t epoch;
     uint32_t epoch_ack;

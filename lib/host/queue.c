@@ -224,6 +224,7 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
         return;
     }
     queue->kicked = false;
+    host->work++;
     kick_judge(host, role);
     while (bnt_dev_live(&host->dev)) {
         if (*budget == 0) {

@@ -639,6 +639,8 @@ struct bnt_guest_info {
     uint64_t ws_reports;         /**< working-set reports sent */
     uint64_t ws_odd;             /**< working-set commands that made no sense */
     uint64_t queue_resets_late;  /**< queue_resets for a request without an answer */
+    uint64_t idle_steps;         /**< steps with nothing to do that asked for another at once: none,
+                                    but for a bug of this core */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

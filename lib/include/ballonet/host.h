@@ -655,6 +655,8 @@ struct bnt_host_info {
     uint64_t hinted_pfns;        /**< in hints that counted */
     uint64_t hints_ignored_pfns; /**< in hints of other runs */
     uint64_t partial_pfns; /**< in the balloon, in host pages that were not dropped: backed still */
+    uint64_t idle_steps;   /**< steps with nothing to do that asked for another at once: none, but
+                              for a bug of this core */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */
