@@ -45,6 +45,10 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->engine = engine;
     seen->vm_count = vm_count;
     seen->vms = arena_zalloc(arena, vm_count * sizeof *seen->vms);
+    for (uint32_t vm = 0; vm < vm_count; vm++) { /* each can be freed from here on */
+        seen->vms[vm].seen = seen;
+        seen->vms[vm].vm = vm;
+    }
     return seen;
 }
 
@@ -67,11 +71,9 @@ void conformance_destroy(struct conformance *seen)
     }
     for (uint32_t vm = 0; vm < seen->vm_count; vm++) {
         rings_reset(&seen->vms[vm]);
-        if (seen->vms[vm].seen != NULL) {
-            pages_free(&seen->vms[vm]);
-            reports_free(&seen->vms[vm]);
-            hints_free(&seen->vms[vm]);
-        }
+        pages_free(&seen->vms[vm]);
+        reports_free(&seen->vms[vm]);
+        hints_free(&seen->vms[vm]);
         tallies_free(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
@@ -84,8 +86,6 @@ void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct con
         return;
     }
     struct watch *watch = &seen->vms[vm];
-    watch->seen = seen;
-    watch->vm = vm;
     watch->config = *config;
     pages_init(watch);
     reports_init(watch);

@@ -249,6 +249,11 @@ static const bool spoils_rings[CORRUPTION_COUNT] = {
     [CORRUPT_VERDICT_SHORT] = true,
 };
 
+uint32_t scenario_corruption_descriptors(corruption which)
+{
+    return which == CORRUPT_DESC_ORDER || which == CORRUPT_ODD_TABLE ? 2 : 1;
+}
+
 static void check_corruption(const struct check *c, const struct scenario_action *action,
                              const struct scenario_vm *vm)
 {
@@ -260,15 +265,23 @@ static void check_corruption(const struct check *c, const struct scenario_action
         return;
     }
     if ((agreed & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
-        problems_add(&c->loader->problems, at_key(c, "what"),
+        problems_add(&c->loader->problems, at_key(c, "how"),
                      "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
                      "of its features",
                      vm->name);
     }
+    const uint32_t size = vm->driver.queue_size < vm->device.queue_size ? vm->driver.queue_size
+                                                                        : vm->device.queue_size;
+    if (size < scenario_corruption_descriptors(action->corruption)) {
+        problems_add(&c->loader->problems, at_key(c, "how"),
+                     "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
+                     "queue_size, of driver and device",
+                     vm->name, size);
+    }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
         (vm->driver.interface != BNT_INTERFACE_MODERN ||
          vm->device.interface != BNT_INTERFACE_MODERN)) {
-        problems_add(&c->loader->problems, at_key(c, "what"),
+        problems_add(&c->loader->problems, at_key(c, "how"),
                      "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
                      "leave `endian` or `interface` out",
                      vm->name);

@@ -531,6 +531,9 @@ void scenario_errors_free(struct scenario_errors *errors);
 /** Memory of a VM with all that the script will add. */
 uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm);
 
+/** Descriptors that a queue must have for a corruption to be written into its ring: 1 or 2. */
+uint32_t scenario_corruption_descriptors(corruption which);
+
 /** Digest of the canonical form: comments, order of keys and layout do not change it. */
 uint64_t scenario_digest(const struct scenario *scenario);
 

@@ -14,9 +14,10 @@
 #include <string.h>
 
 static const struct {
+    const char *name;
     unsigned who;
 } corruptions[] = {
-#define X(name, yaml, who, meaning) [CORRUPT_##name] = {ASSUMES_##who},
+#define X(name, yaml, who, meaning) [CORRUPT_##name] = {yaml, ASSUMES_##who},
     CORRUPTION_MAP(X)
 #undef X
 };
@@ -32,10 +33,13 @@ bool hostile_take(struct vm *vm, corruption which)
 
 /* ---- The rings as bytes ---- */
 
-static uint8_t *dma_at(struct vm *vm, uint64_t gpa)
+/** `bytes` of the DMA memory; NULL unless all of them lie in it. */
+static uint8_t *dma_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
 {
-    return gpa >= vm->dma_gpa && gpa - vm->dma_gpa < vm->dma_bytes ? vm->dma + (gpa - vm->dma_gpa)
-                                                                   : NULL;
+    const uint64_t offset = gpa - vm->dma_gpa;
+    const bool inside =
+        gpa >= vm->dma_gpa && offset <= vm->dma_bytes && bytes <= vm->dma_bytes - offset;
+    return inside ? vm->dma + offset : NULL;
 }
 
 static uint16_t get16(const uint8_t *at)
@@ -65,26 +69,58 @@ static void put_desc(uint8_t *table, uint32_t index, uint64_t gpa, uint32_t byte
     memcpy(table + index * sizeof desc, &desc, sizeof desc);
 }
 
+/* The parts of a split ring; NULL if the queue is off, or its bytes are none of a split ring. */
+
+static uint8_t *ring_part(struct vm *vm, const struct queue_place *queue, uint64_t gpa,
+                          uint64_t bytes)
+{
+    return queue->size == 0 || queue->foreign ? NULL : dma_at(vm, gpa, bytes);
+}
+
+static uint8_t *ring_table(struct vm *vm, const struct queue_place *queue)
+{
+    return ring_part(vm, queue, queue->desc_gpa, queue->size * sizeof(struct bnt_vq_desc));
+}
+
+static uint8_t *ring_avail(struct vm *vm, const struct queue_place *queue)
+{
+    return ring_part(vm, queue, queue->avail_gpa, UINT64_C(4) + 2 * queue->size);
+}
+
+static uint8_t *ring_used(struct vm *vm, const struct queue_place *queue)
+{
+    return ring_part(vm, queue, queue->used_gpa,
+                     UINT64_C(4) + queue->size * sizeof(struct bnt_vq_used_elem));
+}
+
 /** Makes descriptor `head` available on the inflate queue and kicks. */
 static void make_available(struct vm *vm, uint16_t head)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    uint8_t *avail = ring_avail(vm, queue);
     const uint16_t index = get16(avail + 2);
     put16(avail + 4 + 2 * (index % queue->size), head);
     put16(avail + 2, (uint16_t)(index + 1));
     link_signal_send(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE);
 }
 
-/** Writes a chain of two descriptors at the end of the inflate queue's table; returns its head. */
+/** Where a forged chain begins: the last two descriptors, or the only one. */
+static uint16_t forged_head(const struct queue_place *queue)
+{
+    return (uint16_t)(queue->size - (queue->size > 1 ? 2 : 1));
+}
+
+/** Writes a forged chain; its second descriptor only where the ring has two. Returns its head. */
 static uint16_t write_pair(struct vm *vm, uint64_t gpa, uint16_t first_flags, uint16_t next,
                            uint16_t second_flags, uint16_t second_next)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *table = dma_at(vm, queue->desc_gpa);
-    const uint16_t head = (uint16_t)(queue->size - 2);
+    uint8_t *table = ring_table(vm, queue);
+    const uint16_t head = forged_head(queue);
     put_desc(table, head, gpa, 16, first_flags, next);
-    put_desc(table, head + 1u, vm->dma_gpa, 16, second_flags, second_next);
+    if (queue->size > 1) {
+        put_desc(table, head + 1u, vm->dma_gpa, 16, second_flags, second_next);
+    }
     return head;
 }
 
@@ -92,18 +128,31 @@ static uint16_t write_pair(struct vm *vm, uint64_t gpa, uint16_t first_flags, ui
 static uint16_t write_long(struct vm *vm)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    const uint16_t head = (uint16_t)(queue->size - 2);
-    put_desc(dma_at(vm, queue->desc_gpa), head, vm->spec.first_pfn << BNT_PFN_SHIFT,
+    const uint16_t head = forged_head(queue);
+    put_desc(ring_table(vm, queue), head, vm->spec.first_pfn << BNT_PFN_SHIFT,
              (uint32_t)vm->spec.memory_bytes, 0, 0);
     return head;
+}
+
+/** Where the swarm drew a ring that has no room for it, the act is left out, and the log tells. */
+static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, corruption which)
+{
+    if (queue->size >= scenario_corruption_descriptors(which)) {
+        return true;
+    }
+    world_log(vm->world, LOG_EVENTS,
+              "%s: corrupt: nothing was done: %s needs a ring of %u descriptors, this one has %u",
+              vm->spec.name, corruptions[which].name, scenario_corruption_descriptors(which),
+              queue->size);
+    return false;
 }
 
 static void break_ring(struct vm *vm, corruption which)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *avail = dma_at(vm, queue->avail_gpa);
+    uint8_t *avail = ring_avail(vm, queue);
     const uint16_t last = (uint16_t)(queue->size - 1);
-    if (avail == NULL || queue->foreign) {
+    if (avail == NULL || ring_table(vm, queue) == NULL || !ring_has_room(vm, queue, which)) {
         return;
     }
     switch (which) {
@@ -116,7 +165,7 @@ static void break_ring(struct vm *vm, corruption which)
         break;
     case CORRUPT_DESC_LOOP:
         make_available(vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, last, BNT_VQ_DESC_F_NEXT,
-                                      (uint16_t)(last - 1)));
+                                      forged_head(queue)));
         break;
     case CORRUPT_DESC_ADDRESS:
         make_available(vm, write_pair(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
@@ -293,24 +342,30 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
 static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool published, bool writable)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
-    const uint8_t *avail = dma_at(vm, queue->avail_gpa);
-    uint8_t *table = dma_at(vm, queue->desc_gpa);
-    if (avail == NULL || table == NULL || queue->size == 0 || queue->foreign) {
+    const uint8_t *avail = ring_avail(vm, queue);
+    uint8_t *table = ring_table(vm, queue);
+    uint32_t descs = queue->size;
+    if (avail == NULL || table == NULL) {
         return NULL;
     }
     const uint16_t index = (uint16_t)(get16(avail + 2) - (published ? 1 : 0));
     uint32_t at = get16(avail + 4 + 2 * (index % queue->size));
-    for (uint32_t steps = 0; steps < queue->size; steps++) {
+    bool indirect = false;
+    for (uint32_t steps = 0; steps < descs && at < descs; steps++) {
         struct bnt_vq_desc desc;
         uint8_t *place = table + at * sizeof desc;
         memcpy(&desc, place, sizeof desc);
         const uint16_t flags = bnt_le16_get(desc.flags);
         if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-            table = dma_at(vm, bnt_le64_get(desc.gpa));
-            at = 0;
-            if (table == NULL) {
+            const uint32_t bytes = bnt_le32_get(desc.bytes);
+            table = dma_at(vm, bnt_le64_get(desc.gpa), bytes);
+            if (table == NULL || indirect) {
                 return NULL;
             }
+            indirect = true;
+            descs = (uint32_t)(bytes / sizeof desc);
+            at = 0;
+            steps = UINT32_MAX; /* the table's descriptors are counted anew */
             continue;
         }
         if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
@@ -324,8 +379,9 @@ static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool publish
     return NULL;
 }
 
-/** Where that segment lies; NULL if not in DMA. */
-static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable)
+/** Where that segment lies, and its length; NULL if it is not all in DMA. */
+static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable,
+                             uint32_t *bytes)
 {
     const uint8_t *place = newest_segment(vm, queue_index, published, writable);
     struct bnt_vq_desc desc;
@@ -333,7 +389,8 @@ static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published
         return NULL;
     }
     memcpy(&desc, place, sizeof desc);
-    return dma_at(vm, bnt_le64_get(desc.gpa));
+    *bytes = bnt_le32_get(desc.bytes);
+    return dma_at(vm, bnt_le64_get(desc.gpa), *bytes);
 }
 
 /** Lets the device write its response into a page that is in use. */
@@ -363,16 +420,19 @@ static void make_table_odd(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
     uint8_t *place = newest_segment(vm, queue_index, false, false);
-    const uint8_t *avail = dma_at(vm, queue->avail_gpa);
-    uint8_t *ring = dma_at(vm, queue->desc_gpa);
+    const uint8_t *avail = ring_avail(vm, queue);
+    uint8_t *ring = ring_table(vm, queue);
     const uint16_t spare = (uint16_t)(queue->size - 1);
     struct bnt_vq_desc head;
     struct bnt_vq_desc first;
-    const bool direct = place >= ring && place < ring + queue->size * sizeof head;
-    if (place == NULL || direct) {
+    if (place == NULL || avail == NULL || ring == NULL ||
+        (place >= ring && place < ring + queue->size * sizeof head)) {
         return; /* it is in no table */
     }
     const uint16_t at = get16(avail + 4 + 2 * (get16(avail + 2) % queue->size));
+    if (at >= queue->size || !ring_has_room(vm, queue, CORRUPT_ODD_TABLE)) {
+        return;
+    }
     memcpy(&head, ring + at * sizeof head, sizeof head);
     memcpy(&first, place, sizeof first);
     const uint64_t gpa = bnt_le64_get(first.gpa);
@@ -388,11 +448,13 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
     const struct bnt_guest_info info = vm_guest_info(vm);
     const bool verdicts = (info.features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0;
-    uint8_t *at = newest_chain(vm, queue, false, false);
-    if (at == NULL) {
+    const uint32_t header = verdicts ? (uint32_t)sizeof(struct bnt_balloon_request) : 0;
+    uint32_t bytes = 0;
+    uint8_t *at = newest_chain(vm, queue, false, false, &bytes);
+    if (at == NULL || bytes < header + sizeof(bnt_le32)) {
         return;
     }
-    uint8_t *first_pfn = at + (verdicts ? sizeof(struct bnt_balloon_request) : 0);
+    uint8_t *first_pfn = at + header;
     if (request->inflate && hostile_take(vm, CORRUPT_PFN_RANGE)) {
         put32(first_pfn, UINT32_C(0xFFFFFFF0));
     }
@@ -417,8 +479,8 @@ void hostile_after_expose(struct vm *vm, const struct bnt_guest_request *request
 static void spoil_used(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
-    uint8_t *used = dma_at(vm, queue->used_gpa);
-    if (used == NULL || queue->size == 0 || queue->foreign) {
+    uint8_t *used = ring_used(vm, queue);
+    if (used == NULL) {
         return;
     }
     const uint16_t index = get16(used + 2);
@@ -435,7 +497,7 @@ static void spoil_used(struct vm *vm, uint16_t queue_index)
         put32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
     }
     if (hostile_take(vm, CORRUPT_USED_TWICE)) {
-        memcpy(next, elem, sizeof(struct bnt_vq_used_elem));
+        memmove(next, elem, sizeof(struct bnt_vq_used_elem)); /* one place, in a ring of one */
         put16(used + 2, (uint16_t)(index + 1));
     }
     if (hostile_take(vm, CORRUPT_USED_INDEX)) {
@@ -445,8 +507,9 @@ static void spoil_used(struct vm *vm, uint16_t queue_index)
 
 static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
 {
-    uint8_t *response = newest_chain(vm, queue_index, true, true);
-    if (response == NULL) {
+    uint32_t bytes = 0;
+    uint8_t *response = newest_chain(vm, queue_index, true, true, &bytes);
+    if (response == NULL || bytes <= sizeof(struct bnt_balloon_response)) {
         return;
     }
     uint8_t *verdict = response + sizeof(struct bnt_balloon_response);
@@ -484,14 +547,15 @@ bool hostile_after_serve(struct vm *vm, uint16_t queue)
 bool hostile_statistics(struct vm *vm, uint16_t queue)
 {
     uint8_t *place = newest_segment(vm, queue, true, false);
-    uint8_t *at = newest_chain(vm, queue, true, false);
-    if (place == NULL || at == NULL) {
+    uint32_t bytes = 0;
+    uint8_t *at = newest_chain(vm, queue, true, false, &bytes);
+    if (place == NULL || at == NULL || bytes < sizeof(bnt_le16)) {
         return false;
     }
     struct bnt_vq_desc desc;
     memcpy(&desc, place, sizeof desc);
     if (hostile_take(vm, CORRUPT_STATS_ONES)) {
-        memset(at, 0xFF, bnt_le32_get(desc.bytes));
+        memset(at, 0xFF, bytes);
     }
     if (hostile_take(vm, CORRUPT_STATS_TAG)) {
         put16(at, 999);
