@@ -201,6 +201,7 @@ void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault faul
     guest->diag.fault = fault;
     guest->diag.queue = queue;
     bnti_guest_sleep_cancel(guest);
+    (void)bnti_guest_aside_return(guest);
     bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
     bnti_guest_recover_plan(guest);
@@ -429,6 +430,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.migrating_pfns = bnti_guest_migrating(guest) ? UINT64_C(1) << order : 0;
     }
     now.held_pages = guest->held_count;
+    now.aside_pages = guest->aside_count;
     now.kept_pages =
         guest->kept_count + ((uint64_t)guest->huge.kept_count << (BNT_BALLOON_2M_ORDER - order));
     now.actual_pfns = guest->actual;

@@ -3,7 +3,8 @@
  *
  * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
  * config.c reads and writes configuration space; request.c exposes and takes back buffers;
- * verdict.c judges them; refusal.c keeps refused pages; sizing.c goes for the target; record.c
+ * verdict.c judges them; refusal.c keeps refused pages; unusable.c sets pages aside that cannot be
+ * ballooned; sizing.c goes for the target; record.c
  * remembers ballooned and hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c,
  * report.c and hint.c are what their names say; pace.c keeps rates, sleep.c allocations that may
  * wait; vmware.c is VMware's wire. Nothing here is for embedders.
@@ -298,6 +299,10 @@ struct bnt_guest {
     uint64_t held_head; /* REFUSE_ALL: held pages are links, not the array */
     bool held_due;      /* and are to be given back, portion by portion */
 
+    /* Pages that cannot be ballooned, until the cycle ends. Only in RUNNING. */
+    uint32_t aside_count;
+    uint64_t aside[BNT_GUEST_ASIDE_MAX];
+
     struct bnti_guest_huge huge;
     uint64_t *huge_held;
     uint64_t *huge_kept;
@@ -542,6 +547,12 @@ void bnti_guest_held_return(struct bnt_guest *guest);
 void bnti_guest_cycle_end(struct bnt_guest *guest);
 uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
 
+/* unusable.c */
+bool bnti_guest_page_usable(const struct bnt_guest *guest, uint64_t page);
+uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count);
+bool bnti_guest_aside_full(const struct bnt_guest *guest);
+uint32_t bnti_guest_aside_return(struct bnt_guest *guest);
+
 /* sizing.c */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest);
 uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest);
@@ -550,7 +561,6 @@ bool bnti_guest_inflate_waits(const struct bnt_guest *guest);
 bool bnti_guest_refused_any(const struct bnt_guest *guest);
 bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have);
 bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest);
-uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 void bnti_guest_cycle_leave(struct bnt_guest *guest);
 void bnti_guest_size(struct bnt_guest *guest);
 uint64_t bnti_guest_size_due(const struct bnt_guest *guest);

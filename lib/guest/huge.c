@@ -37,33 +37,13 @@ void bnti_guest_huge_phase_end(struct bnt_guest *guest)
     bnti_guest_tell(guest, BNT_GUEST_EVENT_SPLIT, guest->huge.held_count, 0);
 }
 
-/* Drops what an allocator must not return. */
-static uint32_t huge_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
-{
-    const uint64_t first = guest->config.memory_first_pfn;
-    const uint64_t pfns = guest->config.memory_pfns;
-    uint32_t good = 0;
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t page = pages[i];
-        if (page < first || pfns < BNT_BALLOON_2M_PFNS ||
-            page - first > pfns - BNT_BALLOON_2M_PFNS || (page & WITHIN) != 0) {
-            guest->scratch[bad++] = page;
-        } else {
-            pages[good++] = page;
-        }
-    }
-    bnti_guest_give_back_unused(guest, true, guest->scratch, bad);
-    return good;
-}
-
 static uint32_t huge_take(struct bnt_guest *guest, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     guest->call = BNTI_GUEST_CALL_ALLOCATING;
     uint32_t got = guest->ops.huge_alloc(guest->opaque, request->pages, want);
     guest->call = BNTI_GUEST_CALL_BUSY;
-    got = huge_vet(guest, request->pages, got < want ? got : want);
+    got = bnti_guest_pages_vet(guest, true, request->pages, got < want ? got : want);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
         bnti_guest_give_back_of(guest, true, request->pages, got);
         return 0;

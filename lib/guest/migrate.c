@@ -6,15 +6,6 @@
  */
 #include "guest_private.h"
 
-static bool page_valid(const struct bnt_guest *guest, uint64_t page)
-{
-    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
-    const uint64_t first = guest->config.memory_first_pfn;
-
-    return (page & mask) == 0 && page >= first &&
-           page - first < (guest->config.memory_pfns & ~mask);
-}
-
 static void half_send(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t page)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
@@ -128,7 +119,8 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
     if (guest->state != BNT_GUEST_RUNNING) {
         return BNT_E_STATE;
     }
-    if (!page_valid(guest, old_page) || !page_valid(guest, new_page) || old_page == new_page) {
+    if (!bnti_guest_page_usable(guest, old_page) || !bnti_guest_page_usable(guest, new_page) ||
+        old_page == new_page) {
         return BNT_E_ARGUMENT;
     }
     if (guest->config.record == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {

@@ -93,7 +93,8 @@ static void oom_running(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest
 {
     guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
     bnti_guest_sleep_cancel(guest);
-    /* Held pages need no message: they never were in the balloon. */
+    /* Held pages need no message: they never were in the balloon. So do those set aside. */
+    result->freed_pfns += (uint64_t)bnti_guest_aside_return(guest) << guest->config.page_order;
     if (!bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         result->freed_pfns += (uint64_t)guest->held_count << guest->config.page_order;
         bnti_guest_held_return(guest);

@@ -14,6 +14,7 @@ void bnti_guest_release_begin(struct bnt_guest *guest)
     guest->oom_debt_pfns = 0; /* all of it comes back anyway */
     bnti_guest_sleep_cancel(guest);
     bnti_guest_huge_return(guest); /* the device never took these */
+    (void)bnti_guest_aside_return(guest);
     guest->huge.phase = false;
     guest->held_due = false; /* held pages are released with the rest */
     guest->pace.open = false;

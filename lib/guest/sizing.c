@@ -65,7 +65,8 @@ bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
 /* Whether a refused page waits for the end of its cycle. */
 bool bnti_guest_refused_any(const struct bnt_guest *guest)
 {
-    return guest->held_count + guest->kept_count + guest->huge.held_count + guest->huge.kept_count >
+    return guest->held_count + guest->kept_count + guest->aside_count + guest->huge.held_count +
+               guest->huge.kept_count >
            0;
 }
 
@@ -75,27 +76,6 @@ void bnti_guest_cycle_leave(struct bnt_guest *guest)
     if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_refused_any(guest)) {
         bnti_guest_cycle_end(guest);
     }
-}
-
-/* Drops what an allocator must not return: pages outside the memory it was declared with. */
-uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
-{
-    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
-    const uint64_t first = guest->config.memory_first_pfn;
-    const uint64_t pfns = guest->config.memory_pfns & ~mask;
-    const uint64_t most = bnti_guest_pfn_max(guest);
-    uint32_t good = 0;
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t page = pages[i];
-        if (page < first || page - first >= pfns || (page & mask) != 0 || page > most) {
-            guest->scratch[bad++] = page;
-        } else {
-            pages[good++] = page;
-        }
-    }
-    bnti_guest_give_back(guest, guest->scratch, bad);
-    return good;
 }
 
 /* Gives back what is no whole unit, or all of it where that is the driver's way. */
@@ -110,22 +90,32 @@ static uint32_t whole_units(struct bnt_guest *guest, const uint64_t *pages, uint
 }
 
 /*
- * Asks the OS for pages. The OS may run out of memory in there and call bnt_guest_oom: nothing of
- * ours is half done at this point, so that works; what we got then goes straight back.
+ * Asks the OS for pages, and for others in place of those that cannot be ballooned: at most
+ * BNT_GUEST_ASIDE_MAX times more. The OS may run out of memory in there and call bnt_guest_oom:
+ * nothing of ours is half done at this point, so that works; what we got then goes straight back.
  */
 static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
 {
-    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    guest->call = BNTI_GUEST_CALL_ALLOCATING;
-    uint32_t got = guest->ops.pages_alloc(guest->opaque, request->pages, want);
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    got = bnti_guest_pages_vet(guest, request->pages, got < want ? got : want);
-    if (guest->state != BNT_GUEST_RUNNING ||
-        (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
-        bnti_guest_give_back(guest, request->pages, got);
-        return 0;
+    uint64_t *pages = guest->requests[BNTI_GUEST_INFLATE].pages;
+    uint32_t got = 0;
+    bool more = true;
+    while (more) {
+        const uint32_t asked = want - got;
+        guest->call = BNTI_GUEST_CALL_ALLOCATING;
+        uint32_t came = guest->ops.pages_alloc(guest->opaque, pages + got, asked);
+        guest->call = BNTI_GUEST_CALL_BUSY;
+        came = came < asked ? came : asked;
+        const uint32_t usable = bnti_guest_pages_vet(guest, false, pages + got, came);
+        got += usable;
+        if (guest->state != BNT_GUEST_RUNNING ||
+            (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
+            (void)bnti_guest_aside_return(guest);
+            bnti_guest_give_back(guest, pages, got);
+            return 0;
+        }
+        more = came == asked && usable < came && !bnti_guest_aside_full(guest);
     }
-    return whole_units(guest, request->pages, got, want);
+    return whole_units(guest, pages, got, want);
 }
 
 /* The allocator gave `got` pages, too few: on with allocations that wait, or later. */

@@ -100,9 +100,9 @@ static uint32_t pages_use(struct bnt_guest *guest, const uint64_t *pages, uint32
         straight_back(guest, pages + used, count - used);
     }
     bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count - used);
-    request->page_count = bnti_guest_pages_vet(guest, request->pages, used);
+    request->page_count = bnti_guest_pages_vet(guest, false, request->pages, used);
     request->partial = brought_less;
-    if (brought_less) {
+    if (brought_less || (request->page_count == 0 && bnti_guest_aside_full(guest))) {
         sleep_short(guest);
     }
     return request->page_count;
@@ -134,7 +134,7 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
         bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count);
     } else if (pages_use(guest, pages, count) > 0) {
         bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
-    } else if (!guest->pace.on) {
+    } else if (!guest->pace.on && bnti_guest_inflate_waits(guest)) {
         bnti_guest_cycle_end(guest);
     }
     guest->call = BNTI_GUEST_CALL_NONE;

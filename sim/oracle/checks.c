@@ -48,7 +48,8 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
                        counted, guest->inflight_inflate_pfns, guest->inflight_deflate_pfns, balloon,
                        inflating, deflating);
     }
-    if (shadow->in_place[PLACE_TAKEN] << order != guest->migrating_pfns &&
+    if (shadow->in_place[PLACE_TAKEN] << order !=
+            guest->migrating_pfns + (guest->aside_pages << order) &&
         guest->state == BNT_GUEST_RUNNING) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
                        "%" PRIu64 " pages are with the driver and in none of its places",

@@ -899,7 +899,7 @@ void fake_audit(const struct fake *f)
     const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
                          info.inflight_deflate_pfns + (info.held_pages << order) +
                          (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns +
-                         info.hinted_pfns + info.held_huge_pfns;
+                         info.hinted_pfns + info.held_huge_pfns + (info.aside_pages << order);
     FAKE_CHECK(info.reporting_pfns == f->reporting << order);
     FAKE_CHECK(info.hinted_pfns == f->hinted_count << order);
     FAKE_CHECK(out == has); /* no page lost, none in two places */

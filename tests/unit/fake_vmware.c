@@ -459,8 +459,8 @@ void fvm_audit(const struct fvm *f)
     for (uint64_t i = 0; i < f->pages; i++) {
         owned += f->owned[i];
     }
-    FVM_CHECK(owned ==
-              info.ballooned_pfns + info.kept_pages + info.held_pages + info.held_huge_pfns);
+    FVM_CHECK(owned == info.ballooned_pfns + info.kept_pages + info.held_pages +
+                           info.held_huge_pfns + info.aside_pages);
     FVM_CHECK(owned + f->free_count == f->pages);
     FVM_CHECK(info.inflated_pfns ==
               info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);

@@ -176,6 +176,10 @@ START_TEST(test_page_outside_memory_is_not_ballooned)
     ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 63);
     ck_assert_uint_eq(f.owned[0], 0);
     ck_assert_uint_gt(fake_info(&f).alloc_failures, 0);
+    ck_assert_uint_gt(fake_info(&f).unusable_outside, 0);
+    ck_assert_uint_eq(fake_info(&f).unusable_unnameable, 0);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].value, f.first_pfn);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
     fake_end(&f);
 }
 END_TEST

@@ -64,6 +64,12 @@ struct bnt_guest;
 #define BNT_GUEST_REFUSED_MAX 256
 
 /**
+ * Pages that cannot be ballooned and are set aside in a cycle at most. With more of them on top of
+ * an allocator that gives out first what came back last, inflation fails (event ALLOC_FAILED).
+ */
+#define BNT_GUEST_ASIDE_MAX 256
+
+/**
  * Largest guest page: 9 is 2 MiB. A page is in the balloon as a whole, so one request must hold all
  * of its PFNs: 512 then. A driver cannot learn how many PFNs a device takes at once (the standard
  * sets no bound, ours takes 8192, Firecracker 256); one that takes fewer than a page has cannot
@@ -222,8 +228,21 @@ struct bnt_guest_config {
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
     X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
     X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
-    X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take")
+    X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
+    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable")
 /* clang-format on */
+
+/** Why a page of the allocator cannot be ballooned: name, name in messages, meaning. */
+#define BNT_GUEST_UNUSABLE_MAP(X)                                                              \
+    X(OUTSIDE, "outside-memory", "it is not a whole page of memory_first_pfn and memory_pfns") \
+    X(UNNAMEABLE, "unnameable", "its PFN has more bits than the wire: 32 in LOCK and on VIRTIO's")
+
+typedef enum bnt_guest_unusable {
+#define BNT_X(name, text, meaning) BNT_GUEST_UNUSABLE_##name,
+    BNT_GUEST_UNUSABLE_MAP(BNT_X)
+#undef BNT_X
+    BNT_GUEST_UNUSABLE_COUNT
+} bnt_guest_unusable;
 
 /** How the move of a page ended: name, name in messages, meaning. */
 #define BNT_GUEST_MIGRATED_MAP(X)                                                             \
@@ -303,8 +322,10 @@ struct bnt_guest_ops {
     uint32_t size; /**< sizeof(struct bnt_guest_ops) */
     struct bnt_drv_transport transport;
     /**
-     * Takes up to `count` pages without waiting; fills `pages`, returns how many. A page outside
-     * the configured memory comes straight back through pages_free and counts as not allocated.
+     * Takes up to `count` pages without waiting; fills `pages`, returns how many. A page that
+     * cannot be ballooned (event UNUSABLE: outside the configured memory, or with a PFN that the
+     * wire cannot carry) is set aside, another is asked for, and it comes back through pages_free
+     * when the cycle ends; beyond BNT_GUEST_ASIDE_MAX of them, at once.
      * May call bnt_guest_oom: then it is given back what it returns, since inflation is held off.
      */
     uint32_t (*pages_alloc)(void *opaque, uint64_t *pages, uint32_t count);
@@ -471,9 +492,9 @@ BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t no
  * never shrinks; VMware's driver unlocks first, since its host says "not needed" to a page more
  * than its target. Only starts it; MIGRATED tells the end. Whatever that is, each of the two pages
  * is then in the balloon or has come back. One at a time, and only between requests: OK; E_AGAIN
- * (later: something is in flight); E_ARGUMENT (`old_page` is not in the record, a page outside
- * memory; the caller keeps `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no links_remove);
- * E_REENTRANT.
+ * (later: something is in flight); E_ARGUMENT (`old_page` is not in the record, a page that
+ * cannot be ballooned; the caller keeps `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no
+ * links_remove); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns,
                                                uint64_t old_page, uint64_t new_page,
@@ -641,6 +662,11 @@ struct bnt_guest_info {
     uint64_t queue_resets_late;  /**< queue_resets for a request without an answer */
     uint64_t idle_steps;         /**< steps with nothing to do that asked for another at once: none,
                                     but for a bug of this core */
+
+    /* Pages that the OS gave and that cannot be ballooned (event UNUSABLE). */
+    uint64_t unusable_outside;    /**< outside the configured memory */
+    uint64_t unusable_unnameable; /**< with a PFN that the wire cannot carry */
+    uint64_t aside_pages;         /**< set aside now, until the cycle ends */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

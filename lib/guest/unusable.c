@@ -1,0 +1,93 @@
+/*
+ * Pages of the allocator that cannot be ballooned: outside the declared memory, or with a PFN that
+ * the wire cannot carry. They are set aside until the cycle ends, so that an allocator that gives
+ * out first what came back last offers others. Pages that the device refused are refusal.c's.
+ */
+#include "guest_private.h"
+
+/* Why a page of 1 << order PFNs cannot be ballooned; BNT_GUEST_UNUSABLE_COUNT if it can. */
+static bnt_guest_unusable unusable_reason(const struct bnt_guest *guest, uint32_t order,
+                                          uint64_t page)
+{
+    const uint64_t own = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t within = (UINT64_C(1) << order) - 1;
+    const uint64_t first = guest->config.memory_first_pfn;
+    const uint64_t pfns = guest->config.memory_pfns & ~own;
+    if (page < first || pfns <= within || page - first >= pfns - within || (page & within) != 0) {
+        return BNT_GUEST_UNUSABLE_OUTSIDE;
+    }
+    return page + within > bnti_guest_pfn_max(guest) ? BNT_GUEST_UNUSABLE_UNNAMEABLE
+                                                     : BNT_GUEST_UNUSABLE_COUNT;
+}
+
+/* Whether a page of the guest's own size can be ballooned under the present handshake. */
+bool bnti_guest_page_usable(const struct bnt_guest *guest, uint64_t page)
+{
+    return unusable_reason(guest, guest->config.page_order, page) == BNT_GUEST_UNUSABLE_COUNT;
+}
+
+/* Untouched: what is outside the declared memory may be anything. */
+static void untouched_return(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
+        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+    }
+}
+
+/*
+ * Keeps the usable pages of what an allocator gave, in their order, and returns how many. Others
+ * are set aside while there is room; beyond it, and of 2 MiB, they go straight back.
+ */
+uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count)
+{
+    const uint32_t order = bnti_guest_order(guest, huge);
+    uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
+    uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};
+    uint32_t good = 0;
+    uint32_t back = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t page = pages[i];
+        const bnt_guest_unusable reason = unusable_reason(guest, order, page);
+        if (reason == BNT_GUEST_UNUSABLE_COUNT) {
+            pages[good++] = page;
+            continue;
+        }
+        if (found[reason]++ == 0) {
+            first[reason] = page;
+        }
+        if (huge || guest->aside_count == BNT_GUEST_ASIDE_MAX) {
+            guest->scratch[back++] = page;
+        } else {
+            guest->aside[guest->aside_count++] = page;
+        }
+    }
+    if (good == count) {
+        return good;
+    }
+    guest->count.unusable_outside += found[BNT_GUEST_UNUSABLE_OUTSIDE];
+    guest->count.unusable_unnameable += found[BNT_GUEST_UNUSABLE_UNNAMEABLE];
+    untouched_return(guest, huge, guest->scratch, back);
+    for (uint32_t reason = 0; reason < BNT_GUEST_UNUSABLE_COUNT; reason++) {
+        if (found[reason] > 0) {
+            bnti_guest_tell(guest, BNT_GUEST_EVENT_UNUSABLE, first[reason], reason);
+        }
+    }
+    return good;
+}
+
+/* Whether another page that cannot be ballooned would go straight back. */
+bool bnti_guest_aside_full(const struct bnt_guest *guest)
+{
+    return guest->aside_count == BNT_GUEST_ASIDE_MAX;
+}
+
+/* Gives back what was set aside; returns how many pages. The device never heard of them. */
+uint32_t bnti_guest_aside_return(struct bnt_guest *guest)
+{
+    const uint32_t count = guest->aside_count;
+    guest->aside_count = 0;
+    untouched_return(guest, false, guest->aside, count);
+    return count;
+}
