@@ -248,12 +248,13 @@ static void queue_start(struct fake_driver *fake, uint16_t queue, uint64_t featu
                                              .ring = fake->dma + gpa,
                                              .ring_gpa = gpa,
                                              .slots = fake->slots + queue * FAKE_QUEUE_SIZE};
-    const struct bnt_vq_parts layout = bnt_vq_layout(FAKE_QUEUE_SIZE);
+    const struct bnt_vq_parts layout = bnt_vq_layout_of(FAKE_QUEUE_SIZE, features);
 
     if (bnt_host_queue_size_max(fake->host, queue) == 0) {
         return;
     }
-    require(bnt_vq_drv_ring_bytes(FAKE_QUEUE_SIZE, 8) <= RING_STRIDE, "the ring is too big");
+    require(bnt_vq_drv_ring_bytes_of(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE,
+            "the ring is too big");
     require(bnt_vq_drv_init(&fake->queues[queue], &config) == BNT_OK, "bnt_vq_drv_init");
     require(bnt_host_queue_enable(fake->host, queue, FAKE_QUEUE_SIZE, gpa + layout.desc,
                                   gpa + layout.avail, gpa + layout.used) == BNT_OK,
