@@ -25,6 +25,13 @@ static inline bool bnti_pack_loads(const struct bnti_pack *pack)
     return pack->in != NULL;
 }
 
+/** What was loaded must be so; of what is measured or saved nothing is required, since numbers in
+ * there can be a guest's. */
+static inline void bnti_pack_require(struct bnti_pack *pack, bool valid)
+{
+    pack->failed = pack->failed || (bnti_pack_loads(pack) && !valid);
+}
+
 void bnti_pack_bytes(struct bnti_pack *pack, void *bytes, size_t count);
 void bnti_pack_u8(struct bnti_pack *pack, uint8_t *value);
 void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value);

@@ -241,6 +241,21 @@ static void memory_count(struct bnt_host *host)
     }
 }
 
+uint64_t bnti_host_memory_within(const struct bnt_host *host, uint64_t at, uint64_t n)
+{
+    const uint64_t low = at + host->config.memory_first_pfn;
+    uint64_t within = 0;
+
+    for (uint32_t i = 0; i < host->mem.region_count; i++) {
+        uint64_t first = 0;
+        const uint64_t pfns = region_pfns(host, &host->mem.regions[i], &first);
+        const uint64_t begin = first > low ? first : low;
+        const uint64_t end = bnti_host_min(first + pfns, low + n);
+        within += end > begin ? end - begin : 0;
+    }
+    return within;
+}
+
 bool bnti_host_memory_find(struct bnt_host *host, uint64_t pfn, uint64_t n)
 {
     for (uint32_t i = 0; i < host->mem.region_count; i++) {

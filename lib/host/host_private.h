@@ -105,8 +105,9 @@ void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_
 void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at);
 /** Gives the leaves of full and of empty ranges back. Only with LEAVES. */
 void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
-/** Counts one more or one less page of a leafless (or empty) range. False at the bound. */
-bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at);
+/** Counts one more page of a leafless (or empty) range, of which `most` are memory, or one less.
+ * False at the bound. */
+bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uint64_t most);
 bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at);
 /** A full range without leaf becomes a leafless one; the caller restored all of it. */
 void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at);
@@ -362,6 +363,8 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before);
 void bnti_host_clock(struct bnt_host *host, uint64_t now_ns);
 /** Looks for the region that holds all of [pfn, pfn + n), and remembers it. */
 bool bnti_host_memory_find(struct bnt_host *host, uint64_t pfn, uint64_t n);
+/** How many of n PFNs from a position on are memory. */
+uint64_t bnti_host_memory_within(const struct bnt_host *host, uint64_t at, uint64_t n);
 
 /** Whether [pfn, pfn + n) is guest memory that the ledger covers. */
 static inline bool bnti_host_memory(struct bnt_host *host, uint64_t pfn, uint64_t n)

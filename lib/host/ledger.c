@@ -343,13 +343,13 @@ static void range_count_set(struct bnti_host_ledger *ledger, uint64_t range, uin
     ledger->roots[range] = count == 0 ? ROOT_NONE : ((uintptr_t)count << 2 | ROOT_LEAFLESS);
 }
 
-bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at)
+bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uint64_t most)
 {
     const uint64_t range = at >> LEAF_SHIFT;
     const uint32_t count = root_count(ledger->roots[range]);
 
     BNTI_ASSERT(ledger->roots[range] == ROOT_NONE || bnti_host_ledger_leafless(ledger, at));
-    if (count == range_pfns(ledger, range)) {
+    if (count >= most) {
         return false;
     }
     range_count_set(ledger, range, count + 1);

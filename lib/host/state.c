@@ -21,7 +21,7 @@
 #define STATE_MAGIC   UINT32_C(0x48544E42)
 #define STATE_VERSION UINT32_C(1)
 
-/* ---- Sections; each sets pack->failed for what cannot be ---- */
+/* ---- Sections; each requires of what it loads that a device can have saved it ---- */
 
 static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
@@ -40,11 +40,12 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u32(pack, &page_order);
     bnti_pack_u32(pack, &host_page_order);
     bnti_pack_u32(pack, &wire);
-    pack->failed = pack->failed || magic != STATE_MAGIC || version != STATE_VERSION ||
-                   first_pfn != host->config.memory_first_pfn || pfns != host->config.memory_pfns ||
-                   page_order != host->config.page_order ||
-                   host_page_order != host->config.host_page_order ||
-                   wire != (uint32_t)host->config.wire;
+    bnti_pack_require(pack,
+                      !(magic != STATE_MAGIC || version != STATE_VERSION ||
+                        first_pfn != host->config.memory_first_pfn ||
+                        pfns != host->config.memory_pfns || page_order != host->config.page_order ||
+                        host_page_order != host->config.host_page_order ||
+                        wire != (uint32_t)host->config.wire));
 }
 
 /** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */
@@ -85,9 +86,9 @@ static void status_pack(struct bnti_pack *pack, struct bnt_host *host)
     if (bnti_pack_loads(pack) && !pack->failed) {
         pack->failed = !status_replay(&host->dev, status, accepted);
         if (legacy) {
-            pack->failed = pack->failed || !bnt_dev_legacy_begin(&host->dev);
+            bnti_pack_require(pack, bnt_dev_legacy_begin(&host->dev));
         }
-        pack->failed = pack->failed || host->dev.legacy != legacy;
+        bnti_pack_require(pack, host->dev.legacy == legacy);
         if (bnt_dev_agreed(&host->dev)) {
             bnti_host_queues_number(host);
         }
@@ -109,7 +110,7 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bytes(pack, host->limit_bytes, sizeof(host->limit_bytes));
     const bool virtio = host->config.wire == BNT_HOST_WIRE_VIRTIO;
     const bool resets = (host->config.features & host->config.binding.reset) != 0;
-    pack->failed = pack->failed || (virtio && (host->epoch != 0) != resets);
+    bnti_pack_require(pack, !((virtio && (host->epoch != 0) != resets)));
 }
 
 /** The queues that exist, and where, must be the same: a driver has settled on them. */
@@ -128,9 +129,9 @@ static void queues_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_u16(pack, &queue->kick_next);
         bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
         queue->vq.big_endian = bnti_host_big_endian(host);
-        pack->failed = pack->failed || exists != queue->exists || index != queue->index ||
-                       queue->vq.size > host->config.queue_size_max ||
-                       (queue->vq.size != 0 && (!exists || host->provided));
+        bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
+                                  queue->vq.size > host->config.queue_size_max ||
+                                  (queue->vq.size != 0 && (!exists || host->provided))));
         if (pack->failed) {
             return;
         }
@@ -154,10 +155,11 @@ static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &target->pending);
     bnti_pack_bool(pack, &target->progressed);
     bnti_pack_bool(pack, &target->refused);
-    pack->failed = pack->failed || outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
-                   target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
-                   target->num_pages > host->memory_pfns ||
-                   (target->pending && outcome != BNT_OUTCOME_PENDING);
+    bnti_pack_require(pack,
+                      !(outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
+                        target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
+                        target->num_pages > host->memory_pfns ||
+                        (target->pending && outcome != BNT_OUTCOME_PENDING)));
     target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
 }
 
@@ -189,8 +191,9 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
         stats->arrived_ns = host->now_ns;
         stats->aged_ns = age_ns;
         stats->held = stats->held && !BNTI_MUTATION(STATS_LOST_ON_RESTORE);
-        pack->failed = pack->failed || (stats->known >> BNT_STAT_COUNT) != 0 ||
-                       stats->unknown_count > BNT_STATS_MAX || stats->unset_count > BNT_STATS_MAX;
+        bnti_pack_require(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
+                                  stats->unknown_count > BNT_STATS_MAX ||
+                                  stats->unset_count > BNT_STATS_MAX));
     }
 }
 
@@ -215,10 +218,11 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
     const bool none = hint->id == 0;
     const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
     const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
-    pack->failed = pack->failed || state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
-                   hint->unstopped > (uint64_t)last - first + 1 ||
-                   (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
-                             hint->unstopped != 0 || hint->seen != 0));
+    bnti_pack_require(pack,
+                      !(state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
+                        hint->unstopped > (uint64_t)last - first + 1 ||
+                        (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
+                                  hint->unstopped != 0 || hint->seen != 0))));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
     if (BNTI_MUTATION(HINT_RESTORE_DONE) && bnti_pack_loads(pack) && !none) {
         hint->state = BNT_HOST_HINT_DONE;
@@ -241,7 +245,7 @@ static void vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u32(pack, &count);
     if (count > BNT_HOST_CALL_RULES_MAX ||
         (vmware->capabilities & ~(host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
-        pack->failed = true;
+        bnti_pack_require(pack, false);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -271,7 +275,7 @@ static void ws_config_pack(struct bnti_pack *pack, struct bnt_ws_config *config)
     }
     bnti_pack_u32(pack, &config->refresh_ms);
     bnti_pack_u32(pack, &config->report_ms);
-    pack->failed = pack->failed || config->interval_count >= BNT_WS_BINS_MAX;
+    bnti_pack_require(pack, config->interval_count < BNT_WS_BINS_MAX);
 }
 
 static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
@@ -301,9 +305,9 @@ static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &ws->pending);
     if (bnti_pack_loads(pack)) {
         ws->arrived_ns = host->now_ns;
-        pack->failed = pack->failed || ws->bin_count > BNT_WS_BINS_MAX ||
-                       ws->seg_count > BNTI_HOST_WS_SEGS ||
-                       (ws->configured && ws->config.interval_count != host->config.ws_bins - 1);
+        bnti_pack_require(
+            pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > BNTI_HOST_WS_SEGS ||
+                    (ws->configured && ws->config.interval_count != host->config.ws_bins - 1)));
     }
 }
 
@@ -313,7 +317,7 @@ static void rules_pack(struct bnti_pack *pack, struct bnt_host *host)
 
     bnti_pack_u32(pack, &count);
     if (count > BNT_HOST_RULES_MAX) {
-        pack->failed = true;
+        bnti_pack_require(pack, false);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -328,7 +332,7 @@ static void rules_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_pack_u64(pack, &rule->count);
         bnti_pack_u32(pack, &verdict);
         rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
-        pack->failed = pack->failed || !bnti_host_rule_valid(host, rule);
+        bnti_pack_require(pack, bnti_host_rule_valid(host, rule));
     }
     host->rule_count = count;
 }
@@ -353,10 +357,40 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
+/** Whether the ledger counts only pages that are memory. */
+static bool ledger_in_memory(struct bnt_host *host)
+{
+    const struct bnti_host_ledger *ledger = &host->ledger;
+    uint64_t first = 0;
+    uint64_t n = 0;
+
+    for (uint64_t at = 0; at < ledger->pfns; at = first + n) {
+        bnti_host_ledger_range(ledger, at, &first, &n);
+        const uint64_t memory = bnti_host_memory_within(host, first, n);
+        if (bnti_host_ledger_leafless(ledger, first)) {
+            if (bnti_host_ledger_leafless_count(ledger, first) > memory) {
+                return false;
+            }
+            continue;
+        }
+        for (uint64_t i = 0; memory < n && i < n; i++) {
+            const uint64_t pfn = host->config.memory_first_pfn + first + i;
+            if (memory == 0 && bnti_host_ledger_none_held(ledger, first, n)) {
+                break;
+            }
+            if (bnti_host_ledger_get(ledger, first + i) != BNT_HOST_PAGE_GUEST &&
+                !bnti_host_memory(host, pfn, 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     bnti_host_ledger_pack(pack, &host->ledger);
-    pack->failed = pack->failed || host->ledger.held > host->memory_pfns;
+    bnti_pack_require(pack, host->ledger.held <= host->memory_pfns && ledger_in_memory(host));
     bnti_host_backing_pack(pack, host);
 }
 

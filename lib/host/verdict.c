@@ -136,11 +136,18 @@ static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint
 {
     struct bnti_host_ledger *ledger = &host->ledger;
     const uint64_t at = bnti_host_at(host, pfn);
+    uint64_t first = 0;
+    uint64_t n = 0;
 
     if (bnti_host_ledger_reserve(ledger, at, 1)) {
         bnti_host_ledger_put(ledger, at, 1);
         bnti_host_ledger_keep(ledger, at, 1);
-    } else if (!bnti_host_ledger_count_up(ledger, at)) {
+        bnti_host_judge_moved(host, judge, 1);
+        return true;
+    }
+    /* A plain driver may name one page again and again: no leaf says so, the map bounds it. */
+    bnti_host_ledger_range(ledger, at, &first, &n);
+    if (!bnti_host_ledger_count_up(ledger, at, bnti_host_memory_within(host, first, n))) {
         return false;
     }
     bnti_host_judge_moved(host, judge, 1);
@@ -292,14 +299,6 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
     } else {
         judge->init = judge->init && init; /* of kept pages the ledger knows */
     }
-    /* Only now: until here a failure would have needed the leaf. */
-    bnti_host_ledger_settle(&host->ledger, at, extent->pfns);
-}
-
-static void extent_restore(struct bnt_host *host, const struct bnti_host_extent *extent)
-{
-    bnti_host_backing_restore(host, extent->first_pfn, extent->pfns);
-    bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
 }
 
 void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
@@ -335,10 +334,16 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
         return;
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
+        const struct bnti_host_extent *extent = &host->extents[i];
         if (judge->inflate) {
-            extent_drop(host, judge, &host->extents[i]);
+            extent_drop(host, judge, extent);
         } else {
-            extent_restore(host, &host->extents[i]);
+            bnti_host_backing_restore(host, extent->first_pfn, extent->pfns);
         }
+    }
+    /* Only now: until here a failure would have needed the leaf, which extents may share. */
+    for (uint32_t i = 0; i < host->extent_count; i++) {
+        const struct bnti_host_extent *extent = &host->extents[i];
+        bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
     }
 }

@@ -6,6 +6,7 @@
  */
 #include "lib/virtio/queue_state.h"
 
+#include "lib/virtio/queue_device.h"
 #include "lib/virtio/ring.h"
 
 #include <string.h>
@@ -30,7 +31,7 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
     bnti_pack_u32(pack, &vq->descs_out);
     bnti_pack_u32(pack, &vq->out_count);
     if (vq->out_count > BNT_VQ_DEV_OUT_MAX) {
-        pack->failed = true;
+        bnti_pack_require(pack, false);
         vq->out_count = 0;
     }
     for (uint32_t i = 0; i < vq->out_count; i++) {
@@ -40,35 +41,89 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
     bnti_pack_bool(pack, &vq->broken);
 }
 
-/** A buffer that is out is the table's, and takes descriptors only where they are counted. */
-static bool out_valid(const struct bnt_vq_dev *vq, bool packed)
+/** Whether an id is out twice; split rings take what the driver says. */
+static bool out_repeats(const struct bnt_vq_dev *vq, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (!vq->out[i].done && vq->out[i].head == vq->out[at].head) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** A buffer that is out and was pushed waits for an older one, which only IN_ORDER makes it do. */
+static bool out_entry_valid(const struct bnt_vq_dev *vq, uint32_t at)
+{
+    const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;
+    const bool in_order = (vq->features & BNT_F_IN_ORDER) != 0;
+    const struct bnt_vq_dev_out *out = &vq->out[at];
+
+    if (packed ? out->descs == 0 || (!out->done && out_repeats(vq, at))
+               : out->descs != 0 || out->head >= vq->size) {
+        return false;
+    }
+    return out->done ? in_order && at > 0 : out->len == 0;
+}
+
+/** What is remembered of the buffers that are out agrees with itself and with their count. */
+static bool out_valid(const struct bnt_vq_dev *vq)
 {
     uint32_t descs = 0;
 
     for (uint32_t i = 0; i < vq->out_count; i++) {
-        if ((!packed && vq->out[i].head >= vq->size) || (packed && vq->out[i].descs == 0)) {
+        if (!out_entry_valid(vq, i)) {
             return false;
         }
         descs += vq->out[i].descs;
     }
-    return descs == vq->descs_out && descs <= (packed ? vq->size : 0u);
+    return descs == vq->descs_out && descs <= vq->size;
 }
 
+/** A packed ring has no indices but its two positions, which lie apart by what is out. */
+static bool packed_valid(const struct bnt_vq_dev *vq)
+{
+    const uint32_t laps = 2u * vq->size;
+    const bool event_idx = (vq->features & BNT_F_RING_EVENT_IDX) != 0;
+    const uint32_t wish = event_idx ? BNT_VQ_PACKED_EVENT_DESC : BNT_VQ_PACKED_EVENT_ENABLE;
+
+    if (vq->avail_next >= laps || vq->used_next >= laps || vq->avail_known != 0 ||
+        vq->used_told != 0 || vq->used_since > laps ||
+        bnti_lap_add(vq->used_next, vq->descs_out, vq->size) != vq->avail_next) {
+        return false;
+    }
+    /* The event structure is written first when kicks are suppressed, or with EVENT_IDX. */
+    return vq->kicks_wanted
+               ? vq->event_flags == BNT_VQ_PACKED_EVENT_ENABLE || vq->event_flags == wish
+               : vq->event_flags == BNT_VQ_PACKED_EVENT_DISABLE;
+}
+
+/** used_next <= avail_next <= avail_known, a queue's size apart at most; with IN_ORDER, whatever is
+ * between the first two is remembered. */
+static bool split_valid(const struct bnt_vq_dev *vq)
+{
+    const bool remembers = (vq->features & BNT_F_IN_ORDER) != 0;
+    const uint32_t out = bnti_index_ahead(vq->avail_next, vq->used_next);
+    const uint32_t known = bnti_index_ahead(vq->avail_known, vq->avail_next);
+
+    return out + known <= vq->size && vq->out_count == (remembers ? out : 0) &&
+           vq->used_since == 0 && vq->event_flags == 0;
+}
+
+/** A broken queue may have stopped between two stores, and nothing is done with it any more. */
 static bool positions_valid(const struct bnt_vq_dev *vq)
 {
     const bool packed = (vq->features & BNT_F_RING_PACKED) != 0;
-    const bool remembers = packed || (vq->features & BNT_F_IN_ORDER) != 0;
-    const uint32_t laps = 2u * vq->size;
 
-    if (!out_valid(vq, packed) || (!remembers && vq->out_count != 0)) {
-        return false;
-    }
-    if (packed) {
-        return vq->avail_next < laps && vq->used_next < laps && vq->used_since <= laps &&
-               vq->event_flags <= BNT_VQ_PACKED_EVENT_DESC;
-    }
-    return bnti_index_ahead(vq->avail_next, vq->used_next) <= vq->size &&
-           bnti_index_ahead(vq->avail_known, vq->avail_next) <= vq->size;
+    return vq->broken || (out_valid(vq) && (packed ? packed_valid(vq) : split_valid(vq)));
+}
+
+bool bnti_vq_dev_is_out(const struct bnt_vq_dev *vq, uint16_t head)
+{
+    const bool remembers = (vq->features & (BNT_F_RING_PACKED | BNT_F_IN_ORDER)) != 0;
+
+    return remembers ? bnti_vq_dev_out_find(vq, head) < vq->out_count
+                     : vq->avail_next != vq->used_next && head < vq->size;
 }
 
 void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struct bnt_mem *mem,
@@ -90,5 +145,5 @@ void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struc
         return;
     }
     positions_pack(pack, vq);
-    pack->failed = pack->failed || !positions_valid(vq);
+    bnti_pack_require(pack, positions_valid(vq));
 }

@@ -16,4 +16,7 @@
 void bnti_vq_dev_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                       uint32_t queue, uint64_t features);
 
+/** Whether the device can have the buffer `head`: it was popped and not pushed. */
+bool bnti_vq_dev_is_out(const struct bnt_vq_dev *vq, uint16_t head);
+
 #endif

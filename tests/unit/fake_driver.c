@@ -210,7 +210,10 @@ void fake_open(struct fake_driver *fake)
     if (fake->refuse_verdict != BNT_VERDICT_NONE) {
         fake->ops.refuse = fake_refuse;
     }
-    require(bnt_mem_init(&fake->mem, &mem_ops, fake, &ram, 1) == BNT_OK, "bnt_mem_init");
+    const bool holes = fake->region_count > 0;
+    require(bnt_mem_init(&fake->mem, &mem_ops, fake, holes ? fake->regions : &ram,
+                         holes ? fake->region_count : 1) == BNT_OK,
+            "bnt_mem_init");
     require(bnt_host_footprint(&fake->config, &bytes) == BNT_OK, "bnt_host_footprint");
     fake->storage = malloc(bytes);
     fake->dma = calloc(1, FAKE_DMA_BYTES);

@@ -80,6 +80,8 @@ struct fake_driver {
     void (*on_event)(struct fake_driver *fake, const struct bnt_host_event *event);
     uint32_t copy_fail_at; /* the copy that fails, from 1; 0: none */
     uint32_t copies;
+    struct bnt_mem_region regions[4]; /* of the map; without any it has no holes */
+    uint32_t region_count;
     bool wild;           /* pages without bytes read as zeros, and what is written there is lost */
     uint32_t epoch;      /* that requests carry */
     uint32_t flags;      /* the same */
