@@ -64,6 +64,10 @@
       "a kick of the statistics queue counts as a buffer, also without one")                         \
     X(STATISTICS_KEPT_OVER_RESET, "statistics-kept-over-reset", "host-B10",                          \
       "the statistics buffer counts as held after the device was reset")                             \
+    X(TARGET_REPEATED_SILENTLY, "target-repeated-silently", "own-H2",                                \
+      "a driver below a target is not told when the same one is set again")                          \
+    X(STALL_BY_ANY_CHANGE, "stall-by-any-change", "own-H3",                                          \
+      "any change of the ledger counts as progress towards the target")                              \
     X(INACTIVE_GUEST_AWAITED, "inactive-guest-awaited", "host-B46",                                  \
       "a target for a guest that is not live has no end")                                            \
     X(RESUME_FORGETS_KICKS, "resume-forgets-kicks", "host-B48",                                      \

@@ -22,7 +22,7 @@ uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
 /*
  * Adopts a target: rounded up to whole pages in 64 bits (a u32 would wrap), capped by memory.
  * A change that the device told of ends waits that it makes pointless; one found in an answer does
- * not, so that no device can talk us out of a back-off.
+ * not, so that no device can talk us out of a back-off. With the quirk any word of the device does.
  */
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
@@ -32,9 +32,9 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool tol
     const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
     const bool changed = num_pages != guest->num_pages;
     guest->num_pages = num_pages;
-    if (told && changed) {
-        if (target < guest->target_pfns || guest->inflate_backoff.not_needed ||
-            bnti_guest_quirk(guest, BNT_GUEST_QUIRK_RETRY_ON_CHANGE)) {
+    const bool quirk = bnti_guest_quirk(guest, BNT_GUEST_QUIRK_RETRY_ON_CHANGE);
+    if (told && (changed || quirk)) {
+        if (target < guest->target_pfns || guest->inflate_backoff.not_needed || quirk) {
             guest->inflate_backoff.until_ns = 0;
         }
         guest->deflate_backoff.until_ns = 0;

@@ -200,8 +200,9 @@ struct bnti_host_target {
     uint64_t timeout_at_ns;
     uint64_t stall_at_ns;
     bool pending;
-    bool progressed; /**< the ledger changed since it was set */
-    bool refused;    /**< a "not this page" verdict was given since */
+    uint64_t nearest; /**< PFNs between ledger and target, at best since it was set */
+    bool progressed;  /**< the ledger came nearer since */
+    bool refused;     /**< a "not this page" verdict was given since */
 };
 
 struct bnti_host_stats_state {

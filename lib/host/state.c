@@ -19,7 +19,7 @@
 
 /* "BNTH" and the version of what follows. */
 #define STATE_MAGIC   UINT32_C(0x48544E42)
-#define STATE_VERSION UINT32_C(1)
+#define STATE_VERSION UINT32_C(2)
 
 /* ---- Sections; each requires of what it loads that a device can have saved it ---- */
 
@@ -153,6 +153,7 @@ static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_deadline(pack, &target->timeout_at_ns);
     bnti_pack_deadline(pack, &target->stall_at_ns);
     bnti_pack_bool(pack, &target->pending);
+    bnti_pack_u64(pack, &target->nearest);
     bnti_pack_bool(pack, &target->progressed);
     bnti_pack_bool(pack, &target->refused);
     bnti_pack_require(pack,

@@ -1,12 +1,21 @@
 /*
  * Target requests and how they end: exactly one outcome for each.
  *
- * Judged by the ledger, never by what the guest says. Two bounds run: the stall bound, which every
- * change of the ledger starts anew, and the caller's timeout. The earlier one ends the request.
+ * Judged by the ledger, never by what the guest says. Two bounds run: the stall bound, which starts
+ * anew whenever the ledger is nearer to the target than ever since it was set, and the caller's
+ * timeout. The earlier one ends the request.
  */
 #include "lib/host/host_private.h"
 
 #include "lib/base/mutation.h"
+
+/** Rounds up to the guest's page, as far as there is memory. */
+static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
+{
+    const uint64_t less = (UINT64_C(1) << host->config.page_order) - 1;
+
+    return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
+}
 
 static void target_end(struct bnt_host *host, bnt_outcome outcome)
 {
@@ -18,10 +27,26 @@ static void target_end(struct bnt_host *host, bnt_outcome outcome)
     bnti_host_tell(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
 }
 
+/** PFNs between the ledger and what the embedder wants, whatever limit the guest tells. */
+static uint64_t target_distance(const struct bnt_host *host)
+{
+    const uint64_t held = host->ledger.held;
+    const uint64_t wanted = target_round(host, host->target.wanted);
+
+    return held > wanted ? held - wanted : wanted - held;
+}
+
 void bnti_host_target_progress(struct bnt_host *host)
 {
-    host->target.progressed = true;
-    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    struct bnti_host_target *target = &host->target;
+    const uint64_t distance = target_distance(host);
+
+    /* A guest that swings comes no nearer, however much it moves. */
+    if (distance < target->nearest || BNTI_MUTATION(STALL_BY_ANY_CHANGE)) {
+        target->nearest = distance;
+        target->progressed = true;
+        target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    }
     bnti_host_target_judge(host);
 }
 
@@ -76,12 +101,19 @@ uint64_t bnti_host_target_deadline(struct bnt_host *host)
     return BNT_NEVER;
 }
 
-/** Rounds up to the guest's page, as far as there is memory. */
-static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
+/** Whether the guest may be told now. What a driver reads does not change while the device is
+ * suspended (VG-39); with NEEDS_RESET no driver follows it, and Linux waits for that for ever. */
+static bool target_tellable(const struct bnt_host *host)
 {
-    const uint64_t less = (UINT64_C(1) << host->config.page_order) - 1;
+    return !bnt_dev_suspended(&host->dev) &&
+           (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
+}
 
-    return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
+static void target_tell(struct bnt_host *host)
+{
+    host->config_due = host->config_due || (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 ||
+                       bnt_dev_suspended(&host->dev);
+    bnti_host_doorbell(host);
 }
 
 /** What the guest is told: the embedder's wish, as far as the guest's limit allows it. */
@@ -91,12 +123,10 @@ static void target_apply(struct bnt_host *host)
     const uint64_t limit = host->limit_pfns != 0 ? host->limit_pfns : UINT64_MAX;
     const uint64_t pfns = bnti_host_min(target->wanted, limit);
 
-    /* What a driver reads does not change while the device is suspended (VG-39). */
-    if (target->num_pages != pfns && !bnt_dev_suspended(&host->dev)) {
+    if (target->num_pages != pfns && target_tellable(host)) {
         target->num_pages = (uint32_t)pfns;
         host->generation++;
-        host->config_due = (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
-        bnti_host_doorbell(host);
+        target_tell(host);
     }
     target->pfns = target_round(host, pfns);
 }
@@ -121,12 +151,20 @@ void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)
 static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_ns)
 {
     struct bnti_host_target *target = &host->target;
+    const uint32_t told = target->num_pages;
 
     if (target->pending) {
         target_end(host, BNT_OUTCOME_SUPERSEDED);
     }
     target->wanted = BNTI_MUTATION(TARGET_32_BITS) ? (uint32_t)(pfns << 12) >> 12 : pfns;
     target_apply(host);
+    /* A driver that deflated under this very target (out of memory) waits for a word to inflate. */
+    if (target->num_pages == told && !target_met(host) &&
+        (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0 &&
+        !BNTI_MUTATION(TARGET_REPEATED_SILENTLY)) {
+        target_tell(host);
+    }
+    target->nearest = target_distance(host);
     target->last_id++;
     target->id = target->last_id;
     target->outcome = BNT_OUTCOME_PENDING;

@@ -76,7 +76,7 @@ START_TEST(test_new_target_supersedes_the_pending_one)
 }
 END_TEST
 
-START_TEST(test_request_stalls_after_stall_ns_without_a_change_of_the_ledger)
+START_TEST(test_request_stalls_after_stall_ns_without_progress)
 {
     const uint64_t id = want(8, 0);
 
@@ -88,7 +88,7 @@ START_TEST(test_request_stalls_after_stall_ns_without_a_change_of_the_ledger)
 }
 END_TEST
 
-START_TEST(test_every_change_of_the_ledger_starts_the_stall_bound_anew)
+START_TEST(test_coming_nearer_starts_the_stall_bound_anew)
 {
     const uint64_t id = want(8, 0);
 
@@ -98,6 +98,81 @@ START_TEST(test_every_change_of_the_ledger_starts_the_stall_bound_anew)
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_OUTCOME), 0);
     pass(SECOND);
     expect_outcome(1, id, BNT_OUTCOME_STALLED);
+}
+END_TEST
+
+/** A driver that deflates when its guest is out of memory. */
+static void start_with_oom(void)
+{
+    fake_start(&fake, FAKE_TOLD | FAKE_RESET | BNT_BALLOON_F_DEFLATE_ON_OOM);
+    fake_log_clear(&fake);
+}
+
+START_TEST(test_guest_that_swings_stalls)
+{
+    start_with_oom();
+    const uint64_t id = want(8, 0);
+    (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
+    for (uint32_t i = 0; i < 9; i++) { /* out of memory, and back again: never nearer than 4 */
+        ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_OUTCOME), 0);
+        pass(SECOND);
+        (void)fake_send_run(&fake, 1, 300, 4, 1, NULL);
+        (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
+    }
+    pass(SECOND);
+    expect_outcome(1, id, BNT_OUTCOME_STALLED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
+}
+END_TEST
+
+START_TEST(test_timeout_of_a_guest_that_only_swung_is_stalled)
+{
+    start_with_oom();
+    (void)want(4, 0);
+    (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
+    const uint64_t id = want(8, SECOND);
+    (void)fake_send_run(&fake, 1, 300, 1, 1, NULL);
+    pass(SECOND);
+    expect_outcome(2, id, BNT_OUTCOME_STALLED);
+}
+END_TEST
+
+START_TEST(test_same_target_again_is_told_to_a_driver_that_is_not_there)
+{
+    start_with_oom();
+    (void)want(8, 0);
+    (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
+    fake_log_clear(&fake);
+    (void)want(8, 0); /* nothing to do */
+    ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
+    (void)fake_send_run(&fake, 1, 300, 2, 1, NULL); /* out of memory */
+    fake_log_clear(&fake);
+    const uint64_t id = want(8, 0);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
+    (void)fake_send_run(&fake, 0, 300, 2, 1, NULL);
+    expect_outcome(1, id, BNT_OUTCOME_REACHED);
+}
+END_TEST
+
+START_TEST(test_target_of_a_device_that_needs_a_reset_is_told_to_the_next_driver)
+{
+    const struct bnt_vq_seg seg = {FAKE_REQUEST_GPA, 3};
+
+    (void)want(8, 0);
+    (void)fake_queue_segs(&fake, 0, &seg, 1, 0);
+    bnt_host_kick(fake.host, 0);
+    ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 2);
+    fake_log_clear(&fake);
+    const uint32_t before = bnt_host_config_generation(fake.host);
+    const uint64_t id = want(9, 0);
+    (void)want(9, 0); /* the same again */
+    ck_assert_uint_eq(fake_config_get(&fake, 0), 8);
+    ck_assert_uint_eq(bnt_host_config_generation(fake.host), before);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
+    expect_outcome(2, id, BNT_OUTCOME_SUPERSEDED);
+    fake_start(&fake, FAKE_ALL);
+    ck_assert_uint_eq(fake_config_get(&fake, 0), 9);
 }
 END_TEST
 
@@ -209,9 +284,8 @@ START_TEST(test_new_target_bumps_the_generation_and_interrupts_only_a_running_dr
     (void)want(8, 0);
     ck_assert_uint_ne(bnt_host_config_generation(fake.host), before);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
-    (void)want(8, 0);
-    ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
+    (void)want(9, 0);
     (void)want(9, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
 }
@@ -226,8 +300,12 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_target_is_reached_when_the_ledger_holds_it_whatever_actual_says);
     tcase_add_test(tests, test_target_that_holds_already_is_reached_at_once);
     tcase_add_test(tests, test_new_target_supersedes_the_pending_one);
-    tcase_add_test(tests, test_request_stalls_after_stall_ns_without_a_change_of_the_ledger);
-    tcase_add_test(tests, test_every_change_of_the_ledger_starts_the_stall_bound_anew);
+    tcase_add_test(tests, test_request_stalls_after_stall_ns_without_progress);
+    tcase_add_test(tests, test_coming_nearer_starts_the_stall_bound_anew);
+    tcase_add_test(tests, test_guest_that_swings_stalls);
+    tcase_add_test(tests, test_timeout_of_a_guest_that_only_swung_is_stalled);
+    tcase_add_test(tests, test_same_target_again_is_told_to_a_driver_that_is_not_there);
+    tcase_add_test(tests, test_target_of_a_device_that_needs_a_reset_is_told_to_the_next_driver);
     tcase_add_test(tests, test_stall_after_refusals_is_refused_but_not_needed_is_no_refusal);
     tcase_add_test(tests, test_timeout_of_a_guest_that_makes_progress_is_timed_out);
     tcase_add_test(tests, test_timeout_of_a_guest_that_never_moved_is_stalled);
