@@ -22,6 +22,14 @@ struct options {
     uint32_t set_count;
     const char *trace;
     const char *junit;
+    const char *profile; /**< of generated scenarios */
+    bool has_generated;
+    uint64_t generated_first; /**< seeds, both included */
+    uint64_t generated_last;
+    uint32_t jobs;      /**< 0: as many as there are processors */
+    uint64_t for_ns;    /**< so long at most; 0: until all are done */
+    const char *output; /**< a folder for what failed */
+    bool first;         /**< until one fails */
     bool json;
     bool markdown;
     bool verbose;
@@ -47,10 +55,13 @@ enum {
     OPTION_SEEDS = 32,
     OPTION_QUIET = 64,
     OPTION_JUNIT = 128,
+    OPTION_PROFILE = 256,
+    OPTION_GENERATED = 512,
     OPTION_ALWAYS = 1u << 30 /**< of every verb */
 };
 
 int verb_run(const struct options *options);
+int verb_generate(const struct options *options);
 int verb_check(const struct options *options);
 int verb_schema(const struct options *options);
 int verb_replay(const struct options *options);
@@ -58,6 +69,9 @@ int verb_verify(const struct options *options);
 int verb_test(const struct options *options);
 int verb_conformance(const struct options *options);
 int verb_doctor(const struct options *options);
+
+/** `run --generated A..B`: generated scenarios, each judged on its own. */
+int generated_run(const struct options *options);
 
 /**
  * Makes a child for the work. True where the work is to be done; false in the process that waited

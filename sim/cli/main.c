@@ -20,8 +20,12 @@ static const struct verb verbs[] = {
      "Without --seed the scenario's own seed is used, else 1. Of several scenarios the account is\n"
      "left out.\n",
      OPTION_SEED | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE | OPTION_SEEDS |
-         OPTION_QUIET,
+         OPTION_QUIET | OPTION_GENERATED | OPTION_PROFILE,
      verb_run},
+    {"generate", "", "print the scenario that a seed generates",
+     "Prints a valid scenario that is drawn from the tables of the grammar: the same for the same\n"
+     "seed, profile and version. `run --generated A..B` runs those of many seeds.\n",
+     OPTION_SEED | OPTION_PROFILE, verb_generate},
     {"check", "SCENARIO|FOLDER...", "say what is wrong with scenario files",
      "Loads each file without running it. Every error is FILE:LINE:COLUMN: error: what, and what\n"
      "would be right. Exit status 0 or 2.\n",
@@ -88,6 +92,13 @@ static void print_help(const struct verb *verb)
         {OPTION_FORMAT, "  --format json      results as JSON, one object a line\n"},
         {OPTION_VERBOSE, "  --verbose          tell every event of guest and host as it happens\n"},
         {OPTION_QUIET, "  --quiet            only the closing line\n"},
+        {OPTION_PROFILE, "  --profile FILE     how generated scenarios are drawn\n"},
+        {OPTION_GENERATED,
+         "  --generated A..B   run the scenarios that these seeds generate\n"
+         "  -j N               so many at once; without it, one a processor\n"
+         "  --for TIME         stop after so much time, such as 60s\n"
+         "  --first            stop at the first that fails\n"
+         "  --output FOLDER    write each kind of failure to a file of its own\n"},
     };
     (void)printf("usage: ballonet %s %s\n\n%s", verb->name, verb->usage, verb->help);
     for (size_t i = 0; i < sizeof option_texts / sizeof option_texts[0]; i++) {
@@ -170,6 +181,61 @@ static int option_format(struct options *options, const char *value)
     return 0;
 }
 
+static int option_profile(struct options *options, const char *value)
+{
+    options->profile = value;
+    return 0;
+}
+
+static int option_output(struct options *options, const char *value)
+{
+    options->output = value;
+    return 0;
+}
+
+static int option_generated(struct options *options, const char *value)
+{
+    char first[32];
+    const char *dots = strstr(value, "..");
+    const size_t length = dots != NULL ? (size_t)(dots - value) : sizeof first;
+    if (length < sizeof first) {
+        memcpy(first, value, length);
+        first[length] = '\0';
+    }
+    if (length >= sizeof first || !parse_number(first, &options->generated_first) ||
+        !parse_number(dots + 2, &options->generated_last) ||
+        options->generated_first > options->generated_last) {
+        return misuse(options->verb, "--generated", value,
+                      "two seeds A..B are needed, the first not above the last");
+    }
+    options->has_generated = true;
+    return 0;
+}
+
+static int option_jobs(struct options *options, const char *value)
+{
+    uint64_t number = 0;
+    if (!parse_number(value, &number) || number == 0 || number > 1024) {
+        return misuse(options->verb, "-j", value, "a number from 1 to 1024 is needed");
+    }
+    options->jobs = (uint32_t)number;
+    return 0;
+}
+
+static int option_for(struct options *options, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    const uint64_t number = strtoull(value, &end, 10);
+    const uint64_t unit = strcmp(end, "s") == 0 ? 1 : strcmp(end, "min") == 0 ? 60 : 0;
+    if (errno != 0 || end == value || value[0] == '-' || unit == 0 || number == 0 ||
+        number > 1000000) {
+        return misuse(options->verb, "--for", value, "a time such as 60s or 15min is needed");
+    }
+    options->for_ns = number * unit * UINT64_C(1000000000);
+    return 0;
+}
+
 #ifdef BNT_MUTATIONS
 static int option_mutate(struct options *options, const char *value)
 {
@@ -184,9 +250,17 @@ static const struct {
     unsigned flag;
     int (*take)(struct options *, const char *value);
 } valued[] = {
-    {"--seed", OPTION_SEED, option_seed},       {"--seeds", OPTION_SEEDS, option_seeds},
-    {"--set", OPTION_SET, option_set},          {"--trace", OPTION_TRACE, option_trace},
-    {"--junit", OPTION_JUNIT, option_junit},    {"--format", OPTION_FORMAT, option_format},
+    {"--seed", OPTION_SEED, option_seed},
+    {"--seeds", OPTION_SEEDS, option_seeds},
+    {"--set", OPTION_SET, option_set},
+    {"--trace", OPTION_TRACE, option_trace},
+    {"--profile", OPTION_PROFILE, option_profile},
+    {"--generated", OPTION_GENERATED, option_generated},
+    {"--output", OPTION_GENERATED, option_output},
+    {"--for", OPTION_GENERATED, option_for},
+    {"-j", OPTION_GENERATED, option_jobs},
+    {"--junit", OPTION_JUNIT, option_junit},
+    {"--format", OPTION_FORMAT, option_format},
 #ifdef BNT_MUTATIONS
     {"--mutate", OPTION_ALWAYS, option_mutate},
 #endif
@@ -229,6 +303,10 @@ static int take_argument(const struct verb *verb, struct options *options, int *
     }
     if (strcmp(argument, "--quiet") == 0 && (verb->allowed & OPTION_QUIET) != 0) {
         options->quiet = true;
+        return 0;
+    }
+    if (strcmp(argument, "--first") == 0 && (verb->allowed & OPTION_GENERATED) != 0) {
+        options->first = true;
         return 0;
     }
     const int taken = take_valued(verb, options, at, argc, argv);
@@ -310,7 +388,8 @@ int main(int argc, char **argv)
         print_help(verb);
         return finish(0);
     }
-    if (options.path_count == 0 && verb->usage[0] != '\0' && verb->usage[0] != '[') {
+    if (options.path_count == 0 && !options.has_generated && verb->usage[0] != '\0' &&
+        verb->usage[0] != '[') {
         return misuse(verb->name, "nothing to do", "", verb->usage);
     }
     int status = 0;

@@ -76,6 +76,9 @@ static bool all_load(const struct options *options, const struct path_list *list
 
 int verb_run(const struct options *options)
 {
+    if (options->has_generated) {
+        return generated_run(options);
+    }
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
     int status = options_paths(options, &list) ? VERDICT_PASS : VERDICT_USAGE;

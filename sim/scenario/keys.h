@@ -50,6 +50,27 @@ struct choice {
 /** `one_of` groups: exactly one key of a group must be there. */
 #define GROUP_NONE 0u
 
+/** What bounds a drawn value beside the key's own bounds. */
+typedef enum draw_bound {
+    DRAW_KEY,   /**< nothing */
+    DRAW_RUN,   /**< the length of the run phase */
+    DRAW_MEMORY /**< the memory of the VM that it concerns */
+} draw_bound;
+
+/**
+ * How a generated scenario draws the key (sim/explore). All zeroes: it stands where it may in one
+ * place of DRAW_PLACES, with a value by its type and bounds.
+ */
+struct key_draw {
+    uint64_t low;   /**< drawn from here, where the key's own bound is less */
+    uint64_t high;  /**< to here; 0: the key's own, or what its type takes for large */
+    uint64_t step;  /**< a multiple of this; 0: of what the type takes for small */
+    uint32_t share; /**< of 1000 places in which it stands; 0: by default */
+    draw_bound bound;
+    bool power_of_2;
+    const char *reason; /**< why no scenario has it, unless a profile gives it a share */
+};
+
 struct key_row {
     const char *name;
     key_type type;
@@ -68,6 +89,7 @@ struct key_row {
     size_t more;       /**< KEY_LIST: offset of the count */
     const struct choice *choices;
     const struct key_table *table;
+    struct key_draw draw;
 };
 
 struct key_table {
@@ -126,6 +148,18 @@ extern const struct choice bool_choices[];
 extern const struct choice guest_event_choices[];
 extern const struct choice host_event_choices[];
 extern const struct choice world_event_choices[];
+
+/** What an action is, beside its name; a kind without a row is no fault and undone by nothing. */
+struct action_trait {
+    action_kind kind;
+    bool fault; /**< a quiet phase suppresses it */
+    bool lasts; /**< it is undone by `undone_by` alone */
+    action_kind undone_by;
+    uint32_t weight; /**< among the actions of a generated scenario */
+};
+extern const struct action_trait action_traits[];
+extern const size_t action_trait_count;
+const struct action_trait *action_trait_of(action_kind kind);
 
 /** A thing that a swarm can draw. */
 struct knob_row {

@@ -9,6 +9,7 @@
 #include <ballonet/guest.h>
 #include <ballonet/vmware.h>
 
+#define MIB(n)              ((uint64_t)(n) << 20)
 #define TIB(n)              ((uint64_t)(n) << 40)
 #define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
 #define TIME_MAX            SECONDS(31536000)
@@ -81,31 +82,31 @@ static const struct choice workload_kinds[] = {
 #define BETWEEN (BIT(WORKLOAD_RAMP) | BIT(WORKLOAD_BURST) | BIT(WORKLOAD_SAWTOOTH) | BIT(WORKLOAD_RANDOM_WALK))
 #define PERIODIC (BIT(WORKLOAD_BURST) | BIT(WORKLOAD_SAWTOOTH))
 static const struct key_row workload_rows[] = {
-    {"name", KEY_NAME, W(name), .fallback = "(workload0, workload1, ...)", .doc = "name in messages and reports"},
+    {"name", KEY_NAME, W(name), .fallback = "(workload0, workload1, ...)", .draw = {.reason = "workload0, workload1, ...: the default"}, .doc = "name in messages and reports"},
     {"vm", KEY_VM, W(vm), .fallback = "(the only VM)", .doc = "the VM it runs in"},
     {"kind", KEY_CHOICE, W(kind), .choices = workload_kinds, .flags = KEY_REQUIRED, .doc = "its shape"},
     {"use", KEY_CHOICE, W(use), .choices = use_choices, .fallback = "anon", .kinds = SYNTHETIC,
      .doc = "what it uses memory for"},
-    {"start", KEY_TIME, W(start_ns), 0, TIME_MAX, .fallback = "0", .doc = "when it begins"},
+    {"start", KEY_TIME, W(start_ns), 0, TIME_MAX, .fallback = "0", .draw = {.bound = DRAW_RUN}, .doc = "when it begins"},
     {"stop", KEY_TIME, W(stop_ns), 1, TIME_MAX, .fallback = "(never)", .flags = KEY_ABSENT_MAX,
-     .doc = "when it ends and gives its memory back"},
-    {"tick", KEY_TIME, W(tick_ns), 1000, SECONDS(3600), .fallback = "10ms", .doc = "how often it adjusts"},
+     .draw = {.share = 1000, .bound = DRAW_RUN}, .doc = "when it ends and gives its memory back"},
+    {"tick", KEY_TIME, W(tick_ns), 1000, SECONDS(3600), .fallback = "10ms", .draw = {.low = 1000000, .high = 500000000}, .doc = "how often it adjusts"},
     {"size", KEY_SIZE, W(size_bytes), 0, TIB(16), .fallback = "0", .kinds = SYNTHETIC, .required = BIT(WORKLOAD_CONSTANT),
-     .doc = "memory that it begins with"},
-    {"to", KEY_SIZE, W(to_bytes), 0, TIB(16), .kinds = BETWEEN, .required = BETWEEN, .doc = "memory that it goes to"},
+     .draw = {.bound = DRAW_MEMORY}, .doc = "memory that it begins with"},
+    {"to", KEY_SIZE, W(to_bytes), 0, TIB(16), .kinds = BETWEEN, .required = BETWEEN, .draw = {.bound = DRAW_MEMORY}, .doc = "memory that it goes to"},
     {"over", KEY_TIME, W(over_ns), 1, TIME_MAX, .kinds = BIT(WORKLOAD_RAMP), .required = BIT(WORKLOAD_RAMP),
-     .doc = "time from `size` to `to`"},
+     .draw = {.low = 1000000, .high = SECONDS(10)}, .doc = "time from `size` to `to`"},
     {"period", KEY_TIME, W(period_ns), 1, TIME_MAX, .kinds = PERIODIC, .required = PERIODIC,
-     .doc = "time from one repetition to the next"},
+     .draw = {.low = 1000000, .high = SECONDS(10)}, .doc = "time from one repetition to the next"},
     {"width", KEY_TIME, W(width_ns), 1, TIME_MAX, .kinds = BIT(WORKLOAD_BURST), .required = BIT(WORKLOAD_BURST),
-     .doc = "how long a burst lasts, less than `period`"},
+     .draw = {.low = 1000000, .high = SECONDS(10)}, .doc = "how long a burst lasts, less than `period`"},
     {"step", KEY_SIZE, W(step_bytes), 1, TIB(16), .kinds = BIT(WORKLOAD_RANDOM_WALK), .required = BIT(WORKLOAD_RANDOM_WALK),
-     .doc = "largest change in one tick"},
+     .draw = {.bound = DRAW_MEMORY}, .doc = "largest change in one tick"},
     {"file", KEY_FILE, W(file), .kinds = BIT(WORKLOAD_RECORDED), .required = BIT(WORKLOAD_RECORDED),
-     .doc = "the CSV, relative to this file"},
-    {"scale", KEY_RATIO, W(scale), 1, 1000, .fallback = "1", .kinds = BIT(WORKLOAD_RECORDED), .doc = "ratio of bytes"},
+     .draw = {.reason = "a file from outside"}, .doc = "the CSV, relative to this file"},
+    {"scale", KEY_RATIO, W(scale), 1, 1000, .fallback = "1", .kinds = BIT(WORKLOAD_RECORDED), .draw = {.reason = "a file from outside"}, .doc = "ratio of bytes"},
     {"speed", KEY_RATIO, W(speed), 1, 1000, .fallback = "1", .kinds = BIT(WORKLOAD_RECORDED),
-     .doc = "ratio of time: 2 is twice as fast"},
+     .draw = {.reason = "a file from outside"}, .doc = "ratio of time: 2 is twice as fast"},
     {.name = NULL}};
 const struct key_table workload_keys = {
     .title = "a workload", .section = "workloads[]", .rows = workload_rows, .size = sizeof(struct scenario_workload),
@@ -146,6 +147,39 @@ static const struct choice action_kinds[] = {
     {"suspend", ACTION_SUSPEND, "the driver suspends the device"},
     {"resume", ACTION_RESUME, "the driver wakes the device"},
     {NULL, 0, NULL}};
+
+const struct action_trait action_traits[] = {
+    {.kind = ACTION_TARGET, .weight = 40},
+    {.kind = ACTION_COMPACT, .weight = 8},
+    {.kind = ACTION_OOM, .weight = 6},
+    {.kind = ACTION_PRESSURE, .weight = 6},
+    {.kind = ACTION_RESET, .weight = 6},
+    {.kind = ACTION_REFUSE, .lasts = true, .undone_by = ACTION_REFUSE_CLEAR, .weight = 6},
+    {.kind = ACTION_STALL, .fault = true, .weight = 4},
+    {.kind = ACTION_DROP, .fault = true, .weight = 3},
+    {.kind = ACTION_DUPLICATE, .fault = true, .weight = 3},
+    {.kind = ACTION_DELAY, .fault = true, .weight = 3},
+    {.kind = ACTION_REORDER, .fault = true, .weight = 3},
+    {.kind = ACTION_DETACH, .lasts = true, .undone_by = ACTION_ATTACH, .weight = 4},
+    {.kind = ACTION_UNPLUG, .lasts = true, .undone_by = ACTION_PLUG, .weight = 2},
+    {.kind = ACTION_SUSPEND, .lasts = true, .undone_by = ACTION_RESUME, .weight = 4},
+    {.kind = ACTION_MIGRATE, .lasts = true, .undone_by = ACTION_MIGRATE_CANCEL, .weight = 3},
+    {.kind = ACTION_HIBERNATE, .weight = 2},
+    {.kind = ACTION_RESTART, .weight = 2},
+    {.kind = ACTION_HOT_ADD, .weight = 2},
+    {.kind = ACTION_CORRUPT, .fault = true, .weight = 0}};
+const size_t action_trait_count = sizeof action_traits / sizeof action_traits[0];
+
+const struct action_trait *action_trait_of(action_kind kind)
+{
+    static const struct action_trait other = {.weight = 4};
+    for (size_t i = 0; i < action_trait_count; i++) {
+        if (action_traits[i].kind == kind) {
+            return &action_traits[i];
+        }
+    }
+    return &other;
+}
 
 static const struct choice hint_choices[] = {
     {"start", HINT_ORDER_START, "a run under the next command id"},
@@ -206,53 +240,53 @@ _Static_assert(offsetof(struct bnt_host_rule, denominator) ==
                    offsetof(struct bnt_host_rule, numerator) + offsetof(struct ratio, denominator),
                "the rule's numbers lie as in struct ratio");
 static const struct key_row action_rows[] = {
-    {"at", KEY_TIME, A(at_ns), 0, TIME_MAX, .one_of = GROUP_WHEN, .doc = "at this time"},
-    {"every", KEY_TIME, A(every_ns), 1000, TIME_MAX, .needs = "at", .fallback = "(once)", .doc = "again and again, this often"},
-    {"times", KEY_COUNT, A(times), 1, 1000000, .needs = "every", .fallback = "(to the end)", .doc = "how often in all"},
+    {"at", KEY_TIME, A(at_ns), 0, TIME_MAX, .one_of = GROUP_WHEN, .draw = {.bound = DRAW_RUN}, .doc = "at this time"},
+    {"every", KEY_TIME, A(every_ns), 1000, TIME_MAX, .needs = "at", .fallback = "(once)", .draw = {.share = 60, .high = 50000000}, .doc = "again and again, this often"},
+    {"times", KEY_COUNT, A(times), 1, 1000000, .needs = "every", .fallback = "(to the end)", .draw = {.share = 1000, .high = 40}, .doc = "how often in all"},
     {"when", KEY_EVENT, A(event), .one_of = GROUP_WHEN, .doc = "when this happens: `guest.refused`, `host.outcome`, `world.oom-kill`"},
-    {"nth", KEY_COUNT, A(nth), 1, 1000000000, .needs = "when", .fallback = "1", .doc = "for the nth time"},
-    {"after", KEY_TIME, A(at_ns), 0, TIME_MAX, .needs = "when", .doc = "so much later", .fallback = "(at once)"},
+    {"nth", KEY_COUNT, A(nth), 1, 1000000000, .needs = "when", .fallback = "1", .draw = {.share = 600, .high = 64}, .doc = "for the nth time"},
+    {"after", KEY_TIME, A(at_ns), 0, TIME_MAX, .needs = "when", .draw = {.share = 400, .high = 20000000}, .doc = "so much later", .fallback = "(at once)"},
     {"vm", KEY_VM, A(vm), .fallback = "(the only VM)", .doc = "the VM it concerns"},
     {"do", KEY_CHOICE, A(kind), .choices = action_kinds, .flags = KEY_REQUIRED, .doc = "what happens"},
-    {"balloon", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .doc = "memory that the balloon shall hold"},
-    {"guest", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .doc = "or memory that the guest shall keep"},
+    {"balloon", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .draw = {.bound = DRAW_MEMORY}, .doc = "memory that the balloon shall hold"},
+    {"guest", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .draw = {.bound = DRAW_MEMORY}, .doc = "or memory that the guest shall keep"},
     {"timeout", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(TARGET), .fallback = "0",
-     .doc = "when the request ends as `timed-out`; 0: only a stall ends it"},
+     .draw = {.high = SECONDS(20)}, .doc = "when the request ends as `timed-out`; 0: only a stall ends it"},
     {"pfns", KEY_PFNS, A(rule.first_pfn), 0, BNT_PFN_MAX, ONLY(REFUSE), .more = offsetof(struct scenario_action, rule.last_pfn),
      .fallback = "(all memory)", .doc = "the pages, `[first, last]`, both included, numbered from 0 in units of 4 KiB"},
     {"on", KEY_SIDES, A(rule.on_inflate), .more = offsetof(struct scenario_action, rule.on_deflate), ONLY(REFUSE),
-     .choices = side_choices, .fallback = "inflate", .doc = "the requests that it concerns"},
-    {"reason", KEY_CHOICE, A(rule.verdict), .choices = reason_choices, ONLY(REFUSE), .fallback = "pinned", .doc = "the verdict given"},
-    {"chance", KEY_RATIO, A(rule.numerator), 0, 1, ONLY(REFUSE), .fallback = "1", .doc = "share of the pages that it concerns"},
+     .choices = side_choices, .fallback = "inflate", .draw = {.share = 300}, .doc = "the requests that it concerns"},
+    {"reason", KEY_CHOICE, A(rule.verdict), .choices = reason_choices, ONLY(REFUSE), .fallback = "pinned", .draw = {.share = 400}, .doc = "the verdict given"},
+    {"chance", KEY_RATIO, A(rule.numerator), 0, 1, ONLY(REFUSE), .fallback = "1", .draw = {.share = 500}, .doc = "share of the pages that it concerns"},
     {"count", KEY_COUNT, A(rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE), .flags = KEY_ABSENT_MAX, .fallback = "(no end)",
-     .doc = "pages that it still refuses, or notifications that it concerns"},
+     .draw = {.share = 500, .high = 1000}, .doc = "pages that it still refuses, or notifications that it concerns"},
     {"party", KEY_CHOICE, A(party), .choices = party_choices, .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT),
      .required = BIT(ACTION_STALL), .fallback = "(`how` decides)", .doc = "who does nothing, or breaks the rule"},
-    {"for", KEY_TIME, A(duration_ns), 1, TIME_MAX, .kinds = LASTING, .required = LASTING, .doc = "how long"},
+    {"for", KEY_TIME, A(duration_ns), 1, TIME_MAX, .kinds = LASTING, .required = LASTING, .draw = {.low = 1000, .high = SECONDS(2)}, .doc = "how long"},
     {"signal", KEY_CHOICE, A(signal), .choices = signal_choices, .kinds = SIGNALS, .required = SIGNALS, .doc = "which notifications"},
-    {"count", KEY_COUNT, A(count), 1, 1000000, .kinds = COUNTED, .fallback = "1", .doc = "how many of them"},
-    {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .doc = "how much later"},
-    {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .doc = "how much memory"},
+    {"count", KEY_COUNT, A(count), 1, 1000000, .kinds = COUNTED, .fallback = "1", .draw = {.high = 100}, .doc = "how many of them"},
+    {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .draw = {.high = 50000000}, .doc = "how much later"},
+    {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .draw = {.bound = DRAW_MEMORY}, .doc = "how much memory"},
     {"allocating", KEY_BOOL, A(allocating), ONLY(OOM), .fallback = "false",
      .doc = "not now, but inside the next allocation for the balloon"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
     {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
     {"order", KEY_CHOICE, A(deflate_first), .choices = order_choices, ONLY(COMPACT), .fallback = "inflate-first",
      .doc = "which half of a move comes first"},
-    {"bandwidth", KEY_SIZE, A(size_bytes), 4096, UINT64_C(8) << 30, ONLY(MIGRATE), .fallback = "1GiB", .doc = "bytes a second"},
+    {"bandwidth", KEY_SIZE, A(size_bytes), 4096, UINT64_C(8) << 30, ONLY(MIGRATE), .fallback = "1GiB", .draw = {.low = MIB(16), .high = UINT64_C(4) << 30, .step = MIB(16)}, .doc = "bytes a second"},
     {"downtime", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(MIGRATE), .fallback = "300ms",
-     .doc = "the VM stands still once the rest takes no longer than this"},
-    {"rounds", KEY_COUNT, A(count), 1, 1000000, ONLY(MIGRATE), .fallback = "30", .doc = "after so many it does in any case"},
+     .draw = {.high = 500000000}, .doc = "the VM stands still once the rest takes no longer than this"},
+    {"rounds", KEY_COUNT, A(count), 1, 1000000, ONLY(MIGRATE), .fallback = "30", .draw = {.high = 40}, .doc = "after so many it does in any case"},
     {"hints", KEY_BOOL, A(hints), ONLY(MIGRATE), .fallback = "true", .doc = "asks for free page hints each round"},
     {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",
      .doc = "goes over after one round, the rest is fetched later; without hints, whatever `hints` says"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"command", KEY_CHOICE, A(call_rule.command), .choices = command_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "which calls"},
     {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},
-    {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .doc = "how many of them"},
+    {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .draw = {.high = 20}, .doc = "how many of them"},
     {"queue", KEY_CHOICE, A(queue), .choices = queue_choices, ONLY_REQUIRED(QUEUE_RESET), .doc = "which queue"},
     {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
-     .doc = "the oracles are not told, so that an invariant must fire"},
+     .draw = {.reason = "an invariant must fire: tests/negative"}, .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};
 const struct key_table action_keys = {
     .title = "an action", .section = "script[]", .rows = action_rows, .size = sizeof(struct scenario_action),
@@ -261,10 +295,10 @@ const struct key_table action_keys = {
 
 #define P(member) FIELD(struct scenario_phase, member)
 static const struct key_row phase_rows[] = {
-    {"name", KEY_NAME, P(name), .flags = KEY_REQUIRED, .doc = "its name"},
-    {"for", KEY_TIME, P(duration_ns), 1, TIME_MAX, .flags = KEY_REQUIRED, .doc = "how long it lasts"},
+    {"name", KEY_NAME, P(name), .flags = KEY_REQUIRED, .draw = {.reason = "made with the scenario"}, .doc = "its name"},
+    {"for", KEY_TIME, P(duration_ns), 1, TIME_MAX, .flags = KEY_REQUIRED, .draw = {.reason = "made with the scenario"}, .doc = "how long it lasts"},
     {"quiet", KEY_BOOL, P(quiet), .fallback = "false",
-     .doc = "link faults, stalls and refusals by chance stop; the run must converge"},
+     .draw = {.reason = "made with the scenario"}, .doc = "link faults, stalls and refusals by chance stop; the run must converge"},
     {.name = NULL}};
 const struct key_table phase_keys = {
     .title = "a phase", .section = "phases[]", .rows = phase_rows, .size = sizeof(struct scenario_phase),
@@ -272,14 +306,14 @@ const struct key_table phase_keys = {
 
 #define E(member) FIELD(struct scenario_expect, member)
 static const struct key_row expect_rows[] = {
-    {"always", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds after every event"},
-    {"never", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds after no event"},
-    {"eventually", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds at some moment of a window, else exit status 3"},
-    {"from", KEY_TIME, E(from_ns), 0, TIME_MAX, .needs = "eventually", .fallback = "(0)", .doc = "where the window begins"},
-    {"within", KEY_TIME, E(within_ns), 1, TIME_MAX, .needs = "eventually", .fallback = "(to the end of the run)", .doc = "how long the window is"},
-    {"at", KEY_TIME, E(from_ns), 0, TIME_MAX, .one_of = GROUP_EXPECT, .needs = "that", .doc = "at this time ..."},
-    {"that", KEY_EXPRESSION, E(expression), .needs = "at", .doc = "... this holds"},
-    {"finally", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .doc = "holds when the run is over"},
+    {"always", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "holds after every event"},
+    {"never", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "holds after no event"},
+    {"eventually", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "holds at some moment of a window, else exit status 3"},
+    {"from", KEY_TIME, E(from_ns), 0, TIME_MAX, .needs = "eventually", .fallback = "(0)", .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "where the window begins"},
+    {"within", KEY_TIME, E(within_ns), 1, TIME_MAX, .needs = "eventually", .fallback = "(to the end of the run)", .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "how long the window is"},
+    {"at", KEY_TIME, E(from_ns), 0, TIME_MAX, .one_of = GROUP_EXPECT, .needs = "that", .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "at this time ..."},
+    {"that", KEY_EXPRESSION, E(expression), .needs = "at", .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "... this holds"},
+    {"finally", KEY_EXPRESSION, E(expression), .one_of = GROUP_EXPECT, .draw = {.reason = "the invariants judge; the last target is made with the scenario"}, .doc = "holds when the run is over"},
     {.name = NULL}};
 const struct key_table expect_keys = {
     .title = "an expectation", .section = "expect[]", .rows = expect_rows, .size = sizeof(struct scenario_expect),

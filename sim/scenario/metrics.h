@@ -29,6 +29,7 @@ typedef enum metric_unit {
     X(HELD_PEAK,       "held_peak",       COUNT, "most refused pages ever held")                     \
     X(IN_FLIGHT,       "in_flight",       BYTES, "pages in requests that the device has")            \
     X(OUTCOME,         "outcome",         OUTCOME, "how the last target request ended")              \
+    X(SETTLED,         "settled",         BOOL,  "at rest at its target, or a reason why not stands (docs/generator.md)") \
     X(STATE,           "state",           GUEST_STATE, "state of the driver")                        \
     X(EPOCH,           "epoch",           COUNT, "the device's reset epoch")                         \
     X(EPOCH_ACK,       "epoch_ack",       COUNT, "epoch that the driver acknowledged")               \

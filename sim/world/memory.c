@@ -281,6 +281,7 @@ void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *r
         return;
     }
     vm->account.oom_deflates++;
+    vm->settled.oom_ns = now_ns;
     vm->touched = true;
     engine_payload(world->engine, result->freed_pfns);
     engine_payload(world->engine, result->pending_pfns);

@@ -251,6 +251,8 @@ static uint64_t vm_metric(const struct vm *vm, metric which)
 {
     const struct vm_account *account = &vm->account;
     switch (which) {
+    case METRIC_SETTLED:
+        return settled_is(vm);
     case METRIC_RESTORES:
         return vm->account.restores;
     case METRIC_RESTARTS:

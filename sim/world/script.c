@@ -4,6 +4,7 @@
  * One function an action, one row in the table. What an action needs of a VM stands in vm.c,
  * link.c, memory.c and hostile.c.
  */
+#include "sim/scenario/keys.h"
 #include "sim/world/world_private.h"
 
 #include <inttypes.h>
@@ -30,6 +31,7 @@ static void act_target(struct vm *vm, const struct scenario_action *action)
         return;
     }
     vm->account.targets++;
+    settled_target(vm);
     if (world->oracle != NULL) {
         oracle_target_set(world->oracle, vm->index, id);
     }
@@ -284,29 +286,13 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_RESUME] = act_resume,
 };
 
-/** Whether a quiet phase suppresses an action: faults stop, requests do not. */
-static bool is_fault(action_kind kind)
-{
-    switch (kind) {
-    case ACTION_STALL:
-    case ACTION_DROP:
-    case ACTION_DUPLICATE:
-    case ACTION_DELAY:
-    case ACTION_REORDER:
-    case ACTION_CORRUPT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 void script_act(struct world *world, uint32_t index)
 {
     const struct scenario_action *action = &world->scenario->actions[index];
     struct vm *vm = &world->vms[action->vm];
     vm->touched = true;
     world->action_runs[index]++;
-    if (!(world->quiet && is_fault(action->kind))) {
+    if (!(world->quiet && action_trait_of(action->kind)->fault)) {
         world_log(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name, action->place.line);
         acts[action->kind](vm, action);
         const uint64_t now_ns = engine_now(world->engine);

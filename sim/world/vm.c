@@ -483,6 +483,7 @@ void vm_check(struct vm *vm)
     struct world *world = vm->world;
     struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, kept_pfns)};
     host_info(vm, &host);
+    settled_ledger(vm, host.balloon_pfns);
     host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
     const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(world->engine);
     if (stalled && !vm->stall_secret[PARTY_DRIVER]) {

@@ -13,6 +13,7 @@
 
 #include <ballonet/guest.h>
 #include <ballonet/host.h>
+#include <ballonet/vmware.h>
 
 #define WORLD_BUDGET          4          /**< units of work of one step */
 #define WORLD_RESET_EMPTY_NS  1000000000 /**< promised: empty 1 s after the notice */
@@ -95,6 +96,15 @@ struct vm_moves {
     uint64_t downtime_ns;
 };
 
+/** What `settled` needs to know of the past (settled.c). */
+struct vm_settled {
+    uint64_t target_ns; /**< the last target was set */
+    uint64_t refused;   /**< pages refused before that */
+    uint64_t ledger_pfns;
+    uint64_t moved_ns; /**< the ledger last changed */
+    uint64_t oom_ns;   /**< the last OOM deflate */
+};
+
 struct vm {
     struct world *world;
     uint32_t index;
@@ -145,6 +155,7 @@ struct vm {
     uint64_t oom_allocating_pfns; /**< asked for inside the next allocation for the balloon */
     uint64_t step_pages;          /**< given back in the driver's step that is under way */
     struct vm_account account;
+    struct vm_settled settled;
     /* migration */
     struct migration *migration; /**< NULL: none is under way */
     struct vm_moves moves;
@@ -358,6 +369,13 @@ void expect_event(struct world *world, uint32_t index);
 void expect_end(struct world *world);
 
 /* metrics.c, account.c: see world.h */
+
+/* settled.c */
+void settled_target(struct vm *vm);
+void settled_ledger(struct vm *vm, uint64_t ledger_pfns);
+/** Why the balloon is not held to its target, or NULL. */
+const char *settled_reason(const struct vm *vm);
+bool settled_is(const struct vm *vm);
 
 /* swarm.c */
 void swarm_draw(struct world *world);

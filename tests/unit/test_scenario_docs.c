@@ -1,8 +1,9 @@
 /*
- * The tables of docs/scenarios.md and docs/personalities.md are those that the loader uses.
+ * The tables of docs/scenarios.md, docs/personalities.md and docs/generator.md are those that the loader uses.
  *
  * With SCENARIO_UPDATE=1 in the environment the document's tables are written anew.
  */
+#include "sim/explore/explore.h"
 #include "tests/unit/scenario_files.h"
 
 Suite *test_suite(void);
@@ -16,6 +17,7 @@ static const struct {
 } documents[] = {
     {BALLONET_SOURCE_DIR "/docs/scenarios.md", scenario_reference_write},
     {BALLONET_SOURCE_DIR "/docs/personalities.md", scenario_personalities_write},
+    {BALLONET_SOURCE_DIR "/docs/generator.md", explore_reference_write},
 };
 
 static char *tables_text(void (*write)(void *file))

@@ -1,0 +1,345 @@
+/*
+ * `run --generated A..B`: the scenarios of many seeds, judged, and what failed cut down.
+ *
+ * Results are told in the order of the seeds, whoever ran them. Of each kind of failure (its
+ * signature) the first is cut down and shown; the others are counted.
+ */
+#include "sim/cli/generated.h"
+#include "sim/cli/mutant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WINDOW       4096u /**< seeds that may be under way or wait for their turn */
+#define KINDS_MAX    256u
+#define SHRINK_TRIES 1500u
+#define WORKERS_MAX  64u
+#define POLL_MS      200
+
+/** Failures with one signature. */
+struct kind {
+    char signature[GENERATED_SIGNATURE_BYTES];
+    uint64_t count;
+    uint64_t seed; /**< the first */
+    int32_t verdict;
+};
+
+struct campaign {
+    const struct options *options;
+    struct arena *arena;
+    struct explore_profile *profile;
+    struct generated_record *window; /**< by seed - first, modulo WINDOW */
+    bool *there;
+    struct worker *workers;
+    uint32_t worker_count;
+    uint64_t start_ns;
+    uint64_t next_order; /**< counted from the first seed */
+    uint64_t next_told;
+    uint64_t total; /**< seeds in all; 0: 2^64 */
+    uint64_t passed;
+    uint64_t failed;
+    uint64_t events;
+    uint64_t loads;
+    struct kind kinds[KINDS_MAX];
+    uint32_t kind_count;
+    bool stopping;
+    int status;
+};
+
+/* ---- What is told ---- */
+
+static void print_again(const struct campaign *campaign, uint64_t seed, FILE *out)
+{
+    (void)fprintf(out, MUTANT_COMMAND " run");
+    mutant_write(out, print_plain);
+    (void)fprintf(out, " --generated %" PRIu64 "..%" PRIu64, seed, seed);
+    if (campaign->options->profile != NULL) {
+        (void)fprintf(out, " --profile ");
+        print_word(out, print_plain, campaign->options->profile);
+    }
+}
+
+/** The kind of a failure; NULL if there are too many. */
+static struct kind *find_kind(struct campaign *campaign, const struct generated_record *record)
+{
+    for (uint32_t i = 0; i < campaign->kind_count; i++) {
+        if (strcmp(campaign->kinds[i].signature, record->signature) == 0) {
+            return &campaign->kinds[i];
+        }
+    }
+    if (campaign->kind_count == KINDS_MAX) {
+        return NULL;
+    }
+    struct kind *kind = &campaign->kinds[campaign->kind_count++];
+    *kind = (struct kind){.seed = record->seed, .verdict = record->verdict};
+    memcpy(kind->signature, record->signature, sizeof kind->signature);
+    return kind;
+}
+
+/* ---- Cutting down ---- */
+
+struct shrinking {
+    const char *signature;
+    uint32_t runs;
+};
+
+static bool still_fails(void *opaque, const char *text, size_t bytes)
+{
+    struct shrinking *shrinking = opaque;
+    struct generated_record record;
+    shrinking->runs++;
+    worker_judge(text, bytes, &record);
+    return record.verdict != VERDICT_PASS && strcmp(record.signature, shrinking->signature) == 0;
+}
+
+static void write_output(const struct campaign *campaign, const struct explore_text *text,
+                         const struct generated_record *record)
+{
+    char path[512];
+    (void)mkdir(campaign->options->output, 0777);
+    const int n = snprintf(path, sizeof path, "%s/seed-%" PRIu64 ".yaml", campaign->options->output,
+                           record->seed);
+    FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "w") : NULL;
+    if (file == NULL) {
+        (void)fprintf(stderr, "ballonet: %s cannot be written: %s\n", path, strerror(errno));
+        return;
+    }
+    (void)fprintf(file, "# %s\n# %s\n# ", record->signature, record->text);
+    print_again(campaign, record->seed, file);
+    (void)fprintf(file, "\n%s", text->text);
+    if (fclose(file) != 0) {
+        (void)fprintf(stderr, "ballonet: %s cannot be written: %s\n", path, strerror(errno));
+    }
+}
+
+static void print_indented(const char *text)
+{
+    for (const char *at = text; *at != '\0';) {
+        const int length = (int)strcspn(at, "\n");
+        (void)printf("    %.*s\n", length, at);
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+}
+
+static void show_cut_down(const struct campaign *campaign, const struct generated_record *record)
+{
+    struct shrinking shrinking = {.signature = record->signature};
+    const struct explore_judge judge = {.opaque = &shrinking, .fails = still_fails};
+    struct explore_text text = worker_generate(campaign->arena, record->seed, campaign->profile);
+    if (text.text == NULL) {
+        (void)printf("  the generator itself fails\n");
+        return;
+    }
+    struct explore_text small =
+        explore_shrink(campaign->arena, text.text, text.bytes, SHRINK_TRIES, &judge);
+    (void)printf("  cut down, in %" PRIu32 " runs:\n", shrinking.runs);
+    print_indented(small.text);
+    if (campaign->options->output != NULL) {
+        write_output(campaign, &small, record);
+    }
+    explore_text_free(campaign->arena, &small);
+    explore_text_free(campaign->arena, &text);
+}
+
+/* ---- Results in order ---- */
+
+static void tell_failure(struct campaign *campaign, const struct generated_record *record)
+{
+    struct kind *kind = find_kind(campaign, record);
+    const bool anew = kind == NULL || kind->count == 0;
+    campaign->failed++;
+    campaign->status = status_worse(campaign->status, record->verdict);
+    if (kind != NULL) {
+        kind->count++;
+    }
+    if (!anew) {
+        return;
+    }
+    (void)printf("%s generated seed=%" PRIu64 " events=%" PRIu64 " hash=%016" PRIx64 "\n  %s\n",
+                 verdict_name((run_verdict)record->verdict), record->seed, record->events,
+                 record->hash_word, record->text);
+    (void)printf("  again: ");
+    print_again(campaign, record->seed, stdout);
+    (void)printf("\n");
+    if (!campaign->options->quiet) {
+        show_cut_down(campaign, record);
+    }
+    (void)fflush(stdout);
+}
+
+static void tell(struct campaign *campaign, const struct generated_record *record)
+{
+    campaign->events += record->events;
+    campaign->loads += record->loads;
+    if (record->verdict == VERDICT_PASS) {
+        campaign->passed++;
+    } else {
+        tell_failure(campaign, record);
+        campaign->stopping = campaign->stopping || campaign->options->first;
+    }
+}
+
+static void tell_all(struct campaign *campaign)
+{
+    while (campaign->there[campaign->next_told % WINDOW] &&
+           !(campaign->stopping && campaign->options->first)) {
+        const uint64_t slot = campaign->next_told++ % WINDOW;
+        campaign->there[slot] = false;
+        tell(campaign, &campaign->window[slot]);
+    }
+}
+
+static void summary(const struct campaign *campaign)
+{
+    const uint64_t took_ms = (worker_now_ns() - campaign->start_ns) / 1000000;
+    for (uint32_t i = 0; i < campaign->kind_count; i++) {
+        const struct kind *kind = &campaign->kinds[i];
+        (void)printf("%8" PRIu64 "  first seed %" PRIu64 "  %s\n", kind->count, kind->seed,
+                     kind->signature);
+    }
+    const uint64_t runs = campaign->passed + campaign->failed;
+    (void)printf("%" PRIu64 " generated scenarios: %" PRIu64 " passed, %" PRIu64
+                 " failed in %" PRIu32 " ways; %" PRIu64 " events, drawn %" PRIu64 ".%02" PRIu64
+                 " times each; %" PRIu64 ".%" PRIu64 " s, %" PRIu64 " a second\n",
+                 runs, campaign->passed, campaign->failed, campaign->kind_count, campaign->events,
+                 runs > 0 ? campaign->loads / runs : 0,
+                 runs > 0 ? campaign->loads * 100 / runs % 100 : 0, took_ms / 1000,
+                 took_ms % 1000 / 100, took_ms > 0 ? runs * 1000 / took_ms : runs);
+}
+
+/* ---- Workers ---- */
+
+static void give_orders(struct campaign *campaign)
+{
+    const struct options *options = campaign->options;
+    if (options->for_ns > 0 && worker_now_ns() - campaign->start_ns > options->for_ns) {
+        campaign->stopping = true;
+    }
+    for (uint32_t i = 0; i < campaign->worker_count && !campaign->stopping; i++) {
+        struct worker *worker = &campaign->workers[i];
+        uint64_t left = campaign->total - campaign->next_order;
+        const uint64_t room = WINDOW - (campaign->next_order - campaign->next_told);
+        left = left < GENERATED_CHUNK ? left : GENERATED_CHUNK;
+        left = left < room ? left : room;
+        if (worker->pid == 0 || worker->next <= worker->last || left == 0) {
+            continue;
+        }
+        const uint64_t first = options->generated_first + campaign->next_order;
+        campaign->next_order += left;
+        worker_order(worker, first, first + left - 1);
+    }
+}
+
+/** A new worker for one that died; what it had left to do goes to the new one. */
+static bool replace(struct campaign *campaign, struct worker *worker)
+{
+    const uint64_t next = worker->next;
+    const uint64_t last = worker->last;
+    if (!worker_start(worker, campaign->profile)) {
+        (void)fprintf(stderr, "ballonet: no process could be started: %s\n", strerror(errno));
+        return false;
+    }
+    if (next <= last) {
+        worker_order(worker, next, last);
+    }
+    return true;
+}
+
+static bool take_results(struct campaign *campaign)
+{
+    struct pollfd ready[WORKERS_MAX];
+    for (uint32_t i = 0; i < campaign->worker_count; i++) {
+        ready[i] = (struct pollfd){.fd = campaign->workers[i].result, .events = POLLIN};
+    }
+    (void)poll(ready, campaign->worker_count, POLL_MS);
+    for (uint32_t i = 0; i < campaign->worker_count; i++) {
+        struct worker *worker = &campaign->workers[i];
+        struct generated_record record;
+        while (worker->next <= worker->last && worker_take(worker, &record)) {
+            const uint64_t slot = (record.seed - campaign->options->generated_first) % WINDOW;
+            campaign->window[slot] = record;
+            campaign->there[slot] = true;
+            if (worker->pid == 0 && !replace(campaign, worker)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_busy(const struct campaign *campaign)
+{
+    for (uint32_t i = 0; i < campaign->worker_count; i++) {
+        if (campaign->workers[i].next <= campaign->workers[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run_all(struct campaign *campaign)
+{
+    bool good = true;
+    for (uint32_t i = 0; good && i < campaign->worker_count; i++) {
+        good = worker_start(&campaign->workers[i], campaign->profile);
+    }
+    while (good) {
+        give_orders(campaign);
+        tell_all(campaign);
+        const bool enough = campaign->stopping && campaign->options->first;
+        if (enough || (!is_busy(campaign) &&
+                       (campaign->stopping || campaign->next_order == campaign->total))) {
+            break;
+        }
+        good = take_results(campaign);
+        tell_all(campaign);
+    }
+    for (uint32_t i = 0; i < campaign->worker_count; i++) {
+        worker_end(&campaign->workers[i]);
+    }
+    if (!good) {
+        campaign->status = VERDICT_CRASH;
+    }
+}
+
+static uint32_t jobs_of(const struct options *options)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    const uint32_t jobs = options->jobs > 0 ? options->jobs : online > 0 ? (uint32_t)online : 1;
+    return jobs < WORKERS_MAX ? jobs : WORKERS_MAX;
+}
+
+int generated_run(const struct options *options)
+{
+    struct arena *arena = arena_open(SESSION_FILL);
+    struct campaign *campaign = arena_zalloc(arena, sizeof *campaign);
+    campaign->options = options;
+    campaign->arena = arena;
+    campaign->worker_count = jobs_of(options);
+    campaign->total = options->generated_last - options->generated_first + 1;
+    campaign->start_ns = worker_now_ns();
+    campaign->window = arena_zalloc(arena, WINDOW * sizeof *campaign->window);
+    campaign->there = arena_zalloc(arena, WINDOW * sizeof *campaign->there);
+    campaign->workers = arena_zalloc(arena, campaign->worker_count * sizeof *campaign->workers);
+    if (options->profile != NULL) {
+        campaign->profile = explore_profile_load(arena, options->profile, NULL, 0, stderr);
+        campaign->status = campaign->profile != NULL ? VERDICT_PASS : VERDICT_USAGE;
+    }
+    if (campaign->status == VERDICT_PASS) {
+        run_all(campaign);
+        summary(campaign);
+    }
+    const int status = campaign->status;
+    explore_profile_free(arena, campaign->profile);
+    arena_free(arena, campaign->workers, campaign->worker_count * sizeof *campaign->workers);
+    arena_free(arena, campaign->there, WINDOW * sizeof *campaign->there);
+    arena_free(arena, campaign->window, WINDOW * sizeof *campaign->window);
+    arena_free(arena, campaign, sizeof *campaign);
+    (void)arena_close(arena);
+    return status;
+}

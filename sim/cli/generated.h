@@ -1,0 +1,58 @@
+/*
+ * Private to `run --generated`: what one generated scenario came to, and who runs it.
+ */
+#ifndef SIM_CLI_GENERATED_H
+#define SIM_CLI_GENERATED_H
+
+#include "sim/cli/cli.h"
+#include "sim/explore/explore.h"
+
+#include <sys/types.h>
+
+#define GENERATED_SIGNATURE_BYTES 192
+#define GENERATED_CHUNK           16u /**< seeds that a worker is given at once */
+
+/** One scenario, judged; small enough to be written into a pipe at once. */
+struct generated_record {
+    uint64_t seed;
+    int32_t verdict;
+    uint32_t loads; /**< times that it was drawn until it was valid */
+    uint64_t events;
+    uint64_t hash_word;
+    char signature[GENERATED_SIGNATURE_BYTES]; /**< what kind of failure; "" if it passed */
+    char text[512];                            /**< what happened */
+};
+
+/** A process that runs scenarios, until it dies of one. */
+struct worker {
+    pid_t pid; /**< 0: none */
+    int order; /**< pipe to it: first and last seed */
+    int result;
+    int errors; /**< a file of its own: what it wrote to stderr */
+    uint64_t next;
+    uint64_t last;     /**< seeds next .. last are its own; none if next is more */
+    uint64_t since_ns; /**< when it began with `next` */
+};
+
+/** Generates and judges seeds in a process of its own. False if there is none to be had. */
+bool worker_start(struct worker *worker, const struct explore_profile *profile);
+/** Gives it seeds. */
+void worker_order(struct worker *worker, uint64_t first, uint64_t last);
+/**
+ * Takes a record from it: its own, or that of its death. False if there is none yet. After a death
+ * worker->pid is 0.
+ */
+bool worker_take(struct worker *worker, struct generated_record *record);
+/** Ends it. */
+void worker_end(struct worker *worker);
+
+/** Judges one text in a process of its own, as a worker would. */
+void worker_judge(const char *text, size_t bytes, struct generated_record *record);
+/** The text that a worker would generate, made in a process of its own; NULL text if it died. */
+struct explore_text worker_generate(struct arena *arena, uint64_t seed,
+                                    const struct explore_profile *profile);
+
+/** Monotonic time. */
+uint64_t worker_now_ns(void);
+
+#endif

@@ -1,0 +1,502 @@
+/*
+ * The workers of `run --generated`: processes that generate, run and judge, and may die of it.
+ *
+ * A worker runs many seeds; when one kills it, the parent makes a record of that and starts
+ * another. A scenario is run twice, over memory of different contents: the hashes must agree.
+ */
+#include "sim/cli/generated.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OTHER_FILL      0x5A
+#define RUN_TIMEOUT_NS  UINT64_C(60000000000) /**< of wall clock, for one scenario */
+#define ERROR_BYTES_MAX 65536u
+#define FILES_MAX       1024 /**< more than the workers have open together */
+
+uint64_t worker_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* ---- Judging ---- */
+
+/** What is the same for every failure of a kind: numbers and names of VMs are not. */
+static void signature_of(struct generated_record *record, const char *kind, const char *text)
+{
+    const char *at = text;
+    if (strncmp(at, "vm", 2) == 0 && strchr(at, ':') != NULL) {
+        at = strchr(at, ':') + 2;
+    }
+    if (strncmp(at, "generated:", 10) == 0 && strstr(at, ": ") != NULL) {
+        at = strstr(at, ": ") + 2;
+    }
+    const char *end = strncmp(at, "invariant ", 10) == 0 ? strchr(at, '(') : NULL;
+    const int n = snprintf(record->signature, sizeof record->signature, "%s: ", kind);
+    size_t used = n > 0 ? (size_t)n : 0;
+    for (; *at != '\0' && at != end && used + 2 < sizeof record->signature; at++) {
+        const bool digit = *at >= '0' && *at <= '9';
+        if (!digit || record->signature[used - 1] != 'N') {
+            record->signature[used++] = digit ? 'N' : *at;
+        }
+    }
+    while (used > 0 && record->signature[used - 1] == ' ') {
+        used--;
+    }
+    record->signature[used] = '\0';
+}
+
+static const char *kind_of(run_verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_LIVENESS:
+        return "liveness";
+    case VERDICT_LIMIT:
+        return "limit";
+    case VERDICT_USAGE:
+        return "invalid";
+    case VERDICT_CRASH:
+        return "crash";
+    case VERDICT_NONDETERMINISM:
+        return "nondeterminism";
+    default:
+        return "fail";
+    }
+}
+
+static void fail(struct generated_record *record, run_verdict verdict, const char *text)
+{
+    record->verdict = (int32_t)verdict;
+    (void)snprintf(record->text, sizeof record->text, "%.*s", (int)sizeof record->text - 1, text);
+    signature_of(record, kind_of(verdict), text);
+}
+
+static void fail_clause(struct generated_record *record, clause_party party, clause_id id,
+                        const struct clause_tally *tally)
+{
+    const char *who = party == CLAUSE_DRIVER ? "driver" : "device";
+    const char *name = clause_row(id)->name;
+    record->verdict = VERDICT_FAIL;
+    (void)snprintf(record->text, sizeof record->text, "clause %s broken by the %s: %s", name, who,
+                   tally->place);
+    (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
+}
+
+/** A clause that our own driver or device broke. */
+static void judge_clauses(const struct session *session, struct generated_record *record)
+{
+    const struct conformance *seen = world_conformance(session->world);
+    for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
+        for (int party = 0; party < CLAUSE_PARTIES; party++) {
+            char name[128];
+            world_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
+            for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
+                const struct clause_tally *tally =
+                    conformance_tally(seen, vm, (clause_party)party, false, (clause_id)id);
+                if (tally->violated > 0 && record->verdict == VERDICT_PASS) {
+                    fail_clause(record, (clause_party)party, (clause_id)id, tally);
+                }
+            }
+        }
+    }
+}
+
+static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
+                            struct generated_record *record)
+{
+    const struct session_config config = {
+        .path = "generated", .text = text, .text_bytes = bytes, .fill = fill};
+    struct session session;
+    run_verdict verdict = session_open(&session, &config);
+    if (verdict == VERDICT_PASS) {
+        verdict = session_run(&session);
+    }
+    record->events = session.result.events;
+    record->hash_word = session.result.hash_word;
+    if (verdict != VERDICT_PASS) {
+        fail(record, verdict, session.world != NULL ? session.result.text : session.error);
+    } else {
+        judge_clauses(&session, record);
+    }
+    if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
+        fail(record, VERDICT_FAIL, "memory was not given back at the end of the run");
+    }
+    return (run_verdict)record->verdict;
+}
+
+static void judge(const char *text, size_t bytes, struct generated_record *record)
+{
+    struct generated_record second = {.seed = record->seed};
+    if (run_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
+        return;
+    }
+    (void)run_once(text, bytes, OTHER_FILL, &second);
+    if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
+        fail(record, VERDICT_NONDETERMINISM, "the second run came to another hash");
+    }
+}
+
+/* ---- Pipes ---- */
+
+static bool write_all(int file, const void *bytes, size_t count)
+{
+    const char *at = bytes;
+    while (count > 0) {
+        const ssize_t n = write(file, at, count);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        at += n;
+        count -= (size_t)n;
+    }
+    return true;
+}
+
+static size_t read_all(int file, void *bytes, size_t count)
+{
+    char *at = bytes;
+    size_t left = count;
+    while (left > 0) {
+        const ssize_t n = read(file, at, left);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        at += n;
+        left -= (size_t)n;
+    }
+    return count - left;
+}
+
+static int errors_open(void)
+{
+    char name[] = "/tmp/ballonet-errors-XXXXXX";
+    const int file = mkstemp(name);
+    if (file >= 0) {
+        (void)unlink(name);
+    }
+    return file;
+}
+
+static void errors_take(int file)
+{
+    if (file >= 0) {
+        (void)dup2(file, STDERR_FILENO);
+    }
+}
+
+static void errors_clear(int file)
+{
+    if (file >= 0 && ftruncate(file, 0) == 0) {
+        (void)lseek(file, 0, SEEK_SET);
+    }
+}
+
+/** The line of a crash's messages that says what happened; "" if none does. */
+static void crash_line(int file, char *line, size_t bytes)
+{
+    static const char *const marks[] = {
+        "ERROR: AddressSanitizer: ", "runtime error: ", "assertion failed",
+        "ballonet: bug: ", "ERROR: LeakSanitizer: "};
+    char *text = malloc(ERROR_BYTES_MAX + 1);
+    line[0] = '\0';
+    if (text == NULL || file < 0) {
+        free(text);
+        return;
+    }
+    const ssize_t n = pread(file, text, ERROR_BYTES_MAX, 0);
+    text[n > 0 ? n : 0] = '\0';
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0] && line[0] == '\0'; i++) {
+        const char *at = strstr(text, marks[i]);
+        while (at != NULL && at > text && at[-1] != '\n') {
+            at--;
+        }
+        if (at != NULL) {
+            (void)snprintf(line, bytes, "%.*s", (int)strcspn(at, "\n"), at);
+        }
+    }
+    free(text);
+}
+
+/** What a process that ended without a result came to. */
+static void record_death(struct generated_record *record, int state, bool late, int errors)
+{
+    char line[300];
+    char text[400];
+    crash_line(errors, line, sizeof line);
+    if (late) {
+        (void)snprintf(text, sizeof text, "it took more than %u s of wall clock",
+                       (unsigned)(RUN_TIMEOUT_NS / UINT64_C(1000000000)));
+    } else if (WIFSIGNALED(state)) {
+        (void)snprintf(text, sizeof text, "signal %d (%s) %s", WTERMSIG(state),
+                       strsignal(WTERMSIG(state)), line);
+    } else {
+        (void)snprintf(text, sizeof text, "exit status %d %s", WEXITSTATUS(state), line);
+    }
+    fail(record, VERDICT_CRASH, text);
+}
+
+/* ---- Workers ---- */
+
+static void work_one(uint64_t seed, const struct explore_profile *profile, int results, int errors)
+{
+    struct generated_record record = {.seed = seed};
+    struct arena *arena = arena_open(SESSION_FILL);
+    errors_clear(errors);
+    struct explore_text text = explore_generate(arena, seed, profile, &record.loads);
+    judge(text.text, text.bytes, &record);
+    explore_text_free(arena, &text);
+    if (arena_close(arena) != 0 && record.verdict == VERDICT_PASS) {
+        fail(&record, VERDICT_FAIL, "the generator did not give its memory back");
+    }
+    if (!write_all(results, &record, sizeof record)) {
+        _exit(VERDICT_CRASH);
+    }
+}
+
+static _Noreturn void work(int orders, int results, int errors,
+                           const struct explore_profile *profile)
+{
+    uint64_t order[2];
+    errors_take(errors);
+    while (read_all(orders, order, sizeof order) == sizeof order) {
+        for (uint64_t seed = order[0]; seed - order[0] <= order[1] - order[0]; seed++) {
+            work_one(seed, profile, results, errors);
+            if (seed == order[1]) {
+                break;
+            }
+        }
+    }
+    _exit(VERDICT_PASS);
+}
+
+/** Pipes of other workers: held here, they would hide the end of those who read or write them. */
+static void close_others(const int *kept, size_t count)
+{
+    for (int file = STDERR_FILENO + 1; file < FILES_MAX; file++) {
+        bool own = false;
+        for (size_t i = 0; i < count; i++) {
+            own = own || kept[i] == file;
+        }
+        if (!own) {
+            (void)close(file);
+        }
+    }
+}
+
+bool worker_start(struct worker *worker, const struct explore_profile *profile)
+{
+    int orders[2];
+    int results[2];
+    if (pipe(orders) != 0) {
+        return false;
+    }
+    if (pipe(results) != 0) {
+        (void)close(orders[0]);
+        (void)close(orders[1]);
+        return false;
+    }
+    const int errors = errors_open();
+    (void)fflush(NULL);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        const int kept[] = {orders[0], results[1], errors};
+        close_others(kept, sizeof kept / sizeof kept[0]);
+        work(orders[0], results[1], errors, profile);
+    }
+    (void)close(orders[0]);
+    (void)close(results[1]);
+    *worker = (struct worker){.pid = pid > 0 ? pid : 0,
+                              .order = orders[1],
+                              .result = results[0],
+                              .errors = errors,
+                              .next = 1,
+                              .last = 0};
+    return pid > 0;
+}
+
+void worker_order(struct worker *worker, uint64_t first, uint64_t last)
+{
+    const uint64_t order[2] = {first, last};
+    worker->next = first;
+    worker->last = last;
+    worker->since_ns = worker_now_ns();
+    (void)write_all(worker->order, order, sizeof order); /* a death shows at its result's end */
+}
+
+static void worker_close(struct worker *worker)
+{
+    (void)close(worker->order);
+    (void)close(worker->result);
+    if (worker->errors >= 0) {
+        (void)close(worker->errors);
+    }
+    worker->pid = 0;
+}
+
+static int reap(pid_t pid)
+{
+    int state = 0;
+    while (waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+    }
+    return state;
+}
+
+bool worker_take(struct worker *worker, struct generated_record *record)
+{
+    struct pollfd ready = {.fd = worker->result, .events = POLLIN};
+    const bool late = worker_now_ns() - worker->since_ns > RUN_TIMEOUT_NS;
+    if (poll(&ready, 1, 0) <= 0 && !late) {
+        return false;
+    }
+    if (late && (ready.revents & POLLIN) == 0) {
+        (void)kill(worker->pid, SIGKILL);
+    } else if (read_all(worker->result, record, sizeof *record) == sizeof *record) {
+        worker->next = record->seed + 1;
+        worker->since_ns = worker_now_ns();
+        return true;
+    }
+    *record = (struct generated_record){.seed = worker->next};
+    record_death(record, reap(worker->pid), late, worker->errors);
+    worker->next++;
+    worker_close(worker);
+    return true;
+}
+
+void worker_end(struct worker *worker)
+{
+    if (worker->pid > 0) {
+        (void)kill(worker->pid, SIGTERM);
+        (void)reap(worker->pid);
+        worker_close(worker);
+    }
+}
+
+/* ---- One at a time ---- */
+
+/** Reads until the end or the timeout; the bytes read. */
+static size_t read_within(int file, void *bytes, size_t count, bool *late)
+{
+    const uint64_t start_ns = worker_now_ns();
+    size_t used = 0;
+    while (used < count) {
+        struct pollfd ready = {.fd = file, .events = POLLIN};
+        *late = worker_now_ns() - start_ns > RUN_TIMEOUT_NS;
+        if (*late) {
+            break;
+        }
+        if (poll(&ready, 1, 200) <= 0) {
+            continue;
+        }
+        const ssize_t n = read(file, (char *)bytes + used, count - used);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            break;
+        }
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return used;
+}
+
+/** Forks; in the child returns true with `out` to write to. In the parent `in` is to be read. */
+static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
+{
+    int ends[2];
+    *pid = -1;
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    (void)fflush(NULL);
+    *pid = fork();
+    if (*pid == 0) {
+        (void)close(ends[0]);
+        errors_take(errors);
+        *out = ends[1];
+        return true;
+    }
+    (void)close(ends[1]);
+    *in = ends[0];
+    return false;
+}
+
+static int end_piped(int in, pid_t pid, bool late)
+{
+    if (late) {
+        (void)kill(pid, SIGKILL);
+    }
+    (void)close(in);
+    return reap(pid);
+}
+
+void worker_judge(const char *text, size_t bytes, struct generated_record *record)
+{
+    int in = -1;
+    int out = -1;
+    pid_t pid = -1;
+    bool late = false;
+    const int errors = errors_open();
+    *record = (struct generated_record){.seed = 0};
+    if (fork_piped(&out, &in, &pid, errors)) {
+        judge(text, bytes, record);
+        (void)write_all(out, record, sizeof *record);
+        _exit(VERDICT_PASS);
+    }
+    if (pid < 0) {
+        fail(record, VERDICT_CRASH, "no process could be started");
+    } else {
+        struct generated_record answer;
+        const size_t got = read_within(in, &answer, sizeof answer, &late);
+        const int state = end_piped(in, pid, late);
+        if (got == sizeof answer) {
+            *record = answer;
+        } else {
+            record_death(record, state, late, errors);
+        }
+    }
+    if (errors >= 0) {
+        (void)close(errors);
+    }
+}
+
+struct explore_text worker_generate(struct arena *arena, uint64_t seed,
+                                    const struct explore_profile *profile)
+{
+    int in = -1;
+    int out = -1;
+    pid_t pid = -1;
+    bool late = false;
+    struct explore_text text = {NULL, 0};
+    if (fork_piped(&out, &in, &pid, -1)) {
+        text = explore_generate(arena, seed, profile, NULL);
+        (void)write_all(out, text.text, text.bytes);
+        _exit(VERDICT_PASS);
+    }
+    if (pid < 0) {
+        return text;
+    }
+    char *buffer = arena_alloc(arena, ERROR_BYTES_MAX);
+    const size_t got = read_within(in, buffer, ERROR_BYTES_MAX - 1, &late);
+    (void)end_piped(in, pid, late);
+    if (got > 0 && !late) {
+        text.text = arena_alloc(arena, got + 1);
+        memcpy(text.text, buffer, got);
+        text.text[got] = '\0';
+        text.bytes = got;
+    }
+    arena_free(arena, buffer, ERROR_BYTES_MAX);
+    return text;
+}

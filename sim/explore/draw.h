@@ -1,0 +1,60 @@
+/*
+ * Private to sim/explore: a scenario while it is drawn.
+ */
+#ifndef SIM_EXPLORE_DRAW_H
+#define SIM_EXPLORE_DRAW_H
+
+#include "sim/engine/engine.h"
+#include "sim/explore/profile.h"
+#include "sim/explore/text.h"
+
+#define DRAW_SHARE   160u /**< of 1000 places in which a key stands by default */
+#define DRAW_VMS_MAX 8u
+#define DRAW_CACHE   1024u
+#define DRAW_GROUPS  4u /**< of keys of which one must stand there */
+
+/** What was looked up of a key once: the stream that draws it, what the profile says. */
+struct drawn_key {
+    const struct key_row *row;
+    const struct key_table *table;
+    uint32_t stream;
+    const struct profile_key *profile;
+};
+
+struct draw {
+    struct arena *arena;
+    struct engine *engine; /**< its choices only; it has no events */
+    const struct explore_profile *profile;
+    struct yaml_tree tree;
+    struct problems *problems; /**< of the tree: none can occur */
+    uint64_t run_ns;
+    uint64_t quiet_ns;
+    uint64_t last_ns; /**< when the last action was: the next may follow at once */
+    uint32_t vm_count;
+    uint32_t vm; /**< which is drawn, or acted on */
+    uint64_t memory_bytes[DRAW_VMS_MAX];
+    uint64_t first_pfn[DRAW_VMS_MAX];
+    struct drawn_key cache[DRAW_CACHE];
+};
+
+/** 0 <= value < bound, by a stream of that name. */
+uint64_t draw_below(struct draw *draw, const char *stream, uint64_t bound);
+/** low <= value <= high. */
+uint64_t draw_between(struct draw *draw, const char *stream, const struct profile_range *range);
+
+/** A mapping by the rows of a table: an item of a list, or a mapping inside one. */
+struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
+/** The value of a key; NULL if nothing of it was drawn. */
+struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
+                             const struct key_row *row);
+/** Whether a key stands in this place. */
+bool draw_wants(struct draw *draw, const struct key_table *table, const struct key_row *row,
+                uint32_t kind);
+
+/* Parts of the tree. */
+struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct yaml_node *draw_node(struct draw *draw, yaml_kind kind);
+void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value);
+
+#endif

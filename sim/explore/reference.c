@@ -1,0 +1,39 @@
+/*
+ * The table of docs/generator.md: what no generated scenario has, and why.
+ */
+#include "sim/explore/explore.h"
+
+#include "sim/scenario/keys.h"
+
+#include <string.h>
+
+static void write_table(FILE *file, const struct key_table *table)
+{
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        const bool top = strcmp(table->section, "(top)") == 0;
+        if (row->draw.reason != NULL) {
+            (void)fprintf(file, "| `%s%s%s` | %s |\n", top ? "" : table->section, top ? "" : ".",
+                          row->name, row->draw.reason);
+        }
+        if (row->table != NULL) {
+            write_table(file, row->table);
+        }
+    }
+}
+
+void explore_reference_write(void *out)
+{
+    FILE *file = out;
+    (void)fputs("\n| key | why |\n|---|---|\n", file);
+    write_table(file, &scenario_keys);
+    const struct key_table *const tables[] = {&workload_keys, &action_keys};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        for (const struct choice *c = tables[i]->kinds; c->name != NULL; c++) {
+            if (!explore_draws_kind(tables[i], (uint32_t)c->value)) {
+                (void)fprintf(file, "| `%s.%s: %s` | by a profile's `weights` alone |\n",
+                              tables[i]->section, tables[i]->kind_key, c->name);
+            }
+        }
+    }
+    (void)fputc('\n', file);
+}

@@ -1,0 +1,283 @@
+/*
+ * Cuts a failing scenario down: greedy, one change at a time, kept if it still fails.
+ *
+ * First whole items go (VMs with all that names them, workloads, script lines, expectations), then
+ * keys, features and knobs, then numbers are halved; all of it again until nothing changes.
+ */
+#include "sim/explore/text.h"
+
+#include "sim/scenario/keys.h"
+#include "sim/scenario/values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct shrink {
+    struct arena *arena;
+    struct yaml_tree tree;
+    struct yaml_node *root;
+    const struct explore_judge *judge;
+    uint32_t tries;
+    struct explore_text best;
+};
+
+/** Whether the tree, as it is now, still fails; then its text is the best so far. */
+static bool still_fails(struct shrink *shrink)
+{
+    if (shrink->tries == 0) {
+        return false;
+    }
+    shrink->tries--;
+    struct explore_text text = text_write(shrink->arena, shrink->root);
+    const bool fails = shrink->judge->fails(shrink->judge->opaque, text.text, text.bytes);
+    struct explore_text *worse = fails ? &shrink->best : &text;
+    explore_text_free(shrink->arena, worse);
+    if (fails) {
+        shrink->best = text;
+    }
+    return fails;
+}
+
+/* ---- Whole items ---- */
+
+static bool names_vm(const struct yaml_item *item, const char *name)
+{
+    const size_t length = strlen(name);
+    if (item->key != NULL && strncmp(item->key->text, name, length) == 0 &&
+        item->key->text[length] == '.') {
+        return true;
+    }
+    if (item->value->kind != YAML_MAP) {
+        return false;
+    }
+    const struct yaml_node *vm = yaml_value(item->value, "vm");
+    if (vm != NULL && strcmp(vm->text, name) == 0) {
+        return true;
+    }
+    for (const struct yaml_item *part = item->value->first; part != NULL; part = part->next) {
+        if (part->value->kind == YAML_TEXT && strncmp(part->value->text, name, length) == 0 &&
+            part->value->text[length] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void without_vm(struct yaml_node *node, const char *name)
+{
+    struct yaml_item *before = NULL;
+    for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        if (names_vm(item, name)) {
+            tree_unlink(node, before, item);
+        } else {
+            before = item;
+        }
+    }
+}
+
+/**
+ * Takes a VM away, with the lines about it. Items are linked anew, so that the old links stay as
+ * they were for the way back.
+ */
+static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
+                    const struct yaml_item *item)
+{
+    const struct yaml_node *name = yaml_value(item->value, "name");
+    struct yaml_node *old_root = shrink->root;
+    if (name == NULL || vms->count < 2) {
+        return false;
+    }
+    struct yaml_node *root = yaml_node_new(&shrink->tree, YAML_MAP, old_root->mark);
+    for (struct yaml_item *top = old_root->first; top != NULL; top = top->next) {
+        struct yaml_node *value = top->value;
+        if (value->kind != YAML_TEXT) {
+            struct yaml_node *copy = yaml_node_new(&shrink->tree, value->kind, value->mark);
+            for (struct yaml_item *part = value->first; part != NULL; part = part->next) {
+                if (part != item) {
+                    yaml_append(&shrink->tree, copy, part->key, part->value);
+                }
+            }
+            without_vm(copy, name->text);
+            value = copy;
+        }
+        if (value->kind == YAML_TEXT || value->count > 0) {
+            yaml_append(&shrink->tree, root, top->key, value);
+        }
+    }
+    shrink->root = root;
+    if (still_fails(shrink)) {
+        return true;
+    }
+    shrink->root = old_root;
+    return false;
+}
+
+static bool drop_vms(struct shrink *shrink)
+{
+    struct yaml_node *vms = yaml_value(shrink->root, "vms");
+    for (struct yaml_item *item = vms != NULL && vms->kind == YAML_LIST ? vms->first : NULL;
+         item != NULL; item = item->next) {
+        if (item->value->kind == YAML_MAP && drop_vm(shrink, vms, item)) {
+            return true; /* the tree is another now */
+        }
+    }
+    return false;
+}
+
+static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml_item *before,
+                      struct yaml_item *item)
+{
+    const struct yaml_node was = *node;
+    tree_unlink(node, before, item);
+    if (still_fails(shrink)) {
+        return true;
+    }
+    if (before == NULL) {
+        node->first = item;
+    } else {
+        before->next = item;
+    }
+    node->last = was.last;
+    node->count = was.count;
+    return false;
+}
+
+/** What can go below a node, the node's own items first; true if anything went. */
+static bool drop_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
+{
+    bool dropped = false;
+    struct yaml_item *before = NULL;
+    for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        if (drop_item(shrink, node, before, item)) {
+            dropped = true;
+            continue;
+        }
+        before = item;
+        if (item->value->kind != YAML_TEXT && depth < SCENARIO_DEPTH_MAX) {
+            dropped = drop_below(shrink, item->value, depth + 1) || dropped;
+        }
+    }
+    return dropped;
+}
+
+/* ---- Numbers ---- */
+
+static const struct unit *unit_of(const char *text, const struct unit **family)
+{
+    const struct unit *const families[] = {size_units, time_units};
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        for (const struct unit *unit = families[i]; unit->name != NULL; unit++) {
+            if (strcmp(text, unit->name) == 0) {
+                *family = families[i];
+                return unit;
+            }
+        }
+    }
+    return NULL;
+}
+
+/** Half of a number, in steps that leave it round; false if it is none, or small enough. */
+static bool half_of(const char *text, char out[VALUE_TEXT_BYTES])
+{
+    const struct unit *family = NULL;
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    uint64_t value = strtoull(text, &end, 10);
+    const struct unit *unit = unit_of(end, &family);
+    if (*end != '\0' && unit == NULL) {
+        return false;
+    }
+    const uint64_t factor = unit != NULL ? unit->factor : 1;
+    if (value > UINT64_MAX / factor) {
+        return false;
+    }
+    value *= factor;
+    const uint64_t least = family == size_units   ? UINT64_C(4096)
+                           : family == time_units ? UINT64_C(1000)
+                                                  : 1;
+    uint64_t half = value / 2;
+    uint64_t round = least;
+    while (round <= half / 4 / (family == time_units ? 10 : 2)) {
+        round *= family == time_units ? 10 : 2;
+    }
+    half -= half % round;
+    if (half < least || half >= value) {
+        return false;
+    }
+    (void)value_write(out, family, half);
+    return true;
+}
+
+static bool halve(struct shrink *shrink, struct yaml_node *node)
+{
+    char half[VALUE_TEXT_BYTES];
+    bool changed = false;
+    while (node->plain && half_of(node->text, half)) {
+        const struct yaml_node was = *node;
+        const struct yaml_node *text = yaml_text_new(&shrink->tree, node->mark, half, strlen(half));
+        node->text = text->text;
+        node->bytes = text->bytes;
+        if (!still_fails(shrink)) {
+            *node = was;
+            break;
+        }
+        changed = true;
+    }
+    return changed;
+}
+
+static bool halve_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
+{
+    bool changed = false;
+    for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        const bool fixed =
+            depth == 0 && (yaml_is(item->key, "seed") || yaml_is(item->key, "limits") ||
+                           yaml_is(item->key, "schema"));
+        if (fixed) {
+            continue;
+        }
+        if (item->value->kind == YAML_TEXT) {
+            changed = halve(shrink, item->value) || changed;
+        } else if (depth < SCENARIO_DEPTH_MAX) {
+            changed = halve_below(shrink, item->value, depth + 1) || changed;
+        }
+    }
+    return changed;
+}
+
+/* ---- The whole ---- */
+
+struct explore_text explore_shrink(struct arena *arena, const char *text, size_t bytes,
+                                   uint32_t tries, const struct explore_judge *judge)
+{
+    const struct problem_source source = {.label = "shrink", .text = text, .bytes = bytes};
+    struct problems *problems = arena_zalloc(arena, sizeof *problems);
+    problems->arena = arena;
+    problems->sources = &source;
+    problems->source_count = 1;
+    struct shrink shrink = {.arena = arena, .judge = judge, .tries = tries};
+    shrink.tree.pool.arena = arena;
+    shrink.tree.problems = problems;
+    shrink.best.text = arena_alloc(arena, bytes + 1);
+    shrink.best.bytes = bytes;
+    memcpy(shrink.best.text, text, bytes);
+    shrink.best.text[bytes] = '\0';
+    shrink.root = yaml_tree_parse(&shrink.tree, 0, text, bytes, 1);
+    bool changed = shrink.root != NULL && shrink.root->kind == YAML_MAP && problems->total == 0;
+    while (changed && shrink.tries > 0) {
+        changed = false;
+        while (drop_vms(&shrink)) {
+            changed = true;
+        }
+        changed = drop_below(&shrink, shrink.root, 0) || changed;
+        changed = halve_below(&shrink, shrink.root, 0) || changed;
+    }
+    struct scenario_errors none = {.arena = arena};
+    problems_finish(problems, &none);
+    scenario_errors_free(&none);
+    yaml_tree_free(&shrink.tree);
+    arena_free(arena, problems, sizeof *problems);
+    return shrink.best;
+}

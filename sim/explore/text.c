@@ -1,0 +1,187 @@
+/*
+ * Writes a tree as YAML: collections that fit on a line in brackets, others as blocks.
+ *
+ * Quotes are kept where the text had them, and put where a plain scalar would read as another.
+ */
+#include "sim/explore/text.h"
+
+#include <string.h>
+
+#define LINE_BYTES_MAX 110u
+
+void explore_text_free(struct arena *arena, struct explore_text *text)
+{
+    arena_free(arena, text->text, text->text != NULL ? text->bytes + 1 : 0);
+    *text = (struct explore_text){NULL, 0};
+}
+
+void text_add(struct text_out *out, const char *text, size_t bytes)
+{
+    if (out->size - out->used < bytes) {
+        size_t larger = out->size > 0 ? out->size : 2048;
+        while (larger - out->used < bytes) {
+            larger *= 2;
+        }
+        out->text = arena_realloc(out->arena, out->text, out->size, larger);
+        out->size = larger;
+    }
+    memcpy(out->text + out->used, text, bytes);
+    out->used += bytes;
+    for (size_t i = 0; i < bytes; i++) {
+        out->line += text[i] == '\n';
+    }
+}
+
+static void add(struct text_out *out, const char *text)
+{
+    text_add(out, text, strlen(text));
+}
+
+/** Plain where that cannot be misread: letters, digits, and what ratios, paths and names hold. */
+static bool is_plain(const struct yaml_node *node, bool flow)
+{
+    static const char *const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "_-./+ <>=!()";
+    static const char *const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789./";
+    if (!node->plain || node->bytes == 0) {
+        return false;
+    }
+    const size_t span = strspn(node->text, safe);
+    return strchr(first, node->text[0]) != NULL &&
+           (span == node->bytes ||
+            (!flow && strcspn(node->text, ":#\n\"'{}&*|>%@`") == node->bytes));
+}
+
+static void write_scalar(struct text_out *out, struct yaml_node *node, bool flow)
+{
+    node->mark.line = out->line;
+    if (is_plain(node, flow)) {
+        text_add(out, node->text, node->bytes);
+        return;
+    }
+    static const char hex[] = "0123456789ABCDEF";
+    add(out, "\"");
+    for (uint32_t i = 0; i < node->bytes; i++) {
+        const unsigned char c = (unsigned char)node->text[i];
+        if (c == '"' || c == '\\') {
+            const char escaped[2] = {'\\', (char)c};
+            text_add(out, escaped, 2);
+        } else if (c < 0x20) {
+            const char escaped[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
+            text_add(out, escaped, 4);
+        } else {
+            text_add(out, (const char *)&node->text[i], 1);
+        }
+    }
+    add(out, "\"");
+}
+
+static void write_flow(struct text_out *out, struct yaml_node *node)
+{
+    node->mark.line = out->line;
+    if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
+        write_scalar(out, node, true);
+        return;
+    }
+    add(out, node->kind == YAML_MAP ? "{" : "[");
+    for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        if (item->key != NULL) {
+            write_scalar(out, item->key, true);
+            add(out, ": ");
+        }
+        write_flow(out, item->value);
+        add(out, item->next != NULL ? ", " : "");
+    }
+    add(out, node->kind == YAML_MAP ? "}" : "]");
+}
+
+/** Bytes in brackets, or more than fit on a line. */
+static size_t flow_bytes(const struct yaml_node *node)
+{
+    if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
+        return node->bytes + 2u;
+    }
+    size_t bytes = 2;
+    for (const struct yaml_item *item = node->first; item != NULL && bytes <= LINE_BYTES_MAX;
+         item = item->next) {
+        bytes += flow_bytes(item->value) + (item->key != NULL ? item->key->bytes + 4u : 2u);
+    }
+    return bytes;
+}
+
+static void indent(struct text_out *out, unsigned depth)
+{
+    for (unsigned i = 0; i < depth; i++) {
+        add(out, "  ");
+    }
+}
+
+/** A list of names and numbers is a line, however long. */
+static bool is_line(const struct yaml_node *node)
+{
+    bool line = node->kind == YAML_LIST;
+    for (const struct yaml_item *item = node->first; item != NULL && line; item = item->next) {
+        line = item->value->kind == YAML_TEXT;
+    }
+    return line;
+}
+
+static void write_block(struct text_out *out, struct yaml_node *node, unsigned depth, bool begun);
+
+/** The value of a key or of a list's dash, which stand on the line already. */
+static void write_value(struct text_out *out, struct yaml_node *node, unsigned depth, bool item)
+{
+    const bool fits = is_line(node) || node->kind == YAML_TEXT || node->kind == YAML_REFUSED ||
+                      node->count == 0 ||
+                      (depth > 0 && flow_bytes(node) + 2u * depth <= LINE_BYTES_MAX) || depth > 3;
+    if (fits) {
+        add(out, " ");
+        write_flow(out, node);
+        add(out, "\n");
+    } else if (item) {
+        add(out, " ");
+        write_block(out, node, depth + 1, true);
+    } else {
+        add(out, "\n");
+        write_block(out, node, depth + 1, false);
+    }
+}
+
+static void write_block(struct text_out *out, struct yaml_node *node, unsigned depth, bool begun)
+{
+    node->mark.line = out->line;
+    for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
+        if (!begun) {
+            indent(out, depth);
+        }
+        begun = false;
+        if (item->key != NULL) {
+            write_scalar(out, item->key, false);
+            add(out, ":");
+        } else {
+            add(out, "-");
+        }
+        write_value(out, item->value, depth, item->key == NULL);
+    }
+}
+
+void tree_unlink(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item)
+{
+    if (before == NULL) {
+        list->first = item->next;
+    } else {
+        before->next = item->next;
+    }
+    list->last = list->last == item ? before : list->last;
+    list->count--;
+}
+
+struct explore_text text_write(struct arena *arena, struct yaml_node *root)
+{
+    struct text_out out = {.arena = arena, .line = 1};
+    write_block(&out, root, 0, false);
+    text_add(&out, "", 1);
+    char *text = arena_realloc(arena, out.text, out.size, out.used);
+    return (struct explore_text){text, out.used - 1};
+}

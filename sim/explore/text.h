@@ -1,0 +1,27 @@
+/*
+ * A tree of YAML as text, in the form in which generated and shrunken scenarios are shown.
+ */
+#ifndef SIM_EXPLORE_TEXT_H
+#define SIM_EXPLORE_TEXT_H
+
+#include "sim/explore/explore.h"
+#include "sim/scenario/yaml_tree.h"
+
+/** Text that grows. */
+struct text_out {
+    struct arena *arena;
+    char *text;
+    size_t used;
+    size_t size;
+    uint32_t line; /**< the line that is being written, from 1 */
+};
+
+void text_add(struct text_out *out, const char *text, size_t bytes);
+
+/** Takes an item out of a collection; `before` is the one before it, NULL if it is the first. */
+void tree_unlink(struct yaml_node *node, struct yaml_item *before, struct yaml_item *item);
+
+/** Writes the tree; sets the mark of each node to the line on which it begins. */
+struct explore_text text_write(struct arena *arena, struct yaml_node *root);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Whether a balloon came to rest at its target, or why it could not: the metric `settled`.
+ *
+ * Each reason is a row, told by name; what none of them explains is a balloon that does not follow
+ * its target. Nothing here is asked of a library: guest memory, the ledger and the script decide.
+ */
+#include "sim/world/world_private.h"
+
+#include <inttypes.h>
+
+#define SETTLED_STILL_NS  UINT64_C(5000000000)  /**< at rest for so long */
+#define SETTLED_RECENT_NS UINT64_C(25000000000) /**< a younger target may still be under way */
+#define HUGE_PFNS         512u
+
+void settled_target(struct vm *vm)
+{
+    vm->settled.target_ns = engine_now(vm->world->engine);
+    vm->settled.refused = 0;
+    for (int i = 0; i < BNT_VERDICT_COUNT; i++) {
+        vm->settled.refused += i == BNT_VERDICT_NOT_NEEDED ? 0 : vm->account.refused_by[i];
+    }
+}
+
+void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
+{
+    if (ledger_pfns != vm->settled.ledger_pfns) {
+        vm->settled.ledger_pfns = ledger_pfns;
+        vm->settled.moved_ns = engine_now(vm->world->engine);
+    }
+}
+
+/** PFNs that the driver may be away from the target for good. */
+static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
+{
+    const uint64_t page = UINT64_C(1) << vm->spec.page_order;
+    const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
+    uint64_t pfns = page > vm->spec.driver.unit_pages ? page : vm->spec.driver.unit_pages;
+    if ((host->features & huge) != 0 || (host->capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
+        pfns = pfns > HUGE_PFNS ? pfns : HUGE_PFNS;
+    }
+    return pfns;
+}
+
+static bool is_gone(const struct vm *vm)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    return vm->guest == NULL || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
+           vm_guest_info(vm).state == BNT_GUEST_DOWN;
+}
+
+/** The guest has not the memory that is missing, beside what its driver leaves alone. */
+static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns)
+{
+    struct gmem_counters counters;
+    gmem_counters_get(vm->gmem, &counters);
+    const uint64_t memory_bytes = vm->spec.memory_bytes;
+    const uint64_t kept_bytes = vm->spec.driver.floor_bytes + vm->spec.watermark_min_bytes * 2 +
+                                memory_bytes / 16 + HUGE_PFNS * BNT_PFN_BYTES;
+    return counters.free_bytes < missing_pfns * BNT_PFN_BYTES + kept_bytes;
+}
+
+static bool is_held_off(const struct vm *vm)
+{
+    const uint64_t wait_ns = vm->spec.driver.oom_holdoff_ns + 2 * vm->spec.driver.retry_max_ns;
+    return vm->account.oom_deflates > 0 &&
+           engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
+}
+
+static bool was_refused(const struct vm *vm)
+{
+    uint64_t refused = 0;
+    for (int i = 0; i < BNT_VERDICT_COUNT; i++) {
+        refused += i == BNT_VERDICT_NOT_NEEDED ? 0 : vm->account.refused_by[i];
+    }
+    return refused > vm->settled.refused;
+}
+
+static bool is_hostile(const struct vm *vm)
+{
+    for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
+        if (oracle_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *settled_reason(const struct vm *vm)
+{
+    const struct bnt_host_info host = vm_host_info(vm);
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t limited = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
+                                 ? host.limit_pfns
+                                 : host.target_pfns;
+    const uint64_t ledger = host.balloon_pfns;
+    if (is_gone(vm)) {
+        return "no driver is attached";
+    }
+    const bnt_guest_state state = vm_guest_info(vm).state;
+    if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
+        return "the device is suspended";
+    }
+    if (is_hostile(vm)) {
+        return "a party is hostile, or has quirks";
+    }
+    if (vm->migration != NULL) {
+        return "a migration is under way";
+    }
+    if (now_ns - vm->settled.target_ns < SETTLED_RECENT_NS) {
+        return "the target is new";
+    }
+    if (is_held_off(vm)) {
+        return "an OOM deflate holds inflation off";
+    }
+    if (ledger < limited && lacks_memory(vm, limited - ledger)) {
+        return "the guest uses its memory";
+    }
+    return was_refused(vm) ? "pages were refused" : NULL;
+}
+
+bool settled_is(const struct vm *vm)
+{
+    const struct bnt_host_info host = vm_host_info(vm);
+    const uint64_t target = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
+                                ? host.limit_pfns
+                                : host.target_pfns;
+    const uint64_t slack = vm_on_calls(vm) ? vmware_slack(vm) : 0;
+    const uint64_t ledger = host.balloon_pfns;
+    const uint64_t off = ledger < target ? target - ledger : ledger - target;
+    const bool there = ledger > target ? off <= grain(vm, &host) + slack : off < grain(vm, &host);
+    const bool still = engine_now(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
+                       vm->settled.moved_ns == 0;
+    return (there && still) || settled_reason(vm) != NULL;
+}
