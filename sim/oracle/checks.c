@@ -129,6 +129,40 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
     check_views(oracle, vm);
 }
 
+/* ---- Progress ---- */
+
+static const invariant_id progress[2] = {INVARIANT_DRIVER_PROGRESS, INVARIANT_DEVICE_PROGRESS};
+
+void oracle_step(struct oracle *oracle, uint32_t vm, bool device)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t most = ORACLE_STEPS_PER_INSTANT + shadow->config.pfns / ORACLE_PFNS_PER_STEP;
+    if (shadow->step_ns[device] != now_ns) {
+        shadow->step_ns[device] = now_ns;
+        shadow->steps[device] = 0;
+    }
+    if (++shadow->steps[device] > most) {
+        oracle_violate(oracle, vm, progress[device], "more than %" PRIu64 " steps in one instant",
+                       most);
+        shadow->steps[device] = 0;
+    }
+}
+
+/** The libraries count steps that do nothing and ask for another at once. */
+static void audit_progress(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                           const struct bnt_host_info *host)
+{
+    const uint64_t idle[2] = {guest->idle_steps, host->idle_steps};
+    for (int device = 0; device < 2; device++) {
+        if (idle[device] > 0) {
+            oracle_violate(oracle, vm, progress[device],
+                           "%" PRIu64 " steps did nothing and asked for another at once",
+                           idle[device]);
+        }
+    }
+}
+
 /* ---- Full audit ---- */
 
 static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
@@ -213,6 +247,7 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
                            const struct bnt_host_info *host)
 {
     const uint32_t order = oracle->vms[vm].config.page_order;
+    audit_progress(oracle, vm, guest, host);
     const uint64_t out = guest->deflated_pfns + guest->reset_pfns + guest->ballooned_pfns +
                          (guest->kept_pages << order) + guest->inflight_deflate_pfns;
     if (guest->state != BNT_GUEST_STOPPING && guest->inflated_pfns != out) {

@@ -50,6 +50,10 @@
       "a call is answered by RESET until START, and a success brings the target")                  \
     X(TARGET_SLACK,   "target-slack",   DRIVER,                                                    \
       "a balloon ends above its target by its slack at most, and empty at 0")         \
+    X(DRIVER_PROGRESS, "driver-progress", DRIVER,                                                  \
+      "the driver's steps in one instant are bounded, and none asks for another without a cause")  \
+    X(DEVICE_PROGRESS, "device-progress", DEVICE,                                                  \
+      "the device's steps in one instant are bounded, and none asks for another without a cause")  \
     X(VIEWS_AGREE,    "views-agree",    BOTH,                                                      \
       "guest and host agree on the ballooned pages whenever nothing is in flight")                 \
     X(CONTENT_KEPT,   "content-kept",   BOTH, "a page that the guest owns keeps its content")      \

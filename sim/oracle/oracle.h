@@ -141,6 +141,14 @@ void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64
 
 /* ---- Checks ---- */
 
+/** Steps of one party in one instant: this many, and one for so many PFNs of its memory. What a
+ * step may do is bounded, so that a driver that empties a large balloon needs some. */
+#define ORACLE_STEPS_PER_INSTANT 4096
+#define ORACLE_PFNS_PER_STEP     16
+
+/** A party's library is about to make a step. */
+void oracle_step(struct oracle *oracle, uint32_t vm, bool device);
+
 /** After an event that touched this VM: counters against the oracle's own. */
 void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                   const struct bnt_host_info *host);

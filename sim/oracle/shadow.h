@@ -44,6 +44,8 @@ struct shadow {
     uint64_t ended_id; /**< last target request with an outcome */
     struct shadow_range drops[SHADOW_DROPS_MAX];
     uint32_t drop_count;
+    uint64_t step_ns[2]; /**< instant of the last step of driver and device */
+    uint64_t steps[2];   /**< in that instant */
     uint32_t hint_state; /**< the device's, from its events */
     uint32_t hint_id;
 };

@@ -312,6 +312,8 @@ typedef enum action_party {
     X(MIGRATE_SKIP,  "migrate-skip",  DEVICE, "a migration forgets what was written meanwhile")       \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
     X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")                         \
+    X(DRIVER_SPINS,  "driver-spins",  DRIVER, "a step asks for another at once, without a cause")    \
+    X(DEVICE_SPINS,  "device-spins",  DEVICE, "the same of the device")                             \
     X(UNLOCK_SILENCE, "unlock-silence", DRIVER, "a page is unlocked after RESET, before START")      \
     X(SLACK_MORE,    "slack-more",    DRIVER, "deflation stops farther above the target than is said") \
     X(CALL_SERVED,   "call-served",   DEVICE, "a call that wants RESET is told SUCCESS")             \

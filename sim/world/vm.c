@@ -408,6 +408,23 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
     vm_schedule(vm, party, engine_now(engine));
 }
 
+static void step_count(struct vm *vm, action_party party)
+{
+    if (vm->world->oracle != NULL) {
+        oracle_step(vm->world->oracle, vm->index, party == PARTY_DEVICE);
+    }
+}
+
+/** A step that asks for another at once without a cause: a fault of the party, if it is armed. */
+static bool step_again(struct vm *vm, corruption fault)
+{
+    if (vm->armed[fault] == 0) {
+        return false;
+    }
+    vm->armed[fault]--;
+    return true;
+}
+
 void vm_guest_step(struct vm *vm)
 {
     uint64_t deadline_ns = BNT_NEVER;
@@ -415,13 +432,14 @@ void vm_guest_step(struct vm *vm)
     vm->step_event[PARTY_DRIVER] = 0;
     vm->step_pages = 0;
     vm->touched = true;
+    step_count(vm, PARTY_DRIVER);
     const bnt_status status = bnt_guest_step(vm->guest, now_ns, WORLD_BUDGET, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
         world_fail(vm->world, VERDICT_FAIL, "%s: the driver's step failed: %s", vm->spec.name,
                    bnt_status_text(status));
         return;
     }
-    vm_schedule(vm, PARTY_DRIVER, deadline_ns);
+    vm_schedule(vm, PARTY_DRIVER, step_again(vm, CORRUPT_DRIVER_SPINS) ? now_ns : deadline_ns);
 }
 
 void vm_host_step(struct vm *vm)
@@ -433,6 +451,7 @@ void vm_host_step(struct vm *vm)
         return;
     }
     vm->touched = true;
+    step_count(vm, PARTY_DEVICE);
     const bnt_status status = bnt_host_step(vm->host, now_ns, WORLD_BUDGET, &deadline_ns);
     if (status != BNT_OK && status != BNT_E_BROKEN) {
         world_fail(vm->world, VERDICT_FAIL, "%s: the device's step failed: %s", vm->spec.name,
@@ -442,7 +461,7 @@ void vm_host_step(struct vm *vm)
     if (deadline_ns == now_ns) { /* more buffers wait: each round takes its time */
         deadline_ns = now_ns + vm->spec.service_ns;
     }
-    vm_schedule(vm, PARTY_DEVICE, deadline_ns);
+    vm_schedule(vm, PARTY_DEVICE, step_again(vm, CORRUPT_DEVICE_SPINS) ? now_ns : deadline_ns);
 }
 
 /* ---- Observation ---- */
