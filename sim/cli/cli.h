@@ -73,11 +73,8 @@ int verb_doctor(const struct options *options);
 /** `run --generated A..B`: generated scenarios, each judged on its own. */
 int generated_run(const struct options *options);
 
-/**
- * Makes a child for the work. True where the work is to be done; false in the process that waited
- * for it, with the status to exit with: the child's, or VERDICT_CRASH.
- */
-bool guard_works(int *status);
+/** Runs the verb in a process of its own; the exit status: the verb's, or VERDICT_CRASH. */
+int guard_run(const struct verb *verb, const struct options *options);
 
 /** Every scenario that the arguments name. False after saying what is wrong. */
 bool options_paths(const struct options *options, struct path_list *list);
@@ -101,6 +98,7 @@ struct session_config {
     const struct choice_source *source;
     bool oracles_off;
     bool hash_off;
+    struct world_watch *watch; /**< NULL: nobody looks from outside */
 };
 
 /** How the command line wants `path` to be run. */
@@ -118,6 +116,7 @@ struct session {
     struct engine_observer observers[2]; /**< the caller's and the trace's */
     struct world_result result;
     uint64_t seed;
+    char name[PATH_BYTES_MAX]; /**< of the scenario, as results name it */
     char error[1024];
 };
 
@@ -129,6 +128,9 @@ struct session {
  * stderr. Close it in both cases.
  */
 run_verdict session_open(struct session *session, const struct session_config *config);
+
+/** Fills in what names a session, which is then closed without having been opened: for results. */
+void session_name(struct session *session, const struct session_config *config);
 
 /** Runs it; the verdict is also in session->result. */
 run_verdict session_run(struct session *session);
@@ -153,6 +155,12 @@ void session_command(const struct session *session, FILE *out, print_text print)
 /** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`.
  */
 void session_line(const struct session *session, FILE *out, const char *prefix);
+
+/** A run as one JSON object on a line. */
+void session_object(const struct session *session, FILE *out);
+
+/** One or the other, to stdout. */
+void session_report(const struct session *session, bool json);
 
 /** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
 int status_worse(int left, int right);

@@ -6,6 +6,8 @@
  */
 #include "sim/cli/conformance.h"
 
+#include "sim/cli/isolate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +32,6 @@ static struct subject *subject_of(struct conformance_report *report, clause_part
     subject->ours = strcmp(name, WORLD_SUBJECT_OURS) == 0;
     subject->declares = !subject->ours && strncmp(name, "recording ", 10) != 0 &&
                         strcmp(name, "scripted fault") != 0;
-    subject->sums = arena_zalloc(report->arena, CLAUSE_COUNT * sizeof *subject->sums);
     return subject;
 }
 
@@ -57,9 +58,8 @@ static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
         char time[32];
         world_time_format(time, sizeof time, tally->time_ns);
         (void)snprintf(sum->place, sizeof sum->place,
-                       "%s seed=%" PRIu64 " vm=%" PRIu32 " event %" PRIu64 " at %s: %s",
-                       session->scenario->name, session->seed, vm, tally->event, time,
-                       tally->place);
+                       "%.255s seed=%" PRIu64 " vm=%" PRIu32 " event %" PRIu64 " at %s: %s",
+                       session->name, session->seed, vm, tally->event, time, tally->place);
     }
     sum->violated += tally->violated;
 }
@@ -85,19 +85,62 @@ static void add_run(struct conformance_report *report, const struct session *ses
     }
 }
 
-static int run_one(const struct options *options, const char *path, uint32_t seed,
-                   struct conformance_report *report)
+/** Adds a run's clauses to those of the runs before it. */
+static void add_report(struct conformance_report *report, const struct conformance_report *run)
 {
-    struct session_config config = options_session(options, path);
+    report->runs += run->runs;
+    report->failed += run->failed;
+    for (uint32_t i = 0; i < run->subject_count && i < SUBJECTS_MAX; i++) {
+        const struct subject *from = &run->subjects[i];
+        struct subject *subject = subject_of(report, from->party, from->name);
+        for (int id = 0; subject != NULL && id < CLAUSE_COUNT; id++) {
+            const struct clause_sum *more = &from->sums[id];
+            struct clause_sum *sum = &subject->sums[id];
+            if (more->violated > 0 && sum->violated == 0) {
+                memcpy(sum->place, more->place, sizeof sum->place);
+            }
+            sum->exercised += more->exercised;
+            sum->violated += more->violated;
+            sum->literal_exercised += more->literal_exercised;
+            sum->literal_violated += more->literal_violated;
+            sum->declared |= more->declared;
+        }
+    }
+}
+
+/* ---- The runs ---- */
+
+struct runs {
+    const struct options *options;
+    const struct path_list *list;
+    struct conformance_report *report;
+    uint32_t seeds; /**< of each scenario */
+};
+
+static struct session_config run_config(const struct runs *runs, uint64_t index,
+                                        struct world_watch *watch)
+{
+    const struct options *options = runs->options;
+    struct session_config config = options_session(options, runs->list->paths[index / runs->seeds]);
+    if (options->seeds > 0) {
+        config.has_seed = true;
+        config.seed = index % runs->seeds + 1;
+    }
     config.log = LOG_NONE;
-    config.has_seed = seed > 0 || options->has_seed;
-    config.seed = seed > 0 ? seed : options->seed;
+    config.watch = watch;
+    return config;
+}
+
+static int run_one(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+{
+    struct conformance_report *report = data;
+    const struct session_config config = run_config(opaque, index, watch);
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
-        report->runs++;
-        report->failed += status != VERDICT_PASS;
+        report->runs = 1;
+        report->failed = status != VERDICT_PASS;
         if (session.world != NULL) {
             add_run(report, &session);
             if (status != VERDICT_PASS) {
@@ -106,6 +149,22 @@ static int run_one(const struct options *options, const char *path, uint32_t see
         }
     }
     return status_worse(status, (int)session_close(&session));
+}
+
+static bool run_done(void *opaque, const struct isolate_result *result)
+{
+    struct runs *runs = opaque;
+    if (result->end == ISOLATE_RETURNED) {
+        add_report(runs->report, result->data);
+        return true;
+    }
+    const struct session_config config = run_config(runs, result->index, NULL);
+    struct session session;
+    session_lost(&session, &config, result);
+    session_line(&session, stderr, "");
+    runs->report->runs++;
+    runs->report->failed++;
+    return true;
 }
 
 /* ---- Judging ---- */
@@ -209,13 +268,15 @@ static bool any_violated(const struct conformance_report *report)
 static int run_all(const struct options *options, bool whole, const struct path_list *list,
                    struct conformance_report *report)
 {
-    int status = VERDICT_PASS;
-    const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
-    for (size_t i = 0; i < list->count; i++) {
-        for (uint32_t seed = 1; seed <= seeds; seed++) {
-            const int one = run_one(options, list->paths[i], options->seeds > 0 ? seed : 0, report);
-            status = status_worse(status, one);
-        }
+    struct runs runs = {options, list, report, options->seeds > 0 ? options->seeds : 1};
+    const struct isolate_config config = {.count = (uint64_t)list->count * runs.seeds,
+                                          .result_bytes = sizeof *report,
+                                          .opaque = &runs,
+                                          .work = run_one,
+                                          .done = run_done};
+    const int status = isolate_run(&config);
+    if (isolate_stopped() != 0) {
+        return status; /* a part of the runs says nothing of the clauses */
     }
     if (options->json) {
         report_json(report);
@@ -238,14 +299,9 @@ int verb_conformance(const struct options *options)
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
     struct conformance_report *report = arena_zalloc(arena, sizeof *report);
-    report->arena = arena;
     const int status = options_paths(&chosen, &list)
                            ? run_all(&chosen, options->path_count == 0, &list, report)
                            : VERDICT_USAGE;
-    for (uint32_t i = 0; i < report->subject_count; i++) {
-        arena_free(arena, report->subjects[i].sums,
-                   CLAUSE_COUNT * sizeof *report->subjects[i].sums);
-    }
     arena_free(arena, report, sizeof *report);
     paths_free(&list);
     (void)arena_close(arena);

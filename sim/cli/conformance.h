@@ -28,11 +28,11 @@ struct subject {
     clause_party party;
     bool ours;
     bool declares; /**< a personality, or ours with quirks: it breaks what it declares, no more */
-    struct clause_sum *sums; /**< CLAUSE_COUNT */
+    struct clause_sum sums[CLAUSE_COUNT];
 };
 
+/** Of one run or of all; all zeros: of none. */
 struct conformance_report {
-    struct arena *arena;
     struct subject subjects[SUBJECTS_MAX];
     uint32_t subject_count;
     uint32_t runs;

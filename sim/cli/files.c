@@ -93,12 +93,59 @@ static int by_name(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/** The folders still to be read are the list itself: no recursion, no unbounded depth. */
-static bool walk(struct path_list *folders, struct path_list *found)
+/** Folders that were walked: a link may lead to one of them again. */
+struct seen_folders {
+    struct {
+        dev_t device;
+        ino_t inode;
+    } folders[PATHS_MAX];
+    size_t count;
+};
+
+/** Whether it is met for the first time. */
+static bool see_folder(struct seen_folders *seen, DIR *folder)
 {
-    for (size_t i = 0; i < folders->count; i++) {
+    struct stat info;
+    if (fstat(dirfd(folder), &info) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->folders[i].device == info.st_dev && seen->folders[i].inode == info.st_ino) {
+            return false;
+        }
+    }
+    seen->folders[seen->count].device = info.st_dev;
+    seen->folders[seen->count].inode = info.st_ino;
+    seen->count++;
+    return true;
+}
+
+/** Links come last: a folder is found under the name that it has, if it is found under that. */
+static bool take_links(struct path_list *folders, struct path_list *links)
+{
+    bool kept = true;
+    qsort(links->paths, links->count, sizeof *links->paths, by_name);
+    for (size_t i = 0; kept && i < links->count; i++) {
+        kept = append(folders, links->paths[i]);
+    }
+    paths_free(links);
+    return kept;
+}
+
+/** The folders still to be read are the list itself: no recursion, no unbounded depth. */
+static bool walk(struct path_list *folders, struct path_list *links, struct path_list *found,
+                 struct seen_folders *seen)
+{
+    for (size_t i = 0; i < folders->count || links->count > 0; i++) {
+        if (i == folders->count && !take_links(folders, links)) {
+            return false;
+        }
         DIR *folder = opendir(folders->paths[i]);
         if (folder == NULL) {
+            continue;
+        }
+        if (!see_folder(seen, folder)) {
+            (void)closedir(folder);
             continue;
         }
         for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
@@ -111,7 +158,9 @@ static bool walk(struct path_list *folders, struct path_list *found)
                 stat(path, &info) != 0) {
                 continue;
             }
-            const bool kept = S_ISDIR(info.st_mode)      ? append(folders, path)
+            const bool is_folder = S_ISDIR(info.st_mode);
+            const bool is_link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+            const bool kept = is_folder                  ? append(is_link ? links : folders, path)
                               : ends_with(path, ".yaml") ? append(found, path)
                                                          : true;
             if (!kept) {
@@ -140,7 +189,11 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
     }
     struct path_list folders = {.arena = list->arena};
     const size_t before = list->count;
-    const bool walked = append(&folders, path) && walk(&folders, list);
+    struct seen_folders *seen = arena_zalloc(list->arena, sizeof *seen);
+    struct path_list links = {.arena = list->arena};
+    const bool walked = append(&folders, path) && walk(&folders, &links, list, seen);
+    paths_free(&links);
+    arena_free(list->arena, seen, sizeof *seen);
     paths_free(&folders);
     if (!walked || list->count == before) {
         (void)snprintf(error, error_bytes, "%s: %s", path,

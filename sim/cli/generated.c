@@ -5,6 +5,8 @@
  * signature) the first is cut down and shown; the others are counted.
  */
 #include "sim/cli/generated.h"
+
+#include "sim/cli/isolate.h"
 #include "sim/cli/mutant.h"
 
 #include <errno.h>
@@ -291,7 +293,8 @@ static void run_all(struct campaign *campaign)
     while (good) {
         give_orders(campaign);
         tell_all(campaign);
-        const bool enough = campaign->stopping && campaign->options->first;
+        const bool enough =
+            (campaign->stopping && campaign->options->first) || isolate_stopped() != 0;
         if (enough || (!is_busy(campaign) &&
                        (campaign->stopping || campaign->next_order == campaign->total))) {
             break;

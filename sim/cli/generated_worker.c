@@ -6,6 +6,8 @@
  */
 #include "sim/cli/generated.h"
 
+#include "sim/cli/isolate.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -315,6 +317,7 @@ bool worker_start(struct worker *worker, const struct explore_profile *profile)
     (void)fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
+        isolate_child_begin();
         const int kept[] = {orders[0], results[1], errors};
         close_others(kept, sizeof kept / sizeof kept[0]);
         work(orders[0], results[1], errors, profile);
@@ -423,6 +426,7 @@ static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
     (void)fflush(NULL);
     *pid = fork();
     if (*pid == 0) {
+        isolate_child_begin();
         (void)close(ends[0]);
         errors_take(errors);
         *out = ends[1];

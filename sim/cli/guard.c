@@ -1,62 +1,44 @@
 /*
- * The guard: the work is done in a child, so that a crash is a verdict (5) with a
- * sentence, and never passes for another.
- *
- * The child prints everything; the parent only waits. With BALLONET_NO_GUARD in the environment,
- * for debuggers, there is no child.
+ * The guard: a verb's work is done in a worker, so that a crash is a verdict (5) with a sentence,
+ * and never passes for another. The verbs that run scenarios do each run in a worker of its own
+ * beside.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/isolate.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
+struct guarded {
+    const struct verb *verb;
+    const struct options *options;
+};
 
-/** Ends as the child did when somebody asked it to end. */
-static void die_of(int number)
+static int work(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
+    const struct guarded *guarded = opaque;
+    (void)index;
+    (void)watch;
+    (void)data;
+    return guarded->verb->run(guarded->options);
 }
 
-static int status_of(int state)
+static bool done(void *opaque, const struct isolate_result *result)
 {
-    if (WIFEXITED(state)) {
-        return WEXITSTATUS(state);
+    const struct guarded *guarded = opaque;
+    if (result->end == ISOLATE_CRASHED) {
+        (void)fprintf(stderr,
+                      "ballonet %s: it %s; run it again with BALLONET_NO_GUARD=1 in a debugger\n",
+                      guarded->verb->name, result->text);
+    } else if (result->end == ISOLATE_LIMIT) {
+        (void)fprintf(stderr, "ballonet %s: it is not complete: %s\n", guarded->verb->name,
+                      result->text);
     }
-    const int number = WTERMSIG(state);
-    if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGPIPE) {
-        die_of(number);
-    }
-    (void)fprintf(stderr,
-                  "ballonet: the run died of signal %d (%s); run it again with "
-                  "BALLONET_NO_GUARD=1 in a debugger\n",
-                  number, strsignal(number));
-    return VERDICT_CRASH;
+    return true;
 }
 
-bool guard_works(int *status)
+int guard_run(const struct verb *verb, const struct options *options)
 {
-    if (getenv("BALLONET_NO_GUARD") != NULL) {
-        return true;
-    }
-    (void)fflush(stdout);
-    const pid_t child = fork();
-    if (child <= 0) {
-        return true; /* the child; or there is no process to be had: no guard then */
-    }
-    int state = 0;
-    while (waitpid(child, &state, 0) < 0) {
-        if (errno != EINTR) {
-            (void)fprintf(stderr, "ballonet: the run cannot be waited for: %s\n", strerror(errno));
-            *status = VERDICT_CRASH;
-            return false;
-        }
-    }
-    *status = status_of(state);
-    return false;
+    struct guarded guarded = {verb, options};
+    const struct isolate_config config = {
+        .count = 1, .opaque = &guarded, .work = work, .done = done};
+    const int status = isolate_run(&config);
+    isolate_end_if_stopped();
+    return status;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,6 +362,7 @@ static int finish(int status)
 int main(int argc, char **argv)
 {
     keep_standard_files();
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing it */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(argc < 2 ? stderr : stdout);
         return finish(argc < 2 ? VERDICT_USAGE : 0);
@@ -392,6 +394,5 @@ int main(int argc, char **argv)
         verb->usage[0] != '[') {
         return misuse(verb->name, "nothing to do", "", verb->usage);
     }
-    int status = 0;
-    return guard_works(&status) ? finish(verb->run(&options)) : status;
+    return finish(guard_run(verb, &options));
 }

@@ -3,35 +3,14 @@
  *
  * Results go to stdout, reasons with them; several scenarios exit with the worst status.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/isolate.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-static void print_object(const struct session *session)
-{
-    const struct world_result *result = &session->result;
-    (void)printf("{\"scenario\":\"");
-    print_json(stdout, session->scenario->name);
-    (void)printf("\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
-                 "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
-                 "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64
-                 "\",\"payload\":\"%016" PRIx64 "\",\"state\":\"%016" PRIx64
-                 "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
-                 session->seed, verdict_name(result->verdict), (int)result->verdict, result->events,
-                 result->time_ns, result->hash_word, result->hash.order, result->hash.time,
-                 result->hash.payload, result->hash.state, result->hash.draws);
-    print_json(stdout, result->text);
-    (void)printf("\",\"command\":\"");
-    session_command(session, stdout, print_json);
-    (void)printf("\"}\n");
-}
 
 static void print_result(const struct session *session, const struct options *options, bool alone)
 {
     if (options->json) {
-        print_object(session);
+        session_object(session, stdout);
         return;
     }
     if (alone && !options->quiet) {
@@ -41,24 +20,56 @@ static void print_result(const struct session *session, const struct options *op
     session_line(session, stdout, "");
 }
 
-/** Runs one scenario under one seed and prints it; the exit status. */
-static int run_once(const struct options *options, const char *path, uint32_t seed, bool alone)
+/** A run of several: which scenario, under which seed. */
+struct runs {
+    const struct options *options;
+    const struct path_list *list;
+    uint32_t seeds; /**< of each scenario */
+    bool alone;
+};
+
+static struct session_config run_config(const struct runs *runs, uint64_t index,
+                                        struct world_watch *watch)
 {
-    struct session_config config = options_session(options, path);
-    if (seed > 0) {
+    const struct options *options = runs->options;
+    struct session_config config = options_session(options, runs->list->paths[index / runs->seeds]);
+    if (options->seeds > 0) {
         config.has_seed = true;
-        config.seed = seed;
+        config.seed = index % runs->seeds + 1;
     }
+    config.watch = watch;
+    return config;
+}
+
+/** Runs one scenario under one seed and prints it; the exit status. */
+static int run_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+{
+    const struct runs *runs = opaque;
+    const struct session_config config = run_config(runs, index, watch);
     struct session session;
+    (void)data;
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
         if (session.world != NULL) { /* else it never began, and why was said */
-            print_result(&session, options, alone);
+            print_result(&session, runs->options, runs->alone);
         }
     }
     const int closed = (int)session_close(&session);
     return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
+}
+
+/** A run whose worker was lost is told like any other. */
+static bool run_done(void *opaque, const struct isolate_result *result)
+{
+    const struct runs *runs = opaque;
+    if (result->end != ISOLATE_RETURNED) {
+        const struct session_config config = run_config(runs, result->index, NULL);
+        struct session session;
+        session_lost(&session, &config, result);
+        session_report(&session, runs->options->json);
+    }
+    return true;
 }
 
 /** A bad file ends the command before anything ran: every file's errors are told, none is run. */
@@ -90,12 +101,13 @@ int verb_run(const struct options *options)
     if (status == VERDICT_PASS && list.count > 1 && !all_load(options, &list)) {
         status = VERDICT_USAGE;
     }
-    for (size_t i = 0; status != VERDICT_USAGE && i < list.count; i++) {
-        const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
-        for (uint32_t seed = 1; seed <= seeds; seed++) {
-            const int one = run_once(options, list.paths[i], options->seeds > 0 ? seed : 0, alone);
-            status = one == VERDICT_USAGE && alone ? one : status_worse(status, one);
-        }
+    if (status != VERDICT_USAGE) {
+        struct runs runs = {options, &list, options->seeds > 0 ? options->seeds : 1, alone};
+        const struct isolate_config config = {.count = (uint64_t)list.count * runs.seeds,
+                                              .opaque = &runs,
+                                              .work = run_once,
+                                              .done = run_done};
+        status = isolate_run(&config);
     }
     paths_free(&list);
     (void)arena_close(arena);

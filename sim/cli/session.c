@@ -102,9 +102,19 @@ static bool load(struct session *session)
     return session->scenario != NULL;
 }
 
+/** As the loader names a scenario: its path without `.yaml`. */
+void session_name(struct session *session, const struct session_config *config)
+{
+    const size_t bytes = strlen(config->path);
+    const bool yaml = bytes > 5 && strcmp(config->path + bytes - 5, ".yaml") == 0;
+    *session = (struct session){.config = *config, .seed = config->seed};
+    (void)snprintf(session->name, sizeof session->name, "%.*s", (int)(yaml ? bytes - 5 : bytes),
+                   config->path);
+}
+
 run_verdict session_open(struct session *session, const struct session_config *config)
 {
-    *session = (struct session){.config = *config};
+    session_name(session, config);
     session->arena = arena_open(config->fill);
     if (!load(session)) {
         return VERDICT_USAGE;
@@ -112,6 +122,9 @@ run_verdict session_open(struct session *session, const struct session_config *c
     session->seed = config->has_seed              ? config->seed
                     : session->scenario->has_seed ? session->scenario->seed
                                                   : 1;
+    if (config->watch != NULL) {
+        config->watch->seed = session->seed;
+    }
     if (!take_files(session)) {
         (void)fprintf(stderr, "%s\n", session->error);
         return VERDICT_USAGE;
@@ -225,6 +238,7 @@ run_verdict session_run(struct session *session)
         .source = config->source,
         .log = config->log,
         .log_to = config->log_to,
+        .watch = config->watch,
     };
     session->world = world_create(&world, session->error, sizeof session->error);
     if (session->world == NULL) {
@@ -236,7 +250,10 @@ run_verdict session_run(struct session *session)
         return VERDICT_USAGE;
     }
     world_run(session->world, &session->result);
-    if (session->writer != NULL) {
+    if (session->writer != NULL && config->watch != NULL && config->watch->stop) {
+        trace_writer_abandon(session->writer);
+        session->writer = NULL;
+    } else if (session->writer != NULL) {
         trace_end(session);
     }
     return session->result.verdict;
@@ -287,6 +304,35 @@ void session_line(const struct session *session, FILE *out, const char *prefix)
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
-                  prefix, verdict_name(result->verdict), session->scenario->name, session->seed,
+                  prefix, verdict_name(result->verdict), session->name, session->seed,
                   result->events, time, result->hash_word);
+}
+
+void session_object(const struct session *session, FILE *out)
+{
+    const struct world_result *result = &session->result;
+    (void)fprintf(out, "{\"scenario\":\"");
+    print_json(out, session->name);
+    (void)fprintf(out,
+                  "\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
+                  "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
+                  "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64
+                  "\",\"payload\":\"%016" PRIx64 "\",\"state\":\"%016" PRIx64
+                  "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
+                  session->seed, verdict_name(result->verdict), (int)result->verdict,
+                  result->events, result->time_ns, result->hash_word, result->hash.order,
+                  result->hash.time, result->hash.payload, result->hash.state, result->hash.draws);
+    print_json(out, result->text);
+    (void)fprintf(out, "\",\"command\":\"");
+    session_command(session, out, print_json);
+    (void)fputs("\"}\n", out);
+}
+
+void session_report(const struct session *session, bool json)
+{
+    if (json) {
+        session_object(session, stdout);
+    } else {
+        session_line(session, stdout, "");
+    }
 }

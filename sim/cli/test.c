@@ -1,7 +1,7 @@
 /*
  * `test`: scenarios as a regression suite. TAP goes to stdout, JUnit to a file on request.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/isolate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,47 +13,95 @@ struct test_result {
     const char *path;
     int status;
     uint32_t failed;
-    uint64_t events;
     char reason[544]; /**< of the first run that failed */
 };
 
-static void run_seed(const struct options *options, uint32_t seed, struct test_result *result)
+/** All runs: each scenario under each seed. */
+struct suite {
+    const struct options *options;
+    const struct path_list *list;
+    struct test_result *results;
+    uint32_t seeds; /**< of each scenario */
+    size_t failed;
+};
+
+/** What a run leaves for the suite. */
+struct run_reason {
+    uint64_t seed;
+    char text[512];
+};
+
+static struct session_config run_config(const struct suite *suite, uint64_t index,
+                                        struct world_watch *watch)
 {
-    struct session_config config = options_session(options, result->path);
-    config.has_seed = options->seeds > 0;
-    config.seed = seed;
+    struct session_config config =
+        options_session(suite->options, suite->list->paths[index / suite->seeds]);
+    config.has_seed = suite->options->seeds > 0;
+    config.seed = index % suite->seeds + 1;
+    config.watch = watch;
+    return config;
+}
+
+static int run_seed(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+{
+    struct run_reason *reason = data;
+    const struct session_config config = run_config(opaque, index, watch);
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
-        result->events += session.result.events;
         if (status != VERDICT_PASS && session.world != NULL) {
             session_line(&session, stdout, "# ");
         }
     }
+    reason->seed = session.seed;
     status = status_worse(status, (int)session_close(&session));
-    if (status != VERDICT_PASS && result->failed++ == 0) {
-        (void)snprintf(result->reason, sizeof result->reason, "seed %" PRIu32 ": %s", seed,
-                       status == VERDICT_USAGE ? "the scenario has errors" : session.result.text);
-    }
-    result->status = status_worse(result->status, status);
+    (void)snprintf(reason->text, sizeof reason->text, "%s",
+                   status == VERDICT_USAGE ? "the scenario has errors" : session.result.text);
+    return status;
 }
 
-/** Runs a scenario under its seeds; prints one line of TAP, and the reasons of what failed. */
-static struct test_result test_one(const struct options *options, const char *path, size_t number)
+/** Prints one line of TAP after a scenario's last run; the reasons of what failed stand above it.
+ */
+static void print_test(struct suite *suite, size_t at)
 {
-    const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
-    struct test_result result = {.path = path};
-    for (uint32_t seed = 1; seed <= seeds; seed++) {
-        run_seed(options, seed, &result);
-    }
-    (void)printf("%s %zu - %s", result.status == VERDICT_PASS ? "ok" : "not ok", number, path);
-    if (seeds > 1) {
-        (void)printf(" (%" PRIu32 " seeds, %" PRIu32 " failed)", seeds, result.failed);
+    const struct test_result *result = &suite->results[at];
+    suite->failed += result->status != VERDICT_PASS;
+    (void)printf("%s %zu - %s", result->status == VERDICT_PASS ? "ok" : "not ok", at + 1,
+                 result->path);
+    if (suite->seeds > 1) {
+        (void)printf(" (%" PRIu32 " seeds, %" PRIu32 " failed)", suite->seeds, result->failed);
     }
     (void)putchar('\n');
     (void)fflush(stdout);
-    return result;
+}
+
+static bool run_done(void *opaque, const struct isolate_result *run)
+{
+    struct suite *suite = opaque;
+    const size_t at = (size_t)(run->index / suite->seeds);
+    struct test_result *result = &suite->results[at];
+    struct run_reason reason = {.seed = 0};
+    result->path = suite->list->paths[at];
+    if (run->end == ISOLATE_RETURNED) {
+        reason = *(const struct run_reason *)run->data;
+    } else {
+        const struct session_config config = run_config(suite, run->index, NULL);
+        struct session session;
+        session_lost(&session, &config, run);
+        session_line(&session, stdout, "# ");
+        reason.seed = session.seed;
+        (void)snprintf(reason.text, sizeof reason.text, "%s", session.result.text);
+    }
+    if (run->status != VERDICT_PASS && result->failed++ == 0) {
+        (void)snprintf(result->reason, sizeof result->reason, "seed %" PRIu64 ": %s", reason.seed,
+                       reason.text);
+    }
+    result->status = status_worse(result->status, run->status);
+    if ((run->index + 1) % suite->seeds == 0) {
+        print_test(suite, at);
+    }
+    return true;
 }
 
 /* ---- JUnit ---- */
@@ -121,17 +169,23 @@ static bool junit_write(const char *path, const struct test_result *results, siz
 static int run_all(const struct options *options, struct arena *arena, const struct path_list *list)
 {
     struct test_result *results = arena_zalloc(arena, list->count * sizeof *results);
-    int status = VERDICT_PASS;
-    size_t failed = 0;
+    struct suite suite = {.options = options,
+                          .list = list,
+                          .results = results,
+                          .seeds = options->seeds > 0 ? options->seeds : 1};
+    const struct isolate_config config = {.count = (uint64_t)list->count * suite.seeds,
+                                          .result_bytes = sizeof(struct run_reason),
+                                          .opaque = &suite,
+                                          .work = run_seed,
+                                          .done = run_done};
     (void)printf("TAP version 13\n1..%zu\n", list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        results[i] = test_one(options, list->paths[i], i + 1);
-        failed += results[i].status != VERDICT_PASS;
-        status = status_worse(status, results[i].status);
-    }
-    (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
-    if (options->junit != NULL && !junit_write(options->junit, results, list->count, failed)) {
-        status = status_worse(status, VERDICT_TRACE);
+    int status = isolate_run(&config);
+    if (isolate_stopped() == 0) { /* else the count says nothing */
+        const size_t failed = suite.failed;
+        (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
+        if (options->junit != NULL && !junit_write(options->junit, results, list->count, failed)) {
+            status = status_worse(status, VERDICT_TRACE);
+        }
     }
     arena_free(arena, results, list->count * sizeof *results);
     return status;

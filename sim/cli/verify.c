@@ -4,12 +4,15 @@
  * The second run has other contents in fresh memory, tells everything to a log, and is traced. The
  * first event that differs is named with both sides.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/isolate.h"
+#include "sim/trace/trace.h"
 #include "sim/world/events.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /** Digests of every event of the first run. */
@@ -26,10 +29,18 @@ struct tape {
 
 /** One scenario and seed, run twice. */
 struct verified {
-    char name[256];
+    char name[PATH_BYTES_MAX];
     uint64_t seed;
     struct world_result first;
     struct world_result second;
+};
+
+/** What is verified: each scenario under each seed. */
+struct verification {
+    const struct options *options;
+    const struct path_list *list;
+    uint32_t seeds;    /**< of each scenario */
+    const char *trace; /**< where second runs write theirs */
 };
 
 static void tape_write(void *opaque, const struct engine_record *record)
@@ -122,6 +133,22 @@ static void print_verified(const struct verified *verified, bool same, bool json
                  verified->second.hash_word);
 }
 
+static struct session_config run_config(const struct verification *all, uint64_t index,
+                                        struct world_watch *watch)
+{
+    const struct options *options = all->options;
+    const bool by_count = options->seeds > 0;
+    return (struct session_config){
+        .path = all->list->paths[index / all->seeds],
+        .has_seed = by_count || options->has_seed,
+        .seed = by_count ? index % all->seeds + 1 : options->seed,
+        .sets = options->sets,
+        .set_count = options->set_count,
+        .fill = SESSION_FILL,
+        .watch = watch,
+    };
+}
+
 /** One of the two runs; its verdict, VERDICT_USAGE if it could not be made. */
 static int run_half(const struct session_config *config, struct world_result *result,
                     struct verified *verified)
@@ -132,60 +159,90 @@ static int run_half(const struct session_config *config, struct world_result *re
         status = (int)session_run(&session);
         *result = session.result;
         verified->seed = session.seed;
-        (void)snprintf(verified->name, sizeof verified->name, "%s", session.scenario->name);
+        (void)snprintf(verified->name, sizeof verified->name, "%s", session.name);
     }
     return status_worse(status, (int)session_close(&session));
 }
 
-static int verify_once(const struct options *options, const char *path, bool has_seed,
-                       uint64_t seed)
+/** Both runs came to their ends: the exit status. */
+static int compare_halves(const struct options *options, const struct tape *tape,
+                          const struct verified *verified, int status)
 {
+    const bool same = !tape->differs && tape->at == tape->count &&
+                      verified->first.hash_word == verified->second.hash_word &&
+                      verified->first.verdict == verified->second.verdict;
+    if (!same && !options->json) {
+        print_difference(tape);
+        print_ingredients(&verified->first.hash, &verified->second.hash);
+    }
+    print_verified(verified, same, options->json);
+    return same ? status : VERDICT_NONDETERMINISM;
+}
+
+static int verify_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+{
+    const struct verification *all = opaque;
     struct arena *arena = arena_open(SESSION_FILL);
     struct tape tape = {.arena = arena};
-    struct verified verified = {0};
-    struct session_config config = {
-        .path = path,
-        .has_seed = has_seed,
-        .seed = seed,
-        .sets = options->sets,
-        .set_count = options->set_count,
-        .fill = SESSION_FILL,
-        .observer = {.opaque = &tape, .event = tape_write},
-    };
+    struct verified verified = {.seed = 0};
+    struct session_config config = run_config(all, index, watch);
+    (void)data;
+    config.observer = (struct engine_observer){.opaque = &tape, .event = tape_write};
     int status = run_half(&config, &verified.first, &verified);
     FILE *sink = tmpfile();
-    char trace[] = "/tmp/ballonet-verify-XXXXXX";
-    const int handle = mkstemp(trace);
-    if (handle < 0 || sink == NULL) {
-        (void)fprintf(stderr, "ballonet verify: /tmp cannot be written\n");
-        status = VERDICT_USAGE;
-    }
-    if (status != VERDICT_USAGE) {
-        config.trace = trace;
+    if (sink == NULL) {
+        (void)fprintf(stderr, "ballonet verify: no temporary file for the second run's log\n");
+        status = status_worse(status, VERDICT_TRACE);
+    } else if (status != VERDICT_USAGE && !watch->stop) {
+        config.trace = all->trace;
         config.fill = 0x5A;
         config.log = LOG_ALL;
         config.log_to = sink;
         config.observer = (struct engine_observer){.opaque = &tape, .event = tape_compare};
-        status = status_worse(status, run_half(&config, &verified.second, &verified));
-        const bool same = !tape.differs && tape.at == tape.count &&
-                          verified.first.hash_word == verified.second.hash_word &&
-                          verified.first.verdict == verified.second.verdict;
-        status = same ? status : VERDICT_NONDETERMINISM;
-        if (!same && !options->json) {
-            print_difference(&tape);
-            print_ingredients(&verified.first.hash, &verified.second.hash);
-        }
-        print_verified(&verified, same, options->json);
+        const int second = run_half(&config, &verified.second, &verified);
+        status = status_worse(status, second);
+        if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
+            status = compare_halves(all->options, &tape, &verified, status);
+        } /* else it was not the run that failed, and that was said */
     }
     if (sink != NULL) {
         (void)fclose(sink);
     }
-    if (handle >= 0) {
-        (void)close(handle);
-        (void)unlink(trace);
-    }
     arena_free(arena, tape.records, tape.capacity * sizeof *tape.records);
     (void)arena_close(arena);
+    return status;
+}
+
+static bool verify_done(void *opaque, const struct isolate_result *result)
+{
+    const struct verification *all = opaque;
+    struct session session;
+    struct session_config config = run_config(all, result->index, NULL);
+    config.trace = all->trace;
+    if (result->end != ISOLATE_RETURNED) {
+        session_lost(&session, &config, result);
+        session_report(&session, all->options->json);
+    }
+    return true;
+}
+
+static int verify_all(const struct options *options, const struct path_list *list)
+{
+    char trace[] = "/tmp/ballonet-verify-XXXXXX";
+    const int handle = mkstemp(trace);
+    if (handle < 0) {
+        (void)fprintf(stderr, "ballonet verify: %s: %s\n", trace, strerror(errno));
+        return VERDICT_TRACE;
+    }
+    (void)close(handle);
+    struct verification all = {options, list, options->seeds > 0 ? options->seeds : 1, trace};
+    const struct isolate_config config = {.count = (uint64_t)list->count * all.seeds,
+                                          .opaque = &all,
+                                          .work = verify_once,
+                                          .done = verify_done};
+    const int status = isolate_run(&config);
+    trace_remove_partial(trace);
+    (void)unlink(trace);
     return status;
 }
 
@@ -193,16 +250,7 @@ int verb_verify(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    int status = options_paths(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
-    for (size_t i = 0; status != VERDICT_USAGE && i < list.count; i++) {
-        const uint32_t seeds = options->seeds > 0 ? options->seeds : 1;
-        for (uint32_t seed = 1; seed <= seeds; seed++) {
-            const bool by_count = options->seeds > 0;
-            status = status_worse(status,
-                                  verify_once(options, list.paths[i], by_count || options->has_seed,
-                                              by_count ? seed : options->seed));
-        }
-    }
+    const int status = options_paths(options, &list) ? verify_all(options, &list) : VERDICT_USAGE;
     paths_free(&list);
     (void)arena_close(arena);
     return status;

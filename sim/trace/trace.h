@@ -70,6 +70,9 @@ bool trace_writer_failed(const struct trace_writer *writer);
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
                         char *error, size_t error_bytes);
 
+/** Removes PATH.partial, which a writer left that died. */
+void trace_remove_partial(const char *path);
+
 /** Gives up; nothing stays on disk. */
 void trace_writer_abandon(struct trace_writer *writer);
 

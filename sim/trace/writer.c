@@ -299,6 +299,15 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
     return good;
 }
 
+void trace_remove_partial(const char *path)
+{
+    char partial[PATH_BYTES + 16];
+    if (strlen(path) < PATH_BYTES && !is_special(path)) {
+        (void)snprintf(partial, sizeof partial, "%s.partial", path);
+        (void)remove(partial);
+    }
+}
+
 void trace_writer_abandon(struct trace_writer *writer)
 {
     (void)fclose(writer->file);

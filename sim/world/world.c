@@ -370,6 +370,17 @@ static void judge_end(struct world *world)
     }
 }
 
+/** Observers change nothing of a run, except that they may end it. */
+static void watch_step(struct world *world)
+{
+    struct world_watch *watch = world->config.watch;
+    watch->events = engine_events(world->engine);
+    watch->time_ns = engine_now(world->engine);
+    if (watch->stop) {
+        world_fail(world, VERDICT_LIMIT, "the run was interrupted");
+    }
+}
+
 void world_run(struct world *world, struct world_result *result)
 {
     start_guests(world);
@@ -378,6 +389,9 @@ void world_run(struct world *world, struct world_result *result)
     expect_start(world);
     engine_end end = ENGINE_GOING;
     while (end == ENGINE_GOING) {
+        if (world->config.watch != NULL) {
+            watch_step(world);
+        }
         end = engine_step(world->engine);
     }
     end_by_limit(world, end);

@@ -43,6 +43,14 @@ typedef enum log_level {
     LOG_ALL
 } log_level;
 
+/** How far a run has come, for somebody outside of its process; and whether it shall end now. */
+struct world_watch {
+    volatile bool stop; /**< the run ends at the next event, inconclusive */
+    uint64_t seed;
+    uint64_t events;
+    uint64_t time_ns;
+};
+
 struct world_config {
     struct arena *arena;
     const struct scenario *scenario;
@@ -55,6 +63,7 @@ struct world_config {
     const struct choice_source *source; /**< NULL: draw */
     log_level log;
     FILE *log_to;
+    struct world_watch *watch; /**< NULL: nobody looks */
 };
 
 struct world_result {

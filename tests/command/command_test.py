@@ -6,11 +6,13 @@
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -109,6 +111,17 @@ class Usage(Contract):
             self.assertIn(word, done.stderr, arguments)
             self.assertEqual(done.stdout, "", arguments)
         self.assertIn("usage:", self.status(2).stderr)
+
+    def test_a_folder_is_walked_once(self):
+        inner = os.path.join(self.folder.name, "inner")
+        os.mkdir(inner)
+        self.write("inner/a.yaml", SMALL % 1000)
+        os.symlink("..", os.path.join(inner, "up"))
+        os.symlink("inner", os.path.join(self.folder.name, "twin"))
+        os.symlink("a.yaml", os.path.join(inner, "b.yaml"))
+        lines = self.status(0, "check", self.folder.name).stdout.splitlines()
+        self.assertEqual([line.split(":")[0] for line in lines],
+                         [os.path.join(inner, name) for name in ("a.yaml", "b.yaml")])
 
     def test_files_that_are_not_there(self):
         empty = os.path.join(self.folder.name, "empty")
@@ -270,17 +283,6 @@ class Status(Contract):
             self.assertEqual(self.status(status, "run", path, "--format", "json").stdout != "", status != 2)
         self.status(6, "replay", self.files()[0])
 
-    def test_a_crash_is_a_verdict(self):
-        run = subprocess.Popen([COMMAND, "run", "scenarios/pressure/kernel-build.yaml", "--seeds", "1000"], cwd=SOURCE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        run.stdout.readline()  # it runs
-        with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="ascii") as children:
-            worker = int(children.read().split()[0])
-        os.kill(worker, signal.SIGKILL)  # what no sanitizer catches
-        error = run.communicate(timeout=60)[1]
-        self.assertEqual(run.returncode, 5)
-        self.assertRegex(error, r"died of signal 9 .*BALLONET_NO_GUARD=1")
-
     def test_a_limit_is_never_a_pass(self):
         done = self.status(7, "run", GOOD, "--set", "limits.events=20")
         self.assertRegex(done.stdout, r"(?m)^INCONCLUSIVE ")
@@ -303,6 +305,154 @@ class Status(Contract):
         for some, status in (((0, 6), 6), ((6, 7), 6), ((3, 6), 3), ((1, 6, 3), 1), ((4, 1), 4), ((4, 6, 7), 4)):
             for order in (some, tuple(reversed(some))):
                 self.status(status, "replay", *(traces[one] for one in order))
+
+
+LONG = "scenarios/pressure/kernel-build.yaml"
+
+
+def children(process):
+    try:
+        with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def gone(process):
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+class Processes(Contract):
+    """Who runs what, and what is left when one of them ends."""
+
+    def start(self, *arguments, **settings):
+        settings.setdefault("stdout", subprocess.PIPE)
+        run = subprocess.Popen([COMMAND, *arguments], cwd=SOURCE, stderr=subprocess.PIPE, text=True, **settings)
+        self.addCleanup(self.end, run)
+        return run
+
+    @staticmethod
+    def end(run):
+        run.kill()
+        run.communicate()
+
+    def family(self, run):
+        """The command's processes: itself, the verb's, the run's."""
+        for _ in range(2000):
+            verbs = children(run.pid)
+            workers = children(verbs[0]) if verbs else []
+            if workers:
+                return [run.pid, verbs[0], workers[0]]
+            time.sleep(0.005)
+        return self.fail("no worker was seen")
+
+    def wait_gone(self, processes):
+        for _ in range(1000):
+            if all(map(gone, processes)):
+                return
+            time.sleep(0.01)
+        self.fail(f"still there: {[process for process in processes if not gone(process)]}")
+
+    def test_a_crash_is_a_verdict_and_costs_one_run(self):
+        for arguments in (["run"], ["run", "--format", "json"], ["verify"], ["conformance"]):
+            run = self.start(*arguments, LONG, "--seeds", "2", "--set", "title=crash")
+            os.kill(self.family(run)[2], signal.SIGSEGV if not os.environ.get("ASAN_OPTIONS") else signal.SIGKILL)
+            output, error = run.communicate(timeout=100)
+            self.assertEqual(run.returncode, 5, (arguments, output, error))
+            if "json" in arguments:
+                rows = [json.loads(line) for line in output.splitlines()]
+                self.assertEqual([row["status"] for row in rows], [5, 0])
+                self.assertRegex(rows[0]["reason"], "died of signal")
+                self.assertRegex(rows[0]["command"], "--seed 1 --set 'title=crash'")
+                continue
+            text = output + error
+            self.assertRegex(text, r"(?m)^  event \d+ at \S+: the run died of signal (11|9) \(.+\)$")
+            self.assertRegex(text, rf"(?m)^  again: ballonet run {LONG} --seed 1 --set 'title=crash'$")
+            self.assertRegex(text, rf"(?m)^FAIL {LONG[:-5]} seed=1 events=\d+ time=\S+ hash=0{{16}}$")
+            if arguments == ["run"]:
+                self.assertRegex(output, rf"(?m)^PASS {LONG[:-5]} seed=2 ")
+            elif arguments == ["verify"]:
+                self.assertRegex(output, rf"(?m)^SAME {LONG[:-5]} seed=2 ")
+            else:
+                self.assertRegex(output, "2 runs, 1 did not pass")
+
+    def test_a_crash_is_a_row_of_the_suite(self):
+        report = os.path.join(self.folder.name, "report.xml")
+        with open(os.path.join(SOURCE, LONG), encoding="utf-8") as long:
+            text = long.read().replace("file: ", f"file: {os.path.join(SOURCE, os.path.dirname(LONG))}/")
+        self.write("a.yaml", text)
+        self.write("b.yaml", SMALL % 1000)
+        run = self.start("test", self.folder.name, "--junit", report)
+        os.kill(self.family(run)[2], signal.SIGKILL)
+        lines = run.communicate(timeout=100)[0].splitlines()
+        self.assertEqual(run.returncode, 5)
+        self.assertRegex(lines[2], "^#   event .*died of signal 9")
+        self.assertRegex(lines[-3], "^not ok 1 - .*/a.yaml$")
+        self.assertRegex(lines[-2], "^ok 2 - .*/b.yaml$")
+        self.assertEqual(lines[-1], "# 1 passed, 1 failed")
+        case = xml.etree.ElementTree.parse(report).getroot()[0]
+        self.assertEqual(case.find("failure").get("type"), "5")
+        self.assertIn("died of signal 9", case.find("failure").get("message"))
+
+    def test_a_crash_of_the_verb_itself_is_told(self):
+        run = self.start("run", LONG, "--seeds", "1000")
+        family = self.family(run)
+        os.kill(family[1], signal.SIGKILL)
+        error = run.communicate(timeout=60)[1]
+        self.assertEqual(run.returncode, 5)
+        self.assertRegex(error, r"died of signal 9 .*BALLONET_NO_GUARD=1")
+        self.wait_gone(family)
+
+    def test_nothing_goes_on_when_the_command_is_ended(self):
+        swing = "".join(f"  - {{at: {at}ms, every: 2ms, do: target, balloon: {at}MiB}}\n" for at in (1, 2))
+        path = self.write("swing.yaml", (SMALL % 100000000).replace("for: 1s", "for: 20min").replace(
+            "  - {at: 1ms, do: target, balloon: 2MiB}\n", swing))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
+            trace = os.path.join(self.folder.name, "run.btrace")
+            log = os.path.join(self.folder.name, "log")
+            with open(log, "w", encoding="utf-8") as file:
+                run = self.start("run", path, "--verbose", "--trace", trace, stdout=file)
+            family = self.family(run)
+            while not os.path.exists(trace + ".partial") or os.path.getsize(log) < 100000:
+                self.assertIsNone(run.poll())
+            os.kill(run.pid, number)
+            self.assertEqual(run.wait(timeout=60), -number)
+            self.wait_gone(family)
+            self.assertEqual(sorted(os.listdir(self.folder.name)), ["log", "swing.yaml"], number)
+            with open(log, "rb") as file:
+                self.assertTrue(file.read().endswith(b"\n"), f"{number}: a line is cut")
+
+    def test_verify_leaves_no_temporary_file(self):
+        def left():
+            return {name for name in os.listdir("/tmp") if name.startswith("ballonet-verify-")}
+        for number in (signal.SIGTERM, None):
+            before = left()
+            run = self.start("verify", LONG)
+            family = self.family(run)
+            os.kill(run.pid if number else family[2], number or signal.SIGKILL)
+            self.assertEqual(run.wait(timeout=60), -number if number else 5)
+            self.assertEqual(left() - before, set())
+
+    def test_a_file_that_may_not_grow(self):
+        def small():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        trace = os.path.join(self.folder.name, "trace")
+        done = self.status(6, "run", LONG, "--trace", trace, preexec_fn=small)
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual(os.listdir(self.folder.name), [])
+        with open(os.path.join(self.folder.name, "log"), "w", encoding="utf-8") as file:
+            done = ballonet("run", GOOD, LONG, "--verbose", stdout=file, preexec_fn=small)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn("standard output", done.stderr)
+
+    def test_without_the_guard(self):
+        environment = dict(os.environ, BALLONET_NO_GUARD="1")
+        for arguments in (["run", "scenarios/seed"], ["test", "scenarios/seed"], ["verify", GOOD]):
+            self.assertEqual(self.status(0, *arguments, env=environment).stdout, self.status(0, *arguments).stdout)
 
 
 class Mistakes(Contract):

@@ -1,0 +1,503 @@
+/*
+ * Work in processes of its own; see isolate.h.
+ *
+ * A worker has a page shared with its parent (result, how far it came) and a pair of sockets: the
+ * parent reads the worker's end from its half, the worker the parent's end from the other. Linux
+ * tells it of that too (PR_SET_PDEATHSIG), which reaches a worker that the socket does not.
+ */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, O_ASYNC; NOLINT(bugprone-reserved-identifier) */
+#endif
+
+#include "sim/cli/isolate.h"
+
+#include "sim/trace/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/** A worker that was asked to end is killed after so long; one that waits for others, later. */
+#define STOP_GRACE_S 2u
+
+/** Tasks that are begun or done while an earlier one is awaited, for each job. */
+#define AHEAD_OF_EACH 8u
+
+/** What a worker and its parent share; the result lies behind it. */
+struct shared {
+    struct world_watch watch;
+    int status;
+    bool returned;
+};
+
+/** A task from its start until it was told of. */
+struct task {
+    uint64_t index;
+    pid_t process; /**< 0: it has ended */
+    int channel;   /**< the parent's half of the pair; -1: closed */
+    struct shared *shared;
+    FILE *output;
+    uint64_t deadline_ms;
+    bool timed_out;
+    struct isolate_result result;
+};
+
+struct pool {
+    const struct isolate_config *config;
+    struct task *tasks; /**< task n is tasks[n % size] */
+    uint32_t size;
+    uint64_t started;
+    uint64_t told;
+    uint32_t running;
+    bool enough; /**< `done` wants no more */
+    int status;
+};
+
+/* ---- Signals ---- */
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t is_worker;
+static volatile sig_atomic_t children[ISOLATE_JOBS_MAX]; /**< processes of the innermost pool; 0 */
+static struct world_watch *volatile watched;             /**< of the run in this process */
+
+static void on_stop(int number)
+{
+    const int before = errno;
+    const int stop = number == SIGIO ? SIGTERM : number; /* the parent is gone */
+    bool waits = false;
+    if (stop_signal == 0) {
+        stop_signal = stop;
+    }
+    if (watched != NULL) {
+        watched->stop = true;
+    }
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        if (children[i] != 0) {
+            (void)kill((pid_t)children[i], stop);
+            waits = true;
+        }
+    }
+    if (is_worker) {
+        (void)alarm(waits ? 2 * STOP_GRACE_S : STOP_GRACE_S);
+    }
+    errno = before;
+}
+
+/** Whoever started the command with a signal ignored, as nohup does, wants it ignored. */
+static void signals_take(void)
+{
+    static bool taken;
+    struct sigaction action = {0};
+    struct sigaction before;
+    if (taken) {
+        return;
+    }
+    taken = true;
+    action.sa_handler = on_stop;
+    (void)sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        (void)sigaddset(&action.sa_mask, stop_signals[i]);
+    }
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            (void)sigaction(stop_signals[i], &action, NULL);
+        }
+    }
+}
+
+int isolate_stopped(void)
+{
+    return stop_signal;
+}
+
+void isolate_end_if_stopped(void)
+{
+    const int number = stop_signal;
+    if (number != 0) {
+        sigset_t only;
+        (void)fflush(NULL);
+        (void)signal(number, SIG_DFL);
+        (void)sigemptyset(&only);
+        (void)sigaddset(&only, number);
+        (void)sigprocmask(SIG_UNBLOCK, &only, NULL);
+        (void)raise(number);
+    }
+}
+
+void isolate_child_begin(void)
+{
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        struct sigaction before;
+        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler == on_stop) {
+            (void)signal(stop_signals[i], SIG_DFL);
+        }
+    }
+    (void)alarm(0);
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#endif
+    if (stop_signal != 0) {
+        isolate_end_if_stopped();
+    }
+}
+
+/* ---- In the worker ---- */
+
+static void parent_watch(int channel, pid_t parent)
+{
+    struct sigaction action = {0};
+    action.sa_handler = on_stop;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGIO, &action, NULL);
+    (void)fcntl(channel, F_SETOWN, getpid());
+    (void)fcntl(channel, F_SETFL, O_ASYNC);
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+#endif
+    if (getppid() != parent) { /* it died before it could be watched */
+        on_stop(SIGTERM);
+    }
+}
+
+static _Noreturn void worker(struct pool *pool, struct task *task, int channel, pid_t parent,
+                             const sigset_t *mask)
+{
+    const struct isolate_config *config = pool->config;
+    static char line[65536];
+    is_worker = 1;
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        children[i] = 0;
+    }
+    watched = &task->shared->watch;
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
+    if (stop_signal != 0) {
+        on_stop(stop_signal);
+    }
+    for (uint32_t i = 0; i < pool->size; i++) {
+        if (pool->tasks[i].channel >= 0) {
+            (void)close(pool->tasks[i].channel);
+        }
+    }
+    parent_watch(channel, parent);
+    if (task->output != NULL && dup2(fileno(task->output), STDOUT_FILENO) < 0) {
+        _exit(VERDICT_LIMIT);
+    }
+    if (task->output == NULL) { /* whole lines, however it ends */
+        (void)setvbuf(stdout, line, _IOLBF, sizeof line);
+    }
+    task->shared->status =
+        config->work(config->opaque, task->index, &task->shared->watch, task->shared + 1);
+    const bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (!written) {
+        (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
+        task->shared->status = status_worse(task->shared->status, VERDICT_TRACE);
+    }
+    isolate_end_if_stopped();
+    task->shared->returned = true;
+    exit(0);
+}
+
+/* ---- In the parent ---- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static size_t shared_bytes(const struct isolate_config *config)
+{
+    return sizeof(struct shared) + config->result_bytes;
+}
+
+static void task_release(struct pool *pool, struct task *task)
+{
+    if (task->shared != NULL) {
+        (void)munmap(task->shared, shared_bytes(pool->config));
+    }
+    if (task->output != NULL) {
+        (void)fclose(task->output);
+    }
+    if (task->channel >= 0) {
+        (void)close(task->channel);
+    }
+    *task = (struct task){.channel = -1};
+}
+
+static void child_note(pid_t old, pid_t process)
+{
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        if (children[i] == old) {
+            children[i] = process;
+            return;
+        }
+    }
+}
+
+/** The task could not be begun: its result says why. */
+static void task_refuse(struct task *task, const char *what)
+{
+    struct isolate_result *result = &task->result;
+    result->end = ISOLATE_LIMIT;
+    result->status = VERDICT_LIMIT;
+    (void)snprintf(result->text, sizeof result->text, "did not begin: no %s: %s", what,
+                   strerror(errno));
+}
+
+static void task_start(struct pool *pool, struct task *task)
+{
+    const struct isolate_config *config = pool->config;
+    int pair[2];
+    task->result.index = task->index;
+    void *memory =
+        mmap(NULL, shared_bytes(config), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        task_refuse(task, "memory");
+        return;
+    }
+    task->shared = memory;
+    if (config->capture && (task->output = tmpfile()) == NULL) {
+        task_refuse(task, "file");
+        return;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
+        task_refuse(task, "socket");
+        return;
+    }
+    const pid_t parent = getpid();
+    sigset_t block;
+    sigset_t before;
+    (void)fflush(NULL); /* else the worker would print what is buffered, too */
+    (void)sigfillset(&block);
+    (void)sigprocmask(SIG_BLOCK, &block, &before); /* a stop must find the process noted */
+    const pid_t process = fork();
+    if (process == 0) {
+        (void)close(pair[0]);
+        worker(pool, task, pair[1], parent, &before);
+    }
+    const int failure = errno;
+    (void)close(pair[1]);
+    task->channel = pair[0];
+    if (process > 0) {
+        task->process = process;
+        task->deadline_ms =
+            config->timeout_s > 0 ? now_ms() + config->timeout_s * UINT64_C(1000) : UINT64_MAX;
+        child_note(0, process);
+        pool->running++;
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (process < 0) {
+        errno = failure;
+        task_refuse(task, "process");
+    }
+}
+
+static bool is_stop(int number)
+{
+    return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGPIPE;
+}
+
+static void judge_end(struct task *task, int state)
+{
+    struct isolate_result *result = &task->result;
+    const size_t bytes = sizeof result->text;
+    result->status = VERDICT_CRASH;
+    result->end = ISOLATE_CRASHED;
+    if (task->timed_out) {
+        result->end = ISOLATE_TIMED_OUT;
+        (void)snprintf(result->text, bytes, "took longer than it may and was killed");
+    } else if (WIFSIGNALED(state)) {
+        result->signal = WTERMSIG(state);
+        const bool asked =
+            is_stop(result->signal) || (stop_signal != 0 && result->signal == SIGALRM);
+        if (asked) {
+            result->end = ISOLATE_STOPPED;
+            result->status = VERDICT_LIMIT;
+            if (stop_signal == 0) { /* it was told alone, or wrote into a closed pipe */
+                stop_signal = result->signal;
+            }
+        }
+        (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
+                       strsignal(result->signal));
+    } else if (WEXITSTATUS(state) == 0 && task->shared->returned) {
+        result->end = ISOLATE_RETURNED;
+        result->status = task->shared->status;
+    } else if (WEXITSTATUS(state) == VERDICT_LIMIT && !task->shared->returned) {
+        result->end = ISOLATE_LIMIT;
+        result->status = VERDICT_LIMIT;
+        (void)snprintf(result->text, bytes, "ran out of memory");
+    } else {
+        (void)snprintf(result->text, bytes, "ended with status %d before it was over",
+                       WEXITSTATUS(state));
+    }
+}
+
+static void task_end(struct pool *pool, struct task *task)
+{
+    int state = 0;
+    pid_t waited = 0;
+    do {
+        waited = waitpid(task->process, &state, 0);
+    } while (waited < 0 && errno == EINTR);
+    child_note(task->process, 0);
+    (void)close(task->channel);
+    task->channel = -1;
+    task->process = 0;
+    pool->running--;
+    if (waited < 0) {
+        task_refuse(task, "end");
+        return;
+    }
+    judge_end(task, state);
+}
+
+/** Waits until a worker ends, is overdue, or a signal comes. */
+static void pool_wait(struct pool *pool)
+{
+    struct pollfd files[ISOLATE_JOBS_MAX];
+    struct task *tasks[ISOLATE_JOBS_MAX];
+    nfds_t count = 0;
+    uint64_t deadline_ms = UINT64_MAX;
+    for (uint64_t i = pool->told; i < pool->started; i++) {
+        struct task *task = &pool->tasks[i % pool->size];
+        if (task->process != 0 && count < ISOLATE_JOBS_MAX) {
+            files[count] = (struct pollfd){.fd = task->channel, .events = POLLIN};
+            tasks[count++] = task;
+            deadline_ms = task->deadline_ms < deadline_ms ? task->deadline_ms : deadline_ms;
+        }
+    }
+    const uint64_t now = now_ms();
+    const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
+    const int timeout = deadline_ms == UINT64_MAX ? -1 : (int)(left < 60000 ? left + 1 : 60000);
+    if (poll(files, count, timeout) < 0) {
+        return; /* a signal: it was handed on, and the workers end */
+    }
+    for (nfds_t i = 0; i < count; i++) {
+        if (files[i].revents != 0) {
+            task_end(pool, tasks[i]);
+        } else if (now_ms() >= tasks[i]->deadline_ms && !tasks[i]->timed_out) {
+            tasks[i]->timed_out = true;
+            (void)kill(tasks[i]->process, SIGKILL);
+        }
+    }
+}
+
+static void pool_tell(struct pool *pool)
+{
+    while (pool->told < pool->started && pool->tasks[pool->told % pool->size].process == 0) {
+        struct task *task = &pool->tasks[pool->told % pool->size];
+        struct isolate_result *result = &task->result;
+        pool->told++;
+        if (task->shared != NULL) {
+            result->watch = task->shared->watch;
+            result->data = task->shared + 1;
+        }
+        result->output = task->output;
+        pool->status = status_worse(pool->status, result->status);
+        if (!pool->enough && result->end != ISOLATE_STOPPED &&
+            !pool->config->done(pool->config->opaque, result)) {
+            pool->enough = true;
+        }
+        task_release(pool, task);
+    }
+}
+
+/** For debuggers: no worker, no crash that could be told. */
+static int run_here(const struct isolate_config *config)
+{
+    int status = VERDICT_PASS;
+    struct shared *shared = calloc(1, shared_bytes(config));
+    bool more = shared != NULL;
+    if (shared == NULL) {
+        (void)fprintf(stderr, "ballonet: out of memory\n");
+        status = VERDICT_LIMIT;
+    }
+    for (uint64_t i = 0; more && i < config->count; i++) {
+        memset(shared, 0, shared_bytes(config));
+        struct isolate_result result = {.index = i, .data = shared + 1};
+        result.status = config->work(config->opaque, i, &shared->watch, shared + 1);
+        result.watch = shared->watch;
+        status = status_worse(status, result.status);
+        more = config->done(config->opaque, &result);
+    }
+    free(shared);
+    return status;
+}
+
+int isolate_run(const struct isolate_config *config)
+{
+    if (getenv("BALLONET_NO_GUARD") != NULL) {
+        return run_here(config);
+    }
+    const uint32_t jobs = config->jobs == 0                 ? 1
+                          : config->jobs > ISOLATE_JOBS_MAX ? ISOLATE_JOBS_MAX
+                                                            : config->jobs;
+    struct pool pool = {.config = config, .size = jobs * AHEAD_OF_EACH, .status = VERDICT_PASS};
+    pool.tasks = calloc(pool.size, sizeof *pool.tasks);
+    if (pool.tasks == NULL) {
+        (void)fprintf(stderr, "ballonet: out of memory\n");
+        return VERDICT_LIMIT;
+    }
+    for (uint32_t i = 0; i < pool.size; i++) {
+        pool.tasks[i].channel = -1;
+    }
+    signals_take();
+    for (;;) {
+        while (!pool.enough && stop_signal == 0 && pool.started < config->count &&
+               pool.running < jobs && pool.started - pool.told < pool.size) {
+            struct task *task = &pool.tasks[pool.started % pool.size];
+            task->index = pool.started++;
+            task_start(&pool, task);
+        }
+        if (pool.running > 0) {
+            pool_wait(&pool);
+        }
+        pool_tell(&pool);
+        if (pool.running == 0 && (pool.enough || stop_signal != 0 || pool.told == config->count)) {
+            break;
+        }
+    }
+    free(pool.tasks);
+    return stop_signal != 0 ? status_worse(pool.status, VERDICT_LIMIT) : pool.status;
+}
+
+void session_lost(struct session *session, const struct session_config *config,
+                  const struct isolate_result *result)
+{
+    session_name(session, config);
+    session->seed = result->watch.seed != 0 ? result->watch.seed : session->seed;
+    session->result = (struct world_result){.verdict = (run_verdict)result->status,
+                                            .events = result->watch.events,
+                                            .time_ns = result->watch.time_ns};
+    (void)snprintf(session->result.text, sizeof session->result.text, "the run %s", result->text);
+    if (config->trace != NULL) {
+        trace_remove_partial(config->trace);
+    }
+}
+
+void isolate_print(const struct isolate_result *result, FILE *out)
+{
+    char buffer[65536];
+    if (result->output == NULL || fseek(result->output, 0, SEEK_SET) != 0) {
+        return;
+    }
+    for (size_t got = 0; (got = fread(buffer, 1, sizeof buffer, result->output)) > 0;) {
+        (void)fwrite(buffer, 1, got, out);
+    }
+}
