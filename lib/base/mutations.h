@@ -38,6 +38,10 @@
       "a page that is refused as busy is neither kept nor given back")                               \
     X(VMWARE_LIMIT_SILENT, "vmware-limit-silent", "vmware-B28",                                      \
       "a limit over 32 bits is not sent, nor is the poll")                                           \
+    X(HUGE_OVER_SLACK, "huge-over-slack", "own-D1",                                                  \
+      "the last page of 2 MiB may go over the target by more than the slack")                        \
+    X(SLACK_NONE_UNSAID, "slack-none-unsaid", "own-D13",                                             \
+      "a driver without slack has the default one")                                                  \
     X(VMWARE_RATE_DEAD, "vmware-rate-dead", "vmware-B29",                                            \
       "pages are not counted against the rate of a tick")                                            \
     X(VMWARE_DEFLATE_STOPS, "vmware-deflate-stops", "vmware-I6",                                     \

@@ -604,6 +604,7 @@ bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *
 uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 void bnti_guest_huge_return(struct bnt_guest *guest);
 uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest);
+uint64_t bnti_guest_huge_over(const struct bnt_guest *guest);
 
 /* settings.c */
 bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_guest_config *to);

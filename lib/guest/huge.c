@@ -25,6 +25,19 @@ uint32_t bnti_guest_huge_per_request(const struct bnt_guest *guest)
     return bnti_guest_on_vmware(guest) ? guest->config.vmware.batch_max : BNTI_GUEST_BATCH;
 }
 
+/*
+ * PFNs by which the last page of 2 MiB may go over the target. On VMware's wire no more than the
+ * slack: what it went over by would be deflated at once, as a page of 2 MiB, and be missing again.
+ */
+uint64_t bnti_guest_huge_over(const struct bnt_guest *guest)
+{
+    const uint64_t most = bnti_guest_on_vmware(guest) && !BNTI_MUTATION(HUGE_OVER_SLACK)
+                              ? guest->config.vmware.slack_pfns
+                              : WITHIN;
+    const bool may = guest->huge.on && guest->config.huge_over == BNT_GUEST_ON;
+    return may ? bnti_guest_min(most, WITHIN) : 0;
+}
+
 /* From now on this cycle takes single pages. */
 void bnti_guest_huge_phase_end(struct bnt_guest *guest)
 {
@@ -58,8 +71,7 @@ static uint32_t huge_take(struct bnt_guest *guest, uint32_t want)
 bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint64_t more = guest->config.huge_over == BNT_GUEST_ON ? WITHIN : 0;
-    const uint64_t units = (missing_pfns + more) >> BNT_BALLOON_2M_ORDER;
+    const uint64_t units = (missing_pfns + bnti_guest_huge_over(guest)) >> BNT_BALLOON_2M_ORDER;
     const uint32_t most = (uint32_t)bnti_guest_min(units, bnti_guest_huge_per_request(guest));
     const uint32_t want = bnti_guest_pace_allows(guest, BNT_BALLOON_2M_ORDER, most);
     if (most == 0) {

@@ -78,7 +78,11 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u32(&to->vmware.caps, BNT_VMWARE_CAPS_ALL);
     default_u32(&to->vmware.guest_id, BNT_VMWARE_GUEST_LINUX);
     default_u32(&to->vmware.batch_max, BNT_VMWARE_BATCH_MAX);
-    default_u32(&to->vmware.slack_pfns, vmware ? 512 : 1);
+    default_u32(&to->vmware.slack_pfns, (uint32_t)BNT_GUEST_SLACK_DEFAULT);
+    if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
+        to->vmware.slack_pfns =
+            BNTI_MUTATION(SLACK_NONE_UNSAID) ? (uint32_t)BNT_GUEST_SLACK_DEFAULT : 0;
+    }
     default_u64(&to->limit_pfns, to->memory_pfns);
     default_u32(&to->hint_block_pfns, HINT_BLOCK_PFNS);
     default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
@@ -168,7 +172,8 @@ void bnt_guest_vmware_2010(struct bnt_guest_config *config)
     config->wire = BNT_GUEST_WIRE_VMWARE;
     config->poll_ns = UINT64_C(1000000000);
     config->rates = (struct bnt_guest_rates){.use = BNT_GUEST_ON};
-    config->vmware = (struct bnt_guest_vmware){.slack_pfns = 1, .habits = UINT8_MAX};
+    config->vmware =
+        (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .habits = UINT8_MAX};
 }
 
 const char *bnt_guest_habit_name(uint32_t habit)

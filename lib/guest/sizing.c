@@ -261,19 +261,21 @@ bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest)
 
 /*
  * Whether the balloon has what it should. A driver of units is there when it is less than one
- * above; on VMware's wire a small excess does not start a deflate, nor does the rest of a page of
- * 2 MiB where the last one may go over.
+ * above; on VMware's wire the slack does not start a deflate, nor does on VIRTIO's the rest of a
+ * page of 2 MiB where the last one may go over.
  */
 bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have)
 {
     const uint64_t unit = guest->config.unit_pfns;
-    const bool slack = guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE;
-    const bool rest = slack && guest->huge.on && guest->config.huge_over == BNT_GUEST_ON;
-    const uint64_t least = unit >> guest->config.page_order > 1 ? unit : 1;
-    const uint64_t units = rest && least < BNT_BALLOON_2M_PFNS ? BNT_BALLOON_2M_PFNS : least;
-    const uint64_t over =
-        slack && bnti_guest_on_vmware(guest) ? guest->config.vmware.slack_pfns : units;
-    return have >= guest->target_pfns && have - guest->target_pfns < over;
+    const uint64_t least = unit >> guest->config.page_order > 1 ? unit - 1 : 0;
+    uint64_t over = least;
+    if (guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
+        const uint64_t rest = bnti_guest_huge_over(guest);
+        over = bnti_guest_on_vmware(guest) ? guest->config.vmware.slack_pfns
+               : rest > least              ? rest
+                                           : least;
+    }
+    return have >= guest->target_pfns && have - guest->target_pfns <= over;
 }
 
 static void target_reach(struct bnt_guest *guest, uint64_t have)

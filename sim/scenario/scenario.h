@@ -29,6 +29,9 @@
 /** A feature that no balloon has: a device of a later version may offer it (VG-9, VG-11). */
 #define SCENARIO_FEATURE_RESERVED (UINT64_C(1) << 62)
 
+/** `slack_pfns` of a driver of which the file says nothing. */
+#define SCENARIO_SLACK_UNSAID UINT32_MAX
+
 struct place {
     uint32_t line; /**< from 1 */
     uint32_t column;
@@ -118,8 +121,8 @@ struct scenario_driver {
     /* VMware's wire; rates, sleeping and limit also of VIRTIO's */
     bool profile_2010; /**< the driver of Linux 2.6.34 */
     uint32_t capabilities;
-    uint32_t habits; /**< quirks of VMware's drivers */
-    uint32_t slack_pfns;
+    uint32_t habits;     /**< quirks of VMware's drivers */
+    uint32_t slack_pfns; /**< SCENARIO_SLACK_UNSAID: as its profile has it */
     uint32_t sleeping;   /**< a bnt_guest_switch */
     uint64_t limit_pfns; /**< 0: its memory */
     struct scenario_rates rates;

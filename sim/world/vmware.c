@@ -163,7 +163,13 @@ uint64_t vmware_slack(const struct vm *vm)
     if (!vm_on_calls(vm)) {
         return 0;
     }
-    return driver->slack_pfns != 0 ? driver->slack_pfns - 1 : driver->profile_2010 ? 0 : 511;
+    const bool said = driver->slack_pfns != SCENARIO_SLACK_UNSAID;
+    return said ? driver->slack_pfns : driver->profile_2010 ? 0 : BNT_GUEST_SLACK_DEFAULT;
+}
+
+static uint32_t slack_setting(uint64_t pfns)
+{
+    return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
 }
 
 uint32_t vmware_refused_max(const struct vm *vm)
@@ -217,9 +223,7 @@ void vmware_guest_config(const struct vm *vm, struct bnt_guest_config *config)
     }
     config->vmware.caps = driver->capabilities;
     config->vmware.habits |= driver->habits;
-    if (driver->slack_pfns != 0) {
-        config->vmware.slack_pfns = driver->slack_pfns;
-    }
+    config->vmware.slack_pfns = slack_setting(vmware_slack(vm));
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
         if (action->kind == ACTION_CORRUPT && action->corruption == CORRUPT_SLACK_MORE &&

@@ -231,7 +231,7 @@ START_TEST(test_every_rate_is_a_setting)
                                                .free_max = 300,
                                                .free_step = 7,
                                                .slow_cycles = 2};
-    f->config.vmware.slack_pfns = 1;
+    f->config.vmware.slack_pfns = BNT_GUEST_SLACK_NONE;
     f->target = 50000;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 1001);

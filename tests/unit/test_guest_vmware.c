@@ -226,7 +226,7 @@ END_TEST
 START_TEST(test_balloon_follows_the_target_in_batches)
 {
     struct fvm *f = fvm_new(4096);
-    f->config.vmware.slack_pfns = 1;
+    f->config.vmware.slack_pfns = BNT_GUEST_SLACK_NONE;
     fvm_up(f);
     const uint64_t targets[] = {1300, 1299, 1, 4096, 0, 600};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
@@ -267,6 +267,23 @@ START_TEST(test_small_excess_is_left_unless_the_target_is_0)
     f->target = 0;
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 0);
+    fvm_end(f);
+}
+END_TEST
+
+/* 0: none, 1: a page, 2: two. */
+START_TEST(test_slack_is_what_it_says)
+{
+    struct fvm *f = fvm_new(2048);
+    f->config.vmware.slack_pfns = _i == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)_i;
+    f->target = 1500;
+    fvm_up(f);
+    f->target = 1500 - (uint64_t)_i;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 1500);
+    f->target = 1499 - (uint64_t)_i;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, f->target);
     fvm_end(f);
 }
 END_TEST
@@ -635,6 +652,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_balloon_follows_the_target_in_batches);
     tcase_add_test(tc, test_batch_has_at_most_what_was_set);
     tcase_add_test(tc, test_small_excess_is_left_unless_the_target_is_0);
+    tcase_add_loop_test(tc, test_slack_is_what_it_says, 0, 3);
     tcase_add_loop_test(tc, test_target_is_adopted_from_every_answer, 0, 2);
     tcase_add_test(tc, test_not_needed_ends_the_tick_and_frees_the_page);
     tcase_add_test(tc, test_refused_pages_are_16_at_most_and_go_back_with_the_tick);

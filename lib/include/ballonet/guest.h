@@ -163,7 +163,8 @@ struct bnt_guest_config {
     /* Pages of 2 MiB, where both sides know them and the ops are there: not beside pages that are
      * as large. They are taken first, and given back last. */
     bnt_guest_switch huge_over; /**< take one too large rather than single pages, less than 2 MiB
-                                   above the target; default: with VMware's wire */
+                                   above the target, on VMware's wire within its slack; default:
+                                   with VMware's wire */
     uint64_t *record_huge_bits; /**< for RECORD_BITS: caller's, a bit each, ceil(memory / 2 MiB) + 1
                                    bits in words, zeroed */
 

@@ -77,13 +77,24 @@ enum {
 #undef BNT_X
 };
 
+/** `slack_pfns` of a driver that nothing is said of: less than a page of 2 MiB. */
+#define BNT_GUEST_SLACK_DEFAULT (BNT_VMWARE_2M_PFNS - 1)
+
+/** `slack_pfns` of a driver that deflates for every PFN above its target. */
+#define BNT_GUEST_SLACK_NONE UINT32_MAX
+
 /** Settings of VMware's wire. */
 struct bnt_guest_vmware {
     uint32_t caps;     /**< offered, BNT_VMWARE_CAP_...; 0: all. 64_BIT_TARGET is for 64-bit OSes */
     uint32_t guest_id; /**< a bnt_vmware_guest_id; 0: LINUX */
-    uint32_t batch_max;  /**< entries of a batch, 1 to 512; 0: 512 */
-    uint32_t slack_pfns; /**< deflation waits for this excess unless the target is 0; 0: 512 */
-    uint32_t habits;     /**< BNT_GUEST_HABIT_... */
+    uint32_t batch_max; /**< entries of a batch, 1 to 512; 0: 512 */
+    /**
+     * Excess over a target other than 0 for which it does not deflate; 0: BNT_GUEST_SLACK_DEFAULT;
+     * BNT_GUEST_SLACK_NONE: none. A page of 2 MiB that goes over (`huge_over`) goes over by no more
+     * than this: with less slack the rest is filled up by single pages.
+     */
+    uint32_t slack_pfns;
+    uint32_t habits; /**< BNT_GUEST_HABIT_... */
 };
 
 /** "target-fixed" and so on for one habit, as a mask; "unknown" for what is none. */
