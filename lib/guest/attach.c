@@ -342,7 +342,7 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
 
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
 {
-    if (bnti_guest_reset_release(guest) != BNT_OK) {
+    if (bnti_vmware_stop_waits(guest) || bnti_guest_reset_release(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
     bnti_guest_session_clear(guest);
@@ -380,6 +380,7 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
         bnti_guest_reset_begin(guest);
     } else if (gone) { /* no register is there to read, and nothing left that could take a page */
         guest->drv.state = BNT_DRV_DOWN;
+        guest->vmware.stop_owed = false;
     }
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_state_set(guest, BNT_GUEST_STOPPING);

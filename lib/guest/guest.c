@@ -306,7 +306,8 @@ static uint64_t step_due(const struct bnt_guest *guest)
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
     case BNT_GUEST_RECOVERING:
-        return guest->drv.state == BNT_DRV_RESETTING || BNTI_MUTATION(DETACH_WAITS)
+        return guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed ||
+                       BNTI_MUTATION(DETACH_WAITS)
                    ? guest->reset_due_ns
                    : guest->now_ns;
     case BNT_GUEST_BROKEN:

@@ -7,7 +7,7 @@
  * ballooned; sizing.c goes for the target; record.c
  * remembers ballooned and hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c,
  * report.c and hint.c are what their names say; pace.c keeps rates, sleep.c allocations that may
- * wait; vmware.c is VMware's wire. Nothing here is for embedders.
+ * wait; vmware.c is VMware's wire, vmware_stop.c its end. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -180,6 +180,9 @@ struct bnti_guest_vmware {
     uint64_t start_due_ns; /* no START before */
     uint64_t poll_due_ns;  /* of a poll while an allocation sleeps */
     uint32_t credit;       /* calls left of a unit of budget */
+    bool stop_owed;        /* STOPPING: the host lists the pages still */
+    bool stop_unlocks;     /* no START succeeded: they are unlocked instead */
+    uint32_t stop_starts;  /* STARTs of the detach that failed */
 };
 
 /* Free page hinting: where the run under the present id is. */
@@ -587,6 +590,8 @@ void bnti_guest_sleep_cancel(struct bnt_guest *guest);
 
 /* vmware.c */
 bnt_status bnti_vmware_start_poll(struct bnt_guest *guest);
+int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, uint64_t arg2,
+                         uint64_t *result);
 void bnti_vmware_stop(struct bnt_guest *guest);
 void bnti_vmware_poll(struct bnt_guest *guest);
 void bnti_vmware_execute(struct bnt_guest *guest, enum bnti_guest_slot slot,
@@ -595,6 +600,10 @@ void bnti_vmware_news(struct bnt_guest *guest, const struct bnti_guest_answer *a
 void bnti_vmware_release_end(struct bnt_guest *guest);
 bool bnti_guest_spend(struct bnt_guest *guest);
 uint64_t bnti_guest_pfn_max(const struct bnt_guest *guest);
+
+/* vmware_stop.c */
+void bnti_vmware_stop_begin(struct bnt_guest *guest);
+bool bnti_vmware_stop_waits(struct bnt_guest *guest);
 
 /* huge.c */
 uint32_t bnti_guest_huge_per_request(const struct bnt_guest *guest);

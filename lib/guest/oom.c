@@ -184,7 +184,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
         oom_running(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
-    if (guest->state == BNT_GUEST_RELEASING || (ending && guest->drv.state != BNT_DRV_RESETTING)) {
+    if (guest->state == BNT_GUEST_RELEASING ||
+        (ending && guest->drv.state != BNT_DRV_RESETTING && !guest->vmware.stop_owed)) {
         oom_release(guest, asked, result);
     }
     if (result->pending_pfns > 0) {

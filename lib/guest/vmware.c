@@ -8,8 +8,8 @@
 /* Calls that a unit of budget pays for, where a call is about a single page. */
 #define CALLS_PER_UNIT 256u
 
-static int32_t call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, uint64_t arg2,
-                    uint64_t *result)
+int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, uint64_t arg2,
+                         uint64_t *result)
 {
     uint64_t brought = 0;
     const int32_t status =
@@ -58,7 +58,7 @@ static void doorbell_try(struct bnt_guest *guest)
         !guest->ops.doorbell_open(guest->opaque, &context, &resource)) {
         return;
     }
-    if (call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
+    if (bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
             BNT_VMWARE_SUCCESS ||
         BNTI_MUTATION(VMWARE_DOORBELL_BELIEVED)) {
         guest->vmware.doorbell_set = true;
@@ -76,8 +76,8 @@ static void doorbell_drop(struct bnt_guest *guest)
     if (!guest->vmware.doorbell_set) {
         return;
     }
-    (void)call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
-               BNT_VMWARE_DOORBELL_NONE, NULL);
+    (void)bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
+                           BNT_VMWARE_DOORBELL_NONE, NULL);
     guest->vmware.doorbell_set = false;
     if (guest->ops.doorbell_close != NULL) {
         guest->ops.doorbell_close(guest->opaque);
@@ -120,8 +120,9 @@ static bool handshake(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
     uint64_t result = 0;
-    const int32_t status = call(guest, BNT_VMWARE_CMD_START,
-                                old ? BNT_VMWARE_PROTOCOL_2010 : caps_offered(guest), 0, &result);
+    const int32_t status =
+        bnti_vmware_call(guest, BNT_VMWARE_CMD_START,
+                         old ? BNT_VMWARE_PROTOCOL_2010 : caps_offered(guest), 0, &result);
     guest->vmware.start_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
     guest->vmware.caps = caps_settle(guest, status, result);
     if (guest->vmware.caps == 0) {
@@ -139,7 +140,7 @@ static bool handshake(struct bnt_guest *guest)
     guest->vmware.start_failures = 0;
     doorbell_try(guest);
     guest->vmware.id_status =
-        call(guest, BNT_VMWARE_CMD_GUEST_ID, guest->config.vmware.guest_id, 0, NULL);
+        bnti_vmware_call(guest, BNT_VMWARE_CMD_GUEST_ID, guest->config.vmware.guest_id, 0, NULL);
     return true;
 }
 
@@ -171,13 +172,9 @@ bnt_status bnti_vmware_start_poll(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-/*
- * Detaching: the host forgets the pages before the OS uses them, which would make it reset the
- * balloon. Its answer changes nothing: a page that it still holds, it gives up when it is touched.
- */
+/* Detaching begins: the doorbell first, so that nothing rings any more. */
 void bnti_vmware_stop(struct bnt_guest *guest)
 {
-    const bool old = bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
     doorbell_drop(guest);
     if (BNTI_MUTATION(VMWARE_FREED_TWICE) && guest->requests[BNTI_GUEST_INFLATE].page_count == 1) {
         bnti_guest_give_back(guest, guest->requests[BNTI_GUEST_INFLATE].pages, 1);
@@ -186,12 +183,11 @@ void bnti_vmware_stop(struct bnt_guest *guest)
         return;
     }
     if (guest->vmware.caps != 0 || guest->state != BNT_GUEST_STARTING) {
-        (void)call(guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : 0, 0, NULL);
+        bnti_vmware_stop_begin(guest);
     }
     if (BNTI_MUTATION(VMWARE_DOORBELL_OUTLIVES)) {
         (void)handshake(guest);
     }
-    guest->vmware.reset_seen = false;
 }
 
 /* ---- Ticks ---- */
@@ -208,7 +204,7 @@ static bool target_get(struct bnt_guest *guest)
         }
         limit = BNT_VMWARE_PFNS_MAX_32;
     }
-    return call(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) == BNT_VMWARE_SUCCESS;
+    return bnti_vmware_call(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) == BNT_VMWARE_SUCCESS;
 }
 
 /* What follows the reset procedure in a tick. */
@@ -351,8 +347,8 @@ static void single_execute(struct bnt_guest *guest, const struct bnti_guest_requ
 {
     const uint32_t command = lock ? BNT_VMWARE_CMD_LOCK : BNT_VMWARE_CMD_UNLOCK;
     BNTI_ASSERT(request->page_count == 1);
-    guest->verdict_copy[0] =
-        (uint8_t)bnt_vmware_verdict_of(call(guest, command, request->pages[0], 0, NULL));
+    guest->verdict_copy[0] = (uint8_t)bnt_vmware_verdict_of(
+        bnti_vmware_call(guest, command, request->pages[0], 0, NULL));
 }
 
 /* One call for all of them; a status of its own overrides those of the entries. */
@@ -370,8 +366,8 @@ static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_reque
         const bool shifts = BNTI_MUTATION(VMWARE_PFN_SHIFTED); /* as an address in 32 bits does */
         batch[i] = bnt_vmware_entry_set(shifts ? (page << 12 & UINT32_MAX) >> 12 : page, 0);
     }
-    const int32_t status =
-        call(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT, request->page_count, NULL);
+    const int32_t status = bnti_vmware_call(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
+                                            request->page_count, NULL);
     for (uint32_t i = 0; i < request->page_count; i++) {
         const int32_t entry = (int32_t)bnt_vmware_entry_status(batch[i]);
         const int32_t said = status == BNT_VMWARE_SUCCESS ? entry : status;

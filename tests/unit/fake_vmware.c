@@ -201,6 +201,11 @@ static void event(void *opaque, const struct bnt_guest_event *told)
     struct fvm *f = opaque;
     f->last[told->kind] = *told;
     f->events[told->kind]++;
+    if (told->kind == BNT_GUEST_EVENT_FORCED) { /* from here on the host counts as wrong */
+        FVM_CHECK(told->value == f->locked_pages);
+        memset(f->locked, 0, f->pages);
+        f->locked_pages = 0;
+    }
 }
 
 /* ---- The hypervisor ---- */
@@ -530,7 +535,9 @@ void fvm_end(struct fvm *f)
 {
     if (f->guest != NULL && fvm_info(f).state != BNT_GUEST_DOWN) {
         bnt_status status = bnt_guest_detach(f->guest, f->now_ns);
-        while (status == BNT_E_AGAIN) {
+        for (uint32_t i = 0; status == BNT_E_AGAIN; i++) {
+            FVM_CHECK(i < 100000);
+            f->now_ns += FVM_MS;
             status = bnt_guest_detach(f->guest, f->now_ns);
         }
         FVM_CHECK(status == BNT_OK);

@@ -69,6 +69,9 @@ struct bnt_guest;
  */
 #define BNT_GUEST_ASIDE_MAX 256
 
+/** STARTs of a detach on VMware's wire before the pages are unlocked instead; the waits double. */
+#define BNT_GUEST_STOP_STARTS 10
+
 /**
  * Largest guest page: 9 is 2 MiB. A page is in the balloon as a whole, so one request must hold all
  * of its PFNs: 512 then. A driver cannot learn how many PFNs a device takes at once (the standard
@@ -230,7 +233,8 @@ struct bnt_guest_config {
     X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
     X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
     X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
-    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable")
+    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable") \
+    X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed")
 /* clang-format on */
 
 /** Why a page of the allocator cannot be ballooned: name, name in messages, meaning. */
@@ -470,7 +474,10 @@ BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_n
  * first, so that no page is used while it may still take it). From any state. OK: DOWN. E_AGAIN:
  * STOPPING, go on with bnt_guest_step: the reset takes time or more pages are left than one call
  * gives back. A device whose status never reads 0 keeps its pages: the state stays STOPPING, and
- * STALLED is told once with BNT_GUEST_STALLED_RESET. E_REENTRANT.
+ * STALLED is told once with BNT_GUEST_STALLED_RESET. On VMware's wire a START makes the host
+ * forget; while none succeeds the pages wait, for BNT_GUEST_STOP_STARTS of them (event
+ * HANDSHAKE_FAILED) or about half a second. Then they are unlocked instead, and what the host does
+ * not unlock is given back all the same (event FORCED). E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
 
@@ -668,6 +675,8 @@ struct bnt_guest_info {
     uint64_t unusable_outside;    /**< outside the configured memory */
     uint64_t unusable_unnameable; /**< with a PFN that the wire cannot carry */
     uint64_t aside_pages;         /**< set aside now, until the cycle ends */
+
+    uint64_t forced_pfns; /**< given back by a detach although the host lists them (event FORCED) */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
