@@ -38,6 +38,8 @@
       "a page that is refused as busy is neither kept nor given back")                               \
     X(VMWARE_LIMIT_SILENT, "vmware-limit-silent", "vmware-B28",                                      \
       "a limit over 32 bits is not sent, nor is the poll")                                           \
+    X(VMWARE_BATCH_PAGE_BEYOND, "vmware-batch-page-beyond", "own-D12",                               \
+      "batches are used although no call can name their page")                                       \
     X(VMWARE_STOP_BELIEVED, "vmware-stop-believed", "own-D4",                                        \
       "a START that failed while the driver goes counts as one that succeeded")                      \
     X(HUGE_OVER_SLACK, "huge-over-slack", "own-D1",                                                  \

@@ -86,9 +86,42 @@ static void doorbell_drop(struct bnt_guest *guest)
 
 /* ---- Handshake ---- */
 
+#define CAPS_OF_BATCHES ((uint32_t)(BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M))
+
+/* What the configuration has and cannot be used: batches, where their page has no PFN of 32 bits.
+ */
+static uint32_t caps_lost(const struct bnt_guest *guest)
+{
+    const bool nameable = guest->dma_gpa >> BNT_PFN_SHIFT <= BNT_VMWARE_PFNS_MAX_32;
+    return nameable || BNTI_MUTATION(VMWARE_BATCH_PAGE_BEYOND)
+               ? 0
+               : guest->config.vmware.caps & CAPS_OF_BATCHES;
+}
+
 static uint32_t caps_offered(const struct bnt_guest *guest)
 {
-    return bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : guest->config.vmware.caps;
+    const uint32_t lost = caps_lost(guest);
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010)) {
+        return 0;
+    }
+    return lost == 0 ? guest->config.vmware.caps
+                     : (guest->config.vmware.caps & ~CAPS_OF_BATCHES) | BNT_VMWARE_CAP_BASIC;
+}
+
+/* Says once an attachment that pages are locked one by one because of where the batch page is. */
+static void caps_lost_tell(struct bnt_guest *guest)
+{
+    const uint32_t lost =
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : caps_lost(guest);
+    if (lost == 0) {
+        return;
+    }
+    guest->diag.status = BNT_E_UNSUPPORTED;
+    guest->diag.fault = BNT_FAULT_BATCH_PAGE_BEYOND;
+    guest->diag.gpa = guest->dma_gpa;
+    guest->diag.expected = BNT_VMWARE_PFNS_MAX_32;
+    guest->diag.found = guest->dma_gpa >> BNT_PFN_SHIFT;
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, lost, 0);
 }
 
 /* What both sides have; 0 if START did not succeed, or nothing is left to work with. */
@@ -162,6 +195,7 @@ bnt_status bnti_vmware_start_poll(struct bnt_guest *guest)
     if (!started) {
         return BNT_E_AGAIN;
     }
+    caps_lost_tell(guest);
     guest->verdicts = true;
     guest->resets = true;
     guest->must_tell_host = true;

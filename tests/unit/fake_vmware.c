@@ -293,7 +293,7 @@ static int32_t start(struct fvm *f, uint64_t caps, uint64_t *result)
 
 static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock, bool huge)
 {
-    FVM_CHECK(ppn == FVM_DMA_GPA >> BNT_PFN_SHIFT && count > 0 && count <= BNT_VMWARE_BATCH_MAX);
+    FVM_CHECK(ppn == f->dma_gpa >> BNT_PFN_SHIFT && count > 0 && count <= BNT_VMWARE_BATCH_MAX);
     struct bnt_vmware_entry *entries = (struct bnt_vmware_entry *)(void *)f->dma;
     if (lock) {
         count_lock(f, huge ? 0 : count);
@@ -385,6 +385,7 @@ struct fvm *fvm_new(uint64_t pages)
                                           .memory_first_pfn = 1000,
                                           .memory_pfns = pages};
     f->checked = true;
+    f->dma_gpa = FVM_DMA_GPA;
     f->caps = FVM_CAPS_ALL;
     f->alloc_limit = UINT64_MAX;
     f->huge_limit = UINT64_MAX;
@@ -443,7 +444,7 @@ bnt_status fvm_attach(struct fvm *f)
         f->state = calloc(1, need.state_bytes);
         f->dma = aligned_alloc(4096, need.dma_bytes);
         FVM_CHECK(f->state != NULL && f->dma != NULL);
-        FVM_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, FVM_DMA_GPA, need.dma_bytes,
+        FVM_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, f->dma_gpa, need.dma_bytes,
                                  &f->config, &ops, f, &f->guest) == BNT_OK);
     }
     return bnt_guest_attach(f->guest, f->now_ns);

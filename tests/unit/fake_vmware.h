@@ -42,6 +42,7 @@ struct fvm {
     struct bnt_guest *guest;
     void *state;
     uint8_t *dma;
+    uint64_t dma_gpa; /* FVM_DMA_GPA; change it before fvm_up */
     uint64_t now_ns;
     uint64_t deadline_ns;
     bool checked; /* ownership is checked after each step; fvm_init sets it */

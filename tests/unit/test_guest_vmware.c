@@ -221,6 +221,25 @@ START_TEST(test_page_whose_pfn_does_not_fit_is_not_locked)
 }
 END_TEST
 
+START_TEST(test_batch_page_that_no_call_can_name_is_not_used)
+{
+    struct fvm *f = fvm_new(64);
+    f->dma_gpa = (UINT64_C(1) << 44) - (_i == 0 ? 4096 : 0);
+    f->target = 64;
+    fvm_up(f);
+    ck_assert_uint_eq(f->locked_pages, 64);
+    ck_assert_uint_eq(f->calls[CMD(LOCK)], _i == 0 ? 0 : 64);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_DEGRADED], _i == 0 ? 0 : 1);
+    if (_i == 1) {
+        ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_DEGRADED].value,
+                          BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M);
+        ck_assert_int_eq(bnt_guest_diag(f->guest)->fault, BNT_FAULT_BATCH_PAGE_BEYOND);
+        ck_assert_uint_eq(bnt_guest_diag(f->guest)->gpa, f->dma_gpa);
+    }
+    fvm_end(f);
+}
+END_TEST
+
 /* ---- Locks ---- */
 
 START_TEST(test_balloon_follows_the_target_in_batches)
@@ -649,6 +668,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_limit_over_32_bits);
     tcase_add_loop_test(tc, test_target_has_64_bits_only_if_both_say_so, 0, 2);
     tcase_add_loop_test(tc, test_page_whose_pfn_does_not_fit_is_not_locked, 0, 2);
+    tcase_add_loop_test(tc, test_batch_page_that_no_call_can_name_is_not_used, 0, 2);
     tcase_add_test(tc, test_balloon_follows_the_target_in_batches);
     tcase_add_test(tc, test_batch_has_at_most_what_was_set);
     tcase_add_test(tc, test_small_excess_is_left_unless_the_target_is_0);

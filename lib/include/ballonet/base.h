@@ -132,7 +132,8 @@ extern "C" {
     X(HINT_RANGE,           56, "a free page hint covers what is not guest memory")              \
     X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")                   \
     X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")                         \
-    X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")
+    X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")      \
+    X(BATCH_PAGE_BEYOND,    60, "the batch page has no PFN of 32 bits")
 /* clang-format on */
 
 typedef enum bnt_status {

@@ -217,7 +217,7 @@ struct bnt_guest_config {
     X(OOM_DONE,       "oom-done",       "value: PFNs freed by a pending OOM deflate")              \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
     X(MIGRATED,       "migrated",       "value: the old page; extra: the bnt_guest_migrated")          \
-    X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask") \
+    X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask; on VMware's wire capabilities that are not offered because the batch page has no PFN of 32 bits") \
     X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
     X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
     X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
@@ -451,8 +451,9 @@ BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *confi
 /**
  * Makes an instance in the caller's storage, which must stay where it is; state DOWN. `config` and
  * `ops` are copied. `dma` (16-aligned) is where the caller sees the memory that the device sees at
- * `dma_gpa`. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_EXCLUSIVE (VERDICTS and DEVICE_INIT_ON_INFLATE
- * are both required; where both are only wanted, VERDICTS is taken).
+ * `dma_gpa`; on VMware's wire that is below 2^44, or pages are locked one by one (event DEGRADED).
+ * OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_EXCLUSIVE (VERDICTS and DEVICE_INIT_ON_INFLATE are both
+ * required; where both are only wanted, VERDICTS is taken).
  */
 BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                                        size_t dma_bytes, const struct bnt_guest_config *config,
