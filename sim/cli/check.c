@@ -23,26 +23,24 @@ static void print_errors(const char *path, const struct scenario_errors *errors,
     }
 }
 
-static bool check_one(struct arena *arena, const char *path, const struct options *options)
+static bool check_one(const char *path, const struct options *options)
 {
-    struct scenario_errors errors = {.arena = arena};
-    struct scenario *scenario =
-        scenario_load(arena, path, NULL, 0, options->sets, options->set_count, &errors);
-    const bool good = scenario != NULL;
+    const struct session_config config = options_session(options, path);
+    struct scenario_errors errors;
+    struct session session;
+    const bool good = session_load(&session, &config, &errors) == VERDICT_PASS;
     print_errors(path, &errors, options->json);
+    scenario_errors_free(&errors);
     if (good && options->json) {
         (void)printf("{\"scenario\":\"");
         print_json(stdout, path);
-        (void)printf("\",\"digest\":\"%016llx\"}\n", (unsigned long long)scenario_digest(scenario));
+        (void)printf("\",\"digest\":\"%016llx\"}\n",
+                     (unsigned long long)scenario_digest(session.scenario));
     } else if (good) {
         (void)printf("%s: ok, digest %016llx\n", path,
-                     (unsigned long long)scenario_digest(scenario));
+                     (unsigned long long)scenario_digest(session.scenario));
     }
-    scenario_errors_free(&errors);
-    if (good) {
-        scenario_free(arena, scenario);
-    }
-    return good;
+    return session_close(&session) == VERDICT_PASS && good;
 }
 
 int verb_check(const struct options *options)
@@ -51,7 +49,7 @@ int verb_check(const struct options *options)
     struct path_list list = {.arena = arena};
     bool good = options_paths(options, &list);
     for (size_t i = 0; i < list.count; i++) {
-        good = check_one(arena, list.paths[i], options) && good;
+        good = check_one(list.paths[i], options) && good;
     }
     paths_free(&list);
     (void)arena_close(arena);

@@ -124,9 +124,13 @@ struct session {
 #define SESSION_FILES_MAX 64
 
 /**
- * Loads a scenario and what it names. VERDICT_PASS; VERDICT_USAGE after printing every error to
- * stderr. Close it in both cases.
+ * Loads a scenario and what it names, and asks whether it can start. VERDICT_PASS; VERDICT_USAGE
+ * with what is wrong in `errors`, to be freed before the session is closed. Close it in both cases.
  */
+run_verdict session_load(struct session *session, const struct session_config *config,
+                         struct scenario_errors *errors);
+
+/** The same; what is wrong goes to stderr. */
 run_verdict session_open(struct session *session, const struct session_config *config);
 
 /** Fills in what names a session, which is then closed without having been opened: for results. */

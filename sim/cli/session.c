@@ -33,8 +33,8 @@ static bool load_file(struct session *session, const char *name)
         return true;
     }
     if (session->file_count == SESSION_FILES_MAX) {
-        (void)snprintf(session->error, sizeof session->error, "%s: names more than %d recordings",
-                       session->scenario->path, SESSION_FILES_MAX);
+        (void)snprintf(session->error, sizeof session->error, "more than %d recordings are named",
+                       SESSION_FILES_MAX);
         return false;
     }
     char *bytes = NULL;
@@ -47,25 +47,27 @@ static bool load_file(struct session *session, const char *name)
     return true;
 }
 
-static bool load_files(struct session *session)
+static bool load_files(struct session *session, struct place *place)
 {
     const struct scenario *scenario = session->scenario;
     bool good = true;
     for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
+        *place = scenario->vms[i].place;
         good = load_file(session, scenario->vms[i].recording);
     }
     for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
+        *place = scenario->workloads[i].place;
         good = load_file(session, scenario->workloads[i].file);
     }
     return good;
 }
 
 /** A trace brings its own files; else they are read. */
-static bool take_files(struct session *session)
+static bool take_files(struct session *session, struct place *place)
 {
     session->files = arena_zalloc(session->arena, SESSION_FILES_MAX * sizeof *session->files);
     if (session->config.files == NULL) {
-        return load_files(session);
+        return load_files(session, place);
     }
     for (uint32_t i = 0; i < session->config.file_count && i < SESSION_FILES_MAX; i++) {
         session->files[session->file_count++] = session->config.files[i];
@@ -89,17 +91,29 @@ static void drop_files(struct session *session)
 
 /* ---- Life ---- */
 
-static bool load(struct session *session)
+/** Its text, what it names, and whether a world can be made of that. */
+static bool load(struct session *session, struct scenario_errors *errors)
 {
     const struct session_config *config = &session->config;
-    struct scenario_errors errors = {.arena = session->arena};
+    struct place place = {1, 1};
     session->scenario = scenario_load(session->arena, config->path, config->text,
-                                      config->text_bytes, config->sets, config->set_count, &errors);
-    for (uint32_t i = 0; i < errors.count; i++) {
-        (void)fprintf(stderr, "%s\n", errors.messages[i]);
+                                      config->text_bytes, config->sets, config->set_count, errors);
+    if (session->scenario == NULL) {
+        return false;
     }
-    scenario_errors_free(&errors);
-    return session->scenario != NULL;
+    session->seed = config->has_seed              ? config->seed
+                    : session->scenario->has_seed ? session->scenario->seed
+                                                  : 1;
+    if (config->watch != NULL) {
+        config->watch->seed = session->seed;
+    }
+    if (take_files(session, &place) &&
+        world_can_start(session->scenario, session->arena, session->files, session->file_count,
+                        &place, session->error, sizeof session->error)) {
+        return true;
+    }
+    scenario_errors_set(errors, session->scenario, place, session->error);
+    return false;
 }
 
 /** As the loader names a scenario: its path without `.yaml`. */
@@ -112,24 +126,24 @@ void session_name(struct session *session, const struct session_config *config)
                    config->path);
 }
 
-run_verdict session_open(struct session *session, const struct session_config *config)
+run_verdict session_load(struct session *session, const struct session_config *config,
+                         struct scenario_errors *errors)
 {
     session_name(session, config);
     session->arena = arena_open(config->fill);
-    if (!load(session)) {
-        return VERDICT_USAGE;
+    *errors = (struct scenario_errors){.arena = session->arena};
+    return load(session, errors) ? VERDICT_PASS : VERDICT_USAGE;
+}
+
+run_verdict session_open(struct session *session, const struct session_config *config)
+{
+    struct scenario_errors errors;
+    const run_verdict verdict = session_load(session, config, &errors);
+    for (uint32_t i = 0; i < errors.count; i++) {
+        (void)fprintf(stderr, "%s\n", errors.messages[i]);
     }
-    session->seed = config->has_seed              ? config->seed
-                    : session->scenario->has_seed ? session->scenario->seed
-                                                  : 1;
-    if (config->watch != NULL) {
-        config->watch->seed = session->seed;
-    }
-    if (!take_files(session)) {
-        (void)fprintf(stderr, "%s\n", session->error);
-        return VERDICT_USAGE;
-    }
-    return VERDICT_PASS;
+    scenario_errors_free(&errors);
+    return verdict;
 }
 
 /* ---- The trace beside the run ---- */

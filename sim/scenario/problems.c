@@ -229,6 +229,19 @@ void problems_finish(struct problems *problems, struct scenario_errors *errors)
     problems->count = 0;
 }
 
+void scenario_errors_set(struct scenario_errors *errors, const struct scenario *scenario,
+                         struct place place, const char *text)
+{
+    const bool marked = scenario->text_bytes >= 3 && memcmp(scenario->text, "\xEF\xBB\xBF", 3) == 0;
+    const size_t skip = marked ? 3 : 0;
+    const struct problem_source source = {scenario->path, scenario->text + skip,
+                                          scenario->text_bytes - skip};
+    struct problems problems = {.arena = errors->arena, .sources = &source, .source_count = 1};
+    const struct yaml_mark mark = {0, place.line, place.column};
+    problems_add(&problems, mark, "%s", text);
+    problems_finish(&problems, errors);
+}
+
 void scenario_errors_free(struct scenario_errors *errors)
 {
     for (uint32_t i = 0; i < errors->count; i++) {

@@ -533,6 +533,11 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
 void scenario_free(struct arena *arena, struct scenario *scenario);
 void scenario_errors_free(struct scenario_errors *errors);
 
+/** Makes `errors`, which is empty, the one mistake that was found in a scenario after it was
+ * loaded. */
+void scenario_errors_set(struct scenario_errors *errors, const struct scenario *scenario,
+                         struct place place, const char *text);
+
 /** Memory of a VM with all that the script will add. */
 uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm);
 

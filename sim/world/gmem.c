@@ -105,6 +105,12 @@ static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, cha
     return true;
 }
 
+bool gmem_sizes_fit(const struct gmem_config *config, char *error, size_t error_bytes)
+{
+    struct gmem sizes = {.pages = 0};
+    return sizes_check(&sizes, config, error, error_bytes);
+}
+
 static void arrays_create(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;

@@ -102,6 +102,9 @@ struct gmem_config {
     void (*shrink)(void *opaque, uint32_t pages);
 };
 
+/** Whether gmem_create would take these sizes; else a sentence. */
+bool gmem_sizes_fit(const struct gmem_config *config, char *error, size_t error_bytes);
+
 /** NULL and a sentence in `error` if the sizes do not fit each other. */
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes);
 /** Gives back everything. Groups need no release. */

@@ -46,9 +46,9 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
     }
 }
 
-static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
+static struct gmem_config gmem_config_of(struct vm *vm)
 {
-    const struct gmem_config config = {
+    return (struct gmem_config){
         .arena = vm->world->arena,
         .engine = vm->world->engine,
         .first_pfn = vm->spec.first_pfn,
@@ -71,6 +71,23 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
         .moved = moved,
         .shrink = hint_shrink,
     };
+}
+
+bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes)
+{
+    struct vm copy = *vm;
+    char text[256];
+    const struct gmem_config config = gmem_config_of(&copy);
+    if (vm->spec.recording[0] == '\0' && !gmem_sizes_fit(&config, text, sizeof text)) {
+        (void)snprintf(error, error_bytes, "%s: %s", vm->spec.name, text);
+        return false;
+    }
+    return true;
+}
+
+static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
+{
+    const struct gmem_config config = gmem_config_of(vm);
     char text[256];
     vm->gmem = gmem_create(&config, text, sizeof text);
     if (vm->gmem == NULL) {

@@ -435,9 +435,6 @@ void world_time_format(char *out, size_t bytes, uint64_t value_ns)
     format_units(out, bytes, value_ns, units);
 }
 
-static const char *const guest_states[] = {"down",      "starting", "running",
-                                           "releasing", "broken",   "stopping"};
-
 void world_metric_format(char *out, size_t bytes, metric which, uint64_t value)
 {
     switch (metric_unit_of(which)) {
@@ -451,7 +448,7 @@ void world_metric_format(char *out, size_t bytes, metric which, uint64_t value)
         (void)snprintf(out, bytes, "%s", bnt_outcome_name((uint32_t)value));
         break;
     case UNIT_GUEST_STATE:
-        (void)snprintf(out, bytes, "%s", value < 6 ? guest_states[value] : "unknown");
+        (void)snprintf(out, bytes, "%s", bnt_guest_state_name((uint32_t)value));
         break;
     case UNIT_BOOL:
         (void)snprintf(out, bytes, "%s", value != 0 ? "true" : "false");

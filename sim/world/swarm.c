@@ -26,7 +26,7 @@ static uint16_t power_of_two_below(uint64_t value)
     return power;
 }
 
-static void apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
+void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
 {
     struct link_faults *faults = &vm->link[swarm->signal];
     const struct ratio ratio = {(uint32_t)value, swarm->denominator};
@@ -70,7 +70,7 @@ void swarm_draw(struct world *world)
         for (uint32_t vm = 0; vm < world->vm_count; vm++) {
             if (swarm->vm == vm || swarm->vm == UINT32_MAX) {
                 const uint64_t value = draw(world, swarm);
-                apply(&world->vms[vm].spec, swarm, value);
+                swarm_apply(&world->vms[vm].spec, swarm, value);
                 world_log(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",
                           world->vms[vm].spec.name, swarm->name, value,
                           swarm->denominator > 1 ? " of its denominator" : "");

@@ -169,6 +169,42 @@ static bool guest_create(struct vm *vm, char *error, size_t error_bytes)
     return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the driver", status);
 }
 
+bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
+{
+    static uint64_t there; /* stands for bits that vm_create would make */
+    const uint64_t ws_ns = vm->spec.device.ws_interval_ns;
+    struct bnt_guest_need need;
+    size_t bytes = 0;
+    vm->record_bits = vm->spec.driver.record_bits ? &there : NULL;
+    vm->init_bits = &there;
+    const struct bnt_host_config host = host_config(vm);
+    const struct bnt_guest_config guest = guest_config(vm);
+    vm->record_bits = NULL;
+    vm->init_bits = NULL;
+    bnt_status status = bnt_host_footprint(&host, &bytes);
+    if (status == BNT_OK && ws_ns > 0 && ws_ns < 1000000) {
+        (void)snprintf(error, error_bytes,
+                       "%s: ws_interval must be 0 or at least 1ms, the unit of the wire",
+                       vm->spec.name);
+        return false;
+    }
+    if (status != BNT_OK) {
+        return refuse_to_start(error, error_bytes, vm, "the device", status);
+    }
+    if (guest.refused_pages_max > BNT_GUEST_REFUSED_MAX) {
+        (void)snprintf(error, error_bytes,
+                       "%s: refused_max is %" PRIu32
+                       " with what the corruption 'hold-more' adds; it "
+                       "must be at most %u",
+                       vm->spec.name, guest.refused_pages_max, (unsigned)BNT_GUEST_REFUSED_MAX);
+        return false;
+    }
+    if (vm->spec.recording[0] == '\0') {
+        status = bnt_guest_footprint(&guest, &need);
+    }
+    return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "the driver", status);
+}
+
 /** Another kernel's driver core, in the memory of the old one, which nobody asks any more. */
 bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes)
 {

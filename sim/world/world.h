@@ -76,6 +76,18 @@ struct world_result {
     uint64_t leaked_bytes; /**< filled by the caller from the arena */
 };
 
+/** Pages that a world simulates at most, of memory and swap of all VMs: 1 TiB of 4 KiB. */
+#define WORLD_PAGES_MAX (UINT64_C(1) << 28)
+
+/**
+ * Whether a world can be made of the scenario, under whatever seed; nothing of its size is made to
+ * find out. False: `place` is where in the scenario, `error` a sentence that says why not. Files
+ * that the scenario names are looked at where they are given.
+ */
+bool world_can_start(const struct scenario *scenario, struct arena *arena,
+                     const struct world_file *files, uint32_t file_count, struct place *place,
+                     char *error, size_t error_bytes);
+
 /** NULL and a sentence in `error` if a file the scenario names is unusable. */
 struct world *world_create(const struct world_config *config, char *error, size_t error_bytes);
 void world_destroy(struct world *world);

@@ -211,6 +211,9 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
 /** Suspends by name the invariants that the declared quirks of driver and device break. */
 void quirks_suspend(const struct vm *vm);
 
+/** Whether its device and its driver take the VM's configuration; else a sentence. Makes nothing.
+ */
+bool vm_can_start(struct vm *vm, char *error, size_t error_bytes);
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
 void vm_attach(struct vm *vm);
@@ -308,6 +311,8 @@ void link_signal_send(struct vm *vm, link_signal signal, uint16_t queue);
 void link_kick_data_send(struct vm *vm, uint32_t data);
 
 /* memory.c: workloads, reclaim, out of memory */
+/** Whether the guest's memory has room for what must be in it; else a sentence. */
+bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);
 void memory_start(struct world *world);
@@ -379,5 +384,7 @@ bool settled_is(const struct vm *vm);
 
 /* swarm.c */
 void swarm_draw(struct world *world);
+/** Gives a knob its value. */
+void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value);
 
 #endif
