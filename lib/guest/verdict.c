@@ -18,7 +18,8 @@ struct tally {
     uint32_t refused;
     uint32_t not_needed;
     uint32_t uncertain;
-    bool over; /* the bound of held or kept pages was passed */
+    uint32_t reset; /* the device forgot them, and the driver follows later */
+    bool over;      /* the bound of held or kept pages was passed */
 };
 
 /* Combines the PFN verdicts of one page (BX-6, BX-7). */
@@ -245,6 +246,7 @@ static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         tally->not_needed += class == PAGE_NOT_NEEDED;
         tally->uncertain += class == PAGE_UNCERTAIN;
         tally->refused += class == PAGE_REFUSED;
+        tally->reset += class == PAGE_RESET;
         const bool keep = class == PAGE_REFUSED || class == PAGE_UNCERTAIN;
         if (!keep || !bnti_guest_keep(guest, request->huge, page)) {
             tally->over = tally->over || keep;
@@ -270,7 +272,8 @@ static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
     if (slot == BNTI_GUEST_OOM) {
         guest->count.oom_pfns += pfns;
         guest->oom_freed_pfns += pfns;
-        guest->oom_gave_up = tally.over || tally.not_needed > 0;
+        /* What stays in the record would be asked for again, by the same call. */
+        guest->oom_gave_up = tally.over || tally.not_needed + tally.reset > 0;
     }
     bnti_guest_give_back_of(guest, request->huge, request->pages, released);
     bnti_guest_pace_done(guest, order, released);

@@ -240,6 +240,25 @@ START_TEST(test_batch_page_that_no_call_can_name_is_not_used)
 }
 END_TEST
 
+/* A driver that follows a reset with its next tick: until then no page can be had. */
+START_TEST(test_oom_after_a_reset_that_is_followed_late_ends)
+{
+    struct fvm *f = fvm_new(64);
+    struct bnt_guest_oom_result result;
+    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->caps = _i == 0 ? BNT_VMWARE_CAP_BASIC : FVM_CAPS_ALL;
+    f->target = 64;
+    fvm_up(f);
+    memset(f->bad_back, BNT_VMWARE_RESET, 64);
+    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
+    ck_assert_uint_eq(result.freed_pfns, 0);
+    memset(f->bad_back, 0, 64);
+    fvm_tick(f);
+    ck_assert_uint_eq(fvm_info(f).resets, 1);
+    fvm_end(f);
+}
+END_TEST
+
 /* ---- Locks ---- */
 
 START_TEST(test_balloon_follows_the_target_in_batches)
@@ -669,6 +688,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_target_has_64_bits_only_if_both_say_so, 0, 2);
     tcase_add_loop_test(tc, test_page_whose_pfn_does_not_fit_is_not_locked, 0, 2);
     tcase_add_loop_test(tc, test_batch_page_that_no_call_can_name_is_not_used, 0, 2);
+    tcase_add_loop_test(tc, test_oom_after_a_reset_that_is_followed_late_ends, 0, 2);
     tcase_add_test(tc, test_balloon_follows_the_target_in_batches);
     tcase_add_test(tc, test_batch_has_at_most_what_was_set);
     tcase_add_test(tc, test_small_excess_is_left_unless_the_target_is_0);

@@ -86,7 +86,7 @@ enum {
 /** Settings of VMware's wire. */
 struct bnt_guest_vmware {
     uint32_t caps;     /**< offered, BNT_VMWARE_CAP_...; 0: all. 64_BIT_TARGET is for 64-bit OSes */
-    uint32_t guest_id; /**< a bnt_vmware_guest_id; 0: LINUX */
+    uint32_t guest_id; /**< a bnt_vmware_guest_id; 0, UNKNOWN's number: LINUX */
     uint32_t batch_max; /**< entries of a batch, 1 to 512; 0: 512 */
     /**
      * Excess over a target other than 0 for which it does not deflate; 0: BNT_GUEST_SLACK_DEFAULT;
