@@ -20,6 +20,20 @@ static uint32_t take(struct fvm *f, uint64_t *pages, uint32_t count)
     return got;
 }
 
+static bool links_remove(void *opaque, uint64_t *head, uint64_t page)
+{
+    struct fvm *f = opaque;
+    uint64_t *at = head;
+    while (*at != BNT_NEVER && *at != page) {
+        at = &f->links[INDEX(f, *at)];
+    }
+    if (*at == BNT_NEVER) {
+        return false;
+    }
+    *at = f->links[INDEX(f, page)];
+    return true;
+}
+
 static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct fvm *f = opaque;
@@ -28,7 +42,9 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
         struct bnt_guest_oom_result result;
         const uint64_t pfns = f->oom_in_alloc;
         f->oom_in_alloc = 0;
-        FVM_CHECK(bnt_guest_oom(f->guest, f->now_ns, pfns, &result) == BNT_OK);
+        const bnt_status status = bnt_guest_oom(f->guest, f->now_ns, pfns, &result);
+        const bool shrinks = !(f->config.vmware.habits & BNT_GUEST_HABIT_NO_SHRINK);
+        FVM_CHECK(status == (shrinks ? BNT_OK : BNT_E_UNSUPPORTED));
     }
     const uint32_t most = f->alloc_limit < count ? (uint32_t)f->alloc_limit : count;
     const uint32_t got = take(f, pages, most);
@@ -63,9 +79,9 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     FVM_CHECK(count > 0 && count <= 256);
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t index = INDEX(f, pages[i]);
-        FVM_CHECK(index < f->pages && f->owned[index] == 1); /* given back once */
-        FVM_CHECK(f->whole[index] == 0);                     /* a block goes back as one */
-        FVM_CHECK(!f->locked[index] || f->reset);            /* the host let go of it */
+        FVM_CHECK(index < f->pages && f->owned[index] == 1);    /* given back once */
+        FVM_CHECK(f->whole[index] == 0);                        /* a block goes back as one */
+        FVM_CHECK(!f->locked[index] || f->reset || f->hostile); /* the host let go of it */
         page_back(f, index);
     }
     f->freed_pages += count;
@@ -141,7 +157,7 @@ static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
         FVM_CHECK(first < f->pages && f->whole[first] == 1);
         f->whole[first] = 0;
         for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
-            FVM_CHECK(!f->locked[k] || f->reset);
+            FVM_CHECK(!f->locked[k] || f->reset || f->hostile);
             page_back(f, k);
         }
     }
@@ -202,7 +218,7 @@ static void event(void *opaque, const struct bnt_guest_event *told)
     f->last[told->kind] = *told;
     f->events[told->kind]++;
     if (told->kind == BNT_GUEST_EVENT_FORCED) { /* from here on the host counts as wrong */
-        FVM_CHECK(told->value == f->locked_pages);
+        FVM_CHECK(told->value == f->locked_pages || f->hostile);
         memset(f->locked, 0, f->pages);
         f->locked_pages = 0;
     }
@@ -257,7 +273,10 @@ static int32_t judge_huge(struct fvm *f, uint64_t pfn, bool lock)
         if (bad != 0) {
             return bad;
         }
-        FVM_CHECK(f->locked[k] == !lock);
+        FVM_CHECK(f->locked[k] == !lock || f->hostile);
+        if (f->locked[k] == lock) {
+            return lock ? BNT_VMWARE_PPN_LOCKED : BNT_VMWARE_PPN_UNLOCKED;
+        }
     }
     if (lock && f->locked_pages >= f->target) {
         return BNT_VMWARE_PPN_NOTNEEDED;
@@ -358,12 +377,15 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
         f->before(f, command);
     }
     *result = 0;
-    const int32_t status = serve(f, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && command != BNT_VMWARE_CMD_START) {
-        pop(f);
-    }
+    int32_t status = serve(f, command, arg1, arg2, result);
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command)) {
         *result = f->target;
+    }
+    if (f->lie != NULL) {
+        status = f->lie(f, command, arg2, status, result);
+    }
+    if (status == BNT_VMWARE_RESET && command != BNT_VMWARE_CMD_START) {
+        pop(f);
     }
     if (f->log_count < FVM_LOG_MAX) {
         f->log[f->log_count] = (struct fvm_call){command, arg1, arg2, status, f->now_ns};
@@ -428,6 +450,7 @@ bnt_status fvm_attach(struct fvm *f)
         .pages_fill = pages_fill,
         .links_push = links_push,
         .links_pop = links_pop,
+        .links_remove = links_remove,
         .event = event,
         .pages_alloc_sleep = f->config.sleeping == BNT_GUEST_OFF ? NULL : pages_alloc_sleep,
         .pages_alloc_cancel = pages_alloc_cancel,
@@ -470,7 +493,7 @@ void fvm_audit(const struct fvm *f)
     FVM_CHECK(owned + f->free_count == f->pages);
     FVM_CHECK(info.inflated_pfns ==
               info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
-    const bool agrees = info.state == BNT_GUEST_RUNNING && !f->reset;
+    const bool agrees = info.state == BNT_GUEST_RUNNING && !f->reset && !f->hostile;
     FVM_CHECK(!agrees || f->locked_pages == info.ballooned_pfns + info.kept_pages);
 }
 

@@ -46,6 +46,7 @@ struct fvm {
     uint64_t now_ns;
     uint64_t deadline_ns;
     bool checked; /* ownership is checked after each step; fvm_init sets it */
+    bool hostile; /* the host lied: what it lists and what the guest has need not agree any more */
 
     /* The fake OS: pages by index from first_pfn on, a stack of free ones. */
     uint64_t pages;
@@ -83,6 +84,9 @@ struct fvm {
     int32_t answer[BNT_VMWARE_CMD_COUNT];              /* status of a whole call; FVM_BY_HOST */
     uint32_t answer_left[BNT_VMWARE_CMD_COUNT];        /* how often; UINT32_MAX: for ever */
     void (*before)(struct fvm *fvm, uint32_t command); /* a test's own script */
+    /* A test's own lies: may change the answer of a call and the entries of its batch. */
+    int32_t (*lie)(struct fvm *fvm, uint32_t command, uint64_t count, int32_t status,
+                   uint64_t *result);
     uint64_t target_after; /* with target_calls: the target from then on */
     uint64_t target_calls; /* locks until then; 0: never */
     bool doorbell_there;   /* the guest's provider has one */
