@@ -82,7 +82,7 @@ static void heap_sink(struct bnti_host_extent *heap, uint32_t at, uint32_t count
 }
 
 /** Ascending and joined: then each host page is met once, and a whole one lies in one extent. */
-static void extents_settle(struct bnt_host *host)
+void bnti_host_extents_settle(struct bnt_host *host)
 {
     struct bnti_host_extent *extents = host->extents;
     uint32_t count = 0;
@@ -185,7 +185,7 @@ void bnti_host_backing_drop(struct bnt_host *host, struct bnti_host_judge *judge
     const uint64_t step = host_page_pfns(host);
     uint64_t next = 0; /* host pages before it are done */
 
-    extents_settle(host);
+    bnti_host_extents_settle(host);
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         const uint64_t end = (uint64_t)extent->first_pfn + extent->pfns;

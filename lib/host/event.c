@@ -50,6 +50,8 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
         host->queues[role].interrupt_due = false;
         host->queues[role].kicked = false;
     }
+    bnti_host_job_forget(host);
+    host->suspend_due = false;
     host->diag = *diag;
     host->count.breaks++;
     bnti_host_tell(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);

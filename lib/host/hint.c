@@ -238,7 +238,7 @@ static void extent_take(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns
 }
 
 /* One range; ends that cut a PFN shrink inwards, since the rest of it is not free. */
-static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
+static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, uint16_t head)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
     const uint64_t first_pfn = (seg->gpa >> BNT_PFN_SHIFT) + ((seg->gpa & mask) != 0);
@@ -246,11 +246,11 @@ static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     const uint64_t end_pfn = end >> BNT_PFN_SHIFT;
 
     if (end >= seg->gpa && end_pfn <= first_pfn) {
-        return;
+        return true;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
         bnti_host_misuse(host, BNT_FAULT_HINT_RANGE, BNTI_HOST_HINT, head, first_pfn, seg->bytes);
-        return;
+        return true;
     }
     const uint64_t at = bnti_host_at(host, first_pfn);
     const uint64_t pfns = end_pfn - first_pfn;
@@ -258,25 +258,30 @@ static void extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
         bnti_host_misuse(host, BNT_FAULT_HINT_BALLOONED, BNTI_HOST_HINT, head, first_pfn,
                          seg->bytes);
-        return;
+        return true;
     }
     if (hint_counts(host)) {
         extent_take(host, first_pfn, pfns);
     } else {
         host->count.hints_ignored_pfns += pfns;
     }
+    return true;
 }
 
 /*
  * A buffer may be a command, pages, or both, in any number of segments: the command comes first.
  */
-void bnti_host_hint_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
+void bnti_host_hint_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    if (!command_serve(host, chain)) {
-        return;
+    if (command_serve(host, chain)) {
+        host->job.total = chain->writable_count;
+        host->job.active = true;
     }
-    for (uint32_t i = 0; i < chain->writable_count; i++) {
-        extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
+}
+
+void bnti_host_hint_unit(struct bnt_host *host)
+{
+    if (bnti_host_job_segments(host, extent_serve)) {
+        (void)bnti_host_push(host, BNTI_HOST_HINT, host->job.chain.head, 0);
     }
-    (void)bnti_host_push(host, BNTI_HOST_HINT, chain->head, 0);
 }

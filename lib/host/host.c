@@ -475,6 +475,7 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
         }
         bnti_host_queue_serve(host, (bnti_host_role)role, &left);
     }
+    bnti_host_suspend_due(host);
     next = bnti_host_target_deadline(host);
     next = bnti_host_min(next, bnti_host_stats_deadline(host));
     next = bnti_host_min(next, bnti_host_actual_deadline(host));

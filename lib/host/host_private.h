@@ -272,6 +272,40 @@ struct bnti_host_throttle {
     bool due;
 };
 
+/** How the PFNs of one request are judged. */
+struct bnti_host_judge {
+    bool inflate;
+    bool verdicts;      /**< the driver is told */
+    bool deniable;      /**< a page may be refused: inflate, or deflate by BX-8 */
+    bool bounded;       /**< NOT_NEEDED applies (BX-9) */
+    bool ruled;         /**< rules or ops->refuse have a say */
+    bool changed;       /**< the ledger changed */
+    bool page_out;      /**< what was decided for `page` */
+    bool init;          /**< what is dropped reads as initialised (DEVICE_INIT) */
+    uint64_t page;      /**< guest page that the last PFN was of */
+    uint32_t unit_pfns; /**< 0 or 1: PFNs; else each entry is the first of so many */
+    uint16_t head;
+};
+
+/**
+ * The buffer that is being served, which the next step goes on with when the budget was used up.
+ * Its segments are host->segs, its PFNs host->pfns, its verdicts host->response: meanwhile no other
+ * buffer is taken. Entries are PFNs, huge pages, or segments of a report or hint.
+ */
+struct bnti_host_job {
+    struct bnt_vq_chain chain;
+    struct bnti_host_judge judge;
+    bnti_host_role role;
+    bool active;
+    bool bitmap;    /**< a bit of each PFN is wanted (DEVICE_INIT_ON_INFLATE) */
+    bool reread;    /**< loaded: host->pfns has not got the piece */
+    uint32_t epoch; /**< that the request was built under */
+    uint32_t piece; /**< entries in host->pfns */
+    uint64_t first; /**< of these in the request */
+    uint64_t done;  /**< entries served */
+    uint64_t total; /**< entries of the request */
+};
+
 struct bnt_host {
     struct bnt_host_config config;
     struct bnt_host_ops ops;
@@ -312,6 +346,8 @@ struct bnt_host {
     struct bnt_host_rule rules[BNT_HOST_RULES_MAX];
     uint32_t rule_count;
     struct bnt_diag diag;
+    struct bnti_host_job job;
+    bool suspend_due;           /**< by the driver, once the job is done */
     uint64_t misuse_told;       /**< faults already told for the buffer that is served */
     struct bnt_host_info count; /**< only the counters are kept here */
     struct bnt_vq_seg *segs;
@@ -392,31 +428,47 @@ void bnti_host_kick_all(struct bnt_host *host);
 /** Gives the queues their indices, by the features that are agreed now. */
 void bnti_host_queues_number(struct bnt_host *host);
 
-/* request.c, verdict.c, report.c, hint.c, stats.c: serve one buffer each, and return it. */
-void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
-                             const struct bnt_vq_chain *chain);
-void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
-void bnti_host_hint_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
+/* job.c */
+/** Serves a buffer that was popped, or begins to. */
+void bnti_host_job_begin(struct bnt_host *host, bnti_host_role role,
+                         const struct bnt_vq_chain *chain);
+/** Goes on with it, a unit of the budget at a time, until it is done or the budget is used up. */
+void bnti_host_job_run(struct bnt_host *host, uint32_t *budget);
+/** The queue that it is of forgets it: what was done of it stays done. */
+void bnti_host_job_forget(struct bnt_host *host);
+void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host);
+/** Serves a unit's worth of a report's or hint's segments. */
+bool bnti_host_job_segments(struct bnt_host *host,
+                            bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
+                                          uint16_t head));
+
+/* request.c, report.c, hint.c: begin a buffer, and serve a unit's worth of it. */
+void bnti_host_request_begin(struct bnt_host *host, const struct bnt_vq_chain *chain);
+void bnti_host_request_unit(struct bnt_host *host);
+/** How a request's PFNs are judged, as far as features say. */
+struct bnti_host_judge bnti_host_request_judge(const struct bnt_host *host, bnti_host_role role,
+                                               uint16_t head);
+/** Entries that a plain driver's request has. */
+uint64_t bnti_host_request_pfns(const struct bnt_host *host, const struct bnt_vq_chain *chain);
+/** Most of them that there may be. */
+uint64_t bnti_host_request_pfns_most(const struct bnt_host *host);
+void bnti_host_report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain);
+void bnti_host_report_unit(struct bnt_host *host);
+void bnti_host_hint_begin(struct bnt_host *host, const struct bnt_vq_chain *chain);
+void bnti_host_hint_unit(struct bnt_host *host);
+/* stats.c: serves one buffer, and keeps or returns it. */
 void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain);
 
-/** How the PFNs of one request are judged. */
-struct bnti_host_judge {
-    bool inflate;
-    bool verdicts;      /**< the driver is told */
-    bool deniable;      /**< a page may be refused: inflate, or deflate by BX-8 */
-    bool bounded;       /**< NOT_NEEDED applies (BX-9) */
-    bool ruled;         /**< rules or ops->refuse have a say */
-    bool changed;       /**< the ledger changed */
-    bool page_out;      /**< what was decided for `page` */
-    bool init;          /**< what is dropped reads as initialised (DEVICE_INIT) */
-    uint64_t page;      /**< guest page that the last PFN was of */
-    uint32_t unit_pfns; /**< 0 or 1: PFNs; else each entry is the first of so many */
-    uint16_t head;
-};
-
-/** Judges n PFNs in host->pfns, changes the ledger, collects extents; verdicts[n] are written. */
-void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
-                          uint8_t *verdicts);
+/**
+ * Judges host->pfns from `first` to before `n`, changes the ledger, drops or restores backing;
+ * verdicts[first...] are written. It ends early after `work` runs of neighbours, and single PFNs
+ * that were judged one by one. Returns how far it came.
+ */
+uint32_t bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t first,
+                              uint32_t n, uint32_t work, uint8_t *verdicts);
+/** Counts the verdicts of a request that is done. */
+void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, uint32_t n,
+                              uint32_t unit_pfns);
 
 /** Remembers pages to drop or to make usable. */
 void bnti_host_extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns);
@@ -436,6 +488,8 @@ void bnti_host_backing_drop(struct bnt_host *host, struct bnti_host_judge *judge
 void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns);
 /** Shrinks a run to the host pages that it covers; false if there is none. */
 bool bnti_host_backing_whole(const struct bnt_host *host, uint64_t *first_pfn, uint64_t *pfns);
+/** Puts the extents in ascending order and joins those that touch. */
+void bnti_host_extents_settle(struct bnt_host *host);
 void bnti_host_backing_forget(struct bnt_host *host);
 void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host);
 
@@ -498,6 +552,10 @@ void bnti_host_hint_reset(struct bnt_host *host);
 
 /* suspend.c */
 void bnti_host_suspend(struct bnt_host *host);
+/** Takes SUSPEND out of a status that a driver writes while a buffer is being served. */
+void bnti_host_suspend_defer(struct bnt_host *host, uint8_t *value);
+/** Suspends the device once that buffer is done. */
+void bnti_host_suspend_due(struct bnt_host *host);
 void bnti_host_resume(struct bnt_host *host);
 
 /* reset.c */

@@ -143,38 +143,9 @@ bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bn
     return status == BNT_OK;
 }
 
-static void buffer_serve(struct bnt_host *host, bnti_host_role role,
-                         const struct bnt_vq_chain *chain)
-{
-    host->misuse_told = 0;
-    switch (role) {
-    case BNTI_HOST_STATS:
-        bnti_host_stats_serve(host, chain);
-        break;
-    case BNTI_HOST_HINT:
-        bnti_host_hint_serve(host, chain);
-        break;
-    case BNTI_HOST_REPORT:
-        if (BNTI_MUTATION(REPORT_AS_PFNS)) {
-            bnti_host_request_serve(host, role, chain);
-            break;
-        }
-        bnti_host_report_serve(host, chain);
-        break;
-    case BNTI_HOST_WS_DATA:
-    case BNTI_HOST_WS_CMD:
-        bnti_host_ws_serve(host, role, chain);
-        break;
-    case BNTI_HOST_INFLATE:
-    case BNTI_HOST_DEFLATE:
-    case BNTI_HOST_ROLES:
-        bnti_host_request_serve(host, role, chain);
-        break;
-    }
-}
-
-/** Takes one buffer and serves it; false when there is none, or no more to do here. */
-static bool queue_serve_one(struct bnt_host *host, bnti_host_role role)
+/** Takes one buffer and serves it, as far as the budget goes; false when there is none, or no more
+ * to do here. */
+static bool queue_serve_one(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     struct bnt_vq_chain chain = {.segs = host->segs, .seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX};
@@ -190,7 +161,12 @@ static bool queue_serve_one(struct bnt_host *host, bnti_host_role role)
         queue_broke(host, role, status, &diag);
         return false;
     }
-    buffer_serve(host, role, &chain);
+    bnti_host_job_begin(host, role, &chain);
+    if (host->job.active) {
+        bnti_host_job_run(host, budget);
+    } else {
+        (*budget)--;
+    }
     return true;
 }
 
@@ -215,27 +191,37 @@ static void kick_judge(struct bnt_host *host, bnti_host_role role)
     }
 }
 
+/** Whether this queue's turn has come: none has while another one's buffer is not done. */
+static bool queue_may_serve(const struct bnt_host *host, bnti_host_role role)
+{
+    return host->queues[role].kicked && host->queues[role].exists && bnt_dev_live(&host->dev) &&
+           (!host->job.active || host->job.role == role) &&
+           (!host->suspend_due || host->job.active);
+}
+
 void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
 {
     struct bnti_host_queue *queue = &host->queues[role];
-    bool served = false;
+    bool served = host->job.active;
 
-    if (!queue->kicked || !queue->exists || !bnt_dev_live(&host->dev)) {
+    if (!queue_may_serve(host, role)) {
         return;
     }
     queue->kicked = false;
-    host->work++;
-    kick_judge(host, role);
+    if (served) {
+        bnti_host_job_run(host, budget);
+    } else {
+        kick_judge(host, role);
+    }
     while (bnt_dev_live(&host->dev)) {
-        if (*budget == 0) {
+        if (*budget == 0 || host->job.active || host->suspend_due) {
             queue->kicked = true;
             break;
         }
-        if (!queue_serve_one(host, role)) {
+        if (!queue_serve_one(host, role, budget)) {
             break;
         }
         served = true;
-        (*budget)--;
     }
     if (served) {
         bnti_host_flush(host, role);

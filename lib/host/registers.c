@@ -41,6 +41,7 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
+    bnti_host_suspend_defer(host, &value);
     status = bnt_dev_status_write(&host->dev, value, &action, &host->diag);
     if (action == BNT_DEV_ACTION_RESET && old != 0) {
         bnti_host_device_reset(host);
@@ -51,6 +52,9 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         /* Buffers may have been made available, and drivers have kicked, before this. */
         bnti_host_kick_all(host);
         bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
+    } else if (action == BNT_DEV_ACTION_FAILED) {
+        bnti_host_job_forget(host); /* its driver gave up, and reads no answer */
+        host->suspend_due = false;
     } else if (action == BNT_DEV_ACTION_SUSPEND) {
         bnti_host_suspend(host);
     } else if (action == BNT_DEV_ACTION_RESUME) {

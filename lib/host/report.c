@@ -62,20 +62,28 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     return extent_discard(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
 }
 
-void bnti_host_report_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
+void bnti_host_report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (chain->readable_count > 0) {
         bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNTI_HOST_REPORT, chain->head, 0,
                          chain->readable_bytes);
     }
     /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
-    bool init = bnti_host_agreed(host, host->config.binding.device_init_reported);
-    for (uint32_t i = 0; i < chain->writable_count; i++) {
-        const bool done = extent_serve(host, &chain->segs[chain->readable_count + i], chain->head);
-        init = init && done;
+    host->job.judge.init = bnti_host_agreed(host, host->config.binding.device_init_reported);
+    host->job.total = chain->writable_count;
+    host->job.active = true;
+}
+
+void bnti_host_report_unit(struct bnt_host *host)
+{
+    const uint64_t bytes = host->job.chain.writable_bytes;
+
+    if (!bnti_host_job_segments(host, extent_serve)) {
+        return;
     }
-    const bool length = init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH) ||
+    const bool length = host->job.judge.init ||
+                        bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH) ||
                         BNTI_MUTATION(REPORT_LENGTH_SUM);
-    (void)bnti_host_push(host, BNTI_HOST_REPORT, chain->head,
-                         length ? (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX) : 0);
+    (void)bnti_host_push(host, BNTI_HOST_REPORT, host->job.chain.head,
+                         length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
 }

@@ -2,9 +2,9 @@
  * Inflate and deflate requests: reading them, answering them.
  *
  * A request is read once, by bounded copies, whatever its layout over descriptors; then judged and
- * carried out (verdict.c), then answered, traced, and only then returned to the driver. A plain
- * driver's request may be of any length and is served in pieces; one with verdicts is bounded and
- * must be well formed (BX-4).
+ * carried out a unit of the budget at a time (verdict.c, job.c), then answered, traced, and only
+ * then returned to the driver. A plain driver's request may be of any length and is read in pieces;
+ * one with verdicts is bounded and must be well formed (BX-4).
  */
 #include "lib/host/host_private.h"
 
@@ -15,8 +15,8 @@
 #define HEADER_BYTES   ((uint32_t)sizeof(struct bnt_balloon_request))
 #define RESPONSE_BYTES ((uint32_t)sizeof(struct bnt_balloon_response))
 
-static struct bnti_host_judge judge_of(const struct bnt_host *host, bnti_host_role role,
-                                       uint16_t head)
+struct bnti_host_judge bnti_host_request_judge(const struct bnt_host *host, bnti_host_role role,
+                                               uint16_t head)
 {
     const bool inflate = role == BNTI_HOST_INFLATE;
     const bool verdicts = bnti_host_agreed(host, host->config.binding.verdicts);
@@ -26,7 +26,6 @@ static struct bnti_host_judge judge_of(const struct bnt_host *host, bnti_host_ro
 
     judge.deniable = inflate || told;
     judge.bounded = inflate ? verdicts : told && !below;
-    judge.ruled = judge.deniable && bnti_host_refusal_possible(host, inflate);
     judge.page = UINT64_MAX;
     return judge;
 }
@@ -136,39 +135,80 @@ static bool response_write(struct bnt_host *host, bnti_host_role role,
     return bnti_host_write(host, role, chain, 0, host->response, RESPONSE_BYTES + n);
 }
 
-/** Serves a request whose driver reads verdicts. */
-static void request_serve_told(struct bnt_host *host, bnti_host_role role,
-                               const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
+static uint8_t *verdicts_of(const struct bnt_host *host)
 {
-    const bool resets = bnti_host_agreed(host, host->config.binding.reset);
+    return host->response + RESPONSE_BYTES;
+}
+
+/** Begins a request whose driver reads verdicts. */
+static void request_begin_told(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    struct bnti_host_job *job = &host->job;
     struct bnt_balloon_request header;
     uint32_t n = 0;
     const bnt_fault fault = request_fault(host, chain, &n);
 
     if (fault != BNT_FAULT_NONE) {
-        request_break(host, role, chain, fault, host->config.request_pfns_max);
+        request_break(host, job->role, chain, fault, host->config.request_pfns_max);
         return;
     }
-    if (!bnti_host_read(host, role, chain, 0, &header, HEADER_BYTES) ||
-        !pfns_read(host, role, chain, HEADER_BYTES, n)) {
+    if (!bnti_host_read(host, job->role, chain, 0, &header, HEADER_BYTES) ||
+        !pfns_read(host, job->role, chain, HEADER_BYTES, n)) {
         return;
     }
-    if (!units_take(host, &header, judge)) {
-        request_break(host, role, chain, BNT_FAULT_REQUEST_FLAGS, BNT_BALLOON_REQUEST_2M);
+    if (!units_take(host, &header, &job->judge)) {
+        request_break(host, job->role, chain, BNT_FAULT_REQUEST_FLAGS, BNT_BALLOON_REQUEST_2M);
         return;
     }
-    const uint32_t epoch = bnt_le32_get(header.epoch);
-    const bool stale = resets && (epoch != host->epoch || host->epoch_ack != host->epoch);
+    job->epoch = bnt_le32_get(header.epoch);
+    job->total = n;
+    job->piece = n;
+    job->active = true;
     host->count.requests++;
+}
+
+/** Whether the driver built it under an epoch that is over, or ends while it is served (BX-11). */
+static bool request_is_stale(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const bool unacknowledged = job->done == 0 && host->epoch_ack != host->epoch;
+
+    return bnti_host_agreed(host, host->config.binding.reset) &&
+           (job->epoch != host->epoch || unacknowledged);
+}
+
+/** Answers it and returns it. */
+static void request_end_told(struct bnt_host *host, bool stale)
+{
+    struct bnti_host_job *job = &host->job;
+    const uint32_t n = job->piece;
+
+    job->active = false;
     if (stale) {
-        request_stale(host, n, judge->unit_pfns);
+        request_stale(host, n, job->judge.unit_pfns);
     } else {
-        bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
+        bnti_host_verdicts_count(host, verdicts_of(host), n, job->judge.unit_pfns);
     }
-    if (response_write(host, role, chain, n)) {
-        request_tell(host, judge, n, epoch, stale);
-        (void)bnti_host_push(host, role, chain->head, RESPONSE_BYTES + n);
+    if (response_write(host, job->role, &job->chain, n)) {
+        request_tell(host, &job->judge, n, job->epoch, stale);
+        (void)bnti_host_push(host, job->role, job->chain.head, RESPONSE_BYTES + n);
     }
+}
+
+uint64_t bnti_host_request_pfns(const struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    const bool first = (bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) ||
+                        BNTI_MUTATION(FIRST_BUFFER_ONLY)) &&
+                       chain->readable_count > 0 && chain->segs != NULL;
+
+    return (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
+}
+
+uint64_t bnti_host_request_pfns_most(const struct bnt_host *host)
+{
+    const uint64_t most = host->memory_pfns;
+
+    return most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
 }
 
 /** Length of a plain driver's request, or 0 when it was dealt with: empty, or longer than any
@@ -176,13 +216,9 @@ static void request_serve_told(struct bnt_host *host, bnti_host_role role,
 static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain)
 {
-    const bool first = (bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) ||
-                        BNTI_MUTATION(FIRST_BUFFER_ONLY)) &&
-                       chain->readable_count > 0 && chain->segs != NULL;
-    const uint64_t total = (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
-    uint64_t most = host->memory_pfns;
+    const uint64_t total = bnti_host_request_pfns(host, chain);
+    const uint64_t most = bnti_host_request_pfns_most(host);
 
-    most = most > BNT_HOST_REQUEST_PFNS_MAX ? most : BNT_HOST_REQUEST_PFNS_MAX;
     if (total > most && !BNTI_MUTATION(LENGTH_UNBOUNDED)) {
         request_break(host, role, chain, BNT_FAULT_REQUEST_TOO_LONG, most);
         return 0;
@@ -235,56 +271,120 @@ static bool bitmap_wanted(struct bnt_host *host, bnti_host_role role,
     return true;
 }
 
-/** Writes the bits of one piece, which begins at a whole byte, over the start of its verdicts. */
-static bool bitmap_write(struct bnt_host *host, bnti_host_role role,
-                         const struct bnt_vq_chain *chain, const struct bnti_host_judge *judge,
-                         uint64_t first, uint32_t n)
+/** Begins a plain driver's request. */
+static void request_begin_plain(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    bnti_host_init_bits(host, judge, n, host->response + RESPONSE_BYTES, host->response);
-    return bnti_host_write(host, role, chain, first / 8, host->response, (n + 7) / 8);
+    struct bnti_host_job *job = &host->job;
+    const uint64_t total = plain_pfns(host, job->role, chain);
+
+    job->bitmap = bitmap_wanted(host, job->role, chain, total);
+    job->total = total;
+    job->active = !oversized_deal(host, job->role, chain, total) && total > 0;
 }
 
-/** Serves a plain driver's request, in pieces of request_pfns_max. */
-static void request_serve_plain(struct bnt_host *host, bnti_host_role role,
-                                const struct bnt_vq_chain *chain, struct bnti_host_judge *judge)
+/** Takes the next piece of a plain driver's request in. */
+static bool piece_read(struct bnt_host *host)
 {
-    const uint64_t total = plain_pfns(host, role, chain);
-    const bool bitmap = bitmap_wanted(host, role, chain, total);
-    const uint32_t piece = host->config.request_pfns_max & ~UINT32_C(7);
+    struct bnti_host_job *job = &host->job;
+    const uint32_t most = host->config.request_pfns_max & ~UINT32_C(7);
 
-    if (oversized_deal(host, role, chain, total)) {
+    job->piece = (uint32_t)bnti_host_min(job->total - job->first, most);
+    job->judge.init = job->bitmap;
+    return pfns_read(host, job->role, &job->chain, job->first << 2, job->piece);
+}
+
+/** Writes the bits of one piece, which begins at a whole byte, over the start of its verdicts. */
+static bool bitmap_write(struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const uint32_t n = job->piece;
+
+    bnti_host_init_bits(host, &job->judge, n, verdicts_of(host), host->response);
+    return bnti_host_write(host, job->role, &job->chain, job->first / 8, host->response,
+                           (n + 7) / 8);
+}
+
+static void piece_end(struct bnt_host *host)
+{
+    struct bnti_host_job *job = &host->job;
+
+    request_tell(host, &job->judge, job->piece, 0, false);
+    if (job->bitmap && !bitmap_write(host)) {
         return;
     }
-    for (uint64_t done = 0; done < total;) {
-        const uint32_t n = (uint32_t)bnti_host_min(total - done, piece);
-        if (!pfns_read(host, role, chain, done << 2, n)) {
-            return;
-        }
-        judge->init = bitmap;
-        bnti_host_judge_pfns(host, judge, n, host->response + RESPONSE_BYTES);
-        request_tell(host, judge, n, 0, false);
-        if (bitmap && !bitmap_write(host, role, chain, judge, done, n)) {
-            return;
-        }
-        done += n;
-    }
-    if (total > 0) {
+    job->first = job->done;
+    job->piece = 0;
+    if (job->done == job->total) {
+        job->active = false;
         host->count.requests++;
-        (void)bnti_host_push(host, role, chain->head, bitmap ? (uint32_t)((total + 7) / 8) : 0);
+        (void)bnti_host_push(host, job->role, job->chain.head,
+                             job->bitmap ? (uint32_t)((job->total + 7) / 8) : 0);
     }
 }
 
-void bnti_host_request_serve(struct bnt_host *host, bnti_host_role role,
-                             const struct bnt_vq_chain *chain)
+/** After a load the PFNs of the piece are read again: each is judged as it is read. */
+static bool piece_reread(struct bnt_host *host)
 {
-    struct bnti_host_judge judge = judge_of(host, role, chain->head);
+    struct bnti_host_job *job = &host->job;
+    const uint64_t header = job->judge.verdicts ? HEADER_BYTES : 0;
 
-    if (judge.verdicts) {
-        request_serve_told(host, role, chain, &judge);
-    } else {
-        request_serve_plain(host, role, chain, &judge);
+    job->reread = false;
+    return pfns_read(host, job->role, &job->chain, header + (job->first << 2), job->piece);
+}
+
+/** What a unit of the budget judges: with larger host pages more, since they are discarded whole.
+ */
+static uint32_t unit_work(const struct bnt_host *host)
+{
+    return (uint32_t)bnti_host_min((uint64_t)BNT_HOST_STEP_RUNS << host->config.host_page_order,
+                                   BNT_HOST_REQUEST_PFNS_MAX);
+}
+
+static void request_serve(struct bnt_host *host)
+{
+    struct bnti_host_job *job = &host->job;
+    struct bnti_host_judge *judge = &job->judge;
+
+    if (job->reread && !piece_reread(host)) {
+        return;
     }
-    if (judge.changed) {
+    if (judge->verdicts && request_is_stale(host)) {
+        request_end_told(host, true);
+        return;
+    }
+    if (job->piece == 0 && !piece_read(host)) {
+        return;
+    }
+    judge->ruled = judge->deniable && bnti_host_refusal_possible(host, judge->inflate);
+    job->done = job->first + bnti_host_judge_pfns(host, judge, (uint32_t)(job->done - job->first),
+                                                  job->piece, unit_work(host), verdicts_of(host));
+    if (job->done < job->first + job->piece) {
+        return;
+    }
+    if (judge->verdicts) {
+        request_end_told(host, false);
+    } else {
+        piece_end(host);
+    }
+}
+
+void bnti_host_request_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
+{
+    host->job.judge = bnti_host_request_judge(host, host->job.role, chain->head);
+    if (host->job.judge.verdicts) {
+        request_begin_told(host, chain);
+    } else {
+        request_begin_plain(host, chain);
+    }
+}
+
+void bnti_host_request_unit(struct bnt_host *host)
+{
+    struct bnti_host_judge *judge = &host->job.judge;
+
+    request_serve(host);
+    if (judge->changed) {
+        judge->changed = false;
         if (bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_BY_DEVICE)) {
             bnti_host_actual_set(host, (uint32_t)bnti_host_min(host->ledger.held, UINT32_MAX));
         }

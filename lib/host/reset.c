@@ -30,6 +30,8 @@ void bnti_host_device_reset(struct bnt_host *host)
         queue->limited = false;
         queue->interrupt_due = false;
     }
+    bnti_host_job_forget(host);
+    host->suspend_due = false;
     bnti_host_queues_number(host);
     bnti_host_target_resume(host);
     if (BNTI_MUTATION(TARGET_LOST_ON_RESET)) {

@@ -395,11 +395,29 @@ static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_host_backing_pack(pack, host);
 }
 
+/** A buffer that the device has was taken, and a queue is broken only in a broken device. */
+static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    const bool broken = (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        bnti_pack_require(pack, broken || !host->queues[role].vq.broken);
+    }
+    if (host->provided || broken) {
+        return;
+    }
+    bnti_pack_require(pack,
+                      !host->stats.held || bnti_vq_dev_is_out(&host->queues[BNTI_HOST_STATS].vq,
+                                                              host->stats.held_head));
+    bnti_pack_require(pack, !host->ws.held || bnti_vq_dev_is_out(&host->queues[BNTI_HOST_WS_CMD].vq,
+                                                                 host->ws.head));
+}
+
 /** In this order: what a section is judged by stands before it. */
 static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
-    identity_pack, status_pack,    registers_pack, queues_pack,   ledger_pack,
-    target_pack,   throttles_pack, stats_pack,     counters_pack, rules_pack,
-    hint_pack,     vmware_pack,    ws_pack,
+    identity_pack, status_pack,    registers_pack, queues_pack,        ledger_pack,
+    target_pack,   throttles_pack, stats_pack,     counters_pack,      rules_pack,
+    hint_pack,     vmware_pack,    ws_pack,        bnti_host_job_pack, held_pack,
 };
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)

@@ -11,6 +11,31 @@
 
 #include <string.h>
 
+void bnti_host_suspend_defer(struct bnt_host *host, uint8_t *value)
+{
+    /* The buffer that is being served is returned first (VG-41); until then the bit reads 0. */
+    host->suspend_due = host->job.active && (*value & BNT_DEVICE_STATUS_SUSPEND) != 0 &&
+                        bnti_host_agreed(host, BNT_F_SUSPEND);
+    if (host->suspend_due) {
+        *value &= (uint8_t)~BNT_DEVICE_STATUS_SUSPEND;
+    }
+}
+
+void bnti_host_suspend_due(struct bnt_host *host)
+{
+    bnt_dev_action action = BNT_DEV_ACTION_NONE;
+
+    if (!host->suspend_due || host->job.active) {
+        return;
+    }
+    host->suspend_due = false;
+    if (bnt_dev_status_write(&host->dev, host->dev.status | BNT_DEVICE_STATUS_SUSPEND, &action,
+                             NULL) == BNT_OK &&
+        action == BNT_DEV_ACTION_SUSPEND) {
+        bnti_host_suspend(host);
+    }
+}
+
 void bnti_host_suspend(struct bnt_host *host)
 {
     /* Every buffer that was taken is returned by now (VG-41), save the one of statistics, which
@@ -49,14 +74,33 @@ static bnti_host_role role_of(const struct bnt_host *host, uint16_t queue)
     return (bnti_host_role)role;
 }
 
-bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
+/** The queue is as before it was enabled. What was served of a request stays in the ledger. */
+static void queue_forget(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnti_host_queue *queue = &host->queues[role];
+
+    memset(&queue->vq, 0, sizeof(queue->vq));
+    queue->kicked = false;
+    queue->kick_told = false;
+    queue->limited = false;
+    queue->interrupt_due = false;
+    if (host->job.active && host->job.role == role) {
+        bnti_host_job_forget(host);
+    }
+    if (role == BNTI_HOST_STATS) {
+        bnti_host_stats_queue_reset(host);
+    } else if (role == BNTI_HOST_WS_CMD) {
+        host->ws.held = false;
+    }
+    bnti_host_tell(host, BNT_HOST_EVENT_QUEUE_RESET, queue->index, 0);
+    bnti_host_suspend_due(host);
+}
+
+static bnt_status queue_end(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
     const bnti_host_role role = role_of(host, queue);
     bnti_host_busy before;
 
-    if (!bnti_host_agreed(host, BNT_F_RING_RESET)) {
-        return BNT_E_UNSUPPORTED;
-    }
     if (bnt_dev_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
@@ -67,18 +111,24 @@ bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
-    struct bnti_host_queue *reset = &host->queues[role];
-    memset(&reset->vq, 0, sizeof(reset->vq));
-    reset->kicked = false;
-    reset->kick_told = false;
-    reset->limited = false;
-    reset->interrupt_due = false;
-    if (role == BNTI_HOST_STATS) {
-        bnti_host_stats_queue_reset(host);
-    } else if (role == BNTI_HOST_WS_CMD) {
-        host->ws.held = false;
-    }
-    bnti_host_tell(host, BNT_HOST_EVENT_QUEUE_RESET, queue, 0);
+    queue_forget(host, role);
     bnti_host_leave(host, before);
     return BNT_OK;
+}
+
+bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
+{
+    return bnti_host_agreed(host, BNT_F_RING_RESET) ? queue_end(host, now_ns, queue)
+                                                    : BNT_E_UNSUPPORTED;
+}
+
+bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
+{
+    const bnti_host_role role = role_of(host, queue);
+
+    /* A driver clears the register of each queue after a reset, too: there is nothing to forget. */
+    if (role != BNTI_HOST_ROLES && !host->provided && host->queues[role].vq.size == 0) {
+        return BNT_OK;
+    }
+    return queue_end(host, now_ns, queue);
 }

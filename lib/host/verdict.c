@@ -273,15 +273,19 @@ static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *
     return page_release(host, judge, pfn);
 }
 
-static void verdict_count(struct bnt_host *host, const struct bnti_host_judge *judge,
-                          bnt_verdict verdict, uint32_t pfns)
+static void verdict_note(struct bnt_host *host, const struct bnti_host_judge *judge,
+                         bnt_verdict verdict)
 {
-    if (!judge->verdicts) {
-        return;
-    }
-    host->count.verdicts[verdict] += pfns;
-    if (verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
+    if (judge->verdicts && verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
         host->target.refused = true;
+    }
+}
+
+void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, uint32_t n,
+                              uint32_t unit_pfns)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        host->count.verdicts[verdicts[i]] += unit_pfns > 1 ? unit_pfns : 1;
     }
 }
 
@@ -301,37 +305,15 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
     }
 }
 
-void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t n,
-                          uint8_t *verdicts)
+/** Drops or restores what was moved, by range. */
+static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
 {
-    host->extent_count = 0;
-    memset(verdicts, BNT_VERDICT_ACCEPTED, n);
-    for (uint32_t i = 0; judge->unit_pfns > 1 && i < n; i++) {
-        const bnt_verdict verdict = bnti_host_judge_unit(host, judge, host->pfns[i]);
-        verdicts[i] = (uint8_t)verdict;
-        verdict_count(host, judge, verdict, judge->unit_pfns);
-    }
-    for (uint32_t i = 0; judge->unit_pfns <= 1 && i < n;) {
-        const struct pfn_run run = run_find(&host->pfns[i], n - i);
-        if (run.pfns == 1 && n - i > PREFETCH_AHEAD) {
-            const uint32_t ahead = host->pfns[i + PREFETCH_AHEAD];
-            bnti_host_ledger_prefetch(&host->ledger, bnti_host_at(host, ahead));
-        }
-        if (run_accept(host, judge, &run)) {
-            verdict_count(host, judge, BNT_VERDICT_ACCEPTED, run.pfns);
-            i += run.pfns;
-            continue;
-        }
-        for (const uint32_t end = i + run.pfns; i < end; i++) {
-            const bnt_verdict verdict = judge->inflate ? judge_inflate(host, judge, host->pfns[i])
-                                                       : judge_deflate(host, judge, host->pfns[i]);
-            verdicts[i] = (uint8_t)verdict;
-            verdict_count(host, judge, verdict, 1);
-        }
-    }
     if (judge->inflate && host->config.host_page_order != 0 && !BNTI_MUTATION(HOST_PAGE_PARTS)) {
         bnti_host_backing_drop(host, judge);
         return;
+    }
+    if (host->extent_count > 1) {
+        bnti_host_extents_settle(host);
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
@@ -346,4 +328,53 @@ void bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, 
         const struct bnti_host_extent *extent = &host->extents[i];
         bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
     }
+}
+
+static void pfn_judge(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn,
+                      uint8_t *told)
+{
+    const bnt_verdict verdict = judge->unit_pfns > 1 ? bnti_host_judge_unit(host, judge, pfn)
+                                : judge->inflate     ? judge_inflate(host, judge, pfn)
+                                                     : judge_deflate(host, judge, pfn);
+
+    *told = (uint8_t)verdict;
+    verdict_note(host, judge, verdict);
+}
+
+/** Looks for a run at the start of n PFNs and takes it whole; 0: it has to be judged one by one. */
+static uint32_t run_judge(struct bnt_host *host, struct bnti_host_judge *judge,
+                          const uint32_t *pfns, uint32_t n, uint32_t *singles)
+{
+    const struct pfn_run run = run_find(pfns, n);
+
+    if (run.pfns == 1 && n > PREFETCH_AHEAD) {
+        bnti_host_ledger_prefetch(&host->ledger, bnti_host_at(host, pfns[PREFETCH_AHEAD]));
+    }
+    *singles = run.pfns;
+    return run_accept(host, judge, &run) ? run.pfns : 0;
+}
+
+uint32_t bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t first,
+                              uint32_t n, uint32_t work, uint8_t *verdicts)
+{
+    uint32_t singles = 0; /* PFNs of a run that was not taken whole */
+    uint32_t i = first;
+
+    host->extent_count = 0;
+    memset(verdicts + first, BNT_VERDICT_ACCEPTED, n - first);
+    for (; i < n && work > 0; work--) {
+        if (judge->unit_pfns <= 1 && singles == 0) {
+            const uint32_t taken = run_judge(host, judge, &host->pfns[i], n - i, &singles);
+            if (taken > 0) {
+                singles = 0;
+                i += taken;
+                continue;
+            }
+        }
+        pfn_judge(host, judge, host->pfns[i], &verdicts[i]);
+        singles -= singles > 0;
+        i++;
+    }
+    extents_finish(host, judge);
+    return i;
 }

@@ -139,7 +139,8 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
                                              .unit_pfns = command->unit_pfns};
 
     host->count.requests++;
-    bnti_host_judge_pfns(host, &judge, n, host->response);
+    (void)bnti_host_judge_pfns(host, &judge, 0, n, UINT32_MAX, host->response);
+    bnti_host_verdicts_count(host, host->response, n, command->unit_pfns);
     if (BNTI_MUTATION(UNLOCK_UNCOUNTED) && !command->inflate && judge.changed) {
         host->ledger.held++;
     }

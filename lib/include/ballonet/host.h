@@ -58,6 +58,14 @@ struct bnt_host;
  * page: 32 MiB. */
 #define BNT_HOST_REQUEST_PFNS_MAX 8192
 
+/**
+ * What one unit of a step's budget covers at most: so many runs of neighbouring PFNs (PFNs one by
+ * one where rules, ops->refuse or a verdict have a say; huge pages; segments of a report or hint),
+ * with as many calls of `discard` or `restore`. With larger host pages runs are more by as much, up
+ * to BNT_HOST_REQUEST_PFNS_MAX, since whole ones are discarded.
+ */
+#define BNT_HOST_STEP_RUNS 256
+
 /** Largest page of the host: 2 MiB. */
 #define BNT_HOST_PAGE_ORDER_MAX 9
 
@@ -403,6 +411,14 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
  */
 BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
                                              uint16_t queue);
+/**
+ * QueueReady = 0 of virtio-mmio, which needs no RING_RESET (VIRTIO 1.3, 4.2.2): the same, for a
+ * queue that was enabled; nothing happens to another. The driver must not have stopped the queue
+ * with buffers in it that it wants answered: they are forgotten, as above. OK; E_STATE (suspended);
+ * E_ARGUMENT (no such queue); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns,
+                                               uint16_t queue);
 /** A kick. Only marks work; a queue that does not exist is ignored. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
 /**

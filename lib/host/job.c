@@ -1,0 +1,218 @@
+/*
+ * The buffer that is being served: begun in one step, perhaps ended in another.
+ *
+ * How long a buffer takes is its driver's to choose, how long a step takes is not: a unit of the
+ * budget covers so much of a request, report or hint, and what is left waits in `job`. Until it is
+ * done no other buffer is taken. queue.c calls this, request.c, report.c and hint.c do the work.
+ */
+#include "lib/host/host_private.h"
+
+#include "lib/base/mutation.h"
+#include "lib/virtio/queue_state.h"
+
+#include <string.h>
+
+void bnti_host_job_begin(struct bnt_host *host, bnti_host_role role,
+                         const struct bnt_vq_chain *chain)
+{
+    const struct bnti_host_job job = {.chain = *chain, .role = role};
+
+    host->misuse_told = 0;
+    host->job = job;
+    switch (role) {
+    case BNTI_HOST_STATS:
+        bnti_host_stats_serve(host, chain);
+        break;
+    case BNTI_HOST_HINT:
+        bnti_host_hint_begin(host, chain);
+        break;
+    case BNTI_HOST_REPORT:
+        if (BNTI_MUTATION(REPORT_AS_PFNS)) {
+            bnti_host_request_begin(host, chain);
+            break;
+        }
+        bnti_host_report_begin(host, chain);
+        break;
+    case BNTI_HOST_WS_DATA:
+    case BNTI_HOST_WS_CMD:
+        bnti_host_ws_serve(host, role, chain);
+        break;
+    case BNTI_HOST_INFLATE:
+    case BNTI_HOST_DEFLATE:
+    case BNTI_HOST_ROLES:
+        bnti_host_request_begin(host, chain);
+        break;
+    }
+}
+
+bool bnti_host_job_segments(struct bnt_host *host,
+                            bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,
+                                          uint16_t head))
+{
+    struct bnti_host_job *job = &host->job;
+
+    for (uint32_t i = 0; i < BNT_HOST_STEP_RUNS && job->done < job->total; i++) {
+        const struct bnt_vq_seg *seg = &host->segs[job->chain.readable_count + job->done];
+        job->done++;
+        job->judge.init = serve(host, seg, job->chain.head) && job->judge.init;
+    }
+    job->active = job->done < job->total;
+    return !job->active;
+}
+
+static void job_unit(struct bnt_host *host)
+{
+    if (host->job.role == BNTI_HOST_HINT) {
+        bnti_host_hint_unit(host);
+    } else if (host->job.role == BNTI_HOST_REPORT && !BNTI_MUTATION(REPORT_AS_PFNS)) {
+        bnti_host_report_unit(host);
+    } else {
+        bnti_host_request_unit(host);
+    }
+}
+
+void bnti_host_job_run(struct bnt_host *host, uint32_t *budget)
+{
+    while (host->job.active && *budget > 0) {
+        (*budget)--;
+        job_unit(host);
+    }
+}
+
+void bnti_host_job_forget(struct bnt_host *host)
+{
+    host->job.active = false;
+}
+
+/* ---- In a saved state ---- */
+
+static void chain_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnt_vq_chain *chain = &host->job.chain;
+    uint64_t readable = 0;
+    uint64_t writable = 0;
+
+    bnti_pack_u16(pack, &chain->head);
+    bnti_pack_u32(pack, &chain->readable_count);
+    bnti_pack_u32(pack, &chain->writable_count);
+    bnti_pack_u64(pack, &chain->readable_bytes);
+    bnti_pack_u64(pack, &chain->writable_bytes);
+    if (chain->readable_count > BNT_HOST_CHAIN_SEGMENTS_MAX ||
+        chain->writable_count > BNT_HOST_CHAIN_SEGMENTS_MAX - chain->readable_count) {
+        bnti_pack_require(pack, false);
+        chain->readable_count = 0;
+        chain->writable_count = 0;
+    }
+    chain->segs = host->segs;
+    chain->seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX;
+    for (uint32_t i = 0; i < chain->readable_count + chain->writable_count; i++) {
+        bnti_pack_u64(pack, &host->segs[i].gpa);
+        bnti_pack_u32(pack, &host->segs[i].bytes);
+        *(i < chain->readable_count ? &readable : &writable) += host->segs[i].bytes;
+    }
+    /* A provider reads by the head, and may leave segments out. */
+    bnti_pack_require(pack, host->provided || (readable == chain->readable_bytes &&
+                                               writable == chain->writable_bytes));
+}
+
+/** Whether a request with verdicts can be so far. */
+static bool told_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
+
+    return job->total == job->piece && job->first == 0 &&
+           job->piece <= host->config.request_pfns_max &&
+           job->chain.readable_bytes ==
+               sizeof(struct bnt_balloon_request) + job->total * sizeof(uint32_t) &&
+           job->chain.writable_bytes >= sizeof(struct bnt_balloon_response) + job->total &&
+           !job->bitmap &&
+           (job->judge.unit_pfns == 1 || (huge && job->judge.unit_pfns == BNT_HOST_UNIT_PFNS));
+}
+
+static bool plain_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const bool bitmap = job->role == BNTI_HOST_INFLATE &&
+                        bnti_host_agreed(host, host->config.binding.device_init_on_inflate) &&
+                        job->chain.writable_bytes >= (job->total + 7) / 8;
+
+    return job->total == bnti_host_request_pfns(host, &job->chain) &&
+           job->total <= bnti_host_request_pfns_most(host) && job->first <= job->done &&
+           job->first % 8 == 0 && job->piece <= host->config.request_pfns_max &&
+           job->piece <= job->total - job->first &&
+           (job->piece == 0 ? job->done == job->first : job->done < job->first + job->piece) &&
+           (bitmap || !job->bitmap) && job->judge.unit_pfns == 0;
+}
+
+static bool job_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+
+    if (job->role >= BNTI_HOST_ROLES || !host->queues[job->role].exists ||
+        !bnt_dev_live(&host->dev) || job->done >= job->total ||
+        !(host->provided || bnti_vq_dev_is_out(&host->queues[job->role].vq, job->chain.head))) {
+        return false;
+    }
+    switch (job->role) {
+    case BNTI_HOST_INFLATE:
+    case BNTI_HOST_DEFLATE:
+        return job->judge.verdicts ? told_valid(host) : plain_valid(host);
+    case BNTI_HOST_HINT:
+    case BNTI_HOST_REPORT:
+        return job->total == job->chain.writable_count && job->first == 0 && job->piece == 0;
+    default:
+        return false;
+    }
+}
+
+/** The verdicts that were decided; the PFNs are in guest memory still. */
+static void verdicts_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    uint8_t *verdicts = host->response + sizeof(struct bnt_balloon_response);
+
+    for (uint64_t i = 0; i < job->done - job->first; i++) {
+        bnti_pack_u8(pack, &verdicts[i]);
+        bnti_pack_require(pack, verdicts[i] < BNT_VERDICT_COUNT);
+    }
+}
+
+void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_job *job = &host->job;
+    uint32_t role = (uint32_t)job->role;
+    bool init = job->judge.init && job->piece == 0; /* of one read again nothing is promised */
+
+    bnti_pack_bool(pack, &job->active);
+    bnti_pack_bool(pack, &host->suspend_due);
+    bnti_pack_require(pack, job->active || !host->suspend_due);
+    if (!job->active || pack->failed) {
+        return;
+    }
+    bnti_pack_u32(pack, &role);
+    bnti_pack_u64(pack, &host->misuse_told);
+    bnti_pack_bool(pack, &job->bitmap);
+    bnti_pack_u32(pack, &job->epoch);
+    bnti_pack_u32(pack, &job->piece);
+    bnti_pack_u64(pack, &job->first);
+    bnti_pack_u64(pack, &job->done);
+    bnti_pack_u64(pack, &job->total);
+    chain_pack(pack, host);
+    if (bnti_pack_loads(pack)) {
+        job->role = role < BNTI_HOST_ROLES ? (bnti_host_role)role : BNTI_HOST_ROLES;
+        job->judge = bnti_host_request_judge(host, job->role, job->chain.head);
+        job->reread = job->piece > 0;
+    }
+    bnti_pack_bool(pack, &init);
+    bnti_pack_u32(pack, &job->judge.unit_pfns);
+    bnti_pack_u64(pack, &job->judge.page);
+    bnti_pack_bool(pack, &job->judge.page_out);
+    if (bnti_pack_loads(pack)) {
+        job->judge.init = init;
+    }
+    bnti_pack_require(pack, job_valid(host));
+    if (!pack->failed && job->piece > 0) {
+        verdicts_pack(pack, host);
+    }
+}
