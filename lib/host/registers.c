@@ -30,6 +30,28 @@ uint8_t bnt_host_status_read(const struct bnt_host *host)
     return host->dev.status;
 }
 
+/** A driver that gives up between FEATURES_OK and DRIVER_OK may have looked for a queue at the
+ * index that Linux would give it, the features negotiated being counted: else nobody learns of
+ * that. */
+static void layout_suspect(struct bnt_host *host, uint8_t status)
+{
+    const uint8_t before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
+    const struct bnt_balloon_queues dense =
+        bnt_balloon_queues_number(BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features,
+                                  host->dev.accepted, &host->config.binding);
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if ((status & before) == BNT_DEVICE_STATUS_FEATURES_OK &&
+            dense.index[role] != BNT_BALLOON_QUEUE_NONE && host->queues[role].exists &&
+            dense.index[role] != host->queues[role].index) {
+            host->misuse_told = 0;
+            bnti_host_misuse(host, BNT_FAULT_QUEUE_LAYOUT, (bnti_host_role)role, 0, 0,
+                             dense.index[role]);
+            return;
+        }
+    }
+}
+
 bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t value)
 {
     const uint8_t old = host->dev.status;
@@ -53,6 +75,7 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         bnti_host_kick_all(host);
         bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
     } else if (action == BNT_DEV_ACTION_FAILED) {
+        layout_suspect(host, old);
         bnti_host_job_forget(host); /* its driver gave up, and reads no answer */
         host->suspend_due = false;
     } else if (action == BNT_DEV_ACTION_SUSPEND) {

@@ -132,6 +132,33 @@ START_TEST(test_discard_that_fails_after_one_that_filled_the_range_is_recorded)
 }
 END_TEST
 
+/** A driver that agreed to reporting looks for its queue at index 2, and gives up. */
+START_TEST(test_driver_that_gives_up_for_want_of_a_queue_is_told_of)
+{
+    static const bnt_queue_layout layouts[] = {
+        BNT_QUEUE_LAYOUT_FIXED, BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, BNT_QUEUE_LAYOUT_FIXED};
+    static const uint8_t steps[] = {0, 1, 3, 11, 11 | BNT_DEVICE_STATUS_FAILED};
+    const uint64_t features = BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING;
+
+    fake_init(&fake, 64, _i == 2 ? BNT_F_VERSION_1 : features);
+    fake.config.queue_layout = layouts[_i];
+    fake_open(&fake);
+    for (uint32_t i = 0; i < sizeof(steps); i++) {
+        ck_assert(steps[i] != 11 ||
+                  bnt_host_features_write(fake.host, fake.config.features) == BNT_OK);
+        ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, steps[i]), BNT_OK);
+    }
+    ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_MISUSE), _i == 0 ? 1 : 0);
+    if (_i == 0) {
+        const struct bnt_diag *diag = bnt_host_diag(fake.host);
+        ck_assert_uint_eq(diag->fault, BNT_FAULT_QUEUE_LAYOUT);
+        ck_assert_uint_eq(diag->queue, BNT_BALLOON_QUEUE_REPORT);
+        ck_assert_uint_eq(diag->found, 2);
+    }
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_bounds");
@@ -141,6 +168,7 @@ Suite *test_suite(void)
                    test_one_page_named_again_and_again_is_counted_up_to_the_memory_of_its_range);
     tcase_add_loop_test(ledger, test_saved_page_that_is_no_memory_is_refused, 0, 2);
     tcase_add_test(ledger, test_discard_that_fails_after_one_that_filled_the_range_is_recorded);
+    tcase_add_loop_test(ledger, test_driver_that_gives_up_for_want_of_a_queue_is_told_of, 0, 3);
     suite_add_tcase(suite, ledger);
     return suite;
 }

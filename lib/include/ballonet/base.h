@@ -133,7 +133,8 @@ extern "C" {
     X(HINT_BALLOONED,       57, "a free page hint covers a page in the balloon")                   \
     X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")                         \
     X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")      \
-    X(BATCH_PAGE_BEYOND,    60, "the batch page has no PFN of 32 bits")
+    X(BATCH_PAGE_BEYOND,    60, "the batch page has no PFN of 32 bits")                             \
+    X(QUEUE_LAYOUT,         61, "a driver gave up that may number its queues in another way")
 /* clang-format on */
 
 typedef enum bnt_status {

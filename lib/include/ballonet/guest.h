@@ -8,14 +8,15 @@
  * Any other call from inside a callback gets E_REENTRANT, with one exception: bnt_guest_oom works
  * from inside `pages_alloc`, where an OS runs out of memory because of the balloon.
  *
- *     struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = 1 << 18, ...};
- *     bnt_guest_footprint(&config, &need);             // bytes of state and of DMA memory
- *     bnt_guest_init(state, need.state_bytes, dma, dma_gpa, need.dma_bytes, &config, &ops, os,
- *                    &guest);
- *     bnt_guest_attach(guest, now);                    // negotiates and goes live
- *     for (;;)
- *         bnt_guest_step(guest, now, budget, &deadline_ns);   // on events and at deadlines
- *     bnt_guest_detach(guest, now);                    // every page comes back
+ *     struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = 1 << 18};
+ *     status = bnt_guest_footprint(&config, &need);    // bytes of state and of DMA memory
+ *     status = bnt_guest_init(state, need.state_bytes, dma, dma_gpa, need.dma_bytes, &config, &ops,
+ *                             os, &guest);
+ *     status = bnt_guest_attach(guest, now);           // negotiates and goes live
+ *     while (running) {                                // on events, and at deadline_ns
+ *         status = bnt_guest_step(guest, now, budget, &deadline_ns);
+ *     }
+ *     status = bnt_guest_detach(guest, now);           // every page comes back
  *
  * Between two steps, in PFNs: inflated = deflated + reset + ballooned + kept + in flight (deflate).
  *

@@ -14,14 +14,17 @@
  * so the registers may be written too. Every other call gets E_REENTRANT, or, where it returns
  * nothing, does nothing.
  *
- *     struct bnt_host_config config = {.size = sizeof config, ...};
- *     bnt_host_footprint(&config, &bytes);
- *     bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, &host);
- *     transport:  bnt_host_status_write, bnt_host_features_write, bnt_host_config_read, ...
- *     on a kick:  bnt_host_kick(host, queue);
- *     after kicks, register writes and at deadlines:
- *                 bnt_host_step(host, now, budget, &deadline_ns);
- *     policy:     bnt_host_target_set(host, now, pfns, timeout_ns, &id);
+ *     struct bnt_host_config config = {.size = sizeof config, .memory_pfns = 1 << 18};
+ *     status = bnt_host_footprint(&config, &bytes);
+ *     status = bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, NULL, &host);
+ *     // the transport: bnt_host_status_write, bnt_host_features_write, bnt_host_config_read, ...
+ *     bnt_host_kick(host, queue);                                     // the driver kicked
+ *     status = bnt_host_target_set(host, now, pfns, timeout_ns, &id); // policy
+ *     status = bnt_host_step(host, now, budget, &deadline_ns);        // see below
+ *
+ * Step after every kick, register write and policy call (target, reset, statistics, hints, working
+ * sets: each may leave work for a step, or move the deadline), after bnt_host_load, and when the
+ * last step's `deadline_ns` has come.
  *
  * Units: PFNs are 4 KiB. Times are nanoseconds of the embedder's monotonic
  * clock.
@@ -99,21 +102,28 @@ struct bnt_host_config {
     uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
     uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
     bnt_host_ledger ledger;
-    uint32_t page_order;           /**< PFNs of the guest's page as a power of two, for
-                                      rounding */
-    uint16_t queue_size_max;       /**< 0: 256. Power of two unless RING_PACKED is offered */
-    bnt_interface interface;       /**< a legacy one offers nothing above bit 31 */
-    bnt_byte_order guest_order;    /**< the guest's byte order, for the legacy interface */
-    bnt_queue_layout queue_layout; /**< how its queues are numbered; PROBE is none */
-    uint64_t stats_poll_ns;        /**< ask for statistics this often; 0: only when told to */
-    uint64_t stats_stale_ns;       /**< older statistics are flagged stale; 0: 5 s */
-    uint64_t stall_ns;             /**< no progress for this long ends a target request; 0: 10 s */
-    uint64_t event_interval_ns;    /**< at most one ACTUAL event in this time; 0: all
-                                      of them */
-    uint32_t request_pfns_max;     /**< PFNs of a piece that the device takes in at
-                                      once, 256 (and those of a guest's page) to
-                                      BNT_HOST_REQUEST_PFNS_MAX; 0: the latter. A request with verdicts
-                                      is no longer. 256     saves 100 KiB of storage */
+    uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
+                                   rounding */
+    uint16_t queue_size_max;    /**< 0: 256. Power of two unless RING_PACKED is offered */
+    bnt_interface interface;    /**< a legacy one offers nothing above bit 31 */
+    bnt_byte_order guest_order; /**< the guest's byte order, for the legacy interface */
+    /**
+     * How its queues are numbered; PROBE is none. Linux counts the queues of features negotiated:
+     * under FIXED its probe fails, with no word to the device, as soon as a queue is left out
+     * before another one (reporting without statistics and hinting). DENSE_NEGOTIATED is what it
+     * looks for; a device that offers statistics, hinting and reporting together is numbered alike
+     * by all. A driver that gives up for want of a queue shows as the misuse QUEUE_LAYOUT.
+     */
+    bnt_queue_layout queue_layout;
+    uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
+    uint64_t stats_stale_ns;    /**< older statistics are flagged stale; 0: 5 s */
+    uint64_t stall_ns;          /**< no progress for this long ends a target request; 0: 10 s */
+    uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
+                                   of them */
+    uint32_t request_pfns_max;  /**< PFNs of a piece that the device takes in at
+                                   once, 256 (and those of a guest's page) to
+                                   BNT_HOST_REQUEST_PFNS_MAX; 0: the latter. A request with verdicts
+                                   is no longer. 256     saves 100 KiB of storage */
     bnt_host_wire wire;
     uint64_t vmware_capabilities; /**< offered, BNT_VMWARE_CAP_*; BASIC is implied, and alone it is
                                      protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
@@ -162,10 +172,12 @@ struct bnt_host_rule {
 /**
  * How a target request ended: name, name in messages, meaning. Exactly one for each request.
  *
- * Two bounds run: stall_ns, which every change of the ledger starts anew, and the request's timeout.
- * The one that comes first ends the request. The timeout ends it TIMED_OUT if the ledger changed
- * since the target was set; if it did not, and whenever the stall bound ends it, the outcome is
- * REFUSED when a "not this page" verdict was given since, else STALLED. Writing 0 to the status of a
+ * Two bounds run: stall_ns, which progress starts anew, and the request's timeout. Progress is that
+ * the ledger comes nearer to the target than it had been since the target was set: a guest that
+ * inflates and deflates in turn makes none, however much it moves. The bound that comes first ends
+ * the request. The timeout ends it TIMED_OUT if there was progress; if there was none, and whenever
+ * the stall bound ends it, the outcome is REFUSED when a "not this page" verdict was given since,
+ * else STALLED. Writing 0 to the status of a
  * device that is reset already ends nothing, so a target may be set before the guest boots.
  */
 #define BNT_OUTCOME_MAP(X)                                                                         \
@@ -202,7 +214,7 @@ struct bnt_host_rule {
     X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id") \
     X(SUSPENDED,      "suspended",      "the driver suspended the device")                         \
     X(RESUMED,        "resumed",        "it is live again")                                        \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that the driver reset")                      \
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset or disabled")                      \
     X(WORKING_SET,    "working-set",    "value: sequence number of the report; extra: bins")
 /* clang-format on */
 
@@ -257,9 +269,9 @@ struct bnt_host_ops {
      * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
      * element is published after it returned. Whole host pages only: one is dropped when the last
      * of its PFNs comes into the balloon (with MUST_TELL_HOST; without it, when one request has
-     * them all). `freed` is what was really freed,
-     * bytes. OK; E_UNSUPPORTED (the accounts stay right); any other (the pages keep their backing
-     * and are counted as kept).
+     * them all). Neighbours in a request are dropped by one call. `freed` holds 0 at the call;
+     * bytes that were really freed go there, and count if OK is returned. OK; E_UNSUPPORTED (the
+     * accounts stay right); any other (the pages keep their backing and are counted as kept).
      */
     bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
     /**
@@ -284,8 +296,8 @@ struct bnt_host_ops {
     void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
     /** Optional. Something happened. */
     void (*event)(void *opaque, const struct bnt_host_event *event);
-    /** Optional. A request was served; called before its used element is
-     * published. */
+    /** Optional. A request was served; called before its used element is published. A plain
+     * driver's is told in pieces of up to request_pfns_max. */
     void (*request)(void *opaque, const struct bnt_host_request *request);
     /** Optional. A free page report of one extent, after it was discarded. */
     void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
@@ -309,10 +321,11 @@ struct bnt_host_ops {
 
 /**
  * Queues of an embedder that owns its rings and transport. Given to
- * bnt_host_init in place of the built-in split rings; every function as its namesake in
+ * bnt_host_init in place of the built-in rings; every function as its namesake in
  * virtqueue.h, with the instance's `opaque`. `pop` fills in the chain's head and its readable and
  * writable bytes; of reports and hints also the segments (up to seg_max of them), whose bytes are
- * never read. bnt_host_kick says which queues have work.
+ * never read. A buffer may stay out over several steps, and is read and written until it is pushed.
+ * bnt_host_kick says which queues have work.
  */
 struct bnt_queue_provider {
     uint32_t size; /**< sizeof(struct bnt_queue_provider) */
@@ -338,7 +351,7 @@ BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config,
 /**
  * Makes an instance in the caller's storage, which must stay where it is.
  * `config`, `ops`, `mem` and `provider` are copied; `provider` may be NULL: the
- * built-in split rings. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_FEATURES (an offer
+ * built-in rings, split or packed. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_FEATURES (an offer
  * without its dependency or VERSION_1); E_EXCLUSIVE (an offer of VERDICTS and
  * DEVICE_INIT_ON_INFLATE).
  */
@@ -373,7 +386,8 @@ uint8_t bnt_host_status_read(const struct bnt_host *host);
  * outcome is RESET, the target stays. SUSPEND, where F_SUSPEND is agreed, makes the device stand
  * still (VIRTIO 1.4, 2.1 and 3.4): until DRIVER_OK is written again it serves nothing, interrupts
  * nobody and ignores writes of configuration. A target set meanwhile is told at resume, once;
- * statistics asked for meanwhile are asked for then; the stall bound of a target begins anew.
+ * statistics asked for meanwhile are asked for then; the stall bound of a target begins anew. While
+ * a buffer is being served SUSPEND takes effect in the step that returns it: until then it reads 0.
  * E_FEATURES for an illegal write (nothing changed); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
@@ -382,9 +396,10 @@ uint32_t bnt_host_config_generation(const struct bnt_host *host);
 /** Bytes beyond BNT_BALLOON_CONFIG_BYTES read as 0 (VG-19). */
 void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uint32_t bytes);
 /**
- * Writes of a driver; only actual, poison_val and epoch_ack change, byte by
- * byte; the rest is ignored, as is all before FEATURES_OK (VG-23). `actual`
- * takes effect with its last byte (BL-6).
+ * Writes of a driver, byte by byte; a field takes effect with its last byte (BL-6). `actual` can be
+ * written; with their features also poison_val (before DRIVER_OK: a change later is the misuse
+ * POISON_CHANGED), epoch_ack and guest_limit. The rest is ignored, as is all before FEATURES_OK
+ * (VG-23), save what a legacy driver writes before DRIVER_OK (VG-32), and while suspended.
  */
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
                            uint32_t bytes);
@@ -405,9 +420,10 @@ uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue rol
 /**
  * RING_RESET: the queue is as before it was enabled (VG-42, VG-43), at once: whoever reads whether
  * it is being reset reads 0 (VG-46). Buffers that it had are forgotten, the ledger is not: a
- * request that was not served yet never will be. Statistics asked for are asked of the next buffer.
- * With a provider the rings are the embedder's to reset, before this call. OK; E_UNSUPPORTED (not
- * agreed); E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
+ * request that was not served yet never will be, and of one that is being served the ledger keeps
+ * the pages that were taken or given back so far. Statistics asked for are asked of the next
+ * buffer. With a provider the rings are the embedder's to reset, before this call. OK;
+ * E_UNSUPPORTED (not agreed); E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
                                              uint16_t queue);
@@ -433,9 +449,13 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  */
 
 /**
- * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
- * inflate, deflate, statistics, hints, reports, deadlines. `deadline_ns` (may be NULL) is when
- * to call again at the latest; `now_ns` if work is left; BNT_NEVER. Only kicked queues are looked
+ * Does what is due, at most `budget` units (at least 1), in a fixed order: inflate, deflate,
+ * statistics, hints, reports, working sets, deadlines. A unit is one buffer, or as much of it as
+ * BNT_HOST_STEP_RUNS says: what is left is done by the next steps, before any other buffer, and its
+ * used element is published after its last page. A driver may make a buffer long, and no step. In
+ * between, a reset of the balloon answers all of it RESET; a reset of device or queue forgets it.
+ * `deadline_ns` (may be NULL) is when to call again at the latest; `now_ns` if work is left;
+ * BNT_NEVER. Only kicked queues are looked
  * at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
  * reason is in bnt_host_diag).
  */
@@ -462,7 +482,10 @@ BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now
 /**
  * Wants `pfns` in the balloon. The pending request, if any, ends SUPERSEDED.
  * `timeout_ns` 0: only the stall bound. `id` (may be NULL) names the request in
- * its OUTCOME event. OK; E_LIMIT (more than the map has in the configured range); E_REENTRANT.
+ * its OUTCOME event. The driver is notified if its target changes, and of the same target again
+ * unless the ledger is there (it may have deflated out of memory); not while NEEDS_RESET stands:
+ * then configuration space stays as it is, and the driver that recovers reads the new target. OK;
+ * E_LIMIT (more than the map has in the configured range); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
                                             uint64_t timeout_ns, uint64_t *id);
@@ -502,9 +525,10 @@ void bnt_host_rules_clear(struct bnt_host *host);
 
 /**
  * Asks the guest for statistics; never blocks. `sequence` (may be NULL) is what the STATS event of
- * the answer carries: the next one, or the one after it if the driver's unsolicited first buffer
- * has not come yet. OK; E_AGAIN (asked already, not answered yet); E_UNSUPPORTED; E_STATE (no
- * driver); E_REENTRANT.
+ * the answer carries at least: the next one, or the one after it if the driver's unsolicited first
+ * buffer (of its start, or of its queue's) has not come yet. A queue reset in between adds one: its
+ * first buffer is unsolicited again. `pending` of bnt_host_stats_get tells whether it came. OK;
+ * E_AGAIN (asked already, not answered yet); E_UNSUPPORTED; E_STATE (no driver); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
@@ -535,8 +559,8 @@ BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_n
 
 struct bnt_host_stats {
     uint32_t size;     /**< set by the caller */
-    uint64_t sequence; /**< 0: none ever arrived; 1: the unsolicited first one
-                          (BL-8) */
+    uint64_t sequence; /**< buffers that ever arrived, of all drivers: 0 none; 1 the first
+                          driver's unsolicited one (BL-8) */
     uint64_t age_ns;   /**< since it arrived */
     bool stale;        /**< none, older than stats_stale_ns, or of a driver that is gone
                         */
@@ -562,7 +586,8 @@ BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_n
 
 /**
  * Asks for a working-set report; never blocks. `sequence` (may be NULL) is what the WORKING_SET
- * event of the answer carries. OK; E_AGAIN (asked already); E_UNSUPPORTED; E_STATE (no driver);
+ * event of the answer carries at least: a report that the driver sends by itself meanwhile (its
+ * report_ms) counts too. OK; E_AGAIN (asked already); E_UNSUPPORTED; E_STATE (no driver);
  * E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns,
@@ -644,8 +669,8 @@ struct bnt_host_info {
     uint64_t inflated_pfns;
     uint64_t deflated_pfns;
     uint64_t reset_pfns;
-    uint64_t discarded_bytes; /**< really freed, inflation and reports */
-    uint64_t discards;        /**< calls */
+    uint64_t discarded_bytes; /**< `freed` of discards and fills: inflation, reports, hints */
+    uint64_t discards;        /**< calls of discard and fill */
     uint64_t reported_pfns;
     uint64_t requests;
     uint64_t stale_requests;              /**< answered RESET as of an old epoch */

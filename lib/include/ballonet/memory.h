@@ -12,7 +12,7 @@
  *     const struct bnt_mem_region ram = {.gpa = 0, .bytes = 512 << 20};
  *     const struct bnt_mem_ops ops = {.size = sizeof ops, .read = my_read, .write = my_write};
  *     struct bnt_mem mem;
- *     bnt_status status = bnt_mem_init(&mem, &ops, machine, &ram, 1);
+ *     status = bnt_mem_init(&mem, &ops, machine, &ram, 1);
  */
 #ifndef BALLONET_MEMORY_H
 #define BALLONET_MEMORY_H

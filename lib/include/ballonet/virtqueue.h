@@ -15,17 +15,21 @@
  *
  * The driver, which says each time whether the device wants a kick:
  *
- *     status = bnt_vq_drv_add(&vq, segs, 1, 1, &head);
- *     if (bnt_vq_drv_publish(&vq)) { kick(); }
- *     while ((status = bnt_vq_drv_pop(&vq, &head, &len, &diag)) == BNT_OK) { ... }
+ *     status = bnt_vq_drv_add(&driver, segs, 1, 1, &head);
+ *     if (bnt_vq_drv_publish(&driver)) {
+ *         kick();
+ *     }
+ *     while ((status = bnt_vq_drv_pop(&driver, &head, &len, &diag)) == BNT_OK) {
+ *         answer(head, len);
+ *     }
  *
  * The device, which says each time whether the driver wants an interrupt:
  *
- *     while ((status = bnt_vq_dev_pop(&vq, &mem, &chain, &diag)) == BNT_OK) {
+ *     while ((status = bnt_vq_dev_pop(&device, &mem, &chain, &diag)) == BNT_OK) {
  *         status = bnt_vq_chain_read(&chain, &mem, 0, request, sizeof request);
- *         status = bnt_vq_dev_push(&vq, &mem, chain.head, len, &diag);
+ *         status = bnt_vq_dev_push(&device, &mem, chain.head, len, &diag);
  *     }
- *     status = bnt_vq_dev_interrupt_due(&vq, &mem, &due, &diag);
+ *     status = bnt_vq_dev_interrupt_due(&device, &mem, &due, &diag);
  *
  * Either loop ends in E_AGAIN only when it is safe to sleep until the peer notifies.
  */
