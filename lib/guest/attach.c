@@ -345,6 +345,7 @@ bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
     if (bnti_vmware_stop_waits(guest) || bnti_guest_reset_release(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
+    bnti_guest_oom_meet(guest);
     bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_DOWN);
     return BNT_OK;
@@ -367,6 +368,7 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_sleep_cancel(guest);
+        guest->reset_pfns_before = guest->count.reset_pfns;
         (void)bnti_guest_aside_return(guest);
     }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {

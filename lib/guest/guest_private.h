@@ -338,6 +338,7 @@ struct bnt_guest {
     uint64_t recover_wait_ns;    /* the last wait; 0: none yet */
     uint64_t recovered_ns;       /* when it began to run; BNT_NEVER while BROKEN */
     uint64_t recover_pfns_given; /* count.reset_pfns when it broke */
+    uint64_t reset_pfns_before;  /* count.reset_pfns when the device's last reset began */
 
     struct bnti_guest_migration migration;
 
@@ -514,6 +515,7 @@ void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint
 
 /* migrate.c */
 void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_guest_migration_doubt(struct bnt_guest *guest);
 void bnti_guest_migration_end(struct bnt_guest *guest);
 bool bnti_guest_migrating(const struct bnt_guest *guest);
 
@@ -654,6 +656,7 @@ void bnti_guest_recovered(struct bnt_guest *guest);
 
 /* oom.c */
 void bnti_guest_oom_continue(struct bnt_guest *guest);
+void bnti_guest_oom_meet(struct bnt_guest *guest);
 
 /* report.c */
 void bnti_guest_report_start(struct bnt_guest *guest);

@@ -34,11 +34,31 @@ static void migration_over(struct bnt_guest *guest, bnt_guest_migrated outcome)
     bnti_guest_tell(guest, BNT_GUEST_EVENT_MIGRATED, old_page, (uint64_t)outcome);
 }
 
-/* The first half is done: sends the second, or ends where it has become pointless. */
+/* The second half cannot be sent: both pages stay in the balloon, or neither. */
+static void half_left_out(struct bnt_guest *guest)
+{
+    const struct bnti_guest_migration *migration = &guest->migration;
+
+    if (migration->deflate_first) {
+        bnti_guest_give_back(guest, &migration->new_page, 1);
+    }
+    migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
+                                                   : BNT_GUEST_MIGRATED_OLD_REFUSED);
+}
+
+/*
+ * The first half is done: sends the second, or ends where it has become pointless, or where the
+ * queue that it needs is being reset.
+ */
 static void second_half(struct bnt_guest *guest)
 {
     struct bnti_guest_migration *migration = &guest->migration;
+    const uint32_t q = migration->deflate_first ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 
+    if (bnti_guest_queue_resetting(guest, q)) {
+        half_left_out(guest);
+        return;
+    }
     migration->second = true;
     if (migration->deflate_first) {
         half_send(guest, BNTI_GUEST_INFLATE, migration->new_page);
@@ -46,6 +66,17 @@ static void second_half(struct bnt_guest *guest)
         half_send(guest, BNTI_GUEST_DEFLATE, migration->old_page);
     } else {
         migration_over(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took it meanwhile */
+    }
+}
+
+/* The device may have taken the new page or not: it goes back once a deflate of it is answered. */
+void bnti_guest_migration_doubt(struct bnt_guest *guest)
+{
+    const struct bnti_guest_migration *migration = &guest->migration;
+
+    if (migration->active && migration->slot == BNTI_GUEST_INFLATE) {
+        migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
+                                                       : BNT_GUEST_MIGRATED_NEW_REFUSED);
     }
 }
 

@@ -121,6 +121,32 @@ static void oom_release(struct bnt_guest *guest, uint64_t pfns, struct bnt_guest
     }
 }
 
+/* The reset of the device is not complete: its pages are the OS's when it is, in silence. */
+static void oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
+                            struct bnt_guest_oom_result *result)
+{
+    uint64_t all = bnti_guest_have_pfns(guest) +
+                   ((uint64_t)guest->held_count << guest->config.page_order) +
+                   bnti_guest_huge_held_pfns(guest);
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        const struct bnti_guest_request *request = &guest->requests[slot];
+        const bool returns = request->busy && !request->given_back && !request->gone_on;
+        all += returns ? bnti_guest_pfns_of(guest, request) : 0;
+    }
+    result->pending_pfns = bnti_guest_min(pfns, all);
+    guest->oom_pending = guest->oom_pending || result->pending_pfns > 0;
+}
+
+/* Every page is the OS's: an OOM deflate that was pending is met. */
+void bnti_guest_oom_meet(struct bnt_guest *guest)
+{
+    const uint64_t freed = guest->count.reset_pfns - guest->reset_pfns_before;
+    if (guest->oom_pending) {
+        guest->oom_pending = false;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);
+    }
+}
+
 /* Whether the state and the features allow it at all. */
 static bnt_status oom_allowed(const struct bnt_guest *guest)
 {
@@ -184,8 +210,11 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
         oom_running(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
-    if (guest->state == BNT_GUEST_RELEASING ||
-        (ending && guest->drv.state != BNT_DRV_RESETTING && !guest->vmware.stop_owed)) {
+    /* The device, or the host, has not forgotten the pages yet. */
+    const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
+    if (ending && known) {
+        oom_await_reset(guest, asked, result);
+    } else if (ending || guest->state == BNT_GUEST_RELEASING) {
         oom_release(guest, asked, result);
     }
     if (result->pending_pfns > 0) {

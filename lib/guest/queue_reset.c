@@ -145,6 +145,7 @@ static void doubt_settle(struct bnt_guest *guest)
     inflate->doubtful = false;
     inflate->busy = false;
     bnti_guest_request_doubt_tell(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_migration_doubt(guest);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
     guest->count.inflated_pfns += bnti_guest_pfns_of(guest, inflate);
     deflate->huge = inflate->huge;
@@ -187,7 +188,7 @@ void bnti_guest_queue_resets_forget(struct bnt_guest *guest)
     memset(guest->queue_resets, 0, sizeof guest->queue_resets);
 }
 
-/* Whether it can be reset now: not while a page migrates, whose halves count on their answers. */
+/* Whether it can be reset now. */
 static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
 {
     if ((guest->features & BNT_F_RING_RESET) == 0) {
@@ -200,7 +201,7 @@ static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
         q != BNTI_GUEST_Q_REPORT) {
         return BNT_E_UNSUPPORTED;
     }
-    return guest->queue_resets[q].going || guest->migration.active ? BNT_E_AGAIN : BNT_OK;
+    return guest->queue_resets[q].going ? BNT_E_AGAIN : BNT_OK;
 }
 
 /* When a request of then has no answer for too long; BNT_NEVER: no queue is reset for that. */

@@ -40,18 +40,9 @@ static void recover_begin(struct bnt_guest *guest)
         guest->recover_pfns_given = guest->count.reset_pfns;
     }
     guest->recover_tried++;
+    guest->reset_pfns_before = guest->count.reset_pfns;
     bnti_guest_reset_begin(guest);
     bnti_guest_state_set(guest, BNT_GUEST_RECOVERING);
-}
-
-/* An OOM deflate that was pending is met: all of the balloon is the OS's. */
-static void oom_meet(struct bnt_guest *guest)
-{
-    const uint64_t freed = guest->count.reset_pfns - guest->recover_pfns_given;
-    if (guest->oom_pending) {
-        guest->oom_pending = false;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);
-    }
 }
 
 /* A step in BROKEN or RECOVERING. */
@@ -66,7 +57,7 @@ void bnti_guest_recover(struct bnt_guest *guest)
     if (bnti_guest_reset_release(guest) != BNT_OK) {
         return;
     }
-    oom_meet(guest);
+    bnti_guest_oom_meet(guest);
     bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_STARTING);
     /* A failure leads back to BROKEN, and there to the next try. */

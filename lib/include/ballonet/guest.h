@@ -501,7 +501,8 @@ BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t no
  * `deflate_first` chooses the order: Linux's virtio_balloon inflates first, so that the balloon
  * never shrinks; VMware's driver unlocks first, since its host says "not needed" to a page more
  * than its target. Only starts it; MIGRATED tells the end. Whatever that is, each of the two pages
- * is then in the balloon or has come back. One at a time, and only between requests: OK; E_AGAIN
+ * is then in the balloon or has come back; a new page whose queue was reset comes back when the
+ * deflate that tells it is answered. One at a time, and only between requests: OK; E_AGAIN
  * (later: something is in flight); E_ARGUMENT (`old_page` is not in the record, a page that
  * cannot be ballooned; the caller keeps `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no
  * links_remove); E_REENTRANT.
@@ -557,8 +558,8 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * come back VOID, and statistics get exactly one fresh buffer. For operators; `queue_reset_ns` does
  * it by itself. OK: done, or under way while the device takes its time (event QUEUE_RESET; STALLED
  * if it takes long). E_UNSUPPORTED (not negotiated, or not for this queue); E_STATE (not RUNNING or
- * RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being reset, or a page migrates: later);
- * E_BROKEN (it could not be set up again); E_REENTRANT.
+ * RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being reset already); E_BROKEN (it could
+ * not be set up again); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns,
                                               uint16_t queue);
@@ -594,7 +595,7 @@ struct bnt_guest_oom_result {
  * call while one is pending does not add to it: the larger of both is owed. A device that does not
  * give the pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING, STOPPING
  * and RECOVERING pages go back without a message, in the latter two once the device's reset is
- * complete.
+ * complete: until then they are pending, and OOM_DONE tells.
  *
  * May be called from inside `pages_alloc`, not from any other callback. OK (possibly with nothing
  * freed: the balloon is empty); E_UNSUPPORTED (no DEFLATE_ON_OOM, and nothing hinted); E_STATE
