@@ -368,7 +368,7 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_sleep_cancel(guest);
-        guest->reset_pfns_before = guest->count.reset_pfns;
+        guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
         (void)bnti_guest_aside_return(guest);
     }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {

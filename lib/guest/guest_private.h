@@ -338,7 +338,8 @@ struct bnt_guest {
     uint64_t recover_wait_ns;    /* the last wait; 0: none yet */
     uint64_t recovered_ns;       /* when it began to run; BNT_NEVER while BROKEN */
     uint64_t recover_pfns_given; /* count.reset_pfns when it broke */
-    uint64_t reset_pfns_before;  /* count.reset_pfns when the device's last reset began */
+    uint64_t given_pfns_before;  /* reset_pfns and deflated_pfns when the last detach, or the last
+                                    reset for a recovery, began */
 
     struct bnti_guest_migration migration;
 

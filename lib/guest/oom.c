@@ -140,7 +140,8 @@ static void oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
 /* Every page is the OS's: an OOM deflate that was pending is met. */
 void bnti_guest_oom_meet(struct bnt_guest *guest)
 {
-    const uint64_t freed = guest->count.reset_pfns - guest->reset_pfns_before;
+    const uint64_t freed =
+        guest->count.reset_pfns + guest->count.deflated_pfns - guest->given_pfns_before;
     if (guest->oom_pending) {
         guest->oom_pending = false;
         bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);

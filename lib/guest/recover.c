@@ -40,7 +40,7 @@ static void recover_begin(struct bnt_guest *guest)
         guest->recover_pfns_given = guest->count.reset_pfns;
     }
     guest->recover_tried++;
-    guest->reset_pfns_before = guest->count.reset_pfns;
+    guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
     bnti_guest_reset_begin(guest);
     bnti_guest_state_set(guest, BNT_GUEST_RECOVERING);
 }

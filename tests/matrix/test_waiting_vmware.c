@@ -54,6 +54,7 @@ struct play {
     uint64_t sleeps; /* when the second operation began */
     uint32_t cancelled;
     uint32_t moves;
+    struct bnt_guest_oom_result oom;
     uint64_t bits[PAGES / 64 + 1];
 };
 
@@ -115,7 +116,7 @@ static bnt_status release_begin(struct play *p)
 
 static bnt_status begin(struct play *p, operation op, uint32_t variant)
 {
-    struct bnt_guest_oom_result result;
+    const bool again = state(p) == BNT_GUEST_STOPPING;
     bnt_status status;
     switch (op) {
     case OP_SLEEP:
@@ -123,12 +124,12 @@ static bnt_status begin(struct play *p, operation op, uint32_t variant)
     case OP_MOVE:
         return move_begin(p, variant != 0);
     case OP_OOM:
-        return bnt_guest_oom(p->f->guest, p->f->now_ns, 50, &result);
+        return bnt_guest_oom(p->f->guest, p->f->now_ns, 50, &p->oom);
     case OP_RELEASE:
         return release_begin(p);
     default:
         status = bnt_guest_detach(p->f->guest, p->f->now_ns);
-        return status == BNT_E_AGAIN ? BNT_OK : status;
+        return status == BNT_E_AGAIN && !again ? BNT_OK : status;
     }
 }
 
@@ -139,6 +140,8 @@ static bool active(const struct play *p, operation op)
         return p->f->sleep_asked > 0;
     case OP_STARTING:
         return state(p) == BNT_GUEST_STARTING;
+    case OP_STOPPING:
+        return state(p) == BNT_GUEST_STOPPING;
     default:
         return state(p) == BNT_GUEST_RELEASING;
     }
@@ -151,6 +154,8 @@ static bool begun(const struct play *p, operation op)
         return fvm_info(p->f).sleeps > p->sleeps;
     case OP_MOVE:
         return p->f->events[BNT_GUEST_EVENT_MIGRATED] > p->moves;
+    case OP_OOM:
+        return p->status == BNT_OK && p->oom.pending_pfns == 0;
     case OP_DETACH:
         return state(p) == BNT_GUEST_DOWN || state(p) == BNT_GUEST_STOPPING;
     default:
@@ -187,6 +192,10 @@ static void bring(struct play *p, operation op)
         ck_assert_int_eq(bnt_guest_detach(p->f->guest, p->f->now_ns), BNT_OK);
         start_fails(p, true);
         ck_assert_int_eq(bnt_guest_attach(p->f->guest, p->f->now_ns), BNT_OK);
+        break;
+    case OP_STOPPING:
+        start_fails(p, true);
+        ck_assert_int_eq(bnt_guest_detach(p->f->guest, p->f->now_ns), BNT_E_AGAIN);
         break;
     case OP_RESTARTING:
         start_fails(p, true);
@@ -269,6 +278,9 @@ static void play(const struct row *row, uint32_t variant, uint32_t order)
                       begun(&p, row->second) ? "begun" : "not begun");
     }
     go_on(&p, order);
+    if (p.oom.pending_pfns > 0) {
+        ck_assert_uint_eq(p.f->events[BNT_GUEST_EVENT_OOM_DONE], 1);
+    }
     ck_assert(!p.f->reset); /* a reset that was wanted has been agreed to */
     converge(&p, 0);
     ck_assert_uint_eq(fvm_info(p.f).idle_steps, 0);

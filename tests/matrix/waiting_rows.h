@@ -23,7 +23,7 @@
     X(SUSPENDED,   "suspended device", "SUSPENDED") \
     X(BROKEN,      "recovery, waiting", "BROKEN") \
     X(RECOVERING,  "recovery, device reset", "RECOVERING") \
-    X(STOPPING,    "detach", "STOPPING") \
+    X(STOPPING,    "detach", "STOPPING: the reset of the device, or START, is not done") \
     X(MOVE,        "page move", "bnt_guest_page_migrate") \
     X(SUSPEND,     "suspend", "bnt_guest_suspend") \
     X(BREAK,       "NEEDS_RESET", "the device asks for a reset") \
@@ -68,7 +68,9 @@
     X(POLLS,           "the call is a look at the one that is under way") \
     X(AT_ONCE,         "a call of VMware's wire has its answer when it returns: the move is over before anything else") \
     X(START,           "nothing is sent before START succeeded") \
-    X(EMPTY,           "the balloon is empty already")
+    X(EMPTY,           "the balloon is empty already") \
+    X(FORGETS,         "the host lists the pages still: every page comes back when START succeeded, or was tried often enough; OOM_DONE tells") \
+    X(FORGOT,          "the START that is tried forgets the pages, whatever the host wants")
 
 /** VIRTIO's wire: under way, begins, outcome, status of the call, reason. */
 #define WAITING_VIRTIO_MAP(X) \
@@ -248,7 +250,12 @@
     X(RESTARTING,  MOVE,       REFUSED,       E_STATE,   START) \
     X(RESTARTING,  OOM,        PROCEEDS,      OK,        EMPTY) \
     X(RESTARTING,  RELEASE,    PROCEEDS,      OK,        EMPTY) \
-    X(RESTARTING,  DETACH,     CANCELS,       OK,        EMPTY)
+    X(RESTARTING,  DETACH,     CANCELS,       OK,        EMPTY) \
+    X(STOPPING,    SLEEP,      NOT_POSSIBLE,  OK,        NO_DEVICE) \
+    X(STOPPING,    MOVE,       REFUSED,       E_STATE,   UNKNOWN) \
+    X(STOPPING,    OOM,        WAITS,         OK,        FORGETS) \
+    X(STOPPING,    RELEASE,    PROCEEDS,      OK,        FORGOT) \
+    X(STOPPING,    DETACH,     REFUSED,       E_AGAIN,   POLLS)
 /* clang-format on */
 
 #endif
