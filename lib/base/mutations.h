@@ -60,6 +60,8 @@
       "statistics asked for while the device is suspended are never asked of the driver")            \
     X(USED_LENGTH_TRUSTED, "used-length-trusted", "guest-30",                                        \
       "a used length beyond what the device could write breaks the driver's ring")                   \
+    X(PACKED_LENGTH_NEEDS_WRITE, "packed-length-needs-write", "own-G3",                              \
+      "the length of a packed used descriptor without WRITE reads 0")                                \
     X(EARLY_BUFFER_REFUSED, "early-buffer-refused", "guest-31",                                      \
       "the statistics queue gets no buffer before DRIVER_OK, and none after it")                     \
     X(ANSWER_AWAITED_FOR_EVER, "answer-awaited-for-ever", "guest-32",                                \

@@ -54,6 +54,9 @@ static bnt_status rings_push(void *opaque, uint16_t queue, uint16_t head, uint32
     struct bnt_host *host = opaque;
     struct bnt_vq_dev *vq = rings_find(host, queue);
 
+    if (vq != NULL) {
+        vq->used_unflagged = bnti_host_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
+    }
     return vq == NULL ? BNT_E_ARGUMENT : bnt_vq_dev_push(vq, &host->mem, head, len, diag);
 }
 

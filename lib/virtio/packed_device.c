@@ -95,8 +95,8 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
         bnt_le32 bytes;
         bnt_le16 id;
     } told = {bnt_le32_set(used->len), bnt_le16_set(used->head)};
-    const unsigned flags =
-        bnti_lap_used(vq->used_next, vq->size) | (used->len > 0 ? BNT_VQ_DESC_F_WRITE : 0u);
+    const unsigned flags = bnti_lap_used(vq->used_next, vq->size) |
+                           (used->len > 0 && !vq->used_unflagged ? BNT_VQ_DESC_F_WRITE : 0u);
     bnt_status status = bnti_vq_dev_store(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes),
                                           &told, sizeof(told), diag);
 

@@ -291,10 +291,11 @@ bnt_status bnti_vq_drv_break(struct bnt_vq_drv *vq, struct bnt_diag *diag, bnt_f
 
 /** A length beyond what the device could write is cut and told; real devices report one on
  * read-only buffers. */
-static uint32_t vq_drv_len_clamp(const struct bnt_vq_drv *vq, uint16_t head, uint32_t len,
-                                 struct bnt_diag *diag)
+static uint32_t vq_drv_len_clamp(const struct bnt_vq_drv *vq, uint16_t head,
+                                 const struct bnti_vq_entry *entry, struct bnt_diag *diag)
 {
     const uint32_t bound = vq->config.slots[head].writable_bytes;
+    const uint32_t len = entry->len_reserved && bound == 0 ? 0 : entry->len;
     const struct bnt_diag told = {.status = BNT_OK,
                                   .fault = len > bound ? BNT_FAULT_USED_LENGTH : BNT_FAULT_NONE,
                                   .queue = vq->config.queue,
@@ -382,7 +383,7 @@ bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
     } else {
         *head = (uint16_t)entry.id;
     }
-    *len = vq_drv_len_clamp(vq, *head, entry.len, diag);
+    *len = vq_drv_len_clamp(vq, *head, &entry, diag);
     vq_drv_ops(vq)->advance(vq, vq->config.slots[*head].count);
     vq_drv_slots_free(vq, *head);
     return BNT_OK;

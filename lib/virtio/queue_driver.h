@@ -26,6 +26,7 @@ struct bnti_vq_entry {
     uint32_t id;
     uint32_t len;
     uint32_t buffers_max; /**< buffers that it may stand for */
+    bool len_reserved;    /**< means nothing for a buffer without a writable byte */
 };
 
 /** What one kind of ring does. The queue is not broken. */

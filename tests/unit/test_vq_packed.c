@@ -614,6 +614,28 @@ START_TEST(test_vp5_list_without_room_changes_nothing)
 }
 END_TEST
 
+/* QEMU 7.2 never sets WRITE; without it the length of a readable buffer is reserved. */
+START_TEST(test_length_without_write_counts_up_to_what_the_device_could_write)
+{
+    const uint32_t lengths[] = {0, 3, 7, 8, UINT32_MAX};
+    const uint16_t readable = _i % 2 == 0 ? 1 : 2;
+    const uint32_t writable_bytes = readable == 1 ? 5 : 0; /* segments of 2 and 3 bytes */
+    const uint32_t told = lengths[_i / 2];
+    uint16_t head = 0;
+    uint32_t len = UINT32_MAX;
+
+    driver_open(PACKED);
+    const uint16_t added = add(readable, readable == 1 ? 2 : 0);
+    (void)bnt_vq_drv_publish(&drv);
+    desc_put(desc_gpa(0), 0, told, added, AVAIL | USED);
+    ck_assert_int_eq(take(&head, &len), BNT_OK);
+    ck_assert_uint_eq(head, added);
+    ck_assert_uint_eq(len, told < writable_bytes ? told : writable_bytes);
+    ck_assert_int_eq(diag.fault, told > writable_bytes && readable == 1 ? BNT_FAULT_USED_LENGTH
+                                                                        : BNT_FAULT_NONE);
+}
+END_TEST
+
 START_TEST(test_vp1_wrap_counters_begin_with_1_and_turn_at_the_end_of_the_ring)
 {
     uint16_t head = 0;
@@ -677,21 +699,6 @@ START_TEST(test_vp6_driver_skips_the_list_that_a_used_descriptor_names)
     ck_assert_uint_eq(len, 5);
     ck_assert_int_eq(diag.fault, BNT_FAULT_USED_LENGTH);
     ck_assert_uint_eq(drv.free_count, QUEUE_SIZE);
-}
-END_TEST
-
-START_TEST(test_length_without_write_is_none)
-{
-    uint16_t head = 0;
-    uint32_t len = 9;
-    uint16_t added;
-
-    driver_open(PACKED);
-    added = add(1, 1);
-    (void)bnt_vq_drv_publish(&drv);
-    desc_put(desc_gpa(0), 0, 2, added, AVAIL | USED);
-    ck_assert_int_eq(take(&head, &len), BNT_OK);
-    ck_assert_uint_eq(len, 0);
 }
 END_TEST
 
@@ -909,10 +916,11 @@ static void add_driver_tests(TCase *tcase)
 {
     tcase_add_test(tcase, test_vp4_vp5_list_becomes_available_by_its_first_descriptor_at_publish);
     tcase_add_test(tcase, test_vp5_list_without_room_changes_nothing);
+    tcase_add_loop_test(tcase, test_length_without_write_counts_up_to_what_the_device_could_write,
+                        0, 10);
     tcase_add_test(tcase, test_vp1_wrap_counters_begin_with_1_and_turn_at_the_end_of_the_ring);
     tcase_add_test(tcase, test_vp7_driver_writes_tables_with_write_flags_only);
     tcase_add_test(tcase, test_vp6_driver_skips_the_list_that_a_used_descriptor_names);
-    tcase_add_test(tcase, test_length_without_write_is_none);
     tcase_add_loop_test(tcase, test_used_id_is_checked_against_private_records, 0, 4);
     tcase_add_loop_test(tcase, test_vp8_vp9_devices_event_flags_decide_kicks, 0, 11);
     tcase_add_test(tcase, test_vp9_driver_asks_for_interrupts_in_its_event_structure);

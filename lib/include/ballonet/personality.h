@@ -49,7 +49,9 @@
     X(ACTUAL_KEPT, 4, "actual-kept", "",                                                           \
       "keeps `actual` over a reset of the device")                                                 \
     X(REPORT_LENGTH, 5, "report-length", "",                                                       \
-      "returns a free page report with the sum of its bytes as used length")
+      "returns a free page report with the sum of its bytes as used length")                       \
+    X(USED_WITHOUT_WRITE, 6, "used-without-write", "",                                             \
+      "never sets WRITE in a used descriptor of a packed ring")
 /* clang-format on */
 
 enum bnt_guest_quirk {
@@ -63,7 +65,7 @@ enum bnt_host_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
     BNT_HOST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_HOST_QUIRKS_ALL = 0x3f
+    BNT_HOST_QUIRKS_ALL = 0x7f
 };
 
 #endif

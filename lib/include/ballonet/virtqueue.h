@@ -155,7 +155,8 @@ struct bnt_vq_dev {
     struct bnt_vq_dev_out out[BNT_VQ_DEV_OUT_MAX]; /**< oldest first */
     bool kicks_wanted;
     bool broken;
-    bool big_endian; /**< a legacy ring of a big-endian guest */
+    bool big_endian;     /**< a legacy ring of a big-endian guest */
+    bool used_unflagged; /**< quirk, set by the caller: packed used descriptors never have WRITE */
 };
 
 /**
@@ -345,7 +346,8 @@ uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq);
  * Takes back a used buffer; `len` bytes of its writable part are valid (VS-15). E_AGAIN if none
  * (with EVENT_IDX the next interrupt is asked for and the index read again); E_BROKEN; E_RING (now
  * broken: id out of range, not outstanding or twice, index jump, out of order in spite of
- * IN_ORDER). Of a batch (VS-17) all but the last count as written in full. A `len` beyond the
+ * IN_ORDER). The length of a packed used descriptor counts with and without WRITE, which QEMU 7.2
+ * never sets. Of a batch (VS-17) all but the last count as written in full. A `len` beyond the
  * writable bytes is clamped to them and reported, since real devices do it on read-only buffers: OK
  * with diag->fault USED_LENGTH. Otherwise OK writes diag->fault NONE.
  */
