@@ -361,9 +361,14 @@ struct bnt_guest {
 
     struct bnt_guest_info count; /* counters only */
 
-    /* Work space of one completion or one give-back; never live across pages_alloc. */
+    /* Work space of one completion, one give-back or one report, too large for a kernel's stack;
+     * never live across pages_alloc. */
     uint8_t verdict_copy[BNTI_GUEST_PAGES];
-    uint64_t scratch[BNTI_GUEST_PAGES];
+    union {
+        uint64_t scratch[BNTI_GUEST_PAGES];
+        struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX]; /* of a report */
+        struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
+    };
 };
 
 /* PFNs of a page as a power of two. */

@@ -36,7 +36,7 @@ static void blocks_expose(struct bnt_guest *guest)
     struct bnti_guest_report *report = &guest->report;
     const uint32_t bytes = bnti_guest_report_pfns(guest) << BNT_PFN_SHIFT;
     const uint32_t each = guest->init_reported ? 1 : report->count;
-    struct bnt_vq_seg segs[BNT_GUEST_REPORT_CAPACITY_MAX];
+    struct bnt_vq_seg *segs = guest->segs;
     for (uint32_t i = 0; i < report->count; i++) {
         segs[i].gpa = report->blocks[i] << BNT_PFN_SHIFT;
         segs[i].bytes = bytes;

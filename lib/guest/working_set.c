@@ -59,7 +59,7 @@ void bnti_guest_ws_start(struct bnt_guest *guest)
 /* Fills a report in and exposes it; later if the last one is with the device still. */
 static void report_expose(struct bnt_guest *guest)
 {
-    struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
+    struct bnt_ws_bin *bins = guest->bins;
     const size_t offset = ws_offset(guest) + BNTI_GUEST_DMA_WS_CMD;
     struct bnt_ws_bin_wire *wire = (struct bnt_ws_bin_wire *)(void *)(guest->dma + offset);
     if (guest->ws.reporting) {
@@ -67,7 +67,7 @@ static void report_expose(struct bnt_guest *guest)
         return;
     }
     guest->ws.wanted = false;
-    memset(bins, 0, sizeof bins);
+    memset(bins, 0, sizeof guest->bins);
     guest->ops.ws_get(guest->opaque, &guest->ws.config, bins, guest->ws.bins);
     for (uint32_t i = 0; i < guest->ws.bins; i++) {
         memset(&wire[i], 0, sizeof wire[i]);

@@ -74,6 +74,12 @@ struct bnt_guest;
 #define BNT_GUEST_STOP_STARTS 10
 
 /**
+ * Stack that a call into the core takes at most, in bytes, what the embedder's callbacks take left
+ * aside; bnt_guest_oom from inside pages_alloc is included. Measured on x86-64, optimised.
+ */
+#define BNT_GUEST_STACK_BYTES_MAX 1536
+
+/**
  * Largest guest page: 9 is 2 MiB. A page is in the balloon as a whole, so one request must hold all
  * of its PFNs: 512 then. A driver cannot learn how many PFNs a device takes at once (the standard
  * sets no bound, ours takes 8192, Firecracker 256); one that takes fewer than a page has cannot

@@ -44,6 +44,10 @@ extern "C" {
 
 struct bnt_host;
 
+/** Stack that a call into the core takes at most, in bytes, callbacks left aside. Measured on
+ * x86-64, optimised. */
+#define BNT_HOST_STACK_BYTES_MAX 2560
+
 #ifndef BNT_NEVER
 #define BNT_NEVER UINT64_MAX
 #endif

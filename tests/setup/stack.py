@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The stack that the public calls of a library reach stays below its documented bound: stack.py ROOT CC
+
+Compiles the libraries with GCC's call graph (-fcallgraph-info=su) and adds the frames up along the deepest chain of calls
+from each public function. A call through a pointer leads to the functions listed for its caller below, or to the embedder's
+callbacks, whose stack is the embedder's. Exits 77 where the compiler has no call graph.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+FLAGS = ["-std=c11", "-g", "-ffreestanding", "-fno-stack-protector", "-Wall"]
+LIBRARIES = {"guest": ("base", "virtio", "guest"), "host": ("base", "virtio", "host")}
+PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
+
+# Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
+# bnt_guest_oom from inside the callbacks that allocate.
+POINTERS = {
+    "step_live|bnt_guest_step": r":bnti_guest_(config_poll|used_take|queue_resets|release|oom_continue|size|report|hint|overdue)$",
+    "bnt_vq_drv_.*|vq_drv_.*": r"(split|packed)_driver.c:",
+    "bnt_vq_dev_.*|vq_dev_.*|out_use|out_release|push_remembered": r"(split|packed)_device.c:",
+    "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-queue.c:rings_",
+    "pages_take|take_small|take_huge|bnti_guest_size|bnti_guest_huge_next|bnti_guest_sleep_start": r":bnt_guest_(oom|shrink)$",
+}
+
+# Functions that a chain may enter again, and how often they are on it at most: a page moves by two requests, and VMware's
+# wire answers each within the call that sends it.
+REENTERED = {"bnti_guest_apply": 2}
+
+
+class Graph:
+    """Frames and calls of a library's functions; static ones are told apart by their file."""
+
+    def __init__(self):
+        self.frame = {}
+        self.name = {}
+        self.place = {}
+        self.calls = {}
+        self.indirect = set()
+
+    def read(self, text):
+        for title, label in re.findall(r'node: \{ title: "([^"]*)" label: "([^"]*)"', text):
+            found = re.search(r"\\n(\d+) bytes \(([a-z,]+)\)", label)
+            if found:
+                if "dynamic" in found.group(2) and "bounded" not in found.group(2):
+                    raise SystemExit(f"{title}: its frame has no bound")
+                self.frame[title] = int(found.group(1))
+                self.name[title] = label.split("\\n")[0].split(".")[0]
+                self.place[title] = label.split("\\n")[1].split(":")[0] + ":" + self.name[title]
+        for source, target in re.findall(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"', text):
+            if target == "__indirect_call":
+                self.indirect.add(source)
+            else:
+                self.calls.setdefault(source, set()).add(target)
+
+    def link(self):
+        for source in self.indirect:
+            for caller, callee in POINTERS.items():
+                if re.fullmatch(caller, self.name.get(source, "")):
+                    targets = {t for t, place in self.place.items() if re.search(callee, place)}
+                    self.calls.setdefault(source, set()).update(targets)
+
+    def deepest(self, title, above=()):
+        """Bytes of the deepest chain from a function on, and the chain. Recursion without a bound is an error."""
+        if title not in self.frame:
+            return 0, ()
+        entered = sum(self.name[t] in REENTERED for t in above)
+        if title in above:
+            if self.name[title] in REENTERED and above.count(title) == REENTERED[self.name[title]]:
+                return 0, ()
+            if entered == 0:
+                raise SystemExit("recursion: " + " -> ".join(self.name[t] for t in above + (title,)))
+        if (title, entered) not in self.depth:
+            best = (0, ())
+            for target in sorted(self.calls.get(title, ())):
+                best = max(best, self.deepest(target, above + (title,)))
+            self.depth[title, entered] = (self.frame[title] + 8 + best[0], (title,) + best[1])
+        return self.depth[title, entered]
+
+    def worst(self, prefix):
+        self.depth = {}
+        return max(self.deepest(t) for t in sorted(self.frame) if self.name[t].startswith(prefix))
+
+
+def graph_of(root, compiler, optimisation, library, changed):
+    """Builds a library, one of its sources (`changed`: a name and a function from text to text) in another wording."""
+    graph = Graph()
+    with tempfile.TemporaryDirectory() as work:
+        for room in LIBRARIES[library]:
+            for source in sorted((root / "lib" / room).glob("*.c")):
+                text = source.read_text()
+                if changed and source.name == changed[0] and room == library:
+                    text = changed[1](text)
+                copy = pathlib.Path(work) / f"{room}-{source.name}"
+                copy.write_text(text)
+                command = [compiler, *FLAGS, optimisation, "-fcallgraph-info=su", f"-I{root}", f"-I{root}/lib/include",
+                           f"-I{source.parent}", "-c", str(copy), "-o", str(copy.with_suffix(".o"))]
+                if subprocess.run(command, cwd=work, check=False).returncode != 0:
+                    raise SystemExit(f"{source} does not build")
+                graph.read(copy.with_suffix(".ci").read_text())
+    graph.link()
+    return graph
+
+
+def bound_of(root, library):
+    """The bound as the public header documents it."""
+    name = f"BNT_{library.upper()}_STACK_BYTES_MAX"
+    found = re.search(rf"#define {name} (\d+)", (root / f"lib/include/ballonet/{library}.h").read_text())
+    if not found:
+        raise SystemExit(f"{library}.h does not define {name}")
+    return int(found.group(1))
+
+
+def grown(text, bytes_more):
+    """A source whose last function has a larger frame."""
+    at = text.rindex("\n{\n") + 3
+    return text[:at] + f"    volatile char large[{bytes_more}];\n    large[0] = 0;\n    (void)large[0];\n" + text[at:]
+
+
+def main():
+    root, compiler = pathlib.Path(sys.argv[1]), sys.argv[2]
+    probe = subprocess.run([compiler, "-fcallgraph-info=su", "-x", "c", "-c", "-o", "/dev/null", "-"], input=b"int x;",
+                           cwd=tempfile.gettempdir(), stderr=subprocess.DEVNULL, check=False)
+    if probe.returncode != 0:
+        print(f"skipped: {compiler} writes no call graph")
+        return 77
+    failures = 0
+    for library in LIBRARIES:
+        bound = bound_of(root, library)
+        for optimisation in ("-O1", "-O2", "-Os"):
+            graph = graph_of(root, compiler, optimisation, library, None)
+            most, chain = graph.worst(PUBLIC[library])
+            print(f"{library} {optimisation}: {most} of {bound} bytes: "
+                  + " -> ".join(f"{graph.name[t]} {graph.frame[t]}" for t in chain))
+            failures += most > bound
+        control = graph_of(root, compiler, "-O2", library, ("stats.c", lambda text: grown(text, bound)))
+        if control.worst(PUBLIC[library])[0] <= bound:
+            print(f"{library}: the check does not see a frame of {bound} bytes")
+            failures += 1
+    return failures > 0
+
+
+sys.exit(main())
