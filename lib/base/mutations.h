@@ -94,6 +94,8 @@
       "old statistics are sent on when nobody provides any")                                  \
     X(STATS_NOT_AGAIN, "stats-not-again", "guest-54",                                         \
       "no statistics buffer is made available after the driver came back")                    \
+    X(STATS_UNPACED, "stats-unpaced", "own-G1",                                               \
+      "a statistics buffer that comes straight back is answered at once, every time")         \
     X(STATS_SPIN, "stats-spin", "guest-57",                                                   \
       "the driver looks at its statistics queue without pause")                               \
     X(STATS_NEW_TAGS_FATAL, "stats-new-tags-fatal", "guest-62 host-B14",                      \

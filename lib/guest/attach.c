@@ -239,6 +239,12 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
         guest->queue_marked[q] = false;
     }
     bnti_guest_queue_resets_forget(guest);
+    guest->used_first = 0;
+    guest->used_all = false;
+    guest->stats_owed = false;
+    guest->stats_storm = false;
+    guest->stats_early = 0;
+    guest->stats_due_ns = 0;
     guest->num_pages = 0;
     guest->target_pfns = 0;
     guest->reached = true;

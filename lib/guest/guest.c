@@ -293,6 +293,7 @@ static uint64_t live_due(const struct bnt_guest *guest)
         due = bnti_guest_min(due, bnti_guest_size_due(guest));
     }
     due = bnti_guest_min(due, bnti_guest_hint_due(guest));
+    due = bnti_guest_min(due, bnti_guest_stats_due(guest));
     return due;
 }
 
@@ -323,14 +324,14 @@ static uint64_t step_due(const struct bnt_guest *guest)
 }
 
 /* The fixed order: configuration, used buffers, release, out of memory, sizing, reports,
- * hints, deadlines.
+ * hints, statistics, deadlines.
  */
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        bnti_guest_config_poll, bnti_guest_used_take,    bnti_guest_queue_resets,
-        bnti_guest_release,     bnti_guest_oom_continue, bnti_guest_size,
-        bnti_guest_report,      bnti_guest_hint,         bnti_guest_overdue,
+        bnti_guest_config_poll,  bnti_guest_used_take, bnti_guest_queue_resets, bnti_guest_release,
+        bnti_guest_oom_continue, bnti_guest_size,      bnti_guest_report,       bnti_guest_hint,
+        bnti_guest_stats,        bnti_guest_overdue,   bnti_guest_used_rest,
     };
     if (bnti_guest_on_vmware(guest)) {
         bnti_vmware_poll(guest);

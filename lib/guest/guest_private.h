@@ -23,6 +23,8 @@
 
 /* Pages of one request on any wire. */
 #define BNTI_GUEST_PAGES BNT_VMWARE_BATCH_MAX
+/* Statistics buffers in a row, each back before the next answer is due, that are a storm. */
+#define BNTI_GUEST_STATS_STORM 16u
 /* Batches that one call of bnt_guest_detach gives back. */
 #define BNTI_GUEST_DETACH_BATCHES 16u
 
@@ -350,7 +352,16 @@ struct bnt_guest {
     bool oom_pending;        /* OOM_DONE is owed */
     bool oom_gave_up;        /* the device does not give these pages back */
 
+    /* Used buffers. */
+    uint32_t used_first; /* the queue that the next step begins with */
+    uint32_t used_kept;  /* of this step's budget, for what comes after them */
+    bool used_all;       /* they used the last step up */
+
     /* Statistics: the tags of the first buffer, for ever (BD-23). */
+    bool stats_owed;       /* the device gave the buffer back: the answer waits for stats_due_ns */
+    bool stats_storm;      /* STORM was told */
+    uint32_t stats_early;  /* buffers in a row that came back before stats_due_ns */
+    uint64_t stats_due_ns; /* no answer before */
     uint32_t stats_count;
     uint16_t stats_head;
     struct bnt_stat stats[BNT_STATS_MAX];
@@ -530,6 +541,7 @@ void bnti_guest_request_doubt_tell(struct bnt_guest *guest, enum bnti_guest_slot
 void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_used_take(struct bnt_guest *guest);
+void bnti_guest_used_rest(struct bnt_guest *guest);
 void bnti_guest_overdue(struct bnt_guest *guest);
 uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_notify(struct bnt_guest *guest, uint32_t q);
@@ -688,5 +700,8 @@ void bnti_guest_ws_complete(struct bnt_guest *guest, uint32_t q, uint32_t len);
 /* stats.c */
 bool bnti_guest_stats_first(struct bnt_guest *guest);
 void bnti_guest_stats_send(struct bnt_guest *guest);
+void bnti_guest_stats_used(struct bnt_guest *guest);
+void bnti_guest_stats(struct bnt_guest *guest);
+uint64_t bnti_guest_stats_due(const struct bnt_guest *guest);
 
 #endif

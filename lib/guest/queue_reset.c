@@ -98,6 +98,7 @@ static void reset_end(struct bnt_guest *guest, uint32_t q)
         deflate_again(guest, BNTI_GUEST_OOM);
         break;
     case BNTI_GUEST_Q_STATS: /* exactly one buffer, as after the start (BD-16, BD-17) */
+        guest->stats_owed = false;
         bnti_guest_stats_send(guest);
         bnti_guest_kick(guest, q);
         break;

@@ -260,8 +260,7 @@ static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot,
 static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     if (q == BNTI_GUEST_Q_STATS) {
-        bnti_guest_stats_send(guest);
-        bnti_guest_kick(guest, q);
+        bnti_guest_stats_used(guest);
         return;
     }
     if (q == BNTI_GUEST_Q_WS_DATA || q == BNTI_GUEST_Q_WS_CMD) {
@@ -335,36 +334,117 @@ void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q)
     }
 }
 
+/* A pass over the used rings: what it may still take, of all queues and of each. */
+struct used_pass {
+    uint32_t left;
+    uint32_t want[BNTI_GUEST_Q_COUNT];
+    bool found[BNTI_GUEST_Q_COUNT];
+};
+
 /*
- * All queues, each until it is empty or the budget is used up. Looked at whenever something is
- * outstanding, not only when marked: a lost interrupt then costs time, never a page.
+ * What a queue may have in this pass: the buffers outstanding now, and the look that finds no more.
+ * A device that hands buffers straight back gets no more turns than that, and none beyond its share
+ * where the budget is short. Looked at whenever something is outstanding, not only when marked: a
+ * lost interrupt then costs time, never a page.
  */
-void bnti_guest_used_take(struct bnt_guest *guest)
+static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
 {
-    if (bnti_guest_on_vmware(guest)) {
-        return;
-    }
+    uint32_t buffers = 0;
+    uint32_t queues = 0;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        const bool marked = guest->queue_marked[q];
-        if (!queue_live(guest, q) ||
-            (!marked && (guest->vq[q].outstanding == 0 || BNTI_MUTATION(INTERRUPT_ONLY_NAMED)))) {
-            guest->queue_marked[q] = false;
-            continue;
+        const uint32_t outstanding = guest->vq[q].outstanding;
+        const bool look =
+            guest->queue_marked[q] || (outstanding > 0 && !BNTI_MUTATION(INTERRUPT_ONLY_NAMED));
+        if (queue_live(guest, q) && look) {
+            pass->want[q] = outstanding + 1;
+            buffers += outstanding;
+            queues++;
         }
+    }
+    if (buffers <= pass->left || queues == 0) {
+        return pass->left; /* there is enough for all */
+    }
+    return pass->left > queues ? pass->left / queues : 1;
+}
+
+/* Takes up to `most` used buffers of a queue. */
+static void pass_queue(struct bnt_guest *guest, struct used_pass *pass, uint32_t q, uint32_t most)
+{
+    uint32_t taken = 0;
+    bool more = true;
+    while (taken < most && pass->want[q] > 0 && queue_live(guest, q) && more) {
+        more = used_take_one(guest, q);
+        pass->want[q] -= 1;
+        taken += more ? 1 : 0;
+    }
+    pass->found[q] = pass->found[q] || taken > 0;
+    pass->left -= taken;
+    if (!more || !queue_live(guest, q)) {
+        pass->want[q] = 0;
+    } else if (pass->want[q] == 0) {
+        guest->queue_marked[q] = true; /* straight back: in the next step */
+    }
+}
+
+/* Each queue by its share, then what is left over to whoever needs it. The queue that finds the
+ * budget used up is the first of the next step. */
+static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
+{
+    const uint32_t first = guest->used_first;
+    bool full = false;
+    guest->used_first = 0;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < BNTI_GUEST_Q_COUNT; i++) {
+            const uint32_t q = (first + i) % BNTI_GUEST_Q_COUNT;
+            const uint32_t most =
+                round == 0 ? (uint32_t)bnti_guest_min(share, pass->left) : pass->left;
+            if (pass->want[q] > 0 && pass->left > 0) {
+                pass_queue(guest, pass, q, most);
+            } else if (pass->want[q] > 0 && !full) {
+                full = true;
+                guest->used_first = q;
+            }
+        }
+    }
+}
+
+static void used_pass(struct bnt_guest *guest, uint32_t budget)
+{
+    struct used_pass pass = {.left = budget};
+    bool marked[BNTI_GUEST_Q_COUNT];
+    const uint32_t share = pass_plan(guest, &pass);
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        marked[q] = guest->queue_marked[q];
         guest->queue_marked[q] = false;
-        guest->work += marked;
-        bool found = false;
-        bool more = true;
-        while (guest->budget > 0 && queue_live(guest, q) && more) {
-            more = used_take_one(guest, q);
-            found = found || more;
-            guest->budget -= more ? 1 : 0;
-        }
-        if (more && queue_live(guest, q)) {
+    }
+    pass_run(guest, &pass, share);
+    guest->budget -= budget - pass.left;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (pass.want[q] > 0 && queue_live(guest, q)) {
             guest->queue_marked[q] = true; /* out of budget: look again */
-        } else if (marked && !found && guest->state != BNT_GUEST_BROKEN) {
+        } else if (marked[q] && !pass.found[q] && queue_live(guest, q)) {
             guest->count.spurious++;
         }
+    }
+}
+
+/* Used buffers, of all queues. They may use a step up, though not two in a row: sizing and what
+ * else a step does have half of the next one. */
+void bnti_guest_used_take(struct bnt_guest *guest)
+{
+    const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
+    guest->used_kept = guest->budget - budget;
+    if (!bnti_guest_on_vmware(guest)) {
+        used_pass(guest, budget);
+    }
+    guest->used_all = guest->budget == 0;
+}
+
+/* What the rooms after used_take left of the half that was kept for them. */
+void bnti_guest_used_rest(struct bnt_guest *guest)
+{
+    if (guest->used_kept > 0 && guest->budget > 0) {
+        used_pass(guest, guest->budget);
     }
 }
 

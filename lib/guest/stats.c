@@ -1,7 +1,7 @@
 /*
  * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer with the device at all times, filled anew whenever
- * it comes back, with the same tags for ever. Entries are in the guest's byte order under the
- * legacy interface (BL-7).
+ * it comes back, though not more often than stats_interval_ns, with the same tags for ever. Entries
+ * are in the guest's byte order under the legacy interface (BL-7).
  */
 #include "guest_private.h"
 
@@ -68,4 +68,54 @@ void bnti_guest_stats_send(struct bnt_guest *guest)
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_STATS], &seg, 1, 0, &guest->stats_head);
     BNTI_ASSERT(added == BNT_OK);
+}
+
+static void stats_answer(struct bnt_guest *guest)
+{
+    guest->stats_owed = false;
+    guest->stats_due_ns = bnti_guest_after(guest->now_ns, guest->config.stats_interval_ns);
+    bnti_guest_stats_send(guest);
+    bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+}
+
+/* A device that asks again as soon as it is answered asks nothing: QEMU hands each buffer straight
+ * back after a reset of its statistics queue. Told once, until it leaves a buffer for a while. */
+static void storm_judge(struct bnt_guest *guest, bool early)
+{
+    guest->stats_early = early ? guest->stats_early + 1 : 0;
+    if (!early) {
+        guest->stats_storm = false;
+    } else if (guest->stats_early >= BNTI_GUEST_STATS_STORM && !guest->stats_storm) {
+        guest->stats_storm = true;
+        guest->count.storms++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STORM,
+                        bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), guest->stats_early);
+    }
+}
+
+/* The device returned the buffer, which is the question. */
+void bnti_guest_stats_used(struct bnt_guest *guest)
+{
+    const bool early = guest->now_ns < guest->stats_due_ns && !BNTI_MUTATION(STATS_UNPACED);
+    storm_judge(guest, early);
+    guest->stats_owed = true;
+    if (!early) {
+        stats_answer(guest);
+    }
+}
+
+/* In a step: the answer that waited. */
+void bnti_guest_stats(struct bnt_guest *guest)
+{
+    if (guest->stats_owed && guest->now_ns >= guest->stats_due_ns &&
+        bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS)) {
+        stats_answer(guest);
+        guest->work++;
+    }
+}
+
+uint64_t bnti_guest_stats_due(const struct bnt_guest *guest)
+{
+    return guest->stats_owed && bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS) ? guest->stats_due_ns
+                                                                               : BNT_NEVER;
 }

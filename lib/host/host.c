@@ -456,6 +456,26 @@ static bool work_left(const struct bnt_host *host)
     return left;
 }
 
+/** All queues, the first of them the one behind that which used the last budget up: no queue
+ * starves another, however fast its driver fills it. */
+static void queues_serve(struct bnt_host *host, uint32_t *left)
+{
+    const uint32_t first = host->first_role;
+
+    host->first_role = 0;
+    for (uint32_t i = 0; i < BNTI_HOST_ROLES; i++) {
+        const uint32_t role = (first + i) % BNTI_HOST_ROLES;
+        const bool before = *left > 0;
+        if (BNTI_MUTATION(STATS_QUERY_BLOCKS) && host->stats.pending && role != BNTI_HOST_STATS) {
+            continue;
+        }
+        bnti_host_queue_serve(host, (bnti_host_role)role, left);
+        if (before && *left == 0) {
+            host->first_role = (role + 1) % BNTI_HOST_ROLES;
+        }
+    }
+}
+
 bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
                          uint64_t *deadline_ns)
 {
@@ -476,6 +496,7 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
         bnti_host_queue_serve(host, (bnti_host_role)role, &left);
     }
     bnti_host_suspend_due(host);
+    queues_serve(host, &left);
     next = bnti_host_target_deadline(host);
     next = bnti_host_min(next, bnti_host_stats_deadline(host));
     next = bnti_host_min(next, bnti_host_actual_deadline(host));

@@ -217,6 +217,7 @@ struct bnti_host_stats_state {
     struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN];
     uint16_t held_head;
     bool held;    /**< the device has the driver's buffer */
+    bool back;    /**< quirk: it keeps none */
     bool pending; /**< asked, not answered */
     bool wanted;  /**< asked before a buffer was there */
     bool gone;    /**< of a driver that was reset */
@@ -334,6 +335,7 @@ struct bnt_host {
     uint64_t memory_pfns;      /**< of the map, within the configured range */
     uint64_t window_first_pfn; /**< region that the last PFN was found in */
     uint64_t window_pfns;
+    uint32_t first_role; /**< queue that the next step begins with */
     struct bnti_host_ledger ledger;
     struct bnti_host_target target;
     uint64_t limit_pfns; /**< the guest's; 0: none told */

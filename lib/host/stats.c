@@ -32,6 +32,7 @@ void bnti_host_stats_forget(struct bnt_host *host)
         values_clear(&host->stats);
     }
     host->stats.held = host->stats.held && BNTI_MUTATION(STATISTICS_KEPT_OVER_RESET);
+    host->stats.back = false;
     host->stats.pending = false;
     host->stats.wanted = false;
     host->stats.gone = true;
@@ -40,6 +41,7 @@ void bnti_host_stats_forget(struct bnt_host *host)
 void bnti_host_stats_queue_reset(struct bnt_host *host)
 {
     host->stats.held = false;
+    host->stats.back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATISTICS_STRAIGHT_BACK);
     host->stats.wanted = host->stats.pending;
 }
 
@@ -179,6 +181,12 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
         stats->pending = false;
     }
     bnti_host_tell(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
+    if (stats->back) {
+        stats->held = false;
+        stats->wanted = false;
+        (void)bnti_host_push(host, BNTI_HOST_STATS, chain->head, 0);
+        return;
+    }
     if (stats->wanted) {
         stats->wanted = false;
         stats_ask(host);

@@ -518,6 +518,9 @@ static void fake_notify(void *opaque, uint16_t queue)
     FAKE_CHECK(queue < FAKE_QUEUES && f->vq[queue].size != 0);
     f->kicks++;
     f->kicks_early += !(f->dev.status & BNT_DEVICE_STATUS_DRIVER_OK);
+    while (f->stats_back && queue == BNT_BALLOON_QUEUE_STATS && fake_serve(f, queue, 1) > 0) {
+        f->stats_returned += fake_stats_return(f);
+    }
     /* Not for commands of working sets: a device that has the next one at once never ends. */
     if (f->serve_on_kick && queue != BNT_BALLOON_QUEUE_WS_CMD) {
         (void)fake_serve(f, queue, 2);
@@ -926,6 +929,19 @@ void fake_up(struct fake *f)
     FAKE_CHECK(bnt_guest_attach(f->guest, f->now_ns) == BNT_OK);
     FAKE_CHECK(fake_step(f, 1) == BNT_OK);
     FAKE_CHECK(f->kicks_early == 0);
+}
+
+uint32_t fake_stats_return(struct fake *f)
+{
+    struct bnt_diag diag = {.size = sizeof diag};
+    if (!f->stats_held) {
+        return 0;
+    }
+    f->stats_held = false;
+    FAKE_CHECK(bnt_vq_dev_push(&f->vq[BNT_BALLOON_QUEUE_STATS], &f->mem, f->stats_head, 0, &diag) ==
+               BNT_OK);
+    fake_interrupt(f, BNT_BALLOON_QUEUE_STATS);
+    return 1;
 }
 
 uint64_t fake_run(struct fake *f, uint64_t ns)

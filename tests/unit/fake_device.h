@@ -166,11 +166,13 @@ struct fake {
     uint8_t *bad;      /* by PFN: verdict of an inflate */
     uint8_t *bad_back; /* by PFN: verdict of a deflate */
     uint64_t ledger_pfns;
-    uint8_t answer_all; /* a verdict for everything; 0: by the ledger */
-    uint32_t len_cut;   /* bytes that the used length says too little */
-    uint32_t len_more;  /* ... or too much */
-    bool write_nothing; /* leaves the answer empty, whatever the used length says */
-    bool not_needed;    /* answers NOT_NEEDED by BX-9 */
+    uint8_t answer_all;      /* a verdict for everything; 0: by the ledger */
+    uint32_t len_cut;        /* bytes that the used length says too little */
+    uint32_t len_more;       /* ... or too much */
+    bool write_nothing;      /* leaves the answer empty, whatever the used length says */
+    bool not_needed;         /* answers NOT_NEEDED by BX-9 */
+    bool stats_back;         /* gives each statistics buffer straight back */
+    uint64_t stats_returned; /* times that it did */
     bool stats_held;
     uint16_t stats_head;
     uint32_t stats_bytes;
@@ -213,6 +215,9 @@ uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count);
 
 /** Serves up to `count` buffers of a queue; returns how many there were. */
 uint32_t fake_serve(struct fake *fake, uint32_t queue, uint32_t count);
+
+/** The device asks for statistics: gives the buffer back that it holds. Returns how many it had. */
+uint32_t fake_stats_return(struct fake *fake);
 
 /** Steps, serves and lets time pass until nothing is due before `ns` from now. Returns steps. */
 uint64_t fake_run(struct fake *fake, uint64_t ns);

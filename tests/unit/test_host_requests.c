@@ -356,6 +356,40 @@ START_TEST(test_queue_that_was_not_kicked_is_left_alone)
 }
 END_TEST
 
+/* A driver that adds inflates as fast as they are served, beside one deflate and one report. */
+START_TEST(test_a_flooded_queue_does_not_starve_the_others)
+{
+    const uint32_t pfn = 300;
+    const struct bnt_vq_seg block = {FAKE_FIRST_PFN << BNT_PFN_SHIFT, 4096};
+    uint64_t deadline_ns = 0;
+    uint32_t len = 0;
+    uint32_t steps = 0;
+    bool deflated = false;
+    bool reported = false;
+
+    open_with(FAKE_PLAIN);
+    const uint16_t report = bnt_host_queue_index(fake.host, BNT_BALLOON_QUEUE_REPORT);
+    (void)fake_queue_pfns(&fake, 1, &pfn, 1);
+    (void)fake_queue_segs(&fake, report, &block, 0, 1);
+    bnt_host_kick(fake.host, 1);
+    bnt_host_kick(fake.host, report);
+    while (!deflated || !reported) {
+        for (uint32_t i = 0; i < 8; i++) {
+            (void)fake_queue_pfns(&fake, 0, &pfn, 1);
+        }
+        bnt_host_kick(fake.host, 0);
+        ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, (uint32_t)_i + 1, &deadline_ns),
+                         BNT_OK);
+        for (uint32_t i = 0; i < 8 && fake_pop(&fake, 0, &len); i++) {
+        }
+        deflated = deflated || fake_pop(&fake, 1, &len);
+        reported = reported || fake_pop(&fake, report, &len);
+        ck_assert_uint_le(++steps, BNT_BALLOON_QUEUE_COUNT);
+    }
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_requests");
@@ -382,6 +416,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_guest_memory_that_cannot_be_copied_breaks_the_device_at_every_copy);
     tcase_add_test(tests, test_step_does_no_more_than_its_budget);
     tcase_add_test(tests, test_queue_that_was_not_kicked_is_left_alone);
+    tcase_add_loop_test(tests, test_a_flooded_queue_does_not_starve_the_others, 0, 5);
     suite_add_tcase(suite, tests);
     return suite;
 }

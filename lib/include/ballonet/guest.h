@@ -201,6 +201,8 @@ struct bnt_guest_config {
      * never. Each reset in a row doubles the time, up to retry_max_ns; an answer within this time
      * ends that. */
     uint64_t queue_reset_ns;
+    /** Least time between two answers to the device's questions for statistics; 0: 10 ms. */
+    uint64_t stats_interval_ns;
 };
 
 /* clang-format off */
@@ -241,7 +243,8 @@ struct bnt_guest_config {
     X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
     X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
     X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable") \
-    X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed")
+    X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed") \
+    X(STORM,          "storm",          "value: queue whose buffer the device gives straight back each time, told once; extra: times in a row so far")
 /* clang-format on */
 
 /** Why a page of the allocator cannot be ballooned: name, name in messages, meaning. */
@@ -533,10 +536,12 @@ void bnt_guest_pages_freed(struct bnt_guest *guest);
 /**
  * Does what is due, at most `budget` units (requests built or taken back, batches of 256 pages
  * freed; at least 1), in a fixed order: configuration, used buffers, release, OOM deflates that
- * are owed, sizing, reports, deadlines. `deadline_ns` is when to call again at the latest; `now_ns`
- * if work is left. OK; E_REENTRANT; E_BROKEN (state BROKEN; the reason is in bnt_guest_diag;
- * `deadline_ns` is when recovery begins, BNT_NEVER if it does not); in STARTING what
- * bnt_guest_attach returns.
+ * are owed, sizing, reports, statistics, deadlines. No queue starves another, or sizing: where the
+ * budget is short each queue has a share of it, another one is the first in each step, and used
+ * buffers have at most half of a step that follows one of which they had all. `deadline_ns` is when
+ * to call again at the latest; `now_ns` if work is left. OK; E_REENTRANT; E_BROKEN (state BROKEN;
+ * the reason is in bnt_guest_diag; `deadline_ns` is when recovery begins, BNT_NEVER if it does
+ * not); in STARTING what bnt_guest_attach returns.
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
@@ -686,6 +691,7 @@ struct bnt_guest_info {
     uint64_t aside_pages;         /**< set aside now, until the cycle ends */
 
     uint64_t forced_pfns; /**< given back by a detach although the host lists them (event FORCED) */
+    uint64_t storms;              /**< times that STORM was told */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

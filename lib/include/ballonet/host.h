@@ -460,6 +460,10 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  * between, a reset of the balloon answers all of it RESET; a reset of device or queue forgets it.
  * `deadline_ns` (may be NULL) is when to call again at the latest; `now_ns` if work is left;
  * BNT_NEVER. Only kicked queues are looked
+ * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
+ * inflate, deflate, statistics, hints, reports, deadlines; behind the queue that used the last
+ * budget up, if one did, so that no queue starves another. `deadline_ns` (may be NULL) is when
+ * to call again at the latest; `now_ns` if work is left; BNT_NEVER. Only kicked queues are looked
  * at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
  * reason is in bnt_host_diag).
  */

@@ -51,7 +51,9 @@
     X(REPORT_LENGTH, 5, "report-length", "",                                                       \
       "returns a free page report with the sum of its bytes as used length")                       \
     X(USED_WITHOUT_WRITE, 6, "used-without-write", "",                                             \
-      "never sets WRITE in a used descriptor of a packed ring")
+      "never sets WRITE in a used descriptor of a packed ring")                                    \
+    X(STATISTICS_STRAIGHT_BACK, 7, "statistics-straight-back", "",                                 \
+      "gives each statistics buffer straight back once the statistics queue was reset, until the device is")
 /* clang-format on */
 
 enum bnt_guest_quirk {
@@ -65,7 +67,7 @@ enum bnt_host_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
     BNT_HOST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_HOST_QUIRKS_ALL = 0x7f
+    BNT_HOST_QUIRKS_ALL = 0xff
 };
 
 #endif
