@@ -134,7 +134,7 @@ uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest)
 void bnti_guest_huge_return(struct bnt_guest *guest)
 {
     struct bnti_guest_huge *huge = &guest->huge;
-    uint64_t parts[8]; /* on the stack: few */
+    uint64_t parts[4]; /* on the stack: few */
     if (huge->parts_out > 0) {
         const uint32_t page = huge->held_count - 1;
         uint32_t count = 0;

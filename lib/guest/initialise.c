@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Parts of a page of 2 MiB that are filled by one call: a small array on the stack. */
-#define PARTS_MAX 32u
+#define PARTS_MAX 4u
 
 static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
 {

@@ -27,8 +27,10 @@ POINTERS = {
 }
 
 # Functions that a chain may enter again, and how often they are on it at most: a page moves by two requests, and VMware's
-# wire answers each within the call that sends it.
+# wire answers each within the call that sends it. VIRTIO's does not: what takes from a used ring is on no such chain.
 REENTERED = {"bnti_guest_apply": 2}
+VIRTIO_ONLY = "used_take_one"
+VMWARE_ONLY = "bnti_vmware_"
 
 
 class Graph:
@@ -68,17 +70,20 @@ class Graph:
         if title not in self.frame:
             return 0, ()
         entered = sum(self.name[t] in REENTERED for t in above)
+        on_virtio = any(self.name[t].startswith(VIRTIO_ONLY) for t in above)
+        if on_virtio and self.name[title].startswith(VMWARE_ONLY):
+            return 0, ()
         if title in above:
-            if self.name[title] in REENTERED and above.count(title) == REENTERED[self.name[title]]:
+            if self.name[title] in REENTERED and (on_virtio or above.count(title) == REENTERED[self.name[title]]):
                 return 0, ()
             if entered == 0:
                 raise SystemExit("recursion: " + " -> ".join(self.name[t] for t in above + (title,)))
-        if (title, entered) not in self.depth:
+        if (title, entered, on_virtio) not in self.depth:
             best = (0, ())
             for target in sorted(self.calls.get(title, ())):
                 best = max(best, self.deepest(target, above + (title,)))
-            self.depth[title, entered] = (self.frame[title] + 8 + best[0], (title,) + best[1])
-        return self.depth[title, entered]
+            self.depth[title, entered, on_virtio] = (self.frame[title] + 8 + best[0], (title,) + best[1])
+        return self.depth[title, entered, on_virtio]
 
     def worst(self, prefix):
         self.depth = {}
