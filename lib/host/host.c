@@ -489,14 +489,8 @@ bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        if (BNTI_MUTATION(STATS_QUERY_BLOCKS) && host->stats.pending && role != BNTI_HOST_STATS) {
-            continue;
-        }
-        bnti_host_queue_serve(host, (bnti_host_role)role, &left);
-    }
-    bnti_host_suspend_due(host);
     queues_serve(host, &left);
+    bnti_host_suspend_due(host);
     next = bnti_host_target_deadline(host);
     next = bnti_host_min(next, bnti_host_stats_deadline(host));
     next = bnti_host_min(next, bnti_host_actual_deadline(host));

@@ -458,13 +458,9 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  * BNT_HOST_STEP_RUNS says: what is left is done by the next steps, before any other buffer, and its
  * used element is published after its last page. A driver may make a buffer long, and no step. In
  * between, a reset of the balloon answers all of it RESET; a reset of device or queue forgets it.
+ * A step begins behind the queue that used the last budget up, so that no queue starves another.
  * `deadline_ns` (may be NULL) is when to call again at the latest; `now_ns` if work is left;
- * BNT_NEVER. Only kicked queues are looked
- * Does what is due, at most `budget` buffers (at least 1), in a fixed order:
- * inflate, deflate, statistics, hints, reports, deadlines; behind the queue that used the last
- * budget up, if one did, so that no queue starves another. `deadline_ns` (may be NULL) is when
- * to call again at the latest; `now_ns` if work is left; BNT_NEVER. Only kicked queues are looked
- * at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
+ * BNT_NEVER. Only kicked queues are looked at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
  * reason is in bnt_host_diag).
  */
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
