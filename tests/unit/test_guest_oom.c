@@ -261,6 +261,28 @@ START_TEST(test_oom_beside_an_ordinary_deflate)
 }
 END_TEST
 
+/* An OOM deflate that is refused between two ticks ends no tick: sizing goes on with the next. */
+START_TEST(test_refusal_between_two_ticks_of_rates_stops_nothing)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = PAGES, .rates.use = BNT_GUEST_ON});
+    fake_up(&f);
+    fake_target(&f, 1000);
+    fake_run(&f, 10 * FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 1000);
+    f.answer_all = _i == 0 ? BNT_VERDICT_BUSY : BNT_VERDICT_NOT_NEEDED;
+    ck_assert_int_eq(oom(&f, 100), BNT_OK);
+    ck_assert_uint_eq(fake_serve(&f, 1, 9), 1);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    f.answer_all = 0;
+    fake_target(&f, 100);
+    ck_assert_uint_lt(fake_run(&f, 20 * FAKE_S), 1000);
+    ck_assert_uint_eq(f.ledger_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).idle_steps, 0);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_refusals_of_states)
 {
     struct fake f;
@@ -292,6 +314,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_device_that_refuses_ends_it, 0, 3);
     tcase_add_test(tc, test_device_that_refuses_against_the_rule_changes_nothing);
     tcase_add_loop_test(tc, test_oom_beside_an_ordinary_deflate, 0, 2);
+    tcase_add_loop_test(tc, test_refusal_between_two_ticks_of_rates_stops_nothing, 0, 2);
     tcase_add_test(tc, test_refusals_of_states);
     suite_add_tcase(suite, tc);
     return suite;
