@@ -231,7 +231,8 @@ static int verify_all(const struct options *options, const struct path_list *lis
     char trace[] = "/tmp/ballonet-verify-XXXXXX";
     const int handle = mkstemp(trace);
     if (handle < 0) {
-        (void)fprintf(stderr, "ballonet verify: %s: %s\n", trace, strerror(errno));
+        (void)fprintf(stderr, "ballonet verify: the second run's trace has no file %s: %s\n", trace,
+                      strerror(errno));
         return VERDICT_TRACE;
     }
     (void)close(handle);

@@ -259,6 +259,15 @@ void arena_free(struct arena *arena, void *memory, uint64_t bytes)
     backend_free(arena, memory, (size_t)bytes);
 }
 
+void arena_exhausted(uint64_t bytes)
+{
+    if (bytes == 0) {
+        (void)fprintf(stderr, "ballonet: out of memory\n");
+        exit(7);
+    }
+    give_up("out of memory", bytes);
+}
+
 uint64_t arena_outstanding(const struct arena *arena)
 {
     return arena->outstanding;

@@ -33,6 +33,9 @@ void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t byt
 /** Gives memory back; `bytes` as requested. NULL is ignored. */
 void arena_free(struct arena *arena, void *memory, uint64_t bytes);
 
+/** Ends the process as a lack of memory does: a message, exit status 7. `bytes` 0: not known. */
+_Noreturn void arena_exhausted(uint64_t bytes);
+
 /** Bytes requested and not given back. */
 uint64_t arena_outstanding(const struct arena *arena);
 

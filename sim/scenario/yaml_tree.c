@@ -405,14 +405,16 @@ struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const
 
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
-        builder_stop(&b, start, "out of memory");
-        return NULL;
+        arena_exhausted(0);
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
     for (bool end = false; !end && !b.stop;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
+            if (parser.error == YAML_MEMORY_ERROR) { /* it says nothing of the file */
+                arena_exhausted(0);
+            }
             report_syntax(&b, &parser);
             break;
         }
