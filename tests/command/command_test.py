@@ -360,7 +360,7 @@ class Processes(Contract):
     def test_a_crash_is_a_verdict_and_costs_one_run(self):
         for arguments in (["run"], ["run", "--format", "json"], ["verify"], ["conformance"]):
             run = self.start(*arguments, LONG, "--seeds", "2", "--set", "title=crash")
-            os.kill(self.family(run)[2], signal.SIGSEGV if not os.environ.get("ASAN_OPTIONS") else signal.SIGKILL)
+            os.kill(self.family(run)[2], signal.SIGKILL)  # what no sanitizer catches
             output, error = run.communicate(timeout=100)
             self.assertEqual(run.returncode, 5, (arguments, output, error))
             if "json" in arguments:
@@ -370,7 +370,7 @@ class Processes(Contract):
                 self.assertRegex(rows[0]["command"], "--seed 1 --set 'title=crash'")
                 continue
             text = output + error
-            self.assertRegex(text, r"(?m)^  event \d+ at \S+: the run died of signal (11|9) \(.+\)$")
+            self.assertRegex(text, r"(?m)^  event \d+ at \S+: the run died of signal 9 \(.+\)$")
             self.assertRegex(text, rf"(?m)^  again: ballonet run {LONG} --seed 1 --set 'title=crash'$")
             self.assertRegex(text, rf"(?m)^FAIL {LONG[:-5]} seed=1 events=\d+ time=\S+ hash=0{{16}}$")
             if arguments == ["run"]:
