@@ -25,6 +25,18 @@ static void ignore(bnt_status status)
     (void)status;
 }
 
+/** Pages that are memory. */
+static uint64_t memory_pages(const struct fake_driver *fake)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t at = 0; at < FUZZ_PAGES; at++) {
+        pages +=
+            bnt_mem_contains(&fake->mem, (FAKE_FIRST_PFN + at) << BNT_PFN_SHIFT, BNT_PFN_BYTES);
+    }
+    return pages;
+}
+
 /** A page is the guest's and dropped only after a report, or a reset that touched nothing. */
 static void pages_check(const struct fuzz_host *fuzz)
 {
@@ -42,7 +54,7 @@ static void pages_check(const struct fuzz_host *fuzz)
     fuzz_require(info.balloon_pfns == held + info.leafless_pfns);
     fuzz_require(info.kept_pfns == kept + info.leafless_pfns);
     fuzz_require((int64_t)info.leaves == fake->leaves_out);
-    fuzz_require(info.balloon_pfns <= FUZZ_PAGES);
+    fuzz_require(info.balloon_pfns <= memory_pages(fake));
 }
 
 /** Notes what reports and resets explain, and forgets the log. */
@@ -80,8 +92,8 @@ struct bnt_host *fuzz_host_another(struct fuzz_host *fuzz, void **storage)
     *storage = malloc(bytes);
     fuzz_require(*storage != NULL);
     memset(*storage, 0xA5, bytes);
-    fuzz_require(bnt_host_init(*storage, bytes, &fake->config, &fake->ops, fake, &fake->mem, NULL,
-                               &host) == BNT_OK);
+    fuzz_require(bnt_host_init(*storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
+                               fake_provider(fake), &host) == BNT_OK);
     return host;
 }
 
@@ -462,7 +474,7 @@ static void call_one(struct fuzz_host *fuzz, struct fuzz_input *input)
 
 /* ---- The whole ---- */
 
-void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interface)
+static void open_prepare(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interface)
 {
     struct fake_driver *fake = &fuzz->fake;
 
@@ -484,11 +496,61 @@ void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interf
         fake->config.page_order = 0;
         fake->config.target_slack_pfns = (setup & 8) != 0 ? 511 : 0;
     }
+}
+
+static void open_finish(struct fuzz_host *fuzz, uint32_t setup)
+{
+    struct fake_driver *fake = &fuzz->fake;
+
     fake_open(fake);
     if (!fuzz->vmware) {
         fake_start(fake, (setup & 32) != 0 ? FAKE_PLAIN : FUZZ_HOST_ALL);
     }
     ignore(bnt_host_target_set(fake->host, fake->now_ns, FUZZ_PAGES / 2, 0, NULL));
+}
+
+void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interface)
+{
+    open_prepare(fuzz, setup, interface);
+    open_finish(fuzz, setup);
+}
+
+/** One to four regions: the DMA area, and pages with holes between them that need not be whole. */
+static void regions_take(struct fake_driver *fake, struct fuzz_input *input)
+{
+    const uint64_t end = (FAKE_FIRST_PFN + FUZZ_PAGES) << BNT_PFN_SHIFT;
+    const uint32_t count = 1 + fuzz_take(input, 1) % 4;
+    uint64_t at = FAKE_DMA_BYTES;
+
+    fake->regions[0] = (struct bnt_mem_region){0, FAKE_DMA_BYTES};
+    fake->region_count = 1;
+    for (uint32_t i = 0; i < count && fake->region_count < 4; i++) {
+        const uint64_t hole = (uint64_t)fuzz_take(input, 1) << (i % 2 == 0 ? 12 : 10);
+        const uint64_t bytes = (1 + (uint64_t)fuzz_take(input, 2) % FUZZ_PAGES) << BNT_PFN_SHIFT;
+        if (at + hole + BNT_PFN_BYTES >= end) {
+            break;
+        }
+        if (hole == 0) { /* no hole: one region with the last */
+            fake->regions[fake->region_count - 1].bytes += bytes;
+        } else {
+            fake->regions[fake->region_count++] = (struct bnt_mem_region){at + hole, bytes};
+        }
+        at += hole + bytes;
+    }
+}
+
+void fuzz_host_open_memory(struct fuzz_host *fuzz, struct fuzz_input *input)
+{
+    static const uint32_t orders[] = {0, 1, 2, 4, 6, 8, 9, 9};
+    const uint32_t setup = fuzz_take(input, 1);
+    const uint32_t more = fuzz_take(input, 1);
+    struct fake_driver *fake = &fuzz->fake;
+
+    open_prepare(fuzz, setup, BNT_INTERFACE_MODERN);
+    fake->config.host_page_order = orders[more % 8];
+    fake->provided = (more & 8) != 0 && !fuzz->vmware;
+    regions_take(fake, input);
+    open_finish(fuzz, setup);
 }
 
 void fuzz_host_call(struct fuzz_host *fuzz, struct fuzz_input *input)

@@ -50,6 +50,10 @@ uint32_t fuzz_take(struct fuzz_input *input, uint32_t bytes);
 /** A device by the bits of `setup`, started, with a target. */
 void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interface);
 
+/** The same over a map with holes, with host pages of any size, and perhaps rings of the
+ * embedder's behind a provider, as the input says. */
+void fuzz_host_open_memory(struct fuzz_host *fuzz, struct fuzz_input *input);
+
 /** One call and the checks after it. */
 void fuzz_host_call(struct fuzz_host *fuzz, struct fuzz_input *input);
 

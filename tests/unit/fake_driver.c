@@ -172,6 +172,54 @@ static void fake_on_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
     log_add(fake, (struct fake_entry){FAKE_HINT, 0, first_pfn, pfns});
 }
 
+static bnt_status ring_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                           struct bnt_diag *diag)
+{
+    struct fake_driver *fake = opaque;
+    struct bnt_vq_dev *ring = &fake->rings[queue];
+    return ring->size == 0 ? BNT_E_AGAIN : bnt_vq_dev_pop(ring, &fake->mem, chain, diag);
+}
+
+static bnt_status ring_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                            uint64_t offset, void *dst, uint32_t bytes)
+{
+    const struct fake_driver *fake = opaque;
+    (void)queue;
+    return bnt_vq_chain_read(chain, &fake->mem, offset, dst, bytes);
+}
+
+static bnt_status ring_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                             uint64_t offset, const void *src, uint32_t bytes)
+{
+    const struct fake_driver *fake = opaque;
+    (void)queue;
+    return bnt_vq_chain_write(chain, &fake->mem, offset, src, bytes);
+}
+
+static bnt_status ring_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                            struct bnt_diag *diag)
+{
+    struct fake_driver *fake = opaque;
+    return bnt_vq_dev_push(&fake->rings[queue], &fake->mem, head, len, diag);
+}
+
+static bnt_status ring_flush(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag)
+{
+    struct fake_driver *fake = opaque;
+    return bnt_vq_dev_interrupt_due(&fake->rings[queue], &fake->mem, interrupt, diag);
+}
+
+const struct bnt_queue_provider *fake_provider(const struct fake_driver *fake)
+{
+    static const struct bnt_queue_provider provider = {.size = sizeof(provider),
+                                                       .pop = ring_pop,
+                                                       .read = ring_read,
+                                                       .write = ring_write,
+                                                       .push = ring_push,
+                                                       .flush = ring_flush};
+    return fake->provided ? &provider : NULL;
+}
+
 void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
 {
     const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
@@ -224,8 +272,8 @@ void fake_open(struct fake_driver *fake)
                 fake->slots != NULL && fake->log != NULL,
             "no memory");
     memset(fake->storage, 0xA5, bytes);
-    require(bnt_host_init(fake->storage, bytes, &fake->config, &fake->ops, fake, &fake->mem, NULL,
-                          &fake->host) == BNT_OK,
+    require(bnt_host_init(fake->storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
+                          fake_provider(fake), &fake->host) == BNT_OK,
             "bnt_host_init");
 }
 
@@ -259,6 +307,13 @@ static void queue_start(struct fake_driver *fake, uint16_t queue, uint64_t featu
     require(bnt_vq_drv_ring_bytes_of(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE,
             "the ring is too big");
     require(bnt_vq_drv_init(&fake->queues[queue], &config) == BNT_OK, "bnt_vq_drv_init");
+    if (fake->provided) {
+        require(bnt_vq_dev_init(&fake->rings[queue], &fake->mem, queue, FAKE_QUEUE_SIZE,
+                                gpa + layout.desc, gpa + layout.avail, gpa + layout.used, features,
+                                NULL) == BNT_OK,
+                "bnt_vq_dev_init");
+        return;
+    }
     require(bnt_host_queue_enable(fake->host, queue, FAKE_QUEUE_SIZE, gpa + layout.desc,
                                   gpa + layout.avail, gpa + layout.used) == BNT_OK,
             "bnt_host_queue_enable");

@@ -82,6 +82,8 @@ struct fake_driver {
     uint32_t copies;
     struct bnt_mem_region regions[4]; /* of the map; without any it has no holes */
     uint32_t region_count;
+    bool provided; /* the rings are the embedder's, behind a provider; set before fake_open */
+    struct bnt_vq_dev rings[FAKE_QUEUES];
     bool wild;           /* pages without bytes read as zeros, and what is written there is lost */
     uint32_t epoch;      /* that requests carry */
     uint32_t flags;      /* the same */
@@ -93,6 +95,8 @@ struct fake_driver {
 void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features);
 void fake_open(struct fake_driver *fake);
 void fake_close(struct fake_driver *fake);
+/** The provider of an embedder with rings of its own; NULL unless `provided`. */
+const struct bnt_queue_provider *fake_provider(const struct fake_driver *fake);
 
 /** The whole handshake up to DRIVER_OK, epoch acknowledged. */
 void fake_start(struct fake_driver *fake, uint64_t features);
