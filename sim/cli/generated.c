@@ -5,6 +5,7 @@
  * signature) the first is cut down and shown; the others are counted.
  */
 #include "sim/cli/generated.h"
+#include "sim/cli/isolate.h"
 
 #include "sim/cli/isolate.h"
 #include "sim/cli/mutant.h"
@@ -94,6 +95,9 @@ static bool still_fails(void *opaque, const char *text, size_t bytes)
 {
     struct shrinking *shrinking = opaque;
     struct generated_record record;
+    if (isolate_stopped() != 0) {
+        return false;
+    }
     shrinking->runs++;
     worker_judge(text, bytes, &record);
     return record.verdict != VERDICT_PASS && strcmp(record.signature, shrinking->signature) == 0;
@@ -290,7 +294,7 @@ static void run_all(struct campaign *campaign)
     for (uint32_t i = 0; good && i < campaign->worker_count; i++) {
         good = worker_start(&campaign->workers[i], campaign->profile);
     }
-    while (good) {
+    while (good && isolate_stopped() == 0) {
         give_orders(campaign);
         tell_all(campaign);
         const bool enough =

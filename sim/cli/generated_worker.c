@@ -5,6 +5,7 @@
  * another. A scenario is run twice, over memory of different contents: the hashes must agree.
  */
 #include "sim/cli/generated.h"
+#include "sim/cli/isolate.h"
 
 #include "sim/cli/isolate.h"
 
@@ -275,6 +276,7 @@ static _Noreturn void work(int orders, int results, int errors,
                            const struct explore_profile *profile)
 {
     uint64_t order[2];
+    isolate_child_begin();
     errors_take(errors);
     while (read_all(orders, order, sizeof order) == sizeof order) {
         for (uint64_t seed = order[0]; seed - order[0] <= order[1] - order[0]; seed++) {
@@ -428,6 +430,7 @@ static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
     if (*pid == 0) {
         isolate_child_begin();
         (void)close(ends[0]);
+        isolate_child_begin();
         errors_take(errors);
         *out = ends[1];
         return true;

@@ -129,7 +129,7 @@ static void judge_choice(struct watch *watch, uint64_t features)
         clause_require(watch, DRV, CLAUSE_BD_1, (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0,
                        "declines MUST_TELL_HOST");
     }
-    if ((r->offered & wanted & packed) != 0) {
+    if ((r->offered & wanted & packed) != 0 && (features & BNT_F_VERSION_1) != 0) {
         clause_require(watch, DRV, CLAUSE_VG_29, (features & packed) != 0, "declines RING_PACKED");
     }
 }
@@ -258,7 +258,10 @@ static void bit_set(struct watch *watch, uint8_t bit)
         }
     }
     if (bit == BNT_DEVICE_STATUS_FAILED && r->unknown_offered) {
-        clause_require(watch, DRV, CLAUSE_VG_11, r->missing || r->features_ok_refused,
+        /* A queue that it could not set up is a reason of its own. */
+        const bool queues = (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 &&
+                            (r->queues_enabled & 3) != 3;
+        clause_require(watch, DRV, CLAUSE_VG_11, r->missing || r->features_ok_refused || queues,
                        "fails where nothing is wrong but a feature that it does not know");
     }
 }

@@ -6,6 +6,7 @@
  * filled for giving it back, or went back without. Only of guests whose driver may report or
  * poison.
  */
+#include "sim/conformance/pages.h"
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
@@ -18,7 +19,8 @@ enum {
     MARK_OUT = 1,      /**< in a report that the device has */
     MARK_REPORTED = 2, /**< acknowledged, and not touched since */
     MARK_FILLED = 4,   /**< with the poison value, on its way back */
-    MARK_UNFILLED = 8  /**< went back without */
+    MARK_UNFILLED = 8, /**< went back without */
+    MARK_SENT = 16     /**< was named to the device by an inflate */
 };
 
 static bool poison(const struct watch *watch)
@@ -162,9 +164,31 @@ static void block_exposed(struct watch *watch, const struct bnt_vq_seg *seg)
     }
 }
 
+/** Only what the device was told of can have lost its content. */
+static void inflate_exposed(struct watch *watch, const struct seen_queue *queue,
+                            const struct seen_buffer *buffer)
+{
+    struct seen_request request;
+    if (!poison(watch) || !request_read(watch, queue, buffer, &request) || !request.inflate) {
+        return;
+    }
+    for (uint32_t i = 0; i < request.count; i++) {
+        const uint64_t pfn = request_pfn(watch, buffer, &request, i);
+        for (uint64_t n = 0; n < request.span; n++) {
+            uint8_t *mark = mark_of(watch, pfn + n);
+            if (mark != NULL) {
+                *mark |= MARK_SENT;
+            }
+        }
+    }
+}
+
 static void exposed(struct watch *watch, const struct seen_queue *queue,
                     const struct seen_buffer *buffer)
 {
+    if (queue->role == BNT_BALLOON_QUEUE_INFLATE) {
+        inflate_exposed(watch, queue, buffer);
+    }
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
@@ -229,10 +253,14 @@ static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t cou
         if (!poison(watch)) {
             continue;
         }
-        const bool filled = (*mark & MARK_FILLED) != 0;
-        clause_require(watch, DRV, CLAUSE_BD_34, filled,
-                       "page %" PRIu64 " went back without the poison value", pages[i]);
-        *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED)) | (filled ? 0 : MARK_UNFILLED));
+        const bool sent = (*mark & MARK_SENT) != 0;
+        const bool filled = (*mark & MARK_FILLED) != 0 || !sent;
+        if (sent) {
+            clause_require(watch, DRV, CLAUSE_BD_34, filled,
+                           "page %" PRIu64 " went back without the poison value", pages[i]);
+        }
+        *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED | MARK_SENT)) |
+                          (filled ? 0 : MARK_UNFILLED));
     }
 }
 

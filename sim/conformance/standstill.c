@@ -34,14 +34,16 @@ static void standstill_reset(struct watch *watch)
     watch->standstill = (struct watch_standstill){.asked = false};
 }
 
-/** A buffer that the device has must be back by now, save the one of statistics. */
+/** A buffer that the device has must be back by now, save those that wait for its next question. */
 static void judge_in_flight(struct watch *watch)
 {
     bool finished = true;
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const bool counts = queue->enabled && !queue->lost && !queue->in_order &&
-                            queue->role != BNT_BALLOON_QUEUE_STATS;
+                            queue->role != BNT_BALLOON_QUEUE_STATS &&
+                            queue->role != BNT_BALLOON_QUEUE_WS_DATA &&
+                            queue->role != BNT_BALLOON_QUEUE_WS_CMD;
         finished = finished && (!counts || queue->taken <= queue->used_count);
     }
     clause_require(watch, DEV, CLAUSE_VG_41, finished, "stands still with buffers that it took");

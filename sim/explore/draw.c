@@ -82,6 +82,16 @@ static uint64_t below(struct draw *draw, const struct drawn_key *key, uint64_t b
     return engine_choose(draw->engine, key->stream, CHOICE_RANGE, bound);
 }
 
+/** The key of the VM that this one goes with, NULL if that is not there. */
+static const struct yaml_node *model_of(const struct draw *draw, const struct key_row *row)
+{
+    char map[SCENARIO_NAME_MAX];
+    const char *dot = strchr(row->draw.like, '.');
+    (void)snprintf(map, sizeof map, "%.*s", (int)(dot - row->draw.like), row->draw.like);
+    const struct yaml_node *inner = draw->vm_node != NULL ? yaml_value(draw->vm_node, map) : NULL;
+    return inner != NULL ? yaml_value(inner, dot + 1) : NULL;
+}
+
 bool draw_wants(struct draw *draw, const struct key_table *table, const struct key_row *row,
                 uint32_t kind)
 {
@@ -95,6 +105,9 @@ bool draw_wants(struct draw *draw, const struct key_table *table, const struct k
     }
     if (row->draw.reason != NULL) {
         return false;
+    }
+    if (row->draw.like != NULL) {
+        return model_of(draw, row) != NULL;
     }
     if (row->type == KEY_VM) {
         return draw->vm_count > 1;
@@ -140,7 +153,7 @@ static struct span span_of(const struct draw *draw, const struct drawn_key *key)
     span.low = span.low > row->low ? span.low : row->low;
     span.high = span.high < row->high ? span.high : row->high;
     span.high = span.high > span.low ? span.high : span.low;
-    span.off = row->low == 0 && span.low > 0;
+    span.off = row->type != KEY_SIZE && row->low == 0 && span.low > 0;
     return span;
 }
 
@@ -295,6 +308,18 @@ static const struct choice *draw_choice(struct draw *draw, const struct drawn_ke
     return row->choices;
 }
 
+static struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key)
+{
+    const struct choice *choice = draw_choice(draw, key);
+    if (key->row->draw.like != NULL && key->profile == NULL) {
+        const struct yaml_node *model = model_of(draw, key->row);
+        const struct choice *same =
+            model != NULL ? choice_find(key->row->choices, model->text) : NULL;
+        choice = same != NULL ? same : choice;
+    }
+    return draw_text(draw, "%s", choice->name);
+}
+
 static struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key)
 {
     struct yaml_node *list = draw_node(draw, YAML_LIST);
@@ -307,6 +332,12 @@ static struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *ke
     return list;
 }
 
+static uint32_t event_weight(const struct choice *events, const struct choice *event)
+{
+    return events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1;
+}
+
+/** Every third is aimed at the same event as the one before it, so that they meet. */
 static struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
 {
     static const struct {
@@ -314,16 +345,26 @@ static struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *k
         const struct choice *events;
     } sources[] = {{"world", world_event_choices},
                    {"world", world_event_choices},
+                   {"world", world_event_choices},
                    {"guest", guest_event_choices},
                    {"host", host_event_choices}};
+    const uint64_t again = below(draw, key, 3);
     const uint64_t source = below(draw, key, sizeof sources / sizeof sources[0]);
-    const struct choice *events = sources[source].events;
-    uint64_t count = 0;
-    while (events[count].name != NULL) {
-        count++;
+    const struct choice *event = sources[source].events;
+    uint64_t sum = 0;
+    for (const struct choice *c = event; c->name != NULL; c++) {
+        sum += event_weight(sources[source].events, c);
     }
-    const uint64_t which = below(draw, key, count);
-    return draw_text(draw, "%s.%s", sources[source].prefix, events[which].name);
+    uint64_t left = below(draw, key, sum);
+    while (left >= event_weight(sources[source].events, event)) {
+        left -= event_weight(sources[source].events, event);
+        event++;
+    }
+    if (again != 0 || draw->last_event[0] == '\0') {
+        (void)snprintf(draw->last_event, sizeof draw->last_event, "%s.%s", sources[source].prefix,
+                       event->name);
+    }
+    return draw_text(draw, "%s", draw->last_event);
 }
 
 /* ---- Other types ---- */
@@ -406,7 +447,7 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
         return draw_text(draw, "%s", below(draw, key, 2) == 0 ? "true" : "false");
     case KEY_CHOICE:
     case KEY_SIDES:
-        return draw_text(draw, "%s", draw_choice(draw, key)->name);
+        return draw_one(draw, key);
     case KEY_FEATURES:
     case KEY_BOTH:
         return draw_list(draw, key);

@@ -29,9 +29,11 @@ struct draw {
     struct problems *problems; /**< of the tree: none can occur */
     uint64_t run_ns;
     uint64_t quiet_ns;
-    uint64_t last_ns; /**< when the last action was: the next may follow at once */
+    uint64_t last_ns;    /**< when the last action was: the next may follow at once */
+    char last_event[64]; /**< that the last one was aimed at */
     uint32_t vm_count;
-    uint32_t vm; /**< which is drawn, or acted on */
+    uint32_t vm;                     /**< which is drawn, or acted on */
+    const struct yaml_node *vm_node; /**< the one that is drawn, as far as it is there */
     uint64_t memory_bytes[DRAW_VMS_MAX];
     uint64_t first_pfn[DRAW_VMS_MAX];
     struct drawn_key cache[DRAW_CACHE];

@@ -7,6 +7,7 @@
 #include "sim/explore/draw.h"
 
 #include "sim/scenario/values.h"
+#include "sim/world/world.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@ static struct yaml_node *make_vm(struct draw *draw, uint32_t index)
     draw->vm = index;
     struct yaml_node *vm = draw_node(draw, YAML_MAP);
     draw_put(draw, vm, "name", draw_text(draw, "vm%" PRIu32, index));
+    draw->vm_node = vm;
     for (const struct key_row *row = vm_keys.rows; row->name != NULL; row++) {
         if (!draw_wants(draw, &vm_keys, row, KIND_ANY)) {
             continue;
@@ -118,7 +120,11 @@ static struct yaml_node *make_list(struct draw *draw, int list)
 {
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "%s.length", lists[list].key);
-    const uint64_t length = draw_between(draw, stream, length_of(draw, list));
+    uint64_t length = draw_between(draw, stream, length_of(draw, list));
+    if (list == 0) { /* what meets, meets in one VM: few are likelier than many */
+        const uint64_t other = draw_between(draw, stream, length_of(draw, list));
+        length = other < length ? other : length;
+    }
     struct yaml_node *node = draw_node(draw, YAML_LIST);
     if (list == 0) {
         draw->vm_count = (uint32_t)length;
@@ -223,7 +229,17 @@ static void add_end(struct draw *draw, struct yaml_node *script)
     }
 }
 
-/* ---- What the loader says ---- */
+/* ---- What the loader says, and the libraries ---- */
+
+/** A world can be made of it; else the line of what is in the way. */
+static bool can_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
+{
+    struct place place = {1, 1};
+    char error[512];
+    const bool can = world_can_start(scenario, arena, NULL, 0, &place, error, sizeof error);
+    *line = place.line;
+    return can;
+}
 
 /** The lines on which it found mistakes, in order; at most `most`. */
 static uint32_t mistakes(struct arena *arena, const struct explore_text *text, uint32_t *lines,
@@ -238,6 +254,9 @@ static uint32_t mistakes(struct arena *arena, const struct explore_text *text, u
         lines[count++] = (uint32_t)strtoul(errors.messages[i] + strlen(path) + 1, NULL, 10);
     }
     scenario_errors_free(&errors);
+    if (scenario != NULL && !can_start(arena, scenario, &lines[0])) {
+        count = 1;
+    }
     scenario_free(arena, scenario);
     return count;
 }
@@ -309,6 +328,17 @@ static void repair(struct draw *draw, struct yaml_node *root, const uint32_t *li
     }
 }
 
+static void drop_key(struct yaml_node *map, const char *key)
+{
+    struct yaml_item *before = NULL;
+    for (struct yaml_item *item = map->first; item != NULL; before = item, item = item->next) {
+        if (yaml_is(item->key, key)) {
+            tree_unlink(map, before, item);
+            return;
+        }
+    }
+}
+
 /** The text, once the loader has nothing against it. */
 static struct explore_text settle(struct draw *draw, struct yaml_node *root, bool giving_up,
                                   uint32_t *tried)
@@ -320,6 +350,9 @@ static struct explore_text settle(struct draw *draw, struct yaml_node *root, boo
         const uint32_t count = mistakes(draw->arena, &text, lines, SCENARIO_ERRORS_MAX);
         if (count == 0) {
             break;
+        }
+        if (i == GENERATE_TRIES) { /* what it may draw can be what no VM can take */
+            drop_key(root, "swarm");
         }
         repair(draw, root, lines, count, giving_up || i >= GENERATE_TRIES);
         explore_text_free(draw->arena, &text);

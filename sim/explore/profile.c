@@ -18,7 +18,7 @@ void profile_default(struct explore_profile *profile)
     *profile = (struct explore_profile){
         .vms = {1, 3},
         .workloads = {0, 3},
-        .script = {1, 12},
+        .script = {3, 18},
         .run = {SECOND, 8 * SECOND},
         .quiet = {90 * SECOND, 90 * SECOND},
         .events = 200000,

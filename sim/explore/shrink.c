@@ -142,18 +142,34 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
     return false;
 }
 
+/**
+ * What gives a run its seed and its time stays: in half a quiet phase a sound run does not come to
+ * rest either.
+ */
+static bool is_frame(const struct yaml_item *item)
+{
+    static const char *const names[] = {"schema", "seed", "limits", "phases"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (yaml_is(item->key, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /** What can go below a node, the node's own items first; true if anything went. */
 static bool drop_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
 {
     bool dropped = false;
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        if (drop_item(shrink, node, before, item)) {
+        const bool frame = depth == 0 && is_frame(item);
+        if (!frame && drop_item(shrink, node, before, item)) {
             dropped = true;
             continue;
         }
         before = item;
-        if (item->value->kind != YAML_TEXT && depth < SCENARIO_DEPTH_MAX) {
+        if (!frame && item->value->kind != YAML_TEXT && depth < SCENARIO_DEPTH_MAX) {
             dropped = drop_below(shrink, item->value, depth + 1) || dropped;
         }
     }
@@ -232,10 +248,7 @@ static bool halve_below(struct shrink *shrink, struct yaml_node *node, unsigned 
 {
     bool changed = false;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        const bool fixed =
-            depth == 0 && (yaml_is(item->key, "seed") || yaml_is(item->key, "limits") ||
-                           yaml_is(item->key, "schema"));
-        if (fixed) {
+        if (depth == 0 && is_frame(item)) {
             continue;
         }
         if (item->value->kind == YAML_TEXT) {

@@ -12,6 +12,7 @@
 
 #define KIB(n)              ((uint64_t)(n) << 10)
 #define MIB(n)              ((uint64_t)(n) << 20)
+#define GIB(n)              ((uint64_t)(n) << 30)
 #define TIB(n)              ((uint64_t)(n) << 40)
 #define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
 #define TIME_MAX            SECONDS(31536000)
@@ -250,10 +251,10 @@ static const struct key_row driver_rows[] = {
      .fallback = "(511; 0 with profile vmware-2010)",
      .draw = {.high = 2048}, .doc = "PFNs above the target that it does not deflate for, on VMware's wire"},
     {"sleeping", KEY_CHOICE, VM(driver.sleeping), .choices = switch_choices, .fallback = "default",
-     .draw = {.share = 300}, .doc = "allocations that may wait, once those that do not have failed; by default on VMware's wire"},
+     .draw = {.share = 500}, .doc = "allocations that may wait, once those that do not have failed; by default on VMware's wire"},
     {"limit", KEY_COUNT, VM(driver.limit_pfns), 0, UINT64_C(1) << 52, .fallback = "0",
      .draw = {.high = 65536}, .doc = "largest balloon that it tells the host, PFNs; 0: its memory"},
-    {"rates", KEY_MAP, .draw = {.share = 120}, .doc = "how fast it inflates and deflates", .table = &rates_table},
+    {"rates", KEY_MAP, .draw = {.share = 250}, .doc = "how fast it inflates and deflates", .table = &rates_table},
     {.name = NULL}};
 static const struct key_table driver_table = {.title = "vms[].driver", .section = "vms[].driver", .rows = driver_rows,
     .personalities = driver_personalities};
@@ -270,7 +271,7 @@ static const struct key_row device_rows[] = {
     {"interface", KEY_CHOICE, VM(device.interface), .choices = interface_choices, .fallback = "modern",
      .draw = {.share = 60}, .doc = "which interfaces it speaks"},
     {"queue_layout", KEY_CHOICE, VM(device.queue_layout), .choices = device_layout_choices, .fallback = "fixed",
-     .doc = "how it numbers its queues"},
+     .draw = {.like = "driver.queue_layout"}, .doc = "how it numbers its queues"},
     {"host_page", KEY_CHOICE, VM(device.host_page_order), .choices = page_choices, .fallback = "4KiB",
      .doc = "the host's page, the unit in which it gives and takes memory"},
     {"ledger", KEY_CHOICE, VM(device.ledger_leaves), .choices = ledger_choices, .fallback = "fixed",
@@ -309,7 +310,7 @@ static const struct choice wire_choices[] = {
 static const struct key_row vm_rows[] = {
     {"name", KEY_NAME, VM(name), .fallback = "(vm0, vm1, ...)", .draw = {.reason = "vm0, vm1, ...: made with the VM"}, .doc = "name in the script and in metrics"},
     {"memory", KEY_SIZE, VM(memory_bytes), KIB(64), TIB(16), .flags = KEY_REQUIRED,
-     .draw = {.low = MIB(8), .high = MIB(128), .step = MIB(2)}, .doc = "guest memory, a multiple of `page`"},
+     .draw = {.low = MIB(16), .high = MIB(64), .step = MIB(2)}, .doc = "guest memory, a multiple of `page`"},
     {"first_pfn", KEY_COUNT, VM(first_pfn), 0, BNT_PFN_MAX, .fallback = "0",
      .draw = {.share = 60, .high = UINT64_C(1) << 32, .step = 512}, .doc = "PFN where its memory begins; a recording may ask for it"},
     {"page", KEY_CHOICE, VM(page_order), .choices = page_choices, .fallback = "4KiB", .draw = {.share = 100}, .doc = "the guest's page"},
@@ -325,7 +326,7 @@ static const struct key_row vm_rows[] = {
     {"pages", KEY_CHOICE, VM(pages), .choices = pages_choices, .fallback = "lifo",
      .doc = "the order in which the guest's allocator hands pages out"},
     {"free_pages", KEY_CHOICE, VM(free_content), .choices = content_choices, .fallback = "any",
-     .doc = "what the guest expects of its free pages; but for `any` the driver accepts `poison`"},
+     .draw = {.share = 400}, .doc = "what the guest expects of its free pages; but for `any` the driver accepts `poison`"},
     {"wire", KEY_CHOICE, VM(wire), .choices = wire_choices, .fallback = "virtio",
      .draw = {.share = 500}, .doc = "what driver and device speak; VMware's has no features and no queues"},
     {"features", KEY_BOTH, VM(driver.features), .choices = feature_choices, .fallback = FEATURES_DEFAULT,
@@ -351,8 +352,8 @@ static const struct key_table limits_table = {.title = "limits", .section = "lim
 
 static const struct key_row machine_rows[] = {
     {"memory", KEY_SIZE, TOP(machine_memory_bytes), 0, TIB(1024), .fallback = "0",
-     .draw = {.low = MIB(8), .high = MIB(256), .step = MIB(2)}, .doc = "the host's memory; 0: as much as its guests have"},
-    {"swap", KEY_SIZE, TOP(machine_swap_bytes), 0, TIB(1024), .fallback = "0", .draw = {.high = MIB(256), .step = MIB(2)}, .doc = "the host's swap space"},
+     .draw = {.share = 500, .low = MIB(16), .high = MIB(128), .step = MIB(2)}, .doc = "the host's memory; 0: as much as its guests have"},
+    {"swap", KEY_SIZE, TOP(machine_swap_bytes), 0, TIB(1024), .fallback = "0", .draw = {.share = 1000, .low = GIB(1), .high = GIB(4), .step = MIB(2)}, .doc = "the host's swap space"},
     {.name = NULL}};
 static const struct key_table machine_table = {.title = "machine", .section = "machine", .rows = machine_rows};
 

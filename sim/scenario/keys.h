@@ -67,6 +67,8 @@ struct key_draw {
     uint64_t step;  /**< a multiple of this; 0: of what the type takes for small */
     uint32_t share; /**< of 1000 places in which it stands; 0: by default */
     draw_bound bound;
+    /** Stands where that key of the VM does, with its value where it is one of its own choices. */
+    const char *like;
     bool power_of_2;
     const char *reason; /**< why no scenario has it, unless a profile gives it a share */
 };
@@ -160,6 +162,9 @@ struct action_trait {
 extern const struct action_trait action_traits[];
 extern const size_t action_trait_count;
 const struct action_trait *action_trait_of(action_kind kind);
+
+/** How often a generated scenario aims at an event of the world, beside others. */
+uint32_t world_trigger_weight(world_trigger trigger);
 
 /** A thing that a swarm can draw. */
 struct knob_row {

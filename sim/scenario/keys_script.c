@@ -149,8 +149,8 @@ static const struct choice action_kinds[] = {
     {NULL, 0, NULL}};
 
 const struct action_trait action_traits[] = {
-    {.kind = ACTION_TARGET, .weight = 40},
-    {.kind = ACTION_COMPACT, .weight = 8},
+    {.kind = ACTION_TARGET, .weight = 60},
+    {.kind = ACTION_COMPACT, .weight = 14},
     {.kind = ACTION_OOM, .weight = 6},
     {.kind = ACTION_PRESSURE, .weight = 6},
     {.kind = ACTION_RESET, .weight = 6},
@@ -179,6 +179,22 @@ const struct action_trait *action_trait_of(action_kind kind)
         }
     }
     return &other;
+}
+
+/* Moments at which something waits, and another thing may come between. */
+static const world_trigger waits[] = {
+    WORLD_TRIGGER_ALLOC_WAITS,  WORLD_TRIGGER_INFLATE_SENT,  WORLD_TRIGGER_DEFLATE_SENT,
+    WORLD_TRIGGER_OOM_DEFLATE,  WORLD_TRIGGER_MIGRATE_START, WORLD_TRIGGER_REPORT,
+    WORLD_TRIGGER_INFLATE_DONE, WORLD_TRIGGER_DEFLATE_DONE,  WORLD_TRIGGER_CALL};
+
+uint32_t world_trigger_weight(world_trigger trigger)
+{
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        if (waits[i] == trigger) {
+            return 6;
+        }
+    }
+    return 1;
 }
 
 static const struct choice hint_choices[] = {

@@ -154,8 +154,11 @@ static void poison_changed(struct bench *bench)
 static void freed_unfilled(struct bench *bench)
 {
     const uint64_t page = PAGE;
+    const uint32_t pfn = PAGE;
     start(bench, POISON, true);
     conformance_pages_taken(bench->seen, 0, &page, 1);
+    bench_pfns(bench, BNT_BALLOON_QUEUE_INFLATE, 0, &pfn, 1);
+    bench_event_end(bench);
     conformance_pages_given(bench->seen, 0, &page, 1);
 }
 

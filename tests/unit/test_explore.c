@@ -244,7 +244,7 @@ START_TEST(test_what_does_not_matter_goes_and_the_failure_stays)
     const struct explore_judge judge = {.opaque = &asked, .fails = has_oom_at_all};
     struct explore_text small = explore_shrink(arena, text, sizeof text - 1, 1000, &judge);
     ck_assert_uint_gt(asked, 0);
-    ck_assert_str_eq(small.text, "script:\n  - {vm: vm1, do: oom}\n");
+    ck_assert_str_eq(small.text, "schema: 1\nscript:\n  - {vm: vm1, do: oom}\n");
     explore_text_free(arena, &small);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
