@@ -157,6 +157,9 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
     if (guest->config.record == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
         return BNT_E_UNSUPPORTED;
     }
+    if (guest->vmware.reset_seen) { /* RESET_LATE: no word about a page before START */
+        return BNT_E_AGAIN;
+    }
     if (migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
         guest->requests[BNTI_GUEST_DEFLATE].busy || guest->requests[BNTI_GUEST_OOM].busy ||
         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||

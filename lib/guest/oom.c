@@ -207,7 +207,10 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (hinted) {
         result->freed_pfns = bnti_guest_hint_shrink(guest, asked);
     }
-    if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked) {
+    /* RESET_LATE: the release itself comes with the next tick. */
+    const bool forgotten = guest->state == BNT_GUEST_RUNNING && guest->vmware.reset_seen;
+    if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked &&
+        !forgotten) {
         oom_running(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
@@ -215,7 +218,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
     if (ending && known) {
         oom_await_reset(guest, asked, result);
-    } else if (ending || guest->state == BNT_GUEST_RELEASING) {
+    } else if (ending || guest->state == BNT_GUEST_RELEASING || (allowed == BNT_OK && forgotten)) {
         oom_release(guest, asked, result);
     }
     if (result->pending_pfns > 0) {
