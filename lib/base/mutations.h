@@ -286,6 +286,12 @@
       "the ledger counts down for a page that it does not hold")                                     \
     X(ACTUAL_KEPT, "actual-kept", "device-4 device-7",                                               \
       "actual outlives a reset of the device")                                                       \
+    X(LENT_PAGE_OWNED, "lent-page-owned", "own-D2",                                                  \
+      "the oracle lets nobody have a page whose untold deflate is in flight")                        \
+    X(SECOND_RESET_BLAMED, "second-reset-blamed", "own-D5",                                          \
+      "the oracle takes the second reset of an empty balloon for a repetition")                      \
+    X(HIBERNATION_UNTOLD, "hibernation-untold", "own-D6",                                            \
+      "the world does not say that a driver which freezes goes down")                                \
     X(DEFLATE_WHOLE_ONLY, "deflate-whole-only", "policy-P15",                                        \
       "less than a whole request is never deflated")                                                 \
     X(STALL_UNTOLD, "stall-untold", "policy-P17",                                                    \

@@ -63,6 +63,26 @@ static bool of_pages(uint32_t command)
     return bnt_vmware_command_targets(command) && command != BNT_VMWARE_CMD_GET_TARGET;
 }
 
+/** What the host will not do, as its last answer has it; to want a reset is no refusal. */
+static void refusals(struct shadow *shadow, uint32_t command, bool obliging)
+{
+    switch (command) {
+    case BNT_VMWARE_CMD_START:
+        shadow->start_refused = !obliging;
+        break;
+    case BNT_VMWARE_CMD_GET_TARGET:
+        shadow->target_refused = !obliging;
+        break;
+    case BNT_VMWARE_CMD_UNLOCK:
+    case BNT_VMWARE_CMD_BATCHED_UNLOCK:
+    case BNT_VMWARE_CMD_BATCHED_2M_UNLOCK:
+        shadow->unlock_refused = !obliging;
+        break;
+    default:
+        break;
+    }
+}
+
 void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -74,6 +94,13 @@ void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *c
                        bnt_vmware_command_name(call->command));
     }
     answered(oracle, vm, call);
+    refusals(shadow, call->command,
+             success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
+    if (of_pages(call->command)) {
+        const bool single =
+            call->command == BNT_VMWARE_CMD_LOCK || call->command == BNT_VMWARE_CMD_UNLOCK;
+        shadow->call_failed = !success && !single;
+    }
     if (call->command == BNT_VMWARE_CMD_START && success) {
         started(oracle, vm, call->stopping);
     } else if (call->status == BNT_VMWARE_RESET && call->command != BNT_VMWARE_CMD_START &&
@@ -101,8 +128,9 @@ void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_hos
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target_pfns == 0 ? 0 : shadow->slack_pfns;
-    /* A host that refuses to unlock is what keeps it there. */
-    if (shadow->calls && shadow->live && host->outcome != BNT_OUTCOME_REFUSED &&
+    /* A host that refuses to unlock, or to tell the target, is what keeps it there. */
+    const bool hindered = host->outcome == BNT_OUTCOME_REFUSED || shadow_hindered(shadow);
+    if (shadow->calls && shadow->live && !hindered &&
         host->balloon_pfns > host->target_pfns + slack) {
         oracle_violate(oracle, vm, INVARIANT_TARGET_SLACK,
                        "the balloon holds %" PRIu64 " PFNs, %" PRIu64

@@ -15,7 +15,7 @@ static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t pages = 0;
     for (int place = PLACE_TAKEN; place <= PLACE_HELD; place++) {
-        pages += place != PLACE_LENT ? shadow->in_place[place] : 0;
+        pages += shadow->in_place[place];
     }
     const uint64_t with_driver = pages << shadow->config.page_order;
     const uint64_t all = counted + guest->inflight_inflate_pfns + guest->inflight_deflate_pfns +
@@ -60,7 +60,8 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
                        "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
                        shadow->in_place[PLACE_HELD], shadow->config.refused_max);
     }
-    if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING &&
+    const bool at_work = shadow->calls && shadow->goes_on;
+    if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING && !at_work &&
         shadow->exposed == 0 && guest->ballooned_pfns == guest->target_pfns) {
         oracle_violate(oracle, vm, INVARIANT_HELD_RETURNED,
                        "%" PRIu64 " refused pages are still held at the target",
@@ -171,7 +172,7 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t counted[PLACE_COUNT] = {0};
     for (uint64_t i = 0; i < shadow->pages; i++) {
-        counted[shadow->place[i]]++;
+        counted[shadow_place(shadow->place[i])]++;
     }
     uint64_t with_driver = 0;
     for (int place = 0; place < PLACE_COUNT; place++) {
@@ -180,8 +181,7 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
                            "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
                            counted[place], shadow->in_place[place]);
         }
-        if (place != PLACE_OS && place != PLACE_LENT &&
-            (place <= PLACE_HELD || place == PLACE_PARTS)) {
+        if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_PARTS)) {
             with_driver += counted[place];
         }
     }
@@ -288,9 +288,13 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
     return state;
 }
 
-void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
+void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
+                      oracle_device device)
 {
     const struct shadow *shadow = &oracle->vms[vm];
+    if (device == ORACLE_DEVICE_SUSPENDED) {
+        return;
+    }
     oracle_check_slack(oracle, vm, host);
     if (shadow->exposed > 0) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
@@ -306,11 +310,12 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
                        "%" PRIu64 " pages are still kept as hinted, although the device is done",
                        shadow->in_place[PLACE_HINTED]);
     }
-    if (shadow->target_id > 0 && host->outcome == BNT_OUTCOME_PENDING) {
+    const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_hindered(shadow);
+    if (shadow->target_id > 0 && obeys && host->outcome == BNT_OUTCOME_PENDING) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",
                        shadow->target_id);
     }
-    if (shadow->live && shadow->releasing) {
+    if (shadow->live && obeys && shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "epoch %" PRIu32 " was never acknowledged",
                        shadow->epoch);
     }

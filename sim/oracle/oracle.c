@@ -46,10 +46,19 @@ void oracle_foreign(struct oracle *oracle, uint32_t vm)
     oracle->vms[vm].foreign = true;
 }
 
-void oracle_driver_stalled(struct oracle *oracle, uint32_t vm)
+void oracle_driver_stalled(struct oracle *oracle, uint32_t vm, uint64_t until_ns)
 {
-    oracle->vms[vm].releasing_since_ns = engine_now(oracle->engine);
-    oracle->vms[vm].reset_seen_ns = engine_now(oracle->engine);
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t at_ns = until_ns < now_ns ? until_ns : now_ns;
+    shadow->releasing_since_ns =
+        shadow->releasing_since_ns > at_ns ? shadow->releasing_since_ns : at_ns;
+    shadow->reset_seen_ns = shadow->reset_seen_ns > at_ns ? shadow->reset_seen_ns : at_ns;
+}
+
+void oracle_driver_goes_on(struct oracle *oracle, uint32_t vm, bool goes_on)
+{
+    oracle->vms[vm].goes_on = goes_on;
 }
 
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)
@@ -104,7 +113,8 @@ const struct oracle_violation *oracle_violation(const struct oracle *oracle)
 page_place oracle_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    return (page_place)shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
+    return shadow_place(
+        shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order]);
 }
 
 uint64_t oracle_pages_in(const struct oracle *oracle, uint32_t vm, page_place place)

@@ -18,14 +18,16 @@
 
 struct oracle;
 
-/** Where a page is, as far as its guest goes. */
+/**
+ * Where a page is, as far as its guest goes. Beside that a page may be lent: without MUST_TELL_HOST
+ * the OS has it back, and does with it what it likes, while the deflate that names it is in flight.
+ */
 typedef enum page_place {
     PLACE_OS = 0,    /**< the guest's own */
     PLACE_TAKEN,     /**< the driver's: just allocated, or to be given back */
     PLACE_INFLATING, /**< in an inflate request that the device has */
     PLACE_BALLOON,   /**< accepted */
     PLACE_DEFLATING, /**< in a deflate request that the device has */
-    PLACE_LENT,      /**< in such a request, and used already: no MUST_TELL_HOST */
     PLACE_HELD,      /**< refused */
     PLACE_REPORTING, /**< free, in a report that the device has */
     PLACE_REPORTED,  /**< the same, and the device let go of it */
@@ -41,6 +43,7 @@ struct oracle_vm_config {
     bool host_pages; /**< the host's are larger than a PFN: a drop may end with a later request */
     uint32_t page_order;
     uint32_t refused_max;
+    uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
     uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
 };
 
@@ -58,11 +61,16 @@ void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_c
 
 /** This VM's driver is a recording: what its guest does with pages is not seen. */
 void oracle_foreign(struct oracle *oracle, uint32_t vm);
-/** The driver reset the inflate or the deflate queue: the device serves nothing more of it. */
-void oracle_queue_reset(struct oracle *oracle, uint32_t vm, bool inflate);
+/** The driver reset a queue, told by its role: the device serves nothing more of it, and lets go of
+ * a report. */
+void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role);
 
-/** The driver was kept from running until now: the promised time of a reset begins anew. */
-void oracle_driver_stalled(struct oracle *oracle, uint32_t vm);
+/** The driver was kept from running until then: the promised time of a reset begins anew. */
+void oracle_driver_stalled(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
+
+/** Whether the driver's next step is due at once. Where calls are answered inside of a step, only
+ * then is it known what became of an answer's pages. */
+void oracle_driver_goes_on(struct oracle *oracle, uint32_t vm, bool goes_on);
 
 /** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
@@ -161,8 +169,15 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
 /** Hinted pages as the allocator and as the driver count them. */
 void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                          uint64_t driver_pfns);
+/** What the script left of a device. */
+typedef enum oracle_device {
+    ORACLE_DEVICE_LIVE,
+    ORACLE_DEVICE_SUSPENDED, /**< what is in flight stays so */
+    ORACLE_DEVICE_GONE       /**< has nothing, and a target has no outcome */
+} oracle_device;
 /** At the end of a quiet run. */
-void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
+void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
+                      oracle_device device);
 
 /** The first violation, or NULL. */
 const struct oracle_violation *oracle_violation(const struct oracle *oracle);

@@ -6,16 +6,27 @@
  */
 #include "sim/oracle/shadow.h"
 
+#include "lib/base/mutation.h"
+
 #include <inttypes.h>
 
 static const char *const place_names[PLACE_COUNT] = {
-    [PLACE_OS] = "the guest's own",       [PLACE_TAKEN] = "with the driver already",
-    [PLACE_INFLATING] = "being inflated", [PLACE_BALLOON] = "in the balloon",
-    [PLACE_DEFLATING] = "being deflated", [PLACE_LENT] = "in use while being deflated",
-    [PLACE_HELD] = "held as refused",     [PLACE_PARTS] = "part of a refused unit",
-    [PLACE_REPORTING] = "in a report",    [PLACE_REPORTED] = "in a report that was served",
+    [PLACE_OS] = "the guest's own",
+    [PLACE_TAKEN] = "with the driver already",
+    [PLACE_INFLATING] = "being inflated",
+    [PLACE_BALLOON] = "in the balloon",
+    [PLACE_DEFLATING] = "being deflated",
+    [PLACE_HELD] = "held as refused",
+    [PLACE_PARTS] = "part of a refused unit",
+    [PLACE_REPORTING] = "in a report",
+    [PLACE_REPORTED] = "in a report that was served",
     [PLACE_HINTED] = "kept as hinted",
 };
+
+static const char *place_text(uint8_t place)
+{
+    return (place & SHADOW_LENT) != 0 ? "in use while being deflated" : place_names[place];
+}
 
 static bool page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
 {
@@ -45,7 +56,7 @@ void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *plac
     if (place_counts(*place)) {
         engine_state_add(oracle->engine, 0 - shadow_fact(vm, pfn, *place == PLACE_HELD));
     }
-    shadow->in_place[*place]--;
+    shadow->in_place[shadow_place(*place)]--;
     shadow->in_place[to]++;
     *place = (uint8_t)to;
     if (place_counts(*place)) {
@@ -67,7 +78,10 @@ static void count_facts(struct oracle *oracle, uint32_t vm, const uint64_t *page
     engine_state_add(oracle->engine, add ? sum : 0 - sum);
 }
 
-/** Moves pages up to the first that is no memory or is not in `from`; how many. */
+/**
+ * Moves pages up to the first that is no memory or is not in `from`; how many. A lent page moves as
+ * any other and stays lent, but for an inflate: the device could serve it before the deflate.
+ */
 static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
                          page_place from, page_place to)
 {
@@ -76,13 +90,15 @@ static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     const uint64_t first_pfn = shadow->config.first_pfn;
     const uint64_t pfns = shadow->config.pfns;
     const uint32_t order = shadow->config.page_order;
+    const bool stays = to != PLACE_INFLATING && !BNTI_MUTATION(LENT_PAGE_OWNED);
+    const uint8_t kept = stays ? SHADOW_LENT : 0;
     uint32_t moved = 0;
     for (; moved < count; moved++) {
         const uint64_t index = pages[moved] - first_pfn;
-        if (index >= pfns || place[index >> order] != from) {
+        if (index >= pfns || (place[index >> order] & ~kept & UINT8_MAX) != from) {
             break;
         }
-        place[index >> order] = (uint8_t)to;
+        place[index >> order] = (uint8_t)(to | (place[index >> order] & kept));
     }
     shadow->in_place[from] -= moved;
     shadow->in_place[to] += moved;
@@ -108,14 +124,14 @@ void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
     if (moved < count && page_known(oracle, vm, pages[moved], "an allocation")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
                        "page %" PRIu64 " was allocated to the driver while it is %s", pages[moved],
-                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
+                       place_text(*place_of(&oracle->vms[vm], pages[moved])));
     }
 }
 
 /** Whether the device has let go of a page that the driver gives back to the OS. */
-static bool may_be_given(const struct shadow *shadow, uint8_t place)
+static bool may_be_given(const struct shadow *shadow, page_place place)
 {
-    switch ((page_place)place) {
+    switch (place) {
     case PLACE_TAKEN:
     case PLACE_HELD:
     case PLACE_PARTS:
@@ -137,13 +153,15 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
             return;
         }
         uint8_t *place = place_of(shadow, pages[i]);
-        if (!may_be_given(shadow, *place)) {
+        if (!may_be_given(shadow, shadow_place(*place))) {
             oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                            "page %" PRIu64 " went back to the guest while it is %s", pages[i],
-                           place_names[*place]);
+                           place_text(*place));
             return;
         }
-        shadow_move(oracle, vm, pages[i], place, *place == PLACE_DEFLATING ? PLACE_LENT : PLACE_OS);
+        const uint8_t lent = *place == PLACE_DEFLATING ? SHADOW_LENT : *place & SHADOW_LENT;
+        shadow_move(oracle, vm, pages[i], place, PLACE_OS);
+        *place |= lent;
     }
 }
 
@@ -153,7 +171,7 @@ void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     if (moved < count && page_known(oracle, vm, pages[moved], "a report")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
                        "page %" PRIu64 " is to be reported while it is %s", pages[moved],
-                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
+                       place_text(*place_of(&oracle->vms[vm], pages[moved])));
     }
 }
 
@@ -164,7 +182,7 @@ void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     if (moved < count && page_known(oracle, vm, pages[moved], "a free")) {
         oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                        "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
-                       place_names[*place_of(&oracle->vms[vm], pages[moved])]);
+                       place_text(*place_of(&oracle->vms[vm], pages[moved])));
     }
 }
 
@@ -203,14 +221,14 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
     uint32_t moved = move_run(oracle, vm, request->pages, request->page_count, from, to);
     /* Of a doubtful deflate whose pages are the OS's already, the announcement is repeated. */
     while (request->again && moved < request->page_count &&
-           *place_of(shadow, request->pages[moved]) == PLACE_LENT) {
+           (*place_of(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
     }
     if (moved < request->page_count && page_known(oracle, vm, request->pages[moved], "a request")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
                        "page %" PRIu64 " was sent in %s while it is %s", request->pages[moved],
                        request->inflate ? "an inflate" : "a deflate",
-                       place_names[*place_of(shadow, request->pages[moved])]);
+                       place_text(*place_of(shadow, request->pages[moved])));
     }
 }
 
@@ -222,14 +240,17 @@ static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_
     const uint32_t first = page << shadow->config.page_order;
     uint32_t accepted = 0;
     uint8_t other = BNT_VERDICT_NONE;
+    /* One that is not locked is the driver's, unless the call failed as a whole. */
+    const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
+                          (shadow->config.habits & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
         const uint8_t verdict =
             i < request->verdict_count ? request->verdicts[i] : (uint8_t)BNT_VERDICT_NONE;
         if (verdict == BNT_VERDICT_NONE || verdict >= BNT_VERDICT_COUNT) {
             return BNT_VERDICT_NONE;
         }
-        const bool done = verdict == BNT_VERDICT_ACCEPTED ||
-                          (!request->inflate && verdict == BNT_VERDICT_NOT_LOCKED);
+        const bool done =
+            verdict == BNT_VERDICT_ACCEPTED || (unlocked && verdict == BNT_VERDICT_NOT_LOCKED);
         accepted += done;
         if (!done) {
             other = verdict;
@@ -250,6 +271,7 @@ static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
         shadow->uncertain_pages++;
         return PLACE_BALLOON;
     case BNT_VERDICT_NOT_NEEDED:
+        return (shadow->config.habits & BNT_GUEST_HABIT_REFUSE_ALL) != 0 ? PLACE_HELD : PLACE_TAKEN;
     case BNT_VERDICT_RESET:
         return PLACE_TAKEN;
     default:
@@ -257,10 +279,10 @@ static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
     }
 }
 
-static page_place deflated_place(struct shadow *shadow, uint8_t verdict, uint8_t now)
+static page_place deflated_place(struct shadow *shadow, uint8_t verdict)
 {
-    if (now == PLACE_LENT) {
-        return PLACE_OS;
+    if (verdict == BNT_VERDICT_RESET && (shadow->config.habits & BNT_GUEST_HABIT_RESET_LATE) != 0) {
+        return PLACE_BALLOON; /* until the tick that begins with the reset */
     }
     if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
         return PLACE_TAKEN;
@@ -300,12 +322,25 @@ static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts
 
 /** Nobody knows what became of it: what was to enter the balloon counts as in it, and what was to
  * leave it too, until the deflate queue settles it. */
-static page_place doubtful_place(const struct shadow *shadow, uint8_t now)
+static page_place doubtful_place(const struct shadow *shadow)
 {
-    if (now == PLACE_LENT) {
-        return shadow->releasing ? PLACE_OS : PLACE_LENT;
-    }
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
+}
+
+/** Where a page of a request goes that came back. */
+static page_place completed_place(struct shadow *shadow, const struct bnt_guest_request *request,
+                                  uint8_t verdict)
+{
+    if (request->doubtful) {
+        return doubtful_place(shadow);
+    }
+    const page_place to =
+        request->inflate ? inflated_place(shadow, verdict) : deflated_place(shadow, verdict);
+    if (shadow->releasing) {
+        return PLACE_TAKEN; /* BX-17, BX-19 */
+    }
+    const bool parts = to == PLACE_HELD && request->page_order > shadow->config.page_order;
+    return parts ? PLACE_PARTS : to;
 }
 
 static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
@@ -327,28 +362,22 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
     const uint32_t whole = request->doubtful ? 0 : complete_whole(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = place_of(shadow, request->pages[i]);
-        const bool right = request->inflate ? *place == PLACE_INFLATING
-                                            : *place == PLACE_DEFLATING || *place == PLACE_LENT;
-        if (!right) {
+        if (!request->inflate && (*place & SHADOW_LENT) != 0) {
+            /* The OS has it, wherever it is now. In doubt, it is announced again. */
+            *place &=
+                request->doubtful && !shadow->releasing ? UINT8_MAX : ~SHADOW_LENT & UINT8_MAX;
+            continue;
+        }
+        if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
             oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
                            "page %" PRIu64 " came back from a request while it is %s",
-                           request->pages[i], place_names[*place]);
+                           request->pages[i], place_text(*place));
             return;
         }
         const uint8_t verdict =
             verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
-        page_place to = request->doubtful  ? PLACE_BALLOON
-                        : request->inflate ? inflated_place(shadow, verdict)
-                                           : deflated_place(shadow, verdict, *place);
-        if (to == PLACE_HELD && request->page_order > shadow->config.page_order) {
-            to = PLACE_PARTS;
-        }
-        if (request->doubtful) {
-            to = doubtful_place(shadow, *place);
-        } else if (shadow->releasing && to != PLACE_OS) {
-            to = PLACE_TAKEN; /* BX-17, BX-19 */
-        }
-        shadow_move(oracle, vm, request->pages[i], place, to);
+        shadow_move(oracle, vm, request->pages[i], place,
+                    completed_place(shadow, request, verdict));
     }
 }
 
@@ -363,25 +392,32 @@ void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
     }
 }
 
-void oracle_queue_reset(struct oracle *oracle, uint32_t vm, bool inflate)
+void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
 {
-    oracle->vms[vm].unserved[inflate] = 0;
+    struct shadow *shadow = &oracle->vms[vm];
+    if (role <= BNT_BALLOON_QUEUE_DEFLATE) {
+        shadow->unserved[role == BNT_BALLOON_QUEUE_INFLATE] = 0;
+    }
+    for (uint64_t page = 0; role == BNT_BALLOON_QUEUE_REPORT && page < shadow->pages &&
+                            shadow->in_place[PLACE_REPORTING] > 0;
+         page++) {
+        const uint64_t pfn = shadow->config.first_pfn + (page << shadow->config.page_order);
+        (void)move_run(oracle, vm, &pfn, 1, PLACE_REPORTING, PLACE_REPORTED);
+    }
 }
 
 void oracle_device_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint64_t page = 0; page < shadow->pages; page++) {
+        shadow->place[page] &= ~SHADOW_LENT & UINT8_MAX;
         const uint8_t place = shadow->place[page];
         if (place == PLACE_OS || place == PLACE_TAKEN || place == PLACE_HELD ||
             place == PLACE_PARTS || place == PLACE_REPORTED || place == PLACE_HINTED) {
             continue;
         }
-        const page_place to = place == PLACE_LENT        ? PLACE_OS
-                              : place == PLACE_REPORTING ? PLACE_REPORTED
-                                                         : PLACE_TAKEN;
         shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-                    &shadow->place[page], to);
+                    &shadow->place[page], place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
     }
     for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
         shadow->host_pfns -= shadow->host[i];
@@ -393,6 +429,7 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
     shadow->uncertain_pages = 0;
     shadow->releasing = false;
     shadow->actual_due = false;
+    shadow->actual_written_zero = false;
     shadow->drop_count = 0;
 }
 
@@ -502,7 +539,7 @@ static void report_served(struct oracle *oracle, uint32_t vm, uint64_t first_pfn
             page_known(oracle, vm, page, "a report")) {
             oracle_violate(oracle, vm, INVARIANT_REPORT_FREE,
                            "PFN %" PRIu64 " was reported free while it is %s", page,
-                           place_names[*place_of(shadow, page)]);
+                           place_text(*place_of(shadow, page)));
             return;
         }
     }

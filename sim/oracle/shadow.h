@@ -8,6 +8,7 @@
 
 #define SHADOW_DROPS_MAX 1024
 #define SHADOW_OUTCOMES  64
+#define SHADOW_LENT      0x80u /* with a page_place: a deflate in flight names the page, too */
 
 struct shadow_range {
     uint64_t first_pfn;
@@ -17,7 +18,7 @@ struct shadow_range {
 struct shadow {
     struct oracle_vm_config config;
     uint64_t pages;
-    uint8_t *place;                 /**< page_place of each guest page */
+    uint8_t *place;                 /**< page_place of each guest page, and SHADOW_LENT */
     uint8_t *host;                  /**< whether each PFN is in the balloon, as served */
     uint64_t in_place[PLACE_COUNT]; /**< pages */
     uint64_t host_pfns;             /**< PFNs with host set */
@@ -31,6 +32,7 @@ struct shadow {
     bool actual_due; /**< the epoch was acknowledged: actual = 0 must follow, once */
     bool must_tell_host;
     bool foreign;             /**< no guest side is seen */
+    bool goes_on;             /**< the driver's next step is due at once */
     unsigned hostile;         /**< ASSUMES_* */
     uint64_t quirky;          /**< bit n: invariant n is suspended by name */
     bool actual_written_zero; /**< the last write of actual was that 0 */
@@ -38,6 +40,10 @@ struct shadow {
     bool calls;               /**< VMware's wire */
     bool reset_wanted;        /**< the host answers RESET until START */
     bool reset_seen;          /**< a call was answered so since the last START */
+    bool start_refused;       /**< the last START */
+    bool target_refused;      /**< the last GET_TARGET */
+    bool unlock_refused;      /**< the last unlock, as a whole */
+    bool call_failed;         /**< the last call about pages, as a whole */
     uint64_t reset_seen_ns;
     uint64_t slack_pfns;
     uint64_t target_id;
@@ -70,6 +76,16 @@ void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
 uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
 const char *oracle_place_name(page_place place);
+/** The place without what is beside it. */
+static inline page_place shadow_place(uint8_t place)
+{
+    return (page_place)(place & ~SHADOW_LENT);
+}
+/** Whether a host on VMware's wire keeps the driver from its target by how it answers. */
+static inline bool shadow_hindered(const struct shadow *shadow)
+{
+    return shadow->start_refused || shadow->target_refused || shadow->unlock_refused;
+}
 /** One page goes from its place to another (pages.c). */
 void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
 /** calls.c: after an event, and at the end of a quiet run. */

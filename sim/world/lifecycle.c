@@ -7,6 +7,8 @@
  */
 #include "sim/world/world_private.h"
 
+#include "lib/base/mutation.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -26,7 +28,7 @@ static void life_at(struct vm *vm, uint64_t delay_ns, enum life_step step)
 {
     struct engine *engine = vm->world->engine;
     engine_at(engine, engine_now(engine) + delay_ns, 1, WORLD_EVENT_LIFECYCLE, (uint16_t)vm->index,
-              (uint64_t)step, 0);
+              (uint64_t)step, vm->life.kernel);
 }
 
 /* ---- The device: another instance in place of this one ---- */
@@ -112,12 +114,23 @@ void life_unplug(struct vm *vm)
 
 static void unplug_told(struct vm *vm)
 {
+    if (vm->life.told || !vm->life.unplugged) {
+        return; /* a new kernel has seen for itself */
+    }
     host_power_cycle(vm); /* what is plugged in next; the old one did nothing any more */
     vm->life.told = true;
     const bnt_status status = bnt_guest_unplugged(vm->guest, engine_now(vm->world->engine));
     if (status == BNT_E_AGAIN) {
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
     }
+}
+
+const char *life_no_driver(const struct vm *vm)
+{
+    if (engine_now(vm->world->engine) < vm->life.asleep_until_ns) {
+        return "the machine is off";
+    }
+    return vm->life.freezing ? "it hibernates" : vm->life.unplugged ? "there is no device" : NULL;
 }
 
 static void attach_soon(struct vm *vm)
@@ -133,8 +146,10 @@ void life_plug(struct vm *vm)
     }
     vm->life.unplugged = false;
     vm->life.told = false;
+    if (life_no_driver(vm) != NULL) {
+        return; /* it is found when the machine wakes */
+    }
     vm->life.polls = 0;
-    vm->life.then_off = false;
     life_at(vm, 0, LIFE_DOWN); /* a driver that still gives pages back attaches when it is down */
 }
 
@@ -154,13 +169,17 @@ bool life_gone(const struct vm *vm)
 void life_hibernate(struct vm *vm, uint64_t for_ns)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
+    if (vm->life.freezing || now_ns < vm->life.asleep_until_ns) {
+        return;
+    }
+    vm->detaching = !BNTI_MUTATION(HIBERNATION_UNTOLD);
     const bnt_status status = bnt_guest_detach(vm->guest, now_ns);
     if (status == BNT_E_AGAIN) {
         vm_schedule(vm, PARTY_DRIVER, now_ns);
     }
     vm->account.hibernations++;
     vm->life.off_ns = for_ns;
-    vm->life.then_off = true;
+    vm->life.freezing = true;
     vm->life.polls = 0;
     life_at(vm, 0, LIFE_DOWN);
 }
@@ -169,19 +188,32 @@ void life_hibernate(struct vm *vm, uint64_t for_ns)
 static void down_poll(struct vm *vm)
 {
     if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
-        if (++vm->life.polls >= POLLS_MAX) {
+        const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(vm->world->engine);
+        vm->life.polls += !stalled;
+        if (vm->life.polls >= POLLS_MAX) {
             world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
                        vm->spec.name);
             return;
         }
         life_at(vm, POLL_NS, LIFE_DOWN);
-    } else if (vm->life.then_off) {
+    } else if (vm->life.freezing) {
+        vm->life.freezing = false;
         vm->life.asleep_until_ns = engine_now(vm->world->engine) + vm->life.off_ns;
         host_power_cycle(vm);
         life_at(vm, vm->life.off_ns, LIFE_WAKE);
     } else {
         attach_soon(vm);
     }
+}
+
+/** Nothing in the guest acts for it any more: not a kernel that freezes, nor one that compacts. */
+static void kernel_new(struct vm *vm)
+{
+    vm->life.kernel++;
+    vm->life.freezing = false;
+    vm->life.move_left = 0;
+    vm->life.compacting = false;
+    vm->life.moving = false;
 }
 
 /* ---- A new kernel ---- */
@@ -191,6 +223,12 @@ void life_restart(struct vm *vm)
 {
     struct world *world = vm->world;
     char error[256];
+    if (engine_now(world->engine) < vm->life.asleep_until_ns) {
+        world_log(world, LOG_EVENTS, "%s: no restart: the machine is off", vm->spec.name);
+        return;
+    }
+    kernel_new(vm);
+    unplug_told(vm);
     conformance_guest_new(world->conformance, vm->index);
     if (world->oracle != NULL) {
         oracle_guest_restart(world->oracle, vm->index);
@@ -201,7 +239,9 @@ void life_restart(struct vm *vm)
         return;
     }
     vm->account.restarts++;
-    vm_attach(vm); /* in the same event: until then the device has pages that the kernel uses */
+    if (!vm->life.unplugged) { /* else the driver comes with the device */
+        vm_attach(vm); /* in the same event: until then the device has pages that the kernel uses */
+    }
 }
 
 /* ---- Compaction: ballooned pages move, from the lowest address on, one at a time ---- */
@@ -212,7 +252,10 @@ void life_compact(struct vm *vm, uint32_t pages, bool deflate_first)
     vm->life.move_at = 0;
     vm->life.move_deflate_first = deflate_first;
     vm->life.polls = 0;
-    life_at(vm, 0, LIFE_COMPACT);
+    if (!vm->life.compacting) { /* one that is under way goes on as this one */
+        vm->life.compacting = true;
+        life_at(vm, 0, LIFE_COMPACT);
+    }
 }
 
 /** Moves the next page that is the balloon's: OK; E_AGAIN (later); E_STATE (none is left). */
@@ -231,7 +274,9 @@ static bnt_status move_next(struct vm *vm)
             vm->life.move_at++;
             continue;
         }
+        vm->life.moving = true; /* a call of VMware's wire ends it before it returns */
         status = bnt_guest_page_migrate(vm->guest, now_ns, from, to, vm->life.move_deflate_first);
+        vm->life.moving = vm->life.moving && status == BNT_OK;
         vm->life.move_at += status != BNT_E_AGAIN;
     }
     if (status != BNT_OK) {
@@ -243,6 +288,7 @@ static bnt_status move_next(struct vm *vm)
 static void compact_poll(struct vm *vm)
 {
     if (vm->life.move_left == 0) {
+        vm->life.compacting = false;
         return;
     }
     const bnt_status status = move_next(vm);
@@ -251,6 +297,7 @@ static void compact_poll(struct vm *vm)
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
     } else if (status != BNT_E_AGAIN || ++vm->life.polls >= POLLS_MAX) {
         vm->life.move_left = 0; /* nothing left to move, or no driver that could */
+        vm->life.compacting = false;
     } else {
         life_at(vm, POLL_NS, LIFE_COMPACT);
     }
@@ -260,8 +307,9 @@ void life_moved(struct vm *vm, uint64_t outcome)
 {
     vm->account.moves += outcome == BNT_GUEST_MIGRATED_MOVED;
     vm->account.moves_failed += outcome != BNT_GUEST_MIGRATED_MOVED;
-    if (vm->life.move_left > 0) {
-        vm->life.move_left--;
+    vm->life.moving = false;
+    vm->life.move_left -= vm->life.move_left > 0;
+    if (vm->life.compacting) {
         life_at(vm, 0, LIFE_COMPACT);
     }
 }
@@ -288,9 +336,12 @@ void life_hot_add(struct vm *vm, uint64_t bytes)
     engine_payload(world->engine, bytes);
 }
 
-void life_go_on(struct vm *vm, uint64_t step)
+void life_go_on(struct vm *vm, uint64_t step, uint64_t kernel)
 {
     vm->touched = true;
+    if (kernel != vm->life.kernel && step != LIFE_UNPLUG_TOLD) {
+        return;
+    }
     switch ((enum life_step)step) {
     case LIFE_UNPLUG_TOLD:
         unplug_told(vm);
@@ -299,7 +350,9 @@ void life_go_on(struct vm *vm, uint64_t step)
         down_poll(vm);
         break;
     case LIFE_WAKE:
-        attach_soon(vm);
+        if (!vm->life.unplugged) {
+            attach_soon(vm);
+        }
         break;
     case LIFE_COMPACT:
         compact_poll(vm);

@@ -417,7 +417,7 @@ bool migration_defers(struct vm *vm, const struct engine_event *event)
         *tracked = again;
     }
     if (vm->world->oracle != NULL) {
-        oracle_driver_stalled(vm->world->oracle, vm->index);
+        oracle_driver_stalled(vm->world->oracle, vm->index, engine_now(engine));
     }
     return true;
 }

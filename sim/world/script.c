@@ -243,11 +243,14 @@ static void suspend_log(struct vm *vm, const struct scenario_action *action, bnt
 
 static void act_suspend(struct vm *vm, const struct scenario_action *action)
 {
-    suspend_log(vm, action, bnt_guest_suspend(vm->guest, engine_now(vm->world->engine)));
+    const bnt_status status = bnt_guest_suspend(vm->guest, engine_now(vm->world->engine));
+    vm->suspend_asked = vm->suspend_asked || status == BNT_OK || status == BNT_E_AGAIN;
+    suspend_log(vm, action, status);
 }
 
 static void act_resume(struct vm *vm, const struct scenario_action *action)
 {
+    vm->suspend_asked = false;
     suspend_log(vm, action, bnt_guest_resume(vm->guest, engine_now(vm->world->engine)));
 }
 

@@ -216,8 +216,8 @@ static void queue_reset(void *opaque, uint16_t queue)
                   queue);
         return;
     }
-    if (vm->world->oracle != NULL && queue <= BNT_BALLOON_QUEUE_DEFLATE) {
-        oracle_queue_reset(vm->world->oracle, vm->index, queue == BNT_BALLOON_QUEUE_INFLATE);
+    if (vm->world->oracle != NULL) {
+        oracle_queue_reset(vm->world->oracle, vm->index, vm_queue_role(vm, queue));
     }
 }
 

@@ -356,6 +356,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .host_pages = vm->spec.device.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vmware_refused_max(vm),
+            .habits = vmware_habits(vm),
             .reset_empty_ns = vmware_reset_empty_ns(vm),
         };
         oracle_vm_init(world->oracle, index, &config);
@@ -436,12 +437,17 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
         return;
     }
     struct engine *engine = vm->world->engine;
+    const uint64_t now_ns = engine_now(engine);
+    if (party == PARTY_DRIVER && vm->stalled_until_ns[party] > now_ns &&
+        vm->world->oracle != NULL) {
+        oracle_driver_stalled(vm->world->oracle, vm->index, now_ns);
+    }
     vm->stalled_until_ns[party] = until_ns;
     if (vm->step_event[party] != 0) {
         (void)engine_cancel(engine, vm->step_event[party]);
         vm->step_event[party] = 0;
     }
-    vm_schedule(vm, party, engine_now(engine));
+    vm_schedule(vm, party, now_ns);
 }
 
 static void step_count(struct vm *vm, action_party party)
@@ -531,8 +537,18 @@ struct bnt_host_info vm_host_info(const struct vm *vm)
     return info;
 }
 
-/** After every event: only what oracle_check looks at is asked for, not the counters behind it. */
+/** Whether the driver's next step waits for nothing but the calls that it made, and a stall. */
+static bool step_is_due(const struct vm *vm)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    uint64_t free_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
+    if (vm->stalled_until_ns[PARTY_DRIVER] > free_ns && !vm->stall_secret[PARTY_DRIVER]) {
+        free_ns = vm->stalled_until_ns[PARTY_DRIVER];
+    }
+    return vm->step_event[PARTY_DRIVER] != 0 && vm->step_ns[PARTY_DRIVER] <= free_ns;
+}
 
+/** After every event: only what oracle_check looks at is asked for, not the counters behind it. */
 void vm_check(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -540,21 +556,21 @@ void vm_check(struct vm *vm)
     host_info(vm, &host);
     settled_ledger(vm, host.balloon_pfns);
     host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
-    const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(world->engine);
-    if (stalled && !vm->stall_secret[PARTY_DRIVER]) {
-        oracle_driver_stalled(world->oracle, vm->index);
+    if (!vm->stall_secret[PARTY_DRIVER]) {
+        oracle_driver_stalled(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
     }
     if (vm->guest == NULL) {
         oracle_check(world->oracle, vm->index, NULL, &host);
         return;
     }
-    const size_t needed = vm->life.move_left > 0 ? sizeof(struct bnt_guest_info)
-                                                 : offsetof(struct bnt_guest_info, inflated_pfns);
+    const size_t needed = vm->life.moving ? sizeof(struct bnt_guest_info)
+                                          : offsetof(struct bnt_guest_info, inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
     guest_info(vm, &guest);
     if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
-        oracle_driver_stalled(world->oracle, vm->index);
+        oracle_driver_stalled(world->oracle, vm->index, engine_now(world->engine));
     }
+    oracle_driver_goes_on(world->oracle, vm->index, step_is_due(vm));
     guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
     oracle_check(world->oracle, vm->index, &guest, &host);
 }

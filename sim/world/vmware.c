@@ -172,9 +172,17 @@ static uint32_t slack_setting(uint64_t pfns)
     return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
 }
 
+uint32_t vmware_habits(const struct vm *vm)
+{
+    if (!vm_on_calls(vm)) {
+        return 0;
+    }
+    return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.habits;
+}
+
 uint32_t vmware_refused_max(const struct vm *vm)
 {
-    const bool bound = !vm_on_calls(vm) || !vm->spec.driver.profile_2010;
+    const bool bound = (vmware_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
     return bound ? vm->spec.driver.refused_max : UINT32_MAX;
 }
 

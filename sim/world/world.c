@@ -89,8 +89,15 @@ static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
 void vm_attach(struct vm *vm)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
+    const char *why_not = life_no_driver(vm);
+    if (why_not != NULL) {
+        world_log(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
+                  why_not);
+        return;
+    }
     vm->detaching = false;
     const bnt_status status = bnt_guest_attach(vm->guest, now_ns);
+    vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
                   bnt_status_text(status));
@@ -118,7 +125,7 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
         script_act(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_LIFECYCLE:
-        life_go_on(vm, event->a);
+        life_go_on(vm, event->a, event->b);
         break;
     case WORLD_EVENT_KICK:
         on_kick(vm, (uint16_t)event->a, event->b);
@@ -342,6 +349,14 @@ static void end_by_limit(struct world *world, engine_end end)
     }
 }
 
+static oracle_device device_at_end(const struct vm *vm)
+{
+    if (vm->life.unplugged) {
+        return ORACLE_DEVICE_GONE;
+    }
+    return vm->suspend_asked ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
+}
+
 static void judge_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
@@ -359,7 +374,7 @@ static void judge_end(struct world *world)
         conformance_end(world->conformance, i, quiet);
         if (quiet) {
             const struct bnt_host_info host = vm_host_info(vm);
-            oracle_converged(world->oracle, i, &host);
+            oracle_converged(world->oracle, i, &host, device_at_end(vm));
         }
         vm->touched = true;
     }

@@ -75,13 +75,16 @@ struct vm_account {
 struct vm_life {
     bool unplugged;           /**< there is no device */
     bool told;                /**< and the guest knows */
-    bool then_off;            /**< once the driver is down the machine goes off */
+    bool freezing;            /**< once the driver is down the machine goes off */
     uint64_t off_ns;          /**< for so long */
     uint64_t asleep_until_ns; /**< until then nothing runs in the guest */
+    uint64_t kernel;          /**< counts the guest's kernels: what one waited for ends with it */
     uint32_t polls;
     uint32_t move_left; /**< pages that compaction still moves */
     uint64_t move_at;   /**< next page to look at */
     bool move_deflate_first;
+    bool compacting;        /**< a LIFECYCLE event, or the end of a move, goes on with it */
+    bool moving;            /**< the driver has a move under way */
     uint64_t offline_bytes; /**< memory that is not there yet */
 };
 
@@ -142,6 +145,7 @@ struct vm {
     uint64_t oom_event; /**< its deadline; 0: no OOM deflate is pending */
     bool reclaim_scheduled;
     bool detaching;           /**< or gone */
+    bool suspend_asked;       /**< by the script, and no resume since */
     uint32_t sleeping_pages;  /**< that an allocation waits for */
     uint64_t called_until_ns; /**< calls made so far take until then */
     /* hostility */
@@ -297,6 +301,8 @@ void vmware_guest_config(const struct vm *vm, struct bnt_guest_config *config);
 void vmware_host_config(const struct vm *vm, struct bnt_host_config *config);
 /** PFNs above the target that its driver does not deflate for. */
 uint64_t vmware_slack(const struct vm *vm);
+/** Its habits, those of its profile included; none on VIRTIO's wire. */
+uint32_t vmware_habits(const struct vm *vm);
 /** What the oracle holds the driver to, on either wire. */
 uint32_t vmware_refused_max(const struct vm *vm);
 uint64_t vmware_reset_empty_ns(const struct vm *vm);
@@ -338,13 +344,15 @@ void life_reserve(struct vm *vm);
 void life_restore_device(struct vm *vm);
 void life_unplug(struct vm *vm);
 void life_plug(struct vm *vm);
+/** Why the guest cannot load its driver now; NULL if it can. */
+const char *life_no_driver(const struct vm *vm);
 bool life_gone(const struct vm *vm);
 void life_hibernate(struct vm *vm, uint64_t for_ns);
 void life_restart(struct vm *vm);
 void life_compact(struct vm *vm, uint32_t pages, bool deflate_first);
 void life_moved(struct vm *vm, uint64_t outcome);
 void life_hot_add(struct vm *vm, uint64_t bytes);
-void life_go_on(struct vm *vm, uint64_t step);
+void life_go_on(struct vm *vm, uint64_t step, uint64_t kernel);
 
 /* script.c */
 void script_start(struct world *world);
