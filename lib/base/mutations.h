@@ -68,6 +68,10 @@
       "the queue of a request without an answer is never reset")                                     \
     X(QUEUE_RESET_UNABATED, "queue-reset-unabated", "own-D9",                                        \
       "a queue whose answers are late is reset again after the same time, for ever")                 \
+    X(QUEUE_RESET_BELIEVED, "queue-reset-believed", "own-G4",                                        \
+      "the reset of a queue counts as done once it was asked for")                                   \
+    X(DEVICE_RESET_UNSEEN, "device-reset-unseen", "own-G9",                                          \
+      "a status without DRIVER_OK says nothing to a running driver")                                 \
     X(WRAP_KEPT_OVER_RESET, "wrap-kept-over-reset", "guest-37",                                      \
       "a queue that was reset goes on with the position that it had")                                \
     X(STATISTICS_KICK_IS_A_BUFFER, "statistics-kick-is-a-buffer", "host-B09",                        \

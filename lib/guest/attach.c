@@ -44,6 +44,9 @@ static uint64_t features_wanted(struct bnt_guest *guest)
     if ((wanted & BNT_BALLOON_F_STATS_VQ) && !bnti_guest_stats_first(guest)) {
         wanted &= ~BNT_BALLOON_F_STATS_VQ; /* nothing to report: BD-17 could not be kept */
     }
+    if (guest->queue_reset_fails && (c->features_required & BNT_F_RING_RESET) == 0) {
+        wanted &= ~BNT_F_RING_RESET; /* offered, and not done */
+    }
     if (guest->ops.ws_get == NULL) {
         wanted &= ~c->binding.ws_reporting;
     }
@@ -283,6 +286,7 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     guest->now_ns = now_ns;
     guest->recover_tried = 0;
     guest->recover_wait_ns = 0;
+    guest->queue_reset_fails = false;
     bnti_guest_session_clear(guest);
     bnti_guest_state_set(guest, BNT_GUEST_STARTING);
     if (!bnti_guest_on_vmware(guest)) {

@@ -81,6 +81,10 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
         bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
         return;
     }
+    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0 && !BNTI_MUTATION(DEVICE_RESET_UNSEEN)) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
+        return;
+    }
     bnti_guest_config_look(guest, true);
 }
 

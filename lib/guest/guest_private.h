@@ -280,6 +280,7 @@ struct bnt_guest {
     struct bnti_guest_report report;
     struct bnti_guest_ws ws;
     struct bnti_guest_queue_reset queue_resets[BNTI_GUEST_Q_COUNT];
+    bool queue_reset_fails; /* one did not end: RING_RESET is not accepted until the next attach */
 
     /* Sizing. */
     uint64_t num_pages; /* as last read */

@@ -3,7 +3,8 @@
  * embedder wants it, or because a request has no answer for too long. The queue comes back as it
  * was at the start; what was in flight on it is in doubt, and only the deflate queue can settle
  * that: a page of an inflate is told through it before anything else becomes of it, and a deflate
- * is told again. So no page is used while the device may have it, and none is counted twice.
+ * is told again. So no page is used while the device may have it, and none is counted twice. A
+ * reset ends when the queue was seen disabled; one that does not ends in the device's own.
  */
 #include "guest_private.h"
 
@@ -114,8 +115,15 @@ static void reset_poll(struct bnt_guest *guest, uint32_t q)
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint64_t waited = guest->now_ns - reset->sent_ns;
-    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
+    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0 ||
+        BNTI_MUTATION(QUEUE_RESET_BELIEVED)) {
         reset_end(guest, q);
+        return;
+    }
+    if (waited >= guest->config.queue_reset_max_ns) { /* only the whole device is left to reset */
+        guest->count.queue_resets_failed++;
+        guest->queue_reset_fails = true;
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
         return;
     }
     if (!reset->stalled && waited >= guest->config.ack_timeout_ns) {
@@ -124,7 +132,9 @@ static void reset_poll(struct bnt_guest *guest, uint32_t q)
         bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, index, waited);
     }
     reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.ack_timeout_ns);
-    reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
+    reset->due_ns =
+        bnti_guest_min(bnti_guest_after(guest->now_ns, reset->wait_ns),
+                       bnti_guest_after(reset->sent_ns, guest->config.queue_reset_max_ns));
     guest->config_marked = true; /* the device may have come to its end meanwhile */
 }
 

@@ -67,6 +67,7 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u64(&to->oom_holdoff_ns, UINT64_C(5000000000));
     default_u32(&to->recover_tries, 5);
     default_u64(&to->recover_min_ns, UINT64_C(100000000));
+    default_u64(&to->queue_reset_max_ns, UINT64_C(15000000000));
     default_u64(&to->stats_interval_ns, UINT64_C(10000000));
     if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
         const uint32_t order = to->page_order;

@@ -69,7 +69,9 @@ static void look(struct bnt_guest *guest)
                         guest->now_ns - guest->suspend_sent_ns);
     }
     if (status != BNT_OK) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
+        const bool reset = guest->ops.transport.status_read(guest->opaque) == 0;
+        bnti_guest_break(guest, BNT_E_BROKEN,
+                         reset ? BNT_FAULT_DEVICE_WAS_RESET : BNT_FAULT_NEEDS_RESET, 0);
     } else if (resuming) {
         resumed(guest);
     } else {

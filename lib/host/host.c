@@ -461,6 +461,8 @@ static bool work_left(const struct bnt_host *host)
 static void queues_serve(struct bnt_host *host, uint32_t *left)
 {
     const uint32_t first = host->first_role;
+    const bool job = host->job.active;
+    const uint32_t job_role = (uint32_t)host->job.role;
 
     host->first_role = 0;
     for (uint32_t i = 0; i < BNTI_HOST_ROLES; i++) {
@@ -473,6 +475,9 @@ static void queues_serve(struct bnt_host *host, uint32_t *left)
         if (before && *left == 0) {
             host->first_role = (role + 1) % BNTI_HOST_ROLES;
         }
+    }
+    if (job) { /* only that queue was served */
+        host->first_role = (job_role + 1) % BNTI_HOST_ROLES;
     }
 }
 

@@ -283,3 +283,14 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
     bnti_host_leave(host, before);
     return status;
 }
+
+bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        const struct bnti_host_queue *found = &host->queues[role];
+        if (found->exists && found->index == queue) {
+            return found->vq.size != 0;
+        }
+    }
+    return false;
+}

@@ -107,6 +107,9 @@ static bnt_status queue_end(struct bnt_host *host, uint64_t now_ns, uint16_t que
     if (role == BNTI_HOST_ROLES) {
         return BNT_E_ARGUMENT;
     }
+    if (bnti_host_quirk(host, BNT_HOST_QUIRK_QUEUE_RESET_IGNORED)) {
+        return BNT_OK;
+    }
     if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
         return BNT_E_REENTRANT;
     }

@@ -105,6 +105,7 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
     drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER);
     drv->offered = transport->features_read(opaque);
     drv->legacy = drv_legacy(interface, drv->offered);
+    const bool modern = (drv->offered & ~BNT_F_LEGACY_MASK) != 0;
     if (drv->legacy) {
         drv->offered &= BNT_F_LEGACY_MASK;
         wanted = (wanted & ~legacy_never) | BNT_F_ANY_LAYOUT;
@@ -117,7 +118,10 @@ bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
     missing = required & ~drv->accepted;
     told.expected = required;
     told.found = drv->offered;
-    if (missing != 0) {
+    if (drv->legacy && modern) {
+        told.fault = BNT_FAULT_FEATURE_VERSION_1;
+        told.expected = BNT_F_LEGACY_MASK;
+    } else if (missing != 0) {
         told.fault = drv_missing_fault(drv->offered, missing);
     } else if (drv->legacy) {
         transport->features_write(opaque, drv->accepted);
@@ -152,6 +156,10 @@ bnt_status bnt_drv_ready(struct bnt_drv_status *drv, const struct bnt_drv_transp
         return BNT_E_STATE;
     }
     drv_status_add(drv, transport, opaque, BNT_DEVICE_STATUS_DRIVER_OK);
+    if (drv->legacy && (transport->status_read(opaque) & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
+        bnt_drv_fail(drv, transport, opaque);
+        return BNT_E_FEATURES;
+    }
     drv->state = BNT_DRV_RUNNING;
     return BNT_OK;
 }
@@ -192,7 +200,7 @@ bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
         return BNT_E_STATE;
     }
     const unsigned found = transport->status_read(opaque);
-    if ((found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
+    if ((found & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 || found == 0) {
         return BNT_E_BROKEN;
     }
     if ((found & both) != expected) {

@@ -110,6 +110,8 @@ void oracle_guest_event(struct oracle *oracle, uint32_t vm, const struct bnt_gue
 /** Driver writes to configuration space. */
 void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns);
 void oracle_epoch_acked(struct oracle *oracle, uint32_t vm, uint32_t epoch);
+/** Somebody else than the driver reset the device: what the driver has of it is as before. */
+void oracle_device_forgets(struct oracle *oracle, uint32_t vm);
 /** The device status became 0: the device holds nothing any more. */
 void oracle_device_reset(struct oracle *oracle, uint32_t vm);
 /** Another device is in place of the one that there was. */

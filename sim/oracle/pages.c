@@ -406,6 +406,18 @@ void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
     }
 }
 
+void oracle_device_forgets(struct oracle *oracle, uint32_t vm)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
+        shadow->host_pfns -= shadow->host[i];
+        shadow->host[i] = 0;
+    }
+    shadow->unserved[0] = 0;
+    shadow->unserved[1] = 0;
+    shadow->drop_count = 0;
+}
+
 void oracle_device_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -419,18 +431,12 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
         shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
                     &shadow->place[page], place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
     }
-    for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {
-        shadow->host_pfns -= shadow->host[i];
-        shadow->host[i] = 0;
-    }
+    oracle_device_forgets(oracle, vm);
     shadow->exposed = 0;
-    shadow->unserved[0] = 0;
-    shadow->unserved[1] = 0;
     shadow->uncertain_pages = 0;
     shadow->releasing = false;
     shadow->actual_due = false;
     shadow->actual_written_zero = false;
-    shadow->drop_count = 0;
 }
 
 /* ---- The host ---- */

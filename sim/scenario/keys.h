@@ -84,8 +84,8 @@ struct key_row {
     const char *fallback;
     const char *doc;
     unsigned flags;
-    uint32_t kinds;    /**< bit n: of kind n; 0: of every kind */
-    uint32_t required; /**< bit n: required by kind n */
+    uint64_t kinds;    /**< bit n: of kind n; 0: of every kind */
+    uint64_t required; /**< bit n: required by kind n */
     unsigned one_of;
     const char *needs; /**< a key that must be there with it */
     size_t more;       /**< KEY_LIST: offset of the count */

@@ -14,7 +14,7 @@
 #define SECONDS(n)          ((uint64_t)(n)*UINT64_C(1000000000))
 #define TIME_MAX            SECONDS(31536000)
 #define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
-#define BIT(n)              (UINT32_C(1) << (n))
+#define BIT(n)              (UINT64_C(1) << (n))
 
 /* clang-format off */
 const struct choice outcome_choices[] = {
@@ -144,6 +144,7 @@ static const struct choice action_kinds[] = {
     {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing"},
     {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
     {"queue-reset", ACTION_QUEUE_RESET, "the driver resets one queue"},
+    {"device-reset", ACTION_DEVICE_RESET, "somebody else than the driver resets the device, which tells nobody"},
     {"suspend", ACTION_SUSPEND, "the driver suspends the device"},
     {"resume", ACTION_RESUME, "the driver wakes the device"},
     {NULL, 0, NULL}};
@@ -167,6 +168,7 @@ const struct action_trait action_traits[] = {
     {.kind = ACTION_HIBERNATE, .weight = 2},
     {.kind = ACTION_RESTART, .weight = 2},
     {.kind = ACTION_HOT_ADD, .weight = 2},
+    {.kind = ACTION_DEVICE_RESET, .fault = true, .weight = 1},
     {.kind = ACTION_CORRUPT, .fault = true, .weight = 0}};
 const size_t action_trait_count = sizeof action_traits / sizeof action_traits[0];
 

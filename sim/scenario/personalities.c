@@ -80,6 +80,11 @@ const struct personality device_personalities[] = {
      .set = {{"features", "[stats, deflate-on-oom, hinting, poison, reporting, indirect, event-idx]"},
              {"queue_size", "128"}, {"queue_layout", "dense-offered"}, {"event_interval", "1s"},
              {"quirks", "[actual-kept]"}}},
+    {.name = "qemu-7.2", .doc = "QEMU 7.2 as tried, on virtio-mmio", .clauses = "",
+     .absent = "an index of the reporting queue that does not follow what is offered; a buffer outside memory read as PFN 0",
+     .set = {{"features", "[stats, deflate-on-oom, hinting, poison, reporting, indirect, event-idx, packed, ring-reset]"},
+             {"queue_size", "128"}, {"queue_layout", "dense-offered"}, {"event_interval", "1s"},
+             {"quirks", "[actual-kept, used-without-write, statistics-straight-back, queue-reset-ignored]"}}},
     {.name = "crosvm", .doc = "as of August 2026", .clauses = "",
      .absent = "its working set queues; stopping waits for a statistics answer (unconfirmed)",
      .set = {{"features", "[must-tell-host, stats, deflate-on-oom, reporting, indirect, event-idx]"},
@@ -107,8 +112,8 @@ const struct choice driver_personality_choices[] = {
     {"ballonet", 0, ""}, {"linux", 1, ""}, {"windows", 2, ""}, {"freebsd", 3, ""},
     {"netbsd", 4, ""}, {"openbsd", 5, ""}, {"osv", 6, ""}, {"nanos", 7, ""}, {NULL, 0, NULL}};
 const struct choice device_personality_choices[] = {
-    {"ballonet", 0, ""}, {"qemu", 1, ""}, {"crosvm", 2, ""}, {"firecracker", 3, ""},
-    {"cloud-hypervisor", 4, ""}, {"kvmtool", 5, ""}, {NULL, 0, NULL}};
+    {"ballonet", 0, ""}, {"qemu", 1, ""}, {"qemu-7.2", 2, ""}, {"crosvm", 3, ""}, {"firecracker", 4, ""},
+    {"cloud-hypervisor", 5, ""}, {"kvmtool", 6, ""}, {NULL, 0, NULL}};
 /* clang-format on */
 
 const char *personality_value(const struct personality *personalities, const char *name,

@@ -238,6 +238,7 @@ typedef enum action_kind {
     ACTION_MIGRATE, /**< to the other host: size a second, duration: downtime, count: rounds */
     ACTION_MIGRATE_CANCEL, /**< the migration that is under way ends, the VM stays */
     ACTION_QUEUE_RESET,    /**< the driver resets `queue` */
+    ACTION_DEVICE_RESET,   /**< somebody else than the driver resets the device */
     ACTION_SUSPEND,        /**< the driver suspends the device */
     ACTION_RESUME,         /**< the driver wakes it */
     ACTION_INHIBIT,        /**< the host must not discard for `duration` */

@@ -233,6 +233,20 @@ static void act_queue_reset(struct vm *vm, const struct scenario_action *action)
     }
 }
 
+/** What the driver does until it sees it, it does to a device that it believes to be live. */
+static void act_device_reset(struct vm *vm, const struct scenario_action *action)
+{
+    (void)action;
+    if (life_gone(vm) || bnt_host_status_read(vm->host) == 0) {
+        return;
+    }
+    conformance_scripted(vm->world->conformance, vm->index, CLAUSE_WHO_BOTH);
+    if (vm->world->oracle != NULL) {
+        oracle_suspend(vm->world->oracle, vm->index, ASSUMES_DEVICE);
+    }
+    vm_device_reset(vm);
+}
+
 static void suspend_log(struct vm *vm, const struct scenario_action *action, bnt_status status)
 {
     if (status != BNT_OK && status != BNT_E_AGAIN) {
@@ -285,6 +299,7 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_REFUSE_CALL] = act_refuse_call,
     [ACTION_TOUCH] = act_touch,
     [ACTION_QUEUE_RESET] = act_queue_reset,
+    [ACTION_DEVICE_RESET] = act_device_reset,
     [ACTION_SUSPEND] = act_suspend,
     [ACTION_RESUME] = act_resume,
 };

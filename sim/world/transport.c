@@ -16,8 +16,12 @@ static uint64_t features_read(void *opaque)
     if (life_gone(vm)) {
         return UINT64_MAX;
     }
-    const uint64_t offered =
+    uint64_t offered =
         bnt_host_features_read(vm->host) | (vm->spec.device.features & SCENARIO_FEATURE_RESERVED);
+    if (vm->spec.driver.interface == BNT_INTERFACE_LEGACY &&
+        vm->spec.device.interface != BNT_INTERFACE_MODERN) {
+        offered &= BNT_F_LEGACY_MASK; /* its register has no more bits */
+    }
     conformance_features_read(vm->world->conformance, vm->index, offered);
     return offered;
 }
@@ -47,12 +51,8 @@ static uint8_t status_read(void *opaque)
     return status;
 }
 
-static void status_write(void *opaque, uint8_t status)
+static void device_status_write(struct vm *vm, uint8_t status)
 {
-    struct vm *vm = opaque;
-    if (life_gone(vm)) {
-        return;
-    }
     engine_payload(vm->world->engine, status);
     vm->touched = true;
     conformance_status_writing(vm->world->conformance, vm->index, status);
@@ -61,11 +61,28 @@ static void status_write(void *opaque, uint8_t status)
     }
     conformance_status_write(vm->world->conformance, vm->index, status,
                              bnt_host_status_read(vm->host));
+    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+}
+
+static void status_write(void *opaque, uint8_t status)
+{
+    struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
+    device_status_write(vm, status);
     if (status == 0 && vm->world->oracle != NULL) {
         oracle_device_reset(vm->world->oracle, vm->index);
         hostile_device_reset(vm);
     }
-    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+}
+
+void vm_device_reset(struct vm *vm)
+{
+    device_status_write(vm, 0);
+    if (vm->world->oracle != NULL) {
+        oracle_device_forgets(vm->world->oracle, vm->index);
+    }
 }
 
 static uint32_t config_generation(void *opaque)
@@ -216,7 +233,7 @@ static void queue_reset(void *opaque, uint16_t queue)
                   queue);
         return;
     }
-    if (vm->world->oracle != NULL) {
+    if (vm->world->oracle != NULL && !bnt_host_queue_enabled(vm->host, queue)) {
         oracle_queue_reset(vm->world->oracle, vm->index, vm_queue_role(vm, queue));
     }
 }
@@ -225,7 +242,8 @@ static void queue_reset(void *opaque, uint16_t queue)
 static uint16_t queue_reset_read(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
-    const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine);
+    const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine) ||
+                           bnt_host_queue_enabled(vm->host, queue);
     conformance_queue_reset_read(vm->world->conformance, vm->index, queue, resetting);
     return resetting;
 }

@@ -248,6 +248,8 @@ struct bnt_guest_ops vm_guest_ops(void);
 struct bnt_host_ops vm_host_ops(const struct vm *vm);
 struct bnt_mem_ops vm_mem_ops(void);
 struct bnt_drv_transport vm_transport(void);
+/** A reset of the device that is not its driver's. */
+void vm_device_reset(struct vm *vm);
 
 /* migration.c */
 void migration_start(struct vm *vm, const struct scenario_action *action);

@@ -329,7 +329,10 @@ static bnt_status fake_mem_write(void *opaque, uint64_t gpa, const void *src, ui
 
 static uint64_t fake_features_read(void *opaque)
 {
-    return ((struct fake *)opaque)->dev.offered;
+    const struct fake *f = opaque;
+    const bool narrow =
+        f->setup.driver == BNT_INTERFACE_LEGACY && f->setup.device != BNT_INTERFACE_MODERN;
+    return f->dev.offered & (narrow ? BNT_F_LEGACY_MASK : UINT64_MAX);
 }
 
 static void fake_features_write(void *opaque, uint64_t features)
@@ -493,6 +496,9 @@ static void fake_queue_enable(void *opaque, uint16_t queue, uint16_t size, uint6
 static void fake_queue_reset(void *opaque, uint16_t queue)
 {
     struct fake *f = opaque;
+    if (f->no_reset_register) {
+        return;
+    }
     FAKE_CHECK(queue < FAKE_QUEUES && f->vq[queue].size != 0);
     memset(&f->vq[queue], 0, sizeof f->vq[queue]);
     f->stats_held = f->stats_held && queue != BNT_BALLOON_QUEUE_STATS;
@@ -503,6 +509,9 @@ static void fake_queue_reset(void *opaque, uint16_t queue)
 static uint16_t fake_queue_reset_read(void *opaque, uint16_t queue)
 {
     struct fake *f = opaque;
+    if (f->no_reset_register) {
+        return f->vq[queue].size != 0;
+    }
     const bool left = f->queue_reset_left[queue] > 0;
     f->queue_reset_left[queue] -= left;
     /* Complete: the device let go of what it had. */

@@ -157,6 +157,7 @@ struct fake {
     uint32_t reset_left;
     uint32_t queue_reset_reads; /* reads that the reset of a queue takes */
     uint32_t queue_reset_left[FAKE_QUEUES];
+    bool no_reset_register; /* RING_RESET is offered, and nothing resets a queue */
     uint32_t suspend_reads; /* status reads that suspending and resuming take */
     uint32_t suspend_left;
     uint8_t suspend_shows; /* what they read meanwhile */

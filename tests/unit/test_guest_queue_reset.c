@@ -281,6 +281,38 @@ START_TEST(test_queue_reset_is_refused_where_it_cannot_be)
 }
 END_TEST
 
+/* Its reset register reads 0, so only the queue itself tells that nothing happened (QEMU 7.2,
+ * mmio). */
+START_TEST(test_queue_that_is_never_seen_disabled_costs_a_reset_of_the_device)
+{
+    struct fake f;
+    fake_init(&f,
+              &(struct fake_setup){
+                  .pages = 2048, .offered = offers[_i], .wanted = offers[_i], .recover_tries = 5});
+    f.no_reset_register = true;
+    fake_up(&f);
+    fake_target(&f, 100);
+    fake_run(&f, FAKE_S);
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
+    fake_target(&f, 300);
+    fake_run(&f, 14 * FAKE_S);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_BROKEN], 0);
+    fake_run(&f, 2 * FAKE_S);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_RESET], 0);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_QUEUE_RESET);
+    ck_assert_uint_eq(fake_info(&f).queue_resets_failed, 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RECOVERED], 1);
+    ck_assert_uint_eq(f.ledger_pfns, 300);
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_E_UNSUPPORTED);
+    fake_down(&f);
+    f.no_reset_register = false;
+    fake_up(&f); /* perhaps another device */
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest queue reset");
@@ -298,6 +330,8 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_time_for_an_answer_doubles_up_to_the_longest_back_off);
     tcase_add_loop_test(tc, test_queue_reset_during_a_release_gives_pages_back_in_silence, 0, 2);
     tcase_add_test(tc, test_queue_reset_is_refused_where_it_cannot_be);
+    tcase_add_loop_test(tc, test_queue_that_is_never_seen_disabled_costs_a_reset_of_the_device, 0,
+                        4);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -3,6 +3,8 @@
 
 #include <check.h>
 
+#include <string.h>
+
 Suite *test_suite(void);
 
 static void with_balloon(struct fake *f, uint32_t tries, uint32_t pfns)
@@ -188,6 +190,33 @@ START_TEST(test_pending_oom_deflate_ends_with_the_recovery)
 }
 END_TEST
 
+/* Firmware, or another kernel, reset the device: nobody is told, and its status reads 0. */
+START_TEST(test_device_that_was_reset_behind_the_driver_is_noticed)
+{
+    struct fake f;
+    struct bnt_dev_status fresh;
+    fake_init(&f, &(struct fake_setup){.pages = 2048, .recover_tries = 5});
+    fake_up(&f);
+    fake_target(&f, 300);
+    fake_run(&f, FAKE_S);
+    fresh = f.dev;
+    fresh.status = 0;
+    fresh.accepted = 0;
+    f.dev = fresh;
+    memset(f.vq, 0, sizeof f.vq);
+    memset(f.ledger, 0, 2048);
+    f.ledger_pfns = 0;
+    f.stats_held = false;
+    bnt_guest_config_changed(f.guest);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_DEVICE_WAS_RESET);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RECOVERED], 1);
+    ck_assert_uint_eq(f.ledger_pfns, 300);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest recovery");
@@ -200,6 +229,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_start_that_fails_is_a_try);
     tcase_add_loop_test(tc, test_detach_wins_over_recovery, 0, 2);
     tcase_add_test(tc, test_pending_oom_deflate_ends_with_the_recovery);
+    tcase_add_test(tc, test_device_that_was_reset_behind_the_driver_is_noticed);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -25,11 +25,12 @@ static struct bnt_dev_status dev;
 static struct bnt_drv_status drv;
 static struct bnt_diag diag;
 static uint32_t agreed_seen; /* writes of FEATURES_OK */
+static bool narrow;          /* the driver came by the legacy registers */
 
 static uint64_t features_read(void *opaque)
 {
     (void)opaque;
-    return dev.offered;
+    return narrow ? dev.offered & BNT_F_LEGACY_MASK : dev.offered;
 }
 
 static void features_write(void *opaque, uint64_t features)
@@ -72,6 +73,7 @@ static void device_open(bnt_interface interface, uint64_t offered)
 static bnt_status negotiate(bnt_interface interface, uint64_t wanted, uint64_t required)
 {
     memset(&drv, 0, sizeof(drv));
+    narrow = interface == BNT_INTERFACE_LEGACY && dev.interface != BNT_INTERFACE_MODERN;
     bnt_drv_reset(&drv, &transport, NULL);
     ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, NULL), BNT_OK);
     return bnt_drv_negotiate_as(&drv, &transport, NULL, interface, wanted, required, F_HINT, rules,
@@ -100,12 +102,14 @@ START_TEST(test_vg32_interface_follows_version_1)
         {BNT_INTERFACE_TRANSITIONAL, BNT_INTERFACE_LEGACY, BNT_OK, true},
         {BNT_INTERFACE_LEGACY, BNT_INTERFACE_TRANSITIONAL, BNT_OK, true},
         {BNT_INTERFACE_LEGACY, BNT_INTERFACE_LEGACY, BNT_OK, true},
+        {BNT_INTERFACE_LEGACY, BNT_INTERFACE_MODERN, BNT_E_FEATURES, true},
     };
     const uint64_t low = cases[_i].device == BNT_INTERFACE_LEGACY ? BNT_F_LEGACY_MASK : UINT64_MAX;
     device_open(cases[_i].device, TRANSIT & low);
     ck_assert_int_eq(negotiate(cases[_i].driver, F_LOW | F_HINT | F_HIGH, 0), cases[_i].status);
     if (cases[_i].status != BNT_OK) {
         ck_assert_int_eq(diag.fault, BNT_FAULT_FEATURE_VERSION_1);
+        ck_assert((dev.status & BNT_DEVICE_STATUS_FAILED) != 0);
         return;
     }
     ck_assert(drv.legacy == cases[_i].legacy);
@@ -332,7 +336,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("legacy");
     TCase *tc = tcase_create("negotiation");
     TCase *rings = tcase_create("rings");
-    tcase_add_loop_test(tc, test_vg32_interface_follows_version_1, 0, 8);
+    tcase_add_loop_test(tc, test_vg32_interface_follows_version_1, 0, 9);
     tcase_add_test(tc, test_vg32_legacy_driver_may_use_its_queues_before_driver_ok);
     tcase_add_test(tc, test_vg32_modern_driver_is_never_taken_for_a_legacy_one);
     tcase_add_test(tc, test_features_of_a_legacy_driver_are_cut_to_what_can_be_served);

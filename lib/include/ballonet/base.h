@@ -134,7 +134,9 @@ extern "C" {
     X(REQUEST_FLAGS,        58, "a request has a flag that means nothing")                         \
     X(WS_BUFFER,            59, "a working-set buffer has a wrong length, or is one too many")      \
     X(BATCH_PAGE_BEYOND,    60, "the batch page has no PFN of 32 bits")                             \
-    X(QUEUE_LAYOUT,         61, "a driver gave up that may number its queues in another way")
+    X(QUEUE_LAYOUT,         61, "a driver gave up that may number its queues in another way") \
+    X(QUEUE_RESET,          62, "the reset of a queue was not seen to end")                        \
+    X(DEVICE_WAS_RESET,     63, "the device was reset behind its driver: DRIVER_OK is gone")
 /* clang-format on */
 
 typedef enum bnt_status {

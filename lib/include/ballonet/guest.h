@@ -45,6 +45,10 @@
  * A device that was reset has forgotten the balloon and every buffer (BX-21): so pages in flight,
  * in the balloon, and held go back to the OS without a message, and none can be lost or used twice.
  * The new start reads the target, and inflates towards it anew. A start that fails counts as a try.
+ *
+ * A device that somebody else reset shows it by nothing but its status, which is read when it tells
+ * of a change, when an answer is late, and every `poll_ns`: without DRIVER_OK it is BROKEN with
+ * fault DEVICE_WAS_RESET, and recovers like any other.
  */
 #ifndef BALLONET_GUEST_H
 #define BALLONET_GUEST_H
@@ -203,6 +207,10 @@ struct bnt_guest_config {
     uint64_t queue_reset_ns;
     /** Least time between two answers to the device's questions for statistics; 0: 10 ms. */
     uint64_t stats_interval_ns;
+    /** Longest reset of one queue; one that the device does not end by then ends in a reset of the
+     * device (BROKEN with fault QUEUE_RESET, then recovery), and RING_RESET is not accepted any
+     * more until the next attach; 0: 15 s. */
+    uint64_t queue_reset_max_ns;
 };
 
 /* clang-format off */
@@ -570,7 +578,8 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * it by itself. OK: done, or under way while the device takes its time (event QUEUE_RESET; STALLED
  * if it takes long). E_UNSUPPORTED (not negotiated, or not for this queue); E_STATE (not RUNNING or
  * RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being reset already); E_BROKEN (it could
- * not be set up again); E_REENTRANT.
+ * not be set up again); E_REENTRANT. It is done when the device shows the queue disabled; where it
+ * does not within `queue_reset_max_ns` the device is reset instead.
  */
 BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns,
                                               uint16_t queue);
@@ -692,6 +701,7 @@ struct bnt_guest_info {
 
     uint64_t forced_pfns; /**< given back by a detach although the host lists them (event FORCED) */
     uint64_t storms;              /**< times that STORM was told */
+    uint64_t queue_resets_failed; /**< that did not end, and became a reset of the device */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */

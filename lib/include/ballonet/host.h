@@ -417,6 +417,9 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
 BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                               uint64_t desc_gpa, uint64_t avail_gpa,
                                               uint64_t used_gpa);
+/** Whether the queue is enabled: what queue_enable (pci) and QueueReady (mmio) read. False for a
+ * queue that does not exist, and with a provider. */
+bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue);
 /** The index of a role's queue now; BNT_BALLOON_QUEUE_NONE if there is none. Under
  * dense-negotiated only inflate and deflate have one before FEATURES_OK. */
 uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role);

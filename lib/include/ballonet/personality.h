@@ -53,7 +53,9 @@
     X(USED_WITHOUT_WRITE, 6, "used-without-write", "",                                             \
       "never sets WRITE in a used descriptor of a packed ring")                                    \
     X(STATISTICS_STRAIGHT_BACK, 7, "statistics-straight-back", "",                                 \
-      "gives each statistics buffer straight back once the statistics queue was reset, until the device is")
+      "gives each statistics buffer straight back once the statistics queue was reset, until the device is") \
+    X(QUEUE_RESET_IGNORED, 8, "queue-reset-ignored", "VG-42 VG-43",                                \
+      "offers RING_RESET without its register: a reset of a queue does nothing, and the queue stays enabled")
 /* clang-format on */
 
 enum bnt_guest_quirk {
@@ -67,7 +69,7 @@ enum bnt_host_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
     BNT_HOST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_HOST_QUIRKS_ALL = 0xff
+    BNT_HOST_QUIRKS_ALL = 0x1ff
 };
 
 #endif

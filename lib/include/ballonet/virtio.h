@@ -177,6 +177,7 @@ bool bnt_dev_suspended(const struct bnt_dev_status *dev);
  */
 struct bnt_drv_transport {
     uint32_t size; /**< sizeof(struct bnt_drv_transport) */
+    /** 64 bits; a legacy transport has a register of 32, above which nothing is set. */
     uint64_t (*features_read)(void *opaque);
     void (*features_write)(void *opaque, uint64_t features);
     uint8_t (*status_read)(void *opaque);
@@ -200,9 +201,15 @@ struct bnt_drv_transport {
      * available: bits 0 to 15 are the queue, 16 to 31 what bnt_vq_drv_notify_data tells (VG-31).
      */
     void (*notify_data)(void *opaque, uint32_t data);
-    /** Optional, both for RING_RESET: begins the reset of one queue. */
+    /** Optional, both for RING_RESET: begins the reset of one queue, by 1 in queue_reset (pci) or
+     * QueueReset (mmio). */
     void (*queue_reset)(void *opaque, uint16_t queue);
-    /** 1 while the queue is being reset, 0 once it is as before it was enabled (VG-44, VG-46). */
+    /**
+     * Both registers that tell of it, one OR the other: queue_reset and queue_enable (pci),
+     * QueueReset and QueueReady (mmio). Only 0 says that the queue was seen disabled (VG-44,
+     * VG-46). The reset register alone does not: where there is none, as on mmio in QEMU 7.2, which
+     * offers RING_RESET all the same, it reads 0 and the queue goes on.
+     */
     uint16_t (*queue_reset_read)(void *opaque, uint16_t queue);
 };
 
@@ -257,7 +264,9 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
 /**
  * The same for a driver with a legacy interface. Where VERSION_1 is not offered to a transitional
  * one, or to a legacy driver, whatever is offered: features up to bit 31 are accepted, ANY_LAYOUT
- * among them, and there is no FEATURES_OK. `legacy_never` are features that the device type leaves
+ * among them, and there is no FEATURES_OK. A legacy driver on a transport that shows features above
+ * bit 31, so is none of the legacy interface, is E_FEATURES with FEATURE_VERSION_1: such a device
+ * would take its rings for modern ones. `legacy_never` are features that the device type leaves
  * undefined there; they are neither wanted nor met under it.
  */
 BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
@@ -267,7 +276,10 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
                                              const struct bnt_feature_rule *rules,
                                              uint32_t rule_count, struct bnt_diag *diag);
 
-/** After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED. */
+/**
+ * After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED; E_FEATURES (the device dropped
+ * it because FEATURES_OK is missing: it has no legacy interface; state FAILED).
+ */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
                                       const struct bnt_drv_transport *transport, void *opaque);
 
@@ -284,7 +296,8 @@ BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
 
 /**
  * Whether what one of the two asked for is done: OK; E_AGAIN (read again later, VG-35, VG-37);
- * E_BROKEN (NEEDS_RESET is set, VG-40); E_STATE (neither was asked for).
+ * E_BROKEN (NEEDS_RESET is set, VG-40, or the status reads 0: the device was reset meanwhile);
+ * E_STATE (neither was asked for).
  */
 BNT_MUST_USE bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
                                              const struct bnt_drv_transport *transport,
