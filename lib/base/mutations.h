@@ -250,6 +250,8 @@
       "while it detaches the driver waits for an answer after each batch")                           \
     X(TARGET_AT_ATTACH_LOST, "target-at-attach-lost", "guest-49",                                    \
       "what was told before the driver was ready is not looked at")                                  \
+    X(DETACH_UNTOLD, "detach-untold", "own-G5",                                                \
+      "an orderly detach resets the device before it is told of any page")                    \
     X(DETACH_KEEPS_IN_FLIGHT, "detach-keeps-in-flight", "guest-55",                                  \
       "pages in flight are not given back when the driver detaches")                                 \
     X(OOM_WITHOUT_FEATURE, "oom-without-feature", "guest-58",                                        \

@@ -357,25 +357,15 @@ bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
     }
     bnti_guest_oom_meet(guest);
     bnti_guest_session_clear(guest);
+    guest->emptying = false;
     bnti_guest_state_set(guest, BNT_GUEST_DOWN);
     return BNT_OK;
 }
 
 /* Takes the instance down: by a reset of the device, or without the device, which is gone. */
-static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
+bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
 {
-    if (guest == NULL) {
-        return BNT_E_ARGUMENT;
-    }
-    if (guest->call != BNTI_GUEST_CALL_NONE) {
-        return BNT_E_REENTRANT;
-    }
-    if (guest->state == BNT_GUEST_DOWN) {
-        return BNT_OK;
-    }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
-    guest->budget = BNTI_GUEST_DETACH_BATCHES;
+    guest->leaving = false;
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_sleep_cancel(guest);
         guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
@@ -397,17 +387,34 @@ static bnt_status take_down(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_state_set(guest, BNT_GUEST_STOPPING);
     }
-    const bnt_status status = bnti_guest_stop_poll(guest);
+    return bnti_guest_stop_poll(guest);
+}
+
+static bnt_status detach(struct bnt_guest *guest, uint64_t now_ns, bool gone)
+{
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    if (guest->state == BNT_GUEST_DOWN) {
+        return BNT_OK;
+    }
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    guest->budget = BNTI_GUEST_DETACH_BATCHES;
+    const bnt_status status = bnti_guest_take_down(guest, gone);
     guest->call = BNTI_GUEST_CALL_NONE;
     return status;
 }
 
 bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return take_down(guest, now_ns, false);
+    return detach(guest, now_ns, false);
 }
 
 bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return take_down(guest, now_ns, true);
+    return detach(guest, now_ns, true);
 }

@@ -282,6 +282,7 @@ static uint64_t live_due(const struct bnt_guest *guest)
         return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
+    due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     if (BNTI_MUTATION(STATS_SPIN) && guest->vq[BNTI_GUEST_Q_STATS].outstanding > 0) {
         due = bnti_guest_after(guest->now_ns, 1000);
     }
@@ -383,11 +384,16 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
     } else if (guest->state == BNT_GUEST_STOPPING) {
         status = bnti_guest_stop_poll(guest);
     } else if (guest->state == BNT_GUEST_BROKEN || guest->state == BNT_GUEST_RECOVERING) {
-        bnti_guest_recover(guest);
+        if (!guest->leaving) {
+            bnti_guest_recover(guest);
+        }
     } else if (guest->state >= BNT_GUEST_SUSPENDING && guest->state <= BNT_GUEST_RESUMING) {
         bnti_guest_suspend_poll(guest);
     } else {
         step_live(guest);
+    }
+    if (guest->leaving) {
+        bnti_guest_leave_poll(guest);
     }
     if (status == BNT_E_AGAIN) {
         status = BNT_OK;
@@ -439,6 +445,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.epoch = guest->epoch;
     if (fits == sizeof *info) {
         now.caps = guest->vmware.caps;
+        now.emptying = guest->leaving ? 2 : guest->emptying ? 1 : 0;
         now.huge_pages = guest->huge.pages;
         now.held_huge_pfns = bnti_guest_huge_held_pfns(guest);
         now.rate_alloc = guest->pace.rate_alloc;

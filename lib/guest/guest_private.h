@@ -1,13 +1,13 @@
 /*
  * What the files of lib/guest share: the instance, its requests, and who does what.
  *
- * guest.c is the coordinator; attach.c brings up and takes down; queues.c finds the queues;
- * config.c reads and writes configuration space; request.c exposes and takes back buffers;
- * verdict.c judges them; refusal.c keeps refused pages; unusable.c sets pages aside that cannot be
- * ballooned; sizing.c goes for the target; record.c
- * remembers ballooned and hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c,
- * report.c and hint.c are what their names say; pace.c keeps rates, sleep.c allocations that may
- * wait; vmware.c is VMware's wire, vmware_stop.c its end. Nothing here is for embedders.
+ * guest.c is the coordinator; attach.c brings up and takes down, deflate_all.c in good order;
+ * queues.c finds the queues; config.c reads and writes configuration space; request.c exposes and
+ * takes back buffers; verdict.c judges them; refusal.c keeps refused pages; unusable.c sets pages
+ * aside that cannot be ballooned; sizing.c goes for the target; record.c remembers ballooned and
+ * hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c, report.c and hint.c are what
+ * their names say; pace.c keeps rates, sleep.c allocations that may wait; vmware.c is VMware's
+ * wire, vmware_stop.c its end. Nothing here is for embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -285,7 +285,13 @@ struct bnt_guest {
     /* Sizing. */
     uint64_t num_pages; /* as last read */
     uint64_t target_pfns;
-    bool reached; /* TARGET_REACHED was told */
+    bool reached;         /* TARGET_REACHED was told */
+    bool emptying;        /* the target counts as 0, until told otherwise */
+    bool leaving;         /* an orderly detach is under way; emptying, too */
+    uint32_t leave_steps; /* in a row in which nothing came back */
+    uint64_t leave_left_pfns;
+    uint64_t leave_begun_ns;
+    uint64_t leave_due_ns;
     enum bnti_guest_cycle cycle;
     struct bnti_guest_backoff inflate_backoff;
     struct bnti_guest_backoff deflate_backoff;
@@ -516,6 +522,10 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest);
 void bnti_guest_session_clear(struct bnt_guest *guest);
 bnt_status bnti_guest_start_poll(struct bnt_guest *guest);
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
+bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone);
+
+/* deflate_all.c */
+void bnti_guest_leave_poll(struct bnt_guest *guest);
 
 /* queues.c */
 uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t q);

@@ -417,7 +417,7 @@ void bnti_guest_hint(struct bnt_guest *guest)
         done_release(guest);
     }
     /* No message about a page goes out before a reset is acknowledged (BX-18). */
-    if (guest->state == BNT_GUEST_RUNNING && run_advance(guest)) {
+    if (guest->state == BNT_GUEST_RUNNING && !guest->leaving && run_advance(guest)) {
         bnti_guest_kick(guest, BNTI_GUEST_Q_HINT);
     }
     hint_overdue(guest);
@@ -438,7 +438,8 @@ uint64_t bnti_guest_hint_due(const struct bnt_guest *guest)
     const bool ends = hint->run == BNTI_GUEST_HINT_ENDING && !hint->stop_busy &&
                       guest->vq[BNTI_GUEST_Q_HINT].free_count > 0;
     const bool gives = hint->command == BNT_BALLOON_HINT_DONE && releasable(guest);
-    if (gives || (guest->state == BNT_GUEST_RUNNING && (begins || sends || ends))) {
+    const bool live = guest->state == BNT_GUEST_RUNNING && !guest->leaving;
+    if (gives || (live && (begins || sends || ends))) {
         return guest->now_ns;
     }
     return hint->outstanding > 0 ? hint->due_ns : BNT_NEVER;

@@ -160,7 +160,7 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
     if (guest->vmware.reset_seen) { /* RESET_LATE: no word about a page before START */
         return BNT_E_AGAIN;
     }
-    if (migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
+    if (guest->emptying || migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
         guest->requests[BNTI_GUEST_DEFLATE].busy || guest->requests[BNTI_GUEST_OOM].busy ||
         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {

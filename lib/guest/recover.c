@@ -21,7 +21,10 @@ void bnti_guest_recover_plan(struct bnt_guest *guest)
         guest->recover_wait_ns = 0;
     }
     guest->recovered_ns = BNT_NEVER;
-    guest->recover_due_ns = BNT_NEVER;
+    guest->recover_due_ns = guest->leaving ? guest->now_ns : BNT_NEVER;
+    if (guest->leaving) {
+        return; /* the next step takes the instance down */
+    }
     if (guest->config.recover_tries == BNT_GUEST_RECOVER_NEVER ||
         guest->recover_tried >= guest->config.recover_tries) {
         return;

@@ -208,7 +208,7 @@ void bnti_guest_report(struct bnt_guest *guest)
     if (report->look_ns == BNT_NEVER && report->again) {
         report_rest(guest);
     }
-    if (guest->state != BNT_GUEST_RUNNING || guest->now_ns < report->look_ns ||
+    if (guest->state != BNT_GUEST_RUNNING || guest->leaving || guest->now_ns < report->look_ns ||
         guest->now_ns < guest->holdoff_until_ns || guest->budget == 0) {
         return;
     }
@@ -246,7 +246,7 @@ uint64_t bnti_guest_report_due(const struct bnt_guest *guest)
     if (report->count > 0) {
         return report->due_ns;
     }
-    if (guest->state != BNT_GUEST_RUNNING || report->look_ns == BNT_NEVER) {
+    if (guest->state != BNT_GUEST_RUNNING || guest->leaving || report->look_ns == BNT_NEVER) {
         return BNT_NEVER;
     }
     const uint64_t due =

@@ -66,6 +66,7 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u64(&to->oom_timeout_ns, UINT64_C(1000000000));
     default_u64(&to->oom_holdoff_ns, UINT64_C(5000000000));
     default_u32(&to->recover_tries, 5);
+    default_u64(&to->detach_timeout_ns, UINT64_C(30000000000));
     default_u64(&to->recover_min_ns, UINT64_C(100000000));
     default_u64(&to->queue_reset_max_ns, UINT64_C(15000000000));
     default_u64(&to->stats_interval_ns, UINT64_C(10000000));

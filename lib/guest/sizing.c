@@ -29,7 +29,8 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool tol
     const uint64_t mask =
         BNTI_MUTATION(TARGET_BETWEEN_PAGES) ? 0 : guest->config.unit_pfns - UINT64_C(1);
     const uint64_t wanted = (num_pages + mask) & ~mask;
-    const uint64_t target = bnti_guest_min(wanted, guest->config.memory_pfns & ~mask);
+    const uint64_t most = guest->emptying ? 0 : guest->config.memory_pfns & ~mask;
+    const uint64_t target = bnti_guest_min(wanted, most);
     const bool changed = num_pages != guest->num_pages;
     guest->num_pages = num_pages;
     const bool quirk = bnti_guest_quirk(guest, BNT_GUEST_QUIRK_RETRY_ON_CHANGE);
@@ -266,6 +267,9 @@ bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest)
  */
 bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have)
 {
+    if (guest->emptying) {
+        return have == 0;
+    }
     const uint64_t unit = guest->config.unit_pfns;
     const uint64_t least = unit >> guest->config.page_order > 1 ? unit - 1 : 0;
     uint64_t over = least;

@@ -103,7 +103,8 @@ static bnt_status answer(const struct bnt_guest *guest)
 /* Nothing may be half done: a queue that is being reset has to be set up again first. */
 static bnt_status suspend_allowed(const struct bnt_guest *guest)
 {
-    if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+    if ((guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) ||
+        guest->leaving) {
         return BNT_E_STATE;
     }
     if ((guest->features & BNT_F_SUSPEND) == 0) {

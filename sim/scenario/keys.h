@@ -146,6 +146,7 @@ extern const struct choice feature_choices[];
 extern const struct choice corruption_choices[];
 extern const struct choice outcome_choices[];
 extern const struct choice guest_state_choices[];
+extern const struct choice detach_choices[];
 extern const struct choice bool_choices[];
 extern const struct choice guest_event_choices[];
 extern const struct choice host_event_choices[];

@@ -128,6 +128,8 @@ static const struct choice action_kinds[] = {
     {"working-set", ACTION_WORKING_SET, "the host asks for a working-set report"},
     {"stats", ACTION_STATS, "the host asks for statistics"},
     {"detach", ACTION_DETACH, "the driver is unloaded"},
+    {"deflate-all", ACTION_DEFLATE_ALL, "the driver empties its balloon and stays at 0, whatever the target"},
+    {"follow-target", ACTION_FOLLOW_TARGET, "the driver follows the target again"},
     {"attach", ACTION_ATTACH, "the driver is loaded again"},
     {"hint", ACTION_HINT, "the host starts, stops or ends free page hinting"},
     {"restore-device", ACTION_RESTORE_DEVICE, "the device is saved, and goes on in another instance"},
@@ -208,6 +210,11 @@ static const struct choice hint_choices[] = {
 static const struct choice queue_choices[] = {
     {"inflate", BNT_BALLOON_QUEUE_INFLATE, ""}, {"deflate", BNT_BALLOON_QUEUE_DEFLATE, ""},
     {"stats", BNT_BALLOON_QUEUE_STATS, ""}, {"report", BNT_BALLOON_QUEUE_REPORT, ""}, {NULL, 0, NULL}};
+
+const struct choice detach_choices[] = {
+    {"quick", DETACH_QUICK, "by a reset of the device, which then has forgotten every page"},
+    {"orderly", DETACH_ORDERLY, "everything is deflated and `actual` written first, as Linux does"},
+    {NULL, 0, NULL}};
 
 static const struct choice side_choices[] = {
     {"inflate", 1, ""}, {"deflate", 2, ""}, {"both", 3, ""}, {NULL, 0, NULL}};
@@ -298,6 +305,8 @@ static const struct key_row action_rows[] = {
     {"hints", KEY_BOOL, A(hints), ONLY(MIGRATE), .fallback = "true", .doc = "asks for free page hints each round"},
     {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",
      .doc = "goes over after one round, the rest is fetched later; without hints, whatever `hints` says"},
+    {"way", KEY_CHOICE, A(detach), .choices = detach_choices, ONLY(DETACH), .fallback = "(as `driver.detach` says)",
+     .doc = "how the driver leaves"},
     {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"command", KEY_CHOICE, A(call_rule.command), .choices = command_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "which calls"},
     {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},

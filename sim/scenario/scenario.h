@@ -88,6 +88,13 @@ struct scenario_rates {
     uint64_t period_ns;
 };
 
+/** How a driver leaves. */
+typedef enum detach_way {
+    DETACH_DRIVERS_WAY = 0, /**< of an action: as `driver.detach` says */
+    DETACH_QUICK,           /**< by a reset of the device */
+    DETACH_ORDERLY          /**< everything is deflated first */
+} detach_way;
+
 struct scenario_driver {
     uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
     uint32_t quirks;      /**< BNT_GUEST_QUIRK_* */
@@ -111,6 +118,8 @@ struct scenario_driver {
     uint32_t recover_tries; /**< 0: it stays broken */
     uint64_t recover_min_ns;
     uint64_t queue_reset_ns;     /**< 0: never by itself */
+    detach_way detach;           /**< QUICK or ORDERLY */
+    uint64_t detach_timeout_ns;  /**< of an orderly detach */
     uint64_t report_block_bytes; /**< 0: 2 MiB, or a page */
     uint64_t report_delay_ns;
     uint16_t report_capacity; /**< blocks of one report */
@@ -242,7 +251,9 @@ typedef enum action_kind {
     ACTION_SUSPEND,        /**< the driver suspends the device */
     ACTION_RESUME,         /**< the driver wakes it */
     ACTION_INHIBIT,        /**< the host must not discard for `duration` */
-    ACTION_CORRUPT         /**< party turns hostile: writes what `corruption` says */
+    ACTION_CORRUPT,        /**< party turns hostile: writes what `corruption` says */
+    ACTION_DEFLATE_ALL,    /**< the driver empties the balloon and stays at 0 */
+    ACTION_FOLLOW_TARGET   /**< it follows the target again */
 } action_kind;
 
 typedef enum hint_order {
@@ -396,6 +407,7 @@ struct scenario_action {
     bool allocating; /**< OOM: inside the next allocation for the balloon */
     workload_use use;
     bool deflate_first; /**< COMPACT */
+    detach_way detach;  /**< DETACH */
     corruption corruption;
     hint_order hint;
     bool hints;              /**< MIGRATE: asks for free page hints */

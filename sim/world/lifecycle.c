@@ -164,6 +164,20 @@ bool life_gone(const struct vm *vm)
     return vm->life.unplugged;
 }
 
+/* ---- Unloading the driver ---- */
+
+void life_detach(struct vm *vm, detach_way way)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
+    const bnt_status status = chosen == DETACH_ORDERLY
+                                  ? bnt_guest_detach_orderly(vm->guest, now_ns)
+                                  : bnt_guest_detach(vm->guest, now_ns);
+    if (status == BNT_E_AGAIN) {
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    }
+}
+
 /* ---- Hibernation: the driver freezes, the machine is off, it wakes with another device ---- */
 
 void life_hibernate(struct vm *vm, uint64_t for_ns)
@@ -173,15 +187,19 @@ void life_hibernate(struct vm *vm, uint64_t for_ns)
         return;
     }
     vm->detaching = !BNTI_MUTATION(HIBERNATION_UNTOLD);
-    const bnt_status status = bnt_guest_detach(vm->guest, now_ns);
-    if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
-    }
+    life_detach(vm, DETACH_DRIVERS_WAY);
     vm->account.hibernations++;
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
     vm->life.polls = 0;
     life_at(vm, 0, LIFE_DOWN);
+}
+
+/** Looks that an orderly detach may take before the driver resets the device. */
+static uint64_t down_polls(const struct vm *vm)
+{
+    const struct scenario_driver *driver = &vm->spec.driver;
+    return driver->detach == DETACH_ORDERLY ? driver->detach_timeout_ns / POLL_NS : 0;
 }
 
 /** The driver is awaited; then the machine goes off, or the driver attaches again. */
@@ -190,7 +208,7 @@ static void down_poll(struct vm *vm)
     if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
         const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(vm->world->engine);
         vm->life.polls += !stalled;
-        if (vm->life.polls >= POLLS_MAX) {
+        if (vm->life.polls >= POLLS_MAX + down_polls(vm)) {
             world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
                        vm->spec.name);
             return;

@@ -128,11 +128,31 @@ static void act_working_set(struct vm *vm, const struct scenario_action *action)
 
 static void act_detach(struct vm *vm, const struct scenario_action *action)
 {
-    (void)action;
     vm->detaching = true;
-    const bnt_status status = bnt_guest_detach(vm->guest, engine_now(vm->world->engine));
+    life_detach(vm, action->detach);
+}
+
+static void act_deflate_all(struct vm *vm, const struct scenario_action *action)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const bnt_status status = bnt_guest_deflate_all(vm->guest, now_ns);
     if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    } else if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": nothing to deflate: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
+    }
+}
+
+static void act_follow_target(struct vm *vm, const struct scenario_action *action)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const bnt_status status = bnt_guest_target_follow(vm->guest, now_ns);
+    if (status == BNT_OK) {
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    } else {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no target to follow: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -283,6 +303,8 @@ static void (*const acts[])(struct vm *, const struct scenario_action *) = {
     [ACTION_STATS] = act_stats,
     [ACTION_WORKING_SET] = act_working_set,
     [ACTION_DETACH] = act_detach,
+    [ACTION_DEFLATE_ALL] = act_deflate_all,
+    [ACTION_FOLLOW_TARGET] = act_follow_target,
     [ACTION_ATTACH] = act_attach,
     [ACTION_HINT] = act_hint,
     [ACTION_INHIBIT] = act_inhibit,

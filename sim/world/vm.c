@@ -68,6 +68,7 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
             driver->recover_tries > 0 ? driver->recover_tries : BNT_GUEST_RECOVER_NEVER,
         .recover_min_ns = driver->recover_min_ns,
         .queue_reset_ns = driver->queue_reset_ns,
+        .detach_timeout_ns = driver->detach_timeout_ns,
         .report_order_set = driver->report_block_bytes != 0,
         .report_order = vm_report_order(vm),
         .report_capacity = driver->report_capacity,

@@ -349,6 +349,7 @@ void life_plug(struct vm *vm);
 /** Why the guest cannot load its driver now; NULL if it can. */
 const char *life_no_driver(const struct vm *vm);
 bool life_gone(const struct vm *vm);
+void life_detach(struct vm *vm, detach_way way);
 void life_hibernate(struct vm *vm, uint64_t for_ns);
 void life_restart(struct vm *vm);
 void life_compact(struct vm *vm, uint32_t pages, bool deflate_first);

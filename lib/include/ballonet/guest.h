@@ -94,6 +94,10 @@ struct bnt_guest;
 /** PFNs of one request at most: those of a page, or BNT_BALLOON_REQUEST_PFNS_MAX. */
 #define BNT_GUEST_REQUEST_PFNS_MAX (1u << BNT_GUEST_PAGE_ORDER_MAX)
 
+/** Steps in a row in which no page comes back, after which an orderly detach goes on by a reset:
+ * the bound for an embedder whose clock stands still. */
+#define BNT_GUEST_DETACH_STEPS_MAX (1u << 20)
+
 /** `recover_tries` of a driver that stays BROKEN until it is detached. */
 #define BNT_GUEST_RECOVER_NEVER UINT32_MAX
 /** Largest setting of `report_capacity`. */
@@ -211,6 +215,7 @@ struct bnt_guest_config {
      * device (BROKEN with fault QUEUE_RESET, then recovery), and RING_RESET is not accepted any
      * more until the next attach; 0: 15 s. */
     uint64_t queue_reset_max_ns;
+    uint64_t detach_timeout_ns; /**< an orderly detach goes on by a reset after this; 0: 30 s */
 };
 
 /* clang-format off */
@@ -252,7 +257,8 @@ struct bnt_guest_config {
     X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
     X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable") \
     X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed") \
-    X(STORM,          "storm",          "value: queue whose buffer the device gives straight back each time, told once; extra: times in a row so far")
+    X(STORM,          "storm",          "value: queue whose buffer the device gives straight back each time, told once; extra: times in a row so far") \
+    X(DETACH_FORCED,  "detach-forced",  "value: PFNs not given back yet when an orderly detach went on by a reset; extra: ns it took until then")
 /* clang-format on */
 
 /** Why a page of the allocator cannot be ballooned: name, name in messages, meaning. */
@@ -489,16 +495,59 @@ BNT_MUST_USE bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dm
 BNT_MUST_USE bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns);
 
 /**
- * Resets the device, then gives back every page: in flight, ballooned, held (the device forgets
- * first, so that no page is used while it may still take it). From any state. OK: DOWN. E_AGAIN:
- * STOPPING, go on with bnt_guest_step: the reset takes time or more pages are left than one call
- * gives back. A device whose status never reads 0 keeps its pages: the state stays STOPPING, and
- * STALLED is told once with BNT_GUEST_STALLED_RESET. On VMware's wire a START makes the host
- * forget; while none succeeds the pages wait, for BNT_GUEST_STOP_STARTS of them (event
+ * The quick way: resets the device, then gives back every page: in flight, ballooned, held (the
+ * device forgets first, so that no page is used while it may still take it). From any state. OK:
+ * DOWN. E_AGAIN: STOPPING, go on with bnt_guest_step: the reset takes time or more pages are left
+ * than one call gives back. A device whose status never reads 0 keeps its pages: the state stays
+ * STOPPING, and STALLED is told once with BNT_GUEST_STALLED_RESET. On VMware's wire a START makes
+ * the host forget; while none succeeds the pages wait, for BNT_GUEST_STOP_STARTS of them (event
  * HANDSHAKE_FAILED) or about half a second. Then they are unlocked instead, and what the host does
  * not unlock is given back all the same (event FORCED). E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns);
+
+/**
+ * Detaches in good order, as Linux's and FreeBSD's drivers do: deflates everything, which the
+ * device is told of, writes `actual` 0, and does then what bnt_guest_detach does; so the device's
+ * counters tell the truth for a device that keeps them over the reset. Allocates and inflates
+ * nothing meanwhile, begins no report and no run of hints; the state stays RUNNING (or RELEASING)
+ * until the reset.
+ *
+ * Bounded: after `detach_timeout_ns`, after BNT_GUEST_DETACH_STEPS_MAX steps in a row in which
+ * nothing came back, or when the device breaks, it goes on by the reset at once (event
+ * DETACH_FORCED). Where nothing can be told it is bnt_guest_detach: in STARTING, BROKEN, RECOVERING
+ * and while suspended; on VMware's wire, whose START tells all.
+ *
+ * A device without DEFLATE_ON_OOM sees pages come back that it did not ask for, which BD-7 forbids
+ * and drivers do at their end all the same; the quick way does not.
+ *
+ * What else waits: a sleeping allocation is cancelled or comes straight back; a migration that is
+ * under way ends first, another is E_AGAIN; a queue that is being reset is awaited; an OOM deflate
+ * counts as any other; a reset by the host is answered first; bnt_guest_suspend is E_STATE;
+ * bnt_guest_detach and bnt_guest_unplugged take over at once.
+ *
+ * OK: DOWN. E_AGAIN: under way, go on with bnt_guest_step until DOWN; another call changes nothing.
+ * E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns);
+
+/**
+ * Deflates everything and stays at 0: whatever target the device sets, it counts as 0 until
+ * bnt_guest_target_follow or the next attach. Each page is told as in any deflate, at any rates.
+ * BD-7 forbids it without DEFLATE_ON_OOM: it is for an operator who knows. Holds over a recovery, a
+ * reset by the host, and while the device is suspended (nothing is sent before it is resumed). A
+ * sleeping allocation is cancelled; page migration is E_AGAIN. Call bnt_guest_step next. OK: the
+ * balloon is empty and nothing is in flight. E_AGAIN: it is under way, TARGET_REACHED tells the
+ * end. E_STATE (DOWN, STOPPING); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns);
+
+/**
+ * Follows the device's target again after bnt_guest_deflate_all, the one last read first. Without
+ * one it changes nothing. Call bnt_guest_step next. OK; E_STATE (DOWN, STOPPING, or an orderly
+ * detach is under way); E_REENTRANT.
+ */
+BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns);
 
 /** The index of a role's queue; BNT_BALLOON_QUEUE_NONE if it is not in use. */
 uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role);
@@ -700,8 +749,9 @@ struct bnt_guest_info {
     uint64_t aside_pages;         /**< set aside now, until the cycle ends */
 
     uint64_t forced_pfns; /**< given back by a detach although the host lists them (event FORCED) */
-    uint64_t storms;              /**< times that STORM was told */
+    uint64_t storms;      /**< times that STORM was told */
     uint64_t queue_resets_failed; /**< that did not end, and became a reset of the device */
+    uint32_t emptying; /**< 1: bnt_guest_deflate_all holds; 2: an orderly detach is under way */
 };
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE (not even its size fits). */
