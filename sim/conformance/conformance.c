@@ -332,6 +332,13 @@ void conformance_guest_new(struct conformance *seen, uint32_t vm)
     }
 }
 
+void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying)
+{
+    if (seen != NULL) {
+        seen->vms[vm].emptying = emptying;
+    }
+}
+
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {

@@ -130,6 +130,10 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
                               uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
                               uint64_t used_gpa);
 
+/** Whether the driver's own system wants the balloon empty, whatever the target: BD-7 and BD-4 are
+ * about what a device asks for. */
+void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying);
+
 /** The driver gave this device up, without a word to it. */
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
 

@@ -302,12 +302,12 @@ static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffe
         clause_seen(watch, DRV, CLAUSE_BD_5);
     }
     if (!oom && pages->num_pages_read) {
-        clause_require(watch, DRV, CLAUSE_BD_7, above,
+        clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
                        "takes pages back with %" PRIu64 " in the balloon and a target of %" PRIu32,
                        balloon(watch), pages->num_pages_known);
         clause_literal(watch, DRV, CLAUSE_BD_7, !at_most);
     }
-    if (oom && !above) {
+    if (oom && !above && !watch->emptying) {
         clause_seen(watch, DRV, CLAUSE_BD_8);
         pages->oom_ns = watch_now(watch);
         effort(watch, true);
@@ -577,7 +577,7 @@ static void end(struct watch *watch, bool quiet)
     struct watch_pages *pages = &watch->pages;
     const uint64_t now_ns = watch_now(watch);
     const uint64_t moving = pages->in[PAGE_INFLATING] + pages->in[PAGE_DEFLATING];
-    if (!quiet || !watch->live || moving > 0 || pages->releasing) {
+    if (!quiet || !watch->live || moving > 0 || pages->releasing || watch->emptying) {
         return;
     }
     if (pages->changes > 0) {

@@ -116,6 +116,7 @@ struct watch {
     struct conformance_vm config;
     bool scripted[CLAUSE_PARTIES];
     uint64_t features; /**< negotiated, once FEATURES_OK stands; else 0 */
+    bool emptying;     /**< the driver is to empty its balloon, or to leave in good order */
     bool live;         /**< DRIVER_OK is set */
     bool legacy;       /**< the driver uses the legacy interface */
     struct watch_registers registers;

@@ -164,6 +164,7 @@ const struct action_trait action_traits[] = {
     {.kind = ACTION_DELAY, .fault = true, .weight = 3},
     {.kind = ACTION_REORDER, .fault = true, .weight = 3},
     {.kind = ACTION_DETACH, .lasts = true, .undone_by = ACTION_ATTACH, .weight = 4},
+    {.kind = ACTION_DEFLATE_ALL, .lasts = true, .undone_by = ACTION_FOLLOW_TARGET, .weight = 3},
     {.kind = ACTION_UNPLUG, .lasts = true, .undone_by = ACTION_PLUG, .weight = 2},
     {.kind = ACTION_SUSPEND, .lasts = true, .undone_by = ACTION_RESUME, .weight = 4},
     {.kind = ACTION_MIGRATE, .lasts = true, .undone_by = ACTION_MIGRATE_CANCEL, .weight = 3},

@@ -27,7 +27,7 @@ const struct choice device_quirk_choices[] = {
 /* clang-format off */
 const struct personality driver_personalities[] = {
     {.name = "ballonet", .doc = "our own", .clauses = "", .absent = ""},
-    {.name = "linux", .doc = "virtio_balloon of 2026", .clauses = "BD-7",
+    {.name = "linux", .doc = "virtio_balloon of 2026", .clauses = "",
      .absent = "allocations sleep 200 ms in the worker; only whole 4 MiB blocks are hinted",
      .set = {{"features", "[must-tell-host, stats, deflate-on-oom, hinting, reporting, indirect, event-idx]"},
              {"queue_layout", "dense-negotiated"},
@@ -35,14 +35,14 @@ const struct personality driver_personalities[] = {
              {"retry_min", "200ms"}, {"retry_max", "200ms"},
              {"oom_pages", "256"}, {"oom_holdoff", "1ns"}, {"detach", "orderly"},
              {"quirks", "[stats-kick-early, oom-tell-first]"}}},
-    {.name = "windows", .doc = "virtio-win of 2026, on x64", .clauses = "BD-1 BD-7",
+    {.name = "windows", .doc = "virtio-win of 2026, on x64", .clauses = "BD-1",
      .absent = "512 pages a request (256 here, the core's bound); refuses below the low-memory event; gives back whole "
                "chunks and takes some again (unconfirmed); PFNs of 8 bytes are unconfirmed",
      .set = {{"features", "[stats, indirect, event-idx]"},
              {"request_pages", "256"}, {"ack_timeout", "1s"}, {"detach", "orderly"},
              {"retry_min", "31536000s"}, {"retry_max", "31536000s"},
              {"quirks", "[free-before-tell, pfns-of-64-bits, go-on-unanswered, all-or-nothing, retry-on-change]"}}},
-    {.name = "freebsd", .doc = "virtio_balloon of FreeBSD main", .clauses = "BD-7",
+    {.name = "freebsd", .doc = "virtio_balloon of FreeBSD main", .clauses = "",
      .absent = "PFNs in the machine's byte order (unconfirmed); detach sleeps until its thread has ended, and does not "
                "write `actual` after it (unconfirmed)",
      .set = {{"features", "[must-tell-host, indirect, event-idx]"},

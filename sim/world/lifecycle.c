@@ -164,15 +164,22 @@ bool life_gone(const struct vm *vm)
     return vm->life.unplugged;
 }
 
-/* ---- Unloading the driver ---- */
+/* ---- Emptying the balloon, unloading the driver ---- */
+
+/** The script wants the balloon empty, or to follow its target: who judges the driver is told. */
+void life_empty(struct vm *vm, bool emptying)
+{
+    vm->emptying = emptying;
+    conformance_emptying(vm->world->conformance, vm->index, emptying);
+}
 
 void life_detach(struct vm *vm, detach_way way)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
     const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
-    const bnt_status status = chosen == DETACH_ORDERLY
-                                  ? bnt_guest_detach_orderly(vm->guest, now_ns)
-                                  : bnt_guest_detach(vm->guest, now_ns);
+    life_empty(vm, vm->emptying || chosen == DETACH_ORDERLY);
+    const bnt_status status = chosen == DETACH_ORDERLY ? bnt_guest_detach_orderly(vm->guest, now_ns)
+                                                       : bnt_guest_detach(vm->guest, now_ns);
     if (status == BNT_E_AGAIN) {
         vm_schedule(vm, PARTY_DRIVER, now_ns);
     }
@@ -248,6 +255,7 @@ void life_restart(struct vm *vm)
     kernel_new(vm);
     unplug_told(vm);
     conformance_guest_new(world->conformance, vm->index);
+    life_empty(vm, false);
     if (world->oracle != NULL) {
         oracle_guest_restart(world->oracle, vm->index);
     }

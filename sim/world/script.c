@@ -136,6 +136,7 @@ static void act_deflate_all(struct vm *vm, const struct scenario_action *action)
 {
     const uint64_t now_ns = engine_now(vm->world->engine);
     const bnt_status status = bnt_guest_deflate_all(vm->guest, now_ns);
+    life_empty(vm, vm->emptying || status == BNT_OK || status == BNT_E_AGAIN);
     if (status == BNT_E_AGAIN) {
         vm_schedule(vm, PARTY_DRIVER, now_ns);
     } else if (status != BNT_OK) {
@@ -149,6 +150,7 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
     const uint64_t now_ns = engine_now(vm->world->engine);
     const bnt_status status = bnt_guest_target_follow(vm->guest, now_ns);
     if (status == BNT_OK) {
+        life_empty(vm, false);
         vm_schedule(vm, PARTY_DRIVER, now_ns);
     } else {
         world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no target to follow: %s",

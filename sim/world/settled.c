@@ -103,6 +103,9 @@ const char *settled_reason(const struct vm *vm)
     if (is_hostile(vm)) {
         return "a party is hostile, or has quirks";
     }
+    if (vm->emptying) {
+        return "the driver is to empty its balloon";
+    }
     if (vm->migration != NULL) {
         return "a migration is under way";
     }

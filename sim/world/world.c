@@ -96,6 +96,7 @@ void vm_attach(struct vm *vm)
         return;
     }
     vm->detaching = false;
+    life_empty(vm, false);
     const bnt_status status = bnt_guest_attach(vm->guest, now_ns);
     vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
     if (status != BNT_OK) {

@@ -146,6 +146,7 @@ struct vm {
     bool reclaim_scheduled;
     bool detaching;           /**< or gone */
     bool suspend_asked;       /**< by the script, and no resume since */
+    bool emptying;            /**< the script wants the balloon empty, whatever the target */
     uint32_t sleeping_pages;  /**< that an allocation waits for */
     uint64_t called_until_ns; /**< calls made so far take until then */
     /* hostility */
@@ -350,6 +351,7 @@ void life_plug(struct vm *vm);
 const char *life_no_driver(const struct vm *vm);
 bool life_gone(const struct vm *vm);
 void life_detach(struct vm *vm, detach_way way);
+void life_empty(struct vm *vm, bool emptying);
 void life_hibernate(struct vm *vm, uint64_t for_ns);
 void life_restart(struct vm *vm);
 void life_compact(struct vm *vm, uint32_t pages, bool deflate_first);
