@@ -112,7 +112,7 @@ void bnti_host_extents_settle(struct bnt_host *host)
 #ifdef BNT_MUTATIONS
 /** QEMU's record of one host page, as it was: what is deflated stays in it. For the mutation only.
  */
-static bool part_counts(uint64_t first, uint64_t pfns, const struct bnti_host_extent *extent)
+static bool part_counts(uint64_t first, uint64_t pfns, uint64_t given_first, uint64_t given)
 {
     static uint64_t page = UINT64_MAX;
     static uint64_t parts[8];
@@ -125,7 +125,7 @@ static bool part_counts(uint64_t first, uint64_t pfns, const struct bnti_host_ex
         }
     }
     for (uint64_t i = 0; i < pfns; i++) {
-        if (first + i - extent->first_pfn < extent->pfns) {
+        if (first + i - given_first < given) {
             parts[i / 64] |= UINT64_C(1) << i % 64;
         }
         count += parts[i / 64] >> i % 64 & 1u;
@@ -141,6 +141,7 @@ static bool page_droppable(const struct bnt_host *host, uint64_t first,
     const uint64_t pfns = host_page_pfns(host);
     const uint64_t low = host->config.memory_first_pfn;
     const uint64_t high = low + host->config.memory_pfns;
+    const uint64_t given = bnti_host_extent_first(host, extent);
     const bool told = host->config.wire == BNT_HOST_WIRE_VMWARE ||
                       bnti_host_agreed(host, BNT_BALLOON_F_MUST_TELL_HOST);
 
@@ -152,11 +153,10 @@ static bool page_droppable(const struct bnt_host *host, uint64_t first,
     }
 #ifdef BNT_MUTATIONS
     if (BNTI_MUTATION(HOST_PAGE_LEFT_COUNTS)) {
-        return part_counts(first, pfns, extent);
+        return part_counts(first, pfns, given, extent->pfns);
     }
 #endif
-    if (!told &&
-        (first < extent->first_pfn || first + pfns > (uint64_t)extent->first_pfn + extent->pfns)) {
+    if (!told && (first < given || first + pfns > given + extent->pfns)) {
         return false;
     }
     return bnti_host_ledger_all_balloon(&host->ledger, bnti_host_at(host, first), pfns);
@@ -188,8 +188,9 @@ void bnti_host_backing_drop(struct bnt_host *host, struct bnti_host_judge *judge
     bnti_host_extents_settle(host);
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
-        const uint64_t end = (uint64_t)extent->first_pfn + extent->pfns;
-        uint64_t page = extent->first_pfn & ~(step - 1);
+        const uint64_t given = bnti_host_extent_first(host, extent);
+        const uint64_t end = given + extent->pfns;
+        uint64_t page = given & ~(step - 1);
         uint64_t run = 0;
         page = page < next ? next : page;
         for (; page < end; page += step) {
@@ -205,7 +206,7 @@ void bnti_host_backing_drop(struct bnt_host *host, struct bnti_host_judge *judge
         next = page > next ? page : next;
     }
     for (uint32_t i = 0; i < host->extent_count; i++) {
-        const uint64_t at = bnti_host_at(host, host->extents[i].first_pfn);
+        const uint64_t at = bnti_host_at(host, bnti_host_extent_first(host, &host->extents[i]));
         bnti_host_ledger_settle(&host->ledger, at, host->extents[i].pfns);
     }
 }

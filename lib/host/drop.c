@@ -78,7 +78,8 @@ void bnti_host_init_bits(struct bnt_host *host, const struct bnti_host_judge *ju
         for (uint32_t i = first; i < n && i < first + 8; i++) {
             const bool done =
                 judge->init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
-                bnti_host_ledger_get(&host->ledger, bnti_host_at(host, host->pfns[i])) ==
+                bnti_host_ledger_get(&host->ledger,
+                                     bnti_host_at(host, host->pfn_base + host->pfns[i])) ==
                     BNT_HOST_PAGE_BALLOON;
             byte = (uint8_t)(byte | (unsigned)done << (i - first));
         }

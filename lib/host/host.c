@@ -73,6 +73,12 @@ static void config_defaults(struct bnt_host_config *config)
     }
 }
 
+/** One behind the last PFN that the wire can carry. */
+static uint64_t config_pfn_end(const struct bnt_host_config *config)
+{
+    return config->wire == BNT_HOST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX + 1 : BNT_PFN_MAX + 1;
+}
+
 static bool config_sizes_valid(const struct bnt_host_config *config)
 {
     const uint32_t queue_size = config->queue_size_max;
@@ -80,7 +86,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config)
     const uint64_t page_pfns = UINT64_C(1) << (config->page_order & 31u);
 
     return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
-           config->memory_first_pfn <= BNT_PFN_MAX + 1 - config->memory_pfns &&
+           config->memory_first_pfn <= config_pfn_end(config) - config->memory_pfns &&
            (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
            config->host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
            config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
@@ -291,6 +297,14 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
                           storage + layout.ledger);
 }
 
+/** PFNs of requests are kept in 32 bits: of memory that ends beyond, relative to its start. */
+static uint64_t pfn_base_of(const struct bnt_host_config *config)
+{
+    const bool wide = config->memory_first_pfn > BNT_PFN_MAX + 1 - config->memory_pfns;
+
+    return wide ? config->memory_first_pfn : 0;
+}
+
 /** Fills in what the arguments say; the storage is judged already. */
 static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *ops, void *opaque,
                             const struct bnt_mem *mem, const struct bnt_queue_provider *provider)
@@ -311,6 +325,7 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     host->opaque = opaque;
     host->provider_opaque = provider != NULL ? opaque : host;
     host->mem = *mem;
+    host->pfn_base = pfn_base_of(&host->config);
     host->epoch =
         (host->config.features & host->config.binding.reset) != 0 || bnti_host_is_vmware(host) ? 1
                                                                                                : 0;

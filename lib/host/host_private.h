@@ -186,7 +186,7 @@ static inline void bnti_host_ledger_settle(struct bnti_host_ledger *ledger, uint
 
 /** A run of pages to drop or to make usable, PFNs. */
 struct bnti_host_extent {
-    uint32_t first_pfn;
+    uint32_t first_pfn; /**< relative to pfn_base */
     uint32_t pfns;
 };
 
@@ -353,7 +353,8 @@ struct bnt_host {
     uint64_t misuse_told;       /**< faults already told for the buffer that is served */
     struct bnt_host_info count; /**< only the counters are kept here */
     struct bnt_vq_seg *segs;
-    uint32_t *pfns;
+    uint64_t pfn_base; /**< that host->pfns and extents are relative to */
+    uint32_t *pfns;    /**< of the request that is judged */
     uint8_t *response;
     struct bnti_host_extent *extents;
     uint32_t extent_count;
@@ -392,6 +393,13 @@ static inline uint64_t bnti_host_min(uint64_t a, uint64_t b)
 static inline uint64_t bnti_host_at(const struct bnt_host *host, uint64_t pfn)
 {
     return pfn - host->config.memory_first_pfn;
+}
+
+/** Where an extent begins in the guest's memory. */
+static inline uint64_t bnti_host_extent_first(const struct bnt_host *host,
+                                              const struct bnti_host_extent *extent)
+{
+    return host->pfn_base + extent->first_pfn;
 }
 
 /* host.c */
@@ -473,13 +481,13 @@ void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, ui
                               uint32_t unit_pfns);
 
 /** Remembers pages to drop or to make usable. */
-void bnti_host_extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns);
+void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns);
 void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns);
 
 /* huge.c */
 /** The verdict of a 2 MiB unit: all of it or nothing. */
 bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
-                                 uint32_t first);
+                                 uint64_t first);
 
 /* backing.c: host pages larger than a PFN */
 struct bnti_pack;

@@ -7,16 +7,16 @@
  */
 #include "lib/host/host_private.h"
 
-static bool unit_memory(struct bnt_host *host, uint32_t first)
+static bool unit_memory(struct bnt_host *host, uint64_t first)
 {
     return first % BNT_HOST_UNIT_PFNS == 0 && bnti_host_memory(host, first, BNT_HOST_UNIT_PFNS);
 }
 
 /** The first refusal of a PFN in the unit, or ACCEPTED. */
-static bnt_verdict unit_refusal(struct bnt_host *host, uint32_t first, bool inflate)
+static bnt_verdict unit_refusal(struct bnt_host *host, uint64_t first, bool inflate)
 {
     for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
-        const bnt_verdict verdict = bnti_host_refusal(host, (uint64_t)first + i, inflate);
+        const bnt_verdict verdict = bnti_host_refusal(host, first + i, inflate);
         if (verdict != BNT_VERDICT_ACCEPTED) {
             return verdict;
         }
@@ -25,7 +25,7 @@ static bnt_verdict unit_refusal(struct bnt_host *host, uint32_t first, bool infl
 }
 
 static bnt_verdict unit_inflate(struct bnt_host *host, struct bnti_host_judge *judge,
-                                uint32_t first)
+                                uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
 
@@ -61,7 +61,7 @@ static uint32_t unit_held(const struct bnt_host *host, uint64_t at)
 }
 
 /** Takes a unit out of which some pages have their backing still; those are not made usable. */
-static void unit_take_mixed(struct bnt_host *host, uint32_t first, uint64_t at)
+static void unit_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
 {
     for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
         if (bnti_host_ledger_get(&host->ledger, at + i) == BNT_HOST_PAGE_KEPT) {
@@ -69,13 +69,13 @@ static void unit_take_mixed(struct bnt_host *host, uint32_t first, uint64_t at)
             continue;
         }
         bnti_host_ledger_take(&host->ledger, at + i, 1);
-        bnti_host_backing_restore(host, (uint64_t)first + i, 1);
+        bnti_host_backing_restore(host, first + i, 1);
     }
     bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
 }
 
 static bnt_verdict unit_deflate(struct bnt_host *host, struct bnti_host_judge *judge,
-                                uint32_t first)
+                                uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
     const uint32_t held = unit_held(host, at);
@@ -105,7 +105,7 @@ static bnt_verdict unit_deflate(struct bnt_host *host, struct bnti_host_judge *j
 }
 
 bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
-                                 uint32_t first)
+                                 uint64_t first)
 {
     if (!unit_memory(host, first)) {
         return BNT_VERDICT_INVALID;

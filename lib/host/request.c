@@ -58,6 +58,7 @@ static void request_tell(struct bnt_host *host, const struct bnti_host_judge *ju
         .inflate = judge->inflate,
         .pfn_count = n,
         .pfns = host->pfns,
+        .pfn_base = host->pfn_base,
         .epoch = epoch,
         .stale = stale,
         .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES : NULL,

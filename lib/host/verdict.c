@@ -17,7 +17,7 @@
 
 /** Consecutive PFNs of a request, ascending or descending (Linux sends either). */
 struct pfn_run {
-    uint32_t low;
+    uint32_t low;  /**< as in host->pfns */
     uint32_t last; /**< in the request's order */
     uint32_t pfns;
 };
@@ -41,8 +41,10 @@ static struct pfn_run run_find(const uint32_t *pfns, uint32_t n)
 }
 
 /** Remembers pages to drop or to make usable, joined to the last extent where they touch it. */
-void bnti_host_extent_add(struct bnt_host *host, uint32_t low, uint32_t pfns)
+void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns)
 {
+    const uint32_t low = (uint32_t)(first_pfn - host->pfn_base);
+
     if (host->extent_count > 0) {
         struct bnti_host_extent *last = &host->extents[host->extent_count - 1];
         if ((uint64_t)last->first_pfn + last->pfns == low) {
@@ -107,14 +109,16 @@ static bool run_move(struct bnti_host_ledger *ledger, bool inflate, uint64_t at,
 static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
                        const struct pfn_run *run)
 {
+    const uint64_t low = host->pfn_base + run->low;
+
     if (judge->ruled || !judge_room(host, judge, run->pfns) ||
-        !bnti_host_memory(host, run->low, run->pfns) ||
-        !run_move(&host->ledger, judge->inflate, bnti_host_at(host, run->low), run->pfns)) {
+        !bnti_host_memory(host, low, run->pfns) ||
+        !run_move(&host->ledger, judge->inflate, bnti_host_at(host, low), run->pfns)) {
         return false;
     }
-    bnti_host_extent_add(host, run->low, run->pfns);
+    bnti_host_extent_add(host, low, run->pfns);
     bnti_host_judge_moved(host, judge, run->pfns);
-    judge->page = run->last >> host->config.page_order;
+    judge->page = (host->pfn_base + run->last) >> host->config.page_order;
     judge->page_out = false;
     return true;
 }
@@ -132,7 +136,7 @@ static bool page_unneeded(const struct bnt_host *host, struct bnti_host_judge *j
 }
 
 /** A page that the device takes without telling that it would rather not: its backing stays. */
-static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
     struct bnti_host_ledger *ledger = &host->ledger;
     const uint64_t at = bnti_host_at(host, pfn);
@@ -155,7 +159,7 @@ static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint
 }
 
 static void plain_misuse(struct bnt_host *host, const struct bnti_host_judge *judge,
-                         bnt_fault fault, uint32_t pfn)
+                         bnt_fault fault, uint64_t pfn)
 {
     if (!judge->verdicts) {
         bnti_host_misuse(host, fault, judge->inflate ? BNTI_HOST_INFLATE : BNTI_HOST_DEFLATE,
@@ -164,7 +168,7 @@ static void plain_misuse(struct bnt_host *host, const struct bnti_host_judge *ju
 }
 
 /** Refuses towards a driver that is told; keeps the page's backing towards one that is not. */
-static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn,
+static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn,
                                 bnt_verdict verdict)
 {
     if (judge->verdicts) {
@@ -177,10 +181,10 @@ static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *j
     return BNT_VERDICT_ACCEPTED;
 }
 
-static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
     if (BNTI_MUTATION(PFN_RANGE_UNCHECKED) && !bnti_host_memory(host, pfn, 1)) {
-        pfn = (uint32_t)(host->config.memory_first_pfn + pfn % host->config.memory_pfns);
+        pfn = host->config.memory_first_pfn + pfn % host->config.memory_pfns;
     }
     const uint64_t at = bnti_host_at(host, pfn);
 
@@ -222,7 +226,7 @@ static void range_restore(struct bnt_host *host, uint64_t at)
 }
 
 /** Gives one held page to the guest; BUSY only where the driver waits for the verdict (BX-8). */
-static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
     struct bnti_host_ledger *ledger = &host->ledger;
     const uint64_t at = bnti_host_at(host, pfn);
@@ -247,7 +251,7 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
     return BNT_VERDICT_ACCEPTED;
 }
 
-static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn)
+static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
     const uint64_t at = bnti_host_at(host, pfn);
 
@@ -293,13 +297,12 @@ void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, ui
 static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
                         const struct bnti_host_extent *extent)
 {
-    const uint64_t at = bnti_host_at(host, extent->first_pfn);
+    const uint64_t first = bnti_host_extent_first(host, extent);
     bool init = false;
-    const bnt_status status =
-        bnti_host_drop(host, extent->first_pfn, extent->pfns, judge->init ? &init : NULL);
+    const bnt_status status = bnti_host_drop(host, first, extent->pfns, judge->init ? &init : NULL);
 
     if (status != BNT_OK && status != BNT_E_UNSUPPORTED && !BNTI_MUTATION(KEPT_UNCOUNTED)) {
-        bnti_host_ledger_keep(&host->ledger, at, extent->pfns);
+        bnti_host_ledger_keep(&host->ledger, bnti_host_at(host, first), extent->pfns);
     } else {
         judge->init = judge->init && init; /* of kept pages the ledger knows */
     }
@@ -320,17 +323,18 @@ static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
         if (judge->inflate) {
             extent_drop(host, judge, extent);
         } else {
-            bnti_host_backing_restore(host, extent->first_pfn, extent->pfns);
+            bnti_host_backing_restore(host, bnti_host_extent_first(host, extent), extent->pfns);
         }
     }
     /* Only now: until here a failure would have needed the leaf, which extents may share. */
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
-        bnti_host_ledger_settle(&host->ledger, bnti_host_at(host, extent->first_pfn), extent->pfns);
+        const uint64_t at = bnti_host_at(host, bnti_host_extent_first(host, extent));
+        bnti_host_ledger_settle(&host->ledger, at, extent->pfns);
     }
 }
 
-static void pfn_judge(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfn,
+static void pfn_judge(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn,
                       uint8_t *told)
 {
     const bnt_verdict verdict = judge->unit_pfns > 1 ? bnti_host_judge_unit(host, judge, pfn)
@@ -348,7 +352,8 @@ static uint32_t run_judge(struct bnt_host *host, struct bnti_host_judge *judge,
     const struct pfn_run run = run_find(pfns, n);
 
     if (run.pfns == 1 && n > PREFETCH_AHEAD) {
-        bnti_host_ledger_prefetch(&host->ledger, bnti_host_at(host, pfns[PREFETCH_AHEAD]));
+        bnti_host_ledger_prefetch(&host->ledger,
+                                  bnti_host_at(host, host->pfn_base + pfns[PREFETCH_AHEAD]));
     }
     *singles = run.pfns;
     return run_accept(host, judge, &run) ? run.pfns : 0;
@@ -371,7 +376,7 @@ uint32_t bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *jud
                 continue;
             }
         }
-        pfn_judge(host, judge, host->pfns[i], &verdicts[i]);
+        pfn_judge(host, judge, host->pfn_base + host->pfns[i], &verdicts[i]);
         singles -= singles > 0;
         i++;
     }

@@ -134,6 +134,7 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
     const struct bnt_host_request request = {.inflate = command->inflate,
                                              .pfn_count = n,
                                              .pfns = host->pfns,
+                                             .pfn_base = host->pfn_base,
                                              .epoch = host->epoch,
                                              .verdicts = host->response,
                                              .unit_pfns = command->unit_pfns};
@@ -152,15 +153,22 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
     }
 }
 
+/** Whether a PFN fits host->pfns; no memory lies where it does not. */
+static bool pfn_judgeable(const struct bnt_host *host, uint64_t pfn)
+{
+    return pfn >= host->pfn_base && pfn - host->pfn_base <= BNT_PFN_MAX;
+}
+
 static int32_t serve_page(struct bnt_host *host, const struct vmware_command *command,
                           uint64_t arg1, uint64_t arg2)
 {
     (void)arg2;
-    if (arg1 > BNT_PFN_MAX) {
+    /* The argument is a register of 32 bits: no host takes more from it. */
+    if (arg1 > BNT_PFN_MAX || !pfn_judgeable(host, arg1)) {
         host->count.verdicts[BNT_VERDICT_INVALID]++;
         return BNT_VMWARE_PPN_INVALID;
     }
-    host->pfns[0] = (uint32_t)arg1;
+    host->pfns[0] = (uint32_t)(arg1 - host->pfn_base);
     pfns_serve(host, command, 1);
     return (int32_t)bnt_vmware_status_of((bnt_verdict)host->response[0]);
 }
@@ -173,12 +181,12 @@ static uint32_t batch_pfns(struct bnt_host *host, const struct vmware_command *c
 
     for (uint32_t i = 0; i < n; i++) {
         const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
-        if (pfn > BNT_PFN_MAX) {
+        if (!pfn_judgeable(host, pfn)) {
             host->count.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
             entries[i] = bnt_vmware_entry_set(pfn, BNT_VMWARE_PPN_INVALID);
             continue;
         }
-        host->pfns[judged] = (uint32_t)pfn;
+        host->pfns[judged] = (uint32_t)(pfn - host->pfn_base);
         host->vmware.position[judged] = (uint16_t)i;
         judged++;
     }
@@ -207,8 +215,8 @@ static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *c
     }
     for (uint32_t i = 0; i < judged; i++) {
         const bnt_verdict verdict = (bnt_verdict)host->response[i];
-        entries[host->vmware.position[i]] =
-            bnt_vmware_entry_set(host->pfns[i], (uint32_t)bnt_vmware_status_of(verdict));
+        entries[host->vmware.position[i]] = bnt_vmware_entry_set(
+            host->pfn_base + host->pfns[i], (uint32_t)bnt_vmware_status_of(verdict));
     }
     /* The pages moved already: a guest that unmapped its batch page meanwhile hurts itself. */
     if (bnt_mem_write(&host->mem, gpa, entries, bytes) != BNT_OK) {

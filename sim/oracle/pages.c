@@ -494,7 +494,7 @@ static uint64_t served_set(struct shadow *shadow, const struct bnt_host_request 
     const uint32_t count = request->pfn_count;
     uint64_t before = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const uint64_t index = (uint64_t)request->pfns[i] - first_pfn;
+        const uint64_t index = request->pfn_base + request->pfns[i] - first_pfn;
         if (index < pfns && (verdicts == NULL || verdicts[i] == BNT_VERDICT_ACCEPTED)) {
             before += host[index] == from;
             host[index] = to;

@@ -8,6 +8,7 @@
 #include "lib/base/mutation.h"
 
 #include <ballonet/virtio.h>
+#include <ballonet/vmware.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -162,10 +163,13 @@ static void check_vm(const struct check *c, const struct scenario_vm *vm)
                      "first_pfn: %llu is not where a page of %s begins",
                      (unsigned long long)vm->first_pfn, bytes_text(a, page));
     }
-    if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > BNT_PFN_MAX + 1) {
+    /* The address behind memory has 64 bits, too. */
+    const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
+    const uint64_t last = batches ? BNT_VMWARE_ENTRY_PFN_MAX - 1 : BNT_PFN_MAX;
+    if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > last + 1) {
         problems_add(problems, at_key(c, "first_pfn"),
                      "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
-                     (unsigned long long)BNT_PFN_MAX);
+                     (unsigned long long)last);
     }
     if (vm->driver.request_pages < 1u << vm->page_order) {
         problems_add(problems, at_key2(c, "driver", "request_pages"),

@@ -278,7 +278,7 @@ static const struct key_row action_rows[] = {
     {"guest", KEY_SIZE, A(size_bytes), 0, TIB(16), ONLY(TARGET), .one_of = GROUP_TARGET, .draw = {.bound = DRAW_MEMORY}, .doc = "or memory that the guest shall keep"},
     {"timeout", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(TARGET), .fallback = "0",
      .draw = {.high = SECONDS(20)}, .doc = "when the request ends as `timed-out`; 0: only a stall ends it"},
-    {"pfns", KEY_PFNS, A(rule.first_pfn), 0, BNT_PFN_MAX, ONLY(REFUSE), .more = offsetof(struct scenario_action, rule.last_pfn),
+    {"pfns", KEY_PFNS, A(rule.first_pfn), 0, BNT_VMWARE_ENTRY_PFN_MAX, ONLY(REFUSE), .more = offsetof(struct scenario_action, rule.last_pfn),
      .fallback = "(all memory)", .doc = "the pages, `[first, last]`, both included, numbered from 0 in units of 4 KiB"},
     {"on", KEY_SIDES, A(rule.on_inflate), .more = offsetof(struct scenario_action, rule.on_deflate), ONLY(REFUSE),
      .choices = side_choices, .fallback = "inflate", .draw = {.share = 300}, .doc = "the requests that it concerns"},

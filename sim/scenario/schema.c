@@ -7,6 +7,8 @@
  */
 #include "sim/scenario/loader.h"
 
+#include <ballonet/vmware.h>
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -239,7 +241,8 @@ static void write_text(struct json *j, const char *pattern, size_t width)
 
 static void write_type(struct json *j, const struct key_row *row)
 {
-    static const struct key_row pfn = {.name = "pfn", .type = KEY_COUNT, .high = BNT_PFN_MAX};
+    static const struct key_row pfn = {
+        .name = "pfn", .type = KEY_COUNT, .high = BNT_VMWARE_ENTRY_PFN_MAX};
     switch (row->type) {
     case KEY_COUNT:
         write_integer(j, row->low, row->high);

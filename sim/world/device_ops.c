@@ -193,7 +193,7 @@ static void host_request(void *opaque, const struct bnt_host_request *request)
         if (!request->inflate && request->pfn_count <= BNT_BALLOON_REQUEST_PFNS_MAX &&
             hostile_take(vm, CORRUPT_DEFLATE_OTHER)) {
             memcpy(other, request->pfns, request->pfn_count * sizeof other[0]);
-            other[0] = (uint32_t)hostile_page_in(vm, PLACE_BALLOON);
+            other[0] = (uint32_t)(hostile_page_in(vm, PLACE_BALLOON) - request->pfn_base);
             seen.pfns = other;
         }
         oracle_host_request(world->oracle, vm->index, &seen);

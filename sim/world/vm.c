@@ -219,17 +219,27 @@ bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes)
     return guest_create(vm, error, error_bytes);
 }
 
+/** Whether the last PFN of memory has more than 32 bits. */
+static bool ends_beyond_32_bits(const struct vm *vm)
+{
+    return vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT) - 1 > BNT_PFN_MAX;
+}
+
 /** What the device may reach: the guest's memory that is there, and the DMA area. */
 static bnt_status memory_map(struct vm *vm)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
-    const struct bnt_mem_region regions[] = {
-        {memory_gpa, vm->spec.memory_bytes - vm->life.offline_bytes}, {vm->dma_gpa, vm->dma_bytes}};
+    const struct bnt_mem_region memory = {memory_gpa,
+                                          vm->spec.memory_bytes - vm->life.offline_bytes};
+    const struct bnt_mem_region dma = {vm->dma_gpa, vm->dma_bytes};
+    const bool below = dma.gpa < memory.gpa;
+    const struct bnt_mem_region regions[] = {below ? dma : memory, below ? memory : dma};
     const struct bnt_mem_ops ops = vm_mem_ops();
     return bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
 }
 
-/** The DMA area: memory of its own, below the guest's where there is room, else above. */
+/** The DMA area: memory of its own, behind the guest's; at 0 where the guest's ends beyond the PFNs
+ * of 32 bits, in which VMware's calls name a batch page. */
 static bool dma_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct bnt_guest_need need = {0};
@@ -245,7 +255,7 @@ static bool dma_create(struct vm *vm, char *error, size_t error_bytes)
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
     vm->dma_bytes = (need.dma_bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);
     vm->dma = arena_zalloc(vm->world->arena, vm->dma_bytes);
-    vm->dma_gpa = memory_gpa + vm->spec.memory_bytes;
+    vm->dma_gpa = ends_beyond_32_bits(vm) ? 0 : memory_gpa + vm->spec.memory_bytes;
     const bnt_status status = memory_map(vm);
     return status == BNT_OK || refuse_to_start(error, error_bytes, vm, "its memory", status);
 }
@@ -564,8 +574,10 @@ void vm_check(struct vm *vm)
         oracle_check(world->oracle, vm->index, NULL, &host);
         return;
     }
-    const size_t needed = vm->life.moving ? sizeof(struct bnt_guest_info)
-                                          : offsetof(struct bnt_guest_info, inflated_pfns);
+    /* Only these runs have pages on the move, or ones that the wire cannot name. */
+    const bool whole = vm->life.moving || ends_beyond_32_bits(vm);
+    const size_t needed =
+        whole ? sizeof(struct bnt_guest_info) : offsetof(struct bnt_guest_info, inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
     guest_info(vm, &guest);
     if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {

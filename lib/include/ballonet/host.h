@@ -104,7 +104,8 @@ struct bnt_host_config {
     uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
     uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
-    uint64_t memory_pfns;               /**< PFNs from there on (holes are the map's business) */
+    uint64_t memory_pfns; /**< PFNs from there on, up to BNT_PFN_MAX (holes are the map's
+                             business). The last has 32 bits, on VMware's wire 52 */
     bnt_host_ledger ledger;
     uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
                                    rounding */
@@ -253,11 +254,13 @@ struct bnt_host_event {
 struct bnt_host_request {
     bool inflate; /**< else deflate */
     uint32_t pfn_count;
-    const uint32_t *pfns;
+    const uint32_t *pfns;    /**< relative to pfn_base */
     uint32_t epoch;          /**< that the request was built under */
     bool stale;              /**< of an old epoch: everything is RESET */
     const uint8_t *verdicts; /**< decided, one for each of `pfns`; NULL without VERDICTS */
     uint32_t unit_pfns;      /**< that each of `pfns` stands for: 1, or BNT_HOST_UNIT_PFNS */
+    uint64_t pfn_base;       /**< to be added to each of `pfns`; 0 unless memory of VMware's wire
+                                ends beyond BNT_PFN_MAX */
 };
 
 /**
@@ -463,8 +466,8 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
  * between, a reset of the balloon answers all of it RESET; a reset of device or queue forgets it.
  * A step begins behind the queue that used the last budget up, so that no queue starves another.
  * `deadline_ns` (may be NULL) is when to call again at the latest; `now_ns` if work is left;
- * BNT_NEVER. Only kicked queues are looked at. A clock that goes back stands still. OK; E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the
- * reason is in bnt_host_diag).
+ * BNT_NEVER. Only kicked queues are looked at. A clock that goes back stands still. OK;
+ * E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the reason is in bnt_host_diag).
  */
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
                                       uint64_t *deadline_ns);
