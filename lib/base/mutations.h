@@ -40,6 +40,8 @@
       "a limit over 32 bits is not sent, nor is the poll")                                           \
     X(VMWARE_BATCH_PAGE_BEYOND, "vmware-batch-page-beyond", "own-D12",                               \
       "batches are used although no call can name their page")                                       \
+    X(UNNAMEABLE_NOT_ASIDE, "unnameable-not-aside", "own-D3",                                        \
+      "a page that the wire cannot name goes straight back, and is offered again")                   \
     X(VMWARE_STOP_BELIEVED, "vmware-stop-believed", "own-D4",                                        \
       "a START that failed while the driver goes counts as one that succeeded")                      \
     X(HUGE_OVER_SLACK, "huge-over-slack", "own-D1",                                                  \

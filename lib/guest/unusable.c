@@ -5,6 +5,8 @@
  */
 #include "guest_private.h"
 
+#include "lib/base/mutation.h"
+
 /* Why a page of 1 << order PFNs cannot be ballooned; BNT_GUEST_UNUSABLE_COUNT if it can. */
 static bnt_guest_unusable unusable_reason(const struct bnt_guest *guest, uint32_t order,
                                           uint64_t page)
@@ -36,6 +38,12 @@ static void untouched_return(struct bnt_guest *guest, bool huge, const uint64_t 
     }
 }
 
+/* Whether another page that cannot be ballooned would go straight back. */
+bool bnti_guest_aside_full(const struct bnt_guest *guest)
+{
+    return guest->aside_count == BNT_GUEST_ASIDE_MAX || BNTI_MUTATION(UNNAMEABLE_NOT_ASIDE);
+}
+
 /*
  * Keeps the usable pages of what an allocator gave, in their order, and returns how many. Others
  * are set aside while there is room; beyond it, and of 2 MiB, they go straight back.
@@ -57,7 +65,7 @@ uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *page
         if (found[reason]++ == 0) {
             first[reason] = page;
         }
-        if (huge || guest->aside_count == BNT_GUEST_ASIDE_MAX) {
+        if (huge || bnti_guest_aside_full(guest)) {
             guest->scratch[back++] = page;
         } else {
             guest->aside[guest->aside_count++] = page;
@@ -75,12 +83,6 @@ uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *page
         }
     }
     return good;
-}
-
-/* Whether another page that cannot be ballooned would go straight back. */
-bool bnti_guest_aside_full(const struct bnt_guest *guest)
-{
-    return guest->aside_count == BNT_GUEST_ASIDE_MAX;
 }
 
 /* Gives back what was set aside; returns how many pages. The device never heard of them. */
