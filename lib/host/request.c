@@ -51,20 +51,23 @@ static bool pfns_read(struct bnt_host *host, bnti_host_role role, const struct b
     return true;
 }
 
-static void request_tell(struct bnt_host *host, const struct bnti_host_judge *judge, uint32_t n,
-                         uint32_t epoch, bool stale)
+/** Tells the embedder of the entries [from, to) of the piece, which this unit served. */
+static void request_tell(struct bnt_host *host, uint32_t from, uint32_t to, bool more, bool stale)
 {
+    const struct bnti_host_job *job = &host->job;
+    const struct bnti_host_judge *judge = &job->judge;
     const struct bnt_host_request request = {
         .inflate = judge->inflate,
-        .pfn_count = n,
-        .pfns = host->pfns,
-        .pfn_base = host->pfn_base,
-        .epoch = epoch,
+        .pfn_count = to - from,
+        .pfns = host->pfns + from,
+        .epoch = job->epoch,
         .stale = stale,
-        .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES : NULL,
-        .unit_pfns = judge->unit_pfns > 1 ? judge->unit_pfns : 1};
+        .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES + from : NULL,
+        .unit_pfns = judge->unit_pfns > 1 ? judge->unit_pfns : 1,
+        .pfn_base = host->pfn_base,
+        .more = more};
 
-    if (host->ops.request != NULL) {
+    if (host->ops.request != NULL && to > from) {
         host->ops.request(host->opaque, &request);
     }
 }
@@ -179,7 +182,7 @@ static bool request_is_stale(const struct bnt_host *host)
 }
 
 /** Answers it and returns it. */
-static void request_end_told(struct bnt_host *host, bool stale)
+static void request_end_told(struct bnt_host *host, uint32_t from, bool stale)
 {
     struct bnti_host_job *job = &host->job;
     const uint32_t n = job->piece;
@@ -191,7 +194,7 @@ static void request_end_told(struct bnt_host *host, bool stale)
         bnti_host_verdicts_count(host, verdicts_of(host), n, job->judge.unit_pfns);
     }
     if (response_write(host, job->role, &job->chain, n)) {
-        request_tell(host, &job->judge, n, job->epoch, stale);
+        request_tell(host, from, n, false, stale);
         (void)bnti_host_push(host, job->role, job->chain.head, RESPONSE_BYTES + n);
     }
 }
@@ -305,11 +308,11 @@ static bool bitmap_write(struct bnt_host *host)
                            (n + 7) / 8);
 }
 
-static void piece_end(struct bnt_host *host)
+static void piece_end(struct bnt_host *host, uint32_t from)
 {
     struct bnti_host_job *job = &host->job;
 
-    request_tell(host, &job->judge, job->piece, 0, false);
+    request_tell(host, from, job->piece, job->done < job->total, false);
     if (job->bitmap && !bitmap_write(host)) {
         return;
     }
@@ -349,23 +352,23 @@ static void request_serve(struct bnt_host *host)
     if (job->reread && !piece_reread(host)) {
         return;
     }
+    const uint32_t from = (uint32_t)(job->done - job->first);
     if (judge->verdicts && request_is_stale(host)) {
-        request_end_told(host, true);
+        request_end_told(host, from, true);
         return;
     }
     if (job->piece == 0 && !piece_read(host)) {
         return;
     }
     judge->ruled = judge->deniable && bnti_host_refusal_possible(host, judge->inflate);
-    job->done = job->first + bnti_host_judge_pfns(host, judge, (uint32_t)(job->done - job->first),
-                                                  job->piece, unit_work(host), verdicts_of(host));
+    job->done = job->first + bnti_host_judge_pfns(host, judge, from, job->piece, unit_work(host),
+                                                  verdicts_of(host));
     if (job->done < job->first + job->piece) {
-        return;
-    }
-    if (judge->verdicts) {
-        request_end_told(host, false);
+        request_tell(host, from, (uint32_t)(job->done - job->first), true, false);
+    } else if (judge->verdicts) {
+        request_end_told(host, from, false);
     } else {
-        piece_end(host);
+        piece_end(host, from);
     }
 }
 

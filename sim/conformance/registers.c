@@ -93,7 +93,9 @@ void registers_features_read(struct watch *watch, uint64_t offered)
         clause_require(watch, DEV, CLAUSE_BX_2, broken != binding->reset,
                        "offers RESET without VERDICTS");
     }
-    if (!watch->config.legacy_device) {
+    /* The register of the legacy interface has 32 bits, and VERSION_1 is bit 32. */
+    const bool short_register = watch->config.legacy_driver && offered >> 32 == 0;
+    if (!watch->config.legacy_device && !short_register) {
         clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
                        "offers 0x%" PRIx64 " without VERSION_1", offered);
     }

@@ -516,7 +516,7 @@ static void served_inflate(struct oracle *oracle, uint32_t vm,
 void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->unserved[request->inflate] -= shadow->unserved[request->inflate] > 0;
+    shadow->unserved[request->inflate] -= !request->more && shadow->unserved[request->inflate] > 0;
     if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
         for (uint32_t i = 0; i < request->pfn_count; i++) {
             if (request->verdicts[i] != BNT_VERDICT_RESET) {

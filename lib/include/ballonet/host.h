@@ -261,6 +261,7 @@ struct bnt_host_request {
     uint32_t unit_pfns;      /**< that each of `pfns` stands for: 1, or BNT_HOST_UNIT_PFNS */
     uint64_t pfn_base;       /**< to be added to each of `pfns`; 0 unless memory of VMware's wire
                                 ends beyond BNT_PFN_MAX */
+    bool more;               /**< the rest is served later */
 };
 
 /**
@@ -303,8 +304,9 @@ struct bnt_host_ops {
     void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
     /** Optional. Something happened. */
     void (*event)(void *opaque, const struct bnt_host_event *event);
-    /** Optional. A request was served; called before its used element is published. A plain
-     * driver's is told in pieces of up to request_pfns_max. */
+    /** Optional. A request was served, or a part of it: what a unit of a step's budget served is
+     * told at its end, `more` of it follows or the request is given up by a reset. The last call
+     * comes before the used element is published. */
     void (*request)(void *opaque, const struct bnt_host_request *request);
     /** Optional. A free page report of one extent, after it was discarded. */
     void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);

@@ -54,7 +54,7 @@
       "never sets WRITE in a used descriptor of a packed ring")                                    \
     X(STATISTICS_STRAIGHT_BACK, 7, "statistics-straight-back", "",                                 \
       "gives each statistics buffer straight back once the statistics queue was reset, until the device is") \
-    X(QUEUE_RESET_IGNORED, 8, "queue-reset-ignored", "VG-42 VG-43",                                \
+    X(QUEUE_RESET_IGNORED, 8, "queue-reset-ignored", "VG-42 BV-3",                                 \
       "offers RING_RESET without its register: a reset of a queue does nothing, and the queue stays enabled")
 /* clang-format on */
 
