@@ -31,6 +31,8 @@ static bnt_status packed_look(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     if (status != BNT_OK) {
         return status;
     }
+    /* The flags are loaded before the rest of the list; pairs with the release in packed_publish.
+     * Without it an old descriptor is taken. */
     bnti_fence_acquire();
     return bnti_lap_flags_are(*flags, bnti_lap_avail(vq->avail_next, vq->size)) ? BNT_OK
                                                                                 : BNT_E_AGAIN;
@@ -45,12 +47,15 @@ static bnt_status packed_wish(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_OFF_WRAP,
                                      bnti_lap_event(vq->avail_next, vq->size), diag);
+        /* The offset is stored before the mode; pairs with the acquire in packed_publish. */
         bnti_fence_release();
     }
     if (status == BNT_OK && vq->event_flags != flags) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_FLAGS, flags, diag);
         vq->event_flags = flags;
     }
+    /* The wish is stored before the flags are loaded again; pairs with the full barrier in
+     * packed_publish. Without it the kick is lost. */
     bnti_fence_full();
     return status;
 }
@@ -106,6 +111,8 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     if (status != BNT_OK) {
         return status;
     }
+    /* Buffer, length and id are stored before the flags; pairs with the acquire in
+     * packed_look_used. Without it the driver takes an old id. */
     bnti_fence_release();
     status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
                                  (uint16_t)flags, diag);
@@ -133,10 +140,14 @@ static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_m
     if (vq->used_since == 0) {
         return BNT_OK;
     }
+    /* Used flags are stored before the driver event structure is loaded; pairs with the full
+     * barrier in packed_ask. Without it the interrupt is lost. */
     bnti_fence_full();
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
     if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_event_idx(vq)) {
+        /* The mode is loaded before the offset; pairs with the release in packed_ask. Without it an
+         * old offset is judged, and the interrupt is lost. */
         bnti_fence_acquire();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&

@@ -92,12 +92,18 @@ static bool packed_publish(struct bnt_vq_drv *vq)
     const uint32_t since = next > told ? next - told : next + 2 * size - told;
     uint16_t wish;
 
+    /* All descriptors are stored before the flags of the first; pairs with the acquire in
+     * packed_look. Without it the device takes a descriptor that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, packed_at(vq, told) + DRV_DESC_FLAGS, vq->withheld_flags);
     vq->avail_told = vq->avail_next;
+    /* The flags are stored before the device event structure is loaded; pairs with the full barrier
+     * in packed_wish. Without it the kick is lost. */
     bnti_fence_full();
     wish = bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_FLAGS) & DRV_EVENT_MODE;
     if (wish == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_drv_event_idx(vq)) {
+        /* The mode is loaded before the offset; pairs with the release in packed_wish. Without it
+         * an old offset is judged, and the kick is lost. */
         bnti_fence_acquire();
         return bnti_lap_event_passed(bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_OFF_WRAP),
                                      next, since, size);
@@ -112,12 +118,15 @@ static void packed_ask(struct bnt_vq_drv *vq, uint16_t flags)
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_OFF_WRAP,
                             bnti_lap_event(vq->used_next, vq->config.queue_size));
+        /* The offset is stored before the mode; pairs with the acquire in packed_interrupt_due. */
         bnti_fence_release();
     }
     if (vq->event_flags != flags) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_FLAGS, flags);
         vq->event_flags = flags;
     }
+    /* The wish is stored before the used flags are loaded again; pairs with the full barrier in
+     * packed_interrupt_due. Without it the interrupt is lost. */
     bnti_fence_full();
 }
 
@@ -142,6 +151,8 @@ static bnt_status packed_look_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     if (!used) {
         return BNT_E_AGAIN;
     }
+    /* The used flags are loaded before id, length and buffer; pairs with the release in packed_use.
+     * Without it an old id is taken. */
     bnti_fence_acquire();
     entry->id = bnti_vq_drv_load16(vq, at + DRV_DESC_ID);
     /* The length is reserved without WRITE (VIRTIO 1.3, 2.8.5), yet QEMU 7.2 never sets WRITE: the

@@ -77,7 +77,7 @@ static inline uint8_t *bnti_vq_drv_at(const struct bnt_vq_drv *vq, uint32_t offs
 static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t offset)
 {
     const ring_u16 *at = (const ring_u16 *)(const void *)bnti_vq_drv_at(vq, offset);
-    const uint16_t raw = __atomic_load_n(at, __ATOMIC_RELAXED);
+    const uint16_t raw = __atomic_load_n(at, BNTI_RING_LOAD_ORDER);
     bnt_le16 wire;
 
     memcpy(&wire, &raw, sizeof(wire));
@@ -87,7 +87,7 @@ static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t 
 static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t offset)
 {
     const ring_u32 *at = (const ring_u32 *)(const void *)bnti_vq_drv_at(vq, offset);
-    const uint32_t raw = __atomic_load_n(at, __ATOMIC_RELAXED);
+    const uint32_t raw = __atomic_load_n(at, BNTI_RING_LOAD_ORDER);
     bnt_le32 wire;
 
     memcpy(&wire, &raw, sizeof(wire));
@@ -101,7 +101,7 @@ static inline void bnti_vq_drv_store16(const struct bnt_vq_drv *vq, uint32_t off
     uint16_t raw;
 
     memcpy(&raw, &wire, sizeof(raw));
-    __atomic_store_n(at, raw, __ATOMIC_RELAXED);
+    __atomic_store_n(at, raw, BNTI_RING_STORE_ORDER);
 }
 
 #endif

@@ -106,23 +106,43 @@ static inline bool bnti_lap_event_passed(uint16_t event, uint32_t next, uint32_t
     return offset >= size || back <= since;
 }
 
-/** Entries are read after the index that announced them. */
+/*
+ * Memory barriers. Each comes in a pair with one of the peer's; the comment where one is called
+ * names what it orders. tests/threads/ builds the rings with other definitions of these macros:
+ * without the full barrier, where wake-ups must get lost, and with ordered accesses, since
+ * ThreadSanitizer does not know fences.
+ */
+#ifndef BNTI_FENCE_FULL
+#define BNTI_FENCE_FULL() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+#ifndef BNTI_RING_LOAD_ORDER
+#define BNTI_RING_LOAD_ORDER __ATOMIC_RELAXED
+#endif
+#ifndef BNTI_RING_STORE_ORDER
+#define BNTI_RING_STORE_ORDER __ATOMIC_RELAXED
+#endif
+
+/** Orders the load of an index or of flags before the loads of the entries that it announces. Its
+ * other half is the peer's bnti_fence_release; without it an entry may be read before it is
+ * written. */
 static inline void bnti_fence_acquire(void)
 {
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
-/** Entries are written before the index that announces them. */
+/** Orders the stores of entries before the store of the index or flags that announces them. Its
+ * other half is the peer's bnti_fence_acquire. */
 static inline void bnti_fence_release(void)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-/** Own writes are seen before the peer's wish or index is read: both sides do it, so that one of
- * them sees the other (VS-16). */
+/** Orders own stores before the loads that follow. One side stores an index and then loads the
+ * peer's wish, the other stores its wish and then loads the index: with the barrier on both sides
+ * one of them sees the other's store; without it both may miss, and both sleep (VS-16). */
 static inline void bnti_fence_full(void)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    BNTI_FENCE_FULL();
 }
 
 #endif

@@ -30,6 +30,8 @@ static bnt_status vq_dev_index_read(struct bnt_vq_dev *vq, const struct bnt_mem 
         return bnti_vq_dev_break(vq, &told, diag);
     }
     vq->avail_known = index;
+    /* avail.idx is loaded before entries and descriptors; pairs with the release in split_publish.
+     * Without it an old chain is walked. */
     bnti_fence_acquire();
     return BNT_OK;
 }
@@ -40,6 +42,8 @@ static bnt_status vq_dev_kick_ask(struct bnt_vq_dev *vq, const struct bnt_mem *m
 {
     const bnt_status status = bnti_vq_dev_store16(
         vq, mem, vq->used_gpa + BNTI_AVAIL_EVENT(vq->size), vq->avail_next, diag);
+    /* avail_event is stored before avail.idx is loaded again; pairs with the full barrier in
+     * split_publish. Without it the kick is lost. */
     bnti_fence_full();
     return status;
 }
@@ -107,6 +111,8 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     if (status != BNT_OK) {
         return status;
     }
+    /* The buffer and the used entry are stored before used.idx; pairs with the acquire in
+     * split_look. Without it the driver takes an old entry. */
     bnti_fence_release();
     vq->used_next = bnti_index_add(vq->used_next, used->buffers);
     if (undecided + used->buffers > UINT16_MAX) {
@@ -136,6 +142,8 @@ static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_me
     if (next == told) {
         return BNT_OK;
     }
+    /* used.idx is stored before used_event or flags are loaded; pairs with the full barriers of
+     * vq_drv_interrupt_ask and split_interrupts_set. Without it the interrupt is lost. */
     bnti_fence_full();
     status = bnti_vq_dev_load16(
         vq, mem, vq->avail_gpa + (event_idx ? BNTI_USED_EVENT(vq->size) : BNTI_RING_FLAGS), &wish,
@@ -165,6 +173,7 @@ static bnt_status split_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *m
     }
     status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_FLAGS,
                                  (uint16_t)(wanted ? 0 : BNT_VQ_USED_F_NO_NOTIFY), diag);
+    /* Flags are stored before avail.idx is loaded; as in vq_dev_kick_ask. */
     bnti_fence_full();
     return status;
 }
