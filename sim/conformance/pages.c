@@ -291,6 +291,23 @@ static void queue_reset(struct watch *watch, uint16_t queue)
 
 /* ---- Deflation ---- */
 
+/** Whether a deflate names only pages of which nobody knows if the device took them: it settles
+ * that (VG-45), and takes nothing back that is known to be in the balloon. */
+static bool deflate_settles(struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request)
+{
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        for (uint32_t k = 0; k < request->span; k++) {
+            const uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state == NULL || (*state & PAGE_UNCERTAIN) == 0) {
+                return false;
+            }
+        }
+    }
+    return request->count > 0;
+}
+
 static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
                             const struct seen_request *request)
 {
@@ -301,7 +318,7 @@ static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffe
     if (above) {
         clause_seen(watch, DRV, CLAUSE_BD_5);
     }
-    if (!oom && pages->num_pages_read) {
+    if (!oom && pages->num_pages_read && !deflate_settles(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
                        "takes pages back with %" PRIu64 " in the balloon and a target of %" PRIu32,
                        balloon(watch), pages->num_pages_known);

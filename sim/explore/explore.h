@@ -2,11 +2,11 @@
  * Generated scenarios: drawn from the tables of the grammar, and cut down when they fail.
  *
  * `explore_generate` walks the tables of sim/scenario/keys.h, draws each key by its type, its
- * bounds and its column `draw`, and asks the loader and the libraries whether it can start; what they refuse is
- * drawn again. So a new key, feature, action or trigger is drawn without being asked for, and rules
- * about combinations live in the loader alone. A profile changes how often and from what a key is
- * drawn. `explore_shrink` takes a scenario apart for as long as it still fails. Neither runs
- * anything: the caller does. Used by sim/cli.
+ * bounds and its column `draw`, and asks the loader and the libraries whether it can start; what
+ * they refuse is drawn again. So a new key, feature, action or trigger is drawn without being asked
+ * for, and rules about combinations live in the loader alone. A profile changes how often and from
+ * what a key is drawn. `explore_shrink` takes a scenario apart for as long as it still fails.
+ * Neither runs anything: the caller does. Used by sim/cli.
  */
 #ifndef SIM_EXPLORE_EXPLORE_H
 #define SIM_EXPLORE_EXPLORE_H

@@ -1,6 +1,6 @@
 /*
- * What Frama-C's Eva analyses: the device side of a queue, split or packed, and the memory map, with
- * guest memory, registers and the order of calls unconstrained.
+ * What Frama-C's Eva analyses: the device side of a queue, split or packed, and the memory map,
+ * with guest memory, registers and the order of calls unconstrained.
  *
  * Eva follows all values at once, so each call here stands for every driver: each read of guest
  * memory gives any bytes at all, each copy may fail, and a call begins in any state that the
@@ -129,6 +129,7 @@ static void queue_any(uint64_t features, uint32_t out_count)
     }
     vq.kicks_wanted = any_bool();
     vq.broken = any_bool();
+    vq.used_unflagged = any_bool();
     vq.big_endian = any_bool();
 }
 

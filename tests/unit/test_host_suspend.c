@@ -300,8 +300,7 @@ Suite *test_suite(void)
     TCase *tc = tcase_create("suspend");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_vg39_suspended_device_serves_nothing_tells_nobody_and_changes_nothing);
-    tcase_add_loop_test(tc, test_targets_set_meanwhile_are_told_once_and_only_the_last,
-                        0, 2);
+    tcase_add_loop_test(tc, test_targets_set_meanwhile_are_told_once_and_only_the_last, 0, 2);
     tcase_add_loop_test(tc, test_statistics_asked_for_at_the_edge_are_answered_after_it, 0, 2);
     tcase_add_test(
         tc, test_vg38_suspend_means_nothing_before_the_driver_is_live_or_without_the_feature);

@@ -1,5 +1,6 @@
 /*
- * The tables of docs/scenarios.md, docs/personalities.md and docs/generator.md are those that the loader uses.
+ * The tables of docs/scenarios.md, docs/personalities.md and docs/generator.md are those that the
+ * loader uses.
  *
  * With SCENARIO_UPDATE=1 in the environment the document's tables are written anew.
  */
