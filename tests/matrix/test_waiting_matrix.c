@@ -64,9 +64,11 @@ struct play {
     uint64_t sleeps;   /* the counts at that moment */
     uint32_t resets;
     uint32_t cancelled;
-    uint64_t deflating;
+    uint64_t requests;
+    uint32_t breaks;
     uint32_t oom_done;
     bool oom_pending;
+    bool leaving; /* an orderly detach was begun */
 };
 
 /* ---- Operations: begin ---- */
@@ -157,6 +159,20 @@ static bnt_status detach_begin(struct play *p)
     return status == BNT_E_AGAIN && !again ? BNT_OK : status;
 }
 
+/* The first call answers E_AGAIN where it begins; later ones where it is under way. */
+static bnt_status leave_begin(struct play *p)
+{
+    const bool again = p->leaving || fake_info(&p->f).state == BNT_GUEST_STOPPING;
+    p->f.reset_reads = READS;
+    p->leaving = true;
+    const bnt_status status = bnt_guest_detach_orderly(p->f.guest, p->f.now_ns);
+    if (status != BNT_E_AGAIN || again) {
+        return status;
+    }
+    (void)fake_step(&p->f, 1);
+    return BNT_OK;
+}
+
 static bnt_status begin(struct play *p, operation op, uint32_t moment)
 {
     switch (op) {
@@ -178,6 +194,8 @@ static bnt_status begin(struct play *p, operation op, uint32_t moment)
         return suspend_begin(p);
     case OP_BREAK:
         return break_begin(p);
+    case OP_LEAVE:
+        return leave_begin(p);
     default:
         return detach_begin(p);
     }
@@ -219,6 +237,10 @@ static bool active(const struct play *p, operation op)
     case OP_BROKEN:
     case OP_RECOVERING:
         return state == BNT_GUEST_BROKEN || state == BNT_GUEST_RECOVERING;
+    case OP_LEAVING:
+        return fake_info(f).emptying == 2;
+    case OP_LEAVE:
+        return fake_info(f).emptying == 2 || state == BNT_GUEST_STOPPING || state == BNT_GUEST_DOWN;
     default:
         return state == BNT_GUEST_STOPPING || state == BNT_GUEST_DOWN;
     }
@@ -237,7 +259,9 @@ static bool begun(const struct play *p, const struct row *row)
         if (row->first == OP_OOM) {
             return f->oom_result.freed_pfns + f->oom_result.pending_pfns > 0;
         }
-        return f->oom_result.freed_pfns > 0 || fake_info(f).inflight_deflate_pfns > p->deflating;
+        return f->oom_result.freed_pfns > 0 || f->requests > p->requests;
+    case OP_BREAK:
+        return f->events[BNT_GUEST_EVENT_BROKEN] > p->breaks;
     default:
         return active(p, row->second);
     }
@@ -314,7 +338,7 @@ static uint32_t moments(operation op)
         [OP_SLEEP] = 1,      [OP_MOVE_IN] = 4,    [OP_MOVE_OUT] = 4,  [OP_Q_INFLATE] = 3,
         [OP_Q_DEFLATE] = 3,  [OP_Q_STATS] = 2,    [OP_Q_REPORT] = 2,  [OP_OOM] = 2,
         [OP_RELEASE] = 2,    [OP_SUSPENDING] = 2, [OP_SUSPENDED] = 2, [OP_BROKEN] = 2,
-        [OP_RECOVERING] = 2, [OP_STOPPING] = 2};
+        [OP_RECOVERING] = 2, [OP_STOPPING] = 2,   [OP_LEAVING] = 3};
     return counts[op];
 }
 
@@ -390,6 +414,11 @@ static void bring(struct play *p, operation op, uint32_t moment)
         p->f.reset_reads = READS;
         p->f.now_ns = p->f.deadline_ns;
         (void)fake_step(&p->f, 1);
+        break;
+    case OP_LEAVING: /* an inflate in flight, a deflate of its own, or one that is served */
+        in_flight(p, true, moment == 0);
+        ck_assert_int_eq(leave_begin(p), BNT_OK);
+        (void)fake_serve(&p->f, 1, moment == 2);
         break;
     case OP_STOPPING:
         in_flight(p, true, moment);
@@ -491,7 +520,8 @@ static void play_mark(struct play *p)
     p->sleeps = fake_info(&p->f).sleeps;
     p->resets = p->f.events[BNT_GUEST_EVENT_RESET];
     p->cancelled = p->f.sleep_cancelled;
-    p->deflating = fake_info(&p->f).inflight_deflate_pfns;
+    p->requests = p->f.requests;
+    p->breaks = p->f.events[BNT_GUEST_EVENT_BROKEN];
     memset(&p->f.oom_result, 0, sizeof p->f.oom_result);
 }
 
@@ -561,10 +591,10 @@ START_TEST(test_table_has_each_pair_once)
         for (uint32_t second = 0; second < OP_COUNT; second++) {
             seconds += seen[first][second];
         }
-        ck_assert(seconds == (moments((operation)first) > 0 ? 11 : 0));
+        ck_assert(seconds == (moments((operation)first) > 0 ? 12 : 0));
         firsts += seconds > 0;
     }
-    ck_assert_uint_eq(firsts, 14);
+    ck_assert_uint_eq(firsts, 15);
 }
 END_TEST
 

@@ -24,10 +24,12 @@
     X(BROKEN,      "recovery, waiting", "BROKEN") \
     X(RECOVERING,  "recovery, device reset", "RECOVERING") \
     X(STOPPING,    "detach", "STOPPING: the reset of the device, or START, is not done") \
+    X(LEAVING,     "orderly detach", "RUNNING or RELEASING: the balloon is not empty yet") \
     X(MOVE,        "page move", "bnt_guest_page_migrate") \
     X(SUSPEND,     "suspend", "bnt_guest_suspend") \
     X(BREAK,       "NEEDS_RESET", "the device asks for a reset") \
     X(DETACH,      "detach", "bnt_guest_detach") \
+    X(LEAVE,       "orderly detach", "bnt_guest_detach_orderly") \
     X(STARTING,    "handshake at attach", "STARTING: START fails; VMware's wire") \
     X(RESTARTING,  "handshake after a reset", "RELEASING and empty: START fails; VMware's wire")
 
@@ -69,6 +71,10 @@
     X(AT_ONCE,         "a call of VMware's wire has its answer when it returns: the move is over before anything else") \
     X(START,           "nothing is sent before START succeeded") \
     X(EMPTY,           "the balloon is empty already") \
+    X(EMPTIES,         "the target counts as 0: nothing is inflated, and the driver deflates as soon as it can") \
+    X(QUICK,           "there is no live device to tell: the same as a detach") \
+    X(FORCED,          "the device cannot be told any more: a reset ends it, and every page goes back") \
+    X(ENDS,            "a reset of the device is what it ends in") \
     X(FORGETS,         "the host lists the pages still: every page comes back when START succeeded, or was tried often enough; OOM_DONE tells") \
     X(FORGOT,          "the START that is tried forgets the pages, whatever the host wants")
 
@@ -85,6 +91,7 @@
     X(SLEEP,       SUSPEND,    PROCEEDS,      OK,        LATE) \
     X(SLEEP,       BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(SLEEP,       DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(SLEEP,       LEAVE,      CANCELS,       OK,        EMPTIES) \
     X(MOVE_IN,     SLEEP,      WAITS,         OK,        SIZING) \
     X(MOVE_IN,     MOVE,       REFUSED,       E_AGAIN,   ONE) \
     X(MOVE_IN,     Q_INFLATE,  CANCELS,       OK,        DOUBT) \
@@ -96,6 +103,7 @@
     X(MOVE_IN,     SUSPEND,    PROCEEDS,      OK,        STANDS_STILL) \
     X(MOVE_IN,     BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(MOVE_IN,     DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(MOVE_IN,     LEAVE,      PROCEEDS,      OK,        EMPTIES) \
     X(MOVE_OUT,    SLEEP,      WAITS,         OK,        SIZING) \
     X(MOVE_OUT,    MOVE,       REFUSED,       E_AGAIN,   ONE) \
     X(MOVE_OUT,    Q_INFLATE,  PROCEEDS,      OK,        NEXT_HALF) \
@@ -107,6 +115,7 @@
     X(MOVE_OUT,    SUSPEND,    PROCEEDS,      OK,        STANDS_STILL) \
     X(MOVE_OUT,    BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(MOVE_OUT,    DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(MOVE_OUT,    LEAVE,      PROCEEDS,      OK,        EMPTIES) \
     X(Q_INFLATE,   SLEEP,      WAITS,         OK,        SIZING) \
     X(Q_INFLATE,   MOVE,       REFUSED,       E_AGAIN,   BUSY) \
     X(Q_INFLATE,   Q_INFLATE,  REFUSED,       E_AGAIN,   ONE) \
@@ -118,6 +127,7 @@
     X(Q_INFLATE,   SUSPEND,    REFUSED,       E_STATE,   HALF_SET_UP) \
     X(Q_INFLATE,   BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(Q_INFLATE,   DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(Q_INFLATE,   LEAVE,      PROCEEDS,      OK,        EMPTIES) \
     X(Q_DEFLATE,   SLEEP,      WAITS,         OK,        SIZING) \
     X(Q_DEFLATE,   MOVE,       REFUSED,       E_AGAIN,   BUSY) \
     X(Q_DEFLATE,   Q_INFLATE,  PROCEEDS,      OK,        APART) \
@@ -129,6 +139,7 @@
     X(Q_DEFLATE,   SUSPEND,    REFUSED,       E_STATE,   HALF_SET_UP) \
     X(Q_DEFLATE,   BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(Q_DEFLATE,   DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(Q_DEFLATE,   LEAVE,      PROCEEDS,      OK,        EMPTIES) \
     X(Q_STATS,     SLEEP,      PROCEEDS,      OK,        APART) \
     X(Q_STATS,     MOVE,       PROCEEDS,      OK,        APART) \
     X(Q_STATS,     Q_INFLATE,  PROCEEDS,      OK,        APART) \
@@ -140,6 +151,7 @@
     X(Q_STATS,     SUSPEND,    REFUSED,       E_STATE,   HALF_SET_UP) \
     X(Q_STATS,     BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(Q_STATS,     DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(Q_STATS,     LEAVE,      PROCEEDS,      OK,        APART) \
     X(Q_REPORT,    SLEEP,      PROCEEDS,      OK,        APART) \
     X(Q_REPORT,    MOVE,       PROCEEDS,      OK,        APART) \
     X(Q_REPORT,    Q_INFLATE,  PROCEEDS,      OK,        APART) \
@@ -151,6 +163,7 @@
     X(Q_REPORT,    SUSPEND,    REFUSED,       E_STATE,   HALF_SET_UP) \
     X(Q_REPORT,    BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(Q_REPORT,    DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(Q_REPORT,    LEAVE,      PROCEEDS,      OK,        APART) \
     X(OOM,         SLEEP,      WAITS,         OK,        OOM_FIRST) \
     X(OOM,         MOVE,       REFUSED,       E_AGAIN,   BUSY) \
     X(OOM,         Q_INFLATE,  PROCEEDS,      OK,        APART) \
@@ -162,6 +175,7 @@
     X(OOM,         SUSPEND,    PROCEEDS,      OK,        STANDS_STILL) \
     X(OOM,         BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(OOM,         DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(OOM,         LEAVE,      PROCEEDS,      OK,        EMPTIES) \
     X(RELEASE,     SLEEP,      WAITS,         OK,        SIZING) \
     X(RELEASE,     MOVE,       REFUSED,       E_STATE,   FORGOTTEN) \
     X(RELEASE,     Q_INFLATE,  PROCEEDS,      OK,        FORGOTTEN) \
@@ -173,6 +187,7 @@
     X(RELEASE,     SUSPEND,    PROCEEDS,      OK,        STANDS_STILL) \
     X(RELEASE,     BREAK,      CANCELS,       OK,        DEVICE_RESET) \
     X(RELEASE,     DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(RELEASE,     LEAVE,      PROCEEDS,      OK,        FORGOTTEN) \
     X(SUSPENDING,  SLEEP,      WAITS,         OK,        NOTHING_SENT) \
     X(SUSPENDING,  MOVE,       REFUSED,       E_STATE,   NOTHING_SENT) \
     X(SUSPENDING,  Q_INFLATE,  REFUSED,       E_STATE,   NOTHING_SENT) \
@@ -184,6 +199,7 @@
     X(SUSPENDING,  SUSPEND,    REFUSED,       E_STATE,   ONE) \
     X(SUSPENDING,  BREAK,      CANCELS,       OK,        LOOKED_AT_ONCE) \
     X(SUSPENDING,  DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(SUSPENDING,  LEAVE,      CANCELS,       OK,        QUICK) \
     X(SUSPENDED,   SLEEP,      WAITS,         OK,        NOTHING_SENT) \
     X(SUSPENDED,   MOVE,       REFUSED,       E_STATE,   NOTHING_SENT) \
     X(SUSPENDED,   Q_INFLATE,  REFUSED,       E_STATE,   NOTHING_SENT) \
@@ -195,6 +211,7 @@
     X(SUSPENDED,   SUSPEND,    REFUSED,       E_STATE,   ONE) \
     X(SUSPENDED,   BREAK,      WAITS,         OK,        AT_RESUME) \
     X(SUSPENDED,   DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(SUSPENDED,   LEAVE,      CANCELS,       OK,        QUICK) \
     X(BROKEN,      SLEEP,      WAITS,         OK,        NEW_START) \
     X(BROKEN,      MOVE,       REFUSED,       E_STATE,   UNKNOWN) \
     X(BROKEN,      Q_INFLATE,  REFUSED,       E_STATE,   NO_DEVICE) \
@@ -206,6 +223,7 @@
     X(BROKEN,      SUSPEND,    REFUSED,       E_STATE,   NO_DEVICE) \
     X(BROKEN,      BREAK,      NOT_POSSIBLE,  OK,        ONE) \
     X(BROKEN,      DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(BROKEN,      LEAVE,      CANCELS,       OK,        QUICK) \
     X(RECOVERING,  SLEEP,      WAITS,         OK,        NEW_START) \
     X(RECOVERING,  MOVE,       REFUSED,       E_STATE,   UNKNOWN) \
     X(RECOVERING,  Q_INFLATE,  REFUSED,       E_STATE,   NO_DEVICE) \
@@ -217,6 +235,7 @@
     X(RECOVERING,  SUSPEND,    REFUSED,       E_STATE,   NO_DEVICE) \
     X(RECOVERING,  BREAK,      NOT_POSSIBLE,  OK,        ONE) \
     X(RECOVERING,  DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(RECOVERING,  LEAVE,      CANCELS,       OK,        QUICK) \
     X(STOPPING,    SLEEP,      NOT_POSSIBLE,  OK,        NO_DEVICE) \
     X(STOPPING,    MOVE,       REFUSED,       E_STATE,   UNKNOWN) \
     X(STOPPING,    Q_INFLATE,  REFUSED,       E_STATE,   NO_DEVICE) \
@@ -227,7 +246,20 @@
     X(STOPPING,    RELEASE,    NOT_POSSIBLE,  OK,        NO_DEVICE) \
     X(STOPPING,    SUSPEND,    REFUSED,       E_STATE,   NO_DEVICE) \
     X(STOPPING,    BREAK,      NOT_POSSIBLE,  OK,        NO_DEVICE) \
-    X(STOPPING,    DETACH,     REFUSED,       E_AGAIN,   POLLS)
+    X(STOPPING,    DETACH,     REFUSED,       E_AGAIN,   POLLS) \
+    X(STOPPING,    LEAVE,      REFUSED,       E_AGAIN,   POLLS) \
+    X(LEAVING,     SLEEP,      NOT_POSSIBLE,  OK,        EMPTIES) \
+    X(LEAVING,     MOVE,       REFUSED,       E_AGAIN,   EMPTIES) \
+    X(LEAVING,     Q_INFLATE,  PROCEEDS,      OK,        APART) \
+    X(LEAVING,     Q_DEFLATE,  PROCEEDS,      OK,        TOLD_AGAIN) \
+    X(LEAVING,     Q_STATS,    PROCEEDS,      OK,        APART) \
+    X(LEAVING,     Q_REPORT,   PROCEEDS,      OK,        APART) \
+    X(LEAVING,     OOM,        PROCEEDS,      OK,        APART) \
+    X(LEAVING,     RELEASE,    PROCEEDS,      OK,        FORGOTTEN) \
+    X(LEAVING,     SUSPEND,    REFUSED,       E_STATE,   ENDS) \
+    X(LEAVING,     BREAK,      CANCELS,       OK,        FORCED) \
+    X(LEAVING,     DETACH,     CANCELS,       OK,        DEVICE_RESET) \
+    X(LEAVING,     LEAVE,      REFUSED,       E_AGAIN,   POLLS)
 
 /** VMware's wire. */
 #define WAITING_VMWARE_MAP(X) \
