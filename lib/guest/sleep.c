@@ -78,9 +78,9 @@ static void straight_back(struct bnt_guest *guest, const uint64_t *pages, uint32
  */
 static bool can_send(const struct bnt_guest *guest)
 {
-    const bool resets = bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
-                        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE);
-    if (BNTI_MUTATION(SLEEP_ENDS_IN_A_RESET) && resets) {
+    if (BNTI_MUTATION(SLEEP_ENDS_IN_A_RESET) &&
+        (bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE))) {
         return !guest->requests[BNTI_GUEST_INFLATE].busy;
     }
     return !bnti_guest_sizing_in_flight(guest) || BNTI_MUTATION(SLEEP_ENDS_IN_A_MOVE);

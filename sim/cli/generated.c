@@ -5,7 +5,6 @@
  * signature) the first is cut down and shown; the others are counted.
  */
 #include "sim/cli/generated.h"
-#include "sim/cli/isolate.h"
 
 #include "sim/cli/isolate.h"
 #include "sim/cli/mutant.h"

@@ -5,7 +5,6 @@
  * another. A scenario is run twice, over memory of different contents: the hashes must agree.
  */
 #include "sim/cli/generated.h"
-#include "sim/cli/isolate.h"
 
 #include "sim/cli/isolate.h"
 
@@ -50,7 +49,7 @@ static void signature_of(struct generated_record *record, const char *kind, cons
     for (; *at != '\0' && at != end && used + 2 < sizeof record->signature; at++) {
         const bool digit = *at >= '0' && *at <= '9';
         if (!digit || record->signature[used - 1] != 'N') {
-            record->signature[used++] = digit ? 'N' : *at;
+            record->signature[used++] = (char)(digit ? 'N' : *at);
         }
     }
     while (used > 0 && record->signature[used - 1] == ' ') {

@@ -152,6 +152,9 @@ bool world_can_start(const struct scenario *scenario, struct arena *arena,
                      const struct world_file *files, uint32_t file_count, struct place *place,
                      char *error, size_t error_bytes)
 {
+    if (error_bytes > 0) {
+        error[0] = '\0';
+    }
     const struct question question = {scenario, arena, files,      file_count,
                                       place,    error, error_bytes};
     if (!pages_fit(&question)) {
