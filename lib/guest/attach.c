@@ -239,7 +239,7 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     memset(&guest->report, 0, sizeof guest->report);
     guest->report.look_ns = BNT_NEVER;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        guest->queue_marked[q] = false;
+        guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
     }
     bnti_guest_queue_resets_forget(guest);
     guest->used_first = 0;
@@ -282,8 +282,7 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state != BNT_GUEST_DOWN) {
         return BNT_E_STATE;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     guest->recover_tried = 0;
     guest->recover_wait_ns = 0;
     guest->queue_reset_fails = false;
@@ -401,8 +400,7 @@ static bnt_status detach(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     if (guest->state == BNT_GUEST_DOWN) {
         return BNT_OK;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     const bnt_status status = bnti_guest_take_down(guest, gone);
     guest->call = BNTI_GUEST_CALL_NONE;

@@ -42,8 +42,7 @@ bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state == BNT_GUEST_DOWN || guest->state == BNT_GUEST_STOPPING) {
         return BNT_E_STATE;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     emptying_begin(guest);
     guest->call = BNTI_GUEST_CALL_NONE;
     return emptied(guest) ? BNT_OK : BNT_E_AGAIN;
@@ -60,8 +59,7 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state == BNT_GUEST_DOWN || guest->state == BNT_GUEST_STOPPING || guest->leaving) {
         return BNT_E_STATE;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     if (guest->emptying) {
         guest->emptying = false;
         guest->inflate_backoff.until_ns = 0;
@@ -114,8 +112,7 @@ bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)
     if (!can_tell(guest)) {
         return bnt_guest_detach(guest, now_ns);
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     if (!guest->leaving) {
         guest->leaving = true;
         guest->leave_begun_ns = now_ns;

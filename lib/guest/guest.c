@@ -231,9 +231,21 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (bnti_guest_queue_used(guest, q) && bnti_guest_queue_index(guest, q) == queue) {
-            guest->queue_marked[q] = true;
+            guest->queue_marked[q] = BNTI_GUEST_MARK_NAMED;
         }
     }
+    guest->woken = true;
+}
+
+void bnt_guest_interrupt_all(struct bnt_guest *guest)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (bnti_guest_queue_used(guest, q) && guest->queue_marked[q] == BNTI_GUEST_MARK_NONE) {
+            guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK;
+        }
+    }
+    guest->woken = true;
+    bnt_guest_config_changed(guest);
 }
 
 void bnt_guest_config_changed(struct bnt_guest *guest)
@@ -242,6 +254,7 @@ void bnt_guest_config_changed(struct bnt_guest *guest)
         return;
     }
     guest->config_marked = true;
+    guest->woken = true;
 }
 
 bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
@@ -253,6 +266,7 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
         return BNT_E_REENTRANT;
     }
     guest->limit_pfns = limit_pfns;
+    guest->woken = true;
     if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
         bnti_guest_limit_write(guest);
     } else {
@@ -265,7 +279,7 @@ static bool notified(const struct bnt_guest *guest)
 {
     bool marked = guest->config_marked || guest->freed_marked;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        marked = marked || guest->queue_marked[q];
+        marked = marked || guest->queue_marked[q] != BNTI_GUEST_MARK_NONE;
     }
     return marked;
 }
@@ -345,38 +359,29 @@ static void step_live(struct bnt_guest *guest)
     }
 }
 
-/* What a step began with. */
-struct step_start {
-    uint32_t budget;
-    uint64_t work;
-    bool marked;
-};
+static bool worked(const struct bnt_guest *guest)
+{
+    return guest->work != guest->begun.work || guest->budget != guest->begun.budget;
+}
 
 /* A step that asks for another at once and did nothing would be called for ever. A notification
  * that came while it ran is a reason of its own. */
-static void step_judge(struct bnt_guest *guest, const struct step_start *start,
-                       uint64_t deadline_ns)
+static void step_judge(struct bnt_guest *guest, uint64_t deadline_ns)
 {
-    if (deadline_ns <= guest->now_ns && guest->work == start->work &&
-        guest->budget == start->budget && (start->marked || !notified(guest))) {
+    if (deadline_ns <= guest->now_ns && !worked(guest) &&
+        (guest->begun.marked || !notified(guest))) {
         guest->count.idle_steps++;
         BNTI_ASSERT_PROGRESS(false);
     }
 }
 
-bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
-                          uint64_t *deadline_ns)
+/* A step that looks at everything; its time and its budget are set. */
+bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
 {
-    if (guest == NULL || deadline_ns == NULL) {
-        return BNT_E_ARGUMENT;
-    }
-    if (guest->call != BNTI_GUEST_CALL_NONE) {
-        return BNT_E_REENTRANT;
-    }
     guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
-    guest->budget = budget > 0 ? budget : 1;
-    const struct step_start start = {
+    guest->woken = false; /* before a mark is read: one that comes meanwhile wakes the next step */
+    guest->idle.until_ns = 0;
+    guest->begun = (struct bnti_guest_begun){
         .budget = guest->budget, .work = guest->work, .marked = notified(guest)};
     bnt_status status = BNT_OK;
     if (guest->state == BNT_GUEST_STARTING) {
@@ -402,7 +407,10 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
         status = BNT_E_BROKEN;
     }
     *deadline_ns = step_due(guest);
-    step_judge(guest, &start, *deadline_ns);
+    step_judge(guest, *deadline_ns);
+    if (!worked(guest)) {
+        bnti_guest_idle_keep(guest, status, *deadline_ns);
+    }
     guest->call = BNTI_GUEST_CALL_NONE;
     return status;
 }

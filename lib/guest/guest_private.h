@@ -6,8 +6,9 @@
  * takes back buffers; verdict.c judges them; refusal.c keeps refused pages; unusable.c sets pages
  * aside that cannot be ballooned; sizing.c goes for the target; record.c remembers ballooned and
  * hinted pages; recover.c gets out of BROKEN; reset.c, oom.c, stats.c, report.c and hint.c are what
- * their names say; pace.c keeps rates, sleep.c allocations that may wait; vmware.c is VMware's
- * wire, vmware_stop.c its end. Nothing here is for embedders.
+ * their names say; idle.c knows when a step has nothing to do; pace.c keeps rates, sleep.c
+ * allocations that may wait; vmware.c is VMware's wire, vmware_stop.c its end. Nothing here is for
+ * embedders.
  */
 #ifndef BNTI_GUEST_PRIVATE_H
 #define BNTI_GUEST_PRIVATE_H
@@ -235,6 +236,28 @@ enum bnti_guest_call {
     BNTI_GUEST_CALL_ALLOCATING
 };
 
+/* Why a queue is looked at although nothing may be there. */
+enum bnti_guest_mark {
+    BNTI_GUEST_MARK_NONE = 0,
+    BNTI_GUEST_MARK_LOOK, /* it may be its turn: a shared interrupt, or the rest of a step */
+    BNTI_GUEST_MARK_NAMED /* an interrupt named it, which is spurious where nothing is found */
+};
+
+/* What a full step began with: not on its stack, on which an OOM deflate may come. */
+struct bnti_guest_begun {
+    uint32_t budget;
+    bool marked;
+    uint64_t work;
+};
+
+/* What a full step that found nothing to do leaves to the next ones. */
+struct bnti_guest_idle {
+    uint64_t until_ns; /* its deadline; 0: the next step is a full one */
+    bnt_status status; /* and what it returned */
+    uint32_t watched;  /* queues whose buffers the device has */
+    struct bnt_vq_watch watches[BNTI_GUEST_Q_COUNT];
+};
+
 /* Working-set reports. */
 struct bnti_guest_ws {
     uint32_t bins;  /* of a report; 0: there are none */
@@ -265,11 +288,14 @@ struct bnt_guest {
     uint64_t now_ns;
     uint32_t budget;
     uint64_t work; /* grows with all that a step does, beside what it pays for with the budget */
+    struct bnti_guest_begun begun;
 
     /* Marked by notifications, perhaps in an interrupt handler of this CPU. */
-    volatile bool queue_marked[BNTI_GUEST_Q_COUNT];
+    volatile uint8_t queue_marked[BNTI_GUEST_Q_COUNT]; /* enum bnti_guest_mark */
     volatile bool config_marked;
     volatile bool freed_marked;
+    volatile bool woken; /* by a notification or a call, since the last full step began */
+    struct bnti_guest_idle idle;
 
     struct bnt_vq_drv vq[BNTI_GUEST_Q_COUNT];
     struct bnt_balloon_queues queues; /* of this attachment: NONE where it is not in use */
@@ -447,12 +473,21 @@ static inline size_t bnti_guest_dma_stride(const struct bnt_guest_config *config
 }
 
 /* guest.c */
+bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns);
 void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state);
 void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
                      uint64_t extra);
 void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue);
 uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest);
 bool bnti_guest_in_flight(const struct bnt_guest *guest);
+
+/* A call of the embedder's that may change what the next step does. */
+static inline void bnti_guest_enter(struct bnt_guest *guest, uint64_t now_ns)
+{
+    guest->call = BNTI_GUEST_CALL_BUSY;
+    guest->now_ns = now_ns;
+    guest->woken = true;
+}
 
 /* When `delta_ns` from `now_ns` on is; never wraps. */
 static inline uint64_t bnti_guest_after(uint64_t now_ns, uint64_t delta_ns)
@@ -492,6 +527,10 @@ static inline bool bnti_guest_queue_used(const struct bnt_guest *guest, uint32_t
 {
     return guest->queues.index[q] != BNT_BALLOON_QUEUE_NONE;
 }
+
+/* idle.c */
+bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns);
+void bnti_guest_idle_keep(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns);
 
 /* hint.c */
 void bnti_guest_hint(struct bnt_guest *guest);

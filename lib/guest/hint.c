@@ -467,8 +467,7 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
         return BNT_OK;
     }
     const enum bnti_guest_call caller = guest->call;
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     *freed_pfns = bnti_guest_hint_shrink(guest, pfns);
     guest->call = caller;
     if (BNTI_MUTATION(RECLAIM_DEFLATES) && *freed_pfns < pfns) {

@@ -192,8 +192,7 @@ bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns, uint
     if (guest->call != BNTI_GUEST_CALL_NONE) {
         return BNT_E_REENTRANT;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     const bnt_status status = migrate(guest, old_page, new_page, deflate_first);
     guest->call = BNTI_GUEST_CALL_NONE;
     return status;

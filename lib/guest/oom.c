@@ -197,8 +197,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
         return allowed;
     }
     const enum bnti_guest_call caller = guest->call;
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
     const uint64_t wanted =

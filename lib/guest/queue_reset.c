@@ -288,8 +288,7 @@ bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint1
     if (status != BNT_OK) {
         return status;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     reset_begin(guest, q);
     reset_poll(guest, q);
     guest->call = BNTI_GUEST_CALL_NONE;

@@ -257,4 +257,5 @@ uint64_t bnti_guest_report_due(const struct bnt_guest *guest)
 void bnt_guest_pages_freed(struct bnt_guest *guest)
 {
     guest->freed_marked = true;
+    guest->woken = true;
 }

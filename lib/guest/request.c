@@ -353,8 +353,8 @@ static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
     uint32_t queues = 0;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         const uint32_t outstanding = guest->vq[q].outstanding;
-        const bool look =
-            guest->queue_marked[q] || (outstanding > 0 && !BNTI_MUTATION(INTERRUPT_ONLY_NAMED));
+        const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE ||
+                          (outstanding > 0 && !BNTI_MUTATION(INTERRUPT_ONLY_NAMED));
         if (queue_live(guest, q) && look) {
             pass->want[q] = outstanding + 1;
             buffers += outstanding;
@@ -382,7 +382,7 @@ static void pass_queue(struct bnt_guest *guest, struct used_pass *pass, uint32_t
     if (!more || !queue_live(guest, q)) {
         pass->want[q] = 0;
     } else if (pass->want[q] == 0) {
-        guest->queue_marked[q] = true; /* straight back: in the next step */
+        guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* straight back: in the next step */
     }
 }
 
@@ -411,18 +411,20 @@ static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t s
 static void used_pass(struct bnt_guest *guest, uint32_t budget)
 {
     struct used_pass pass = {.left = budget};
-    bool marked[BNTI_GUEST_Q_COUNT];
+    bool named[BNTI_GUEST_Q_COUNT];
     const uint32_t share = pass_plan(guest, &pass);
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        marked[q] = guest->queue_marked[q];
-        guest->queue_marked[q] = false;
+        named[q] = guest->queue_marked[q] == BNTI_GUEST_MARK_NAMED;
+        guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
     }
     pass_run(guest, &pass, share);
     guest->budget -= budget - pass.left;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (pass.want[q] > 0 && queue_live(guest, q)) {
-            guest->queue_marked[q] = true; /* out of budget: look again */
-        } else if (marked[q] && !pass.found[q] && queue_live(guest, q)) {
+            guest->queue_marked[q] = named[q] && !pass.found[q] /* out of budget: look again */
+                                         ? BNTI_GUEST_MARK_NAMED
+                                         : BNTI_GUEST_MARK_LOOK;
+        } else if (named[q] && !pass.found[q] && queue_live(guest, q)) {
             guest->count.spurious++;
         }
     }

@@ -126,8 +126,7 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
     const bool wanted = !guest->sleep.unwanted && guest->state == BNT_GUEST_RUNNING &&
                         !bnti_guest_inflate_waits(guest) && can_send(guest) &&
                         bnti_guest_have_pfns(guest) < guest->target_pfns;
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     guest->sleep.outstanding = false;
     if (!wanted) {
         straight_back(guest, pages, count);

@@ -125,8 +125,7 @@ bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
     if (status != BNT_OK) {
         return status;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     status = bnt_drv_suspend(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
     guest->suspended_ns = now_ns;
@@ -148,8 +147,7 @@ bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state != BNT_GUEST_SUSPENDED) {
         return BNT_E_STATE;
     }
-    guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->now_ns = now_ns;
+    bnti_guest_enter(guest, now_ns);
     const bnt_status status = bnt_drv_resume(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
     poll_begin(guest, BNT_GUEST_RESUMING);

@@ -188,6 +188,16 @@ static void packed_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
     packed_ask(vq, wanted ? asking : BNT_VQ_PACKED_EVENT_DISABLE);
 }
 
+static uint32_t packed_used_place(const struct bnt_vq_drv *vq)
+{
+    return packed_at(vq, vq->used_next) + DRV_DESC_FLAGS;
+}
+
+static bool packed_used_told(const struct bnt_vq_drv *vq, uint16_t value)
+{
+    return bnti_lap_flags_are(value, bnti_lap_used(vq->used_next, vq->config.queue_size));
+}
+
 const struct bnti_vq_drv_ops bnti_vq_drv_packed = {
     .fill = packed_fill,
     .publish = packed_publish,
@@ -195,4 +205,6 @@ const struct bnti_vq_drv_ops bnti_vq_drv_packed = {
     .batch_impossible = packed_batch_impossible,
     .advance = packed_advance,
     .interrupts_set = packed_interrupts_set,
+    .used_place = packed_used_place,
+    .used_told = packed_used_told,
 };

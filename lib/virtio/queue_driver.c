@@ -389,6 +389,33 @@ bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
     return BNT_OK;
 }
 
+bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch)
+{
+    if (vq->broken || vq->batch_left > 0) {
+        return false;
+    }
+    watch->at = bnti_vq_drv_at(vq, vq_drv_ops(vq)->used_place(vq));
+    watch->held = bnti_vq_drv_raw16(watch->at);
+    return !vq_drv_ops(vq)->used_told(vq, bnti_vq_drv_value16(vq, (uint16_t)watch->held));
+}
+
+static bool watch_changed(const struct bnt_vq_watch *watch)
+{
+    return bnti_vq_drv_raw16(watch->at) != watch->held;
+}
+
+bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count)
+{
+    /* Two at a time: an idle driver does nothing else. */
+    for (; count >= 2; count -= 2) {
+        if (watch_changed(&watches[0]) || watch_changed(&watches[1])) {
+            return true;
+        }
+        watches += 2;
+    }
+    return count > 0 && watch_changed(watches);
+}
+
 void bnt_vq_drv_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
 {
     if (!vq->broken) {

@@ -42,6 +42,10 @@ struct bnti_vq_drv_ops {
     /** Moves used_next over a buffer that takes `descs` descriptors of the ring. */
     void (*advance)(struct bnt_vq_drv *vq, uint16_t descs);
     void (*interrupts_set)(struct bnt_vq_drv *vq, bool wanted);
+    /** Where the word lies that tells of the next used buffer. */
+    uint32_t (*used_place)(const struct bnt_vq_drv *vq);
+    /** Whether it tells of one. */
+    bool (*used_told)(const struct bnt_vq_drv *vq, uint16_t value);
 };
 
 extern const struct bnti_vq_drv_ops bnti_vq_drv_split;
@@ -74,14 +78,23 @@ static inline uint8_t *bnti_vq_drv_at(const struct bnt_vq_drv *vq, uint32_t offs
     return (uint8_t *)vq->config.ring + offset;
 }
 
-static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t offset)
+/** As it lies in memory. */
+static inline uint16_t bnti_vq_drv_raw16(const void *at)
 {
-    const ring_u16 *at = (const ring_u16 *)(const void *)bnti_vq_drv_at(vq, offset);
-    const uint16_t raw = __atomic_load_n(at, BNTI_RING_LOAD_ORDER);
+    return __atomic_load_n((const ring_u16 *)at, BNTI_RING_LOAD_ORDER);
+}
+
+static inline uint16_t bnti_vq_drv_value16(const struct bnt_vq_drv *vq, uint16_t raw)
+{
     bnt_le16 wire;
 
     memcpy(&wire, &raw, sizeof(wire));
     return bnt_guest16_get(wire, vq->config.big_endian);
+}
+
+static inline uint16_t bnti_vq_drv_load16(const struct bnt_vq_drv *vq, uint32_t offset)
+{
+    return bnti_vq_drv_value16(vq, bnti_vq_drv_raw16(bnti_vq_drv_at(vq, offset)));
 }
 
 static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t offset)

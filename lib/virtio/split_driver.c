@@ -154,6 +154,16 @@ static void split_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
     }
 }
 
+static uint32_t split_used_place(const struct bnt_vq_drv *vq)
+{
+    return vq->layout.used + BNTI_RING_INDEX;
+}
+
+static bool split_used_told(const struct bnt_vq_drv *vq, uint16_t value)
+{
+    return value != vq->used_next;
+}
+
 const struct bnti_vq_drv_ops bnti_vq_drv_split = {
     .fill = split_fill,
     .publish = split_publish,
@@ -161,4 +171,6 @@ const struct bnti_vq_drv_ops bnti_vq_drv_split = {
     .batch_impossible = split_batch_impossible,
     .advance = split_advance,
     .interrupts_set = split_interrupts_set,
+    .used_place = split_used_place,
+    .used_told = split_used_told,
 };

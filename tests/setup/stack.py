@@ -19,7 +19,7 @@ PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
 # Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
 # bnt_guest_oom from inside the callbacks that allocate.
 POINTERS = {
-    "step_live|bnt_guest_step": r":bnti_guest_(config_poll|used_take|queue_resets|release|oom_continue|size|report|hint|overdue)$",
+    "step_live|bnti_guest_step_full": r":bnti_guest_(config_poll|used_take|queue_resets|release|oom_continue|size|report|hint|overdue)$",
     "bnt_vq_drv_.*|vq_drv_.*": r"(split|packed)_driver.c:",
     "bnt_vq_dev_.*|vq_dev_.*|out_use|out_release|push_remembered": r"(split|packed)_device.c:",
     "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-queue.c:rings_",

@@ -49,6 +49,8 @@ struct pair {
     uint32_t limit;
     uint64_t seed;
     uint64_t random;
+    bool watching; /**< for what the device uses, since the driver ran */
+    struct bnt_vq_watch watch;
     bool drv_awake;
     bool dev_awake;
 };
@@ -131,9 +133,13 @@ static void driver_run(void)
     struct bnt_diag diag = {.size = sizeof(diag)};
     uint16_t head = 0;
     uint32_t len = 0;
+    struct bnt_vq_watch watch;
     bnt_status status;
+    bool empty = bnt_vq_drv_watch(&pair.drv, &watch);
 
+    MUST(!pair.watching || bnt_vq_drv_watch_hit(&pair.watch, 1) == !empty);
     while ((status = bnt_vq_drv_pop(&pair.drv, &head, &len, &diag)) == BNT_OK) {
+        MUST(!empty);
         MUST(diag.fault == BNT_FAULT_NONE);
         MUST(pair.buffers[head].out);
         MUST(len == pair.buffers[head].len);
@@ -145,8 +151,9 @@ static void driver_run(void)
         if (pair.exposed < pair.limit && draw(4) == 0) {
             (void)driver_add();
         }
+        empty = bnt_vq_drv_watch(&pair.drv, &watch);
     }
-    MUST(status == BNT_E_AGAIN);
+    MUST(status == BNT_E_AGAIN && empty);
     for (uint32_t i = draw(16) + 1; i > 0 && pair.exposed < pair.limit; i--) {
         if (!driver_add()) {
             break;
@@ -156,6 +163,8 @@ static void driver_run(void)
     MUST(bnt_vq_dev_notified(&pair.dev, &pair.memory.mem, bnt_vq_drv_notify_data(&pair.drv),
                              NULL) == BNT_OK);
     pair.drv_awake = false;
+    pair.watching = pair.drv.outstanding > 0;
+    MUST(!pair.watching || bnt_vq_drv_watch(&pair.drv, &pair.watch));
 }
 
 static void device_take(const struct bnt_vq_chain *chain)

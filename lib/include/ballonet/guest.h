@@ -577,8 +577,25 @@ BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t
                                                uint64_t old_page, uint64_t new_page,
                                                bool deflate_first);
 
-/** Interrupt of a queue. Only marks work. */
+/**
+ * Interrupt of a queue, where each has a vector of its own (MSI-X). Only marks work; one that names
+ * a queue of which nothing was used is counted as `spurious`.
+ */
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue);
+
+/**
+ * Interrupt that all queues and the configuration share, and perhaps other devices: PCI's INTx, the
+ * one line of virtio-mmio; the doorbell of VMware's wire. Only marks work: every queue in use and
+ * the configuration are looked at by the next step, and where nothing is found nothing is
+ * `spurious`.
+ *
+ * The handler reads which kind it is first. PCI: the ISR status byte, which a read clears and by
+ * which the device lets go of the line (VIRTIO 1.3, 4.1.4.5); virtio-mmio: InterruptStatus at
+ * 0x060, whose bits are written to InterruptACK at 0x064 (4.2.2). Bit 0 is a used buffer of any
+ * queue, bit 1 the configuration. 0: another device's, no call is needed. Bit 1 alone:
+ * bnt_guest_config_changed will do. With MSI-X that byte means nothing.
+ */
+void bnt_guest_interrupt_all(struct bnt_guest *guest);
 
 /** Configuration-change interrupt; the doorbell of VMware's wire. Only marks work. */
 void bnt_guest_config_changed(struct bnt_guest *guest);
@@ -599,6 +616,10 @@ void bnt_guest_pages_freed(struct bnt_guest *guest);
  * to call again at the latest; `now_ns` if work is left. OK; E_REENTRANT; E_BROKEN (state BROKEN;
  * the reason is in bnt_guest_diag; `deadline_ns` is when recovery begins, BNT_NEVER if it does
  * not); in STARTING what bnt_guest_attach returns.
+ *
+ * It may be called as often as one likes: where the last step found nothing to do, and since then
+ * nothing was told, called or used and no deadline has passed, it returns the same again within
+ * 100 instructions, in the states RUNNING, DOWN, BROKEN and SUSPENDED.
  */
 BNT_MUST_USE bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
                                        uint64_t *deadline_ns);
@@ -707,7 +728,7 @@ struct bnt_guest_info {
     uint64_t kicks;
     uint64_t stalls;
     uint64_t resets;
-    uint64_t spurious;        /**< interrupts without work */
+    uint64_t spurious;        /**< interrupts of a queue without work */
     uint64_t used_length_odd; /**< used lengths beyond the writable bytes */
     uint64_t recoveries;      /**< times that it got from BROKEN to RUNNING by itself */
     uint64_t queue_resets;

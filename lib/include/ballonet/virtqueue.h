@@ -354,6 +354,21 @@ uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq);
 BNT_MUST_USE bnt_status bnt_vq_drv_pop(struct bnt_vq_drv *vq, uint16_t *head, uint32_t *len,
                                        struct bnt_diag *diag);
 
+/** The word of ring memory that changes when the device uses the next buffer, and what it held. */
+struct bnt_vq_watch {
+    const void *at;
+    uint32_t held; /**< 16 bits */
+};
+
+/**
+ * Where to see that the device used a buffer: `watch` stays valid until the next pop or init. False
+ * if there is a buffer to take now, or the queue is broken: pop then.
+ */
+bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch);
+
+/** Whether one of the `count` words changed. A cheap look: pop says what is behind it. */
+bool bnt_vq_drv_watch_hit(const struct bnt_vq_watch *watches, uint32_t count);
+
 /**
  * Asks the device for interrupts, or to leave them out while the driver polls. A hint (VS-13).
  * After asking again, pop until E_AGAIN before sleeping.

@@ -1,0 +1,73 @@
+/*
+ * A step with nothing to do. An instance that found nothing in a full step, of which nobody wanted
+ * anything since, whose buffers the device still has and whose time has not come would find nothing
+ * again: the step then answers as that one did. Rings are looked at without an interrupt too: a
+ * lost one costs time, never a page.
+ */
+#include "guest_private.h"
+
+/* Whether a full step would do nothing, and answer as the last one. */
+bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns)
+{
+    const struct bnti_guest_idle *idle = &guest->idle;
+    return now_ns < idle->until_ns && !guest->woken &&
+           !bnt_vq_drv_watch_hit(idle->watches, idle->watched);
+}
+
+/* States in which a step depends on nothing but time, calls, notifications and used buffers: in the
+ * others it looks at the device. */
+static bool state_rests(const struct bnt_guest *guest)
+{
+    switch (guest->state) {
+    case BNT_GUEST_RUNNING:
+    case BNT_GUEST_DOWN:
+    case BNT_GUEST_BROKEN:
+    case BNT_GUEST_SUSPENDED:
+        return !guest->leaving; /* an orderly detach counts its steps */
+    default:
+        return false;
+    }
+}
+
+/* Watches the queues that a step in RUNNING looks at. False if there is a buffer to take. */
+static bool queues_watch(struct bnt_guest *guest)
+{
+    struct bnti_guest_idle *idle = &guest->idle;
+    idle->watched = 0;
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_on_vmware(guest)) {
+        return true;
+    }
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (bnti_guest_queue_up(guest, q) && guest->vq[q].outstanding > 0 &&
+            !bnt_vq_drv_watch(&guest->vq[q], &idle->watches[idle->watched++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The end of a full step that did nothing. */
+void bnti_guest_idle_keep(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
+{
+    const bool rests = state_rests(guest) && queues_watch(guest);
+    guest->idle.status = status;
+    guest->idle.until_ns = rests ? deadline_ns : 0;
+}
+
+bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t budget,
+                          uint64_t *deadline_ns)
+{
+    if (guest == NULL || deadline_ns == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    guest->now_ns = now_ns;
+    guest->budget = budget > 0 ? budget : 1;
+    if (bnti_guest_idle(guest, now_ns)) {
+        *deadline_ns = guest->idle.until_ns;
+        return guest->idle.status;
+    }
+    return bnti_guest_step_full(guest, deadline_ns);
+}
