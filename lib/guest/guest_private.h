@@ -64,7 +64,7 @@ struct bnti_guest_request {
     bool partial;    /* the allocator gave less than was asked for */
     bool doubtful;   /* busy, but its queue was reset: the device says no more about its pages */
     bool again;      /* the next request tells pages of a doubtful one */
-    bool given_back; /* OOM without MUST_TELL_HOST: its pages are the OS's already */
+    bool given_back; /* by its sender: its pages are the OS's already, answer or none */
     bool huge;       /* its pages are of 2 MiB */
     bool gone_on;    /* quirk: an inflate counted as done although the device has it still */
     uint16_t head;

@@ -22,7 +22,9 @@ static void oom_send(struct bnt_guest *guest, uint64_t pfns)
     guest->oom_gave_up = false;
     bnti_guest_request_send(guest, BNTI_GUEST_OOM);
     guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
-    if (request->given_back) {
+    if (request->busy && !guest->must_tell_host &&
+        !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
+        request->given_back = true;
         const uint64_t freed = bnti_guest_pfns_of(guest, request);
         guest->count.deflated_pfns += freed;
         guest->count.oom_pfns += freed;

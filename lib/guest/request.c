@@ -193,11 +193,7 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->busy = true;
     request->stalled = false;
     request->gone_on = false;
-    request->given_back =
-        slot == BNTI_GUEST_OOM
-            ? !guest->must_tell_host && !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)
-            : slot == BNTI_GUEST_DEFLATE &&
-                  bnti_guest_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL);
+    request->given_back = false;
     request->sent_ns = guest->now_ns;
     request->wait_ns = guest->config.ack_timeout_ns;
     request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
