@@ -22,6 +22,7 @@
 #define SHRINK_TRIES 1500u
 #define WORKERS_MAX  64u
 #define POLL_MS      200
+#define FAILURES     "failures.tsv"
 
 /** Failures with one signature. */
 struct kind {
@@ -37,6 +38,7 @@ struct campaign {
     struct explore_profile *profile;
     struct generated_record *window; /**< by seed - first, modulo WINDOW */
     bool *there;
+    FILE *failures; /**< every failure, a line each; NULL without `--output` */
     struct worker *workers;
     uint32_t worker_count;
     uint64_t start_ns;
@@ -102,24 +104,49 @@ static bool still_fails(void *opaque, const char *text, size_t bytes)
     return record.verdict != VERDICT_PASS && strcmp(record.signature, shrinking->signature) == 0;
 }
 
-static void write_output(const struct campaign *campaign, const struct explore_text *text,
-                         const struct generated_record *record)
+/* ---- The folder of `--output` ---- */
+
+static void output_failed(struct campaign *campaign, const char *name)
+{
+    (void)fprintf(stderr, "ballonet: %s/%s cannot be written: %s\n", campaign->options->output,
+                  name, strerror(errno));
+    campaign->status = status_worse(campaign->status, VERDICT_TRACE);
+}
+
+static FILE *output_open(struct campaign *campaign, const char *name)
 {
     char path[512];
     (void)mkdir(campaign->options->output, 0777);
-    const int n = snprintf(path, sizeof path, "%s/seed-%" PRIu64 ".yaml", campaign->options->output,
-                           record->seed);
+    errno = ENAMETOOLONG;
+    const int n = snprintf(path, sizeof path, "%s/%s", campaign->options->output, name);
     FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "w") : NULL;
     if (file == NULL) {
-        (void)fprintf(stderr, "ballonet: %s cannot be written: %s\n", path, strerror(errno));
+        output_failed(campaign, name);
+    }
+    return file;
+}
+
+static void output_close(struct campaign *campaign, FILE *file, const char *name)
+{
+    const bool bad = ferror(file) != 0;
+    if (fclose(file) != 0 || bad) {
+        output_failed(campaign, name);
+    }
+}
+
+static void write_output(struct campaign *campaign, const struct explore_text *text,
+                         const struct generated_record *record)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "seed-%" PRIu64 ".yaml", record->seed);
+    FILE *file = output_open(campaign, name);
+    if (file == NULL) {
         return;
     }
     (void)fprintf(file, "# %s\n# %s\n# ", record->signature, record->text);
     print_again(campaign, record->seed, file);
     (void)fprintf(file, "\n%s", text->text);
-    if (fclose(file) != 0) {
-        (void)fprintf(stderr, "ballonet: %s cannot be written: %s\n", path, strerror(errno));
-    }
+    output_close(campaign, file, name);
 }
 
 static void print_indented(const char *text)
@@ -131,7 +158,7 @@ static void print_indented(const char *text)
     }
 }
 
-static void show_cut_down(const struct campaign *campaign, const struct generated_record *record)
+static void show_cut_down(struct campaign *campaign, const struct generated_record *record)
 {
     struct shrinking shrinking = {.signature = record->signature};
     const struct explore_judge judge = {.opaque = &shrinking, .fails = still_fails};
@@ -161,6 +188,9 @@ static void tell_failure(struct campaign *campaign, const struct generated_recor
     campaign->status = status_worse(campaign->status, record->verdict);
     if (kind != NULL) {
         kind->count++;
+    }
+    if (campaign->failures != NULL) {
+        (void)fprintf(campaign->failures, "%" PRIu64 "\t%s\n", record->seed, record->signature);
     }
     if (!anew) {
         return;
@@ -336,9 +366,15 @@ int generated_run(const struct options *options)
         campaign->profile = explore_profile_load(arena, options->profile, NULL, 0, stderr);
         campaign->status = campaign->profile != NULL ? VERDICT_PASS : VERDICT_USAGE;
     }
+    if (campaign->status == VERDICT_PASS && options->output != NULL) {
+        campaign->failures = output_open(campaign, FAILURES);
+    }
     if (campaign->status == VERDICT_PASS) {
         run_all(campaign);
         summary(campaign);
+    }
+    if (campaign->failures != NULL) {
+        output_close(campaign, campaign->failures, FAILURES);
     }
     const int status = campaign->status;
     explore_profile_free(arena, campaign->profile);

@@ -94,12 +94,12 @@ static void print_help(const struct verb *verb)
         {OPTION_VERBOSE, "  --verbose          tell every event of guest and host as it happens\n"},
         {OPTION_QUIET, "  --quiet            only the closing line\n"},
         {OPTION_PROFILE, "  --profile FILE     how generated scenarios are drawn\n"},
-        {OPTION_GENERATED,
-         "  --generated A..B   run the scenarios that these seeds generate\n"
-         "  -j N               so many at once; without it, one a processor\n"
-         "  --for TIME         stop after so much time, such as 60s\n"
-         "  --first            stop at the first that fails\n"
-         "  --output FOLDER    write each kind of failure to a file of its own\n"},
+        {OPTION_GENERATED, "  --generated A..B   run the scenarios that these seeds generate\n"
+                           "  -j N               so many at once; without it, one a processor\n"
+                           "  --for TIME         stop after so much time, such as 60s\n"
+                           "  --first            stop at the first that fails\n"
+                           "  --output FOLDER    write each kind of failure to a file of its own,\n"
+                           "                     and every failed seed to failures.tsv\n"},
     };
     (void)printf("usage: ballonet %s %s\n\n%s", verb->name, verb->usage, verb->help);
     for (size_t i = 0; i < sizeof option_texts / sizeof option_texts[0]; i++) {

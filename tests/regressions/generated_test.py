@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 BALLONET, MUTANT, SOURCE = (os.path.abspath(argument) for argument in sys.argv[1:4])
+PROFILES = ("sim", "explore", "profiles")
 MUTATION = "huge-unfilled" if len(sys.argv) < 5 else sys.argv[4]
 SUMMARY = re.compile(
     r"^(\d+) generated scenarios: (\d+) passed, (\d+) failed in (\d+) ways; .*$", re.M
@@ -64,6 +65,8 @@ class Generated(unittest.TestCase):
                           done.stdout)
             self.assertIn("cut down, in ", done.stdout)
             self.assertEqual(list(kinds(done)), [kind])
+            with open(os.path.join(folder, "failures.tsv"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), f"{seed}\t{kind}\n")
             path = os.path.join(folder, f"seed-{seed}.yaml")
             with open(path, encoding="utf-8") as file:
                 small = file.read()
@@ -90,9 +93,9 @@ class Generated(unittest.TestCase):
             self.assertEqual(run(BALLONET, "run", *arguments).returncode, 2, arguments)
 
     def test_the_profiles_of_the_project_load(self):
-        folder = os.path.join(SOURCE, "profiles")
+        folder = os.path.join(SOURCE, *PROFILES)
         for name in sorted(os.listdir(folder)):
-            path = os.path.join("profiles", name)
+            path = os.path.join(*PROFILES, name)
             done = run(BALLONET, "generate", "--seed", "3", "--profile", path)
             self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -2,29 +2,33 @@
 
     power.py [--to N] [--profile FILE] [-j N] BALLONET MUTANT [NAME...]
 
-For each mutation whose source is `own-...` (or the names given) runs generated scenarios until one
-fails that passes without it, and prints: mutation, bugs, first seed, how it fails. Exit status 1 if
-one is not found. What fails without a mutation too is left out.
+For each mutation whose source is `own-...` (or the names given) runs generated scenarios until a
+seed fails that passes without it, or that fails otherwise, and prints: mutation, bugs, first seed,
+how it fails. Exit status 1 if one is not found.
 """
 
 import argparse
-import re
+import os
 import subprocess
 import sys
+import tempfile
 
 PARTS = [1, 251, 1001, 3001, 7001, 13001]
-KIND = re.compile(r"^ *\d+  first seed (\d+)  (.*)$")
 
 
 def run(program, first, last, arguments, mutation=None):
-    """First seed and signature of each kind of failure."""
-    command = [program, "run", "--generated", f"{first}..{last}", "--quiet", *arguments]
-    if mutation:
-        command += ["--mutate", mutation]
-    out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    if " generated scenarios: " not in out:
-        raise SystemExit(f"no summary from {' '.join(command)}")
-    return {kind[2]: int(kind[1]) for kind in map(KIND.match, out.splitlines()) if kind}
+    """How each seed that fails does."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [program, "run", "--generated", f"{first}..{last}", "--quiet",
+                   "--output", folder, *arguments]
+        if mutation:
+            command += ["--mutate", mutation]
+        out = subprocess.run(command, capture_output=True, text=True, check=False)
+        if " generated scenarios: " not in out.stdout:
+            raise SystemExit(f"no summary from {' '.join(command)}: {out.stderr}")
+        with open(os.path.join(folder, "failures.tsv"), encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split("\t") for line in file]
+    return {int(seed): signature for seed, signature in rows}
 
 
 class Search:
@@ -47,10 +51,8 @@ class Search:
             last = after - 1
             usual = self.without(first, last)
             found = run(self.options.mutant, first, last, self.arguments, mutation)
-            for signature, seed in sorted(found.items(), key=lambda item: item[1]):
-                if signature not in usual and not run(
-                    self.options.ballonet, seed, seed, self.arguments
-                ):
+            for seed, signature in sorted(found.items()):
+                if usual.get(seed) != signature:
                     return seed, signature
         return None
 
