@@ -264,6 +264,7 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->oom_pending = false;
     guest->oom_gave_up = false;
     guest->held_due = false;
+    memset(&guest->unusable, 0, sizeof guest->unusable);
     guest->huge.on = false;
     guest->huge.phase = false;
     memset(&guest->pace, 0, sizeof guest->pace);

@@ -170,6 +170,13 @@ struct bnti_guest_huge {
     uint64_t cursor;
 };
 
+/* What is known of pages that cannot be ballooned; sets of bnt_guest_unusable are bits. */
+struct bnti_guest_unusable {
+    uint32_t told; /* the event is latched */
+    uint32_t seen; /* in this cycle */
+    bool usable_came;
+};
+
 /* VMware's wire. */
 struct bnti_guest_vmware {
     uint32_t caps;           /* in common; 0: no handshake yet */
@@ -340,6 +347,7 @@ struct bnt_guest {
     /* Pages that cannot be ballooned, until the cycle ends. Only in RUNNING. */
     uint32_t aside_count;
     uint64_t aside[BNT_GUEST_ASIDE_MAX];
+    struct bnti_guest_unusable unusable;
 
     struct bnti_guest_huge huge;
     uint64_t *huge_held;
@@ -622,6 +630,9 @@ uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_bac
 
 /* unusable.c */
 bool bnti_guest_page_usable(const struct bnt_guest *guest, uint64_t page);
+bool bnti_guest_block_usable(const struct bnt_guest *guest, uint64_t first_pfn, uint64_t pfns);
+void bnti_guest_unusable_tell_block(struct bnt_guest *guest, uint64_t first_pfn, uint64_t pages);
+void bnti_guest_unusable_cycle_end(struct bnt_guest *guest);
 uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count);
 bool bnti_guest_aside_full(const struct bnt_guest *guest);
 uint32_t bnti_guest_aside_return(struct bnt_guest *guest);

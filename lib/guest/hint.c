@@ -267,15 +267,6 @@ static bool run_wanted(const struct bnti_guest_hint *hint)
     return hint->command >= BNT_BALLOON_HINT_ID_FIRST && hint->command != hint->active;
 }
 
-/* A block within the memory that the allocator was declared with, of whole pages. */
-static bool block_valid(const struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
-{
-    const uint64_t at = first_pfn - guest->config.memory_first_pfn;
-    const uint64_t within = (UINT64_C(1) << guest->config.page_order) - 1;
-    return first_pfn >= guest->config.memory_first_pfn && at < guest->config.memory_pfns &&
-           pfns <= guest->config.memory_pfns - at && (first_pfn & within) == 0;
-}
-
 /* What an allocator must not return goes back at once, page by page. */
 static void block_reject(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
 {
@@ -284,6 +275,7 @@ static void block_reject(struct bnt_guest *guest, uint64_t first_pfn, uint32_t p
         const uint64_t page = first_pfn + at;
         guest->ops.hinted_free(guest->opaque, &page, 1, false);
     }
+    bnti_guest_unusable_tell_block(guest, first_pfn, pfns >> guest->config.page_order);
 }
 
 /* Takes the largest block that the OS gives; 0: it gives none. */
@@ -298,7 +290,7 @@ static uint32_t block_take(struct bnt_guest *guest, uint64_t *first_pfn)
     if (pfns < guest->config.hint_block_pfns_min) {
         return 0;
     }
-    if (!block_valid(guest, *first_pfn, pfns)) {
+    if (!bnti_guest_block_usable(guest, *first_pfn, pfns)) {
         block_reject(guest, *first_pfn, pfns);
         return 0;
     }

@@ -93,6 +93,7 @@ void bnti_guest_cycle_end(struct bnt_guest *guest)
     guest->work++;
     bnti_guest_held_return(guest);
     (void)bnti_guest_aside_return(guest);
+    bnti_guest_unusable_cycle_end(guest);
     bnti_guest_huge_return(guest);
     if (guest->kept_count > 0) {
         const uint32_t count = guest->kept_count;

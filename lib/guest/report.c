@@ -154,20 +154,18 @@ static void report_overdue(struct bnt_guest *guest)
     bnti_guest_notify(guest, BNTI_GUEST_Q_REPORT);
 }
 
-/* Drops what an OS must not give: blocks outside the memory it was declared with. */
+/* Gives straight back what an OS must not give: blocks outside the memory it was declared with. */
 static uint32_t blocks_vet(struct bnt_guest *guest, uint32_t count)
 {
     struct bnti_guest_report *report = &guest->report;
-    const struct bnt_guest_config *c = &guest->config;
-    const uint64_t pfns = bnti_guest_report_pfns(guest);
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t block = report->blocks[i];
-        const uint64_t at = block - c->memory_first_pfn;
-        if (block >= c->memory_first_pfn && at < c->memory_pfns && pfns <= c->memory_pfns - at) {
+        if (bnti_guest_block_usable(guest, block, bnti_guest_report_pfns(guest))) {
             report->blocks[good++] = block;
         } else {
             guest->ops.report_done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
+            bnti_guest_unusable_tell_block(guest, block, UINT64_C(1) << guest->config.report_order);
         }
     }
     return good;

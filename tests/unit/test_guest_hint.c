@@ -310,6 +310,10 @@ START_TEST(test_what_the_allocator_must_not_return_goes_back)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.hint_pfns, 0); /* counts as none: the run ends */
     ck_assert_uint_eq(f.hint_command_count, 2);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].value, f.first_pfn + PAGES);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
+    ck_assert_uint_gt(fake_info(&f).unusable_outside, 0);
     fake_end(&f);
 }
 END_TEST

@@ -135,7 +135,9 @@ typedef enum bnt_guest_record {
 struct bnt_guest_config {
     uint32_t size;                      /**< sizeof(struct bnt_guest_config) */
     uint32_t page_order;                /**< PFNs of a page as a power of two; 0 is 4 KiB */
-    uint64_t memory_first_pfn;          /**< lowest PFN the allocator can return, page-aligned */
+    uint64_t memory_first_pfn;          /**< lowest PFN the allocator can return, page-aligned. If
+                                           it is too low or forgotten, pages count as outside memory
+                                           and nothing is ballooned (events UNUSABLE, ALLOC_FAILED) */
     uint64_t memory_pfns;               /**< PFNs from there on, up to BNT_PFN_MAX + 1; on VMware's
                                            wire up to 2^52 */
     uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
@@ -255,7 +257,7 @@ struct bnt_guest_config {
     X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
     X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
     X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
-    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned; extra: the bnt_guest_unusable") \
+    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned, reported or hinted; extra: the bnt_guest_unusable, emitted once for each until a cycle of inflation brings usable pages and none of these") \
     X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed") \
     X(STORM,          "storm",          "value: queue whose buffer the device gives straight back each time, told once; extra: times in a row so far") \
     X(DETACH_FORCED,  "detach-forced",  "value: PFNs not given back yet when an orderly detach went on by a reset; extra: ns it took until then")
@@ -385,7 +387,8 @@ struct bnt_guest_ops {
      * With PAGE_REPORTING. Takes up to `count` free blocks of the configured order out of the free
      * lists that were not reported since they became free, large ones of the OS split if need be;
      * fills in the first PFN of each, returns how many. Should leave enough free memory for others
-     * while they are away.
+     * while they are away. A block outside the configured memory goes straight back (event
+     * UNUSABLE), as VOID.
      */
     uint32_t (*report_take)(void *opaque, uint64_t *blocks, uint32_t count);
     /**
@@ -764,7 +767,8 @@ struct bnt_guest_info {
     uint64_t idle_steps;         /**< steps with nothing to do that asked for another at once: none,
                                     but for a bug of this core */
 
-    /* Pages that the OS gave and that cannot be ballooned (event UNUSABLE). */
+    /* Pages that the OS gave and that cannot be ballooned, reported or hinted (event UNUSABLE),
+     * each time that it gave them. */
     uint64_t unusable_outside;    /**< outside the configured memory */
     uint64_t unusable_unnameable; /**< with a PFN that the wire cannot carry */
     uint64_t aside_pages;         /**< set aside now, until the cycle ends */
