@@ -47,7 +47,6 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
         host->config_due = true;
     }
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        host->queues[role].interrupt_due = false;
         host->queues[role].kicked = false;
     }
     bnti_host_job_forget(host);

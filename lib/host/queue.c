@@ -103,12 +103,22 @@ bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, u
     return status == BNT_OK;
 }
 
+/** Buffers that were used before the device broke are used: their driver is owed the interrupt
+ * (VIRTIO 1.3, 2.7.7.2). */
+static bool queue_may_interrupt(const struct bnt_host *host)
+{
+    struct bnt_dev_status dev = host->dev;
+
+    dev.status &= (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
+    return bnt_dev_live(&dev);
+}
+
 void bnti_host_flush(struct bnt_host *host, bnti_host_role role)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     bool due = false;
 
-    if (host->provider.flush == NULL || !bnt_dev_live(&host->dev)) {
+    if (host->provider.flush == NULL || !queue_may_interrupt(host)) {
         return;
     }
     const bnt_status status =

@@ -262,6 +262,11 @@ static void check_corruption(const struct check *c, const struct scenario_action
                              const struct scenario_vm *vm)
 {
     const uint64_t agreed = vm->driver.features & vm->device.features;
+    if (action->corruption == CORRUPT_DISCARD_OWNED && !action->secret) {
+        problems_add(&c->loader->problems, at_key(c, "how"),
+                     "corrupt: this breaks host-safety, which no fault suspends, so that the run "
+                     "always fails; say so by secret: true");
+    }
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, at_key(c, "how"),
                      "corrupt: this is for rings, and %s speaks VMware's wire, which has none",

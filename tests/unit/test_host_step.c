@@ -439,6 +439,30 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
 }
 END_TEST
 
+/** A request that is served, and behind it, on the queue `bad`, one that breaks the device. */
+START_TEST(test_buffer_that_was_used_before_the_device_broke_is_told_of)
+{
+    const uint64_t features = drivers[1 + 2 * (_i & 1)];
+    const uint16_t bad =
+        (uint16_t)((_i & 2) != 0 ? BNT_BALLOON_QUEUE_DEFLATE : BNT_BALLOON_QUEUE_INFLATE);
+    const struct bnt_vq_seg segs[] = {{.gpa = FAKE_REQUEST_GPA + 0x8000, .bytes = 16},
+                                      {.gpa = FAKE_ANSWER_GPA + 0x8000, .bytes = 8}};
+    uint32_t len = 0;
+
+    open_with(features);
+    queue_scattered(BNT_BALLOON_QUEUE_INFLATE, 4);
+    (void)fake_queue_segs(&fake, bad, segs, 1, 1);
+    bnt_host_kick(fake.host, bad);
+    ck_assert_int_eq(step(64), BNT_E_BROKEN);
+    ck_assert(fake_pop(&fake, BNT_BALLOON_QUEUE_INFLATE, &len));
+    ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 1);
+    ck_assert_uint_eq(fake_nth(&fake, FAKE_INTERRUPT, 0)->value, BNT_BALLOON_QUEUE_INFLATE);
+    ck_assert_int_eq(step(64), BNT_E_BROKEN);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 1);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_step");
@@ -458,6 +482,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tests, test_suspend_in_the_middle_waits_for_the_buffer, 0, 3);
     tcase_add_test(tests, test_driver_that_fails_in_the_middle_ends_the_request);
     tcase_add_loop_test(tests, test_device_that_moves_in_the_middle_goes_on_there, 0, DRIVERS);
+    tcase_add_loop_test(tests, test_buffer_that_was_used_before_the_device_broke_is_told_of, 0, 4);
     tcase_add_loop_test(tests, test_report_and_hint_of_many_segments_are_resumed, 0, 2);
     suite_add_tcase(suite, tests);
     return suite;
