@@ -111,6 +111,13 @@ static bool queue_fits(struct wire_player *player, uint32_t index)
                                                : "was set up already");
         return false;
     }
+    if (player->queue_count > 0 && line->value < player->report_queue) {
+        wire_breach(player, index,
+                    "queue %" PRIu64 " after queue %" PRIu32
+                    ": a driver sets them up in ascending order",
+                    line->value, player->report_queue);
+        return false;
+    }
     const uint16_t most =
         player->ops.transport.queue_size_max(player->opaque, (uint16_t)line->value);
     if (most == 0) {
@@ -267,6 +274,9 @@ static void play_request(struct wire_player *player, uint32_t index)
         }
     }
     const struct bnt_vq_seg seg = {player->dma_gpa + offset, (uint32_t)(pfns * sizeof(bnt_le32))};
+    if (line->kind == WIRE_INFLATE) {
+        wire_note_inflate(player, index);
+    }
     player->actual_due = true;
     player->actual_after = index;
     player->counts.requests++;
@@ -294,6 +304,9 @@ static void play_stats(struct wire_player *player, uint32_t index)
                     line->pair_count, BNT_STATS_MAX);
         return;
     }
+    if (!wire_check_stats(player, index)) {
+        return;
+    }
     uint8_t *out = player->dma + offset;
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const struct bnt_stat_wire entry = {bnt_le16_set((uint16_t)tags[i].first),
@@ -305,6 +318,7 @@ static void play_stats(struct wire_player *player, uint32_t index)
                                    (uint32_t)(line->pair_count * sizeof(struct bnt_stat_wire))};
     player->counts.stats++;
     player->stats_us = line->t_us;
+    player->stats_line = index;
     wire_send(player, queue, index, &seg, 1, 0);
 }
 
@@ -328,7 +342,7 @@ static void play_reporting(struct wire_player *player, uint32_t index)
                     WIRE_EXTENTS_MAX);
         return;
     }
-    if (!measure(player, index, most, &pfns)) {
+    if (!measure(player, index, most, &pfns) || !wire_check_report(player, index)) {
         return;
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {

@@ -77,6 +77,7 @@ void wire_player_destroy(struct wire_player *player)
         const struct wire_queue *queue = &player->queues[i];
         arena_free(player->arena, queue->slots, queue->size * sizeof *queue->slots);
     }
+    arena_free(player->arena, player->reported, player->pfns);
     wire_recording_free(&player->recording);
     arena_free(player->arena, player, sizeof *player);
 }

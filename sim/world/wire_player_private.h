@@ -1,8 +1,8 @@
 /*
- * Private to the wire player: its state, and what its two rooms call of each other.
+ * Private to the wire player: its state, and what its three rooms call of each other.
  *
- * wire_player.c owns life, memory, queues and the order of lines; wire_lines.c plays single lines.
- * Nothing else includes this.
+ * wire_player.c owns life, memory, queues and the order of lines; wire_lines.c plays single lines;
+ * wire_rules.c holds reports and statistics against those before. Nothing else includes this.
  */
 #ifndef SIM_WORLD_WIRE_PLAYER_PRIVATE_H
 #define SIM_WORLD_WIRE_PLAYER_PRIVATE_H
@@ -62,6 +62,9 @@ struct wire_player {
     bool actual_due;       /**< after the request of ... */
     uint32_t actual_after; /**< ... this line */
     uint64_t stats_us;     /**< of the last statistics line */
+    uint32_t stats_line;   /**< that line */
+    uint8_t *reported;     /**< for each PFN: wire_rules.c; NULL before the first report */
+    uint32_t report_order; /**< of the largest block reported */
     struct wire_player_counts counts;
     struct bnt_vq_seg extents[WIRE_EXTENTS_MAX];
 };
@@ -88,5 +91,15 @@ void wire_send(struct wire_player *player, uint32_t queue, uint32_t line,
 bool wire_start(struct wire_player *player, uint32_t line);
 /** Plays one line, whose order was checked. */
 void wire_play(struct wire_player *player, uint32_t line);
+
+/* wire_rules.c */
+
+/** Whether the extents of a free page report, all of them guest memory, can be blocks that are free
+ * and were not reported before. */
+bool wire_check_report(struct wire_player *player, uint32_t line);
+/** Pages of an inflate: the blocks that they lie in may be reported anew. */
+void wire_note_inflate(struct wire_player *player, uint32_t line);
+/** Whether statistics can be those that follow the last ones. */
+bool wire_check_stats(struct wire_player *player, uint32_t line);
 
 #endif

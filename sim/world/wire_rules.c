@@ -1,0 +1,213 @@
+/*
+ * What lines of a recording say of each other that the device does not look at: which blocks were
+ * reported free and have not been used since, and how statistics follow each other.
+ *
+ * Called by wire_lines.c before a line goes to the device. docs/recordings.md says whom these rules
+ * fit, and what nobody can notice.
+ */
+#include "sim/world/wire_player_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- Blocks reported free ---- */
+
+/** Order of the reported block that begins at a PFN, plus 1; 0: none begins there. */
+static uint8_t *block_at(struct wire_player *player, uint64_t pfn)
+{
+    return &player->reported[pfn - player->first_pfn];
+}
+
+/** Order of the block reported before, and not used since, in which a block of `order` at `pfn`
+ * lies; -1: there is none. `first` is where it begins. */
+static int32_t block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
+                            uint64_t *first)
+{
+    for (uint32_t i = order; i <= player->report_order; i++) {
+        *first = pfn >> i << i;
+        if (*first >= player->first_pfn && *block_at(player, *first) == i + 1) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
+/** The last line up to `index` that reports the block that begins at `first`. */
+static uint32_t line_that_reports(const struct wire_player *player, uint32_t index, uint64_t first)
+{
+    for (uint32_t at = index; at > 0; at--) {
+        const struct wire_line *line = &player->recording.lines[at];
+        const struct wire_pair *extents = player->recording.pairs + line->pair;
+        for (uint32_t i = 0; line->kind == WIRE_REPORTING && i < line->pair_count; i++) {
+            if (extents[i].first == first) {
+                return at;
+            }
+        }
+    }
+    return index;
+}
+
+/** A block of Linux's buddy allocator: a power of two, which begins at a multiple of itself. */
+static bool is_buddy_block(const struct wire_pair *extent)
+{
+    return (extent->second & (extent->second - 1)) == 0 && extent->first % extent->second == 0;
+}
+
+static bool overlap(const struct wire_pair *a, const struct wire_pair *b)
+{
+    return a->first < b->first + b->second && b->first < a->first + a->second;
+}
+
+/** Blocks of one report are blocks of the allocator, and no page is in two of them. */
+static bool check_shape(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *extents = player->recording.pairs + line->pair;
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        if (!is_buddy_block(&extents[i])) {
+            wire_breach(player, index,
+                        "PFN %" PRIu64 " (%" PRIu64
+                        " of them) is no block of the guest's allocator, which has powers of two "
+                        "that begin at a multiple of themselves",
+                        extents[i].first, extents[i].second);
+            return false;
+        }
+        for (uint32_t before = 0; before < i; before++) {
+            if (overlap(&extents[before], &extents[i])) {
+                wire_breach(player, index, "PFN %" PRIu64 " is in this report twice",
+                            extents[i].first > extents[before].first ? extents[i].first
+                                                                     : extents[before].first);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void block_mark(struct wire_player *player, const struct wire_pair *extent)
+{
+    const uint32_t order = (uint32_t)__builtin_ctzll(extent->second);
+    memset(block_at(player, extent->first), 0, extent->second);
+    *block_at(player, extent->first) = (uint8_t)(order + 1);
+    player->report_order = order > player->report_order ? order : player->report_order;
+}
+
+bool wire_check_report(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *extents = player->recording.pairs + line->pair;
+    uint64_t first = 0;
+    if (!check_shape(player, index)) {
+        return false;
+    }
+    if (player->reported == NULL) {
+        player->reported = arena_zalloc(player->arena, player->pfns);
+    }
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        const uint32_t order = (uint32_t)__builtin_ctzll(extents[i].second);
+        if (block_around(player, extents[i].first, order, &first) >= 0) {
+            wire_breach(player, index,
+                        "PFN %" PRIu64 " (%" PRIu64 " of them) was reported free by line %" PRIu32
+                        ", and the balloon had no page of that block since",
+                        extents[i].first, extents[i].second,
+                        line_that_reports(player, index - 1, first) + 1);
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        block_mark(player, &extents[i]);
+    }
+    return true;
+}
+
+void wire_note_inflate(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *runs = player->recording.pairs + line->pair;
+    uint64_t first = 0;
+    for (uint32_t i = 0; player->reported != NULL && i < line->pair_count; i++) {
+        for (uint64_t pfn = runs[i].first; pfn < runs[i].first + runs[i].second; pfn++) {
+            if (block_around(player, pfn, 0, &first) >= 0) {
+                *block_at(player, first) = 0;
+            }
+        }
+    }
+}
+
+/* ---- Statistics ---- */
+
+/** Counts since the guest's boot; the others are sizes of the moment. */
+static bool only_grows(uint64_t tag)
+{
+    return tag <= BNT_STAT_MINFLT ||
+           (tag >= BNT_STAT_HTLB_PGALLOC && tag <= BNT_STAT_DIRECT_RECLAIM);
+}
+
+/** A size of memory, which is at most the total. */
+static bool is_part_of_memory(uint64_t tag)
+{
+    return tag == BNT_STAT_MEMFREE || tag == BNT_STAT_AVAIL || tag == BNT_STAT_CACHES;
+}
+
+/** A driver sends the same statistics in the same order each time. */
+static bool check_tags(struct wire_player *player, uint32_t index, const struct wire_line *before)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *tags = player->recording.pairs + line->pair;
+    const struct wire_pair *wanted = player->recording.pairs + before->pair;
+    uint32_t i = 0;
+    while (i < line->pair_count && i < before->pair_count && tags[i].first == wanted[i].first) {
+        i++;
+    }
+    if (i == line->pair_count && i == before->pair_count) {
+        return true;
+    }
+    wire_breach(player, index,
+                "%" PRIu32 " statistics that are not the %" PRIu32 " of line %" PRIu32
+                ": tag %" PRIu64 " is left out, added or moved",
+                line->pair_count, before->pair_count, player->stats_line + 1,
+                i < before->pair_count ? wanted[i].first : tags[i].first);
+    return false;
+}
+
+static bool check_values(struct wire_player *player, uint32_t index, const struct wire_line *before)
+{
+    const struct wire_line *line = &player->recording.lines[index];
+    const struct wire_pair *tags = player->recording.pairs + line->pair;
+    const struct wire_pair *last = player->recording.pairs + before->pair;
+    uint64_t total = UINT64_MAX;
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        total = tags[i].first == BNT_STAT_MEMTOT ? tags[i].second : total;
+        for (uint32_t j = 0; j < i; j++) {
+            if (tags[j].first == tags[i].first) {
+                wire_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
+                return false;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < line->pair_count; i++) {
+        const bool is_known = tags[i].second != BNT_STAT_UNSET && last[i].second != BNT_STAT_UNSET;
+        if (is_known && only_grows(tags[i].first) && tags[i].second < last[i].second) {
+            wire_breach(player, index,
+                        "tag %" PRIu64 " goes back from %" PRIu64 " to %" PRIu64
+                        ", and only ever grows: lines were altered or have traded places",
+                        tags[i].first, last[i].second, tags[i].second);
+            return false;
+        }
+        if (is_known && is_part_of_memory(tags[i].first) && tags[i].second > total) {
+            wire_breach(player, index,
+                        "tag %" PRIu64 " is %" PRIu64 " bytes, more than all memory (%" PRIu64 ")",
+                        tags[i].first, tags[i].second, total);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool wire_check_stats(struct wire_player *player, uint32_t index)
+{
+    const struct wire_line *lines = player->recording.lines;
+    const struct wire_line *before =
+        player->counts.stats > 0 ? &lines[player->stats_line] : &lines[index];
+    return check_tags(player, index, before) && check_values(player, index, before);
+}
