@@ -171,9 +171,22 @@ static void fake_pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     if (f->reenter) {
         struct bnt_guest_oom_result result;
         uint64_t deadline = 0;
+        uint64_t freed = 0;
         FAKE_CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 1, &result) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_shrink(f->guest, f->now_ns, 1, &freed) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_attach(f->guest, f->now_ns) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_detach_orderly(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_unplugged(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_deflate_all(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_target_follow(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_page_migrate(f->guest, f->now_ns, pages[0], pages[0], false) ==
+                   BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, pages, 0) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_queue_reset(f->guest, f->now_ns, 0) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_suspend(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        FAKE_CHECK(bnt_guest_resume(f->guest, f->now_ns) == BNT_E_REENTRANT);
         FAKE_CHECK(bnt_guest_limit_set(f->guest, 5) == BNT_E_REENTRANT);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -818,10 +831,10 @@ static void fake_os_init(struct fake *f)
     f->stats_tags = 10;
 }
 
-static void fake_guest_init(struct fake *f)
+struct bnt_guest_config fake_config(const struct fake *f)
 {
-    const struct bnt_guest_config config = {
-        .size = sizeof config,
+    return (struct bnt_guest_config){
+        .size = sizeof(struct bnt_guest_config),
         .page_order = f->setup.page_order,
         .memory_first_pfn = f->first_pfn,
         .memory_pfns = f->setup.pages << f->setup.page_order,
@@ -854,8 +867,33 @@ static void fake_guest_init(struct fake *f)
         .record_huge_bits = f->setup.huge_bits ? f->huge_bits : NULL,
         .limit_pfns = f->setup.limit_pfns,
     };
+}
+
+struct bnt_guest_ops fake_ops_of(const struct fake *f)
+{
     struct bnt_guest_ops ops = fake_ops;
     fake_huge_ops(f, &ops);
+    if (f->setup.bare) {
+        ops.transport.queue_reset = NULL;
+        ops.transport.queue_reset_read = NULL;
+        ops.pages_alloc_sleep = NULL;
+        ops.pages_alloc_cancel = NULL;
+        ops.links_remove = NULL;
+        ops.event = NULL;
+        ops.request = NULL;
+        ops.relax = NULL;
+        ops.pages_fill = NULL;
+        ops.ws_get = NULL;
+        ops.pages_initialised = NULL;
+        ops.hint = NULL;
+    }
+    return ops;
+}
+
+static void fake_guest_init(struct fake *f)
+{
+    const struct bnt_guest_config config = fake_config(f);
+    const struct bnt_guest_ops ops = fake_ops_of(f);
     struct bnt_guest_need need;
     FAKE_CHECK(bnt_guest_footprint(&config, &need) == BNT_OK);
     f->state = fake_zeroed(1, need.state_bytes);

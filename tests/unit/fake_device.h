@@ -69,6 +69,7 @@ struct fake_setup {
     bool huge_bits; /* room for the record of them, with RECORD_BITS */
     bnt_guest_switch huge_over;
     uint64_t limit_pfns;
+    bool bare; /* the OS and the transport have none of the optional calls */
 };
 
 struct fake {
@@ -201,6 +202,10 @@ struct fake {
 
 /** Builds all of it and initialises the guest; not attached. */
 void fake_init(struct fake *fake, const struct fake_setup *setup);
+
+/** What fake_init gives to the guest. */
+struct bnt_guest_config fake_config(const struct fake *fake);
+struct bnt_guest_ops fake_ops_of(const struct fake *fake);
 
 /** Checks that all pages are the OS's and frees everything. Detaches first. */
 void fake_end(struct fake *fake);
