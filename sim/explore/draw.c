@@ -201,6 +201,14 @@ static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
     return value;
 }
 
+/** Eighths of the memory, in PFNs, before the upper bound. */
+static uint64_t before_edge(struct draw *draw, const struct drawn_key *key, const struct span *span)
+{
+    const uint64_t eighths = below(draw, key, 9);
+    const uint64_t pfns = (draw->memory_bytes[draw->vm] >> BNT_PFN_SHIFT) / 8 * eighths;
+    return span->high > pfns ? span->high - pfns : span->high;
+}
+
 static uint64_t number_within(struct draw *draw, const struct drawn_key *key,
                               const struct span *span)
 {
@@ -213,6 +221,9 @@ static uint64_t number_within(struct draw *draw, const struct drawn_key *key,
     }
     if (key->row->draw.bound == DRAW_MEMORY && way < 6) {
         return part_of_memory(draw, key, span);
+    }
+    if (key->row->draw.bound == DRAW_EDGE && way < 6) {
+        return before_edge(draw, key, span);
     }
     if (key->row->draw.bound == DRAW_RUN) {
         return span->low + below(draw, key, span->high - span->low + 1);

@@ -200,6 +200,39 @@ static bool happens(const struct yaml_node *script, uint32_t vm, const char *kin
     return false;
 }
 
+/** The size that the script asks for last, NULL if it asks for none. */
+static const struct yaml_node *asked_last(const struct yaml_node *script, uint32_t vm)
+{
+    const struct yaml_node *asked = NULL;
+    char name[16];
+    (void)snprintf(name, sizeof name, "vm%" PRIu32, vm);
+    for (const struct yaml_item *item = script->first; item != NULL; item = item->next) {
+        const struct yaml_node *of = yaml_value(item->value, "vm");
+        const struct yaml_node *balloon = yaml_value(item->value, "balloon");
+        if (balloon != NULL && (of == NULL || strcmp(of->text, name) == 0)) {
+            asked = balloon;
+        }
+    }
+    return asked;
+}
+
+/** A size that was not asked for before, or the one that stands. */
+static struct yaml_node *last_size(struct draw *draw, const struct yaml_node *script, uint32_t vm)
+{
+    const uint64_t eighths = draw_below(draw, "end.target", 9);
+    const uint64_t pages = draw_below(draw, "end.pages", 512);
+    const uint64_t again = draw_below(draw, "end.again", 4);
+    const struct yaml_node *asked = asked_last(script, vm);
+    if (again == 0 && asked != NULL) {
+        return draw_text(draw, "%s", asked->text);
+    }
+    char text[VALUE_TEXT_BYTES];
+    uint64_t bytes = draw->memory_bytes[vm] / 8 * eighths;
+    bytes = bytes > pages * BNT_PFN_BYTES ? bytes - pages * BNT_PFN_BYTES : bytes;
+    bytes -= bytes % BNT_PFN_BYTES;
+    return draw_text(draw, "%s", value_write(text, size_units, bytes));
+}
+
 /** What lasts is undone, then each VM gets its last target. */
 static void add_end(struct draw *draw, struct yaml_node *script)
 {
@@ -216,15 +249,8 @@ static void add_end(struct draw *draw, struct yaml_node *script)
         at_ns += trait->lasts ? UNDO_STEP_NS : 0;
     }
     for (uint32_t vm = 0; vm < draw->vm_count; vm++) {
-        const uint64_t eighths = draw_below(draw, "end.target", 9);
-        const uint64_t pages = draw_below(draw, "end.pages", 512);
-        uint64_t bytes = draw->memory_bytes[vm] / 8 * eighths;
-        bytes = bytes > pages * BNT_PFN_BYTES ? bytes - pages * BNT_PFN_BYTES : bytes;
-        char text[VALUE_TEXT_BYTES];
         struct yaml_node *target = act(draw, draw->run_ns + draw->quiet_ns / 3, vm, "target");
-        bytes -= bytes % BNT_PFN_BYTES;
-        draw_put(draw, target, "balloon",
-                 draw_text(draw, "%s", value_write(text, size_units, bytes)));
+        draw_put(draw, target, "balloon", last_size(draw, script, vm));
         yaml_append(&draw->tree, script, NULL, target);
     }
 }

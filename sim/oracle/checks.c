@@ -107,6 +107,31 @@ static void check_views(struct oracle *oracle, uint32_t vm)
     }
 }
 
+/** Twice the bound: a balloon may come nearer and go back within one step, which is not seen. */
+static void check_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t held = host->balloon_pfns;
+    const uint64_t target = host->target_pfns;
+    const uint64_t distance = held > target ? held - target : target - held;
+    const bool anew =
+        shadow->request.id != shadow->target_id || shadow->request.target_pfns != target;
+    if (anew || distance < shadow->request.nearest_pfns) {
+        shadow->request.id = shadow->target_id;
+        shadow->request.target_pfns = target;
+        shadow->request.nearest_pfns = distance;
+        shadow->request.since_ns = now_ns;
+    } else if ((now_ns - shadow->request.since_ns) / 2 > shadow->config.stall_ns) {
+        oracle_violate(oracle, vm, INVARIANT_REQUEST_ENDS,
+                       "request %" PRIu64 " has no outcome, and came no nearer than %" PRIu64
+                       " PFNs to its target for %" PRIu64 " ns",
+                       shadow->target_id, shadow->request.nearest_pfns,
+                       now_ns - shadow->request.since_ns);
+        shadow->request.since_ns = now_ns;
+    }
+}
+
 void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                   const struct bnt_host_info *host)
 {
@@ -115,6 +140,9 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
         check_guest(oracle, vm, guest);
     }
     check_reset(oracle, vm);
+    if (shadow->target_id > shadow->ended_id) {
+        check_request(oracle, vm, host);
+    }
     oracle_check_calls(oracle, vm);
     if (host->balloon_pfns != shadow->host_pfns) {
         oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,

@@ -46,6 +46,10 @@
     X(STALE_REFUSED,  "stale-refused",  DEVICE,                                                    \
       "a request of an old epoch is answered reset and changes nothing")                           \
     X(ONE_OUTCOME,    "one-outcome",    DEVICE, "a target request has exactly one outcome")        \
+    X(REQUEST_ENDS,   "request-ends",   DEVICE,                                                    \
+      "a target request that comes no nearer to its target ends by the stall bound")               \
+    X(DETACH_TOLD,    "detach-told",    DRIVER,                                                    \
+      "an orderly detach tells the device of every page before it resets it, or that its time is over") \
     X(CALL_ANSWER,    "call-answer",    DEVICE,                                                    \
       "a call is answered by RESET until START, and a success brings the target")                  \
     X(TARGET_SLACK,   "target-slack",   DRIVER,                                                    \

@@ -32,4 +32,5 @@ void oracle_guest_restart(struct oracle *oracle, uint32_t vm)
     shadow->releasing = false;
     shadow->actual_due = false;
     shadow->actual_written_zero = false;
+    shadow->leaves = false;
 }

@@ -44,6 +44,7 @@ struct oracle_vm_config {
     uint32_t page_order;
     uint32_t refused_max;
     uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
+    uint64_t stall_ns;       /**< no progress for so long ends a target request */
     uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
 };
 
@@ -125,6 +126,10 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm,
                          const struct bnt_host_request *request);
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
+/** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
+void oracle_device_waits(struct oracle *oracle, uint32_t vm);
+/** An orderly detach begins, of a driver that can tell its device. */
+void oracle_leaves(struct oracle *oracle, uint32_t vm);
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
 /** Free pages were taken to be hinted, or came back. First PFN of each. */
 void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);

@@ -421,6 +421,12 @@ void oracle_device_forgets(struct oracle *oracle, uint32_t vm)
 void oracle_device_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->leaves && shadow->in_place[PLACE_BALLOON] > 0) {
+        oracle_violate(oracle, vm, INVARIANT_DETACH_TOLD,
+                       "the device is reset with %" PRIu64 " pages that it was not told of",
+                       shadow->in_place[PLACE_BALLOON]);
+    }
+    shadow->leaves = false;
     for (uint64_t page = 0; page < shadow->pages; page++) {
         shadow->place[page] &= ~SHADOW_LENT & UINT8_MAX;
         const uint8_t place = shadow->place[page];

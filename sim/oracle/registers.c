@@ -66,6 +66,8 @@ void oracle_guest_event(struct oracle *oracle, uint32_t vm, const struct bnt_gue
     if (event->kind == BNT_GUEST_EVENT_RESET) {
         shadow->releasing = true;
         shadow->releasing_since_ns = engine_now(oracle->engine);
+    } else if (event->kind == BNT_GUEST_EVENT_DETACH_FORCED) {
+        shadow->leaves = false;
     }
 }
 
@@ -101,6 +103,16 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
     default:
         break;
     }
+}
+
+void oracle_device_waits(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].request.since_ns = engine_now(oracle->engine);
+}
+
+void oracle_leaves(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].leaves = true;
 }
 
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id)

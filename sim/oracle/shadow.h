@@ -48,6 +48,13 @@ struct shadow {
     uint64_t slack_pfns;
     uint64_t target_id;
     uint64_t ended_id; /**< last target request with an outcome */
+    struct {
+        uint64_t id;
+        uint64_t target_pfns;
+        uint64_t nearest_pfns; /**< least distance to the target since it was set */
+        uint64_t since_ns;     /**< when it came so near, or when the device waited last */
+    } request;
+    bool leaves; /**< an orderly detach is under way, and has time left */
     struct shadow_range drops[SHADOW_DROPS_MAX];
     uint32_t drop_count;
     uint64_t step_ns[2]; /**< instant of the last step of driver and device */

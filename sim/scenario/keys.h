@@ -54,7 +54,8 @@ struct choice {
 typedef enum draw_bound {
     DRAW_KEY,   /**< nothing */
     DRAW_RUN,   /**< the length of the run phase */
-    DRAW_MEMORY /**< the memory of the VM that it concerns */
+    DRAW_MEMORY, /**< the memory of the VM that it concerns */
+    DRAW_EDGE    /**< so that the VM's memory lies across `high`, or before it, or beyond it */
 } draw_bound;
 
 /**

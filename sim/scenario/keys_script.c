@@ -313,7 +313,7 @@ static const struct key_row action_rows[] = {
     {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},
     {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .draw = {.high = 20}, .doc = "how many of them"},
     {"queue", KEY_CHOICE, A(queue), .choices = queue_choices, ONLY_REQUIRED(QUEUE_RESET), .doc = "which queue"},
-    {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT), .fallback = "false",
+    {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT) | BIT(ACTION_DETACH), .fallback = "false",
      .draw = {.reason = "an invariant must fire: tests/negative"}, .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};
 const struct key_table action_keys = {

@@ -236,7 +236,8 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     if (event->kind == BNT_GUEST_EVENT_BROKEN) {
         conformance_driver_gave_up(world->conformance, vm->index);
     }
-    if (world->oracle != NULL) {
+    const bool secret = event->kind == BNT_GUEST_EVENT_DETACH_FORCED && vm->leave_secret;
+    if (world->oracle != NULL && !secret) {
         oracle_guest_event(world->oracle, vm->index, event);
     }
     if (event->kind == BNT_GUEST_EVENT_RESET && hostile_take(vm, CORRUPT_ACK_EARLY)) {

@@ -368,6 +368,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .page_order = vm->spec.page_order,
             .refused_max = vmware_refused_max(vm),
             .habits = vmware_habits(vm),
+            .stall_ns = vm->spec.device.stall_ns,
             .reset_empty_ns = vmware_reset_empty_ns(vm),
         };
         oracle_vm_init(world->oracle, index, &config);
@@ -559,6 +560,26 @@ static bool step_is_due(const struct vm *vm)
     return vm->step_event[PARTY_DRIVER] != 0 && vm->step_ns[PARTY_DRIVER] <= free_ns;
 }
 
+/** Whether the device does nothing now, whatever its deadlines are. */
+static bool device_waits(const struct vm *vm, const struct bnt_host_info *host)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const bool stalled =
+        vm->stalled_until_ns[PARTY_DEVICE] > now_ns && !vm->stall_secret[PARTY_DEVICE];
+    return stalled || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
+           vm->migration != NULL || (host->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
+}
+
+/** The event that ends it is part of the wait. */
+static void device_wait_tell(struct vm *vm, const struct bnt_host_info *host)
+{
+    const bool waits = device_waits(vm, host);
+    if (waits || vm->device_waited) {
+        oracle_device_waits(vm->world->oracle, vm->index);
+    }
+    vm->device_waited = waits;
+}
+
 /** After every event: only what oracle_check looks at is asked for, not the counters behind it. */
 void vm_check(struct vm *vm)
 {
@@ -567,6 +588,7 @@ void vm_check(struct vm *vm)
     host_info(vm, &host);
     settled_ledger(vm, host.balloon_pfns);
     host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
+    device_wait_tell(vm, &host);
     if (!vm->stall_secret[PARTY_DRIVER]) {
         oracle_driver_stalled(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
     }

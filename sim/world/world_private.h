@@ -154,6 +154,8 @@ struct vm {
     uint32_t storm_reads;
     bool lasting_fault;    /**< of the declared ones, one that no reset of the device ends */
     bool allocator_silent; /**< the oracle is not told what the allocator hands out */
+    bool device_waited;    /**< as last looked at: it was stalled, suspended, away */
+    bool leave_secret;     /**< the oracles are not told that an orderly detach has no time left */
     bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
     struct vm_life life;
     uint64_t inhibited_until_ns;  /**< the host must not discard before */

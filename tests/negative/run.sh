@@ -20,7 +20,8 @@ invariants()
 # party_of FILE: who breaks the rule
 party_of()
 {
-    sed -n 's/.*party: \([a-z]*\),.*secret: true.*/\1/p' "$1"
+    sed -n -e 's/.*party: \([a-z]*\),.*secret: true.*/\1/p' \
+        -e 's/.*do: detach,.*secret: true.*/driver/p' "$1"
 }
 
 # invariant_of FILE.expected
