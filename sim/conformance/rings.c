@@ -235,10 +235,11 @@ static struct seen_queue *slot_for(struct watch *watch, uint16_t index)
     return free;
 }
 
-void rings_queue_reset(struct watch *watch, uint16_t queue)
+void rings_queue_reset(struct watch *watch, uint16_t index)
 {
-    if (queue < SEEN_QUEUES_MAX) {
-        rings_disable(watch, &watch->rings.queues[queue]);
+    struct seen_queue *queue = rings_queue(watch, index);
+    if (queue != NULL) {
+        rings_disable(watch, queue);
     }
 }
 

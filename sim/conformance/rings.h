@@ -149,7 +149,7 @@ struct seen_queue *rings_queue(struct watch *watch, uint16_t index);
 struct seen_queue *rings_role(struct watch *watch, uint16_t role);
 
 /** The queue is not followed any more, until it is set up anew. */
-void rings_queue_reset(struct watch *watch, uint16_t queue);
+void rings_queue_reset(struct watch *watch, uint16_t index);
 void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                   uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
 /** Forgets a queue; one that was reset alone, or all of them. */

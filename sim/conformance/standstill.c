@@ -257,8 +257,8 @@ static uint16_t next_place(const struct seen_queue *queue)
 
 static void standstill_kick_data(struct watch *watch, uint16_t queue, uint16_t next)
 {
-    const struct seen_queue *seen = queue < SEEN_QUEUES_MAX ? &watch->rings.queues[queue] : NULL;
-    if (seen == NULL || !seen->enabled || seen->lost || watch->legacy) {
+    const struct seen_queue *seen = rings_queue(watch, queue);
+    if (seen == NULL || seen->lost || watch->legacy) {
         return;
     }
     clause_require(watch, DRV, CLAUSE_VG_31, next == next_place(seen),

@@ -153,8 +153,18 @@ static void kick_data_ahead(struct bench *bench)
     conformance_kick_data(bench->seen, 0, UINT32_C(7) << 16);
 }
 
+/** The third queue that is set up need not be the one with index 2. */
+static void kick_data_ahead_behind_a_gap(struct bench *bench)
+{
+    attach(bench);
+    conformance_queue_enable(bench->seen, 0, 5, BNT_BALLOON_QUEUE_REPORT, BENCH_SIZE,
+                             bench_ring(5, 0), bench_ring(5, 1024), bench_ring(5, 2048));
+    conformance_kick_data(bench->seen, 0, UINT32_C(7) << 16 | 5);
+}
+
 static const struct breaker rows[] = {
     {CLAUSE_VG_31, CLAUSE_DRIVER, kick_data_ahead},
+    {CLAUSE_VG_31, CLAUSE_DRIVER, kick_data_ahead_behind_a_gap},
     {CLAUSE_VG_34, CLAUSE_DRIVER, suspend_without_the_feature},
     {CLAUSE_VG_35, CLAUSE_DRIVER, woken_without_a_look},
     {CLAUSE_VG_36, CLAUSE_DRIVER, kick_while_suspended},
