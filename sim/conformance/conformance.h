@@ -88,6 +88,7 @@ struct conformance_vm {
     uint64_t pfns;
     uint32_t page_order;
     bool legacy_driver;    /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
+    bool legacy_only;      /**< it has nothing else */
     bool legacy_device;    /**< it has nothing else */
     bool big_endian;       /**< the guest's byte order, that of legacy rings */
     uint32_t held_max;     /**< refused pages that the driver may hold; 0: not known */

@@ -238,6 +238,20 @@ static unsigned steps_before(uint8_t bit, bool legacy)
     }
 }
 
+/** FAILED although nothing is missing: an unknown feature in the offer must not be why (VG-11). */
+static void judge_failed(struct watch *watch)
+{
+    const struct watch_registers *r = &watch->registers;
+    /* A queue that it could not set up is a reason of its own. */
+    const bool queues =
+        (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 && (r->queues_enabled & 3) != 3;
+    /* So is a device whose registers are not those of its interface. */
+    const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
+    clause_require(watch, DRV, CLAUSE_VG_11,
+                   r->missing || r->features_ok_refused || queues || modern,
+                   "fails where nothing is wrong but a feature that it does not know");
+}
+
 static void bit_set(struct watch *watch, uint8_t bit)
 {
     struct watch_registers *r = &watch->registers;
@@ -260,11 +274,7 @@ static void bit_set(struct watch *watch, uint8_t bit)
         }
     }
     if (bit == BNT_DEVICE_STATUS_FAILED && r->unknown_offered) {
-        /* A queue that it could not set up is a reason of its own. */
-        const bool queues = (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 &&
-                            (r->queues_enabled & 3) != 3;
-        clause_require(watch, DRV, CLAUSE_VG_11, r->missing || r->features_ok_refused || queues,
-                       "fails where nothing is wrong but a feature that it does not know");
+        judge_failed(watch);
     }
 }
 

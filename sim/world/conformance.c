@@ -25,6 +25,7 @@ void vm_watched(const struct vm *vm)
         .page_order = vm->spec.page_order,
         .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
         .legacy_driver = vm->spec.driver.interface != BNT_INTERFACE_MODERN,
+        .legacy_only = vm->spec.driver.interface == BNT_INTERFACE_LEGACY,
         .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
         .held_max = vm->spec.driver.refused_max,
         .retry_min_ns = vm->spec.driver.retry_min_ns,

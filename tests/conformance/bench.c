@@ -29,6 +29,7 @@ static void vm_init(struct bench *bench, uint64_t wanted, bool free_expected, bo
         .retry_min_ns = 1000,
         .big_endian = legacy,
         .legacy_driver = legacy,
+        .legacy_only = legacy,
         .legacy_device = legacy,
     };
     conformance_vm_init(bench->seen, 0, &vm);

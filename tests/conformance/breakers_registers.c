@@ -55,6 +55,16 @@ static void failed_over_an_unknown_feature(struct bench *bench)
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_FAILED);
 }
 
+/** The same where the driver has the legacy interface alone, and so has the device. */
+static void failed_over_an_unknown_legacy_feature(struct bench *bench)
+{
+    bench_close(bench);
+    bench_open_legacy(bench);
+    bench_begin(bench);
+    conformance_features_read(bench->seen, 0, (BENCH_WANTED & BNT_F_LEGACY_MASK) | 1u << 20);
+    bench_status(bench, bench->status | BNT_DEVICE_STATUS_FAILED);
+}
+
 static void reset_not_awaited(struct bench *bench)
 {
     bench_status(bench, 0);
@@ -176,6 +186,7 @@ static const struct breaker rows[] = {
     {CLAUSE_VG_9, CLAUSE_DRIVER, unknown_feature_accepted},
     {CLAUSE_VG_10, CLAUSE_DRIVER, gave_up_silently},
     {CLAUSE_VG_11, CLAUSE_DRIVER, failed_over_an_unknown_feature},
+    {CLAUSE_VG_11, CLAUSE_DRIVER, failed_over_an_unknown_legacy_feature},
     {CLAUSE_VG_12, CLAUSE_DEVICE, reset_offered_alone},
     {CLAUSE_VG_13, CLAUSE_DEVICE, valid_choice_refused},
     {CLAUSE_VG_14, CLAUSE_DEVICE, refused_what_it_accepted},
