@@ -435,17 +435,19 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
 
 static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
 {
-    const struct watch_registers *r = &watch->registers;
-    (void)data;
-    (void)bytes;
+    struct watch_registers *r = &watch->registers;
     judge_field(watch, offset);
+    if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT && bytes == 4) {
+        r->limit = le32_at(data);
+    }
     if (!watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
                        "writes configuration at %u before FEATURES_OK", offset);
     }
 }
 
-/** What fields showed before FEATURES_OK they must show after it (VG-20). */
+/** What fields showed before FEATURES_OK they must show after it, but for what the driver wrote
+ * (VG-20). */
 static void judge_shown(struct watch *watch, const struct seen_device *device)
 {
     struct watch_registers *r = &watch->registers;
@@ -454,7 +456,10 @@ static void judge_shown(struct watch *watch, const struct seen_device *device)
     if (!comparable) {
         return;
     }
-    bool same = memcmp(r->shown_config, device->config, 4) == 0;
+    const uint32_t shown = le32_at(r->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
+    /* The limit that the driver told bounds what the device asks for (BX-29). */
+    const uint32_t expected = r->limit != 0 && r->limit < shown ? r->limit : shown;
+    bool same = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
     if ((r->offered & watch->config.binding.reset) != 0) {
         same = same && memcmp(r->shown_config + BNT_BALLOON_CONFIG_EPOCH,
                               device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;

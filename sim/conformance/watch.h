@@ -34,6 +34,7 @@ struct watch_registers {
     uint32_t accepted_count;
     bool shown; /**< configuration was looked at before FEATURES_OK */
     uint8_t shown_config[64];
+    uint32_t limit; /**< the guest's, as the driver wrote it since the reset; 0: not */
     /* reads of configuration */
     bool generation_known;
     uint32_t generation; /**< last read */

@@ -177,7 +177,22 @@ static void showed_something_else(struct bench *bench)
     bench_event_end(bench);
 }
 
+/** A limit above the target is no reason for another target. */
+static void showed_something_else_under_a_limit(struct bench *bench)
+{
+    const uint64_t limits = MUCH | UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT;
+    const uint8_t other[64] = {1};
+    bench_begin(bench);
+    conformance_config_shown(bench->seen, 0, other, sizeof other);
+    bench_negotiate(bench, limits, limits, true);
+    bench_queues(bench);
+    bench_config_write(bench, BNT_BALLOON_CONFIG_GUEST_LIMIT, 2);
+    bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
+    bench_event_end(bench);
+}
+
 static const struct breaker rows[] = {
+    {CLAUSE_VG_20, CLAUSE_DEVICE, showed_something_else_under_a_limit},
     {CLAUSE_VG_20, CLAUSE_DEVICE, showed_something_else},
     {CLAUSE_VG_1, CLAUSE_DRIVER, driver_before_acknowledge},
     {CLAUSE_VG_2, CLAUSE_DRIVER, status_bit_cleared},
