@@ -109,6 +109,8 @@ void life_unplug(struct vm *vm)
     }
     vm->life.unplugged = true;
     vm->account.unplugs++;
+    /* What the driver reads from now on comes from no device, and what it writes reaches none. */
+    conformance_device_new(vm->world->conformance, vm->index);
     life_at(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
 }
 

@@ -260,7 +260,7 @@ static void act_queue_reset(struct vm *vm, const struct scenario_action *action)
 static void act_device_reset(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    if (life_gone(vm) || bnt_host_status_read(vm->host) == 0) {
+    if (vm->life.unplugged || bnt_host_status_read(vm->host) == 0) {
         return;
     }
     conformance_scripted(vm->world->conformance, vm->index, CLAUSE_WHO_BOTH);

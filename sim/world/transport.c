@@ -213,6 +213,9 @@ static void notify(void *opaque, uint16_t queue)
 static void notify_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     if (hostile_take(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
@@ -225,6 +228,9 @@ static void notify_data(void *opaque, uint32_t data)
 static void queue_reset(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return;
+    }
     vm->touched = true;
     engine_payload(vm->world->engine, queue);
     conformance_queue_reset(vm->world->conformance, vm->index, queue);
@@ -242,6 +248,9 @@ static void queue_reset(void *opaque, uint16_t queue)
 static uint16_t queue_reset_read(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
+    if (life_gone(vm)) {
+        return UINT16_MAX;
+    }
     const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine) ||
                            bnt_host_queue_enabled(vm->host, queue);
     conformance_queue_reset_read(vm->world->conformance, vm->index, queue, resetting);
