@@ -188,6 +188,8 @@
       "reclaim asks for PFNs and is given as many pages")                                            \
     X(HINT_START_KEEPS_RUN, "hint-start-keeps-run", "host-B29",                                      \
       "hints of the run before count while the driver has not begun the new one")                    \
+    X(HINT_ID_AGAIN_STOPS, "hint-id-again-stops", "own-E2",                                          \
+      "a command id that comes again ends the run of hints")                                         \
     X(HINT_RESTORE_DONE, "hint-restore-done", "host-B37",                                            \
       "a device that is restored says that it is done with hinted pages")                            \
     X(HINT_NO_WAIT, "hint-no-wait", "host-H5",                                                       \
@@ -208,6 +210,8 @@
       "an OOM deflate takes PFNs for pages")                                                         \
     X(INTERRUPT_ONLY_NAMED, "interrupt-only-named", "guest-17",                                      \
       "only the queue that an interrupt names is looked at")                                         \
+    X(POISON_NATIVE, "poison-native", "own-E1",                                                      \
+      "the poison value is written in the guest's byte order")                                       \
     X(NATIVE_MODERN, "native-modern", "guest-18",                                                    \
       "values are in the guest's byte order on the modern interface too")                            \
     X(LEGACY_UNDEFINED_TAKEN, "legacy-undefined-taken", "guest-19",                                  \

@@ -124,8 +124,11 @@ static bnt_status config_set_up(struct bnt_guest *guest)
     /* At every attachment: the device forgot it with its reset (bug 42). */
     if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0 &&
         !(BNTI_MUTATION(POISON_TOLD_ONCE) && guest->count.kicks > 0)) {
+        const bool native =
+            BNTI_MUTATION(POISON_NATIVE) && bnt_byte_order_big(guest->config.byte_order);
         bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_POISON_VAL,
-                                     guest->config.poison_val);
+                                     native ? __builtin_bswap32(guest->config.poison_val)
+                                            : guest->config.poison_val);
     }
     if (guest->resets) {
         uint32_t epoch = 0;

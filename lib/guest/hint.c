@@ -309,6 +309,15 @@ static void run_begin(struct bnt_guest *guest)
     bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_BEGUN, hint->active, 0);
 }
 
+/* Some send the id again, which a device must not mind; a descriptor stays for STOP. */
+static void id_repeat(struct bnt_guest *guest)
+{
+    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_HINT_ID_REPEATED) && !guest->hint.start_busy &&
+        guest->vq[BNTI_GUEST_Q_HINT].free_count > 2) {
+        command_send(guest, guest->hint.active);
+    }
+}
+
 /* As many blocks as budget and ring allow. True if something was added. */
 static bool run_send(struct bnt_guest *guest)
 {
@@ -323,6 +332,7 @@ static bool run_send(struct bnt_guest *guest)
             return added;
         }
         guest->budget--;
+        id_repeat(guest);
         block_send(guest, first_pfn, pfns);
         added = true;
     }

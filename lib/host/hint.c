@@ -182,6 +182,10 @@ static void command_take(struct bnt_host *host, uint32_t id)
         }
         return;
     }
+    if (BNTI_MUTATION(HINT_ID_AGAIN_STOPS) && host->hint.state == BNT_HOST_HINT_START) {
+        state_set(host, BNT_HOST_HINT_STOP);
+        return;
+    }
     const bool known = id >= host->config.hint_id_first && id <= host->config.hint_id_last;
     hint->seen = known && ids_since(host, id) < hint->unstopped ? id : hint->seen;
     hint->current = id == hint->id;

@@ -308,6 +308,17 @@ static bool bitmap_write(struct bnt_host *host)
                            (n + 7) / 8);
 }
 
+/** What a plain request's used element says: bytes that were written (VS-14). */
+static uint32_t used_length(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+
+    if (bnti_host_quirk(host, BNT_HOST_QUIRK_REQUEST_LENGTH)) {
+        return (uint32_t)job->total;
+    }
+    return job->bitmap ? (uint32_t)((job->total + 7) / 8) : 0;
+}
+
 static void piece_end(struct bnt_host *host, uint32_t from)
 {
     struct bnti_host_job *job = &host->job;
@@ -321,8 +332,7 @@ static void piece_end(struct bnt_host *host, uint32_t from)
     if (job->done == job->total) {
         job->active = false;
         host->count.requests++;
-        (void)bnti_host_push(host, job->role, job->chain.head,
-                             job->bitmap ? (uint32_t)((job->total + 7) / 8) : 0);
+        (void)bnti_host_push(host, job->role, job->chain.head, used_length(host));
     }
 }
 

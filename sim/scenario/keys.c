@@ -74,7 +74,7 @@ static const struct choice pages_choices[] = {
 static const struct choice content_choices[] = {
     {"any", FREE_CONTENT_ANY, "nothing is expected of free pages"},
     {"zero", FREE_CONTENT_ZERO, "they are zeroed when they are freed (init_on_free)"},
-    {"poison", FREE_CONTENT_POISON, "they hold 0xAAAAAAAA (page poisoning)"},
+    {"poison", FREE_CONTENT_POISON, "they hold `poison_val` (page poisoning)"},
     {NULL, 0, NULL}};
 
 static const struct choice record_choices[] = {{"links", false, "links beside the OS's own pages"},
@@ -331,6 +331,8 @@ static const struct key_row vm_rows[] = {
      .doc = "the order in which the guest's allocator hands pages out"},
     {"free_pages", KEY_CHOICE, VM(free_content), .choices = content_choices, .fallback = "any",
      .draw = {.share = 400}, .doc = "what the guest expects of its free pages; but for `any` the driver accepts `poison`"},
+    {"poison_val", KEY_COUNT, VM(poison_val), 0, UINT32_MAX, .fallback = "0xAAAAAAAA",
+     .draw = {.share = 100}, .doc = "each le32 of its free pages, with `free_pages: poison`; by default Linux's"},
     {"wire", KEY_CHOICE, VM(wire), .choices = wire_choices, .fallback = "virtio",
      .draw = {.share = 500}, .doc = "what driver and device speak; VMware's has no features and no queues"},
     {"features", KEY_BOTH, VM(driver.features), .choices = feature_choices, .fallback = FEATURES_DEFAULT,

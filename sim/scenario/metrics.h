@@ -53,6 +53,7 @@ typedef enum metric_unit {
     X(STEP_PAGES,      "step_pages",      COUNT, "pages given back in one step of the driver, at most") \
     X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
     X(QUEUE_RESETS,    "queue_resets",    COUNT, "times that the driver reset a queue")              \
+    X(USED_LENGTHS,    "used_lengths",    COUNT, "used lengths of more than the device could write") \
     X(STORMS,          "storms",          COUNT, "times that the device gave the statistics buffer straight back without end") \
     X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
     X(RESTORES,        "restores",        COUNT, "times that the device was saved and loaded")       \

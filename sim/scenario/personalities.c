@@ -106,7 +106,7 @@ const struct personality device_personalities[] = {
      .absent = "trusts lengths of the guest; has no reset; the first descriptor only is unconfirmed",
      .set = {{"features", "[stats, indirect, event-idx]"},
              {"queue_size", "128"},
-             {"quirks", "[first-buffer-only, actual-by-device]"}}},
+             {"quirks", "[first-buffer-only, actual-by-device, request-length]"}}},
     {.name = NULL}};
 
 const struct choice driver_personality_choices[] = {

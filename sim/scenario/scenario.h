@@ -70,10 +70,9 @@ struct link_faults {
 typedef enum free_content_kind {
     FREE_CONTENT_ANY,   /**< nothing */
     FREE_CONTENT_ZERO,  /**< zeroes: init_on_free */
-    FREE_CONTENT_POISON /**< Linux's page poison, 0xAAAAAAAA */
+    FREE_CONTENT_POISON /**< `poison_val` */
 } free_content_kind;
 
-#define FREE_CONTENT_POISON_VAL 0xAAAAAAAAU
 /** Adaptive rates, PFNs a tick; 0: the driver's default. */
 struct scenario_rates {
     uint32_t use; /**< a bnt_guest_switch */
@@ -173,6 +172,7 @@ struct scenario_vm {
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
     free_content_kind free_content;
+    uint32_t poison_val; /**< with FREE_CONTENT_POISON */
     bnt_host_wire wire;
     struct scenario_driver driver;
     struct scenario_device device;

@@ -109,6 +109,24 @@ static bool read_digits(const char *text, uint64_t *value, size_t *digits)
     return true;
 }
 
+/* Whether it is `0x` and hexadecimal digits; their value, and whether that fits. */
+static bool read_hexadecimal(const struct yaml_node *node, uint64_t *value, bool *fits)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    if (node->bytes < 3 || strncmp(node->text, "0x", 2) != 0 ||
+        strspn(node->text + 2, digits) != node->bytes - 2) {
+        return false;
+    }
+    *value = 0;
+    *fits = true;
+    for (const char *at = node->text + 2; *at != '\0'; at++) {
+        const uint64_t index = (uint64_t)(strchr(digits, *at) - digits);
+        *fits = *fits && *value <= UINT64_MAX >> 4;
+        *value = *value << 4 | (index < 16 ? index : index - 6);
+    }
+    return true;
+}
+
 static bool out_of_bounds(struct problems *problems, const struct yaml_node *node,
                           const char *label, const struct unit *units, uint64_t low, uint64_t high)
 {
@@ -142,8 +160,12 @@ bool value_count(struct problems *problems, const struct yaml_node *node, const 
     }
     uint64_t value = 0;
     size_t digits = 0;
-    const bool fits = read_digits(node->text, &value, &digits);
-    if (digits == 0 || digits != node->bytes) {
+    bool fits = false;
+    const bool hexadecimal = read_hexadecimal(node, &value, &fits);
+    if (!hexadecimal) {
+        fits = read_digits(node->text, &value, &digits);
+    }
+    if (!hexadecimal && (digits == 0 || digits != node->bytes)) {
         return value_wrong(problems, node, label, right);
     }
     if (!node->plain) {
@@ -151,7 +173,7 @@ bool value_count(struct problems *problems, const struct yaml_node *node, const 
                      node->text);
         return false;
     }
-    if (digits > 1 && node->text[0] == '0') {
+    if (!hexadecimal && digits > 1 && node->text[0] == '0') {
         problems_add(problems, node->mark,
                      "%s: a leading zero makes '%.40s' octal in YAML 1.1; leave it out", label,
                      node->text);

@@ -43,6 +43,8 @@ static uint64_t guest_metric(const struct vm *vm, metric which)
         return info.stalls;
     case METRIC_QUEUE_RESETS:
         return info.queue_resets;
+    case METRIC_USED_LENGTHS:
+        return info.used_length_odd;
     case METRIC_STORMS:
         return info.storms;
     case METRIC_RECOVERIES:

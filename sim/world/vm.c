@@ -20,7 +20,7 @@ uint64_t vm_value_tag(uint32_t value)
 
 uint64_t vm_free_tag(const struct vm *vm)
 {
-    return vm_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? FREE_CONTENT_POISON_VAL : 0);
+    return vm_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0);
 }
 
 /** Guest pages of one reported block, as a power of two: 2 MiB, or a page, unless said. */
@@ -78,7 +78,7 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
         .oom_pfns_max = driver->oom_pages,
         .unit_pfns = driver->unit_pages > 1u << vm->spec.page_order ? driver->unit_pages : 0,
         .init_on_free = vm->spec.free_content != FREE_CONTENT_ANY,
-        .poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? FREE_CONTENT_POISON_VAL : 0,
+        .poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0,
         .init_bits = vm->init_bits,
     };
     vmware_guest_config(vm, &config);

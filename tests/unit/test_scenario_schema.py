@@ -29,7 +29,7 @@ class Loader(yaml.SafeLoader):
 Loader.yaml_implicit_resolvers = {}
 for tag, pattern, first in (
     ("bool", r"^(true|false)$", "tf"),
-    ("int", r"^-?(0|[1-9][0-9]*)$", "-0123456789"),
+    ("int", r"^(-?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+)$", "-0123456789"),
     ("float", r"^-?[0-9]+\.[0-9]+$", "-0123456789"),
     ("null", r"^(~|null|)$", ["~", "n", ""]),
 ):

@@ -35,7 +35,9 @@
     X(OOM_TELL_FIRST, 9, "oom-tell-first", "",                                                     \
       "waits for the device in an OOM deflate with or without MUST_TELL_HOST")                     \
     X(SPLIT_REQUESTS, 10, "split-requests", "",                                                    \
-      "splits the PFNs of a request over two descriptors, which is legal (VS-2)")
+      "splits the PFNs of a request over two descriptors, which is legal (VS-2)")                  \
+    X(HINT_ID_REPEATED, 11, "hint-id-repeated", "BD-26",                                           \
+      "sends the command id of its run of hints again each time that the device has used the buffer with it")
 
 #define BNT_HOST_QUIRK_MAP(X)                                                                      \
     X(OVERSIZED_DROPPED, 0, "oversized-dropped", "",                                               \
@@ -55,21 +57,23 @@
     X(STATISTICS_STRAIGHT_BACK, 7, "statistics-straight-back", "",                                 \
       "gives each statistics buffer straight back once the statistics queue was reset, until the device is") \
     X(QUEUE_RESET_IGNORED, 8, "queue-reset-ignored", "VG-42 BV-3",                                 \
-      "offers RING_RESET without its register: a reset of a queue does nothing, and the queue stays enabled")
+      "offers RING_RESET without its register: a reset of a queue does nothing, and the queue stays enabled") \
+    X(REQUEST_LENGTH, 9, "request-length", "VS-14",                                                \
+      "returns a plain request with the number of its PFNs as used length, though it only read")
 /* clang-format on */
 
 enum bnt_guest_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_GUEST_QUIRK_##name = 1 << (bit),
     BNT_GUEST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_GUEST_QUIRKS_ALL = 0x7ff
+    BNT_GUEST_QUIRKS_ALL = 0xfff
 };
 
 enum bnt_host_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
     BNT_HOST_QUIRK_MAP(BNT_X)
 #undef BNT_X
-    BNT_HOST_QUIRKS_ALL = 0x1ff
+    BNT_HOST_QUIRKS_ALL = 0x3ff
 };
 
 #endif
