@@ -37,6 +37,7 @@ struct registers {
     uint32_t generation_steps; /**< reads after which the generation still moves */
     uint32_t config;
     bool refuse; /**< a write with FEATURES_OK in it changes nothing, as QEMU does */
+    bool idle;   /**< DRIVER_OK never shows */
     bool breaks; /**< sets NEEDS_RESET when it sees the features */
 };
 
@@ -73,6 +74,7 @@ static void reg_status_write(void *opaque, uint8_t status)
     if (reg->refuse && (status & FEATURES_OK) != 0) {
         return;
     }
+    status &= (uint8_t) ~(reg->idle ? DRIVER_OK : 0u);
     ck_assert_int_eq(bnt_dev_status_write(&reg->dev, status, &action, NULL), BNT_OK);
 }
 
@@ -492,6 +494,85 @@ END_TEST
 
 /* ---- The balloon's tables -------------------------------------------------------------------- */
 
+/* ---- Suspending; the legacy interface; names ---- */
+
+#define F_ALL (OFFERED | BNT_F_SUSPEND)
+
+START_TEST(test_vg35_vg37_suspending_needs_the_feature_and_resuming_a_suspended_device)
+{
+    ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
+    reg.offered_seen = F_ALL;
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(negotiate(0, 0), BNT_OK);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_E_STATE); /* not yet */
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert(bnt_dev_suspended(&reg.dev) && !bnt_dev_live(&reg.dev));
+    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert(!bnt_dev_suspended(&reg.dev) && bnt_dev_live(&reg.dev));
+}
+END_TEST
+
+START_TEST(test_vg38_suspend_written_again_changes_nothing)
+{
+    const unsigned suspended = ACK | DRIVER | FEATURES_OK | BNT_DEVICE_STATUS_SUSPEND;
+
+    ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
+    reg.offered_seen = F_ALL;
+    ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(dev_write(suspended | DRIVER_OK, BNT_DEV_ACTION_SUSPEND), BNT_OK);
+    ck_assert_uint_eq(reg.dev.status, suspended);
+    ck_assert_int_eq(dev_write(suspended, BNT_DEV_ACTION_NONE), BNT_OK);
+    ck_assert_uint_eq(reg.dev.status, suspended);
+}
+END_TEST
+
+START_TEST(test_vg32_legacy_device_that_does_not_take_driver_ok_is_given_up)
+{
+    const uint64_t offered = 0x3;
+
+    for (uint32_t idle = 0; idle < 2; idle++) {
+        ck_assert_int_eq(bnt_dev_status_init_as(&reg.dev, BNT_INTERFACE_LEGACY, offered, NULL, 0),
+                         BNT_OK);
+        reg.offered_seen = offered;
+        reg.idle = idle != 0;
+        bnt_drv_reset(&drv, &transport, &reg);
+        ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
+        ck_assert_int_eq(bnt_drv_negotiate_as(&drv, &transport, &reg, BNT_INTERFACE_TRANSITIONAL,
+                                              offered, 0, 0, NULL, 0, &diag),
+                         BNT_OK);
+        ck_assert(drv.legacy);
+        ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), idle ? BNT_E_FEATURES : BNT_OK);
+        ck_assert_int_eq(drv.state, idle ? BNT_DRV_FAILED : BNT_DRV_RUNNING);
+        ck_assert_uint_eq(reg.dev.status & FAILED, idle ? FAILED : 0);
+    }
+}
+END_TEST
+
+START_TEST(test_device_speaks_one_of_the_three_interfaces)
+{
+    const bnt_interface none = (bnt_interface)(BNT_INTERFACE_LEGACY + 1);
+
+    ck_assert_int_eq(bnt_dev_status_init_as(&reg.dev, none, OFFERED, NULL, 0), BNT_E_FEATURES);
+    ck_assert_int_eq(bnt_dev_status_init(NULL, OFFERED, NULL, 0), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_dev_status_init(&reg.dev, OFFERED, NULL, 1), BNT_E_ARGUMENT);
+    ck_assert_str_eq(bnt_interface_name(BNT_INTERFACE_MODERN), "modern");
+    ck_assert_str_eq(bnt_interface_name(BNT_INTERFACE_TRANSITIONAL), "transitional");
+    ck_assert_str_eq(bnt_interface_name(BNT_INTERFACE_LEGACY), "legacy");
+    ck_assert_str_eq(bnt_interface_name(none), "unknown");
+}
+END_TEST
+
 START_TEST(test_bx1_binding_takes_no_bit_of_another_feature)
 {
     struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
@@ -579,6 +660,11 @@ Suite *test_suite(void)
     tcase_add_test(driver, test_vg28_access_platform_is_accepted_if_wanted);
     tcase_add_test(driver, test_vg17_configuration_is_read_again_while_it_changes);
     tcase_add_test(driver, test_vg17_configuration_that_never_settles_is_told);
+    tcase_add_test(driver,
+                   test_vg35_vg37_suspending_needs_the_feature_and_resuming_a_suspended_device);
+    tcase_add_test(driver, test_vg38_suspend_written_again_changes_nothing);
+    tcase_add_test(driver, test_vg32_legacy_device_that_does_not_take_driver_ok_is_given_up);
+    tcase_add_test(driver, test_device_speaks_one_of_the_three_interfaces);
     suite_add_tcase(suite, driver);
 
     tcase_add_test(balloon, test_bx1_binding_takes_no_bit_of_another_feature);
