@@ -342,15 +342,13 @@ static bool run_send(struct bnt_guest *guest)
     return added;
 }
 
-static bool run_end(struct bnt_guest *guest)
+/* There is room: blocks leave a descriptor, and no run began before the STOP of the last one was
+ * back. */
+static void run_end(struct bnt_guest *guest)
 {
-    if (guest->hint.stop_busy || guest->vq[BNTI_GUEST_Q_HINT].free_count == 0) {
-        return false;
-    }
     command_send(guest, BNT_BALLOON_HINT_STOP);
     guest->hint.run = BNTI_GUEST_HINT_IDLE;
     bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_ENDED, guest->hint.active, guest->hint.run_pfns);
-    return true;
 }
 
 /* Goes as far as it gets; the states follow each other at most twice round. */
@@ -363,7 +361,8 @@ static bool run_advance(struct bnt_guest *guest)
         added = run_send(guest);
     }
     if (hint->run == BNTI_GUEST_HINT_ENDING) {
-        added = run_end(guest) || added;
+        run_end(guest);
+        added = true;
     }
     /* Only one buffer with an id is ever sent, and it must come back before the next (BD-26). */
     if (hint->run == BNTI_GUEST_HINT_IDLE && run_wanted(hint) && !hint->start_busy &&
@@ -437,8 +436,7 @@ uint64_t bnti_guest_hint_due(const struct bnt_guest *guest)
                         !hint->start_busy && !hint->stop_busy && room;
     const bool sends = hint->run == BNTI_GUEST_HINT_SENDING &&
                        (room || hint->command != hint->active || hint->pressed);
-    const bool ends = hint->run == BNTI_GUEST_HINT_ENDING && !hint->stop_busy &&
-                      guest->vq[BNTI_GUEST_Q_HINT].free_count > 0;
+    const bool ends = hint->run == BNTI_GUEST_HINT_ENDING;
     const bool gives = hint->command == BNT_BALLOON_HINT_DONE && releasable(guest);
     const bool live = guest->state == BNT_GUEST_RUNNING && !guest->leaving;
     if (gives || (live && (begins || sends || ends))) {

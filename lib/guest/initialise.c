@@ -119,9 +119,6 @@ static void huge_initialise(struct bnt_guest *guest, uint64_t page)
 void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint64_t *pages,
                                  uint32_t count)
 {
-    if (count == 0) {
-        return;
-    }
     if (huge) {
         guest->ops.huge_free(guest->opaque, pages, count);
     } else {

@@ -244,8 +244,7 @@ uint64_t bnti_guest_pace_due(const struct bnt_guest *guest)
     if (have > guest->target_pfns) {
         return pace->tick_ns;
     }
-    if (guest->oom_pending || guest->requests[BNTI_GUEST_OOM].busy ||
-        guest->requests[BNTI_GUEST_INFLATE].gone_on) {
+    if (guest->oom_pending || guest->requests[BNTI_GUEST_OOM].busy) {
         return BNT_NEVER;
     }
     return pace->tick_ns > guest->holdoff_until_ns ? pace->tick_ns : guest->holdoff_until_ns;

@@ -116,12 +116,11 @@ static uint32_t layout_choose(const struct bnt_guest *guest, const struct layout
     if (set == 0 || (set & 1u << preferred) != 0) {
         return preferred;
     }
-    for (uint32_t layout = 0; layout < LAYOUTS; layout++) {
-        if ((set & 1u << layout) != 0) {
-            return layout;
-        }
+    uint32_t layout = 0;
+    while ((set & 1u << layout) == 0) {
+        layout++;
     }
-    return preferred;
+    return layout;
 }
 
 /* ---- Setting up ---- */
@@ -199,9 +198,8 @@ bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q)
         .slots = guest->vq_slots + place * (size_t)guest->config.queue_size_max,
     };
     const bnt_status status = bnt_vq_drv_init(&guest->vq[q], &config);
-    if (status != BNT_OK) {
-        return status;
-    }
+    BNTI_ASSERT(status == BNT_OK); /* storage and sizes are ours */
+    (void)status;
     const struct bnt_vq_parts *layout = &guest->vq[q].layout;
     guest->ops.transport.queue_enable(guest->opaque, index, size, config.ring_gpa + layout->desc,
                                       config.ring_gpa + layout->avail,

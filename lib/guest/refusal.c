@@ -56,9 +56,6 @@ bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page)
 uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t taken = guest->held_count < count ? guest->held_count : count;
-    if (taken == 0) {
-        return 0;
-    }
     guest->held_count -= taken;
     if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         guest->held_head = guest->ops.links_pop(guest->opaque, guest->held_head, pages, taken);

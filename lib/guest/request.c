@@ -221,10 +221,8 @@ static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request
     answer->num_pages = bnt_le32_get(header.num_pages);
     answer->epoch_known = len >= header_bytes;
     answer->epoch = bnt_le32_get(header.epoch);
-    answer->verdict_count = len > header_bytes ? len - header_bytes : 0;
-    if (answer->verdict_count > pfns) {
-        answer->verdict_count = pfns;
-    }
+    const uint32_t verdicts = len > header_bytes ? len - header_bytes : 0;
+    answer->verdict_count = (uint32_t)bnti_guest_min(verdicts, pfns);
     memcpy(guest->verdict_copy, response + sizeof header, answer->verdict_count);
     memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
 }
@@ -320,9 +318,6 @@ static bool queue_live(const struct bnt_guest *guest, uint32_t q)
 /* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
 void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q)
 {
-    if (bnti_guest_on_vmware(guest)) {
-        return;
-    }
     for (uint32_t i = 0; i < 2 && queue_live(guest, q); i++) {
         if (!used_take_one(guest, q)) {
             return;

@@ -53,15 +53,12 @@ static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *
     return not_needed > 0 ? PAGE_NOT_NEEDED : PAGE_RESET;
 }
 
-/* Of page `page` of the request; one of 2 MiB has one verdict for all of it (BX-24). */
+/* Of page `page` of a request with verdicts; one of 2 MiB has one for all of it (BX-24). */
 static enum page_class page_class_of(const struct bnt_guest *guest,
                                      const struct bnti_guest_request *request, uint32_t page,
                                      bool inflate)
 {
     const uint32_t order = request->huge ? 0 : guest->config.page_order;
-    if (!guest->verdicts) {
-        return PAGE_DONE; /* used is acknowledged */
-    }
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
     const enum page_class class = page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
     if (inflate && class == PAGE_NOT_NEEDED &&

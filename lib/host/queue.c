@@ -8,14 +8,16 @@
 
 #include "lib/base/mutation.h"
 
+/** Only queues that exist are asked for. */
 static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
 {
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        if (host->queues[role].exists && host->queues[role].index == queue) {
-            return &host->queues[role].vq;
-        }
+    uint32_t role = 0;
+
+    while (!host->queues[role].exists || host->queues[role].index != queue) {
+        role++;
+        BNTI_ASSERT(role < BNTI_HOST_ROLES);
     }
-    return NULL;
+    return &host->queues[role].vq;
 }
 
 static bnt_status rings_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
@@ -24,10 +26,7 @@ static bnt_status rings_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *c
     struct bnt_host *host = opaque;
     struct bnt_vq_dev *vq = rings_find(host, queue);
 
-    if (vq == NULL || vq->size == 0) {
-        return BNT_E_AGAIN;
-    }
-    return bnt_vq_dev_pop(vq, &host->mem, chain, diag);
+    return vq->size == 0 ? BNT_E_AGAIN : bnt_vq_dev_pop(vq, &host->mem, chain, diag);
 }
 
 static bnt_status rings_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
@@ -54,18 +53,15 @@ static bnt_status rings_push(void *opaque, uint16_t queue, uint16_t head, uint32
     struct bnt_host *host = opaque;
     struct bnt_vq_dev *vq = rings_find(host, queue);
 
-    if (vq != NULL) {
-        vq->used_unflagged = bnti_host_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
-    }
-    return vq == NULL ? BNT_E_ARGUMENT : bnt_vq_dev_push(vq, &host->mem, head, len, diag);
+    vq->used_unflagged = bnti_host_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
+    return bnt_vq_dev_push(vq, &host->mem, head, len, diag);
 }
 
 static bnt_status rings_flush(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag)
 {
     struct bnt_host *host = opaque;
-    struct bnt_vq_dev *vq = rings_find(host, queue);
 
-    return vq == NULL ? BNT_E_ARGUMENT : bnt_vq_dev_interrupt_due(vq, &host->mem, interrupt, diag);
+    return bnt_vq_dev_interrupt_due(rings_find(host, queue), &host->mem, interrupt, diag);
 }
 
 const struct bnt_queue_provider bnti_host_rings = {

@@ -152,8 +152,7 @@ bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
 {
     bnti_host_busy before;
 
-    if (config == NULL || config->interval_count != host->config.ws_bins - 1u ||
-        host->config.ws_bins == 0) {
+    if (config == NULL || config->interval_count != host->config.ws_bins - 1u) {
         return BNT_E_ARGUMENT;
     }
     for (uint32_t i = 0; i < config->interval_count; i++) {
