@@ -116,6 +116,11 @@ static bool fake_pages_alloc_sleep(void *opaque, uint32_t count)
     struct fake *f = opaque;
     FAKE_CHECK(f->sleep_asked == 0 && count > 0);
     f->sleep_asked = count;
+    if (f->oom_in_sleep > 0) {
+        const uint64_t pfns = f->oom_in_sleep;
+        f->oom_in_sleep = 0;
+        f->oom_status = bnt_guest_oom(f->guest, f->now_ns, pfns, &f->oom_result);
+    }
     return true;
 }
 
@@ -866,6 +871,7 @@ struct bnt_guest_config fake_config(const struct fake *f)
         .huge_over = f->setup.huge_over,
         .record_huge_bits = f->setup.huge_bits ? f->huge_bits : NULL,
         .limit_pfns = f->setup.limit_pfns,
+        .quirks = f->setup.quirks,
     };
 }
 

@@ -69,6 +69,7 @@ struct fake_setup {
     bool huge_bits; /* room for the record of them, with RECORD_BITS */
     bnt_guest_switch huge_over;
     uint64_t limit_pfns;
+    uint32_t quirks;
     bool bare; /* the OS and the transport have none of the optional calls */
 };
 
@@ -108,6 +109,7 @@ struct fake {
     uint64_t alloc_calls;
     uint64_t alloc_limit;  /* pages that the OS still gives; UINT64_MAX: all */
     uint64_t oom_in_alloc; /* PFNs to ask back from inside the next pages_alloc */
+    uint64_t oom_in_sleep; /* the same from inside the next pages_alloc_sleep */
     struct bnt_guest_oom_result oom_result;
     bnt_status oom_status;
     uint32_t sleep_asked; /* the sleeping allocation under way; 0: none */

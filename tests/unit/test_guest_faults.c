@@ -367,6 +367,21 @@ START_TEST(test_without_statistics_the_feature_is_declined)
 }
 END_TEST
 
+START_TEST(test_feature_that_is_required_and_missing_fails_the_start)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 64,
+                                       .offered = FAKE_ALL & ~BNT_BALLOON_F_MUST_TELL_HOST,
+                                       .required = BNT_BALLOON_F_MUST_TELL_HOST});
+    ck_assert_int_eq(bnt_guest_attach(f.guest, f.now_ns), BNT_E_FEATURES);
+    ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_DOWN);
+    ck_assert_int_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_FEATURES_UNOFFERED);
+    ck_assert_uint_ne(f.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
+    ck_assert_uint_eq(f.config_writes, 0);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest faults");
@@ -390,6 +405,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_every_subset_of_features_works, 0, 64);
     tcase_add_test(tc, test_statistics_are_with_the_device_always);
     tcase_add_test(tc, test_without_statistics_the_feature_is_declined);
+    tcase_add_test(tc, test_feature_that_is_required_and_missing_fails_the_start);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -295,6 +295,27 @@ START_TEST(test_refusals_of_states)
 }
 END_TEST
 
+START_TEST(test_debt_is_paid_with_a_budget_of_one)
+{
+    struct fake f;
+    ballooned(&f, FAKE_ALL, 1000);
+    ck_assert_int_eq(oom(&f, 1000), BNT_OK);
+    ck_assert_uint_eq(f.oom_result.pending_pfns, 1000);
+    ck_assert_uint_eq(fake_serve(&f, 1, 1), 1);
+    ck_assert_int_eq(fake_step(&f, 1), BNT_OK); /* took the answer: nothing is left for the next */
+    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 0);
+    ck_assert_uint_eq(f.deadline_ns, f.now_ns);
+    for (uint32_t i = 0; i < 100 && f.ledger_pfns > 0; i++) {
+        ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
+        (void)fake_serve(&f, 1, 1);
+    }
+    ck_assert_uint_eq(f.ledger_pfns, 0);
+    ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OOM_DONE].value, 1000);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest OOM deflate");
@@ -316,6 +337,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_oom_beside_an_ordinary_deflate, 0, 2);
     tcase_add_loop_test(tc, test_refusal_between_two_ticks_of_rates_stops_nothing, 0, 2);
     tcase_add_test(tc, test_refusals_of_states);
+    tcase_add_test(tc, test_debt_is_paid_with_a_budget_of_one);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -313,6 +313,48 @@ START_TEST(test_queue_that_is_never_seen_disabled_costs_a_reset_of_the_device)
 }
 END_TEST
 
+START_TEST(test_pages_in_doubt_wait_while_the_deflate_queue_is_reset_too)
+{
+    struct fake f;
+    with_balloon(&f, RESETTABLE, 100);
+    fake_target(&f, 300);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    f.queue_reset_reads = 5;
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 1), BNT_OK);
+    f.queue_reset_reads = 0;
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNCERTAIN], 0);
+    ck_assert_uint_eq(fake_info(&f).inflight_inflate_pfns, 200);
+    fake_run(&f, 40 * FAKE_S);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 200);
+    ck_assert_uint_eq(f.ledger_pfns, 300);
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_ring_reset_that_fails_is_accepted_again_where_it_is_required)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 512,
+                                       .offered = RESETTABLE,
+                                       .wanted = RESETTABLE,
+                                       .required = _i ? BNT_F_RING_RESET : 0,
+                                       .recover_tries = 3});
+    fake_up(&f);
+    fake_target(&f, 100);
+    fake_run(&f, FAKE_S);
+    f.no_reset_register = true;
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
+    fake_run(&f, 60 * FAKE_S);
+    ck_assert_uint_eq(fake_info(&f).queue_resets_failed, 1);
+    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(&f).features & BNT_F_RING_RESET, _i ? BNT_F_RING_RESET : 0);
+    ck_assert_uint_eq(f.ledger_pfns, 100);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest queue reset");
@@ -332,6 +374,9 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_queue_reset_is_refused_where_it_cannot_be);
     tcase_add_loop_test(tc, test_queue_that_is_never_seen_disabled_costs_a_reset_of_the_device, 0,
                         4);
+    tcase_add_test(tc, test_pages_in_doubt_wait_while_the_deflate_queue_is_reset_too);
+    tcase_add_loop_test(tc, test_ring_reset_that_fails_is_accepted_again_where_it_is_required, 0,
+                        2);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -247,6 +247,30 @@ START_TEST(test_epoch_is_acknowledged_before_the_device_is_live)
 }
 END_TEST
 
+START_TEST(test_configuration_that_never_settles_at_the_end_of_a_release_breaks)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 3000});
+    fake_up(&f);
+    fake_target(&f, 2000);
+    fake_run(&f, FAKE_S);
+    fake_host_reset(&f);
+    ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
+    ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_RELEASING);
+    const uint32_t acked = f.ack_writes;
+    f.unsettled = true;
+    for (uint32_t i = 0; i < 20 && fake_info(&f).state == BNT_GUEST_RELEASING; i++) {
+        (void)fake_step(&f, 1);
+    }
+    ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_BROKEN);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_CONFIG_UNSETTLED);
+    ck_assert_uint_eq(f.ack_writes, acked);
+    ck_assert_uint_eq(f.free_count, 3000);
+    f.unsettled = false;
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest reset");
@@ -259,6 +283,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_reset_verdict_is_unknown_where_reset_was_not_negotiated);
     tcase_add_test(tc, test_oom_during_a_release_gives_pages_back_silently);
     tcase_add_test(tc, test_epoch_is_acknowledged_before_the_device_is_live);
+    tcase_add_test(tc, test_configuration_that_never_settles_at_the_end_of_a_release_breaks);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -202,6 +202,29 @@ START_TEST(test_ticks_of_rates_are_a_period_apart)
 }
 END_TEST
 
+START_TEST(test_oom_from_inside_the_start_of_a_wait_ends_it)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 2000,
+                                       .sleeping = BNT_GUEST_ON,
+                                       .offered = FAKE_ALL & ~BNT_BALLOON_F_MUST_TELL_HOST});
+    fake_up(&f);
+    f.alloc_limit = 300;
+    f.oom_in_sleep = 100;
+    fake_target(&f, 1000);
+    fake_run(&f, 50 * FAKE_MS);
+    ck_assert_int_eq(f.oom_status, BNT_OK);
+    ck_assert_uint_eq(f.oom_result.freed_pfns, 100);
+    ck_assert_uint_eq(f.sleep_cancelled, 1);
+    ck_assert_uint_eq(f.ledger_pfns, 200);
+    fake_sleep_done(&f, 50); /* they come all the same, and go straight back */
+    ck_assert_uint_eq(fake_info(&f).late_pages, 50);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.ledger_pfns, 200);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest sleep");
@@ -214,6 +237,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_target_that_fell_a_little_takes_a_part);
     tcase_add_test(tc, test_end_of_a_wait_is_checked);
     tcase_add_test(tc, test_ticks_of_rates_are_a_period_apart);
+    tcase_add_test(tc, test_oom_from_inside_the_start_of_a_wait_ends_it);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -158,6 +158,25 @@ START_TEST(test_release_goes_on_after_a_sleep)
 }
 END_TEST
 
+START_TEST(test_device_that_was_reset_while_it_should_suspend_is_recovered_from)
+{
+    struct fake f;
+    with_balloon(&f, 500);
+    f.suspend_reads = 4;
+    ck_assert_int_eq(bnt_guest_suspend(f.guest, f.now_ns), BNT_E_AGAIN);
+    f.suspend_shows = 0;
+    f.now_ns = f.deadline_ns < BNT_NEVER ? f.deadline_ns : f.now_ns;
+    f.now_ns += FAKE_S;
+    ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_DEVICE_WAS_RESET);
+    f.suspend_left = 0;
+    fake_run(&f, 40 * FAKE_S);
+    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(f.ledger_pfns, 500);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest suspend");
@@ -168,6 +187,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_suspended_driver_can_be_unloaded, 0, 2);
     tcase_add_test(tc, test_vg34_suspend_is_refused_where_it_cannot_be);
     tcase_add_test(tc, test_release_goes_on_after_a_sleep);
+    tcase_add_test(tc, test_device_that_was_reset_while_it_should_suspend_is_recovered_from);
     suite_add_tcase(suite, tc);
     return suite;
 }
