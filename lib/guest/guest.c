@@ -365,11 +365,10 @@ static bool worked(const struct bnt_guest *guest)
 }
 
 /* A step that asks for another at once and did nothing would be called for ever. A notification
- * that came while it ran is a reason of its own. */
+ * that came while it ran, perhaps in an interrupt handler, is a reason of its own. */
 static void step_judge(struct bnt_guest *guest, uint64_t deadline_ns)
 {
-    if (deadline_ns <= guest->now_ns && !worked(guest) &&
-        (guest->begun.marked || !notified(guest))) {
+    if (deadline_ns <= guest->now_ns && !worked(guest) && !guest->woken) {
         guest->count.idle_steps++;
         BNTI_ASSERT_PROGRESS(false);
     }
@@ -381,8 +380,7 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->woken = false; /* before a mark is read: one that comes meanwhile wakes the next step */
     guest->idle.until_ns = 0;
-    guest->begun = (struct bnti_guest_begun){
-        .budget = guest->budget, .work = guest->work, .marked = notified(guest)};
+    guest->begun = (struct bnti_guest_begun){.budget = guest->budget, .work = guest->work};
     bnt_status status = BNT_OK;
     if (guest->state == BNT_GUEST_STARTING) {
         status = bnti_guest_start_poll(guest);

@@ -253,7 +253,6 @@ enum bnti_guest_mark {
 /* What a full step began with: not on its stack, on which an OOM deflate may come. */
 struct bnti_guest_begun {
     uint32_t budget;
-    bool marked;
     uint64_t work;
 };
 

@@ -21,6 +21,7 @@ static void reset_begin(struct bnt_guest *guest, uint32_t q)
     reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
     reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
     guest->count.queue_resets++;
+    guest->work++;
     guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
 }
 
@@ -115,6 +116,7 @@ static void reset_poll(struct bnt_guest *guest, uint32_t q)
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint64_t waited = guest->now_ns - reset->sent_ns;
+    guest->work++;
     if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0 ||
         BNTI_MUTATION(QUEUE_RESET_BELIEVED)) {
         reset_end(guest, q);

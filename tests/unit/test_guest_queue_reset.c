@@ -130,6 +130,29 @@ START_TEST(test_vg44_reset_that_takes_time_is_waited_for_and_nothing_is_sent)
 }
 END_TEST
 
+/* An interrupt that stands for nothing does not make the look at a reset count as none. */
+START_TEST(test_look_at_a_reset_is_progress_whatever_the_step_began_with)
+{
+    struct fake f;
+    with_balloon(&f, RESETTABLE, 100);
+    f.queue_reset_reads = 6;
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, (uint16_t)(_i % 3)), BNT_OK);
+    for (uint32_t i = 0; f.queue_reset_left[_i % 3] > 0; i++) {
+        ck_assert_uint_lt(i, 20);
+        fake_run(&f, 0); /* until nothing is due */
+        f.now_ns = f.deadline_ns;
+        if (_i < 3) {
+            bnt_guest_interrupt(f.guest, (uint16_t)((_i + 1) % 3));
+        } else {
+            bnt_guest_interrupt_all(f.guest);
+        }
+        ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
+    }
+    ck_assert_uint_eq(fake_info(&f).idle_steps, 0);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_vg47_queue_comes_back_with_the_size_it_has_then)
 {
     struct fake f;
@@ -366,6 +389,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_bd16_statistics_get_exactly_one_fresh_buffer);
     tcase_add_loop_test(tc, test_vg44_reset_that_takes_time_is_waited_for_and_nothing_is_sent, 0,
                         2);
+    tcase_add_loop_test(tc, test_look_at_a_reset_is_progress_whatever_the_step_began_with, 0, 6);
     tcase_add_test(tc, test_vg47_queue_comes_back_with_the_size_it_has_then);
     tcase_add_test(tc, test_request_without_an_answer_has_its_queue_reset);
     tcase_add_test(tc, test_each_reset_in_a_row_doubles_the_time_for_an_answer);
