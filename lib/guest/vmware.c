@@ -158,6 +158,7 @@ static bool handshake(struct bnt_guest *guest)
                          old ? BNT_VMWARE_PROTOCOL_2010 : caps_offered(guest), 0, &result);
     guest->vmware.start_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
     guest->vmware.caps = caps_settle(guest, status, result);
+    bnti_guest_huge_start(guest);
     if (guest->vmware.caps == 0) {
         if (guest->vmware.start_failures++ == 0 || BNTI_MUTATION(VMWARE_RESET_LOG)) {
             bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
@@ -200,7 +201,6 @@ bnt_status bnti_vmware_start_poll(struct bnt_guest *guest)
     guest->resets = true;
     guest->must_tell_host = true;
     bnti_guest_pace_start(guest);
-    bnti_guest_huge_start(guest);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     reset_follow(guest);
     return BNT_OK;
@@ -337,7 +337,6 @@ void bnti_vmware_release_end(struct bnt_guest *guest)
     guest->pace.open = false;
     guest->pace.over = false;
     guest->pace.tick_ns = guest->now_ns;
-    bnti_guest_huge_start(guest);
     guest->vmware.reset_seen = guest->vmware.reset_seen || !started;
     bnti_guest_actual_write(guest, true);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);

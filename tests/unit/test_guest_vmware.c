@@ -396,7 +396,7 @@ START_TEST(test_every_status_of_an_entry)
         memset(f->bad, 0, 1024);
         fvm_run(f, 3 * FVM_S);
         ck_assert_uint_eq(f->locked_pages, 200);
-        if (_i != BNT_VMWARE_SUCCESS && _i != BNT_VMWARE_PPN_UNLOCKED) {
+        if (_i != BNT_VMWARE_SUCCESS) {
             memset(f->bad_back, (int)_i, 1024);
         }
         f->target = 0;
@@ -573,6 +573,40 @@ START_TEST(test_reset_of_2010_waits_for_the_next_tick)
 }
 END_TEST
 
+/* What a handshake settles holds from then on, whatever the one before had: blocks of 2 MiB are not
+ * for a host that has lost them, or whose START failed. */
+START_TEST(test_handshake_without_2m_pages_ends_them)
+{
+    struct fvm *f = fvm_new(4096);
+    f->config.vmware.habits = _i < 2 ? BNT_GUEST_HABIT_RESET_LATE : 0;
+    f->huge = true;
+    f->target = 2048;
+    fvm_up(f);
+    ck_assert_uint_gt(f->calls[CMD(BATCHED_2M_LOCK)], 0);
+    f->target = 0;
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 0);
+    const uint64_t huge = f->calls[CMD(BATCHED_2M_LOCK)];
+    f->reset = true;
+    f->target = 2048;
+    f->caps = _i == 1 ? f->caps : BNT_VMWARE_CAP_BASIC;
+    fvm_tick(f); /* the reset is seen */
+    if (_i == 1) { /* START fails, and the target comes all the same */
+        f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
+        f->answer[CMD(GET_TARGET)] = BNT_VMWARE_SUCCESS;
+        f->answer_left[CMD(GET_TARGET)] = 8;
+    }
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)], huge);
+    ck_assert_uint_eq(f->locked_pages, _i == 1 ? 0 : 2048);
+    f->answer[CMD(START)] = FVM_BY_HOST;
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 2048);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)] > huge, _i == 1);
+    fvm_end(f);
+}
+END_TEST
+
 START_TEST(test_pop_is_done_in_portions)
 {
     struct fvm *f = fvm_new(40000);
@@ -704,6 +738,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_reset_frees_everything_silently_and_starts_anew, 0, 3);
     tcase_add_test(tc, test_reset_on_every_tick_is_one_handshake_a_tick);
     tcase_add_test(tc, test_reset_of_2010_waits_for_the_next_tick);
+    tcase_add_loop_test(tc, test_handshake_without_2m_pages_ends_them, 0, 3);
     tcase_add_test(tc, test_pop_is_done_in_portions);
     tcase_add_loop_test(tc, test_detach_makes_the_host_forget_before_pages_are_freed, 0, 2);
     tcase_add_test(tc, test_detach_in_a_reset_sets_no_doorbell_again);
