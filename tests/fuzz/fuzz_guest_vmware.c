@@ -151,17 +151,34 @@ static void settle(struct fvm *f, uint32_t budget)
     } while (f->deadline_ns <= f->now_ns);
 }
 
-/* An answer of the script. A success that the host does not live up to is a lie. */
+/* Whether the fake host does not live up to this answer of the script: that a page is locked, or is
+ * not, which it does not look at, or a START with capabilities, which it does not do. */
+static bool answer_lies(uint32_t command, int32_t status)
+{
+    const bool of_pages =
+        command == BNT_VMWARE_CMD_LOCK || command == BNT_VMWARE_CMD_UNLOCK ||
+        (command >= BNT_VMWARE_CMD_BATCHED_LOCK && command <= BNT_VMWARE_CMD_BATCHED_2M_UNLOCK);
+    switch (status) {
+    case BNT_VMWARE_SUCCESS:
+        return of_pages;
+    case BNT_VMWARE_SUCCESS_WITH_CAPABILITIES:
+        return of_pages || command == BNT_VMWARE_CMD_START;
+    case BNT_VMWARE_PPN_UNLOCKED:
+        return command == BNT_VMWARE_CMD_UNLOCK;
+    default:
+        return false;
+    }
+}
+
+/* An answer of the script. */
 static void answer_script(struct fvm *f, struct input *in)
 {
     const uint32_t command = input_byte(in) % BNT_VMWARE_CMD_COUNT;
     const int32_t status = input_status(in);
     const uint8_t times = input_byte(in);
-    const bool success =
-        status == BNT_VMWARE_SUCCESS || status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
     f->answer[command] = status;
     f->answer_left[command] = times == 255 ? UINT32_MAX : times;
-    f->hostile = f->hostile || success || command == BNT_VMWARE_CMD_START;
+    f->hostile = f->hostile || answer_lies(command, status);
 }
 
 /* Pages that the host never takes, or never lets go. */
@@ -171,7 +188,6 @@ static void pages_script(struct fvm *f, struct input *in)
     const uint32_t count = 1u + input_byte(in);
     const uint8_t which = input_byte(in);
     const uint8_t status = which & 31;
-    f->hostile = f->hostile || (status == BNT_VMWARE_RESET && f->huge);
     memset((which & 32 ? f->bad_back : f->bad) + first, status,
            count < PAGES - first ? count : PAGES - first);
 }

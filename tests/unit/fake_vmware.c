@@ -70,6 +70,8 @@ static void page_back(struct fvm *f, uint64_t index)
     FVM_CHECK(!f->config.init_on_free || f->clean[index] == 1);
     f->clean[index] = 0;
     f->owned[index] = 0;
+    f->disowned_pages -= f->disowned[index];
+    f->disowned[index] = 0;
     f->stack[f->free_count++] = (uint32_t)index;
 }
 
@@ -218,7 +220,7 @@ static void event(void *opaque, const struct bnt_guest_event *told)
     f->last[told->kind] = *told;
     f->events[told->kind]++;
     if (told->kind == BNT_GUEST_EVENT_FORCED) { /* from here on the host counts as wrong */
-        FVM_CHECK(told->value == f->locked_pages || f->hostile);
+        FVM_CHECK(told->value == f->locked_pages + f->disowned_pages || f->hostile);
         memset(f->locked, 0, f->pages);
         f->locked_pages = 0;
     }
@@ -234,6 +236,18 @@ static void pop(struct fvm *f)
     f->reset = true; /* and it waits for START */
 }
 
+/* The host says that pages are not locked: its list follows its word. A guest may keep them in its
+ * balloon all the same (DEFLATE_STOPS). */
+static void disown(struct fvm *f, uint64_t first, uint64_t count)
+{
+    for (uint64_t k = first; k < first + count; k++) {
+        f->disowned_pages += f->locked[k];
+        f->locked_pages -= f->locked[k];
+        f->disowned[k] |= f->locked[k];
+        f->locked[k] = 0;
+    }
+}
+
 static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
 {
     const uint64_t index = INDEX(f, pfn);
@@ -244,6 +258,8 @@ static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
     const uint8_t bad = lock ? f->bad[index] : f->bad_back[index];
     if (bad == BNT_VMWARE_RESET) {
         pop(f);
+    } else if (bad == BNT_VMWARE_PPN_UNLOCKED && !lock) {
+        disown(f, index, 1);
     }
     if (bad != 0) {
         return bad;
@@ -270,10 +286,15 @@ static int32_t judge_huge(struct fvm *f, uint64_t pfn, bool lock)
     FVM_CHECK(f->whole[first] == 1);
     for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
         const uint8_t bad = lock ? f->bad[k] : f->bad_back[k];
+        if (bad == BNT_VMWARE_RESET) {
+            pop(f);
+        } else if (bad == BNT_VMWARE_PPN_UNLOCKED && !lock) {
+            disown(f, first, BNT_VMWARE_2M_PFNS);
+        }
         if (bad != 0) {
             return bad;
         }
-        FVM_CHECK(f->locked[k] == !lock || f->hostile);
+        FVM_CHECK(f->locked[k] == !lock || f->disowned[k] || f->reset || f->hostile);
         if (f->locked[k] == lock) {
             return lock ? BNT_VMWARE_PPN_LOCKED : BNT_VMWARE_PPN_UNLOCKED;
         }
@@ -420,12 +441,13 @@ struct fvm *fvm_new(uint64_t pages)
     f->whole = calloc(pages, 1);
     f->clean = calloc(pages, 1);
     f->locked = calloc(pages, 1);
+    f->disowned = calloc(pages, 1);
     f->bad = calloc(pages, 1);
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    FVM_CHECK(f->owned && f->whole && f->clean && f->locked && f->bad && f->bad_back && f->stack &&
-              f->links);
+    FVM_CHECK(f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad &&
+              f->bad_back && f->stack && f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
     }
@@ -494,7 +516,8 @@ void fvm_audit(const struct fvm *f)
     FVM_CHECK(info.inflated_pfns ==
               info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
     const bool agrees = info.state == BNT_GUEST_RUNNING && !f->reset && !f->hostile;
-    FVM_CHECK(!agrees || f->locked_pages == info.ballooned_pfns + info.kept_pages);
+    FVM_CHECK(!agrees ||
+              f->locked_pages + f->disowned_pages == info.ballooned_pfns + info.kept_pages);
 }
 
 void fvm_step(struct fvm *f, uint32_t budget)
@@ -574,6 +597,7 @@ void fvm_end(struct fvm *f)
     free(f->dma);
     free(f->owned);
     free(f->locked);
+    free(f->disowned);
     free(f->whole);
     free(f->clean);
     free(f->bad);

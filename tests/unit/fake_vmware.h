@@ -79,6 +79,9 @@ struct fvm {
     bool reset;
     uint8_t *locked; /* by page */
     uint64_t locked_pages;
+    uint8_t *disowned; /* by page: 1 once the host said of a listed page that it is not locked;
+                          until it goes back to the OS */
+    uint64_t disowned_pages;
     uint8_t *bad;                                      /* by page: status of a lock */
     uint8_t *bad_back;                                 /* by page: status of an unlock */
     int32_t answer[BNT_VMWARE_CMD_COUNT];              /* status of a whole call; FVM_BY_HOST */

@@ -109,6 +109,29 @@ START_TEST(test_pages_that_stick_are_the_only_ones_forced)
 }
 END_TEST
 
+/* A host that says that a page is not locked does not list it: nothing is forced but what a driver
+ * keeps all the same, as that of 2010 does. */
+START_TEST(test_page_that_the_host_says_is_not_locked_is_the_os_s)
+{
+    struct fvm *f = inflated((enum shape)_i, 2000);
+    memset(f->bad_back, BNT_VMWARE_PPN_UNLOCKED, f->pages);
+    f->target = 1000;
+    fvm_run(f, 5 * FVM_S);
+    const uint64_t left = fvm_info(f).ballooned_pfns;
+    if (_i == OLD) {
+        ck_assert_uint_eq(left, 2000);
+        ck_assert_uint_gt(f->disowned_pages, 0);
+    } else {
+        ck_assert_uint_lt(left, 1000 + BNT_VMWARE_2M_PFNS);
+        ck_assert_uint_eq(f->disowned_pages, 0);
+    }
+    answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
+    ck_assert_uint_lt(detach(f), FVM_S);
+    ck_assert_uint_eq(fvm_info(f).forced_pfns, _i == OLD ? 2000 : 0);
+    fvm_end(f);
+}
+END_TEST
+
 /* A host that answers RESET has forgotten all pages: nothing is forced. */
 START_TEST(test_reset_is_as_good_as_a_start)
 {
@@ -166,6 +189,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_pages_are_unlocked_where_no_start_succeeds, 0, SHAPES);
     tcase_add_loop_test(tc, test_what_the_host_keeps_is_given_back_and_told, 0, SHAPES);
     tcase_add_test(tc, test_pages_that_stick_are_the_only_ones_forced);
+    tcase_add_loop_test(tc, test_page_that_the_host_says_is_not_locked_is_the_os_s, 0, SHAPES);
     tcase_add_loop_test(tc, test_reset_is_as_good_as_a_start, 0, SHAPES);
     tcase_add_test(tc, test_memory_that_is_short_waits_too);
     tcase_add_test(tc, test_host_that_is_gone_is_not_asked_again);
