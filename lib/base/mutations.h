@@ -124,6 +124,8 @@
       "a statistic of all ones is taken for a value")                                         \
     X(REPORT_QUEUE_REQUIRED, "report-queue-required", "guest-45",                             \
       "a reporting queue shorter than a report fails the driver")                             \
+    X(LAYOUT_DEFAULT_FIXED, "layout-default-fixed", "own-G6",                                        \
+      "a driver that was told nothing looks for its queues by the standard's numbers alone")         \
     X(REPORT_ORDER_MAX_REFUSED, "report-order-max-refused", "guest-33",                       \
       "the largest order counts as one too many, and nothing is reported")                    \
     X(REPORT_ORDER_OF_PAGES, "report-order-of-pages", "guest-34",                             \

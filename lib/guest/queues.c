@@ -9,8 +9,9 @@
 
 #include "lib/base/mutation.h"
 
-/* Layouts that a device can have; PROBE is none. */
-#define LAYOUTS ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
+/* Layouts that a device can have: from FIXED on; PROBE is none. */
+#define LAYOUTS_FIRST ((uint32_t)BNT_QUEUE_LAYOUT_FIXED)
+#define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
 
 /* Rings are reserved for the queues of the features wanted: how many come before this one. */
 uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t q)
@@ -34,9 +35,9 @@ void bnti_guest_queues_none(struct bnt_guest *guest)
 /* What is known of a device while its queues are looked for. Sets of indices and of layouts are
  * bits. */
 struct layout_search {
-    struct bnt_balloon_queues by[LAYOUTS]; /* of the roles negotiated; NONE for the others */
-    uint32_t there;                        /* indices with a size */
-    uint32_t fits;                         /* layouts that explain exactly these indices */
+    struct bnt_balloon_queues by[LAYOUTS_END]; /* of the roles negotiated; NONE for the others */
+    uint32_t there;                            /* indices with a size */
+    uint32_t fits;                             /* layouts that explain exactly these indices */
 };
 
 static uint32_t indices(const struct bnt_balloon_queues *queues)
@@ -70,7 +71,7 @@ static struct layout_search layouts_search(struct bnt_guest *guest)
         const uint16_t size = guest->ops.transport.queue_size_max(guest->opaque, (uint16_t)index);
         search.there |= size > 0 ? 1u << index : 0;
     }
-    for (uint32_t layout = 0; layout < LAYOUTS; layout++) {
+    for (uint32_t layout = LAYOUTS_FIRST; layout < LAYOUTS_END; layout++) {
         struct bnt_balloon_queues *queues = &search.by[layout];
         *queues = bnt_balloon_queues_number((bnt_queue_layout)layout, guest->drv.offered,
                                             guest->drv.accepted, &guest->config.binding);
@@ -86,7 +87,7 @@ static struct layout_search layouts_search(struct bnt_guest *guest)
 static bool layouts_agree(const struct layout_search *search, uint32_t set, uint32_t layout,
                           uint32_t q)
 {
-    for (uint32_t other = 0; other < LAYOUTS; other++) {
+    for (uint32_t other = LAYOUTS_FIRST; other < LAYOUTS_END; other++) {
         if ((set & 1u << other) != 0 && search->by[other].index[q] != search->by[layout].index[q]) {
             return false;
         }
@@ -94,11 +95,18 @@ static bool layouts_agree(const struct layout_search *search, uint32_t set, uint
     return true;
 }
 
+/* Whether this role is in doubt, or has another index than by the standard. */
+static bool layout_notable(const struct layout_search *search, uint32_t layout, uint32_t q)
+{
+    return search->fits == 0 || !layouts_agree(search, search->fits, layout, q) ||
+           search->by[layout].index[q] != search->by[BNT_QUEUE_LAYOUT_FIXED].index[q];
+}
+
 /* Layouts whose negotiated queues are all there, beside others that nothing explains. */
 static uint32_t layouts_possible(const struct layout_search *search)
 {
     uint32_t set = 0;
-    for (uint32_t layout = 0; layout < LAYOUTS; layout++) {
+    for (uint32_t layout = LAYOUTS_FIRST; layout < LAYOUTS_END; layout++) {
         const uint32_t needed = indices(&search->by[layout]);
         set |= (needed & ~search->there) == 0 ? 1u << layout : 0;
     }
@@ -116,7 +124,7 @@ static uint32_t layout_choose(const struct bnt_guest *guest, const struct layout
     if (set == 0 || (set & 1u << preferred) != 0) {
         return preferred;
     }
-    uint32_t layout = 0;
+    uint32_t layout = LAYOUTS_FIRST;
     while ((set & 1u << layout) == 0) {
         layout++;
     }
@@ -216,7 +224,11 @@ static bnt_status queue_give_up(struct bnt_guest *guest, uint32_t q, bnt_status 
         return status;
     }
     guest->features &= ~feature;
-    guest->queues.index[q] = BNT_BALLOON_QUEUE_NONE;
+    for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* working sets have two */
+        if (bnt_balloon_queue_feature(role, &guest->config.binding) == feature) {
+            guest->queues.index[role] = BNT_BALLOON_QUEUE_NONE;
+        }
+    }
     return BNT_OK;
 }
 
@@ -229,15 +241,16 @@ bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest)
     const struct layout_search search = layouts_search(guest);
     const uint32_t layout = layout_choose(guest, &search);
     const bool probe = guest->config.queue_layout == BNT_QUEUE_LAYOUT_PROBE;
-    bool doubted = false;
+    bool notable = false;
     guest->queues = search.by[layout];
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (!bnti_guest_queue_used(guest, q)) {
             continue;
         }
         bnt_status status = BNT_OK;
+        notable = notable || (probe && layout_notable(&search, layout, q));
         if (!probe && !layouts_agree(&search, search.fits, layout, q)) {
-            doubted = true;
+            notable = true;
             queue_missing(guest, q, 0);
             status = BNT_E_UNSUPPORTED;
         } else {
@@ -250,7 +263,7 @@ bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest)
             return status;
         }
     }
-    if (probe || doubted) {
+    if (notable) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_LAYOUT, layout, search.fits);
     }
     return BNT_OK;

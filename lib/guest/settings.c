@@ -70,6 +70,13 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u64(&to->recover_min_ns, UINT64_C(100000000));
     default_u64(&to->queue_reset_max_ns, UINT64_C(15000000000));
     default_u64(&to->stats_interval_ns, UINT64_C(10000000));
+    if (to->queue_layout == BNT_QUEUE_LAYOUT_DEFAULT) {
+        to->queue_layout =
+            BNTI_MUTATION(LAYOUT_DEFAULT_FIXED) ? BNT_QUEUE_LAYOUT_FIXED : BNT_QUEUE_LAYOUT_PROBE;
+    }
+    if (to->queue_layout_preferred == BNT_QUEUE_LAYOUT_DEFAULT) {
+        to->queue_layout_preferred = BNT_QUEUE_LAYOUT_FIXED;
+    }
     if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
         const uint32_t order = to->page_order;
         to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;

@@ -59,6 +59,9 @@ static void config_defaults(struct bnt_host_config *config)
     if (config->stall_ns == 0) {
         config->stall_ns = STALL_DEFAULT;
     }
+    if (config->queue_layout == BNT_QUEUE_LAYOUT_DEFAULT) {
+        config->queue_layout = BNT_QUEUE_LAYOUT_FIXED;
+    }
     if (config->ws_bins == 0) {
         config->ws_bins = 4;
     }

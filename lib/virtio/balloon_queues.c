@@ -9,6 +9,7 @@
 const char *bnt_queue_layout_name(uint32_t layout)
 {
     static const char *const names[] = {
+        [BNT_QUEUE_LAYOUT_DEFAULT] = "default",
         [BNT_QUEUE_LAYOUT_FIXED] = "fixed",
         [BNT_QUEUE_LAYOUT_DENSE_OFFERED] = "dense-offered",
         [BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED] = "dense-negotiated",
@@ -50,6 +51,7 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
                                                     uint64_t negotiated,
                                                     const struct bnt_balloon_binding *binding)
 {
+    const bool fixed = layout == BNT_QUEUE_LAYOUT_FIXED || layout == BNT_QUEUE_LAYOUT_DEFAULT;
     const bool by_negotiated = layout == BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
     const uint64_t features = by_negotiated ? negotiated : offered;
     struct bnt_balloon_queues queues;
@@ -58,7 +60,7 @@ struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uin
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         if (bnt_balloon_queue_present(role, features, binding)) {
-            queues.index[role] = layout == BNT_QUEUE_LAYOUT_FIXED ? (uint16_t)role : next;
+            queues.index[role] = fixed ? (uint16_t)role : next;
             next++;
         }
     }

@@ -204,7 +204,7 @@ static const struct key_row driver_rows[] = {
      .doc = "refused pages that it holds at most"},
     {"interface", KEY_CHOICE, VM(driver.interface), .choices = interface_choices, .fallback = "modern",
      .draw = {.share = 60}, .doc = "which interfaces it speaks"},
-    {"queue_layout", KEY_CHOICE, VM(driver.queue_layout), .choices = driver_layout_choices, .fallback = "fixed",
+    {"queue_layout", KEY_CHOICE, VM(driver.queue_layout), .choices = driver_layout_choices, .fallback = "(probe)",
      .doc = "how it thinks that the device numbers its queues"},
     {"queue_preference", KEY_CHOICE, VM(driver.queue_preference), .choices = device_layout_choices,
      .fallback = "fixed", .doc = "what it takes where a probe leaves it open"},

@@ -21,7 +21,7 @@ Suite *test_suite(void);
 
 #define SUBSETS  64
 #define LAYOUTS  3
-#define POLICIES 4 /* the layouts, and the probe */
+#define POLICIES 4 /* the default, which is the probe, and the layouts */
 #define RINGS    2
 #define SIDES    2
 #define STATS    BNT_BALLOON_F_STATS_VQ
@@ -162,7 +162,7 @@ static uint16_t index_by_rule(bnt_queue_layout layout, uint64_t offered, uint64_
 static bool cell_right(const struct cell *cell, const struct seen *seen, char *why, size_t bytes)
 {
     const uint64_t offered = cell->offer_all ? device_can : features_of(cell->subset);
-    const bool probe = cell->driver == BNT_QUEUE_LAYOUT_PROBE;
+    const bool probe = cell->driver == BNT_QUEUE_LAYOUT_DEFAULT;
     uint64_t used = seen->negotiated;
     if (seen->verdict != VERDICT_PASS) {
         (void)snprintf(why, bytes, "%.400s", seen->text);
@@ -199,12 +199,12 @@ static const char *layout_name(bnt_queue_layout layout)
 
 static struct cell cell_of(uint32_t subset, uint32_t number)
 {
-    return (struct cell){.subset = subset,
-                         .packed = number % RINGS != 0,
-                         .offer_all = number / RINGS % SIDES != 0,
-                         .device = (bnt_queue_layout)(number / (RINGS * SIDES) % LAYOUTS),
-                         .driver =
-                             (bnt_queue_layout)(number / (RINGS * SIDES * LAYOUTS) % POLICIES)};
+    return (struct cell){
+        .subset = subset,
+        .packed = number % RINGS != 0,
+        .offer_all = number / RINGS % SIDES != 0,
+        .device = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_FIXED + number / (RINGS * SIDES) % LAYOUTS),
+        .driver = (bnt_queue_layout)(number / (RINGS * SIDES * LAYOUTS) % POLICIES)};
 }
 
 static void device_ask(void)

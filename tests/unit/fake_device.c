@@ -847,6 +847,8 @@ struct bnt_guest_config fake_config(const struct fake *f)
         .features_required = f->setup.required,
         .interface = f->setup.driver,
         .byte_order = f->setup.order,
+        .queue_layout = f->setup.queue_layout,
+        .queue_layout_preferred = f->setup.queue_layout_preferred,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .queue_size_max = f->setup.queue_size_max,
         .request_pfns = f->setup.request_pfns,

@@ -53,6 +53,8 @@ struct fake_setup {
     bnt_interface device;
     bnt_interface driver;
     bnt_byte_order order; /* of the guest */
+    bnt_queue_layout queue_layout;
+    bnt_queue_layout queue_layout_preferred;
     bnt_guest_switch sleeping;
     struct bnt_guest_rates rates;
     bool report_order_set;

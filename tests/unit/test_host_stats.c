@@ -319,6 +319,16 @@ START_TEST(test_report_in_a_range_without_leaf_keeps_the_backing)
 }
 END_TEST
 
+START_TEST(test_default_layout_of_a_device_is_the_standards)
+{
+    fake.config.queue_layout = _i == 0 ? BNT_QUEUE_LAYOUT_DEFAULT : BNT_QUEUE_LAYOUT_FIXED;
+    open_with(FAKE_PLAIN);
+    ck_assert_uint_eq(bnt_host_queue_index(fake.host, BNT_BALLOON_QUEUE_REPORT), 4);
+    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), 0);
+    ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), FAKE_QUEUE_SIZE);
+}
+END_TEST
+
 START_TEST(test_reporting_queue_has_the_index_of_the_layout)
 {
     fake.config.queue_layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED;
@@ -359,6 +369,7 @@ Suite *test_suite(void)
     tcase_add_test(reports, test_report_with_readable_bytes_is_misuse_and_its_ranges_still_count);
     tcase_add_test(reports, test_report_under_a_poison_other_than_zero_keeps_the_content);
     tcase_add_test(reports, test_report_in_a_range_without_leaf_keeps_the_backing);
+    tcase_add_loop_test(reports, test_default_layout_of_a_device_is_the_standards, 0, 2);
     tcase_add_test(reports, test_reporting_queue_has_the_index_of_the_layout);
     suite_add_tcase(suite, reports);
     return suite;

@@ -28,6 +28,7 @@ START_TEST(test_each_layout_numbers_by_its_rule)
         {BNT_QUEUE_LAYOUT_DENSE_OFFERED, STATS | HINT | REPORT, STATS | REPORT, {2, 3, 4}},
         {BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, STATS | HINT | REPORT, STATS | REPORT, {2, NONE, 3}},
         {BNT_QUEUE_LAYOUT_FIXED, REPORT, REPORT, {NONE, NONE, 4}},
+        {BNT_QUEUE_LAYOUT_DEFAULT, STATS | REPORT, STATS | REPORT, {2, NONE, 4}},
         {BNT_QUEUE_LAYOUT_DENSE_OFFERED, REPORT, REPORT, {NONE, NONE, 2}},
         {BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, REPORT, REPORT, {NONE, NONE, 2}},
         {BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, STATS | HINT | REPORT, 0, {NONE, NONE, NONE}},
@@ -55,7 +56,8 @@ START_TEST(test_each_layout_has_a_name)
 {
     ck_assert_str_eq(bnt_queue_layout_name(BNT_QUEUE_LAYOUT_FIXED), "fixed");
     ck_assert_str_eq(bnt_queue_layout_name(BNT_QUEUE_LAYOUT_PROBE), "probe");
-    ck_assert_str_eq(bnt_queue_layout_name(4), "unknown");
+    ck_assert_str_eq(bnt_queue_layout_name(BNT_QUEUE_LAYOUT_DEFAULT), "default");
+    ck_assert_str_eq(bnt_queue_layout_name(BNT_QUEUE_LAYOUT_PROBE + 1), "unknown");
 }
 END_TEST
 
@@ -63,7 +65,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("queue_layout");
     TCase *tc = tcase_create("layouts");
-    tcase_add_loop_test(tc, test_each_layout_numbers_by_its_rule, 0, 10);
+    tcase_add_loop_test(tc, test_each_layout_numbers_by_its_rule, 0, 11);
     tcase_add_test(tc, test_queue_comes_with_its_feature);
     tcase_add_test(tc, test_each_layout_has_a_name);
     suite_add_tcase(suite, tc);

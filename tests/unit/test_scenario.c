@@ -125,7 +125,7 @@ START_TEST(test_digest_ignores_layout_and_sees_values)
     struct scenario *c = load_text(MINIMAL "seed: 4\n");
     ck_assert_uint_eq(scenario_digest(a), scenario_digest(b));
     ck_assert_uint_ne(scenario_digest(a), scenario_digest(c));
-    ck_assert_uint_eq(scenario_digest(a), UINT64_C(7795853991073324496));
+    ck_assert_uint_eq(scenario_digest(a), UINT64_C(1339699635831342101));
     scenario_free(arena, a);
     scenario_free(arena, b);
     scenario_free(arena, c);

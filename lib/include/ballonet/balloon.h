@@ -90,13 +90,14 @@ typedef enum bnt_balloon_queue {
  * those that are negotiated. They differ as soon as a queue in the middle is missing.
  */
 typedef enum bnt_queue_layout {
-    BNT_QUEUE_LAYOUT_FIXED = 0,        /**< the standard's: index is role */
+    BNT_QUEUE_LAYOUT_DEFAULT = 0,      /**< PROBE of a driver, FIXED of a device */
+    BNT_QUEUE_LAYOUT_FIXED,            /**< the standard's: index is role */
     BNT_QUEUE_LAYOUT_DENSE_OFFERED,    /**< QEMU's, crosvm's */
     BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, /**< Linux's */
     BNT_QUEUE_LAYOUT_PROBE             /**< drivers only: by the sizes that the device shows */
 } bnt_queue_layout;
 
-/** "dense-offered" and so on; "unknown" for what is none. */
+/** "default", "dense-offered" and so on; "unknown" for what is none. */
 const char *bnt_queue_layout_name(uint32_t layout);
 
 /** The index of each role; BNT_BALLOON_QUEUE_NONE where there is no such queue. */
@@ -112,8 +113,9 @@ uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_bindi
 bool bnt_balloon_queue_present(uint32_t role, uint64_t features,
                                const struct bnt_balloon_binding *binding);
 
-/** Numbers the queues of a device. A fixed and a dense-offered device has a queue for each feature
- * that is offered; `negotiated` counts only for dense-negotiated. */
+/** Numbers the queues of a device, whose layout is not PROBE; DEFAULT counts as FIXED. A fixed and
+ * a dense-offered device has a queue for each feature that is offered; `negotiated` counts only for
+ * dense-negotiated. */
 struct bnt_balloon_queues bnt_balloon_queues_number(bnt_queue_layout layout, uint64_t offered,
                                                     uint64_t negotiated,
                                                     const struct bnt_balloon_binding *binding);

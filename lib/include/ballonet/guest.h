@@ -147,11 +147,17 @@ struct bnt_guest_config {
     uint16_t request_pfns; /**< PFNs a request, at least one page; 0: 256 or one page, the most */
     uint32_t refused_pages_max; /**< bound of held, and of kept, pages; 0: 16 */
     bnt_guest_record record;
-    uint64_t *record_bits;         /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
-    bnt_interface interface;       /**< which interfaces the driver speaks */
-    bnt_byte_order byte_order;     /**< the guest's, for the legacy interface */
-    bnt_queue_layout queue_layout; /**< how the device numbers its queues */
-    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
+    uint64_t *record_bits;     /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
+    bnt_interface interface;   /**< which interfaces the driver speaks */
+    bnt_byte_order byte_order; /**< the guest's, for the legacy interface */
+    /**
+     * How the device numbers its queues; 0: PROBE. The standard's numbers, FIXED, miss queues of a
+     * device that leaves no gaps: QEMU's with reporting and without hinting. A driver that looks by
+     * the wrong layout does without the feature (event DEGRADED).
+     */
+    bnt_queue_layout queue_layout;
+    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE;
+                                                0: FIXED */
     uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */
     uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts. A tick of
                                 VMware's wire; 0 there: 1 s */
@@ -242,7 +248,7 @@ struct bnt_guest_config {
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
     X(MIGRATED,       "migrated",       "value: the old page; extra: the bnt_guest_migrated")          \
     X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask; on VMware's wire capabilities that are not offered because the batch page has no PFN of 32 bits") \
-    X(QUEUE_LAYOUT,   "queue-layout",   "value: the bnt_queue_layout in use; extra: the layouts that fit the device's queues, a bit each") \
+    X(QUEUE_LAYOUT,   "queue-layout",   "told where the device's queues do not have the standard's numbers or are in doubt; value: the bnt_queue_layout in use; extra: the layouts that fit, bit n for the bnt_queue_layout n") \
     X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
     X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
     X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")  \

@@ -113,11 +113,12 @@ struct bnt_host_config {
     bnt_interface interface;    /**< a legacy one offers nothing above bit 31 */
     bnt_byte_order guest_order; /**< the guest's byte order, for the legacy interface */
     /**
-     * How its queues are numbered; PROBE is none. Linux counts the queues of features negotiated:
-     * under FIXED its probe fails, with no word to the device, as soon as a queue is left out
-     * before another one (reporting without statistics and hinting). DENSE_NEGOTIATED is what it
-     * looks for; a device that offers statistics, hinting and reporting together is numbered alike
-     * by all. A driver that gives up for want of a queue shows as the misuse QUEUE_LAYOUT.
+     * How its queues are numbered; PROBE is none, 0: FIXED. Linux counts the queues of features
+     * negotiated: under FIXED its probe fails, with no word to the device, as soon as a queue is
+     * left out before another one (reporting without statistics and hinting). DENSE_NEGOTIATED is
+     * what it looks for; a device that offers statistics, hinting and reporting together is
+     * numbered alike by all. A driver that gives up for want of a queue shows as the misuse
+     * QUEUE_LAYOUT.
      */
     bnt_queue_layout queue_layout;
     uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
