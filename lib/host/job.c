@@ -149,8 +149,9 @@ static bool job_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
 
+    /* The queue of a buffer that is not done is looked at by the next step. */
     if (job->role >= BNTI_HOST_ROLES || !host->queues[job->role].exists ||
-        !bnt_dev_live(&host->dev) || job->done >= job->total ||
+        !host->queues[job->role].kicked || !bnt_dev_live(&host->dev) || job->done >= job->total ||
         !(host->provided || bnti_vq_dev_is_out(&host->queues[job->role].vq, job->chain.head))) {
         return false;
     }
