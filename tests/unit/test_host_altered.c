@@ -1,0 +1,280 @@
+/*
+ * A device saved in the middle of a buffer, and each byte of that altered: what no device could
+ * have saved is refused whole, the rest is served and can be saved again.
+ */
+#include "tests/unit/fake_driver.h"
+
+#include <check.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+Suite *test_suite(void);
+
+#define PAGES    1024u
+#define MANY     300u /* more than a unit of the budget covers */
+#define FIRST    ((uint32_t)FAKE_FIRST_PFN)
+#define HINT     BNT_BALLOON_F_FREE_PAGE_HINT
+#define HUGE     (UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES)
+#define ON_STUFF (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
+#define ROOM     65536u
+
+static struct fake_driver fake;
+static uint8_t state[ROOM];
+static uint8_t again[ROOM];
+
+enum middle {
+    PLAIN,
+    TOLD,
+    BITMAP,
+    REPORT,
+    HINTS,
+    HOST_PAGES, /* no buffer: pages of the host, of which some are dropped */
+    LEAFLESS,   /* no buffer: pages that no leaf records */
+    PROVIDED,
+    MIDDLES
+};
+
+static void queue_scattered(bool bitmap)
+{
+    uint32_t pfns[MANY];
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        pfns[i] = FIRST + 2 * i;
+    }
+    if (bitmap) {
+        const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, 4 * MANY},
+                                          {FAKE_ANSWER_GPA, (MANY + 7) / 8}};
+        memcpy(fake.dma + FAKE_REQUEST_GPA, pfns, sizeof pfns);
+        (void)fake_queue_segs(&fake, 0, segs, 1, 1);
+    } else {
+        (void)fake_queue_pfns(&fake, 0, pfns, MANY);
+    }
+    bnt_host_kick(fake.host, 0);
+}
+
+/* Queues of an embedder, of which one has a buffer of many segments. */
+
+static uint32_t buffers_left;
+
+static bnt_status many_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                           struct bnt_diag *diag)
+{
+    (void)opaque;
+    (void)queue;
+    (void)diag;
+    if (buffers_left == 0) {
+        return BNT_E_AGAIN;
+    }
+    buffers_left--;
+    for (uint32_t i = 0; i < MANY; i++) {
+        chain->segs[i] =
+            (struct bnt_vq_seg){(uint64_t)(FIRST + 2 * i) << BNT_PFN_SHIFT, BNT_PFN_BYTES};
+    }
+    chain->writable_count = MANY;
+    chain->writable_bytes = (uint64_t)MANY << BNT_PFN_SHIFT;
+    chain->head = 7;
+    return BNT_OK;
+}
+
+static bnt_status many_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                            uint64_t offset, void *dst, uint32_t bytes)
+{
+    (void)opaque;
+    (void)queue;
+    (void)chain;
+    (void)offset;
+    memset(dst, 0, bytes);
+    return BNT_OK;
+}
+
+static bnt_status many_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                             uint64_t offset, const void *src, uint32_t bytes)
+{
+    (void)opaque;
+    (void)queue;
+    (void)chain;
+    (void)offset;
+    (void)src;
+    (void)bytes;
+    return BNT_OK;
+}
+
+static bnt_status many_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                            struct bnt_diag *diag)
+{
+    (void)opaque;
+    (void)queue;
+    (void)head;
+    (void)len;
+    (void)diag;
+    return BNT_OK;
+}
+
+static const struct bnt_queue_provider many = {.size = sizeof many,
+                                               .pop = many_pop,
+                                               .read = many_read,
+                                               .write = many_write,
+                                               .push = many_push};
+static const struct bnt_queue_provider *provider;
+
+static struct bnt_host *another(void **storage)
+{
+    struct bnt_host *host = NULL;
+    size_t bytes = 0;
+
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    *storage = malloc(bytes);
+    ck_assert_ptr_nonnull(*storage);
+    ck_assert_int_eq(
+        bnt_host_init(*storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem, provider, &host),
+        BNT_OK);
+    return host;
+}
+
+/** The same device on those queues. */
+static void provided_open(uint64_t features)
+{
+    static const uint8_t steps[] = {1, 3, 11, 15};
+
+    provider = &many;
+    bnt_host_fini(fake.host);
+    free(fake.storage);
+    fake.host = another(&fake.storage);
+    for (uint32_t i = 0; i < sizeof steps; i++) {
+        ck_assert(steps[i] != 11 || bnt_host_features_write(fake.host, features) == BNT_OK);
+        ck_assert_int_eq(bnt_host_status_write(fake.host, 1, steps[i]), BNT_OK);
+    }
+    buffers_left = 0;
+    ck_assert_int_eq(fake_step(&fake), BNT_OK);
+    buffers_left = 1;
+}
+
+/** A device in the middle of something; fake.host has it. */
+static void middle_open(enum middle middle)
+{
+    static const uint64_t offered[MIDDLES] = {
+        [PLAIN] = FAKE_ALL,    [TOLD] = FAKE_ALL | HUGE,  [BITMAP] = FAKE_PLAIN | ON_STUFF,
+        [REPORT] = FAKE_ALL,   [HINTS] = FAKE_ALL | HINT, [HOST_PAGES] = FAKE_ALL,
+        [LEAFLESS] = FAKE_ALL, [PROVIDED] = FAKE_ALL,
+    };
+    static const uint64_t accepted[MIDDLES] = {
+        [PLAIN] = FAKE_PLAIN,    [TOLD] = FAKE_TOLD | HUGE,   [BITMAP] = FAKE_PLAIN | ON_STUFF,
+        [REPORT] = FAKE_PLAIN,   [HINTS] = FAKE_PLAIN | HINT, [HOST_PAGES] = FAKE_TOLD,
+        [LEAFLESS] = FAKE_PLAIN, [PROVIDED] = FAKE_PLAIN,
+    };
+
+    fake_init(&fake, PAGES, offered[middle]);
+    fake.provided = middle == PROVIDED;
+    fake.config.host_page_order = middle == HOST_PAGES ? 2 : 0;
+    fake.config.discard_zeroes = true;
+    if (middle == LEAFLESS) {
+        fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+        fake.leaf_fail_from = 1;
+    }
+    fake_open(&fake);
+    provider = fake_provider(&fake);
+    fake_start(&fake, accepted[middle]);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, PAGES, 0, NULL), BNT_OK);
+    if (middle == REPORT || middle == HINTS) {
+        provided_open(accepted[middle]);
+        bnt_host_kick(fake.host,
+                      middle == REPORT ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT);
+    } else if (middle == HOST_PAGES || middle == LEAFLESS) {
+        (void)fake_send_run(&fake, 0, FIRST, 100, 1, NULL);
+        return;
+    } else {
+        queue_scattered(middle == BITMAP);
+    }
+    ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 1, NULL), BNT_OK);
+}
+
+/** Goes on with what was loaded, whatever it is. */
+static void survive(struct bnt_host *host)
+{
+    const size_t bytes = bnt_host_state_size(host);
+
+    ck_assert_uint_le(bytes, ROOM);
+    ck_assert_int_eq(bnt_host_save(host, fake.now_ns, again, bytes), BNT_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        for (uint16_t queue = 0; queue < FAKE_QUEUES && provider == NULL; queue++) {
+            bnt_host_kick(host, queue);
+        }
+        const bnt_status step = bnt_host_step(host, fake.now_ns + i, 8, NULL);
+        ck_assert(step == BNT_OK || step == BNT_E_BROKEN);
+    }
+    ck_assert_int_eq(bnt_host_status_write(host, fake.now_ns, 0), BNT_OK);
+}
+
+START_TEST(test_altered_middle_is_refused_whole_or_survived)
+{
+    uint32_t refused = 0;
+    uint32_t taken = 0;
+
+    middle_open((enum middle)_i);
+    fake.wild = true;
+    const size_t bytes = bnt_host_state_size(fake.host);
+    ck_assert_uint_le(bytes, ROOM);
+    ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
+    for (size_t at = 0; at < bytes; at++) {
+        const uint8_t right = state[at];
+        const uint8_t wrong[] = {right ^ 1u, right ^ 0x80u, 0, 0xFF, (uint8_t)(right + 8u), right};
+        for (uint32_t i = 0; i < sizeof wrong; i++) {
+            void *storage = NULL;
+            struct bnt_host *host = another(&storage);
+            state[at] = wrong[i];
+            const bnt_status status = bnt_host_load(host, fake.now_ns, state, bytes);
+            ck_assert(status == BNT_OK || (status == BNT_E_SAVED_STATE && wrong[i] != right));
+            refused += status != BNT_OK;
+            taken += status == BNT_OK;
+            if (status == BNT_OK) {
+                survive(host);
+            } else {
+                ck_assert_uint_eq(bnt_host_status_read(host), 0);
+            }
+            bnt_host_fini(host);
+            free(storage);
+            fake_log_clear(&fake);
+        }
+        state[at] = right;
+    }
+    ck_assert_uint_gt(refused, 100);
+    ck_assert_uint_ge(taken, bytes);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_range_without_a_leaf_hides_no_misuse_of_another)
+{
+    const struct bnt_vq_seg segs[] = {{(uint64_t)FIRST << BNT_PFN_SHIFT, BNT_PFN_BYTES},
+                                      {(uint64_t)(FIRST + 600) << BNT_PFN_SHIFT, BNT_PFN_BYTES}};
+
+    fake_init(&fake, PAGES, FAKE_ALL);
+    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake_open(&fake);
+    fake_start(&fake, FAKE_PLAIN);
+    (void)fake_send_run(&fake, 0, FIRST + 600, 1, 1, NULL);
+    fake.leaf_fail_from = 1;
+    (void)fake_send_run(&fake, 0, FIRST, 1, 1, NULL);
+    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &segs[i], 0, 1);
+        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
+        ck_assert_int_eq(fake_step(&fake), BNT_OK);
+        ck_assert_uint_eq(fake_info(&fake).misuses, i); /* the second is known to be ballooned */
+    }
+    fake_close(&fake);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("host altered");
+    TCase *tc = tcase_create("altered");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, test_altered_middle_is_refused_whole_or_survived, 0, MIDDLES);
+    tcase_add_test(tc, test_range_without_a_leaf_hides_no_misuse_of_another);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
