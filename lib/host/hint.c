@@ -43,22 +43,29 @@ static uint64_t ids_since(const struct bnt_host *host, uint32_t id)
     return host->hint.id >= id ? host->hint.id - id : ids(host) - (id - host->hint.id);
 }
 
-/* Which states each state leads to. */
+/* Which states a state leads to, a bit each. */
+static uint32_t leads_to(bnt_host_hint_state state)
+{
 #define TO(state) (1u << BNT_HOST_HINT_##state)
-static const uint32_t state_leads_to[] = {
-    [BNT_HOST_HINT_STOP] = TO(REQUESTED) | TO(DONE),
-    [BNT_HOST_HINT_REQUESTED] = TO(REQUESTED) | TO(START) | TO(STOP) | TO(DONE),
-    [BNT_HOST_HINT_START] = TO(REQUESTED) | TO(STOP) | TO(DONE),
-    [BNT_HOST_HINT_DONE] = TO(REQUESTED),
-};
+    switch (state) {
+    case BNT_HOST_HINT_STOP:
+        return TO(REQUESTED) | TO(DONE);
+    case BNT_HOST_HINT_REQUESTED:
+        return TO(REQUESTED) | TO(START) | TO(STOP) | TO(DONE);
+    case BNT_HOST_HINT_START:
+        return TO(REQUESTED) | TO(STOP) | TO(DONE);
+    default:
+        return TO(REQUESTED);
+    }
 #undef TO
+}
 
 /** With the id that goes with it; what the driver reads is told to it where it changed. */
 static void state_set_id(struct bnt_host *host, bnt_host_hint_state state, uint32_t id)
 {
     const uint32_t before = bnti_host_hint_command(host);
 
-    BNTI_ASSERT((state_leads_to[host->hint.state] & 1u << state) != 0);
+    BNTI_ASSERT((leads_to(host->hint.state) & 1u << state) != 0);
     host->hint.state = state;
     host->hint.id = id;
     if (bnti_host_hint_command(host) != before) {
