@@ -221,6 +221,8 @@ void quirks_suspend(const struct vm *vm);
 /** Whether its device and its driver take the VM's configuration; else a sentence. Makes nothing.
  */
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes);
+/** Whether the last PFN of its memory has more than 32 bits. */
+bool vm_ends_beyond_32_bits(const struct vm *vm);
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
 void vm_attach(struct vm *vm);

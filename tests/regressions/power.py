@@ -1,10 +1,12 @@
-"""The power of generated scenarios: the first seed that finds each bug of our own, brought back.
+#!/usr/bin/env python3
+"""The power of generated scenarios: for each bug of our own, brought back, a seed that finds it.
 
-    power.py [--to N] [--profile FILE] [-j N] BALLONET MUTANT [NAME...]
+    power.py BALLONET MUTANT SOURCE                                  run the seeds of the table again
+    power.py BALLONET MUTANT SOURCE update [--to N] [-j N] [NAME...] search for those that are missing
 
-For each mutation whose source is `own-...` (or the names given) runs generated scenarios until a
-seed fails that passes without it, or that fails otherwise, and prints: mutation, bugs, first seed,
-how it fails. Exit status 1 if one is not found.
+The table is in docs/generator.md. Each mutation whose source is `own-...` has a row: under its seed
+the run fails with the mutation and passes without it. `update` keeps what still holds and searches
+for the rest, in the usual profile and then in that of others' drivers and devices.
 """
 
 import argparse
@@ -14,78 +16,136 @@ import sys
 import tempfile
 
 PARTS = [1, 251, 1001, 3001, 7001, 13001]
+PROFILES = {"usual": None, "others": "sim/explore/profiles/others.yaml"}
+PAGE = "docs/generator.md"
+BEGIN = "<!-- power: written by tests/regressions/power.py -->\n"
+END = "<!-- end of power -->\n"
+HEAD = "| mutation | bugs | profile | seed | how it fails |\n|---|---|---|---|---|\n"
 
 
-def run(program, first, last, arguments, mutation=None):
-    """How each seed that fails does."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [program, "run", "--generated", f"{first}..{last}", "--quiet",
-                   "--output", folder, *arguments]
-        if mutation:
-            command += ["--mutate", mutation]
-        out = subprocess.run(command, capture_output=True, text=True, check=False)
-        if " generated scenarios: " not in out.stdout:
-            raise SystemExit(f"no summary from {' '.join(command)}: {out.stderr}")
-        with open(os.path.join(folder, "failures.tsv"), encoding="utf-8") as file:
-            rows = [line.rstrip("\n").split("\t") for line in file]
-    return {int(seed): signature for seed, signature in rows}
-
-
-class Search:
-    def __init__(self, options):
-        self.options = options
-        self.arguments = ["-j", str(options.j)]
-        if options.profile:
-            self.arguments += ["--profile", options.profile]
+class Programs:
+    def __init__(self, ballonet, mutant, jobs):
+        self.ballonet = ballonet
+        self.mutant = mutant
+        self.jobs = jobs
         self.usual = {}
 
-    def without(self, first, last):
-        if first not in self.usual:
-            self.usual[first] = run(self.options.ballonet, first, last, self.arguments)
-        return self.usual[first]
+    def failures(self, profile, first, last, mutation=None):
+        """How each of these seeds fails that does."""
+        with tempfile.TemporaryDirectory() as folder:
+            command = [self.mutant if mutation else self.ballonet, "run", "--quiet", "-j",
+                       str(self.jobs), "--generated", f"{first}..{last}", "--output", folder]
+            command += ["--profile", PROFILES[profile]] if PROFILES[profile] else []
+            command += ["--mutate", mutation] if mutation else []
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if " generated scenarios: " not in done.stdout:
+                sys.exit(f"no summary from {' '.join(command)}: {done.stderr}")
+            with open(os.path.join(folder, "failures.tsv"), encoding="utf-8") as file:
+                rows = [line.rstrip("\n").split("\t") for line in file]
+        return {int(seed): kind for seed, kind in rows}
 
-    def find(self, mutation):
-        """(seed, signature), or None."""
-        firsts = [part for part in PARTS if part <= self.options.to]
-        for first, after in zip(firsts, firsts[1:] + [self.options.to + 1]):
-            last = after - 1
-            usual = self.without(first, last)
-            found = run(self.options.mutant, first, last, self.arguments, mutation)
-            for seed, signature in sorted(found.items()):
-                if usual.get(seed) != signature:
-                    return seed, signature
+    def passes(self, profile, first, last):
+        """The same without a mutation, asked for once."""
+        if (profile, first) not in self.usual:
+            self.usual[profile, first] = self.failures(profile, first, last)
+        return self.usual[profile, first]
+
+    def search(self, mutation, most):
+        """(profile, seed, how it fails), or None."""
+        for profile in PROFILES:
+            firsts = [part for part in PARTS if part <= most]
+            for first, after in zip(firsts, firsts[1:] + [most + 1]):
+                usual = self.passes(profile, first, after - 1)
+                found = self.failures(profile, first, after - 1, mutation)
+                for seed, kind in sorted(found.items()):
+                    if seed not in usual:
+                        return profile, seed, kind
         return None
 
+    def problem(self, mutation, profile, seed, kind):
+        """What is wrong with a row, or None."""
+        if profile not in PROFILES:
+            return f"there is no profile {profile}"
+        found = self.failures(profile, seed, seed, mutation).get(seed, "passes")
+        if found != kind:
+            return f"seed {seed} with the mutation: {found}"
+        without = self.failures(profile, seed, seed).get(seed)
+        return without and f"seed {seed} without the mutation: {without}"
 
-def mutations(mutant, names):
-    rows = subprocess.run(
-        [mutant, "mutations"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    rows = [row.split("\t") for row in rows]
-    unknown = set(names) - {row[0] for row in rows}
-    if unknown:
-        raise SystemExit(f"no such mutation: {', '.join(sorted(unknown))}")
-    return [row for row in rows if (row[0] in names if names else "own-" in row[1])]
+
+def ours(mutant):
+    """Bugs by mutation."""
+    done = subprocess.run([mutant, "mutations"], capture_output=True, text=True, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return {name: source for name, source, _ in rows if "own-" in source}
+
+
+def read_page():
+    """What is before the table, its rows by mutation, what is after it."""
+    with open(PAGE, encoding="utf-8") as file:
+        text = file.read()
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    rows = [line.strip("|").split("|") for line in table.replace(HEAD, "").splitlines()]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    return before, {row[0].strip("`"): row[1:] for row in cells}, after
+
+
+def write_page(before, rows, after):
+    lines = [f"| `{name}` | {' | '.join(map(str, row))} |\n" for name, row in rows.items()]
+    with open(PAGE, "w", encoding="utf-8") as file:
+        file.write(before + BEGIN + HEAD + "".join(lines) + END + after)
+
+
+def check(programs, mutations, rows):
+    problems = [f"{name}: no such mutation" for name in rows if name not in mutations]
+    for name, bugs in mutations.items():
+        row = rows.get(name)
+        if row is None:
+            problems.append(f"{name}: no row")
+        elif row[0] != bugs:
+            problems.append(f"{name}: brings back {bugs}, not {row[0]}")
+        else:
+            problem = programs.problem(name, row[1], int(row[2]), row[3])
+            problems += [f"{name}: {problem}"] if problem else []
+    return problems
+
+
+def update(programs, mutations, rows, most, names):
+    """New rows, in the order of the mutations; a name that was asked for is searched again."""
+    for name, bugs in mutations.items():
+        row = rows.get(name)
+        good = row and row[0] == bugs and not programs.problem(name, row[1], int(row[2]), row[3])
+        if (good and name not in names) or (names and name not in names):
+            continue
+        found = programs.search(name, most)
+        print(name, *(found or [f"not found in {most}"]), flush=True)
+        rows.pop(name, None)
+        if found:
+            rows[name] = [bugs, *found]
+    return {name: rows[name] for name in mutations if name in rows}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ballonet")
-    parser.add_argument("mutant")
-    parser.add_argument("--to", type=int, default=20000)
-    parser.add_argument("--profile")
-    parser.add_argument("-j", type=int, default=2)
+    parser.add_argument("ballonet", type=os.path.abspath)
+    parser.add_argument("mutant", type=os.path.abspath)
+    parser.add_argument("source")
+    parser.add_argument("update", nargs="?", choices=["update"])
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--to", type=int, default=20000)
+    parser.add_argument("-j", type=int, default=2)
     options = parser.parse_intermixed_args()
-    search = Search(options)
-    missing = 0
-    print("| mutation | bugs | first seed | how it fails |\n|---|---|---|---|")
-    for name, source, _ in mutations(options.mutant, options.names):
-        found = search.find(name)
-        missing += found is None
-        seed, signature = found or ("none", f"not found in {options.to}")
-        print(f"| `{name}` | {source} | {seed} | {signature} |", flush=True)
-    return 1 if missing else 0
+    os.chdir(options.source)
+    programs = Programs(options.ballonet, options.mutant, options.j)
+    mutations = ours(options.mutant)
+    before, rows, after = read_page()
+    if options.update:
+        rows = update(programs, mutations, rows, options.to, set(options.names))
+        write_page(before, rows, after)
+    problems = check(programs, mutations, rows)
+    print("\n".join(problems) or f"{len(rows)} bugs, each found by its seed")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
