@@ -48,6 +48,7 @@ static void act_reset(struct vm *vm, const struct scenario_action *action)
 
 static void act_refuse(struct vm *vm, const struct scenario_action *action)
 {
+    vm->settled.refusing = true;
     const bnt_status status = bnt_host_rule_add(vm->host, &action->rule);
     if (status != BNT_OK) {
         world_fail(vm->world, VERDICT_FAIL, "line %" PRIu32 ": the refusal was not taken: %s",
@@ -57,6 +58,7 @@ static void act_refuse(struct vm *vm, const struct scenario_action *action)
 
 static void act_refuse_clear(struct vm *vm, const struct scenario_action *action)
 {
+    vm->settled.refusing = false;
     (void)action;
     bnt_host_rules_clear(vm->host);
 }

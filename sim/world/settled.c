@@ -15,10 +15,6 @@
 void settled_target(struct vm *vm)
 {
     vm->settled.target_ns = engine_now(vm->world->engine);
-    vm->settled.refused = 0;
-    for (int i = 0; i < BNT_VERDICT_COUNT; i++) {
-        vm->settled.refused += i == BNT_VERDICT_NOT_NEEDED ? 0 : vm->account.refused_by[i];
-    }
 }
 
 void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
@@ -48,7 +44,8 @@ static bool is_gone(const struct vm *vm)
            vm_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
-/** The guest has not the memory that is missing, beside what its driver leaves alone. */
+/** The guest has not the memory for the next pages that are missing, beside what its driver leaves
+ * alone: a balloon that cannot reach its target goes as near as it can. */
 static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns)
 {
     struct gmem_counters counters;
@@ -56,7 +53,8 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns)
     const uint64_t memory_bytes = vm->spec.memory_bytes;
     const uint64_t kept_bytes = vm->spec.driver.floor_bytes + vm->spec.watermark_min_bytes * 2 +
                                 memory_bytes / 16 + HUGE_PFNS * BNT_PFN_BYTES;
-    return counters.free_bytes < missing_pfns * BNT_PFN_BYTES + kept_bytes;
+    const uint64_t next_pfns = missing_pfns < HUGE_PFNS ? missing_pfns : HUGE_PFNS;
+    return counters.free_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
 }
 
 static bool is_held_off(const struct vm *vm)
@@ -64,15 +62,6 @@ static bool is_held_off(const struct vm *vm)
     const uint64_t wait_ns = vm->spec.driver.oom_holdoff_ns + 2 * vm->spec.driver.retry_max_ns;
     return vm->account.oom_deflates > 0 &&
            engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
-}
-
-static bool was_refused(const struct vm *vm)
-{
-    uint64_t refused = 0;
-    for (int i = 0; i < BNT_VERDICT_COUNT; i++) {
-        refused += i == BNT_VERDICT_NOT_NEEDED ? 0 : vm->account.refused_by[i];
-    }
-    return refused > vm->settled.refused;
 }
 
 static bool is_hostile(const struct vm *vm)
@@ -118,7 +107,7 @@ const char *settled_reason(const struct vm *vm)
     if (ledger < limited && lacks_memory(vm, limited - ledger)) {
         return "the guest uses its memory";
     }
-    return was_refused(vm) ? "pages were refused" : NULL;
+    return vm->settled.refusing ? "pages are refused" : NULL;
 }
 
 bool settled_is(const struct vm *vm)

@@ -102,7 +102,7 @@ struct vm_moves {
 /** What `settled` needs to know of the past (settled.c). */
 struct vm_settled {
     uint64_t target_ns; /**< the last target was set */
-    uint64_t refused;   /**< pages refused before that */
+    bool refusing;      /**< a refusal of the script stands */
     uint64_t ledger_pfns;
     uint64_t moved_ns; /**< the ledger last changed */
     uint64_t oom_ns;   /**< the last OOM deflate */
