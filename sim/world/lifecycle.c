@@ -238,7 +238,8 @@ static void down_poll(struct vm *vm)
     }
 }
 
-/** Nothing in the guest acts for it any more: not a kernel that freezes, nor one that compacts. */
+/** Nothing in the guest acts for it any more: not a kernel that freezes or compacts, nor one that
+ * waits for memory. */
 static void kernel_new(struct vm *vm)
 {
     vm->life.kernel++;
@@ -246,6 +247,7 @@ static void kernel_new(struct vm *vm)
     vm->life.move_left = 0;
     vm->life.compacting = false;
     vm->life.moving = false;
+    sleeping_forget(vm);
 }
 
 /* ---- A new kernel ---- */

@@ -209,10 +209,31 @@ static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
         engine_at(world->engine, time_ns, 5, WORLD_EVENT_WORKLOAD, (uint16_t)slot->vm, index, 0);
 }
 
+static void events_forget(struct world *world, struct workload_slot *slot)
+{
+    if (slot->event != 0) {
+        (void)engine_cancel(world->engine, slot->event);
+        slot->event = 0;
+    }
+    if (slot->end_event != 0) {
+        (void)engine_cancel(world->engine, slot->end_event);
+        slot->end_event = 0;
+    }
+}
+
+static void oom_forget(struct vm *vm)
+{
+    if (vm->oom_event != 0) {
+        (void)engine_cancel(vm->world->engine, vm->oom_event);
+        vm->oom_event = 0;
+    }
+}
+
 /** A new kernel over the old one: nothing of what was in memory is known, workloads begin anew. */
 bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
+    oom_forget(vm);
     for (uint32_t i = 0; i < world->workload_slots; i++) {
         struct workload_slot *slot = &world->workloads[i];
         if (slot->workload == NULL || slot->vm != vm->index) {
@@ -221,10 +242,7 @@ bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
         workload_destroy(slot->workload);
         slot->workload = NULL;
         slot->blocked = false;
-        if (slot->event != 0) {
-            (void)engine_cancel(world->engine, slot->event);
-            slot->event = 0;
-        }
+        events_forget(world, slot);
     }
     gmem_destroy(vm->gmem);
     if (!gmem_make(vm, error, error_bytes)) {
@@ -325,10 +343,7 @@ static void wake_blocked(struct vm *vm)
 
 void memory_oom_done(struct vm *vm)
 {
-    if (vm->oom_event != 0) {
-        (void)engine_cancel(vm->world->engine, vm->oom_event);
-        vm->oom_event = 0;
-    }
+    oom_forget(vm);
     wake_blocked(vm);
 }
 
@@ -421,8 +436,8 @@ void memory_pressure(struct vm *vm, uint32_t action)
     tick_at(world, index, engine_now(world->engine));
     const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
     if (duration_ns > 0) {
-        engine_at(world->engine, engine_now(world->engine) + duration_ns, 5,
-                  WORLD_EVENT_PRESSURE_END, (uint16_t)vm->index, action, 0);
+        slot->end_event = engine_at(world->engine, engine_now(world->engine) + duration_ns, 5,
+                                    WORLD_EVENT_PRESSURE_END, (uint16_t)vm->index, action, 0);
     }
 }
 
@@ -433,9 +448,7 @@ void memory_pressure_end(struct vm *vm, uint32_t action)
     if (slot->workload == NULL) {
         return;
     }
-    if (slot->event != 0) {
-        (void)engine_cancel(world->engine, slot->event);
-    }
+    events_forget(world, slot);
     workload_stop(slot->workload);
     workload_destroy(slot->workload);
     *slot = (struct workload_slot){0};

@@ -399,6 +399,14 @@ bool migration_defers(struct vm *vm, const struct engine_event *event)
     case WORLD_EVENT_OOM_DEADLINE:
         tracked = &vm->oom_event;
         break;
+    case WORLD_EVENT_PRESSURE_END: {
+        const uint32_t slot = vm->world->scenario->workload_count + (uint32_t)event->a;
+        tracked = &vm->world->workloads[slot].end_event;
+        break;
+    }
+    case WORLD_EVENT_ALLOC:
+        tracked = &vm->sleep_event;
+        break;
     case WORLD_EVENT_PHASE:
     case WORLD_EVENT_ACTION: /* by the host's management, which is not paused */
     case WORLD_EVENT_WIRE:

@@ -10,15 +10,19 @@
 
 #define SLEEP_FIRST_NS 10000 /**< to get to sleep and to be woken, at least */
 
+static void step_at(struct vm *vm, uint64_t time_ns)
+{
+    vm->sleep_event =
+        engine_at(vm->world->engine, time_ns, 5, WORLD_EVENT_ALLOC, (uint16_t)vm->index, 0, 0);
+}
+
 bool sleeping_start(struct vm *vm, uint32_t count)
 {
-    struct engine *engine = vm->world->engine;
     if (vm->sleeping_pages > 0) {
         return false;
     }
     vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    engine_at(engine, engine_now(engine) + SLEEP_FIRST_NS, 5, WORLD_EVENT_ALLOC,
-              (uint16_t)vm->index, 0, 0);
+    step_at(vm, engine_now(vm->world->engine) + SLEEP_FIRST_NS);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ALLOC_WAITS);
     return true;
 }
@@ -43,9 +47,9 @@ static void wake(struct vm *vm)
 
 void sleeping_step(struct vm *vm)
 {
-    struct engine *engine = vm->world->engine;
-    const uint64_t now_ns = engine_now(engine);
+    const uint64_t now_ns = engine_now(vm->world->engine);
     uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
+    vm->sleep_event = 0;
     vm->touched = true;
     if (next_ns <= now_ns) {
         const struct gmem_waited step = gmem_balloon_wait(vm->gmem, vm->sleeping_pages);
@@ -56,5 +60,14 @@ void sleeping_step(struct vm *vm)
         }
         next_ns = now_ns + step.cost_ns;
     }
-    engine_at(engine, next_ns, 5, WORLD_EVENT_ALLOC, (uint16_t)vm->index, 0, 0);
+    step_at(vm, next_ns);
+}
+
+void sleeping_forget(struct vm *vm)
+{
+    if (vm->sleep_event != 0) {
+        (void)engine_cancel(vm->world->engine, vm->sleep_event);
+        vm->sleep_event = 0;
+    }
+    vm->sleeping_pages = 0;
 }

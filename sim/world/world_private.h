@@ -148,6 +148,7 @@ struct vm {
     bool suspend_asked;       /**< by the script, and no resume since */
     bool emptying;            /**< the script wants the balloon empty, whatever the target */
     uint32_t sleeping_pages;  /**< that an allocation waits for */
+    uint64_t sleep_event;     /**< its next step; 0: none waits */
     uint64_t called_until_ns; /**< calls made so far take until then */
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
@@ -173,7 +174,8 @@ struct vm {
 /** A workload, its next tick, and whether it waits for the balloon. */
 struct workload_slot {
     struct workload *workload;
-    uint64_t event;
+    uint64_t event;     /**< its next tick; 0: none waits */
+    uint64_t end_event; /**< of pressure that ends by itself; 0: none */
     uint32_t vm;
     bool blocked;
 };
@@ -296,6 +298,8 @@ void units_host_request(struct vm *vm, const struct bnt_host_request *request);
 /* sleeping.c */
 bool sleeping_start(struct vm *vm, uint32_t count);
 void sleeping_step(struct vm *vm);
+/** Nobody is left to whom the allocation could come. */
+void sleeping_forget(struct vm *vm);
 
 /* vmware.c */
 static inline bool vm_on_calls(const struct vm *vm)
