@@ -138,9 +138,15 @@ struct seen_device {
 };
 
 /** What the queue is for; NONE if it is not one of the device's. */
-static inline uint16_t seen_role(const struct watch *watch, uint16_t queue)
+static inline uint16_t seen_role(const struct watch *watch, uint16_t index)
 {
-    return queue < SEEN_QUEUES_MAX ? watch->rings.queues[queue].role : BNT_BALLOON_QUEUE_NONE;
+    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+        const struct seen_queue *queue = &watch->rings.queues[i];
+        if (queue->index == index && queue->size > 0) {
+            return queue->role;
+        }
+    }
+    return BNT_BALLOON_QUEUE_NONE;
 }
 
 /** What a watcher may want to hear of. Members may be NULL. */
