@@ -239,7 +239,7 @@ static bnt_status newer_call(struct fake *f, struct input *in)
 {
     const uint8_t which = input_byte(in);
     bnt_status status = BNT_OK;
-    switch (which % 8) {
+    switch (which % 12) {
     case 0:
     case 1:
         status = page_moves(f, in);
@@ -262,10 +262,23 @@ static bnt_status newer_call(struct fake *f, struct input *in)
             f->ws_command[i] = input_byte(in);
         }
         break;
+    case 7:
+        status = bnt_guest_deflate_all(f->guest, f->now_ns);
+        break;
+    case 8:
+        status = bnt_guest_target_follow(f->guest, f->now_ns);
+        break;
+    case 9:
+        status = bnt_guest_detach_orderly(f->guest, f->now_ns);
+        break;
+    case 10:
+        bnt_guest_interrupt_all(f->guest);
+        break;
     default:
         f->shrink_in_block = which & 8;
         break;
     }
+    fake_audit(f);
     return status;
 }
 

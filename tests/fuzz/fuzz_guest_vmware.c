@@ -281,6 +281,26 @@ static void lies_plan(struct input *in)
     plan.entries = input_byte(in) & 1;
 }
 
+/* What an OS calls seldom. */
+static bnt_status rarer_call(struct fvm *f, struct input *in)
+{
+    const uint64_t value = input_word(in);
+    const uint8_t which = input_byte(in);
+    switch (which >> 4) {
+    case 12:
+        return bnt_guest_deflate_all(f->guest, f->now_ns);
+    case 13:
+        return bnt_guest_target_follow(f->guest, f->now_ns);
+    case 14:
+        return bnt_guest_detach_orderly(f->guest, f->now_ns);
+    case 15:
+        bnt_guest_interrupt_all(f->guest);
+        return BNT_OK;
+    default:
+        return bnt_guest_limit_set(f->guest, value << which % 40);
+    }
+}
+
 static void one_call(struct fvm *f, struct input *in)
 {
     struct bnt_guest_oom_result result;
@@ -329,7 +349,7 @@ static void one_call(struct fvm *f, struct input *in)
         sleep_ends(f, input_word(in));
         break;
     case 14:
-        status = bnt_guest_limit_set(f->guest, (uint64_t)input_word(in) << (input_byte(in) % 40));
+        status = rarer_call(f, in);
         break;
     case 15:
         status = page_moves(f, in);
