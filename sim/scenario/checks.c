@@ -262,11 +262,6 @@ static void check_corruption(const struct check *c, const struct scenario_action
                              const struct scenario_vm *vm)
 {
     const uint64_t agreed = vm->driver.features & vm->device.features;
-    if (action->corruption == CORRUPT_DISCARD_OWNED && !action->secret) {
-        problems_add(&c->loader->problems, at_key(c, "how"),
-                     "corrupt: this breaks host-safety, which no fault suspends, so that the run "
-                     "always fails; say so by secret: true");
-    }
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, at_key(c, "how"),
                      "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
@@ -313,15 +308,16 @@ static uint64_t times_of(const struct scenario_action *action)
     return action->every_ns > 0 && action->times > 1 ? action->times : 1;
 }
 
-/** Memory of the VM that is there for certain when a target is set. */
+/** Memory of the VM that is there for certain when a target is set: none that is added by an event,
+ * or perhaps after one. */
 static uint64_t memory_then(const struct scenario *scenario, const struct scenario_action *target)
 {
     uint64_t bytes = scenario->vms[target->vm].memory_bytes;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->kind == ACTION_HOT_ADD && action->vm == target->vm &&
-            (target->trigger == TRIGGER_EVENT ||
-             (action->trigger == TRIGGER_AT && action->at_ns < target->at_ns))) {
+            action->trigger == TRIGGER_AT && target->trigger == TRIGGER_AT &&
+            action->at_ns < target->at_ns) {
             bytes += action->size_bytes;
         }
     }
