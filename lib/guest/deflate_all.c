@@ -62,7 +62,9 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
     bnti_guest_enter(guest, now_ns);
     if (guest->emptying) {
         guest->emptying = false;
-        guest->inflate_backoff.until_ns = 0;
+        if (!guest->inflate_backoff.refused) {
+            guest->inflate_backoff.until_ns = 0;
+        }
         bnti_guest_target_set(guest, guest->num_pages, false);
     }
     guest->call = BNTI_GUEST_CALL_NONE;

@@ -82,6 +82,7 @@ struct bnti_guest_backoff {
     uint64_t level_ns; /* the last wait; doubles */
     uint64_t until_ns; /* 0: none */
     bool not_needed;   /* caused by NOT_NEEDED: a told change of target ends it */
+    bool refused;      /* caused by refusals up to the bound: no target ends it (BX-13) */
 };
 
 /* One queue on its way through a reset. */

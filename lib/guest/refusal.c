@@ -119,5 +119,6 @@ uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_bac
     }
     backoff->until_ns = bnti_guest_after(guest->now_ns, backoff->level_ns);
     backoff->not_needed = false;
+    backoff->refused = false;
     return backoff->level_ns;
 }

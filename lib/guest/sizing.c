@@ -21,8 +21,10 @@ uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
 
 /*
  * Adopts a target: rounded up to whole pages in 64 bits (a u32 would wrap), capped by memory.
- * A change that the device told of ends waits that it makes pointless; one found in an answer does
- * not, so that no device can talk us out of a back-off. With the quirk any word of the device does.
+ * A change that the device told of ends waits that it makes pointless: for NOT_NEEDED, and for
+ * memory where less is wanted. A wait after refusals it does not end (BX-13), nor does a change
+ * found in an answer, so that no device can talk us out of a back-off. With the quirk any word
+ * does.
  */
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
@@ -35,7 +37,8 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool tol
     guest->num_pages = num_pages;
     const bool quirk = bnti_guest_quirk(guest, BNT_GUEST_QUIRK_RETRY_ON_CHANGE);
     if (told && (changed || quirk)) {
-        if (target < guest->target_pfns || guest->inflate_backoff.not_needed || quirk) {
+        const bool less = target < guest->target_pfns && !guest->inflate_backoff.refused;
+        if (less || guest->inflate_backoff.not_needed || quirk) {
             guest->inflate_backoff.until_ns = 0;
         }
         guest->deflate_backoff.until_ns = 0;

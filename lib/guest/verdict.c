@@ -214,6 +214,7 @@ static void inflate_apply(struct bnt_guest *guest)
     }
     if (tally.over) {
         const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        guest->inflate_backoff.refused = true;
         bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED_BOUND, guest->held_count, wait_ns);
     } else if (tally.not_needed > 0) {
         not_needed_end(guest, &guest->inflate_backoff, tally.not_needed);

@@ -68,6 +68,30 @@ START_TEST(test_beyond_the_bound_the_cycle_ends_with_a_back_off)
 }
 END_TEST
 
+/* The refusals stand, whatever is asked for; less memory would have been found at once. */
+START_TEST(test_no_new_target_ends_a_back_off_after_refusals)
+{
+    struct fake f;
+    with_bad_pages(&f, 40, BNT_VERDICT_PINNED, 0);
+    fake_target(&f, PAGES);
+    fake_run(&f, 10 * FAKE_MS);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_REFUSED_BOUND], 1);
+    for (uint32_t i = 0; i < 10; i++) {
+        fake_target(&f, PAGES - 1 - i);
+        fake_run(&f, 10 * FAKE_MS);
+    }
+    if (_i == 1) {
+        ck_assert_int_ge(bnt_guest_deflate_all(f.guest, f.now_ns), BNT_E_AGAIN);
+        ck_assert_int_eq(bnt_guest_target_follow(f.guest, f.now_ns), BNT_OK);
+        fake_run(&f, 10 * FAKE_MS);
+    }
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_REFUSED_BOUND], 1);
+    fake_run(&f, 200 * FAKE_MS);
+    ck_assert_uint_ge(f.events[BNT_GUEST_EVENT_REFUSED_BOUND], 2);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_held_pages_go_back_oldest_first)
 {
     struct fake f;
@@ -298,6 +322,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_refused_page_is_held_until_the_target_is_reached);
     tcase_add_loop_test(tc, test_up_to_the_bound_inflation_reaches_all_usable_pages, 0, 10);
     tcase_add_test(tc, test_beyond_the_bound_the_cycle_ends_with_a_back_off);
+    tcase_add_loop_test(tc, test_no_new_target_ends_a_back_off_after_refusals, 0, 2);
     tcase_add_test(tc, test_held_pages_go_back_oldest_first);
     tcase_add_loop_test(tc, test_when_every_page_is_refused_it_never_spins, 0, 8);
     tcase_add_test(tc, test_one_bad_page_under_a_last_in_first_out_allocator);
