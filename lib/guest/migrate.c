@@ -143,6 +143,14 @@ void bnti_guest_migration_end(struct bnt_guest *guest)
     migration_over(guest, BNT_GUEST_MIGRATED_EMPTIED);
 }
 
+/* Whether the old page may leave before the new one is in: without DEFLATE_ON_OOM only from a
+ * balloon that is above its target (BD-7). VMware's wire has no such rule. */
+static bool may_deflate_first(const struct bnt_guest *guest)
+{
+    return bnti_guest_on_vmware(guest) || (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0 ||
+           bnti_guest_have_pfns(guest) > guest->target_pfns;
+}
+
 static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t new_page, bool first)
 {
     struct bnti_guest_migration *migration = &guest->migration;
@@ -166,6 +174,7 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return BNT_E_AGAIN;
     }
+    first = first && may_deflate_first(guest);
     if (!bnti_guest_record_remove(guest, old_page)) {
         return BNT_E_ARGUMENT;
     }

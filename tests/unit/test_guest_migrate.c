@@ -102,6 +102,28 @@ START_TEST(test_page_moves_in_both_orders)
 }
 END_TEST
 
+/* BD-7: asked to let the old page leave first, the driver exchanges it all the same. */
+START_TEST(test_without_oom_feature_no_move_shrinks_the_balloon_below_its_target)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = PAGES,
+                                       .offered = FAKE_ALL & ~BNT_BALLOON_F_DEFLATE_ON_OOM});
+    fake_up(&f);
+    fake_target(&f, 300);
+    fake_run(&f, FAKE_S);
+    const uint64_t from = old_page(&f);
+    const uint64_t to = new_page(&f);
+    ck_assert_int_eq(bnt_guest_page_migrate(f.guest, f.now_ns, from, to, true), BNT_OK);
+    ck_assert_uint_eq(fake_serve(&f, 0, 1), 1);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    ck_assert(in_balloon(&f, from) && in_balloon(&f, to));
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(outcome(&f, from), BNT_GUEST_MIGRATED_MOVED);
+    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_refused_new_page_leaves_the_old_one_or_shrinks)
 {
     struct fake f;
@@ -259,6 +281,7 @@ Suite *test_suite(void)
     TCase *tc = tcase_create("migrate");
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_page_moves_in_both_orders, 0, 16);
+    tcase_add_test(tc, test_without_oom_feature_no_move_shrinks_the_balloon_below_its_target);
     tcase_add_loop_test(tc, test_refused_new_page_leaves_the_old_one_or_shrinks, 0, 16);
     tcase_add_loop_test(tc, test_refused_old_page_stays_in_the_balloon, 0, 8);
     tcase_add_loop_test(tc, test_move_is_disturbed_at_every_point, 0, 16);

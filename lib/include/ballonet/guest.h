@@ -575,12 +575,13 @@ BNT_MUST_USE bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t no
  * allocated for it, enters the balloon, `old_page` leaves it and comes back through pages_free.
  * `deflate_first` chooses the order: Linux's virtio_balloon inflates first, so that the balloon
  * never shrinks; VMware's driver unlocks first, since its host says "not needed" to a page more
- * than its target. Only starts it; MIGRATED tells the end. Whatever that is, each of the two pages
- * is then in the balloon or has come back; a new page whose queue was reset comes back when the
- * deflate that tells it is answered. One at a time, and only between requests: OK; E_AGAIN
- * (later: something is in flight); E_ARGUMENT (`old_page` is not in the record, a page that
- * cannot be ballooned; the caller keeps `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no
- * links_remove); E_REENTRANT.
+ * than its target. On VIRTIO's wire without DEFLATE_ON_OOM a balloon that is not above its target
+ * may not shrink (BD-7): the new page enters first then, whatever is asked. Only starts it;
+ * MIGRATED tells the end. Whatever that is, each of the two pages is then in the balloon or has
+ * come back; a new page whose queue was reset comes back when the deflate that tells it is
+ * answered. One at a time, and only between requests: OK; E_AGAIN (later: something is in flight);
+ * E_ARGUMENT (`old_page` is not in the record, a page that cannot be ballooned; the caller keeps
+ * `new_page`); E_STATE (not RUNNING); E_UNSUPPORTED (no links_remove); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns,
                                                uint64_t old_page, uint64_t new_page,
