@@ -25,6 +25,14 @@ void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
     }
 }
 
+void settled_start(struct vm *vm, uint64_t asked, int32_t status, uint64_t result)
+{
+    if (status == BNT_VMWARE_SUCCESS || status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
+        vm->settled.started = true;
+        vm->settled.caps = status == BNT_VMWARE_SUCCESS ? BNT_VMWARE_CAP_BASIC : asked & result;
+    }
+}
+
 /** PFNs that the driver may be away from the target for good. */
 static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
 {
@@ -44,17 +52,38 @@ static bool is_gone(const struct vm *vm)
            vm_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
+/** On VMware's wire: no capability by which a page could be locked is common to both sides. */
+static bool cannot_lock(const struct vm *vm)
+{
+    const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
+    return vm->settled.started && (vm->settled.caps & locks) == 0;
+}
+
+/** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. */
+static uint64_t unnameable_bytes(const struct vm *vm)
+{
+    const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
+    const uint64_t last = BNT_VMWARE_PFNS_MAX_32;
+    if (!vm_on_calls(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 || end - 1 <= last) {
+        return 0;
+    }
+    return (vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last) << BNT_PFN_SHIFT;
+}
+
 /** The guest has not the memory for the next pages that are missing, beside what its driver leaves
- * alone: a balloon that cannot reach its target goes as near as it can. */
-static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns)
+ * alone: a balloon that cannot reach its target goes as near as it can. So many bytes of what is
+ * free count for nothing. */
+static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t useless_bytes)
 {
     struct gmem_counters counters;
     gmem_counters_get(vm->gmem, &counters);
     const uint64_t memory_bytes = vm->spec.memory_bytes;
+    const uint64_t usable_bytes =
+        counters.free_bytes > useless_bytes ? counters.free_bytes - useless_bytes : 0;
     const uint64_t kept_bytes = vm->spec.driver.floor_bytes + vm->spec.watermark_min_bytes * 2 +
                                 memory_bytes / 16 + HUGE_PFNS * BNT_PFN_BYTES;
     const uint64_t next_pfns = missing_pfns < HUGE_PFNS ? missing_pfns : HUGE_PFNS;
-    return counters.free_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
+    return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
 }
 
 static bool is_held_off(const struct vm *vm)
@@ -92,6 +121,9 @@ const char *settled_reason(const struct vm *vm)
     if (is_hostile(vm)) {
         return "a party is hostile, or has quirks";
     }
+    if (cannot_lock(vm)) {
+        return "host and driver share no capability to lock pages";
+    }
     if (vm->emptying) {
         return "the driver is to empty its balloon";
     }
@@ -104,8 +136,11 @@ const char *settled_reason(const struct vm *vm)
     if (is_held_off(vm)) {
         return "an OOM deflate holds inflation off";
     }
-    if (ledger < limited && lacks_memory(vm, limited - ledger)) {
+    if (ledger < limited && lacks_memory(vm, limited - ledger, 0)) {
         return "the guest uses its memory";
+    }
+    if (ledger < limited && lacks_memory(vm, limited - ledger, unnameable_bytes(vm))) {
+        return "the wire cannot name the guest's free pages";
     }
     return vm->settled.refusing ? "pages are refused" : NULL;
 }

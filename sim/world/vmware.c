@@ -84,6 +84,9 @@ static int32_t call_host(struct vm *vm, uint32_t command, uint64_t arg1, uint64_
     vm->touched = true;
     count_call(vm, command);
     call_observed(vm, command, status, *result);
+    if (command == BNT_VMWARE_CMD_START) {
+        settled_start(vm, arg1, status, *result);
+    }
     return status;
 }
 

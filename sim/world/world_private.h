@@ -106,6 +106,8 @@ struct vm_settled {
     uint64_t ledger_pfns;
     uint64_t moved_ns; /**< the ledger last changed */
     uint64_t oom_ns;   /**< the last OOM deflate */
+    bool started;      /**< VMware's wire: a START was answered by a success */
+    uint64_t caps;     /**< and left these capabilities */
 };
 
 struct vm {
@@ -399,6 +401,8 @@ void expect_end(struct world *world);
 /* settled.c */
 void settled_target(struct vm *vm);
 void settled_ledger(struct vm *vm, uint64_t ledger_pfns);
+/** A START of VMware's wire with these capabilities was answered. */
+void settled_start(struct vm *vm, uint64_t asked, int32_t status, uint64_t result);
 /** Why the balloon is not held to its target, or NULL. */
 const char *settled_reason(const struct vm *vm);
 bool settled_is(const struct vm *vm);
