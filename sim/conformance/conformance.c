@@ -18,11 +18,11 @@ struct conformance {
 };
 
 static const struct watcher *const watchers[] = {
-    &watch_registers_watcher, &watch_notify_watcher,     &watch_memory_watcher,
+    &watch_registers_watcher,  &watch_notify_watcher,  &watch_memory_watcher,
     &watch_legacy_watcher, /* before pages: it sees where they were */
-    &watch_extension_watcher, &watch_pages_watcher,      &watch_answers_watcher,
-    &watch_hints_watcher,     &watch_standstill_watcher, &watch_statistics_watcher,
-    &watch_reports_watcher,
+    &watch_extension_watcher,  &watch_pages_watcher,   &watch_answers_watcher,
+    &watch_moves_watcher,      &watch_hints_watcher,   &watch_standstill_watcher,
+    &watch_statistics_watcher, &watch_reports_watcher,
 };
 
 /** Calls a member of every watcher that has it. */
@@ -187,6 +187,7 @@ static void begin_anew(struct watch *watch)
     watch->live = false;
     watch->legacy = false;
     watch->features = 0;
+    watch->given_up = false;
     TELL(watch, reset, watch);
 }
 
@@ -339,10 +340,29 @@ void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying)
     }
 }
 
+void conformance_driver_stalled(struct conformance *seen, uint32_t vm, uint64_t until_ns)
+{
+    if (seen != NULL) {
+        struct watch *watch = &seen->vms[vm];
+        const uint64_t now_ns = watch_now(watch);
+        const bool goes_on = watch->stalled_until_ns > now_ns && until_ns < now_ns;
+        watch->stalled_until_ns = goes_on ? now_ns : until_ns;
+    }
+}
+
+void conformance_page_moves(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
+                            uint64_t to)
+{
+    if (seen != NULL) {
+        seen->vms[vm].moves = (struct watch_moves){.on = begun, .from = from, .to = to};
+    }
+}
+
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
+        watch->given_up = true;
         TELL(watch, driver_gave_up, watch);
     }
 }

@@ -135,6 +135,12 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
  * about what a device asks for. */
 void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
+/** The driver gets no time until then; a time that is over: it goes on. */
+void conformance_driver_stalled(struct conformance *seen, uint32_t vm, uint64_t until_ns);
+/** The OS asks the driver to move a ballooned page, or (not `begun`) was told that it does not. */
+void conformance_page_moves(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
+                            uint64_t to);
+
 /** The driver gave this device up, without a word to it. */
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
 

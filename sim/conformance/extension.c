@@ -78,7 +78,8 @@ static void judge_offered(struct watch *watch, const struct seen_buffer *buffer,
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t pfn = request_pfn(watch, buffer, request, i);
         const uint8_t *state = page_state(watch, pfn);
-        if (state != NULL && (*state & PAGE_PLACE) == PAGE_HELD) {
+        const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+        if (place == PAGE_HELD || (place == PAGE_PART && request->units)) {
             clause_broken(watch, DRV, CLAUSE_BX_12,
                           "offers PFN %" PRIu32 " again, which was refused", pfn);
         }
@@ -88,7 +89,7 @@ static void judge_offered(struct watch *watch, const struct seen_buffer *buffer,
                        "inflates after NOT_NEEDED without a look at the target");
         pages->target_due = false;
     }
-    if (pages->bound_reached) {
+    if (pages->bound_reached && !moves_inflate(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BX_13,
                        watch_now(watch) - pages->bound_ns >= watch->config.retry_min_ns,
                        "inflates %" PRIu64 " ns after as many pages were refused as may be held",
@@ -170,11 +171,13 @@ static uint64_t wanted(const struct watch *watch, const struct bnt_balloon_respo
     return (bnt_le32_get(response->num_pages) + mask) & ~mask;
 }
 
+/** `before`: PFNs that the device had when it came to this page. */
 static void judge_inflate_answer(struct watch *watch, uint8_t verdict, uint32_t pfn,
-                                 uint64_t target, const struct seen_request *request)
+                                 uint64_t target, uint64_t before,
+                                 const struct seen_request *request)
 {
     struct watch_pages *pages = &watch->pages;
-    const bool full = pages->device_pfns >= target;
+    const bool full = before >= target;
     if (request->units) {
         clause_require(watch, DEV, CLAUSE_BX_25,
                        verdict != BNT_VERDICT_ACCEPTED || pfn % UNIT_PFNS == 0,
@@ -188,13 +191,14 @@ static void judge_inflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
     if (full && (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED)) {
         clause_require(watch, DEV, CLAUSE_BX_9, verdict == BNT_VERDICT_NOT_NEEDED,
                        "accepts PFN %" PRIu32 " with %" PRIu64 " PFNs and a target of %" PRIu64,
-                       pfn, pages->device_pfns, target);
+                       pfn, before, target);
     }
     pages->device_pfns += verdict == BNT_VERDICT_ACCEPTED ? request->span : 0;
 }
 
 static void judge_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t pfn,
-                                 uint64_t target, const struct seen_request *request)
+                                 uint64_t target, uint64_t before,
+                                 const struct seen_request *request)
 {
     struct watch_pages *pages = &watch->pages;
     const bool told = negotiated(watch, BNT_BALLOON_F_MUST_TELL_HOST);
@@ -203,11 +207,11 @@ static void judge_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
         clause_require(watch, DEV, CLAUSE_BX_8, deflate_may_say(verdict),
                        "answers the deflate of PFN %" PRIu32 " by %u, and its driver uses it", pfn,
                        verdict);
-    } else if (!oom && pages->device_pfns <= target &&
+    } else if (!oom && before <= target &&
                (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED)) {
         clause_require(watch, DEV, CLAUSE_BX_9, verdict == BNT_VERDICT_NOT_NEEDED,
                        "gives PFN %" PRIu32 " back with %" PRIu64 " PFNs and a target of %" PRIu64,
-                       pfn, pages->device_pfns, target);
+                       pfn, before, target);
     }
     const uint64_t span = verdict == BNT_VERDICT_ACCEPTED ? request->span : 0;
     pages->device_pfns -= pages->device_pfns >= span ? span : pages->device_pfns;
@@ -250,14 +254,20 @@ static void judge_answers(struct watch *watch, const struct seen_buffer *buffer,
     const uint64_t target = wanted(watch, &response);
     judge_epoch(watch, buffer, request, &response, len);
     bool known = true;
+    uint64_t before = 0;
+    uint32_t page = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
         const uint32_t pfn = request_pfn(watch, buffer, request, i);
+        if (i == 0 || pfn >> watch->config.page_order != page) { /* none is split (BX-9) */
+            page = pfn >> watch->config.page_order;
+            before = watch->pages.device_pfns;
+        }
         known = known && verdict != BNT_VERDICT_NONE && verdict < BNT_VERDICT_COUNT;
         if (request->inflate) {
-            judge_inflate_answer(watch, verdict, pfn, target, request);
+            judge_inflate_answer(watch, verdict, pfn, target, before, request);
         } else {
-            judge_deflate_answer(watch, verdict, pfn, target, request);
+            judge_deflate_answer(watch, verdict, pfn, target, before, request);
         }
         judge_forgotten(watch, verdict, pfn);
         note_answer(watch, verdict, request);
@@ -294,8 +304,7 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     judge_answers(watch, buffer, &request, len);
     if (request.inflate) {
         pages->unseen_accepted = pages->in[PAGE_BALLOON] > 0;
-        pages->units_held = pages->in[PAGE_HELD] > 0 && (pages->units_held || request.units);
-        if (watch->config.held_max > 0 && !pages->units_held &&
+        if (watch->config.held_max > 0 &&
             pages->in[PAGE_HELD] >> watch->config.page_order > watch->config.held_max) {
             clause_seen(watch, DRV, CLAUSE_BX_13);
             pages->bound_reached = true;
@@ -330,7 +339,7 @@ static void epoch_raised(struct watch *watch, uint32_t epoch)
     if (pages->unseen_accepted) {
         clause_seen(watch, DRV, CLAUSE_BX_19);
     }
-    if (watch->live && (pages->in[PAGE_BALLOON] > 0 || pages->in[PAGE_HELD] > 0)) {
+    if (watch->live && (pages->in[PAGE_BALLOON] > 0 || pages_refused_held(watch) > 0)) {
         clause_seen(watch, DRV, CLAUSE_BX_17);
     }
     pages->releasing = true;
@@ -386,7 +395,7 @@ static void acknowledged(struct watch *watch, uint32_t epoch)
         clause_require(watch, DRV, CLAUSE_BX_18, epoch != pages->epoch_acked,
                        "acknowledges epoch %" PRIu32 " twice", epoch);
         const uint64_t left = pages->in[PAGE_BALLOON] + pages->in[PAGE_INFLATING] +
-                              pages->in[PAGE_DEFLATING] + pages->in[PAGE_HELD];
+                              pages->in[PAGE_DEFLATING] + pages_refused_held(watch);
         clause_require(watch, DRV, CLAUSE_BX_11, left == 0,
                        "acknowledges epoch %" PRIu32 " with %" PRIu64 " PFNs left", epoch, left);
         pages->zero_due = true;
@@ -412,7 +421,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
         }
         const uint64_t most =
             pages->in[PAGE_BALLOON] + pages->in[PAGE_INFLATING] + pages->in[PAGE_DEFLATING];
-        if (pages->in[PAGE_HELD] > 0) {
+        if (pages_refused_held(watch) > 0) {
             clause_require(watch, DRV, CLAUSE_BX_15, value <= most,
                            "writes actual = %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
                            value, most);
@@ -458,11 +467,12 @@ static void reset(struct watch *watch)
 static void end(struct watch *watch, bool quiet)
 {
     const struct watch_pages *pages = &watch->pages;
-    if (quiet && watch->live && pages->in[PAGE_HELD] > 0 &&
+    if (quiet && watch->live && !watch->given_up && pages_refused_held(watch) > 0 &&
         pages->in[PAGE_INFLATING] + pages->in[PAGE_DEFLATING] == 0 &&
         pages->in[PAGE_BALLOON] == pages->num_pages) {
         clause_broken(watch, DRV, CLAUSE_BX_12,
-                      "still holds %" PRIu64 " refused PFNs at the target", pages->in[PAGE_HELD]);
+                      "still holds %" PRIu64 " refused PFNs at the target",
+                      pages_refused_held(watch));
     }
 }
 

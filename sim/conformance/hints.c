@@ -294,7 +294,7 @@ static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
 
 static void end(struct watch *watch, bool quiet)
 {
-    if (!quiet || !watch->live) {
+    if (!quiet || !watch->live || watch->given_up || standstill_now(watch)) {
         return;
     }
     answer_judge(watch);

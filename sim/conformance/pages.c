@@ -135,6 +135,11 @@ static uint64_t balloon(const struct watch *watch)
     return watch->pages.in[PAGE_BALLOON];
 }
 
+uint64_t pages_refused_held(const struct watch *watch)
+{
+    return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_PART];
+}
+
 /* ---- Inflation ---- */
 
 static void effort(struct watch *watch, bool failed)
@@ -236,7 +241,8 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
-        const unsigned place = inflate_answer(verdict);
+        const unsigned answer = inflate_answer(verdict);
+        const unsigned place = answer == PAGE_HELD && request->units ? PAGE_PART : answer;
         refused = refused || place != PAGE_BALLOON;
         for (uint32_t k = 0; k < request->span; k++) {
             uint8_t *state = page_state(watch, (uint64_t)first + k);
@@ -318,7 +324,8 @@ static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffe
     if (above) {
         clause_seen(watch, DRV, CLAUSE_BD_5);
     }
-    if (!oom && pages->num_pages_read && !deflate_settles(watch, buffer, request)) {
+    if (!oom && pages->num_pages_read && !deflate_settles(watch, buffer, request) &&
+        !moves_exchange(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
                        "takes pages back with %" PRIu64 " in the balloon and a target of %" PRIu32,
                        balloon(watch), pages->num_pages_known);
@@ -551,8 +558,15 @@ static void reset(struct watch *watch)
     pages->actual = 0;
     pages->actual_written = false;
     pages->num_pages_read = false;
+    pages->num_pages_told = false;
     pages->num_pages_known = 0;
     pages->deficit_since_ns = 0;
+    pages->stood = false;
+}
+
+static void config_arrived(struct watch *watch)
+{
+    watch->pages.num_pages_told = true;
 }
 
 static void live(struct watch *watch)
@@ -561,12 +575,29 @@ static void live(struct watch *watch)
     effort(watch, false);
 }
 
+/** For how long the driver could have done something for its balloon, and did not. */
+static uint64_t idle_ns(const struct watch *watch)
+{
+    const struct watch_pages *pages = &watch->pages;
+    uint64_t since_ns =
+        pages->effort_ns > pages->deficit_since_ns ? pages->effort_ns : pages->deficit_since_ns;
+    since_ns = since_ns > watch->stalled_until_ns ? since_ns : watch->stalled_until_ns;
+    return since_ns < watch_now(watch) ? watch_now(watch) - since_ns : 0;
+}
+
+/** What the driver has to go by: a target of which no notification arrived it cannot know. */
+static uint32_t target_known(const struct watch *watch)
+{
+    const struct watch_pages *pages = &watch->pages;
+    return pages->num_pages_told ? pages->num_pages : pages->num_pages_known;
+}
+
 /** A target that is there already when the driver goes live, and that it never looks at. */
 static void judge_unseen(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;
     if (watch->live && !pages->num_pages_read && pages->num_pages > 0 && !pages->unseen_told &&
-        !watch->config.foreign && watch_now(watch) - pages->effort_ns > IDLE_NS) {
+        !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
         clause_broken(watch, DRV, CLAUSE_BD_4, "does not look at a target of %" PRIu32,
                       pages->num_pages);
         pages->unseen_told = true;
@@ -578,9 +609,15 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     struct watch_pages *pages = &watch->pages;
     bnt_le32 value;
     memcpy(&value, device->config + BNT_BALLOON_CONFIG_NUM_PAGES, sizeof value);
+    pages->num_pages_told = pages->num_pages_told && pages->num_pages == bnt_le32_get(value);
     pages->num_pages = bnt_le32_get(value);
+    const bool stands = standstill_now(watch);
+    if (stands || pages->stood) {
+        pages->effort_ns = watch_now(watch); /* until then it may do nothing (VG-36) */
+    }
+    pages->stood = stands;
     judge_unseen(watch);
-    const bool deficit = watch->live && pages->num_pages > balloon(watch);
+    const bool deficit = watch->live && target_known(watch) > balloon(watch);
     if (!deficit) {
         pages->deficit_since_ns = 0;
     } else if (pages->deficit_since_ns == 0) {
@@ -594,7 +631,8 @@ static void end(struct watch *watch, bool quiet)
     struct watch_pages *pages = &watch->pages;
     const uint64_t now_ns = watch_now(watch);
     const uint64_t moving = pages->in[PAGE_INFLATING] + pages->in[PAGE_DEFLATING];
-    if (!quiet || !watch->live || moving > 0 || pages->releasing || watch->emptying) {
+    if (!quiet || !watch->live || moving > 0 || pages->releasing || watch->emptying ||
+        watch->given_up || standstill_now(watch)) {
         return;
     }
     if (pages->changes > 0) {
@@ -602,14 +640,12 @@ static void end(struct watch *watch, bool quiet)
                        "leaves actual at %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
                        pages->actual, balloon(watch));
     }
-    const uint64_t since =
-        pages->effort_ns > pages->deficit_since_ns ? pages->effort_ns : pages->deficit_since_ns;
     const bool calm = pages->oom_ns == 0 || now_ns - pages->oom_ns > CALM_NS;
-    if (pages->deficit_since_ns > 0 && !pages->effort_failed && calm && now_ns - since > IDLE_NS) {
+    if (pages->deficit_since_ns > 0 && !pages->effort_failed && calm && idle_ns(watch) > IDLE_NS) {
         clause_broken(watch, DRV, CLAUSE_BD_4,
                       "gives no page although the target is %" PRIu32
                       " and the balloon has %" PRIu64,
-                      pages->num_pages, balloon(watch));
+                      target_known(watch), balloon(watch));
     }
 }
 
@@ -626,6 +662,7 @@ const struct watcher watch_pages_watcher = {
     .discarded = discarded,
     .config_read = config_read,
     .config_write = config_write,
+    .config_arrived = config_arrived,
     .event_end = event_end,
     .end = end,
 };

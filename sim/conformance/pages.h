@@ -18,6 +18,7 @@ enum {
     PAGE_BALLOON,   /**< in the balloon */
     PAGE_DEFLATING, /**< in a deflate that is not answered */
     PAGE_HELD,      /**< refused, and not given back */
+    PAGE_PART,      /**< the same of a unit: its parts may be offered one by one (BX-27) */
     PAGE_PLACES
 };
 
@@ -49,6 +50,7 @@ struct watch_pages {
     uint64_t in[PAGE_PLACES]; /**< PFNs */
     uint64_t device_pfns;     /**< that the device has by its own answers */
     uint32_t num_pages;       /**< as the device shows it */
+    bool num_pages_told;      /**< a configuration interrupt arrived since it changed */
     bool num_pages_read;      /**< the driver read it at least once since it is live */
     bool unseen_told;         /**< that it did not is told */
     uint32_t num_pages_known; /**< as the driver read it last */
@@ -58,6 +60,7 @@ struct watch_pages {
     uint64_t deficit_since_ns; /**< num_pages is above the balloon since; 0: it is not */
     uint64_t effort_ns;        /**< of the driver to fill it, last */
     bool effort_failed;        /**< no memory, refused, or memory was needed elsewhere */
+    bool stood;                /**< the device stood still at the end of the last event */
     uint64_t oom_ns;           /**< last deflate below the target; 0: none */
     /* the extension */
     uint32_t epoch; /**< as the device shows it; 0: not known */
@@ -68,7 +71,6 @@ struct watch_pages {
     bool zero_due;      /**< acknowledged: actual = 0 must follow */
     bool target_due;    /**< NOT_NEEDED came: the target is to be read */
     bool bound_reached; /**< as many are held as may be */
-    bool units_held;    /**< parts of refused units are among those held: they have no bound */
     uint64_t bound_ns;
     bool limit_written;
     bool unseen_accepted; /**< an inflate was accepted, and no later one was seen */
@@ -84,6 +86,9 @@ uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer
 /** The verdict of an entry; NONE where it lies beyond `len`. */
 uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                         const struct seen_request *request, uint32_t len, uint32_t entry);
+
+/** PFNs that were refused and are with the driver. */
+uint64_t pages_refused_held(const struct watch *watch);
 
 /** The state of a PFN, or NULL for one that is none of the guest's. */
 uint8_t *page_state(struct watch *watch, uint64_t pfn);

@@ -275,6 +275,12 @@ static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t cou
     }
 }
 
+/** A page that was hinted was allocated for it, and is free anew. */
+static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    pages_taken(watch, pages, count);
+}
+
 static void page_filled(struct watch *watch, uint64_t page)
 {
     uint8_t *mark = mark_of(watch, page);
@@ -314,6 +320,7 @@ const struct watcher watch_reports_watcher = {
     .discarded = discarded,
     .pages_taken = pages_taken,
     .pages_given = pages_given,
+    .hint_given = hint_given,
     .page_filled = page_filled,
     .page_touched = page_touched,
 };

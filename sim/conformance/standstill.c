@@ -29,6 +29,12 @@ static bool shows_suspended(uint8_t status)
 
 /* ---- Suspend ---- */
 
+bool standstill_now(const struct watch *watch)
+{
+    const struct watch_standstill *s = &watch->standstill;
+    return s->asked || s->suspended || (s->resume_asked && !s->resume_seen);
+}
+
 static void standstill_reset(struct watch *watch)
 {
     watch->standstill = (struct watch_standstill){.asked = false};

@@ -179,7 +179,7 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 static void end(struct watch *watch, bool quiet)
 {
     const struct watch_statistics *s = &watch->statistics;
-    const bool stands = watch->standstill.suspended;
+    const bool stands = standstill_now(watch) || watch->given_up;
     if (quiet && watch->live && !stands && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
                        "the statistics queue has no buffer");

@@ -111,15 +111,24 @@ struct watch_reports {
     bool poison_written;
 };
 
+/** The OS moves a ballooned page (moves.c). */
+struct watch_moves {
+    bool on;
+    uint64_t from; /**< first PFN of the page that is to leave the balloon */
+    uint64_t to;   /**< of that which is to enter it in exchange */
+};
+
 struct watch {
     struct conformance *seen;
     uint32_t vm;
     struct conformance_vm config;
     bool scripted[CLAUSE_PARTIES];
-    uint64_t features; /**< negotiated, once FEATURES_OK stands; else 0 */
-    bool emptying;     /**< the driver is to empty its balloon, or to leave in good order */
-    bool live;         /**< DRIVER_OK is set */
-    bool legacy;       /**< the driver uses the legacy interface */
+    uint64_t features;         /**< negotiated, once FEATURES_OK stands; else 0 */
+    bool emptying;             /**< the driver is to empty its balloon, or to leave in good order */
+    uint64_t stalled_until_ns; /**< the driver gets no time */
+    bool given_up; /**< the driver does not go on with this device, until it resets it */
+    bool live;     /**< DRIVER_OK is set */
+    bool legacy;   /**< the driver uses the legacy interface */
     struct watch_registers registers;
     struct watch_standstill standstill;
     struct watch_rings rings;
@@ -127,6 +136,7 @@ struct watch {
     struct watch_statistics statistics;
     struct watch_reports reports;
     struct watch_hints hints;
+    struct watch_moves moves;
     struct watch_legacy legacy_seen;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
 };
@@ -203,7 +213,20 @@ extern const struct watcher watch_statistics_watcher;
 extern const struct watcher watch_reports_watcher;
 extern const struct watcher watch_hints_watcher;
 extern const struct watcher watch_legacy_watcher;
+extern const struct watcher watch_moves_watcher; /**< behind pages.c */
 void hints_free(struct watch *watch);
+
+/* standstill.c */
+/** Whether the device stands still, or was asked to, or to go on and is not seen to. */
+bool standstill_now(const struct watch *watch);
+
+/* moves.c */
+/** Whether an inflate is the half of a move, and of no cycle. */
+bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
+                   const struct seen_request *request);
+/** Whether a deflate gives up a page whose replacement is in the balloon already. */
+bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
+                    const struct seen_request *request);
 
 /* conformance.c: for what all watchers need */
 struct arena *watch_arena(const struct watch *watch);

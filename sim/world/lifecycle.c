@@ -310,7 +310,11 @@ static bnt_status move_next(struct vm *vm)
             continue;
         }
         vm->life.moving = true; /* a call of VMware's wire ends it before it returns */
+        conformance_page_moves(vm->world->conformance, vm->index, true, from, to);
         status = bnt_guest_page_migrate(vm->guest, now_ns, from, to, vm->life.move_deflate_first);
+        if (status != BNT_OK) {
+            conformance_page_moves(vm->world->conformance, vm->index, false, from, to);
+        }
         vm->life.moving = vm->life.moving && status == BNT_OK;
         vm->life.move_at += status != BNT_E_AGAIN;
     }

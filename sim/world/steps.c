@@ -52,6 +52,9 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
         oracle_driver_stalled(vm->world->oracle, vm->index, now_ns);
     }
     vm->stalled_until_ns[party] = until_ns;
+    if (party == PARTY_DRIVER && !vm->stall_secret[party]) {
+        conformance_driver_stalled(vm->world->conformance, vm->index, until_ns);
+    }
     if (vm->step_event[party] != 0) {
         (void)engine_cancel(engine, vm->step_event[party]);
         vm->step_event[party] = 0;

@@ -95,10 +95,16 @@ void vm_attach(struct vm *vm)
                   why_not);
         return;
     }
+    const bool detaching = vm->detaching;
+    const bool emptying = vm->emptying;
     vm->detaching = false;
     life_empty(vm, false);
     const bnt_status status = bnt_guest_attach(vm->guest, now_ns);
     vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
+    if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
+        vm->detaching = detaching;
+        life_empty(vm, emptying);
+    }
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
                   bnt_status_text(status));

@@ -115,5 +115,6 @@ extern const struct breaker_table breakers_reports;
 extern const struct breaker_table breakers_hints;
 extern const struct breaker_table breakers_pages;
 extern const struct breaker_table breakers_legacy;
+extern const struct breaker_table breakers_moves;
 
 #endif

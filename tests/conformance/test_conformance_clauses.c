@@ -10,7 +10,7 @@
 
 static const struct breaker_table *const tables[] = {
     &breakers_registers, &breakers_rings, &breakers_reports, &breakers_standstill,
-    &breakers_hints,     &breakers_pages, &breakers_legacy,
+    &breakers_hints,     &breakers_pages, &breakers_legacy,  &breakers_moves,
 };
 
 enum {

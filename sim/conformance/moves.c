@@ -1,0 +1,63 @@
+/*
+ * A ballooned page moves because the OS wants its place: another one enters the balloon, and this
+ * one leaves it. That is no step towards a target: BX-13 is about cycles, and BD-7 about a balloon
+ * that gets smaller.
+ */
+#include "sim/conformance/watch.h"
+
+static bool within(const struct watch *watch, uint64_t page, uint64_t pfn)
+{
+    return pfn >= page && pfn - page < UINT64_C(1) << watch->config.page_order;
+}
+
+/** Whether a request names PFNs of this page, and no other. */
+static bool names_only(const struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request, uint64_t page)
+{
+    for (uint32_t i = 0; i < request->count; i++) {
+        if (!within(watch, page, request_pfn(watch, buffer, request, i))) {
+            return false;
+        }
+    }
+    return request->count > 0 && !request->units;
+}
+
+bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
+                   const struct seen_request *request)
+{
+    return watch->moves.on && names_only(watch, buffer, request, watch->moves.to);
+}
+
+bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
+                    const struct seen_request *request)
+{
+    if (!watch->moves.on || !names_only(watch, buffer, request, watch->moves.from)) {
+        return false;
+    }
+    for (uint64_t k = 0; k < UINT64_C(1) << watch->config.page_order; k++) {
+        const uint8_t *state = page_state(watch, watch->moves.to + k);
+        if (state == NULL || (*state & PAGE_PLACE) != PAGE_BALLOON) {
+            return false;
+        }
+    }
+    watch->moves.on = false; /* one page for one */
+    return true;
+}
+
+static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        watch->moves.on = watch->moves.on && pages[i] != watch->moves.to;
+    }
+}
+
+static void forget(struct watch *watch)
+{
+    watch->moves.on = false;
+}
+
+const struct watcher watch_moves_watcher = {
+    .reset = forget,
+    .guest_new = forget,
+    .pages_given = pages_given,
+};
