@@ -140,6 +140,27 @@ static void leaf_free(void *opaque, void *leaf, size_t bytes)
     arena_free(vm->world->arena, leaf, bytes);
 }
 
+/** Numbers that stand for a name are told by it. */
+static void event_log(const struct vm *vm, const struct bnt_host_event *event)
+{
+    const char *name = bnt_host_event_name((uint32_t)event->kind);
+    switch (event->kind) {
+    case BNT_HOST_EVENT_OUTCOME:
+        world_log(vm->world, LOG_EVENTS, "%s: host %s %llu '%s'", vm->spec.name, name,
+                  (unsigned long long)event->value, bnt_outcome_name((uint32_t)event->extra));
+        break;
+    case BNT_HOST_EVENT_BROKEN:
+    case BNT_HOST_EVENT_MISUSE:
+        world_log(vm->world, LOG_EVENTS, "%s: host %s '%s' %llu", vm->spec.name, name,
+                  bnt_fault_text((bnt_fault)event->value), (unsigned long long)event->extra);
+        break;
+    default:
+        world_log(vm->world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name, name,
+                  (unsigned long long)event->value, (unsigned long long)event->extra);
+        break;
+    }
+}
+
 static void host_event(void *opaque, const struct bnt_host_event *event)
 {
     struct vm *vm = opaque;
@@ -148,9 +169,7 @@ static void host_event(void *opaque, const struct bnt_host_event *event)
     engine_payload(world->engine, event->value);
     engine_payload(world->engine, event->extra);
     vm->touched = true;
-    world_log(world, LOG_EVENTS, "%s: host %s %llu %llu", vm->spec.name,
-              bnt_host_event_name((uint32_t)event->kind), (unsigned long long)event->value,
-              (unsigned long long)event->extra);
+    event_log(vm, event);
     if (event->kind == BNT_HOST_EVENT_HINT) {
         bnt_le32 command;
         bnt_host_config_read(vm->host, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command, sizeof command);

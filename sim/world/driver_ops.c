@@ -223,6 +223,32 @@ static void count_event(struct vm *vm, const struct bnt_guest_event *event)
     }
 }
 
+/** What the value of an event stands for where it is a number for a name; NULL: it is a number. */
+static const char *value_name(const struct bnt_guest_event *event)
+{
+    switch (event->kind) {
+    case BNT_GUEST_EVENT_STATE:
+        return bnt_guest_state_name((uint32_t)event->value);
+    case BNT_GUEST_EVENT_BROKEN:
+        return bnt_fault_text((bnt_fault)event->value);
+    default:
+        return NULL;
+    }
+}
+
+static void event_log(const struct vm *vm, const struct bnt_guest_event *event)
+{
+    const char *name = bnt_guest_event_name((uint32_t)event->kind);
+    const char *value = value_name(event);
+    if (value != NULL) {
+        world_log(vm->world, LOG_EVENTS, "%s: guest %s '%s' %llu", vm->spec.name, name, value,
+                  (unsigned long long)event->extra);
+    } else {
+        world_log(vm->world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name, name,
+                  (unsigned long long)event->value, (unsigned long long)event->extra);
+    }
+}
+
 static void guest_event(void *opaque, const struct bnt_guest_event *event)
 {
     struct vm *vm = opaque;
@@ -230,9 +256,7 @@ static void guest_event(void *opaque, const struct bnt_guest_event *event)
     engine_payload(world->engine, (uint64_t)event->kind);
     engine_payload(world->engine, event->value);
     count_event(vm, event);
-    world_log(world, LOG_EVENTS, "%s: guest %s %llu %llu", vm->spec.name,
-              bnt_guest_event_name((uint32_t)event->kind), (unsigned long long)event->value,
-              (unsigned long long)event->extra);
+    event_log(vm, event);
     if (event->kind == BNT_GUEST_EVENT_BROKEN) {
         conformance_driver_gave_up(world->conformance, vm->index);
     }

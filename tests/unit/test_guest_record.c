@@ -134,6 +134,9 @@ START_TEST(test_every_event_and_state_has_a_name)
     }
     ck_assert_str_eq(bnt_guest_event_name(BNT_GUEST_EVENT_TARGET_REACHED), "target-reached");
     ck_assert_str_eq(bnt_guest_event_name(BNT_GUEST_EVENT_COUNT), "unknown");
+    for (uint32_t state = BNT_GUEST_DOWN; state <= BNT_GUEST_RESUMING; state++) {
+        ck_assert_str_ne(bnt_guest_state_name(state), "unknown");
+    }
     ck_assert_str_eq(bnt_guest_state_name(BNT_GUEST_STOPPING), "stopping");
     ck_assert_str_eq(bnt_guest_state_name(100), "unknown");
 }
