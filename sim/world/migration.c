@@ -11,6 +11,7 @@
 #include "sim/world/migration.h"
 
 #include "lib/base/mutation.h"
+#include "sim/scenario/keys.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -407,8 +408,12 @@ bool migration_defers(struct vm *vm, const struct engine_event *event)
     case WORLD_EVENT_ALLOC:
         tracked = &vm->sleep_event;
         break;
+    case WORLD_EVENT_ACTION: /* the host's management is not paused */
+        if (!action_trait_of(vm->world->scenario->actions[event->a].kind)->guests) {
+            return false;
+        }
+        break;
     case WORLD_EVENT_PHASE:
-    case WORLD_EVENT_ACTION: /* by the host's management, which is not paused */
     case WORLD_EVENT_WIRE:
     case WORLD_EVENT_EXPECT:
     case WORLD_EVENT_END:
