@@ -38,6 +38,9 @@ START_TEST(test_every_fault_has_name_sentence_and_pinned_number)
 #undef BNT_X
     ck_assert_uint_eq(count, BNT_FAULT_COUNT);
     ck_assert_str_eq(bnt_fault_name(BNT_FAULT_COUNT), "UNKNOWN");
+    ck_assert_str_eq(bnt_fault_name((bnt_fault)(BNT_FAULT_COUNT + 1)), "UNKNOWN");
+    ck_assert_str_eq(bnt_fault_text((bnt_fault)(BNT_FAULT_COUNT + 1)),
+                     "not a fault of this library");
     ck_assert_str_eq(bnt_fault_text(BNT_FAULT_COUNT), "not a fault of this library");
 }
 END_TEST

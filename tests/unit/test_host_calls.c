@@ -454,6 +454,83 @@ START_TEST(test_vmwares_wire_works_without_the_calls_that_are_optional)
 }
 END_TEST
 
+/* ---- Registers that are not there yet, or not at all ---- */
+
+START_TEST(test_legacy_driver_may_write_before_it_accepts_and_another_may_not)
+{
+    static const uint8_t five[] = {5, 0, 0, 0};
+
+    for (uint32_t legacy = 0; legacy < 2; legacy++) {
+        fake_init(&fake, PAGES, FAKE_PLAIN);
+        fake.config.interface = legacy ? BNT_INTERFACE_TRANSITIONAL : BNT_INTERFACE_MODERN;
+        fake_open(&fake);
+        ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 1), BNT_OK);
+        ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
+        bnt_host_config_write(fake.host, 1, BNT_BALLOON_CONFIG_ACTUAL, five, sizeof five);
+        ck_assert_uint_eq(fake_info(&fake).actual_pfns, legacy ? 5 : 0);
+        ck_assert(!bnt_host_queue_enabled(fake.host, 0));
+        ck_assert(!bnt_host_queue_enabled(fake.host, 77));
+        ck_assert_uint_eq(bnt_host_queue_index(fake.host, (bnt_balloon_queue)77),
+                          BNT_BALLOON_QUEUE_NONE);
+        fake_close(&fake);
+    }
+}
+END_TEST
+
+/* ---- A provider at its limit ---- */
+
+static struct bnt_queue_provider limited;
+static uint32_t statistics_out;
+
+static bnt_status limited_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                              struct bnt_diag *diag)
+{
+    if (queue == BNT_BALLOON_QUEUE_STATS && statistics_out > 0) {
+        return BNT_E_LIMIT;
+    }
+    const bnt_status status = fake_provider(&fake)->pop(opaque, queue, chain, diag);
+    statistics_out += queue == BNT_BALLOON_QUEUE_STATS && status == BNT_OK;
+    return status;
+}
+
+static bnt_status limited_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                               struct bnt_diag *diag)
+{
+    statistics_out -= queue == BNT_BALLOON_QUEUE_STATS;
+    return fake_provider(&fake)->push(opaque, queue, head, len, diag);
+}
+
+START_TEST(test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_push)
+{
+    size_t bytes = 0;
+    struct bnt_host_stats stats = {.size = sizeof stats};
+
+    fake_init(&fake, PAGES, FAKE_PLAIN);
+    fake.provided = true;
+    fake_open(&fake);
+    limited = *fake_provider(&fake);
+    limited.pop = limited_pop;
+    limited.push = limited_push;
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_init(fake.storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem,
+                                   &limited, &fake.host),
+                     BNT_OK);
+    fake_start(&fake, FAKE_PLAIN);
+    statistics_out = 0;
+    fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, 1);
+    fake_stats(&fake, 10);
+    fake_stats(&fake, 10); /* no misuse: the provider keeps it */
+    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
+    ck_assert_uint_eq(stats.sequence, 1);
+    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    ck_assert_int_eq(fake_step(&fake), BNT_OK); /* without a kick */
+    ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
+    ck_assert_uint_eq(stats.sequence, 2);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host calls");
@@ -471,6 +548,8 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_calls_of_the_other_wire_are_not_supported);
     tcase_add_test(tc, test_device_works_without_the_calls_that_are_optional);
     tcase_add_test(tc, test_vmwares_wire_works_without_the_calls_that_are_optional);
+    tcase_add_test(tc, test_legacy_driver_may_write_before_it_accepts_and_another_may_not);
+    tcase_add_test(tc, test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_push);
     suite_add_tcase(suite, tc);
     return suite;
 }

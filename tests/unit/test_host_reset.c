@@ -1,6 +1,7 @@
 /*
  * Resets: of the balloon by the host, in the order of BX-10, and of the device by its driver.
  */
+#include "lib/host/host_private.h"
 #include "tests/unit/fake_driver.h"
 
 #include <check.h>
@@ -192,6 +193,18 @@ START_TEST(test_200_device_resets_leave_nothing_behind)
 }
 END_TEST
 
+/* 2^32 resets take too long: the last but one is written into the instance. */
+START_TEST(test_epoch_goes_round_without_0)
+{
+    open_with(FAKE_TOLD | FAKE_RESET, BNT_HOST_LEDGER_FIXED);
+    fake.host->epoch = UINT32_MAX;
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_uint_eq(fake_info(&fake).epoch, 1);
+    ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_EPOCH), 1);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_reset");
@@ -205,6 +218,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_device_reset_makes_every_page_the_guests_and_touches_none);
     tcase_add_test(tests, test_device_that_was_reset_touches_no_queue_and_sends_no_interrupt);
     tcase_add_test(tests, test_200_device_resets_leave_nothing_behind);
+    tcase_add_test(tests, test_epoch_goes_round_without_0);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -100,6 +100,82 @@ START_TEST(test_limit_written_by_the_driver_clamps_the_target_until_the_device_i
 }
 END_TEST
 
+static void refuse(uint64_t pfn, bool on_deflate)
+{
+    const struct bnt_host_rule rule = {.first_pfn = pfn,
+                                       .last_pfn = pfn,
+                                       .on_inflate = !on_deflate,
+                                       .on_deflate = on_deflate,
+                                       .numerator = 1,
+                                       .denominator = 1,
+                                       .count = UINT64_MAX,
+                                       .verdict = BNT_VERDICT_PINNED};
+
+    ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_OK);
+}
+
+START_TEST(test_unit_is_refused_for_one_of_its_pages_and_kept_at_the_target)
+{
+    const uint32_t units[] = {512, 1024};
+
+    open_with(WITH_UNITS, 1024);
+    fake.flags = BNT_BALLOON_REQUEST_2M;
+    refuse(1024 + 511, false);
+    (void)fake_send(&fake, 0, units, 2, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
+    ck_assert_uint_eq(verdicts[1], BNT_VERDICT_PINNED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    bnt_host_rules_clear(fake.host);
+    (void)fake_send(&fake, 0, units + 1, 1, verdicts);
+    (void)fake_send(&fake, 1, units, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_NOT_NEEDED); /* the target is what it has */
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 0, 0, NULL), BNT_OK);
+    refuse(512 + 7, true);
+    (void)fake_send(&fake, 1, units, 2, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_PINNED);
+    ck_assert_uint_eq(verdicts[1], BNT_VERDICT_ACCEPTED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    fake_close(&fake);
+}
+END_TEST
+
+/* A unit lies in two ranges of the ledger, of which each would need a leaf. */
+START_TEST(test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was)
+{
+    const uint32_t unit = 512;
+
+    fake_init(&fake, PAGES, WITH_UNITS);
+    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake_open(&fake);
+    fake_start(&fake, WITH_UNITS);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 1024, 0, NULL), BNT_OK);
+    fake.flags = BNT_BALLOON_REQUEST_2M;
+    fake.leaf_fail_from = 1;
+    (void)fake_send(&fake, 0, &unit, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_BUSY);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    fake.leaf_fail_from = 0;
+    fake.flags = 0;
+    for (uint32_t first = 256; first < 1280; first += 256) { /* both ranges, whole: no leaf */
+        (void)fake_send_run(&fake, 0, first, 256, 1, NULL);
+    }
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
+    ck_assert_int_eq(fake.leaves_out, 0);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 0, 0, NULL), BNT_OK);
+    fake.flags = BNT_BALLOON_REQUEST_2M;
+    fake.leaf_calls = 0;
+    fake.leaf_fail_from = 1;
+    (void)fake_send(&fake, 1, &unit, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_BUSY);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
+    fake.leaf_fail_from = 0;
+    (void)fake_send(&fake, 1, &unit, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_units");
@@ -110,6 +186,8 @@ Suite *test_suite(void)
                    test_flags_without_the_feature_are_ignored_and_unknown_ones_with_it_break);
     tcase_add_test(tests,
                    test_limit_written_by_the_driver_clamps_the_target_until_the_device_is_reset);
+    tcase_add_test(tests, test_unit_is_refused_for_one_of_its_pages_and_kept_at_the_target);
+    tcase_add_test(tests, test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was);
     suite_add_tcase(suite, tests);
     return suite;
 }

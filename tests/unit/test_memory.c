@@ -118,6 +118,22 @@ START_TEST(test_failing_callback_is_reported_as_such)
 }
 END_TEST
 
+START_TEST(test_copies_stay_within_the_map_and_empty_ones_call_nobody)
+{
+    const struct bnt_mem_ops ops = memory_ops();
+    const struct bnt_mem_region region = {0x1000, 0x1000};
+    struct bnt_mem mem;
+    uint8_t byte = 0;
+
+    ck_assert_int_eq(bnt_mem_init(&mem, &ops, NULL, &region, 1), BNT_OK); /* no memory behind it */
+    ck_assert_int_eq(bnt_mem_read(&mem, 0x1800, &byte, 0), BNT_OK);
+    ck_assert_int_eq(bnt_mem_write(&mem, 0x1800, &byte, 0), BNT_OK);
+    ck_assert_int_eq(bnt_mem_read(&mem, 0x2000, &byte, 1), BNT_E_RANGE);
+    ck_assert_int_eq(bnt_mem_write(&mem, 0x2000, &byte, 1), BNT_E_RANGE);
+    ck_assert_int_eq(bnt_mem_init(NULL, &ops, NULL, &region, 1), BNT_E_ARGUMENT);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("memory");
@@ -129,6 +145,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_one_region_too_many_is_a_limit);
     tcase_add_test(tcase, test_copies_outside_memory_never_reach_the_embedder);
     tcase_add_test(tcase, test_failing_callback_is_reported_as_such);
+    tcase_add_test(tcase, test_copies_stay_within_the_map_and_empty_ones_call_nobody);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -28,6 +28,10 @@ START_TEST(test_names_are_found)
     ck_assert_str_eq(bnt_vmware_status_name(9), "unknown");
     ck_assert_str_eq(bnt_vmware_cap_name(BNT_VMWARE_CAP_BATCHED), "batched");
     ck_assert_str_eq(bnt_vmware_cap_name(1), "unknown");
+    for (uint32_t cap = 1; cap != 0; cap <<= 1) {
+        const bool known = (cap & (uint32_t)BNT_VMWARE_CAPS_ALL) != 0;
+        ck_assert(!known || strcmp(bnt_vmware_cap_name(cap), "unknown") != 0);
+    }
 }
 END_TEST
 
