@@ -390,7 +390,7 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
         if (!guest->leaving) {
             bnti_guest_recover(guest);
         }
-    } else if (guest->state >= BNT_GUEST_SUSPENDING && guest->state <= BNT_GUEST_RESUMING) {
+    } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* or SUSPENDED, or RESUMING */
         bnti_guest_suspend_poll(guest);
     } else {
         step_live(guest);

@@ -193,8 +193,7 @@ static void command_send(struct bnt_guest *guest, uint32_t command)
     uint16_t head = 0;
     const bnt_status added = bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_HINT], &seg, 1, 0, &head);
     BNTI_ASSERT(added == BNT_OK);
-    hint->start_busy = hint->start_busy || !stop;
-    hint->stop_busy = hint->stop_busy || stop;
+    *(stop ? &hint->stop_busy : &hint->start_busy) = true;
     slot_added(guest, head, stop ? BNTI_GUEST_HINT_STOP : BNTI_GUEST_HINT_START, 0, 0);
     hint_tell(guest, command, 0, 0);
 }
