@@ -251,6 +251,46 @@ START_TEST(test_driver_works_without_the_calls_that_are_optional)
 }
 END_TEST
 
+START_TEST(test_ring_reset_needs_both_of_its_registers)
+{
+    config.features_wanted |= BNT_F_RING_RESET;
+    for (uint32_t there = 0; there < 4; there++) {
+        struct fake f;
+        fake_init(&f, &(struct fake_setup){.pages = 64,
+                                           .offered = FAKE_ALL | BNT_F_RING_RESET,
+                                           .wanted = FAKE_ALL | BNT_F_RING_RESET});
+        struct bnt_guest_ops some = fake_ops_of(&f);
+        some.transport.queue_reset = there & 1 ? some.transport.queue_reset : NULL;
+        some.transport.queue_reset_read = there & 2 ? some.transport.queue_reset_read : NULL;
+        ck_assert_int_eq(bnt_guest_init(f.state, need.state_bytes, f.dma, FAKE_DMA_GPA, f.dma_bytes,
+                                        &config, &some, &f, &f.guest),
+                         BNT_OK);
+        fake_up(&f);
+        ck_assert_uint_eq((fake_info(&f).features & BNT_F_RING_RESET) != 0, there == 3);
+        fake_end(&f);
+    }
+}
+END_TEST
+
+START_TEST(test_clock_near_its_end_stops_no_work)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = 2048});
+    f.now_ns = BNT_NEVER - 1000;
+    fake_up(&f);
+    fake_target(&f, 1000);
+    for (uint32_t i = 0; i < 20; i++) {
+        ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+        (void)fake_serve(&f, 0, 8);
+        f.now_ns++;
+    }
+    ck_assert_uint_eq(f.ledger_pfns, 1000);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    ck_assert_uint_eq(f.deadline_ns, BNT_NEVER);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest calls");
@@ -265,6 +305,8 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_calls_without_an_instance_or_a_place_for_the_answer_are_refused);
     tcase_add_test(tc, test_shrink_takes_nothing_that_the_device_may_still_have);
     tcase_add_loop_test(tc, test_driver_works_without_the_calls_that_are_optional, 0, 2);
+    tcase_add_test(tc, test_ring_reset_needs_both_of_its_registers);
+    tcase_add_test(tc, test_clock_near_its_end_stops_no_work);
     suite_add_tcase(suite, tc);
     return suite;
 }

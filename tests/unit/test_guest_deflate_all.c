@@ -344,6 +344,40 @@ START_TEST(test_on_vmwares_wire_everything_is_deflated_in_ticks)
 }
 END_TEST
 
+START_TEST(test_calls_are_refused_while_the_last_reset_takes_its_time)
+{
+    struct fake f;
+    balloon_up(&f);
+    f.reset_reads = 3;
+    ck_assert_int_eq(bnt_guest_detach(f.guest, f.now_ns), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_guest_deflate_all(f.guest, f.now_ns), BNT_E_STATE);
+    ck_assert_int_eq(bnt_guest_target_follow(f.guest, f.now_ns), BNT_E_STATE);
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_queue_that_is_lost_between_two_steps_forces_the_detach)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = PAGES,
+                                       .offered = FAKE_ALL | BNT_F_RING_RESET,
+                                       .wanted = FAKE_ALL | BNT_F_RING_RESET,
+                                       .recover_tries = 3});
+    fake_up(&f);
+    fake_target(&f, LEFT);
+    fake_run(&f, FAKE_S);
+    ck_assert_int_eq(bnt_guest_detach_orderly(f.guest, f.now_ns), BNT_E_AGAIN);
+    f.queue_max[0] = 0;
+    ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_E_BROKEN);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 1);
+    fake_run(&f, FAKE_S);
+    ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_DOWN);
+    ck_assert_uint_eq(fake_info(&f).recoveries, 0);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest deflate all");
@@ -362,6 +396,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_orderly_detach_at_every_point_of_a_run, 0, 8);
     tcase_add_test(tc, test_on_vmwares_wire_it_is_the_quick_way);
     tcase_add_test(tc, test_on_vmwares_wire_everything_is_deflated_in_ticks);
+    tcase_add_test(tc, test_calls_are_refused_while_the_last_reset_takes_its_time);
+    tcase_add_test(tc, test_queue_that_is_lost_between_two_steps_forces_the_detach);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -531,6 +531,20 @@ START_TEST(test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_pu
 }
 END_TEST
 
+START_TEST(test_clock_near_its_end_stops_no_work)
+{
+    open_with(FAKE_PLAIN);
+    fake.now_ns = BNT_NEVER - 1000;
+    fake_start(&fake, FAKE_PLAIN);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 100, 5000, NULL), BNT_OK);
+    (void)fake_send_run(&fake, 0, 300, 50, 1, NULL);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING); /* its time saturates */
+    (void)fake_send_run(&fake, 0, 350, 50, 1, NULL);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host calls");
@@ -550,6 +564,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_vmwares_wire_works_without_the_calls_that_are_optional);
     tcase_add_test(tc, test_legacy_driver_may_write_before_it_accepts_and_another_may_not);
     tcase_add_test(tc, test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_push);
+    tcase_add_test(tc, test_clock_near_its_end_stops_no_work);
     suite_add_tcase(suite, tc);
     return suite;
 }
