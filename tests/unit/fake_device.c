@@ -415,6 +415,7 @@ static void fake_status_write(void *opaque, uint8_t status)
     if (action == BNT_DEV_ACTION_RESET) {
         fake_device_reset(f);
     }
+    f->unsettled = f->unsettled || (f->unsettles && action == BNT_DEV_ACTION_DRIVER_OK);
 }
 
 static uint32_t fake_generation(void *opaque)

@@ -142,6 +142,24 @@ START_TEST(test_a_device_with_an_impossible_number_of_bins_gets_no_buffer)
 }
 END_TEST
 
+START_TEST(test_bins_that_cannot_be_read_start_no_reports)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){
+                      .pages = 16, .offered = FAKE_ALL | FAKE_WS, .wanted = FAKE_ALL | FAKE_WS});
+    f.ws_bins = 4;
+    f.unsettles = true;
+    ck_assert_int_eq(bnt_guest_attach(f.guest, f.now_ns), BNT_OK);
+    ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
+    ck_assert_uint_eq(fake_serve(&f, CMD, 1), 0); /* no buffer for commands */
+    ck_assert_int_eq(fake_step(&f, 8), BNT_E_BROKEN);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_CONFIG_UNSETTLED);
+    f.unsettles = false;
+    f.unsettled = false;
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest_ws");
@@ -150,6 +168,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_configuration_holds_until_it_is_discarded);
     tcase_add_test(tcase, test_commands_that_make_no_sense_are_counted_and_survived);
     tcase_add_test(tcase, test_a_device_with_an_impossible_number_of_bins_gets_no_buffer);
+    tcase_add_test(tcase, test_bins_that_cannot_be_read_start_no_reports);
     suite_add_tcase(suite, tcase);
     return suite;
 }

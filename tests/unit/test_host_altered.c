@@ -31,6 +31,8 @@ enum middle {
     HINTS,
     HOST_PAGES, /* no buffer: pages of the host, of which some are dropped */
     LEAFLESS,   /* no buffer: pages that no leaf records */
+    HOLE,       /* the same, with fewer pages of memory than the range has */
+    SUSPENDED,
     PROVIDED,
     MIDDLES
 };
@@ -156,31 +158,48 @@ static void middle_open(enum middle middle)
     static const uint64_t offered[MIDDLES] = {
         [PLAIN] = FAKE_ALL,    [TOLD] = FAKE_ALL | HUGE,  [BITMAP] = FAKE_PLAIN | ON_STUFF,
         [REPORT] = FAKE_ALL,   [HINTS] = FAKE_ALL | HINT, [HOST_PAGES] = FAKE_ALL,
-        [LEAFLESS] = FAKE_ALL, [PROVIDED] = FAKE_ALL,
+        [LEAFLESS] = FAKE_ALL, [HOLE] = FAKE_ALL,         [SUSPENDED] = FAKE_ALL | BNT_F_SUSPEND,
+        [PROVIDED] = FAKE_ALL,
     };
     static const uint64_t accepted[MIDDLES] = {
-        [PLAIN] = FAKE_PLAIN,    [TOLD] = FAKE_TOLD | HUGE,   [BITMAP] = FAKE_PLAIN | ON_STUFF,
-        [REPORT] = FAKE_PLAIN,   [HINTS] = FAKE_PLAIN | HINT, [HOST_PAGES] = FAKE_TOLD,
-        [LEAFLESS] = FAKE_PLAIN, [PROVIDED] = FAKE_PLAIN,
+        [PLAIN] = FAKE_PLAIN,
+        [TOLD] = FAKE_TOLD | HUGE,
+        [BITMAP] = FAKE_PLAIN | ON_STUFF,
+        [REPORT] = FAKE_PLAIN,
+        [HINTS] = FAKE_PLAIN | HINT,
+        [HOST_PAGES] = FAKE_TOLD,
+        [LEAFLESS] = FAKE_PLAIN,
+        [HOLE] = FAKE_PLAIN,
+        [SUSPENDED] = FAKE_PLAIN | BNT_F_SUSPEND,
+        [PROVIDED] = FAKE_PLAIN,
     };
 
     fake_init(&fake, PAGES, offered[middle]);
     fake.provided = middle == PROVIDED;
     fake.config.host_page_order = middle == HOST_PAGES ? 2 : 0;
     fake.config.discard_zeroes = true;
-    if (middle == LEAFLESS) {
+    if (middle == LEAFLESS || middle == HOLE) {
         fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
         fake.leaf_fail_from = 1;
+    }
+    if (middle == HOLE) {
+        fake.regions[0] = (struct bnt_mem_region){0, FAKE_DMA_BYTES + (100u << BNT_PFN_SHIFT)};
+        fake.region_count = 1;
     }
     fake_open(&fake);
     provider = fake_provider(&fake);
     fake_start(&fake, accepted[middle]);
-    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, PAGES, 0, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 100, 0, NULL), BNT_OK);
+    if (middle == SUSPENDED) {
+        ck_assert_int_eq(
+            bnt_host_status_write(fake.host, fake.now_ns, 15 | BNT_DEVICE_STATUS_SUSPEND), BNT_OK);
+        return;
+    }
     if (middle == REPORT || middle == HINTS) {
         provided_open(accepted[middle]);
         bnt_host_kick(fake.host,
                       middle == REPORT ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT);
-    } else if (middle == HOST_PAGES || middle == LEAFLESS) {
+    } else if (middle >= HOST_PAGES && middle <= HOLE) {
         (void)fake_send_run(&fake, 0, FIRST, 100, 1, NULL);
         return;
     } else {
@@ -203,6 +222,10 @@ static void survive(struct bnt_host *host)
         const bnt_status step = bnt_host_step(host, fake.now_ns + i, 8, NULL);
         ck_assert(step == BNT_OK || step == BNT_E_BROKEN);
     }
+    if ((bnt_host_status_read(host) & BNT_DEVICE_STATUS_SUSPEND) != 0) {
+        const bnt_status resumed = bnt_host_status_write(host, fake.now_ns, 15);
+        ck_assert(resumed == BNT_OK || resumed == BNT_E_FEATURES);
+    }
     ck_assert_int_eq(bnt_host_status_write(host, fake.now_ns, 0), BNT_OK);
 }
 
@@ -218,7 +241,8 @@ START_TEST(test_altered_middle_is_refused_whole_or_survived)
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
     for (size_t at = 0; at < bytes; at++) {
         const uint8_t right = state[at];
-        const uint8_t wrong[] = {right ^ 1u, right ^ 0x80u, 0, 0xFF, (uint8_t)(right + 8u), right};
+        const uint8_t wrong[] = {right ^ 1u, right ^ 0x40u,         right ^ 0x80u,         0,
+                                 0xFF,       (uint8_t)(right + 2u), (uint8_t)(right + 8u), right};
         for (uint32_t i = 0; i < sizeof wrong; i++) {
             void *storage = NULL;
             struct bnt_host *host = another(&storage);

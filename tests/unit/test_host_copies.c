@@ -90,6 +90,12 @@ static void free_pages(void)
     bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
 }
 
+static void kick_with_data(void)
+{
+    request(BNT_BALLOON_QUEUE_INFLATE);
+    bnt_host_kick_data(fake.host, UINT32_C(1) << 16);
+}
+
 struct serving {
     void (*buffer)(void);
     uint64_t features;
@@ -97,6 +103,7 @@ struct serving {
 };
 
 static const struct serving servings[] = {
+    {kick_with_data, FAKE_PLAIN | BNT_F_NOTIFICATION_DATA, false},
     {plain, FAKE_PLAIN, false},
     {told, FAKE_TOLD, false},
     {bitmap, FAKE_PLAIN | INIT, false},

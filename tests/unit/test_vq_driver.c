@@ -160,6 +160,7 @@ START_TEST(test_vs1_ring_bytes_and_config_are_checked)
     config.size = 3;
     ck_assert_int_eq(bnt_vq_drv_init(&vq, &config), BNT_E_SIZE);
     ck_assert_int_eq(bnt_vq_drv_init(&vq, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_vq_drv_init(NULL, &config), BNT_E_ARGUMENT);
 }
 END_TEST
 
