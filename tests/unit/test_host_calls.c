@@ -276,6 +276,7 @@ static void policy_refused(struct fake_driver *f)
     ck_assert_int_eq(bnt_host_step(f->host, 1, 1, &answer), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_memory_set(f->host, &f->mem), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_target_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
+    ck_assert_int_eq(bnt_host_guest_memory_set(f->host, 1, PAGES + 1, 0, NULL), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_rule_add(f->host, &rule), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_reset(f->host, 1), BNT_E_REENTRANT);
     ck_assert_int_eq(bnt_host_stats_poll(f->host, 1, NULL), BNT_E_REENTRANT);
@@ -379,6 +380,10 @@ START_TEST(test_calls_of_the_other_wire_are_not_supported)
         bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_START, 0, 0, &status, &result),
         BNT_E_UNSUPPORTED);
     ck_assert_int_eq(bnt_host_load(fake.host, 1, NULL, 10), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_rule_add(fake.host, NULL), BNT_E_ARGUMENT);
+    ck_assert_int_eq(bnt_host_guest_memory_set(fake.host, 1, PAGES + 1, 0, NULL), BNT_E_LIMIT);
+    ck_assert_str_eq(bnt_host_hint_state_name(BNT_HOST_HINT_DONE), "done");
+    ck_assert_str_eq(bnt_host_hint_state_name(BNT_HOST_HINT_DONE + 1), "unknown");
     fake_close(&fake);
 }
 END_TEST

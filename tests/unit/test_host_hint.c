@@ -292,6 +292,20 @@ START_TEST(test_nothing_is_asked_of_a_driver_that_is_not_there)
 }
 END_TEST
 
+START_TEST(test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same)
+{
+    open_ids(2, 9, true);
+    fake.discard_status = BNT_E_CALLBACK;
+    send_id(start());
+    send_pages(500, 8);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
+    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8);
+    ck_assert_uint_eq(HINTS, 1);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_hint");
@@ -306,6 +320,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_device_reset_ends_hinting_as_done);
     tcase_add_test(tcase, test_a_run_goes_on_in_a_restored_device);
     tcase_add_test(tcase, test_nothing_is_asked_of_a_driver_that_is_not_there);
+    tcase_add_test(tcase, test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same);
     suite_add_tcase(suite, tcase);
     return suite;
 }

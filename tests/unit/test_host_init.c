@@ -197,6 +197,19 @@ START_TEST(test_the_poison_stays_once_the_device_is_live)
 }
 END_TEST
 
+START_TEST(test_pages_that_cannot_be_filled_keep_their_backing)
+{
+    fake.ops.fill = fill;
+    fake.poison_val = 5;
+    fake.discard_status = BNT_E_CALLBACK;
+    open_with(INIT);
+    ck_assert_uint_eq(inflate(10, 2), 2);
+    ck_assert_uint_eq(bits(16), 0);
+    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 10);
+    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_init");
@@ -211,6 +224,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_report_says_by_its_used_length_that_all_of_it_is_initialised);
     tcase_add_test(tcase, test_a_poison_other_than_zero_is_dropped_by_filling);
     tcase_add_test(tcase, test_the_poison_stays_once_the_device_is_live);
+    tcase_add_test(tcase, test_pages_that_cannot_be_filled_keep_their_backing);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -343,6 +343,19 @@ START_TEST(test_reporting_queue_has_the_index_of_the_layout)
 }
 END_TEST
 
+START_TEST(test_poll_whose_answer_cannot_be_written_breaks_the_device)
+{
+    open_with(FAKE_PLAIN);
+    fake_stats(&fake, 20);
+    fake.copy_fail_at = fake.copies + 1;
+    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
+    fake.copy_fail_at = 0;
+    ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
+    ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
+    ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_E_STATE);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_stats");
@@ -371,6 +384,7 @@ Suite *test_suite(void)
     tcase_add_test(reports, test_report_in_a_range_without_leaf_keeps_the_backing);
     tcase_add_loop_test(reports, test_default_layout_of_a_device_is_the_standards, 0, 2);
     tcase_add_test(reports, test_reporting_queue_has_the_index_of_the_layout);
+    tcase_add_test(reports, test_poll_whose_answer_cannot_be_written_breaks_the_device);
     suite_add_tcase(suite, reports);
     return suite;
 }

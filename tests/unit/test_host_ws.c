@@ -112,6 +112,12 @@ START_TEST(test_a_report_is_taken_in_and_returned)
     report(2, 5);
     ck_assert_uint_eq(ws_now().bin_count, 2);
     ck_assert_uint_eq(fake_info(&fake).misuses, 2);
+    report(1, 0);
+    ck_assert_uint_eq(ws_now().bin_count, 1);
+    report(0, 5);
+    ck_assert_uint_eq(ws_now().bin_count, 0);
+    ck_assert_uint_eq(ws_now().sequence, 5);
+    ck_assert_uint_eq(fake_info(&fake).misuses, 4);
 }
 END_TEST
 
@@ -151,6 +157,7 @@ START_TEST(test_what_makes_no_sense_is_refused)
     struct bnt_ws_config wrong = config;
 
     open_with(SET);
+    ck_assert_int_eq(bnt_host_ws_config(fake.host, 0, NULL), BNT_E_ARGUMENT);
     wrong.interval_count = 2;
     ck_assert_int_eq(bnt_host_ws_config(fake.host, 0, &wrong), BNT_E_ARGUMENT);
     wrong = config;

@@ -62,6 +62,9 @@ START_TEST(test_ops_must_be_complete_and_of_a_known_size)
     ops.write = NULL;
     ck_assert_int_eq(bnt_mem_init(&mem, &ops, NULL, &region, 1), BNT_E_ARGUMENT);
     ops = memory_ops();
+    ops.read = NULL;
+    ck_assert_int_eq(bnt_mem_init(&mem, &ops, NULL, &region, 1), BNT_E_ARGUMENT);
+    ops = memory_ops();
     ops.size = 0;
     ck_assert_int_eq(bnt_mem_init(&mem, &ops, NULL, &region, 1), BNT_E_SIZE);
     ck_assert_int_eq(bnt_mem_init(&mem, NULL, NULL, &region, 1), BNT_E_ARGUMENT);
