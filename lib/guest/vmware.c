@@ -17,7 +17,7 @@ int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg
     const uint64_t value = result ? *result : brought;
     guest->count.calls[command]++;
     guest->work++;
-    if (status != BNT_VMWARE_SUCCESS && status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
+    if (!bnt_vmware_succeeded(command, status)) {
         guest->count.call_failures[command]++;
     }
     if (status == BNT_VMWARE_RESET && bnt_vmware_command_checked(command)) {

@@ -100,6 +100,12 @@ bnt_verdict bnt_vmware_verdict_of(int32_t status)
     return row != NULL ? row->verdict : BNT_VERDICT_BUSY;
 }
 
+bool bnt_vmware_succeeded(uint32_t command, int32_t status)
+{
+    return status == BNT_VMWARE_SUCCESS ||
+           (command == BNT_VMWARE_CMD_START && status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
+}
+
 bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict)
 {
     static const bnt_vmware_status statuses[] = {

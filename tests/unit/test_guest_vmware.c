@@ -415,7 +415,8 @@ END_TEST
 /* A status of the whole call overrides every entry: nothing happened, and the tick is over. */
 START_TEST(test_every_status_of_a_whole_call)
 {
-    const int32_t statuses[] = {-1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 0x1000};
+    const int32_t statuses[] = {
+        -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 0x1000, BNT_VMWARE_SUCCESS_WITH_CAPABILITIES};
     struct fvm *f = fvm_new(2048);
     f->target = 1200;
     f->answer[CMD(BATCHED_LOCK)] = statuses[_i];
@@ -590,7 +591,7 @@ START_TEST(test_handshake_without_2m_pages_ends_them)
     f->reset = true;
     f->target = 2048;
     f->caps = _i == 1 ? f->caps : BNT_VMWARE_CAP_BASIC;
-    fvm_tick(f); /* the reset is seen */
+    fvm_tick(f);   /* the reset is seen */
     if (_i == 1) { /* START fails, and the target comes all the same */
         f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
         f->answer[CMD(GET_TARGET)] = BNT_VMWARE_SUCCESS;
@@ -731,7 +732,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_not_needed_ends_the_tick_and_frees_the_page);
     tcase_add_test(tc, test_refused_pages_are_16_at_most_and_go_back_with_the_tick);
     tcase_add_loop_test(tc, test_every_status_of_an_entry, 0, 32);
-    tcase_add_loop_test(tc, test_every_status_of_a_whole_call, 0, 12);
+    tcase_add_loop_test(tc, test_every_status_of_a_whole_call, 0, 13);
     tcase_add_loop_test(tc, test_page_that_does_not_come_back_is_no_obstacle, 0, 2);
     tcase_add_test(tc, test_oom_gives_pages_back_and_bans_inflation_for_5_s);
     tcase_add_test(tc, test_oom_inside_an_allocation_stops_the_tick);

@@ -42,11 +42,22 @@ START_TEST(test_only_success_takes_a_page)
                          status == BNT_VMWARE_SUCCESS);
         ck_assert_int_ne(bnt_vmware_verdict_of(status), BNT_VERDICT_NONE);
     }
+    ck_assert_int_eq(bnt_vmware_verdict_of(BNT_VMWARE_SUCCESS_WITH_CAPABILITIES), BNT_VERDICT_BUSY);
     for (uint32_t v = BNT_VERDICT_ACCEPTED; v < BNT_VERDICT_COUNT; v++) {
         const bnt_vmware_status status = bnt_vmware_status_of((bnt_verdict)v);
         ck_assert_int_eq(bnt_vmware_verdict_of((int32_t)status), (int)v);
     }
     ck_assert_int_eq(bnt_vmware_status_of(BNT_VERDICT_COUNT), BNT_VMWARE_FAILURE);
+}
+END_TEST
+
+START_TEST(test_capabilities_are_a_success_of_start_alone)
+{
+    const int32_t with = BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
+    ck_assert(bnt_vmware_succeeded(BNT_VMWARE_CMD_START, with));
+    ck_assert(!bnt_vmware_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, with));
+    ck_assert(bnt_vmware_succeeded(BNT_VMWARE_CMD_BATCHED_LOCK, BNT_VMWARE_SUCCESS));
+    ck_assert(!bnt_vmware_succeeded(BNT_VMWARE_CMD_START, BNT_VMWARE_BUSY));
 }
 END_TEST
 
@@ -81,6 +92,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_numbers_are_those_of_the_wire);
     tcase_add_test(tc, test_names_are_found);
     tcase_add_test(tc, test_only_success_takes_a_page);
+    tcase_add_test(tc, test_capabilities_are_a_success_of_start_alone);
     tcase_add_test(tc, test_commands_know_what_they_bring);
     tcase_add_test(tc, test_entry_holds_a_large_pfn_beside_its_status);
     suite_add_tcase(suite, tc);

@@ -55,7 +55,8 @@ extern "C" {
 
 /**
  * Statuses: name, value of a whole call and of a batch entry, name in messages, the verdict that
- * says the same. An entry has 5 bits, so FAILURE and SUCCESS_WITH_CAPABILITIES are of calls only.
+ * says the same of a page. An entry has 5 bits, so FAILURE and SUCCESS_WITH_CAPABILITIES are of calls
+ * only; the second is a success of START alone.
  */
 #define BNT_VMWARE_STATUS_MAP(X)                                                                   \
     X(SUCCESS,        0, "success",          ACCEPTED)                                             \
@@ -68,7 +69,7 @@ extern "C" {
     X(PPN_NOTNEEDED,  6, "page-not-needed",  NOT_NEEDED)                                           \
     X(RESET,          7, "reset",            RESET)                                                \
     X(BUSY,           8, "busy",             BUSY)                                                 \
-    X(SUCCESS_WITH_CAPABILITIES, 0x03000000, "success-with-capabilities", ACCEPTED)
+    X(SUCCESS_WITH_CAPABILITIES, 0x03000000, "success-with-capabilities", BUSY)
 
 /**
  * Capabilities: name, bit, name in messages. Bit 0 is never used: a guest of the short-lived version
@@ -194,6 +195,8 @@ bool bnt_vmware_command_targets(uint32_t command);
 
 /** What a status says of a page. One that is unknown refuses it as BUSY does: it is never taken. */
 bnt_verdict bnt_vmware_verdict_of(int32_t status);
+/** Whether a call with this command succeeded. */
+bool bnt_vmware_succeeded(uint32_t command, int32_t status);
 
 /** The status for a verdict; FAILURE for NONE and what is no verdict. */
 bnt_vmware_status bnt_vmware_status_of(bnt_verdict verdict);
