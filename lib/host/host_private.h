@@ -518,6 +518,9 @@ void bnti_host_init_bits(struct bnt_host *host, const struct bnti_host_judge *ju
 bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
 bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate);
 
+/** The counts of two rules that say the same, added up; UINT64_MAX stays what it is. */
+uint64_t bnti_host_rule_counts(uint64_t count, uint64_t more);
+
 bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule);
 
 /* target.c */

@@ -21,6 +21,44 @@ bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rul
            verdict_refuses(rule->verdict) && (!chance || host->ops.draw != NULL);
 }
 
+static bool rules_alike(const struct bnt_host_rule *a, const struct bnt_host_rule *b)
+{
+    return a->first_pfn == b->first_pfn && a->last_pfn == b->last_pfn &&
+           a->on_inflate == b->on_inflate && a->on_deflate == b->on_deflate &&
+           a->numerator == b->numerator && a->denominator == b->denominator &&
+           a->verdict == b->verdict;
+}
+
+/** The rule that says the same already and would decide first, or last before it; NULL: none. */
+static struct bnt_host_rule *rule_like(struct bnt_host *host, const struct bnt_host_rule *rule)
+{
+    for (uint32_t i = 0; i < host->rule_count; i++) {
+        const bool endless = host->rules[i].count == UINT64_MAX;
+        if ((endless || i + 1 == host->rule_count) && rules_alike(&host->rules[i], rule)) {
+            return &host->rules[i];
+        }
+    }
+    return NULL;
+}
+
+/** Rules that are used up give their places to others. */
+static void rules_drop(struct bnt_host *host)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < host->rule_count; i++) {
+        if (host->rules[i].count > 0) {
+            host->rules[left++] = host->rules[i];
+        }
+    }
+    host->rule_count = left;
+}
+
+uint64_t bnti_host_rule_counts(uint64_t count, uint64_t more)
+{
+    return more < UINT64_MAX - count ? count + more : UINT64_MAX;
+}
+
 bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule)
 {
     if (host->busy != BNTI_HOST_IDLE) {
@@ -28,6 +66,14 @@ bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *
     }
     if (rule == NULL || !bnti_host_rule_valid(host, rule)) {
         return BNT_E_ARGUMENT;
+    }
+    struct bnt_host_rule *like = rule_like(host, rule);
+    if (like != NULL) {
+        like->count = bnti_host_rule_counts(like->count, rule->count);
+        return BNT_OK;
+    }
+    if (host->rule_count == BNT_HOST_RULES_MAX) {
+        rules_drop(host);
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {
         return BNT_E_LIMIT;

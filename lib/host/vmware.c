@@ -308,8 +308,7 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
     *status = call_serve(host, command, arg1, arg2);
     *result = call_result(host, command, *status);
     host->count.calls++;
-    host->count.calls_failed +=
-        *status != BNT_VMWARE_SUCCESS && *status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
+    host->count.calls_failed += !bnt_vmware_succeeded(command, *status);
     bnti_host_leave(host, before);
     return BNT_OK;
 }
@@ -349,6 +348,29 @@ bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn
     return BNT_OK;
 }
 
+/** The last answer for a command; NULL: none. */
+static struct bnt_host_call_rule *call_rule_last(struct bnti_host_vmware *vmware, uint32_t command)
+{
+    for (uint32_t i = vmware->rule_count; i > 0; i--) {
+        if (vmware->rules[i - 1].command == command) {
+            return &vmware->rules[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void call_rules_drop(struct bnti_host_vmware *vmware)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < vmware->rule_count; i++) {
+        if (vmware->rules[i].count > 0) {
+            vmware->rules[left++] = vmware->rules[i];
+        }
+    }
+    vmware->rule_count = left;
+}
+
 bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_call_rule *rule)
 {
     struct bnti_host_vmware *vmware = &host->vmware;
@@ -358,6 +380,14 @@ bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_c
     }
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
+    }
+    struct bnt_host_call_rule *last = call_rule_last(vmware, rule->command);
+    if (last != NULL && last->status == rule->status) {
+        last->count = bnti_host_rule_counts(last->count, rule->count);
+        return BNT_OK;
+    }
+    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
+        call_rules_drop(vmware);
     }
     if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
         return BNT_E_LIMIT;

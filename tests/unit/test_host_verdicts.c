@@ -333,11 +333,46 @@ START_TEST(test_rules_are_checked_when_they_are_added)
     ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_E_ARGUMENT);
     rule.denominator = 2; /* a probability, and nothing to draw with */
     ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_E_ARGUMENT);
-    rule.denominator = 1;
     for (uint32_t i = 0; i < BNT_HOST_RULES_MAX; i++) {
-        ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_OK);
+        rule_put(rule_of(300 + i, 400, BNT_VERDICT_BUSY));
     }
+    rule = rule_of(1, 4, BNT_VERDICT_BUSY);
     ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_E_LIMIT);
+}
+END_TEST
+
+/* Said once more, a rule goes on where it stands, whatever was said since of one without an end. */
+START_TEST(test_rule_that_is_said_again_takes_no_second_place)
+{
+    struct bnt_host_rule once = rule_of(300, 300, BNT_VERDICT_PINNED);
+
+    open_with(FAKE_TOLD, PAGES);
+    once.count = 1;
+    for (uint32_t i = 0; i < 2 * BNT_HOST_RULES_MAX; i++) {
+        rule_put(once);
+    }
+    for (uint32_t i = 0; i < 2 * BNT_HOST_RULES_MAX; i++) {
+        ck_assert_int_eq(send_one(0, 300), BNT_VERDICT_PINNED);
+    }
+    ck_assert_int_eq(send_one(0, 300), BNT_VERDICT_ACCEPTED);
+    for (uint32_t i = 0; i < 2 * BNT_HOST_RULES_MAX; i++) {
+        rule_put(rule_of(301, 301, i % 2 == 0 ? BNT_VERDICT_BUSY : BNT_VERDICT_PINNED));
+        rule_put(once);
+    }
+    ck_assert_int_eq(send_one(0, 301), BNT_VERDICT_BUSY);
+}
+END_TEST
+
+START_TEST(test_rules_that_are_used_up_give_their_places_up)
+{
+    open_with(FAKE_TOLD, PAGES);
+    for (uint32_t i = 0; i < 3 * BNT_HOST_RULES_MAX; i++) {
+        struct bnt_host_rule rule = rule_of(300 + i, 300 + i, BNT_VERDICT_LOCKED);
+        rule.count = 1;
+        rule_put(rule);
+        ck_assert_int_eq(send_one(0, 300 + i), BNT_VERDICT_LOCKED);
+        ck_assert_int_eq(send_one(0, 300 + i), BNT_VERDICT_ACCEPTED);
+    }
 }
 END_TEST
 
@@ -366,6 +401,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_guest_page_is_never_split_by_not_needed);
     tcase_add_loop_test(tests, test_target_of_whole_guest_pages_is_reached_rounded_up, 0, 6);
     tcase_add_test(tests, test_rules_are_checked_when_they_are_added);
+    tcase_add_test(tests, test_rule_that_is_said_again_takes_no_second_place);
+    tcase_add_test(tests, test_rules_that_are_used_up_give_their_places_up);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -374,6 +374,31 @@ START_TEST(test_scripted_answer_overrides_a_whole_call)
 }
 END_TEST
 
+START_TEST(test_scripted_answers_go_on_and_give_their_places_up)
+{
+    const struct bnt_host_call_rule fails = {BNT_VMWARE_CMD_START, BNT_VMWARE_FAILURE, 1};
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    for (uint32_t i = 0; i < 2 * BNT_HOST_CALL_RULES_MAX; i++) {
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &fails), BNT_OK);
+    }
+    for (uint32_t i = 0; i < 2 * BNT_HOST_CALL_RULES_MAX; i++) {
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_FAILURE);
+    }
+    for (uint32_t i = 0; i < 3 * BNT_HOST_CALL_RULES_MAX; i++) { /* used up, one by one */
+        const struct bnt_host_call_rule other = {BNT_VMWARE_CMD_GUEST_ID, (int32_t)i, 1};
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &other), BNT_OK);
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), (int32_t)i);
+    }
+    for (uint32_t i = 0; i < BNT_HOST_CALL_RULES_MAX; i++) {
+        const struct bnt_host_call_rule other = {BNT_VMWARE_CMD_GUEST_ID, (int32_t)i, 1};
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &other), BNT_OK);
+    }
+    ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &fails), BNT_E_LIMIT);
+    fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_hostile_guest_is_answered_and_counted)
 {
     open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
@@ -556,6 +581,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_touching_a_locked_page_asks_for_a_reset);
     tcase_add_test(tests, test_doorbell_rings_when_the_target_changes_or_a_reset_is_wanted);
     tcase_add_test(tests, test_scripted_answer_overrides_a_whole_call);
+    tcase_add_test(tests, test_scripted_answers_go_on_and_give_their_places_up);
     tcase_add_test(tests, test_hostile_guest_is_answered_and_counted);
     tcase_add_test(tests, test_limit_of_the_guest_clamps_the_target_by_name);
     tcase_add_test(tests, test_target_is_reached_within_the_slack_but_zero_is_zero);

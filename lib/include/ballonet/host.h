@@ -524,13 +524,19 @@ BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
  */
 BNT_MUST_USE bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn);
 
-/** Appends a scripted answer: the first that names a command decides. OK; E_LIMIT; E_UNSUPPORTED
- * (virtio); E_REENTRANT. */
+/**
+ * Appends a scripted answer: the first that names a command decides. One like the last for its
+ * command adds its count to that one; those that are used up take no place. OK; E_LIMIT;
+ * E_UNSUPPORTED (virtio); E_REENTRANT.
+ */
 BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
                                                const struct bnt_host_call_rule *rule);
 
-/** Appends a rule. OK; E_LIMIT; E_ARGUMENT (range, verdict, probability without ops->draw);
- * E_REENTRANT. */
+/**
+ * Appends a rule. One that differs by its count alone from the last, or from one without an end,
+ * adds its count to that; rules that are used up take no place. OK; E_LIMIT; E_ARGUMENT (range,
+ * verdict, probability without ops->draw); E_REENTRANT.
+ */
 BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule);
 
 /** Removes every rule, those of calls too. */
