@@ -86,8 +86,7 @@ static void refusals(struct shadow *shadow, uint32_t command, bool obliging)
 void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const bool success =
-        call->status == BNT_VMWARE_SUCCESS || call->status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES;
+    const bool success = bnt_vmware_succeeded(call->command, call->status);
     if (shadow->reset_seen && of_pages(call->command)) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s was called after RESET and before START",

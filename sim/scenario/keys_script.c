@@ -143,7 +143,7 @@ static const struct choice action_kinds[] = {
     {"migrate-cancel", ACTION_MIGRATE_CANCEL, "a migration ends before its switch-over: cancelled, or failed"},
     {"inhibit", ACTION_INHIBIT, "the host must not discard for a while, as in a migration or with a device assigned"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
-    {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing"},
+    {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing; a success is a lie, and the host a hostile one"},
     {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
     {"queue-reset", ACTION_QUEUE_RESET, "the driver resets one queue"},
     {"device-reset", ACTION_DEVICE_RESET, "somebody else than the driver resets the device, which tells nobody"},
