@@ -21,7 +21,7 @@ void profile_default(struct explore_profile *profile)
         .script = {3, 18},
         .run = {SECOND, 8 * SECOND},
         .quiet = {90 * SECOND, 90 * SECOND},
-        .events = 200000,
+        .events = 400000,
         .settles = true,
     };
 }

@@ -179,7 +179,7 @@ static const struct key_row rates_rows[] = {
     {"free_step", KEY_COUNT, VM(driver.rates.free_step), 1, RATE_MAX, .fallback = "(16)", .doc = "growth of a whole tick"},
     {"slow_cycles", KEY_COUNT, VM(driver.rates.slow_cycles), 1, RATE_MAX, .fallback = "(4)",
      .draw = {.low = 1, .high = 8}, .doc = "ticks after a failure in which it is slow, that one included"},
-    {"period", KEY_TIME, VM(driver.rates.period_ns), 1, TIME_MAX, .fallback = "(1s)", .draw = {.low = 1000000, .high = SECONDS(1)}, .doc = "a tick, on VIRTIO's wire"},
+    {"period", KEY_TIME, VM(driver.rates.period_ns), 1, TIME_MAX, .fallback = "(1s)", .draw = {.low = 5000000, .high = SECONDS(1)}, .doc = "a tick, on VIRTIO's wire"},
     {.name = NULL}};
 static const struct key_table rates_table = {.title = "vms[].driver.rates", .section = "vms[].driver.rates", .rows = rates_rows};
 
