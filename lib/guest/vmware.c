@@ -241,7 +241,8 @@ static bool target_get(struct bnt_guest *guest)
     return bnti_vmware_call(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) == BNT_VMWARE_SUCCESS;
 }
 
-/* What follows the reset procedure in a tick. */
+/* What follows the reset procedure in a tick. Where START failed, the target is asked for all the
+ * same, and nothing is locked: the next tick begins with a pop in silence. */
 static void tick_go_on(struct bnt_guest *guest)
 {
     guest->vmware.tick_goes_on = false;
@@ -249,7 +250,7 @@ static void tick_go_on(struct bnt_guest *guest)
     if (guest->pace.slow_cycles > 0) {
         guest->pace.slow_cycles--;
     }
-    if (target_get(guest)) {
+    if (target_get(guest) && !guest->vmware.reset_seen) {
         bnti_guest_tick_open(guest);
     } else {
         guest->pace.tick_ns = bnti_guest_after(guest->now_ns, guest->pace.period_ns);

@@ -608,6 +608,31 @@ START_TEST(test_handshake_without_2m_pages_ends_them)
 }
 END_TEST
 
+/* A START that leaves nothing in common is a success for the host alone. What a driver that goes on
+ * all the same had locked then, it would free at the next tick without a word. */
+START_TEST(test_late_driver_locks_nothing_before_its_handshake)
+{
+    struct fvm *f = fvm_new(1024);
+    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->target = _i ? 300 : 0;
+    fvm_up(f);
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, f->target);
+    const uint64_t starts = f->calls[CMD(START)];
+    f->reset = true;
+    f->target = 400;
+    f->caps = BNT_VMWARE_CAP_64_BIT_TARGET; /* not by itself */
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_gt(f->calls[CMD(START)], starts + 1);
+    ck_assert_uint_eq(fvm_info(f).target_pfns, 400); /* the target is asked for */
+    ck_assert_uint_eq(f->locked_pages, 0);
+    f->caps = FVM_CAPS_ALL;
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 400);
+    fvm_end(f);
+}
+END_TEST
+
 START_TEST(test_pop_is_done_in_portions)
 {
     struct fvm *f = fvm_new(40000);
@@ -740,6 +765,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_reset_on_every_tick_is_one_handshake_a_tick);
     tcase_add_test(tc, test_reset_of_2010_waits_for_the_next_tick);
     tcase_add_loop_test(tc, test_handshake_without_2m_pages_ends_them, 0, 3);
+    tcase_add_loop_test(tc, test_late_driver_locks_nothing_before_its_handshake, 0, 2);
     tcase_add_test(tc, test_pop_is_done_in_portions);
     tcase_add_loop_test(tc, test_detach_makes_the_host_forget_before_pages_are_freed, 0, 2);
     tcase_add_test(tc, test_detach_in_a_reset_sets_no_doorbell_again);
