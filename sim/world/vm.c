@@ -213,6 +213,9 @@ bool vm_guest_restart(struct vm *vm, char *error, size_t error_bytes)
     if (vm->record_bits != NULL) {
         memset(vm->record_bits, 0, (size_t)vm->record_bytes);
     }
+    if (vm->init_bits != NULL) {
+        memset(vm->init_bits, 0, (size_t)vm->init_bytes);
+    }
     return guest_create(vm, error, error_bytes);
 }
 
