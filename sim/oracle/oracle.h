@@ -128,8 +128,9 @@ void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint6
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
 /** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
-/** An orderly detach begins, of a driver that can tell its device. */
-void oracle_leaves(struct oracle *oracle, uint32_t vm);
+/** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.
+ */
+void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly);
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
 /** Free pages were taken to be hinted, or came back. First PFN of each. */
 void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);

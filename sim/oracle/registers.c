@@ -110,9 +110,9 @@ void oracle_device_waits(struct oracle *oracle, uint32_t vm)
     oracle->vms[vm].request.since_ns = engine_now(oracle->engine);
 }
 
-void oracle_leaves(struct oracle *oracle, uint32_t vm)
+void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly)
 {
-    oracle->vms[vm].leaves = true;
+    oracle->vms[vm].leaves = orderly;
 }
 
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id)

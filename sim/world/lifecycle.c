@@ -181,8 +181,8 @@ void life_detach(struct vm *vm, detach_way way)
     const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
     const bnt_guest_state state = vm_guest_info(vm).state;
     const bool tells = state == BNT_GUEST_RUNNING || state == BNT_GUEST_RELEASING;
-    if (chosen == DETACH_ORDERLY && tells && !vm_on_calls(vm) && vm->world->oracle != NULL) {
-        oracle_leaves(vm->world->oracle, vm->index);
+    if (tells && !vm_on_calls(vm) && vm->world->oracle != NULL) {
+        oracle_leaves(vm->world->oracle, vm->index, chosen == DETACH_ORDERLY);
     }
     life_empty(vm, vm->emptying || chosen == DETACH_ORDERLY);
     const bnt_status status = chosen == DETACH_ORDERLY ? bnt_guest_detach_orderly(vm->guest, now_ns)
