@@ -302,12 +302,6 @@ uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm)
     return bytes;
 }
 
-/** How often an action at a time happens. */
-static uint64_t times_of(const struct scenario_action *action)
-{
-    return action->every_ns > 0 && action->times > 1 ? action->times : 1;
-}
-
 /** Memory of the VM that is there for certain when a target is set: none that is added by an event,
  * or perhaps after one. */
 static uint64_t memory_then(const struct scenario *scenario, const struct scenario_action *target)
@@ -322,50 +316,6 @@ static uint64_t memory_then(const struct scenario *scenario, const struct scenar
         }
     }
     return bytes;
-}
-
-static uint64_t end_of(const struct scenario_action *action)
-{
-    return action->at_ns + action->every_ns * (times_of(action) - 1);
-}
-
-/** The last time before `until_ns` at which refusals are cleared; UINT64_MAX: by an event. */
-static uint64_t cleared_at(const struct scenario *scenario, uint32_t vm, uint64_t until_ns)
-{
-    uint64_t at_ns = 0;
-    for (uint32_t i = 0; i < scenario->action_count; i++) {
-        const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind != ACTION_REFUSE_CLEAR || action->vm != vm) {
-            continue;
-        }
-        if (action->trigger == TRIGGER_EVENT) {
-            return UINT64_MAX;
-        }
-        at_ns = action->at_ns < until_ns && action->at_ns > at_ns ? action->at_ns : at_ns;
-    }
-    return at_ns;
-}
-
-/** A host takes so many refusals, and forgets them by `clear-refusals` alone. */
-static void check_refusals(const struct check *c, const struct scenario *scenario,
-                           const struct scenario_action *last)
-{
-    uint64_t rules = 0;
-    const uint64_t since_ns = cleared_at(scenario, last->vm, end_of(last));
-    for (uint32_t i = 0; i < scenario->action_count; i++) {
-        const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind == ACTION_REFUSE && action->vm == last->vm &&
-            action->trigger == TRIGGER_AT && action->at_ns >= since_ns &&
-            end_of(action) <= end_of(last)) {
-            rules += times_of(action);
-        }
-    }
-    if (last->trigger == TRIGGER_AT && rules > BNT_HOST_RULES_MAX) {
-        problems_add(&c->loader->problems, at_key(c, "do"),
-                     "refuse: with this there are %llu refusals, and a host takes %u; leave some "
-                     "out, or put 'clear-refusals' before it",
-                     (unsigned long long)rules, (unsigned)BNT_HOST_RULES_MAX);
-    }
 }
 
 static void check_action(const struct check *c, const struct scenario *scenario,
@@ -396,9 +346,11 @@ static void check_action(const struct check *c, const struct scenario *scenario,
                       "the VM's memory");
     } else if (action->kind == ACTION_CORRUPT) {
         check_corruption(c, action, vm);
+    } else if (action->kind == ACTION_REFUSE_CALL) {
+        check_rules(c->loader, c->node, scenario, action);
     } else if (action->kind == ACTION_REFUSE) {
         check_pfns(c, action, vm);
-        check_refusals(c, scenario, action);
+        check_rules(c->loader, c->node, scenario, action);
     }
 }
 

@@ -1,0 +1,127 @@
+/*
+ * How many refusals, and scripted answers of VMware's wire, a script gives a host: it takes so many
+ * of each and forgets both by `clear-refusals` alone. One at an event may come at any time, and a
+ * `clear-refusals` at an event perhaps never: what a script can run into is a mistake.
+ */
+#include "sim/scenario/loader.h"
+
+#include <ballonet/host.h>
+
+#define CLEARS_MAX 4096u /* looked at; more than any host needs */
+
+/** How often an action at a time happens. */
+static uint64_t times_of(const struct scenario_action *action)
+{
+    return action->every_ns > 0 && action->times > 1 ? action->times : 1;
+}
+
+static uint64_t end_of(const struct scenario_action *action)
+{
+    return action->at_ns + action->every_ns * (times_of(action) - 1);
+}
+
+/** How often it happens before a time. */
+static uint64_t times_before(const struct scenario_action *action, uint64_t time_ns)
+{
+    if (time_ns <= action->at_ns) {
+        return 0;
+    }
+    if (times_of(action) == 1) {
+        return 1;
+    }
+    const uint64_t times = (time_ns - action->at_ns - 1) / action->every_ns + 1;
+    return times < times_of(action) ? times : times_of(action);
+}
+
+/** How often it happens from `from_ns` to `to_ns`, both included. */
+static uint64_t times_within(const struct scenario_action *action, uint64_t from_ns, uint64_t to_ns)
+{
+    const uint64_t end_ns = to_ns < UINT64_MAX ? to_ns + 1 : to_ns;
+    return times_before(action, end_ns) - times_before(action, from_ns);
+}
+
+static bool is_like(const struct scenario_action *action, const struct scenario_action *last)
+{
+    return action->kind == last->kind && action->vm == last->vm;
+}
+
+/** The first `clear-refusals` at a time after this one; UINT64_MAX: none. */
+static uint64_t next_clear(const struct scenario *scenario, uint32_t vm, uint64_t after_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->kind != ACTION_REFUSE_CLEAR || action->vm != vm ||
+            action->trigger != TRIGGER_AT || end_of(action) <= after_ns) {
+            continue;
+        }
+        const uint64_t before = times_before(action, after_ns + 1);
+        const uint64_t at_ns = action->at_ns + before * action->every_ns;
+        next_ns = at_ns < next_ns ? at_ns : next_ns;
+    }
+    return next_ns;
+}
+
+/** Rules of this kind at most between two times at which they are cleared. */
+static uint64_t rules_within(const struct scenario *scenario, const struct scenario_action *last,
+                             uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t rules = 0;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (is_like(action, last)) {
+            rules += action->trigger == TRIGGER_AT ? times_within(action, from_ns, to_ns) : 1;
+        }
+    }
+    return rules;
+}
+
+/** At an event: those of the script up to this one. */
+static uint64_t rules_at_events(const struct scenario *scenario, const struct scenario_action *last)
+{
+    uint64_t rules = 0;
+    for (uint32_t i = 0; &scenario->actions[i] <= last; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        rules += is_like(action, last) && action->trigger == TRIGGER_EVENT;
+    }
+    return rules;
+}
+
+/** The most that the host has when `last` is added. */
+static uint64_t rules_most(const struct scenario *scenario, const struct scenario_action *last)
+{
+    uint64_t most = 0;
+    uint64_t from_ns = 0;
+    if (last->trigger == TRIGGER_EVENT) {
+        return rules_at_events(scenario, last);
+    }
+    for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= end_of(last); i++) {
+        const uint64_t clear_ns = next_clear(scenario, last->vm, from_ns);
+        const uint64_t to_ns = clear_ns < end_of(last) ? clear_ns : end_of(last);
+        if (times_within(last, from_ns, to_ns) > 0) {
+            const uint64_t rules = rules_within(scenario, last, from_ns, to_ns);
+            most = rules > most ? rules : most;
+        }
+        if (clear_ns == UINT64_MAX) {
+            break;
+        }
+        from_ns = clear_ns;
+    }
+    return most;
+}
+
+void check_rules(struct loader *loader, const struct yaml_node *node,
+                 const struct scenario *scenario, const struct scenario_action *last)
+{
+    const bool calls = last->kind == ACTION_REFUSE_CALL;
+    const uint64_t takes = calls ? BNT_HOST_CALL_RULES_MAX : BNT_HOST_RULES_MAX;
+    const uint64_t rules = rules_most(scenario, last);
+    if (rules > takes) {
+        const struct yaml_node *kind = yaml_value(node, "do");
+        problems_add(&loader->problems, kind != NULL ? kind->mark : node->mark,
+                     "%s: with this there are %llu %s, and a host takes %llu; leave some out, or "
+                     "put 'clear-refusals' before it",
+                     calls ? "refuse-call" : "refuse", (unsigned long long)rules,
+                     calls ? "answers" : "refusals", (unsigned long long)takes);
+    }
+}
