@@ -96,10 +96,10 @@ void wire_play(struct wire_player *player, uint32_t line);
 
 /** Whether the extents of a free page report, all of them guest memory, can be blocks that are free
  * and were not reported before. */
-bool wire_check_report(struct wire_player *player, uint32_t line);
+bool wire_check_report(struct wire_player *player, uint32_t index);
 /** Pages of an inflate: the blocks that they lie in may be reported anew. */
-void wire_note_inflate(struct wire_player *player, uint32_t line);
+void wire_note_inflate(struct wire_player *player, uint32_t index);
 /** Whether statistics can be those that follow the last ones. */
-bool wire_check_stats(struct wire_player *player, uint32_t line);
+bool wire_check_stats(struct wire_player *player, uint32_t index);
 
 #endif
