@@ -52,8 +52,8 @@ struct choice {
 
 /** What bounds a drawn value beside the key's own bounds. */
 typedef enum draw_bound {
-    DRAW_KEY,   /**< nothing */
-    DRAW_RUN,   /**< the length of the run phase */
+    DRAW_KEY,    /**< nothing */
+    DRAW_RUN,    /**< the length of the run phase */
     DRAW_MEMORY, /**< the memory of the VM that it concerns */
     DRAW_EDGE    /**< so that the VM's memory lies across `high`, or before it, or beyond it */
 } draw_bound;

@@ -158,7 +158,7 @@ struct fake {
     uint8_t init_byte;           /* of the bitmap of an inflate */
     uint32_t generation;
     bool unsettled;
-    bool unsettles; /* from DRIVER_OK on */
+    bool unsettles;       /* from DRIVER_OK on */
     uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */
     uint32_t reset_left;
     uint32_t queue_reset_reads; /* reads that the reset of a queue takes */
