@@ -480,8 +480,8 @@ bnt_status fvm_attach(struct fvm *f)
         .huge_free = f->huge ? huge_free : NULL,
         .huge_split = f->huge ? huge_split : NULL,
         .vmware_call = vmware_call,
-        .doorbell_open = doorbell_open,
-        .doorbell_close = doorbell_close,
+        .doorbell_open = f->no_doorbell ? NULL : doorbell_open,
+        .doorbell_close = f->no_doorbell || f->doorbell_kept ? NULL : doorbell_close,
     };
     if (f->guest == NULL) {
         struct bnt_guest_need need;

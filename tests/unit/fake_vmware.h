@@ -94,6 +94,8 @@ struct fvm {
     uint64_t target_calls; /* locks until then; 0: never */
     bool doorbell_there;   /* the guest's provider has one */
     bool doorbell_rings;   /* the host knows it */
+    bool no_doorbell;      /* the OS has no such call; set it before fvm_up */
+    bool doorbell_kept;    /* ... none to close one */
     uint32_t doorbell_opens;
     uint32_t doorbell_closes;
 

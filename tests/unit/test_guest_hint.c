@@ -345,6 +345,36 @@ START_TEST(test_settings_out_of_range_are_refused)
 }
 END_TEST
 
+START_TEST(test_blocks_beside_memory_go_back_wherever_they_lie)
+{
+    struct fake f;
+    begin(&f, 0);
+    f.block_bad = _i == 0 ? f.first_pfn - 1024 : f.first_pfn + 4 * PAGES;
+    fake_hint(&f, 7);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.hint_pfns, 0);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1);
+    fake_end(&f);
+}
+END_TEST
+
+START_TEST(test_reclaim_of_nothing_ends_no_run)
+{
+    struct fake f;
+    uint64_t freed = 1;
+    begin(&f, 0);
+    fake_hint(&f, 7);
+    ck_assert_int_eq(fake_step(&f, 2), BNT_OK);
+    const uint64_t before = fake_info(&f).hinted_pfns;
+    ck_assert_uint_gt(before, 0);
+    ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 0, &freed), BNT_OK);
+    ck_assert_uint_eq(freed, 0);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_gt(fake_info(&f).hinted_pfns, before);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest_hint");
@@ -365,6 +395,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, test_detach_in_the_middle_gives_every_block_back, 0, 16);
     tcase_add_test(tcase, test_what_the_allocator_must_not_return_goes_back);
     tcase_add_test(tcase, test_settings_out_of_range_are_refused);
+    tcase_add_loop_test(tcase, test_blocks_beside_memory_go_back_wherever_they_lie, 0, 2);
+    tcase_add_test(tcase, test_reclaim_of_nothing_ends_no_run);
     suite_add_tcase(suite, tcase);
     return suite;
 }

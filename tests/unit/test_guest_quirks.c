@@ -103,6 +103,24 @@ START_TEST(test_reset_by_the_host_gives_each_page_back_once)
 }
 END_TEST
 
+START_TEST(test_driver_that_tells_first_waits_without_must_tell_host_too)
+{
+    struct fake f;
+    fake_init(&f, &(struct fake_setup){.pages = PAGES,
+                                       .offered = FAKE_ALL & ~BNT_BALLOON_F_MUST_TELL_HOST,
+                                       .quirks = BNT_GUEST_QUIRK_OOM_TELL_FIRST});
+    fake_up(&f);
+    fake_target(&f, 300);
+    fake_run(&f, FAKE_S);
+    ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 100, &f.oom_result), BNT_OK);
+    ck_assert_uint_eq(f.oom_result.freed_pfns, 0);
+    ck_assert_uint_eq(f.oom_result.pending_pfns, 100);
+    fake_run(&f, FAKE_S);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OOM_DONE].value, 100);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest quirks");
@@ -112,6 +130,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_detach_gives_each_page_back_once, 0, 3);
     tcase_add_test(tc, test_reset_of_the_queue_ends_the_wait);
     tcase_add_loop_test(tc, test_reset_by_the_host_gives_each_page_back_once, 0, 2);
+    tcase_add_test(tc, test_driver_that_tells_first_waits_without_must_tell_host_too);
     suite_add_tcase(suite, tc);
     return suite;
 }

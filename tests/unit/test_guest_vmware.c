@@ -732,6 +732,26 @@ START_TEST(test_settings_are_checked)
 }
 END_TEST
 
+START_TEST(test_calls_for_a_doorbell_may_be_left_out)
+{
+    struct fvm *f = fvm_new(1000);
+    f->target = 100;
+    f->doorbell_there = true;
+    f->no_doorbell = _i == 0;
+    f->doorbell_kept = true;
+    if (_i == 2) { /* which the host refuses */
+        f->answer[BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = BNT_VMWARE_FAILURE;
+        f->answer_left[BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = 1;
+    }
+    fvm_up(f);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 100);
+    ck_assert_uint_eq(f->doorbell_opens, _i > 0);
+    ck_assert_uint_eq(f->doorbell_rings, _i == 1);
+    fvm_end(f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest vmware");
@@ -770,6 +790,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_detach_makes_the_host_forget_before_pages_are_freed, 0, 2);
     tcase_add_test(tc, test_detach_in_a_reset_sets_no_doorbell_again);
     tcase_add_test(tc, test_settings_are_checked);
+    tcase_add_loop_test(tc, test_calls_for_a_doorbell_may_be_left_out, 0, 3);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -160,6 +160,17 @@ START_TEST(test_bins_that_cannot_be_read_start_no_reports)
 }
 END_TEST
 
+START_TEST(test_intervals_that_do_not_grow_from_above_0_are_odd)
+{
+    struct fake f;
+    const uint8_t zero[] = {BNT_WS_OP_CONFIG, 0, 0, 0, 0, 0, 200, 0, 0, 0, 9, 0, 0, 0, 8, 0, 0, 0};
+    begin(&f, 3);
+    command(&f, zero, sizeof zero);
+    ck_assert_uint_eq(fake_info(&f).ws_odd, 1);
+    fake_end(&f);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("guest_ws");
@@ -169,6 +180,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_commands_that_make_no_sense_are_counted_and_survived);
     tcase_add_test(tcase, test_a_device_with_an_impossible_number_of_bins_gets_no_buffer);
     tcase_add_test(tcase, test_bins_that_cannot_be_read_start_no_reports);
+    tcase_add_test(tcase, test_intervals_that_do_not_grow_from_above_0_are_odd);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -17,6 +17,7 @@ Suite *test_suite(void);
 #define HINT     BNT_BALLOON_F_FREE_PAGE_HINT
 #define HUGE     (UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES)
 #define ON_STUFF (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
+#define WS       (UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING)
 #define ROOM     65536u
 
 static struct fake_driver fake;
@@ -33,6 +34,7 @@ enum middle {
     LEAFLESS,   /* no buffer: pages that no leaf records */
     HOLE,       /* the same, with fewer pages of memory than the range has */
     SUSPENDED,
+    COMMANDS, /* no buffer in the middle: one is held for commands */
     PROVIDED,
     MIDDLES
 };
@@ -156,9 +158,16 @@ static void provided_open(uint64_t features)
 static void middle_open(enum middle middle)
 {
     static const uint64_t offered[MIDDLES] = {
-        [PLAIN] = FAKE_ALL,    [TOLD] = FAKE_ALL | HUGE,  [BITMAP] = FAKE_PLAIN | ON_STUFF,
-        [REPORT] = FAKE_ALL,   [HINTS] = FAKE_ALL | HINT, [HOST_PAGES] = FAKE_ALL,
-        [LEAFLESS] = FAKE_ALL, [HOLE] = FAKE_ALL,         [SUSPENDED] = FAKE_ALL | BNT_F_SUSPEND,
+        [PLAIN] = FAKE_ALL,
+        [TOLD] = FAKE_ALL | HUGE,
+        [BITMAP] = FAKE_PLAIN | ON_STUFF,
+        [REPORT] = FAKE_ALL,
+        [HINTS] = FAKE_ALL | HINT,
+        [HOST_PAGES] = FAKE_ALL,
+        [LEAFLESS] = FAKE_ALL,
+        [HOLE] = FAKE_ALL,
+        [SUSPENDED] = FAKE_ALL | BNT_F_SUSPEND,
+        [COMMANDS] = FAKE_ALL | WS,
         [PROVIDED] = FAKE_ALL,
     };
     static const uint64_t accepted[MIDDLES] = {
@@ -171,6 +180,7 @@ static void middle_open(enum middle middle)
         [LEAFLESS] = FAKE_PLAIN,
         [HOLE] = FAKE_PLAIN,
         [SUSPENDED] = FAKE_PLAIN | BNT_F_SUSPEND,
+        [COMMANDS] = BNT_F_VERSION_1 | WS,
         [PROVIDED] = FAKE_PLAIN,
     };
 
@@ -183,13 +193,20 @@ static void middle_open(enum middle middle)
         fake.leaf_fail_from = 1;
     }
     if (middle == HOLE) {
-        fake.regions[0] = (struct bnt_mem_region){0, FAKE_DMA_BYTES + (100u << BNT_PFN_SHIFT)};
+        fake.regions[0] = (struct bnt_mem_region){0, FAKE_DMA_BYTES + (612u << BNT_PFN_SHIFT)};
         fake.region_count = 1;
     }
     fake_open(&fake);
     provider = fake_provider(&fake);
     fake_start(&fake, accepted[middle]);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 100, 0, NULL), BNT_OK);
+    if (middle == COMMANDS) {
+        const struct bnt_vq_seg seg = {FAKE_ANSWER_GPA, 128};
+        (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_WS_CMD, &seg, 0, 1);
+        bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_WS_CMD);
+        ck_assert_int_eq(fake_step(&fake), BNT_OK);
+        return;
+    }
     if (middle == SUSPENDED) {
         ck_assert_int_eq(
             bnt_host_status_write(fake.host, fake.now_ns, 15 | BNT_DEVICE_STATUS_SUSPEND), BNT_OK);
@@ -200,7 +217,7 @@ static void middle_open(enum middle middle)
         bnt_host_kick(fake.host,
                       middle == REPORT ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT);
     } else if (middle >= HOST_PAGES && middle <= HOLE) {
-        (void)fake_send_run(&fake, 0, FIRST, 100, 1, NULL);
+        (void)fake_send_run(&fake, 0, FIRST + (middle == HOLE ? 512 : 0), 100, 1, NULL);
         return;
     } else {
         queue_scattered(middle == BITMAP);

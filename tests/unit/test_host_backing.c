@@ -277,6 +277,20 @@ START_TEST(test_saved_device_knows_what_was_dropped)
 }
 END_TEST
 
+START_TEST(test_report_within_one_host_page_drops_nothing)
+{
+    const struct bnt_vq_seg seg = {(uint64_t)(FIRST + 1) << BNT_PFN_SHIFT, 2u << BNT_PFN_SHIFT};
+
+    open_as(_i, TOLD, ORDER);
+    (void)fake_queue_segs(&fake, 4, &seg, 0, 1);
+    bnt_host_kick(fake.host, 4);
+    ck_assert_int_eq(fake_step(&fake), BNT_OK);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
+    only_call(FAKE_REPORT, FIRST + 1, 2);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_backing");
@@ -294,6 +308,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, test_reset_forgets_what_was_dropped, 0, 2);
     tcase_add_loop_test(tc, test_2_mib_host_pages_and_the_largest_setting, 0, 2);
     tcase_add_loop_test(tc, test_saved_device_knows_what_was_dropped, 0, 2);
+    tcase_add_loop_test(tc, test_report_within_one_host_page_drops_nothing, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;
 }

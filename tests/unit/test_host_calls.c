@@ -550,6 +550,59 @@ START_TEST(test_clock_near_its_end_stops_no_work)
 }
 END_TEST
 
+START_TEST(test_refusals_of_the_embedder_and_rules_without_a_chance)
+{
+    const struct bnt_host_rule never = {.last_pfn = UINT64_MAX,
+                                        .on_inflate = true,
+                                        .denominator = 1,
+                                        .count = UINT64_MAX,
+                                        .verdict = BNT_VERDICT_PINNED};
+    uint8_t verdicts[3];
+
+    fake_init(&fake, PAGES, FAKE_ALL);
+    fake.refuse_pfn = 301;
+    fake.refuse_verdict = _i == 0 ? BNT_VERDICT_BUSY : BNT_VERDICT_NOT_NEEDED;
+    fake_open(&fake);
+    fake_start(&fake, FAKE_TOLD);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, 1, 10, 0, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_rule_add(fake.host, &never), BNT_OK);
+    (void)fake_send_run(&fake, 0, 300, 3, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
+    ck_assert_uint_eq(verdicts[1], fake.refuse_verdict);
+    ck_assert_uint_eq(verdicts[2], BNT_VERDICT_ACCEPTED);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_kick_of_a_queue_that_is_off_asks_for_no_step)
+{
+    uint64_t deadline_ns = 0;
+
+    open_with(FAKE_PLAIN);
+    fake_start(&fake, FAKE_PLAIN);
+    ck_assert_int_eq(bnt_host_queue_disable(fake.host, fake.now_ns, 2), BNT_OK);
+    ck_assert_int_eq(fake_step(&fake), BNT_OK);
+    bnt_host_kick(fake.host, 2);
+    bnt_host_kick_data(fake.host, 2);
+    ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 8, &deadline_ns), BNT_OK);
+    ck_assert_uint_gt(deadline_ns, fake.now_ns);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_reset_needs_a_device_that_offers_it_and_a_driver)
+{
+    open_with(FAKE_PLAIN);
+    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_UNSUPPORTED);
+    fake_close(&fake);
+    open_with(FAKE_ALL);
+    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_STATE);
+    fake_start(&fake, FAKE_PLAIN);
+    ck_assert_int_eq(bnt_host_reset(fake.host, 1), BNT_E_UNSUPPORTED);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host calls");
@@ -570,6 +623,9 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_legacy_driver_may_write_before_it_accepts_and_another_may_not);
     tcase_add_test(tc, test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_push);
     tcase_add_test(tc, test_clock_near_its_end_stops_no_work);
+    tcase_add_loop_test(tc, test_refusals_of_the_embedder_and_rules_without_a_chance, 0, 2);
+    tcase_add_test(tc, test_kick_of_a_queue_that_is_off_asks_for_no_step);
+    tcase_add_test(tc, test_reset_needs_a_device_that_offers_it_and_a_driver);
     suite_add_tcase(suite, tc);
     return suite;
 }

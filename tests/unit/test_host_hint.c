@@ -306,6 +306,24 @@ START_TEST(test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same)
 }
 END_TEST
 
+START_TEST(test_hints_of_a_range_without_a_leaf_count)
+{
+    const uint32_t pfn = 300;
+
+    fake_init(&fake, PAGES, FAKE_ALL | HINT);
+    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.leaf_fail_from = 1;
+    fake_open(&fake);
+    fake_start(&fake, FAKE_PLAIN | HINT);
+    (void)fake_send(&fake, 0, &pfn, 1, NULL);
+    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 1);
+    send_id(start());
+    send_pages(400, 8);
+    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8); /* which page it is nobody knows */
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_hint");
@@ -321,6 +339,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_run_goes_on_in_a_restored_device);
     tcase_add_test(tcase, test_nothing_is_asked_of_a_driver_that_is_not_there);
     tcase_add_test(tcase, test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same);
+    tcase_add_test(tcase, test_hints_of_a_range_without_a_leaf_count);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -517,6 +517,26 @@ START_TEST(test_queues_lie_where_the_features_agreed_put_them)
 }
 END_TEST
 
+START_TEST(test_instance_with_a_rule_is_not_fresh)
+{
+    static uint8_t state[ROOM];
+    const size_t bytes = full_state(state, BNT_HOST_LEDGER_FIXED, FAKE_ALL);
+    const struct bnt_host_rule rule = {
+        .numerator = 1, .denominator = 1, .verdict = BNT_VERDICT_BUSY};
+    void *storage = NULL;
+    struct bnt_host *host = another(&storage);
+
+    ck_assert_int_eq(bnt_host_rule_add(host, &rule), BNT_OK);
+    ck_assert_int_eq(bnt_host_load(host, 0, state, bytes), BNT_E_STATE);
+    bnt_host_rules_clear(host);
+    ck_assert_int_eq(bnt_host_target_set(host, 0, 1, 0, NULL), BNT_OK);
+    ck_assert_int_eq(bnt_host_load(host, 0, state, bytes), BNT_E_STATE);
+    bnt_host_fini(host);
+    free(storage);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_state");
@@ -533,6 +553,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_only_a_fresh_instance_loads);
     tcase_add_test(tests, test_held_statistics_buffer_and_deadlines_move_with_the_device);
     tcase_add_test(tests, test_queues_lie_where_the_features_agreed_put_them);
+    tcase_add_test(tests, test_instance_with_a_rule_is_not_fresh);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -463,6 +463,22 @@ START_TEST(test_buffer_that_was_used_before_the_device_broke_is_told_of)
 }
 END_TEST
 
+START_TEST(test_reset_of_another_queue_leaves_the_buffer_alone)
+{
+    open_with(FAKE_PLAIN | BNT_F_RING_RESET);
+    queue_scattered(0, 2 * RUNS);
+    ck_assert_int_eq(step(1), BNT_OK);
+    ck_assert_int_eq(bnt_host_queue_reset(fake.host, fake.now_ns, 1), BNT_OK);
+    ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 15 | BNT_DEVICE_STATUS_SUSPEND),
+                     BNT_OK); /* without the feature it means nothing, now or later */
+    ck_assert_int_eq(step(8), BNT_OK);
+    expect_held(2 * RUNS);
+    ck_assert(fake_pop(&fake, 0, NULL));
+    ck_assert_uint_eq(bnt_host_status_read(fake.host), 15);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_step");
@@ -484,6 +500,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tests, test_device_that_moves_in_the_middle_goes_on_there, 0, DRIVERS);
     tcase_add_loop_test(tests, test_buffer_that_was_used_before_the_device_broke_is_told_of, 0, 4);
     tcase_add_loop_test(tests, test_report_and_hint_of_many_segments_are_resumed, 0, 2);
+    tcase_add_test(tests, test_reset_of_another_queue_leaves_the_buffer_alone);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -176,6 +176,23 @@ START_TEST(test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was)
 }
 END_TEST
 
+START_TEST(test_unit_goes_back_under_the_target_where_out_of_memory_allows_it)
+{
+    const uint32_t unit = 512;
+
+    fake_init(&fake, PAGES, WITH_UNITS | BNT_BALLOON_F_DEFLATE_ON_OOM);
+    fake_open(&fake);
+    fake_start(&fake, WITH_UNITS | BNT_BALLOON_F_DEFLATE_ON_OOM);
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 1024, 0, NULL), BNT_OK);
+    fake.flags = BNT_BALLOON_REQUEST_2M;
+    (void)fake_send(&fake, 0, &unit, 1, verdicts);
+    (void)fake_send(&fake, 1, &unit, 1, verdicts);
+    ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    fake_close(&fake);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_units");
@@ -188,6 +205,7 @@ Suite *test_suite(void)
                    test_limit_written_by_the_driver_clamps_the_target_until_the_device_is_reset);
     tcase_add_test(tests, test_unit_is_refused_for_one_of_its_pages_and_kept_at_the_target);
     tcase_add_test(tests, test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was);
+    tcase_add_test(tests, test_unit_goes_back_under_the_target_where_out_of_memory_allows_it);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -170,6 +170,24 @@ START_TEST(test_what_makes_no_sense_is_refused)
 }
 END_TEST
 
+START_TEST(test_buffer_of_too_many_segments_is_returned_at_once)
+{
+    struct bnt_vq_seg segs[5];
+    uint32_t len = 99;
+
+    open_with(SET);
+    for (uint32_t i = 0; i < 5; i++) {
+        segs[i] = (struct bnt_vq_seg){FAKE_ANSWER_GPA + 64 * i, 64};
+    }
+    (void)fake_queue_segs(&fake, CMD, segs, 0, 5);
+    bnt_host_kick(fake.host, CMD);
+    ck_assert_int_eq(fake_step(&fake), BNT_OK);
+    ck_assert(fake_pop(&fake, CMD, &len));
+    ck_assert_uint_eq(len, 0);
+    ck_assert_uint_eq(fake_info(&fake).misuses, 1);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("host_ws");
@@ -180,6 +198,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_second_or_a_small_buffer_is_returned_at_once);
     tcase_add_test(tcase, test_each_driver_gets_the_configuration_and_none_sees_old_reports);
     tcase_add_test(tcase, test_what_makes_no_sense_is_refused);
+    tcase_add_test(tcase, test_buffer_of_too_many_segments_is_returned_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }

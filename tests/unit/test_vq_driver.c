@@ -161,6 +161,13 @@ START_TEST(test_vs1_ring_bytes_and_config_are_checked)
     ck_assert_int_eq(bnt_vq_drv_init(&vq, &config), BNT_E_SIZE);
     ck_assert_int_eq(bnt_vq_drv_init(&vq, NULL), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_vq_drv_init(NULL, &config), BNT_E_ARGUMENT);
+    config = vq.config;
+    config.size = sizeof config;
+    config.queue_size = 4;
+    config.ring_gpa = 0;
+    config.slots = slots;
+    config.ring = NULL;
+    ck_assert_int_eq(bnt_vq_drv_init(&vq, &config), BNT_E_ARGUMENT);
 }
 END_TEST
 
