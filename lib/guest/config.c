@@ -59,6 +59,22 @@ void bnti_guest_config_look(struct bnt_guest *guest, bool told)
     }
 }
 
+/* Whether the device asks to be reset, or was reset behind the driver: the driver is broken then.
+ */
+bool bnti_guest_device_lost(struct bnt_guest *guest)
+{
+    const uint8_t status = guest->ops.transport.status_read(guest->opaque);
+    if (status & BNT_DEVICE_STATUS_NEEDS_RESET) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
+        return true;
+    }
+    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0 && !BNTI_MUTATION(DEVICE_RESET_UNSEEN)) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
+        return true;
+    }
+    return false;
+}
+
 void bnti_guest_config_poll(struct bnt_guest *guest)
 {
     if (bnti_guest_on_vmware(guest)) {
@@ -76,13 +92,7 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
     if (due) {
         guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
     }
-    const uint8_t status = guest->ops.transport.status_read(guest->opaque);
-    if (status & BNT_DEVICE_STATUS_NEEDS_RESET) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
-        return;
-    }
-    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0 && !BNTI_MUTATION(DEVICE_RESET_UNSEEN)) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
+    if (bnti_guest_device_lost(guest)) {
         return;
     }
     bnti_guest_config_look(guest, true);

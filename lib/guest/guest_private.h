@@ -582,6 +582,7 @@ bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q);
 
 /* config.c */
 void bnti_guest_config_poll(struct bnt_guest *guest);
+bool bnti_guest_device_lost(struct bnt_guest *guest);
 void bnti_guest_config_look(struct bnt_guest *guest, bool told);
 void bnti_guest_limit_write(struct bnt_guest *guest);
 void bnti_guest_actual_write(struct bnt_guest *guest, bool always);

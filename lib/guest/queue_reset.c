@@ -119,7 +119,9 @@ static void reset_poll(struct bnt_guest *guest, uint32_t q)
     guest->work++;
     if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0 ||
         BNTI_MUTATION(QUEUE_RESET_BELIEVED)) {
-        reset_end(guest, q);
+        if (!bnti_guest_device_lost(guest)) { /* of a device that was reset no queue is enabled */
+            reset_end(guest, q);
+        }
         return;
     }
     if (waited >= guest->config.queue_reset_max_ns) { /* only the whole device is left to reset */

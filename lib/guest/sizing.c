@@ -245,7 +245,8 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
         return true;
     }
     bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
-    if (request->busy && bnti_guest_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL)) {
+    if (request->busy && !guest->must_tell_host &&
+        bnti_guest_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL)) {
         request->given_back = true;
         guest->count.deflated_pfns += bnti_guest_pfns_of(guest, request);
         bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);

@@ -13,8 +13,10 @@
 #define DRV CLAUSE_DRIVER
 #define DEV CLAUSE_DEVICE
 
-#define IDLE_NS UINT64_C(1000000000)  /**< a driver that does nothing for so long does nothing */
-#define CALM_NS UINT64_C(40000000000) /**< hold-offs after an OOM deflate are over by then */
+#define IDLE_NS        UINT64_C(1000000000) /**< a driver that does nothing for so long does nothing */
+#define CALM_NS        UINT64_C(40000000000) /**< hold-offs after an OOM deflate are over by then */
+#define ANSWERED_MAX   8192u                 /**< PFNs: 16 pages of 2 MiB */
+#define ANSWERED_BYTES (ANSWERED_MAX * sizeof(uint32_t))
 
 /* ---- Requests ---- */
 
@@ -123,10 +125,12 @@ void pages_init(struct watch *watch)
 {
     watch->pages.state = arena_zalloc(watch_arena(watch), watch->config.pfns);
     watch->pages.in[PAGE_OWN] = watch->config.pfns;
+    watch->pages.answered = arena_zalloc(watch_arena(watch), ANSWERED_BYTES);
 }
 
 void pages_free(struct watch *watch)
 {
+    arena_free(watch_arena(watch), watch->pages.answered, ANSWERED_BYTES);
     arena_free(watch_arena(watch), watch->pages.state, watch->config.pfns);
 }
 
@@ -159,6 +163,7 @@ static void inflate_exposed(struct watch *watch, const struct seen_buffer *buffe
         clause_seen(watch, DRV, CLAUSE_BD_6);
     }
     effort(watch, false);
+    pages->answered_count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
@@ -237,6 +242,7 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
     struct watch_pages *pages = &watch->pages;
     const uint64_t before = balloon(watch);
     bool refused = false;
+    pages->answered_count = 0;
     clause_seen(watch, DRV, CLAUSE_BD_12);
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
@@ -249,6 +255,9 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
                 page_move(watch, state, place);
                 *state = (uint8_t)(*state | (verdict_known(verdict) ? 0 : PAGE_UNCERTAIN));
+                if (pages->answered_count < ANSWERED_MAX) {
+                    pages->answered[pages->answered_count++] = first + k;
+                }
             }
         }
     }
@@ -279,10 +288,27 @@ void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
+/** Nobody knows whether the driver took the last answer out of the ring before it was reset, as
+ * long as it neither offered more nor wrote `actual`. */
+static void answered_forget(struct watch *watch)
+{
+    struct watch_pages *pages = &watch->pages;
+    for (uint32_t i = 0; i < pages->answered_count; i++) {
+        uint8_t *state = page_state(watch, pages->answered[i]);
+        if (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON) {
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+    pages->answered_count = 0;
+}
+
 /** Of requests on a queue that was reset nobody knows the answer: it counts as in the balloon. */
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
     const uint16_t role = seen_role(watch, queue);
+    if (role == BNT_BALLOON_QUEUE_INFLATE) {
+        answered_forget(watch);
+    }
     const unsigned doubtful = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                               : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
                                                                   : PAGE_PLACES;
@@ -539,6 +565,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     memcpy(&value, data, sizeof value);
     pages->actual = bnt_le32_get(value);
     pages->actual_written = true;
+    pages->answered_count = 0;
     if (pages->changes > 0) {
         clause_seen(watch, DRV, CLAUSE_BD_14);
     }
@@ -596,8 +623,8 @@ static uint32_t target_known(const struct watch *watch)
 static void judge_unseen(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;
-    if (watch->live && !pages->num_pages_read && pages->num_pages > 0 && !pages->unseen_told &&
-        !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
+    if (watch->live && !pages->stood && !pages->num_pages_read && pages->num_pages > 0 &&
+        !pages->unseen_told && !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
         clause_broken(watch, DRV, CLAUSE_BD_4, "does not look at a target of %" PRIu32,
                       pages->num_pages);
         pages->unseen_told = true;

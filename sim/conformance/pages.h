@@ -57,6 +57,8 @@ struct watch_pages {
     uint32_t actual;          /**< as written last */
     bool actual_written;
     uint32_t changes;          /**< of the balloon since then */
+    uint32_t *answered;        /**< PFNs of the last inflate that was answered; see queue_reset */
+    uint32_t answered_count;   /**< 0 once the driver is known to have seen the answer */
     uint64_t deficit_since_ns; /**< num_pages is above the balloon since; 0: it is not */
     uint64_t effort_ns;        /**< of the driver to fill it, last */
     bool effort_failed;        /**< no memory, refused, or memory was needed elsewhere */

@@ -107,7 +107,8 @@ static void standstill_status_write(struct watch *watch, uint8_t status, uint8_t
     s->waking = false;
     if (s->suspended && (status & DRIVER_OK) != 0) {
         resume_written(watch);
-    } else if (!s->suspended && (status & SUSPEND) != 0 && !s->resume_asked) {
+    } else if (!s->suspended && (status & SUSPEND) != 0 && (!s->resume_asked || s->resume_seen)) {
+        s->resume_asked = false;
         suspend_written(watch, now);
     }
     if (s->asked && shows_suspended(now)) {

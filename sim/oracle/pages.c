@@ -416,6 +416,12 @@ void oracle_device_forgets(struct oracle *oracle, uint32_t vm)
     shadow->unserved[0] = 0;
     shadow->unserved[1] = 0;
     shadow->drop_count = 0;
+    for (uint64_t page = 0; page < shadow->pages && shadow->in_place[PLACE_REPORTING] > 0; page++) {
+        if (shadow->place[page] == PLACE_REPORTING) { /* the guest's, whatever the driver knows */
+            shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
+                        &shadow->place[page], PLACE_REPORTED);
+        }
+    }
 }
 
 void oracle_device_reset(struct oracle *oracle, uint32_t vm)

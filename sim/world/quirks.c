@@ -30,6 +30,8 @@ static const struct broken by_device[] = {
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_IN_FLIGHT},
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_CONVERGES},
     {BNT_HOST_QUIRK_FIRST_BUFFER_ONLY, INVARIANT_VIEWS_AGREE},
+    /* With F_DEVICE_INIT_REPORTED a used length says how much is initialised. */
+    {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
 };
 
 static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *rows, size_t count)

@@ -121,6 +121,9 @@ const char *settled_reason(const struct vm *vm)
     if (is_hostile(vm)) {
         return "a party is hostile, or has quirks";
     }
+    if ((vm->spec.driver.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
+        return "the driver does not look at its target when it attaches";
+    }
     if (cannot_lock(vm)) {
         return "host and driver share no capability to lock pages";
     }
@@ -148,13 +151,15 @@ const char *settled_reason(const struct vm *vm)
 bool settled_is(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_host_info(vm);
-    const uint64_t target = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
+    const uint64_t unit = vm->spec.driver.unit_pages; /* a power of two */
+    const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                 ? host.limit_pfns
                                 : host.target_pfns;
+    const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* what a driver of units goes to */
     const uint64_t slack = vm_on_calls(vm) ? vmware_slack(vm) : 0;
     const uint64_t ledger = host.balloon_pfns;
-    const uint64_t off = ledger < target ? target - ledger : ledger - target;
-    const bool there = ledger > target ? off <= grain(vm, &host) + slack : off < grain(vm, &host);
+    const bool there = ledger > wanted ? ledger <= whole + grain(vm, &host) + slack
+                                       : wanted - ledger < grain(vm, &host);
     const bool still = engine_now(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
                        vm->settled.moved_ns == 0;
     return (there && still) || settled_reason(vm) != NULL;
