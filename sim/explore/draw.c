@@ -343,9 +343,12 @@ static struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *ke
     return list;
 }
 
-static uint32_t event_weight(const struct choice *events, const struct choice *event)
+static uint32_t event_weight(const struct drawn_key *key, const struct choice *events,
+                             const struct choice *event)
 {
-    return events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1;
+    return weight_of(
+        key, event,
+        events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1);
 }
 
 /** Every third is aimed at the same event as the one before it, so that they meet. */
@@ -364,11 +367,11 @@ static struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *k
     const struct choice *event = sources[source].events;
     uint64_t sum = 0;
     for (const struct choice *c = event; c->name != NULL; c++) {
-        sum += event_weight(sources[source].events, c);
+        sum += event_weight(key, sources[source].events, c);
     }
     uint64_t left = below(draw, key, sum);
-    while (left >= event_weight(sources[source].events, event)) {
-        left -= event_weight(sources[source].events, event);
+    while (left >= event_weight(key, sources[source].events, event)) {
+        left -= event_weight(key, sources[source].events, event);
         event++;
     }
     if (again != 0 || draw->last_event[0] == '\0') {

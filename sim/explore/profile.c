@@ -90,18 +90,29 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
            value_wrong(problems, node, label, "a range whose low end is not above its high end");
 }
 
+/** Whether it is one of the key's names; of an event, without what tells of it. */
+static bool is_name(const struct key_row *row, const char *name)
+{
+    if (row->type == KEY_EVENT) {
+        return choice_find(world_event_choices, name) != NULL ||
+               choice_find(guest_event_choices, name) != NULL ||
+               choice_find(host_event_choices, name) != NULL;
+    }
+    return choice_find(row->choices, name) != NULL;
+}
+
 static void read_weights(const struct reader *reader, const struct yaml_node *node,
                          const struct key_row *row, struct profile_key *key)
 {
     struct problems *problems = &reader->loader->problems;
-    if (node->kind != YAML_MAP || row->choices == NULL) {
+    if (node->kind != YAML_MAP || (row->choices == NULL && row->type != KEY_EVENT)) {
         (void)value_wrong(problems, node, "weights", "a mapping of the key's names to numbers");
         return;
     }
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
         uint64_t weight = 0;
         const bool other = yaml_is(item->key, "other");
-        if (!other && choice_find(row->choices, item->key->text) == NULL) {
+        if (!other && !is_name(row, item->key->text)) {
             problems_add(problems, item->key->mark, "weights: '%s' is not one of the key's names",
                          item->key->text);
         } else if (!value_count(problems, item->value, "weights", 0, 1000000, &weight)) {
@@ -109,7 +120,11 @@ static void read_weights(const struct reader *reader, const struct yaml_node *no
         } else if (other) {
             key->other = (uint32_t)weight;
             key->has_other = true;
-        } else if (key->count < PROFILE_NAMES_MAX) {
+        } else if (key->count == PROFILE_NAMES_MAX) {
+            problems_add(problems, item->key->mark, "weights: at most %u names, and 'other'",
+                         (unsigned)PROFILE_NAMES_MAX);
+            return;
+        } else {
             struct profile_weight *to = &key->weights[key->count++];
             (void)snprintf(to->name, sizeof to->name, "%s", item->key->text);
             to->weight = (uint32_t)weight;

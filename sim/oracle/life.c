@@ -7,6 +7,7 @@
 void oracle_device_new(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
+    shadow->leaves = false; /* whoever leaves, leaves another device */
     oracle_device_reset(oracle, vm);
     shadow->epoch = 1;
     shadow->epoch_acked = 0;
