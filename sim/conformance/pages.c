@@ -295,7 +295,8 @@ static void answered_forget(struct watch *watch)
     struct watch_pages *pages = &watch->pages;
     for (uint32_t i = 0; i < pages->answered_count; i++) {
         uint8_t *state = page_state(watch, pages->answered[i]);
-        if (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON) {
+        if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
+            page_move(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNCERTAIN);
         }
     }

@@ -91,7 +91,9 @@ static bool settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
-    return shadow->live && !shadow->foreign && shadow->exposed == 0 && reset_done &&
+    /* A kernel whose START is refused has no balloon, and the host has that of the one before. */
+    const bool met = !shadow->calls || !shadow->start_refused;
+    return shadow->live && !shadow->foreign && shadow->exposed == 0 && reset_done && met &&
            shadow->uncertain_pages == 0;
 }
 

@@ -126,6 +126,8 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm,
                          const struct bnt_host_request *request);
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
+/** Whether pages are in the balloon of which nobody knows if the device has them, ever since. */
+bool oracle_unsure(const struct oracle *oracle, uint32_t vm);
 /** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
 /** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.

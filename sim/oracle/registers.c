@@ -105,6 +105,11 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
     }
 }
 
+bool oracle_unsure(const struct oracle *oracle, uint32_t vm)
+{
+    return oracle->vms[vm].uncertain_pages > 0;
+}
+
 void oracle_device_waits(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].request.since_ns = engine_now(oracle->engine);

@@ -145,6 +145,10 @@ const char *settled_reason(const struct vm *vm)
     if (ledger < limited && lacks_memory(vm, limited - ledger, unnameable_bytes(vm))) {
         return "the wire cannot name the guest's free pages";
     }
+    const bool unsure = vm->world->oracle != NULL && oracle_unsure(vm->world->oracle, vm->index);
+    if (ledger < limited && vm->spec.page_order > 0 && unsure) {
+        return "pages of several PFNs were refused in part";
+    }
     return vm->settled.refusing ? "pages are refused" : NULL;
 }
 
