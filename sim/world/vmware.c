@@ -148,12 +148,6 @@ void vmware_refuse_call(struct vm *vm, const struct scenario_action *action)
         vm->lasting_fault = true;
     }
     const bnt_status status = bnt_host_call_rule_add(vm->host, &action->call_rule);
-    const int32_t says = action->call_rule.status;
-    if ((says == BNT_VMWARE_SUCCESS || says == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) &&
-        vm->world->oracle != NULL) {
-        oracle_suspend(vm->world->oracle, vm->index, ASSUMES_DEVICE); /* it says what it does not */
-        vm->lasting_fault = true;
-    }
     if (status != BNT_OK) {
         world_fail(vm->world, VERDICT_FAIL, "line %u: the answer was not taken: %s",
                    (unsigned)action->place.line, bnt_status_text(status));
