@@ -245,10 +245,10 @@ static void judge_failed(struct watch *watch)
     /* A queue that it could not set up is a reason of its own. */
     const bool queues =
         (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 && (r->queues_enabled & 3) != 3;
-    /* So is a device whose registers are not those of its interface. */
+    /* So is a device whose registers are not those of its interface, or never settle. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
-                   r->missing || r->features_ok_refused || queues || modern,
+                   r->missing || r->features_ok_refused || queues || modern || r->unsettled,
                    "fails where nothing is wrong but a feature that it does not know");
 }
 

@@ -445,6 +445,27 @@ static void look_packed(struct watch *watch, struct seen_queue *queue)
     }
 }
 
+bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
+                  struct seen_chain *scratch)
+{
+    if (queue->packed) {
+        return true; /* a list that is available stays as it is */
+    }
+    const uint16_t index = seen_u16(watch, queue->avail + 2);
+    const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
+    bool broken = fresh > queue->size;
+    for (uint16_t i = 0; i < fresh && !broken; i++) {
+        const uint32_t slot = (uint16_t)(queue->avail_seen + i) % queue->size;
+        const uint16_t head = seen_u16(watch, queue->avail + 4 + 2 * slot);
+        broken = head >= queue->size;
+        if (!broken) {
+            split_walk(watch, queue, head, scratch);
+            broken = (scratch->faults & FAULTS_FATAL) != 0;
+        }
+    }
+    return broken;
+}
+
 void rings_look(struct watch *watch)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {

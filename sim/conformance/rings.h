@@ -155,6 +155,10 @@ void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t s
 /** Forgets a queue; one that was reset alone, or all of them. */
 void rings_disable(struct watch *watch, struct seen_queue *queue);
 void rings_reset(struct watch *watch);
+/** Whether a queue that was given up is broken as it stands now: the driver may have written over
+ * what was wrong before the device looked. */
+bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
+                  struct seen_chain *scratch);
 /** The device wrote where the used side of a queue is told. */
 void rings_look_used(struct watch *watch, struct seen_queue *queue);
 

@@ -67,7 +67,10 @@ static void device_reads(struct watch *watch, uint64_t gpa, uint32_t bytes)
         if (must_leave_alone(watch) && in_queue(queue, gpa, bytes)) {
             judge_quiet(watch, queue, "reads");
         }
-        queue->looked_at = queue->looked_at || (queue->lost && in_queue(queue, gpa, bytes));
+        if (queue->lost && !queue->looked_at && in_queue(queue, gpa, bytes)) {
+            queue->looked_at = true;
+            queue->fatal = queue->fatal && rings_broken(watch, queue, &watch->rings.scratch);
+        }
         if (!queue->enabled || queue->lost) {
             continue;
         }
@@ -130,6 +133,37 @@ static void wrote_packed(struct watch *watch, struct seen_queue *queue, uint64_t
     }
 }
 
+static bool within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
+{
+    return gpa >= other && bytes <= other_bytes && gpa - other <= other_bytes - bytes;
+}
+
+/** Whether the driver gave the device these bytes to write, in whatever queue. */
+static bool given_to_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
+{
+    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+        const struct seen_queue *queue = &watch->rings.queues[i];
+        if (!queue->enabled) {
+            continue;
+        }
+        if (within(gpa, bytes, queue->used_gpa, rings_used_bytes(queue)) ||
+            (queue->packed && within(gpa, bytes, queue->desc_gpa, rings_desc_bytes(queue)))) {
+            return true;
+        }
+        for (uint32_t k = 0; k < queue->out; k++) {
+            const struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
+            const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
+            for (uint32_t n = 0; n < buffer->writable_count; n++) {
+                if (within(gpa, bytes, segs[n].gpa, segs[n].bytes)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/** Where buffers overlap, which is the driver's doing, the device may write what it was given. */
 static void wrote_buffers(struct watch *watch, struct seen_queue *queue, uint64_t gpa,
                           uint32_t bytes)
 {
@@ -141,10 +175,10 @@ static void wrote_buffers(struct watch *watch, struct seen_queue *queue, uint64_
                 continue;
             }
             const bool writable = i >= buffer->readable_count;
-            clause_require(watch, DEV, clause_of_writes(queue), writable,
-                           "writes %" PRIu32 " bytes at 0x%" PRIx64
-                           ", into a readable buffer of queue %u",
-                           bytes, gpa, queue->index);
+            clause_require(
+                watch, DEV, clause_of_writes(queue), writable || given_to_write(watch, gpa, bytes),
+                "writes %" PRIu32 " bytes at 0x%" PRIx64 ", into a readable buffer of queue %u",
+                bytes, gpa, queue->index);
             buffer->written += writable ? bytes : 0;
             return;
         }
