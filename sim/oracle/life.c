@@ -14,6 +14,7 @@ void oracle_device_new(struct oracle *oracle, uint32_t vm)
     shadow->live = false;
     shadow->target_id = 0;
     shadow->ended_id = 0;
+    shadow->request.id = 0; /* ids begin anew */
     shadow->hint_state = BNT_HOST_HINT_STOP;
 }
 

@@ -7,6 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WATCHED_TICK_NS UINT64_C(1000000000) /**< a driver's tick where the scenario says none */
+
+/** A driver with rates backs off until its next tick. */
+static uint64_t first_back_off(const struct scenario_driver *driver)
+{
+    const uint64_t tick_ns =
+        driver->rates.period_ns != 0 ? driver->rates.period_ns : WATCHED_TICK_NS;
+    const bool ticks = driver->rates.use == BNT_GUEST_ON && tick_ns < driver->retry_min_ns;
+    return ticks ? tick_ns : driver->retry_min_ns;
+}
+
 /** What crosses this VM's boundary is watched for the clauses of the standard. */
 void vm_watched(const struct vm *vm)
 {
@@ -28,7 +39,7 @@ void vm_watched(const struct vm *vm)
         .legacy_only = vm->spec.driver.interface == BNT_INTERFACE_LEGACY,
         .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
         .held_max = vm->spec.driver.refused_max,
-        .retry_min_ns = vm->spec.driver.retry_min_ns,
+        .retry_min_ns = first_back_off(&vm->spec.driver),
         .free_expected = vm->spec.free_content != FREE_CONTENT_ANY,
         .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order << vm_report_order(vm),
         .foreign = vm->spec.recording[0] != '\0',

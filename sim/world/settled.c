@@ -93,6 +93,18 @@ static bool is_held_off(const struct vm *vm)
            engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
 
+/** By the requests and their verdicts the driver has what it should, counted with pages of which
+ * no verdict says that the device has them: those it must take as ballooned (BX-6, BX-7). */
+static bool is_there_in_doubt(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
+{
+    const struct oracle *oracle = vm->world->oracle;
+    if (oracle == NULL || !oracle_unsure(oracle, vm->index)) {
+        return false;
+    }
+    const uint64_t pfns = oracle_pages_in(oracle, vm->index, PLACE_BALLOON) << vm->spec.page_order;
+    return pfns + grain_pfns > target && pfns <= target + grain_pfns;
+}
+
 static bool is_hostile(const struct vm *vm)
 {
     for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
@@ -145,9 +157,8 @@ const char *settled_reason(const struct vm *vm)
     if (ledger < limited && lacks_memory(vm, limited - ledger, unnameable_bytes(vm))) {
         return "the wire cannot name the guest's free pages";
     }
-    const bool unsure = vm->world->oracle != NULL && oracle_unsure(vm->world->oracle, vm->index);
-    if (ledger < limited && vm->spec.page_order > 0 && unsure) {
-        return "pages of several PFNs were refused in part";
+    if (is_there_in_doubt(vm, limited, grain(vm, &host))) {
+        return "pages are in doubt";
     }
     return vm->settled.refusing ? "pages are refused" : NULL;
 }
