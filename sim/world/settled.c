@@ -59,7 +59,8 @@ static bool cannot_lock(const struct vm *vm)
     return vm->settled.started && (vm->settled.caps & locks) == 0;
 }
 
-/** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. */
+/** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. Where they
+ * are more pages than a driver sets aside, it may meet no other: then all of memory. */
 static uint64_t unnameable_bytes(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
@@ -67,7 +68,8 @@ static uint64_t unnameable_bytes(const struct vm *vm)
     if (!vm_on_calls(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 || end - 1 <= last) {
         return 0;
     }
-    return (vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last) << BNT_PFN_SHIFT;
+    const uint64_t beyond = vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last;
+    return beyond > BNT_GUEST_ASIDE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
 }
 
 /** The guest has not the memory for the next pages that are missing, beside what its driver leaves
