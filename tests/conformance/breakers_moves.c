@@ -1,6 +1,7 @@
 /*
- * Breakers at the edge of what is excused: a page that moves, a target of which nobody told, a
- * refused unit that is offered in parts (sim/conformance/moves.c, pages.c, extension.c). What is
+ * Breakers at the edge of what is excused: a page that moves, a target of which nobody told, an
+ * answer that was thrown away, a refused unit that is offered in parts (sim/conformance/moves.c,
+ * pages.c, extension.c). What is
  * excused itself is in scenarios/conformance.
  */
 #include "tests/conformance/bench.h"
@@ -69,6 +70,16 @@ static void gave_another_than_the_moved(struct bench *bench)
     bench_use(bench, INFLATE, 1, 0);
     read_target(bench, 8);
     bench_pfns(bench, DEFLATE, 0, &other, 1);
+}
+
+/** The answer was taken, as `actual` shows: nothing is in doubt when the queue is reset. */
+static void settled_what_was_known(struct bench *bench)
+{
+    const uint32_t known = PFN + 1;
+    moving(bench);
+    bench_config_write(bench, BNT_BALLOON_CONFIG_ACTUAL, 4);
+    conformance_queue_reset(bench->seen, 0, INFLATE);
+    bench_pfns(bench, DEFLATE, 0, &known, 1);
 }
 
 static void heard_of_a_target_and_did_nothing(struct bench *bench)
@@ -160,6 +171,7 @@ static const struct breaker rows[] = {
     {CLAUSE_BD_4, CLAUSE_DRIVER, did_nothing_after_a_stall},
     {CLAUSE_BD_7, CLAUSE_DRIVER, moved_out_first},
     {CLAUSE_BD_7, CLAUSE_DRIVER, gave_another_than_the_moved},
+    {CLAUSE_BD_7, CLAUSE_DRIVER, settled_what_was_known},
     {CLAUSE_BX_12, CLAUSE_DRIVER, offered_a_unit_again},
     {CLAUSE_BX_12, CLAUSE_DRIVER, offered_a_part_twice},
     {CLAUSE_BX_13, CLAUSE_DRIVER, cycle_behind_a_move},
