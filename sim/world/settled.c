@@ -138,6 +138,10 @@ const char *settled_reason(const struct vm *vm)
     if ((vm->spec.driver.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
         return "the driver does not look at its target when it attaches";
     }
+    if ((vm->spec.driver.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
+        vm->spec.driver.poll_ns == 0) {
+        return "the driver neither hears of targets nor polls";
+    }
     if (cannot_lock(vm)) {
         return "host and driver share no capability to lock pages";
     }
