@@ -30,8 +30,9 @@ struct worker {
     int result;
     int errors; /**< a file of its own: what it wrote to stderr */
     uint64_t next;
-    uint64_t last;     /**< seeds next .. last are its own; none if next is more */
-    uint64_t since_ns; /**< when it began with `next` */
+    uint64_t last;         /**< seeds next .. last are its own; none if next is more */
+    uint64_t since_ns;     /**< when it began with `next` */
+    uint64_t since_cpu_ns; /**< what it had taken of the processor's time then */
 };
 
 /** Generates and judges seeds in a process of its own. False if there is none to be had. */

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #define OTHER_FILL      0x5A
-#define RUN_TIMEOUT_NS  UINT64_C(60000000000) /**< of wall clock, for one scenario */
+#define RUN_TIMEOUT_NS  UINT64_C(60000000000)  /**< of the processor's time, for one scenario */
+#define HANG_TIMEOUT_NS UINT64_C(900000000000) /**< of wall clock: one that waits for something */
 #define ERROR_BYTES_MAX 65536u
 #define FILES_MAX       1024 /**< more than the workers have open together */
 
@@ -29,6 +30,26 @@ uint64_t worker_now_ns(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/** The processor's time that a process took; 0: not known. */
+static uint64_t cpu_ns_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec now;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0) {
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/** Whether a scenario takes too long in that process; a machine that is busy otherwise does not
+ * count. */
+static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
+{
+    const uint64_t cpu_ns = cpu_ns_of(pid);
+    return (cpu_ns > since_cpu_ns && cpu_ns - since_cpu_ns > RUN_TIMEOUT_NS) ||
+           worker_now_ns() - since_ns > HANG_TIMEOUT_NS;
 }
 
 /* ---- Judging ---- */
@@ -242,7 +263,7 @@ static void record_death(struct generated_record *record, int state, bool late, 
     char text[400];
     crash_line(errors, line, sizeof line);
     if (late) {
-        (void)snprintf(text, sizeof text, "it took more than %u s of wall clock",
+        (void)snprintf(text, sizeof text, "it took more than %u s of the processor's time",
                        (unsigned)(RUN_TIMEOUT_NS / UINT64_C(1000000000)));
     } else if (WIFSIGNALED(state)) {
         (void)snprintf(text, sizeof text, "signal %d (%s) %s", WTERMSIG(state),
@@ -340,6 +361,7 @@ void worker_order(struct worker *worker, uint64_t first, uint64_t last)
     worker->next = first;
     worker->last = last;
     worker->since_ns = worker_now_ns();
+    worker->since_cpu_ns = cpu_ns_of(worker->pid);
     (void)write_all(worker->order, order, sizeof order); /* a death shows at its result's end */
 }
 
@@ -364,7 +386,7 @@ static int reap(pid_t pid)
 bool worker_take(struct worker *worker, struct generated_record *record)
 {
     struct pollfd ready = {.fd = worker->result, .events = POLLIN};
-    const bool late = worker_now_ns() - worker->since_ns > RUN_TIMEOUT_NS;
+    const bool late = takes_too_long(worker->pid, worker->since_ns, worker->since_cpu_ns);
     if (poll(&ready, 1, 0) <= 0 && !late) {
         return false;
     }
@@ -373,6 +395,7 @@ bool worker_take(struct worker *worker, struct generated_record *record)
     } else if (read_all(worker->result, record, sizeof *record) == sizeof *record) {
         worker->next = record->seed + 1;
         worker->since_ns = worker_now_ns();
+        worker->since_cpu_ns = cpu_ns_of(worker->pid);
         return true;
     }
     *record = (struct generated_record){.seed = worker->next};
@@ -394,13 +417,13 @@ void worker_end(struct worker *worker)
 /* ---- One at a time ---- */
 
 /** Reads until the end or the timeout; the bytes read. */
-static size_t read_within(int file, void *bytes, size_t count, bool *late)
+static size_t read_within(int file, pid_t pid, void *bytes, size_t count, bool *late)
 {
     const uint64_t start_ns = worker_now_ns();
     size_t used = 0;
     while (used < count) {
         struct pollfd ready = {.fd = file, .events = POLLIN};
-        *late = worker_now_ns() - start_ns > RUN_TIMEOUT_NS;
+        *late = takes_too_long(pid, start_ns, 0);
         if (*late) {
             break;
         }
@@ -465,7 +488,7 @@ void worker_judge(const char *text, size_t bytes, struct generated_record *recor
         fail(record, VERDICT_CRASH, "no process could be started");
     } else {
         struct generated_record answer;
-        const size_t got = read_within(in, &answer, sizeof answer, &late);
+        const size_t got = read_within(in, pid, &answer, sizeof answer, &late);
         const int state = end_piped(in, pid, late);
         if (got == sizeof answer) {
             *record = answer;
@@ -495,7 +518,7 @@ struct explore_text worker_generate(struct arena *arena, uint64_t seed,
         return text;
     }
     char *buffer = arena_alloc(arena, ERROR_BYTES_MAX);
-    const size_t got = read_within(in, buffer, ERROR_BYTES_MAX - 1, &late);
+    const size_t got = read_within(in, pid, buffer, ERROR_BYTES_MAX - 1, &late);
     (void)end_piped(in, pid, late);
     if (got > 0 && !late) {
         text.text = arena_alloc(arena, got + 1);

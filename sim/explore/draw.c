@@ -16,6 +16,7 @@
 #define MILLISECOND   UINT64_C(1000000)
 #define TIME_LARGE_NS UINT64_C(10000000000)
 #define COUNT_LARGE   UINT64_C(4096)
+#define FEW_PFNS      64u
 #define FEATURE_SHARE 50u /**< of 100 lists that a name stands in by default */
 
 /* ---- The tree ---- */
@@ -201,11 +202,13 @@ static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
     return value;
 }
 
-/** Eighths of the memory, in PFNs, before the upper bound. */
+/** Eighths of the memory, in PFNs, before the upper bound; or all of it but a few. */
 static uint64_t before_edge(struct draw *draw, const struct drawn_key *key, const struct span *span)
 {
-    const uint64_t eighths = below(draw, key, 9);
-    const uint64_t pfns = (draw->memory_bytes[draw->vm] >> BNT_PFN_SHIFT) / 8 * eighths;
+    const uint64_t eighths = below(draw, key, 10);
+    const uint64_t few = below(draw, key, FEW_PFNS);
+    const uint64_t all = draw->memory_bytes[draw->vm] >> BNT_PFN_SHIFT;
+    const uint64_t pfns = eighths < 9 ? all / 8 * eighths : all - few;
     return span->high > pfns ? span->high - pfns : span->high;
 }
 

@@ -316,7 +316,7 @@ static const struct key_row vm_rows[] = {
     {"memory", KEY_SIZE, VM(memory_bytes), KIB(64), TIB(16), .flags = KEY_REQUIRED,
      .draw = {.low = MIB(16), .high = MIB(64), .step = MIB(2)}, .doc = "guest memory, a multiple of `page`"},
     {"first_pfn", KEY_COUNT, VM(first_pfn), 0, BNT_VMWARE_ENTRY_PFN_MAX, .fallback = "0",
-     .draw = {.share = 80, .high = UINT64_C(1) << 32, .step = 512, .bound = DRAW_EDGE}, .doc = "PFN where its memory begins; a recording may ask for it. More than 32 bits are for VMware's wire"},
+     .draw = {.share = 80, .high = UINT64_C(1) << 32, .bound = DRAW_EDGE}, .doc = "PFN where its memory begins; a recording may ask for it. More than 32 bits are for VMware's wire"},
     {"page", KEY_CHOICE, VM(page_order), .choices = page_choices, .fallback = "4KiB", .draw = {.share = 100}, .doc = "the guest's page"},
     {"endian", KEY_CHOICE, VM(endian), .choices = endian_choices, .fallback = "little",
      .draw = {.share = 40}, .doc = "the guest's byte order; on the wire only the legacy interface has it"},

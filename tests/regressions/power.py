@@ -6,17 +6,25 @@
 
 The table is in docs/generator.md. Each mutation whose source is `own-...` has a row: under its seed
 the run fails with the mutation and passes without it. `update` keeps what still holds and searches
-for the rest, in the usual profile and then in that of others' drivers and devices.
+for the rest, profile by profile.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 PARTS = [1, 251, 1001, 3001, 7001, 13001]
-PROFILES = {"usual": None, "others": "sim/explore/profiles/others.yaml"}
+PROFILES = {
+    "usual": None,
+    "waiting": "sim/explore/profiles/waiting.yaml",
+    "others": "sim/explore/profiles/others.yaml",
+}
+# What breaks no rule: with the layout of the standard a driver leaves out features whose queues it
+# does not find, and says so.
+UNSEEN = {"layout-default-fixed"}
 PAGE = "docs/generator.md"
 BEGIN = "<!-- power: written by tests/regressions/power.py -->\n"
 END = "<!-- end of power -->\n"
@@ -74,10 +82,14 @@ class Programs:
 
 
 def ours(mutant):
-    """Bugs by mutation."""
+    """Bugs by mutation: own-D..., own-G... and own-H... are defects, others are ways of others."""
     done = subprocess.run([mutant, "mutations"], capture_output=True, text=True, check=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
-    return {name: source for name, source, _ in rows if "own-" in source}
+    return {
+        name: source
+        for name, source, _ in rows
+        if re.search(r"\bown-[DGH]\d", source) and name not in UNSEEN
+    }
 
 
 def read_page():
