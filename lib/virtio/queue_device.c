@@ -273,10 +273,14 @@ bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
 bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
                                     struct bnt_diag *diag)
 {
-    const bnt_status status = vq_dev_usable(vq);
-
     *due = false;
-    return status == BNT_OK ? vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag) : status;
+    if (vq->size == 0) {
+        return BNT_E_STATE;
+    }
+    /* Of a broken queue too: what was pushed before is the driver's. Where nothing was, no memory
+     * is read. */
+    const bnt_status status = vq_dev_ops(vq)->interrupt_due(vq, mem, due, diag);
+    return status == BNT_OK && !*due ? vq_dev_usable(vq) : status;
 }
 
 bnt_status bnt_vq_dev_notified(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uint16_t next,

@@ -445,7 +445,8 @@ START_TEST(test_buffer_that_was_used_before_the_device_broke_is_told_of)
     const uint64_t features = drivers[1 + 2 * (_i & 1)];
     const uint16_t bad =
         (uint16_t)((_i & 2) != 0 ? BNT_BALLOON_QUEUE_DEFLATE : BNT_BALLOON_QUEUE_INFLATE);
-    const struct bnt_vq_seg segs[] = {{.gpa = FAKE_REQUEST_GPA + 0x8000, .bytes = 16},
+    const uint64_t astray = (_i & 4) != 0 ? UINT64_C(1) << 60 : 0; /* the ring itself is broken */
+    const struct bnt_vq_seg segs[] = {{.gpa = FAKE_REQUEST_GPA + 0x8000 + astray, .bytes = 16},
                                       {.gpa = FAKE_ANSWER_GPA + 0x8000, .bytes = 8}};
     uint32_t len = 0;
 
@@ -498,7 +499,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tests, test_suspend_in_the_middle_waits_for_the_buffer, 0, 3);
     tcase_add_test(tests, test_driver_that_fails_in_the_middle_ends_the_request);
     tcase_add_loop_test(tests, test_device_that_moves_in_the_middle_goes_on_there, 0, DRIVERS);
-    tcase_add_loop_test(tests, test_buffer_that_was_used_before_the_device_broke_is_told_of, 0, 4);
+    tcase_add_loop_test(tests, test_buffer_that_was_used_before_the_device_broke_is_told_of, 0, 8);
     tcase_add_loop_test(tests, test_report_and_hint_of_many_segments_are_resumed, 0, 2);
     tcase_add_test(tests, test_reset_of_another_queue_leaves_the_buffer_alone);
     suite_add_tcase(suite, tests);

@@ -216,8 +216,8 @@ BNT_MUST_USE bnt_status bnt_vq_dev_push(struct bnt_vq_dev *vq, const struct bnt_
 
 /**
  * Whether what was pushed since the last call wants an interrupt (VS-11, VS-12, VP-9). May be
- * called once for many pushes. OK; E_STATE; E_BROKEN; E_RING or E_CALLBACK (now broken). `due` is
- * false unless OK.
+ * called once for many pushes; of a broken queue it tells of what was pushed before. OK; E_STATE;
+ * E_BROKEN (and nothing is due); E_RING or E_CALLBACK (now broken). `due` is false unless OK.
  */
 BNT_MUST_USE bnt_status bnt_vq_dev_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                                  bool *due, struct bnt_diag *diag);
