@@ -132,6 +132,8 @@ START_TEST(test_vs1_size_alignment_and_place_of_a_ring_are_checked)
         {DESC, AVAIL, UINT64_MAX - 3, 8, BNT_FAULT_RING_ADDRESS},
     };
 
+    bool due = false;
+
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         ck_assert_int_eq(bnt_vq_dev_init(&vq, &memory.mem, 3, cases[i].size, cases[i].desc,
                                          cases[i].avail, cases[i].used, 0, &diag),
@@ -139,6 +141,9 @@ START_TEST(test_vs1_size_alignment_and_place_of_a_ring_are_checked)
         ck_assert_msg(diag.fault == cases[i].fault, "case %u: %s", i, bnt_fault_name(diag.fault));
         ck_assert_int_eq(pop(), BNT_E_STATE);
         ck_assert_int_eq(push(0, 0), BNT_E_STATE);
+        due = true;
+        ck_assert_int_eq(bnt_vq_dev_interrupt_due(&vq, &memory.mem, &due, &diag), BNT_E_STATE);
+        ck_assert(!due);
     }
     ck_assert_int_eq(
         bnt_vq_dev_init(&vq, &memory.mem, 3, 8, END - 128, END - 150, END - 224, 0, &diag), BNT_OK);
