@@ -271,7 +271,7 @@ static uint32_t weight_of(const struct drawn_key *key, const struct choice *choi
 {
     const struct profile_key *profile = key->profile;
     for (uint32_t i = 0; profile != NULL && i < profile->count; i++) {
-        if (strcmp(profile->weights[i].name, choice->name) == 0) {
+        if (choice->name != NULL && strcmp(profile->weights[i].name, choice->name) == 0) {
             return profile->weights[i].weight;
         }
     }

@@ -114,7 +114,10 @@ void check_rules(struct loader *loader, const struct yaml_node *node,
                  const struct scenario *scenario, const struct scenario_action *last)
 {
     const bool calls = last->kind == ACTION_REFUSE_CALL;
-    const uint64_t takes = calls ? BNT_HOST_CALL_RULES_MAX : BNT_HOST_RULES_MAX;
+    uint64_t takes = BNT_HOST_RULES_MAX;
+    if (calls) {
+        takes = BNT_HOST_CALL_RULES_MAX;
+    }
     const uint64_t rules = rules_most(scenario, last);
     if (rules > takes) {
         const struct yaml_node *kind = yaml_value(node, "do");
