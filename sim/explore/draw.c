@@ -354,6 +354,15 @@ static uint32_t event_weight(const struct drawn_key *key, const struct choice *e
         events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1);
 }
 
+static uint64_t events_weight(const struct drawn_key *key, const struct choice *events)
+{
+    uint64_t sum = 0;
+    for (const struct choice *c = events; c->name != NULL; c++) {
+        sum += event_weight(key, events, c);
+    }
+    return sum;
+}
+
 /** Every third is aimed at the same event as the one before it, so that they meet. */
 static struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
 {
@@ -365,16 +374,18 @@ static struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *k
                    {"world", world_event_choices},
                    {"guest", guest_event_choices},
                    {"host", host_event_choices}};
+    const size_t count = sizeof sources / sizeof sources[0];
     const uint64_t again = below(draw, key, 3);
-    const uint64_t source = below(draw, key, sizeof sources / sizeof sources[0]);
-    const struct choice *event = sources[source].events;
-    uint64_t sum = 0;
-    for (const struct choice *c = event; c->name != NULL; c++) {
-        sum += event_weight(key, sources[source].events, c);
+    uint64_t source = below(draw, key, count);
+    for (size_t i = 0; i < count && events_weight(key, sources[source].events) == 0; i++) {
+        source = (source + 1) % count; /* a profile wants none of these */
     }
-    uint64_t left = below(draw, key, sum);
-    while (left >= event_weight(key, sources[source].events, event)) {
-        left -= event_weight(key, sources[source].events, event);
+    const struct choice *events = sources[source].events;
+    const struct choice *event = events;
+    const uint64_t sum = events_weight(key, events);
+    uint64_t left = sum > 0 ? below(draw, key, sum) : 0;
+    while (sum > 0 && left >= event_weight(key, events, event)) {
+        left -= event_weight(key, events, event);
         event++;
     }
     if (again != 0 || draw->last_event[0] == '\0') {

@@ -184,16 +184,20 @@ static const struct choice *kinds(void)
     return key_find(&action_keys, action_keys.kind_key, KIND_ANY)->choices;
 }
 
-static bool happens(const struct yaml_node *script, uint32_t vm, const char *kind)
+static bool concerns(const struct yaml_node *action, uint32_t vm)
 {
     char name[16];
+    const struct yaml_node *of = yaml_value(action, "vm");
     (void)snprintf(name, sizeof name, "vm%" PRIu32, vm);
+    return of == NULL || strcmp(of->text, name) == 0;
+}
+
+static bool happens(const struct yaml_node *script, uint32_t vm, const char *kind)
+{
     for (const struct yaml_item *item = script != NULL ? script->first : NULL; item != NULL;
          item = item->next) {
-        const struct yaml_node *of = yaml_value(item->value, "vm");
         const struct yaml_node *what = yaml_value(item->value, action_keys.kind_key);
-        if ((of == NULL || strcmp(of->text, name) == 0) && what != NULL &&
-            strcmp(what->text, kind) == 0) {
+        if (concerns(item->value, vm) && what != NULL && strcmp(what->text, kind) == 0) {
             return true;
         }
     }
@@ -204,14 +208,9 @@ static bool happens(const struct yaml_node *script, uint32_t vm, const char *kin
 static const struct yaml_node *asked_last(const struct yaml_node *script, uint32_t vm)
 {
     const struct yaml_node *asked = NULL;
-    char name[16];
-    (void)snprintf(name, sizeof name, "vm%" PRIu32, vm);
     for (const struct yaml_item *item = script->first; item != NULL; item = item->next) {
-        const struct yaml_node *of = yaml_value(item->value, "vm");
         const struct yaml_node *balloon = yaml_value(item->value, "balloon");
-        if (balloon != NULL && (of == NULL || strcmp(of->text, name) == 0)) {
-            asked = balloon;
-        }
+        asked = balloon != NULL && concerns(item->value, vm) ? balloon : asked;
     }
     return asked;
 }

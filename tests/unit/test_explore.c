@@ -163,6 +163,7 @@ START_TEST(test_profile_changes_what_is_drawn)
                                "settles: false\n"
                                "draw:\n"
                                "  script[].do: {weights: {other: 0, reset: 1}}\n"
+                               "  script[].when: {weights: {other: 0, oom-kill: 1}}\n"
                                "  vms[].driver.sleeping: {share: 1}\n"
                                "  vms[].memory: {range: [16MiB, 16MiB]}\n";
     struct arena *arena = arena_open(0xA5);
@@ -177,9 +178,17 @@ START_TEST(test_profile_changes_what_is_drawn)
     ck_assert_uint_eq(scenario->vm_count, 2);
     ck_assert_uint_eq(scenario->action_count, 5);
     ck_assert_uint_eq(scenario->expect_count, 0);
+    uint32_t events = 0;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         ck_assert_int_eq(scenario->actions[i].kind, ACTION_RESET);
+        events += scenario->actions[i].trigger == TRIGGER_EVENT ? 1 : 0;
     }
+    uint32_t named = 0;
+    for (const char *at = made.text; (at = strstr(at, "when: world.oom-kill")) != NULL; at++) {
+        named++;
+    }
+    ck_assert_uint_gt(events, 0);
+    ck_assert_uint_eq(named, events);
     for (uint32_t i = 0; i < scenario->vm_count; i++) {
         ck_assert_uint_eq(scenario->vms[i].memory_bytes, UINT64_C(16) << 20);
     }
@@ -192,6 +201,19 @@ START_TEST(test_profile_changes_what_is_drawn)
 }
 END_TEST
 
+/** Weights of every event that world and guest have, more than a key takes. */
+static void many_weights(char *text, size_t bytes)
+{
+    const struct choice *const tables[] = {world_event_choices, guest_event_choices,
+                                           host_event_choices};
+    size_t used = (size_t)snprintf(text, bytes, "draw:\n  script[].when:\n    weights:\n");
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
+        for (const struct choice *c = tables[t]; c->name != NULL && used < bytes - 64; c++) {
+            used += (size_t)snprintf(text + used, bytes - used, "      %s: 2\n", c->name);
+        }
+    }
+}
+
 START_TEST(test_profile_with_mistakes_is_refused_with_their_places)
 {
     static const char *const texts[][2] = {
@@ -201,14 +223,18 @@ START_TEST(test_profile_with_mistakes_is_refused_with_their_places)
         {"draw:\n  vms[].memry: {share: 1}\n", "no key"},
         {"draw:\n  vms[].memory: {chance: 1}\n", "unknown key 'chance'"},
         {"draw:\n  script[].do: {weights: {rest: 1}}\n", "'rest' is not one"},
+        {"draw:\n  script[].when: {weights: {world.start: 1}}\n", "'world.start' is not one"},
+        {NULL, "at most 64 names"},
     };
+    char many[2048];
+    many_weights(many, sizeof many);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *text = texts[i][0] != NULL ? texts[i][0] : many;
         struct arena *arena = arena_open(0xA5);
         FILE *file = tmpfile();
         char said[2048] = "";
         ck_assert_ptr_nonnull(file);
-        ck_assert_ptr_null(
-            explore_profile_load(arena, "p.yaml", texts[i][0], strlen(texts[i][0]), file));
+        ck_assert_ptr_null(explore_profile_load(arena, "p.yaml", text, strlen(text), file));
         rewind(file);
         ck_assert_uint_gt(fread(said, 1, sizeof said - 1, file), 0);
         ck_assert_msg(strstr(said, texts[i][1]) != NULL, "%s", said);
