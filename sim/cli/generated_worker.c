@@ -263,8 +263,10 @@ static void record_death(struct generated_record *record, int state, bool late, 
     char text[400];
     crash_line(errors, line, sizeof line);
     if (late) {
-        (void)snprintf(text, sizeof text, "it took more than %u s of the processor's time",
-                       (unsigned)(RUN_TIMEOUT_NS / UINT64_C(1000000000)));
+        (void)snprintf(text, sizeof text,
+                       "it took too long: more than %u s of the processor's time, or %u s in all",
+                       (unsigned)(RUN_TIMEOUT_NS / UINT64_C(1000000000)),
+                       (unsigned)(HANG_TIMEOUT_NS / UINT64_C(1000000000)));
     } else if (WIFSIGNALED(state)) {
         (void)snprintf(text, sizeof text, "signal %d (%s) %s", WTERMSIG(state),
                        strsignal(WTERMSIG(state)), line);
