@@ -583,6 +583,7 @@ static void reset(struct watch *watch)
         pages_forget(watch, PAGE_BEFORE);
     }
     pages->changes = 0;
+    pages->answered_count = 0;
     pages->actual = 0;
     pages->actual_written = false;
     pages->num_pages_read = false;
