@@ -240,3 +240,23 @@ uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_i
 {
     return conformance_tally(bench->seen, 0, party, false, id)->exercised;
 }
+
+void bench_target_show(struct bench *bench, uint32_t pages)
+{
+    const bnt_le32 wire = bnt_le32_set(pages);
+    memcpy(bench->config, &wire, sizeof wire);
+}
+
+void bench_target_read(struct bench *bench, uint32_t pages)
+{
+    bench_target_show(bench, pages);
+    bench_config_read(bench, BNT_BALLOON_CONFIG_NUM_PAGES, pages, pages + 2);
+}
+
+void bench_pages_taken(struct bench *bench, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t page = first + i;
+        conformance_pages_taken(bench->seen, 0, &page, 1);
+    }
+}

@@ -71,6 +71,12 @@ void bench_queues(struct bench *bench);
 /** All of a start, to DRIVER_OK. */
 void bench_attach(struct bench *bench, uint64_t features);
 
+/** The device has another target; the driver also reads it. */
+void bench_target_show(struct bench *bench, uint32_t pages);
+void bench_target_read(struct bench *bench, uint32_t pages);
+/** The allocator gave the driver these pages. */
+void bench_pages_taken(struct bench *bench, uint32_t first, uint32_t count);
+
 /* Queue q lies at BENCH_DMA_GPA + q * 4096: descriptors, at 1024 available, at 2048 used ring (or
  * the packed ring's two event structures). Payloads are at BENCH_DATA and beyond. */
 #define BENCH_SIZE 16u

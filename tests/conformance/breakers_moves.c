@@ -20,33 +20,13 @@ enum {
     DEFLATE = 1
 };
 
-static void take_pages(struct bench *bench, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t page = first + i;
-        conformance_pages_taken(bench->seen, 0, &page, 1);
-    }
-}
-
-static void show_target(struct bench *bench, uint32_t pages)
-{
-    const bnt_le32 wire = bnt_le32_set(pages);
-    memcpy(bench->config, &wire, sizeof wire);
-}
-
-static void read_target(struct bench *bench, uint32_t pages)
-{
-    show_target(bench, pages);
-    bench_config_read(bench, BNT_BALLOON_CONFIG_NUM_PAGES, pages, pages + 2);
-}
-
 /** Four pages in the balloon, its target; another page is to take the place of the first. */
 static void moving(struct bench *bench)
 {
     uint32_t pfns[4] = {PFN, PFN + 1, PFN + 2, PFN + 3};
     bench_attach(bench, V1);
-    read_target(bench, 4);
-    take_pages(bench, PFN, 5);
+    bench_target_read(bench, 4);
+    bench_pages_taken(bench, PFN, 5);
     bench_pfns(bench, INFLATE, 0, pfns, 4);
     bench_take(bench, INFLATE, 0);
     bench_use(bench, INFLATE, 0, 0);
@@ -68,7 +48,7 @@ static void gave_another_than_the_moved(struct bench *bench)
     bench_pfns(bench, INFLATE, 1, &to, 1);
     bench_take(bench, INFLATE, 1);
     bench_use(bench, INFLATE, 1, 0);
-    read_target(bench, 8);
+    bench_target_read(bench, 8);
     bench_pfns(bench, DEFLATE, 0, &other, 1);
 }
 
@@ -85,9 +65,9 @@ static void settled_what_was_known(struct bench *bench)
 static void heard_of_a_target_and_did_nothing(struct bench *bench)
 {
     bench_attach(bench, V1);
-    read_target(bench, 0);
+    bench_target_read(bench, 0);
     bench_event_end(bench);
-    show_target(bench, 4);
+    bench_target_show(bench, 4);
     bench_event_end(bench);
     conformance_config_arrived(bench->seen, 0);
     bench_event_end(bench);
@@ -100,7 +80,7 @@ static void did_nothing_after_a_stall(struct bench *bench)
 {
     bench_attach(bench, V1);
     conformance_driver_stalled(bench->seen, 0, 30 * SECOND);
-    read_target(bench, 4);
+    bench_target_read(bench, 4);
     bench_event_end(bench);
     bench_wait(bench, 60 * SECOND);
     bench_event_end(bench);
@@ -132,8 +112,8 @@ static void refuse(struct bench *bench, uint32_t num_pages, uint32_t count)
 static void unit_refused(struct bench *bench)
 {
     bench_attach(bench, VERDICTS | HUGE);
-    read_target(bench, 2048);
-    take_pages(bench, PFN, 1024);
+    bench_target_read(bench, 2048);
+    bench_pages_taken(bench, PFN, 1024);
     ask(bench, BNT_BALLOON_REQUEST_2M, PFN, 1);
     refuse(bench, 2048, 1);
 }
@@ -156,8 +136,8 @@ static void offered_a_part_twice(struct bench *bench)
 static void cycle_behind_a_move(struct bench *bench)
 {
     bench_attach(bench, VERDICTS);
-    read_target(bench, 100);
-    take_pages(bench, PFN, 40);
+    bench_target_read(bench, 100);
+    bench_pages_taken(bench, PFN, 40);
     ask(bench, 0, PFN, HELD_MAX + 1);
     refuse(bench, 100, HELD_MAX + 1);
     conformance_page_moves(bench->seen, 0, true, PFN + 100, PFN + 30);

@@ -20,14 +20,6 @@ enum {
 
 /* ---- Plain requests ---- */
 
-static void take_pages(struct bench *bench, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t page = first + i;
-        conformance_pages_taken(bench->seen, 0, &page, 1);
-    }
-}
-
 static void give_page(struct bench *bench, uint32_t pfn)
 {
     const uint64_t page = pfn;
@@ -43,19 +35,12 @@ static void send(struct bench *bench, uint16_t queue, uint32_t first, uint32_t c
     bench_pfns(bench, queue, 0, pfns, count);
 }
 
-static void target(struct bench *bench, uint32_t pages)
-{
-    const bnt_le32 wire = bnt_le32_set(pages);
-    memcpy(bench->config, &wire, sizeof wire);
-    bench_config_read(bench, BNT_BALLOON_CONFIG_NUM_PAGES, pages, pages + 2);
-}
-
 /** A balloon of 4 pages, as its target wants it. */
 static void ballooned(struct bench *bench, uint64_t features)
 {
     bench_attach(bench, features);
-    target(bench, 4);
-    take_pages(bench, PFN, 4);
+    bench_target_read(bench, 4);
+    bench_pages_taken(bench, PFN, 4);
     send(bench, INFLATE, PFN, 4);
     bench_take(bench, INFLATE, 0);
     bench_use(bench, INFLATE, 0, 0);
@@ -65,7 +50,7 @@ static void ballooned(struct bench *bench, uint64_t features)
 static void gave_nothing(struct bench *bench)
 {
     bench_attach(bench, V1);
-    target(bench, 4);
+    bench_target_read(bench, 4);
     bench_event_end(bench);
     bench_wait(bench, 60 * SECOND);
     bench_event_end(bench);
@@ -75,15 +60,15 @@ static void gave_nothing(struct bench *bench)
 static void deflated_by_the_target(struct bench *bench)
 {
     ballooned(bench, V1);
-    target(bench, 2);
+    bench_target_read(bench, 2);
     send(bench, DEFLATE, PFN, 2);
 }
 
 static void inflated_by_the_target(struct bench *bench)
 {
     bench_attach(bench, V1);
-    target(bench, 4);
-    take_pages(bench, PFN, 4);
+    bench_target_read(bench, 4);
+    bench_pages_taken(bench, PFN, 4);
     send(bench, INFLATE, PFN, 4);
 }
 
@@ -134,8 +119,8 @@ static void deflated_in_flight(struct bench *bench)
 static void actual_left_wrong(struct bench *bench)
 {
     bench_attach(bench, V1);
-    target(bench, 4);
-    take_pages(bench, PFN, 4);
+    bench_target_read(bench, 4);
+    bench_pages_taken(bench, PFN, 4);
     send(bench, INFLATE, PFN, 4);
     bench_use(bench, INFLATE, 0, 0);
     bench_event_end(bench);
@@ -146,7 +131,7 @@ static void actual_written_once_for_two(struct bench *bench)
 {
     inflated_by_the_target(bench);
     bench_use(bench, INFLATE, 0, 0);
-    take_pages(bench, PFN + 8, 4);
+    bench_pages_taken(bench, PFN + 8, 4);
     send(bench, INFLATE, PFN + 8, 4);
     bench_use(bench, INFLATE, 0, 0);
     bench_config_write(bench, BNT_BALLOON_CONFIG_ACTUAL, 8);
@@ -206,8 +191,8 @@ static void asked(struct bench *bench, uint64_t features, uint32_t epoch)
         bench->config[BNT_BALLOON_CONFIG_EPOCH] = 1;
         bench_event_end(bench);
     }
-    target(bench, 4);
-    take_pages(bench, PFN, 4);
+    bench_target_read(bench, 4);
+    bench_pages_taken(bench, PFN, 4);
     ask(bench, INFLATE, epoch, 0, PFN, 4, 12);
 }
 
@@ -241,7 +226,7 @@ static void plain_driver_answered(struct bench *bench)
     bench_negotiate(bench, VERDICTS, V1, true);
     bench_queues(bench);
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
-    take_pages(bench, PFN, 4);
+    bench_pages_taken(bench, PFN, 4);
     send(bench, INFLATE, PFN, 4);
     bench_use(bench, INFLATE, 0, 12);
 }
@@ -249,7 +234,7 @@ static void plain_driver_answered(struct bench *bench)
 static void no_room(struct bench *bench)
 {
     bench_attach(bench, VERDICTS);
-    take_pages(bench, PFN, 4);
+    bench_pages_taken(bench, PFN, 4);
     ask(bench, INFLATE, 0, 0, PFN, 4, 9);
 }
 
@@ -274,7 +259,7 @@ static void used_an_uncertain_page(struct bench *bench)
 static void refused_a_deflate_untold(struct bench *bench)
 {
     answered(bench, VERDICTS, BNT_VERDICT_ACCEPTED);
-    target(bench, 0);
+    bench_target_read(bench, 0);
     ask(bench, DEFLATE, 0, 0, PFN, 4, 12);
     answer(bench, DEFLATE, 0, 0, BNT_VERDICT_BUSY, 4, 12);
 }
@@ -308,8 +293,8 @@ static void offered_again(struct bench *bench)
 static void no_back_off(struct bench *bench)
 {
     bench_attach(bench, VERDICTS);
-    target(bench, 100);
-    take_pages(bench, PFN, 40);
+    bench_target_read(bench, 100);
+    bench_pages_taken(bench, PFN, 40);
     for (uint32_t i = 0; i < 5; i++) {
         ask(bench, INFLATE, 0, 0, PFN + 4 * i, 4, 12);
         answer(bench, INFLATE, 100, 0, BNT_VERDICT_PINNED, 4, 12);
@@ -320,7 +305,7 @@ static void no_back_off(struct bench *bench)
 static void went_on_unneeded(struct bench *bench)
 {
     answered(bench, VERDICTS, BNT_VERDICT_NOT_NEEDED);
-    take_pages(bench, PFN + 8, 4);
+    bench_pages_taken(bench, PFN + 8, 4);
     ask(bench, INFLATE, 0, 0, PFN + 8, 4, 12);
 }
 
@@ -333,7 +318,7 @@ static void held_pages_counted(struct bench *bench)
 static void used_what_is_not_locked(struct bench *bench)
 {
     answered(bench, VERDICTS, BNT_VERDICT_ACCEPTED);
-    target(bench, 0);
+    bench_target_read(bench, 0);
     ask(bench, DEFLATE, 0, 0, PFN, 4, 12);
     answer(bench, DEFLATE, 0, 0, BNT_VERDICT_NOT_LOCKED, 4, 12);
     give_page(bench, PFN);
@@ -392,7 +377,7 @@ static void locked_across_a_device_reset(struct bench *bench)
 {
     ballooned(bench, VERDICTS & ~BENCH_VERDICTS);
     bench_attach(bench, VERDICTS);
-    target(bench, 4);
+    bench_target_read(bench, 4);
     ask(bench, INFLATE, 0, 0, PFN, 4, 12);
     answer(bench, INFLATE, 4, 0, BNT_VERDICT_LOCKED, 4, 12);
 }
@@ -400,7 +385,7 @@ static void locked_across_a_device_reset(struct bench *bench)
 static void unknown_flags(struct bench *bench)
 {
     bench_attach(bench, VERDICTS);
-    take_pages(bench, PFN, 4);
+    bench_pages_taken(bench, PFN, 4);
     ask(bench, INFLATE, 0, 6, PFN, 4, 12);
 }
 
@@ -426,7 +411,7 @@ static void too_many_units(struct bench *bench)
 static void unit_answered(struct bench *bench, uint32_t pfn, uint8_t verdict)
 {
     bench_attach(bench, VERDICTS | HUGE_PAGES);
-    target(bench, 4096);
+    bench_target_read(bench, 4096);
     ask(bench, INFLATE, 0, BNT_BALLOON_REQUEST_2M, pfn, 1, 9);
     answer(bench, INFLATE, 4096, 0, verdict, 1, 9);
 }

@@ -2,7 +2,7 @@
  * A device saved in the middle of a buffer, and each byte of that altered: what no device could
  * have saved is refused whole, the rest is served and can be saved again.
  */
-#include "tests/unit/fake_driver.h"
+#include "tests/unit/fake_buffers.h"
 
 #include <check.h>
 
@@ -57,101 +57,17 @@ static void queue_scattered(bool bitmap)
     bnt_host_kick(fake.host, 0);
 }
 
-/* Queues of an embedder, of which one has a buffer of many segments. */
-
-static uint32_t buffers_left;
-
-static bnt_status many_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
-                           struct bnt_diag *diag)
-{
-    (void)opaque;
-    (void)queue;
-    (void)diag;
-    if (buffers_left == 0) {
-        return BNT_E_AGAIN;
-    }
-    buffers_left--;
-    for (uint32_t i = 0; i < MANY; i++) {
-        chain->segs[i] =
-            (struct bnt_vq_seg){(uint64_t)(FIRST + 2 * i) << BNT_PFN_SHIFT, BNT_PFN_BYTES};
-    }
-    chain->writable_count = MANY;
-    chain->writable_bytes = (uint64_t)MANY << BNT_PFN_SHIFT;
-    chain->head = 7;
-    return BNT_OK;
-}
-
-static bnt_status many_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                            uint64_t offset, void *dst, uint32_t bytes)
-{
-    (void)opaque;
-    (void)queue;
-    (void)chain;
-    (void)offset;
-    memset(dst, 0, bytes);
-    return BNT_OK;
-}
-
-static bnt_status many_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                             uint64_t offset, const void *src, uint32_t bytes)
-{
-    (void)opaque;
-    (void)queue;
-    (void)chain;
-    (void)offset;
-    (void)src;
-    (void)bytes;
-    return BNT_OK;
-}
-
-static bnt_status many_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
-                            struct bnt_diag *diag)
-{
-    (void)opaque;
-    (void)queue;
-    (void)head;
-    (void)len;
-    (void)diag;
-    return BNT_OK;
-}
-
-static const struct bnt_queue_provider many = {.size = sizeof many,
-                                               .pop = many_pop,
-                                               .read = many_read,
-                                               .write = many_write,
-                                               .push = many_push};
 static const struct bnt_queue_provider *provider;
 
-static struct bnt_host *another(void **storage)
-{
-    struct bnt_host *host = NULL;
-    size_t bytes = 0;
-
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
-    *storage = malloc(bytes);
-    ck_assert_ptr_nonnull(*storage);
-    ck_assert_int_eq(
-        bnt_host_init(*storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem, provider, &host),
-        BNT_OK);
-    return host;
-}
-
-/** The same device on those queues. */
+/** The same device on queues of an embedder, of which one has a buffer of many segments. */
 static void provided_open(uint64_t features)
 {
-    static const uint8_t steps[] = {1, 3, 11, 15};
-
-    provider = &many;
+    provider = &fake_buffers_provider;
     bnt_host_fini(fake.host);
     free(fake.storage);
-    fake.host = another(&fake.storage);
-    for (uint32_t i = 0; i < sizeof steps; i++) {
-        ck_assert(steps[i] != 11 || bnt_host_features_write(fake.host, features) == BNT_OK);
-        ck_assert_int_eq(bnt_host_status_write(fake.host, 1, steps[i]), BNT_OK);
-    }
-    buffers_left = 0;
-    ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    buffers_left = 1;
+    fake.host = fake_host_on(&fake, provider, &fake.storage);
+    fake_host_start(fake.host, features);
+    fake_buffers = (struct fake_buffers){.segments = MANY, .left = 1};
 }
 
 /** A device in the middle of something; fake.host has it. */
@@ -262,7 +178,7 @@ START_TEST(test_altered_middle_is_refused_whole_or_survived)
                                  0xFF,       (uint8_t)(right + 2u), (uint8_t)(right + 8u), right};
         for (uint32_t i = 0; i < sizeof wrong; i++) {
             void *storage = NULL;
-            struct bnt_host *host = another(&storage);
+            struct bnt_host *host = fake_host_on(&fake, provider, &storage);
             state[at] = wrong[i];
             const bnt_status status = bnt_host_load(host, fake.now_ns, state, bytes);
             ck_assert(status == BNT_OK || (status == BNT_E_SAVED_STATE && wrong[i] != right));

@@ -2,7 +2,7 @@
  * What a step does of one buffer: no more than its budget covers, whoever chose the buffer's
  * length; and what may happen before the next step goes on with it.
  */
-#include "tests/unit/fake_driver.h"
+#include "tests/unit/fake_buffers.h"
 
 #include <check.h>
 
@@ -317,88 +317,8 @@ END_TEST
 
 #define SEGMENTS 600u
 
-static uint32_t provider_left; /* buffers to pop */
-static uint32_t provider_pushed;
-
-static bnt_status provider_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
-                               struct bnt_diag *diag)
-{
-    (void)opaque;
-    (void)queue;
-    (void)diag;
-    if (provider_left == 0) {
-        return BNT_E_AGAIN;
-    }
-    provider_left--;
-    ck_assert_uint_ge(chain->seg_max, SEGMENTS);
-    for (uint32_t i = 0; i < SEGMENTS; i++) {
-        chain->segs[i] =
-            (struct bnt_vq_seg){(FAKE_FIRST_PFN + 2 * i) << BNT_PFN_SHIFT, (uint32_t)BNT_PFN_BYTES};
-    }
-    chain->writable_count = SEGMENTS;
-    chain->writable_bytes = (uint64_t)SEGMENTS << BNT_PFN_SHIFT;
-    chain->head = 7;
-    return BNT_OK;
-}
-
-static bnt_status provider_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                                uint64_t offset, void *dst, uint32_t bytes)
-{
-    (void)opaque;
-    (void)queue;
-    (void)chain;
-    (void)offset;
-    memset(dst, 0, bytes);
-    return BNT_OK;
-}
-
-static bnt_status provider_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                                 uint64_t offset, const void *src, uint32_t bytes)
-{
-    (void)opaque;
-    (void)queue;
-    (void)chain;
-    (void)offset;
-    (void)src;
-    (void)bytes;
-    return BNT_OK;
-}
-
-static bnt_status provider_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
-                                struct bnt_diag *diag)
-{
-    (void)opaque;
-    (void)queue;
-    (void)len;
-    (void)diag;
-    ck_assert_uint_eq(head, 7);
-    provider_pushed++;
-    return BNT_OK;
-}
-
-static const struct bnt_queue_provider provider = {.size = sizeof(provider),
-                                                   .pop = provider_pop,
-                                                   .read = provider_read,
-                                                   .write = provider_write,
-                                                   .push = provider_push};
-
-static struct bnt_host *provided_host(void **storage)
-{
-    struct bnt_host *host = NULL;
-    size_t bytes = 0;
-
-    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
-    *storage = malloc(bytes);
-    ck_assert_ptr_nonnull(*storage);
-    ck_assert_int_eq(
-        bnt_host_init(*storage, bytes, &fake.config, &fake.ops, &fake, &fake.mem, &provider, &host),
-        BNT_OK);
-    return host;
-}
-
 START_TEST(test_report_and_hint_of_many_segments_are_resumed)
 {
-    static const uint8_t steps[] = {1, 3, 11, 15};
     static uint8_t state[65536];
     const uint16_t queue = _i == 0 ? BNT_BALLOON_QUEUE_REPORT : BNT_BALLOON_QUEUE_HINT;
     const uint64_t features = FAKE_PLAIN | HINT;
@@ -407,15 +327,9 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
     void *other = NULL;
 
     open_with(FAKE_PLAIN);
-    struct bnt_host *host = provided_host(&storage);
-    for (uint32_t i = 0; i < sizeof(steps); i++) {
-        ck_assert(steps[i] != 11 || bnt_host_features_write(host, features) == BNT_OK);
-        ck_assert_int_eq(bnt_host_status_write(host, 1, steps[i]), BNT_OK);
-    }
-    provider_left = 0;
-    ck_assert_int_eq(bnt_host_step(host, 2, 8, NULL), BNT_OK);
-    provider_left = 1;
-    provider_pushed = 0;
+    struct bnt_host *host = fake_host_on(&fake, &fake_buffers_provider, &storage);
+    fake_host_start(host, features);
+    fake_buffers = (struct fake_buffers){.segments = SEGMENTS, .left = 1};
     bnt_host_kick(host, queue);
     ck_assert_int_eq(bnt_host_step(host, 2, 1, NULL), BNT_OK);
     ck_assert_int_eq(bnt_host_info_get(host, &info), BNT_OK);
@@ -423,12 +337,13 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
     const size_t bytes = bnt_host_state_size(host);
     ck_assert_uint_le(bytes, sizeof(state));
     ck_assert_int_eq(bnt_host_save(host, 2, state, bytes), BNT_OK);
-    struct bnt_host *moved = provided_host(&other);
+    struct bnt_host *moved = fake_host_on(&fake, &fake_buffers_provider, &other);
     ck_assert_int_eq(bnt_host_load(moved, 2, state, bytes), BNT_OK);
     ck_assert_int_eq(bnt_host_step(moved, 2, 1, NULL), BNT_OK);
-    ck_assert_uint_eq(provider_pushed, 0);
+    ck_assert_uint_eq(fake_buffers.pushed, 0);
     ck_assert_int_eq(bnt_host_step(moved, 2, 1, NULL), BNT_OK);
-    ck_assert_uint_eq(provider_pushed, 1);
+    ck_assert_uint_eq(fake_buffers.pushed, 1);
+    ck_assert_uint_eq(fake_buffers.head, FAKE_BUFFERS_HEAD);
     ck_assert_int_eq(bnt_host_info_get(moved, &info), BNT_OK);
     ck_assert_uint_eq(info.reported_pfns + info.hints_ignored_pfns, SEGMENTS);
     bnt_host_fini(host);
