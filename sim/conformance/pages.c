@@ -388,6 +388,25 @@ static bool deflate_done(uint8_t verdict)
            verdict == BNT_VERDICT_RESET;
 }
 
+/** A page of several PFNs of which the device let some go stays with the driver whole (BX-7). */
+static void page_together(struct watch *watch, uint64_t pfn)
+{
+    const uint64_t span = UINT64_C(1) << watch->config.page_order;
+    const uint64_t first = pfn & ~(span - 1);
+    bool stays = false;
+    for (uint64_t k = 0; k < span; k++) {
+        const uint8_t *state = page_state(watch, first + k);
+        stays = stays || (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON);
+    }
+    for (uint64_t k = 0; stays && k < span; k++) {
+        uint8_t *state = page_state(watch, first + k);
+        if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
+            page_move(watch, state, PAGE_BALLOON);
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+}
+
 static void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len)
 {
@@ -407,6 +426,9 @@ static void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
                     (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_SURE_NOT : 0));
             }
         }
+    }
+    for (uint32_t i = 0; request->verdicts && !request->units && i < request->count; i++) {
+        page_together(watch, request_pfn(watch, buffer, request, i));
     }
     pages->changes += request->count > 0;
 }

@@ -128,7 +128,8 @@ void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_hos
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target_pfns == 0 ? 0 : shadow->slack_pfns;
     /* A host that refuses to unlock, or to tell the target, is what keeps it there. */
-    const bool hindered = host->outcome == BNT_OUTCOME_REFUSED || shadow_hindered(shadow);
+    const bool hindered = host->outcome == BNT_OUTCOME_REFUSED || shadow_hindered(shadow) ||
+                          (shadow->hostile & ASSUMES_DEVICE) != 0; /* it may say that it did */
     if (shadow->calls && shadow->live && !hindered &&
         host->balloon_pfns > host->target_pfns + slack) {
         oracle_violate(oracle, vm, INVARIANT_TARGET_SLACK,

@@ -318,8 +318,16 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
     return state;
 }
 
+/** A late event of the script set it in the quiet end, and its stall bound is not over. */
+static bool is_young(const struct oracle *oracle, uint32_t vm, uint64_t quiet_since_ns)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    return shadow->target_set_ns >= quiet_since_ns && shadow->request.id == shadow->target_id &&
+           engine_now(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
+}
+
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
-                      oracle_device device)
+                      oracle_device device, uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (device == ORACLE_DEVICE_SUSPENDED) {
@@ -341,7 +349,8 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
                        shadow->in_place[PLACE_HINTED]);
     }
     const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_hindered(shadow);
-    if (shadow->target_id > 0 && obeys && host->outcome == BNT_OUTCOME_PENDING) {
+    if (shadow->target_id > 0 && obeys && !is_young(oracle, vm, quiet_since_ns) &&
+        host->outcome == BNT_OUTCOME_PENDING) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",
                        shadow->target_id);
     }

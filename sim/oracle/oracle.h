@@ -187,7 +187,7 @@ typedef enum oracle_device {
 } oracle_device;
 /** At the end of a quiet run. */
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
-                      oracle_device device);
+                      oracle_device device, uint64_t quiet_since_ns);
 
 /** The first violation, or NULL. */
 const struct oracle_violation *oracle_violation(const struct oracle *oracle);

@@ -129,4 +129,5 @@ void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id)
                        id - 1);
     }
     shadow->target_id = id;
+    shadow->target_set_ns = engine_now(oracle->engine);
 }

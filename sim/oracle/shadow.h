@@ -47,6 +47,7 @@ struct shadow {
     uint64_t reset_seen_ns;
     uint64_t slack_pfns;
     uint64_t target_id;
+    uint64_t target_set_ns;
     uint64_t ended_id; /**< last target request with an outcome */
     struct {
         uint64_t id;

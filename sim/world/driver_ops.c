@@ -299,14 +299,15 @@ static void count_verdicts(struct vm *vm, const struct bnt_guest_request *reques
     vm->account.refused_by[BNT_VERDICT_ACCEPTED] += accepted;
 }
 
-/** What requests are judged by. A call is told before the page is used, and answers each page. */
+/** What requests are judged by: what the driver agreed on, whatever became of the device. A call is
+ * told before the page is used, and answers each page. */
 static uint64_t features_of(const struct vm *vm)
 {
-    struct bnt_host_info info = {.size = offsetof(struct bnt_host_info, num_pages)};
+    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, target_pfns)};
     if (vm_on_calls(vm)) {
         return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     }
-    return bnt_host_info_get(vm->host, &info) == BNT_OK ? info.features : 0;
+    return bnt_guest_info_get(vm->guest, &info) == BNT_OK ? info.features : 0;
 }
 
 static void guest_request(void *opaque, const struct bnt_guest_request *request)

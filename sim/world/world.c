@@ -377,11 +377,13 @@ static void judge_end(struct world *world)
             world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
                        vm->spec.name);
         }
-        const bool quiet = scenario->phases[scenario->phase_count - 1].quiet;
+        const struct scenario_phase *last = &scenario->phases[scenario->phase_count - 1];
+        const bool quiet = last->quiet;
+        const uint64_t quiet_since_ns = engine_now(world->engine) - last->duration_ns;
         conformance_end(world->conformance, i, quiet);
         if (quiet) {
             const struct bnt_host_info host = vm_host_info(vm);
-            oracle_converged(world->oracle, i, &host, device_at_end(vm));
+            oracle_converged(world->oracle, i, &host, device_at_end(vm), quiet_since_ns);
         }
         vm->touched = true;
     }

@@ -9,7 +9,8 @@
 
 Suite *test_suite(void);
 
-#define LIFE_NS UINT64_C(1000000000)
+#define LIFE_NS  UINT64_C(1000000000)
+#define STALL_NS UINT64_C(1000)
 
 static struct arena *arena;
 static struct engine *engine;
@@ -27,8 +28,12 @@ static void start(uint32_t habits)
     arena = arena_open(0x5A);
     const struct engine_config config = {
         .arena = arena, .seed = 1, .hash = true, .handle = nothing};
-    const struct oracle_vm_config vm = {
-        .name = "vm0", .pfns = 64, .refused_max = 16, .habits = habits, .reset_empty_ns = LIFE_NS};
+    const struct oracle_vm_config vm = {.name = "vm0",
+                                        .pfns = 64,
+                                        .refused_max = 16,
+                                        .habits = habits,
+                                        .stall_ns = STALL_NS,
+                                        .reset_empty_ns = LIFE_NS};
     engine = engine_create(&config);
     oracle = oracle_create(arena, engine, 1);
     oracle_vm_init(oracle, 0, &vm);
@@ -264,7 +269,7 @@ static void above_target(uint32_t command, int32_t status)
     const struct bnt_host_info host = {.balloon_pfns = 1, .outcome = BNT_OUTCOME_STALLED};
     calls_start(0);
     call(command, status);
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE);
+    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
 }
 
 START_TEST(test_a_balloon_above_its_target_is_the_drivers_unless_the_host_will_not)
@@ -295,7 +300,7 @@ START_TEST(test_an_honest_reset_excuses_no_driver)
     call(BNT_VMWARE_CMD_GET_TARGET, BNT_VMWARE_RESET);
     oracle_guest_event(oracle, 0,
                        &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = 2});
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE);
+    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }
@@ -334,8 +339,37 @@ START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device)
         start(0);
         oracle_taken(oracle, 0, &page, 1);
         request(true, false, 0, 0);
-        oracle_converged(oracle, 0, &host, ends[i].device);
+        oracle_converged(oracle, 0, &host, ends[i].device, UINT64_MAX);
         ck_assert_int_eq(oracle_violation(oracle) != NULL, ends[i].blamed);
+        finish();
+    }
+}
+END_TEST
+
+static void wait_until(uint64_t time_ns)
+{
+    (void)engine_at(engine, time_ns, 0, 1, 0, 0, 0);
+    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
+}
+
+/** A target of the quiet end has its stall bound; one of before has none left. */
+START_TEST(test_a_target_that_a_late_event_set_has_its_stall_bound)
+{
+    static const struct {
+        uint64_t quiet_since_ns;
+        uint64_t ends_ns;
+        bool blamed;
+    } rows[] = {
+        {100, 100 + STALL_NS, false}, {100, 101 + STALL_NS, true}, {101, 100 + STALL_NS, true}};
+    const struct bnt_host_info host = {.outcome = BNT_OUTCOME_PENDING, .target_pfns = 8};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start(0);
+        wait_until(100);
+        oracle_target_set(oracle, 0, 1);
+        oracle_check(oracle, 0, NULL, &host);
+        wait_until(rows[i].ends_ns);
+        oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, rows[i].quiet_since_ns);
+        ck_assert_int_eq(oracle_violation(oracle) != NULL, rows[i].blamed);
         finish();
     }
 }
@@ -346,9 +380,9 @@ START_TEST(test_a_target_without_an_outcome_needs_a_device)
     const struct bnt_host_info host = {.outcome = BNT_OUTCOME_PENDING};
     start(0);
     oracle_target_set(oracle, 0, 1);
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_GONE);
+    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);
     blames_nobody();
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE);
+    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }
@@ -372,6 +406,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_held_pages_are_looked_at_when_the_driver_is_at_rest);
     tcase_add_test(tcase, test_what_is_in_flight_at_the_end_needs_a_live_device);
     tcase_add_test(tcase, test_a_target_without_an_outcome_needs_a_device);
+    tcase_add_test(tcase, test_a_target_that_a_late_event_set_has_its_stall_bound);
     suite_add_tcase(suite, tcase);
     return suite;
 }
