@@ -227,6 +227,24 @@ static void exposed(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
+/** Whether one of its pages is on its way into the balloon, or there: the guest needed it, and the
+ * device came to the other queue first. No device can use such a hint. */
+static bool is_outrun(struct watch *watch, const struct seen_buffer *buffer)
+{
+    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    for (uint32_t i = 0; i < buffer->writable_count; i++) {
+        const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
+        for (uint64_t at = 0; at < seg->bytes; at += BNT_PFN_BYTES) {
+            const uint8_t *state = page_state(watch, (seg->gpa + at) >> BNT_PFN_SHIFT);
+            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+            if (place == PAGE_INFLATING || place == PAGE_BALLOON) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void used(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len)
 {
@@ -234,6 +252,9 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     uint8_t raw[4];
     (void)len;
     if (!hint_queue(watch, queue)) {
+        return;
+    }
+    if (buffer->readable_bytes == 0 && is_outrun(watch, buffer)) {
         return;
     }
     if (buffer->readable_bytes == 0) {

@@ -577,6 +577,14 @@ static uint32_t up_to(const struct seen_queue *queue, const struct seen_buffer *
     return count;
 }
 
+/** Whether the driver made this buffer available in the place of another that it had shown before:
+ * the device found only this one. */
+static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
+{
+    const uint32_t slot = queue->used_seen % queue->size;
+    return !queue->packed && seen_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
+}
+
 /**
  * With IN_ORDER one entry may stand for all buffers up to the one it names, of which at most `most`
  * are told of. Returns how many descriptors it stands for; 0: the queue cannot be followed.
@@ -587,7 +595,7 @@ static uint32_t entry_used(struct watch *watch, struct seen_queue *queue, uint16
     struct seen_buffer *last = buffer_of_id(queue, id);
     uint32_t descs = 0;
     *buffers = last == NULL ? 0 : queue->in_order ? up_to(queue, last) : 1;
-    if (queue->in_order) {
+    if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
         clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
                        "uses buffer %u of queue %u out of order", id, queue->index);
     }

@@ -217,6 +217,7 @@ static void act_compact(struct vm *vm, const struct scenario_action *action)
 
 static void act_hot_add(struct vm *vm, const struct scenario_action *action)
 {
+    vm->settled.added_ns = engine_now(vm->world->engine);
     life_hot_add(vm, action->size_bytes);
 }
 

@@ -154,6 +154,9 @@ const char *settled_reason(const struct vm *vm)
     if (now_ns - vm->settled.target_ns < SETTLED_RECENT_NS) {
         return "the target is new";
     }
+    if (vm->settled.added_ns > 0 && now_ns - vm->settled.added_ns < SETTLED_RECENT_NS) {
+        return "memory is new";
+    }
     if (is_held_off(vm)) {
         return "an OOM deflate holds inflation off";
     }

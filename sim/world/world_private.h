@@ -102,6 +102,7 @@ struct vm_moves {
 /** What `settled` needs to know of the past (settled.c). */
 struct vm_settled {
     uint64_t target_ns; /**< the last target was set */
+    uint64_t added_ns;  /**< memory was last added; 0: never */
     bool refusing;      /**< a refusal of the script stands */
     uint64_t ledger_pfns;
     uint64_t moved_ns; /**< the ledger last changed */
