@@ -125,12 +125,16 @@ void pages_init(struct watch *watch)
 {
     watch->pages.state = arena_zalloc(watch_arena(watch), watch->config.pfns);
     watch->pages.in[PAGE_OWN] = watch->config.pfns;
-    watch->pages.answered = arena_zalloc(watch_arena(watch), ANSWERED_BYTES);
+    for (int inflate = 0; inflate < 2; inflate++) {
+        watch->pages.answered[inflate].pfns = arena_zalloc(watch_arena(watch), ANSWERED_BYTES);
+    }
 }
 
 void pages_free(struct watch *watch)
 {
-    arena_free(watch_arena(watch), watch->pages.answered, ANSWERED_BYTES);
+    for (int inflate = 0; inflate < 2; inflate++) {
+        arena_free(watch_arena(watch), watch->pages.answered[inflate].pfns, ANSWERED_BYTES);
+    }
     arena_free(watch_arena(watch), watch->pages.state, watch->config.pfns);
 }
 
@@ -163,7 +167,7 @@ static void inflate_exposed(struct watch *watch, const struct seen_buffer *buffe
         clause_seen(watch, DRV, CLAUSE_BD_6);
     }
     effort(watch, false);
-    pages->answered_count = 0;
+    pages->answered[true].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
@@ -179,6 +183,19 @@ static void inflate_exposed(struct watch *watch, const struct seen_buffer *buffe
                 *state = (uint8_t)kept;
             }
         }
+    }
+}
+
+static void answered_seen(struct watch_pages *pages)
+{
+    pages->answered[false].count = 0;
+    pages->answered[true].count = 0;
+}
+
+static void answered_note(struct seen_answers *answered, uint32_t pfn)
+{
+    if (answered->count < ANSWERED_MAX) {
+        answered->pfns[answered->count++] = pfn;
     }
 }
 
@@ -242,7 +259,7 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
     struct watch_pages *pages = &watch->pages;
     const uint64_t before = balloon(watch);
     bool refused = false;
-    pages->answered_count = 0;
+    pages->answered[true].count = 0;
     clause_seen(watch, DRV, CLAUSE_BD_12);
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
@@ -255,9 +272,7 @@ static void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
                 page_move(watch, state, place);
                 *state = (uint8_t)(*state | (verdict_known(verdict) ? 0 : PAGE_UNCERTAIN));
-                if (pages->answered_count < ANSWERED_MAX) {
-                    pages->answered[pages->answered_count++] = first + k;
-                }
+                answered_note(&pages->answered[true], first + k);
             }
         }
     }
@@ -289,26 +304,25 @@ void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
 }
 
 /** Nobody knows whether the driver took the last answer out of the ring before it was reset, as
- * long as it neither offered more nor wrote `actual`. */
-static void answered_forget(struct watch *watch)
+ * long as it neither sent another request there nor wrote `actual`. */
+static void answered_forget(struct watch *watch, struct seen_answers *answered)
 {
-    struct watch_pages *pages = &watch->pages;
-    for (uint32_t i = 0; i < pages->answered_count; i++) {
-        uint8_t *state = page_state(watch, pages->answered[i]);
+    for (uint32_t i = 0; i < answered->count; i++) {
+        uint8_t *state = page_state(watch, answered->pfns[i]);
         if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
             page_move(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNCERTAIN);
         }
     }
-    pages->answered_count = 0;
+    answered->count = 0;
 }
 
 /** Of requests on a queue that was reset nobody knows the answer: it counts as in the balloon. */
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
     const uint16_t role = seen_role(watch, queue);
-    if (role == BNT_BALLOON_QUEUE_INFLATE) {
-        answered_forget(watch);
+    if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
+        answered_forget(watch, &watch->pages.answered[role == BNT_BALLOON_QUEUE_INFLATE]);
     }
     const unsigned doubtful = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                               : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
@@ -367,6 +381,7 @@ static void deflate_exposed(struct watch *watch, const struct seen_buffer *buffe
         clause_literal(watch, DRV, CLAUSE_BD_8, true);
     }
     clause_seen(watch, DRV, CLAUSE_BD_9);
+    pages->answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
@@ -414,12 +429,14 @@ static void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
     if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
         clause_seen(watch, DRV, CLAUSE_BD_10);
     }
+    pages->answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
         for (uint32_t k = 0; k < request->span; k++) {
             uint8_t *state = page_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
+                answered_note(&pages->answered[false], first + k);
                 page_move(watch, state, deflate_done(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
                 *state = (uint8_t)(*state & ~PAGE_UNCERTAIN);
                 *state =
@@ -588,7 +605,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     memcpy(&value, data, sizeof value);
     pages->actual = bnt_le32_get(value);
     pages->actual_written = true;
-    pages->answered_count = 0;
+    answered_seen(pages);
     if (pages->changes > 0) {
         clause_seen(watch, DRV, CLAUSE_BD_14);
     }
@@ -605,7 +622,7 @@ static void reset(struct watch *watch)
         pages_forget(watch, PAGE_BEFORE);
     }
     pages->changes = 0;
-    pages->answered_count = 0;
+    answered_seen(pages);
     pages->actual = 0;
     pages->actual_written = false;
     pages->num_pages_read = false;

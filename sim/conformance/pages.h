@@ -45,6 +45,12 @@ struct seen_request {
     uint32_t span;          /**< PFNs of an entry */
 };
 
+/** PFNs of the last request that was answered; none once the driver is known to have seen it. */
+struct seen_answers {
+    uint32_t *pfns;
+    uint32_t count;
+};
+
 struct watch_pages {
     uint8_t *state;           /**< a byte a PFN */
     uint64_t in[PAGE_PLACES]; /**< PFNs */
@@ -56,14 +62,13 @@ struct watch_pages {
     uint32_t num_pages_known; /**< as the driver read it last */
     uint32_t actual;          /**< as written last */
     bool actual_written;
-    uint32_t changes;          /**< of the balloon since then */
-    uint32_t *answered;        /**< PFNs of the last inflate that was answered; see queue_reset */
-    uint32_t answered_count;   /**< 0 once the driver is known to have seen the answer */
-    uint64_t deficit_since_ns; /**< num_pages is above the balloon since; 0: it is not */
-    uint64_t effort_ns;        /**< of the driver to fill it, last */
-    bool effort_failed;        /**< no memory, refused, or memory was needed elsewhere */
-    bool stood;                /**< the device stood still at the end of the last event */
-    uint64_t oom_ns;           /**< last deflate below the target; 0: none */
+    uint32_t changes;                /**< of the balloon since then */
+    struct seen_answers answered[2]; /**< of deflates and inflates; see queue_reset */
+    uint64_t deficit_since_ns;       /**< num_pages is above the balloon since; 0: it is not */
+    uint64_t effort_ns;              /**< of the driver to fill it, last */
+    bool effort_failed;              /**< no memory, refused, or memory was needed elsewhere */
+    bool stood;                      /**< the device stood still at the end of the last event */
+    uint64_t oom_ns;                 /**< last deflate below the target; 0: none */
     /* the extension */
     uint32_t epoch; /**< as the device shows it; 0: not known */
     uint32_t epoch_acked;

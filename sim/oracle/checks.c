@@ -343,7 +343,8 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
                        "%" PRIu64 " pages are still away in a report",
                        shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
-    if (shadow->in_place[PLACE_HINTED] > 0 && shadow->hint_state == BNT_HOST_HINT_DONE) {
+    const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_told;
+    if (shadow->in_place[PLACE_HINTED] > 0 && done) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES,
                        "%" PRIu64 " pages are still kept as hinted, although the device is done",
                        shadow->in_place[PLACE_HINTED]);

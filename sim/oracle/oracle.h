@@ -128,6 +128,8 @@ void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint6
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
 /** Whether pages are in the balloon of which nobody knows if the device has them, ever since. */
 bool oracle_unsure(const struct oracle *oracle, uint32_t vm);
+/** A configuration interrupt came to the driver. */
+void oracle_config_arrived(struct oracle *oracle, uint32_t vm);
 /** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
 /** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.

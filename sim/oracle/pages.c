@@ -175,14 +175,27 @@ void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     }
 }
 
-/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. */
+/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. Of
+ * a page whose deflate it has not served it takes no notice: it has it in the balloon. */
 void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
-    const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_REPORTED, PLACE_OS);
-    if (moved < count && page_known(oracle, vm, pages[moved], "a free")) {
-        oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                       "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
-                       place_text(*place_of(&oracle->vms[vm], pages[moved])));
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = move_run(oracle, vm, pages, count, PLACE_REPORTED, PLACE_OS); i < count;
+         i++) {
+        if (!page_known(oracle, vm, pages[i], "a free")) {
+            return;
+        }
+        uint8_t *place = place_of(shadow, pages[i]);
+        const uint8_t lent = *place & SHADOW_LENT;
+        const bool reporting = shadow_place(*place) == PLACE_REPORTING && lent != 0;
+        if (!reporting && shadow_place(*place) != PLACE_REPORTED) {
+            oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                           "page %" PRIu64 " went back to the guest while it is %s", pages[i],
+                           place_text(*place));
+            return;
+        }
+        shadow_move(oracle, vm, pages[i], place, PLACE_OS);
+        *place |= lent;
     }
 }
 

@@ -82,6 +82,7 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
         break;
     case BNT_HOST_EVENT_HINT:
         shadow->hint_state = (uint32_t)event->value;
+        shadow->hint_told = false;
         shadow->hint_id = (uint32_t)event->extra;
         break;
     case BNT_HOST_EVENT_DRIVER_OK:
@@ -108,6 +109,11 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
 bool oracle_unsure(const struct oracle *oracle, uint32_t vm)
 {
     return oracle->vms[vm].uncertain_pages > 0;
+}
+
+void oracle_config_arrived(struct oracle *oracle, uint32_t vm)
+{
+    oracle->vms[vm].hint_told = true;
 }
 
 void oracle_device_waits(struct oracle *oracle, uint32_t vm)

@@ -61,6 +61,7 @@ struct shadow {
     uint64_t step_ns[2]; /**< instant of the last step of driver and device */
     uint64_t steps[2];   /**< in that instant */
     uint32_t hint_state; /**< the device's, from its events */
+    bool hint_told;      /**< a configuration interrupt came to the driver since */
     uint32_t hint_id;
 };
 

@@ -68,6 +68,9 @@ static void on_interrupt(struct vm *vm, uint16_t queue)
 static void on_config(struct vm *vm)
 {
     conformance_config_arrived(vm->world->conformance, vm->index);
+    if (vm->world->oracle != NULL) {
+        oracle_config_arrived(vm->world->oracle, vm->index);
+    }
     if (vm->guest != NULL) {
         bnt_guest_config_changed(vm->guest);
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
