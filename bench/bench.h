@@ -3,7 +3,8 @@
  *
  * Everything is compared with something measured in the same run, alternately, best of several
  * rounds: the figures of two machines, or of two moments of one, are never divided by each other.
- * The unit of comparison is the plain loop's page (plain.c). docs/bench.md says how to read it.
+ * The unit of comparison is the plain loop's page (plain.c). docs/prove/bench.md says how to read
+ * it.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

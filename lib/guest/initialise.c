@@ -1,8 +1,8 @@
 /*
  * Giving pages back to the OS, single ones and those of 2 MiB: the only calls of pages_free and
  * huge_free. And what they hold then: the poison value, if the OS expects one (BD-34), and what the
- * device says that it initialised by itself (the DEVICE_INIT drafts, docs/drafts.md). Hinted and
- * reported pages are hint.c's and report.c's.
+ * device says that it initialised by itself (the DEVICE_INIT drafts, docs/understand/drafts.md).
+ * Hinted and reported pages are hint.c's and report.c's.
  *
  * A bit of each page, in the caller's memory, remembers what the device said from the inflate to
  * the end. After a reset nothing that it said counts: nobody knows what the page went through.

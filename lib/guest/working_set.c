@@ -1,7 +1,7 @@
 /*
- * WS_REPORTING, crosvm's working-set reports (docs/drafts.md): the device's commands come in one
- * buffer that it writes, reports go out in another. A report says how much memory was last used how
- * long ago; the OS fills it in. Nothing here is needed for a balloon.
+ * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device's commands
+ * come in one buffer that it writes, reports go out in another. A report says how much memory was
+ * last used how long ago; the OS fills it in. Nothing here is needed for a balloon.
  */
 #include "guest_private.h"
 

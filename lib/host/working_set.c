@@ -1,7 +1,8 @@
 /*
- * WS_REPORTING, crosvm's working-set reports (docs/drafts.md): commands go out in a buffer that the
- * driver made available for them, one at a time; reports come in and are returned at once. Nothing
- * waits: a guest that never answers leaves `pending` set and the last report as it is.
+ * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): commands go out in a
+ * buffer that the driver made available for them, one at a time; reports come in and are returned
+ * at once. Nothing waits: a guest that never answers leaves `pending` set and the last report as it
+ * is.
  */
 #include "lib/host/host_private.h"
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/** Exit statuses from worst to best (docs/command.md, "Exit status"). */
+/** Exit statuses from worst to best (docs/use/command.md, "Exit status"). */
 int status_worse(int left, int right)
 {
     static const int order[] = {

@@ -60,7 +60,7 @@ bool report_unbroken(const struct subject *subject, clause_id id);
 
 void report_text(const struct conformance_report *report);
 void report_json(const struct conformance_report *report);
-/** docs/conformance.md. */
+/** docs/prove/conformance.md. */
 void report_markdown(const struct conformance_report *report);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The table of clauses written down: as text, as JSON, and as docs/conformance.md.
+ * The table of clauses written down: as text, as JSON, and as docs/prove/conformance.md.
  */
 #include "sim/cli/conformance.h"
 
@@ -228,7 +228,7 @@ static void markdown_intro(void)
         "\n"
         "`VG` is VIRTIO 1.4, 2.1 to 2.5, 3.1 and 6; `VS` 2.7; `VP` 2.8; `BD`, `BV` and `BL` 5.5 "
         "(unchanged since 1.2); `BX` is\n"
-        "[our extension](wire-extension.md).\n",
+        "[our extension](../understand/wire-extension.md).\n",
         stdout);
 }
 

@@ -50,7 +50,7 @@ static const struct verb verbs[] = {
      "Runs the scenarios, those below scenarios/ if none is named, and prints for each clause whether\n"
      "it was covered, violated, not exercised, or not applicable; then what personalities,\n"
      "recordings and scripted faults broke. Exit status 1 if driver or device of ours broke one.\n"
-     "--format json: an array, a row a clause. --format markdown: docs/conformance.md.\n",
+     "--format json: an array, a row a clause. --format markdown: docs/prove/conformance.md.\n",
      OPTION_SEED | OPTION_SET | OPTION_SEEDS | OPTION_FORMAT, verb_conformance},
     {"doctor", "", "check that this build keeps its promises",
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"

@@ -5,7 +5,7 @@
  * A row names the party that is bound, how strongly, and whether a watcher (sim/conformance/ *.c)
  * looks at it in every scenario. WATCHED rows must be covered by the suite and need a breaker in
  * tests/conformance; OPEN rows wait for a watcher; NOT_APPLICABLE rows say why nothing can be seen.
- * `ballonet conformance` prints the table, docs/conformance.md is made from it.
+ * `ballonet conformance` prints the table, docs/prove/conformance.md is made from it.
  */
 #ifndef SIM_CONFORMANCE_CLAUSES_H
 #define SIM_CONFORMANCE_CLAUSES_H
@@ -257,7 +257,7 @@
     X(BL, 9, BOTH, MUST, NOT_APPLICABLE,                                                           \
       "keep legacy command ids in buffers in the guest's own byte order",                          \
       "no driver here hints on the legacy interface: tests/unit/test_guest_legacy.c")              \
-    /* docs/wire-extension.md: refusals and resets. */                                             \
+    /* docs/understand/wire-extension.md: refusals and resets. */                                             \
     X(BX, 1, BOTH, MUST_NOT, WATCHED,                                                              \
       "offer or accept a feature of the extension on a bit that has another meaning", "")          \
     X(BX, 2, BOTH, MUST_NOT, WATCHED, "offer or accept RESET without VERDICTS", "")                \

@@ -1,5 +1,5 @@
 /*
- * Refusals and resets on the wire: the clauses of docs/wire-extension.md.
+ * Refusals and resets on the wire: the clauses of docs/understand/wire-extension.md.
  *
  * pages.c knows where each page is; what is judged here is how requests are built and answered, and
  * what a driver does about refusals and resets.

@@ -29,8 +29,8 @@ void explore_text_free(struct arena *arena, struct explore_text *text);
 struct explore_profile;
 
 /**
- * Reads a profile (docs/generator.md). NULL after printing each mistake to `errors`; `text` NULL:
- * reads `path`. The profile is the arena's until explore_profile_free.
+ * Reads a profile (docs/prove/generator.md). NULL after printing each mistake to `errors`; `text`
+ * NULL: reads `path`. The profile is the arena's until explore_profile_free.
  */
 struct explore_profile *explore_profile_load(struct arena *arena, const char *path,
                                              const char *text, size_t bytes, FILE *errors);
@@ -63,7 +63,8 @@ struct key_table;
  */
 bool explore_draws_kind(const struct key_table *table, uint32_t kind);
 
-/** Writes to `out` every key that is not drawn, with the reason: the table of docs/generator.md. */
+/** Writes to `out` every key that is not drawn, with the reason: the table of
+ * docs/prove/generator.md. */
 void explore_reference_write(void *out);
 
 #endif

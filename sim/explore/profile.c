@@ -168,7 +168,7 @@ static void read_draw(const struct reader *reader, const struct yaml_node *node)
         const struct key_row *row = find_row(&scenario_keys, item->key->text);
         if (row == NULL || item->key->bytes >= SCENARIO_NAME_MAX) {
             problems_add(problems, item->key->mark,
-                         "draw: there is no key '%s'; docs/scenarios.md lists them",
+                         "draw: there is no key '%s'; docs/use/scenarios.md lists them",
                          item->key->text);
         } else if (item->value->kind != YAML_MAP) {
             (void)value_wrong(problems, item->value, "draw", "a mapping of share, range, weights");

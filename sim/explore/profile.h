@@ -19,7 +19,7 @@ struct profile_weight {
 
 /** What it says of one key. */
 struct profile_key {
-    char path[SCENARIO_NAME_MAX]; /**< `vms[].driver.sleeping`, as in docs/scenarios.md */
+    char path[SCENARIO_NAME_MAX]; /**< `vms[].driver.sleeping`, as in docs/use/scenarios.md */
     uint32_t share;               /**< of 1000; PROFILE_SHARE_NONE: as the table says */
     uint64_t low;
     uint64_t high;  /**< 0: as the table says */

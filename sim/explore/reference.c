@@ -1,5 +1,5 @@
 /*
- * The table of docs/generator.md: what no generated scenario has, and why.
+ * The table of docs/prove/generator.md: what no generated scenario has, and why.
  */
 #include "sim/explore/explore.h"
 

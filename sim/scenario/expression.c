@@ -91,7 +91,7 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
         const char *meant = suggest(machine ? text : name, metric_nth, NULL);
         problems_add(problems, part_mark(reader, offset), "%s: unknown metric %s%s%s%s",
                      reader->label, problem_quote(quote, text, strlen(text)),
-                     meant != NULL ? "; did you mean '" : "; docs/scenarios.md lists them",
+                     meant != NULL ? "; did you mean '" : "; docs/use/scenarios.md lists them",
                      meant != NULL ? meant : "", meant != NULL ? "'?" : "");
         return false;
     }

@@ -185,7 +185,7 @@ static const struct key_table rates_table = {.title = "vms[].driver.rates", .sec
 
 static const struct key_row driver_rows[] = {
     {"personality", KEY_CHOICE, VM(driver.personality), .choices = driver_personality_choices, .fallback = "ballonet",
-     .draw = {.reason = "others' drivers: only where a profile asks for them"}, .doc = "behaves as that driver: sets the keys that are not here, features included (docs/personalities.md)"},
+     .draw = {.reason = "others' drivers: only where a profile asks for them"}, .doc = "behaves as that driver: sets the keys that are not here, features included (docs/use/personalities.md)"},
     {"quirks", KEY_FEATURES, VM(driver.quirks), .choices = driver_quirk_choices, .fallback = "[]",
      .draw = {.reason = "others' ways: only where a profile asks for them"}, .doc = "ways of other drivers"},
     {"oom_pages", KEY_COUNT, VM(driver.oom_pages), 0, BNT_PFN_MAX, .fallback = "0",
@@ -265,7 +265,7 @@ static const struct key_table driver_table = {.title = "vms[].driver", .section 
 
 static const struct key_row device_rows[] = {
     {"personality", KEY_CHOICE, VM(device.personality), .choices = device_personality_choices, .fallback = "ballonet",
-     .draw = {.reason = "others' devices: only where a profile asks for them"}, .doc = "behaves as that device: sets the keys that are not here, features included (docs/personalities.md)"},
+     .draw = {.reason = "others' devices: only where a profile asks for them"}, .doc = "behaves as that device: sets the keys that are not here, features included (docs/use/personalities.md)"},
     {"quirks", KEY_FEATURES, VM(device.quirks), .choices = device_quirk_choices, .fallback = "[]",
      .draw = {.reason = "others' ways: only where a profile asks for them"}, .doc = "ways of other devices"},
     {"features", KEY_FEATURES, VM(device.features), .choices = feature_choices,

@@ -3,7 +3,7 @@
  *
  * A row is a key: its name, type, unit, bounds, default, the field it fills and one sentence. From
  * the rows are made the loader (fill.c), the JSON Schema (schema.c), the reference in
- * docs/scenarios.md (reference.c) and the digest (digest.c). What a key adds is a row.
+ * docs/use/scenarios.md (reference.c) and the digest (digest.c). What a key adds is a row.
  */
 #ifndef SIM_SCENARIO_KEYS_H
 #define SIM_SCENARIO_KEYS_H

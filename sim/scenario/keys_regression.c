@@ -9,7 +9,7 @@
     offsetof(struct scenario, regression.member), \
         sizeof(((struct scenario *)NULL)->regression.member)
 
-/* The exit statuses of docs/command.md that a run with the bug may end with. */
+/* The exit statuses of docs/use/command.md that a run with the bug may end with. */
 static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or invariant failed"},
                                                 {"liveness", 3, "it did not get there in time"},
                                                 {"crash", 5, "an assertion of ours, or a signal"},
@@ -19,7 +19,7 @@ static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or i
 /* clang-format off */
 static const struct key_row rows[] = {
     {"source", KEY_TEXT, FIELD(source), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "the bugs: ids of docs/regressions.md, separated by blanks"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "the bugs: ids of docs/prove/regressions.md, separated by blanks"},
     {"mutation", KEY_TEXT, FIELD(mutation), .fallback = "(needed with any of these)",
      .draw = {.reason = "says nothing about the run"}, .doc = "the row of lib/base/mutations.h that brings the bug back"},
     {"fails", KEY_TEXT, FIELD(fails), .fallback = "(needed with any of these)",

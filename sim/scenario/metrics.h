@@ -2,7 +2,7 @@
  * What a scenario can expect: the table of metrics, their units and meanings.
  *
  * The world supplies the values (sim/world), the loader checks names and units against this table,
- * `docs/scenarios.md` and the JSON Schema print it. What one adds is a row.
+ * `docs/use/scenarios.md` and the JSON Schema print it. What one adds is a row.
  */
 #ifndef SIM_SCENARIO_METRICS_H
 #define SIM_SCENARIO_METRICS_H
@@ -29,7 +29,7 @@ typedef enum metric_unit {
     X(HELD_PEAK,       "held_peak",       COUNT, "most refused pages ever held")                     \
     X(IN_FLIGHT,       "in_flight",       BYTES, "pages in requests that the device has")            \
     X(OUTCOME,         "outcome",         OUTCOME, "how the last target request ended")              \
-    X(SETTLED,         "settled",         BOOL,  "at rest at its target, or a reason why not stands (docs/generator.md)") \
+    X(SETTLED,         "settled",         BOOL,  "at rest at its target, or a reason why not stands (docs/prove/generator.md)") \
     X(STATE,           "state",           GUEST_STATE, "state of the driver")                        \
     X(EPOCH,           "epoch",           COUNT, "the device's reset epoch")                         \
     X(EPOCH_ACK,       "epoch_ack",       COUNT, "epoch that the driver acknowledged")               \

@@ -2,8 +2,8 @@
  * Personalities: other drivers and devices as settings and quirks of our own cores.
  *
  * A row sets keys of its mapping where the file does not; quirks are those of
- * ballonet/personality.h. From these tables docs/personalities.md is written, with what is known of
- * each and not modelled. What was only read in source code, and never confirmed, says so.
+ * ballonet/personality.h. From these tables docs/use/personalities.md is written, with what is
+ * known of each and not modelled. What was only read in source code, and never confirmed, says so.
  */
 #include "sim/scenario/loader.h"
 
@@ -133,7 +133,7 @@ const char *personality_value(const struct personality *personalities, const cha
     return NULL;
 }
 
-/* ---- docs/personalities.md ---- */
+/* ---- docs/use/personalities.md ---- */
 
 static void write_personality(FILE *file, const struct personality *personality)
 {

@@ -1,5 +1,5 @@
 /*
- * The tables of docs/scenarios.md, written from the tables that the loader uses.
+ * The tables of docs/use/scenarios.md, written from the tables that the loader uses.
  *
  * A test compares the document with what this writes (test_scenario_docs.c).
  */

@@ -489,7 +489,7 @@ struct scenario_expect {
 
 /** The bug that a scenario stands for; source "" if none. It says nothing about the run. */
 struct scenario_regression {
-    char source[128];  /**< ids of docs/regressions.md, separated by blanks */
+    char source[128];  /**< ids of docs/prove/regressions.md, separated by blanks */
     char mutation[64]; /**< name of a row of lib/base/mutations.h */
     char fails[256];   /**< what a run with the mutation prints */
     uint32_t verdict;  /**< the exit status that it ends with */
@@ -563,10 +563,11 @@ uint64_t scenario_digest(const struct scenario *scenario);
 /** Writes the JSON Schema of scenario files to `out` (a stdio stream as void * keeps this pure). */
 void scenario_schema_write(void *file);
 
-/** Writes the tables of docs/scenarios.md (keys, metrics, triggers, corruptions) to a stream. */
+/** Writes the tables of docs/use/scenarios.md (keys, metrics, triggers, corruptions) to a stream.
+ */
 void scenario_reference_write(void *file);
 
-/** Writes the tables of docs/personalities.md to a stream. */
+/** Writes the tables of docs/use/personalities.md to a stream. */
 void scenario_personalities_write(void *file);
 
 /** The name of a personality; of our own with quirks, those too. */

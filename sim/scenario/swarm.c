@@ -105,7 +105,7 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
         const char *meant = suggest(name, knob_nth, knob_rows);
         problems_add(&loader->problems, item->key->mark, "swarm: unknown knob %s; %s%s%s",
                      problem_quote(quote, name, item->key->bytes),
-                     meant != NULL ? "did you mean '" : "docs/scenarios.md lists them",
+                     meant != NULL ? "did you mean '" : "docs/use/scenarios.md lists them",
                      meant != NULL ? meant : "", meant != NULL ? "'?" : "");
         return;
     }

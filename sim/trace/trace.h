@@ -3,9 +3,9 @@
  *
  * A trace holds the scenario's text and every file that it names, the seed, every choice and every
  * event. A replay takes all choices from it and checks all events against it. The format stands in
- * docs/trace-format.md; it is little-endian and every byte of it is covered by a hash. A trace is
- * untrusted: whatever is wrong with it is one sentence that says where and what to do, and nothing
- * is used before all of it was checked.
+ * docs/use/trace-format.md; it is little-endian and every byte of it is covered by a hash. A trace
+ * is untrusted: whatever is wrong with it is one sentence that says where and what to do, and
+ * nothing is used before all of it was checked.
  */
 #ifndef SIM_TRACE_TRACE_H
 #define SIM_TRACE_TRACE_H

@@ -4,9 +4,9 @@
  *
  * Pages belong to *groups* (a workload has one). Each group has its own least-recently-used lists,
  * as Linux's memory cgroups have. Reclaim, swap, watermarks and the OOM killer work here; what a
- * workload wants is in workload.c, when things happen is the world's. docs/model.md says what is
- * modelled. Nothing here knows the balloon's protocol, draws choices (but for one shuffle at boot)
- * or schedules events.
+ * workload wants is in workload.c, when things happen is the world's. docs/understand/model.md says
+ * what is modelled. Nothing here knows the balloon's protocol, draws choices (but for one shuffle
+ * at boot) or schedules events.
  */
 #ifndef SIM_WORLD_GMEM_H
 #define SIM_WORLD_GMEM_H
@@ -52,8 +52,8 @@ typedef enum page_use {
 /** "free", "cache-clean" and so on; "unknown" for what is none. */
 const char *page_use_name(page_use use);
 
-/** What memory work costs in virtual time, for 4 KiB; docs/model.md says where the figures are
- * from. */
+/** What memory work costs in virtual time, for 4 KiB; docs/understand/model.md says where the
+ * figures are from. */
 enum gmem_cost {
     GMEM_COST_SCAN_NS = 200,        /**< to look at a page and drop it */
     GMEM_COST_WRITEBACK_NS = 20000, /**< to write a dirty cache page first */

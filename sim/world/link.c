@@ -2,7 +2,8 @@
  * The link: how kicks and interrupts travel, and what can go wrong on the way.
  *
  * A notification is an event after a latency. Scripted faults (the next n) come before the faults
- * that are drawn; both stop in a quiet phase. What of this VIRTIO allows stands in docs/model.md.
+ * that are drawn; both stop in a quiet phase. What of this VIRTIO allows stands in
+ * docs/understand/model.md.
  */
 #include "sim/world/world_private.h"
 

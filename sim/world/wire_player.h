@@ -5,7 +5,7 @@
  * The world owns time, notifications and the device; the player owns the driver's side of the
  * rings, in the DMA memory that it is given. It judges too: whatever the recording says and the
  * device does not confirm ends the run through ops->fail, once, with the line and what is wrong.
- * What it holds a recording to stands in docs/recordings.md.
+ * What it holds a recording to stands in docs/use/recordings.md.
  *
  *     player = wire_player_create(arena, name, bytes, length, &ops, vm, dma, dma_gpa, dma_bytes,
  * ...); for each line, at its time: wire_player_line(player, line); at each interrupt:

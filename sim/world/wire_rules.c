@@ -2,8 +2,8 @@
  * What lines of a recording say of each other that the device does not look at: which blocks were
  * reported free and have not been used since, and how statistics follow each other.
  *
- * Called by wire_lines.c before a line goes to the device. docs/recordings.md says whom these rules
- * fit, and what nobody can notice.
+ * Called by wire_lines.c before a line goes to the device. docs/use/recordings.md says whom these
+ * rules fit, and what nobody can notice.
  */
 #include "sim/world/wire_player_private.h"
 

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import sys
 
-PAGE = "docs/conformance.md"
+PAGE = "docs/prove/conformance.md"
 
 
 def run(command, root, form):

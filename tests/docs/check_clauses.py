@@ -1,11 +1,11 @@
-"""Every clause cited has a row in the table of clauses, docs/conformance.md lists each, and the table
-and docs/wire-extension.md name the same clauses of the extension: check_clauses.py ROOT"""
+"""Every clause cited has a row in the table of clauses, docs/prove/conformance.md lists each, and the table
+and docs/understand/wire-extension.md name the same clauses of the extension: check_clauses.py ROOT"""
 import pathlib
 import re
 import sys
 
 TABLE = "sim/conformance/clauses.h"
-PAGE = "docs/conformance.md"
+PAGE = "docs/prove/conformance.md"
 CITED = re.compile(r"\b((?:VG|VS|VP|BD|BV|BL|BX)-[0-9]+)\b")
 ROW = re.compile(r"\bX\((VG|VS|VP|BD|BV|BL|BX), *([0-9]+), *(?:DRIVER|DEVICE|BOTH),")
 SOURCES = ("*.c", "*.h", "*.cpp", "*.md", "*.yaml")
@@ -41,10 +41,10 @@ def main(root):
     page = (root / PAGE).read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| ([A-Z]{2}-[0-9]+) \| (?:driver|device|both) \|", page, re.M))
     wrong += [f"{PAGE}: {clause} is in one of table and page only" for clause in table ^ listed]
-    extension = (root / "docs/wire-extension.md").read_text(encoding="utf-8")
+    extension = (root / "docs/understand/wire-extension.md").read_text(encoding="utf-8")
     defined = set(re.findall(r"^- \*\*(BX-[0-9]+)\*\*", extension, re.M))
     ours = {clause for clause in table if clause.startswith("BX")}
-    wrong += [f"docs/wire-extension.md: {clause} is in one of table and page only"
+    wrong += [f"docs/understand/wire-extension.md: {clause} is in one of table and page only"
               for clause in defined ^ ours]
     cited = list(citations(root))
     for name, number, clause in cited:

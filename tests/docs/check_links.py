@@ -1,4 +1,5 @@
-"""Every relative link of the documents leads somewhere, and every document that sources name exists: check_links.py ROOT"""
+"""Every relative link of the documents leads somewhere, every document that a source names exists, and the guide
+docs/README.md has each: check_links.py ROOT"""
 import pathlib
 import re
 import sys
@@ -17,10 +18,20 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
+def sources(root):
+    """Files that may name a document."""
+    yield from (path for path in sorted(root.iterdir()) if path.suffix == ".txt" or path.name == "ballonet")
+    for folder in ("bench", "lib", "scenarios", "sim", "tests"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".cpp", ".py", ".sh", ".txt", ".cmake", ".yaml") and path.is_file():
+                yield path
+
+
 def main(root):
     wrong = []
     count = 0
-    for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    pages = sorted((root / "docs").rglob("*.md"))
+    for path in [*sorted(root.glob("*.md")), *pages]:
         name = path.relative_to(root).as_posix()
         text = without_code(path.read_text(encoding="utf-8"))
         for link in LINK.findall(text):
@@ -37,12 +48,14 @@ def main(root):
             count += 1
             if not (root / mention).exists():
                 wrong.append(f"{name}: `{mention}` does not exist")
-    for folder in ("lib", "sim", "tests"):
-        for path in sorted((root / folder).rglob("*.[ch]")):
-            for named in re.findall(r"\bdocs/[a-z-]+\.md\b", path.read_text(encoding="utf-8")):
-                count += 1
-                if not (root / named).exists():
-                    wrong.append(f"{path.relative_to(root).as_posix()}: {named} does not exist")
+    for path in sources(root):
+        for named in re.findall(r"\bdocs/[a-z/-]+\.md\b", path.read_text(encoding="utf-8", errors="replace")):
+            count += 1
+            if not (root / named).exists():
+                wrong.append(f"{path.relative_to(root).as_posix()}: {named} does not exist")
+    guide = (root / "docs/README.md").read_text(encoding="utf-8")
+    wrong += [f"docs/README.md has no row for {page.name}" for page in pages
+              if page.name != "README.md" and f"| [{page.name}]({page.relative_to(root / 'docs').as_posix()}) |" not in guide]
     if count < 20:
         wrong.append(f"only {count} links found: the search itself is broken")
     print("\n".join(wrong) if wrong else f"{count} links, all in order")

@@ -1,7 +1,7 @@
 """What the README shows is true: check_readme.py ROOT [BALLONET]
 
 Its code is the code of tests/embed. With the command: its scenario, run, prints what it shows, and so
-do the excerpts of docs/command.md. Hashes are left out, since they change with the version.
+do the excerpts of docs/use/command.md. Hashes are left out, since they change with the version.
 """
 import pathlib
 import re
@@ -49,7 +49,7 @@ def check_output(root, command, blocks):
     wrong = []
     if len(scenario.splitlines()) != 10:
         wrong.append(f"README.md: the scenario has {len(scenario.splitlines())} lines, not 10")
-    manual = (root / "docs/command.md").read_text(encoding="utf-8")
+    manual = (root / "docs/use/command.md").read_text(encoding="utf-8")
     excerpts = [body for _, _, body in BLOCK.findall(manual)]
     with tempfile.TemporaryDirectory() as folder:
         def said(text, verb):
@@ -63,9 +63,9 @@ def check_output(root, command, blocks):
         wrong.append(f"README.md shows\n{shown}but it prints\n{passed}")
     for excerpt in excerpts:
         if not any(without_hash(excerpt) in output for output in (passed, failed, refused)):
-            wrong.append(f"docs/command.md shows\n{excerpt}which is no part of\n{passed}{failed}{refused}")
+            wrong.append(f"docs/use/command.md shows\n{excerpt}which is no part of\n{passed}{failed}{refused}")
     if len(excerpts) != 3:
-        wrong.append(f"docs/command.md has {len(excerpts)} excerpts, not 3")
+        wrong.append(f"docs/use/command.md has {len(excerpts)} excerpts, not 3")
     return wrong
 
 

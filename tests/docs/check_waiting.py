@@ -1,4 +1,4 @@
-"""docs/waiting.md holds the tables that tests/matrix/waiting_rows.h makes: check_waiting.py ROOT
+"""docs/understand/waiting.md holds the tables that tests/matrix/waiting_rows.h makes: check_waiting.py ROOT
 With WAITING_UPDATE=1 in the environment they are written anew."""
 import os
 import pathlib
@@ -6,7 +6,7 @@ import re
 import sys
 
 ROWS = "tests/matrix/waiting_rows.h"
-PAGE = "docs/waiting.md"
+PAGE = "docs/understand/waiting.md"
 BEGIN = "<!-- tables: begin -->\n"
 END = "<!-- tables: end -->\n"
 

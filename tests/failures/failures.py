@@ -5,7 +5,7 @@
 
 First a run is counted, then run again with its first point failing, its second, and so on; where
 there are more than fit into the budget, with a stride, which is told. Each time: no signal, a
-status that docs/command.md has for it, a message unless it passed, no partial file, no file under
+status that docs/use/command.md has for it, a message unless it passed, no partial file, no file under
 the final name unless it passed, no block of malloc more than without the failure, no hang.
 """
 import os

@@ -1,6 +1,6 @@
 /*
  * What happens when one of the driver's operations that wait is under way and another begins: the
- * one table of docs/waiting.md and of the matrix that plays each pair.
+ * one table of docs/understand/waiting.md and of the matrix that plays each pair.
  *
  * A row is a pair in one order; the other order is a row of its own.
  */

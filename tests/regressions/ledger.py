@@ -3,7 +3,7 @@
 
 Every bug of bugs.tsv has a scenario below scenarios/regressions/ with a mutation, or a reason in
 absent.tsv why it cannot exist here; not both, and nothing is told of a bug that is not listed.
-Every mutation has a scenario, and says the same bugs. docs/regressions.md has the table; `update`
+Every mutation has a scenario, and says the same bugs. docs/prove/regressions.md has the table; `update`
 writes it. That each mutation is caught is shown by the tests regression.NAME.
 """
 import os
@@ -86,11 +86,11 @@ def check_itself():
 
 
 def table(bugs, scenarios, absent):
-    """The table of docs/regressions.md."""
+    """The table of docs/prove/regressions.md."""
     lines = ["\n| bug | what it was | here |\n|---|---|---|\n"]
     for bug, text in bugs.items():
         if bug in scenarios:
-            here = "<br>".join(f"[{os.path.basename(path)[:-5]}](../{path}), `{mutation}`"
+            here = "<br>".join(f"[{os.path.basename(path)[:-5]}](../../{path}), `{mutation}`"
                                for path, mutation in scenarios[bug])
         else:
             here = absent.get(bug, "")
@@ -100,7 +100,7 @@ def table(bugs, scenarios, absent):
 
 def document(text, update):
     """Compares the document with the table, or writes it."""
-    path = "docs/regressions.md"
+    path = "docs/prove/regressions.md"
     with open(path, encoding="utf-8") as file:
         old = file.read()
     if BEGIN not in old or END not in old:

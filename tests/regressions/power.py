@@ -4,7 +4,7 @@
     power.py BALLONET MUTANT SOURCE                                  run the seeds of the table again
     power.py BALLONET MUTANT SOURCE update [--to N] [-j N] [NAME...] search for those that are missing
 
-The table is in docs/generator.md. Each mutation whose source is `own-...` has a row: under its seed
+The table is in docs/prove/generator.md. Each mutation whose source is `own-...` has a row: under its seed
 the run fails with the mutation and passes without it. `update` keeps what still holds and searches
 for the rest, profile by profile.
 """
@@ -25,7 +25,7 @@ PROFILES = {
 # What breaks no rule: with the layout of the standard a driver leaves out features whose queues it
 # does not find, and says so.
 UNSEEN = {"layout-default-fixed"}
-PAGE = "docs/generator.md"
+PAGE = "docs/prove/generator.md"
 BEGIN = "<!-- power: written by tests/regressions/power.py -->\n"
 END = "<!-- end of power -->\n"
 HEAD = "| mutation | bugs | profile | seed | how it fails |\n|---|---|---|---|---|\n"

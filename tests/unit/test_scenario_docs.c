@@ -1,6 +1,6 @@
 /*
- * The tables of docs/scenarios.md, docs/personalities.md and docs/generator.md are those that the
- * loader uses.
+ * The tables of docs/use/scenarios.md, docs/use/personalities.md and docs/prove/generator.md are
+ * those that the loader uses.
  *
  * With SCENARIO_UPDATE=1 in the environment the document's tables are written anew.
  */
@@ -16,9 +16,9 @@ static const struct {
     const char *path;
     void (*write)(void *file);
 } documents[] = {
-    {BALLONET_SOURCE_DIR "/docs/scenarios.md", scenario_reference_write},
-    {BALLONET_SOURCE_DIR "/docs/personalities.md", scenario_personalities_write},
-    {BALLONET_SOURCE_DIR "/docs/generator.md", explore_reference_write},
+    {BALLONET_SOURCE_DIR "/docs/use/scenarios.md", scenario_reference_write},
+    {BALLONET_SOURCE_DIR "/docs/use/personalities.md", scenario_personalities_write},
+    {BALLONET_SOURCE_DIR "/docs/prove/generator.md", explore_reference_write},
 };
 
 static char *tables_text(void (*write)(void *file))

@@ -1,8 +1,8 @@
 /*
  * Copies of the recording in which one line no longer fits the others: a table of alterations with
  * the message of each; then every block of every report, every statistic, and every two neighbours
- * whose contents trade places. What nobody can notice is listed, too, and docs/recordings.md says
- * why.
+ * whose contents trade places. What nobody can notice is listed, too, and docs/use/recordings.md
+ * says why.
  */
 #include "tests/unit/wire_bench.h"
 

@@ -3,7 +3,7 @@
  *
  * This is all that the guest library and the host library know of each other.
  * The standard part is VIRTIO 1.3, 5.5 (unchanged in 1.4); the Ballonet
- * extension is specified in docs/wire-extension.md, cited as BX-n. Extension
+ * extension is specified in docs/understand/wire-extension.md, cited as BX-n. Extension
  * features have names; an embedder binds them to bit numbers with
  * `bnt_balloon_binding`, since drafts in the wild collide on the low bits.
  */
@@ -40,8 +40,8 @@ extern "C" {
 /**
  * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
  * not bound, and neither offered nor accepted. RESET and HUGE_PAGES depend on VERDICTS (BX-2,
- * BX-22). The DEVICE_INIT features are drafts of 2026 (docs/drafts.md); the one ON_INFLATE excludes
- * VERDICTS, since both give the device a part of an inflate buffer.
+ * BX-22). The DEVICE_INIT features are drafts of 2026 (docs/understand/drafts.md); the one
+ * ON_INFLATE excludes VERDICTS, since both give the device a part of an inflate buffer.
  */
 struct bnt_balloon_binding {
     uint64_t verdicts;
@@ -243,7 +243,7 @@ struct bnt_stat {
 /** Entries of one statistics buffer at most. */
 #define BNT_STATS_MAX 64
 
-/* Working-set reports, crosvm's (docs/drafts.md): operations, bins of a report. */
+/* Working-set reports, crosvm's (docs/understand/drafts.md): operations, bins of a report. */
 #define BNT_WS_OP_REQUEST 1
 #define BNT_WS_OP_CONFIG  2
 #define BNT_WS_OP_DISCARD 3

@@ -203,7 +203,7 @@ struct bnt_guest_config {
     bool init_on_free;
     uint32_t poison_val; /**< 0 where free pages are zeroed */
 
-    /* The drafts of 2026 (docs/drafts.md). */
+    /* The drafts of 2026 (docs/understand/drafts.md). */
     /** For DEVICE_INIT_ON_INFLATE: caller's, ceil(pages / 64) words, zeroed; NULL: not accepted. */
     uint64_t *init_bits;
     /* Free page hinting. */

@@ -7,7 +7,7 @@
  *
  * Each row: name in code, bit, name in scenarios, clauses of VIRTIO that it breaks ("" for none: a
  * permission, or something that the standard leaves open), what is done. Which driver or device
- * has which is told in docs/personalities.md, with how sure that is.
+ * has which is told in docs/use/personalities.md, with how sure that is.
  */
 #ifndef BALLONET_PERSONALITY_H
 #define BALLONET_PERSONALITY_H

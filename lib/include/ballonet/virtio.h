@@ -5,7 +5,7 @@
  * The driver side is a state machine over register accesses
  * (VIRTIO 1.3, 3.1.1); the device side judges what a driver writes and never
  * trusts it. Neither knows what device it serves. Rules are cited as VG-n, the
- * clause numbers of docs/conformance.md.
+ * clause numbers of docs/prove/conformance.md.
  */
 #ifndef BALLONET_VIRTIO_H
 #define BALLONET_VIRTIO_H
