@@ -3,7 +3,7 @@
 #
 # Copies the examples to a folder outside the tree and builds them there, with a plain compiler from
 # the list of sources, then with CMake by add_subdirectory; runs them and compares what they print.
-# Compiles each public header alone, and all of them in one C++ file. Exits 77 without a compiler.
+# Compiles each public header alone, and all of them in one C++ file. Exits 77 without a compiler or make.
 set -u
 
 case $# in
@@ -15,10 +15,12 @@ case $# in
 esac
 cc=${CC:-cc}
 cxx=${CXX:-c++}
-if ! command -v "$cc" >/dev/null; then
-    echo "skipped: no compiler '$cc'"
-    exit 77
-fi
+for tool in "$cc" make; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "skipped: there is no '$tool'"
+        exit 77
+    fi
+done
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -58,15 +60,23 @@ runs()
     fi
 }
 
-# The libraries by a plain compiler: every source of these folders, no build system of ours. One
-# folder of objects for each, since guest and host have files of the same name. Inside they include
-# by path from the root; an example gets the public headers only.
+# sources LIBRARY: as a project that builds with make gets them
+sources()
+{
+    printf 'include %s/lib/sources.mk\nall:\n\t@echo $(addprefix %s/lib/,$(%s))\n' "$root" "$root" \
+        "BNT_$(echo "$1" | tr '[:lower:]' '[:upper:]')_SOURCES" | make -s -f - all
+}
+
+# The libraries by a plain compiler, from the list of sources, no build system of ours. One folder of
+# objects for each, since guest and host have files of the same name. Inside they include by path from
+# the root; an example gets the public headers only.
 compile_libraries()
 {
     for directory in base virtio guest host; do
         mkdir -p "$work/lib/$directory"
+        # shellcheck disable=SC2046
         (cd "$work/lib/$directory" && "$cc" -std=c11 -O2 -I"$root/lib/include" -I"$root" \
-            -c "$root/lib/$directory"/*.c) || fail "lib/$directory does not compile"
+            -c $(sources "$directory")) || fail "lib/$directory does not compile"
     done
 }
 

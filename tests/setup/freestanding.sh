@@ -49,11 +49,10 @@ void *memset(void *to, int value, size_t bytes);
 int memcmp(const void *left, const void *right, size_t bytes);
 EOF
 count=0
-for source in "$root"/lib/base/*.c "$root"/lib/virtio/*.c "$root"/lib/guest/*.c; do
-    module=$(basename "$(dirname "$source")")
+for source in $(grep -oE '^ +(base|virtio|guest)/\S+\.c' "$root/lib/sources.mk"); do
     # shellcheck disable=SC2086
-    "$cc" $flags "$@" -I"$work/include" -I"$root/lib/include" -I"$root" -c "$source" \
-        -o "$work/good/$module-$(basename "$source" .c).o" || exit 1
+    "$cc" $flags "$@" -I"$work/include" -I"$root/lib/include" -I"$root" -c "$root/lib/$source" \
+        -o "$work/good/$(echo "$source" | tr / -).o" || exit 1
     count=$((count + 1))
 done
 left=$(foreign "$work/good") || exit 1

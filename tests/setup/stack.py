@@ -95,7 +95,7 @@ def graph_of(root, compiler, optimisation, library, changed):
     graph = Graph()
     with tempfile.TemporaryDirectory() as work:
         for room in LIBRARIES[library]:
-            for source in sorted((root / "lib" / room).glob("*.c")):
+            for source in sorted((root / "lib" / room).rglob("*.c")):
                 text = source.read_text()
                 if changed and source.name == changed[0] and room == library:
                     text = changed[1](text)
