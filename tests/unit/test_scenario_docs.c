@@ -1,16 +1,34 @@
 /*
  * The tables of docs/use/scenarios.md, docs/use/personalities.md and docs/prove/generator.md are
- * those that the loader uses.
+ * those that the loader uses; the table of docs/prove/invariants.md is the oracle's.
  *
  * With SCENARIO_UPDATE=1 in the environment the document's tables are written anew.
  */
 #include "sim/explore/explore.h"
+#include "sim/oracle/oracle.h"
 #include "tests/unit/scenario_files.h"
 
 Suite *test_suite(void);
 
 #define BEGIN "<!-- tables: written by tests/unit/test_scenario_docs.c -->\n"
 #define END   "\n<!-- end of tables -->\n"
+
+static const char *const assumes_texts[] = {
+    [ASSUMES_NOBODY] = "nobody",
+    [ASSUMES_DRIVER] = "driver",
+    [ASSUMES_DEVICE] = "device",
+    [ASSUMES_BOTH] = "both",
+};
+
+static void invariants_write(void *file)
+{
+    fprintf(file, "\n| invariant | assumes | what holds |\n|---|---|---|\n");
+    for (int id = 0; id < INVARIANT_COUNT; id++) {
+        fprintf(file, "| `%s` | %s | %s |\n", invariant_name((invariant_id)id),
+                assumes_texts[invariant_assumes((invariant_id)id)],
+                invariant_text((invariant_id)id));
+    }
+}
 
 static const struct {
     const char *path;
@@ -19,6 +37,7 @@ static const struct {
     {BALLONET_SOURCE_DIR "/docs/use/scenarios.md", scenario_reference_write},
     {BALLONET_SOURCE_DIR "/docs/use/personalities.md", scenario_personalities_write},
     {BALLONET_SOURCE_DIR "/docs/prove/generator.md", explore_reference_write},
+    {BALLONET_SOURCE_DIR "/docs/prove/invariants.md", invariants_write},
 };
 
 static char *tables_text(void (*write)(void *file))
