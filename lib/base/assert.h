@@ -21,10 +21,9 @@
 
 /*
  * Asserts that a step which asks to be called again at once has done something. Only in test builds
- * (BNTI_CHECK_PROGRESS): elsewhere such a step costs time and is counted. A build in which bugs can
- * be switched on shows them by their effect.
+ * (BNTI_CHECK_PROGRESS): elsewhere such a step costs time and is counted.
  */
-#if defined(BNTI_CHECK_PROGRESS) && !defined(BNT_MUTATIONS)
+#ifdef BNTI_CHECK_PROGRESS
 #define BNTI_ASSERT_PROGRESS(condition) BNTI_ASSERT(condition)
 #else
 #define BNTI_ASSERT_PROGRESS(condition) ((void)0)

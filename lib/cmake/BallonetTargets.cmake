@@ -73,28 +73,3 @@ function(bnt_check_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${limit} LABELS "${arg_LABELS}"
                        ENVIRONMENT CK_TIMEOUT_MULTIPLIER=10)
 endfunction()
-
-# bnt_mutant(name FROM target LIBRARIES target... SOURCES file...): FROM and its libraries once more,
-# in one program, with the switches of lib/base/mutations.h compiled in. For tests; never installed.
-# Tools see each shared file once, as it ships: clang-tidy 14 finds what is not there in a second pass.
-function(bnt_mutant name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FROM" "LIBRARIES;SOURCES")
-  add_library(${name}-parts OBJECT)
-  add_executable(${name} ${arg_SOURCES})
-  foreach(target IN ITEMS ${name} ${name}-parts)
-    bnt_hosted(${target})
-    target_compile_definitions(${target} PRIVATE BNT_MUTATIONS=1)
-    target_link_libraries(${target} PRIVATE PkgConfig::YAML)
-    if(NOT BNT_SYSTEM_ALLOCATOR)
-      target_link_libraries(${target} PRIVATE PkgConfig::JEMALLOC)
-    endif()
-  endforeach()
-  set_target_properties(${name}-parts PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
-  foreach(target IN LISTS arg_FROM arg_LIBRARIES)
-    get_target_property(sources ${target} SOURCES)
-    get_target_property(directory ${target} SOURCE_DIR)
-    list(TRANSFORM sources PREPEND ${directory}/)
-    target_sources(${name}-parts PRIVATE ${sources})
-  endforeach()
-  target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}-parts>)
-endfunction()

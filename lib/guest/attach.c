@@ -5,8 +5,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /* What these send has no defined byte order under the legacy interface (Linux clears them too). */
@@ -63,7 +61,7 @@ static uint64_t features_wanted(struct bnt_guest *guest)
 static struct bnt_balloon_rule_set feature_rules(const struct bnt_guest *guest)
 {
     struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
-    if (guest->config.init_on_free && !BNTI_MUTATION(REPORT_WITHOUT_POISON)) {
+    if (guest->config.init_on_free) {
         rules.rules[rules.count].feature = BNT_BALLOON_F_PAGE_REPORTING;
         rules.rules[rules.count].needs = BNT_BALLOON_F_PAGE_POISON;
         rules.count++;
@@ -108,8 +106,7 @@ static void features_adopt(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
-    guest->big_endian =
-        (guest->drv.legacy || BNTI_MUTATION(NATIVE_MODERN)) && bnt_byte_order_big(c->byte_order);
+    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->byte_order);
     guest->verdicts = (guest->features & c->binding.verdicts) != 0;
     guest->resets = (guest->features & c->binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -122,13 +119,9 @@ static void features_adopt(struct bnt_guest *guest)
 static bnt_status config_set_up(struct bnt_guest *guest)
 {
     /* At every attachment: the device forgot it with its reset (bug 42). */
-    if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0 &&
-        !(BNTI_MUTATION(POISON_TOLD_ONCE) && guest->count.kicks > 0)) {
-        const bool native =
-            BNTI_MUTATION(POISON_NATIVE) && bnt_byte_order_big(guest->config.byte_order);
+    if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0) {
         bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_POISON_VAL,
-                                     native ? __builtin_bswap32(guest->config.poison_val)
-                                            : guest->config.poison_val);
+                                     guest->config.poison_val);
     }
     if (guest->resets) {
         uint32_t epoch = 0;
@@ -147,11 +140,9 @@ static bnt_status config_set_up(struct bnt_guest *guest)
 static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 {
     const struct bnt_balloon_rule_set rules = feature_rules(guest);
-    bnt_status status =
-        bnt_drv_negotiate_as(&guest->drv, &guest->ops.transport, guest->opaque,
-                             guest->config.interface, wanted, guest->config.features_required,
-                             BNTI_MUTATION(LEGACY_UNDEFINED_TAKEN) ? 0 : LEGACY_UNDEFINED,
-                             rules.rules, rules.count, &guest->diag);
+    bnt_status status = bnt_drv_negotiate_as(
+        &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
+        guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }
@@ -165,8 +156,7 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
         return status;
     }
     /* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
-    if ((guest->features & BNT_BALLOON_F_STATS_VQ) && !BNTI_MUTATION(EARLY_BUFFER_REFUSED) &&
-        !(BNTI_MUTATION(STATS_NOT_AGAIN) && guest->count.kicks > 0)) {
+    if (guest->features & BNT_BALLOON_F_STATS_VQ) {
         bnti_guest_stats_send(guest);
         if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
             bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
@@ -201,8 +191,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     bnti_guest_pace_start(guest);
     bnti_guest_huge_start(guest);
     /* The target may be set since long ago. */
-    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) &&
-                           !BNTI_MUTATION(TARGET_AT_ATTACH_LOST);
+    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
     bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
     bnti_guest_report_start(guest);
@@ -314,7 +303,7 @@ static void in_flight_return(struct bnt_guest *guest)
         }
         request->busy = false;
         request->doubtful = false;
-        if (request->given_back || request->gone_on || BNTI_MUTATION(DETACH_KEEPS_IN_FLIGHT)) {
+        if (request->given_back || request->gone_on) {
             continue;
         }
         bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
@@ -333,24 +322,14 @@ bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
     if (guest->drv.state == BNT_DRV_RESETTING && reset_wait(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    if (BNTI_MUTATION(DETACH_WAITS)) {
-        if (guest->now_ns < guest->reset_due_ns) {
-            return BNT_E_AGAIN;
-        }
-        guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->config.ack_timeout_ns);
-        guest->budget = 1;
-    }
     in_flight_return(guest);
     bnti_guest_huge_return(guest);
-    if (!BNTI_MUTATION(REPORT_OUTLIVES_QUEUE)) {
-        bnti_guest_report_void(guest);
-    }
+    bnti_guest_report_void(guest);
     while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNT_NEVER) > 0 ||
                                  bnti_guest_hint_release(guest, BNTI_GUEST_BATCH) > 0)) {
         guest->budget--;
     }
-    const bool hinted = bnti_guest_hinted_pfns(guest) > 0 && !BNTI_MUTATION(HINT_DETACH_LEAK);
-    return bnti_guest_has_any(guest) || hinted ? BNT_E_AGAIN : BNT_OK;
+    return bnti_guest_has_any(guest) || bnti_guest_hinted_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
 }
 
 bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
@@ -381,9 +360,7 @@ bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
             bnti_guest_reset_begin(guest);
         }
     }
-    if (BNTI_MUTATION(UNPLUG_WAITS) && gone && guest->state != BNT_GUEST_STOPPING) {
-        bnti_guest_reset_begin(guest);
-    } else if (gone) { /* no register is there to read, and nothing left that could take a page */
+    if (gone) { /* no register is there to read, and nothing left that could take a page */
         guest->drv.state = BNT_DRV_DOWN;
         guest->vmware.stop_owed = false;
     }

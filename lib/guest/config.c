@@ -68,7 +68,7 @@ bool bnti_guest_device_lost(struct bnt_guest *guest)
         bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
         return true;
     }
-    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0 && !BNTI_MUTATION(DEVICE_RESET_UNSEEN)) {
+    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
         bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
         return true;
     }
@@ -123,9 +123,7 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
     if (guest->state != BNT_GUEST_RUNNING && !always) {
         return;
     }
-    const bool stale =
-        BNTI_MUTATION(ACTUAL_STALE_AFTER_OOM) && guest->now_ns < guest->holdoff_until_ns;
-    if ((actual == guest->actual || stale) && !always) {
+    if (actual == guest->actual && !always) {
         return;
     }
     guest->actual = actual;

@@ -78,7 +78,7 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
 static bool can_tell(const struct bnt_guest *guest)
 {
     const bool live = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
-    return live && !bnti_guest_on_vmware(guest) && !BNTI_MUTATION(DETACH_UNTOLD);
+    return live && !bnti_guest_on_vmware(guest);
 }
 
 static bool past_bound(const struct bnt_guest *guest)

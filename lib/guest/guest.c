@@ -4,7 +4,6 @@
  */
 #include "guest_private.h"
 #include "lib/base/intake.h"
-#include "lib/base/mutation.h"
 
 #include <string.h>
 
@@ -297,9 +296,6 @@ static uint64_t live_due(const struct bnt_guest *guest)
     }
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
-    if (BNTI_MUTATION(STATS_SPIN) && guest->vq[BNTI_GUEST_Q_STATS].outstanding > 0) {
-        due = bnti_guest_after(guest->now_ns, 1000);
-    }
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         due = bnti_guest_min(due, bnti_guest_request_due(guest, (enum bnti_guest_slot)slot));
     }
@@ -322,8 +318,7 @@ static uint64_t step_due(const struct bnt_guest *guest)
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
     case BNT_GUEST_RECOVERING:
-        return guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed ||
-                       BNTI_MUTATION(DETACH_WAITS)
+        return guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed
                    ? guest->reset_due_ns
                    : guest->now_ns;
     case BNT_GUEST_BROKEN:

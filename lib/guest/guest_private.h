@@ -17,7 +17,6 @@
 #include <ballonet/virtqueue.h>
 
 #include "lib/base/assert.h"
-#include "lib/base/mutation.h"
 
 /* Pages of one give-back, and PFNs of one request on VIRTIO's wire. */
 #define BNTI_GUEST_BATCH BNT_BALLOON_REQUEST_PFNS_MAX
@@ -516,13 +515,6 @@ static inline bool bnti_guest_on_vmware(const struct bnt_guest *guest)
 /* A habit of VMware's drivers. */
 static inline bool bnti_guest_habit(const struct bnt_guest *guest, uint32_t habit)
 {
-    const bool vmware = guest->config.wire == BNT_GUEST_WIRE_VMWARE;
-    if (vmware &&
-        ((habit == BNT_GUEST_HABIT_REFUSE_ALL && BNTI_MUTATION(VMWARE_REFUSED_UNBOUNDED)) ||
-         (habit == BNT_GUEST_HABIT_LIMIT_SILENT && BNTI_MUTATION(VMWARE_LIMIT_SILENT)) ||
-         (habit == BNT_GUEST_HABIT_DEFLATE_STOPS && BNTI_MUTATION(VMWARE_DEFLATE_STOPS)))) {
-        return true;
-    }
     return (guest->config.vmware.habits & habit) != 0;
 }
 

@@ -7,7 +7,6 @@
  * for the latter, and nothing spins: a full ring waits for used buffers.
  */
 #include "guest_private.h"
-#include "lib/base/mutation.h"
 
 #include <string.h>
 
@@ -40,9 +39,7 @@ void bnti_guest_hint_clear(struct bnt_guest *guest)
 {
     struct bnti_guest_hint *hint = &guest->hint;
     hint->command = BNT_BALLOON_HINT_STOP;
-    if (!BNTI_MUTATION(HINT_ID_REMEMBERED)) {
-        hint->active = BNT_BALLOON_HINT_STOP;
-    }
+    hint->active = BNT_BALLOON_HINT_STOP;
     hint->run = BNTI_GUEST_HINT_IDLE;
     hint->pressed = false;
     hint->start_busy = false;
@@ -106,22 +103,17 @@ static uint64_t ring_release(struct bnt_guest *guest, uint64_t pages_max)
     return 0;
 }
 
-static bool waits_on_ack(const struct bnt_guest *guest)
-{
-    return guest->config.hint_wait_on_ack && !BNTI_MUTATION(HINT_NO_WAIT);
-}
-
 /* Up to `pages_max` pages, at most a batch; how many. */
 static uint64_t release_batch(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint64_t pages = record_release(guest, pages_max);
-    return pages > 0 || waits_on_ack(guest) ? pages : ring_release(guest, pages_max);
+    return pages > 0 || guest->config.hint_wait_on_ack ? pages : ring_release(guest, pages_max);
 }
 
 /* Whether there is anything that may be given back now. */
 static bool releasable(const struct bnt_guest *guest)
 {
-    return guest->hint.pages > 0 || (guest->hint.ring_pfns > 0 && !waits_on_ack(guest));
+    return guest->hint.pages > 0 || (guest->hint.ring_pfns > 0 && !guest->config.hint_wait_on_ack);
 }
 
 /*
@@ -132,8 +124,7 @@ uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns)
 {
     const uint32_t order = guest->config.page_order;
     const uint64_t mask = (UINT64_C(1) << order) - 1;
-    const uint64_t want = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) >>
-                          (BNTI_MUTATION(HINT_SHRINK_UNITS) ? 0 : order);
+    const uint64_t want = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) >> order;
     uint64_t done = 0;
     for (uint64_t pages = 1; done < want && pages > 0; done += pages) {
         pages = release_batch(guest, want - done);
@@ -148,9 +139,6 @@ uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns)
 /* The device is reset and forgot its buffers: up to `pages_max` of all hinted pages go back. */
 uint32_t bnti_guest_hint_release(struct bnt_guest *guest, uint64_t pages_max)
 {
-    if (BNTI_MUTATION(HINT_DETACH_LEAK)) {
-        return 0;
-    }
     const uint64_t pages = record_release(guest, pages_max);
     return (uint32_t)(pages > 0 ? pages : ring_release(guest, pages_max));
 }
@@ -469,9 +457,5 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
     bnti_guest_enter(guest, now_ns);
     *freed_pfns = bnti_guest_hint_shrink(guest, pfns);
     guest->call = caller;
-    if (BNTI_MUTATION(RECLAIM_DEFLATES) && *freed_pfns < pfns) {
-        struct bnt_guest_oom_result result;
-        return bnt_guest_oom(guest, now_ns, pfns - *freed_pfns, &result);
-    }
     return BNT_OK;
 }

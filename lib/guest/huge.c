@@ -31,9 +31,7 @@ uint32_t bnti_guest_huge_per_request(const struct bnt_guest *guest)
  */
 uint64_t bnti_guest_huge_over(const struct bnt_guest *guest)
 {
-    const uint64_t most = bnti_guest_on_vmware(guest) && !BNTI_MUTATION(HUGE_OVER_SLACK)
-                              ? guest->config.vmware.slack_pfns
-                              : WITHIN;
+    const uint64_t most = bnti_guest_on_vmware(guest) ? guest->config.vmware.slack_pfns : WITHIN;
     const bool may = guest->huge.on && guest->config.huge_over == BNT_GUEST_ON;
     return may ? bnti_guest_min(most, WITHIN) : 0;
 }
@@ -41,11 +39,6 @@ uint64_t bnti_guest_huge_over(const struct bnt_guest *guest)
 /* From now on this cycle takes single pages. */
 void bnti_guest_huge_phase_end(struct bnt_guest *guest)
 {
-    if (BNTI_MUTATION(HUGE_PHASE_AGAIN) && guest->huge.held_count > 0) {
-        bnti_guest_give_back_of(guest, true, guest->huge_held, guest->huge.held_count);
-        guest->huge.held_count = 0;
-        return;
-    }
     guest->huge.phase = false;
     bnti_guest_tell(guest, BNT_GUEST_EVENT_SPLIT, guest->huge.held_count, 0);
 }
@@ -109,7 +102,7 @@ uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_
     const uint32_t parts = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - order);
     struct bnti_guest_huge *huge = &guest->huge;
     uint32_t found = 0;
-    while (found < count && huge->held_count > 0 && !BNTI_MUTATION(HUGE_NOT_SPLIT)) {
+    while (found < count && huge->held_count > 0) {
         const uint64_t page = guest->huge_held[huge->held_count - 1];
         if (huge->parts_out == 0) {
             guest->count.huge_splits++;

@@ -103,9 +103,6 @@ static void huge_initialise(struct bnt_guest *guest, uint64_t page)
 {
     const uint32_t order = guest->config.page_order;
     uint64_t parts[PARTS_MAX];
-    if (BNTI_MUTATION(HUGE_UNFILLED)) {
-        return;
-    }
     for (uint64_t at = 0; at < BNT_BALLOON_2M_PFNS;) {
         uint32_t count = 0;
         for (; count < PARTS_MAX && at < BNT_BALLOON_2M_PFNS; at += UINT64_C(1) << order) {

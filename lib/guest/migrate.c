@@ -10,12 +10,6 @@ static void half_send(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64
 {
     struct bnti_guest_request *request = &guest->requests[slot];
 
-    if (BNTI_MUTATION(MOVE_UNTOLD) && slot == BNTI_GUEST_DEFLATE) {
-        bnti_guest_give_back(guest, &page, 1);
-    }
-    if (BNTI_MUTATION(MOVE_LEAVES_RECORD) && slot == BNTI_GUEST_DEFLATE) {
-        bnti_guest_record_push(guest, &page, 1);
-    }
     request->huge = false;
     request->page_count = 1;
     request->pages[0] = page;
@@ -85,9 +79,6 @@ static void half_refused(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
-    if (BNTI_MUTATION(MOVE_LEFT_HALF) && migration->deflate_first) {
-        bnti_guest_record_push(guest, &guest->migration.old_page, 1);
-    }
     if (migration->slot == BNTI_GUEST_INFLATE) {
         migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
                                                        : BNT_GUEST_MIGRATED_NEW_REFUSED);
@@ -117,8 +108,6 @@ void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slo
     } else if (migration->second) {
         migration_over(guest, BNT_GUEST_MIGRATED_MOVED);
     } else {
-        guest->count.deflated_pfns -=
-            BNTI_MUTATION(MOVE_DEFLATE_UNCOUNTED) && migration->deflate_first ? 1 : 0;
         second_half(guest);
     }
 }

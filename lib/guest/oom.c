@@ -155,10 +155,7 @@ static bnt_status oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
-        if (BNTI_MUTATION(OOM_WITHOUT_FEATURE)) {
-            return BNT_OK;
-        }
-        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED) || BNTI_MUTATION(OOM_IGNORED)) {
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
             return BNT_E_UNSUPPORTED;
         }
         if (bnti_guest_on_vmware(guest)) {
@@ -189,8 +186,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     }
     memset(result, 0, sizeof *result);
     result->deadline_ns = BNT_NEVER;
-    if (guest->call == BNTI_GUEST_CALL_BUSY ||
-        (guest->call == BNTI_GUEST_CALL_ALLOCATING && BNTI_MUTATION(OOM_REENTRANT))) {
+    if (guest->call == BNTI_GUEST_CALL_BUSY) {
         return BNT_E_REENTRANT;
     }
     const bnt_status allowed = oom_allowed(guest);
@@ -202,9 +198,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     bnti_guest_enter(guest, now_ns);
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
-    const uint64_t wanted =
-        BNTI_MUTATION(OOM_COUNTS_PAGES) ? pfns << guest->config.page_order : pfns;
-    const uint64_t asked = (bnti_guest_min(wanted, bound) + mask) & ~mask;
+    const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
     if (hinted) {
         result->freed_pfns = bnti_guest_hint_shrink(guest, asked);
     }

@@ -33,7 +33,7 @@ void bnti_guest_tick_open(struct bnt_guest *guest)
 /* The tick ends with what is in flight. Outside of a tick there is none to end. */
 void bnti_guest_tick_end(struct bnt_guest *guest)
 {
-    guest->pace.over = guest->pace.open || BNTI_MUTATION(TICK_ENDS_BEFORE_IT_BEGAN);
+    guest->pace.over = guest->pace.open;
 }
 
 /*
@@ -154,7 +154,7 @@ void bnti_guest_pace_sleep_short(struct bnt_guest *guest)
 void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
     struct bnti_guest_pace *pace = &guest->pace;
-    if (pages == 0 || guest->cycle == BNTI_GUEST_CYCLE_NONE || BNTI_MUTATION(VMWARE_RATE_DEAD)) {
+    if (pages == 0 || guest->cycle == BNTI_GUEST_CYCLE_NONE) {
         return;
     }
     pace->done_pfns += (uint64_t)pages << order;

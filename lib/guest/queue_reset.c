@@ -8,8 +8,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 static void reset_begin(struct bnt_guest *guest, uint32_t q)
@@ -65,15 +63,6 @@ static void deflate_again(struct bnt_guest *guest, enum bnti_guest_slot slot)
     request->given_back = given_back;
 }
 
-/* A driver that takes the queue up where it stopped: only as a mutation. */
-static void position_keep(struct bnt_guest *guest, uint32_t q, uint16_t position)
-{
-    if (BNTI_MUTATION(WRAP_KEPT_OVER_RESET)) {
-        guest->vq[q].avail_next = position;
-        guest->vq[q].avail_told = position;
-    }
-}
-
 /* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
 static void reset_end(struct bnt_guest *guest, uint32_t q)
 {
@@ -83,13 +72,11 @@ static void reset_end(struct bnt_guest *guest, uint32_t q)
         bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, index, guest->now_ns - reset->sent_ns);
     }
     reset->going = false;
-    const uint16_t position = guest->vq[q].avail_next;
     const bnt_status status = bnti_guest_queue_set_up(guest, q);
     if (status != BNT_OK) {
         bnti_guest_break(guest, status, guest->diag.fault, index);
         return;
     }
-    position_keep(guest, q, position);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
     switch (q) {
     case BNTI_GUEST_Q_INFLATE:
@@ -117,8 +104,7 @@ static void reset_poll(struct bnt_guest *guest, uint32_t q)
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint64_t waited = guest->now_ns - reset->sent_ns;
     guest->work++;
-    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0 ||
-        BNTI_MUTATION(QUEUE_RESET_BELIEVED)) {
+    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
         if (!bnti_guest_device_lost(guest)) { /* of a device that was reset no queue is enabled */
             reset_end(guest, q);
         }
@@ -223,8 +209,7 @@ static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
 uint64_t bnti_guest_queue_late(const struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
-    if (guest->config.queue_reset_ns == 0 || BNTI_MUTATION(ANSWER_AWAITED_FOR_EVER) ||
-        (guest->features & BNT_F_RING_RESET) == 0) {
+    if (guest->config.queue_reset_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
         return BNT_NEVER;
     }
     return bnti_guest_after(sent_ns, patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
@@ -243,9 +228,6 @@ static void patience_raise(struct bnt_guest *guest, uint32_t q)
     const bool again = reset->patience_ns != 0;
     const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
     reset->patience_ns = bnti_guest_min(bnti_guest_after(last_ns, last_ns), max_ns);
-    if (BNTI_MUTATION(QUEUE_RESET_UNABATED)) {
-        reset->patience_ns = 0;
-    }
     guest->count.queue_resets_late++;
     if (again) {
         bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF, bnti_guest_queue_index(guest, q),

@@ -7,8 +7,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 /* Layouts that a device can have: from FIXED on; PROBE is none. */
 #define LAYOUTS_FIRST ((uint32_t)BNT_QUEUE_LAYOUT_FIXED)
 #define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
@@ -145,9 +143,6 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
     case BNTI_GUEST_Q_HINT:
         return 2; /* a block, and the STOP after it */
     case BNTI_GUEST_Q_REPORT:
-        if (BNTI_MUTATION(REPORT_QUEUE_REQUIRED)) {
-            return guest->config.report_capacity;
-        }
         return 1; /* a small reporting queue makes small reports (bug 45) */
     default:
         return 1;
@@ -219,8 +214,7 @@ bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q)
 static bnt_status queue_give_up(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
     const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.binding);
-    if (feature == 0 || (guest->config.features_required & feature) != 0 ||
-        (BNTI_MUTATION(REPORT_QUEUE_REQUIRED) && q == BNTI_GUEST_Q_REPORT)) {
+    if (feature == 0 || (guest->config.features_required & feature) != 0) {
         return status;
     }
     guest->features &= ~feature;

@@ -167,7 +167,7 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
     } else if (!guest->ops.links_remove(guest->opaque, &guest->record_head, page)) {
         return false;
     }
-    guest->record_pages -= BNTI_MUTATION(MOVE_COUNTS_TWICE) ? 2 : 1;
+    guest->record_pages--;
     return true;
 }
 

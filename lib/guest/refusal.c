@@ -27,9 +27,6 @@ bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
         return false;
     }
     guest->held[guest->held_count++] = page;
-    if (BNTI_MUTATION(REFUSED_TWICE)) {
-        bnti_guest_give_back(guest, &page, 1);
-    }
     return true;
 }
 
@@ -79,7 +76,7 @@ void bnti_guest_held_return(struct bnt_guest *guest)
         return;
     }
     guest->held_count = 0;
-    guest->count.returned_pages += BNTI_MUTATION(RETURNED_BY_LIST) ? 1 : count;
+    guest->count.returned_pages += count;
     bnti_guest_give_back(guest, guest->held, count);
     bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
 }
@@ -114,9 +111,6 @@ uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_bac
     backoff->level_ns = backoff->level_ns == 0
                             ? guest->config.retry_min_ns
                             : bnti_guest_min(doubled, guest->config.retry_max_ns);
-    if (BNTI_MUTATION(RETRY_FIXED)) {
-        backoff->level_ns = UINT64_C(100000000);
-    }
     backoff->until_ns = bnti_guest_after(guest->now_ns, backoff->level_ns);
     backoff->not_needed = false;
     backoff->refused = false;

@@ -7,8 +7,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /* PFNs of one block. */
@@ -171,19 +169,11 @@ static uint32_t blocks_vet(struct bnt_guest *guest, uint32_t count)
     return good;
 }
 
-/* Whether others' mistakes with the order leave nothing to report. */
-static bool order_mistaken(const struct bnt_guest_config *c)
-{
-    return (BNTI_MUTATION(REPORT_ORDER_MAX_REFUSED) && c->report_order == 10) ||
-           (BNTI_MUTATION(REPORT_ORDER_OF_PAGES) && !c->report_order_set && c->page_order > 0) ||
-           (BNTI_MUTATION(REPORT_ORDER_ZERO_UNSET) && c->report_order_set && c->report_order == 0);
-}
-
 /* In a step. A system that was out of memory a moment ago keeps its free blocks to itself. */
 void bnti_guest_report(struct bnt_guest *guest)
 {
     struct bnti_guest_report *report = &guest->report;
-    if (report->most == 0 || order_mistaken(&guest->config)) {
+    if (report->most == 0) {
         guest->work += guest->freed_marked;
         guest->freed_marked = false;
         return;
@@ -237,8 +227,7 @@ void bnti_guest_report_void(struct bnt_guest *guest)
 uint64_t bnti_guest_report_due(const struct bnt_guest *guest)
 {
     const struct bnti_guest_report *report = &guest->report;
-    if (report->most == 0 || order_mistaken(&guest->config) ||
-        !bnti_guest_queue_up(guest, BNTI_GUEST_Q_REPORT)) {
+    if (report->most == 0 || !bnti_guest_queue_up(guest, BNTI_GUEST_Q_REPORT)) {
         return BNT_NEVER;
     }
     if (report->count > 0) {

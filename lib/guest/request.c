@@ -4,8 +4,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 static uint32_t slot_queue(enum bnti_guest_slot slot)
@@ -24,8 +22,7 @@ uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
 /* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
 void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
 {
-    const uint16_t index =
-        BNTI_MUTATION(KICK_BY_ROLE) ? (uint16_t)q : bnti_guest_queue_index(guest, q);
+    const uint16_t index = bnti_guest_queue_index(guest, q);
     guest->count.kicks++;
     guest->work++;
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
@@ -79,7 +76,7 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
 {
     const uint32_t order =
         request->huge ? 0 : guest->config.page_order; /* the first one names it */
-    const uint32_t within = BNTI_MUTATION(PFN_OF_FIRST_PART) ? 0 : (UINT32_C(1) << order) - 1;
+    const uint32_t within = (UINT32_C(1) << order) - 1;
     const uint32_t count = bnti_guest_names_of(guest, request);
     const uint64_t *pages = request->pages;
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
@@ -113,12 +110,6 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
                                struct bnt_vq_seg segs[2])
 {
     uint32_t pfns = pfns_write(guest, request);
-    if (BNTI_MUTATION(REQUEST_CUT) && pfns > BNT_BALLOON_REQUEST_PFNS_MAX) {
-        pfns = BNT_BALLOON_REQUEST_PFNS_MAX;
-    }
-    if (BNTI_MUTATION(REQUEST_OVERLONG) && request->partial) {
-        pfns = guest->config.request_pfns;
-    }
     if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
@@ -178,7 +169,7 @@ void bnti_guest_request_send(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     const uint32_t q = slot_queue(slot);
-    BNTI_ASSERT(!request->busy && (request->page_count > 0 || BNTI_MUTATION(DEFLATE_EMPTY)));
+    BNTI_ASSERT(!request->busy && request->page_count > 0);
     request->epoch = guest->epoch;
     if (bnti_guest_on_vmware(guest)) {
         request_execute(guest, slot);
@@ -300,10 +291,6 @@ static bool used_take_one(struct bnt_guest *guest, uint32_t q)
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
         guest->count.used_length_odd++; /* real devices do it on readable buffers */
-        if (BNTI_MUTATION(USED_LENGTH_TRUSTED)) {
-            bnti_guest_break(guest, BNT_E_RING, BNT_FAULT_USED_LENGTH, q);
-            return false;
-        }
     }
     used_dispatch(guest, q, head, len);
     return true;
@@ -344,8 +331,7 @@ static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
     uint32_t queues = 0;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         const uint32_t outstanding = guest->vq[q].outstanding;
-        const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE ||
-                          (outstanding > 0 && !BNTI_MUTATION(INTERRUPT_ONLY_NAMED));
+        const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE || outstanding > 0;
         if (queue_live(guest, q) && look) {
             pass->want[q] = outstanding + 1;
             buffers += outstanding;

@@ -42,8 +42,7 @@ static uint64_t huge_release(struct bnt_guest *guest, uint64_t pfns_max)
         guest->scratch[count++] = guest->huge_kept[--guest->huge.kept_count];
     }
     count += bnti_guest_huge_pop(guest, guest->scratch + count, most - count);
-    guest->count.reset_pfns +=
-        BNTI_MUTATION(RESET_COUNTS_BLOCKS) ? count : (uint64_t)count << BNT_BALLOON_2M_ORDER;
+    guest->count.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
     bnti_guest_give_back_of(guest, true, guest->scratch, count);
     return (uint64_t)count << BNT_BALLOON_2M_ORDER;
 }
@@ -95,7 +94,7 @@ void bnti_guest_release(struct bnt_guest *guest)
         return;
     }
     while (guest->budget > 0 && bnti_guest_release_batch(guest, BNT_NEVER) > 0) {
-        guest->budget -= BNTI_MUTATION(RELEASE_UNBOUNDED) ? 0 : 1;
+        guest->budget--;
     }
     if (!bnti_guest_has_any(guest) && !bnti_guest_in_flight(guest)) {
         if (bnti_guest_on_vmware(guest)) {

@@ -71,8 +71,7 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u64(&to->queue_reset_max_ns, UINT64_C(15000000000));
     default_u64(&to->stats_interval_ns, UINT64_C(10000000));
     if (to->queue_layout == BNT_QUEUE_LAYOUT_DEFAULT) {
-        to->queue_layout =
-            BNTI_MUTATION(LAYOUT_DEFAULT_FIXED) ? BNT_QUEUE_LAYOUT_FIXED : BNT_QUEUE_LAYOUT_PROBE;
+        to->queue_layout = BNT_QUEUE_LAYOUT_PROBE;
     }
     if (to->queue_layout_preferred == BNT_QUEUE_LAYOUT_DEFAULT) {
         to->queue_layout_preferred = BNT_QUEUE_LAYOUT_FIXED;
@@ -90,8 +89,7 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
     default_u32(&to->vmware.batch_max, BNT_VMWARE_BATCH_MAX);
     default_u32(&to->vmware.slack_pfns, (uint32_t)BNT_GUEST_SLACK_DEFAULT);
     if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
-        to->vmware.slack_pfns =
-            BNTI_MUTATION(SLACK_NONE_UNSAID) ? (uint32_t)BNT_GUEST_SLACK_DEFAULT : 0;
+        to->vmware.slack_pfns = 0;
     }
     default_u64(&to->limit_pfns, to->memory_pfns);
     default_u32(&to->hint_block_pfns, HINT_BLOCK_PFNS);

@@ -9,7 +9,7 @@ uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
 {
     const uint64_t pfns = ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
                           ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
-    return BNTI_MUTATION(COUNT_32_BITS) ? (uint32_t)(pfns << 12) >> 12 : pfns;
+    return pfns;
 }
 
 /* Those of the record alone. */
@@ -28,8 +28,7 @@ uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
  */
 void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
-    const uint64_t mask =
-        BNTI_MUTATION(TARGET_BETWEEN_PAGES) ? 0 : guest->config.unit_pfns - UINT64_C(1);
+    const uint64_t mask = guest->config.unit_pfns - UINT64_C(1);
     const uint64_t wanted = (num_pages + mask) & ~mask;
     const uint64_t most = guest->emptying ? 0 : guest->config.memory_pfns & ~mask;
     const uint64_t target = bnti_guest_min(wanted, most);
@@ -57,10 +56,6 @@ void bnti_guest_target_set(struct bnt_guest *guest, uint64_t num_pages, bool tol
  */
 bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
 {
-    if (BNTI_MUTATION(OOM_HOLDOFF_NONE)) {
-        return guest->now_ns < guest->inflate_backoff.until_ns ||
-               guest->requests[BNTI_GUEST_OOM].busy;
-    }
     return guest->now_ns < guest->inflate_backoff.until_ns ||
            guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
            guest->requests[BNTI_GUEST_OOM].busy || guest->requests[BNTI_GUEST_INFLATE].gone_on;
@@ -111,8 +106,7 @@ static uint32_t pages_take(struct bnt_guest *guest, uint32_t want)
         came = came < asked ? came : asked;
         const uint32_t usable = bnti_guest_pages_vet(guest, false, pages + got, came);
         got += usable;
-        if (guest->state != BNT_GUEST_RUNNING ||
-            (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
+        if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
             (void)bnti_guest_aside_return(guest);
             bnti_guest_give_back(guest, pages, got);
             return 0;
@@ -141,8 +135,7 @@ static bool inflate_send(struct bnt_guest *guest, uint64_t missing, uint32_t wan
     want = parts > 0 ? parts : want;
     const uint32_t got = parts > 0 ? parts : pages_take(guest, want);
     request->huge = false;
-    if (guest->state != BNT_GUEST_RUNNING ||
-        (bnti_guest_inflate_waits(guest) && !BNTI_MUTATION(OOM_ALLOCATING_BLIND))) {
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
         return true; /* an OOM deflate came in between */
     }
     request->page_count = got;
@@ -209,12 +202,7 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
     const uint32_t order = bnti_guest_order(guest, huge);
-    if (BNTI_MUTATION(TARGET_BETWEEN_PAGES)) {
-        excess_pfns += guest->config.unit_pfns - 1;
-    }
-    if (guest->now_ns < guest->deflate_backoff.until_ns ||
-        (BNTI_MUTATION(DEFLATE_WHOLE_ONLY) &&
-         excess_pfns >> order < bnti_guest_pages_per_request(guest))) {
+    if (guest->now_ns < guest->deflate_backoff.until_ns) {
         bnti_guest_cycle_leave(guest);
         return false;
     }
@@ -238,7 +226,7 @@ static bool deflate_next(struct bnt_guest *guest, uint64_t excess_pfns)
         return false;
     }
     bnti_guest_record_take(guest, request, excess_pfns, count);
-    if (request->page_count == 0 && !BNTI_MUTATION(DEFLATE_EMPTY)) {
+    if (request->page_count == 0) {
         /* All that is left was refused in this cycle. */
         (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
         bnti_guest_cycle_end(guest);
@@ -359,7 +347,7 @@ static bool size_once(struct bnt_guest *guest)
 /* On VMware's wire an answer is there at once, so it goes on until the budget is used up. */
 void bnti_guest_size(struct bnt_guest *guest)
 {
-    bool more = !(BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0);
+    bool more = true;
     while (more && guest->state == BNT_GUEST_RUNNING && !bnti_guest_sizing_in_flight(guest)) {
         more = size_once(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
     }
@@ -373,8 +361,7 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
         !bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return guest->now_ns;
     }
-    if (bnti_guest_sizing_in_flight(guest) || BNTI_MUTATION(DEFLATE_WHOLE_ONLY) ||
-        (BNTI_MUTATION(STALL_FOR_EVER) && guest->count.stalls > 0)) {
+    if (bnti_guest_sizing_in_flight(guest)) {
         return due;
     }
     if (guest->pace.on) {
@@ -390,12 +377,10 @@ uint64_t bnti_guest_size_due(const struct bnt_guest *guest)
     } else if (have < guest->target_pfns && !guest->oom_pending &&
                !guest->requests[BNTI_GUEST_OOM].busy &&
                !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
-        due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns ||
-                      BNTI_MUTATION(OOM_HOLDOFF_NONE)
+        due = guest->inflate_backoff.until_ns > guest->holdoff_until_ns
                   ? guest->inflate_backoff.until_ns
                   : guest->holdoff_until_ns;
-    } else if (there && (BNTI_MUTATION(CANCELLED_SPINS) || !guest->reached ||
-                         bnti_guest_refused_any(guest))) {
+    } else if (there && (!guest->reached || bnti_guest_refused_any(guest))) {
         due = guest->now_ns;
     }
     return due > guest->now_ns ? due : guest->now_ns;

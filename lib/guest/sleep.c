@@ -78,12 +78,7 @@ static void straight_back(struct bnt_guest *guest, const uint64_t *pages, uint32
  */
 static bool can_send(const struct bnt_guest *guest)
 {
-    if (BNTI_MUTATION(SLEEP_ENDS_IN_A_RESET) &&
-        (bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
-         bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE))) {
-        return !guest->requests[BNTI_GUEST_INFLATE].busy;
-    }
-    return !bnti_guest_sizing_in_flight(guest) || BNTI_MUTATION(SLEEP_ENDS_IN_A_MOVE);
+    return !bnti_guest_sizing_in_flight(guest);
 }
 
 /* The pages are wanted: what the target still allows is sent, the rest goes back. */

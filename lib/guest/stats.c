@@ -5,8 +5,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. No
@@ -21,8 +19,7 @@ static void stats_refresh(struct bnt_guest *guest)
         guest->stats_count = count;
         return;
     }
-    for (uint32_t i = 0;
-         count == 0 && !BNTI_MUTATION(STATS_OUTLIVE_SERVICE) && i < guest->stats_count; i++) {
+    for (uint32_t i = 0; count == 0 && i < guest->stats_count; i++) {
         guest->stats[i].value = BNT_STAT_UNSET;
     }
     for (uint32_t i = 0; i < guest->stats_count; i++) {
@@ -48,18 +45,12 @@ bool bnti_guest_stats_first(struct bnt_guest *guest)
 void bnti_guest_stats_send(struct bnt_guest *guest)
 {
     stats_refresh(guest);
-    const bool unset = BNTI_MUTATION(STATS_FIRST_UNSET) && guest->count.requests == 0;
     const size_t offset = (size_t)(guest->requests[0].dma - guest->dma) +
                           BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
-    for (uint32_t i = 0; !unset && i < guest->stats_count; i++) {
-        if (BNTI_MUTATION(STATS_IN_PAGES)) {
-            guest->stats[i].value >>= BNT_PFN_SHIFT;
-        }
+    for (uint32_t i = 0; i < guest->stats_count; i++) {
         wire[i].tag = bnt_guest16_set(guest->stats[i].tag, guest->big_endian);
-        const uint64_t value =
-            BNTI_MUTATION(STATS_32_BITS) ? (uint32_t)guest->stats[i].value : guest->stats[i].value;
-        wire[i].value = bnt_guest64_set(value, guest->big_endian);
+        wire[i].value = bnt_guest64_set(guest->stats[i].value, guest->big_endian);
     }
     const struct bnt_vq_seg seg = {
         .gpa = guest->dma_gpa + offset,
@@ -96,7 +87,7 @@ static void storm_judge(struct bnt_guest *guest, bool early)
 /* The device returned the buffer, which is the question. */
 void bnti_guest_stats_used(struct bnt_guest *guest)
 {
-    const bool early = guest->now_ns < guest->stats_due_ns && !BNTI_MUTATION(STATS_UNPACED);
+    const bool early = guest->now_ns < guest->stats_due_ns;
     storm_judge(guest, early);
     guest->stats_owed = true;
     if (!early) {

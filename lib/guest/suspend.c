@@ -5,8 +5,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 static void poll_begin(struct bnt_guest *guest, bnt_guest_state state)
 {
     guest->suspend_sent_ns = guest->now_ns;
@@ -46,8 +44,7 @@ static void clocks_resume(struct bnt_guest *guest)
 static void resumed(struct bnt_guest *guest)
 {
     clocks_resume(guest);
-    guest->config_marked = !BNTI_MUTATION(
-        RESUME_WITHOUT_A_LOOK); /* the target may have changed, and word of it be lost */
+    guest->config_marked = true; /* the target may have changed, and word of it be lost */
     bnti_guest_state_set(guest, guest->suspended_from);
     if (guest->limit_due) {
         bnti_guest_limit_write(guest);

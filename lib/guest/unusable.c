@@ -6,8 +6,6 @@
  */
 #include "guest_private.h"
 
-#include "lib/base/mutation.h"
-
 /* Why a page of 1 << order PFNs cannot be ballooned; BNT_GUEST_UNUSABLE_COUNT if it can. */
 static bnt_guest_unusable unusable_reason(const struct bnt_guest *guest, uint32_t order,
                                           uint64_t page)
@@ -92,7 +90,7 @@ static void untouched_return(struct bnt_guest *guest, bool huge, const uint64_t 
 /* Whether another page that cannot be ballooned would go straight back. */
 bool bnti_guest_aside_full(const struct bnt_guest *guest)
 {
-    return guest->aside_count == BNT_GUEST_ASIDE_MAX || BNTI_MUTATION(UNNAMEABLE_NOT_ASIDE);
+    return guest->aside_count == BNT_GUEST_ASIDE_MAX;
 }
 
 /*

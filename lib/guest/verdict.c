@@ -62,8 +62,7 @@ static enum page_class page_class_of(const struct bnt_guest *guest,
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
     const enum page_class class = page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
     if (inflate && class == PAGE_NOT_NEEDED &&
-        (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL) ||
-         BNTI_MUTATION(VMWARE_NOT_NEEDED_TRIED))) {
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         return PAGE_REFUSED;
     }
     if (!inflate && verdicts[0] == BNT_VERDICT_NOT_LOCKED &&
@@ -151,9 +150,6 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         }
         tally->refused += class == PAGE_REFUSED;
         tally->not_needed += class == PAGE_NOT_NEEDED;
-        if (BNTI_MUTATION(VMWARE_STATUS_LEAK) && guest->verdict_copy[i] == BNT_VERDICT_BUSY) {
-            continue;
-        }
         if (class != PAGE_REFUSED || !bnti_guest_hold(guest, request->huge, page)) {
             tally->over = tally->over || class == PAGE_REFUSED;
             guest->count.returned_pages += class == PAGE_REFUSED && !request->huge;

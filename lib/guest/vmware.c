@@ -24,8 +24,7 @@ int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg
         guest->vmware.reset_seen = true;
     }
     const bool adopts = command == BNT_VMWARE_CMD_GET_TARGET ||
-                        !(bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ||
-                          BNTI_MUTATION(VMWARE_TARGET_STALE));
+                        !bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) && adopts) {
         const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
         bnti_guest_target_set(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
@@ -59,8 +58,7 @@ static void doorbell_try(struct bnt_guest *guest)
         return;
     }
     if (bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
-            BNT_VMWARE_SUCCESS ||
-        BNTI_MUTATION(VMWARE_DOORBELL_BELIEVED)) {
+        BNT_VMWARE_SUCCESS) {
         guest->vmware.doorbell_set = true;
         return;
     }
@@ -93,9 +91,7 @@ static void doorbell_drop(struct bnt_guest *guest)
 static uint32_t caps_lost(const struct bnt_guest *guest)
 {
     const bool nameable = guest->dma_gpa >> BNT_PFN_SHIFT <= BNT_VMWARE_PFNS_MAX_32;
-    return nameable || BNTI_MUTATION(VMWARE_BATCH_PAGE_BEYOND)
-               ? 0
-               : guest->config.vmware.caps & CAPS_OF_BATCHES;
+    return nameable ? 0 : guest->config.vmware.caps & CAPS_OF_BATCHES;
 }
 
 static uint32_t caps_offered(const struct bnt_guest *guest)
@@ -128,13 +124,6 @@ static void caps_lost_tell(struct bnt_guest *guest)
 static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint64_t result)
 {
     const uint32_t offered = caps_offered(guest);
-    if (BNTI_MUTATION(VMWARE_CAPS_ASSUMED) && status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
-        return offered;
-    }
-    if (BNTI_MUTATION(VMWARE_START_BELIEVED) && status != BNT_VMWARE_SUCCESS &&
-        status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
-        return BNT_VMWARE_CAP_BASIC;
-    }
     if (status == BNT_VMWARE_SUCCESS) {
         return BNT_VMWARE_CAP_BASIC;
     }
@@ -142,7 +131,7 @@ static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint6
         return 0;
     }
     uint32_t caps = (uint32_t)(result & offered); /* bit 0 and unknown ones are never offered */
-    if (!(caps & BNT_VMWARE_CAP_BATCHED) && !BNTI_MUTATION(HUGE_WITHOUT_BATCHES)) {
+    if (!(caps & BNT_VMWARE_CAP_BATCHED)) {
         caps &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M; /* 2 MiB pages go in batches only */
     }
     return caps & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED) ? caps : 0;
@@ -160,13 +149,13 @@ static bool handshake(struct bnt_guest *guest)
     guest->vmware.caps = caps_settle(guest, status, result);
     bnti_guest_huge_start(guest);
     if (guest->vmware.caps == 0) {
-        if (guest->vmware.start_failures++ == 0 || BNTI_MUTATION(VMWARE_RESET_LOG)) {
+        if (guest->vmware.start_failures++ == 0) {
             bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
         }
         return false;
     }
     guest->vmware.reset_seen = false;
-    guest->vmware.doorbell_refused = BNTI_MUTATION(VMWARE_DOORBELL_ONCE) && guest->epoch > 0;
+    guest->vmware.doorbell_refused = false;
     guest->epoch++;
     guest->epoch_seen = guest->epoch;
     bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE, guest->vmware.caps,
@@ -210,17 +199,8 @@ bnt_status bnti_vmware_start_poll(struct bnt_guest *guest)
 void bnti_vmware_stop(struct bnt_guest *guest)
 {
     doorbell_drop(guest);
-    if (BNTI_MUTATION(VMWARE_FREED_TWICE) && guest->requests[BNTI_GUEST_INFLATE].page_count == 1) {
-        bnti_guest_give_back(guest, guest->requests[BNTI_GUEST_INFLATE].pages, 1);
-    }
-    if (BNTI_MUTATION(VMWARE_STOP_UNTOLD)) {
-        return;
-    }
     if (guest->vmware.caps != 0 || guest->state != BNT_GUEST_STARTING) {
         bnti_vmware_stop_begin(guest);
-    }
-    if (BNTI_MUTATION(VMWARE_DOORBELL_OUTLIVES)) {
-        (void)handshake(guest);
     }
 }
 
@@ -231,7 +211,6 @@ static bool target_get(struct bnt_guest *guest)
 {
     uint64_t limit = guest->limit_pfns;
     const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
-    limit >>= BNTI_MUTATION(VMWARE_LIMIT_IN_MIB) ? 8 : 0;
     if (limit > BNT_VMWARE_PFNS_MAX_32 && !wide) {
         if (bnti_guest_habit(guest, BNT_GUEST_HABIT_LIMIT_SILENT)) {
             return false;
@@ -309,9 +288,6 @@ void bnti_vmware_poll(struct bnt_guest *guest)
     guest->vmware.credit = 0;
     if (guest->state != BNT_GUEST_RUNNING) {
         return;
-    }
-    if (BNTI_MUTATION(VMWARE_DOORBELL_BELIEVED) && guest->vmware.doorbell_set) {
-        guest->pace.tick_ns = guest->pace.open ? guest->pace.tick_ns : BNT_NEVER;
     }
     if (guest->pace.open) {
         sleeping_poll(guest);
@@ -394,11 +370,9 @@ static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_reque
         {BNT_VMWARE_CMD_BATCHED_UNLOCK, BNT_VMWARE_CMD_BATCHED_LOCK},
         {BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, BNT_VMWARE_CMD_BATCHED_2M_LOCK},
     };
-    const uint32_t command = commands[request->huge][lock || BNTI_MUTATION(VMWARE_UNLOCK_LOCKS)];
+    const uint32_t command = commands[request->huge][lock];
     for (uint32_t i = 0; i < request->page_count; i++) {
-        const uint64_t page = request->pages[i];
-        const bool shifts = BNTI_MUTATION(VMWARE_PFN_SHIFTED); /* as an address in 32 bits does */
-        batch[i] = bnt_vmware_entry_set(shifts ? (page << 12 & UINT32_MAX) >> 12 : page, 0);
+        batch[i] = bnt_vmware_entry_set(request->pages[i], 0);
     }
     const int32_t status = bnti_vmware_call(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
                                             request->page_count, NULL);

@@ -34,7 +34,7 @@ void bnti_vmware_stop_begin(struct bnt_guest *guest)
 {
     guest->vmware.stop_starts = 0;
     guest->vmware.stop_unlocks = false;
-    guest->vmware.stop_owed = !start_send(guest) && !BNTI_MUTATION(VMWARE_STOP_BELIEVED);
+    guest->vmware.stop_owed = !start_send(guest);
     guest->vmware.reset_seen = false;
     guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
     guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);

@@ -109,31 +109,6 @@ void bnti_host_extents_settle(struct bnt_host *host)
 
 /* ---- Dropping ---- */
 
-#ifdef BNT_MUTATIONS
-/** QEMU's record of one host page, as it was: what is deflated stays in it. For the mutation only.
- */
-static bool part_counts(uint64_t first, uint64_t pfns, uint64_t given_first, uint64_t given)
-{
-    static uint64_t page = UINT64_MAX;
-    static uint64_t parts[8];
-    uint64_t count = 0;
-
-    if (page != first) {
-        page = first;
-        for (uint32_t i = 0; i < 8; i++) {
-            parts[i] = 0;
-        }
-    }
-    for (uint64_t i = 0; i < pfns; i++) {
-        if (first + i - given_first < given) {
-            parts[i / 64] |= UINT64_C(1) << i % 64;
-        }
-        count += parts[i / 64] >> i % 64 & 1u;
-    }
-    return count == pfns;
-}
-#endif
-
 /** Whether all of a host page is in the balloon, and nobody but the device may use any of it. */
 static bool page_droppable(const struct bnt_host *host, uint64_t first,
                            const struct bnti_host_extent *extent)
@@ -148,14 +123,6 @@ static bool page_droppable(const struct bnt_host *host, uint64_t first,
     if (first < low || high - first < pfns || dropped_get(host, first)) {
         return false;
     }
-    if (BNTI_MUTATION(HOST_PAGE_FIRST_PART)) {
-        return true;
-    }
-#ifdef BNT_MUTATIONS
-    if (BNTI_MUTATION(HOST_PAGE_LEFT_COUNTS)) {
-        return part_counts(first, pfns, given, extent->pfns);
-    }
-#endif
     if (!told && (first < given || first + pfns > given + extent->pfns)) {
         return false;
     }

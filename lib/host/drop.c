@@ -28,8 +28,6 @@ static bnt_status drop_filled(struct bnt_host *host, uint64_t first_pfn, uint64_
 
 bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
 {
-    first_pfn = BNTI_MUTATION(PFN_32_BITS) ? (uint32_t)(first_pfn << BNT_PFN_SHIFT) >> BNT_PFN_SHIFT
-                                           : first_pfn;
     const bool zeroes = host->config.discard_zeroes && init_value(host) == 0;
     uint64_t freed = 0;
 
@@ -45,8 +43,7 @@ bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pf
     const bnt_status status =
         host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, &freed);
     if (status == BNT_OK) {
-        host->count.discarded_bytes +=
-            BNTI_MUTATION(DISCARD_BELIEVED) ? pfns << BNT_PFN_SHIFT : freed;
+        host->count.discarded_bytes += freed;
     }
     if (init != NULL) {
         *init = status == BNT_OK && zeroes;

@@ -7,8 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 /* ---- Command ids --------------------------------------------------------------------------- */
 
 uint32_t bnti_host_hint_command(const struct bnt_host *host)
@@ -189,10 +187,6 @@ static void command_take(struct bnt_host *host, uint32_t id)
         }
         return;
     }
-    if (BNTI_MUTATION(HINT_ID_AGAIN_STOPS) && host->hint.state == BNT_HOST_HINT_START) {
-        state_set(host, BNT_HOST_HINT_STOP);
-        return;
-    }
     const bool known = id >= host->config.hint_id_first && id <= host->config.hint_id_last;
     hint->seen = known && ids_since(host, id) < hint->unstopped ? id : hint->seen;
     hint->current = id == hint->id;
@@ -225,9 +219,6 @@ static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chai
 /* Whether pages count now: their run is the one that is wanted (BV-8). */
 static bool hint_counts(const struct bnt_host *host)
 {
-    if (BNTI_MUTATION(HINT_START_KEEPS_RUN) && host->hint.state == BNT_HOST_HINT_REQUESTED) {
-        return true;
-    }
     return host->hint.state == BNT_HOST_HINT_START && host->hint.current;
 }
 

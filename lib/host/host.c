@@ -8,7 +8,6 @@
 #include "lib/host/host_private.h"
 
 #include "lib/base/intake.h"
-#include "lib/base/mutation.h"
 
 #include <string.h>
 
@@ -393,15 +392,13 @@ bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem)
     }
     host->mem = *mem;
     host->window_pfns = 0;
-    if (!BNTI_MUTATION(HOTPLUG_IGNORED)) {
-        memory_count(host);
-    }
+    memory_count(host);
     return BNT_OK;
 }
 
 void bnt_host_fini(struct bnt_host *host)
 {
-    if (host != NULL && host->busy == BNTI_HOST_IDLE && !BNTI_MUTATION(FINI_LEAKS_LEAVES)) {
+    if (host != NULL && host->busy == BNTI_HOST_IDLE) {
         bnti_host_ledger_clear(&host->ledger);
     }
 }
@@ -486,9 +483,6 @@ static void queues_serve(struct bnt_host *host, uint32_t *left)
     for (uint32_t i = 0; i < BNTI_HOST_ROLES; i++) {
         const uint32_t role = (first + i) % BNTI_HOST_ROLES;
         const bool before = *left > 0;
-        if (BNTI_MUTATION(STATS_QUERY_BLOCKS) && host->stats.pending && role != BNTI_HOST_STATS) {
-            continue;
-        }
         bnti_host_queue_serve(host, (bnti_host_role)role, left);
         if (before && *left == 0) {
             host->first_role = (role + 1) % BNTI_HOST_ROLES;

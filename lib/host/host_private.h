@@ -12,7 +12,6 @@
 #include <ballonet/vmware.h>
 
 #include "lib/base/assert.h"
-#include "lib/base/mutation.h"
 #include "lib/base/pack.h"
 
 /** Which queue, whatever its index on the wire. In the order in which a step serves them. */

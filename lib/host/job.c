@@ -7,7 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
 #include "lib/virtio/queue_state.h"
 
 #include <string.h>
@@ -27,10 +26,6 @@ void bnti_host_job_begin(struct bnt_host *host, bnti_host_role role,
         bnti_host_hint_begin(host, chain);
         break;
     case BNTI_HOST_REPORT:
-        if (BNTI_MUTATION(REPORT_AS_PFNS)) {
-            bnti_host_request_begin(host, chain);
-            break;
-        }
         bnti_host_report_begin(host, chain);
         break;
     case BNTI_HOST_WS_DATA:
@@ -64,7 +59,7 @@ static void job_unit(struct bnt_host *host)
 {
     if (host->job.role == BNTI_HOST_HINT) {
         bnti_host_hint_unit(host);
-    } else if (host->job.role == BNTI_HOST_REPORT && !BNTI_MUTATION(REPORT_AS_PFNS)) {
+    } else if (host->job.role == BNTI_HOST_REPORT) {
         bnti_host_report_unit(host);
     } else {
         bnti_host_request_unit(host);

@@ -6,8 +6,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 /** Only queues that exist are asked for. */
 static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
 {
@@ -234,9 +232,6 @@ void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t 
     }
     if (served) {
         bnti_host_flush(host, role);
-    } else if (BNTI_MUTATION(STATISTICS_KICK_IS_A_BUFFER) && role == BNTI_HOST_STATS) {
-        host->stats.held = true;
-        host->stats.held_head = UINT16_MAX;
     }
 }
 
@@ -250,8 +245,7 @@ void bnti_host_queues_number(struct bnt_host *host)
                                                       : 0;
     const uint64_t negotiated = host->dev.accepted & known;
     const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
-        BNTI_MUTATION(QUEUES_FIXED) ? BNT_QUEUE_LAYOUT_FIXED : host->config.queue_layout,
-        host->config.features, negotiated, &host->config.binding);
+        host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
 
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         host->queues[role].index = queues.index[role];
@@ -288,10 +282,6 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
 
 void bnt_host_kick(struct bnt_host *host, uint16_t queue)
 {
-    if (BNTI_MUTATION(KICKS_MIXED)) {
-        host->queues[BNTI_HOST_INFLATE].kicked = true;
-        return;
-    }
     for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
         if (host->queues[role].exists && host->queues[role].index == queue) {
             host->queues[role].kicked = true;

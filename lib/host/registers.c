@@ -132,12 +132,7 @@ static uint32_t bytes_value(const uint8_t bytes[4])
 
 static uint32_t actual_value(const struct bnt_host *host)
 {
-    const uint32_t pfns = bytes_value(host->actual_bytes);
-
-    if (BNTI_MUTATION(CONFIG_WRITE_SWAPPED) && bnt_byte_order_big(host->config.guest_order)) {
-        return __builtin_bswap32(pfns);
-    }
-    return BNTI_MUTATION(ACTUAL_32_BITS) ? pfns << BNT_PFN_SHIFT >> BNT_PFN_SHIFT : pfns;
+    return bytes_value(host->actual_bytes);
 }
 
 /** Takes one byte of a field; true when it is complete, which is with its last byte (BL-6). */

@@ -6,8 +6,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 /** Whether all of it reads as initialised then. */
 static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
@@ -42,11 +40,6 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         return false;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
-        if (BNTI_MUTATION(REPORT_RANGE_UNCHECKED) && host->ops.discard != NULL) {
-            uint64_t freed = 0;
-            return host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT,
-                                     (end_pfn - first_pfn) << BNT_PFN_SHIFT, &freed) == BNT_OK;
-        }
         bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNTI_HOST_REPORT, head, first_pfn,
                          seg->bytes);
         return false;
@@ -81,9 +74,7 @@ void bnti_host_report_unit(struct bnt_host *host)
     if (!bnti_host_job_segments(host, extent_serve)) {
         return;
     }
-    const bool length = host->job.judge.init ||
-                        bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH) ||
-                        BNTI_MUTATION(REPORT_LENGTH_SUM);
+    const bool length = host->job.judge.init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
     (void)bnti_host_push(host, BNTI_HOST_REPORT, host->job.chain.head,
                          length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
 }

@@ -8,8 +8,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 #define HEADER_BYTES   ((uint32_t)sizeof(struct bnt_balloon_request))
@@ -201,8 +199,7 @@ static void request_end_told(struct bnt_host *host, uint32_t from, bool stale)
 
 uint64_t bnti_host_request_pfns(const struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    const bool first = (bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) ||
-                        BNTI_MUTATION(FIRST_BUFFER_ONLY)) &&
+    const bool first = bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) &&
                        chain->readable_count > 0 && chain->segs != NULL;
 
     return (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
@@ -223,7 +220,7 @@ static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
     const uint64_t total = bnti_host_request_pfns(host, chain);
     const uint64_t most = bnti_host_request_pfns_most(host);
 
-    if (total > most && !BNTI_MUTATION(LENGTH_UNBOUNDED)) {
+    if (total > most) {
         request_break(host, role, chain, BNT_FAULT_REQUEST_TOO_LONG, most);
         return 0;
     }
@@ -244,10 +241,8 @@ static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain, uint64_t total)
 {
     const uint32_t cap = host->config.oversized_pfns ? host->config.oversized_pfns : 256;
-    const bool dropped =
-        bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED) || BNTI_MUTATION(OVERSIZED_DROPPED);
-    const bool skipped =
-        bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED) || BNTI_MUTATION(OVERSIZED_SKIPPED);
+    const bool dropped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED);
+    const bool skipped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED);
 
     if (role != BNTI_HOST_INFLATE || total <= cap || !(dropped || skipped)) {
         return false;

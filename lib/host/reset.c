@@ -34,13 +34,9 @@ void bnti_host_device_reset(struct bnt_host *host)
     host->suspend_due = false;
     bnti_host_queues_number(host);
     bnti_host_target_resume(host);
-    if (BNTI_MUTATION(TARGET_LOST_ON_RESET)) {
-        host->target.num_pages = 0;
-        host->target.pfns = 0;
-    }
     host->config_due = false;
     host->reset_due = false;
-    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT) && !BNTI_MUTATION(ACTUAL_KEPT)) {
+    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
         host->actual = 0;
         memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
     }
@@ -125,10 +121,6 @@ bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns)
         return status;
     }
     bnti_host_clock(host, now_ns);
-    if (BNTI_MUTATION(DOORBELLS_HOLD_RESET) && host->count.doorbells > 1) {
-        bnti_host_leave(host, before);
-        return BNT_OK;
-    }
     if (bnt_dev_suspended(&host->dev)) {
         host->reset_due = true; /* configuration stays as it is until the resume (VG-39) */
     } else {

@@ -11,7 +11,6 @@
 
 #include <ballonet/vmware.h>
 
-#include "lib/base/mutation.h"
 #include "lib/base/pack.h"
 #include "lib/virtio/queue_state.h"
 
@@ -191,7 +190,6 @@ static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
     if (bnti_pack_loads(pack)) {
         stats->arrived_ns = host->now_ns;
         stats->aged_ns = age_ns;
-        stats->held = stats->held && !BNTI_MUTATION(STATS_LOST_ON_RESTORE);
         bnti_pack_require(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
                                   stats->unknown_count > BNT_STATS_MAX ||
                                   stats->unset_count > BNT_STATS_MAX));
@@ -225,9 +223,6 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
                         (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
                                   hint->unstopped != 0 || hint->seen != 0))));
     hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
-    if (BNTI_MUTATION(HINT_RESTORE_DONE) && bnti_pack_loads(pack) && !none) {
-        hint->state = BNT_HOST_HINT_DONE;
-    }
 }
 
 /** What a START agreed on is a part of what could be offered; the batch page is work space. */
@@ -423,11 +418,6 @@ static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) =
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !pack->failed; i++) {
-        if (BNTI_MUTATION(RESTORE_STOPS_EARLY) && bnti_pack_loads(pack) &&
-            sections[i] == ledger_pack) {
-            pack->at = pack->bytes;
-            return;
-        }
         sections[i](pack, host);
     }
 }
@@ -502,18 +492,6 @@ bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *sta
     bnti_host_clock(host, now_ns);
     pack.now_ns = host->now_ns;
     state_pack(&pack, host);
-    if (BNTI_MUTATION(RESTORE_LOSES_STATS)) {
-        host->stats.held = false;
-    }
-    if (BNTI_MUTATION(RESTORE_LOSES_TIMER)) {
-        host->stats.next_poll_ns = BNT_NEVER;
-    }
-    if (BNTI_MUTATION(RESTORE_LOSES_LEDGER)) {
-        bnti_host_ledger_clear(&host->ledger);
-    }
-    for (uint32_t role = 0; BNTI_MUTATION(RESTORE_LOSES_KICK) && role < BNTI_HOST_ROLES; role++) {
-        host->queues[role].kicked = false;
-    }
     if (pack.failed || pack.at != bytes) {
         host_renew(host);
         return BNT_E_SAVED_STATE;

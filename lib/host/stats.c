@@ -7,8 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 #define STAT_BYTES ((uint32_t)sizeof(struct bnt_stat_wire))
@@ -28,10 +26,8 @@ static void values_clear(struct bnti_host_stats_state *stats)
 /* The driver is gone, and its values with it (QEMU kept them over a reset). */
 void bnti_host_stats_forget(struct bnt_host *host)
 {
-    if (!BNTI_MUTATION(STATS_KEPT_OVER_RESET)) {
-        values_clear(&host->stats);
-    }
-    host->stats.held = host->stats.held && BNTI_MUTATION(STATISTICS_KEPT_OVER_RESET);
+    values_clear(&host->stats);
+    host->stats.held = false;
     host->stats.back = false;
     host->stats.pending = false;
     host->stats.wanted = false;
@@ -43,13 +39,6 @@ void bnti_host_stats_queue_reset(struct bnt_host *host)
     host->stats.held = false;
     host->stats.back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATISTICS_STRAIGHT_BACK);
     host->stats.wanted = host->stats.pending;
-}
-
-static uint64_t poll_interval_ns(const struct bnt_host *host)
-{
-    const uint64_t interval_ns = host->config.stats_poll_ns;
-
-    return BNTI_MUTATION(STATS_POLL_32_BITS) ? (uint32_t)interval_ns : interval_ns;
 }
 
 /** Returns the held buffer, which is the question. */
@@ -64,9 +53,6 @@ static void stats_ask(struct bnt_host *host)
 
 void bnti_host_stats_resume(struct bnt_host *host)
 {
-    if (BNTI_MUTATION(SUSPEND_LOSES_STATISTICS)) {
-        return;
-    }
     if (host->stats.wanted && host->stats.held) {
         host->stats.wanted = false;
         stats_ask(host);
@@ -89,8 +75,6 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         status = BNT_E_UNSUPPORTED;
     } else if (host->stats.pending) {
         status = BNT_E_AGAIN;
-    } else if (BNTI_MUTATION(STATS_ASK_UNHELD)) {
-        stats_ask(host);
     } else {
         if (sequence != NULL) {
             *sequence = host->stats.sequence + (host->stats.held ? 1 : 2);
@@ -109,7 +93,7 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
 /** One entry. A value that is all ones is none, whatever the tag (virtio-win, QEMU's -1). */
 static void stat_take(struct bnti_host_stats_state *stats, const struct bnt_stat *stat)
 {
-    if (stat->value == BNT_STAT_UNSET && !BNTI_MUTATION(STATS_ALL_ONES_COUNT)) {
+    if (stat->value == BNT_STAT_UNSET) {
         stats->unset_count++;
     } else if (stat->tag < BNT_STAT_COUNT) {
         stats->values[stat->tag] = stat->value;
@@ -145,10 +129,6 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
         const struct bnt_stat stat = {bnt_guest16_get(wire[i].tag, big),
                                       bnt_guest64_get(wire[i].value, big)};
         stat_take(stats, &stat);
-        if (BNTI_MUTATION(STATS_NEW_TAGS_FATAL) && stat.tag > BNT_STAT_HTLB_PGFAIL) {
-            values_clear(stats);
-            break;
-        }
     }
     return true;
 }
@@ -173,13 +153,9 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
     stats->sequence++;
     stats->arrived_ns = host->now_ns;
     stats->aged_ns = 0;
-    stats->next_poll_ns = bnti_host_after(host->now_ns, poll_interval_ns(host));
+    stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.stats_poll_ns);
     host->count.stats_buffers++;
     stats->pending = stats->wanted;
-    if (BNTI_MUTATION(STATS_FIRST_ANSWERS) && stats->wanted) {
-        stats->wanted = false;
-        stats->pending = false;
-    }
     bnti_host_tell(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
     if (stats->back) {
         stats->held = false;
@@ -196,11 +172,8 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
 uint64_t bnti_host_stats_deadline(struct bnt_host *host)
 {
     struct bnti_host_stats_state *stats = &host->stats;
-    const uint64_t interval = poll_interval_ns(host);
+    const uint64_t interval = host->config.stats_poll_ns;
 
-    if (BNTI_MUTATION(STATS_LENGTH_TRUSTED) && host->diag.fault == BNT_FAULT_STATS_LENGTH) {
-        return host->now_ns; /* entry after entry, to the end of what the driver said */
-    }
     if (interval == 0 || !bnt_dev_live(&host->dev) ||
         !bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
         return BNT_NEVER;
@@ -231,12 +204,8 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
     if (stats->size < offsetof(struct bnt_host_stats, age_ns)) {
         return BNT_E_SIZE;
     }
-    if (BNTI_MUTATION(STATS_ERROR_BEFORE_FIRST) && last->sequence == 0) {
-        return BNT_E_STATE;
-    }
     memcpy(told.unknown, last->unknown, sizeof(told.unknown));
-    told.stale = last->sequence == 0 || (!BNTI_MUTATION(STALE_UNTOLD) &&
-                                         (last->gone || age_ns > host->config.stats_stale_ns));
+    told.stale = last->sequence == 0 || last->gone || age_ns > host->config.stats_stale_ns;
     memcpy(told.values, last->values, sizeof(told.values));
     memcpy(stats, &told, stats->size < sizeof(told) ? stats->size : sizeof(told));
     return BNT_OK;

@@ -7,8 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 void bnti_host_suspend_defer(struct bnt_host *host, uint8_t *value)
@@ -53,12 +51,6 @@ void bnti_host_resume(struct bnt_host *host)
     bnti_host_target_resume(host);
     bnti_host_reset_resume(host);
     bnti_host_stats_resume(host);
-    if (BNTI_MUTATION(RESUME_FORGETS_KICKS)) {
-        for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-            host->queues[role].kicked = false;
-        }
-        return;
-    }
     bnti_host_kick_all(host);
 }
 

@@ -7,8 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 /** Rounds up to the guest's page, as far as there is memory. */
 static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
 {
@@ -42,7 +40,7 @@ void bnti_host_target_progress(struct bnt_host *host)
     const uint64_t distance = target_distance(host);
 
     /* A guest that swings comes no nearer, however much it moves. */
-    if (distance < target->nearest || BNTI_MUTATION(STALL_BY_ANY_CHANGE)) {
+    if (distance < target->nearest) {
         target->nearest = distance;
         target->progressed = true;
         target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
@@ -53,7 +51,7 @@ void bnti_host_target_progress(struct bnt_host *host)
 /** At the target, or above it by what the guest does not deflate for. */
 static bool target_met(const struct bnt_host *host)
 {
-    const uint64_t held = BNTI_MUTATION(ACTUAL_BELIEVED) ? host->actual : host->ledger.held;
+    const uint64_t held = host->ledger.held;
     const uint64_t pfns = host->target.pfns;
     const uint64_t slack = pfns == 0 ? 0 : host->config.target_slack_pfns;
 
@@ -80,20 +78,17 @@ void bnti_host_target_reset(struct bnt_host *host)
 uint64_t bnti_host_target_deadline(struct bnt_host *host)
 {
     const struct bnti_host_target *target = &host->target;
-    const uint64_t timeout_at_ns =
-        BNTI_MUTATION(TIMEOUT_IGNORED) ? BNT_NEVER : target->timeout_at_ns;
     /* A suspended guest does not stall: it cannot do anything. */
-    const bool stalls = !bnt_dev_suspended(&host->dev) && !BNTI_MUTATION(STALL_UNTOLD);
-    const uint64_t stall_at_ns = stalls ? target->stall_at_ns : BNT_NEVER;
-    const uint64_t next = bnti_host_min(timeout_at_ns, stall_at_ns);
+    const uint64_t stall_at_ns = bnt_dev_suspended(&host->dev) ? BNT_NEVER : target->stall_at_ns;
+    const uint64_t next = bnti_host_min(target->timeout_at_ns, stall_at_ns);
 
-    if (!target->pending || (BNTI_MUTATION(INACTIVE_GUEST_AWAITED) && !bnt_dev_live(&host->dev))) {
+    if (!target->pending) {
         return BNT_NEVER;
     }
     if (next == BNT_NEVER || host->now_ns < next) {
         return next;
     }
-    if (timeout_at_ns <= stall_at_ns && target->progressed) {
+    if (target->timeout_at_ns <= stall_at_ns && target->progressed) {
         target_end(host, BNT_OUTCOME_TIMED_OUT);
     } else {
         target_end(host, target->refused ? BNT_OUTCOME_REFUSED : BNT_OUTCOME_STALLED);
@@ -156,12 +151,11 @@ static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     if (target->pending) {
         target_end(host, BNT_OUTCOME_SUPERSEDED);
     }
-    target->wanted = BNTI_MUTATION(TARGET_32_BITS) ? (uint32_t)(pfns << 12) >> 12 : pfns;
+    target->wanted = pfns;
     target_apply(host);
     /* A driver that deflated under this very target (out of memory) waits for a word to inflate. */
     if (target->num_pages == told && !target_met(host) &&
-        (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0 &&
-        !BNTI_MUTATION(TARGET_REPEATED_SILENTLY)) {
+        (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         target_tell(host);
     }
     target->nearest = target_distance(host);

@@ -7,8 +7,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /** PFNs without order are looked up this far ahead: the ledger of a big guest is not in the cache.
@@ -183,9 +181,6 @@ static bnt_verdict inflate_deny(struct bnt_host *host, struct bnti_host_judge *j
 
 static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
-    if (BNTI_MUTATION(PFN_RANGE_UNCHECKED) && !bnti_host_memory(host, pfn, 1)) {
-        pfn = host->config.memory_first_pfn + pfn % host->config.memory_pfns;
-    }
     const uint64_t at = bnti_host_at(host, pfn);
 
     if (!bnti_host_memory(host, pfn, 1)) {
@@ -262,7 +257,6 @@ static bnt_verdict judge_deflate(struct bnt_host *host, struct bnti_host_judge *
     if (!bnti_host_ledger_leafless(&host->ledger, at) &&
         bnti_host_ledger_get(&host->ledger, at) == BNT_HOST_PAGE_GUEST) {
         plain_misuse(host, judge, BNT_FAULT_REQUEST_NOT_HELD, pfn);
-        host->ledger.held -= BNTI_MUTATION(LEDGER_NEGATIVE) ? 1 : 0;
         return BNT_VERDICT_NOT_LOCKED;
     }
     if (judge->bounded && page_unneeded(host, judge, pfn)) {
@@ -301,7 +295,7 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
     bool init = false;
     const bnt_status status = bnti_host_drop(host, first, extent->pfns, judge->init ? &init : NULL);
 
-    if (status != BNT_OK && status != BNT_E_UNSUPPORTED && !BNTI_MUTATION(KEPT_UNCOUNTED)) {
+    if (status != BNT_OK && status != BNT_E_UNSUPPORTED) {
         bnti_host_ledger_keep(&host->ledger, bnti_host_at(host, first), extent->pfns);
     } else {
         judge->init = judge->init && init; /* of kept pages the ledger knows */
@@ -311,7 +305,7 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
 /** Drops or restores what was moved, by range. */
 static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
 {
-    if (judge->inflate && host->config.host_page_order != 0 && !BNTI_MUTATION(HOST_PAGE_PARTS)) {
+    if (judge->inflate && host->config.host_page_order != 0) {
         bnti_host_backing_drop(host, judge);
         return;
     }

@@ -142,9 +142,6 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
     host->count.requests++;
     (void)bnti_host_judge_pfns(host, &judge, 0, n, UINT32_MAX, host->response);
     bnti_host_verdicts_count(host, host->response, n, command->unit_pfns);
-    if (BNTI_MUTATION(UNLOCK_UNCOUNTED) && !command->inflate && judge.changed) {
-        host->ledger.held++;
-    }
     if (host->ops.request != NULL) {
         host->ops.request(host->opaque, &request);
     }

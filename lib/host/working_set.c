@@ -6,8 +6,6 @@
  */
 #include "lib/host/host_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /** Whether the feature is agreed and somebody is there. */
@@ -125,9 +123,7 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 void bnti_host_ws_serve(struct bnt_host *host, bnti_host_role role,
                         const struct bnt_vq_chain *chain)
 {
-    const bool swapped = BNTI_MUTATION(WS_QUEUES_SWAPPED) && host->ws.stopped;
-
-    if ((role == BNTI_HOST_WS_CMD) != swapped) {
+    if (role == BNTI_HOST_WS_CMD) {
         command_buffer_take(host, chain);
     } else {
         report_take(host, chain);

@@ -9,8 +9,6 @@
 
 #include "lib/base/intake.h"
 
-#include "lib/base/mutation.h"
-
 #include <string.h>
 
 /** Bits that a driver writes. NEEDS_RESET is the device's own; what the standard adds is ignored.
@@ -203,8 +201,7 @@ bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value, bnt_d
 
     *action = BNT_DEV_ACTION_NONE;
     if (value == 0) {
-        dev->status =
-            BNTI_MUTATION(BROKEN_FOR_GOOD) ? dev->status & BNT_DEVICE_STATUS_NEEDS_RESET : 0;
+        dev->status = 0;
         dev->accepted = 0;
         dev->legacy = false;
         *action = BNT_DEV_ACTION_RESET;

@@ -6,8 +6,6 @@
  */
 #include "lib/virtio/queue_driver.h"
 
-#include "lib/base/mutation.h"
-
 #include <stddef.h>
 
 #define DRV_DESC_FLAGS     ((uint32_t)offsetof(struct bnt_vq_packed_desc, flags))
@@ -158,9 +156,7 @@ static bnt_status packed_look_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     /* The length is reserved without WRITE (VIRTIO 1.3, 2.8.5), yet QEMU 7.2 never sets WRITE: the
      * length counts, up to what the device could write. */
     entry->len_reserved = (flags & BNT_VQ_DESC_F_WRITE) == 0;
-    entry->len = entry->len_reserved && BNTI_MUTATION(PACKED_LENGTH_NEEDS_WRITE)
-                     ? 0
-                     : bnti_vq_drv_load32(vq, at + DRV_DESC_BYTES);
+    entry->len = bnti_vq_drv_load32(vq, at + DRV_DESC_BYTES);
     entry->buffers_max = vq->config.queue_size;
     return BNT_OK;
 }

@@ -56,8 +56,7 @@ enum {
     OPTION_QUIET = 64,
     OPTION_JUNIT = 128,
     OPTION_PROFILE = 256,
-    OPTION_GENERATED = 512,
-    OPTION_ALWAYS = 1u << 30 /**< of every verb */
+    OPTION_GENERATED = 512
 };
 
 int verb_run(const struct options *options);

@@ -7,7 +7,6 @@
 #include "sim/cli/generated.h"
 
 #include "sim/cli/isolate.h"
-#include "sim/cli/mutant.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,9 +58,7 @@ struct campaign {
 
 static void print_again(const struct campaign *campaign, uint64_t seed, FILE *out)
 {
-    (void)fprintf(out, MUTANT_COMMAND " run");
-    mutant_write(out, print_plain);
-    (void)fprintf(out, " --generated %" PRIu64 "..%" PRIu64, seed, seed);
+    (void)fprintf(out, "ballonet run --generated %" PRIu64 "..%" PRIu64, seed, seed);
     if (campaign->options->profile != NULL) {
         (void)fprintf(out, " --profile ");
         print_word(out, print_plain, campaign->options->profile);

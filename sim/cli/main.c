@@ -3,7 +3,7 @@
  *
  * One file a verb; what one adds is a row here. Wrong usage is exit status 2 with a remedy.
  */
-#include "sim/cli/mutant.h"
+#include "sim/cli/cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,13 +56,6 @@ static const struct verb verbs[] = {
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
      0, verb_doctor},
-#ifdef BNT_MUTATIONS
-    {"mutations", "", "list the bugs that --mutate NAME brings back",
-     "Prints name, bugs and sentence of each mutation, with tabs between.\n", 0, verb_mutations},
-    {"regressions", "SCENARIO|FOLDER...", "list what the scenarios say in 'regression'",
-     "Prints path, bugs, mutation, exit status and text of each, with tabs between.\n", 0,
-     verb_regressions},
-#endif
 };
 
 enum {
@@ -107,9 +100,6 @@ static void print_help(const struct verb *verb)
             (void)fputs(option_texts[i].text, stdout);
         }
     }
-#ifdef BNT_MUTATIONS
-    (void)fputs("  --mutate NAME      bring a bug back; see `ballonet-mutant mutations`\n", stdout);
-#endif
     (void)fputs("  --help             this text\n", stdout);
 }
 
@@ -237,15 +227,6 @@ static int option_for(struct options *options, const char *value)
     return 0;
 }
 
-#ifdef BNT_MUTATIONS
-static int option_mutate(struct options *options, const char *value)
-{
-    return mutant_switch(value) ? 0
-                                : misuse(options->verb, "--mutate", value,
-                                         "not a mutation; see `ballonet-mutant mutations`");
-}
-#endif
-
 static const struct {
     const char *name;
     unsigned flag;
@@ -262,9 +243,6 @@ static const struct {
     {"-j", OPTION_GENERATED, option_jobs},
     {"--junit", OPTION_JUNIT, option_junit},
     {"--format", OPTION_FORMAT, option_format},
-#ifdef BNT_MUTATIONS
-    {"--mutate", OPTION_ALWAYS, option_mutate},
-#endif
 };
 
 /** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */
@@ -276,7 +254,7 @@ static int take_valued(const struct verb *verb, struct options *options, int *at
         const size_t length = strlen(valued[i].name);
         if (strncmp(argument, valued[i].name, length) != 0 ||
             (argument[length] != '\0' && argument[length] != '=') ||
-            ((verb->allowed | OPTION_ALWAYS) & valued[i].flag) == 0) {
+            (verb->allowed & valued[i].flag) == 0) {
             continue;
         }
         if (argument[length] == '=') {

@@ -4,7 +4,7 @@
  *
  * Every verb that runs something comes through here, so that each run is made alike.
  */
-#include "sim/cli/mutant.h"
+#include "sim/cli/cli.h"
 
 #include "sim/trace/trace.h"
 
@@ -296,9 +296,8 @@ run_verdict session_close(struct session *session)
 
 void session_command(const struct session *session, FILE *out, print_text print)
 {
-    print(out, MUTANT_COMMAND " run ");
+    print(out, "ballonet run ");
     print_word(out, print, session->config.path);
-    mutant_write(out, print);
     (void)fprintf(out, " --seed %" PRIu64, session->seed);
     for (uint32_t i = 0; i < session->config.set_count; i++) {
         print(out, " --set ");

@@ -6,8 +6,6 @@
  */
 #include "sim/oracle/shadow.h"
 
-#include "lib/base/mutation.h"
-
 #include <inttypes.h>
 
 static const char *const place_names[PLACE_COUNT] = {
@@ -90,7 +88,7 @@ static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     const uint64_t first_pfn = shadow->config.first_pfn;
     const uint64_t pfns = shadow->config.pfns;
     const uint32_t order = shadow->config.page_order;
-    const bool stays = to != PLACE_INFLATING && !BNTI_MUTATION(LENT_PAGE_OWNED);
+    const bool stays = to != PLACE_INFLATING;
     const uint8_t kept = stays ? SHADOW_LENT : 0;
     uint32_t moved = 0;
     for (; moved < count; moved++) {

@@ -5,8 +5,6 @@
  */
 #include "sim/oracle/shadow.h"
 
-#include "lib/base/mutation.h"
-
 #include <inttypes.h>
 
 void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns)
@@ -30,8 +28,7 @@ void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns)
         oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
                        "after the acknowledgement actual was written as %" PRIu64 ", not 0", pfns);
     }
-    const bool again = !shadow->actual_due || BNTI_MUTATION(SECOND_RESET_BLAMED);
-    if (shadow->actual_written_zero && again && pfns == 0 && least == 0) {
+    if (shadow->actual_written_zero && !shadow->actual_due && pfns == 0 && least == 0) {
         oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
                        "actual = 0 was written twice about epoch %" PRIu32, shadow->epoch_acked);
     }

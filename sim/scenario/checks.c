@@ -5,8 +5,6 @@
  */
 #include "sim/scenario/loader.h"
 
-#include "lib/base/mutation.h"
-
 #include <ballonet/virtio.h>
 #include <ballonet/vmware.h>
 
@@ -493,37 +491,17 @@ static void check_phases(struct loader *loader)
     check_names(loader, list, scenario->phases[0].name, sizeof scenario->phases[0], "phase");
 }
 
-static bool mutation_known(const char *name)
-{
-    static const char *const names[] = {
-#define X(id, text, source, sentence) text,
-        BNTI_MUTATION_MAP(X)
-#undef X
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void check_regression(struct loader *loader)
 {
-    char quote[PROBLEM_QUOTE_BYTES];
     const struct scenario_regression *regression = &loader->scenario->regression;
     const struct check c = {loader, yaml_value(loader->root, "regression")};
     if (c.node == NULL || c.node->kind != YAML_MAP || c.node->failed) {
         return;
     }
-    if (regression->source[0] == '\0' || regression->mutation[0] == '\0' ||
+    if (regression->source[0] == '\0' || regression->bug_switch[0] == '\0' ||
         regression->fails[0] == '\0') {
         problems_add(&loader->problems, c.node->mark,
-                     "regression: it needs 'source', 'mutation' and 'fails'");
-    } else if (!mutation_known(regression->mutation)) {
-        problems_add(&loader->problems, at_key(&c, "mutation"),
-                     "mutation: there is none of the name %s; they are in lib/base/mutations.h",
-                     problem_quote(quote, regression->mutation, strlen(regression->mutation)));
+                     "regression: it needs 'source', 'switch' and 'fails'");
     }
 }
 

@@ -20,12 +20,12 @@ static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or i
 static const struct key_row rows[] = {
     {"source", KEY_TEXT, FIELD(source), .fallback = "(needed with any of these)",
      .draw = {.reason = "says nothing about the run"}, .doc = "the bugs: ids of docs/prove/regressions.md, separated by blanks"},
-    {"mutation", KEY_TEXT, FIELD(mutation), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "the row of lib/base/mutations.h that brings the bug back"},
+    {"switch", KEY_TEXT, FIELD(bug_switch), .fallback = "(needed with any of these)",
+     .draw = {.reason = "says nothing about the run"}, .doc = "its switch in ballonet-mutant, which brings the bug back"},
     {"fails", KEY_TEXT, FIELD(fails), .fallback = "(needed with any of these)",
-     .draw = {.reason = "says nothing about the run"}, .doc = "what a run with the mutation must print"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "what a run with the bug must print"},
     {"verdict", KEY_CHOICE, FIELD(verdict), .choices = verdict_choices, .fallback = "fail",
-     .draw = {.reason = "says nothing about the run"}, .doc = "how a run with the mutation must end"},
+     .draw = {.reason = "says nothing about the run"}, .doc = "how a run with the bug must end"},
     {.name = NULL}};
 /* clang-format on */
 const struct key_table regression_keys = {

@@ -489,10 +489,10 @@ struct scenario_expect {
 
 /** The bug that a scenario stands for; source "" if none. It says nothing about the run. */
 struct scenario_regression {
-    char source[128];  /**< ids of docs/prove/regressions.md, separated by blanks */
-    char mutation[64]; /**< name of a row of lib/base/mutations.h */
-    char fails[256];   /**< what a run with the mutation prints */
-    uint32_t verdict;  /**< the exit status that it ends with */
+    char source[128];    /**< ids of docs/prove/regressions.md, separated by blanks */
+    char bug_switch[64]; /**< its switch in ballonet-mutant, which brings it back */
+    char fails[256];     /**< what a run with it prints */
+    uint32_t verdict;    /**< the exit status that it ends with */
 };
 
 struct scenario {

@@ -7,8 +7,6 @@
  */
 #include "sim/world/world_private.h"
 
-#include "lib/base/mutation.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -200,7 +198,7 @@ void life_hibernate(struct vm *vm, uint64_t for_ns)
     if (vm->life.freezing || now_ns < vm->life.asleep_until_ns) {
         return;
     }
-    vm->detaching = !BNTI_MUTATION(HIBERNATION_UNTOLD);
+    vm->detaching = true;
     life_detach(vm, DETACH_DRIVERS_WAY);
     vm->account.hibernations++;
     vm->life.off_ns = for_ns;

@@ -5,7 +5,6 @@
  * tried at once, what is pending is waited for until its deadline, and only then is somebody
  * killed.
  */
-#include "lib/base/mutation.h"
 #include "sim/world/world_private.h"
 
 #include <inttypes.h>
@@ -290,10 +289,6 @@ void memory_reclaim_tick(struct vm *vm)
     engine_payload(engine, done.pages);
     if (done.pages > 0) {
         script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_RECLAIM);
-    }
-    if (BNTI_MUTATION(RECLAIM_ASKS_BALLOON)) {
-        struct bnt_guest_oom_result result;
-        memory_oom_ask(vm, RECLAIM_BATCH_PAGES, &result);
     }
     if (done.again) {
         vm->reclaim_scheduled = true;

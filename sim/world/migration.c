@@ -10,7 +10,6 @@
  */
 #include "sim/world/migration.h"
 
-#include "lib/base/mutation.h"
 #include "sim/scenario/keys.h"
 
 #include <inttypes.h>
@@ -92,7 +91,7 @@ static void step_at(struct vm *vm, uint64_t time_ns, uint8_t priority)
 /** Whether this migration uses them: not where memory may be asked for after the switch-over. */
 static bool hints_used(const struct migration *m)
 {
-    return m->action->hints && (!m->action->postcopy || BNTI_MUTATION(HINT_POSTCOPY));
+    return m->action->hints && !m->action->postcopy;
 }
 
 static void hint_say(struct vm *vm, const char *what, bnt_status status)
@@ -119,18 +118,13 @@ static void hints_stop(struct vm *vm)
 }
 
 /** BV-11: whatever became of the migration. */
-static void hints_done(struct vm *vm, bool cancelled)
+static void hints_done(struct vm *vm)
 {
-    const bool lost = (cancelled && BNTI_MUTATION(HINT_CANCEL_NO_DONE)) ||
-                      (vm->migration->action->postcopy && BNTI_MUTATION(HINT_POSTCOPY));
     if (!hints_used(vm->migration)) {
         return;
     }
-    bnt_status status = BNT_OK;
-    if (!lost) {
-        status = bnt_host_hint_done(vm->host, engine_now(vm->world->engine));
-        hint_say(vm, "end", status);
-    }
+    const bnt_status status = bnt_host_hint_done(vm->host, engine_now(vm->world->engine));
+    hint_say(vm, "end", status);
     if (status == BNT_OK) { /* else there is no driver that it could tell */
         conformance_hint_over(vm->world->conformance, vm->index);
     }
@@ -316,7 +310,7 @@ static void arrive(struct vm *vm)
     vm->moves.done++;
     vm->moves.took_ns = engine_now(engine) - m->began_ns;
     vm->paused_until_ns = 0;
-    hints_done(vm, false);
+    hints_done(vm);
     engine_payload(engine, vm->moves.sent_pfns);
     engine_payload(engine, vm->moves.skipped_pfns);
     migration_free(vm);
@@ -371,7 +365,7 @@ void migration_cancel(struct vm *vm)
     }
     vm->moves.cancelled++;
     vm->paused_until_ns = 0;
-    hints_done(vm, true);
+    hints_done(vm);
     migration_free(vm);
     vm_schedule(vm, PARTY_DRIVER, engine_now(engine));
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_MIGRATE_CANCELLED);

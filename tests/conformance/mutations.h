@@ -1,6 +1,6 @@
 /*
- * Breakers that are mutations: a clause, a mutation of lib/base/mutations.h, and a scenario in
- * which `ballonet-mutant conformance --mutate NAME SCENARIO` must show the clause violated.
+ * Breakers that are mutations: a clause, a mutation of tests/regressions/mutations/, and a scenario
+ * in which `ballonet-mutant conformance --mutate NAME SCENARIO` must show the clause violated.
  *
  * For clauses that observations told by hand would show less well. tests/conformance/mutations.py
  * runs each row.

@@ -2,9 +2,8 @@
 # How much of lib its tests reach: tests/coverage/run.sh [again|update]
 #
 # Builds the preset `coverage`, runs the unit tests, the matrices, the fuzz corpora, and every
-# scenario under its own seed, then counts with gcovr what was reached in the libraries as they ship
-# (not in the build that can bring bugs back). judge.py tells what is asked for, and compares what is
-# not covered with uncovered.tsv. `again` counts what the last run left; `update` does so and writes
+# scenario under its own seed, then counts with gcovr what was reached in the libraries. judge.py
+# tells what is asked for, and compares what is not covered with uncovered.tsv. `again` counts what the last run left; `update` does so and writes
 # uncovered.tsv anew.
 # Exit status: 0, 1, or 77 where gcovr, or the compiler that the list was made with, is missing.
 set -u

@@ -119,7 +119,7 @@ START_TEST(test_digest_ignores_layout_and_sees_values)
     struct scenario *a = load_text(
         MINIMAL
         "seed: 3\n"
-        "regression: {source: guest-61, mutation: oom-holdoff-none, fails: x, verdict: crash}\n");
+        "regression: {source: guest-61, switch: oom-holdoff-none, fails: x, verdict: crash}\n");
     struct scenario *b = load_text("# a comment\nseed: 3\nvms: [{memory: 65536KiB, swap: 0}]\n"
                                    "title: Other\nschema: 1\n");
     struct scenario *c = load_text(MINIMAL "seed: 4\n");
