@@ -56,17 +56,16 @@ endfunction()
 
 # bnt_check_test(name SOURCES file... [LINKS target...] [TIMEOUT seconds] [LABELS label...]):
 # a program of Check tests and the CTest test of the same name. The sources supply
-# `Suite *test_suite(void)`; main and the guards against silent success are in tests/setup/check_main.c.
+# `Suite *test_suite(void)`; main and the guards against silent success are in tests/support/check_main.c.
 function(bnt_check_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINKS;LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
-  set(setup ${PROJECT_SOURCE_DIR}/tests/setup)
-  add_executable(${name} ${arg_SOURCES} ${setup}/check_main.c)
+  add_executable(${name} ${arg_SOURCES})
   bnt_hosted(${name})
-  target_compile_options(${name} PRIVATE -include ${setup}/check_main.h)
-  target_link_libraries(${name} PRIVATE ${arg_LINKS} PkgConfig::CHECK)
+  target_compile_options(${name} PRIVATE -include ${PROJECT_SOURCE_DIR}/tests/support/check_main.h)
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} support_main)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   # Time limits end what hangs; no test is about speed, and a busy machine is slow.
   math(EXPR limit "3 * ${arg_TIMEOUT}")

@@ -249,14 +249,14 @@
     X(BL, 5, DRIVER, MUST, WATCHED, "write all 4 bytes of actual at once", "")                        \
     X(BL, 6, DEVICE, SHOULD_NOT, NOT_APPLICABLE,                                                   \
       "use actual until its most significant byte is written",                                     \
-      "what a device makes of actual is not seen from outside; tests/unit/test_host_registers.c")  \
+      "what a device makes of actual is not seen from outside; tests/unit/host/test_host_registers.c")  \
     X(BL, 7, DRIVER, MUST, WATCHED,                                                                \
       "keep legacy statistics in the guest's own byte order", "")                                  \
     X(BL, 8, DEVICE, SHOULD, NOT_APPLICABLE, "ignore the values of the first statistics buffer",   \
-      "what a device makes of statistics is not seen from outside; tests/unit/test_host_stats.c")  \
+      "what a device makes of statistics is not seen from outside; tests/unit/host/test_host_stats.c")  \
     X(BL, 9, BOTH, MUST, NOT_APPLICABLE,                                                           \
       "keep legacy command ids in buffers in the guest's own byte order",                          \
-      "no driver here hints on the legacy interface: tests/unit/test_guest_legacy.c")              \
+      "no driver here hints on the legacy interface: tests/unit/guest/test_guest_legacy.c")              \
     /* docs/understand/wire-extension.md: refusals and resets. */                                             \
     X(BX, 1, BOTH, MUST_NOT, WATCHED,                                                              \
       "offer or accept a feature of the extension on a bit that has another meaning", "")          \

@@ -3,7 +3,7 @@
  * are slow, wrong or hostile. Whatever comes, no page is lost or in two places, no call goes on
  * for ever, and detach gives everything back.
  */
-#include "fake_device.h"
+#include "tests/support/fake_device.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * of hosts that refuse, reset, forget or lie at any call. Whatever comes, no page is lost or given
  * back twice, a step does a bounded amount, one instant ends, and so does a detach.
  */
-#include "fake_vmware.h"
+#include "tests/support/fake_vmware.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * end at the first hash; with it, contradictions inside the blocks are reached. What opens is read
  * to its end, and a small world is replayed against it. Nothing may be left behind.
  */
-#include "tests/unit/trace_toy.h"
+#include "tests/support/trace_toy.h"
 
 #include <stdlib.h>
 

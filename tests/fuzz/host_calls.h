@@ -5,7 +5,7 @@
 #ifndef TESTS_FUZZ_HOST_CALLS_H
 #define TESTS_FUZZ_HOST_CALLS_H
 
-#include "tests/unit/fake_driver.h"
+#include "tests/support/fake_driver.h"
 
 #include <stdio.h>
 #include <stdlib.h>

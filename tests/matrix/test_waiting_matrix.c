@@ -9,7 +9,7 @@
  * function of this file.
  */
 #include "tests/matrix/waiting_rows.h"
-#include "tests/unit/fake_device.h"
+#include "tests/support/fake_device.h"
 
 #include <check.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * there when the call returns. As test_waiting_matrix.c otherwise.
  */
 #include "tests/matrix/waiting_rows.h"
-#include "tests/unit/fake_vmware.h"
+#include "tests/support/fake_vmware.h"
 
 #include <check.h>
 #include <string.h>

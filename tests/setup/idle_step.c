@@ -4,8 +4,8 @@
  * down, suspended, broken, vmware.
  */
 #include "lib/guest/guest_private.h"
-#include "tests/unit/fake_device.h"
-#include "tests/unit/fake_vmware.h"
+#include "tests/support/fake_device.h"
+#include "tests/support/fake_vmware.h"
 
 #include <string.h>
 

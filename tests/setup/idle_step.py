@@ -37,7 +37,7 @@ def build(root, compiler, work, name, early):
     copy = work / f"{name}.c"
     copy.write_text(text if early else text.replace(EXIT, "if (0) {"))
     sources = [s for room in ROOMS for s in sorted((root / "lib" / room).rglob("*.c")) if s != front]
-    sources += [root / "tests/unit" / fake for fake in FAKES] + [root / "tests/setup/idle_step.c", copy]
+    sources += [root / "tests/support" / fake for fake in FAKES] + [root / "tests/setup/idle_step.c", copy]
     program = work / name
     command = [compiler, "-std=c11", "-O2", f"-I{root}", f"-I{root}/lib/include", f"-I{root}/lib/guest",
                *map(str, sources), "-o", str(program)]

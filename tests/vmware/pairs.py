@@ -5,7 +5,7 @@ Runs scenarios/vmware/capabilities.yaml with each set that a driver can ask for 
 can offer; what they agree on is what both have, and the balloon works by it. BASIC is what every
 driver asks for: one that does not has no way to lock a page when batches are not agreed. A host
 cannot offer 2 MiB without batches: those sets are errors. Bits without a name are shown by
-tests/unit/test_host_vmware.c.
+tests/unit/host/test_host_vmware.c.
 """
 import itertools
 import subprocess

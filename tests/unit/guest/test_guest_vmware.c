@@ -1,0 +1,796 @@
+/* The guest on VMware's wire: handshake, ticks, locks and unlocks, every status, resets, the end.
+ */
+#include "tests/support/fake_vmware.h"
+
+#include <check.h>
+#include <string.h>
+
+Suite *test_suite(void);
+
+#define CMD(name) BNT_VMWARE_CMD_##name
+
+/* ---- Handshake ---- */
+
+/* Index: what the guest offers; inside, what the host has, with bit 0 and unknown bits added. */
+START_TEST(test_every_pair_of_capabilities_works)
+{
+    const uint32_t guest_caps = (uint32_t)_i << 1;
+    for (uint32_t host_caps = 0; host_caps <= FVM_CAPS_ALL; host_caps += 2) {
+        struct fvm *f = fvm_new(2048);
+        f->config.vmware.caps = guest_caps;
+        f->caps = host_caps;
+        f->caps_more = UINT64_C(0xFFFFFFC1);
+        f->target = 600;
+        ck_assert_int_eq(fvm_attach(f), BNT_OK);
+        fvm_run(f, FVM_S / 2);
+        const bool version = guest_caps == BNT_VMWARE_PROTOCOL_2010; /* BASIC is the same number */
+        const uint32_t both = version           ? BNT_VMWARE_CAP_BASIC
+                              : guest_caps == 0 ? host_caps
+                                                : guest_caps & host_caps;
+        const bool works = both & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED);
+        uint32_t settled = both;
+        if (!(both & BNT_VMWARE_CAP_BATCHED)) {
+            settled &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M;
+        }
+        ck_assert_uint_eq(fvm_info(f).caps, works ? settled : 0);
+        ck_assert_uint_eq(fvm_info(f).state, works ? BNT_GUEST_RUNNING : BNT_GUEST_STARTING);
+        ck_assert_uint_eq(f->locked_pages, works ? 600 : 0);
+        const bool batched = (both & BNT_VMWARE_CAP_BATCHED) != 0;
+        ck_assert_uint_eq(f->calls[CMD(BATCHED_LOCK)], works && batched ? 2 : 0);
+        ck_assert_uint_eq(f->calls[CMD(LOCK)], works && !batched ? 600 : 0);
+        fvm_end(f);
+    }
+}
+END_TEST
+
+START_TEST(test_host_of_2010_is_basic)
+{
+    struct fvm *f = fvm_new(64);
+    f->answer[CMD(START)] = BNT_VMWARE_SUCCESS; /* plain: whatever was offered */
+    f->target = 10;
+    fvm_up(f);
+    ck_assert_uint_eq(fvm_info(f).caps, BNT_VMWARE_CAP_BASIC);
+    ck_assert_uint_eq(f->calls[CMD(LOCK)], 10);
+    ck_assert_uint_eq(f->log[0].arg1, FVM_CAPS_ALL);
+    ck_assert_uint_eq(f->log[1].command, CMD(GUEST_ID));
+    ck_assert_uint_eq(f->log[1].arg1, BNT_VMWARE_GUEST_LINUX);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_start_is_tried_each_tick_until_it_succeeds)
+{
+    struct fvm *f = fvm_new(64);
+    f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
+    f->answer_left[CMD(START)] = 5;
+    f->target = 10;
+    ck_assert_int_eq(fvm_attach(f), BNT_OK);
+    fvm_run(f, 4500 * FVM_MS);
+    ck_assert_uint_eq(f->calls[CMD(START)], 5);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_HANDSHAKE_FAILED], 1); /* told once */
+    ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_HANDSHAKE_FAILED].value, UINT32_MAX);
+    ck_assert_uint_eq(f->log_count, 5); /* and nothing else is sent */
+    fvm_run(f, FVM_S);
+    ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_HANDSHAKE].extra, 5);
+    ck_assert_uint_eq(f->locked_pages, 10);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_attach_of_2010_fails_with_its_handshake)
+{
+    struct fvm *f = fvm_new_2010(64);
+    const uint32_t command = _i == 0 ? CMD(START) : CMD(GUEST_ID);
+    f->answer[command] = BNT_VMWARE_FAILURE;
+    f->answer_left[command] = 1;
+    ck_assert_int_eq(fvm_attach(f), BNT_E_UNSUPPORTED);
+    ck_assert_uint_eq(fvm_info(f).state, BNT_GUEST_DOWN);
+    ck_assert_int_eq(fvm_attach(f), BNT_OK);
+    ck_assert_uint_eq(fvm_info(f).state, BNT_GUEST_RUNNING);
+    ck_assert_uint_eq(f->log[0].arg1, BNT_VMWARE_PROTOCOL_2010);
+    fvm_end(f);
+}
+END_TEST
+
+/* ---- Ticks ---- */
+
+START_TEST(test_target_is_polled_once_a_second_with_the_limit)
+{
+    struct fvm *f = fvm_new(64);
+    f->config.limit_pfns = 50;
+    fvm_up(f);
+    fvm_run(f, 10 * FVM_S);
+    ck_assert_uint_eq(f->calls[CMD(GET_TARGET)], 11);
+    ck_assert_uint_eq(fvm_info(f).ticks, 11);
+    ck_assert_uint_eq(f->limit_told, 50);
+    ck_assert_int_eq(bnt_guest_limit_set(f->guest, 60), BNT_OK);
+    fvm_run(f, FVM_S);
+    ck_assert_uint_eq(f->limit_told, 60);
+    ck_assert_int_eq(bnt_guest_limit_set(f->guest, 0), BNT_E_ARGUMENT);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_doorbell_makes_a_tick_at_once)
+{
+    struct fvm *f = fvm_new(64);
+    f->doorbell_there = true;
+    fvm_up(f);
+    ck_assert(f->doorbell_rings);
+    f->now_ns += 300 * FVM_MS;
+    f->target = 20;
+    bnt_guest_config_changed(f->guest);
+    fvm_step(f, 64);
+    ck_assert_uint_eq(f->locked_pages, 20);
+    ck_assert_uint_eq(fvm_info(f).doorbells, 1);
+    fvm_run(f, FVM_S); /* polling goes on, a second after this tick */
+    ck_assert_uint_eq(f->calls[CMD(GET_TARGET)], 3);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_refused_doorbell_leaves_polling)
+{
+    struct fvm *f = fvm_new(64);
+    f->doorbell_there = true;
+    f->answer[CMD(VMCI_DOORBELL_SET)] = BNT_VMWARE_FAILURE;
+    fvm_up(f);
+    f->target = 20;
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 20);
+    ck_assert_uint_eq(f->calls[CMD(VMCI_DOORBELL_SET)], 1); /* not asked again */
+    ck_assert_uint_eq(f->doorbell_closes, 1);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_doorbell_that_comes_late_is_set_then)
+{
+    struct fvm *f = fvm_new(64);
+    fvm_up(f);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->calls[CMD(VMCI_DOORBELL_SET)], 0);
+    f->doorbell_there = true;
+    fvm_run(f, FVM_S);
+    ck_assert(f->doorbell_rings);
+    fvm_end(f);
+}
+END_TEST
+
+/* ---- Limits of 32 bits ---- */
+
+static void limit_tick(struct fvm *f, uint64_t limit, uint64_t *told)
+{
+    FVM_CHECK(bnt_guest_limit_set(f->guest, limit) == BNT_OK);
+    f->limit_told = UINT64_MAX;
+    fvm_tick(f);
+    *told = f->limit_told;
+}
+
+START_TEST(test_limit_over_32_bits)
+{
+    const uint64_t over = UINT64_C(1) << 32;
+    uint64_t told = 0;
+    struct fvm *f = fvm_new(64); /* 64-bit target: as it is */
+    fvm_up(f);
+    limit_tick(f, over, &told);
+    ck_assert_uint_eq(told, over);
+    fvm_end(f);
+
+    f = fvm_new(64); /* without: the most that can be said, never silence */
+    f->caps = FVM_CAPS_ALL & ~(uint32_t)BNT_VMWARE_CAP_64_BIT_TARGET;
+    fvm_up(f);
+    const uint64_t limits[] = {over - 1, over, over + 1};
+    for (size_t i = 0; i < 3; i++) {
+        limit_tick(f, limits[i], &told);
+        ck_assert_uint_eq(told, UINT32_MAX);
+    }
+    fvm_end(f);
+
+    f = fvm_new_2010(64); /* 2010: not a word from 2^32 on */
+    fvm_up(f);
+    limit_tick(f, over - 1, &told);
+    ck_assert_uint_eq(told, UINT32_MAX);
+    limit_tick(f, over, &told);
+    ck_assert_uint_eq(told, UINT64_MAX);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_target_has_64_bits_only_if_both_say_so)
+{
+    struct fvm *f = fvm_new(64);
+    f->caps = _i == 0 ? FVM_CAPS_ALL : FVM_CAPS_ALL & ~(uint32_t)BNT_VMWARE_CAP_64_BIT_TARGET;
+    f->target = (UINT64_C(1) << 32) + 5;
+    fvm_up(f);
+    ck_assert_uint_eq(fvm_info(f).target_pfns, _i == 0 ? 64 : 5);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_page_whose_pfn_does_not_fit_is_not_locked)
+{
+    struct fvm *f = fvm_new(64);
+    f->config.memory_first_pfn = (UINT64_C(1) << 32) - 32; /* half of it is beyond */
+    f->caps = _i == 0 ? FVM_CAPS_ALL : BNT_VMWARE_CAP_BASIC;
+    f->target = 64;
+    fvm_up(f);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, _i == 0 ? 64 : 32);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_batch_page_that_no_call_can_name_is_not_used)
+{
+    struct fvm *f = fvm_new(64);
+    f->dma_gpa = (UINT64_C(1) << 44) - (_i == 0 ? 4096 : 0);
+    f->target = 64;
+    fvm_up(f);
+    ck_assert_uint_eq(f->locked_pages, 64);
+    ck_assert_uint_eq(f->calls[CMD(LOCK)], _i == 0 ? 0 : 64);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_DEGRADED], _i == 0 ? 0 : 1);
+    if (_i == 1) {
+        ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_DEGRADED].value,
+                          BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M);
+        ck_assert_int_eq(bnt_guest_diag(f->guest)->fault, BNT_FAULT_BATCH_PAGE_BEYOND);
+        ck_assert_uint_eq(bnt_guest_diag(f->guest)->gpa, f->dma_gpa);
+    }
+    fvm_end(f);
+}
+END_TEST
+
+/* A driver that follows a reset with its next tick: until then no page can be had. */
+START_TEST(test_oom_after_a_reset_that_is_followed_late_ends)
+{
+    struct fvm *f = fvm_new(64);
+    struct bnt_guest_oom_result result;
+    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->caps = _i == 0 ? BNT_VMWARE_CAP_BASIC : FVM_CAPS_ALL;
+    f->target = 64;
+    fvm_up(f);
+    memset(f->bad_back, BNT_VMWARE_RESET, 64);
+    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 10, &result), BNT_OK);
+    ck_assert_uint_eq(result.freed_pfns, 0);
+    memset(f->bad_back, 0, 64);
+    fvm_tick(f);
+    ck_assert_uint_eq(fvm_info(f).resets, 1);
+    fvm_end(f);
+}
+END_TEST
+
+/* ---- Locks ---- */
+
+START_TEST(test_balloon_follows_the_target_in_batches)
+{
+    struct fvm *f = fvm_new(4096);
+    f->config.vmware.slack_pfns = BNT_GUEST_SLACK_NONE;
+    fvm_up(f);
+    const uint64_t targets[] = {1300, 1299, 1, 4096, 0, 600};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        f->target = targets[i];
+        fvm_tick(f);
+        ck_assert_uint_eq(f->locked_pages, targets[i]);
+        ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_TARGET_REACHED].value, targets[i]);
+    }
+    ck_assert_uint_eq(f->calls[CMD(LOCK)] + f->calls[CMD(UNLOCK)], 0);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_batch_has_at_most_what_was_set)
+{
+    struct fvm *f = fvm_new(1024);
+    f->config.vmware.batch_max = 100;
+    f->target = 1000;
+    fvm_up(f);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_LOCK)], 10);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_small_excess_is_left_unless_the_target_is_0)
+{
+    struct fvm *f = fvm_new(2048);
+    f->target = 1500;
+    fvm_up(f);
+    f->target = 1500 - 511;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 1500);
+    f->target = 1500 - 512;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 1500 - 512); /* then all of it */
+    f->target = 700;
+    fvm_tick(f);
+    f->target = 0;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 0);
+    fvm_end(f);
+}
+END_TEST
+
+/* 0: none, 1: a page, 2: two. */
+START_TEST(test_slack_is_what_it_says)
+{
+    struct fvm *f = fvm_new(2048);
+    f->config.vmware.slack_pfns = _i == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)_i;
+    f->target = 1500;
+    fvm_up(f);
+    f->target = 1500 - (uint64_t)_i;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 1500);
+    f->target = 1499 - (uint64_t)_i;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, f->target);
+    fvm_end(f);
+}
+END_TEST
+
+/* The target falls while the guest locks: at most one page, or one batch, too many is offered. */
+START_TEST(test_target_is_adopted_from_every_answer)
+{
+    struct fvm *f = fvm_new(8192);
+    const bool batched = _i == 0;
+    f->caps = batched ? FVM_CAPS_ALL : BNT_VMWARE_CAP_BASIC;
+    f->target = 8000;
+    f->target_calls = batched ? 3 : 1500; /* in the third batch, at the 1500th page */
+    f->target_after = 1000;
+    f->config.vmware.slack_pfns = 600;
+    fvm_up(f);
+    ck_assert_uint_eq(f->lock_pages, batched ? 1536 : 1500);
+    ck_assert_uint_eq(f->locked_pages, batched ? 1024 : 1499);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_not_needed_ends_the_tick_and_frees_the_page)
+{
+    struct fvm *f = fvm_new(8192);
+    f->caps = BNT_VMWARE_CAP_BASIC;
+    f->target = 8000;
+    memset(f->bad + 40, BNT_VMWARE_PPN_NOTNEEDED, 8000);
+    fvm_up(f);
+    ck_assert_uint_eq(f->locked_pages, 40);
+    ck_assert_uint_eq(f->lock_pages, 41);
+    ck_assert_uint_eq(fvm_info(f).held_pages, 0);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->lock_pages, 44); /* one try a tick */
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_refused_pages_are_16_at_most_and_go_back_with_the_tick)
+{
+    struct fvm *f = fvm_new(8192);
+    f->caps = BNT_VMWARE_CAP_BASIC;
+    f->target = 8000;
+    memset(f->bad, BNT_VMWARE_PPN_PINNED, 8192);
+    fvm_up(f);
+    ck_assert_uint_eq(f->lock_pages, 16);
+    ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_REFUSED].extra, 16);
+    ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_RETURNED].value, 16);
+    ck_assert_uint_eq(f->free_count, 8192);
+    memset(f->bad, 0, 8192);
+    memset(f->bad + 3, BNT_VMWARE_PPN_PINNED, 15);
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 8000); /* fewer are no end: others are tried */
+    ck_assert_uint_eq(f->free_count, 192);
+    fvm_end(f);
+}
+END_TEST
+
+/* Index: a status of 5 bits for every entry, both ways, batched and single. Nothing leaks. */
+START_TEST(test_every_status_of_an_entry)
+{
+    for (uint32_t batched = 0; batched < 2; batched++) {
+        struct fvm *f = fvm_new(1024);
+        f->caps = batched ? FVM_CAPS_ALL : BNT_VMWARE_CAP_BASIC;
+        f->target = 200;
+        if (_i != BNT_VMWARE_SUCCESS) {
+            memset(f->bad, (int)_i, 1024);
+        }
+        fvm_up(f);
+        fvm_run(f, 3 * FVM_S);
+        ck_assert_uint_eq(f->locked_pages, _i == BNT_VMWARE_SUCCESS ? 200 : 0);
+        ck_assert_uint_eq(1024 - f->free_count, _i == BNT_VMWARE_SUCCESS ? 200 : 0);
+        memset(f->bad, 0, 1024);
+        fvm_run(f, 3 * FVM_S);
+        ck_assert_uint_eq(f->locked_pages, 200);
+        if (_i != BNT_VMWARE_SUCCESS) {
+            memset(f->bad_back, (int)_i, 1024);
+        }
+        f->target = 0;
+        fvm_run(f, 3 * FVM_S);
+        const bool stays =
+            _i != BNT_VMWARE_SUCCESS && _i != BNT_VMWARE_PPN_UNLOCKED && _i != BNT_VMWARE_RESET;
+        ck_assert_uint_eq(1024 - f->free_count, stays ? 200 : 0);
+        memset(f->bad_back, 0, 1024);
+        fvm_run(f, 3 * FVM_S);
+        ck_assert_uint_eq(f->free_count, 1024);
+        fvm_end(f);
+    }
+}
+END_TEST
+
+/* A status of the whole call overrides every entry: nothing happened, and the tick is over. */
+START_TEST(test_every_status_of_a_whole_call)
+{
+    const int32_t statuses[] = {
+        -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 0x1000, BNT_VMWARE_SUCCESS_WITH_CAPABILITIES};
+    struct fvm *f = fvm_new(2048);
+    f->target = 1200;
+    f->answer[CMD(BATCHED_LOCK)] = statuses[_i];
+    fvm_up(f);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_LOCK)], 1);
+    ck_assert_uint_eq(f->free_count, 2048);
+    f->answer[CMD(BATCHED_LOCK)] = FVM_BY_HOST;
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 1200);
+    f->target = 0;
+    f->answer[CMD(BATCHED_UNLOCK)] = statuses[_i];
+    f->answer_left[CMD(BATCHED_UNLOCK)] = 1;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_UNLOCK)], 1);
+    ck_assert_uint_eq(2048 - f->free_count, statuses[_i] == BNT_VMWARE_RESET ? 0 : 1200);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->free_count, 2048);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_page_that_does_not_come_back_is_no_obstacle)
+{
+    struct fvm *f = fvm_new(1024);
+    f->caps = _i == 0 ? FVM_CAPS_ALL : BNT_VMWARE_CAP_BASIC;
+    f->target = 600;
+    fvm_up(f);
+    f->bad_back[599] = BNT_VMWARE_PPN_PINNED; /* the first to be unlocked */
+    f->target = 0;
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 1);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_oom_gives_pages_back_and_bans_inflation_for_5_s)
+{
+    struct fvm *f = fvm_new(1024);
+    struct bnt_guest_oom_result result;
+    f->target = 600;
+    fvm_up(f);
+    const uint64_t locks = f->lock_pages;
+    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 100, &result), BNT_OK);
+    ck_assert_uint_eq(result.freed_pfns, 100);
+    ck_assert_uint_eq(result.pending_pfns, 0);
+    ck_assert_uint_eq(f->locked_pages, 500);
+    fvm_run(f, 4900 * FVM_MS);
+    ck_assert_uint_eq(f->lock_pages, locks);
+    fvm_run(f, 1100 * FVM_MS);
+    ck_assert_uint_eq(f->locked_pages, 600);
+    fvm_end(f);
+
+    f = fvm_new_2010(64);
+    fvm_up(f);
+    ck_assert_int_eq(bnt_guest_oom(f->guest, f->now_ns, 1, &result), BNT_E_UNSUPPORTED);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_oom_inside_an_allocation_stops_the_tick)
+{
+    struct fvm *f = fvm_new(2048);
+    f->target = 1000;
+    fvm_up(f);
+    f->target = 2000;
+    f->oom_in_alloc = 300;
+    fvm_tick(f);
+    ck_assert_uint_eq(f->locked_pages, 700);
+    fvm_run(f, 6 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 2000);
+    fvm_end(f);
+}
+END_TEST
+
+/* ---- Resets ---- */
+
+/* Index: the command that is answered by RESET first. */
+START_TEST(test_reset_frees_everything_silently_and_starts_anew)
+{
+    const uint32_t commands[] = {CMD(GET_TARGET), CMD(BATCHED_LOCK), CMD(BATCHED_UNLOCK)};
+    struct fvm *f = fvm_new(4096);
+    f->doorbell_there = true;
+    f->target = 2000;
+    fvm_up(f);
+    f->target = commands[_i] == CMD(BATCHED_LOCK) ? 3000 : 500;
+    f->answer[commands[_i]] = BNT_VMWARE_RESET;
+    f->answer_left[commands[_i]] = 1;
+    f->reset = commands[_i] == CMD(GET_TARGET);
+    const uint64_t starts = f->calls[CMD(START)];
+    fvm_tick(f);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_RESET], 1);
+    ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_RESET].extra,
+                      2000 - (commands[_i] == CMD(BATCHED_UNLOCK) ? 512 : 0));
+    ck_assert_uint_eq(f->calls[CMD(START)], starts + 1);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_RESET_DONE], 1);
+    ck_assert_uint_eq(f->locked_pages, f->target); /* and inflated again, in this very second */
+    ck_assert(f->doorbell_rings);
+    ck_assert_uint_eq(f->doorbell_opens, f->doorbell_closes + 1);
+    /* Between the first RESET and START there is no word about a page. */
+    uint32_t i = f->log_count - 1;
+    while (f->log[i].command != CMD(START)) {
+        i--;
+    }
+    while (f->log[--i].status != BNT_VMWARE_RESET || f->log[i].command != commands[_i]) {
+        ck_assert_uint_eq(f->log[i].command, CMD(VMCI_DOORBELL_SET));
+    }
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_reset_on_every_tick_is_one_handshake_a_tick)
+{
+    struct fvm *f = fvm_new(1024);
+    f->target = 500;
+    fvm_up(f);
+    f->answer[CMD(GUEST_ID)] = BNT_VMWARE_RESET;
+    f->answer[CMD(GET_TARGET)] = BNT_VMWARE_RESET;
+    const uint64_t calls = f->log_count;
+    fvm_run(f, 100 * FVM_S);
+    ck_assert_uint_le(f->calls[CMD(START)], 102);
+    ck_assert_uint_le(f->log_count - calls, 4 * 101);
+    ck_assert_uint_eq(f->free_count, 1024);
+    f->answer[CMD(GUEST_ID)] = FVM_BY_HOST;
+    f->answer[CMD(GET_TARGET)] = FVM_BY_HOST;
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 500);
+    fvm_end(f);
+}
+END_TEST
+
+/* 2010: the flag waits for the next tick's top, GET_TARGET is sent although START failed. */
+START_TEST(test_reset_of_2010_waits_for_the_next_tick)
+{
+    struct fvm *f = fvm_new_2010(1024);
+    f->target = 300;
+    fvm_up(f);
+    f->reset = true;
+    f->target = 400;
+    fvm_tick(f);
+    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 300); /* GET_TARGET told; nothing happens yet */
+    f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
+    f->answer_left[CMD(START)] = 2;
+    fvm_tick(f);
+    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 0); /* popped */
+    ck_assert_uint_eq(fvm_last(f, 1)->command, CMD(START));
+    ck_assert_uint_eq(fvm_last(f, 0)->command, CMD(GET_TARGET));
+    ck_assert_int_eq(fvm_last(f, 0)->status, BNT_VMWARE_RESET);
+    fvm_tick(f);
+    ck_assert_uint_eq(f->calls[CMD(START)], 3);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_RESET], 1);
+    fvm_tick(f);
+    ck_assert_uint_eq(f->calls[CMD(START)], 4);
+    ck_assert_uint_eq(f->locked_pages, 400); /* in the same tick */
+    fvm_end(f);
+}
+END_TEST
+
+/* What a handshake settles holds from then on, whatever the one before had: blocks of 2 MiB are not
+ * for a host that has lost them, or whose START failed. */
+START_TEST(test_handshake_without_2m_pages_ends_them)
+{
+    struct fvm *f = fvm_new(4096);
+    f->config.vmware.habits = _i < 2 ? BNT_GUEST_HABIT_RESET_LATE : 0;
+    f->huge = true;
+    f->target = 2048;
+    fvm_up(f);
+    ck_assert_uint_gt(f->calls[CMD(BATCHED_2M_LOCK)], 0);
+    f->target = 0;
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 0);
+    const uint64_t huge = f->calls[CMD(BATCHED_2M_LOCK)];
+    f->reset = true;
+    f->target = 2048;
+    f->caps = _i == 1 ? f->caps : BNT_VMWARE_CAP_BASIC;
+    fvm_tick(f);   /* the reset is seen */
+    if (_i == 1) { /* START fails, and the target comes all the same */
+        f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
+        f->answer[CMD(GET_TARGET)] = BNT_VMWARE_SUCCESS;
+        f->answer_left[CMD(GET_TARGET)] = 8;
+    }
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)], huge);
+    ck_assert_uint_eq(f->locked_pages, _i == 1 ? 0 : 2048);
+    f->answer[CMD(START)] = FVM_BY_HOST;
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 2048);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)] > huge, _i == 1);
+    fvm_end(f);
+}
+END_TEST
+
+/* A START that leaves nothing in common is a success for the host alone. What a driver that goes on
+ * all the same had locked then, it would free at the next tick without a word. */
+START_TEST(test_late_driver_locks_nothing_before_its_handshake)
+{
+    struct fvm *f = fvm_new(1024);
+    f->config.vmware.habits = BNT_GUEST_HABIT_RESET_LATE;
+    f->target = _i ? 300 : 0;
+    fvm_up(f);
+    fvm_run(f, 2 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, f->target);
+    const uint64_t starts = f->calls[CMD(START)];
+    f->reset = true;
+    f->target = 400;
+    f->caps = BNT_VMWARE_CAP_64_BIT_TARGET; /* not by itself */
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_gt(f->calls[CMD(START)], starts + 1);
+    ck_assert_uint_eq(fvm_info(f).target_pfns, 400); /* the target is asked for */
+    ck_assert_uint_eq(f->locked_pages, 0);
+    f->caps = FVM_CAPS_ALL;
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 400);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_pop_is_done_in_portions)
+{
+    struct fvm *f = fvm_new(40000);
+    f->config.rates.use = BNT_GUEST_OFF;
+    f->target = 40000;
+    fvm_up(f);
+    ck_assert_uint_eq(f->locked_pages, 40000);
+    f->reset = true;
+    f->now_ns += FVM_S;
+    f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
+    uint64_t before = f->freed_pages;
+    for (uint32_t i = 0; fvm_info(f).ballooned_pfns > 0; i++) {
+        fvm_step(f, 4);
+        ck_assert_uint_le(f->freed_pages - before, UINT64_C(4) * 256);
+        before = f->freed_pages;
+        ck_assert_uint_lt(i, 100);
+    }
+    f->answer[CMD(START)] = FVM_BY_HOST;
+    fvm_end(f);
+}
+END_TEST
+
+/* ---- The end ---- */
+
+START_TEST(test_detach_makes_the_host_forget_before_pages_are_freed)
+{
+    struct fvm *f = _i == 0 ? fvm_new(1024) : fvm_new_2010(1024);
+    f->doorbell_there = true;
+    f->target = 600;
+    fvm_up(f);
+    ck_assert_int_eq(bnt_guest_detach(f->guest, f->now_ns), BNT_OK);
+    ck_assert_uint_eq(fvm_last(f, 0)->command, CMD(START));
+    ck_assert_uint_eq(fvm_last(f, 0)->arg1, _i == 0 ? 0 : BNT_VMWARE_PROTOCOL_2010);
+    ck_assert_uint_eq(f->calls[CMD(BATCHED_UNLOCK)] + f->calls[CMD(UNLOCK)], 0);
+    ck_assert_uint_eq(f->free_count, 1024);
+    ck_assert(!f->doorbell_rings);
+    ck_assert_uint_eq(f->doorbell_opens, f->doorbell_closes);
+    ck_assert_int_eq(fvm_attach(f), BNT_OK);
+    fvm_run(f, FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 600);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_detach_in_a_reset_sets_no_doorbell_again)
+{
+    struct fvm *f = fvm_new(4096);
+    f->doorbell_there = true;
+    f->target = 4000;
+    fvm_up(f);
+    f->reset = true;
+    f->now_ns += FVM_S;
+    fvm_step(f, 2); /* in the middle of the release */
+    ck_assert_uint_eq(fvm_info(f).state, BNT_GUEST_RELEASING);
+    const uint64_t sets = f->calls[CMD(VMCI_DOORBELL_SET)];
+    const bnt_status detached = bnt_guest_detach(f->guest, f->now_ns);
+    ck_assert(detached == BNT_OK || detached == BNT_E_AGAIN);
+    bnt_guest_config_changed(f->guest); /* and it rings once more */
+    fvm_run(f, 5 * FVM_S);
+    ck_assert_uint_eq(fvm_info(f).state, BNT_GUEST_DOWN);
+    ck_assert_uint_eq(f->calls[CMD(VMCI_DOORBELL_SET)], sets + 1); /* unset */
+    ck_assert_uint_eq(f->doorbell_opens, f->doorbell_closes);
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_settings_are_checked)
+{
+    struct fvm *f = fvm_new(64);
+    struct bnt_guest_need need;
+    struct bnt_guest_config c = f->config;
+    ck_assert_int_eq(bnt_guest_footprint(&c, &need), BNT_OK);
+    ck_assert_uint_eq(need.dma_bytes, 4096);
+#define BAD(setting)                                                      \
+    do {                                                                  \
+        c = f->config;                                                    \
+        setting;                                                          \
+        ck_assert_int_eq(bnt_guest_footprint(&c, &need), BNT_E_ARGUMENT); \
+    } while (0)
+    BAD(c.page_order = 1);
+    BAD(c.vmware.batch_max = 513);
+    BAD(c.vmware.caps = 1);
+    BAD(c.vmware.habits = 256);
+    BAD(c.rates.alloc_max = BNT_GUEST_RATE_MAX + 1);
+    BAD((c.rates.alloc_min = 3000));
+    BAD((c.rates.free_min = 20000));
+    BAD(c.memory_pfns = UINT64_C(1) << 52);
+    BAD(c.wire = (bnt_guest_wire)2);
+    BAD((c.wire = BNT_GUEST_WIRE_VIRTIO, c.vmware.habits = 1));
+    uint64_t bits[1] = {0};
+    BAD((c.record = BNT_GUEST_RECORD_BITS, c.record_bits = bits,
+         c.vmware.habits = BNT_GUEST_HABIT_REFUSE_ALL));
+#undef BAD
+    ck_assert_str_eq(bnt_guest_habit_name(BNT_GUEST_HABIT_RESET_LATE), "reset-late");
+    ck_assert_str_eq(bnt_guest_habit_name(3), "unknown");
+    fvm_end(f);
+}
+END_TEST
+
+START_TEST(test_calls_for_a_doorbell_may_be_left_out)
+{
+    struct fvm *f = fvm_new(1000);
+    f->target = 100;
+    f->doorbell_there = true;
+    f->no_doorbell = _i == 0;
+    f->doorbell_kept = true;
+    if (_i == 2) { /* which the host refuses */
+        f->answer[BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = BNT_VMWARE_FAILURE;
+        f->answer_left[BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = 1;
+    }
+    fvm_up(f);
+    fvm_run(f, 3 * FVM_S);
+    ck_assert_uint_eq(f->locked_pages, 100);
+    ck_assert_uint_eq(f->doorbell_opens, _i > 0);
+    ck_assert_uint_eq(f->doorbell_rings, _i == 1);
+    fvm_end(f);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("guest vmware");
+    TCase *tc = tcase_create("wire");
+    tcase_add_loop_test(tc, test_every_pair_of_capabilities_works, 0, 32);
+    tcase_add_test(tc, test_host_of_2010_is_basic);
+    tcase_add_test(tc, test_start_is_tried_each_tick_until_it_succeeds);
+    tcase_add_loop_test(tc, test_attach_of_2010_fails_with_its_handshake, 0, 2);
+    tcase_add_test(tc, test_target_is_polled_once_a_second_with_the_limit);
+    tcase_add_test(tc, test_doorbell_makes_a_tick_at_once);
+    tcase_add_test(tc, test_refused_doorbell_leaves_polling);
+    tcase_add_test(tc, test_doorbell_that_comes_late_is_set_then);
+    tcase_add_test(tc, test_limit_over_32_bits);
+    tcase_add_loop_test(tc, test_target_has_64_bits_only_if_both_say_so, 0, 2);
+    tcase_add_loop_test(tc, test_page_whose_pfn_does_not_fit_is_not_locked, 0, 2);
+    tcase_add_loop_test(tc, test_batch_page_that_no_call_can_name_is_not_used, 0, 2);
+    tcase_add_loop_test(tc, test_oom_after_a_reset_that_is_followed_late_ends, 0, 2);
+    tcase_add_test(tc, test_balloon_follows_the_target_in_batches);
+    tcase_add_test(tc, test_batch_has_at_most_what_was_set);
+    tcase_add_test(tc, test_small_excess_is_left_unless_the_target_is_0);
+    tcase_add_loop_test(tc, test_slack_is_what_it_says, 0, 3);
+    tcase_add_loop_test(tc, test_target_is_adopted_from_every_answer, 0, 2);
+    tcase_add_test(tc, test_not_needed_ends_the_tick_and_frees_the_page);
+    tcase_add_test(tc, test_refused_pages_are_16_at_most_and_go_back_with_the_tick);
+    tcase_add_loop_test(tc, test_every_status_of_an_entry, 0, 32);
+    tcase_add_loop_test(tc, test_every_status_of_a_whole_call, 0, 13);
+    tcase_add_loop_test(tc, test_page_that_does_not_come_back_is_no_obstacle, 0, 2);
+    tcase_add_test(tc, test_oom_gives_pages_back_and_bans_inflation_for_5_s);
+    tcase_add_test(tc, test_oom_inside_an_allocation_stops_the_tick);
+    tcase_add_loop_test(tc, test_reset_frees_everything_silently_and_starts_anew, 0, 3);
+    tcase_add_test(tc, test_reset_on_every_tick_is_one_handshake_a_tick);
+    tcase_add_test(tc, test_reset_of_2010_waits_for_the_next_tick);
+    tcase_add_loop_test(tc, test_handshake_without_2m_pages_ends_them, 0, 3);
+    tcase_add_loop_test(tc, test_late_driver_locks_nothing_before_its_handshake, 0, 2);
+    tcase_add_test(tc, test_pop_is_done_in_portions);
+    tcase_add_loop_test(tc, test_detach_makes_the_host_forget_before_pages_are_freed, 0, 2);
+    tcase_add_test(tc, test_detach_in_a_reset_sets_no_doorbell_again);
+    tcase_add_test(tc, test_settings_are_checked);
+    tcase_add_loop_test(tc, test_calls_for_a_doorbell_may_be_left_out, 0, 3);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

@@ -1,0 +1,593 @@
+/*
+ * VMware's wire on the host: a scripted guest makes calls, whole ones and by batch page.
+ *
+ * Its guest is a few lines: it writes a batch page into the DMA area and calls. Every status, every
+ * pair of capabilities, resets, doorbells, and what a hostile guest may try.
+ */
+#include "tests/support/fake_driver.h"
+
+#include <ballonet/vmware.h>
+
+#include <check.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+Suite *test_suite(void);
+
+#define PAGES     4096u
+#define BATCH_GPA UINT64_C(0x50000)
+#define BATCH_PFN (BATCH_GPA >> BNT_PFN_SHIFT)
+#define ALL_CAPS  ((uint64_t)BNT_VMWARE_CAPS_ALL)
+
+static struct fake_driver fake;
+static uint64_t result;
+
+static void open_with(uint64_t capabilities, bnt_host_ledger ledger)
+{
+    fake_init(&fake, PAGES, BNT_F_VERSION_1);
+    fake.config.wire = BNT_HOST_WIRE_VMWARE;
+    fake.config.vmware_capabilities = capabilities;
+    fake.config.ledger = ledger;
+    fake_open(&fake);
+}
+
+static int32_t call(uint32_t command, uint64_t arg1, uint64_t arg2)
+{
+    int32_t status = BNT_VMWARE_FAILURE;
+
+    ck_assert_int_eq(
+        bnt_host_vmware_call(fake.host, fake.now_ns, command, arg1, arg2, &status, &result),
+        BNT_OK);
+    return status;
+}
+
+static void target(uint64_t pfns)
+{
+    ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, pfns, 0, NULL), BNT_OK);
+}
+
+static void start(uint64_t capabilities, uint64_t pfns)
+{
+    target(pfns);
+    (void)call(BNT_VMWARE_CMD_START, capabilities, 0);
+    fake_log_clear(&fake);
+}
+
+static void entry_put(uint32_t i, uint64_t pfn)
+{
+    const struct bnt_vmware_entry entry = bnt_vmware_entry_set(pfn, 31);
+    memcpy(fake.dma + BATCH_GPA + i * sizeof entry, &entry, sizeof entry);
+}
+
+static uint32_t entry_status(uint32_t i)
+{
+    struct bnt_vmware_entry entry;
+    memcpy(&entry, fake.dma + BATCH_GPA + i * sizeof entry, sizeof entry);
+    return bnt_vmware_entry_status(entry);
+}
+
+static uint64_t entry_pfn(uint32_t i)
+{
+    struct bnt_vmware_entry entry;
+    memcpy(&entry, fake.dma + BATCH_GPA + i * sizeof entry, sizeof entry);
+    return bnt_vmware_entry_pfn(entry);
+}
+
+/** A batch of n entries, `step` PFNs apart. */
+static int32_t batch(uint32_t command, uint64_t first, uint32_t n, uint32_t step)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        entry_put(i, first + (uint64_t)i * step);
+    }
+    return call(command, BATCH_PFN, n);
+}
+
+static void refuse(uint64_t first, uint64_t last, bnt_verdict verdict, bool on_deflate)
+{
+    const struct bnt_host_rule rule = {.first_pfn = first,
+                                       .last_pfn = last,
+                                       .on_inflate = !on_deflate,
+                                       .on_deflate = on_deflate,
+                                       .numerator = 1,
+                                       .denominator = 1,
+                                       .count = UINT64_MAX,
+                                       .verdict = verdict};
+    ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_OK);
+}
+
+START_TEST(test_lock_and_unlock_move_one_page_and_bring_the_target)
+{
+    open_with(0, BNT_HOST_LEDGER_FIXED);
+    start(BNT_VMWARE_PROTOCOL_2010, 10);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, PAGES, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(result, 10);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(result, 10);
+    ck_assert_uint_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOON);
+    ck_assert_uint_eq(fake.dropped[300 - FAKE_FIRST_PFN], 1);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_PPN_LOCKED);
+    ck_assert_uint_eq(result, 0);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake.dropped[300 - FAKE_FIRST_PFN], 0);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_PPN_UNLOCKED);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).calls_failed, 2);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_every_verdict_has_its_status)
+{
+    static const struct {
+        bnt_verdict verdict;
+        int32_t status;
+    } cases[] = {{BNT_VERDICT_PINNED, BNT_VMWARE_PPN_PINNED},
+                 {BNT_VERDICT_INVALID, BNT_VMWARE_PPN_INVALID},
+                 {BNT_VERDICT_LOCKED, BNT_VMWARE_PPN_LOCKED},
+                 {BNT_VERDICT_NOT_LOCKED, BNT_VMWARE_PPN_UNLOCKED},
+                 {BNT_VERDICT_BUSY, BNT_VMWARE_BUSY}};
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 100);
+    for (uint32_t i = 0; i < 5; i++) {
+        refuse(300 + i, 300 + i, cases[i].verdict, false);
+    }
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300 + i, 0), cases[i].status);
+    }
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 8, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(result, 100);
+    for (uint32_t i = 0; i < 8; i++) {
+        ck_assert_int_eq((int32_t)entry_status(i), i < 5 ? cases[i].status : BNT_VMWARE_SUCCESS);
+        ck_assert_uint_eq(entry_pfn(i), 300 + i);
+    }
+    /* A page that the ledger holds is never called unlocked (BX-16). */
+    refuse(305, 305, BNT_VERDICT_NOT_LOCKED, true);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 305, 0), BNT_VMWARE_BUSY);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_locks_beyond_the_target_are_not_needed_and_unlocks_always_are)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 3);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 5, 1), BNT_VMWARE_SUCCESS);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_int_eq((int32_t)entry_status(i),
+                         i < 3 ? BNT_VMWARE_SUCCESS : BNT_VMWARE_PPN_NOTNEEDED);
+    }
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 310, 0), BNT_VMWARE_PPN_NOTNEEDED);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 301, 0), BNT_VMWARE_SUCCESS);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_2m_page_is_taken_whole_or_not_at_all)
+{
+    for (int ledger = 0; ledger < 2; ledger++) {
+        open_with(ALL_CAPS, (bnt_host_ledger)ledger);
+        start(ALL_CAPS, 1000);
+        refuse(1100, 1100, BNT_VERDICT_PINNED, false);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 4, 512), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(1), BNT_VMWARE_PPN_PINNED);
+        ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_SUCCESS); /* over by 24 */
+        ck_assert_int_eq((int32_t)entry_status(3), BNT_VMWARE_PPN_NOTNEEDED);
+        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
+        ck_assert_uint_eq(fake_info(&fake).unit_pfns, 1024);
+        ck_assert_uint_eq(bnt_host_page_get(fake.host, 1100), BNT_HOST_PAGE_GUEST);
+        ck_assert_uint_eq(bnt_host_page_get(fake.host, 1024), BNT_HOST_PAGE_GUEST);
+        /* Not aligned; beyond memory; locked already; locked in part. */
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 513, 1, 1), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 4096, 1, 1), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 1, 1), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_LOCKED);
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 600, 0), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 512, 3, 512), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID); /* held in part */
+        ck_assert_int_eq((int32_t)entry_status(1), BNT_VMWARE_PPN_UNLOCKED);
+        ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_SUCCESS);
+        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 511);
+        ck_assert_uint_eq(fake.dropped[512 - FAKE_FIRST_PFN], 1);
+        ck_assert_uint_eq(fake.dropped[1536 - FAKE_FIRST_PFN], 0);
+        fake_close(&fake);
+    }
+}
+END_TEST
+
+START_TEST(test_2m_page_with_a_kept_part_is_given_back_whole)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 512);
+    fake.discard_status = BNT_E_CALLBACK;
+    fake.discard_fail_pfn = 600;
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 512, 256, 1), BNT_VMWARE_SUCCESS);
+    fake.discard_status = BNT_OK;
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 768, 256, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 256);
+    fake_log_clear(&fake);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 512, 1, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 256); /* not of those kept */
+    fake_close(&fake);
+}
+END_TEST
+
+/** What must hold of any two: bit 0 and unknown bits are nobody's, BASIC is everybody's. */
+START_TEST(test_every_pair_of_capabilities)
+{
+    for (uint64_t offered = 0; offered <= ALL_CAPS; offered += 2) {
+        if ((offered & BNT_VMWARE_CAP_BATCHED_2M) != 0 && (offered & BNT_VMWARE_CAP_BATCHED) == 0) {
+            continue;
+        }
+        open_with(offered, BNT_HOST_LEDGER_FIXED);
+        for (uint64_t asked = 0; asked < 256; asked++) {
+            const uint64_t common = (offered & asked) | BNT_VMWARE_CAP_BASIC;
+            const uint64_t batches = BNT_VMWARE_CAP_BATCHED;
+            const uint64_t huge = batches | BNT_VMWARE_CAP_BATCHED_2M;
+            target(PAGES / 2);
+            const int32_t status = call(BNT_VMWARE_CMD_START, asked, 0);
+            ck_assert_int_eq(status, common == BNT_VMWARE_CAP_BASIC
+                                         ? BNT_VMWARE_SUCCESS
+                                         : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
+            ck_assert_uint_eq(result, common == BNT_VMWARE_CAP_BASIC ? 0 : common);
+            ck_assert_uint_eq(fake_info(&fake).capabilities, common);
+            ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 2000, 0), BNT_VMWARE_SUCCESS);
+            ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 2, 1),
+                             (common & batches) != 0 ? BNT_VMWARE_SUCCESS : BNT_VMWARE_CMD_INVALID);
+            ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 1, 1),
+                             (common & huge) == huge ? BNT_VMWARE_SUCCESS : BNT_VMWARE_CMD_INVALID);
+            ck_assert_int_eq(call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, 1, 2),
+                             (common & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0
+                                 ? BNT_VMWARE_SUCCESS
+                                 : BNT_VMWARE_CMD_INVALID);
+            ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, UINT64_C(0x100000001), 0),
+                             (common & BNT_VMWARE_CAP_64_BIT_TARGET) != 0 ? BNT_VMWARE_SUCCESS
+                                                                          : BNT_VMWARE_CMD_INVALID);
+        }
+        fake_close(&fake);
+    }
+}
+END_TEST
+
+START_TEST(test_reset_is_the_answer_to_all_but_start_until_start_drops_every_lock)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_LEAVES);
+    /* Nothing was agreed yet: the same. */
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, PAGES, 0), BNT_VMWARE_RESET);
+    start(ALL_CAPS, 100);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 50, 1), BNT_VMWARE_SUCCESS);
+    fake_log_clear(&fake);
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0); /* none is touched */
+    ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_RESET, 0)->extra, 50);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    for (uint32_t command = 1; command < BNT_VMWARE_CMD_COUNT; command++) {
+        entry_put(0, 300);
+        ck_assert_int_eq(call(command, command == 2 ? 300 : BATCH_PFN, 1),
+                         command == 5 ? BNT_VMWARE_CMD_INVALID : BNT_VMWARE_RESET);
+        ck_assert_uint_eq(entry_status(0), 31); /* entries are left alone */
+    }
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns),
+                     BNT_E_STATE); /* it is wanted already */
+    target(7);                     /* set before the guest comes back: it stays */
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
+    ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_RESET_DONE, 0)->value, 2);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
+    /* START without a reset drops locks as well. */
+    fake_log_clear(&fake);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, 0, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_DEVICE_RESET, 0)->value, 1);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_RESET);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_touching_a_locked_page_asks_for_a_reset)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 100);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 301), BNT_OK);
+    ck_assert_uint_eq(fake_info(&fake).touches, 0);
+    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK);
+    ck_assert_uint_eq(fake_info(&fake).touches, 1);
+    ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_TOUCHED, 0)->value, 300);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_RESET);
+    ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK); /* its own by now */
+    ck_assert_uint_eq(fake_info(&fake).touches, 1);
+    fake_close(&fake);
+}
+END_TEST
+
+static void call_from_inside(struct fake_driver *f)
+{
+    int32_t status = BNT_VMWARE_FAILURE;
+    ck_assert_int_eq(bnt_host_vmware_call(f->host, f->now_ns, BNT_VMWARE_CMD_GET_TARGET, PAGES, 0,
+                                          &status, &result),
+                     BNT_OK);
+    ck_assert_int_eq(bnt_host_target_set(f->host, f->now_ns, 1, 0, NULL), BNT_E_REENTRANT);
+}
+
+START_TEST(test_doorbell_rings_when_the_target_changes_or_a_reset_is_wanted)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 100);
+    target(90); /* none is registered */
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 0);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, 17, 4), BNT_VMWARE_SUCCESS);
+    fake.on_interrupt = call_from_inside;
+    target(80);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 1);
+    ck_assert_uint_eq(fake_nth(&fake, FAKE_DOORBELL, 0)->value, 17);
+    ck_assert_uint_eq(fake_nth(&fake, FAKE_DOORBELL, 0)->extra, 4);
+    ck_assert_uint_eq(result, 80);
+    target(80); /* the same, and the guest is not there: once more */
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 2);
+    ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
+    ck_assert_uint_eq(fake_count(&fake, FAKE_DOORBELL), 3);
+    fake.on_interrupt = NULL;
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
+    target(70); /* START forgot it */
+    ck_assert_uint_eq(fake_info(&fake).doorbells, 3);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, 17, 4), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq(
+        call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE, BNT_VMWARE_DOORBELL_NONE),
+        BNT_VMWARE_SUCCESS);
+    target(60);
+    ck_assert_uint_eq(fake_info(&fake).doorbells, 3);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_scripted_answer_overrides_a_whole_call)
+{
+    const struct bnt_host_call_rule lost = {BNT_VMWARE_CMD_START, BNT_VMWARE_RESET, 2};
+    const struct bnt_host_call_rule fails = {BNT_VMWARE_CMD_BATCHED_LOCK, BNT_VMWARE_FAILURE, 1};
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &lost), BNT_OK);
+    ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &fails), BNT_OK);
+    target(100);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_RESET);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_RESET);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_RESET);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_info(&fake).guest_id, 1);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 4, 1), BNT_VMWARE_FAILURE);
+    ck_assert_uint_eq(entry_status(0), 31);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 4, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_scripted_answers_go_on_and_give_their_places_up)
+{
+    const struct bnt_host_call_rule fails = {BNT_VMWARE_CMD_START, BNT_VMWARE_FAILURE, 1};
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    for (uint32_t i = 0; i < 2 * BNT_HOST_CALL_RULES_MAX; i++) {
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &fails), BNT_OK);
+    }
+    for (uint32_t i = 0; i < 2 * BNT_HOST_CALL_RULES_MAX; i++) {
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_FAILURE);
+    }
+    for (uint32_t i = 0; i < 3 * BNT_HOST_CALL_RULES_MAX; i++) { /* used up, one by one */
+        const struct bnt_host_call_rule other = {BNT_VMWARE_CMD_GUEST_ID, (int32_t)i, 1};
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &other), BNT_OK);
+        ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), (int32_t)i);
+    }
+    for (uint32_t i = 0; i < BNT_HOST_CALL_RULES_MAX; i++) {
+        const struct bnt_host_call_rule other = {BNT_VMWARE_CMD_GUEST_ID, (int32_t)i, 1};
+        ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &other), BNT_OK);
+    }
+    ck_assert_int_eq(bnt_host_call_rule_add(fake.host, &fails), BNT_E_LIMIT);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_hostile_guest_is_answered_and_counted)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 100);
+    ck_assert_int_eq(call(5, 0, 0), BNT_VMWARE_CMD_INVALID);
+    ck_assert_int_eq(call(UINT32_MAX, 0, 0), BNT_VMWARE_CMD_INVALID);
+    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_UNKNOWN);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 513), BNT_VMWARE_CMD_INVALID);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 0), BNT_VMWARE_CMD_INVALID);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, UINT64_MAX),
+                     BNT_VMWARE_CMD_INVALID);
+    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_COUNT);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, PAGES + 256, 1), BNT_VMWARE_FAILURE);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, UINT64_MAX, 1), BNT_VMWARE_FAILURE);
+    ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_CALL_BATCH_PAGE);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, UINT64_MAX, 0), BNT_VMWARE_PPN_INVALID);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, UINT64_C(0x100000000) + 300, 0),
+                     BNT_VMWARE_PPN_INVALID);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 256 + PAGES, 0), BNT_VMWARE_PPN_INVALID);
+    entry_put(0, UINT64_C(0x100000000) + 300); /* the low half would be a good page */
+    entry_put(1, 300);
+    entry_put(2, 300);
+    entry_put(3, BNT_VMWARE_ENTRY_PFN_MAX);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 4), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID);
+    ck_assert_int_eq((int32_t)entry_status(1), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_PPN_LOCKED);
+    ck_assert_int_eq((int32_t)entry_status(3), BNT_VMWARE_PPN_INVALID);
+    ck_assert_uint_eq(entry_pfn(0), UINT64_C(0x100000000) + 300);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).misuses, 7);
+    /* The page moved, and the answer cannot be written: counted, nothing worse. */
+    entry_put(0, 400);
+    fake.copy_fail_at = fake.copies + 2;
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(fake_info(&fake).misuses, 8);
+    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_limit_of_the_guest_clamps_the_target_by_name)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_FIXED);
+    start(ALL_CAPS, 100);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 40, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(result, 40);
+    ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_LIMIT, 0)->value, 40);
+    ck_assert_uint_eq(fake_info(&fake).wanted_pfns, 100);
+    ck_assert_uint_eq(fake_info(&fake).limit_pfns, 40);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 41, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int32_t)entry_status(40), BNT_VMWARE_PPN_NOTNEEDED);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_LIMITED);
+    ck_assert_str_eq(bnt_outcome_name(BNT_OUTCOME_LIMITED), "limited");
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, UINT64_C(0x100000001), 0), BNT_VMWARE_SUCCESS);
+    ck_assert_uint_eq(result, 100);
+    ck_assert_uint_eq(fake_info(&fake).limit_pfns, UINT64_C(0x100000001));
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 0, 0), BNT_VMWARE_SUCCESS); /* none told */
+    ck_assert_uint_eq(result, 100);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_target_is_reached_within_the_slack_but_zero_is_zero)
+{
+    fake_init(&fake, PAGES, BNT_F_VERSION_1);
+    fake.config.wire = BNT_HOST_WIRE_VMWARE;
+    fake.config.vmware_capabilities = ALL_CAPS;
+    fake.config.target_slack_pfns = 511;
+    fake_open(&fake);
+    start(ALL_CAPS, 600);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 2, 512), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    target(513);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    target(512);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    target(0);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 512, 1, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 1024, 1, 1), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_configuration_is_judged)
+{
+    size_t bytes = 0;
+
+    fake_init(&fake, PAGES, BNT_F_VERSION_1);
+    fake.config.vmware_capabilities = BNT_VMWARE_CAP_BASIC; /* of a virtio device */
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    fake.config.wire = BNT_HOST_WIRE_VMWARE;
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
+    fake.config.vmware_capabilities = BNT_VMWARE_CAP_BATCHED_2M; /* without batches */
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    fake.config.vmware_capabilities = 1; /* nobody's bit */
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    fake.config.vmware_capabilities = 0;
+    fake.config.request_pfns_max = 256; /* less than a batch */
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
+    fake.config.request_pfns_max = 0;
+    fake_open(&fake);
+    fake_close(&fake);
+
+    int32_t status = 0;
+    fake_init(&fake, PAGES, FAKE_ALL);
+    fake_open(&fake);
+    ck_assert_int_eq(bnt_host_vmware_call(fake.host, 0, 0, 0, 0, &status, &result),
+                     BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_host_touched(fake.host, 0, 300), BNT_E_UNSUPPORTED);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_1000_starts_leave_nothing_behind)
+{
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_LEAVES);
+    for (uint32_t i = 0; i < 1000; i++) {
+        start(ALL_CAPS, PAGES);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 3, 512), BNT_VMWARE_SUCCESS);
+        ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 2048, 100, 3), BNT_VMWARE_SUCCESS);
+        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3 * 512 + 100);
+    }
+    (void)call(BNT_VMWARE_CMD_START, 0, 0);
+    ck_assert_int_eq(fake.leaves_out, 0);
+    fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_session_moves_with_the_saved_device)
+{
+    static uint8_t state[65536];
+    struct bnt_host *host = NULL;
+    size_t need = 0;
+
+    open_with(ALL_CAPS, BNT_HOST_LEDGER_LEAVES);
+    start(ALL_CAPS, 64);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_SUCCESS);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);
+    const struct bnt_host_info before = fake_info(&fake);
+    const size_t bytes = bnt_host_state_size(fake.host);
+    ck_assert_int_eq(bnt_host_save(fake.host, 0, state, bytes), BNT_OK);
+    ck_assert_int_eq(bnt_host_footprint(&fake.config, &need), BNT_OK);
+    void *storage = calloc(1, need);
+    ck_assert_int_eq(
+        bnt_host_init(storage, need, &fake.config, &fake.ops, &fake, &fake.mem, NULL, &host),
+        BNT_OK);
+    ck_assert_int_eq(bnt_host_load(host, 0, state, bytes), BNT_OK);
+    bnt_host_fini(fake.host);
+    free(fake.storage);
+    fake.storage = storage;
+    fake.host = host;
+    const struct bnt_host_info after = fake_info(&fake);
+    ck_assert_uint_eq(after.capabilities, before.capabilities);
+    ck_assert_uint_eq(after.guest_id, 1);
+    ck_assert_uint_eq(after.calls, before.calls);
+    ck_assert_uint_eq(after.balloon_pfns, 1);
+    ck_assert_uint_eq(after.wanted_pfns, 64);
+    /* No START is asked for, and what was locked is. */
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_PPN_LOCKED);
+    ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);
+    fake_close(&fake);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("host_vmware");
+    TCase *tests = tcase_create("vmware");
+
+    tcase_add_test(tests, test_lock_and_unlock_move_one_page_and_bring_the_target);
+    tcase_add_test(tests, test_every_verdict_has_its_status);
+    tcase_add_test(tests, test_locks_beyond_the_target_are_not_needed_and_unlocks_always_are);
+    tcase_add_test(tests, test_2m_page_is_taken_whole_or_not_at_all);
+    tcase_add_test(tests, test_2m_page_with_a_kept_part_is_given_back_whole);
+    tcase_add_test(tests, test_every_pair_of_capabilities);
+    tcase_add_test(tests, test_reset_is_the_answer_to_all_but_start_until_start_drops_every_lock);
+    tcase_add_test(tests, test_touching_a_locked_page_asks_for_a_reset);
+    tcase_add_test(tests, test_doorbell_rings_when_the_target_changes_or_a_reset_is_wanted);
+    tcase_add_test(tests, test_scripted_answer_overrides_a_whole_call);
+    tcase_add_test(tests, test_scripted_answers_go_on_and_give_their_places_up);
+    tcase_add_test(tests, test_hostile_guest_is_answered_and_counted);
+    tcase_add_test(tests, test_limit_of_the_guest_clamps_the_target_by_name);
+    tcase_add_test(tests, test_target_is_reached_within_the_slack_but_zero_is_zero);
+    tcase_add_test(tests, test_configuration_is_judged);
+    tcase_add_test(tests, test_1000_starts_leave_nothing_behind);
+    tcase_add_test(tests, test_session_moves_with_the_saved_device);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

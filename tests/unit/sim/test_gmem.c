@@ -1,0 +1,396 @@
+/*
+ * Guest memory: creation, hand-out order, conservation, the balloon driver's record, and an audit
+ * that sees damage. What happens under pressure is in test_gmem_pressure.c.
+ */
+#include "tests/support/gmem_fixture.h"
+
+/* ---- Creation ---- */
+
+START_TEST(test_watermarks_are_those_linux_would_choose)
+{
+    static const struct {
+        uint64_t memory, min;
+    } rows[] = {
+        {16 * MIB, 512 * 1024},   /* sqrt(16 Mi) KiB */
+        {512 * MIB, 2896 * 1024}, /* sqrt(8 Mi) = 2896.3 */
+    };
+    config.memory_bytes = rows[_i].memory;
+    config.kernel_bytes = 0;
+    config.watermark_min_bytes = 0;
+    create();
+    ck_assert_uint_eq(counters().min_bytes, rows[_i].min);
+    ck_assert_uint_eq(counters().low_bytes, rows[_i].min / PAGE * 5 / 4 * PAGE);
+    ck_assert_uint_eq(counters().high_bytes, rows[_i].min * 3 / 2);
+}
+END_TEST
+
+START_TEST(test_kernel_and_pinned_are_written_at_boot_and_stay)
+{
+    config.pinned_bytes = 1 * MIB;
+    create();
+    ck_assert_uint_eq(in_use(PAGE_USE_KERNEL), 2048);
+    ck_assert_uint_eq(in_use(PAGE_USE_PINNED), 256);
+    ck_assert_uint_eq(in_use(PAGE_USE_FREE), 16384 - 2048 - 256);
+    ck_assert_uint_ne(host[0], 0);
+    ck_assert_uint_ne(host[2303], 0);
+    ck_assert_uint_eq(host[2304], 0);
+    gmem_kernel_touch(gmem, 5000);
+}
+END_TEST
+
+START_TEST(test_sizes_that_do_not_fit_are_said)
+{
+    static const struct {
+        uint64_t memory, kernel, pinned, min;
+        const char *message;
+    } rows[] = {
+        {0, 0, 0, 0, "1 to"},
+        {64 * MIB, 65 * MIB, 0, 0, "must fit"},
+        {64 * MIB, 0, 65 * MIB, 0, "must fit"},
+        {64 * MIB, 40 * MIB, 24 * MIB, 0, "leave no room"},
+        {64 * MIB, 8 * MIB, 0, 50 * MIB, "leave no room"},
+        {UINT64_MAX, 0, 0, 0, "1 to"},
+    };
+    config.memory_bytes = rows[_i].memory;
+    config.kernel_bytes = rows[_i].kernel;
+    config.pinned_bytes = rows[_i].pinned;
+    config.watermark_min_bytes = rows[_i].min;
+    ck_assert_ptr_null(gmem_create(&config, text, sizeof text));
+    ck_assert_msg(strstr(text, rows[_i].message) != NULL, "%s", text);
+}
+END_TEST
+
+/* ---- The order in which pages come out ---- */
+
+START_TEST(test_lifo_hands_out_what_was_freed_last)
+{
+    uint64_t pages[512];
+    create();
+    ck_assert_uint_eq(balloon_fill(pages, 512), 512);
+    const uint64_t back[] = {pages[300], pages[7], pages[8], pages[100]};
+    gmem_balloon_free(gmem, back, 4);
+    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 4), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        ck_assert_uint_eq(pages[i], back[3 - i]);
+    }
+}
+END_TEST
+
+START_TEST(test_sequential_hands_out_the_lowest_address)
+{
+    static uint64_t pages[8192];
+    config.pages = PAGES_SEQUENTIAL;
+    config.first_pfn = 0x40000;
+    create();
+    ck_assert_uint_eq(balloon_fill(pages, 8192), 8192);
+    for (uint32_t i = 0; i < 8192; i++) {
+        ck_assert_uint_eq(pages[i], 0x40000 + 2048 + i);
+    }
+    const uint64_t back[] = {pages[300], pages[7000], pages[8], pages[4096]};
+    const uint64_t sorted[] = {pages[8], pages[300], pages[4096], pages[7000]};
+    gmem_balloon_free(gmem, back, 4);
+    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 5), 5);
+    ck_assert_mem_eq(pages, sorted, sizeof sorted);
+    ck_assert_uint_eq(pages[4], 0x40000 + 2048 + 8192);
+}
+END_TEST
+
+static void nothing(void *world, const struct engine_event *event)
+{
+    (void)world;
+    (void)event;
+}
+
+static struct engine *engine_make(uint64_t seed)
+{
+    const struct engine_config settings = {
+        .arena = arena, .seed = seed, .events_max = 1, .time_max_ns = 1, .handle = nothing};
+    return engine_create(&settings);
+}
+
+/** The first 256 pages of a guest that was shuffled with a seed. */
+static void shuffled(uint64_t seed, uint64_t *pages)
+{
+    struct engine *engine = engine_make(seed);
+    config.engine = engine;
+    config.pages = PAGES_RANDOM;
+    create();
+    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 256), 256);
+    ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+    gmem_destroy(gmem);
+    gmem = NULL;
+    engine_destroy(engine);
+}
+
+START_TEST(test_random_follows_the_seed_and_nothing_else)
+{
+    uint64_t first[256];
+    uint64_t again[256];
+    uint64_t other[256];
+    uint32_t ascending = 0;
+    shuffled(1, first);
+    shuffled(1, again);
+    shuffled(2, other);
+    ck_assert_mem_eq(first, again, sizeof first);
+    ck_assert_mem_ne(first, other, sizeof first);
+    for (uint32_t i = 1; i < 256; i++) {
+        ascending += first[i] > first[i - 1];
+    }
+    ck_assert_uint_gt(ascending, 90);
+    ck_assert_uint_lt(ascending, 165);
+}
+END_TEST
+
+/* ---- Conservation ---- */
+
+static void random_operation(uint64_t drawn, uint64_t *balloon, uint64_t *ballooned)
+{
+    const uint32_t group = (uint32_t)(drawn >> 8) % 3;
+    const uint64_t count = (drawn >> 16) % 700;
+    uint64_t batch[GMEM_BATCH_MAX];
+    uint32_t n = 0;
+    switch (drawn % 12) {
+    case 0:
+        (void)gmem_demand(gmem, group, PAGE_USE_ANON, count);
+        break;
+    case 1:
+        (void)gmem_demand(gmem, group, PAGE_USE_SLAB, count / 8);
+        break;
+    case 2:
+        gmem_cache_read(gmem, group, count);
+        break;
+    case 3:
+        (void)gmem_cache_refault(gmem, group, count);
+        break;
+    case 4:
+        gmem_cache_dirty(gmem, group, count);
+        break;
+    case 5:
+        (void)gmem_release(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), count);
+        break;
+    case 6:
+        gmem_touch(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), 64);
+        break;
+    case 7:
+        (void)gmem_swap_in(gmem, group, count / 4);
+        break;
+    case 8:
+        (void)gmem_reclaim(gmem, 64);
+        break;
+    case 9:
+    case 10:
+        n = gmem_balloon_alloc(gmem, batch, (uint32_t)(count % 256));
+        memcpy(balloon + *ballooned, batch, n * sizeof batch[0]);
+        *ballooned += n;
+        break;
+    default:
+        n = (uint32_t)(count < *ballooned ? count : *ballooned);
+        *ballooned -= n;
+        gmem_balloon_free(gmem, balloon + *ballooned, n);
+        break;
+    }
+}
+
+START_TEST(test_pages_are_conserved_over_any_operations)
+{
+    static uint64_t balloon[16384];
+    static const page_order_kind kinds[] = {PAGES_LIFO, PAGES_SEQUENTIAL, PAGES_RANDOM};
+    uint64_t ballooned = 0;
+    struct engine *engine = engine_make(3);
+    config.engine = engine;
+    config.pages = kinds[_i];
+    config.memory_bytes = 24 * MIB + 3 * PAGE;
+    config.kernel_bytes = 1 * MIB;
+    config.swap_bytes = 4 * MIB;
+    create();
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(gmem_group_create(gmem), i);
+    }
+    for (uint64_t round = 0; round < 6000; round++) {
+        random_operation(bnt_mix64(round + 1), balloon, &ballooned);
+        ck_assert_uint_eq(in_use(PAGE_USE_BALLOON), ballooned);
+        ck_assert_uint_ge(in_use(PAGE_USE_FREE), MIB / PAGE);
+        if (round % 50 == 0) {
+            ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+        }
+    }
+    const struct gmem_counters now = counters();
+    ck_assert_uint_gt(now.swapped_in_bytes, 0);
+    ck_assert_uint_gt(now.refaults, 0);
+    ck_assert_uint_eq(now.bad_frees, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        gmem_group_empty(gmem, i);
+    }
+    gmem_balloon_free(gmem, balloon, (uint32_t)ballooned);
+    ck_assert_uint_eq(in_use(PAGE_USE_FREE), gmem_pages(gmem) - in_use(PAGE_USE_KERNEL));
+    ck_assert_uint_eq(counters().swap_used_bytes, 0);
+    ck_assert_uint_eq(moves[PAGE_USE_FREE][PAGE_USE_BALLOON],
+                      moves[PAGE_USE_BALLOON][PAGE_USE_FREE]);
+    engine_destroy(engine);
+}
+END_TEST
+
+/* ---- The balloon driver's record ---- */
+
+START_TEST(test_links_are_last_in_first_out)
+{
+    uint64_t pages[600];
+    uint64_t popped[600];
+    config.page_order = 2;
+    config.first_pfn = 0x1000;
+    create();
+    ck_assert_uint_eq(balloon_fill(pages, 600), 600);
+    gmem_links_push(gmem, GMEM_NONE, pages, 256);
+    gmem_links_push(gmem, pages[255], pages + 256, 256);
+    gmem_links_push(gmem, pages[511], pages + 512, 88);
+    uint64_t head = gmem_links_pop(gmem, pages[599], popped, 100);
+    ck_assert_uint_eq(head, pages[499]);
+    head = gmem_links_pop(gmem, head, popped + 100, 500);
+    ck_assert_uint_eq(head, GMEM_NONE);
+    for (uint32_t i = 0; i < 600; i++) {
+        ck_assert_uint_eq(popped[i], pages[599 - i]);
+        ck_assert_uint_eq((popped[i] - 0x1000) % 4, 0);
+    }
+}
+END_TEST
+
+START_TEST(test_frees_of_foreign_pages_are_counted_and_change_nothing)
+{
+    uint64_t pages[4];
+    config.page_order = 1;
+    create();
+    const uint32_t group = gmem_group_create(gmem);
+    (void)gmem_demand(gmem, group, PAGE_USE_ANON, 1);
+    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 1), 1);
+    const uint64_t bad[] = {
+        0,
+        gmem_any_page(gmem, PAGE_USE_ANON),
+        pages[0] + 1,
+        UINT64_C(1) << 40,
+        GMEM_NONE,
+        pages[0],
+        pages[0],
+    };
+    gmem_balloon_free(gmem, bad, 7);
+    ck_assert_uint_eq(counters().bad_frees, 6);
+    ck_assert_uint_eq(in_use(PAGE_USE_BALLOON), 0);
+    ck_assert_int_eq(gmem_use(gmem, pages[0]), PAGE_USE_FREE);
+    ck_assert_int_eq(gmem_use(gmem, pages[0] + 1), PAGE_USE_COUNT);
+}
+END_TEST
+
+/* ---- The audit ---- */
+
+static uint32_t any_anon(void)
+{
+    return gmem_page_of(gmem, gmem_any_page(gmem, PAGE_USE_ANON));
+}
+
+static void damage_use(void)
+{
+    gmem->state[any_anon()] = PAGE_USE_SLAB;
+}
+
+static void damage_use_swapped(void)
+{
+    gmem->state[any_anon()] = PAGE_USE_SLAB;
+    gmem->state[gmem->groups[0].list[PAGE_USE_SLAB].head] = PAGE_USE_ANON;
+}
+
+static void damage_counter(void)
+{
+    gmem->in_use[PAGE_USE_BALLOON]++;
+}
+
+static void damage_free_twice(void)
+{
+    const uint32_t page = any_anon();
+    gmem->pool.recent[gmem->pool.recent_count++] = page;
+}
+
+static void damage_free_lost(void)
+{
+    gmem->pool.recent_count--;
+}
+
+static void damage_two_lists(void)
+{
+    struct gmem_list *other = &gmem->groups[1].list[PAGE_USE_ANON];
+    *other = gmem->groups[0].list[PAGE_USE_ANON];
+}
+
+static void damage_link(void)
+{
+    gmem->prev[gmem->next[any_anon()]] = 1;
+}
+
+static void damage_list_count(void)
+{
+    gmem->groups[0].list[PAGE_USE_SLAB].count--;
+}
+
+static void damage_swap_lost(void)
+{
+    gmem->groups[0].swap_head = gmem->swap_next[gmem->groups[0].swap_head];
+}
+
+static void damage_swap_count(void)
+{
+    gmem->swap_used++;
+}
+
+static const struct {
+    const char *message;
+    void (*damage)(void);
+} damages[] = {
+    {"were counted", damage_use},
+    {"is not of that use", damage_use_swapped},
+    {"are balloon", damage_counter},
+    {"waits to be used and is not free", damage_free_twice},
+    {"is free and not in the pool", damage_free_lost},
+    {"on another list", damage_two_lists},
+    {"links that disagree", damage_link},
+    {"pages on the list", damage_list_count},
+    {"pages in swap", damage_swap_lost},
+    {"swap: ", damage_swap_count},
+};
+
+START_TEST(test_audit_sees_each_kind_of_damage)
+{
+    uint64_t pages[8];
+    config.swap_bytes = 1 * MIB;
+    create();
+    const uint32_t group = gmem_group_create(gmem);
+    (void)gmem_group_create(gmem);
+    (void)gmem_demand(gmem, group, PAGE_USE_SLAB, 10);
+    (void)gmem_demand(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 20);
+    (void)gmem_balloon_alloc(gmem, pages, 8);
+    gmem_balloon_free(gmem, pages, 8);
+    ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
+    damages[_i].damage();
+    ck_assert(!gmem_audit(gmem, text, sizeof text));
+    ck_assert_msg(strstr(text, damages[_i].message) != NULL, "%s", text);
+    gmem_destroy(gmem);
+    gmem = NULL;
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("gmem");
+    TCase *tcase = tcase_create("gmem");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, test_watermarks_are_those_linux_would_choose, 0, 2);
+    tcase_add_test(tcase, test_kernel_and_pinned_are_written_at_boot_and_stay);
+    tcase_add_loop_test(tcase, test_sizes_that_do_not_fit_are_said, 0, 6);
+    tcase_add_test(tcase, test_lifo_hands_out_what_was_freed_last);
+    tcase_add_test(tcase, test_sequential_hands_out_the_lowest_address);
+    tcase_add_test(tcase, test_random_follows_the_seed_and_nothing_else);
+    tcase_add_loop_test(tcase, test_pages_are_conserved_over_any_operations, 0, 3);
+    tcase_add_test(tcase, test_links_are_last_in_first_out);
+    tcase_add_test(tcase, test_frees_of_foreign_pages_are_counted_and_change_nothing);
+    tcase_add_loop_test(tcase, test_audit_sees_each_kind_of_damage, 0,
+                        (int)(sizeof damages / sizeof damages[0]));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
