@@ -98,7 +98,7 @@ static void stats_return(struct fake *f)
     if (f->stats_held && f->vq[2].size != 0) {
         f->stats_held = false;
         const bnt_status status = bnt_vq_dev_push(&f->vq[2], &f->mem, f->stats_head, 0, &diag);
-        FAKE_CHECK(f->hostile || status == BNT_OK);
+        CHECK(f->hostile || status == BNT_OK);
         bnt_guest_interrupt(f->guest, 2);
     }
 }
@@ -107,7 +107,7 @@ static void stats_return(struct fake *f)
 static void settle(struct fake *f, uint32_t budget)
 {
     for (uint32_t i = 0;; i++) {
-        FAKE_CHECK(i < 4 * PAGES); /* at order 8 a request carries one page */
+        CHECK(i < 4 * PAGES); /* at order 8 a request carries one page */
         const uint64_t served = f->served;
         (void)fake_step(f, budget);
         if (f->deadline_ns > f->now_ns && f->served == served) {
@@ -217,7 +217,7 @@ static void sleep_ends(struct fake *f, uint32_t pages)
     if (f->sleep_asked > 0) {
         fake_sleep_done(f, pages);
     } else {
-        FAKE_CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
+        CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
     }
 }
 
@@ -365,7 +365,7 @@ static void one_call(struct fake *f, struct input *in)
         knobs_turn(f, in);
         break;
     }
-    FAKE_CHECK(status <= 0);
+    CHECK(status <= 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -406,7 +406,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(f.ws_command, 0, sizeof f.ws_command);
     f.ws_command[0] = shape & 3;
     if (!(shape & 64)) {
-        FAKE_CHECK(bnt_guest_attach(f.guest, 0) == BNT_OK);
+        CHECK(bnt_guest_attach(f.guest, 0) == BNT_OK);
     }
     while (in.left > 0) {
         one_call(&f, &in);

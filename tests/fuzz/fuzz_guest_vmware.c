@@ -98,13 +98,13 @@ static void before(struct fvm *f, uint32_t command)
         bnt_guest_config_changed(f->guest);
         break;
     case 3:
-        FVM_CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_detach(f->guest, f->now_ns) == BNT_E_REENTRANT);
         break;
     case 4:
-        FVM_CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &result) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &result) == BNT_E_REENTRANT);
         break;
     default:
-        FVM_CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline_ns) == BNT_E_REENTRANT);
+        CHECK(bnt_guest_step(f->guest, f->now_ns, 1, &deadline_ns) == BNT_E_REENTRANT);
         break;
     }
 }
@@ -136,8 +136,8 @@ static void step(struct fvm *f, uint32_t budget)
 {
     const uint32_t calls = f->log_count;
     const bnt_status status = bnt_guest_step(f->guest, f->now_ns, budget, &f->deadline_ns);
-    FVM_CHECK(status <= 0 && status != BNT_E_BROKEN);
-    FVM_CHECK(f->log_count - calls <= (budget + 2) * 256 + 32);
+    CHECK(status <= 0 && status != BNT_E_BROKEN);
+    CHECK(f->log_count - calls <= (budget + 2) * 256 + 32);
     fvm_audit(f);
 }
 
@@ -146,7 +146,7 @@ static void settle(struct fvm *f, uint32_t budget)
 {
     uint32_t steps = 0;
     do {
-        FVM_CHECK(++steps < INSTANT_STEPS);
+        CHECK(++steps < INSTANT_STEPS);
         step(f, budget);
     } while (f->deadline_ns <= f->now_ns);
 }
@@ -232,7 +232,7 @@ static void sleep_ends(struct fvm *f, uint32_t pages)
     if (f->sleep_asked > 0) {
         (void)fvm_sleep_done(f, pages);
     } else {
-        FVM_CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
+        CHECK(bnt_guest_alloc_done(f->guest, f->now_ns, NULL, 0) == BNT_E_STATE);
     }
 }
 
@@ -365,7 +365,7 @@ static void one_call(struct fvm *f, struct input *in)
         knobs_turn(f, in);
         break;
     }
-    FVM_CHECK(status <= 0);
+    CHECK(status <= 0);
     fvm_audit(f);
 }
 
@@ -400,18 +400,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f->before = before;
     f->lie = lie;
     f->checked = false;
-    FVM_CHECK(fvm_attach(f) <= 0);
+    CHECK(fvm_attach(f) <= 0);
     while (in.left > 0) {
         one_call(f, &in);
     }
     bnt_status status = bnt_guest_detach(f->guest, f->now_ns);
     for (uint32_t i = 0; status == BNT_E_AGAIN; i++) {
-        FVM_CHECK(i < DETACH_MS);
+        CHECK(i < DETACH_MS);
         f->now_ns += FVM_MS;
         status = bnt_guest_detach(f->guest, f->now_ns);
         fvm_audit(f);
     }
-    FVM_CHECK(status == BNT_OK);
+    CHECK(status == BNT_OK);
     fvm_end(f);
     return 0;
 }

@@ -31,8 +31,8 @@ static void memory_grow(struct fake_driver *fake, uint32_t which)
         return;
     }
     regions[at].bytes += more < next - last ? more : next - last;
-    fuzz_require(bnt_mem_init(&mem, &fake->mem.ops, fake, regions, count) == BNT_OK);
-    fuzz_require(bnt_host_memory_set(fake->host, &mem) == BNT_OK);
+    CHECK(bnt_mem_init(&mem, &fake->mem.ops, fake, regions, count) == BNT_OK);
+    CHECK(bnt_host_memory_set(fake->host, &mem) == BNT_OK);
     fake->mem = mem;
 }
 
@@ -45,12 +45,12 @@ static void accessors_ask(struct fuzz_host *fuzz)
     size_t bytes = 0;
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);
 
-    fuzz_require(bnt_host_info_get(fake->host, &info) == BNT_OK);
-    fuzz_require(info.kept_pfns <= info.balloon_pfns && info.leafless_pfns <= info.kept_pfns);
-    fuzz_require(info.partial_pfns <= info.balloon_pfns);
-    fuzz_require(bnt_host_stats_get(fake->host, fake->now_ns, &stats) == BNT_OK);
-    fuzz_require(bnt_host_ws_get(fake->host, fake->now_ns, &ws) == BNT_OK);
-    fuzz_require(bnt_host_diag(fake->host) != NULL);
+    CHECK(bnt_host_info_get(fake->host, &info) == BNT_OK);
+    CHECK(info.kept_pfns <= info.balloon_pfns && info.leafless_pfns <= info.kept_pfns);
+    CHECK(info.partial_pfns <= info.balloon_pfns);
+    CHECK(bnt_host_stats_get(fake->host, fake->now_ns, &stats) == BNT_OK);
+    CHECK(bnt_host_ws_get(fake->host, fake->now_ns, &ws) == BNT_OK);
+    CHECK(bnt_host_diag(fake->host) != NULL);
     free(state);
 }
 
@@ -67,8 +67,8 @@ static void state_check(struct fuzz_host *fuzz)
     fake->leaf_fail_from = 0;
     fake->config.ledger = leafless ? BNT_HOST_LEDGER_LEAVES : ledger;
     struct bnt_host *other = fuzz_host_another(fuzz, &storage);
-    fuzz_require(bnt_host_load(other, fake->now_ns, state, bytes) == BNT_OK);
-    fuzz_require(fuzz_host_saves(fuzz, other, state, bytes));
+    CHECK(bnt_host_load(other, fake->now_ns, state, bytes) == BNT_OK);
+    CHECK(fuzz_host_saves(fuzz, other, state, bytes));
     bnt_host_fini(other);
     fake->leaf_fail_from = leaf_fail_from;
     fake->config.ledger = ledger;

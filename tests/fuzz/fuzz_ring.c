@@ -6,9 +6,10 @@
  * Whatever comes: no copy leaves memory, no call runs longer than the queue's size allows, no
  * buffer is out that was not handed over, and after `broken` nothing changes any more.
  */
+#include "tests/support/check.h"
+
 #include <ballonet/virtqueue.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,14 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SEGS_MAX     20u
 #define SIZE_LOG_MAX 5u
 #define SIZE_MAX_DRV (1u << SIZE_LOG_MAX)
-
-/** An abort, so that both a fuzzer and a plain program stop at a broken promise. */
-#define MUST(condition)     \
-    do {                    \
-        if (!(condition)) { \
-            abort();        \
-        }                   \
-    } while (0)
 
 struct ring_input {
     const uint8_t *data;
@@ -79,7 +72,7 @@ static struct ring_memory memory;
 
 static uint8_t *memory_at(uint64_t gpa, uint32_t bytes)
 {
-    MUST(gpa >= MEMORY_GPA && bytes <= MEMORY_BYTES && gpa - MEMORY_GPA <= MEMORY_BYTES - bytes);
+    CHECK(gpa >= MEMORY_GPA && bytes <= MEMORY_BYTES && gpa - MEMORY_GPA <= MEMORY_BYTES - bytes);
     return memory.bytes + (gpa - MEMORY_GPA);
 }
 
@@ -104,7 +97,7 @@ static void memory_clear(void)
     const struct bnt_mem_region region = {MEMORY_GPA, MEMORY_BYTES};
 
     memset(&memory, 0, sizeof(memory));
-    MUST(bnt_mem_init(&memory.mem, &ops, NULL, &region, 1) == BNT_OK);
+    CHECK(bnt_mem_init(&memory.mem, &ops, NULL, &region, 1) == BNT_OK);
 }
 
 static void memory_set16(uint32_t offset, uint16_t value)
@@ -156,25 +149,25 @@ static void chain_check(const struct device_run *run)
     uint64_t bytes = 0;
     uint8_t byte = 0;
 
-    MUST(is_packed(run->vq.features) || chain->head < run->vq.size);
-    MUST(chain->readable_count + chain->writable_count <= chain->seg_max);
+    CHECK(is_packed(run->vq.features) || chain->head < run->vq.size);
+    CHECK(chain->readable_count + chain->writable_count <= chain->seg_max);
     for (uint32_t i = 0; i < chain->readable_count + chain->writable_count; i++) {
-        MUST(segs[i].bytes > 0);
-        MUST(bnt_mem_contains(&memory.mem, segs[i].gpa, segs[i].bytes));
+        CHECK(segs[i].bytes > 0);
+        CHECK(bnt_mem_contains(&memory.mem, segs[i].gpa, segs[i].bytes));
         bytes += segs[i].bytes;
     }
-    MUST(bytes == chain->readable_bytes + chain->writable_bytes);
-    MUST(bnt_vq_chain_read(chain, &memory.mem, chain->readable_bytes, &byte, 1) == BNT_E_RANGE);
-    MUST(bnt_vq_chain_write(chain, &memory.mem, chain->writable_bytes, &byte, 1) == BNT_E_RANGE);
+    CHECK(bytes == chain->readable_bytes + chain->writable_bytes);
+    CHECK(bnt_vq_chain_read(chain, &memory.mem, chain->readable_bytes, &byte, 1) == BNT_E_RANGE);
+    CHECK(bnt_vq_chain_write(chain, &memory.mem, chain->writable_bytes, &byte, 1) == BNT_E_RANGE);
     if (chain->readable_bytes > 0) {
         const bnt_status status =
             bnt_vq_chain_read(chain, &memory.mem, chain->readable_bytes - 1, &byte, 1);
-        MUST(status == BNT_OK || status == BNT_E_CALLBACK);
+        CHECK(status == BNT_OK || status == BNT_E_CALLBACK);
     }
     if (chain->writable_bytes > 0) {
         const bnt_status status =
             bnt_vq_chain_write(chain, &memory.mem, chain->writable_bytes - 1, &byte, 1);
-        MUST(status == BNT_OK || status == BNT_E_CALLBACK);
+        CHECK(status == BNT_OK || status == BNT_E_CALLBACK);
     }
 }
 
@@ -184,16 +177,16 @@ static void device_pop(struct device_run *run, struct bnt_diag *diag)
     const bnt_status status = bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, diag);
 
     /* The index twice, the event, the entry, then each descriptor and one reference. */
-    MUST(memory.copies - copies <= run->vq.size + 6u);
+    CHECK(memory.copies - copies <= run->vq.size + 6u);
     if (status == BNT_OK) {
         run->out++;
-        MUST(run->out <= run->vq.size);
+        CHECK(run->out <= run->vq.size);
         chain_check(run);
     } else if (status == BNT_E_LIMIT) {
-        MUST(run->vq.out_count == BNT_VQ_DEV_OUT_MAX);
+        CHECK(run->vq.out_count == BNT_VQ_DEV_OUT_MAX);
     } else if (status != BNT_E_AGAIN) {
-        MUST(run->vq.broken);
-        MUST(diag->status == status && (status == BNT_E_CALLBACK || diag->fault != 0));
+        CHECK(run->vq.broken);
+        CHECK(diag->status == status && (status == BNT_E_CALLBACK || diag->fault != 0));
     }
 }
 
@@ -206,13 +199,13 @@ static void device_push(struct device_run *run, struct ring_input *in, struct bn
     const bnt_status status = bnt_vq_dev_push(&run->vq, &memory.mem, head, take8(in), diag);
 
     if (remembers && status == BNT_E_ARGUMENT) {
-        MUST(run->vq.out_count > 0 && !run->vq.broken);
+        CHECK(run->vq.out_count > 0 && !run->vq.broken);
     } else if (!remembers && head >= run->vq.size) {
-        MUST(status == BNT_E_ARGUMENT);
+        CHECK(status == BNT_E_ARGUMENT);
     } else if (run->out == 0) {
-        MUST(status == BNT_E_STATE);
+        CHECK(status == BNT_E_STATE);
     } else {
-        MUST(status == BNT_OK || run->vq.broken);
+        CHECK(status == BNT_OK || run->vq.broken);
         run->out--;
     }
 }
@@ -253,12 +246,12 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
         device_push(run, in, diag);
         break;
     case 2:
-        MUST(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, diag) == BNT_OK ||
-             run->vq.broken);
+        CHECK(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, diag) == BNT_OK ||
+              run->vq.broken);
         break;
     case 3:
-        MUST(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, (op & 8) != 0, diag) == BNT_OK ||
-             run->vq.broken);
+        CHECK(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, (op & 8) != 0, diag) == BNT_OK ||
+              run->vq.broken);
         break;
     case 4:
         scribble_desc(in);
@@ -299,12 +292,12 @@ static void device_broken_check(struct device_run *run)
     const uint32_t copies = memory.copies;
     bool due = true;
 
-    MUST(bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, NULL) == BNT_E_BROKEN);
-    MUST(bnt_vq_dev_push(&run->vq, &memory.mem, 0, 0, NULL) == BNT_E_BROKEN);
-    MUST(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN && !due);
-    MUST(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, true, NULL) == BNT_E_BROKEN);
-    MUST(memcmp(&before, &run->vq, sizeof(before)) == 0);
-    MUST(memory.copies == copies);
+    CHECK(bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, NULL) == BNT_E_BROKEN);
+    CHECK(bnt_vq_dev_push(&run->vq, &memory.mem, 0, 0, NULL) == BNT_E_BROKEN);
+    CHECK(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN && !due);
+    CHECK(bnt_vq_dev_kicks_set(&run->vq, &memory.mem, true, NULL) == BNT_E_BROKEN);
+    CHECK(memcmp(&before, &run->vq, sizeof(before)) == 0);
+    CHECK(memory.copies == copies);
 }
 
 static void fuzz_device(struct ring_input *in)
@@ -322,8 +315,8 @@ static void fuzz_device(struct ring_input *in)
     run.chain.segs = segs;
     run.chain.seg_max = take8(in) % (SEGS_MAX + 1);
     memory.fail_at = take16(in);
-    MUST(bnt_vq_dev_init(&run.vq, &memory.mem, 1, size, MEMORY_GPA, MEMORY_GPA + run.layout.avail,
-                         MEMORY_GPA + run.layout.used, features, &diag) == BNT_OK);
+    CHECK(bnt_vq_dev_init(&run.vq, &memory.mem, 1, size, MEMORY_GPA, MEMORY_GPA + run.layout.avail,
+                          MEMORY_GPA + run.layout.used, features, &diag) == BNT_OK);
     while (live && in->left > 0) {
         live = device_step(&run, in, &diag);
     }
@@ -355,17 +348,17 @@ static void driver_check(const struct driver_run *run)
         taken += run->out[i] ? run->descs[i] : 0;
         out += run->out[i];
         ids += !run->out[i];
-        MUST(run->out[i] == (run->slots[i].count != 0));
+        CHECK(run->out[i] == (run->slots[i].count != 0));
     }
-    MUST(out == run->vq.outstanding);
-    MUST(taken + run->vq.free_count == run->vq.config.queue_size);
+    CHECK(out == run->vq.outstanding);
+    CHECK(taken + run->vq.free_count == run->vq.config.queue_size);
     /* Slots are descriptors, or the ids of a packed ring. */
     const uint32_t listed = is_packed(run->vq.config.features) ? ids : run->vq.free_count;
     for (uint16_t i = run->vq.free_head; i != UINT16_MAX; i = run->slots[i].next) {
-        MUST(i < run->vq.config.queue_size && !run->out[i]);
-        MUST(++free_count <= listed);
+        CHECK(i < run->vq.config.queue_size && !run->out[i]);
+        CHECK(++free_count <= listed);
     }
-    MUST(free_count == listed);
+    CHECK(free_count == listed);
 }
 
 static void driver_add(struct driver_run *run, struct ring_input *in)
@@ -384,12 +377,12 @@ static void driver_add(struct driver_run *run, struct ring_input *in)
         writable_bytes += i >= readable ? request[i].bytes : 0;
     }
     status = bnt_vq_drv_add(&run->vq, request, readable, writable, &head);
-    MUST(status == BNT_OK || status == BNT_E_ARGUMENT || status == BNT_E_FULL);
+    CHECK(status == BNT_OK || status == BNT_E_ARGUMENT || status == BNT_E_FULL);
     if (status != BNT_OK) {
-        MUST(run->vq.free_count == free_before);
+        CHECK(run->vq.free_count == free_before);
         return;
     }
-    MUST(head < run->vq.config.queue_size && !run->out[head]);
+    CHECK(head < run->vq.config.queue_size && !run->out[head]);
     run->out[head] = true;
     run->published[head] = false;
     run->writable[head] = writable_bytes;
@@ -403,12 +396,12 @@ static void driver_pop(struct driver_run *run, struct bnt_diag *diag)
     const bnt_status status = bnt_vq_drv_pop(&run->vq, &head, &len, diag);
 
     if (status == BNT_OK) {
-        MUST(head < run->vq.config.queue_size && run->out[head] && run->published[head]);
-        MUST(len <= run->writable[head]);
-        MUST(diag->fault == BNT_FAULT_NONE || diag->fault == BNT_FAULT_USED_LENGTH);
+        CHECK(head < run->vq.config.queue_size && run->out[head] && run->published[head]);
+        CHECK(len <= run->writable[head]);
+        CHECK(diag->fault == BNT_FAULT_NONE || diag->fault == BNT_FAULT_USED_LENGTH);
         run->out[head] = false;
     } else if (status != BNT_E_AGAIN) {
-        MUST(status == BNT_E_RING && run->vq.broken && diag->fault != BNT_FAULT_NONE);
+        CHECK(status == BNT_E_RING && run->vq.broken && diag->fault != BNT_FAULT_NONE);
     }
 }
 
@@ -480,12 +473,12 @@ static void driver_broken_check(struct driver_run *run)
     uint32_t len = 0;
 
     memcpy(ring_before, memory.bytes, sizeof(ring_before));
-    MUST(bnt_vq_drv_add(&run->vq, &seg, 1, 0, &head) == BNT_E_BROKEN);
-    MUST(!bnt_vq_drv_publish(&run->vq));
-    MUST(bnt_vq_drv_pop(&run->vq, &head, &len, NULL) == BNT_E_BROKEN);
+    CHECK(bnt_vq_drv_add(&run->vq, &seg, 1, 0, &head) == BNT_E_BROKEN);
+    CHECK(!bnt_vq_drv_publish(&run->vq));
+    CHECK(bnt_vq_drv_pop(&run->vq, &head, &len, NULL) == BNT_E_BROKEN);
     bnt_vq_drv_interrupts_set(&run->vq, true);
-    MUST(memcmp(&before, &run->vq, sizeof(before)) == 0);
-    MUST(memcmp(ring_before, memory.bytes, sizeof(ring_before)) == 0);
+    CHECK(memcmp(&before, &run->vq, sizeof(before)) == 0);
+    CHECK(memcmp(ring_before, memory.bytes, sizeof(ring_before)) == 0);
     driver_check(run);
 }
 
@@ -504,9 +497,9 @@ static void fuzz_driver(struct ring_input *in)
     config.queue_size = size_of(size_bits, config.features);
     config.ring = memory.bytes;
     config.slots = run.slots;
-    MUST(bnt_vq_drv_ring_bytes_of(config.queue_size, config.indirect_max, config.features) <=
-         MEMORY_BYTES);
-    MUST(bnt_vq_drv_init(&run.vq, &config) == BNT_OK);
+    CHECK(bnt_vq_drv_ring_bytes_of(config.queue_size, config.indirect_max, config.features) <=
+          MEMORY_BYTES);
+    CHECK(bnt_vq_drv_init(&run.vq, &config) == BNT_OK);
     while (live && in->left > 0) {
         live = driver_step(&run, in, &diag);
     }

@@ -79,8 +79,7 @@ static void side_queue(struct pair_side *side, uint16_t queue, uint64_t gpa, uin
     }
     segs[count] = (struct bnt_vq_seg){answer, answer_bytes};
     memset(side->fake.dma + answer, 0, answer_bytes);
-    fuzz_require(bnt_vq_drv_add(vq, segs, count, answer_bytes > 0 ? 1 : 0, &request->head) ==
-                 BNT_OK);
+    CHECK(bnt_vq_drv_add(vq, segs, count, answer_bytes > 0 ? 1 : 0, &request->head) == BNT_OK);
     request->answer = answer;
     side->request_count[queue]++;
     (void)bnt_vq_drv_publish(vq);
@@ -150,7 +149,7 @@ static void pair_report(struct fuzz_input *input)
         const struct bnt_vq_seg seg = {(FAKE_FIRST_PFN + first) << BNT_PFN_SHIFT,
                                        pfns << BNT_PFN_SHIFT};
         uint16_t head = 0;
-        fuzz_require(bnt_vq_drv_add(&side->fake.queues[queue], &seg, 0, 1, &head) == BNT_OK);
+        CHECK(bnt_vq_drv_add(&side->fake.queues[queue], &seg, 0, 1, &head) == BNT_OK);
         side->requests[queue][side->request_count[queue]++] =
             (struct pair_request){.head = head, .answer = UINT32_MAX};
         (void)bnt_vq_drv_publish(&side->fake.queues[queue]);
@@ -192,7 +191,7 @@ static void pair_policy(struct fuzz_input *input, uint32_t which)
             break;
         }
     }
-    fuzz_require(status[0] == status[1]);
+    CHECK(status[0] == status[1]);
 }
 
 /** The next entry of a log that is no interrupt. */
@@ -212,12 +211,12 @@ static void logs_compare(void)
     for (;;) {
         const struct fake_entry *left = log_next(&split.fake, &a);
         const struct fake_entry *right = log_next(&packed.fake, &b);
-        fuzz_require((left == NULL) == (right == NULL));
+        CHECK((left == NULL) == (right == NULL));
         if (left == NULL || right == NULL) {
             break;
         }
-        fuzz_require(left->call == right->call && left->kind == right->kind &&
-                     left->value == right->value && left->extra == right->extra);
+        CHECK(left->call == right->call && left->kind == right->kind &&
+              left->value == right->value && left->extra == right->extra);
     }
     split.fake.log_count = 0;
     packed.fake.log_count = 0;
@@ -232,14 +231,14 @@ static void infos_compare(void)
         ~(BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_RING_EVENT_IDX | BNT_F_RING_INDIRECT_DESC);
     right.features &=
         ~(BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_RING_EVENT_IDX | BNT_F_RING_INDIRECT_DESC);
-    fuzz_require(left.features == right.features);
-    fuzz_require(left.balloon_pfns == right.balloon_pfns && left.kept_pfns == right.kept_pfns);
-    fuzz_require(left.leafless_pfns == right.leafless_pfns && left.leaves == right.leaves);
-    fuzz_require(left.target_pfns == right.target_pfns && left.epoch == right.epoch);
-    fuzz_require(memcmp(split.fake.dropped, packed.fake.dropped, PAIR_PAGES) == 0);
+    CHECK(left.features == right.features);
+    CHECK(left.balloon_pfns == right.balloon_pfns && left.kept_pfns == right.kept_pfns);
+    CHECK(left.leafless_pfns == right.leafless_pfns && left.leaves == right.leaves);
+    CHECK(left.target_pfns == right.target_pfns && left.epoch == right.epoch);
+    CHECK(memcmp(split.fake.dropped, packed.fake.dropped, PAIR_PAGES) == 0);
     for (uint32_t at = 0; at < PAIR_PAGES; at++) {
-        fuzz_require(bnt_host_page_get(split.fake.host, FAKE_FIRST_PFN + at) ==
-                     bnt_host_page_get(packed.fake.host, FAKE_FIRST_PFN + at));
+        CHECK(bnt_host_page_get(split.fake.host, FAKE_FIRST_PFN + at) ==
+              bnt_host_page_get(packed.fake.host, FAKE_FIRST_PFN + at));
     }
 }
 
@@ -256,9 +255,9 @@ static void used_compare(uint16_t queue)
             struct pair_side *side = kind == 0 ? &split : &packed;
             status[kind] =
                 bnt_vq_drv_pop(&side->fake.queues[queue], &head[kind], &len[kind], &diag);
-            fuzz_require(diag.fault == BNT_FAULT_NONE);
+            CHECK(diag.fault == BNT_FAULT_NONE);
         }
-        fuzz_require(status[0] == status[1]);
+        CHECK(status[0] == status[1]);
         if (status[0] != BNT_OK) {
             break;
         }
@@ -268,12 +267,12 @@ static void used_compare(uint16_t queue)
                    side->requests[queue][which[kind]].head != head[kind]) {
                 which[kind]++;
             }
-            fuzz_require(which[kind] < side->request_count[queue]);
+            CHECK(which[kind] < side->request_count[queue]);
         }
-        fuzz_require(which[0] == which[1] && len[0] == len[1]);
+        CHECK(which[0] == which[1] && len[0] == len[1]);
         const uint32_t answer = split.requests[queue][which[0]].answer;
-        fuzz_require(answer == UINT32_MAX || len[0] == 0 ||
-                     memcmp(split.fake.dma + answer, packed.fake.dma + answer, len[0]) == 0);
+        CHECK(answer == UINT32_MAX || len[0] == 0 ||
+              memcmp(split.fake.dma + answer, packed.fake.dma + answer, len[0]) == 0);
         split.requests[queue][which[0]].head = UINT16_MAX;
         packed.requests[queue][which[1]].head = UINT16_MAX;
     }
@@ -296,8 +295,8 @@ static void pair_step(uint32_t budget)
         fake->now_ns += 100000;
         status[kind] = bnt_host_step(fake->host, fake->now_ns, budget, &fake->deadline_ns);
     }
-    fuzz_require(status[0] == status[1]);
-    fuzz_require(split.fake.deadline_ns == packed.fake.deadline_ns);
+    CHECK(status[0] == status[1]);
+    CHECK(split.fake.deadline_ns == packed.fake.deadline_ns);
     logs_compare();
     infos_compare();
     for (uint16_t queue = 0; queue < FAKE_QUEUES; queue++) {

@@ -64,7 +64,7 @@ static void load_again(struct fuzz_host *fuzz, const uint8_t *state, size_t byte
     uint8_t *had = fuzz_host_save(fuzz, fuzz->fake.host, &had_bytes);
     const bnt_status status = bnt_host_load(fuzz->fake.host, fuzz->fake.now_ns, state, bytes);
 
-    fuzz_require(status != BNT_E_STATE || fuzz_host_saves(fuzz, fuzz->fake.host, had, had_bytes));
+    CHECK(status != BNT_E_STATE || fuzz_host_saves(fuzz, fuzz->fake.host, had, had_bytes));
     free(had);
 }
 
@@ -79,8 +79,8 @@ static void loaded_drive(struct fuzz_host *fuzz, struct fuzz_input *input)
     fuzz->fake.leaf_fail_from = 0;
     uint8_t *state = fuzz_host_save(fuzz, fuzz->fake.host, &bytes);
     struct bnt_host *third = fuzz_host_another(fuzz, &storage);
-    fuzz_require(bnt_host_load(third, fuzz->fake.now_ns, state, bytes) == BNT_OK);
-    fuzz_require(fuzz_host_saves(fuzz, third, state, bytes));
+    CHECK(bnt_host_load(third, fuzz->fake.now_ns, state, bytes) == BNT_OK);
+    CHECK(fuzz_host_saves(fuzz, third, state, bytes));
     fuzz_host_replace(fuzz, third, storage);
     free(state);
 }
@@ -96,19 +96,19 @@ static void state_try(struct fuzz_host *fuzz, const uint8_t *state, size_t bytes
     fake->leaf_fail_from = 0;
     memset(fuzz->excused, 1, sizeof(fuzz->excused)); /* what the first one dropped stays so */
     fuzz_host_replace(fuzz, NULL, NULL);
-    fuzz_require(fake->leaves_out == 0);
+    CHECK(fake->leaves_out == 0);
     struct bnt_host *host = fuzz_host_another(fuzz, &storage);
     fake->host = host;
     fake->storage = storage;
     uint8_t *fresh = fuzz_host_save(fuzz, host, &fresh_bytes);
     const bnt_status status = bnt_host_load(host, fake->now_ns, state, bytes);
-    fuzz_require(status == BNT_OK || status == BNT_E_SAVED_STATE);
+    CHECK(status == BNT_OK || status == BNT_E_SAVED_STATE);
     if (status == BNT_OK) {
         loaded_drive(fuzz, input);
         load_again(fuzz, fresh, fresh_bytes);
     } else {
-        fuzz_require(fake->leaves_out == 0);
-        fuzz_require(fuzz_host_saves(fuzz, host, fresh, fresh_bytes));
+        CHECK(fake->leaves_out == 0);
+        CHECK(fuzz_host_saves(fuzz, host, fresh, fresh_bytes));
     }
     free(fresh);
 }
@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         calls_run(&fuzz, &input, shape >> 3);
         uint8_t *saved = fuzz_host_save(&fuzz, fuzz.fake.host, &bytes);
         uint8_t *state = realloc(saved, bytes + EXTRA_BYTES);
-        fuzz_require(state != NULL);
+        CHECK(state != NULL);
         bytes = state_alter(state, bytes, &input);
         fuzz.fake.config.ledger = (shape & 2) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
         state_try(&fuzz, state, bytes, &input);

@@ -5,19 +5,10 @@
  * end at the first hash; with it, contradictions inside the blocks are reached. What opens is read
  * to its end, and a small world is replayed against it. Nothing may be left behind.
  */
+#include "tests/support/check.h"
 #include "tests/support/trace_toy.h"
 
-#include <stdlib.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool good, const char *what)
-{
-    if (!good) {
-        (void)fprintf(stderr, "fuzz_trace: %s\n", what);
-        abort();
-    }
-}
 
 static void read_all(const struct trace *trace)
 {
@@ -30,17 +21,17 @@ static void read_all(const struct trace *trace)
     }
     for (uint32_t i = 0; i < header->file_count; i++) {
         sum += strlen(header->files[i].name);
-        must(header->files[i].bytes[header->files[i].length] == '\0', "a file without its 0");
+        CHECK(header->files[i].bytes[header->files[i].length] == '\0'); /* a file without its 0 */
     }
     for (uint64_t i = 0; i < trailer->events; i++) {
-        must(trace_event(trace, i).number == i + 1, "an event out of turn");
+        CHECK(trace_event(trace, i).number == i + 1); /* an event out of turn */
     }
     for (uint64_t i = 0; i < trailer->choices; i++) {
         const struct choice_record choice = trace_choice(trace, i);
-        must(choice.value < choice.bound, "a value beyond its bound");
+        CHECK(choice.value < choice.bound); /* a value beyond its bound */
         sum += strlen(trace_stream(trace, choice.stream));
     }
-    must(sum < SIZE_MAX, "a sum beyond memory");
+    CHECK(sum < SIZE_MAX);
 }
 
 static void replay(struct arena *arena, struct trace *trace)
@@ -52,8 +43,8 @@ static void replay(struct arena *arena, struct trace *trace)
     const struct trace_trailer run =
         toy_run(arena, TOY_PLAIN, 30, trace_header_get(trace)->seed, &check.source, &observer);
     trace_check_end(&check, &run);
-    must(check.differs == (check.first.field != NULL), "a difference without a field");
-    must(!check.differs || check.text[0] != '\0', "a difference without a sentence");
+    CHECK(check.differs == (check.first.field != NULL)); /* a difference without a field */
+    CHECK(!check.differs || check.text[0] != '\0');      /* a difference without a sentence */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -71,13 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)trace_mend(bytes, length);
     }
     struct trace *trace = trace_open(arena, "fuzz", bytes, length, error, sizeof error);
-    must(trace != NULL || error[0] != '\0', "a refusal without a sentence");
+    CHECK(trace != NULL || error[0] != '\0'); /* a refusal without a sentence */
     if (trace != NULL) {
         read_all(trace);
         replay(arena, trace);
         trace_close(trace);
     }
     arena_free(arena, bytes, length);
-    must(arena_close(arena) == 0, "something was left behind");
+    CHECK(arena_close(arena) == 0); /* something was left behind */
     return 0;
 }

@@ -5,21 +5,14 @@
  * the file: `\0KEY=VALUE\n...\0FILE`. Without a leading NUL all of it is the file.
  */
 #include "sim/scenario/scenario.h"
+#include "tests/support/check.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define OVERRIDES_MAX  4
 #define OVERRIDE_BYTES 256
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 /* Takes overrides off the front; returns the bytes taken. */
 static size_t overrides_take(const char *text, size_t bytes,
@@ -57,14 +50,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_open(0xA5);
     struct scenario *scenario =
         scenario_load(arena, "fuzz.yaml", text + taken, size - taken, overrides, count, &errors);
-    require((scenario == NULL) == (errors.count > 0));
-    require(errors.count <= SCENARIO_ERRORS_MAX);
+    CHECK((scenario == NULL) == (errors.count > 0));
+    CHECK(errors.count <= SCENARIO_ERRORS_MAX);
     if (scenario != NULL) {
-        require(scenario->vm_count > 0 && scenario->phase_count > 0);
+        CHECK(scenario->vm_count > 0 && scenario->phase_count > 0);
         scenario_digest(scenario);
     }
     scenario_free(arena, scenario);
     scenario_errors_free(&errors);
-    require(arena_close(arena) == 0);
+    CHECK(arena_close(arena) == 0);
     return 0;
 }

@@ -49,12 +49,12 @@ static void pages_check(const struct fuzz_host *fuzz)
         const bnt_host_page page = bnt_host_page_get(fake->host, FAKE_FIRST_PFN + at);
         held += page != BNT_HOST_PAGE_GUEST;
         kept += page == BNT_HOST_PAGE_KEPT;
-        fuzz_require(page != BNT_HOST_PAGE_GUEST || !fake->dropped[at] || fuzz->excused[at]);
+        CHECK(page != BNT_HOST_PAGE_GUEST || !fake->dropped[at] || fuzz->excused[at]);
     }
-    fuzz_require(info.balloon_pfns == held + info.leafless_pfns);
-    fuzz_require(info.kept_pfns == kept + info.leafless_pfns);
-    fuzz_require((int64_t)info.leaves == fake->leaves_out);
-    fuzz_require(info.balloon_pfns <= memory_pages(fake));
+    CHECK(info.balloon_pfns == held + info.leafless_pfns);
+    CHECK(info.kept_pfns == kept + info.leafless_pfns);
+    CHECK((int64_t)info.leaves == fake->leaves_out);
+    CHECK(info.balloon_pfns <= memory_pages(fake));
 }
 
 /** Notes what reports and resets explain, and forgets the log. */
@@ -76,7 +76,7 @@ static void log_digest(struct fuzz_host *fuzz)
         }
         outcomes += entry->call == FAKE_EVENT && entry->kind == BNT_HOST_EVENT_OUTCOME;
     }
-    fuzz_require(outcomes <= 2);
+    CHECK(outcomes <= 2);
     fake->log_count = 0;
 }
 
@@ -88,12 +88,12 @@ struct bnt_host *fuzz_host_another(struct fuzz_host *fuzz, void **storage)
     struct bnt_host *host = NULL;
     size_t bytes = 0;
 
-    fuzz_require(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
+    CHECK(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
     *storage = malloc(bytes);
-    fuzz_require(*storage != NULL);
+    CHECK(*storage != NULL);
     memset(*storage, 0xA5, bytes);
-    fuzz_require(bnt_host_init(*storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
-                               fake_provider(fake), &host) == BNT_OK);
+    CHECK(bnt_host_init(*storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
+                        fake_provider(fake), &host) == BNT_OK);
     return host;
 }
 
@@ -102,8 +102,8 @@ uint8_t *fuzz_host_save(struct fuzz_host *fuzz, struct bnt_host *host, size_t *b
     *bytes = bnt_host_state_size(host);
     uint8_t *state = malloc(*bytes);
 
-    fuzz_require(state != NULL);
-    fuzz_require(bnt_host_save(host, fuzz->fake.now_ns, state, *bytes) == BNT_OK);
+    CHECK(state != NULL);
+    CHECK(bnt_host_save(host, fuzz->fake.now_ns, state, *bytes) == BNT_OK);
     return state;
 }
 
@@ -138,9 +138,9 @@ static void call_move(struct fuzz_host *fuzz, uint32_t which)
     fake->config.ledger = fixed ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     fake->leaf_fail_from = 0;
     struct bnt_host *host = fuzz_host_another(fuzz, &storage);
-    fuzz_require(bnt_host_load(host, fake->now_ns, state, bytes) == BNT_OK);
-    fuzz_require(fuzz_host_saves(fuzz, host, state, bytes));
-    fuzz_require(fake->log_count == fake_count(fake, FAKE_LEAF_FREE));
+    CHECK(bnt_host_load(host, fake->now_ns, state, bytes) == BNT_OK);
+    CHECK(fuzz_host_saves(fuzz, host, state, bytes));
+    CHECK(fake->log_count == fake_count(fake, FAKE_LEAF_FREE));
     fuzz_host_replace(fuzz, host, storage);
     free(state);
 }
@@ -248,7 +248,7 @@ static void buffers_take_back(struct fuzz_host *fuzz)
         uint16_t head = 0;
         uint32_t len = 0;
         while (vq->config.queue_size != 0 && bnt_vq_drv_pop(vq, &head, &len, NULL) == BNT_OK) {
-            fuzz_require(fuzz->tampered || len <= 8 + 600);
+            CHECK(fuzz->tampered || len <= 8 + 600);
         }
     }
 }
@@ -384,10 +384,10 @@ static void call_vmware(struct fake_driver *fake, struct fuzz_input *input, uint
         arg1 = arg1 > UINT64_C(0xFF) && arg1 < (FAKE_FIRST_PFN + FUZZ_PAGES) ? 0 : arg1;
         arg2 = (uint64_t)fuzz_take(input, 2) << (which & 31);
     }
-    fuzz_require(bnt_host_vmware_call(fake->host, fake->now_ns, command, arg1, arg2, &status,
-                                      &result) == BNT_OK);
-    fuzz_require(status == BNT_VMWARE_SUCCESS || bnt_vmware_command_targets(command) == false ||
-                 result == 0);
+    CHECK(bnt_host_vmware_call(fake->host, fake->now_ns, command, arg1, arg2, &status, &result) ==
+          BNT_OK);
+    CHECK(status == BNT_VMWARE_SUCCESS || bnt_vmware_command_targets(command) == false ||
+          result == 0);
 }
 
 static void call_vmware_host(struct fuzz_host *fuzz, struct fuzz_input *input, uint32_t which)

@@ -5,19 +5,8 @@
 #ifndef TESTS_FUZZ_HOST_CALLS_H
 #define TESTS_FUZZ_HOST_CALLS_H
 
+#include "tests/support/check.h"
 #include "tests/support/fake_driver.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/** Aborts with a place and a sentence unless it holds. */
-#define fuzz_require(condition)                                                            \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                       \
-        }                                                                                  \
-    } while (0)
 
 #define FUZZ_PAGES 1200u
 

@@ -21,9 +21,9 @@ static void working_set_ask(struct fake *f)
     struct bnt_vq_seg segs[4];
     struct bnt_vq_chain chain = {.segs = segs, .seg_max = 4};
     struct bnt_vq_dev *vq = &f->vq[BNT_BALLOON_QUEUE_WS_CMD];
-    FAKE_CHECK(bnt_vq_dev_pop(vq, &f->mem, &chain, &diag) == BNT_OK);
-    FAKE_CHECK(bnt_vq_chain_write(&chain, &f->mem, 0, request, sizeof request) == BNT_OK);
-    FAKE_CHECK(bnt_vq_dev_push(vq, &f->mem, chain.head, sizeof request, &diag) == BNT_OK);
+    CHECK(bnt_vq_dev_pop(vq, &f->mem, &chain, &diag) == BNT_OK);
+    CHECK(bnt_vq_chain_write(&chain, &f->mem, 0, request, sizeof request) == BNT_OK);
+    CHECK(bnt_vq_dev_push(vq, &f->mem, chain.head, sizeof request, &diag) == BNT_OK);
 }
 
 /* A buffer on each queue, which the device has and keeps. */
@@ -37,12 +37,12 @@ static void queues_fill(struct fake *f)
     fake_hint(f, 7);
     f->now_ns = 10 * FAKE_S;
     fake_target(f, 200);
-    FAKE_CHECK(fake_step(f, 64) == BNT_OK);
-    FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &oom) == BNT_OK);
+    CHECK(fake_step(f, 64) == BNT_OK);
+    CHECK(bnt_guest_oom(f->guest, f->now_ns, 10, &oom) == BNT_OK);
     f->now_ns = 20 * FAKE_S;
-    FAKE_CHECK(fake_step(f, 64) == BNT_OK);
+    CHECK(fake_step(f, 64) == BNT_OK);
     for (uint32_t q = 0; q < FAKE_QUEUES; q++) {
-        FAKE_CHECK(f->guest->vq[q].outstanding > 0);
+        CHECK(f->guest->vq[q].outstanding > 0);
     }
 }
 
@@ -64,7 +64,7 @@ static struct bnt_guest *virtio_guest(const char *which)
         return f.guest;
     }
     if (strcmp(which, "suspended") == 0) {
-        FAKE_CHECK(bnt_guest_suspend(f.guest, f.now_ns) == BNT_OK);
+        CHECK(bnt_guest_suspend(f.guest, f.now_ns) == BNT_OK);
     } else if (strcmp(which, "broken") == 0) {
         (void)bnt_dev_needs_reset(&f.dev);
         bnt_guest_config_changed(f.guest);
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < 64; i++) { /* whatever is due; then there is nothing more */
         status = bnt_guest_step(guest, now_ns, 64, &deadline_ns);
     }
-    FAKE_CHECK(deadline_ns > now_ns + steps);
+    CHECK(deadline_ns > now_ns + steps);
     for (uint32_t i = 0; i < steps; i++) {
         status = bnt_guest_step(guest, now_ns + i, 64, &deadline_ns);
     }

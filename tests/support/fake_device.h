@@ -8,20 +8,10 @@
 #ifndef TESTS_SUPPORT_FAKE_DEVICE_H
 #define TESTS_SUPPORT_FAKE_DEVICE_H
 
+#include "tests/support/check.h"
+
 #include <ballonet/guest.h>
 #include <ballonet/virtqueue.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/* Ends the test program with a place and a sentence; works inside Check and inside a fuzzer. */
-#define FAKE_CHECK(condition)                                                              \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                       \
-        }                                                                                  \
-    } while (0)
 
 #define FAKE_QUEUES     7
 #define FAKE_ON_INFLATE (UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE)
@@ -247,6 +237,14 @@ void fake_host_reset(struct fake *fake);
 
 /** Detaches to the end; all pages must be back. */
 void fake_down(struct fake *fake);
+
+/* fake_os.c: a page's place in the arrays, and back; what the guest core calls of the OS. */
+uint64_t fake_index(const struct fake *fake, uint64_t page);
+uint64_t fake_page(const struct fake *fake, uint64_t index);
+extern const struct bnt_guest_ops fake_os_ops;
+
+/* fake_device.c: the device's registers. */
+extern const struct bnt_drv_transport fake_transport;
 
 /* fake_report.c: the OS's and the device's part in free page reporting. */
 uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count);

@@ -4,23 +4,16 @@
  * A mistake in a test aborts here with a message, so that it is not taken for one of the device.
  */
 #include "tests/support/fake_driver.h"
+#include "tests/support/check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define RING_STRIDE UINT32_C(0x8000)
 
-static void require(bool condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "fake_driver: %s\n", what);
-        abort();
-    }
-}
-
 static void log_add(struct fake_driver *fake, struct fake_entry entry)
 {
-    require(fake->log_count < FAKE_LOG_MAX, "the log is full");
+    CHECK(fake->log_count < FAKE_LOG_MAX);
     fake->log[fake->log_count++] = entry;
 }
 
@@ -31,7 +24,7 @@ static bnt_status fake_read(void *opaque, uint64_t gpa, void *dst, uint32_t byte
         memset(dst, 0, bytes);
         return BNT_OK;
     }
-    require(gpa + bytes <= FAKE_DMA_BYTES, "the device read a page without bytes");
+    CHECK(gpa + bytes <= FAKE_DMA_BYTES); /* the device read a page without bytes */
     if (++fake->copies == fake->copy_fail_at) {
         return BNT_E_CALLBACK;
     }
@@ -45,7 +38,7 @@ static bnt_status fake_write(void *opaque, uint64_t gpa, const void *src, uint32
     if (fake->wild && gpa + bytes > FAKE_DMA_BYTES) {
         return BNT_OK;
     }
-    require(gpa + bytes <= FAKE_DMA_BYTES, "the device wrote to a page without bytes");
+    CHECK(gpa + bytes <= FAKE_DMA_BYTES); /* the device wrote to a page without bytes */
     if (++fake->copies == fake->copy_fail_at) {
         return BNT_E_CALLBACK;
     }
@@ -77,8 +70,8 @@ static bnt_status fake_discard(void *opaque, uint64_t gpa, uint64_t bytes, uint6
     const uint64_t first = (gpa >> BNT_PFN_SHIFT) - FAKE_FIRST_PFN;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
     const uint64_t fail = fake->discard_fail_pfn - FAKE_FIRST_PFN;
-    require(first < fake->config.memory_pfns && pfns <= fake->config.memory_pfns - first,
-            "a discard outside memory");
+    CHECK(first < fake->config.memory_pfns &&
+          pfns <= fake->config.memory_pfns - first); /* a discard outside memory */
     log_add(fake, (struct fake_entry){FAKE_DISCARD, 0, first + FAKE_FIRST_PFN, pfns});
     if (fake->discard_status != BNT_OK && (fake->discard_fail_pfn == 0 || fail - first < pfns)) {
         return fake->discard_status;
@@ -93,8 +86,8 @@ static void fake_restore(void *opaque, uint64_t gpa, uint64_t bytes)
     struct fake_driver *fake = opaque;
     const uint64_t first = (gpa >> BNT_PFN_SHIFT) - FAKE_FIRST_PFN;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
-    require(first < fake->config.memory_pfns && pfns <= fake->config.memory_pfns - first,
-            "a restore outside memory");
+    CHECK(first < fake->config.memory_pfns &&
+          pfns <= fake->config.memory_pfns - first); /* a restore outside memory */
     log_add(fake, (struct fake_entry){FAKE_RESTORE, 0, first + FAKE_FIRST_PFN, pfns});
     memset(fake->dropped + first, 0, pfns);
 }
@@ -259,28 +252,25 @@ void fake_open(struct fake_driver *fake)
         fake->ops.refuse = fake_refuse;
     }
     const bool holes = fake->region_count > 0;
-    require(bnt_mem_init(&fake->mem, &mem_ops, fake, holes ? fake->regions : &ram,
-                         holes ? fake->region_count : 1) == BNT_OK,
-            "bnt_mem_init");
-    require(bnt_host_footprint(&fake->config, &bytes) == BNT_OK, "bnt_host_footprint");
+    CHECK(bnt_mem_init(&fake->mem, &mem_ops, fake, holes ? fake->regions : &ram,
+                       holes ? fake->region_count : 1) == BNT_OK);
+    CHECK(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
     fake->storage = malloc(bytes);
     fake->dma = calloc(1, FAKE_DMA_BYTES);
     fake->dropped = calloc(1, (size_t)fake->config.memory_pfns);
     fake->slots = calloc(FAKE_QUEUES * FAKE_QUEUE_SIZE, sizeof(struct bnt_vq_slot));
     fake->log = calloc(FAKE_LOG_MAX, sizeof(struct fake_entry));
-    require(fake->storage != NULL && fake->dma != NULL && fake->dropped != NULL &&
-                fake->slots != NULL && fake->log != NULL,
-            "no memory");
+    CHECK(fake->storage != NULL && fake->dma != NULL && fake->dropped != NULL &&
+          fake->slots != NULL && fake->log != NULL);
     memset(fake->storage, 0xA5, bytes);
-    require(bnt_host_init(fake->storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
-                          fake_provider(fake), &fake->host) == BNT_OK,
-            "bnt_host_init");
+    CHECK(bnt_host_init(fake->storage, bytes, &fake->config, &fake->ops, fake, &fake->mem,
+                        fake_provider(fake), &fake->host) == BNT_OK);
 }
 
 void fake_close(struct fake_driver *fake)
 {
     bnt_host_fini(fake->host);
-    require(fake->leaves_out == 0, "leaves are left over");
+    CHECK(fake->leaves_out == 0); /* leaves are left over */
     free(fake->storage);
     free(fake->dma);
     free(fake->dropped);
@@ -304,19 +294,16 @@ static void queue_start(struct fake_driver *fake, uint16_t queue, uint64_t featu
     if (bnt_host_queue_size_max(fake->host, queue) == 0) {
         return;
     }
-    require(bnt_vq_drv_ring_bytes_of(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE,
-            "the ring is too big");
-    require(bnt_vq_drv_init(&fake->queues[queue], &config) == BNT_OK, "bnt_vq_drv_init");
+    CHECK(bnt_vq_drv_ring_bytes_of(FAKE_QUEUE_SIZE, 8, features) <= RING_STRIDE);
+    CHECK(bnt_vq_drv_init(&fake->queues[queue], &config) == BNT_OK);
     if (fake->provided) {
-        require(bnt_vq_dev_init(&fake->rings[queue], &fake->mem, queue, FAKE_QUEUE_SIZE,
-                                gpa + layout.desc, gpa + layout.avail, gpa + layout.used, features,
-                                NULL) == BNT_OK,
-                "bnt_vq_dev_init");
+        CHECK(bnt_vq_dev_init(&fake->rings[queue], &fake->mem, queue, FAKE_QUEUE_SIZE,
+                              gpa + layout.desc, gpa + layout.avail, gpa + layout.used, features,
+                              NULL) == BNT_OK);
         return;
     }
-    require(bnt_host_queue_enable(fake->host, queue, FAKE_QUEUE_SIZE, gpa + layout.desc,
-                                  gpa + layout.avail, gpa + layout.used) == BNT_OK,
-            "bnt_host_queue_enable");
+    CHECK(bnt_host_queue_enable(fake->host, queue, FAKE_QUEUE_SIZE, gpa + layout.desc,
+                                gpa + layout.avail, gpa + layout.used) == BNT_OK);
 }
 
 void fake_start_silent(struct fake_driver *fake, uint64_t features)
@@ -325,7 +312,7 @@ void fake_start_silent(struct fake_driver *fake, uint64_t features)
 
     for (unsigned i = 0; i < sizeof(steps); i++) {
         if (steps[i] == 11) {
-            require(bnt_host_features_write(fake->host, features) == BNT_OK, "features");
+            CHECK(bnt_host_features_write(fake->host, features) == BNT_OK);
         }
         if (steps[i] == 15) {
             fake_config_put(fake, BNT_BALLOON_CONFIG_POISON_VAL, fake->poison_val);
@@ -333,7 +320,7 @@ void fake_start_silent(struct fake_driver *fake, uint64_t features)
                 queue_start(fake, queue, features);
             }
         }
-        require(bnt_host_status_write(fake->host, fake->now_ns, steps[i]) == BNT_OK, "status");
+        CHECK(bnt_host_status_write(fake->host, fake->now_ns, steps[i]) == BNT_OK);
     }
     fake->epoch = (features & FAKE_RESET) != 0 ? fake_info(fake).epoch : 0;
 }
@@ -354,8 +341,7 @@ uint16_t fake_queue_segs(struct fake_driver *fake, uint16_t queue, const struct 
 {
     uint16_t head = 0;
 
-    require(bnt_vq_drv_add(&fake->queues[queue], segs, readable, writable, &head) == BNT_OK,
-            "bnt_vq_drv_add");
+    CHECK(bnt_vq_drv_add(&fake->queues[queue], segs, readable, writable, &head) == BNT_OK);
     (void)bnt_vq_drv_publish(&fake->queues[queue]);
     return head;
 }
@@ -389,8 +375,8 @@ bool fake_pop(struct fake_driver *fake, uint16_t queue, uint32_t *len)
     uint32_t written = 0;
     const bnt_status status = bnt_vq_drv_pop(&fake->queues[queue], &head, &written, &diag);
 
-    require(status == BNT_OK || status == BNT_E_AGAIN, "bnt_vq_drv_pop");
-    require(diag.fault == BNT_FAULT_NONE, "the device wrote a bogus used length");
+    CHECK(status == BNT_OK || status == BNT_E_AGAIN);
+    CHECK(diag.fault == BNT_FAULT_NONE); /* the device wrote a bogus used length */
     if (len != NULL) {
         *len = written;
     }
@@ -404,8 +390,8 @@ uint32_t fake_send(struct fake_driver *fake, uint16_t queue, const uint32_t *pfn
 
     (void)fake_queue_pfns(fake, queue, pfns, n);
     bnt_host_kick(fake->host, queue);
-    require(fake_step(fake) == BNT_OK, "the device broke");
-    require(fake_pop(fake, queue, &len), "no answer");
+    CHECK(fake_step(fake) == BNT_OK);
+    CHECK(fake_pop(fake, queue, &len));
     if (verdicts != NULL) {
         memcpy(verdicts, fake->dma + FAKE_ANSWER_GPA + 8, n);
     }
@@ -418,7 +404,7 @@ uint32_t fake_send_run(struct fake_driver *fake, uint16_t queue, uint32_t first,
     uint32_t *pfns = calloc(n, sizeof(*pfns));
     uint32_t len;
 
-    require(pfns != NULL, "no memory");
+    CHECK(pfns != NULL);
     for (uint32_t i = 0; i < n; i++) {
         pfns[i] = step > 0 ? first + i : first - i;
     }
@@ -440,7 +426,7 @@ void fake_stats(struct fake_driver *fake, uint32_t bytes)
 
     (void)fake_queue_segs(fake, BNT_BALLOON_QUEUE_STATS, &seg, 1, 0);
     bnt_host_kick(fake->host, BNT_BALLOON_QUEUE_STATS);
-    require(fake_step(fake) == BNT_OK, "the device broke");
+    CHECK(fake_step(fake) == BNT_OK);
 }
 
 void fake_config_put(struct fake_driver *fake, uint32_t offset, uint32_t value)
@@ -462,7 +448,7 @@ struct bnt_host_info fake_info(const struct fake_driver *fake)
 {
     struct bnt_host_info info = {.size = sizeof(info)};
 
-    require(bnt_host_info_get(fake->host, &info) == BNT_OK, "bnt_host_info_get");
+    CHECK(bnt_host_info_get(fake->host, &info) == BNT_OK);
     return info;
 }
 
@@ -493,7 +479,7 @@ const struct fake_entry *fake_nth(const struct fake_driver *fake, fake_call call
             return &fake->log[i];
         }
     }
-    require(false, "no such call in the log");
+    CHECK(!"no such call in the log");
     return NULL;
 }
 
@@ -505,7 +491,7 @@ const struct fake_entry *fake_event(const struct fake_driver *fake, bnt_host_eve
             return &fake->log[i];
         }
     }
-    require(false, "no such event in the log");
+    CHECK(!"no such event in the log");
     return NULL;
 }
 

@@ -20,7 +20,7 @@ static uint64_t block_pages(const struct fake *f)
 
 static uint64_t block_index(const struct fake *f, uint64_t page)
 {
-    FAKE_CHECK(page >= f->first_pfn && page % UNIT == 0);
+    CHECK(page >= f->first_pfn && page % UNIT == 0);
     return (page - f->first_pfn) >> f->setup.page_order;
 }
 
@@ -38,7 +38,7 @@ static bool block_take(struct fake *f, uint64_t *page)
                 f->stack[left++] = f->stack[i];
             }
         }
-        FAKE_CHECK(left + pages == f->free_count);
+        CHECK(left + pages == f->free_count);
         f->free_count = left;
         memset(f->owned + first, 1, pages);
         f->whole[first] = 1;
@@ -71,19 +71,19 @@ static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
 static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct fake *f = opaque;
-    FAKE_CHECK(count > 0);
+    CHECK(count > 0);
     for (uint32_t i = 0; i < count; i++) {
         if (f->huge_odd != 0 && pages[i] == f->huge_odd) {
             f->huge_odd = 0; /* what was no block comes back as it was given */
             continue;
         }
         const uint64_t first = block_index(f, pages[i]);
-        FAKE_CHECK(f->whole[first] == 1);
+        CHECK(f->whole[first] == 1);
         f->whole[first] = 0;
         for (uint64_t k = first; k < first + block_pages(f); k++) {
-            FAKE_CHECK(f->exposed[k] != 1);
-            FAKE_CHECK(f->exposed[k] == 2 || f->hostile ||
-                       f->ledger[(k << f->setup.page_order)] == 0); /* BD-10 */
+            CHECK(f->exposed[k] != 1);
+            CHECK(f->exposed[k] == 2 || f->hostile ||
+                  f->ledger[(k << f->setup.page_order)] == 0); /* BD-10 */
             fake_page_back(f, k);
         }
         f->freed[f->freed_count++ % 64] = pages[i];
@@ -94,7 +94,7 @@ static void huge_split(void *opaque, uint64_t page)
 {
     struct fake *f = opaque;
     const uint64_t first = block_index(f, page);
-    FAKE_CHECK(f->whole[first] == 1);
+    CHECK(f->whole[first] == 1);
     f->whole[first] = 0;
     f->huge_splits++;
 }
@@ -111,7 +111,7 @@ uint8_t fake_unit_verdict(struct fake *f, bool inflate, uint64_t pfn)
     const uint64_t at = pfn - f->first_pfn;
     const uint8_t *bad = inflate ? f->bad : f->bad_back;
     uint32_t held = 0;
-    FAKE_CHECK(f->whole[block_index(f, pfn)] == 1); /* of the guest, and not split */
+    CHECK(f->whole[block_index(f, pfn)] == 1); /* of the guest, and not split */
     if (f->answer_all != 0) {
         return f->answer_all;
     }

@@ -43,7 +43,7 @@ uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count)
     const uint64_t pages = UINT64_C(1) << report_order(f);
     uint32_t taken = 0;
     f->report_takes++;
-    FAKE_CHECK(f->reporting == 0); /* one report at a time */
+    CHECK(f->reporting == 0); /* one report at a time */
     for (uint64_t at = 0; at + pages <= f->setup.pages && taken < count; at += pages) {
         if (!block_reportable(f, at, pages)) {
             continue;
@@ -63,14 +63,14 @@ void fake_report_done(void *opaque, const uint64_t *blocks, uint32_t count, bnt_
 {
     struct fake *f = opaque;
     const uint64_t pages = UINT64_C(1) << report_order(f);
-    FAKE_CHECK(count > 0 && count * pages <= f->reporting);
+    CHECK(count > 0 && count * pages <= f->reporting);
     f->reporting -= count * pages;
     f->blocks_init += how == BNT_GUEST_REPORTED_INIT ? count : 0;
     for (uint32_t b = 0; b < count; b++) {
         const uint64_t at = (blocks[b] - f->first_pfn) >> f->setup.page_order;
         for (uint64_t i = at; i < at + pages; i++) {
-            FAKE_CHECK(f->owned[i] == 1);
-            FAKE_CHECK(f->hostile || f->reported[i] == 2); /* the device let go of it (BD-39) */
+            CHECK(f->owned[i] == 1);
+            CHECK(f->hostile || f->reported[i] == 2); /* the device let go of it (BD-39) */
             f->owned[i] = 0;
             f->reported[i] = how == BNT_GUEST_REPORTED_VOID ? 0 : 4;
             f->stack[f->free_count++] = (uint32_t)i;
@@ -81,17 +81,17 @@ void fake_report_done(void *opaque, const uint64_t *blocks, uint32_t count, bnt_
 uint32_t fake_report_serve(struct fake *f, const struct bnt_vq_chain *chain)
 {
     const uint64_t pages = UINT64_C(1) << report_order(f);
-    FAKE_CHECK(chain->readable_count == 0 && chain->writable_count > 0);
+    CHECK(chain->readable_count == 0 && chain->writable_count > 0);
     if (chain->writable_count > f->report_chain_max) {
         f->report_chain_max = chain->writable_count;
     }
     for (uint32_t s = 0; s < chain->writable_count; s++) {
         const uint64_t pfn = chain->segs[s].gpa >> BNT_PFN_SHIFT;
         const uint64_t at = (pfn - f->first_pfn) >> f->setup.page_order;
-        FAKE_CHECK(pfn >= f->first_pfn && at + pages <= f->setup.pages);
-        FAKE_CHECK(chain->segs[s].bytes == pages << f->setup.page_order << BNT_PFN_SHIFT);
+        CHECK(pfn >= f->first_pfn && at + pages <= f->setup.pages);
+        CHECK(chain->segs[s].bytes == pages << f->setup.page_order << BNT_PFN_SHIFT);
         for (uint64_t i = at; i < at + pages; i++) {
-            FAKE_CHECK(f->hostile || f->reported[i] == 1);
+            CHECK(f->hostile || f->reported[i] == 1);
             f->reported[i] = 2;
         }
         f->report_pfns += pages << f->setup.page_order;

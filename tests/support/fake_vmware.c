@@ -1,230 +1,7 @@
-/* The scripted hypervisor and the fake OS: see the header. */
+/* The scripted hypervisor, and the guest core between it and the fake OS; see the header. */
 #include "tests/support/fake_vmware.h"
 
 #include <string.h>
-
-#define FIRST(f)    ((f)->config.memory_first_pfn)
-#define INDEX(f, p) ((p)-FIRST(f))
-
-/* ---- The OS ---- */
-
-static uint32_t take(struct fvm *f, uint64_t *pages, uint32_t count)
-{
-    uint32_t got = 0;
-    while (got < count && f->free_count > 0) {
-        const uint32_t index = f->stack[--f->free_count];
-        FVM_CHECK(f->owned[index] == 0);
-        f->owned[index] = 1;
-        pages[got++] = FIRST(f) + index;
-    }
-    return got;
-}
-
-static bool links_remove(void *opaque, uint64_t *head, uint64_t page)
-{
-    struct fvm *f = opaque;
-    uint64_t *at = head;
-    while (*at != BNT_NEVER && *at != page) {
-        at = &f->links[INDEX(f, *at)];
-    }
-    if (*at == BNT_NEVER) {
-        return false;
-    }
-    *at = f->links[INDEX(f, page)];
-    return true;
-}
-
-static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    f->alloc_calls++;
-    if (f->oom_in_alloc > 0) {
-        struct bnt_guest_oom_result result;
-        const uint64_t pfns = f->oom_in_alloc;
-        f->oom_in_alloc = 0;
-        const bnt_status status = bnt_guest_oom(f->guest, f->now_ns, pfns, &result);
-        const bool shrinks = !(f->config.vmware.habits & BNT_GUEST_HABIT_NO_SHRINK);
-        FVM_CHECK(status == (shrinks ? BNT_OK : BNT_E_UNSUPPORTED));
-    }
-    const uint32_t most = f->alloc_limit < count ? (uint32_t)f->alloc_limit : count;
-    const uint32_t got = take(f, pages, most);
-    f->alloc_limit -= f->alloc_limit != UINT64_MAX ? got : 0;
-    f->alloc_pages += got;
-    return got;
-}
-
-static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(count > 0 && count <= 256 && value == f->config.poison_val);
-    for (uint32_t i = 0; i < count; i++) {
-        FVM_CHECK(INDEX(f, pages[i]) < f->pages && f->owned[INDEX(f, pages[i])] == 1);
-        f->clean[INDEX(f, pages[i])] = 1;
-    }
-}
-
-/* A page goes back: once, and with what the OS expects in it (BD-34). */
-static void page_back(struct fvm *f, uint64_t index)
-{
-    FVM_CHECK(f->owned[index] == 1);
-    FVM_CHECK(!f->config.init_on_free || f->clean[index] == 1);
-    f->clean[index] = 0;
-    f->owned[index] = 0;
-    f->disowned_pages -= f->disowned[index];
-    f->disowned[index] = 0;
-    f->stack[f->free_count++] = (uint32_t)index;
-}
-
-static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(count > 0 && count <= 256);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t index = INDEX(f, pages[i]);
-        FVM_CHECK(index < f->pages && f->owned[index] == 1);    /* given back once */
-        FVM_CHECK(f->whole[index] == 0);                        /* a block goes back as one */
-        FVM_CHECK(!f->locked[index] || f->reset || f->hostile); /* the host let go of it */
-        page_back(f, index);
-    }
-    f->freed_pages += count;
-}
-
-static void links_push(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    for (uint32_t i = 0; i < count; i++) {
-        f->links[INDEX(f, pages[i])] = head;
-        head = pages[i];
-    }
-}
-
-static uint64_t links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    for (uint32_t i = 0; i < count; i++) {
-        FVM_CHECK(head != BNT_NEVER);
-        pages[i] = head;
-        head = f->links[INDEX(f, head)];
-    }
-    return head;
-}
-
-/* The lowest free aligned block; false if there is none. */
-static bool block_take(struct fvm *f, uint64_t *page)
-{
-    const uint64_t skew = (BNT_VMWARE_2M_PFNS - FIRST(f) % BNT_VMWARE_2M_PFNS) % BNT_VMWARE_2M_PFNS;
-    for (uint64_t first = skew; first + BNT_VMWARE_2M_PFNS <= f->pages;
-         first += BNT_VMWARE_2M_PFNS) {
-        uint64_t free_pages = 0;
-        while (free_pages < BNT_VMWARE_2M_PFNS && f->owned[first + free_pages] == 0) {
-            free_pages++;
-        }
-        if (free_pages < BNT_VMWARE_2M_PFNS) {
-            continue;
-        }
-        uint64_t left = 0;
-        for (uint64_t i = 0; i < f->free_count; i++) {
-            if (f->stack[i] < first || f->stack[i] >= first + BNT_VMWARE_2M_PFNS) {
-                f->stack[left++] = f->stack[i];
-            }
-        }
-        FVM_CHECK(left + BNT_VMWARE_2M_PFNS == f->free_count);
-        f->free_count = left;
-        memset(f->owned + first, 1, BNT_VMWARE_2M_PFNS);
-        f->whole[first] = 1;
-        *page = FIRST(f) + first;
-        return true;
-    }
-    return false;
-}
-
-static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    uint32_t got = 0;
-    while (got < count && f->huge_limit > 0 && block_take(f, &pages[got])) {
-        got++;
-        f->huge_limit -= f->huge_limit != UINT64_MAX;
-    }
-    f->huge_allocs += got;
-    return got;
-}
-
-static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(count > 0);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t first = INDEX(f, pages[i]);
-        FVM_CHECK(first < f->pages && f->whole[first] == 1);
-        f->whole[first] = 0;
-        for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
-            FVM_CHECK(!f->locked[k] || f->reset || f->hostile);
-            page_back(f, k);
-        }
-    }
-    f->freed_pages += (uint64_t)count << BNT_VMWARE_2M_ORDER;
-}
-
-static void huge_split(void *opaque, uint64_t page)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(f->whole[INDEX(f, page)] == 1);
-    f->whole[INDEX(f, page)] = 0;
-    f->huge_splits++;
-}
-
-static bool pages_alloc_sleep(void *opaque, uint32_t count)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(f->sleep_asked == 0 && count > 0);
-    if (f->sleep_refused) {
-        return false;
-    }
-    f->sleep_asked = count;
-    return true;
-}
-
-static bool pages_alloc_cancel(void *opaque)
-{
-    struct fvm *f = opaque;
-    FVM_CHECK(f->sleep_asked > 0);
-    f->sleep_cancelled++;
-    if (f->sleep_cancels) {
-        f->sleep_asked = 0;
-    }
-    return f->sleep_cancels;
-}
-
-static bool doorbell_open(void *opaque, uint32_t *context, uint32_t *resource)
-{
-    struct fvm *f = opaque;
-    if (f->doorbell_there) {
-        f->doorbell_opens++;
-        *context = 7;
-        *resource = 9;
-    }
-    return f->doorbell_there;
-}
-
-static void doorbell_close(void *opaque)
-{
-    struct fvm *f = opaque;
-    f->doorbell_closes++;
-    f->doorbell_rings = false;
-}
-
-static void event(void *opaque, const struct bnt_guest_event *told)
-{
-    struct fvm *f = opaque;
-    f->last[told->kind] = *told;
-    f->events[told->kind]++;
-    if (told->kind == BNT_GUEST_EVENT_FORCED) { /* from here on the host counts as wrong */
-        FVM_CHECK(told->value == f->locked_pages + f->disowned_pages || f->hostile);
-        memset(f->locked, 0, f->pages);
-        f->locked_pages = 0;
-    }
-}
 
 /* ---- The hypervisor ---- */
 
@@ -250,11 +27,11 @@ static void disown(struct fvm *f, uint64_t first, uint64_t count)
 
 static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
 {
-    const uint64_t index = INDEX(f, pfn);
-    if (pfn < FIRST(f) || index >= f->pages) {
+    const uint64_t index = FVM_INDEX(f, pfn);
+    if (pfn < FVM_FIRST(f) || index >= f->pages) {
         return BNT_VMWARE_PPN_INVALID;
     }
-    FVM_CHECK(f->owned[index] == 1); /* no page of the OS is ever offered */
+    CHECK(f->owned[index] == 1); /* no page of the OS is ever offered */
     const uint8_t bad = lock ? f->bad[index] : f->bad_back[index];
     if (bad == BNT_VMWARE_RESET) {
         pop(f);
@@ -281,9 +58,9 @@ static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
 /* A block: all or nothing, by the first of its pages that is bad. */
 static int32_t judge_huge(struct fvm *f, uint64_t pfn, bool lock)
 {
-    const uint64_t first = INDEX(f, pfn);
-    FVM_CHECK(pfn % BNT_VMWARE_2M_PFNS == 0 && first + BNT_VMWARE_2M_PFNS <= f->pages);
-    FVM_CHECK(f->whole[first] == 1);
+    const uint64_t first = FVM_INDEX(f, pfn);
+    CHECK(pfn % BNT_VMWARE_2M_PFNS == 0 && first + BNT_VMWARE_2M_PFNS <= f->pages);
+    CHECK(f->whole[first] == 1);
     for (uint64_t k = first; k < first + BNT_VMWARE_2M_PFNS; k++) {
         const uint8_t bad = lock ? f->bad[k] : f->bad_back[k];
         if (bad == BNT_VMWARE_RESET) {
@@ -294,7 +71,7 @@ static int32_t judge_huge(struct fvm *f, uint64_t pfn, bool lock)
         if (bad != 0) {
             return bad;
         }
-        FVM_CHECK(f->locked[k] == !lock || f->disowned[k] || f->reset || f->hostile);
+        CHECK(f->locked[k] == !lock || f->disowned[k] || f->reset || f->hostile);
         if (f->locked[k] == lock) {
             return lock ? BNT_VMWARE_PPN_LOCKED : BNT_VMWARE_PPN_UNLOCKED;
         }
@@ -333,7 +110,7 @@ static int32_t start(struct fvm *f, uint64_t caps, uint64_t *result)
 
 static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock, bool huge)
 {
-    FVM_CHECK(ppn == f->dma_gpa >> BNT_PFN_SHIFT && count > 0 && count <= BNT_VMWARE_BATCH_MAX);
+    CHECK(ppn == f->dma_gpa >> BNT_PFN_SHIFT && count > 0 && count <= BNT_VMWARE_BATCH_MAX);
     struct bnt_vmware_entry *entries = (struct bnt_vmware_entry *)(void *)f->dma;
     if (lock) {
         count_lock(f, huge ? 0 : count);
@@ -341,7 +118,7 @@ static int32_t batch(struct fvm *f, uint64_t ppn, uint64_t count, bool lock, boo
     }
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
-        FVM_CHECK(bnt_vmware_entry_status(entries[i]) == 0);
+        CHECK(bnt_vmware_entry_status(entries[i]) == 0);
         const int32_t status = huge ? judge_huge(f, pfn, lock) : judge(f, pfn, lock);
         entries[i] = bnt_vmware_entry_set(pfn, (uint32_t)status);
     }
@@ -393,7 +170,7 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
                            uint64_t *result)
 {
     struct fvm *f = opaque;
-    FVM_CHECK(command < BNT_VMWARE_CMD_COUNT);
+    CHECK(command < BNT_VMWARE_CMD_COUNT);
     if (f->before != NULL) {
         f->before(f, command);
     }
@@ -421,7 +198,7 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
 struct fvm *fvm_new(uint64_t pages)
 {
     struct fvm *f = calloc(1, sizeof *f);
-    FVM_CHECK(f != NULL);
+    CHECK(f != NULL);
     f->pages = pages;
     f->config = (struct bnt_guest_config){.size = sizeof f->config,
                                           .wire = BNT_GUEST_WIRE_VMWARE,
@@ -446,8 +223,8 @@ struct fvm *fvm_new(uint64_t pages)
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    FVM_CHECK(f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad &&
-              f->bad_back && f->stack && f->links);
+    CHECK(f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad && f->bad_back &&
+          f->stack && f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
     }
@@ -465,32 +242,16 @@ struct fvm *fvm_new_2010(uint64_t pages)
 
 bnt_status fvm_attach(struct fvm *f)
 {
-    const struct bnt_guest_ops ops = {
-        .size = sizeof ops,
-        .pages_alloc = pages_alloc,
-        .pages_free = pages_free,
-        .pages_fill = pages_fill,
-        .links_push = links_push,
-        .links_pop = links_pop,
-        .links_remove = links_remove,
-        .event = event,
-        .pages_alloc_sleep = f->config.sleeping == BNT_GUEST_OFF ? NULL : pages_alloc_sleep,
-        .pages_alloc_cancel = pages_alloc_cancel,
-        .huge_alloc = f->huge ? huge_alloc : NULL,
-        .huge_free = f->huge ? huge_free : NULL,
-        .huge_split = f->huge ? huge_split : NULL,
-        .vmware_call = vmware_call,
-        .doorbell_open = f->no_doorbell ? NULL : doorbell_open,
-        .doorbell_close = f->no_doorbell || f->doorbell_kept ? NULL : doorbell_close,
-    };
+    struct bnt_guest_ops ops = fvm_os_ops(f);
+    ops.vmware_call = vmware_call;
     if (f->guest == NULL) {
         struct bnt_guest_need need;
-        FVM_CHECK(bnt_guest_footprint(&f->config, &need) == BNT_OK);
+        CHECK(bnt_guest_footprint(&f->config, &need) == BNT_OK);
         f->state = calloc(1, need.state_bytes);
         f->dma = aligned_alloc(4096, need.dma_bytes);
-        FVM_CHECK(f->state != NULL && f->dma != NULL);
-        FVM_CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, f->dma_gpa, need.dma_bytes,
-                                 &f->config, &ops, f, &f->guest) == BNT_OK);
+        CHECK(f->state != NULL && f->dma != NULL);
+        CHECK(bnt_guest_init(f->state, need.state_bytes, f->dma, f->dma_gpa, need.dma_bytes,
+                             &f->config, &ops, f, &f->guest) == BNT_OK);
     }
     return bnt_guest_attach(f->guest, f->now_ns);
 }
@@ -498,7 +259,7 @@ bnt_status fvm_attach(struct fvm *f)
 struct bnt_guest_info fvm_info(const struct fvm *f)
 {
     struct bnt_guest_info info = {.size = sizeof info};
-    FVM_CHECK(bnt_guest_info_get(f->guest, &info) == BNT_OK);
+    CHECK(bnt_guest_info_get(f->guest, &info) == BNT_OK);
     return info;
 }
 
@@ -510,19 +271,18 @@ void fvm_audit(const struct fvm *f)
     for (uint64_t i = 0; i < f->pages; i++) {
         owned += f->owned[i];
     }
-    FVM_CHECK(owned == info.ballooned_pfns + info.kept_pages + info.held_pages +
-                           info.held_huge_pfns + info.aside_pages);
-    FVM_CHECK(owned + f->free_count == f->pages);
-    FVM_CHECK(info.inflated_pfns ==
-              info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
+    CHECK(owned == info.ballooned_pfns + info.kept_pages + info.held_pages + info.held_huge_pfns +
+                       info.aside_pages);
+    CHECK(owned + f->free_count == f->pages);
+    CHECK(info.inflated_pfns ==
+          info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
     const bool agrees = info.state == BNT_GUEST_RUNNING && !f->reset && !f->hostile;
-    FVM_CHECK(!agrees ||
-              f->locked_pages + f->disowned_pages == info.ballooned_pfns + info.kept_pages);
+    CHECK(!agrees || f->locked_pages + f->disowned_pages == info.ballooned_pfns + info.kept_pages);
 }
 
 void fvm_step(struct fvm *f, uint32_t budget)
 {
-    FVM_CHECK(bnt_guest_step(f->guest, f->now_ns, budget, &f->deadline_ns) == BNT_OK);
+    CHECK(bnt_guest_step(f->guest, f->now_ns, budget, &f->deadline_ns) == BNT_OK);
     if (f->checked) {
         fvm_audit(f);
     }
@@ -533,14 +293,14 @@ uint32_t fvm_settle(struct fvm *f, uint32_t budget)
     uint32_t steps = 0;
     do {
         fvm_step(f, budget);
-        FVM_CHECK(++steps < 1000000);
+        CHECK(++steps < 1000000);
     } while (f->deadline_ns <= f->now_ns);
     return steps;
 }
 
 void fvm_up(struct fvm *f)
 {
-    FVM_CHECK(fvm_attach(f) == BNT_OK);
+    CHECK(fvm_attach(f) == BNT_OK);
     (void)fvm_settle(f, 64);
 }
 
@@ -558,24 +318,9 @@ void fvm_run(struct fvm *f, uint64_t ns)
 void fvm_tick(struct fvm *f)
 {
     (void)fvm_settle(f, 64);
-    FVM_CHECK(f->deadline_ns != BNT_NEVER);
+    CHECK(f->deadline_ns != BNT_NEVER);
     f->now_ns = f->deadline_ns;
     (void)fvm_settle(f, 64);
-}
-
-bnt_status fvm_sleep_done(struct fvm *f, uint32_t pages)
-{
-    uint64_t list[BNT_VMWARE_BATCH_MAX];
-    FVM_CHECK(f->sleep_asked > 0 && pages <= BNT_VMWARE_BATCH_MAX);
-    const uint32_t got = take(f, list, pages);
-    FVM_CHECK(got == pages);
-    f->sleep_asked = 0;
-    f->sleep_pages += got;
-    const bnt_status status = bnt_guest_alloc_done(f->guest, f->now_ns, list, got);
-    if (f->checked) {
-        fvm_audit(f);
-    }
-    return status;
 }
 
 void fvm_end(struct fvm *f)
@@ -583,16 +328,16 @@ void fvm_end(struct fvm *f)
     if (f->guest != NULL && fvm_info(f).state != BNT_GUEST_DOWN) {
         bnt_status status = bnt_guest_detach(f->guest, f->now_ns);
         for (uint32_t i = 0; status == BNT_E_AGAIN; i++) {
-            FVM_CHECK(i < 100000);
+            CHECK(i < 100000);
             f->now_ns += FVM_MS;
             status = bnt_guest_detach(f->guest, f->now_ns);
         }
-        FVM_CHECK(status == BNT_OK);
+        CHECK(status == BNT_OK);
     }
     if (f->guest != NULL && f->sleep_asked > 0) {
-        FVM_CHECK(fvm_sleep_done(f, f->sleep_asked) == BNT_OK);
+        CHECK(fvm_sleep_done(f, f->sleep_asked) == BNT_OK);
     }
-    FVM_CHECK(f->free_count == f->pages);
+    CHECK(f->free_count == f->pages);
     free(f->state);
     free(f->dma);
     free(f->owned);
@@ -609,6 +354,6 @@ void fvm_end(struct fvm *f)
 
 const struct fvm_call *fvm_last(const struct fvm *f, uint32_t back)
 {
-    FVM_CHECK(f->log_count > back && f->log_count <= FVM_LOG_MAX);
+    CHECK(f->log_count > back && f->log_count <= FVM_LOG_MAX);
     return &f->log[f->log_count - 1 - back];
 }

@@ -8,19 +8,9 @@
 #ifndef TESTS_SUPPORT_FAKE_VMWARE_H
 #define TESTS_SUPPORT_FAKE_VMWARE_H
 
+#include "tests/support/check.h"
+
 #include <ballonet/guest.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/* Ends the test program with a place and a sentence. */
-#define FVM_CHECK(condition)                                                               \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                       \
-        }                                                                                  \
-    } while (0)
 
 #define FVM_MS       UINT64_C(1000000)
 #define FVM_S        UINT64_C(1000000000)
@@ -114,6 +104,11 @@ struct fvm *fvm_new(uint64_t pages);
 
 /** The same with the settings of 2010 against a host that knows only that protocol. */
 struct fvm *fvm_new_2010(uint64_t pages);
+
+/* fake_vmware_os.c: a page's place in the arrays; what the guest core calls of the OS. */
+#define FVM_FIRST(f)    ((f)->config.memory_first_pfn)
+#define FVM_INDEX(f, p) ((p)-FVM_FIRST(f))
+struct bnt_guest_ops fvm_os_ops(const struct fvm *fvm);
 
 /** Initialises and attaches; the first step is not done yet. */
 bnt_status fvm_attach(struct fvm *fvm);

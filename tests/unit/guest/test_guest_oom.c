@@ -15,7 +15,7 @@ static void ballooned(struct fake *f, uint64_t offered, uint32_t pfns)
     fake_up(f);
     fake_target(f, pfns);
     fake_run(f, FAKE_S);
-    FAKE_CHECK(fake_info(f).ballooned_pfns == pfns);
+    CHECK(fake_info(f).ballooned_pfns == pfns);
 }
 
 static bnt_status oom(struct fake *f, uint64_t pfns)

@@ -65,8 +65,8 @@ static void backing_off(struct fake *f)
 static void oom_in_flight(struct fake *f)
 {
     idle_full(f);
-    FAKE_CHECK(bnt_guest_oom(f->guest, f->now_ns, 700, &f->oom_result) == BNT_OK);
-    FAKE_CHECK(f->oom_result.pending_pfns > 0);
+    CHECK(bnt_guest_oom(f->guest, f->now_ns, 700, &f->oom_result) == BNT_OK);
+    CHECK(f->oom_result.pending_pfns > 0);
 }
 
 static void (*const situations[])(struct fake *) = {

@@ -161,7 +161,7 @@ END_TEST
 
 static void limit_tick(struct fvm *f, uint64_t limit, uint64_t *told)
 {
-    FVM_CHECK(bnt_guest_limit_set(f->guest, limit) == BNT_OK);
+    CHECK(bnt_guest_limit_set(f->guest, limit) == BNT_OK);
     f->limit_told = UINT64_MAX;
     fvm_tick(f);
     *told = f->limit_told;

@@ -26,7 +26,7 @@ static bool pop(struct fake *f, uint32_t queue, struct bnt_vq_chain *chain)
 static void push(struct fake *f, uint32_t queue, uint16_t head, uint32_t len)
 {
     struct bnt_diag diag = {.size = sizeof diag};
-    FAKE_CHECK(bnt_vq_dev_push(&f->vq[queue], &f->mem, head, len, &diag) == BNT_OK);
+    CHECK(bnt_vq_dev_push(&f->vq[queue], &f->mem, head, len, &diag) == BNT_OK);
     bnt_guest_interrupt(f->guest, (uint16_t)queue);
     (void)fake_step(f, 8);
 }
