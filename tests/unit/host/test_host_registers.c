@@ -1,5 +1,5 @@
 /*
- * Registers and frame: configuration space, events at a bounded rate, calls from inside callbacks,
+ * Registers and frame: configuration space, events at a bounded rate,
  * hostile rings, init's arguments, and an embedder's own queues.
  */
 #include "tests/support/fake_driver.h"
@@ -167,92 +167,6 @@ START_TEST(test_actual_that_differs_is_told_only_when_nothing_queued_explains_it
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_ACTUAL_DIFFERS), 1);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_ACTUAL_DIFFERS, 0)->value, 7);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_ACTUAL_DIFFERS, 0)->extra, 2);
-}
-END_TEST
-
-/* ---- Calls from inside callbacks ---- */
-
-static void try_everything(struct fake_driver *f, const struct bnt_host_event *event)
-{
-    uint64_t deadline_ns = 0;
-    const struct bnt_host_rule rule = {
-        .numerator = 1, .denominator = 1, .verdict = BNT_VERDICT_BUSY};
-
-    (void)event;
-    ck_assert_int_eq(bnt_host_step(f->host, 1, 1, &deadline_ns), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_target_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_guest_memory_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_reset(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_stats_poll(f->host, 1, NULL), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_rule_add(f->host, &rule), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_status_write(f->host, 1, 0), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_features_write(f->host, 1), BNT_E_REENTRANT);
-    ck_assert_uint_eq(bnt_host_status_read(f->host), 15);
-    ck_assert_uint_eq(fake_config_get(f, BNT_BALLOON_CONFIG_NUM_PAGES), 0);
-    bnt_host_kick(f->host, 0);
-    f->refuse_calls++;
-}
-
-START_TEST(test_call_from_inside_an_event_is_an_error_and_reading_is_not)
-{
-    open_with(FAKE_PLAIN);
-    fake.on_event = try_everything;
-    fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, 1);
-    ck_assert_uint_eq(fake.refuse_calls, 1);
-}
-END_TEST
-
-/** A driver that runs inside its interrupt: takes the answer, writes actual, sends the next one. */
-static void driver_inside(struct fake_driver *f)
-{
-    uint64_t deadline_ns = 0;
-    const uint32_t pfn = 300 + f->refuse_calls;
-
-    ck_assert_int_eq(bnt_host_step(f->host, 1, 1, &deadline_ns), BNT_E_REENTRANT);
-    ck_assert_int_eq(bnt_host_target_set(f->host, 1, 1, 0, NULL), BNT_E_REENTRANT);
-    if (fake_pop(f, 0, NULL)) {
-        f->refuse_calls++;
-        fake_config_put(f, BNT_BALLOON_CONFIG_ACTUAL, f->refuse_calls);
-        if (f->refuse_calls < 3) {
-            (void)fake_queue_pfns(f, 0, &pfn, 1);
-            bnt_host_kick(f->host, 0);
-        }
-    }
-}
-
-START_TEST(test_driver_may_run_inside_its_interrupt)
-{
-    const uint32_t pfn = 299;
-
-    open_with(FAKE_PLAIN);
-    fake.on_interrupt = driver_inside;
-    (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
-    for (uint32_t i = 0; i < 4; i++) {
-        ck_assert_int_eq(fake_step(&fake), BNT_OK);
-        ck_assert(i >= 2 || fake.deadline_ns == fake.now_ns);
-    }
-    ck_assert_uint_eq(fake_info(&fake).actual_pfns, 3);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
-}
-END_TEST
-
-static void reset_inside(struct fake_driver *f)
-{
-    ck_assert_int_eq(bnt_host_status_write(f->host, f->now_ns, 0), BNT_OK);
-}
-
-START_TEST(test_driver_may_reset_the_device_inside_its_interrupt)
-{
-    const uint32_t pfn = 300;
-
-    open_with(FAKE_PLAIN);
-    fake.on_interrupt = reset_inside;
-    (void)fake_queue_pfns(&fake, 0, &pfn, 1);
-    bnt_host_kick(fake.host, 0);
-    ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(bnt_host_status_read(fake.host), 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
 }
 END_TEST
 
@@ -554,9 +468,6 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_illegal_status_write_changes_nothing);
     tcase_add_test(tests, test_last_actual_of_a_burst_is_never_lost);
     tcase_add_test(tests, test_actual_that_differs_is_told_only_when_nothing_queued_explains_it);
-    tcase_add_test(tests, test_call_from_inside_an_event_is_an_error_and_reading_is_not);
-    tcase_add_test(tests, test_driver_may_run_inside_its_interrupt);
-    tcase_add_test(tests, test_driver_may_reset_the_device_inside_its_interrupt);
     tcase_add_loop_test(tests, test_malformed_ring_breaks_the_device_once_and_a_reset_heals_it, 0,
                         (int)(sizeof(hostile) / sizeof(hostile[0])));
     tcase_add_test(tests,

@@ -2,9 +2,9 @@
  * The legacy interface at the level of negotiation and rings: who is one, what is agreed, and in
  * what byte order a ring lies.
  */
+#include "tests/support/loopback.h"
 #include "tests/support/vq_memory.h"
 
-#include <ballonet/virtio.h>
 #include <ballonet/virtqueue.h>
 
 #include <check.h>
@@ -21,69 +21,36 @@ Suite *test_suite(void);
 #define TRANSIT (BNT_F_VERSION_1 | BNT_F_ANY_LAYOUT | F_LOW | F_HINT | F_HIGH)
 
 static const struct bnt_feature_rule rules[] = {{F_HIGH, BNT_F_VERSION_1}};
-static struct bnt_dev_status dev;
+static struct loopback loop;
 static struct bnt_drv_status drv;
 static struct bnt_diag diag;
-static uint32_t agreed_seen; /* writes of FEATURES_OK */
-static bool narrow;          /* the driver came by the legacy registers */
-
-static uint64_t features_read(void *opaque)
-{
-    (void)opaque;
-    return narrow ? dev.offered & BNT_F_LEGACY_MASK : dev.offered;
-}
-
-static void features_write(void *opaque, uint64_t features)
-{
-    (void)opaque;
-    ck_assert_int_eq(bnt_dev_features_write(&dev, features), BNT_OK);
-}
-
-static uint8_t status_read(void *opaque)
-{
-    (void)opaque;
-    return dev.status;
-}
-
-static void status_write(void *opaque, uint8_t status)
-{
-    bnt_dev_action action = BNT_DEV_ACTION_NONE;
-    (void)opaque;
-    agreed_seen += (status & AGREED) != 0;
-    /* what is refused is seen in the status */
-    if (bnt_dev_status_write(&dev, status, &action, &diag) != BNT_OK) {
-        ck_assert_int_eq(action, BNT_DEV_ACTION_NONE);
-    }
-}
-
-static const struct bnt_drv_transport transport = {.size = sizeof(transport),
-                                                   .features_read = features_read,
-                                                   .features_write = features_write,
-                                                   .status_read = status_read,
-                                                   .status_write = status_write};
 
 static void device_open(bnt_interface interface, uint64_t offered)
 {
     memset(&diag, 0, sizeof(diag));
     diag.size = sizeof(diag);
-    agreed_seen = 0;
-    ck_assert_int_eq(bnt_dev_status_init_as(&dev, interface, offered, rules, 1), BNT_OK);
+    memset(&loop, 0, sizeof(loop));
+    loop.wrong = true;
+    ck_assert_int_eq(bnt_dev_status_init_as(&loop.dev, interface, offered, rules, 1), BNT_OK);
 }
 
 static bnt_status negotiate(bnt_interface interface, uint64_t wanted, uint64_t required)
 {
     memset(&drv, 0, sizeof(drv));
-    narrow = interface == BNT_INTERFACE_LEGACY && dev.interface != BNT_INTERFACE_MODERN;
-    bnt_drv_reset(&drv, &transport, NULL);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, NULL), BNT_OK);
-    return bnt_drv_negotiate_as(&drv, &transport, NULL, interface, wanted, required, F_HINT, rules,
+    /* by the legacy registers a driver sees the low bits only */
+    const bool narrow =
+        interface == BNT_INTERFACE_LEGACY && loop.dev.interface != BNT_INTERFACE_MODERN;
+    loop.offered_seen = narrow ? loop.dev.offered & BNT_F_LEGACY_MASK : loop.dev.offered;
+    bnt_drv_reset(&drv, &loopback, &loop);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &loop), BNT_OK);
+    return bnt_drv_negotiate_as(&drv, &loopback, &loop, interface, wanted, required, F_HINT, rules,
                                 1, &diag);
 }
 
 static bnt_status write(unsigned status)
 {
     bnt_dev_action action = BNT_DEV_ACTION_NONE;
-    return bnt_dev_status_write(&dev, (uint8_t)status, &action, &diag);
+    return bnt_dev_status_write(&loop.dev, (uint8_t)status, &action, &diag);
 }
 
 START_TEST(test_vg32_interface_follows_version_1)
@@ -109,32 +76,32 @@ START_TEST(test_vg32_interface_follows_version_1)
     ck_assert_int_eq(negotiate(cases[_i].driver, F_LOW | F_HINT | F_HIGH, 0), cases[_i].status);
     if (cases[_i].status != BNT_OK) {
         ck_assert_int_eq(diag.fault, BNT_FAULT_FEATURE_VERSION_1);
-        ck_assert((dev.status & BNT_DEVICE_STATUS_FAILED) != 0);
+        ck_assert((loop.dev.status & BNT_DEVICE_STATUS_FAILED) != 0);
         return;
     }
     ck_assert(drv.legacy == cases[_i].legacy);
     ck_assert_uint_eq(drv.accepted, cases[_i].legacy ? F_LOW | BNT_F_ANY_LAYOUT
                                                      : F_LOW | F_HINT | F_HIGH | BNT_F_VERSION_1);
-    ck_assert_uint_eq(agreed_seen, cases[_i].legacy ? 0 : 1);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, NULL), BNT_OK);
-    ck_assert(bnt_dev_live(&dev) && bnt_dev_agreed(&dev));
-    ck_assert(dev.legacy == cases[_i].legacy);
-    ck_assert_uint_eq(dev.accepted, drv.accepted);
+    ck_assert_uint_eq(loop.features_ok_writes, cases[_i].legacy ? 0 : 1);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &loop), BNT_OK);
+    ck_assert(bnt_dev_live(&loop.dev) && bnt_dev_agreed(&loop.dev));
+    ck_assert(loop.dev.legacy == cases[_i].legacy);
+    ck_assert_uint_eq(loop.dev.accepted, drv.accepted);
     ck_assert_int_eq(write(0), BNT_OK);
-    ck_assert(!dev.legacy); /* the next driver may be another */
+    ck_assert(!loop.dev.legacy); /* the next driver may be another */
 }
 END_TEST
 
 START_TEST(test_vg32_legacy_driver_may_use_its_queues_before_driver_ok)
 {
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
-    ck_assert(!bnt_dev_legacy_begin(&dev)); /* DRIVER is not set */
+    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* DRIVER is not set */
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert(!bnt_dev_live(&dev));
-    ck_assert_int_eq(bnt_dev_features_write(&dev, F_LOW), BNT_OK);
-    ck_assert(bnt_dev_legacy_begin(&dev));
-    ck_assert(bnt_dev_live(&dev));
-    ck_assert_int_eq(bnt_dev_features_write(&dev, F_HINT), BNT_E_STATE);
+    ck_assert(!bnt_dev_live(&loop.dev));
+    ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_LOW), BNT_OK);
+    ck_assert(bnt_dev_legacy_begin(&loop.dev));
+    ck_assert(bnt_dev_live(&loop.dev));
+    ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_HINT), BNT_E_STATE);
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_OK);
 }
 END_TEST
@@ -143,16 +110,16 @@ START_TEST(test_vg32_modern_driver_is_never_taken_for_a_legacy_one)
 {
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert_int_eq(bnt_dev_features_write(&dev, BNT_F_VERSION_1), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&dev)); /* it accepted VERSION_1 */
+    ck_assert_int_eq(bnt_dev_features_write(&loop.dev, BNT_F_VERSION_1), BNT_OK);
+    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* it accepted VERSION_1 */
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_E_FEATURES);
     ck_assert_int_eq(diag.fault, BNT_FAULT_STATUS_ORDER);
     ck_assert_int_eq(write(ACK | DRIVER | AGREED), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&dev));
+    ck_assert(!bnt_dev_legacy_begin(&loop.dev));
 
     device_open(BNT_INTERFACE_MODERN, BNT_F_VERSION_1);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert(!bnt_dev_legacy_begin(&dev)); /* the device has no legacy interface */
+    ck_assert(!bnt_dev_legacy_begin(&loop.dev)); /* the device has no legacy interface */
     ck_assert_int_eq(write(ACK | DRIVER | READY), BNT_E_FEATURES);
 }
 END_TEST
@@ -161,9 +128,9 @@ START_TEST(test_features_of_a_legacy_driver_are_cut_to_what_can_be_served)
 {
     device_open(BNT_INTERFACE_TRANSITIONAL, TRANSIT);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
-    ck_assert_int_eq(bnt_dev_features_write(&dev, F_LOW | F_HIGH | UINT64_C(1) << 9), BNT_OK);
-    ck_assert(bnt_dev_legacy_begin(&dev));
-    ck_assert_uint_eq(dev.accepted, F_LOW);
+    ck_assert_int_eq(bnt_dev_features_write(&loop.dev, F_LOW | F_HIGH | UINT64_C(1) << 9), BNT_OK);
+    ck_assert(bnt_dev_legacy_begin(&loop.dev));
+    ck_assert_uint_eq(loop.dev.accepted, F_LOW);
 }
 END_TEST
 
@@ -172,7 +139,7 @@ START_TEST(test_features_ok_is_no_bit_of_a_legacy_device)
     device_open(BNT_INTERFACE_LEGACY, F_LOW);
     ck_assert_int_eq(write(ACK | DRIVER), BNT_OK);
     ck_assert_int_eq(write(ACK | DRIVER | AGREED), BNT_OK);
-    ck_assert_uint_eq(dev.status, ACK | DRIVER);
+    ck_assert_uint_eq(loop.dev.status, ACK | DRIVER);
 }
 END_TEST
 
@@ -192,8 +159,9 @@ START_TEST(test_vg33_offers_of_each_interface)
         {BNT_INTERFACE_LEGACY, BNT_F_VERSION_1, BNT_E_FEATURES},
         {BNT_INTERFACE_LEGACY, BNT_F_UNUSED, BNT_E_FEATURES},
     };
-    ck_assert_int_eq(bnt_dev_status_init_as(&dev, cases[_i].interface, cases[_i].offered, NULL, 0),
-                     cases[_i].status);
+    ck_assert_int_eq(
+        bnt_dev_status_init_as(&loop.dev, cases[_i].interface, cases[_i].offered, NULL, 0),
+        cases[_i].status);
 }
 END_TEST
 
@@ -202,7 +170,7 @@ START_TEST(test_required_feature_above_bit_31_cannot_be_met_by_a_legacy_device)
     device_open(BNT_INTERFACE_LEGACY, F_LOW);
     ck_assert_int_eq(negotiate(BNT_INTERFACE_TRANSITIONAL, F_LOW, F_HIGH), BNT_E_FEATURES);
     ck_assert_int_eq(diag.fault, BNT_FAULT_FEATURES_UNOFFERED);
-    ck_assert_uint_ne(dev.status & BNT_DEVICE_STATUS_FAILED, 0);
+    ck_assert_uint_ne(loop.dev.status & BNT_DEVICE_STATUS_FAILED, 0);
 }
 END_TEST
 

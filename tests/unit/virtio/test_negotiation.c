@@ -1,11 +1,7 @@
 /*
- * Features, device status and configuration reads, by the clauses VG-n; balloon bindings.
+ * Features, device status and configuration reads, by the clauses VG-n.
  */
-#include <ballonet/balloon.h>
-#include <ballonet/virtio.h>
-
-#include <check.h>
-#include <string.h>
+#include "tests/support/loopback.h"
 
 Suite *test_suite(void);
 
@@ -23,95 +19,7 @@ Suite *test_suite(void);
 
 static const struct bnt_feature_rule rules[] = {{F_TOP, F_OVER}, {F_OVER, F_BASE}};
 
-/* ---- A device whose registers the driver under test sees. ------------------------------------ */
-
-struct registers {
-    struct bnt_dev_status dev;
-    uint64_t offered_seen; /**< what features_read gives */
-    uint8_t writes[16];
-    unsigned write_count;
-    unsigned features_written_at; /**< status writes before it */
-    unsigned config_writes;
-    unsigned resets_slow; /**< reads of the status that still show the old one */
-    uint32_t generation;
-    uint32_t generation_steps; /**< reads after which the generation still moves */
-    uint32_t config;
-    bool refuse; /**< a write with FEATURES_OK in it changes nothing, as QEMU does */
-    bool idle;   /**< DRIVER_OK never shows */
-    bool breaks; /**< sets NEEDS_RESET when it sees the features */
-};
-
-static uint64_t reg_features_read(void *opaque)
-{
-    return ((struct registers *)opaque)->offered_seen;
-}
-
-static void reg_features_write(void *opaque, uint64_t features)
-{
-    struct registers *reg = opaque;
-    reg->features_written_at = reg->write_count;
-    if (reg->breaks) {
-        (void)bnt_dev_needs_reset(&reg->dev);
-    }
-    ck_assert_int_eq(bnt_dev_features_write(&reg->dev, features), BNT_OK);
-}
-
-static uint8_t reg_status_read(void *opaque)
-{
-    struct registers *reg = opaque;
-    if (reg->resets_slow > 0) {
-        reg->resets_slow--;
-        return ACK;
-    }
-    return reg->dev.status;
-}
-
-static void reg_status_write(void *opaque, uint8_t status)
-{
-    struct registers *reg = opaque;
-    bnt_dev_action action;
-    reg->writes[reg->write_count++ % 16] = status;
-    if (reg->refuse && (status & FEATURES_OK) != 0) {
-        return;
-    }
-    status &= (uint8_t) ~(reg->idle ? DRIVER_OK : 0u);
-    ck_assert_int_eq(bnt_dev_status_write(&reg->dev, status, &action, NULL), BNT_OK);
-}
-
-static uint32_t reg_generation(void *opaque)
-{
-    return ((struct registers *)opaque)->generation;
-}
-
-static void reg_config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
-{
-    struct registers *reg = opaque;
-    memcpy(dst, (const uint8_t *)&reg->config + offset, bytes);
-    if (reg->generation_steps > 0) {
-        reg->generation_steps--;
-        reg->generation++;
-        reg->config++;
-    }
-}
-
-static void reg_config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
-{
-    (void)offset;
-    (void)src;
-    (void)bytes;
-    ((struct registers *)opaque)->config_writes++;
-}
-
-static const struct bnt_drv_transport transport = {.size = sizeof(transport),
-                                                   .features_read = reg_features_read,
-                                                   .features_write = reg_features_write,
-                                                   .status_read = reg_status_read,
-                                                   .status_write = reg_status_write,
-                                                   .config_generation = reg_generation,
-                                                   .config_read = reg_config_read,
-                                                   .config_write = reg_config_write};
-
-static struct registers reg;
+static struct loopback reg;
 static struct bnt_drv_status drv;
 static struct bnt_diag diag;
 
@@ -127,9 +35,9 @@ static void setup(void)
 
 static bnt_status negotiate(uint64_t wanted, uint64_t required)
 {
-    bnt_drv_reset(&drv, &transport, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
-    return bnt_drv_negotiate(&drv, &transport, &reg, wanted, required, rules, 2, &diag);
+    bnt_drv_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+    return bnt_drv_negotiate(&drv, &loopback, &reg, wanted, required, rules, 2, &diag);
 }
 
 static bnt_status dev_write(unsigned value, bnt_dev_action expected)
@@ -355,7 +263,7 @@ START_TEST(test_vg1_vg22_driver_takes_the_steps_in_order)
 
     ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_NEGOTIATED);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_RUNNING);
     ck_assert_uint_eq(reg.write_count, sizeof(steps));
     ck_assert_mem_eq(reg.writes, steps, sizeof(steps));
@@ -368,12 +276,12 @@ END_TEST
 
 START_TEST(test_vg3_failed_driver_goes_on_only_by_a_reset)
 {
-    bnt_drv_reset(&drv, &transport, &reg);
-    bnt_drv_fail(&drv, &transport, &reg);
+    bnt_drv_reset(&drv, &loopback, &reg);
+    bnt_drv_fail(&drv, &loopback, &reg);
     ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_STATE);
     ck_assert_int_eq(negotiate(OFFERED, 0), BNT_OK);
 }
@@ -403,12 +311,12 @@ END_TEST
 START_TEST(test_vg16_reset_is_complete_when_the_status_reads_0)
 {
     reg.resets_slow = 2;
-    bnt_drv_reset(&drv, &transport, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_AGAIN);
-    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+    bnt_drv_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_E_AGAIN);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_E_AGAIN);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(drv.state, BNT_DRV_DOWN);
 }
 END_TEST
@@ -416,7 +324,7 @@ END_TEST
 START_TEST(test_vg22_negotiation_needs_a_device_that_was_reset)
 {
     reg.dev.status = ACK | DRIVER;
-    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_STATE);
     ck_assert_uint_eq(reg.write_count, 0);
 }
@@ -425,14 +333,14 @@ END_TEST
 START_TEST(test_vg22_features_ok_that_does_not_stick_is_a_refusal)
 {
     reg.refuse = true;
-    bnt_drv_reset(&drv, &transport, &reg);
-    ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_negotiate(&drv, &transport, &reg, OFFERED, 0, rules, 2, &diag),
+    bnt_drv_reset(&drv, &loopback, &reg);
+    ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_negotiate(&drv, &loopback, &reg, OFFERED, 0, rules, 2, &diag),
                      BNT_E_FEATURES);
     ck_assert_uint_eq(diag.fault, BNT_FAULT_FEATURES_REFUSED);
     ck_assert_int_eq(drv.state, BNT_DRV_FAILED);
     ck_assert_uint_eq(reg.dev.status, ACK | DRIVER | FAILED);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_E_STATE);
 }
 END_TEST
 
@@ -474,8 +382,7 @@ START_TEST(test_vg17_configuration_is_read_again_while_it_changes)
 
     reg.config = 5;
     reg.generation_steps = 3;
-    ck_assert_int_eq(bnt_drv_config_read(&transport, &reg, 0, &value, sizeof(value), &diag),
-                     BNT_OK);
+    ck_assert_int_eq(bnt_drv_config_read(&loopback, &reg, 0, &value, sizeof(value), &diag), BNT_OK);
     ck_assert_uint_eq(value, 8);
 }
 END_TEST
@@ -485,14 +392,12 @@ START_TEST(test_vg17_configuration_that_never_settles_is_told)
     uint32_t value = 0;
 
     reg.generation_steps = UINT32_MAX;
-    ck_assert_int_eq(bnt_drv_config_read(&transport, &reg, 0, &value, sizeof(value), &diag),
+    ck_assert_int_eq(bnt_drv_config_read(&loopback, &reg, 0, &value, sizeof(value), &diag),
                      BNT_E_CONFIG);
     ck_assert_uint_eq(diag.fault, BNT_FAULT_CONFIG_UNSETTLED);
     ck_assert_uint_eq(UINT32_MAX - reg.generation_steps, BNT_CONFIG_READS_MAX);
 }
 END_TEST
-
-/* ---- The balloon's tables -------------------------------------------------------------------- */
 
 /* ---- Suspending; the legacy interface; names ---- */
 
@@ -502,22 +407,22 @@ START_TEST(test_vg35_vg37_suspending_needs_the_feature_and_resuming_a_suspended_
 {
     ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
     reg.offered_seen = F_ALL;
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_STATE);
     ck_assert_int_eq(negotiate(0, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_UNSUPPORTED);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_UNSUPPORTED);
     ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_E_STATE);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_E_STATE); /* not yet */
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend(&drv, &transport, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_E_STATE);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_E_STATE); /* not yet */
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend(&drv, &loopback, &reg), BNT_E_STATE);
     ck_assert(bnt_dev_suspended(&reg.dev) && !bnt_dev_live(&reg.dev));
-    ck_assert_int_eq(bnt_drv_resume(&drv, &transport, &reg), BNT_OK);
-    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_resume(&drv, &loopback, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_suspend_done(&drv, &loopback, &reg), BNT_OK);
     ck_assert(!bnt_dev_suspended(&reg.dev) && bnt_dev_live(&reg.dev));
 }
 END_TEST
@@ -529,7 +434,7 @@ START_TEST(test_vg38_suspend_written_again_changes_nothing)
     ck_assert_int_eq(bnt_dev_status_init(&reg.dev, F_ALL, rules, 2), BNT_OK);
     reg.offered_seen = F_ALL;
     ck_assert_int_eq(negotiate(BNT_F_SUSPEND, 0), BNT_OK);
-    ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), BNT_OK);
+    ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), BNT_OK);
     ck_assert_int_eq(dev_write(suspended | DRIVER_OK, BNT_DEV_ACTION_SUSPEND), BNT_OK);
     ck_assert_uint_eq(reg.dev.status, suspended);
     ck_assert_int_eq(dev_write(suspended, BNT_DEV_ACTION_NONE), BNT_OK);
@@ -546,13 +451,13 @@ START_TEST(test_vg32_legacy_device_that_does_not_take_driver_ok_is_given_up)
                          BNT_OK);
         reg.offered_seen = offered;
         reg.idle = idle != 0;
-        bnt_drv_reset(&drv, &transport, &reg);
-        ck_assert_int_eq(bnt_drv_reset_done(&drv, &transport, &reg), BNT_OK);
-        ck_assert_int_eq(bnt_drv_negotiate_as(&drv, &transport, &reg, BNT_INTERFACE_TRANSITIONAL,
+        bnt_drv_reset(&drv, &loopback, &reg);
+        ck_assert_int_eq(bnt_drv_reset_done(&drv, &loopback, &reg), BNT_OK);
+        ck_assert_int_eq(bnt_drv_negotiate_as(&drv, &loopback, &reg, BNT_INTERFACE_TRANSITIONAL,
                                               offered, 0, 0, NULL, 0, &diag),
                          BNT_OK);
         ck_assert(drv.legacy);
-        ck_assert_int_eq(bnt_drv_ready(&drv, &transport, &reg), idle ? BNT_E_FEATURES : BNT_OK);
+        ck_assert_int_eq(bnt_drv_ready(&drv, &loopback, &reg), idle ? BNT_E_FEATURES : BNT_OK);
         ck_assert_int_eq(drv.state, idle ? BNT_DRV_FAILED : BNT_DRV_RUNNING);
         ck_assert_uint_eq(reg.dev.status & FAILED, idle ? FAILED : 0);
     }
@@ -573,61 +478,11 @@ START_TEST(test_device_speaks_one_of_the_three_interfaces)
 }
 END_TEST
 
-START_TEST(test_bx1_binding_takes_no_bit_of_another_feature)
-{
-    struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
-
-    ck_assert(bnt_balloon_binding_valid(&binding));
-    for (unsigned bit = 0; bit < 64; bit++) {
-        const bool low = bit >= 6 && bit <= 23;
-        const bool high =
-            bit >= 50 && !(bit >= BNT_BALLOON_BIT_RESET && bit <= BNT_BALLOON_BIT_WS_REPORTING);
-        binding.verdicts = UINT64_C(1) << bit;
-        ck_assert_msg(bnt_balloon_binding_valid(&binding) == (low || high), "bit %u", bit);
-    }
-    binding.verdicts = 0;
-    ck_assert(!bnt_balloon_binding_valid(&binding)); /* RESET without VERDICTS, BX-2 */
-    binding.reset = 0;
-    ck_assert(!bnt_balloon_binding_valid(&binding)); /* HUGE_PAGES without VERDICTS, BX-22 */
-    binding.huge_pages = 0;
-    ck_assert(bnt_balloon_binding_valid(&binding));
-    binding.verdicts = UINT64_C(3) << 50;
-    ck_assert(!bnt_balloon_binding_valid(&binding));
-}
-END_TEST
-
-START_TEST(test_bx2_reset_depends_on_verdicts)
-{
-    const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
-    const struct bnt_balloon_binding none = {0};
-    const struct bnt_balloon_rule_set r = bnt_balloon_rules(&binding);
-    const uint64_t all = BNT_F_VERSION_1 | binding.verdicts | binding.reset;
-    const uint64_t huge = BNT_F_VERSION_1 | binding.huge_pages;
-
-    ck_assert(bnt_features_broken(all, r.rules, r.count) == 0);
-    ck_assert(bnt_features_broken(all & ~binding.verdicts, r.rules, r.count) == binding.reset);
-    ck_assert(bnt_features_broken(huge, r.rules, r.count) == binding.huge_pages);
-    ck_assert(bnt_features_choose(binding.guest_limit, binding.guest_limit, r.rules, r.count) == 0);
-    ck_assert(bnt_features_choose(all & ~BNT_F_VERSION_1, all, r.rules, r.count) == 0);
-    ck_assert_uint_eq(bnt_balloon_rules(&none).count, 0);
-}
-END_TEST
-
-START_TEST(test_every_verdict_has_a_name)
-{
-    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_NOT_LOCKED), "not-locked");
-    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_RESET), "reset");
-    ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_COUNT), "unknown");
-    ck_assert_str_eq(bnt_verdict_name(255), "unknown");
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("negotiation");
     TCase *device = tcase_create("device");
     TCase *driver = tcase_create("driver");
-    TCase *balloon = tcase_create("balloon");
 
     tcase_add_checked_fixture(device, setup, NULL);
     tcase_add_test(
@@ -666,10 +521,5 @@ Suite *test_suite(void)
     tcase_add_test(driver, test_vg32_legacy_device_that_does_not_take_driver_ok_is_given_up);
     tcase_add_test(driver, test_device_speaks_one_of_the_three_interfaces);
     suite_add_tcase(suite, driver);
-
-    tcase_add_test(balloon, test_bx1_binding_takes_no_bit_of_another_feature);
-    tcase_add_test(balloon, test_bx2_reset_depends_on_verdicts);
-    tcase_add_test(balloon, test_every_verdict_has_a_name);
-    suite_add_tcase(suite, balloon);
     return suite;
 }
