@@ -15,38 +15,7 @@ Suite *test_suite(void);
 #define BALLOON   300u  /* more than a step of budget 1 gives back */
 #define MORE      600u
 
-typedef enum operation {
-#define X(name, text, waits) OP_##name,
-    WAITING_OPERATION_MAP(X)
-#undef X
-    OP_COUNT
-} operation;
-
-typedef enum outcome {
-#define X(name, text, meaning) OUTCOME_##name,
-    WAITING_OUTCOME_MAP(X)
-#undef X
-} outcome;
-
-struct row {
-    operation first;
-    operation second;
-    outcome outcome;
-    bnt_status status;
-};
-
-static const struct row rows[] = {
-#define X(first, second, outcome, status, reason) \
-    {OP_##first, OP_##second, OUTCOME_##outcome, BNT_##status},
-    WAITING_VMWARE_MAP(X)
-#undef X
-};
-
-static const char *const names[] = {
-#define X(name, text, waits) [OP_##name] = (text),
-    WAITING_OPERATION_MAP(X)
-#undef X
-};
+static const struct row rows[] = {WAITING_VMWARE_MAP(WAITING_ROW)};
 
 struct play {
     struct fvm *f;

@@ -7,6 +7,8 @@
 #ifndef TESTS_MATRIX_WAITING_ROWS_H
 #define TESTS_MATRIX_WAITING_ROWS_H
 
+#include <ballonet/base.h>
+
 /* clang-format off */
 /** Operations, under way or about to begin: name in code, name in the document, when it waits. */
 #define WAITING_OPERATION_MAP(X) \
@@ -289,5 +291,34 @@
     X(STOPPING,    RELEASE,    PROCEEDS,      OK,        FORGOT) \
     X(STOPPING,    DETACH,     REFUSED,       E_AGAIN,   POLLS)
 /* clang-format on */
+
+typedef enum operation {
+#define X(name, text, waits) OP_##name,
+    WAITING_OPERATION_MAP(X)
+#undef X
+    OP_COUNT
+} operation;
+
+typedef enum outcome {
+#define X(name, text, meaning) OUTCOME_##name,
+    WAITING_OUTCOME_MAP(X)
+#undef X
+} outcome;
+
+struct row {
+    operation first;
+    operation second;
+    outcome outcome;
+    bnt_status status;
+};
+
+#define WAITING_ROW(first, second, outcome, status, reason) \
+    {OP_##first, OP_##second, OUTCOME_##outcome, BNT_##status},
+
+static const char *const names[] = {
+#define X(name, text, waits) [OP_##name] = (text),
+    WAITING_OPERATION_MAP(X)
+#undef X
+};
 
 #endif

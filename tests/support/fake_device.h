@@ -242,6 +242,10 @@ void fake_down(struct fake *fake);
 uint64_t fake_index(const struct fake *fake, uint64_t page);
 uint64_t fake_page(const struct fake *fake, uint64_t index);
 extern const struct bnt_guest_ops fake_os_ops;
+/** Takes the lowest free block of so many pages, aligned to as many; false if there is none. */
+bool fake_block_take(struct fake *fake, uint64_t pages, uint64_t *first);
+/** Takes pages that are the guest's out of the stack of free ones. */
+void fake_stack_sift(struct fake *fake);
 
 /* fake_device.c: the device's registers. */
 extern const struct bnt_drv_transport fake_transport;

@@ -24,28 +24,15 @@ static uint64_t block_index(const struct fake *f, uint64_t page)
     return (page - f->first_pfn) >> f->setup.page_order;
 }
 
-/* The lowest free block; false if there is none. */
 static bool block_take(struct fake *f, uint64_t *page)
 {
-    const uint64_t pages = block_pages(f);
-    for (uint64_t first = 0; first + pages <= f->setup.pages; first += pages) {
-        if (memchr(f->owned + first, 1, pages) != NULL) {
-            continue;
-        }
-        uint64_t left = 0;
-        for (uint64_t i = 0; i < f->free_count; i++) {
-            if (f->stack[i] < first || f->stack[i] >= first + pages) {
-                f->stack[left++] = f->stack[i];
-            }
-        }
-        CHECK(left + pages == f->free_count);
-        f->free_count = left;
-        memset(f->owned + first, 1, pages);
-        f->whole[first] = 1;
-        *page = f->first_pfn + (first << f->setup.page_order);
-        return true;
+    uint64_t first = 0;
+    if (!fake_block_take(f, block_pages(f), &first)) {
+        return false;
     }
-    return false;
+    f->whole[first] = 1;
+    *page = fake_page(f, first);
+    return true;
 }
 
 static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)

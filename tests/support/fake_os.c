@@ -37,7 +37,33 @@ uint32_t fake_pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     return got;
 }
 
-/* The lowest free aligned block. */
+/* Takes the pages that left out of the stack of free ones. */
+void fake_stack_sift(struct fake *f)
+{
+    uint64_t kept = 0;
+    for (uint64_t i = 0; i < f->free_count; i++) {
+        if (f->owned[f->stack[i]] == 0) {
+            f->stack[kept++] = f->stack[i];
+        }
+    }
+    f->free_count = kept;
+}
+
+bool fake_block_take(struct fake *f, uint64_t pages, uint64_t *first)
+{
+    for (uint64_t at = 0; at + pages <= f->setup.pages; at += pages) {
+        if (memchr(f->owned + at, 1, pages) == NULL) {
+            const uint64_t left = f->free_count - pages;
+            memset(f->owned + at, 1, pages);
+            fake_stack_sift(f);
+            CHECK(f->free_count == left);
+            *first = at;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool fake_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
 {
     struct fake *f = opaque;
@@ -52,29 +78,14 @@ static bool fake_block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
         f->block_bad = 0;
         return true;
     }
-    for (uint64_t first = 0; first + pages <= f->setup.pages; first += pages) {
-        uint64_t free_pages = 0;
-        while (free_pages < pages && f->owned[first + free_pages] == 0) {
-            free_pages++;
-        }
-        if (free_pages < pages) {
-            continue;
-        }
-        uint64_t kept = 0;
-        for (uint64_t i = 0; i < f->free_count; i++) {
-            if (f->stack[i] < first || f->stack[i] >= first + pages) {
-                f->stack[kept++] = f->stack[i];
-            }
-        }
-        CHECK(kept + pages == f->free_count);
-        f->free_count = kept;
-        memset(f->owned + first, 1, pages);
-        memset(f->hinted + first, 1, pages);
-        f->hinted_count += pages;
-        *first_pfn = fake_page(f, first);
-        return true;
+    uint64_t first = 0;
+    if (!fake_block_take(f, pages, &first)) {
+        return false;
     }
-    return false;
+    memset(f->hinted + first, 1, pages);
+    f->hinted_count += pages;
+    *first_pfn = fake_page(f, first);
+    return true;
 }
 
 static void fake_hinted_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)

@@ -25,18 +25,6 @@ static bool block_reportable(const struct fake *f, uint64_t index, uint64_t page
     return fresh;
 }
 
-/* Takes the pages that left out of the stack of free ones. */
-static void stack_sift(struct fake *f)
-{
-    uint64_t kept = 0;
-    for (uint64_t i = 0; i < f->free_count; i++) {
-        if (f->owned[f->stack[i]] == 0) {
-            f->stack[kept++] = f->stack[i];
-        }
-    }
-    f->free_count = kept;
-}
-
 uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count)
 {
     struct fake *f = opaque;
@@ -55,7 +43,7 @@ uint32_t fake_report_take(void *opaque, uint64_t *blocks, uint32_t count)
         blocks[taken++] = f->first_pfn + (at << f->setup.page_order);
     }
     f->reporting = taken * pages;
-    stack_sift(f);
+    fake_stack_sift(f);
     return taken;
 }
 
