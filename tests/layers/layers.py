@@ -158,6 +158,11 @@ def check_arrows(tree):
     wrong = [f"{room}: the room has no row in arrows.txt" for room in tree.rooms if room not in rules.allowed]
     wrong += [f"{file}: the public header has no room in arrows.txt"
               for file in tree.lines if file.startswith(PUBLIC) and file not in rules.headers]
+    named = {to for row in rules.allowed.values() for to in row} | rules.allowed.keys()
+    there = {*tree.rooms, *(parent.as_posix() + "/*" for room in tree.rooms
+                            for parent in (pathlib.PurePosixPath(room), *pathlib.PurePosixPath(room).parents))}
+    wrong += [f"arrows.txt: {gone} is there no more: take it out"
+              for gone in sorted((rules.headers.keys() - tree.lines.keys()) | (named - there))]
     for source, target, what in tree.arrows():
         if source == target or source is None or target is None:
             continue

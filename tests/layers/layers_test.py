@@ -114,6 +114,13 @@ class Layers(unittest.TestCase):
         self.fails("lib/include/ballonet/new.h: the public header has no room in arrows.txt",
                    changes={"lib/include/ballonet/new.h": ""})
 
+    def test_a_row_of_what_is_gone(self):
+        for old in ("lib/old", "lib/old/*"):
+            self.fails(f"arrows.txt: {old} is there no more: take it out",
+                       arrows=ARROWS.replace("high -> lib/low", "high -> lib/low " + old))
+        self.fails("arrows.txt: lib/old is there no more: take it out", arrows=ARROWS + "lib/old ->\n")
+        self.fails("arrows.txt: lib/low/old.h is there no more: take it out", headers=HEADERS + "lib/low/old.h lib/low\n")
+
     def test_a_room_below_another(self):
         below = {"lib/low/deep/deep.c": "int deep_get(void);\nint deep_get(void) { return 1; }\n",
                  "sim/top/top.c": "int deep_get(void);\nint top_get(void);\nint top_get(void) { return deep_get(); }\n"}
