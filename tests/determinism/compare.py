@@ -20,16 +20,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 def start(command, tree, seeds):
     arguments = [str(command.resolve()), "run", "--quiet", "--seeds", str(seeds), *FOLDERS]
-    return subprocess.Popen(arguments, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(arguments, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def runs(process, seeds):
     """{'NAME seed=N': its line} of a command that was started."""
-    text = process.communicate()[0]
+    text, errors = process.communicate()
     lines = {found.group(1): text[found.start() :].partition("\n")[0] for found in RUN.finditer(text)}
     if len(lines) < 25 * seeds:
         raise SystemExit(f"{process.args[0]}: {len(lines)} runs of {seeds} seeds: too few to show anything (exit status "
-                         f"{process.returncode})")
+                         f"{process.returncode})\n{errors[:500]}")
     return lines
 
 
