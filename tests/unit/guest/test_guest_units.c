@@ -1,4 +1,4 @@
-/* Units of 2 MiB and the guest's limit on VIRTIO's wire: the driver's side (BX-22 to BX-29). */
+/* Units of 2 MiB on VIRTIO's wire: the driver's side (BX-22 to BX-27). */
 #include "tests/support/fake_device.h"
 
 #include <check.h>
@@ -556,119 +556,9 @@ START_TEST(test_bd34_every_way_back_fills_pages)
 }
 END_TEST
 
-/* ---- The limit ---- */
-
-START_TEST(test_limit_is_written_once_before_driver_ok)
+Suite *test_suite(void)
 {
-    struct fake_setup setup = units_setup(8);
-    struct fake f;
-    setup.limit_pfns = _i == 0 ? 0 : 1000;
-    fake_init(&f, &setup);
-    fake_up(&f);
-    ck_assert_uint_eq(f.limit, _i == 0 ? 8 * UNIT : 1000); /* memory, if nothing is said */
-    ck_assert_uint_eq(f.limit_early, 1);
-    ck_assert_uint_eq(f.limit_writes, 1);
-    fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.limit_writes, 1);
-    fake_end(&f);
-}
-END_TEST
-
-START_TEST(test_limit_is_written_again_when_it_changes)
-{
-    struct fake f;
-    units_up(&f, 8);
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, 3000), BNT_OK);
-    ck_assert_uint_eq(f.limit, 3000);
-    ck_assert_uint_eq(f.limit_writes, 2);
-    ck_assert_uint_eq(f.limit_early, 1);
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, (UINT64_C(1) << 32) + 5), BNT_OK);
-    ck_assert_uint_eq(f.limit, UINT32_MAX); /* BX-28 */
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, 0), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, (UINT64_C(1) << 52) + 1), BNT_E_ARGUMENT);
-    ck_assert_int_eq(bnt_guest_limit_set(NULL, 5), BNT_E_ARGUMENT);
-    ck_assert_uint_eq(f.limit_writes, 3);
-    f.reenter = true; /* nor from inside a callback */
-    fake_target(&f, 100);
-    fake_run(&f, FAKE_S);
-    fake_target(&f, 0);
-    fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.limit_writes, 3);
-    f.reenter = false;
-    fake_end(&f);
-}
-END_TEST
-
-START_TEST(test_limit_is_told_anew_at_every_attachment)
-{
-    struct fake f;
-    units_up(&f, 8);
-    fake_down(&f);
-    ck_assert_uint_eq(f.limit, 0); /* the device forgot it (BX-29) */
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, 777), BNT_OK);
-    ck_assert_uint_eq(f.limit_writes, 1);
-    fake_up(&f);
-    ck_assert_uint_eq(f.limit, 777);
-    ck_assert_uint_eq(f.limit_writes, 2);
-    ck_assert_uint_eq(f.limit_early, 2);
-    fake_end(&f);
-}
-END_TEST
-
-START_TEST(test_limit_is_not_written_where_it_was_not_agreed)
-{
-    struct fake_setup setup = units_setup(8);
-    struct fake f;
-    setup.wanted &= ~FAKE_LIMIT;
-    fake_init(&f, &setup);
-    fake_up(&f);
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, 3000), BNT_OK);
-    fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.limit_writes, 0);
-    fake_end(&f);
-}
-END_TEST
-
-START_TEST(test_limit_that_changes_during_a_reset_is_told)
-{
-    struct fake f;
-    units_up(&f, 8);
-    fake_target(&f, 4 * UNIT);
-    ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    fake_host_reset(&f);
-    ck_assert_int_eq(fake_step(&f, 0), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RELEASING);
-    ck_assert_int_eq(bnt_guest_limit_set(f.guest, 3000), BNT_OK);
-    ck_assert_uint_eq(f.limit, 3000);
-    fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.limit_writes, 2);
-    fake_end(&f);
-}
-END_TEST
-
-START_TEST(test_limit_that_changes_while_suspended_is_told_at_resume)
-{
-    struct fake_setup setup = units_setup(8);
-    struct fake f;
-    setup.offered |= BNT_F_SUSPEND;
-    setup.wanted |= BNT_F_SUSPEND;
-    fake_init(&f, &setup);
-    fake_up(&f);
-    ck_assert_int_eq(bnt_guest_suspend(f.guest, f.now_ns), BNT_OK);
-    if (_i > 0) {
-        ck_assert_int_eq(bnt_guest_limit_set(f.guest, 3000), BNT_OK);
-    }
-    ck_assert_uint_eq(f.limit_writes, 1); /* nothing is written now (VG-36) */
-    ck_assert_int_eq(bnt_guest_resume(f.guest, f.now_ns), BNT_OK);
-    fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.limit, _i > 0 ? 3000 : 8 * UNIT);
-    ck_assert_uint_eq(f.limit_writes, _i > 0 ? 2 : 1);
-    fake_end(&f);
-}
-END_TEST
-
-static void add_units(Suite *suite)
-{
+    Suite *suite = suite_create("guest units");
     TCase *tc = tcase_create("units");
     tcase_add_test(tc, test_units_are_taken_first_and_given_back_last);
     tcase_add_test(tc, test_request_has_256_units_at_most);
@@ -690,20 +580,6 @@ static void add_units(Suite *suite)
     tcase_add_loop_test(tc, test_detach_with_units_at_every_stage, 0, 8);
     tcase_add_loop_test(tc, test_bd34_every_way_back_fills_pages, 0,
                         sizeof ways_back / sizeof ways_back[0]);
-    suite_add_tcase(suite, tc);
-}
-
-Suite *test_suite(void)
-{
-    Suite *suite = suite_create("guest units");
-    TCase *tc = tcase_create("limit");
-    add_units(suite);
-    tcase_add_loop_test(tc, test_limit_is_written_once_before_driver_ok, 0, 2);
-    tcase_add_test(tc, test_limit_is_written_again_when_it_changes);
-    tcase_add_test(tc, test_limit_is_told_anew_at_every_attachment);
-    tcase_add_test(tc, test_limit_is_not_written_where_it_was_not_agreed);
-    tcase_add_test(tc, test_limit_that_changes_during_a_reset_is_told);
-    tcase_add_loop_test(tc, test_limit_that_changes_while_suspended_is_told_at_resume, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;
 }
