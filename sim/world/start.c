@@ -5,9 +5,9 @@
  */
 #include "sim/world/world_private.h"
 
+#include "sim/memory/recording_csv.h"
+#include "sim/recording/wire_recording.h"
 #include "sim/scenario/keys.h"
-#include "sim/world/recording_csv.h"
-#include "sim/world/wire_recording.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 #define SIM_WORLD_WORLD_PRIVATE_H
 
 #include "sim/conformance/conformance.h"
+#include "sim/memory/gmem.h"
+#include "sim/memory/workload.h"
+#include "sim/recording/wire_player.h"
 #include "sim/world/events.h"
-#include "sim/world/gmem.h"
-#include "sim/world/wire_player.h"
-#include "sim/world/workload.h"
 #include "sim/world/world.h"
 
 #include <ballonet/guest.h>

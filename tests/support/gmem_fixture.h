@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_GMEM_FIXTURE_H
 #define TESTS_SUPPORT_GMEM_FIXTURE_H
 
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 

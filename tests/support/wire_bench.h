@@ -6,7 +6,7 @@
 #ifndef TESTS_SUPPORT_WIRE_BENCH_H
 #define TESTS_SUPPORT_WIRE_BENCH_H
 
-#include "sim/world/wire_player.h"
+#include "sim/recording/wire_player.h"
 
 #include <ballonet/host.h>
 

@@ -2,7 +2,7 @@
  * The buddy allocator against the plainest model of one: a heap of blocks, searched from end to
  * end. Both must hand out the same pages in the same order.
  */
-#include "sim/world/buddy.h"
+#include "sim/memory/buddy.h"
 
 #include <ballonet/base.h>
 

@@ -1,7 +1,7 @@
 /*
  * The CSV of a recorded machine: columns by name, located errors, and no crash on any bytes.
  */
-#include "sim/world/recording_csv.h"
+#include "sim/memory/recording_csv.h"
 
 #include <check.h>
 #include <stdlib.h>

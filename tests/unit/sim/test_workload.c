@@ -2,7 +2,7 @@
  * Workloads: what each shape wants at a time, that it gets it, what it pays when memory is scarce,
  * and the recording of a real machine, replayed.
  */
-#include "sim/world/workload_private.h"
+#include "sim/memory/workload_private.h"
 
 #include <check.h>
 #include <stdio.h>

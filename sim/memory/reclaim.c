@@ -5,7 +5,7 @@
  * Groups give in proportion to what they have, in turn, as Linux's memory cgroups do; within a
  * group the page used longest ago goes first. Nothing here waits: the time it takes is told.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 /** Takes up to `want` pages of one group and one use; returns how many. */
 typedef uint32_t (*reclaimer)(struct gmem *gmem, struct gmem_group *group, uint32_t want);

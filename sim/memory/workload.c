@@ -2,7 +2,7 @@
  * A workload's tick: what is wanted less what is there is allocated or freed, a rotating sample of
  * the rest is touched. How much is wanted at a time is in workload_want.c.
  */
-#include "sim/world/workload_private.h"
+#include "sim/memory/workload_private.h"
 
 #include <string.h>
 

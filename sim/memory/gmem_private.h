@@ -6,11 +6,11 @@
  * balloon is on no list (the balloon's record has links of its own, so that a guest that steals a
  * ballooned page does not break the driver's record with it).
  */
-#ifndef SIM_WORLD_GMEM_PRIVATE_H
-#define SIM_WORLD_GMEM_PRIVATE_H
+#ifndef SIM_MEMORY_GMEM_PRIVATE_H
+#define SIM_MEMORY_GMEM_PRIVATE_H
 
-#include "sim/world/gmem.h"
-#include "sim/world/gmem_pool.h"
+#include "sim/memory/gmem.h"
+#include "sim/memory/gmem_pool.h"
 
 #define GMEM_USE_MASK      0x0FU
 #define GMEM_RECLAIM_BATCH 32 /**< pages of one direct reclaim, as Linux's SWAP_CLUSTER_MAX */

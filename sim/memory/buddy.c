@@ -3,7 +3,7 @@
  * buddy is one byte; free lists are doubly linked through the pages' own links. Taking a run out of
  * a block leaves exactly the pieces that page-by-page splitting would leave.
  */
-#include "sim/world/buddy.h"
+#include "sim/memory/buddy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * may be JSON, is an error with its line. Lines are many and short and read at every run's begin,
  * hence no general parser. No state outside the caller's struct.
  */
-#include "sim/world/wire_recording.h"
+#include "sim/recording/wire_recording.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * Linux does: the smallest free block that will do is split, its low half handed out first; a
  * freed page joins its free buddy as far up as it goes. The arrays are the caller's (gmem_pool.c).
  */
-#ifndef SIM_WORLD_BUDDY_H
-#define SIM_WORLD_BUDDY_H
+#ifndef SIM_MEMORY_BUDDY_H
+#define SIM_MEMORY_BUDDY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
  * ...); for each line, at its time: wire_player_line(player, line); at each interrupt:
  * wire_player_interrupt(player, queue); at the end:                 wire_player_done(player)
  */
-#ifndef SIM_WORLD_WIRE_PLAYER_H
-#define SIM_WORLD_WIRE_PLAYER_H
+#ifndef SIM_RECORDING_WIRE_PLAYER_H
+#define SIM_RECORDING_WIRE_PLAYER_H
 
 #include "sim/engine/arena.h"
 

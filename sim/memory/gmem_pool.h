@@ -6,13 +6,13 @@
  * RANDOM: a stack that was shuffled at boot; what is freed comes out first; nothing is merged.
  * Private to gmem.
  */
-#ifndef SIM_WORLD_GMEM_POOL_H
-#define SIM_WORLD_GMEM_POOL_H
+#ifndef SIM_MEMORY_GMEM_POOL_H
+#define SIM_MEMORY_GMEM_POOL_H
 
 #include "sim/engine/arena.h"
 #include "sim/engine/engine.h"
+#include "sim/memory/buddy.h"
 #include "sim/scenario/scenario.h"
-#include "sim/world/buddy.h"
 
 #define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number has */
 #define GMEM_POOL_RECENT_MAX   512 /**< pages that wait before they merge */

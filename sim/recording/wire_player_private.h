@@ -4,11 +4,11 @@
  * wire_player.c owns life, memory, queues and the order of lines; wire_lines.c plays single lines;
  * wire_rules.c holds reports and statistics against those before. Nothing else includes this.
  */
-#ifndef SIM_WORLD_WIRE_PLAYER_PRIVATE_H
-#define SIM_WORLD_WIRE_PLAYER_PRIVATE_H
+#ifndef SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
+#define SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
 
-#include "sim/world/wire_player.h"
-#include "sim/world/wire_recording.h"
+#include "sim/recording/wire_player.h"
+#include "sim/recording/wire_recording.h"
 
 #include <ballonet/balloon.h>
 #include <ballonet/virtqueue.h>

@@ -4,7 +4,7 @@
  * A request goes out as the driver sent it; the device's answer is judged when it comes, and at the
  * latest when the recording goes on. The order of lines is judged before (wire_player.c).
  */
-#include "sim/world/wire_player_private.h"
+#include "sim/recording/wire_player_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
  * what is modelled. Nothing here knows the balloon's protocol, draws choices (but for one shuffle
  * at boot) or schedules events.
  */
-#ifndef SIM_WORLD_GMEM_H
-#define SIM_WORLD_GMEM_H
+#ifndef SIM_MEMORY_GMEM_H
+#define SIM_MEMORY_GMEM_H
 
 #include "sim/engine/arena.h"
 #include "sim/engine/engine.h"

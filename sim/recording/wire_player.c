@@ -5,7 +5,7 @@
  * order of their time, none may come twice, the statistics must keep the recorder's rhythm, and the
  * driver's last word must be there. What single lines do is in wire_lines.c.
  */
-#include "sim/world/wire_player_private.h"
+#include "sim/recording/wire_player_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

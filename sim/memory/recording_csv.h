@@ -5,8 +5,8 @@
  * names in the header line, so that their order and further columns do not matter. Scaling is the
  * workload's.
  */
-#ifndef SIM_WORLD_RECORDING_CSV_H
-#define SIM_WORLD_RECORDING_CSV_H
+#ifndef SIM_MEMORY_RECORDING_CSV_H
+#define SIM_MEMORY_RECORDING_CSV_H
 
 #include "sim/engine/arena.h"
 

@@ -3,7 +3,7 @@
  * into the cache, dirties them, touches what it has, and gives it back. Everything goes in batches
  * of at most GMEM_BATCH_MAX pages, so that observers see few calls.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
  * Lists of pages through the pages' own links, and queues of swap slots: what groups are made of.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page)
 {

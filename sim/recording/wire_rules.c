@@ -5,7 +5,7 @@
  * Called by wire_lines.c before a line goes to the device. docs/use/recordings.md says whom these
  * rules fit, and what nobody can notice.
  */
-#include "sim/world/wire_player_private.h"
+#include "sim/recording/wire_player_private.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * How much a workload wants at a time: integer arithmetic over its figures or its recording.
  */
-#include "sim/world/workload_private.h"
+#include "sim/memory/workload_private.h"
 
 #include <stdio.h>
 

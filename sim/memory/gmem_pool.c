@@ -3,7 +3,7 @@
  * buddy block, the order at its first page, LOOSE everywhere else. Every operation is O(1) a page,
  * or the depth of the bit tree.
  */
-#include "sim/world/gmem_pool.h"
+#include "sim/memory/gmem_pool.h"
 
 #include <ballonet/base.h>
 

@@ -1,10 +1,10 @@
 /*
  * Private to workload*.c.
  */
-#ifndef SIM_WORLD_WORKLOAD_PRIVATE_H
-#define SIM_WORLD_WORKLOAD_PRIVATE_H
+#ifndef SIM_MEMORY_WORKLOAD_PRIVATE_H
+#define SIM_MEMORY_WORKLOAD_PRIVATE_H
 
-#include "sim/world/workload.h"
+#include "sim/memory/workload.h"
 
 /** What is wanted, in guest pages, rounded up. */
 struct workload_pages {

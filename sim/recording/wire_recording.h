@@ -5,8 +5,8 @@
  * bounds. What lines say of each other, and whether it is true, is the player's business. Only
  * wire_player.c and tests come here.
  */
-#ifndef SIM_WORLD_WIRE_RECORDING_H
-#define SIM_WORLD_WIRE_RECORDING_H
+#ifndef SIM_RECORDING_WIRE_RECORDING_H
+#define SIM_RECORDING_WIRE_RECORDING_H
 
 #include "sim/engine/arena.h"
 

@@ -2,7 +2,7 @@
  * The CSV of a recorded machine. Bytes may be anything: each value is checked, each error has its
  * line, and nothing is read beyond `length`.
  */
-#include "sim/world/recording_csv.h"
+#include "sim/memory/recording_csv.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * Exact, unlike what a kernel can know of its pages; looking costs nothing. Anonymous memory and
  * page cache count, all else belongs to no working set.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 /** Without intervals: the first bin's end. Each bin is ten times as long as the one before. */
 #define AGE_FIRST_MS 1000

@@ -6,13 +6,13 @@
  * so; the world asks the balloon, then the OOM killer, and ticks again. How memory is found is
  * gmem.c's.
  */
-#ifndef SIM_WORLD_WORKLOAD_H
-#define SIM_WORLD_WORKLOAD_H
+#ifndef SIM_MEMORY_WORKLOAD_H
+#define SIM_MEMORY_WORKLOAD_H
 
 #include "sim/engine/engine.h"
+#include "sim/memory/gmem.h"
+#include "sim/memory/recording_csv.h"
 #include "sim/scenario/scenario.h"
-#include "sim/world/gmem.h"
-#include "sim/world/recording_csv.h"
 
 struct workload;
 

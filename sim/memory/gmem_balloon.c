@@ -2,7 +2,7 @@
  * The balloon driver's allocator: pages that come at once or not at all, pages that are waited for,
  * blocks of 2 MiB, and the links of the driver's record. Who asks for what is in driver_ops.c.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 /* ---- Pages ---- */
 

@@ -5,7 +5,7 @@
  * pages is fresh. What is on the stack of recently freed pages is not looked at, as Linux does not
  * look at its per-CPU lists.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 

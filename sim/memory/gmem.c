@@ -4,7 +4,7 @@
  * the OOM killer in reclaim.c, the audit in gmem_audit.c, the order in which pages are handed out
  * in gmem_pool.c.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 

@@ -2,7 +2,7 @@
  * The audit of guest memory: recounts every page from the arrays, walks every list and every swap
  * queue, and says the first thing that does not agree. It changes nothing.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  *
  * What a hinted page holds is unknown from then on: its tag says so until the guest writes it.
  */
-#include "sim/world/gmem_private.h"
+#include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 
