@@ -26,33 +26,86 @@ const char *bnt_verdict_name(uint8_t verdict)
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 
-/** Adds a rule, unless the feature is not bound. */
-static void rule_add(struct bnt_balloon_rule_set *rules, uint64_t feature, uint64_t needs)
+const struct bnt_balloon_feature_row *bnt_balloon_feature_row(uint32_t feature)
 {
-    if (feature != 0) {
-        rules->rules[rules->count].feature = feature;
-        rules->rules[rules->count].needs = needs;
-        rules->count++;
+    static const struct bnt_balloon_feature_row rows[] = {
+#define BNT_X(name, member, bit, text, needs, excludes, queues, config_first, config_bytes, \
+              meaning)                                                                      \
+    {(needs), (excludes), (queues), (config_first), (config_bytes)},
+        BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
+#undef BNT_X
+    };
+
+    return feature < BNT_BALLOON_FEATURE_COUNT ? &rows[feature] : NULL;
+}
+
+uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
+{
+    switch (feature) {
+#define BNT_S(name, member, bit, ...) \
+    case BNT_BALLOON_FEATURE_##name:  \
+        return UINT64_C(1) << (bit);
+#define BNT_E(name, member, ...)     \
+    case BNT_BALLOON_FEATURE_##name: \
+        return binding->member;
+        BNT_BALLOON_FEATURE_MAP(BNT_S, BNT_E)
+#undef BNT_S
+#undef BNT_E
+    default:
+        return 0;
     }
+}
+
+uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding)
+{
+    uint64_t masks = 0;
+
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        masks |= (set >> feature & 1) != 0 ? bnt_balloon_feature_mask(feature, binding) : 0;
+    }
+    return masks;
+}
+
+/** Features of the extension and of drafts, as a set. */
+static const uint32_t bound_features = 0
+#define BNT_X(name, ...) | BNT_BALLOON_WITH(name)
+    BNT_BALLOON_FEATURE_MAP(BNT_NOTHING, BNT_X)
+#undef BNT_X
+    ;
+
+/** The mask of a feature that a binding binds; 0 for those of the standard. */
+static uint64_t bound_mask(uint32_t feature, const struct bnt_balloon_binding *binding)
+{
+    return (bound_features >> feature & 1) != 0 ? bnt_balloon_feature_mask(feature, binding) : 0;
 }
 
 struct bnt_balloon_rule_set bnt_balloon_rules(const struct bnt_balloon_binding *binding)
 {
     struct bnt_balloon_rule_set rules = {.count = 0};
 
-    rule_add(&rules, binding->verdicts, BNT_F_VERSION_1);
-    rule_add(&rules, binding->reset, binding->verdicts);
-    rule_add(&rules, binding->huge_pages, binding->verdicts);
-    rule_add(&rules, binding->guest_limit, BNT_F_VERSION_1);
-    rule_add(&rules, binding->device_init_on_inflate, BNT_F_VERSION_1);
-    rule_add(&rules, binding->device_init_reported, BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING);
-    rule_add(&rules, binding->ws_reporting, BNT_F_VERSION_1);
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
+        const uint64_t mask = bound_mask(feature, binding);
+        if (mask != 0) {
+            rules.rules[rules.count].feature = mask;
+            rules.rules[rules.count].needs =
+                BNT_F_VERSION_1 | bnt_balloon_feature_masks(needs, binding);
+            rules.count++;
+        }
+    }
     return rules;
 }
 
 bool bnt_balloon_features_exclusive(uint64_t features, const struct bnt_balloon_binding *binding)
 {
-    return (features & binding->verdicts) != 0 && (features & binding->device_init_on_inflate) != 0;
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const uint32_t excludes = bnt_balloon_feature_row(feature)->excludes;
+        if ((features & bnt_balloon_feature_mask(feature, binding)) != 0 &&
+            (features & bnt_balloon_feature_masks(excludes, binding)) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /** Whether a mask is one bit that no feature of the standard has. */
@@ -61,23 +114,30 @@ static bool binding_mask_valid(uint64_t mask)
     return mask != 0 && (mask & (mask - 1)) == 0 && (mask & (STANDARD_BITS | BALLOON_BITS)) == 0;
 }
 
-bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
+/** Whether all that a feature needs is bound (BX-2, BX-22). */
+static bool needs_bound(uint32_t feature, const struct bnt_balloon_binding *binding)
 {
-    const uint64_t masks[] = {binding->verdicts,
-                              binding->reset,
-                              binding->huge_pages,
-                              binding->guest_limit,
-                              binding->device_init_on_inflate,
-                              binding->device_init_reported,
-                              binding->ws_reporting};
-    uint64_t taken = 0;
+    const uint32_t needs = bnt_balloon_feature_row(feature)->needs;
 
-    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
-        if (masks[i] != 0 && (!binding_mask_valid(masks[i]) || (masks[i] & taken) != 0)) {
+    for (uint32_t other = 0; other < BNT_BALLOON_FEATURE_COUNT; other++) {
+        if ((needs >> other & 1) != 0 && bnt_balloon_feature_mask(other, binding) == 0) {
             return false;
         }
-        taken |= masks[i];
     }
-    /* Unbound VERDICTS would leave these without what they depend on (BX-2, BX-22). */
-    return binding->verdicts != 0 || (binding->reset | binding->huge_pages) == 0;
+    return true;
+}
+
+bool bnt_balloon_binding_valid(const struct bnt_balloon_binding *binding)
+{
+    uint64_t taken = 0;
+
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const uint64_t mask = bound_mask(feature, binding);
+        if (mask != 0 &&
+            (!binding_mask_valid(mask) || (mask & taken) != 0 || !needs_bound(feature, binding))) {
+            return false;
+        }
+        taken |= mask;
+    }
+    return true;
 }

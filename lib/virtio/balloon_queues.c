@@ -21,22 +21,17 @@ const char *bnt_queue_layout_name(uint32_t layout)
 
 uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding)
 {
-    switch (role) {
-    case BNT_BALLOON_QUEUE_INFLATE:
-    case BNT_BALLOON_QUEUE_DEFLATE:
+    if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
         return 0;
-    case BNT_BALLOON_QUEUE_STATS:
-        return BNT_BALLOON_F_STATS_VQ;
-    case BNT_BALLOON_QUEUE_HINT:
-        return BNT_BALLOON_F_FREE_PAGE_HINT;
-    case BNT_BALLOON_QUEUE_REPORT:
-        return BNT_BALLOON_F_PAGE_REPORTING;
-    case BNT_BALLOON_QUEUE_WS_DATA:
-    case BNT_BALLOON_QUEUE_WS_CMD:
-        return binding->ws_reporting != 0 ? binding->ws_reporting : UINT64_MAX;
-    default:
-        return UINT64_MAX;
     }
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const uint64_t mask = bnt_balloon_feature_mask(feature, binding);
+        if (mask != 0 && role < BNT_BALLOON_QUEUE_COUNT &&
+            (bnt_balloon_feature_row(feature)->queues >> role & 1) != 0) {
+            return mask;
+        }
+    }
+    return UINT64_MAX;
 }
 
 bool bnt_balloon_queue_present(uint32_t role, uint64_t features,

@@ -361,19 +361,13 @@ void registers_generation_read(struct watch *watch, uint32_t generation)
 /** The feature that a field of configuration comes with; 0: it is always there. */
 static uint64_t field_feature(const struct watch *watch, uint32_t offset)
 {
-    switch (offset) {
-    case BNT_BALLOON_CONFIG_HINT_CMD_ID:
-        return BNT_BALLOON_F_FREE_PAGE_HINT;
-    case BNT_BALLOON_CONFIG_POISON_VAL:
-        return BNT_BALLOON_F_PAGE_POISON;
-    case BNT_BALLOON_CONFIG_EPOCH:
-    case BNT_BALLOON_CONFIG_EPOCH_ACK:
-        return watch->config.binding.reset;
-    case BNT_BALLOON_CONFIG_GUEST_LIMIT:
-        return watch->config.binding.guest_limit;
-    default:
-        return 0;
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const struct bnt_balloon_feature_row *row = bnt_balloon_feature_row(feature);
+        if (offset >= row->config_first && offset - row->config_first < row->config_bytes) {
+            return bnt_balloon_feature_mask(feature, &watch->config.binding);
+        }
     }
+    return 0;
 }
 
 static void judge_field(struct watch *watch, uint32_t offset)

@@ -29,25 +29,12 @@ const struct unit time_units[] = {{"min", SECONDS(60)}, {"s", SECONDS(1)}, {"ms"
                                   {"us", 1000},         {"ns", 1},         {NULL, 0}};
 
 const struct choice feature_choices[] = {
-    {"must-tell-host", BNT_BALLOON_F_MUST_TELL_HOST, "tell before use"},
-    {"stats", BNT_BALLOON_F_STATS_VQ, "statistics"},
-    {"deflate-on-oom", BNT_BALLOON_F_DEFLATE_ON_OOM, "give pages back when the guest has none"},
-    {"poison", BNT_BALLOON_F_PAGE_POISON, "the device knows what free pages must hold"},
-    {"hinting", BNT_BALLOON_F_FREE_PAGE_HINT, "free page hints, for migration"},
-    {"reporting", BNT_BALLOON_F_PAGE_REPORTING, "free page reporting"},
-    {"verdicts", UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS, "a verdict for each page"},
-    {"reset", UINT64_C(1) << BNT_BALLOON_BIT_RESET, "reset by the host; needs verdicts"},
-    {"huge-pages", UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES,
-     "requests of 2 MiB units; needs verdicts"},
-    {"guest-limit", UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT,
-     "the driver tells how large a balloon could be"},
-    {"device-init-on-inflate", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE,
-     "draft: a bit of each inflated PFN that the device initialised; excludes verdicts"},
-    {"device-init-reported", UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED,
-     "draft: the device says which reported blocks it initialised; needs reporting"},
-    {"working-set", UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING,
-     "working-set reports, as crosvm has them"},
-    {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
+#define BNT_X(name, member, bit, text, needs, excludes, queues, config_first, config_bytes, \
+              meaning)                                                                      \
+    {(text), UINT64_C(1) << (bit), (meaning)},
+    BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
+#undef BNT_X
+        {"indirect", BNT_F_RING_INDIRECT_DESC, "indirect descriptors"},
     {"event-idx", BNT_F_RING_EVENT_IDX, "notifications by index"},
     {"notify-on-empty", BNT_F_NOTIFY_ON_EMPTY, "an interrupt whenever a legacy ring runs empty"},
     {"packed", BNT_F_RING_PACKED, "packed rings in place of split ones"},

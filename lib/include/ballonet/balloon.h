@@ -20,22 +20,66 @@ extern "C" {
 /** VIRTIO device id of the memory balloon. */
 #define BNT_BALLOON_DEVICE_ID 5
 
-/* Standard features, as masks (VIRTIO 1.3, 5.5.3). */
-#define BNT_BALLOON_F_MUST_TELL_HOST (UINT64_C(1) << 0)
-#define BNT_BALLOON_F_STATS_VQ       (UINT64_C(1) << 1)
-#define BNT_BALLOON_F_DEFLATE_ON_OOM (UINT64_C(1) << 2)
-#define BNT_BALLOON_F_FREE_PAGE_HINT (UINT64_C(1) << 3)
-#define BNT_BALLOON_F_PAGE_POISON    (UINT64_C(1) << 4)
-#define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << 5)
+/* A set of features of the balloon, by name; a set of queues, by role. */
+#define BNT_BALLOON_WITH(name)  (1u << BNT_BALLOON_FEATURE_##name)
+#define BNT_BALLOON_QUEUE(role) (1u << BNT_BALLOON_QUEUE_##role)
 
-/* Default bits of the extension's features, free in every registry today. */
-#define BNT_BALLOON_BIT_VERDICTS               50
-#define BNT_BALLOON_BIT_RESET                  51
-#define BNT_BALLOON_BIT_HUGE_PAGES             52
-#define BNT_BALLOON_BIT_GUEST_LIMIT            53
-#define BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE 54
-#define BNT_BALLOON_BIT_DEVICE_INIT_REPORTED   55
-#define BNT_BALLOON_BIT_WS_REPORTING           56
+/* clang-format off */
+/**
+ * The features of the balloon, a row each: S for those of the standard (VIRTIO 1.3, 5.5.3), E for
+ * those of the extension and of drafts, which all need VERSION_1. A row has the name; the member of
+ * a binding; the bit, by default where it is bound; the name in scenarios; the features that it
+ * needs, and those that it excludes; the queues that come with it; what comes with it in
+ * configuration space, as the offset of the first byte and the number of bytes; a sentence.
+ */
+#define BNT_BALLOON_FEATURE_MAP(S, E)                                                                                  \
+    S(MUST_TELL_HOST, must_tell_host, 0, "must-tell-host", 0, 0, 0, 0, 0, "tell before use")                           \
+    S(STATS_VQ, stats_vq, 1, "stats", 0, 0, BNT_BALLOON_QUEUE(STATS), 0, 0, "statistics")                              \
+    S(DEFLATE_ON_OOM, deflate_on_oom, 2, "deflate-on-oom", 0, 0, 0, 0, 0,                                              \
+      "give pages back when the guest has none")                                                                       \
+    S(PAGE_POISON, page_poison, 4, "poison", 0, 0, 0, BNT_BALLOON_CONFIG_POISON_VAL, 4,                                \
+      "the device knows what free pages must hold")                                                                    \
+    S(FREE_PAGE_HINT, free_page_hint, 3, "hinting", 0, 0, BNT_BALLOON_QUEUE(HINT), BNT_BALLOON_CONFIG_HINT_CMD_ID, 4,  \
+      "free page hints, for migration")                                                                                \
+    S(PAGE_REPORTING, page_reporting, 5, "reporting", 0, 0, BNT_BALLOON_QUEUE(REPORT), 0, 0, "free page reporting")    \
+    E(VERDICTS, verdicts, 50, "verdicts", 0, 0, 0, 0, 0, "a verdict for each page")                                    \
+    E(RESET, reset, 51, "reset", BNT_BALLOON_WITH(VERDICTS), 0, 0, BNT_BALLOON_CONFIG_EPOCH, 8,                        \
+      "reset by the host; needs verdicts")                                                                             \
+    E(HUGE_PAGES, huge_pages, 52, "huge-pages", BNT_BALLOON_WITH(VERDICTS), 0, 0, 0, 0,                                \
+      "requests of 2 MiB units; needs verdicts")                                                                       \
+    E(GUEST_LIMIT, guest_limit, 53, "guest-limit", 0, 0, 0, BNT_BALLOON_CONFIG_GUEST_LIMIT, 4,                         \
+      "the driver tells how large a balloon could be")                                                                 \
+    E(DEVICE_INIT_ON_INFLATE, device_init_on_inflate, 54, "device-init-on-inflate", 0, BNT_BALLOON_WITH(VERDICTS), 0,  \
+      0, 0, "draft: a bit of each inflated PFN that the device initialised; excludes verdicts")                        \
+    E(DEVICE_INIT_REPORTED, device_init_reported, 55, "device-init-reported", BNT_BALLOON_WITH(PAGE_REPORTING), 0, 0,  \
+      0, 0, "draft: the device says which reported blocks it initialised; needs reporting")                            \
+    E(WS_REPORTING, ws_reporting, 56, "working-set", 0, 0, BNT_BALLOON_QUEUE(WS_DATA) | BNT_BALLOON_QUEUE(WS_CMD),     \
+      BNT_BALLOON_CONFIG_WS_NUM_BINS, 4, "working-set reports, as crosvm has them")
+/* clang-format on */
+
+#define BNT_NOTHING(...)
+
+typedef enum bnt_balloon_feature {
+#define BNT_X(name, ...) BNT_BALLOON_FEATURE_##name,
+    BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
+#undef BNT_X
+    BNT_BALLOON_FEATURE_COUNT
+} bnt_balloon_feature;
+
+/** The bits: BNT_BALLOON_BIT_VERDICTS and so on. Those of E are free in every registry today. */
+enum bnt_balloon_bit {
+#define BNT_X(name, member, bit, ...) BNT_BALLOON_BIT_##name = (bit),
+    BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
+#undef BNT_X
+};
+
+/* Standard features, as masks. */
+#define BNT_BALLOON_F_MUST_TELL_HOST (UINT64_C(1) << BNT_BALLOON_BIT_MUST_TELL_HOST)
+#define BNT_BALLOON_F_STATS_VQ       (UINT64_C(1) << BNT_BALLOON_BIT_STATS_VQ)
+#define BNT_BALLOON_F_DEFLATE_ON_OOM (UINT64_C(1) << BNT_BALLOON_BIT_DEFLATE_ON_OOM)
+#define BNT_BALLOON_F_FREE_PAGE_HINT (UINT64_C(1) << BNT_BALLOON_BIT_FREE_PAGE_HINT)
+#define BNT_BALLOON_F_PAGE_POISON    (UINT64_C(1) << BNT_BALLOON_BIT_PAGE_POISON)
+#define BNT_BALLOON_F_PAGE_REPORTING (UINT64_C(1) << BNT_BALLOON_BIT_PAGE_REPORTING)
 
 /**
  * Which bit carries which extension feature, each a mask of one bit. 0 in a member: the feature is
@@ -44,27 +88,34 @@ extern "C" {
  * ON_INFLATE excludes VERDICTS, since both give the device a part of an inflate buffer.
  */
 struct bnt_balloon_binding {
-    uint64_t verdicts;
-    uint64_t reset;
-    uint64_t huge_pages;
-    uint64_t guest_limit;
-    uint64_t device_init_on_inflate;
-    uint64_t device_init_reported;
-    uint64_t ws_reporting;
+#define BNT_X(name, member, ...) uint64_t member;
+    BNT_BALLOON_FEATURE_MAP(BNT_NOTHING, BNT_X)
+#undef BNT_X
 };
 
-/* clang-format off */
-#define BNT_BALLOON_BINDING_DEFAULT                            \
-    {                                                          \
-        UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS,               \
-        UINT64_C(1) << BNT_BALLOON_BIT_RESET,                  \
-        UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES,             \
-        UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT,            \
-        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE, \
-        UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED,   \
-        UINT64_C(1) << BNT_BALLOON_BIT_WS_REPORTING            \
+#define BNT_BALLOON_BOUND_BY_DEFAULT(name, member, bit, ...) UINT64_C(1) << (bit),
+#define BNT_BALLOON_BINDING_DEFAULT                                        \
+    {                                                                      \
+        BNT_BALLOON_FEATURE_MAP(BNT_NOTHING, BNT_BALLOON_BOUND_BY_DEFAULT) \
     }
-/* clang-format on */
+
+/** What a row of the map says beside its names. Sets are of BNT_BALLOON_WITH, BNT_BALLOON_QUEUE. */
+struct bnt_balloon_feature_row {
+    uint32_t needs;
+    uint32_t excludes;
+    uint32_t queues;
+    uint32_t config_first; /**< offset in configuration space */
+    uint32_t config_bytes; /**< 0: it has nothing there */
+};
+
+/** The row of a feature; NULL for what is none. */
+const struct bnt_balloon_feature_row *bnt_balloon_feature_row(uint32_t feature);
+
+/** The mask of a feature under a binding; 0 where it is not bound, or is none. */
+uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding);
+
+/** The masks of a set of features. */
+uint64_t bnt_balloon_feature_masks(uint32_t set, const struct bnt_balloon_binding *binding);
 
 /**
  * What a queue is for, whatever its index. The value is the index by the standard's fixed rule
