@@ -228,14 +228,6 @@ static void event(void *opaque, const struct bnt_guest_event *told)
 
 /* ---- The hypervisor ---- */
 
-/* The host pops the balloon: what the guest then says of its pages means nothing any more. */
-static void pop(struct fvm *f)
-{
-    memset(f->locked, 0, f->pages);
-    f->locked_pages = 0;
-    f->reset = true; /* and it waits for START */
-}
-
 /* The host says that pages are not locked: its list follows its word. A guest may keep them in its
  * balloon all the same (DEFLATE_STOPS). */
 static void disown(struct fvm *f, uint64_t first, uint64_t count)
@@ -246,6 +238,23 @@ static void disown(struct fvm *f, uint64_t first, uint64_t count)
         f->disowned[k] |= f->locked[k];
         f->locked[k] = 0;
     }
+}
+
+/* The host pops the balloon and says so: what it said of single pages before means nothing either.
+ */
+static void pop(struct fvm *f)
+{
+    memset(f->locked, 0, f->pages);
+    memset(f->disowned, 0, f->pages);
+    f->locked_pages = 0;
+    f->disowned_pages = 0;
+    f->reset = true; /* and it waits for START */
+}
+
+void fvm_host_pops(struct fvm *f)
+{
+    disown(f, 0, f->pages);
+    f->reset = true;
 }
 
 static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
