@@ -107,6 +107,8 @@ void vm_attach(struct vm *vm)
     if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
         vm->detaching = detaching;
         life_empty(vm, emptying);
+    } else {
+        vm->life.found = false;
     }
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
