@@ -45,6 +45,8 @@ struct oracle_vm_config {
     uint32_t refused_max;
     uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
     uint64_t stall_ns;       /**< no progress for so long ends a target request */
+    uint64_t answer_ns;      /**< with no fault an answer takes at most so long, and so does news */
+    uint64_t poll_ns;        /**< the driver hears of configuration so much later */
     uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
 };
 
@@ -132,6 +134,8 @@ bool oracle_unsure(const struct oracle *oracle, uint32_t vm);
 void oracle_config_arrived(struct oracle *oracle, uint32_t vm);
 /** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
+/** The VM stands still until then. */
+void oracle_paused(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
 /** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.
  */
 void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly);

@@ -167,6 +167,10 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
 
 void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] == 0) {
+        shadow->reporting_since_ns = engine_now(oracle->engine);
+    }
     const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_OS, PLACE_REPORTING);
     if (moved < count && page_known(oracle, vm, pages[moved], "a report")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
@@ -214,10 +218,44 @@ static void parts_take(struct oracle *oracle, uint32_t vm, const struct bnt_gues
     }
 }
 
+static uint64_t first_page(const struct bnt_guest_request *request)
+{
+    return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
+}
+
+/** One request more is with the device. */
+static void sent_add(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed < SHADOW_SENT_MAX) {
+        shadow->sent[shadow->exposed] =
+            (struct shadow_sent){first_page(request), request->inflate, engine_now(oracle->engine)};
+    }
+    shadow->exposed++;
+}
+
+/** One request less; of one that is not known by its page the oldest. */
+static void sent_remove(struct shadow *shadow, const struct bnt_guest_request *request)
+{
+    const uint64_t known = shadow->exposed < SHADOW_SENT_MAX ? shadow->exposed : SHADOW_SENT_MAX;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < known; i++) {
+        if (shadow->sent[i].inflate == request->inflate &&
+            shadow->sent[i].page == first_page(request)) {
+            at = i;
+            break;
+        }
+    }
+    for (uint64_t i = at; i + 1 < known; i++) {
+        shadow->sent[i] = shadow->sent[i + 1];
+    }
+    shadow->exposed--;
+}
+
 static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->exposed++;
+    sent_add(oracle, vm, request);
     shadow->unserved[request->inflate] += !shadow->calls; /* a call is served before it returns */
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
@@ -364,7 +402,7 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT, "a request came back that was not sent");
         return;
     }
-    shadow->exposed--;
+    sent_remove(shadow, request);
     if (shadow->exposed < shadow->unserved[0] + shadow->unserved[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
         !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
