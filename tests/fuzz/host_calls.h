@@ -21,6 +21,17 @@
 
 #define FUZZ_PAGES 1200u
 
+/** Entries of a log that is made anew for each input; few calls need more. */
+#define FUZZ_LOG_ROOM 256u
+
+/** Of a check that looks at every page: which way it goes is not what an input is kept for, and
+ * noting it costs most of its time. */
+#ifdef __clang__
+#define FUZZ_UNTRACED __attribute__((no_sanitize("coverage")))
+#else
+#define FUZZ_UNTRACED
+#endif
+
 /** Everything that the split rings of the first handshake can have. */
 #define FUZZ_HOST_ALL                                                                           \
     (FAKE_ALL | UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES |                                     \
@@ -40,9 +51,10 @@ struct fuzz_input {
 
 struct fuzz_host {
     struct fake_driver fake;
-    uint8_t excused[FUZZ_PAGES]; /* dropped though the guest's, and that is right */
-    bool vmware;                 /* the wire */
-    bool tampered;               /* the device went on from a state that nobody saved */
+    struct bnt_host_info checked; /* at the last look at every page */
+    uint8_t excused[FUZZ_PAGES];  /* dropped though the guest's, and that is right */
+    bool vmware;                  /* the wire */
+    bool tampered;                /* the device went on from a state that nobody saved */
 };
 
 uint32_t fuzz_take(struct fuzz_input *input, uint32_t bytes);
