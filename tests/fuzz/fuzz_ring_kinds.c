@@ -224,7 +224,7 @@ static void logs_compare(void)
     packed.fake.log_count = 0;
 }
 
-FUZZ_UNTRACED static void infos_compare(void)
+UNTRACED static void infos_compare(void)
 {
     struct bnt_host_info left = fake_info(&split.fake);
     struct bnt_host_info right = fake_info(&packed.fake);

@@ -45,7 +45,7 @@ static uint64_t memory_pages(const struct fake_driver *fake)
 }
 
 /** A page is the guest's and dropped only after a report, or a reset that touched nothing. */
-FUZZ_UNTRACED static void pages_check(struct fuzz_host *fuzz)
+UNTRACED static void pages_check(struct fuzz_host *fuzz)
 {
     const struct fake_driver *fake = &fuzz->fake;
     const struct bnt_host_info info = fake_info(fake);

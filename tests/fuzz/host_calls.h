@@ -6,6 +6,7 @@
 #define TESTS_FUZZ_HOST_CALLS_H
 
 #include "tests/unit/fake_driver.h"
+#include "tests/unit/untraced.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +24,6 @@
 
 /** Entries of a log that is made anew for each input; few calls need more. */
 #define FUZZ_LOG_ROOM 256u
-
-/** Of a check that looks at every page: which way it goes is not what an input is kept for, and
- * noting it costs most of its time. */
-#ifdef __clang__
-#define FUZZ_UNTRACED __attribute__((no_sanitize("coverage")))
-#else
-#define FUZZ_UNTRACED
-#endif
 
 /** Everything that the split rings of the first handshake can have. */
 #define FUZZ_HOST_ALL                                                                           \

@@ -1,6 +1,8 @@
 /* The scripted hypervisor and the fake OS: see the header. */
 #include "fake_vmware.h"
 
+#include "untraced.h"
+
 #include <string.h>
 
 #define FIRST(f)    ((f)->config.memory_first_pfn)
@@ -417,6 +419,11 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
     if (status == BNT_VMWARE_RESET && command != BNT_VMWARE_CMD_START) {
         pop(f);
     }
+    if (f->log_count == f->log_room && f->log_room < FVM_LOG_MAX) {
+        f->log_room *= 2;
+        f->log = realloc(f->log, f->log_room * sizeof f->log[0]);
+        FVM_CHECK(f->log != NULL);
+    }
     if (f->log_count < FVM_LOG_MAX) {
         f->log[f->log_count] = (struct fvm_call){command, arg1, arg2, status, f->now_ns};
     }
@@ -446,6 +453,8 @@ struct fvm *fvm_new(uint64_t pages)
         f->answer[i] = FVM_BY_HOST;
         f->answer_left[i] = UINT32_MAX;
     }
+    f->log_room = FVM_LOG_MAX / 256;
+    f->log = calloc(f->log_room, sizeof f->log[0]);
     f->owned = calloc(pages, 1);
     f->whole = calloc(pages, 1);
     f->clean = calloc(pages, 1);
@@ -455,7 +464,7 @@ struct fvm *fvm_new(uint64_t pages)
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    FVM_CHECK(f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad &&
+    FVM_CHECK(f->log && f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad &&
               f->bad_back && f->stack && f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
@@ -512,7 +521,7 @@ struct bnt_guest_info fvm_info(const struct fvm *f)
 }
 
 /* Between two steps nothing is in flight on this wire, so both sides agree to the page. */
-void fvm_audit(const struct fvm *f)
+UNTRACED void fvm_audit(const struct fvm *f)
 {
     const struct bnt_guest_info info = fvm_info(f);
     uint64_t owned = 0;
@@ -613,6 +622,7 @@ void fvm_end(struct fvm *f)
     free(f->bad_back);
     free(f->stack);
     free(f->links);
+    free(f->log);
     free(f);
 }
 

@@ -100,8 +100,9 @@ struct fvm {
     uint32_t doorbell_opens;
     uint32_t doorbell_closes;
 
-    struct fvm_call log[FVM_LOG_MAX];
-    uint32_t log_count; /* all calls; the log keeps the first ones */
+    struct fvm_call *log;
+    uint32_t log_room;  /* before it grows */
+    uint32_t log_count; /* all calls; the log keeps the first FVM_LOG_MAX */
     uint64_t calls[BNT_VMWARE_CMD_COUNT];
     uint64_t lock_huge;  /* blocks in calls that lock */
     uint64_t lock_pages; /* in calls that lock */
