@@ -43,6 +43,7 @@ struct oracle_vm_config {
     bool host_pages; /**< the host's are larger than a PFN: a drop may end with a later request */
     uint32_t page_order;
     uint32_t refused_max;
+    uint64_t report_pages;   /**< guest pages of a reported block */
     uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
     uint64_t stall_ns;       /**< no progress for so long ends a target request */
     uint64_t answer_ns;      /**< with no fault an answer takes at most so long, and so does news */

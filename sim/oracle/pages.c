@@ -10,6 +10,13 @@
 
 #include <inttypes.h>
 
+/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
+enum {
+    HOST_GUEST = 0,
+    HOST_BALLOON = 1,
+    HOST_FRESH = 2
+};
+
 static const char *const place_names[PLACE_COUNT] = {
     [PLACE_OS] = "the guest's own",
     [PLACE_TAKEN] = "with the driver already",
@@ -179,8 +186,27 @@ void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     }
 }
 
-/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. Of
- * a page whose deflate it has not served it takes no notice: it has it in the balloon. */
+/** Of a block with a page that it has in the balloon the device takes no notice, as a whole: it has
+ * not served the deflate yet, or a quirk of one side hid it. */
+static bool is_declined(const struct shadow *shadow, uint64_t pfn)
+{
+    const uint32_t order = shadow->config.page_order;
+    const uint64_t block = shadow->config.report_pages;
+    const uint64_t first = ((pfn - shadow->config.first_pfn) >> order) / block * block;
+    for (uint64_t page = first; page < first + block && page < shadow->pages; page++) {
+        if ((shadow->place[page] & SHADOW_LENT) != 0) {
+            return true;
+        }
+        for (uint64_t at = page << order; at < (page + 1) << order; at++) {
+            if (shadow->host[at] != HOST_GUEST) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. */
 void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -191,8 +217,9 @@ void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pag
         }
         uint8_t *place = place_of(shadow, pages[i]);
         const uint8_t lent = *place & SHADOW_LENT;
-        const bool reporting = shadow_place(*place) == PLACE_REPORTING && lent != 0;
-        if (!reporting && shadow_place(*place) != PLACE_REPORTED) {
+        const bool declined =
+            shadow_place(*place) == PLACE_REPORTING && is_declined(shadow, pages[i]);
+        if (!declined && shadow_place(*place) != PLACE_REPORTED) {
             oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                            "page %" PRIu64 " went back to the guest while it is %s", pages[i],
                            place_text(*place));
@@ -514,13 +541,6 @@ void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint
     }
     shadow->drops[shadow->drop_count++] = (struct shadow_range){first_pfn, pfns};
 }
-
-/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
-enum {
-    HOST_GUEST = 0,
-    HOST_BALLOON = 1,
-    HOST_FRESH = 2
-};
 
 /** Every dropped PFN must be one that this request gave; of larger host pages, one that is in the
  * balloon. */

@@ -379,6 +379,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .refused_max = vmware_refused_max(vm),
             .habits = vmware_habits(vm),
             .stall_ns = vm->spec.device.stall_ns,
+            .report_pages = UINT64_C(1) << vm_report_order(vm),
             .answer_ns = answer_ns(vm),
             .poll_ns = (vm->spec.driver.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
                            ? vm->spec.driver.poll_ns
