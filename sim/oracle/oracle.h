@@ -189,7 +189,7 @@ void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_
 /** What the script left of a device. */
 typedef enum oracle_device {
     ORACLE_DEVICE_LIVE,
-    ORACLE_DEVICE_SUSPENDED, /**< what is in flight stays so */
+    ORACLE_DEVICE_SUSPENDED, /**< or left by a broken driver: what is in flight stays so */
     ORACLE_DEVICE_GONE       /**< has nothing, and a target has no outcome */
 } oracle_device;
 /** At the end of a quiet run. */

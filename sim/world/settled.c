@@ -89,8 +89,9 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
 }
 
 /** A queue that is not reset leaves a driver nothing but the reset of the device, if it may. */
-static bool is_left_broken(const struct vm *vm, bnt_guest_state state)
+bool settled_left_broken(const struct vm *vm)
 {
+    const bnt_guest_state state = vm_guest_info(vm).state;
     const bool ignored = (vm->spec.device.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
     return state == BNT_GUEST_BROKEN && ignored && vm->spec.driver.recover_tries == 0;
 }
@@ -139,7 +140,7 @@ const char *settled_reason(const struct vm *vm)
     if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
         return "the device is suspended";
     }
-    if (is_left_broken(vm, state)) {
+    if (settled_left_broken(vm)) {
         return "the device resets no queue, and the driver does not recover";
     }
     if (is_hostile(vm)) {

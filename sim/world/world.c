@@ -366,7 +366,8 @@ static oracle_device device_at_end(const struct vm *vm)
     if (vm->life.unplugged) {
         return ORACLE_DEVICE_GONE;
     }
-    return vm->suspend_asked ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
+    const bool stays = vm->suspend_asked || (vm->guest != NULL && settled_left_broken(vm));
+    return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
 static void judge_end(struct world *world)

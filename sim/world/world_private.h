@@ -407,6 +407,8 @@ void settled_target(struct vm *vm);
 void settled_ledger(struct vm *vm, uint64_t ledger_pfns);
 /** A START of VMware's wire with these capabilities was answered. */
 void settled_start(struct vm *vm, uint64_t asked, int32_t status, uint64_t result);
+/** A queue that is not reset leaves the driver broken: it may not reset the device. */
+bool settled_left_broken(const struct vm *vm);
 /** Why the balloon is not held to its target, or NULL. */
 const char *settled_reason(const struct vm *vm);
 bool settled_is(const struct vm *vm);
