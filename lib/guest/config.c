@@ -32,13 +32,36 @@ static void epoch_look(struct bnt_guest *guest, uint32_t epoch)
     }
 }
 
-/* Reads the truth. `told`: the device announced a change, or the time to poll has come. */
+/* Whether the device asks to be reset, or was reset behind the driver: the driver is broken then.
+ */
+bool bnti_guest_device_lost(struct bnt_guest *guest)
+{
+    const uint8_t status = guest->ops.transport.status_read(guest->opaque);
+    if (status & BNT_DEVICE_STATUS_NEEDS_RESET) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
+        return true;
+    }
+    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
+        return true;
+    }
+    return false;
+}
+
+/*
+ * Reads the truth, from a device that is there: one that was pulled out reads as all ones, which is
+ * neither a target nor an epoch. `told`: the device announced a change, or the time to poll has
+ * come.
+ */
 void bnti_guest_config_look(struct bnt_guest *guest, bool told)
 {
     uint32_t epoch = 0;
     uint32_t num_pages = 0;
     uint32_t hint = BNT_BALLOON_HINT_STOP;
     bnt_status status = BNT_OK;
+    if (bnti_guest_device_lost(guest)) {
+        return;
+    }
     if (guest->resets) {
         status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
     }
@@ -59,22 +82,6 @@ void bnti_guest_config_look(struct bnt_guest *guest, bool told)
     }
 }
 
-/* Whether the device asks to be reset, or was reset behind the driver: the driver is broken then.
- */
-bool bnti_guest_device_lost(struct bnt_guest *guest)
-{
-    const uint8_t status = guest->ops.transport.status_read(guest->opaque);
-    if (status & BNT_DEVICE_STATUS_NEEDS_RESET) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
-        return true;
-    }
-    if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
-        return true;
-    }
-    return false;
-}
-
 void bnti_guest_config_poll(struct bnt_guest *guest)
 {
     if (bnti_guest_on_vmware(guest)) {
@@ -91,9 +98,6 @@ void bnti_guest_config_poll(struct bnt_guest *guest)
     guest->work++;
     if (due) {
         guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
-    }
-    if (bnti_guest_device_lost(guest)) {
-        return;
     }
     bnti_guest_config_look(guest, true);
 }

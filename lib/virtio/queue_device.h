@@ -15,7 +15,7 @@ struct bnti_vq_used {
     uint32_t descs; /**< of all of them */
 };
 
-/** What one kind of ring does. The queue is enabled and not broken. */
+/** What one kind of ring does. The queue is enabled, and not broken but for interrupt_due. */
 struct bnti_vq_dev_ops {
     /** Takes the next buffer; `descs` only if packed. OK, E_AGAIN, or broken. */
     bnt_status (*take)(struct bnt_vq_dev *vq, const struct bnt_mem *mem, struct bnt_vq_chain *chain,

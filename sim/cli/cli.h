@@ -13,6 +13,7 @@
 /** What was said on the command line. */
 struct options {
     const char *verb;
+    unsigned given; /**< OPTION_* */
     const char *paths[CLI_PATHS_MAX];
     uint32_t path_count;
     bool has_seed;

@@ -257,6 +257,7 @@ static int take_valued(const struct verb *verb, struct options *options, int *at
             (verb->allowed & valued[i].flag) == 0) {
             continue;
         }
+        options->given |= valued[i].flag;
         if (argument[length] == '=') {
             return valued[i].take(options, argument + length + 1);
         }
@@ -277,6 +278,7 @@ static int take_argument(const struct verb *verb, struct options *options, int *
         return 0;
     }
     if (strcmp(argument, "--verbose") == 0 && (verb->allowed & OPTION_VERBOSE) != 0) {
+        options->given |= OPTION_VERBOSE;
         options->verbose = true;
         return 0;
     }
@@ -285,6 +287,7 @@ static int take_argument(const struct verb *verb, struct options *options, int *
         return 0;
     }
     if (strcmp(argument, "--first") == 0 && (verb->allowed & OPTION_GENERATED) != 0) {
+        options->given |= OPTION_GENERATED;
         options->first = true;
         return 0;
     }
@@ -299,6 +302,35 @@ static int take_argument(const struct verb *verb, struct options *options, int *
         return misuse(verb->name, "too many arguments", "", "name a folder instead");
     }
     options->paths[options->path_count++] = argument;
+    return 0;
+}
+
+/** What was said has to mean something together: nothing is ignored. */
+static int check_together(const struct verb *verb, const struct options *options)
+{
+    static const unsigned of_files =
+        OPTION_SEED | OPTION_SEEDS | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE;
+    const char *path = options->path_count > 0 ? options->paths[0] : "";
+    if (verb->usage[0] == '\0' && options->path_count > 0) {
+        return misuse(verb->name, "unexpected argument", path, "this verb takes none");
+    }
+    if (options->has_generated && options->path_count > 0) {
+        return misuse(verb->name, "unexpected argument", path,
+                      "--generated stands in place of files");
+    }
+    if (options->has_generated && (options->given & of_files) != 0) {
+        return misuse(verb->name, "--generated", "",
+                      "only -j, --for, --first, --output, --profile and --quiet go with it");
+    }
+    if (!options->has_generated && (verb->allowed & OPTION_GENERATED) != 0 &&
+        (options->given & (OPTION_GENERATED | OPTION_PROFILE)) != 0) {
+        return misuse(verb->name, "-j, --for, --first, --output, --profile", "",
+                      "these go with --generated A..B");
+    }
+    if (options->path_count == 0 && !options->has_generated && verb->usage[0] != '\0' &&
+        verb->usage[0] != '[') {
+        return misuse(verb->name, "nothing to do", "", verb->usage);
+    }
     return 0;
 }
 
@@ -368,9 +400,9 @@ int main(int argc, char **argv)
         print_help(verb);
         return finish(0);
     }
-    if (options.path_count == 0 && !options.has_generated && verb->usage[0] != '\0' &&
-        verb->usage[0] != '[') {
-        return misuse(verb->name, "nothing to do", "", verb->usage);
+    const int together = check_together(verb, &options);
+    if (together != 0) {
+        return together;
     }
     return finish(guard_run(verb, &options));
 }

@@ -304,12 +304,14 @@ void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
 }
 
 /** Nobody knows whether the driver took the last answer out of the ring before it was reset, as
- * long as it neither sent another request there nor wrote `actual`. */
+ * long as it neither sent another request there nor wrote `actual`. Of a page that it uses, or has
+ * sent again, it knows the answer. */
 static void answered_forget(struct watch *watch, struct seen_answers *answered)
 {
     for (uint32_t i = 0; i < answered->count; i++) {
         uint8_t *state = page_state(watch, answered->pfns[i]);
-        if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
+        const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+        if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
             page_move(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNCERTAIN);
         }

@@ -43,8 +43,11 @@ struct oracle_vm_config {
     bool host_pages; /**< the host's are larger than a PFN: a drop may end with a later request */
     uint32_t page_order;
     uint32_t refused_max;
+    uint64_t report_pages;   /**< guest pages of a reported block */
     uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
     uint64_t stall_ns;       /**< no progress for so long ends a target request */
+    uint64_t answer_ns;      /**< with no fault an answer takes at most so long, and so does news */
+    uint64_t poll_ns;        /**< the driver hears of configuration so much later */
     uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
 };
 
@@ -132,6 +135,8 @@ bool oracle_unsure(const struct oracle *oracle, uint32_t vm);
 void oracle_config_arrived(struct oracle *oracle, uint32_t vm);
 /** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
+/** The VM stands still until then. */
+void oracle_paused(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
 /** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.
  */
 void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly);
@@ -184,7 +189,7 @@ void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_
 /** What the script left of a device. */
 typedef enum oracle_device {
     ORACLE_DEVICE_LIVE,
-    ORACLE_DEVICE_SUSPENDED, /**< what is in flight stays so */
+    ORACLE_DEVICE_SUSPENDED, /**< or left by a broken driver: what is in flight stays so */
     ORACLE_DEVICE_GONE       /**< has nothing, and a target has no outcome */
 } oracle_device;
 /** At the end of a quiet run. */

@@ -8,6 +8,13 @@
 
 #include <inttypes.h>
 
+/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
+enum {
+    HOST_GUEST = 0,
+    HOST_BALLOON = 1,
+    HOST_FRESH = 2
+};
+
 static const char *const place_names[PLACE_COUNT] = {
     [PLACE_OS] = "the guest's own",
     [PLACE_TAKEN] = "with the driver already",
@@ -165,6 +172,10 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
 
 void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] == 0) {
+        shadow->reporting_since_ns = engine_now(oracle->engine);
+    }
     const uint32_t moved = move_run(oracle, vm, pages, count, PLACE_OS, PLACE_REPORTING);
     if (moved < count && page_known(oracle, vm, pages[moved], "a report")) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
@@ -173,8 +184,27 @@ void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     }
 }
 
-/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. Of
- * a page whose deflate it has not served it takes no notice: it has it in the balloon. */
+/** Of a block with a page that it has in the balloon the device takes no notice, as a whole: it has
+ * not served the deflate yet, or a quirk of one side hid it. */
+static bool is_declined(const struct shadow *shadow, uint64_t pfn)
+{
+    const uint32_t order = shadow->config.page_order;
+    const uint64_t block = shadow->config.report_pages;
+    const uint64_t first = ((pfn - shadow->config.first_pfn) >> order) / block * block;
+    for (uint64_t page = first; page < first + block && page < shadow->pages; page++) {
+        if ((shadow->place[page] & SHADOW_LENT) != 0) {
+            return true;
+        }
+        for (uint64_t at = page << order; at < (page + 1) << order; at++) {
+            if (shadow->host[at] != HOST_GUEST) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. */
 void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -185,8 +215,9 @@ void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pag
         }
         uint8_t *place = place_of(shadow, pages[i]);
         const uint8_t lent = *place & SHADOW_LENT;
-        const bool reporting = shadow_place(*place) == PLACE_REPORTING && lent != 0;
-        if (!reporting && shadow_place(*place) != PLACE_REPORTED) {
+        const bool declined =
+            shadow_place(*place) == PLACE_REPORTING && is_declined(shadow, pages[i]);
+        if (!declined && shadow_place(*place) != PLACE_REPORTED) {
             oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                            "page %" PRIu64 " went back to the guest while it is %s", pages[i],
                            place_text(*place));
@@ -212,10 +243,44 @@ static void parts_take(struct oracle *oracle, uint32_t vm, const struct bnt_gues
     }
 }
 
+static uint64_t first_page(const struct bnt_guest_request *request)
+{
+    return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
+}
+
+/** One request more is with the device. */
+static void sent_add(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed < SHADOW_SENT_MAX) {
+        shadow->sent[shadow->exposed] =
+            (struct shadow_sent){first_page(request), request->inflate, engine_now(oracle->engine)};
+    }
+    shadow->exposed++;
+}
+
+/** One request less; of one that is not known by its page the oldest. */
+static void sent_remove(struct shadow *shadow, const struct bnt_guest_request *request)
+{
+    const uint64_t known = shadow->exposed < SHADOW_SENT_MAX ? shadow->exposed : SHADOW_SENT_MAX;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < known; i++) {
+        if (shadow->sent[i].inflate == request->inflate &&
+            shadow->sent[i].page == first_page(request)) {
+            at = i;
+            break;
+        }
+    }
+    for (uint64_t i = at; i + 1 < known; i++) {
+        shadow->sent[i] = shadow->sent[i + 1];
+    }
+    shadow->exposed--;
+}
+
 static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->exposed++;
+    sent_add(oracle, vm, request);
     shadow->unserved[request->inflate] += !shadow->calls; /* a call is served before it returns */
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
@@ -362,7 +427,7 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
         oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT, "a request came back that was not sent");
         return;
     }
-    shadow->exposed--;
+    sent_remove(shadow, request);
     if (shadow->exposed < shadow->unserved[0] + shadow->unserved[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
         !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
@@ -474,13 +539,6 @@ void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint
     }
     shadow->drops[shadow->drop_count++] = (struct shadow_range){first_pfn, pfns};
 }
-
-/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
-enum {
-    HOST_GUEST = 0,
-    HOST_BALLOON = 1,
-    HOST_FRESH = 2
-};
 
 /** Every dropped PFN must be one that this request gave; of larger host pages, one that is in the
  * balloon. */

@@ -75,9 +75,13 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
     case BNT_HOST_EVENT_RESET:
         shadow->epoch = (uint32_t)event->value;
         shadow->reset_wanted = true;
+        shadow->reset_ns = engine_now(oracle->engine);
         oracle_host_forgets(oracle, vm);
         break;
     case BNT_HOST_EVENT_HINT:
+        if (event->value == BNT_HOST_HINT_DONE && shadow->hint_state != BNT_HOST_HINT_DONE) {
+            shadow->hint_done_ns = engine_now(oracle->engine);
+        }
         shadow->hint_state = (uint32_t)event->value;
         shadow->hint_told = false;
         shadow->hint_id = (uint32_t)event->extra;
@@ -116,6 +120,11 @@ void oracle_config_arrived(struct oracle *oracle, uint32_t vm)
 void oracle_device_waits(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].request.since_ns = engine_now(oracle->engine);
+}
+
+void oracle_paused(struct oracle *oracle, uint32_t vm, uint64_t until_ns)
+{
+    oracle->vms[vm].paused_until_ns = until_ns;
 }
 
 void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly)

@@ -8,11 +8,19 @@
 
 #define SHADOW_DROPS_MAX 1024
 #define SHADOW_OUTCOMES  64
+#define SHADOW_SENT_MAX  8     /* requests in flight whose age is known: a driver has three */
 #define SHADOW_LENT      0x80u /* with a page_place: a deflate in flight names the page, too */
 
 struct shadow_range {
     uint64_t first_pfn;
     uint64_t pfns;
+};
+
+/** A request that the device has. */
+struct shadow_sent {
+    uint64_t page; /**< its first */
+    bool inflate;
+    uint64_t since_ns;
 };
 
 struct shadow {
@@ -24,8 +32,13 @@ struct shadow {
     uint64_t host_pfns;             /**< PFNs with host set */
     uint64_t uncertain_pages; /**< ballooned without a known verdict, ever: views may differ */
     uint64_t exposed;         /**< requests that the device has */
-    uint64_t unserved[2];     /**< of these, deflates and inflates that the device has not served */
-    uint32_t epoch;           /**< the device's, from its events */
+    struct shadow_sent sent[SHADOW_SENT_MAX]; /**< these, the oldest first */
+    uint64_t reporting_since_ns;              /**< pages went into a report while none was there */
+    uint64_t hint_done_ns;                    /**< hint_state became DONE */
+    uint64_t reset_ns;                        /**< the host reset the balloon last */
+    uint64_t paused_until_ns;                 /**< the VM stands still for a switch-over */
+    uint64_t unserved[2]; /**< of these, deflates and inflates that the device has not served */
+    uint32_t epoch;       /**< the device's, from its events */
     uint32_t epoch_acked;
     bool releasing; /**< the driver knows of a reset and has not acknowledged it */
     uint64_t releasing_since_ns;

@@ -106,6 +106,7 @@ void life_unplug(struct vm *vm)
         return;
     }
     vm->life.unplugged = true;
+    vm->life.found = false;
     vm->account.unplugs++;
     /* What the driver reads from now on comes from no device, and what it writes reaches none. */
     conformance_device_new(vm->world->conformance, vm->index);
@@ -135,8 +136,19 @@ const char *life_no_driver(const struct vm *vm)
 
 static void attach_soon(struct vm *vm)
 {
+    vm->life.found = false;
     engine_at(vm->world->engine, engine_now(vm->world->engine), 0, WORLD_EVENT_ATTACH,
               (uint16_t)vm->index, 0, 0);
+}
+
+/** Awaits a driver that is down; one wait serves all that ask for it. */
+static void down_await(struct vm *vm)
+{
+    vm->life.polls = 0;
+    if (!vm->life.awaited) {
+        vm->life.awaited = true;
+        life_at(vm, 0, LIFE_DOWN);
+    }
 }
 
 void life_plug(struct vm *vm)
@@ -149,8 +161,8 @@ void life_plug(struct vm *vm)
     if (life_no_driver(vm) != NULL) {
         return; /* it is found when the machine wakes */
     }
-    vm->life.polls = 0;
-    life_at(vm, 0, LIFE_DOWN); /* a driver that still gives pages back attaches when it is down */
+    vm->life.found = true;
+    down_await(vm); /* a driver that still gives pages back attaches when it is down */
 }
 
 /** Whether a register access finds no device; one after the guest was told is the driver's fault.
@@ -203,8 +215,8 @@ void life_hibernate(struct vm *vm, uint64_t for_ns)
     vm->account.hibernations++;
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
-    vm->life.polls = 0;
-    life_at(vm, 0, LIFE_DOWN);
+    vm->life.found = false; /* it is found when the machine wakes */
+    down_await(vm);
 }
 
 /** Looks that an orderly detach may take before the driver resets the device. */
@@ -214,9 +226,14 @@ static uint64_t down_polls(const struct vm *vm)
     return driver->detach == DETACH_ORDERLY ? driver->detach_timeout_ns / POLL_NS : 0;
 }
 
-/** The driver is awaited; then the machine goes off, or the driver attaches again. */
+/** The driver is awaited; then the machine goes off, or the driver attaches again, unless it did
+ * meanwhile or the device is gone. */
 static void down_poll(struct vm *vm)
 {
+    vm->life.awaited = false;
+    if (!vm->life.freezing && !vm->life.found) {
+        return;
+    }
     if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
         const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(vm->world->engine);
         vm->life.polls += !stalled;
@@ -225,6 +242,7 @@ static void down_poll(struct vm *vm)
                        vm->spec.name);
             return;
         }
+        vm->life.awaited = true;
         life_at(vm, POLL_NS, LIFE_DOWN);
     } else if (vm->life.freezing) {
         vm->life.freezing = false;
@@ -242,6 +260,8 @@ static void kernel_new(struct vm *vm)
 {
     vm->life.kernel++;
     vm->life.freezing = false;
+    vm->life.found = false;
+    vm->life.awaited = false;
     vm->life.move_left = 0;
     vm->life.compacting = false;
     vm->life.moving = false;
@@ -284,7 +304,7 @@ void life_compact(struct vm *vm, uint32_t pages, bool deflate_first)
     vm->life.move_left = pages;
     vm->life.move_at = 0;
     vm->life.move_deflate_first = deflate_first;
-    vm->life.polls = 0;
+    vm->life.move_polls = 0;
     if (!vm->life.compacting) { /* one that is under way goes on as this one */
         vm->life.compacting = true;
         life_at(vm, 0, LIFE_COMPACT);
@@ -330,9 +350,9 @@ static void compact_poll(struct vm *vm)
     }
     const bnt_status status = move_next(vm);
     if (status == BNT_OK) {
-        vm->life.polls = 0;
+        vm->life.move_polls = 0;
         vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
-    } else if (status != BNT_E_AGAIN || ++vm->life.polls >= POLLS_MAX) {
+    } else if (status != BNT_E_AGAIN || ++vm->life.move_polls >= POLLS_MAX) {
         vm->life.move_left = 0; /* nothing left to move, or no driver that could */
         vm->life.compacting = false;
     } else {

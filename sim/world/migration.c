@@ -246,6 +246,9 @@ static void switch_begin(struct vm *vm, uint64_t bytes)
     const uint64_t rest_ns = m->action->postcopy ? 0 : time_of(m, bytes);
     m->stopped = true;
     vm->paused_until_ns = now_ns + rest_ns + 1;
+    if (vm->world->oracle != NULL) {
+        oracle_paused(vm->world->oracle, vm->index, vm->paused_until_ns);
+    }
     vm->moves.downtime_ns = rest_ns;
     world_log(vm->world, LOG_EVENTS, "%s: switch-over after round %" PRIu32 ", %" PRIu64 " bytes",
               vm->spec.name, m->round, bytes);

@@ -131,6 +131,7 @@ static void act_working_set(struct vm *vm, const struct scenario_action *action)
 static void act_detach(struct vm *vm, const struct scenario_action *action)
 {
     vm->detaching = true;
+    vm->life.found = false; /* who unloads the driver wants none for a device plugged in before */
     vm->leave_secret = action->secret;
     life_detach(vm, action->detach);
 }

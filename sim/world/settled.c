@@ -88,6 +88,14 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
     return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
 }
 
+/** A queue that is not reset leaves a driver nothing but the reset of the device, if it may. */
+bool settled_left_broken(const struct vm *vm)
+{
+    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bool ignored = (vm->spec.device.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
+    return state == BNT_GUEST_BROKEN && ignored && vm->spec.driver.recover_tries == 0;
+}
+
 static bool is_held_off(const struct vm *vm)
 {
     const uint64_t wait_ns = vm->spec.driver.oom_holdoff_ns + 2 * vm->spec.driver.retry_max_ns;
@@ -131,6 +139,9 @@ const char *settled_reason(const struct vm *vm)
     const bnt_guest_state state = vm_guest_info(vm).state;
     if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
         return "the device is suspended";
+    }
+    if (settled_left_broken(vm)) {
+        return "the device resets no queue, and the driver does not recover";
     }
     if (is_hostile(vm)) {
         return "a party is hostile, or has quirks";

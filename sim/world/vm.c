@@ -341,6 +341,17 @@ static bool player_create(struct vm *vm, char *error, size_t error_bytes)
     return vm->player != NULL;
 }
 
+/** The longest way of a request with no fault: behind all that may be in the device's queues. */
+static uint64_t answer_ns(const struct vm *vm)
+{
+    const uint64_t buffers = (uint64_t)vm->spec.device.queue_size * BNT_BALLOON_QUEUE_COUNT;
+    uint64_t ns = vm->spec.service_ns * (1 + buffers / WORLD_BUDGET);
+    for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
+        ns += vm->spec.link[signal].latency_ns;
+    }
+    return ns;
+}
+
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes)
 {
     struct vm *vm = &world->vms[index];
@@ -368,6 +379,11 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .refused_max = vmware_refused_max(vm),
             .habits = vmware_habits(vm),
             .stall_ns = vm->spec.device.stall_ns,
+            .report_pages = UINT64_C(1) << vm_report_order(vm),
+            .answer_ns = answer_ns(vm),
+            .poll_ns = (vm->spec.driver.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
+                           ? vm->spec.driver.poll_ns
+                           : 0,
             .reset_empty_ns = vmware_reset_empty_ns(vm),
         };
         oracle_vm_init(world->oracle, index, &config);

@@ -107,6 +107,8 @@ void vm_attach(struct vm *vm)
     if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
         vm->detaching = detaching;
         life_empty(vm, emptying);
+    } else {
+        vm->life.found = false;
     }
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
@@ -364,7 +366,8 @@ static oracle_device device_at_end(const struct vm *vm)
     if (vm->life.unplugged) {
         return ORACLE_DEVICE_GONE;
     }
-    return vm->suspend_asked ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
+    const bool stays = vm->suspend_asked || (vm->guest != NULL && settled_left_broken(vm));
+    return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
 static void judge_end(struct world *world)

@@ -76,12 +76,15 @@ struct vm_life {
     bool unplugged;           /**< there is no device */
     bool told;                /**< and the guest knows */
     bool freezing;            /**< once the driver is down the machine goes off */
+    bool found;               /**< once it is down it attaches to a device that was plugged in */
+    bool awaited;             /**< a LIFECYCLE event looks whether it is down */
     uint64_t off_ns;          /**< for so long */
     uint64_t asleep_until_ns; /**< until then nothing runs in the guest */
     uint64_t kernel;          /**< counts the guest's kernels: what one waited for ends with it */
     uint32_t polls;
     uint32_t move_left; /**< pages that compaction still moves */
     uint64_t move_at;   /**< next page to look at */
+    uint32_t move_polls;
     bool move_deflate_first;
     bool compacting;        /**< a LIFECYCLE event, or the end of a move, goes on with it */
     bool moving;            /**< the driver has a move under way */
@@ -404,6 +407,8 @@ void settled_target(struct vm *vm);
 void settled_ledger(struct vm *vm, uint64_t ledger_pfns);
 /** A START of VMware's wire with these capabilities was answered. */
 void settled_start(struct vm *vm, uint64_t asked, int32_t status, uint64_t result);
+/** A queue that is not reset leaves the driver broken: it may not reset the device. */
+bool settled_left_broken(const struct vm *vm);
 /** Why the balloon is not held to its target, or NULL. */
 const char *settled_reason(const struct vm *vm);
 bool settled_is(const struct vm *vm);

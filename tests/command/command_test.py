@@ -95,6 +95,20 @@ class Usage(Contract):
                 self.assertEqual(done.returncode, 2, (verb, option))
                 self.assertNotIn("unknown option", done.stderr)
 
+    def test_nothing_that_was_said_is_ignored(self):
+        for arguments, word in ((["schema", GOOD], "takes none"), (["generate", GOOD], "takes none"),
+                                (["doctor", "x"], "takes none"),
+                                (["run", "--generated", "1..2", GOOD], "in place of files"),
+                                (["run", "--generated", "1..2", "--seed", "1"], "go with it"),
+                                (["run", "--generated", "1..2", "--verbose"], "go with it"),
+                                (["run", GOOD, "--first"], "go with --generated"),
+                                (["run", GOOD, "-j", "2"], "go with --generated"),
+                                (["run", GOOD, "--profile", "p"], "go with --generated")):
+            with self.subTest(arguments=arguments):
+                done = self.status(2, *arguments)
+                self.assertIn(word, done.stderr)
+                self.assertEqual("", done.stdout)
+
     def test_wrong_usage_is_2_and_names_the_word(self):
         for arguments, word in ((["dance"], "dance"), (["run", "--sed", "1", GOOD], "--sed"),
                                 (["run", GOOD, "--seed"], "--seed"), (["run", GOOD, "--seed", "-1"], "-1"),

@@ -70,14 +70,6 @@ static int32_t input_status(struct input *in)
     return statuses[input_byte(in) % (sizeof statuses / sizeof statuses[0])];
 }
 
-/* The host drops its list and waits for START. */
-static void host_resets(struct fvm *f)
-{
-    memset(f->locked, 0, f->pages);
-    f->locked_pages = 0;
-    f->reset = true;
-}
-
 /* At one call, before it is served: what comes in between, and calls that may not. */
 static void before(struct fvm *f, uint32_t command)
 {
@@ -89,7 +81,7 @@ static void before(struct fvm *f, uint32_t command)
     }
     switch (plan.act % 6) {
     case 0:
-        host_resets(f);
+        fvm_host_pops(f);
         break;
     case 1:
         f->target = f->target == 0 ? PAGES : 0;
@@ -343,7 +335,7 @@ static void one_call(struct fvm *f, struct input *in)
         pages_script(f, in);
         break;
     case 12:
-        host_resets(f);
+        fvm_host_pops(f);
         break;
     case 13:
         sleep_ends(f, input_word(in));
@@ -355,7 +347,7 @@ static void one_call(struct fvm *f, struct input *in)
         status = page_moves(f, in);
         break;
     case 16: /* the host is gone, and its list with it; another is there at the next attach */
-        host_resets(f);
+        fvm_host_pops(f);
         status = bnt_guest_unplugged(f->guest, f->now_ns);
         break;
     case 17:

@@ -4,7 +4,8 @@
  * in.
  *
  * Whatever comes: no copy leaves memory, no call runs longer than the queue's size allows, no
- * buffer is out that was not handed over, and after `broken` nothing changes any more.
+ * buffer is out that was not handed over, and after `broken` nothing changes any more, once the
+ * device side told of the interrupt for what it had pushed before.
  */
 #include "tests/support/check.h"
 
@@ -286,12 +287,35 @@ static bool device_step(struct device_run *run, struct ring_input *in, struct bn
     return !run->vq.broken;
 }
 
-static void device_broken_check(struct device_run *run)
+/** A broken queue tells of what was pushed before as one that is not broken would, and has nothing
+ * else to tell. */
+static void broken_interrupt_check(struct device_run *run)
 {
-    const struct bnt_vq_dev before = run->vq;
+    struct bnt_vq_dev whole = run->vq;
     const uint32_t copies = memory.copies;
+    bool whole_due = true;
     bool due = true;
 
+    whole.broken = false;
+    const bnt_status expected = bnt_vq_dev_interrupt_due(&whole, &memory.mem, &whole_due, NULL);
+    const uint32_t whole_copies = memory.copies - copies;
+    whole.broken = true;
+    memory.copies = copies;
+    const bnt_status status = bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL);
+    CHECK(due == whole_due);
+    CHECK(status == (expected == BNT_OK && !due ? BNT_E_BROKEN : expected));
+    CHECK(memcmp(&whole, &run->vq, sizeof(whole)) == 0);
+    CHECK(memory.copies - copies == whole_copies);
+}
+
+static void device_broken_check(struct device_run *run)
+{
+    bool due = true;
+
+    broken_interrupt_check(run);
+    broken_interrupt_check(run); /* memory may have failed, but fails once */
+    const struct bnt_vq_dev before = run->vq;
+    const uint32_t copies = memory.copies;
     CHECK(bnt_vq_dev_pop(&run->vq, &memory.mem, &run->chain, NULL) == BNT_E_BROKEN);
     CHECK(bnt_vq_dev_push(&run->vq, &memory.mem, 0, 0, NULL) == BNT_E_BROKEN);
     CHECK(bnt_vq_dev_interrupt_due(&run->vq, &memory.mem, &due, NULL) == BNT_E_BROKEN && !due);

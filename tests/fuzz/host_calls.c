@@ -25,20 +25,27 @@ static void ignore(bnt_status status)
     (void)status;
 }
 
-/** Pages that are memory. */
+/** Pages that are memory: whole ones of one region. */
 static uint64_t memory_pages(const struct fake_driver *fake)
 {
+    const uint64_t first = FAKE_FIRST_PFN << BNT_PFN_SHIFT;
+    const uint64_t last = first + ((uint64_t)FUZZ_PAGES << BNT_PFN_SHIFT);
     uint64_t pages = 0;
 
-    for (uint32_t at = 0; at < FUZZ_PAGES; at++) {
-        pages +=
-            bnt_mem_contains(&fake->mem, (FAKE_FIRST_PFN + at) << BNT_PFN_SHIFT, BNT_PFN_BYTES);
+    for (uint32_t i = 0; i < fake->mem.region_count; i++) {
+        const struct bnt_mem_region *region = &fake->mem.regions[i];
+        const uint64_t end = region->gpa + region->bytes;
+        const uint64_t from = (region->gpa > first ? region->gpa : first) + BNT_PFN_BYTES - 1;
+        const uint64_t to = end < last ? end : last;
+        pages += to >> BNT_PFN_SHIFT > from >> BNT_PFN_SHIFT
+                     ? (to >> BNT_PFN_SHIFT) - (from >> BNT_PFN_SHIFT)
+                     : 0;
     }
     return pages;
 }
 
 /** A page is the guest's and dropped only after a report, or a reset that touched nothing. */
-static void pages_check(const struct fuzz_host *fuzz)
+UNTRACED static void pages_check(struct fuzz_host *fuzz)
 {
     const struct fake_driver *fake = &fuzz->fake;
     const struct bnt_host_info info = fake_info(fake);
@@ -55,6 +62,23 @@ static void pages_check(const struct fuzz_host *fuzz)
     CHECK(info.kept_pfns == kept + info.leafless_pfns);
     CHECK((int64_t)info.leaves == fake->leaves_out);
     CHECK(info.balloon_pfns <= memory_pages(fake));
+    fuzz->checked = info;
+}
+
+/** Whether pages may have changed since the last look at them: something was counted, or backing
+ * came or went. What changes without that, the last look finds. */
+static bool pages_changed(const struct fuzz_host *fuzz)
+{
+    const struct fake_driver *fake = &fuzz->fake;
+    const struct bnt_host_info info = fake_info(fake);
+
+    for (uint32_t i = 0; i < fake->log_count; i++) {
+        if (fake->log[i].call == FAKE_DISCARD || fake->log[i].call == FAKE_RESTORE ||
+            fake->log[i].call == FAKE_LEAF_FREE) {
+            return true;
+        }
+    }
+    return memcmp(&info, &fuzz->checked, sizeof(info)) != 0;
 }
 
 /** Notes what reports and resets explain, and forgets the log. */
@@ -124,6 +148,7 @@ void fuzz_host_replace(struct fuzz_host *fuzz, struct bnt_host *host, void *stor
     free(fuzz->fake.storage);
     fuzz->fake.storage = storage;
     fuzz->fake.host = host;
+    memset(&fuzz->checked, 0, sizeof(fuzz->checked)); /* it counts the same, and may list others */
 }
 
 /** The device goes on elsewhere: what was saved is taken, in either store, and saved the same. */
@@ -479,10 +504,12 @@ static void open_prepare(struct fuzz_host *fuzz, uint32_t setup, bnt_interface i
     struct fake_driver *fake = &fuzz->fake;
 
     memset(fuzz->excused, 0, sizeof(fuzz->excused));
+    memset(&fuzz->checked, 0, sizeof(fuzz->checked));
     fuzz->tampered = false;
     fuzz->vmware = (setup & 64) != 0;
     fake_init(fake, FUZZ_PAGES, FUZZ_HOST_OFFER);
     fake->wild = true;
+    fake->log_room = FUZZ_LOG_ROOM;
     fake->config.interface = interface;
     fake->config.hint_id_last = (setup & 8) != 0 ? 3 : 0;
     fake->config.hint_discard = (setup & 128) != 0;
@@ -561,10 +588,9 @@ void fuzz_host_call(struct fuzz_host *fuzz, struct fuzz_input *input)
     } else {
         call_one(fuzz, input);
     }
-    /* Nothing changes without a call or an event; what would nevertheless, the last look finds. */
-    const bool quiet = fuzz->fake.log_count == 0;
+    const bool changed = pages_changed(fuzz);
     log_digest(fuzz);
-    if (!quiet) {
+    if (changed) {
         pages_check(fuzz);
     }
 }

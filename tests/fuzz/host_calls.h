@@ -7,8 +7,12 @@
 
 #include "tests/support/check.h"
 #include "tests/support/fake_driver.h"
+#include "tests/support/untraced.h"
 
 #define FUZZ_PAGES 1200u
+
+/** Entries of a log that is made anew for each input; few calls need more. */
+#define FUZZ_LOG_ROOM 256u
 
 /** Everything that the split rings of the first handshake can have. */
 #define FUZZ_HOST_ALL                                                                           \
@@ -29,9 +33,10 @@ struct fuzz_input {
 
 struct fuzz_host {
     struct fake_driver fake;
-    uint8_t excused[FUZZ_PAGES]; /* dropped though the guest's, and that is right */
-    bool vmware;                 /* the wire */
-    bool tampered;               /* the device went on from a state that nobody saved */
+    struct bnt_host_info checked; /* at the last look at every page */
+    uint8_t excused[FUZZ_PAGES];  /* dropped though the guest's, and that is right */
+    bool vmware;                  /* the wire */
+    bool tampered;                /* the device went on from a state that nobody saved */
 };
 
 uint32_t fuzz_take(struct fuzz_input *input, uint32_t bytes);

@@ -14,6 +14,11 @@
 static void log_add(struct fake_driver *fake, struct fake_entry entry)
 {
     CHECK(fake->log_count < FAKE_LOG_MAX);
+    if (fake->log_count == fake->log_room) {
+        fake->log_room *= 2;
+        fake->log = realloc(fake->log, fake->log_room * sizeof(struct fake_entry));
+        CHECK(fake->log != NULL);
+    }
     fake->log[fake->log_count++] = entry;
 }
 
@@ -259,7 +264,8 @@ void fake_open(struct fake_driver *fake)
     fake->dma = calloc(1, FAKE_DMA_BYTES);
     fake->dropped = calloc(1, (size_t)fake->config.memory_pfns);
     fake->slots = calloc(FAKE_QUEUES * FAKE_QUEUE_SIZE, sizeof(struct bnt_vq_slot));
-    fake->log = calloc(FAKE_LOG_MAX, sizeof(struct fake_entry));
+    fake->log_room = fake->log_room == 0 ? FAKE_LOG_MAX : fake->log_room;
+    fake->log = calloc(fake->log_room, sizeof(struct fake_entry));
     CHECK(fake->storage != NULL && fake->dma != NULL && fake->dropped != NULL &&
           fake->slots != NULL && fake->log != NULL);
     memset(fake->storage, 0xA5, bytes);

@@ -64,6 +64,7 @@ struct fake_driver {
     struct bnt_vq_slot *slots;
     struct fake_entry *log;
     uint32_t log_count;
+    uint32_t log_room; /* before it grows, and then entries move; 0 at fake_open: FAKE_LOG_MAX */
     /* Script. */
     bnt_status discard_status;
     uint64_t discard_fail_pfn; /* fails for ranges with this PFN; 0: for all */

@@ -1,17 +1,11 @@
 /* The scripted hypervisor, and the guest core between it and the fake OS; see the header. */
 #include "tests/support/fake_vmware.h"
 
+#include "tests/support/untraced.h"
+
 #include <string.h>
 
 /* ---- The hypervisor ---- */
-
-/* The host pops the balloon: what the guest then says of its pages means nothing any more. */
-static void pop(struct fvm *f)
-{
-    memset(f->locked, 0, f->pages);
-    f->locked_pages = 0;
-    f->reset = true; /* and it waits for START */
-}
 
 /* The host says that pages are not locked: its list follows its word. A guest may keep them in its
  * balloon all the same (DEFLATE_STOPS). */
@@ -23,6 +17,23 @@ static void disown(struct fvm *f, uint64_t first, uint64_t count)
         f->disowned[k] |= f->locked[k];
         f->locked[k] = 0;
     }
+}
+
+/* The host pops the balloon and says so: what it said of single pages before means nothing either.
+ */
+static void pop(struct fvm *f)
+{
+    memset(f->locked, 0, f->pages);
+    memset(f->disowned, 0, f->pages);
+    f->locked_pages = 0;
+    f->disowned_pages = 0;
+    f->reset = true; /* and it waits for START */
+}
+
+void fvm_host_pops(struct fvm *f)
+{
+    disown(f, 0, f->pages);
+    f->reset = true;
 }
 
 static int32_t judge(struct fvm *f, uint64_t pfn, bool lock)
@@ -185,6 +196,11 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
     if (status == BNT_VMWARE_RESET && command != BNT_VMWARE_CMD_START) {
         pop(f);
     }
+    if (f->log_count == f->log_room && f->log_room < FVM_LOG_MAX) {
+        f->log_room *= 2;
+        f->log = realloc(f->log, f->log_room * sizeof f->log[0]);
+        CHECK(f->log != NULL);
+    }
     if (f->log_count < FVM_LOG_MAX) {
         f->log[f->log_count] = (struct fvm_call){command, arg1, arg2, status, f->now_ns};
     }
@@ -214,6 +230,8 @@ struct fvm *fvm_new(uint64_t pages)
         f->answer[i] = FVM_BY_HOST;
         f->answer_left[i] = UINT32_MAX;
     }
+    f->log_room = FVM_LOG_MAX / 256;
+    f->log = calloc(f->log_room, sizeof f->log[0]);
     f->owned = calloc(pages, 1);
     f->whole = calloc(pages, 1);
     f->clean = calloc(pages, 1);
@@ -223,8 +241,8 @@ struct fvm *fvm_new(uint64_t pages)
     f->bad_back = calloc(pages, 1);
     f->stack = calloc(pages, sizeof f->stack[0]);
     f->links = calloc(pages, sizeof f->links[0]);
-    CHECK(f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad && f->bad_back &&
-          f->stack && f->links);
+    CHECK(f->log && f->owned && f->whole && f->clean && f->locked && f->disowned && f->bad &&
+          f->bad_back && f->stack && f->links);
     for (uint64_t i = 0; i < pages; i++) {
         f->stack[i] = (uint32_t)(pages - 1 - i); /* lowest first */
     }
@@ -264,7 +282,7 @@ struct bnt_guest_info fvm_info(const struct fvm *f)
 }
 
 /* Between two steps nothing is in flight on this wire, so both sides agree to the page. */
-void fvm_audit(const struct fvm *f)
+UNTRACED void fvm_audit(const struct fvm *f)
 {
     const struct bnt_guest_info info = fvm_info(f);
     uint64_t owned = 0;
@@ -349,6 +367,7 @@ void fvm_end(struct fvm *f)
     free(f->bad_back);
     free(f->stack);
     free(f->links);
+    free(f->log);
     free(f);
 }
 

@@ -69,8 +69,9 @@ struct fvm {
     bool reset;
     uint8_t *locked; /* by page */
     uint64_t locked_pages;
-    uint8_t *disowned; /* by page: 1 once the host said of a listed page that it is not locked;
-                          until it goes back to the OS */
+    uint8_t *disowned; /* by page: 1 once the host said of a listed page that it is not locked, or
+                          dropped it unsaid: the guest may have it in its balloon, until it goes
+                          back to the OS or a RESET or START says that nothing is listed */
     uint64_t disowned_pages;
     uint8_t *bad;                                      /* by page: status of a lock */
     uint8_t *bad_back;                                 /* by page: status of an unlock */
@@ -89,8 +90,9 @@ struct fvm {
     uint32_t doorbell_opens;
     uint32_t doorbell_closes;
 
-    struct fvm_call log[FVM_LOG_MAX];
-    uint32_t log_count; /* all calls; the log keeps the first ones */
+    struct fvm_call *log;
+    uint32_t log_room;  /* before it grows */
+    uint32_t log_count; /* all calls; the log keeps the first FVM_LOG_MAX */
     uint64_t calls[BNT_VMWARE_CMD_COUNT];
     uint64_t lock_huge;  /* blocks in calls that lock */
     uint64_t lock_pages; /* in calls that lock */
@@ -138,6 +140,9 @@ void fvm_end(struct fvm *fvm);
 void fvm_audit(const struct fvm *fvm);
 
 struct bnt_guest_info fvm_info(const struct fvm *fvm);
+
+/** The host drops its list and waits for START; the guest hears of it at its next call. */
+void fvm_host_pops(struct fvm *fvm);
 
 /** The last call but `back`. */
 const struct fvm_call *fvm_last(const struct fvm *fvm, uint32_t back);

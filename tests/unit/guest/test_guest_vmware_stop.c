@@ -144,6 +144,23 @@ START_TEST(test_reset_is_as_good_as_a_start)
 }
 END_TEST
 
+/* What the host drops without a word the driver has to take for listed. */
+START_TEST(test_pages_dropped_unsaid_are_forced)
+{
+    struct fvm *f = inflated((enum shape)_i, 2000);
+    const uint64_t listed = f->locked_pages;
+    const uint32_t unlocks[] = {CMD(UNLOCK), CMD(BATCHED_UNLOCK), CMD(BATCHED_2M_UNLOCK)};
+    answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
+    for (uint32_t i = 0; i < 3; i++) {
+        answer(f, unlocks[i], BNT_VMWARE_FAILURE, UINT32_MAX);
+    }
+    fvm_host_pops(f);
+    ck_assert_uint_lt(detach(f), FVM_S);
+    ck_assert_uint_eq(fvm_info(f).forced_pfns, listed);
+    fvm_end(f);
+}
+END_TEST
+
 START_TEST(test_memory_that_is_short_waits_too)
 {
     struct fvm *f = inflated(BATCHED, 2000);
@@ -164,8 +181,7 @@ START_TEST(test_host_that_is_gone_is_not_asked_again)
     answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
     ck_assert_int_eq(bnt_guest_detach(f->guest, f->now_ns), BNT_E_AGAIN);
     const uint64_t starts = f->calls[CMD(START)];
-    memset(f->locked, 0, f->pages); /* its list goes with it */
-    f->locked_pages = 0;
+    fvm_host_pops(f); /* its list goes with it */
     ck_assert_int_eq(bnt_guest_unplugged(f->guest, f->now_ns), BNT_OK);
     ck_assert_uint_eq(f->calls[CMD(START)], starts);
     fvm_end(f);
@@ -191,6 +207,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, test_pages_that_stick_are_the_only_ones_forced);
     tcase_add_loop_test(tc, test_page_that_the_host_says_is_not_locked_is_the_os_s, 0, SHAPES);
     tcase_add_loop_test(tc, test_reset_is_as_good_as_a_start, 0, SHAPES);
+    tcase_add_loop_test(tc, test_pages_dropped_unsaid_are_forced, 0, SHAPES);
     tcase_add_test(tc, test_memory_that_is_short_waits_too);
     tcase_add_test(tc, test_host_that_is_gone_is_not_asked_again);
     tcase_add_test(tc, test_empty_balloon_needs_no_start);
