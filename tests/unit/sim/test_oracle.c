@@ -9,8 +9,9 @@
 
 Suite *test_suite(void);
 
-#define LIFE_NS  UINT64_C(1000000000)
-#define STALL_NS UINT64_C(1000)
+#define LIFE_NS   UINT64_C(1000000000)
+#define ANSWER_NS UINT64_C(4000000)
+#define STALL_NS  UINT64_C(1000)
 
 static struct arena *arena;
 static struct engine *engine;
@@ -32,6 +33,8 @@ static void start(uint32_t habits)
                                         .pfns = 64,
                                         .refused_max = 16,
                                         .habits = habits,
+                                        .report_pages = 1,
+                                        .answer_ns = ANSWER_NS,
                                         .stall_ns = STALL_NS,
                                         .reset_empty_ns = LIFE_NS};
     engine = engine_create(&config);
@@ -327,30 +330,34 @@ END_TEST
 
 /* ---- The end ---- */
 
-START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device)
+static void wait_until(uint64_t time_ns)
+{
+    (void)engine_at(engine, time_ns, 0, 1, 0, 0, 0);
+    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
+}
+
+START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device_and_time)
 {
     static const struct {
         oracle_device device;
+        uint64_t age_ns;
         bool blamed;
-    } ends[] = {
-        {ORACLE_DEVICE_LIVE, true}, {ORACLE_DEVICE_GONE, true}, {ORACLE_DEVICE_SUSPENDED, false}};
+    } ends[] = {{ORACLE_DEVICE_LIVE, ANSWER_NS, false},
+                {ORACLE_DEVICE_LIVE, ANSWER_NS + 1, true},
+                {ORACLE_DEVICE_GONE, ANSWER_NS + 1, true},
+                {ORACLE_DEVICE_SUSPENDED, ANSWER_NS + 1, false}};
     const struct bnt_host_info host = {0};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         start(0);
         oracle_taken(oracle, 0, &page, 1);
         request(true, false, 0, 0);
+        wait_until(ends[i].age_ns);
         oracle_converged(oracle, 0, &host, ends[i].device, UINT64_MAX);
         ck_assert_int_eq(oracle_violation(oracle) != NULL, ends[i].blamed);
         finish();
     }
 }
 END_TEST
-
-static void wait_until(uint64_t time_ns)
-{
-    (void)engine_at(engine, time_ns, 0, 1, 0, 0, 0);
-    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
-}
 
 /** A target of the quiet end has its stall bound; one of before has none left. */
 START_TEST(test_a_target_that_a_late_event_set_has_its_stall_bound)
@@ -404,7 +411,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_balloon_above_its_target_is_the_drivers_unless_the_host_will_not);
     tcase_add_test(tcase, test_an_honest_reset_excuses_no_driver);
     tcase_add_test(tcase, test_held_pages_are_looked_at_when_the_driver_is_at_rest);
-    tcase_add_test(tcase, test_what_is_in_flight_at_the_end_needs_a_live_device);
+    tcase_add_test(tcase, test_what_is_in_flight_at_the_end_needs_a_live_device_and_time);
     tcase_add_test(tcase, test_a_target_without_an_outcome_needs_a_device);
     tcase_add_test(tcase, test_a_target_that_a_late_event_set_has_its_stall_bound);
     suite_add_tcase(suite, tcase);
