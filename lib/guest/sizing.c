@@ -7,9 +7,8 @@
 /* What counts as ballooned: the record and the pages whose deflate was refused. */
 uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
 {
-    const uint64_t pfns = ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
-                          ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
-    return pfns;
+    return ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
+           ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
 }
 
 /* Those of the record alone. */

@@ -95,8 +95,7 @@ static uint32_t move_run(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     const uint64_t first_pfn = shadow->config.first_pfn;
     const uint64_t pfns = shadow->config.pfns;
     const uint32_t order = shadow->config.page_order;
-    const bool stays = to != PLACE_INFLATING;
-    const uint8_t kept = stays ? SHADOW_LENT : 0;
+    const uint8_t kept = to != PLACE_INFLATING ? SHADOW_LENT : 0;
     uint32_t moved = 0;
     for (; moved < count; moved++) {
         const uint64_t index = pages[moved] - first_pfn;
