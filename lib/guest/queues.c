@@ -142,9 +142,7 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
         return 2 * each;
     case BNTI_GUEST_Q_HINT:
         return 2; /* a block, and the STOP after it */
-    case BNTI_GUEST_Q_REPORT:
-        return 1; /* a small reporting queue makes small reports (bug 45) */
-    default:
+    default: /* reporting included: a small queue makes small reports (bug 45) */
         return 1;
     }
 }
