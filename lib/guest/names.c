@@ -14,16 +14,9 @@ const char *bnt_guest_event_name(uint32_t kind)
 const char *bnt_guest_state_name(uint32_t state)
 {
     static const char *const names[] = {
-        [BNT_GUEST_DOWN] = "down",
-        [BNT_GUEST_STARTING] = "starting",
-        [BNT_GUEST_RUNNING] = "running",
-        [BNT_GUEST_RELEASING] = "releasing",
-        [BNT_GUEST_BROKEN] = "broken",
-        [BNT_GUEST_STOPPING] = "stopping",
-        [BNT_GUEST_RECOVERING] = "recovering",
-        [BNT_GUEST_SUSPENDING] = "suspending",
-        [BNT_GUEST_SUSPENDED] = "suspended",
-        [BNT_GUEST_RESUMING] = "resuming",
+#define BNT_X(name, text, meaning) [BNT_GUEST_##name] = (text),
+        BNT_GUEST_STATE_MAP(BNT_X)
+#undef BNT_X
     };
     return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }

@@ -32,10 +32,9 @@ const char *bnt_host_event_name(uint32_t kind)
 const char *bnt_host_hint_state_name(uint32_t state)
 {
     static const char *const names[] = {
-        [BNT_HOST_HINT_STOP] = "stop",
-        [BNT_HOST_HINT_REQUESTED] = "requested",
-        [BNT_HOST_HINT_START] = "start",
-        [BNT_HOST_HINT_DONE] = "done",
+#define BNT_X(name, text, meaning) text,
+        BNT_HOST_HINT_STATE_MAP(BNT_X)
+#undef BNT_X
     };
 
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";

@@ -48,16 +48,9 @@ const struct choice corruption_choices[] = {
     {NULL, 0, NULL}};
 
 const struct choice guest_state_choices[] = {
-    {"down", BNT_GUEST_DOWN, "not attached; the balloon is empty"},
-    {"starting", BNT_GUEST_STARTING, "waits for the device's reset"},
-    {"running", BNT_GUEST_RUNNING, "live"},
-    {"releasing", BNT_GUEST_RELEASING, "the host reset the balloon: pages go back silently"},
-    {"broken", BNT_GUEST_BROKEN, "the device broke the rules"},
-    {"stopping", BNT_GUEST_STOPPING, "detaching"},
-    {"recovering", BNT_GUEST_RECOVERING, "resets the device after it broke the rules"},
-    {"suspending", BNT_GUEST_SUSPENDING, "waits for the device to stand still"},
-    {"suspended", BNT_GUEST_SUSPENDED, "the device stands still"},
-    {"resuming", BNT_GUEST_RESUMING, "waits for the device to be live again"},
+#define X(name, text, meaning) {text, BNT_GUEST_##name, meaning},
+    BNT_GUEST_STATE_MAP(X)
+#undef X
     {NULL, 0, NULL}};
 
 const struct choice bool_choices[] = {{"false", false, ""}, {"true", true, ""}, {NULL, 0, NULL}};

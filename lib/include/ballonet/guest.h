@@ -111,17 +111,25 @@ struct bnt_guest;
 /** `deadline_ns` when nothing is due. */
 #define BNT_NEVER UINT64_MAX
 
+/* clang-format off */
+/** States of the driver: name, name in messages, meaning. */
+#define BNT_GUEST_STATE_MAP(X)                                                                     \
+    X(DOWN,       "down",       "not attached; the balloon is empty")                              \
+    X(STARTING,   "starting",   "waits for the device's reset to complete, then negotiates")       \
+    X(RUNNING,    "running",    "sizes towards the target")                                        \
+    X(RELEASING,  "releasing",  "the host reset the balloon: pages go back silently")              \
+    X(BROKEN,     "broken",     "the device broke the rules: nothing is sent; detach still works") \
+    X(STOPPING,   "stopping",   "detaching: waits for the reset, then gives every page back")      \
+    X(RECOVERING, "recovering", "the same, on the way from `broken` to a new start")               \
+    X(SUSPENDING, "suspending", "waits for the device to say that it is suspended")                \
+    X(SUSPENDED,  "suspended",  "nothing is sent; pages and requests stay where they are")         \
+    X(RESUMING,   "resuming",   "waits for the device to say that it is live")
+/* clang-format on */
+
 typedef enum bnt_guest_state {
-    BNT_GUEST_DOWN = 0,   /**< not attached; the balloon is empty */
-    BNT_GUEST_STARTING,   /**< waits for the device's reset to complete, then negotiates */
-    BNT_GUEST_RUNNING,    /**< sizes towards the target */
-    BNT_GUEST_RELEASING,  /**< the host reset the balloon: pages go back silently */
-    BNT_GUEST_BROKEN,     /**< the device broke the rules: nothing is sent; detach still works */
-    BNT_GUEST_STOPPING,   /**< detaching: waits for the reset, then gives every page back */
-    BNT_GUEST_RECOVERING, /**< the same, on the way from BROKEN to a new start */
-    BNT_GUEST_SUSPENDING, /**< waits for the device to say that it stands still */
-    BNT_GUEST_SUSPENDED,  /**< nothing is sent; pages and requests stay where they are */
-    BNT_GUEST_RESUMING    /**< waits for the device to say that it is live */
+#define BNT_X(name, text, meaning) BNT_GUEST_##name,
+    BNT_GUEST_STATE_MAP(BNT_X)
+#undef BNT_X
 } bnt_guest_state;
 
 /** How the caller keeps the record of ballooned pages. */

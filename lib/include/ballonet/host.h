@@ -552,12 +552,19 @@ void bnt_host_rules_clear(struct bnt_host *host);
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
 
-/** Where free page hinting is. */
+/* clang-format off */
+/** Where free page hinting is: name, name in messages, meaning. */
+#define BNT_HOST_HINT_STATE_MAP(X)                                                                 \
+    X(STOP,      "stop",      "no hints are wanted; the driver keeps what it hinted")              \
+    X(REQUESTED, "requested", "an id was issued, the driver has not begun its run")                \
+    X(START,     "start",     "the run is under way: hints count")                                 \
+    X(DONE,      "done",      "the driver may use what it hinted")
+/* clang-format on */
+
 typedef enum bnt_host_hint_state {
-    BNT_HOST_HINT_STOP = 0,  /**< no hints are wanted; the driver keeps what it hinted */
-    BNT_HOST_HINT_REQUESTED, /**< an id was issued, the driver has not begun its run */
-    BNT_HOST_HINT_START,     /**< the run is under way: hints count */
-    BNT_HOST_HINT_DONE       /**< the driver may use what it hinted */
+#define BNT_X(name, text, meaning) BNT_HOST_HINT_##name,
+    BNT_HOST_HINT_STATE_MAP(BNT_X)
+#undef BNT_X
 } bnt_host_hint_state;
 
 /** "requested" and so on; "unknown" for what is none. */
