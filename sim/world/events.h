@@ -1,5 +1,6 @@
 /*
- * Every event of the world: what the engine's kinds mean. One table for traces, messages and docs.
+ * Every event of the world: what the engine's kinds mean. One table for the order of events at one
+ * time, traces, messages and docs.
  */
 #ifndef SIM_WORLD_EVENTS_H
 #define SIM_WORLD_EVENTS_H
@@ -37,9 +38,20 @@ typedef enum world_event {
     WORLD_EVENT_COUNT
 } world_event;
 
+/** A VM is at the other host before anything else that happens at that moment: of the last event of
+ * a migration. */
+#define WORLD_PRIORITY_SWITCH_OVER 0u
+
 /** "host-step" and so on; "unknown" for what is none. */
 const char *world_event_name(uint16_t kind);
 /** What the event's `a` counts; "" if nothing. */
 const char *world_event_operand(uint16_t kind);
+uint8_t world_event_priority(world_event kind);
+
+struct world;
+/** Schedules an event of a VM, in the order that its row gives it. Returns its sequence number, for
+ * engine_cancel. */
+uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
+                  uint64_t b);
 
 #endif

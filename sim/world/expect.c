@@ -53,11 +53,10 @@ void expect_start(struct world *world)
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         if (expect->kind == EXPECT_EVENTUALLY || expect->kind == EXPECT_AT) {
-            engine_at(world->engine, expect->from_ns, 7, WORLD_EVENT_EXPECT, 0, i, 0);
+            world_at(world, expect->from_ns, WORLD_EVENT_EXPECT, 0, i, 0);
         }
         if (expect->kind == EXPECT_EVENTUALLY) {
-            engine_at(world->engine, expect->from_ns + expect->within_ns, 7, WORLD_EVENT_EXPECT, 0,
-                      i, 1);
+            world_at(world, expect->from_ns + expect->within_ns, WORLD_EVENT_EXPECT, 0, i, 1);
         }
     }
 }

@@ -25,8 +25,8 @@ enum life_step {
 static void life_at(struct vm *vm, uint64_t delay_ns, enum life_step step)
 {
     struct engine *engine = vm->world->engine;
-    engine_at(engine, engine_now(engine) + delay_ns, 1, WORLD_EVENT_LIFECYCLE, (uint16_t)vm->index,
-              (uint64_t)step, vm->life.kernel);
+    world_at(vm->world, engine_now(engine) + delay_ns, WORLD_EVENT_LIFECYCLE, vm->index,
+             (uint64_t)step, vm->life.kernel);
 }
 
 /* ---- The device: another instance in place of this one ---- */
@@ -137,8 +137,7 @@ const char *life_no_driver(const struct vm *vm)
 static void attach_soon(struct vm *vm)
 {
     vm->life.found = false;
-    engine_at(vm->world->engine, engine_now(vm->world->engine), 0, WORLD_EVENT_ATTACH,
-              (uint16_t)vm->index, 0, 0);
+    world_at(vm->world, engine_now(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
 }
 
 /** Awaits a driver that is down; one wait serves all that ask for it. */

@@ -7,7 +7,7 @@
  */
 #include "sim/world/world_private.h"
 
-static const uint16_t signal_event[SIGNAL_COUNT] = {
+static const world_event signal_event[SIGNAL_COUNT] = {
     [SIGNAL_KICK] = WORLD_EVENT_KICK,
     [SIGNAL_INTERRUPT] = WORLD_EVENT_INTERRUPT,
     [SIGNAL_CONFIG] = WORLD_EVENT_CONFIG,
@@ -25,8 +25,8 @@ static void arrive(struct vm *vm, link_signal signal, const struct signal_load *
                    uint64_t after_ns)
 {
     struct engine *engine = vm->world->engine;
-    engine_at(engine, engine_now(engine) + after_ns, 2, signal_event[signal], (uint16_t)vm->index,
-              load->queue, load->data);
+    world_at(vm->world, engine_now(engine) + after_ns, signal_event[signal], vm->index, load->queue,
+             load->data);
 }
 
 static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)

@@ -204,8 +204,7 @@ static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
     if (slot->event != 0) {
         (void)engine_cancel(world->engine, slot->event);
     }
-    slot->event =
-        engine_at(world->engine, time_ns, 5, WORLD_EVENT_WORKLOAD, (uint16_t)slot->vm, index, 0);
+    slot->event = world_at(world, time_ns, WORLD_EVENT_WORKLOAD, slot->vm, index, 0);
 }
 
 static void events_forget(struct world *world, struct workload_slot *slot)
@@ -275,8 +274,8 @@ void memory_reclaim_wanted(struct vm *vm)
     struct engine *engine = vm->world->engine;
     if (!vm->reclaim_scheduled && gmem_reclaim_wanted(vm->gmem)) {
         vm->reclaim_scheduled = true;
-        engine_at(engine, engine_now(engine) + RECLAIM_PAUSE_NS, 5, WORLD_EVENT_RECLAIM,
-                  (uint16_t)vm->index, 0, 0);
+        world_at(vm->world, engine_now(engine) + RECLAIM_PAUSE_NS, WORLD_EVENT_RECLAIM, vm->index,
+                 0, 0);
     }
 }
 
@@ -292,8 +291,8 @@ void memory_reclaim_tick(struct vm *vm)
     }
     if (done.again) {
         vm->reclaim_scheduled = true;
-        engine_at(engine, engine_now(engine) + done.cost_ns + RECLAIM_PAUSE_NS, 5,
-                  WORLD_EVENT_RECLAIM, (uint16_t)vm->index, 0, 0);
+        world_at(vm->world, engine_now(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
+                 WORLD_EVENT_RECLAIM, vm->index, 0, 0);
     }
 }
 
@@ -317,8 +316,8 @@ void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *r
     engine_payload(world->engine, result->pending_pfns);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_DEFLATE);
     if (result->pending_pfns > 0 && vm->oom_event == 0) {
-        vm->oom_event = engine_at(world->engine, result->deadline_ns, 5, WORLD_EVENT_OOM_DEADLINE,
-                                  (uint16_t)vm->index, 0, 0);
+        vm->oom_event =
+            world_at(world, result->deadline_ns, WORLD_EVENT_OOM_DEADLINE, vm->index, 0, 0);
     }
     vm_schedule(vm, PARTY_DRIVER, now_ns);
 }
@@ -431,8 +430,8 @@ void memory_pressure(struct vm *vm, uint32_t action)
     tick_at(world, index, engine_now(world->engine));
     const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
     if (duration_ns > 0) {
-        slot->end_event = engine_at(world->engine, engine_now(world->engine) + duration_ns, 5,
-                                    WORLD_EVENT_PRESSURE_END, (uint16_t)vm->index, action, 0);
+        slot->end_event = world_at(world, engine_now(world->engine) + duration_ns,
+                                   WORLD_EVENT_PRESSURE_END, vm->index, action, 0);
     }
 }
 

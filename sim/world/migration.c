@@ -235,7 +235,7 @@ static void round_begin(struct vm *vm)
     hints_start(vm);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_MIGRATE_ROUND);
-    step_at(vm, engine_now(vm->world->engine), 5);
+    step_at(vm, engine_now(vm->world->engine), world_event_priority(WORLD_EVENT_MIGRATION));
 }
 
 /** Stands the VM still for as long as the rest takes. After the switch-over, with postcopy. */
@@ -253,7 +253,7 @@ static void switch_begin(struct vm *vm, uint64_t bytes)
     world_log(vm->world, LOG_EVENTS, "%s: switch-over after round %" PRIu32 ", %" PRIu64 " bytes",
               vm->spec.name, m->round, bytes);
     script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_MIGRATE_SWITCH);
-    step_at(vm, vm->paused_until_ns, 0);
+    step_at(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
 }
 
 static void round_end(struct vm *vm)
@@ -336,7 +336,8 @@ void migration_step(struct vm *vm)
     engine_payload(engine, bytes);
     engine_payload(engine, m->cursor);
     if (m->cursor < m->pages) {
-        step_at(vm, engine_now(engine) + time_of(m, bytes) + 1, 5);
+        step_at(vm, engine_now(engine) + time_of(m, bytes) + 1,
+                world_event_priority(WORLD_EVENT_MIGRATION));
         return;
     }
     m->cursor = 0;

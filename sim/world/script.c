@@ -165,8 +165,7 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
 static void act_attach(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    engine_at(vm->world->engine, engine_now(vm->world->engine), 0, WORLD_EVENT_ATTACH,
-              (uint16_t)vm->index, 0, 0);
+    world_at(vm->world, engine_now(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
 }
 
 static void act_hint(struct vm *vm, const struct scenario_action *action)
@@ -348,8 +347,8 @@ void script_act(struct world *world, uint32_t index)
     }
     if (action->trigger == TRIGGER_AT && action->every_ns > 0 &&
         world->action_runs[index] < action->times) {
-        engine_at(world->engine, engine_now(world->engine) + action->every_ns, 1,
-                  WORLD_EVENT_ACTION, (uint16_t)action->vm, index, 0);
+        world_at(world, engine_now(world->engine) + action->every_ns, WORLD_EVENT_ACTION,
+                 action->vm, index, 0);
     }
 }
 
@@ -372,8 +371,8 @@ void script_trigger(struct vm *vm, trigger_source source, uint32_t event)
             continue;
         }
         if (++world->trigger_counts[i] == action->nth) {
-            engine_at(world->engine, engine_now(world->engine) + action->at_ns, 1,
-                      WORLD_EVENT_ACTION, (uint16_t)vm->index, i, 0);
+            world_at(world, engine_now(world->engine) + action->at_ns, WORLD_EVENT_ACTION,
+                     vm->index, i, 0);
         }
     }
 }
@@ -384,19 +383,18 @@ void script_start(struct world *world)
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->trigger == TRIGGER_AT) {
-            engine_at(world->engine, action->at_ns, 1, WORLD_EVENT_ACTION, (uint16_t)action->vm, i,
-                      0);
+            world_at(world, action->at_ns, WORLD_EVENT_ACTION, action->vm, i, 0);
         } else if (action->trigger == TRIGGER_EVENT) {
             world->awaited[action->source] |= awaited_bit(action->event);
         }
     }
     uint64_t at_ns = 0;
     for (uint32_t i = 0; i < scenario->phase_count; i++) {
-        engine_at(world->engine, at_ns, 0, WORLD_EVENT_PHASE, 0, i, 0);
+        world_at(world, at_ns, WORLD_EVENT_PHASE, 0, i, 0);
         at_ns += scenario->phases[i].duration_ns;
     }
     world->end_ns = at_ns;
-    engine_at(world->engine, at_ns, 8, WORLD_EVENT_END, 0, 0, 0);
+    world_at(world, at_ns, WORLD_EVENT_END, 0, 0, 0);
 }
 
 void script_quiet(struct world *world)

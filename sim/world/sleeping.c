@@ -12,8 +12,7 @@
 
 static void step_at(struct vm *vm, uint64_t time_ns)
 {
-    vm->sleep_event =
-        engine_at(vm->world->engine, time_ns, 5, WORLD_EVENT_ALLOC, (uint16_t)vm->index, 0, 0);
+    vm->sleep_event = world_at(vm->world, time_ns, WORLD_EVENT_ALLOC, vm->index, 0, 0);
 }
 
 bool sleeping_start(struct vm *vm, uint32_t count)

@@ -10,9 +10,8 @@
 
 /* ---- Steps ---- */
 
-static const uint16_t step_kind[2] = {
+static const world_event step_events[2] = {
     [PARTY_DRIVER] = WORLD_EVENT_GUEST_STEP, [PARTY_DEVICE] = WORLD_EVENT_HOST_STEP};
-static const uint8_t step_priority[2] = {[PARTY_DRIVER] = 4, [PARTY_DEVICE] = 3};
 
 void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
 {
@@ -36,8 +35,7 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
         (void)engine_cancel(engine, vm->step_event[party]);
     }
     vm->step_ns[party] = time_ns;
-    vm->step_event[party] = engine_at(engine, time_ns, step_priority[party], step_kind[party],
-                                      (uint16_t)vm->index, 0, 0);
+    vm->step_event[party] = world_at(vm->world, time_ns, step_events[party], vm->index, 0, 0);
 }
 
 void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)

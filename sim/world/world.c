@@ -332,18 +332,24 @@ void world_destroy(struct world *world)
 
 /* ---- The run ---- */
 
+uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
+                  uint64_t b)
+{
+    return engine_at(world->engine, time_ns, world_event_priority(kind), (uint16_t)kind,
+                     (uint16_t)vm, a, b);
+}
+
 /** Drivers attach, recordings begin. */
 static void start_guests(struct world *world)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
         const struct wire_player *player = world->vms[i].player;
         if (player == NULL) {
-            engine_at(world->engine, 0, 0, WORLD_EVENT_ATTACH, (uint16_t)i, 0, 0);
+            world_at(world, 0, WORLD_EVENT_ATTACH, i, 0, 0);
             continue;
         }
         for (uint32_t line = 0; line < wire_player_lines(player); line++) {
-            engine_at(world->engine, wire_player_time_ns(player, line), 6, WORLD_EVENT_WIRE,
-                      (uint16_t)i, line, 0);
+            world_at(world, wire_player_time_ns(player, line), WORLD_EVENT_WIRE, i, line, 0);
         }
     }
 }
@@ -440,9 +446,10 @@ void world_run(struct world *world, struct world_result *result)
 
 static const struct {
     const char *name;
+    uint8_t priority;
     const char *operand;
-} events[] = {[WORLD_EVENT_NONE] = {"none", ""},
-#define X(name, text, priority, a) [WORLD_EVENT_##name] = {text, a},
+} events[] = {[WORLD_EVENT_NONE] = {"none", 0, ""},
+#define X(name, text, priority, a) [WORLD_EVENT_##name] = {text, priority, a},
               WORLD_EVENT_MAP(X)
 #undef X
 };
@@ -455,6 +462,11 @@ const char *world_event_name(uint16_t kind)
 const char *world_event_operand(uint16_t kind)
 {
     return kind < WORLD_EVENT_COUNT ? events[kind].operand : "";
+}
+
+uint8_t world_event_priority(world_event kind)
+{
+    return events[kind].priority;
 }
 
 const char *verdict_name(run_verdict which)
