@@ -3,7 +3,7 @@
  * of each and forgets both by `clear-refusals` alone. One at an event may come at any time, and a
  * `clear-refusals` at an event perhaps never: what a script can run into is a mistake.
  */
-#include "sim/scenario/loader.h"
+#include "sim/scenario/checks.h"
 
 #include <ballonet/host.h>
 
@@ -110,8 +110,8 @@ static uint64_t rules_most(const struct scenario *scenario, const struct scenari
     return most;
 }
 
-void check_rules(struct loader *loader, const struct yaml_node *node,
-                 const struct scenario *scenario, const struct scenario_action *last)
+void check_rules(const struct check *c, const struct scenario *scenario,
+                 const struct scenario_action *last)
 {
     const bool calls = last->kind == ACTION_REFUSE_CALL;
     uint64_t takes = BNT_HOST_RULES_MAX;
@@ -120,8 +120,7 @@ void check_rules(struct loader *loader, const struct yaml_node *node,
     }
     const uint64_t rules = rules_most(scenario, last);
     if (rules > takes) {
-        const struct yaml_node *kind = yaml_value(node, "do");
-        problems_add(&loader->problems, kind != NULL ? kind->mark : node->mark,
+        problems_add(&c->loader->problems, check_mark(c, "do"),
                      "%s: with this there are %llu %s, and a host takes %llu; leave some out, or "
                      "put 'clear-refusals' before it",
                      calls ? "refuse-call" : "refuse", (unsigned long long)rules,

@@ -65,12 +65,4 @@ bool path_resolve(char *out, size_t size, const char *path, const char *written)
 /** Bytes of `path` up to and with its last slash. */
 size_t path_directory(const char *path);
 
-/** checks_wire.c: of one VM, of one action. */
-/** checks_rules.c: that a host takes all the refusals, or scripted answers, up to `last`. */
-void check_rules(struct loader *loader, const struct yaml_node *node,
-                 const struct scenario *scenario, const struct scenario_action *last);
-void check_wire(struct loader *loader, const struct yaml_node *node, const struct scenario_vm *vm);
-void check_wire_action(struct loader *loader, const struct yaml_node *node,
-                       const struct scenario_action *action, const struct scenario_vm *vm);
-
 #endif

@@ -1,0 +1,130 @@
+/*
+ * An action's keys against each other and against its VM. Those of one wire alone are in
+ * checks_wire.c, how many rules a host takes in checks_rules.c.
+ */
+#include "sim/scenario/checks.h"
+
+#include <ballonet/virtio.h>
+
+static void check_pfns(const struct check *c, const struct scenario_action *action,
+                       const struct scenario_vm *vm)
+{
+    const uint64_t last = vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) - 1;
+    if (action->rule.first_pfn < vm->first_pfn || action->rule.last_pfn > last) {
+        problems_add(&c->loader->problems, check_mark(c, "pfns"),
+                     "pfns: not memory of '%s'; it must be within [%llu, %llu]", vm->name,
+                     (unsigned long long)vm->first_pfn, (unsigned long long)last);
+    }
+}
+
+/* Corruptions that are written into rings, and into what is found by walking them. */
+static const bool spoils_rings[CORRUPTION_COUNT] = {
+    [CORRUPT_AVAIL_INDEX] = true,   [CORRUPT_HEAD_RANGE] = true,   [CORRUPT_DESC_LOOP] = true,
+    [CORRUPT_DESC_ADDRESS] = true,  [CORRUPT_DESC_LENGTH] = true,  [CORRUPT_DESC_ORDER] = true,
+    [CORRUPT_DESC_NEXT] = true,     [CORRUPT_PFN_RANGE] = true,    [CORRUPT_WRONG_PFN] = true,
+    [CORRUPT_OWNED_PFN] = true,     [CORRUPT_USED_ID] = true,      [CORRUPT_ASTRAY_BUFFER] = true,
+    [CORRUPT_USED_TWICE] = true,    [CORRUPT_USED_INDEX] = true,   [CORRUPT_USED_LENGTH] = true,
+    [CORRUPT_VERDICT_ZERO] = true,  [CORRUPT_VERDICT_FLIP] = true, [CORRUPT_VERDICT_UNKNOWN] = true,
+    [CORRUPT_VERDICT_SHORT] = true,
+};
+
+uint32_t scenario_corruption_descriptors(corruption which)
+{
+    return which == CORRUPT_DESC_ORDER || which == CORRUPT_ODD_TABLE ? 2 : 1;
+}
+
+static void check_corruption(const struct check *c, const struct scenario_action *action,
+                             const struct scenario_vm *vm)
+{
+    const uint64_t agreed = vm->driver.features & vm->device.features;
+    if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
+        problems_add(&c->loader->problems, check_mark(c, "how"),
+                     "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
+                     vm->name);
+        return;
+    }
+    if ((agreed & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
+        problems_add(&c->loader->problems, check_mark(c, "how"),
+                     "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
+                     "of its features",
+                     vm->name);
+    }
+    const uint32_t size = vm->driver.queue_size < vm->device.queue_size ? vm->driver.queue_size
+                                                                        : vm->device.queue_size;
+    if (size < scenario_corruption_descriptors(action->corruption)) {
+        problems_add(&c->loader->problems, check_mark(c, "how"),
+                     "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
+                     "queue_size, of driver and device",
+                     vm->name, size);
+    }
+    if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
+        (vm->driver.interface != BNT_INTERFACE_MODERN ||
+         vm->device.interface != BNT_INTERFACE_MODERN)) {
+        problems_add(&c->loader->problems, check_mark(c, "how"),
+                     "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
+                     "leave `endian` or `interface` out",
+                     vm->name);
+    }
+}
+
+uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm)
+{
+    uint64_t bytes = scenario->vms[vm].memory_bytes;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        bytes += action->kind == ACTION_HOT_ADD && action->vm == vm ? action->size_bytes : 0;
+    }
+    return bytes;
+}
+
+/** Memory of the VM that is there for certain when a target is set: none that is added by an event,
+ * or perhaps after one. */
+static uint64_t memory_then(const struct scenario *scenario, const struct scenario_action *target)
+{
+    uint64_t bytes = scenario->vms[target->vm].memory_bytes;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->kind == ACTION_HOT_ADD && action->vm == target->vm &&
+            action->trigger == TRIGGER_AT && target->trigger == TRIGGER_AT &&
+            action->at_ns < target->at_ns) {
+            bytes += action->size_bytes;
+        }
+    }
+    return bytes;
+}
+
+void check_action(const struct check *c, const struct scenario *scenario,
+                  const struct scenario_action *action, const struct scenario_vm *vm)
+{
+    const uint64_t run_ns = c->loader->run_ns;
+    if (action->trigger == TRIGGER_AT) {
+        check_time(c, "at", action->at_ns);
+        if (action->every_ns > 0 && action->times > 1 && action->at_ns < run_ns &&
+            (action->times - 1) > (run_ns - action->at_ns - 1) / action->every_ns) {
+            problems_add(&c->loader->problems, check_mark(c, "times"),
+                         "times: the run is over before the last of them");
+        }
+    }
+    if (vm == NULL) {
+        return;
+    }
+    const uint64_t most = memory_then(scenario, action);
+    check_wire_action(c, action, vm);
+    if (action->kind == ACTION_TARGET) {
+        const char *key = action->guest_memory ? "guest" : "balloon";
+        check_multiple(c, key, action->size_bytes, BNT_PFN_BYTES);
+        check_at_most(c, key, size_units, action->size_bytes, most, "the VM's memory");
+    } else if (action->kind == ACTION_HOT_ADD) {
+        check_multiple(c, "size", action->size_bytes, BNT_PFN_BYTES << vm->page_order);
+    } else if (action->kind == ACTION_OOM || action->kind == ACTION_PRESSURE) {
+        check_at_most(c, "size", size_units, action->size_bytes, vm->memory_bytes,
+                      "the VM's memory");
+    } else if (action->kind == ACTION_CORRUPT) {
+        check_corruption(c, action, vm);
+    } else if (action->kind == ACTION_REFUSE_CALL) {
+        check_rules(c, scenario, action);
+    } else if (action->kind == ACTION_REFUSE) {
+        check_pfns(c, action, vm);
+        check_rules(c, scenario, action);
+    }
+}

@@ -1,0 +1,146 @@
+/*
+ * A VM's keys against each other: memory, pages, requests, rings, features. Those of one wire alone
+ * are in checks_wire.c.
+ */
+#include "sim/scenario/checks.h"
+
+#include <ballonet/virtio.h>
+#include <ballonet/vmware.h>
+
+static bool own_features(const struct check *c, const char *side)
+{
+    const struct yaml_node *inner = yaml_value(c->node, side);
+    return inner != NULL && yaml_find(inner, "features") != NULL;
+}
+
+static bool reset_alone(uint64_t features)
+{
+    const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    const uint64_t reset = UINT64_C(1) << BNT_BALLOON_BIT_RESET;
+    return (features & reset) != 0 && (features & verdicts) == 0;
+}
+
+static void check_features(const struct check *c, const struct scenario_vm *vm)
+{
+    static const char *const form =
+        "features: 'reset' needs 'verdicts'; add it, or leave 'reset' out";
+    const bool driver = own_features(c, "driver");
+    const bool device = own_features(c, "device");
+    const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
+    const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
+    if ((vm->device.features & init) != 0 && (vm->device.features & verdicts) != 0) {
+        problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
+                     "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
+                     "device offers one of them");
+    }
+    const uint64_t reported = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED;
+    if ((vm->device.features & reported) != 0 &&
+        (vm->device.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
+        problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
+                     "features: 'device-init-reported' needs 'reporting'");
+    }
+    if ((!driver && reset_alone(vm->driver.features)) ||
+        (!device && reset_alone(vm->device.features))) {
+        problems_add(&c->loader->problems, check_mark(c, "features"), "%s", form);
+    }
+    if (driver && reset_alone(vm->driver.features)) {
+        problems_add(&c->loader->problems, check_mark2(c, "driver", "features"), "%s", form);
+    }
+    if (device && reset_alone(vm->device.features)) {
+        problems_add(&c->loader->problems, check_mark2(c, "device", "features"), "%s", form);
+    }
+}
+
+static void check_interface(const struct check *c, const struct scenario_vm *vm)
+{
+    if (vm->device.interface == BNT_INTERFACE_LEGACY &&
+        (vm->device.features & ~BNT_F_LEGACY_MASK) != 0) {
+        const struct yaml_mark at = own_features(c, "device") ? check_mark2(c, "device", "features")
+                                                              : check_mark(c, "features");
+        problems_add(&c->loader->problems, at,
+                     "features: a legacy device offers none of verdicts, reset, packed and others "
+                     "above bit 31; leave them out");
+    }
+}
+
+/* A ring's size (VS-1, VP-1). */
+static void check_queue_size(const struct check *c, const char *side, uint64_t features,
+                             uint32_t size)
+{
+    if ((features & BNT_F_RING_PACKED) == 0 && (size & (size - 1)) != 0) {
+        problems_add(&c->loader->problems, check_mark2(c, side, "queue_size"),
+                     "queue_size: %u is no power of two; it must be one, unless rings are 'packed'",
+                     size);
+    }
+}
+
+static void check_hints(const struct check *c, const struct scenario_vm *vm, uint64_t page)
+{
+    char a[VALUE_TEXT_BYTES];
+    const uint64_t least = vm->driver.hint_block_min_bytes;
+    if (vm->driver.hint_block_bytes < page || (least != 0 && least < page)) {
+        const bool min = vm->driver.hint_block_bytes >= page;
+        problems_add(&c->loader->problems,
+                     check_mark2(c, "driver", min ? "hint_block_min" : "hint_block"),
+                     "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
+                     check_bytes_text(a, page));
+    } else if (least > vm->driver.hint_block_bytes) {
+        problems_add(&c->loader->problems, check_mark2(c, "driver", "hint_block_min"),
+                     "hint_block_min: it must not be more than hint_block");
+    }
+}
+
+void check_vm(const struct check *c, const struct scenario_vm *vm)
+{
+    char a[VALUE_TEXT_BYTES];
+    struct problems *problems = &c->loader->problems;
+    const uint64_t page = UINT64_C(4096) << vm->page_order;
+    check_multiple(c, "memory", vm->memory_bytes, page);
+    check_multiple(c, "swap", vm->swap_bytes, page);
+    check_multiple(c, "kernel", vm->kernel_bytes, page);
+    check_multiple(c, "pinned", vm->pinned_bytes, page);
+    if (vm->kernel_bytes + vm->pinned_bytes >= vm->memory_bytes) {
+        const bool pinned = vm->pinned_bytes > 0 && yaml_find(c->node, "pinned") != NULL;
+        problems_add(problems, check_mark(c, pinned ? "pinned" : "kernel"),
+                     "kernel and pinned leave nothing: together they must be less than memory, %s",
+                     check_bytes_text(a, vm->memory_bytes));
+    }
+    check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
+                  "half of memory");
+    if ((vm->first_pfn << BNT_PFN_SHIFT) % page != 0) {
+        problems_add(problems, check_mark(c, "first_pfn"),
+                     "first_pfn: %llu is not where a page of %s begins",
+                     (unsigned long long)vm->first_pfn, check_bytes_text(a, page));
+    }
+    /* The address behind memory has 64 bits, too. */
+    const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
+    const uint64_t last = batches ? BNT_VMWARE_ENTRY_PFN_MAX - 1 : BNT_PFN_MAX;
+    if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > last + 1) {
+        problems_add(problems, check_mark(c, "first_pfn"),
+                     "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
+                     (unsigned long long)last);
+    }
+    if (vm->driver.request_pages < 1u << vm->page_order) {
+        problems_add(problems, check_mark2(c, "driver", "request_pages"),
+                     "request_pages: a page of %s has %u PFNs and must fit in one request",
+                     check_bytes_text(a, page), 1u << vm->page_order);
+    }
+    if (vm->driver.request_pages > BNT_BALLOON_REQUEST_PFNS_MAX &&
+        vm->driver.request_pages > 1u << vm->page_order) {
+        problems_add(problems, check_mark2(c, "driver", "request_pages"),
+                     "request_pages: more than %u only for a page that has them; a page of %s has "
+                     "%u",
+                     (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_bytes_text(a, page),
+                     1u << vm->page_order);
+    }
+    if (vm->driver.retry_min_ns > vm->driver.retry_max_ns) {
+        problems_add(problems, check_mark2(c, "driver", "retry_min"),
+                     "retry_min: it must not be more than retry_max");
+    }
+    check_queue_size(c, "driver", vm->driver.features, vm->driver.queue_size);
+    check_queue_size(c, "device", vm->device.features, vm->device.queue_size);
+    check_hints(c, vm, page);
+    check_features(c, vm);
+    check_interface(c, vm);
+    check_wire(c, vm);
+}
