@@ -35,7 +35,7 @@ size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
 {
     struct bnt_guest_config settled;
-    const bnt_status status = bnti_guest_settings(config, &settled);
+    const bnt_status status = bnt_guest_config_resolve(config, &settled);
     if (status != BNT_OK) {
         return status;
     }
@@ -137,7 +137,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     }
     struct bnt_guest *g = state;
     memset(g, 0, need.state_bytes);
-    const bnt_status settled = bnti_guest_settings(config, &g->config);
+    const bnt_status settled = bnt_guest_config_resolve(config, &g->config);
     BNTI_ASSERT(settled == BNT_OK);
     g->ops = calls;
     if (g->config.sleeping == BNT_GUEST_DEFAULT) {

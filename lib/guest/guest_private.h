@@ -690,7 +690,6 @@ uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest);
 uint64_t bnti_guest_huge_over(const struct bnt_guest *guest);
 
 /* settings.c */
-bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_guest_config *to);
 bool bnti_guest_settings_valid(const struct bnt_guest_config *config);
 
 /* record.c */

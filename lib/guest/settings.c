@@ -5,8 +5,7 @@
 #include "guest_private.h"
 #include "lib/base/intake.h"
 
-#define REPORT_PFN_ORDER 9u    /* 2 MiB */
-#define HINT_BLOCK_PFNS  1024u /* 4 MiB, Linux's largest block */
+#define REPORT_PFN_ORDER 9u /* 2 MiB */
 
 static void default_u32(uint32_t *setting, uint32_t value)
 {
@@ -33,19 +32,22 @@ static uint32_t less(uint32_t a, uint32_t b)
 static void rates_settle(struct bnt_guest_rates *rates, bool vmware)
 {
     default_switch(&rates->use, vmware);
-    default_u32(&rates->nosleep_max, 16384);
-    default_u32(&rates->alloc_max, 2048);
-    default_u32(&rates->alloc_min, less(512, rates->alloc_max));
-    default_u32(&rates->alloc_step, 16);
-    default_u32(&rates->free_max, 16384);
-    default_u32(&rates->free_min, less(512, rates->free_max));
-    default_u32(&rates->free_step, 16);
-    default_u32(&rates->slow_cycles, 4);
-    default_u64(&rates->period_ns, UINT64_C(1000000000));
+    default_u32(&rates->alloc_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
+    default_u32(&rates->free_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
 }
 
-/* Settings with their defaults filled in; E_SIZE where the struct is not one that we know. */
-bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_guest_config *to)
+static void default_each(struct bnt_guest_config *to)
+{
+#define BNT_X(setting, value)  \
+    if (to->setting == 0) {    \
+        to->setting = (value); \
+    }
+    BNT_GUEST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
+}
+
+bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
+                                    struct bnt_guest_config *to)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, recover_tries);
     const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
@@ -53,46 +55,20 @@ bnt_status bnti_guest_settings(const struct bnt_guest_config *from, struct bnt_g
         return status;
     }
     const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
-    to->queue_size_max = to->queue_size_max ? to->queue_size_max : 128;
+    default_each(to);
     if (to->request_pfns == 0 && to->page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
         to->request_pfns = (uint16_t)bnti_guest_request_pfns(to);
     }
-    default_u32(&to->refused_pages_max, 16);
-    default_u32(&to->oom_polls, 64);
-    default_u64(&to->poll_ns, vmware ? UINT64_C(1000000000) : 0);
-    default_u64(&to->retry_min_ns, UINT64_C(200000000));
-    default_u64(&to->retry_max_ns, UINT64_C(32000000000));
-    default_u64(&to->ack_timeout_ns, UINT64_C(1000000000));
-    default_u64(&to->oom_timeout_ns, UINT64_C(1000000000));
-    default_u64(&to->oom_holdoff_ns, UINT64_C(5000000000));
-    default_u32(&to->recover_tries, 5);
-    default_u64(&to->detach_timeout_ns, UINT64_C(30000000000));
-    default_u64(&to->recover_min_ns, UINT64_C(100000000));
-    default_u64(&to->queue_reset_max_ns, UINT64_C(15000000000));
-    default_u64(&to->stats_interval_ns, UINT64_C(10000000));
-    if (to->queue_layout == BNT_QUEUE_LAYOUT_DEFAULT) {
-        to->queue_layout = BNT_QUEUE_LAYOUT_PROBE;
-    }
-    if (to->queue_layout_preferred == BNT_QUEUE_LAYOUT_DEFAULT) {
-        to->queue_layout_preferred = BNT_QUEUE_LAYOUT_FIXED;
-    }
+    default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
     if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
         const uint32_t order = to->page_order;
         to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
     }
-    to->report_capacity = to->report_capacity ? to->report_capacity : 32;
-    to->report_burst = to->report_burst ? to->report_burst : 16;
-    default_u64(&to->report_delay_ns, UINT64_C(2000000000));
     default_u32(&to->unit_pfns, UINT32_C(1) << (to->page_order & 31u));
-    default_u32(&to->vmware.caps, BNT_VMWARE_CAPS_ALL);
-    default_u32(&to->vmware.guest_id, BNT_VMWARE_GUEST_LINUX);
-    default_u32(&to->vmware.batch_max, BNT_VMWARE_BATCH_MAX);
-    default_u32(&to->vmware.slack_pfns, (uint32_t)BNT_GUEST_SLACK_DEFAULT);
     if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
         to->vmware.slack_pfns = 0;
     }
     default_u64(&to->limit_pfns, to->memory_pfns);
-    default_u32(&to->hint_block_pfns, HINT_BLOCK_PFNS);
     default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
     default_switch(&to->huge_over, vmware);
     rates_settle(&to->rates, vmware);

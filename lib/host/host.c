@@ -11,10 +11,7 @@
 
 #include <string.h>
 
-#define QUEUE_SIZE_DEFAULT  256u
-#define STATS_STALE_DEFAULT UINT64_C(5000000000)
-#define STALL_DEFAULT       UINT64_C(10000000000)
-#define PAGE_ORDER_MAX      20u
+#define PAGE_ORDER_MAX 20u
 
 /** Balloon features that this device serves (VG-12). */
 #define BALLOON_SERVED                                                                      \
@@ -49,33 +46,26 @@ static void config_defaults(struct bnt_host_config *config)
     if (config->interface != BNT_INTERFACE_MODERN) {
         config->features |= BNT_F_ANY_LAYOUT;
     }
-    if (config->queue_size_max == 0) {
-        config->queue_size_max = QUEUE_SIZE_DEFAULT;
+#define BNT_X(setting, value)      \
+    if (config->setting == 0) {    \
+        config->setting = (value); \
     }
-    if (config->stats_stale_ns == 0) {
-        config->stats_stale_ns = STATS_STALE_DEFAULT;
-    }
-    if (config->stall_ns == 0) {
-        config->stall_ns = STALL_DEFAULT;
-    }
-    if (config->queue_layout == BNT_QUEUE_LAYOUT_DEFAULT) {
-        config->queue_layout = BNT_QUEUE_LAYOUT_FIXED;
-    }
-    if (config->ws_bins == 0) {
-        config->ws_bins = 4;
-    }
-    if (config->request_pfns_max == 0) {
-        config->request_pfns_max = BNT_HOST_REQUEST_PFNS_MAX;
-    }
-    if (config->hint_id_first == 0) {
-        config->hint_id_first = BNT_BALLOON_HINT_ID_FIRST;
-    }
-    if (config->hint_id_last == 0) {
-        config->hint_id_last = UINT32_MAX;
-    }
+    BNT_HOST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
 }
 
-/** One behind the last PFN that the wire can carry. */
+bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
+                                   struct bnt_host_config *resolved)
+{
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, request_pfns_max);
+    const bnt_status status = bnti_struct_take(resolved, sizeof(*resolved), least, config);
+
+    if (status == BNT_OK) {
+        config_defaults(resolved);
+    }
+    return status;
+}
+
 static uint64_t config_pfn_end(const struct bnt_host_config *config)
 {
     return config->wire == BNT_HOST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX + 1 : BNT_PFN_MAX + 1;
@@ -120,13 +110,11 @@ static bool config_wire_valid(const struct bnt_host_config *config)
 /** Copies and judges a configuration; what only the provider decides is left to init. */
 static bnt_status config_take(struct bnt_host_config *config, const struct bnt_host_config *given)
 {
-    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, request_pfns_max);
-    const bnt_status status = bnti_struct_take(config, sizeof(*config), least, given);
+    const bnt_status status = bnt_host_config_resolve(given, config);
 
     if (status != BNT_OK) {
         return status;
     }
-    config_defaults(config);
     if (!config_sizes_valid(config) || !config_wire_valid(config) ||
         (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
         (uint32_t)config->interface > BNT_INTERFACE_LEGACY ||

@@ -140,6 +140,7 @@ typedef enum bnt_guest_record {
     BNT_GUEST_RECORD_BITS
 } bnt_guest_record;
 
+/** A setting that is 0 has its default (BNT_GUEST_DEFAULT_MAP, or as it says). */
 struct bnt_guest_config {
     uint32_t size;                      /**< sizeof(struct bnt_guest_config) */
     uint32_t page_order;                /**< PFNs of a page as a power of two; 0 is 4 KiB */
@@ -151,40 +152,39 @@ struct bnt_guest_config {
     uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
     uint64_t features_required;         /**< attach fails without them */
     struct bnt_balloon_binding binding; /**< bits of the extension's features */
-    uint16_t queue_size_max;            /**< 0: 128. Power of two unless RING_PACKED is wanted */
+    uint16_t queue_size_max;            /**< power of two unless RING_PACKED is wanted */
     uint16_t request_pfns; /**< PFNs a request, at least one page; 0: 256 or one page, the most */
-    uint32_t refused_pages_max; /**< bound of held, and of kept, pages; 0: 16 */
+    uint32_t refused_pages_max; /**< bound of held, and of kept, pages */
     bnt_guest_record record;
     uint64_t *record_bits;     /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
     bnt_interface interface;   /**< which interfaces the driver speaks */
     bnt_byte_order byte_order; /**< the guest's, for the legacy interface */
     /**
-     * How the device numbers its queues; 0: PROBE. The standard's numbers, FIXED, miss queues of a
+     * How the device numbers its queues. The standard's numbers, FIXED, miss queues of a
      * device that leaves no gaps: QEMU's with reporting and without hinting. A driver that looks by
      * the wrong layout does without the feature (event DEGRADED).
      */
     bnt_queue_layout queue_layout;
-    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE;
-                                                0: FIXED */
-    uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate; 0: 64 */
+    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
+    uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate */
     uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts. A tick of
-                                VMware's wire; 0 there: 1 s */
-    uint64_t retry_min_ns;   /**< first back-off; 0: 200 ms */
-    uint64_t retry_max_ns;   /**< last back-off, doubling; 0: 32 s */
-    uint64_t ack_timeout_ns; /**< a request without answer is stalled after this; 0: 1 s */
-    uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate; 0: 1 s */
-    uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate; 0: 5 s */
-    uint32_t recover_tries;  /**< device resets in a row to get out of BROKEN; 0: 5;
+                                VMware's wire; 0 there: BNT_GUEST_VMWARE_POLL_NS */
+    uint64_t retry_min_ns;   /**< first back-off */
+    uint64_t retry_max_ns;   /**< last back-off, doubling */
+    uint64_t ack_timeout_ns; /**< a request without answer is stalled after this */
+    uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate */
+    uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate */
+    uint32_t recover_tries;  /**< device resets in a row to get out of BROKEN;
                                 BNT_GUEST_RECOVER_NEVER: none */
-    uint64_t recover_min_ns; /**< wait before the first, then doubling up to retry_max_ns; 0:
-                                100 ms. As long as the last wait without breaking is a recovery */
+    uint64_t recover_min_ns; /**< wait before the first, then doubling up to retry_max_ns.
+                                As long as the last wait without breaking is a recovery */
 
     /* Free page reporting (VIRTIO 1.3, 5.5.6.7). */
     bool report_order_set;    /**< `report_order` counts, 0 too; else blocks are of 2 MiB */
     uint32_t report_order;    /**< guest pages of one reported block as a power of two */
-    uint16_t report_capacity; /**< blocks of one report at most; 0: 32. The queue may allow less */
-    uint16_t report_burst;    /**< reports between two delays; 0: 16 */
-    uint64_t report_delay_ns; /**< from pages_freed to the report of them; 0: 2 s */
+    uint16_t report_capacity; /**< blocks of one report at most. The queue may allow less */
+    uint16_t report_burst;    /**< reports between two delays */
+    uint64_t report_delay_ns; /**< from pages_freed to the report of them */
     uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h) */
     uint32_t oom_pfns_max;    /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
     uint32_t unit_pfns;       /**< inflates in units of this, a power of two; 0: a page */
@@ -215,7 +215,7 @@ struct bnt_guest_config {
     /** For DEVICE_INIT_ON_INFLATE: caller's, ceil(pages / 64) words, zeroed; NULL: not accepted. */
     uint64_t *init_bits;
     /* Free page hinting. */
-    uint32_t hint_block_pfns;     /**< largest block asked for, a power of two; 0: 1024, 4 MiB */
+    uint32_t hint_block_pfns;     /**< largest block asked for, a power of two */
     uint32_t hint_block_pfns_min; /**< smallest; 0: the same; at least a page */
     uint64_t *hint_bits;          /**< with RECORD_BITS and FREE_PAGE_HINT: as record_bits */
     /** Gives no page back whose buffer the device has not used, not even at DONE. Needed where the
@@ -225,14 +225,49 @@ struct bnt_guest_config {
      * never. Each reset in a row doubles the time, up to retry_max_ns; an answer within this time
      * ends that. */
     uint64_t queue_reset_ns;
-    /** Least time between two answers to the device's questions for statistics; 0: 10 ms. */
+    /** Least time between two answers to the device's questions for statistics. */
     uint64_t stats_interval_ns;
     /** Longest reset of one queue; one that the device does not end by then ends in a reset of the
      * device (BROKEN with fault QUEUE_RESET, then recovery), and RING_RESET is not accepted any
-     * more until the next attach; 0: 15 s. */
+     * more until the next attach. */
     uint64_t queue_reset_max_ns;
-    uint64_t detach_timeout_ns; /**< an orderly detach goes on by a reset after this; 0: 30 s */
+    uint64_t detach_timeout_ns; /**< an orderly detach goes on by a reset after this */
 };
+
+/* clang-format off */
+/** What a setting is when it is 0, where that does not depend on others: setting, value. */
+#define BNT_GUEST_DEFAULT_MAP(X)                                                                   \
+    X(queue_size_max,         128)                                                                 \
+    X(refused_pages_max,      16)                                                                  \
+    X(queue_layout,           BNT_QUEUE_LAYOUT_PROBE)                                              \
+    X(queue_layout_preferred, BNT_QUEUE_LAYOUT_FIXED)                                              \
+    X(retry_min_ns,           UINT64_C(200000000))    /* 200 ms */                                 \
+    X(retry_max_ns,           UINT64_C(32000000000))  /* 32 s */                                   \
+    X(ack_timeout_ns,         UINT64_C(1000000000))   /* 1 s */                                    \
+    X(oom_polls,              64)                                                                  \
+    X(oom_timeout_ns,         UINT64_C(1000000000))   /* 1 s */                                    \
+    X(oom_holdoff_ns,         UINT64_C(5000000000))   /* 5 s */                                    \
+    X(recover_tries,          5)                                                                   \
+    X(recover_min_ns,         UINT64_C(100000000))    /* 100 ms */                                 \
+    X(queue_reset_max_ns,     UINT64_C(15000000000))  /* 15 s */                                   \
+    X(detach_timeout_ns,      UINT64_C(30000000000))  /* 30 s */                                   \
+    X(stats_interval_ns,      UINT64_C(10000000))     /* 10 ms */                                  \
+    X(report_capacity,        32)                                                                  \
+    X(report_burst,           16)                                                                  \
+    X(report_delay_ns,        UINT64_C(2000000000))   /* 2 s */                                    \
+    X(hint_block_pfns,        1024)                   /* 4 MiB, Linux's largest block */           \
+    X(vmware.caps,            BNT_VMWARE_CAPS_ALL)                                                 \
+    X(vmware.guest_id,        BNT_VMWARE_GUEST_LINUX)                                              \
+    X(vmware.batch_max,       BNT_VMWARE_BATCH_MAX)                                                \
+    X(vmware.slack_pfns,      BNT_GUEST_SLACK_DEFAULT)                                             \
+    X(rates.nosleep_max,      16384)                                                               \
+    X(rates.alloc_max,        2048)                                                                \
+    X(rates.alloc_step,       16)                                                                  \
+    X(rates.free_max,         16384)                                                               \
+    X(rates.free_step,        16)                                                                  \
+    X(rates.slow_cycles,      4)                                                                   \
+    X(rates.period_ns,        UINT64_C(1000000000))   /* 1 s */
+/* clang-format on */
 
 /* clang-format off */
 /** What a guest tells its embedder: name, name in messages, meaning of value and extra. */
@@ -486,6 +521,14 @@ struct bnt_guest_need {
 
 /** Storage for a configuration. OK; E_SIZE; E_ARGUMENT (a setting out of its documented range);
  * E_EXCLUSIVE. */
+
+/**
+ * The settings that an instance of `config` has: a copy in which each setting that is 0 has its
+ * default. Nothing is validated. It is there to be read, not to be passed on: BNT_GUEST_SLACK_NONE
+ * has become 0. OK; E_SIZE.
+ */
+BNT_MUST_USE bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *config,
+                                                 struct bnt_guest_config *resolved);
 BNT_MUST_USE bnt_status bnt_guest_footprint(const struct bnt_guest_config *config,
                                             struct bnt_guest_need *need);
 

@@ -10,8 +10,8 @@
  * slow, and this one goes on with allocations that may wait, if the embedder has them: the op
  * `pages_alloc_sleep` starts one, bnt_guest_alloc_done ends it, the core meanwhile does the rest.
  *
- * Every constant is a setting. 0 is its default, and bnt_guest_vmware_2010 sets those of the driver
- * that entered Linux 2.6.34.
+ * Every constant is a setting, whose default stands in BNT_GUEST_DEFAULT_MAP, and
+ * bnt_guest_vmware_2010 sets those of the driver that entered Linux 2.6.34.
  */
 #ifndef BALLONET_GUEST_VMWARE_H
 #define BALLONET_GUEST_VMWARE_H
@@ -38,6 +38,12 @@ typedef enum bnt_guest_switch {
     BNT_GUEST_ON
 } bnt_guest_switch;
 
+/** A tick of VMware's wire where `poll_ns` is 0: 1 s. */
+#define BNT_GUEST_VMWARE_POLL_NS UINT64_C(1000000000)
+
+/** Lowest rates where nothing is set. */
+#define BNT_GUEST_RATE_MIN_PFNS 512u
+
 /** Largest setting of a rate, PFNs a tick: 64 GiB. */
 #define BNT_GUEST_RATE_MAX (1u << 24)
 
@@ -47,15 +53,16 @@ typedef enum bnt_guest_switch {
  */
 struct bnt_guest_rates {
     bnt_guest_switch use; /**< not with quirks; default: on with VMware's wire, off with VIRTIO's */
-    uint32_t nosleep_max; /**< while allocation without waiting works; 0: 16384 */
-    uint32_t alloc_min;   /**< lowest rate of slow ticks; 0: 512, at most alloc_max */
-    uint32_t alloc_max;   /**< 0: 2048 */
-    uint32_t alloc_step;  /**< for each time that a tick reached its rate; 0: 16 */
-    uint32_t free_min;    /**< 0: 512, at most free_max */
-    uint32_t free_max;    /**< 0: 16384 */
-    uint32_t free_step;   /**< 0: 16 */
-    uint32_t slow_cycles; /**< ticks, this one included, after a failure; 1 to 2^24, 0: 4 */
-    uint64_t period_ns;   /**< of a tick on VIRTIO's wire; 0: 1 s */
+    uint32_t nosleep_max; /**< while allocation without waiting works */
+    uint32_t
+        alloc_min; /**< lowest rate of slow ticks; 0: BNT_GUEST_RATE_MIN_PFNS, at most alloc_max */
+    uint32_t alloc_max;
+    uint32_t alloc_step; /**< for each time that a tick reached its rate */
+    uint32_t free_min;   /**< 0: BNT_GUEST_RATE_MIN_PFNS, at most free_max */
+    uint32_t free_max;
+    uint32_t free_step;
+    uint32_t slow_cycles; /**< ticks, this one included, after a failure; 1 to 2^24 */
+    uint64_t period_ns;   /**< of a tick on VIRTIO's wire */
 };
 
 /* clang-format off */
@@ -85,12 +92,12 @@ enum {
 
 /** Settings of VMware's wire. */
 struct bnt_guest_vmware {
-    uint32_t caps;     /**< offered, BNT_VMWARE_CAP_...; 0: all. 64_BIT_TARGET is for 64-bit OSes */
-    uint32_t guest_id; /**< a bnt_vmware_guest_id; 0, UNKNOWN's number: LINUX */
-    uint32_t batch_max; /**< entries of a batch, 1 to 512; 0: 512 */
+    uint32_t caps;      /**< offered, BNT_VMWARE_CAP_.... 64_BIT_TARGET is for 64-bit OSes */
+    uint32_t guest_id;  /**< a bnt_vmware_guest_id but UNKNOWN, whose number is 0 */
+    uint32_t batch_max; /**< entries of a batch, 1 to 512 */
     /**
-     * Excess over a target other than 0 for which it does not deflate; 0: BNT_GUEST_SLACK_DEFAULT;
-     * BNT_GUEST_SLACK_NONE: none. A page of 2 MiB that goes over (`huge_over`) goes over by no more
+     * Excess over a target other than 0 for which it does not deflate; BNT_GUEST_SLACK_NONE:
+     * none. A page of 2 MiB that goes over (`huge_over`) goes over by no more
      * than this: with less slack the rest is filled up by single pages.
      */
     uint32_t slack_pfns;

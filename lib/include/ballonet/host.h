@@ -99,6 +99,7 @@ typedef enum bnt_host_ledger {
                                   full ones */
 } bnt_host_ledger;
 
+/** A setting that is 0 has its default (BNT_HOST_DEFAULT_MAP). */
 struct bnt_host_config {
     uint32_t size;     /**< sizeof(struct bnt_host_config) */
     uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT */
@@ -109,11 +110,11 @@ struct bnt_host_config {
     bnt_host_ledger ledger;
     uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
                                    rounding */
-    uint16_t queue_size_max;    /**< 0: 256. Power of two unless RING_PACKED is offered */
+    uint16_t queue_size_max;    /**< power of two unless RING_PACKED is offered */
     bnt_interface interface;    /**< a legacy one offers nothing above bit 31 */
     bnt_byte_order guest_order; /**< the guest's byte order, for the legacy interface */
     /**
-     * How its queues are numbered; PROBE is none, 0: FIXED. Linux counts the queues of features
+     * How its queues are numbered; PROBE is none. Linux counts the queues of features
      * negotiated: under FIXED its probe fails, with no word to the device, as soon as a queue is
      * left out before another one (reporting without statistics and hinting). DENSE_NEGOTIATED is
      * what it looks for; a device that offers statistics, hinting and reporting together is
@@ -122,13 +123,13 @@ struct bnt_host_config {
      */
     bnt_queue_layout queue_layout;
     uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
-    uint64_t stats_stale_ns;    /**< older statistics are flagged stale; 0: 5 s */
-    uint64_t stall_ns;          /**< no progress for this long ends a target request; 0: 10 s */
+    uint64_t stats_stale_ns;    /**< older statistics are flagged stale */
+    uint64_t stall_ns;          /**< no progress for this long ends a target request */
     uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
                                    of them */
     uint32_t request_pfns_max;  /**< PFNs of a piece that the device takes in at
                                    once, 256 (and those of a guest's page) to
-                                   BNT_HOST_REQUEST_PFNS_MAX; 0: the latter. A request with verdicts
+                                   BNT_HOST_REQUEST_PFNS_MAX. A request with verdicts
                                    is no longer. 256     saves 100 KiB of storage */
     bnt_host_wire wire;
     uint64_t vmware_capabilities; /**< offered, BNT_VMWARE_CAP_*; BASIC is implied, and alone it is
@@ -139,8 +140,8 @@ struct bnt_host_config {
     uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
     bool discard_zeroes;     /**< what ops->discard dropped reads as 0: pages may be called
                                 initialised (DEVICE_INIT) */
-    uint32_t hint_id_first;  /**< free page hinting: command ids go round from here; 0: 2 */
-    uint32_t hint_id_last;   /**< ... to here; 0: 2^32 - 1 */
+    uint32_t hint_id_first;  /**< free page hinting: command ids go round from here */
+    uint32_t hint_id_last;   /**< ... to here */
     /**
      * Drops the backing of hinted pages at once, as a VMM does that hints before a snapshot. Only
      * for drivers that give no page back before its buffer was used: others use a page again at any
@@ -150,8 +151,21 @@ struct bnt_host_config {
     uint32_t host_page_order; /**< the host's page in PFNs as a power of two, up to
                                  BNT_HOST_PAGE_ORDER_MAX, at multiples of it in guest-physical
                                  space: the unit of `discard` and `restore`. 0: 4 KiB */
-    uint32_t ws_bins;         /**< for WS_REPORTING: bins of a report, 2 to 16; 0: 4 */
+    uint32_t ws_bins;         /**< for WS_REPORTING: bins of a report, 2 to 16 */
 };
+
+/* clang-format off */
+/** What a setting is when it is 0: setting, value. */
+#define BNT_HOST_DEFAULT_MAP(X)                                                                    \
+    X(queue_size_max,   256)                                                                       \
+    X(queue_layout,     BNT_QUEUE_LAYOUT_FIXED)                                                    \
+    X(stats_stale_ns,   UINT64_C(5000000000))  /* 5 s */                                           \
+    X(stall_ns,         UINT64_C(10000000000)) /* 10 s */                                          \
+    X(request_pfns_max, BNT_HOST_REQUEST_PFNS_MAX)                                                 \
+    X(hint_id_first,    BNT_BALLOON_HINT_ID_FIRST)                                                 \
+    X(hint_id_last,     UINT32_MAX)                                                                \
+    X(ws_bins,          4)
+/* clang-format on */
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
 struct bnt_host_call_rule {
@@ -353,6 +367,11 @@ struct bnt_queue_provider {
      * own business. */
     bnt_status (*flush)(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag);
 };
+
+/** The settings that an instance of `config` has: a copy in which each setting that is 0 has its
+ * default. Nothing is validated. OK; E_SIZE. */
+BNT_MUST_USE bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
+                                                struct bnt_host_config *resolved);
 
 /** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;
  * E_ARGUMENT; E_FEATURES; E_EXCLUSIVE. */
