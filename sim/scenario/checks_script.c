@@ -36,7 +36,7 @@ uint32_t scenario_corruption_descriptors(corruption which)
 static void check_corruption(const struct check *c, const struct scenario_action *action,
                              const struct scenario_vm *vm)
 {
-    const uint64_t agreed = vm->driver.features & vm->device.features;
+    const uint64_t agreed = vm->driver.config.features_wanted & vm->device.config.features;
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, check_mark(c, "how"),
                      "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
@@ -49,8 +49,9 @@ static void check_corruption(const struct check *c, const struct scenario_action
                      "of its features",
                      vm->name);
     }
-    const uint32_t size = vm->driver.queue_size < vm->device.queue_size ? vm->driver.queue_size
-                                                                        : vm->device.queue_size;
+    const uint32_t size = vm->driver.config.queue_size_max < vm->device.config.queue_size_max
+                              ? vm->driver.config.queue_size_max
+                              : vm->device.config.queue_size_max;
     if (size < scenario_corruption_descriptors(action->corruption)) {
         problems_add(&c->loader->problems, check_mark(c, "how"),
                      "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
@@ -58,8 +59,8 @@ static void check_corruption(const struct check *c, const struct scenario_action
                      vm->name, size);
     }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
-        (vm->driver.interface != BNT_INTERFACE_MODERN ||
-         vm->device.interface != BNT_INTERFACE_MODERN)) {
+        (vm->driver.config.interface != BNT_INTERFACE_MODERN ||
+         vm->device.config.interface != BNT_INTERFACE_MODERN)) {
         problems_add(&c->loader->problems, check_mark(c, "how"),
                      "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
                      "leave `endian` or `interface` out",

@@ -28,33 +28,33 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
     const bool device = own_features(c, "device");
     const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
     const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
-    if ((vm->device.features & init) != 0 && (vm->device.features & verdicts) != 0) {
+    if ((vm->device.config.features & init) != 0 && (vm->device.config.features & verdicts) != 0) {
         problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
                      "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
                      "device offers one of them");
     }
     const uint64_t reported = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED;
-    if ((vm->device.features & reported) != 0 &&
-        (vm->device.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
+    if ((vm->device.config.features & reported) != 0 &&
+        (vm->device.config.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
         problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
                      "features: 'device-init-reported' needs 'reporting'");
     }
-    if ((!driver && reset_alone(vm->driver.features)) ||
-        (!device && reset_alone(vm->device.features))) {
+    if ((!driver && reset_alone(vm->driver.config.features_wanted)) ||
+        (!device && reset_alone(vm->device.config.features))) {
         problems_add(&c->loader->problems, check_mark(c, "features"), "%s", form);
     }
-    if (driver && reset_alone(vm->driver.features)) {
+    if (driver && reset_alone(vm->driver.config.features_wanted)) {
         problems_add(&c->loader->problems, check_mark2(c, "driver", "features"), "%s", form);
     }
-    if (device && reset_alone(vm->device.features)) {
+    if (device && reset_alone(vm->device.config.features)) {
         problems_add(&c->loader->problems, check_mark2(c, "device", "features"), "%s", form);
     }
 }
 
 static void check_interface(const struct check *c, const struct scenario_vm *vm)
 {
-    if (vm->device.interface == BNT_INTERFACE_LEGACY &&
-        (vm->device.features & ~BNT_F_LEGACY_MASK) != 0) {
+    if (vm->device.config.interface == BNT_INTERFACE_LEGACY &&
+        (vm->device.config.features & ~BNT_F_LEGACY_MASK) != 0) {
         const struct yaml_mark at = own_features(c, "device") ? check_mark2(c, "device", "features")
                                                               : check_mark(c, "features");
         problems_add(&c->loader->problems, at,
@@ -77,14 +77,15 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
 static void check_hints(const struct check *c, const struct scenario_vm *vm, uint64_t page)
 {
     char a[VALUE_TEXT_BYTES];
-    const uint64_t least = vm->driver.hint_block_min_bytes;
-    if (vm->driver.hint_block_bytes < page || (least != 0 && least < page)) {
-        const bool min = vm->driver.hint_block_bytes >= page;
+    const uint64_t block = (uint64_t)vm->driver.config.hint_block_pfns << BNT_PFN_SHIFT;
+    const uint64_t least = (uint64_t)vm->driver.config.hint_block_pfns_min << BNT_PFN_SHIFT;
+    if (block < page || (least != 0 && least < page)) {
+        const bool min = block >= page;
         problems_add(&c->loader->problems,
                      check_mark2(c, "driver", min ? "hint_block_min" : "hint_block"),
                      "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
                      check_bytes_text(a, page));
-    } else if (least > vm->driver.hint_block_bytes) {
+    } else if (least > block) {
         problems_add(&c->loader->problems, check_mark2(c, "driver", "hint_block_min"),
                      "hint_block_min: it must not be more than hint_block");
     }
@@ -120,25 +121,26 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
                      "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
                      (unsigned long long)last);
     }
-    if (vm->driver.request_pages < 1u << vm->page_order) {
+    if (vm->driver.config.request_pfns < 1u << vm->page_order) {
         problems_add(problems, check_mark2(c, "driver", "request_pages"),
                      "request_pages: a page of %s has %u PFNs and must fit in one request",
                      check_bytes_text(a, page), 1u << vm->page_order);
     }
-    if (vm->driver.request_pages > BNT_BALLOON_REQUEST_PFNS_MAX &&
-        vm->driver.request_pages > 1u << vm->page_order) {
+    if (vm->driver.config.request_pfns > BNT_BALLOON_REQUEST_PFNS_MAX &&
+        vm->driver.config.request_pfns > 1u << vm->page_order) {
         problems_add(problems, check_mark2(c, "driver", "request_pages"),
                      "request_pages: more than %u only for a page that has them; a page of %s has "
                      "%u",
                      (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_bytes_text(a, page),
                      1u << vm->page_order);
     }
-    if (vm->driver.retry_min_ns > vm->driver.retry_max_ns) {
+    if (vm->driver.config.retry_min_ns > vm->driver.config.retry_max_ns) {
         problems_add(problems, check_mark2(c, "driver", "retry_min"),
                      "retry_min: it must not be more than retry_max");
     }
-    check_queue_size(c, "driver", vm->driver.features, vm->driver.queue_size);
-    check_queue_size(c, "device", vm->device.features, vm->device.queue_size);
+    check_queue_size(c, "driver", vm->driver.config.features_wanted,
+                     vm->driver.config.queue_size_max);
+    check_queue_size(c, "device", vm->device.config.features, vm->device.config.queue_size_max);
     check_hints(c, vm, page);
     check_features(c, vm);
     check_interface(c, vm);

@@ -18,30 +18,6 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash;
 }
 
-static uint64_t field_value(const char *at, size_t width)
-{
-    uint8_t value8;
-    uint16_t value16;
-    uint32_t value32;
-    uint64_t value64;
-    switch (width) {
-    case 1:
-        memcpy(&value8, at, sizeof value8);
-        return value8;
-    case 2:
-        memcpy(&value16, at, sizeof value16);
-        return value16;
-    case 4:
-        memcpy(&value32, at, sizeof value32);
-        return value32;
-    case 8:
-        memcpy(&value64, at, sizeof value64);
-        return value64;
-    default:
-        return 0;
-    }
-}
-
 static uint64_t hash_expression(uint64_t hash, const struct expression *e)
 {
     hash = bnt_hash_add(hash, e->left);
@@ -83,7 +59,7 @@ static uint64_t hash_list(uint64_t hash, const struct scenario *scenario, const 
 {
     void *items = NULL;
     memcpy(&items, base + row->offset, sizeof items);
-    const uint64_t count = field_value(base + row->more, sizeof(uint32_t));
+    const uint64_t count = key_field(base + row->more, sizeof(uint32_t));
     hash = bnt_hash_add(hash, count);
     for (uint64_t i = 0; i < count; i++) {
         hash = hash_map(hash, scenario, row->table, (const char *)items + i * row->table->size);
@@ -106,12 +82,12 @@ static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const s
     case KEY_FILE:
         return hash_text(hash, path_written(scenario, at));
     case KEY_RATIO:
-        hash = bnt_hash_add(hash, field_value(at, 4));
-        return bnt_hash_add(hash, field_value(at + 4, 4));
+        hash = bnt_hash_add(hash, key_field(at, 4));
+        return bnt_hash_add(hash, key_field(at + 4, 4));
     case KEY_SIDES:
     case KEY_PFNS:
-        hash = bnt_hash_add(hash, field_value(at, row->width));
-        return bnt_hash_add(hash, field_value(base + row->more, row->width));
+        hash = bnt_hash_add(hash, key_field(at, row->width));
+        return bnt_hash_add(hash, key_field(base + row->more, row->width));
     case KEY_EXPRESSION: {
         struct expression expression;
         memcpy(&expression, at, sizeof expression);
@@ -124,7 +100,7 @@ static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const s
     case KEY_LIST:
         return hash_list(hash, scenario, row, base);
     default:
-        return bnt_hash_add(hash, field_value(at, row->width));
+        return bnt_hash_add(hash, key_value(row, base));
     }
 }
 
@@ -149,7 +125,7 @@ static uint64_t hash_map(uint64_t hash, const struct scenario *scenario,
 {
     uint32_t kind = KIND_ANY;
     if (table->kind_key != NULL) {
-        kind = (uint32_t)field_value(base + table->kind_offset, sizeof(uint32_t));
+        kind = (uint32_t)key_field(base + table->kind_offset, sizeof(uint32_t));
     }
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (key_applies(row, kind)) {

@@ -48,6 +48,7 @@ static void fill_number(const struct fill *f)
 {
     const struct key_row *row = f->row;
     struct problems *problems = &f->loader->problems;
+    char unit[VALUE_TEXT_BYTES];
     uint64_t value = 0;
     const bool valid = row->type == KEY_COUNT
                            ? value_count(problems, f->node, row->name, row->low, row->high, &value)
@@ -61,7 +62,13 @@ static void fill_number(const struct fill *f)
                      row->name, f->node->text);
         return;
     }
-    store(field(f), row->width, value);
+    if ((value & ((UINT64_C(1) << row->shift) - 1)) != 0) {
+        problems_add(problems, f->node->mark, "%s: %s is no multiple of %s", row->name,
+                     f->node->text,
+                     value_write(unit, units_of(row->type), UINT64_C(1) << row->shift));
+        return;
+    }
+    store(field(f), row->width, key_stored(row, value));
 }
 
 static void fill_ratio(const struct fill *f)
@@ -156,8 +163,8 @@ static void fill_both(const struct fill *f)
     uint64_t features = 0;
     struct scenario_vm *vm = (void *)f->base;
     if (read_features(f, &features)) {
-        vm->driver.features = features;
-        vm->device.features = features;
+        vm->driver.config.features_wanted = features;
+        vm->device.config.features = features;
     }
 }
 
@@ -368,6 +375,9 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
                                       : yaml_text_new(&loader->tree, mark, fallback, bytes);
         const struct fill f = {loader, row, value, base};
         fillers[row->type](&f);
+    } else if ((row->flags & KEY_LIBRARY) != 0) {
+        const struct scenario_vm defaults = keys_library_defaults();
+        memcpy(base + row->offset, (const char *)&defaults + row->offset, row->width);
     }
 }
 

@@ -46,6 +46,10 @@ struct choice {
 #define KEY_ABSENT_MAX 2u /* absent: the largest value of the field, "no end" */
 #define KEY_POWER_OF_2 4u
 #define KEY_ASIDE      8u /* says nothing about the run: no part of the digest */
+/* Of settings of the libraries, in the embedded structs of driver and device: */
+#define KEY_LIBRARY      16u /* absent: the library's default stands in the field */
+#define KEY_LEFT         32u /* absent: 0, the library chooses, perhaps by other settings */
+#define KEY_ZERO_IS_NONE 64u /* 0 is stored as the largest value: 0 is the default there */
 
 /** `one_of` groups: exactly one key of a group must be there. */
 #define GROUP_NONE 0u
@@ -90,6 +94,7 @@ struct key_row {
     unsigned one_of;
     const char *needs; /**< a key that must be there with it */
     size_t more;       /**< KEY_LIST: offset of the count */
+    unsigned shift;    /**< KEY_SIZE: the field counts units of 1 << shift bytes */
     const struct choice *choices;
     const struct key_table *table;
     struct key_draw draw;
@@ -181,6 +186,18 @@ struct knob_row {
     const char *doc;
 };
 extern const struct knob_row knob_rows[]; /**< ends with name NULL */
+
+/** A VM whose driver and device have the libraries' defaults. */
+struct scenario_vm keys_library_defaults(void);
+
+uint64_t key_field(const char *at, size_t width);
+/** The number that YAML has for a field of the struct at `base`, and what of it is stored there. */
+uint64_t key_value(const struct key_row *row, const char *base);
+uint64_t key_stored(const struct key_row *row, uint64_t value);
+/** What a key is when it is absent: as YAML would say it, or, in parentheses, told only; NULL: no
+ * such thing. `out` may be used for it. */
+#define KEY_DEFAULT_BYTES 256
+const char *key_default(const struct key_row *row, char out[KEY_DEFAULT_BYTES]);
 
 /** Units, largest first; end with name NULL. */
 struct unit {

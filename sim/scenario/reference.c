@@ -77,14 +77,16 @@ static void write_kinds(FILE *file, const struct key_table *table, const struct 
 
 static void write_default(FILE *file, const struct key_row *row)
 {
+    char out[KEY_DEFAULT_BYTES];
+    const char *text = key_default(row, out);
     if ((row->flags & KEY_REQUIRED) != 0 || (row->kinds != 0 && row->required == row->kinds)) {
         fputs("**required**", file);
     } else if (row->one_of != GROUP_NONE) {
         fputs("*one of these*", file);
-    } else if (row->fallback != NULL && row->fallback[0] == '(') {
-        fprintf(file, "%.*s", (int)strlen(row->fallback) - 2, row->fallback + 1);
-    } else if (row->fallback != NULL) {
-        fprintf(file, "`%s`", row->fallback);
+    } else if (text != NULL && text[0] == '(') {
+        fprintf(file, "%.*s", (int)strlen(text) - 2, text + 1);
+    } else if (text != NULL) {
+        fprintf(file, "`%s`", text);
     }
     if (row->required != 0 && row->required != row->kinds) {
         fputs(" (some kinds need it)", file);

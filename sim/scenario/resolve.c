@@ -67,10 +67,12 @@ void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item,
         const uint64_t page = UINT64_C(4096) << vm->page_order;
         vm->kernel_bytes = vm->memory_bytes / 16 / page * page;
     }
-    if (vm->driver.request_pages == 0) {
-        const uint32_t page = 1u << vm->page_order;
-        vm->driver.request_pages =
-            (uint16_t)(page > BNT_BALLOON_REQUEST_PFNS_MAX ? page : BNT_BALLOON_REQUEST_PFNS_MAX);
+    if (vm->driver.config.request_pfns == 0) {
+        const struct bnt_guest_config page = {.size = sizeof page, .page_order = vm->page_order};
+        struct bnt_guest_config settings;
+        if (bnt_guest_config_resolve(&page, &settings) == BNT_OK) {
+            vm->driver.config.request_pfns = settings.request_pfns;
+        }
     }
 }
 

@@ -399,8 +399,10 @@ static void write_map(struct json *j, const struct key_table *table)
             json_key(j, row->name);
             json_open(j, '{');
             json_pair(j, "title", row->doc);
-            if (row->fallback != NULL) {
-                json_pair(j, "description", row->fallback);
+            char out[KEY_DEFAULT_BYTES];
+            const char *text = key_default(row, out);
+            if (text != NULL) {
+                json_pair(j, "description", text);
             }
             write_type(j, row);
             json_close(j, '}');

@@ -8,6 +8,7 @@
 #define SIM_SCENARIO_VMS_H
 
 #include <ballonet/balloon.h>
+#include <ballonet/guest.h>
 #include <ballonet/host.h>
 
 #include <stdbool.h>
@@ -17,9 +18,6 @@
 
 /** A feature that no balloon has: a device of a later version may offer it (VG-9, VG-11). */
 #define SCENARIO_FEATURE_RESERVED (UINT64_C(1) << 62)
-
-/** `slack_pfns` of a driver of which the file says nothing. */
-#define SCENARIO_SLACK_UNSAID UINT32_MAX
 
 struct place {
     uint32_t line; /**< from 1 */
@@ -62,20 +60,6 @@ typedef enum free_content_kind {
     FREE_CONTENT_POISON /**< `poison_val` */
 } free_content_kind;
 
-/** Adaptive rates, PFNs a tick; 0: the driver's default. */
-struct scenario_rates {
-    uint32_t use; /**< a bnt_guest_switch */
-    uint32_t nosleep_max;
-    uint32_t alloc_min;
-    uint32_t alloc_max;
-    uint32_t alloc_step;
-    uint32_t free_min;
-    uint32_t free_max;
-    uint32_t free_step;
-    uint32_t slow_cycles;
-    uint64_t period_ns;
-};
-
 /** How a driver leaves. */
 typedef enum detach_way {
     DETACH_DRIVERS_WAY = 0, /**< of an action: as `driver.detach` says */
@@ -85,67 +69,24 @@ typedef enum detach_way {
 
 struct scenario_driver {
     uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
-    uint32_t quirks;      /**< BNT_GUEST_QUIRK_* */
-    uint32_t oom_pages;
-    uint32_t unit_pages;
+    bool profile_2010;    /**< VMware's wire: the driver of Linux 2.6.34 */
+    detach_way detach;    /**< QUICK or ORDERLY */
     uint64_t floor_bytes;
-    uint64_t features; /**< wanted, masks under the default binding */
-    uint16_t queue_size;
-    uint16_t request_pages; /**< PFNs a request */
-    uint32_t refused_max;
-    bool record_bits;
-    bnt_interface interface;
-    bnt_queue_layout queue_layout;
-    bnt_queue_layout queue_preference;
-    uint64_t retry_min_ns;
-    uint64_t retry_max_ns;
-    uint64_t ack_timeout_ns;
-    uint64_t oom_timeout_ns;
-    uint64_t oom_holdoff_ns;
-    uint64_t poll_ns;
-    uint32_t recover_tries; /**< 0: it stays broken */
-    uint64_t recover_min_ns;
-    uint64_t queue_reset_ns;     /**< 0: never by itself */
-    detach_way detach;           /**< QUICK or ORDERLY */
-    uint64_t detach_timeout_ns;  /**< of an orderly detach */
-    uint64_t report_block_bytes; /**< 0: 2 MiB, or a page */
-    uint64_t report_delay_ns;
-    uint16_t report_capacity; /**< blocks of one report */
-    uint16_t report_burst;    /**< reports between two delays */
-    uint64_t hint_block_bytes;
-    uint64_t hint_block_min_bytes; /**< 0: hint_block_bytes */
-    bool hint_wait;
-    /* VMware's wire; rates, sleeping and limit also of VIRTIO's */
-    bool profile_2010; /**< the driver of Linux 2.6.34 */
-    uint32_t capabilities;
-    uint32_t habits;     /**< quirks of VMware's drivers */
-    uint32_t slack_pfns; /**< SCENARIO_SLACK_UNSAID: as its profile has it */
-    uint32_t sleeping;   /**< a bnt_guest_switch */
-    uint64_t limit_pfns; /**< 0: its memory */
-    struct scenario_rates rates;
+    uint64_t report_block_bytes; /**< 0: as the library has it */
+    /** The settings of the library's driver, 0 for its default. What follows from the VM (memory,
+     * pages, byte order, wire) the world adds. */
+    struct bnt_guest_config config;
 };
 
 struct scenario_device {
     uint32_t personality; /**< row of device_personalities; what it sets is in the other fields */
-    uint32_t quirks;      /**< BNT_HOST_QUIRK_* */
-    uint64_t features;    /**< offered */
-    uint16_t queue_size;
-    bnt_interface interface;
-    bnt_queue_layout queue_layout;
-    bool ledger_leaves;
-    uint32_t host_page_order; /**< the host's page: 4 KiB << host_page_order */
-    uint64_t stats_poll_ns;
-    uint64_t stats_stale_ns;
-    uint64_t stall_ns;
-    uint64_t event_interval_ns;
-    uint32_t ws_bins;
+    bool discard;         /**< it can discard backing */
+    bool fill;            /**< what it discards can read as any value */
+    uint32_t hint_ids;    /**< command ids that go round; 0: all */
     uint64_t
         ws_interval_ns; /**< of the first bin; each next is twice as long; 0: the guest's choice */
-    bool discard;       /**< it can drop backing */
-    bool fill;          /**< what it drops can read as any value */
-    bool hint_discard;
-    uint32_t hint_ids;     /**< command ids that go round; 0: all */
-    uint64_t capabilities; /**< offered on VMware's wire */
+    /** The settings of the library's device, likewise. */
+    struct bnt_host_config config;
 };
 
 struct scenario_vm {

@@ -7,15 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WATCHED_TICK_NS UINT64_C(1000000000) /**< a driver's tick where the scenario says none */
-
 /** A driver with rates backs off until its next tick. */
-static uint64_t first_back_off(const struct scenario_driver *driver)
+static uint64_t first_back_off(const struct vm *vm)
 {
-    const uint64_t tick_ns =
-        driver->rates.period_ns != 0 ? driver->rates.period_ns : WATCHED_TICK_NS;
-    const bool ticks = driver->rates.use == BNT_GUEST_ON && tick_ns < driver->retry_min_ns;
-    return ticks ? tick_ns : driver->retry_min_ns;
+    const struct bnt_guest_config settings = vm_guest_settings(vm);
+    const uint64_t tick_ns = settings.rates.period_ns;
+    const bool ticks =
+        vm->spec.driver.config.rates.use == BNT_GUEST_ON && tick_ns < settings.retry_min_ns;
+    return ticks ? tick_ns : settings.retry_min_ns;
 }
 
 /** What crosses this VM's boundary is watched for the clauses of the standard. */
@@ -26,7 +25,7 @@ void vm_watched(const struct vm *vm)
     const uint64_t own = vm->spec.driver.personality != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0;
     const struct conformance_vm config = {
         .name = vm->spec.name,
-        .features_wanted = vm->spec.driver.features | BNT_F_VERSION_1 | own,
+        .features_wanted = vm->spec.driver.config.features_wanted | BNT_F_VERSION_1 | own,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .dma = vm->dma,
         .dma_gpa = vm->dma_gpa,
@@ -35,13 +34,14 @@ void vm_watched(const struct vm *vm)
         .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
         .page_order = vm->spec.page_order,
         .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
-        .legacy_driver = vm->spec.driver.interface != BNT_INTERFACE_MODERN,
-        .legacy_only = vm->spec.driver.interface == BNT_INTERFACE_LEGACY,
-        .legacy_device = vm->spec.device.interface == BNT_INTERFACE_LEGACY,
-        .held_max = vm->spec.driver.refused_max,
-        .retry_min_ns = first_back_off(&vm->spec.driver),
+        .legacy_driver = vm->spec.driver.config.interface != BNT_INTERFACE_MODERN,
+        .legacy_only = vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY,
+        .legacy_device = vm->spec.device.config.interface == BNT_INTERFACE_LEGACY,
+        .held_max = vm->spec.driver.config.refused_pages_max,
+        .retry_min_ns = first_back_off(vm),
         .free_expected = vm->spec.free_content != FREE_CONTENT_ANY,
-        .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order << vm_report_order(vm),
+        .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order
+                                            << vm_guest_settings(vm).report_order,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_vm_init(vm->world->conformance, vm->index, &config);
@@ -93,7 +93,8 @@ void world_subject(const struct world *world, uint32_t vm, clause_party party, b
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const uint32_t personality =
         party == CLAUSE_DRIVER ? spec->driver.personality : spec->device.personality;
-    const uint32_t quirks = party == CLAUSE_DRIVER ? spec->driver.quirks : spec->device.quirks;
+    const uint32_t quirks =
+        party == CLAUSE_DRIVER ? spec->driver.config.quirks : spec->device.config.quirks;
     if (scripted) {
         (void)snprintf(name, name_bytes, "scripted fault");
     } else if (party == CLAUSE_DRIVER && spec->recording[0] != '\0') {
@@ -108,6 +109,6 @@ bool world_declares(const struct world *world, uint32_t vm, clause_party party, 
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const bool driver = party == CLAUSE_DRIVER;
     return scenario_declares(driver, driver ? spec->driver.personality : spec->device.personality,
-                             driver ? spec->driver.quirks : spec->device.quirks,
+                             driver ? spec->driver.config.quirks : spec->device.config.quirks,
                              clause_row(id)->name);
 }

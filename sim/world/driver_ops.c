@@ -29,7 +29,7 @@ static uint32_t above_floor(const struct vm *vm, uint32_t count)
 /** Whether what does not come at once is waited for: then nothing is reclaimed here. */
 static bool sleeps(const struct vm *vm)
 {
-    const uint32_t sleeping = vm->spec.driver.sleeping;
+    const uint32_t sleeping = vm->spec.driver.config.sleeping;
     return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_on_calls(vm));
 }
 
@@ -153,7 +153,8 @@ static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
     engine_payload(vm->world->engine, count);
     const uint64_t page_pfns = UINT64_C(1) << vm->spec.page_order;
     for (uint32_t i = 0; how == BNT_GUEST_REPORTED_INIT && i < count; i++) {
-        for (uint64_t n = 0; n < UINT64_C(1) << vm_report_order(vm); n++) {
+        const uint64_t pages = UINT64_C(1) << vm_guest_settings(vm).report_order;
+        for (uint64_t n = 0; n < pages; n++) {
             const uint64_t page = blocks[i] + n * page_pfns;
             backing_initialised(vm, &page, 1);
         }

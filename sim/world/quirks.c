@@ -46,9 +46,9 @@ static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *r
 /** A device that drops hinted pages at once, and a driver that gives them back before it did. */
 static bool hints_unsafe(const struct vm *vm)
 {
-    const uint64_t both = vm->spec.driver.features & vm->spec.device.features;
-    return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.hint_discard &&
-           !vm->spec.driver.hint_wait;
+    const uint64_t both = vm->spec.driver.config.features_wanted & vm->spec.device.config.features;
+    return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.config.hint_discard &&
+           !vm->spec.driver.config.hint_wait_on_ack;
 }
 
 void quirks_suspend(const struct vm *vm)
@@ -57,6 +57,6 @@ void quirks_suspend(const struct vm *vm)
         oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
         oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
     }
-    suspend(vm, vm->spec.driver.quirks, by_driver, sizeof by_driver / sizeof by_driver[0]);
-    suspend(vm, vm->spec.device.quirks, by_device, sizeof by_device / sizeof by_device[0]);
+    suspend(vm, vm->spec.driver.config.quirks, by_driver, sizeof by_driver / sizeof by_driver[0]);
+    suspend(vm, vm->spec.device.config.quirks, by_device, sizeof by_device / sizeof by_device[0]);
 }

@@ -38,7 +38,8 @@ static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
     const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
-    uint64_t pfns = page > vm->spec.driver.unit_pages ? page : vm->spec.driver.unit_pages;
+    uint64_t pfns =
+        page > vm->spec.driver.config.unit_pfns ? page : vm->spec.driver.config.unit_pfns;
     if ((host->features & huge) != 0 || (host->capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
         pfns = pfns > HUGE_PFNS ? pfns : HUGE_PFNS;
     }
@@ -92,13 +93,15 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
 bool settled_left_broken(const struct vm *vm)
 {
     const bnt_guest_state state = vm_guest_info(vm).state;
-    const bool ignored = (vm->spec.device.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
-    return state == BNT_GUEST_BROKEN && ignored && vm->spec.driver.recover_tries == 0;
+    const bool ignored = (vm->spec.device.config.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
+    return state == BNT_GUEST_BROKEN && ignored &&
+           vm->spec.driver.config.recover_tries == BNT_GUEST_RECOVER_NEVER;
 }
 
 static bool is_held_off(const struct vm *vm)
 {
-    const uint64_t wait_ns = vm->spec.driver.oom_holdoff_ns + 2 * vm->spec.driver.retry_max_ns;
+    const uint64_t wait_ns =
+        vm->spec.driver.config.oom_holdoff_ns + 2 * vm->spec.driver.config.retry_max_ns;
     return vm->account.oom_deflates > 0 &&
            engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
@@ -146,11 +149,11 @@ const char *settled_reason(const struct vm *vm)
     if (is_hostile(vm)) {
         return "a party is hostile, or has quirks";
     }
-    if ((vm->spec.driver.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
+    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
         return "the driver does not look at its target when it attaches";
     }
-    if ((vm->spec.driver.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
-        vm->spec.driver.poll_ns == 0) {
+    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
+        vm->spec.driver.config.poll_ns == 0) {
         return "the driver neither hears of targets nor polls";
     }
     if (cannot_lock(vm)) {
@@ -186,7 +189,7 @@ const char *settled_reason(const struct vm *vm)
 bool settled_is(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_host_info(vm);
-    const uint64_t unit = vm->spec.driver.unit_pages; /* a power of two */
+    const uint64_t unit = vm->spec.driver.config.unit_pfns; /* a power of two */
     const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                 ? host.limit_pfns
                                 : host.target_pfns;

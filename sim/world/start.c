@@ -111,8 +111,9 @@ static bool vm_is_good(const struct question *question, struct world *world, uin
     bool good = true;
     for (int highest = 0; good && highest < 2; highest++) {
         vm_imagine(question, world, index, highest != 0);
-        good = features_fit(question, vm->spec.name, "device", vm->spec.device.features) &&
-               features_fit(question, vm->spec.name, "driver", vm->spec.driver.features) &&
+        good = features_fit(question, vm->spec.name, "device", vm->spec.device.config.features) &&
+               features_fit(question, vm->spec.name, "driver",
+                            vm->spec.driver.config.features_wanted) &&
                vm_can_start(vm, question->error, question->error_bytes) &&
                memory_can_start(vm, question->error, question->error_bytes);
     }

@@ -50,15 +50,16 @@ void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uin
         vm->service_ns = value;
         break;
     case SWARM_REQUEST_PAGES:
-        vm->driver.request_pages = (uint16_t)value;
+        vm->driver.config.request_pfns = (uint16_t)value;
         break;
     case SWARM_QUEUE_SIZE:
-        vm->driver.queue_size = (vm->driver.features & BNT_F_RING_PACKED) != 0
-                                    ? (uint16_t)value
-                                    : power_of_two_below(value);
+        vm->driver.config.queue_size_max =
+            (vm->driver.config.features_wanted & BNT_F_RING_PACKED) != 0
+                ? (uint16_t)value
+                : power_of_two_below(value);
         break;
     case SWARM_REFUSED_MAX:
-        vm->driver.refused_max = (uint32_t)value;
+        vm->driver.config.refused_pages_max = (uint32_t)value;
         break;
     }
 }

@@ -16,10 +16,10 @@ static uint64_t features_read(void *opaque)
     if (life_gone(vm)) {
         return UINT64_MAX;
     }
-    uint64_t offered =
-        bnt_host_features_read(vm->host) | (vm->spec.device.features & SCENARIO_FEATURE_RESERVED);
-    if (vm->spec.driver.interface == BNT_INTERFACE_LEGACY &&
-        vm->spec.device.interface != BNT_INTERFACE_MODERN) {
+    uint64_t offered = bnt_host_features_read(vm->host) |
+                       (vm->spec.device.config.features & SCENARIO_FEATURE_RESERVED);
+    if (vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY &&
+        vm->spec.device.config.interface != BNT_INTERFACE_MODERN) {
         offered &= BNT_F_LEGACY_MASK; /* its register has no more bits */
     }
     conformance_features_read(vm->world->conformance, vm->index, offered);

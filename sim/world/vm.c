@@ -20,13 +20,12 @@ uint64_t vm_free_tag(const struct vm *vm)
     return vm_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0);
 }
 
-/** Guest pages of one reported block, as a power of two: 2 MiB, or a page, unless said. */
-uint32_t vm_report_order(const struct vm *vm)
+/** Guest pages of the reported block that the scenario asks for, as a power of two. */
+static uint32_t report_order(const struct vm *vm)
 {
-    const uint64_t asked = vm->spec.driver.report_block_bytes;
     const uint64_t page = BNT_PFN_BYTES << vm->spec.page_order;
     uint32_t order = 0;
-    while (page << order < (asked != 0 ? asked : UINT64_C(2) << 20)) {
+    while (page << order < vm->spec.driver.report_block_bytes) {
         order++;
     }
     return order;
@@ -35,49 +34,23 @@ uint32_t vm_report_order(const struct vm *vm)
 static struct bnt_guest_config guest_config(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    struct bnt_guest_config config = {
-        .size = sizeof config,
-        .page_order = vm->spec.page_order,
-        .memory_first_pfn = vm->spec.first_pfn,
-        .memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
-        .features_wanted = driver->features,
-        .binding = BNT_BALLOON_BINDING_DEFAULT,
-        .queue_size_max = driver->queue_size,
-        .request_pfns = driver->request_pages,
-        .refused_pages_max = driver->refused_max,
-        .interface = driver->interface,
-        .byte_order = vm->spec.endian,
-        .queue_layout = driver->queue_layout,
-        .queue_layout_preferred = driver->queue_preference,
-        .record = driver->record_bits ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS,
-        .record_bits = vm->record_bits,
-        .hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16,
-        .hint_block_pfns = (uint32_t)(driver->hint_block_bytes >> BNT_PFN_SHIFT),
-        .hint_block_pfns_min = (uint32_t)(driver->hint_block_min_bytes >> BNT_PFN_SHIFT),
-        .hint_wait_on_ack = driver->hint_wait,
-        .poll_ns = driver->poll_ns,
-        .retry_min_ns = driver->retry_min_ns,
-        .retry_max_ns = driver->retry_max_ns,
-        .ack_timeout_ns = driver->ack_timeout_ns,
-        .oom_timeout_ns = driver->oom_timeout_ns,
-        .oom_holdoff_ns = driver->oom_holdoff_ns,
-        .recover_tries =
-            driver->recover_tries > 0 ? driver->recover_tries : BNT_GUEST_RECOVER_NEVER,
-        .recover_min_ns = driver->recover_min_ns,
-        .queue_reset_ns = driver->queue_reset_ns,
-        .detach_timeout_ns = driver->detach_timeout_ns,
-        .report_order_set = driver->report_block_bytes != 0,
-        .report_order = vm_report_order(vm),
-        .report_capacity = driver->report_capacity,
-        .report_burst = driver->report_burst,
-        .report_delay_ns = driver->report_delay_ns,
-        .quirks = driver->quirks,
-        .oom_pfns_max = driver->oom_pages,
-        .unit_pfns = driver->unit_pages > 1u << vm->spec.page_order ? driver->unit_pages : 0,
-        .init_on_free = vm->spec.free_content != FREE_CONTENT_ANY,
-        .poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0,
-        .init_bits = vm->init_bits,
-    };
+    struct bnt_guest_config config = driver->config;
+    config.size = sizeof config;
+    config.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
+    config.page_order = vm->spec.page_order;
+    config.memory_first_pfn = vm->spec.first_pfn;
+    config.memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    config.byte_order = vm->spec.endian;
+    config.record_bits = vm->record_bits;
+    config.hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16;
+    config.init_bits = vm->init_bits;
+    config.report_order_set = driver->report_block_bytes != 0;
+    config.report_order = report_order(vm);
+    if (config.unit_pfns <= 1u << vm->spec.page_order) {
+        config.unit_pfns = 0;
+    }
+    config.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
+    config.poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
     vmware_guest_config(vm, &config);
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
@@ -89,33 +62,31 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
     return config;
 }
 
+/** The driver's settings, with the library's where the scenario leaves them open. */
+struct bnt_guest_config vm_guest_settings(const struct vm *vm)
+{
+    const struct bnt_guest_config config = guest_config(vm);
+    struct bnt_guest_config settings = config;
+    if (bnt_guest_config_resolve(&config, &settings) != BNT_OK) {
+        settings = config; /* a struct of this size is always known */
+    }
+    return settings;
+}
+
 static struct bnt_host_config host_config(const struct vm *vm)
 {
     const struct scenario_device *device = &vm->spec.device;
-    struct bnt_host_config config = {
-        .size = sizeof(struct bnt_host_config),
-        .features = device->features & ~SCENARIO_FEATURE_RESERVED,
-        .binding = BNT_BALLOON_BINDING_DEFAULT,
-        .memory_first_pfn = vm->spec.first_pfn,
-        .memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
-        .ledger = device->ledger_leaves ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED,
-        .page_order = vm->spec.page_order,
-        .queue_size_max = device->queue_size,
-        .interface = device->interface,
-        .guest_order = vm->spec.endian,
-        .queue_layout = device->queue_layout,
-        .stats_poll_ns = device->stats_poll_ns,
-        .stats_stale_ns = device->stats_stale_ns,
-        .stall_ns = device->stall_ns,
-        .event_interval_ns = device->event_interval_ns,
-        .quirks = device->quirks,
-        .host_page_order = device->host_page_order,
-        .discard_zeroes = true,
-        .ws_bins = device->ws_bins,
-        .hint_discard = device->hint_discard,
-        .hint_id_last =
-            device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids,
-    };
+    struct bnt_host_config config = device->config;
+    config.size = sizeof config;
+    config.features &= ~SCENARIO_FEATURE_RESERVED;
+    config.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
+    config.memory_first_pfn = vm->spec.first_pfn;
+    config.memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    config.page_order = vm->spec.page_order;
+    config.guest_order = vm->spec.endian;
+    config.discard_zeroes = true;
+    config.hint_id_last =
+        device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids;
     vmware_host_config(vm, &config);
     return config;
 }
@@ -173,7 +144,7 @@ bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
     const uint64_t ws_ns = vm->spec.device.ws_interval_ns;
     struct bnt_guest_need need;
     size_t bytes = 0;
-    vm->record_bits = vm->spec.driver.record_bits ? &there : NULL;
+    vm->record_bits = vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;
     const struct bnt_host_config host = host_config(vm);
     const struct bnt_guest_config guest = guest_config(vm);
@@ -344,7 +315,8 @@ static bool player_create(struct vm *vm, char *error, size_t error_bytes)
 /** The longest way of a request with no fault: behind all that may be in the device's queues. */
 static uint64_t answer_ns(const struct vm *vm)
 {
-    const uint64_t buffers = (uint64_t)vm->spec.device.queue_size * BNT_BALLOON_QUEUE_COUNT;
+    const uint64_t buffers =
+        (uint64_t)vm->spec.device.config.queue_size_max * BNT_BALLOON_QUEUE_COUNT;
     uint64_t ns = vm->spec.service_ns * (1 + buffers / WORLD_BUDGET);
     for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
         ns += vm->spec.link[signal].latency_ns;
@@ -361,11 +333,12 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
     vm->backed = arena_zalloc(arena, vm->backed_bytes);
-    if ((vm->spec.driver.features >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) != 0) {
+    if ((vm->spec.driver.config.features_wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
+        0) {
         vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
         vm->init_bits = arena_zalloc(arena, vm->init_bytes);
     }
-    if (vm->spec.driver.record_bits) {
+    if (vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS) {
         vm->record_bytes = 2 * ((pages + 63) / 64) * sizeof(uint64_t);
         vm->record_bits = arena_zalloc(arena, vm->record_bytes);
     }
@@ -374,15 +347,15 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .name = vm->spec.name,
             .first_pfn = vm->spec.first_pfn,
             .pfns = pfns,
-            .host_pages = vm->spec.device.host_page_order > 0,
+            .host_pages = vm->spec.device.config.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vmware_refused_max(vm),
             .habits = vmware_habits(vm),
-            .stall_ns = vm->spec.device.stall_ns,
-            .report_pages = UINT64_C(1) << vm_report_order(vm),
+            .stall_ns = vm->spec.device.config.stall_ns,
+            .report_pages = UINT64_C(1) << vm_guest_settings(vm).report_order,
             .answer_ns = answer_ns(vm),
-            .poll_ns = (vm->spec.driver.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
-                           ? vm->spec.driver.poll_ns
+            .poll_ns = (vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
+                           ? vm->spec.driver.config.poll_ns
                            : 0,
             .reset_empty_ns = vmware_reset_empty_ns(vm),
         };

@@ -179,8 +179,11 @@ uint64_t vmware_slack(const struct vm *vm)
     if (!vm_on_calls(vm)) {
         return 0;
     }
-    const bool said = driver->slack_pfns != SCENARIO_SLACK_UNSAID;
-    return said ? driver->slack_pfns : driver->profile_2010 ? 0 : BNT_GUEST_SLACK_DEFAULT;
+    const uint32_t slack_pfns = driver->config.vmware.slack_pfns;
+    if (slack_pfns == 0) {
+        return driver->profile_2010 ? 0 : BNT_GUEST_SLACK_DEFAULT;
+    }
+    return slack_pfns == BNT_GUEST_SLACK_NONE ? 0 : slack_pfns;
 }
 
 static uint32_t slack_setting(uint64_t pfns)
@@ -193,60 +196,38 @@ uint32_t vmware_habits(const struct vm *vm)
     if (!vm_on_calls(vm)) {
         return 0;
     }
-    return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.habits;
+    return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.config.vmware.habits;
 }
 
 uint32_t vmware_refused_max(const struct vm *vm)
 {
     const bool bound = (vmware_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
-    return bound ? vm->spec.driver.refused_max : UINT32_MAX;
+    return bound ? vm->spec.driver.config.refused_pages_max : UINT32_MAX;
 }
 
 /** A driver that sees a reset acts on it by the next tick. */
 uint64_t vmware_reset_empty_ns(const struct vm *vm)
 {
-    const uint64_t poll_ns = vm->spec.driver.poll_ns;
-    if (!vm_on_calls(vm) || poll_ns == 0) {
-        return WORLD_RESET_EMPTY_NS + (vm_on_calls(vm) ? WORLD_RESET_EMPTY_NS / 10 : 0);
-    }
-    return poll_ns + WORLD_RESET_EMPTY_NS / 10;
-}
-
-static void rates_config(const struct scenario_rates *rates, struct bnt_guest_rates *out)
-{
-    const struct bnt_guest_rates config = {
-        .use = (bnt_guest_switch)rates->use,
-        .nosleep_max = rates->nosleep_max,
-        .alloc_min = rates->alloc_min,
-        .alloc_max = rates->alloc_max,
-        .alloc_step = rates->alloc_step,
-        .free_min = rates->free_min,
-        .free_max = rates->free_max,
-        .free_step = rates->free_step,
-        .slow_cycles = rates->slow_cycles,
-        .period_ns = rates->period_ns,
-    };
-    *out = config;
+    return vm_on_calls(vm) ? vm_guest_settings(vm).poll_ns + WORLD_RESET_EMPTY_NS / 10
+                           : WORLD_RESET_EMPTY_NS;
 }
 
 void vmware_guest_config(const struct vm *vm, struct bnt_guest_config *config)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    config->sleeping = (bnt_guest_switch)driver->sleeping;
-    config->limit_pfns = driver->limit_pfns;
-    rates_config(&driver->rates, &config->rates);
     if (!vm_on_calls(vm)) {
+        config->vmware = (struct bnt_guest_vmware){0};
         return;
     }
     config->wire = BNT_GUEST_WIRE_VMWARE;
     if (driver->profile_2010) {
         const uint64_t poll_ns = config->poll_ns;
         bnt_guest_vmware_2010(config);
-        rates_config(&driver->rates, &config->rates);
+        config->rates = driver->config.rates;
         config->poll_ns = poll_ns != 0 ? poll_ns : config->poll_ns;
     }
-    config->vmware.caps = driver->capabilities;
-    config->vmware.habits |= driver->habits;
+    config->vmware.caps = driver->config.vmware.caps;
+    config->vmware.habits |= driver->config.vmware.habits;
     config->vmware.slack_pfns = slack_setting(vmware_slack(vm));
     for (uint32_t i = 0; i < vm->world->scenario->action_count; i++) {
         const struct scenario_action *action = &vm->world->scenario->actions[i];
@@ -261,7 +242,8 @@ void vmware_host_config(const struct vm *vm, struct bnt_host_config *config)
 {
     if (vm_on_calls(vm)) {
         config->wire = BNT_HOST_WIRE_VMWARE;
-        config->vmware_capabilities = vm->spec.device.capabilities;
         config->target_slack_pfns = vmware_slack(vm);
+    } else {
+        config->vmware_capabilities = 0;
     }
 }

@@ -238,7 +238,7 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);
 void vm_guest_step(struct vm *vm);
 void vm_host_step(struct vm *vm);
 void vm_stall(struct vm *vm, action_party party, uint64_t until_ns);
-uint32_t vm_report_order(const struct vm *vm);
+struct bnt_guest_config vm_guest_settings(const struct vm *vm);
 /** The content tag of a page that holds `value` in each le32. */
 uint64_t vm_value_tag(uint32_t value);
 /** The content tag that free pages of this guest hold. */

@@ -98,10 +98,10 @@ static void cell_apply(const struct cell *cell, struct scenario_vm *vm)
 {
     const uint64_t ring = BNT_F_RING_EVENT_IDX | (cell->packed ? BNT_F_RING_PACKED : 0);
     const uint64_t subset = features_of(cell->subset);
-    vm->driver.features = (cell->offer_all ? subset : device_can) | ring;
-    vm->device.features = (cell->offer_all ? device_can : subset) | ring;
-    vm->device.queue_layout = cell->device;
-    vm->driver.queue_layout = cell->driver;
+    vm->driver.config.features_wanted = (cell->offer_all ? subset : device_can) | ring;
+    vm->device.config.features = (cell->offer_all ? device_can : subset) | ring;
+    vm->device.config.queue_layout = cell->device;
+    vm->driver.config.queue_layout = cell->driver;
 }
 
 static void cell_look(const struct world *world, struct seen *seen)
