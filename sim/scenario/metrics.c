@@ -8,7 +8,7 @@ static const struct {
     metric_unit unit;
     const char *meaning;
 } metric_rows[METRIC_COUNT] = {
-#define X(id, yaml, unit_name, text) [METRIC_##id] = {yaml, UNIT_##unit_name, text},
+#define X(id, yaml, unit_name, text, source) [METRIC_##id] = {yaml, UNIT_##unit_name, text},
     VM_METRIC_MAP(X) MACHINE_METRIC_MAP(X)
 #undef X
 };

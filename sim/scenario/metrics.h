@@ -1,8 +1,8 @@
 /*
- * What a scenario can expect: the table of metrics, their units and meanings.
+ * What a scenario can expect: the table of metrics, their units, meanings and sources.
  *
- * The world supplies the values (sim/world), the loader checks names and units against this table,
- * `docs/use/scenarios.md` and the JSON Schema print it. What one adds is a row.
+ * The world reads the values from their sources (metrics.c there), the loader checks names and units
+ * against this table, `docs/use/scenarios.md` and the JSON Schema print it. What one adds is a row.
  */
 #ifndef SIM_SCENARIO_METRICS_H
 #define SIM_SCENARIO_METRICS_H
@@ -17,130 +17,197 @@ typedef enum metric_unit {
 } metric_unit;
 
 /* clang-format off */
-/** name in code, name in YAML, unit, meaning. Of a VM: `vm0.balloon`, or `balloon` if there is one. */
+/**
+ * name in code, name in YAML, unit, meaning, source. Of a VM: `vm0.balloon`, or `balloon` if there is
+ * one.
+ *
+ * A source is an expression of `vm` or `world`. GUEST and HOST are fields of what driver and device
+ * tell of themselves, EITHER one that the device counts where a recording plays the driver; ACCOUNT,
+ * MOVES, MEMORY, WORKLOADS and STATS are fields of what the world, migrations, the guest's memory,
+ * all workloads and the device's statistics come to.
+ */
 #define VM_METRIC_MAP(X)                                                                             \
-    X(TARGET,          "target",          BYTES, "target that the host set")                         \
-    X(ACTUAL,          "actual",          BYTES, "balloon size that the driver last wrote")          \
-    X(BALLOON,         "balloon",         BYTES, "guest's view: pages in its record")                \
-    X(LEDGER,          "ledger",          BYTES, "host's view: pages in its ledger")                 \
-    X(PARTIAL,         "partial",         BYTES, "ledger pages in host pages that were not dropped")  \
-    X(KEPT,            "kept",            BYTES, "ledger pages whose backing the host kept")         \
-    X(HELD,            "held",            COUNT, "refused pages that the guest holds now")           \
-    X(HELD_PEAK,       "held_peak",       COUNT, "most refused pages ever held")                     \
-    X(IN_FLIGHT,       "in_flight",       BYTES, "pages in requests that the device has")            \
-    X(OUTCOME,         "outcome",         OUTCOME, "how the last target request ended")              \
-    X(SETTLED,         "settled",         BOOL,  "at rest at its target, or a reason why not stands (docs/prove/generator.md)") \
-    X(STATE,           "state",           GUEST_STATE, "state of the driver")                        \
-    X(EPOCH,           "epoch",           COUNT, "the device's reset epoch")                         \
-    X(EPOCH_ACK,       "epoch_ack",       COUNT, "epoch that the driver acknowledged")               \
-    X(INFLATED,        "inflated",        BYTES, "pages ever accepted into the balloon")             \
-    X(DEFLATED,        "deflated",        BYTES, "pages ever taken back through the deflate queue")  \
-    X(RESET_FREED,     "reset_freed",     BYTES, "pages given back silently by resets")              \
-    X(RESETS,          "resets",          COUNT, "resets that the guest went through")               \
-    X(OOM_FREED,       "oom_freed",       BYTES, "pages given back by OOM deflates")                 \
-    X(OOM_DEFLATES,    "oom_deflates",    COUNT, "OOM deflates asked for")                           \
-    X(OOM_KILLS,       "oom_kills",       COUNT, "workloads killed by the OOM killer")               \
-    X(REQUESTS,        "requests",        COUNT, "inflate and deflate requests served")              \
-    X(REFUSED,         "refused",         COUNT, "pages refused on inflation")                       \
-    X(REFUSED_PINNED,  "refused_pinned",  COUNT, "of these as pinned")                               \
-    X(REFUSED_INVALID, "refused_invalid", COUNT, "of these as invalid")                              \
-    X(REFUSED_LOCKED,  "refused_locked",  COUNT, "of these as already in the balloon")               \
-    X(REFUSED_BUSY,    "refused_busy",    COUNT, "PFNs refused as busy, both directions")            \
-    X(NOT_NEEDED,      "not_needed",      COUNT, "PFNs not needed, both directions")                 \
-    X(RETURNED,        "returned",        COUNT, "held pages given back")                            \
-    X(UNCERTAIN,       "uncertain",       COUNT, "pages without a known verdict")                    \
-    X(ALLOC_FAILURES,  "alloc_failures",  COUNT, "times the balloon's allocation fell short")        \
-    X(STEP_PAGES,      "step_pages",      COUNT, "pages given back in one step of the driver, at most") \
-    X(STALLS,          "stalls",          COUNT, "requests that missed their deadline")              \
-    X(QUEUE_RESETS,    "queue_resets",    COUNT, "times that the driver reset a queue")              \
-    X(USED_LENGTHS,    "used_lengths",    COUNT, "used lengths of more than the device could write") \
-    X(STORMS,          "storms",          COUNT, "times that the device gave the statistics buffer straight back without end") \
-    X(RECOVERIES,      "recoveries",      COUNT, "times that the driver recovered by a device reset")  \
-    X(RESTORES,        "restores",        COUNT, "times that the device was saved and loaded")       \
-    X(RESTARTS,        "restarts",        COUNT, "kernels that started over the old one's head")     \
-    X(HIBERNATIONS,    "hibernations",    COUNT, "times that the machine went off and on")           \
-    X(MOVES,           "moves",           COUNT, "ballooned pages that moved to another place")      \
-    X(MOVES_FAILED,    "moves_failed",    COUNT, "moves that were refused or ended early")           \
-    X(BROKEN,          "broken",          BOOL,  "the device set NEEDS_RESET for a violation")       \
-    X(MISUSES,         "misuses",         COUNT, "the driver's violations that broke nothing")       \
-    X(KICKS_LOST,      "kicks_lost",      COUNT, "kicks that the link dropped")                      \
-    X(INTERRUPTS_LOST, "interrupts_lost", COUNT, "interrupts that the link dropped")                 \
-    X(FREE,            "free",            BYTES, "free guest memory")                                \
-    X(ANON,            "anon",            BYTES, "anonymous memory in use")                          \
-    X(CACHE,           "cache",           BYTES, "page cache, clean and dirty")                      \
-    X(SLAB,            "slab",            BYTES, "slab and page tables")                             \
-    X(SWAP_USED,       "swap_used",       BYTES, "guest swap in use")                                \
-    X(DEMAND,          "demand",          BYTES, "memory that the workloads must have now")          \
-    X(UNMET,           "unmet",           BYTES, "of this, what they do not have")                   \
-    X(RECLAIMED,       "reclaimed",       BYTES, "page cache dropped under pressure, ever")          \
-    X(REFAULTS,        "refaults",        BYTES, "page cache read again after it was dropped, ever") \
-    X(DIRECT_RECLAIMS, "direct_reclaims", COUNT, "allocations that had to reclaim first")            \
-    X(STALLED_TIME,    "stalled_time",    TIME,  "time that workloads waited for memory")            \
-    X(STATS_SEQUENCE,  "stats_sequence",  COUNT, "statistics buffers that arrived")                  \
-    X(STATS_KNOWN,     "stats_known",     COUNT, "standard statistics in the last buffer")           \
-    X(STATS_TOTAL,     "stats_total",     BYTES, "total memory by the last statistics")              \
-    X(LEGACY,          "legacy",          BOOL,  "driver and device speak the legacy interface")     \
-    X(STATS_UNKNOWN,   "stats_unknown",   COUNT, "entries of the last buffer that the host has no name for") \
-    X(STATS_FREE,      "stats_free",      BYTES, "its free memory by its statistics; 0 if not known") \
-    X(WS_SEQUENCE,     "ws_sequence",     COUNT, "working-set reports that arrived")                 \
-    X(WS_RECENT,       "ws_recent",       BYTES, "memory in the first bin of the last working-set report") \
-    X(WS_OLD,          "ws_old",          BYTES, "memory in its last bin")                           \
-    X(STATS_STALE,     "stats_stale",     BOOL,  "the host's statistics are stale")                  \
-    X(REPORTED,        "reported",        BYTES, "free pages reported, ever")                        \
-    X(INITIALISED,     "initialised",     BYTES, "pages that the device called initialised, ever")     \
-    X(REPORTING,       "reporting",       BYTES, "free pages that are away in a report")             \
-    X(HINTED,          "hinted",          BYTES, "free pages that the driver keeps as hinted now")    \
-    X(HINTS,           "hints",           BYTES, "free pages hinted in time, as the device counts them") \
-    X(HINTS_IGNORED,   "hints_ignored",   BYTES, "hints of a run that was over")                     \
-    X(HINT_RUNS,       "hint_runs",       COUNT, "runs of hints that the driver began")              \
-    X(HINTS_EARLY,     "hints_early",     BYTES, "hinted pages given back before the device was done") \
-    X(MIGRATIONS,      "migrations",      COUNT, "migrations that ended at the other host")           \
-    X(MIGRATIONS_CANCELLED, "migrations_cancelled", COUNT, "migrations that were given up")          \
-    X(MIGRATION_ROUNDS, "migration_rounds", COUNT, "rounds of all migrations")                       \
-    X(MIGRATION_SENT,  "migration_sent",  BYTES, "memory sent by all of them")                       \
-    X(MIGRATION_SKIPPED, "migration_skipped", BYTES, "memory that hints saved them from sending")    \
-    X(MIGRATION_TIME,  "migration_time",  TIME,  "how long the last one took")                       \
-    X(MIGRATION_DOWNTIME, "migration_downtime", TIME, "how long the VM stood still in it")           \
-    X(MIGRATING,       "migrating",       BOOL,  "a migration is under way")                         \
-    X(AWAY,            "away",            BOOL,  "the VM is at the other host")                      \
-    X(DISCARDED,       "discarded",       BYTES, "backing that the host really dropped, ever")       \
-    X(BACKED,          "backed",          BYTES, "guest memory with host backing now")                 \
-    X(LEDGER_PAGES,    "ledger_pages",    COUNT, "a hash of which pages the host's ledger holds, counted from `first_pfn`") \
-    X(BALLOON_PAGES,   "balloon_pages",   COUNT, "a hash of which pages the guest's allocator gave the driver") \
-    X(WANTED,          "wanted",          BYTES, "target as the host wants it, above the guest's limit too") \
-    X(LIMIT,           "limit",           COUNT, "PFNs that the guest says it can give at most")      \
-    X(LARGE,           "large",           BYTES, "memory ever moved in units of 2 MiB, both directions") \
-    X(LARGE_REFUSED,   "large_refused",   COUNT, "units of 2 MiB that were refused on inflation")      \
-    X(LARGE_SPLITS,    "large_splits",    COUNT, "of these, those offered again page by page")         \
-    X(TICKS,           "ticks",           COUNT, "ticks of the driver: of VMware's wire, or of rates") \
-    X(RATE_ALLOC,      "rate_alloc",      COUNT, "PFNs of a slow tick of inflation")                  \
-    X(RATE_FREE,       "rate_free",       COUNT, "PFNs of a tick of deflation")                       \
-    X(SLOW_CYCLES,     "slow_cycles",     COUNT, "slow ticks that are left")                          \
-    X(SLEEPING,        "sleeping",        COUNT, "pages that an allocation waits for now")            \
-    X(SLEEPS,          "sleeps",          COUNT, "allocations that waited")                           \
-    X(SLEEP_FAILURES,  "sleep_failures",  COUNT, "of these, those that brought less than asked for")  \
-    X(LATE_PAGES,      "late_pages",      COUNT, "pages that came after nobody wanted them")           \
-    X(CALLS,           "calls",           COUNT, "calls of VMware's wire that the host answered")     \
-    X(CALLS_FAILED,    "calls_failed",    COUNT, "of these, those not answered by success")           \
-    X(LOCKS,           "locks",           COUNT, "of these, locks of every kind")                     \
-    X(UNLOCKS,         "unlocks",         COUNT, "of these, unlocks of every kind")                   \
-    X(STARTS,          "starts",          COUNT, "of these, those of START")                          \
-    X(CAPABILITIES,    "capabilities",    COUNT, "capabilities in common, as a mask")                 \
-    X(DOORBELLS,       "doorbells",       COUNT, "doorbells that the host rang")                      \
-    X(DOORBELL_TICKS,  "doorbell_ticks",  COUNT, "ticks that a doorbell caused")                      \
-    X(TOUCHES,         "touches",         COUNT, "pages in the balloon that the guest used")
+    X(TARGET, "target", BYTES, "target that the host set", PFNS(HOST(target_pfns)))                \
+    X(ACTUAL, "actual", BYTES, "balloon size that the driver last wrote", PFNS(HOST(actual_pfns))) \
+    X(BALLOON, "balloon", BYTES, "guest's view: pages in its record", PFNS(GUEST(ballooned_pfns))) \
+    X(LEDGER, "ledger", BYTES, "host's view: pages in its ledger", PFNS(HOST(balloon_pfns)))       \
+    X(PARTIAL, "partial", BYTES, "ledger pages in host pages that were not dropped",               \
+      PFNS(HOST(partial_pfns)))                                                                    \
+    X(KEPT, "kept", BYTES, "ledger pages whose backing the host kept", PFNS(HOST(kept_pfns)))      \
+    X(HELD, "held", COUNT, "refused pages that the guest holds now", GUEST(held_pages))            \
+    X(HELD_PEAK, "held_peak", COUNT, "most refused pages ever held", ACCOUNT(held_peak))           \
+    X(IN_FLIGHT, "in_flight", BYTES, "pages in requests that the device has",                      \
+      PFNS(GUEST(inflight_inflate_pfns) + GUEST(inflight_deflate_pfns)))                           \
+    X(OUTCOME, "outcome", OUTCOME, "how the last target request ended", HOST(outcome))             \
+    X(SETTLED, "settled", BOOL, "at rest at its target, or a reason why not stands (docs/prove/generator.md)",\
+      settled_is(vm))                                                                              \
+    X(STATE, "state", GUEST_STATE, "state of the driver", GUEST(state))                            \
+    X(EPOCH, "epoch", COUNT, "the device's reset epoch", HOST(epoch))                              \
+    X(EPOCH_ACK, "epoch_ack", COUNT, "epoch that the driver acknowledged",                         \
+      HOST(epoch_acknowledged))                                                                    \
+    X(INFLATED, "inflated", BYTES, "pages ever accepted into the balloon",                         \
+      PFNS(EITHER(inflated_pfns)))                                                                 \
+    X(DEFLATED, "deflated", BYTES, "pages ever taken back through the deflate queue",              \
+      PFNS(EITHER(deflated_pfns)))                                                                 \
+    X(RESET_FREED, "reset_freed", BYTES, "pages given back silently by resets",                    \
+      PFNS(GUEST(reset_pfns)))                                                                     \
+    X(RESETS, "resets", COUNT, "resets that the guest went through", GUEST(resets))                \
+    X(OOM_FREED, "oom_freed", BYTES, "pages given back by OOM deflates", PFNS(GUEST(oom_pfns)))    \
+    X(OOM_DEFLATES, "oom_deflates", COUNT, "OOM deflates asked for", ACCOUNT(oom_deflates))        \
+    X(OOM_KILLS, "oom_kills", COUNT, "workloads killed by the OOM killer", ACCOUNT(oom_kills))     \
+    X(REQUESTS, "requests", COUNT, "inflate and deflate requests served", HOST(requests))          \
+    X(REFUSED, "refused", COUNT, "pages refused on inflation", GUEST(refused_pages))               \
+    X(REFUSED_PINNED, "refused_pinned", COUNT, "of these as pinned",                               \
+      ACCOUNT(refused_by[BNT_VERDICT_PINNED]))                                                     \
+    X(REFUSED_INVALID, "refused_invalid", COUNT, "of these as invalid",                            \
+      ACCOUNT(refused_by[BNT_VERDICT_INVALID]))                                                    \
+    X(REFUSED_LOCKED, "refused_locked", COUNT, "of these as already in the balloon",               \
+      ACCOUNT(refused_by[BNT_VERDICT_LOCKED]))                                                     \
+    X(REFUSED_BUSY, "refused_busy", COUNT, "PFNs refused as busy, both directions",                \
+      HOST(verdicts[BNT_VERDICT_BUSY]))                                                            \
+    X(NOT_NEEDED, "not_needed", COUNT, "PFNs not needed, both directions",                         \
+      HOST(verdicts[BNT_VERDICT_NOT_NEEDED]))                                                      \
+    X(RETURNED, "returned", COUNT, "held pages given back", GUEST(returned_pages))                 \
+    X(UNCERTAIN, "uncertain", COUNT, "pages without a known verdict", ACCOUNT(uncertain))          \
+    X(ALLOC_FAILURES, "alloc_failures", COUNT, "times the balloon's allocation fell short",        \
+      GUEST(alloc_failures))                                                                       \
+    X(STEP_PAGES, "step_pages", COUNT, "pages given back in one step of the driver, at most",      \
+      ACCOUNT(step_pages))                                                                         \
+    X(STALLS, "stalls", COUNT, "requests that missed their deadline", GUEST(stalls))               \
+    X(QUEUE_RESETS, "queue_resets", COUNT, "times that the driver reset a queue",                  \
+      GUEST(queue_resets))                                                                         \
+    X(USED_LENGTHS, "used_lengths", COUNT, "used lengths of more than the device could write",     \
+      GUEST(used_length_odd))                                                                      \
+    X(STORMS, "storms", COUNT, "times that the device gave the statistics buffer straight back without end",\
+      GUEST(storms))                                                                               \
+    X(RECOVERIES, "recoveries", COUNT, "times that the driver recovered by a device reset",        \
+      GUEST(recoveries))                                                                           \
+    X(RESTORES, "restores", COUNT, "times that the device was saved and loaded",                   \
+      ACCOUNT(restores))                                                                           \
+    X(RESTARTS, "restarts", COUNT, "kernels that started over the old one's head",                 \
+      ACCOUNT(restarts))                                                                           \
+    X(HIBERNATIONS, "hibernations", COUNT, "times that the machine went off and on",               \
+      ACCOUNT(hibernations))                                                                       \
+    X(MOVES, "moves", COUNT, "ballooned pages that moved to another place", ACCOUNT(moves))        \
+    X(MOVES_FAILED, "moves_failed", COUNT, "moves that were refused or ended early",               \
+      ACCOUNT(moves_failed))                                                                       \
+    X(BROKEN, "broken", BOOL, "the device set NEEDS_RESET for a violation", HOST(breaks) > 0)      \
+    X(MISUSES, "misuses", COUNT, "the driver's violations that broke nothing", HOST(misuses))      \
+    X(KICKS_LOST, "kicks_lost", COUNT, "kicks that the link dropped", vm->link[SIGNAL_KICK].lost)  \
+    X(INTERRUPTS_LOST, "interrupts_lost", COUNT, "interrupts that the link dropped",               \
+      vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost)                              \
+    X(FREE, "free", BYTES, "free guest memory", MEMORY(free_bytes))                                \
+    X(ANON, "anon", BYTES, "anonymous memory in use", MEMORY(anon_bytes))                          \
+    X(CACHE, "cache", BYTES, "page cache, clean and dirty",                                        \
+      MEMORY(cache_clean_bytes) + MEMORY(cache_dirty_bytes))                                       \
+    X(SLAB, "slab", BYTES, "slab and page tables", MEMORY(slab_bytes))                             \
+    X(SWAP_USED, "swap_used", BYTES, "guest swap in use", MEMORY(swap_used_bytes))                 \
+    X(DEMAND, "demand", BYTES, "memory that the workloads must have now", WORKLOADS(demand_bytes)) \
+    X(UNMET, "unmet", BYTES, "of this, what they do not have", WORKLOADS(unmet_bytes))             \
+    X(RECLAIMED, "reclaimed", BYTES, "page cache dropped under pressure, ever",                    \
+      MEMORY(reclaimed_bytes))                                                                     \
+    X(REFAULTS, "refaults", BYTES, "page cache read again after it was dropped, ever",             \
+      MEMORY(refault_bytes))                                                                       \
+    X(DIRECT_RECLAIMS, "direct_reclaims", COUNT, "allocations that had to reclaim first",          \
+      MEMORY(direct_reclaims))                                                                     \
+    X(STALLED_TIME, "stalled_time", TIME, "time that workloads waited for memory",                 \
+      WORKLOADS(stalled_ns))                                                                       \
+    X(STATS_SEQUENCE, "stats_sequence", COUNT, "statistics buffers that arrived", STATS(sequence)) \
+    X(STATS_KNOWN, "stats_known", COUNT, "standard statistics in the last buffer",                 \
+      bits_of(STATS(known)))                                                                       \
+    X(STATS_TOTAL, "stats_total", BYTES, "total memory by the last statistics",                    \
+      STATS(values[BNT_STAT_MEMTOT]))                                                              \
+    X(LEGACY, "legacy", BOOL, "driver and device speak the legacy interface", is_legacy(vm))       \
+    X(STATS_UNKNOWN, "stats_unknown", COUNT, "entries of the last buffer that the host has no name for",\
+      STATS(unknown_count))                                                                        \
+    X(STATS_FREE, "stats_free", BYTES, "its free memory by its statistics; 0 if not known",        \
+      STATS(values[BNT_STAT_MEMFREE]))                                                             \
+    X(WS_SEQUENCE, "ws_sequence", COUNT, "working-set reports that arrived",                       \
+      working_set(vm).sequence)                                                                    \
+    X(WS_RECENT, "ws_recent", BYTES, "memory in the first bin of the last working-set report",     \
+      bin_bytes(vm, false))                                                           \
+    X(WS_OLD, "ws_old", BYTES, "memory in its last bin", bin_bytes(vm, true))         \
+    X(STATS_STALE, "stats_stale", BOOL, "the host's statistics are stale", STATS(stale))           \
+    X(REPORTED, "reported", BYTES, "free pages reported, ever", PFNS(HOST(reported_pfns)))         \
+    X(INITIALISED, "initialised", BYTES, "pages that the device called initialised, ever",         \
+      PFNS(GUEST(initialised_pfns)))                                                               \
+    X(REPORTING, "reporting", BYTES, "free pages that are away in a report",                       \
+      PFNS(GUEST(reporting_pfns)))                                                                 \
+    X(HINTED, "hinted", BYTES, "free pages that the driver keeps as hinted now",                   \
+      PFNS(GUEST(hinted_pfns)))                                                                    \
+    X(HINTS, "hints", BYTES, "free pages hinted in time, as the device counts them",               \
+      PFNS(HOST(hinted_pfns)))                                                                     \
+    X(HINTS_IGNORED, "hints_ignored", BYTES, "hints of a run that was over",                       \
+      PFNS(HOST(hints_ignored_pfns)))                                                              \
+    X(HINT_RUNS, "hint_runs", COUNT, "runs of hints that the driver began", GUEST(hint_runs))      \
+    X(HINTS_EARLY, "hints_early", BYTES, "hinted pages given back before the device was done",     \
+      PFNS(GUEST(hint_early_pfns)))                                                                \
+    X(MIGRATIONS, "migrations", COUNT, "migrations that ended at the other host", MOVES(done))     \
+    X(MIGRATIONS_CANCELLED, "migrations_cancelled", COUNT, "migrations that were given up",        \
+      MOVES(cancelled))                                                                            \
+    X(MIGRATION_ROUNDS, "migration_rounds", COUNT, "rounds of all migrations", MOVES(rounds))      \
+    X(MIGRATION_SENT, "migration_sent", BYTES, "memory sent by all of them",                       \
+      PFNS(MOVES(sent_pfns)))                                                                      \
+    X(MIGRATION_SKIPPED, "migration_skipped", BYTES, "memory that hints saved them from sending",  \
+      PFNS(MOVES(skipped_pfns)))                                                                   \
+    X(MIGRATION_TIME, "migration_time", TIME, "how long the last one took", MOVES(took_ns))        \
+    X(MIGRATION_DOWNTIME, "migration_downtime", TIME, "how long the VM stood still in it",         \
+      MOVES(downtime_ns))                                                                          \
+    X(MIGRATING, "migrating", BOOL, "a migration is under way", vm->migration != NULL)             \
+    X(AWAY, "away", BOOL, "the VM is at the other host", vm->away)                                 \
+    X(DISCARDED, "discarded", BYTES, "backing that the host really dropped, ever",                 \
+      HOST(discarded_bytes))                                                                       \
+    X(BACKED, "backed", BYTES, "guest memory with host backing now", PFNS(vm->backed_pfns))        \
+    X(LEDGER_PAGES, "ledger_pages", COUNT, "a hash of which pages the host's ledger holds, counted from `first_pfn`",\
+      pages_hash(vm, is_in_ledger))                                                                \
+    X(BALLOON_PAGES, "balloon_pages", COUNT, "a hash of which pages the guest's allocator gave the driver",\
+      pages_hash(vm, is_given))                                                                    \
+    X(WANTED, "wanted", BYTES, "target as the host wants it, above the guest's limit too",         \
+      PFNS(HOST(wanted_pfns)))                                                                     \
+    X(LIMIT, "limit", COUNT, "PFNs that the guest says it can give at most", HOST(limit_pfns))     \
+    X(LARGE, "large", BYTES, "memory ever moved in units of 2 MiB, both directions",               \
+      PFNS(HOST(unit_pfns)))                                                                       \
+    X(LARGE_REFUSED, "large_refused", COUNT, "units of 2 MiB that were refused on inflation",      \
+      GUEST(huge_refused))                                                                         \
+    X(LARGE_SPLITS, "large_splits", COUNT, "of these, those offered again page by page",           \
+      GUEST(huge_splits))                                                                          \
+    X(TICKS, "ticks", COUNT, "ticks of the driver: of VMware's wire, or of rates", GUEST(ticks))   \
+    X(RATE_ALLOC, "rate_alloc", COUNT, "PFNs of a slow tick of inflation", GUEST(rate_alloc))      \
+    X(RATE_FREE, "rate_free", COUNT, "PFNs of a tick of deflation", GUEST(rate_free))              \
+    X(SLOW_CYCLES, "slow_cycles", COUNT, "slow ticks that are left", GUEST(slow_cycles))           \
+    X(SLEEPING, "sleeping", COUNT, "pages that an allocation waits for now",                       \
+      GUEST(sleeping_pages))                                                                       \
+    X(SLEEPS, "sleeps", COUNT, "allocations that waited", GUEST(sleeps))                           \
+    X(SLEEP_FAILURES, "sleep_failures", COUNT, "of these, those that brought less than asked for", \
+      GUEST(sleep_failures))                                                                       \
+    X(LATE_PAGES, "late_pages", COUNT, "pages that came after nobody wanted them",                 \
+      GUEST(late_pages))                                                                           \
+    X(CALLS, "calls", COUNT, "calls of VMware's wire that the host answered", HOST(calls))         \
+    X(CALLS_FAILED, "calls_failed", COUNT, "of these, those not answered by success",              \
+      HOST(calls_failed))                                                                          \
+    X(LOCKS, "locks", COUNT, "of these, locks of every kind", ACCOUNT(locks))                      \
+    X(UNLOCKS, "unlocks", COUNT, "of these, unlocks of every kind", ACCOUNT(unlocks))              \
+    X(STARTS, "starts", COUNT, "of these, those of START", ACCOUNT(starts))                        \
+    X(CAPABILITIES, "capabilities", COUNT, "capabilities in common, as a mask",                    \
+      HOST(capabilities))                                                                          \
+    X(DOORBELLS, "doorbells", COUNT, "doorbells that the host rang", HOST(doorbells))              \
+    X(DOORBELL_TICKS, "doorbell_ticks", COUNT, "ticks that a doorbell caused", GUEST(doorbells))   \
+    X(TOUCHES, "touches", COUNT, "pages in the balloon that the guest used", HOST(touches))
 
 /** Of the whole machine: `machine.free`. */
 #define MACHINE_METRIC_MAP(X)                                                                        \
-    X(MACHINE_BACKED,  "machine.backed",  BYTES, "host memory in use by guests")                     \
-    X(MACHINE_FREE,    "machine.free",    BYTES, "host memory not in use")                           \
-    X(MACHINE_SWAPPED, "machine.swapped", BYTES, "guest memory that the host had to swap, ever")     \
-    X(MACHINE_EVENTS,  "machine.events",  COUNT, "events handled")                                   \
-    X(MACHINE_TIME,    "machine.time",    TIME,  "virtual time")
+    X(MACHINE_BACKED, "machine.backed", BYTES, "host memory in use by guests",                     \
+      PFNS(world->machine_backed_pfns))                                                            \
+    X(MACHINE_FREE, "machine.free", BYTES, "host memory not in use",                               \
+      PFNS(machine_free_pfns(world)))                                                              \
+    X(MACHINE_SWAPPED, "machine.swapped", BYTES, "guest memory that the host had to swap, ever",   \
+      PFNS(world->machine_swapped_pfns))                                                           \
+    X(MACHINE_EVENTS, "machine.events", COUNT, "events handled", engine_events(world->engine))     \
+    X(MACHINE_TIME, "machine.time", TIME, "virtual time", engine_now(world->engine))
 /* clang-format on */
 
 typedef enum metric {
-#define X(name, yaml, unit, meaning) METRIC_##name,
+#define X(name, yaml, unit, meaning, source) METRIC_##name,
     VM_METRIC_MAP(X) METRIC_VM_COUNT,
     METRIC_BEFORE_MACHINE_ = METRIC_VM_COUNT - 1,
     MACHINE_METRIC_MAP(X)

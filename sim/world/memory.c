@@ -449,10 +449,11 @@ void memory_pressure_end(struct vm *vm, uint32_t action)
     vm->touched = true;
 }
 
-uint64_t memory_workload_metric(const struct vm *vm, metric which)
+/** Demand, what of it is unmet, and the time that was waited, of all workloads of a VM. */
+struct workload_info memory_workloads(const struct vm *vm)
 {
     const struct world *world = vm->world;
-    uint64_t sum = 0;
+    struct workload_info sum = {0};
     for (uint32_t i = 0; i < world->workload_slots; i++) {
         const struct workload_slot *slot = &world->workloads[i];
         struct workload_info info;
@@ -460,9 +461,9 @@ uint64_t memory_workload_metric(const struct vm *vm, metric which)
             continue;
         }
         workload_info_get(slot->workload, &info);
-        sum += which == METRIC_DEMAND  ? info.demand_bytes
-               : which == METRIC_UNMET ? info.unmet_bytes
-                                       : info.stalled_ns;
+        sum.demand_bytes += info.demand_bytes;
+        sum.unmet_bytes += info.unmet_bytes;
+        sum.stalled_ns += info.stalled_ns;
     }
     return sum;
 }

@@ -1,390 +1,118 @@
 /*
  * Metrics: the values that expectations compare and the account prints, and how they are written.
+ *
+ * Where a value comes from stands in its row (sim/scenario/metrics.h); here is what its words mean.
  */
 #include "sim/world/world_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint64_t bytes_of(uint64_t pfns)
-{
-    return pfns << BNT_PFN_SHIFT;
-}
+/* ---- The words of sources ---- */
 
-static uint64_t guest_metric(const struct vm *vm, metric which)
+#define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
+#define GUEST(field)     (vm_guest_info(vm).field)
+#define HOST(field)      (vm_host_info(vm).field)
+#define EITHER(field)    (vm->guest != NULL ? GUEST(field) : HOST(field))
+#define ACCOUNT(field)   (vm->account.field)
+#define MOVES(field)     (vm->moves.field)
+#define MEMORY(field)    (memory_counters(vm).field)
+#define WORKLOADS(field) (memory_workloads(vm).field)
+#define STATS(field)     (statistics(vm).field)
+
+static struct gmem_counters memory_counters(const struct vm *vm)
 {
-    const struct bnt_guest_info info = vm_guest_info(vm);
-    switch (which) {
-    case METRIC_BALLOON:
-        return bytes_of(info.ballooned_pfns);
-    case METRIC_HELD:
-        return info.held_pages;
-    case METRIC_IN_FLIGHT:
-        return bytes_of(info.inflight_inflate_pfns + info.inflight_deflate_pfns);
-    case METRIC_STATE:
-        return (uint64_t)info.state;
-    case METRIC_INFLATED:
-        return bytes_of(info.inflated_pfns);
-    case METRIC_DEFLATED:
-        return bytes_of(info.deflated_pfns);
-    case METRIC_RESET_FREED:
-        return bytes_of(info.reset_pfns);
-    case METRIC_RESETS:
-        return info.resets;
-    case METRIC_OOM_FREED:
-        return bytes_of(info.oom_pfns);
-    case METRIC_REFUSED:
-        return info.refused_pages;
-    case METRIC_RETURNED:
-        return info.returned_pages;
-    case METRIC_ALLOC_FAILURES:
-        return info.alloc_failures;
-    case METRIC_STALLS:
-        return info.stalls;
-    case METRIC_QUEUE_RESETS:
-        return info.queue_resets;
-    case METRIC_USED_LENGTHS:
-        return info.used_length_odd;
-    case METRIC_STORMS:
-        return info.storms;
-    case METRIC_RECOVERIES:
-        return info.recoveries;
-    case METRIC_INITIALISED:
-        return bytes_of(info.initialised_pfns);
-    case METRIC_REPORTING:
-        return bytes_of(info.reporting_pfns);
-    case METRIC_HINTED:
-        return bytes_of(info.hinted_pfns);
-    case METRIC_HINT_RUNS:
-        return info.hint_runs;
-    case METRIC_HINTS_EARLY:
-        return bytes_of(info.hint_early_pfns);
-    case METRIC_LARGE_REFUSED:
-        return info.huge_refused;
-    case METRIC_LARGE_SPLITS:
-        return info.huge_splits;
-    case METRIC_TICKS:
-        return info.ticks;
-    case METRIC_RATE_ALLOC:
-        return info.rate_alloc;
-    case METRIC_RATE_FREE:
-        return info.rate_free;
-    case METRIC_SLOW_CYCLES:
-        return info.slow_cycles;
-    case METRIC_SLEEPING:
-        return info.sleeping_pages;
-    case METRIC_SLEEPS:
-        return info.sleeps;
-    case METRIC_SLEEP_FAILURES:
-        return info.sleep_failures;
-    case METRIC_LATE_PAGES:
-        return info.late_pages;
-    case METRIC_DOORBELL_TICKS:
-        return info.doorbells;
-    default:
-        return 0;
+    struct gmem_counters counters = {0};
+    if (vm->gmem != NULL) {
+        gmem_counters_get(vm->gmem, &counters);
     }
+    return counters;
 }
 
-static uint64_t host_metric(const struct vm *vm, metric which)
-{
-    const struct bnt_host_info info = vm_host_info(vm);
-    switch (which) {
-    case METRIC_TARGET:
-        return bytes_of(info.target_pfns);
-    case METRIC_ACTUAL:
-        return bytes_of(info.actual_pfns);
-    case METRIC_LEDGER:
-        return bytes_of(info.balloon_pfns);
-    case METRIC_PARTIAL:
-        return bytes_of(info.partial_pfns);
-    case METRIC_KEPT:
-        return bytes_of(info.kept_pfns);
-    case METRIC_OUTCOME:
-        return (uint64_t)info.outcome;
-    case METRIC_EPOCH:
-        return info.epoch;
-    case METRIC_EPOCH_ACK:
-        return info.epoch_acknowledged;
-    case METRIC_REQUESTS:
-        return info.requests;
-    case METRIC_REFUSED_BUSY:
-        return info.verdicts[BNT_VERDICT_BUSY];
-    case METRIC_NOT_NEEDED:
-        return info.verdicts[BNT_VERDICT_NOT_NEEDED];
-    case METRIC_BROKEN:
-        return info.breaks > 0;
-    case METRIC_MISUSES:
-        return info.misuses;
-    case METRIC_REPORTED:
-        return bytes_of(info.reported_pfns);
-    case METRIC_HINTS:
-        return bytes_of(info.hinted_pfns);
-    case METRIC_HINTS_IGNORED:
-        return bytes_of(info.hints_ignored_pfns);
-    case METRIC_DISCARDED:
-        return info.discarded_bytes;
-    case METRIC_INFLATED:
-        return bytes_of(info.inflated_pfns);
-    case METRIC_DEFLATED:
-        return bytes_of(info.deflated_pfns);
-    case METRIC_WANTED:
-        return bytes_of(info.wanted_pfns);
-    case METRIC_LIMIT:
-        return info.limit_pfns;
-    case METRIC_LARGE:
-        return bytes_of(info.unit_pfns);
-    case METRIC_CALLS:
-        return info.calls;
-    case METRIC_CALLS_FAILED:
-        return info.calls_failed;
-    case METRIC_CAPABILITIES:
-        return info.capabilities;
-    case METRIC_DOORBELLS:
-        return info.doorbells;
-    case METRIC_TOUCHES:
-        return info.touches;
-    default:
-        return 0;
-    }
-}
-
-static uint64_t stats_metric(const struct vm *vm, metric which)
+static struct bnt_host_stats statistics(const struct vm *vm)
 {
     struct bnt_host_stats stats = {.size = sizeof stats};
-    if (bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) != BNT_OK) {
-        return 0;
-    }
-    if (which == METRIC_STATS_KNOWN) {
-        return (uint64_t)__builtin_popcount(stats.known);
-    }
-    switch (which) {
-    case METRIC_STATS_UNKNOWN:
-        return stats.unknown_count;
-    case METRIC_STATS_TOTAL:
-        return stats.values[BNT_STAT_MEMTOT];
-    case METRIC_STATS_FREE:
-        return stats.values[BNT_STAT_MEMFREE];
-    default:
-        return which == METRIC_STATS_SEQUENCE ? stats.sequence : stats.stale;
-    }
+    const bool there =
+        bnt_host_stats_get(vm->host, engine_now(vm->world->engine), &stats) == BNT_OK;
+    return there ? stats : (struct bnt_host_stats){0};
+}
+
+static struct bnt_host_ws working_set(const struct vm *vm)
+{
+    struct bnt_host_ws ws = {.size = sizeof ws};
+    const bool there = bnt_host_ws_get(vm->host, engine_now(vm->world->engine), &ws) == BNT_OK;
+    return there ? ws : (struct bnt_host_ws){0};
+}
+
+/** Memory in the first or in the last bin of the last working-set report. */
+static uint64_t bin_bytes(const struct vm *vm, bool last)
+{
+    const struct bnt_host_ws ws = working_set(vm);
+    const struct bnt_ws_bin *bin = &ws.bins[last && ws.bin_count > 0 ? ws.bin_count - 1 : 0];
+    return ws.bin_count > 0 ? bin->anon_bytes + bin->file_bytes : 0;
+}
+
+static uint64_t bits_of(uint32_t mask)
+{
+    return (uint64_t)__builtin_popcount(mask);
+}
+
+static bool is_legacy(const struct vm *vm)
+{
+    const struct bnt_host_info info = vm_host_info(vm);
+    return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
+           (info.features & BNT_F_VERSION_1) == 0;
+}
+
+static bool is_in_ledger(const struct vm *vm, uint64_t pfn)
+{
+    return bnt_host_page_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST;
+}
+
+static bool is_given(const struct vm *vm, uint64_t pfn)
+{
+    return vm->gmem != NULL && gmem_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
 }
 
 /** Which pages a side has, as one number: two VMs that have the same have the same number. */
-static uint64_t pages_metric(const struct vm *vm, metric which)
+static uint64_t pages_hash(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
 {
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     uint64_t hash = 0;
     for (uint64_t i = 0; i < pfns; i++) {
-        const uint64_t pfn = vm->spec.first_pfn + i;
-        const bool has = which == METRIC_LEDGER_PAGES
-                             ? bnt_host_page_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST
-                             : vm->gmem != NULL && gmem_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
-        hash = has ? bnt_hash_add(hash, i) : hash;
+        hash = has(vm, vm->spec.first_pfn + i) ? bnt_hash_add(hash, i) : hash;
     }
     return hash;
 }
 
-static uint64_t ws_metric(const struct vm *vm, metric which)
+static uint64_t machine_free_pfns(const struct world *world)
 {
-    struct bnt_host_ws ws = {.size = sizeof ws};
-    if (bnt_host_ws_get(vm->host, engine_now(vm->world->engine), &ws) != BNT_OK) {
-        return 0;
-    }
-    if (which == METRIC_WS_SEQUENCE || ws.bin_count == 0) {
-        return which == METRIC_WS_SEQUENCE ? ws.sequence : 0;
-    }
-    const struct bnt_ws_bin *bin = &ws.bins[which == METRIC_WS_OLD ? ws.bin_count - 1 : 0];
-    return bin->anon_bytes + bin->file_bytes;
+    return world->machine_backed_pfns > world->machine_pfns
+               ? 0
+               : world->machine_pfns - world->machine_backed_pfns;
 }
 
-static uint64_t memory_metric(const struct vm *vm, metric which)
-{
-    struct gmem_counters counters;
-    if (vm->gmem == NULL) {
-        return 0;
-    }
-    gmem_counters_get(vm->gmem, &counters);
-    switch (which) {
-    case METRIC_FREE:
-        return counters.free_bytes;
-    case METRIC_ANON:
-        return counters.anon_bytes;
-    case METRIC_CACHE:
-        return counters.cache_clean_bytes + counters.cache_dirty_bytes;
-    case METRIC_SLAB:
-        return counters.slab_bytes;
-    case METRIC_SWAP_USED:
-        return counters.swap_used_bytes;
-    case METRIC_RECLAIMED:
-        return counters.reclaimed_bytes;
-    case METRIC_REFAULTS:
-        return counters.refault_bytes;
-    case METRIC_DIRECT_RECLAIMS:
-        return counters.direct_reclaims;
-    default:
-        return memory_workload_metric(vm, which);
-    }
-}
+/* ---- Values ---- */
 
-static uint64_t migration_metric(const struct vm *vm, metric which)
-{
-    switch (which) {
-    case METRIC_MIGRATIONS:
-        return vm->moves.done;
-    case METRIC_MIGRATIONS_CANCELLED:
-        return vm->moves.cancelled;
-    case METRIC_MIGRATION_ROUNDS:
-        return vm->moves.rounds;
-    case METRIC_MIGRATION_SENT:
-        return bytes_of(vm->moves.sent_pfns);
-    case METRIC_MIGRATION_SKIPPED:
-        return bytes_of(vm->moves.skipped_pfns);
-    case METRIC_MIGRATION_TIME:
-        return vm->moves.took_ns;
-    case METRIC_MIGRATION_DOWNTIME:
-        return vm->moves.downtime_ns;
-    case METRIC_MIGRATING:
-        return vm->migration != NULL;
-    default:
-        return vm->away;
+#define X(name, yaml, unit, meaning, source)                                    \
+    static uint64_t read_##name(const struct world *world, const struct vm *vm) \
+    {                                                                           \
+        (void)world;                                                            \
+        (void)vm;                                                               \
+        return (uint64_t)(source);                                              \
     }
-}
-
-static uint64_t vm_metric(const struct vm *vm, metric which)
-{
-    const struct vm_account *account = &vm->account;
-    switch (which) {
-    case METRIC_SETTLED:
-        return settled_is(vm);
-    case METRIC_RESTORES:
-        return vm->account.restores;
-    case METRIC_RESTARTS:
-        return vm->account.restarts;
-    case METRIC_HIBERNATIONS:
-        return vm->account.hibernations;
-    case METRIC_MOVES:
-        return vm->account.moves;
-    case METRIC_MOVES_FAILED:
-        return vm->account.moves_failed;
-    case METRIC_HELD_PEAK:
-        return account->held_peak;
-    case METRIC_REFUSED_PINNED:
-        return account->refused_by[BNT_VERDICT_PINNED];
-    case METRIC_REFUSED_INVALID:
-        return account->refused_by[BNT_VERDICT_INVALID];
-    case METRIC_REFUSED_LOCKED:
-        return account->refused_by[BNT_VERDICT_LOCKED];
-    case METRIC_OOM_DEFLATES:
-        return account->oom_deflates;
-    case METRIC_OOM_KILLS:
-        return account->oom_kills;
-    case METRIC_STEP_PAGES:
-        return account->step_pages;
-    case METRIC_UNCERTAIN:
-        return account->uncertain;
-    case METRIC_KICKS_LOST:
-        return vm->link[SIGNAL_KICK].lost;
-    case METRIC_INTERRUPTS_LOST:
-        return vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
-    case METRIC_BACKED:
-        return bytes_of(vm->backed_pfns);
-    case METRIC_MIGRATIONS:
-    case METRIC_MIGRATIONS_CANCELLED:
-    case METRIC_MIGRATION_ROUNDS:
-    case METRIC_MIGRATION_SENT:
-    case METRIC_MIGRATION_SKIPPED:
-    case METRIC_MIGRATION_TIME:
-    case METRIC_MIGRATION_DOWNTIME:
-    case METRIC_MIGRATING:
-    case METRIC_AWAY:
-        return migration_metric(vm, which);
-    case METRIC_LEGACY: {
-        const struct bnt_host_info info = vm_host_info(vm);
-        return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
-               (info.features & BNT_F_VERSION_1) == 0;
-    }
-    case METRIC_LEDGER_PAGES:
-    case METRIC_BALLOON_PAGES:
-        return pages_metric(vm, which);
-    case METRIC_STARTS:
-        return account->starts;
-    case METRIC_LOCKS:
-        return account->locks;
-    case METRIC_UNLOCKS:
-        return account->unlocks;
-    case METRIC_STATS_SEQUENCE:
-    case METRIC_STATS_STALE:
-    case METRIC_STATS_KNOWN:
-    case METRIC_STATS_UNKNOWN:
-    case METRIC_STATS_TOTAL:
-    case METRIC_STATS_FREE:
-        return stats_metric(vm, which);
-    case METRIC_WS_SEQUENCE:
-    case METRIC_WS_RECENT:
-    case METRIC_WS_OLD:
-        return ws_metric(vm, which);
-    case METRIC_TARGET:
-    case METRIC_ACTUAL:
-    case METRIC_LEDGER:
-    case METRIC_PARTIAL:
-    case METRIC_KEPT:
-    case METRIC_OUTCOME:
-    case METRIC_EPOCH:
-    case METRIC_EPOCH_ACK:
-    case METRIC_REQUESTS:
-    case METRIC_REFUSED_BUSY:
-    case METRIC_NOT_NEEDED:
-    case METRIC_BROKEN:
-    case METRIC_MISUSES:
-    case METRIC_REPORTED:
-    case METRIC_HINTS:
-    case METRIC_HINTS_IGNORED:
-    case METRIC_DISCARDED:
-    case METRIC_WANTED:
-    case METRIC_LIMIT:
-    case METRIC_LARGE:
-    case METRIC_CALLS:
-    case METRIC_CALLS_FAILED:
-    case METRIC_CAPABILITIES:
-    case METRIC_DOORBELLS:
-    case METRIC_TOUCHES:
-        return host_metric(vm, which);
-    case METRIC_FREE:
-    case METRIC_ANON:
-    case METRIC_CACHE:
-    case METRIC_SLAB:
-    case METRIC_SWAP_USED:
-    case METRIC_DEMAND:
-    case METRIC_UNMET:
-    case METRIC_RECLAIMED:
-    case METRIC_REFAULTS:
-    case METRIC_DIRECT_RECLAIMS:
-    case METRIC_STALLED_TIME:
-        return memory_metric(vm, which);
-    default: /* a recording has no driver to ask: the device counts */
-        return vm->guest != NULL ? guest_metric(vm, which) : host_metric(vm, which);
-    }
-}
+VM_METRIC_MAP(X)
+MACHINE_METRIC_MAP(X)
+#undef X
 
 uint64_t world_metric(const struct world *world, metric which, uint32_t vm)
 {
-    switch (which) {
-    case METRIC_MACHINE_BACKED:
-        return bytes_of(world->machine_backed_pfns);
-    case METRIC_MACHINE_FREE:
-        return world->machine_backed_pfns > world->machine_pfns
-                   ? 0
-                   : bytes_of(world->machine_pfns - world->machine_backed_pfns);
-    case METRIC_MACHINE_SWAPPED:
-        return bytes_of(world->machine_swapped_pfns);
-    case METRIC_MACHINE_EVENTS:
-        return engine_events(world->engine);
-    case METRIC_MACHINE_TIME:
-        return engine_now(world->engine);
-    default:
-        return vm_metric(&world->vms[vm], which);
-    }
+    static uint64_t (*const sources[METRIC_COUNT])(const struct world *, const struct vm *) = {
+#define X(name, yaml, unit, meaning, source) [METRIC_##name] = read_##name,
+        VM_METRIC_MAP(X) MACHINE_METRIC_MAP(X)
+#undef X
+    };
+    return sources[which](world, &world->vms[vm]);
 }
 
 /* ---- Writing ---- */

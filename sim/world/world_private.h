@@ -339,7 +339,7 @@ bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);
 void memory_start(struct world *world);
-uint64_t memory_workload_metric(const struct vm *vm, metric which);
+struct workload_info memory_workloads(const struct vm *vm);
 void memory_workload_tick(struct world *world, uint32_t index);
 void memory_reclaim_tick(struct vm *vm);
 void memory_oom_done(struct vm *vm);
