@@ -61,26 +61,38 @@ BNT_GUEST_SOURCES = \
   guest/working_set.c
 
 BNT_HOST_SOURCES = \
-  host/backing.c \
-  host/drop.c \
-  host/event.c \
-  host/hint.c \
+  host/balloon/actual.c \
+  host/balloon/host_huge.c \
+  host/balloon/host_refusal.c \
+  host/balloon/host_request.c \
+  host/balloon/host_verdict.c \
+  host/balloon/target.c \
+  host/calls.c \
+  host/core/event.c \
+  host/core/frame.c \
+  host/core/memory_map.c \
+  host/feature_list.c \
+  host/features/host_hint.c \
+  host/features/host_huge_pages.c \
+  host/features/host_poison.c \
+  host/features/host_report.c \
+  host/features/host_stats.c \
+  host/features/host_working_set.c \
   host/host.c \
-  host/huge.c \
-  host/job.c \
-  host/ledger.c \
-  host/ledger_state.c \
-  host/names.c \
-  host/queue.c \
-  host/refusal.c \
+  host/host_config.c \
+  host/host_info.c \
+  host/host_reset.c \
+  host/host_suspend.c \
+  host/ledger/backing.c \
+  host/ledger/discard.c \
+  host/ledger/extents.c \
+  host/ledger/ledger.c \
+  host/ledger/ledger_state.c \
   host/registers.c \
-  host/report.c \
-  host/request.c \
-  host/reset.c \
   host/state.c \
-  host/stats.c \
-  host/suspend.c \
-  host/target.c \
-  host/verdict.c \
-  host/vmware.c \
-  host/working_set.c
+  host/wire/host_virtio.c \
+  host/wire/host_vmware.c \
+  host/wire/job.c \
+  host/wire/queue.c \
+  host/wire/rings.c \
+  host/wire/serve.c

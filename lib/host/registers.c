@@ -4,7 +4,7 @@
  * What a driver writes here is judged by lib/virtio's state machine. Allowed from inside the
  * interrupt callbacks, so that a driver may run there; never from the others.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/host_front.h"
 
 #include <string.h>
 
@@ -44,7 +44,7 @@ static void layout_suspect(struct bnt_host *host, uint8_t status)
         if ((status & before) == BNT_DEVICE_STATUS_FEATURES_OK &&
             dense.index[role] != BNT_BALLOON_QUEUE_NONE && host->queues[role].exists &&
             dense.index[role] != host->queues[role].index) {
-            host->misuse_told = 0;
+            bnti_host_misuse_begin(host);
             bnti_host_misuse(host, BNT_FAULT_QUEUE_LAYOUT, (bnti_host_role)role, 0, 0,
                              dense.index[role]);
             return;
@@ -73,11 +73,10 @@ bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns, uint8_t
         bnti_host_queues_number(host);
         /* Buffers may have been made available, and drivers have kicked, before this. */
         bnti_host_kick_all(host);
-        bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_DRIVER_OK, host->dev.accepted, 0);
     } else if (action == BNT_DEV_ACTION_FAILED) {
         layout_suspect(host, old);
-        bnti_host_job_forget(host); /* its driver gave up, and reads no answer */
-        host->suspend_due = false;
+        bnti_host_job_abandon(host); /* its driver gave up, and reads no answer */
     } else if (action == BNT_DEV_ACTION_SUSPEND) {
         bnti_host_suspend(host);
     } else if (action == BNT_DEV_ACTION_RESUME) {
@@ -92,30 +91,19 @@ uint32_t bnt_host_config_generation(const struct bnt_host *host)
     return host->generation;
 }
 
-static void field_put(uint8_t *space, uint32_t offset, uint32_t value)
-{
-    const bnt_le32 wire = bnt_le32_set(value);
-
-    memcpy(space + offset, &wire, sizeof(wire));
-}
-
 void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uint32_t bytes)
 {
     uint8_t space[BNT_BALLOON_CONFIG_BYTES] = {0};
 
-    /* Every field of a feature that is offered is readable, agreed or not (VG-20). */
-    field_put(space, BNT_BALLOON_CONFIG_NUM_PAGES, host->target.num_pages);
-    field_put(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
-    field_put(space, BNT_BALLOON_CONFIG_HINT_CMD_ID, bnti_host_hint_command(host));
-    field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
-    if ((host->dev.offered & host->config.binding.ws_reporting) != 0) {
-        field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.ws_bins);
+    /* Every field of a feature that is offered is readable, negotiated or not (VG-20). */
+    bnti_host_field_put(space, BNT_BALLOON_CONFIG_NUM_PAGES, host->target.num_pages);
+    bnti_host_field_put(space, BNT_BALLOON_CONFIG_ACTUAL, host->actual);
+    bnti_host_field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
+    bnti_host_field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);
+    if (!host->wire->has_calls) {
+        bnti_host_field_put(space, BNT_BALLOON_CONFIG_GUEST_LIMIT, (uint32_t)host->limit_pfns);
     }
-    field_put(space, BNT_BALLOON_CONFIG_EPOCH, host->epoch);
-    field_put(space, BNT_BALLOON_CONFIG_EPOCH_ACK, host->epoch_ack);
-    if (!bnti_host_is_vmware(host)) {
-        field_put(space, BNT_BALLOON_CONFIG_GUEST_LIMIT, (uint32_t)host->limit_pfns);
-    }
+    bnti_host_features_config_read(host, space);
     memset(dst, 0, bytes);
     if (offset < sizeof(space)) {
         const uint32_t room = (uint32_t)sizeof(space) - offset;
@@ -123,72 +111,25 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     }
 }
 
-static uint32_t bytes_value(const uint8_t bytes[4])
-{
-    const bnt_le32 wire = {{bytes[0], bytes[1], bytes[2], bytes[3]}};
-
-    return bnt_le32_get(wire);
-}
-
-static uint32_t actual_value(const struct bnt_host *host)
-{
-    return bytes_value(host->actual_bytes);
-}
-
-/** Takes one byte of a field; true when it is complete, which is with its last byte (BL-6). */
-static bool field_byte(uint8_t bytes[4], uint32_t at, uint8_t value)
-{
-    bytes[at] = value;
-    return at == 3;
-}
-
-void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns)
-{
-    host->actual = pfns;
-    bnti_host_actual_written(host);
-}
-
-static void epoch_acknowledged(struct bnt_host *host, uint32_t epoch)
-{
-    host->epoch_ack = epoch;
-    if (epoch == host->epoch) {
-        bnti_host_tell(host, BNT_HOST_EVENT_RESET_DONE, epoch, 0);
-    }
-}
-
-/** Pages are dropped by this value as soon as the device is live: it stays then (BD-36). */
-static void poison_written(struct bnt_host *host, uint32_t value)
-{
-    if (!bnt_dev_live(&host->dev)) {
-        host->poison_val = value;
-    } else if (value != host->poison_val) {
-        bnti_host_misuse(host, BNT_FAULT_POISON_CHANGED, BNTI_HOST_INFLATE, 0, 0, value);
-    }
-}
-
 static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
     const uint64_t reset = host->config.binding.reset;
+    const uint32_t actual = at - BNT_BALLOON_CONFIG_ACTUAL;
+    const uint32_t ack = at - BNT_BALLOON_CONFIG_EPOCH_ACK;
+    const uint32_t limit = at - BNT_BALLOON_CONFIG_GUEST_LIMIT;
 
-    if (at - BNT_BALLOON_CONFIG_ACTUAL < 4) {
-        if (field_byte(host->actual_bytes, at - BNT_BALLOON_CONFIG_ACTUAL, value)) {
-            host->actual = actual_value(host);
-            bnti_host_actual_written(host);
+    if (actual < 4) {
+        bnti_host_actual_byte(host, actual, value);
+    } else if (ack < 4 && bnti_host_agreed(host, reset)) {
+        if (bnti_host_field_byte(host->ack_bytes, ack, value)) {
+            bnti_host_epoch_acknowledge(host, bnti_host_field_value(host->ack_bytes));
         }
-    } else if (at - BNT_BALLOON_CONFIG_POISON_VAL < 4 &&
-               bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON)) {
-        if (field_byte(host->poison_bytes, at - BNT_BALLOON_CONFIG_POISON_VAL, value)) {
-            poison_written(host, bytes_value(host->poison_bytes));
+    } else if (limit < 4 && bnti_host_agreed(host, host->config.binding.guest_limit)) {
+        if (bnti_host_field_byte(host->limit_bytes, limit, value)) {
+            bnti_host_target_limit(host, bnti_host_field_value(host->limit_bytes));
         }
-    } else if (at - BNT_BALLOON_CONFIG_EPOCH_ACK < 4 && bnti_host_agreed(host, reset)) {
-        if (field_byte(host->ack_bytes, at - BNT_BALLOON_CONFIG_EPOCH_ACK, value)) {
-            epoch_acknowledged(host, bytes_value(host->ack_bytes));
-        }
-    } else if (at - BNT_BALLOON_CONFIG_GUEST_LIMIT < 4 &&
-               bnti_host_agreed(host, host->config.binding.guest_limit)) {
-        if (field_byte(host->limit_bytes, at - BNT_BALLOON_CONFIG_GUEST_LIMIT, value)) {
-            bnti_host_target_limit(host, bytes_value(host->limit_bytes));
-        }
+    } else {
+        bnti_host_features_config_write(host, at, value);
     }
 }
 
@@ -218,25 +159,11 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
     bnti_host_leave(host, before);
 }
 
-static struct bnti_host_queue *register_queue(struct bnt_host *host, uint16_t queue)
-{
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        if (host->queues[role].exists && host->queues[role].index == queue) {
-            return &host->queues[role];
-        }
-    }
-    return NULL;
-}
-
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
 {
-    uint16_t size = 0;
+    const bool exists = bnti_host_queue_role(host, queue) != BNTI_HOST_ROLES;
+    uint16_t size = exists ? host->config.queue_size_max : 0;
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        if (host->queues[role].exists && host->queues[role].index == queue) {
-            size = host->config.queue_size_max;
-        }
-    }
     /* Only a packed ring may have a size that is no power of two (VP-1). */
     while (!bnti_host_agreed(host, BNT_F_RING_PACKED) && (size & (size - 1)) != 0) {
         size = (uint16_t)(size & (size - 1));
@@ -247,7 +174,8 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
 bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                  uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
-    struct bnti_host_queue *found = register_queue(host, queue);
+    const bnti_host_role role = bnti_host_queue_role(host, queue);
+    struct bnti_host_queue *found = role != BNTI_HOST_ROLES ? &host->queues[role] : NULL;
     struct bnt_diag diag = {.size = sizeof(diag)};
     bnti_host_busy before;
     bnt_status status;
@@ -281,11 +209,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
 
 bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue)
 {
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        const struct bnti_host_queue *found = &host->queues[role];
-        if (found->exists && found->index == queue) {
-            return found->vq.size != 0;
-        }
-    }
-    return false;
+    const bnti_host_role role = bnti_host_queue_role(host, queue);
+
+    return role != BNTI_HOST_ROLES && host->queues[role].vq.size != 0;
 }

@@ -4,12 +4,10 @@
  * What an instance learned since init is in here; what init was given (configuration, callbacks,
  * memory map) is not. The bytes are little-endian and say nothing of the machine or the ledger's
  * store. On load they are untrusted: every section judges what it read, and an instance that fails
- * is made anew. A field that is added to the instance belongs in a section here, or is one of
- * these: work space, and marks that live inside one call.
+ * is made anew. A section stands with what it describes; a field that is added to the instance
+ * belongs in one, or is work space, or a mark that lives inside one call.
  */
-#include "lib/host/host_private.h"
-
-#include <ballonet/vmware.h>
+#include "lib/host/host_front.h"
 
 #include "lib/base/pack.h"
 #include "lib/virtio/queue_state.h"
@@ -107,230 +105,7 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bytes(pack, host->poison_bytes, sizeof(host->poison_bytes));
     bnti_pack_bytes(pack, host->ack_bytes, sizeof(host->ack_bytes));
     bnti_pack_bytes(pack, host->limit_bytes, sizeof(host->limit_bytes));
-    const bool virtio = host->config.wire == BNT_HOST_WIRE_VIRTIO;
-    const bool resets = (host->config.features & host->config.binding.reset) != 0;
-    bnti_pack_require(pack, !((virtio && (host->epoch != 0) != resets)));
-}
-
-/** The queues that exist, and where, must be the same: a driver has settled on them. */
-static void queues_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        struct bnti_host_queue *queue = &host->queues[role];
-        bool exists = queue->exists;
-        uint16_t index = queue->index;
-        bnti_pack_bool(pack, &exists);
-        bnti_pack_u16(pack, &index);
-        bnti_pack_bool(pack, &queue->kicked);
-        bnti_pack_bool(pack, &queue->interrupt_due);
-        bnti_pack_bool(pack, &queue->limited);
-        bnti_pack_bool(pack, &queue->kick_told);
-        bnti_pack_u16(pack, &queue->kick_next);
-        bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
-        queue->vq.big_endian = bnti_host_big_endian(host);
-        bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
-                                  queue->vq.size > host->config.queue_size_max ||
-                                  (queue->vq.size != 0 && (!exists || host->provided))));
-        if (pack->failed) {
-            return;
-        }
-    }
-}
-
-static void target_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    struct bnti_host_target *target = &host->target;
-    uint32_t outcome = (uint32_t)target->outcome;
-
-    bnti_pack_u64(pack, &host->limit_pfns);
-    bnti_pack_u64(pack, &target->wanted);
-    bnti_pack_u32(pack, &target->num_pages);
-    bnti_pack_u64(pack, &target->pfns);
-    bnti_pack_u64(pack, &target->id);
-    bnti_pack_u64(pack, &target->last_id);
-    bnti_pack_u32(pack, &outcome);
-    bnti_pack_deadline(pack, &target->timeout_at_ns);
-    bnti_pack_deadline(pack, &target->stall_at_ns);
-    bnti_pack_bool(pack, &target->pending);
-    bnti_pack_u64(pack, &target->nearest);
-    bnti_pack_bool(pack, &target->progressed);
-    bnti_pack_bool(pack, &target->refused);
-    bnti_pack_require(pack,
-                      !(outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
-                        target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
-                        target->num_pages > host->memory_pfns ||
-                        (target->pending && outcome != BNT_OUTCOME_PENDING)));
-    target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
-}
-
-static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    struct bnti_host_stats_state *stats = &host->stats;
-    const uint64_t since_ns = host->now_ns - bnti_host_min(stats->arrived_ns, host->now_ns);
-    uint64_t age_ns = bnti_host_after(stats->aged_ns, since_ns);
-
-    bnti_pack_u64(pack, &stats->sequence);
-    bnti_pack_u64(pack, &age_ns);
-    bnti_pack_deadline(pack, &stats->next_poll_ns);
-    for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
-        bnti_pack_u64(pack, &stats->values[tag]);
-    }
-    bnti_pack_u32(pack, &stats->known);
-    bnti_pack_u32(pack, &stats->unknown_count);
-    bnti_pack_u32(pack, &stats->unset_count);
-    for (uint32_t i = 0; i < BNT_HOST_STATS_UNKNOWN; i++) {
-        bnti_pack_u16(pack, &stats->unknown[i].tag);
-        bnti_pack_u64(pack, &stats->unknown[i].value);
-    }
-    bnti_pack_u16(pack, &stats->held_head);
-    bnti_pack_bool(pack, &stats->held);
-    bnti_pack_bool(pack, &stats->pending);
-    bnti_pack_bool(pack, &stats->wanted);
-    bnti_pack_bool(pack, &stats->gone);
-    if (bnti_pack_loads(pack)) {
-        stats->arrived_ns = host->now_ns;
-        stats->aged_ns = age_ns;
-        bnti_pack_require(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
-                                  stats->unknown_count > BNT_STATS_MAX ||
-                                  stats->unset_count > BNT_STATS_MAX));
-    }
-}
-
-/** The run goes on where it was: its driver knows the id, and may have buffers of it in the ring.
- */
-static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    struct bnti_host_hint *hint = &host->hint;
-    const uint32_t first = host->config.hint_id_first;
-    const uint32_t last = host->config.hint_id_last;
-    uint32_t state = (uint32_t)hint->state;
-
-    bnti_pack_u32(pack, &state);
-    bnti_pack_u32(pack, &hint->id);
-    bnti_pack_u32(pack, &hint->seen);
-    bnti_pack_u64(pack, &hint->unstopped);
-    bnti_pack_bool(pack, &hint->issued);
-    bnti_pack_bool(pack, &hint->current);
-    bnti_pack_u64(pack, &host->count.hint_runs);
-    bnti_pack_u64(pack, &host->count.hinted_pfns);
-    bnti_pack_u64(pack, &host->count.hints_ignored_pfns);
-    const bool none = hint->id == 0;
-    const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
-    const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
-    bnti_pack_require(pack,
-                      !(state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
-                        hint->unstopped > (uint64_t)last - first + 1 ||
-                        (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
-                                  hint->unstopped != 0 || hint->seen != 0))));
-    hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
-}
-
-/** What a START agreed on is a part of what could be offered; the batch page is work space. */
-static void vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    struct bnti_host_vmware *vmware = &host->vmware;
-    uint32_t count = vmware->rule_count;
-
-    bnti_pack_bool(pack, &vmware->started);
-    bnti_pack_bool(pack, &vmware->ring_due);
-    bnti_pack_bool(pack, &vmware->doorbell_set);
-    bnti_pack_u64(pack, &vmware->context);
-    bnti_pack_u64(pack, &vmware->resource);
-    bnti_pack_u64(pack, &vmware->capabilities);
-    bnti_pack_u64(pack, &vmware->guest_id);
-    bnti_pack_u32(pack, &count);
-    if (count > BNT_HOST_CALL_RULES_MAX ||
-        (vmware->capabilities & ~(host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
-        bnti_pack_require(pack, false);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct bnt_host_call_rule *rule = &vmware->rules[i];
-        uint32_t status = (uint32_t)rule->status;
-        bnti_pack_u32(pack, &rule->command);
-        bnti_pack_u32(pack, &status);
-        bnti_pack_u64(pack, &rule->count);
-        rule->status = (int32_t)status;
-    }
-    vmware->rule_count = count;
-}
-
-static void throttles_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    bnti_pack_deadline(pack, &host->actual_event.next_ns);
-    bnti_pack_bool(pack, &host->actual_event.due);
-    bnti_pack_deadline(pack, &host->differs_event.next_ns);
-    bnti_pack_bool(pack, &host->differs_event.due);
-}
-
-static void ws_config_pack(struct bnti_pack *pack, struct bnt_ws_config *config)
-{
-    bnti_pack_u32(pack, &config->interval_count);
-    for (uint32_t i = 0; i < BNT_WS_BINS_MAX - 1; i++) {
-        bnti_pack_u32(pack, &config->intervals_ms[i]);
-    }
-    bnti_pack_u32(pack, &config->refresh_ms);
-    bnti_pack_u32(pack, &config->report_ms);
-    bnti_pack_require(pack, config->interval_count < BNT_WS_BINS_MAX);
-}
-
-static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    struct bnti_host_ws *ws = &host->ws;
-
-    ws_config_pack(pack, &ws->config);
-    for (uint32_t i = 0; i < BNT_WS_BINS_MAX; i++) {
-        bnti_pack_u16(pack, &ws->bins[i].node);
-        bnti_pack_u64(pack, &ws->bins[i].age_ms);
-        bnti_pack_u64(pack, &ws->bins[i].anon_bytes);
-        bnti_pack_u64(pack, &ws->bins[i].file_bytes);
-    }
-    for (uint32_t i = 0; i < BNTI_HOST_WS_SEGS; i++) {
-        bnti_pack_u64(pack, &ws->segs[i].gpa);
-        bnti_pack_u32(pack, &ws->segs[i].bytes);
-    }
-    bnti_pack_u64(pack, &ws->sequence);
-    bnti_pack_u32(pack, &ws->bin_count);
-    bnti_pack_u32(pack, &ws->seg_count);
-    bnti_pack_u32(pack, &ws->room);
-    bnti_pack_u16(pack, &ws->head);
-    bnti_pack_bool(pack, &ws->held);
-    bnti_pack_bool(pack, &ws->configured);
-    bnti_pack_bool(pack, &ws->config_owed);
-    bnti_pack_bool(pack, &ws->request_owed);
-    bnti_pack_bool(pack, &ws->pending);
-    if (bnti_pack_loads(pack)) {
-        ws->arrived_ns = host->now_ns;
-        bnti_pack_require(
-            pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > BNTI_HOST_WS_SEGS ||
-                    (ws->configured && ws->config.interval_count != host->config.ws_bins - 1)));
-    }
-}
-
-static void rules_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    uint32_t count = host->rule_count;
-
-    bnti_pack_u32(pack, &count);
-    if (count > BNT_HOST_RULES_MAX) {
-        bnti_pack_require(pack, false);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct bnt_host_rule *rule = &host->rules[i];
-        uint32_t verdict = (uint32_t)rule->verdict;
-        bnti_pack_u64(pack, &rule->first_pfn);
-        bnti_pack_u64(pack, &rule->last_pfn);
-        bnti_pack_bool(pack, &rule->on_inflate);
-        bnti_pack_bool(pack, &rule->on_deflate);
-        bnti_pack_u32(pack, &rule->numerator);
-        bnti_pack_u32(pack, &rule->denominator);
-        bnti_pack_u64(pack, &rule->count);
-        bnti_pack_u32(pack, &verdict);
-        rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
-        bnti_pack_require(pack, bnti_host_rule_valid(host, rule));
-    }
-    host->rule_count = count;
+    bnti_pack_require(pack, (host->epoch != 0) == host->wire->has_epochs(&host->config));
 }
 
 static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
@@ -353,45 +128,6 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
     }
 }
 
-/** Whether the ledger counts only pages that are memory. */
-static bool ledger_in_memory(struct bnt_host *host)
-{
-    const struct bnti_host_ledger *ledger = &host->ledger;
-    uint64_t first = 0;
-    uint64_t n = 0;
-
-    for (uint64_t at = 0; at < ledger->pfns; at = first + n) {
-        bnti_host_ledger_range(ledger, at, &first, &n);
-        const uint64_t memory = bnti_host_memory_within(host, first, n);
-        if (bnti_host_ledger_leafless(ledger, first)) {
-            if (bnti_host_ledger_leafless_count(ledger, first) > memory) {
-                return false;
-            }
-            continue;
-        }
-        for (uint64_t i = 0; memory < n && i < n; i++) {
-            const uint64_t pfn = host->config.memory_first_pfn + first + i;
-            if (memory == 0 && bnti_host_ledger_none_held(ledger, first, n)) {
-                break;
-            }
-            if (bnti_host_ledger_get(ledger, first + i) != BNT_HOST_PAGE_GUEST &&
-                !bnti_host_memory(host, pfn, 1)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static void ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
-{
-    bnti_host_ledger_pack(pack, &host->ledger);
-    if (bnti_pack_loads(pack)) { /* saving is not made to walk all of memory */
-        bnti_pack_require(pack, host->ledger.held <= host->memory_pfns && ledger_in_memory(host));
-    }
-    bnti_host_backing_pack(pack, host);
-}
-
 /** A buffer that the device has was taken, and a queue is broken only in a broken device. */
 static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
@@ -403,24 +139,42 @@ static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
     if (host->provided || broken) {
         return;
     }
-    bnti_pack_require(pack,
-                      !host->stats.held || bnti_vq_dev_is_out(&host->queues[BNTI_HOST_STATS].vq,
-                                                              host->stats.held_head));
-    bnti_pack_require(pack, !host->ws.held || bnti_vq_dev_is_out(&host->queues[BNTI_HOST_WS_CMD].vq,
-                                                                 host->ws.head));
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        const struct bnti_host_role_row *row = host->roles[role];
+        uint16_t head = 0;
+        if (row != NULL && row->keeps != NULL && row->keeps(host, &head)) {
+            bnti_pack_require(pack, bnti_vq_dev_is_out(&host->queues[role].vq, head));
+        }
+    }
 }
 
 /** In this order: what a section is judged by stands before it. */
-static void (*const sections[])(struct bnti_pack *pack, struct bnt_host *host) = {
-    identity_pack, status_pack,    registers_pack, queues_pack,        ledger_pack,
-    target_pack,   throttles_pack, stats_pack,     counters_pack,      rules_pack,
-    hint_pack,     vmware_pack,    ws_pack,        bnti_host_job_pack, held_pack,
+static const struct {
+    void (*pack)(struct bnti_pack *pack, struct bnt_host *host);
+    bnti_host_saved features; /**< whose sections stand behind it */
+} sections[] = {
+    {identity_pack, BNTI_HOST_SAVED_NOT},
+    {status_pack, BNTI_HOST_SAVED_NOT},
+    {registers_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_queues_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_ledger_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_backing_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_target_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_actual_pack, BNTI_HOST_SAVED_AFTER_ACTUAL},
+    {counters_pack, BNTI_HOST_SAVED_NOT},
+    {bnti_host_rules_pack, BNTI_HOST_SAVED_AFTER_RULES},
+    {bnti_host_vmware_pack, BNTI_HOST_SAVED_AFTER_VMWARE},
+    {bnti_host_job_pack, BNTI_HOST_SAVED_NOT},
+    {held_pack, BNTI_HOST_SAVED_NOT},
 };
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !pack->failed; i++) {
-        sections[i](pack, host);
+        sections[i].pack(pack, host);
+        if (sections[i].features != BNTI_HOST_SAVED_NOT) {
+            bnti_host_features_pack(pack, host, sections[i].features);
+        }
     }
 }
 

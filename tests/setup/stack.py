@@ -22,7 +22,23 @@ POINTERS = {
     "step_live|bnti_guest_step_full": r":bnti_guest_(config_poll|used_take|queue_resets|release|oom_continue|size|report|hint|overdue)$",
     "bnt_vq_drv_.*|vq_drv_.*": r"(split|packed)_driver.c:",
     "bnt_vq_dev_.*|vq_dev_.*|out_use|out_release|push_remembered": r"(split|packed)_device.c:",
-    "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-queue.c:rings_",
+    "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-rings.c:rings_",
+    "queue_serve_one|job_run|bnti_host_queue_serve":
+        r"host-host_.*:((request|hint|report)_(begin|unit)|stats_serve|command_buffer_take|report_take)$",
+    "job_loaded|job_valid|bnti_host_job_pack": r":(request_loaded|request_is_valid|bnti_host_job_segments_valid)$",
+    "queue_forget|queue_end|bnt_host_queue_(reset|disable)": r":(stats|command)_queue_forget$",
+    "held_pack|state_pack": r":(stats|command)_keeps$",
+    "state_pack|bnt_host_(state_size|save|load)": r"host-.*:((identity|status|registers|counters|held)_pack|bnti_host_\w+_pack)$",
+    "bnti_host_features_pack": r"host-host_.*:(stats|hint|ws)_pack$",
+    "bnti_host_features_init": r"host-host_.*:stats_init$",
+    "bnti_host_features_forget": r"host-host_.*:(poison|stats|ws|hint)_forget$",
+    "bnti_host_features_resume": r"host-host_.*:stats_resume$",
+    "bnti_host_features_due": r"host-host_.*:stats_due$",
+    "bnti_host_features_info": r"host-host_.*:hint_info$",
+    "bnti_host_features_config_(read|write)": r"host-host_.*:(poison|ws|hint)_config_(read|write)$",
+    "bnti_host_config_take|config_\w+|features_served": r"host-host_.*:\w+_(bits|config_default|config_valid)$",
+    "(bnti_host_|bnt_host_|)(target|backing|page|balloon|epoch|reset|info|config)_\w+|bnt_host_(init|reset)|registers_pack|host_fill":
+        r"host-host_(virtio|vmware).c:(virtio_\w+|vmware_\w+|doorbell_ring)$",
     "pages_take|take_small|take_huge|bnti_guest_size|bnti_guest_huge_next|bnti_guest_sleep_start": r":bnt_guest_(oom|shrink)$",
 }
 
@@ -142,7 +158,7 @@ def main():
             print(f"{library} {optimisation}: {most} of {bound} bytes: "
                   + " -> ".join(f"{graph.name[t]} {graph.frame[t]}" for t in chain))
             failures += most > bound
-        control = graph_of(root, compiler, "-O2", library, ("stats.c", lambda text: grown(text, bound)))
+        control = graph_of(root, compiler, "-O2", library, ({"guest": "stats.c", "host": "host_stats.c"}[library], lambda text: grown(text, bound)))
         if control.worst(PUBLIC[library])[0] <= bound:
             print(f"{library}: the check does not see a frame of {bound} bytes")
             failures += 1

@@ -1,7 +1,7 @@
 /*
  * Resets: of the balloon by the host, in the order of BX-10, and of the device by its driver.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/core/host_core.h"
 #include "tests/support/fake_driver.h"
 
 #include <check.h>

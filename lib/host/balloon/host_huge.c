@@ -5,7 +5,7 @@
  * wants the others offers them one by one. The order of reasons is that of verdict.c, which
  * collects what is moved here.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/balloon/host_balloon.h"
 
 static bool unit_memory(struct bnt_host *host, uint64_t first)
 {
@@ -24,7 +24,7 @@ static bnt_verdict unit_refusal(struct bnt_host *host, uint64_t first, bool infl
     return BNT_VERDICT_ACCEPTED;
 }
 
-static bnt_verdict unit_inflate(struct bnt_host *host, struct bnti_host_judge *judge,
+static bnt_verdict unit_inflate(struct bnt_host *host, const struct bnti_host_judge *judge,
                                 uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
@@ -74,7 +74,7 @@ static void unit_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
     bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
 }
 
-static bnt_verdict unit_deflate(struct bnt_host *host, struct bnti_host_judge *judge,
+static bnt_verdict unit_deflate(struct bnt_host *host, const struct bnti_host_judge *judge,
                                 uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
@@ -104,17 +104,11 @@ static bnt_verdict unit_deflate(struct bnt_host *host, struct bnti_host_judge *j
     return BNT_VERDICT_ACCEPTED;
 }
 
-bnt_verdict bnti_host_judge_unit(struct bnt_host *host, struct bnti_host_judge *judge,
+bnt_verdict bnti_host_judge_unit(struct bnt_host *host, const struct bnti_host_judge *judge,
                                  uint64_t first)
 {
     if (!unit_memory(host, first)) {
         return BNT_VERDICT_INVALID;
     }
-    const bnt_verdict verdict =
-        judge->inflate ? unit_inflate(host, judge, first) : unit_deflate(host, judge, first);
-    if (verdict == BNT_VERDICT_ACCEPTED) {
-        bnti_host_judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
-        host->count.unit_pfns += BNT_HOST_UNIT_PFNS;
-    }
-    return verdict;
+    return judge->inflate ? unit_inflate(host, judge, first) : unit_deflate(host, judge, first);
 }

@@ -5,15 +5,13 @@
  * suspended device forgets nothing and says at resume what changed; a queue that was reset has
  * forgotten every buffer, and the ledger nothing. Registers call in here.
  */
-#include "lib/host/host_private.h"
-
-#include <string.h>
+#include "lib/host/host_front.h"
 
 void bnti_host_suspend_defer(struct bnt_host *host, uint8_t *value)
 {
     /* The buffer that is being served is returned first (VG-41); until then the bit reads 0. */
-    host->suspend_due = host->job.active && (*value & BNT_DEVICE_STATUS_SUSPEND) != 0 &&
-                        bnti_host_agreed(host, BNT_F_SUSPEND);
+    bnti_host_job_suspends(host, host->job.active && (*value & BNT_DEVICE_STATUS_SUSPEND) != 0 &&
+                                     bnti_host_agreed(host, BNT_F_SUSPEND));
     if (host->suspend_due) {
         *value &= (uint8_t)~BNT_DEVICE_STATUS_SUSPEND;
     }
@@ -26,7 +24,7 @@ void bnti_host_suspend_due(struct bnt_host *host)
     if (!host->suspend_due || host->job.active) {
         return;
     }
-    host->suspend_due = false;
+    bnti_host_job_suspends(host, false);
     if (bnt_dev_status_write(&host->dev, host->dev.status | BNT_DEVICE_STATUS_SUSPEND, &action,
                              NULL) == BNT_OK &&
         action == BNT_DEV_ACTION_SUSPEND) {
@@ -38,59 +36,42 @@ void bnti_host_suspend(struct bnt_host *host)
 {
     /* Every buffer that was taken is returned by now (VG-41), save the one of statistics, which
      * the device has until it asks. Interrupts that are due wait in their marks. */
-    bnti_host_tell(host, BNT_HOST_EVENT_SUSPENDED, 0, 0);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_SUSPENDED, 0, 0);
 }
 
 void bnti_host_resume(struct bnt_host *host)
 {
-    bnti_host_tell(host, BNT_HOST_EVENT_RESUMED, 0, 0);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_RESUMED, 0, 0);
     if (!bnt_dev_live(&host->dev)) {
-        host->config_due = true; /* NEEDS_RESET came while nothing could be told (VG-39) */
+        bnti_host_config_interrupt(host,
+                                   true); /* NEEDS_RESET came while nothing could be told (VG-39) */
         return;
     }
     bnti_host_target_resume(host);
     bnti_host_reset_resume(host);
-    bnti_host_stats_resume(host);
+    bnti_host_features_resume(host);
     bnti_host_kick_all(host);
-}
-
-/** The queue of an index, if it is there. */
-static bnti_host_role role_of(const struct bnt_host *host, uint16_t queue)
-{
-    uint32_t role = 0;
-
-    while (role < BNTI_HOST_ROLES &&
-           !(host->queues[role].exists && host->queues[role].index == queue)) {
-        role++;
-    }
-    return (bnti_host_role)role;
 }
 
 /** The queue is as before it was enabled. What was served of a request stays in the ledger. */
 static void queue_forget(struct bnt_host *host, bnti_host_role role)
 {
-    struct bnti_host_queue *queue = &host->queues[role];
+    const struct bnti_host_role_row *row = host->roles[role];
 
-    memset(&queue->vq, 0, sizeof(queue->vq));
-    queue->kicked = false;
-    queue->kick_told = false;
-    queue->limited = false;
-    queue->interrupt_due = false;
+    bnti_host_queue_forget(host, role);
     if (host->job.active && host->job.role == role) {
-        bnti_host_job_forget(host);
+        bnti_host_job_end(host);
     }
-    if (role == BNTI_HOST_STATS) {
-        bnti_host_stats_queue_reset(host);
-    } else if (role == BNTI_HOST_WS_CMD) {
-        host->ws.held = false;
+    if (row->queue_forget != NULL) {
+        row->queue_forget(host);
     }
-    bnti_host_tell(host, BNT_HOST_EVENT_QUEUE_RESET, queue->index, 0);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_QUEUE_RESET, host->queues[role].index, 0);
     bnti_host_suspend_due(host);
 }
 
 static bnt_status queue_end(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
-    const bnti_host_role role = role_of(host, queue);
+    const bnti_host_role role = bnti_host_queue_role(host, queue);
     bnti_host_busy before;
 
     if (bnt_dev_suspended(&host->dev)) {
@@ -119,7 +100,7 @@ bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t
 
 bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
-    const bnti_host_role role = role_of(host, queue);
+    const bnti_host_role role = bnti_host_queue_role(host, queue);
 
     /* A driver clears the register of each queue after a reset, too: there is nothing to forget. */
     if (role != BNTI_HOST_ROLES && !host->provided && host->queues[role].vq.size == 0) {

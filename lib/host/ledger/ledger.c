@@ -10,7 +10,7 @@
  *     n << 2 | 2 n pages are held, all with their backing, and no leaf says which.
  * Works on runs, a block at a time. What a request means is decided in verdict.c, which calls this.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/ledger/host_ledger.h"
 
 #include <string.h>
 

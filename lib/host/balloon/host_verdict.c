@@ -3,9 +3,10 @@
  *
  * The order of reasons is fixed: not memory, held or not held, not needed, rules, ops->refuse, no
  * leaf. Runs of PFNs that nothing can refuse are taken whole; everything else goes one by one, in
- * the order of the request. After the last verdict the pages are dropped or made usable, by range.
+ * the order of the request. After the last verdict the pages are discarded or made usable, by
+ * range.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/balloon/host_balloon.h"
 
 #include <string.h>
 
@@ -38,29 +39,6 @@ static struct pfn_run run_find(const uint32_t *pfns, uint32_t n)
     return run;
 }
 
-/** Remembers pages to drop or to make usable, joined to the last extent where they touch it. */
-void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns)
-{
-    const uint32_t low = (uint32_t)(first_pfn - host->pfn_base);
-
-    if (host->extent_count > 0) {
-        struct bnti_host_extent *last = &host->extents[host->extent_count - 1];
-        if ((uint64_t)last->first_pfn + last->pfns == low) {
-            last->pfns += pfns;
-            return;
-        }
-        if ((uint64_t)low + pfns == last->first_pfn) {
-            last->first_pfn = low;
-            last->pfns += pfns;
-            return;
-        }
-    }
-    BNTI_ASSERT(host->extent_count < host->config.request_pfns_max);
-    host->extents[host->extent_count].first_pfn = low;
-    host->extents[host->extent_count].pfns = pfns;
-    host->extent_count++;
-}
-
 /** Whether BX-9 leaves room for n more pages in the request's direction. */
 static bool judge_room(const struct bnt_host *host, const struct bnti_host_judge *judge, uint64_t n)
 {
@@ -73,7 +51,7 @@ static bool judge_room(const struct bnt_host *host, const struct bnti_host_judge
     return judge->inflate ? held + n <= target : held >= target + n;
 }
 
-void bnti_host_judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
+static void judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, uint32_t pfns)
 {
     judge->changed = true;
     if (judge->inflate) {
@@ -115,7 +93,7 @@ static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
         return false;
     }
     bnti_host_extent_add(host, low, run->pfns);
-    bnti_host_judge_moved(host, judge, run->pfns);
+    judge_moved(host, judge, run->pfns);
     judge->page = (host->pfn_base + run->last) >> host->config.page_order;
     judge->page_out = false;
     return true;
@@ -144,7 +122,7 @@ static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint
     if (bnti_host_ledger_reserve(ledger, at, 1)) {
         bnti_host_ledger_put(ledger, at, 1);
         bnti_host_ledger_keep(ledger, at, 1);
-        bnti_host_judge_moved(host, judge, 1);
+        judge_moved(host, judge, 1);
         return true;
     }
     /* A plain driver may name one page again and again: no leaf says so, the map bounds it. */
@@ -152,7 +130,7 @@ static bool page_keep(struct bnt_host *host, struct bnti_host_judge *judge, uint
     if (!bnti_host_ledger_count_up(ledger, at, bnti_host_memory_within(host, first, n))) {
         return false;
     }
-    bnti_host_judge_moved(host, judge, 1);
+    judge_moved(host, judge, 1);
     return true;
 }
 
@@ -205,7 +183,7 @@ static bnt_verdict judge_inflate(struct bnt_host *host, struct bnti_host_judge *
     }
     bnti_host_ledger_put(&host->ledger, at, 1);
     bnti_host_extent_add(host, pfn, 1);
-    bnti_host_judge_moved(host, judge, 1);
+    judge_moved(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -227,7 +205,7 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
     const uint64_t at = bnti_host_at(host, pfn);
 
     if (bnti_host_ledger_count_down(ledger, at)) {
-        bnti_host_judge_moved(host, judge, 1);
+        judge_moved(host, judge, 1);
         return BNT_VERDICT_ACCEPTED;
     }
     if (bnti_host_ledger_get(ledger, at) == BNT_HOST_PAGE_KEPT) {
@@ -242,7 +220,7 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
         range_restore(host, at);
         (void)bnti_host_ledger_count_down(ledger, at);
     }
-    bnti_host_judge_moved(host, judge, 1);
+    judge_moved(host, judge, 1);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -275,7 +253,7 @@ static void verdict_note(struct bnt_host *host, const struct bnti_host_judge *ju
                          bnt_verdict verdict)
 {
     if (judge->verdicts && verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
-        host->target.refused = true;
+        bnti_host_target_refused(host);
     }
 }
 
@@ -287,13 +265,14 @@ void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, ui
     }
 }
 
-/** Drops the backing of what was accepted. What cannot be dropped is kept, and counted so. */
-static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
-                        const struct bnti_host_extent *extent)
+/** Discards the backing of what was accepted. What cannot be discarded is kept, and counted so. */
+static void inflated_discard(struct bnt_host *host, struct bnti_host_judge *judge,
+                             const struct bnti_host_extent *extent)
 {
     const uint64_t first = bnti_host_extent_first(host, extent);
     bool init = false;
-    const bnt_status status = bnti_host_drop(host, first, extent->pfns, judge->init ? &init : NULL);
+    const bnt_status status =
+        bnti_host_discard(host, first, extent->pfns, judge->init ? &init : NULL);
 
     if (status != BNT_OK && status != BNT_E_UNSUPPORTED) {
         bnti_host_ledger_keep(&host->ledger, bnti_host_at(host, first), extent->pfns);
@@ -306,7 +285,7 @@ static void extent_drop(struct bnt_host *host, struct bnti_host_judge *judge,
 static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
 {
     if (judge->inflate && host->config.host_page_order != 0) {
-        bnti_host_backing_drop(host, judge);
+        bnti_host_backing_discard(host, &judge->init);
         return;
     }
     if (host->extent_count > 1) {
@@ -315,7 +294,7 @@ static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
     for (uint32_t i = 0; i < host->extent_count; i++) {
         const struct bnti_host_extent *extent = &host->extents[i];
         if (judge->inflate) {
-            extent_drop(host, judge, extent);
+            inflated_discard(host, judge, extent);
         } else {
             bnti_host_backing_restore(host, bnti_host_extent_first(host, extent), extent->pfns);
         }
@@ -328,10 +307,21 @@ static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
     }
 }
 
+static bnt_verdict judge_huge(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
+{
+    const bnt_verdict verdict = bnti_host_judge_unit(host, judge, pfn);
+
+    if (verdict == BNT_VERDICT_ACCEPTED) {
+        judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
+        host->count.unit_pfns += BNT_HOST_UNIT_PFNS;
+    }
+    return verdict;
+}
+
 static void pfn_judge(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn,
                       uint8_t *told)
 {
-    const bnt_verdict verdict = judge->unit_pfns > 1 ? bnti_host_judge_unit(host, judge, pfn)
+    const bnt_verdict verdict = judge->unit_pfns > 1 ? judge_huge(host, judge, pfn)
                                 : judge->inflate     ? judge_inflate(host, judge, pfn)
                                                      : judge_deflate(host, judge, pfn);
 
@@ -359,7 +349,7 @@ uint32_t bnti_host_judge_pfns(struct bnt_host *host, struct bnti_host_judge *jud
     uint32_t singles = 0; /* PFNs of a run that was not taken whole */
     uint32_t i = first;
 
-    host->extent_count = 0;
+    bnti_host_extents_begin(host);
     memset(verdicts + first, BNT_VERDICT_ACCEPTED, n - first);
     for (; i < n && work > 0; work--) {
         if (judge->unit_pfns <= 1 && singles == 0) {

@@ -1,10 +1,10 @@
 /*
- * Free page reporting: the guest names free memory, the device drops its backing.
+ * Free page reporting: the guest names free memory, the device discards its backing.
  *
  * Works whether or not anything is ever inflated. The extents are the descriptors of the buffer
  * themselves; their bytes are never read. The ledger does not change.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/features/host_features.h"
 
 /** Whether all of it reads as initialised then. */
 static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
@@ -17,7 +17,7 @@ static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t p
     uint64_t whole_pfns = pfns;
     if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
         bnti_host_backing_whole(host, &whole, &whole_pfns)) {
-        (void)bnti_host_drop_reported(host, whole, whole_pfns, &init);
+        (void)bnti_host_discard_reported(host, whole, whole_pfns, &init);
     }
     init = init && whole_pfns == pfns;
     host->count.reported_pfns += pfns;
@@ -55,7 +55,7 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     return extent_discard(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
 }
 
-void bnti_host_report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
+static void report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (chain->readable_count > 0) {
         bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNTI_HOST_REPORT, chain->head, 0,
@@ -63,11 +63,10 @@ void bnti_host_report_begin(struct bnt_host *host, const struct bnt_vq_chain *ch
     }
     /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
     host->job.judge.init = bnti_host_agreed(host, host->config.binding.device_init_reported);
-    host->job.total = chain->writable_count;
-    host->job.active = true;
+    bnti_host_job_start(host, chain->writable_count);
 }
 
-void bnti_host_report_unit(struct bnt_host *host)
+static void report_unit(struct bnt_host *host)
 {
     const uint64_t bytes = host->job.chain.writable_bytes;
 
@@ -78,3 +77,19 @@ void bnti_host_report_unit(struct bnt_host *host)
     (void)bnti_host_push(host, BNTI_HOST_REPORT, host->job.chain.head,
                          length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
 }
+
+static uint64_t report_bits(const struct bnt_balloon_binding *binding)
+{
+    return BNT_BALLOON_F_PAGE_REPORTING | binding->device_init_reported;
+}
+
+static const struct bnti_host_role_row report_row = {
+    .begin = report_begin,
+    .unit = report_unit,
+    .is_valid = bnti_host_job_segments_valid,
+};
+
+const struct bnti_host_feature bnti_host_feature_report = {
+    .bits = report_bits,
+    .queues = {{BNTI_HOST_REPORT, &report_row}},
+};

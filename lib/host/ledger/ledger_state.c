@@ -5,7 +5,9 @@
  * What is saved does not depend on the store; what is loaded goes into whichever store there is, by
  * the calls of ledger.c.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/ledger/host_ledger.h"
+
+#include "lib/base/pack.h"
 
 #include <string.h>
 
@@ -189,7 +191,7 @@ static void ranges_save(struct bnti_pack *pack, const struct bnti_host_ledger *l
     }
 }
 
-void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnti_host_ledger *ledger)
+static void ranges_pack(struct bnti_pack *pack, struct bnti_host_ledger *ledger)
 {
     const uint64_t ranges = (ledger->pfns + BNT_HOST_LEAF_PFNS - 1) / BNT_HOST_LEAF_PFNS;
 
@@ -197,5 +199,43 @@ void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnti_host_ledger *ledg
         ranges_load(pack, ledger, ranges);
     } else {
         ranges_save(pack, ledger, ranges);
+    }
+}
+
+/** Whether the ledger counts only pages that are memory. */
+static bool ledger_in_memory(struct bnt_host *host)
+{
+    const struct bnti_host_ledger *ledger = &host->ledger;
+    uint64_t first = 0;
+    uint64_t n = 0;
+
+    for (uint64_t at = 0; at < ledger->pfns; at = first + n) {
+        bnti_host_ledger_range(ledger, at, &first, &n);
+        const uint64_t memory = bnti_host_memory_within(host, first, n);
+        if (bnti_host_ledger_leafless(ledger, first)) {
+            if (bnti_host_ledger_leafless_count(ledger, first) > memory) {
+                return false;
+            }
+            continue;
+        }
+        for (uint64_t i = 0; memory < n && i < n; i++) {
+            const uint64_t pfn = host->config.memory_first_pfn + first + i;
+            if (memory == 0 && bnti_host_ledger_none_held(ledger, first, n)) {
+                break;
+            }
+            if (bnti_host_ledger_get(ledger, first + i) != BNT_HOST_PAGE_GUEST &&
+                !bnti_host_memory(host, pfn, 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    ranges_pack(pack, &host->ledger);
+    if (bnti_pack_loads(pack)) { /* saving is not made to walk all of memory */
+        bnti_pack_require(pack, host->ledger.held <= host->memory_pfns && ledger_in_memory(host));
     }
 }

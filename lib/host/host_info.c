@@ -3,7 +3,7 @@
  *
  * Reading only: allowed at any time, from inside any callback.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/host_front.h"
 
 #include <string.h>
 
@@ -62,7 +62,6 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.features = agreed ? host->dev.accepted : 0;
     told.num_pages = host->target.num_pages;
     told.target_pfns = host->target.pfns;
-    told.actual_pfns = bnti_host_is_vmware(host) ? host->ledger.held : host->actual;
     told.balloon_pfns = host->ledger.held;
     told.kept_pfns = host->ledger.kept;
     told.leafless_pfns = host->ledger.leafless;
@@ -72,14 +71,12 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.outcome_id = host->target.id;
     told.leaves = host->ledger.leaves;
     if (host->config.host_page_order != 0) {
-        told.partial_pfns = host->ledger.held - host->ledger.kept - host->dropped_pfns;
+        told.partial_pfns = host->ledger.held - host->ledger.kept - host->discarded_pfns;
     }
     told.limit_pfns = host->limit_pfns;
     told.wanted_pfns = host->target.wanted;
-    told.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
-    told.guest_id = host->vmware.guest_id;
-    told.hint_state = host->hint.state;
-    told.hint_id = host->hint.id;
+    host->wire->info(host, &told);
+    bnti_host_features_info(host, &told);
     memcpy(info, &told, fits);
     return BNT_OK;
 }

@@ -3,18 +3,62 @@
  *
  * The driver hands a buffer in unasked; the device keeps it and returns it to ask for the next one
  * (VIRTIO 1.3, 5.5.6.3). Nothing waits: a guest that never answers leaves `pending` set and the
- * last values stale. The ring itself is behind queue.c.
+ * last values stale. The ring itself is behind wire/queue.c.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/features/host_features.h"
+
+#include "lib/base/pack.h"
 
 #include <string.h>
 
-#define STAT_BYTES ((uint32_t)sizeof(struct bnt_stat_wire))
+#define STATS_STALE_DEFAULT UINT64_C(5000000000)
+#define STAT_BYTES          ((uint32_t)sizeof(struct bnt_stat_wire))
 
 _Static_assert(sizeof(struct bnt_stat_wire) == 10, "an entry is packed (VIRTIO 1.3, 5.5.6.3)");
 
+struct stats_state {
+    uint64_t sequence;
+    uint64_t arrived_ns;
+    uint64_t aged_ns; /**< age that it had then: it came with a saved state */
+    uint64_t next_poll_ns;
+    uint64_t values[BNT_STAT_COUNT];
+    uint32_t known;
+    uint32_t unknown_count;
+    uint32_t unset_count;
+    struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN];
+    uint16_t held_head;
+    bool held;    /**< the device has the driver's buffer */
+    bool back;    /**< quirk: it keeps none */
+    bool pending; /**< asked, not answered */
+    bool wanted;  /**< asked before a buffer was there */
+    bool gone;    /**< of a driver that was reset */
+};
+
+static struct stats_state *stats_of(const struct bnt_host *host)
+{
+    return bnti_host_feature_state(host, BNTI_HOST_FEATURE_STATS);
+}
+
+static uint64_t stats_bits(const struct bnt_balloon_binding *binding)
+{
+    (void)binding;
+    return BNT_BALLOON_F_STATS_VQ;
+}
+
+static void stats_config_default(struct bnt_host_config *config)
+{
+    if (config->stats_stale_ns == 0) {
+        config->stats_stale_ns = STATS_STALE_DEFAULT;
+    }
+}
+
+static void stats_init(struct bnt_host *host)
+{
+    stats_of(host)->next_poll_ns = host->config.stats_poll_ns;
+}
+
 /* What the last buffer said counts no more. */
-static void values_clear(struct bnti_host_stats_state *stats)
+static void values_clear(struct stats_state *stats)
 {
     stats->known = 0;
     stats->unknown_count = 0;
@@ -24,43 +68,54 @@ static void values_clear(struct bnti_host_stats_state *stats)
 }
 
 /* The driver is gone, and its values with it (QEMU kept them over a reset). */
-void bnti_host_stats_forget(struct bnt_host *host)
+static void stats_forget(struct bnt_host *host)
 {
-    values_clear(&host->stats);
-    host->stats.held = false;
-    host->stats.back = false;
-    host->stats.pending = false;
-    host->stats.wanted = false;
-    host->stats.gone = true;
+    struct stats_state *stats = stats_of(host);
+
+    values_clear(stats);
+    stats->held = false;
+    stats->back = false;
+    stats->pending = false;
+    stats->wanted = false;
+    stats->gone = true;
 }
 
-void bnti_host_stats_queue_reset(struct bnt_host *host)
+/** The queue forgot the buffer that is held; a question goes on to the next one. */
+static void stats_queue_forget(struct bnt_host *host)
 {
-    host->stats.held = false;
-    host->stats.back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATISTICS_STRAIGHT_BACK);
-    host->stats.wanted = host->stats.pending;
+    struct stats_state *stats = stats_of(host);
+
+    stats->held = false;
+    stats->back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATISTICS_STRAIGHT_BACK);
+    stats->wanted = stats->pending;
 }
 
 /** Returns the held buffer, which is the question. */
 static void stats_ask(struct bnt_host *host)
 {
-    host->stats.held = false;
-    host->stats.pending = true;
-    if (bnti_host_push(host, BNTI_HOST_STATS, host->stats.held_head, 0)) {
+    struct stats_state *stats = stats_of(host);
+
+    stats->held = false;
+    stats->pending = true;
+    if (bnti_host_push(host, BNTI_HOST_STATS, stats->held_head, 0)) {
         bnti_host_flush(host, BNTI_HOST_STATS);
     }
 }
 
-void bnti_host_stats_resume(struct bnt_host *host)
+/** Asks what was to be asked meanwhile. */
+static void stats_resume(struct bnt_host *host)
 {
-    if (host->stats.wanted && host->stats.held) {
-        host->stats.wanted = false;
+    struct stats_state *stats = stats_of(host);
+
+    if (stats->wanted && stats->held) {
+        stats->wanted = false;
         stats_ask(host);
     }
 }
 
 bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t *sequence)
 {
+    struct stats_state *stats = stats_of(host);
     bnti_host_busy before;
     bnt_status status = BNT_OK;
 
@@ -73,17 +128,17 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
         status = BNT_E_STATE;
     } else if (!bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
         status = BNT_E_UNSUPPORTED;
-    } else if (host->stats.pending) {
+    } else if (stats->pending) {
         status = BNT_E_AGAIN;
     } else {
         if (sequence != NULL) {
-            *sequence = host->stats.sequence + (host->stats.held ? 1 : 2);
+            *sequence = stats->sequence + (stats->held ? 1 : 2);
         }
-        if (host->stats.held && !suspended) {
+        if (stats->held && !suspended) {
             stats_ask(host);
         } else {
-            host->stats.pending = true;
-            host->stats.wanted = true;
+            stats->pending = true;
+            stats->wanted = true;
         }
     }
     bnti_host_leave(host, before);
@@ -91,7 +146,7 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
 }
 
 /** One entry. A value that is all ones is none, whatever the tag (virtio-win, QEMU's -1). */
-static void stat_take(struct bnti_host_stats_state *stats, const struct bnt_stat *stat)
+static void stat_take(struct stats_state *stats, const struct bnt_stat *stat)
 {
     if (stat->value == BNT_STAT_UNSET) {
         stats->unset_count++;
@@ -112,7 +167,7 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
     const uint64_t max = (uint64_t)BNT_STATS_MAX * STAT_BYTES;
     const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
     const struct bnt_stat_wire *wire = (const struct bnt_stat_wire *)(const void *)host->pfns;
-    struct bnti_host_stats_state *stats = &host->stats;
+    struct stats_state *stats = stats_of(host);
     const bool big = bnti_host_big_endian(host);
 
     *entries = bytes / STAT_BYTES;
@@ -133,9 +188,9 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
     return true;
 }
 
-void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
+static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    struct bnti_host_stats_state *stats = &host->stats;
+    struct stats_state *stats = stats_of(host);
     uint32_t entries = 0;
 
     if (stats->held) {
@@ -156,7 +211,7 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
     stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.stats_poll_ns);
     host->count.stats_buffers++;
     stats->pending = stats->wanted;
-    bnti_host_tell(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
     if (stats->back) {
         stats->held = false;
         stats->wanted = false;
@@ -169,9 +224,9 @@ void bnti_host_stats_serve(struct bnt_host *host, const struct bnt_vq_chain *cha
     }
 }
 
-uint64_t bnti_host_stats_deadline(struct bnt_host *host)
+static uint64_t stats_due(struct bnt_host *host)
 {
-    struct bnti_host_stats_state *stats = &host->stats;
+    struct stats_state *stats = stats_of(host);
     const uint64_t interval = host->config.stats_poll_ns;
 
     if (interval == 0 || !bnt_dev_live(&host->dev) ||
@@ -190,7 +245,7 @@ uint64_t bnti_host_stats_deadline(struct bnt_host *host)
 bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                               struct bnt_host_stats *stats)
 {
-    const struct bnti_host_stats_state *last = &host->stats;
+    const struct stats_state *last = stats_of(host);
     const uint64_t since_ns = now_ns > last->arrived_ns ? now_ns - last->arrived_ns : 0;
     const uint64_t age_ns = bnti_host_after(last->aged_ns, since_ns);
     struct bnt_host_stats told = {.size = stats->size,
@@ -210,3 +265,61 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
     memcpy(stats, &told, stats->size < sizeof(told) ? stats->size : sizeof(told));
     return BNT_OK;
 }
+
+static void stats_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct stats_state *stats = stats_of(host);
+    const uint64_t since_ns = host->now_ns - bnti_host_min(stats->arrived_ns, host->now_ns);
+    uint64_t age_ns = bnti_host_after(stats->aged_ns, since_ns);
+
+    bnti_pack_u64(pack, &stats->sequence);
+    bnti_pack_u64(pack, &age_ns);
+    bnti_pack_deadline(pack, &stats->next_poll_ns);
+    for (uint32_t tag = 0; tag < BNT_STAT_COUNT; tag++) {
+        bnti_pack_u64(pack, &stats->values[tag]);
+    }
+    bnti_pack_u32(pack, &stats->known);
+    bnti_pack_u32(pack, &stats->unknown_count);
+    bnti_pack_u32(pack, &stats->unset_count);
+    for (uint32_t i = 0; i < BNT_HOST_STATS_UNKNOWN; i++) {
+        bnti_pack_u16(pack, &stats->unknown[i].tag);
+        bnti_pack_u64(pack, &stats->unknown[i].value);
+    }
+    bnti_pack_u16(pack, &stats->held_head);
+    bnti_pack_bool(pack, &stats->held);
+    bnti_pack_bool(pack, &stats->pending);
+    bnti_pack_bool(pack, &stats->wanted);
+    bnti_pack_bool(pack, &stats->gone);
+    if (bnti_pack_loads(pack)) {
+        stats->arrived_ns = host->now_ns;
+        stats->aged_ns = age_ns;
+        bnti_pack_require(pack, !((stats->known >> BNT_STAT_COUNT) != 0 ||
+                                  stats->unknown_count > BNT_STATS_MAX ||
+                                  stats->unset_count > BNT_STATS_MAX));
+    }
+}
+
+static bool stats_keeps(const struct bnt_host *host, uint16_t *head)
+{
+    *head = stats_of(host)->held_head;
+    return stats_of(host)->held;
+}
+
+static const struct bnti_host_role_row stats_row = {
+    .begin = stats_serve,
+    .keeps = stats_keeps,
+    .queue_forget = stats_queue_forget,
+};
+
+const struct bnti_host_feature bnti_host_feature_stats = {
+    .bits = stats_bits,
+    .state_bytes = sizeof(struct stats_state),
+    .config_default = stats_config_default,
+    .init = stats_init,
+    .forget = stats_forget,
+    .resume = stats_resume,
+    .due = stats_due,
+    .pack = stats_pack,
+    .saved = BNTI_HOST_SAVED_AFTER_ACTUAL,
+    .queues = {{BNTI_HOST_STATS, &stats_row}},
+};

@@ -4,7 +4,9 @@
  * A rule with a probability draws once for each PFN that it could apply to, in the order of the
  * PFNs, so that the same draws give the same refusals.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/balloon/host_balloon.h"
+
+#include "lib/base/pack.h"
 
 static bool verdict_refuses(bnt_verdict verdict)
 {
@@ -13,7 +15,7 @@ static bool verdict_refuses(bnt_verdict verdict)
            verdict == BNT_VERDICT_BUSY;
 }
 
-bool bnti_host_rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule)
+static bool rule_valid(const struct bnt_host *host, const struct bnt_host_rule *rule)
 {
     const bool chance = rule->numerator > 0 && rule->numerator < rule->denominator;
 
@@ -42,7 +44,7 @@ static struct bnt_host_rule *rule_like(struct bnt_host *host, const struct bnt_h
 }
 
 /** Rules that are used up give their places to others. */
-static void rules_drop(struct bnt_host *host)
+static void rules_compact(struct bnt_host *host)
 {
     uint32_t left = 0;
 
@@ -54,26 +56,21 @@ static void rules_drop(struct bnt_host *host)
     host->rule_count = left;
 }
 
-uint64_t bnti_host_rule_counts(uint64_t count, uint64_t more)
-{
-    return more < UINT64_MAX - count ? count + more : UINT64_MAX;
-}
-
 bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule)
 {
     if (host->busy != BNTI_HOST_IDLE) {
         return BNT_E_REENTRANT;
     }
-    if (rule == NULL || !bnti_host_rule_valid(host, rule)) {
+    if (rule == NULL || !rule_valid(host, rule)) {
         return BNT_E_ARGUMENT;
     }
     struct bnt_host_rule *like = rule_like(host, rule);
     if (like != NULL) {
-        like->count = bnti_host_rule_counts(like->count, rule->count);
+        like->count = bnti_host_sum(like->count, rule->count);
         return BNT_OK;
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {
-        rules_drop(host);
+        rules_compact(host);
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {
         return BNT_E_LIMIT;
@@ -87,7 +84,7 @@ void bnt_host_rules_clear(struct bnt_host *host)
 {
     if (host->busy == BNTI_HOST_IDLE) {
         host->rule_count = 0;
-        host->vmware.rule_count = 0;
+        bnti_host_vmware_script_clear(host);
     }
 }
 
@@ -148,4 +145,30 @@ bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
                    verdict_refuses(verdict)
                ? verdict_true(verdict, inflate)
                : BNT_VERDICT_BUSY;
+}
+
+void bnti_host_rules_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    uint32_t count = host->rule_count;
+
+    bnti_pack_u32(pack, &count);
+    if (count > BNT_HOST_RULES_MAX) {
+        bnti_pack_require(pack, false);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct bnt_host_rule *rule = &host->rules[i];
+        uint32_t verdict = (uint32_t)rule->verdict;
+        bnti_pack_u64(pack, &rule->first_pfn);
+        bnti_pack_u64(pack, &rule->last_pfn);
+        bnti_pack_bool(pack, &rule->on_inflate);
+        bnti_pack_bool(pack, &rule->on_deflate);
+        bnti_pack_u32(pack, &rule->numerator);
+        bnti_pack_u32(pack, &rule->denominator);
+        bnti_pack_u64(pack, &rule->count);
+        bnti_pack_u32(pack, &verdict);
+        rule->verdict = verdict < BNT_VERDICT_COUNT ? (bnt_verdict)verdict : BNT_VERDICT_NONE;
+        bnti_pack_require(pack, rule_valid(host, rule));
+    }
+    host->rule_count = count;
 }

@@ -2,19 +2,20 @@
  * Inflate and deflate requests: reading them, answering them.
  *
  * A request is read once, by bounded copies, whatever its layout over descriptors; then judged and
- * carried out a unit of the budget at a time (verdict.c, job.c), then answered, traced, and only
- * then returned to the driver. A plain driver's request may be of any length and is read in pieces;
- * one with verdicts is bounded and must be well formed (BX-4).
+ * carried out a unit of the budget at a time (host_verdict.c, job.c), then answered, traced, and
+ * only then returned to the driver. A plain driver's request may be of any length and is read in
+ * pieces; one with verdicts is bounded and must be well formed (BX-4).
  */
-#include "lib/host/host_private.h"
+#include "lib/host/balloon/host_balloon.h"
 
 #include <string.h>
 
 #define HEADER_BYTES   ((uint32_t)sizeof(struct bnt_balloon_request))
 #define RESPONSE_BYTES ((uint32_t)sizeof(struct bnt_balloon_response))
 
-struct bnti_host_judge bnti_host_request_judge(const struct bnt_host *host, bnti_host_role role,
-                                               uint16_t head)
+/** How its PFNs are judged, as far as features say. */
+static struct bnti_host_judge request_judge(const struct bnt_host *host, bnti_host_role role,
+                                            uint16_t head)
 {
     const bool inflate = role == BNTI_HOST_INFLATE;
     const bool verdicts = bnti_host_agreed(host, host->config.binding.verdicts);
@@ -163,9 +164,8 @@ static void request_begin_told(struct bnt_host *host, const struct bnt_vq_chain 
         return;
     }
     job->epoch = bnt_le32_get(header.epoch);
-    job->total = n;
     job->piece = n;
-    job->active = true;
+    bnti_host_job_start(host, n);
     host->count.requests++;
 }
 
@@ -185,7 +185,7 @@ static void request_end_told(struct bnt_host *host, uint32_t from, bool stale)
     struct bnti_host_job *job = &host->job;
     const uint32_t n = job->piece;
 
-    job->active = false;
+    bnti_host_job_end(host);
     if (stale) {
         request_stale(host, n, job->judge.unit_pfns);
     } else {
@@ -197,7 +197,7 @@ static void request_end_told(struct bnt_host *host, uint32_t from, bool stale)
     }
 }
 
-uint64_t bnti_host_request_pfns(const struct bnt_host *host, const struct bnt_vq_chain *chain)
+static uint64_t request_pfns(const struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     const bool first = bnti_host_quirk(host, BNT_HOST_QUIRK_FIRST_BUFFER_ONLY) &&
                        chain->readable_count > 0 && chain->segs != NULL;
@@ -205,7 +205,7 @@ uint64_t bnti_host_request_pfns(const struct bnt_host *host, const struct bnt_vq
     return (first ? chain->segs[0].bytes : chain->readable_bytes) >> 2;
 }
 
-uint64_t bnti_host_request_pfns_most(const struct bnt_host *host)
+static uint64_t request_pfns_most(const struct bnt_host *host)
 {
     const uint64_t most = host->memory_pfns;
 
@@ -217,8 +217,8 @@ uint64_t bnti_host_request_pfns_most(const struct bnt_host *host)
 static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
                            const struct bnt_vq_chain *chain)
 {
-    const uint64_t total = bnti_host_request_pfns(host, chain);
-    const uint64_t most = bnti_host_request_pfns_most(host);
+    const uint64_t total = request_pfns(host, chain);
+    const uint64_t most = request_pfns_most(host);
 
     if (total > most) {
         request_break(host, role, chain, BNT_FAULT_REQUEST_TOO_LONG, most);
@@ -277,8 +277,9 @@ static void request_begin_plain(struct bnt_host *host, const struct bnt_vq_chain
     const uint64_t total = plain_pfns(host, job->role, chain);
 
     job->bitmap = bitmap_wanted(host, job->role, chain, total);
-    job->total = total;
-    job->active = !oversized_deal(host, job->role, chain, total) && total > 0;
+    if (!oversized_deal(host, job->role, chain, total) && total > 0) {
+        bnti_host_job_start(host, total);
+    }
 }
 
 /** Takes the next piece of a plain driver's request in. */
@@ -298,7 +299,7 @@ static bool bitmap_write(struct bnt_host *host)
     const struct bnti_host_job *job = &host->job;
     const uint32_t n = job->piece;
 
-    bnti_host_init_bits(host, &job->judge, n, verdicts_of(host), host->response);
+    bnti_host_init_bits(host, job->judge.init, n, verdicts_of(host), host->response);
     return bnti_host_write(host, job->role, &job->chain, job->first / 8, host->response,
                            (n + 7) / 8);
 }
@@ -325,7 +326,7 @@ static void piece_end(struct bnt_host *host, uint32_t from)
     job->first = job->done;
     job->piece = 0;
     if (job->done == job->total) {
-        job->active = false;
+        bnti_host_job_end(host);
         host->count.requests++;
         (void)bnti_host_push(host, job->role, job->chain.head, used_length(host));
     }
@@ -377,9 +378,9 @@ static void request_serve(struct bnt_host *host)
     }
 }
 
-void bnti_host_request_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
+static void request_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    host->job.judge = bnti_host_request_judge(host, host->job.role, chain->head);
+    host->job.judge = request_judge(host, host->job.role, chain->head);
     if (host->job.judge.verdicts) {
         request_begin_told(host, chain);
     } else {
@@ -387,7 +388,7 @@ void bnti_host_request_begin(struct bnt_host *host, const struct bnt_vq_chain *c
     }
 }
 
-void bnti_host_request_unit(struct bnt_host *host)
+static void request_unit(struct bnt_host *host)
 {
     struct bnti_host_judge *judge = &host->job.judge;
 
@@ -400,3 +401,51 @@ void bnti_host_request_unit(struct bnt_host *host)
         bnti_host_target_progress(host);
     }
 }
+
+/* ---- In a saved state ---- */
+
+static void request_loaded(struct bnt_host *host)
+{
+    host->job.judge = request_judge(host, host->job.role, host->job.chain.head);
+}
+
+/** Whether a request with verdicts can be so far. */
+static bool told_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
+
+    return job->total == job->piece && job->first == 0 &&
+           job->piece <= host->config.request_pfns_max &&
+           job->chain.readable_bytes ==
+               sizeof(struct bnt_balloon_request) + job->total * sizeof(uint32_t) &&
+           job->chain.writable_bytes >= sizeof(struct bnt_balloon_response) + job->total &&
+           !job->bitmap &&
+           (job->judge.unit_pfns == 1 || (huge && job->judge.unit_pfns == BNT_HOST_UNIT_PFNS));
+}
+
+static bool plain_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+    const bool bitmap = job->role == BNTI_HOST_INFLATE &&
+                        bnti_host_agreed(host, host->config.binding.device_init_on_inflate) &&
+                        job->chain.writable_bytes >= (job->total + 7) / 8;
+
+    return job->total == request_pfns(host, &job->chain) && job->total <= request_pfns_most(host) &&
+           job->first <= job->done && job->first % 8 == 0 &&
+           job->piece <= host->config.request_pfns_max && job->piece <= job->total - job->first &&
+           (job->piece == 0 ? job->done == job->first : job->done < job->first + job->piece) &&
+           (bitmap || !job->bitmap) && job->judge.unit_pfns == 0;
+}
+
+static bool request_is_valid(const struct bnt_host *host)
+{
+    return host->job.judge.verdicts ? told_valid(host) : plain_valid(host);
+}
+
+const struct bnti_host_role_row bnti_host_request_row = {
+    .begin = request_begin,
+    .unit = request_unit,
+    .loaded = request_loaded,
+    .is_valid = request_is_valid,
+};

@@ -3,9 +3,9 @@
  *
  * Most drivers do not care. Under a poison they do (BV-14), and the DEVICE_INIT drafts let the
  * device say that a page reads as 0, or as the poison value: only what the embedder promises of its
- * ways to drop is ever said. Called for inflates (verdict.c) and for reports (report.c).
+ * ways to discard is ever said. Called for inflates, reports and hints.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/ledger/host_ledger.h"
 
 /** What a page must read as to be initialised. */
 static uint32_t init_value(const struct bnt_host *host)
@@ -13,7 +13,7 @@ static uint32_t init_value(const struct bnt_host *host)
     return bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
 }
 
-static bnt_status drop_filled(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
+static bnt_status discard_filled(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
     uint64_t freed = 0;
 
@@ -26,13 +26,13 @@ static bnt_status drop_filled(struct bnt_host *host, uint64_t first_pfn, uint64_
     return status;
 }
 
-bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
+bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
 {
     const bool zeroes = host->config.discard_zeroes && init_value(host) == 0;
     uint64_t freed = 0;
 
     if (init != NULL && host->ops.fill != NULL && !(zeroes && host->ops.discard != NULL)) {
-        const bnt_status filled = drop_filled(host, first_pfn, pfns);
+        const bnt_status filled = discard_filled(host, first_pfn, pfns);
         *init = filled == BNT_OK;
         return filled;
     }
@@ -51,30 +51,30 @@ bnt_status bnti_host_drop(struct bnt_host *host, uint64_t first_pfn, uint64_t pf
     return status;
 }
 
-bnt_status bnti_host_drop_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
-                                   bool *init)
+bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
+                                      bool *init)
 {
     const bool told = bnti_host_agreed(host, host->config.binding.device_init_reported);
 
     if (init_value(host) == 0) {
-        return bnti_host_drop(host, first_pfn, pfns, told ? init : NULL);
+        return bnti_host_discard(host, first_pfn, pfns, told ? init : NULL);
     }
     if (host->ops.fill == NULL) {
-        return BNT_E_UNSUPPORTED; /* dropping would change it to another value */
+        return BNT_E_UNSUPPORTED; /* discarding would change it to another value */
     }
-    const bnt_status status = drop_filled(host, first_pfn, pfns);
+    const bnt_status status = discard_filled(host, first_pfn, pfns);
     *init = status == BNT_OK;
     return status;
 }
 
-void bnti_host_init_bits(struct bnt_host *host, const struct bnti_host_judge *judge, uint32_t n,
-                         const uint8_t *verdicts, uint8_t *bits)
+void bnti_host_init_bits(struct bnt_host *host, bool init, uint32_t n, const uint8_t *verdicts,
+                         uint8_t *bits)
 {
     for (uint32_t first = 0; first < n; first += 8) {
         uint8_t byte = 0;
         for (uint32_t i = first; i < n && i < first + 8; i++) {
             const bool done =
-                judge->init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
+                init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
                 bnti_host_ledger_get(&host->ledger,
                                      bnti_host_at(host, host->pfn_base + host->pfns[i])) ==
                     BNT_HOST_PAGE_BALLOON;

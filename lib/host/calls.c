@@ -1,13 +1,13 @@
 /*
- * VMware's wire: the balloon's calls in place of registers and queues, over the same ledger, rules,
- * target and reset.
+ * The calls of VMware's wire, in place of registers and queues, over the same ledger, rules, target
+ * and reset.
  *
  * A call is served at once and answered by its return; only a batch page is guest memory, read once
  * and written once by bounded copies. A verdict of the other wire is a status here. The commands
  * are a table: what one adds is a row. Nothing that a guest sends is trusted: what is no command,
- * or was not agreed, is CMD_INVALID.
+ * or was not negotiated, is CMD_INVALID. What is negotiated is kept by wire/host_vmware.c.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/host_front.h"
 
 /** One command as it is served. */
 struct vmware_command {
@@ -20,27 +20,22 @@ struct vmware_command {
 
 static void call_misuse(struct bnt_host *host, bnt_fault fault, uint64_t pfn, uint64_t found)
 {
-    host->misuse_told = 0;
+    bnti_host_misuse_begin(host);
     bnti_host_misuse(host, fault, BNTI_HOST_INFLATE, 0, pfn, found);
 }
 
-/* ---- Agreement ---- */
+/* ---- Negotiation ---- */
 
-/** What an earlier START agreed is over: its pages are the guest's, and its doorbell is forgotten.
- */
-static void agreement_end(struct bnt_host *host)
+/** The session of an earlier START is over: its pages are the guest's, and its doorbell is
+ * forgotten. */
+static void session_end(struct bnt_host *host)
 {
-    struct bnti_host_vmware *vmware = &host->vmware;
-
-    if (vmware->started) {
+    if (host->vmware.started) {
         const uint64_t pfns = bnti_host_pages_forget(host);
         bnti_host_target_reset(host);
-        bnti_host_tell(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);
     }
-    vmware->started = false;
-    vmware->doorbell_set = false;
-    vmware->ring_due = false;
-    vmware->guest_id = BNT_VMWARE_GUEST_UNKNOWN;
+    bnti_host_vmware_stop(host);
     bnti_host_target_limit(host, 0);
 }
 
@@ -55,18 +50,15 @@ static uint64_t capabilities_common(const struct bnt_host *host, uint64_t asked)
 static int32_t serve_start(struct bnt_host *host, const struct vmware_command *command,
                            uint64_t arg1, uint64_t arg2)
 {
-    struct bnti_host_vmware *vmware = &host->vmware;
     const uint64_t common = capabilities_common(host, arg1);
 
     (void)command;
     (void)arg2;
-    agreement_end(host);
-    vmware->started = true;
-    vmware->capabilities = common;
-    bnti_host_tell(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
+    session_end(host);
+    bnti_host_vmware_start(host, common);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_DRIVER_OK, common, 0);
     if (host->epoch_ack != host->epoch) {
-        host->epoch_ack = host->epoch;
-        bnti_host_tell(host, BNT_HOST_EVENT_RESET_DONE, host->epoch, 0);
+        bnti_host_epoch_acknowledge(host, host->epoch);
     }
     /* A guest of 2010 knows no other success, and asks for BASIC alone: its version is that bit. */
     return common == BNT_VMWARE_CAP_BASIC ? BNT_VMWARE_SUCCESS
@@ -78,19 +70,15 @@ static int32_t serve_guest_id(struct bnt_host *host, const struct vmware_command
 {
     (void)command;
     (void)arg2;
-    host->vmware.guest_id = arg1;
+    bnti_host_vmware_guest_set(host, arg1);
     return BNT_VMWARE_SUCCESS;
 }
 
 static int32_t serve_doorbell(struct bnt_host *host, const struct vmware_command *command,
                               uint64_t arg1, uint64_t arg2)
 {
-    struct bnti_host_vmware *vmware = &host->vmware;
-
     (void)command;
-    vmware->doorbell_set = arg1 != BNT_VMWARE_DOORBELL_NONE || arg2 != BNT_VMWARE_DOORBELL_NONE;
-    vmware->context = arg1;
-    vmware->resource = arg2;
+    bnti_host_vmware_doorbell_set(host, arg1, arg2);
     return BNT_VMWARE_SUCCESS;
 }
 
@@ -242,21 +230,6 @@ static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
                                           0},
 };
 
-/** The status that the script has for this call; false if it has none. */
-static bool call_scripted(struct bnt_host *host, uint32_t command, int32_t *status)
-{
-    for (uint32_t i = 0; i < host->vmware.rule_count; i++) {
-        struct bnt_host_call_rule *rule = &host->vmware.rules[i];
-        if (rule->command != command || rule->count == 0) {
-            continue;
-        }
-        rule->count -= rule->count != UINT64_MAX;
-        *status = rule->status;
-        return true;
-    }
-    return false;
-}
-
 static int32_t call_serve(struct bnt_host *host, uint32_t number, uint64_t arg1, uint64_t arg2)
 {
     const struct vmware_command *command = number < BNT_VMWARE_CMD_COUNT ? &commands[number] : NULL;
@@ -266,7 +239,7 @@ static int32_t call_serve(struct bnt_host *host, uint32_t number, uint64_t arg1,
         call_misuse(host, BNT_FAULT_CALL_UNKNOWN, 0, number);
         return BNT_VMWARE_CMD_INVALID;
     }
-    if (call_scripted(host, number, &status)) {
+    if (bnti_host_vmware_scripted(host, number, &status)) {
         return status;
     }
     if (bnt_vmware_command_checked(number) && !host->vmware.started) {
@@ -295,7 +268,7 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
 {
     bnti_host_busy before;
 
-    if (!bnti_host_is_vmware(host)) {
+    if (!host->wire->has_calls) {
         return BNT_E_UNSUPPORTED;
     }
     if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {
@@ -310,25 +283,11 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
     return BNT_OK;
 }
 
-/* ---- The host's side ---- */
-
-void bnti_host_doorbell(struct bnt_host *host)
-{
-    host->vmware.ring_due = host->vmware.ring_due || host->vmware.doorbell_set;
-}
-
-void bnti_host_vmware_reset(struct bnt_host *host)
-{
-    host->vmware.started = false;
-    host->vmware.capabilities = 0;
-    bnti_host_doorbell(host);
-}
-
 bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn)
 {
     bnti_host_busy before;
 
-    if (!bnti_host_is_vmware(host)) {
+    if (!host->wire->has_calls) {
         return BNT_E_UNSUPPORTED;
     }
     if (!bnti_host_enter(host, BNTI_HOST_TELLING, &before)) {
@@ -337,59 +296,9 @@ bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn
     bnti_host_clock(host, now_ns);
     if (bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
         host->count.touches++;
-        bnti_host_tell(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
-        bnti_host_vmware_reset(host);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
         bnti_host_balloon_reset(host);
     }
     bnti_host_leave(host, before);
-    return BNT_OK;
-}
-
-/** The last answer for a command; NULL: none. */
-static struct bnt_host_call_rule *call_rule_last(struct bnti_host_vmware *vmware, uint32_t command)
-{
-    for (uint32_t i = vmware->rule_count; i > 0; i--) {
-        if (vmware->rules[i - 1].command == command) {
-            return &vmware->rules[i - 1];
-        }
-    }
-    return NULL;
-}
-
-static void call_rules_drop(struct bnti_host_vmware *vmware)
-{
-    uint32_t left = 0;
-
-    for (uint32_t i = 0; i < vmware->rule_count; i++) {
-        if (vmware->rules[i].count > 0) {
-            vmware->rules[left++] = vmware->rules[i];
-        }
-    }
-    vmware->rule_count = left;
-}
-
-bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_call_rule *rule)
-{
-    struct bnti_host_vmware *vmware = &host->vmware;
-
-    if (!bnti_host_is_vmware(host)) {
-        return BNT_E_UNSUPPORTED;
-    }
-    if (host->busy != BNTI_HOST_IDLE) {
-        return BNT_E_REENTRANT;
-    }
-    struct bnt_host_call_rule *last = call_rule_last(vmware, rule->command);
-    if (last != NULL && last->status == rule->status) {
-        last->count = bnti_host_rule_counts(last->count, rule->count);
-        return BNT_OK;
-    }
-    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
-        call_rules_drop(vmware);
-    }
-    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
-        return BNT_E_LIMIT;
-    }
-    vmware->rules[vmware->rule_count] = *rule;
-    vmware->rule_count++;
     return BNT_OK;
 }

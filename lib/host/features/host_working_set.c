@@ -4,11 +4,55 @@
  * at once. Nothing waits: a guest that never answers leaves `pending` set and the last report as it
  * is.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/features/host_features.h"
+
+#include "lib/base/pack.h"
 
 #include <string.h>
 
-/** Whether the feature is agreed and somebody is there. */
+#define WS_SEGS         4u
+#define WS_BINS_DEFAULT 4u
+
+struct ws_state {
+    struct bnt_ws_config config;
+    struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
+    struct bnt_vq_seg segs[WS_SEGS]; /**< of the held command buffer */
+    uint64_t sequence;
+    uint64_t arrived_ns;
+    uint32_t bin_count;
+    uint32_t seg_count;
+    uint32_t room;
+    uint16_t head;
+    bool held;         /**< the driver's command buffer */
+    bool configured;   /**< there is a configuration */
+    bool config_owed;  /**< it was not sent to this driver yet */
+    bool request_owed; /**< asked for, not sent yet */
+    bool pending;      /**< asked for, not answered */
+};
+
+static struct ws_state *ws_of(const struct bnt_host *host)
+{
+    return bnti_host_feature_state(host, BNTI_HOST_FEATURE_WORKING_SET);
+}
+
+static uint64_t ws_bits(const struct bnt_balloon_binding *binding)
+{
+    return binding->ws_reporting;
+}
+
+static void ws_config_default(struct bnt_host_config *config)
+{
+    if (config->ws_bins == 0) {
+        config->ws_bins = WS_BINS_DEFAULT;
+    }
+}
+
+static bool ws_config_valid(const struct bnt_host_config *config)
+{
+    return config->ws_bins >= BNT_WS_BINS_MIN && config->ws_bins <= BNT_WS_BINS_MAX;
+}
+
+/** Whether the feature is negotiated and somebody is there. */
 static bnt_status ws_ready(const struct bnt_host *host)
 {
     if (!bnt_dev_live(&host->dev)) {
@@ -20,9 +64,9 @@ static bnt_status ws_ready(const struct bnt_host *host)
 /** Writes a command into the held buffer and returns it. */
 static void command_send(struct bnt_host *host, const uint8_t *command, uint32_t bytes)
 {
-    struct bnti_host_ws *ws = &host->ws;
+    struct ws_state *ws = ws_of(host);
     const struct bnt_vq_chain chain = {.segs = ws->segs,
-                                       .seg_max = BNTI_HOST_WS_SEGS,
+                                       .seg_max = WS_SEGS,
                                        .writable_count = ws->seg_count,
                                        .writable_bytes = ws->room,
                                        .head = ws->head};
@@ -44,7 +88,7 @@ static void le32_put(uint8_t *at, uint32_t value)
 /** Sends what is owed, configuration first, if there is a buffer for it. */
 static void commands_continue(struct bnt_host *host)
 {
-    struct bnti_host_ws *ws = &host->ws;
+    struct ws_state *ws = ws_of(host);
     uint8_t command[2 + 4 * (BNT_WS_BINS_MAX - 1) + 8] = {0};
     const uint32_t intervals = host->config.ws_bins - 1;
 
@@ -70,10 +114,10 @@ static void commands_continue(struct bnt_host *host)
 /** Keeps the buffer until there is something to say. A second one is returned at once. */
 static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    struct bnti_host_ws *ws = &host->ws;
+    struct ws_state *ws = ws_of(host);
     const uint32_t needed = 2 + 4 * (host->config.ws_bins - 1) + 8;
 
-    if (ws->held || chain->writable_count > BNTI_HOST_WS_SEGS || chain->writable_bytes < needed) {
+    if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
         bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNTI_HOST_WS_CMD, chain->head, 0,
                          chain->writable_bytes);
         (void)bnti_host_push(host, BNTI_HOST_WS_CMD, chain->head, 0);
@@ -91,7 +135,7 @@ static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain
 /** Takes a report in, as far as its bins go, and returns its buffer. */
 static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
-    struct bnti_host_ws *ws = &host->ws;
+    struct ws_state *ws = ws_of(host);
     struct bnt_ws_bin_wire wire[BNT_WS_BINS_MAX];
     const uint32_t max = (uint32_t)sizeof(wire);
     const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
@@ -116,26 +160,15 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
     ws->sequence++;
     ws->pending = ws->request_owed;
     ws->arrived_ns = host->now_ns;
-    bnti_host_tell(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
     (void)bnti_host_push(host, BNTI_HOST_WS_DATA, chain->head, 0);
 }
 
-void bnti_host_ws_serve(struct bnt_host *host, bnti_host_role role,
-                        const struct bnt_vq_chain *chain)
-{
-    if (role == BNTI_HOST_WS_CMD) {
-        command_buffer_take(host, chain);
-    } else {
-        report_take(host, chain);
-    }
-}
-
 /** The driver is gone, its report with it; what was asked for is asked of the next one. */
-void bnti_host_ws_forget(struct bnt_host *host)
+static void ws_forget(struct bnt_host *host)
 {
-    struct bnti_host_ws *ws = &host->ws;
+    struct ws_state *ws = ws_of(host);
 
-    ws->stopped = ws->sequence > 0;
     ws->held = false;
     ws->pending = false;
     ws->request_owed = false;
@@ -162,9 +195,9 @@ bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
         return BNT_E_REENTRANT;
     }
     bnti_host_clock(host, now_ns);
-    host->ws.config = *config;
-    host->ws.configured = true;
-    host->ws.config_owed = true;
+    ws_of(host)->config = *config;
+    ws_of(host)->configured = true;
+    ws_of(host)->config_owed = true;
     commands_continue(host);
     bnti_host_leave(host, before);
     return BNT_OK;
@@ -180,15 +213,15 @@ bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns, uint64_t 
     }
     bnti_host_clock(host, now_ns);
     status = ws_ready(host);
-    if (status == BNT_OK && host->ws.pending) {
+    if (status == BNT_OK && ws_of(host)->pending) {
         status = BNT_E_AGAIN;
     }
     if (status == BNT_OK) {
         if (sequence != NULL) {
-            *sequence = host->ws.sequence + 1;
+            *sequence = ws_of(host)->sequence + 1;
         }
-        host->ws.pending = true;
-        host->ws.request_owed = true;
+        ws_of(host)->pending = true;
+        ws_of(host)->request_owed = true;
         commands_continue(host);
     }
     bnti_host_leave(host, before);
@@ -197,7 +230,7 @@ bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns, uint64_t 
 
 bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct bnt_host_ws *told)
 {
-    const struct bnti_host_ws *ws = &host->ws;
+    const struct ws_state *ws = ws_of(host);
     struct bnt_host_ws now = {.size = told->size, .sequence = ws->sequence};
 
     if (told->size < offsetof(struct bnt_host_ws, age_ns)) {
@@ -210,3 +243,87 @@ bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct 
     memcpy(told, &now, told->size < sizeof(now) ? told->size : sizeof(now));
     return BNT_OK;
 }
+
+static void ws_settings_pack(struct bnti_pack *pack, struct bnt_ws_config *config)
+{
+    bnti_pack_u32(pack, &config->interval_count);
+    for (uint32_t i = 0; i < BNT_WS_BINS_MAX - 1; i++) {
+        bnti_pack_u32(pack, &config->intervals_ms[i]);
+    }
+    bnti_pack_u32(pack, &config->refresh_ms);
+    bnti_pack_u32(pack, &config->report_ms);
+    bnti_pack_require(pack, config->interval_count < BNT_WS_BINS_MAX);
+}
+
+static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct ws_state *ws = ws_of(host);
+
+    ws_settings_pack(pack, &ws->config);
+    for (uint32_t i = 0; i < BNT_WS_BINS_MAX; i++) {
+        bnti_pack_u16(pack, &ws->bins[i].node);
+        bnti_pack_u64(pack, &ws->bins[i].age_ms);
+        bnti_pack_u64(pack, &ws->bins[i].anon_bytes);
+        bnti_pack_u64(pack, &ws->bins[i].file_bytes);
+    }
+    for (uint32_t i = 0; i < WS_SEGS; i++) {
+        bnti_pack_u64(pack, &ws->segs[i].gpa);
+        bnti_pack_u32(pack, &ws->segs[i].bytes);
+    }
+    bnti_pack_u64(pack, &ws->sequence);
+    bnti_pack_u32(pack, &ws->bin_count);
+    bnti_pack_u32(pack, &ws->seg_count);
+    bnti_pack_u32(pack, &ws->room);
+    bnti_pack_u16(pack, &ws->head);
+    bnti_pack_bool(pack, &ws->held);
+    bnti_pack_bool(pack, &ws->configured);
+    bnti_pack_bool(pack, &ws->config_owed);
+    bnti_pack_bool(pack, &ws->request_owed);
+    bnti_pack_bool(pack, &ws->pending);
+    if (bnti_pack_loads(pack)) {
+        ws->arrived_ns = host->now_ns;
+        bnti_pack_require(
+            pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
+                    (ws->configured && ws->config.interval_count != host->config.ws_bins - 1)));
+    }
+}
+
+static void ws_config_read(const struct bnt_host *host, uint8_t *space)
+{
+    if ((host->dev.offered & host->config.binding.ws_reporting) != 0) {
+        bnti_host_field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.ws_bins);
+    }
+}
+
+static bool command_keeps(const struct bnt_host *host, uint16_t *head)
+{
+    *head = ws_of(host)->head;
+    return ws_of(host)->held;
+}
+
+static void command_queue_forget(struct bnt_host *host)
+{
+    ws_of(host)->held = false;
+}
+
+static const struct bnti_host_role_row ws_report_row = {
+    .begin = report_take,
+};
+
+static const struct bnti_host_role_row ws_command_row = {
+    .begin = command_buffer_take,
+    .keeps = command_keeps,
+    .queue_forget = command_queue_forget,
+};
+
+const struct bnti_host_feature bnti_host_feature_working_set = {
+    .bits = ws_bits,
+    .state_bytes = sizeof(struct ws_state),
+    .config_default = ws_config_default,
+    .config_valid = ws_config_valid,
+    .forget = ws_forget,
+    .config_read = ws_config_read,
+    .pack = ws_pack,
+    .saved = BNTI_HOST_SAVED_AFTER_VMWARE,
+    .queues = {{BNTI_HOST_WS_DATA, &ws_report_row}, {BNTI_HOST_WS_CMD, &ws_command_row}},
+};

@@ -5,16 +5,56 @@
  * The ledger does not change: hinted pages stay the guest's. Nothing but `hint_discard` touches
  * them, and that only under the current id. What configuration space shows is read from here.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/features/host_features.h"
+
+#include "lib/base/pack.h"
+
+/** state_set_id alone writes `state` and `id`. */
+struct hint_state {
+    bnt_host_hint_state state;
+    uint32_t id;        /**< issued last; 0: none ever */
+    uint32_t seen;      /**< that the driver began last, of those that count; 0: none */
+    uint64_t unstopped; /**< ids issued whose run the driver may still be in */
+    bool issued;        /**< an id, ever */
+    bool current;       /**< what the driver sends is of the run `id` */
+};
+
+static struct hint_state *hint_of(const struct bnt_host *host)
+{
+    return bnti_host_feature_state(host, BNTI_HOST_FEATURE_HINT);
+}
+
+static uint64_t hint_bits(const struct bnt_balloon_binding *binding)
+{
+    (void)binding;
+    return BNT_BALLOON_F_FREE_PAGE_HINT;
+}
+
+static void hint_config_default(struct bnt_host_config *config)
+{
+    if (config->hint_id_first == 0) {
+        config->hint_id_first = BNT_BALLOON_HINT_ID_FIRST;
+    }
+    if (config->hint_id_last == 0) {
+        config->hint_id_last = UINT32_MAX;
+    }
+}
+
+static bool hint_config_valid(const struct bnt_host_config *config)
+{
+    return config->hint_id_first >= BNT_BALLOON_HINT_ID_FIRST &&
+           config->hint_id_first < config->hint_id_last;
+}
 
 /* ---- Command ids --------------------------------------------------------------------------- */
 
-uint32_t bnti_host_hint_command(const struct bnt_host *host)
+/** What configuration space shows: STOP, DONE or the id of the run that is wanted. */
+static uint32_t hint_command(const struct bnt_host *host)
 {
-    switch (host->hint.state) {
+    switch (hint_of(host)->state) {
     case BNT_HOST_HINT_REQUESTED:
     case BNT_HOST_HINT_START:
-        return host->hint.id;
+        return hint_of(host)->id;
     case BNT_HOST_HINT_DONE:
         return BNT_BALLOON_HINT_DONE;
     case BNT_HOST_HINT_STOP:
@@ -38,7 +78,7 @@ static uint64_t ids(const struct bnt_host *host)
 /* How many ids were issued after `id`, which is one of them. */
 static uint64_t ids_since(const struct bnt_host *host, uint32_t id)
 {
-    return host->hint.id >= id ? host->hint.id - id : ids(host) - (id - host->hint.id);
+    return hint_of(host)->id >= id ? hint_of(host)->id - id : ids(host) - (id - hint_of(host)->id);
 }
 
 /* Which states a state leads to, a bit each. */
@@ -61,30 +101,31 @@ static uint32_t leads_to(bnt_host_hint_state state)
 /** With the id that goes with it; what the driver reads is told to it where it changed. */
 static void state_set_id(struct bnt_host *host, bnt_host_hint_state state, uint32_t id)
 {
-    const uint32_t before = bnti_host_hint_command(host);
+    struct hint_state *hint = hint_of(host);
+    const uint32_t before = hint_command(host);
 
-    BNTI_ASSERT((leads_to(host->hint.state) & 1u << state) != 0);
-    host->hint.state = state;
-    host->hint.id = id;
-    if (bnti_host_hint_command(host) != before) {
-        host->generation++;
-        host->config_due = host->config_due || bnt_dev_live(&host->dev);
+    BNTI_ASSERT((leads_to(hint->state) & 1u << state) != 0);
+    hint->state = state;
+    hint->id = id;
+    if (hint_command(host) != before) {
+        bnti_host_generation_raise(host);
+        bnti_host_config_interrupt(host, host->config_due || bnt_dev_live(&host->dev));
     }
-    bnti_host_tell(host, BNT_HOST_EVENT_HINT, (uint64_t)state, host->hint.id);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_HINT, (uint64_t)state, id);
 }
 
 static void state_set(struct bnt_host *host, bnt_host_hint_state state)
 {
-    state_set_id(host, state, host->hint.id);
+    state_set_id(host, state, hint_of(host)->id);
 }
 
 /* The device was reset: no driver has a page any more, and no buffer of it is on its way. */
-void bnti_host_hint_reset(struct bnt_host *host)
+static void hint_forget(struct bnt_host *host)
 {
-    host->hint.unstopped = 0;
-    host->hint.seen = 0;
-    host->hint.current = false;
-    if (host->hint.state != BNT_HOST_HINT_DONE && host->hint.issued) {
+    hint_of(host)->unstopped = 0;
+    hint_of(host)->seen = 0;
+    hint_of(host)->current = false;
+    if (hint_of(host)->state != BNT_HOST_HINT_DONE && hint_of(host)->issued) {
         state_set(host, BNT_HOST_HINT_DONE);
     }
 }
@@ -122,18 +163,18 @@ bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t 
         return status;
     }
     /* An id comes round again only after the driver's STOP (BV-7). */
-    if (host->hint.unstopped >= ids(host)) {
+    if (hint_of(host)->unstopped >= ids(host)) {
         status = BNT_E_AGAIN;
     } else {
-        const uint32_t next = id_after(host, host->hint.id);
-        host->hint.issued = true;
-        host->hint.current = false;
-        host->hint.seen = host->hint.seen == next ? 0 : host->hint.seen;
-        host->hint.unstopped++;
+        const uint32_t next = id_after(host, hint_of(host)->id);
+        hint_of(host)->issued = true;
+        hint_of(host)->current = false;
+        hint_of(host)->seen = hint_of(host)->seen == next ? 0 : hint_of(host)->seen;
+        hint_of(host)->unstopped++;
         host->count.hint_runs++;
         state_set_id(host, BNT_HOST_HINT_REQUESTED, next);
         if (id != NULL) {
-            *id = host->hint.id;
+            *id = hint_of(host)->id;
         }
     }
     bnti_host_leave(host, before);
@@ -148,7 +189,7 @@ bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns)
     if (status != BNT_OK) {
         return status;
     }
-    if (host->hint.state != BNT_HOST_HINT_STOP && host->hint.state != BNT_HOST_HINT_DONE) {
+    if (hint_of(host)->state != BNT_HOST_HINT_STOP && hint_of(host)->state != BNT_HOST_HINT_DONE) {
         state_set(host, BNT_HOST_HINT_STOP);
     }
     bnti_host_leave(host, before);
@@ -163,7 +204,7 @@ bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns)
     if (status != BNT_OK) {
         return status;
     }
-    if (host->hint.state != BNT_HOST_HINT_DONE) {
+    if (hint_of(host)->state != BNT_HOST_HINT_DONE) {
         state_set(host, BNT_HOST_HINT_DONE);
     }
     bnti_host_leave(host, before);
@@ -175,7 +216,7 @@ bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns)
 /* An id begins a run if it is the current one; STOP ends one that was begun. */
 static void command_take(struct bnt_host *host, uint32_t id)
 {
-    struct bnti_host_hint *hint = &host->hint;
+    struct hint_state *hint = hint_of(host);
 
     if (id == BNT_BALLOON_HINT_STOP) {
         /* Of the run that the driver began last; what was issued since may still be begun. */
@@ -219,19 +260,13 @@ static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chai
 /* Whether pages count now: their run is the one that is wanted (BV-8). */
 static bool hint_counts(const struct bnt_host *host)
 {
-    return host->hint.state == BNT_HOST_HINT_START && host->hint.current;
+    return hint_of(host)->state == BNT_HOST_HINT_START && hint_of(host)->current;
 }
 
 static void extent_take(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
-    uint64_t freed = 0;
-
-    if (host->config.hint_discard && host->ops.discard != NULL) {
-        host->count.discards++;
-        if (host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT,
-                              &freed) == BNT_OK) {
-            host->count.discarded_bytes += freed;
-        }
+    if (host->config.hint_discard) {
+        (void)bnti_host_discard(host, first_pfn, pfns, NULL);
     }
     host->count.hinted_pfns += pfns;
     if (host->ops.hint != NULL) {
@@ -273,17 +308,77 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
 /*
  * A buffer may be a command, pages, or both, in any number of segments: the command comes first.
  */
-void bnti_host_hint_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
+static void hint_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (command_serve(host, chain)) {
-        host->job.total = chain->writable_count;
-        host->job.active = true;
+        bnti_host_job_start(host, chain->writable_count);
     }
 }
 
-void bnti_host_hint_unit(struct bnt_host *host)
+static void hint_unit(struct bnt_host *host)
 {
     if (bnti_host_job_segments(host, extent_serve)) {
         (void)bnti_host_push(host, BNTI_HOST_HINT, host->job.chain.head, 0);
     }
 }
+
+/* ---- The row -------------------------------------------------------------------------------- */
+
+/** The run goes on where it was: its driver knows the id, and may have buffers of it in the ring.
+ */
+static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct hint_state *hint = hint_of(host);
+    const uint32_t first = host->config.hint_id_first;
+    const uint32_t last = host->config.hint_id_last;
+    uint32_t state = (uint32_t)hint->state;
+
+    bnti_pack_u32(pack, &state);
+    bnti_pack_u32(pack, &hint->id);
+    bnti_pack_u32(pack, &hint->seen);
+    bnti_pack_u64(pack, &hint->unstopped);
+    bnti_pack_bool(pack, &hint->issued);
+    bnti_pack_bool(pack, &hint->current);
+    bnti_pack_u64(pack, &host->count.hint_runs);
+    bnti_pack_u64(pack, &host->count.hinted_pfns);
+    bnti_pack_u64(pack, &host->count.hints_ignored_pfns);
+    const bool none = hint->id == 0;
+    const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
+    const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
+    bnti_pack_require(pack,
+                      !(state > BNT_HOST_HINT_DONE || !id_good || !seen_good ||
+                        hint->unstopped > (uint64_t)last - first + 1 ||
+                        (none && ((state != BNT_HOST_HINT_STOP && state != BNT_HOST_HINT_DONE) ||
+                                  hint->unstopped != 0 || hint->seen != 0))));
+    hint->state = pack->failed ? BNT_HOST_HINT_STOP : (bnt_host_hint_state)state;
+}
+
+static void hint_config_read(const struct bnt_host *host, uint8_t *space)
+{
+    bnti_host_field_put(space, BNT_BALLOON_CONFIG_HINT_CMD_ID, hint_command(host));
+}
+
+static void hint_info(const struct bnt_host *host, struct bnt_host_info *info)
+{
+    info->hint_state = hint_of(host)->state;
+    info->hint_id = hint_of(host)->id;
+}
+
+static const struct bnti_host_role_row hint_row = {
+    .begin = hint_begin,
+    .unit = hint_unit,
+    .is_valid = bnti_host_job_segments_valid,
+};
+
+const struct bnti_host_feature bnti_host_feature_hint = {
+    .bits = hint_bits,
+    .state_bytes = sizeof(struct hint_state),
+    .config_default = hint_config_default,
+    .config_valid = hint_config_valid,
+    .forget = hint_forget,
+    .config_read = hint_config_read,
+    .pack = hint_pack,
+    .saved = BNTI_HOST_SAVED_AFTER_RULES,
+    .info = hint_info,
+    .queues = {{BNTI_HOST_HINT, &hint_row}},
+};

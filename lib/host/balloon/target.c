@@ -5,7 +5,9 @@
  * anew whenever the ledger is nearer to the target than ever since it was set, and the caller's
  * timeout. The earlier one ends the request.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/balloon/host_balloon.h"
+
+#include "lib/base/pack.h"
 
 /** Rounds up to the guest's page, as far as there is memory. */
 static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
@@ -15,14 +17,20 @@ static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
     return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
 }
 
+/** The one transition of a request: it begins, or ends with an outcome. */
+static void target_transition(struct bnti_host_target *target, bnt_outcome outcome)
+{
+    BNTI_ASSERT(target->pending == (outcome != BNT_OUTCOME_PENDING));
+    target->pending = outcome == BNT_OUTCOME_PENDING;
+    target->outcome = outcome;
+}
+
 static void target_end(struct bnt_host *host, bnt_outcome outcome)
 {
     struct bnti_host_target *target = &host->target;
 
-    BNTI_ASSERT(target->pending && outcome != BNT_OUTCOME_PENDING);
-    target->pending = false;
-    target->outcome = outcome;
-    bnti_host_tell(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
+    target_transition(target, outcome);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_OUTCOME, target->id, (uint64_t)outcome);
 }
 
 /** PFNs between the ledger and what the embedder wants, whatever limit the guest tells. */
@@ -56,6 +64,11 @@ static bool target_met(const struct bnt_host *host)
     const uint64_t slack = pfns == 0 ? 0 : host->config.target_slack_pfns;
 
     return held >= pfns && held - pfns <= slack;
+}
+
+void bnti_host_target_refused(struct bnt_host *host)
+{
+    host->target.refused = true;
 }
 
 void bnti_host_target_judge(struct bnt_host *host)
@@ -104,13 +117,6 @@ static bool target_tellable(const struct bnt_host *host)
            (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
 }
 
-static void target_tell(struct bnt_host *host)
-{
-    host->config_due = host->config_due || (host->dev.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 ||
-                       bnt_dev_suspended(&host->dev);
-    bnti_host_doorbell(host);
-}
-
 /** What the guest is told: the embedder's wish, as far as the guest's limit allows it. */
 static void target_apply(struct bnt_host *host)
 {
@@ -120,8 +126,8 @@ static void target_apply(struct bnt_host *host)
 
     if (target->num_pages != pfns && target_tellable(host)) {
         target->num_pages = (uint32_t)pfns;
-        host->generation++;
-        target_tell(host);
+        bnti_host_generation_raise(host);
+        host->wire->target_announce(host);
     }
     target->pfns = target_round(host, pfns);
 }
@@ -139,7 +145,7 @@ void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)
     }
     host->limit_pfns = pfns;
     target_apply(host);
-    bnti_host_tell(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
+    bnti_host_event_emit(host, BNT_HOST_EVENT_LIMIT, pfns, host->target.num_pages);
     bnti_host_target_judge(host);
 }
 
@@ -156,13 +162,12 @@ static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     /* A driver that deflated under this very target (out of memory) waits for a word to inflate. */
     if (target->num_pages == told && !target_met(host) &&
         (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
-        target_tell(host);
+        host->wire->target_announce(host);
     }
     target->nearest = target_distance(host);
     target->last_id++;
     target->id = target->last_id;
-    target->outcome = BNT_OUTCOME_PENDING;
-    target->pending = true;
+    target_transition(target, BNT_OUTCOME_PENDING);
     target->progressed = false;
     target->refused = false;
     target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
@@ -198,4 +203,30 @@ bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns, uin
         return host->busy != BNTI_HOST_IDLE ? BNT_E_REENTRANT : BNT_E_LIMIT;
     }
     return bnt_host_target_set(host, now_ns, host->memory_pfns - pfns, timeout_ns, id);
+}
+
+void bnti_host_target_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_target *target = &host->target;
+    uint32_t outcome = (uint32_t)target->outcome;
+
+    bnti_pack_u64(pack, &host->limit_pfns);
+    bnti_pack_u64(pack, &target->wanted);
+    bnti_pack_u32(pack, &target->num_pages);
+    bnti_pack_u64(pack, &target->pfns);
+    bnti_pack_u64(pack, &target->id);
+    bnti_pack_u64(pack, &target->last_id);
+    bnti_pack_u32(pack, &outcome);
+    bnti_pack_deadline(pack, &target->timeout_at_ns);
+    bnti_pack_deadline(pack, &target->stall_at_ns);
+    bnti_pack_bool(pack, &target->pending);
+    bnti_pack_u64(pack, &target->nearest);
+    bnti_pack_bool(pack, &target->progressed);
+    bnti_pack_bool(pack, &target->refused);
+    bnti_pack_require(pack,
+                      !(outcome >= BNT_OUTCOME_COUNT || target->id > target->last_id ||
+                        target->wanted > host->memory_pfns || target->pfns > host->memory_pfns ||
+                        target->num_pages > host->memory_pfns ||
+                        (target->pending && outcome != BNT_OUTCOME_PENDING)));
+    target->outcome = pack->failed ? BNT_OUTCOME_PENDING : (bnt_outcome)outcome;
 }

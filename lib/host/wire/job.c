@@ -2,42 +2,41 @@
  * The buffer that is being served: begun in one step, perhaps ended in another.
  *
  * How long a buffer takes is its driver's to choose, how long a step takes is not: a unit of the
- * budget covers so much of a request, report or hint, and what is left waits in `job`. Until it is
- * done no other buffer is taken. queue.c calls this, request.c, report.c and hint.c do the work.
+ * budget covers so much of a request, report or hint, and what is left waits in `job`. serve.c goes
+ * on with it, the row of its role does the work.
  */
-#include "lib/host/host_private.h"
+#include "lib/host/wire/host_wire.h"
 
 #include "lib/virtio/queue_state.h"
 
-#include <string.h>
-
-void bnti_host_job_begin(struct bnt_host *host, bnti_host_role role,
-                         const struct bnt_vq_chain *chain)
+void bnti_host_job_open(struct bnt_host *host, bnti_host_role role,
+                        const struct bnt_vq_chain *chain)
 {
     const struct bnti_host_job job = {.chain = *chain, .role = role};
 
-    host->misuse_told = 0;
     host->job = job;
-    switch (role) {
-    case BNTI_HOST_STATS:
-        bnti_host_stats_serve(host, chain);
-        break;
-    case BNTI_HOST_HINT:
-        bnti_host_hint_begin(host, chain);
-        break;
-    case BNTI_HOST_REPORT:
-        bnti_host_report_begin(host, chain);
-        break;
-    case BNTI_HOST_WS_DATA:
-    case BNTI_HOST_WS_CMD:
-        bnti_host_ws_serve(host, role, chain);
-        break;
-    case BNTI_HOST_INFLATE:
-    case BNTI_HOST_DEFLATE:
-    case BNTI_HOST_ROLES:
-        bnti_host_request_begin(host, chain);
-        break;
-    }
+}
+
+void bnti_host_job_start(struct bnt_host *host, uint64_t entries)
+{
+    host->job.total = entries;
+    host->job.active = true;
+}
+
+void bnti_host_job_end(struct bnt_host *host)
+{
+    host->job.active = false;
+}
+
+void bnti_host_job_abandon(struct bnt_host *host)
+{
+    host->job.active = false;
+    host->suspend_due = false;
+}
+
+void bnti_host_job_suspends(struct bnt_host *host, bool due)
+{
+    host->suspend_due = due;
 }
 
 bool bnti_host_job_segments(struct bnt_host *host,
@@ -51,35 +50,20 @@ bool bnti_host_job_segments(struct bnt_host *host,
         job->done++;
         job->judge.init = serve(host, seg, job->chain.head) && job->judge.init;
     }
-    job->active = job->done < job->total;
+    if (job->done == job->total) {
+        bnti_host_job_end(host);
+    }
     return !job->active;
 }
 
-static void job_unit(struct bnt_host *host)
-{
-    if (host->job.role == BNTI_HOST_HINT) {
-        bnti_host_hint_unit(host);
-    } else if (host->job.role == BNTI_HOST_REPORT) {
-        bnti_host_report_unit(host);
-    } else {
-        bnti_host_request_unit(host);
-    }
-}
-
-void bnti_host_job_run(struct bnt_host *host, uint32_t *budget)
-{
-    while (host->job.active && *budget > 0) {
-        (*budget)--;
-        job_unit(host);
-    }
-}
-
-void bnti_host_job_forget(struct bnt_host *host)
-{
-    host->job.active = false;
-}
-
 /* ---- In a saved state ---- */
+
+bool bnti_host_job_segments_valid(const struct bnt_host *host)
+{
+    const struct bnti_host_job *job = &host->job;
+
+    return job->total == job->chain.writable_count && job->first == 0 && job->piece == 0;
+}
 
 static void chain_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
@@ -110,36 +94,6 @@ static void chain_pack(struct bnti_pack *pack, struct bnt_host *host)
                                                writable == chain->writable_bytes));
 }
 
-/** Whether a request with verdicts can be so far. */
-static bool told_valid(const struct bnt_host *host)
-{
-    const struct bnti_host_job *job = &host->job;
-    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
-
-    return job->total == job->piece && job->first == 0 &&
-           job->piece <= host->config.request_pfns_max &&
-           job->chain.readable_bytes ==
-               sizeof(struct bnt_balloon_request) + job->total * sizeof(uint32_t) &&
-           job->chain.writable_bytes >= sizeof(struct bnt_balloon_response) + job->total &&
-           !job->bitmap &&
-           (job->judge.unit_pfns == 1 || (huge && job->judge.unit_pfns == BNT_HOST_UNIT_PFNS));
-}
-
-static bool plain_valid(const struct bnt_host *host)
-{
-    const struct bnti_host_job *job = &host->job;
-    const bool bitmap = job->role == BNTI_HOST_INFLATE &&
-                        bnti_host_agreed(host, host->config.binding.device_init_on_inflate) &&
-                        job->chain.writable_bytes >= (job->total + 7) / 8;
-
-    return job->total == bnti_host_request_pfns(host, &job->chain) &&
-           job->total <= bnti_host_request_pfns_most(host) && job->first <= job->done &&
-           job->first % 8 == 0 && job->piece <= host->config.request_pfns_max &&
-           job->piece <= job->total - job->first &&
-           (job->piece == 0 ? job->done == job->first : job->done < job->first + job->piece) &&
-           (bitmap || !job->bitmap) && job->judge.unit_pfns == 0;
-}
-
 static bool job_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
@@ -150,16 +104,7 @@ static bool job_valid(const struct bnt_host *host)
         !(host->provided || bnti_vq_dev_is_out(&host->queues[job->role].vq, job->chain.head))) {
         return false;
     }
-    switch (job->role) {
-    case BNTI_HOST_INFLATE:
-    case BNTI_HOST_DEFLATE:
-        return job->judge.verdicts ? told_valid(host) : plain_valid(host);
-    case BNTI_HOST_HINT:
-    case BNTI_HOST_REPORT:
-        return job->total == job->chain.writable_count && job->first == 0 && job->piece == 0;
-    default:
-        return false;
-    }
+    return host->roles[job->role]->is_valid != NULL && host->roles[job->role]->is_valid(host);
 }
 
 /** The verdicts that were decided; the PFNs are in guest memory still. */
@@ -171,6 +116,16 @@ static void verdicts_pack(struct bnti_pack *pack, struct bnt_host *host)
     for (uint64_t i = 0; i < job->done - job->first; i++) {
         bnti_pack_u8(pack, &verdicts[i]);
         bnti_pack_require(pack, verdicts[i] < BNT_VERDICT_COUNT);
+    }
+}
+
+/** What the role judges the rest of the buffer by is made anew. */
+static void job_loaded(struct bnt_host *host)
+{
+    const uint32_t role = (uint32_t)host->job.role;
+
+    if (role < BNTI_HOST_ROLES && host->roles[role] != NULL && host->roles[role]->loaded != NULL) {
+        host->roles[role]->loaded(host);
     }
 }
 
@@ -197,8 +152,8 @@ void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
     chain_pack(pack, host);
     if (bnti_pack_loads(pack)) {
         job->role = role < BNTI_HOST_ROLES ? (bnti_host_role)role : BNTI_HOST_ROLES;
-        job->judge = bnti_host_request_judge(host, job->role, job->chain.head);
         job->reread = job->piece > 0;
+        job_loaded(host);
     }
     bnti_pack_bool(pack, &init);
     bnti_pack_u32(pack, &job->judge.unit_pfns);

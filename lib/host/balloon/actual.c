@@ -1,0 +1,91 @@
+/*
+ * `actual`: what the guest says of its balloon, and the events of it at a bounded rate.
+ *
+ * Nothing depends on it but these events: targets are judged by the ledger.
+ */
+#include "lib/host/balloon/host_balloon.h"
+
+#include "lib/base/pack.h"
+
+#include <string.h>
+
+/** Emits the latest value if the interval has passed; otherwise it waits. */
+static void actual_emit(struct bnt_host *host)
+{
+    struct bnti_host_throttle *event = &host->actual_event;
+
+    if (event->due && host->now_ns >= event->next_ns) {
+        event->due = false;
+        event->next_ns = bnti_host_after(host->now_ns, host->config.event_interval_ns);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.held);
+    }
+}
+
+void bnti_host_actual_set(struct bnt_host *host, uint32_t pfns)
+{
+    host->actual = pfns;
+    host->actual_event.due = true;
+    host->differs_event.due = true;
+    actual_emit(host);
+}
+
+static uint32_t actual_value(const struct bnt_host *host)
+{
+    return bnti_host_field_value(host->actual_bytes);
+}
+
+void bnti_host_actual_byte(struct bnt_host *host, uint32_t at, uint8_t value)
+{
+    if (bnti_host_field_byte(host->actual_bytes, at, value)) {
+        bnti_host_actual_set(host, actual_value(host));
+    }
+}
+
+void bnti_host_actual_forget(struct bnt_host *host)
+{
+    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
+        host->actual = 0;
+        memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
+    }
+    host->actual_event.due = false;
+    host->differs_event.due = false;
+}
+
+/** A difference counts only once nothing is queued: what is in flight explains it until then. */
+static void differs_emit(struct bnt_host *host)
+{
+    struct bnti_host_throttle *event = &host->differs_event;
+
+    if (!event->due || host->now_ns < event->next_ns || host->queues[BNTI_HOST_INFLATE].kicked ||
+        host->queues[BNTI_HOST_DEFLATE].kicked) {
+        return;
+    }
+    event->due = false;
+    if (host->actual != host->ledger.held) {
+        event->next_ns = bnti_host_after(host->now_ns, host->config.event_interval_ns);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual, host->ledger.held);
+    }
+}
+
+uint64_t bnti_host_actual_deadline(struct bnt_host *host)
+{
+    uint64_t next = BNT_NEVER;
+
+    actual_emit(host);
+    differs_emit(host);
+    if (host->actual_event.due) {
+        next = host->actual_event.next_ns;
+    }
+    if (host->differs_event.due && host->differs_event.next_ns > host->now_ns) {
+        next = bnti_host_min(next, host->differs_event.next_ns);
+    }
+    return next;
+}
+
+void bnti_host_actual_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    bnti_pack_deadline(pack, &host->actual_event.next_ns);
+    bnti_pack_bool(pack, &host->actual_event.due);
+    bnti_pack_deadline(pack, &host->differs_event.next_ns);
+    bnti_pack_bool(pack, &host->differs_event.due);
+}

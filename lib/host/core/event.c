@@ -1,0 +1,44 @@
+/*
+ * Events for the embedder, and the misuse of a guest.
+ *
+ * A fault is reported once for each buffer that shows it. Counters count all of it.
+ */
+#include "lib/host/core/host_core.h"
+
+void bnti_host_event_emit(struct bnt_host *host, bnt_host_event_kind kind, uint64_t value,
+                          uint64_t extra)
+{
+    const struct bnt_host_event event = {kind, value, extra};
+
+    host->work++;
+    if (host->ops.event != NULL) {
+        host->ops.event(host->opaque, &event);
+    }
+}
+
+void bnti_host_misuse_begin(struct bnt_host *host)
+{
+    host->misuse_told = 0;
+}
+
+_Static_assert(BNT_FAULT_COUNT <= 64, "faults fit the mask of those reported");
+
+void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnti_host_role role, uint16_t head,
+                      uint64_t pfn, uint64_t found)
+{
+    const uint64_t bit = UINT64_C(1) << (uint32_t)fault;
+    const struct bnt_diag diag = {.size = sizeof(diag),
+                                  .status = BNT_E_MESSAGE,
+                                  .fault = fault,
+                                  .queue = host->queues[role].index,
+                                  .head = head,
+                                  .gpa = pfn << BNT_PFN_SHIFT,
+                                  .found = found};
+
+    host->count.misuses++;
+    host->diag = diag;
+    if ((host->misuse_told & bit) == 0) {
+        host->misuse_told |= bit;
+        bnti_host_event_emit(host, BNT_HOST_EVENT_MISUSE, (uint64_t)fault, pfn);
+    }
+}

@@ -1,0 +1,74 @@
+/*
+ * What surrounds every call: the guard against re-entry, the clock, and the interrupts that go out
+ * at the end.
+ *
+ * Interrupts are marks until the outermost call ends: only then is the state consistent, and the
+ * driver may run inside them. Owns `busy` and `now_ns`, and clears the marks.
+ */
+#include "lib/host/core/host_core.h"
+
+void bnti_host_clock(struct bnt_host *host, uint64_t now_ns)
+{
+    if (now_ns > host->now_ns) {
+        host->now_ns = now_ns;
+    }
+}
+
+bool bnti_host_enter(struct bnt_host *host, bnti_host_busy above, bnti_host_busy *before)
+{
+    if (host->busy >= above) {
+        return false;
+    }
+    *before = host->busy;
+    host->busy = BNTI_HOST_WORKING;
+    return true;
+}
+
+void bnti_host_config_interrupt(struct bnt_host *host, bool due)
+{
+    host->config_due = due;
+}
+
+void bnti_host_generation_raise(struct bnt_host *host)
+{
+    host->generation++;
+}
+
+bool bnti_host_interrupts_due(const struct bnt_host *host)
+{
+    bool due = host->config_due || host->vmware.ring_due;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        due = due || host->queues[role].interrupt_due;
+    }
+    return due;
+}
+
+void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
+{
+    host->busy = before;
+    if (before != BNTI_HOST_IDLE || !bnti_host_interrupts_due(host) ||
+        bnt_dev_suspended(&host->dev)) {
+        return;
+    }
+    host->busy = BNTI_HOST_TELLING;
+    host->work++;
+    if (host->config_due) {
+        host->config_due = false;
+        host->count.interrupts++;
+        host->ops.config_interrupt(host->opaque);
+    }
+    if (host->vmware.ring_due) {
+        host->vmware.ring_due = false;
+        host->count.doorbells++;
+        host->ops.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
+    }
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].interrupt_due) {
+            host->queues[role].interrupt_due = false;
+            host->count.interrupts++;
+            host->ops.interrupt(host->opaque, host->queues[role].index);
+        }
+    }
+    host->busy = BNTI_HOST_IDLE;
+}

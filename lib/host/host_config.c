@@ -1,0 +1,119 @@
+/*
+ * The configuration of a device: defaults, and what is refused.
+ *
+ * What only the provider decides is left to init (host.c).
+ */
+#include "lib/host/host_front.h"
+
+#include "lib/base/intake.h"
+
+#define PAGE_ORDER_MAX 20u
+
+const struct bnti_host_wire *bnti_host_wire_of(const struct bnt_host_config *config)
+{
+    static const struct bnti_host_wire *const wires[] = {
+        [BNT_HOST_WIRE_VIRTIO] = &bnti_host_wire_virtio,
+        [BNT_HOST_WIRE_VMWARE] = &bnti_host_wire_vmware,
+    };
+
+    return (uint32_t)config->wire < sizeof(wires) / sizeof(wires[0]) ? wires[config->wire] : NULL;
+}
+
+/** Balloon features that this device serves (VG-12): what needs no row, and what the rows bring. */
+static uint64_t features_served(const struct bnt_balloon_binding *binding)
+{
+    uint64_t served = BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_DEFLATE_ON_OOM |
+                      binding->verdicts | binding->guest_limit | binding->reset;
+
+    for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
+        served |= bnti_host_features[id]->bits(binding);
+    }
+    return served;
+}
+
+static void config_defaults(struct bnt_host_config *config)
+{
+    if (config->interface != BNT_INTERFACE_LEGACY) {
+        config->features |= BNT_F_VERSION_1;
+    }
+    if (config->interface != BNT_INTERFACE_MODERN) {
+        config->features |= BNT_F_ANY_LAYOUT;
+    }
+#define BNT_X(setting, value)      \
+    if (config->setting == 0) {    \
+        config->setting = (value); \
+    }
+    BNT_HOST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
+}
+
+bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
+                                   struct bnt_host_config *resolved)
+{
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, request_pfns_max);
+    const bnt_status status = bnti_struct_take(resolved, sizeof(*resolved), least, config);
+
+    if (status == BNT_OK) {
+        config_defaults(resolved);
+    }
+    return status;
+}
+
+static bool config_sizes_valid(const struct bnt_host_config *config,
+                               const struct bnti_host_wire *wire)
+{
+    const uint32_t queue_size = config->queue_size_max;
+    const bool packed = (config->features & BNT_F_RING_PACKED) != 0;
+    const uint64_t page_pfns = UINT64_C(1) << (config->page_order & 31u);
+
+    return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
+           config->memory_first_pfn <= wire->pfn_max + 1 - config->memory_pfns &&
+           (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
+           config->host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
+           config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
+           (packed || (queue_size & (queue_size - 1)) == 0) &&
+           config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
+           config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
+           config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
+           (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0;
+}
+
+static bool config_features_valid(const struct bnt_host_config *config)
+{
+    bool valid = true;
+
+    for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
+        const struct bnti_host_feature *feature = bnti_host_features[id];
+        valid = valid && (feature->config_valid == NULL || feature->config_valid(config));
+    }
+    return valid;
+}
+
+bnt_status bnti_host_config_take(struct bnt_host_config *config,
+                                 const struct bnt_host_config *given)
+{
+    const bnt_status status = bnt_host_config_resolve(given, config);
+
+    if (status != BNT_OK) {
+        return status;
+    }
+    const struct bnti_host_wire *wire = bnti_host_wire_of(config);
+    if (wire == NULL || !wire->config_valid(config) || !config_sizes_valid(config, wire) ||
+        !config_features_valid(config) ||
+        (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
+        (uint32_t)config->interface > BNT_INTERFACE_LEGACY ||
+        (uint32_t)config->guest_order > BNT_BYTE_ORDER_BIG ||
+        !bnt_balloon_binding_valid(&config->binding)) {
+        return BNT_E_ARGUMENT;
+    }
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->binding);
+    const uint64_t served = features_served(&config->binding) | BNTI_HOST_VIRTIO_BITS;
+    if (bnt_balloon_features_exclusive(config->features, &config->binding)) {
+        return BNT_E_EXCLUSIVE;
+    }
+    if ((config->features & ~served) != 0 ||
+        bnt_features_broken(config->features, rules.rules, rules.count) != 0) {
+        return BNT_E_FEATURES;
+    }
+    return BNT_OK;
+}

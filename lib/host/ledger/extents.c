@@ -1,0 +1,77 @@
+/*
+ * The pages that one request moved, as extents: first in the request's order, then in ascending
+ * order.
+ */
+#include "lib/host/ledger/host_ledger.h"
+
+void bnti_host_extents_begin(struct bnt_host *host)
+{
+    host->extent_count = 0;
+}
+
+void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pfns)
+{
+    const uint32_t low = (uint32_t)(first_pfn - host->pfn_base);
+
+    if (host->extent_count > 0) {
+        struct bnti_host_extent *last = &host->extents[host->extent_count - 1];
+        if ((uint64_t)last->first_pfn + last->pfns == low) {
+            last->pfns += pfns;
+            return;
+        }
+        if ((uint64_t)low + pfns == last->first_pfn) {
+            last->first_pfn = low;
+            last->pfns += pfns;
+            return;
+        }
+    }
+    BNTI_ASSERT(host->extent_count < host->config.request_pfns_max);
+    host->extents[host->extent_count].first_pfn = low;
+    host->extents[host->extent_count].pfns = pfns;
+    host->extent_count++;
+}
+
+/** Moves the extent at `at` down to its place in a heap of `count`. */
+static void heap_sink(struct bnti_host_extent *heap, uint32_t at, uint32_t count)
+{
+    const struct bnti_host_extent sinking = heap[at];
+
+    while (2 * at + 1 < count) {
+        uint32_t child = 2 * at + 1;
+        if (child + 1 < count && heap[child + 1].first_pfn > heap[child].first_pfn) {
+            child++;
+        }
+        if (heap[child].first_pfn <= sinking.first_pfn) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = sinking;
+}
+
+/** Ascending and joined: then each host page is met once, and a whole one lies in one extent. */
+void bnti_host_extents_settle(struct bnt_host *host)
+{
+    struct bnti_host_extent *extents = host->extents;
+    uint32_t count = 0;
+
+    for (uint32_t i = host->extent_count / 2; i > 0; i--) {
+        heap_sink(extents, i - 1, host->extent_count);
+    }
+    for (uint32_t left = host->extent_count; left > 1; left--) {
+        const struct bnti_host_extent last = extents[left - 1];
+        extents[left - 1] = extents[0];
+        extents[0] = last;
+        heap_sink(extents, 0, left - 1);
+    }
+    for (uint32_t i = 0; i < host->extent_count; i++) {
+        struct bnti_host_extent *before = count > 0 ? &extents[count - 1] : NULL;
+        if (before != NULL && (uint64_t)before->first_pfn + before->pfns == extents[i].first_pfn) {
+            before->pfns += extents[i].pfns;
+        } else {
+            extents[count++] = extents[i];
+        }
+    }
+    host->extent_count = count;
+}

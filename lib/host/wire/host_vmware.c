@@ -1,0 +1,208 @@
+/*
+ * VMware's wire: what a START negotiated, the doorbell, and the script of answers to calls.
+ *
+ * The guest learns of a target or reset by its next call, or by the doorbell if it has set one.
+ * calls.c serves the calls.
+ */
+#include "lib/host/wire/host_wire.h"
+
+#include "lib/base/pack.h"
+
+static void doorbell_ring(struct bnt_host *host)
+{
+    host->vmware.ring_due = host->vmware.ring_due || host->vmware.doorbell_set;
+}
+
+/** The one transition: whether the guest's session goes on, and with which capabilities. */
+static void session_set(struct bnti_host_vmware *vmware, bool started, uint64_t capabilities)
+{
+    vmware->started = started;
+    vmware->capabilities = capabilities;
+}
+
+void bnti_host_vmware_start(struct bnt_host *host, uint64_t capabilities)
+{
+    session_set(&host->vmware, true, capabilities);
+}
+
+void bnti_host_vmware_stop(struct bnt_host *host)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    session_set(vmware, false, vmware->capabilities);
+    vmware->doorbell_set = false;
+    vmware->ring_due = false;
+    vmware->guest_id = BNT_VMWARE_GUEST_UNKNOWN;
+}
+
+void bnti_host_vmware_guest_set(struct bnt_host *host, uint64_t guest_id)
+{
+    host->vmware.guest_id = guest_id;
+}
+
+void bnti_host_vmware_doorbell_set(struct bnt_host *host, uint64_t context, uint64_t resource)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    vmware->doorbell_set =
+        context != BNT_VMWARE_DOORBELL_NONE || resource != BNT_VMWARE_DOORBELL_NONE;
+    vmware->context = context;
+    vmware->resource = resource;
+}
+
+/* ---- The table ---- */
+
+static bool vmware_config_valid(const struct bnt_host_config *config)
+{
+    const uint64_t capabilities = config->vmware_capabilities;
+
+    /* A batch is judged in one piece. */
+    return config->request_pfns_max >= BNT_VMWARE_BATCH_MAX &&
+           (capabilities & ~(uint64_t)BNT_VMWARE_CAPS_ALL) == 0 &&
+           ((capabilities & BNT_VMWARE_CAP_BATCHED_2M) == 0 ||
+            (capabilities & BNT_VMWARE_CAP_BATCHED) != 0);
+}
+
+static bool vmware_has_epochs(const struct bnt_host_config *config)
+{
+    (void)config;
+    return true;
+}
+
+static bnt_status vmware_reset_possible(const struct bnt_host *host)
+{
+    return host->vmware.started ? BNT_OK : BNT_E_STATE;
+}
+
+/** Everything is answered RESET until START. */
+static void vmware_reset_announce(struct bnt_host *host)
+{
+    session_set(&host->vmware, false, 0);
+    doorbell_ring(host);
+}
+
+static bool vmware_is_told_first(const struct bnt_host *host)
+{
+    (void)host;
+    return true;
+}
+
+static void vmware_info(const struct bnt_host *host, struct bnt_host_info *info)
+{
+    info->actual_pfns = host->ledger.held;
+    info->capabilities = host->vmware.started ? host->vmware.capabilities : 0;
+    info->guest_id = host->vmware.guest_id;
+}
+
+const struct bnti_host_wire bnti_host_wire_vmware = {
+    .pfn_max = BNT_VMWARE_ENTRY_PFN_MAX,
+    .batch_max = BNT_VMWARE_BATCH_MAX,
+    .has_calls = true,
+    .config_valid = vmware_config_valid,
+    .has_epochs = vmware_has_epochs,
+    .reset_possible = vmware_reset_possible,
+    .reset_announce = vmware_reset_announce,
+    .target_announce = doorbell_ring,
+    .is_told_first = vmware_is_told_first,
+    .info = vmware_info,
+};
+
+/* ---- The script ---- */
+
+bool bnti_host_vmware_scripted(struct bnt_host *host, uint32_t command, int32_t *status)
+{
+    for (uint32_t i = 0; i < host->vmware.rule_count; i++) {
+        struct bnt_host_call_rule *rule = &host->vmware.rules[i];
+        if (rule->command != command || rule->count == 0) {
+            continue;
+        }
+        rule->count -= rule->count != UINT64_MAX;
+        *status = rule->status;
+        return true;
+    }
+    return false;
+}
+
+/** The last answer for a command; NULL: none. */
+static struct bnt_host_call_rule *script_last(struct bnti_host_vmware *vmware, uint32_t command)
+{
+    for (uint32_t i = vmware->rule_count; i > 0; i--) {
+        if (vmware->rules[i - 1].command == command) {
+            return &vmware->rules[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void script_compact(struct bnti_host_vmware *vmware)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < vmware->rule_count; i++) {
+        if (vmware->rules[i].count > 0) {
+            vmware->rules[left++] = vmware->rules[i];
+        }
+    }
+    vmware->rule_count = left;
+}
+
+bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_call_rule *rule)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+
+    if (!host->wire->has_calls) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (host->busy != BNTI_HOST_IDLE) {
+        return BNT_E_REENTRANT;
+    }
+    struct bnt_host_call_rule *last = script_last(vmware, rule->command);
+    if (last != NULL && last->status == rule->status) {
+        last->count = bnti_host_sum(last->count, rule->count);
+        return BNT_OK;
+    }
+    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
+        script_compact(vmware);
+    }
+    if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {
+        return BNT_E_LIMIT;
+    }
+    vmware->rules[vmware->rule_count] = *rule;
+    vmware->rule_count++;
+    return BNT_OK;
+}
+
+void bnti_host_vmware_script_clear(struct bnt_host *host)
+{
+    host->vmware.rule_count = 0;
+}
+
+/** What a START negotiated is a part of what could be offered; the batch page is work space. */
+void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    struct bnti_host_vmware *vmware = &host->vmware;
+    uint32_t count = vmware->rule_count;
+
+    bnti_pack_bool(pack, &vmware->started);
+    bnti_pack_bool(pack, &vmware->ring_due);
+    bnti_pack_bool(pack, &vmware->doorbell_set);
+    bnti_pack_u64(pack, &vmware->context);
+    bnti_pack_u64(pack, &vmware->resource);
+    bnti_pack_u64(pack, &vmware->capabilities);
+    bnti_pack_u64(pack, &vmware->guest_id);
+    bnti_pack_u32(pack, &count);
+    if (count > BNT_HOST_CALL_RULES_MAX ||
+        (vmware->capabilities & ~(host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
+        bnti_pack_require(pack, false);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct bnt_host_call_rule *rule = &vmware->rules[i];
+        uint32_t status = (uint32_t)rule->status;
+        bnti_pack_u32(pack, &rule->command);
+        bnti_pack_u32(pack, &status);
+        bnti_pack_u64(pack, &rule->count);
+        rule->status = (int32_t)status;
+    }
+    vmware->rule_count = count;
+}

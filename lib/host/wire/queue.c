@@ -1,0 +1,213 @@
+/*
+ * Queues: their indices and kicks, and what copies, returns and breaks.
+ *
+ * Buffers are reached through struct bnt_queue_provider, whoever it is. Which of them are taken is
+ * for serve.c, what is in them for the rows of the roles.
+ */
+#include "lib/host/wire/host_wire.h"
+
+#include "lib/virtio/queue_state.h"
+
+#include <string.h>
+
+void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
+{
+    if ((host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
+        return;
+    }
+    if (bnt_dev_needs_reset(&host->dev)) {
+        bnti_host_config_interrupt(host, true);
+    }
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].kicked = false;
+    }
+    bnti_host_job_abandon(host);
+    host->diag = *diag;
+    host->count.breaks++;
+    bnti_host_event_emit(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);
+}
+
+/** A queue that fails is the end of the device's trust in its driver. */
+void bnti_host_queue_break(struct bnt_host *host, bnti_host_role role, bnt_status status,
+                           struct bnt_diag *diag)
+{
+    if (diag->status == BNT_OK) {
+        diag->status = status;
+        diag->queue = host->queues[role].index;
+    }
+    bnti_host_break(host, diag);
+}
+
+bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, uint32_t len)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    const bnt_status status =
+        host->provider.push(host->provider_opaque, host->queues[role].index, head, len, &diag);
+
+    if (status != BNT_OK) {
+        bnti_host_queue_break(host, role, status, &diag);
+    } else if (host->queues[role].limited) {
+        host->queues[role].limited = false;
+        host->queues[role].kicked = true;
+    }
+    return status == BNT_OK;
+}
+
+/** Buffers that were used before the device broke are used: their driver is owed the interrupt
+ * (VIRTIO 1.3, 2.7.7.2). */
+static bool queue_may_interrupt(const struct bnt_host *host)
+{
+    struct bnt_dev_status dev = host->dev;
+
+    dev.status &= (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
+    return bnt_dev_live(&dev);
+}
+
+void bnti_host_flush(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnt_diag diag = {.size = sizeof(diag)};
+    bool due = false;
+
+    if (host->provider.flush == NULL || !queue_may_interrupt(host)) {
+        return;
+    }
+    const bnt_status status =
+        host->provider.flush(host->provider_opaque, host->queues[role].index, &due, &diag);
+    if (status != BNT_OK) {
+        bnti_host_queue_break(host, role, status, &diag);
+    } else if (due) {
+        host->queues[role].interrupt_due = true;
+    }
+}
+
+bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                    uint64_t offset, void *dst, uint32_t bytes)
+{
+    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    const bnt_status status = host->provider.read(host->provider_opaque, host->queues[role].index,
+                                                  chain, offset, dst, bytes);
+
+    if (status != BNT_OK) {
+        bnti_host_queue_break(host, role, status, &diag);
+    }
+    return status == BNT_OK;
+}
+
+bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+                     uint64_t offset, const void *src, uint32_t bytes)
+{
+    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    const bnt_status status = host->provider.write(host->provider_opaque, host->queues[role].index,
+                                                   chain, offset, src, bytes);
+
+    if (status != BNT_OK) {
+        bnti_host_queue_break(host, role, status, &diag);
+    }
+    return status == BNT_OK;
+}
+
+void bnti_host_queues_number(struct bnt_host *host)
+{
+    /* A legacy driver asks for its queues before anything is agreed: what it wrote counts. */
+    const bool written = host->config.interface != BNT_INTERFACE_MODERN &&
+                         (host->dev.accepted & BNT_F_VERSION_1) == 0;
+    const uint64_t known = bnt_dev_agreed(&host->dev) ? UINT64_MAX
+                           : written                  ? host->dev.offered & BNT_F_LEGACY_MASK
+                                                      : 0;
+    const uint64_t negotiated = host->dev.accepted & known;
+    const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
+        host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].index = queues.index[role];
+        host->queues[role].exists = queues.index[role] != BNT_BALLOON_QUEUE_NONE;
+    }
+}
+
+uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role)
+{
+    return (uint32_t)role < BNTI_HOST_ROLES ? host->queues[role].index : BNT_BALLOON_QUEUE_NONE;
+}
+
+bnti_host_role bnti_host_queue_role(const struct bnt_host *host, uint16_t index)
+{
+    uint32_t role = 0;
+
+    while (role < BNTI_HOST_ROLES &&
+           !(host->queues[role].exists && host->queues[role].index == index)) {
+        role++;
+    }
+    return (bnti_host_role)role;
+}
+
+void bnti_host_queue_forget(struct bnt_host *host, bnti_host_role role)
+{
+    struct bnti_host_queue *queue = &host->queues[role];
+
+    memset(&queue->vq, 0, sizeof(queue->vq));
+    queue->kicked = false;
+    queue->kick_told = false;
+    queue->limited = false;
+    queue->interrupt_due = false;
+}
+
+void bnti_host_queue_wake(struct bnt_host *host, bnti_host_role role)
+{
+    host->queues[role].kicked = true;
+}
+
+void bnti_host_kick_all(struct bnt_host *host)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        host->queues[role].kicked = host->queues[role].exists;
+    }
+}
+
+void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
+{
+    const uint16_t index = (uint16_t)data;
+
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        struct bnti_host_queue *queue = &host->queues[role];
+        if (queue->exists && queue->index == index &&
+            bnti_host_agreed(host, BNT_F_NOTIFICATION_DATA)) {
+            queue->kick_told = true;
+            queue->kick_next = (uint16_t)(data >> 16);
+        }
+    }
+    bnt_host_kick(host, index);
+}
+
+void bnt_host_kick(struct bnt_host *host, uint16_t queue)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        if (host->queues[role].exists && host->queues[role].index == queue) {
+            host->queues[role].kicked = true;
+        }
+    }
+}
+
+/** The queues that exist, and where, must be the same: a driver has settled on them. */
+void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
+{
+    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+        struct bnti_host_queue *queue = &host->queues[role];
+        bool exists = queue->exists;
+        uint16_t index = queue->index;
+        bnti_pack_bool(pack, &exists);
+        bnti_pack_u16(pack, &index);
+        bnti_pack_bool(pack, &queue->kicked);
+        bnti_pack_bool(pack, &queue->interrupt_due);
+        bnti_pack_bool(pack, &queue->limited);
+        bnti_pack_bool(pack, &queue->kick_told);
+        bnti_pack_u16(pack, &queue->kick_next);
+        bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
+        queue->vq.big_endian = bnti_host_big_endian(host);
+        bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
+                                  queue->vq.size > host->config.queue_size_max ||
+                                  (queue->vq.size != 0 && (!exists || host->provided))));
+        if (pack->failed) {
+            return;
+        }
+    }
+}

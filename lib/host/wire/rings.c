@@ -1,0 +1,69 @@
+/*
+ * The built-in rings as a provider of queues, where the embedder brings none.
+ */
+#include "lib/host/wire/host_wire.h"
+
+/** Only queues that exist are asked for. */
+static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
+{
+    uint32_t role = 0;
+
+    while (!host->queues[role].exists || host->queues[role].index != queue) {
+        role++;
+        BNTI_ASSERT(role < BNTI_HOST_ROLES);
+    }
+    return &host->queues[role].vq;
+}
+
+static bnt_status rings_pop(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
+                            struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+    struct bnt_vq_dev *vq = rings_find(host, queue);
+
+    return vq->size == 0 ? BNT_E_AGAIN : bnt_vq_dev_pop(vq, &host->mem, chain, diag);
+}
+
+static bnt_status rings_read(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                             uint64_t offset, void *dst, uint32_t bytes)
+{
+    const struct bnt_host *host = opaque;
+
+    (void)queue;
+    return bnt_vq_chain_read(chain, &host->mem, offset, dst, bytes);
+}
+
+static bnt_status rings_write(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
+                              uint64_t offset, const void *src, uint32_t bytes)
+{
+    const struct bnt_host *host = opaque;
+
+    (void)queue;
+    return bnt_vq_chain_write(chain, &host->mem, offset, src, bytes);
+}
+
+static bnt_status rings_push(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
+                             struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+    struct bnt_vq_dev *vq = rings_find(host, queue);
+
+    vq->used_unflagged = bnti_host_quirk(host, BNT_HOST_QUIRK_USED_WITHOUT_WRITE);
+    return bnt_vq_dev_push(vq, &host->mem, head, len, diag);
+}
+
+static bnt_status rings_flush(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag)
+{
+    struct bnt_host *host = opaque;
+
+    return bnt_vq_dev_interrupt_due(rings_find(host, queue), &host->mem, interrupt, diag);
+}
+
+const struct bnt_queue_provider bnti_host_rings = {
+    .size = sizeof(struct bnt_queue_provider),
+    .pop = rings_pop,
+    .read = rings_read,
+    .write = rings_write,
+    .push = rings_push,
+    .flush = rings_flush,
+};
