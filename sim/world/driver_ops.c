@@ -121,17 +121,18 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_HTLB_PGALLOC, 0},
         {BNT_STAT_HTLB_PGFAIL, 0},
     };
-    uint32_t known = sizeof all / sizeof all[0];
-    if (vm->spec.page_order > 0) {
-        known -= 2; /* a kernel with large pages that has no huge ones */
-    }
+    const bool huge_pages = vm->spec.page_order == 0; /* a kernel with large pages has no huge ones */
+    uint32_t n = 0;
+
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
         return 0; /* whoever knows them is gone, for good */
     }
-    uint32_t n = 0;
-    while (n < count && n < known) {
-        stats[n] = all[n];
-        n++;
+    for (uint32_t i = 0; i < sizeof all / sizeof all[0] && n < count; i++) {
+        const bool of_huge =
+            all[i].tag == BNT_STAT_HTLB_PGALLOC || all[i].tag == BNT_STAT_HTLB_PGFAIL;
+        if (huge_pages || !of_huge) {
+            stats[n++] = all[i];
+        }
     }
     return n;
 }

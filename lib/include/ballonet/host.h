@@ -603,18 +603,18 @@ BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_n
 BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
 
 struct bnt_host_stats {
-    uint32_t size;     /**< set by the caller */
-    uint64_t sequence; /**< buffers that ever arrived, of all drivers: 0 none; 1 the first
-                          driver's unsolicited one (BL-8) */
-    uint64_t age_ns;   /**< since it arrived */
-    bool stale;        /**< none, older than stats_stale_ns, or of a driver that is gone
-                        */
-    bool pending;      /**< a query is under way */
-    uint32_t known;    /**< bit n: tag n was in the last buffer, and set */
-    uint64_t values[BNT_STAT_COUNT];
+    uint32_t size;          /**< set by the caller */
+    uint64_t sequence;      /**< buffers that ever arrived, of all drivers: 0 none; 1 the first
+                               driver's unsolicited one (BL-8) */
+    uint64_t age_ns;        /**< since it arrived */
+    bool stale;             /**< none, older than stats_stale_ns, or of a driver that is gone
+                             */
+    bool pending;           /**< a query is under way */
+    uint32_t known;         /**< bit n: tag n was in the last buffer, and set */
     uint32_t unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
     uint32_t unset_count;   /**< entries that say that their value is not known */
     struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN]; /**< the first of the unknown ones, raw */
+    uint64_t values[BNT_STAT_COUNT]; /**< last: it grows with each tag that is new */
 };
 
 /** The last statistics; none is known after a device reset. Never blocks. OK; E_SIZE. */
