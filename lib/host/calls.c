@@ -13,7 +13,7 @@
 struct vmware_command {
     int32_t (*serve)(struct bnt_host *host, const struct vmware_command *command, uint64_t arg1,
                      uint64_t arg2);
-    uint64_t needs; /**< capabilities that must be agreed */
+    uint64_t needs; /**< capabilities that must be negotiated */
     bool inflate;
     uint32_t unit_pfns;
 };
@@ -21,7 +21,7 @@ struct vmware_command {
 static void call_misuse(struct bnt_host *host, bnt_fault fault, uint64_t pfn, uint64_t found)
 {
     bnti_host_misuse_begin(host);
-    bnti_host_misuse(host, fault, BNTI_HOST_INFLATE, 0, pfn, found);
+    bnti_host_misuse(host, fault, BNT_BALLOON_QUEUE_INFLATE, 0, pfn, found);
 }
 
 /* ---- Negotiation ---- */

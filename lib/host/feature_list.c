@@ -11,8 +11,8 @@ const struct bnti_host_feature *const bnti_host_features[BNTI_HOST_FEATURES] = {
 
 void bnti_host_roles_set(struct bnt_host *host)
 {
-    host->roles[BNTI_HOST_INFLATE] = &bnti_host_request_row;
-    host->roles[BNTI_HOST_DEFLATE] = &bnti_host_request_row;
+    host->roles[BNT_BALLOON_QUEUE_INFLATE] = &bnti_host_request_row;
+    host->roles[BNT_BALLOON_QUEUE_DEFLATE] = &bnti_host_request_row;
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
         const struct bnti_host_feature *feature = bnti_host_features[id];
         for (uint32_t i = 0; i < 2 && feature->queues[i].row != NULL; i++) {

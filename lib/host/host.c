@@ -230,7 +230,7 @@ static bool work_left(const struct bnt_host *host)
 {
     bool left = bnti_host_interrupts_due(host) && !bnt_dev_suspended(&host->dev);
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         const struct bnti_host_queue *queue = &host->queues[role];
         left = left || (queue->kicked && queue->exists && bnt_dev_live(&host->dev) &&
                         (host->provided || queue->vq.size != 0));
@@ -238,8 +238,8 @@ static bool work_left(const struct bnt_host *host)
     return left;
 }
 
-/** All queues, the first of them the one behind that which used the last budget up: no queue
- * starves another, however fast its driver fills it. */
+/** All queues in the order of their roles, the first of them the one behind that which used the
+ * last budget up: no queue starves another, however fast its driver fills it. */
 static void queues_serve(struct bnt_host *host, uint32_t *left)
 {
     const uint32_t first = host->first_role;
@@ -247,16 +247,16 @@ static void queues_serve(struct bnt_host *host, uint32_t *left)
     const uint32_t job_role = (uint32_t)host->job.role;
 
     host->first_role = 0;
-    for (uint32_t i = 0; i < BNTI_HOST_ROLES; i++) {
-        const uint32_t role = (first + i) % BNTI_HOST_ROLES;
+    for (uint32_t i = 0; i < BNT_BALLOON_QUEUE_COUNT; i++) {
+        const uint32_t role = (first + i) % BNT_BALLOON_QUEUE_COUNT;
         const bool before = *left > 0;
-        bnti_host_queue_serve(host, (bnti_host_role)role, left);
+        bnti_host_queue_serve(host, (bnt_balloon_queue)role, left);
         if (before && *left == 0) {
-            host->first_role = (role + 1) % BNTI_HOST_ROLES;
+            host->first_role = (role + 1) % BNT_BALLOON_QUEUE_COUNT;
         }
     }
     if (job) { /* only that queue was served */
-        host->first_role = (job_role + 1) % BNTI_HOST_ROLES;
+        host->first_role = (job_role + 1) % BNT_BALLOON_QUEUE_COUNT;
     }
 }
 

@@ -22,13 +22,14 @@ const struct bnti_host_wire *bnti_host_wire_of(const struct bnt_host_config *con
 /** Balloon features that this device serves (VG-12): what needs no row, and what the rows bring. */
 static uint64_t features_served(const struct bnt_balloon_binding *binding)
 {
-    uint64_t served = BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_DEFLATE_ON_OOM |
-                      binding->verdicts | binding->guest_limit | binding->reset;
+    uint32_t served = BNT_BALLOON_WITH(MUST_TELL_HOST) | BNT_BALLOON_WITH(DEFLATE_ON_OOM) |
+                      BNT_BALLOON_WITH(VERDICTS) | BNT_BALLOON_WITH(RESET) |
+                      BNT_BALLOON_WITH(GUEST_LIMIT);
 
     for (uint32_t id = 0; id < BNTI_HOST_FEATURES; id++) {
-        served |= bnti_host_features[id]->bits(binding);
+        served |= bnti_host_features[id]->serves;
     }
-    return served;
+    return bnt_balloon_feature_masks(served, binding);
 }
 
 static void config_defaults(struct bnt_host_config *config)
@@ -75,7 +76,7 @@ static bool config_sizes_valid(const struct bnt_host_config *config,
            config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
            config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
            config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
-           (config->quirks & ~(uint32_t)BNT_HOST_QUIRKS_ALL) == 0;
+           (config->quirks & ~BNTI_HOST_QUIRKS) == 0;
 }
 
 static bool config_features_valid(const struct bnt_host_config *config)

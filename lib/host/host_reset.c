@@ -12,8 +12,8 @@ void bnti_host_device_reset(struct bnt_host *host)
 {
     const uint64_t pfns = bnti_host_pages_forget(host);
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
-        bnti_host_queue_forget(host, (bnti_host_role)role);
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
+        bnti_host_queue_forget(host, (bnt_balloon_queue)role);
     }
     bnti_host_job_abandon(host);
     bnti_host_queues_number(host);
@@ -62,8 +62,8 @@ void bnti_host_balloon_reset(struct bnt_host *host)
 static void reset_begin(struct bnt_host *host)
 {
     host->reset_due = false;
-    bnti_host_queue_wake(host, BNTI_HOST_INFLATE);
-    bnti_host_queue_wake(host, BNTI_HOST_DEFLATE);
+    bnti_host_queue_wake(host, BNT_BALLOON_QUEUE_INFLATE);
+    bnti_host_queue_wake(host, BNT_BALLOON_QUEUE_DEFLATE);
     bnti_host_balloon_reset(host);
 }
 

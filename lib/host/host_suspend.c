@@ -10,8 +10,9 @@
 void bnti_host_suspend_defer(struct bnt_host *host, uint8_t *value)
 {
     /* The buffer that is being served is returned first (VG-41); until then the bit reads 0. */
-    bnti_host_job_suspends(host, host->job.active && (*value & BNT_DEVICE_STATUS_SUSPEND) != 0 &&
-                                     bnti_host_agreed(host, BNT_F_SUSPEND));
+    bnti_host_suspend_after_job(host, host->job.active &&
+                                          (*value & BNT_DEVICE_STATUS_SUSPEND) != 0 &&
+                                          bnti_host_negotiated(host, BNT_F_SUSPEND));
     if (host->suspend_due) {
         *value &= (uint8_t)~BNT_DEVICE_STATUS_SUSPEND;
     }
@@ -24,7 +25,7 @@ void bnti_host_suspend_due(struct bnt_host *host)
     if (!host->suspend_due || host->job.active) {
         return;
     }
-    bnti_host_job_suspends(host, false);
+    bnti_host_suspend_after_job(host, false);
     if (bnt_dev_status_write(&host->dev, host->dev.status | BNT_DEVICE_STATUS_SUSPEND, &action,
                              NULL) == BNT_OK &&
         action == BNT_DEV_ACTION_SUSPEND) {
@@ -54,7 +55,7 @@ void bnti_host_resume(struct bnt_host *host)
 }
 
 /** The queue is as before it was enabled. What was served of a request stays in the ledger. */
-static void queue_forget(struct bnt_host *host, bnti_host_role role)
+static void queue_forget(struct bnt_host *host, bnt_balloon_queue role)
 {
     const struct bnti_host_role_row *row = host->roles[role];
 
@@ -71,13 +72,13 @@ static void queue_forget(struct bnt_host *host, bnti_host_role role)
 
 static bnt_status queue_end(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
-    const bnti_host_role role = bnti_host_queue_role(host, queue);
+    const bnt_balloon_queue role = bnti_host_queue_role(host, queue);
     bnti_host_busy before;
 
     if (bnt_dev_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
-    if (role == BNTI_HOST_ROLES) {
+    if (role == BNT_BALLOON_QUEUE_COUNT) {
         return BNT_E_ARGUMENT;
     }
     if (bnti_host_quirk(host, BNT_HOST_QUIRK_QUEUE_RESET_IGNORED)) {
@@ -94,16 +95,16 @@ static bnt_status queue_end(struct bnt_host *host, uint64_t now_ns, uint16_t que
 
 bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
-    return bnti_host_agreed(host, BNT_F_RING_RESET) ? queue_end(host, now_ns, queue)
-                                                    : BNT_E_UNSUPPORTED;
+    return bnti_host_negotiated(host, BNT_F_RING_RESET) ? queue_end(host, now_ns, queue)
+                                                        : BNT_E_UNSUPPORTED;
 }
 
 bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns, uint16_t queue)
 {
-    const bnti_host_role role = bnti_host_queue_role(host, queue);
+    const bnt_balloon_queue role = bnti_host_queue_role(host, queue);
 
     /* A driver clears the register of each queue after a reset, too: there is nothing to forget. */
-    if (role != BNTI_HOST_ROLES && !host->provided && host->queues[role].vq.size == 0) {
+    if (role != BNT_BALLOON_QUEUE_COUNT && !host->provided && host->queues[role].vq.size == 0) {
         return BNT_OK;
     }
     return queue_end(host, now_ns, queue);

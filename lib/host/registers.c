@@ -40,12 +40,12 @@ static void layout_suspect(struct bnt_host *host, uint8_t status)
         bnt_balloon_queues_number(BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features,
                                   host->dev.accepted, &host->config.binding);
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if ((status & before) == BNT_DEVICE_STATUS_FEATURES_OK &&
             dense.index[role] != BNT_BALLOON_QUEUE_NONE && host->queues[role].exists &&
             dense.index[role] != host->queues[role].index) {
             bnti_host_misuse_begin(host);
-            bnti_host_misuse(host, BNT_FAULT_QUEUE_LAYOUT, (bnti_host_role)role, 0, 0,
+            bnti_host_misuse(host, BNT_FAULT_QUEUE_LAYOUT, (bnt_balloon_queue)role, 0, 0,
                              dense.index[role]);
             return;
         }
@@ -120,11 +120,11 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 
     if (actual < 4) {
         bnti_host_actual_byte(host, actual, value);
-    } else if (ack < 4 && bnti_host_agreed(host, reset)) {
+    } else if (ack < 4 && bnti_host_negotiated(host, reset)) {
         if (bnti_host_field_byte(host->ack_bytes, ack, value)) {
             bnti_host_epoch_acknowledge(host, bnti_host_field_value(host->ack_bytes));
         }
-    } else if (limit < 4 && bnti_host_agreed(host, host->config.binding.guest_limit)) {
+    } else if (limit < 4 && bnti_host_negotiated(host, host->config.binding.guest_limit)) {
         if (bnti_host_field_byte(host->limit_bytes, limit, value)) {
             bnti_host_target_limit(host, bnti_host_field_value(host->limit_bytes));
         }
@@ -161,11 +161,11 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
 
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
 {
-    const bool exists = bnti_host_queue_role(host, queue) != BNTI_HOST_ROLES;
+    const bool exists = bnti_host_queue_role(host, queue) != BNT_BALLOON_QUEUE_COUNT;
     uint16_t size = exists ? host->config.queue_size_max : 0;
 
     /* Only a packed ring may have a size that is no power of two (VP-1). */
-    while (!bnti_host_agreed(host, BNT_F_RING_PACKED) && (size & (size - 1)) != 0) {
+    while (!bnti_host_negotiated(host, BNT_F_RING_PACKED) && (size & (size - 1)) != 0) {
         size = (uint16_t)(size & (size - 1));
     }
     return size;
@@ -174,8 +174,8 @@ uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
 bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                  uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
-    const bnti_host_role role = bnti_host_queue_role(host, queue);
-    struct bnti_host_queue *found = role != BNTI_HOST_ROLES ? &host->queues[role] : NULL;
+    const bnt_balloon_queue role = bnti_host_queue_role(host, queue);
+    struct bnti_host_queue *found = role != BNT_BALLOON_QUEUE_COUNT ? &host->queues[role] : NULL;
     struct bnt_diag diag = {.size = sizeof(diag)};
     bnti_host_busy before;
     bnt_status status;
@@ -209,7 +209,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
 
 bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue)
 {
-    const bnti_host_role role = bnti_host_queue_role(host, queue);
+    const bnt_balloon_queue role = bnti_host_queue_role(host, queue);
 
-    return role != BNTI_HOST_ROLES && host->queues[role].vq.size != 0;
+    return role != BNT_BALLOON_QUEUE_COUNT && host->queues[role].vq.size != 0;
 }

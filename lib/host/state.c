@@ -133,13 +133,13 @@ static void held_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     const bool broken = (host->dev.status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         bnti_pack_require(pack, broken || !host->queues[role].vq.broken);
     }
     if (host->provided || broken) {
         return;
     }
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         const struct bnti_host_role_row *row = host->roles[role];
         uint16_t head = 0;
         if (row != NULL && row->keeps != NULL && row->keeps(host, &head)) {

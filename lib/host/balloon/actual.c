@@ -56,8 +56,9 @@ static void differs_emit(struct bnt_host *host)
 {
     struct bnti_host_throttle *event = &host->differs_event;
 
-    if (!event->due || host->now_ns < event->next_ns || host->queues[BNTI_HOST_INFLATE].kicked ||
-        host->queues[BNTI_HOST_DEFLATE].kicked) {
+    if (!event->due || host->now_ns < event->next_ns ||
+        host->queues[BNT_BALLOON_QUEUE_INFLATE].kicked ||
+        host->queues[BNT_BALLOON_QUEUE_DEFLATE].kicked) {
         return;
     }
     event->due = false;

@@ -11,7 +11,7 @@
 /** The ledger changed: whether the target came nearer. */
 void bnti_host_target_progress(struct bnt_host *host);
 /** A "not this page" verdict was given. */
-void bnti_host_target_refused(struct bnt_host *host);
+void bnti_host_target_note_refusal(struct bnt_host *host);
 /** Ends the request if its target is met. */
 void bnti_host_target_judge(struct bnt_host *host);
 /** Ends it by a reset. */
@@ -55,8 +55,8 @@ void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, ui
 
 /* host_huge.c */
 /** The verdict of a huge page: all of it or nothing. */
-bnt_verdict bnti_host_judge_unit(struct bnt_host *host, const struct bnti_host_judge *judge,
-                                 uint64_t first);
+bnt_verdict bnti_host_judge_huge_page(struct bnt_host *host, const struct bnti_host_judge *judge,
+                                      uint64_t first);
 
 /* host_request.c */
 /** Serves the queues of inflates and of deflates. */

@@ -1,19 +1,19 @@
 /*
- * 2 MiB units: the verdict of 512 PFNs at once, all of them or none.
+ * Huge pages of 2 MiB: the verdict of 512 PFNs at once, all of them or none.
  *
- * A unit is refused for the first of its PFNs that is, and then nothing of it changed; whoever
+ * A huge page is refused for the first of its PFNs that is, and then nothing of it changed; whoever
  * wants the others offers them one by one. The order of reasons is that of verdict.c, which
  * collects what is moved here.
  */
 #include "lib/host/balloon/host_balloon.h"
 
-static bool unit_memory(struct bnt_host *host, uint64_t first)
+static bool huge_page_is_memory(struct bnt_host *host, uint64_t first)
 {
     return first % BNT_HOST_UNIT_PFNS == 0 && bnti_host_memory(host, first, BNT_HOST_UNIT_PFNS);
 }
 
-/** The first refusal of a PFN in the unit, or ACCEPTED. */
-static bnt_verdict unit_refusal(struct bnt_host *host, uint64_t first, bool inflate)
+/** The first refusal of a PFN in the huge page, or ACCEPTED. */
+static bnt_verdict huge_page_refusal(struct bnt_host *host, uint64_t first, bool inflate)
 {
     for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
         const bnt_verdict verdict = bnti_host_refusal(host, first + i, inflate);
@@ -24,20 +24,21 @@ static bnt_verdict unit_refusal(struct bnt_host *host, uint64_t first, bool infl
     return BNT_VERDICT_ACCEPTED;
 }
 
-static bnt_verdict unit_inflate(struct bnt_host *host, const struct bnti_host_judge *judge,
-                                uint64_t first)
+static bnt_verdict huge_page_inflate(struct bnt_host *host, const struct bnti_host_judge *judge,
+                                     uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
 
     if (!bnti_host_ledger_none_held(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
         return BNT_VERDICT_LOCKED;
     }
-    /* The last unit may go over the target: its guest rounds up, and deflates for whole units. */
+    /* The last huge page may go over the target: its guest rounds up, and deflates for whole huge
+     * pages. */
     if (judge->bounded && host->ledger.held >= host->target.pfns) {
         return BNT_VERDICT_NOT_NEEDED;
     }
     const bnt_verdict verdict =
-        judge->ruled ? unit_refusal(host, first, true) : BNT_VERDICT_ACCEPTED;
+        judge->ruled ? huge_page_refusal(host, first, true) : BNT_VERDICT_ACCEPTED;
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
@@ -49,8 +50,8 @@ static bnt_verdict unit_inflate(struct bnt_host *host, const struct bnti_host_ju
     return BNT_VERDICT_ACCEPTED;
 }
 
-/** How many PFNs of the unit the ledger holds. */
-static uint32_t unit_held(const struct bnt_host *host, uint64_t at)
+/** How many PFNs of the huge page the ledger holds. */
+static uint32_t huge_page_held_pfns(const struct bnt_host *host, uint64_t at)
 {
     uint32_t held = 0;
 
@@ -60,8 +61,8 @@ static uint32_t unit_held(const struct bnt_host *host, uint64_t at)
     return held;
 }
 
-/** Takes a unit out of which some pages have their backing still; those are not made usable. */
-static void unit_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
+/** Takes a huge page of which some pages have their backing still; those are not made usable. */
+static void huge_page_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
 {
     for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
         if (bnti_host_ledger_get(&host->ledger, at + i) == BNT_HOST_PAGE_KEPT) {
@@ -74,21 +75,22 @@ static void unit_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
     bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
 }
 
-static bnt_verdict unit_deflate(struct bnt_host *host, const struct bnti_host_judge *judge,
-                                uint64_t first)
+static bnt_verdict huge_page_deflate(struct bnt_host *host, const struct bnti_host_judge *judge,
+                                     uint64_t first)
 {
     const uint64_t at = bnti_host_at(host, first);
-    const uint32_t held = unit_held(host, at);
+    const uint32_t held = huge_page_held_pfns(host, at);
 
     if (held < BNT_HOST_UNIT_PFNS) {
-        /* Of a unit that is held in part NOT_LOCKED would be a lie: its driver would use it. */
+        /* Of a huge page that is held in part NOT_LOCKED would be a lie: its driver would use it.
+         */
         return held == 0 ? BNT_VERDICT_NOT_LOCKED : BNT_VERDICT_INVALID;
     }
     if (judge->bounded && host->ledger.held <= host->target.pfns) {
         return BNT_VERDICT_NOT_NEEDED;
     }
     const bnt_verdict verdict =
-        judge->ruled ? unit_refusal(host, first, false) : BNT_VERDICT_ACCEPTED;
+        judge->ruled ? huge_page_refusal(host, first, false) : BNT_VERDICT_ACCEPTED;
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
@@ -99,16 +101,17 @@ static bnt_verdict unit_deflate(struct bnt_host *host, const struct bnti_host_ju
         bnti_host_ledger_take(&host->ledger, at, BNT_HOST_UNIT_PFNS);
         bnti_host_extent_add(host, first, BNT_HOST_UNIT_PFNS);
     } else {
-        unit_take_mixed(host, first, at);
+        huge_page_take_mixed(host, first, at);
     }
     return BNT_VERDICT_ACCEPTED;
 }
 
-bnt_verdict bnti_host_judge_unit(struct bnt_host *host, const struct bnti_host_judge *judge,
-                                 uint64_t first)
+bnt_verdict bnti_host_judge_huge_page(struct bnt_host *host, const struct bnti_host_judge *judge,
+                                      uint64_t first)
 {
-    if (!unit_memory(host, first)) {
+    if (!huge_page_is_memory(host, first)) {
         return BNT_VERDICT_INVALID;
     }
-    return judge->inflate ? unit_inflate(host, judge, first) : unit_deflate(host, judge, first);
+    return judge->inflate ? huge_page_inflate(host, judge, first)
+                          : huge_page_deflate(host, judge, first);
 }

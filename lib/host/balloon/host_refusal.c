@@ -66,7 +66,7 @@ bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *
     }
     struct bnt_host_rule *like = rule_like(host, rule);
     if (like != NULL) {
-        like->count = bnti_host_sum(like->count, rule->count);
+        like->count = bnti_host_count_add(like->count, rule->count);
         return BNT_OK;
     }
     if (host->rule_count == BNT_HOST_RULES_MAX) {

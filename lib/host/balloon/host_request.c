@@ -14,13 +14,13 @@
 #define RESPONSE_BYTES ((uint32_t)sizeof(struct bnt_balloon_response))
 
 /** How its PFNs are judged, as far as features say. */
-static struct bnti_host_judge request_judge(const struct bnt_host *host, bnti_host_role role,
+static struct bnti_host_judge request_judge(const struct bnt_host *host, bnt_balloon_queue role,
                                             uint16_t head)
 {
-    const bool inflate = role == BNTI_HOST_INFLATE;
-    const bool verdicts = bnti_host_agreed(host, host->config.binding.verdicts);
-    const bool told = verdicts && bnti_host_agreed(host, BNT_BALLOON_F_MUST_TELL_HOST);
-    const bool below = bnti_host_agreed(host, BNT_BALLOON_F_DEFLATE_ON_OOM);
+    const bool inflate = role == BNT_BALLOON_QUEUE_INFLATE;
+    const bool verdicts = bnti_host_negotiated(host, host->config.binding.verdicts);
+    const bool told = verdicts && bnti_host_negotiated(host, BNT_BALLOON_F_MUST_TELL_HOST);
+    const bool below = bnti_host_negotiated(host, BNT_BALLOON_F_DEFLATE_ON_OOM);
     struct bnti_host_judge judge = {.inflate = inflate, .verdicts = verdicts, .head = head};
 
     judge.deniable = inflate || told;
@@ -30,8 +30,8 @@ static struct bnti_host_judge request_judge(const struct bnt_host *host, bnti_ho
 }
 
 /** Reads n PFNs from a byte offset of the chain into host->pfns. */
-static bool pfns_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
-                      uint64_t offset, uint32_t n)
+static bool pfns_read(struct bnt_host *host, bnt_balloon_queue role,
+                      const struct bnt_vq_chain *chain, uint64_t offset, uint32_t n)
 {
     if (!bnti_host_read(host, role, chain, offset, host->pfns, n * (uint32_t)sizeof(uint32_t))) {
         return false;
@@ -71,7 +71,7 @@ static void request_tell(struct bnt_host *host, uint32_t from, uint32_t to, bool
     }
 }
 
-static void request_break(struct bnt_host *host, bnti_host_role role,
+static void request_break(struct bnt_host *host, bnt_balloon_queue role,
                           const struct bnt_vq_chain *chain, bnt_fault fault, uint64_t expected)
 {
     const struct bnt_diag diag = {.size = sizeof(diag),
@@ -114,11 +114,11 @@ static void request_stale(struct bnt_host *host, uint32_t n, uint32_t unit_pfns)
 }
 
 /** What each PFN of the request stands for; false if its flags are malformed (BX-23). */
-static bool units_take(const struct bnt_host *host, const struct bnt_balloon_request *header,
+static bool flags_take(const struct bnt_host *host, const struct bnt_balloon_request *header,
                        struct bnti_host_judge *judge)
 {
     const uint32_t flags = bnt_le32_get(header->flags);
-    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
+    const bool huge = bnti_host_negotiated(host, host->config.binding.huge_pages);
 
     judge->unit_pfns = 1;
     if (huge && (flags & BNT_BALLOON_REQUEST_2M) != 0) {
@@ -127,10 +127,10 @@ static bool units_take(const struct bnt_host *host, const struct bnt_balloon_req
     return !huge || (flags & ~BNT_BALLOON_REQUEST_2M) == 0;
 }
 
-static bool response_write(struct bnt_host *host, bnti_host_role role,
+static bool response_write(struct bnt_host *host, bnt_balloon_queue role,
                            const struct bnt_vq_chain *chain, uint32_t n)
 {
-    const bool resets = bnti_host_agreed(host, host->config.binding.reset);
+    const bool resets = bnti_host_negotiated(host, host->config.binding.reset);
     const struct bnt_balloon_response response = {bnt_le32_set(host->target.num_pages),
                                                   bnt_le32_set(resets ? host->epoch : 0)};
 
@@ -159,7 +159,7 @@ static void request_begin_told(struct bnt_host *host, const struct bnt_vq_chain 
         !pfns_read(host, job->role, chain, HEADER_BYTES, n)) {
         return;
     }
-    if (!units_take(host, &header, &job->judge)) {
+    if (!flags_take(host, &header, &job->judge)) {
         request_break(host, job->role, chain, BNT_FAULT_REQUEST_FLAGS, BNT_BALLOON_REQUEST_2M);
         return;
     }
@@ -175,7 +175,7 @@ static bool request_is_stale(const struct bnt_host *host)
     const struct bnti_host_job *job = &host->job;
     const bool unacknowledged = job->done == 0 && host->epoch_ack != host->epoch;
 
-    return bnti_host_agreed(host, host->config.binding.reset) &&
+    return bnti_host_negotiated(host, host->config.binding.reset) &&
            (job->epoch != host->epoch || unacknowledged);
 }
 
@@ -214,7 +214,7 @@ static uint64_t request_pfns_most(const struct bnt_host *host)
 
 /** Length of a plain driver's request, or 0 when it was dealt with: empty, or longer than any
  * request without repeats can be. */
-static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
+static uint64_t plain_pfns(struct bnt_host *host, bnt_balloon_queue role,
                            const struct bnt_vq_chain *chain)
 {
     const uint64_t total = request_pfns(host, chain);
@@ -237,14 +237,14 @@ static uint64_t plain_pfns(struct bnt_host *host, bnti_host_role role,
 }
 
 /** Other devices' ways with an inflate of more PFNs than they have room for. */
-static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
+static bool oversized_deal(struct bnt_host *host, bnt_balloon_queue role,
                            const struct bnt_vq_chain *chain, uint64_t total)
 {
     const uint32_t cap = host->config.oversized_pfns ? host->config.oversized_pfns : 256;
     const bool dropped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_DROPPED);
     const bool skipped = bnti_host_quirk(host, BNT_HOST_QUIRK_OVERSIZED_SKIPPED);
 
-    if (role != BNTI_HOST_INFLATE || total <= cap || !(dropped || skipped)) {
+    if (role != BNT_BALLOON_QUEUE_INFLATE || total <= cap || !(dropped || skipped)) {
         return false;
     }
     bnti_host_misuse(host, BNT_FAULT_REQUEST_TOO_LONG, role, chain->head, 0, total);
@@ -255,11 +255,11 @@ static bool oversized_deal(struct bnt_host *host, bnti_host_role role,
 }
 
 /** Whether this inflate has room for a bit of each PFN (DEVICE_INIT_ON_INFLATE). */
-static bool bitmap_wanted(struct bnt_host *host, bnti_host_role role,
+static bool bitmap_wanted(struct bnt_host *host, bnt_balloon_queue role,
                           const struct bnt_vq_chain *chain, uint64_t pfns)
 {
-    if (role != BNTI_HOST_INFLATE || pfns == 0 ||
-        !bnti_host_agreed(host, host->config.binding.device_init_on_inflate)) {
+    if (role != BNT_BALLOON_QUEUE_INFLATE || pfns == 0 ||
+        !bnti_host_negotiated(host, host->config.binding.device_init_on_inflate)) {
         return false;
     }
     if (chain->writable_bytes < (pfns + 7) / 8) {
@@ -413,7 +413,7 @@ static void request_loaded(struct bnt_host *host)
 static bool told_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
-    const bool huge = bnti_host_agreed(host, host->config.binding.huge_pages);
+    const bool huge = bnti_host_negotiated(host, host->config.binding.huge_pages);
 
     return job->total == job->piece && job->first == 0 &&
            job->piece <= host->config.request_pfns_max &&
@@ -427,8 +427,8 @@ static bool told_valid(const struct bnt_host *host)
 static bool plain_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
-    const bool bitmap = job->role == BNTI_HOST_INFLATE &&
-                        bnti_host_agreed(host, host->config.binding.device_init_on_inflate) &&
+    const bool bitmap = job->role == BNT_BALLOON_QUEUE_INFLATE &&
+                        bnti_host_negotiated(host, host->config.binding.device_init_on_inflate) &&
                         job->chain.writable_bytes >= (job->total + 7) / 8;
 
     return job->total == request_pfns(host, &job->chain) && job->total <= request_pfns_most(host) &&

@@ -138,7 +138,8 @@ static void plain_misuse(struct bnt_host *host, const struct bnti_host_judge *ju
                          bnt_fault fault, uint64_t pfn)
 {
     if (!judge->verdicts) {
-        bnti_host_misuse(host, fault, judge->inflate ? BNTI_HOST_INFLATE : BNTI_HOST_DEFLATE,
+        bnti_host_misuse(host, fault,
+                         judge->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE,
                          judge->head, pfn, pfn);
     }
 }
@@ -253,7 +254,7 @@ static void verdict_note(struct bnt_host *host, const struct bnti_host_judge *ju
                          bnt_verdict verdict)
 {
     if (judge->verdicts && verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
-        bnti_host_target_refused(host);
+        bnti_host_target_note_refusal(host);
     }
 }
 
@@ -307,9 +308,10 @@ static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
     }
 }
 
-static bnt_verdict judge_huge(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
+static bnt_verdict huge_page_judge(struct bnt_host *host, struct bnti_host_judge *judge,
+                                   uint64_t pfn)
 {
-    const bnt_verdict verdict = bnti_host_judge_unit(host, judge, pfn);
+    const bnt_verdict verdict = bnti_host_judge_huge_page(host, judge, pfn);
 
     if (verdict == BNT_VERDICT_ACCEPTED) {
         judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
@@ -321,7 +323,7 @@ static bnt_verdict judge_huge(struct bnt_host *host, struct bnti_host_judge *jud
 static void pfn_judge(struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn,
                       uint8_t *told)
 {
-    const bnt_verdict verdict = judge->unit_pfns > 1 ? judge_huge(host, judge, pfn)
+    const bnt_verdict verdict = judge->unit_pfns > 1 ? huge_page_judge(host, judge, pfn)
                                 : judge->inflate     ? judge_inflate(host, judge, pfn)
                                                      : judge_deflate(host, judge, pfn);
 

@@ -66,7 +66,7 @@ static bool target_met(const struct bnt_host *host)
     return held >= pfns && held - pfns <= slack;
 }
 
-void bnti_host_target_refused(struct bnt_host *host)
+void bnti_host_target_note_refusal(struct bnt_host *host)
 {
     host->target.refused = true;
 }

@@ -23,7 +23,7 @@ void bnti_host_misuse_begin(struct bnt_host *host)
 
 _Static_assert(BNT_FAULT_COUNT <= 64, "faults fit the mask of those reported");
 
-void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnti_host_role role, uint16_t head,
+void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue role, uint16_t head,
                       uint64_t pfn, uint64_t found)
 {
     const uint64_t bit = UINT64_C(1) << (uint32_t)fault;

@@ -38,7 +38,7 @@ bool bnti_host_interrupts_due(const struct bnt_host *host)
 {
     bool due = host->config_due || host->vmware.ring_due;
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         due = due || host->queues[role].interrupt_due;
     }
     return due;
@@ -63,7 +63,7 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
         host->count.doorbells++;
         host->ops.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
     }
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (host->queues[role].interrupt_due) {
             host->queues[role].interrupt_due = false;
             host->count.interrupts++;

@@ -17,18 +17,6 @@
 #include "lib/base/assert.h"
 #include "lib/base/pack.h"
 
-/** Which queue, whatever its index on the wire. In the order in which a step serves them. */
-typedef enum bnti_host_role {
-    BNTI_HOST_INFLATE = BNT_BALLOON_QUEUE_INFLATE,
-    BNTI_HOST_DEFLATE = BNT_BALLOON_QUEUE_DEFLATE,
-    BNTI_HOST_STATS = BNT_BALLOON_QUEUE_STATS,
-    BNTI_HOST_HINT = BNT_BALLOON_QUEUE_HINT,
-    BNTI_HOST_REPORT = BNT_BALLOON_QUEUE_REPORT,
-    BNTI_HOST_WS_DATA = BNT_BALLOON_QUEUE_WS_DATA,
-    BNTI_HOST_WS_CMD = BNT_BALLOON_QUEUE_WS_CMD,
-    BNTI_HOST_ROLES = BNT_BALLOON_QUEUE_COUNT
-} bnti_host_role;
-
 /** Whether a call may come in; bnti_host_enter and bnti_host_leave make the transitions. TELLING:
  * the state is consistent and interrupts go out, so that the driver may run inside them and use the
  * registers. */
@@ -38,7 +26,7 @@ typedef enum bnti_host_busy {
     BNTI_HOST_WORKING
 } bnti_host_busy;
 
-/** Owner: wire/queue.c; frame.c clears interrupt_due, registers.c enables vq. */
+/** Owner: wire/queue.c and serve.c; frame.c clears interrupt_due, registers.c enables vq. */
 struct bnti_host_queue {
     uint16_t index;
     bool exists;
@@ -146,7 +134,7 @@ struct bnti_host_judge {
 struct bnti_host_job {
     struct bnt_vq_chain chain;
     struct bnti_host_judge judge;
-    bnti_host_role role;
+    bnt_balloon_queue role;
     bool active;    /**< job.c alone: begun and not done */
     bool bitmap;    /**< a bit of each PFN is wanted (DEVICE_INIT_ON_INFLATE) */
     bool reread;    /**< loaded: host->pfns has not got the piece */
@@ -174,7 +162,7 @@ struct bnt_host {
     struct bnt_balloon_rule_set feature_rules;
     bool provided; /**< an embedder's provider, not the built-in rings */
     const struct bnti_host_wire *wire;
-    const struct bnti_host_role_row *roles[BNTI_HOST_ROLES]; /**< NULL: nobody serves it */
+    const struct bnti_host_role_row *roles[BNT_BALLOON_QUEUE_COUNT]; /**< NULL: nobody serves it */
     uint64_t pfn_base; /**< that pfns and extents are relative to */
 
     /* core/frame.c */
@@ -184,8 +172,8 @@ struct bnt_host {
     uint32_t generation; /**< of configuration space */
 
     /* core/event.c */
-    uint64_t work; /**< grows with all that a step does, beside what its budget pays for */
-    struct bnt_diag diag;
+    uint64_t work;        /**< grows with all that a step does, beside what its budget pays for */
+    struct bnt_diag diag; /**< and by wire/queue.c and registers.c */
     uint64_t misuse_told; /**< faults that were reported for the buffer that is served */
     /** Only the counters are kept here; each is written by the file that does what it counts. */
     struct bnt_host_info count;
@@ -198,7 +186,7 @@ struct bnt_host {
     /* wire */
     struct bnt_dev_status
         dev; /**< lib/virtio's state machine, by registers.c, host_suspend.c and bnti_host_break */
-    struct bnti_host_queue queues[BNTI_HOST_ROLES];
+    struct bnti_host_queue queues[BNT_BALLOON_QUEUE_COUNT];
     struct bnti_host_job job;
     bool suspend_due; /**< by the driver, once the job is done; owner: wire/job.c */
     struct bnti_host_vmware vmware;
@@ -237,7 +225,7 @@ struct bnt_host {
     uint8_t limit_bytes[4];
 };
 
-static inline bool bnti_host_agreed(const struct bnt_host *host, uint64_t feature)
+static inline bool bnti_host_negotiated(const struct bnt_host *host, uint64_t feature)
 {
     return feature != 0 && bnt_dev_agreed(&host->dev) && (host->dev.accepted & feature) != 0;
 }
@@ -248,10 +236,18 @@ static inline bool bnti_host_big_endian(const struct bnt_host *host)
     return host->dev.legacy && bnt_byte_order_big(host->config.guest_order);
 }
 
+/** Quirks that this build has. Without BNT_WITH_QUIRKS there are none, and their code is left out.
+ */
+#ifdef BNT_WITH_QUIRKS
+#define BNTI_HOST_QUIRKS ((uint32_t)BNT_HOST_QUIRKS_ALL)
+#else
+#define BNTI_HOST_QUIRKS 0u
+#endif
+
 /** Whether it is to behave as another device does (ballonet/personality.h). */
 static inline bool bnti_host_quirk(const struct bnt_host *host, enum bnt_host_quirk quirk)
 {
-    return (host->config.quirks & (uint32_t)quirk) != 0;
+    return (host->config.quirks & BNTI_HOST_QUIRKS & (uint32_t)quirk) != 0;
 }
 
 static inline uint64_t bnti_host_after(uint64_t now_ns, uint64_t ns)
@@ -271,7 +267,7 @@ static inline uint64_t bnti_host_at(const struct bnt_host *host, uint64_t pfn)
 }
 
 /** A sum of counts; UINT64_MAX is no end. */
-static inline uint64_t bnti_host_sum(uint64_t count, uint64_t more)
+static inline uint64_t bnti_host_count_add(uint64_t count, uint64_t more)
 {
     return more < UINT64_MAX - count ? count + more : UINT64_MAX;
 }
@@ -320,7 +316,7 @@ void bnti_host_event_emit(struct bnt_host *host, bnt_host_event_kind kind, uint6
 /** Another buffer or call begins: each of its faults is reported once. */
 void bnti_host_misuse_begin(struct bnt_host *host);
 /** A violation that the device survives. */
-void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnti_host_role role, uint16_t head,
+void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue role, uint16_t head,
                       uint64_t pfn, uint64_t found);
 
 /* memory_map.c */

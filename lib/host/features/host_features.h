@@ -37,8 +37,8 @@ typedef enum bnti_host_saved {
 } bnti_host_saved;
 
 struct bnti_host_feature {
-    /** The bits that a device with it may offer. */
-    uint64_t (*bits)(const struct bnt_balloon_binding *binding);
+    uint32_t
+        serves; /**< rows of BNT_BALLOON_FEATURE_MAP that a device with it may offer, as a set */
     size_t state_bytes; /**< of host->feature_state */
     void (*config_default)(struct bnt_host_config *config);
     bool (*config_valid)(const struct bnt_host_config *config);
@@ -58,7 +58,7 @@ struct bnti_host_feature {
     void (*info)(const struct bnt_host *host, struct bnt_host_info *info);
     /** Its queues, and what serves them. */
     struct {
-        bnti_host_role role;
+        bnt_balloon_queue role;
         const struct bnti_host_role_row *row; /**< NULL: no queue */
     } queues[2];
 };

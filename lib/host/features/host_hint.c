@@ -24,12 +24,6 @@ static struct hint_state *hint_of(const struct bnt_host *host)
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_HINT);
 }
 
-static uint64_t hint_bits(const struct bnt_balloon_binding *binding)
-{
-    (void)binding;
-    return BNT_BALLOON_F_FREE_PAGE_HINT;
-}
-
 static void hint_config_default(struct bnt_host_config *config)
 {
     if (config->hint_id_first == 0) {
@@ -132,7 +126,7 @@ static void hint_forget(struct bnt_host *host)
 
 /* ---- The embedder's calls ------------------------------------------------------------------ */
 
-/* Begins a call that needs a driver which agreed to hints. */
+/* Begins a call that needs a driver that negotiated hints. */
 static bnt_status hint_enter(struct bnt_host *host, uint64_t now_ns, bnti_host_busy *before)
 {
     bnt_status status = BNT_OK;
@@ -143,7 +137,7 @@ static bnt_status hint_enter(struct bnt_host *host, uint64_t now_ns, bnti_host_b
     bnti_host_clock(host, now_ns);
     const bool live = bnt_dev_live(&host->dev);
     if ((host->dev.offered & BNT_BALLOON_F_FREE_PAGE_HINT) == 0 ||
-        (live && !bnti_host_agreed(host, BNT_BALLOON_F_FREE_PAGE_HINT))) {
+        (live && !bnti_host_negotiated(host, BNT_BALLOON_F_FREE_PAGE_HINT))) {
         status = BNT_E_UNSUPPORTED;
     } else if (!live) {
         status = BNT_E_STATE;
@@ -246,11 +240,11 @@ static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chai
         return true;
     }
     if (chain->readable_bytes != sizeof(wire)) {
-        bnti_host_misuse(host, BNT_FAULT_HINT_LENGTH, BNTI_HOST_HINT, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_HINT_LENGTH, BNT_BALLOON_QUEUE_HINT, chain->head, 0,
                          chain->readable_bytes);
         return true;
     }
-    if (!bnti_host_read(host, BNTI_HOST_HINT, chain, 0, &wire, sizeof(wire))) {
+    if (!bnti_host_read(host, BNT_BALLOON_QUEUE_HINT, chain, 0, &wire, sizeof(wire))) {
         return false;
     }
     command_take(host, bnt_guest32_get(wire, bnti_host_big_endian(host)));
@@ -286,14 +280,15 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         return true;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
-        bnti_host_misuse(host, BNT_FAULT_HINT_RANGE, BNTI_HOST_HINT, head, first_pfn, seg->bytes);
+        bnti_host_misuse(host, BNT_FAULT_HINT_RANGE, BNT_BALLOON_QUEUE_HINT, head, first_pfn,
+                         seg->bytes);
         return true;
     }
     const uint64_t at = bnti_host_at(host, first_pfn);
     const uint64_t pfns = end_pfn - first_pfn;
     if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
         !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
-        bnti_host_misuse(host, BNT_FAULT_HINT_BALLOONED, BNTI_HOST_HINT, head, first_pfn,
+        bnti_host_misuse(host, BNT_FAULT_HINT_BALLOONED, BNT_BALLOON_QUEUE_HINT, head, first_pfn,
                          seg->bytes);
         return true;
     }
@@ -318,7 +313,7 @@ static void hint_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 static void hint_unit(struct bnt_host *host)
 {
     if (bnti_host_job_segments(host, extent_serve)) {
-        (void)bnti_host_push(host, BNTI_HOST_HINT, host->job.chain.head, 0);
+        (void)bnti_host_push(host, BNT_BALLOON_QUEUE_HINT, host->job.chain.head, 0);
     }
 }
 
@@ -371,7 +366,7 @@ static const struct bnti_host_role_row hint_row = {
 };
 
 const struct bnti_host_feature bnti_host_feature_hint = {
-    .bits = hint_bits,
+    .serves = BNT_BALLOON_WITH(FREE_PAGE_HINT),
     .state_bytes = sizeof(struct hint_state),
     .config_default = hint_config_default,
     .config_valid = hint_config_valid,
@@ -380,5 +375,5 @@ const struct bnti_host_feature bnti_host_feature_hint = {
     .pack = hint_pack,
     .saved = BNTI_HOST_SAVED_AFTER_RULES,
     .info = hint_info,
-    .queues = {{BNTI_HOST_HINT, &hint_row}},
+    .queues = {{BNT_BALLOON_QUEUE_HINT, &hint_row}},
 };

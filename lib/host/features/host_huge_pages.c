@@ -3,11 +3,6 @@
  */
 #include "lib/host/features/host_features.h"
 
-static uint64_t huge_bits(const struct bnt_balloon_binding *binding)
-{
-    return binding->huge_pages;
-}
-
 const struct bnti_host_feature bnti_host_feature_huge = {
-    .bits = huge_bits,
+    .serves = BNT_BALLOON_WITH(HUGE_PAGES),
 };

@@ -9,11 +9,6 @@
 
 #include <string.h>
 
-static uint64_t poison_bits(const struct bnt_balloon_binding *binding)
-{
-    return BNT_BALLOON_F_PAGE_POISON | binding->device_init_on_inflate;
-}
-
 static void poison_config_read(const struct bnt_host *host, uint8_t *space)
 {
     bnti_host_field_put(space, BNT_BALLOON_CONFIG_POISON_VAL, host->poison_val);
@@ -25,7 +20,7 @@ static void poison_written(struct bnt_host *host, uint32_t value)
     if (!bnt_dev_live(&host->dev)) {
         host->poison_val = value;
     } else if (value != host->poison_val) {
-        bnti_host_misuse(host, BNT_FAULT_POISON_CHANGED, BNTI_HOST_INFLATE, 0, 0, value);
+        bnti_host_misuse(host, BNT_FAULT_POISON_CHANGED, BNT_BALLOON_QUEUE_INFLATE, 0, 0, value);
     }
 }
 
@@ -33,7 +28,7 @@ static void poison_config_write(struct bnt_host *host, uint32_t at, uint8_t valu
 {
     const uint32_t nth = at - BNT_BALLOON_CONFIG_POISON_VAL;
 
-    if (nth < 4 && bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON) &&
+    if (nth < 4 && bnti_host_negotiated(host, BNT_BALLOON_F_PAGE_POISON) &&
         bnti_host_field_byte(host->poison_bytes, nth, value)) {
         poison_written(host, bnti_host_field_value(host->poison_bytes));
     }
@@ -46,7 +41,7 @@ static void poison_forget(struct bnt_host *host)
 }
 
 const struct bnti_host_feature bnti_host_feature_poison = {
-    .bits = poison_bits,
+    .serves = BNT_BALLOON_WITH(PAGE_POISON) | BNT_BALLOON_WITH(DEVICE_INIT_ON_INFLATE),
     .forget = poison_forget,
     .config_read = poison_config_read,
     .config_write = poison_config_write,

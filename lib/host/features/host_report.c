@@ -40,7 +40,7 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
         return false;
     }
     if (end < seg->gpa || !bnti_host_memory(host, first_pfn, end_pfn - first_pfn)) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNTI_HOST_REPORT, head, first_pfn,
+        bnti_host_misuse(host, BNT_FAULT_REPORT_RANGE, BNT_BALLOON_QUEUE_REPORT, head, first_pfn,
                          seg->bytes);
         return false;
     }
@@ -48,8 +48,8 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     const uint64_t pfns = end_pfn - first_pfn;
     if (!bnti_host_ledger_any_leafless(&host->ledger, at, pfns) &&
         !bnti_host_ledger_none_held(&host->ledger, at, pfns)) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_BALLOONED, BNTI_HOST_REPORT, head, first_pfn,
-                         seg->bytes);
+        bnti_host_misuse(host, BNT_FAULT_REPORT_BALLOONED, BNT_BALLOON_QUEUE_REPORT, head,
+                         first_pfn, seg->bytes);
         return false;
     }
     return extent_discard(host, first_pfn, pfns) && pfns << BNT_PFN_SHIFT == seg->bytes;
@@ -58,11 +58,11 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
 static void report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     if (chain->readable_count > 0) {
-        bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNTI_HOST_REPORT, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_REPORT_READABLE, BNT_BALLOON_QUEUE_REPORT, chain->head, 0,
                          chain->readable_bytes);
     }
     /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
-    host->job.judge.init = bnti_host_agreed(host, host->config.binding.device_init_reported);
+    host->job.judge.init = bnti_host_negotiated(host, host->config.binding.device_init_reported);
     bnti_host_job_start(host, chain->writable_count);
 }
 
@@ -74,13 +74,8 @@ static void report_unit(struct bnt_host *host)
         return;
     }
     const bool length = host->job.judge.init || bnti_host_quirk(host, BNT_HOST_QUIRK_REPORT_LENGTH);
-    (void)bnti_host_push(host, BNTI_HOST_REPORT, host->job.chain.head,
+    (void)bnti_host_push(host, BNT_BALLOON_QUEUE_REPORT, host->job.chain.head,
                          length ? (uint32_t)bnti_host_min(bytes, UINT32_MAX) : 0);
-}
-
-static uint64_t report_bits(const struct bnt_balloon_binding *binding)
-{
-    return BNT_BALLOON_F_PAGE_REPORTING | binding->device_init_reported;
 }
 
 static const struct bnti_host_role_row report_row = {
@@ -90,6 +85,6 @@ static const struct bnti_host_role_row report_row = {
 };
 
 const struct bnti_host_feature bnti_host_feature_report = {
-    .bits = report_bits,
-    .queues = {{BNTI_HOST_REPORT, &report_row}},
+    .serves = BNT_BALLOON_WITH(PAGE_REPORTING) | BNT_BALLOON_WITH(DEVICE_INIT_REPORTED),
+    .queues = {{BNT_BALLOON_QUEUE_REPORT, &report_row}},
 };

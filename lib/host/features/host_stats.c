@@ -39,12 +39,6 @@ static struct stats_state *stats_of(const struct bnt_host *host)
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_STATS);
 }
 
-static uint64_t stats_bits(const struct bnt_balloon_binding *binding)
-{
-    (void)binding;
-    return BNT_BALLOON_F_STATS_VQ;
-}
-
 static void stats_config_default(struct bnt_host_config *config)
 {
     if (config->stats_stale_ns == 0) {
@@ -97,8 +91,8 @@ static void stats_ask(struct bnt_host *host)
 
     stats->held = false;
     stats->pending = true;
-    if (bnti_host_push(host, BNTI_HOST_STATS, stats->held_head, 0)) {
-        bnti_host_flush(host, BNTI_HOST_STATS);
+    if (bnti_host_push(host, BNT_BALLOON_QUEUE_STATS, stats->held_head, 0)) {
+        bnti_host_flush(host, BNT_BALLOON_QUEUE_STATS);
     }
 }
 
@@ -126,7 +120,7 @@ bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns, uint64_t 
     const bool suspended = bnt_dev_suspended(&host->dev);
     if (!bnt_dev_live(&host->dev) && !suspended) {
         status = BNT_E_STATE;
-    } else if (!bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
+    } else if (!bnti_host_negotiated(host, BNT_BALLOON_F_STATS_VQ)) {
         status = BNT_E_UNSUPPORTED;
     } else if (stats->pending) {
         status = BNT_E_AGAIN;
@@ -172,11 +166,11 @@ static bool stats_parse(struct bnt_host *host, const struct bnt_vq_chain *chain,
 
     *entries = bytes / STAT_BYTES;
     if (chain->readable_bytes > max || bytes % STAT_BYTES != 0) {
-        bnti_host_misuse(host, BNT_FAULT_STATS_LENGTH, BNTI_HOST_STATS, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_STATS_LENGTH, BNT_BALLOON_QUEUE_STATS, chain->head, 0,
                          chain->readable_bytes);
     }
-    if (*entries > 0 &&
-        !bnti_host_read(host, BNTI_HOST_STATS, chain, 0, host->pfns, *entries * STAT_BYTES)) {
+    if (*entries > 0 && !bnti_host_read(host, BNT_BALLOON_QUEUE_STATS, chain, 0, host->pfns,
+                                        *entries * STAT_BYTES)) {
         return false;
     }
     values_clear(stats);
@@ -194,9 +188,9 @@ static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
     uint32_t entries = 0;
 
     if (stats->held) {
-        bnti_host_misuse(host, BNT_FAULT_STATS_SECOND, BNTI_HOST_STATS, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_STATS_SECOND, BNT_BALLOON_QUEUE_STATS, chain->head, 0,
                          chain->readable_bytes);
-        (void)bnti_host_push(host, BNTI_HOST_STATS, chain->head, 0);
+        (void)bnti_host_push(host, BNT_BALLOON_QUEUE_STATS, chain->head, 0);
         return;
     }
     if (!stats_parse(host, chain, &entries)) {
@@ -215,7 +209,7 @@ static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
     if (stats->back) {
         stats->held = false;
         stats->wanted = false;
-        (void)bnti_host_push(host, BNTI_HOST_STATS, chain->head, 0);
+        (void)bnti_host_push(host, BNT_BALLOON_QUEUE_STATS, chain->head, 0);
         return;
     }
     if (stats->wanted) {
@@ -230,7 +224,7 @@ static uint64_t stats_due(struct bnt_host *host)
     const uint64_t interval = host->config.stats_poll_ns;
 
     if (interval == 0 || !bnt_dev_live(&host->dev) ||
-        !bnti_host_agreed(host, BNT_BALLOON_F_STATS_VQ)) {
+        !bnti_host_negotiated(host, BNT_BALLOON_F_STATS_VQ)) {
         return BNT_NEVER;
     }
     if (host->now_ns >= stats->next_poll_ns) {
@@ -312,7 +306,7 @@ static const struct bnti_host_role_row stats_row = {
 };
 
 const struct bnti_host_feature bnti_host_feature_stats = {
-    .bits = stats_bits,
+    .serves = BNT_BALLOON_WITH(STATS_VQ),
     .state_bytes = sizeof(struct stats_state),
     .config_default = stats_config_default,
     .init = stats_init,
@@ -321,5 +315,5 @@ const struct bnti_host_feature bnti_host_feature_stats = {
     .due = stats_due,
     .pack = stats_pack,
     .saved = BNTI_HOST_SAVED_AFTER_ACTUAL,
-    .queues = {{BNTI_HOST_STATS, &stats_row}},
+    .queues = {{BNT_BALLOON_QUEUE_STATS, &stats_row}},
 };

@@ -35,11 +35,6 @@ static struct ws_state *ws_of(const struct bnt_host *host)
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_WORKING_SET);
 }
 
-static uint64_t ws_bits(const struct bnt_balloon_binding *binding)
-{
-    return binding->ws_reporting;
-}
-
 static void ws_config_default(struct bnt_host_config *config)
 {
     if (config->ws_bins == 0) {
@@ -58,7 +53,8 @@ static bnt_status ws_ready(const struct bnt_host *host)
     if (!bnt_dev_live(&host->dev)) {
         return BNT_E_STATE;
     }
-    return bnti_host_agreed(host, host->config.binding.ws_reporting) ? BNT_OK : BNT_E_UNSUPPORTED;
+    return bnti_host_negotiated(host, host->config.binding.ws_reporting) ? BNT_OK
+                                                                         : BNT_E_UNSUPPORTED;
 }
 
 /** Writes a command into the held buffer and returns it. */
@@ -72,9 +68,9 @@ static void command_send(struct bnt_host *host, const uint8_t *command, uint32_t
                                        .head = ws->head};
 
     ws->held = false;
-    if (bnti_host_write(host, BNTI_HOST_WS_CMD, &chain, 0, command, bytes) &&
-        bnti_host_push(host, BNTI_HOST_WS_CMD, ws->head, bytes)) {
-        bnti_host_flush(host, BNTI_HOST_WS_CMD);
+    if (bnti_host_write(host, BNT_BALLOON_QUEUE_WS_CMD, &chain, 0, command, bytes) &&
+        bnti_host_push(host, BNT_BALLOON_QUEUE_WS_CMD, ws->head, bytes)) {
+        bnti_host_flush(host, BNT_BALLOON_QUEUE_WS_CMD);
     }
 }
 
@@ -118,9 +114,9 @@ static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain
     const uint32_t needed = 2 + 4 * (host->config.ws_bins - 1) + 8;
 
     if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
-        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNTI_HOST_WS_CMD, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,
                          chain->writable_bytes);
-        (void)bnti_host_push(host, BNTI_HOST_WS_CMD, chain->head, 0);
+        (void)bnti_host_push(host, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0);
         return;
     }
     ws->held = true;
@@ -142,10 +138,10 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
     const uint32_t bins = bytes / (uint32_t)sizeof(wire[0]);
 
     if (chain->readable_bytes > max || bytes % sizeof(wire[0]) != 0 || bins < BNT_WS_BINS_MIN) {
-        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNTI_HOST_WS_DATA, chain->head, 0,
+        bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0,
                          chain->readable_bytes);
     }
-    if (bins > 0 && !bnti_host_read(host, BNTI_HOST_WS_DATA, chain, 0, wire,
+    if (bins > 0 && !bnti_host_read(host, BNT_BALLOON_QUEUE_WS_DATA, chain, 0, wire,
                                     bins * (uint32_t)sizeof(wire[0]))) {
         return;
     }
@@ -161,7 +157,7 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
     ws->pending = ws->request_owed;
     ws->arrived_ns = host->now_ns;
     bnti_host_event_emit(host, BNT_HOST_EVENT_WORKING_SET, ws->sequence, bins);
-    (void)bnti_host_push(host, BNTI_HOST_WS_DATA, chain->head, 0);
+    (void)bnti_host_push(host, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0);
 }
 
 /** The driver is gone, its report with it; what was asked for is asked of the next one. */
@@ -317,7 +313,7 @@ static const struct bnti_host_role_row ws_command_row = {
 };
 
 const struct bnti_host_feature bnti_host_feature_working_set = {
-    .bits = ws_bits,
+    .serves = BNT_BALLOON_WITH(WS_REPORTING),
     .state_bytes = sizeof(struct ws_state),
     .config_default = ws_config_default,
     .config_valid = ws_config_valid,
@@ -325,5 +321,6 @@ const struct bnti_host_feature bnti_host_feature_working_set = {
     .config_read = ws_config_read,
     .pack = ws_pack,
     .saved = BNTI_HOST_SAVED_AFTER_VMWARE,
-    .queues = {{BNTI_HOST_WS_DATA, &ws_report_row}, {BNTI_HOST_WS_CMD, &ws_command_row}},
+    .queues = {{BNT_BALLOON_QUEUE_WS_DATA, &ws_report_row},
+               {BNT_BALLOON_QUEUE_WS_CMD, &ws_command_row}},
 };

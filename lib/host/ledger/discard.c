@@ -10,7 +10,7 @@
 /** What a page must read as to be initialised. */
 static uint32_t init_value(const struct bnt_host *host)
 {
-    return bnti_host_agreed(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
+    return bnti_host_negotiated(host, BNT_BALLOON_F_PAGE_POISON) ? host->poison_val : 0;
 }
 
 static bnt_status discard_filled(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
@@ -54,7 +54,7 @@ bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t
 bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
                                       bool *init)
 {
-    const bool told = bnti_host_agreed(host, host->config.binding.device_init_reported);
+    const bool told = bnti_host_negotiated(host, host->config.binding.device_init_reported);
 
     if (init_value(host) == 0) {
         return bnti_host_discard(host, first_pfn, pfns, told ? init : NULL);

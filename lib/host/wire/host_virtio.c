@@ -18,7 +18,7 @@ static bnt_status virtio_reset_possible(const struct bnt_host *host)
 {
     const bool live = bnt_dev_live(&host->dev) || bnt_dev_suspended(&host->dev);
 
-    if (live && bnti_host_agreed(host, host->config.binding.reset)) {
+    if (live && bnti_host_negotiated(host, host->config.binding.reset)) {
         return BNT_OK;
     }
     /* What was never offered will not come with a driver. */
@@ -40,7 +40,7 @@ static void virtio_target_announce(struct bnt_host *host)
 
 static bool virtio_is_told_first(const struct bnt_host *host)
 {
-    return bnti_host_agreed(host, BNT_BALLOON_F_MUST_TELL_HOST);
+    return bnti_host_negotiated(host, BNT_BALLOON_F_MUST_TELL_HOST);
 }
 
 static void virtio_info(const struct bnt_host *host, struct bnt_host_info *info)

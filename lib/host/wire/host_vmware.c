@@ -158,7 +158,7 @@ bnt_status bnt_host_call_rule_add(struct bnt_host *host, const struct bnt_host_c
     }
     struct bnt_host_call_rule *last = script_last(vmware, rule->command);
     if (last != NULL && last->status == rule->status) {
-        last->count = bnti_host_sum(last->count, rule->count);
+        last->count = bnti_host_count_add(last->count, rule->count);
         return BNT_OK;
     }
     if (vmware->rule_count == BNT_HOST_CALL_RULES_MAX) {

@@ -53,37 +53,38 @@ extern const struct bnt_queue_provider bnti_host_rings;
 
 /* queue.c */
 /** Returns a buffer; false if that broke the device. */
-bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, uint32_t len);
+bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head, uint32_t len);
 /** Ends a batch of pushes: asks whether the driver wants an interrupt. */
-void bnti_host_flush(struct bnt_host *host, bnti_host_role role);
+void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role);
 /** Copies out of or into a chain; false if that broke the device. */
-bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+bool bnti_host_read(struct bnt_host *host, bnt_balloon_queue role, const struct bnt_vq_chain *chain,
                     uint64_t offset, void *dst, uint32_t bytes);
-bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
-                     uint64_t offset, const void *src, uint32_t bytes);
+bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
+                     const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
+                     uint32_t bytes);
 /** A violation that the device does not survive. */
 void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag);
 /** The same of a queue, whose call failed with `status`. */
-void bnti_host_queue_break(struct bnt_host *host, bnti_host_role role, bnt_status status,
+void bnti_host_queue_break(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag);
 /** The next step looks into the queue, kicked or not. */
-void bnti_host_queue_wake(struct bnt_host *host, bnti_host_role role);
+void bnti_host_queue_wake(struct bnt_host *host, bnt_balloon_queue role);
 void bnti_host_kick_all(struct bnt_host *host);
 /** The queue is as before it was enabled. */
-void bnti_host_queue_forget(struct bnt_host *host, bnti_host_role role);
-/** The queue of an index; BNTI_HOST_ROLES: there is none. */
-bnti_host_role bnti_host_queue_role(const struct bnt_host *host, uint16_t index);
+void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role);
+/** The queue of an index; BNT_BALLOON_QUEUE_COUNT: there is none. */
+bnt_balloon_queue bnti_host_queue_role(const struct bnt_host *host, uint16_t index);
 /** Gives the queues their indices, by the features that are negotiated now. */
 void bnti_host_queues_number(struct bnt_host *host);
 void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host);
 
 /* serve.c */
 /** Takes buffers of a queue and serves them, as far as the budget goes. */
-void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget);
+void bnti_host_queue_serve(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget);
 
 /* job.c */
 /** A buffer was taken: nothing is known of it yet. */
-void bnti_host_job_open(struct bnt_host *host, bnti_host_role role,
+void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
                         const struct bnt_vq_chain *chain);
 /** It is a job of so many entries; it is done. */
 void bnti_host_job_start(struct bnt_host *host, uint64_t entries);
@@ -91,7 +92,7 @@ void bnti_host_job_end(struct bnt_host *host);
 /** The same, and no suspend waits for it any more. */
 void bnti_host_job_abandon(struct bnt_host *host);
 /** Whether the device is to be suspended as soon as the job is done. */
-void bnti_host_job_suspends(struct bnt_host *host, bool due);
+void bnti_host_suspend_after_job(struct bnt_host *host, bool due);
 /** Serves a unit's worth of the writable segments of a report or hint; true when that was all. */
 bool bnti_host_job_segments(struct bnt_host *host,
                             bool (*serve)(struct bnt_host *host, const struct bnt_vq_seg *seg,

@@ -9,7 +9,7 @@
 
 #include "lib/virtio/queue_state.h"
 
-void bnti_host_job_open(struct bnt_host *host, bnti_host_role role,
+void bnti_host_job_open(struct bnt_host *host, bnt_balloon_queue role,
                         const struct bnt_vq_chain *chain)
 {
     const struct bnti_host_job job = {.chain = *chain, .role = role};
@@ -34,7 +34,7 @@ void bnti_host_job_abandon(struct bnt_host *host)
     host->suspend_due = false;
 }
 
-void bnti_host_job_suspends(struct bnt_host *host, bool due)
+void bnti_host_suspend_after_job(struct bnt_host *host, bool due)
 {
     host->suspend_due = due;
 }
@@ -99,7 +99,7 @@ static bool job_valid(const struct bnt_host *host)
     const struct bnti_host_job *job = &host->job;
 
     /* The queue of a buffer that is not done is looked at by the next step. */
-    if (job->role >= BNTI_HOST_ROLES || !host->queues[job->role].exists ||
+    if (job->role >= BNT_BALLOON_QUEUE_COUNT || !host->queues[job->role].exists ||
         !host->queues[job->role].kicked || !bnt_dev_live(&host->dev) || job->done >= job->total ||
         !(host->provided || bnti_vq_dev_is_out(&host->queues[job->role].vq, job->chain.head))) {
         return false;
@@ -124,7 +124,8 @@ static void job_loaded(struct bnt_host *host)
 {
     const uint32_t role = (uint32_t)host->job.role;
 
-    if (role < BNTI_HOST_ROLES && host->roles[role] != NULL && host->roles[role]->loaded != NULL) {
+    if (role < BNT_BALLOON_QUEUE_COUNT && host->roles[role] != NULL &&
+        host->roles[role]->loaded != NULL) {
         host->roles[role]->loaded(host);
     }
 }
@@ -151,7 +152,8 @@ void bnti_host_job_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &job->total);
     chain_pack(pack, host);
     if (bnti_pack_loads(pack)) {
-        job->role = role < BNTI_HOST_ROLES ? (bnti_host_role)role : BNTI_HOST_ROLES;
+        job->role =
+            role < BNT_BALLOON_QUEUE_COUNT ? (bnt_balloon_queue)role : BNT_BALLOON_QUEUE_COUNT;
         job->reread = job->piece > 0;
         job_loaded(host);
     }

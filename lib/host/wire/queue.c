@@ -18,7 +18,7 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
     if (bnt_dev_needs_reset(&host->dev)) {
         bnti_host_config_interrupt(host, true);
     }
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].kicked = false;
     }
     bnti_host_job_abandon(host);
@@ -28,7 +28,7 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
 }
 
 /** A queue that fails is the end of the device's trust in its driver. */
-void bnti_host_queue_break(struct bnt_host *host, bnti_host_role role, bnt_status status,
+void bnti_host_queue_break(struct bnt_host *host, bnt_balloon_queue role, bnt_status status,
                            struct bnt_diag *diag)
 {
     if (diag->status == BNT_OK) {
@@ -38,7 +38,7 @@ void bnti_host_queue_break(struct bnt_host *host, bnti_host_role role, bnt_statu
     bnti_host_break(host, diag);
 }
 
-bool bnti_host_push(struct bnt_host *host, bnti_host_role role, uint16_t head, uint32_t len)
+bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head, uint32_t len)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     const bnt_status status =
@@ -63,7 +63,7 @@ static bool queue_may_interrupt(const struct bnt_host *host)
     return bnt_dev_live(&dev);
 }
 
-void bnti_host_flush(struct bnt_host *host, bnti_host_role role)
+void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     bool due = false;
@@ -80,7 +80,7 @@ void bnti_host_flush(struct bnt_host *host, bnti_host_role role)
     }
 }
 
-bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
+bool bnti_host_read(struct bnt_host *host, bnt_balloon_queue role, const struct bnt_vq_chain *chain,
                     uint64_t offset, void *dst, uint32_t bytes)
 {
     struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
@@ -93,8 +93,9 @@ bool bnti_host_read(struct bnt_host *host, bnti_host_role role, const struct bnt
     return status == BNT_OK;
 }
 
-bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bnt_vq_chain *chain,
-                     uint64_t offset, const void *src, uint32_t bytes)
+bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
+                     const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
+                     uint32_t bytes)
 {
     struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
     const bnt_status status = host->provider.write(host->provider_opaque, host->queues[role].index,
@@ -108,7 +109,7 @@ bool bnti_host_write(struct bnt_host *host, bnti_host_role role, const struct bn
 
 void bnti_host_queues_number(struct bnt_host *host)
 {
-    /* A legacy driver asks for its queues before anything is agreed: what it wrote counts. */
+    /* A legacy driver asks for its queues before anything is negotiated: what it wrote counts. */
     const bool written = host->config.interface != BNT_INTERFACE_MODERN &&
                          (host->dev.accepted & BNT_F_VERSION_1) == 0;
     const uint64_t known = bnt_dev_agreed(&host->dev) ? UINT64_MAX
@@ -118,7 +119,7 @@ void bnti_host_queues_number(struct bnt_host *host)
     const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
         host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].index = queues.index[role];
         host->queues[role].exists = queues.index[role] != BNT_BALLOON_QUEUE_NONE;
     }
@@ -126,21 +127,22 @@ void bnti_host_queues_number(struct bnt_host *host)
 
 uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role)
 {
-    return (uint32_t)role < BNTI_HOST_ROLES ? host->queues[role].index : BNT_BALLOON_QUEUE_NONE;
+    return (uint32_t)role < BNT_BALLOON_QUEUE_COUNT ? host->queues[role].index
+                                                    : BNT_BALLOON_QUEUE_NONE;
 }
 
-bnti_host_role bnti_host_queue_role(const struct bnt_host *host, uint16_t index)
+bnt_balloon_queue bnti_host_queue_role(const struct bnt_host *host, uint16_t index)
 {
     uint32_t role = 0;
 
-    while (role < BNTI_HOST_ROLES &&
+    while (role < BNT_BALLOON_QUEUE_COUNT &&
            !(host->queues[role].exists && host->queues[role].index == index)) {
         role++;
     }
-    return (bnti_host_role)role;
+    return (bnt_balloon_queue)role;
 }
 
-void bnti_host_queue_forget(struct bnt_host *host, bnti_host_role role)
+void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
 
@@ -151,14 +153,14 @@ void bnti_host_queue_forget(struct bnt_host *host, bnti_host_role role)
     queue->interrupt_due = false;
 }
 
-void bnti_host_queue_wake(struct bnt_host *host, bnti_host_role role)
+void bnti_host_queue_wake(struct bnt_host *host, bnt_balloon_queue role)
 {
     host->queues[role].kicked = true;
 }
 
 void bnti_host_kick_all(struct bnt_host *host)
 {
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].kicked = host->queues[role].exists;
     }
 }
@@ -167,10 +169,10 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
 {
     const uint16_t index = (uint16_t)data;
 
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         struct bnti_host_queue *queue = &host->queues[role];
         if (queue->exists && queue->index == index &&
-            bnti_host_agreed(host, BNT_F_NOTIFICATION_DATA)) {
+            bnti_host_negotiated(host, BNT_F_NOTIFICATION_DATA)) {
             queue->kick_told = true;
             queue->kick_next = (uint16_t)(data >> 16);
         }
@@ -180,7 +182,7 @@ void bnt_host_kick_data(struct bnt_host *host, uint32_t data)
 
 void bnt_host_kick(struct bnt_host *host, uint16_t queue)
 {
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (host->queues[role].exists && host->queues[role].index == queue) {
             host->queues[role].kicked = true;
         }
@@ -190,7 +192,7 @@ void bnt_host_kick(struct bnt_host *host, uint16_t queue)
 /** The queues that exist, and where, must be the same: a driver has settled on them. */
 void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
-    for (uint32_t role = 0; role < BNTI_HOST_ROLES; role++) {
+    for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         struct bnti_host_queue *queue = &host->queues[role];
         bool exists = queue->exists;
         uint16_t index = queue->index;

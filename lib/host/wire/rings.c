@@ -10,7 +10,7 @@ static struct bnt_vq_dev *rings_find(struct bnt_host *host, uint16_t queue)
 
     while (!host->queues[role].exists || host->queues[role].index != queue) {
         role++;
-        BNTI_ASSERT(role < BNTI_HOST_ROLES);
+        BNTI_ASSERT(role < BNT_BALLOON_QUEUE_COUNT);
     }
     return &host->queues[role].vq;
 }

@@ -17,7 +17,7 @@ static void job_run(struct bnt_host *host, uint32_t *budget)
 
 /** Takes one buffer and serves it, as far as the budget goes; false when there is none, or no more
  * to do here. */
-static bool queue_serve_one(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
+static bool queue_serve_one(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
     struct bnt_diag diag = {.size = sizeof(diag)};
     struct bnt_vq_chain chain = {.segs = host->segs, .seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX};
@@ -45,7 +45,7 @@ static bool queue_serve_one(struct bnt_host *host, bnti_host_role role, uint32_t
 }
 
 /** Judges the data of the latest kick before what it announced is looked for (VG-31). */
-static void kick_judge(struct bnt_host *host, bnti_host_role role)
+static void kick_judge(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
     struct bnt_diag diag = {.size = sizeof(diag)};
@@ -66,14 +66,14 @@ static void kick_judge(struct bnt_host *host, bnti_host_role role)
 }
 
 /** Whether this queue's turn has come: none has while another one's buffer is not done. */
-static bool queue_may_serve(const struct bnt_host *host, bnti_host_role role)
+static bool queue_may_serve(const struct bnt_host *host, bnt_balloon_queue role)
 {
     return host->queues[role].kicked && host->queues[role].exists && bnt_dev_live(&host->dev) &&
            (!host->job.active || host->job.role == role) &&
            (!host->suspend_due || host->job.active);
 }
 
-void bnti_host_queue_serve(struct bnt_host *host, bnti_host_role role, uint32_t *budget)
+void bnti_host_queue_serve(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
     struct bnti_host_queue *queue = &host->queues[role];
     bool served = host->job.active;
