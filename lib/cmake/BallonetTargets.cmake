@@ -36,6 +36,10 @@ function(bnt_library name)
   target_include_directories(${name}
     PUBLIC ${PROJECT_SOURCE_DIR}/lib/include PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${arg_LINKS})
+  # The quirks of others' drivers and devices are for the simulator and the tests alone.
+  if(BNT_BUILD_SIM OR BNT_BUILD_TESTS)
+    target_compile_definitions(${name} PRIVATE BNT_WITH_QUIRKS)
+  endif()
 endfunction()
 
 # bnt_hosted(target...): code over POSIX that includes by path from the root of the project.

@@ -136,7 +136,8 @@ struct bnt_host_config {
                                      protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
     uint64_t target_slack_pfns;   /**< a target counts as reached while the ledger is above it by
                                      up to this: what a guest does not deflate for. Not of target 0 */
-    uint32_t quirks;         /**< BNT_HOST_QUIRK_*, to behave as another device (personality.h) */
+    uint32_t quirks;         /**< BNT_HOST_QUIRK_*, to behave as another device (personality.h). 0
+                                unless the library was built with BNT_WITH_QUIRKS */
     uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
     bool discard_zeroes;     /**< what ops->discard dropped reads as 0: pages may be called
                                 initialised (DEVICE_INIT) */

@@ -1,7 +1,7 @@
 /*
  * Quirks: how other drivers and devices differ from what this library does, as bits of a
- * configuration. For whoever tests one side against the other's habits; nobody should ship with
- * one.
+ * configuration. For whoever tests one side against the other's quirks; nobody should ship with
+ * one. The device core has their code only when it is built with BNT_WITH_QUIRKS defined, as the simulator's is.
  *
  *     config.quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING | BNT_GUEST_QUIRK_RETRY_ON_CHANGE;
  *
