@@ -38,7 +38,7 @@ POINTERS = {
     "bnti_host_features_due": r"host-host_.*:stats_due$",
     "bnti_host_features_info": r"host-host_.*:hint_info$",
     "bnti_host_features_config_(read|write)": r"host-host_.*:(poison|ws|hint)_config_(read|write)$",
-    "bnti_host_config_take|config_\w+": r"host-host_.*:\w+_(config_default|config_valid)$",
+    "bnti_host_config_take|config_\w+": r"host-host_.*:\w+_config_valid$",
     "(bnti_host_|bnt_host_|)(target|backing|page|balloon|epoch|reset|info|config)_\w+|bnt_host_(init|reset)|registers_pack|host_fill":
         r"host-host_(virtio|vmware).c:(virtio_\w+|vmware_\w+|doorbell_ring)$",
     "pages_take|take_small|take_huge|bnti_guest_size|bnti_guest_huge_next|bnti_guest_sleep_start": r":bnt_guest_(oom|shrink)$",

@@ -40,7 +40,6 @@ struct bnti_host_feature {
     uint32_t
         serves; /**< rows of BNT_BALLOON_FEATURE_MAP that a device with it may offer, as a set */
     size_t state_bytes; /**< of host->feature_state */
-    void (*config_default)(struct bnt_host_config *config);
     bool (*config_valid)(const struct bnt_host_config *config);
     void (*init)(struct bnt_host *host);
     /** The driver is gone: its device was reset. */

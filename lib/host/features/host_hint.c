@@ -24,16 +24,6 @@ static struct hint_state *hint_of(const struct bnt_host *host)
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_HINT);
 }
 
-static void hint_config_default(struct bnt_host_config *config)
-{
-    if (config->hint_id_first == 0) {
-        config->hint_id_first = BNT_BALLOON_HINT_ID_FIRST;
-    }
-    if (config->hint_id_last == 0) {
-        config->hint_id_last = UINT32_MAX;
-    }
-}
-
 static bool hint_config_valid(const struct bnt_host_config *config)
 {
     return config->hint_id_first >= BNT_BALLOON_HINT_ID_FIRST &&
@@ -368,7 +358,6 @@ static const struct bnti_host_role_row hint_row = {
 const struct bnti_host_feature bnti_host_feature_hint = {
     .serves = BNT_BALLOON_WITH(FREE_PAGE_HINT),
     .state_bytes = sizeof(struct hint_state),
-    .config_default = hint_config_default,
     .config_valid = hint_config_valid,
     .forget = hint_forget,
     .config_read = hint_config_read,

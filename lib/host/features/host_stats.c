@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-#define STATS_STALE_DEFAULT UINT64_C(5000000000)
-#define STAT_BYTES          ((uint32_t)sizeof(struct bnt_stat_wire))
+#define STAT_BYTES ((uint32_t)sizeof(struct bnt_stat_wire))
 
 _Static_assert(sizeof(struct bnt_stat_wire) == 10, "an entry is packed (VIRTIO 1.3, 5.5.6.3)");
 
@@ -37,13 +36,6 @@ struct stats_state {
 static struct stats_state *stats_of(const struct bnt_host *host)
 {
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_STATS);
-}
-
-static void stats_config_default(struct bnt_host_config *config)
-{
-    if (config->stats_stale_ns == 0) {
-        config->stats_stale_ns = STATS_STALE_DEFAULT;
-    }
 }
 
 static void stats_init(struct bnt_host *host)
@@ -308,7 +300,6 @@ static const struct bnti_host_role_row stats_row = {
 const struct bnti_host_feature bnti_host_feature_stats = {
     .serves = BNT_BALLOON_WITH(STATS_VQ),
     .state_bytes = sizeof(struct stats_state),
-    .config_default = stats_config_default,
     .init = stats_init,
     .forget = stats_forget,
     .resume = stats_resume,

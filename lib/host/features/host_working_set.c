@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-#define WS_SEGS         4u
-#define WS_BINS_DEFAULT 4u
+#define WS_SEGS 4u
 
 struct ws_state {
     struct bnt_ws_config config;
@@ -33,13 +32,6 @@ struct ws_state {
 static struct ws_state *ws_of(const struct bnt_host *host)
 {
     return bnti_host_feature_state(host, BNTI_HOST_FEATURE_WORKING_SET);
-}
-
-static void ws_config_default(struct bnt_host_config *config)
-{
-    if (config->ws_bins == 0) {
-        config->ws_bins = WS_BINS_DEFAULT;
-    }
 }
 
 static bool ws_config_valid(const struct bnt_host_config *config)
@@ -315,7 +307,6 @@ static const struct bnti_host_role_row ws_command_row = {
 const struct bnti_host_feature bnti_host_feature_working_set = {
     .serves = BNT_BALLOON_WITH(WS_REPORTING),
     .state_bytes = sizeof(struct ws_state),
-    .config_default = ws_config_default,
     .config_valid = ws_config_valid,
     .forget = ws_forget,
     .config_read = ws_config_read,
