@@ -34,35 +34,52 @@ set(BNT_VIRTIO_SOURCES
 
 set(BNT_GUEST_SOURCES
   guest/attach.c
-  guest/config.c
+  guest/balloon/aim.c
+  guest/balloon/doubt.c
+  guest/balloon/huge.c
+  guest/balloon/migrate.c
+  guest/balloon/oom.c
+  guest/balloon/pace.c
+  guest/balloon/record.c
+  guest/balloon/refusal.c
+  guest/balloon/release.c
+  guest/balloon/sizing.c
+  guest/balloon/sleep.c
+  guest/balloon/unusable.c
+  guest/balloon/verdict.c
+  guest/core/backoff.c
+  guest/core/count.c
+  guest/core/give_back.c
+  guest/core/guest_state.c
+  guest/core/guest_target.c
+  guest/core/names.c
+  guest/core/requests.c
+  guest/core/settings.c
   guest/deflate_all.c
+  guest/features/device_init.c
+  guest/features/feature_table.c
+  guest/features/hint.c
+  guest/features/hint_pages.c
+  guest/features/huge_pages.c
+  guest/features/poison.c
+  guest/features/report.c
+  guest/features/stats.c
+  guest/features/working_set.c
+  guest/follow.c
   guest/guest.c
-  guest/hint.c
-  guest/huge.c
   guest/idle.c
-  guest/initialise.c
-  guest/migrate.c
-  guest/names.c
-  guest/oom.c
-  guest/pace.c
-  guest/queue_reset.c
-  guest/queues.c
-  guest/record.c
+  guest/pressure.c
   guest/recover.c
-  guest/refusal.c
-  guest/report.c
-  guest/request.c
-  guest/reset.c
-  guest/settings.c
-  guest/sizing.c
-  guest/sleep.c
-  guest/stats.c
   guest/suspend.c
-  guest/unusable.c
-  guest/verdict.c
-  guest/vmware.c
+  guest/virtio_session.c
+  guest/vmware_session.c
   guest/vmware_stop.c
-  guest/working_set.c
+  guest/wire/config.c
+  guest/wire/queue_reset.c
+  guest/wire/queues.c
+  guest/wire/request.c
+  guest/wire/vmware_calls.c
+  guest/wires.c
 )
 
 set(BNT_HOST_SOURCES

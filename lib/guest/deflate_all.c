@@ -3,7 +3,7 @@
  * is told of every page and of `actual` 0 before it is reset, as Linux's driver does. How a deflate
  * goes is sizing.c's, the reset at the end attach.c's.
  */
-#include "guest_private.h"
+#include "lib/guest/front.h"
 
 /* What the driver has not got back yet, PFNs. */
 static uint64_t left_pfns(const struct bnt_guest *guest)
@@ -27,7 +27,7 @@ static bool emptied(const struct bnt_guest *guest)
 static void emptying_begin(struct bnt_guest *guest)
 {
     guest->emptying = true;
-    guest->deflate_backoff.until_ns = 0;
+    bnti_guest_backoff_end(&guest->deflate_backoff);
     bnti_guest_target_set(guest, guest->num_pages, false);
 }
 
@@ -44,7 +44,7 @@ bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns)
     }
     bnti_guest_enter(guest, now_ns);
     emptying_begin(guest);
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return emptied(guest) ? BNT_OK : BNT_E_AGAIN;
 }
 
@@ -63,11 +63,11 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->emptying) {
         guest->emptying = false;
         if (!guest->inflate_backoff.refused) {
-            guest->inflate_backoff.until_ns = 0;
+            bnti_guest_backoff_end(&guest->inflate_backoff);
         }
         bnti_guest_target_set(guest, guest->num_pages, false);
     }
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return BNT_OK;
 }
 
@@ -78,7 +78,7 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
 static bool can_tell(const struct bnt_guest *guest)
 {
     const bool live = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
-    return live && !bnti_guest_on_vmware(guest);
+    return live && guest->wire->detach_tells;
 }
 
 static bool past_bound(const struct bnt_guest *guest)
@@ -125,6 +125,6 @@ bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)
     }
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     bnti_guest_leave_poll(guest);
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return guest->state == BNT_GUEST_DOWN ? BNT_OK : BNT_E_AGAIN;
 }

@@ -2,35 +2,10 @@
  * The guest core's front: storage, notifications, the step that coordinates the rest, and the one
  * place where the state changes. What a step does in each room is in the room's own file.
  */
-#include "guest_private.h"
 #include "lib/base/intake.h"
+#include "lib/guest/front.h"
 
 #include <string.h>
-
-/* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
-uint32_t bnti_guest_split_size(uint32_t bound)
-{
-    while ((bound & (bound - 1)) != 0) {
-        bound &= bound - 1; /* drops the lowest bit until one is left */
-    }
-    return bound;
-}
-
-/* Bytes of one queue's ring, whichever is negotiated; 64-aligned so that the next starts
- * well. A legacy queue begins a page. */
-size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
-{
-    const uint16_t split_size = (uint16_t)bnti_guest_split_size(config->queue_size_max);
-    const size_t split = bnt_vq_drv_ring_bytes(split_size, 2);
-    const size_t packed = bnt_vq_drv_ring_bytes_of(config->queue_size_max, 2, BNT_F_RING_PACKED);
-    const size_t modern = ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
-    if (config->interface == BNT_INTERFACE_MODERN) {
-        return modern;
-    }
-    const size_t legacy = bnt_vq_drv_ring_bytes_legacy(split_size, 2);
-    return ((legacy > modern ? legacy : modern) + (BNT_PFN_BYTES - 1)) &
-           ~(size_t)(BNT_PFN_BYTES - 1);
-}
 
 bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt_guest_need *need)
 {
@@ -39,12 +14,14 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     if (status != BNT_OK) {
         return status;
     }
-    if (need == NULL || !bnti_guest_settings_valid(&settled)) {
+    if (need == NULL || !bnti_guest_settings_valid(&settled) ||
+        !bnti_guest_features_valid(&settled)) {
         return BNT_E_ARGUMENT;
     }
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
-        need->state_bytes =
-            sizeof(struct bnt_guest) + 4u * sizeof(uint64_t) * settled.refused_pages_max;
+        need->state_bytes = sizeof(struct bnt_guest) +
+                            4u * sizeof(uint64_t) * settled.refused_pages_max +
+                            bnti_guest_features_state_bytes(&settled);
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
@@ -55,13 +32,10 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     need->state_bytes = sizeof(struct bnt_guest) +
                         4u * sizeof(uint64_t) * settled.refused_pages_max +
                         queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max +
-                        sizeof(struct bnti_guest_hint_slot) * bnti_guest_hint_slots(&settled);
+                        bnti_guest_features_state_bytes(&settled);
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
-                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) + BNTI_GUEST_DMA_STATS +
-                      2u * BNTI_GUEST_DMA_COMMAND;
-    if ((settled.features_wanted & settled.binding.ws_reporting) != 0) {
-        need->dma_bytes += BNTI_GUEST_DMA_WS;
-    }
+                      BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) +
+                      bnti_guest_features_dma_bytes(&settled);
     return BNT_OK;
 }
 
@@ -73,16 +47,11 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
                            t->config_write && t->queue_size_max && t->queue_enable && t->notify;
     const bool links =
         config->record != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
-    const bool stats = !(config->features_wanted & BNT_BALLOON_F_STATS_VQ) || ops->stats_get;
-    const bool report = !(config->features_wanted & BNT_BALLOON_F_PAGE_REPORTING) ||
-                        (ops->report_take && ops->report_done);
-    const bool hints = !(config->features_wanted & BNT_BALLOON_F_FREE_PAGE_HINT) ||
-                       (ops->block_alloc && ops->hinted_free);
-    const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL
-                                                            : transport && stats && report && hints;
+    const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL : transport;
     const bool huge = !ops->huge_alloc == !ops->huge_free && !ops->huge_free == !ops->huge_split;
     const bool sleeping = huge && (config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
-    return wire && ops->pages_alloc && ops->pages_free && links && sleeping;
+    return wire && ops->pages_alloc && ops->pages_free && links && sleeping &&
+           bnti_guest_features_ops(config, ops);
 }
 
 /* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
@@ -92,23 +61,25 @@ static void storage_lay_out(struct bnt_guest *guest)
     guest->kept = guest->held + guest->config.refused_pages_max;
     guest->huge_held = guest->kept + guest->config.refused_pages_max;
     guest->huge_kept = guest->huge_held + guest->config.refused_pages_max;
-    if (bnti_guest_on_vmware(guest)) {
-        return;
-    }
-    guest->hint_slots =
-        (struct bnti_guest_hint_slot *)(void *)(guest->huge_kept + guest->config.refused_pages_max);
-    guest->vq_slots =
-        (struct bnt_vq_slot *)(void *)(guest->hint_slots + bnti_guest_hint_slots(&guest->config));
+    uint8_t *features = (uint8_t *)(guest->huge_kept + guest->config.refused_pages_max);
     const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
-    guest->hint.dma_offset =
-        buffers + BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config) + BNTI_GUEST_DMA_STATS;
+    bnti_guest_features_init(guest, features,
+                             buffers + BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config));
+    if (guest->config.wire == BNT_GUEST_WIRE_VMWARE) {
+        return;
+    }
+    guest->vq_slots =
+        (struct bnt_vq_slot *)(void *)(features + bnti_guest_features_state_bytes(&guest->config));
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const size_t offset = buffers + slot * bnti_guest_dma_stride(&guest->config);
         guest->requests[slot].dma = guest->dma + offset;
         guest->requests[slot].dma_gpa = guest->dma_gpa + offset;
     }
 }
+
+/* The queues of requests; a reset leaves in doubt what was in flight on one. */
+static const struct bnti_guest_role requests = {.renewed = bnti_guest_doubt_begin};
 
 bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                           size_t dma_bytes, const struct bnt_guest_config *config,
@@ -140,9 +111,10 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     const bnt_status settled = bnt_guest_config_resolve(config, &g->config);
     BNTI_ASSERT(settled == BNT_OK);
     g->ops = calls;
-    if (g->config.sleeping == BNT_GUEST_DEFAULT) {
-        g->config.sleeping = bnti_guest_on_vmware(g) ? BNT_GUEST_ON : BNT_GUEST_OFF;
-    }
+    g->wire = bnti_guest_wire_of(&g->config);
+    g->answered = bnti_guest_answered;
+    g->roles[BNTI_GUEST_Q_INFLATE] = &requests;
+    g->roles[BNTI_GUEST_Q_DEFLATE] = &requests;
     g->opaque = opaque;
     g->dma = dma;
     g->dma_gpa = dma_gpa;
@@ -151,73 +123,11 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->huge.head = BNT_NEVER;
     g->held_head = BNT_NEVER;
     g->limit_pfns = g->config.limit_pfns;
-    g->hint.head = BNT_NEVER;
     g->config_due_ns = BNT_NEVER;
     storage_lay_out(g);
     bnti_guest_queues_none(g);
     *guest = g;
     return BNT_OK;
-}
-
-/* Which states each state leads to. */
-#define TO(state) (1u << BNT_GUEST_##state)
-static const uint32_t state_leads_to[] = {
-    [BNT_GUEST_DOWN] = TO(STARTING),
-    [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_BROKEN] = TO(RECOVERING) | TO(STOPPING),
-    [BNT_GUEST_STOPPING] = TO(DOWN),
-    [BNT_GUEST_RECOVERING] = TO(STARTING) | TO(STOPPING),
-    [BNT_GUEST_SUSPENDING] = TO(SUSPENDED) | TO(BROKEN) | TO(STOPPING),
-    [BNT_GUEST_SUSPENDED] = TO(RESUMING) | TO(STOPPING),
-    [BNT_GUEST_RESUMING] = TO(RUNNING) | TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
-};
-#undef TO
-
-void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state)
-{
-    BNTI_ASSERT(state_leads_to[guest->state] & 1u << state);
-    guest->state = state;
-    guest->work++;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
-}
-
-void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
-                     uint64_t extra)
-{
-    guest->work++;
-    if (guest->ops.event != NULL) {
-        const struct bnt_guest_event event = {.kind = kind, .value = value, .extra = extra};
-        guest->ops.event(guest->opaque, &event);
-    }
-}
-
-/* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
-void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue)
-{
-    guest->diag.status = status;
-    guest->diag.fault = fault;
-    guest->diag.queue = queue;
-    bnti_guest_sleep_cancel(guest);
-    (void)bnti_guest_aside_return(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
-    bnti_guest_recover_plan(guest);
-}
-
-uint32_t bnti_guest_pages_per_request(const struct bnt_guest *guest)
-{
-    if (bnti_guest_on_vmware(guest)) {
-        return guest->vmware.caps & BNT_VMWARE_CAP_BATCHED ? guest->config.vmware.batch_max : 1;
-    }
-    return (uint32_t)guest->config.request_pfns >> guest->config.page_order;
-}
-
-bool bnti_guest_in_flight(const struct bnt_guest *guest)
-{
-    return guest->requests[BNTI_GUEST_INFLATE].busy || guest->requests[BNTI_GUEST_DEFLATE].busy ||
-           guest->requests[BNTI_GUEST_OOM].busy;
 }
 
 uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue role)
@@ -252,7 +162,7 @@ void bnt_guest_config_changed(struct bnt_guest *guest)
     if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_CONFIG_BY_POLL)) {
         return;
     }
-    guest->config_marked = true;
+    bnti_guest_config_mark(guest);
     guest->woken = true;
 }
 
@@ -294,7 +204,7 @@ static uint64_t live_due(const struct bnt_guest *guest)
         const uint64_t start_due_ns = guest->vmware.start_due_ns; /* 0 on VIRTIO's wire */
         return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
-    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_report_due(guest));
+    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_features_due(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         due = bnti_guest_min(due, bnti_guest_request_due(guest, (enum bnti_guest_slot)slot));
@@ -303,8 +213,6 @@ static uint64_t live_due(const struct bnt_guest *guest)
     if (guest->state == BNT_GUEST_RUNNING) {
         due = bnti_guest_min(due, bnti_guest_size_due(guest));
     }
-    due = bnti_guest_min(due, bnti_guest_hint_due(guest));
-    due = bnti_guest_min(due, bnti_guest_stats_due(guest));
     return due;
 }
 
@@ -333,19 +241,28 @@ static uint64_t step_due(const struct bnt_guest *guest)
     return BNT_NEVER;
 }
 
-/* The fixed order: configuration, used buffers, release, out of memory, sizing, reports,
- * hints, statistics, deadlines.
+static void wire_poll(struct bnt_guest *guest)
+{
+    guest->wire->poll(guest);
+}
+
+/* The fixed order: the wire's poll, used buffers, queue resets, release, out of memory, sizing,
+ * reports, hints, statistics, deadlines.
  */
 static void step_live(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        bnti_guest_config_poll,  bnti_guest_used_take, bnti_guest_queue_resets, bnti_guest_release,
-        bnti_guest_oom_continue, bnti_guest_size,      bnti_guest_report,       bnti_guest_hint,
-        bnti_guest_stats,        bnti_guest_overdue,   bnti_guest_used_rest,
+        wire_poll,
+        bnti_guest_used_take,
+        bnti_guest_queue_resets,
+        bnti_guest_doubt_settle,
+        bnti_guest_release,
+        bnti_guest_oom_continue,
+        bnti_guest_size,
+        bnti_guest_features_step,
+        bnti_guest_overdue,
+        bnti_guest_used_rest,
     };
-    if (bnti_guest_on_vmware(guest)) {
-        bnti_vmware_poll(guest);
-    }
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
             return;
@@ -378,7 +295,7 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
     guest->begun = (struct bnti_guest_begun){.budget = guest->budget, .work = guest->work};
     bnt_status status = BNT_OK;
     if (guest->state == BNT_GUEST_STARTING) {
-        status = bnti_guest_start_poll(guest);
+        status = guest->wire->start_poll(guest);
     } else if (guest->state == BNT_GUEST_STOPPING) {
         status = bnti_guest_stop_poll(guest);
     } else if (guest->state == BNT_GUEST_BROKEN || guest->state == BNT_GUEST_RECOVERING) {
@@ -404,7 +321,7 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
     if (!worked(guest)) {
         bnti_guest_idle_keep(guest, status, *deadline_ns);
     }
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return status;
 }
 
@@ -435,7 +352,6 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         (deflate->busy && !deflate->given_back ? bnti_guest_pfns_of(guest, deflate) : 0) +
         (oom->busy && !oom->given_back ? bnti_guest_pfns_of(guest, oom) : 0);
     if (fits == sizeof *info) {
-        now.reporting_pfns = (uint64_t)guest->report.count * bnti_guest_report_pfns(guest);
         now.migrating_pfns = bnti_guest_migrating(guest) ? UINT64_C(1) << order : 0;
     }
     now.held_pages = guest->held_count;
@@ -454,7 +370,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.slow_cycles = guest->pace.slow_cycles;
         now.sleeping_pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
-    now.hinted_pfns = bnti_guest_hinted_pfns(guest);
+    bnti_guest_features_info(guest, &now);
     memcpy(info, &now, fits);
     return BNT_OK;
 }

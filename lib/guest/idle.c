@@ -4,7 +4,7 @@
  * again: the step then answers as that one did. Rings are looked at without an interrupt too: a
  * lost one costs time, never a page.
  */
-#include "guest_private.h"
+#include "lib/guest/front.h"
 
 /* Whether a full step would do nothing, and answer as the last one. */
 bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns)
@@ -34,7 +34,7 @@ static bool queues_watch(struct bnt_guest *guest)
 {
     struct bnti_guest_idle *idle = &guest->idle;
     idle->watched = 0;
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_on_vmware(guest)) {
+    if (guest->state != BNT_GUEST_RUNNING) {
         return true;
     }
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {

@@ -3,7 +3,7 @@
  * written (VG-36); requests stay with the device, and their time stands still. Whoever suspends a
  * system calls in here; pages stay where they are.
  */
-#include "guest_private.h"
+#include "lib/guest/front.h"
 
 static void poll_begin(struct bnt_guest *guest, bnt_guest_state state)
 {
@@ -32,19 +32,14 @@ static void poll_wait(struct bnt_guest *guest)
 static void clocks_resume(struct bnt_guest *guest)
 {
     const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
-    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        struct bnti_guest_request *request = &guest->requests[slot];
-        request->sent_ns = bnti_guest_after(request->sent_ns, slept_ns);
-        request->due_ns = bnti_guest_after(request->due_ns, slept_ns);
-    }
-    guest->report.sent_ns = bnti_guest_after(guest->report.sent_ns, slept_ns);
-    guest->report.due_ns = bnti_guest_after(guest->report.due_ns, slept_ns);
+    bnti_guest_requests_resume(guest, slept_ns);
+    bnti_guest_features_resume(guest, slept_ns);
 }
 
 static void resumed(struct bnt_guest *guest)
 {
     clocks_resume(guest);
-    guest->config_marked = true; /* the target may have changed, and word of it be lost */
+    bnti_guest_config_mark(guest); /* the target may have changed, and word of it be lost */
     bnti_guest_state_set(guest, guest->suspended_from);
     if (guest->limit_due) {
         bnti_guest_limit_write(guest);
@@ -129,7 +124,7 @@ bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
     guest->suspended_from = guest->state;
     poll_begin(guest, BNT_GUEST_SUSPENDING);
     look(guest);
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return answer(guest);
 }
 
@@ -149,6 +144,6 @@ bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
     BNTI_ASSERT(status == BNT_OK);
     poll_begin(guest, BNT_GUEST_RESUMING);
     look(guest);
-    guest->call = BNTI_GUEST_CALL_NONE;
+    bnti_guest_leave(guest);
     return answer(guest);
 }

@@ -4,7 +4,7 @@
  * bound the pages are unlocked one by one; what the host does not unlock either is given back, and
  * that is told. Nothing here is for other wires.
  */
-#include "guest_private.h"
+#include "lib/guest/front.h"
 
 /* Whether the host lists pages of ours. A RESET says that it forgot all of them. */
 static bool host_lists(const struct bnt_guest *guest)
@@ -43,12 +43,12 @@ void bnti_vmware_stop_begin(struct bnt_guest *guest)
 /* Unlocks what one call may have; false if that let nothing go, or nothing is left. */
 static bool unlock_some(struct bnt_guest *guest)
 {
-    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
+    const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
     const uint64_t before = bnti_guest_have_pfns(guest);
     if (!host_lists(guest)) {
         return false;
     }
-    bnti_guest_record_take(guest, request, before, BNTI_GUEST_PAGES);
+    bnti_guest_record_take(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
     if (request->page_count == 0) {
         return false; /* all that is left was refused */
     }
@@ -82,7 +82,7 @@ bool bnti_vmware_stop_waits(struct bnt_guest *guest)
         return true;
     }
     while (guest->vmware.stop_owed) {
-        if (!bnti_guest_spend(guest)) {
+        if (!guest->wire->spend(guest)) {
             guest->reset_due_ns = guest->now_ns;
             return true;
         }

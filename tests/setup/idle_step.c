@@ -3,7 +3,7 @@
  * Cases: split, packed (every queue has buffers with the device), one (a statistics buffer alone),
  * down, suspended, broken, vmware.
  */
-#include "lib/guest/guest_private.h"
+#include "lib/guest/front.h"
 #include "tests/support/fake_device.h"
 #include "tests/support/fake_vmware.h"
 

@@ -21,7 +21,24 @@ PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
 # Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
 # bnt_guest_oom from inside the callbacks that allocate.
 POINTERS = {
-    "step_live|bnti_guest_step_full": r":bnti_guest_(config_poll|used_take|queue_resets|release|oom_continue|size|report|hint|overdue)$",
+    "step_live|bnti_guest_step_full": r":(wire_poll|bnti_guest_(used_take|queue_resets|doubt_settle|release|oom_continue|size|features_step|overdue|used_rest))$",
+    "wire_poll|step_live|bnti_guest_step_full": r":bnti_(virtio|vmware)_poll$",
+    "bnti_guest_step_full|bnti_guest_recover|bnt_guest_attach": r":bnti_(virtio|vmware)_start(_poll)?$|:bnti_virtio_reset_begin$",
+    "bnti_guest_take_down|bnti_guest_stop_poll|detach|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_stop(_waits)?$|:bnti_virtio_reset_begin$",
+    "bnti_guest_used_(take|rest)": r":bnti_(virtio|vmware)_take$",
+    "bnti_guest_release": r":bnti_(virtio|vmware)_release_end$",
+    "bnti_guest_request_send": r":bnti_(virtio|vmware)_submit$",
+    "bnti_vmware_submit|request_(complete|overdue)|used_(dispatch|take_one)|bnti_guest_overdue|slot_release|deflate_again|bnti_guest_doubt_(begin|settle)": r":bnti_guest_answered$",
+    "bnti_guest_answered": r":bnti_(virtio|vmware)_news$",
+    "used_(dispatch|take_one)": r":(stats_used|hint_used|report_complete|ws_complete)$",
+    "reset_(end|poll)|bnti_guest_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_doubt_begin|stats_renewed|report_renewed)$",
+    "bnti_guest_features_step": r":(report|hint|stats)_step$",
+    "bnti_guest_features_(write|prepare|start|kick|read)": r":(poison_write|stats_prepare|(report|ws|huge)_start|stats_kick|hint_read)$",
+    "bnti_guest_features_(shrink|give_back)": r":bnti_guest_hint_(shrink|give_back)$",
+    "bnti_guest_features_(due|release|forget|resume|info|pfns)": r":((report|hint|stats)_(due|forget)|report_(void|resume|info)|hint(_info|ed_pfns))$",
+    "bnti_guest_features_(wanted|init|settle|valid|ops|.*bytes)|(state|dma)_bytes": r":(report|hint|stats|ws|poison|init|huge)_(wanted|init|settle|is_valid|has_ops|(state|dma)_bytes)$",
+    "bnti_guest_actual_write": r":bnti_(virtio|vmware)_actual_write$",
+    "bnti_guest_.*|bnt_guest_.*|[a-z_]+": r":bnti_(virtio|vmware)_(request_pages|pfn_max|spend|has_huge|serves_oom)$",
     "bnt_vq_drv_.*|vq_drv_.*": r"(split|packed)_driver.c:",
     "bnt_vq_dev_.*|vq_dev_.*|out_use|out_release|push_remembered": r"(split|packed)_device.c:",
     "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-rings.c:rings_",
@@ -45,10 +62,14 @@ POINTERS = {
 }
 
 # Functions that a chain may enter again, and how often they are on it at most: a page moves by two requests, and VMware's
-# wire answers each within the call that sends it. VIRTIO's does not: what takes from a used ring is on no such chain.
-REENTERED = {"bnti_guest_apply": 2}
-VIRTIO_ONLY = "used_take_one"
-VMWARE_ONLY = "bnti_vmware_"
+# wire answers each within the call that sends it. VIRTIO's does not. No chain is on both wires.
+REENTERED = {"bnti_guest_answered": 2}
+WIRES = (("bnti_virtio_", "used_take_one"), ("bnti_vmware_",))
+
+
+def wire_of(name):
+    """Which wire a function belongs to; None: to both."""
+    return next((at for at, prefixes in enumerate(WIRES) if name.startswith(prefixes)), None)
 
 
 class Graph:
@@ -88,20 +109,20 @@ class Graph:
         if title not in self.frame:
             return 0, ()
         entered = sum(self.name[t] in REENTERED for t in above)
-        on_virtio = any(self.name[t].startswith(VIRTIO_ONLY) for t in above)
-        if on_virtio and self.name[title].startswith(VMWARE_ONLY):
+        wire = next((wire_of(self.name[t]) for t in above if wire_of(self.name[t]) is not None), None)
+        if wire is not None and wire_of(self.name[title]) not in (None, wire):
             return 0, ()
         if title in above:
-            if self.name[title] in REENTERED and (on_virtio or above.count(title) == REENTERED[self.name[title]]):
+            if self.name[title] in REENTERED and (wire == 0 or above.count(title) == REENTERED[self.name[title]]):
                 return 0, ()
             if entered == 0:
                 raise SystemExit("recursion: " + " -> ".join(self.name[t] for t in above + (title,)))
-        if (title, entered, on_virtio) not in self.depth:
+        if (title, entered, wire) not in self.depth:
             best = (0, ())
             for target in sorted(self.calls.get(title, ())):
                 best = max(best, self.deepest(target, above + (title,)))
-            self.depth[title, entered, on_virtio] = (self.frame[title] + 8 + best[0], (title,) + best[1])
-        return self.depth[title, entered, on_virtio]
+            self.depth[title, entered, wire] = (self.frame[title] + 8 + best[0], (title,) + best[1])
+        return self.depth[title, entered, wire]
 
     def worst(self, prefix):
         self.depth = {}

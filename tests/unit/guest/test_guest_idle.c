@@ -5,7 +5,7 @@
 #include "tests/support/fake_device.h"
 #include "tests/support/fake_vmware.h"
 
-#include "lib/guest/guest_private.h"
+#include "lib/guest/front.h"
 
 #include <check.h>
 #include <string.h>

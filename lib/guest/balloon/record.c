@@ -1,0 +1,164 @@
+/*
+ * The records of ballooned pages, of ballooned pages of 2 MiB and of hinted pages, in the caller's
+ * memory: links beside the OS's own
+ * pages (last in, first out) or a bit a page (highest address first). Nothing else knows which.
+ */
+#include "lib/guest/balloon/policy.h"
+
+/* Index of the highest bit of a word that is not 0; no compiler helper, which might be a call. */
+static uint32_t highest_bit(uint64_t word)
+{
+    uint32_t index = 0;
+    for (uint32_t half = 32; half > 0; half >>= 1) {
+        if (word >> half != 0) {
+            word >>= half;
+            index += half;
+        }
+    }
+    return index;
+}
+
+static void bits_push(const struct bnti_guest_page_record *record, const uint64_t *pages,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t index = (pages[i] - record->first_pfn) >> record->order;
+        const uint64_t word = index >> 6;
+        record->bits[word] |= UINT64_C(1) << (index & 63);
+        if (word > *record->cursor) {
+            *record->cursor = word;
+        }
+    }
+}
+
+/* The cursor only falls until a push lifts it, so emptying costs one walk over the words. */
+static uint32_t bits_pop(const struct bnti_guest_page_record *record, uint64_t *pages,
+                         uint32_t count)
+{
+    uint32_t found = 0;
+    while (found < count) {
+        uint64_t *word = &record->bits[*record->cursor];
+        if (*word == 0) {
+            BNTI_ASSERT(*record->cursor > 0);
+            --*record->cursor;
+            continue;
+        }
+        const uint32_t bit = highest_bit(*word);
+        *word &= ~(UINT64_C(1) << bit);
+        const uint64_t index = *record->cursor << 6 | bit;
+        pages[found++] = record->first_pfn + (index << record->order);
+    }
+    return found;
+}
+
+void bnti_guest_pages_push(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+                           const uint64_t *pages, uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+        bits_push(record, pages, count);
+    } else {
+        guest->ops.links_push(guest->opaque, *record->head, pages, count);
+        *record->head = pages[count - 1];
+    }
+    *record->pages += count;
+}
+
+uint32_t bnti_guest_pages_pop(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+                              uint64_t *pages, uint32_t count)
+{
+    const uint32_t taken = (uint32_t)bnti_guest_min(count, *record->pages);
+    if (taken == 0) {
+        return 0;
+    }
+    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+        (void)bits_pop(record, pages, taken);
+    } else {
+        *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
+    }
+    *record->pages -= taken;
+    return taken;
+}
+
+static struct bnti_guest_page_record ballooned(struct bnt_guest *guest)
+{
+    return (struct bnti_guest_page_record){
+        &guest->record_pages,           &guest->record_head,
+        &guest->record_cursor,          guest->config.record_bits,
+        guest->config.memory_first_pfn, guest->config.page_order};
+}
+
+static struct bnti_guest_page_record ballooned_huge(struct bnt_guest *guest)
+{
+    const uint64_t within = BNT_BALLOON_2M_PFNS - 1;
+    return (struct bnti_guest_page_record){&guest->huge.pages,
+                                           &guest->huge.head,
+                                           &guest->huge.cursor,
+                                           guest->config.record_huge_bits,
+                                           guest->config.memory_first_pfn & ~within,
+                                           BNT_BALLOON_2M_ORDER};
+}
+
+void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    const struct bnti_guest_page_record record = ballooned(guest);
+    bnti_guest_pages_push(guest, &record, pages, count);
+}
+
+void bnti_guest_record_push_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                               uint32_t count)
+{
+    const struct bnti_guest_page_record record = huge ? ballooned_huge(guest) : ballooned(guest);
+    bnti_guest_pages_push(guest, &record, pages, count);
+}
+
+/*
+ * Fills a request with pages to be deflated: `pfns` or one page more, at most `pages_max` pages,
+ * single ones as long as there are any. What was refused in this cycle is not among them.
+ */
+void bnti_guest_record_take(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t pfns,
+                            uint32_t pages_max)
+{
+    uint64_t *pages = guest->requests[slot].pages;
+    const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
+    const struct bnti_guest_page_record record = huge ? ballooned_huge(guest) : ballooned(guest);
+    const uint64_t within = (UINT64_C(1) << record.order) - 1;
+    const uint64_t asked = bnti_guest_min((pfns + within) >> record.order, pages_max);
+    const uint32_t most =
+        huge ? guest->wire->request_pages(guest, true) : guest->wire->request_pages(guest, false);
+    const uint32_t taken =
+        bnti_guest_pages_pop(guest, &record, pages, (uint32_t)bnti_guest_min(asked, most));
+    bnti_guest_request_fill(guest, slot, huge, taken);
+}
+
+uint32_t bnti_guest_huge_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const struct bnti_guest_page_record record = ballooned_huge(guest);
+    return bnti_guest_pages_pop(guest, &record, pages, count);
+}
+
+/* Takes one page out, wherever it is; false if it is not there. */
+bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
+{
+    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+        const uint64_t index = (page - guest->config.memory_first_pfn) >> guest->config.page_order;
+        const uint64_t bit = UINT64_C(1) << (index & 63);
+        if ((guest->config.record_bits[index >> 6] & bit) == 0) {
+            return false;
+        }
+        guest->config.record_bits[index >> 6] &= ~bit;
+    } else if (!guest->ops.links_remove(guest->opaque, &guest->record_head, page)) {
+        return false;
+    }
+    guest->record_pages--;
+    return true;
+}
+
+/* Takes up to `count` pages out; returns how many there were. */
+uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+{
+    const struct bnti_guest_page_record record = ballooned(guest);
+    return bnti_guest_pages_pop(guest, &record, pages, count);
+}

@@ -1,0 +1,317 @@
+/*
+ * What an answered request means: the verdicts of each page's PFNs are combined (BX-7), and the
+ * page goes where the result says: to the record, to the held or kept pages, or to the OS.
+ */
+#include "lib/guest/balloon/policy.h"
+
+enum page_class {
+    PAGE_DONE,
+    PAGE_REFUSED,
+    PAGE_NOT_NEEDED,
+    PAGE_RESET,
+    PAGE_UNCERTAIN
+};
+
+/* Pages of one request by class, and what follows from it. */
+struct tally {
+    uint32_t done;
+    uint32_t refused;
+    uint32_t not_needed;
+    uint32_t uncertain;
+    uint32_t reset; /* the device forgot them, and the driver follows later */
+    bool over;      /* the bound of held or kept pages was passed */
+};
+
+/* Combines the PFN verdicts of one page (BX-6, BX-7). */
+static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *verdicts,
+                                  uint32_t count, bool inflate)
+{
+    uint32_t accepted = 0;
+    uint32_t not_locked = 0;
+    uint32_t not_needed = 0;
+    uint32_t reset = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t v = verdicts[i];
+        if (v == BNT_VERDICT_NONE || v > BNT_VERDICT_RESET ||
+            (v == BNT_VERDICT_RESET && !guest->resets)) {
+            return PAGE_UNCERTAIN;
+        }
+        accepted += v == BNT_VERDICT_ACCEPTED;
+        not_locked += v == BNT_VERDICT_NOT_LOCKED;
+        not_needed += v == BNT_VERDICT_NOT_NEEDED;
+        reset += v == BNT_VERDICT_RESET;
+    }
+    if (accepted == count || (!inflate && accepted + not_locked == count)) {
+        return PAGE_DONE; /* NOT_LOCKED in a deflate: the page is the driver's (BX-16) */
+    }
+    if (accepted > 0) {
+        return PAGE_UNCERTAIN;
+    }
+    if (accepted + not_needed + reset < count) {
+        return PAGE_REFUSED;
+    }
+    return not_needed > 0 ? PAGE_NOT_NEEDED : PAGE_RESET;
+}
+
+/* Of page `page` of a request with verdicts; one of 2 MiB has one for all of it (BX-24). */
+static enum page_class page_class_of(const struct bnt_guest *guest,
+                                     const struct bnti_guest_request *request, uint32_t page,
+                                     bool inflate)
+{
+    const uint32_t order = request->huge ? 0 : guest->config.page_order;
+    const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
+    const enum page_class class = page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
+    if (inflate && class == PAGE_NOT_NEEDED &&
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        return PAGE_REFUSED;
+    }
+    if (!inflate && verdicts[0] == BNT_VERDICT_NOT_LOCKED &&
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        return PAGE_REFUSED;
+    }
+    return class;
+}
+
+/* Whether these PFNs were accepted one and all: most answers say just that. */
+static bool all_accepted(const struct bnt_guest *guest, uint32_t pfns)
+{
+    uint8_t differs = 0;
+    for (uint32_t i = 0; i < pfns; i++) {
+        differs |= guest->verdict_copy[i] ^ BNT_VERDICT_ACCEPTED;
+    }
+    return differs == 0;
+}
+
+/* Counts the verdicts of an answer, and says whether one is NOT_NEEDED or RESET. */
+void bnti_guest_verdicts_count(struct bnt_guest *guest, uint32_t count, bool *not_needed,
+                               bool *reset)
+{
+    if (all_accepted(guest, count)) {
+        guest->count.refused_by[BNT_VERDICT_ACCEPTED] += count;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t v = guest->verdict_copy[i];
+        if (v < BNT_VERDICT_COUNT) {
+            guest->count.refused_by[v]++;
+        }
+        *not_needed = *not_needed || v == BNT_VERDICT_NOT_NEEDED;
+        *reset = *reset || (v == BNT_VERDICT_RESET && guest->resets);
+    }
+}
+
+/* The cycle is over because the device has enough, whatever the target was when we looked. */
+static void not_needed_end(struct bnt_guest *guest, struct bnti_guest_backoff *backoff,
+                           uint32_t pages)
+{
+    (void)bnti_guest_backoff_raise(guest, backoff);
+    bnti_guest_backoff_explain(backoff, true, false);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
+}
+
+/* Whether nothing is to be sorted: every page of the request is done. */
+static bool all_done(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+{
+    return !guest->verdicts || all_accepted(guest, bnti_guest_names_of(guest, request));
+}
+
+/* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
+static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
+                             struct tally *tally)
+{
+    uint32_t taken = all_done(guest, request) ? request->page_count : 0;
+    uint32_t unwanted = 0;
+    tally->done = taken;
+    for (uint32_t i = taken; i < request->page_count; i++) {
+        const uint64_t page = request->pages[i];
+        const enum page_class class = page_class_of(guest, request, i, true);
+        if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
+            tally->done += class == PAGE_DONE;
+            tally->uncertain += class == PAGE_UNCERTAIN;
+            request->pages[taken++] = page;
+            continue;
+        }
+        tally->refused += class == PAGE_REFUSED;
+        tally->not_needed += class == PAGE_NOT_NEEDED;
+        if (class != PAGE_REFUSED || !bnti_guest_hold(guest, request->huge, page)) {
+            tally->over = tally->over || class == PAGE_REFUSED;
+            guest->count.returned_pages += class == PAGE_REFUSED && !request->huge;
+            guest->scratch[unwanted++] = page;
+        }
+    }
+    const uint32_t order = bnti_guest_order(guest, request->huge);
+    bnti_guest_record_push_of(guest, request->huge, request->pages, taken);
+    bnti_guest_pace_done(guest, order, taken);
+    guest->count.inflated_pfns += (uint64_t)taken << order;
+    guest->count.refused_pages += request->huge ? 0 : tally->refused;
+    guest->count.huge_refused += request->huge ? tally->refused : 0;
+    return unwanted;
+}
+
+/*
+ * Pages of 2 MiB: enough refusals, or too few pages, end not the cycle but its phase; what was
+ * refused is offered in parts then (BX-27).
+ */
+static void huge_apply(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                       struct tally *tally, uint32_t unwanted)
+{
+    const bool full = guest->huge.held_count == guest->config.refused_pages_max;
+    bnti_guest_give_back_of(guest, true, guest->scratch, unwanted);
+    if (tally->uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
+    }
+    if (tally->refused > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally->refused, guest->huge.held_count);
+    }
+    if (tally->not_needed > 0) {
+        not_needed_end(guest, &guest->inflate_backoff, tally->not_needed);
+        bnti_guest_cycle_end(guest);
+    } else if (request->partial || tally->over || full) {
+        bnti_guest_huge_phase_end(guest);
+    }
+    bnti_guest_actual_write(guest, false);
+}
+
+static void inflate_apply(struct bnt_guest *guest)
+{
+    struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
+    struct tally tally = {0};
+    const uint32_t unwanted = inflate_sort(guest, request, &tally);
+    if (request->huge) {
+        huge_apply(guest, request, &tally, unwanted);
+        return;
+    }
+    if (tally.uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+    }
+    /* Where ticks are polled, one is over as soon as the bound is reached. */
+    tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
+                                guest->held_count == guest->config.refused_pages_max &&
+                                !bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
+    if (tally.refused > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
+    }
+    if (tally.over) {
+        const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        bnti_guest_backoff_explain(&guest->inflate_backoff, false, true);
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED_BOUND, guest->held_count, wait_ns);
+    } else if (tally.not_needed > 0) {
+        not_needed_end(guest, &guest->inflate_backoff, tally.not_needed);
+    } else if (tally.done > 0 && !request->partial) {
+        bnti_guest_backoff_relax(&guest->inflate_backoff);
+    }
+    if (unwanted > 0) {
+        bnti_guest_cycle_end(guest); /* held pages first: oldest first (BX-12) */
+        bnti_guest_give_back(guest, guest->scratch, unwanted);
+    }
+    bnti_guest_actual_write(guest, false);
+}
+
+/* Sorts the pages of a deflate: released ones to the front of `pages`, the rest stays ballooned. */
+static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
+                             struct tally *tally)
+{
+    uint32_t released = all_done(guest, request) ? request->page_count : 0;
+    uint32_t stay = 0;
+    for (uint32_t i = released; i < request->page_count; i++) {
+        const uint64_t page = request->pages[i];
+        const enum page_class class = page_class_of(guest, request, i, false);
+        if (class == PAGE_DONE) {
+            request->pages[released++] = page;
+            continue;
+        }
+        tally->not_needed += class == PAGE_NOT_NEEDED;
+        tally->uncertain += class == PAGE_UNCERTAIN;
+        tally->refused += class == PAGE_REFUSED;
+        tally->reset += class == PAGE_RESET;
+        const bool keep = class == PAGE_REFUSED || class == PAGE_UNCERTAIN;
+        if (!keep || !bnti_guest_keep(guest, request->huge, page)) {
+            tally->over = tally->over || keep;
+            guest->scratch[stay++] = page;
+        }
+    }
+    bnti_guest_record_push_of(guest, request->huge, guest->scratch, stay);
+    tally->done = released;
+    return released;
+}
+
+static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (request->given_back) {
+        return; /* the OS has the pages, whatever a device says against BX-8 */
+    }
+    struct tally tally = {0};
+    const uint32_t released = deflate_sort(guest, request, &tally);
+    const uint32_t order = bnti_guest_order(guest, request->huge);
+    const uint64_t pfns = (uint64_t)released << order;
+    guest->count.deflated_pfns += pfns;
+    if (slot == BNTI_GUEST_OOM) {
+        bnti_guest_oom_answered(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
+    }
+    bnti_guest_give_back_of(guest, request->huge, request->pages, released);
+    bnti_guest_pace_done(guest, order, released);
+    if (released < request->page_count) {
+        bnti_guest_pace_unlock_refused(guest);
+    }
+    if (tally.uncertain > 0) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+    }
+    if (tally.over) {
+        (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
+        bnti_guest_cycle_end(guest);
+    } else if (tally.not_needed > 0) {
+        not_needed_end(guest, &guest->deflate_backoff, tally.not_needed);
+        bnti_guest_cycle_end(guest);
+    } else if (released > 0) {
+        bnti_guest_backoff_relax(&guest->deflate_backoff);
+    }
+    bnti_guest_actual_write(guest, false);
+}
+
+/* Under a reset the device forgot the page or never took it: the driver's either way (BX-19). */
+static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (request->given_back || request->gone_on) {
+        return;
+    }
+    const uint64_t pfns = bnti_guest_pfns_of(guest, request);
+    if (slot != BNTI_GUEST_INFLATE) {
+        guest->count.reset_pfns += pfns;
+    }
+    if (slot == BNTI_GUEST_OOM) {
+        bnti_guest_oom_returned(guest, pfns);
+    }
+    bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+}
+
+/* A call that failed as a whole did nothing to any page, whatever its status says. */
+static void failed_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (slot == BNTI_GUEST_INFLATE) {
+        bnti_guest_cycle_end(guest);
+        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+        return;
+    }
+    bnti_guest_record_push_of(guest, request->huge, request->pages, request->page_count);
+    bnti_guest_pace_unlock_refused(guest);
+    if (slot == BNTI_GUEST_OOM) {
+        bnti_guest_oom_answered(guest, 0, true);
+    }
+}
+
+void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                      const struct bnti_guest_answer *answer)
+{
+    if (guest->state == BNT_GUEST_RELEASING) {
+        silent_return(guest, slot);
+    } else if (answer->failed) {
+        failed_apply(guest, slot);
+    } else if (slot == BNTI_GUEST_INFLATE) {
+        inflate_apply(guest);
+    } else {
+        deflate_apply(guest, slot);
+    }
+}

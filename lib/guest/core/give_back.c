@@ -1,0 +1,194 @@
+/*
+ * Giving pages back to the OS, single ones and those of 2 MiB: the only calls of pages_free and
+ * huge_free. And what they hold then: the poison value, if the OS expects one (BD-34), and what the
+ * device says that it initialised by itself (the DEVICE_INIT drafts, docs/understand/drafts.md).
+ * Hinted and reported pages are hint.c's and report.c's.
+ *
+ * A bit of each page, in the caller's memory, remembers what the device said from the inflate to
+ * the end. After a reset nothing that it said counts: nobody knows what the page went through.
+ */
+#include "lib/guest/core/core.h"
+
+#include <string.h>
+
+/* Parts of a page of 2 MiB that are filled by one call: a small array on the stack. */
+#define PARTS_MAX 4u
+
+static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
+{
+    return (page - guest->config.memory_first_pfn) >> guest->config.page_order;
+}
+
+static void init_bit_put(struct bnt_guest *guest, uint64_t page, bool init)
+{
+    const uint64_t index = page_index(guest, page);
+    const uint64_t bit = UINT64_C(1) << (index & 63);
+    uint64_t *word = &guest->config.init_bits[index >> 6];
+    *word = init ? *word | bit : *word & ~bit;
+}
+
+/* Looks the bit up and clears it. */
+static bool init_bit_take(struct bnt_guest *guest, uint64_t page)
+{
+    const uint64_t index = page_index(guest, page);
+    const bool init = (guest->config.init_bits[index >> 6] >> (index & 63) & 1) != 0;
+    if (init) {
+        init_bit_put(guest, page, false);
+    }
+    return init && guest->state == BNT_GUEST_RUNNING;
+}
+
+/* An inflate came back: a page is initialised if each of its PFNs is; bits beyond the used length
+ * do not count (VS-15). */
+void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                          uint32_t len)
+{
+    const uint32_t order = guest->config.page_order;
+    const uint32_t pfns = request->page_count << order;
+    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* a large page, or a batch */
+    memcpy(bits, request->dma + bnti_guest_dma_response(&guest->config),
+           (pfns + 7) / 8); /* read once */
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        bool init = true;
+        for (uint32_t pfn = i << order; pfn < (i + 1) << order; pfn++) {
+            init = init && pfn / 8 < len && (bits[pfn / 8] >> (pfn % 8) & 1) != 0;
+        }
+        init_bit_put(guest, request->pages[i], init);
+        guest->count.initialised_pfns += init ? UINT64_C(1) << order : 0;
+    }
+}
+
+/* Whether what the device initialises is what the OS expects of its free pages. */
+static bool init_serves(const struct bnt_guest *guest)
+{
+    const bool poison = (guest->features & BNT_BALLOON_F_PAGE_POISON) != 0;
+    return (poison ? guest->config.poison_val : 0) == guest->config.poison_val;
+}
+
+static void run_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
+                           bool init)
+{
+    const struct bnt_guest_ops *ops = &guest->ops;
+    if (init && ops->pages_initialised != NULL) {
+        ops->pages_initialised(guest->opaque, pages, count);
+    }
+    if (!guest->config.init_on_free || ops->pages_fill == NULL || (init && init_serves(guest))) {
+        return;
+    }
+    ops->pages_fill(guest->opaque, pages, count, guest->config.poison_val);
+}
+
+/* Before pages go back to the OS: in runs of those that the device initialised and those not. */
+static void pages_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    if (!guest->init_inflate) {
+        run_initialise(guest, pages, count, false);
+        return;
+    }
+    bool init = init_bit_take(guest, pages[0]);
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        const bool next = init_bit_take(guest, pages[i]);
+        if (next != init) {
+            run_initialise(guest, pages + first, i - first, init);
+            first = i;
+            init = next;
+        }
+    }
+    run_initialise(guest, pages + first, count - first, init);
+}
+
+/* The same for all pages of the guest's own size that one of 2 MiB consists of. */
+static void huge_initialise(struct bnt_guest *guest, uint64_t page)
+{
+    const uint32_t order = guest->config.page_order;
+    uint64_t parts[PARTS_MAX];
+    for (uint64_t at = 0; at < BNT_BALLOON_2M_PFNS;) {
+        uint32_t count = 0;
+        for (; count < PARTS_MAX && at < BNT_BALLOON_2M_PFNS; at += UINT64_C(1) << order) {
+            parts[count++] = page + at;
+        }
+        pages_initialise(guest, parts, count);
+    }
+}
+
+/* Pages that the allocator must not have returned: untouched, since they may be anything. */
+void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                 uint32_t count)
+{
+    if (huge) {
+        guest->ops.huge_free(guest->opaque, pages, count);
+    } else {
+        guest->ops.pages_free(guest->opaque, pages, count);
+    }
+}
+
+void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; huge && i < count; i++) {
+        huge_initialise(guest, pages[i]);
+    }
+    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
+        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        if (!huge) {
+            pages_initialise(guest, pages + i, portion);
+        }
+        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+    }
+}
+
+void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+{
+    bnti_guest_give_back_of(guest, false, pages, count);
+}
+
+/* Untouched: what is outside the declared memory may be anything. */
+void bnti_guest_give_back_untouched(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                    uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
+        const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
+        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+    }
+}
+
+/* Sets a page aside that cannot be ballooned; there is room. */
+void bnti_guest_aside_push(struct bnt_guest *guest, uint64_t page)
+{
+    guest->aside[guest->aside_count++] = page;
+}
+
+/* Gives back what was set aside; returns how many pages. The device never heard of them. */
+uint32_t bnti_guest_aside_return(struct bnt_guest *guest)
+{
+    const uint32_t count = guest->aside_count;
+    guest->aside_count = 0;
+    bnti_guest_give_back_untouched(guest, false, guest->aside, count);
+    return count;
+}
+
+/* The OS allocates `pages` pages, and says when they are there. */
+void bnti_guest_sleep_begin(struct bnt_guest *guest, uint32_t pages)
+{
+    guest->sleep = (struct bnti_guest_sleep){.outstanding = true, .asked = pages};
+}
+
+/* It said so. */
+void bnti_guest_sleep_end(struct bnt_guest *guest)
+{
+    guest->sleep.outstanding = false;
+}
+
+/* What comes is not wanted any more. */
+void bnti_guest_sleep_cancel(struct bnt_guest *guest)
+{
+    if (!bnti_guest_sleeps(guest)) {
+        return;
+    }
+    guest->sleep.unwanted = true;
+    bnti_guest_work(guest);
+    if (guest->ops.pages_alloc_cancel != NULL && guest->ops.pages_alloc_cancel(guest->opaque)) {
+        guest->sleep.outstanding = false;
+    }
+}

@@ -1,0 +1,96 @@
+/*
+ * The states of an instance: the one place where the state changes, events are emitted, and an
+ * instance breaks. Whoever broke it, the OS gets back first what the device never heard of, and the
+ * next recovery is planned at once. What a recovery consists of is recover.c's.
+ */
+#include "lib/guest/core/core.h"
+
+/* Which states each state leads to. */
+#define TO(state) (1u << BNT_GUEST_##state)
+static const uint32_t state_leads_to[] = {
+    [BNT_GUEST_DOWN] = TO(STARTING),
+    [BNT_GUEST_STARTING] = TO(RUNNING) | TO(DOWN) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_RUNNING] = TO(RELEASING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_RELEASING] = TO(RUNNING) | TO(SUSPENDING) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_BROKEN] = TO(RECOVERING) | TO(STOPPING),
+    [BNT_GUEST_STOPPING] = TO(DOWN),
+    [BNT_GUEST_RECOVERING] = TO(STARTING) | TO(STOPPING),
+    [BNT_GUEST_SUSPENDING] = TO(SUSPENDED) | TO(BROKEN) | TO(STOPPING),
+    [BNT_GUEST_SUSPENDED] = TO(RESUMING) | TO(STOPPING),
+    [BNT_GUEST_RESUMING] = TO(RUNNING) | TO(RELEASING) | TO(BROKEN) | TO(STOPPING),
+};
+#undef TO
+
+void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state)
+{
+    BNTI_ASSERT(state_leads_to[guest->state] & 1u << state);
+    guest->state = state;
+    bnti_guest_work(guest);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
+}
+
+void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
+                     uint64_t extra)
+{
+    bnti_guest_work(guest);
+    if (guest->ops.event != NULL) {
+        const struct bnt_guest_event event = {.kind = kind, .value = value, .extra = extra};
+        guest->ops.event(guest->opaque, &event);
+    }
+}
+
+/* Whether it ran so long since the last recovery that what broke it now is another matter. */
+static bool long_ago(const struct bnt_guest *guest)
+{
+    return guest->recover_tried > 0 &&
+           guest->now_ns >= bnti_guest_after(guest->recovered_ns, guest->recover_wait_ns);
+}
+
+/* In BROKEN: when the next reset is due. */
+void bnti_guest_recover_plan(struct bnt_guest *guest)
+{
+    const uint64_t doubled = bnti_guest_after(guest->recover_wait_ns, guest->recover_wait_ns);
+    if (guest->recovered_ns != BNT_NEVER && long_ago(guest)) {
+        guest->recover_tried = 0;
+        guest->recover_wait_ns = 0;
+    }
+    guest->recovered_ns = BNT_NEVER;
+    guest->recover_due_ns = guest->leaving ? guest->now_ns : BNT_NEVER;
+    if (guest->leaving) {
+        return; /* the next step takes the instance down */
+    }
+    if (guest->config.recover_tries == BNT_GUEST_RECOVER_NEVER ||
+        guest->recover_tried >= guest->config.recover_tries) {
+        return;
+    }
+    guest->recover_wait_ns = guest->recover_wait_ns == 0
+                                 ? guest->config.recover_min_ns
+                                 : bnti_guest_min(doubled, guest->config.retry_max_ns);
+    guest->recover_due_ns = bnti_guest_after(guest->now_ns, guest->recover_wait_ns);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_RECOVERY, guest->recover_tried + 1u,
+                    guest->recover_wait_ns);
+}
+
+/* The start succeeded. */
+void bnti_guest_recovered(struct bnt_guest *guest)
+{
+    guest->recovered_ns = guest->now_ns;
+    if (guest->recover_tried > 0) {
+        guest->count.recoveries++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RECOVERED, guest->recover_tried,
+                        guest->count.reset_pfns - guest->recover_pfns_given);
+    }
+}
+
+/* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
+void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue)
+{
+    guest->diag.status = status;
+    guest->diag.fault = fault;
+    guest->diag.queue = queue;
+    bnti_guest_sleep_cancel(guest);
+    (void)bnti_guest_aside_return(guest);
+    bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
+    bnti_guest_recover_plan(guest);
+}

@@ -1,0 +1,162 @@
+/*
+ * Settings: defaults and ranges, as the headers document them. Called once for each instance, and
+ * for its footprint.
+ */
+#include "lib/base/intake.h"
+#include "lib/guest/core/core.h"
+
+#define REPORT_PFN_ORDER 9u /* 2 MiB */
+
+static void default_u32(uint32_t *setting, uint32_t value)
+{
+    *setting = *setting != 0 ? *setting : value;
+}
+
+static void default_u64(uint64_t *setting, uint64_t value)
+{
+    *setting = *setting != 0 ? *setting : value;
+}
+
+static void default_switch(bnt_guest_switch *setting, bool on)
+{
+    if (*setting == BNT_GUEST_DEFAULT) {
+        *setting = on ? BNT_GUEST_ON : BNT_GUEST_OFF;
+    }
+}
+
+static uint32_t less(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void rates_settle(struct bnt_guest_rates *rates, bool vmware)
+{
+    default_switch(&rates->use, vmware);
+    default_u32(&rates->alloc_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
+    default_u32(&rates->free_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
+}
+
+static void default_each(struct bnt_guest_config *to)
+{
+#define BNT_X(setting, value)  \
+    if (to->setting == 0) {    \
+        to->setting = (value); \
+    }
+    BNT_GUEST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
+}
+
+bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
+                                    struct bnt_guest_config *to)
+{
+    const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, recover_tries);
+    const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
+    if (status != BNT_OK) {
+        return status;
+    }
+    const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
+    default_each(to);
+    if (to->request_pfns == 0 && to->page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
+        to->request_pfns = (uint16_t)bnti_guest_request_pfns(to);
+    }
+    default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
+    if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
+        const uint32_t order = to->page_order;
+        to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
+    }
+    default_u32(&to->unit_pfns, UINT32_C(1) << (to->page_order & 31u));
+    if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
+        to->vmware.slack_pfns = 0;
+    }
+    default_u64(&to->limit_pfns, to->memory_pfns);
+    default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
+    default_switch(&to->huge_over, vmware);
+    default_switch(&to->sleeping, vmware);
+    rates_settle(&to->rates, vmware);
+    return BNT_OK;
+}
+
+static bool memory_valid(const struct bnt_guest_config *c)
+{
+    const uint64_t page_pfns = UINT64_C(1) << c->page_order;
+    const uint64_t last = c->wire == BNT_GUEST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
+    return c->memory_first_pfn <= last && c->memory_pfns >= page_pfns &&
+           c->memory_pfns <= last + 1 - c->memory_first_pfn &&
+           (c->memory_first_pfn & (page_pfns - 1)) == 0;
+}
+
+static bool rates_valid(const struct bnt_guest_rates *r)
+{
+    const uint32_t all[] = {r->nosleep_max, r->alloc_min, r->alloc_max, r->alloc_step,
+                            r->free_min,    r->free_max,  r->free_step, r->slow_cycles};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i] > BNT_GUEST_RATE_MAX) {
+            return false;
+        }
+    }
+    return r->alloc_min <= r->alloc_max && r->free_min <= r->free_max &&
+           (uint32_t)r->use <= BNT_GUEST_ON;
+}
+
+static bool vmware_valid(const struct bnt_guest_config *c)
+{
+    const bool links =
+        c->record == BNT_GUEST_RECORD_LINKS || !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
+    return c->page_order == 0 && (c->vmware.caps & ~BNT_VMWARE_CAPS_ALL) == 0 &&
+           c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX && c->vmware.habits <= UINT8_MAX && links;
+}
+
+bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
+{
+    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX || !memory_valid(c)) {
+        return false;
+    }
+    const uint32_t page_pfns = UINT32_C(1) << c->page_order;
+    const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
+    const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
+                       c->queue_size_max <= BNT_VQ_SIZE_MAX;
+    const bool limits = c->request_pfns <= bnti_guest_request_pfns(c) &&
+                        c->request_pfns >= UINT32_C(1) << c->page_order &&
+                        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
+                        c->retry_min_ns <= c->retry_max_ns;
+    const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
+                        (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
+    const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->interface <= BNT_INTERFACE_LEGACY &&
+                        (uint32_t)c->byte_order <= BNT_BYTE_ORDER_BIG;
+    const bool quirks = (c->quirks & ~(uint32_t)BNT_GUEST_QUIRKS_ALL) == 0 &&
+                        (c->unit_pfns & (c->unit_pfns - 1)) == 0 && c->unit_pfns >= page_pfns &&
+                        c->unit_pfns <= c->request_pfns;
+    const bool paced = c->wire == BNT_GUEST_WIRE_VMWARE || c->rates.use == BNT_GUEST_ON;
+    const bool plain = !paced || (c->quirks == 0 && c->unit_pfns == page_pfns);
+    const bool wire = c->wire == BNT_GUEST_WIRE_VIRTIO
+                          ? c->vmware.habits == 0
+                          : c->wire == BNT_GUEST_WIRE_VMWARE && vmware_valid(c);
+    return queue && limits && record && layout && quirks && plain && wire &&
+           rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
+           (uint32_t)c->huge_over <= BNT_GUEST_ON &&
+           c->limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 && bnt_balloon_binding_valid(&c->binding);
+}
+
+void bnt_guest_vmware_2010(struct bnt_guest_config *config)
+{
+    config->wire = BNT_GUEST_WIRE_VMWARE;
+    config->poll_ns = UINT64_C(1000000000);
+    config->rates = (struct bnt_guest_rates){.use = BNT_GUEST_ON};
+    config->vmware =
+        (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .habits = UINT8_MAX};
+}
+
+const char *bnt_guest_habit_name(uint32_t habit)
+{
+    switch (habit) {
+#define BNT_X(name, bit, text, meaning) \
+    case BNT_GUEST_HABIT_##name:        \
+        return (text);
+        BNT_GUEST_HABIT_MAP(BNT_X)
+#undef BNT_X
+    default:
+        return "unknown";
+    }
+}

@@ -1,0 +1,249 @@
+/*
+ * The table of the features, and what is done with all of them. Called by the front.
+ */
+#include "lib/guest/features/guest_features.h"
+
+static const struct bnti_guest_feature *const rows[BNTI_GUEST_FEATURES] = {
+#define BNTI_X(NAME, name) [BNTI_GUEST_FEATURE_##NAME] = &bnti_guest_feature_##name,
+    BNTI_GUEST_FEATURE_MAP(BNTI_X)
+#undef BNTI_X
+};
+
+static uint64_t masks_of(const struct bnt_guest_config *config, uint32_t id)
+{
+    return bnt_balloon_feature_masks(rows[id]->features, &config->binding);
+}
+
+/* ---- Configuration and storage ---- */
+
+uint64_t bnti_guest_features_known(const struct bnt_guest_config *config)
+{
+    uint64_t known = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        known |= masks_of(config, id);
+    }
+    return known;
+}
+
+bool bnti_guest_features_valid(const struct bnt_guest_config *config)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->is_valid != NULL && !rows[id]->is_valid(config)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool bnti_guest_features_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->has_ops != NULL && !rows[id]->has_ops(config, ops)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rounded up, so that the next state is aligned. */
+static size_t state_bytes(const struct bnt_guest_config *config, uint32_t id)
+{
+    const size_t bytes = rows[id]->state_bytes != NULL ? rows[id]->state_bytes(config) : 0;
+    return (bytes + 7u) & ~(size_t)7u;
+}
+
+static size_t dma_bytes(const struct bnt_guest_config *config, uint32_t id)
+{
+    return rows[id]->dma_bytes != NULL ? rows[id]->dma_bytes(config) : 0;
+}
+
+size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config)
+{
+    size_t bytes = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        bytes += state_bytes(config, id);
+    }
+    return bytes;
+}
+
+size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config)
+{
+    size_t bytes = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        bytes += dma_bytes(config, id);
+    }
+    return bytes;
+}
+
+/* Gives each row its part of the memory behind `state`, which is zeroed, and of the DMA memory. */
+void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_offset)
+{
+    uint8_t *at = state;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        guest->feature_state[id] = at;
+        guest->feature_dma[id] = dma_offset;
+        at += state_bytes(&guest->config, id);
+        dma_offset += dma_bytes(&guest->config, id);
+        for (uint32_t i = 0; i < 2 && rows[id]->queues[i].used != NULL; i++) {
+            guest->roles[rows[id]->queues[i].role] = &rows[id]->queues[i];
+        }
+        if (rows[id]->init != NULL) {
+            rows[id]->init(guest);
+        }
+    }
+}
+
+/* ---- Negotiation ---- */
+
+/* `wanted` without the features that the driver has to do without. */
+uint64_t bnti_guest_features_wanted(struct bnt_guest *guest, uint64_t wanted, uint64_t offered)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        const uint64_t masks = masks_of(&guest->config, id);
+        if ((wanted & masks) != 0 && rows[id]->wanted != NULL &&
+            !rows[id]->wanted(guest, wanted & offered)) {
+            wanted &= ~masks;
+        }
+    }
+    return wanted;
+}
+
+void bnti_guest_features_write(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->write != NULL) {
+            rows[id]->write(guest);
+        }
+    }
+}
+
+void bnti_guest_features_prepare(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->prepare != NULL) {
+            rows[id]->prepare(guest);
+        }
+    }
+}
+
+void bnti_guest_features_start(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->start != NULL) {
+            rows[id]->start(guest);
+        }
+    }
+}
+
+void bnti_guest_features_kick(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->kick != NULL) {
+            rows[id]->kick(guest);
+        }
+    }
+}
+
+/* ---- A live instance ---- */
+
+bnt_status bnti_guest_features_read(struct bnt_guest *guest)
+{
+    bnt_status status = BNT_OK;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        status = rows[id]->read != NULL ? rows[id]->read(guest) : BNT_OK;
+        if (status != BNT_OK) {
+            break;
+        }
+    }
+    return status;
+}
+
+void bnti_guest_features_step(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+            return;
+        }
+        if (rows[id]->step != NULL) {
+            rows[id]->step(guest);
+        }
+    }
+}
+
+uint64_t bnti_guest_features_due(const struct bnt_guest *guest)
+{
+    uint64_t due = BNT_NEVER;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->due != NULL) {
+            due = bnti_guest_min(due, rows[id]->due(guest));
+        }
+    }
+    return due;
+}
+
+void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->resume != NULL) {
+            rows[id]->resume(guest, slept_ns);
+        }
+    }
+}
+
+void bnti_guest_features_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->info != NULL) {
+            rows[id]->info(guest, info);
+        }
+    }
+}
+
+/* ---- Pages of the OS ---- */
+
+uint64_t bnti_guest_features_pfns(const struct bnt_guest *guest)
+{
+    uint64_t pfns = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        pfns += rows[id]->pfns != NULL ? rows[id]->pfns(guest) : 0;
+    }
+    return pfns;
+}
+
+uint64_t bnti_guest_features_shrink(struct bnt_guest *guest, uint64_t pfns)
+{
+    uint64_t done = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->shrink != NULL) {
+            done += rows[id]->shrink(guest, pfns - bnti_guest_min(done, pfns));
+        }
+    }
+    return done;
+}
+
+uint64_t bnti_guest_features_give_back(struct bnt_guest *guest)
+{
+    uint64_t pages = 0;
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        pages += rows[id]->give_back != NULL ? rows[id]->give_back(guest) : 0;
+    }
+    return pages;
+}
+
+void bnti_guest_features_release(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->release != NULL) {
+            rows[id]->release(guest);
+        }
+    }
+}
+
+void bnti_guest_features_forget(struct bnt_guest *guest)
+{
+    for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
+        if (rows[id]->forget != NULL) {
+            rows[id]->forget(guest);
+        }
+    }
+}

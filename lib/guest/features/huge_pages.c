@@ -1,0 +1,22 @@
+/*
+ * HUGE_PAGES (BX-22): when the driver accepts it. How pages of 2 MiB are inflated is huge.c's, in
+ * the floor below, since VMware's wire has them too.
+ */
+#include "lib/guest/features/guest_features.h"
+
+static bool huge_wanted(struct bnt_guest *guest, uint64_t offered)
+{
+    (void)offered;
+    return guest->ops.huge_alloc != NULL;
+}
+
+static void huge_start(struct bnt_guest *guest)
+{
+    bnti_guest_huge_start(guest);
+}
+
+const struct bnti_guest_feature bnti_guest_feature_huge_pages = {
+    .features = BNT_BALLOON_WITH(HUGE_PAGES),
+    .wanted = huge_wanted,
+    .start = huge_start,
+};

@@ -1,0 +1,216 @@
+/*
+ * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer with the device at all times, filled anew whenever
+ * it comes back, though not more often than stats_interval_ns, with the same tags for ever. Entries
+ * are in the guest's byte order under the legacy interface (BL-7).
+ */
+#include "lib/guest/features/guest_features.h"
+
+#include <string.h>
+
+/* Statistics buffers in a row, each back before the next answer is due, that are a storm. */
+#define STATS_STORM 16u
+
+#define STATS_BYTES (BNT_STATS_MAX * 10u)
+
+struct stats {
+    bool owed;       /* the device gave the buffer back: the answer waits for due_ns */
+    bool storm;      /* STORM was emitted */
+    uint32_t early;  /* buffers in a row that came back before due_ns */
+    uint64_t due_ns; /* no answer before */
+    uint32_t count;
+    uint16_t head;
+    struct bnt_stat entries[BNT_STATS_MAX]; /* their tags are those of the first buffer (BD-23) */
+    struct bnt_stat fresh[BNT_STATS_MAX];
+};
+
+static struct stats *stats_of(const struct bnt_guest *guest)
+{
+    return bnti_guest_feature_state(guest, BNTI_GUEST_FEATURE_STATS);
+}
+
+/* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. No
+ * answer at all says that whoever knew is gone: then nothing is known (virtio-win's service, bug
+ * 53). */
+static void stats_refresh(struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    uint32_t count = guest->ops.stats_get(guest->opaque, stats->fresh, BNT_STATS_MAX);
+    count = count < BNT_STATS_MAX ? count : BNT_STATS_MAX;
+    if (stats->count == 0) {
+        memcpy(stats->entries, stats->fresh, count * sizeof stats->entries[0]);
+        stats->count = count;
+        return;
+    }
+    for (uint32_t i = 0; count == 0 && i < stats->count; i++) {
+        stats->entries[i].value = BNT_STAT_UNSET;
+    }
+    for (uint32_t i = 0; i < stats->count; i++) {
+        for (uint32_t k = 0; k < count; k++) {
+            /* Usually the same place as the first time. */
+            const uint32_t at = i + k < count ? i + k : i + k - count;
+            if (at < count && stats->fresh[at].tag == stats->entries[i].tag) {
+                stats->entries[i].value = stats->fresh[at].value;
+                break;
+            }
+        }
+    }
+}
+
+/* Whether there is anything to report: the queue must never be without a buffer (BD-17). */
+static bool stats_wanted(struct bnt_guest *guest, uint64_t offered)
+{
+    (void)offered;
+    struct stats *stats = stats_of(guest);
+    stats_refresh(guest);
+    return stats->count > 0;
+}
+
+/* Adds the buffer, freshly filled. Visible to the device with the next kick. */
+static void stats_send(struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    stats_refresh(guest);
+    const size_t offset = bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_STATS);
+    struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
+    for (uint32_t i = 0; i < stats->count; i++) {
+        wire[i].tag = bnt_guest16_set(stats->entries[i].tag, guest->big_endian);
+        wire[i].value = bnt_guest64_set(stats->entries[i].value, guest->big_endian);
+    }
+    const struct bnt_vq_seg seg = {
+        .gpa = guest->dma_gpa + offset,
+        .bytes = stats->count * (uint32_t)sizeof(struct bnt_stat_wire),
+    };
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_STATS], &seg, 1, 0, &stats->head);
+    BNTI_ASSERT(added == BNT_OK);
+}
+
+static void stats_answer(struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    stats->owed = false;
+    stats->due_ns = bnti_guest_after(guest->now_ns, guest->config.stats_interval_ns);
+    stats_send(guest);
+    bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+}
+
+/* A device that asks again as soon as it is answered asks nothing: QEMU hands each buffer straight
+ * back after a reset of its statistics queue. Told once, until it leaves a buffer for a while. */
+static void storm_judge(struct bnt_guest *guest, bool early)
+{
+    struct stats *stats = stats_of(guest);
+    stats->early = early ? stats->early + 1 : 0;
+    if (!early) {
+        stats->storm = false;
+    } else if (stats->early >= STATS_STORM && !stats->storm) {
+        stats->storm = true;
+        guest->count.storms++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STORM,
+                        bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
+    }
+}
+
+/* The device returned the buffer, which is the question. */
+static void stats_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+{
+    struct stats *stats = stats_of(guest);
+    (void)q;
+    (void)head;
+    (void)len;
+    const bool early = guest->now_ns < stats->due_ns;
+    storm_judge(guest, early);
+    stats->owed = true;
+    if (!early) {
+        stats_answer(guest);
+    }
+}
+
+/* The queue was reset: exactly one buffer, as after the start (BD-16, BD-17). */
+static void stats_renewed(struct bnt_guest *guest, uint32_t q)
+{
+    struct stats *stats = stats_of(guest);
+    stats->owed = false;
+    stats_send(guest);
+    bnti_guest_kick(guest, q);
+}
+
+/* In a step: the answer that waited. */
+static void stats_step(struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    if (stats->owed && guest->now_ns >= stats->due_ns &&
+        bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS)) {
+        stats_answer(guest);
+        bnti_guest_work(guest);
+    }
+}
+
+static uint64_t stats_due(const struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    return stats->owed && bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS) ? stats->due_ns
+                                                                         : BNT_NEVER;
+}
+
+/* ---- The row ---- */
+
+static bool stats_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+{
+    return !bnti_guest_wants(config, BNT_BALLOON_F_STATS_VQ) || ops->stats_get != NULL;
+}
+
+static size_t stats_state_bytes(const struct bnt_guest_config *config)
+{
+    (void)config;
+    return sizeof(struct stats);
+}
+
+static size_t stats_dma_bytes(const struct bnt_guest_config *config)
+{
+    (void)config;
+    return STATS_BYTES;
+}
+
+/* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
+static void stats_prepare(struct bnt_guest *guest)
+{
+    if (guest->features & BNT_BALLOON_F_STATS_VQ) {
+        stats_send(guest);
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
+            bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+        }
+    }
+}
+
+static void stats_kick(struct bnt_guest *guest)
+{
+    if (guest->features & BNT_BALLOON_F_STATS_VQ) {
+        bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+    }
+}
+
+static void stats_forget(struct bnt_guest *guest)
+{
+    struct stats *stats = stats_of(guest);
+    stats->owed = false;
+    stats->storm = false;
+    stats->early = 0;
+    stats->due_ns = 0;
+}
+
+const struct bnti_guest_feature bnti_guest_feature_stats = {
+    .features = BNT_BALLOON_WITH(STATS_VQ),
+    .has_ops = stats_has_ops,
+    .state_bytes = stats_state_bytes,
+    .dma_bytes = stats_dma_bytes,
+    .wanted = stats_wanted,
+    .prepare = stats_prepare,
+    .kick = stats_kick,
+    .step = stats_step,
+    .due = stats_due,
+    .forget = stats_forget,
+    .queues = {{.role = BNTI_GUEST_Q_STATS,
+                .descriptors = 1,
+                .used = stats_used,
+                .renewed = stats_renewed}},
+};

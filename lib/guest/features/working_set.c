@@ -1,0 +1,193 @@
+/*
+ * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device's commands
+ * come in one buffer that it writes, reports go out in another. A report says how much memory was
+ * last used how long ago; the OS fills it in. Nothing here is needed for a balloon.
+ */
+#include "lib/guest/features/guest_features.h"
+
+#include <string.h>
+
+/* A command at most: op, 15 intervals, two thresholds. */
+#define CMD_BYTES (2u + 4u * (BNT_WS_BINS_MAX - 1) + 8u)
+
+/* The DMA memory: a command, then a report. */
+#define COMMAND_BYTES 128u
+#define REPORT_BYTES  (BNT_WS_BINS_MAX * 32u)
+
+struct working_set {
+    uint32_t bins;  /* of a report; 0: there are none */
+    bool reporting; /* a report is with the device */
+    bool wanted;    /* another is to follow */
+    uint16_t command_head;
+    uint16_t report_head;
+    struct bnt_ws_config config;
+    struct bnt_ws_bin filled[BNT_WS_BINS_MAX]; /* the report in the making */
+};
+
+static struct working_set *ws_of(const struct bnt_guest *guest)
+{
+    return bnti_guest_feature_state(guest, BNTI_GUEST_FEATURE_WORKING_SET);
+}
+
+static size_t ws_offset(const struct bnt_guest *guest)
+{
+    return bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
+}
+
+static uint32_t le32_at(const uint8_t *at)
+{
+    bnt_le32 wire;
+    memcpy(&wire, at, sizeof wire);
+    return bnt_le32_get(wire);
+}
+
+/* Gives the device a buffer for its next command. */
+static void command_expose(struct bnt_guest *guest)
+{
+    struct working_set *ws = ws_of(guest);
+    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + ws_offset(guest), .bytes = CMD_BYTES};
+    memset(guest->dma + ws_offset(guest), 0, CMD_BYTES);
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[BNT_BALLOON_QUEUE_WS_CMD], &seg, 0, 1, &ws->command_head);
+    BNTI_ASSERT(added == BNT_OK);
+    bnti_guest_kick(guest, BNT_BALLOON_QUEUE_WS_CMD);
+}
+
+/* DRIVER_OK: reads how many bins a report has, and waits for commands. */
+static void ws_start(struct bnt_guest *guest)
+{
+    struct working_set *ws = ws_of(guest);
+    uint32_t bins = 0;
+    memset(ws, 0, sizeof *ws);
+    if (!bnti_guest_queue_used(guest, BNT_BALLOON_QUEUE_WS_CMD) ||
+        !bnti_guest_queue_used(guest, BNT_BALLOON_QUEUE_WS_DATA)) {
+        return;
+    }
+    if (bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_WS_NUM_BINS, &bins) != BNT_OK) {
+        return;
+    }
+    if (bins < BNT_WS_BINS_MIN || bins > BNT_WS_BINS_MAX) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, guest->config.binding.ws_reporting, 0);
+        return; /* nothing is exposed: such a device never gets an answer */
+    }
+    ws->bins = bins;
+    command_expose(guest);
+}
+
+/* Fills a report in and exposes it; later if the last one is with the device still. */
+static void report_expose(struct bnt_guest *guest)
+{
+    struct working_set *ws = ws_of(guest);
+    struct bnt_ws_bin *bins = ws->filled;
+    const size_t offset = ws_offset(guest) + COMMAND_BYTES;
+    struct bnt_ws_bin_wire *wire = (struct bnt_ws_bin_wire *)(void *)(guest->dma + offset);
+    if (ws->reporting) {
+        ws->wanted = true;
+        return;
+    }
+    ws->wanted = false;
+    memset(bins, 0, sizeof ws->filled);
+    guest->ops.ws_get(guest->opaque, &ws->config, bins, ws->bins);
+    for (uint32_t i = 0; i < ws->bins; i++) {
+        memset(&wire[i], 0, sizeof wire[i]);
+        wire[i].node_id = bnt_le16_set(bins[i].node);
+        wire[i].idle_age_ms = bnt_le64_set(bins[i].age_ms);
+        wire[i].bytes[0] = bnt_le64_set(bins[i].anon_bytes);
+        wire[i].bytes[1] = bnt_le64_set(bins[i].file_bytes);
+    }
+    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + offset,
+                                   .bytes = ws->bins * (uint32_t)sizeof *wire};
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[BNT_BALLOON_QUEUE_WS_DATA], &seg, 1, 0, &ws->report_head);
+    BNTI_ASSERT(added == BNT_OK);
+    ws->reporting = true;
+    guest->count.ws_reports++;
+    bnti_guest_kick(guest, BNT_BALLOON_QUEUE_WS_DATA);
+}
+
+/* The intervals must grow; what does not is left out with all that follows. */
+static void config_take(struct bnt_guest *guest, const uint8_t *command, uint32_t len)
+{
+    struct working_set *ws = ws_of(guest);
+    struct bnt_ws_config *config = &ws->config;
+    const uint32_t intervals = ws->bins - 1;
+    if (len < 2 + 4 * intervals + 8) {
+        guest->count.ws_odd++;
+        return;
+    }
+    memset(config, 0, sizeof *config);
+    for (uint32_t i = 0; i < intervals; i++) {
+        const uint32_t ms = le32_at(command + 2 + 4 * i);
+        if (ms == 0 || (i > 0 && ms <= config->intervals_ms[i - 1])) {
+            guest->count.ws_odd++;
+            break;
+        }
+        config->intervals_ms[i] = ms;
+        config->interval_count = i + 1;
+    }
+    config->refresh_ms = le32_at(command + 2 + 4 * intervals);
+    config->report_ms = le32_at(command + 2 + 4 * intervals + 4);
+}
+
+/* A buffer came back: a command, or a report that the device has read. */
+static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+{
+    struct working_set *ws = ws_of(guest);
+    (void)head;
+    uint8_t command[CMD_BYTES];
+    if (q == BNT_BALLOON_QUEUE_WS_DATA) {
+        ws->reporting = false;
+        if (ws->wanted) {
+            report_expose(guest);
+        }
+        return;
+    }
+    len = len < CMD_BYTES ? len : CMD_BYTES;
+    memcpy(command, guest->dma + ws_offset(guest), CMD_BYTES); /* read once */
+    const uint32_t op = len < 2 ? 0 : (uint32_t)(command[0] | command[1] << 8);
+    switch (op) {
+    case BNT_WS_OP_REQUEST:
+        report_expose(guest);
+        break;
+    case BNT_WS_OP_CONFIG:
+        config_take(guest, command, len);
+        break;
+    case BNT_WS_OP_DISCARD:
+        memset(&ws->config, 0, sizeof ws->config);
+        break;
+    default:
+        guest->count.ws_odd++;
+        break;
+    }
+    command_expose(guest);
+}
+
+/* ---- The row ---- */
+
+static size_t ws_state_bytes(const struct bnt_guest_config *config)
+{
+    (void)config;
+    return sizeof(struct working_set);
+}
+
+static size_t ws_dma_bytes(const struct bnt_guest_config *config)
+{
+    return bnti_guest_wants(config, config->binding.ws_reporting) ? COMMAND_BYTES + REPORT_BYTES
+                                                                  : 0;
+}
+
+static bool ws_wanted(struct bnt_guest *guest, uint64_t offered)
+{
+    (void)offered;
+    return guest->ops.ws_get != NULL;
+}
+
+const struct bnti_guest_feature bnti_guest_feature_working_set = {
+    .features = BNT_BALLOON_WITH(WS_REPORTING),
+    .state_bytes = ws_state_bytes,
+    .dma_bytes = ws_dma_bytes,
+    .wanted = ws_wanted,
+    .start = ws_start,
+    .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = ws_complete},
+               {.role = BNT_BALLOON_QUEUE_WS_CMD, .descriptors = 1, .used = ws_complete}},
+};

@@ -1,0 +1,105 @@
+/*
+ * The calls by which the OS wants memory back: bnt_guest_oom and bnt_guest_shrink. Hinted pages go
+ * first, then what the state allows of the balloon. How pages leave the balloon is oom.c's, how
+ * hinted ones go hint.c's.
+ */
+#include "lib/guest/front.h"
+
+#include <string.h>
+
+/* Whether the state and the features allow it at all. */
+static bnt_status oom_allowed(const struct bnt_guest *guest)
+{
+    switch (guest->state) {
+    case BNT_GUEST_RUNNING:
+        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
+            return BNT_E_UNSUPPORTED;
+        }
+        return guest->wire->serves_oom(guest) ? BNT_OK : BNT_E_UNSUPPORTED;
+    case BNT_GUEST_RELEASING:
+    case BNT_GUEST_STOPPING:
+    case BNT_GUEST_RECOVERING:
+        return BNT_OK;
+    case BNT_GUEST_BROKEN:
+        return BNT_E_BROKEN;
+    case BNT_GUEST_DOWN:
+    case BNT_GUEST_STARTING:
+    case BNT_GUEST_SUSPENDING:
+    case BNT_GUEST_SUSPENDED:
+    case BNT_GUEST_RESUMING:
+        break;
+    }
+    return BNT_E_STATE;
+}
+
+bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                         struct bnt_guest_oom_result *result)
+{
+    if (guest == NULL || result == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    memset(result, 0, sizeof *result);
+    result->deadline_ns = BNT_NEVER;
+    if (guest->call == BNTI_GUEST_CALL_BUSY) {
+        return BNT_E_REENTRANT;
+    }
+    const bnt_status allowed = oom_allowed(guest);
+    const bool hinted = guest->state == BNT_GUEST_RUNNING && bnti_guest_features_pfns(guest) > 0;
+    if (allowed != BNT_OK && !hinted) {
+        return allowed;
+    }
+    const enum bnti_guest_call caller = guest->call;
+    bnti_guest_enter(guest, now_ns);
+    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
+    const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
+    if (hinted) {
+        result->freed_pfns = bnti_guest_features_shrink(guest, asked);
+    }
+    /* RESET_LATE: the release itself comes with the next tick. */
+    const bool forgotten = guest->state == BNT_GUEST_RUNNING && guest->vmware.reset_seen;
+    if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked &&
+        !forgotten) {
+        bnti_guest_oom_running(guest, asked, result);
+    }
+    const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
+    /* The device, or the host, has not forgotten the pages yet. */
+    const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
+    if (ending && known) {
+        bnti_guest_oom_await_reset(guest, asked, result);
+    } else if (ending || guest->state == BNT_GUEST_RELEASING || (allowed == BNT_OK && forgotten)) {
+        bnti_guest_oom_release(guest, asked, result);
+    }
+    if (result->pending_pfns > 0) {
+        result->deadline_ns = bnti_guest_after(now_ns, guest->config.oom_timeout_ns);
+    }
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM, result->freed_pfns, result->pending_pfns);
+    guest->call = caller;
+    return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
+}
+
+bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns,
+                            uint64_t *freed_pfns)
+{
+    if (guest == NULL || freed_pfns == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    *freed_pfns = 0;
+    if (guest->call == BNTI_GUEST_CALL_BUSY) {
+        return BNT_E_REENTRANT;
+    }
+    if (guest->state == BNT_GUEST_BROKEN) {
+        return BNT_E_BROKEN;
+    }
+    if (guest->state == BNT_GUEST_STOPPING && guest->drv.state == BNT_DRV_RESETTING) {
+        return BNT_E_STATE; /* the device may still have them */
+    }
+    if (bnti_guest_features_pfns(guest) == 0) {
+        return BNT_OK;
+    }
+    const enum bnti_guest_call caller = guest->call;
+    bnti_guest_enter(guest, now_ns);
+    *freed_pfns = bnti_guest_features_shrink(guest, pfns);
+    guest->call = caller;
+    return BNT_OK;
+}

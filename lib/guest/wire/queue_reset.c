@@ -1,0 +1,194 @@
+/*
+ * The reset of one queue, while the others go on (RING_RESET, VIRTIO 1.3, 2.6.1): because its
+ * embedder wants it, or because a request has no answer for too long. The queue comes back as it
+ * was at the start; what was in flight on it is in doubt, and only the deflate queue can settle
+ * that: a page of an inflate is told through it before anything else becomes of it, and a deflate
+ * is told again. So no page is used while the device may have it, and none is counted twice. A
+ * reset ends when the queue was seen disabled; one that does not ends in the device's own.
+ */
+#include "lib/guest/wire/guest_wire.h"
+
+#include <string.h>
+
+static void queue_reset_begin(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    reset->going = true;
+    reset->stalled = false;
+    reset->sent_ns = guest->now_ns;
+    reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
+    reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
+    guest->count.queue_resets++;
+    bnti_guest_work(guest);
+    guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
+}
+
+/* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
+static void reset_end(struct bnt_guest *guest, uint32_t q)
+{
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    if (reset->stalled) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, index, guest->now_ns - reset->sent_ns);
+    }
+    reset->going = false;
+    const bnt_status status = bnti_guest_queue_set_up(guest, q);
+    if (status != BNT_OK) {
+        bnti_guest_break(guest, status, guest->diag.fault, index);
+        return;
+    }
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
+    guest->roles[q]->renewed(guest, q);
+}
+
+static void reset_poll(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    const uint64_t waited = guest->now_ns - reset->sent_ns;
+    bnti_guest_work(guest);
+    if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
+        if (!bnti_guest_device_lost(guest)) { /* of a device that was reset no queue is enabled */
+            reset_end(guest, q);
+        }
+        return;
+    }
+    if (waited >= guest->config.queue_reset_max_ns) { /* only the whole device is left to reset */
+        guest->count.queue_resets_failed++;
+        guest->queue_reset_fails = true;
+        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
+        return;
+    }
+    if (!reset->stalled && waited >= guest->config.ack_timeout_ns) {
+        reset->stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, index, waited);
+    }
+    reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.ack_timeout_ns);
+    reset->due_ns =
+        bnti_guest_min(bnti_guest_after(guest->now_ns, reset->wait_ns),
+                       bnti_guest_after(reset->sent_ns, guest->config.queue_reset_max_ns));
+    bnti_guest_config_mark(guest); /* the device may have come to its end meanwhile */
+}
+
+/* In a step. */
+void bnti_guest_queue_resets(struct bnt_guest *guest)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        const struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+        if (reset->going && guest->now_ns >= reset->due_ns) {
+            reset_poll(guest, q);
+        }
+        if (guest->state == BNT_GUEST_BROKEN) {
+            return;
+        }
+    }
+}
+
+uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest)
+{
+    uint64_t due = BNT_NEVER;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (guest->queue_resets[q].going) {
+            due = bnti_guest_min(due, guest->queue_resets[q].due_ns);
+        }
+    }
+    return due;
+}
+
+/* The end of an attachment: the device's reset is that of every queue. */
+void bnti_guest_queue_resets_forget(struct bnt_guest *guest)
+{
+    memset(guest->queue_resets, 0, sizeof guest->queue_resets);
+}
+
+/* Whether it can be reset now. */
+static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
+{
+    if ((guest->features & BNT_F_RING_RESET) == 0) {
+        return BNT_E_UNSUPPORTED;
+    }
+    if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
+        return BNT_E_STATE;
+    }
+    if (guest->roles[q]->renewed == NULL) {
+        return BNT_E_UNSUPPORTED;
+    }
+    return guest->queue_resets[q].going ? BNT_E_AGAIN : BNT_OK;
+}
+
+/* When a request of then has no answer for too long; BNT_NEVER: no queue is reset for that. */
+uint64_t bnti_guest_queue_late(const struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
+    if (guest->config.queue_reset_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
+        return BNT_NEVER;
+    }
+    return bnti_guest_after(sent_ns, patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
+}
+
+/*
+ * The next answer may take twice as long, up to the longest back-off: a device that needs more than
+ * the setting would otherwise never be given the time to answer.
+ */
+static void patience_raise(struct bnt_guest *guest, uint32_t q)
+{
+    struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
+    const uint64_t setting_ns = guest->config.queue_reset_ns;
+    const uint64_t max_ns =
+        guest->config.retry_max_ns > setting_ns ? guest->config.retry_max_ns : setting_ns;
+    const bool again = reset->patience_ns != 0;
+    const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
+    reset->patience_ns = bnti_guest_min(bnti_guest_after(last_ns, last_ns), max_ns);
+    guest->count.queue_resets_late++;
+    if (again) {
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF, bnti_guest_queue_index(guest, q),
+                        reset->patience_ns);
+    }
+}
+
+/* A request without an answer: true if its queue is being reset for it. */
+bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    const uint64_t late_ns = bnti_guest_queue_late(guest, q, sent_ns);
+    if (late_ns == BNT_NEVER || guest->now_ns < late_ns || reset_allowed(guest, q) != BNT_OK) {
+        return false;
+    }
+    patience_raise(guest, q);
+    queue_reset_begin(guest, q);
+    return true;
+}
+
+/* An answer within the setting ends the back-off; a later one keeps the time that it needed. */
+void bnti_guest_queue_answered(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+{
+    if (guest->now_ns - sent_ns < guest->config.queue_reset_ns) {
+        guest->queue_resets[q].patience_ns = 0;
+    }
+}
+
+bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint16_t queue)
+{
+    uint32_t q = 0;
+    if (guest == NULL) {
+        return BNT_E_ARGUMENT;
+    }
+    if (guest->call != BNTI_GUEST_CALL_NONE) {
+        return BNT_E_REENTRANT;
+    }
+    while (q < BNTI_GUEST_Q_COUNT && bnti_guest_queue_index(guest, q) != queue) {
+        q++;
+    }
+    if (queue == BNT_BALLOON_QUEUE_NONE || q == BNTI_GUEST_Q_COUNT) {
+        return BNT_E_ARGUMENT;
+    }
+    const bnt_status status = reset_allowed(guest, q);
+    if (status != BNT_OK) {
+        return status;
+    }
+    bnti_guest_enter(guest, now_ns);
+    queue_reset_begin(guest, q);
+    reset_poll(guest, q);
+    bnti_guest_leave(guest);
+    return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
+}

@@ -1,0 +1,446 @@
+/*
+ * Requests on the rings: building and exposing them, taking used buffers back, and what happens
+ * when one does not come back in time. What an answer means is verdict.c's.
+ */
+#include "lib/guest/wire/guest_wire.h"
+
+#include <string.h>
+
+static uint32_t slot_queue(enum bnti_guest_slot slot)
+{
+    return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
+}
+
+/* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
+void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
+{
+    const uint16_t index = bnti_guest_queue_index(guest, q);
+    guest->count.kicks++;
+    bnti_guest_work(guest);
+    if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
+        const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
+        guest->ops.transport.notify_data(guest->opaque, next << 16 | index);
+    } else {
+        guest->ops.transport.notify(guest->opaque, index);
+    }
+}
+
+/* Makes what was added visible and kicks where the device wants it. */
+void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
+{
+    if (bnt_vq_drv_publish(&guest->vq[q])) {
+        bnti_guest_notify(guest, q);
+    }
+}
+
+/* Writes the PFNs of whole pages; returns how many PFNs. */
+static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+{
+    const uint32_t order =
+        request->huge ? 0 : guest->config.page_order; /* the first one names it */
+    const uint32_t within = (UINT32_C(1) << order) - 1;
+    const uint32_t count = bnti_guest_names_of(guest, request);
+    const uint64_t *pages = request->pages;
+    bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
+    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
+        for (uint32_t i = 0; i < count; i++) {
+            wire[2 * i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
+            wire[2 * i + 1] = bnt_le32_set(0);
+        }
+        return 2 * count;
+    }
+    if (guest->big_endian) {
+        for (uint32_t i = 0; i < count; i++) {
+            wire[i] = bnt_guest32_set((uint32_t)pages[i >> order] + (i & within), true);
+        }
+        return count;
+    }
+    if (order == 0) { /* most guests: a plain copy, which compilers make one of vectors */
+        for (uint32_t i = 0; i < count; i++) {
+            wire[i] = bnt_le32_set((uint32_t)pages[i]);
+        }
+        return count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        wire[i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
+    }
+    return count;
+}
+
+/* Fills the buffer and describes it: one part without VERDICTS, two with them (BX-4). */
+static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_request *request,
+                               struct bnt_vq_seg segs[2])
+{
+    uint32_t pfns = pfns_write(guest, request);
+    if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
+        segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
+        segs[0].bytes = 4 * pfns;
+        segs[1].gpa = request->dma_gpa + bnti_guest_dma_response(&guest->config);
+        segs[1].bytes = (pfns + 7) / 8;
+        memset(request->dma + bnti_guest_dma_response(&guest->config), 0, segs[1].bytes);
+        return 1;
+    }
+    if (!guest->verdicts) {
+        segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
+        segs[0].bytes = 4 * pfns;
+        return 0;
+    }
+    const uint32_t answer = bnti_guest_dma_response(&guest->config);
+    struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
+    header->epoch = bnt_le32_set(request->epoch);
+    header->flags = bnt_le32_set(request->huge ? BNT_BALLOON_REQUEST_2M : 0);
+    segs[0].gpa = request->dma_gpa;
+    segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
+    segs[1].gpa = request->dma_gpa + answer;
+    segs[1].bytes = (uint32_t)sizeof(struct bnt_balloon_response) + pfns;
+    /* A response that is not filled in must be seen (BX-6). */
+    memset(request->dma + answer, 0, segs[1].bytes);
+    return 1;
+}
+
+/* Quirk: the second half of the PFNs in a descriptor of its own. Returns how many there are. */
+static uint32_t request_split(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
+{
+    const uint32_t half = segs[0].bytes / 8 * 4;
+    if (!bnti_guest_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS) || half == 0) {
+        return 1;
+    }
+    segs[1].gpa = segs[0].gpa + half;
+    segs[1].bytes = segs[0].bytes - half;
+    segs[0].bytes = half;
+    return 2;
+}
+
+/* Exposes the `page_count` pages of the slot. Descriptors are reserved, so this cannot fail. */
+void bnti_virtio_submit(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    const uint32_t q = slot_queue(slot);
+    struct bnt_vq_seg segs[2];
+    const uint32_t writable = segments_build(guest, request, segs);
+    const uint32_t readable = writable == 0 ? request_split(guest, segs) : 1;
+    const bnt_status added =
+        bnt_vq_drv_add(&guest->vq[q], segs, readable, writable, &request->head);
+    BNTI_ASSERT(added == BNT_OK);
+    request->stalled = false;
+    request->sent_ns = guest->now_ns;
+    request->wait_ns = guest->config.ack_timeout_ns;
+    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
+    bnti_guest_request_begin(guest, slot);
+    bnti_guest_kick(guest, q);
+}
+
+/* Copies the answer out of shared memory once; bytes beyond the used length do not count (VS-15).
+ */
+static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                        uint32_t len, struct bnti_guest_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    if (!guest->verdicts) {
+        return;
+    }
+    const uint32_t pfns = bnti_guest_names_of(guest, request);
+    const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
+    struct bnt_balloon_response header;
+    const uint8_t *response = request->dma + bnti_guest_dma_response(&guest->config);
+    memcpy(&header, response, sizeof header);
+    answer->target_known = len >= sizeof header.num_pages;
+    answer->num_pages = bnt_le32_get(header.num_pages);
+    answer->epoch_known = len >= header_bytes;
+    answer->epoch = bnt_le32_get(header.epoch);
+    const uint32_t verdicts = len > header_bytes ? len - header_bytes : 0;
+    answer->verdict_count = (uint32_t)bnti_guest_min(verdicts, pfns);
+    memcpy(guest->verdict_copy, response + sizeof header, answer->verdict_count);
+    memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
+}
+
+static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot, uint32_t len)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    struct bnti_guest_answer answer;
+    answer_read(guest, request, len, &answer);
+    if (guest->init_inflate && slot == BNTI_GUEST_INFLATE) {
+        bnti_guest_init_read(guest, request, len);
+    }
+    bnti_guest_request_end(guest, slot);
+    bnti_guest_queue_answered(guest, slot_queue(slot), request->sent_ns);
+    if (request->gone_on) {
+        bnti_guest_request_go_on(guest, slot, false);
+        return; /* it was counted when it was late */
+    }
+    bnti_guest_request_tell(guest, slot, true, answer.verdict_count, false);
+    if (request->stalled) {
+        request->stalled = false;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, slot_queue(slot),
+                        guest->now_ns - request->sent_ns);
+    }
+    guest->answered(guest, slot, &answer);
+}
+
+/* The used element of `head` on queue `q`: a feature's buffer, or a request's. */
+static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+{
+    if (guest->roles[q]->used != NULL) {
+        guest->roles[q]->used(guest, q, head, len);
+        return;
+    }
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        const struct bnti_guest_request *request = &guest->requests[slot];
+        if (request->busy && !request->doubtful && request->head == head &&
+            slot_queue((enum bnti_guest_slot)slot) == q) {
+            request_complete(guest, (enum bnti_guest_slot)slot, len);
+            return;
+        }
+    }
+    /* The ring checked that the head is outstanding, and all that is outstanding is ours. */
+    BNTI_ASSERT(false);
+}
+
+/* Takes one used buffer; false if there is none (or no more, ever). */
+static bool used_take_one(struct bnt_guest *guest, uint32_t q)
+{
+    uint16_t head = 0;
+    uint32_t len = 0;
+    struct bnt_diag diag;
+    memset(&diag, 0, sizeof diag);
+    diag.size = sizeof diag;
+    const bnt_status status = bnt_vq_drv_pop(&guest->vq[q], &head, &len, &diag);
+    if (status == BNT_E_AGAIN) {
+        return false;
+    }
+    if (status != BNT_OK) {
+        guest->diag = diag;
+        bnti_guest_break(guest, status, diag.fault, bnti_guest_queue_index(guest, q));
+        return false;
+    }
+    if (diag.fault == BNT_FAULT_USED_LENGTH) {
+        guest->count.used_length_odd++; /* real devices do it on readable buffers */
+    }
+    used_dispatch(guest, q, head, len);
+    return true;
+}
+
+static bool queue_live(const struct bnt_guest *guest, uint32_t q)
+{
+    const bool state = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
+    return state && bnti_guest_queue_up(guest, q);
+}
+
+/* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
+void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q)
+{
+    for (uint32_t i = 0; i < 2 && queue_live(guest, q); i++) {
+        if (!used_take_one(guest, q)) {
+            return;
+        }
+    }
+}
+
+/* A pass over the used rings: what it may still take, of all queues and of each. */
+struct used_pass {
+    uint32_t left;
+    uint32_t want[BNTI_GUEST_Q_COUNT];
+    bool found[BNTI_GUEST_Q_COUNT];
+};
+
+/*
+ * What a queue may have in this pass: the buffers outstanding now, and the look that finds no more.
+ * A device that hands buffers straight back gets no more turns than that, and none beyond its share
+ * where the budget is short. Looked at whenever something is outstanding, not only when marked: a
+ * lost interrupt then costs time, never a page.
+ */
+static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
+{
+    uint32_t buffers = 0;
+    uint32_t queues = 0;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        const uint32_t outstanding = guest->vq[q].outstanding;
+        const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE || outstanding > 0;
+        if (queue_live(guest, q) && look) {
+            pass->want[q] = outstanding + 1;
+            buffers += outstanding;
+            queues++;
+        }
+    }
+    if (buffers <= pass->left || queues == 0) {
+        return pass->left; /* there is enough for all */
+    }
+    return pass->left > queues ? pass->left / queues : 1;
+}
+
+/* Takes up to `most` used buffers of a queue. */
+static void pass_queue(struct bnt_guest *guest, struct used_pass *pass, uint32_t q, uint32_t most)
+{
+    uint32_t taken = 0;
+    bool more = true;
+    while (taken < most && pass->want[q] > 0 && queue_live(guest, q) && more) {
+        more = used_take_one(guest, q);
+        pass->want[q] -= 1;
+        taken += more ? 1 : 0;
+    }
+    pass->found[q] = pass->found[q] || taken > 0;
+    pass->left -= taken;
+    if (!more || !queue_live(guest, q)) {
+        pass->want[q] = 0;
+    } else if (pass->want[q] == 0) {
+        guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* straight back: in the next step */
+    }
+}
+
+/* Each queue by its share, then what is left over to whoever needs it. The queue that finds the
+ * budget used up is the first of the next step. */
+static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
+{
+    const uint32_t first = guest->used_first;
+    bool full = false;
+    guest->used_first = 0;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < BNTI_GUEST_Q_COUNT; i++) {
+            const uint32_t q = (first + i) % BNTI_GUEST_Q_COUNT;
+            const uint32_t most =
+                round == 0 ? (uint32_t)bnti_guest_min(share, pass->left) : pass->left;
+            if (pass->want[q] > 0 && pass->left > 0) {
+                pass_queue(guest, pass, q, most);
+            } else if (pass->want[q] > 0 && !full) {
+                full = true;
+                guest->used_first = q;
+            }
+        }
+    }
+}
+
+/* Takes used buffers of all queues, `budget` at most. */
+void bnti_virtio_take(struct bnt_guest *guest, uint32_t budget)
+{
+    struct used_pass pass = {.left = budget};
+    bool named[BNTI_GUEST_Q_COUNT];
+    const uint32_t share = pass_plan(guest, &pass);
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        named[q] = guest->queue_marked[q] == BNTI_GUEST_MARK_NAMED;
+        guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
+    }
+    pass_run(guest, &pass, share);
+    guest->budget -= budget - pass.left;
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        if (pass.want[q] > 0 && queue_live(guest, q)) {
+            guest->queue_marked[q] = named[q] && !pass.found[q] /* out of budget: look again */
+                                         ? BNTI_GUEST_MARK_NAMED
+                                         : BNTI_GUEST_MARK_LOOK;
+        } else if (named[q] && !pass.found[q] && queue_live(guest, q)) {
+            guest->count.spurious++;
+        }
+    }
+}
+
+/* Used buffers, of all queues. They may use a step up, though not two in a row: sizing and what
+ * else a step does have half of the next one. */
+void bnti_guest_used_take(struct bnt_guest *guest)
+{
+    const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
+    guest->used_kept = guest->budget - budget;
+    guest->wire->take(guest, budget);
+    guest->used_all = guest->budget == 0;
+}
+
+/* What the rooms after used_take left of the half that was kept for them. */
+void bnti_guest_used_rest(struct bnt_guest *guest)
+{
+    if (guest->used_kept > 0 && guest->budget > 0) {
+        guest->wire->take(guest, guest->budget);
+    }
+}
+
+/*
+ * A request is late: its pages stay where they are. The kick may have been lost, so the device is
+ * kicked again; so may have been word of its end, so its status is read again.
+ */
+static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    struct bnti_guest_request *request = &guest->requests[slot];
+    if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
+        bnti_guest_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
+        const struct bnti_guest_answer none = {0};
+        bnti_guest_request_tell(guest, slot, true, 0, false);
+        guest->answered(guest, slot, &none);
+        bnti_guest_request_go_on(guest, slot, true);
+    }
+    const uint16_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
+    if (!request->stalled) {
+        request->stalled = true;
+        guest->count.stalls++;
+        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - request->sent_ns);
+    }
+    request->wait_ns = bnti_guest_after(request->wait_ns, request->wait_ns);
+    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
+    bnti_guest_config_mark(guest);
+    bnti_guest_notify(guest, slot_queue(slot));
+}
+
+/* When a request that the device still has is looked at again; BNT_NEVER: it has none. */
+uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    const struct bnti_guest_request *request = &guest->requests[slot];
+    if (!request->busy || request->doubtful ||
+        bnti_guest_queue_resetting(guest, slot_queue(slot))) {
+        return BNT_NEVER;
+    }
+    const uint64_t late_ns = bnti_guest_queue_late(guest, slot_queue(slot), request->sent_ns);
+    return late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns) : request->due_ns;
+}
+
+void bnti_guest_overdue(struct bnt_guest *guest)
+{
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        const struct bnti_guest_request *request = &guest->requests[slot];
+        const uint64_t due_ns = bnti_guest_request_due(guest, (enum bnti_guest_slot)slot);
+        if (due_ns == BNT_NEVER ||
+            bnti_guest_queue_reset_late(guest, slot_queue((enum bnti_guest_slot)slot),
+                                        request->sent_ns)) {
+            continue;
+        }
+        if (guest->now_ns >= request->due_ns) {
+            request_overdue(guest, (enum bnti_guest_slot)slot);
+        }
+    }
+}
+
+uint32_t bnti_virtio_request_pages(const struct bnt_guest *guest, bool huge)
+{
+    return huge ? BNTI_GUEST_BATCH
+                : (uint32_t)guest->config.request_pfns >> guest->config.page_order;
+}
+
+uint64_t bnti_virtio_pfn_max(const struct bnt_guest *guest)
+{
+    (void)guest;
+    return BNT_PFN_MAX;
+}
+
+bool bnti_virtio_spend(struct bnt_guest *guest)
+{
+    if (guest->budget == 0) {
+        return false;
+    }
+    bnti_guest_pay(guest);
+    return true;
+}
+
+/* The device was suspended: its time to answer stood still. */
+void bnti_guest_requests_resume(struct bnt_guest *guest, uint64_t slept_ns)
+{
+    for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
+        struct bnti_guest_request *request = &guest->requests[slot];
+        request->sent_ns = bnti_guest_after(request->sent_ns, slept_ns);
+        request->due_ns = bnti_guest_after(request->due_ns, slept_ns);
+    }
+}
+
+/* An attachment begins with empty used rings. */
+void bnti_guest_used_forget(struct bnt_guest *guest)
+{
+    for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
+        guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
+    }
+    guest->used_first = 0;
+    guest->used_all = false;
+}

@@ -1,0 +1,280 @@
+/*
+ * VMware's wire: the calls, the handshake, what a tick begins with, the doorbell. Every call is
+ * answered at once, so a request is never in flight longer than a function runs. What an answer
+ * means for its pages is verdict.c's, how a reset goes on reset.c's, how far a tick goes pace.c's.
+ */
+#include "lib/guest/wire/guest_wire.h"
+
+/* Calls that a unit of budget pays for, where a call is about a single page. */
+#define CALLS_PER_UNIT 256u
+
+int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, uint64_t arg2,
+                         uint64_t *result)
+{
+    uint64_t brought = 0;
+    const int32_t status =
+        guest->ops.vmware_call(guest->opaque, command, arg1, arg2, result ? result : &brought);
+    const uint64_t value = result ? *result : brought;
+    guest->count.calls[command]++;
+    bnti_guest_work(guest);
+    if (!bnt_vmware_succeeded(command, status)) {
+        guest->count.call_failures[command]++;
+    }
+    if (status == BNT_VMWARE_RESET && bnt_vmware_command_checked(command)) {
+        guest->vmware.reset_seen = true;
+    }
+    const bool adopts = command == BNT_VMWARE_CMD_GET_TARGET ||
+                        !bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
+    if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) && adopts) {
+        const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
+        bnti_guest_target_set(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
+    }
+    return status;
+}
+
+/* ---- Doorbell ---- */
+
+void bnti_vmware_doorbell_try(struct bnt_guest *guest)
+{
+    uint32_t context = BNT_VMWARE_DOORBELL_NONE;
+    uint32_t resource = BNT_VMWARE_DOORBELL_NONE;
+    if (!(guest->vmware.caps & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) || guest->vmware.doorbell_set ||
+        guest->vmware.doorbell_refused || guest->ops.doorbell_open == NULL ||
+        !guest->ops.doorbell_open(guest->opaque, &context, &resource)) {
+        return;
+    }
+    if (bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
+        BNT_VMWARE_SUCCESS) {
+        guest->vmware.doorbell_set = true;
+        return;
+    }
+    /* Polling goes on; the host is not asked again before the next handshake. */
+    guest->vmware.doorbell_refused = true;
+    if (guest->ops.doorbell_close != NULL) {
+        guest->ops.doorbell_close(guest->opaque);
+    }
+}
+
+void bnti_vmware_doorbell_drop(struct bnt_guest *guest)
+{
+    if (!guest->vmware.doorbell_set) {
+        return;
+    }
+    (void)bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
+                           BNT_VMWARE_DOORBELL_NONE, NULL);
+    guest->vmware.doorbell_set = false;
+    if (guest->ops.doorbell_close != NULL) {
+        guest->ops.doorbell_close(guest->opaque);
+    }
+}
+
+/* ---- Handshake ---- */
+
+#define CAPS_OF_BATCHES ((uint32_t)(BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M))
+
+/* What the configuration has and cannot be used: batches, where their page has no PFN of 32 bits.
+ */
+static uint32_t caps_lost(const struct bnt_guest *guest)
+{
+    const bool nameable = guest->dma_gpa >> BNT_PFN_SHIFT <= BNT_VMWARE_PFNS_MAX_32;
+    return nameable ? 0 : guest->config.vmware.caps & CAPS_OF_BATCHES;
+}
+
+static uint32_t caps_offered(const struct bnt_guest *guest)
+{
+    const uint32_t lost = caps_lost(guest);
+    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010)) {
+        return 0;
+    }
+    return lost == 0 ? guest->config.vmware.caps
+                     : (guest->config.vmware.caps & ~CAPS_OF_BATCHES) | BNT_VMWARE_CAP_BASIC;
+}
+
+/* Says once an attachment that pages are locked one by one because of where the batch page is. */
+void bnti_vmware_caps_lost_tell(struct bnt_guest *guest)
+{
+    const uint32_t lost =
+        bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : caps_lost(guest);
+    if (lost == 0) {
+        return;
+    }
+    guest->diag.status = BNT_E_UNSUPPORTED;
+    guest->diag.fault = BNT_FAULT_BATCH_PAGE_BEYOND;
+    guest->diag.gpa = guest->dma_gpa;
+    guest->diag.expected = BNT_VMWARE_PFNS_MAX_32;
+    guest->diag.found = guest->dma_gpa >> BNT_PFN_SHIFT;
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, lost, 0);
+}
+
+/* What both sides have; 0 if START did not succeed, or nothing is left to work with. */
+static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint64_t result)
+{
+    const uint32_t offered = caps_offered(guest);
+    if (status == BNT_VMWARE_SUCCESS) {
+        return BNT_VMWARE_CAP_BASIC;
+    }
+    if (status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
+        return 0;
+    }
+    uint32_t caps = (uint32_t)(result & offered); /* bit 0 and unknown ones are never offered */
+    if (!(caps & BNT_VMWARE_CAP_BATCHED)) {
+        caps &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M; /* 2 MiB pages go in batches only */
+    }
+    return caps & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED) ? caps : 0;
+}
+
+/* START, the doorbell, GUEST_ID. False if START failed: tried again with the next tick. */
+bool bnti_vmware_handshake(struct bnt_guest *guest)
+{
+    const bool old = bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
+    uint64_t result = 0;
+    const int32_t status =
+        bnti_vmware_call(guest, BNT_VMWARE_CMD_START,
+                         old ? BNT_VMWARE_PROTOCOL_2010 : caps_offered(guest), 0, &result);
+    guest->vmware.start_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
+    guest->vmware.caps = caps_settle(guest, status, result);
+    if (guest->vmware.caps == 0) {
+        if (guest->vmware.start_failures++ == 0) {
+            bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
+        }
+        return false;
+    }
+    guest->vmware.reset_seen = false;
+    guest->vmware.doorbell_refused = false;
+    bnti_guest_epoch_adopt(guest, guest->epoch + 1);
+    bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE, guest->vmware.caps,
+                    guest->vmware.start_failures);
+    guest->vmware.start_failures = 0;
+    bnti_vmware_doorbell_try(guest);
+    guest->vmware.id_status =
+        bnti_vmware_call(guest, BNT_VMWARE_CMD_GUEST_ID, guest->config.vmware.guest_id, 0, NULL);
+    return true;
+}
+
+/* ---- Ticks ---- */
+
+/* Asks for the target; false if it did not come. */
+bool bnti_vmware_target_get(struct bnt_guest *guest)
+{
+    uint64_t limit = guest->limit_pfns;
+    const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
+    if (limit > BNT_VMWARE_PFNS_MAX_32 && !wide) {
+        if (bnti_guest_habit(guest, BNT_GUEST_HABIT_LIMIT_SILENT)) {
+            return false;
+        }
+        limit = BNT_VMWARE_PFNS_MAX_32;
+    }
+    return bnti_vmware_call(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) == BNT_VMWARE_SUCCESS;
+}
+
+/* ---- Requests ---- */
+
+/* The largest PFN that can be named: a page beyond it is not ballooned, never a truncated one. */
+uint64_t bnti_vmware_pfn_max(const struct bnt_guest *guest)
+{
+    const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
+    return batched ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
+}
+
+uint32_t bnti_vmware_request_pages(const struct bnt_guest *guest, bool huge)
+{
+    const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
+    return huge || batched ? guest->config.vmware.batch_max : 1;
+}
+
+bool bnti_vmware_has_huge(const struct bnt_guest *guest)
+{
+    return (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED_2M) != 0;
+}
+
+bool bnti_vmware_serves_oom(const struct bnt_guest *guest)
+{
+    return !bnti_guest_habit(guest, BNT_GUEST_HABIT_NO_SHRINK);
+}
+
+/* A call about one page pays for a part of a unit. */
+bool bnti_vmware_spend(struct bnt_guest *guest)
+{
+    if (guest->vmware.credit > 0) {
+        guest->vmware.credit--;
+        return true;
+    }
+    if (guest->budget == 0) {
+        return false;
+    }
+    bnti_guest_pay(guest);
+    if (!(guest->vmware.caps & BNT_VMWARE_CAP_BATCHED)) {
+        guest->vmware.credit = CALLS_PER_UNIT - 1;
+    }
+    return true;
+}
+
+/* What is left of a unit of budget does not outlive its step. */
+void bnti_vmware_credit_forget(struct bnt_guest *guest)
+{
+    guest->vmware.credit = 0;
+}
+
+/* The host counts by itself. */
+void bnti_vmware_actual_write(struct bnt_guest *guest)
+{
+    (void)guest;
+}
+
+static void single_execute(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                           bool lock)
+{
+    const uint32_t command = lock ? BNT_VMWARE_CMD_LOCK : BNT_VMWARE_CMD_UNLOCK;
+    BNTI_ASSERT(request->page_count == 1);
+    guest->verdict_copy[0] = (uint8_t)bnt_vmware_verdict_of(
+        bnti_vmware_call(guest, command, request->pages[0], 0, NULL));
+}
+
+/* One call for all of them; a status of its own overrides those of the entries. */
+static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                          bool lock)
+{
+    struct bnt_vmware_entry *batch = (struct bnt_vmware_entry *)(void *)guest->dma;
+    static const uint32_t commands[2][2] = {
+        {BNT_VMWARE_CMD_BATCHED_UNLOCK, BNT_VMWARE_CMD_BATCHED_LOCK},
+        {BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, BNT_VMWARE_CMD_BATCHED_2M_LOCK},
+    };
+    const uint32_t command = commands[request->huge][lock];
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        batch[i] = bnt_vmware_entry_set(request->pages[i], 0);
+    }
+    const int32_t status = bnti_vmware_call(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
+                                            request->page_count, NULL);
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const int32_t entry = (int32_t)bnt_vmware_entry_status(batch[i]);
+        const int32_t said = status == BNT_VMWARE_SUCCESS ? entry : status;
+        guest->vmware.reset_seen = guest->vmware.reset_seen || said == BNT_VMWARE_RESET;
+        guest->verdict_copy[i] = (uint8_t)bnt_vmware_verdict_of(said);
+    }
+    return status == BNT_VMWARE_SUCCESS;
+}
+
+/* The answer is there when the call returns. */
+void bnti_vmware_submit(struct bnt_guest *guest, enum bnti_guest_slot slot)
+{
+    const struct bnti_guest_request *request = &guest->requests[slot];
+    struct bnti_guest_answer answer = {0};
+    const bool lock = slot == BNTI_GUEST_INFLATE;
+    bnti_guest_request_begin(guest, slot);
+    if (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) {
+        answer.failed = !batch_execute(guest, request, lock);
+    } else {
+        single_execute(guest, request, lock);
+    }
+    answer.verdict_count = request->page_count;
+    bnti_guest_request_end(guest, slot);
+    bnti_guest_request_tell(guest, slot, true, answer.verdict_count, false);
+    guest->answered(guest, slot, &answer);
+}
+
+/* No buffer is used later. */
+void bnti_vmware_take(struct bnt_guest *guest, uint32_t budget)
+{
+    (void)guest;
+    (void)budget;
+}
