@@ -136,17 +136,21 @@ void wire_note_inflate(struct wire_player *player, uint32_t index)
 
 /* ---- Statistics ---- */
 
-/** Counts since the guest's boot; the others are sizes of the moment. */
-static bool only_grows(uint64_t tag)
-{
-    return tag <= BNT_STAT_MINFLT ||
-           (tag >= BNT_STAT_HTLB_PGALLOC && tag <= BNT_STAT_DIRECT_RECLAIM);
-}
+/** The kinds of BNT_STAT_MAP. */
+enum stat_kind {
+    STAT_COUNTER,
+    STAT_MEMORY,
+    STAT_TOTAL
+};
 
-/** A size of memory, which is at most the total. */
-static bool is_part_of_memory(uint64_t tag)
+static bool is_of_kind(uint64_t tag, enum stat_kind kind)
 {
-    return tag == BNT_STAT_MEMFREE || tag == BNT_STAT_AVAIL || tag == BNT_STAT_CACHES;
+    static const enum stat_kind kinds[BNT_STAT_COUNT] = {
+#define X(name, number, text, unit, stat) [number] = STAT_##stat,
+        BNT_STAT_MAP(X)
+#undef X
+    };
+    return tag < BNT_STAT_COUNT && kinds[tag] == kind;
 }
 
 /** A driver sends the same statistics in the same order each time. */
@@ -177,7 +181,7 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
     const struct wire_pair *last = player->recording.pairs + before->pair;
     uint64_t total = UINT64_MAX;
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        total = tags[i].first == BNT_STAT_MEMTOT ? tags[i].second : total;
+        total = is_of_kind(tags[i].first, STAT_TOTAL) ? tags[i].second : total;
         for (uint32_t j = 0; j < i; j++) {
             if (tags[j].first == tags[i].first) {
                 wire_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
@@ -187,14 +191,15 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const bool is_known = tags[i].second != BNT_STAT_UNSET && last[i].second != BNT_STAT_UNSET;
-        if (is_known && only_grows(tags[i].first) && tags[i].second < last[i].second) {
+        if (is_known && is_of_kind(tags[i].first, STAT_COUNTER) &&
+            tags[i].second < last[i].second) {
             wire_breach(player, index,
                         "tag %" PRIu64 " goes back from %" PRIu64 " to %" PRIu64
                         ", and only ever grows: lines were altered or have traded places",
                         tags[i].first, last[i].second, tags[i].second);
             return false;
         }
-        if (is_known && is_part_of_memory(tags[i].first) && tags[i].second > total) {
+        if (is_known && is_of_kind(tags[i].first, STAT_MEMORY) && tags[i].second > total) {
             wire_breach(player, index,
                         "tag %" PRIu64 " is %" PRIu64 " bytes, more than all memory (%" PRIu64 ")",
                         tags[i].first, tags[i].second, total);

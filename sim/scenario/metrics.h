@@ -192,7 +192,9 @@ typedef enum metric_unit {
       HOST(capabilities))                                                                          \
     X(DOORBELLS, "doorbells", COUNT, "doorbells that the host rang", HOST(doorbells))              \
     X(DOORBELL_TICKS, "doorbell_ticks", COUNT, "ticks that a doorbell caused", GUEST(doorbells))   \
-    X(TOUCHES, "touches", COUNT, "pages in the balloon that the guest used", HOST(touches))
+    X(TOUCHES, "touches", COUNT, "pages in the balloon that the guest used", HOST(touches))        \
+    X(STATS_MISSING, "stats_missing", COUNT, "statistics that the last buffer does not have, or no value of",\
+      BNT_STAT_COUNT - bits_of(STATS(known)))
 
 /** Of the whole machine: `machine.free`. */
 #define MACHINE_METRIC_MAP(X)                                                                        \

@@ -144,6 +144,11 @@ void scenario_reference_write(void *file)
         fprintf(file, "| `%s` | %s | %s |\n", metric_name((metric)m),
                 unit_names[metric_unit_of((metric)m)], metric_meaning((metric)m));
     }
+    fputs("\n### Statistics\n\n| statistic | tag | unit | kind |\n|---|---|---|---|\n", file);
+#define X(name, tag, text, unit, kind) \
+    fputs("| " text " | " #tag " | " unit " | " #kind " |\n", file);
+    BNT_STAT_MAP(X)
+#undef X
     write_choices(file, "Outcomes", "", outcome_choices);
     write_choices(file, "States of the driver", "", guest_state_choices);
     write_choices(file, "Events of the driver", "guest.", guest_event_choices);

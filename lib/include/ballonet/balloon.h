@@ -242,30 +242,31 @@ const char *bnt_verdict_name(uint8_t verdict);
 
 /* clang-format off */
 /**
- * Statistics: name, tag, name in messages, unit. 0 to 9 are the standard's (VIRTIO 1.3, 5.5.6.3);
- * every Linux since 6.12 sends 10 to 15, which no text has.
+ * Statistics: name, tag, name in messages, unit, kind. 0 to 9 are the standard's (VIRTIO 1.3,
+ * 5.5.6.3); every Linux since 6.12 sends 10 to 15, which no text has. A COUNTER counts from the boot
+ * on, MEMORY is a part of the TOTAL memory now.
  */
 #define BNT_STAT_MAP(X)                                                                            \
-    X(SWAP_IN,      0, "swap-in",                  "bytes")                                        \
-    X(SWAP_OUT,     1, "swap-out",                 "bytes")                                        \
-    X(MAJFLT,       2, "major-faults",             "count")                                        \
-    X(MINFLT,       3, "minor-faults",             "count")                                        \
-    X(MEMFREE,      4, "free-memory",              "bytes")                                        \
-    X(MEMTOT,       5, "total-memory",             "bytes")                                        \
-    X(AVAIL,        6, "available-memory",         "bytes")                                        \
-    X(CACHES,       7, "disk-caches",              "bytes")                                        \
-    X(HTLB_PGALLOC, 8, "hugetlb-allocations",      "count")                                        \
-    X(HTLB_PGFAIL,  9, "hugetlb-failures",         "count")                                        \
-    X(OOM_KILL,    10, "oom-kills",                "count")                                        \
-    X(ALLOC_STALL, 11, "allocation-stalls",        "count")                                        \
-    X(ASYNC_SCAN,  12, "background-scanned",       "bytes")                                        \
-    X(DIRECT_SCAN, 13, "directly-scanned",         "bytes")                                        \
-    X(ASYNC_RECLAIM, 14, "background-reclaimed",   "bytes")                                        \
-    X(DIRECT_RECLAIM, 15, "directly-reclaimed",    "bytes")
+    X(SWAP_IN,         0, "swap-in",               "bytes", COUNTER)                               \
+    X(SWAP_OUT,        1, "swap-out",              "bytes", COUNTER)                               \
+    X(MAJFLT,          2, "major-faults",          "count", COUNTER)                               \
+    X(MINFLT,          3, "minor-faults",          "count", COUNTER)                               \
+    X(MEMFREE,         4, "free-memory",           "bytes", MEMORY)                                \
+    X(MEMTOT,          5, "total-memory",          "bytes", TOTAL)                                 \
+    X(AVAIL,           6, "available-memory",      "bytes", MEMORY)                                \
+    X(CACHES,          7, "disk-caches",           "bytes", MEMORY)                                \
+    X(HTLB_PGALLOC,    8, "hugetlb-allocations",   "count", COUNTER)                               \
+    X(HTLB_PGFAIL,     9, "hugetlb-failures",      "count", COUNTER)                               \
+    X(OOM_KILL,       10, "oom-kills",             "count", COUNTER)                               \
+    X(ALLOC_STALL,    11, "allocation-stalls",     "count", COUNTER)                               \
+    X(ASYNC_SCAN,     12, "background-scanned",    "bytes", COUNTER)                               \
+    X(DIRECT_SCAN,    13, "directly-scanned",      "bytes", COUNTER)                               \
+    X(ASYNC_RECLAIM,  14, "background-reclaimed",  "bytes", COUNTER)                               \
+    X(DIRECT_RECLAIM, 15, "directly-reclaimed",    "bytes", COUNTER)
 /* clang-format on */
 
 typedef enum bnt_stat_tag {
-#define BNT_X(name, tag, text, unit) BNT_STAT_##name = (tag),
+#define BNT_X(name, tag, text, unit, kind) BNT_STAT_##name = (tag),
     BNT_STAT_MAP(BNT_X)
 #undef BNT_X
     BNT_STAT_COUNT

@@ -141,13 +141,23 @@ START_TEST(test_what_cannot_start_is_told_with_its_reason)
 }
 END_TEST
 
-START_TEST(test_each_state_of_the_driver_prints_as_its_name)
+/* A broken expectation prints a value as the scenario would write it. */
+static void check_names(metric which, const struct choice *choices)
 {
-    for (const struct choice *state = guest_state_choices; state->name != NULL; state++) {
+    for (; choices->name != NULL; choices++) {
         char text[64];
-        world_metric_format(text, sizeof text, METRIC_STATE, state->value);
-        ck_assert_str_eq(text, state->name);
+        world_metric_format(text, sizeof text, which, choices->value);
+        ck_assert_str_eq(text, choices->name);
     }
+    char text[64];
+    world_metric_format(text, sizeof text, which, UINT64_MAX);
+    ck_assert_str_eq(text, "unknown");
+}
+
+START_TEST(test_each_state_and_outcome_prints_as_its_name)
+{
+    check_names(METRIC_STATE, guest_state_choices);
+    check_names(METRIC_OUTCOME, outcome_choices);
 }
 END_TEST
 
@@ -158,7 +168,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_whatever_the_check_accepts_starts, 0, BASE_COUNT);
     tcase_add_test(tcase, test_what_cannot_start_is_told_with_its_reason);
-    tcase_add_test(tcase, test_each_state_of_the_driver_prints_as_its_name);
+    tcase_add_test(tcase, test_each_state_and_outcome_prints_as_its_name);
     suite_add_tcase(suite, tcase);
     return suite;
 }

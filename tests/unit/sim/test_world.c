@@ -2,7 +2,6 @@
  * A world that cannot be made is taken apart without a trace, whichever of its parts failed; and
  * what a script's hostile acts write stays inside the DMA memory, whatever size the rings have.
  */
-#include "sim/scenario/keys.h"
 #include "sim/world/world_private.h"
 
 #include <check.h>
@@ -232,28 +231,6 @@ START_TEST(test_hostile_acts_stay_inside_the_dma_memory)
 }
 END_TEST
 
-/* ---- Names ---- */
-
-/* A broken expectation prints a value as the scenario would write it. */
-static void check_names(metric which, const struct choice *choices)
-{
-    for (; choices->name != NULL; choices++) {
-        char text[64];
-        world_metric_format(text, sizeof text, which, choices->value);
-        ck_assert_str_eq(text, choices->name);
-    }
-    char text[64];
-    world_metric_format(text, sizeof text, which, UINT64_MAX);
-    ck_assert_str_eq(text, "unknown");
-}
-
-START_TEST(test_states_and_outcomes_are_printed_as_a_scenario_writes_them)
-{
-    check_names(METRIC_STATE, guest_state_choices);
-    check_names(METRIC_OUTCOME, outcome_choices);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("world");
@@ -262,9 +239,6 @@ Suite *test_suite(void)
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("hostile");
     tcase_add_loop_test(tcase, test_hostile_acts_stay_inside_the_dma_memory, 0, CORRUPTION_COUNT);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("names");
-    tcase_add_test(tcase, test_states_and_outcomes_are_printed_as_a_scenario_writes_them);
     suite_add_tcase(suite, tcase);
     return suite;
 }
