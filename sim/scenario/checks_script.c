@@ -36,14 +36,14 @@ uint32_t scenario_corruption_descriptors(corruption which)
 static void check_corruption(const struct check *c, const struct scenario_action *action,
                              const struct scenario_vm *vm)
 {
-    const uint64_t agreed = vm->driver.config.features_wanted & vm->device.config.features;
+    const uint64_t negotiated = vm->driver.config.features_wanted & vm->device.config.features;
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, check_mark(c, "how"),
                      "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
                      vm->name);
         return;
     }
-    if ((agreed & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
+    if ((negotiated & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
         problems_add(&c->loader->problems, check_mark(c, "how"),
                      "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
                      "of its features",

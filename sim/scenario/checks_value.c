@@ -25,8 +25,8 @@ void check_multiple(const struct check *c, const char *key, uint64_t value, uint
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (value % of != 0) {
-        problems_add(&c->loader->problems, check_mark(c, key), "%s: %s is no multiple of %s", key,
-                     check_bytes_text(a, value), check_bytes_text(b, of));
+        problems_add(&c->loader->problems, check_mark(c, key), "%s: %s must be a multiple of %s",
+                     key, check_bytes_text(a, value), check_bytes_text(b, of));
     }
 }
 

@@ -69,8 +69,7 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
 {
     if ((features & BNT_F_RING_PACKED) == 0 && (size & (size - 1)) != 0) {
         problems_add(&c->loader->problems, check_mark2(c, side, "queue_size"),
-                     "queue_size: %u is no power of two; it must be one, unless rings are 'packed'",
-                     size);
+                     "queue_size: %u must be a power of two, unless rings are 'packed'", size);
     }
 }
 
@@ -103,14 +102,14 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
     if (vm->kernel_bytes + vm->pinned_bytes >= vm->memory_bytes) {
         const bool pinned = vm->pinned_bytes > 0 && yaml_find(c->node, "pinned") != NULL;
         problems_add(problems, check_mark(c, pinned ? "pinned" : "kernel"),
-                     "kernel and pinned leave nothing: together they must be less than memory, %s",
+                     "kernel and pinned leave no memory: their sum must be less than memory, %s",
                      check_bytes_text(a, vm->memory_bytes));
     }
     check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
                   "half of memory");
     if ((vm->first_pfn << BNT_PFN_SHIFT) % page != 0) {
         problems_add(problems, check_mark(c, "first_pfn"),
-                     "first_pfn: %llu is not where a page of %s begins",
+                     "first_pfn: %llu must be the first PFN of a page of %s",
                      (unsigned long long)vm->first_pfn, check_bytes_text(a, page));
     }
     /* The address behind memory has 64 bits, too. */

@@ -58,12 +58,12 @@ static void fill_number(const struct fill *f)
         return;
     }
     if ((row->flags & KEY_POWER_OF_2) != 0 && (value & (value - 1)) != 0) {
-        problems_add(problems, f->node->mark, "%s: %s is no power of two; it must be one",
-                     row->name, f->node->text);
+        problems_add(problems, f->node->mark, "%s: %s must be a power of two", row->name,
+                     f->node->text);
         return;
     }
     if ((value & ((UINT64_C(1) << row->shift) - 1)) != 0) {
-        problems_add(problems, f->node->mark, "%s: %s is no multiple of %s", row->name,
+        problems_add(problems, f->node->mark, "%s: %s must be a multiple of %s", row->name,
                      f->node->text,
                      value_write(unit, units_of(row->type), UINT64_C(1) << row->shift));
         return;

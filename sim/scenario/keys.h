@@ -164,7 +164,7 @@ struct action_trait {
     bool fault; /**< a quiet phase suppresses it */
     bool lasts; /**< it is undone by `undone_by` alone */
     action_kind undone_by;
-    bool guests;     /**< something in the guest does it: nothing does while the VM stands still */
+    bool guests;     /**< something in the guest does it: nothing does while the VM is paused */
     uint32_t weight; /**< among the actions of a generated scenario */
 };
 extern const struct action_trait action_traits[];

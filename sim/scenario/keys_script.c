@@ -299,7 +299,7 @@ static const struct key_row action_rows[] = {
      .doc = "which half of a move comes first"},
     {"bandwidth", KEY_SIZE, A(size_bytes), 4096, UINT64_C(8) << 30, ONLY(MIGRATE), .fallback = "1GiB", .draw = {.low = MIB(16), .high = UINT64_C(4) << 30, .step = MIB(16)}, .doc = "bytes a second"},
     {"downtime", KEY_TIME, A(duration_ns), 0, TIME_MAX, ONLY(MIGRATE), .fallback = "300ms",
-     .draw = {.high = 500000000}, .doc = "the VM stands still once the rest takes no longer than this"},
+     .draw = {.high = 500000000}, .doc = "the VM is paused once the rest takes no longer than this"},
     {"rounds", KEY_COUNT, A(count), 1, 1000000, ONLY(MIGRATE), .fallback = "30", .draw = {.high = 40}, .doc = "after so many it does in any case"},
     {"hints", KEY_BOOL, A(hints), ONLY(MIGRATE), .fallback = "true", .doc = "asks for free page hints each round"},
     {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",

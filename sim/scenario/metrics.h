@@ -1,8 +1,8 @@
 /*
  * What a scenario can expect: the table of metrics, their units, meanings and sources.
  *
- * The world reads the values from their sources (metrics.c there), the loader checks names and units
- * against this table, `docs/use/scenarios.md` and the JSON Schema print it. What one adds is a row.
+ * The world reads the values from their sources (its metrics.c), the loader checks names and units
+ * against this table, `docs/use/scenarios.md` and the JSON Schema print it. A metric is a row.
  */
 #ifndef SIM_SCENARIO_METRICS_H
 #define SIM_SCENARIO_METRICS_H
@@ -18,28 +18,31 @@ typedef enum metric_unit {
 
 /* clang-format off */
 /**
- * name in code, name in YAML, unit, meaning, source. Of a VM: `vm0.balloon`, or `balloon` if there is
- * one.
+ * Name in code, name in YAML, unit, meaning, source. Of a VM: `vm0.balloon`, or `balloon` where
+ * there is one VM.
  *
- * A source is an expression of `vm` or `world`. GUEST and HOST are fields of what driver and device
- * tell of themselves, EITHER one that the device counts where a recording plays the driver; ACCOUNT,
- * MOVES, MEMORY, WORKLOADS and STATS are fields of what the world, migrations, the guest's memory,
- * all workloads and the device's statistics come to.
+ * A source is an expression of `vm` or `world`. Its words name fields: GUEST of the driver's info,
+ * HOST of the device's, EITHER of both (the device's where a recording plays the driver), ACCOUNT
+ * of what the world counts, MOVES of the migrations, MEMORY of the guest's memory, WORKLOADS of the
+ * sum of all workloads, STATS of the statistics that the device has.
  */
-#define VM_METRIC_MAP(X)                                                                             \
+#define VM_METRIC_MAP(X)                                                                           \
     X(TARGET, "target", BYTES, "target that the host set", PFNS(HOST(target_pfns)))                \
-    X(ACTUAL, "actual", BYTES, "balloon size that the driver last wrote", PFNS(HOST(actual_pfns))) \
-    X(BALLOON, "balloon", BYTES, "guest's view: pages in its record", PFNS(GUEST(ballooned_pfns))) \
+    X(ACTUAL, "actual", BYTES, "balloon size that the driver last wrote",                          \
+      PFNS(HOST(actual_pfns)))                                                                     \
+    X(BALLOON, "balloon", BYTES, "guest's view: pages in its record",                              \
+      PFNS(GUEST(ballooned_pfns)))                                                                 \
     X(LEDGER, "ledger", BYTES, "host's view: pages in its ledger", PFNS(HOST(balloon_pfns)))       \
-    X(PARTIAL, "partial", BYTES, "ledger pages in host pages that were not dropped",               \
+    X(PARTIAL, "partial", BYTES, "ledger pages in host pages that were not discarded",             \
       PFNS(HOST(partial_pfns)))                                                                    \
-    X(KEPT, "kept", BYTES, "ledger pages whose backing the host kept", PFNS(HOST(kept_pfns)))      \
+    X(KEPT, "kept", BYTES, "ledger pages whose backing the host retained", PFNS(HOST(kept_pfns)))  \
     X(HELD, "held", COUNT, "refused pages that the guest holds now", GUEST(held_pages))            \
     X(HELD_PEAK, "held_peak", COUNT, "most refused pages ever held", ACCOUNT(held_peak))           \
-    X(IN_FLIGHT, "in_flight", BYTES, "pages in requests that the device has",                      \
+    X(IN_FLIGHT, "in_flight", BYTES, "pages in flight: in requests that the device has",           \
       PFNS(GUEST(inflight_inflate_pfns) + GUEST(inflight_deflate_pfns)))                           \
     X(OUTCOME, "outcome", OUTCOME, "how the last target request ended", HOST(outcome))             \
-    X(SETTLED, "settled", BOOL, "at rest at its target, or a reason why not stands (docs/prove/generator.md)",\
+    X(SETTLED, "settled", BOOL,                                                                    \
+      "at rest at its target, or a reason why not stands (docs/prove/generator.md)",               \
       settled_is(vm))                                                                              \
     X(STATE, "state", GUEST_STATE, "state of the driver", GUEST(state))                            \
     X(EPOCH, "epoch", COUNT, "the device's reset epoch", HOST(epoch))                              \
@@ -55,7 +58,8 @@ typedef enum metric_unit {
     X(OOM_FREED, "oom_freed", BYTES, "pages given back by OOM deflates", PFNS(GUEST(oom_pfns)))    \
     X(OOM_DEFLATES, "oom_deflates", COUNT, "OOM deflates asked for", ACCOUNT(oom_deflates))        \
     X(OOM_KILLS, "oom_kills", COUNT, "workloads killed by the OOM killer", ACCOUNT(oom_kills))     \
-    X(REQUESTS, "requests", COUNT, "inflate and deflate requests served", HOST(requests))          \
+    X(REQUESTS, "requests", COUNT, "inflate and deflate requests completed by the device",         \
+      HOST(requests))                                                                              \
     X(REFUSED, "refused", COUNT, "pages refused on inflation", GUEST(refused_pages))               \
     X(REFUSED_PINNED, "refused_pinned", COUNT, "of these as pinned",                               \
       ACCOUNT(refused_by[BNT_VERDICT_PINNED]))                                                     \
@@ -78,7 +82,8 @@ typedef enum metric_unit {
       GUEST(queue_resets))                                                                         \
     X(USED_LENGTHS, "used_lengths", COUNT, "used lengths of more than the device could write",     \
       GUEST(used_length_odd))                                                                      \
-    X(STORMS, "storms", COUNT, "times that the device gave the statistics buffer straight back without end",\
+    X(STORMS, "storms", COUNT,                                                                     \
+      "times that the device gave the statistics buffer straight back without end",                \
       GUEST(storms))                                                                               \
     X(RECOVERIES, "recoveries", COUNT, "times that the driver recovered by a device reset",        \
       GUEST(recoveries))                                                                           \
@@ -102,7 +107,8 @@ typedef enum metric_unit {
       MEMORY(cache_clean_bytes) + MEMORY(cache_dirty_bytes))                                       \
     X(SLAB, "slab", BYTES, "slab and page tables", MEMORY(slab_bytes))                             \
     X(SWAP_USED, "swap_used", BYTES, "guest swap in use", MEMORY(swap_used_bytes))                 \
-    X(DEMAND, "demand", BYTES, "memory that the workloads must have now", WORKLOADS(demand_bytes)) \
+    X(DEMAND, "demand", BYTES, "memory that the workloads must have now",                          \
+      WORKLOADS(demand_bytes))                                                                     \
     X(UNMET, "unmet", BYTES, "of this, what they do not have", WORKLOADS(unmet_bytes))             \
     X(RECLAIMED, "reclaimed", BYTES, "page cache dropped under pressure, ever",                    \
       MEMORY(reclaimed_bytes))                                                                     \
@@ -112,21 +118,22 @@ typedef enum metric_unit {
       MEMORY(direct_reclaims))                                                                     \
     X(STALLED_TIME, "stalled_time", TIME, "time that workloads waited for memory",                 \
       WORKLOADS(stalled_ns))                                                                       \
-    X(STATS_SEQUENCE, "stats_sequence", COUNT, "statistics buffers that arrived", STATS(sequence)) \
+    X(STATS_SEQUENCE, "stats_sequence", COUNT, "statistics buffers that arrived",                  \
+      STATS(sequence))                                                                             \
     X(STATS_KNOWN, "stats_known", COUNT, "standard statistics in the last buffer",                 \
       bits_of(STATS(known)))                                                                       \
     X(STATS_TOTAL, "stats_total", BYTES, "total memory by the last statistics",                    \
       STATS(values[BNT_STAT_MEMTOT]))                                                              \
     X(LEGACY, "legacy", BOOL, "driver and device speak the legacy interface", is_legacy(vm))       \
-    X(STATS_UNKNOWN, "stats_unknown", COUNT, "entries of the last buffer that the host has no name for",\
-      STATS(unknown_count))                                                                        \
+    X(STATS_UNKNOWN, "stats_unknown", COUNT,                                                       \
+      "entries of the last buffer that the host has no name for", STATS(unknown_count))            \
     X(STATS_FREE, "stats_free", BYTES, "its free memory by its statistics; 0 if not known",        \
       STATS(values[BNT_STAT_MEMFREE]))                                                             \
     X(WS_SEQUENCE, "ws_sequence", COUNT, "working-set reports that arrived",                       \
       working_set(vm).sequence)                                                                    \
     X(WS_RECENT, "ws_recent", BYTES, "memory in the first bin of the last working-set report",     \
-      bin_bytes(vm, false))                                                           \
-    X(WS_OLD, "ws_old", BYTES, "memory in its last bin", bin_bytes(vm, true))         \
+      bin_bytes(vm, false))                                                                        \
+    X(WS_OLD, "ws_old", BYTES, "memory in its last bin", bin_bytes(vm, true))                      \
     X(STATS_STALE, "stats_stale", BOOL, "the host's statistics are stale", STATS(stale))           \
     X(REPORTED, "reported", BYTES, "free pages reported, ever", PFNS(HOST(reported_pfns)))         \
     X(INITIALISED, "initialised", BYTES, "pages that the device called initialised, ever",         \
@@ -151,23 +158,24 @@ typedef enum metric_unit {
     X(MIGRATION_SKIPPED, "migration_skipped", BYTES, "memory that hints saved them from sending",  \
       PFNS(MOVES(skipped_pfns)))                                                                   \
     X(MIGRATION_TIME, "migration_time", TIME, "how long the last one took", MOVES(took_ns))        \
-    X(MIGRATION_DOWNTIME, "migration_downtime", TIME, "how long the VM stood still in it",         \
+    X(MIGRATION_DOWNTIME, "migration_downtime", TIME, "how long the VM was paused in it",          \
       MOVES(downtime_ns))                                                                          \
     X(MIGRATING, "migrating", BOOL, "a migration is under way", vm->migration != NULL)             \
     X(AWAY, "away", BOOL, "the VM is at the other host", vm->away)                                 \
-    X(DISCARDED, "discarded", BYTES, "backing that the host really dropped, ever",                 \
+    X(DISCARDED, "discarded", BYTES, "backing that the host really discarded, ever",               \
       HOST(discarded_bytes))                                                                       \
     X(BACKED, "backed", BYTES, "guest memory with host backing now", PFNS(vm->backed_pfns))        \
-    X(LEDGER_PAGES, "ledger_pages", COUNT, "a hash of which pages the host's ledger holds, counted from `first_pfn`",\
+    X(LEDGER_PAGES, "ledger_pages", COUNT,                                                         \
+      "a hash of which pages the host's ledger holds, counted from `first_pfn`",                   \
       pages_hash(vm, is_in_ledger))                                                                \
-    X(BALLOON_PAGES, "balloon_pages", COUNT, "a hash of which pages the guest's allocator gave the driver",\
-      pages_hash(vm, is_given))                                                                    \
+    X(BALLOON_PAGES, "balloon_pages", COUNT,                                                       \
+      "a hash of which pages the guest's allocator gave the driver", pages_hash(vm, is_given))     \
     X(WANTED, "wanted", BYTES, "target as the host wants it, above the guest's limit too",         \
       PFNS(HOST(wanted_pfns)))                                                                     \
     X(LIMIT, "limit", COUNT, "PFNs that the guest says it can give at most", HOST(limit_pfns))     \
-    X(LARGE, "large", BYTES, "memory ever moved in units of 2 MiB, both directions",               \
+    X(LARGE, "large", BYTES, "memory ever moved as huge pages of 2 MiB, both directions",          \
       PFNS(HOST(unit_pfns)))                                                                       \
-    X(LARGE_REFUSED, "large_refused", COUNT, "units of 2 MiB that were refused on inflation",      \
+    X(LARGE_REFUSED, "large_refused", COUNT, "huge pages that were refused on inflation",          \
       GUEST(huge_refused))                                                                         \
     X(LARGE_SPLITS, "large_splits", COUNT, "of these, those offered again page by page",           \
       GUEST(huge_splits))                                                                          \
@@ -178,8 +186,8 @@ typedef enum metric_unit {
     X(SLEEPING, "sleeping", COUNT, "pages that an allocation waits for now",                       \
       GUEST(sleeping_pages))                                                                       \
     X(SLEEPS, "sleeps", COUNT, "allocations that waited", GUEST(sleeps))                           \
-    X(SLEEP_FAILURES, "sleep_failures", COUNT, "of these, those that brought less than asked for", \
-      GUEST(sleep_failures))                                                                       \
+    X(SLEEP_FAILURES, "sleep_failures", COUNT,                                                     \
+      "of these, those that brought less than asked for", GUEST(sleep_failures))                   \
     X(LATE_PAGES, "late_pages", COUNT, "pages that came after nobody wanted them",                 \
       GUEST(late_pages))                                                                           \
     X(CALLS, "calls", COUNT, "calls of VMware's wire that the host answered", HOST(calls))         \
@@ -193,11 +201,12 @@ typedef enum metric_unit {
     X(DOORBELLS, "doorbells", COUNT, "doorbells that the host rang", HOST(doorbells))              \
     X(DOORBELL_TICKS, "doorbell_ticks", COUNT, "ticks that a doorbell caused", GUEST(doorbells))   \
     X(TOUCHES, "touches", COUNT, "pages in the balloon that the guest used", HOST(touches))        \
-    X(STATS_MISSING, "stats_missing", COUNT, "statistics that the last buffer does not have, or no value of",\
+    X(STATS_MISSING, "stats_missing", COUNT,                                                       \
+      "statistics that the last buffer does not have, or no value of",                             \
       BNT_STAT_COUNT - bits_of(STATS(known)))
 
-/** Of the whole machine: `machine.free`. */
-#define MACHINE_METRIC_MAP(X)                                                                        \
+/** The same of the whole machine: `machine.free`. */
+#define MACHINE_METRIC_MAP(X)                                                                      \
     X(MACHINE_BACKED, "machine.backed", BYTES, "host memory in use by guests",                     \
       PFNS(world->machine_backed_pfns))                                                            \
     X(MACHINE_FREE, "machine.free", BYTES, "host memory not in use",                               \

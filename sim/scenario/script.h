@@ -119,13 +119,13 @@ typedef enum action_party {
     X(VERDICT_UNKNOWN, "verdict-unknown", DEVICE, "a verdict of no known value")                     \
     X(VERDICT_SHORT, "verdict-short", DEVICE, "a used length that leaves verdicts out")              \
     X(VERDICT_FLIP,  "verdict-flip",  DEVICE, "a page is refused on the wire and taken all the same") \
-    X(STALE_SERVED,  "stale-served",  DEVICE, "a request of an old epoch is served")                 \
+    X(STALE_SERVED,  "stale-served",  DEVICE, "a stale request, of an old epoch, is completed")                 \
     X(DEFLATE_OTHER, "deflate-other", DEVICE, "the device gives another page back than it says")     \
     X(CONFIG_STORM,  "config-storm",  DEVICE, "a configuration generation that never settles")       \
-    X(DISCARD_OWNED, "discard-owned", DEVICE, "the host drops a page that the guest owns")           \
+    X(DISCARD_OWNED, "discard-owned", DEVICE, "the host discards a page that the guest owns")           \
     X(CONTENT_LOST,  "content-lost",  DEVICE, "the host loses the content of a page in use")         \
     X(CONTENT_FOREIGN, "content-foreign", DEVICE, "a page in use shows somebody else's content")     \
-    X(POISON_LOST,   "poison-lost",   DEVICE, "the host drops reported pages in spite of their poison") \
+    X(POISON_LOST,   "poison-lost",   DEVICE, "the host discards reported pages in spite of their poison") \
     X(INIT_LIE,      "init-lie",      DEVICE, "a page is called initialised that is not")             \
     X(HINT_LATE,     "hint-late",     DEVICE, "the device takes a hint that is of no run")            \
     X(MIGRATE_SKIP,  "migrate-skip",  DEVICE, "a migration forgets what was written meanwhile")       \
@@ -135,7 +135,7 @@ typedef enum action_party {
     X(DEVICE_SPINS,  "device-spins",  DEVICE, "the same of the device")                             \
     X(UNLOCK_SILENCE, "unlock-silence", DRIVER, "a page is unlocked after RESET, before START")      \
     X(SLACK_MORE,    "slack-more",    DRIVER, "deflation stops farther above the target than is said") \
-    X(CALL_SERVED,   "call-served",   DEVICE, "a call that wants RESET is told SUCCESS")             \
+    X(CALL_SERVED,   "call-served",   DEVICE, "a call is answered SUCCESS where the answer is RESET")             \
     X(TARGET_STALE,  "target-stale",  DEVICE, "a call brings another target than the present one")
 /* clang-format on */
 
@@ -168,16 +168,16 @@ typedef enum trigger_source {
     X(START,            "start",            "of these, a START was answered by success")             \
     X(ALLOC_WAITS,      "alloc-waits",      "an allocation of the balloon began to wait")            \
     X(ALLOC_CAME,       "alloc-came",       "what it waited for came, or nothing will")             \
-    X(INFLATE_SENT,     "inflate-sent",     "an inflate request was exposed to the device")          \
-    X(INFLATE_DONE,     "inflate-done",     "an inflate request came back")                          \
-    X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was exposed to the device")           \
-    X(DEFLATE_DONE,     "deflate-done",     "a deflate request came back")                           \
+    X(INFLATE_SENT,     "inflate-sent",     "an inflate request was submitted to the device")          \
+    X(INFLATE_DONE,     "inflate-done",     "an inflate request was completed")                          \
+    X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was submitted to the device")           \
+    X(DEFLATE_DONE,     "deflate-done",     "a deflate request was completed")                           \
     X(ACTUAL_WRITTEN,   "actual-written",   "the driver wrote actual")                               \
     X(REPORT,           "report",           "free pages were reported")                              \
     X(HINT,             "hint",             "the device took a free page hint that counts")          \
     X(MIGRATE_START,    "migrate-start",    "a migration began")                                     \
     X(MIGRATE_ROUND,    "migrate-round",    "a round of it began, the first included")               \
-    X(MIGRATE_SWITCH,   "migrate-switch",   "the VM stands still for the switch-over")               \
+    X(MIGRATE_SWITCH,   "migrate-switch",   "the VM is paused for the switch-over")               \
     X(MIGRATE_DONE,     "migrate-done",     "the VM goes on at the other host")                      \
     X(MIGRATE_CANCELLED, "migrate-cancelled", "the migration was given up")
 /* clang-format on */
