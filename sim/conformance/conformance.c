@@ -4,36 +4,21 @@
  * Every call of conformance.h comes in here and goes on to the watchers, one line each. What a
  * clause asks for is in the watchers' own files.
  */
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-struct conformance {
-    struct arena *arena;
-    const struct engine *engine;
-    uint32_t vm_count;
-    struct watch *vms;
-};
-
+/** Behind pages.c it is known where pages are now, before it where they were. */
 static const struct watcher *const watchers[] = {
-    &watch_registers_watcher,  &watch_notify_watcher,  &watch_memory_watcher,
-    &watch_legacy_watcher, /* before pages: it sees where they were */
-    &watch_extension_watcher,  &watch_pages_watcher,   &watch_answers_watcher,
-    &watch_moves_watcher,      &watch_hints_watcher,   &watch_standstill_watcher,
-    &watch_statistics_watcher, &watch_reports_watcher,
+    &watch_registers_watcher,   &watch_configuration_watcher,
+    &watch_notify_watcher,      &watch_access_watcher,
+    &watch_legacy_watcher,      &watch_extension_watcher,
+    &watch_pages_watcher,       &watch_target_watcher,
+    &watch_answers_watcher,     &watch_moves_watcher,
+    &watch_hints_watcher,       &watch_suspend_watcher,
+    &watch_queue_reset_watcher, &watch_statistics_watcher,
+    &watch_reports_watcher,     NULL,
 };
-
-/** Calls a member of every watcher that has it. */
-#define TELL(watch, member, ...)                                                     \
-    do {                                                                             \
-        for (size_t told = 0; told < sizeof watchers / sizeof watchers[0]; told++) { \
-            if (watchers[told]->member != NULL) {                                    \
-                watchers[told]->member(__VA_ARGS__);                                 \
-            }                                                                        \
-        }                                                                            \
-    } while (0)
 
 /* ---- Life ---- */
 
@@ -44,6 +29,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->arena = arena;
     seen->engine = engine;
     seen->vm_count = vm_count;
+    seen->watchers = watchers;
     seen->vms = arena_zalloc(arena, vm_count * sizeof *seen->vms);
     for (uint32_t vm = 0; vm < vm_count; vm++) { /* each can be freed from here on */
         seen->vms[vm].seen = seen;
@@ -107,71 +93,6 @@ void conformance_trusted(struct conformance *seen, uint32_t vm)
         seen->vms[vm].scripted[CLAUSE_DRIVER] = false;
         seen->vms[vm].scripted[CLAUSE_DEVICE] = false;
     }
-}
-
-/* ---- For watchers ---- */
-
-struct arena *watch_arena(const struct watch *watch)
-{
-    return watch->seen->arena;
-}
-
-uint64_t watch_now(const struct watch *watch)
-{
-    return engine_now(watch->seen->engine);
-}
-
-void watch_exposed(struct watch *watch, const struct seen_queue *queue,
-                   const struct seen_buffer *buffer)
-{
-    TELL(watch, exposed, watch, queue, buffer);
-}
-
-void watch_used(struct watch *watch, const struct seen_queue *queue,
-                const struct seen_buffer *buffer, uint32_t len)
-{
-    TELL(watch, used, watch, queue, buffer, len);
-}
-
-void watch_again(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
-{
-    pages_unanswer(watch, queue, buffer);
-    watch_used(watch, queue, buffer, len);
-}
-
-/* ---- What a watcher says ---- */
-
-static struct clause_tally *tally_of(struct watch *watch, clause_party party, clause_id id)
-{
-    return &watch->tallies[party][watch->scripted[party]][id];
-}
-
-void clause_seen(struct watch *watch, clause_party party, clause_id id)
-{
-    tally_of(watch, party, id)->exercised++;
-}
-
-void clause_broken(struct watch *watch, clause_party party, clause_id id, const char *format, ...)
-{
-    struct clause_tally *tally = tally_of(watch, party, id);
-    if (tally->violated++ > 0) {
-        return; /* the first place is kept */
-    }
-    tally->event = engine_events(watch->seen->engine) + 1;
-    tally->time_ns = engine_now(watch->seen->engine);
-    tally->place = arena_zalloc(watch->seen->arena, CLAUSE_PLACE_MAX);
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(tally->place, CLAUSE_PLACE_MAX, format, arguments);
-    va_end(arguments);
-}
-
-void clause_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
-{
-    struct clause_tally *tally = tally_of(watch, party, id);
-    tally->literal_exercised++;
-    tally->literal_violated += !kept;
 }
 
 const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
@@ -242,7 +163,7 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
 void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation)
 {
     if (seen != NULL) {
-        registers_generation_read(&seen->vms[vm], generation);
+        configuration_read_generation(&seen->vms[vm], generation);
     }
 }
 
@@ -289,7 +210,10 @@ void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t que
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        rings_queue_reset(watch, queue);
+        struct seen_queue *found = rings_queue(watch, queue);
+        if (found != NULL) {
+            rings_disable(watch, found);
+        }
         TELL(watch, queue_reset, watch, queue);
     }
 }
@@ -560,53 +484,4 @@ void conformance_end(struct conformance *seen, uint32_t vm, bool quiet)
         struct watch *watch = &seen->vms[vm];
         TELL(watch, end, watch, quiet);
     }
-}
-
-/* ---- The table ---- */
-
-static const struct clause clauses[] = {
-#define X(family, number, who, level, watch, text, reason) \
-    [CLAUSE_##family##_##number] = {#family "-" #number,   \
-                                    CLAUSE_WHO_##who,      \
-                                    CLAUSE_LEVEL_##level,  \
-                                    CLAUSE_##watch,        \
-                                    text,                  \
-                                    reason},
-    CLAUSE_MAP(X)
-#undef X
-};
-
-static const struct {
-    clause_id id;
-    const char *text;
-} literals[] = {
-#define X(family, number, text) {CLAUSE_##family##_##number, text},
-    CLAUSE_LITERAL_MAP(X)
-#undef X
-};
-
-const struct clause *clause_row(clause_id id)
-{
-    return &clauses[id];
-}
-
-const char *clause_literal_text(clause_id id)
-{
-    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
-        if (literals[i].id == id) {
-            return literals[i].text;
-        }
-    }
-    return NULL;
-}
-
-const char *clause_level_name(clause_level level)
-{
-    static const char *const names[] = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"};
-    return names[level];
-}
-
-const char *clause_who_name(unsigned who)
-{
-    return who == CLAUSE_WHO_DRIVER ? "driver" : who == CLAUSE_WHO_DEVICE ? "device" : "both";
 }

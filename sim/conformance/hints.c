@@ -4,7 +4,7 @@
  *
  * Of each guest page is known under which id it was hinted; 0 once its guest has it back.
  */
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
@@ -315,7 +315,7 @@ static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
 
 static void end(struct watch *watch, bool quiet)
 {
-    if (!quiet || !watch->live || watch->given_up || standstill_now(watch)) {
+    if (!quiet || !watch->live || watch->given_up || device_pauses(watch)) {
         return;
     }
     answer_judge(watch);

@@ -5,12 +5,9 @@
  * Everything here is of VMs whose driver did not accept VERSION_1, by what registers.c found. What
  * a device makes of `actual` and of statistics is not seen from outside.
  */
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
 #include <inttypes.h>
-
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
 
 #define STAT_BYTES 10u
 
@@ -42,19 +39,12 @@ static bool swapped_only(const struct watch *watch, uint32_t value)
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
 }
 
-static uint32_t le32_of(const void *data)
-{
-    bnt_le32 wire;
-    __builtin_memcpy(&wire, data, sizeof wire);
-    return bnt_le32_get(wire);
-}
-
 static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
 {
     if (watch->legacy && offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes == 4 &&
-        le32_of(data) != 0) {
-        clause_require(watch, DEV, CLAUSE_BL_3, !swapped_only(watch, le32_of(data)),
-                       "shows num_pages 0x%" PRIx32 ", in the other byte order", le32_of(data));
+        le32_at(data) != 0) {
+        clause_require(watch, DEV, CLAUSE_BL_3, !swapped_only(watch, le32_at(data)),
+                       "shows num_pages 0x%" PRIx32 ", in the other byte order", le32_at(data));
     }
 }
 
@@ -67,9 +57,9 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
     clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4, "writes %" PRIu32 " bytes of actual",
                    bytes);
-    if (bytes == 4 && le32_of(data) != 0) {
-        clause_require(watch, DRV, CLAUSE_BL_3, !swapped_only(watch, le32_of(data)),
-                       "writes actual 0x%" PRIx32 ", in the other byte order", le32_of(data));
+    if (bytes == 4 && le32_at(data) != 0) {
+        clause_require(watch, DRV, CLAUSE_BL_3, !swapped_only(watch, le32_at(data)),
+                       "writes actual 0x%" PRIx32 ", in the other byte order", le32_at(data));
     }
 }
 

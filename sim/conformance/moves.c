@@ -3,7 +3,7 @@
  * one leaves it. That is no step towards a target: BX-13 is about cycles, and BD-7 about a balloon
  * that gets smaller.
  */
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
 static bool within(const struct watch *watch, uint64_t page, uint64_t pfn)
 {

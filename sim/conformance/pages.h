@@ -1,15 +1,11 @@
 /*
- * Private to sim/conformance: where each PFN is, by what was seen on the wire, and what a request
- * for pages says. pages.c keeps it and judges the balloon's clauses; extension.c judges ours.
+ * Private to sim/conformance: what is kept of a VM's pages, its target and our extension. A part of
+ * struct watch; the functions on it are in places.h.
  */
 #ifndef SIM_CONFORMANCE_PAGES_H
 #define SIM_CONFORMANCE_PAGES_H
 
 #include <ballonet/balloon.h>
-
-struct watch;
-struct seen_queue;
-struct seen_buffer;
 
 enum {
     PAGE_OWN = 0,   /**< the guest's, in use or free */
@@ -24,12 +20,11 @@ enum {
 
 /* A byte a PFN: the place, and marks. */
 #define PAGE_PLACE 7u /**< the bits of the place */
-#define PAGE_UNCERTAIN                                                                           \
-    16u                    /**< its verdict is missing, 0 or unknown, or differs within its page \
-                            */
-#define PAGE_BEFORE   32u  /**< was in the balloon when the device was reset */
-#define PAGE_OLD      64u  /**< accepted under an epoch that was over when the driver learned it */
-#define PAGE_SURE_NOT 128u /**< its deflate was answered NOT_LOCKED */
+/** Its verdict is missing, 0 or unknown, or differs within its page. */
+#define PAGE_UNCERTAIN 16u
+#define PAGE_BEFORE    32u  /**< was in the balloon when the device was reset */
+#define PAGE_OLD       64u  /**< accepted under an epoch that was over when the driver learned it */
+#define PAGE_SURE_NOT  128u /**< its deflate was answered NOT_LOCKED */
 
 /** A request for pages as it lies in its buffer. */
 struct seen_request {
@@ -45,6 +40,10 @@ struct seen_request {
     uint32_t span;          /**< PFNs of an entry */
 };
 
+#define PAGES_ANSWERED_MAX 8192u /**< PFNs: 16 pages of 2 MiB */
+
+#define ANSWER_HEAD_BYTES 8u /**< of a response, ahead of the verdicts */
+
 /** PFNs of the last request that was answered; none once the driver is known to have seen it. */
 struct seen_answers {
     uint32_t *pfns;
@@ -52,25 +51,31 @@ struct seen_answers {
 };
 
 struct watch_pages {
-    uint8_t *state;           /**< a byte a PFN */
-    uint64_t in[PAGE_PLACES]; /**< PFNs */
-    uint64_t device_pfns;     /**< that the device has by its own answers */
-    uint32_t num_pages;       /**< as the device shows it */
-    bool num_pages_told;      /**< a configuration interrupt arrived since it changed */
-    bool num_pages_read;      /**< the driver read it at least once since it is live */
-    bool unseen_told;         /**< that it did not is told */
-    uint32_t num_pages_known; /**< as the driver read it last */
-    uint32_t actual;          /**< as written last */
-    bool actual_written;
-    uint32_t changes;                /**< of the balloon since then */
+    uint8_t *state;                  /**< a byte a PFN */
+    uint64_t in[PAGE_PLACES];        /**< PFNs */
     struct seen_answers answered[2]; /**< of deflates and inflates; see queue_reset */
-    uint64_t deficit_since_ns;       /**< num_pages is above the balloon since; 0: it is not */
-    uint64_t effort_ns;              /**< of the driver to fill it, last */
-    bool effort_failed;              /**< no memory, refused, or memory was needed elsewhere */
-    bool stood;                      /**< the device stood still at the end of the last event */
-    uint64_t oom_ns;                 /**< last deflate below the target; 0: none */
-    /* the extension */
-    uint32_t epoch; /**< as the device shows it; 0: not known */
+};
+
+/** The target and what the driver does for it (target.c). */
+struct watch_target {
+    uint32_t num_pages;        /**< as the device shows it */
+    bool num_pages_told;       /**< a configuration interrupt arrived since it changed */
+    bool num_pages_read;       /**< the driver read it at least once since it is live */
+    bool unseen_told;          /**< that it did not is told */
+    uint32_t num_pages_known;  /**< as the driver read it last */
+    uint32_t actual;           /**< as written last */
+    uint32_t changes;          /**< of the balloon since then */
+    uint64_t deficit_since_ns; /**< num_pages is above the balloon since; 0: it is not */
+    uint64_t effort_ns;        /**< of the driver to fill it, last */
+    bool effort_failed;        /**< no memory, refused, or memory was needed elsewhere */
+    bool stood;                /**< the device stood still at the end of the last event */
+    uint64_t oom_ns;           /**< last deflate below the target; 0: none */
+};
+
+/** Refusals and resets (extension.c, answers.c). */
+struct watch_extension {
+    uint64_t device_pfns; /**< that the device has by its own answers */
+    uint32_t epoch;       /**< as the device shows it; 0: not known */
     uint32_t epoch_acked;
     bool acked;         /**< since the device is agreed with */
     bool releasing;     /**< the epoch was raised and is not acknowledged */
@@ -84,34 +89,5 @@ struct watch_pages {
     bool config_told;     /**< a configuration interrupt in this event */
     uint32_t malformed;   /**< requests out whose response part is too short */
 };
-
-/** False where a buffer is no request. */
-bool request_read(const struct watch *watch, const struct seen_queue *queue,
-                  const struct seen_buffer *buffer, struct seen_request *request);
-uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer,
-                     const struct seen_request *request, uint32_t entry);
-/** The verdict of an entry; NONE where it lies beyond `len`. */
-uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,
-                        const struct seen_request *request, uint32_t len, uint32_t entry);
-
-/** PFNs that were refused and are with the driver. */
-uint64_t pages_refused_held(const struct watch *watch);
-
-/** The state of a PFN, or NULL for one that is none of the guest's. */
-uint8_t *page_state(struct watch *watch, uint64_t pfn);
-void page_move(struct watch *watch, uint8_t *state, unsigned place);
-/** All pages that the device has are the driver's again; `mark` is put on those. */
-void pages_forget(struct watch *watch, uint8_t mark);
-
-/** An inflate counts as not answered again. */
-void pages_unanswer(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer);
-
-void pages_free(struct watch *watch);
-void pages_init(struct watch *watch);
-
-extern const struct watcher watch_pages_watcher;
-extern const struct watcher watch_extension_watcher; /**< ahead of pages.c */
-extern const struct watcher watch_answers_watcher;   /**< behind it */
 
 #endif

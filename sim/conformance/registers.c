@@ -1,6 +1,6 @@
 /*
- * Status, features, configuration: what a driver must do in which order, and what a device must
- * answer (VIRTIO 1.4, 2.1 to 2.5, 3.1).
+ * Status and features: what a driver must do in which order, and what a device must answer (VIRTIO
+ * 1.4, 2.1 to 2.4, 3.1). Configuration is configuration.c's.
  *
  * Judged by register accesses alone. The features negotiated and whether the device is live are
  * settled here for the other watchers.
@@ -9,9 +9,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
 
 enum {
     STEP_RESET = 1, /**< 0 was written and read back */
@@ -248,7 +245,8 @@ static void judge_failed(struct watch *watch)
     /* So is a device whose registers are not those of its interface, or never settle. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
-                   r->missing || r->features_ok_refused || queues || modern || r->unsettled,
+                   r->missing || r->features_ok_refused || queues || modern ||
+                       watch->configuration.unsettled,
                    "fails where nothing is wrong but a feature that it does not know");
 }
 
@@ -344,148 +342,6 @@ static void kick(struct watch *watch, uint16_t queue)
     clause_require(watch, DRV, CLAUSE_VG_24, watch->live, "kicks queue %u before DRIVER_OK", queue);
 }
 
-/* ---- Configuration ---- */
-
-void registers_generation_read(struct watch *watch, uint32_t generation)
-{
-    struct watch_registers *r = &watch->registers;
-    if (r->reading) {
-        clause_seen(watch, DRV, CLAUSE_VG_17);
-        r->unsettled = r->generation_known && generation != r->generation;
-        r->reading = false;
-    }
-    r->generation_known = true;
-    r->generation = generation;
-}
-
-/** The feature that a field of configuration comes with; 0: it is always there. */
-static uint64_t field_feature(const struct watch *watch, uint32_t offset)
-{
-    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
-        const struct bnt_balloon_feature_row *row = bnt_balloon_feature_row(feature);
-        if (offset >= row->config_first && offset - row->config_first < row->config_bytes) {
-            return bnt_balloon_feature_mask(feature, &watch->config.binding);
-        }
-    }
-    return 0;
-}
-
-static void judge_field(struct watch *watch, uint32_t offset)
-{
-    const uint64_t feature = field_feature(watch, offset);
-    if (feature != 0) {
-        clause_require(watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
-                       "touches configuration at %u without its feature", offset);
-    }
-}
-
-static uint32_t le32_at(const void *data)
-{
-    bnt_le32 value;
-    memcpy(&value, data, sizeof value);
-    return bnt_le32_get(value);
-}
-
-/** A value that changed between two reads must have another generation. */
-static void judge_generation(struct watch *watch, uint32_t offset, uint32_t value)
-{
-    struct watch_registers *r = &watch->registers;
-    const uint32_t field = offset / 4;
-    if (field >= sizeof r->fields / sizeof r->fields[0] || !r->generation_known) {
-        return;
-    }
-    const bool drivers =
-        offset == BNT_BALLOON_CONFIG_ACTUAL || offset == BNT_BALLOON_CONFIG_POISON_VAL ||
-        offset == BNT_BALLOON_CONFIG_GUEST_LIMIT || offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
-    if (!drivers && r->fields[field].known && r->fields[field].value != value) {
-        clause_require(watch, DEV, CLAUSE_VG_21, r->fields[field].generation != r->generation,
-                       "configuration at %u changed from %" PRIu32 " to %" PRIu32
-                       " and the generation did not",
-                       offset, r->fields[field].value, value);
-    }
-    r->fields[field].known = true;
-    r->fields[field].value = value;
-    r->fields[field].generation = r->generation;
-}
-
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
-{
-    struct watch_registers *r = &watch->registers;
-    judge_field(watch, offset);
-    if (bytes > 4 && !watch->config.foreign) {
-        clause_require(watch, DRV, CLAUSE_VG_17, r->generation_known && !r->reading,
-                       "reads %u bytes of configuration without a look at the generation", bytes);
-    }
-    if (r->unsettled && offset == r->reading_offset) {
-        r->unsettled = false;
-        r->rereads++;
-    }
-    r->reading = true;
-    r->reading_offset = offset;
-    if (bytes == 4) {
-        judge_generation(watch, offset, le32_at(data));
-    }
-}
-
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
-{
-    struct watch_registers *r = &watch->registers;
-    judge_field(watch, offset);
-    if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT && bytes == 4) {
-        r->limit = le32_at(data);
-    }
-    if (!watch->legacy) {
-        clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
-                       "writes configuration at %u before FEATURES_OK", offset);
-    }
-}
-
-/** What fields showed before FEATURES_OK they must show after it, but for what the driver wrote
- * (VG-20). */
-static void judge_shown(struct watch *watch, const struct seen_device *device)
-{
-    struct watch_registers *r = &watch->registers;
-    const bool comparable = r->shown && watch->live;
-    r->shown = false; /* a target may be set in between, if it is not all one event */
-    if (!comparable) {
-        return;
-    }
-    const uint32_t shown = le32_at(r->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
-    /* The limit that the driver told bounds what the device asks for (BX-29). */
-    const uint32_t expected = r->limit != 0 && r->limit < shown ? r->limit : shown;
-    bool same = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
-    if ((r->offered & watch->config.binding.reset) != 0) {
-        same = same && memcmp(r->shown_config + BNT_BALLOON_CONFIG_EPOCH,
-                              device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;
-    }
-    clause_require(watch, DEV, CLAUSE_VG_20, same,
-                   "shows another configuration before FEATURES_OK than after it");
-}
-
-/** By then a read that the generation spoiled was read again; a storm ends in giving up. */
-static void config_shown(struct watch *watch, const uint8_t *config, uint32_t bytes)
-{
-    struct watch_registers *r = &watch->registers;
-    if (bytes >= sizeof r->shown_config) {
-        memcpy(r->shown_config, config, sizeof r->shown_config);
-        r->shown = true;
-    }
-}
-
-static void event_end(struct watch *watch, const struct seen_device *device)
-{
-    struct watch_registers *r = &watch->registers;
-    judge_shown(watch, device);
-    if (r->unsettled && r->rereads + 1 < BNT_CONFIG_READS_MAX) {
-        clause_broken(watch, DRV, CLAUSE_VG_17,
-                      "takes what it read at %u although the generation changed meanwhile",
-                      r->reading_offset);
-    }
-    r->unsettled = false;
-    r->reading = false;
-    r->rereads = 0;
-}
-
 static void end(struct watch *watch, bool quiet)
 {
     (void)quiet;
@@ -496,9 +352,5 @@ static void end(struct watch *watch, bool quiet)
 
 const struct watcher watch_registers_watcher = {
     .kick = kick,
-    .config_shown = config_shown,
-    .config_read = config_read,
-    .config_write = config_write,
-    .event_end = event_end,
     .end = end,
 };

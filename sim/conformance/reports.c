@@ -6,14 +6,10 @@
  * filled for giving it back, or went back without. Only of guests whose driver may report or
  * poison.
  */
-#include "sim/conformance/pages.h"
-#include "sim/conformance/watch.h"
+#include "sim/conformance/places.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
 
 enum {
     MARK_OUT = 1,      /**< in a report that the device has */
@@ -165,8 +161,8 @@ static void block_exposed(struct watch *watch, const struct bnt_vq_seg *seg)
 }
 
 /** Only what the device was told of can have lost its content. */
-static void inflate_exposed(struct watch *watch, const struct seen_queue *queue,
-                            const struct seen_buffer *buffer)
+static void mark_sent(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     struct seen_request request;
     if (!poison(watch) || !request_read(watch, queue, buffer, &request) || !request.inflate) {
@@ -187,7 +183,7 @@ static void exposed(struct watch *watch, const struct seen_queue *queue,
                     const struct seen_buffer *buffer)
 {
     if (queue->role == BNT_BALLOON_QUEUE_INFLATE) {
-        inflate_exposed(watch, queue, buffer);
+        mark_sent(watch, queue, buffer);
     }
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;

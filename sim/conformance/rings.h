@@ -1,9 +1,9 @@
 /*
  * Private to sim/conformance: the watchers' own reading of rings in guest memory.
  *
- * rings.c notices what is new (buffers that the driver made available, buffers that the device
- * used) and judges notifications; rings_split.c and rings_packed.c read the two formats. None of it
- * shares code with lib/virtio.
+ * rings_read.c reads memory, rings_split.c and rings_packed.c walk over the buffers of the two
+ * formats, rings.c keeps the queues; rings_available.c and rings_used.c notice what is new. None of
+ * it shares code with lib/virtio.
  */
 #ifndef SIM_CONFORMANCE_RINGS_H
 #define SIM_CONFORMANCE_RINGS_H
@@ -121,6 +121,12 @@ struct watch_rings {
     bool config_interrupted; /**< in this event */
 };
 
+static inline void queue_give_up(struct seen_queue *queue, bool fatal)
+{
+    queue->lost = true;
+    queue->fatal = fatal;
+}
+
 /* rings_split.c, rings_packed.c: walks over the buffer that begins there */
 void split_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
                 struct seen_chain *chain);
@@ -129,53 +135,50 @@ void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint
 bool packed_available(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
                       bool wrap);
 
+/* rings_read.c */
 /** Bytes of guest memory, or NULL where there are none that anybody may look at. */
 const uint8_t *seen_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
 uint16_t seen_u16(const struct watch *watch, const uint8_t *at);
 uint32_t seen_u32(const struct watch *watch, const uint8_t *at);
 uint64_t seen_u64(const struct watch *watch, const uint8_t *at);
-
-/** Adds a segment as a walk meets it. */
-void chain_add(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
-
 /** Copies out of the readable or writable part of a buffer; returns how many bytes there are. */
 uint32_t seen_read(const struct watch *watch, const struct seen_buffer *buffer, bool writable,
                    uint64_t offset, void *out, uint32_t bytes);
+/** A walk begins: nothing was found yet. */
+void chain_begin(struct seen_chain *chain);
+/** Adds a segment as a walk meets it. */
+void chain_add(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
 
-/** Looks at what the driver made available: before anything that depends on it. */
-void rings_look(struct watch *watch);
+/* rings.c */
 struct seen_queue *rings_queue(struct watch *watch, uint16_t index);
-/** The queue of a role, or NULL. */
-struct seen_queue *rings_role(struct watch *watch, uint16_t role);
-
-/** The queue is not followed any more, until it is set up anew. */
-void rings_queue_reset(struct watch *watch, uint16_t index);
 void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                   uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
-/** Forgets a queue; one that was reset alone, or all of them. */
+/** The queue is not followed any more, until it is set up anew. */
 void rings_disable(struct watch *watch, struct seen_queue *queue);
+/** The same of all of them. */
 void rings_reset(struct watch *watch);
-/** Whether a queue that was given up is broken as it stands now: the driver may have written over
- * what was wrong before the device looked. */
-bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
-                  struct seen_chain *scratch);
-/** The device wrote where the used side of a queue is told. */
-void rings_look_used(struct watch *watch, struct seen_queue *queue);
-
-/** The last answer is looked at once more: a script changed it. */
-void rings_spoiled(struct watch *watch, struct seen_queue *queue);
-/** What the device has must be as it was exposed; `descs`: its descriptors too. */
-void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                      bool descs);
-
+/** The device has this buffer no longer. */
+void rings_buffer_drop(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
 /** Bytes of the parts of a ring. */
 uint64_t rings_desc_bytes(const struct seen_queue *queue);
 uint64_t rings_avail_bytes(const struct seen_queue *queue);
 uint64_t rings_used_bytes(const struct seen_queue *queue);
 
-/* rings_notify.c */
-extern const struct watcher watch_notify_watcher;
-/* rings_memory.c */
-extern const struct watcher watch_memory_watcher;
+/* rings_available.c */
+/** Looks at what the driver made available: before anything that depends on it. */
+void rings_look(struct watch *watch);
+/** Whether a queue that was given up is broken as it stands now: the driver may have written over
+ * what was wrong before the device looked. */
+bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
+                  struct seen_chain *scratch);
+/** What the device has must be as it was exposed; `descs`: its descriptors too. */
+void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+                      bool descs);
+
+/* rings_used.c */
+/** The device wrote where the used side of a queue is told. */
+void rings_look_used(struct watch *watch, struct seen_queue *queue);
+/** The last answer is looked at once more: a script changed it. */
+void rings_spoiled(struct watch *watch, struct seen_queue *queue);
 
 #endif

@@ -1,13 +1,11 @@
 /*
  * Kicks and interrupts: sent when the peer wants them and not otherwise, borne when they mean
- * nothing; and the device status that stands for "cannot go on".
+ * nothing; and the device status that stands for "cannot go on". Which
+ * buffers are new is found in rings_available.c and rings_used.c.
  */
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
-
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
 
 /* ---- What the peer asks for ---- */
 
@@ -119,6 +117,29 @@ static void kick(struct watch *watch, uint16_t index)
         judge_first(watch, queue);
         judge_kicks(watch, queue, true);
     }
+}
+
+/** Where the next buffer will be that is not available yet, as the driver's own memory says. */
+static uint16_t next_place(const struct seen_queue *queue)
+{
+    if (queue->packed) {
+        return (uint16_t)(queue->avail_seen < queue->size
+                              ? queue->avail_seen | BNT_VQ_PACKED_EVENT_WRAP
+                              : queue->avail_seen - queue->size);
+    }
+    bnt_le16 index;
+    memcpy(&index, queue->avail + 2, sizeof index);
+    return bnt_le16_get(index);
+}
+
+static void kick_data(struct watch *watch, uint16_t queue, uint16_t next)
+{
+    const struct seen_queue *seen = rings_queue(watch, queue);
+    if (seen == NULL || seen->lost || watch->legacy) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_VG_31, next == next_place(seen),
+                   "names place %u of queue %u, the next one is %u", next, queue, next_place(seen));
 }
 
 static void interrupt(struct watch *watch, uint16_t index)
@@ -269,6 +290,7 @@ const struct watcher watch_notify_watcher = {
     .reset = reset,
     .status_read = status_read,
     .kick = kick,
+    .kick_data = kick_data,
     .interrupt = interrupt,
     .config_interrupt = config_interrupt,
     .kick_arrived = kick_arrived,

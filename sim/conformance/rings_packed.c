@@ -66,16 +66,7 @@ static void walk_table(const struct watch *watch, const struct seen_queue *queue
 void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
                  bool wrap, struct seen_chain *chain)
 {
-    chain->readable_count = 0;
-    chain->writable_count = 0;
-    chain->readable_bytes = 0;
-    chain->writable_bytes = 0;
-    chain->descs = 0;
-    chain->in_ring = 0;
-    chain->faults = 0;
-    chain->indirect = false;
-    chain->table_marked = false;
-    chain->sum = 0;
+    chain_begin(chain);
     for (;;) {
         const struct packed_desc desc = desc_at(watch, queue->desc, position);
         if (!available(&desc, wrap)) {

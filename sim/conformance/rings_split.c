@@ -60,17 +60,8 @@ void split_walk(const struct watch *watch, const struct seen_queue *queue, uint1
     const uint8_t *table = queue->desc;
     uint32_t entries = queue->size;
     uint32_t index = head;
-    chain->readable_count = 0;
-    chain->writable_count = 0;
-    chain->readable_bytes = 0;
-    chain->writable_bytes = 0;
-    chain->descs = 0;
-    chain->in_ring = 0;
+    chain_begin(chain);
     chain->id = head;
-    chain->faults = 0;
-    chain->indirect = false;
-    chain->table_marked = false;
-    chain->sum = 0;
     for (;;) {
         if (index >= entries) {
             chain->faults |= FAULT_RANGE;

@@ -6,9 +6,6 @@
 
 #include <inttypes.h>
 
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
-
 #define ENTRY_BYTES 10u
 #define LATE_NS     UINT64_C(1000000000) /**< a driver that is not kept from it answers sooner */
 
@@ -179,7 +176,7 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 static void end(struct watch *watch, bool quiet)
 {
     const struct watch_statistics *s = &watch->statistics;
-    const bool stands = standstill_now(watch) || watch->given_up;
+    const bool stands = device_pauses(watch) || watch->given_up;
     if (quiet && watch->live && !stands && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
                        "the statistics queue has no buffer");

@@ -15,6 +15,8 @@
 
 #include <ballonet/virtio.h>
 
+#include <string.h>
+
 /** What registers said so far. */
 struct watch_registers {
     bool known; /**< a status was written: the driver's history is complete from a reset on */
@@ -32,10 +34,13 @@ struct watch_registers {
     bool unknown_offered;        /**< a feature that no balloon has was offered */
     uint64_t accepted_before[8]; /**< sets that stood once */
     uint32_t accepted_count;
+};
+
+/** Configuration space (configuration.c). */
+struct watch_configuration {
     bool shown; /**< configuration was looked at before FEATURES_OK */
     uint8_t shown_config[64];
     uint32_t limit; /**< the guest's, as the driver wrote it since the reset; 0: not */
-    /* reads of configuration */
     bool generation_known;
     uint32_t generation; /**< last read */
     bool reading;        /**< a field was read and the generation was not looked at since */
@@ -64,18 +69,22 @@ struct watch_hints {
     uint32_t *pages; /**< the id of each page; NULL: none was ever hinted */
 };
 
-/** A device that was suspended, and queues that were reset; queues are bits. */
-struct watch_standstill {
+/** A device that was suspended (suspend.c). */
+struct watch_suspend {
     bool asked;         /**< SUSPEND was written, the device does not show it yet */
-    bool suspended;     /**< the device stands still */
-    bool seen;          /**< and the driver read that it does */
+    bool suspended;     /**< the device is paused */
+    bool seen;          /**< and the driver read that it is */
     bool resume_asked;  /**< DRIVER_OK was written, the driver has done nothing since */
     bool resume_seen;   /**< and read that the device is live */
     bool waking;        /**< that write is under way */
     bool told;          /**< of a change of configuration, since then */
-    bool judged_config; /**< it woke in this event */
+    bool judged_config; /**< it resumed in this event */
     bool config_known;
     uint32_t num_pages; /**< as the device showed it last */
+};
+
+/** Queues that were reset, a bit each (queue_reset.c). */
+struct watch_queue_resets {
     uint32_t resetting;
     uint32_t reset_read; /**< of these, read back as complete */
     uint32_t fresh;      /**< set up anew, nothing came back yet */
@@ -130,9 +139,13 @@ struct watch {
     bool live;     /**< DRIVER_OK is set */
     bool legacy;   /**< the driver uses the legacy interface */
     struct watch_registers registers;
-    struct watch_standstill standstill;
+    struct watch_configuration configuration;
+    struct watch_suspend suspend;
+    struct watch_queue_resets queue_resets;
     struct watch_rings rings;
     struct watch_pages pages;
+    struct watch_target target;
+    struct watch_extension extension;
     struct watch_statistics statistics;
     struct watch_reports reports;
     struct watch_hints hints;
@@ -140,6 +153,31 @@ struct watch {
     struct watch_legacy legacy_seen;
     struct clause_tally tallies[CLAUSE_PARTIES][2][CLAUSE_COUNT];
 };
+
+struct conformance {
+    struct arena *arena;
+    const struct engine *engine;
+    uint32_t vm_count;
+    struct watch *vms;
+    const struct watcher *const *watchers; /**< up to the first NULL */
+};
+
+/* Parties, where rows of clauses name them. */
+#define DRV CLAUSE_DRIVER
+#define DEV CLAUSE_DEVICE
+
+static inline bool negotiated(const struct watch *watch, uint64_t feature)
+{
+    return (watch->features & feature) != 0;
+}
+
+/** Configuration space is little-endian, whatever the guest is. */
+static inline uint32_t le32_at(const void *data)
+{
+    bnt_le32 value;
+    memcpy(&value, data, sizeof value);
+    return bnt_le32_get(value);
+}
 
 /** The device's registers at the end of an event. */
 struct seen_device {
@@ -183,6 +221,9 @@ struct watcher {
     /** The device used it: `len` bytes are written, it says. */
     void (*used)(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len);
+    /** What was used last is not what the device wrote: `used` comes again. */
+    void (*answer_withdrawn)(struct watch *watch, const struct seen_queue *queue,
+                             const struct seen_buffer *buffer);
     void (*driver_gave_up)(struct watch *watch); /**< it does not go on with this device */
     void (*kick)(struct watch *watch, uint16_t queue);
     void (*interrupt)(struct watch *watch, uint16_t queue);
@@ -207,28 +248,41 @@ struct watcher {
     void (*end)(struct watch *watch, bool quiet);
 };
 
+/** Calls a member of every watcher that has it. */
+#define TELL(watch, member, ...)                                                                   \
+    do {                                                                                           \
+        for (const struct watcher *const *told = (watch)->seen->watchers; *told != NULL; told++) { \
+            if ((*told)->member != NULL) {                                                         \
+                (*told)->member(__VA_ARGS__);                                                      \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+/* In the order in which they are called (conformance.c). */
 extern const struct watcher watch_registers_watcher;
-extern const struct watcher watch_standstill_watcher;
+extern const struct watcher watch_configuration_watcher;
+extern const struct watcher watch_notify_watcher;
+extern const struct watcher watch_access_watcher;
+extern const struct watcher watch_legacy_watcher;    /**< sees where pages were */
+extern const struct watcher watch_extension_watcher; /**< and so does this one */
+extern const struct watcher watch_pages_watcher;
+extern const struct watcher watch_target_watcher;
+extern const struct watcher watch_answers_watcher; /**< sees where pages are now */
+extern const struct watcher watch_moves_watcher;   /**< and so does this one */
+extern const struct watcher watch_hints_watcher;
+extern const struct watcher watch_suspend_watcher;
+extern const struct watcher watch_queue_reset_watcher;
 extern const struct watcher watch_statistics_watcher;
 extern const struct watcher watch_reports_watcher;
-extern const struct watcher watch_hints_watcher;
-extern const struct watcher watch_legacy_watcher;
-extern const struct watcher watch_moves_watcher; /**< behind pages.c */
+
+/* hints.c */
 void hints_free(struct watch *watch);
 
-/* standstill.c */
-/** Whether the device stands still, or was asked to, or to go on and is not seen to. */
-bool standstill_now(const struct watch *watch);
+/* suspend.c */
+/** Whether the device is paused, or was asked to pause, or to resume and is not seen to. */
+bool device_pauses(const struct watch *watch);
 
-/* moves.c */
-/** Whether an inflate is the half of a move, and of no cycle. */
-bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
-                   const struct seen_request *request);
-/** Whether a deflate gives up a page whose replacement is in the balloon already. */
-bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
-                    const struct seen_request *request);
-
-/* conformance.c: for what all watchers need */
+/* watch.c: for what all watchers need */
 struct arena *watch_arena(const struct watch *watch);
 uint64_t watch_now(const struct watch *watch);
 void watch_exposed(struct watch *watch, const struct seen_queue *queue,
@@ -260,12 +314,14 @@ void clause_literal(struct watch *watch, clause_party party, clause_id id, bool 
 void reports_init(struct watch *watch);
 void reports_free(struct watch *watch);
 
+/* configuration.c, called by conformance.c */
+void configuration_read_generation(struct watch *watch, uint32_t generation);
+
 /* registers.c, called by conformance.c ahead of the watchers */
 void registers_features_read(struct watch *watch, uint64_t offered);
 void registers_features_write(struct watch *watch, uint64_t features);
 void registers_status_read(struct watch *watch, uint8_t status);
 void registers_status_write(struct watch *watch, uint8_t status, uint8_t now);
-void registers_generation_read(struct watch *watch, uint32_t generation);
 void registers_queue_enable(struct watch *watch, uint16_t queue);
 
 #endif

@@ -116,7 +116,7 @@ uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_i
 
 extern const struct breaker_table breakers_registers;
 extern const struct breaker_table breakers_rings;
-extern const struct breaker_table breakers_standstill;
+extern const struct breaker_table breakers_suspend;
 extern const struct breaker_table breakers_reports;
 extern const struct breaker_table breakers_hints;
 extern const struct breaker_table breakers_pages;

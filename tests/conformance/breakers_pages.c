@@ -1,5 +1,6 @@
 /*
- * Breakers of the clauses about pages, refusals and resets (sim/conformance/pages.c, extension.c).
+ * Breakers of the clauses about pages, refusals and resets (pages.c, target.c,
+ * extension.c and answers.c of sim/conformance).
  */
 #include "tests/conformance/bench.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct breaker_table *const tables[] = {
-    &breakers_registers, &breakers_rings, &breakers_reports, &breakers_standstill,
+    &breakers_registers, &breakers_rings, &breakers_reports, &breakers_suspend,
     &breakers_hints,     &breakers_pages, &breakers_legacy,  &breakers_moves,
 };
 

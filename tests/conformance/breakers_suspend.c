@@ -1,6 +1,6 @@
 /*
  * Breakers of the clauses about suspended devices, queues that are reset and kicks with data
- * (sim/conformance/standstill.c, rings_notify.c).
+ * (sim/conformance/suspend.c, queue_reset.c, rings_notify.c).
  */
 #include "tests/conformance/bench.h"
 
@@ -182,4 +182,4 @@ static const struct breaker rows[] = {
     {CLAUSE_VG_47, CLAUSE_DEVICE, queue_goes_on},
 };
 
-const struct breaker_table breakers_standstill = {rows, sizeof rows / sizeof rows[0]};
+const struct breaker_table breakers_suspend = {rows, sizeof rows / sizeof rows[0]};

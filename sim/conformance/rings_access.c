@@ -6,9 +6,6 @@
 
 #include <inttypes.h>
 
-#define DRV CLAUSE_DRIVER
-#define DEV CLAUSE_DEVICE
-
 static bool overlaps(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_bytes)
 {
     return gpa < other + other_bytes && other < gpa + bytes;
@@ -214,7 +211,7 @@ static void live(struct watch *watch)
     clause_seen(watch, DEV, CLAUSE_VG_5);
 }
 
-const struct watcher watch_memory_watcher = {
+const struct watcher watch_access_watcher = {
     .live = live,
     .device_reads = device_reads,
     .device_wrote = device_wrote,

@@ -1,0 +1,156 @@
+/*
+ * Configuration space: which fields a driver may touch when, and how both sides keep several reads
+ * of it consistent (VIRTIO 1.4, 2.5). What the fields of a balloon say is left to the watchers of
+ * what they are about.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void configuration_read_generation(struct watch *watch, uint32_t generation)
+{
+    struct watch_configuration *c = &watch->configuration;
+    if (c->reading) {
+        clause_seen(watch, DRV, CLAUSE_VG_17);
+        c->unsettled = c->generation_known && generation != c->generation;
+        c->reading = false;
+    }
+    c->generation_known = true;
+    c->generation = generation;
+}
+
+/** The feature that a field of configuration comes with; 0: it is always there. */
+static uint64_t field_feature(const struct watch *watch, uint32_t offset)
+{
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        const struct bnt_balloon_feature_row *row = bnt_balloon_feature_row(feature);
+        if (offset >= row->config_first && offset - row->config_first < row->config_bytes) {
+            return bnt_balloon_feature_mask(feature, &watch->config.binding);
+        }
+    }
+    return 0;
+}
+
+static void judge_field(struct watch *watch, uint32_t offset)
+{
+    const uint64_t feature = field_feature(watch, offset);
+    if (feature != 0) {
+        clause_require(watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
+                       "touches configuration at %u without its feature", offset);
+    }
+}
+
+/** A value that changed between two reads must have another generation. */
+static void judge_generation(struct watch *watch, uint32_t offset, uint32_t value)
+{
+    struct watch_configuration *c = &watch->configuration;
+    const uint32_t field = offset / 4;
+    if (field >= sizeof c->fields / sizeof c->fields[0] || !c->generation_known) {
+        return;
+    }
+    const bool drivers =
+        offset == BNT_BALLOON_CONFIG_ACTUAL || offset == BNT_BALLOON_CONFIG_POISON_VAL ||
+        offset == BNT_BALLOON_CONFIG_GUEST_LIMIT || offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
+    if (!drivers && c->fields[field].known && c->fields[field].value != value) {
+        clause_require(watch, DEV, CLAUSE_VG_21, c->fields[field].generation != c->generation,
+                       "configuration at %u changed from %" PRIu32 " to %" PRIu32
+                       " and the generation did not",
+                       offset, c->fields[field].value, value);
+    }
+    c->fields[field].known = true;
+    c->fields[field].value = value;
+    c->fields[field].generation = c->generation;
+}
+
+static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_configuration *c = &watch->configuration;
+    judge_field(watch, offset);
+    if (bytes > 4 && !watch->config.foreign) {
+        clause_require(watch, DRV, CLAUSE_VG_17, c->generation_known && !c->reading,
+                       "reads %u bytes of configuration without a look at the generation", bytes);
+    }
+    if (c->unsettled && offset == c->reading_offset) {
+        c->unsettled = false;
+        c->rereads++;
+    }
+    c->reading = true;
+    c->reading_offset = offset;
+    if (bytes == 4) {
+        judge_generation(watch, offset, le32_at(data));
+    }
+}
+
+static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_configuration *c = &watch->configuration;
+    judge_field(watch, offset);
+    if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT && bytes == 4) {
+        c->limit = le32_at(data);
+    }
+    if (!watch->legacy) {
+        clause_require(watch, DRV, CLAUSE_VG_23,
+                       (watch->registers.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
+                       "writes configuration at %u before FEATURES_OK", offset);
+    }
+}
+
+/** By then a read that the generation spoiled was read again; a storm ends in giving up. */
+static void config_shown(struct watch *watch, const uint8_t *config, uint32_t bytes)
+{
+    struct watch_configuration *c = &watch->configuration;
+    if (bytes >= sizeof c->shown_config) {
+        memcpy(c->shown_config, config, sizeof c->shown_config);
+        c->shown = true;
+    }
+}
+
+/** What fields showed before FEATURES_OK they must show after it, but for what the driver wrote
+ * (VG-20). */
+static void judge_shown(struct watch *watch, const struct seen_device *device)
+{
+    struct watch_configuration *c = &watch->configuration;
+    const bool comparable = c->shown && watch->live;
+    c->shown = false; /* a target may be set in between, if it is not all one event */
+    if (!comparable) {
+        return;
+    }
+    const uint32_t shown = le32_at(c->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
+    /* The limit that the driver told bounds what the device asks for (BX-29). */
+    const uint32_t expected = c->limit != 0 && c->limit < shown ? c->limit : shown;
+    bool same = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
+    if ((watch->registers.offered & watch->config.binding.reset) != 0) {
+        same = same && memcmp(c->shown_config + BNT_BALLOON_CONFIG_EPOCH,
+                              device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;
+    }
+    clause_require(watch, DEV, CLAUSE_VG_20, same,
+                   "shows another configuration before FEATURES_OK than after it");
+}
+
+static void event_end(struct watch *watch, const struct seen_device *device)
+{
+    struct watch_configuration *c = &watch->configuration;
+    judge_shown(watch, device);
+    if (c->unsettled && c->rereads + 1 < BNT_CONFIG_READS_MAX) {
+        clause_broken(watch, DRV, CLAUSE_VG_17,
+                      "takes what it read at %u although the generation changed meanwhile",
+                      c->reading_offset);
+    }
+    c->unsettled = false;
+    c->reading = false;
+    c->rereads = 0;
+}
+
+static void reset(struct watch *watch)
+{
+    watch->configuration = (struct watch_configuration){.shown = false};
+}
+
+const struct watcher watch_configuration_watcher = {
+    .reset = reset,
+    .config_shown = config_shown,
+    .config_read = config_read,
+    .config_write = config_write,
+    .event_end = event_end,
+};

@@ -1,0 +1,118 @@
+/*
+ * Deflation: PFNs that the driver asks back, and where they go when the device answers. Called by
+ * pages.c, which judges what the driver does with them then.
+ */
+#include "sim/conformance/places.h"
+
+#include <inttypes.h>
+
+/** Whether a deflate names only pages of which nobody knows if the device took them: it settles
+ * that (VG-45), and takes nothing back that is known to be in the balloon. */
+static bool deflate_settles(struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request)
+{
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        for (uint32_t k = 0; k < request->span; k++) {
+            const uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state == NULL || (*state & PAGE_UNCERTAIN) == 0) {
+                return false;
+            }
+        }
+    }
+    return request->count > 0;
+}
+
+void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
+                     const struct seen_request *request)
+{
+    const struct watch_target *target = &watch->target;
+    const bool oom = (watch->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
+    const bool above = pages_ballooned(watch) > target->num_pages_known; /* num_pages < actual */
+    const bool at_most = pages_ballooned(watch) >= target->num_pages_known;
+    if (above) {
+        clause_seen(watch, DRV, CLAUSE_BD_5);
+    }
+    if (!oom && target->num_pages_read && !deflate_settles(watch, buffer, request) &&
+        !moves_exchange(watch, buffer, request)) {
+        clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
+                       "takes pages back with %" PRIu64 " in the balloon and a target of %" PRIu32,
+                       pages_ballooned(watch), target->num_pages_known);
+        clause_literal(watch, DRV, CLAUSE_BD_7, !at_most);
+    }
+    if (oom && !above && !watch->emptying) {
+        clause_seen(watch, DRV, CLAUSE_BD_8);
+        target_note_oom(watch);
+    }
+    if (oom && at_most) {
+        clause_literal(watch, DRV, CLAUSE_BD_8, true);
+    }
+    clause_seen(watch, DRV, CLAUSE_BD_9);
+    watch->pages.answered[false].count = 0;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        for (uint32_t k = 0; k < request->span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+            clause_require(watch, DRV, CLAUSE_BD_13, place != PAGE_INFLATING,
+                           "asks for PFN %" PRIu32 " back before its inflate was answered",
+                           first + k);
+            if (place == PAGE_BALLOON) {
+                page_move(watch, state, PAGE_DEFLATING);
+            }
+        }
+    }
+}
+
+static bool deflate_done(uint8_t verdict)
+{
+    return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_LOCKED ||
+           verdict == BNT_VERDICT_RESET;
+}
+
+/** A page of several PFNs of which the device let some go stays with the driver whole (BX-7). */
+static void page_together(struct watch *watch, uint64_t pfn)
+{
+    const uint64_t span = UINT64_C(1) << watch->config.page_order;
+    const uint64_t first = pfn & ~(span - 1);
+    bool stays = false;
+    for (uint64_t k = 0; k < span; k++) {
+        const uint8_t *state = page_state(watch, first + k);
+        stays = stays || (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON);
+    }
+    for (uint64_t k = 0; stays && k < span; k++) {
+        uint8_t *state = page_state(watch, first + k);
+        if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
+            page_move(watch, state, PAGE_BALLOON);
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+}
+
+void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
+                  const struct seen_request *request, uint32_t len)
+{
+    struct watch_pages *pages = &watch->pages;
+    if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
+        clause_seen(watch, DRV, CLAUSE_BD_10);
+    }
+    pages->answered[false].count = 0;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
+        for (uint32_t k = 0; k < request->span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
+                answers_note(&pages->answered[false], first + k);
+                page_move(watch, state, deflate_done(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
+                *state = (uint8_t)(*state & ~PAGE_UNCERTAIN);
+                *state =
+                    (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_SURE_NOT : 0));
+            }
+        }
+    }
+    for (uint32_t i = 0; request->verdicts && !request->units && i < request->count; i++) {
+        page_together(watch, request_pfn(watch, buffer, request, i));
+    }
+    target_note_change(watch, request->count > 0);
+}

@@ -1,0 +1,142 @@
+/*
+ * Inflation: PFNs that the driver gives, and where they go when the device answers. The driver's
+ * rules of requests are the extension's (extension.c), what becomes of refused pages later is
+ * pages.c's. Called by pages.c.
+ */
+#include "sim/conformance/places.h"
+
+#include <inttypes.h>
+
+void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
+                     const struct seen_request *request)
+{
+    const struct watch_target *target = &watch->target;
+    if (target->num_pages_known > pages_ballooned(watch)) {
+        clause_seen(watch, DRV, CLAUSE_BD_4);
+    }
+    if (target->num_pages_known >= pages_ballooned(watch)) {
+        clause_seen(watch, DRV, CLAUSE_BD_6);
+    }
+    target_note_effort(watch, false);
+    watch->pages.answered[true].count = 0;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        for (uint32_t k = 0; k < request->span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_TAKEN;
+            if (place == PAGE_OWN && !watch->config.foreign) {
+                clause_broken(watch, DRV, CLAUSE_BD_12,
+                              "gives PFN %" PRIu32 ", which the guest uses", first + k);
+            }
+            if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
+                page_move(watch, state, PAGE_INFLATING);
+                const unsigned kept = *state & (PAGE_PLACE | PAGE_BEFORE);
+                *state = (uint8_t)kept;
+            }
+        }
+    }
+}
+
+/** Where a page goes when its inflate is answered. */
+static unsigned inflate_answer(uint8_t verdict)
+{
+    switch (verdict) {
+    case BNT_VERDICT_PINNED:
+    case BNT_VERDICT_INVALID:
+    case BNT_VERDICT_LOCKED:
+    case BNT_VERDICT_NOT_LOCKED:
+    case BNT_VERDICT_BUSY:
+        return PAGE_HELD;
+    case BNT_VERDICT_NOT_NEEDED:
+    case BNT_VERDICT_RESET:
+        return PAGE_TAKEN;
+    default:
+        return PAGE_BALLOON;
+    }
+}
+
+static bool verdict_known(uint8_t verdict)
+{
+    return verdict != BNT_VERDICT_NONE && verdict < BNT_VERDICT_COUNT;
+}
+
+/** PFNs of one page are answered apart: where they differ, nobody knows about the page (BX-7). */
+static void mark_mixed(struct watch *watch, uint64_t pfn)
+{
+    const uint64_t span = UINT64_C(1) << watch->config.page_order;
+    const uint64_t first = pfn & ~(span - 1);
+    for (uint64_t k = 0; k < span; k++) {
+        uint8_t *state = page_state(watch, first + k);
+        if (state != NULL) {
+            page_move(watch, state, PAGE_BALLOON);
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+}
+
+static void judge_page(struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request, uint32_t len, uint32_t entry)
+{
+    const uint32_t span = UINT32_C(1) << watch->config.page_order;
+    const uint8_t first = request_verdict(watch, buffer, request, len, entry);
+    bool mixed = false;
+    for (uint32_t k = 1; k < span && entry + k < request->count; k++) {
+        const uint8_t other = request_verdict(watch, buffer, request, len, entry + k);
+        mixed = mixed ||
+                (inflate_answer(other) == PAGE_BALLOON) != (inflate_answer(first) == PAGE_BALLOON);
+    }
+    if (mixed) {
+        clause_seen(watch, DRV, CLAUSE_BX_7);
+        mark_mixed(watch, request_pfn(watch, buffer, request, entry));
+    }
+}
+
+void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
+                  const struct seen_request *request, uint32_t len)
+{
+    struct watch_pages *pages = &watch->pages;
+    const uint64_t before = pages_ballooned(watch);
+    bool refused = false;
+    pages->answered[true].count = 0;
+    clause_seen(watch, DRV, CLAUSE_BD_12);
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, request, i);
+        const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
+        const unsigned answer = inflate_answer(verdict);
+        const unsigned place = answer == PAGE_HELD && request->units ? PAGE_PART : answer;
+        refused = refused || place != PAGE_BALLOON;
+        for (uint32_t k = 0; k < request->span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
+                page_move(watch, state, place);
+                *state = (uint8_t)(*state | (verdict_known(verdict) ? 0 : PAGE_UNCERTAIN));
+                answers_note(&pages->answered[true], first + k);
+            }
+        }
+    }
+    const uint32_t span = UINT32_C(1) << watch->config.page_order;
+    for (uint32_t i = 0; request->verdicts && !request->units && span > 1 && i < request->count;
+         i += span) {
+        judge_page(watch, buffer, request, len, i);
+    }
+    target_note_change(watch, pages_ballooned(watch) != before);
+    target_note_effort(watch, refused);
+}
+
+void inflate_withdraw(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
+{
+    struct seen_request request;
+    if (!request_read(watch, queue, buffer, &request) || !request.inflate) {
+        return;
+    }
+    for (uint32_t i = 0; i < request.count; i++) {
+        const uint32_t first = request_pfn(watch, buffer, &request, i);
+        for (uint32_t k = 0; k < request.span; k++) {
+            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            if (state != NULL && (*state & PAGE_PLACE) != PAGE_OWN) {
+                page_move(watch, state, PAGE_INFLATING);
+            }
+        }
+    }
+}

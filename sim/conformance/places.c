@@ -1,0 +1,63 @@
+/*
+ * The places of all PFNs of a VM, a byte each, and the PFNs of the last answers. Who moves a page,
+ * and when, is in pages.c, inflate.c and deflate.c; this file judges nothing.
+ */
+#include "sim/conformance/places.h"
+
+#define ANSWERED_BYTES (PAGES_ANSWERED_MAX * sizeof(uint32_t))
+
+void pages_init(struct watch *watch)
+{
+    watch->pages.state = arena_zalloc(watch_arena(watch), watch->config.pfns);
+    watch->pages.in[PAGE_OWN] = watch->config.pfns;
+    for (int inflate = 0; inflate < 2; inflate++) {
+        watch->pages.answered[inflate].pfns = arena_zalloc(watch_arena(watch), ANSWERED_BYTES);
+    }
+}
+
+void pages_free(struct watch *watch)
+{
+    for (int inflate = 0; inflate < 2; inflate++) {
+        arena_free(watch_arena(watch), watch->pages.answered[inflate].pfns, ANSWERED_BYTES);
+    }
+    arena_free(watch_arena(watch), watch->pages.state, watch->config.pfns);
+}
+
+void pages_forget(struct watch *watch, uint8_t mark)
+{
+    struct watch_pages *pages = &watch->pages;
+    const uint64_t with_device =
+        pages->in[PAGE_BALLOON] + pages->in[PAGE_INFLATING] + pages->in[PAGE_DEFLATING];
+    for (uint64_t i = 0, left = with_device; left > 0 && i < watch->config.pfns; i++) {
+        uint8_t *state = &pages->state[i];
+        const unsigned place = *state & PAGE_PLACE;
+        if (place == PAGE_BALLOON || place == PAGE_INFLATING || place == PAGE_DEFLATING) {
+            page_move(watch, state, PAGE_TAKEN);
+            *state = (uint8_t)((*state & ~PAGE_UNCERTAIN) | mark);
+            left--;
+        }
+    }
+}
+
+void answers_forget(struct watch *watch)
+{
+    watch->pages.answered[false].count = 0;
+    watch->pages.answered[true].count = 0;
+}
+
+/** Nobody knows whether the driver took the last answer out of the ring before it was reset, as
+ * long as it neither sent another request there nor wrote `actual`. Of a page that it uses, or has
+ * sent again, it knows the answer. */
+void answers_doubt(struct watch *watch, bool inflate)
+{
+    struct seen_answers *answered = &watch->pages.answered[inflate];
+    for (uint32_t i = 0; i < answered->count; i++) {
+        uint8_t *state = page_state(watch, answered->pfns[i]);
+        const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
+        if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
+            page_move(watch, state, PAGE_BALLOON);
+            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+        }
+    }
+    answered->count = 0;
+}

@@ -1,0 +1,131 @@
+/*
+ * Private to sim/conformance: where each PFN is, by what was seen on the wire, and what a request
+ * for pages says. The state is in pages.h. Called by every watcher that looks at pages.
+ */
+#ifndef SIM_CONFORMANCE_PLACES_H
+#define SIM_CONFORMANCE_PLACES_H
+
+#include "sim/conformance/watch.h"
+
+/** Whether resets of our extension were negotiated. */
+static inline bool resets(const struct watch *watch)
+{
+    return negotiated(watch, watch->config.binding.reset);
+}
+
+/* ---- Requests (requests.c); those in a header are called for every PFN of every request ---- */
+
+/** False where a buffer is no request. */
+bool request_read(const struct watch *watch, const struct seen_queue *queue,
+                  const struct seen_buffer *buffer, struct seen_request *request);
+uint32_t request_pfn_copied(const struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request, uint32_t entry);
+uint8_t request_verdict_copied(const struct watch *watch, const struct seen_buffer *buffer,
+                               uint32_t entry);
+
+/** The PFN of an entry: in the guest's byte order if legacy, as Linux and QEMU have it. */
+static inline uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer,
+                                   const struct seen_request *request, uint32_t entry)
+{
+    return request->pfns != NULL ? seen_u32(watch, request->pfns + (size_t)4 * entry)
+                                 : request_pfn_copied(watch, buffer, request, entry);
+}
+
+/** The verdict of an entry; NONE where it lies beyond `len`, ACCEPTED where there are none. */
+static inline uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,
+                                      const struct seen_request *request, uint32_t len,
+                                      uint32_t entry)
+{
+    const uint64_t at = sizeof(struct bnt_balloon_response) + entry;
+    if (!request->verdicts) {
+        return BNT_VERDICT_ACCEPTED;
+    }
+    if (at >= len) {
+        return BNT_VERDICT_NONE;
+    }
+    return at < request->room && request->answers != NULL
+               ? request->answers[entry]
+               : request_verdict_copied(watch, buffer, entry);
+}
+
+/* ---- Places (places.c) ---- */
+
+/** The state of a PFN, or NULL for one that is none of the guest's. */
+static inline uint8_t *page_state(struct watch *watch, uint64_t pfn)
+{
+    const struct conformance_vm *vm = &watch->config;
+    const bool ours = pfn >= vm->first_pfn && pfn - vm->first_pfn < vm->pfns;
+    return ours && watch->pages.state != NULL ? &watch->pages.state[pfn - vm->first_pfn] : NULL;
+}
+
+static inline void page_move(struct watch *watch, uint8_t *state, unsigned place)
+{
+    watch->pages.in[*state & PAGE_PLACE]--;
+    watch->pages.in[place]++;
+    *state = (uint8_t)((*state & ~PAGE_PLACE) | place);
+}
+
+/** PFNs in the balloon. */
+static inline uint64_t pages_ballooned(const struct watch *watch)
+{
+    return watch->pages.in[PAGE_BALLOON];
+}
+
+/** PFNs that were refused and are with the driver. */
+static inline uint64_t pages_refused_held(const struct watch *watch)
+{
+    return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_PART];
+}
+
+void pages_init(struct watch *watch);
+void pages_free(struct watch *watch);
+/** All pages that the device has are the driver's again; `mark` is put on those. */
+void pages_forget(struct watch *watch, uint8_t mark);
+
+/** One more PFN of the last answer. */
+static inline void answers_note(struct seen_answers *answered, uint32_t pfn)
+{
+    if (answered->count < PAGES_ANSWERED_MAX) {
+        answered->pfns[answered->count++] = pfn;
+    }
+}
+
+/** The driver is known to have seen the last answers. */
+void answers_forget(struct watch *watch);
+/** Nobody knows whether the driver took the last answer out of the ring before that was reset, as
+ * long as it neither sent another request there nor wrote `actual`. */
+void answers_doubt(struct watch *watch, bool inflate);
+
+/* ---- Requests and answers as they come (inflate.c, deflate.c) ---- */
+
+void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
+                     const struct seen_request *request);
+void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
+                  const struct seen_request *request, uint32_t len);
+/** It counts as not answered again. */
+void inflate_withdraw(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer);
+void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
+                     const struct seen_request *request);
+void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
+                  const struct seen_request *request, uint32_t len);
+
+/* ---- The target (target.c) ---- */
+
+/** The driver did something for its target, or tried and had to stop. */
+void target_note_effort(struct watch *watch, bool failed);
+/** The balloon changed: `actual` is to be written. */
+void target_note_change(struct watch *watch, bool changed);
+/** Pages were taken back below the target. */
+void target_note_oom(struct watch *watch);
+
+/* ---- A page that moves (moves.c) ---- */
+
+/** Whether an inflate is the half of a move, and of no cycle. */
+bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
+                   const struct seen_request *request);
+/** Whether a deflate gives up a page whose replacement is in the balloon already. */
+bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
+                    const struct seen_request *request);
+
+#endif

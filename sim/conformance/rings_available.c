@@ -1,0 +1,234 @@
+/*
+ * What the driver makes available: each new buffer is walked, kept and told to the watchers, and
+ * what the ring must be like is judged on the way. So is whether the driver leaves alone what the
+ * device has. Called at the end of every event, and before what depends on it.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define FAULTS_FATAL                                                                     \
+    (FAULT_RANGE | FAULT_LOOP | FAULT_ORDER | FAULT_BYTES | FAULT_TABLE | FAULT_LENGTH | \
+     FAULT_UNAVAILABLE | FAULT_FLAGS)
+
+static uint64_t payload_sum(const struct watch *watch, const struct seen_buffer *buffer)
+{
+    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < buffer->readable_count; i++) {
+        const uint8_t *at = seen_memory(watch, segs[i].gpa, segs[i].bytes);
+        uint32_t byte = 0;
+        for (; at != NULL && byte + 8 <= segs[i].bytes; byte += 8) {
+            uint64_t word;
+            memcpy(&word, at + byte, sizeof word);
+            sum = bnt_hash_add(sum, word);
+        }
+        for (; at != NULL && byte < segs[i].bytes; byte++) {
+            sum = bnt_hash_add(sum, at[byte]);
+        }
+    }
+    return sum;
+}
+
+/** Where a new buffer is kept: a split one by its head, a packed one by its first descriptor. */
+static struct seen_buffer *buffer_keep(struct watch *watch, struct seen_queue *queue,
+                                       const struct seen_chain *chain, uint16_t position)
+{
+    struct seen_buffer *buffer = &queue->buffers[position];
+    const uint32_t segs = chain->readable_count + chain->writable_count;
+    *buffer = (struct seen_buffer){
+        .out = true,
+        .indirect = chain->indirect,
+        .table_marked = chain->table_marked,
+        .id = chain->id,
+        .position = position,
+        .descs = chain->in_ring,
+        .listed = queue->out,
+        .sequence = ++queue->exposed,
+        .desc_sum = chain->sum,
+        .exposed_ns = watch_now(watch),
+        .readable_count = chain->readable_count,
+        .writable_count = chain->writable_count,
+        .readable_bytes = chain->readable_bytes,
+        .writable_bytes = chain->writable_bytes,
+    };
+    if (segs > SEEN_SEGS_INLINE) {
+        buffer->many = arena_alloc(watch_arena(watch), segs * sizeof *buffer->many);
+        memcpy(buffer->many, chain->segs, segs * sizeof *buffer->many);
+    } else {
+        memcpy(buffer->few, chain->segs, segs * sizeof buffer->few[0]);
+    }
+    buffer->payload_sum = payload_sum(watch, buffer);
+    queue->list[queue->out++] = position;
+    queue->descs_out += buffer->descs;
+    return buffer;
+}
+
+static void judge_split(struct watch *watch, struct seen_queue *queue,
+                        const struct seen_chain *chain)
+{
+    const unsigned faults = chain->faults;
+    const uint16_t head = chain->id;
+    clause_require(watch, DRV, CLAUSE_VS_3, (faults & FAULT_ORDER) == 0,
+                   "puts a readable descriptor after a writable one: head %u of queue %u", head,
+                   queue->index);
+    clause_require(watch, DRV, CLAUSE_VS_5, (faults & (FAULT_BYTES | FAULT_LOOP)) == 0,
+                   "builds a chain that loops or is over 4 GiB: head %u of queue %u", head,
+                   queue->index);
+    if (chain->indirect || (faults & FAULT_LENGTH) != 0) {
+        clause_require(watch, DRV, CLAUSE_VS_7, (faults & (FAULT_TABLE | FAULT_LENGTH)) == 0,
+                       "uses a table as none may be used, or a chain too long: head %u of queue %u",
+                       head, queue->index);
+    }
+    if (queue->in_order && (faults & FAULTS_FATAL) == 0) {
+        clause_require(watch, DRV, CLAUSE_VS_6,
+                       (faults & FAULT_IN_ORDER) == 0 && head == queue->order_next,
+                       "takes descriptor %u of queue %u where %u comes next", head, queue->index,
+                       queue->order_next);
+        queue->order_next = (uint16_t)((head + chain->in_ring) % queue->size);
+        if (chain->indirect && chain->descs > 1) {
+            clause_require(watch, DRV, CLAUSE_VS_8, (faults & FAULT_TABLE_ORDER) == 0,
+                           "lets the descriptors of a table not follow each other: head %u of "
+                           "queue %u",
+                           head, queue->index);
+        }
+    }
+}
+
+static void look_split(struct watch *watch, struct seen_queue *queue)
+{
+    const uint16_t index = seen_u16(watch, queue->avail + 2);
+    const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
+    if (fresh == 0) {
+        return;
+    }
+    clause_require(watch, DRV, CLAUSE_VS_10, fresh <= queue->size,
+                   "moves avail.idx of queue %u from %" PRIu32 " to %u", queue->index,
+                   queue->avail_seen, index);
+    if (fresh > queue->size) {
+        queue_give_up(queue, true);
+        return;
+    }
+    struct seen_chain *chain = &watch->rings.scratch;
+    for (uint16_t i = 0; i < fresh; i++) {
+        const uint16_t head =
+            seen_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
+        if (head >= queue->size) {
+            queue_give_up(queue, true);
+            return;
+        }
+        clause_require(watch, DRV, CLAUSE_VG_25, !queue->buffers[head].out,
+                       "exposes descriptor %u of queue %u, which the device has", head,
+                       queue->index);
+        if (queue->buffers[head].out) {
+            queue_give_up(queue, false);
+            return;
+        }
+        split_walk(watch, queue, head, chain);
+        judge_split(watch, queue, chain);
+        if ((chain->faults & FAULTS_FATAL) != 0) {
+            queue_give_up(queue, true);
+            return;
+        }
+        queue->avail_seen = (uint16_t)(queue->avail_seen + 1);
+        watch_exposed(watch, queue, buffer_keep(watch, queue, chain, head));
+    }
+}
+
+static void judge_packed(struct watch *watch, const struct seen_queue *queue,
+                         const struct seen_chain *chain)
+{
+    const unsigned faults = chain->faults;
+    const unsigned list = FAULT_ORDER | FAULT_LENGTH | FAULT_UNAVAILABLE | FAULT_BYTES;
+    clause_require(watch, DRV, CLAUSE_VP_5,
+                   (faults & list) == 0 && queue->descs_out + chain->in_ring <= queue->size,
+                   "makes a list of %u descriptors available that may not be: queue %u",
+                   chain->in_ring, queue->index);
+    if (chain->indirect) {
+        clause_require(watch, DRV, CLAUSE_VP_7, (faults & (FAULT_TABLE | FAULT_FLAGS)) == 0,
+                       "uses a table as none may be used: queue %u", queue->index);
+    }
+}
+
+static void look_packed(struct watch *watch, struct seen_queue *queue)
+{
+    struct seen_chain *chain = &watch->rings.scratch;
+    while (queue->descs_out < queue->size) {
+        const uint16_t position = (uint16_t)(queue->avail_seen % queue->size);
+        const bool wrap = queue->avail_seen < queue->size;
+        if (!packed_available(watch, queue, position, wrap)) {
+            return;
+        }
+        packed_walk(watch, queue, position, wrap, chain);
+        judge_packed(watch, queue, chain);
+        if ((chain->faults & FAULTS_FATAL) != 0 ||
+            queue->descs_out + chain->in_ring > queue->size || queue->buffers[position].out) {
+            queue_give_up(queue, true);
+            return;
+        }
+        queue->avail_seen = (queue->avail_seen + chain->in_ring) % (2u * queue->size);
+        struct seen_buffer *buffer = buffer_keep(watch, queue, chain, position);
+        buffer->position_wrap = wrap;
+        watch_exposed(watch, queue, buffer);
+    }
+}
+
+void rings_look(struct watch *watch)
+{
+    for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
+        struct seen_queue *queue = &watch->rings.queues[i];
+        if (!queue->enabled || queue->lost) {
+            continue;
+        }
+        if (queue->packed) {
+            look_packed(watch, queue);
+        } else {
+            look_split(watch, queue);
+        }
+    }
+}
+
+bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
+                  struct seen_chain *scratch)
+{
+    if (queue->packed) {
+        return true; /* a list that is available stays as it is */
+    }
+    const uint16_t index = seen_u16(watch, queue->avail + 2);
+    const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
+    bool broken = fresh > queue->size;
+    for (uint16_t i = 0; i < fresh && !broken; i++) {
+        const uint32_t slot = (uint16_t)(queue->avail_seen + i) % queue->size;
+        const uint16_t head = seen_u16(watch, queue->avail + 4 + 2 * slot);
+        broken = head >= queue->size;
+        if (!broken) {
+            split_walk(watch, queue, head, scratch);
+            broken = (scratch->faults & FAULTS_FATAL) != 0;
+        }
+    }
+    return broken;
+}
+
+void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+                      bool descs)
+{
+    struct seen_chain *chain = &watch->rings.scratch;
+    bool kept = payload_sum(watch, buffer) == buffer->payload_sum;
+    if (descs && !buffer->spoiled) {
+        if (queue->packed) {
+            packed_walk(watch, queue, buffer->position, buffer->position_wrap, chain);
+        } else {
+            split_walk(watch, queue, buffer->id, chain);
+        }
+        kept = kept && chain->sum == buffer->desc_sum;
+    }
+    clause_require(watch, DRV, CLAUSE_VG_25, kept,
+                   "alters a buffer of queue %u that the device has: id %u", queue->index,
+                   buffer->id);
+    if (queue->packed) {
+        clause_require(watch, DRV, CLAUSE_VP_4, kept,
+                       "alters a buffer of queue %u that the device has: id %u", queue->index,
+                       buffer->id);
+    }
+}

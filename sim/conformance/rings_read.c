@@ -1,0 +1,109 @@
+/*
+ * Guest memory as the watchers read it: bytes, numbers in the byte order of the rings, and what a
+ * buffer is made of. Nothing here knows what a queue is. Called by the walks of both ring formats
+ * and by every watcher that looks into a request.
+ */
+#include "sim/conformance/watch.h"
+
+#include <string.h>
+
+const uint8_t *seen_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes)
+{
+    const struct conformance_vm *vm = &watch->config;
+    if (gpa < vm->dma_gpa || gpa - vm->dma_gpa > vm->dma_bytes ||
+        bytes > vm->dma_bytes - (gpa - vm->dma_gpa)) {
+        return NULL;
+    }
+    return vm->dma + (gpa - vm->dma_gpa);
+}
+
+/** Rings are little-endian, but for a legacy driver of a big-endian guest (VG-33). */
+static bool swapped(const struct watch *watch)
+{
+    return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
+}
+
+uint16_t seen_u16(const struct watch *watch, const uint8_t *at)
+{
+    const bool swap = swapped(watch);
+    const unsigned high = swap ? at[0] : at[1];
+    const unsigned low = swap ? at[1] : at[0];
+    return (uint16_t)(high << 8 | low);
+}
+
+uint32_t seen_u32(const struct watch *watch, const uint8_t *at)
+{
+    const uint32_t first = seen_u16(watch, at);
+    const uint32_t second = seen_u16(watch, at + 2);
+    return swapped(watch) ? first << 16 | second : second << 16 | first;
+}
+
+uint64_t seen_u64(const struct watch *watch, const uint8_t *at)
+{
+    const uint64_t first = seen_u32(watch, at);
+    const uint64_t second = seen_u32(watch, at + 4);
+    return swapped(watch) ? first << 32 | second : second << 32 | first;
+}
+
+void chain_begin(struct seen_chain *chain)
+{
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_bytes = 0;
+    chain->writable_bytes = 0;
+    chain->descs = 0;
+    chain->in_ring = 0;
+    chain->faults = 0;
+    chain->indirect = false;
+    chain->table_marked = false;
+    chain->sum = 0;
+}
+
+void chain_add(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable)
+{
+    const uint32_t count = chain->readable_count + chain->writable_count;
+    if (!writable && chain->writable_count > 0) {
+        chain->faults |= FAULT_ORDER;
+        return;
+    }
+    if (count == SEEN_SEGS_MAX) {
+        chain->faults |= FAULT_LENGTH;
+        return;
+    }
+    chain->segs[count] = (struct bnt_vq_seg){gpa, bytes};
+    if (writable) {
+        chain->writable_count++;
+        chain->writable_bytes += bytes;
+    } else {
+        chain->readable_count++;
+        chain->readable_bytes += bytes;
+    }
+    if (chain->readable_bytes + chain->writable_bytes > UINT64_C(1) << 32) {
+        chain->faults |= FAULT_BYTES;
+    }
+}
+
+uint32_t seen_read(const struct watch *watch, const struct seen_buffer *buffer, bool writable,
+                   uint64_t offset, void *out, uint32_t bytes)
+{
+    const struct bnt_vq_seg *segs = seen_segs(buffer) + (writable ? buffer->readable_count : 0);
+    const uint32_t count = writable ? buffer->writable_count : buffer->readable_count;
+    uint8_t *to = out;
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < count && done < bytes; i++) {
+        if (offset >= segs[i].bytes) {
+            offset -= segs[i].bytes;
+            continue;
+        }
+        const uint64_t left = segs[i].bytes - offset;
+        const uint32_t part = left < bytes - done ? (uint32_t)left : bytes - done;
+        const uint8_t *from = seen_memory(watch, segs[i].gpa + offset, part);
+        if (from == NULL) {
+            return done;
+        }
+        memcpy(to + done, from, part);
+        done += part;
+        offset = 0;
+    }
+    return done;
+}

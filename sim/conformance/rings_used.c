@@ -1,0 +1,216 @@
+/*
+ * What the device uses: each used element or descriptor is matched with the buffer that it names,
+ * judged, and told to the watchers. Called when the device wrote into the used side of a queue, and
+ * when a script altered its last answer.
+ */
+#include "sim/conformance/watch.h"
+
+#include <inttypes.h>
+
+static bool every_segment_read(const struct seen_buffer *buffer)
+{
+    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    for (uint32_t i = 0; i < buffer->readable_count && i < 63; i++) {
+        if (segs[i].bytes > 0 && (buffer->segs_read >> i & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void judge_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+                       uint32_t len)
+{
+    rings_judge_kept(watch, queue, buffer, !queue->packed);
+    if (queue->role < BNT_BALLOON_QUEUE_HINT && !queue->packed) {
+        clause_require(watch, DEV, CLAUSE_VS_14, buffer->written >= len,
+                       "says that it wrote %" PRIu32 " bytes into buffer %u of queue %u, and wrote "
+                       "%" PRIu64,
+                       len, buffer->id, queue->index, buffer->written);
+    }
+    if (queue->role < BNT_BALLOON_QUEUE_HINT && buffer->readable_count > 1) {
+        clause_require(watch, DEV, CLAUSE_VS_2, every_segment_read(buffer),
+                       "used buffer %u of queue %u without reading all of its %" PRIu32
+                       " descriptors",
+                       buffer->id, queue->index, buffer->readable_count);
+    }
+    if (buffer->indirect && !queue->packed) {
+        if (buffer->table_marked || buffer->descs > 1) {
+            clause_require(watch, DEV, CLAUSE_VS_9, every_segment_read(buffer),
+                           "did not read a table after direct descriptors: buffer %u of queue %u",
+                           buffer->id, queue->index);
+        }
+    }
+}
+
+static void buffer_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+                        uint32_t len)
+{
+    judge_used(watch, queue, buffer, len);
+    queue->used_count++;
+    queue->used_arrived = true;
+    watch_used(watch, queue, buffer, len);
+    if (queue->enabled && buffer->out) {
+        rings_buffer_drop(watch, queue, buffer);
+    }
+}
+
+static struct seen_buffer *buffer_of_id(struct seen_queue *queue, uint16_t id)
+{
+    if (!queue->packed) {
+        return id < queue->size && queue->buffers[id].out ? &queue->buffers[id] : NULL;
+    }
+    for (uint32_t i = 0; i < queue->out; i++) {
+        struct seen_buffer *buffer = &queue->buffers[queue->list[i]];
+        if (buffer->id == id) {
+            return buffer;
+        }
+    }
+    return NULL;
+}
+
+/** The oldest buffer that is out. */
+static struct seen_buffer *oldest(struct seen_queue *queue)
+{
+    struct seen_buffer *found = NULL;
+    for (uint32_t i = 0; i < queue->out; i++) {
+        struct seen_buffer *buffer = &queue->buffers[queue->list[i]];
+        if (found == NULL || buffer->sequence < found->sequence) {
+            found = buffer;
+        }
+    }
+    return found;
+}
+
+/** Buffers that are out and as old as this one or older. */
+static uint32_t up_to(const struct seen_queue *queue, const struct seen_buffer *last)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < queue->out; i++) {
+        count += queue->buffers[queue->list[i]].sequence <= last->sequence;
+    }
+    return count;
+}
+
+/** Whether the driver made this buffer available in the place of another that it had shown before:
+ * the device found only this one. */
+static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
+{
+    const uint32_t slot = queue->used_seen % queue->size;
+    return !queue->packed && seen_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
+}
+
+/**
+ * With IN_ORDER one entry may stand for all buffers up to the one it names, of which at most `most`
+ * are told of. Returns how many descriptors it stands for; 0: the queue cannot be followed.
+ */
+static uint32_t entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id, uint32_t len,
+                           uint32_t most, uint32_t *buffers)
+{
+    struct seen_buffer *last = buffer_of_id(queue, id);
+    uint32_t descs = 0;
+    *buffers = last == NULL ? 0 : queue->in_order ? up_to(queue, last) : 1;
+    if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
+        clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
+                       "uses buffer %u of queue %u out of order", id, queue->index);
+    }
+    if (last == NULL || *buffers > most) {
+        return 0;
+    }
+    if (*buffers > 1) {
+        clause_seen(watch, DEV, CLAUSE_VS_17);
+    }
+    for (uint32_t i = 1; i < *buffers; i++) {
+        struct seen_buffer *first = oldest(queue);
+        descs += first->descs;
+        buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
+    }
+    descs += last->descs;
+    buffer_used(watch, queue, last, len);
+    return descs;
+}
+
+static void look_used_split(struct watch *watch, struct seen_queue *queue)
+{
+    const uint16_t index = seen_u16(watch, queue->used + 2);
+    while ((uint16_t)queue->used_seen != index && queue->enabled && !queue->lost) {
+        const uint32_t slot = queue->used_seen % queue->size;
+        const uint8_t *at = queue->used + 4 + (size_t)8 * slot;
+        const uint32_t id = seen_u32(watch, at);
+        const uint32_t len = seen_u32(watch, at + 4);
+        uint32_t buffers = 0;
+        clause_require(watch, DEV, CLAUSE_VS_14, queue->fresh[slot] != 0,
+                       "moves used.idx of queue %u before it wrote the element", queue->index);
+        queue->fresh[slot] = 0;
+        const uint32_t most = (uint16_t)(index - queue->used_seen);
+        if (id >= queue->size || entry_used(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
+            queue_give_up(queue, false);
+            return;
+        }
+        queue->used_seen = (uint16_t)(queue->used_seen + buffers);
+    }
+}
+
+static bool packed_used(const struct watch *watch, const struct seen_queue *queue)
+{
+    const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
+    const bool wrap = queue->used_seen < queue->size;
+    const uint16_t flags = seen_u16(watch, queue->desc + (size_t)16 * position + 14);
+    return ((flags & BNT_VQ_PACKED_F_AVAIL) != 0) == wrap &&
+           ((flags & BNT_VQ_PACKED_F_USED) != 0) == wrap;
+}
+
+static void look_used_packed(struct watch *watch, struct seen_queue *queue)
+{
+    while (queue->out > 0 && packed_used(watch, queue)) {
+        const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
+        const uint8_t *at = queue->desc + (size_t)16 * position;
+        const uint32_t len = seen_u32(watch, at + 8);
+        const uint16_t id = seen_u16(watch, at + 12);
+        uint32_t buffers = 0;
+        struct seen_buffer *under = &queue->buffers[position];
+        if (under->out) {
+            under->spoiled = true;
+        }
+        const uint32_t descs = entry_used(watch, queue, id, len, queue->size, &buffers);
+        clause_require(watch, DEV, CLAUSE_VP_6, descs > 0,
+                       "writes a used descriptor of queue %u for buffer %u, which is not out",
+                       queue->index, id);
+        if (descs == 0) {
+            queue_give_up(queue, false);
+            return;
+        }
+        if (!queue->enabled) {
+            return;
+        }
+        queue->used_seen = (queue->used_seen + descs) % (2u * queue->size);
+    }
+}
+
+void rings_look_used(struct watch *watch, struct seen_queue *queue)
+{
+    if (!queue->enabled || queue->lost) {
+        return;
+    }
+    if (queue->packed) {
+        look_used_packed(watch, queue);
+    } else {
+        look_used_split(watch, queue);
+    }
+}
+
+void rings_spoiled(struct watch *watch, struct seen_queue *queue)
+{
+    if (queue->lost || queue->packed || queue->used_count == 0) {
+        return;
+    }
+    const uint16_t last = (uint16_t)(queue->used_seen - 1);
+    const uint8_t *at = queue->used + 4 + (size_t)8 * (last % queue->size);
+    const uint32_t id = seen_u32(watch, at);
+    if (seen_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen || id >= queue->size ||
+        queue->buffers[id].many != NULL) {
+        queue->lost = true;
+        return;
+    }
+    watch_again(watch, queue, &queue->buffers[id], seen_u32(watch, at + 4));
+}

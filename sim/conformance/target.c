@@ -1,0 +1,179 @@
+/*
+ * The numbers of configuration space: the target that the driver knows, what it does about it, and
+ * what `actual` says (VIRTIO 1.4, 5.5.6.1). The balloon's size is counted from requests and answers
+ * (places.c); the target is what the driver read last, since nobody can go by one that it does not
+ * know.
+ */
+#include "sim/conformance/places.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define IDLE_NS UINT64_C(1000000000)  /**< a driver that does nothing for so long does nothing */
+#define CALM_NS UINT64_C(40000000000) /**< hold-offs after an OOM deflate are over by then */
+
+/* ---- What the driver does for its target ---- */
+
+void target_note_effort(struct watch *watch, bool failed)
+{
+    watch->target.effort_ns = watch_now(watch);
+    watch->target.effort_failed = failed;
+}
+
+void target_note_change(struct watch *watch, bool changed)
+{
+    watch->target.changes += changed;
+}
+
+void target_note_oom(struct watch *watch)
+{
+    watch->target.oom_ns = watch_now(watch);
+    target_note_effort(watch, true);
+}
+
+static void pages_refused(struct watch *watch)
+{
+    target_note_effort(watch, true);
+}
+
+/* ---- Configuration ---- */
+
+static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    if (offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes >= 4) {
+        bnt_le32 value;
+        memcpy(&value, data, sizeof value);
+        watch->target.num_pages_known = bnt_le32_get(value);
+        watch->target.num_pages_read = true;
+    }
+}
+
+static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+{
+    struct watch_target *target = &watch->target;
+    if (offset != BNT_BALLOON_CONFIG_ACTUAL || bytes != 4) {
+        return;
+    }
+    bnt_le32 value;
+    memcpy(&value, data, sizeof value);
+    target->actual = bnt_le32_get(value);
+    answers_forget(watch);
+    if (target->changes > 0) {
+        clause_seen(watch, DRV, CLAUSE_BD_14);
+    }
+    if (target->changes > 1) {
+        clause_seen(watch, DRV, CLAUSE_BD_15);
+    }
+    target->changes = 0;
+}
+
+static void config_arrived(struct watch *watch)
+{
+    watch->target.num_pages_told = true;
+}
+
+static void live(struct watch *watch)
+{
+    watch->target.unseen_told = false;
+    target_note_effort(watch, false);
+}
+
+static void reset(struct watch *watch)
+{
+    struct watch_target *target = &watch->target;
+    target->changes = 0;
+    target->actual = 0;
+    target->num_pages_read = false;
+    target->num_pages_told = false;
+    target->num_pages_known = 0;
+    target->deficit_since_ns = 0;
+    target->stood = false;
+}
+
+/* ---- Time ---- */
+
+/** For how long the driver could have done something for its balloon, and did not. */
+static uint64_t idle_ns(const struct watch *watch)
+{
+    const struct watch_target *target = &watch->target;
+    uint64_t since_ns =
+        target->effort_ns > target->deficit_since_ns ? target->effort_ns : target->deficit_since_ns;
+    since_ns = since_ns > watch->stalled_until_ns ? since_ns : watch->stalled_until_ns;
+    return since_ns < watch_now(watch) ? watch_now(watch) - since_ns : 0;
+}
+
+/** What the driver has to go by: a target of which no notification arrived it cannot know. */
+static uint32_t target_known(const struct watch *watch)
+{
+    const struct watch_target *target = &watch->target;
+    return target->num_pages_told ? target->num_pages : target->num_pages_known;
+}
+
+/** A target that is there already when the driver goes live, and that it never looks at. */
+static void judge_unseen(struct watch *watch)
+{
+    struct watch_target *target = &watch->target;
+    if (watch->live && !target->stood && !target->num_pages_read && target->num_pages > 0 &&
+        !target->unseen_told && !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
+        clause_broken(watch, DRV, CLAUSE_BD_4, "does not look at a target of %" PRIu32,
+                      target->num_pages);
+        target->unseen_told = true;
+    }
+}
+
+static void event_end(struct watch *watch, const struct seen_device *device)
+{
+    struct watch_target *target = &watch->target;
+    bnt_le32 value;
+    memcpy(&value, device->config + BNT_BALLOON_CONFIG_NUM_PAGES, sizeof value);
+    target->num_pages_told = target->num_pages_told && target->num_pages == bnt_le32_get(value);
+    target->num_pages = bnt_le32_get(value);
+    const bool stands = device_pauses(watch);
+    if (stands || target->stood) {
+        target->effort_ns = watch_now(watch); /* until then it may do nothing (VG-36) */
+    }
+    target->stood = stands;
+    judge_unseen(watch);
+    const bool deficit = watch->live && target_known(watch) > pages_ballooned(watch);
+    if (!deficit) {
+        target->deficit_since_ns = 0;
+    } else if (target->deficit_since_ns == 0) {
+        target->deficit_since_ns = watch_now(watch) > 0 ? watch_now(watch) : 1;
+    }
+}
+
+/** A calm end: what was to be done is done. */
+static void end(struct watch *watch, bool quiet)
+{
+    struct watch_target *target = &watch->target;
+    const uint64_t now_ns = watch_now(watch);
+    const uint64_t moving = watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING];
+    if (!quiet || !watch->live || moving > 0 || watch->extension.releasing || watch->emptying ||
+        watch->given_up || device_pauses(watch)) {
+        return;
+    }
+    if (target->changes > 0) {
+        clause_require(watch, DRV, CLAUSE_BD_14, target->actual == pages_ballooned(watch),
+                       "leaves actual at %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
+                       target->actual, pages_ballooned(watch));
+    }
+    const bool calm = target->oom_ns == 0 || now_ns - target->oom_ns > CALM_NS;
+    if (target->deficit_since_ns > 0 && !target->effort_failed && calm &&
+        idle_ns(watch) > IDLE_NS) {
+        clause_broken(watch, DRV, CLAUSE_BD_4,
+                      "gives no page although the target is %" PRIu32
+                      " and the balloon has %" PRIu64,
+                      target_known(watch), pages_ballooned(watch));
+    }
+}
+
+const struct watcher watch_target_watcher = {
+    .reset = reset,
+    .live = live,
+    .pages_refused = pages_refused,
+    .config_read = config_read,
+    .config_write = config_write,
+    .config_arrived = config_arrived,
+    .event_end = event_end,
+    .end = end,
+};
