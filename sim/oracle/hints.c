@@ -2,8 +2,8 @@
  * Free page hints: whose the hinted pages are, and what the device may do with them.
  *
  * A page is hinted from the moment the driver takes it until it gives it back, whatever the device
- * is at meanwhile. What it holds is unknown until the guest writes it; the world marks that in the
- * page's tag and tells of every access.
+ * is at meanwhile. What it may hold is content.c's. Called by the world when the driver or the
+ * device handles a hint.
  */
 #include "sim/oracle/shadow.h"
 
@@ -11,21 +11,21 @@
 
 void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
-    const uint32_t moved = oracle_pages_move(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
+    const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
     if (moved < count) {
         oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
                        "page %" PRIu64 " is to be hinted while it is %s", pages[moved],
-                       oracle_place_name(oracle_place(oracle, vm, pages[moved])));
+                       shadow_place_text((uint8_t)oracle_place(oracle, vm, pages[moved])));
     }
 }
 
 void oracle_hint_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
-    const uint32_t moved = oracle_pages_move(oracle, vm, pages, count, PLACE_HINTED, PLACE_OS);
+    const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_HINTED, PLACE_OS);
     if (moved < count) {
         oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                        "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
-                       oracle_place_name(oracle_place(oracle, vm, pages[moved])));
+                       shadow_place_text((uint8_t)oracle_place(oracle, vm, pages[moved])));
     }
 }
 
@@ -63,27 +63,6 @@ void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_
         oracle_violate(oracle, vm, INVARIANT_HINT_CURRENT,
                        "PFN %" PRIu64 " was taken as a hint in state %s, id %" PRIu32, first_pfn,
                        bnt_host_hint_state_name(shadow->hint_state), shadow->hint_id);
-    }
-}
-
-void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
-                            bool write)
-{
-    if (!write) {
-        oracle_violate(oracle, vm, INVARIANT_HINT_TRUSTED,
-                       "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
-    } else if (found != 0 && found >> 48 != vm + 1) {
-        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
-                       "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
-    }
-}
-
-void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held, uint64_t holds)
-{
-    if (held != holds) {
-        oracle_violate(oracle, vm, INVARIANT_ARRIVED,
-                       "PFN %" PRIu64 " held %016" PRIx64 " and arrived as %016" PRIx64, pfn, held,
-                       holds);
     }
 }
 

@@ -2,8 +2,9 @@
  * The invariants: one row each, with the party whose good behaviour it assumes.
  *
  * A scripted fault that makes a party hostile suspends the invariants that assume it, by name.
- * What assumes nobody is host safety and is never suspended. What one adds is a row, the check in
- * pages.c or checks.c, and a negative scenario that shows it fire (tests/negative).
+ * What assumes nobody is host safety and is never suspended. To add an invariant, add a row, a
+ * check in the file of sim/oracle that sees what it is about, and a negative scenario that shows it
+ * fire (tests/negative).
  */
 #ifndef SIM_ORACLE_INVARIANTS_H
 #define SIM_ORACLE_INVARIANTS_H

@@ -7,9 +7,15 @@
 #include "sim/oracle/oracle.h"
 
 #define SHADOW_DROPS_MAX 1024
-#define SHADOW_OUTCOMES  64
 #define SHADOW_SENT_MAX  8     /* requests in flight whose age is known: a driver has three */
 #define SHADOW_LENT      0x80u /* with a page_place: a deflate in flight names the page, too */
+
+/** What `host` says of a PFN. FRESH: given by the request that is being looked at. */
+enum {
+    HOST_GUEST = 0,
+    HOST_BALLOON = 1,
+    HOST_FRESH = 2
+};
 
 struct shadow_range {
     uint64_t first_pfn;
@@ -91,13 +97,24 @@ struct oracle {
 __attribute__((format(printf, 4, 5))) void oracle_violate(struct oracle *oracle, uint32_t vm,
                                                           invariant_id id, const char *format, ...);
 
-/** The host's reset: every page counts as the guest's from here on (pages.c). */
+/** The host's reset: every page counts as the guest's from here on (device.c). */
 void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
 
-/** Moves pages up to the first that is no memory or is not in `from`; how many (pages.c). */
-uint32_t oracle_pages_move(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+/* places.c */
+/** The place in words, for messages. */
+const char *shadow_place_text(uint8_t place);
+/** False, and a violation, where a PFN is no memory of the guest's. */
+bool shadow_page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what);
+static inline uint8_t *shadow_place_of(struct shadow *shadow, uint64_t pfn)
+{
+    return &shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
+}
+/** One page goes from its place to another. */
+void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
+/** Moves pages up to the first that is no memory or is not in `from`; how many. A lent page moves
+ * as any other and stays lent, but for an inflate: the device could serve it before the deflate. */
+uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
-const char *oracle_place_name(page_place place);
 /** The place without what is beside it. */
 static inline page_place shadow_place(uint8_t place)
 {
@@ -108,8 +125,6 @@ static inline bool shadow_hindered(const struct shadow *shadow)
 {
     return shadow->start_refused || shadow->target_refused || shadow->unlock_refused;
 }
-/** One page goes from its place to another (pages.c). */
-void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
 /** calls.c: after an event, and at the end of a quiet run. */
 void oracle_check_calls(struct oracle *oracle, uint32_t vm);
 void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);

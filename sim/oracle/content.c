@@ -1,0 +1,67 @@
+/*
+ * What pages hold: the guest finds what it wrote, free pages hold what the guest expects of them,
+ * and a page arrives at the destination of a migration as it was. Called by the world at every
+ * access that it watches. Who has the page is not asked here.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                    uint64_t found)
+{
+    if (found == expected) {
+        return;
+    }
+    if (expected != 0 && found == 0) {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_KEPT,
+                       "PFN %" PRIu64 " lost its content: written %016" PRIx64 ", read as empty",
+                       pfn, expected);
+    } else {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
+                       "PFN %" PRIu64 " holds foreign content: expected %016" PRIx64
+                       ", found %016" PRIx64,
+                       pfn, expected, found);
+    }
+}
+
+void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
+                            bool write)
+{
+    if (!write) {
+        oracle_violate(oracle, vm, INVARIANT_HINT_TRUSTED,
+                       "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
+    } else if (found != 0 && found >> 48 != vm + 1) {
+        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
+                       "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
+    }
+}
+
+void oracle_poison(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                   uint64_t found)
+{
+    if (found != expected) {
+        oracle_violate(oracle, vm, INVARIANT_POISON_KEPT,
+                       "free PFN %" PRIu64 " must hold %08" PRIx64 ", found %016" PRIx64, pfn,
+                       expected & UINT32_MAX, found);
+    }
+}
+
+void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                        uint64_t found)
+{
+    if (found != expected) {
+        oracle_violate(oracle, vm, INVARIANT_DEVICE_INIT,
+                       "PFN %" PRIu64 " is called initialised to %08" PRIx64 ", found %016" PRIx64,
+                       pfn, expected & UINT32_MAX, found);
+    }
+}
+
+void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held, uint64_t holds)
+{
+    if (held != holds) {
+        oracle_violate(oracle, vm, INVARIANT_ARRIVED,
+                       "PFN %" PRIu64 " held %016" PRIx64 " and arrived as %016" PRIx64, pfn, held,
+                       holds);
+    }
+}

@@ -1,0 +1,95 @@
+/*
+ * The place of every page of a VM, and the state word that follows from it. All moves go through
+ * this file, whoever makes them; whether one may be made is judged by the callers: pages.c,
+ * requests.c, device.c, hints.c, life.c.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+static const char *const place_names[PLACE_COUNT] = {
+    [PLACE_OS] = "the guest's own",
+    [PLACE_TAKEN] = "with the driver already",
+    [PLACE_INFLATING] = "being inflated",
+    [PLACE_BALLOON] = "in the balloon",
+    [PLACE_DEFLATING] = "being deflated",
+    [PLACE_HELD] = "held as refused",
+    [PLACE_PARTS] = "part of a refused unit",
+    [PLACE_REPORTING] = "in a report",
+    [PLACE_REPORTED] = "in a report that was served",
+    [PLACE_HINTED] = "kept as hinted",
+};
+
+const char *shadow_place_text(uint8_t place)
+{
+    return (place & SHADOW_LENT) != 0 ? "in use while being deflated" : place_names[place];
+}
+
+bool shadow_page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (pfn >= shadow->config.first_pfn && pfn - shadow->config.first_pfn < shadow->config.pfns) {
+        return true;
+    }
+    oracle_violate(oracle, vm, INVARIANT_ONE_PLACE, "%s of PFN %" PRIu64 ", which is not memory",
+                   what, pfn);
+    return false;
+}
+
+/** A page counts for the state while its guest regards it as ballooned, in flight back included. */
+static bool place_counts(uint8_t place)
+{
+    return place == PLACE_BALLOON || place == PLACE_HELD;
+}
+
+void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (place_counts(*place)) {
+        engine_state_add(oracle->engine, 0 - shadow_fact(vm, pfn, *place == PLACE_HELD));
+    }
+    shadow->in_place[shadow_place(*place)]--;
+    shadow->in_place[to]++;
+    *place = (uint8_t)to;
+    if (place_counts(*place)) {
+        engine_state_add(oracle->engine, shadow_fact(vm, pfn, to == PLACE_HELD));
+    }
+}
+
+/** Adds to the state what `count` pages add by being in a place, or takes it off. */
+static void count_facts(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
+                        page_place place, bool add)
+{
+    uint64_t sum = 0;
+    if (!place_counts((uint8_t)place)) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sum += shadow_fact(vm, pages[i], place == PLACE_HELD);
+    }
+    engine_state_add(oracle->engine, add ? sum : 0 - sum);
+}
+
+uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                           uint32_t count, page_place from, page_place to)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    uint8_t *place = shadow->place;
+    const uint64_t first_pfn = shadow->config.first_pfn;
+    const uint64_t pfns = shadow->config.pfns;
+    const uint32_t order = shadow->config.page_order;
+    const uint8_t kept = to != PLACE_INFLATING ? SHADOW_LENT : 0;
+    uint32_t moved = 0;
+    for (; moved < count; moved++) {
+        const uint64_t index = pages[moved] - first_pfn;
+        if (index >= pfns || (place[index >> order] & ~kept & UINT8_MAX) != from) {
+            break;
+        }
+        place[index >> order] = (uint8_t)(to | (place[index >> order] & kept));
+    }
+    shadow->in_place[from] -= moved;
+    shadow->in_place[to] += moved;
+    count_facts(oracle, vm, pages, moved, from, false);
+    count_facts(oracle, vm, pages, moved, to, true);
+    return moved;
+}

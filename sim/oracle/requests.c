@@ -1,0 +1,266 @@
+/*
+ * Inflates and deflates as the driver sends them and gets them back: what it sends must be its own,
+ * what comes back goes where the verdicts say. What the device makes of the same requests is in
+ * device.c. Called by the world when the driver emits a request.
+ */
+#include "sim/oracle/shadow.h"
+
+#include <inttypes.h>
+
+/* ---- Sent ---- */
+
+/** Parts of a refused unit that are offered now, one by one (BX-27). */
+static void parts_take(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    for (uint32_t i = 0; i < request->page_count; i++) {
+        const uint64_t index = request->pages[i] - shadow->config.first_pfn;
+        uint8_t *place =
+            index < shadow->config.pfns ? shadow_place_of(shadow, request->pages[i]) : NULL;
+        if (place != NULL && *place == PLACE_PARTS) {
+            shadow_move(oracle, vm, request->pages[i], place, PLACE_TAKEN);
+        }
+    }
+}
+
+static uint64_t first_page(const struct bnt_guest_request *request)
+{
+    return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
+}
+
+/** One request more is with the device. */
+static void sent_add(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed < SHADOW_SENT_MAX) {
+        shadow->sent[shadow->exposed] =
+            (struct shadow_sent){first_page(request), request->inflate, engine_now(oracle->engine)};
+    }
+    shadow->exposed++;
+}
+
+/** One request less; of one that is not known by its page the oldest. */
+static void sent_remove(struct shadow *shadow, const struct bnt_guest_request *request)
+{
+    const uint64_t known = shadow->exposed < SHADOW_SENT_MAX ? shadow->exposed : SHADOW_SENT_MAX;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < known; i++) {
+        if (shadow->sent[i].inflate == request->inflate &&
+            shadow->sent[i].page == first_page(request)) {
+            at = i;
+            break;
+        }
+    }
+    for (uint64_t i = at; i + 1 < known; i++) {
+        shadow->sent[i] = shadow->sent[i + 1];
+    }
+    shadow->exposed--;
+}
+
+static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    sent_add(oracle, vm, request);
+    shadow->unserved[request->inflate] += !shadow->calls; /* a call is served before it returns */
+    if (shadow->releasing) {
+        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
+                       "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
+                       request->inflate ? "an inflate" : "a deflate", request->page_count,
+                       shadow->epoch);
+        return;
+    }
+    if (request->inflate && shadow->in_place[PLACE_PARTS] > 0) {
+        parts_take(oracle, vm, request);
+    }
+    const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
+    const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
+    uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
+    /* Of a doubtful deflate whose pages are the OS's already, the announcement is repeated. */
+    while (request->again && moved < request->page_count &&
+           (*shadow_place_of(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
+        moved++;
+    }
+    if (moved < request->page_count &&
+        shadow_page_known(oracle, vm, request->pages[moved], "a request")) {
+        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
+                       "page %" PRIu64 " was sent in %s while it is %s", request->pages[moved],
+                       request->inflate ? "an inflate" : "a deflate",
+                       shadow_place_text(*shadow_place_of(shadow, request->pages[moved])));
+    }
+}
+
+/* ---- Completed ---- */
+
+/** The verdicts of one page as one, by BX-6 and BX-7; NONE: uncertain. */
+static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_request *request,
+                            uint32_t page)
+{
+    const uint32_t pfns = 1u << shadow->config.page_order;
+    const uint32_t first = page << shadow->config.page_order;
+    uint32_t accepted = 0;
+    uint8_t other = BNT_VERDICT_NONE;
+    /* One that is not locked is the driver's, unless the call failed as a whole. */
+    const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
+                          (shadow->config.habits & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
+    for (uint32_t i = first; i < first + pfns; i++) {
+        const uint8_t verdict =
+            i < request->verdict_count ? request->verdicts[i] : (uint8_t)BNT_VERDICT_NONE;
+        if (verdict == BNT_VERDICT_NONE || verdict >= BNT_VERDICT_COUNT) {
+            return BNT_VERDICT_NONE;
+        }
+        const bool done =
+            verdict == BNT_VERDICT_ACCEPTED || (unlocked && verdict == BNT_VERDICT_NOT_LOCKED);
+        accepted += done;
+        if (!done) {
+            other = verdict;
+        }
+    }
+    if (accepted == pfns) {
+        return BNT_VERDICT_ACCEPTED;
+    }
+    return accepted == 0 ? other : (uint8_t)BNT_VERDICT_NONE;
+}
+
+static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
+{
+    switch ((bnt_verdict)verdict) {
+    case BNT_VERDICT_ACCEPTED:
+        return PLACE_BALLOON;
+    case BNT_VERDICT_NONE:
+        shadow->uncertain_pages++;
+        return PLACE_BALLOON;
+    case BNT_VERDICT_NOT_NEEDED:
+        return (shadow->config.habits & BNT_GUEST_HABIT_REFUSE_ALL) != 0 ? PLACE_HELD : PLACE_TAKEN;
+    case BNT_VERDICT_RESET:
+        return PLACE_TAKEN;
+    default:
+        return PLACE_HELD;
+    }
+}
+
+static page_place deflated_place(struct shadow *shadow, uint8_t verdict)
+{
+    if (verdict == BNT_VERDICT_RESET && (shadow->config.habits & BNT_GUEST_HABIT_RESET_LATE) != 0) {
+        return PLACE_BALLOON; /* until the tick that begins with the reset */
+    }
+    if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
+        return PLACE_TAKEN;
+    }
+    if (verdict == BNT_VERDICT_NONE) {
+        shadow->uncertain_pages++;
+    }
+    return PLACE_BALLOON;
+}
+
+/** Whether every PFN of the request was accepted: then its pages move alike. */
+static bool all_accepted(const struct shadow *shadow, const struct bnt_guest_request *request)
+{
+    const uint32_t pfns = request->page_count << shadow->config.page_order;
+    uint8_t differs = 0;
+    if (request->verdict_count < pfns) {
+        return false;
+    }
+    for (uint32_t i = 0; i < pfns; i++) {
+        differs |= request->verdicts[i] ^ BNT_VERDICT_ACCEPTED;
+    }
+    return differs == 0;
+}
+
+/** Moves the pages of a request that was accepted whole; how many, before one that is elsewhere. */
+static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts,
+                               const struct bnt_guest_request *request)
+{
+    const struct shadow *shadow = &oracle->vms[vm];
+    if (verdicts && !all_accepted(shadow, request)) {
+        return 0;
+    }
+    const page_place from = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
+    const page_place to = request->inflate && !shadow->releasing ? PLACE_BALLOON : PLACE_TAKEN;
+    return shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
+}
+
+/** Nobody knows what became of it: what was to enter the balloon counts as in it, and what was to
+ * leave it too, until the deflate queue settles it. */
+static page_place doubtful_place(const struct shadow *shadow)
+{
+    return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
+}
+
+/** Where a page of a request goes that came back. */
+static page_place completed_place(struct shadow *shadow, const struct bnt_guest_request *request,
+                                  uint8_t verdict)
+{
+    if (request->doubtful) {
+        return doubtful_place(shadow);
+    }
+    const page_place to =
+        request->inflate ? inflated_place(shadow, verdict) : deflated_place(shadow, verdict);
+    if (shadow->releasing) {
+        return PLACE_TAKEN; /* BX-17, BX-19 */
+    }
+    const bool parts = to == PLACE_HELD && request->page_order > shadow->config.page_order;
+    return parts ? PLACE_PARTS : to;
+}
+
+static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
+                     const struct bnt_guest_request *request)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (shadow->exposed == 0) {
+        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT, "a request came back that was not sent");
+        return;
+    }
+    sent_remove(shadow, request);
+    if (shadow->exposed < shadow->unserved[0] + shadow->unserved[1] &&
+        (shadow->hostile & ASSUMES_DEVICE) == 0 &&
+        !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
+        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
+                       "a request came back that the device has not served");
+        return;
+    }
+    const uint32_t whole = request->doubtful ? 0 : complete_whole(oracle, vm, verdicts, request);
+    for (uint32_t i = whole; i < request->page_count; i++) {
+        uint8_t *place = shadow_place_of(shadow, request->pages[i]);
+        if (!request->inflate && (*place & SHADOW_LENT) != 0) {
+            /* The OS has it, wherever it is now. In doubt, it is announced again. */
+            *place &=
+                request->doubtful && !shadow->releasing ? UINT8_MAX : ~SHADOW_LENT & UINT8_MAX;
+            continue;
+        }
+        if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
+            oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
+                           "page %" PRIu64 " came back from a request while it is %s",
+                           request->pages[i], shadow_place_text(*place));
+            return;
+        }
+        const uint8_t verdict =
+            verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
+        shadow_move(oracle, vm, request->pages[i], place,
+                    completed_place(shadow, request, verdict));
+    }
+}
+
+void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
+                          const struct bnt_guest_request *request)
+{
+    oracle->vms[vm].must_tell_host = (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    if (request->complete) {
+        complete(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
+    } else {
+        expose(oracle, vm, request);
+    }
+}
+
+void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
+{
+    struct shadow *shadow = &oracle->vms[vm];
+    if (role <= BNT_BALLOON_QUEUE_DEFLATE) {
+        shadow->unserved[role == BNT_BALLOON_QUEUE_INFLATE] = 0;
+    }
+    for (uint64_t page = 0; role == BNT_BALLOON_QUEUE_REPORT && page < shadow->pages &&
+                            shadow->in_place[PLACE_REPORTING] > 0;
+         page++) {
+        const uint64_t pfn = shadow->config.first_pfn + (page << shadow->config.page_order);
+        (void)shadow_move_pages(oracle, vm, &pfn, 1, PLACE_REPORTING, PLACE_REPORTED);
+    }
+}
