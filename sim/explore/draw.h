@@ -39,10 +39,48 @@ struct draw {
     struct drawn_key cache[DRAW_CACHE];
 };
 
+/* ---- draw_tree.c ---- */
+
 /** 0 <= value < bound, by a stream of that name. */
 uint64_t draw_below(struct draw *draw, const char *stream, uint64_t bound);
 /** low <= value <= high. */
 uint64_t draw_between(struct draw *draw, const char *stream, const struct profile_range *range);
+
+/** What is known of a key; looked up once. */
+struct drawn_key *draw_key_find(struct draw *draw, const struct key_table *table,
+                                const struct key_row *row);
+/** 0 <= value < bound, by the key's stream. */
+uint64_t draw_key_below(struct draw *draw, const struct drawn_key *key, uint64_t bound);
+/** 0 <= value <= most: as many small values as large ones, by powers of two. */
+uint64_t draw_key_magnitude(struct draw *draw, const struct drawn_key *key, uint64_t most);
+/** How many bits a value has. */
+unsigned draw_bits_of(uint64_t value);
+/** The key of the VM that this one goes with, NULL if that is not there. */
+const struct yaml_node *draw_model_of(const struct draw *draw, const struct key_row *row);
+
+/* Parts of the tree. */
+struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct yaml_node *draw_node(struct draw *draw, yaml_kind kind);
+void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value);
+
+/* ---- draw_number.c ---- */
+
+uint64_t draw_number(struct draw *draw, const struct drawn_key *key);
+/** A time of the run. Every third action comes right after the one before it, so that they meet. */
+uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
+
+/* ---- draw_choice.c ---- */
+
+/** One of a key's words. */
+const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key);
+struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key);
+/** Some of a key's words. */
+struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key);
+/** Every third is aimed at the same event as the one before it, so that they meet. */
+struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key);
+
+/* ---- draw.c ---- */
 
 /** A mapping by the rows of a table: an item of a list, or a mapping inside one. */
 struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
@@ -52,11 +90,5 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
 /** Whether a key stands in this place. */
 bool draw_wants(struct draw *draw, const struct key_table *table, const struct key_row *row,
                 uint32_t kind);
-
-/* Parts of the tree. */
-struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-struct yaml_node *draw_node(struct draw *draw, yaml_kind kind);
-void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value);
 
 #endif

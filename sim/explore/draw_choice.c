@@ -1,0 +1,140 @@
+/*
+ * One of several, or some of them: words of a list by their weights, which are the tables' or the
+ * profile's, and events that a script waits for. Called by draw.c for keys of these types.
+ */
+#include "sim/explore/draw.h"
+
+#include "sim/explore/explore.h"
+#include "sim/scenario/values.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FEATURE_SHARE 50u /**< of 100 lists that a name stands in by default */
+
+static uint32_t weight_of(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
+{
+    const struct profile_key *profile = key->profile;
+    for (uint32_t i = 0; profile != NULL && i < profile->count; i++) {
+        if (choice->name != NULL && strcmp(profile->weights[i].name, choice->name) == 0) {
+            return profile->weights[i].weight;
+        }
+    }
+    return profile != NULL && profile->has_other ? profile->other : usual;
+}
+
+/** None of a kind that needs a key which is not drawn. */
+static uint32_t kind_weight(const struct key_table *table, uint32_t kind)
+{
+    for (const struct key_row *row = table->rows; row->name != NULL; row++) {
+        if (row->draw.reason != NULL && (row->required >> kind & 1u) != 0) {
+            return 0;
+        }
+    }
+    return table == &action_keys ? action_trait_of((action_kind)kind)->weight : 1;
+}
+
+bool explore_draws_kind(const struct key_table *table, uint32_t kind)
+{
+    return kind_weight(table, kind) > 0;
+}
+
+static uint32_t usual_weight(const struct drawn_key *key, const struct choice *choice)
+{
+    const bool decides =
+        key->table->kind_key != NULL && strcmp(key->row->name, key->table->kind_key) == 0;
+    return decides ? kind_weight(key->table, (uint32_t)choice->value) : 1;
+}
+
+const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key)
+{
+    const struct key_row *row = key->row;
+    uint64_t sum = 0;
+    for (const struct choice *c = row->choices; c->name != NULL; c++) {
+        sum += weight_of(key, c, usual_weight(key, c));
+    }
+    if (sum == 0) {
+        return row->choices;
+    }
+    uint64_t left = draw_key_below(draw, key, sum);
+    for (const struct choice *c = row->choices; c->name != NULL; c++) {
+        const uint64_t weight = weight_of(key, c, usual_weight(key, c));
+        if (left < weight) {
+            return c;
+        }
+        left -= weight;
+    }
+    return row->choices;
+}
+
+struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key)
+{
+    const struct choice *choice = draw_choice(draw, key);
+    if (key->row->draw.like != NULL && key->profile == NULL) {
+        const struct yaml_node *model = draw_model_of(draw, key->row);
+        const struct choice *same =
+            model != NULL ? choice_find(key->row->choices, model->text) : NULL;
+        choice = same != NULL ? same : choice;
+    }
+    return draw_text(draw, "%s", choice->name);
+}
+
+struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key)
+{
+    struct yaml_node *list = draw_node(draw, YAML_LIST);
+    for (const struct choice *c = key->row->choices; c->name != NULL; c++) {
+        const uint64_t roll = draw_key_below(draw, key, 100);
+        if (roll < weight_of(key, c, FEATURE_SHARE)) {
+            yaml_append(&draw->tree, list, NULL, draw_text(draw, "%s", c->name));
+        }
+    }
+    return list;
+}
+
+static uint32_t event_weight(const struct drawn_key *key, const struct choice *events,
+                             const struct choice *event)
+{
+    return weight_of(
+        key, event,
+        events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1);
+}
+
+static uint64_t events_weight(const struct drawn_key *key, const struct choice *events)
+{
+    uint64_t sum = 0;
+    for (const struct choice *c = events; c->name != NULL; c++) {
+        sum += event_weight(key, events, c);
+    }
+    return sum;
+}
+
+struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
+{
+    static const struct {
+        const char *prefix;
+        const struct choice *events;
+    } sources[] = {{"world", world_event_choices},
+                   {"world", world_event_choices},
+                   {"world", world_event_choices},
+                   {"guest", guest_event_choices},
+                   {"host", host_event_choices}};
+    const size_t count = sizeof sources / sizeof sources[0];
+    const uint64_t again = draw_key_below(draw, key, 3);
+    uint64_t source = draw_key_below(draw, key, count);
+    for (size_t i = 0; i < count && events_weight(key, sources[source].events) == 0; i++) {
+        source = (source + 1) % count; /* a profile wants none of these */
+    }
+    const struct choice *events = sources[source].events;
+    const struct choice *event = events;
+    const uint64_t sum = events_weight(key, events);
+    uint64_t left = sum > 0 ? draw_key_below(draw, key, sum) : 0;
+    while (sum > 0 && left >= event_weight(key, events, event)) {
+        left -= event_weight(key, events, event);
+        event++;
+    }
+    if (again != 0 || draw->last_event[0] == '\0') {
+        (void)snprintf(draw->last_event, sizeof draw->last_event, "%s.%s", sources[source].prefix,
+                       event->name);
+    }
+    return draw_text(draw, "%s", draw->last_event);
+}

@@ -1,0 +1,105 @@
+/*
+ * What every draw is made of: nodes of the tree, and the stream of choices of a key. Which values a
+ * key may take is said in draw_number.c and draw_choice.c. Called by all of sim/explore that draws.
+ *
+ * Each key has a stream of its own, named by its path, so that a key that is added to the tables
+ * leaves the draws of the others alone.
+ */
+#include "sim/explore/draw.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- The tree ---- */
+
+static const struct yaml_mark nowhere = {0, 1, 1};
+
+struct yaml_node *draw_node(struct draw *draw, yaml_kind kind)
+{
+    return yaml_node_new(&draw->tree, kind, nowhere);
+}
+
+struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct yaml_node *node = yaml_text_new(&draw->tree, nowhere, text, strlen(text));
+    node->plain = true;
+    return node;
+}
+
+void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value)
+{
+    yaml_append(&draw->tree, map, draw_text(draw, "%s", key), value);
+}
+
+/* ---- Choices ---- */
+
+uint64_t draw_below(struct draw *draw, const char *stream, uint64_t bound)
+{
+    return engine_choose(draw->engine, engine_stream(draw->engine, stream), CHOICE_RANGE, bound);
+}
+
+uint64_t draw_between(struct draw *draw, const char *stream, const struct profile_range *range)
+{
+    return range->low + draw_below(draw, stream, range->high - range->low + 1);
+}
+
+struct drawn_key *draw_key_find(struct draw *draw, const struct key_table *table,
+                                const struct key_row *row)
+{
+    size_t slot = ((size_t)(row - table->rows) * 31 + (unsigned char)table->section[0] +
+                   strlen(table->section) * 67) %
+                  DRAW_CACHE;
+    while (draw->cache[slot].row != NULL && draw->cache[slot].row != row) {
+        slot = (slot + 1) % DRAW_CACHE;
+    }
+    struct drawn_key *key = &draw->cache[slot];
+    if (key->row == NULL) {
+        char stream[ENGINE_NAME_MAX];
+        (void)snprintf(stream, sizeof stream, "%s.%s", table->section, row->name);
+        key->row = row;
+        key->table = table;
+        key->stream = engine_stream(draw->engine, stream);
+        key->profile = profile_find(draw->profile, table->section, row->name);
+    }
+    return key;
+}
+
+uint64_t draw_key_below(struct draw *draw, const struct drawn_key *key, uint64_t bound)
+{
+    return engine_choose(draw->engine, key->stream, CHOICE_RANGE, bound);
+}
+
+unsigned draw_bits_of(uint64_t value)
+{
+    unsigned bits = 0;
+    for (; value > 0; value >>= 1) {
+        bits++;
+    }
+    return bits;
+}
+
+uint64_t draw_key_magnitude(struct draw *draw, const struct drawn_key *key, uint64_t most)
+{
+    const unsigned bits = (unsigned)draw_key_below(draw, key, draw_bits_of(most) + 1);
+    if (bits == 0) {
+        return 0;
+    }
+    const uint64_t top = UINT64_C(1) << (bits - 1);
+    const uint64_t rest = draw_key_below(draw, key, top);
+    return top + rest < most ? top + rest : most;
+}
+
+const struct yaml_node *draw_model_of(const struct draw *draw, const struct key_row *row)
+{
+    char map[SCENARIO_NAME_MAX];
+    const char *dot = strchr(row->draw.like, '.');
+    (void)snprintf(map, sizeof map, "%.*s", (int)(dot - row->draw.like), row->draw.like);
+    const struct yaml_node *inner = draw->vm_node != NULL ? yaml_value(draw->vm_node, map) : NULL;
+    return inner != NULL ? yaml_value(inner, dot + 1) : NULL;
+}
