@@ -23,6 +23,11 @@ struct generated_record {
     char text[512];                            /**< what happened */
 };
 
+/** Judges one scenario's text in this process (generated_judge.c). */
+void record_judge(const char *text, size_t bytes, struct generated_record *record);
+/** It failed so: the text, and its signature. */
+void record_fail(struct generated_record *record, run_verdict verdict, const char *text);
+
 /** A process that runs scenarios, until it dies of one. */
 struct worker {
     pid_t pid; /**< 0: none */

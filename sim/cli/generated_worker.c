@@ -2,7 +2,7 @@
  * The workers of `run --generated`: processes that generate, run and judge, and may die of it.
  *
  * A worker runs many seeds; when one kills it, the parent makes a record of that and starts
- * another. A scenario is run twice, over memory of different contents: the hashes must agree.
+ * another. How a scenario is judged is in generated_judge.c. Called by generated.c.
  */
 #include "sim/cli/generated.h"
 
@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OTHER_FILL      0x5A
 #define RUN_TIMEOUT_NS  UINT64_C(60000000000)  /**< of the processor's time, for one scenario */
 #define HANG_TIMEOUT_NS UINT64_C(900000000000) /**< of wall clock: one that waits for something */
 #define ERROR_BYTES_MAX 65536u
@@ -50,123 +49,6 @@ static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
     const uint64_t cpu_ns = cpu_ns_of(pid);
     return (cpu_ns > since_cpu_ns && cpu_ns - since_cpu_ns > RUN_TIMEOUT_NS) ||
            worker_now_ns() - since_ns > HANG_TIMEOUT_NS;
-}
-
-/* ---- Judging ---- */
-
-/** What is the same for every failure of a kind: numbers and names of VMs are not. */
-static void signature_of(struct generated_record *record, const char *kind, const char *text)
-{
-    const char *at = text;
-    if (strncmp(at, "vm", 2) == 0 && strchr(at, ':') != NULL) {
-        at = strchr(at, ':') + 2;
-    }
-    if (strncmp(at, "generated:", 10) == 0 && strstr(at, ": ") != NULL) {
-        at = strstr(at, ": ") + 2;
-    }
-    const char *end = strncmp(at, "invariant ", 10) == 0 ? strchr(at, '(') : NULL;
-    const int n = snprintf(record->signature, sizeof record->signature, "%s: ", kind);
-    size_t used = n > 0 ? (size_t)n : 0;
-    for (; *at != '\0' && at != end && used + 2 < sizeof record->signature; at++) {
-        const bool digit = *at >= '0' && *at <= '9';
-        if (!digit || record->signature[used - 1] != 'N') {
-            record->signature[used++] = (char)(digit ? 'N' : *at);
-        }
-    }
-    while (used > 0 && record->signature[used - 1] == ' ') {
-        used--;
-    }
-    record->signature[used] = '\0';
-}
-
-static const char *kind_of(run_verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_LIVENESS:
-        return "liveness";
-    case VERDICT_LIMIT:
-        return "limit";
-    case VERDICT_USAGE:
-        return "invalid";
-    case VERDICT_CRASH:
-        return "crash";
-    case VERDICT_NONDETERMINISM:
-        return "nondeterminism";
-    default:
-        return "fail";
-    }
-}
-
-static void fail(struct generated_record *record, run_verdict verdict, const char *text)
-{
-    record->verdict = (int32_t)verdict;
-    (void)snprintf(record->text, sizeof record->text, "%.*s", (int)sizeof record->text - 1, text);
-    signature_of(record, kind_of(verdict), text);
-}
-
-static void fail_clause(struct generated_record *record, clause_party party, clause_id id,
-                        const struct clause_tally *tally)
-{
-    const char *who = party == CLAUSE_DRIVER ? "driver" : "device";
-    const char *name = clause_row(id)->name;
-    record->verdict = VERDICT_FAIL;
-    (void)snprintf(record->text, sizeof record->text, "clause %s broken by the %s: %s", name, who,
-                   tally->place);
-    (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
-}
-
-/** A clause that our own driver or device broke. */
-static void judge_clauses(const struct session *session, struct generated_record *record)
-{
-    const struct conformance *seen = world_conformance(session->world);
-    for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
-        for (int party = 0; party < CLAUSE_PARTIES; party++) {
-            char name[128];
-            world_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
-            for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
-                const struct clause_tally *tally =
-                    conformance_tally(seen, vm, (clause_party)party, false, (clause_id)id);
-                if (tally->violated > 0 && record->verdict == VERDICT_PASS) {
-                    fail_clause(record, (clause_party)party, (clause_id)id, tally);
-                }
-            }
-        }
-    }
-}
-
-static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
-                            struct generated_record *record)
-{
-    const struct session_config config = {
-        .path = "generated", .text = text, .text_bytes = bytes, .fill = fill};
-    struct session session;
-    run_verdict verdict = session_open(&session, &config);
-    if (verdict == VERDICT_PASS) {
-        verdict = session_run(&session);
-    }
-    record->events = session.result.events;
-    record->hash_word = session.result.hash_word;
-    if (verdict != VERDICT_PASS) {
-        fail(record, verdict, session.world != NULL ? session.result.text : session.error);
-    } else {
-        judge_clauses(&session, record);
-    }
-    if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
-        fail(record, VERDICT_FAIL, "memory was not given back at the end of the run");
-    }
-    return (run_verdict)record->verdict;
-}
-
-static void judge(const char *text, size_t bytes, struct generated_record *record)
-{
-    struct generated_record second = {.seed = record->seed};
-    if (run_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
-        return;
-    }
-    (void)run_once(text, bytes, OTHER_FILL, &second);
-    if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
-        fail(record, VERDICT_NONDETERMINISM, "the second run came to another hash");
-    }
 }
 
 /* ---- Pipes ---- */
@@ -273,7 +155,7 @@ static void record_death(struct generated_record *record, int state, bool late, 
     } else {
         (void)snprintf(text, sizeof text, "exit status %d %s", WEXITSTATUS(state), line);
     }
-    fail(record, VERDICT_CRASH, text);
+    record_fail(record, VERDICT_CRASH, text);
 }
 
 /* ---- Workers ---- */
@@ -284,10 +166,10 @@ static void work_one(uint64_t seed, const struct explore_profile *profile, int r
     struct arena *arena = arena_open(SESSION_FILL);
     errors_clear(errors);
     struct explore_text text = explore_generate(arena, seed, profile, &record.loads);
-    judge(text.text, text.bytes, &record);
+    record_judge(text.text, text.bytes, &record);
     explore_text_free(arena, &text);
     if (arena_close(arena) != 0 && record.verdict == VERDICT_PASS) {
-        fail(&record, VERDICT_FAIL, "the generator did not give its memory back");
+        record_fail(&record, VERDICT_FAIL, "the generator did not give its memory back");
     }
     if (!write_all(results, &record, sizeof record)) {
         _exit(VERDICT_CRASH);
@@ -482,12 +364,12 @@ void worker_judge(const char *text, size_t bytes, struct generated_record *recor
     const int errors = errors_open();
     *record = (struct generated_record){.seed = 0};
     if (fork_piped(&out, &in, &pid, errors)) {
-        judge(text, bytes, record);
+        record_judge(text, bytes, record);
         (void)write_all(out, record, sizeof *record);
         _exit(VERDICT_PASS);
     }
     if (pid < 0) {
-        fail(record, VERDICT_CRASH, "no process could be started");
+        record_fail(record, VERDICT_CRASH, "no process could be started");
     } else {
         struct generated_record answer;
         const size_t got = read_within(in, pid, &answer, sizeof answer, &late);

@@ -2,19 +2,18 @@
  * Work in processes of its own; see isolate.h.
  *
  * A worker has a page shared with its parent (result, how far it came) and a pair of sockets: the
- * parent reads the worker's end from its half, the worker the parent's end from the other. Linux
- * tells it of that too (PR_SET_PDEATHSIG), which reaches a worker that the socket does not.
+ * parent reads the worker's end from its half, the worker the parent's end from the other. Signals
+ * are isolate_stop.c's. Called by every verb that runs scenarios.
  */
 #ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, O_ASYNC; NOLINT(bugprone-reserved-identifier) */
+#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS; NOLINT(bugprone-reserved-identifier) */
 #endif
 
-#include "sim/cli/isolate.h"
+#include "sim/cli/isolate_stop.h"
 
 #include "sim/trace/trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,13 +24,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
-
-/** A worker that was asked to end is killed after so long; one that waits for others, later. */
-#define STOP_GRACE_S 2u
 
 /** Tasks that are begun or done while an earlier one is awaited, for each job. */
 #define AHEAD_OF_EACH 8u
@@ -66,134 +58,22 @@ struct pool {
     int status;
 };
 
-/* ---- Signals ---- */
-
-static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static volatile sig_atomic_t stop_signal;
-static volatile sig_atomic_t is_worker;
-static volatile sig_atomic_t children[ISOLATE_JOBS_MAX]; /**< processes of the innermost pool; 0 */
-static struct world_watch *volatile watched;             /**< of the run in this process */
-
-static void on_stop(int number)
-{
-    const int before = errno;
-    const int stop = number == SIGIO ? SIGTERM : number; /* the parent is gone */
-    bool waits = false;
-    if (stop_signal == 0) {
-        stop_signal = stop;
-    }
-    if (watched != NULL) {
-        watched->stop = true;
-    }
-    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
-        if (children[i] != 0) {
-            (void)kill((pid_t)children[i], stop);
-            waits = true;
-        }
-    }
-    if (is_worker) {
-        (void)alarm(waits ? 2 * STOP_GRACE_S : STOP_GRACE_S);
-    }
-    errno = before;
-}
-
-/** Whoever started the command with a signal ignored, as nohup does, wants it ignored. */
-static void signals_take(void)
-{
-    static bool taken;
-    struct sigaction action = {0};
-    struct sigaction before;
-    if (taken) {
-        return;
-    }
-    taken = true;
-    action.sa_handler = on_stop;
-    (void)sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
-        (void)sigaddset(&action.sa_mask, stop_signals[i]);
-    }
-    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
-        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
-            (void)sigaction(stop_signals[i], &action, NULL);
-        }
-    }
-}
-
-int isolate_stopped(void)
-{
-    return stop_signal;
-}
-
-void isolate_end_if_stopped(void)
-{
-    const int number = stop_signal;
-    if (number != 0) {
-        sigset_t only;
-        (void)fflush(NULL);
-        (void)signal(number, SIG_DFL);
-        (void)sigemptyset(&only);
-        (void)sigaddset(&only, number);
-        (void)sigprocmask(SIG_UNBLOCK, &only, NULL);
-        (void)raise(number);
-    }
-}
-
-void isolate_child_begin(void)
-{
-    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
-        struct sigaction before;
-        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler == on_stop) {
-            (void)signal(stop_signals[i], SIG_DFL);
-        }
-    }
-    (void)alarm(0);
-#ifdef __linux__
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-#endif
-    if (stop_signal != 0) {
-        isolate_end_if_stopped();
-    }
-}
-
 /* ---- In the worker ---- */
-
-static void parent_watch(int channel, pid_t parent)
-{
-    struct sigaction action = {0};
-    action.sa_handler = on_stop;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGIO, &action, NULL);
-    (void)fcntl(channel, F_SETOWN, getpid());
-    (void)fcntl(channel, F_SETFL, O_ASYNC);
-#ifdef __linux__
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-#endif
-    if (getppid() != parent) { /* it died before it could be watched */
-        on_stop(SIGTERM);
-    }
-}
 
 static _Noreturn void worker(struct pool *pool, struct task *task, int channel, pid_t parent,
                              const sigset_t *mask)
 {
     const struct isolate_config *config = pool->config;
     static char line[65536];
-    is_worker = 1;
-    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
-        children[i] = 0;
-    }
-    watched = &task->shared->watch;
+    stop_worker_begin(&task->shared->watch);
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    if (stop_signal != 0) {
-        on_stop(stop_signal);
-    }
+    stop_worker_resume();
     for (uint32_t i = 0; i < pool->size; i++) {
         if (pool->tasks[i].channel >= 0) {
             (void)close(pool->tasks[i].channel);
         }
     }
-    parent_watch(channel, parent);
+    stop_parent_watch(channel, parent);
     if (task->output != NULL && dup2(fileno(task->output), STDOUT_FILENO) < 0) {
         _exit(VERDICT_LIMIT);
     }
@@ -238,16 +118,6 @@ static void task_release(struct pool *pool, struct task *task)
         (void)close(task->channel);
     }
     *task = (struct task){.channel = -1};
-}
-
-static void child_note(pid_t old, pid_t process)
-{
-    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
-        if (children[i] == old) {
-            children[i] = process;
-            return;
-        }
-    }
 }
 
 /** The task could not be begun: its result says why. */
@@ -298,7 +168,7 @@ static void task_start(struct pool *pool, struct task *task)
         task->process = process;
         task->deadline_ms =
             config->timeout_s > 0 ? now_ms() + config->timeout_s * UINT64_C(1000) : UINT64_MAX;
-        child_note(0, process);
+        stop_child_note(0, process);
         pool->running++;
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
@@ -325,13 +195,11 @@ static void judge_end(struct task *task, int state)
     } else if (WIFSIGNALED(state)) {
         result->signal = WTERMSIG(state);
         const bool asked =
-            is_stop(result->signal) || (stop_signal != 0 && result->signal == SIGALRM);
+            is_stop(result->signal) || (isolate_stopped() != 0 && result->signal == SIGALRM);
         if (asked) {
             result->end = ISOLATE_STOPPED;
             result->status = VERDICT_LIMIT;
-            if (stop_signal == 0) { /* it was told alone, or wrote into a closed pipe */
-                stop_signal = result->signal;
-            }
+            stop_note(result->signal); /* it was told alone, or wrote into a closed pipe */
         }
         (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
                        strsignal(result->signal));
@@ -355,7 +223,7 @@ static void task_end(struct pool *pool, struct task *task)
     do {
         waited = waitpid(task->process, &state, 0);
     } while (waited < 0 && errno == EINTR);
-    child_note(task->process, 0);
+    stop_child_note(task->process, 0);
     (void)close(task->channel);
     task->channel = -1;
     task->process = 0;
@@ -457,9 +325,9 @@ int isolate_run(const struct isolate_config *config)
     for (uint32_t i = 0; i < pool.size; i++) {
         pool.tasks[i].channel = -1;
     }
-    signals_take();
+    stop_signals_take();
     for (;;) {
-        while (!pool.enough && stop_signal == 0 && pool.started < config->count &&
+        while (!pool.enough && isolate_stopped() == 0 && pool.started < config->count &&
                pool.running < jobs && pool.started - pool.told < pool.size) {
             struct task *task = &pool.tasks[pool.started % pool.size];
             task->index = pool.started++;
@@ -469,12 +337,13 @@ int isolate_run(const struct isolate_config *config)
             pool_wait(&pool);
         }
         pool_tell(&pool);
-        if (pool.running == 0 && (pool.enough || stop_signal != 0 || pool.told == config->count)) {
+        if (pool.running == 0 &&
+            (pool.enough || isolate_stopped() != 0 || pool.told == config->count)) {
             break;
         }
     }
     free(pool.tasks);
-    return stop_signal != 0 ? status_worse(pool.status, VERDICT_LIMIT) : pool.status;
+    return isolate_stopped() != 0 ? status_worse(pool.status, VERDICT_LIMIT) : pool.status;
 }
 
 void session_lost(struct session *session, const struct session_config *config,

@@ -1,0 +1,126 @@
+/*
+ * The judgement of one generated scenario: it is run twice, over memory of different contents, and
+ * must pass and come to the same hash. What fails gets a signature, the same for every failure of
+ * its kind. Called in a worker's process (generated_worker.c), which may die of it.
+ */
+#include "sim/cli/generated.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OTHER_FILL 0x5A
+
+/** What is the same for every failure of a kind: numbers and names of VMs are not. */
+static void signature_of(struct generated_record *record, const char *kind, const char *text)
+{
+    const char *at = text;
+    if (strncmp(at, "vm", 2) == 0 && strchr(at, ':') != NULL) {
+        at = strchr(at, ':') + 2;
+    }
+    if (strncmp(at, "generated:", 10) == 0 && strstr(at, ": ") != NULL) {
+        at = strstr(at, ": ") + 2;
+    }
+    const char *end = strncmp(at, "invariant ", 10) == 0 ? strchr(at, '(') : NULL;
+    const int n = snprintf(record->signature, sizeof record->signature, "%s: ", kind);
+    size_t used = n > 0 ? (size_t)n : 0;
+    for (; *at != '\0' && at != end && used + 2 < sizeof record->signature; at++) {
+        const bool digit = *at >= '0' && *at <= '9';
+        if (!digit || record->signature[used - 1] != 'N') {
+            record->signature[used++] = (char)(digit ? 'N' : *at);
+        }
+    }
+    while (used > 0 && record->signature[used - 1] == ' ') {
+        used--;
+    }
+    record->signature[used] = '\0';
+}
+
+static const char *kind_of(run_verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_LIVENESS:
+        return "liveness";
+    case VERDICT_LIMIT:
+        return "limit";
+    case VERDICT_USAGE:
+        return "invalid";
+    case VERDICT_CRASH:
+        return "crash";
+    case VERDICT_NONDETERMINISM:
+        return "nondeterminism";
+    default:
+        return "fail";
+    }
+}
+
+void record_fail(struct generated_record *record, run_verdict verdict, const char *text)
+{
+    record->verdict = (int32_t)verdict;
+    (void)snprintf(record->text, sizeof record->text, "%.*s", (int)sizeof record->text - 1, text);
+    signature_of(record, kind_of(verdict), text);
+}
+
+static void fail_clause(struct generated_record *record, clause_party party, clause_id id,
+                        const struct clause_tally *tally)
+{
+    const char *who = party == CLAUSE_DRIVER ? "driver" : "device";
+    const char *name = clause_row(id)->name;
+    record->verdict = VERDICT_FAIL;
+    (void)snprintf(record->text, sizeof record->text, "clause %s broken by the %s: %s", name, who,
+                   tally->place);
+    (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
+}
+
+/** A clause that our own driver or device broke. */
+static void judge_clauses(const struct session *session, struct generated_record *record)
+{
+    const struct conformance *seen = world_conformance(session->world);
+    for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
+        for (int party = 0; party < CLAUSE_PARTIES; party++) {
+            char name[128];
+            world_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
+            for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
+                const struct clause_tally *tally =
+                    conformance_tally(seen, vm, (clause_party)party, false, (clause_id)id);
+                if (tally->violated > 0 && record->verdict == VERDICT_PASS) {
+                    fail_clause(record, (clause_party)party, (clause_id)id, tally);
+                }
+            }
+        }
+    }
+}
+
+static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
+                            struct generated_record *record)
+{
+    const struct session_config config = {
+        .path = "generated", .text = text, .text_bytes = bytes, .fill = fill};
+    struct session session;
+    run_verdict verdict = session_open(&session, &config);
+    if (verdict == VERDICT_PASS) {
+        verdict = session_run(&session);
+    }
+    record->events = session.result.events;
+    record->hash_word = session.result.hash_word;
+    if (verdict != VERDICT_PASS) {
+        record_fail(record, verdict, session.world != NULL ? session.result.text : session.error);
+    } else {
+        judge_clauses(&session, record);
+    }
+    if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
+        record_fail(record, VERDICT_FAIL, "memory was not given back at the end of the run");
+    }
+    return (run_verdict)record->verdict;
+}
+
+void record_judge(const char *text, size_t bytes, struct generated_record *record)
+{
+    struct generated_record second = {.seed = record->seed};
+    if (run_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
+        return;
+    }
+    (void)run_once(text, bytes, OTHER_FILL, &second);
+    if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
+        record_fail(record, VERDICT_NONDETERMINISM, "the second run came to another hash");
+    }
+}

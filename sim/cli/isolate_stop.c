@@ -1,0 +1,162 @@
+/*
+ * Stops: INT, TERM and HUP reach the processes of the command, each ends its run at the next event,
+ * and the command ends by the signal. What is known of the signals is here alone: which came, which
+ * children are to be told, which run is to stop. Called by isolate.c, and by what forks by itself.
+ */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE 1 /* O_ASYNC; NOLINT(bugprone-reserved-identifier) */
+#endif
+
+#include "sim/cli/isolate_stop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/** A worker that was asked to end is killed after so long; one that waits for others, later. */
+#define STOP_GRACE_S 2u
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t is_worker;
+static volatile sig_atomic_t children[ISOLATE_JOBS_MAX]; /**< processes of the innermost pool; 0 */
+static struct world_watch *volatile watched;             /**< of the run in this process */
+
+static void on_stop(int number)
+{
+    const int before = errno;
+    const int stop = number == SIGIO ? SIGTERM : number; /* the parent is gone */
+    bool waits = false;
+    if (stop_signal == 0) {
+        stop_signal = stop;
+    }
+    if (watched != NULL) {
+        watched->stop = true;
+    }
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        if (children[i] != 0) {
+            (void)kill((pid_t)children[i], stop);
+            waits = true;
+        }
+    }
+    if (is_worker) {
+        (void)alarm(waits ? 2 * STOP_GRACE_S : STOP_GRACE_S);
+    }
+    errno = before;
+}
+
+/** Whoever started the command with a signal ignored, as nohup does, wants it ignored. */
+void stop_signals_take(void)
+{
+    static bool taken;
+    struct sigaction action = {0};
+    struct sigaction before;
+    if (taken) {
+        return;
+    }
+    taken = true;
+    action.sa_handler = on_stop;
+    (void)sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        (void)sigaddset(&action.sa_mask, stop_signals[i]);
+    }
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            (void)sigaction(stop_signals[i], &action, NULL);
+        }
+    }
+}
+
+int isolate_stopped(void)
+{
+    return stop_signal;
+}
+
+void isolate_end_if_stopped(void)
+{
+    const int number = stop_signal;
+    if (number != 0) {
+        sigset_t only;
+        (void)fflush(NULL);
+        (void)signal(number, SIG_DFL);
+        (void)sigemptyset(&only);
+        (void)sigaddset(&only, number);
+        (void)sigprocmask(SIG_UNBLOCK, &only, NULL);
+        (void)raise(number);
+    }
+}
+
+void isolate_child_begin(void)
+{
+    for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
+        struct sigaction before;
+        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler == on_stop) {
+            (void)signal(stop_signals[i], SIG_DFL);
+        }
+    }
+    (void)alarm(0);
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#endif
+    if (stop_signal != 0) {
+        isolate_end_if_stopped();
+    }
+}
+
+void stop_note(int number)
+{
+    if (stop_signal == 0) {
+        stop_signal = number;
+    }
+}
+
+void stop_child_note(pid_t old, pid_t process)
+{
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        if (children[i] == old) {
+            children[i] = process;
+            return;
+        }
+    }
+}
+
+/* ---- In the worker ---- */
+
+void stop_worker_begin(struct world_watch *watch)
+{
+    is_worker = 1;
+    for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
+        children[i] = 0;
+    }
+    watched = watch;
+}
+
+void stop_worker_resume(void)
+{
+    if (stop_signal != 0) {
+        on_stop(stop_signal);
+    }
+}
+
+/* Linux notifies it too (PR_SET_PDEATHSIG), which reaches a worker that the socket does not. */
+void stop_parent_watch(int channel, pid_t parent)
+{
+    struct sigaction action = {0};
+    action.sa_handler = on_stop;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGIO, &action, NULL);
+    (void)fcntl(channel, F_SETOWN, getpid());
+    (void)fcntl(channel, F_SETFL, O_ASYNC);
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+#endif
+    if (getppid() != parent) { /* it died before it could be watched */
+        on_stop(SIGTERM);
+    }
+}
