@@ -1,6 +1,6 @@
 /*
- * The table of clauses, and what its rows are called. What a clause asks for is in the watchers'
- * files; the table itself is clauses.h. Called by whoever prints what was found.
+ * The table of clauses, and the names in its rows. The rows are in clauses.h, the checks in the
+ * watchers' files. Called by the command, which prints what was found.
  */
 #include "sim/conformance/conformance.h"
 

@@ -1,7 +1,7 @@
 /*
  * Configuration space: which fields a driver may touch when, and how both sides keep several reads
- * of it consistent (VIRTIO 1.4, 2.5). What the fields of a balloon say is left to the watchers of
- * what they are about.
+ * of it consistent (VIRTIO 1.4, 2.5). What the fields of a balloon mean is left to the watchers of
+ * their subjects.
  */
 #include "sim/conformance/watch.h"
 
@@ -12,7 +12,7 @@ void configuration_read_generation(struct watch *watch, uint32_t generation)
 {
     struct watch_configuration *c = &watch->configuration;
     if (c->reading) {
-        clause_seen(watch, DRV, CLAUSE_VG_17);
+        clause_exercise(watch, DRV, CLAUSE_VG_17);
         c->unsettled = c->generation_known && generation != c->generation;
         c->reading = false;
     }
@@ -32,7 +32,7 @@ static uint64_t field_feature(const struct watch *watch, uint32_t offset)
     return 0;
 }
 
-static void judge_field(struct watch *watch, uint32_t offset)
+static void check_field(struct watch *watch, uint32_t offset)
 {
     const uint64_t feature = field_feature(watch, offset);
     if (feature != 0) {
@@ -42,7 +42,7 @@ static void judge_field(struct watch *watch, uint32_t offset)
 }
 
 /** A value that changed between two reads must have another generation. */
-static void judge_generation(struct watch *watch, uint32_t offset, uint32_t value)
+static void check_generation(struct watch *watch, uint32_t offset, uint32_t value)
 {
     struct watch_configuration *c = &watch->configuration;
     const uint32_t field = offset / 4;
@@ -66,10 +66,10 @@ static void judge_generation(struct watch *watch, uint32_t offset, uint32_t valu
 static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
-    judge_field(watch, offset);
+    check_field(watch, offset);
     if (bytes > 4 && !watch->config.foreign) {
         clause_require(watch, DRV, CLAUSE_VG_17, c->generation_known && !c->reading,
-                       "reads %u bytes of configuration without a look at the generation", bytes);
+                       "reads %u bytes of configuration without reading the generation", bytes);
     }
     if (c->unsettled && offset == c->reading_offset) {
         c->unsettled = false;
@@ -78,14 +78,14 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
     c->reading = true;
     c->reading_offset = offset;
     if (bytes == 4) {
-        judge_generation(watch, offset, le32_at(data));
+        check_generation(watch, offset, le32_at(data));
     }
 }
 
 static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
-    judge_field(watch, offset);
+    check_field(watch, offset);
     if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT && bytes == 4) {
         c->limit = le32_at(data);
     }
@@ -96,7 +96,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
 }
 
-/** By then a read that the generation spoiled was read again; a storm ends in giving up. */
+/** A look at configuration before FEATURES_OK, to be compared when the device is live. */
 static void config_shown(struct watch *watch, const uint8_t *config, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
@@ -106,18 +106,18 @@ static void config_shown(struct watch *watch, const uint8_t *config, uint32_t by
     }
 }
 
-/** What fields showed before FEATURES_OK they must show after it, but for what the driver wrote
+/** Fields must show the same before FEATURES_OK and after it, except for what the driver wrote
  * (VG-20). */
-static void judge_shown(struct watch *watch, const struct seen_device *device)
+static void check_shown(struct watch *watch, const struct seen_device *device)
 {
     struct watch_configuration *c = &watch->configuration;
     const bool comparable = c->shown && watch->live;
-    c->shown = false; /* a target may be set in between, if it is not all one event */
+    c->shown = false; /* comparable within one event only: later a target may be set */
     if (!comparable) {
         return;
     }
     const uint32_t shown = le32_at(c->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
-    /* The limit that the driver told bounds what the device asks for (BX-29). */
+    /* The driver's limit bounds the target (BX-29). */
     const uint32_t expected = c->limit != 0 && c->limit < shown ? c->limit : shown;
     bool same = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
     if ((watch->registers.offered & watch->config.binding.reset) != 0) {
@@ -131,11 +131,11 @@ static void judge_shown(struct watch *watch, const struct seen_device *device)
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_configuration *c = &watch->configuration;
-    judge_shown(watch, device);
+    check_shown(watch, device);
     if (c->unsettled && c->rereads + 1 < BNT_CONFIG_READS_MAX) {
-        clause_broken(watch, DRV, CLAUSE_VG_17,
-                      "takes what it read at %u although the generation changed meanwhile",
-                      c->reading_offset);
+        clause_violate(watch, DRV, CLAUSE_VG_17,
+                       "uses what it read at %u although the generation changed meanwhile",
+                       c->reading_offset);
     }
     c->unsettled = false;
     c->reading = false;

@@ -1,14 +1,14 @@
 /*
- * The instance: its VMs, its table of clauses, its watchers, and what was counted.
+ * The instance: its VMs, its list of watchers, and what was counted.
  *
- * Every call of conformance.h comes in here and goes on to the watchers, one line each. What a
- * clause asks for is in the watchers' own files.
+ * Every call of conformance.h enters here and goes to all watchers. What a clause asks for is in
+ * the watchers' own files; what they share is in watch.c. Called by the world.
  */
 #include "sim/conformance/places.h"
 
 #include <string.h>
 
-/** Behind pages.c it is known where pages are now, before it where they were. */
+/** Watchers before watch_pages_watcher see where pages were, those after it where they are now. */
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher,   &watch_configuration_watcher,
     &watch_notify_watcher,      &watch_access_watcher,
@@ -31,7 +31,8 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->vm_count = vm_count;
     seen->watchers = watchers;
     seen->vms = arena_zalloc(arena, vm_count * sizeof *seen->vms);
-    for (uint32_t vm = 0; vm < vm_count; vm++) { /* each can be freed from here on */
+    for (uint32_t vm = 0; vm < vm_count;
+         vm++) { /* from here on conformance_destroy can free each */
         seen->vms[vm].seen = seen;
         seen->vms[vm].vm = vm;
     }
@@ -109,7 +110,7 @@ static void begin_anew(struct watch *watch)
     watch->legacy = false;
     watch->features = 0;
     watch->given_up = false;
-    TELL(watch, reset, watch);
+    CALL_WATCHERS(watch, reset, watch);
 }
 
 void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered)
@@ -131,7 +132,7 @@ void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t stat
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         registers_status_read(watch, status);
-        TELL(watch, status_read, watch, status);
+        CALL_WATCHERS(watch, status_read, watch, status);
     }
 }
 
@@ -139,7 +140,7 @@ void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t s
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, status_writing, watch, status);
+        CALL_WATCHERS(watch, status_writing, watch, status);
     }
 }
 
@@ -151,12 +152,12 @@ void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t sta
     struct watch *watch = &seen->vms[vm];
     const bool was_live = watch->live;
     registers_status_write(watch, status, now);
-    TELL(watch, status_write, watch, status, now);
+    CALL_WATCHERS(watch, status_write, watch, status, now);
     if (status == 0) {
         begin_anew(watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
         watch->live = true;
-        TELL(watch, live, watch);
+        CALL_WATCHERS(watch, live, watch);
     }
 }
 
@@ -172,7 +173,7 @@ void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, config_shown, watch, config, bytes);
+        CALL_WATCHERS(watch, config_shown, watch, config, bytes);
     }
 }
 
@@ -181,7 +182,7 @@ void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t off
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, config_read, watch, offset, data, bytes);
+        CALL_WATCHERS(watch, config_read, watch, offset, data, bytes);
     }
 }
 
@@ -190,7 +191,7 @@ void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t of
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, config_write, watch, offset, data, bytes);
+        CALL_WATCHERS(watch, config_write, watch, offset, data, bytes);
     }
 }
 
@@ -202,7 +203,7 @@ void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t qu
         registers_queue_enable(&seen->vms[vm], queue);
         rings_enable(&seen->vms[vm], queue, role, size, desc_gpa, avail_gpa, used_gpa);
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, queue_enable, watch, queue);
+        CALL_WATCHERS(watch, queue_enable, watch, queue);
     }
 }
 
@@ -214,7 +215,7 @@ void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t que
         if (found != NULL) {
             rings_disable(watch, found);
         }
-        TELL(watch, queue_reset, watch, queue);
+        CALL_WATCHERS(watch, queue_reset, watch, queue);
     }
 }
 
@@ -223,7 +224,7 @@ void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, queue_reset_read, watch, queue, value);
+        CALL_WATCHERS(watch, queue_reset_read, watch, queue, value);
     }
 }
 
@@ -231,8 +232,8 @@ void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, kick, watch, (uint16_t)data);
-        TELL(watch, kick_data, watch, (uint16_t)data, (uint16_t)(data >> 16));
+        CALL_WATCHERS(watch, kick, watch, (uint16_t)data);
+        CALL_WATCHERS(watch, kick_data, watch, (uint16_t)data, (uint16_t)(data >> 16));
     }
 }
 
@@ -251,7 +252,7 @@ void conformance_guest_new(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, guest_new, watch);
+        CALL_WATCHERS(watch, guest_new, watch);
         watch->registers = (struct watch_registers){0};
         begin_anew(watch);
     }
@@ -287,7 +288,7 @@ void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         watch->given_up = true;
-        TELL(watch, driver_gave_up, watch);
+        CALL_WATCHERS(watch, driver_gave_up, watch);
     }
 }
 
@@ -295,7 +296,7 @@ void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, kick, watch, queue);
+        CALL_WATCHERS(watch, kick, watch, queue);
     }
 }
 
@@ -303,7 +304,7 @@ void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, interrupt, watch, queue);
+        CALL_WATCHERS(watch, interrupt, watch, queue);
     }
 }
 
@@ -311,7 +312,7 @@ void conformance_config_interrupt(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, config_interrupt, watch);
+        CALL_WATCHERS(watch, config_interrupt, watch);
     }
 }
 
@@ -319,7 +320,7 @@ void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t qu
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, kick_arrived, watch, queue);
+        CALL_WATCHERS(watch, kick_arrived, watch, queue);
     }
 }
 
@@ -327,7 +328,7 @@ void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, interrupt_arrived, watch, queue);
+        CALL_WATCHERS(watch, interrupt_arrived, watch, queue);
     }
 }
 
@@ -335,7 +336,7 @@ void conformance_config_arrived(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, config_arrived, watch);
+        CALL_WATCHERS(watch, config_arrived, watch);
     }
 }
 
@@ -345,7 +346,7 @@ void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gp
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, device_reads, watch, gpa, bytes);
+        CALL_WATCHERS(watch, device_reads, watch, gpa, bytes);
     }
 }
 
@@ -353,7 +354,7 @@ void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gp
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, device_wrote, watch, gpa, bytes);
+        CALL_WATCHERS(watch, device_wrote, watch, gpa, bytes);
     }
 }
 
@@ -363,7 +364,7 @@ void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue)
         struct watch *watch = &seen->vms[vm];
         struct seen_queue *found = rings_queue(watch, queue);
         if (found != NULL) {
-            rings_spoiled(watch, found);
+            rings_reread_answer(watch, found);
         }
     }
 }
@@ -372,7 +373,7 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, discarded, watch, first_pfn, pfns);
+        CALL_WATCHERS(watch, discarded, watch, first_pfn, pfns);
     }
 }
 
@@ -380,7 +381,7 @@ void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t comm
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, hint_shown, watch, command);
+        CALL_WATCHERS(watch, hint_shown, watch, command);
     }
 }
 
@@ -388,7 +389,7 @@ void conformance_hint_over(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, hint_over, watch);
+        CALL_WATCHERS(watch, hint_over, watch);
     }
 }
 
@@ -396,7 +397,7 @@ void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pf
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, hinted, watch, first_pfn, pfns);
+        CALL_WATCHERS(watch, hinted, watch, first_pfn, pfns);
     }
 }
 
@@ -405,8 +406,8 @@ void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        rings_look(watch);
-        TELL(watch, hint_given, watch, pages, count);
+        rings_read_available(watch);
+        CALL_WATCHERS(watch, hint_given, watch, pages, count);
     }
 }
 
@@ -414,7 +415,7 @@ void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pf
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, hint_touched, watch, pfn, written);
+        CALL_WATCHERS(watch, hint_touched, watch, pfn, written);
     }
 }
 
@@ -423,7 +424,7 @@ void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, pages_taken, watch, pages, count);
+        CALL_WATCHERS(watch, pages_taken, watch, pages, count);
     }
 }
 
@@ -431,7 +432,7 @@ void conformance_pages_refused(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, pages_refused, watch);
+        CALL_WATCHERS(watch, pages_refused, watch);
     }
 }
 
@@ -440,7 +441,7 @@ void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint6
 {
     for (uint32_t i = 0; seen != NULL && i < count; i++) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, page_filled, watch, pages[i]);
+        CALL_WATCHERS(watch, page_filled, watch, pages[i]);
     }
 }
 
@@ -448,7 +449,7 @@ void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t pa
 {
     if (seen != NULL && seen->vms[vm].reports.marks != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, page_touched, watch, page, write);
+        CALL_WATCHERS(watch, page_touched, watch, page, write);
     }
 }
 
@@ -457,8 +458,8 @@ void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        rings_look(watch); /* a deflate may have told of them in this event */
-        TELL(watch, pages_given, watch, pages, count);
+        rings_read_available(watch); /* a deflate of this event may name them */
+        CALL_WATCHERS(watch, pages_given, watch, pages, count);
     }
 }
 
@@ -473,8 +474,8 @@ void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status
         const size_t bytes =
             config_bytes < sizeof device.config ? config_bytes : sizeof device.config;
         memcpy(device.config, config, bytes);
-        rings_look(watch);
-        TELL(watch, event_end, watch, &device);
+        rings_read_available(watch);
+        CALL_WATCHERS(watch, event_end, watch, &device);
     }
 }
 
@@ -482,6 +483,6 @@ void conformance_end(struct conformance *seen, uint32_t vm, bool quiet)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        TELL(watch, end, watch, quiet);
+        CALL_WATCHERS(watch, end, watch, quiet);
     }
 }

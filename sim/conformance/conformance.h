@@ -1,13 +1,13 @@
 /*
  * Conformance: watches what crosses the boundary between drivers and devices, and counts for every
- * clause how often it came into play and how often it was broken, by whom.
+ * clause how often it applied to a party, and how often the party violated it.
  *
- * The world tells it what is seen: register accesses, the device's accesses to guest memory,
- * notifications, pages that the allocator gave or got. It reads the rings in guest memory with a
- * parser of its own. It never asks a library what is right, draws nothing, changes nothing and is
- * in no hash. What it finds does not fail a run; `ballonet conformance` judges it.
+ * The world calls it for what is observed: register accesses, the device's accesses to guest
+ * memory, notifications, pages that the allocator gave or got. It reads the rings in guest memory
+ * with a parser of its own. It never asks a library what is right, draws nothing, changes nothing
+ * and is in no hash. What it finds does not fail a run; `ballonet conformance` decides.
  *
- * Every call accepts a NULL instance: a world without oracles.
+ * Every call accepts a NULL instance, as in a world without oracles.
  */
 #ifndef SIM_CONFORMANCE_CONFORMANCE_H
 #define SIM_CONFORMANCE_CONFORMANCE_H
@@ -19,7 +19,7 @@
 
 struct conformance;
 
-/** Whose act it was. */
+/** The party that acted. */
 typedef enum clause_party {
     CLAUSE_DRIVER = 0,
     CLAUSE_DEVICE,
@@ -57,29 +57,28 @@ struct clause {
 };
 
 const struct clause *clause_row(clause_id id);
-/** Where the letter differs from what is meant: the literal reading; else NULL. */
+/** The literal reading of a clause, where that differs from what is meant; else NULL. */
 const char *clause_literal_text(clause_id id);
 const char *clause_level_name(clause_level level);
 const char *clause_who_name(unsigned who);
 
 #define CLAUSE_PLACE_MAX 192
 
-/** What was seen of a clause, of one party of one VM. */
+/** What was observed of a clause, for one party of one VM. */
 struct clause_tally {
-    uint64_t exercised; /**< times it came into play */
+    uint64_t exercised; /**< times that it applied */
     uint64_t violated;
-    uint64_t literal_exercised; /**< the same by the letter, where that differs */
+    uint64_t literal_exercised; /**< the same for the literal reading, where that differs */
     uint64_t literal_violated;
     uint64_t event; /**< of the first violation */
     uint64_t time_ns;
-    char *place; /**< what it was; NULL if none */
+    char *place; /**< what the party did; NULL without a violation */
 };
 
-/** A VM as it begins. Strings and memory must outlive the instance. */
+/** A VM at its start. Strings and memory must outlive the instance. */
 struct conformance_vm {
     const char *name;
-    uint64_t features_wanted; /**< what the driver may accept at all: to decline others is its
-                                 embedder's decision */
+    uint64_t features_wanted; /**< what the driver's embedder lets it accept */
     struct bnt_balloon_binding binding;
     const uint8_t *dma; /**< guest memory in which rings and requests lie */
     uint64_t dma_gpa;
@@ -87,15 +86,17 @@ struct conformance_vm {
     uint64_t first_pfn;
     uint64_t pfns;
     uint32_t page_order;
-    bool legacy_driver;    /**< it may use the legacy interface: no VERSION_1, no FEATURES_OK */
-    bool legacy_only;      /**< it has nothing else */
-    bool legacy_device;    /**< it has nothing else */
-    bool big_endian;       /**< the guest's byte order, that of legacy rings */
-    uint32_t held_max;     /**< refused pages that the driver may hold; 0: not known */
-    uint64_t retry_min_ns; /**< its first back-off */
-    bool free_expected;    /**< the guest expects a value of its free pages */
-    uint64_t report_block_bytes; /**< of a report, as the driver's embedder wants them */
-    bool foreign;                /**< the driver is a recording: its pages are not seen */
+    bool
+        legacy_driver; /**< the driver may use the legacy interface: no VERSION_1, no FEATURES_OK */
+    bool legacy_only;  /**< the driver has no other interface */
+    bool legacy_device;          /**< the device has no other interface */
+    bool big_endian;             /**< the guest's byte order, that of legacy rings */
+    uint32_t held_max;           /**< refused pages that the driver may hold; 0: not known */
+    uint64_t retry_min_ns;       /**< the driver's first back-off */
+    bool free_expected;          /**< the guest expects a value of its free pages */
+    uint64_t report_block_bytes; /**< smallest block of a free page report, as the driver's embedder
+                                    wants it */
+    bool foreign;                /**< the driver is a recording: its pages are not observed */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -104,10 +105,11 @@ void conformance_destroy(struct conformance *seen);
 void conformance_vm_init(struct conformance *seen, uint32_t vm,
                          const struct conformance_vm *config);
 
-/** The parties in `who` (clause_who) do what the script says from now on: counted apart. */
+/** From now on the parties in `who` (clause_who) follow the script: what they do is counted apart.
+ */
 void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
-/** The script's faults are over: what comes from here on is the parties' own. */
+/** The script's faults are over: from now on both parties act by themselves. */
 void conformance_trusted(struct conformance *seen, uint32_t vm);
 
 /* ---- Registers, as the driver accesses them ---- */
@@ -119,34 +121,34 @@ void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t s
 /** `now`: what the register holds after the write. */
 void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now);
 void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation);
-/** Configuration as the device shows it before FEATURES_OK, looked at without its driver. */
+/** The device's configuration before FEATURES_OK, observed without an access of the driver. */
 void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8_t *config,
                               uint32_t bytes);
 void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
                              const void *data, uint32_t bytes);
 void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
                               const void *data, uint32_t bytes);
-/** `role`: BNT_BALLOON_QUEUE_*, what the queue is for, whatever its index. */
+/** `role`: BNT_BALLOON_QUEUE_*, whatever the index of the queue. */
 void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
                               uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
                               uint64_t used_gpa);
 
-/** Whether the driver's own system wants the balloon empty, whatever the target: BD-7 and BD-4 are
- * about what a device asks for. */
+/** Whether the driver's own system wants the balloon empty. BD-4 and BD-7, about the device's
+ * target, do not apply then. */
 void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
-/** The driver gets no time until then; a time that is over: it goes on. */
+/** The driver does not run before this time; a time in the past: it runs again. */
 void conformance_driver_stalled(struct conformance *seen, uint32_t vm, uint64_t until_ns);
-/** The OS asks the driver to move a ballooned page, or (not `begun`) was told that it does not. */
+/** The OS asks the driver to move a ballooned page; not `begun`: the driver declined. */
 void conformance_page_moves(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
                             uint64_t to);
 
-/** The driver gave this device up, without a word to it. */
+/** The driver stopped using this device, without notifying it. */
 void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
 
-/** The device was taken away; what comes next knows nothing of this driver. */
+/** The device was replaced by one that knows nothing of this driver. */
 void conformance_device_new(struct conformance *seen, uint32_t vm);
-/** Another kernel runs, which knows nothing of what the device has. */
+/** Another kernel runs, which does not know which pages the device has. */
 void conformance_guest_new(struct conformance *seen, uint32_t vm);
 
 /** RING_RESET: the driver begins the reset of a queue, and reads whether it is complete. */
@@ -157,7 +159,7 @@ void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_
 /* ---- Notifications: as they are sent, and as they arrive ---- */
 
 void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
-/** The same with NOTIFICATION_DATA. */
+/** A kick with NOTIFICATION_DATA. */
 void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data);
 void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue);
 void conformance_config_interrupt(struct conformance *seen, uint32_t vm);
@@ -168,11 +170,11 @@ void conformance_config_arrived(struct conformance *seen, uint32_t vm);
 /* ---- Guest memory, as the device accesses it ---- */
 
 void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
-/** After the bytes are there. */
+/** To be called after the bytes are written. */
 void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
-/** A script wrote into a used ring, or into an answer, behind the device's back. */
+/** A script altered a used ring, or an answer, after the device wrote it. */
 void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue);
-/** The host drops backing: what the pages hold changes. */
+/** The host discards backing, so that the content of the pages changes. */
 void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                            uint64_t pfns);
 
@@ -180,9 +182,9 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
 
 /** The command id in configuration space changed. */
 void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t command);
-/** What used hints, a migration, is over: nobody needs hinted pages any more. */
+/** The migration that used hints is over: hinted pages are needed no longer. */
 void conformance_hint_over(struct conformance *seen, uint32_t vm);
-/** The device tells its VMM that these pages need not be kept. */
+/** The device notifies its VMM that these pages need not be copied. */
 void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 /** The driver gave hinted pages back to the OS. */
 void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
@@ -192,16 +194,16 @@ void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pf
 
 /* ---- Pages, as the driver moves them ---- */
 
-/** The driver got pages, from its allocator or because a page of it moves. First PFN of each. */
+/** The driver allocated pages, or got one to replace a page that moves. First PFN of each. */
 void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                              uint32_t count);
-/** Its allocator had fewer than it asked for. */
+/** Its allocator had fewer pages than it asked for. */
 void conformance_pages_refused(struct conformance *seen, uint32_t vm);
 /** The driver gave pages back to the OS, which uses them. */
 void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                              uint32_t count);
 
-/** The driver filled pages with the poison value, or the device did it for it. */
+/** The driver, or the device in its place, filled pages with the poison value. */
 void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                               uint32_t count);
 /** The guest read or wrote a page of its own. First PFN. */
@@ -209,7 +211,8 @@ void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t pa
 
 /* ---- Time ---- */
 
-/** An event that touched this VM is over. The device's registers, looked at without its driver. */
+/** An event that touched this VM is over. `status`, `config`: the device's registers now, observed
+ * without an access of the driver. */
 void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
                            const uint8_t *config, uint32_t config_bytes);
 /** The run is over; `quiet`: it ended in a phase without faults. */
@@ -217,7 +220,7 @@ void conformance_end(struct conformance *seen, uint32_t vm, bool quiet);
 
 /* ---- What was found ---- */
 
-/** Of a party of a VM; of what the script made it do, or of what it did by itself. */
+/** For a party of a VM: what the script made it do (`scripted`), or what it did by itself. */
 const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
                                              clause_party party, bool scripted, clause_id id);
 

@@ -1,21 +1,21 @@
 /*
- * Deflation: PFNs that the driver asks back, and where they go when the device answers. Called by
- * pages.c, which judges what the driver does with them then.
+ * Deflation: the pages of a deflate that is submitted, and where they go when it is answered. What
+ * the driver does with them then is checked in pages.c, which calls this file.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-/** Whether a deflate names only pages of which nobody knows if the device took them: it settles
- * that (VG-45), and takes nothing back that is known to be in the balloon. */
-static bool deflate_settles(struct watch *watch, const struct seen_buffer *buffer,
+/** Whether a deflate names only pages of which it is unknown whether the device has them: such a
+ * deflate makes them known (VG-45), and deflates nothing that is surely ballooned. */
+static bool settles_unknown(struct watch *watch, const struct seen_buffer *buffer,
                             const struct seen_request *request)
 {
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
             const uint8_t *state = page_state(watch, (uint64_t)first + k);
-            if (state == NULL || (*state & PAGE_UNCERTAIN) == 0) {
+            if (state == NULL || (*state & PAGE_UNKNOWN) == 0) {
                 return false;
             }
         }
@@ -23,31 +23,31 @@ static bool deflate_settles(struct watch *watch, const struct seen_buffer *buffe
     return request->count > 0;
 }
 
-void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
-                     const struct seen_request *request)
+void deflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request)
 {
     const struct watch_target *target = &watch->target;
     const bool oom = (watch->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
     const bool above = pages_ballooned(watch) > target->num_pages_known; /* num_pages < actual */
     const bool at_most = pages_ballooned(watch) >= target->num_pages_known;
     if (above) {
-        clause_seen(watch, DRV, CLAUSE_BD_5);
+        clause_exercise(watch, DRV, CLAUSE_BD_5);
     }
-    if (!oom && target->num_pages_read && !deflate_settles(watch, buffer, request) &&
-        !moves_exchange(watch, buffer, request)) {
+    if (!oom && target->num_pages_read && !settles_unknown(watch, buffer, request) &&
+        !moves_match_deflate(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
-                       "takes pages back with %" PRIu64 " in the balloon and a target of %" PRIu32,
+                       "deflates with %" PRIu64 " PFNs in the balloon and a target of %" PRIu32,
                        pages_ballooned(watch), target->num_pages_known);
-        clause_literal(watch, DRV, CLAUSE_BD_7, !at_most);
+        clause_count_literal(watch, DRV, CLAUSE_BD_7, !at_most);
     }
     if (oom && !above && !watch->emptying) {
-        clause_seen(watch, DRV, CLAUSE_BD_8);
+        clause_exercise(watch, DRV, CLAUSE_BD_8);
         target_note_oom(watch);
     }
     if (oom && at_most) {
-        clause_literal(watch, DRV, CLAUSE_BD_8, true);
+        clause_count_literal(watch, DRV, CLAUSE_BD_8, true);
     }
-    clause_seen(watch, DRV, CLAUSE_BD_9);
+    clause_exercise(watch, DRV, CLAUSE_BD_9);
     watch->pages.answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
@@ -55,8 +55,7 @@ void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
             uint8_t *state = page_state(watch, (uint64_t)first + k);
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
             clause_require(watch, DRV, CLAUSE_BD_13, place != PAGE_INFLATING,
-                           "asks for PFN %" PRIu32 " back before its inflate was answered",
-                           first + k);
+                           "deflates PFN %" PRIu32 " before its inflate was answered", first + k);
             if (place == PAGE_BALLOON) {
                 page_move(watch, state, PAGE_DEFLATING);
             }
@@ -64,14 +63,14 @@ void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
     }
 }
 
-static bool deflate_done(uint8_t verdict)
+static bool is_deflated(uint8_t verdict)
 {
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_LOCKED ||
            verdict == BNT_VERDICT_RESET;
 }
 
-/** A page of several PFNs of which the device let some go stays with the driver whole (BX-7). */
-static void page_together(struct watch *watch, uint64_t pfn)
+/** A page of which the device released only some PFNs stays ballooned as a whole (BX-7). */
+static void keep_page_whole(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     const uint64_t first = pfn & ~(span - 1);
@@ -84,7 +83,7 @@ static void page_together(struct watch *watch, uint64_t pfn)
         uint8_t *state = page_state(watch, first + k);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
             page_move(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+            *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
 }
@@ -94,7 +93,7 @@ void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
 {
     struct watch_pages *pages = &watch->pages;
     if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
-        clause_seen(watch, DRV, CLAUSE_BD_10);
+        clause_exercise(watch, DRV, CLAUSE_BD_10);
     }
     pages->answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
@@ -104,15 +103,15 @@ void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
             uint8_t *state = page_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
                 answers_note(&pages->answered[false], first + k);
-                page_move(watch, state, deflate_done(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
-                *state = (uint8_t)(*state & ~PAGE_UNCERTAIN);
+                page_move(watch, state, is_deflated(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
+                *state = (uint8_t)(*state & ~PAGE_UNKNOWN);
                 *state =
-                    (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_SURE_NOT : 0));
+                    (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0));
             }
         }
     }
-    for (uint32_t i = 0; request->verdicts && !request->units && i < request->count; i++) {
-        page_together(watch, request_pfn(watch, buffer, request, i));
+    for (uint32_t i = 0; request->verdicts && !request->huge && i < request->count; i++) {
+        keep_page_whole(watch, request_pfn(watch, buffer, request, i));
     }
     target_note_change(watch, request->count > 0);
 }

@@ -1,7 +1,7 @@
 /*
- * Refusals and resets on the wire: the clauses of docs/understand/wire-extension.md. Judged here is
- * how requests are built, and what either party does about the epoch and about refused pages. What
- * is answered is judged in answers.c. Where each page is, places.c says.
+ * Refusals and resets on the wire: the clauses of docs/understand/wire-extension.md. This file
+ * checks how requests are built, and what both parties do about the epoch and about refused pages.
+ * Verdicts are checked in answers.c. Called before pages.c moves the pages of a request.
  */
 #include "sim/conformance/places.h"
 
@@ -9,23 +9,23 @@
 
 /* ---- Requests as they are built ---- */
 
-static void judge_form(struct watch *watch, const struct seen_request *request)
+static void check_form(struct watch *watch, const struct seen_request *request)
 {
-    const bool huge = negotiated(watch, watch->config.binding.huge_pages);
+    const bool huge = is_negotiated(watch, watch->config.binding.huge_pages);
     clause_require(watch, DRV, CLAUSE_BX_4, request->room >= ANSWER_HEAD_BYTES + request->count,
-                   "leaves %" PRIu32 " bytes for the answer to %" PRIu32 " PFNs", request->room,
+                   "leaves %" PRIu32 " bytes for the response to %" PRIu32 " PFNs", request->room,
                    request->count);
     watch->extension.malformed += request->room < ANSWER_HEAD_BYTES + request->count;
-    const bool legal = (request->flags & ~BNT_BALLOON_REQUEST_2M) == 0 && (huge || !request->units);
+    const bool legal = (request->flags & ~BNT_BALLOON_REQUEST_2M) == 0 && (huge || !request->huge);
     clause_require(watch, DRV, CLAUSE_BX_23, legal, "sets flags 0x%" PRIx32, request->flags);
-    if (request->units) {
+    if (request->huge) {
         clause_require(watch, DRV, CLAUSE_BX_24, request->count <= BNT_BALLOON_REQUEST_PFNS_MAX,
-                       "sends %" PRIu32 " units in a request", request->count);
+                       "sends %" PRIu32 " huge pages in a request", request->count);
     }
 }
 
-/** Pages that the driver may not speak of any more. */
-static void judge_deflated(struct watch *watch, const struct seen_buffer *buffer,
+/** Pages that the driver must not deflate any more. */
+static void check_deflated(struct watch *watch, const struct seen_buffer *buffer,
                            const struct seen_request *request)
 {
     const struct watch_extension *ours = &watch->extension;
@@ -33,19 +33,18 @@ static void judge_deflated(struct watch *watch, const struct seen_buffer *buffer
         const uint32_t pfn = request_pfn(watch, buffer, request, i);
         const uint8_t *state = page_state(watch, pfn);
         if (state != NULL && (*state & PAGE_BEFORE) != 0 && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            clause_broken(watch, DRV, CLAUSE_BX_21,
-                          "deflates PFN %" PRIu32 ", which was given before the device's reset",
-                          pfn);
+            clause_violate(watch, DRV, CLAUSE_BX_21,
+                           "deflates PFN %" PRIu32 ", which was inflated before the device's reset",
+                           pfn);
         }
-        if (state != NULL && (*state & PAGE_OLD) != 0 && ours->epoch_acked == ours->epoch) {
-            clause_broken(
-                watch, DRV, CLAUSE_BX_19,
-                "deflates PFN %" PRIu32 ", which was accepted under an epoch that is over", pfn);
+        if (state != NULL && (*state & PAGE_STALE) != 0 && ours->epoch_acked == ours->epoch) {
+            clause_violate(watch, DRV, CLAUSE_BX_19,
+                           "deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
         }
     }
 }
 
-static void judge_offered(struct watch *watch, const struct seen_buffer *buffer,
+static void check_offered(struct watch *watch, const struct seen_buffer *buffer,
                           const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
@@ -53,20 +52,20 @@ static void judge_offered(struct watch *watch, const struct seen_buffer *buffer,
         const uint32_t pfn = request_pfn(watch, buffer, request, i);
         const uint8_t *state = page_state(watch, pfn);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
-        if (place == PAGE_HELD || (place == PAGE_PART && request->units)) {
-            clause_broken(watch, DRV, CLAUSE_BX_12,
-                          "offers PFN %" PRIu32 " again, which was refused", pfn);
+        if (place == PAGE_HELD || (place == PAGE_HELD_PART && request->huge)) {
+            clause_violate(watch, DRV, CLAUSE_BX_12,
+                           "offers PFN %" PRIu32 " again, which was refused", pfn);
         }
     }
     if (ours->target_due) {
         clause_require(watch, DRV, CLAUSE_BX_14, false,
-                       "inflates after NOT_NEEDED without a look at the target");
+                       "inflates after NOT_NEEDED without reading the target");
         ours->target_due = false;
     }
-    if (ours->bound_reached && !moves_inflate(watch, buffer, request)) {
+    if (ours->bound_reached && !moves_match_inflate(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BX_13,
                        watch_now(watch) - ours->bound_ns >= watch->config.retry_min_ns,
-                       "inflates %" PRIu64 " ns after as many pages were refused as may be held",
+                       "inflates %" PRIu64 " ns after it held as many refused pages as it may",
                        watch_now(watch) - ours->bound_ns);
         ours->bound_reached = false;
     }
@@ -74,38 +73,38 @@ static void judge_offered(struct watch *watch, const struct seen_buffer *buffer,
 }
 
 /** Ahead of pages.c, which moves the pages. */
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     struct watch_extension *ours = &watch->extension;
     struct seen_request request;
     if (!request_read(watch, queue, buffer, &request)) {
         return;
     }
-    if (resets(watch) && ours->learned) {
-        clause_broken(watch, DRV, CLAUSE_BX_17,
-                      "sends a request after it learned of epoch %" PRIu32, ours->epoch);
+    if (has_resets(watch) && ours->learned) {
+        clause_violate(watch, DRV, CLAUSE_BX_17, "sends a request after it read epoch %" PRIu32,
+                       ours->epoch);
     }
     if (!request.inflate) {
-        judge_deflated(watch, buffer, &request);
+        check_deflated(watch, buffer, &request);
     }
     if (!request.verdicts) {
         return;
     }
-    judge_form(watch, &request);
+    check_form(watch, &request);
     if (request.inflate) {
-        judge_offered(watch, buffer, &request);
+        check_offered(watch, buffer, &request);
     }
 }
 
 /* ---- Resets ---- */
 
-/** What was accepted until now is the driver's: it may not ask for it back any more. */
-static void mark_old(struct watch *watch)
+/** A reset returned all ballooned pages to the driver: it must not deflate them any more. */
+static void mark_stale(struct watch *watch)
 {
     for (uint64_t i = 0, left = watch->pages.in[PAGE_BALLOON]; left > 0; i++) {
         if ((watch->pages.state[i] & PAGE_PLACE) == PAGE_BALLOON) {
-            watch->pages.state[i] |= PAGE_OLD;
+            watch->pages.state[i] |= PAGE_STALE;
             left--;
         }
     }
@@ -114,35 +113,35 @@ static void mark_old(struct watch *watch)
 static void epoch_raised(struct watch *watch, uint32_t epoch)
 {
     struct watch_extension *ours = &watch->extension;
-    clause_require(watch, DEV, CLAUSE_BX_10, epoch == ours->epoch + 1 && ours->config_told,
+    clause_require(watch, DEV, CLAUSE_BX_10, epoch == ours->epoch + 1 && ours->config_notified,
                    "raises the epoch from %" PRIu32 " to %" PRIu32 "%s", ours->epoch, epoch,
-                   ours->config_told ? "" : " and does not tell");
+                   ours->config_notified ? "" : " without a configuration interrupt");
     if (ours->releasing) {
-        clause_seen(watch, DEV, CLAUSE_BX_20);
+        clause_exercise(watch, DEV, CLAUSE_BX_20);
     }
     if (ours->unseen_accepted) {
-        clause_seen(watch, DRV, CLAUSE_BX_19);
+        clause_exercise(watch, DRV, CLAUSE_BX_19);
     }
     if (watch->live && (watch->pages.in[PAGE_BALLOON] > 0 || pages_refused_held(watch) > 0)) {
-        clause_seen(watch, DRV, CLAUSE_BX_17);
+        clause_exercise(watch, DRV, CLAUSE_BX_17);
     }
     ours->releasing = true;
     ours->device_pfns = 0;
-    mark_old(watch);
+    mark_stale(watch);
 }
 
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_extension *ours = &watch->extension;
     const uint32_t epoch = le32_at(device->config + BNT_BALLOON_CONFIG_EPOCH);
-    if (watch->live && resets(watch) && ours->epoch != 0 && epoch != ours->epoch) {
+    if (watch->live && has_resets(watch) && ours->epoch != 0 && epoch != ours->epoch) {
         epoch_raised(watch, epoch);
     }
     ours->epoch = epoch;
-    ours->config_told = false;
+    ours->config_notified = false;
     if (ours->malformed > 0) {
         if ((device->status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-            clause_seen(watch, DEV, CLAUSE_BX_4);
+            clause_exercise(watch, DEV, CLAUSE_BX_4);
             ours->malformed = 0;
         }
     }
@@ -158,7 +157,7 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 
 static void config_interrupt(struct watch *watch)
 {
-    watch->extension.config_told = true;
+    watch->extension.config_notified = true;
 }
 
 static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
@@ -218,18 +217,18 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 static void live(struct watch *watch)
 {
     struct watch_extension *ours = &watch->extension;
-    if (resets(watch)) {
+    if (has_resets(watch)) {
         clause_require(watch, DRV, CLAUSE_BX_11, ours->acked,
                        "goes live without an acknowledgement of the epoch");
     }
-    if (negotiated(watch, watch->config.binding.guest_limit)) {
+    if (is_negotiated(watch, watch->config.binding.guest_limit)) {
         clause_require(watch, DRV, CLAUSE_BX_28, ours->limit_written,
                        "goes live without its limit");
     }
-    ours->epoch = 0; /* learned anew at the end of this event */
+    ours->epoch = 0; /* read again at the end of this event */
 }
 
-/** Another kernel has all of memory, whatever the device has of it until it is reset. */
+/** To another kernel all memory is its own. */
 static void guest_new(struct watch *watch)
 {
     watch->extension.device_pfns = 0;
@@ -239,8 +238,8 @@ static void reset(struct watch *watch)
 {
     struct watch_extension *ours = &watch->extension;
     if (watch->pages.in[PAGE_BALLOON] > 0 && watch->pages.state != NULL) {
-        clause_seen(watch, DRV, CLAUSE_BX_21);
-        clause_seen(watch, DEV, CLAUSE_BX_21);
+        clause_exercise(watch, DRV, CLAUSE_BX_21);
+        clause_exercise(watch, DEV, CLAUSE_BX_21);
     }
     ours->device_pfns = 0;
     ours->acked = false;
@@ -254,15 +253,15 @@ static void reset(struct watch *watch)
     ours->malformed = 0;
 }
 
-/** A calm end: refused pages are the OS's again once the target is reached. */
+/** At a quiet end no refused page is held: they go back once the target is reached. */
 static void end(struct watch *watch, bool quiet)
 {
     if (quiet && watch->live && !watch->given_up && pages_refused_held(watch) > 0 &&
         watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING] == 0 &&
         watch->pages.in[PAGE_BALLOON] == watch->target.num_pages) {
-        clause_broken(watch, DRV, CLAUSE_BX_12,
-                      "still holds %" PRIu64 " refused PFNs at the target",
-                      pages_refused_held(watch));
+        clause_violate(watch, DRV, CLAUSE_BX_12,
+                       "still holds %" PRIu64 " refused PFNs at the target",
+                       pages_refused_held(watch));
     }
 }
 
@@ -270,7 +269,7 @@ const struct watcher watch_extension_watcher = {
     .reset = reset,
     .guest_new = guest_new,
     .live = live,
-    .exposed = exposed,
+    .submitted = submitted,
     .config_interrupt = config_interrupt,
     .config_read = config_read,
     .config_write = config_write,

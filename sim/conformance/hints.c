@@ -1,31 +1,34 @@
 /*
- * Clauses of free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, what the driver sends under
- * them, what the device does with it.
+ * Free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, the hints that the driver sends under them,
+ * and what the device does with hinted pages. Reports of free pages are reports.c's.
  *
- * Of each guest page is known under which id it was hinted; 0 once its guest has it back.
+ * For each guest page the id is kept under which it was hinted; 0 once its guest has it back.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-#define STOP       BNT_BALLOON_HINT_STOP
-#define DONE       BNT_BALLOON_HINT_DONE
-#define ANSWER_NS  UINT64_C(10000000000) /**< a driver that leaves an id alone for this long */
-#define RELEASE_NS UINT64_C(10000000000) /**< and its pages with the driver after DONE */
+#define STOP BNT_BALLOON_HINT_STOP
+#define DONE BNT_BALLOON_HINT_DONE
+#define ANSWER_NS \
+    UINT64_C(10000000000) /**< a driver that does not answer an id for so long ignores it */
+#define RELEASE_NS                                                                               \
+    UINT64_C(10000000000) /**< one that keeps hinted pages for so long after DONE never releases \
+                             them */
 
 static uint64_t pages_of(const struct watch *watch)
 {
     return watch->config.pfns >> watch->config.page_order;
 }
 
-/** A queue at the same index may be another's without the feature. */
+/** Without the feature, the queue at the same index has another role. */
 static bool hint_queue(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->role == BNT_BALLOON_QUEUE_HINT &&
            (watch->features & BNT_BALLOON_F_FREE_PAGE_HINT) != 0;
 }
 
-/** The page of a PFN; NULL if it is none that is known. */
+/** The id of a PFN's page; NULL if no page was hinted, or the guest has no such PFN. */
 static uint32_t *page_at(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = (pfn - watch->config.first_pfn) >> watch->config.page_order;
@@ -70,34 +73,35 @@ static void hint_shown(struct watch *watch, uint32_t command)
     }
     if (command >= BNT_BALLOON_HINT_ID_FIRST) {
         clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !id_open(hints, command),
-                       "id %" PRIu32 " is shown again, and no STOP came since", command);
+                       "id %" PRIu32 " is shown again before a STOP buffer came", command);
         if (hints->open_count < sizeof hints->open / sizeof hints->open[0]) {
             hints->open[hints->open_count++] = command;
         }
     } else if (command == STOP) {
-        clause_seen(watch, CLAUSE_DEVICE, CLAUSE_BV_6);
+        clause_exercise(watch, CLAUSE_DEVICE, CLAUSE_BV_6);
     }
     hints->shown = command;
-    hints->unheard = 0;
+    hints->unused_buffers = 0;
 }
 
-/** What uses hints is over. */
+/** The migration that used hints is over. */
 static void hint_over(struct watch *watch)
 {
     clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_11, watch->hints.shown == DONE,
-                   "nobody needs hinted pages, and command %" PRIu32 " is shown",
+                   "needs hinted pages no longer, but shows command %" PRIu32 " instead of DONE",
                    watch->hints.shown);
 }
 
 static void hinted(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     struct watch_hints *hints = &watch->hints;
-    hints->unheard = 0;
+    hints->unused_buffers = 0;
     for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
         const uint32_t *page = page_at(watch, first_pfn + i);
         if (page != NULL && *page != 0) {
             clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_8, *page == hints->shown,
-                           "PFN %" PRIu64 " was hinted under %" PRIu32 " and taken under %" PRIu32,
+                           "PFN %" PRIu64 " was hinted under id %" PRIu32
+                           " and accepted under id %" PRIu32,
                            first_pfn + i, *page, hints->shown);
             return;
         }
@@ -111,32 +115,33 @@ static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
         if (page == NULL || *page == 0) {
             continue;
         }
-        clause_seen(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
+        clause_exercise(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
         clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_10, watch->hints.shown != DONE,
-                       "PFN %" PRIu64 " was hinted, and dropped after DONE", first_pfn + i);
+                       "PFN %" PRIu64 " was hinted, and discarded after DONE", first_pfn + i);
         return;
     }
 }
 
 /* ---- What the driver reads and sends ---- */
 
-static void answer_judge(struct watch *watch)
+static void check_answered(struct watch *watch)
 {
     const struct watch_hints *hints = &watch->hints;
     if (hints->read >= BNT_BALLOON_HINT_ID_FIRST && hints->sent != hints->read &&
         watch_now(watch) - hints->read_ns > ANSWER_NS) {
-        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_27, "id %" PRIu32 " was never answered",
-                      hints->read);
+        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_27, "id %" PRIu32 " was never answered",
+                       hints->read);
     }
 }
 
-static void release_judge(struct watch *watch, bool late)
+static void check_released(struct watch *watch, bool late)
 {
     const struct watch_hints *hints = &watch->hints;
-    if (hints->read == DONE && hints->out > 0 &&
+    if (hints->read == DONE && hints->with_driver > 0 &&
         (late || watch_now(watch) - hints->read_ns > RELEASE_NS)) {
-        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
-                      "%" PRIu64 " hinted pages are with the driver after DONE", hints->out);
+        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
+                       "%" PRIu64 " hinted pages are still with the driver after DONE",
+                       hints->with_driver);
     }
 }
 
@@ -152,9 +157,9 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
     if (command == hints->read) {
         return;
     }
-    answer_judge(watch);
+    check_answered(watch);
     if (hints->read == DONE) {
-        release_judge(watch, false);
+        check_released(watch, false);
     }
     hints->read = command;
     hints->read_ns = watch_now(watch);
@@ -165,21 +170,22 @@ static void command_sent(struct watch *watch, uint32_t command)
     struct watch_hints *hints = &watch->hints;
     if (command == STOP) {
         if (hints->running) {
-            clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_29);
+            clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_29);
             if (hints->read != hints->sent) {
-                clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_28);
+                clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_28);
             }
         }
         hints->running = false;
         return;
     }
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, command == hints->read,
-                   "a round begins with %" PRIu32 ", the id is %" PRIu32, command, hints->read);
+                   "a round begins with id %" PRIu32 ", the current id is %" PRIu32, command,
+                   hints->read);
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_26, command != hints->sent || hints->sent == 0,
                    "id %" PRIu32 " was sent twice", command);
     if (hints->running && command != hints->sent) {
-        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
-                      "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent, command);
+        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
+                       "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent, command);
     }
     hints->sent = command;
     hints->running = true;
@@ -191,23 +197,23 @@ static void block_sent(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, hints->running,
                    "PFN %" PRIu64 " was hinted outside of any round", first_pfn);
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_28, hints->read == hints->sent,
-                   "PFN %" PRIu64 " was hinted, and command %" PRIu32 " was read before", first_pfn,
+                   "PFN %" PRIu64 " was hinted after command %" PRIu32 " was read", first_pfn,
                    hints->read);
-    clause_seen(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
+    clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
     if (hints->pages == NULL) {
         hints->pages = arena_zalloc(watch_arena(watch), pages_of(watch) * sizeof(uint32_t));
     }
     for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
         uint32_t *page = page_at(watch, first_pfn + i);
         if (page != NULL) {
-            hints->out += *page == 0;
+            hints->with_driver += *page == 0;
             *page = hints->sent;
         }
     }
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     uint8_t raw[4];
     if (!hint_queue(watch, queue)) {
@@ -227,9 +233,9 @@ static void exposed(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
-/** Whether one of its pages is on its way into the balloon, or there: the guest needed it, and the
- * device came to the other queue first. No device can use such a hint. */
-static bool is_outrun(struct watch *watch, const struct seen_buffer *buffer)
+/** Whether one of its pages is ballooned, or in an inflate in flight: the device served the inflate
+ * queue first, and cannot use the hint. */
+static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *buffer)
 {
     const struct bnt_vq_seg *segs = seen_segs(buffer);
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
@@ -254,16 +260,17 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     if (!hint_queue(watch, queue)) {
         return;
     }
-    if (buffer->readable_bytes == 0 && is_outrun(watch, buffer)) {
+    if (buffer->readable_bytes == 0 && has_ballooned_page(watch, buffer)) {
         return;
     }
     if (buffer->readable_bytes == 0) {
-        /* It takes them, for all that the driver knows, and nobody hears of any. */
-        hints->unheard++;
-        if (hints->unheard == 64 && hints->shown >= BNT_BALLOON_HINT_ID_FIRST &&
-            hints->shown == hints->taken) {
-            clause_broken(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
-                          "id %" PRIu32 " is shown, and its hints are of no use", hints->shown);
+        /* To the driver the device accepts these hints, but its VMM is never notified of any. */
+        hints->unused_buffers++;
+        if (hints->unused_buffers == 64 && hints->shown >= BNT_BALLOON_HINT_ID_FIRST &&
+            hints->shown == hints->begun) {
+            clause_violate(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
+                           "id %" PRIu32 " is shown, although the device ignores its hints",
+                           hints->shown);
         }
         return;
     }
@@ -272,17 +279,17 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     }
     const uint32_t command = seen_u32(watch, raw);
     if (command != STOP) {
-        hints->taken = command;
+        hints->begun = command;
         return;
     }
-    /* Ids up to the one that the driver began last are free again. */
+    /* Ids up to the one that was begun last may be shown again. */
     uint32_t kept = 0;
-    bool later = !id_open(hints, hints->taken);
+    bool later = !id_open(hints, hints->begun);
     for (uint32_t i = 0; i < hints->open_count; i++) {
         if (later) {
             hints->open[kept++] = hints->open[i];
         }
-        later = later || hints->open[i] == hints->taken;
+        later = later || hints->open[i] == hints->begun;
     }
     hints->open_count = kept;
 }
@@ -296,13 +303,13 @@ static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t coun
         uint32_t *page = page_at(watch, pages[i]);
         if (page != NULL && *page != 0) {
             *page = 0;
-            hints->out--;
+            hints->with_driver--;
         }
     }
-    clause_seen(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
+    clause_exercise(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
 }
 
-/** The guest reads or writes a page that was hinted, and that it has not written since. */
+/** The guest reads or writes a page that was hinted and not written since. */
 static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
 {
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_31, written,
@@ -315,21 +322,21 @@ static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
 
 static void end(struct watch *watch, bool quiet)
 {
-    if (!quiet || !watch->live || watch->given_up || device_pauses(watch)) {
+    if (!quiet || !watch->live || watch->given_up || device_is_paused(watch)) {
         return;
     }
-    answer_judge(watch);
-    release_judge(watch, true);
+    check_answered(watch);
+    check_released(watch, true);
     if (watch->hints.running && watch->hints.read != watch->hints.sent) {
-        clause_broken(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
-                      watch->hints.sent);
+        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
+                       watch->hints.sent);
     }
 }
 
 const struct watcher watch_hints_watcher = {
     .reset = hints_reset,
     .config_read = config_read,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .discarded = discarded,
     .hint_shown = hint_shown,

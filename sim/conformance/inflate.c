@@ -1,21 +1,20 @@
 /*
- * Inflation: PFNs that the driver gives, and where they go when the device answers. The driver's
- * rules of requests are the extension's (extension.c), what becomes of refused pages later is
- * pages.c's. Called by pages.c.
+ * Inflation: the pages of an inflate that is submitted, and where they go when it is answered. How
+ * a request of our extension is built is checked in extension.c. Called by pages.c.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
-                     const struct seen_request *request)
+void inflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request)
 {
     const struct watch_target *target = &watch->target;
     if (target->num_pages_known > pages_ballooned(watch)) {
-        clause_seen(watch, DRV, CLAUSE_BD_4);
+        clause_exercise(watch, DRV, CLAUSE_BD_4);
     }
     if (target->num_pages_known >= pages_ballooned(watch)) {
-        clause_seen(watch, DRV, CLAUSE_BD_6);
+        clause_exercise(watch, DRV, CLAUSE_BD_6);
     }
     target_note_effort(watch, false);
     watch->pages.answered[true].count = 0;
@@ -25,8 +24,8 @@ void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
             uint8_t *state = page_state(watch, (uint64_t)first + k);
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_TAKEN;
             if (place == PAGE_OWN && !watch->config.foreign) {
-                clause_broken(watch, DRV, CLAUSE_BD_12,
-                              "gives PFN %" PRIu32 ", which the guest uses", first + k);
+                clause_violate(watch, DRV, CLAUSE_BD_12,
+                               "inflates PFN %" PRIu32 ", which the guest uses", first + k);
             }
             if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
                 page_move(watch, state, PAGE_INFLATING);
@@ -37,7 +36,7 @@ void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
     }
 }
 
-/** Where a page goes when its inflate is answered. */
+/** The place of a page after this answer to its inflate. */
 static unsigned inflate_answer(uint8_t verdict)
 {
     switch (verdict) {
@@ -55,12 +54,12 @@ static unsigned inflate_answer(uint8_t verdict)
     }
 }
 
-static bool verdict_known(uint8_t verdict)
+static bool is_known_verdict(uint8_t verdict)
 {
     return verdict != BNT_VERDICT_NONE && verdict < BNT_VERDICT_COUNT;
 }
 
-/** PFNs of one page are answered apart: where they differ, nobody knows about the page (BX-7). */
+/** The verdicts of one page's PFNs differ: whether the device has the page is unknown (BX-7). */
 static void mark_mixed(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
@@ -69,12 +68,12 @@ static void mark_mixed(struct watch *watch, uint64_t pfn)
         uint8_t *state = page_state(watch, first + k);
         if (state != NULL) {
             page_move(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+            *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
 }
 
-static void judge_page(struct watch *watch, const struct seen_buffer *buffer,
+static void check_page(struct watch *watch, const struct seen_buffer *buffer,
                        const struct seen_request *request, uint32_t len, uint32_t entry)
 {
     const uint32_t span = UINT32_C(1) << watch->config.page_order;
@@ -86,7 +85,7 @@ static void judge_page(struct watch *watch, const struct seen_buffer *buffer,
                 (inflate_answer(other) == PAGE_BALLOON) != (inflate_answer(first) == PAGE_BALLOON);
     }
     if (mixed) {
-        clause_seen(watch, DRV, CLAUSE_BX_7);
+        clause_exercise(watch, DRV, CLAUSE_BX_7);
         mark_mixed(watch, request_pfn(watch, buffer, request, entry));
     }
 }
@@ -98,26 +97,26 @@ void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
     const uint64_t before = pages_ballooned(watch);
     bool refused = false;
     pages->answered[true].count = 0;
-    clause_seen(watch, DRV, CLAUSE_BD_12);
+    clause_exercise(watch, DRV, CLAUSE_BD_12);
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t first = request_pfn(watch, buffer, request, i);
         const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
         const unsigned answer = inflate_answer(verdict);
-        const unsigned place = answer == PAGE_HELD && request->units ? PAGE_PART : answer;
+        const unsigned place = answer == PAGE_HELD && request->huge ? PAGE_HELD_PART : answer;
         refused = refused || place != PAGE_BALLOON;
         for (uint32_t k = 0; k < request->span; k++) {
             uint8_t *state = page_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_INFLATING) {
                 page_move(watch, state, place);
-                *state = (uint8_t)(*state | (verdict_known(verdict) ? 0 : PAGE_UNCERTAIN));
+                *state = (uint8_t)(*state | (is_known_verdict(verdict) ? 0 : PAGE_UNKNOWN));
                 answers_note(&pages->answered[true], first + k);
             }
         }
     }
     const uint32_t span = UINT32_C(1) << watch->config.page_order;
-    for (uint32_t i = 0; request->verdicts && !request->units && span > 1 && i < request->count;
+    for (uint32_t i = 0; request->verdicts && !request->huge && span > 1 && i < request->count;
          i += span) {
-        judge_page(watch, buffer, request, len, i);
+        check_page(watch, buffer, request, len, i);
     }
     target_note_change(watch, pages_ballooned(watch) != before);
     target_note_effort(watch, refused);

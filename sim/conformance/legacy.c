@@ -1,9 +1,9 @@
 /*
- * The legacy interface: how a side tells it, in what byte order things lie, and what a driver from
- * before VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
+ * The legacy interface: how a party recognises it, its byte orders, and what a driver from before
+ * VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
  *
- * Everything here is of VMs whose driver did not accept VERSION_1, by what registers.c found. What
- * a device makes of `actual` and of statistics is not seen from outside.
+ * It checks only VMs whose driver did not accept VERSION_1, which registers.c finds. What a device
+ * makes of `actual` and of statistics is not visible from outside.
  */
 #include "sim/conformance/places.h"
 
@@ -16,7 +16,7 @@ static void reset(struct watch *watch)
     watch->legacy_seen = (struct watch_legacy){.begun = false};
 }
 
-/** DRIVER_OK: nobody may have asked for FEATURES_OK, and the device must be with us. */
+/** At DRIVER_OK the driver must not have written FEATURES_OK, and the device must accept it. */
 static void live(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
@@ -33,7 +33,7 @@ static void live(struct watch *watch)
     watch->legacy_seen.begun = true;
 }
 
-/** Whether a value makes sense in the other byte order only: more PFNs than the guest has. */
+/** Whether a value makes sense in the other byte order only, since the guest has fewer PFNs. */
 static bool swapped_only(const struct watch *watch, uint32_t value)
 {
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
@@ -63,13 +63,13 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
 }
 
-/** Tags that somebody uses: the standard's, Linux's, crosvm's. */
+/** Tags that are in use: the standard's, Linux's, crosvm's. */
 static bool tag_known(uint16_t tag)
 {
     return tag < 64 || tag >= 65534;
 }
 
-static void stats_exposed(struct watch *watch, const struct seen_buffer *buffer)
+static void check_stats(struct watch *watch, const struct seen_buffer *buffer)
 {
     bool known = true;
     for (uint64_t at = 0; at + STAT_BYTES <= buffer->readable_bytes; at += STAT_BYTES) {
@@ -78,38 +78,39 @@ static void stats_exposed(struct watch *watch, const struct seen_buffer *buffer)
             known = known && tag_known(seen_u16(watch, tag));
         }
     }
-    clause_require(watch, DRV, CLAUSE_BL_7, known, "sends statistics with tags that nobody has");
+    clause_require(watch, DRV, CLAUSE_BL_7, known,
+                   "sends statistics with tags that are not in use");
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     if (!watch->legacy) {
         return;
     }
-    if (watch->legacy_seen.answered) { /* it goes on, whatever the length said */
+    if (watch->legacy_seen.answered) { /* it continues, whatever the length was */
         watch->legacy_seen.answered = false;
         watch->legacy_seen.odd_length = false;
-        clause_seen(watch, DRV, CLAUSE_BL_4);
+        clause_exercise(watch, DRV, CLAUSE_BL_4);
     }
     if (queue->role == BNT_BALLOON_QUEUE_STATS) {
-        stats_exposed(watch, buffer);
+        check_stats(watch, buffer);
     }
 }
 
 static void used(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len)
 {
-    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     if (!watch->legacy) {
         return;
     }
     watch->legacy_seen.answered =
         watch->legacy_seen.answered || (buffer->writable_bytes == 0 && buffer->readable_bytes > 0);
     watch->legacy_seen.odd_length = watch->legacy_seen.odd_length || len > buffer->writable_bytes;
-    clause_seen(watch, DEV, CLAUSE_VG_33);
-    if (!told && queue->role <= BNT_BALLOON_QUEUE_DEFLATE) {
-        clause_seen(watch, DEV, CLAUSE_BL_1);
+    clause_exercise(watch, DEV, CLAUSE_VG_33);
+    if (!must_tell && queue->role <= BNT_BALLOON_QUEUE_DEFLATE) {
+        clause_exercise(watch, DEV, CLAUSE_BL_1);
     }
 }
 
@@ -121,47 +122,47 @@ static void driver_gave_up(struct watch *watch)
     }
 }
 
-/** Pages that are used before the device has answered for them: it must bear that (BL-2). */
+/** The device must tolerate that pages are used before their deflate is answered (BL-2). */
 static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
-    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
-    for (uint32_t i = 0; watch->legacy && !told && i < count; i++) {
+    const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    for (uint32_t i = 0; watch->legacy && !must_tell && i < count; i++) {
         const uint8_t *state = page_state(watch, pages[i]);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
-            clause_seen(watch, DEV, CLAUSE_BL_2);
+            clause_exercise(watch, DEV, CLAUSE_BL_2);
         }
     }
 }
 
 static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
-    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
-    for (uint64_t pfn = first_pfn; watch->legacy && !told && pfn < first_pfn + pfns; pfn++) {
+    const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    for (uint64_t pfn = first_pfn; watch->legacy && !must_tell && pfn < first_pfn + pfns; pfn++) {
         const uint8_t *state = page_state(watch, pfn);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
             clause_require(watch, DEV, CLAUSE_BL_2, false,
-                           "drops PFN %" PRIu64 ", which the guest uses", pfn);
+                           "discards PFN %" PRIu64 ", which the guest uses", pfn);
         }
     }
 }
 
-/** A ring that cannot be read in the guest's byte order. */
-static void rings_judge(struct watch *watch)
+/** Reports a ring that cannot be read in the guest's byte order, once. */
+static void check_rings(struct watch *watch)
 {
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const uint32_t bit = 1u << i;
         if (queue->enabled && queue->lost && (watch->legacy_seen.lost & bit) == 0) {
             watch->legacy_seen.lost |= bit;
-            clause_broken(watch, DRV, CLAUSE_VG_33, "has a ring that cannot be read, queue %u",
-                          (unsigned)queue->index);
+            clause_violate(watch, DRV, CLAUSE_VG_33, "has a ring that cannot be read, queue %u",
+                           (unsigned)queue->index);
         }
     }
 }
 
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
-    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     const bool with_us = (device->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
                          (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0;
     if (!watch->legacy) {
@@ -170,14 +171,14 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     if (watch->legacy_seen.begun) {
         watch->legacy_seen.begun = false;
         clause_require(watch, DEV, CLAUSE_VG_32, with_us,
-                       "does not take a legacy driver's DRIVER_OK: status %u",
+                       "does not accept a legacy driver's DRIVER_OK: the status is %u",
                        (unsigned)device->status);
-        if (!told) {
+        if (!must_tell) {
             clause_require(watch, DEV, CLAUSE_BL_1, with_us,
-                           "does not serve a driver without MUST_TELL_HOST");
+                           "does not work with a driver without MUST_TELL_HOST");
         }
     }
-    rings_judge(watch);
+    check_rings(watch);
 }
 
 const struct watcher watch_legacy_watcher = {
@@ -185,7 +186,7 @@ const struct watcher watch_legacy_watcher = {
     .live = live,
     .config_read = config_read,
     .config_write = config_write,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .driver_gave_up = driver_gave_up,
     .pages_given = pages_given,

@@ -1,7 +1,8 @@
 /*
- * A ballooned page moves because the OS wants its place: another one enters the balloon, and this
- * one leaves it. That is no step towards a target: BX-13 is about cycles, and BD-7 about a balloon
- * that gets smaller.
+ * A ballooned page moves because the OS wants its memory: another page is inflated, then this one
+ * is deflated. Such requests are not steps towards a target, so that BX-13, which is about cycles,
+ * and BD-7, which is about a balloon that shrinks, do not apply. Called by extension.c and
+ * deflate.c.
  */
 #include "sim/conformance/places.h"
 
@@ -10,7 +11,7 @@ static bool within(const struct watch *watch, uint64_t page, uint64_t pfn)
     return pfn >= page && pfn - page < UINT64_C(1) << watch->config.page_order;
 }
 
-/** Whether a request names PFNs of this page, and no other. */
+/** Whether a request names PFNs of this page only. */
 static bool names_only(const struct watch *watch, const struct seen_buffer *buffer,
                        const struct seen_request *request, uint64_t page)
 {
@@ -19,17 +20,17 @@ static bool names_only(const struct watch *watch, const struct seen_buffer *buff
             return false;
         }
     }
-    return request->count > 0 && !request->units;
+    return request->count > 0 && !request->huge;
 }
 
-bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
-                   const struct seen_request *request)
+bool moves_match_inflate(const struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request)
 {
     return watch->moves.on && names_only(watch, buffer, request, watch->moves.to);
 }
 
-bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
-                    const struct seen_request *request)
+bool moves_match_deflate(struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request)
 {
     if (!watch->moves.on || !names_only(watch, buffer, request, watch->moves.from)) {
         return false;
@@ -40,7 +41,7 @@ bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
             return false;
         }
     }
-    watch->moves.on = false; /* one page for one */
+    watch->moves.on = false; /* one page replaces one */
     return true;
 }
 

@@ -1,23 +1,23 @@
 /*
  * Pages on the wire: inflated, answered, deflated, used again (VIRTIO 1.4, 5.5.6.1). This watcher
- * moves them from place to place, and judges who uses a page that is not its own. What the numbers
- * in configuration space say of them is target.c's.
+ * moves them from place to place, and checks that each party uses its own pages only. num_pages and
+ * actual are target.c's, verdicts answers.c's.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     struct seen_request request;
     if (!request_read(watch, queue, buffer, &request)) {
         return;
     }
     if (request.inflate) {
-        inflate_exposed(watch, buffer, &request);
+        inflate_submitted(watch, buffer, &request);
     } else {
-        deflate_exposed(watch, buffer, &request);
+        deflate_submitted(watch, buffer, &request);
     }
 }
 
@@ -41,26 +41,27 @@ static void answer_withdrawn(struct watch *watch, const struct seen_queue *queue
     inflate_withdraw(watch, queue, buffer);
 }
 
-/** Of requests on a queue that was reset nobody knows the answer: it counts as in the balloon. */
+/** The answers to requests of a queue that was reset are unknown: their pages count as ballooned.
+ */
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
     const uint16_t role = seen_role(watch, queue);
     if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
-        answers_doubt(watch, role == BNT_BALLOON_QUEUE_INFLATE);
+        answers_set_unknown(watch, role == BNT_BALLOON_QUEUE_INFLATE);
     }
-    const unsigned doubtful = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
-                              : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
-                                                                  : PAGE_PLACES;
-    for (uint64_t i = 0; i < watch->config.pfns && doubtful != PAGE_PLACES; i++) {
+    const unsigned unknown = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
+                             : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
+                                                                 : PAGE_PLACES;
+    for (uint64_t i = 0; i < watch->config.pfns && unknown != PAGE_PLACES; i++) {
         uint8_t *state = page_state(watch, watch->config.first_pfn + i);
-        if (state != NULL && (*state & PAGE_PLACE) == doubtful) {
+        if (state != NULL && (*state & PAGE_PLACE) == unknown) {
             page_move(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+            *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
 }
 
-/* ---- Whose pages are ---- */
+/* ---- Who uses a page ---- */
 
 static void pages_taken(struct watch *watch, const uint64_t *taken, uint32_t count)
 {
@@ -75,39 +76,40 @@ static void pages_taken(struct watch *watch, const uint64_t *taken, uint32_t cou
     }
 }
 
-static void judge_given(struct watch *watch, uint64_t pfn, uint8_t state)
+static void check_given(struct watch *watch, uint64_t pfn, uint8_t state)
 {
     switch (state & PAGE_PLACE) {
     case PAGE_INFLATING:
-        clause_broken(watch, DRV, CLAUSE_BD_12,
-                      "uses PFN %" PRIu64 " before its inflate was answered", pfn);
+        clause_violate(watch, DRV, CLAUSE_BD_12,
+                       "uses PFN %" PRIu64 " before its inflate was answered", pfn);
         break;
     case PAGE_BALLOON:
         if (watch->extension.releasing) {
-            break; /* after a reset pages go back without a message (BX-17) */
+            break; /* after a reset pages go back without a deflate (BX-17) */
         }
-        clause_broken(watch, DRV, CLAUSE_BD_9,
-                      "uses PFN %" PRIu64 " of the balloon without a deflate", pfn);
-        if ((state & PAGE_UNCERTAIN) != 0) {
-            clause_broken(watch, DRV, CLAUSE_BX_6,
-                          "uses PFN %" PRIu64 ", which may be in the balloon", pfn);
-            clause_broken(watch, DRV, CLAUSE_BX_7,
-                          "uses PFN %" PRIu64 ", of a page that may be in the balloon", pfn);
-            clause_broken(watch, DRV, CLAUSE_VS_15,
-                          "uses PFN %" PRIu64 " by an answer that the device did not write", pfn);
+        clause_violate(watch, DRV, CLAUSE_BD_9,
+                       "uses PFN %" PRIu64 " of the balloon without a deflate", pfn);
+        if ((state & PAGE_UNKNOWN) != 0) {
+            clause_violate(watch, DRV, CLAUSE_BX_6,
+                           "uses PFN %" PRIu64 ", which may be in the balloon", pfn);
+            clause_violate(watch, DRV, CLAUSE_BX_7,
+                           "uses PFN %" PRIu64 ", of a page that may be in the balloon", pfn);
+            clause_violate(
+                watch, DRV, CLAUSE_VS_15,
+                "uses PFN %" PRIu64 ", relying on an answer that the device did not write", pfn);
         }
         break;
     case PAGE_DEFLATING:
         if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
-            clause_broken(watch, DRV, CLAUSE_BD_10,
-                          "uses PFN %" PRIu64 " before its deflate was answered", pfn);
+            clause_violate(watch, DRV, CLAUSE_BD_10,
+                           "uses PFN %" PRIu64 " before its deflate was answered", pfn);
         } else {
-            clause_seen(watch, DRV, CLAUSE_BD_11);
+            clause_exercise(watch, DRV, CLAUSE_BD_11);
         }
         break;
     default:
-        if ((state & PAGE_SURE_NOT) != 0) {
-            clause_seen(watch, DRV, CLAUSE_BX_16);
+        if ((state & PAGE_NOT_LOCKED) != 0) {
+            clause_exercise(watch, DRV, CLAUSE_BX_16);
         }
         break;
     }
@@ -120,7 +122,7 @@ static void pages_given(struct watch *watch, const uint64_t *given, uint32_t cou
         for (uint64_t k = 0; k < span; k++) {
             uint8_t *state = page_state(watch, given[i] + k);
             if (state != NULL) {
-                judge_given(watch, given[i] + k, *state);
+                check_given(watch, given[i] + k, *state);
                 page_move(watch, state, PAGE_OWN);
                 *state = PAGE_OWN;
             }
@@ -128,27 +130,27 @@ static void pages_given(struct watch *watch, const uint64_t *given, uint32_t cou
     }
 }
 
-/** What the host drops, the guest loses: a device may do so with pages of the balloon only. */
+/** A device may discard pages of the balloon only: the guest loses what they hold. */
 static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
-    const bool told = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
+    const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         const uint8_t *state = page_state(watch, pfn);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place == PAGE_INFLATING) {
-            clause_seen(watch, DEV, CLAUSE_BV_2);
-        } else if ((place == PAGE_BALLOON || place == PAGE_DEFLATING) && told) {
-            clause_seen(watch, DEV, CLAUSE_BV_3);
+            clause_exercise(watch, DEV, CLAUSE_BV_2);
+        } else if ((place == PAGE_BALLOON || place == PAGE_DEFLATING) && must_tell) {
+            clause_exercise(watch, DEV, CLAUSE_BV_3);
         } else if (place == PAGE_BALLOON || place == PAGE_DEFLATING) {
-            clause_broken(watch, DEV, CLAUSE_BV_3,
-                          "drops PFN %" PRIu64 " after its inflate was answered, without "
-                          "MUST_TELL_HOST",
-                          pfn);
+            clause_violate(watch, DEV, CLAUSE_BV_3,
+                           "discards PFN %" PRIu64 " after its inflate was answered, without "
+                           "MUST_TELL_HOST",
+                           pfn);
         }
     }
 }
 
-/** Another kernel has all of memory, whatever the device has of it until it is reset. */
+/** To another kernel all memory is its own, although the device has its pages until it is reset. */
 static void guest_new(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;
@@ -169,7 +171,7 @@ static void reset(struct watch *watch)
 const struct watcher watch_pages_watcher = {
     .reset = reset,
     .queue_reset = queue_reset,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .answer_withdrawn = answer_withdrawn,
     .guest_new = guest_new,

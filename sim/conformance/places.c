@@ -1,6 +1,6 @@
 /*
- * The places of all PFNs of a VM, a byte each, and the PFNs of the last answers. Who moves a page,
- * and when, is in pages.c, inflate.c and deflate.c; this file judges nothing.
+ * The places of all PFNs of a VM, a byte each, and the PFNs of the last answers. pages.c, inflate.c
+ * and deflate.c decide which page moves when; this file checks no clause. Called by all of them.
  */
 #include "sim/conformance/places.h"
 
@@ -33,7 +33,7 @@ void pages_forget(struct watch *watch, uint8_t mark)
         const unsigned place = *state & PAGE_PLACE;
         if (place == PAGE_BALLOON || place == PAGE_INFLATING || place == PAGE_DEFLATING) {
             page_move(watch, state, PAGE_TAKEN);
-            *state = (uint8_t)((*state & ~PAGE_UNCERTAIN) | mark);
+            *state = (uint8_t)((*state & ~PAGE_UNKNOWN) | mark);
             left--;
         }
     }
@@ -45,10 +45,8 @@ void answers_forget(struct watch *watch)
     watch->pages.answered[true].count = 0;
 }
 
-/** Nobody knows whether the driver took the last answer out of the ring before it was reset, as
- * long as it neither sent another request there nor wrote `actual`. Of a page that it uses, or has
- * sent again, it knows the answer. */
-void answers_doubt(struct watch *watch, bool inflate)
+/** Of a page that the driver uses or has submitted again, it knows the answer. */
+void answers_set_unknown(struct watch *watch, bool inflate)
 {
     struct seen_answers *answered = &watch->pages.answered[inflate];
     for (uint32_t i = 0; i < answered->count; i++) {
@@ -56,7 +54,7 @@ void answers_doubt(struct watch *watch, bool inflate)
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
             page_move(watch, state, PAGE_BALLOON);
-            *state = (uint8_t)(*state | PAGE_UNCERTAIN);
+            *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
     answered->count = 0;

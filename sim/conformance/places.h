@@ -1,6 +1,6 @@
 /*
- * Private to sim/conformance: where each PFN is, by what was seen on the wire, and what a request
- * for pages says. The state is in pages.h. Called by every watcher that looks at pages.
+ * Private to sim/conformance: where each PFN is, by what was observed on the wire, and what a
+ * request for pages contains. The state is in pages.h. Called by every watcher that looks at pages.
  */
 #ifndef SIM_CONFORMANCE_PLACES_H
 #define SIM_CONFORMANCE_PLACES_H
@@ -8,9 +8,9 @@
 #include "sim/conformance/watch.h"
 
 /** Whether resets of our extension were negotiated. */
-static inline bool resets(const struct watch *watch)
+static inline bool has_resets(const struct watch *watch)
 {
-    return negotiated(watch, watch->config.binding.reset);
+    return is_negotiated(watch, watch->config.binding.reset);
 }
 
 /* ---- Requests (requests.c); those in a header are called for every PFN of every request ---- */
@@ -23,7 +23,7 @@ uint32_t request_pfn_copied(const struct watch *watch, const struct seen_buffer 
 uint8_t request_verdict_copied(const struct watch *watch, const struct seen_buffer *buffer,
                                uint32_t entry);
 
-/** The PFN of an entry: in the guest's byte order if legacy, as Linux and QEMU have it. */
+/** The PFN of an entry: for a legacy driver in the guest's byte order, as Linux and QEMU do it. */
 static inline uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                    const struct seen_request *request, uint32_t entry)
 {
@@ -31,7 +31,7 @@ static inline uint32_t request_pfn(const struct watch *watch, const struct seen_
                                  : request_pfn_copied(watch, buffer, request, entry);
 }
 
-/** The verdict of an entry; NONE where it lies beyond `len`, ACCEPTED where there are none. */
+/** The verdict of an entry; NONE if it lies beyond `len`, ACCEPTED without VERDICTS. */
 static inline uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                                       const struct seen_request *request, uint32_t len,
                                       uint32_t entry)
@@ -50,7 +50,7 @@ static inline uint8_t request_verdict(const struct watch *watch, const struct se
 
 /* ---- Places (places.c) ---- */
 
-/** The state of a PFN, or NULL for one that is none of the guest's. */
+/** The state of a PFN, or NULL if the guest has no such PFN. */
 static inline uint8_t *page_state(struct watch *watch, uint64_t pfn)
 {
     const struct conformance_vm *vm = &watch->config;
@@ -71,18 +71,18 @@ static inline uint64_t pages_ballooned(const struct watch *watch)
     return watch->pages.in[PAGE_BALLOON];
 }
 
-/** PFNs that were refused and are with the driver. */
+/** PFNs that were refused and are held by the driver. */
 static inline uint64_t pages_refused_held(const struct watch *watch)
 {
-    return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_PART];
+    return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_HELD_PART];
 }
 
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
-/** All pages that the device has are the driver's again; `mark` is put on those. */
+/** All pages that the device has go back to the driver, with this mark. */
 void pages_forget(struct watch *watch, uint8_t mark);
 
-/** One more PFN of the last answer. */
+/** Adds a PFN to the last answer. */
 static inline void answers_note(struct seen_answers *answered, uint32_t pfn)
 {
     if (answered->count < PAGES_ANSWERED_MAX) {
@@ -90,42 +90,42 @@ static inline void answers_note(struct seen_answers *answered, uint32_t pfn)
     }
 }
 
-/** The driver is known to have seen the last answers. */
+/** The driver is known to have read the last answers. */
 void answers_forget(struct watch *watch);
-/** Nobody knows whether the driver took the last answer out of the ring before that was reset, as
- * long as it neither sent another request there nor wrote `actual`. */
-void answers_doubt(struct watch *watch, bool inflate);
+/** The queue was reset: whether the driver read its last answer before is unknown, unless it sent
+ * another request there since, or wrote `actual`. */
+void answers_set_unknown(struct watch *watch, bool inflate);
 
-/* ---- Requests and answers as they come (inflate.c, deflate.c) ---- */
+/* ---- Requests and answers (inflate.c, deflate.c) ---- */
 
-void inflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
-                     const struct seen_request *request);
+void inflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request);
 void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
                   const struct seen_request *request, uint32_t len);
-/** It counts as not answered again. */
+/** The request is in flight again: its answer was altered. */
 void inflate_withdraw(struct watch *watch, const struct seen_queue *queue,
                       const struct seen_buffer *buffer);
-void deflate_exposed(struct watch *watch, const struct seen_buffer *buffer,
-                     const struct seen_request *request);
+void deflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                       const struct seen_request *request);
 void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
                   const struct seen_request *request, uint32_t len);
 
 /* ---- The target (target.c) ---- */
 
-/** The driver did something for its target, or tried and had to stop. */
+/** The driver worked towards its target; `failed`: it could not go on. */
 void target_note_effort(struct watch *watch, bool failed);
-/** The balloon changed: `actual` is to be written. */
+/** If the balloon changed, the driver must write `actual`. */
 void target_note_change(struct watch *watch, bool changed);
-/** Pages were taken back below the target. */
+/** The driver deflated below the target. */
 void target_note_oom(struct watch *watch);
 
 /* ---- A page that moves (moves.c) ---- */
 
-/** Whether an inflate is the half of a move, and of no cycle. */
-bool moves_inflate(const struct watch *watch, const struct seen_buffer *buffer,
-                   const struct seen_request *request);
-/** Whether a deflate gives up a page whose replacement is in the balloon already. */
-bool moves_exchange(struct watch *watch, const struct seen_buffer *buffer,
-                    const struct seen_request *request);
+/** Whether an inflate is the first half of a move, and so of no cycle. */
+bool moves_match_inflate(const struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request);
+/** Whether a deflate is the second half: it names the page whose replacement is in the balloon. */
+bool moves_match_deflate(struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request);
 
 #endif

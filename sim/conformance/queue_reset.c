@@ -1,7 +1,7 @@
 /*
- * Queues that are reset alone (VIRTIO 1.3, 2.6.1): the handshake by registers, and that neither
- * side uses the queue meanwhile. Whether a queue works again after its reset is seen by the reader
- * of the rings, which loses its way where a device goes on in the old place.
+ * The reset of a single queue (VIRTIO 1.3, 2.6.1): the handshake by registers, and that neither
+ * party uses the queue meanwhile. Suspended devices are suspend.c's. A device that does not begin
+ * anew after the reset is found by the parser of the rings, which marks such a queue as lost.
  */
 #include "sim/conformance/watch.h"
 
@@ -29,10 +29,10 @@ static void queue_reset_read(struct watch *watch, uint16_t queue, uint16_t value
     const bool done = (s->reset_read & bit_of(queue)) != 0;
     const bool resetting = (s->resetting & bit_of(queue)) != 0;
     clause_require(watch, DEV, CLAUSE_VG_46, value == 0 || (resetting && !done),
-                   "shows a reset of queue %u that is over", queue);
+                   "shows a reset of queue %u after that is complete", queue);
     if (resetting && value == 0) {
         s->reset_read |= bit_of(queue);
-        clause_seen(watch, DEV, CLAUSE_VG_42);
+        clause_exercise(watch, DEV, CLAUSE_VG_42);
     }
 }
 
@@ -46,9 +46,9 @@ static void queue_enable(struct watch *watch, uint16_t queue)
     clause_require(watch, DRV, CLAUSE_VG_44, complete,
                    "sets queue %u up without having seen that its reset is complete", queue);
     if (complete) {
-        clause_seen(watch, DRV, CLAUSE_VG_45); /* its memory is used anew */
+        clause_exercise(watch, DRV, CLAUSE_VG_45); /* its memory is used again */
     }
-    clause_seen(watch, DRV, CLAUSE_VG_47);
+    clause_exercise(watch, DRV, CLAUSE_VG_47);
     s->resetting &= ~bit_of(queue);
     s->fresh |= bit_of(queue);
 }
@@ -57,7 +57,7 @@ static void kick(struct watch *watch, uint16_t queue)
 {
     if ((watch->queue_resets.resetting & bit_of(queue)) != 0) {
         clause_require(watch, DRV, CLAUSE_VG_47, false,
-                       "kicks queue %u, which it reset and did not set up anew", queue);
+                       "kicks queue %u, which it reset and did not enable again", queue);
     }
 }
 
@@ -77,13 +77,13 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     (void)len;
     if ((s->fresh & bit_of(queue->index)) != 0) {
         s->fresh &= ~bit_of(queue->index);
-        clause_seen(watch, DEV, CLAUSE_VG_43);
-        clause_seen(watch, DEV, CLAUSE_VG_47);
+        clause_exercise(watch, DEV, CLAUSE_VG_43);
+        clause_exercise(watch, DEV, CLAUSE_VG_47);
     }
 }
 
-/** A device that goes on where the queue was leaves no trace that the rings could follow. */
-static void judge_fresh(struct watch *watch)
+/** A device that continues with the old positions breaks the queue for the parser. */
+static void check_fresh(struct watch *watch)
 {
     struct watch_queue_resets *s = &watch->queue_resets;
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -92,9 +92,9 @@ static void judge_fresh(struct watch *watch)
         if (queue->enabled && queue->lost && (s->fresh & bit) != 0) {
             s->fresh &= ~bit;
             clause_require(watch, DEV, CLAUSE_VG_43, false,
-                           "goes on in queue %u as if it had not been reset", queue->index);
+                           "continues in queue %u as if it had not been reset", queue->index);
             clause_require(watch, DEV, CLAUSE_VG_47, false,
-                           "does not take queue %u as it was set up anew", queue->index);
+                           "does not use queue %u as it was set up after its reset", queue->index);
         }
     }
 }
@@ -103,7 +103,7 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 {
     (void)device;
     if (watch->queue_resets.fresh != 0) {
-        judge_fresh(watch);
+        check_fresh(watch);
     }
 }
 

@@ -1,9 +1,9 @@
 /*
  * Status and features: what a driver must do in which order, and what a device must answer (VIRTIO
- * 1.4, 2.1 to 2.4, 3.1). Configuration is configuration.c's.
+ * 1.4, 2.1 to 2.4, 3.1). Configuration space is configuration.c's.
  *
- * Judged by register accesses alone. The features negotiated and whether the device is live are
- * settled here for the other watchers.
+ * Checked by register accesses alone. The other watchers read here which features were negotiated.
+ * Called by conformance.c before all of them.
  */
 #include "sim/conformance/watch.h"
 
@@ -21,7 +21,7 @@ enum {
     STEPS_BEFORE_DRIVER_OK = 127
 };
 
-/* Features that a balloon can have: all else is unknown to it. */
+/* Features that a balloon may have; any other is unknown to it. */
 #define FEATURES_BALLOON UINT64_C(0x3f)
 #define FEATURES_RING                                                                            \
     (BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM | \
@@ -35,7 +35,7 @@ static uint64_t features_bound(const struct watch *watch)
 {
     uint64_t bound[sizeof watch->config.binding / sizeof(uint64_t)];
     uint64_t all = 0;
-    memcpy(bound, &watch->config.binding, sizeof bound); /* whatever features it binds */
+    memcpy(bound, &watch->config.binding, sizeof bound); /* all its members are masks of features */
     for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++) {
         all |= bound[i];
     }
@@ -58,14 +58,16 @@ static uint64_t features_broken(const struct watch *watch, uint64_t features)
 
 /* ---- Features ---- */
 
-/** A feature of the extension on a bit that has a meaning already (BX-1). */
-static void judge_binding(struct watch *watch, clause_party party, uint64_t features)
+/** No feature of our extension may be bound to a bit that the standard uses (BX-1). */
+static void check_binding(struct watch *watch, clause_party party, uint64_t features)
 {
     const uint64_t ours = features_bound(watch);
     const uint64_t others = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
     if ((features & ours) != 0) {
         clause_require(watch, party, CLAUSE_BX_1, (features & ours & others) == 0,
-                       "puts a feature of the extension on bits 0x%" PRIx64, ours & others);
+                       "binds a feature of the extension to bits 0x%" PRIx64
+                       ", which the standard uses",
+                       ours & others);
     }
 }
 
@@ -81,7 +83,7 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     const uint64_t broken = features_broken(watch, offered);
     clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
                    "offers 0x%" PRIx64 " without what it depends on", broken);
-    judge_binding(watch, DEV, offered);
+    check_binding(watch, DEV, offered);
     if ((offered & binding->huge_pages) != 0) {
         clause_require(watch, DEV, CLAUSE_BX_22, (offered & binding->verdicts) != 0,
                        "offers HUGE_PAGES without VERDICTS");
@@ -98,15 +100,16 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     }
 }
 
-static void judge_choice(struct watch *watch, uint64_t features)
+static void check_features(struct watch *watch, uint64_t features)
 {
     const struct watch_registers *r = &watch->registers;
     const uint64_t wanted = watch->config.features_wanted;
     const uint64_t packed = BNT_F_RING_PACKED;
     const uint64_t broken = features_broken(watch, features);
     clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
-                   "accepts 0x%" PRIx64 " of 0x%" PRIx64, features, r->offered);
-    judge_binding(watch, DRV, features);
+                   "accepts the features 0x%" PRIx64 " of an offer of 0x%" PRIx64, features,
+                   r->offered);
+    check_binding(watch, DRV, features);
     if ((features & watch->config.binding.huge_pages) != 0) {
         clause_require(watch, DRV, CLAUSE_BX_22, (features & watch->config.binding.verdicts) != 0,
                        "accepts HUGE_PAGES without VERDICTS");
@@ -140,17 +143,17 @@ void registers_features_write(struct watch *watch, uint64_t features)
                    "writes features after FEATURES_OK");
     watch->legacy = watch->config.legacy_driver && (features & BNT_F_VERSION_1) == 0;
     if (r->offer_read) {
-        judge_choice(watch, features);
+        check_features(watch, features);
     }
     if (watch->legacy) {
-        watch->features = features; /* nobody agrees to them by FEATURES_OK */
+        watch->features = features; /* a legacy start has no FEATURES_OK */
     }
     r->features_written = true;
     r->features = features;
     r->steps |= STEP_FEATURES;
 }
 
-static bool accepted_once(const struct watch_registers *r)
+static bool was_accepted(const struct watch_registers *r)
 {
     for (uint32_t i = 0; i < r->accepted_count; i++) {
         if (r->accepted_before[i] == r->features) {
@@ -160,15 +163,15 @@ static bool accepted_once(const struct watch_registers *r)
     return false;
 }
 
-/** FEATURES_OK was written and is read back: the device's judgement. */
-static void judge_verdict(struct watch *watch, bool accepted)
+/** FEATURES_OK was written and is read back: the device's decision. */
+static void check_features_ok(struct watch *watch, bool accepted)
 {
     struct watch_registers *r = &watch->registers;
     const bool valid = (r->features & ~r->offered) == 0 && features_broken(watch, r->features) == 0;
     clause_require(watch, DEV, CLAUSE_VG_13, accepted == valid,
                    valid ? "refuses the features 0x%" PRIx64 : "accepts the features 0x%" PRIx64,
                    r->features);
-    if (accepted_once(r)) {
+    if (was_accepted(r)) {
         clause_require(watch, DEV, CLAUSE_VG_14, accepted,
                        "refuses 0x%" PRIx64 ", which it accepted before", r->features);
     } else if (accepted && r->accepted_count < sizeof r->accepted_before / sizeof(uint64_t)) {
@@ -178,8 +181,8 @@ static void judge_verdict(struct watch *watch, bool accepted)
 
 /* ---- Status ---- */
 
-/** A start that ended: did the driver say so if it gave up? */
-static void judge_give_up(struct watch *watch)
+/** A driver that gives up a start must write FAILED. */
+static void check_give_up(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
     const bool failed = (r->status & BNT_DEVICE_STATUS_FAILED) != 0;
@@ -188,17 +191,17 @@ static void judge_give_up(struct watch *watch)
         return;
     }
     clause_require(watch, DRV, CLAUSE_VG_10, failed || done,
-                   "gave up without FAILED: the status is %u", r->status);
+                   "gives up without writing FAILED: the status is %u", r->status);
 }
 
-static void reset_written(struct watch *watch, uint8_t now)
+static void write_reset(struct watch *watch, uint8_t now)
 {
     struct watch_registers *r = &watch->registers;
     if (r->known) {
-        judge_give_up(watch);
+        check_give_up(watch);
     }
     if ((r->status & BNT_DEVICE_STATUS_FAILED) != 0) {
-        clause_seen(watch, DRV, CLAUSE_VG_3);
+        clause_exercise(watch, DRV, CLAUSE_VG_3);
     }
     const uint32_t accepted_count = r->accepted_count;
     uint64_t accepted_before[sizeof r->accepted_before / sizeof r->accepted_before[0]];
@@ -217,10 +220,10 @@ static unsigned step_of(uint8_t bit)
                                                   : 0;
 }
 
-/** What must have been done when a bit is set. */
+/** The steps that must be done before a status bit is set. */
 static unsigned steps_before(uint8_t bit, bool legacy)
 {
-    const unsigned agreed = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
+    const unsigned negotiation = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
     switch (bit) {
     case BNT_DEVICE_STATUS_ACKNOWLEDGE:
         return STEP_RESET;
@@ -229,28 +232,28 @@ static unsigned steps_before(uint8_t bit, bool legacy)
     case BNT_DEVICE_STATUS_FEATURES_OK:
         return STEP_RESET | STEP_ACKNOWLEDGE | STEP_DRIVER | STEP_OFFER | STEP_FEATURES;
     case BNT_DEVICE_STATUS_DRIVER_OK:
-        return STEPS_BEFORE_DRIVER_OK & ~agreed;
+        return STEPS_BEFORE_DRIVER_OK & ~negotiation;
     default:
         return 0;
     }
 }
 
-/** FAILED although nothing is missing: an unknown feature in the offer must not be why (VG-11). */
-static void judge_failed(struct watch *watch)
+/** A driver must not write FAILED because of an unknown feature in the offer (VG-11). */
+static void check_failed(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
-    /* A queue that it could not set up is a reason of its own. */
+    /* A queue that it could not set up is another reason. */
     const bool queues =
         (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 && (r->queues_enabled & 3) != 3;
-    /* So is a device whose registers are not those of its interface, or never settle. */
+    /* So is a device of another interface, or one whose configuration changes at each read. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
                    r->missing || r->features_ok_refused || queues || modern ||
                        watch->configuration.unsettled,
-                   "fails where nothing is wrong but a feature that it does not know");
+                   "writes FAILED although only an unknown feature was offered");
 }
 
-static void bit_set(struct watch *watch, uint8_t bit)
+static void set_status_bit(struct watch *watch, uint8_t bit)
 {
     struct watch_registers *r = &watch->registers;
     const unsigned needed = steps_before(bit, watch->legacy);
@@ -265,14 +268,14 @@ static void bit_set(struct watch *watch, uint8_t bit)
         clause_require(watch, DRV, CLAUSE_VG_23, !r->features_ok_refused,
                        "goes live although its features were refused");
         if (r->missing) {
-            clause_seen(watch, DRV, CLAUSE_VG_10);
+            clause_exercise(watch, DRV, CLAUSE_VG_10);
         }
         if (r->unknown_offered) {
-            clause_seen(watch, DRV, CLAUSE_VG_11);
+            clause_exercise(watch, DRV, CLAUSE_VG_11);
         }
     }
     if (bit == BNT_DEVICE_STATUS_FAILED && r->unknown_offered) {
-        judge_failed(watch);
+        check_failed(watch);
     }
 }
 
@@ -280,12 +283,12 @@ void registers_status_write(struct watch *watch, uint8_t status, uint8_t now)
 {
     struct watch_registers *r = &watch->registers;
     if (status == 0) {
-        reset_written(watch, now);
+        write_reset(watch, now);
         return;
     }
     if (r->reset_wanted) {
         clause_require(watch, DRV, CLAUSE_VG_16, false,
-                       "goes on to status %u before a reset read back 0", status);
+                       "writes status %u before it read back 0 after a reset", status);
         r->reset_wanted = false;
     }
     const uint8_t own = (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
@@ -298,7 +301,7 @@ void registers_status_write(struct watch *watch, uint8_t status, uint8_t now)
     const uint8_t fresh = (uint8_t)(status & (uint8_t)~r->status);
     for (unsigned bit = 1; bit <= 128; bit <<= 1) {
         if ((fresh & bit) != 0) {
-            bit_set(watch, (uint8_t)bit);
+            set_status_bit(watch, (uint8_t)bit);
         }
     }
     r->status = status;
@@ -308,17 +311,17 @@ void registers_status_read(struct watch *watch, uint8_t status)
 {
     struct watch_registers *r = &watch->registers;
     if (r->reset_wanted && status == 0) {
-        clause_seen(watch, DRV, CLAUSE_VG_16);
+        clause_exercise(watch, DRV, CLAUSE_VG_16);
         r->reset_wanted = false;
         r->steps = STEP_RESET;
     }
     const bool asked = (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
     if (asked && !r->features_ok_read && !r->features_ok_refused) {
         const bool accepted = (status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
-        judge_verdict(watch, accepted);
+        check_features_ok(watch, accepted);
         r->features_ok_read = accepted;
         r->features_ok_refused = !accepted;
-        /* A bit that the device never set is not cleared by a write without it. */
+        /* The device did not set the bit: a later write without it does not clear it. */
         r->status &= (uint8_t)(accepted ? UINT8_MAX : ~BNT_DEVICE_STATUS_FEATURES_OK);
         r->steps |= accepted ? STEP_READ_BACK : 0;
         watch->features = accepted ? r->features : 0;
@@ -346,7 +349,7 @@ static void end(struct watch *watch, bool quiet)
 {
     (void)quiet;
     if (watch->registers.known) {
-        judge_give_up(watch);
+        check_give_up(watch);
     }
 }
 

@@ -1,10 +1,9 @@
 /*
- * Free page reports and the page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): who may look at which
- * page when, and what it must hold.
+ * Free page reports and the page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): when a reported page may
+ * be used, and what it must hold. Hints are hints.c's.
  *
- * A byte for each PFN says whether it is in a report, was reported and not touched since, was
- * filled for giving it back, or went back without. Only of guests whose driver may report or
- * poison.
+ * A byte for each PFN keeps whether it is in a report, was reported and not touched since, and was
+ * filled with the poison value. It exists for drivers that may report or poison only.
  */
 #include "sim/conformance/places.h"
 
@@ -12,11 +11,11 @@
 #include <string.h>
 
 enum {
-    MARK_OUT = 1,      /**< in a report that the device has */
-    MARK_REPORTED = 2, /**< acknowledged, and not touched since */
-    MARK_FILLED = 4,   /**< with the poison value, on its way back */
-    MARK_UNFILLED = 8, /**< went back without */
-    MARK_SENT = 16     /**< was named to the device by an inflate */
+    MARK_IN_FLIGHT = 1, /**< in a report in flight */
+    MARK_REPORTED = 2,  /**< its report was answered, and it was not touched since */
+    MARK_FILLED = 4,    /**< filled with the poison value, to be given back */
+    MARK_UNFILLED = 8,  /**< given back without being filled */
+    MARK_SENT = 16      /**< named by an inflate */
 };
 
 static bool poison(const struct watch *watch)
@@ -53,12 +52,13 @@ static void live(struct watch *watch)
 {
     const uint64_t offered = watch->registers.offered;
     if (watch->config.free_expected && (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0) {
-        clause_require(watch, DRV, CLAUSE_BD_3, !reporting(watch) || poison(watch),
-                       "reports pages that must keep a value which the device does not know");
+        clause_require(
+            watch, DRV, CLAUSE_BD_3, !reporting(watch) || poison(watch),
+            "negotiates PAGE_REPORTING without PAGE_POISON, although free pages must keep a value");
     }
     if ((offered & BNT_BALLOON_F_PAGE_POISON) != 0 && !watch->config.free_expected) {
         clause_require(watch, DRV, CLAUSE_BD_2, !poison(watch),
-                       "accepts PAGE_POISON and fills nothing");
+                       "accepts PAGE_POISON and does not fill pages");
     }
     if (poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_35, watch->reports.poison_written,
@@ -66,7 +66,7 @@ static void live(struct watch *watch)
     }
 }
 
-/** A device that was reset knows of no report, and its driver may report all of it again. */
+/** A reset device knows of no report, and its driver may report all pages again. */
 static void reports_forget(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
@@ -74,14 +74,14 @@ static void reports_forget(struct watch *watch)
     }
 }
 
-/** What the device had is free again. */
-static void out_forget(struct watch *watch)
+/** Pages of a report in flight are free again. */
+static void forget_in_flight(struct watch *watch)
 {
-    for (uint64_t i = 0;
-         watch->reports.marks != NULL && watch->reports.out_pfns > 0 && i < watch->config.pfns;
+    for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
+                         i < watch->config.pfns;
          i++) {
-        watch->reports.out_pfns -= watch->reports.marks[i] & MARK_OUT;
-        watch->reports.marks[i] &= (uint8_t)~MARK_OUT;
+        watch->reports.in_flight_pfns -= watch->reports.marks[i] & MARK_IN_FLIGHT;
+        watch->reports.marks[i] &= (uint8_t)~MARK_IN_FLIGHT;
     }
 }
 
@@ -89,7 +89,7 @@ static void reset(struct watch *watch)
 {
     watch->reports.poison_written = false;
     watch->reports.poison_val = 0;
-    out_forget(watch);
+    forget_in_flight(watch);
     reports_forget(watch);
 }
 
@@ -98,7 +98,7 @@ static void queue_reset(struct watch *watch, uint16_t queue)
     if (seen_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
-    out_forget(watch);
+    forget_in_flight(watch);
     reports_forget(watch);
 }
 
@@ -107,7 +107,7 @@ static void guest_new(struct watch *watch)
     if (watch->reports.marks != NULL) {
         memset(watch->reports.marks, 0, watch->config.pfns);
     }
-    watch->reports.out_pfns = 0;
+    watch->reports.in_flight_pfns = 0;
 }
 
 static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
@@ -137,21 +137,22 @@ static bool reported_before(struct watch *watch, uint64_t pfn, uint64_t pfns)
     return true;
 }
 
-static void block_exposed(struct watch *watch, const struct bnt_vq_seg *seg)
+static void block_submitted(struct watch *watch, const struct bnt_vq_seg *seg)
 {
     const uint64_t pfn = seg->gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = seg->bytes >> BNT_PFN_SHIFT;
     bool filled = true;
     clause_require(watch, DRV, CLAUSE_BD_41, seg->bytes >= watch->config.report_block_bytes,
-                   "reports %" PRIu32 " bytes at PFN %" PRIu64 " as a block", seg->bytes, pfn);
+                   "reports a block of %" PRIu32 " bytes at PFN %" PRIu64 ", which is small",
+                   seg->bytes, pfn);
     clause_require(watch, DRV, CLAUSE_BD_42, !reported_before(watch, pfn, pfns),
-                   "PFN %" PRIu64 " was reported again, and not used since", pfn);
+                   "PFN %" PRIu64 " was reported twice, and not used in between", pfn);
     for (uint64_t i = 0; i < pfns; i++) {
         uint8_t *mark = mark_of(watch, pfn + i);
         if (mark != NULL) {
             filled = filled && (*mark & MARK_UNFILLED) == 0;
-            watch->reports.out_pfns += (*mark & MARK_OUT) == 0;
-            *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_OUT);
+            watch->reports.in_flight_pfns += (*mark & MARK_IN_FLIGHT) == 0;
+            *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_IN_FLIGHT);
         }
     }
     if (poison(watch)) {
@@ -160,7 +161,7 @@ static void block_exposed(struct watch *watch, const struct bnt_vq_seg *seg)
     }
 }
 
-/** Only what the device was told of can have lost its content. */
+/** Only pages that were named to the device can have lost their content. */
 static void mark_sent(struct watch *watch, const struct seen_queue *queue,
                       const struct seen_buffer *buffer)
 {
@@ -179,8 +180,8 @@ static void mark_sent(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     if (queue->role == BNT_BALLOON_QUEUE_INFLATE) {
         mark_sent(watch, queue, buffer);
@@ -189,11 +190,11 @@ static void exposed(struct watch *watch, const struct seen_queue *queue,
         return;
     }
     if (watch->live) {
-        clause_seen(watch, DRV, CLAUSE_BD_40);
+        clause_exercise(watch, DRV, CLAUSE_BD_40);
     }
     const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
-        block_exposed(watch, &segs[i]);
+        block_submitted(watch, &segs[i]);
     }
 }
 
@@ -209,15 +210,15 @@ static void used(struct watch *watch, const struct seen_queue *queue,
         const uint64_t pfn = segs[i].gpa >> BNT_PFN_SHIFT;
         for (uint64_t n = 0; n < segs[i].bytes >> BNT_PFN_SHIFT; n++) {
             uint8_t *mark = mark_of(watch, pfn + n);
-            if (mark != NULL && (*mark & MARK_OUT) != 0) {
-                *mark = (uint8_t)((*mark & ~MARK_OUT) | MARK_REPORTED);
-                watch->reports.out_pfns--;
+            if (mark != NULL && (*mark & MARK_IN_FLIGHT) != 0) {
+                *mark = (uint8_t)((*mark & ~MARK_IN_FLIGHT) | MARK_REPORTED);
+                watch->reports.in_flight_pfns--;
             }
         }
     }
     if (poison(watch)) {
-        clause_seen(watch, DEV, CLAUSE_BV_14);
-        clause_seen(watch, DEV, CLAUSE_BV_12); /* it dropped by the value, or did not */
+        clause_exercise(watch, DEV, CLAUSE_BV_14);
+        clause_exercise(watch, DEV, CLAUSE_BV_12); /* it chose by the value whether to discard */
     }
 }
 
@@ -225,15 +226,16 @@ static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
         const uint8_t *mark = mark_of(watch, first_pfn + i);
-        if (mark == NULL || (*mark & MARK_OUT) == 0) {
+        if (mark == NULL || (*mark & MARK_IN_FLIGHT) == 0) {
             continue;
         }
         if (poison(watch)) {
             clause_require(watch, DEV, CLAUSE_BV_14, watch->reports.poison_val == 0,
-                           "reported PFN %" PRIu64 " reads as zeroes in place of the poison",
+                           "reported PFN %" PRIu64
+                           " was discarded, and reads as 0 instead of the poison value",
                            first_pfn + i);
         } else {
-            clause_seen(watch, DEV, CLAUSE_BV_13);
+            clause_exercise(watch, DEV, CLAUSE_BV_13);
         }
     }
 }
@@ -260,7 +262,7 @@ static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t cou
     }
 }
 
-/** What the driver takes is used, and free for reports when it comes back. */
+/** A page that the driver took may be reported when it comes back. */
 static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -271,7 +273,7 @@ static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t cou
     }
 }
 
-/** A page that was hinted was allocated for it, and is free anew. */
+/** A hinted page was allocated, and is free again. */
 static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     pages_taken(watch, pages, count);
@@ -288,10 +290,10 @@ static void page_filled(struct watch *watch, uint64_t page)
 static void page_touched(struct watch *watch, uint64_t page, bool write)
 {
     uint8_t *first = mark_of(watch, page);
-    if (first == NULL || (*first & (MARK_OUT | MARK_REPORTED)) == 0) {
+    if (first == NULL || (*first & (MARK_IN_FLIGHT | MARK_REPORTED)) == 0) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_OUT) == 0,
+    clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_IN_FLIGHT) == 0,
                    "page %" PRIu64 " is used while the device has it in a report", page);
     if (!poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_37, write,
@@ -311,7 +313,7 @@ const struct watcher watch_reports_watcher = {
     .queue_reset = queue_reset,
     .live = live,
     .config_write = config_write,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .discarded = discarded,
     .pages_taken = pages_taken,

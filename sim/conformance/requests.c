@@ -1,6 +1,6 @@
 /*
- * Requests for pages as they lie in their buffers: what they name, and what is answered. Where the
- * pages are is in places.c. Called by every watcher of inflates and deflates.
+ * Reads requests for pages from their buffers: the PFNs that they name, and the verdicts that
+ * answer them. Where the pages are is places.c's. Called by every watcher of inflates and deflates.
  */
 #include "sim/conformance/places.h"
 
@@ -24,8 +24,8 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
         }
         request->epoch = bnt_le32_get(header.epoch);
         request->flags = bnt_le32_get(header.flags);
-        request->units = (request->flags & BNT_BALLOON_REQUEST_2M) != 0;
-        request->span = request->units ? UINT32_C(1) << BNT_BALLOON_2M_ORDER : 1;
+        request->huge = (request->flags & BNT_BALLOON_REQUEST_2M) != 0;
+        request->span = request->huge ? UINT32_C(1) << BNT_BALLOON_2M_ORDER : 1;
         request->room = (uint32_t)buffer->writable_bytes;
         bytes -= sizeof header;
     }

@@ -1,10 +1,10 @@
 /*
- * The queues of a VM as they are known here: where they lie, and the buffers that the device has of
- * each. What comes into them is in rings_available.c, what leaves them in rings_used.c; both call
- * this file, and so does whoever looks a queue up.
+ * The queues of a VM: where they lie, and which buffers of each are in flight. rings_available.c
+ * adds buffers, rings_used.c removes them; both call this file, and so does every watcher that
+ * looks a queue up.
  *
- * A queue that somebody broke is lost: nobody can say any more what is in it, and it is left alone
- * until it is set up anew.
+ * A queue that a party broke is lost: what is in it is unknown, and it is ignored until it is
+ * enabled again.
  */
 #include "sim/conformance/watch.h"
 
@@ -36,7 +36,7 @@ struct seen_queue *rings_queue(struct watch *watch, uint16_t index)
     return NULL;
 }
 
-void rings_buffer_drop(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
+void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
 {
     struct arena *arena = watch_arena(watch);
     const uint32_t segs = buffer->readable_count + buffer->writable_count;
@@ -44,10 +44,10 @@ void rings_buffer_drop(struct watch *watch, struct seen_queue *queue, struct see
         arena_free(arena, buffer->many, segs * sizeof *buffer->many);
         buffer->many = NULL;
     }
-    buffer->out = false;
-    queue->out--;
-    queue->descs_out -= buffer->descs;
-    const uint16_t last = queue->list[queue->out];
+    buffer->in_flight = false;
+    queue->in_flight--;
+    queue->descs_in_flight -= buffer->descs;
+    const uint16_t last = queue->list[queue->in_flight];
     queue->list[buffer->listed] = last;
     queue->buffers[last].listed = buffer->listed;
 }
@@ -58,13 +58,13 @@ void rings_disable(struct watch *watch, struct seen_queue *queue)
     if (!queue->enabled) {
         return;
     }
-    while (queue->out > 0) {
-        rings_buffer_drop(watch, queue, &queue->buffers[queue->list[0]]);
+    while (queue->in_flight > 0) {
+        rings_forget_buffer(watch, queue, &queue->buffers[queue->list[0]]);
     }
     arena_free(arena, queue->buffers, queue->size * sizeof *queue->buffers);
     arena_free(arena, queue->list, queue->size * sizeof *queue->list);
     arena_free(arena, queue->fresh, queue->size);
-    queue->enabled = false; /* where it was is kept: it must be left alone */
+    queue->enabled = false; /* its place is kept: the device must not access it any more */
 }
 
 void rings_reset(struct watch *watch)
@@ -74,7 +74,7 @@ void rings_reset(struct watch *watch)
     }
 }
 
-static void judge_place(struct watch *watch, const struct seen_queue *queue)
+static void check_place(struct watch *watch, const struct seen_queue *queue)
 {
     const uint64_t desc = queue->desc_gpa;
     const uint64_t avail = queue->avail_gpa;
@@ -93,12 +93,12 @@ static void judge_place(struct watch *watch, const struct seen_queue *queue)
                    "puts queue %u of %u descriptors at 0x%" PRIx64, queue->index, size, desc);
     if (queue->used != NULL) {
         clause_require(watch, DRV, CLAUSE_VS_16, seen_u16(watch, queue->used) == 0,
-                       "leaves flags %u in the used ring of queue %u", seen_u16(watch, queue->used),
-                       queue->index);
+                       "does not clear the flags (%u) in the used ring of queue %u",
+                       seen_u16(watch, queue->used), queue->index);
     }
 }
 
-static struct seen_queue *slot_for(struct watch *watch, uint16_t index)
+static struct seen_queue *find_slot(struct watch *watch, uint16_t index)
 {
     struct seen_queue *free = NULL;
     for (int i = SEEN_QUEUES_MAX - 1; i >= 0; i--) {
@@ -114,7 +114,7 @@ static struct seen_queue *slot_for(struct watch *watch, uint16_t index)
 void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                   uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
-    struct seen_queue *queue = slot_for(watch, index);
+    struct seen_queue *queue = find_slot(watch, index);
     if (queue == NULL) {
         return;
     }
@@ -136,7 +136,7 @@ void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t s
     queue->desc = seen_memory(watch, desc_gpa, rings_desc_bytes(queue));
     queue->avail = seen_memory(watch, avail_gpa, rings_avail_bytes(queue));
     queue->used = seen_memory(watch, used_gpa, rings_used_bytes(queue));
-    judge_place(watch, queue);
+    check_place(watch, queue);
     struct arena *arena = watch_arena(watch);
     queue->buffers = arena_zalloc(arena, size * sizeof *queue->buffers);
     queue->list = arena_zalloc(arena, size * sizeof *queue->list);

@@ -1,45 +1,46 @@
 /*
- * Private to sim/conformance: the watchers' own reading of rings in guest memory.
+ * Private to sim/conformance: the watchers' own parser of the rings in guest memory.
  *
- * rings_read.c reads memory, rings_split.c and rings_packed.c walk over the buffers of the two
- * formats, rings.c keeps the queues; rings_available.c and rings_used.c notice what is new. None of
- * it shares code with lib/virtio.
+ * rings_read.c reads memory, rings_split.c and rings_packed.c walk over the descriptors of the two
+ * formats, rings.c keeps the queues; rings_available.c finds new buffers, rings_used.c finds used
+ * ones. None of it shares code with lib/virtio.
  */
 #ifndef SIM_CONFORMANCE_RINGS_H
 #define SIM_CONFORMANCE_RINGS_H
 
 #include <ballonet/virtqueue.h>
 
-#define SEEN_SEGS_MAX    1024 /**< segments of a buffer that are looked at */
+#define SEEN_SEGS_MAX    1024 /**< of a buffer; a longer one marks its queue as lost */
 #define SEEN_SEGS_INLINE 4
 #define SEEN_QUEUES_MAX  8
 
 struct watch;
 
-/** A buffer that the device has. */
+/** A buffer of a queue. */
 struct seen_buffer {
-    bool out;
-    bool taken;           /**< the device read its first descriptor */
-    bool spoiled;         /**< packed: used descriptors of other buffers lie over it */
-    bool indirect;        /**< a table was used */
+    bool in_flight;
+    bool fetched;         /**< the device read its first descriptor */
+    bool overwritten;     /**< packed: used descriptors of other buffers overwrote its own */
+    bool indirect;        /**< it has an indirect table */
     bool table_marked;    /**< the descriptor that refers to it has WRITE set */
     bool position_wrap;   /**< packed: the driver's wrap counter at its first descriptor */
     uint16_t id;          /**< head descriptor; packed: the buffer's id */
     uint16_t position;    /**< of its first descriptor */
     uint16_t descs;       /**< of the ring itself */
-    uint32_t listed;      /**< where it stands in the queue's list */
-    uint64_t sequence;    /**< order of exposure in its queue, from 1 */
-    uint64_t desc_sum;    /**< of descriptors, as exposed */
-    uint64_t payload_sum; /**< of readable bytes, as exposed */
+    uint32_t listed;      /**< its index in the queue's list */
+    uint64_t sequence;    /**< order of submission in its queue, from 1 */
+    uint64_t desc_sum;    /**< hash of its descriptors when it was submitted */
+    uint64_t payload_sum; /**< hash of its readable bytes when it was submitted */
     uint64_t written;     /**< bytes that the device wrote into it */
-    uint64_t segs_read;   /**< bit n: the device read of readable segment n (63: and beyond) */
-    uint64_t exposed_ns;
+    uint64_t segs_read;   /**< bit n: the device read readable segment n; bit 63 stands for all from
+                             63 on */
+    uint64_t submitted_ns;
     uint32_t readable_count;
     uint32_t writable_count;
     uint64_t readable_bytes;
     uint64_t writable_bytes;
     struct bnt_vq_seg few[SEEN_SEGS_INLINE];
-    struct bnt_vq_seg *many; /**< where `few` are not enough */
+    struct bnt_vq_seg *many; /**< the segments, if they are more than `few` can hold */
 };
 
 static inline const struct bnt_vq_seg *seen_segs(const struct seen_buffer *buffer)
@@ -47,40 +48,40 @@ static inline const struct bnt_vq_seg *seen_segs(const struct seen_buffer *buffe
     return buffer->many != NULL ? buffer->many : buffer->few;
 }
 
-/** What a walk over a buffer's descriptors finds. */
+/** What a walk over the descriptors of a buffer found. */
 struct seen_chain {
     struct bnt_vq_seg segs[SEEN_SEGS_MAX]; /**< readable, then writable */
     uint32_t readable_count;
     uint32_t writable_count;
     uint64_t readable_bytes;
     uint64_t writable_bytes;
-    uint32_t descs;    /**< of ring and tables */
+    uint32_t descs;    /**< in the ring and in tables */
     uint16_t id;       /**< packed */
     uint16_t in_ring;  /**< descriptors of the ring itself */
     unsigned faults;   /**< FAULT_* */
-    bool indirect;     /**< a table was used */
+    bool indirect;     /**< it has an indirect table */
     bool table_marked; /**< the descriptor that refers to it has WRITE set */
     uint64_t sum;      /**< of descriptors */
 };
 
 enum {
-    FAULT_RANGE = 1,         /**< a descriptor or table that is not there */
-    FAULT_LOOP = 2,          /**< more descriptors than can be */
+    FAULT_RANGE = 1,         /**< a descriptor or table outside of memory */
+    FAULT_LOOP = 2,          /**< more descriptors than the queue has: a loop */
     FAULT_ORDER = 4,         /**< readable after writable */
     FAULT_BYTES = 8,         /**< over 2^32 bytes */
-    FAULT_TABLE = 16,        /**< a table that must not be */
+    FAULT_TABLE = 16,        /**< a table that is not allowed */
     FAULT_LENGTH = 32,       /**< longer than the queue */
-    FAULT_IN_ORDER = 64,     /**< split, IN_ORDER: next is not the one that follows */
+    FAULT_IN_ORDER = 64,     /**< split, IN_ORDER: `next` is not the following descriptor */
     FAULT_TABLE_ORDER = 128, /**< the same in a table */
-    FAULT_UNAVAILABLE = 256, /**< packed: a list that is available in part */
+    FAULT_UNAVAILABLE = 256, /**< packed: only part of a list is available */
     FAULT_FLAGS = 512        /**< packed: flags in a table other than WRITE */
 };
 
 struct seen_queue {
     bool enabled;
-    bool lost;      /**< it cannot be followed any more: somebody broke it */
-    bool fatal;     /**< the driver broke it so that the device cannot go on */
-    bool looked_at; /**< by the device, since it is lost */
+    bool lost;      /**< it cannot be parsed any more: a party broke it */
+    bool fatal;     /**< the driver broke it so that the device cannot use it either */
+    bool looked_at; /**< the device accessed it since it is lost */
     uint16_t index;
     uint16_t role; /**< BNT_BALLOON_QUEUE_* */
     uint16_t size;
@@ -94,91 +95,92 @@ struct seen_queue {
     const uint8_t *desc;
     const uint8_t *avail;
     const uint8_t *used;
-    /* Split: indices. Packed: offsets in two laps, of which the first has wrap counter 1. */
+    /* Split: indices. Packed: positions modulo twice the size; those below the size have wrap
+     * counter 1. */
     uint32_t avail_seen;
     uint32_t used_seen;
-    uint32_t avail_judged;       /**< where the avail side stood at the last judgement of kicks */
-    uint32_t used_judged;        /**< the same of interrupts */
-    bool used_arrived;           /**< something was used since the last interrupt arrived */
-    uint16_t order_next;         /**< IN_ORDER, split: the descriptor that must come next */
-    uint32_t out;                /**< buffers that the device has */
-    uint32_t descs_out;          /**< packed: descriptors of theirs */
-    uint64_t exposed;            /**< buffers ever */
-    uint64_t taken;              /**< sequence of the last that the device took */
-    uint64_t used_count;         /**< buffers ever */
+    uint32_t avail_checked;   /**< avail_seen when kicks were checked last */
+    uint32_t used_checked;    /**< used_seen when interrupts were checked last */
+    bool used_arrived;        /**< something was used since the last interrupt arrived */
+    uint16_t order_next;      /**< IN_ORDER, split: the descriptor that must come next */
+    uint32_t in_flight;       /**< buffers in flight */
+    uint32_t descs_in_flight; /**< packed: descriptors in flight */
+    uint64_t submitted;       /**< buffers since it was enabled */
+    uint64_t fetched;    /**< sequence of the last buffer whose first descriptor the device read */
+    uint64_t used_count; /**< the same */
     struct seen_buffer *buffers; /**< `size` of them, by first descriptor (split: head) */
-    uint16_t *list;              /**< those that are out, in any order */
-    uint8_t *fresh;              /**< split: used elements written since the index was */
+    uint16_t *list;              /**< indices of those in flight, in any order */
+    uint8_t *fresh;              /**< split: used elements written since used.idx was */
 };
 
 /** All queues of a VM. */
 struct watch_rings {
     struct seen_queue queues[SEEN_QUEUES_MAX];
     struct seen_chain scratch;
-    bool spurious[2];        /**< a notification that means nothing arrived, by party */
-    bool needs_reset;        /**< seen in the status */
-    bool given_up;           /**< the driver read that */
-    bool config_interrupted; /**< in this event */
+    bool spurious[2];        /**< the last notification to this party was spurious */
+    bool needs_reset;        /**< the status showed NEEDS_RESET at the end of the last event */
+    bool given_up;           /**< the driver read NEEDS_RESET */
+    bool config_interrupted; /**< a configuration interrupt was sent in this event */
 };
 
-static inline void queue_give_up(struct seen_queue *queue, bool fatal)
+static inline void queue_mark_lost(struct seen_queue *queue, bool fatal)
 {
     queue->lost = true;
     queue->fatal = fatal;
 }
 
-/* rings_split.c, rings_packed.c: walks over the buffer that begins there */
+/* rings_split.c, rings_packed.c: walks over the buffer that begins at this descriptor */
 void split_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
                 struct seen_chain *chain);
 void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
                  bool wrap, struct seen_chain *chain);
-bool packed_available(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
-                      bool wrap);
+bool packed_is_available(const struct watch *watch, const struct seen_queue *queue,
+                         uint16_t position, bool wrap);
 
 /* rings_read.c */
-/** Bytes of guest memory, or NULL where there are none that anybody may look at. */
+/** Bytes of guest memory, or NULL where the range is not in the memory of rings and requests. */
 const uint8_t *seen_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
 uint16_t seen_u16(const struct watch *watch, const uint8_t *at);
 uint32_t seen_u32(const struct watch *watch, const uint8_t *at);
 uint64_t seen_u64(const struct watch *watch, const uint8_t *at);
-/** Copies out of the readable or writable part of a buffer; returns how many bytes there are. */
+/** Copies from the readable or writable part of a buffer; returns how many bytes were there. */
 uint32_t seen_read(const struct watch *watch, const struct seen_buffer *buffer, bool writable,
                    uint64_t offset, void *out, uint32_t bytes);
-/** A walk begins: nothing was found yet. */
+/** Clears the result, at the beginning of a walk. */
 void chain_begin(struct seen_chain *chain);
-/** Adds a segment as a walk meets it. */
+/** Adds the next segment of a walk. */
 void chain_add(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
 
 /* rings.c */
 struct seen_queue *rings_queue(struct watch *watch, uint16_t index);
 void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                   uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
-/** The queue is not followed any more, until it is set up anew. */
+/** Forgets the buffers of the queue, until it is enabled again. */
 void rings_disable(struct watch *watch, struct seen_queue *queue);
-/** The same of all of them. */
+/** The same for all queues. */
 void rings_reset(struct watch *watch);
-/** The device has this buffer no longer. */
-void rings_buffer_drop(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
+/** The buffer is no longer in flight. */
+void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
 /** Bytes of the parts of a ring. */
 uint64_t rings_desc_bytes(const struct seen_queue *queue);
 uint64_t rings_avail_bytes(const struct seen_queue *queue);
 uint64_t rings_used_bytes(const struct seen_queue *queue);
 
 /* rings_available.c */
-/** Looks at what the driver made available: before anything that depends on it. */
-void rings_look(struct watch *watch);
-/** Whether a queue that was given up is broken as it stands now: the driver may have written over
- * what was wrong before the device looked. */
-bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
-                  struct seen_chain *scratch);
-/** What the device has must be as it was exposed; `descs`: its descriptors too. */
-void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+/** Reads what the driver made available; to be called before anything that depends on it. */
+void rings_read_available(struct watch *watch);
+/** Whether a lost queue is still broken: the driver may have repaired it before the device read it.
+ */
+bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
+                     struct seen_chain *scratch);
+/** Checks that a buffer in flight is as it was submitted; `descs`: its descriptors too. */
+void rings_check_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
                       bool descs);
 
 /* rings_used.c */
-/** The device wrote where the used side of a queue is told. */
-void rings_look_used(struct watch *watch, struct seen_queue *queue);
-/** The last answer is looked at once more: a script changed it. */
-void rings_spoiled(struct watch *watch, struct seen_queue *queue);
+/** Reads what the device used, after it wrote into the used side of the queue. */
+void rings_read_used(struct watch *watch, struct seen_queue *queue);
+/** Reads the last answer again, since a script altered it. */
+void rings_reread_answer(struct watch *watch, struct seen_queue *queue);
 
 #endif

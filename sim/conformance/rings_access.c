@@ -1,6 +1,7 @@
 /*
- * What the device reads and writes in guest memory: buffers in their order, nothing that is the
- * driver's, nothing at all while it is not live.
+ * How the device accesses guest memory: it reads buffers in their order, writes nothing that
+ * belongs to the driver, and accesses nothing while it is not live. The bytes of the rings are read
+ * in rings_available.c and rings_used.c. Called for every access of a device.
  */
 #include "sim/conformance/watch.h"
 
@@ -24,24 +25,24 @@ static bool must_leave_alone(const struct watch *watch)
     return !watch->live && (watch->registers.features & BNT_F_VERSION_1) != 0;
 }
 
-static void judge_quiet(struct watch *watch, const struct seen_queue *queue, const char *what)
+static void check_quiet(struct watch *watch, const struct seen_queue *queue, const char *what)
 {
     const bool reset = watch->registers.status == 0;
-    clause_broken(watch, DEV, reset ? CLAUSE_VG_15 : CLAUSE_VG_5,
-                  "%s queue %u while its status is %u", what, queue->index,
-                  watch->registers.status);
+    clause_violate(watch, DEV, reset ? CLAUSE_VG_15 : CLAUSE_VG_5,
+                   "%s queue %u while its status is %u", what, queue->index,
+                   watch->registers.status);
 }
 
 static void take(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
 {
-    buffer->taken = true;
+    buffer->fetched = true;
     if (queue->packed) {
-        clause_require(watch, DEV, CLAUSE_VP_2, buffer->sequence == queue->taken + 1,
-                       "takes buffer %u of queue %u, number %" PRIu64 ", after number %" PRIu64,
-                       buffer->id, queue->index, buffer->sequence, queue->taken);
+        clause_require(watch, DEV, CLAUSE_VP_2, buffer->sequence == queue->fetched + 1,
+                       "reads buffer %u of queue %u, number %" PRIu64 ", after number %" PRIu64,
+                       buffer->id, queue->index, buffer->sequence, queue->fetched);
     }
-    queue->taken = buffer->sequence;
-    rings_judge_kept(watch, queue, buffer, true);
+    queue->fetched = buffer->sequence;
+    rings_check_kept(watch, queue, buffer, true);
 }
 
 static void mark_read(struct seen_buffer *buffer, uint64_t gpa, uint32_t bytes)
@@ -62,23 +63,24 @@ static void device_reads(struct watch *watch, uint64_t gpa, uint32_t bytes)
             continue;
         }
         if (must_leave_alone(watch) && in_queue(queue, gpa, bytes)) {
-            judge_quiet(watch, queue, "reads");
+            check_quiet(watch, queue, "reads");
         }
         if (queue->lost && !queue->looked_at && in_queue(queue, gpa, bytes)) {
             queue->looked_at = true;
-            queue->fatal = queue->fatal && rings_broken(watch, queue, &watch->rings.scratch);
+            queue->fatal = queue->fatal && rings_is_broken(watch, queue, &watch->rings.scratch);
         }
         if (!queue->enabled || queue->lost) {
             continue;
         }
         if (overlaps(gpa, bytes, queue->desc_gpa, rings_desc_bytes(queue))) {
             const uint64_t slot = (gpa - queue->desc_gpa) / 16;
-            if (gpa >= queue->desc_gpa && queue->buffers[slot].out && !queue->buffers[slot].taken) {
+            if (gpa >= queue->desc_gpa && queue->buffers[slot].in_flight &&
+                !queue->buffers[slot].fetched) {
                 take(watch, queue, &queue->buffers[slot]);
             }
             continue;
         }
-        for (uint32_t k = 0; k < queue->out; k++) {
+        for (uint32_t k = 0; k < queue->in_flight; k++) {
             struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
             if (buffer->readable_count > 1) {
                 mark_read(buffer, gpa, bytes);
@@ -100,16 +102,16 @@ static void wrote_split(struct watch *watch, struct seen_queue *queue, uint64_t 
     const uint64_t element_bytes = UINT64_C(8) * queue->size;
     if (overlaps(gpa, bytes, queue->desc_gpa, rings_desc_bytes(queue)) ||
         overlaps(gpa, bytes, queue->avail_gpa, rings_avail_bytes(queue))) {
-        clause_broken(watch, DEV, CLAUSE_VS_4,
-                      "writes %" PRIu32 " bytes at 0x%" PRIx64
-                      ", into what is the driver's of queue %u",
-                      bytes, gpa, queue->index);
+        clause_violate(watch, DEV, CLAUSE_VS_4,
+                       "writes %" PRIu32 " bytes at 0x%" PRIx64
+                       ", into the driver's part of queue %u",
+                       bytes, gpa, queue->index);
     }
     if (gpa >= elements && overlaps(gpa, bytes, elements, element_bytes)) {
         queue->fresh[(gpa - elements) / 8] = 1;
     }
     if (overlaps(gpa, bytes, queue->used_gpa + 2, 2)) {
-        rings_look_used(watch, queue);
+        rings_read_used(watch, queue);
     }
 }
 
@@ -117,16 +119,16 @@ static void wrote_packed(struct watch *watch, struct seen_queue *queue, uint64_t
                          uint32_t bytes)
 {
     if (overlaps(gpa, bytes, queue->avail_gpa, rings_avail_bytes(queue))) {
-        clause_broken(watch, DEV, CLAUSE_VP_3, "writes the driver's event structure of queue %u",
-                      queue->index);
+        clause_violate(watch, DEV, CLAUSE_VP_3, "writes the driver's event structure of queue %u",
+                       queue->index);
     }
     if (overlaps(gpa, bytes, queue->desc_gpa, rings_desc_bytes(queue))) {
         const uint64_t slot = (gpa - queue->desc_gpa) / 16;
         clause_require(watch, DEV, CLAUSE_VP_3, slot == queue->used_seen % queue->size,
                        "writes descriptor %" PRIu64 " of queue %u where %" PRIu32
-                       " is the next to be used",
+                       " must be used next",
                        slot, queue->index, queue->used_seen % queue->size);
-        rings_look_used(watch, queue);
+        rings_read_used(watch, queue);
     }
 }
 
@@ -135,7 +137,7 @@ static bool within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64_t other_
     return gpa >= other && bytes <= other_bytes && gpa - other <= other_bytes - bytes;
 }
 
-/** Whether the driver gave the device these bytes to write, in whatever queue. */
+/** Whether the driver gave the device these bytes to write, in any queue. */
 static bool given_to_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -147,7 +149,7 @@ static bool given_to_write(const struct watch *watch, uint64_t gpa, uint32_t byt
             (queue->packed && within(gpa, bytes, queue->desc_gpa, rings_desc_bytes(queue)))) {
             return true;
         }
-        for (uint32_t k = 0; k < queue->out; k++) {
+        for (uint32_t k = 0; k < queue->in_flight; k++) {
             const struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
             const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
             for (uint32_t n = 0; n < buffer->writable_count; n++) {
@@ -160,11 +162,12 @@ static bool given_to_write(const struct watch *watch, uint64_t gpa, uint32_t byt
     return false;
 }
 
-/** Where buffers overlap, which is the driver's doing, the device may write what it was given. */
+/** If the driver submits buffers that overlap, the device may write what one of them lets it write.
+ */
 static void wrote_buffers(struct watch *watch, struct seen_queue *queue, uint64_t gpa,
                           uint32_t bytes)
 {
-    for (uint32_t k = 0; k < queue->out; k++) {
+    for (uint32_t k = 0; k < queue->in_flight; k++) {
         struct seen_buffer *buffer = &queue->buffers[queue->list[k]];
         const struct bnt_vq_seg *segs = seen_segs(buffer);
         for (uint32_t i = 0; i < buffer->readable_count + buffer->writable_count; i++) {
@@ -191,7 +194,7 @@ static void device_wrote(struct watch *watch, uint64_t gpa, uint32_t bytes)
         }
         const bool of_ring = in_queue(queue, gpa, bytes);
         if (of_ring && must_leave_alone(watch)) {
-            judge_quiet(watch, queue, "writes");
+            check_quiet(watch, queue, "writes");
         }
         if (!queue->enabled || queue->lost) {
             continue;
@@ -208,7 +211,7 @@ static void device_wrote(struct watch *watch, uint64_t gpa, uint32_t bytes)
 
 static void live(struct watch *watch)
 {
-    clause_seen(watch, DEV, CLAUSE_VG_5);
+    clause_exercise(watch, DEV, CLAUSE_VG_5);
 }
 
 const struct watcher watch_access_watcher = {

@@ -1,7 +1,7 @@
 /*
- * What the driver makes available: each new buffer is walked, kept and told to the watchers, and
- * what the ring must be like is judged on the way. So is whether the driver leaves alone what the
- * device has. Called at the end of every event, and before what depends on it.
+ * What the driver makes available: finds each new buffer, checks its descriptors, keeps it, and
+ * calls the watchers. Checks as well that the driver does not alter a buffer in flight. What the
+ * device uses is rings_used.c's. Called at the end of every event, and before what depends on it.
  */
 #include "sim/conformance/watch.h"
 
@@ -31,23 +31,23 @@ static uint64_t payload_sum(const struct watch *watch, const struct seen_buffer 
     return sum;
 }
 
-/** Where a new buffer is kept: a split one by its head, a packed one by its first descriptor. */
-static struct seen_buffer *buffer_keep(struct watch *watch, struct seen_queue *queue,
+/** Keeps a new buffer: a split one by its head, a packed one by its first descriptor. */
+static struct seen_buffer *keep_buffer(struct watch *watch, struct seen_queue *queue,
                                        const struct seen_chain *chain, uint16_t position)
 {
     struct seen_buffer *buffer = &queue->buffers[position];
     const uint32_t segs = chain->readable_count + chain->writable_count;
     *buffer = (struct seen_buffer){
-        .out = true,
+        .in_flight = true,
         .indirect = chain->indirect,
         .table_marked = chain->table_marked,
         .id = chain->id,
         .position = position,
         .descs = chain->in_ring,
-        .listed = queue->out,
-        .sequence = ++queue->exposed,
+        .listed = queue->in_flight,
+        .sequence = ++queue->submitted,
         .desc_sum = chain->sum,
-        .exposed_ns = watch_now(watch),
+        .submitted_ns = watch_now(watch),
         .readable_count = chain->readable_count,
         .writable_count = chain->writable_count,
         .readable_bytes = chain->readable_bytes,
@@ -60,12 +60,12 @@ static struct seen_buffer *buffer_keep(struct watch *watch, struct seen_queue *q
         memcpy(buffer->few, chain->segs, segs * sizeof buffer->few[0]);
     }
     buffer->payload_sum = payload_sum(watch, buffer);
-    queue->list[queue->out++] = position;
-    queue->descs_out += buffer->descs;
+    queue->list[queue->in_flight++] = position;
+    queue->descs_in_flight += buffer->descs;
     return buffer;
 }
 
-static void judge_split(struct watch *watch, struct seen_queue *queue,
+static void check_split(struct watch *watch, struct seen_queue *queue,
                         const struct seen_chain *chain)
 {
     const unsigned faults = chain->faults;
@@ -78,7 +78,8 @@ static void judge_split(struct watch *watch, struct seen_queue *queue,
                    queue->index);
     if (chain->indirect || (faults & FAULT_LENGTH) != 0) {
         clause_require(watch, DRV, CLAUSE_VS_7, (faults & (FAULT_TABLE | FAULT_LENGTH)) == 0,
-                       "uses a table as none may be used, or a chain too long: head %u of queue %u",
+                       "uses an indirect table that is not allowed, or a chain that is too long: "
+                       "head %u of queue %u",
                        head, queue->index);
     }
     if (queue->in_order && (faults & FAULTS_FATAL) == 0) {
@@ -88,15 +89,16 @@ static void judge_split(struct watch *watch, struct seen_queue *queue,
                        queue->order_next);
         queue->order_next = (uint16_t)((head + chain->in_ring) % queue->size);
         if (chain->indirect && chain->descs > 1) {
-            clause_require(watch, DRV, CLAUSE_VS_8, (faults & FAULT_TABLE_ORDER) == 0,
-                           "lets the descriptors of a table not follow each other: head %u of "
-                           "queue %u",
-                           head, queue->index);
+            clause_require(
+                watch, DRV, CLAUSE_VS_8, (faults & FAULT_TABLE_ORDER) == 0,
+                "orders the descriptors of a table otherwise than IN_ORDER demands: head %u of "
+                "queue %u",
+                head, queue->index);
         }
     }
 }
 
-static void look_split(struct watch *watch, struct seen_queue *queue)
+static void read_available_split(struct watch *watch, struct seen_queue *queue)
 {
     const uint16_t index = seen_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
@@ -107,7 +109,7 @@ static void look_split(struct watch *watch, struct seen_queue *queue)
                    "moves avail.idx of queue %u from %" PRIu32 " to %u", queue->index,
                    queue->avail_seen, index);
     if (fresh > queue->size) {
-        queue_give_up(queue, true);
+        queue_mark_lost(queue, true);
         return;
     }
     struct seen_chain *chain = &watch->rings.scratch;
@@ -115,66 +117,67 @@ static void look_split(struct watch *watch, struct seen_queue *queue)
         const uint16_t head =
             seen_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
         if (head >= queue->size) {
-            queue_give_up(queue, true);
+            queue_mark_lost(queue, true);
             return;
         }
-        clause_require(watch, DRV, CLAUSE_VG_25, !queue->buffers[head].out,
-                       "exposes descriptor %u of queue %u, which the device has", head,
+        clause_require(watch, DRV, CLAUSE_VG_25, !queue->buffers[head].in_flight,
+                       "makes descriptor %u of queue %u available, which is in flight", head,
                        queue->index);
-        if (queue->buffers[head].out) {
-            queue_give_up(queue, false);
+        if (queue->buffers[head].in_flight) {
+            queue_mark_lost(queue, false);
             return;
         }
         split_walk(watch, queue, head, chain);
-        judge_split(watch, queue, chain);
+        check_split(watch, queue, chain);
         if ((chain->faults & FAULTS_FATAL) != 0) {
-            queue_give_up(queue, true);
+            queue_mark_lost(queue, true);
             return;
         }
         queue->avail_seen = (uint16_t)(queue->avail_seen + 1);
-        watch_exposed(watch, queue, buffer_keep(watch, queue, chain, head));
+        watch_call_submitted(watch, queue, keep_buffer(watch, queue, chain, head));
     }
 }
 
-static void judge_packed(struct watch *watch, const struct seen_queue *queue,
+static void check_packed(struct watch *watch, const struct seen_queue *queue,
                          const struct seen_chain *chain)
 {
     const unsigned faults = chain->faults;
     const unsigned list = FAULT_ORDER | FAULT_LENGTH | FAULT_UNAVAILABLE | FAULT_BYTES;
     clause_require(watch, DRV, CLAUSE_VP_5,
-                   (faults & list) == 0 && queue->descs_out + chain->in_ring <= queue->size,
-                   "makes a list of %u descriptors available that may not be: queue %u",
+                   (faults & list) == 0 && queue->descs_in_flight + chain->in_ring <= queue->size,
+                   "makes a list of %u descriptors available that is not allowed: queue %u",
                    chain->in_ring, queue->index);
     if (chain->indirect) {
         clause_require(watch, DRV, CLAUSE_VP_7, (faults & (FAULT_TABLE | FAULT_FLAGS)) == 0,
-                       "uses a table as none may be used: queue %u", queue->index);
+                       "uses an indirect table that is not allowed: queue %u", queue->index);
     }
 }
 
-static void look_packed(struct watch *watch, struct seen_queue *queue)
+static void read_available_packed(struct watch *watch, struct seen_queue *queue)
 {
     struct seen_chain *chain = &watch->rings.scratch;
-    while (queue->descs_out < queue->size) {
+    while (queue->descs_in_flight < queue->size) {
         const uint16_t position = (uint16_t)(queue->avail_seen % queue->size);
         const bool wrap = queue->avail_seen < queue->size;
-        if (!packed_available(watch, queue, position, wrap)) {
+        if (!packed_is_available(watch, queue, position, wrap)) {
             return;
         }
         packed_walk(watch, queue, position, wrap, chain);
-        judge_packed(watch, queue, chain);
+        check_packed(watch, queue, chain);
         if ((chain->faults & FAULTS_FATAL) != 0 ||
-            queue->descs_out + chain->in_ring > queue->size || queue->buffers[position].out) {
-            queue_give_up(queue, true);
+            queue->descs_in_flight + chain->in_ring > queue->size ||
+            queue->buffers[position].in_flight) {
+            queue_mark_lost(queue, true);
             return;
         }
         queue->avail_seen = (queue->avail_seen + chain->in_ring) % (2u * queue->size);
-        struct seen_buffer *buffer = buffer_keep(watch, queue, chain, position);
+        struct seen_buffer *buffer = keep_buffer(watch, queue, chain, position);
         buffer->position_wrap = wrap;
-        watch_exposed(watch, queue, buffer);
+        watch_call_submitted(watch, queue, buffer);
     }
 }
 
-void rings_look(struct watch *watch)
+void rings_read_available(struct watch *watch)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
@@ -182,18 +185,18 @@ void rings_look(struct watch *watch)
             continue;
         }
         if (queue->packed) {
-            look_packed(watch, queue);
+            read_available_packed(watch, queue);
         } else {
-            look_split(watch, queue);
+            read_available_split(watch, queue);
         }
     }
 }
 
-bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
-                  struct seen_chain *scratch)
+bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
+                     struct seen_chain *scratch)
 {
     if (queue->packed) {
-        return true; /* a list that is available stays as it is */
+        return true; /* the driver cannot repair a list that is available */
     }
     const uint16_t index = seen_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
@@ -210,12 +213,12 @@ bool rings_broken(const struct watch *watch, const struct seen_queue *queue,
     return broken;
 }
 
-void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+void rings_check_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
                       bool descs)
 {
     struct seen_chain *chain = &watch->rings.scratch;
     bool kept = payload_sum(watch, buffer) == buffer->payload_sum;
-    if (descs && !buffer->spoiled) {
+    if (descs && !buffer->overwritten) {
         if (queue->packed) {
             packed_walk(watch, queue, buffer->position, buffer->position_wrap, chain);
         } else {
@@ -224,11 +227,11 @@ void rings_judge_kept(struct watch *watch, struct seen_queue *queue, struct seen
         kept = kept && chain->sum == buffer->desc_sum;
     }
     clause_require(watch, DRV, CLAUSE_VG_25, kept,
-                   "alters a buffer of queue %u that the device has: id %u", queue->index,
+                   "alters a buffer of queue %u that is in flight: id %u", queue->index,
                    buffer->id);
     if (queue->packed) {
         clause_require(watch, DRV, CLAUSE_VP_4, kept,
-                       "alters a buffer of queue %u that the device has: id %u", queue->index,
+                       "alters a buffer of queue %u that is in flight: id %u", queue->index,
                        buffer->id);
     }
 }

@@ -1,22 +1,23 @@
 /*
- * Kicks and interrupts: sent when the peer wants them and not otherwise, borne when they mean
- * nothing; and the device status that stands for "cannot go on". Which
+ * Kicks and interrupts: each party must send them unless its peer suppresses notifications, and
+ * must tolerate spurious ones; and NEEDS_RESET, by which a device shows that it cannot go on. Which
  * buffers are new is found in rings_available.c and rings_used.c.
  */
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
 
-/* ---- What the peer asks for ---- */
+/* ---- Notification suppression ---- */
 
 static bool index_passed(uint16_t event, uint16_t from, uint16_t to)
 {
     return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
 }
 
-/** Split: `ring` is the peer's, its event field behind `entries` of `entry_bytes`. */
-static bool split_wants(const struct watch *watch, const struct seen_queue *queue,
-                        const uint8_t *ring, size_t event_at, uint32_t from, uint32_t to)
+/** Split: `ring` is the peer's, with its event field at `event_at`. */
+static bool split_wants_notification(const struct watch *watch, const struct seen_queue *queue,
+                                     const uint8_t *ring, size_t event_at, uint32_t from,
+                                     uint32_t to)
 {
     if (!queue->event_idx) {
         return (seen_u16(watch, ring) & 1) == 0;
@@ -24,34 +25,36 @@ static bool split_wants(const struct watch *watch, const struct seen_queue *queu
     return index_passed(seen_u16(watch, ring + event_at), (uint16_t)from, (uint16_t)to);
 }
 
-static bool packed_wants(const struct watch *watch, const struct seen_queue *queue,
-                         const uint8_t *event, uint32_t from, uint32_t to)
+static bool packed_wants_notification(const struct watch *watch, const struct seen_queue *queue,
+                                      const uint8_t *event, uint32_t from, uint32_t to)
 {
     const uint16_t flags = seen_u16(watch, event + 2);
     if (flags != BNT_VQ_PACKED_EVENT_DESC) {
         return flags == BNT_VQ_PACKED_EVENT_ENABLE;
     }
     const uint16_t off_wrap = seen_u16(watch, event);
-    const uint32_t laps = 2u * queue->size;
+    const uint32_t positions = 2u * queue->size; /* with both wrap counters */
     const uint32_t off = (uint32_t)(off_wrap & 0x7fff) +
                          ((off_wrap & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? 0 : queue->size);
-    return (off + laps - from) % laps < (to + laps - from) % laps;
+    return (off + positions - from) % positions < (to + positions - from) % positions;
 }
 
-static bool driver_must(const struct watch *watch, const struct seen_queue *queue)
+static bool driver_must_notify(const struct watch *watch, const struct seen_queue *queue)
 {
-    return queue->packed
-               ? packed_wants(watch, queue, queue->used, queue->avail_judged, queue->avail_seen)
-               : split_wants(watch, queue, queue->used, (size_t)4 + (size_t)8 * queue->size,
-                             queue->avail_judged, queue->avail_seen);
+    return queue->packed ? packed_wants_notification(watch, queue, queue->used,
+                                                     queue->avail_checked, queue->avail_seen)
+                         : split_wants_notification(watch, queue, queue->used,
+                                                    (size_t)4 + (size_t)8 * queue->size,
+                                                    queue->avail_checked, queue->avail_seen);
 }
 
-static bool device_must(const struct watch *watch, const struct seen_queue *queue)
+static bool device_must_notify(const struct watch *watch, const struct seen_queue *queue)
 {
-    return queue->packed
-               ? packed_wants(watch, queue, queue->avail, queue->used_judged, queue->used_seen)
-               : split_wants(watch, queue, queue->avail, (size_t)4 + (size_t)2 * queue->size,
-                             queue->used_judged, queue->used_seen);
+    return queue->packed ? packed_wants_notification(watch, queue, queue->avail,
+                                                     queue->used_checked, queue->used_seen)
+                         : split_wants_notification(watch, queue, queue->avail,
+                                                    (size_t)4 + (size_t)2 * queue->size,
+                                                    queue->used_checked, queue->used_seen);
 }
 
 static clause_id clause_of(const struct seen_queue *queue)
@@ -59,8 +62,8 @@ static clause_id clause_of(const struct seen_queue *queue)
     return queue->packed ? CLAUSE_VP_9 : queue->event_idx ? CLAUSE_VS_12 : CLAUSE_VS_11;
 }
 
-/** What a party wrote of its own wishes. */
-static void judge_flags(struct watch *watch, const struct seen_queue *queue, clause_party party)
+/** The flags by which a party suppresses notifications must be among those that it may write. */
+static void check_flags(struct watch *watch, const struct seen_queue *queue, clause_party party)
 {
     const uint8_t *own = party == DRV ? queue->avail : queue->used;
     if (queue->packed) {
@@ -74,37 +77,39 @@ static void judge_flags(struct watch *watch, const struct seen_queue *queue, cla
                    "writes flags %u of queue %u", flags, queue->index);
 }
 
-static void judge_kicks(struct watch *watch, struct seen_queue *queue, bool kicked)
+static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kicked)
 {
-    if (queue->lost || queue->avail_seen == queue->avail_judged) {
+    if (queue->lost || queue->avail_seen == queue->avail_checked) {
         return;
     }
-    const bool wanted = driver_must(watch, queue);
+    const bool wanted = driver_must_notify(watch, queue);
     clause_require(watch, DRV, clause_of(queue), wanted == kicked, "%s queue %u",
-                   kicked ? "kicks in spite of the device's wish" : "does not kick", queue->index);
-    judge_flags(watch, queue, DRV);
-    queue->avail_judged = queue->avail_seen;
+                   kicked ? "kicks although the device suppresses notifications of"
+                          : "does not kick",
+                   queue->index);
+    check_flags(watch, queue, DRV);
+    queue->avail_checked = queue->avail_seen;
 }
 
-static void judge_interrupts(struct watch *watch, struct seen_queue *queue, bool interrupted)
+static void check_interrupts(struct watch *watch, struct seen_queue *queue, bool interrupted)
 {
-    if (queue->lost || queue->used_seen == queue->used_judged) {
+    if (queue->lost || queue->used_seen == queue->used_checked) {
         return;
     }
-    const bool wanted = device_must(watch, queue);
+    const bool wanted = device_must_notify(watch, queue);
     clause_require(watch, DEV, clause_of(queue), wanted == interrupted, "%s queue %u",
-                   interrupted ? "interrupts in spite of the driver's wish for"
+                   interrupted ? "interrupts although the driver suppresses notifications of"
                                : "does not interrupt for",
                    queue->index);
-    judge_flags(watch, queue, DEV);
-    queue->used_judged = queue->used_seen;
+    check_flags(watch, queue, DEV);
+    queue->used_checked = queue->used_seen;
 }
 
-/** A packed driver that begins with another wrap counter than 1 is not seen to add anything. */
-static void judge_first(struct watch *watch, const struct seen_queue *queue)
+/** A driver that begins a packed ring with wrap counter 0 adds buffers that nobody else sees. */
+static void check_first(struct watch *watch, const struct seen_queue *queue)
 {
-    if (queue->packed && queue->exposed == 0 && !queue->lost) {
-        clause_require(watch, DRV, CLAUSE_VP_1, !packed_available(watch, queue, 0, false),
+    if (queue->packed && queue->submitted == 0 && !queue->lost) {
+        clause_require(watch, DRV, CLAUSE_VP_1, !packed_is_available(watch, queue, 0, false),
                        "begins queue %u with wrap counter 0", queue->index);
     }
 }
@@ -112,14 +117,14 @@ static void judge_first(struct watch *watch, const struct seen_queue *queue)
 static void kick(struct watch *watch, uint16_t index)
 {
     struct seen_queue *queue = rings_queue(watch, index);
-    rings_look(watch);
+    rings_read_available(watch);
     if (queue != NULL) {
-        judge_first(watch, queue);
-        judge_kicks(watch, queue, true);
+        check_first(watch, queue);
+        check_kicks(watch, queue, true);
     }
 }
 
-/** Where the next buffer will be that is not available yet, as the driver's own memory says. */
+/** The position of the next buffer to be made available, by what the driver wrote into memory. */
 static uint16_t next_place(const struct seen_queue *queue)
 {
     if (queue->packed) {
@@ -139,19 +144,20 @@ static void kick_data(struct watch *watch, uint16_t queue, uint16_t next)
         return;
     }
     clause_require(watch, DRV, CLAUSE_VG_31, next == next_place(seen),
-                   "names place %u of queue %u, the next one is %u", next, queue, next_place(seen));
+                   "names position %u of queue %u in its kick, the next one is %u", next, queue,
+                   next_place(seen));
 }
 
 static void interrupt(struct watch *watch, uint16_t index)
 {
     struct seen_queue *queue = rings_queue(watch, index);
     if (!watch->live && (watch->registers.features & BNT_F_VERSION_1) != 0) {
-        clause_broken(watch, DEV, watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
-                      "interrupts for queue %u while its status is %u", index,
-                      watch->registers.status);
+        clause_violate(watch, DEV, watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
+                       "interrupts for queue %u while its status is %u", index,
+                       watch->registers.status);
     }
     if (queue != NULL) {
-        judge_interrupts(watch, queue, true);
+        check_interrupts(watch, queue, true);
     }
 }
 
@@ -159,16 +165,17 @@ static void config_interrupt(struct watch *watch)
 {
     watch->rings.config_interrupted = true;
     if (watch->registers.known && watch->registers.status == 0) {
-        clause_broken(watch, DEV, CLAUSE_VG_15, "tells of a change while its status is 0");
+        clause_violate(watch, DEV, CLAUSE_VG_15,
+                       "sends a configuration interrupt while its status is 0");
     }
 }
 
-/* ---- Notifications that mean nothing ---- */
+/* ---- Spurious notifications ---- */
 
 static void kick_arrived(struct watch *watch, uint16_t index)
 {
     const struct seen_queue *queue = rings_queue(watch, index);
-    watch->rings.spurious[DEV] = queue != NULL && queue->out == 0 && !queue->lost;
+    watch->rings.spurious[DEV] = queue != NULL && queue->in_flight == 0 && !queue->lost;
 }
 
 static void interrupt_arrived(struct watch *watch, uint16_t index)
@@ -184,42 +191,41 @@ static void interrupt_arrived(struct watch *watch, uint16_t index)
 static void driver_gave_up(struct watch *watch)
 {
     if (watch->rings.spurious[DRV]) {
-        clause_broken(watch, DRV, CLAUSE_VS_13, "gives up after an interrupt that means nothing");
+        clause_violate(watch, DRV, CLAUSE_VS_13, "gives up after a spurious interrupt");
         watch->rings.spurious[DRV] = false;
     }
 }
 
-static void judge_spurious(struct watch *watch, bool broke)
+static void check_spurious(struct watch *watch, bool broke)
 {
     bool *spurious = watch->rings.spurious;
     if (spurious[DEV]) {
-        clause_require(watch, DEV, CLAUSE_VS_13, !broke,
-                       "needs a reset after a kick that means nothing");
+        clause_require(watch, DEV, CLAUSE_VS_13, !broke, "needs a reset after a spurious kick");
         spurious[DEV] = false;
     }
     if (spurious[DRV]) {
-        clause_seen(watch, DRV, CLAUSE_VS_13);
+        clause_exercise(watch, DRV, CLAUSE_VS_13);
         spurious[DRV] = false;
     }
 }
 
 /* ---- A device that cannot go on ---- */
 
-static void judge_needs_reset(struct watch *watch, uint8_t status)
+static void check_needs_reset(struct watch *watch, uint8_t status)
 {
     struct watch_rings *rings = &watch->rings;
     const bool was_live = (watch->registers.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0;
     const bool now = (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
     if (now && !rings->needs_reset && was_live) {
         clause_require(watch, DEV, CLAUSE_VG_7, rings->config_interrupted,
-                       "needs a reset and does not tell of it");
+                       "sets NEEDS_RESET without a configuration interrupt");
     }
     rings->needs_reset = now;
     rings->config_interrupted = false;
 }
 
-/** A ring that the driver broke so that nothing can go on in it, and the device looked. */
-static void judge_broken_ring(struct watch *watch, uint8_t status)
+/** A device that accessed a ring which the driver broke must set NEEDS_RESET. */
+static void check_broken_ring(struct watch *watch, uint8_t status)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
@@ -228,7 +234,7 @@ static void judge_broken_ring(struct watch *watch, uint8_t status)
         }
         clause_require(watch, DEV, CLAUSE_VG_6, (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0,
                        "goes on with queue %u, which the driver broke", queue->index);
-        queue->fatal = false; /* judged once */
+        queue->fatal = false; /* checked once */
     }
 }
 
@@ -239,41 +245,42 @@ static void event_end(struct watch *watch, const struct seen_device *device)
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && watch->live) {
             if (!watch->config.foreign) { /* a recording kicks in an event of its own */
-                judge_kicks(watch, queue, false);
+                check_kicks(watch, queue, false);
             }
-            judge_interrupts(watch, queue, false);
+            check_interrupts(watch, queue, false);
         }
     }
     const bool broke = (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && !watch->rings.needs_reset;
-    judge_needs_reset(watch, status);
-    judge_broken_ring(watch, status);
-    judge_spurious(watch, broke);
+    check_needs_reset(watch, status);
+    check_broken_ring(watch, status);
+    check_spurious(watch, broke);
 }
 
-/** The driver saw that the device needs a reset: from now on it relies on nothing. */
+/** The driver read NEEDS_RESET: from now on it must not rely on the device. */
 static void status_read(struct watch *watch, uint8_t status)
 {
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && watch->live) {
-        /* A script spoils rings and requests; what is done about a broken device is the driver's.
+        /* A script alters rings and requests; what the driver does about a broken device is its
+         * own.
          */
         const bool scripted = watch->scripted[DRV];
         watch->scripted[DRV] = false;
-        clause_seen(watch, DRV, CLAUSE_VG_4);
+        clause_exercise(watch, DRV, CLAUSE_VG_4);
         watch->scripted[DRV] = scripted;
         watch->rings.given_up = true;
     }
     if (status == 0 && watch->registers.status == 0) {
-        clause_seen(watch, DEV, CLAUSE_VG_15);
+        clause_exercise(watch, DEV, CLAUSE_VG_15);
     }
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     if (watch->rings.given_up) {
-        clause_broken(watch, DRV, CLAUSE_VG_4,
-                      "exposes buffer %u of queue %u although the device needs a reset", buffer->id,
-                      queue->index);
+        clause_violate(watch, DRV, CLAUSE_VG_4,
+                       "submits buffer %u of queue %u although the device needs a reset",
+                       buffer->id, queue->index);
     }
 }
 
@@ -296,6 +303,6 @@ const struct watcher watch_notify_watcher = {
     .kick_arrived = kick_arrived,
     .interrupt_arrived = interrupt_arrived,
     .driver_gave_up = driver_gave_up,
-    .exposed = exposed,
+    .submitted = submitted,
     .event_end = event_end,
 };

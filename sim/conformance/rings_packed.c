@@ -1,6 +1,7 @@
 /*
- * The packed ring, read from guest memory: availability, and the walk over a list
- * (VIRTIO 1.4, 2.8).
+ * The packed ring in guest memory: whether a descriptor is available, and the walk over a list
+ * (VIRTIO 1.4, 2.8). It notes what is wrong; which clause that violates is decided in
+ * rings_available.c, which calls it.
  */
 #include "sim/conformance/watch.h"
 
@@ -27,8 +28,8 @@ static bool available(const struct packed_desc *desc, bool wrap)
     return avail == wrap && used != wrap;
 }
 
-bool packed_available(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
-                      bool wrap)
+bool packed_is_available(const struct watch *watch, const struct seen_queue *queue,
+                         uint16_t position, bool wrap)
 {
     const struct packed_desc desc = desc_at(watch, queue->desc, position);
     return available(&desc, wrap);

@@ -1,7 +1,7 @@
 /*
- * Guest memory as the watchers read it: bytes, numbers in the byte order of the rings, and what a
- * buffer is made of. Nothing here knows what a queue is. Called by the walks of both ring formats
- * and by every watcher that looks into a request.
+ * Guest memory as the watchers read it: bytes, numbers in the byte order of the rings, and the
+ * segments of a buffer. Queues are rings.c's. Called by the walks of both ring formats, and by
+ * every watcher that reads a request.
  */
 #include "sim/conformance/watch.h"
 
@@ -17,15 +17,15 @@ const uint8_t *seen_memory(const struct watch *watch, uint64_t gpa, uint64_t byt
     return vm->dma + (gpa - vm->dma_gpa);
 }
 
-/** Rings are little-endian, but for a legacy driver of a big-endian guest (VG-33). */
-static bool swapped(const struct watch *watch)
+/** Rings are little-endian, except with a legacy driver in a big-endian guest (VG-33). */
+static bool is_swapped(const struct watch *watch)
 {
     return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;
 }
 
 uint16_t seen_u16(const struct watch *watch, const uint8_t *at)
 {
-    const bool swap = swapped(watch);
+    const bool swap = is_swapped(watch);
     const unsigned high = swap ? at[0] : at[1];
     const unsigned low = swap ? at[1] : at[0];
     return (uint16_t)(high << 8 | low);
@@ -35,14 +35,14 @@ uint32_t seen_u32(const struct watch *watch, const uint8_t *at)
 {
     const uint32_t first = seen_u16(watch, at);
     const uint32_t second = seen_u16(watch, at + 2);
-    return swapped(watch) ? first << 16 | second : second << 16 | first;
+    return is_swapped(watch) ? first << 16 | second : second << 16 | first;
 }
 
 uint64_t seen_u64(const struct watch *watch, const uint8_t *at)
 {
     const uint64_t first = seen_u32(watch, at);
     const uint64_t second = seen_u32(watch, at + 4);
-    return swapped(watch) ? first << 32 | second : second << 32 | first;
+    return is_swapped(watch) ? first << 32 | second : second << 32 | first;
 }
 
 void chain_begin(struct seen_chain *chain)

@@ -1,5 +1,6 @@
 /*
- * The split ring, read from guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5).
+ * The split ring in guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5). It notes what is
+ * wrong; which clause that violates is decided in rings_available.c, which calls it.
  */
 #include "sim/conformance/watch.h"
 
@@ -26,7 +27,7 @@ static uint64_t desc_sum(uint64_t sum, const struct split_desc *desc)
                         (uint64_t)desc->bytes << 32 | (uint32_t)desc->flags << 16 | desc->next);
 }
 
-/** Enters the table that a descriptor refers to; false if there is none. */
+/** Enters the table to which a descriptor refers; false if it cannot be read. */
 static bool enter_table(const struct watch *watch, const struct seen_queue *queue,
                         const struct split_desc *desc, struct seen_chain *chain,
                         const uint8_t **table, uint32_t *entries)
@@ -41,7 +42,7 @@ static bool enter_table(const struct watch *watch, const struct seen_queue *queu
     return legal && *table != NULL && *entries > 0;
 }
 
-static void judge_next(const struct seen_queue *queue, const struct split_desc *desc,
+static void check_next(const struct seen_queue *queue, const struct split_desc *desc,
                        uint32_t index, uint32_t entries, struct seen_chain *chain)
 {
     if (!queue->in_order) {
@@ -87,7 +88,7 @@ void split_walk(const struct watch *watch, const struct seen_queue *queue, uint1
         if ((desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
             break;
         }
-        judge_next(queue, &desc, index, entries, chain);
+        check_next(queue, &desc, index, entries, chain);
         index = desc.next;
     }
     chain->faults |= chain->descs > queue->size ? FAULT_LENGTH : 0;

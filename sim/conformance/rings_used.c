@@ -1,7 +1,7 @@
 /*
- * What the device uses: each used element or descriptor is matched with the buffer that it names,
- * judged, and told to the watchers. Called when the device wrote into the used side of a queue, and
- * when a script altered its last answer.
+ * What the device uses: finds the buffer that each used element or descriptor names, checks it, and
+ * calls the watchers. What the driver makes available is rings_available.c's. Called when the
+ * device wrote into the used side of a queue, and when a script altered its last answer.
  */
 #include "sim/conformance/watch.h"
 
@@ -18,10 +18,10 @@ static bool every_segment_read(const struct seen_buffer *buffer)
     return true;
 }
 
-static void judge_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+static void check_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
                        uint32_t len)
 {
-    rings_judge_kept(watch, queue, buffer, !queue->packed);
+    rings_check_kept(watch, queue, buffer, !queue->packed);
     if (queue->role < BNT_BALLOON_QUEUE_HINT && !queue->packed) {
         clause_require(watch, DEV, CLAUSE_VS_14, buffer->written >= len,
                        "says that it wrote %" PRIu32 " bytes into buffer %u of queue %u, and wrote "
@@ -36,31 +36,32 @@ static void judge_used(struct watch *watch, struct seen_queue *queue, struct see
     }
     if (buffer->indirect && !queue->packed) {
         if (buffer->table_marked || buffer->descs > 1) {
-            clause_require(watch, DEV, CLAUSE_VS_9, every_segment_read(buffer),
-                           "did not read a table after direct descriptors: buffer %u of queue %u",
-                           buffer->id, queue->index);
+            clause_require(
+                watch, DEV, CLAUSE_VS_9, every_segment_read(buffer),
+                "did not read an indirect table after direct descriptors: buffer %u of queue %u",
+                buffer->id, queue->index);
         }
     }
 }
 
-static void buffer_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                        uint32_t len)
+static void use_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
+                       uint32_t len)
 {
-    judge_used(watch, queue, buffer, len);
+    check_used(watch, queue, buffer, len);
     queue->used_count++;
     queue->used_arrived = true;
-    watch_used(watch, queue, buffer, len);
-    if (queue->enabled && buffer->out) {
-        rings_buffer_drop(watch, queue, buffer);
+    watch_call_used(watch, queue, buffer, len);
+    if (queue->enabled && buffer->in_flight) {
+        rings_forget_buffer(watch, queue, buffer);
     }
 }
 
-static struct seen_buffer *buffer_of_id(struct seen_queue *queue, uint16_t id)
+static struct seen_buffer *find_buffer(struct seen_queue *queue, uint16_t id)
 {
     if (!queue->packed) {
-        return id < queue->size && queue->buffers[id].out ? &queue->buffers[id] : NULL;
+        return id < queue->size && queue->buffers[id].in_flight ? &queue->buffers[id] : NULL;
     }
-    for (uint32_t i = 0; i < queue->out; i++) {
+    for (uint32_t i = 0; i < queue->in_flight; i++) {
         struct seen_buffer *buffer = &queue->buffers[queue->list[i]];
         if (buffer->id == id) {
             return buffer;
@@ -69,11 +70,11 @@ static struct seen_buffer *buffer_of_id(struct seen_queue *queue, uint16_t id)
     return NULL;
 }
 
-/** The oldest buffer that is out. */
-static struct seen_buffer *oldest(struct seen_queue *queue)
+/** The oldest buffer in flight. */
+static struct seen_buffer *find_oldest(struct seen_queue *queue)
 {
     struct seen_buffer *found = NULL;
-    for (uint32_t i = 0; i < queue->out; i++) {
+    for (uint32_t i = 0; i < queue->in_flight; i++) {
         struct seen_buffer *buffer = &queue->buffers[queue->list[i]];
         if (found == NULL || buffer->sequence < found->sequence) {
             found = buffer;
@@ -82,18 +83,18 @@ static struct seen_buffer *oldest(struct seen_queue *queue)
     return found;
 }
 
-/** Buffers that are out and as old as this one or older. */
-static uint32_t up_to(const struct seen_queue *queue, const struct seen_buffer *last)
+/** Buffers in flight that are not younger than this one, itself included. */
+static uint32_t count_up_to(const struct seen_queue *queue, const struct seen_buffer *last)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < queue->out; i++) {
+    for (uint32_t i = 0; i < queue->in_flight; i++) {
         count += queue->buffers[queue->list[i]].sequence <= last->sequence;
     }
     return count;
 }
 
-/** Whether the driver made this buffer available in the place of another that it had shown before:
- * the device found only this one. */
+/** Whether the driver overwrote the entry of another available buffer with this one: then the
+ * device found only this one. */
 static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
 {
     const uint32_t slot = queue->used_seen % queue->size;
@@ -101,15 +102,15 @@ static bool is_overwritten(const struct watch *watch, const struct seen_queue *q
 }
 
 /**
- * With IN_ORDER one entry may stand for all buffers up to the one it names, of which at most `most`
- * are told of. Returns how many descriptors it stands for; 0: the queue cannot be followed.
+ * With IN_ORDER one entry may stand for all buffers up to the one that it names, at most `most` of
+ * them. Returns how many descriptors it stands for; 0: the queue is lost.
  */
-static uint32_t entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id, uint32_t len,
-                           uint32_t most, uint32_t *buffers)
+static uint32_t use_entry(struct watch *watch, struct seen_queue *queue, uint16_t id, uint32_t len,
+                          uint32_t most, uint32_t *buffers)
 {
-    struct seen_buffer *last = buffer_of_id(queue, id);
+    struct seen_buffer *last = find_buffer(queue, id);
     uint32_t descs = 0;
-    *buffers = last == NULL ? 0 : queue->in_order ? up_to(queue, last) : 1;
+    *buffers = last == NULL ? 0 : queue->in_order ? count_up_to(queue, last) : 1;
     if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
         clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
                        "uses buffer %u of queue %u out of order", id, queue->index);
@@ -118,19 +119,19 @@ static uint32_t entry_used(struct watch *watch, struct seen_queue *queue, uint16
         return 0;
     }
     if (*buffers > 1) {
-        clause_seen(watch, DEV, CLAUSE_VS_17);
+        clause_exercise(watch, DEV, CLAUSE_VS_17);
     }
     for (uint32_t i = 1; i < *buffers; i++) {
-        struct seen_buffer *first = oldest(queue);
+        struct seen_buffer *first = find_oldest(queue);
         descs += first->descs;
-        buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
+        use_buffer(watch, queue, first, (uint32_t)first->writable_bytes);
     }
     descs += last->descs;
-    buffer_used(watch, queue, last, len);
+    use_buffer(watch, queue, last, len);
     return descs;
 }
 
-static void look_used_split(struct watch *watch, struct seen_queue *queue)
+static void read_used_split(struct watch *watch, struct seen_queue *queue)
 {
     const uint16_t index = seen_u16(watch, queue->used + 2);
     while ((uint16_t)queue->used_seen != index && queue->enabled && !queue->lost) {
@@ -143,8 +144,8 @@ static void look_used_split(struct watch *watch, struct seen_queue *queue)
                        "moves used.idx of queue %u before it wrote the element", queue->index);
         queue->fresh[slot] = 0;
         const uint32_t most = (uint16_t)(index - queue->used_seen);
-        if (id >= queue->size || entry_used(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
-            queue_give_up(queue, false);
+        if (id >= queue->size || use_entry(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
+            queue_mark_lost(queue, false);
             return;
         }
         queue->used_seen = (uint16_t)(queue->used_seen + buffers);
@@ -160,24 +161,24 @@ static bool packed_used(const struct watch *watch, const struct seen_queue *queu
            ((flags & BNT_VQ_PACKED_F_USED) != 0) == wrap;
 }
 
-static void look_used_packed(struct watch *watch, struct seen_queue *queue)
+static void read_used_packed(struct watch *watch, struct seen_queue *queue)
 {
-    while (queue->out > 0 && packed_used(watch, queue)) {
+    while (queue->in_flight > 0 && packed_used(watch, queue)) {
         const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
         const uint8_t *at = queue->desc + (size_t)16 * position;
         const uint32_t len = seen_u32(watch, at + 8);
         const uint16_t id = seen_u16(watch, at + 12);
         uint32_t buffers = 0;
         struct seen_buffer *under = &queue->buffers[position];
-        if (under->out) {
-            under->spoiled = true;
+        if (under->in_flight) {
+            under->overwritten = true;
         }
-        const uint32_t descs = entry_used(watch, queue, id, len, queue->size, &buffers);
+        const uint32_t descs = use_entry(watch, queue, id, len, queue->size, &buffers);
         clause_require(watch, DEV, CLAUSE_VP_6, descs > 0,
-                       "writes a used descriptor of queue %u for buffer %u, which is not out",
+                       "writes a used descriptor of queue %u for buffer %u, which is not in flight",
                        queue->index, id);
         if (descs == 0) {
-            queue_give_up(queue, false);
+            queue_mark_lost(queue, false);
             return;
         }
         if (!queue->enabled) {
@@ -187,19 +188,19 @@ static void look_used_packed(struct watch *watch, struct seen_queue *queue)
     }
 }
 
-void rings_look_used(struct watch *watch, struct seen_queue *queue)
+void rings_read_used(struct watch *watch, struct seen_queue *queue)
 {
     if (!queue->enabled || queue->lost) {
         return;
     }
     if (queue->packed) {
-        look_used_packed(watch, queue);
+        read_used_packed(watch, queue);
     } else {
-        look_used_split(watch, queue);
+        read_used_split(watch, queue);
     }
 }
 
-void rings_spoiled(struct watch *watch, struct seen_queue *queue)
+void rings_reread_answer(struct watch *watch, struct seen_queue *queue)
 {
     if (queue->lost || queue->packed || queue->used_count == 0) {
         return;
@@ -212,5 +213,5 @@ void rings_spoiled(struct watch *watch, struct seen_queue *queue)
         queue->lost = true;
         return;
     }
-    watch_again(watch, queue, &queue->buffers[id], seen_u32(watch, at + 4));
+    watch_call_used_again(watch, queue, &queue->buffers[id], seen_u32(watch, at + 4));
 }

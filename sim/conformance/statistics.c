@@ -1,13 +1,14 @@
 /*
- * Statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer with the device at all times, the same
- * entries in each. Entries are read as they lie in the driver's buffer when it is exposed.
+ * Statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer in flight at all times, with the same
+ * entries in each. The tags are read when the buffer is submitted; what a device makes of values is
+ * not visible. Legacy statistics are legacy.c's as well.
  */
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
 
 #define ENTRY_BYTES 10u
-#define LATE_NS     UINT64_C(1000000000) /**< a driver that is not kept from it answers sooner */
+#define LATE_NS     UINT64_C(1000000000) /**< a driver that runs answers sooner */
 
 static bool has_statistics(const struct watch *watch)
 {
@@ -16,15 +17,15 @@ static bool has_statistics(const struct watch *watch)
 
 static void live(struct watch *watch)
 {
-    /* A driver may have put it there already. */
-    watch->statistics.due = has_statistics(watch) && watch->statistics.out == 0;
+    /* A driver may have submitted it before DRIVER_OK. */
+    watch->statistics.due = has_statistics(watch) && watch->statistics.in_flight == 0;
     watch->statistics.due_ns = watch_now(watch);
 }
 
 static void reset(struct watch *watch)
 {
     struct watch_statistics *s = &watch->statistics;
-    s->out = 0;
+    s->in_flight = 0;
     s->ever = false;
     s->due = false;
     s->odd_tag = false;
@@ -36,7 +37,7 @@ static void guest_new(struct watch *watch)
     watch->statistics.count = 0;
 }
 
-/** The queue is set up anew, and gets a buffer as after the start. */
+/** A queue that was reset needs a first buffer, as after the start. */
 static void queue_reset(struct watch *watch, uint16_t queue)
 {
     if (seen_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
@@ -80,8 +81,8 @@ static bool same_tags(const uint16_t *a, uint32_t a_count, const uint16_t *b, ui
     return same;
 }
 
-/** What the entries say about order, subset and initialisation. */
-static void entries_judge(struct watch *watch, const uint16_t *tags, uint32_t count)
+/** Checks the entries: their order, whether all are there, and that they are initialised. */
+static void check_entries(struct watch *watch, const uint16_t *tags, uint32_t count)
 {
     struct watch_statistics *s = &watch->statistics;
     bool ascending = true;
@@ -91,12 +92,13 @@ static void entries_judge(struct watch *watch, const uint16_t *tags, uint32_t co
         twice = twice || has_tag(tags, i, tags[i]);
     }
     clause_require(watch, DRV, CLAUSE_BD_19, count > 0 && !twice,
-                   "a statistics buffer of %" PRIu32 " entries is not initialised", count);
+                   "submits a statistics buffer of %" PRIu32 " entries that is not initialised",
+                   count);
     if (!ascending) {
-        clause_seen(watch, DRV, CLAUSE_BD_21);
+        clause_exercise(watch, DRV, CLAUSE_BD_21);
     }
     if (count < BNT_STAT_COUNT) {
-        clause_seen(watch, DRV, CLAUSE_BD_22);
+        clause_exercise(watch, DRV, CLAUSE_BD_22);
     }
     for (uint32_t i = 0; i < count; i++) {
         s->odd_tag = s->odd_tag || tags[i] >= BNT_STAT_COUNT;
@@ -104,7 +106,9 @@ static void entries_judge(struct watch *watch, const uint16_t *tags, uint32_t co
     s->odd_order = s->odd_order || !ascending;
     if (s->count > 0) {
         clause_require(watch, DRV, CLAUSE_BD_23, same_tags(s->tags, s->count, tags, count),
-                       "%" PRIu32 " statistics are not the %" PRIu32 " of before", count, s->count);
+                       "sends %" PRIu32 " statistics that are not the %" PRIu32
+                       " that it sent before",
+                       count, s->count);
     }
     for (uint32_t i = 0; i < count; i++) {
         s->tags[i] = tags[i];
@@ -112,27 +116,27 @@ static void entries_judge(struct watch *watch, const uint16_t *tags, uint32_t co
     s->count = count;
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     struct watch_statistics *s = &watch->statistics;
     uint16_t tags[WATCH_STATISTICS_MAX];
     if (queue->role != BNT_BALLOON_QUEUE_STATS) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_BD_16, s->out == 0,
-                   "%" PRIu32 " statistics buffers are with the device", s->out + 1);
+    clause_require(watch, DRV, CLAUSE_BD_16, s->in_flight == 0,
+                   "has %" PRIu32 " statistics buffers in flight", s->in_flight + 1);
     clause_require(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % ENTRY_BYTES == 0,
-                   "a statistics buffer has %" PRIu64 " bytes", buffer->readable_bytes);
-    clause_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
-    clause_seen(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
-    s->out++;
+                   "submits a statistics buffer of %" PRIu64 " bytes", buffer->readable_bytes);
+    clause_count_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
+    clause_exercise(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
+    s->in_flight++;
     s->ever = true;
     s->due = false;
-    entries_judge(watch, tags, tags_read(watch, buffer, tags));
+    check_entries(watch, tags, tags_read(watch, buffer, tags));
 }
 
-/** A device that uses the buffer has coped with what was in it. */
+/** A device that uses the buffer has accepted its content. */
 static void used(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len)
 {
@@ -142,14 +146,14 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     if (queue->role != BNT_BALLOON_QUEUE_STATS) {
         return;
     }
-    s->out -= s->out > 0;
+    s->in_flight -= s->in_flight > 0;
     s->due = true;
     s->due_ns = watch_now(watch);
     if (s->odd_tag) {
-        clause_seen(watch, DEV, CLAUSE_BV_4);
+        clause_exercise(watch, DEV, CLAUSE_BV_4);
     }
     if (s->odd_order) {
-        clause_seen(watch, DEV, CLAUSE_BV_5);
+        clause_exercise(watch, DEV, CLAUSE_BV_5);
     }
     s->odd_tag = false;
     s->odd_order = false;
@@ -158,16 +162,18 @@ static void used(struct watch *watch, const struct seen_queue *queue,
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_statistics *s = &watch->statistics;
-    /* A driver of another make breaks it in ways of its own. */
-    if (s->out == 0 || watch->scripted[DRV] ||
+    /* A scripted driver may break the device in other ways. */
+    if (s->in_flight == 0 || watch->scripted[DRV] ||
         (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         return;
     }
     if (s->odd_tag) {
-        clause_require(watch, DEV, CLAUSE_BV_4, false, "an unknown statistic broke the device");
+        clause_require(watch, DEV, CLAUSE_BV_4, false,
+                       "needs a reset after a statistic with an unknown tag");
     }
     if (s->odd_order) {
-        clause_require(watch, DEV, CLAUSE_BV_5, false, "statistics in another order broke it");
+        clause_require(watch, DEV, CLAUSE_BV_5, false,
+                       "needs a reset after statistics in another order");
     }
     s->odd_tag = false;
     s->odd_order = false;
@@ -176,10 +182,10 @@ static void event_end(struct watch *watch, const struct seen_device *device)
 static void end(struct watch *watch, bool quiet)
 {
     const struct watch_statistics *s = &watch->statistics;
-    const bool stands = device_pauses(watch) || watch->given_up;
-    if (quiet && watch->live && !stands && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
+    const bool paused = device_is_paused(watch) || watch->given_up;
+    if (quiet && watch->live && !paused && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
-                       "the statistics queue has no buffer");
+                       "leaves the statistics queue without a buffer");
     }
 }
 
@@ -188,7 +194,7 @@ const struct watcher watch_statistics_watcher = {
     .guest_new = guest_new,
     .queue_reset = queue_reset,
     .live = live,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .event_end = event_end,
     .end = end,

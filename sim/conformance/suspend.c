@@ -1,8 +1,8 @@
 /*
- * A suspended device (VIRTIO 1.4, 2.1, 3.4): what the driver leaves alone while the device is
- * paused, what the device does not do, and how each shows the other that it goes on. Judged by
- * register accesses, notifications and what happens on the rings. Other watchers ask
- * `device_pauses` before they expect anything.
+ * A suspended device (VIRTIO 1.4, 2.1, 3.4): neither party uses the device while it is paused, and
+ * each shows the other that it resumes. Checked by register accesses, notifications and the rings.
+ * The reset of a single queue is queue_reset.c's. Other watchers call `device_is_paused` before
+ * they expect progress.
  */
 #include "sim/conformance/watch.h"
 
@@ -14,7 +14,7 @@ static bool shows_suspended(uint8_t status)
     return (status & (SUSPEND | DRIVER_OK)) == SUSPEND;
 }
 
-bool device_pauses(const struct watch *watch)
+bool device_is_paused(const struct watch *watch)
 {
     const struct watch_suspend *s = &watch->suspend;
     return s->asked || s->suspended || (s->resume_asked && !s->resume_seen);
@@ -25,8 +25,9 @@ static void reset(struct watch *watch)
     watch->suspend = (struct watch_suspend){.asked = false};
 }
 
-/** A buffer that the device has must be back by now, save those that wait for its next question. */
-static void judge_in_flight(struct watch *watch)
+/** A device must use the buffers that it fetched before it pauses, except those that wait for its
+ * next request. */
+static void check_in_flight(struct watch *watch)
 {
     bool finished = true;
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -35,9 +36,10 @@ static void judge_in_flight(struct watch *watch)
                             queue->role != BNT_BALLOON_QUEUE_STATS &&
                             queue->role != BNT_BALLOON_QUEUE_WS_DATA &&
                             queue->role != BNT_BALLOON_QUEUE_WS_CMD;
-        finished = finished && (!counts || queue->taken <= queue->used_count);
+        finished = finished && (!counts || queue->fetched <= queue->used_count);
     }
-    clause_require(watch, DEV, CLAUSE_VG_41, finished, "stands still with buffers that it took");
+    clause_require(watch, DEV, CLAUSE_VG_41, finished,
+                   "is suspended with buffers that it fetched and did not use");
 }
 
 static void suspended(struct watch *watch)
@@ -49,60 +51,61 @@ static void suspended(struct watch *watch)
     s->suspended = true;
     s->asked = false;
     s->config_known = false;
-    clause_seen(watch, DEV, CLAUSE_VG_40);
-    judge_in_flight(watch);
+    clause_exercise(watch, DEV, CLAUSE_VG_40);
+    check_in_flight(watch);
 }
 
-static void suspend_written(struct watch *watch, uint8_t now)
+static void write_suspend(struct watch *watch, uint8_t now)
 {
     struct watch_suspend *s = &watch->suspend;
     const bool allowed = watch->live && (watch->features & BNT_F_SUSPEND) != 0;
-    clause_require(watch, DRV, CLAUSE_VG_34, allowed, "sets SUSPEND where it means nothing");
+    clause_require(watch, DRV, CLAUSE_VG_34, allowed,
+                   "sets SUSPEND without the feature, or before the device is live");
     if (!allowed) {
         clause_require(watch, DEV, CLAUSE_VG_38, (now & SUSPEND) == 0,
-                       "stands still before it is live, or without the feature");
+                       "is suspended before it is live, or without the feature");
         return;
     }
-    clause_seen(watch, DEV, CLAUSE_VG_38);
+    clause_exercise(watch, DEV, CLAUSE_VG_38);
     s->asked = true;
     s->seen = false;
 }
 
-static void resume_written(struct watch *watch)
+static void write_resume(struct watch *watch)
 {
     struct watch_suspend *s = &watch->suspend;
     clause_require(watch, DRV, CLAUSE_VG_35, s->seen,
-                   "wakes a device that it did not see standing still");
-    clause_seen(watch, DRV, CLAUSE_VG_36);
-    clause_seen(watch, DEV, CLAUSE_VG_39);
+                   "resumes a device without having read that it is suspended");
+    clause_exercise(watch, DRV, CLAUSE_VG_36);
+    clause_exercise(watch, DEV, CLAUSE_VG_39);
     s->resume_asked = true;
     s->resume_seen = false;
 }
 
-/** A device may be live again, and tell of what changed, before the write is over. */
+/** A device may be live again, and notify of changes, before the write is complete. */
 static void status_writing(struct watch *watch, uint8_t status)
 {
-    watch->suspend.waking = (status & DRIVER_OK) != 0;
-    watch->suspend.told = false;
+    watch->suspend.resuming = (status & DRIVER_OK) != 0;
+    watch->suspend.notified = false;
 }
 
 static void status_write(struct watch *watch, uint8_t status, uint8_t now)
 {
     struct watch_suspend *s = &watch->suspend;
-    s->waking = false;
+    s->resuming = false;
     if (s->suspended && (status & DRIVER_OK) != 0) {
-        resume_written(watch);
+        write_resume(watch);
     } else if (!s->suspended && (status & SUSPEND) != 0 && (!s->resume_asked || s->resume_seen)) {
         s->resume_asked = false;
-        suspend_written(watch, now);
+        write_suspend(watch, now);
     }
     if (s->asked && shows_suspended(now)) {
         suspended(watch);
     }
     if (s->suspended && (now & SUSPEND) == 0) {
         s->suspended = false;
-        s->judged_config = s->config_known;
-        clause_seen(watch, DEV, CLAUSE_VG_40);
+        s->config_due = s->config_known;
+        clause_exercise(watch, DEV, CLAUSE_VG_40);
     }
 }
 
@@ -117,7 +120,7 @@ static void status_read(struct watch *watch, uint8_t status)
         s->resume_seen = true;
     }
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-        s->asked = false; /* the other thing that it may do (VG-40) */
+        s->asked = false; /* NEEDS_RESET is the other answer that it may give (VG-40) */
         s->resume_asked = false;
     }
 }
@@ -138,7 +141,7 @@ static void driver_acts(struct watch *watch, const char *what)
 
 static void device_acts(struct watch *watch, const char *what)
 {
-    if (watch->suspend.suspended && !watch->suspend.waking) {
+    if (watch->suspend.suspended && !watch->suspend.resuming) {
         clause_require(watch, DEV, CLAUSE_VG_39, false, "%s while it is suspended", what);
     }
 }
@@ -153,12 +156,12 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 
 static void config_interrupt(struct watch *watch)
 {
-    device_acts(watch, "tells of a change");
-    watch->suspend.told = true;
+    device_acts(watch, "sends a configuration interrupt");
+    watch->suspend.notified = true;
 }
 
-static void exposed(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer)
+static void submitted(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer)
 {
     (void)queue;
     (void)buffer;
@@ -186,19 +189,20 @@ static void interrupt(struct watch *watch, uint16_t queue)
     device_acts(watch, "interrupts");
 }
 
-/** What the device shows must not change while it stands still, and be told when it is live. */
-static void judge_config(struct watch *watch, const struct seen_device *device)
+/** Configuration must not change while the device is paused; a change is notified when it resumes.
+ */
+static void check_config(struct watch *watch, const struct seen_device *device)
 {
     struct watch_suspend *s = &watch->suspend;
     const uint32_t num_pages = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES);
     if (s->suspended && s->config_known) {
         clause_require(watch, DEV, CLAUSE_VG_39, num_pages == s->num_pages,
                        "changes configuration while it is suspended");
-    } else if (s->judged_config && num_pages != s->num_pages) {
-        clause_require(watch, DEV, CLAUSE_VG_39, s->told,
-                       "is live again and does not tell that configuration changed");
+    } else if (s->config_due && num_pages != s->num_pages) {
+        clause_require(watch, DEV, CLAUSE_VG_39, s->notified,
+                       "is live again and does not notify that configuration changed");
     }
-    s->judged_config = false;
+    s->config_due = false;
     s->num_pages = num_pages;
     s->config_known = s->suspended;
 }
@@ -206,7 +210,7 @@ static void judge_config(struct watch *watch, const struct seen_device *device)
 static void event_end(struct watch *watch, const struct seen_device *device)
 {
     if (watch->live && (watch->features & BNT_F_SUSPEND) != 0) {
-        judge_config(watch, device);
+        check_config(watch, device);
     }
 }
 
@@ -215,7 +219,7 @@ static void end(struct watch *watch, bool quiet)
     const struct watch_suspend *s = &watch->suspend;
     if (quiet && s->asked) {
         clause_require(watch, DEV, CLAUSE_VG_40, false,
-                       "neither stands still nor asks for a reset");
+                       "neither is suspended nor sets NEEDS_RESET");
     }
 }
 
@@ -226,7 +230,7 @@ const struct watcher watch_suspend_watcher = {
     .status_read = status_read,
     .config_write = config_write,
     .config_interrupt = config_interrupt,
-    .exposed = exposed,
+    .submitted = submitted,
     .used = used,
     .kick = kick,
     .interrupt = interrupt,

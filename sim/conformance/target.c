@@ -1,18 +1,19 @@
 /*
- * The numbers of configuration space: the target that the driver knows, what it does about it, and
- * what `actual` says (VIRTIO 1.4, 5.5.6.1). The balloon's size is counted from requests and answers
- * (places.c); the target is what the driver read last, since nobody can go by one that it does not
- * know.
+ * num_pages and actual: what the driver does to reach the target, and what it writes of its balloon
+ * (VIRTIO 1.4, 5.5.6.1). The target is the one that the driver read last, since it cannot follow
+ * one that it does not know. The balloon's size is counted from requests and answers (places.c).
+ * Called by inflate.c and deflate.c for what the driver did.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define IDLE_NS UINT64_C(1000000000)  /**< a driver that does nothing for so long does nothing */
-#define CALM_NS UINT64_C(40000000000) /**< hold-offs after an OOM deflate are over by then */
+#define IDLE_NS \
+    UINT64_C(1000000000) /**< a driver that did nothing for so long ignores its target */
+#define CALM_NS UINT64_C(40000000000) /**< the wait after an OOM deflate is over by then */
 
-/* ---- What the driver does for its target ---- */
+/* ---- What the driver did ---- */
 
 void target_note_effort(struct watch *watch, bool failed)
 {
@@ -59,22 +60,22 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     target->actual = bnt_le32_get(value);
     answers_forget(watch);
     if (target->changes > 0) {
-        clause_seen(watch, DRV, CLAUSE_BD_14);
+        clause_exercise(watch, DRV, CLAUSE_BD_14);
     }
     if (target->changes > 1) {
-        clause_seen(watch, DRV, CLAUSE_BD_15);
+        clause_exercise(watch, DRV, CLAUSE_BD_15);
     }
     target->changes = 0;
 }
 
 static void config_arrived(struct watch *watch)
 {
-    watch->target.num_pages_told = true;
+    watch->target.num_pages_notified = true;
 }
 
 static void live(struct watch *watch)
 {
-    watch->target.unseen_told = false;
+    watch->target.unseen_reported = false;
     target_note_effort(watch, false);
 }
 
@@ -84,15 +85,15 @@ static void reset(struct watch *watch)
     target->changes = 0;
     target->actual = 0;
     target->num_pages_read = false;
-    target->num_pages_told = false;
+    target->num_pages_notified = false;
     target->num_pages_known = 0;
     target->deficit_since_ns = 0;
-    target->stood = false;
+    target->was_paused = false;
 }
 
 /* ---- Time ---- */
 
-/** For how long the driver could have done something for its balloon, and did not. */
+/** For how long the driver could have worked towards its target, and did not. */
 static uint64_t idle_ns(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
@@ -102,22 +103,22 @@ static uint64_t idle_ns(const struct watch *watch)
     return since_ns < watch_now(watch) ? watch_now(watch) - since_ns : 0;
 }
 
-/** What the driver has to go by: a target of which no notification arrived it cannot know. */
-static uint32_t target_known(const struct watch *watch)
+/** The target that the driver can know: the device's, once its notification arrived. */
+static uint32_t known_target(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
-    return target->num_pages_told ? target->num_pages : target->num_pages_known;
+    return target->num_pages_notified ? target->num_pages : target->num_pages_known;
 }
 
-/** A target that is there already when the driver goes live, and that it never looks at. */
-static void judge_unseen(struct watch *watch)
+/** A driver must read the target that is set before it is live, of which no interrupt follows. */
+static void check_unseen(struct watch *watch)
 {
     struct watch_target *target = &watch->target;
-    if (watch->live && !target->stood && !target->num_pages_read && target->num_pages > 0 &&
-        !target->unseen_told && !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
-        clause_broken(watch, DRV, CLAUSE_BD_4, "does not look at a target of %" PRIu32,
-                      target->num_pages);
-        target->unseen_told = true;
+    if (watch->live && !target->was_paused && !target->num_pages_read && target->num_pages > 0 &&
+        !target->unseen_reported && !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
+        clause_violate(watch, DRV, CLAUSE_BD_4, "never reads num_pages, which is %" PRIu32,
+                       target->num_pages);
+        target->unseen_reported = true;
     }
 }
 
@@ -126,15 +127,16 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     struct watch_target *target = &watch->target;
     bnt_le32 value;
     memcpy(&value, device->config + BNT_BALLOON_CONFIG_NUM_PAGES, sizeof value);
-    target->num_pages_told = target->num_pages_told && target->num_pages == bnt_le32_get(value);
+    target->num_pages_notified =
+        target->num_pages_notified && target->num_pages == bnt_le32_get(value);
     target->num_pages = bnt_le32_get(value);
-    const bool stands = device_pauses(watch);
-    if (stands || target->stood) {
-        target->effort_ns = watch_now(watch); /* until then it may do nothing (VG-36) */
+    const bool paused = device_is_paused(watch);
+    if (paused || target->was_paused) {
+        target->effort_ns = watch_now(watch); /* a paused device forbids all work (VG-36) */
     }
-    target->stood = stands;
-    judge_unseen(watch);
-    const bool deficit = watch->live && target_known(watch) > pages_ballooned(watch);
+    target->was_paused = paused;
+    check_unseen(watch);
+    const bool deficit = watch->live && known_target(watch) > pages_ballooned(watch);
     if (!deficit) {
         target->deficit_since_ns = 0;
     } else if (target->deficit_since_ns == 0) {
@@ -142,28 +144,29 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     }
 }
 
-/** A calm end: what was to be done is done. */
+/** At a quiet end the driver must have reached what it can, and written actual. */
 static void end(struct watch *watch, bool quiet)
 {
     struct watch_target *target = &watch->target;
     const uint64_t now_ns = watch_now(watch);
     const uint64_t moving = watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING];
     if (!quiet || !watch->live || moving > 0 || watch->extension.releasing || watch->emptying ||
-        watch->given_up || device_pauses(watch)) {
+        watch->given_up || device_is_paused(watch)) {
         return;
     }
     if (target->changes > 0) {
         clause_require(watch, DRV, CLAUSE_BD_14, target->actual == pages_ballooned(watch),
-                       "leaves actual at %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
+                       "does not update actual, which is %" PRIu32 " with %" PRIu64
+                       " PFNs in the balloon",
                        target->actual, pages_ballooned(watch));
     }
     const bool calm = target->oom_ns == 0 || now_ns - target->oom_ns > CALM_NS;
     if (target->deficit_since_ns > 0 && !target->effort_failed && calm &&
         idle_ns(watch) > IDLE_NS) {
-        clause_broken(watch, DRV, CLAUSE_BD_4,
-                      "gives no page although the target is %" PRIu32
-                      " and the balloon has %" PRIu64,
-                      target_known(watch), pages_ballooned(watch));
+        clause_violate(watch, DRV, CLAUSE_BD_4,
+                       "does not inflate although the target is %" PRIu32
+                       " and the balloon has %" PRIu64,
+                       known_target(watch), pages_ballooned(watch));
     }
 }
 

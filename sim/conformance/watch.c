@@ -1,7 +1,7 @@
 /*
- * What every watcher needs: the time, memory, and what it says of a clause. The two calls that a
- * watcher may make to all others, since the reader of the rings sees what they are about, are here
- * as well. Which watchers there are is said in conformance.c; this file calls none by name.
+ * What every watcher needs: the time, memory, and the counting of clauses. The parser of the rings
+ * calls all watchers through this file for each buffer that it finds. The list of watchers is in
+ * conformance.c; this file calls none by name.
  */
 #include "sim/conformance/watch.h"
 
@@ -18,19 +18,19 @@ uint64_t watch_now(const struct watch *watch)
     return engine_now(watch->seen->engine);
 }
 
-/* ---- What a watcher says ---- */
+/* ---- Counting ---- */
 
 static struct clause_tally *tally_of(struct watch *watch, clause_party party, clause_id id)
 {
     return &watch->tallies[party][watch->scripted[party]][id];
 }
 
-void clause_seen(struct watch *watch, clause_party party, clause_id id)
+void clause_exercise(struct watch *watch, clause_party party, clause_id id)
 {
     tally_of(watch, party, id)->exercised++;
 }
 
-void clause_broken(struct watch *watch, clause_party party, clause_id id, const char *format, ...)
+void clause_violate(struct watch *watch, clause_party party, clause_id id, const char *format, ...)
 {
     struct clause_tally *tally = tally_of(watch, party, id);
     if (tally->violated++ > 0) {
@@ -45,30 +45,30 @@ void clause_broken(struct watch *watch, clause_party party, clause_id id, const 
     va_end(arguments);
 }
 
-void clause_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
+void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
 {
     struct clause_tally *tally = tally_of(watch, party, id);
     tally->literal_exercised++;
     tally->literal_violated += !kept;
 }
 
-/* ---- What the reader of the rings tells all watchers ---- */
+/* ---- Calls to all watchers ---- */
 
-void watch_exposed(struct watch *watch, const struct seen_queue *queue,
-                   const struct seen_buffer *buffer)
+void watch_call_submitted(struct watch *watch, const struct seen_queue *queue,
+                          const struct seen_buffer *buffer)
 {
-    TELL(watch, exposed, watch, queue, buffer);
+    CALL_WATCHERS(watch, submitted, watch, queue, buffer);
 }
 
-void watch_used(struct watch *watch, const struct seen_queue *queue,
-                const struct seen_buffer *buffer, uint32_t len)
+void watch_call_used(struct watch *watch, const struct seen_queue *queue,
+                     const struct seen_buffer *buffer, uint32_t len)
 {
-    TELL(watch, used, watch, queue, buffer, len);
+    CALL_WATCHERS(watch, used, watch, queue, buffer, len);
 }
 
-void watch_again(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+void watch_call_used_again(struct watch *watch, const struct seen_queue *queue,
+                           const struct seen_buffer *buffer, uint32_t len)
 {
-    TELL(watch, answer_withdrawn, watch, queue, buffer);
-    watch_used(watch, queue, buffer, len);
+    CALL_WATCHERS(watch, answer_withdrawn, watch, queue, buffer);
+    watch_call_used(watch, queue, buffer, len);
 }

@@ -1,10 +1,10 @@
 /*
- * Private to sim/conformance: one watched VM, and what a watcher is.
+ * Private to sim/conformance: what is known of one VM, and what a watcher is.
  *
- * A watcher is a file with a `const struct watcher` whose members are called for what is seen, and
- * a row in the table of conformance.c. Its state is a struct of its own inside `struct watch`. It
- * says what it found by `clause_seen` (the clause came into play), `clause_require` (it came into
- * play, and holds or not) and `clause_broken`.
+ * A watcher is a file with a `const struct watcher` whose members are called for what is observed,
+ * and a row in the table of conformance.c. Its state is a struct of its own inside `struct watch`.
+ * It reports by `clause_exercise` (the clause applied), `clause_require` (it applied, and was kept
+ * or not) and `clause_violate`.
  */
 #ifndef SIM_CONFORMANCE_WATCH_H
 #define SIM_CONFORMANCE_WATCH_H
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-/** What registers said so far. */
+/** What the registers showed so far (registers.c). */
 struct watch_registers {
     bool known; /**< a status was written: the driver's history is complete from a reset on */
     bool reset_wanted; /**< 0 was written and not read back yet */
@@ -30,21 +30,21 @@ struct watch_registers {
     bool features_ok_refused;    /**< read back, and gone */
     unsigned steps;              /**< of initialisation, STEP_* */
     uint32_t queues_enabled;     /**< a bit each */
-    bool missing;                /**< a feature that is wanted was not offered */
+    bool missing;                /**< a feature that the driver wants was not offered */
     bool unknown_offered;        /**< a feature that no balloon has was offered */
-    uint64_t accepted_before[8]; /**< sets that stood once */
+    uint64_t accepted_before[8]; /**< feature sets that the device accepted before */
     uint32_t accepted_count;
 };
 
 /** Configuration space (configuration.c). */
 struct watch_configuration {
-    bool shown; /**< configuration was looked at before FEATURES_OK */
+    bool shown; /**< the device's configuration before FEATURES_OK is in shown_config */
     uint8_t shown_config[64];
-    uint32_t limit; /**< the guest's, as the driver wrote it since the reset; 0: not */
+    uint32_t limit; /**< the guest's limit, as the driver wrote it since the reset; 0: it did not */
     bool generation_known;
     uint32_t generation; /**< last read */
-    bool reading;        /**< a field was read and the generation was not looked at since */
-    bool unsettled;      /**< the generation changed around it: it must be read again */
+    bool reading;        /**< a field was read, and the generation was not read since */
+    bool unsettled;      /**< the generation changed meanwhile: the field must be read again */
     uint32_t reading_offset;
     uint32_t rereads;
     struct {
@@ -54,31 +54,33 @@ struct watch_configuration {
     } fields[16];            /**< le32 each */
 };
 
-/** Free page hinting. */
+/** Free page hinting (hints.c). */
 struct watch_hints {
-    uint32_t shown;    /**< in configuration space */
-    uint32_t read;     /**< by the driver, last */
-    uint64_t read_ns;  /**< since when */
-    uint32_t sent;     /**< the id that it began last; 0: none in this session */
-    uint32_t taken;    /**< the same, as the device took it */
-    bool running;      /**< STOP is still to come */
-    uint32_t unheard;  /**< buffers of pages used since anybody heard of a hint */
-    uint64_t out;      /**< pages with an id */
-    uint32_t open[32]; /**< ids shown, oldest first, that may not come round */
+    uint32_t shown;          /**< the command id in configuration space */
+    uint32_t read;           /**< the id that the driver read last */
+    uint64_t read_ns;        /**< when it read that id first */
+    uint32_t sent;           /**< the id that the driver sent last; 0: none since the reset */
+    uint32_t begun;          /**< the id whose command buffer the device used last */
+    bool running;            /**< the driver has not sent STOP for it */
+    uint32_t unused_buffers; /**< hint buffers that the device used without taking a hint */
+    uint64_t with_driver;    /**< hinted pages that the driver has not given back */
+    uint32_t
+        open[32]; /**< ids shown, oldest first, that the device must not show again before a STOP */
     uint32_t open_count;
-    uint32_t *pages; /**< the id of each page; NULL: none was ever hinted */
+    uint32_t *pages; /**< the id under which each page was hinted, 0: none; NULL: no page was ever
+                        hinted */
 };
 
 /** A device that was suspended (suspend.c). */
 struct watch_suspend {
-    bool asked;         /**< SUSPEND was written, the device does not show it yet */
-    bool suspended;     /**< the device is paused */
-    bool seen;          /**< and the driver read that it is */
-    bool resume_asked;  /**< DRIVER_OK was written, the driver has done nothing since */
-    bool resume_seen;   /**< and read that the device is live */
-    bool waking;        /**< that write is under way */
-    bool told;          /**< of a change of configuration, since then */
-    bool judged_config; /**< it resumed in this event */
+    bool asked;        /**< SUSPEND was written, the device does not show it yet */
+    bool suspended;    /**< the device is paused */
+    bool seen;         /**< and the driver read that it is */
+    bool resume_asked; /**< DRIVER_OK was written to resume, and the driver did nothing since */
+    bool resume_seen;  /**< and read that the device is live */
+    bool resuming;     /**< the write of DRIVER_OK is not complete */
+    bool notified;     /**< a configuration interrupt came since that write */
+    bool config_due;   /**< it resumed in this event: configuration is to be compared */
     bool config_known;
     uint32_t num_pages; /**< as the device showed it last */
 };
@@ -87,35 +89,35 @@ struct watch_suspend {
 struct watch_queue_resets {
     uint32_t resetting;
     uint32_t reset_read; /**< of these, read back as complete */
-    uint32_t fresh;      /**< set up anew, nothing came back yet */
+    uint32_t fresh;      /**< enabled again, and no buffer was used since */
 };
 
-/** The legacy interface. */
+/** The legacy interface (legacy.c). */
 struct watch_legacy {
-    bool begun;      /**< DRIVER_OK was written: the device's answer is still to come */
-    bool answered;   /**< a readable buffer was used: its length means nothing */
-    bool odd_length; /**< a used length beyond the buffer came */
-    uint32_t lost;   /**< queues told of, a bit each */
+    bool begun;      /**< DRIVER_OK was written in this event */
+    bool answered;   /**< a buffer without writable part was used: its length must be ignored */
+    bool odd_length; /**< a used length larger than the buffer was seen */
+    uint32_t lost;   /**< queues that were reported as unreadable, a bit each */
 };
 
 #define WATCH_STATISTICS_MAX 64
 
 /** Statistics buffers (statistics.c). */
 struct watch_statistics {
-    uint32_t out;   /**< with the device */
-    bool ever;      /**< one was exposed since the reset */
-    bool due;       /**< one must come */
-    bool odd_tag;   /**< the one with the device has an unknown tag */
-    bool odd_order; /**< or an order of its own */
+    uint32_t in_flight; /**< buffers in flight */
+    bool ever;          /**< one was submitted since the reset */
+    bool due;           /**< the driver must submit one */
+    bool odd_tag;       /**< the buffer in flight has an unknown tag */
+    bool odd_order;     /**< or its tags do not ascend */
     uint64_t due_ns;
-    uint32_t count; /**< of the last, of this kernel */
+    uint32_t count; /**< entries of this kernel's last buffer */
     uint16_t tags[WATCH_STATISTICS_MAX];
 };
 
 /** Free page reports and the poison (reports.c). */
 struct watch_reports {
-    uint8_t *marks; /**< a byte a PFN; NULL: nothing to follow */
-    uint64_t out_pfns;
+    uint8_t *marks; /**< a byte a PFN; NULL: the driver can neither report nor poison */
+    uint64_t in_flight_pfns;
     uint32_t poison_val;
     bool poison_written;
 };
@@ -124,7 +126,7 @@ struct watch_reports {
 struct watch_moves {
     bool on;
     uint64_t from; /**< first PFN of the page that is to leave the balloon */
-    uint64_t to;   /**< of that which is to enter it in exchange */
+    uint64_t to;   /**< first PFN of the page that replaces it */
 };
 
 struct watch {
@@ -133,11 +135,11 @@ struct watch {
     struct conformance_vm config;
     bool scripted[CLAUSE_PARTIES];
     uint64_t features;         /**< negotiated, once FEATURES_OK stands; else 0 */
-    bool emptying;             /**< the driver is to empty its balloon, or to leave in good order */
-    uint64_t stalled_until_ns; /**< the driver gets no time */
-    bool given_up; /**< the driver does not go on with this device, until it resets it */
-    bool live;     /**< DRIVER_OK is set */
-    bool legacy;   /**< the driver uses the legacy interface */
+    bool emptying;             /**< the driver's own system wants the balloon empty */
+    uint64_t stalled_until_ns; /**< the driver does not run before this time */
+    bool given_up;             /**< the driver stopped using this device, until it resets it */
+    bool live;                 /**< DRIVER_OK is set */
+    bool legacy;               /**< the driver uses the legacy interface */
     struct watch_registers registers;
     struct watch_configuration configuration;
     struct watch_suspend suspend;
@@ -162,11 +164,11 @@ struct conformance {
     const struct watcher *const *watchers; /**< up to the first NULL */
 };
 
-/* Parties, where rows of clauses name them. */
+/* Short names of the parties, for the calls that name a clause. */
 #define DRV CLAUSE_DRIVER
 #define DEV CLAUSE_DEVICE
 
-static inline bool negotiated(const struct watch *watch, uint64_t feature)
+static inline bool is_negotiated(const struct watch *watch, uint64_t feature)
 {
     return (watch->features & feature) != 0;
 }
@@ -197,15 +199,16 @@ static inline uint16_t seen_role(const struct watch *watch, uint16_t index)
     return BNT_BALLOON_QUEUE_NONE;
 }
 
-/** What a watcher may want to hear of. Members may be NULL. */
+/** What a watcher can observe. Members may be NULL. */
 struct watcher {
     void (*reset)(struct watch *watch);     /**< the device status became 0, or the device is new */
-    void (*guest_new)(struct watch *watch); /**< another kernel runs; told before its reset */
+    void (*guest_new)(struct watch *watch); /**< another kernel runs; called before `reset` */
     void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
-    /** The driver is about to write it: what the device does in answer comes first. */
+    /** The driver is about to write the status; what the device does during the write is observed
+     * before `status_write`. */
     void (*status_writing)(struct watch *watch, uint8_t status);
-    /** `now`: what the register holds then. Told before reset and live. */
+    /** `now`: what the register holds after the write. Called before `reset` and `live`. */
     void (*status_write)(struct watch *watch, uint8_t status, uint8_t now);
     void (*queue_reset)(struct watch *watch, uint16_t queue);
     void (*queue_reset_read)(struct watch *watch, uint16_t queue, uint16_t value);
@@ -215,16 +218,17 @@ struct watcher {
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    /** The driver made a buffer available; what it holds: seen_read (rings.h). */
-    void (*exposed)(struct watch *watch, const struct seen_queue *queue,
-                    const struct seen_buffer *buffer);
-    /** The device used it: `len` bytes are written, it says. */
+    /** The driver made a buffer available; seen_read (rings.h) reads its content. */
+    void (*submitted)(struct watch *watch, const struct seen_queue *queue,
+                      const struct seen_buffer *buffer);
+    /** The device used it; it says that it wrote `len` bytes. */
     void (*used)(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len);
-    /** What was used last is not what the device wrote: `used` comes again. */
+    /** A script altered the last answer of the device: `used` follows again, with the altered one.
+     */
     void (*answer_withdrawn)(struct watch *watch, const struct seen_queue *queue,
                              const struct seen_buffer *buffer);
-    void (*driver_gave_up)(struct watch *watch); /**< it does not go on with this device */
+    void (*driver_gave_up)(struct watch *watch); /**< it stops using this device */
     void (*kick)(struct watch *watch, uint16_t queue);
     void (*interrupt)(struct watch *watch, uint16_t queue);
     void (*config_interrupt)(struct watch *watch);
@@ -248,14 +252,15 @@ struct watcher {
     void (*end)(struct watch *watch, bool quiet);
 };
 
-/** Calls a member of every watcher that has it. */
-#define TELL(watch, member, ...)                                                                   \
-    do {                                                                                           \
-        for (const struct watcher *const *told = (watch)->seen->watchers; *told != NULL; told++) { \
-            if ((*told)->member != NULL) {                                                         \
-                (*told)->member(__VA_ARGS__);                                                      \
-            }                                                                                      \
-        }                                                                                          \
+/** Calls this member of every watcher that has it. */
+#define CALL_WATCHERS(watch, member, ...)                                                      \
+    do {                                                                                       \
+        for (const struct watcher *const *watcher = (watch)->seen->watchers; *watcher != NULL; \
+             watcher++) {                                                                      \
+            if ((*watcher)->member != NULL) {                                                  \
+                (*watcher)->member(__VA_ARGS__);                                               \
+            }                                                                                  \
+        }                                                                                      \
     } while (0)
 
 /* In the order in which they are called (conformance.c). */
@@ -279,35 +284,36 @@ extern const struct watcher watch_reports_watcher;
 void hints_free(struct watch *watch);
 
 /* suspend.c */
-/** Whether the device is paused, or was asked to pause, or to resume and is not seen to. */
-bool device_pauses(const struct watch *watch);
+/** Whether the device is paused, was asked to pause, or was asked to resume and does not show it
+ * yet. */
+bool device_is_paused(const struct watch *watch);
 
-/* watch.c: for what all watchers need */
+/* watch.c: what all watchers need */
 struct arena *watch_arena(const struct watch *watch);
 uint64_t watch_now(const struct watch *watch);
-void watch_exposed(struct watch *watch, const struct seen_queue *queue,
-                   const struct seen_buffer *buffer);
-/** It was told of already: what was answered is another thing than was seen. */
-void watch_again(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len);
-void watch_used(struct watch *watch, const struct seen_queue *queue,
-                const struct seen_buffer *buffer, uint32_t len);
+void watch_call_submitted(struct watch *watch, const struct seen_queue *queue,
+                          const struct seen_buffer *buffer);
+/** The buffer was used already, and a script altered the answer since. */
+void watch_call_used_again(struct watch *watch, const struct seen_queue *queue,
+                           const struct seen_buffer *buffer, uint32_t len);
+void watch_call_used(struct watch *watch, const struct seen_queue *queue,
+                     const struct seen_buffer *buffer, uint32_t len);
 
-/** The clause came into play through this party. */
-void clause_seen(struct watch *watch, clause_party party, clause_id id);
-/** The party broke it. printf-like: what it did. */
-__attribute__((format(printf, 4, 5))) void clause_broken(struct watch *watch, clause_party party,
-                                                         clause_id id, const char *format, ...);
-/** The reading by the letter, where it differs (CLAUSE_LITERAL_MAP). */
-void clause_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
+/** The clause applied to what this party did. */
+void clause_exercise(struct watch *watch, clause_party party, clause_id id);
+/** The party violated it. printf-like: what it did. */
+__attribute__((format(printf, 4, 5))) void clause_violate(struct watch *watch, clause_party party,
+                                                          clause_id id, const char *format, ...);
+/** Counts the literal reading of the clause, where that differs (CLAUSE_LITERAL_MAP). */
+void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
 
-/** The clause came into play; it holds if `kept`. */
-#define clause_require(watch, party, id, kept, ...)             \
-    do {                                                        \
-        clause_seen((watch), (party), (id));                    \
-        if (!(kept)) {                                          \
-            clause_broken((watch), (party), (id), __VA_ARGS__); \
-        }                                                       \
+/** The clause applied; it was violated unless `kept`. */
+#define clause_require(watch, party, id, kept, ...)              \
+    do {                                                         \
+        clause_exercise((watch), (party), (id));                 \
+        if (!(kept)) {                                           \
+            clause_violate((watch), (party), (id), __VA_ARGS__); \
+        }                                                        \
     } while (0)
 
 /* reports.c */
