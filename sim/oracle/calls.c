@@ -1,8 +1,9 @@
 /*
- * VMware's wire as the oracle sees it: what a call may be answered, and what a driver may call.
+ * VMware's wire: what a host may answer to a call, and which calls a driver may make.
  *
- * From a reset on the host answers RESET, until START. From the RESET that it saw on the driver
- * speaks of no page, and has an empty balloon when it sends START.
+ * After a reset the host answers RESET until START. Once the driver got RESET it makes no call
+ * about pages, and its balloon is empty when it sends START. Called by the world for each call, and
+ * by checks.c after each event.
  */
 #include "sim/oracle/shadow.h"
 
@@ -16,22 +17,22 @@ void oracle_on_calls(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
     shadow->slack_pfns = slack_pfns;
 }
 
-static uint64_t with_driver(const struct shadow *shadow)
+static uint64_t count_with_driver(const struct shadow *shadow)
 {
     return shadow->in_place[PLACE_TAKEN] + shadow->in_place[PLACE_INFLATING] +
            shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_DEFLATING] +
-           shadow->in_place[PLACE_HELD] + shadow->in_place[PLACE_PARTS];
+           shadow->in_place[PLACE_HELD] + shadow->in_place[PLACE_HELD_PARTS];
 }
 
-/** The host forgot every page; a driver that goes on has none, one that stops gives them back now.
+/** At START the host forgot every page: the driver must have none, unless it is detaching.
  */
-static void started(struct oracle *oracle, uint32_t vm, bool stopping)
+static void note_start(struct oracle *oracle, uint32_t vm, bool stopping)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (!stopping && with_driver(shadow) > 0) {
+    if (!stopping && count_with_driver(shadow) > 0) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "START was sent with %" PRIu64 " pages still with the driver",
-                       with_driver(shadow));
+                       count_with_driver(shadow));
     }
     oracle_device_reset(oracle, vm);
     shadow->epoch_acked = shadow->epoch;
@@ -39,7 +40,7 @@ static void started(struct oracle *oracle, uint32_t vm, bool stopping)
     shadow->reset_seen = false;
 }
 
-static void answered(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
+static void check_answer(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const char *name = bnt_vmware_command_name(call->command);
@@ -48,23 +49,24 @@ static void answered(struct oracle *oracle, uint32_t vm, const struct oracle_cal
     }
     if (shadow->reset_wanted && bnt_vmware_command_checked(call->command)) {
         oracle_violate(oracle, vm, INVARIANT_CALL_ANSWER,
-                       "%s was answered by success while the host waits for START", name);
+                       "%s was answered SUCCESS while the host waits for START", name);
     }
     if (bnt_vmware_command_targets(call->command) && call->result != call->target_pfns) {
         oracle_violate(oracle, vm, INVARIANT_CALL_ANSWER,
-                       "%s brought the target %" PRIu64 ", which is %" PRIu64, name, call->result,
-                       call->target_pfns);
+                       "%s was answered with the target %" PRIu64 ", which is %" PRIu64, name,
+                       call->result, call->target_pfns);
     }
 }
 
-/** Whether a command speaks of pages: those that bring the target, but GET_TARGET. */
-static bool of_pages(uint32_t command)
+/** Whether a command is about pages: those answered with the target, except GET_TARGET. */
+static bool is_about_pages(uint32_t command)
 {
     return bnt_vmware_command_targets(command) && command != BNT_VMWARE_CMD_GET_TARGET;
 }
 
-/** What the host will not do, as its last answer has it; to want a reset is no refusal. */
-static void refusals(struct shadow *shadow, uint32_t command, bool obliging)
+/** Keeps what the host refused in its last answers; RESET while it waits for START is no refusal.
+ */
+static void note_refusal(struct shadow *shadow, uint32_t command, bool obliging)
 {
     switch (command) {
     case BNT_VMWARE_CMD_START:
@@ -87,21 +89,21 @@ void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *c
 {
     struct shadow *shadow = &oracle->vms[vm];
     const bool success = bnt_vmware_succeeded(call->command, call->status);
-    if (shadow->reset_seen && of_pages(call->command)) {
+    if (shadow->reset_seen && is_about_pages(call->command)) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s was called after RESET and before START",
                        bnt_vmware_command_name(call->command));
     }
-    answered(oracle, vm, call);
-    refusals(shadow, call->command,
-             success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
-    if (of_pages(call->command)) {
+    check_answer(oracle, vm, call);
+    note_refusal(shadow, call->command,
+                 success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
+    if (is_about_pages(call->command)) {
         const bool single =
             call->command == BNT_VMWARE_CMD_LOCK || call->command == BNT_VMWARE_CMD_UNLOCK;
         shadow->call_failed = !success && !single;
     }
     if (call->command == BNT_VMWARE_CMD_START && success) {
-        started(oracle, vm, call->stopping);
+        note_start(oracle, vm, call->stopping);
     } else if (call->status == BNT_VMWARE_RESET && call->command != BNT_VMWARE_CMD_START &&
                !shadow->reset_seen) {
         shadow->reset_seen = true;
@@ -127,14 +129,15 @@ void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_hos
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target_pfns == 0 ? 0 : shadow->slack_pfns;
-    /* A host that refuses to unlock, or to tell the target, is what keeps it there. */
-    const bool hindered = host->outcome == BNT_OUTCOME_REFUSED || shadow_hindered(shadow) ||
-                          (shadow->hostile & ASSUMES_DEVICE) != 0; /* it may say that it did */
+    /* A host that refuses to unlock, or to answer GET_TARGET, keeps the balloon there. */
+    const bool hindered =
+        host->outcome == BNT_OUTCOME_REFUSED || shadow_is_hindered(shadow) ||
+        (shadow->hostile & ASSUMES_DEVICE) != 0; /* a hostile one may only claim that it unlocked */
     if (shadow->calls && shadow->live && !hindered &&
         host->balloon_pfns > host->target_pfns + slack) {
         oracle_violate(oracle, vm, INVARIANT_TARGET_SLACK,
                        "the balloon holds %" PRIu64 " PFNs, %" PRIu64
-                       " above its target, and may hold %" PRIu64 " more than it",
+                       " above its target; its slack allows %" PRIu64 " PFNs",
                        host->balloon_pfns, host->balloon_pfns - host->target_pfns, slack);
     }
 }

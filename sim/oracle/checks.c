@@ -1,14 +1,15 @@
 /*
- * Checks after an event, the full audit, and the quiet end.
+ * Checks after an event, the full audit, and the quiet end. Called by the world; single moves of
+ * pages are checked where they are made (pages.c, requests.c, device.c).
  *
  * The incremental check compares counters only; the audit recounts every page and asks the device's
- * ledger about each. A test shows that both agree.
+ * ledger about each. A test shows that check and audit agree.
  */
 #include "sim/oracle/shadow.h"
 
 #include <inttypes.h>
 
-/** The device forgot everything: what the driver still counts is on its way back to the OS. */
+/** While the driver stops, all pages that it counts are on their way back to the OS. */
 static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            uint64_t counted)
 {
@@ -22,7 +23,8 @@ static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_
                          (guest->held_pages << shadow->config.page_order);
     if (all != with_driver) {
         oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs; there are %" PRIu64, all, with_driver);
+                       "the driver counts %" PRIu64 " PFNs while it stops; it has %" PRIu64, all,
+                       with_driver);
     }
 }
 
@@ -33,7 +35,7 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << order;
     const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
     const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
-                               << order; /* lent pages are the OS's */
+                               << order; /* lent pages count as the OS's */
     const uint64_t counted = guest->ballooned_pfns + (guest->kept_pages << order);
     if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
         check_stopping(oracle, vm, guest, counted);
@@ -52,7 +54,8 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
             guest->migrating_pfns + (guest->aside_pages << order) &&
         guest->state == BNT_GUEST_RUNNING) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "%" PRIu64 " pages are with the driver and in none of its places",
+                       "%" PRIu64
+                       " pages are with the driver, neither ballooned, held nor in flight",
                        shadow->in_place[PLACE_TAKEN]);
     }
     if (shadow->in_place[PLACE_HELD] > shadow->config.refused_max) {
@@ -62,7 +65,7 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
     }
     const bool at_work = shadow->calls && shadow->goes_on;
     if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING && !at_work &&
-        shadow->exposed == 0 && guest->ballooned_pfns == guest->target_pfns) {
+        shadow->in_flight == 0 && guest->ballooned_pfns == guest->target_pfns) {
         oracle_violate(oracle, vm, INVARIANT_HELD_RETURNED,
                        "%" PRIu64 " refused pages are still held at the target",
                        shadow->in_place[PLACE_HELD]);
@@ -76,8 +79,8 @@ static void check_reset(struct oracle *oracle, uint32_t vm)
     if (!shadow->releasing || shadow->calls) {
         return;
     }
-    if (shadow->exposed > 0) {
-        shadow->releasing_since_ns = now_ns; /* the device has not let go yet */
+    if (shadow->in_flight > 0) {
+        shadow->releasing_since_ns = now_ns; /* the device has not completed all requests yet */
     } else if (now_ns - shadow->releasing_since_ns > shadow->config.reset_empty_ns) {
         oracle_violate(oracle, vm, INVARIANT_RESET_EMPTY,
                        "the balloon still holds %" PRIu64 " pages %" PRIu64
@@ -86,22 +89,22 @@ static void check_reset(struct oracle *oracle, uint32_t vm)
     }
 }
 
-/** Nothing is in flight, no reset is under way, no page is uncertain: both views must agree. */
-static bool settled(const struct shadow *shadow)
+/** Whether both views must agree: nothing in flight, no reset under way, no page unknown. */
+static bool is_settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
-    /* A kernel whose START is refused has no balloon, and the host has that of the one before. */
+    /* After a refused START the host still has the balloon of the kernel before. */
     const bool met = !shadow->calls || !shadow->start_refused;
-    return shadow->live && !shadow->foreign && shadow->exposed == 0 && reset_done && met &&
-           shadow->uncertain_pages == 0;
+    return shadow->live && !shadow->foreign && shadow->in_flight == 0 && reset_done && met &&
+           shadow->unknown_pages == 0;
 }
 
 static void check_views(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
-    if (settled(shadow) && balloon != shadow->host_pfns) {
+    if (is_settled(shadow) && balloon != shadow->host_pfns) {
         oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
                        "nothing is in flight, yet the guest has %" PRIu64
                        " PFNs in the balloon and the host %" PRIu64,
@@ -109,7 +112,7 @@ static void check_views(struct oracle *oracle, uint32_t vm)
     }
 }
 
-/** Twice the bound: a balloon may come nearer and go back within one step, which is not seen. */
+/** Twice the bound, since a balloon may come nearer and go back within one step, unnoticed. */
 static void check_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -126,8 +129,8 @@ static void check_request(struct oracle *oracle, uint32_t vm, const struct bnt_h
         shadow->request.since_ns = now_ns;
     } else if ((now_ns - shadow->request.since_ns) / 2 > shadow->config.stall_ns) {
         oracle_violate(oracle, vm, INVARIANT_REQUEST_ENDS,
-                       "request %" PRIu64 " has no outcome, and came no nearer than %" PRIu64
-                       " PFNs to its target for %" PRIu64 " ns",
+                       "request %" PRIu64 " has no outcome, and stayed %" PRIu64
+                       " PFNs or more away from its target for %" PRIu64 " ns",
                        shadow->target_id, shadow->request.nearest_pfns,
                        now_ns - shadow->request.since_ns);
         shadow->request.since_ns = now_ns;
@@ -148,14 +151,14 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
     oracle_check_calls(oracle, vm);
     if (host->balloon_pfns != shadow->host_pfns) {
         oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
-                       "the ledger counts %" PRIu64 " PFNs, the requests served make %" PRIu64,
+                       "the ledger counts %" PRIu64 " PFNs, the completed requests make %" PRIu64,
                        host->balloon_pfns, shadow->host_pfns);
     }
-    if (shadow->drop_count > 0) {
+    if (shadow->discard_count > 0) {
         oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                       "the host dropped PFN %" PRIu64 " without a request that gave it",
-                       shadow->drops[0].first_pfn);
-        shadow->drop_count = 0;
+                       "the host discarded PFN %" PRIu64 " without a request that named it",
+                       shadow->discards[0].first_pfn);
+        shadow->discard_count = 0;
     }
     check_views(oracle, vm);
 }
@@ -180,7 +183,7 @@ void oracle_step(struct oracle *oracle, uint32_t vm, bool device)
     }
 }
 
-/** The libraries count steps that do nothing and ask for another at once. */
+/** The libraries count the steps that did nothing and asked for another at once. */
 static void audit_progress(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host)
 {
@@ -211,18 +214,19 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
                            "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
                            counted[place], shadow->in_place[place]);
         }
-        if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_PARTS)) {
+        if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_HELD_PARTS)) {
             with_driver += counted[place];
         }
     }
     if (counted[PLACE_REPORTING] + counted[PLACE_REPORTED] != reported_pages) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator gave %" PRIu64 " pages to reports, which have %" PRIu64,
+                       "the allocator counts %" PRIu64
+                       " pages in reports, the reports have %" PRIu64,
                        reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
     }
     if (with_driver != allocator_pages) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator gave %" PRIu64 " pages to the driver, which has %" PRIu64,
+                       "the allocator counts %" PRIu64 " pages with the driver, which has %" PRIu64,
                        allocator_pages, with_driver);
     }
 }
@@ -240,7 +244,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
         if (held != (shadow->host[i] != 0)) {
             oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
                            "the ledger says that PFN %" PRIu64
-                           " is %s, the requests served say the opposite",
+                           " is %s, which the completed requests contradict",
                            pfn, held ? "in the balloon" : "the guest's");
             return;
         }
@@ -250,7 +254,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
 static void audit_views(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    if (!settled(shadow)) {
+    if (!is_settled(shadow)) {
         return;
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
@@ -283,7 +287,7 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
     if (guest->state != BNT_GUEST_STOPPING && guest->inflated_pfns != out) {
         oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
                        "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
-                       " deflated, reset or still there",
+                       " deflated, reset or still ballooned",
                        guest->inflated_pfns, out);
     }
     const uint64_t reporting =
@@ -298,7 +302,7 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
     if (host->inflated_pfns != left) {
         oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
                        "the device counts %" PRIu64 " PFNs inflated, and %" PRIu64
-                       " deflated, reset or still there",
+                       " deflated, reset or still ballooned",
                        host->inflated_pfns, left);
     }
 }
@@ -318,7 +322,8 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
     return state;
 }
 
-/** A late event of the script set it in the quiet end, and its stall bound is not over. */
+/** A target that the script set in the quiet end, and whose stall bound is not over, may be
+ * pending. */
 static bool is_young(const struct oracle *oracle, uint32_t vm, uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
@@ -326,7 +331,8 @@ static bool is_young(const struct oracle *oracle, uint32_t vm, uint64_t quiet_si
            engine_now(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
 }
 
-/** What began then could not end yet, for the run did, or the VM stood still. */
+/** Whether something began too recently to be complete; time in which the VM was paused does not
+ * count. */
 static bool is_recent(const struct oracle *oracle, uint32_t vm, uint64_t since_ns, uint64_t most_ns)
 {
     const uint64_t now_ns = engine_now(oracle->engine);
@@ -335,18 +341,18 @@ static bool is_recent(const struct oracle *oracle, uint32_t vm, uint64_t since_n
     return from_ns >= now_ns || now_ns - from_ns <= most_ns;
 }
 
-/** Requests that stay in flight: whether the last one has its answer when a run ends is chance. */
-static uint64_t stay_in_flight(const struct oracle *oracle, uint32_t vm)
+/** Requests that stay in flight; one that was submitted recently may still be answered. */
+static uint64_t count_overdue(const struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    uint64_t count = shadow->exposed;
-    for (uint64_t i = 0; shadow->exposed <= SHADOW_SENT_MAX && i < shadow->exposed; i++) {
+    uint64_t count = shadow->in_flight;
+    for (uint64_t i = 0; shadow->in_flight <= SHADOW_SENT_MAX && i < shadow->in_flight; i++) {
         count -= is_recent(oracle, vm, shadow->sent[i].since_ns, shadow->config.answer_ns);
     }
     return count;
 }
 
-/** A late event of the script reset the balloon in the quiet end. */
+/** Whether the script reset the balloon recently, in the quiet end. */
 static bool is_reset_recent(const struct oracle *oracle, uint32_t vm, uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
@@ -365,24 +371,24 @@ void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_
     if (!is_young(oracle, vm, quiet_since_ns)) {
         oracle_check_slack(oracle, vm, host);
     }
-    if (stay_in_flight(oracle, vm) > 0) {
+    if (count_overdue(oracle, vm) > 0) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
-                       stay_in_flight(oracle, vm));
+                       count_overdue(oracle, vm));
     }
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] > 0 &&
         !is_recent(oracle, vm, shadow->reporting_since_ns, shadow->config.answer_ns)) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES,
-                       "%" PRIu64 " pages are still away in a report",
+        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " pages are still in a report",
                        shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
-    const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_told;
+    const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_notified;
     if (shadow->in_place[PLACE_HINTED] > 0 && done &&
         !is_recent(oracle, vm, shadow->hint_done_ns, news_ns)) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES,
-                       "%" PRIu64 " pages are still kept as hinted, although the device is done",
+                       "%" PRIu64
+                       " pages are still kept as hinted, although the device showed DONE",
                        shadow->in_place[PLACE_HINTED]);
     }
-    const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_hindered(shadow);
+    const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_is_hindered(shadow);
     if (shadow->target_id > 0 && obeys && !is_young(oracle, vm, quiet_since_ns) &&
         host->outcome == BNT_OUTCOME_PENDING) {
         oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",

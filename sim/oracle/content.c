@@ -1,7 +1,7 @@
 /*
  * What pages hold: the guest finds what it wrote, free pages hold what the guest expects of them,
- * and a page arrives at the destination of a migration as it was. Called by the world at every
- * access that it watches. Who has the page is not asked here.
+ * and a page arrives at the destination of a migration as it was. Where a page is does not matter
+ * here. Called by the world at every access that it checks.
  */
 #include "sim/oracle/shadow.h"
 

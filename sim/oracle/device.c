@@ -1,7 +1,7 @@
 /*
- * The device's side: which PFNs it has by the requests that it served, and whether what the host
- * discards was given to it by the request or report at hand. The guest's side of the same pages is
- * in requests.c. Called by the world when the device serves a buffer or discards backing.
+ * The device's side: which PFNs it has by the requests that it completed, and whether a request or
+ * report named what the host discards. The guest's side of the same pages is in requests.c. Called
+ * by the world when the device completes a buffer or discards backing.
  */
 #include "sim/oracle/shadow.h"
 
@@ -10,41 +10,42 @@
 void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (shadow->drop_count == SHADOW_DROPS_MAX) {
+    if (shadow->discard_count == SHADOW_DISCARDS_MAX) {
         oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                       "the host dropped %d ranges without serving a request", SHADOW_DROPS_MAX);
+                       "the host discarded %d ranges without completing a request",
+                       SHADOW_DISCARDS_MAX);
         return;
     }
-    shadow->drops[shadow->drop_count++] = (struct shadow_range){first_pfn, pfns};
+    shadow->discards[shadow->discard_count++] = (struct shadow_range){first_pfn, pfns};
 }
 
-/** Every dropped PFN must be one that this request gave; of larger host pages, one that is in the
- * balloon. */
-static void drops_given(struct oracle *oracle, uint32_t vm)
+/** Every discarded PFN must be named by this request; with larger host pages, it must be ballooned.
+ */
+static void check_discards(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint8_t *host = shadow->host;
     const uint64_t pfns = shadow->config.pfns;
-    for (uint32_t d = 0; d < shadow->drop_count; d++) {
-        const struct shadow_range drop = shadow->drops[d];
-        const uint64_t first = drop.first_pfn - shadow->config.first_pfn;
+    for (uint32_t d = 0; d < shadow->discard_count; d++) {
+        const struct shadow_range discard = shadow->discards[d];
+        const uint64_t first = discard.first_pfn - shadow->config.first_pfn;
         uint64_t good = 0;
         const uint8_t least = shadow->config.host_pages ? HOST_BALLOON : HOST_FRESH;
-        while (good < drop.pfns && first + good < pfns && host[first + good] >= least) {
+        while (good < discard.pfns && first + good < pfns && host[first + good] >= least) {
             good++;
         }
-        if (good < drop.pfns) {
+        if (good < discard.pfns) {
             oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host dropped PFN %" PRIu64 ", which the request did not give",
-                           drop.first_pfn + good);
+                           "the host discarded PFN %" PRIu64 ", which the request did not name",
+                           discard.first_pfn + good);
         }
     }
-    shadow->drop_count = 0;
+    shadow->discard_count = 0;
 }
 
-/** Sets the PFNs that were served to `to`; how many of them were `from` before. */
-static uint64_t served_set(struct shadow *shadow, const struct bnt_host_request *request,
-                           uint8_t from, uint8_t to)
+/** Sets the PFNs that were accepted to `to`; returns how many of them were `from` before. */
+static uint64_t set_completed(struct shadow *shadow, const struct bnt_host_request *request,
+                              uint8_t from, uint8_t to)
 {
     uint8_t *host = shadow->host;
     const uint64_t first_pfn = shadow->config.first_pfn;
@@ -62,39 +63,41 @@ static uint64_t served_set(struct shadow *shadow, const struct bnt_host_request 
     return before;
 }
 
-/** A page given again is given, too. */
-static void served_inflate(struct oracle *oracle, uint32_t vm,
-                           const struct bnt_host_request *request)
+/** A page that is inflated twice counts as fresh both times. */
+static void complete_inflate(struct oracle *oracle, uint32_t vm,
+                             const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->host_pfns += served_set(shadow, request, HOST_GUEST, HOST_FRESH);
-    drops_given(oracle, vm);
-    (void)served_set(shadow, request, HOST_FRESH, HOST_BALLOON);
+    shadow->host_pfns += set_completed(shadow, request, HOST_GUEST, HOST_FRESH);
+    check_discards(oracle, vm);
+    (void)set_completed(shadow, request, HOST_FRESH, HOST_BALLOON);
 }
 
 void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->unserved[request->inflate] -= !request->more && shadow->unserved[request->inflate] > 0;
+    shadow->uncompleted[request->inflate] -=
+        !request->more && shadow->uncompleted[request->inflate] > 0;
     if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
         for (uint32_t i = 0; i < request->pfn_count; i++) {
             if (request->verdicts[i] != BNT_VERDICT_RESET) {
                 oracle_violate(oracle, vm, INVARIANT_STALE_REFUSED,
-                               "a request of epoch %" PRIu32 " was served under epoch %" PRIu32,
+                               "a request of the stale epoch %" PRIu32
+                               " was accepted under epoch %" PRIu32,
                                request->epoch, shadow->epoch);
                 break;
             }
         }
     }
     if (request->inflate) {
-        served_inflate(oracle, vm, request);
+        complete_inflate(oracle, vm, request);
         return;
     }
-    shadow->host_pfns -= served_set(shadow, request, HOST_BALLOON, HOST_GUEST);
+    shadow->host_pfns -= set_completed(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
-/** The device let go of the pages that it served: they must have been in a report. */
-static void report_served(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+/** The device completed a report: its pages must have been in it. */
+static void complete_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint64_t page_pfns = UINT64_C(1) << shadow->config.page_order;
@@ -113,15 +116,16 @@ static void report_served(struct oracle *oracle, uint32_t vm, uint64_t first_pfn
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    for (uint32_t d = 0; d < shadow->drop_count; d++) {
-        const struct shadow_range *drop = &shadow->drops[d];
-        if (drop->first_pfn < first_pfn || drop->first_pfn + drop->pfns > first_pfn + pfns) {
+    for (uint32_t d = 0; d < shadow->discard_count; d++) {
+        const struct shadow_range *discard = &shadow->discards[d];
+        if (discard->first_pfn < first_pfn ||
+            discard->first_pfn + discard->pfns > first_pfn + pfns) {
             oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host dropped PFN %" PRIu64 ", which the report did not give",
-                           drop->first_pfn);
+                           "the host discarded PFN %" PRIu64 ", which the report did not name",
+                           discard->first_pfn);
         }
     }
-    shadow->drop_count = 0;
+    shadow->discard_count = 0;
     for (uint64_t i = 0; i < pfns; i++) {
         const uint64_t index = first_pfn - shadow->config.first_pfn + i;
         if (index < shadow->config.pfns && shadow->host[index] != 0) {
@@ -130,10 +134,10 @@ void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint6
             return;
         }
     }
-    report_served(oracle, vm, first_pfn, pfns);
+    complete_report(oracle, vm, first_pfn, pfns);
 }
 
-/** The host's reset: every page counts as the guest's from here on. */
+/** The host's reset: from now on every page counts as the guest's. */
 void oracle_host_forgets(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];

@@ -1,8 +1,8 @@
 /*
- * Free page hints: whose the hinted pages are, and what the device may do with them.
+ * Free page hints: which pages are hinted, and which hints the device may accept.
  *
  * A page is hinted from the moment the driver takes it until it gives it back, whatever the device
- * is at meanwhile. What it may hold is content.c's. Called by the world when the driver or the
+ * does meanwhile. What it may hold is content.c's. Called by the world when the driver or the
  * device handles a hint.
  */
 #include "sim/oracle/shadow.h"
@@ -41,7 +41,8 @@ void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest
         if (pfn - shadow->config.first_pfn >= shadow->config.pfns ||
             oracle_place(oracle, vm, pfn) != PLACE_HINTED) {
             oracle_violate(oracle, vm, INVARIANT_HINT_FREE,
-                           "PFN %" PRIu64 " was hinted while it is not kept for that", pfn);
+                           "PFN %" PRIu64 " was hinted, but is not one of the pages kept for hints",
+                           pfn);
             return;
         }
     }
@@ -50,23 +51,24 @@ void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest
 void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    for (uint32_t d = 0; d < shadow->drop_count; d++) {
-        const struct shadow_range *drop = &shadow->drops[d];
-        if (drop->first_pfn < first_pfn || drop->first_pfn + drop->pfns > first_pfn + pfns) {
+    for (uint32_t d = 0; d < shadow->discard_count; d++) {
+        const struct shadow_range *discard = &shadow->discards[d];
+        if (discard->first_pfn < first_pfn ||
+            discard->first_pfn + discard->pfns > first_pfn + pfns) {
             oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host dropped PFN %" PRIu64 ", which the hint did not give",
-                           drop->first_pfn);
+                           "the host discarded PFN %" PRIu64 ", which the hint did not name",
+                           discard->first_pfn);
         }
     }
-    shadow->drop_count = 0;
+    shadow->discard_count = 0;
     if (shadow->hint_state != BNT_HOST_HINT_START) {
         oracle_violate(oracle, vm, INVARIANT_HINT_CURRENT,
-                       "PFN %" PRIu64 " was taken as a hint in state %s, id %" PRIu32, first_pfn,
+                       "PFN %" PRIu64 " was accepted as a hint in state %s, id %" PRIu32, first_pfn,
                        bnt_host_hint_state_name(shadow->hint_state), shadow->hint_id);
     }
 }
 
-/** Also what the driver counts, in PFNs. */
+/** `driver_pfns`: what the driver counts. */
 void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                          uint64_t driver_pfns)
 {
@@ -74,7 +76,7 @@ void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_
     const uint64_t pages = shadow->in_place[PLACE_HINTED];
     if (allocator_pages != pages) {
         oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator gave %" PRIu64 " pages to hints, which have %" PRIu64,
+                       "the allocator counts %" PRIu64 " hinted pages, there are %" PRIu64,
                        allocator_pages, pages);
     }
     if (driver_pfns != pages << shadow->config.page_order) {

@@ -1,8 +1,8 @@
 /*
- * The oracle's life: creation, suspension, the first violation, the tables' names.
+ * The oracle's life: creation, suspension of invariants, the first violation, the names in the
+ * table.
  *
- * Who owns which page is in pages.c, what registers and events say in registers.c, the checks after
- * events in checks.c. Called by the world only.
+ * The invariants themselves are checked in the other files of this folder. Called by the world.
  */
 #include "sim/oracle/shadow.h"
 

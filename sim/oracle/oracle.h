@@ -1,8 +1,8 @@
 /*
  * The oracle: an independent model of who has which page, and the invariants over it.
  *
- * The world tells it what it observes at the boundaries: the allocator's moves, requests as the
- * driver exposed them and as the device served them, what the host dropped, registers written. It
+ * The world calls it for what is observed at the boundaries: the allocator's moves, requests as the
+ * driver submits and as the device completes them, what the host discards, registers written. It
  * never asks the libraries' own state for an answer, but compares their counters with its own. Its
  * cost follows the pages an event touched; `oracle_audit` recomputes everything. The first
  * violation is latched. It changes nothing and draws nothing.
@@ -19,20 +19,20 @@
 struct oracle;
 
 /**
- * Where a page is, as far as its guest goes. Beside that a page may be lent: without MUST_TELL_HOST
- * the OS has it back, and does with it what it likes, while the deflate that names it is in flight.
+ * Where a page is, in its guest's view. A page may be lent in addition: without MUST_TELL_HOST the
+ * OS already uses it while the deflate that names it is in flight.
  */
 typedef enum page_place {
-    PLACE_OS = 0,    /**< the guest's own */
-    PLACE_TAKEN,     /**< the driver's: just allocated, or to be given back */
-    PLACE_INFLATING, /**< in an inflate request that the device has */
-    PLACE_BALLOON,   /**< accepted */
-    PLACE_DEFLATING, /**< in a deflate request that the device has */
-    PLACE_HELD,      /**< refused */
-    PLACE_REPORTING, /**< free, in a report that the device has */
-    PLACE_REPORTED,  /**< the same, and the device let go of it */
-    PLACE_HINTED,    /**< free, kept by the driver while the device may leave its content out */
-    PLACE_PARTS,     /**< of a unit of 2 MiB that was refused, to be offered one by one */
+    PLACE_OS = 0,     /**< the guest's own */
+    PLACE_TAKEN,      /**< with the driver: just allocated, or to be given back */
+    PLACE_INFLATING,  /**< in an inflate in flight */
+    PLACE_BALLOON,    /**< ballooned */
+    PLACE_DEFLATING,  /**< in a deflate in flight */
+    PLACE_HELD,       /**< refused on inflate, set aside by the driver */
+    PLACE_REPORTING,  /**< free, in a report in flight */
+    PLACE_REPORTED,   /**< free, in a report that the device completed */
+    PLACE_HINTED,     /**< free, set aside by the driver while the device may skip its content */
+    PLACE_HELD_PARTS, /**< of a refused huge page, whose parts may be offered one by one */
     PLACE_COUNT
 } page_place;
 
@@ -40,15 +40,17 @@ struct oracle_vm_config {
     const char *name;
     uint64_t first_pfn;
     uint64_t pfns;
-    bool host_pages; /**< the host's are larger than a PFN: a drop may end with a later request */
+    bool host_pages; /**< host pages are larger than a PFN: a discard may include PFNs of earlier
+                        requests */
     uint32_t page_order;
     uint32_t refused_max;
-    uint64_t report_pages;   /**< guest pages of a reported block */
-    uint32_t habits;         /**< of VMware's drivers, BNT_GUEST_HABIT_... */
-    uint64_t stall_ns;       /**< no progress for so long ends a target request */
-    uint64_t answer_ns;      /**< with no fault an answer takes at most so long, and so does news */
-    uint64_t poll_ns;        /**< the driver hears of configuration so much later */
-    uint64_t reset_empty_ns; /**< promised time from the notice of a reset to an empty balloon */
+    uint64_t report_pages; /**< guest pages of a reported block */
+    uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_HABIT_... */
+    uint64_t stall_ns;     /**< a target request without progress ends after so long */
+    uint64_t answer_ns;    /**< without faults, an answer or a notification takes at most so long */
+    uint64_t poll_ns;      /**< how often the driver polls configuration */
+    uint64_t
+        reset_empty_ns; /**< promised time from when the driver sees a reset to an empty balloon */
 };
 
 struct oracle_violation {
@@ -63,40 +65,40 @@ struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_
 void oracle_destroy(struct oracle *oracle);
 void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config);
 
-/** This VM's driver is a recording: what its guest does with pages is not seen. */
+/** This VM's driver is a recording: what its guest does with pages is not observed. */
 void oracle_foreign(struct oracle *oracle, uint32_t vm);
-/** The driver reset a queue, told by its role: the device serves nothing more of it, and lets go of
- * a report. */
+/** The driver reset the queue of this role: the device completes nothing of it any more, and a
+ * report in flight is released. */
 void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role);
 
-/** The driver was kept from running until then: the promised time of a reset begins anew. */
+/** The driver could not run until then: the promised time of a reset starts again. */
 void oracle_driver_stalled(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
 
-/** Whether the driver's next step is due at once. Where calls are answered inside of a step, only
- * then is it known what became of an answer's pages. */
+/** Whether the driver's next step is due at once. On VMware's wire, calls are answered within a
+ * step, and the driver handles the pages of an answer in the next one. */
 void oracle_driver_goes_on(struct oracle *oracle, uint32_t vm, bool goes_on);
 
 /** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
 void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who);
-/** Both parties are good again: a reset of the device ended all that their faults could do. */
+/** No party is hostile any more: a reset of the device ended all effects of their faults. */
 void oracle_trust(struct oracle *oracle, uint32_t vm);
 /** One invariant is suspended by name: a declared quirk of a party breaks it. */
 void oracle_suspend_one(struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_suspended_one(const struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
-/** This VM speaks VMware's wire: calls in place of buffers; `slack_pfns` is what its driver does
- * not deflate for. */
+/** This VM uses VMware's wire, with calls in place of buffers. Its driver does not deflate while
+ * the balloon is at most `slack_pfns` above its target. */
 void oracle_on_calls(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
 
 /* ---- What the world observes ---- */
 
-/** A call of VMware's wire, as the driver got its answer. */
+/** A call on VMware's wire, with its answer. */
 struct oracle_call {
     uint32_t command;
     int32_t status;
     uint64_t result;
-    uint64_t target_pfns; /**< the host's now */
+    uint64_t target_pfns; /**< the host's target when it answered */
     bool stopping;        /**< the driver is detaching */
 };
 void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call);
@@ -107,50 +109,52 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
 /** Free pages went into a report, or came back. First PFN of each. */
 void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
 void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
-/** The driver exposed a request, or got one back. */
+/** The driver submitted a request, or one was completed. */
 void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
                           const struct bnt_guest_request *request);
 void oracle_guest_event(struct oracle *oracle, uint32_t vm, const struct bnt_guest_event *event);
 /** Driver writes to configuration space. */
 void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns);
 void oracle_epoch_acked(struct oracle *oracle, uint32_t vm, uint32_t epoch);
-/** Somebody else than the driver reset the device: what the driver has of it is as before. */
+/** Another party than the driver reset the device, which forgets all pages; the driver's view
+ * stays. */
 void oracle_device_forgets(struct oracle *oracle, uint32_t vm);
 /** The device status became 0: the device holds nothing any more. */
 void oracle_device_reset(struct oracle *oracle, uint32_t vm);
-/** Another device is in place of the one that there was. */
+/** Another device replaces the one before. */
 void oracle_device_new(struct oracle *oracle, uint32_t vm);
-/** Another kernel is in place of the one that there was: all pages are its own, and nothing was
- * told to the device. */
+/** Another kernel replaces the one before: all pages are its own, and the device does not know. */
 void oracle_guest_restart(struct oracle *oracle, uint32_t vm);
-/** The host dropped backing; checked against the request or report that follows. */
+/** The host discarded backing; checked against the request or report that completes next. */
 void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_request(struct oracle *oracle, uint32_t vm,
                          const struct bnt_host_request *request);
 void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host_event *event);
-/** Whether pages are in the balloon of which nobody knows if the device has them, ever since. */
+/** Whether the outcome of some ballooned page is unknown. */
 bool oracle_unsure(const struct oracle *oracle, uint32_t vm);
-/** A configuration interrupt came to the driver. */
+/** A configuration interrupt arrived at the driver. */
 void oracle_config_arrived(struct oracle *oracle, uint32_t vm);
-/** The device does not run now: it is stalled, suspended, on its way, or unplugged. */
+/** The device does not run now: it is stalled, suspended, migrating, or unplugged. */
 void oracle_device_waits(struct oracle *oracle, uint32_t vm);
-/** The VM stands still until then. */
+/** The VM is paused until this time. */
 void oracle_paused(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
-/** An orderly detach begins, of a driver that can tell its device; or a quick one takes its place.
+/** An orderly detach begins, in which the driver deflates all pages; not `orderly`: a quick one
+ * replaces it.
  */
 void oracle_leaves(struct oracle *oracle, uint32_t vm, bool orderly);
 void oracle_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
 /** Free pages were taken to be hinted, or came back. First PFN of each. */
 void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
 void oracle_hint_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count);
-/** The driver exposed a hint; the device took one as one that counts. */
+/** The driver submitted a hint; the device accepted one. */
 void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_hint *hint);
 void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 /** The guest reads or writes a page that was hinted and not written since. */
 void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
                             bool write);
-/** After a switch-over: what a page of the guest's held, and what it holds at the destination. */
+/** After the switch-over of a migration: what a page of the guest held, and what it holds at the
+ * destination. */
 void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
                     uint64_t holds);
 /** The guest read a page: what it wrote there, and what it found. */
@@ -166,12 +170,13 @@ void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64
 
 /* ---- Checks ---- */
 
-/** Steps of one party in one instant: this many, and one for so many PFNs of its memory. What a
- * step may do is bounded, so that a driver that empties a large balloon needs some. */
+/** Bound on the steps of one party in one instant: this many, and one more for each
+ * ORACLE_PFNS_PER_STEP PFNs of its memory, since a large balloon takes many bounded steps to empty.
+ */
 #define ORACLE_STEPS_PER_INSTANT 4096
 #define ORACLE_PFNS_PER_STEP     16
 
-/** A party's library is about to make a step. */
+/** The library of a party is about to make a step. */
 void oracle_step(struct oracle *oracle, uint32_t vm, bool device);
 
 /** After an event that touched this VM: counters against the oracle's own. */
@@ -180,17 +185,18 @@ void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_inf
 /** Recomputes counts and per-page agreement. `host_page` reads the device's ledger. */
 void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                   uint64_t allocator_pages, uint64_t reported_pages);
-/** What went in came out or is there still: the identities of both sides' counters. */
+/** Audits the counters of both sides: all PFNs that were inflated are deflated, reset or still
+ * ballooned. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
 /** Hinted pages as the allocator and as the driver count them. */
 void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                          uint64_t driver_pfns);
-/** What the script left of a device. */
+/** What the device of a VM is at the end of a run. */
 typedef enum oracle_device {
     ORACLE_DEVICE_LIVE,
-    ORACLE_DEVICE_SUSPENDED, /**< or left by a broken driver: what is in flight stays so */
-    ORACLE_DEVICE_GONE       /**< has nothing, and a target has no outcome */
+    ORACLE_DEVICE_SUSPENDED, /**< paused, or left by a broken driver: requests may stay in flight */
+    ORACLE_DEVICE_GONE       /**< unplugged: it has no pages, and targets get no outcome */
 } oracle_device;
 /** At the end of a quiet run. */
 void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
@@ -202,7 +208,7 @@ const struct oracle_violation *oracle_violation(const struct oracle *oracle);
 /** For reports and tests. */
 page_place oracle_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn);
 uint64_t oracle_pages_in(const struct oracle *oracle, uint32_t vm, page_place place);
-/** Sum over all facts, made afresh: equals engine_state after every event. */
+/** The state word, computed from all pages: equals engine_state after every event. */
 uint64_t oracle_state_afresh(const struct oracle *oracle);
 
 const char *invariant_name(invariant_id id);

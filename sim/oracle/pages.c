@@ -1,6 +1,6 @@
 /*
  * Pages as the guest's allocator sees them: handed to the driver, put into a report, given back.
- * Each must come from where it may come from, and go back only when the device has let go of it.
+ * The driver may take a free page only, and give one back only when the device has released it.
  * Pages in requests are requests.c's. Called by the world when the driver's allocator is called.
  */
 #include "sim/oracle/shadow.h"
@@ -17,17 +17,17 @@ void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
     }
 }
 
-/** Whether the device has let go of a page that the driver gives back to the OS. */
-static bool may_be_given(const struct shadow *shadow, page_place place)
+/** Whether the driver may give a page in this place back to the OS. */
+static bool may_give_back(const struct shadow *shadow, page_place place)
 {
     switch (place) {
     case PLACE_TAKEN:
     case PLACE_HELD:
-    case PLACE_PARTS:
+    case PLACE_HELD_PARTS:
         return true;
-    case PLACE_BALLOON: /* silently, after a reset: the host counts every page as the guest's */
+    case PLACE_BALLOON: /* after a reset, without a deflate: the host forgot all pages */
         return shadow->releasing || shadow->epoch != shadow->epoch_acked;
-    case PLACE_DEFLATING: /* BD-11 */
+    case PLACE_DEFLATING: /* it lends the page (BD-11) */
         return !shadow->must_tell_host;
     default:
         return false;
@@ -43,7 +43,7 @@ void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uin
             return;
         }
         uint8_t *place = shadow_place_of(shadow, pages[i]);
-        if (!may_be_given(shadow, shadow_place(*place))) {
+        if (!may_give_back(shadow, shadow_place(*place))) {
             oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
                            "page %" PRIu64 " went back to the guest while it is %s", pages[i],
                            shadow_place_text(*place));
@@ -69,8 +69,8 @@ void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pag
     }
 }
 
-/** Of a block with a page that it has in the balloon the device takes no notice, as a whole: it has
- * not served the deflate yet, or a quirk of one side hid it. */
+/** The device ignores a reported block with a page that it has in the balloon: it has not completed
+ * the deflate yet, or a quirk of a party hid that. */
 static bool is_declined(const struct shadow *shadow, uint64_t pfn)
 {
     const uint32_t order = shadow->config.page_order;
@@ -89,7 +89,7 @@ static bool is_declined(const struct shadow *shadow, uint64_t pfn)
     return false;
 }
 
-/** BD-39: not before the device let go of it, which it does by serving the report or by a reset. */
+/** BD-39: not before the device completed the report or was reset. */
 void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];

@@ -1,7 +1,7 @@
 /*
  * The place of every page of a VM, and the state word that follows from it. All moves go through
- * this file, whoever makes them; whether one may be made is judged by the callers: pages.c,
- * requests.c, device.c, hints.c, life.c.
+ * this file; whether a move is allowed is checked by its callers: pages.c, requests.c, device.c,
+ * hints.c and life.c.
  */
 #include "sim/oracle/shadow.h"
 
@@ -14,9 +14,9 @@ static const char *const place_names[PLACE_COUNT] = {
     [PLACE_BALLOON] = "in the balloon",
     [PLACE_DEFLATING] = "being deflated",
     [PLACE_HELD] = "held as refused",
-    [PLACE_PARTS] = "part of a refused unit",
+    [PLACE_HELD_PARTS] = "part of a refused huge page",
     [PLACE_REPORTING] = "in a report",
-    [PLACE_REPORTED] = "in a report that was served",
+    [PLACE_REPORTED] = "in a report that was completed",
     [PLACE_HINTED] = "kept as hinted",
 };
 
@@ -36,8 +36,8 @@ bool shadow_page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const c
     return false;
 }
 
-/** A page counts for the state while its guest regards it as ballooned, in flight back included. */
-static bool place_counts(uint8_t place)
+/** Whether pages in this place are part of the state word. */
+static bool is_in_state_word(uint8_t place)
 {
     return place == PLACE_BALLOON || place == PLACE_HELD;
 }
@@ -45,23 +45,23 @@ static bool place_counts(uint8_t place)
 void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (place_counts(*place)) {
+    if (is_in_state_word(*place)) {
         engine_state_add(oracle->engine, 0 - shadow_fact(vm, pfn, *place == PLACE_HELD));
     }
     shadow->in_place[shadow_place(*place)]--;
     shadow->in_place[to]++;
     *place = (uint8_t)to;
-    if (place_counts(*place)) {
+    if (is_in_state_word(*place)) {
         engine_state_add(oracle->engine, shadow_fact(vm, pfn, to == PLACE_HELD));
     }
 }
 
-/** Adds to the state what `count` pages add by being in a place, or takes it off. */
+/** Adds what these pages contribute to the state word in this place, or subtracts it. */
 static void count_facts(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
                         page_place place, bool add)
 {
     uint64_t sum = 0;
-    if (!place_counts((uint8_t)place)) {
+    if (!is_in_state_word((uint8_t)place)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -1,7 +1,8 @@
 /*
- * What registers and events say: actual, epochs, outcomes.
+ * Registers that the driver writes, and events of driver and device: actual, epochs, outcomes.
  *
- * The rules of a reset from the driver's side, the truth of actual, one outcome for each request.
+ * Checked here are the steps of a reset, the value of actual, and that each target request has one
+ * outcome. Called by the world for each such write and event.
  */
 #include "sim/oracle/shadow.h"
 
@@ -30,7 +31,7 @@ void oracle_actual(struct oracle *oracle, uint32_t vm, uint64_t pfns)
     }
     if (shadow->actual_written_zero && !shadow->actual_due && pfns == 0 && least == 0) {
         oracle_violate(oracle, vm, INVARIANT_RESET_ONCE,
-                       "actual = 0 was written twice about epoch %" PRIu32, shadow->epoch_acked);
+                       "actual = 0 was written twice for epoch %" PRIu32, shadow->epoch_acked);
     }
     shadow->actual_written_zero = shadow->actual_due && pfns == 0;
     shadow->actual_due = false;
@@ -83,7 +84,7 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
             shadow->hint_done_ns = engine_now(oracle->engine);
         }
         shadow->hint_state = (uint32_t)event->value;
-        shadow->hint_told = false;
+        shadow->hint_notified = false;
         shadow->hint_id = (uint32_t)event->extra;
         break;
     case BNT_HOST_EVENT_DRIVER_OK:
@@ -109,12 +110,12 @@ void oracle_host_event(struct oracle *oracle, uint32_t vm, const struct bnt_host
 
 bool oracle_unsure(const struct oracle *oracle, uint32_t vm)
 {
-    return oracle->vms[vm].uncertain_pages > 0;
+    return oracle->vms[vm].unknown_pages > 0;
 }
 
 void oracle_config_arrived(struct oracle *oracle, uint32_t vm)
 {
-    oracle->vms[vm].hint_told = true;
+    oracle->vms[vm].hint_notified = true;
 }
 
 void oracle_device_waits(struct oracle *oracle, uint32_t vm)

@@ -1,23 +1,23 @@
 /*
- * Inflates and deflates as the driver sends them and gets them back: what it sends must be its own,
- * what comes back goes where the verdicts say. What the device makes of the same requests is in
- * device.c. Called by the world when the driver emits a request.
+ * Inflates and deflates as the driver submits and completes them: what it submits must be its own,
+ * and where the pages go follows from the verdicts. What the device makes of the same requests is
+ * in device.c. Called by the world when the driver submits or completes a request.
  */
 #include "sim/oracle/shadow.h"
 
 #include <inttypes.h>
 
-/* ---- Sent ---- */
+/* ---- Submitted ---- */
 
-/** Parts of a refused unit that are offered now, one by one (BX-27). */
-static void parts_take(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+/** Takes parts of a refused huge page that are now offered one by one (BX-27). */
+static void take_parts(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = 0; i < request->page_count; i++) {
         const uint64_t index = request->pages[i] - shadow->config.first_pfn;
         uint8_t *place =
             index < shadow->config.pfns ? shadow_place_of(shadow, request->pages[i]) : NULL;
-        if (place != NULL && *place == PLACE_PARTS) {
+        if (place != NULL && *place == PLACE_HELD_PARTS) {
             shadow_move(oracle, vm, request->pages[i], place, PLACE_TAKEN);
         }
     }
@@ -28,21 +28,22 @@ static uint64_t first_page(const struct bnt_guest_request *request)
     return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
 }
 
-/** One request more is with the device. */
-static void sent_add(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+/** Adds a request in flight. */
+static void add_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (shadow->exposed < SHADOW_SENT_MAX) {
-        shadow->sent[shadow->exposed] =
+    if (shadow->in_flight < SHADOW_SENT_MAX) {
+        shadow->sent[shadow->in_flight] =
             (struct shadow_sent){first_page(request), request->inflate, engine_now(oracle->engine)};
     }
-    shadow->exposed++;
+    shadow->in_flight++;
 }
 
-/** One request less; of one that is not known by its page the oldest. */
-static void sent_remove(struct shadow *shadow, const struct bnt_guest_request *request)
+/** Removes a request in flight: the one with the same first page, or else the oldest. */
+static void remove_sent(struct shadow *shadow, const struct bnt_guest_request *request)
 {
-    const uint64_t known = shadow->exposed < SHADOW_SENT_MAX ? shadow->exposed : SHADOW_SENT_MAX;
+    const uint64_t known =
+        shadow->in_flight < SHADOW_SENT_MAX ? shadow->in_flight : SHADOW_SENT_MAX;
     uint64_t at = 0;
     for (uint64_t i = 0; i < known; i++) {
         if (shadow->sent[i].inflate == request->inflate &&
@@ -54,14 +55,15 @@ static void sent_remove(struct shadow *shadow, const struct bnt_guest_request *r
     for (uint64_t i = at; i + 1 < known; i++) {
         shadow->sent[i] = shadow->sent[i + 1];
     }
-    shadow->exposed--;
+    shadow->in_flight--;
 }
 
-static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+static void submit(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    sent_add(oracle, vm, request);
-    shadow->unserved[request->inflate] += !shadow->calls; /* a call is served before it returns */
+    add_sent(oracle, vm, request);
+    shadow->uncompleted[request->inflate] +=
+        !shadow->calls; /* a call is completed before it returns */
     if (shadow->releasing) {
         oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
                        "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
@@ -69,13 +71,13 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
                        shadow->epoch);
         return;
     }
-    if (request->inflate && shadow->in_place[PLACE_PARTS] > 0) {
-        parts_take(oracle, vm, request);
+    if (request->inflate && shadow->in_place[PLACE_HELD_PARTS] > 0) {
+        take_parts(oracle, vm, request);
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
     uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
-    /* Of a doubtful deflate whose pages are the OS's already, the announcement is repeated. */
+    /* A deflate of unknown outcome is repeated, although its lent pages are the OS's already. */
     while (request->again && moved < request->page_count &&
            (*shadow_place_of(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
@@ -91,7 +93,7 @@ static void expose(struct oracle *oracle, uint32_t vm, const struct bnt_guest_re
 
 /* ---- Completed ---- */
 
-/** The verdicts of one page as one, by BX-6 and BX-7; NONE: uncertain. */
+/** One verdict for all PFNs of a page, by BX-6 and BX-7; NONE: unknown. */
 static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_request *request,
                             uint32_t page)
 {
@@ -99,7 +101,7 @@ static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_
     const uint32_t first = page << shadow->config.page_order;
     uint32_t accepted = 0;
     uint8_t other = BNT_VERDICT_NONE;
-    /* One that is not locked is the driver's, unless the call failed as a whole. */
+    /* A page that is not locked is the driver's, unless the call failed as a whole. */
     const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
                           (shadow->config.habits & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
@@ -127,7 +129,7 @@ static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
     case BNT_VERDICT_ACCEPTED:
         return PLACE_BALLOON;
     case BNT_VERDICT_NONE:
-        shadow->uncertain_pages++;
+        shadow->unknown_pages++;
         return PLACE_BALLOON;
     case BNT_VERDICT_NOT_NEEDED:
         return (shadow->config.habits & BNT_GUEST_HABIT_REFUSE_ALL) != 0 ? PLACE_HELD : PLACE_TAKEN;
@@ -147,7 +149,7 @@ static page_place deflated_place(struct shadow *shadow, uint8_t verdict)
         return PLACE_TAKEN;
     }
     if (verdict == BNT_VERDICT_NONE) {
-        shadow->uncertain_pages++;
+        shadow->unknown_pages++;
     }
     return PLACE_BALLOON;
 }
@@ -166,7 +168,8 @@ static bool all_accepted(const struct shadow *shadow, const struct bnt_guest_req
     return differs == 0;
 }
 
-/** Moves the pages of a request that was accepted whole; how many, before one that is elsewhere. */
+/** Moves the pages of a request that was accepted as a whole, up to the first that is elsewhere;
+ * returns how many. */
 static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts,
                                const struct bnt_guest_request *request)
 {
@@ -179,19 +182,19 @@ static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts
     return shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
 }
 
-/** Nobody knows what became of it: what was to enter the balloon counts as in it, and what was to
- * leave it too, until the deflate queue settles it. */
-static page_place doubtful_place(const struct shadow *shadow)
+/** The outcome of the request is unknown: its pages count as ballooned until a deflate makes them
+ * known. */
+static page_place unknown_place(const struct shadow *shadow)
 {
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
 }
 
-/** Where a page of a request goes that came back. */
+/** The place of a page after its request is completed. */
 static page_place completed_place(struct shadow *shadow, const struct bnt_guest_request *request,
                                   uint8_t verdict)
 {
     if (request->doubtful) {
-        return doubtful_place(shadow);
+        return unknown_place(shadow);
     }
     const page_place to =
         request->inflate ? inflated_place(shadow, verdict) : deflated_place(shadow, verdict);
@@ -199,37 +202,39 @@ static page_place completed_place(struct shadow *shadow, const struct bnt_guest_
         return PLACE_TAKEN; /* BX-17, BX-19 */
     }
     const bool parts = to == PLACE_HELD && request->page_order > shadow->config.page_order;
-    return parts ? PLACE_PARTS : to;
+    return parts ? PLACE_HELD_PARTS : to;
 }
 
 static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
                      const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (shadow->exposed == 0) {
-        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT, "a request came back that was not sent");
+    if (shadow->in_flight == 0) {
+        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
+                       "a request was completed that was not in flight");
         return;
     }
-    sent_remove(shadow, request);
-    if (shadow->exposed < shadow->unserved[0] + shadow->unserved[1] &&
+    remove_sent(shadow, request);
+    if (shadow->in_flight < shadow->uncompleted[0] + shadow->uncompleted[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
         !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
         oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                       "a request came back that the device has not served");
+                       "a request was completed that the device has not completed");
         return;
     }
     const uint32_t whole = request->doubtful ? 0 : complete_whole(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = shadow_place_of(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
-            /* The OS has it, wherever it is now. In doubt, it is announced again. */
+            /* A lent page is the OS's, wherever it is now. With an unknown outcome it stays lent.
+             */
             *place &=
                 request->doubtful && !shadow->releasing ? UINT8_MAX : ~SHADOW_LENT & UINT8_MAX;
             continue;
         }
         if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
             oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                           "page %" PRIu64 " came back from a request while it is %s",
+                           "page %" PRIu64 " was completed in a request while it is %s",
                            request->pages[i], shadow_place_text(*place));
             return;
         }
@@ -247,7 +252,7 @@ void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
     if (request->complete) {
         complete(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
     } else {
-        expose(oracle, vm, request);
+        submit(oracle, vm, request);
     }
 }
 
@@ -255,7 +260,7 @@ void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (role <= BNT_BALLOON_QUEUE_DEFLATE) {
-        shadow->unserved[role == BNT_BALLOON_QUEUE_INFLATE] = 0;
+        shadow->uncompleted[role == BNT_BALLOON_QUEUE_INFLATE] = 0;
     }
     for (uint64_t page = 0; role == BNT_BALLOON_QUEUE_REPORT && page < shadow->pages &&
                             shadow->in_place[PLACE_REPORTING] > 0;
