@@ -10,7 +10,7 @@
 #define CLI_SETS_MAX  64
 #define CLI_PATHS_MAX 1024
 
-/** What was said on the command line. */
+/** The command line, parsed. */
 struct options {
     const char *verb;
     unsigned given; /**< OPTION_* */
@@ -28,9 +28,9 @@ struct options {
     uint64_t generated_first; /**< seeds, both included */
     uint64_t generated_last;
     uint32_t jobs;      /**< 0: as many as there are processors */
-    uint64_t for_ns;    /**< so long at most; 0: until all are done */
-    const char *output; /**< a folder for what failed */
-    bool first;         /**< until one fails */
+    uint64_t for_ns;    /**< time limit; 0: until all seeds are done */
+    const char *output; /**< folder for the scenarios that failed */
+    bool first;         /**< stop at the first failure */
     bool json;
     bool markdown;
     bool verbose;
@@ -70,7 +70,7 @@ int verb_test(const struct options *options);
 int verb_conformance(const struct options *options);
 int verb_doctor(const struct options *options);
 
-/** `run --generated A..B`: generated scenarios, each judged on its own. */
+/** `run --generated A..B`: generated scenarios, each checked on its own. */
 int generated_run(const struct options *options);
 
 /** Runs the verb in a process of its own; the exit status: the verb's, or VERDICT_CRASH. */
@@ -98,7 +98,7 @@ struct session_config {
     const struct choice_source *source;
     bool oracles_off;
     bool hash_off;
-    struct world_watch *watch; /**< NULL: nobody looks from outside */
+    struct world_watch *watch; /**< NULL: the run is not watched by another process */
 };
 
 /** How the command line wants `path` to be run. */
@@ -124,22 +124,23 @@ struct session {
 #define SESSION_FILES_MAX 64
 
 /**
- * Loads a scenario and what it names, and asks whether it can start. VERDICT_PASS; VERDICT_USAGE
- * with what is wrong in `errors`, to be freed before the session is closed. Close it in both cases.
+ * Loads a scenario and the files that it names, and checks whether it can start. VERDICT_PASS, or
+ * VERDICT_USAGE with the mistakes in `errors`, to be freed before the session is closed. Close the
+ * session in both cases.
  */
 run_verdict session_load(struct session *session, const struct session_config *config,
                          struct scenario_errors *errors);
 
-/** The same; what is wrong goes to stderr. */
+/** Like session_load, but prints the mistakes to stderr. */
 run_verdict session_open(struct session *session, const struct session_config *config);
 
-/** Fills in what names a session, which is then closed without having been opened: for results. */
+/** Fills in the name and seed of a session for results, without opening it. */
 void session_name(struct session *session, const struct session_config *config);
 
 /** Runs it; the verdict is also in session->result. */
 run_verdict session_run(struct session *session);
 
-/** Tears everything down; bytes that the world left behind turn a PASS into a FAIL. */
+/** Frees everything; memory that the world did not free turns a PASS into a FAIL. */
 run_verdict session_close(struct session *session);
 
 /* ---- Text (print.c) ---- */
@@ -156,7 +157,8 @@ void print_word(FILE *out, print_text print, const char *text);
 /** The command that runs this again. */
 void session_command(const struct session *session, FILE *out, print_text print);
 
-/** What ends a run: why unless it passed, and `PASS NAME seed=N events=N time=DURATION hash=16HEX`.
+/** The last lines of a run: the reason unless it passed, and `PASS NAME seed=N events=N
+ * time=DURATION hash=16HEX`.
  */
 void session_line(const struct session *session, FILE *out, const char *prefix);
 

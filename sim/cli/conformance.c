@@ -1,8 +1,9 @@
 /*
- * `conformance`: runs scenarios and adds up what was seen of each clause of the standard.
+ * `conformance`: runs scenarios and adds up what was observed of each clause of the standard.
  *
- * Kept by subject: our driver, our device, each personality, each recording, and apart from these
- * what a script made a party do. The status of a row is that of ours.
+ * Results are kept by subject: our driver, our device, each personality, each recording, and
+ * separately what a script made a party do. The status of a row is that of our driver and device.
+ * Printed by conformance_print.c.
  */
 #include "sim/cli/conformance.h"
 
@@ -167,9 +168,9 @@ static bool run_done(void *opaque, const struct isolate_result *result)
     return true;
 }
 
-/* ---- Judging ---- */
+/* ---- The status of a clause ---- */
 
-/** Which of the parties that a row binds came to it, a bit each. */
+/** The parties bound by a row to which the clause applied, a bit each. */
 static unsigned exercised_by(const struct conformance_report *report, clause_id id)
 {
     unsigned who = 0;
@@ -211,10 +212,10 @@ clause_status report_status(const struct conformance_report *report, clause_id i
     if (who == row->who) {
         return STATUS_COVERED;
     }
-    const char *why = row->watch == CLAUSE_OPEN  ? "nothing watches it yet"
-                      : who == 0                 ? "no run that passed came to it"
-                      : who == CLAUSE_WHO_DRIVER ? "only the driver came to it"
-                                                 : "only the device came to it";
+    const char *why = row->watch == CLAUSE_OPEN  ? "no watcher checks it yet"
+                      : who == 0                 ? "it did not apply in any run that passed"
+                      : who == CLAUSE_WHO_DRIVER ? "it applied to the driver only"
+                                                 : "it applied to the device only";
     (void)snprintf(reason, reason_bytes, "%s", why);
     return STATUS_NOT_EXERCISED;
 }
@@ -276,7 +277,7 @@ static int run_all(const struct options *options, bool whole, const struct path_
                                           .done = run_done};
     const int status = isolate_run(&config);
     if (isolate_stopped() != 0) {
-        return status; /* a part of the runs says nothing of the clauses */
+        return status; /* an incomplete suite cannot prove coverage */
     }
     if (options->json) {
         report_json(report);

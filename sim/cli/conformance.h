@@ -1,5 +1,6 @@
 /*
- * Private to the verb `conformance`: what is added up over all runs, by subject.
+ * Private to the verb `conformance`: what is added up over all runs, by subject. Passed from
+ * conformance.c to conformance_print.c.
  *
  * conformance.c runs the scenarios and adds up, conformance_print.c writes the table down.
  */
@@ -18,25 +19,25 @@ struct clause_sum {
     uint64_t violated;
     uint64_t literal_exercised;
     uint64_t literal_violated;
-    bool declared;                 /**< a personality's: it says that it breaks this one */
+    bool declared;                 /**< the personality declares that it violates this clause */
     char place[SUBJECT_PLACE_MAX]; /**< of the first violation */
 };
 
-/** Who is judged: our driver or device, a personality, a recording, what a script made of one. */
+/** A subject: our driver or device, a personality, a recording, or a scripted party. */
 struct subject {
     char name[SUBJECT_NAME_MAX];
     clause_party party;
     bool ours;
-    bool declares; /**< a personality, or ours with quirks: it breaks what it declares, no more */
+    bool declares; /**< a personality, or ours with quirks: it may violate only what it declares */
     struct clause_sum sums[CLAUSE_COUNT];
 };
 
-/** Of one run or of all; all zeros: of none. */
+/** Results of one run or of all runs; all zeros: of none. */
 struct conformance_report {
     struct subject subjects[SUBJECTS_MAX];
     uint32_t subject_count;
     uint32_t runs;
-    uint32_t failed; /**< runs that did not pass */
+    uint32_t failed; /**< number of runs that did not pass */
 };
 
 typedef enum clause_status {
@@ -47,14 +48,15 @@ typedef enum clause_status {
     STATUS_COUNT
 } clause_status;
 
-/** Of ours. `reason` is why, "" if it is covered. */
+/** The status by our driver and device. `reason` explains it, "" if it is covered. */
 clause_status report_status(const struct conformance_report *report, clause_id id, char *reason,
                             size_t reason_bytes);
 const char *clause_status_name(clause_status status);
 /** Our driver or device; NULL if none ran. */
 const struct subject *report_ours(const struct conformance_report *report, clause_party party);
 
-/** What a personality broke and did not declare, or declares and never broke; false if none. */
+/** Clauses that a personality violated without declaring it, or declares and never violated; false
+ * if there are none. */
 bool report_undeclared(const struct subject *subject, clause_id id);
 bool report_unbroken(const struct subject *subject, clause_id id);
 

@@ -1,5 +1,6 @@
 /*
- * The table of clauses written down: as text, as JSON, and as docs/prove/conformance.md.
+ * Prints the table of clauses: as text, as JSON, and as docs/prove/conformance.md. What it prints
+ * is added up in conformance.c.
  */
 #include "sim/cli/conformance.h"
 
@@ -14,7 +15,7 @@ static const char *party_name(clause_party party)
     return party == CLAUSE_DRIVER ? "driver" : "device";
 }
 
-/** By the letter, of ours: times it came into play, times it was broken. */
+/** The literal reading, for our parties: how often it applied, how often it was violated. */
 static void literal_sums(const struct conformance_report *report, clause_id id, uint64_t *seen,
                          uint64_t *broken)
 {
@@ -45,7 +46,7 @@ static void count_statuses(const struct conformance_report *report, uint32_t cou
     }
 }
 
-/** Clauses that a subject came to, and that it broke. */
+/** The clauses that applied to a subject, and those that it violated. */
 static void subject_counts(const struct subject *subject, uint32_t *seen, uint32_t *broken)
 {
     *seen = 0;

@@ -1,7 +1,8 @@
 /*
  * Files for the command: whole files into an arena, and the scenarios below a folder.
  *
- * Folders are walked in the order of names, so that the order of runs does not depend on the disk.
+ * Folders are read in the order of names, so that the order of runs does not depend on the file
+ * system.
  */
 #include "sim/cli/files.h"
 
@@ -93,7 +94,7 @@ static int by_name(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/** Folders that were walked: a link may lead to one of them again. */
+/** Folders that were read: a link may lead to one of them again. */
 struct seen_folders {
     struct {
         dev_t device;
@@ -102,7 +103,7 @@ struct seen_folders {
     size_t count;
 };
 
-/** Whether it is met for the first time. */
+/** Whether a folder is found for the first time. */
 static bool see_folder(struct seen_folders *seen, DIR *folder)
 {
     struct stat info;
@@ -120,7 +121,7 @@ static bool see_folder(struct seen_folders *seen, DIR *folder)
     return true;
 }
 
-/** Links come last: a folder is found under the name that it has, if it is found under that. */
+/** Links come last, so that a folder is found under its own name rather than through a link. */
 static bool take_links(struct path_list *folders, struct path_list *links)
 {
     bool kept = true;

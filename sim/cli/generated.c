@@ -1,8 +1,9 @@
 /*
- * `run --generated A..B`: the scenarios of many seeds, judged, and what failed cut down.
+ * `run --generated A..B`: runs and checks the scenarios of many seeds, and shrinks those that fail.
  *
- * Results are told in the order of the seeds, whoever ran them. Of each kind of failure (its
- * signature) the first is cut down and shown; the others are counted.
+ * Results are reported in the order of the seeds, whichever worker ran them. The first failure of
+ * each kind (its signature) is shrunk and shown; the others are counted. Scenarios run in
+ * generated_worker.c.
  */
 #include "sim/cli/generated.h"
 
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW       4096u /**< seeds that may be under way or wait for their turn */
+#define WINDOW       4096u /**< seeds that may be running, or finished and waiting for an earlier one */
 #define KINDS_MAX    256u
 #define SHRINK_TRIES 1500u
 #define WORKERS_MAX  64u
@@ -27,7 +28,7 @@
 struct kind {
     char signature[GENERATED_SIGNATURE_BYTES];
     uint64_t count;
-    uint64_t seed; /**< the first */
+    uint64_t seed; /**< of the first failure */
     int32_t verdict;
 };
 
@@ -42,7 +43,7 @@ struct campaign {
     uint32_t worker_count;
     uint64_t start_ns;
     uint64_t next_order; /**< counted from the first seed */
-    uint64_t next_told;
+    uint64_t next_reported;
     uint64_t total; /**< seeds in all; 0: 2^64 */
     uint64_t passed;
     uint64_t failed;
@@ -54,7 +55,7 @@ struct campaign {
     int status;
 };
 
-/* ---- What is told ---- */
+/* ---- Reports ---- */
 
 static void print_again(const struct campaign *campaign, uint64_t seed, FILE *out)
 {
@@ -82,7 +83,7 @@ static struct kind *find_kind(struct campaign *campaign, const struct generated_
     return kind;
 }
 
-/* ---- Cutting down ---- */
+/* ---- Shrinking ---- */
 
 struct shrinking {
     const char *signature;
@@ -204,7 +205,7 @@ static void tell_failure(struct campaign *campaign, const struct generated_recor
     (void)fflush(stdout);
 }
 
-static void tell(struct campaign *campaign, const struct generated_record *record)
+static void report_record(struct campaign *campaign, const struct generated_record *record)
 {
     campaign->events += record->events;
     campaign->loads += record->loads;
@@ -218,11 +219,11 @@ static void tell(struct campaign *campaign, const struct generated_record *recor
 
 static void tell_all(struct campaign *campaign)
 {
-    while (campaign->there[campaign->next_told % WINDOW] &&
+    while (campaign->there[campaign->next_reported % WINDOW] &&
            !(campaign->stopping && campaign->options->first)) {
-        const uint64_t slot = campaign->next_told++ % WINDOW;
+        const uint64_t slot = campaign->next_reported++ % WINDOW;
         campaign->there[slot] = false;
-        tell(campaign, &campaign->window[slot]);
+        report_record(campaign, &campaign->window[slot]);
     }
 }
 
@@ -255,7 +256,7 @@ static void give_orders(struct campaign *campaign)
     for (uint32_t i = 0; i < campaign->worker_count && !campaign->stopping; i++) {
         struct worker *worker = &campaign->workers[i];
         uint64_t left = campaign->total - campaign->next_order;
-        const uint64_t room = WINDOW - (campaign->next_order - campaign->next_told);
+        const uint64_t room = WINDOW - (campaign->next_order - campaign->next_reported);
         left = left < GENERATED_CHUNK ? left : GENERATED_CHUNK;
         left = left < room ? left : room;
         if (worker->pid == 0 || worker->next <= worker->last || left == 0) {
@@ -267,7 +268,7 @@ static void give_orders(struct campaign *campaign)
     }
 }
 
-/** A new worker for one that died; what it had left to do goes to the new one. */
+/** Replaces a worker that died; the rest of its seeds goes to the new one. */
 static bool replace(struct campaign *campaign, struct worker *worker)
 {
     const uint64_t next = worker->next;

@@ -1,5 +1,6 @@
 /*
- * Private to `run --generated`: what one generated scenario came to, and who runs it.
+ * Private to `run --generated`: the result of one generated scenario, and the processes that run
+ * them.
  */
 #ifndef SIM_CLI_GENERATED_H
 #define SIM_CLI_GENERATED_H
@@ -12,20 +13,20 @@
 #define GENERATED_SIGNATURE_BYTES 192
 #define GENERATED_CHUNK           16u /**< seeds that a worker is given at once */
 
-/** One scenario, judged; small enough to be written into a pipe at once. */
+/** The result of one scenario; small enough to be written into a pipe atomically. */
 struct generated_record {
     uint64_t seed;
     int32_t verdict;
-    uint32_t loads; /**< times that it was drawn until it was valid */
+    uint32_t loads; /**< how often a draft was loaded until it was valid */
     uint64_t events;
     uint64_t hash_word;
     char signature[GENERATED_SIGNATURE_BYTES]; /**< what kind of failure; "" if it passed */
     char text[512];                            /**< what happened */
 };
 
-/** Judges one scenario's text in this process (generated_judge.c). */
+/** Runs one scenario's text twice in this process, and checks it (generated_judge.c). */
 void record_judge(const char *text, size_t bytes, struct generated_record *record);
-/** It failed so: the text, and its signature. */
+/** Records a failure: its verdict, its text and its signature. */
 void record_fail(struct generated_record *record, run_verdict verdict, const char *text);
 
 /** A process that runs scenarios, until it dies of one. */
@@ -37,24 +38,25 @@ struct worker {
     uint64_t next;
     uint64_t last;         /**< seeds next .. last are its own; none if next is more */
     uint64_t since_ns;     /**< when it began with `next` */
-    uint64_t since_cpu_ns; /**< what it had taken of the processor's time then */
+    uint64_t since_cpu_ns; /**< CPU time that it had used then */
 };
 
-/** Generates and judges seeds in a process of its own. False if there is none to be had. */
+/** Starts a process that generates and checks seeds. False if no process could be started. */
 bool worker_start(struct worker *worker, const struct explore_profile *profile);
-/** Gives it seeds. */
+/** Gives seeds to a worker without any. */
 void worker_order(struct worker *worker, uint64_t first, uint64_t last);
 /**
- * Takes a record from it: its own, or that of its death. False if there is none yet. After a death
- * worker->pid is 0.
+ * Takes the next record of a worker, or one about its death, after which worker->pid is 0. False if
+ * there is none yet.
  */
 bool worker_take(struct worker *worker, struct generated_record *record);
-/** Ends it. */
+/** Ends the process of a worker. */
 void worker_end(struct worker *worker);
 
-/** Judges one text in a process of its own, as a worker would. */
+/** Checks one text in a process of its own, as a worker would. */
 void worker_judge(const char *text, size_t bytes, struct generated_record *record);
-/** The text that a worker would generate, made in a process of its own; NULL text if it died. */
+/** The text that a worker would generate, made in a process of its own; its text is NULL if that
+ * died. */
 struct explore_text worker_generate(struct arena *arena, uint64_t seed,
                                     const struct explore_profile *profile);
 

@@ -1,7 +1,7 @@
 /*
- * The judgement of one generated scenario: it is run twice, over memory of different contents, and
- * must pass and come to the same hash. What fails gets a signature, the same for every failure of
- * its kind. Called in a worker's process (generated_worker.c), which may die of it.
+ * Checks one generated scenario: runs it twice, over memory with different contents; both runs must
+ * pass with the same hash. A failure gets a signature, which is the same for all failures of its
+ * kind. Called in a worker's process (generated_worker.c), which may die of it.
  */
 #include "sim/cli/generated.h"
 
@@ -10,7 +10,7 @@
 
 #define OTHER_FILL 0x5A
 
-/** What is the same for every failure of a kind: numbers and names of VMs are not. */
+/** Makes the signature: the text without numbers and names of VMs, which differ within a kind. */
 static void signature_of(struct generated_record *record, const char *kind, const char *text)
 {
     const char *at = text;
@@ -71,8 +71,8 @@ static void fail_clause(struct generated_record *record, clause_party party, cla
     (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
 }
 
-/** A clause that our own driver or device broke. */
-static void judge_clauses(const struct session *session, struct generated_record *record)
+/** A clause that our own driver or device violated is a failure. */
+static void check_clauses(const struct session *session, struct generated_record *record)
 {
     const struct conformance *seen = world_conformance(session->world);
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
@@ -105,7 +105,7 @@ static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
     if (verdict != VERDICT_PASS) {
         record_fail(record, verdict, session.world != NULL ? session.result.text : session.error);
     } else {
-        judge_clauses(&session, record);
+        check_clauses(&session, record);
     }
     if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
         record_fail(record, VERDICT_FAIL, "memory was not given back at the end of the run");
@@ -121,6 +121,6 @@ void record_judge(const char *text, size_t bytes, struct generated_record *recor
     }
     (void)run_once(text, bytes, OTHER_FILL, &second);
     if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
-        record_fail(record, VERDICT_NONDETERMINISM, "the second run came to another hash");
+        record_fail(record, VERDICT_NONDETERMINISM, "the second run has another hash");
     }
 }

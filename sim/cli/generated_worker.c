@@ -1,8 +1,9 @@
 /*
- * The workers of `run --generated`: processes that generate, run and judge, and may die of it.
+ * The workers of `run --generated`: processes that generate, run and check scenarios, and may die
+ * of it.
  *
- * A worker runs many seeds; when one kills it, the parent makes a record of that and starts
- * another. How a scenario is judged is in generated_judge.c. Called by generated.c.
+ * A worker runs many seeds; when one kills it, the parent records that and starts another worker.
+ * How a scenario is checked is in generated_judge.c. Called by generated.c.
  */
 #include "sim/cli/generated.h"
 
@@ -19,10 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN_TIMEOUT_NS  UINT64_C(60000000000)  /**< of the processor's time, for one scenario */
-#define HANG_TIMEOUT_NS UINT64_C(900000000000) /**< of wall clock: one that waits for something */
+#define RUN_TIMEOUT_NS UINT64_C(60000000000) /**< of CPU time, for one scenario */
+#define HANG_TIMEOUT_NS \
+    UINT64_C(900000000000) /**< of wall clock, for a scenario that waits for something */
 #define ERROR_BYTES_MAX 65536u
-#define FILES_MAX       1024 /**< more than the workers have open together */
+#define FILES_MAX       1024 /**< more files than all workers have open together */
 
 uint64_t worker_now_ns(void)
 {
@@ -31,7 +33,7 @@ uint64_t worker_now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/** The processor's time that a process took; 0: not known. */
+/** CPU time that a process used; 0: not known. */
 static uint64_t cpu_ns_of(pid_t pid)
 {
     clockid_t clock;
@@ -42,8 +44,8 @@ static uint64_t cpu_ns_of(pid_t pid)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/** Whether a scenario takes too long in that process; a machine that is busy otherwise does not
- * count. */
+/** Whether a scenario takes too long in that process, by CPU time, so that a busy machine does not
+ * matter. */
 static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
 {
     const uint64_t cpu_ns = cpu_ns_of(pid);
@@ -112,7 +114,7 @@ static void errors_clear(int file)
     }
 }
 
-/** The line of a crash's messages that says what happened; "" if none does. */
+/** The line of a crash's output that says what happened; "" if there is none. */
 static void crash_line(int file, char *line, size_t bytes)
 {
     static const char *const marks[] = {
@@ -138,7 +140,7 @@ static void crash_line(int file, char *line, size_t bytes)
     free(text);
 }
 
-/** What a process that ended without a result came to. */
+/** Records that a process ended without a result. */
 static void record_death(struct generated_record *record, int state, bool late, int errors)
 {
     char line[300];
@@ -193,7 +195,7 @@ static _Noreturn void work(int orders, int results, int errors,
     _exit(VERDICT_PASS);
 }
 
-/** Pipes of other workers: held here, they would hide the end of those who read or write them. */
+/** Closes the pipes of other workers: an open copy would hide that their other end is closed. */
 static void close_others(const int *kept, size_t count)
 {
     for (int file = STDERR_FILENO + 1; file < FILES_MAX; file++) {
@@ -246,7 +248,8 @@ void worker_order(struct worker *worker, uint64_t first, uint64_t last)
     worker->last = last;
     worker->since_ns = worker_now_ns();
     worker->since_cpu_ns = cpu_ns_of(worker->pid);
-    (void)write_all(worker->order, order, sizeof order); /* a death shows at its result's end */
+    (void)write_all(worker->order, order,
+                    sizeof order); /* if the worker died, reading its result shows that */
 }
 
 static void worker_close(struct worker *worker)
@@ -300,7 +303,7 @@ void worker_end(struct worker *worker)
 
 /* ---- One at a time ---- */
 
-/** Reads until the end or the timeout; the bytes read. */
+/** Reads until the end of the file or the timeout; returns the bytes read. */
 static size_t read_within(int file, pid_t pid, void *bytes, size_t count, bool *late)
 {
     const uint64_t start_ns = worker_now_ns();

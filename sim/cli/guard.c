@@ -1,7 +1,7 @@
 /*
- * The guard: a verb's work is done in a worker, so that a crash is a verdict (5) with a sentence,
- * and never passes for another. The verbs that run scenarios do each run in a worker of its own
- * beside.
+ * The guard: a verb runs in a worker process, so that a crash becomes verdict 5 with a sentence,
+ * and is never taken for another verdict. Verbs that run scenarios start further workers, one for
+ * each run.
  */
 #include "sim/cli/isolate.h"
 

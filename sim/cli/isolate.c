@@ -1,5 +1,5 @@
 /*
- * Work in processes of its own; see isolate.h.
+ * Runs tasks in worker processes; see isolate.h.
  *
  * A worker has a page shared with its parent (result, how far it came) and a pair of sockets: the
  * parent reads the worker's end from its half, the worker the parent's end from the other. Signals
@@ -25,17 +25,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/** Tasks that are begun or done while an earlier one is awaited, for each job. */
+/** Tasks of each job that may be running or finished while an earlier one is awaited. */
 #define AHEAD_OF_EACH 8u
 
-/** What a worker and its parent share; the result lies behind it. */
+/** The memory that a worker and its parent share; the result follows it. */
 struct shared {
     struct world_watch watch;
     int status;
     bool returned;
 };
 
-/** A task from its start until it was told of. */
+/** A task from its start until its result is reported. */
 struct task {
     uint64_t index;
     pid_t process; /**< 0: it has ended */
@@ -52,7 +52,7 @@ struct pool {
     struct task *tasks; /**< task n is tasks[n % size] */
     uint32_t size;
     uint64_t started;
-    uint64_t told;
+    uint64_t reported;
     uint32_t running;
     bool enough; /**< `done` wants no more */
     int status;
@@ -120,7 +120,7 @@ static void task_release(struct pool *pool, struct task *task)
     *task = (struct task){.channel = -1};
 }
 
-/** The task could not be begun: its result says why. */
+/** The task could not be started: its result says why. */
 static void task_refuse(struct task *task, const char *what)
 {
     struct isolate_result *result = &task->result;
@@ -155,7 +155,8 @@ static void task_start(struct pool *pool, struct task *task)
     sigset_t before;
     (void)fflush(NULL); /* else the worker would print what is buffered, too */
     (void)sigfillset(&block);
-    (void)sigprocmask(SIG_BLOCK, &block, &before); /* a stop must find the process noted */
+    (void)sigprocmask(SIG_BLOCK, &block,
+                      &before); /* a signal must not come before the process is in the list */
     const pid_t process = fork();
     if (process == 0) {
         (void)close(pair[0]);
@@ -183,7 +184,7 @@ static bool is_stop(int number)
     return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGPIPE;
 }
 
-static void judge_end(struct task *task, int state)
+static void check_end(struct task *task, int state)
 {
     struct isolate_result *result = &task->result;
     const size_t bytes = sizeof result->text;
@@ -199,7 +200,8 @@ static void judge_end(struct task *task, int state)
         if (asked) {
             result->end = ISOLATE_STOPPED;
             result->status = VERDICT_LIMIT;
-            stop_note(result->signal); /* it was told alone, or wrote into a closed pipe */
+            stop_note(result->signal); /* the signal went to the worker alone, or it wrote into a
+                                          closed pipe */
         }
         (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
                        strsignal(result->signal));
@@ -232,7 +234,7 @@ static void task_end(struct pool *pool, struct task *task)
         task_refuse(task, "end");
         return;
     }
-    judge_end(task, state);
+    check_end(task, state);
 }
 
 /** Waits until a worker ends, is overdue, or a signal comes. */
@@ -242,7 +244,7 @@ static void pool_wait(struct pool *pool)
     struct task *tasks[ISOLATE_JOBS_MAX];
     nfds_t count = 0;
     uint64_t deadline_ms = UINT64_MAX;
-    for (uint64_t i = pool->told; i < pool->started; i++) {
+    for (uint64_t i = pool->reported; i < pool->started; i++) {
         struct task *task = &pool->tasks[i % pool->size];
         if (task->process != 0 && count < ISOLATE_JOBS_MAX) {
             files[count] = (struct pollfd){.fd = task->channel, .events = POLLIN};
@@ -254,7 +256,7 @@ static void pool_wait(struct pool *pool)
     const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
     const int timeout = deadline_ms == UINT64_MAX ? -1 : (int)(left < 60000 ? left + 1 : 60000);
     if (poll(files, count, timeout) < 0) {
-        return; /* a signal: it was handed on, and the workers end */
+        return; /* a signal: it was passed on, and the workers end */
     }
     for (nfds_t i = 0; i < count; i++) {
         if (files[i].revents != 0) {
@@ -266,12 +268,13 @@ static void pool_wait(struct pool *pool)
     }
 }
 
-static void pool_tell(struct pool *pool)
+static void pool_report(struct pool *pool)
 {
-    while (pool->told < pool->started && pool->tasks[pool->told % pool->size].process == 0) {
-        struct task *task = &pool->tasks[pool->told % pool->size];
+    while (pool->reported < pool->started &&
+           pool->tasks[pool->reported % pool->size].process == 0) {
+        struct task *task = &pool->tasks[pool->reported % pool->size];
         struct isolate_result *result = &task->result;
-        pool->told++;
+        pool->reported++;
         if (task->shared != NULL) {
             result->watch = task->shared->watch;
             result->data = task->shared + 1;
@@ -286,7 +289,7 @@ static void pool_tell(struct pool *pool)
     }
 }
 
-/** For debuggers: no worker, no crash that could be told. */
+/** For debuggers: all tasks in this process, where a crash cannot be reported. */
 static int run_here(const struct isolate_config *config)
 {
     int status = VERDICT_PASS;
@@ -328,7 +331,7 @@ int isolate_run(const struct isolate_config *config)
     stop_signals_take();
     for (;;) {
         while (!pool.enough && isolate_stopped() == 0 && pool.started < config->count &&
-               pool.running < jobs && pool.started - pool.told < pool.size) {
+               pool.running < jobs && pool.started - pool.reported < pool.size) {
             struct task *task = &pool.tasks[pool.started % pool.size];
             task->index = pool.started++;
             task_start(&pool, task);
@@ -336,9 +339,9 @@ int isolate_run(const struct isolate_config *config)
         if (pool.running > 0) {
             pool_wait(&pool);
         }
-        pool_tell(&pool);
+        pool_report(&pool);
         if (pool.running == 0 &&
-            (pool.enough || isolate_stopped() != 0 || pool.told == config->count)) {
+            (pool.enough || isolate_stopped() != 0 || pool.reported == config->count)) {
             break;
         }
     }

@@ -1,6 +1,6 @@
 /*
- * Work in processes of its own: a crash, a timeout or a lack of memory costs one task, not the
- * command, and is told.
+ * Runs tasks in worker processes: a crash, a timeout or a lack of memory costs one task, not the
+ * command, and is reported.
  *
  *     static int work(void *opaque, uint64_t index, struct world_watch *watch, void *data)
  *     {                                  // in the worker: task `index`; what it prints is kept
@@ -46,7 +46,7 @@ typedef enum isolate_end {
     ISOLATE_STOPPED    /**< somebody asked the command to end */
 } isolate_end;
 
-/** What came of a task. Valid inside `done` only. */
+/** The result of a task. Valid inside `done` only. */
 struct isolate_result {
     uint64_t index;
     isolate_end end;
@@ -69,7 +69,7 @@ struct isolate_config {
     bool (*done)(void *opaque, const struct isolate_result *result);
 };
 
-/** Runs the tasks, and tells of each in order. The worst of their statuses. */
+/** Runs the tasks, and calls `done` for each in order. Returns the worst of their statuses. */
 int isolate_run(const struct isolate_config *config);
 
 /**
@@ -91,7 +91,8 @@ int isolate_stopped(void);
  */
 void isolate_child_begin(void);
 
-/** Ends the process by the signal that asked for it, if one did. Nothing may be left to be done. */
+/** If a signal asked the command to end, ends the process by that signal. To be called when all
+ * work is done. */
 void isolate_end_if_stopped(void);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Stops: INT, TERM and HUP reach the processes of the command, each ends its run at the next event,
- * and the command ends by the signal. What is known of the signals is here alone: which came, which
- * children are to be told, which run is to stop. Called by isolate.c, and by what forks by itself.
+ * Signals: INT, TERM and HUP reach all processes of the command; each ends its run at the next
+ * event, and the command ends by the signal. This file alone keeps which signal came, which
+ * children it must be passed to, and which run must stop. Tasks are isolate.c's, which calls it; so
+ * do files that fork by themselves.
  */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE 1 /* O_ASYNC; NOLINT(bugprone-reserved-identifier) */
@@ -18,7 +19,8 @@
 #include <sys/prctl.h>
 #endif
 
-/** A worker that was asked to end is killed after so long; one that waits for others, later. */
+/** A worker that was asked to end is killed after so long; one that waits for its own children,
+ * after twice as long. */
 #define STOP_GRACE_S 2u
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -51,7 +53,7 @@ static void on_stop(int number)
     errno = before;
 }
 
-/** Whoever started the command with a signal ignored, as nohup does, wants it ignored. */
+/** A signal that was ignored when the command started, as by nohup, stays ignored. */
 void stop_signals_take(void)
 {
     static bool taken;

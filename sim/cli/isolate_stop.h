@@ -1,6 +1,6 @@
 /*
- * Private to the processes of isolate.c: who is told when somebody asks the command to end. What
- * others may ask of it is in isolate.h.
+ * Private to isolate.c and isolate_stop.c: how a signal that asks the command to end reaches its
+ * processes. What other files may call is in isolate.h.
  */
 #ifndef SIM_CLI_ISOLATE_STOP_H
 #define SIM_CLI_ISOLATE_STOP_H
@@ -10,18 +10,18 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/** Handles the signals from now on, but those that whoever started the command wants ignored. */
+/** Handles the signals from now on, except those that were ignored when the command started. */
 void stop_signals_take(void);
-/** A child died of this signal, which the command did not see: it counts as if it had. */
+/** A child died of this signal, which the command itself did not get: treat it as if it had. */
 void stop_note(int number);
-/** A child in place of another: 0 before it began, or once it ended. */
+/** Replaces a child in the list; 0 stands for no process. */
 void stop_child_note(pid_t old, pid_t process);
 
-/** This process is a worker now; its run is `watch`. Signals are still blocked. */
+/** Makes this process a worker, with this run. To be called while signals are blocked. */
 void stop_worker_begin(struct world_watch *watch);
-/** They are not any more: one that came before it was a worker counts. */
+/** Handles a signal that came before. To be called once signals are not blocked any more. */
 void stop_worker_resume(void);
-/** Ends this process when the other end of the channel, its parent's, is closed. */
+/** Ends this process when its parent closes its end of the channel, or dies. */
 void stop_parent_watch(int channel, pid_t parent);
 
 #endif

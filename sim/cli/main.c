@@ -1,7 +1,8 @@
 /*
- * The command's front door: the table of verbs, the options they share, help.
+ * The entry of the command: the table of verbs, the options that they share, and help.
  *
- * One file a verb; what one adds is a row here. Wrong usage is exit status 2 with a remedy.
+ * Each verb has a file; to add one, add a row here. Wrong usage is exit status 2, with a hint what
+ * would be right.
  */
 #include "sim/cli/cli.h"
 
@@ -359,7 +360,7 @@ static void keep_standard_files(void)
     }
 }
 
-/** A result that nobody could read is none. */
+/** Output that could not be written makes the result unusable. */
 static int finish(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -1,5 +1,6 @@
 /*
- * Text as it must stand in JSON and in a shell: names of files may hold anything.
+ * Writes text in the form that JSON and shells need, since names of files may contain any
+ * character.
  */
 #include "sim/cli/cli.h"
 

@@ -1,5 +1,5 @@
 /*
- * `run`: scenarios one after the other, judged.
+ * `run`: runs scenarios one after the other.
  *
  * Results go to stdout, reasons with them; several scenarios exit with the worst status.
  */
@@ -51,7 +51,7 @@ static int run_once(void *opaque, uint64_t index, struct world_watch *watch, voi
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
-        if (session.world != NULL) { /* else it never began, and why was said */
+        if (session.world != NULL) { /* else it did not start, and the reason was printed */
             print_result(&session, runs->options, runs->alone);
         }
     }
@@ -59,7 +59,7 @@ static int run_once(void *opaque, uint64_t index, struct world_watch *watch, voi
     return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
 }
 
-/** A run whose worker was lost is told like any other. */
+/** A run whose worker died is reported like any other. */
 static bool run_done(void *opaque, const struct isolate_result *result)
 {
     const struct runs *runs = opaque;
@@ -72,7 +72,7 @@ static bool run_done(void *opaque, const struct isolate_result *result)
     return true;
 }
 
-/** A bad file ends the command before anything ran: every file's errors are told, none is run. */
+/** An invalid file ends the command before anything runs; the errors of all files are reported. */
 static bool all_load(const struct options *options, const struct path_list *list)
 {
     bool good = true;

@@ -1,8 +1,8 @@
 /*
- * One scenario from file to verdict: load it and what it names, make its world, run it, take all
- * apart again.
+ * One scenario from file to verdict: load it and the files that it names, make its world, run it,
+ * free everything.
  *
- * Every verb that runs something comes through here, so that each run is made alike.
+ * Every verb that runs a scenario calls this file, so that all runs are made alike.
  */
 #include "sim/cli/cli.h"
 
@@ -62,7 +62,7 @@ static bool load_files(struct session *session, struct place *place)
     return good;
 }
 
-/** A trace brings its own files; else they are read. */
+/** A trace contains these files; without one they are read. */
 static bool take_files(struct session *session, struct place *place)
 {
     session->files = arena_zalloc(session->arena, SESSION_FILES_MAX * sizeof *session->files);
@@ -91,7 +91,7 @@ static void drop_files(struct session *session)
 
 /* ---- Life ---- */
 
-/** Its text, what it names, and whether a world can be made of that. */
+/** Loads its text and the files that it names, and checks whether a world can be made of them. */
 static bool load(struct session *session, struct scenario_errors *errors)
 {
     const struct session_config *config = &session->config;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/** What came of one scenario under all of its seeds. */
+/** The result of one scenario under all its seeds. */
 struct test_result {
     const char *path;
     int status;
@@ -25,7 +25,7 @@ struct suite {
     size_t failed;
 };
 
-/** What a run leaves for the suite. */
+/** The result of one run. */
 struct run_reason {
     uint64_t seed;
     char text[512];
@@ -180,7 +180,7 @@ static int run_all(const struct options *options, struct arena *arena, const str
                                           .done = run_done};
     (void)printf("TAP version 13\n1..%zu\n", list->count);
     int status = isolate_run(&config);
-    if (isolate_stopped() == 0) { /* else the count says nothing */
+    if (isolate_stopped() == 0) { /* an incomplete count would mislead */
         const size_t failed = suite.failed;
         (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
         if (options->junit != NULL && !junit_write(options->junit, results, list->count, failed)) {

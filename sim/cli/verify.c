@@ -1,7 +1,7 @@
 /*
- * `verify`: the same scenario and seed twice, under conditions that must not matter.
+ * `verify`: the same scenario and seed twice, under different conditions that must not matter.
  *
- * The second run has other contents in fresh memory, tells everything to a log, and is traced. The
+ * The second run has other contents in fresh memory, logs everything, and is traced. The
  * first event that differs is named with both sides.
  */
 #include "sim/cli/isolate.h"
@@ -164,7 +164,7 @@ static int run_half(const struct session_config *config, struct world_result *re
     return status_worse(status, (int)session_close(&session));
 }
 
-/** Both runs came to their ends: the exit status. */
+/** Compares two runs that are complete; returns the exit status. */
 static int compare_halves(const struct options *options, const struct tape *tape,
                           const struct verified *verified, int status)
 {
@@ -203,7 +203,7 @@ static int verify_once(void *opaque, uint64_t index, struct world_watch *watch, 
         status = status_worse(status, second);
         if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
             status = compare_halves(all->options, &tape, &verified, status);
-        } /* else it was not the run that failed, and that was said */
+        } /* else the run did not start, and the reason was printed */
     }
     if (sink != NULL) {
         (void)fclose(sink);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Freed memory holds another pattern, in its first bytes only where it is large. */
+/** Freed memory is filled with another pattern; of a large block, only the first bytes. */
 #define POISON_BYTES_MAX 4096u
 
 #ifndef BNT_SYSTEM_ALLOCATOR
@@ -25,7 +25,7 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
-/** Before each block of the system's allocator, so that a close can free what was left. */
+/** Precedes each block of the system's allocator, so that closing the arena can free all blocks. */
 struct block {
     struct block *next;
     struct block *previous;
@@ -60,7 +60,8 @@ static _Noreturn void bug(const char *what, uint64_t bytes, uint64_t outstanding
 
 #if BNT_SYSTEM_ALLOCATOR
 
-/** A whole number of the strictest alignment, so that what follows is aligned as malloc's is. */
+/** Its size is a multiple of the strictest alignment, so that the block after it is aligned like
+ * malloc's. */
 #define BLOCK_BYTES ((sizeof(struct block) + 31) / 32 * 32)
 
 static void backend_open(struct arena *arena)
@@ -90,7 +91,7 @@ static struct block *block_of(void *memory)
     return (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
 }
 
-/** What the block was asked for. */
+/** The requested size of the block. */
 static bool backend_fits(void *memory, size_t bytes)
 {
     return block_of(memory)->bytes == bytes;
@@ -122,7 +123,7 @@ static void backend_reset(struct arena *arena)
 
 #else
 
-/* No cache of the thread's: a reset requires that none holds memory of the arena. */
+/* Without a thread cache: an arena can be reset only if no cache holds its memory. */
 static int flags_of(const struct arena *arena)
 {
     return (int)((unsigned)MALLOCX_ARENA(arena->number) | (unsigned)MALLOCX_TCACHE_NONE);
@@ -141,7 +142,7 @@ static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
     return mallocx(bytes, zero ? flags_of(arena) | MALLOCX_ZERO : flags_of(arena));
 }
 
-/** jemalloc knows the size to the next size class. */
+/** jemalloc knows the size only rounded up to its size class. */
 static bool backend_fits(void *memory, size_t bytes)
 {
     return nallocx(bytes, 0) == sallocx(memory, 0);
@@ -199,7 +200,7 @@ uint64_t arena_close(struct arena *arena)
 
 /* ---- Memory ---- */
 
-/** An allocation of nothing is one byte, and counts as one: forgotten, it is seen. */
+/** An allocation of 0 bytes counts as one byte, so that a leak of it is found. */
 static uint64_t at_least_one(uint64_t bytes)
 {
     return bytes > 0 ? bytes : 1;

@@ -1,8 +1,9 @@
 /*
- * Choices: named streams, each with a generator of its own, or a recording behind them.
+ * Choices: named streams, each with a generator of its own, or fed from a recording. Called by
+ * whoever draws.
  *
- * The n-th raw word of a stream is a function of seed, name and n alone, so what one part of the
- * world draws never moves what another part gets.
+ * The n-th raw word of a stream depends on seed, name and n only, so that the draws of one part of
+ * the world never change those of another.
  */
 #include "sim/engine/engine_private.h"
 
@@ -67,7 +68,8 @@ static uint64_t raw(struct stream *stream)
     return bnt_mix64(bnt_mix64(stream->key + count * GOLDEN) ^ stream->whiten);
 }
 
-/** As many bits as bound - 1 needs, drawn again until they are below: twice at most on average. */
+/** Draws as many bits as bound - 1 has, again until the value is below the bound: on average at
+ * most twice. */
 static uint64_t draw(struct stream *stream, uint64_t bound)
 {
     uint64_t mask = bound - 1;
@@ -93,7 +95,7 @@ uint64_t engine_choose(struct engine *engine, uint32_t stream_index, choice_kind
     struct choice_record choice = {stream_index, (uint32_t)kind, bound, 0};
     const struct choice_source *source = engine->config.source;
     if (engine->diverged) {
-        return 0; /* the event still ends in order; nothing of it counts */
+        return 0; /* the event is handled to its end, but its results are not used */
     }
     if (source == NULL) {
         choice.value = draw(stream, bound);

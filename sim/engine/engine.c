@@ -1,5 +1,5 @@
 /*
- * The engine: virtual time and events, one after the other in total order.
+ * The engine: virtual time, and events that are handled one after the other in their total order.
  *
  * The queue is in queue.c, choices are in choice.c, the hash chain is in hash.c. Everything is
  * integers; the only inputs are the seed, the choice source and what the world does.

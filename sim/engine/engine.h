@@ -86,8 +86,9 @@ struct choice_source {
 struct engine_config {
     struct arena *arena;
     uint64_t seed;
-    uint64_t events_max;  /**< a limit: reaching it is inconclusive; 0: UINT32_MAX, also the most */
-    uint64_t time_max_ns; /**< no event beyond it is handled; 0: none is too late */
+    uint64_t
+        events_max; /**< a limit, which makes the run inconclusive; 0: UINT32_MAX, the maximum */
+    uint64_t time_max_ns; /**< no later event is handled; 0: no limit */
     bool hash;            /**< false only in a benchmark's build */
     struct engine_observer observer;
     const struct choice_source *source; /**< NULL: draw */
@@ -107,10 +108,10 @@ typedef enum engine_end {
 struct engine *engine_create(const struct engine_config *config);
 void engine_destroy(struct engine *engine);
 
-/** Virtual time of the event being handled, ns. */
+/** Virtual time of the event being handled, in ns. */
 uint64_t engine_now(const struct engine *engine);
 
-/** Schedules; time_ns < now is now. Returns its sequence number. */
+/** Schedules an event; a time in the past means now. Returns its sequence number. */
 uint64_t engine_at(struct engine *engine, uint64_t time_ns, uint8_t priority, uint16_t kind,
                    uint16_t actor, uint64_t a, uint64_t b);
 
@@ -136,8 +137,8 @@ void engine_stop(struct engine *engine);
 uint32_t engine_stream(struct engine *engine, const char *name);
 
 /**
- * Draws 0 <= value < bound without bias; bound >= 1. One draw a statement. After a divergence 0,
- * told to nobody, until the event being handled ends.
+ * Draws 0 <= value < bound without bias; bound >= 1. One draw a statement. After a divergence the
+ * value is 0, and observers do not see it, until the event being handled ends.
  */
 uint64_t engine_choose(struct engine *engine, uint32_t stream, choice_kind kind, uint64_t bound);
 
@@ -164,7 +165,7 @@ void engine_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t co
  */
 void engine_state_add(struct engine *engine, uint64_t delta);
 
-/** The incremental state now; an audit compares it with a sum made afresh. */
+/** The incremental state now; an audit compares it with one computed from scratch. */
 uint64_t engine_state(const struct engine *engine);
 
 struct engine_hash engine_hash_get(const struct engine *engine);

@@ -39,16 +39,16 @@ struct engine {
     uint32_t stream_capacity;
 };
 
-/** A misuse by the world: says so and aborts, in every build. */
+/** Reports a misuse by the world and aborts, in every build. */
 _Noreturn void engine_bug(const char *sentence);
 
 void hash_start(struct engine *engine);
 
-/** Takes a choice into the event's draws. */
+/** Adds a choice to the event's draws. */
 void hash_choice(struct engine *engine, const struct stream *stream,
                  const struct choice_record *choice);
 
-/** Chains the handled event on, tells the observer, begins the next. */
+/** Adds the handled event to the chain, calls the observer, and begins the next event. */
 void hash_event(struct engine *engine, const struct engine_event *event);
 
 #endif

@@ -41,7 +41,7 @@ static inline void fold_word(struct fold *fold, uint64_t word)
     *lane = fold_step(*lane, word);
 }
 
-/** The same as fold_word for each. */
+/** Like fold_word for each word. */
 static inline void fold_words(struct fold *fold, const uint64_t *words, size_t count)
 {
     while (count > 0 && fold->count % FOLD_LANES != 0) {
@@ -73,7 +73,7 @@ static inline uint64_t fold_pair(const uint32_t *halves)
     return (uint64_t)halves[0] | (uint64_t)halves[1] << 32;
 }
 
-/** Their count, then two a word, the first in the low half; an odd last one alone. */
+/** Adds their count, then two values a word, the first in the low half; an odd last one alone. */
 static inline void fold_halves(struct fold *fold, const uint32_t *halves, size_t count)
 {
     struct fold f = *fold; /* in registers */
@@ -105,7 +105,7 @@ static inline uint64_t fold_eight(const uint8_t *b)
            (uint64_t)b[7] << 56;
 }
 
-/** Their count, then eight a word, little-endian; the last word is filled up with zeros. */
+/** Adds their count, then eight bytes a word, little-endian; the last word is padded with zeros. */
 static inline void fold_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
 {
     struct fold f = *fold; /* in registers */

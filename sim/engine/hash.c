@@ -3,7 +3,7 @@
  *
  * Values are hashed, never structs. Each ingredient is a chain of its own, so that a difference
  * says what kind of thing differs; the steps of one event depend on the last event's only, and run
- * side by side. The digest of an event is made only if somebody watches.
+ * side by side. The digest of an event is computed only if there is an observer.
  */
 #include "sim/engine/engine_private.h"
 
@@ -12,7 +12,7 @@
 
 static const struct fold payload_start = FOLD_START;
 
-/** Five chains of unlike beginnings, so that no two ingredients can be mixed up. */
+/** The five chains begin with different words, so that no two ingredients can be confused. */
 static const struct engine_hash chain_start = {
     .order = UINT64_C(0x0F1E2D3C4B5A6978),
     .time = UINT64_C(0x1F83D9ABFB41BD6B),
@@ -27,7 +27,7 @@ void hash_start(struct engine *engine)
     engine->payload = payload_start;
 }
 
-/* ---- What is fed while an event is handled ---- */
+/* ---- What is added while an event is handled ---- */
 
 void engine_payload(struct engine *engine, uint64_t value)
 {
@@ -101,8 +101,8 @@ static uint64_t take_draws(struct engine *engine)
     return draws + engine->handled * DRAWS_NUMBER;
 }
 
-static void tell(struct engine *engine, const struct engine_event *event, uint64_t payload,
-                 uint64_t draws)
+static void call_observer(struct engine *engine, const struct engine_event *event, uint64_t payload,
+                          uint64_t draws)
 {
     uint64_t digest = fold_step(chain_start.order, event->sequence);
     digest = fold_step(digest, event->priority);
@@ -139,7 +139,7 @@ void hash_event(struct engine *engine, const struct engine_event *event)
         }
     }
     if (engine->config.observer.event != NULL) {
-        tell(engine, event, payload, draws);
+        call_observer(engine, event, payload, draws);
     }
 }
 

@@ -33,7 +33,8 @@ static uint64_t index_key(const struct event_queue *queue, uint32_t at)
     return queue->slots[queue->index[at] - 1].event.sequence;
 }
 
-/** Where the number is, or the free place where it would go; half of the places are free. */
+/** The place of a number, or the free one where it would go; at least half of the places are free.
+ */
 static uint32_t index_find(const struct event_queue *queue, uint64_t sequence)
 {
     uint32_t at = index_home(queue, sequence);
@@ -43,7 +44,7 @@ static uint32_t index_find(const struct event_queue *queue, uint64_t sequence)
     return at;
 }
 
-/** Shifts back what the hole would hide, so that no tombstones pile up. */
+/** Moves back the entries that the hole would hide, so that no tombstones are needed. */
 static void index_remove(struct event_queue *queue, uint64_t sequence)
 {
     const uint32_t mask = index_mask(queue);

@@ -1,8 +1,8 @@
 /*
  * Private to the engine: the queue of waiting events, in total order, with removal by number.
  *
- * An event lies still in a slot; the heap orders small keys that point to slots, and an open hash
- * leads from a sequence number to its slot. Nothing about slots or hash is ever visible.
+ * An event stays in its slot; the heap orders small keys that point to slots, and an open hash
+ * leads from a sequence number to its slot. Slots and hash never influence a result.
  */
 #ifndef SIM_ENGINE_QUEUE_H
 #define SIM_ENGINE_QUEUE_H

@@ -1,5 +1,5 @@
 /*
- * Draws keys from the tables of the grammar: whether one stands there, and its value by its type.
+ * Draws keys from the tables of the grammar: whether a key is present, and its value by its type.
  * One draw a statement; integers only. The streams are draw_tree.c's, the types with rules of their
  * own are in draw_number.c and draw_choice.c. Called by generate.c, which makes the skeleton.
  */
@@ -35,7 +35,7 @@ bool draw_wants(struct draw *draw, const struct key_table *table, const struct k
     return roll < (row->draw.share > 0 ? row->draw.share : DRAW_SHARE);
 }
 
-/* ---- Types of one place ---- */
+/* ---- Types with rules of their own ---- */
 
 static struct yaml_node *draw_ratio(struct draw *draw, const struct drawn_key *key)
 {
@@ -139,12 +139,12 @@ struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
     case KEY_TYPE_COUNT:
         break;
     }
-    return NULL; /* has its reason in the tables, or is the skeleton's */
+    return NULL; /* the tables say why it is not drawn, or generate.c makes it */
 }
 
 /* ---- Mappings ---- */
 
-/** Which key of a group stands there: each as often as another. */
+/** Which key of a group is present: all with the same chance. */
 static const struct key_row *draw_member(struct draw *draw, const struct key_table *table,
                                          unsigned group, uint32_t kind)
 {
@@ -160,8 +160,8 @@ static const struct key_row *draw_member(struct draw *draw, const struct key_tab
     return chosen;
 }
 
-static bool stands(struct draw *draw, const struct key_table *table, const struct key_row *row,
-                   uint32_t kind, const struct yaml_node *map, const struct key_row **member)
+static bool is_drawn(struct draw *draw, const struct key_table *table, const struct key_row *row,
+                     uint32_t kind, const struct yaml_node *map, const struct key_row **member)
 {
     if (!key_applies(row, kind) || (row->needs != NULL && yaml_find(map, row->needs) == NULL)) {
         return false;
@@ -192,7 +192,7 @@ struct yaml_node *draw_map(struct draw *draw, const struct key_table *table)
             continue;
         }
         struct yaml_node *value =
-            stands(draw, table, row, kind, map, member) ? draw_value(draw, table, row) : NULL;
+            is_drawn(draw, table, row, kind, map, member) ? draw_value(draw, table, row) : NULL;
         if (value != NULL) {
             draw_put(draw, map, row->name, value);
         }

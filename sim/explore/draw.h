@@ -1,5 +1,5 @@
 /*
- * Private to sim/explore: a scenario while it is drawn.
+ * Private to sim/explore: a scenario while it is drawn, and the functions that draw it.
  */
 #ifndef SIM_EXPLORE_DRAW_H
 #define SIM_EXPLORE_DRAW_H
@@ -8,12 +8,12 @@
 #include "sim/explore/profile.h"
 #include "sim/explore/text.h"
 
-#define DRAW_SHARE   160u /**< of 1000 places in which a key stands by default */
+#define DRAW_SHARE   160u /**< of 1000 places, how many have a key by default */
 #define DRAW_VMS_MAX 8u
 #define DRAW_CACHE   1024u
-#define DRAW_GROUPS  4u /**< of keys of which one must stand there */
+#define DRAW_GROUPS  4u /**< of keys of which exactly one must be present */
 
-/** What was looked up of a key once: the stream that draws it, what the profile says. */
+/** What is looked up once for a key: its stream, and its row in the profile. */
 struct drawn_key {
     const struct key_row *row;
     const struct key_table *table;
@@ -23,17 +23,17 @@ struct drawn_key {
 
 struct draw {
     struct arena *arena;
-    struct engine *engine; /**< its choices only; it has no events */
+    struct engine *engine; /**< for its choices only; it has no events */
     const struct explore_profile *profile;
     struct yaml_tree tree;
     struct problems *problems; /**< of the tree: none can occur */
     uint64_t run_ns;
     uint64_t quiet_ns;
-    uint64_t last_ns;    /**< when the last action was: the next may follow at once */
-    char last_event[64]; /**< that the last one was aimed at */
+    uint64_t last_ns;    /**< time of the last action: the next may follow at once */
+    char last_event[64]; /**< event of the last trigger */
     uint32_t vm_count;
-    uint32_t vm;                     /**< which is drawn, or acted on */
-    const struct yaml_node *vm_node; /**< the one that is drawn, as far as it is there */
+    uint32_t vm;                     /**< VM that is drawn, or acted on */
+    const struct yaml_node *vm_node; /**< the VM that is drawn, with the keys drawn so far */
     uint64_t memory_bytes[DRAW_VMS_MAX];
     uint64_t first_pfn[DRAW_VMS_MAX];
     struct drawn_key cache[DRAW_CACHE];
@@ -55,7 +55,7 @@ uint64_t draw_key_below(struct draw *draw, const struct drawn_key *key, uint64_t
 uint64_t draw_key_magnitude(struct draw *draw, const struct drawn_key *key, uint64_t most);
 /** How many bits a value has. */
 unsigned draw_bits_of(uint64_t value);
-/** The key of the VM that this one goes with, NULL if that is not there. */
+/** The key of the VM on which this one depends (`like`); NULL if it is absent. */
 const struct yaml_node *draw_model_of(const struct draw *draw, const struct key_row *row);
 
 /* Parts of the tree. */
@@ -67,17 +67,18 @@ void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct 
 /* ---- draw_number.c ---- */
 
 uint64_t draw_number(struct draw *draw, const struct drawn_key *key);
-/** A time of the run. Every third action comes right after the one before it, so that they meet. */
+/** A time of the run. Every third action follows the one before it closely, so that they overlap.
+ */
 uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
 
 /* ---- draw_choice.c ---- */
 
-/** One of a key's words. */
+/** One of a key's words, by weight. */
 const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key);
 struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key);
-/** Some of a key's words. */
+/** A list of some of a key's words. */
 struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key);
-/** Every third is aimed at the same event as the one before it, so that they meet. */
+/** Every third trigger uses the event of the one before it, so that they coincide. */
 struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key);
 
 /* ---- draw.c ---- */
@@ -87,7 +88,7 @@ struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
 /** The value of a key; NULL if nothing of it was drawn. */
 struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
                              const struct key_row *row);
-/** Whether a key stands in this place. */
+/** Whether a key is present in this place. */
 bool draw_wants(struct draw *draw, const struct key_table *table, const struct key_row *row,
                 uint32_t kind);
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FEATURE_SHARE 50u /**< of 100 lists that a name stands in by default */
+#define FEATURE_SHARE 50u /**< of 100 lists, how many have a name by default */
 
 static uint32_t weight_of(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
 {
@@ -23,7 +23,7 @@ static uint32_t weight_of(const struct drawn_key *key, const struct choice *choi
     return profile != NULL && profile->has_other ? profile->other : usual;
 }
 
-/** None of a kind that needs a key which is not drawn. */
+/** A kind that requires a key which is never drawn has weight 0. */
 static uint32_t kind_weight(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
@@ -122,7 +122,7 @@ struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
     const uint64_t again = draw_key_below(draw, key, 3);
     uint64_t source = draw_key_below(draw, key, count);
     for (size_t i = 0; i < count && events_weight(key, sources[source].events) == 0; i++) {
-        source = (source + 1) % count; /* a profile wants none of these */
+        source = (source + 1) % count; /* the profile gives all of these the weight 0 */
     }
     const struct choice *events = sources[source].events;
     const struct choice *event = events;

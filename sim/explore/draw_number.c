@@ -1,6 +1,6 @@
 /*
- * Numbers: counts, sizes, times and moments of the run. Small ones and large ones, bounds and what
- * lies beside them are as likely as each other. Called by draw.c for keys of these types.
+ * Numbers: counts, sizes, times and moments of the run. Small and large values are equally likely,
+ * and so are bounds and values next to them. Called by draw.c for keys of these types.
  */
 #include "sim/explore/draw.h"
 
@@ -13,7 +13,7 @@ struct span {
     uint64_t low;
     uint64_t high;
     uint64_t step;
-    bool off; /**< 0, which is below it, means "not at all" */
+    bool off; /**< 0 is allowed below `low`, and means "off" */
 };
 
 static uint64_t large_of(const struct draw *draw, const struct key_row *row)
@@ -59,7 +59,7 @@ static uint64_t power_of_two(struct draw *draw, const struct drawn_key *key,
     return value >= span->low ? value : value << 1;
 }
 
-/** Where memory is the bound, eighths of it are as likely as any other size. */
+/** Sizes bounded by memory are often an eighth of it, or a multiple of that. */
 static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
                                const struct span *span)
 {
@@ -72,7 +72,7 @@ static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
     return value;
 }
 
-/** Eighths of the memory, in PFNs, before the upper bound; or all of it but a few. */
+/** A PFN below the upper bound by eighths of the memory, or by all of it but a few PFNs. */
 static uint64_t before_edge(struct draw *draw, const struct drawn_key *key, const struct span *span)
 {
     const uint64_t eighths = draw_key_below(draw, key, 10);

@@ -1,9 +1,9 @@
 /*
- * What every draw is made of: nodes of the tree, and the stream of choices of a key. Which values a
+ * The parts of every draw: nodes of the tree, and the stream of choices of a key. Which values a
  * key may take is said in draw_number.c and draw_choice.c. Called by all of sim/explore that draws.
  *
- * Each key has a stream of its own, named by its path, so that a key that is added to the tables
- * leaves the draws of the others alone.
+ * Each key has a stream of its own, named by its path, so that a new key in the tables does not
+ * change the draws of the others.
  */
 #include "sim/explore/draw.h"
 

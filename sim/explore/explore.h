@@ -1,5 +1,5 @@
 /*
- * Generated scenarios: drawn from the tables of the grammar, and cut down when they fail.
+ * Generated scenarios: drawn from the tables of the grammar, and shrunk when they fail.
  *
  * `explore_generate` walks the tables of sim/scenario/keys.h, draws each key by its type, its
  * bounds and its column `draw`, and asks the loader and the libraries whether it can start; what
@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/** A text in an arena: `bytes` and a NUL. */
+/** A text in an arena: `bytes` bytes and a NUL. */
 struct explore_text {
     char *text;
     size_t bytes;
@@ -38,7 +38,7 @@ void explore_profile_free(struct arena *arena, struct explore_profile *profile);
 
 /**
  * The scenario of a seed, valid by the loader; `profile` NULL: what the tables say. The same seed,
- * profile and version give the same text. `tried`, if not NULL, gets how often it was loaded.
+ * profile and version give the same text. `tried`, if not NULL, gets how often a draft was loaded.
  */
 struct explore_text explore_generate(struct arena *arena, uint64_t seed,
                                      const struct explore_profile *profile, uint32_t *tried);
@@ -51,8 +51,8 @@ struct explore_judge {
 
 /**
  * The smallest scenario that greedy removal finds: script lines, workloads, VMs, keys, features and
- * numbers go or become smaller as long as `judge` says that it still fails. Asks at most `tries`
- * times. The original is returned if nothing can go.
+ * numbers are removed or reduced as long as `judge` says that it still fails. Calls it at most
+ * `tries` times. Returns the original if nothing can be removed.
  */
 struct explore_text explore_shrink(struct arena *arena, const char *text, size_t bytes,
                                    uint32_t tries, const struct explore_judge *judge);

@@ -1,8 +1,9 @@
 /*
- * The frame of a generated scenario: VMs, workloads and a script, a run phase, and a quiet end in
- * which what was done is undone and a last target must be reached.
+ * The frame of a generated scenario: VMs, workloads and a script, a run phase, and a quiet end, in
+ * which lasting actions are undone and a last target must be reached.
  *
- * What the loader refuses is drawn again, item by item; after DRAW_TRIES it is left out.
+ * Items that the loader refuses are drawn again; after DRAW_TRIES attempts they are left out.
+ * Values are drawn by draw.c. Called by the command.
  */
 #include "sim/explore/draw.h"
 
@@ -121,7 +122,7 @@ static struct yaml_node *make_list(struct draw *draw, int list)
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "%s.length", lists[list].key);
     uint64_t length = draw_between(draw, stream, length_of(draw, list));
-    if (list == 0) { /* what meets, meets in one VM: few are likelier than many */
+    if (list == 0) { /* actions must hit the same VM to interact: few VMs are likelier than many */
         const uint64_t other = draw_between(draw, stream, length_of(draw, list));
         length = other < length ? other : length;
     }
@@ -135,7 +136,7 @@ static struct yaml_node *make_list(struct draw *draw, int list)
     return length > 0 ? node : NULL;
 }
 
-/** The value of a key of the top: the frame's, or drawn as any other. */
+/** The value of a top-level key: the frame's own, or drawn like any other. */
 static struct yaml_node *make_top(struct draw *draw, const struct key_row *row, uint64_t seed)
 {
     for (int i = 0; i < LIST_COUNT; i++) {
@@ -204,7 +205,7 @@ static bool happens(const struct yaml_node *script, uint32_t vm, const char *kin
     return false;
 }
 
-/** The size that the script asks for last, NULL if it asks for none. */
+/** The last target that the script sets; NULL if it sets none. */
 static const struct yaml_node *asked_last(const struct yaml_node *script, uint32_t vm)
 {
     const struct yaml_node *asked = NULL;
@@ -215,7 +216,7 @@ static const struct yaml_node *asked_last(const struct yaml_node *script, uint32
     return asked;
 }
 
-/** A size that was not asked for before, or the one that stands. */
+/** A new target that differs from the last one, or the last one itself. */
 static struct yaml_node *last_size(struct draw *draw, const struct yaml_node *script, uint32_t vm)
 {
     const uint64_t eighths = draw_below(draw, "end.target", 9);
@@ -232,7 +233,7 @@ static struct yaml_node *last_size(struct draw *draw, const struct yaml_node *sc
     return draw_text(draw, "%s", value_write(text, size_units, bytes));
 }
 
-/** What lasts is undone, then each VM gets its last target. */
+/** Undoes lasting actions, then sets the last target of each VM. */
 static void add_end(struct draw *draw, struct yaml_node *script)
 {
     uint64_t at_ns = draw->run_ns + SECOND;
@@ -254,7 +255,7 @@ static void add_end(struct draw *draw, struct yaml_node *script)
     }
 }
 
-/* ---- What the loader says, and the libraries ---- */
+/* ---- Validation by the loader and the libraries ---- */
 
 /** A world can be made of it; else the line of what is in the way. */
 static bool can_start(struct arena *arena, const struct scenario *scenario, uint32_t *line)
@@ -297,7 +298,7 @@ static bool covers(const struct yaml_item *item, uint32_t end, const uint32_t *l
     return false;
 }
 
-/** The frame alone: a VM that is certainly valid. */
+/** The frame alone, with one VM that is certainly valid. */
 static struct yaml_node *plain_vm(struct draw *draw, uint32_t index)
 {
     struct yaml_node *vm = draw_node(draw, YAML_MAP);
@@ -308,7 +309,7 @@ static struct yaml_node *plain_vm(struct draw *draw, uint32_t index)
     return vm;
 }
 
-/** Draws the items of a list that have mistakes again; gives them up once `last`. */
+/** Draws the invalid items of a list again; with `last`, removes them. */
 static void repair_list(struct draw *draw, int list, struct yaml_node *node, uint32_t end,
                         const uint32_t *lines, uint32_t count, bool last)
 {
@@ -364,7 +365,7 @@ static void drop_key(struct yaml_node *map, const char *key)
     }
 }
 
-/** The text, once the loader has nothing against it. */
+/** The text, once the loader accepts it. */
 static struct explore_text settle(struct draw *draw, struct yaml_node *root, bool giving_up,
                                   uint32_t *tried)
 {
@@ -376,7 +377,7 @@ static struct explore_text settle(struct draw *draw, struct yaml_node *root, boo
         if (count == 0) {
             break;
         }
-        if (i == GENERATE_TRIES) { /* what it may draw can be what no VM can take */
+        if (i == GENERATE_TRIES) { /* a profile may allow only values that no VM can take */
             drop_key(root, "swarm");
         }
         repair(draw, root, lines, count, giving_up || i >= GENERATE_TRIES);

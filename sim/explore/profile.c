@@ -1,5 +1,6 @@
 /*
- * Profiles: YAML that changes how often, and from what, generated scenarios draw a key.
+ * Profiles: YAML that changes how often generated scenarios draw a key, and from which values. Read
+ * here, used by draw.c, draw_number.c and draw_choice.c.
  */
 #include "sim/explore/profile.h"
 
@@ -90,7 +91,8 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
            value_wrong(problems, node, label, "a range whose low end is not above its high end");
 }
 
-/** Whether it is one of the key's names; of an event, without what tells of it. */
+/** Whether it is one of the key's names; an event's is without its prefix `guest.`, `host.` or
+ * `world.`. */
 static bool is_name(const struct key_row *row, const char *name)
 {
     if (row->type == KEY_EVENT) {

@@ -1,5 +1,5 @@
 /*
- * Private to sim/explore: what a profile says.
+ * Private to sim/explore: a profile that was read.
  */
 #ifndef SIM_EXPLORE_PROFILE_H
 #define SIM_EXPLORE_PROFILE_H
@@ -11,13 +11,14 @@
 #define PROFILE_NAMES_MAX  64
 #define PROFILE_SHARE_NONE UINT32_MAX
 
-/** How often one name of a choice is taken, where others have 1 or their trait's weight. */
+/** The weight of one name of a choice; names that are not listed have 1, or their trait's weight.
+ */
 struct profile_weight {
     char name[SCENARIO_NAME_MAX];
     uint32_t weight;
 };
 
-/** What it says of one key. */
+/** What a profile sets for one key. */
 struct profile_key {
     char path[SCENARIO_NAME_MAX]; /**< `vms[].driver.sleeping`, as in docs/use/scenarios.md */
     uint32_t share;               /**< of 1000; PROFILE_SHARE_NONE: as the table says */
@@ -47,10 +48,10 @@ struct explore_profile {
     struct profile_key keys[PROFILE_KEYS_MAX];
 };
 
-/** What holds without a profile. */
+/** The profile that is used by default. */
 void profile_default(struct explore_profile *profile);
 
-/** What the profile says of a key, or NULL. */
+/** The profile's entry of a key, or NULL. */
 const struct profile_key *profile_find(const struct explore_profile *profile, const char *section,
                                        const char *key);
 

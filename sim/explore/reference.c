@@ -1,5 +1,6 @@
 /*
- * The table of docs/prove/generator.md: what no generated scenario has, and why.
+ * Writes the table of docs/prove/generator.md: the keys that are never drawn, and why. The reasons
+ * are in the tables of sim/scenario. Called by the test that compares the page.
  */
 #include "sim/explore/explore.h"
 

@@ -1,8 +1,10 @@
 /*
- * Cuts a failing scenario down: greedy, one change at a time, kept if it still fails.
+ * Shrinks a failing scenario: greedily, one change at a time, which is kept if the scenario still
+ * fails.
  *
- * First whole items go (VMs with all that names them, workloads, script lines, expectations), then
- * keys, features and knobs, then numbers are halved; all of it again until nothing changes.
+ * First whole items are removed (VMs with all lines that name them, workloads, script lines,
+ * expectations), then keys, features and knobs; then numbers are halved. All of it is repeated
+ * until nothing changes. Called by the command.
  */
 #include "sim/explore/text.h"
 
@@ -21,7 +23,7 @@ struct shrink {
     struct explore_text best;
 };
 
-/** Whether the tree, as it is now, still fails; then its text is the best so far. */
+/** Whether the tree in its present form still fails; if so, its text becomes the best so far. */
 static bool still_fails(struct shrink *shrink)
 {
     if (shrink->tries == 0) {
@@ -76,8 +78,8 @@ static void without_vm(struct yaml_node *node, const char *name)
 }
 
 /**
- * Takes a VM away, with the lines about it. Items are linked anew, so that the old links stay as
- * they were for the way back.
+ * Removes a VM with the lines about it. The list is built anew, so that the old links stay intact
+ * for undoing it.
  */
 static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
                     const struct yaml_item *item)
@@ -118,7 +120,7 @@ static bool drop_vms(struct shrink *shrink)
     for (struct yaml_item *item = vms != NULL && vms->kind == YAML_LIST ? vms->first : NULL;
          item != NULL; item = item->next) {
         if (item->value->kind == YAML_MAP && drop_vm(shrink, vms, item)) {
-            return true; /* the tree is another now */
+            return true; /* the tree changed */
         }
     }
     return false;
@@ -143,8 +145,7 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
 }
 
 /**
- * What gives a run its seed and its time stays: in half a quiet phase a sound run does not come to
- * rest either.
+ * Seed and phases stay: a correct run would not settle in half a quiet phase either.
  */
 static bool is_frame(const struct yaml_item *item)
 {
@@ -157,7 +158,7 @@ static bool is_frame(const struct yaml_item *item)
     return false;
 }
 
-/** What can go below a node, the node's own items first; true if anything went. */
+/** Removes what is not needed below a node, its own items first; true if anything was removed. */
 static bool drop_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
 {
     bool dropped = false;
@@ -192,7 +193,7 @@ static const struct unit *unit_of(const char *text, const struct unit **family)
     return NULL;
 }
 
-/** Half of a number, in steps that leave it round; false if it is none, or small enough. */
+/** Halves a number, keeping it round; false if it is no number, or small enough. */
 static bool half_of(const char *text, char out[VALUE_TEXT_BYTES])
 {
     const struct unit *family = NULL;

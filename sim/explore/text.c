@@ -1,7 +1,8 @@
 /*
- * Writes a tree as YAML: collections that fit on a line in brackets, others as blocks.
+ * Writes a tree as YAML: collections that fit on a line are in brackets, others are blocks. Called
+ * by generate.c and shrink.c.
  *
- * Quotes are kept where the text had them, and put where a plain scalar would read as another.
+ * Quotes are kept, and added where a plain scalar would be read as another type.
  */
 #include "sim/explore/text.h"
 
@@ -37,7 +38,8 @@ static void add(struct text_out *out, const char *text)
     text_add(out, text, strlen(text));
 }
 
-/** Plain where that cannot be misread: letters, digits, and what ratios, paths and names hold. */
+/** Characters of a text that needs no quotes: letters, digits, and those of ratios, paths and
+ * names. */
 static bool is_plain(const struct yaml_node *node, bool flow)
 {
     static const char *const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -96,7 +98,7 @@ static void write_flow(struct text_out *out, struct yaml_node *node)
     add(out, node->kind == YAML_MAP ? "}" : "]");
 }
 
-/** Bytes in brackets, or more than fit on a line. */
+/** The bytes that it takes in brackets; more than a line has if it does not fit. */
 static size_t flow_bytes(const struct yaml_node *node)
 {
     if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
@@ -117,7 +119,7 @@ static void indent(struct text_out *out, unsigned depth)
     }
 }
 
-/** A list of names and numbers is a line, however long. */
+/** A list of names and numbers is written on one line, however long. */
 static bool is_line(const struct yaml_node *node)
 {
     bool line = node->kind == YAML_LIST;

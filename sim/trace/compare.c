@@ -1,6 +1,6 @@
 /*
  * Comparing a run with a trace: choices come out of it, events must match it, and the first
- * difference is kept with both sides' fields. What comes after the first is not looked at.
+ * difference is kept with both sides' fields. Later differences are not examined.
  */
 #include "sim/trace/reader.h"
 
@@ -11,7 +11,7 @@
 
 #define SIDE_BYTES 160
 
-/** Latches the first difference; true if this is it. */
+/** Keeps the first difference; true if this is the first. */
 __attribute__((format(printf, 3, 4))) static bool differ(struct trace_check *check,
                                                          const char *field, const char *format, ...)
 {
@@ -102,7 +102,7 @@ static bool next_choice(void *opaque, const char *stream, uint32_t kind, uint64_
     return true;
 }
 
-/** Also sees the choices of a run that draws for itself. */
+/** Called for the choices of a run that draws by itself as well. */
 static void on_choice(void *opaque, const struct choice_record *choice)
 {
     struct trace_check *check = opaque;

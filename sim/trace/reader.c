@@ -1,5 +1,5 @@
 /*
- * Reading a trace: everything is checked before anything is used.
+ * Reads a trace: everything is checked before anything is used.
  *
  * The bytes stay the caller's and nothing is copied; what is allocated follows the blocks that were
  * found, never a count that the file claims. Every refusal names the place and what to do.
@@ -87,7 +87,7 @@ static const char *take_text(const struct trace *trace, uint64_t *at, uint64_t e
     return text;
 }
 
-/** A text that is shown to people: no 0 in it, and nothing that a terminal would obey. */
+/** A text that is shown to people must hold no 0 and no control character. */
 static const char *take_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
 {
     const char *name = take_text(trace, at, end, length);

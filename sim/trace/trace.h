@@ -45,7 +45,7 @@ struct trace_trailer {
     uint32_t verdict;   /**< the exit status of the run */
 };
 
-/** Version and compiler of this program: what may explain that a replay diverges. */
+/** Version and compiler of this program: a difference may explain why a replay diverges. */
 const char *trace_build(void);
 
 /* ---- Writing ---- */
@@ -60,20 +60,20 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
                                        const struct trace_header *header, char *error,
                                        size_t error_bytes);
 
-/** What the engine must tell. */
+/** The observer that the engine must call. */
 struct engine_observer trace_writer_observer(struct trace_writer *writer);
 
-/** Whether something could not be written; closing will say what. */
+/** Whether something could not be written; closing the trace reports what. */
 bool trace_writer_failed(const struct trace_writer *writer);
 
 /** Writes what is left and the trailer. False and a sentence: no new file stands under PATH. */
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
                         char *error, size_t error_bytes);
 
-/** Removes PATH.partial, which a writer left that died. */
+/** Removes the PATH.partial of a writer whose process died. */
 void trace_remove_partial(const char *path);
 
-/** Gives up; nothing stays on disk. */
+/** Closes the trace without keeping anything on disk. */
 void trace_writer_abandon(struct trace_writer *writer);
 
 /* ---- Reading ---- */
@@ -130,10 +130,10 @@ struct trace_check {
     uint64_t next_event;
     bool differs;
     char text[512]; /**< the first difference, with both sides' fields */
-    /** How a kind of event is called in messages; NULL: by number. */
+    /** Name of a kind of event in messages; NULL: its number. */
     const char *(*kind_name)(uint16_t kind);
     struct choice_source source;
-    uint64_t seen_choice; /**< choices that the observer was told of */
+    uint64_t seen_choice; /**< choices that the observer saw */
     struct trace_divergence first;
 };
 
@@ -144,7 +144,7 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
  * too. */
 struct engine_observer trace_check_observer(struct trace_check *check);
 
-/** After the run: did it end where the recording did, with the same hashes? */
+/** To be called after the run: whether it ended where the recording did, with the same hashes. */
 void trace_check_end(struct trace_check *check, const struct trace_trailer *run);
 
 /* ---- For tests and tools ---- */

@@ -1,7 +1,7 @@
 /*
  * Writing a trace: records are gathered into blocks, blocks go to a partial file, which gets its
- * name when all of it is written. The first write that fails is remembered; the run goes on, and
- * closing tells.
+ * name when all of it is written. The first failed write is kept; the run continues, and closing
+ * the trace reports it.
  */
 #include "sim/trace/format.h"
 
@@ -156,9 +156,9 @@ static void flush_events(struct trace_writer *writer)
     }
 }
 
-/* ---- What the engine tells ---- */
+/* ---- What the engine calls ---- */
 
-/** At once, so that a stream always stands before the choices that it made. */
+/** Written at once, so that a stream always precedes its choices. */
 static void on_stream(void *opaque, uint32_t stream, const char *name)
 {
     uint8_t payload[4 + ENGINE_NAME_MAX];
@@ -212,7 +212,7 @@ static const char *too_much(const char *path, const struct trace_header *header)
     return header_length(header) > UINT32_MAX ? "the scenario is larger than a trace holds" : NULL;
 }
 
-/** A device or a pipe must not be replaced by a file of its name. */
+/** A device or a pipe must not be replaced by a regular file. */
 static bool is_special(const char *path)
 {
     struct stat status;
