@@ -65,6 +65,18 @@ bool file_read(struct arena *arena, const char *path, char **bytes, size_t *leng
     return read;
 }
 
+int file_temporary(char path[PATH_BYTES_MAX], const char *name)
+{
+    const char *folder = getenv("TMPDIR");
+    const int n = snprintf(path, PATH_BYTES_MAX, "%s/ballonet-%s-XXXXXX",
+                           folder != NULL && folder[0] != '\0' ? folder : "/tmp", name);
+    if (n < 0 || n >= PATH_BYTES_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return mkstemp(path);
+}
+
 /* ---- Folders ---- */
 
 static bool ends_with(const char *text, const char *end)

@@ -92,10 +92,10 @@ static size_t read_all(int file, void *bytes, size_t count)
 
 static int errors_open(void)
 {
-    char name[] = "/tmp/ballonet-errors-XXXXXX";
-    const int file = mkstemp(name);
+    char path[PATH_BYTES_MAX];
+    const int file = file_temporary(path, "errors");
     if (file >= 0) {
-        (void)unlink(name);
+        (void)unlink(path);
     }
     return file;
 }

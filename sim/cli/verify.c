@@ -228,8 +228,8 @@ static bool verify_done(void *opaque, const struct isolate_result *result)
 
 static int verify_all(const struct options *options, const struct path_list *list)
 {
-    char trace[] = "/tmp/ballonet-verify-XXXXXX";
-    const int handle = mkstemp(trace);
+    char trace[PATH_BYTES_MAX];
+    const int handle = file_temporary(trace, "verify");
     if (handle < 0) {
         (void)fprintf(stderr, "ballonet verify: the second run's trace has no file %s: %s\n", trace,
                       strerror(errno));

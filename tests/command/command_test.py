@@ -441,15 +441,21 @@ class Processes(Contract):
                 self.assertTrue(file.read().endswith(b"\n"), f"{number}: a line is cut")
 
     def test_verify_leaves_no_temporary_file(self):
-        def left():
-            return {name for name in os.listdir("/tmp") if name.startswith("ballonet-verify-")}
+        environment = dict(os.environ, TMPDIR=self.folder.name)
         for number in (signal.SIGTERM, None):
-            before = left()
-            run = self.start("verify", LONG)
+            run = self.start("verify", LONG, env=environment)
             family = self.family(run)
+            while not os.listdir(self.folder.name):
+                self.assertIsNone(run.poll())
             os.kill(run.pid if number else family[2], number or signal.SIGKILL)
             self.assertEqual(run.wait(timeout=60), -number if number else 5)
-            self.assertEqual(left() - before, set())
+            self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_the_folder_of_temporary_files_is_named_by_the_environment(self):
+        for folder, reason in (("/nowhere", "No such file or directory"), ("/" + "n" * 2000, "File name too long")):
+            done = self.status(6, "verify", GOOD, env=dict(os.environ, TMPDIR=folder))
+            self.assertIn(reason, done.stderr)
+        self.status(0, "verify", GOOD, env=dict(os.environ, TMPDIR=""))
 
     def test_a_file_that_may_not_grow(self):
         def small():

@@ -50,8 +50,8 @@ CASES = [Case("check", ["check", "s.yaml"]), Case("run", ["run", "s.yaml"]),
          Case("replay", ["replay", "in.btrace"], True), Case("verify", ["verify", "s.yaml"])]
 
 
-def temporaries():
-    return {name for name in os.listdir("/tmp") if name.startswith("ballonet-")}
+def temporaries(folder):
+    return set(os.listdir(os.path.join(folder, "tmp")))
 
 
 def run(folder, arguments, at):
@@ -59,7 +59,9 @@ def run(folder, arguments, at):
     state = os.path.join(folder, "state")
     with open(state, "wb") as file:
         file.write(bytes(4096))
-    environment = dict(os.environ, LD_PRELOAD=SHIM, FAILURES_STATE=state, FAILURES_AT=str(at))
+    temporary = os.path.join(folder, "tmp")
+    os.makedirs(temporary, exist_ok=True)
+    environment = dict(os.environ, LD_PRELOAD=SHIM, FAILURES_STATE=state, FAILURES_AT=str(at), TMPDIR=temporary)
     try:
         done = subprocess.run([COMMAND, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
@@ -75,7 +77,7 @@ def run(folder, arguments, at):
 def judge(case, folder, result, normal):
     """What is wrong with a run in which a point failed, or None."""
     status, output, _, live, _ = result
-    left = sorted(set(os.listdir(folder)) - {"s.yaml", "w.csv", "in.btrace", "state"})
+    left = sorted(set(os.listdir(folder)) - {"s.yaml", "w.csv", "in.btrace", "state", "tmp"})
     if status == 0:
         if output != normal[1]:
             return "it passed with another output"
@@ -112,12 +114,12 @@ def try_case(case, folder, budget):
         for name in ("out.btrace", "out.btrace.partial"):
             if os.path.exists(os.path.join(folder, name)):
                 os.remove(os.path.join(folder, name))
-        before = temporaries()
+        before = temporaries(folder)
         result = run(folder, case.arguments, at)
         runs += 1
         problem = judge(case, folder, result, normal)
-        if problem is None and temporaries() - before:
-            problem = f"it left {temporaries() - before}"
+        if problem is None and temporaries(folder) - before:
+            problem = f"it left {temporaries(folder) - before}"
         if problem is not None:
             problems.append(f"{case.name}: point {at} ({result[4]}): {problem}\n    {result[1].strip()[:400]}")
     print(f"{case.name}: {points} points, {runs} of them failed once"
