@@ -68,8 +68,7 @@ sources()
 }
 
 # The libraries by a plain compiler, from the list of sources, no build system of ours. One folder of
-# objects for each, since guest and host have files of the same name. Inside they include by path from
-# the root; an example gets the public headers only.
+# objects for each. Inside they include by path from the root; an example gets the public headers only.
 compile_libraries()
 {
     for directory in base virtio guest host; do
