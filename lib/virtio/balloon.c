@@ -26,9 +26,9 @@ const char *bnt_verdict_name(uint8_t verdict)
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }
 
-const struct bnt_balloon_feature_row *bnt_balloon_feature_row(uint32_t feature)
+const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature)
 {
-    static const struct bnt_balloon_feature_row rows[] = {
+    static const struct bnt_balloon_row rows[] = {
 #define BNT_X(name, member, bit, text, needs, excludes, queues, config_first, config_bytes, \
               meaning)                                                                      \
     {(needs), (excludes), (queues), (config_first), (config_bytes)},

@@ -163,23 +163,33 @@ fi
 
 # The code of quirks is for the simulator's build: this one has none, and refuses to be asked for any.
 cat >"$work/quirks.c" <<'END'
+#include <ballonet/guest.h>
 #include <ballonet/host.h>
 
 int main(void)
 {
     const struct bnt_host_config config = {
         .size = sizeof(config), .memory_pfns = 256, .quirks = BNT_HOST_QUIRK_ACTUAL_KEPT};
+    struct bnt_guest_config driver = {
+        .size = sizeof(driver), .memory_pfns = 256, .quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING};
+    struct bnt_guest_need need;
     size_t bytes = 0;
+    const bnt_status quirk = bnt_guest_footprint(&driver, &need);
 
-    return bnt_host_footprint(&config, &bytes) == BNT_E_ARGUMENT ? 0 : 1;
+    driver.quirks = 0;
+    bnt_guest_vmware_2010(&driver);
+    return bnt_host_footprint(&config, &bytes) == BNT_E_ARGUMENT && quirk == BNT_E_ARGUMENT &&
+                   bnt_guest_footprint(&driver, &need) == BNT_E_ARGUMENT
+               ? 0
+               : 1;
 }
 END
 # shellcheck disable=SC2086
 if "$cc" -std=c11 $strict -I"$root/lib/include" "$work/quirks.c" "$work"/lib/base/*.o "$work"/lib/virtio/*.o \
-    "$work"/lib/host/*.o -o "$work/quirks" && "$work/quirks"; then
-    echo "ok a device without quirks"
+    "$work"/lib/host/*.o "$work"/lib/guest/*.o -o "$work/quirks" && "$work/quirks"; then
+    echo "ok a device and a driver without quirks"
 else
-    fail "a device takes a quirk without BNT_WITH_QUIRKS"
+    fail "a device or a driver takes a quirk without BNT_WITH_QUIRKS"
 fi
 
 if command -v cmake >/dev/null; then

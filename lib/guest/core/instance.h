@@ -228,10 +228,20 @@ static inline bool bnti_guest_has_any(const struct bnt_guest *guest)
            0;
 }
 
+/* Quirks and habits that this build has. Without BNT_WITH_QUIRKS there are none, and their code is
+ * left out. */
+#ifdef BNT_WITH_QUIRKS
+#define BNTI_GUEST_QUIRKS ((uint32_t)BNT_GUEST_QUIRKS_ALL)
+#define BNTI_GUEST_HABITS ((uint32_t)UINT8_MAX)
+#else
+#define BNTI_GUEST_QUIRKS 0u
+#define BNTI_GUEST_HABITS 0u
+#endif
+
 /* Whether it is to behave as another driver does (ballonet/personality.h). */
 static inline bool bnti_guest_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
 {
-    return (guest->config.quirks & (uint32_t)quirk) != 0;
+    return (guest->config.quirks & BNTI_GUEST_QUIRKS & (uint32_t)quirk) != 0;
 }
 
 /* Whether sizing can use allocations that wait, and whether it waits for one. */
@@ -299,7 +309,7 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
 /* A habit of VMware's drivers. */
 static inline bool bnti_guest_habit(const struct bnt_guest *guest, uint32_t habit)
 {
-    return (guest->config.vmware.habits & habit) != 0;
+    return (guest->config.vmware.habits & BNTI_GUEST_HABITS & habit) != 0;
 }
 
 static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uint32_t q)

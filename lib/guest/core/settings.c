@@ -103,7 +103,8 @@ static bool vmware_valid(const struct bnt_guest_config *c)
     const bool links =
         c->record == BNT_GUEST_RECORD_LINKS || !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
     return c->page_order == 0 && (c->vmware.caps & ~BNT_VMWARE_CAPS_ALL) == 0 &&
-           c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX && c->vmware.habits <= UINT8_MAX && links;
+           c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX &&
+           (c->vmware.habits & ~BNTI_GUEST_HABITS) == 0 && links;
 }
 
 bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
@@ -125,7 +126,7 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
                         (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
                         (uint32_t)c->interface <= BNT_INTERFACE_LEGACY &&
                         (uint32_t)c->byte_order <= BNT_BYTE_ORDER_BIG;
-    const bool quirks = (c->quirks & ~(uint32_t)BNT_GUEST_QUIRKS_ALL) == 0 &&
+    const bool quirks = (c->quirks & ~BNTI_GUEST_QUIRKS) == 0 &&
                         (c->unit_pfns & (c->unit_pfns - 1)) == 0 && c->unit_pfns >= page_pfns &&
                         c->unit_pfns <= c->request_pfns;
     const bool paced = c->wire == BNT_GUEST_WIRE_VMWARE || c->rates.use == BNT_GUEST_ON;

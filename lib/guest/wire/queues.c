@@ -213,7 +213,7 @@ static bnt_status queue_give_up(struct bnt_guest *guest, uint32_t q, bnt_status 
         return status;
     }
     guest->features &= ~feature;
-    for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* working sets have two */
+    for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* a feature may have two */
         if (bnt_balloon_queue_feature(role, &guest->config.binding) == feature) {
             guest->queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         }

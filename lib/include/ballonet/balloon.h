@@ -100,7 +100,7 @@ struct bnt_balloon_binding {
     }
 
 /** What a row of the map says beside its names. Sets are of BNT_BALLOON_WITH, BNT_BALLOON_QUEUE. */
-struct bnt_balloon_feature_row {
+struct bnt_balloon_row {
     uint32_t needs;
     uint32_t excludes;
     uint32_t queues;
@@ -109,7 +109,7 @@ struct bnt_balloon_feature_row {
 };
 
 /** The row of a feature; NULL for what is none. */
-const struct bnt_balloon_feature_row *bnt_balloon_feature_row(uint32_t feature);
+const struct bnt_balloon_row *bnt_balloon_feature_row(uint32_t feature);
 
 /** The mask of a feature under a binding; 0 where it is not bound, or is none. */
 uint64_t bnt_balloon_feature_mask(uint32_t feature, const struct bnt_balloon_binding *binding);

@@ -185,7 +185,8 @@ struct bnt_guest_config {
     uint16_t report_capacity; /**< blocks of one report at most. The queue may allow less */
     uint16_t report_burst;    /**< reports between two delays */
     uint64_t report_delay_ns; /**< from pages_freed to the report of them */
-    uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h) */
+    uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h); 0
+                                 unless the library was built with BNT_WITH_QUIRKS */
     uint32_t oom_pfns_max;    /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
     uint32_t unit_pfns;       /**< inflates in units of this, a power of two; 0: a page */
     bnt_guest_wire wire; /**< VMWARE: page_order is 0; features, binding and queues mean nothing */

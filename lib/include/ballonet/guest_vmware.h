@@ -101,7 +101,7 @@ struct bnt_guest_vmware {
      * than this: with less slack the rest is filled up by single pages.
      */
     uint32_t slack_pfns;
-    uint32_t habits; /**< BNT_GUEST_HABIT_... */
+    uint32_t habits; /**< BNT_GUEST_HABIT_...; 0 unless built with BNT_WITH_QUIRKS */
 };
 
 /** "target-fixed" and so on for one habit, as a mask; "unknown" for what is none. */

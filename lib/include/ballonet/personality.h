@@ -1,7 +1,8 @@
 /*
  * Quirks: how other drivers and devices differ from what this library does, as bits of a
  * configuration. For whoever tests one side against the other's quirks; nobody should ship with
- * one. The device core has their code only when it is built with BNT_WITH_QUIRKS defined, as the simulator's is.
+ * one. The cores have their code only when they are built with BNT_WITH_QUIRKS defined, as the
+ * simulator's are.
  *
  *     config.quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING | BNT_GUEST_QUIRK_RETRY_ON_CHANGE;
  *
