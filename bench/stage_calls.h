@@ -69,8 +69,8 @@
     V(oracle_host_request, ORACLE,                                                                 \
       (struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request),                \
       (oracle, vm, request))                                                                       \
-    V(vm_check, ORACLE, (struct vm *vm), (vm))                                                     \
-    V(vm_audit, AUDIT, (struct vm *vm), (vm))                                                      \
+    V(check_touched, ORACLE, (struct vm *vm), (vm))                                                \
+    V(check_fully, AUDIT, (struct vm *vm), (vm))                                                   \
     X(uint64_t, oracle_state_afresh, AUDIT, (const struct oracle *oracle), (oracle))
 /* clang-format on */
 

@@ -7,7 +7,7 @@
  */
 #include "bench/bench.h"
 #include "bench/stage_calls.h"
-#include "sim/world/world_private.h"
+#include "sim/world/vm.h"
 
 #include <string.h>
 

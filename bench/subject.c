@@ -6,7 +6,7 @@
  */
 #include "bench/bench.h"
 #include "sim/trace/trace.h"
-#include "sim/world/world.h"
+#include "sim/run/run.h"
 #if BENCH_STAGES
 #include "bench/stage_calls.h"
 #endif

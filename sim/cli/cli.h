@@ -5,7 +5,7 @@
 #define SIM_CLI_CLI_H
 
 #include "sim/cli/files.h"
-#include "sim/world/world.h"
+#include "sim/run/run.h"
 
 #define CLI_SETS_MAX  64
 #define CLI_PATHS_MAX 1024

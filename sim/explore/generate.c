@@ -8,7 +8,7 @@
 #include "sim/explore/draw.h"
 
 #include "sim/scenario/values.h"
-#include "sim/world/world.h"
+#include "sim/run/run.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,9 +6,17 @@
  * read must find the tag that the guest last wrote: anything else is a loss or a leak. A host whose
  * pages are larger gives and takes whole ones: who drops a part of one loses all of it.
  */
-#include "sim/world/world_private.h"
+#include "sim/world/vm.h"
 
 #include <inttypes.h>
+
+/** Kept for whoever moves the VM to another host. */
+static void dirty(const struct vm *vm, uint64_t page)
+{
+    if (vm->dirty_log != NULL) {
+        vm->dirty_log[page / 64] |= UINT64_C(1) << (page % 64);
+    }
+}
 
 static uint64_t page_of(const struct vm *vm, uint64_t pfn)
 {
@@ -59,7 +67,7 @@ void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
         back(vm, first_pfn - vm->spec.first_pfn + i);
     }
     vm->content[page_of(vm, pfn)] = tag;
-    migration_dirtied(vm, page_of(vm, pfn));
+    dirty(vm, page_of(vm, pfn));
 }
 
 uint64_t backing_read(const struct vm *vm, uint64_t pfn)
@@ -79,7 +87,7 @@ static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
     for (; bits != 0; bits &= bits - 1) {
         const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);
         vm->content[index >> vm->spec.page_order] = 0;
-        migration_dirtied(vm, index >> vm->spec.page_order);
+        dirty(vm, index >> vm->spec.page_order);
         freed++;
     }
     return freed;
@@ -90,7 +98,7 @@ void backing_forget(struct vm *vm)
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     for (uint64_t page = 0; page < pages; page++) {
         vm->content[page] = 0;
-        migration_dirtied(vm, page);
+        dirty(vm, page);
     }
 }
 
@@ -127,7 +135,7 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
     backing_drop(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         vm->content[page_of(vm, pfn)] = tag;
-        migration_dirtied(vm, page_of(vm, pfn));
+        dirty(vm, page_of(vm, pfn));
     }
 }
 
@@ -141,36 +149,20 @@ void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     const bool poison = (vm_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
     const uint64_t expected = poison ? vm_free_tag(vm) : 0;
-    if (hostile_take(vm, CORRUPT_INIT_LIE)) {
-        vm->content[page_of(vm, pages[0])] = UINT64_C(0xF0E1D2C3B4A59687);
+    for (uint32_t i = 0; i < count; i++) {
+        OBSERVE(vm, OBSERVED_PAGE_INITIALISED, .at = pages[i], .value = expected,
+                .other = backing_read(vm, pages[i]));
     }
-    for (uint32_t i = 0; vm->world->oracle != NULL && i < count; i++) {
-        oracle_initialised(vm->world->oracle, vm->index, pages[i], expected,
-                           backing_read(vm, pages[i]));
-    }
-}
-
-/** Before the guest's own write a page holds what it held, or nothing if it was dropped meanwhile.
- */
-static bool foreign(uint64_t found, uint64_t expected)
-{
-    return found != 0 && found != expected;
 }
 
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
 {
     struct vm *vm = opaque;
-    struct oracle *oracle = vm->world->oracle;
-    conformance_page_touched(vm->world->conformance, vm->index, pfn, write);
     const uint64_t found = backing_read(vm, pfn);
-    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
-    if (oracle != NULL && expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
-        conformance_hint_touched(vm->world->conformance, vm->index, pfn, write);
-        oracle_content_unknown(oracle, vm->index, pfn, found == vm_free_tag(vm) ? 0 : found, write);
-    } else if (oracle != NULL && !write && freed) {
-        oracle_poison(oracle, vm->index, pfn, expected, found);
-    } else if (oracle != NULL && (!write || foreign(found, expected))) {
-        oracle_content(oracle, vm->index, pfn, expected, found);
+    OBSERVE(vm, OBSERVED_PAGE_TOUCHED, .at = pfn, .flag = write);
+    if (found != expected) {
+        OBSERVE(vm, OBSERVED_PAGE_DIFFERS, .at = pfn, .value = expected, .other = found,
+                .flag = write);
     }
     if (write) {
         backing_write(vm, pfn, tag);

@@ -5,7 +5,7 @@
  * tried at once, what is pending is waited for until its deadline, and only then is somebody
  * killed.
  */
-#include "sim/world/world_private.h"
+#include "sim/world/vm.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,31 +17,32 @@
 
 /* ---- Creation ---- */
 
+/** What the guest's reclaim calls: hinted pages go first. */
+static void shrink(void *opaque, uint32_t pages)
+{
+    struct vm *vm = opaque;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    uint64_t freed = 0;
+    if (vm_is_recorded(vm)) {
+        return;
+    }
+    const bnt_status status =
+        vm->ends.driver.shrink(vm, (uint64_t)pages << vm->spec.page_order, &freed);
+    if (status == BNT_OK) {
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    }
+    OBSERVE(vm, OBSERVED_HINTS_SHRUNK, .value = freed);
+}
+
 static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to)
 {
     struct vm *vm = opaque;
-    struct oracle *oracle = vm->world->oracle;
-    if (to == PAGE_USE_FREE && vm->guest != NULL && gmem_report_wanted(vm->gmem)) {
-        bnt_guest_pages_freed(vm->guest);
-        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+    if (to == PAGE_USE_FREE && gmem_report_wanted(vm->gmem)) {
+        vm->ends.driver.pages_freed(vm);
     }
-    if (oracle == NULL || vm->allocator_silent) {
-        return;
-    }
-    if (to == PAGE_USE_HINTED) {
-        oracle_hint_taken(oracle, vm->index, pfns, count);
-    } else if (from == PAGE_USE_HINTED) {
-        oracle_hint_given(oracle, vm->index, pfns, count);
-    } else if (to == PAGE_USE_REPORTED) {
-        oracle_report_taken(oracle, vm->index, pfns, count);
-    } else if (from == PAGE_USE_REPORTED) {
-        oracle_report_given(oracle, vm->index, pfns, count);
-    } else if (to == PAGE_USE_BALLOON) {
-        oracle_taken(oracle, vm->index, pfns, count);
-        conformance_pages_taken(vm->world->conformance, vm->index, pfns, count);
-    } else if (from == PAGE_USE_BALLOON) {
-        oracle_given(oracle, vm->index, pfns, count);
-        conformance_pages_given(vm->world->conformance, vm->index, pfns, count);
+    if (!vm->allocator_silent) {
+        OBSERVE(vm, OBSERVED_PAGES_MOVED, .pages = pfns, .count = count, .value = from,
+                .other = to);
     }
 }
 
@@ -68,7 +69,7 @@ static struct gmem_config gmem_config_of(struct vm *vm)
         .opaque = vm,
         .access = backing_access,
         .moved = moved,
-        .shrink = hint_shrink,
+        .shrink = shrink,
     };
 }
 
@@ -161,7 +162,7 @@ bool memory_create(struct world *world, char *error, size_t error_bytes)
         arena_zalloc(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        if (vm->player == NULL && !gmem_make(vm, error, error_bytes)) {
+        if (!vm_is_recorded(vm) && !gmem_make(vm, error, error_bytes)) {
             return false;
         }
     }
@@ -285,10 +286,7 @@ void memory_reclaim_tick(struct vm *vm)
     const struct gmem_reclaim done = gmem_reclaim(vm->gmem, RECLAIM_BATCH_PAGES);
     vm->reclaim_scheduled = false;
     vm->touched = true;
-    engine_payload(engine, done.pages);
-    if (done.pages > 0) {
-        script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_RECLAIM);
-    }
+    OBSERVE(vm, OBSERVED_RECLAIMED, .value = done.pages);
     if (done.again) {
         vm->reclaim_scheduled = true;
         world_at(vm->world, engine_now(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
@@ -303,18 +301,14 @@ void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *r
     struct world *world = vm->world;
     const uint64_t now_ns = engine_now(world->engine);
     *result = (struct bnt_guest_oom_result){.deadline_ns = BNT_NEVER};
-    const bnt_status status = bnt_guest_oom(vm->guest, now_ns, pfns, result);
+    const bnt_status status = vm->ends.driver.oom(vm, pfns, result);
     if (status != BNT_OK) {
         world_log(world, LOG_EVENTS, "%s: the balloon does not give way: %s", vm->spec.name,
                   bnt_status_text(status));
         return;
     }
-    vm->account.oom_deflates++;
-    vm->settled.oom_ns = now_ns;
     vm->touched = true;
-    engine_payload(world->engine, result->freed_pfns);
-    engine_payload(world->engine, result->pending_pfns);
-    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_DEFLATE);
+    OBSERVE(vm, OBSERVED_OOM_DEFLATED, .value = result->freed_pfns, .other = result->pending_pfns);
     if (result->pending_pfns > 0 && vm->oom_event == 0) {
         vm->oom_event =
             world_at(world, result->deadline_ns, WORLD_EVENT_OOM_DEADLINE, vm->index, 0, 0);
@@ -349,10 +343,9 @@ static bool kill(struct vm *vm)
     if (group == GMEM_NO_GROUP) {
         return false;
     }
-    vm->account.oom_kills++;
     world_log(vm->world, LOG_EVENTS, "%s: the OOM killer took workload %" PRIu32, vm->spec.name,
               group);
-    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_OOM_KILL);
+    OBSERVE(vm, OBSERVED_OOM_KILLED);
     return true;
 }
 
@@ -401,8 +394,7 @@ void memory_workload_tick(struct world *world, uint32_t index)
     workload_tick(slot->workload, engine_now(world->engine), &tick);
     struct workload_info info;
     workload_info_get(slot->workload, &info);
-    engine_payload(world->engine, info.present_bytes);
-    engine_payload(world->engine, info.cache_bytes);
+    OBSERVE(vm, OBSERVED_WORKLOAD_TICKED, .value = info.present_bytes, .other = info.cache_bytes);
     memory_reclaim_wanted(vm);
     if (tick.out_of_memory) {
         out_of_memory(world, index, &tick);

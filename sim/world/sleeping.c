@@ -6,7 +6,7 @@
  * on and may take what became free. The request cannot be called back, as in a kernel that sleeps:
  * what comes when nobody wants it any more goes straight back.
  */
-#include "sim/world/world_private.h"
+#include "sim/world/vm.h"
 
 #define SLEEP_FIRST_NS 10000 /**< to get to sleep and to be woken, at least */
 
@@ -22,7 +22,7 @@ bool sleeping_start(struct vm *vm, uint32_t count)
     }
     vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
     step_at(vm, engine_now(vm->world->engine) + SLEEP_FIRST_NS);
-    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ALLOC_WAITS);
+    OBSERVE(vm, OBSERVED_PAGES_WAITED_FOR);
     return true;
 }
 
@@ -34,13 +34,13 @@ static void wake(struct vm *vm)
     const uint32_t got = gmem_balloon_alloc_nowait(vm->gmem, pages, vm->sleeping_pages);
     const uint64_t now_ns = engine_now(world->engine);
     vm->sleeping_pages = 0;
-    engine_payload(world->engine, got);
-    const bnt_status status = bnt_guest_alloc_done(vm->guest, now_ns, pages, got);
+    OBSERVE(vm, OBSERVED_PAGES_COMING, .count = got);
+    const bnt_status status = vm->ends.driver.alloc_done(vm, pages, got);
     if (status != BNT_OK) {
         world_fail(world, VERDICT_FAIL, "%s: the driver did not take its pages: %s", vm->spec.name,
                    bnt_status_text(status));
     }
-    script_trigger(vm, TRIGGER_WORLD, WORLD_TRIGGER_ALLOC_CAME);
+    OBSERVE(vm, OBSERVED_PAGES_CAME);
     vm_schedule(vm, PARTY_DRIVER, now_ns);
 }
 

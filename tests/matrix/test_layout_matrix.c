@@ -11,7 +11,8 @@
  * A subset is taken twice: all features are offered and the driver wants the subset, and the other
  * way round; so every queue is declined, and missing, at every place.
  */
-#include "sim/world/world_private.h"
+#include "sim/run/run.h"
+#include "sim/world/vm.h"
 
 #include <check.h>
 #include <stdio.h>

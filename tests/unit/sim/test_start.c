@@ -4,7 +4,7 @@
  */
 #include "sim/scenario/keys.h"
 #include "sim/scenario/values.h"
-#include "sim/world/world.h"
+#include "sim/run/run.h"
 
 #include <check.h>
 

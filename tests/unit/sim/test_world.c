@@ -2,7 +2,9 @@
  * A world that cannot be made is taken apart without a trace, whichever of its parts failed; and
  * what a script's hostile acts write stays inside the DMA memory, whatever size the rings have.
  */
-#include "sim/world/world_private.h"
+#include "sim/faults/faults.h"
+#include "sim/run/run.h"
+#include "sim/world/vm.h"
 
 #include <check.h>
 
@@ -189,12 +191,12 @@ static void act(struct vm *vm, corruption which)
     hostile_start(vm, &action);
     for (int inflate = 0; inflate < 2; inflate++) {
         const struct bnt_guest_request request = {.inflate = inflate != 0};
-        hostile_after_expose(vm, &request);
+        rings_after_expose(vm, &request);
     }
     for (uint16_t queue = 0; queue < WORLD_QUEUES; queue++) {
-        (void)hostile_after_serve(vm, queue);
-        (void)hostile_statistics(vm, queue);
-        hostile_report(vm, queue);
+        (void)rings_after_serve(vm, queue);
+        (void)rings_statistics(vm, queue);
+        rings_report(vm, queue);
     }
 }
 

@@ -1,0 +1,180 @@
+/*
+ * Hostility: how a party breaks the wire when the script says so.
+ *
+ * A declared fault suspends the invariants of its party; a secret one leaves them armed, so that
+ * they must fire. What happens at once is here; what waits for its moment is armed, and happens in
+ * an interposer (interposers.c, forged.c).
+ */
+#include "sim/faults/faults.h"
+
+static unsigned who_of(corruption which)
+{
+    static const unsigned who[] = {
+#define X(name, yaml, who, meaning) [CORRUPT_##name] = ASSUMES_##who,
+        CORRUPTION_MAP(X)
+#undef X
+    };
+    return who[which];
+}
+
+/* ---- The driver's pages ---- */
+
+uint64_t hostile_page_in(const struct vm *vm, page_place place)
+{
+    const struct oracle *oracle = vm->world->oracle;
+    if (oracle == NULL || oracle_pages_in(oracle, vm->index, place) == 0) {
+        return UINT64_MAX;
+    }
+    const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
+    for (uint64_t pfn = vm->spec.first_pfn; pfn < end; pfn += UINT64_C(1) << vm->spec.page_order) {
+        if (oracle_place(oracle, vm->index, pfn) == place) {
+            return pfn;
+        }
+    }
+    return UINT64_MAX;
+}
+
+/** The guest takes a page back that is not its own. */
+static void steal(struct vm *vm, page_place place)
+{
+    const uint64_t page = hostile_page_in(vm, place);
+    if (page != UINT64_MAX) {
+        gmem_balloon_free(vm->gmem, &page, 1);
+    }
+}
+
+/** The allocator hands out a page that nobody hears of. */
+static void leak_page(struct vm *vm)
+{
+    uint64_t page = 0;
+    vm->allocator_silent = true;
+    (void)gmem_balloon_alloc(vm->gmem, &page, 1);
+    vm->allocator_silent = false;
+}
+
+static void report_ballooned(struct vm *vm)
+{
+    const uint64_t page = hostile_page_in(vm, PLACE_BALLOON);
+    if (page != UINT64_MAX) {
+        oracle_report(vm->world->oracle, vm->index, page, 1);
+    }
+}
+
+/** A page of a workload, for a host that loses or swaps its content. */
+static void spoil(struct vm *vm, uint64_t content)
+{
+    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    if (page != UINT64_MAX) {
+        vm->content[(page - vm->spec.first_pfn) >> vm->spec.page_order] = content;
+    }
+}
+
+static void drop_owned(struct vm *vm)
+{
+    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    uint64_t freed = 0;
+    if (page != UINT64_MAX && vm->world->oracle != NULL) {
+        backing_drop(vm, page, 1, &freed);
+        oracle_discard(vm->world->oracle, vm->index, page, 1);
+    }
+}
+
+/** The guest reads a page that it hinted, before it wrote it. */
+static void hint_trust(struct vm *vm)
+{
+    const uint64_t page = gmem_hinted_page(vm->gmem);
+    if (page != GMEM_NONE) {
+        gmem_peek(vm->gmem, page);
+    }
+}
+
+/** The device takes a page as hinted, whatever state it is in. */
+static void hint_late(struct vm *vm)
+{
+    if (vm->world->oracle != NULL) {
+        oracle_hint(vm->world->oracle, vm->index, vm->spec.first_pfn, 1);
+    }
+}
+
+/** Whether nothing is left of a fault once the device was reset: what is forged is in rings only.
+ */
+static bool ends_with_reset(corruption which)
+{
+    switch (which) {
+    case CORRUPT_AVAIL_INDEX:
+    case CORRUPT_HEAD_RANGE:
+    case CORRUPT_DESC_LOOP:
+    case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_LENGTH:
+    case CORRUPT_DESC_ORDER:
+    case CORRUPT_DESC_NEXT:
+    case CORRUPT_USED_ID:
+    case CORRUPT_USED_TWICE:
+    case CORRUPT_USED_INDEX:
+    case CORRUPT_NOTIFY_DATA:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void hostile_device_reset(struct vm *vm)
+{
+    bool over = !vm->lasting_fault && !vm_is_recorded(vm);
+    for (int which = 0; which < CORRUPTION_COUNT; which++) {
+        over = over && vm->armed[which] == 0;
+    }
+    if (over) {
+        OBSERVE(vm, OBSERVED_FAULT_ENDED);
+    }
+}
+
+void hostile_start(struct vm *vm, const struct scenario_action *action)
+{
+    const corruption which = action->corruption;
+    OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = who_of(which), .other = who_of(which),
+            .flag = action->secret);
+    vm->lasting_fault = vm->lasting_fault || (!action->secret && !ends_with_reset(which));
+    vm->touched = true;
+    switch (which) {
+    case CORRUPT_STEAL_PAGE:
+        steal(vm, PLACE_BALLOON);
+        break;
+    case CORRUPT_FREE_IN_FLIGHT:
+        steal(vm, PLACE_INFLATING);
+        break;
+    case CORRUPT_ALLOC_LEAK:
+        leak_page(vm);
+        break;
+    case CORRUPT_REPORT_BALLOONED:
+        report_ballooned(vm);
+        break;
+    case CORRUPT_DISCARD_OWNED:
+        drop_owned(vm);
+        break;
+    case CORRUPT_HINT_TRUST:
+        hint_trust(vm);
+        break;
+    case CORRUPT_HINT_LATE:
+        hint_late(vm);
+        break;
+    case CORRUPT_CONTENT_LOST:
+        spoil(vm, 0);
+        break;
+    case CORRUPT_CONTENT_FOREIGN:
+        spoil(vm, UINT64_C(0xF0E1D2C3B4A59687));
+        break;
+    case CORRUPT_AVAIL_INDEX:
+    case CORRUPT_HEAD_RANGE:
+    case CORRUPT_DESC_LOOP:
+    case CORRUPT_DESC_ADDRESS:
+    case CORRUPT_DESC_LENGTH:
+    case CORRUPT_DESC_ORDER:
+    case CORRUPT_DESC_NEXT:
+        rings_break(vm, which);
+        break;
+    default: /* the others wait for their moment */
+        vm->armed[which] += action->count > 0 ? action->count : 1;
+        break;
+    }
+}

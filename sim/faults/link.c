@@ -1,0 +1,102 @@
+/*
+ * The link: how kicks and interrupts travel, and what can go wrong on the way.
+ *
+ * A notification is an event after a latency. Scripted faults (the next n) come before the faults
+ * that are drawn; both stop in a quiet phase. What of this VIRTIO allows stands in
+ * docs/understand/model.md.
+ */
+#include "sim/faults/faults.h"
+
+static const char *const signal_names[SIGNAL_COUNT] = {"kick", "interrupt", "config-interrupt"};
+
+static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
+{
+    struct engine *engine = vm->world->engine;
+    if (vm->world->quiet || ratio->numerator == 0) {
+        return false;
+    }
+    return engine_chance(engine, engine_stream(engine, stream), ratio->numerator,
+                         ratio->denominator);
+}
+
+static bool lost(struct vm *vm, link_signal signal)
+{
+    struct link_state *state = &vm->link[signal];
+    bool drop = false;
+    if (state->drop_next > 0) {
+        state->drop_next--;
+        drop = true;
+    } else {
+        drop = drawn(vm, "link.drop", &vm->spec.link[signal].drop);
+    }
+    if (drop) {
+        state->lost++;
+        world_log(vm->world, LOG_EVENTS, "%s: a %s is lost", vm->spec.name, signal_names[signal]);
+    }
+    return drop;
+}
+
+static uint64_t delay_ns(struct vm *vm, link_signal signal)
+{
+    struct link_state *state = &vm->link[signal];
+    const struct link_faults *faults = &vm->spec.link[signal];
+    if (state->delay_next > 0) {
+        state->delay_next--;
+        return faults->latency_ns + state->delay_next_ns;
+    }
+    if (drawn(vm, "link.delay", &faults->delay)) {
+        return faults->latency_ns + faults->delay_by_ns;
+    }
+    return faults->latency_ns;
+}
+
+static bool twice(struct vm *vm, link_signal signal)
+{
+    struct link_state *state = &vm->link[signal];
+    if (state->duplicate_next > 0) {
+        state->duplicate_next--;
+        return true;
+    }
+    return drawn(vm, "link.duplicate", &vm->spec.link[signal].duplicate);
+}
+
+/** Keeps one notification back until the next of its kind has gone first. */
+static bool held_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+{
+    struct link_state *state = &vm->link[signal];
+    if (!state->reorder_armed) {
+        return false;
+    }
+    state->reorder_armed = false;
+    state->reorder_held = true;
+    state->reorder_queue = queue;
+    state->reorder_data = data;
+    return true;
+}
+
+void link_carry(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+{
+    struct link_state *state = &vm->link[signal];
+    if (lost(vm, signal) || held_back(vm, signal, queue, data)) {
+        return;
+    }
+    const uint64_t first_ns = delay_ns(vm, signal);
+    vm_signal_arrive(vm, signal, queue, data, first_ns);
+    if (twice(vm, signal)) {
+        vm_signal_arrive(vm, signal, queue, data, first_ns + 1);
+    }
+    if (state->reorder_held) {
+        state->reorder_held = false;
+        vm_signal_arrive(vm, signal, state->reorder_queue, state->reorder_data, first_ns + 1);
+    }
+}
+
+void link_quiet(struct vm *vm)
+{
+    for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
+        vm->link[signal].drop_next = 0;
+        vm->link[signal].duplicate_next = 0;
+        vm->link[signal].delay_next = 0;
+        vm->link[signal].reorder_armed = false;
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * Quirks of other drivers and devices: which invariants a declared one breaks.
+ *
+ * The quirks themselves are in lib (ballonet/personality.h), what a personality sets in
+ * sim/scenario/personalities.c. An invariant is suspended by name and for this VM only; host safety
+ * is never.
+ */
+#include "sim/faults/faults.h"
+
+/** A quirk and one invariant that it breaks. */
+struct broken {
+    uint32_t quirk;
+    invariant_id invariant;
+};
+
+static const struct broken by_driver[] = {
+    /* PFN 0 is in the host's ledger and in the guest's use. */
+    {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_VIEWS_AGREE},
+    {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_CONTENT_KEPT},
+    /* A request is over for the driver before the device has served it. */
+    {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_IN_FLIGHT},
+    {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_VIEWS_AGREE},
+};
+
+static const struct broken by_device[] = {
+    /* The driver waits for ever. */
+    {BNT_HOST_QUIRK_OVERSIZED_DROPPED, INVARIANT_CONVERGES},
+    /* The driver takes what comes back for done. */
+    {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_VIEWS_AGREE},
+    {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_IN_FLIGHT},
+    {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_CONVERGES},
+    {BNT_HOST_QUIRK_FIRST_BUFFER_ONLY, INVARIANT_VIEWS_AGREE},
+    /* With F_DEVICE_INIT_REPORTED a used length says how much is initialised. */
+    {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
+};
+
+static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((quirks & rows[i].quirk) != 0) {
+            oracle_suspend_one(vm->world->oracle, vm->index, rows[i].invariant);
+        }
+    }
+}
+
+/** A device that drops hinted pages at once, and a driver that gives them back before it did. */
+static bool hints_unsafe(const struct vm *vm)
+{
+    const uint64_t both = vm->spec.driver.config.features_wanted & vm->spec.device.config.features;
+    return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.config.hint_discard &&
+           !vm->spec.driver.config.hint_wait_on_ack;
+}
+
+void quirks_suspend(const struct vm *vm)
+{
+    if (hints_unsafe(vm)) {
+        oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
+        oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
+    }
+    suspend(vm, vm->spec.driver.config.quirks, by_driver, sizeof by_driver / sizeof by_driver[0]);
+    suspend(vm, vm->spec.device.config.quirks, by_device, sizeof by_device / sizeof by_device[0]);
+}

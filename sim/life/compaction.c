@@ -1,0 +1,83 @@
+/*
+ * Compaction: ballooned pages move, from the lowest address on, one at a time.
+ */
+#include "sim/life/life.h"
+#include "sim/world/observers.h"
+
+void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
+{
+    vm->life.move_left = pages;
+    vm->life.move_at = 0;
+    vm->life.move_deflate_first = deflate_first;
+    vm->life.move_polls = 0;
+    if (!vm->life.compacting) { /* one that is under way goes on as this one */
+        vm->life.compacting = true;
+        life_at(vm, 0, LIFE_COMPACT);
+    }
+}
+
+/** Moves the next page that is the balloon's: OK; E_AGAIN (later); E_STATE (none is left). */
+static bnt_status move_next(struct vm *vm)
+{
+    const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
+    uint64_t to = 0;
+    if (gmem_balloon_alloc(vm->gmem, &to, 1) == 0) {
+        return BNT_E_AGAIN;
+    }
+    bnt_status status = BNT_E_ARGUMENT;
+    while (status == BNT_E_ARGUMENT && vm->life.move_at < pages) {
+        const uint64_t from = vm->spec.first_pfn + (vm->life.move_at << vm->spec.page_order);
+        if (from == to || gmem_use(vm->gmem, from) != PAGE_USE_BALLOON) {
+            vm->life.move_at++;
+            continue;
+        }
+        vm->life.moving = true; /* a call of VMware's wire ends it before it returns */
+        OBSERVE(vm, OBSERVED_PAGE_MOVING, .at = from, .value = to, .flag = true);
+        status = vm->ends.driver.page_migrate(vm, from, to, vm->life.move_deflate_first);
+        if (status != BNT_OK) {
+            OBSERVE(vm, OBSERVED_PAGE_MOVING, .at = from, .value = to);
+        }
+        vm->life.moving = vm->life.moving && status == BNT_OK;
+        vm->life.move_at += status != BNT_E_AGAIN;
+    }
+    if (status != BNT_OK) {
+        gmem_balloon_free(vm->gmem, &to, 1);
+    }
+    return status == BNT_E_ARGUMENT ? BNT_E_STATE : status;
+}
+
+void compaction_poll(struct vm *vm)
+{
+    if (vm->life.move_left == 0) {
+        vm->life.compacting = false;
+        return;
+    }
+    const bnt_status status = move_next(vm);
+    if (status == BNT_OK) {
+        vm->life.move_polls = 0;
+        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+    } else if (status != BNT_E_AGAIN || ++vm->life.move_polls >= LIFE_POLLS_MAX) {
+        vm->life.move_left = 0; /* nothing left to move, or no driver that could */
+        vm->life.compacting = false;
+    } else {
+        life_at(vm, LIFE_POLL_NS, LIFE_COMPACT);
+    }
+}
+
+static void moved(struct vm *vm, const struct observation *seen)
+{
+    if (seen->guest_event->kind != BNT_GUEST_EVENT_MIGRATED) {
+        return;
+    }
+    OBSERVE(vm, OBSERVED_COMPACTED, .flag = seen->guest_event->extra == BNT_GUEST_MIGRATED_MOVED);
+    vm->life.moving = false;
+    vm->life.move_left -= vm->life.move_left > 0;
+    if (vm->life.compacting) {
+        life_at(vm, 0, LIFE_COMPACT);
+    }
+}
+
+const struct observer compaction_observer = {
+    .name = "compaction",
+    .on = {[OBSERVED_GUEST_EVENT] = moved},
+};

@@ -1,0 +1,309 @@
+/*
+ * What happens to a machine around its balloon: its driver is loaded and unloaded, its device is
+ * saved and loaded, taken out and put in, the guest hibernates, a new kernel starts over the old
+ * one's head, memory is added.
+ *
+ * Each is an action of the script; what takes time goes on by LIFECYCLE events. Requests of the
+ * balloon are the cores' business, not this file's.
+ */
+#include "sim/life/life.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- The device: another instance in place of this one ---- */
+
+/** A snapshot of the device, gone on from in another instance: migration and restore do this. */
+void life_restore_device(struct vm *vm)
+{
+    const bnt_status status = vm->ends.device.restore(vm);
+    if (status != BNT_OK) {
+        world_fail(vm->world, VERDICT_FAIL, "%s: the device was not restored: %s", vm->spec.name,
+                   bnt_status_text(status));
+    }
+}
+
+/** A device as it is after power-on, with the target that its VMM still wants. */
+static void host_power_cycle(struct vm *vm)
+{
+    const uint64_t target_pfns = vm_host_info(vm).num_pages;
+    uint64_t id = 0;
+    if (!vm->ends.device.renew(vm)) {
+        return;
+    }
+    OBSERVE(vm, OBSERVED_DEVICE_NEW);
+    if (vm->ends.device.target_set(vm, target_pfns, 0, &id) == BNT_OK) {
+        OBSERVE(vm, OBSERVED_TARGET_SET, .value = id);
+    }
+}
+
+/* ---- The driver is loaded ---- */
+
+/** The script wants the balloon empty, or to follow its target: who judges the driver is told. */
+void life_empty(struct vm *vm, bool emptying)
+{
+    vm->emptying = emptying;
+    OBSERVE(vm, OBSERVED_EMPTYING, .flag = emptying);
+}
+
+/** Why the guest cannot load its driver now; NULL if it can. */
+static const char *no_driver(const struct vm *vm)
+{
+    if (engine_now(vm->world->engine) < vm->life.asleep_until_ns) {
+        return "the machine is off";
+    }
+    return vm->life.freezing ? "it hibernates" : vm->life.unplugged ? "there is no device" : NULL;
+}
+
+void life_attach(struct vm *vm)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const char *why_not = no_driver(vm);
+    if (why_not != NULL) {
+        world_log(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
+                  why_not);
+        return;
+    }
+    const bool detaching = vm->detaching;
+    const bool emptying = vm->emptying;
+    vm->detaching = false;
+    life_empty(vm, false);
+    const bnt_status status = vm->ends.driver.attach(vm);
+    vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
+    if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
+        vm->detaching = detaching;
+        life_empty(vm, emptying);
+    } else {
+        vm->life.found = false;
+    }
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
+                  bnt_status_text(status));
+    }
+    vm_schedule(vm, PARTY_DRIVER, now_ns);
+    vm_schedule(vm, PARTY_DEVICE, now_ns);
+}
+
+/* ---- Unplug and plug ---- */
+
+/** The device is gone at once; the guest hears of it by a notification. */
+void life_unplug(struct vm *vm)
+{
+    if (vm->life.unplugged) {
+        return;
+    }
+    vm->life.unplugged = true;
+    vm->life.found = false;
+    /* What the driver reads from now on comes from no device, and what it writes reaches none. */
+    OBSERVE(vm, OBSERVED_DEVICE_GONE);
+    life_at(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
+}
+
+static void unplug_told(struct vm *vm)
+{
+    if (vm->life.told || !vm->life.unplugged) {
+        return; /* a new kernel has seen for itself */
+    }
+    host_power_cycle(vm); /* what is plugged in next; the old one did nothing any more */
+    vm->life.told = true;
+    const bnt_status status = vm->ends.driver.unplugged(vm);
+    if (status == BNT_E_AGAIN) {
+        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+    }
+}
+
+static void attach_soon(struct vm *vm)
+{
+    vm->life.found = false;
+    world_at(vm->world, engine_now(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
+}
+
+/** Awaits a driver that is down; one wait serves all that ask for it. */
+static void down_await(struct vm *vm)
+{
+    vm->life.polls = 0;
+    if (!vm->life.awaited) {
+        vm->life.awaited = true;
+        life_at(vm, 0, LIFE_DOWN);
+    }
+}
+
+void life_plug(struct vm *vm)
+{
+    if (!vm->life.unplugged || !vm->life.told) {
+        return;
+    }
+    vm->life.unplugged = false;
+    vm->life.told = false;
+    if (no_driver(vm) != NULL) {
+        return; /* it is found when the machine wakes */
+    }
+    vm->life.found = true;
+    down_await(vm); /* a driver that still gives pages back attaches when it is down */
+}
+
+/* ---- The driver is unloaded ---- */
+
+void life_detach(struct vm *vm, detach_way way)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
+    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bool tells = state == BNT_GUEST_RUNNING || state == BNT_GUEST_RELEASING;
+    if (tells && !vm_on_calls(vm)) {
+        OBSERVE(vm, OBSERVED_LEAVING, .flag = chosen == DETACH_ORDERLY);
+    }
+    life_empty(vm, vm->emptying || chosen == DETACH_ORDERLY);
+    const bnt_status status =
+        chosen == DETACH_ORDERLY ? vm->ends.driver.detach_orderly(vm) : vm->ends.driver.detach(vm);
+    if (status == BNT_E_AGAIN) {
+        vm_schedule(vm, PARTY_DRIVER, now_ns);
+    }
+}
+
+/* ---- Hibernation: the driver freezes, the machine is off, it wakes with another device ---- */
+
+void life_hibernate(struct vm *vm, uint64_t for_ns)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    if (vm->life.freezing || now_ns < vm->life.asleep_until_ns) {
+        return;
+    }
+    vm->detaching = true;
+    life_detach(vm, DETACH_DRIVERS_WAY);
+    OBSERVE(vm, OBSERVED_HIBERNATED);
+    vm->life.off_ns = for_ns;
+    vm->life.freezing = true;
+    vm->life.found = false; /* it is found when the machine wakes */
+    down_await(vm);
+}
+
+/** Looks that an orderly detach may take before the driver resets the device. */
+static uint64_t down_polls(const struct vm *vm)
+{
+    const struct scenario_driver *driver = &vm->spec.driver;
+    return driver->detach == DETACH_ORDERLY ? driver->config.detach_timeout_ns / LIFE_POLL_NS : 0;
+}
+
+/** The driver is awaited; then the machine goes off, or the driver attaches again, unless it did
+ * meanwhile or the device is gone. */
+static void down_poll(struct vm *vm)
+{
+    vm->life.awaited = false;
+    if (!vm->life.freezing && !vm->life.found) {
+        return;
+    }
+    if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
+        const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(vm->world->engine);
+        vm->life.polls += !stalled;
+        if (vm->life.polls >= LIFE_POLLS_MAX + down_polls(vm)) {
+            world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
+                       vm->spec.name);
+            return;
+        }
+        vm->life.awaited = true;
+        life_at(vm, LIFE_POLL_NS, LIFE_DOWN);
+    } else if (vm->life.freezing) {
+        vm->life.freezing = false;
+        vm->life.asleep_until_ns = engine_now(vm->world->engine) + vm->life.off_ns;
+        host_power_cycle(vm);
+        life_at(vm, vm->life.off_ns, LIFE_WAKE);
+    } else {
+        attach_soon(vm);
+    }
+}
+
+/** Nothing in the guest acts for it any more: not a kernel that freezes or compacts, nor one that
+ * waits for memory. */
+static void kernel_new(struct vm *vm)
+{
+    vm->life.kernel++;
+    vm->life.freezing = false;
+    vm->life.found = false;
+    vm->life.awaited = false;
+    vm->life.move_left = 0;
+    vm->life.compacting = false;
+    vm->life.moving = false;
+    sleeping_forget(vm);
+}
+
+/* ---- A new kernel ---- */
+
+/** As kexec: nothing was told to the device, whose first notice is the new driver's reset. */
+void life_restart(struct vm *vm)
+{
+    struct world *world = vm->world;
+    char error[256];
+    if (engine_now(world->engine) < vm->life.asleep_until_ns) {
+        world_log(world, LOG_EVENTS, "%s: no restart: the machine is off", vm->spec.name);
+        return;
+    }
+    kernel_new(vm);
+    unplug_told(vm);
+    OBSERVE(vm, OBSERVED_KERNEL_ENDED);
+    life_empty(vm, false);
+    backing_forget(vm);
+    if (!memory_restart(vm, error, sizeof error) ||
+        !vm->ends.driver.restart(vm, error, sizeof error)) {
+        world_fail(world, VERDICT_FAIL, "%s", error);
+        return;
+    }
+    OBSERVE(vm, OBSERVED_KERNEL_STARTED);
+    if (!vm->life.unplugged) { /* else the driver comes with the device */
+        life_attach(
+            vm); /* in the same event: until then the device has pages that the kernel uses */
+    }
+}
+
+/* ---- Hot-add ---- */
+
+static bnt_status memory_extend(struct vm *vm, uint64_t bytes)
+{
+    vm->life.offline_bytes -= bytes < vm->life.offline_bytes ? bytes : vm->life.offline_bytes;
+    const bnt_status status = vm_memory_map(vm);
+    return status == BNT_OK ? vm->ends.device.memory_set(vm) : status;
+}
+
+void life_reserve(struct vm *vm)
+{
+    const uint64_t most = scenario_memory_most(vm->world->scenario, vm->index);
+    vm->life.offline_bytes = most - vm->spec.memory_bytes;
+    vm->spec.memory_bytes = most;
+}
+
+void life_hot_add(struct vm *vm, uint64_t bytes)
+{
+    struct world *world = vm->world;
+    const bnt_status status = memory_extend(vm, bytes);
+    if (status != BNT_OK) {
+        world_fail(world, VERDICT_FAIL, "%s: the device does not take the new memory: %s",
+                   vm->spec.name, bnt_status_text(status));
+        return;
+    }
+    gmem_online(vm->gmem, bytes);
+    OBSERVE(vm, OBSERVED_MEMORY_ADDED, .value = bytes);
+}
+
+void life_go_on(struct vm *vm, uint64_t step, uint64_t kernel)
+{
+    vm->touched = true;
+    if (kernel != vm->life.kernel && step != LIFE_UNPLUG_TOLD) {
+        return;
+    }
+    switch ((enum life_step)step) {
+    case LIFE_UNPLUG_TOLD:
+        unplug_told(vm);
+        break;
+    case LIFE_DOWN:
+        down_poll(vm);
+        break;
+    case LIFE_WAKE:
+        if (!vm->life.unplugged) {
+            attach_soon(vm);
+        }
+        break;
+    case LIFE_COMPACT:
+        compaction_poll(vm);
+        break;
+    }
+}

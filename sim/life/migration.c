@@ -1,0 +1,447 @@
+/*
+ * Precopy migration: a VM's memory goes to another host while the VM runs, round by round, then
+ * what is left while it stands still, then its device.
+ *
+ * A round sends what its bitmap says; what is written meanwhile is in the dirty log and is the next
+ * round's bitmap. Free page hints clear bits of the bitmap, never of the log: what the guest writes
+ * after a run of hints was started is sent whatever was hinted (BD-32, BV-9). Each run is stopped
+ * before the log is looked at. At the end the VM has exactly what was sent, so that the content
+ * oracle goes on at the destination.
+ */
+#include "sim/life/life.h"
+#include "sim/scenario/keys.h"
+#include "sim/world/observers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define CHUNK_BYTES      (UINT64_C(1) << 20) /**< sent between two looks at the rest of the world */
+#define EMPTY_PAGE_BYTES 8                   /**< on the wire, of a page without host memory */
+
+/** A VM on its way to another host. */
+struct migration {
+    const struct scenario_action *action;
+    uint64_t pages;
+    uint64_t words;
+    uint64_t *bitmap; /**< pages still to be sent in this round */
+    uint64_t *dirty;  /**< the log: written since it was last looked at */
+    uint64_t *sent;   /**< content at the destination */
+    uint64_t *there;  /**< pages that have memory there */
+    uint8_t *dma;     /**< the driver's DMA area there */
+    uint64_t cursor;
+    uint64_t event;
+    uint64_t began_ns;
+    uint32_t round;
+    bool stopped; /**< the VM stands still, the rest is on its way */
+};
+
+static bool bit_get(const uint64_t *bits, uint64_t at)
+{
+    return (bits[at / 64] >> (at % 64) & 1) != 0;
+}
+
+static void bit_set(uint64_t *bits, uint64_t at)
+{
+    bits[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+static uint64_t page_pfns(const struct vm *vm)
+{
+    return UINT64_C(1) << vm->spec.page_order;
+}
+
+static bool page_backed(const struct vm *vm, uint64_t page)
+{
+    return bit_get(vm->backed, page << vm->spec.page_order);
+}
+
+/* ---- Life ---- */
+
+static void migration_free(struct vm *vm)
+{
+    struct arena *arena = vm->world->arena;
+    struct migration *m = vm->migration;
+    if (m == NULL) {
+        return;
+    }
+    arena_free(arena, m->bitmap, m->words * sizeof(uint64_t));
+    arena_free(arena, m->dirty, m->words * sizeof(uint64_t));
+    arena_free(arena, m->there, m->words * sizeof(uint64_t));
+    arena_free(arena, m->sent, m->pages * sizeof(uint64_t));
+    arena_free(arena, m->dma, vm->dma_bytes);
+    arena_free(arena, m, sizeof *m);
+    vm->migration = NULL;
+    vm->dirty_log = NULL;
+}
+
+void migration_destroy(struct vm *vm)
+{
+    migration_free(vm);
+}
+
+static void migration_make(struct vm *vm, const struct scenario_action *action)
+{
+    struct arena *arena = vm->world->arena;
+    struct migration *m = arena_zalloc(arena, sizeof *m);
+    m->action = action;
+    m->pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
+    m->words = (m->pages + 63) / 64;
+    m->bitmap = arena_zalloc(arena, m->words * sizeof(uint64_t));
+    m->dirty = arena_zalloc(arena, m->words * sizeof(uint64_t));
+    m->there = arena_zalloc(arena, m->words * sizeof(uint64_t));
+    m->sent = arena_zalloc(arena, m->pages * sizeof(uint64_t));
+    m->dma = arena_zalloc(arena, vm->dma_bytes);
+    for (uint64_t page = 0; page < m->pages; page++) {
+        bit_set(m->bitmap, page);
+    }
+    m->began_ns = engine_now(vm->world->engine);
+    vm->migration = m;
+    vm->dirty_log = m->dirty;
+}
+
+static void step_at(struct vm *vm, uint64_t time_ns, uint8_t priority)
+{
+    vm->migration->event = engine_at(vm->world->engine, time_ns, priority, WORLD_EVENT_MIGRATION,
+                                     (uint16_t)vm->index, vm->migration->round, 0);
+}
+
+/* ---- Hints ---- */
+
+/** Whether this migration uses them: not where memory may be asked for after the switch-over. */
+static bool hints_used(const struct migration *m)
+{
+    return m->action->hints && !m->action->postcopy;
+}
+
+static void hint_say(struct vm *vm, const char *what, bnt_status status)
+{
+    if (status != BNT_OK) {
+        world_log(vm->world, LOG_EVENTS, "%s: no %s of hints: %s", vm->spec.name, what,
+                  bnt_status_text(status));
+    }
+    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+}
+
+static void hints_start(struct vm *vm)
+{
+    if (hints_used(vm->migration)) {
+        hint_say(vm, "start", vm->ends.device.hint_start(vm));
+    }
+}
+
+static void hints_stop(struct vm *vm)
+{
+    if (hints_used(vm->migration)) {
+        hint_say(vm, "stop", vm->ends.device.hint_stop(vm));
+    }
+}
+
+/** BV-11: whatever became of the migration. */
+static void hints_done(struct vm *vm)
+{
+    if (!hints_used(vm->migration)) {
+        return;
+    }
+    const bnt_status status = vm->ends.device.hint_done(vm);
+    hint_say(vm, "end", status);
+    if (status == BNT_OK) { /* else there is no driver that it could tell */
+        OBSERVE(vm, OBSERVED_HINTS_OVER);
+    }
+}
+
+static void hinted(struct vm *vm, const struct observation *seen)
+{
+    struct migration *m = vm->migration;
+    if (m == NULL || m->stopped) {
+        return;
+    }
+    const uint64_t first = seen->at - vm->spec.first_pfn;
+    const uint64_t begin = (first + page_pfns(vm) - 1) >> vm->spec.page_order;
+    const uint64_t end = (first + seen->value) >> vm->spec.page_order;
+    for (uint64_t page = begin; page < end; page++) {
+        const uint64_t bit = UINT64_C(1) << (page % 64);
+        if ((m->bitmap[page / 64] & bit) != 0) {
+            m->bitmap[page / 64] &= ~bit;
+            vm->moves.skipped_pfns += page_backed(vm, page) ? page_pfns(vm) : 0;
+        }
+    }
+}
+
+const struct observer migration_observer = {
+    .name = "migration",
+    .on = {[OBSERVED_HINTED] = hinted},
+};
+
+/* ---- Sending ---- */
+
+/** One page as it is now; bytes on the wire. */
+static uint64_t page_send(struct vm *vm, uint64_t page)
+{
+    struct migration *m = vm->migration;
+    const uint64_t bit = UINT64_C(1) << (page % 64);
+    const bool backed = page_backed(vm, page);
+    m->bitmap[page / 64] &= ~bit;
+    m->there[page / 64] = backed ? m->there[page / 64] | bit : m->there[page / 64] & ~bit;
+    m->sent[page] = vm->content[page];
+    vm->moves.sent_pfns += backed ? page_pfns(vm) : 0;
+    return backed ? page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
+}
+
+/** From the cursor on, up to `bytes_max`; bytes on the wire. */
+static uint64_t pages_send(struct vm *vm, uint64_t bytes_max)
+{
+    struct migration *m = vm->migration;
+    uint64_t bytes = 0;
+    for (; m->cursor < m->pages && bytes < bytes_max; m->cursor++) {
+        if (bit_get(m->bitmap, m->cursor)) {
+            bytes += page_send(vm, m->cursor);
+        }
+    }
+    return bytes;
+}
+
+/** The driver's DMA area is written without traps: what differs is dirty. Bytes that do. */
+static uint64_t dma_dirty(const struct vm *vm)
+{
+    uint64_t bytes = 0;
+    for (uint64_t at = 0; at < vm->dma_bytes; at += BNT_PFN_BYTES) {
+        const bool same = memcmp(vm->dma + at, vm->migration->dma + at, BNT_PFN_BYTES) == 0;
+        bytes += same ? 0 : BNT_PFN_BYTES;
+    }
+    return bytes;
+}
+
+static uint64_t time_of(const struct migration *m, uint64_t bytes)
+{
+    const uint64_t bandwidth = m->action->size_bytes;
+    return bytes / bandwidth * UINT64_C(1000000000) +
+           bytes % bandwidth * UINT64_C(1000000000) / bandwidth;
+}
+
+static uint64_t bitmap_bytes(const struct vm *vm)
+{
+    const struct migration *m = vm->migration;
+    uint64_t bytes = 0;
+    for (uint64_t page = 0; page < m->pages; page++) {
+        if (bit_get(m->bitmap, page)) {
+            bytes += page_backed(vm, page) ? page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
+        }
+    }
+    return bytes;
+}
+
+/* ---- Rounds ---- */
+
+/** What was written since the last look is to be sent, beside what is left. */
+static void log_sync(struct vm *vm)
+{
+    struct migration *m = vm->migration;
+    const bool spoil = vm_fault_take(vm, CORRUPT_MIGRATE_SKIP);
+    for (uint64_t i = 0; i < m->words; i++) {
+        m->bitmap[i] = spoil ? 0 : m->bitmap[i] | m->dirty[i];
+        m->dirty[i] = 0;
+    }
+    m->cursor = 0;
+}
+
+static void round_begin(struct vm *vm)
+{
+    struct migration *m = vm->migration;
+    m->round++;
+    vm->moves.rounds++;
+    hints_start(vm);
+    memcpy(m->dma, vm->dma, vm->dma_bytes);
+    OBSERVE(vm, OBSERVED_MIGRATE_ROUND);
+    step_at(vm, engine_now(vm->world->engine), world_event_priority(WORLD_EVENT_MIGRATION));
+}
+
+/** Stands the VM still for as long as the rest takes. After the switch-over, with postcopy. */
+static void switch_begin(struct vm *vm, uint64_t bytes)
+{
+    struct migration *m = vm->migration;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t rest_ns = m->action->postcopy ? 0 : time_of(m, bytes);
+    m->stopped = true;
+    vm->paused_until_ns = now_ns + rest_ns + 1;
+    OBSERVE(vm, OBSERVED_PAUSING, .value = vm->paused_until_ns);
+    vm->moves.downtime_ns = rest_ns;
+    world_log(vm->world, LOG_EVENTS, "%s: switch-over after round %" PRIu32 ", %" PRIu64 " bytes",
+              vm->spec.name, m->round, bytes);
+    OBSERVE(vm, OBSERVED_MIGRATE_SWITCHING);
+    step_at(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
+}
+
+static void round_end(struct vm *vm)
+{
+    struct migration *m = vm->migration;
+    hints_stop(vm);
+    log_sync(vm);
+    const uint64_t bytes = bitmap_bytes(vm) + dma_dirty(vm);
+    const bool last = m->round >= m->action->count || m->action->postcopy;
+    if (last || time_of(m, bytes) <= m->action->duration_ns) {
+        switch_begin(vm, bytes);
+    } else {
+        round_begin(vm);
+    }
+}
+
+/* ---- Arrival ---- */
+
+/** Every page that the guest uses must be there as it was here. */
+static void arrival_check(struct vm *vm)
+{
+    const struct migration *m = vm->migration;
+    for (uint64_t page = 0; page < m->pages; page++) {
+        const uint64_t pfn = vm->spec.first_pfn + (page << vm->spec.page_order);
+        const page_use use = gmem_use(vm->gmem, pfn);
+        const bool owned = use != PAGE_USE_FREE && use != PAGE_USE_BALLOON &&
+                           use != PAGE_USE_REPORTED && use != PAGE_USE_HINTED;
+        if (owned) {
+            OBSERVE(vm, OBSERVED_MIGRATE_ARRIVED, .at = pfn, .value = vm->content[page],
+                    .other = m->sent[page]);
+        }
+    }
+}
+
+static void memory_arrive(struct vm *vm)
+{
+    const struct migration *m = vm->migration;
+    uint64_t freed = 0;
+    backing_leave(vm, &freed);
+    for (uint64_t page = 0; page < m->pages; page++) {
+        if (bit_get(m->there, page)) {
+            backing_write(vm, vm->spec.first_pfn + (page << vm->spec.page_order), m->sent[page]);
+        }
+        vm->content[page] = m->sent[page];
+    }
+    memcpy(vm->dma, m->dma, vm->dma_bytes);
+}
+
+static void arrive(struct vm *vm)
+{
+    struct migration *m = vm->migration;
+    struct engine *engine = vm->world->engine;
+    (void)pages_send(vm, UINT64_MAX);
+    memcpy(m->dma, vm->dma, vm->dma_bytes);
+    arrival_check(vm);
+    memory_arrive(vm);
+    life_restore_device(vm); /* the destination's, from what was saved here */
+    vm->moves.done++;
+    vm->moves.took_ns = engine_now(engine) - m->began_ns;
+    vm->paused_until_ns = 0;
+    hints_done(vm);
+    OBSERVE(vm, OBSERVED_MIGRATE_COUNTED, .value = vm->moves.sent_pfns,
+            .other = vm->moves.skipped_pfns);
+    migration_free(vm);
+    vm_schedule(vm, PARTY_DEVICE, engine_now(engine));
+    vm_schedule(vm, PARTY_DRIVER, engine_now(engine));
+    OBSERVE(vm, OBSERVED_MIGRATE_DONE);
+}
+
+void migration_step(struct vm *vm)
+{
+    struct migration *m = vm->migration;
+    struct engine *engine = vm->world->engine;
+    vm->touched = true;
+    m->event = 0;
+    if (m->stopped) {
+        arrive(vm);
+        return;
+    }
+    const uint64_t bytes = pages_send(vm, CHUNK_BYTES);
+    OBSERVE(vm, OBSERVED_MIGRATE_SENT, .value = bytes, .other = m->cursor);
+    if (m->cursor < m->pages) {
+        step_at(vm, engine_now(engine) + time_of(m, bytes) + 1,
+                world_event_priority(WORLD_EVENT_MIGRATION));
+        return;
+    }
+    m->cursor = 0;
+    round_end(vm);
+}
+
+/* ---- The script ---- */
+
+void migration_start(struct vm *vm, const struct scenario_action *action)
+{
+    if (vm->migration != NULL || vm->gmem == NULL) {
+        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": it cannot migrate now",
+                  vm->spec.name, action->place.line);
+        return;
+    }
+    migration_make(vm, action);
+    OBSERVE(vm, OBSERVED_MIGRATE_STARTED);
+    round_begin(vm);
+}
+
+void migration_cancel(struct vm *vm)
+{
+    struct engine *engine = vm->world->engine;
+    if (vm->migration == NULL) {
+        return;
+    }
+    if (vm->migration->event != 0) {
+        (void)engine_cancel(engine, vm->migration->event);
+    }
+    vm->moves.cancelled++;
+    vm->paused_until_ns = 0;
+    hints_done(vm);
+    migration_free(vm);
+    vm_schedule(vm, PARTY_DRIVER, engine_now(engine));
+    OBSERVE(vm, OBSERVED_MIGRATE_CANCELLED);
+}
+
+/** Whether the VM stands still and the event waits; then it is scheduled anew. */
+bool migration_defers(struct vm *vm, const struct engine_event *event)
+{
+    struct engine *engine = vm->world->engine;
+    uint64_t *tracked = NULL;
+    if (vm->paused_until_ns <= engine_now(engine)) {
+        return false;
+    }
+    switch ((world_event)event->kind) {
+    case WORLD_EVENT_HOST_STEP:
+        tracked = &vm->step_event[PARTY_DEVICE];
+        vm->step_ns[PARTY_DEVICE] = vm->paused_until_ns;
+        break;
+    case WORLD_EVENT_GUEST_STEP:
+        tracked = &vm->step_event[PARTY_DRIVER];
+        vm->step_ns[PARTY_DRIVER] = vm->paused_until_ns;
+        break;
+    case WORLD_EVENT_WORKLOAD:
+        tracked = &vm->world->workloads[event->a].event;
+        break;
+    case WORLD_EVENT_OOM_DEADLINE:
+        tracked = &vm->oom_event;
+        break;
+    case WORLD_EVENT_PRESSURE_END: {
+        const uint32_t slot = vm->world->scenario->workload_count + (uint32_t)event->a;
+        tracked = &vm->world->workloads[slot].end_event;
+        break;
+    }
+    case WORLD_EVENT_ALLOC:
+        tracked = &vm->sleep_event;
+        break;
+    case WORLD_EVENT_ACTION: /* the host's management is not paused */
+        if (!action_trait_of(vm->world->scenario->actions[event->a].kind)->guests) {
+            return false;
+        }
+        break;
+    case WORLD_EVENT_PHASE:
+    case WORLD_EVENT_WIRE:
+    case WORLD_EVENT_EXPECT:
+    case WORLD_EVENT_END:
+    case WORLD_EVENT_MIGRATION:
+    case WORLD_EVENT_NONE:
+    case WORLD_EVENT_COUNT:
+        return false;
+    default:
+        break;
+    }
+    const uint64_t again = engine_at(engine, vm->paused_until_ns, event->priority, event->kind,
+                                     event->actor, event->a, event->b);
+    if (tracked != NULL) {
+        *tracked = again;
+    }
+    OBSERVE(vm, OBSERVED_PAUSED);
+    return true;
+}

@@ -1,0 +1,57 @@
+/*
+ * VMware's wire: the driver's calls, and the doorbell that it opens.
+ *
+ * A call is synchronous, as a trapping instruction is, and takes its time: the driver goes on
+ * later. The doorbell travels by the link, as a configuration interrupt does.
+ */
+#include "sim/peers/peers.h"
+
+/** Any pair: the world has one doorbell a guest. */
+#define DOORBELL_CONTEXT  3u
+#define DOORBELL_RESOURCE 7u
+
+static void call_observe(struct vm *vm, uint32_t command, uint64_t arg1, int32_t status,
+                         uint64_t result)
+{
+    const struct oracle_call call = {
+        .command = command,
+        .status = status,
+        .result = result,
+        .target_pfns = vm_host_info(vm).num_pages,
+        .stopping = vm->detaching,
+    };
+    OBSERVE(vm, OBSERVED_CALLED, .call = &call, .value = arg1);
+}
+
+static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
+                           uint64_t *result)
+{
+    struct vm *vm = opaque;
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const int32_t status = vm->ends.device.call(vm, command, arg1, arg2, result);
+    const uint64_t from_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
+    vm->called_until_ns = from_ns + vm->spec.call_ns;
+    vm->touched = true;
+    call_observe(vm, command, arg1, status, *result);
+    return status;
+}
+
+static bool doorbell_open(void *opaque, uint32_t *context, uint32_t *resource)
+{
+    (void)opaque;
+    *context = DOORBELL_CONTEXT;
+    *resource = DOORBELL_RESOURCE;
+    return true;
+}
+
+static void doorbell_close(void *opaque)
+{
+    (void)opaque;
+}
+
+void calls_guest_ops(struct bnt_guest_ops *ops)
+{
+    ops->vmware_call = vmware_call;
+    ops->doorbell_open = doorbell_open;
+    ops->doorbell_close = doorbell_close;
+}

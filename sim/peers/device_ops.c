@@ -1,0 +1,128 @@
+/*
+ * What the host core calls: guest memory by copies, discard, interrupts, leaves, chance.
+ *
+ * Of guest memory only the driver's DMA area has bytes; any other page is its content tag, spread
+ * over its bytes, so that a device that reads or writes where it should not is seen.
+ */
+#include "sim/peers/peers.h"
+
+#include <string.h>
+
+static void interrupt(void *opaque, uint16_t queue)
+{
+    struct vm *vm = opaque;
+    OBSERVE(vm, OBSERVED_INTERRUPTED, .queue = queue);
+    vm->ends.carry(vm, SIGNAL_INTERRUPT, queue, 0);
+}
+
+static void config_interrupt(void *opaque)
+{
+    struct vm *vm = opaque;
+    OBSERVE(vm, OBSERVED_CONFIG_INTERRUPTED);
+    vm->ends.carry(vm, SIGNAL_CONFIG, 0, 0);
+}
+
+static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed)
+{
+    struct vm *vm = opaque;
+    const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
+    const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
+    if (engine_now(vm->world->engine) < vm->inhibited_until_ns) {
+        return BNT_E_STATE;
+    }
+    if (first_pfn - vm->spec.first_pfn + pfns > vm->spec.memory_bytes >> BNT_PFN_SHIFT) {
+        world_fail(vm->world, VERDICT_FAIL,
+                   "%s: the host dropped what is beyond the guest's memory", vm->spec.name);
+        return BNT_E_RANGE;
+    }
+    backing_drop(vm, first_pfn, pfns, freed);
+    OBSERVE(vm, OBSERVED_DISCARDED, .at = first_pfn, .value = pfns);
+    return BNT_OK;
+}
+
+static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed)
+{
+    struct vm *vm = opaque;
+    const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
+    const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
+    backing_fill(vm, first_pfn, pfns, value, freed);
+    OBSERVE(vm, OBSERVED_FILLED, .at = first_pfn, .value = pfns, .other = value);
+    return BNT_OK;
+}
+
+/** Refusals by chance are faults: in a quiet phase the draw is one that no chance is met by. */
+static uint32_t draw(void *opaque, uint32_t bound)
+{
+    const struct vm *vm = opaque;
+    if (vm->world->quiet) {
+        return bound - 1;
+    }
+    struct engine *engine = vm->world->engine;
+    return (uint32_t)engine_choose(engine, engine_stream(engine, "refuse"), CHOICE_CHANCE, bound);
+}
+
+static void *leaf_alloc(void *opaque, size_t bytes)
+{
+    const struct vm *vm = opaque;
+    return arena_zalloc(vm->world->arena, bytes);
+}
+
+static void leaf_free(void *opaque, void *leaf, size_t bytes)
+{
+    const struct vm *vm = opaque;
+    arena_free(vm->world->arena, leaf, bytes);
+}
+
+static void host_event(void *opaque, const struct bnt_host_event *event)
+{
+    struct vm *vm = opaque;
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_HOST_EVENT, .host_event = event);
+}
+
+static void host_request(void *opaque, const struct bnt_host_request *request)
+{
+    struct vm *vm = opaque;
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_HOST_REQUEST, .host_request = request);
+}
+
+static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+{
+    struct vm *vm = opaque;
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_REPORTED, .at = first_pfn, .value = pfns);
+}
+
+static void hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
+{
+    struct vm *vm = opaque;
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_HINTED, .at = first_pfn, .value = pfns);
+}
+
+static void doorbell(void *opaque, uint64_t context, uint64_t resource)
+{
+    struct vm *vm = opaque;
+    OBSERVE(vm, OBSERVED_DOORBELL_RUNG, .value = context, .other = resource);
+    vm->ends.carry(vm, SIGNAL_CONFIG, 0, 0);
+}
+
+struct bnt_host_ops device_ops(const struct vm *vm)
+{
+    return (struct bnt_host_ops){
+        .size = sizeof(struct bnt_host_ops),
+        .interrupt = interrupt,
+        .config_interrupt = config_interrupt,
+        .discard = vm->spec.device.discard ? discard : NULL,
+        .fill = vm->spec.device.fill ? fill : NULL,
+        .draw = draw,
+        .leaf_alloc = leaf_alloc,
+        .leaf_free = leaf_free,
+        .event = host_event,
+        .request = host_request,
+        .report = report,
+        .hint = hint,
+        .doorbell = doorbell,
+    };
+}

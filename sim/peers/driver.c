@@ -1,0 +1,175 @@
+/*
+ * Our driver as a peer: its settings, made and made anew.
+ */
+#include "sim/peers/peers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Settings ---- */
+
+/** Whether the script has a fault of the driver that is one of its settings. */
+static bool is_declared(const struct vm *vm, corruption which)
+{
+    const struct scenario *scenario = vm->world->scenario;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->kind == ACTION_CORRUPT && action->corruption == which &&
+            action->vm == vm->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t slack_setting(uint64_t pfns)
+{
+    return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
+}
+
+static void vmware_config(const struct vm *vm, struct bnt_guest_config *config)
+{
+    const struct scenario_driver *driver = &vm->spec.driver;
+    if (!vm_on_calls(vm)) {
+        config->vmware = (struct bnt_guest_vmware){0};
+        return;
+    }
+    config->wire = BNT_GUEST_WIRE_VMWARE;
+    if (driver->profile_2010) {
+        const uint64_t poll_ns = config->poll_ns;
+        bnt_guest_vmware_2010(config);
+        config->rates = driver->config.rates;
+        config->poll_ns = poll_ns != 0 ? poll_ns : config->poll_ns;
+    }
+    config->vmware.caps = driver->config.vmware.caps;
+    config->vmware.habits |= driver->config.vmware.habits;
+    config->vmware.slack_pfns = slack_setting(vm_slack(vm));
+    if (is_declared(vm, CORRUPT_SLACK_MORE)) {
+        config->vmware.slack_pfns = 4 * (uint32_t)(vm_slack(vm) + 1);
+    }
+}
+
+/** Guest pages of the reported block that the scenario asks for, as a power of two. */
+static uint32_t report_order(const struct vm *vm)
+{
+    const uint64_t page = BNT_PFN_BYTES << vm->spec.page_order;
+    uint32_t order = 0;
+    while (page << order < vm->spec.driver.report_block_bytes) {
+        order++;
+    }
+    return order;
+}
+
+static struct bnt_guest_config guest_config(const struct vm *vm)
+{
+    const struct scenario_driver *driver = &vm->spec.driver;
+    struct bnt_guest_config config = driver->config;
+    config.size = sizeof config;
+    config.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
+    config.page_order = vm->spec.page_order;
+    config.memory_first_pfn = vm->spec.first_pfn;
+    config.memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    config.byte_order = vm->spec.endian;
+    config.record_bits = vm->record_bits;
+    config.hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16;
+    config.init_bits = vm->init_bits;
+    config.report_order_set = driver->report_block_bytes != 0;
+    config.report_order = report_order(vm);
+    if (config.unit_pfns <= 1u << vm->spec.page_order) {
+        config.unit_pfns = 0;
+    }
+    config.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
+    config.poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
+    vmware_config(vm, &config);
+    config.refused_pages_max += is_declared(vm, CORRUPT_HOLD_MORE) ? 8 : 0;
+    return config;
+}
+
+/** The driver's settings, with the library's where the scenario leaves them open. */
+void driver_settings(const struct vm *vm, struct bnt_guest_config *settings)
+{
+    const struct bnt_guest_config config = guest_config(vm);
+    *settings = config;
+    if (bnt_guest_config_resolve(&config, settings) != BNT_OK) {
+        *settings = config; /* a struct of this size is always known */
+    }
+}
+
+/* ---- Life ---- */
+
+bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
+{
+    const struct bnt_guest_config config = guest_config(vm);
+    struct bnt_guest_need need;
+    const bnt_status status = bnt_guest_footprint(&config, &need);
+    if (status != BNT_OK) {
+        return peers_refuse(error, error_bytes, vm, "the driver", status);
+    }
+    *bytes = need.dma_bytes;
+    return true;
+}
+
+bool driver_create(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct arena *arena = vm->world->arena;
+    const struct bnt_guest_config config = guest_config(vm);
+    struct bnt_guest_ops ops = vm->ends.guest;
+    ops.transport = vm->ends.transport;
+    struct bnt_guest_need need;
+    bnt_status status = bnt_guest_footprint(&config, &need);
+    if (status != BNT_OK) {
+        return peers_refuse(error, error_bytes, vm, "the driver", status);
+    }
+    vm->guest_bytes = need.state_bytes;
+    vm->guest_state = arena_alloc(arena, vm->guest_bytes);
+    status = bnt_guest_init(vm->guest_state, vm->guest_bytes, vm->dma, vm->dma_gpa, vm->dma_bytes,
+                            &config, &ops, vm, &vm->guest);
+    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the driver", status);
+}
+
+/** Another kernel's driver core, in the memory of the old one, which nobody asks any more. */
+bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
+{
+    struct arena *arena = vm->world->arena;
+    arena_free(arena, vm->guest_state, vm->guest_bytes);
+    vm->guest_state = NULL;
+    vm->guest = NULL;
+    if (vm->record_bits != NULL) {
+        memset(vm->record_bits, 0, (size_t)vm->record_bytes);
+    }
+    if (vm->init_bits != NULL) {
+        memset(vm->init_bits, 0, (size_t)vm->init_bytes);
+    }
+    return driver_create(vm, error, error_bytes);
+}
+
+bool driver_settings_fit(struct vm *vm, char *error, size_t error_bytes)
+{
+    const uint32_t most = guest_config(vm).refused_pages_max;
+    if (most > BNT_GUEST_REFUSED_MAX) {
+        (void)snprintf(error, error_bytes,
+                       "%s: refused_max is %" PRIu32
+                       " with what the corruption 'hold-more' adds; it "
+                       "must be at most %u",
+                       vm->spec.name, most, (unsigned)BNT_GUEST_REFUSED_MAX);
+        return false;
+    }
+    return true;
+}
+
+bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
+{
+    static uint64_t there; /* stands for bits that are made later */
+    struct bnt_guest_need need;
+    vm->record_bits = vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS ? &there : NULL;
+    vm->init_bits = &there;
+    const struct bnt_guest_config guest = guest_config(vm);
+    vm->record_bits = NULL;
+    vm->init_bits = NULL;
+    if (!driver_settings_fit(vm, error, error_bytes)) {
+        return false;
+    }
+    const bnt_status status = bnt_guest_footprint(&guest, &need);
+    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the driver", status);
+}

@@ -1,0 +1,34 @@
+/*
+ * Free page hints of our driver: blocks out of the allocator and back, and what it sends of them.
+ */
+#include "sim/peers/peers.h"
+
+static bool block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
+{
+    struct vm *vm = opaque;
+    const uint32_t order = (uint32_t)__builtin_ctz(pfns) - vm->spec.page_order;
+    const bool got = gmem_hint_take(vm->gmem, order, first_pfn);
+    OBSERVE(vm, OBSERVED_HINT_BLOCK_TAKEN, .value = got ? *first_pfn : BNT_NEVER);
+    return got;
+}
+
+/** Pages are written before anything reads them, whenever that is (BD-31, BD-32). */
+static void hinted_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
+{
+    struct vm *vm = opaque;
+    OBSERVE(vm, OBSERVED_HINT_RETURNED, .pages = pages, .count = count, .flag = initialise);
+    gmem_hint_free(vm->gmem, pages, count);
+}
+
+static void hint_sent(void *opaque, const struct bnt_guest_hint *hint)
+{
+    struct vm *vm = opaque;
+    OBSERVE(vm, OBSERVED_GUEST_HINT, .guest_hint = hint);
+}
+
+void driver_hint_ops(struct bnt_guest_ops *ops)
+{
+    ops->block_alloc = block_alloc;
+    ops->hinted_free = hinted_free;
+    ops->hint = hint_sent;
+}

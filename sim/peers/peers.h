@@ -1,0 +1,49 @@
+/*
+ * What stands at the ends of a VM's wire: our driver, our device, a recording in place of the
+ * driver.
+ */
+#ifndef SIM_PEERS_PEERS_H
+#define SIM_PEERS_PEERS_H
+
+#include "sim/world/vm.h"
+
+/** The peers of a VM. */
+const struct driver_peer *peers_driver(const struct vm *vm);
+const struct device_peer *peers_device(const struct vm *vm);
+
+/** Fills `vm->ends` with what is called as long as nobody interposes. */
+void peers_ends_make(struct vm *vm);
+
+/** Says in `error` why something of the VM cannot start; false, for the caller to return. */
+bool peers_refuse(char *error, size_t error_bytes, const struct vm *vm, const char *what,
+                  bnt_status status);
+
+/** A reset of the device that is not its driver's. */
+void registers_device_reset(struct vm *vm);
+
+/* The kinds of peers. */
+extern const struct driver_peer our_driver;
+extern const struct driver_peer recording_player;
+extern const struct device_peer our_device;
+
+/* driver.c, driver_ops.c, hint_ops.c, calls.c, registers.c: our driver */
+void driver_settings(const struct vm *vm, struct bnt_guest_config *settings);
+bool driver_settings_fit(struct vm *vm, char *error, size_t error_bytes);
+bool driver_can_start(struct vm *vm, char *error, size_t error_bytes);
+bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
+bool driver_create(struct vm *vm, char *error, size_t error_bytes);
+bool driver_restart(struct vm *vm, char *error, size_t error_bytes);
+struct bnt_guest_ops driver_ops(void);
+void driver_hint_ops(struct bnt_guest_ops *ops);
+void calls_guest_ops(struct bnt_guest_ops *ops);
+struct bnt_drv_transport registers_transport(void);
+
+/* device.c, device_ops.c: our device */
+bool device_can_start(const struct vm *vm, char *error, size_t error_bytes);
+bool device_create(struct vm *vm, char *error, size_t error_bytes);
+void device_destroy(struct vm *vm);
+bool device_renew(struct vm *vm);
+bnt_status device_restore(struct vm *vm);
+struct bnt_host_ops device_ops(const struct vm *vm);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * The driver's transport: the registers of its device.
+ *
+ * Accesses are synchronous, as a trapping load or store is; kicks go by the link. The guest core
+ * and the player of recordings call in here.
+ */
+#include "sim/peers/peers.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/** Whether an access finds no device; one after the guest was told is the driver's fault. */
+static bool is_gone(const struct vm *vm)
+{
+    if (vm->life.unplugged && vm->life.told) {
+        world_fail(vm->world, VERDICT_FAIL, "%s: the driver touched a device that is unplugged",
+                   vm->spec.name);
+    }
+    return vm->life.unplugged;
+}
+
+static uint64_t features_read(void *opaque)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return UINT64_MAX;
+    }
+    uint64_t offered = vm->ends.device.features_read(vm) |
+                       (vm->spec.device.config.features & SCENARIO_FEATURE_RESERVED);
+    if (vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY &&
+        vm->spec.device.config.interface != BNT_INTERFACE_MODERN) {
+        offered &= BNT_F_LEGACY_MASK; /* its register has no more bits */
+    }
+    OBSERVE(vm, OBSERVED_FEATURES_READ, .value = offered);
+    return offered;
+}
+
+static void features_write(void *opaque, uint64_t features)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    OBSERVE(vm, OBSERVED_FEATURES_WRITING, .value = features);
+    if (vm->ends.device.features_write(vm, features) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device ignored a write of features", vm->spec.name);
+    }
+}
+
+static uint8_t status_read(void *opaque)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return UINT8_MAX;
+    }
+    const uint8_t status = vm->ends.device.status_read(vm);
+    OBSERVE(vm, OBSERVED_STATUS_READ, .value = status);
+    return status;
+}
+
+static void device_status_write(struct vm *vm, uint8_t status)
+{
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_STATUS_WRITING, .value = status);
+    if (vm->ends.device.status_write(vm, status) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
+    }
+    OBSERVE(vm, OBSERVED_STATUS_WRITTEN, .value = status, .other = vm->ends.device.status_read(vm));
+    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+}
+
+static void status_write(void *opaque, uint8_t status)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    device_status_write(vm, status);
+    if (status == 0) {
+        OBSERVE(vm, OBSERVED_DRIVER_RESET);
+    }
+}
+
+void registers_device_reset(struct vm *vm)
+{
+    device_status_write(vm, 0);
+    OBSERVE(vm, OBSERVED_DEVICE_FORGOT);
+}
+
+static uint32_t config_generation(void *opaque)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return UINT32_MAX;
+    }
+    const uint32_t generation = vm->ends.device.generation(vm);
+    OBSERVE(vm, OBSERVED_GENERATION_READ, .value = generation);
+    return generation;
+}
+
+static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) { /* as a bus answers where nothing is */
+        memset(dst, UINT8_MAX, bytes);
+        return;
+    }
+    vm->ends.device.config_read(vm, offset, dst, bytes);
+    OBSERVE(vm, OBSERVED_CONFIG_READ, .at = offset, .data = dst, .count = bytes);
+}
+
+static uint32_t le32_at(const void *src)
+{
+    bnt_le32 value;
+    memcpy(&value, src, sizeof value);
+    return bnt_le32_get(value);
+}
+
+static void write_actual(struct vm *vm, uint32_t pfns)
+{
+    const bnt_le32 value = bnt_le32_set(pfns);
+    OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = BNT_BALLOON_CONFIG_ACTUAL, .data = &value,
+            .count = sizeof value);
+    vm->ends.device.config_write(vm, BNT_BALLOON_CONFIG_ACTUAL, &value, sizeof value);
+    OBSERVE(vm, OBSERVED_ACTUAL_WRITTEN, .value = pfns);
+}
+
+static void config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    vm->touched = true;
+    if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
+        write_actual(vm, le32_at(src));
+        return;
+    }
+    OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = offset, .data = src, .count = bytes);
+    vm->ends.device.config_write(vm, offset, src, bytes);
+}
+
+static uint16_t queue_size_max(void *opaque, uint16_t queue)
+{
+    const struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return UINT16_MAX;
+    }
+    return vm->ends.device.queue_size_max(vm, queue);
+}
+
+static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+                         uint64_t avail_gpa, uint64_t used_gpa)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    const struct queue_place place = {size, false, desc_gpa, avail_gpa, used_gpa};
+    if (queue < WORLD_QUEUES) {
+        vm->queues[queue] = place;
+    }
+    OBSERVE(vm, OBSERVED_QUEUE_ENABLING, .queue = queue, .value = vm_queue_role(vm, queue),
+            .place = &place);
+    if (vm->ends.device.queue_enable(vm, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
+    }
+    const uint64_t features = vm_host_info(vm).features; /* a legacy driver's are agreed only now */
+    if (queue < WORLD_QUEUES) {
+        vm->queues[queue].foreign =
+            (features & BNT_F_RING_PACKED) != 0 ||
+            (vm->spec.endian == BNT_BYTE_ORDER_BIG && (features & BNT_F_VERSION_1) == 0);
+    }
+}
+
+static void notify(void *opaque, uint16_t queue)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    OBSERVE(vm, OBSERVED_KICKED, .queue = queue);
+    vm->ends.carry(vm, SIGNAL_KICK, queue, 0);
+}
+
+static void notify_data(void *opaque, uint32_t data)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    OBSERVE(vm, OBSERVED_KICKED_WITH_DATA, .value = data);
+    vm->ends.carry(vm, SIGNAL_KICK, (uint16_t)data, VM_KICK_HAS_DATA | data);
+}
+
+static void queue_reset(void *opaque, uint16_t queue)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return;
+    }
+    vm->touched = true;
+    OBSERVE(vm, OBSERVED_QUEUE_RESETTING, .queue = queue);
+    if (vm->ends.device.queue_reset(vm, queue) != BNT_OK) {
+        world_log(vm->world, LOG_ALL, "%s: the device refused to reset queue %u", vm->spec.name,
+                  queue);
+        return;
+    }
+    if (!vm->ends.device.queue_is_enabled(vm, queue)) {
+        OBSERVE(vm, OBSERVED_QUEUE_RESET, .value = vm_queue_role(vm, queue));
+    }
+}
+
+/** A device that does nothing for a while takes as long for a reset. */
+static uint16_t queue_reset_read(void *opaque, uint16_t queue)
+{
+    struct vm *vm = opaque;
+    if (is_gone(vm)) {
+        return UINT16_MAX;
+    }
+    const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine) ||
+                           vm->ends.device.queue_is_enabled(vm, queue);
+    OBSERVE(vm, OBSERVED_QUEUE_RESET_READ, .queue = queue, .value = resetting);
+    return resetting;
+}
+
+struct bnt_drv_transport registers_transport(void)
+{
+    return (struct bnt_drv_transport){
+        .size = sizeof(struct bnt_drv_transport),
+        .features_read = features_read,
+        .features_write = features_write,
+        .status_read = status_read,
+        .status_write = status_write,
+        .config_generation = config_generation,
+        .config_read = config_read,
+        .config_write = config_write,
+        .queue_size_max = queue_size_max,
+        .queue_enable = queue_enable,
+        .notify = notify,
+        .notify_data = notify_data,
+        .queue_reset = queue_reset,
+        .queue_reset_read = queue_reset_read,
+    };
+}

@@ -1,0 +1,142 @@
+/*
+ * The account: in a few lines, what happened to each guest.
+ */
+#include "sim/run/run_private.h"
+
+#include <inttypes.h>
+
+static void size_text(char *out, size_t bytes, const struct vm *vm, metric which)
+{
+    world_bytes_format(out, bytes, world_metric(vm->world, which, vm->index));
+}
+
+static void account_balloon(const struct vm *vm, FILE *out)
+{
+    char target[32];
+    char ledger[32];
+    char inflated[32];
+    char deflated[32];
+    char outcome[64] = "";
+    size_text(target, sizeof target, vm, METRIC_TARGET);
+    size_text(ledger, sizeof ledger, vm, METRIC_LEDGER);
+    size_text(inflated, sizeof inflated, vm, METRIC_INFLATED);
+    size_text(deflated, sizeof deflated, vm, METRIC_DEFLATED);
+    if (vm->account.outcome != BNT_OUTCOME_PENDING) {
+        char when[32];
+        world_time_format(when, sizeof when, vm->account.outcome_ns);
+        (void)snprintf(outcome, sizeof outcome, ", %s at %s",
+                       bnt_outcome_name((uint32_t)vm->account.outcome), when);
+    }
+    (void)fprintf(out, "  %s: asked for %s, the balloon holds %s%s; inflated %s, deflated %s\n",
+                  vm->spec.name, target, ledger, outcome, inflated, deflated);
+}
+
+static void account_refusals(const struct vm *vm, FILE *out)
+{
+    const uint64_t refused = world_metric(vm->world, METRIC_REFUSED, vm->index);
+    if (refused == 0) {
+        return;
+    }
+    (void)fprintf(out, "  %s: %" PRIu64 " pages were refused:", vm->spec.name, refused);
+    const char *separator = "";
+    for (unsigned reason = BNT_VERDICT_PINNED; reason <= BNT_VERDICT_BUSY; reason++) {
+        if (vm->account.refused_by[reason] > 0) {
+            (void)fprintf(out, "%s %" PRIu64 " %s", separator, vm->account.refused_by[reason],
+                          bnt_verdict_name((uint8_t)reason));
+            separator = ",";
+        }
+    }
+    char first[32];
+    char last[32];
+    world_time_format(first, sizeof first, vm->account.first_refusal_ns);
+    world_time_format(last, sizeof last, vm->account.last_return_ns);
+    (void)fprintf(out, "; the first at %s, at most %" PRIu64 " held at once\n", first,
+                  vm->account.held_peak);
+    (void)fprintf(out, "  %s: %" PRIu64 " of them were returned, the last at %s\n", vm->spec.name,
+                  vm->account.returned, last);
+}
+
+static void account_resets(const struct vm *vm, FILE *out)
+{
+    const uint64_t resets = world_metric(vm->world, METRIC_RESETS, vm->index);
+    if (resets > 0) {
+        char freed[32];
+        size_text(freed, sizeof freed, vm, METRIC_RESET_FREED);
+        (void)fprintf(out, "  %s: %" PRIu64 " resets gave back %s silently, epoch %" PRIu64 "\n",
+                      vm->spec.name, resets, freed,
+                      world_metric(vm->world, METRIC_EPOCH_ACK, vm->index));
+    }
+}
+
+static void account_memory(const struct vm *vm, FILE *out)
+{
+    const uint64_t reclaimed = world_metric(vm->world, METRIC_RECLAIMED, vm->index);
+    const struct vm_account *account = &vm->account;
+    if (reclaimed > 0 || account->oom_deflates > 0 || account->oom_kills > 0) {
+        char dropped[32];
+        char refaults[32];
+        char freed[32];
+        size_text(dropped, sizeof dropped, vm, METRIC_RECLAIMED);
+        size_text(refaults, sizeof refaults, vm, METRIC_REFAULTS);
+        size_text(freed, sizeof freed, vm, METRIC_OOM_FREED);
+        (void)fprintf(out,
+                      "  %s: cache dropped %s, read again %s; %" PRIu64
+                      " OOM deflates gave %s, %" PRIu64 " workloads killed\n",
+                      vm->spec.name, dropped, refaults, account->oom_deflates, freed,
+                      account->oom_kills);
+    }
+}
+
+static void account_faults(const struct vm *vm, FILE *out)
+{
+    const uint64_t lost =
+        vm->link[SIGNAL_KICK].lost + vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
+    if (lost > 0 || vm->account.stalls > 0) {
+        (void)fprintf(out, "  %s: %" PRIu64 " notifications lost, %" PRIu64 " requests stalled\n",
+                      vm->spec.name, lost, vm->account.stalls);
+    }
+    const struct bnt_host_info host = vm_host_info(vm);
+    if (host.breaks > 0) {
+        (void)fprintf(out, "  %s: the device was broken %" PRIu64 " times: %s\n", vm->spec.name,
+                      host.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
+    }
+    if (vm->account.reported_pfns > 0) {
+        char reported[32];
+        size_text(reported, sizeof reported, vm, METRIC_REPORTED);
+        (void)fprintf(out, "  %s: %s were reported free\n", vm->spec.name, reported);
+    }
+}
+
+static void account_suspended(const struct vm *vm, FILE *out, bool quirk)
+{
+    const struct oracle *oracle = vm->world->oracle;
+    const char *separator = "";
+    for (int i = 0; oracle != NULL && i < INVARIANT_COUNT; i++) {
+        if (oracle_suspended(oracle, vm->index, (invariant_id)i) &&
+            oracle_suspended_one(oracle, vm->index, (invariant_id)i) == quirk) {
+            if (separator[0] == '\0') {
+                (void)fprintf(out, "  %s: a %s suspends:", vm->spec.name,
+                              quirk ? "declared quirk" : "hostile party");
+            }
+            (void)fprintf(out, "%s %s", separator, invariant_name((invariant_id)i));
+            separator = ",";
+        }
+    }
+    if (separator[0] != '\0') {
+        (void)fputc('\n', out);
+    }
+}
+
+void world_account(const struct world *world, FILE *out)
+{
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        const struct vm *vm = &world->vms[i];
+        account_balloon(vm, out);
+        account_refusals(vm, out);
+        account_resets(vm, out);
+        account_memory(vm, out);
+        account_faults(vm, out);
+        account_suspended(vm, out, false);
+        account_suspended(vm, out, true);
+    }
+}

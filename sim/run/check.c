@@ -1,0 +1,86 @@
+/*
+ * What the oracle is asked of one VM: after an event that touched it, and in full.
+ */
+#include "sim/run/run_private.h"
+
+#include <stddef.h>
+
+/** Whether the driver's next step waits for nothing but the calls that it made, and a stall. */
+static bool step_is_due(const struct vm *vm)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    uint64_t free_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
+    if (vm->stalled_until_ns[PARTY_DRIVER] > free_ns && !vm->stall_secret[PARTY_DRIVER]) {
+        free_ns = vm->stalled_until_ns[PARTY_DRIVER];
+    }
+    return vm->step_event[PARTY_DRIVER] != 0 && vm->step_ns[PARTY_DRIVER] <= free_ns;
+}
+
+/** Whether the device does nothing now, whatever its deadlines are. */
+static bool device_waits(const struct vm *vm, const struct bnt_host_info *host)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const bool stalled =
+        vm->stalled_until_ns[PARTY_DEVICE] > now_ns && !vm->stall_secret[PARTY_DEVICE];
+    return stalled || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
+           vm->migration != NULL || (host->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
+}
+
+/** The event that ends it is part of the wait. */
+static void device_wait_tell(struct vm *vm, const struct bnt_host_info *host)
+{
+    const bool waits = device_waits(vm, host);
+    if (waits || vm->device_waited) {
+        oracle_device_waits(vm->world->oracle, vm->index);
+    }
+    vm->device_waited = waits;
+}
+
+/** After every event: only what oracle_check looks at is asked for, not the counters behind it. */
+void check_touched(struct vm *vm)
+{
+    struct world *world = vm->world;
+    struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, kept_pfns)};
+    vm_host_info_get(vm, &host);
+    settled_ledger(vm, host.balloon_pfns);
+    host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
+    device_wait_tell(vm, &host);
+    if (!vm->stall_secret[PARTY_DRIVER]) {
+        oracle_driver_stalled(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
+    }
+    if (vm_is_recorded(vm)) {
+        oracle_check(world->oracle, vm->index, NULL, &host);
+        return;
+    }
+    /* Only these runs have pages on the move, or ones that the wire cannot name. */
+    const bool whole = vm->life.moving || vm_ends_beyond_32_bits(vm);
+    const size_t needed =
+        whole ? sizeof(struct bnt_guest_info) : offsetof(struct bnt_guest_info, inflated_pfns);
+    struct bnt_guest_info guest = {.size = (uint32_t)needed};
+    vm_guest_info_get(vm, &guest);
+    if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
+        oracle_driver_stalled(world->oracle, vm->index, engine_now(world->engine));
+    }
+    oracle_driver_goes_on(world->oracle, vm->index, step_is_due(vm));
+    guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
+    oracle_check(world->oracle, vm->index, &guest, &host);
+}
+
+void check_fully(struct vm *vm)
+{
+    struct world *world = vm->world;
+    char text[256];
+    if (!vm_is_recorded(vm)) {
+        const struct bnt_guest_info guest = vm_guest_info(vm);
+        const struct bnt_host_info host = vm_host_info(vm);
+        vm->ends.device.audit(vm, gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
+                              gmem_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
+        oracle_audit_counters(world->oracle, vm->index, &guest, &host);
+        oracle_audit_hinted(world->oracle, vm->index, gmem_pages_in_use(vm->gmem, PAGE_USE_HINTED),
+                            guest.hinted_pfns);
+    }
+    if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
+        world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,
+                   text);
+    }
+}

@@ -1,0 +1,102 @@
+/*
+ * A VM, put together from its memory, the peers at its ends and the faults around them.
+ */
+#include "sim/faults/faults.h"
+#include "sim/life/life.h"
+#include "sim/peers/peers.h"
+#include "sim/run/run_private.h"
+
+bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
+{
+    return peers_device(vm)->can_start(vm, error, error_bytes) &&
+           peers_driver(vm)->can_start(vm, error, error_bytes);
+}
+
+/** The longest way of a request with no fault: behind all that may be in the device's queues. */
+static uint64_t answer_ns(const struct vm *vm)
+{
+    const uint64_t buffers =
+        (uint64_t)vm->spec.device.config.queue_size_max * BNT_BALLOON_QUEUE_COUNT;
+    uint64_t ns = vm->spec.service_ns * (1 + buffers / WORLD_BUDGET);
+    for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
+        ns += vm->spec.link[signal].latency_ns;
+    }
+    return ns;
+}
+
+bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes)
+{
+    struct vm *vm = &world->vms[index];
+    struct arena *arena = world->arena;
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    const uint64_t pages = pfns >> vm->spec.page_order;
+    peers_ends_make(vm);
+    faults_interpose(vm);
+    vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
+    vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
+    vm->backed = arena_zalloc(arena, vm->backed_bytes);
+    if ((vm->spec.driver.config.features_wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
+        0) {
+        vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
+        vm->init_bits = arena_zalloc(arena, vm->init_bytes);
+    }
+    if (vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS) {
+        vm->record_bytes = 2 * ((pages + 63) / 64) * sizeof(uint64_t);
+        vm->record_bits = arena_zalloc(arena, vm->record_bytes);
+    }
+    if (world->oracle != NULL) {
+        const struct oracle_vm_config config = {
+            .name = vm->spec.name,
+            .first_pfn = vm->spec.first_pfn,
+            .pfns = pfns,
+            .host_pages = vm->spec.device.config.host_page_order > 0,
+            .page_order = vm->spec.page_order,
+            .refused_max = vm_refused_max(vm),
+            .habits = vm_habits(vm),
+            .stall_ns = vm->spec.device.config.stall_ns,
+            .report_pages = UINT64_C(1) << vm_guest_settings(vm).report_order,
+            .answer_ns = answer_ns(vm),
+            .poll_ns = (vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
+                           ? vm->spec.driver.config.poll_ns
+                           : 0,
+            .reset_empty_ns = vm_reset_empty_ns(vm),
+        };
+        oracle_vm_init(world->oracle, index, &config);
+        if (vm_on_calls(vm)) {
+            oracle_on_calls(world->oracle, index, vm_slack(vm));
+        }
+        quirks_suspend(vm);
+        if (vm_is_recorded(vm)) {
+            oracle_foreign(world->oracle, index);
+        }
+    }
+    size_t dma_bytes = 0;
+    if (!vm->ends.driver.dma_bytes(vm, &dma_bytes, error, error_bytes)) {
+        return false;
+    }
+    vm_dma_create(vm, dma_bytes);
+    const bnt_status status = vm_memory_map(vm);
+    if (status != BNT_OK) {
+        return peers_refuse(error, error_bytes, vm, "its memory", status);
+    }
+    vm_watched(vm);
+    return vm->ends.device.create(vm, error, error_bytes) &&
+           vm->ends.driver.create(vm, error, error_bytes);
+}
+
+void vm_destroy(struct vm *vm)
+{
+    struct arena *arena = vm->world->arena;
+    const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    migration_destroy(vm);
+    if (vm->ends.driver.destroy == NULL) {
+        return; /* the world was given up before */
+    }
+    vm->ends.driver.destroy(vm);
+    vm->ends.device.destroy(vm);
+    arena_free(arena, vm->dma, vm->dma_bytes);
+    arena_free(arena, vm->record_bits, vm->record_bytes);
+    arena_free(arena, vm->init_bits, vm->init_bytes);
+    arena_free(arena, vm->content, (pfns >> vm->spec.page_order) * sizeof *vm->content);
+    arena_free(arena, vm->backed, vm->backed_bytes);
+}

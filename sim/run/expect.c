@@ -1,0 +1,116 @@
+/*
+ * Expectations: what the scenario says must hold, and when.
+ *
+ * ALWAYS and NEVER are judged after every event, EVENTUALLY within its window, AT at its time,
+ * FINALLY at the end. A broken EVENTUALLY is a matter of liveness, the others are failures.
+ */
+#include "sim/run/run_private.h"
+
+#include <inttypes.h>
+
+static bool compare_values(uint64_t left, compare how, uint64_t right)
+{
+    switch (how) {
+    case COMPARE_EQ:
+        return left == right;
+    case COMPARE_NE:
+        return left != right;
+    case COMPARE_LT:
+        return left < right;
+    case COMPARE_LE:
+        return left <= right;
+    case COMPARE_GT:
+        return left > right;
+    case COMPARE_GE:
+        return left >= right;
+    }
+    return false;
+}
+
+static bool holds(const struct world *world, const struct expression *expression, uint64_t *left)
+{
+    *left = world_metric(world, expression->left, expression->left_vm);
+    const uint64_t right = expression->right_is_metric
+                               ? world_metric(world, expression->right, expression->right_vm)
+                               : expression->value;
+    return compare_values(*left, expression->compare, right);
+}
+
+static void broken(struct world *world, uint32_t index, const char *what, uint64_t found)
+{
+    const struct scenario_expect *expect = &world->scenario->expects[index];
+    char value[64];
+    world_metric_format(value, sizeof value, expect->expression.left, found);
+    const run_verdict verdict = expect->kind == EXPECT_EVENTUALLY ? VERDICT_LIVENESS : VERDICT_FAIL;
+    world_fail(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s",
+               world->scenario->path, expect->place.line, expect->place.column, what,
+               expect->expression.text, value);
+}
+
+void expect_start(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->expect_count; i++) {
+        const struct scenario_expect *expect = &scenario->expects[i];
+        if (expect->kind == EXPECT_EVENTUALLY || expect->kind == EXPECT_AT) {
+            world_at(world, expect->from_ns, WORLD_EVENT_EXPECT, 0, i, 0);
+        }
+        if (expect->kind == EXPECT_EVENTUALLY) {
+            world_at(world, expect->from_ns + expect->within_ns, WORLD_EVENT_EXPECT, 0, i, 1);
+        }
+    }
+}
+
+void expect_after_event(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->expect_count; i++) {
+        const struct scenario_expect *expect = &scenario->expects[i];
+        uint64_t found = 0;
+        if (expect->kind == EXPECT_ALWAYS && !holds(world, &expect->expression, &found)) {
+            broken(world, i, "always", found);
+        } else if (expect->kind == EXPECT_NEVER && holds(world, &expect->expression, &found)) {
+            broken(world, i, "never", found);
+        } else if (expect->kind == EXPECT_EVENTUALLY && world->expect_open[i] &&
+                   holds(world, &expect->expression, &found)) {
+            world->expect_met[i] = true;
+            world->expect_open[i] = false;
+        }
+    }
+}
+
+void expect_event(struct world *world, uint32_t index)
+{
+    const struct scenario_expect *expect = &world->scenario->expects[index];
+    uint64_t found = 0;
+    if (expect->kind == EXPECT_AT) {
+        if (!holds(world, &expect->expression, &found)) {
+            broken(world, index, "at that time", found);
+        }
+    } else if (engine_now(world->engine) == expect->from_ns && !world->expect_met[index] &&
+               !world->expect_open[index]) {
+        world->expect_open[index] = true;
+        if (expect->within_ns == 0) {
+            world->expect_open[index] = false;
+            world->expect_met[index] = holds(world, &expect->expression, &found);
+        }
+    } else if (!world->expect_met[index]) {
+        world->expect_open[index] = false;
+        world->expect_met[index] = holds(world, &expect->expression, &found);
+        if (!world->expect_met[index]) {
+            broken(world, index, "eventually", found);
+        }
+    }
+}
+
+void expect_end(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->expect_count; i++) {
+        const struct scenario_expect *expect = &scenario->expects[i];
+        uint64_t found = 0;
+        if (expect->kind == EXPECT_FINALLY && !holds(world, &expect->expression, &found)) {
+            broken(world, i, "finally", found);
+        }
+    }
+}

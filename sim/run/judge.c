@@ -1,0 +1,81 @@
+/*
+ * The oracle's checks: after every event of what it touched, in full at the ends of phases and of
+ * the run.
+ */
+#include "sim/run/run_private.h"
+
+#include <inttypes.h>
+
+/** The state word must be the sum of the facts: the full audit of the hash's fifth ingredient. */
+static void audit_state(struct world *world)
+{
+    if (!world->config.hash_off &&
+        oracle_state_afresh(world->oracle) != engine_state(world->engine)) {
+        world_fail(world, VERDICT_FAIL, "the incremental state hash is not what an audit makes");
+    }
+}
+
+void judge_event(struct world *world)
+{
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        struct vm *vm = &world->vms[i];
+        if (vm->touched) {
+            vm_watched_event_end(vm);
+            check_touched(vm);
+            if (world->small) {
+                check_fully(vm);
+            }
+            vm->touched = false;
+        }
+    }
+    if (world->small) {
+        audit_state(world);
+    }
+    const struct oracle_violation *violation = oracle_violation(world->oracle);
+    if (violation != NULL) {
+        const run_verdict verdict =
+            violation->invariant == INVARIANT_CONVERGES ? VERDICT_LIVENESS : VERDICT_FAIL;
+        world_fail(world, verdict, "%s: invariant %s (%s): %s", world->vms[violation->vm].spec.name,
+                   invariant_name(violation->invariant), invariant_text(violation->invariant),
+                   violation->text);
+    }
+}
+
+static oracle_device device_at_end(const struct vm *vm)
+{
+    if (vm->life.unplugged) {
+        return ORACLE_DEVICE_GONE;
+    }
+    const bool stays = vm->suspend_asked || (!vm_is_recorded(vm) && settled_left_broken(vm));
+    return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
+}
+
+void judge_end(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    if (world->verdict != VERDICT_PASS || world->oracle == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        struct vm *vm = &world->vms[i];
+        check_fully(vm);
+        if (!vm->ends.driver.is_done(vm)) {
+            world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
+                       vm->spec.name);
+        }
+        const struct scenario_phase *last = &scenario->phases[scenario->phase_count - 1];
+        const bool quiet = last->quiet;
+        const uint64_t quiet_since_ns = engine_now(world->engine) - last->duration_ns;
+        conformance_end(world->conformance, i, quiet);
+        if (quiet) {
+            const struct bnt_host_info host = vm_host_info(vm);
+            oracle_converged(world->oracle, i, &host, device_at_end(vm), quiet_since_ns);
+        }
+        vm->touched = true;
+    }
+    audit_state(world);
+    judge_event(world);
+    if (world->verdict == VERDICT_PASS) {
+        expect_end(world);
+    }
+}

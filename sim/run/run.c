@@ -1,0 +1,314 @@
+/*
+ * A world: made, run event by event, judged, taken apart.
+ *
+ * This is the only place that knows every event; what each means is one line here and a function in
+ * the room it belongs to.
+ */
+#include "sim/faults/faults.h"
+#include "sim/life/life.h"
+#include "sim/run/run_private.h"
+#include "sim/world/observers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Events ---- */
+
+static void on_phase(struct world *world, uint32_t index)
+{
+    const struct scenario_phase *phase = &world->scenario->phases[index];
+    world_log(world, LOG_EVENTS, "phase %s%s", phase->name, phase->quiet ? " (quiet)" : "");
+    for (uint32_t i = 0; world->oracle != NULL && i < world->vm_count; i++) {
+        check_fully(&world->vms[i]);
+    }
+    if (phase->quiet) {
+        script_quiet(world);
+    } else {
+        world->quiet = false;
+    }
+}
+
+static void on_interrupt(struct vm *vm, uint16_t queue)
+{
+    OBSERVE(vm, OBSERVED_INTERRUPT_ARRIVED, .queue = queue);
+    vm->ends.driver.interrupt(vm, queue);
+}
+
+static void on_config(struct vm *vm)
+{
+    OBSERVE(vm, OBSERVED_CONFIG_ARRIVED);
+    vm->ends.driver.config_changed(vm);
+}
+
+static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
+{
+    OBSERVE(vm, OBSERVED_KICK_ARRIVED, .queue = queue);
+    if ((data & VM_KICK_HAS_DATA) != 0) {
+        vm->ends.device.kick_with_data(vm, (uint32_t)data);
+    } else {
+        vm->ends.device.kick(vm, queue);
+    }
+    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine) + vm->spec.service_ns);
+}
+
+static void dispatch(struct world *world, struct vm *vm, const struct engine_event *event)
+{
+    if (migration_defers(vm, event)) {
+        return;
+    }
+    switch ((world_event)event->kind) {
+    case WORLD_EVENT_MIGRATION:
+        migration_step(vm);
+        break;
+    case WORLD_EVENT_PHASE:
+        on_phase(world, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_ATTACH:
+        life_attach(vm);
+        break;
+    case WORLD_EVENT_ACTION:
+        script_act(world, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_LIFECYCLE:
+        life_go_on(vm, event->a, event->b);
+        break;
+    case WORLD_EVENT_KICK:
+        on_kick(vm, (uint16_t)event->a, event->b);
+        break;
+    case WORLD_EVENT_INTERRUPT:
+        on_interrupt(vm, (uint16_t)event->a);
+        break;
+    case WORLD_EVENT_CONFIG:
+        on_config(vm);
+        break;
+    case WORLD_EVENT_HOST_STEP:
+        vm_host_step(vm);
+        break;
+    case WORLD_EVENT_GUEST_STEP:
+        vm_guest_step(vm);
+        break;
+    case WORLD_EVENT_WORKLOAD:
+        memory_workload_tick(world, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_RECLAIM:
+        memory_reclaim_tick(vm);
+        break;
+    case WORLD_EVENT_OOM_DEADLINE:
+        memory_oom_deadline(vm);
+        break;
+    case WORLD_EVENT_ALLOC:
+        sleeping_step(vm);
+        break;
+    case WORLD_EVENT_PRESSURE_END:
+        memory_pressure_end(vm, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_WIRE:
+        vm->ends.driver.line(vm, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_EXPECT:
+        expect_event(world, (uint32_t)event->a);
+        break;
+    case WORLD_EVENT_END:
+        engine_stop(world->engine);
+        break;
+    case WORLD_EVENT_NONE:
+    case WORLD_EVENT_COUNT:
+        break;
+    }
+}
+
+static void handle(void *opaque, const struct engine_event *event)
+{
+    struct world *world = opaque;
+    struct vm *vm = &world->vms[event->actor];
+    world_log(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name, world_event_name(event->kind),
+              event->a);
+    dispatch(world, vm, event);
+    if (world->oracle != NULL) {
+        judge_event(world);
+        if (world->verdict == VERDICT_PASS) {
+            expect_after_event(world);
+        }
+    }
+}
+
+/* ---- Life ---- */
+
+static void arrays_create(struct world *world)
+{
+    struct arena *arena = world->arena;
+    const struct scenario *scenario = world->scenario;
+    world->vms = arena_zalloc(arena, world->vm_count * sizeof *world->vms);
+    world->trigger_counts =
+        arena_zalloc(arena, scenario->action_count * sizeof *world->trigger_counts);
+    world->action_runs = arena_zalloc(arena, scenario->action_count * sizeof *world->action_runs);
+    world->expect_met = arena_zalloc(arena, scenario->expect_count * sizeof *world->expect_met);
+    world->expect_open = arena_zalloc(arena, scenario->expect_count * sizeof *world->expect_open);
+}
+
+static void engine_make(struct world *world)
+{
+    const struct engine_config config = {
+        .arena = world->arena,
+        .seed = world->config.seed,
+        .events_max = world->scenario->events_max,
+        .time_max_ns = world->scenario->time_max_ns,
+        .hash = !world->config.hash_off,
+        .observer = world->config.observer,
+        .source = world->config.source,
+        .world = world,
+        .handle = handle,
+    };
+    world->engine = engine_create(&config);
+}
+
+/** In this order each is told of what happened; those that are off are not in the list. */
+static void observers_add(struct world *world)
+{
+    const struct {
+        const struct observer *observer;
+        bool on;
+    } rows[] = {
+        {&hash_observer, !world->config.hash_off},
+        {&log_observer, world->config.log > LOG_NONE},
+        {&account_observer, true},
+        {&settled_observer, true},
+        {&oracle_observer, world->oracle != NULL},
+        {&conformance_observer, world->conformance != NULL},
+        {&migration_observer, true},
+        {&script_observer, true},
+        {&compaction_observer, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].on) {
+            observer_add(world->observers, rows[i].observer);
+        }
+    }
+    observer_replace(world->observers, &oracle_observer, &forging_observer);
+}
+
+static void machine_create(struct world *world)
+{
+    uint64_t guests_bytes = 0;
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        world->vms[i].world = world;
+        world->vms[i].index = i;
+        world->vms[i].spec = world->scenario->vms[i];
+        life_reserve(&world->vms[i]);
+        guests_bytes += world->vms[i].spec.memory_bytes;
+        pages += world->vms[i].spec.memory_bytes >> BNT_PFN_SHIFT;
+    }
+    const uint64_t bytes = world->scenario->machine_memory_bytes;
+    world->machine_pfns = (bytes != 0 ? bytes : guests_bytes) >> BNT_PFN_SHIFT;
+    world->machine_swap_pfns = world->scenario->machine_swap_bytes >> BNT_PFN_SHIFT;
+    world->small = pages < WORLD_AUDIT_PAGES_MAX;
+}
+
+struct world *world_create(const struct world_config *config, char *error, size_t error_bytes)
+{
+    struct world *world = arena_zalloc(config->arena, sizeof *world);
+    world->arena = config->arena;
+    world->config = *config;
+    world->scenario = config->scenario;
+    world->vm_count = config->scenario->vm_count;
+    arrays_create(world);
+    machine_create(world);
+    engine_make(world);
+    if (!config->oracles_off) {
+        world->oracle = oracle_create(world->arena, world->engine, world->vm_count);
+        world->conformance = conformance_create(world->arena, world->engine, world->vm_count);
+    }
+    observers_add(world);
+    swarm_draw(world);
+    bool made = true;
+    for (uint32_t i = 0; made && i < world->vm_count; i++) {
+        made = vm_create(world, i, error, error_bytes);
+    }
+    if (!made || !memory_create(world, error, error_bytes)) {
+        world_destroy(world);
+        return NULL;
+    }
+    return world;
+}
+
+void world_destroy(struct world *world)
+{
+    struct arena *arena = world->arena;
+    const struct scenario *scenario = world->scenario;
+    memory_destroy(world);
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        vm_destroy(&world->vms[i]);
+    }
+    if (world->oracle != NULL) {
+        oracle_destroy(world->oracle);
+    }
+    conformance_destroy(world->conformance);
+    engine_destroy(world->engine);
+    arena_free(arena, world->trigger_counts,
+               scenario->action_count * sizeof *world->trigger_counts);
+    arena_free(arena, world->action_runs, scenario->action_count * sizeof *world->action_runs);
+    arena_free(arena, world->expect_met, scenario->expect_count * sizeof *world->expect_met);
+    arena_free(arena, world->expect_open, scenario->expect_count * sizeof *world->expect_open);
+    arena_free(arena, world->vms, world->vm_count * sizeof *world->vms);
+    arena_free(arena, world, sizeof *world);
+}
+
+/* ---- The run ---- */
+
+/** Drivers attach, recordings begin. */
+static void start_guests(struct world *world)
+{
+    for (uint32_t i = 0; i < world->vm_count; i++) {
+        world->vms[i].ends.driver.begin(&world->vms[i]);
+    }
+}
+
+static void end_by_limit(struct world *world, engine_end end)
+{
+    if (end == ENGINE_EVENTS_MAX) {
+        world_fail(world, VERDICT_LIMIT,
+                   "limits.events (%" PRIu64 ") was reached: raise it or shorten the scenario",
+                   world->scenario->events_max);
+    } else if (end == ENGINE_TIME_MAX) {
+        world_fail(world, VERDICT_LIMIT, "limits.time was reached");
+    } else if (end == ENGINE_DIVERGED) {
+        world_fail(world, VERDICT_NONDETERMINISM, "a choice differs from the recording");
+    }
+}
+
+/** Observers change nothing of a run, except that they may end it. */
+static void watch_step(struct world *world)
+{
+    struct world_watch *watch = world->config.watch;
+    watch->events = engine_events(world->engine);
+    watch->time_ns = engine_now(world->engine);
+    if (watch->stop) {
+        world_fail(world, VERDICT_LIMIT, "the run was interrupted");
+    }
+}
+
+void world_run(struct world *world, struct world_result *result)
+{
+    start_guests(world);
+    memory_start(world);
+    script_start(world);
+    expect_start(world);
+    engine_end end = ENGINE_GOING;
+    while (end == ENGINE_GOING) {
+        if (world->config.watch != NULL) {
+            watch_step(world);
+        }
+        end = engine_step(world->engine);
+    }
+    end_by_limit(world, end);
+    judge_end(world);
+    *result = (struct world_result){
+        .verdict = world->verdict,
+        .events = engine_events(world->engine),
+        .time_ns = engine_now(world->engine),
+        .hash = engine_hash_get(world->engine),
+    };
+    result->hash_word = engine_hash_word(&result->hash);
+    (void)snprintf(result->text, sizeof result->text, "%s", world->text);
+}

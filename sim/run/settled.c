@@ -1,0 +1,232 @@
+/*
+ * Whether a balloon came to rest at its target, or why it could not: the metric `settled`.
+ *
+ * Each reason is a row, told by name; what none of them explains is a balloon that does not follow
+ * its target. Nothing here is asked of a library: guest memory, the ledger and the script decide.
+ */
+#include "sim/run/run_private.h"
+#include "sim/world/observers.h"
+
+#include <inttypes.h>
+
+#define SETTLED_STILL_NS  UINT64_C(5000000000)  /**< at rest for so long */
+#define SETTLED_RECENT_NS UINT64_C(25000000000) /**< a younger target may still be under way */
+#define HUGE_PFNS         512u
+
+static void target_set(struct vm *vm, const struct observation *seen)
+{
+    if (!seen->flag) {
+        return; /* the device is new, the target is not */
+    }
+    vm->settled.target_ns = engine_now(vm->world->engine);
+}
+
+void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
+{
+    if (ledger_pfns != vm->settled.ledger_pfns) {
+        vm->settled.ledger_pfns = ledger_pfns;
+        vm->settled.moved_ns = engine_now(vm->world->engine);
+    }
+}
+
+/** A START left these capabilities. */
+static void called(struct vm *vm, const struct observation *seen)
+{
+    const struct oracle_call *call = seen->call;
+    if (call->command != BNT_VMWARE_CMD_START) {
+        return;
+    }
+    if (call->status == BNT_VMWARE_SUCCESS) {
+        vm->settled.started = true;
+        vm->settled.caps = BNT_VMWARE_CAP_BASIC;
+    } else if (call->status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
+        vm->settled.started = true;
+        vm->settled.caps = seen->value & call->result;
+    }
+}
+
+static void oom_deflated(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    vm->settled.oom_ns = engine_now(vm->world->engine);
+}
+
+const struct observer settled_observer = {
+    .name = "settled",
+    .on =
+        {
+            [OBSERVED_TARGET_SET] = target_set,
+            [OBSERVED_CALLED] = called,
+            [OBSERVED_OOM_DEFLATED] = oom_deflated,
+        },
+};
+
+/** PFNs that the driver may be away from the target for good. */
+static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
+{
+    const uint64_t page = UINT64_C(1) << vm->spec.page_order;
+    const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
+    uint64_t pfns =
+        page > vm->spec.driver.config.unit_pfns ? page : vm->spec.driver.config.unit_pfns;
+    if ((host->features & huge) != 0 || (host->capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
+        pfns = pfns > HUGE_PFNS ? pfns : HUGE_PFNS;
+    }
+    return pfns;
+}
+
+static bool is_gone(const struct vm *vm)
+{
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    return vm_is_recorded(vm) || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
+           vm_guest_info(vm).state == BNT_GUEST_DOWN;
+}
+
+/** On VMware's wire: no capability by which a page could be locked is common to both sides. */
+static bool cannot_lock(const struct vm *vm)
+{
+    const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
+    return vm->settled.started && (vm->settled.caps & locks) == 0;
+}
+
+/** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. Where they
+ * are more pages than a driver sets aside, it may meet no other: then all of memory. */
+static uint64_t unnameable_bytes(const struct vm *vm)
+{
+    const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
+    const uint64_t last = BNT_VMWARE_PFNS_MAX_32;
+    if (!vm_on_calls(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 || end - 1 <= last) {
+        return 0;
+    }
+    const uint64_t beyond = vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last;
+    return beyond > BNT_GUEST_ASIDE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
+}
+
+/** The guest has not the memory for the next pages that are missing, beside what its driver leaves
+ * alone: a balloon that cannot reach its target goes as near as it can. So many bytes of what is
+ * free count for nothing. */
+static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t useless_bytes)
+{
+    struct gmem_counters counters;
+    gmem_counters_get(vm->gmem, &counters);
+    const uint64_t memory_bytes = vm->spec.memory_bytes;
+    const uint64_t usable_bytes =
+        counters.free_bytes > useless_bytes ? counters.free_bytes - useless_bytes : 0;
+    const uint64_t kept_bytes = vm->spec.driver.floor_bytes + vm->spec.watermark_min_bytes * 2 +
+                                memory_bytes / 16 + HUGE_PFNS * BNT_PFN_BYTES;
+    const uint64_t next_pfns = missing_pfns < HUGE_PFNS ? missing_pfns : HUGE_PFNS;
+    return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
+}
+
+/** A queue that is not reset leaves a driver nothing but the reset of the device, if it may. */
+bool settled_left_broken(const struct vm *vm)
+{
+    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bool ignored = (vm->spec.device.config.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
+    return state == BNT_GUEST_BROKEN && ignored &&
+           vm->spec.driver.config.recover_tries == BNT_GUEST_RECOVER_NEVER;
+}
+
+static bool is_held_off(const struct vm *vm)
+{
+    const uint64_t wait_ns =
+        vm->spec.driver.config.oom_holdoff_ns + 2 * vm->spec.driver.config.retry_max_ns;
+    return vm->account.oom_deflates > 0 &&
+           engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
+}
+
+/** By the requests and their verdicts the driver has what it should, counted with pages of which
+ * no verdict says that the device has them: those it must take as ballooned (BX-6, BX-7). */
+static bool is_there_in_doubt(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
+{
+    const struct oracle *oracle = vm->world->oracle;
+    if (oracle == NULL || !oracle_unsure(oracle, vm->index)) {
+        return false;
+    }
+    const uint64_t pfns = oracle_pages_in(oracle, vm->index, PLACE_BALLOON) << vm->spec.page_order;
+    return pfns + grain_pfns > target && pfns <= target + grain_pfns;
+}
+
+static bool is_hostile(const struct vm *vm)
+{
+    for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
+        if (oracle_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *settled_reason(const struct vm *vm)
+{
+    const struct bnt_host_info host = vm_host_info(vm);
+    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t limited = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
+                                 ? host.limit_pfns
+                                 : host.target_pfns;
+    const uint64_t ledger = host.balloon_pfns;
+    if (is_gone(vm)) {
+        return "no driver is attached";
+    }
+    const bnt_guest_state state = vm_guest_info(vm).state;
+    if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
+        return "the device is suspended";
+    }
+    if (settled_left_broken(vm)) {
+        return "the device resets no queue, and the driver does not recover";
+    }
+    if (is_hostile(vm)) {
+        return "a party is hostile, or has quirks";
+    }
+    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
+        return "the driver does not look at its target when it attaches";
+    }
+    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
+        vm->spec.driver.config.poll_ns == 0) {
+        return "the driver neither hears of targets nor polls";
+    }
+    if (cannot_lock(vm)) {
+        return "host and driver share no capability to lock pages";
+    }
+    if (vm->emptying) {
+        return "the driver is to empty its balloon";
+    }
+    if (vm->migration != NULL) {
+        return "a migration is under way";
+    }
+    if (now_ns - vm->settled.target_ns < SETTLED_RECENT_NS) {
+        return "the target is new";
+    }
+    if (vm->settled.added_ns > 0 && now_ns - vm->settled.added_ns < SETTLED_RECENT_NS) {
+        return "memory is new";
+    }
+    if (is_held_off(vm)) {
+        return "an OOM deflate holds inflation off";
+    }
+    if (ledger < limited && lacks_memory(vm, limited - ledger, 0)) {
+        return "the guest uses its memory";
+    }
+    if (ledger < limited && lacks_memory(vm, limited - ledger, unnameable_bytes(vm))) {
+        return "the wire cannot name the guest's free pages";
+    }
+    if (is_there_in_doubt(vm, limited, grain(vm, &host))) {
+        return "pages are in doubt";
+    }
+    return vm->settled.refusing ? "pages are refused" : NULL;
+}
+
+bool settled_is(const struct vm *vm)
+{
+    const struct bnt_host_info host = vm_host_info(vm);
+    const uint64_t unit = vm->spec.driver.config.unit_pfns; /* a power of two */
+    const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
+                                ? host.limit_pfns
+                                : host.target_pfns;
+    const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* what a driver of units goes to */
+    const uint64_t slack = vm_on_calls(vm) ? vm_slack(vm) : 0;
+    const uint64_t ledger = host.balloon_pfns;
+    const bool there = ledger > wanted ? ledger <= whole + grain(vm, &host) + slack
+                                       : wanted - ledger < grain(vm, &host);
+    const bool still = engine_now(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
+                       vm->settled.moved_ns == 0;
+    return (there && still) || settled_reason(vm) != NULL;
+}

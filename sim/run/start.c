@@ -1,0 +1,182 @@
+/*
+ * Whether a world can start, found without making it: each VM's configurations are put to the
+ * libraries' own rules, at both ends of what the swarm may draw; sizes to the limits; recordings to
+ * their parsers.
+ */
+#include "sim/run/run_private.h"
+
+#include "sim/life/life.h"
+#include "sim/memory/recording_csv.h"
+#include "sim/peers/peers.h"
+#include "sim/recording/wire_recording.h"
+#include "sim/scenario/keys.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/** What is asked, and where the answer goes. */
+struct question {
+    const struct scenario *scenario;
+    struct arena *arena;
+    const struct world_file *files;
+    uint32_t file_count;
+    struct place *place;
+    char *error;
+    size_t error_bytes;
+};
+
+/** The VM as it would be made, each knob at its lowest or highest. */
+static void vm_imagine(const struct question *question, struct world *world, uint32_t index,
+                       bool highest)
+{
+    const struct scenario *scenario = question->scenario;
+    struct vm *vm = &world->vms[index];
+    *vm = (struct vm){.world = world, .index = index, .spec = scenario->vms[index]};
+    life_reserve(vm);
+    peers_ends_make(vm);
+    for (uint32_t i = 0; i < scenario->swarm_count; i++) {
+        const struct scenario_swarm *swarm = &scenario->swarms[i];
+        if (swarm->vm == index || swarm->vm == UINT32_MAX) {
+            swarm_apply(&vm->spec, swarm, highest ? swarm->high : swarm->low);
+        }
+    }
+}
+
+static bool pages_fit(const struct question *question)
+{
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < question->scenario->vm_count; i++) {
+        const struct scenario_vm *vm = &question->scenario->vms[i];
+        const uint32_t shift = BNT_PFN_SHIFT + vm->page_order;
+        pages += (scenario_memory_most(question->scenario, i) >> shift) + (vm->swap_bytes >> shift);
+        if (pages > WORLD_PAGES_MAX) {
+            *question->place = vm->place;
+            (void)snprintf(question->error, question->error_bytes,
+                           "%s: memory and swap of all VMs have more than %" PRIu64
+                           " pages, which is what a world simulates at most; take larger pages "
+                           "(page) or less memory",
+                           vm->name, WORLD_PAGES_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+/** The libraries' rules of which feature needs which, told by the names of the grammar. */
+static bool features_fit(const struct question *question, const char *name, const char *side,
+                         uint64_t features)
+{
+    static const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&binding);
+    for (uint32_t i = 0; i < rules.count; i++) {
+        const uint64_t missing = rules.rules[i].needs & ~(features | BNT_F_VERSION_1);
+        if ((features & rules.rules[i].feature) != 0 && missing != 0) {
+            (void)snprintf(question->error, question->error_bytes,
+                           "%s: features of the %s: '%s' needs '%s'; add it, or leave '%s' out",
+                           name, side, choice_name(feature_choices, rules.rules[i].feature),
+                           choice_name(feature_choices, missing & (~missing + 1)),
+                           choice_name(feature_choices, rules.rules[i].feature));
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct world_file *file_of(const struct question *question, const char *name)
+{
+    for (uint32_t i = 0; i < question->file_count; i++) {
+        if (strcmp(question->files[i].name, name) == 0) {
+            return &question->files[i];
+        }
+    }
+    return NULL;
+}
+
+static bool recording_is_good(const struct question *question, const char *name)
+{
+    const struct world_file *file = name[0] != '\0' ? file_of(question, name) : NULL;
+    struct wire_recording recording;
+    if (file == NULL) {
+        return true;
+    }
+    if (!wire_recording_parse(&recording, question->arena, file->name, file->bytes, file->length,
+                              question->error, question->error_bytes)) {
+        return false;
+    }
+    wire_recording_free(&recording);
+    return true;
+}
+
+static bool vm_is_good(const struct question *question, struct world *world, uint32_t index)
+{
+    struct vm *vm = &world->vms[index];
+    bool good = true;
+    for (int highest = 0; good && highest < 2; highest++) {
+        vm_imagine(question, world, index, highest != 0);
+        good = features_fit(question, vm->spec.name, "device", vm->spec.device.config.features) &&
+               features_fit(question, vm->spec.name, "driver",
+                            vm->spec.driver.config.features_wanted) &&
+               vm_can_start(vm, question->error, question->error_bytes) &&
+               memory_can_start(vm, question->error, question->error_bytes);
+    }
+    good = good && recording_is_good(question, vm->spec.recording);
+    if (!good) {
+        *question->place = vm->spec.place;
+    }
+    return good;
+}
+
+static bool workload_is_good(const struct question *question, const struct scenario_workload *work)
+{
+    const struct scenario_vm *vm = &question->scenario->vms[work->vm];
+    const struct world_file *file =
+        work->kind == WORKLOAD_RECORDED ? file_of(question, work->file) : NULL;
+    bool good = true;
+    if (vm->recording[0] != '\0') {
+        (void)snprintf(question->error, question->error_bytes,
+                       "%s: a recording plays this guest, it has no workloads", vm->name);
+        good = false;
+    } else if (file != NULL) {
+        struct recording *recording =
+            recording_parse(question->arena, file->name, file->bytes, file->length, question->error,
+                            question->error_bytes);
+        good = recording != NULL;
+        if (good) {
+            recording_free(recording);
+        }
+    }
+    if (!good) {
+        *question->place = work->place;
+    }
+    return good;
+}
+
+bool world_can_start(const struct scenario *scenario, struct arena *arena,
+                     const struct world_file *files, uint32_t file_count, struct place *place,
+                     char *error, size_t error_bytes)
+{
+    if (error_bytes > 0) {
+        error[0] = '\0';
+    }
+    const struct question question = {scenario, arena, files,      file_count,
+                                      place,    error, error_bytes};
+    if (!pages_fit(&question)) {
+        return false;
+    }
+    struct world *world = arena_zalloc(arena, sizeof *world);
+    world->arena = arena;
+    world->scenario = scenario;
+    world->vm_count = scenario->vm_count;
+    world->vms = arena_zalloc(arena, world->vm_count * sizeof *world->vms);
+    bool good = true;
+    for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
+        good = vm_is_good(&question, world, i);
+    }
+    for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
+        good = workload_is_good(&question, &scenario->workloads[i]);
+    }
+    arena_free(arena, world->vms, world->vm_count * sizeof *world->vms);
+    arena_free(arena, world, sizeof *world);
+    return good;
+}

@@ -1,0 +1,81 @@
+/*
+ * Swarm: knobs that a run draws within the scenario's ranges, before anything else happens.
+ *
+ * Each knob has its own choice stream, so that adding one leaves the others' values alone.
+ */
+#include "sim/run/run_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static uint64_t draw(struct world *world, const struct scenario_swarm *swarm)
+{
+    char stream[ENGINE_NAME_MAX];
+    (void)snprintf(stream, sizeof stream, "swarm.%.*s", (int)(sizeof stream - 7), swarm->name);
+    const uint64_t offset = engine_choose(world->engine, engine_stream(world->engine, stream),
+                                          CHOICE_RANGE, swarm->high - swarm->low + 1);
+    return swarm->low + offset;
+}
+
+static uint16_t power_of_two_below(uint64_t value)
+{
+    uint16_t power = 1;
+    while ((uint64_t)power * 2 <= value && power < 0x4000) {
+        power = (uint16_t)(power * 2);
+    }
+    return power;
+}
+
+void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
+{
+    struct link_faults *faults = &vm->link[swarm->signal];
+    const struct ratio ratio = {(uint32_t)value, swarm->denominator};
+    switch (swarm->knob) {
+    case SWARM_DROP:
+        faults->drop = ratio;
+        break;
+    case SWARM_DUPLICATE:
+        faults->duplicate = ratio;
+        break;
+    case SWARM_DELAY:
+        faults->delay = ratio;
+        break;
+    case SWARM_DELAY_BY:
+        faults->delay_by_ns = value;
+        break;
+    case SWARM_LATENCY:
+        faults->latency_ns = value;
+        break;
+    case SWARM_SERVICE:
+        vm->service_ns = value;
+        break;
+    case SWARM_REQUEST_PAGES:
+        vm->driver.config.request_pfns = (uint16_t)value;
+        break;
+    case SWARM_QUEUE_SIZE:
+        vm->driver.config.queue_size_max =
+            (vm->driver.config.features_wanted & BNT_F_RING_PACKED) != 0
+                ? (uint16_t)value
+                : power_of_two_below(value);
+        break;
+    case SWARM_REFUSED_MAX:
+        vm->driver.config.refused_pages_max = (uint32_t)value;
+        break;
+    }
+}
+
+void swarm_draw(struct world *world)
+{
+    for (uint32_t i = 0; i < world->scenario->swarm_count; i++) {
+        const struct scenario_swarm *swarm = &world->scenario->swarms[i];
+        for (uint32_t vm = 0; vm < world->vm_count; vm++) {
+            if (swarm->vm == vm || swarm->vm == UINT32_MAX) {
+                const uint64_t value = draw(world, swarm);
+                swarm_apply(&world->vms[vm].spec, swarm, value);
+                world_log(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",
+                          world->vms[vm].spec.name, swarm->name, value,
+                          swarm->denominator > 1 ? " of its denominator" : "");
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+/*
+ * The observer that tells the oracle what is seen at the boundaries.
+ *
+ * The oracle knows pages only: a request of huge pages is told as what it is about, 512 pages each,
+ * all with the verdict of the huge page. So it checks each of them.
+ */
+#include "sim/world/observers.h"
+#include "sim/world/vm.h"
+
+#define UNIT BNT_HOST_UNIT_PFNS
+
+static struct oracle *oracle_of(const struct vm *vm)
+{
+    return vm->world->oracle;
+}
+
+/* ---- Registers, calls, notifications ---- */
+
+static void told_config(struct vm *vm, const struct observation *seen)
+{
+    if (seen->count != sizeof(bnt_le32)) {
+        return;
+    }
+    if (seen->at == BNT_BALLOON_CONFIG_ACTUAL && !vm_is_recorded(vm)) {
+        oracle_actual(oracle_of(vm), vm->index, observation_le32(seen));
+    } else if (seen->at == BNT_BALLOON_CONFIG_EPOCH_ACK) {
+        oracle_epoch_acked(oracle_of(vm), vm->index, observation_le32(seen));
+    }
+}
+
+static void told_queue_reset(struct vm *vm, const struct observation *seen)
+{
+    oracle_queue_reset(oracle_of(vm), vm->index, (uint32_t)seen->value);
+}
+
+static void told_driver_reset(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_device_reset(oracle_of(vm), vm->index);
+}
+
+static void told_device_forgot(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_device_forgets(oracle_of(vm), vm->index);
+}
+
+static void told_config_arrived(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_config_arrived(oracle_of(vm), vm->index);
+}
+
+static void told_call(struct vm *vm, const struct observation *seen)
+{
+    oracle_call(oracle_of(vm), vm->index, seen->call);
+}
+
+/* ---- The device ---- */
+
+static void told_discarded(struct vm *vm, const struct observation *seen)
+{
+    oracle_discard(oracle_of(vm), vm->index, seen->at, seen->value);
+}
+
+static void told_reported(struct vm *vm, const struct observation *seen)
+{
+    oracle_report(oracle_of(vm), vm->index, seen->at, seen->value);
+}
+
+static void told_hinted(struct vm *vm, const struct observation *seen)
+{
+    oracle_hint(oracle_of(vm), vm->index, seen->at, seen->value);
+}
+
+static void told_host_event(struct vm *vm, const struct observation *seen)
+{
+    oracle_host_event(oracle_of(vm), vm->index, seen->host_event);
+}
+
+static void huge_host_request(struct vm *vm, const struct bnt_host_request *request)
+{
+    struct arena *arena = vm->world->arena;
+    const size_t pfns = (size_t)request->pfn_count * UNIT;
+    uint32_t *all = arena_alloc(arena, pfns * sizeof *all);
+    uint8_t *verdicts = arena_zalloc(arena, pfns);
+    struct bnt_host_request pages = *request;
+    for (size_t i = 0; i < pfns; i++) {
+        all[i] = request->pfns[i / UNIT] + (uint32_t)(i % UNIT);
+        verdicts[i] = request->verdicts[i / UNIT];
+    }
+    pages.pfn_count = (uint32_t)pfns;
+    pages.pfns = all;
+    pages.verdicts = verdicts;
+    pages.unit_pfns = 1;
+    oracle_host_request(oracle_of(vm), vm->index, &pages);
+    arena_free(arena, all, pfns * sizeof *all);
+    arena_free(arena, verdicts, pfns);
+}
+
+static void told_host_request(struct vm *vm, const struct observation *seen)
+{
+    if (seen->host_request->unit_pfns > 1) {
+        huge_host_request(vm, seen->host_request);
+    } else {
+        oracle_host_request(oracle_of(vm), vm->index, seen->host_request);
+    }
+}
+
+static void told_device_new(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_device_new(oracle_of(vm), vm->index);
+}
+
+static void told_target(struct vm *vm, const struct observation *seen)
+{
+    oracle_target_set(oracle_of(vm), vm->index, seen->value);
+}
+
+/* ---- The driver ---- */
+
+static void told_guest_event(struct vm *vm, const struct observation *seen)
+{
+    if (seen->guest_event->kind != BNT_GUEST_EVENT_DETACH_FORCED || !vm->leave_secret) {
+        oracle_guest_event(oracle_of(vm), vm->index, seen->guest_event);
+    }
+}
+
+static void huge_guest_request(struct vm *vm, uint64_t features,
+                               const struct bnt_guest_request *request)
+{
+    struct arena *arena = vm->world->arena;
+    const size_t count = (size_t)request->page_count * UNIT;
+    uint64_t *all = arena_alloc(arena, count * sizeof *all);
+    uint8_t *verdicts = arena_zalloc(arena, count);
+    struct bnt_guest_request pages = *request;
+    for (size_t i = 0; i < count; i++) {
+        all[i] = request->pages[i / UNIT] + i % UNIT;
+        if (i / UNIT < request->verdict_count) {
+            verdicts[i] = request->verdicts[i / UNIT];
+        }
+    }
+    pages.page_count = (uint32_t)count;
+    pages.pages = all;
+    pages.verdict_count = request->verdict_count * UNIT;
+    pages.verdicts = verdicts;
+    oracle_guest_request(oracle_of(vm), vm->index, features, &pages);
+    arena_free(arena, all, count * sizeof *all);
+    arena_free(arena, verdicts, count);
+}
+
+static void told_guest_request(struct vm *vm, const struct observation *seen)
+{
+    if (seen->guest_request->page_order > vm->spec.page_order) {
+        huge_guest_request(vm, seen->value, seen->guest_request);
+    } else {
+        oracle_guest_request(oracle_of(vm), vm->index, seen->value, seen->guest_request);
+    }
+}
+
+static void told_guest_hint(struct vm *vm, const struct observation *seen)
+{
+    oracle_hint_sent(oracle_of(vm), vm->index, seen->guest_hint);
+}
+
+static void told_leaving(struct vm *vm, const struct observation *seen)
+{
+    oracle_leaves(oracle_of(vm), vm->index, seen->flag);
+}
+
+static void told_kernel_ended(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_guest_restart(oracle_of(vm), vm->index);
+}
+
+/* ---- Pages ---- */
+
+static void told_moved(struct vm *vm, const struct observation *seen)
+{
+    struct oracle *oracle = oracle_of(vm);
+    if (seen->other == PAGE_USE_HINTED) {
+        oracle_hint_taken(oracle, vm->index, seen->pages, seen->count);
+    } else if (seen->value == PAGE_USE_HINTED) {
+        oracle_hint_given(oracle, vm->index, seen->pages, seen->count);
+    } else if (seen->other == PAGE_USE_REPORTED) {
+        oracle_report_taken(oracle, vm->index, seen->pages, seen->count);
+    } else if (seen->value == PAGE_USE_REPORTED) {
+        oracle_report_given(oracle, vm->index, seen->pages, seen->count);
+    } else if (seen->other == PAGE_USE_BALLOON) {
+        oracle_taken(oracle, vm->index, seen->pages, seen->count);
+    } else if (seen->value == PAGE_USE_BALLOON) {
+        oracle_given(oracle, vm->index, seen->pages, seen->count);
+    }
+}
+
+static void told_initialised(struct vm *vm, const struct observation *seen)
+{
+    oracle_initialised(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+}
+
+/** Before the guest's own write a page may hold nothing: it was dropped meanwhile. */
+static void told_differs(struct vm *vm, const struct observation *seen)
+{
+    struct oracle *oracle = oracle_of(vm);
+    const uint64_t expected = seen->value;
+    const uint64_t found = seen->other;
+    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
+    if (expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
+        oracle_content_unknown(oracle, vm->index, seen->at, found == vm_free_tag(vm) ? 0 : found,
+                               seen->flag);
+    } else if (!seen->flag && freed) {
+        oracle_poison(oracle, vm->index, seen->at, expected, found);
+    } else if (!seen->flag || found != 0) {
+        oracle_content(oracle, vm->index, seen->at, expected, found);
+    }
+}
+
+static void told_arrived(struct vm *vm, const struct observation *seen)
+{
+    oracle_arrived(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+}
+
+/* ---- Time ---- */
+
+static void told_stalled_till_now(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_driver_stalled(oracle_of(vm), vm->index, engine_now(vm->world->engine));
+}
+
+static void told_pausing(struct vm *vm, const struct observation *seen)
+{
+    oracle_paused(oracle_of(vm), vm->index, seen->value);
+}
+
+static void told_stepping(struct vm *vm, const struct observation *seen)
+{
+    oracle_step(oracle_of(vm), vm->index, seen->flag);
+}
+
+/* ---- Faults ---- */
+
+static void told_fault(struct vm *vm, const struct observation *seen)
+{
+    if (!seen->flag) {
+        oracle_suspend(oracle_of(vm), vm->index, (unsigned)seen->value);
+    }
+}
+
+static void told_fault_ended(struct vm *vm, const struct observation *seen)
+{
+    (void)seen;
+    oracle_trust(oracle_of(vm), vm->index);
+}
+
+const struct observer oracle_observer = {
+    .name = "oracle",
+    .on =
+        {
+            [OBSERVED_CONFIG_WRITING] = told_config,
+            [OBSERVED_QUEUE_RESET] = told_queue_reset,
+            [OBSERVED_DRIVER_RESET] = told_driver_reset,
+            [OBSERVED_DEVICE_FORGOT] = told_device_forgot,
+            [OBSERVED_CONFIG_ARRIVED] = told_config_arrived,
+            [OBSERVED_CALLED] = told_call,
+            [OBSERVED_DISCARDED] = told_discarded,
+            [OBSERVED_FILLED] = told_discarded,
+            [OBSERVED_REPORTED] = told_reported,
+            [OBSERVED_HINTED] = told_hinted,
+            [OBSERVED_GUEST_EVENT] = told_guest_event,
+            [OBSERVED_GUEST_REQUEST] = told_guest_request,
+            [OBSERVED_GUEST_HINT] = told_guest_hint,
+            [OBSERVED_HOST_EVENT] = told_host_event,
+            [OBSERVED_HOST_REQUEST] = told_host_request,
+            [OBSERVED_TARGET_SET] = told_target,
+            [OBSERVED_LEAVING] = told_leaving,
+            [OBSERVED_PAGES_MOVED] = told_moved,
+            [OBSERVED_PAGE_INITIALISED] = told_initialised,
+            [OBSERVED_PAGE_DIFFERS] = told_differs,
+            [OBSERVED_DEVICE_NEW] = told_device_new,
+            [OBSERVED_KERNEL_ENDED] = told_kernel_ended,
+            [OBSERVED_MIGRATE_ARRIVED] = told_arrived,
+            [OBSERVED_PAUSING] = told_pausing,
+            [OBSERVED_PAUSED] = told_stalled_till_now,
+            [OBSERVED_STEPPING] = told_stepping,
+            [OBSERVED_STALL_ENDING] = told_stalled_till_now,
+            [OBSERVED_FAULT_STARTED] = told_fault,
+            [OBSERVED_FAULT_ENDED] = told_fault_ended,
+        },
+};

@@ -1,0 +1,32 @@
+/*
+ * The observers, by name, for whoever makes the list; each is defined in the room it belongs to.
+ */
+#ifndef SIM_WORLD_OBSERVERS_H
+#define SIM_WORLD_OBSERVERS_H
+
+#include "sim/world/observation.h"
+
+#include <ballonet/base.h>
+
+#include <string.h>
+
+extern const struct observer hash_observer;
+extern const struct observer log_observer;
+extern const struct observer account_observer;
+extern const struct observer settled_observer;
+extern const struct observer oracle_observer;
+extern const struct observer conformance_observer;
+extern const struct observer forging_observer;
+extern const struct observer migration_observer;
+extern const struct observer compaction_observer;
+extern const struct observer script_observer;
+
+/** What is written to a field of 32 bits of the configuration. */
+static inline uint32_t observation_le32(const struct observation *seen)
+{
+    bnt_le32 value;
+    memcpy(&value, seen->data, sizeof value);
+    return bnt_le32_get(value);
+}
+
+#endif
