@@ -88,7 +88,7 @@ def from_source(text):
         line = code[code.rfind("\n", 0, literals.start()) + 1 : literals.start()]
         if not line.lstrip().startswith("#include"):
             message = re.sub(r'"\s*"', "", re.sub(r'"\s*PRI\w+\s*"', "u", literals.group()))[1:-1]
-            message = CONVERSION.sub("...", message.replace("\\n", " ").replace('\\"', '"').replace("%%", " percent"))
+            message = CONVERSION.sub("...", message.replace("\\n", " ").replace('\\"', '"').replace("%%", " percent "))
             if is_prose(message):
                 yield "message", literals.start(), '"' + " ".join(message.split()) + '"'
     for function in FUNCTION.finditer(code):
