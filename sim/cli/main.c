@@ -306,10 +306,10 @@ static int take_argument(const struct verb *verb, struct options *options, int *
     return 0;
 }
 
-/** What was said has to mean something together: nothing is ignored. */
-static int check_together(const struct verb *verb, const struct options *options)
+/** Refuses arguments and options that the verb would ignore. */
+static int check_combination(const struct verb *verb, const struct options *options)
 {
-    static const unsigned of_files =
+    static const unsigned file_options =
         OPTION_SEED | OPTION_SEEDS | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE;
     const char *path = options->path_count > 0 ? options->paths[0] : "";
     if (verb->usage[0] == '\0' && options->path_count > 0) {
@@ -319,7 +319,7 @@ static int check_together(const struct verb *verb, const struct options *options
         return misuse(verb->name, "unexpected argument", path,
                       "--generated stands in place of files");
     }
-    if (options->has_generated && (options->given & of_files) != 0) {
+    if (options->has_generated && (options->given & file_options) != 0) {
         return misuse(verb->name, "--generated", "",
                       "only -j, --for, --first, --output, --profile and --quiet go with it");
     }
@@ -401,9 +401,9 @@ int main(int argc, char **argv)
         print_help(verb);
         return finish(0);
     }
-    const int together = check_together(verb, &options);
-    if (together != 0) {
-        return together;
+    const int refused = check_combination(verb, &options);
+    if (refused != 0) {
+        return refused;
     }
     return finish(guard_run(verb, &options));
 }

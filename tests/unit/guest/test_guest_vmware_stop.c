@@ -80,15 +80,20 @@ START_TEST(test_pages_are_unlocked_where_no_start_succeeds)
 }
 END_TEST
 
+/* Neither START nor an unlock succeeds any more. */
+static void fail_for_good(struct fvm *f)
+{
+    const uint32_t calls[] = {CMD(START), CMD(UNLOCK), CMD(BATCHED_UNLOCK), CMD(BATCHED_2M_UNLOCK)};
+    for (uint32_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        answer(f, calls[i], BNT_VMWARE_FAILURE, UINT32_MAX);
+    }
+}
+
 START_TEST(test_what_the_host_keeps_is_given_back_and_told)
 {
     struct fvm *f = inflated((enum shape)_i, 2000);
     const uint64_t listed = f->locked_pages;
-    const uint32_t unlocks[] = {CMD(UNLOCK), CMD(BATCHED_UNLOCK), CMD(BATCHED_2M_UNLOCK)};
-    answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
-    for (uint32_t i = 0; i < 3; i++) {
-        answer(f, unlocks[i], BNT_VMWARE_FAILURE, UINT32_MAX);
-    }
+    fail_for_good(f);
     ck_assert_uint_lt(detach(f), FVM_S);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_FORCED], 1);
     ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_FORCED].value, listed);
@@ -149,11 +154,7 @@ START_TEST(test_pages_dropped_unsaid_are_forced)
 {
     struct fvm *f = inflated((enum shape)_i, 2000);
     const uint64_t listed = f->locked_pages;
-    const uint32_t unlocks[] = {CMD(UNLOCK), CMD(BATCHED_UNLOCK), CMD(BATCHED_2M_UNLOCK)};
-    answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
-    for (uint32_t i = 0; i < 3; i++) {
-        answer(f, unlocks[i], BNT_VMWARE_FAILURE, UINT32_MAX);
-    }
+    fail_for_good(f);
     fvm_host_pops(f);
     ck_assert_uint_lt(detach(f), FVM_S);
     ck_assert_uint_eq(fvm_info(f).forced_pfns, listed);
