@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-/* A command at most: op, 15 intervals, two thresholds. */
-#define CMD_BYTES (2u + 4u * (BNT_WS_BINS_MAX - 1) + 8u)
+#define CMD_BYTES ((uint32_t)sizeof(struct bnt_ws_command_wire))
 
 /* The DMA memory: a command, then a report. */
 #define COMMAND_BYTES 128u
@@ -32,13 +31,6 @@ static struct working_set *ws_of(const struct bnt_guest *guest)
 static size_t ws_offset(const struct bnt_guest *guest)
 {
     return bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
-}
-
-static uint32_t le32_at(const uint8_t *at)
-{
-    bnt_le32 wire;
-    memcpy(&wire, at, sizeof wire);
-    return bnt_le32_get(wire);
 }
 
 /* Gives the device a buffer for its next command. */
@@ -106,18 +98,19 @@ static void report_expose(struct bnt_guest *guest)
 }
 
 /* The intervals must grow; what does not is left out with all that follows. */
-static void config_take(struct bnt_guest *guest, const uint8_t *command, uint32_t len)
+static void config_take(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
+                        uint32_t len)
 {
     struct working_set *ws = ws_of(guest);
     struct bnt_ws_config *config = &ws->config;
     const uint32_t intervals = ws->bins - 1;
-    if (len < 2 + 4 * intervals + 8) {
+    if (len < bnt_ws_config_bytes(ws->bins)) {
         guest->count.ws_odd++;
         return;
     }
     memset(config, 0, sizeof *config);
     for (uint32_t i = 0; i < intervals; i++) {
-        const uint32_t ms = le32_at(command + 2 + 4 * i);
+        const uint32_t ms = bnt_le32_get(command->ms[i]);
         if (ms == 0 || (i > 0 && ms <= config->intervals_ms[i - 1])) {
             guest->count.ws_odd++;
             break;
@@ -125,8 +118,8 @@ static void config_take(struct bnt_guest *guest, const uint8_t *command, uint32_
         config->intervals_ms[i] = ms;
         config->interval_count = i + 1;
     }
-    config->refresh_ms = le32_at(command + 2 + 4 * intervals);
-    config->report_ms = le32_at(command + 2 + 4 * intervals + 4);
+    config->refresh_ms = bnt_le32_get(command->ms[intervals]);
+    config->report_ms = bnt_le32_get(command->ms[intervals + 1]);
 }
 
 /* A buffer came back: a command, or a report that the device has read. */
@@ -134,7 +127,7 @@ static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint
 {
     struct working_set *ws = ws_of(guest);
     (void)head;
-    uint8_t command[CMD_BYTES];
+    struct bnt_ws_command_wire command;
     if (q == BNT_BALLOON_QUEUE_WS_DATA) {
         ws->reporting = false;
         if (ws->wanted) {
@@ -143,14 +136,14 @@ static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint
         return;
     }
     len = len < CMD_BYTES ? len : CMD_BYTES;
-    memcpy(command, guest->dma + ws_offset(guest), CMD_BYTES); /* read once */
-    const uint32_t op = len < 2 ? 0 : (uint32_t)(command[0] | command[1] << 8);
+    memcpy(&command, guest->dma + ws_offset(guest), CMD_BYTES); /* read once */
+    const uint32_t op = len < sizeof command.op ? 0 : bnt_le16_get(command.op);
     switch (op) {
     case BNT_WS_OP_REQUEST:
         report_expose(guest);
         break;
     case BNT_WS_OP_CONFIG:
-        config_take(guest, command, len);
+        config_take(guest, &command, len);
         break;
     case BNT_WS_OP_DISCARD:
         memset(&ws->config, 0, sizeof ws->config);

@@ -50,7 +50,8 @@ static bnt_status ws_ready(const struct bnt_host *host)
 }
 
 /** Writes a command into the held buffer and returns it. */
-static void command_send(struct bnt_host *host, const uint8_t *command, uint32_t bytes)
+static void command_send(struct bnt_host *host, const struct bnt_ws_command_wire *command,
+                         uint32_t bytes)
 {
     struct ws_state *ws = ws_of(host);
     const struct bnt_vq_chain chain = {.segs = ws->segs,
@@ -66,18 +67,12 @@ static void command_send(struct bnt_host *host, const uint8_t *command, uint32_t
     }
 }
 
-static void le32_put(uint8_t *at, uint32_t value)
-{
-    const bnt_le32 wire = bnt_le32_set(value);
-
-    memcpy(at, &wire, sizeof(wire));
-}
-
 /** Sends what is owed, configuration first, if there is a buffer for it. */
 static void commands_continue(struct bnt_host *host)
 {
     struct ws_state *ws = ws_of(host);
-    uint8_t command[2 + 4 * (BNT_WS_BINS_MAX - 1) + 8] = {0};
+    struct bnt_ws_command_wire command = {
+        .op = bnt_le16_set(ws->config_owed ? BNT_WS_OP_CONFIG : BNT_WS_OP_REQUEST)};
     const uint32_t intervals = host->config.ws_bins - 1;
 
     if (!ws->held || !bnt_dev_live(&host->dev)) {
@@ -85,17 +80,15 @@ static void commands_continue(struct bnt_host *host)
     }
     if (ws->config_owed) {
         ws->config_owed = false;
-        command[0] = BNT_WS_OP_CONFIG;
         for (uint32_t i = 0; i < intervals; i++) {
-            le32_put(command + 2 + 4 * i, ws->config.intervals_ms[i]);
+            command.ms[i] = bnt_le32_set(ws->config.intervals_ms[i]);
         }
-        le32_put(command + 2 + 4 * intervals, ws->config.refresh_ms);
-        le32_put(command + 2 + 4 * intervals + 4, ws->config.report_ms);
-        command_send(host, command, 2 + 4 * intervals + 8);
+        command.ms[intervals] = bnt_le32_set(ws->config.refresh_ms);
+        command.ms[intervals + 1] = bnt_le32_set(ws->config.report_ms);
+        command_send(host, &command, bnt_ws_config_bytes(host->config.ws_bins));
     } else if (ws->request_owed) {
         ws->request_owed = false;
-        command[0] = BNT_WS_OP_REQUEST;
-        command_send(host, command, 2);
+        command_send(host, &command, (uint32_t)sizeof(command.op));
     }
 }
 
@@ -103,7 +96,7 @@ static void commands_continue(struct bnt_host *host)
 static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     struct ws_state *ws = ws_of(host);
-    const uint32_t needed = 2 + 4 * (host->config.ws_bins - 1) + 8;
+    const uint32_t needed = bnt_ws_config_bytes(host->config.ws_bins);
 
     if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
         bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,

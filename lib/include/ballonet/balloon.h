@@ -302,6 +302,19 @@ struct bnt_stat {
 #define BNT_WS_BINS_MIN   2
 #define BNT_WS_BINS_MAX   16
 
+/** A command on the wire. REQUEST and DISCARD have the operation alone. CONFIG has the intervals
+ * behind it, one less than bins, then the threshold of refreshing, then that of reporting. */
+struct bnt_ws_command_wire {
+    bnt_le16 op;
+    bnt_le32 ms[BNT_WS_BINS_MAX + 1];
+};
+
+/** Bytes of a CONFIG command for reports of `bins` bins. */
+static inline uint32_t bnt_ws_config_bytes(uint32_t bins)
+{
+    return (uint32_t)(sizeof(bnt_le16) + sizeof(bnt_le32) * (bins + 1));
+}
+
 /** One bin of a report on the wire: 32 bytes. */
 struct bnt_ws_bin_wire {
     bnt_le16 tag;
