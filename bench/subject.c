@@ -5,8 +5,8 @@
  * the scenario's own expectations where oracles are on; the caller compares pages moved.
  */
 #include "bench/bench.h"
-#include "sim/trace/trace.h"
 #include "sim/run/run.h"
+#include "sim/trace/trace.h"
 #if BENCH_STAGES
 #include "bench/stage_calls.h"
 #endif

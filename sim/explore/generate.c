@@ -7,8 +7,8 @@
  */
 #include "sim/explore/draw.h"
 
-#include "sim/scenario/values.h"
 #include "sim/run/run.h"
+#include "sim/scenario/values.h"
 
 #include <inttypes.h>
 #include <stdio.h>

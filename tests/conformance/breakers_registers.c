@@ -1,6 +1,6 @@
 /*
- * Breakers of the clauses about status, features and configuration (registers.c and configuration.c of
- * sim/conformance).
+ * Breakers of the clauses about status, features and configuration (registers.c and configuration.c
+ * of sim/conformance).
  */
 #include "tests/conformance/bench.h"
 

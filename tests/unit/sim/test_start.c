@@ -2,9 +2,9 @@
  * Whatever the check accepts, starts: every number of a VM, and of the machine, at the bounds that
  * the tables of keys name, at 0 and beyond.
  */
+#include "sim/run/run.h"
 #include "sim/scenario/keys.h"
 #include "sim/scenario/values.h"
-#include "sim/run/run.h"
 
 #include <check.h>
 
