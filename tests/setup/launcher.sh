@@ -16,7 +16,7 @@ cp "$launcher" "$work/tree with space/ballonet"
 # A new machine: nothing but a shell's company.
 machine()
 {
-    rm -rf "$work/bin"
+    rm -rf "${work:?}/bin"
     mkdir "$work/bin"
     : >"$work/asked"
     for tool in sh dirname readlink sed mkdir rm mv cat tee touch find tr nproc env chmod; do

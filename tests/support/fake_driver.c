@@ -480,25 +480,29 @@ uint32_t fake_events(const struct fake_driver *fake, bnt_host_event_kind kind)
 
 const struct fake_entry *fake_nth(const struct fake_driver *fake, fake_call call, uint32_t nth)
 {
-    for (uint32_t i = 0; i < fake->log_count; i++) {
+    const struct fake_entry *in_log = NULL;
+
+    for (uint32_t i = 0; i < fake->log_count && in_log == NULL; i++) {
         if (fake->log[i].call == call && nth-- == 0) {
-            return &fake->log[i];
+            in_log = &fake->log[i];
         }
     }
-    CHECK(!"no such call in the log");
-    return NULL;
+    CHECK(in_log != NULL);
+    return in_log;
 }
 
 const struct fake_entry *fake_event(const struct fake_driver *fake, bnt_host_event_kind kind,
                                     uint32_t nth)
 {
-    for (uint32_t i = 0; i < fake->log_count; i++) {
+    const struct fake_entry *in_log = NULL;
+
+    for (uint32_t i = 0; i < fake->log_count && in_log == NULL; i++) {
         if (fake->log[i].call == FAKE_EVENT && fake->log[i].kind == kind && nth-- == 0) {
-            return &fake->log[i];
+            in_log = &fake->log[i];
         }
     }
-    CHECK(!"no such event in the log");
-    return NULL;
+    CHECK(in_log != NULL);
+    return in_log;
 }
 
 void fake_log_clear(struct fake_driver *fake)
