@@ -12,6 +12,9 @@
 /** Puts the interposers around the ends of a VM. */
 void faults_interpose(struct vm *vm);
 
+/** Whether the library takes the settings that the faults of the script change; else a sentence. */
+bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes);
+
 /** Suspends by name the invariants that the declared quirks of driver and device break. */
 void quirks_suspend(const struct vm *vm);
 

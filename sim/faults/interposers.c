@@ -4,6 +4,8 @@
  */
 #include "sim/faults/faults.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- The driver's allocator ---- */
@@ -75,6 +77,48 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
         return 0; /* whoever knows them is gone, for good */
     }
     return vm->honest.guest.stats_get(vm, stats, count);
+}
+
+/* ---- The driver's settings ---- */
+
+/** Whether the script has this fault for the VM, at whatever time. */
+static bool is_scripted(const struct vm *vm, corruption which)
+{
+    const struct scenario *scenario = vm->world->scenario;
+    for (uint32_t i = 0; i < scenario->action_count; i++) {
+        const struct scenario_action *action = &scenario->actions[i];
+        if (action->kind == ACTION_CORRUPT && action->corruption == which &&
+            action->vm == vm->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void make_config(const struct vm *vm, struct bnt_guest_config *made)
+{
+    vm->honest.driver.make_config(vm, made);
+    if (is_scripted(vm, CORRUPT_HOLD_MORE)) {
+        made->refused_pages_max += 8;
+    }
+    if (vm_on_calls(vm) && is_scripted(vm, CORRUPT_SLACK_MORE)) {
+        made->vmware.slack_pfns = 4 * (uint32_t)(vm_slack(vm) + 1);
+    }
+}
+
+bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
+{
+    struct bnt_guest_config config;
+    make_config(vm, &config);
+    if (config.refused_pages_max > BNT_GUEST_REFUSED_MAX) {
+        (void)snprintf(error, error_bytes,
+                       "%s: refused_max is %" PRIu32
+                       " with the pages that the corruption 'hold-more' adds; it must be at most "
+                       "%u",
+                       vm->spec.name, config.refused_pages_max, (unsigned)BNT_GUEST_REFUSED_MAX);
+        return false;
+    }
+    return true;
 }
 
 /* ---- The driver at its device ---- */
@@ -233,6 +277,15 @@ static void carry(struct vm *vm, link_signal signal, uint16_t queue, uint64_t da
     link_carry(vm, signal, queue, data);
 }
 
+/** The migration forgets the pages that the guest wrote since the last look. */
+static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
+{
+    if (vm_fault_take(vm, CORRUPT_MIGRATE_SKIP)) {
+        memset(vm->dirty_log, 0, words * sizeof *vm->dirty_log);
+    }
+    vm->honest.sync_dirty_log(vm, bitmap, words);
+}
+
 void faults_interpose(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
@@ -253,7 +306,9 @@ void faults_interpose(struct vm *vm)
     ends->device.generation = generation;
     ends->device.call = call;
     ends->device.step = device_step;
+    ends->driver.make_config = make_config;
     ends->carry = carry;
+    ends->sync_dirty_log = sync_dirty_log;
     if (!vm_is_recorded(vm)) {
         ends->driver.step = driver_step;
     }

@@ -232,18 +232,6 @@ static uint64_t bitmap_bytes(const struct vm *vm)
 
 /* ---- Rounds ---- */
 
-/** What was written since the last look is to be sent, beside what is left. */
-static void log_sync(struct vm *vm)
-{
-    struct migration *m = vm->migration;
-    const bool spoil = vm_fault_take(vm, CORRUPT_MIGRATE_SKIP);
-    for (uint64_t i = 0; i < m->words; i++) {
-        m->bitmap[i] = spoil ? 0 : m->bitmap[i] | m->dirty[i];
-        m->dirty[i] = 0;
-    }
-    m->cursor = 0;
-}
-
 static void round_begin(struct vm *vm)
 {
     struct migration *m = vm->migration;
@@ -275,7 +263,8 @@ static void round_end(struct vm *vm)
 {
     struct migration *m = vm->migration;
     hints_stop(vm);
-    log_sync(vm);
+    vm->ends.sync_dirty_log(vm, m->bitmap, m->words);
+    m->cursor = 0;
     const uint64_t bytes = bitmap_bytes(vm) + dma_dirty(vm);
     const bool last = m->round >= m->action->count || m->action->postcopy;
     if (last || time_of(m, bytes) <= m->action->duration_ns) {

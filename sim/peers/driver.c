@@ -3,25 +3,9 @@
  */
 #include "sim/peers/peers.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- Settings ---- */
-
-/** Whether the script has a fault of the driver that is one of its settings. */
-static bool is_declared(const struct vm *vm, corruption which)
-{
-    const struct scenario *scenario = vm->world->scenario;
-    for (uint32_t i = 0; i < scenario->action_count; i++) {
-        const struct scenario_action *action = &scenario->actions[i];
-        if (action->kind == ACTION_CORRUPT && action->corruption == which &&
-            action->vm == vm->index) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static uint32_t slack_setting(uint64_t pfns)
 {
@@ -45,9 +29,6 @@ static void vmware_config(const struct vm *vm, struct bnt_guest_config *config)
     config->vmware.caps = driver->config.vmware.caps;
     config->vmware.habits |= driver->config.vmware.habits;
     config->vmware.slack_pfns = slack_setting(vm_slack(vm));
-    if (is_declared(vm, CORRUPT_SLACK_MORE)) {
-        config->vmware.slack_pfns = 4 * (uint32_t)(vm_slack(vm) + 1);
-    }
 }
 
 /** Guest pages of the reported block that the scenario asks for, as a power of two. */
@@ -61,7 +42,7 @@ static uint32_t report_order(const struct vm *vm)
     return order;
 }
 
-static struct bnt_guest_config guest_config(const struct vm *vm)
+void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
     struct bnt_guest_config config = driver->config;
@@ -82,18 +63,15 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
     config.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
     config.poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
     vmware_config(vm, &config);
-    config.refused_pages_max += is_declared(vm, CORRUPT_HOLD_MORE) ? 8 : 0;
-    return config;
+    *made = config;
 }
 
-/** The driver's settings, with the library's where the scenario leaves them open. */
-void driver_settings(const struct vm *vm, struct bnt_guest_config *settings)
+/** The configuration for the core, with the faults of the script that change it. */
+static struct bnt_guest_config guest_config(const struct vm *vm)
 {
-    const struct bnt_guest_config config = guest_config(vm);
-    *settings = config;
-    if (bnt_guest_config_resolve(&config, settings) != BNT_OK) {
-        *settings = config; /* a struct of this size is always known */
-    }
+    struct bnt_guest_config config;
+    vm->ends.driver.make_config(vm, &config);
+    return config;
 }
 
 /* ---- Life ---- */
@@ -144,20 +122,6 @@ bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
     return driver_create(vm, error, error_bytes);
 }
 
-bool driver_settings_fit(struct vm *vm, char *error, size_t error_bytes)
-{
-    const uint32_t most = guest_config(vm).refused_pages_max;
-    if (most > BNT_GUEST_REFUSED_MAX) {
-        (void)snprintf(error, error_bytes,
-                       "%s: refused_max is %" PRIu32
-                       " with what the corruption 'hold-more' adds; it "
-                       "must be at most %u",
-                       vm->spec.name, most, (unsigned)BNT_GUEST_REFUSED_MAX);
-        return false;
-    }
-    return true;
-}
-
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
     static uint64_t there; /* stands for bits that are made later */
@@ -167,9 +131,6 @@ bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
     const struct bnt_guest_config guest = guest_config(vm);
     vm->record_bits = NULL;
     vm->init_bits = NULL;
-    if (!driver_settings_fit(vm, error, error_bytes)) {
-        return false;
-    }
     const bnt_status status = bnt_guest_footprint(&guest, &need);
     return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the driver", status);
 }

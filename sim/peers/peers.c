@@ -36,6 +36,7 @@ void peers_ends_make(struct vm *vm)
         .driver = *peers_driver(vm),
         .device = *peers_device(vm),
         .carry = carry,
+        .sync_dirty_log = backing_sync_dirty_log,
     };
     driver_hint_ops(&vm->honest.guest);
     calls_guest_ops(&vm->honest.guest);

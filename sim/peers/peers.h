@@ -27,8 +27,7 @@ extern const struct driver_peer recording_player;
 extern const struct device_peer our_device;
 
 /* driver.c, driver_ops.c, hint_ops.c, calls.c, registers.c: our driver */
-void driver_settings(const struct vm *vm, struct bnt_guest_config *settings);
-bool driver_settings_fit(struct vm *vm, char *error, size_t error_bytes);
+void driver_make_config(const struct vm *vm, struct bnt_guest_config *made);
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes);
 bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
 bool driver_create(struct vm *vm, char *error, size_t error_bytes);

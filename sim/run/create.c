@@ -9,6 +9,7 @@
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
     return peers_device(vm)->can_start(vm, error, error_bytes) &&
+           faults_can_start(vm, error, error_bytes) &&
            peers_driver(vm)->can_start(vm, error, error_bytes);
 }
 

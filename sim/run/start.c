@@ -5,6 +5,7 @@
  */
 #include "sim/run/run_private.h"
 
+#include "sim/faults/faults.h"
 #include "sim/life/life.h"
 #include "sim/memory/recording_csv.h"
 #include "sim/peers/peers.h"
@@ -35,6 +36,7 @@ static void vm_imagine(const struct question *question, struct world *world, uin
     *vm = (struct vm){.world = world, .index = index, .spec = scenario->vms[index]};
     life_reserve(vm);
     peers_ends_make(vm);
+    faults_interpose(vm);
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
         if (swarm->vm == index || swarm->vm == UINT32_MAX) {

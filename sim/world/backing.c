@@ -18,6 +18,14 @@ static void dirty(const struct vm *vm, uint64_t page)
     }
 }
 
+void backing_sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
+{
+    for (uint64_t i = 0; i < words; i++) {
+        bitmap[i] |= vm->dirty_log[i];
+        vm->dirty_log[i] = 0;
+    }
+}
+
 static uint64_t page_of(const struct vm *vm, uint64_t pfn)
 {
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;

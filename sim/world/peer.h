@@ -20,8 +20,8 @@ struct driver_peer {
     bool (*plays)(const struct vm *vm);
     /** Whether it takes the settings of the VM; else a sentence. Makes nothing. */
     bool (*can_start)(struct vm *vm, char *error, size_t error_bytes);
-    /** Its settings, with the library's where the scenario leaves them open. */
-    void (*settings)(const struct vm *vm, struct bnt_guest_config *settings);
+    /** Makes the configuration of the driver core; what the scenario leaves open stays 0. */
+    void (*make_config)(const struct vm *vm, struct bnt_guest_config *made);
     /** Bytes of DMA memory that it needs. */
     bool (*dma_bytes)(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
     bool (*create)(struct vm *vm, char *error, size_t error_bytes);

@@ -77,8 +77,12 @@ bool vm_fault_take(struct vm *vm, corruption which)
 
 struct bnt_guest_config vm_guest_settings(const struct vm *vm)
 {
-    struct bnt_guest_config settings;
-    vm->ends.driver.settings(vm, &settings);
+    struct bnt_guest_config config;
+    vm->ends.driver.make_config(vm, &config);
+    struct bnt_guest_config settings = config;
+    if (bnt_guest_config_resolve(&config, &settings) != BNT_OK) {
+        settings = config; /* the library knows a struct of this size, so this does not happen */
+    }
     return settings;
 }
 

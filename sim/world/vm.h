@@ -129,6 +129,8 @@ struct vm_ends {
     struct bnt_host_ops host;           /**< what our device's core calls */
     /** A notification sets out. */
     void (*carry)(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
+    /** Adds the pages of the dirty log to a bitmap of pages, and clears the log. */
+    void (*sync_dirty_log)(struct vm *vm, uint64_t *bitmap, uint64_t words);
 };
 
 struct vm {
@@ -320,6 +322,8 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
                   uint64_t *freed_bytes);
 /** The device says of these pages that it initialised them: they must read so. */
 void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count);
+/** Adds the pages of the dirty log to a bitmap of pages, and clears the log. */
+void backing_sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words);
 void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
 
 /* sleeping.c */
