@@ -47,7 +47,7 @@
       (const struct bnt_vq_chain *chain, const struct bnt_mem *mem, uint64_t offset,               \
        const void *src, uint32_t bytes),                                                           \
       (chain, mem, offset, src, bytes))                                                            \
-    V(backing_drop, DISCARD,                                                                       \
+    V(backing_discard, DISCARD,                                                                       \
       (struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes),                   \
       (vm, first_pfn, pfns, freed_bytes))                                                          \
     V(engine_payload_words, HASH,                                                                  \

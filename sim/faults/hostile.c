@@ -6,6 +6,7 @@
  * an interposer (interposers.c, forged.c).
  */
 #include "sim/faults/faults.h"
+#include "sim/world/backing.h"
 
 static unsigned who_of(corruption which)
 {
@@ -74,7 +75,7 @@ static void drop_owned(struct vm *vm)
     const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
     uint64_t freed = 0;
     if (page != UINT64_MAX && vm->world->oracle != NULL) {
-        backing_drop(vm, page, 1, &freed);
+        backing_discard(vm, page, 1, &freed);
         oracle_discard(vm->world->oracle, vm->index, page, 1);
     }
 }

@@ -3,6 +3,7 @@
  * in or comes out when the script has armed it.
  */
 #include "sim/faults/faults.h"
+#include "sim/world/backing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -264,7 +265,7 @@ static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
     struct vm *vm = opaque;
     if (vm_fault_take(vm, CORRUPT_POISON_LOST)) {
         uint64_t freed = 0;
-        backing_drop(vm, first_pfn, pfns, &freed);
+        backing_discard(vm, first_pfn, pfns, &freed);
     }
     vm->honest.host.report(vm, first_pfn, pfns);
 }

@@ -7,6 +7,7 @@
  * balloon are the cores' business, not this file's.
  */
 #include "sim/life/life.h"
+#include "sim/world/backing.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
  */
 #include "sim/life/life.h"
 #include "sim/scenario/keys.h"
+#include "sim/world/backing.h"
 #include "sim/world/observers.h"
 
 #include <inttypes.h>
@@ -296,7 +297,7 @@ static void memory_arrive(struct vm *vm)
 {
     const struct migration *m = vm->migration;
     uint64_t freed = 0;
-    backing_leave(vm, &freed);
+    backing_release(vm, &freed);
     for (uint64_t page = 0; page < m->pages; page++) {
         if (bit_get(m->there, page)) {
             backing_write(vm, vm->spec.first_pfn + (page << vm->spec.page_order), m->sent[page]);

@@ -5,6 +5,7 @@
  * over its bytes, so that a device that reads or writes where it should not is seen.
  */
 #include "sim/peers/peers.h"
+#include "sim/world/backing.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
                    "%s: the host dropped what is beyond the guest's memory", vm->spec.name);
         return BNT_E_RANGE;
     }
-    backing_drop(vm, first_pfn, pfns, freed);
+    backing_discard(vm, first_pfn, pfns, freed);
     OBSERVE(vm, OBSERVED_DISCARDED, .at = first_pfn, .value = pfns);
     return BNT_OK;
 }

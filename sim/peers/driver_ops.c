@@ -4,6 +4,7 @@
  * The registers of its device are in registers.c, free page hints in hint_ops.c.
  */
 #include "sim/peers/peers.h"
+#include "sim/world/backing.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
         const uint64_t pages = UINT64_C(1) << vm_guest_settings(vm).report_order;
         for (uint64_t n = 0; n < pages; n++) {
             const uint64_t page = blocks[i] + n * page_pfns;
-            backing_initialised(vm, &page, 1);
+            backing_check_initialised(vm, &page, 1);
         }
     }
     gmem_report_done(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
@@ -169,7 +170,7 @@ static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t coun
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_PAGES_INITIALISED, .pages = pages, .count = count);
-    backing_initialised(vm, pages, count);
+    backing_check_initialised(vm, pages, count);
 }
 
 /* ---- What the core tells ---- */

@@ -2,6 +2,7 @@
  * The ends of a VM's wire as its peers make them.
  */
 #include "sim/peers/peers.h"
+#include "sim/world/backing.h"
 
 #include <stdio.h>
 

@@ -6,6 +6,7 @@
  * read must find the tag that the guest last wrote: anything else is a loss or a leak. A host whose
  * pages are larger gives and takes whole ones: who drops a part of one loses all of it.
  */
+#include "sim/world/backing.h"
 #include "sim/world/vm.h"
 
 #include <inttypes.h>
@@ -111,7 +112,7 @@ void backing_forget(struct vm *vm)
 }
 
 /** Only what is backed is touched: a page without host memory has no content. */
-void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
+void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
     host_pages(vm, &first_pfn, &pfns);
@@ -140,20 +141,20 @@ void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t val
                   uint64_t *freed_bytes)
 {
     const uint64_t tag = vm_value_tag(value);
-    backing_drop(vm, first_pfn, pfns, freed_bytes);
+    backing_discard(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         vm->content[page_of(vm, pfn)] = tag;
         dirty(vm, page_of(vm, pfn));
     }
 }
 
-void backing_leave(struct vm *vm, uint64_t *freed_bytes)
+void backing_release(struct vm *vm, uint64_t *freed_bytes)
 {
-    backing_drop(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT, freed_bytes);
+    backing_discard(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT, freed_bytes);
     vm->away = !vm->away;
 }
 
-void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
+void backing_check_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     const bool poison = (vm_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
     const uint64_t expected = poison ? vm_free_tag(vm) : 0;

@@ -5,6 +5,7 @@
  * tried at once, what is pending is waited for until its deadline, and only then is somebody
  * killed.
  */
+#include "sim/world/backing.h"
 #include "sim/world/vm.h"
 
 #include <inttypes.h>

@@ -6,6 +6,7 @@
  * over its bytes, so that a device that reads or writes where it should not is seen.
  */
 #include "sim/world/vm.h"
+#include "sim/world/backing.h"
 
 #include <string.h>
 

@@ -309,23 +309,6 @@ void vm_signal_arrive(struct vm *vm, link_signal signal, uint16_t queue, uint64_
 void vm_watched(const struct vm *vm);
 void vm_watched_event_end(const struct vm *vm);
 
-/* backing.c: what the host holds of a guest's memory */
-void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag);
-uint64_t backing_read(const struct vm *vm, uint64_t pfn);
-/** What memory holds is nobody's any more: a new kernel reads nothing that it did not write. */
-void backing_forget(struct vm *vm);
-/** All of it stays behind: the guest goes to the other host, or comes back from it. */
-void backing_leave(struct vm *vm, uint64_t *freed_bytes);
-void backing_drop(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes);
-/** Drops it, and lets it read as a value from then on. */
-void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
-                  uint64_t *freed_bytes);
-/** The device says of these pages that it initialised them: they must read so. */
-void backing_initialised(struct vm *vm, const uint64_t *pages, uint32_t count);
-/** Adds the pages of the dirty log to a bitmap of pages, and clears the log. */
-void backing_sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words);
-void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
-
 /* sleeping.c */
 bool sleeping_start(struct vm *vm, uint32_t count);
 void sleeping_step(struct vm *vm);
