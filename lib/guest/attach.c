@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Forgets what belongs to one attachment. The counters go on. */
-void bnti_guest_session_clear(struct bnt_guest *guest)
+void bnti_guest_clear_session(struct bnt_guest *guest)
 {
     guest->features = 0;
     guest->verdicts = false;
@@ -17,24 +17,24 @@ void bnti_guest_session_clear(struct bnt_guest *guest)
     guest->big_endian = false;
     guest->init_inflate = false;
     guest->init_reported = false;
-    bnti_guest_queues_none(guest);
+    bnti_guest_clear_queue_indices(guest);
     guest->config_marked = false;
     guest->freed_marked = false;
-    bnti_guest_queue_resets_forget(guest);
-    bnti_guest_used_forget(guest);
-    bnti_guest_target_forget(guest);
-    bnti_guest_backoff_forget(&guest->inflate_backoff);
-    bnti_guest_backoff_forget(&guest->deflate_backoff);
+    bnti_guest_clear_queue_resets(guest);
+    bnti_guest_clear_used(guest);
+    bnti_guest_clear_target(guest);
+    bnti_guest_backoff_clear(&guest->inflate_backoff);
+    bnti_guest_backoff_clear(&guest->deflate_backoff);
     guest->config_due_ns = BNT_NEVER;
     guest->actual = 0;
-    bnti_guest_epoch_adopt(guest, 0);
-    bnti_guest_oom_forget(guest);
-    bnti_guest_held_forget(guest);
-    bnti_guest_unusable_forget(guest);
-    bnti_guest_huge_forget(guest);
-    bnti_guest_pace_forget(guest);
+    bnti_guest_adopt_epoch(guest, 0);
+    bnti_guest_oom_clear(guest);
+    bnti_guest_clear_held_due(guest);
+    bnti_guest_clear_unusable(guest);
+    bnti_guest_disable_huge_pages(guest);
+    bnti_guest_pace_clear(guest);
     memset(&guest->vmware, 0, sizeof guest->vmware);
-    bnti_guest_features_forget(guest);
+    bnti_guest_features_clear(guest);
 }
 
 bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
@@ -48,37 +48,37 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state != BNT_GUEST_DOWN) {
         return BNT_E_STATE;
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     guest->recover_tried = 0;
     guest->recover_wait_ns = 0;
     guest->queue_reset_fails = false;
-    bnti_guest_session_clear(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_STARTING);
+    bnti_guest_clear_session(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_STARTING);
     guest->wire->start(guest);
     bnt_status status = guest->wire->start_poll(guest);
     if (status == BNT_E_AGAIN) {
         status = BNT_OK;
     }
-    bnti_guest_leave(guest);
+    bnti_guest_leave_call(guest);
     return status;
 }
 
 /* The device is reset and forgot its buffers: what was in flight is the OS's (BX-17, BX-21). */
-static void in_flight_return(struct bnt_guest *guest)
+static void give_back_in_flight(struct bnt_guest *guest)
 {
-    bnti_guest_migration_end(guest);
+    bnti_guest_abort_migration(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         if (!request->busy) {
             continue;
         }
-        bnti_guest_request_end(guest, (enum bnti_guest_slot)slot);
+        bnti_guest_end_request(guest, (enum bnti_guest_slot)slot);
         if (request->given_back || request->gone_on) {
             continue;
         }
-        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
         if (slot != BNTI_GUEST_INFLATE) {
-            guest->count.reset_pfns += bnti_guest_pfns_of(guest, request);
+            guest->count.reset_pfns += bnti_guest_count_request_pfns(guest, request);
         }
     }
 }
@@ -87,30 +87,31 @@ static void in_flight_return(struct bnt_guest *guest)
  * Waits for the reset, then gives every page back without a message. OK once none is left; E_AGAIN
  * while the reset takes time or the budget is used up.
  */
-bnt_status bnti_guest_reset_release(struct bnt_guest *guest)
+bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest)
 {
-    if (guest->drv.state == BNT_DRV_RESETTING && bnti_virtio_reset_wait(guest) != BNT_OK) {
+    if (guest->drv.state == BNT_DRV_RESETTING && bnti_virtio_poll_reset(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    in_flight_return(guest);
-    bnti_guest_huge_return(guest);
+    give_back_in_flight(guest);
+    bnti_guest_give_back_held_huge(guest);
     bnti_guest_features_release(guest);
     while (guest->budget > 0 && (bnti_guest_release_batch(guest, BNT_NEVER) > 0 ||
                                  bnti_guest_features_give_back(guest) > 0)) {
-        bnti_guest_pay(guest);
+        bnti_guest_spend_budget(guest);
     }
-    return bnti_guest_has_any(guest) || bnti_guest_features_pfns(guest) > 0 ? BNT_E_AGAIN : BNT_OK;
+    return bnti_guest_has_pages(guest) || bnti_guest_features_count_pfns(guest) > 0 ? BNT_E_AGAIN
+                                                                                    : BNT_OK;
 }
 
-bnt_status bnti_guest_stop_poll(struct bnt_guest *guest)
+bnt_status bnti_guest_poll_stop(struct bnt_guest *guest)
 {
-    if (guest->wire->stop_waits(guest) || bnti_guest_reset_release(guest) != BNT_OK) {
+    if (guest->wire->stop_waits(guest) || bnti_guest_release_after_reset(guest) != BNT_OK) {
         return BNT_E_AGAIN;
     }
-    bnti_guest_oom_meet(guest);
-    bnti_guest_session_clear(guest);
+    bnti_guest_oom_complete(guest);
+    bnti_guest_clear_session(guest);
     guest->emptying = false;
-    bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+    bnti_guest_set_state(guest, BNT_GUEST_DOWN);
     return BNT_OK;
 }
 
@@ -119,9 +120,9 @@ bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
 {
     guest->leaving = false;
     if (guest->state != BNT_GUEST_STOPPING) {
-        bnti_guest_sleep_cancel(guest);
+        bnti_guest_cancel_sleeping_alloc(guest);
         guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
-        (void)bnti_guest_aside_return(guest);
+        (void)bnti_guest_give_back_aside(guest);
     }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {
         guest->wire->stop(guest);
@@ -131,12 +132,12 @@ bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
         guest->vmware.stop_owed = false;
     }
     if (guest->state != BNT_GUEST_STOPPING) {
-        bnti_guest_state_set(guest, BNT_GUEST_STOPPING);
+        bnti_guest_set_state(guest, BNT_GUEST_STOPPING);
     }
-    return bnti_guest_stop_poll(guest);
+    return bnti_guest_poll_stop(guest);
 }
 
-static bnt_status detach(struct bnt_guest *guest, uint64_t now_ns, bool gone)
+static bnt_status detach_instance(struct bnt_guest *guest, uint64_t now_ns, bool gone)
 {
     if (guest == NULL) {
         return BNT_E_ARGUMENT;
@@ -147,19 +148,19 @@ static bnt_status detach(struct bnt_guest *guest, uint64_t now_ns, bool gone)
     if (guest->state == BNT_GUEST_DOWN) {
         return BNT_OK;
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
     const bnt_status status = bnti_guest_take_down(guest, gone);
-    bnti_guest_leave(guest);
+    bnti_guest_leave_call(guest);
     return status;
 }
 
 bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return detach(guest, now_ns, false);
+    return detach_instance(guest, now_ns, false);
 }
 
 bnt_status bnt_guest_unplugged(struct bnt_guest *guest, uint64_t now_ns)
 {
-    return detach(guest, now_ns, true);
+    return detach_instance(guest, now_ns, true);
 }

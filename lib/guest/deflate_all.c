@@ -6,29 +6,29 @@
 #include "lib/guest/front.h"
 
 /* What the driver has not got back yet, PFNs. */
-static uint64_t left_pfns(const struct bnt_guest *guest)
+static uint64_t count_pfns_left(const struct bnt_guest *guest)
 {
-    uint64_t pfns = bnti_guest_have_pfns(guest);
+    uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         const bool ours = request->busy && !request->given_back && !request->gone_on;
-        pfns += ours ? bnti_guest_pfns_of(guest, request) : 0;
+        pfns += ours ? bnti_guest_count_request_pfns(guest, request) : 0;
     }
     return pfns;
 }
 
 /* Nothing is in the balloon, refused, moving, or with the device. */
-static bool emptied(const struct bnt_guest *guest)
+static bool is_emptied(const struct bnt_guest *guest)
 {
-    return !bnti_guest_has_any(guest) && guest->huge.held_count == 0 && !guest->migration.active &&
-           !bnti_guest_in_flight(guest);
+    return !bnti_guest_has_pages(guest) && guest->huge.held_count == 0 &&
+           !guest->migration.active && !bnti_guest_has_request_in_flight(guest);
 }
 
-static void emptying_begin(struct bnt_guest *guest)
+static void begin_emptying(struct bnt_guest *guest)
 {
     guest->emptying = true;
-    bnti_guest_backoff_end(&guest->deflate_backoff);
-    bnti_guest_target_set(guest, guest->num_pages, false);
+    bnti_guest_backoff_end_wait(&guest->deflate_backoff);
+    bnti_guest_set_target(guest, guest->num_pages, false);
 }
 
 bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns)
@@ -42,10 +42,10 @@ bnt_status bnt_guest_deflate_all(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state == BNT_GUEST_DOWN || guest->state == BNT_GUEST_STOPPING) {
         return BNT_E_STATE;
     }
-    bnti_guest_enter(guest, now_ns);
-    emptying_begin(guest);
-    bnti_guest_leave(guest);
-    return emptied(guest) ? BNT_OK : BNT_E_AGAIN;
+    bnti_guest_enter_call(guest, now_ns);
+    begin_emptying(guest);
+    bnti_guest_leave_call(guest);
+    return is_emptied(guest) ? BNT_OK : BNT_E_AGAIN;
 }
 
 bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
@@ -59,15 +59,15 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state == BNT_GUEST_DOWN || guest->state == BNT_GUEST_STOPPING || guest->leaving) {
         return BNT_E_STATE;
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     if (guest->emptying) {
         guest->emptying = false;
         if (!guest->inflate_backoff.refused) {
-            bnti_guest_backoff_end(&guest->inflate_backoff);
+            bnti_guest_backoff_end_wait(&guest->inflate_backoff);
         }
-        bnti_guest_target_set(guest, guest->num_pages, false);
+        bnti_guest_set_target(guest, guest->num_pages, false);
     }
-    bnti_guest_leave(guest);
+    bnti_guest_leave_call(guest);
     return BNT_OK;
 }
 
@@ -75,28 +75,28 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
 
 /* Whether the device can be told: it is live, and a page is told by a request of its own. On
  * VMware's wire the START at the end says all. */
-static bool can_tell(const struct bnt_guest *guest)
+static bool can_deflate_to_device(const struct bnt_guest *guest)
 {
     const bool live = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
     return live && guest->wire->detach_tells;
 }
 
-static bool past_bound(const struct bnt_guest *guest)
+static bool is_detach_past_bound(const struct bnt_guest *guest)
 {
     return guest->now_ns >= guest->leave_due_ns || guest->leave_steps >= BNT_GUEST_DETACH_STEPS_MAX;
 }
 
 /* The end of a step while an orderly detach is under way. */
-void bnti_guest_leave_poll(struct bnt_guest *guest)
+void bnti_guest_poll_orderly_detach(struct bnt_guest *guest)
 {
-    const uint64_t left = left_pfns(guest);
+    const uint64_t left = count_pfns_left(guest);
     guest->leave_steps = left < guest->leave_left_pfns ? 0 : guest->leave_steps + 1;
     guest->leave_left_pfns = left;
-    if (guest->state == BNT_GUEST_RUNNING && emptied(guest)) {
-        bnti_guest_actual_write(guest, false);
-    } else if (guest->state == BNT_GUEST_BROKEN || past_bound(guest)) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_DETACH_FORCED, left,
-                        guest->now_ns - guest->leave_begun_ns);
+    if (guest->state == BNT_GUEST_RUNNING && is_emptied(guest)) {
+        bnti_guest_write_actual(guest, false);
+    } else if (guest->state == BNT_GUEST_BROKEN || is_detach_past_bound(guest)) {
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DETACH_FORCED, left,
+                              guest->now_ns - guest->leave_begun_ns);
     } else {
         return;
     }
@@ -111,20 +111,20 @@ bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->call != BNTI_GUEST_CALL_NONE) {
         return BNT_E_REENTRANT;
     }
-    if (!can_tell(guest)) {
+    if (!can_deflate_to_device(guest)) {
         return bnt_guest_detach(guest, now_ns);
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     if (!guest->leaving) {
         guest->leaving = true;
         guest->leave_begun_ns = now_ns;
-        guest->leave_due_ns = bnti_guest_after(now_ns, guest->config.detach_timeout_ns);
+        guest->leave_due_ns = bnti_guest_add_time(now_ns, guest->config.detach_timeout_ns);
         guest->leave_steps = 0;
-        guest->leave_left_pfns = left_pfns(guest);
-        emptying_begin(guest);
+        guest->leave_left_pfns = count_pfns_left(guest);
+        begin_emptying(guest);
     }
     guest->budget = BNTI_GUEST_DETACH_BATCHES;
-    bnti_guest_leave_poll(guest);
-    bnti_guest_leave(guest);
+    bnti_guest_poll_orderly_detach(guest);
+    bnti_guest_leave_call(guest);
     return guest->state == BNT_GUEST_DOWN ? BNT_OK : BNT_E_AGAIN;
 }

@@ -6,31 +6,33 @@
 #include "lib/guest/front.h"
 
 /* The host reset the balloon: nothing about a page is sent any more (BX-17). */
-void bnti_guest_release_begin(struct bnt_guest *guest)
+void bnti_guest_begin_release(struct bnt_guest *guest)
 {
     guest->count.resets++;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_RESET, guest->epoch_seen, bnti_guest_have_pfns(guest));
-    bnti_guest_backoff_end(&guest->inflate_backoff);
-    bnti_guest_backoff_end(&guest->deflate_backoff);
-    bnti_guest_oom_forgive(guest);
-    bnti_guest_sleep_cancel(guest);
-    bnti_guest_huge_return(guest); /* the device never took these */
-    (void)bnti_guest_aside_return(guest);
-    bnti_guest_held_forget(guest);
-    bnti_guest_pace_release(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_RELEASING);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESET, guest->epoch_seen,
+                          bnti_guest_count_ballooned_pfns(guest));
+    bnti_guest_backoff_end_wait(&guest->inflate_backoff);
+    bnti_guest_backoff_end_wait(&guest->deflate_backoff);
+    bnti_guest_oom_clear_debt(guest);
+    bnti_guest_cancel_sleeping_alloc(guest);
+    bnti_guest_give_back_held_huge(guest); /* the device never took these */
+    (void)bnti_guest_give_back_aside(guest);
+    bnti_guest_clear_held_due(guest);
+    bnti_guest_pace_restart(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_RELEASING);
 }
 
 /* A reset is known by its epoch; one that comes while releasing only changes the number (BX-20). */
-static void epoch_look(struct bnt_guest *guest, uint32_t epoch)
+static void follow_epoch(struct bnt_guest *guest, uint32_t epoch)
 {
     if (guest->state == BNT_GUEST_RUNNING && epoch != guest->epoch) {
-        bnti_guest_epoch_see(guest, epoch);
-        bnti_guest_release_begin(guest);
+        bnti_guest_note_latest_epoch(guest, epoch);
+        bnti_guest_begin_release(guest);
     } else if (guest->state == BNT_GUEST_RELEASING && epoch != guest->epoch_seen) {
-        bnti_guest_epoch_see(guest, epoch);
+        bnti_guest_note_latest_epoch(guest, epoch);
         guest->count.resets++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESET, epoch, bnti_guest_have_pfns(guest));
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESET, epoch,
+                              bnti_guest_count_ballooned_pfns(guest));
     }
 }
 
@@ -39,106 +41,106 @@ static void epoch_look(struct bnt_guest *guest, uint32_t epoch)
  * neither a target nor an epoch. `told`: the device announced a change, or the time to poll has
  * come.
  */
-void bnti_guest_config_look(struct bnt_guest *guest, bool told)
+void bnti_guest_read_config(struct bnt_guest *guest, bool told)
 {
     uint32_t epoch = 0;
     uint32_t num_pages = 0;
     bnt_status status = BNT_OK;
-    if (bnti_guest_device_lost(guest)) {
+    if (bnti_guest_check_device_lost(guest)) {
         return;
     }
     if (guest->resets) {
-        status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
+        status = bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
     }
     if (status == BNT_OK) {
-        status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_NUM_PAGES, &num_pages);
+        status = bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_NUM_PAGES, &num_pages);
     }
     if (status == BNT_OK) {
-        status = bnti_guest_features_read(guest);
+        status = bnti_guest_features_read_config(guest);
     }
     if (status != BNT_OK) {
-        bnti_guest_break(guest, status, BNT_FAULT_CONFIG_UNSETTLED, 0);
+        bnti_guest_mark_broken(guest, status, BNT_FAULT_CONFIG_UNSETTLED, 0);
         return;
     }
-    bnti_guest_target_set(guest, num_pages, told);
+    bnti_guest_set_target(guest, num_pages, told);
     if (guest->resets) {
-        epoch_look(guest, epoch);
+        follow_epoch(guest, epoch);
     }
 }
 
 /* In a step: configuration space is read where the device announced a change, or it is polled. */
-void bnti_virtio_poll(struct bnt_guest *guest)
+void bnti_virtio_poll_config(struct bnt_guest *guest)
 {
     if (guest->config.poll_ns != 0 && guest->config_due_ns == BNT_NEVER) {
-        guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
+        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
     }
     const bool due = guest->now_ns >= guest->config_due_ns;
     if (!guest->config_marked && !due) {
         return;
     }
     guest->config_marked = false;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if (due) {
-        guest->config_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
+        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
     }
-    bnti_guest_config_look(guest, true);
+    bnti_guest_read_config(guest, true);
 }
 
 /* Reads configuration again where the answer hints that it is not what we know. */
-void bnti_virtio_news(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
+void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
 {
     bool not_needed = false;
     bool reset = false;
     if (!guest->verdicts) {
         return;
     }
-    bnti_guest_verdicts_count(guest, answer->verdict_count, &not_needed, &reset);
+    bnti_guest_count_verdicts(guest, answer->verdict_count, &not_needed, &reset);
     const bool target = answer->target_known && answer->num_pages != guest->num_pages;
     const bool epoch = guest->resets && answer->epoch_known && answer->epoch != guest->epoch_seen;
     if (target || epoch || not_needed || reset) {
         /* The answer may be older than what configuration says by now: that is the truth. */
-        bnti_guest_config_look(guest, false);
+        bnti_guest_read_config(guest, false);
     }
     if (reset && guest->state == BNT_GUEST_RUNNING) {
         /* RESET under an epoch that is not over: obey, but do not let the device make us spin. */
-        bnti_guest_release_begin(guest);
-        (void)bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        bnti_guest_begin_release(guest);
+        (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
 }
 
 /* A request was answered: news first, since they say what becomes of its pages. */
-void bnti_guest_answered(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                         const struct bnti_guest_answer *answer)
+void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                              const struct bnti_guest_answer *answer)
 {
     guest->wire->news(guest, answer);
-    bnti_guest_apply(guest, slot, answer);
-    bnti_guest_migration_next(guest, slot);
+    bnti_guest_apply_answer(guest, slot, answer);
+    bnti_guest_advance_migration(guest, slot);
 }
 
 /* Nothing is left: acknowledges the latest epoch, then says `actual` is 0, each once (BX-18). */
-void bnti_virtio_release_end(struct bnt_guest *guest)
+void bnti_virtio_end_release(struct bnt_guest *guest)
 {
-    bnti_guest_config_look(guest, false);
+    bnti_guest_read_config(guest, false);
     if (guest->state != BNT_GUEST_RELEASING) {
         return; /* broken */
     }
-    bnti_guest_epoch_adopt(guest, guest->epoch_seen);
-    bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, guest->epoch);
-    bnti_guest_actual_write(guest, true);
-    bnti_guest_target_miss(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_RESET_DONE, guest->epoch, 0);
+    bnti_guest_adopt_epoch(guest, guest->epoch_seen);
+    bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, guest->epoch);
+    bnti_guest_write_actual(guest, true);
+    bnti_guest_note_target_missed(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESET_DONE, guest->epoch, 0);
 }
 
-void bnti_guest_release(struct bnt_guest *guest)
+void bnti_guest_continue_release(struct bnt_guest *guest)
 {
     if (guest->state != BNT_GUEST_RELEASING) {
         return;
     }
     while (guest->budget > 0 && bnti_guest_release_batch(guest, BNT_NEVER) > 0) {
-        bnti_guest_pay(guest);
+        bnti_guest_spend_budget(guest);
     }
-    if (!bnti_guest_has_any(guest) && !bnti_guest_in_flight(guest)) {
+    if (!bnti_guest_has_pages(guest) && !bnti_guest_has_request_in_flight(guest)) {
         guest->wire->release_end(guest);
     }
 }

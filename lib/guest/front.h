@@ -11,58 +11,58 @@
 #define BNTI_GUEST_DETACH_BATCHES 16u
 
 /* attach.c */
-void bnti_guest_session_clear(struct bnt_guest *guest);
-bnt_status bnti_guest_reset_release(struct bnt_guest *guest);
-bnt_status bnti_guest_stop_poll(struct bnt_guest *guest);
+void bnti_guest_clear_session(struct bnt_guest *guest);
+bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest);
+bnt_status bnti_guest_poll_stop(struct bnt_guest *guest);
 bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone);
 
 /* deflate_all.c */
-void bnti_guest_leave_poll(struct bnt_guest *guest);
+void bnti_guest_poll_orderly_detach(struct bnt_guest *guest);
 
 /* follow.c */
-void bnti_guest_release_begin(struct bnt_guest *guest);
-void bnti_guest_config_look(struct bnt_guest *guest, bool told);
-void bnti_virtio_poll(struct bnt_guest *guest);
-void bnti_virtio_news(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
-void bnti_guest_answered(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                         const struct bnti_guest_answer *answer);
-void bnti_virtio_release_end(struct bnt_guest *guest);
-void bnti_guest_release(struct bnt_guest *guest);
+void bnti_guest_begin_release(struct bnt_guest *guest);
+void bnti_guest_read_config(struct bnt_guest *guest, bool told);
+void bnti_virtio_poll_config(struct bnt_guest *guest);
+void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
+void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                              const struct bnti_guest_answer *answer);
+void bnti_virtio_end_release(struct bnt_guest *guest);
+void bnti_guest_continue_release(struct bnt_guest *guest);
 
 /* guest.c */
-bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns);
+bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_ns);
 
 /* idle.c */
-bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns);
-void bnti_guest_idle_keep(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns);
+bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns);
+void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns);
 
 /* recover.c */
-void bnti_guest_recover(struct bnt_guest *guest);
+void bnti_guest_continue_recovery(struct bnt_guest *guest);
 
 /* suspend.c */
-void bnti_guest_suspend_poll(struct bnt_guest *guest);
+void bnti_guest_poll_suspend(struct bnt_guest *guest);
 
 /* virtio_session.c */
-void bnti_virtio_reset_begin(struct bnt_guest *guest);
-bnt_status bnti_virtio_reset_wait(struct bnt_guest *guest);
-bnt_status bnti_virtio_start_poll(struct bnt_guest *guest);
+void bnti_virtio_begin_reset(struct bnt_guest *guest);
+bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest);
+bnt_status bnti_virtio_poll_start(struct bnt_guest *guest);
 bool bnti_virtio_serves_oom(const struct bnt_guest *guest);
-bool bnti_virtio_has_huge(const struct bnt_guest *guest);
-bool bnti_virtio_stop_waits(struct bnt_guest *guest);
+bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest);
+bool bnti_virtio_must_stop_wait(struct bnt_guest *guest);
 
 /* vmware_session.c */
-void bnti_vmware_start(struct bnt_guest *guest);
-bnt_status bnti_vmware_start_poll(struct bnt_guest *guest);
-void bnti_vmware_stop(struct bnt_guest *guest);
-void bnti_vmware_poll(struct bnt_guest *guest);
-void bnti_vmware_release_end(struct bnt_guest *guest);
-void bnti_vmware_news(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
+void bnti_vmware_begin_start(struct bnt_guest *guest);
+bnt_status bnti_vmware_poll_start(struct bnt_guest *guest);
+void bnti_vmware_begin_stop(struct bnt_guest *guest);
+void bnti_vmware_poll_tick(struct bnt_guest *guest);
+void bnti_vmware_end_release(struct bnt_guest *guest);
+void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
 
 /* vmware_stop.c */
-void bnti_vmware_stop_begin(struct bnt_guest *guest);
-bool bnti_vmware_stop_waits(struct bnt_guest *guest);
+void bnti_vmware_begin_stop_starts(struct bnt_guest *guest);
+bool bnti_vmware_must_stop_wait(struct bnt_guest *guest);
 
 /* wires.c */
-const struct bnti_guest_wire *bnti_guest_wire_of(const struct bnt_guest_config *config);
+const struct bnti_guest_wire *bnti_guest_choose_wire(const struct bnt_guest_config *config);
 
 #endif

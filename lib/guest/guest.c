@@ -14,8 +14,8 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     if (status != BNT_OK) {
         return status;
     }
-    if (need == NULL || !bnti_guest_settings_valid(&settled) ||
-        !bnti_guest_features_valid(&settled)) {
+    if (need == NULL || !bnti_guest_are_settings_valid(&settled) ||
+        !bnti_guest_are_features_valid(&settled)) {
         return BNT_E_ARGUMENT;
     }
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
@@ -28,7 +28,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     if (bnt_balloon_features_exclusive(settled.features_required, &settled.binding)) {
         return BNT_E_EXCLUSIVE;
     }
-    const uint32_t queues = bnti_guest_queue_place(&settled, BNTI_GUEST_Q_COUNT);
+    const uint32_t queues = bnti_guest_count_rings_before(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
                         4u * sizeof(uint64_t) * settled.refused_pages_max +
                         queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max +
@@ -39,7 +39,7 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     return BNT_OK;
 }
 
-static bool ops_complete(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+static bool are_ops_complete(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
     const struct bnt_drv_transport *t = &ops->transport;
     const bool transport = t->features_read && t->features_write && t->status_read &&
@@ -51,18 +51,18 @@ static bool ops_complete(const struct bnt_guest_config *config, const struct bnt
     const bool huge = !ops->huge_alloc == !ops->huge_free && !ops->huge_free == !ops->huge_split;
     const bool sleeping = huge && (config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
     return wire && ops->pages_alloc && ops->pages_free && links && sleeping &&
-           bnti_guest_features_ops(config, ops);
+           bnti_guest_features_have_ops(config, ops);
 }
 
 /* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
-static void storage_lay_out(struct bnt_guest *guest)
+static void lay_out_storage(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
     guest->kept = guest->held + guest->config.refused_pages_max;
     guest->huge_held = guest->kept + guest->config.refused_pages_max;
     guest->huge_kept = guest->huge_held + guest->config.refused_pages_max;
     uint8_t *features = (uint8_t *)(guest->huge_kept + guest->config.refused_pages_max);
-    const size_t buffers = bnti_guest_queue_place(&guest->config, BNTI_GUEST_Q_COUNT) *
+    const size_t buffers = bnti_guest_count_rings_before(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
     bnti_guest_features_init(guest, features,
                              buffers + BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&guest->config));
@@ -79,7 +79,7 @@ static void storage_lay_out(struct bnt_guest *guest)
 }
 
 /* The queues of requests; a reset leaves in doubt what was in flight on one. */
-static const struct bnti_guest_role requests = {.renewed = bnti_guest_doubt_begin};
+static const struct bnti_guest_role requests = {.renewed = bnti_guest_mark_queue_doubtful};
 
 bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
                           size_t dma_bytes, const struct bnt_guest_config *config,
@@ -98,7 +98,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
         (config->wire != BNT_GUEST_WIRE_VMWARE && calls.transport.size != sizeof calls.transport)) {
         return BNT_E_SIZE;
     }
-    if (!ops_complete(config, &calls)) {
+    if (!are_ops_complete(config, &calls)) {
         return BNT_E_ARGUMENT;
     }
     if (state_bytes < need.state_bytes || dma_bytes < need.dma_bytes ||
@@ -111,8 +111,8 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     const bnt_status settled = bnt_guest_config_resolve(config, &g->config);
     BNTI_ASSERT(settled == BNT_OK);
     g->ops = calls;
-    g->wire = bnti_guest_wire_of(&g->config);
-    g->answered = bnti_guest_answered;
+    g->wire = bnti_guest_choose_wire(&g->config);
+    g->answered = bnti_guest_handle_answer;
     g->roles[BNTI_GUEST_Q_INFLATE] = &requests;
     g->roles[BNTI_GUEST_Q_DEFLATE] = &requests;
     g->opaque = opaque;
@@ -124,8 +124,8 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->held_head = BNT_NEVER;
     g->limit_pfns = g->config.limit_pfns;
     g->config_due_ns = BNT_NEVER;
-    storage_lay_out(g);
-    bnti_guest_queues_none(g);
+    lay_out_storage(g);
+    bnti_guest_clear_queue_indices(g);
     *guest = g;
     return BNT_OK;
 }
@@ -139,7 +139,7 @@ uint16_t bnt_guest_queue_index(const struct bnt_guest *guest, bnt_balloon_queue 
 void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (bnti_guest_queue_used(guest, q) && bnti_guest_queue_index(guest, q) == queue) {
+        if (bnti_guest_is_queue_in_use(guest, q) && bnti_guest_queue_index(guest, q) == queue) {
             guest->queue_marked[q] = BNTI_GUEST_MARK_NAMED;
         }
     }
@@ -149,7 +149,8 @@ void bnt_guest_interrupt(struct bnt_guest *guest, uint16_t queue)
 void bnt_guest_interrupt_all(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (bnti_guest_queue_used(guest, q) && guest->queue_marked[q] == BNTI_GUEST_MARK_NONE) {
+        if (bnti_guest_is_queue_in_use(guest, q) &&
+            guest->queue_marked[q] == BNTI_GUEST_MARK_NONE) {
             guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK;
         }
     }
@@ -159,10 +160,10 @@ void bnt_guest_interrupt_all(struct bnt_guest *guest)
 
 void bnt_guest_config_changed(struct bnt_guest *guest)
 {
-    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_CONFIG_BY_POLL)) {
+    if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_CONFIG_BY_POLL)) {
         return;
     }
-    bnti_guest_config_mark(guest);
+    bnti_guest_mark_config_changed(guest);
     guest->woken = true;
 }
 
@@ -177,14 +178,14 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
     guest->limit_pfns = limit_pfns;
     guest->woken = true;
     if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
-        bnti_guest_limit_write(guest);
+        bnti_guest_write_limit(guest);
     } else {
         guest->limit_due = true; /* at resume: nothing is written before (VG-36) */
     }
     return BNT_OK;
 }
 
-static bool notified(const struct bnt_guest *guest)
+static bool is_notified(const struct bnt_guest *guest)
 {
     bool marked = guest->config_marked || guest->freed_marked;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -194,34 +195,35 @@ static bool notified(const struct bnt_guest *guest)
 }
 
 /* The earliest moment at which a live instance has something to do. */
-static uint64_t live_due(const struct bnt_guest *guest)
+static uint64_t live_deadline(const struct bnt_guest *guest)
 {
-    const bool idle = !bnti_guest_in_flight(guest);
-    if (notified(guest) || (guest->state == BNT_GUEST_RELEASING && bnti_guest_has_any(guest))) {
+    const bool idle = !bnti_guest_has_request_in_flight(guest);
+    if (is_notified(guest) ||
+        (guest->state == BNT_GUEST_RELEASING && bnti_guest_has_pages(guest))) {
         return guest->now_ns;
     }
     if (guest->state == BNT_GUEST_RELEASING && idle) {
         const uint64_t start_due_ns = guest->vmware.start_due_ns; /* 0 on VIRTIO's wire */
         return start_due_ns > guest->now_ns ? start_due_ns : guest->now_ns;
     }
-    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_features_due(guest));
+    uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_features_deadline(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        due = bnti_guest_min(due, bnti_guest_request_due(guest, (enum bnti_guest_slot)slot));
+        due = bnti_guest_min(due, bnti_guest_request_deadline(guest, (enum bnti_guest_slot)slot));
     }
-    due = bnti_guest_min(due, bnti_guest_queue_resets_due(guest));
+    due = bnti_guest_min(due, bnti_guest_queue_resets_deadline(guest));
     if (guest->state == BNT_GUEST_RUNNING) {
-        due = bnti_guest_min(due, bnti_guest_size_due(guest));
+        due = bnti_guest_min(due, bnti_guest_sizing_deadline(guest));
     }
     return due;
 }
 
-static uint64_t step_due(const struct bnt_guest *guest)
+static uint64_t step_deadline(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
     case BNT_GUEST_RELEASING:
-        return live_due(guest);
+        return live_deadline(guest);
     case BNT_GUEST_STARTING:
         return guest->reset_due_ns;
     case BNT_GUEST_STOPPING:
@@ -241,7 +243,7 @@ static uint64_t step_due(const struct bnt_guest *guest)
     return BNT_NEVER;
 }
 
-static void wire_poll(struct bnt_guest *guest)
+static void poll_wire(struct bnt_guest *guest)
 {
     guest->wire->poll(guest);
 }
@@ -249,19 +251,19 @@ static void wire_poll(struct bnt_guest *guest)
 /* The fixed order: the wire's poll, used buffers, queue resets, release, out of memory, sizing,
  * reports, hints, statistics, deadlines.
  */
-static void step_live(struct bnt_guest *guest)
+static void run_live_step(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
-        wire_poll,
-        bnti_guest_used_take,
-        bnti_guest_queue_resets,
-        bnti_guest_doubt_settle,
-        bnti_guest_release,
+        poll_wire,
+        bnti_guest_take_used,
+        bnti_guest_poll_queue_resets,
+        bnti_guest_settle_doubt,
+        bnti_guest_continue_release,
         bnti_guest_oom_continue,
-        bnti_guest_size,
+        bnti_guest_size_balloon,
         bnti_guest_features_step,
-        bnti_guest_overdue,
-        bnti_guest_used_rest,
+        bnti_guest_handle_overdue_requests,
+        bnti_guest_take_remaining_used,
     };
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         if (guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) {
@@ -271,23 +273,23 @@ static void step_live(struct bnt_guest *guest)
     }
 }
 
-static bool worked(const struct bnt_guest *guest)
+static bool has_worked(const struct bnt_guest *guest)
 {
     return guest->work != guest->begun.work || guest->budget != guest->begun.budget;
 }
 
 /* A step that asks for another at once and did nothing would be called for ever. A notification
  * that came while it ran, perhaps in an interrupt handler, is a reason of its own. */
-static void step_judge(struct bnt_guest *guest, uint64_t deadline_ns)
+static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
 {
-    if (deadline_ns <= guest->now_ns && !worked(guest) && !guest->woken) {
+    if (deadline_ns <= guest->now_ns && !has_worked(guest) && !guest->woken) {
         guest->count.idle_steps++;
         BNTI_ASSERT_PROGRESS(false);
     }
 }
 
 /* A step that looks at everything; its time and its budget are set. */
-bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
+bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_ns)
 {
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->woken = false; /* before a mark is read: one that comes meanwhile wakes the next step */
@@ -297,18 +299,18 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
     if (guest->state == BNT_GUEST_STARTING) {
         status = guest->wire->start_poll(guest);
     } else if (guest->state == BNT_GUEST_STOPPING) {
-        status = bnti_guest_stop_poll(guest);
+        status = bnti_guest_poll_stop(guest);
     } else if (guest->state == BNT_GUEST_BROKEN || guest->state == BNT_GUEST_RECOVERING) {
         if (!guest->leaving) {
-            bnti_guest_recover(guest);
+            bnti_guest_continue_recovery(guest);
         }
     } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* or SUSPENDED, or RESUMING */
-        bnti_guest_suspend_poll(guest);
+        bnti_guest_poll_suspend(guest);
     } else {
-        step_live(guest);
+        run_live_step(guest);
     }
     if (guest->leaving) {
-        bnti_guest_leave_poll(guest);
+        bnti_guest_poll_orderly_detach(guest);
     }
     if (status == BNT_E_AGAIN) {
         status = BNT_OK;
@@ -316,12 +318,12 @@ bnt_status bnti_guest_step_full(struct bnt_guest *guest, uint64_t *deadline_ns)
     if (guest->state == BNT_GUEST_BROKEN) {
         status = BNT_E_BROKEN;
     }
-    *deadline_ns = step_due(guest);
-    step_judge(guest, *deadline_ns);
-    if (!worked(guest)) {
-        bnti_guest_idle_keep(guest, status, *deadline_ns);
+    *deadline_ns = step_deadline(guest);
+    check_step_progress(guest, *deadline_ns);
+    if (!has_worked(guest)) {
+        bnti_guest_remember_idle(guest, status, *deadline_ns);
     }
-    bnti_guest_leave(guest);
+    bnti_guest_leave_call(guest);
     return status;
 }
 
@@ -344,15 +346,17 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.state = guest->state;
     now.features = guest->features;
     now.target_pfns = guest->target_pfns;
-    now.ballooned_pfns = bnti_guest_record_pfns(guest);
+    now.ballooned_pfns = bnti_guest_count_recorded_pfns(guest);
     if (guest->requests[BNTI_GUEST_INFLATE].busy && !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
-        now.inflight_inflate_pfns = bnti_guest_pfns_of(guest, &guest->requests[BNTI_GUEST_INFLATE]);
+        now.inflight_inflate_pfns =
+            bnti_guest_count_request_pfns(guest, &guest->requests[BNTI_GUEST_INFLATE]);
     }
     now.inflight_deflate_pfns =
-        (deflate->busy && !deflate->given_back ? bnti_guest_pfns_of(guest, deflate) : 0) +
-        (oom->busy && !oom->given_back ? bnti_guest_pfns_of(guest, oom) : 0);
+        (deflate->busy && !deflate->given_back ? bnti_guest_count_request_pfns(guest, deflate)
+                                               : 0) +
+        (oom->busy && !oom->given_back ? bnti_guest_count_request_pfns(guest, oom) : 0);
     if (fits == sizeof *info) {
-        now.migrating_pfns = bnti_guest_migrating(guest) ? UINT64_C(1) << order : 0;
+        now.migrating_pfns = bnti_guest_has_unsent_new_page(guest) ? UINT64_C(1) << order : 0;
     }
     now.held_pages = guest->held_count;
     now.aside_pages = guest->aside_count;
@@ -364,13 +368,13 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
         now.caps = guest->vmware.caps;
         now.emptying = guest->leaving ? 2 : guest->emptying ? 1 : 0;
         now.huge_pages = guest->huge.pages;
-        now.held_huge_pfns = bnti_guest_huge_held_pfns(guest);
+        now.held_huge_pfns = bnti_guest_count_held_huge_pfns(guest);
         now.rate_alloc = guest->pace.rate_alloc;
         now.rate_free = guest->pace.rate_free;
         now.slow_cycles = guest->pace.slow_cycles;
         now.sleeping_pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
-    bnti_guest_features_info(guest, &now);
+    bnti_guest_features_fill_info(guest, &now);
     memcpy(info, &now, fits);
     return BNT_OK;
 }

@@ -7,7 +7,7 @@
 #include "lib/guest/front.h"
 
 /* Whether a full step would do nothing, and answer as the last one. */
-bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns)
+bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns)
 {
     const struct bnti_guest_idle *idle = &guest->idle;
     return now_ns < idle->until_ns && !guest->woken &&
@@ -16,7 +16,7 @@ bool bnti_guest_idle(const struct bnt_guest *guest, uint64_t now_ns)
 
 /* States in which a step depends on nothing but time, calls, notifications and used buffers: in the
  * others it looks at the device. */
-static bool state_rests(const struct bnt_guest *guest)
+static bool can_state_idle(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
@@ -30,7 +30,7 @@ static bool state_rests(const struct bnt_guest *guest)
 }
 
 /* Watches the queues that a step in RUNNING looks at. False if there is a buffer to take. */
-static bool queues_watch(struct bnt_guest *guest)
+static bool watch_queues(struct bnt_guest *guest)
 {
     struct bnti_guest_idle *idle = &guest->idle;
     idle->watched = 0;
@@ -38,7 +38,7 @@ static bool queues_watch(struct bnt_guest *guest)
         return true;
     }
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (bnti_guest_queue_up(guest, q) && guest->vq[q].outstanding > 0 &&
+        if (bnti_guest_is_queue_ready(guest, q) && guest->vq[q].outstanding > 0 &&
             !bnt_vq_drv_watch(&guest->vq[q], &idle->watches[idle->watched++])) {
             return false;
         }
@@ -47,9 +47,9 @@ static bool queues_watch(struct bnt_guest *guest)
 }
 
 /* The end of a full step that did nothing. */
-void bnti_guest_idle_keep(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
+void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
 {
-    const bool rests = state_rests(guest) && queues_watch(guest);
+    const bool rests = can_state_idle(guest) && watch_queues(guest);
     guest->idle.status = status;
     guest->idle.until_ns = rests ? deadline_ns : 0;
 }
@@ -65,9 +65,9 @@ bnt_status bnt_guest_step(struct bnt_guest *guest, uint64_t now_ns, uint32_t bud
     }
     guest->now_ns = now_ns;
     guest->budget = budget > 0 ? budget : 1;
-    if (bnti_guest_idle(guest, now_ns)) {
+    if (bnti_guest_is_idle(guest, now_ns)) {
         *deadline_ns = guest->idle.until_ns;
         return guest->idle.status;
     }
-    return bnti_guest_step_full(guest, deadline_ns);
+    return bnti_guest_run_full_step(guest, deadline_ns);
 }

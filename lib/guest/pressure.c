@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* Whether the state and the features allow it at all. */
-static bnt_status oom_allowed(const struct bnt_guest *guest)
+static bnt_status check_oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
-        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
+        if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
             return BNT_E_UNSUPPORTED;
         }
         return guest->wire->serves_oom(guest) ? BNT_OK : BNT_E_UNSUPPORTED;
@@ -43,13 +43,14 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (guest->call == BNTI_GUEST_CALL_BUSY) {
         return BNT_E_REENTRANT;
     }
-    const bnt_status allowed = oom_allowed(guest);
-    const bool hinted = guest->state == BNT_GUEST_RUNNING && bnti_guest_features_pfns(guest) > 0;
+    const bnt_status allowed = check_oom_allowed(guest);
+    const bool hinted =
+        guest->state == BNT_GUEST_RUNNING && bnti_guest_features_count_pfns(guest) > 0;
     if (allowed != BNT_OK && !hinted) {
         return allowed;
     }
     const enum bnti_guest_call caller = guest->call;
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
     const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
     const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
@@ -60,7 +61,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     const bool forgotten = guest->state == BNT_GUEST_RUNNING && guest->vmware.reset_seen;
     if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked &&
         !forgotten) {
-        bnti_guest_oom_running(guest, asked, result);
+        bnti_guest_oom_deflate(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
     /* The device, or the host, has not forgotten the pages yet. */
@@ -68,12 +69,12 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (ending && known) {
         bnti_guest_oom_await_reset(guest, asked, result);
     } else if (ending || guest->state == BNT_GUEST_RELEASING || (allowed == BNT_OK && forgotten)) {
-        bnti_guest_oom_release(guest, asked, result);
+        bnti_guest_oom_release_pages(guest, asked, result);
     }
     if (result->pending_pfns > 0) {
-        result->deadline_ns = bnti_guest_after(now_ns, guest->config.oom_timeout_ns);
+        result->deadline_ns = bnti_guest_add_time(now_ns, guest->config.oom_timeout_ns);
     }
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM, result->freed_pfns, result->pending_pfns);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM, result->freed_pfns, result->pending_pfns);
     guest->call = caller;
     return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
 }
@@ -94,11 +95,11 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
     if (guest->state == BNT_GUEST_STOPPING && guest->drv.state == BNT_DRV_RESETTING) {
         return BNT_E_STATE; /* the device may still have them */
     }
-    if (bnti_guest_features_pfns(guest) == 0) {
+    if (bnti_guest_features_count_pfns(guest) == 0) {
         return BNT_OK;
     }
     const enum bnti_guest_call caller = guest->call;
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     *freed_pfns = bnti_guest_features_shrink(guest, pfns);
     guest->call = caller;
     return BNT_OK;

@@ -5,32 +5,32 @@
  */
 #include "lib/guest/front.h"
 
-static void recover_begin(struct bnt_guest *guest)
+static void begin_recovery(struct bnt_guest *guest)
 {
     if (guest->recover_tried == 0) {
         guest->recover_pfns_given = guest->count.reset_pfns;
     }
     guest->recover_tried++;
     guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
-    bnti_virtio_reset_begin(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_RECOVERING);
+    bnti_virtio_begin_reset(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_RECOVERING);
 }
 
 /* A step in BROKEN or RECOVERING. */
-void bnti_guest_recover(struct bnt_guest *guest)
+void bnti_guest_continue_recovery(struct bnt_guest *guest)
 {
     if (guest->state == BNT_GUEST_BROKEN) {
         if (guest->now_ns < guest->recover_due_ns || guest->recover_due_ns == BNT_NEVER) {
             return;
         }
-        recover_begin(guest);
+        begin_recovery(guest);
     }
-    if (bnti_guest_reset_release(guest) != BNT_OK) {
+    if (bnti_guest_release_after_reset(guest) != BNT_OK) {
         return;
     }
-    bnti_guest_oom_meet(guest);
-    bnti_guest_session_clear(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_STARTING);
+    bnti_guest_oom_complete(guest);
+    bnti_guest_clear_session(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_STARTING);
     /* A failure leads back to BROKEN, and there to the next try. */
     (void)guest->wire->start_poll(guest);
 }

@@ -5,81 +5,81 @@
  */
 #include "lib/guest/front.h"
 
-static void poll_begin(struct bnt_guest *guest, bnt_guest_state state)
+static void begin_suspend_poll(struct bnt_guest *guest, bnt_guest_state state)
 {
     guest->suspend_sent_ns = guest->now_ns;
     guest->suspend_wait_ns = BNTI_GUEST_RESET_POLL_NS;
-    guest->suspend_due_ns = bnti_guest_after(guest->now_ns, guest->suspend_wait_ns);
+    guest->suspend_due_ns = bnti_guest_add_time(guest->now_ns, guest->suspend_wait_ns);
     guest->suspend_stalled = false;
-    bnti_guest_state_set(guest, state);
+    bnti_guest_set_state(guest, state);
 }
 
 /* Still as it was: looked at again later, and told once. */
-static void poll_wait(struct bnt_guest *guest)
+static void back_off_suspend_poll(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;
     if (!guest->suspend_stalled && waited >= guest->config.ack_timeout_ns) {
         guest->suspend_stalled = true;
         guest->count.stalls++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_SUSPEND, waited);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_SUSPEND, waited);
     }
     guest->suspend_wait_ns =
         bnti_guest_min(guest->suspend_wait_ns * 2, guest->config.ack_timeout_ns);
-    guest->suspend_due_ns = bnti_guest_after(guest->now_ns, guest->suspend_wait_ns);
+    guest->suspend_due_ns = bnti_guest_add_time(guest->now_ns, guest->suspend_wait_ns);
 }
 
 /* Deadlines of what the device has begin where they stood. */
-static void clocks_resume(struct bnt_guest *guest)
+static void shift_deadlines(struct bnt_guest *guest)
 {
     const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
-    bnti_guest_requests_resume(guest, slept_ns);
+    bnti_guest_shift_request_deadlines(guest, slept_ns);
     bnti_guest_features_resume(guest, slept_ns);
 }
 
-static void resumed(struct bnt_guest *guest)
+static void complete_resume(struct bnt_guest *guest)
 {
-    clocks_resume(guest);
-    bnti_guest_config_mark(guest); /* the target may have changed, and word of it be lost */
-    bnti_guest_state_set(guest, guest->suspended_from);
+    shift_deadlines(guest);
+    bnti_guest_mark_config_changed(guest); /* the target may have changed, and word of it be lost */
+    bnti_guest_set_state(guest, guest->suspended_from);
     if (guest->limit_due) {
-        bnti_guest_limit_write(guest);
+        bnti_guest_write_limit(guest);
     }
 }
 
 /* Whether the device did what was asked for (VG-35, VG-37). */
-static void look(struct bnt_guest *guest)
+static void check_suspend_done(struct bnt_guest *guest)
 {
     const bool resuming = guest->state == BNT_GUEST_RESUMING;
     const bnt_status status =
         bnt_drv_suspend_done(&guest->drv, &guest->ops.transport, guest->opaque);
     if (status == BNT_E_AGAIN) {
-        poll_wait(guest);
+        back_off_suspend_poll(guest);
         return;
     }
     if (guest->suspend_stalled) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_SUSPEND,
-                        guest->now_ns - guest->suspend_sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_SUSPEND,
+                              guest->now_ns - guest->suspend_sent_ns);
     }
     if (status != BNT_OK) {
         const bool reset = guest->ops.transport.status_read(guest->opaque) == 0;
-        bnti_guest_break(guest, BNT_E_BROKEN,
-                         reset ? BNT_FAULT_DEVICE_WAS_RESET : BNT_FAULT_NEEDS_RESET, 0);
+        bnti_guest_mark_broken(guest, BNT_E_BROKEN,
+                               reset ? BNT_FAULT_DEVICE_WAS_RESET : BNT_FAULT_NEEDS_RESET, 0);
     } else if (resuming) {
-        resumed(guest);
+        complete_resume(guest);
     } else {
-        bnti_guest_state_set(guest, BNT_GUEST_SUSPENDED);
+        bnti_guest_set_state(guest, BNT_GUEST_SUSPENDED);
     }
 }
 
 /* In a step. */
-void bnti_guest_suspend_poll(struct bnt_guest *guest)
+void bnti_guest_poll_suspend(struct bnt_guest *guest)
 {
     if (guest->state != BNT_GUEST_SUSPENDED && guest->now_ns >= guest->suspend_due_ns) {
-        look(guest);
+        check_suspend_done(guest);
     }
 }
 
-static bnt_status answer(const struct bnt_guest *guest)
+static bnt_status get_suspend_status(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_SUSPENDING:
@@ -93,7 +93,7 @@ static bnt_status answer(const struct bnt_guest *guest)
 }
 
 /* Nothing may be half done: a queue that is being reset has to be set up again first. */
-static bnt_status suspend_allowed(const struct bnt_guest *guest)
+static bnt_status check_suspend_allowed(const struct bnt_guest *guest)
 {
     if ((guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) ||
         guest->leaving) {
@@ -102,7 +102,7 @@ static bnt_status suspend_allowed(const struct bnt_guest *guest)
     if ((guest->features & BNT_F_SUSPEND) == 0) {
         return BNT_E_UNSUPPORTED;
     }
-    return bnti_guest_queue_resets_due(guest) != BNT_NEVER ? BNT_E_STATE : BNT_OK;
+    return bnti_guest_queue_resets_deadline(guest) != BNT_NEVER ? BNT_E_STATE : BNT_OK;
 }
 
 bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
@@ -113,19 +113,19 @@ bnt_status bnt_guest_suspend(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->call != BNTI_GUEST_CALL_NONE) {
         return BNT_E_REENTRANT;
     }
-    bnt_status status = suspend_allowed(guest);
+    bnt_status status = check_suspend_allowed(guest);
     if (status != BNT_OK) {
         return status;
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     status = bnt_drv_suspend(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
     guest->suspended_ns = now_ns;
     guest->suspended_from = guest->state;
-    poll_begin(guest, BNT_GUEST_SUSPENDING);
-    look(guest);
-    bnti_guest_leave(guest);
-    return answer(guest);
+    begin_suspend_poll(guest, BNT_GUEST_SUSPENDING);
+    check_suspend_done(guest);
+    bnti_guest_leave_call(guest);
+    return get_suspend_status(guest);
 }
 
 bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
@@ -139,11 +139,11 @@ bnt_status bnt_guest_resume(struct bnt_guest *guest, uint64_t now_ns)
     if (guest->state != BNT_GUEST_SUSPENDED) {
         return BNT_E_STATE;
     }
-    bnti_guest_enter(guest, now_ns);
+    bnti_guest_enter_call(guest, now_ns);
     const bnt_status status = bnt_drv_resume(&guest->drv, &guest->ops.transport, guest->opaque);
     BNTI_ASSERT(status == BNT_OK);
-    poll_begin(guest, BNT_GUEST_RESUMING);
-    look(guest);
-    bnti_guest_leave(guest);
-    return answer(guest);
+    begin_suspend_poll(guest, BNT_GUEST_RESUMING);
+    check_suspend_done(guest);
+    bnti_guest_leave_call(guest);
+    return get_suspend_status(guest);
 }

@@ -11,7 +11,7 @@
     (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 
 /* Features of how both talk, of which some need optional calls of the transport. */
-static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
+static uint64_t list_transport_features(const struct bnt_drv_transport *transport)
 {
     const bool resets = transport->queue_reset != NULL && transport->queue_reset_read != NULL;
     return BNT_F_SUSPEND | (resets ? BNT_F_RING_RESET : 0) |
@@ -19,29 +19,30 @@ static uint64_t features_of_transport(const struct bnt_drv_transport *transport)
 }
 
 /* Features that this core implements; others are never accepted (VG-9). */
-static uint64_t features_known(const struct bnt_guest *guest)
+static uint64_t collect_known_features(const struct bnt_guest *guest)
 {
     const struct bnt_balloon_binding *binding = &guest->config.binding;
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_DEFLATE_ON_OOM | binding->guest_limit |
            binding->verdicts | binding->reset | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
            BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
-           bnti_guest_features_known(&guest->config) | features_of_transport(&guest->ops.transport);
+           bnti_guest_features_known(&guest->config) |
+           list_transport_features(&guest->ops.transport);
 }
 
 /* What to negotiate for, of what the configuration wants and the device offers. */
-static uint64_t features_wanted(struct bnt_guest *guest)
+static uint64_t collect_wanted_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     const uint64_t offered = guest->ops.transport.features_read(guest->opaque);
-    uint64_t wanted = (c->features_wanted & features_known(guest)) | BNT_F_VERSION_1;
+    uint64_t wanted = (c->features_wanted & collect_known_features(guest)) | BNT_F_VERSION_1;
     if (guest->queue_reset_fails && (c->features_required & BNT_F_RING_RESET) == 0) {
         wanted &= ~BNT_F_RING_RESET; /* offered, and not done */
     }
-    return bnti_guest_features_wanted(guest, wanted, offered);
+    return bnti_guest_features_limit_wanted(guest, wanted, offered);
 }
 
 /* The balloon's rules, and that reports need the poison where free pages must keep it (BD-3). */
-static struct bnt_balloon_rule_set feature_rules(const struct bnt_guest *guest)
+static struct bnt_balloon_rule_set build_feature_rules(const struct bnt_guest *guest)
 {
     struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
     if (guest->config.init_on_free) {
@@ -52,40 +53,40 @@ static struct bnt_balloon_rule_set feature_rules(const struct bnt_guest *guest)
     return rules;
 }
 
-void bnti_virtio_reset_begin(struct bnt_guest *guest)
+void bnti_virtio_begin_reset(struct bnt_guest *guest)
 {
     bnt_drv_reset(&guest->drv, &guest->ops.transport, guest->opaque);
     guest->reset_sent_ns = guest->now_ns;
     guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
-    guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+    guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
     guest->reset_stalled = false;
 }
 
 /* OK once the status reads 0 (VG-16); else E_AGAIN with the next look at reset_due_ns. */
-bnt_status bnti_virtio_reset_wait(struct bnt_guest *guest)
+bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->reset_sent_ns;
     if (bnt_drv_reset_done(&guest->drv, &guest->ops.transport, guest->opaque) == BNT_OK) {
         if (guest->reset_stalled) {
             guest->reset_stalled = false;
-            bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_RESET, waited);
+            bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_RESET, waited);
         }
         return BNT_OK;
     }
     if (!guest->reset_stalled && waited >= guest->config.ack_timeout_ns) {
         guest->reset_stalled = true;
         guest->count.stalls++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_RESET, waited);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_RESET, waited);
     }
     if (guest->now_ns >= guest->reset_due_ns) {
         guest->reset_wait_ns =
             bnti_guest_min(guest->reset_wait_ns * 2, guest->config.ack_timeout_ns);
-        guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+        guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
     }
     return BNT_E_AGAIN;
 }
 
-static void features_adopt(struct bnt_guest *guest)
+static void adopt_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
@@ -99,37 +100,38 @@ static void features_adopt(struct bnt_guest *guest)
 
 /* Before DRIVER_OK: writes what features have in configuration space, acknowledges the epoch
  * (BX-11), and finds out what `actual` says. */
-static bnt_status config_set_up(struct bnt_guest *guest)
+static bnt_status set_up_config(struct bnt_guest *guest)
 {
-    bnti_guest_features_write(guest);
+    bnti_guest_features_write_config(guest);
     if (guest->resets) {
         uint32_t epoch = 0;
-        const bnt_status status = bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
+        const bnt_status status =
+            bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH, &epoch);
         if (status != BNT_OK) {
             return status;
         }
-        bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, epoch);
-        bnti_guest_epoch_adopt(guest, epoch);
+        bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, epoch);
+        bnti_guest_adopt_epoch(guest, epoch);
     }
-    bnti_guest_limit_write(guest);
-    return bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, &guest->actual);
+    bnti_guest_write_limit(guest);
+    return bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, &guest->actual);
 }
 
-static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
+static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
 {
-    const struct bnt_balloon_rule_set rules = feature_rules(guest);
+    const struct bnt_balloon_rule_set rules = build_feature_rules(guest);
     bnt_status status = bnt_drv_negotiate_as(
         &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
         guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }
-    features_adopt(guest);
-    status = bnti_guest_queues_set_up(guest);
+    adopt_features(guest);
+    status = bnti_guest_set_up_queues(guest);
     if (status != BNT_OK) {
         return status;
     }
-    status = config_set_up(guest);
+    status = set_up_config(guest);
     if (status != BNT_OK) {
         return status;
     }
@@ -140,43 +142,43 @@ static bnt_status set_up(struct bnt_guest *guest, uint64_t wanted)
 /* The reset is complete: negotiates and goes live, or writes FAILED and is down. */
 static bnt_status go_live(struct bnt_guest *guest)
 {
-    const uint64_t wanted = features_wanted(guest);
+    const uint64_t wanted = collect_wanted_features(guest);
     memset(&guest->diag, 0, sizeof guest->diag);
     guest->diag.size = sizeof guest->diag;
-    const bnt_status status = set_up(guest, wanted);
+    const bnt_status status = set_up_device(guest, wanted);
     if (status != BNT_OK) {
         if (guest->drv.state != BNT_DRV_FAILED) {
             bnt_drv_fail(&guest->drv, &guest->ops.transport, guest->opaque);
         }
         guest->diag.status = status;
         guest->features = 0;
-        bnti_guest_queues_none(guest);
+        bnti_guest_clear_queue_indices(guest);
         if (guest->recover_tried > 0) {
-            bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
-            bnti_guest_recover_plan(guest);
+            bnti_guest_set_state(guest, BNT_GUEST_BROKEN);
+            bnti_guest_plan_recovery(guest);
         } else {
-            bnti_guest_state_set(guest, BNT_GUEST_DOWN);
+            bnti_guest_set_state(guest, BNT_GUEST_DOWN);
         }
         return status;
     }
     bnti_guest_pace_start(guest);
     /* The target may be set since long ago. */
-    guest->config_marked = !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
-    bnti_guest_state_set(guest, BNT_GUEST_RUNNING);
+    guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
+    bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
     bnti_guest_features_start(guest);
     if (missing != 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
     }
     bnti_guest_features_kick(guest);
-    bnti_guest_actual_write(guest, false);
-    bnti_guest_recovered(guest);
+    bnti_guest_write_actual(guest, false);
+    bnti_guest_note_recovery(guest);
     return BNT_OK;
 }
 
-bnt_status bnti_virtio_start_poll(struct bnt_guest *guest)
+bnt_status bnti_virtio_poll_start(struct bnt_guest *guest)
 {
-    return bnti_virtio_reset_wait(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
+    return bnti_virtio_poll_reset(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
 }
 
 /* Whether the OS may have its pages back when it is out of memory (BD-11). */
@@ -185,13 +187,13 @@ bool bnti_virtio_serves_oom(const struct bnt_guest *guest)
     return (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
 }
 
-bool bnti_virtio_has_huge(const struct bnt_guest *guest)
+bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest)
 {
     return (guest->features & guest->config.binding.huge_pages) != 0;
 }
 
 /* In STOPPING: nothing but the reset has to be awaited. */
-bool bnti_virtio_stop_waits(struct bnt_guest *guest)
+bool bnti_virtio_must_stop_wait(struct bnt_guest *guest)
 {
     (void)guest;
     return false;

@@ -7,78 +7,78 @@
 #include "lib/guest/front.h"
 
 /* Whether the host lists pages of ours. A RESET says that it forgot all of them. */
-static bool host_lists(const struct bnt_guest *guest)
+static bool has_host_listed_pages(const struct bnt_guest *guest)
 {
     return guest->state != BNT_GUEST_RELEASING && !guest->vmware.reset_seen &&
-           bnti_guest_have_pfns(guest) > 0;
+           bnti_guest_count_ballooned_pfns(guest) > 0;
 }
 
 /* START; true if the host lists nothing afterwards. */
-static bool start_send(struct bnt_guest *guest)
+static bool send_stop_start(struct bnt_guest *guest)
 {
-    const bool old = bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
-    const bool lists = host_lists(guest);
-    const int32_t status =
-        bnti_vmware_call(guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : 0, 0, NULL);
+    const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
+    const bool lists = has_host_listed_pages(guest);
+    const int32_t status = bnti_vmware_call_host(guest, BNT_VMWARE_CMD_START,
+                                                 old ? BNT_VMWARE_PROTOCOL_2010 : 0, 0, NULL);
     if (status == BNT_VMWARE_SUCCESS || status == BNT_VMWARE_SUCCESS_WITH_CAPABILITIES || !lists) {
         return true;
     }
     if (guest->vmware.stop_starts++ == 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
     }
     return false;
 }
 
 /* Before STOPPING: the first START. */
-void bnti_vmware_stop_begin(struct bnt_guest *guest)
+void bnti_vmware_begin_stop_starts(struct bnt_guest *guest)
 {
     guest->vmware.stop_starts = 0;
     guest->vmware.stop_unlocks = false;
-    guest->vmware.stop_owed = !start_send(guest);
+    guest->vmware.stop_owed = !send_stop_start(guest);
     guest->vmware.reset_seen = false;
     guest->reset_wait_ns = BNTI_GUEST_RESET_POLL_NS;
-    guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+    guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
 }
 
 /* Unlocks what one call may have; false if that let nothing go, or nothing is left. */
-static bool unlock_some(struct bnt_guest *guest)
+static bool unlock_batch(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
-    const uint64_t before = bnti_guest_have_pfns(guest);
-    if (!host_lists(guest)) {
+    const uint64_t before = bnti_guest_count_ballooned_pfns(guest);
+    if (!has_host_listed_pages(guest)) {
         return false;
     }
-    bnti_guest_record_take(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
+    bnti_guest_record_fill_request(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
     if (request->page_count == 0) {
         return false; /* all that is left was refused */
     }
-    bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
-    return bnti_guest_have_pfns(guest) < before;
+    bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
+    return bnti_guest_count_ballooned_pfns(guest) < before;
 }
 
 /* The next START, if it is due; true if that was the last word. */
-static bool start_again(struct bnt_guest *guest)
+static bool repeat_stop_start(struct bnt_guest *guest)
 {
     if (guest->now_ns < guest->reset_due_ns) {
         return false;
     }
-    if (start_send(guest)) {
+    if (send_stop_start(guest)) {
         guest->vmware.stop_owed = false;
         return true;
     }
     guest->vmware.stop_unlocks = guest->vmware.stop_starts >= BNT_GUEST_STOP_STARTS;
     guest->reset_wait_ns = bnti_guest_min(guest->reset_wait_ns * 2, guest->config.ack_timeout_ns);
-    guest->reset_due_ns = bnti_guest_after(guest->now_ns, guest->reset_wait_ns);
+    guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
     return guest->vmware.stop_unlocks;
 }
 
 /* In STOPPING: whether the pages have to wait still, until reset_due_ns. */
-bool bnti_vmware_stop_waits(struct bnt_guest *guest)
+bool bnti_vmware_must_stop_wait(struct bnt_guest *guest)
 {
     if (!guest->vmware.stop_owed) {
         return false;
     }
-    if (!guest->vmware.stop_unlocks && !start_again(guest)) {
+    if (!guest->vmware.stop_unlocks && !repeat_stop_start(guest)) {
         return true;
     }
     while (guest->vmware.stop_owed) {
@@ -86,12 +86,12 @@ bool bnti_vmware_stop_waits(struct bnt_guest *guest)
             guest->reset_due_ns = guest->now_ns;
             return true;
         }
-        guest->vmware.stop_owed = unlock_some(guest);
+        guest->vmware.stop_owed = unlock_batch(guest);
     }
-    if (guest->vmware.stop_unlocks && host_lists(guest)) {
-        const uint64_t pfns = bnti_guest_have_pfns(guest);
+    if (guest->vmware.stop_unlocks && has_host_listed_pages(guest)) {
+        const uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
         guest->count.forced_pfns += pfns;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_FORCED, pfns, guest->vmware.stop_starts);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_FORCED, pfns, guest->vmware.stop_starts);
     }
     return false;
 }

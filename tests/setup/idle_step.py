@@ -17,7 +17,7 @@ STEPS = 2000
 CASES = ("split", "packed", "one", "down", "suspended", "broken", "vmware")
 ROOMS = ("base", "virtio", "guest")
 FAKES = ("fake_device.c", "fake_guest.c", "fake_huge.c", "fake_os.c", "fake_report.c", "fake_vmware.c", "fake_vmware_os.c")
-EXIT = "if (bnti_guest_idle(guest, now_ns)) {"
+EXIT = "if (bnti_guest_is_idle(guest, now_ns)) {"
 
 
 def bound_of(root):

@@ -21,24 +21,24 @@ PUBLIC = {"guest": "bnt_guest_", "host": "bnt_host_"}
 # Calls through pointers inside a library: who calls, and which functions as FILE:NAME are reached. An OS may call
 # bnt_guest_oom from inside the callbacks that allocate.
 POINTERS = {
-    "step_live|bnti_guest_step_full": r":(wire_poll|bnti_guest_(used_take|queue_resets|doubt_settle|release|oom_continue|size|features_step|overdue|used_rest))$",
-    "wire_poll|step_live|bnti_guest_step_full": r":bnti_(virtio|vmware)_poll$",
-    "bnti_guest_step_full|bnti_guest_recover|bnt_guest_attach": r":bnti_(virtio|vmware)_start(_poll)?$|:bnti_virtio_reset_begin$",
-    "bnti_guest_take_down|bnti_guest_stop_poll|detach|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_stop(_waits)?$|:bnti_virtio_reset_begin$",
-    "bnti_guest_used_(take|rest)": r":bnti_(virtio|vmware)_take$",
-    "bnti_guest_release": r":bnti_(virtio|vmware)_release_end$",
-    "bnti_guest_request_send": r":bnti_(virtio|vmware)_submit$",
-    "bnti_vmware_submit|request_(complete|overdue)|used_(dispatch|take_one)|bnti_guest_overdue|slot_release|deflate_again|bnti_guest_doubt_(begin|settle)": r":bnti_guest_answered$",
-    "bnti_guest_answered": r":bnti_(virtio|vmware)_news$",
-    "used_(dispatch|take_one)": r":(stats_used|hint_used|report_complete|ws_complete)$",
-    "reset_(end|poll)|bnti_guest_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_doubt_begin|stats_renewed|report_renewed)$",
+    "run_live_step|bnti_guest_run_full_step": r":(poll_wire|bnti_guest_(take_used|poll_queue_resets|settle_doubt|continue_release|oom_continue|size_balloon|features_step|handle_overdue_requests|take_remaining_used))$",
+    "poll_wire|run_live_step|bnti_guest_run_full_step": r":bnti_(virtio_poll_config|vmware_poll_tick)$",
+    "bnti_guest_run_full_step|bnti_guest_continue_recovery|bnt_guest_attach": r":bnti_(virtio|vmware)_(poll|begin)_start$|:bnti_virtio_begin_reset$",
+    "bnti_guest_take_down|bnti_guest_poll_stop|detach_instance|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_(must_stop_wait|begin_stop)$|:bnti_virtio_begin_reset$",
+    "bnti_guest_take_(remaining_)?used": r":bnti_(virtio|vmware)_take_used$",
+    "bnti_guest_continue_release": r":bnti_(virtio|vmware)_end_release$",
+    "bnti_guest_submit_request": r":bnti_(virtio|vmware)_submit_request$",
+    "bnti_vmware_submit_request|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
+    "bnti_guest_handle_answer": r":bnti_(virtio|vmware)_check_answer$",
+    "(dispatch|take)_used_buffer": r":((stats|hint|ws)_handle_used|handle_report_used)$",
+    "(complete|poll)_queue_reset|bnti_guest_poll_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_mark_queue_doubtful|restart_stats|restart_reporting)$",
     "bnti_guest_features_step": r":(report|hint|stats)_step$",
-    "bnti_guest_features_(write|prepare|start|kick|read)": r":(poison_write|stats_prepare|(report|ws|huge)_start|stats_kick|hint_read)$",
-    "bnti_guest_features_(shrink|give_back)": r":bnti_guest_hint_(shrink|give_back)$",
-    "bnti_guest_features_(due|release|forget|resume|info|pfns)": r":((report|hint|stats)_(due|forget)|report_(void|resume|info)|hint(_info|ed_pfns))$",
-    "bnti_guest_features_(wanted|init|settle|valid|ops|.*bytes)|(state|dma)_bytes": r":(report|hint|stats|ws|poison|init|huge)_(wanted|init|settle|is_valid|has_ops|(state|dma)_bytes)$",
-    "bnti_guest_actual_write": r":bnti_(virtio|vmware)_actual_write$",
-    "bnti_guest_.*|bnt_guest_.*|[a-z_]+": r":bnti_(virtio|vmware)_(request_pages|pfn_max|spend|has_huge|serves_oom)$",
+    "bnti_guest_features_(write_config|prepare|start|kick|read_config)": r":(write_poison_value|stats_prepare|(report|ws)_start|start_huge_pages|stats_kick|hint_read_command)$",
+    "bnti_guest_features_(shrink|give_back)": r":bnti_guest_(shrink|give_back)_hints$",
+    "bnti_guest_features_(deadline|release|clear|resume|fill_info|count_pfns)": r":((report|hint|stats)_(deadline|clear)|void_report|shift_report_deadlines|(report|hint)_fill_info|count_hinted_pfns)$",
+    "bnti_guest_(are_)?features_(limit_wanted|init|valid|have_ops|.*bytes)|(round_state|get_dma)_bytes": r":((report|hint|stats|ws)_(init|has_ops|(state|dma)_bytes)|is_(report|hint)_config_valid|is_(init|poison|ws)_wanted|are_huge_pages_wanted|has_stats_to_send)$",
+    "bnti_guest_write_actual": r":bnti_(virtio|vmware)_write_actual$",
+    "bnti_guest_.*|bnt_guest_.*|[a-z_]+": r":bnti_(virtio|vmware)_(request_pages_max|pfn_max|spend_budget|has_huge_pages|serves_oom)$",
     "bnt_vq_drv_.*|vq_drv_.*": r"(split|packed)_driver.c:",
     "bnt_vq_dev_.*|vq_dev_.*|out_use|out_release|push_remembered": r"(split|packed)_device.c:",
     "queue_serve_one|bnti_host_(read|write|push|flush|queue_serve)": r"host-rings.c:rings_",
@@ -58,13 +58,13 @@ POINTERS = {
     "bnti_host_config_take|config_\w+": r"host-host_.*:\w+_config_valid$",
     "(bnti_host_|bnt_host_|)(target|backing|page|balloon|epoch|reset|info|config)_\w+|bnt_host_(init|reset)|registers_pack|host_fill":
         r"host-host_(virtio|vmware).c:(virtio_\w+|vmware_\w+|doorbell_ring)$",
-    "pages_take|take_small|take_huge|bnti_guest_size|bnti_guest_huge_next|bnti_guest_sleep_start": r":bnt_guest_(oom|shrink)$",
+    "allocate_pages|allocate_huge_pages|take_sizing_step|bnti_guest_size_balloon|bnti_guest_inflate_huge_pages|bnti_guest_start_sleeping_alloc": r":bnt_guest_(oom|shrink)$",
 }
 
 # Functions that a chain may enter again, and how often they are on it at most: a page moves by two requests, and VMware's
 # wire answers each within the call that sends it. VIRTIO's does not. No chain is on both wires.
-REENTERED = {"bnti_guest_answered": 2}
-WIRES = (("bnti_virtio_", "used_take_one"), ("bnti_vmware_",))
+REENTERED = {"bnti_guest_handle_answer": 2}
+WIRES = (("bnti_virtio_", "take_used_buffer"), ("bnti_vmware_",))
 
 
 def wire_of(name):

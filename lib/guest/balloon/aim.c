@@ -11,7 +11,7 @@
  * OOM deflate is in flight its pages may be the OS's already: to inflate one of them now would let
  * the device see the two requests in either order.
  */
-bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
+bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest)
 {
     return guest->now_ns < guest->inflate_backoff.until_ns ||
            guest->now_ns < guest->holdoff_until_ns || guest->oom_pending ||
@@ -19,7 +19,7 @@ bool bnti_guest_inflate_waits(const struct bnt_guest *guest)
 }
 
 /* Whether a refused page waits for the end of its cycle. */
-bool bnti_guest_refused_any(const struct bnt_guest *guest)
+bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 {
     return guest->held_count + guest->kept_count + guest->aside_count + guest->huge.held_count +
                guest->huge.kept_count >
@@ -30,7 +30,7 @@ bool bnti_guest_refused_any(const struct bnt_guest *guest)
  * PFNs by which the last page of 2 MiB may go over the target. On VMware's wire no more than the
  * slack: what it went over by would be deflated at once, as a page of 2 MiB, and be missing again.
  */
-uint64_t bnti_guest_huge_over(const struct bnt_guest *guest)
+uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
 {
     const uint64_t most = guest->wire->slack ? guest->config.vmware.slack_pfns : WITHIN;
     const bool may = guest->huge.on && guest->config.huge_over == BNT_GUEST_ON;
@@ -42,7 +42,7 @@ uint64_t bnti_guest_huge_over(const struct bnt_guest *guest)
  * above; on VMware's wire the slack does not start a deflate, nor does on VIRTIO's the rest of a
  * page of 2 MiB where the last one may go over.
  */
-bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have)
+bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have)
 {
     if (guest->emptying) {
         return have == 0;
@@ -51,7 +51,7 @@ bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have)
     const uint64_t least = unit >> guest->config.page_order > 1 ? unit - 1 : 0;
     uint64_t over = least;
     if (guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
-        const uint64_t rest = bnti_guest_huge_over(guest);
+        const uint64_t rest = bnti_guest_huge_overshoot_max(guest);
         over = guest->wire->slack ? guest->config.vmware.slack_pfns : rest > least ? rest : least;
     }
     return have >= guest->target_pfns && have - guest->target_pfns <= over;

@@ -9,61 +9,61 @@
 #include <string.h>
 
 /* The device let go of an inflate, taken or not: held in doubt until the deflate queue is free. */
-static void inflate_doubt(struct bnt_guest *guest)
+static void mark_inflate_doubtful(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     if (request->gone_on) { /* it was counted when it was late */
-        bnti_guest_request_go_on(guest, BNTI_GUEST_INFLATE, false);
-        bnti_guest_request_end(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_set_request_assumed_done(guest, BNTI_GUEST_INFLATE, false);
+        bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
     }
     if (request->busy) {
-        bnti_guest_request_doubt(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_mark_request_doubtful(guest, BNTI_GUEST_INFLATE);
     }
 }
 
 /* In a release the device has forgotten all: nothing is told, everything goes back (BX-17). */
-static void slot_release(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void release_slot(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_answer none = {0};
-    bnti_guest_request_end(guest, slot);
-    bnti_guest_request_doubt_tell(guest, slot);
+    bnti_guest_end_request(guest, slot);
+    bnti_guest_report_doubtful_request(guest, slot);
     guest->answered(guest, slot, &none);
 }
 
 /* A deflate in doubt is sent again: a page that is out of the balloon already stays out of it. */
-static void deflate_again(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void repeat_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy) {
         return;
     }
     if (guest->state == BNT_GUEST_RELEASING) {
-        slot_release(guest, slot);
+        release_slot(guest, slot);
         return;
     }
     const bool given_back = request->given_back;
-    bnti_guest_request_end(guest, slot);
-    bnti_guest_request_doubt_tell(guest, slot);
-    bnti_guest_request_repeat(guest, slot);
-    bnti_guest_request_send(guest, slot);
+    bnti_guest_end_request(guest, slot);
+    bnti_guest_report_doubtful_request(guest, slot);
+    bnti_guest_mark_request_repeated(guest, slot);
+    bnti_guest_submit_request(guest, slot);
     if (given_back) {
-        bnti_guest_request_give_back(guest, slot);
+        bnti_guest_mark_request_given_back(guest, slot);
     }
 }
 
 /* The queue of requests works again after its reset. */
-void bnti_guest_doubt_begin(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q)
 {
     if (q == BNTI_GUEST_Q_INFLATE) {
-        inflate_doubt(guest);
+        mark_inflate_doubtful(guest);
         return;
     }
-    deflate_again(guest, BNTI_GUEST_DEFLATE);
-    deflate_again(guest, BNTI_GUEST_OOM);
+    repeat_deflate(guest, BNTI_GUEST_DEFLATE);
+    repeat_deflate(guest, BNTI_GUEST_OOM);
 }
 
 /* In a step: pages in doubt are sent through the deflate queue, as soon as it has room. */
-void bnti_guest_doubt_settle(struct bnt_guest *guest)
+void bnti_guest_settle_doubt(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *inflate = &guest->requests[BNTI_GUEST_INFLATE];
     struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
@@ -71,20 +71,20 @@ void bnti_guest_doubt_settle(struct bnt_guest *guest)
         return;
     }
     if (guest->state == BNT_GUEST_RELEASING) {
-        slot_release(guest, BNTI_GUEST_INFLATE);
+        release_slot(guest, BNTI_GUEST_INFLATE);
         return;
     }
-    if (deflate->busy || bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
+    if (deflate->busy || bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return;
     }
-    bnti_guest_request_end(guest, BNTI_GUEST_INFLATE);
-    bnti_guest_request_doubt_tell(guest, BNTI_GUEST_INFLATE);
-    bnti_guest_migration_doubt(guest);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
-    guest->count.inflated_pfns += bnti_guest_pfns_of(guest, inflate);
-    bnti_guest_request_fill(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);
+    bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_report_doubtful_request(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_end_doubtful_migration(guest);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
+    guest->count.inflated_pfns += bnti_guest_count_request_pfns(guest, inflate);
+    bnti_guest_prepare_request(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);
     memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);
-    bnti_guest_request_repeat(guest, BNTI_GUEST_DEFLATE);
-    bnti_guest_pace_doubt(guest);
-    bnti_guest_request_send(guest, BNTI_GUEST_DEFLATE);
+    bnti_guest_mark_request_repeated(guest, BNTI_GUEST_DEFLATE);
+    bnti_guest_pace_begin_doubt(guest);
+    bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
 }

@@ -7,7 +7,7 @@
 #include "lib/guest/balloon/policy.h"
 
 /* After a handshake or a negotiation: whether there are any. */
-void bnti_guest_huge_start(struct bnt_guest *guest)
+void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 {
     const bool record =
         guest->config.record == BNT_GUEST_RECORD_LINKS || guest->config.record_huge_bits != NULL;
@@ -16,26 +16,26 @@ void bnti_guest_huge_start(struct bnt_guest *guest)
 }
 
 /* From now on this cycle takes single pages. */
-void bnti_guest_huge_phase_end(struct bnt_guest *guest)
+void bnti_guest_end_huge_phase(struct bnt_guest *guest)
 {
-    bnti_guest_pace_single(guest);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_SPLIT, guest->huge.held_count, 0);
+    bnti_guest_pace_stop_huge(guest);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SPLIT, guest->huge.held_count, 0);
 }
 
-void bnti_guest_huge_forget(struct bnt_guest *guest)
+void bnti_guest_disable_huge_pages(struct bnt_guest *guest)
 {
     guest->huge.on = false;
 }
 
-static uint32_t huge_take(struct bnt_guest *guest, uint32_t want)
+static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    bnti_guest_allocating(guest, true);
+    bnti_guest_set_allocating(guest, true);
     uint32_t got = guest->ops.huge_alloc(guest->opaque, request->pages, want);
-    bnti_guest_allocating(guest, false);
-    got = bnti_guest_pages_vet(guest, true, request->pages, got < want ? got : want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
-        bnti_guest_give_back_of(guest, true, request->pages, got);
+    bnti_guest_set_allocating(guest, false);
+    got = bnti_guest_validate_pages(guest, true, request->pages, got < want ? got : want);
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
+        bnti_guest_give_back_sized(guest, true, request->pages, got);
         return 0;
     }
     return got;
@@ -45,13 +45,14 @@ static uint32_t huge_take(struct bnt_guest *guest, uint32_t want)
  * The next request of the phase, or its end. False if there is nothing to do before something
  * happens; `over` if something else has to be decided first.
  */
-bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
+bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
 {
-    const uint64_t units = (missing_pfns + bnti_guest_huge_over(guest)) >> BNT_BALLOON_2M_ORDER;
+    const uint64_t units =
+        (missing_pfns + bnti_guest_huge_overshoot_max(guest)) >> BNT_BALLOON_2M_ORDER;
     const uint32_t most = (uint32_t)bnti_guest_min(units, guest->wire->request_pages(guest, true));
-    const uint32_t want = bnti_guest_pace_allows(guest, BNT_BALLOON_2M_ORDER, most);
+    const uint32_t want = bnti_guest_pace_limit_pages(guest, BNT_BALLOON_2M_ORDER, most);
     if (most == 0) {
-        bnti_guest_huge_phase_end(guest);
+        bnti_guest_end_huge_phase(guest);
         return true;
     }
     if (want == 0) {
@@ -61,20 +62,20 @@ bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *
     if (!guest->wire->spend(guest)) {
         return false;
     }
-    const uint32_t got = huge_take(guest, want);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
+    const uint32_t got = allocate_huge_pages(guest, want);
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
         *over = true; /* an OOM deflate came in between */
         return true;
     }
     if (got == 0) {
-        bnti_guest_huge_phase_end(guest);
+        bnti_guest_end_huge_phase(guest);
         return true;
     }
-    bnti_guest_request_fill(guest, BNTI_GUEST_INFLATE, true, got);
+    bnti_guest_prepare_request(guest, BNTI_GUEST_INFLATE, true, got);
     if (got < want) {
-        bnti_guest_request_short(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_mark_request_partial(guest, BNTI_GUEST_INFLATE);
     }
     *over = true;
-    bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
+    bnti_guest_submit_request(guest, BNTI_GUEST_INFLATE);
     return true;
 }

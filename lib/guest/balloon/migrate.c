@@ -6,89 +6,89 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-static void half_send(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t page)
+static void send_migration_half(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t page)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
 
     request->pages[0] = page;
-    bnti_guest_request_fill(guest, slot, false, 1);
+    bnti_guest_prepare_request(guest, slot, false, 1);
     guest->migration.slot = slot;
     guest->migration.moved_pfns =
         slot == BNTI_GUEST_INFLATE ? guest->count.inflated_pfns : guest->count.deflated_pfns;
-    bnti_guest_request_send(guest, slot);
+    bnti_guest_submit_request(guest, slot);
 }
 
-static void migration_over(struct bnt_guest *guest, bnt_guest_migrated outcome)
+static void end_migration(struct bnt_guest *guest, bnt_guest_migrated outcome)
 {
     const uint64_t old_page = guest->migration.old_page;
 
     guest->migration.active = false;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_MIGRATED, old_page, (uint64_t)outcome);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_MIGRATED, old_page, (uint64_t)outcome);
 }
 
 /* The second half cannot be sent: both pages stay in the balloon, or neither. */
-static void half_left_out(struct bnt_guest *guest)
+static void skip_second_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
     if (migration->deflate_first) {
-        bnti_guest_give_back(guest, &migration->new_page, 1);
+        bnti_guest_give_back_pages(guest, &migration->new_page, 1);
     }
-    migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
-                                                   : BNT_GUEST_MIGRATED_OLD_REFUSED);
+    end_migration(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
+                                                  : BNT_GUEST_MIGRATED_OLD_REFUSED);
 }
 
 /*
  * The first half is done: sends the second, or ends where it has become pointless, or where the
  * queue that it needs is being reset.
  */
-static void second_half(struct bnt_guest *guest)
+static void send_second_half(struct bnt_guest *guest)
 {
     struct bnti_guest_migration *migration = &guest->migration;
     const uint32_t q = migration->deflate_first ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 
-    if (bnti_guest_queue_resetting(guest, q)) {
-        half_left_out(guest);
+    if (bnti_guest_is_queue_resetting(guest, q)) {
+        skip_second_half(guest);
         return;
     }
     migration->second = true;
     if (migration->deflate_first) {
-        half_send(guest, BNTI_GUEST_INFLATE, migration->new_page);
+        send_migration_half(guest, BNTI_GUEST_INFLATE, migration->new_page);
     } else if (bnti_guest_record_remove(guest, migration->old_page)) {
-        half_send(guest, BNTI_GUEST_DEFLATE, migration->old_page);
+        send_migration_half(guest, BNTI_GUEST_DEFLATE, migration->old_page);
     } else {
-        migration_over(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took it meanwhile */
+        end_migration(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took it meanwhile */
     }
 }
 
 /* The device may have taken the new page or not: it goes back once a deflate of it is answered. */
-void bnti_guest_migration_doubt(struct bnt_guest *guest)
+void bnti_guest_end_doubtful_migration(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
     if (migration->active && migration->slot == BNTI_GUEST_INFLATE) {
-        migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
-                                                       : BNT_GUEST_MIGRATED_NEW_REFUSED);
+        end_migration(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
+                                                      : BNT_GUEST_MIGRATED_NEW_REFUSED);
     }
 }
 
 /* A refused half leaves the balloon as it was, or one page smaller if the old one is out. */
-static void half_refused(struct bnt_guest *guest)
+static void end_refused_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
     if (migration->slot == BNTI_GUEST_INFLATE) {
-        migration_over(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
-                                                       : BNT_GUEST_MIGRATED_NEW_REFUSED);
+        end_migration(guest, migration->deflate_first ? BNT_GUEST_MIGRATED_SHRUNK
+                                                      : BNT_GUEST_MIGRATED_NEW_REFUSED);
         return;
     }
     if (migration->deflate_first) {
-        bnti_guest_give_back(guest, &migration->new_page, 1);
+        bnti_guest_give_back_pages(guest, &migration->new_page, 1);
     }
-    migration_over(guest, BNT_GUEST_MIGRATED_OLD_REFUSED);
+    end_migration(guest, BNT_GUEST_MIGRATED_OLD_REFUSED);
 }
 
-void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
@@ -96,22 +96,22 @@ void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slo
         return;
     }
     if (guest->state != BNT_GUEST_RUNNING) {
-        bnti_guest_migration_end(guest);
+        bnti_guest_abort_migration(guest);
         return;
     }
     const uint64_t moved =
         slot == BNTI_GUEST_INFLATE ? guest->count.inflated_pfns : guest->count.deflated_pfns;
     if (moved == migration->moved_pfns) {
-        half_refused(guest);
+        end_refused_half(guest);
     } else if (migration->second) {
-        migration_over(guest, BNT_GUEST_MIGRATED_MOVED);
+        end_migration(guest, BNT_GUEST_MIGRATED_MOVED);
     } else {
-        second_half(guest);
+        send_second_half(guest);
     }
 }
 
 /* Whether there is a new page that was not sent yet. */
-bool bnti_guest_migrating(const struct bnt_guest *guest)
+bool bnti_guest_has_unsent_new_page(const struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 
@@ -119,15 +119,15 @@ bool bnti_guest_migrating(const struct bnt_guest *guest)
 }
 
 /* The balloon is being emptied: a new page that was never sent is the OS's again. */
-void bnti_guest_migration_end(struct bnt_guest *guest)
+void bnti_guest_abort_migration(struct bnt_guest *guest)
 {
     if (!guest->migration.active) {
         return;
     }
-    if (bnti_guest_migrating(guest)) {
-        bnti_guest_give_back(guest, &guest->migration.new_page, 1);
+    if (bnti_guest_has_unsent_new_page(guest)) {
+        bnti_guest_give_back_pages(guest, &guest->migration.new_page, 1);
     }
-    migration_over(guest, BNT_GUEST_MIGRATED_EMPTIED);
+    end_migration(guest, BNT_GUEST_MIGRATED_EMPTIED);
 }
 
 /* Whether the old page may leave before the new one is in: without DEFLATE_ON_OOM only from a
@@ -135,18 +135,19 @@ void bnti_guest_migration_end(struct bnt_guest *guest)
 static bool may_deflate_first(const struct bnt_guest *guest)
 {
     return guest->wire->deflates_freely || (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0 ||
-           bnti_guest_have_pfns(guest) > guest->target_pfns;
+           bnti_guest_count_ballooned_pfns(guest) > guest->target_pfns;
 }
 
-static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t new_page, bool first)
+static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, uint64_t new_page,
+                                  bool first)
 {
     struct bnti_guest_migration *migration = &guest->migration;
 
     if (guest->state != BNT_GUEST_RUNNING) {
         return BNT_E_STATE;
     }
-    if (!bnti_guest_page_usable(guest, old_page) || !bnti_guest_page_usable(guest, new_page) ||
-        old_page == new_page) {
+    if (!bnti_guest_is_page_usable(guest, old_page) ||
+        !bnti_guest_is_page_usable(guest, new_page) || old_page == new_page) {
         return BNT_E_ARGUMENT;
     }
     if (guest->config.record == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
@@ -157,8 +158,8 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
     }
     if (guest->emptying || migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
         guest->requests[BNTI_GUEST_DEFLATE].busy || guest->requests[BNTI_GUEST_OOM].busy ||
-        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
-        bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
+        bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+        bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
         return BNT_E_AGAIN;
     }
     first = first && may_deflate_first(guest);
@@ -171,10 +172,10 @@ static bnt_status migrate(struct bnt_guest *guest, uint64_t old_page, uint64_t n
     migration->old_page = old_page;
     migration->new_page = new_page;
     if (first) {
-        half_send(guest, BNTI_GUEST_DEFLATE, old_page);
+        send_migration_half(guest, BNTI_GUEST_DEFLATE, old_page);
     } else {
         bnti_guest_record_push(guest, &old_page, 1); /* it stays ballooned until the second half */
-        half_send(guest, BNTI_GUEST_INFLATE, new_page);
+        send_migration_half(guest, BNTI_GUEST_INFLATE, new_page);
     }
     return BNT_OK;
 }
@@ -188,8 +189,8 @@ bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns, uint
     if (guest->call != BNTI_GUEST_CALL_NONE) {
         return BNT_E_REENTRANT;
     }
-    bnti_guest_enter(guest, now_ns);
-    const bnt_status status = migrate(guest, old_page, new_page, deflate_first);
-    bnti_guest_leave(guest);
+    bnti_guest_enter_call(guest, now_ns);
+    const bnt_status status = begin_migration(guest, old_page, new_page, deflate_first);
+    bnti_guest_leave_call(guest);
     return status;
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static bool oom_awaits(const struct bnt_guest *guest)
+static bool is_oom_request_pending(const struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
     return request->busy && !request->given_back;
@@ -15,29 +15,29 @@ static bool oom_awaits(const struct bnt_guest *guest)
 
 /* Sends up to `pfns` out of the record; without MUST_TELL_HOST they are the OS's at once (BD-11).
  */
-static void oom_send(struct bnt_guest *guest, uint64_t pfns)
+static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
-    bnti_guest_record_take(guest, BNTI_GUEST_OOM, pfns, UINT32_MAX);
+    bnti_guest_record_fill_request(guest, BNTI_GUEST_OOM, pfns, UINT32_MAX);
     guest->oom_gave_up = false;
-    bnti_guest_request_send(guest, BNTI_GUEST_OOM);
-    guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
+    bnti_guest_submit_request(guest, BNTI_GUEST_OOM);
+    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
     if (request->busy && !guest->must_tell_host &&
-        !bnti_guest_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
-        bnti_guest_request_give_back(guest, BNTI_GUEST_OOM);
-        const uint64_t freed = bnti_guest_pfns_of(guest, request);
+        !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
+        bnti_guest_mark_request_given_back(guest, BNTI_GUEST_OOM);
+        const uint64_t freed = bnti_guest_count_request_pfns(guest, request);
         guest->count.deflated_pfns += freed;
         guest->count.oom_pfns += freed;
         guest->oom_freed_pfns += freed;
-        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
     }
 }
 
 /* Looks at the used ring until the OOM request is back, a bounded number of times. */
-static void oom_poll(struct bnt_guest *guest)
+static void poll_oom_deflate(struct bnt_guest *guest)
 {
     for (uint32_t i = 0; i < guest->config.oom_polls; i++) {
-        bnti_guest_queue_take(guest, BNTI_GUEST_Q_DEFLATE);
+        bnti_guest_take_used_of_queue(guest, BNTI_GUEST_Q_DEFLATE);
         if (!guest->requests[BNTI_GUEST_OOM].busy || guest->state != BNT_GUEST_RUNNING) {
             return;
         }
@@ -51,24 +51,24 @@ static void oom_poll(struct bnt_guest *guest)
  * Request by request until `pfns` are freed. What an earlier call left in flight counts when it
  * comes back now: the OS asks again because it still waits for it.
  */
-static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
+static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
     const uint64_t before = guest->oom_freed_pfns;
     guest->oom_gave_up = false;
     for (;;) {
         if (request->busy) {
-            oom_poll(guest);
+            poll_oom_deflate(guest);
         }
         if (request->busy || guest->state != BNT_GUEST_RUNNING || guest->oom_gave_up ||
-            bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
+            bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
             break;
         }
         const uint64_t freed = guest->oom_freed_pfns - before;
-        if (freed >= pfns || bnti_guest_record_pfns(guest) == 0) {
+        if (freed >= pfns || bnti_guest_count_recorded_pfns(guest) == 0) {
             break;
         }
-        oom_send(guest, pfns - freed);
+        send_oom_deflate(guest, pfns - freed);
         if (guest->oom_freed_pfns - before >= pfns) {
             break;
         }
@@ -79,42 +79,44 @@ static uint64_t oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 }
 
 /* What could not be sent yet is owed; a repeated call does not add up to draining the balloon. */
-static uint64_t oom_owe(struct bnt_guest *guest, uint64_t missing_pfns)
+static uint64_t record_oom_debt(struct bnt_guest *guest, uint64_t missing_pfns)
 {
     const uint64_t waiting =
-        oom_awaits(guest) ? bnti_guest_pfns_of(guest, &guest->requests[BNTI_GUEST_OOM]) : 0;
+        is_oom_request_pending(guest)
+            ? bnti_guest_count_request_pfns(guest, &guest->requests[BNTI_GUEST_OOM])
+            : 0;
     uint64_t debt = missing_pfns > waiting ? missing_pfns - waiting : 0;
     debt = debt > guest->oom_debt_pfns ? debt : guest->oom_debt_pfns;
-    debt = bnti_guest_min(debt, bnti_guest_record_pfns(guest));
+    debt = bnti_guest_min(debt, bnti_guest_count_recorded_pfns(guest));
     guest->oom_debt_pfns = guest->oom_gave_up ? 0 : debt;
     guest->oom_pending = guest->oom_pending || waiting + guest->oom_debt_pfns > 0;
     return waiting + guest->oom_debt_pfns;
 }
 
-void bnti_guest_oom_running(struct bnt_guest *guest, uint64_t pfns,
+void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
                             struct bnt_guest_oom_result *result)
 {
-    guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
-    bnti_guest_sleep_cancel(guest);
+    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
+    bnti_guest_cancel_sleeping_alloc(guest);
     /* Held pages need no message: they never were in the balloon. So do those set aside. */
-    result->freed_pfns += (uint64_t)bnti_guest_aside_return(guest) << guest->config.page_order;
-    if (!bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest) << guest->config.page_order;
+    if (!bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         result->freed_pfns += (uint64_t)guest->held_count << guest->config.page_order;
-        bnti_guest_held_return(guest);
+        bnti_guest_give_back_held(guest);
     }
     if (result->freed_pfns < pfns) {
-        result->freed_pfns += oom_deflate(guest, pfns - result->freed_pfns);
+        result->freed_pfns += deflate_for_oom(guest, pfns - result->freed_pfns);
     }
     if (guest->state == BNT_GUEST_RUNNING) {
-        bnti_guest_actual_write(guest, false);
+        bnti_guest_write_actual(guest, false);
         const uint64_t missing = pfns > result->freed_pfns ? pfns - result->freed_pfns : 0;
-        result->pending_pfns = oom_owe(guest, missing);
+        result->pending_pfns = record_oom_debt(guest, missing);
     }
 }
 
 /* The device has forgotten the balloon: pages need no message. */
-void bnti_guest_oom_release(struct bnt_guest *guest, uint64_t pfns,
-                            struct bnt_guest_oom_result *result)
+void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
+                                  struct bnt_guest_oom_result *result)
 {
     while (result->freed_pfns < pfns) {
         const uint64_t freed = bnti_guest_release_batch(guest, pfns - result->freed_pfns);
@@ -129,13 +131,13 @@ void bnti_guest_oom_release(struct bnt_guest *guest, uint64_t pfns,
 void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
                                 struct bnt_guest_oom_result *result)
 {
-    uint64_t all = bnti_guest_have_pfns(guest) +
+    uint64_t all = bnti_guest_count_ballooned_pfns(guest) +
                    ((uint64_t)guest->held_count << guest->config.page_order) +
-                   bnti_guest_huge_held_pfns(guest);
+                   bnti_guest_count_held_huge_pfns(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         const bool returns = request->busy && !request->given_back && !request->gone_on;
-        all += returns ? bnti_guest_pfns_of(guest, request) : 0;
+        all += returns ? bnti_guest_count_request_pfns(guest, request) : 0;
     }
     result->pending_pfns = bnti_guest_min(pfns, all);
     guest->oom_pending = guest->oom_pending || result->pending_pfns > 0;
@@ -143,7 +145,7 @@ void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
 
 /* The device answered an OOM deflate: `pfns` are the OS's. What stays in the record would be asked
  * for again by the same call, unless the device gave up on it. */
-void bnti_guest_oom_answered(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
+void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
 {
     guest->count.oom_pfns += pfns;
     guest->oom_freed_pfns += pfns;
@@ -151,18 +153,18 @@ void bnti_guest_oom_answered(struct bnt_guest *guest, uint64_t pfns, bool gave_u
 }
 
 /* A reset of the balloon met it: `pfns` are the OS's without an answer. */
-void bnti_guest_oom_returned(struct bnt_guest *guest, uint64_t pfns)
+void bnti_guest_oom_note_reset(struct bnt_guest *guest, uint64_t pfns)
 {
     guest->oom_freed_pfns += pfns;
 }
 
 /* Nothing has to be sent any more: all of it comes back anyway. */
-void bnti_guest_oom_forgive(struct bnt_guest *guest)
+void bnti_guest_oom_clear_debt(struct bnt_guest *guest)
 {
     guest->oom_debt_pfns = 0;
 }
 
-void bnti_guest_oom_forget(struct bnt_guest *guest)
+void bnti_guest_oom_clear(struct bnt_guest *guest)
 {
     guest->holdoff_until_ns = 0;
     guest->oom_debt_pfns = 0;
@@ -172,13 +174,13 @@ void bnti_guest_oom_forget(struct bnt_guest *guest)
 }
 
 /* Every page is the OS's: an OOM deflate that was pending is met. */
-void bnti_guest_oom_meet(struct bnt_guest *guest)
+void bnti_guest_oom_complete(struct bnt_guest *guest)
 {
     const uint64_t freed =
         guest->count.reset_pfns + guest->count.deflated_pfns - guest->given_pfns_before;
     if (guest->oom_pending) {
         guest->oom_pending = false;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);
     }
 }
 
@@ -192,20 +194,21 @@ void bnti_guest_oom_continue(struct bnt_guest *guest)
     if (guest->oom_gave_up) {
         guest->oom_debt_pfns = 0;
     }
-    guest->oom_debt_pfns = bnti_guest_min(guest->oom_debt_pfns, bnti_guest_record_pfns(guest));
+    guest->oom_debt_pfns =
+        bnti_guest_min(guest->oom_debt_pfns, bnti_guest_count_recorded_pfns(guest));
     if (guest->oom_debt_pfns > 0 && !request->busy && guest->budget > 0 &&
-        !bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
-        bnti_guest_pay(guest);
-        oom_send(guest, guest->oom_debt_pfns);
+        !bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE)) {
+        bnti_guest_spend_budget(guest);
+        send_oom_deflate(guest, guest->oom_debt_pfns);
         guest->oom_debt_pfns -=
-            bnti_guest_min(guest->oom_debt_pfns, bnti_guest_pfns_of(guest, request));
-        bnti_guest_actual_write(guest, false);
+            bnti_guest_min(guest->oom_debt_pfns, bnti_guest_count_request_pfns(guest, request));
+        bnti_guest_write_actual(guest, false);
     }
-    if (guest->oom_debt_pfns == 0 && !oom_awaits(guest)) {
+    if (guest->oom_debt_pfns == 0 && !is_oom_request_pending(guest)) {
         const uint64_t freed = guest->oom_freed_pfns;
         guest->oom_pending = false;
         guest->oom_freed_pfns = 0;
-        guest->holdoff_until_ns = bnti_guest_after(guest->now_ns, guest->config.oom_holdoff_ns);
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_OOM_DONE, freed, 0);
+        guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM_DONE, freed, 0);
     }
 }

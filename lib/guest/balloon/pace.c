@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static void cycle_forget(struct bnt_guest *guest)
+static void clear_cycle(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_NONE;
     guest->pace.huge = false;
@@ -29,27 +29,27 @@ void bnti_guest_pace_start(struct bnt_guest *guest)
     pace->tick_ns = guest->now_ns;
 }
 
-void bnti_guest_tick_open(struct bnt_guest *guest)
+void bnti_guest_tick_begin(struct bnt_guest *guest)
 {
     guest->pace.open = true;
     guest->pace.over = false;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
 }
 
 /* A tick that is due cannot begin: the next is a period away. */
 void bnti_guest_tick_skip(struct bnt_guest *guest)
 {
-    guest->pace.tick_ns = bnti_guest_after(guest->now_ns, guest->pace.period_ns);
+    guest->pace.tick_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
 }
 
 /* A tick comes: one slow one less. */
-void bnti_guest_tick_count(struct bnt_guest *guest)
+void bnti_guest_tick_count_down_slow(struct bnt_guest *guest)
 {
     guest->pace.slow_cycles -= guest->pace.slow_cycles > 0;
 }
 
 /* The tick ends with what is in flight. Outside of a tick there is none to end. */
-void bnti_guest_tick_end(struct bnt_guest *guest)
+void bnti_guest_tick_mark_over(struct bnt_guest *guest)
 {
     guest->pace.over = guest->pace.open;
 }
@@ -61,8 +61,8 @@ void bnti_guest_tick_end(struct bnt_guest *guest)
 uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
-    const uint64_t next_ns = bnti_guest_after(guest->now_ns, pace->period_ns);
-    bnti_guest_tick_end(guest);
+    const uint64_t next_ns = bnti_guest_add_time(guest->now_ns, pace->period_ns);
+    bnti_guest_tick_mark_over(guest);
     if (!pace->open && !guest->wire->ticks && pace->tick_ns < next_ns) {
         pace->tick_ns = next_ns;
     }
@@ -70,7 +70,8 @@ uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
 }
 
 /* A cycle begins: inflating or deflating `pfns`, as far as the tick's rate goes. */
-void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle, uint64_t pfns)
+void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
+                                 uint64_t pfns)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
@@ -82,7 +83,7 @@ void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
     pace->sleep = false;
     pace->done_pfns = 0;
     pace->last_pfns = 0;
-    pace->goal_pfns = bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ? pfns : BNT_NEVER;
+    pace->goal_pfns = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ? pfns : BNT_NEVER;
     pace->rate = BNT_NEVER;
     if (pace->limited && cycle == BNTI_GUEST_CYCLE_INFLATE) {
         pace->rate = pace->slow_cycles > 0 ? pace->rate_alloc : rates->nosleep_max;
@@ -92,7 +93,7 @@ void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
 }
 
 /* Whether the page that was counted last was one past the rate: an inflate looks only then. */
-static bool rate_passed(const struct bnti_guest_pace *pace)
+static bool is_rate_passed(const struct bnti_guest_pace *pace)
 {
     return pace->done_pfns > 0 && pace->done_pfns - pace->last_pfns >= pace->rate;
 }
@@ -101,7 +102,7 @@ static bool rate_passed(const struct bnti_guest_pace *pace)
  * How many of `pages` pages of 1 << order PFNs the tick still allows. An inflate goes one page past
  * its rate; a deflate reaches it, with a larger page passes it.
  */
-uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, uint32_t pages)
+uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
     const struct bnti_guest_pace *pace = &guest->pace;
     const uint64_t unit = UINT64_C(1) << order;
@@ -113,7 +114,7 @@ uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, u
     }
     uint64_t allowed = ((pace->goal_pfns - pace->done_pfns - 1) >> order) + 1;
     if (pace->rate != BNT_NEVER && guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
-        if (rate_passed(pace)) {
+        if (is_rate_passed(pace)) {
             return 0;
         }
         const uint64_t left = pace->rate > pace->done_pfns ? pace->rate - pace->done_pfns : 0;
@@ -129,7 +130,7 @@ uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, u
  * An allocation without waiting brought `got` pages, too few. True if the cycle goes on with those
  * that wait: the failure then counts as a page did. The next ticks are slow.
  */
-bool bnti_guest_pace_short(struct bnt_guest *guest, uint32_t order, uint32_t got)
+bool bnti_guest_pace_handle_short_alloc(struct bnt_guest *guest, uint32_t order, uint32_t got)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     const uint64_t unit = UINT64_C(1) << order;
@@ -138,7 +139,7 @@ bool bnti_guest_pace_short(struct bnt_guest *guest, uint32_t order, uint32_t got
     if (pace->limited) {
         pace->slow_cycles = guest->config.rates.slow_cycles;
     }
-    if (!bnti_guest_can_sleep(guest) || (pace->limited && done >= pace->rate_alloc)) {
+    if (!bnti_guest_can_alloc_sleeping(guest) || (pace->limited && done >= pace->rate_alloc)) {
         return false;
     }
     pace->sleep = true;
@@ -150,29 +151,29 @@ bool bnti_guest_pace_short(struct bnt_guest *guest, uint32_t order, uint32_t got
     return true;
 }
 
-static void rate_set(struct bnt_guest *guest, uint32_t *rate, uint64_t value, bool freeing)
+static void set_rate(struct bnt_guest *guest, uint32_t *rate, uint64_t value, bool freeing)
 {
     if (*rate != (uint32_t)value) {
         *rate = (uint32_t)value;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RATE, value, freeing);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RATE, value, freeing);
     }
 }
 
 /* Even an allocation that waits fell short: half the rate, and the cycle is over. */
-void bnti_guest_pace_sleep_short(struct bnt_guest *guest)
+void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     const uint32_t half = pace->rate_alloc / 2;
     const uint32_t least = guest->config.rates.alloc_min;
     pace->failed = true;
-    bnti_guest_tick_end(guest);
+    bnti_guest_tick_mark_over(guest);
     if (pace->limited) {
-        rate_set(guest, &pace->rate_alloc, half > least ? half : least, false);
+        set_rate(guest, &pace->rate_alloc, half > least ? half : least, false);
     }
 }
 
 /* `pages` pages were taken into the balloon, or let out of it, by the present cycle. */
-void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t pages)
+void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     if (pages == 0 || guest->cycle == BNTI_GUEST_CYCLE_NONE) {
@@ -186,7 +187,7 @@ void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t page
 }
 
 /* A page was refused on its way back: half the rate, once a tick. */
-void bnti_guest_pace_unlock_refused(struct bnt_guest *guest)
+void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
     const uint32_t half = pace->rate_free / 2;
@@ -194,26 +195,27 @@ void bnti_guest_pace_unlock_refused(struct bnt_guest *guest)
     if (!pace->on || guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
         return;
     }
-    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
-        bnti_guest_tick_end(guest);
+    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        bnti_guest_tick_mark_over(guest);
     }
     if (pace->limited && !pace->failed) {
-        rate_set(guest, &pace->rate_free, half > least ? half : least, true);
+        set_rate(guest, &pace->rate_free, half > least ? half : least, true);
     }
     pace->failed = true;
 }
 
 /* What an inflate without a failure at its end does to the rate of slow ticks. */
-static void rate_alloc_grow(struct bnt_guest *guest)
+static void raise_alloc_rate(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;
-    const uint64_t done = rate_passed(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
+    const uint64_t done =
+        is_rate_passed(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
     if (!pace->failed && pace->rate_alloc > 0 && done >= pace->rate_alloc) {
         /* A tick of rates does not reach 2^32: one past its rate, and no division of 64 bits. */
         const uint64_t more = (uint64_t)rates->alloc_step * ((uint32_t)done / pace->rate_alloc);
         const uint64_t grown = bnti_guest_min(pace->rate_alloc + more, rates->alloc_max);
-        rate_set(guest, &pace->rate_alloc, grown, false);
+        set_rate(guest, &pace->rate_alloc, grown, false);
     }
 }
 
@@ -226,67 +228,67 @@ void bnti_guest_tick_close(struct bnt_guest *guest)
         return;
     }
     if (pace->limited && guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
-        rate_alloc_grow(guest);
+        raise_alloc_rate(guest);
     } else if (pace->limited && guest->cycle == BNTI_GUEST_CYCLE_DEFLATE && !pace->failed) {
         const uint64_t grown = (uint64_t)pace->rate_free + rates->free_step;
-        rate_set(guest, &pace->rate_free, bnti_guest_min(grown, rates->free_max), true);
+        set_rate(guest, &pace->rate_free, bnti_guest_min(grown, rates->free_max), true);
     }
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     pace->open = false;
     pace->over = false;
-    pace->tick_ns = bnti_guest_after(guest->now_ns, pace->period_ns);
-    bnti_guest_cycle_leave(guest);
+    pace->tick_ns = bnti_guest_add_time(guest->now_ns, pace->period_ns);
+    bnti_guest_leave_cycle(guest);
 }
 
 /* From now on this cycle takes no pages of 2 MiB. */
-void bnti_guest_pace_single(struct bnt_guest *guest)
+void bnti_guest_pace_stop_huge(struct bnt_guest *guest)
 {
     guest->pace.huge = false;
 }
 
 /* Pages in doubt are sent by a deflate, whatever the cycle was. */
-void bnti_guest_pace_doubt(struct bnt_guest *guest)
+void bnti_guest_pace_begin_doubt(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
 }
 
 /* What the cycle did last had no success, and the tick is over. */
-void bnti_guest_pace_fail(struct bnt_guest *guest)
+void bnti_guest_pace_note_failure(struct bnt_guest *guest)
 {
-    bnti_guest_tick_end(guest);
+    bnti_guest_tick_mark_over(guest);
     if (guest->cycle == BNTI_GUEST_CYCLE_INFLATE) {
         guest->pace.failed = true;
     }
 }
 
 /* A reset of the balloon ends tick and cycle; the next tick is due at once. */
-void bnti_guest_pace_release(struct bnt_guest *guest)
+void bnti_guest_pace_restart(struct bnt_guest *guest)
 {
-    cycle_forget(guest);
+    clear_cycle(guest);
     guest->pace.open = false;
     guest->pace.over = false;
     guest->pace.tick_ns = guest->now_ns;
 }
 
-void bnti_guest_pace_forget(struct bnt_guest *guest)
+void bnti_guest_pace_clear(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_NONE;
     memset(&guest->pace, 0, sizeof guest->pace);
 }
 
 /* When a paced instance in RUNNING, with nothing in flight, has something to do. */
-uint64_t bnti_guest_pace_due(const struct bnt_guest *guest)
+uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest)
 {
     const struct bnti_guest_pace *pace = &guest->pace;
-    const uint64_t have = bnti_guest_have_pfns(guest);
+    const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
     const bool polled = guest->wire->ticks;
     if (guest->held_due) {
         return guest->now_ns;
     }
     if (pace->open) {
-        const bool waits = bnti_guest_sleeps(guest) && !pace->over && have < guest->target_pfns &&
-                           !bnti_guest_inflate_waits(guest);
-        const bool polls = polled && !bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
+        const bool waits = bnti_guest_awaits_sleeping_alloc(guest) && !pace->over &&
+                           have < guest->target_pfns && !bnti_guest_must_inflate_wait(guest);
+        const bool polls = polled && !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
         return !waits               ? guest->now_ns
                : !polls             ? BNT_NEVER
                : guest->vmware.rung ? guest->now_ns
@@ -295,8 +297,8 @@ uint64_t bnti_guest_pace_due(const struct bnt_guest *guest)
     if (polled) {
         return guest->vmware.rung ? guest->now_ns : pace->tick_ns;
     }
-    if (bnti_guest_at_target(guest, have)) {
-        return guest->reached && !bnti_guest_refused_any(guest) ? BNT_NEVER : guest->now_ns;
+    if (bnti_guest_is_at_target(guest, have)) {
+        return guest->reached && !bnti_guest_has_refused_pages(guest) ? BNT_NEVER : guest->now_ns;
     }
     if (have > guest->target_pfns) {
         return pace->tick_ns;
@@ -308,28 +310,28 @@ uint64_t bnti_guest_pace_due(const struct bnt_guest *guest)
 }
 
 /* Waits longer than the last time, or for the next tick; returns how long. */
-uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
+uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
     return guest->pace.on ? bnti_guest_tick_back_off(guest)
-                          : bnti_guest_backoff_double(guest, backoff);
+                          : bnti_guest_backoff_double_wait(guest, backoff);
 }
 
 /* The end of a cycle, for whatever reason: nothing refused outlives it. */
-void bnti_guest_cycle_end(struct bnt_guest *guest)
+void bnti_guest_end_cycle(struct bnt_guest *guest)
 {
-    bnti_guest_work(guest);
-    bnti_guest_held_return(guest);
-    (void)bnti_guest_aside_return(guest);
-    bnti_guest_unusable_cycle_end(guest);
-    bnti_guest_huge_return(guest);
-    bnti_guest_kept_return(guest);
-    cycle_forget(guest);
+    bnti_guest_note_work(guest);
+    bnti_guest_give_back_held(guest);
+    (void)bnti_guest_give_back_aside(guest);
+    bnti_guest_end_unusable_cycle(guest);
+    bnti_guest_give_back_held_huge(guest);
+    bnti_guest_return_stuck_pages(guest);
+    clear_cycle(guest);
 }
 
 /* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
-void bnti_guest_cycle_leave(struct bnt_guest *guest)
+void bnti_guest_leave_cycle(struct bnt_guest *guest)
 {
-    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_refused_any(guest)) {
-        bnti_guest_cycle_end(guest);
+    if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_has_refused_pages(guest)) {
+        bnti_guest_end_cycle(guest);
     }
 }

@@ -18,115 +18,118 @@ struct bnti_guest_page_record {
 };
 
 /* aim.c */
-bool bnti_guest_inflate_waits(const struct bnt_guest *guest);
-bool bnti_guest_refused_any(const struct bnt_guest *guest);
-uint64_t bnti_guest_huge_over(const struct bnt_guest *guest);
-bool bnti_guest_at_target(const struct bnt_guest *guest, uint64_t have);
+bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest);
+bool bnti_guest_has_refused_pages(const struct bnt_guest *guest);
+uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest);
+bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have);
 
 /* doubt.c */
-void bnti_guest_doubt_begin(struct bnt_guest *guest, uint32_t q);
-void bnti_guest_doubt_settle(struct bnt_guest *guest);
+void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q);
+void bnti_guest_settle_doubt(struct bnt_guest *guest);
 
 /* huge.c */
-void bnti_guest_huge_start(struct bnt_guest *guest);
-void bnti_guest_huge_phase_end(struct bnt_guest *guest);
-void bnti_guest_huge_forget(struct bnt_guest *guest);
-bool bnti_guest_huge_next(struct bnt_guest *guest, uint64_t missing_pfns, bool *over);
+void bnti_guest_enable_huge_pages(struct bnt_guest *guest);
+void bnti_guest_end_huge_phase(struct bnt_guest *guest);
+void bnti_guest_disable_huge_pages(struct bnt_guest *guest);
+bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfns, bool *over);
 
 /* migrate.c */
-void bnti_guest_migration_doubt(struct bnt_guest *guest);
-void bnti_guest_migration_next(struct bnt_guest *guest, enum bnti_guest_slot slot);
-bool bnti_guest_migrating(const struct bnt_guest *guest);
-void bnti_guest_migration_end(struct bnt_guest *guest);
+void bnti_guest_end_doubtful_migration(struct bnt_guest *guest);
+void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot slot);
+bool bnti_guest_has_unsent_new_page(const struct bnt_guest *guest);
+void bnti_guest_abort_migration(struct bnt_guest *guest);
 
 /* oom.c */
-void bnti_guest_oom_running(struct bnt_guest *guest, uint64_t pfns,
+void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
                             struct bnt_guest_oom_result *result);
-void bnti_guest_oom_release(struct bnt_guest *guest, uint64_t pfns,
-                            struct bnt_guest_oom_result *result);
+void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
+                                  struct bnt_guest_oom_result *result);
 void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
                                 struct bnt_guest_oom_result *result);
-void bnti_guest_oom_answered(struct bnt_guest *guest, uint64_t pfns, bool gave_up);
-void bnti_guest_oom_returned(struct bnt_guest *guest, uint64_t pfns);
-void bnti_guest_oom_forgive(struct bnt_guest *guest);
-void bnti_guest_oom_forget(struct bnt_guest *guest);
-void bnti_guest_oom_meet(struct bnt_guest *guest);
+void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up);
+void bnti_guest_oom_note_reset(struct bnt_guest *guest, uint64_t pfns);
+void bnti_guest_oom_clear_debt(struct bnt_guest *guest);
+void bnti_guest_oom_clear(struct bnt_guest *guest);
+void bnti_guest_oom_complete(struct bnt_guest *guest);
 void bnti_guest_oom_continue(struct bnt_guest *guest);
 
 /* pace.c */
 void bnti_guest_pace_start(struct bnt_guest *guest);
-void bnti_guest_tick_open(struct bnt_guest *guest);
+void bnti_guest_tick_begin(struct bnt_guest *guest);
 void bnti_guest_tick_skip(struct bnt_guest *guest);
-void bnti_guest_tick_count(struct bnt_guest *guest);
-void bnti_guest_tick_end(struct bnt_guest *guest);
+void bnti_guest_tick_count_down_slow(struct bnt_guest *guest);
+void bnti_guest_tick_mark_over(struct bnt_guest *guest);
 uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest);
-void bnti_guest_pace_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle, uint64_t pfns);
-uint32_t bnti_guest_pace_allows(const struct bnt_guest *guest, uint32_t order, uint32_t pages);
-bool bnti_guest_pace_short(struct bnt_guest *guest, uint32_t order, uint32_t got);
-void bnti_guest_pace_sleep_short(struct bnt_guest *guest);
-void bnti_guest_pace_done(struct bnt_guest *guest, uint32_t order, uint32_t pages);
-void bnti_guest_pace_unlock_refused(struct bnt_guest *guest);
+void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
+                                 uint64_t pfns);
+uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t order, uint32_t pages);
+bool bnti_guest_pace_handle_short_alloc(struct bnt_guest *guest, uint32_t order, uint32_t got);
+void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest);
+void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32_t pages);
+void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest);
 void bnti_guest_tick_close(struct bnt_guest *guest);
-void bnti_guest_pace_single(struct bnt_guest *guest);
-void bnti_guest_pace_doubt(struct bnt_guest *guest);
-void bnti_guest_pace_fail(struct bnt_guest *guest);
-void bnti_guest_pace_release(struct bnt_guest *guest);
-void bnti_guest_pace_forget(struct bnt_guest *guest);
-uint64_t bnti_guest_pace_due(const struct bnt_guest *guest);
-uint64_t bnti_guest_backoff_raise(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
-void bnti_guest_cycle_end(struct bnt_guest *guest);
-void bnti_guest_cycle_leave(struct bnt_guest *guest);
+void bnti_guest_pace_stop_huge(struct bnt_guest *guest);
+void bnti_guest_pace_begin_doubt(struct bnt_guest *guest);
+void bnti_guest_pace_note_failure(struct bnt_guest *guest);
+void bnti_guest_pace_restart(struct bnt_guest *guest);
+void bnti_guest_pace_clear(struct bnt_guest *guest);
+uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest);
+uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
+void bnti_guest_end_cycle(struct bnt_guest *guest);
+void bnti_guest_leave_cycle(struct bnt_guest *guest);
 
 /* record.c */
-void bnti_guest_pages_push(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
                            const uint64_t *pages, uint32_t count);
-uint32_t bnti_guest_pages_pop(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
                               uint64_t *pages, uint32_t count);
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
-void bnti_guest_record_push_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                               uint32_t count);
-void bnti_guest_record_take(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t pfns,
-                            uint32_t pages_max);
-uint32_t bnti_guest_huge_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                  uint32_t count);
+void bnti_guest_record_fill_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                                    uint64_t pfns, uint32_t pages_max);
+uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page);
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 
 /* refusal.c */
-bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page);
-bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page);
-uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
-void bnti_guest_held_return(struct bnt_guest *guest);
-uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
-uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest);
-void bnti_guest_huge_return(struct bnt_guest *guest);
-void bnti_guest_kept_return(struct bnt_guest *guest);
-uint32_t bnti_guest_kept_pop(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count);
-void bnti_guest_held_forget(struct bnt_guest *guest);
-bool bnti_guest_held_portion(struct bnt_guest *guest);
+bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page);
+bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page);
+uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+void bnti_guest_give_back_held(struct bnt_guest *guest);
+uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
+uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest);
+void bnti_guest_give_back_held_huge(struct bnt_guest *guest);
+void bnti_guest_return_stuck_pages(struct bnt_guest *guest);
+uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
+                                    uint32_t count);
+void bnti_guest_clear_held_due(struct bnt_guest *guest);
+bool bnti_guest_give_back_held_portion(struct bnt_guest *guest);
 
 /* release.c */
 uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max);
 
 /* sizing.c */
-void bnti_guest_size(struct bnt_guest *guest);
-uint64_t bnti_guest_size_due(const struct bnt_guest *guest);
+void bnti_guest_size_balloon(struct bnt_guest *guest);
+uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest);
 
 /* sleep.c */
-void bnti_guest_sleep_start(struct bnt_guest *guest, uint32_t pages);
+void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages);
 
 /* unusable.c */
-bool bnti_guest_page_usable(const struct bnt_guest *guest, uint64_t page);
-bool bnti_guest_block_usable(const struct bnt_guest *guest, uint64_t first_pfn, uint64_t pfns);
-void bnti_guest_unusable_tell_block(struct bnt_guest *guest, uint64_t first_pfn, uint64_t pages);
-void bnti_guest_unusable_cycle_end(struct bnt_guest *guest);
-bool bnti_guest_aside_full(const struct bnt_guest *guest);
-uint32_t bnti_guest_pages_vet(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count);
-void bnti_guest_unusable_forget(struct bnt_guest *guest);
+bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page);
+bool bnti_guest_is_block_usable(const struct bnt_guest *guest, uint64_t first_pfn, uint64_t pfns);
+void bnti_guest_note_unusable_block(struct bnt_guest *guest, uint64_t first_pfn, uint64_t pages);
+void bnti_guest_end_unusable_cycle(struct bnt_guest *guest);
+bool bnti_guest_is_aside_full(const struct bnt_guest *guest);
+uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
+                                   uint32_t count);
+void bnti_guest_clear_unusable(struct bnt_guest *guest);
 
 /* verdict.c */
-void bnti_guest_verdicts_count(struct bnt_guest *guest, uint32_t count, bool *not_needed,
+void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *not_needed,
                                bool *reset);
-void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                      const struct bnti_guest_answer *answer);
+void bnti_guest_apply_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                             const struct bnti_guest_answer *answer);
 
 #endif

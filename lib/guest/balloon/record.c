@@ -6,7 +6,7 @@
 #include "lib/guest/balloon/policy.h"
 
 /* Index of the highest bit of a word that is not 0; no compiler helper, which might be a call. */
-static uint32_t highest_bit(uint64_t word)
+static uint32_t find_highest_bit(uint64_t word)
 {
     uint32_t index = 0;
     for (uint32_t half = 32; half > 0; half >>= 1) {
@@ -18,7 +18,7 @@ static uint32_t highest_bit(uint64_t word)
     return index;
 }
 
-static void bits_push(const struct bnti_guest_page_record *record, const uint64_t *pages,
+static void push_bits(const struct bnti_guest_page_record *record, const uint64_t *pages,
                       uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -32,7 +32,7 @@ static void bits_push(const struct bnti_guest_page_record *record, const uint64_
 }
 
 /* The cursor only falls until a push lifts it, so emptying costs one walk over the words. */
-static uint32_t bits_pop(const struct bnti_guest_page_record *record, uint64_t *pages,
+static uint32_t pop_bits(const struct bnti_guest_page_record *record, uint64_t *pages,
                          uint32_t count)
 {
     uint32_t found = 0;
@@ -43,7 +43,7 @@ static uint32_t bits_pop(const struct bnti_guest_page_record *record, uint64_t *
             --*record->cursor;
             continue;
         }
-        const uint32_t bit = highest_bit(*word);
+        const uint32_t bit = find_highest_bit(*word);
         *word &= ~(UINT64_C(1) << bit);
         const uint64_t index = *record->cursor << 6 | bit;
         pages[found++] = record->first_pfn + (index << record->order);
@@ -51,14 +51,14 @@ static uint32_t bits_pop(const struct bnti_guest_page_record *record, uint64_t *
     return found;
 }
 
-void bnti_guest_pages_push(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
                            const uint64_t *pages, uint32_t count)
 {
     if (count == 0) {
         return;
     }
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        bits_push(record, pages, count);
+        push_bits(record, pages, count);
     } else {
         guest->ops.links_push(guest->opaque, *record->head, pages, count);
         *record->head = pages[count - 1];
@@ -66,7 +66,7 @@ void bnti_guest_pages_push(struct bnt_guest *guest, const struct bnti_guest_page
     *record->pages += count;
 }
 
-uint32_t bnti_guest_pages_pop(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
+uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_page_record *record,
                               uint64_t *pages, uint32_t count)
 {
     const uint32_t taken = (uint32_t)bnti_guest_min(count, *record->pages);
@@ -74,7 +74,7 @@ uint32_t bnti_guest_pages_pop(struct bnt_guest *guest, const struct bnti_guest_p
         return 0;
     }
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        (void)bits_pop(record, pages, taken);
+        (void)pop_bits(record, pages, taken);
     } else {
         *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
     }
@@ -82,7 +82,7 @@ uint32_t bnti_guest_pages_pop(struct bnt_guest *guest, const struct bnti_guest_p
     return taken;
 }
 
-static struct bnti_guest_page_record ballooned(struct bnt_guest *guest)
+static struct bnti_guest_page_record get_page_record(struct bnt_guest *guest)
 {
     return (struct bnti_guest_page_record){
         &guest->record_pages,           &guest->record_head,
@@ -90,7 +90,7 @@ static struct bnti_guest_page_record ballooned(struct bnt_guest *guest)
         guest->config.memory_first_pfn, guest->config.page_order};
 }
 
-static struct bnti_guest_page_record ballooned_huge(struct bnt_guest *guest)
+static struct bnti_guest_page_record get_huge_page_record(struct bnt_guest *guest)
 {
     const uint64_t within = BNT_BALLOON_2M_PFNS - 1;
     return (struct bnti_guest_page_record){&guest->huge.pages,
@@ -103,40 +103,42 @@ static struct bnti_guest_page_record ballooned_huge(struct bnt_guest *guest)
 
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    const struct bnti_guest_page_record record = ballooned(guest);
-    bnti_guest_pages_push(guest, &record, pages, count);
+    const struct bnti_guest_page_record record = get_page_record(guest);
+    bnti_guest_push_pages(guest, &record, pages, count);
 }
 
-void bnti_guest_record_push_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                               uint32_t count)
+void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                  uint32_t count)
 {
-    const struct bnti_guest_page_record record = huge ? ballooned_huge(guest) : ballooned(guest);
-    bnti_guest_pages_push(guest, &record, pages, count);
+    const struct bnti_guest_page_record record =
+        huge ? get_huge_page_record(guest) : get_page_record(guest);
+    bnti_guest_push_pages(guest, &record, pages, count);
 }
 
 /*
  * Fills a request with pages to be deflated: `pfns` or one page more, at most `pages_max` pages,
  * single ones as long as there are any. What was refused in this cycle is not among them.
  */
-void bnti_guest_record_take(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t pfns,
-                            uint32_t pages_max)
+void bnti_guest_record_fill_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                                    uint64_t pfns, uint32_t pages_max)
 {
     uint64_t *pages = guest->requests[slot].pages;
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
-    const struct bnti_guest_page_record record = huge ? ballooned_huge(guest) : ballooned(guest);
+    const struct bnti_guest_page_record record =
+        huge ? get_huge_page_record(guest) : get_page_record(guest);
     const uint64_t within = (UINT64_C(1) << record.order) - 1;
     const uint64_t asked = bnti_guest_min((pfns + within) >> record.order, pages_max);
     const uint32_t most =
         huge ? guest->wire->request_pages(guest, true) : guest->wire->request_pages(guest, false);
     const uint32_t taken =
-        bnti_guest_pages_pop(guest, &record, pages, (uint32_t)bnti_guest_min(asked, most));
-    bnti_guest_request_fill(guest, slot, huge, taken);
+        bnti_guest_pop_pages(guest, &record, pages, (uint32_t)bnti_guest_min(asked, most));
+    bnti_guest_prepare_request(guest, slot, huge, taken);
 }
 
-uint32_t bnti_guest_huge_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
-    const struct bnti_guest_page_record record = ballooned_huge(guest);
-    return bnti_guest_pages_pop(guest, &record, pages, count);
+    const struct bnti_guest_page_record record = get_huge_page_record(guest);
+    return bnti_guest_pop_pages(guest, &record, pages, count);
 }
 
 /* Takes one page out, wherever it is; false if it is not there. */
@@ -159,6 +161,6 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
 /* Takes up to `count` pages out; returns how many there were. */
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
-    const struct bnti_guest_page_record record = ballooned(guest);
-    return bnti_guest_pages_pop(guest, &record, pages, count);
+    const struct bnti_guest_page_record record = get_page_record(guest);
+    return bnti_guest_pop_pages(guest, &record, pages, count);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Holds a refused page; false at the bound, then the cycle must end (BX-12, BX-13). */
-bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
+bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
         const bool room = guest->huge.held_count < guest->config.refused_pages_max;
@@ -17,7 +17,7 @@ bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
         }
         return room;
     }
-    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         guest->ops.links_push(guest->opaque, guest->held_head, &page, 1);
         guest->held_head = page;
         guest->held_count++;
@@ -31,7 +31,7 @@ bool bnti_guest_hold(struct bnt_guest *guest, bool huge, uint64_t page)
 }
 
 /* Keeps a page whose deflate was refused; false at the bound. */
-bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page)
+bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
         const bool room = guest->huge.kept_count < guest->config.refused_pages_max;
@@ -50,11 +50,11 @@ bool bnti_guest_keep(struct bnt_guest *guest, bool huge, uint64_t page)
 /* Takes up to `count` pages out of those that are held, oldest first; newest first if they are
  * links.
  */
-uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t taken = guest->held_count < count ? guest->held_count : count;
     guest->held_count -= taken;
-    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         guest->held_head = guest->ops.links_pop(guest->opaque, guest->held_head, pages, taken);
         return taken;
     }
@@ -65,24 +65,24 @@ uint32_t bnti_guest_held_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t 
 
 /* Gives held pages back. No message: they were never in the balloon. Where they have no bound it is
  * only begun: sizing goes on with it. */
-void bnti_guest_held_return(struct bnt_guest *guest)
+void bnti_guest_give_back_held(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;
     if (count == 0) {
         return;
     }
-    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         guest->held_due = true;
         return;
     }
     guest->held_count = 0;
     guest->count.returned_pages += count;
-    bnti_guest_give_back(guest, guest->held, count);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
+    bnti_guest_give_back_pages(guest, guest->held, count);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
 }
 
 /* Parts of pages that were refused, as single pages to be offered. Returns how many. */
-uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t order = guest->config.page_order;
     const uint32_t parts = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - order);
@@ -103,14 +103,14 @@ uint32_t bnti_guest_huge_parts(struct bnt_guest *guest, uint64_t *pages, uint32_
     return found;
 }
 
-uint64_t bnti_guest_huge_held_pfns(const struct bnt_guest *guest)
+uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest)
 {
     return ((uint64_t)guest->huge.held_count << BNT_BALLOON_2M_ORDER) -
            ((uint64_t)guest->huge.parts_out << guest->config.page_order);
 }
 
 /* What was not offered in parts goes back: whole, or what is left of a split one. */
-void bnti_guest_huge_return(struct bnt_guest *guest)
+void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
 {
     struct bnti_guest_huge *huge = &guest->huge;
     uint64_t parts[4]; /* on the stack: few */
@@ -121,28 +121,29 @@ void bnti_guest_huge_return(struct bnt_guest *guest)
             uint32_t wanted = (uint32_t)(sizeof parts / sizeof parts[0]);
             const uint32_t all = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - guest->config.page_order);
             wanted = all - huge->parts_out < wanted ? all - huge->parts_out : wanted;
-            count = bnti_guest_huge_parts(guest, parts, wanted);
-            bnti_guest_give_back(guest, parts, count);
+            count = bnti_guest_split_held_huge(guest, parts, wanted);
+            bnti_guest_give_back_pages(guest, parts, count);
         } while (huge->held_count > page);
     }
-    bnti_guest_give_back_of(guest, true, guest->huge_held, huge->held_count);
+    bnti_guest_give_back_sized(guest, true, guest->huge_held, huge->held_count);
     huge->held_count = 0;
 }
 
 /* Kept pages may be deflated again: they join the record. */
-void bnti_guest_kept_return(struct bnt_guest *guest)
+void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
 {
     if (guest->kept_count > 0) {
         const uint32_t count = guest->kept_count;
         guest->kept_count = 0;
         bnti_guest_record_push(guest, guest->kept, count);
     }
-    bnti_guest_record_push_of(guest, true, guest->huge_kept, guest->huge.kept_count);
+    bnti_guest_record_push_sized(guest, true, guest->huge_kept, guest->huge.kept_count);
     guest->huge.kept_count = 0;
 }
 
 /* Takes up to `count` kept pages out, newest first; returns how many. */
-uint32_t bnti_guest_kept_pop(struct bnt_guest *guest, bool huge, uint64_t *pages, uint32_t count)
+uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
+                                    uint32_t count)
 {
     uint32_t *left = huge ? &guest->huge.kept_count : &guest->kept_count;
     const uint64_t *kept = huge ? guest->huge_kept : guest->kept;
@@ -154,22 +155,22 @@ uint32_t bnti_guest_kept_pop(struct bnt_guest *guest, bool huge, uint64_t *pages
 }
 
 /* Held pages without a bound go back with the rest of the balloon, if at all. */
-void bnti_guest_held_forget(struct bnt_guest *guest)
+void bnti_guest_clear_held_due(struct bnt_guest *guest)
 {
     guest->held_due = false;
 }
 
 /* Held pages without a bound go back in portions. */
-bool bnti_guest_held_portion(struct bnt_guest *guest)
+bool bnti_guest_give_back_held_portion(struct bnt_guest *guest)
 {
     if (guest->budget == 0) {
         return false;
     }
-    bnti_guest_pay(guest);
-    const uint32_t count = bnti_guest_held_pop(guest, guest->scratch, BNTI_GUEST_BATCH);
+    bnti_guest_spend_budget(guest);
+    const uint32_t count = bnti_guest_pop_held_pages(guest, guest->scratch, BNTI_GUEST_BATCH);
     guest->held_due = guest->held_count > 0;
     guest->count.returned_pages += count;
-    bnti_guest_give_back(guest, guest->scratch, count);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
+    bnti_guest_give_back_pages(guest, guest->scratch, count);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
     return true;
 }

@@ -8,43 +8,43 @@
 #include <string.h>
 
 /* It brought nothing, or too little: the cycle is over. */
-static void sleep_short(struct bnt_guest *guest)
+static void handle_short_sleep(struct bnt_guest *guest)
 {
     guest->count.alloc_failures++;
     guest->count.sleep_failures++;
-    bnti_guest_pace_sleep_short(guest);
+    bnti_guest_pace_handle_short_sleep(guest);
     if (!guest->pace.on) {
-        (void)bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
+        (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
 }
 
-void bnti_guest_sleep_start(struct bnt_guest *guest, uint32_t pages)
+void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
 {
     bool started = false;
     if (!guest->sleep.outstanding) {
-        bnti_guest_allocating(guest, true);
+        bnti_guest_set_allocating(guest, true);
         started = guest->ops.pages_alloc_sleep(guest->opaque, pages);
-        bnti_guest_allocating(guest, false);
+        bnti_guest_set_allocating(guest, false);
     }
     if (!started) {
-        sleep_short(guest);
+        handle_short_sleep(guest);
         if (!guest->pace.on) {
-            bnti_guest_cycle_end(guest);
+            bnti_guest_end_cycle(guest);
         }
         return;
     }
-    bnti_guest_sleep_begin(guest, pages);
+    bnti_guest_note_sleeping_alloc(guest, pages);
     guest->count.sleeps++;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP, pages, 0);
-    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_inflate_waits(guest)) {
-        bnti_guest_sleep_cancel(guest); /* an OOM deflate came in between */
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP, pages, 0);
+    if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
+        bnti_guest_cancel_sleeping_alloc(guest); /* an OOM deflate came in between */
     }
 }
 
-static void straight_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void give_back_at_once(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     guest->count.late_pages += count;
-    bnti_guest_give_back(guest, pages, count);
+    bnti_guest_give_back_pages(guest, pages, count);
 }
 
 /*
@@ -52,31 +52,31 @@ static void straight_back(struct bnt_guest *guest, const uint64_t *pages, uint32
  * queues is being reset, it could not; the OS may have to move a page before an allocation can end,
  * so that no move waits for one.
  */
-static bool can_send(const struct bnt_guest *guest)
+static bool can_send_inflate(const struct bnt_guest *guest)
 {
-    return !bnti_guest_sizing_in_flight(guest);
+    return !bnti_guest_is_sizing_busy(guest);
 }
 
 /* The pages are wanted: what the target still allows is sent, the rest goes back. */
-static uint32_t pages_use(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     const uint64_t missing =
-        (guest->target_pfns - bnti_guest_have_pfns(guest)) >> guest->config.page_order;
+        (guest->target_pfns - bnti_guest_count_ballooned_pfns(guest)) >> guest->config.page_order;
     const uint32_t used = (uint32_t)bnti_guest_min(count, missing);
     const bool brought_less = count < guest->sleep.asked;
     if (count > 0) {
         memcpy(request->pages, pages, used * sizeof pages[0]);
-        straight_back(guest, pages + used, count - used);
+        give_back_at_once(guest, pages + used, count - used);
     }
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count - used);
-    const uint32_t good = bnti_guest_pages_vet(guest, false, request->pages, used);
-    bnti_guest_request_fill(guest, BNTI_GUEST_INFLATE, false, good);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count - used);
+    const uint32_t good = bnti_guest_validate_pages(guest, false, request->pages, used);
+    bnti_guest_prepare_request(guest, BNTI_GUEST_INFLATE, false, good);
     if (brought_less) {
-        bnti_guest_request_short(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_mark_request_partial(guest, BNTI_GUEST_INFLATE);
     }
-    if (brought_less || (request->page_count == 0 && bnti_guest_aside_full(guest))) {
-        sleep_short(guest);
+    if (brought_less || (request->page_count == 0 && bnti_guest_is_aside_full(guest))) {
+        handle_short_sleep(guest);
     }
     return request->page_count;
 }
@@ -97,18 +97,18 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
         return BNT_E_ARGUMENT;
     }
     const bool wanted = !guest->sleep.unwanted && guest->state == BNT_GUEST_RUNNING &&
-                        !bnti_guest_inflate_waits(guest) && can_send(guest) &&
-                        bnti_guest_have_pfns(guest) < guest->target_pfns;
-    bnti_guest_enter(guest, now_ns);
-    bnti_guest_sleep_end(guest);
+                        !bnti_guest_must_inflate_wait(guest) && can_send_inflate(guest) &&
+                        bnti_guest_count_ballooned_pfns(guest) < guest->target_pfns;
+    bnti_guest_enter_call(guest, now_ns);
+    bnti_guest_end_sleeping_alloc(guest);
     if (!wanted) {
-        straight_back(guest, pages, count);
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count);
-    } else if (pages_use(guest, pages, count) > 0) {
-        bnti_guest_request_send(guest, BNTI_GUEST_INFLATE);
-    } else if (!guest->pace.on && bnti_guest_inflate_waits(guest)) {
-        bnti_guest_cycle_end(guest);
+        give_back_at_once(guest, pages, count);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count);
+    } else if (use_allocated_pages(guest, pages, count) > 0) {
+        bnti_guest_submit_request(guest, BNTI_GUEST_INFLATE);
+    } else if (!guest->pace.on && bnti_guest_must_inflate_wait(guest)) {
+        bnti_guest_end_cycle(guest);
     }
-    bnti_guest_leave(guest);
+    bnti_guest_leave_call(guest);
     return BNT_OK;
 }

@@ -23,8 +23,8 @@ struct tally {
 };
 
 /* Combines the PFN verdicts of one page (BX-6, BX-7). */
-static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *verdicts,
-                                  uint32_t count, bool inflate)
+static enum page_class combine_page_verdicts(const struct bnt_guest *guest, const uint8_t *verdicts,
+                                             uint32_t count, bool inflate)
 {
     uint32_t accepted = 0;
     uint32_t not_locked = 0;
@@ -54,26 +54,27 @@ static enum page_class page_judge(const struct bnt_guest *guest, const uint8_t *
 }
 
 /* Of page `page` of a request with verdicts; one of 2 MiB has one for all of it (BX-24). */
-static enum page_class page_class_of(const struct bnt_guest *guest,
+static enum page_class classify_page(const struct bnt_guest *guest,
                                      const struct bnti_guest_request *request, uint32_t page,
                                      bool inflate)
 {
     const uint32_t order = request->huge ? 0 : guest->config.page_order;
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
-    const enum page_class class = page_judge(guest, verdicts, UINT32_C(1) << order, inflate);
+    const enum page_class class =
+        combine_page_verdicts(guest, verdicts, UINT32_C(1) << order, inflate);
     if (inflate && class == PAGE_NOT_NEEDED &&
-        bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
+        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         return PAGE_REFUSED;
     }
     if (!inflate && verdicts[0] == BNT_VERDICT_NOT_LOCKED &&
-        bnti_guest_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
+        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_DEFLATE_STOPS)) {
         return PAGE_REFUSED;
     }
     return class;
 }
 
 /* Whether these PFNs were accepted one and all: most answers say just that. */
-static bool all_accepted(const struct bnt_guest *guest, uint32_t pfns)
+static bool are_all_accepted(const struct bnt_guest *guest, uint32_t pfns)
 {
     uint8_t differs = 0;
     for (uint32_t i = 0; i < pfns; i++) {
@@ -83,10 +84,10 @@ static bool all_accepted(const struct bnt_guest *guest, uint32_t pfns)
 }
 
 /* Counts the verdicts of an answer, and says whether one is NOT_NEEDED or RESET. */
-void bnti_guest_verdicts_count(struct bnt_guest *guest, uint32_t count, bool *not_needed,
+void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *not_needed,
                                bool *reset)
 {
-    if (all_accepted(guest, count)) {
+    if (are_all_accepted(guest, count)) {
         guest->count.refused_by[BNT_VERDICT_ACCEPTED] += count;
         return;
     }
@@ -101,30 +102,31 @@ void bnti_guest_verdicts_count(struct bnt_guest *guest, uint32_t count, bool *no
 }
 
 /* The cycle is over because the device has enough, whatever the target was when we looked. */
-static void not_needed_end(struct bnt_guest *guest, struct bnti_guest_backoff *backoff,
-                           uint32_t pages)
+static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backoff *backoff,
+                               uint32_t pages)
 {
-    (void)bnti_guest_backoff_raise(guest, backoff);
-    bnti_guest_backoff_explain(backoff, true, false);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
+    (void)bnti_guest_raise_backoff(guest, backoff);
+    bnti_guest_backoff_note_cause(backoff, true, false);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
 }
 
 /* Whether nothing is to be sorted: every page of the request is done. */
-static bool all_done(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+static bool is_every_page_done(const struct bnt_guest *guest,
+                               const struct bnti_guest_request *request)
 {
-    return !guest->verdicts || all_accepted(guest, bnti_guest_names_of(guest, request));
+    return !guest->verdicts || are_all_accepted(guest, bnti_guest_count_named_pfns(guest, request));
 }
 
 /* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
-static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
-                             struct tally *tally)
+static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_request *request,
+                                    struct tally *tally)
 {
-    uint32_t taken = all_done(guest, request) ? request->page_count : 0;
+    uint32_t taken = is_every_page_done(guest, request) ? request->page_count : 0;
     uint32_t unwanted = 0;
     tally->done = taken;
     for (uint32_t i = taken; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = page_class_of(guest, request, i, true);
+        const enum page_class class = classify_page(guest, request, i, true);
         if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
             tally->done += class == PAGE_DONE;
             tally->uncertain += class == PAGE_UNCERTAIN;
@@ -133,15 +135,15 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         }
         tally->refused += class == PAGE_REFUSED;
         tally->not_needed += class == PAGE_NOT_NEEDED;
-        if (class != PAGE_REFUSED || !bnti_guest_hold(guest, request->huge, page)) {
+        if (class != PAGE_REFUSED || !bnti_guest_hold_page(guest, request->huge, page)) {
             tally->over = tally->over || class == PAGE_REFUSED;
             guest->count.returned_pages += class == PAGE_REFUSED && !request->huge;
             guest->scratch[unwanted++] = page;
         }
     }
-    const uint32_t order = bnti_guest_order(guest, request->huge);
-    bnti_guest_record_push_of(guest, request->huge, request->pages, taken);
-    bnti_guest_pace_done(guest, order, taken);
+    const uint32_t order = bnti_guest_page_order(guest, request->huge);
+    bnti_guest_record_push_sized(guest, request->huge, request->pages, taken);
+    bnti_guest_pace_count_pages(guest, order, taken);
     guest->count.inflated_pfns += (uint64_t)taken << order;
     guest->count.refused_pages += request->huge ? 0 : tally->refused;
     guest->count.huge_refused += request->huge ? tally->refused : 0;
@@ -152,70 +154,71 @@ static uint32_t inflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
  * Pages of 2 MiB: enough refusals, or too few pages, end not the cycle but its phase; what was
  * refused is offered in parts then (BX-27).
  */
-static void huge_apply(struct bnt_guest *guest, const struct bnti_guest_request *request,
-                       struct tally *tally, uint32_t unwanted)
+static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                               struct tally *tally, uint32_t unwanted)
 {
     const bool full = guest->huge.held_count == guest->config.refused_pages_max;
-    bnti_guest_give_back_of(guest, true, guest->scratch, unwanted);
+    bnti_guest_give_back_sized(guest, true, guest->scratch, unwanted);
     if (tally->uncertain > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
     }
     if (tally->refused > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally->refused, guest->huge.held_count);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED, tally->refused,
+                              guest->huge.held_count);
     }
     if (tally->not_needed > 0) {
-        not_needed_end(guest, &guest->inflate_backoff, tally->not_needed);
-        bnti_guest_cycle_end(guest);
+        end_unneeded_cycle(guest, &guest->inflate_backoff, tally->not_needed);
+        bnti_guest_end_cycle(guest);
     } else if (request->partial || tally->over || full) {
-        bnti_guest_huge_phase_end(guest);
+        bnti_guest_end_huge_phase(guest);
     }
-    bnti_guest_actual_write(guest, false);
+    bnti_guest_write_actual(guest, false);
 }
 
-static void inflate_apply(struct bnt_guest *guest)
+static void apply_inflate(struct bnt_guest *guest)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     struct tally tally = {0};
-    const uint32_t unwanted = inflate_sort(guest, request, &tally);
+    const uint32_t unwanted = sort_inflated_pages(guest, request, &tally);
     if (request->huge) {
-        huge_apply(guest, request, &tally, unwanted);
+        apply_huge_inflate(guest, request, &tally, unwanted);
         return;
     }
     if (tally.uncertain > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
     /* Where ticks are polled, one is over as soon as the bound is reached. */
     tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
                                 guest->held_count == guest->config.refused_pages_max &&
-                                !bnti_guest_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
+                                !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
     if (tally.refused > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);
     }
     if (tally.over) {
-        const uint64_t wait_ns = bnti_guest_backoff_raise(guest, &guest->inflate_backoff);
-        bnti_guest_backoff_explain(&guest->inflate_backoff, false, true);
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_REFUSED_BOUND, guest->held_count, wait_ns);
+        const uint64_t wait_ns = bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
+        bnti_guest_backoff_note_cause(&guest->inflate_backoff, false, true);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED_BOUND, guest->held_count, wait_ns);
     } else if (tally.not_needed > 0) {
-        not_needed_end(guest, &guest->inflate_backoff, tally.not_needed);
+        end_unneeded_cycle(guest, &guest->inflate_backoff, tally.not_needed);
     } else if (tally.done > 0 && !request->partial) {
-        bnti_guest_backoff_relax(&guest->inflate_backoff);
+        bnti_guest_backoff_reset_level(&guest->inflate_backoff);
     }
     if (unwanted > 0) {
-        bnti_guest_cycle_end(guest); /* held pages first: oldest first (BX-12) */
-        bnti_guest_give_back(guest, guest->scratch, unwanted);
+        bnti_guest_end_cycle(guest); /* held pages first: oldest first (BX-12) */
+        bnti_guest_give_back_pages(guest, guest->scratch, unwanted);
     }
-    bnti_guest_actual_write(guest, false);
+    bnti_guest_write_actual(guest, false);
 }
 
 /* Sorts the pages of a deflate: released ones to the front of `pages`, the rest stays ballooned. */
-static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request *request,
-                             struct tally *tally)
+static uint32_t sort_deflated_pages(struct bnt_guest *guest, struct bnti_guest_request *request,
+                                    struct tally *tally)
 {
-    uint32_t released = all_done(guest, request) ? request->page_count : 0;
+    uint32_t released = is_every_page_done(guest, request) ? request->page_count : 0;
     uint32_t stay = 0;
     for (uint32_t i = released; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = page_class_of(guest, request, i, false);
+        const enum page_class class = classify_page(guest, request, i, false);
         if (class == PAGE_DONE) {
             request->pages[released++] = page;
             continue;
@@ -225,93 +228,93 @@ static uint32_t deflate_sort(struct bnt_guest *guest, struct bnti_guest_request 
         tally->refused += class == PAGE_REFUSED;
         tally->reset += class == PAGE_RESET;
         const bool keep = class == PAGE_REFUSED || class == PAGE_UNCERTAIN;
-        if (!keep || !bnti_guest_keep(guest, request->huge, page)) {
+        if (!keep || !bnti_guest_mark_page_stuck(guest, request->huge, page)) {
             tally->over = tally->over || keep;
             guest->scratch[stay++] = page;
         }
     }
-    bnti_guest_record_push_of(guest, request->huge, guest->scratch, stay);
+    bnti_guest_record_push_sized(guest, request->huge, guest->scratch, stay);
     tally->done = released;
     return released;
 }
 
-static void deflate_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back) {
         return; /* the OS has the pages, whatever a device says against BX-8 */
     }
     struct tally tally = {0};
-    const uint32_t released = deflate_sort(guest, request, &tally);
-    const uint32_t order = bnti_guest_order(guest, request->huge);
+    const uint32_t released = sort_deflated_pages(guest, request, &tally);
+    const uint32_t order = bnti_guest_page_order(guest, request->huge);
     const uint64_t pfns = (uint64_t)released << order;
     guest->count.deflated_pfns += pfns;
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_answered(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
+        bnti_guest_oom_note_answer(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
     }
-    bnti_guest_give_back_of(guest, request->huge, request->pages, released);
-    bnti_guest_pace_done(guest, order, released);
+    bnti_guest_give_back_sized(guest, request->huge, request->pages, released);
+    bnti_guest_pace_count_pages(guest, order, released);
     if (released < request->page_count) {
-        bnti_guest_pace_unlock_refused(guest);
+        bnti_guest_pace_handle_refused_unlock(guest);
     }
     if (tally.uncertain > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
     if (tally.over) {
-        (void)bnti_guest_backoff_raise(guest, &guest->deflate_backoff);
-        bnti_guest_cycle_end(guest);
+        (void)bnti_guest_raise_backoff(guest, &guest->deflate_backoff);
+        bnti_guest_end_cycle(guest);
     } else if (tally.not_needed > 0) {
-        not_needed_end(guest, &guest->deflate_backoff, tally.not_needed);
-        bnti_guest_cycle_end(guest);
+        end_unneeded_cycle(guest, &guest->deflate_backoff, tally.not_needed);
+        bnti_guest_end_cycle(guest);
     } else if (released > 0) {
-        bnti_guest_backoff_relax(&guest->deflate_backoff);
+        bnti_guest_backoff_reset_level(&guest->deflate_backoff);
     }
-    bnti_guest_actual_write(guest, false);
+    bnti_guest_write_actual(guest, false);
 }
 
 /* Under a reset the device forgot the page or never took it: the driver's either way (BX-19). */
-static void silent_return(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back || request->gone_on) {
         return;
     }
-    const uint64_t pfns = bnti_guest_pfns_of(guest, request);
+    const uint64_t pfns = bnti_guest_count_request_pfns(guest, request);
     if (slot != BNTI_GUEST_INFLATE) {
         guest->count.reset_pfns += pfns;
     }
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_returned(guest, pfns);
+        bnti_guest_oom_note_reset(guest, pfns);
     }
-    bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+    bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
 }
 
 /* A call that failed as a whole did nothing to any page, whatever its status says. */
-static void failed_apply(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void apply_failed_call(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE) {
-        bnti_guest_cycle_end(guest);
-        bnti_guest_give_back_of(guest, request->huge, request->pages, request->page_count);
+        bnti_guest_end_cycle(guest);
+        bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
         return;
     }
-    bnti_guest_record_push_of(guest, request->huge, request->pages, request->page_count);
-    bnti_guest_pace_unlock_refused(guest);
+    bnti_guest_record_push_sized(guest, request->huge, request->pages, request->page_count);
+    bnti_guest_pace_handle_refused_unlock(guest);
     if (slot == BNTI_GUEST_OOM) {
-        bnti_guest_oom_answered(guest, 0, true);
+        bnti_guest_oom_note_answer(guest, 0, true);
     }
 }
 
-void bnti_guest_apply(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                      const struct bnti_guest_answer *answer)
+void bnti_guest_apply_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+                             const struct bnti_guest_answer *answer)
 {
     if (guest->state == BNT_GUEST_RELEASING) {
-        silent_return(guest, slot);
+        give_back_silently(guest, slot);
     } else if (answer->failed) {
-        failed_apply(guest, slot);
+        apply_failed_call(guest, slot);
     } else if (slot == BNTI_GUEST_INFLATE) {
-        inflate_apply(guest);
+        apply_inflate(guest);
     } else {
-        deflate_apply(guest, slot);
+        apply_deflate(guest, slot);
     }
 }

@@ -5,31 +5,31 @@
 #include "lib/guest/core/core.h"
 
 /* What counts as ballooned: the record and the pages whose deflate was refused. */
-uint64_t bnti_guest_have_pfns(const struct bnt_guest *guest)
+uint64_t bnti_guest_count_ballooned_pfns(const struct bnt_guest *guest)
 {
     return ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
            ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
 }
 
 /* Those of the record alone. */
-uint64_t bnti_guest_record_pfns(const struct bnt_guest *guest)
+uint64_t bnti_guest_count_recorded_pfns(const struct bnt_guest *guest)
 {
     return (guest->record_pages << guest->config.page_order) +
            (guest->huge.pages << BNT_BALLOON_2M_ORDER);
 }
 
-bool bnti_guest_in_flight(const struct bnt_guest *guest)
+bool bnti_guest_has_request_in_flight(const struct bnt_guest *guest)
 {
     return guest->requests[BNTI_GUEST_INFLATE].busy || guest->requests[BNTI_GUEST_DEFLATE].busy ||
            guest->requests[BNTI_GUEST_OOM].busy;
 }
 
 /* Whether a request of sizing, or of a move, is with the device, or its queue cannot take one. */
-bool bnti_guest_sizing_in_flight(const struct bnt_guest *guest)
+bool bnti_guest_is_sizing_busy(const struct bnt_guest *guest)
 {
     return (guest->requests[BNTI_GUEST_INFLATE].busy &&
             !guest->requests[BNTI_GUEST_INFLATE].gone_on) ||
            guest->requests[BNTI_GUEST_DEFLATE].busy ||
-           bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
-           bnti_guest_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE);
+           bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_INFLATE) ||
+           bnti_guest_is_queue_resetting(guest, BNTI_GUEST_Q_DEFLATE);
 }

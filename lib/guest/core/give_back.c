@@ -19,7 +19,7 @@ static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
     return (page - guest->config.memory_first_pfn) >> guest->config.page_order;
 }
 
-static void init_bit_put(struct bnt_guest *guest, uint64_t page, bool init)
+static void set_init_bit(struct bnt_guest *guest, uint64_t page, bool init)
 {
     const uint64_t index = page_index(guest, page);
     const uint64_t bit = UINT64_C(1) << (index & 63);
@@ -28,78 +28,79 @@ static void init_bit_put(struct bnt_guest *guest, uint64_t page, bool init)
 }
 
 /* Looks the bit up and clears it. */
-static bool init_bit_take(struct bnt_guest *guest, uint64_t page)
+static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
 {
     const uint64_t index = page_index(guest, page);
     const bool init = (guest->config.init_bits[index >> 6] >> (index & 63) & 1) != 0;
     if (init) {
-        init_bit_put(guest, page, false);
+        set_init_bit(guest, page, false);
     }
     return init && guest->state == BNT_GUEST_RUNNING;
 }
 
 /* An inflate came back: a page is initialised if each of its PFNs is; bits beyond the used length
  * do not count (VS-15). */
-void bnti_guest_init_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
-                          uint32_t len)
+void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_request *request,
+                               uint32_t len)
 {
     const uint32_t order = guest->config.page_order;
     const uint32_t pfns = request->page_count << order;
     uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* a large page, or a batch */
-    memcpy(bits, request->dma + bnti_guest_dma_response(&guest->config),
+    memcpy(bits, request->dma + bnti_guest_dma_response_offset(&guest->config),
            (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {
         bool init = true;
         for (uint32_t pfn = i << order; pfn < (i + 1) << order; pfn++) {
             init = init && pfn / 8 < len && (bits[pfn / 8] >> (pfn % 8) & 1) != 0;
         }
-        init_bit_put(guest, request->pages[i], init);
+        set_init_bit(guest, request->pages[i], init);
         guest->count.initialised_pfns += init ? UINT64_C(1) << order : 0;
     }
 }
 
 /* Whether what the device initialises is what the OS expects of its free pages. */
-static bool init_serves(const struct bnt_guest *guest)
+static bool is_init_value_expected(const struct bnt_guest *guest)
 {
     const bool poison = (guest->features & BNT_BALLOON_F_PAGE_POISON) != 0;
     return (poison ? guest->config.poison_val : 0) == guest->config.poison_val;
 }
 
-static void run_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
+static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
                            bool init)
 {
     const struct bnt_guest_ops *ops = &guest->ops;
     if (init && ops->pages_initialised != NULL) {
         ops->pages_initialised(guest->opaque, pages, count);
     }
-    if (!guest->config.init_on_free || ops->pages_fill == NULL || (init && init_serves(guest))) {
+    if (!guest->config.init_on_free || ops->pages_fill == NULL ||
+        (init && is_init_value_expected(guest))) {
         return;
     }
     ops->pages_fill(guest->opaque, pages, count, guest->config.poison_val);
 }
 
 /* Before pages go back to the OS: in runs of those that the device initialised and those not. */
-static void pages_initialise(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     if (!guest->init_inflate) {
-        run_initialise(guest, pages, count, false);
+        initialise_run(guest, pages, count, false);
         return;
     }
-    bool init = init_bit_take(guest, pages[0]);
+    bool init = take_init_bit(guest, pages[0]);
     uint32_t first = 0;
     for (uint32_t i = 1; i < count; i++) {
-        const bool next = init_bit_take(guest, pages[i]);
+        const bool next = take_init_bit(guest, pages[i]);
         if (next != init) {
-            run_initialise(guest, pages + first, i - first, init);
+            initialise_run(guest, pages + first, i - first, init);
             first = i;
             init = next;
         }
     }
-    run_initialise(guest, pages + first, count - first, init);
+    initialise_run(guest, pages + first, count - first, init);
 }
 
 /* The same for all pages of the guest's own size that one of 2 MiB consists of. */
-static void huge_initialise(struct bnt_guest *guest, uint64_t page)
+static void initialise_huge_page(struct bnt_guest *guest, uint64_t page)
 {
     const uint32_t order = guest->config.page_order;
     uint64_t parts[PARTS_MAX];
@@ -108,13 +109,13 @@ static void huge_initialise(struct bnt_guest *guest, uint64_t page)
         for (; count < PARTS_MAX && at < BNT_BALLOON_2M_PFNS; at += UINT64_C(1) << order) {
             parts[count++] = page + at;
         }
-        pages_initialise(guest, parts, count);
+        initialise_pages(guest, parts, count);
     }
 }
 
 /* Pages that the allocator must not have returned: untouched, since they may be anything. */
-void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                 uint32_t count)
+void bnti_guest_free_pages(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                           uint32_t count)
 {
     if (huge) {
         guest->ops.huge_free(guest->opaque, pages, count);
@@ -123,71 +124,71 @@ void bnti_guest_give_back_unused(struct bnt_guest *guest, bool huge, const uint6
     }
 }
 
-void bnti_guest_give_back_of(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                             uint32_t count)
+void bnti_guest_give_back_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                uint32_t count)
 {
     for (uint32_t i = 0; huge && i < count; i++) {
-        huge_initialise(guest, pages[i]);
+        initialise_huge_page(guest, pages[i]);
     }
     for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
         const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
         if (!huge) {
-            pages_initialise(guest, pages + i, portion);
+            initialise_pages(guest, pages + i, portion);
         }
-        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+        bnti_guest_free_pages(guest, huge, pages + i, portion);
     }
 }
 
-void bnti_guest_give_back(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+void bnti_guest_give_back_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    bnti_guest_give_back_of(guest, false, pages, count);
+    bnti_guest_give_back_sized(guest, false, pages, count);
 }
 
 /* Untouched: what is outside the declared memory may be anything. */
-void bnti_guest_give_back_untouched(struct bnt_guest *guest, bool huge, const uint64_t *pages,
-                                    uint32_t count)
+void bnti_guest_give_back_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
+                                   uint32_t count)
 {
     for (uint32_t i = 0; i < count; i += BNTI_GUEST_BATCH) {
         const uint32_t portion = (uint32_t)bnti_guest_min(count - i, BNTI_GUEST_BATCH);
-        bnti_guest_give_back_unused(guest, huge, pages + i, portion);
+        bnti_guest_free_pages(guest, huge, pages + i, portion);
     }
 }
 
 /* Sets a page aside that cannot be ballooned; there is room. */
-void bnti_guest_aside_push(struct bnt_guest *guest, uint64_t page)
+void bnti_guest_set_page_aside(struct bnt_guest *guest, uint64_t page)
 {
     guest->aside[guest->aside_count++] = page;
 }
 
 /* Gives back what was set aside; returns how many pages. The device never heard of them. */
-uint32_t bnti_guest_aside_return(struct bnt_guest *guest)
+uint32_t bnti_guest_give_back_aside(struct bnt_guest *guest)
 {
     const uint32_t count = guest->aside_count;
     guest->aside_count = 0;
-    bnti_guest_give_back_untouched(guest, false, guest->aside, count);
+    bnti_guest_give_back_unfilled(guest, false, guest->aside, count);
     return count;
 }
 
 /* The OS allocates `pages` pages, and says when they are there. */
-void bnti_guest_sleep_begin(struct bnt_guest *guest, uint32_t pages)
+void bnti_guest_note_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
 {
     guest->sleep = (struct bnti_guest_sleep){.outstanding = true, .asked = pages};
 }
 
 /* It said so. */
-void bnti_guest_sleep_end(struct bnt_guest *guest)
+void bnti_guest_end_sleeping_alloc(struct bnt_guest *guest)
 {
     guest->sleep.outstanding = false;
 }
 
 /* What comes is not wanted any more. */
-void bnti_guest_sleep_cancel(struct bnt_guest *guest)
+void bnti_guest_cancel_sleeping_alloc(struct bnt_guest *guest)
 {
-    if (!bnti_guest_sleeps(guest)) {
+    if (!bnti_guest_awaits_sleeping_alloc(guest)) {
         return;
     }
     guest->sleep.unwanted = true;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if (guest->ops.pages_alloc_cancel != NULL && guest->ops.pages_alloc_cancel(guest->opaque)) {
         guest->sleep.outstanding = false;
     }

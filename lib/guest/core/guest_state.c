@@ -21,18 +21,18 @@ static const uint32_t state_leads_to[] = {
 };
 #undef TO
 
-void bnti_guest_state_set(struct bnt_guest *guest, bnt_guest_state state)
+void bnti_guest_set_state(struct bnt_guest *guest, bnt_guest_state state)
 {
     BNTI_ASSERT(state_leads_to[guest->state] & 1u << state);
     guest->state = state;
-    bnti_guest_work(guest);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
+    bnti_guest_note_work(guest);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STATE, (uint64_t)state, 0);
 }
 
-void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
-                     uint64_t extra)
+void bnti_guest_emit_event(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_t value,
+                           uint64_t extra)
 {
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if (guest->ops.event != NULL) {
         const struct bnt_guest_event event = {.kind = kind, .value = value, .extra = extra};
         guest->ops.event(guest->opaque, &event);
@@ -40,17 +40,17 @@ void bnti_guest_tell(struct bnt_guest *guest, bnt_guest_event_kind kind, uint64_
 }
 
 /* Whether it ran so long since the last recovery that what broke it now is another matter. */
-static bool long_ago(const struct bnt_guest *guest)
+static bool is_recovery_old(const struct bnt_guest *guest)
 {
     return guest->recover_tried > 0 &&
-           guest->now_ns >= bnti_guest_after(guest->recovered_ns, guest->recover_wait_ns);
+           guest->now_ns >= bnti_guest_add_time(guest->recovered_ns, guest->recover_wait_ns);
 }
 
 /* In BROKEN: when the next reset is due. */
-void bnti_guest_recover_plan(struct bnt_guest *guest)
+void bnti_guest_plan_recovery(struct bnt_guest *guest)
 {
-    const uint64_t doubled = bnti_guest_after(guest->recover_wait_ns, guest->recover_wait_ns);
-    if (guest->recovered_ns != BNT_NEVER && long_ago(guest)) {
+    const uint64_t doubled = bnti_guest_add_time(guest->recover_wait_ns, guest->recover_wait_ns);
+    if (guest->recovered_ns != BNT_NEVER && is_recovery_old(guest)) {
         guest->recover_tried = 0;
         guest->recover_wait_ns = 0;
     }
@@ -66,31 +66,32 @@ void bnti_guest_recover_plan(struct bnt_guest *guest)
     guest->recover_wait_ns = guest->recover_wait_ns == 0
                                  ? guest->config.recover_min_ns
                                  : bnti_guest_min(doubled, guest->config.retry_max_ns);
-    guest->recover_due_ns = bnti_guest_after(guest->now_ns, guest->recover_wait_ns);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_RECOVERY, guest->recover_tried + 1u,
-                    guest->recover_wait_ns);
+    guest->recover_due_ns = bnti_guest_add_time(guest->now_ns, guest->recover_wait_ns);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RECOVERY, guest->recover_tried + 1u,
+                          guest->recover_wait_ns);
 }
 
 /* The start succeeded. */
-void bnti_guest_recovered(struct bnt_guest *guest)
+void bnti_guest_note_recovery(struct bnt_guest *guest)
 {
     guest->recovered_ns = guest->now_ns;
     if (guest->recover_tried > 0) {
         guest->count.recoveries++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RECOVERED, guest->recover_tried,
-                        guest->count.reset_pfns - guest->recover_pfns_given);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RECOVERED, guest->recover_tried,
+                              guest->count.reset_pfns - guest->recover_pfns_given);
     }
 }
 
 /* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
-void bnti_guest_break(struct bnt_guest *guest, bnt_status status, bnt_fault fault, uint32_t queue)
+void bnti_guest_mark_broken(struct bnt_guest *guest, bnt_status status, bnt_fault fault,
+                            uint32_t queue)
 {
     guest->diag.status = status;
     guest->diag.fault = fault;
     guest->diag.queue = queue;
-    bnti_guest_sleep_cancel(guest);
-    (void)bnti_guest_aside_return(guest);
-    bnti_guest_state_set(guest, BNT_GUEST_BROKEN);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
-    bnti_guest_recover_plan(guest);
+    bnti_guest_cancel_sleeping_alloc(guest);
+    (void)bnti_guest_give_back_aside(guest);
+    bnti_guest_set_state(guest, BNT_GUEST_BROKEN);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_BROKEN, (uint64_t)fault, queue);
+    bnti_guest_plan_recovery(guest);
 }

@@ -82,7 +82,7 @@ struct bnt_guest {
     uint64_t reset_sent_ns;
     bool reset_stalled;
 
-    /* The call in progress: written through bnti_guest_enter, _leave, _pay and so on below. */
+    /* The call in progress: written through bnti_guest_enter_call, _leave, _pay and so on below. */
     enum bnti_guest_call call;
     uint64_t now_ns;
     uint32_t budget;
@@ -202,26 +202,26 @@ struct bnt_guest {
 };
 
 /* PFNs of a page as a power of two. */
-static inline uint32_t bnti_guest_order(const struct bnt_guest *guest, bool huge)
+static inline uint32_t bnti_guest_page_order(const struct bnt_guest *guest, bool huge)
 {
     return huge ? BNT_BALLOON_2M_ORDER : guest->config.page_order;
 }
 
-static inline uint64_t bnti_guest_pfns_of(const struct bnt_guest *guest,
-                                          const struct bnti_guest_request *request)
+static inline uint64_t bnti_guest_count_request_pfns(const struct bnt_guest *guest,
+                                                     const struct bnti_guest_request *request)
 {
-    return (uint64_t)request->page_count << bnti_guest_order(guest, request->huge);
+    return (uint64_t)request->page_count << bnti_guest_page_order(guest, request->huge);
 }
 
 /* PFNs that it names, each answered by a verdict: one for a page of 2 MiB (BX-24). */
-static inline uint32_t bnti_guest_names_of(const struct bnt_guest *guest,
-                                           const struct bnti_guest_request *request)
+static inline uint32_t bnti_guest_count_named_pfns(const struct bnt_guest *guest,
+                                                   const struct bnti_guest_request *request)
 {
     return request->huge ? request->page_count : request->page_count << guest->config.page_order;
 }
 
 /* Whether there is a page that a reset or the end must give back. */
-static inline bool bnti_guest_has_any(const struct bnt_guest *guest)
+static inline bool bnti_guest_has_pages(const struct bnt_guest *guest)
 {
     return guest->record_pages + guest->kept_count + guest->held_count + guest->huge.pages +
                guest->huge.kept_count >
@@ -239,18 +239,18 @@ static inline bool bnti_guest_has_any(const struct bnt_guest *guest)
 #endif
 
 /* Whether it is to behave as another driver does (ballonet/personality.h). */
-static inline bool bnti_guest_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
+static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
 {
     return (guest->config.quirks & BNTI_GUEST_QUIRKS & (uint32_t)quirk) != 0;
 }
 
 /* Whether sizing can use allocations that wait, and whether it waits for one. */
-static inline bool bnti_guest_can_sleep(const struct bnt_guest *guest)
+static inline bool bnti_guest_can_alloc_sleeping(const struct bnt_guest *guest)
 {
     return guest->config.sleeping == BNT_GUEST_ON && guest->ops.pages_alloc_sleep != NULL;
 }
 
-static inline bool bnti_guest_sleeps(const struct bnt_guest *guest)
+static inline bool bnti_guest_awaits_sleeping_alloc(const struct bnt_guest *guest)
 {
     return guest->sleep.outstanding && !guest->sleep.unwanted;
 }
@@ -258,37 +258,37 @@ static inline bool bnti_guest_sleeps(const struct bnt_guest *guest)
 /* ---- What every file may write, through these ---- */
 
 /* Something was done that the budget does not count: this step is no idle one. */
-static inline void bnti_guest_work(struct bnt_guest *guest)
+static inline void bnti_guest_note_work(struct bnt_guest *guest)
 {
     guest->work++;
 }
 
 /* Pays for a portion of work; the caller has seen that there is something left. */
-static inline void bnti_guest_pay(struct bnt_guest *guest)
+static inline void bnti_guest_spend_budget(struct bnt_guest *guest)
 {
     guest->budget--;
 }
 
 /* Configuration space is to be looked at in the next step. */
-static inline void bnti_guest_config_mark(struct bnt_guest *guest)
+static inline void bnti_guest_mark_config_changed(struct bnt_guest *guest)
 {
     guest->config_marked = true;
 }
 
 /* While the OS allocates for the balloon it may call bnt_guest_oom. */
-static inline void bnti_guest_allocating(struct bnt_guest *guest, bool begins)
+static inline void bnti_guest_set_allocating(struct bnt_guest *guest, bool begins)
 {
     guest->call = begins ? BNTI_GUEST_CALL_ALLOCATING : BNTI_GUEST_CALL_BUSY;
 }
 
 /* A call of the embedder's ends. */
-static inline void bnti_guest_leave(struct bnt_guest *guest)
+static inline void bnti_guest_leave_call(struct bnt_guest *guest)
 {
     guest->call = BNTI_GUEST_CALL_NONE;
 }
 
 /* A call of the embedder's that may change what the next step does. */
-static inline void bnti_guest_enter(struct bnt_guest *guest, uint64_t now_ns)
+static inline void bnti_guest_enter_call(struct bnt_guest *guest, uint64_t now_ns)
 {
     guest->call = BNTI_GUEST_CALL_BUSY;
     guest->now_ns = now_ns;
@@ -296,7 +296,7 @@ static inline void bnti_guest_enter(struct bnt_guest *guest, uint64_t now_ns)
 }
 
 /* When `delta_ns` from `now_ns` on is; never wraps. */
-static inline uint64_t bnti_guest_after(uint64_t now_ns, uint64_t delta_ns)
+static inline uint64_t bnti_guest_add_time(uint64_t now_ns, uint64_t delta_ns)
 {
     return delta_ns > BNT_NEVER - now_ns ? BNT_NEVER : now_ns + delta_ns;
 }
@@ -307,7 +307,7 @@ static inline uint64_t bnti_guest_min(uint64_t a, uint64_t b)
 }
 
 /* A habit of VMware's drivers. */
-static inline bool bnti_guest_habit(const struct bnt_guest *guest, uint32_t habit)
+static inline bool bnti_guest_has_habit(const struct bnt_guest *guest, uint32_t habit)
 {
     return (guest->config.vmware.habits & BNTI_GUEST_HABITS & habit) != 0;
 }
@@ -317,20 +317,20 @@ static inline uint16_t bnti_guest_queue_index(const struct bnt_guest *guest, uin
     return guest->queues.index[q];
 }
 
-static inline bool bnti_guest_queue_used(const struct bnt_guest *guest, uint32_t q)
+static inline bool bnti_guest_is_queue_in_use(const struct bnt_guest *guest, uint32_t q)
 {
     return guest->queues.index[q] != BNT_BALLOON_QUEUE_NONE;
 }
 
-static inline bool bnti_guest_queue_resetting(const struct bnt_guest *guest, uint32_t q)
+static inline bool bnti_guest_is_queue_resetting(const struct bnt_guest *guest, uint32_t q)
 {
     return guest->queue_resets[q].going;
 }
 
 /* In use, and not being reset. */
-static inline bool bnti_guest_queue_up(const struct bnt_guest *guest, uint32_t q)
+static inline bool bnti_guest_is_queue_ready(const struct bnt_guest *guest, uint32_t q)
 {
-    return bnti_guest_queue_used(guest, q) && !guest->queue_resets[q].going;
+    return bnti_guest_is_queue_in_use(guest, q) && !guest->queue_resets[q].going;
 }
 
 #endif

@@ -84,25 +84,25 @@ struct bnti_guest_answer {
 };
 
 /* PFNs that one request may have: a whole page of a guest whose pages are larger than most. */
-static inline uint32_t bnti_guest_request_pfns(const struct bnt_guest_config *config)
+static inline uint32_t bnti_guest_request_pfns_max(const struct bnt_guest_config *config)
 {
     const uint32_t page = UINT32_C(1) << config->page_order;
     return page > BNTI_GUEST_BATCH ? page : BNTI_GUEST_BATCH;
 }
 
 /* Where the answer lies in a request's DMA buffer. */
-static inline uint32_t bnti_guest_dma_response(const struct bnt_guest_config *config)
+static inline uint32_t bnti_guest_dma_response_offset(const struct bnt_guest_config *config)
 {
-    return (uint32_t)BNTI_GUEST_DMA_PFNS + 4u * bnti_guest_request_pfns(config);
+    return (uint32_t)BNTI_GUEST_DMA_PFNS + 4u * bnti_guest_request_pfns_max(config);
 }
 
 /* From one request's DMA buffer to the next, rounded up to a cache line. */
 static inline size_t bnti_guest_dma_stride(const struct bnt_guest_config *config)
 {
     const bool wide = (config->quirks & BNT_GUEST_QUIRK_PFNS_OF_64_BITS) != 0;
-    const size_t pfns = bnti_guest_request_pfns(config);
+    const size_t pfns = bnti_guest_request_pfns_max(config);
     const size_t told =
-        bnti_guest_dma_response(config) + sizeof(struct bnt_balloon_response) + pfns;
+        bnti_guest_dma_response_offset(config) + sizeof(struct bnt_balloon_response) + pfns;
     const size_t plain = BNTI_GUEST_DMA_PFNS + 8u * pfns;
     return ((wide && plain > told ? plain : told) + 63u) & ~(size_t)63u;
 }

@@ -7,36 +7,36 @@
 
 #define REPORT_PFN_ORDER 9u /* 2 MiB */
 
-static void default_u32(uint32_t *setting, uint32_t value)
+static void set_default_u32(uint32_t *setting, uint32_t value)
 {
     *setting = *setting != 0 ? *setting : value;
 }
 
-static void default_u64(uint64_t *setting, uint64_t value)
+static void set_default_u64(uint64_t *setting, uint64_t value)
 {
     *setting = *setting != 0 ? *setting : value;
 }
 
-static void default_switch(bnt_guest_switch *setting, bool on)
+static void set_default_switch(bnt_guest_switch *setting, bool on)
 {
     if (*setting == BNT_GUEST_DEFAULT) {
         *setting = on ? BNT_GUEST_ON : BNT_GUEST_OFF;
     }
 }
 
-static uint32_t less(uint32_t a, uint32_t b)
+static uint32_t smaller_of(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
 }
 
-static void rates_settle(struct bnt_guest_rates *rates, bool vmware)
+static void set_default_rates(struct bnt_guest_rates *rates, bool vmware)
 {
-    default_switch(&rates->use, vmware);
-    default_u32(&rates->alloc_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
-    default_u32(&rates->free_min, less(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
+    set_default_switch(&rates->use, vmware);
+    set_default_u32(&rates->alloc_min, smaller_of(BNT_GUEST_RATE_MIN_PFNS, rates->alloc_max));
+    set_default_u32(&rates->free_min, smaller_of(BNT_GUEST_RATE_MIN_PFNS, rates->free_max));
 }
 
-static void default_each(struct bnt_guest_config *to)
+static void set_table_defaults(struct bnt_guest_config *to)
 {
 #define BNT_X(setting, value)  \
     if (to->setting == 0) {    \
@@ -55,28 +55,28 @@ bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
         return status;
     }
     const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
-    default_each(to);
+    set_table_defaults(to);
     if (to->request_pfns == 0 && to->page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
-        to->request_pfns = (uint16_t)bnti_guest_request_pfns(to);
+        to->request_pfns = (uint16_t)bnti_guest_request_pfns_max(to);
     }
-    default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
+    set_default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
     if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
         const uint32_t order = to->page_order;
         to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
     }
-    default_u32(&to->unit_pfns, UINT32_C(1) << (to->page_order & 31u));
+    set_default_u32(&to->unit_pfns, UINT32_C(1) << (to->page_order & 31u));
     if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
         to->vmware.slack_pfns = 0;
     }
-    default_u64(&to->limit_pfns, to->memory_pfns);
-    default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
-    default_switch(&to->huge_over, vmware);
-    default_switch(&to->sleeping, vmware);
-    rates_settle(&to->rates, vmware);
+    set_default_u64(&to->limit_pfns, to->memory_pfns);
+    set_default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
+    set_default_switch(&to->huge_over, vmware);
+    set_default_switch(&to->sleeping, vmware);
+    set_default_rates(&to->rates, vmware);
     return BNT_OK;
 }
 
-static bool memory_valid(const struct bnt_guest_config *c)
+static bool is_memory_valid(const struct bnt_guest_config *c)
 {
     const uint64_t page_pfns = UINT64_C(1) << c->page_order;
     const uint64_t last = c->wire == BNT_GUEST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
@@ -85,7 +85,7 @@ static bool memory_valid(const struct bnt_guest_config *c)
            (c->memory_first_pfn & (page_pfns - 1)) == 0;
 }
 
-static bool rates_valid(const struct bnt_guest_rates *r)
+static bool are_rates_valid(const struct bnt_guest_rates *r)
 {
     const uint32_t all[] = {r->nosleep_max, r->alloc_min, r->alloc_max, r->alloc_step,
                             r->free_min,    r->free_max,  r->free_step, r->slow_cycles};
@@ -98,7 +98,7 @@ static bool rates_valid(const struct bnt_guest_rates *r)
            (uint32_t)r->use <= BNT_GUEST_ON;
 }
 
-static bool vmware_valid(const struct bnt_guest_config *c)
+static bool is_vmware_valid(const struct bnt_guest_config *c)
 {
     const bool links =
         c->record == BNT_GUEST_RECORD_LINKS || !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
@@ -107,16 +107,16 @@ static bool vmware_valid(const struct bnt_guest_config *c)
            (c->vmware.habits & ~BNTI_GUEST_HABITS) == 0 && links;
 }
 
-bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
+bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
 {
-    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX || !memory_valid(c)) {
+    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX || !is_memory_valid(c)) {
         return false;
     }
     const uint32_t page_pfns = UINT32_C(1) << c->page_order;
     const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
     const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
                        c->queue_size_max <= BNT_VQ_SIZE_MAX;
-    const bool limits = c->request_pfns <= bnti_guest_request_pfns(c) &&
+    const bool limits = c->request_pfns <= bnti_guest_request_pfns_max(c) &&
                         c->request_pfns >= UINT32_C(1) << c->page_order &&
                         c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
                         c->retry_min_ns <= c->retry_max_ns;
@@ -133,9 +133,9 @@ bool bnti_guest_settings_valid(const struct bnt_guest_config *c)
     const bool plain = !paced || (c->quirks == 0 && c->unit_pfns == page_pfns);
     const bool wire = c->wire == BNT_GUEST_WIRE_VIRTIO
                           ? c->vmware.habits == 0
-                          : c->wire == BNT_GUEST_WIRE_VMWARE && vmware_valid(c);
+                          : c->wire == BNT_GUEST_WIRE_VMWARE && is_vmware_valid(c);
     return queue && limits && record && layout && quirks && plain && wire &&
-           rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
+           are_rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
            (uint32_t)c->huge_over <= BNT_GUEST_ON &&
            c->limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 && bnt_balloon_binding_valid(&c->binding);
 }

@@ -5,7 +5,7 @@
 #include "lib/guest/features/guest_features.h"
 
 /* The device would need the place where verdicts are, and the OS's memory for the bits. */
-static bool init_wanted(struct bnt_guest *guest, uint64_t offered)
+static bool is_init_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     const uint32_t excludes =
         bnt_balloon_feature_row(BNT_BALLOON_FEATURE_DEVICE_INIT_ON_INFLATE)->excludes;
@@ -15,5 +15,5 @@ static bool init_wanted(struct bnt_guest *guest, uint64_t offered)
 
 const struct bnti_guest_feature bnti_guest_feature_init = {
     .features = BNT_BALLOON_WITH(DEVICE_INIT_ON_INFLATE),
-    .wanted = init_wanted,
+    .wanted = is_init_wanted,
 };

@@ -9,7 +9,7 @@ static const struct bnti_guest_feature *const rows[BNTI_GUEST_FEATURES] = {
 #undef BNTI_X
 };
 
-static uint64_t masks_of(const struct bnt_guest_config *config, uint32_t id)
+static uint64_t get_feature_masks(const struct bnt_guest_config *config, uint32_t id)
 {
     return bnt_balloon_feature_masks(rows[id]->features, &config->binding);
 }
@@ -20,12 +20,12 @@ uint64_t bnti_guest_features_known(const struct bnt_guest_config *config)
 {
     uint64_t known = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        known |= masks_of(config, id);
+        known |= get_feature_masks(config, id);
     }
     return known;
 }
 
-bool bnti_guest_features_valid(const struct bnt_guest_config *config)
+bool bnti_guest_are_features_valid(const struct bnt_guest_config *config)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->is_valid != NULL && !rows[id]->is_valid(config)) {
@@ -35,7 +35,8 @@ bool bnti_guest_features_valid(const struct bnt_guest_config *config)
     return true;
 }
 
-bool bnti_guest_features_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
+bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
+                                  const struct bnt_guest_ops *ops)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->has_ops != NULL && !rows[id]->has_ops(config, ops)) {
@@ -46,13 +47,13 @@ bool bnti_guest_features_ops(const struct bnt_guest_config *config, const struct
 }
 
 /* Rounded up, so that the next state is aligned. */
-static size_t state_bytes(const struct bnt_guest_config *config, uint32_t id)
+static size_t round_state_bytes(const struct bnt_guest_config *config, uint32_t id)
 {
     const size_t bytes = rows[id]->state_bytes != NULL ? rows[id]->state_bytes(config) : 0;
     return (bytes + 7u) & ~(size_t)7u;
 }
 
-static size_t dma_bytes(const struct bnt_guest_config *config, uint32_t id)
+static size_t get_dma_bytes(const struct bnt_guest_config *config, uint32_t id)
 {
     return rows[id]->dma_bytes != NULL ? rows[id]->dma_bytes(config) : 0;
 }
@@ -61,7 +62,7 @@ size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config)
 {
     size_t bytes = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        bytes += state_bytes(config, id);
+        bytes += round_state_bytes(config, id);
     }
     return bytes;
 }
@@ -70,7 +71,7 @@ size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config)
 {
     size_t bytes = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        bytes += dma_bytes(config, id);
+        bytes += get_dma_bytes(config, id);
     }
     return bytes;
 }
@@ -82,8 +83,8 @@ void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_o
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         guest->feature_state[id] = at;
         guest->feature_dma[id] = dma_offset;
-        at += state_bytes(&guest->config, id);
-        dma_offset += dma_bytes(&guest->config, id);
+        at += round_state_bytes(&guest->config, id);
+        dma_offset += get_dma_bytes(&guest->config, id);
         for (uint32_t i = 0; i < 2 && rows[id]->queues[i].used != NULL; i++) {
             guest->roles[rows[id]->queues[i].role] = &rows[id]->queues[i];
         }
@@ -96,10 +97,11 @@ void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_o
 /* ---- Negotiation ---- */
 
 /* `wanted` without the features that the driver has to do without. */
-uint64_t bnti_guest_features_wanted(struct bnt_guest *guest, uint64_t wanted, uint64_t offered)
+uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t wanted,
+                                          uint64_t offered)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
-        const uint64_t masks = masks_of(&guest->config, id);
+        const uint64_t masks = get_feature_masks(&guest->config, id);
         if ((wanted & masks) != 0 && rows[id]->wanted != NULL &&
             !rows[id]->wanted(guest, wanted & offered)) {
             wanted &= ~masks;
@@ -108,7 +110,7 @@ uint64_t bnti_guest_features_wanted(struct bnt_guest *guest, uint64_t wanted, ui
     return wanted;
 }
 
-void bnti_guest_features_write(struct bnt_guest *guest)
+void bnti_guest_features_write_config(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->write != NULL) {
@@ -146,7 +148,7 @@ void bnti_guest_features_kick(struct bnt_guest *guest)
 
 /* ---- A live instance ---- */
 
-bnt_status bnti_guest_features_read(struct bnt_guest *guest)
+bnt_status bnti_guest_features_read_config(struct bnt_guest *guest)
 {
     bnt_status status = BNT_OK;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -170,7 +172,7 @@ void bnti_guest_features_step(struct bnt_guest *guest)
     }
 }
 
-uint64_t bnti_guest_features_due(const struct bnt_guest *guest)
+uint64_t bnti_guest_features_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -190,7 +192,7 @@ void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns)
     }
 }
 
-void bnti_guest_features_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+void bnti_guest_features_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->info != NULL) {
@@ -201,7 +203,7 @@ void bnti_guest_features_info(const struct bnt_guest *guest, struct bnt_guest_in
 
 /* ---- Pages of the OS ---- */
 
-uint64_t bnti_guest_features_pfns(const struct bnt_guest *guest)
+uint64_t bnti_guest_features_count_pfns(const struct bnt_guest *guest)
 {
     uint64_t pfns = 0;
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
@@ -239,7 +241,7 @@ void bnti_guest_features_release(struct bnt_guest *guest)
     }
 }
 
-void bnti_guest_features_forget(struct bnt_guest *guest)
+void bnti_guest_features_clear(struct bnt_guest *guest)
 {
     for (uint32_t id = 0; id < BNTI_GUEST_FEATURES; id++) {
         if (rows[id]->forget != NULL) {

@@ -69,47 +69,49 @@ BNTI_GUEST_FEATURE_MAP(BNTI_X)
 #undef BNTI_X
 
 /* The state of a feature, which its own file alone reads and writes. */
-static inline void *bnti_guest_feature_state(const struct bnt_guest *guest,
-                                             enum bnti_guest_feature_id id)
+static inline void *bnti_guest_get_feature_state(const struct bnt_guest *guest,
+                                                 enum bnti_guest_feature_id id)
 {
     return guest->feature_state[id];
 }
 
 /* Where its part of the DMA memory begins. */
-static inline size_t bnti_guest_feature_dma(const struct bnt_guest *guest,
-                                            enum bnti_guest_feature_id id)
+static inline size_t bnti_guest_get_feature_dma(const struct bnt_guest *guest,
+                                                enum bnti_guest_feature_id id)
 {
     return guest->feature_dma[id];
 }
 
 /* Whether the configuration wants one of these features, on the wire that has features. */
-static inline bool bnti_guest_wants(const struct bnt_guest_config *config, uint64_t features)
+static inline bool bnti_guest_wants_features(const struct bnt_guest_config *config,
+                                             uint64_t features)
 {
     return config->wire == BNT_GUEST_WIRE_VIRTIO && (config->features_wanted & features) != 0;
 }
 
 /* feature_table.c */
 uint64_t bnti_guest_features_known(const struct bnt_guest_config *config);
-bool bnti_guest_features_valid(const struct bnt_guest_config *config);
-bool bnti_guest_features_ops(const struct bnt_guest_config *config,
-                             const struct bnt_guest_ops *ops);
+bool bnti_guest_are_features_valid(const struct bnt_guest_config *config);
+bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
+                                  const struct bnt_guest_ops *ops);
 size_t bnti_guest_features_state_bytes(const struct bnt_guest_config *config);
 size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config);
 void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_offset);
-uint64_t bnti_guest_features_wanted(struct bnt_guest *guest, uint64_t wanted, uint64_t offered);
-void bnti_guest_features_write(struct bnt_guest *guest);
+uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t wanted,
+                                          uint64_t offered);
+void bnti_guest_features_write_config(struct bnt_guest *guest);
 void bnti_guest_features_prepare(struct bnt_guest *guest);
 void bnti_guest_features_start(struct bnt_guest *guest);
 void bnti_guest_features_kick(struct bnt_guest *guest);
-bnt_status bnti_guest_features_read(struct bnt_guest *guest);
+bnt_status bnti_guest_features_read_config(struct bnt_guest *guest);
 void bnti_guest_features_step(struct bnt_guest *guest);
-uint64_t bnti_guest_features_due(const struct bnt_guest *guest);
+uint64_t bnti_guest_features_deadline(const struct bnt_guest *guest);
 void bnti_guest_features_resume(struct bnt_guest *guest, uint64_t slept_ns);
-void bnti_guest_features_info(const struct bnt_guest *guest, struct bnt_guest_info *info);
-uint64_t bnti_guest_features_pfns(const struct bnt_guest *guest);
+void bnti_guest_features_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info);
+uint64_t bnti_guest_features_count_pfns(const struct bnt_guest *guest);
 uint64_t bnti_guest_features_shrink(struct bnt_guest *guest, uint64_t pfns);
 uint64_t bnti_guest_features_give_back(struct bnt_guest *guest);
 void bnti_guest_features_release(struct bnt_guest *guest);
-void bnti_guest_features_forget(struct bnt_guest *guest);
+void bnti_guest_features_clear(struct bnt_guest *guest);
 
 #endif

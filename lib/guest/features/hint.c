@@ -13,30 +13,31 @@
 #define COMMAND_BYTES 16u /* of DMA memory for each of the two commands, of 4 bytes */
 
 /* Slots that remember what each buffer of the hint queue is. */
-static size_t slots_wanted(const struct bnt_guest_config *config)
+static size_t count_hint_slots(const struct bnt_guest_config *config)
 {
-    return bnti_guest_wants(config, BNT_BALLOON_F_FREE_PAGE_HINT) ? config->queue_size_max : 0;
+    return bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ? config->queue_size_max
+                                                                           : 0;
 }
 
 /* Where the two commands lie. */
-static uint8_t *command_dma(const struct bnt_guest *guest, bool stop)
+static uint8_t *locate_hint_command(const struct bnt_guest *guest, bool stop)
 {
-    return guest->dma + bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_HINT) +
+    return guest->dma + bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_HINT) +
            (stop ? COMMAND_BYTES : 0);
 }
 
-static bool hinting(const struct bnt_guest *guest)
+static bool is_hinting(const struct bnt_guest *guest)
 {
-    return bnti_guest_queue_used(guest, BNTI_GUEST_Q_HINT);
+    return bnti_guest_is_queue_in_use(guest, BNTI_GUEST_Q_HINT);
 }
 
-static uint64_t hinted_pfns(const struct bnt_guest *guest)
+static uint64_t count_hinted_pfns(const struct bnt_guest *guest)
 {
     return hint_of(guest)->ring_pfns + (hint_of(guest)->pages << guest->config.page_order);
 }
 
 /* Forgets the session: an id that was served before the reset is served again after it. */
-static void hint_forget(struct bnt_guest *guest)
+static void hint_clear(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     hint->command = BNT_BALLOON_HINT_STOP;
@@ -47,14 +48,15 @@ static void hint_forget(struct bnt_guest *guest)
     hint->stop_busy = false;
     hint->stalled = false;
     hint->outstanding = 0;
-    for (size_t i = 0; i < slots_wanted(&guest->config); i++) {
+    for (size_t i = 0; i < count_hint_slots(&guest->config); i++) {
         hint_of(guest)->slots[i].kind = HINT_NONE;
     }
 }
 
 /* ---- The ring ------------------------------------------------------------------------------ */
 
-static void hint_tell(struct bnt_guest *guest, uint32_t command, uint64_t first_pfn, uint64_t pfns)
+static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t first_pfn,
+                        uint64_t pfns)
 {
     if (guest->ops.hint != NULL) {
         const struct bnt_guest_hint told = {
@@ -63,8 +65,8 @@ static void hint_tell(struct bnt_guest *guest, uint32_t command, uint64_t first_
     }
 }
 
-static void slot_added(struct bnt_guest *guest, uint16_t head, enum hint_kind kind,
-                       uint64_t first_pfn, uint32_t pfns)
+static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, enum hint_kind kind,
+                             uint64_t first_pfn, uint32_t pfns)
 {
     struct hint *hint = hint_of(guest);
     hint_of(guest)->slots[head] =
@@ -72,17 +74,17 @@ static void slot_added(struct bnt_guest *guest, uint16_t head, enum hint_kind ki
     if (hint->outstanding++ == 0) {
         hint->sent_ns = guest->now_ns;
         hint->wait_ns = guest->config.ack_timeout_ns;
-        hint->due_ns = bnti_guest_after(guest->now_ns, hint->wait_ns);
+        hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
     }
 }
 
 /* Adds a buffer that begins or ends a run, 4 bytes (BD-24) in the guest's byte order under the
  * legacy interface (BL-9); the caller has seen to the room. */
-static void command_send(struct bnt_guest *guest, uint32_t command)
+static void send_hint_command(struct bnt_guest *guest, uint32_t command)
 {
     struct hint *hint = hint_of(guest);
     const bool stop = command == BNT_BALLOON_HINT_STOP;
-    uint8_t *dma = command_dma(guest, stop);
+    uint8_t *dma = locate_hint_command(guest, stop);
     const bnt_le32 wire = bnt_guest32_set(command, guest->big_endian);
     memcpy(dma, &wire, sizeof wire);
     const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + (uint64_t)(dma - guest->dma),
@@ -91,12 +93,12 @@ static void command_send(struct bnt_guest *guest, uint32_t command)
     const bnt_status added = bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_HINT], &seg, 1, 0, &head);
     BNTI_ASSERT(added == BNT_OK);
     *(stop ? &hint->stop_busy : &hint->start_busy) = true;
-    slot_added(guest, head, stop ? HINT_STOP : HINT_START, 0, 0);
-    hint_tell(guest, command, 0, 0);
+    note_hint_buffer(guest, head, stop ? HINT_STOP : HINT_START, 0, 0);
+    report_hint(guest, command, 0, 0);
 }
 
 /* Names a block to the device: one buffer that it may write (BD-27). */
-static void block_send(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
+static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
 {
     const struct bnt_vq_seg seg = {.gpa = first_pfn << BNT_PFN_SHIFT,
                                    .bytes = pfns << BNT_PFN_SHIFT};
@@ -106,30 +108,30 @@ static void block_send(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfn
     hint_of(guest)->ring_pfns += pfns;
     hint_of(guest)->run_pfns += pfns;
     guest->count.hint_blocks++;
-    slot_added(guest, head, HINT_BLOCK, first_pfn, pfns);
-    hint_tell(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
+    note_hint_buffer(guest, head, HINT_BLOCK, first_pfn, pfns);
+    report_hint(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
 }
 
 /* What is left of a block that the device used joins the record. */
-static void block_used(struct bnt_guest *guest, const struct hint_slot *slot)
+static void record_used_block(struct bnt_guest *guest, const struct hint_slot *slot)
 {
     const uint32_t order = guest->config.page_order;
     uint32_t pages = slot->pfns >> order;
     uint64_t pfn = slot->first_pfn;
-    const struct bnti_guest_page_record record = bnti_guest_hint_record(guest);
+    const struct bnti_guest_page_record record = bnti_guest_get_hint_record(guest);
     hint_of(guest)->ring_pfns -= slot->pfns;
     while (pages > 0) {
         const uint32_t count = pages < BNTI_GUEST_BATCH ? pages : BNTI_GUEST_BATCH;
         for (uint32_t i = 0; i < count; i++, pfn += UINT64_C(1) << order) {
             guest->scratch[i] = pfn;
         }
-        bnti_guest_pages_push(guest, &record, guest->scratch, count);
+        bnti_guest_push_pages(guest, &record, guest->scratch, count);
         pages -= count;
     }
 }
 
 /* The device used the buffer `head`. */
-static void hint_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     (void)q;
     (void)len;
@@ -140,28 +142,28 @@ static void hint_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32
     hint->stop_busy = hint->stop_busy && slot.kind != HINT_STOP;
     if (hint->stalled) {
         hint->stalled = false;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED,
-                        bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT),
-                        guest->now_ns - hint->sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED,
+                              bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT),
+                              guest->now_ns - hint->sent_ns);
     }
     hint->outstanding--;
     hint->sent_ns = guest->now_ns;
     hint->wait_ns = guest->config.ack_timeout_ns;
-    hint->due_ns = bnti_guest_after(guest->now_ns, hint->wait_ns);
+    hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
     if (slot.kind == HINT_BLOCK) {
-        block_used(guest, &slot);
+        record_used_block(guest, &slot);
     }
 }
 
 /* ---- The run ------------------------------------------------------------------------------- */
 
 /* The command that configuration space holds now. */
-static bnt_status hint_read(struct bnt_guest *guest)
+static bnt_status hint_read_command(struct bnt_guest *guest)
 {
     uint32_t command = BNT_BALLOON_HINT_STOP;
-    if (hinting(guest)) {
+    if (is_hinting(guest)) {
         const bnt_status status =
-            bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command);
+            bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command);
         if (status != BNT_OK) {
             return status;
         }
@@ -170,24 +172,24 @@ static bnt_status hint_read(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-static bool run_wanted(const struct hint *hint)
+static bool is_hint_run_wanted(const struct hint *hint)
 {
     return hint->command >= BNT_BALLOON_HINT_ID_FIRST && hint->command != hint->active;
 }
 
 /* What an allocator must not return goes back at once, page by page. */
-static void block_reject(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
+static void reject_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
 {
     const uint64_t step = UINT64_C(1) << guest->config.page_order;
     for (uint64_t at = 0; at < pfns; at += step) {
         const uint64_t page = first_pfn + at;
         guest->ops.hinted_free(guest->opaque, &page, 1, false);
     }
-    bnti_guest_unusable_tell_block(guest, first_pfn, pfns >> guest->config.page_order);
+    bnti_guest_note_unusable_block(guest, first_pfn, pfns >> guest->config.page_order);
 }
 
 /* Takes the largest block that the OS gives; 0: it gives none. */
-static uint32_t block_take(struct bnt_guest *guest, uint64_t *first_pfn)
+static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 {
     uint32_t pfns = guest->config.hint_block_pfns;
     for (; pfns >= guest->config.hint_block_pfns_min; pfns >>= 1) {
@@ -198,14 +200,14 @@ static uint32_t block_take(struct bnt_guest *guest, uint64_t *first_pfn)
     if (pfns < guest->config.hint_block_pfns_min) {
         return 0;
     }
-    if (!bnti_guest_block_usable(guest, *first_pfn, pfns)) {
-        block_reject(guest, *first_pfn, pfns);
+    if (!bnti_guest_is_block_usable(guest, *first_pfn, pfns)) {
+        reject_hint_block(guest, *first_pfn, pfns);
         return 0;
     }
     return pfns;
 }
 
-static void run_begin(struct bnt_guest *guest)
+static void begin_hint_run(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     hint->active = hint->command;
@@ -213,35 +215,35 @@ static void run_begin(struct bnt_guest *guest)
     hint->run_pfns = 0;
     hint->run = HINT_SENDING;
     guest->count.hint_runs++;
-    command_send(guest, hint->active);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_BEGUN, hint->active, 0);
+    send_hint_command(guest, hint->active);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_BEGUN, hint->active, 0);
 }
 
 /* Some send the id again, which a device must not mind; a descriptor stays for STOP. */
-static void id_repeat(struct bnt_guest *guest)
+static void repeat_hint_id(struct bnt_guest *guest)
 {
-    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_HINT_ID_REPEATED) && !hint_of(guest)->start_busy &&
-        guest->vq[BNTI_GUEST_Q_HINT].free_count > 2) {
-        command_send(guest, hint_of(guest)->active);
+    if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_HINT_ID_REPEATED) &&
+        !hint_of(guest)->start_busy && guest->vq[BNTI_GUEST_Q_HINT].free_count > 2) {
+        send_hint_command(guest, hint_of(guest)->active);
     }
 }
 
 /* As many blocks as budget and ring allow. True if something was added. */
-static bool run_send(struct bnt_guest *guest)
+static bool send_hint_blocks(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     bool added = false;
     while (hint->command == hint->active && !hint->pressed && guest->budget > 0 &&
            guest->vq[BNTI_GUEST_Q_HINT].free_count > 1) {
         uint64_t first_pfn = 0;
-        const uint32_t pfns = block_take(guest, &first_pfn);
+        const uint32_t pfns = take_hint_block(guest, &first_pfn);
         if (pfns == 0) {
             hint->run = HINT_ENDING; /* out of pages (BD-29) */
             return added;
         }
-        bnti_guest_pay(guest);
-        id_repeat(guest);
-        block_send(guest, first_pfn, pfns);
+        bnti_guest_spend_budget(guest);
+        repeat_hint_id(guest);
+        send_hint_block(guest, first_pfn, pfns);
         added = true;
     }
     if (hint->command != hint->active || hint->pressed) {
@@ -252,52 +254,52 @@ static bool run_send(struct bnt_guest *guest)
 
 /* There is room: blocks leave a descriptor, and no run began before the STOP of the last one was
  * back. */
-static void run_end(struct bnt_guest *guest)
+static void end_hint_run(struct bnt_guest *guest)
 {
-    command_send(guest, BNT_BALLOON_HINT_STOP);
+    send_hint_command(guest, BNT_BALLOON_HINT_STOP);
     hint_of(guest)->run = HINT_IDLE;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_ENDED, hint_of(guest)->active,
-                    hint_of(guest)->run_pfns);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_ENDED, hint_of(guest)->active,
+                          hint_of(guest)->run_pfns);
 }
 
 /* Goes as far as it gets; the states follow each other at most twice round. */
-static bool run_advance(struct bnt_guest *guest)
+static bool advance_hint_run(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     const struct bnt_vq_drv *vq = &guest->vq[BNTI_GUEST_Q_HINT];
     bool added = false;
     if (hint->run == HINT_SENDING) {
-        added = run_send(guest);
+        added = send_hint_blocks(guest);
     }
     if (hint->run == HINT_ENDING) {
-        run_end(guest);
+        end_hint_run(guest);
         added = true;
     }
     /* Only one buffer with an id is ever sent, and it must come back before the next (BD-26). */
-    if (hint->run == HINT_IDLE && run_wanted(hint) && !hint->start_busy && !hint->stop_busy &&
-        vq->free_count > 1) {
-        run_begin(guest);
-        (void)run_send(guest);
+    if (hint->run == HINT_IDLE && is_hint_run_wanted(hint) && !hint->start_busy &&
+        !hint->stop_busy && vq->free_count > 1) {
+        begin_hint_run(guest);
+        (void)send_hint_blocks(guest);
         added = true;
     }
     return added;
 }
 
 /* DONE: everything goes back, a batch for each unit of the budget (BD-33). */
-static void done_release(struct bnt_guest *guest)
+static void release_after_done(struct bnt_guest *guest)
 {
     const uint32_t order = guest->config.page_order;
     uint64_t done = 0;
-    while (guest->budget > 0 && bnti_guest_hint_releasable(guest)) {
-        bnti_guest_pay(guest);
-        done += bnti_guest_hint_release(guest, BNTI_GUEST_BATCH);
+    while (guest->budget > 0 && bnti_guest_has_releasable_hints(guest)) {
+        bnti_guest_spend_budget(guest);
+        done += bnti_guest_release_hinted_pages(guest, BNTI_GUEST_BATCH);
     }
     if (done > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order, 0);
     }
 }
 
-static void hint_overdue(struct bnt_guest *guest)
+static void handle_overdue_hints(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     const uint32_t queue = bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT);
@@ -307,46 +309,47 @@ static void hint_overdue(struct bnt_guest *guest)
     if (!hint->stalled) {
         hint->stalled = true;
         guest->count.stalls++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - hint->sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - hint->sent_ns);
     }
-    hint->wait_ns = bnti_guest_after(hint->wait_ns, hint->wait_ns);
-    hint->due_ns = bnti_guest_after(guest->now_ns, hint->wait_ns);
-    bnti_guest_config_mark(guest);
+    hint->wait_ns = bnti_guest_add_time(hint->wait_ns, hint->wait_ns);
+    hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
+    bnti_guest_mark_config_changed(guest);
     guest->count.kicks++;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
 }
 
 /* In a step, after sizing: hints never come before what the host asked for. */
 static void hint_step(struct bnt_guest *guest)
 {
-    if (!hinting(guest)) {
+    if (!is_hinting(guest)) {
         return;
     }
     if (hint_of(guest)->command == BNT_BALLOON_HINT_DONE) {
-        done_release(guest);
+        release_after_done(guest);
     }
     /* No message about a page goes out before a reset is acknowledged (BX-18). */
-    if (guest->state == BNT_GUEST_RUNNING && !guest->leaving && run_advance(guest)) {
-        bnti_guest_kick(guest, BNTI_GUEST_Q_HINT);
+    if (guest->state == BNT_GUEST_RUNNING && !guest->leaving && advance_hint_run(guest)) {
+        bnti_guest_kick_queue(guest, BNTI_GUEST_Q_HINT);
     }
-    hint_overdue(guest);
+    handle_overdue_hints(guest);
 }
 
 /* When hinting has something to do without being told. */
-static uint64_t hint_due(const struct bnt_guest *guest)
+static uint64_t hint_deadline(const struct bnt_guest *guest)
 {
     const struct hint *hint = hint_of(guest);
-    if (!hinting(guest)) {
+    if (!is_hinting(guest)) {
         return BNT_NEVER;
     }
     const bool room = guest->vq[BNTI_GUEST_Q_HINT].free_count > 1;
-    const bool begins =
-        hint->run == HINT_IDLE && run_wanted(hint) && !hint->start_busy && !hint->stop_busy && room;
+    const bool begins = hint->run == HINT_IDLE && is_hint_run_wanted(hint) && !hint->start_busy &&
+                        !hint->stop_busy && room;
     const bool sends =
         hint->run == HINT_SENDING && (room || hint->command != hint->active || hint->pressed);
     const bool ends = hint->run == HINT_ENDING;
-    const bool gives = hint->command == BNT_BALLOON_HINT_DONE && bnti_guest_hint_releasable(guest);
+    const bool gives =
+        hint->command == BNT_BALLOON_HINT_DONE && bnti_guest_has_releasable_hints(guest);
     const bool live = guest->state == BNT_GUEST_RUNNING && !guest->leaving;
     if (gives || (live && (begins || sends || ends))) {
         return guest->now_ns;
@@ -357,25 +360,25 @@ static uint64_t hint_due(const struct bnt_guest *guest)
 /* ---- The row ------------------------------------------------------------------------------- */
 
 /* Blocks are powers of two, not smaller than a page, and fit one segment. */
-static bool hint_is_valid(const struct bnt_guest_config *c)
+static bool is_hint_config_valid(const struct bnt_guest_config *c)
 {
     const uint32_t most = c->hint_block_pfns;
     const uint32_t least = c->hint_block_pfns_min;
     const bool blocks = (most & (most - 1)) == 0 && (least & (least - 1)) == 0 && least <= most &&
                         most <= BNT_GUEST_HINT_BLOCK_PFNS_MAX && least >= 1u << c->page_order;
     const bool bits = c->record != BNT_GUEST_RECORD_BITS || c->hint_bits != NULL;
-    return slots_wanted(c) == 0 || (blocks && bits);
+    return count_hint_slots(c) == 0 || (blocks && bits);
 }
 
 static bool hint_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
-    return !bnti_guest_wants(config, BNT_BALLOON_F_FREE_PAGE_HINT) ||
+    return !bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ||
            (ops->block_alloc != NULL && ops->hinted_free != NULL);
 }
 
 static size_t hint_state_bytes(const struct bnt_guest_config *config)
 {
-    return sizeof(struct hint) + sizeof(struct hint_slot) * slots_wanted(config);
+    return sizeof(struct hint) + sizeof(struct hint_slot) * count_hint_slots(config);
 }
 
 static size_t hint_dma_bytes(const struct bnt_guest_config *config)
@@ -389,26 +392,26 @@ static void hint_init(struct bnt_guest *guest)
     hint_of(guest)->head = BNT_NEVER;
 }
 
-static void hint_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
+static void hint_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
-    info->hinted_pfns = hinted_pfns(guest);
+    info->hinted_pfns = count_hinted_pfns(guest);
 }
 
 const struct bnti_guest_feature bnti_guest_feature_hint = {
     .features = BNT_BALLOON_WITH(FREE_PAGE_HINT),
-    .is_valid = hint_is_valid,
+    .is_valid = is_hint_config_valid,
     .has_ops = hint_has_ops,
     .state_bytes = hint_state_bytes,
     .dma_bytes = hint_dma_bytes,
     .init = hint_init,
-    .read = hint_read,
+    .read = hint_read_command,
     .step = hint_step,
-    .due = hint_due,
-    .info = hint_info,
-    .pfns = hinted_pfns,
-    .shrink = bnti_guest_hint_shrink,
-    .give_back = bnti_guest_hint_give_back,
-    .forget = hint_forget,
+    .due = hint_deadline,
+    .info = hint_fill_info,
+    .pfns = count_hinted_pfns,
+    .shrink = bnti_guest_shrink_hints,
+    .give_back = bnti_guest_give_back_hints,
+    .forget = hint_clear,
     /* A block, and the STOP after it. */
-    .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = hint_used}},
+    .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = hint_handle_used}},
 };

@@ -47,14 +47,14 @@ struct hint {
 
 static inline struct hint *hint_of(const struct bnt_guest *guest)
 {
-    return bnti_guest_feature_state(guest, BNTI_GUEST_FEATURE_HINT);
+    return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_HINT);
 }
 
 /* hint_pages.c */
-struct bnti_guest_page_record bnti_guest_hint_record(const struct bnt_guest *guest);
-bool bnti_guest_hint_releasable(const struct bnt_guest *guest);
-uint64_t bnti_guest_hint_release(struct bnt_guest *guest, uint64_t pages_max);
-uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns);
-uint64_t bnti_guest_hint_give_back(struct bnt_guest *guest);
+struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest *guest);
+bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest);
+uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max);
+uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns);
+uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest);
 
 #endif

@@ -5,7 +5,7 @@
 #include "lib/guest/features/hint.h"
 
 /* The record of hinted pages. */
-struct bnti_guest_page_record bnti_guest_hint_record(const struct bnt_guest *guest)
+struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
     return (struct bnti_guest_page_record){&hint->pages,
@@ -17,35 +17,35 @@ struct bnti_guest_page_record bnti_guest_hint_record(const struct bnt_guest *gue
 }
 
 /* DONE says that the device needs nothing of what we have; before it, pages are to be written. */
-static bool initialise(const struct bnt_guest *guest)
+static bool must_initialise_hinted(const struct bnt_guest *guest)
 {
     return hint_of(guest)->command != BNT_BALLOON_HINT_DONE;
 }
 
-static void hinted_free(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
+static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     const uint64_t pfns = (uint64_t)count << guest->config.page_order;
-    guest->ops.hinted_free(guest->opaque, pages, count, initialise(guest));
+    guest->ops.hinted_free(guest->opaque, pages, count, must_initialise_hinted(guest));
     guest->count.hint_returned_pfns += pfns;
-    if (initialise(guest)) {
+    if (must_initialise_hinted(guest)) {
         guest->count.hint_early_pfns += pfns;
     }
 }
 
 /* Pages that the device has used: they are in the record. */
-static uint64_t record_release(struct bnt_guest *guest, uint64_t pages_max)
+static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t most = (uint32_t)bnti_guest_min(pages_max, BNTI_GUEST_BATCH);
-    const struct bnti_guest_page_record record = bnti_guest_hint_record(guest);
-    const uint32_t count = bnti_guest_pages_pop(guest, &record, guest->scratch, most);
+    const struct bnti_guest_page_record record = bnti_guest_get_hint_record(guest);
+    const uint32_t count = bnti_guest_pop_pages(guest, &record, guest->scratch, most);
     if (count > 0) {
-        hinted_free(guest, guest->scratch, count);
+        free_hinted_pages(guest, guest->scratch, count);
     }
     return count;
 }
 
 /* A block whose buffer the device has not used yet: allowed at any time (BD-30). */
-static uint64_t ring_release(struct bnt_guest *guest, uint64_t pages_max)
+static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t order = guest->config.page_order;
     for (uint32_t i = 0; i < guest->config.queue_size_max && hint_of(guest)->ring_pfns > 0; i++) {
@@ -61,21 +61,22 @@ static uint64_t ring_release(struct bnt_guest *guest, uint64_t pages_max)
         slot->first_pfn += pages << order;
         slot->pfns -= (uint32_t)(pages << order);
         hint_of(guest)->ring_pfns -= pages << order;
-        hinted_free(guest, guest->scratch, (uint32_t)pages);
+        free_hinted_pages(guest, guest->scratch, (uint32_t)pages);
         return pages;
     }
     return 0;
 }
 
 /* Up to `pages_max` pages, at most a batch; how many. */
-uint64_t bnti_guest_hint_release(struct bnt_guest *guest, uint64_t pages_max)
+uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max)
 {
-    const uint64_t pages = record_release(guest, pages_max);
-    return pages > 0 || guest->config.hint_wait_on_ack ? pages : ring_release(guest, pages_max);
+    const uint64_t pages = release_recorded_hints(guest, pages_max);
+    return pages > 0 || guest->config.hint_wait_on_ack ? pages
+                                                       : release_ring_hints(guest, pages_max);
 }
 
 /* Whether there is anything that may be given back now. */
-bool bnti_guest_hint_releasable(const struct bnt_guest *guest)
+bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 {
     return hint_of(guest)->pages > 0 ||
            (hint_of(guest)->ring_pfns > 0 && !guest->config.hint_wait_on_ack);
@@ -85,25 +86,26 @@ bool bnti_guest_hint_releasable(const struct bnt_guest *guest)
  * The OS wants memory: hinted pages go first, and the run ends, or it would take them again.
  * Returns PFNs.
  */
-uint64_t bnti_guest_hint_shrink(struct bnt_guest *guest, uint64_t pfns)
+uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
 {
     const uint32_t order = guest->config.page_order;
     const uint64_t mask = (UINT64_C(1) << order) - 1;
     const uint64_t want = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) >> order;
     uint64_t done = 0;
     for (uint64_t pages = 1; done < want && pages > 0; done += pages) {
-        pages = bnti_guest_hint_release(guest, want - done);
+        pages = bnti_guest_release_hinted_pages(guest, want - done);
     }
     hint_of(guest)->pressed = hint_of(guest)->pressed || want > 0;
     if (done > 0) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order, initialise(guest));
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_RELEASED, done << order,
+                              must_initialise_hinted(guest));
     }
     return done << order;
 }
 
 /* The device is reset and forgot its buffers: up to a batch of all hinted pages goes back. */
-uint64_t bnti_guest_hint_give_back(struct bnt_guest *guest)
+uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest)
 {
-    const uint64_t pages = record_release(guest, BNTI_GUEST_BATCH);
-    return pages > 0 ? pages : ring_release(guest, BNTI_GUEST_BATCH);
+    const uint64_t pages = release_recorded_hints(guest, BNTI_GUEST_BATCH);
+    return pages > 0 ? pages : release_ring_hints(guest, BNTI_GUEST_BATCH);
 }

@@ -4,19 +4,19 @@
  */
 #include "lib/guest/features/guest_features.h"
 
-static bool huge_wanted(struct bnt_guest *guest, uint64_t offered)
+static bool are_huge_pages_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
     return guest->ops.huge_alloc != NULL;
 }
 
-static void huge_start(struct bnt_guest *guest)
+static void start_huge_pages(struct bnt_guest *guest)
 {
-    bnti_guest_huge_start(guest);
+    bnti_guest_enable_huge_pages(guest);
 }
 
 const struct bnti_guest_feature bnti_guest_feature_huge_pages = {
     .features = BNT_BALLOON_WITH(HUGE_PAGES),
-    .wanted = huge_wanted,
-    .start = huge_start,
+    .wanted = are_huge_pages_wanted,
+    .start = start_huge_pages,
 };

@@ -25,7 +25,7 @@ struct stats {
 
 static struct stats *stats_of(const struct bnt_guest *guest)
 {
-    return bnti_guest_feature_state(guest, BNTI_GUEST_FEATURE_STATS);
+    return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_STATS);
 }
 
 /* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. No
@@ -57,7 +57,7 @@ static void stats_refresh(struct bnt_guest *guest)
 }
 
 /* Whether there is anything to report: the queue must never be without a buffer (BD-17). */
-static bool stats_wanted(struct bnt_guest *guest, uint64_t offered)
+static bool has_stats_to_send(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
     struct stats *stats = stats_of(guest);
@@ -66,11 +66,11 @@ static bool stats_wanted(struct bnt_guest *guest, uint64_t offered)
 }
 
 /* Adds the buffer, freshly filled. Visible to the device with the next kick. */
-static void stats_send(struct bnt_guest *guest)
+static void send_stats(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
     stats_refresh(guest);
-    const size_t offset = bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_STATS);
+    const size_t offset = bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_STATS);
     struct bnt_stat_wire *wire = (struct bnt_stat_wire *)(void *)(guest->dma + offset);
     for (uint32_t i = 0; i < stats->count; i++) {
         wire[i].tag = bnt_guest16_set(stats->entries[i].tag, guest->big_endian);
@@ -85,18 +85,18 @@ static void stats_send(struct bnt_guest *guest)
     BNTI_ASSERT(added == BNT_OK);
 }
 
-static void stats_answer(struct bnt_guest *guest)
+static void answer_stats_request(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
     stats->owed = false;
-    stats->due_ns = bnti_guest_after(guest->now_ns, guest->config.stats_interval_ns);
-    stats_send(guest);
-    bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+    stats->due_ns = bnti_guest_add_time(guest->now_ns, guest->config.stats_interval_ns);
+    send_stats(guest);
+    bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
 }
 
 /* A device that asks again as soon as it is answered asks nothing: QEMU hands each buffer straight
  * back after a reset of its statistics queue. Told once, until it leaves a buffer for a while. */
-static void storm_judge(struct bnt_guest *guest, bool early)
+static void detect_stats_storm(struct bnt_guest *guest, bool early)
 {
     struct stats *stats = stats_of(guest);
     stats->early = early ? stats->early + 1 : 0;
@@ -105,33 +105,33 @@ static void storm_judge(struct bnt_guest *guest, bool early)
     } else if (stats->early >= STATS_STORM && !stats->storm) {
         stats->storm = true;
         guest->count.storms++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STORM,
-                        bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STORM,
+                              bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
     }
 }
 
 /* The device returned the buffer, which is the question. */
-static void stats_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void stats_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     struct stats *stats = stats_of(guest);
     (void)q;
     (void)head;
     (void)len;
     const bool early = guest->now_ns < stats->due_ns;
-    storm_judge(guest, early);
+    detect_stats_storm(guest, early);
     stats->owed = true;
     if (!early) {
-        stats_answer(guest);
+        answer_stats_request(guest);
     }
 }
 
 /* The queue was reset: exactly one buffer, as after the start (BD-16, BD-17). */
-static void stats_renewed(struct bnt_guest *guest, uint32_t q)
+static void restart_stats(struct bnt_guest *guest, uint32_t q)
 {
     struct stats *stats = stats_of(guest);
     stats->owed = false;
-    stats_send(guest);
-    bnti_guest_kick(guest, q);
+    send_stats(guest);
+    bnti_guest_kick_queue(guest, q);
 }
 
 /* In a step: the answer that waited. */
@@ -139,24 +139,24 @@ static void stats_step(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
     if (stats->owed && guest->now_ns >= stats->due_ns &&
-        bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS)) {
-        stats_answer(guest);
-        bnti_guest_work(guest);
+        bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_STATS)) {
+        answer_stats_request(guest);
+        bnti_guest_note_work(guest);
     }
 }
 
-static uint64_t stats_due(const struct bnt_guest *guest)
+static uint64_t stats_deadline(const struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
-    return stats->owed && bnti_guest_queue_up(guest, BNTI_GUEST_Q_STATS) ? stats->due_ns
-                                                                         : BNT_NEVER;
+    return stats->owed && bnti_guest_is_queue_ready(guest, BNTI_GUEST_Q_STATS) ? stats->due_ns
+                                                                               : BNT_NEVER;
 }
 
 /* ---- The row ---- */
 
 static bool stats_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
-    return !bnti_guest_wants(config, BNT_BALLOON_F_STATS_VQ) || ops->stats_get != NULL;
+    return !bnti_guest_wants_features(config, BNT_BALLOON_F_STATS_VQ) || ops->stats_get != NULL;
 }
 
 static size_t stats_state_bytes(const struct bnt_guest_config *config)
@@ -175,9 +175,9 @@ static size_t stats_dma_bytes(const struct bnt_guest_config *config)
 static void stats_prepare(struct bnt_guest *guest)
 {
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {
-        stats_send(guest);
-        if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
-            bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+        send_stats(guest);
+        if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_STATS_KICK_EARLY)) {
+            bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
         }
     }
 }
@@ -185,11 +185,11 @@ static void stats_prepare(struct bnt_guest *guest)
 static void stats_kick(struct bnt_guest *guest)
 {
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {
-        bnti_guest_kick(guest, BNTI_GUEST_Q_STATS);
+        bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
     }
 }
 
-static void stats_forget(struct bnt_guest *guest)
+static void stats_clear(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
     stats->owed = false;
@@ -203,14 +203,14 @@ const struct bnti_guest_feature bnti_guest_feature_stats = {
     .has_ops = stats_has_ops,
     .state_bytes = stats_state_bytes,
     .dma_bytes = stats_dma_bytes,
-    .wanted = stats_wanted,
+    .wanted = has_stats_to_send,
     .prepare = stats_prepare,
     .kick = stats_kick,
     .step = stats_step,
-    .due = stats_due,
-    .forget = stats_forget,
+    .due = stats_deadline,
+    .forget = stats_clear,
     .queues = {{.role = BNTI_GUEST_Q_STATS,
                 .descriptors = 1,
-                .used = stats_used,
-                .renewed = stats_renewed}},
+                .used = stats_handle_used,
+                .renewed = restart_stats}},
 };

@@ -25,24 +25,25 @@ struct working_set {
 
 static struct working_set *ws_of(const struct bnt_guest *guest)
 {
-    return bnti_guest_feature_state(guest, BNTI_GUEST_FEATURE_WORKING_SET);
+    return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
 
-static size_t ws_offset(const struct bnt_guest *guest)
+static size_t ws_dma_offset(const struct bnt_guest *guest)
 {
-    return bnti_guest_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
+    return bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
 
 /* Gives the device a buffer for its next command. */
-static void command_expose(struct bnt_guest *guest)
+static void submit_ws_command_buffer(struct bnt_guest *guest)
 {
     struct working_set *ws = ws_of(guest);
-    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + ws_offset(guest), .bytes = CMD_BYTES};
-    memset(guest->dma + ws_offset(guest), 0, CMD_BYTES);
+    const struct bnt_vq_seg seg = {.gpa = guest->dma_gpa + ws_dma_offset(guest),
+                                   .bytes = CMD_BYTES};
+    memset(guest->dma + ws_dma_offset(guest), 0, CMD_BYTES);
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[BNT_BALLOON_QUEUE_WS_CMD], &seg, 0, 1, &ws->command_head);
     BNTI_ASSERT(added == BNT_OK);
-    bnti_guest_kick(guest, BNT_BALLOON_QUEUE_WS_CMD);
+    bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_CMD);
 }
 
 /* DRIVER_OK: reads how many bins a report has, and waits for commands. */
@@ -51,27 +52,28 @@ static void ws_start(struct bnt_guest *guest)
     struct working_set *ws = ws_of(guest);
     uint32_t bins = 0;
     memset(ws, 0, sizeof *ws);
-    if (!bnti_guest_queue_used(guest, BNT_BALLOON_QUEUE_WS_CMD) ||
-        !bnti_guest_queue_used(guest, BNT_BALLOON_QUEUE_WS_DATA)) {
+    if (!bnti_guest_is_queue_in_use(guest, BNT_BALLOON_QUEUE_WS_CMD) ||
+        !bnti_guest_is_queue_in_use(guest, BNT_BALLOON_QUEUE_WS_DATA)) {
         return;
     }
-    if (bnti_guest_config_le32(guest, BNT_BALLOON_CONFIG_WS_NUM_BINS, &bins) != BNT_OK) {
+    if (bnti_guest_read_config_le32(guest, BNT_BALLOON_CONFIG_WS_NUM_BINS, &bins) != BNT_OK) {
         return;
     }
     if (bins < BNT_WS_BINS_MIN || bins > BNT_WS_BINS_MAX) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, guest->config.binding.ws_reporting, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, guest->config.binding.ws_reporting,
+                              0);
         return; /* nothing is exposed: such a device never gets an answer */
     }
     ws->bins = bins;
-    command_expose(guest);
+    submit_ws_command_buffer(guest);
 }
 
 /* Fills a report in and exposes it; later if the last one is with the device still. */
-static void report_expose(struct bnt_guest *guest)
+static void submit_ws_report(struct bnt_guest *guest)
 {
     struct working_set *ws = ws_of(guest);
     struct bnt_ws_bin *bins = ws->filled;
-    const size_t offset = ws_offset(guest) + COMMAND_BYTES;
+    const size_t offset = ws_dma_offset(guest) + COMMAND_BYTES;
     struct bnt_ws_bin_wire *wire = (struct bnt_ws_bin_wire *)(void *)(guest->dma + offset);
     if (ws->reporting) {
         ws->wanted = true;
@@ -94,12 +96,12 @@ static void report_expose(struct bnt_guest *guest)
     BNTI_ASSERT(added == BNT_OK);
     ws->reporting = true;
     guest->count.ws_reports++;
-    bnti_guest_kick(guest, BNT_BALLOON_QUEUE_WS_DATA);
+    bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_DATA);
 }
 
 /* The intervals must grow; what does not is left out with all that follows. */
-static void config_take(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
-                        uint32_t len)
+static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
+                            uint32_t len)
 {
     struct working_set *ws = ws_of(guest);
     struct bnt_ws_config *config = &ws->config;
@@ -123,7 +125,7 @@ static void config_take(struct bnt_guest *guest, const struct bnt_ws_command_wir
 }
 
 /* A buffer came back: a command, or a report that the device has read. */
-static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void ws_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     struct working_set *ws = ws_of(guest);
     (void)head;
@@ -131,19 +133,19 @@ static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint
     if (q == BNT_BALLOON_QUEUE_WS_DATA) {
         ws->reporting = false;
         if (ws->wanted) {
-            report_expose(guest);
+            submit_ws_report(guest);
         }
         return;
     }
     len = len < CMD_BYTES ? len : CMD_BYTES;
-    memcpy(&command, guest->dma + ws_offset(guest), CMD_BYTES); /* read once */
+    memcpy(&command, guest->dma + ws_dma_offset(guest), CMD_BYTES); /* read once */
     const uint32_t op = len < sizeof command.op ? 0 : bnt_le16_get(command.op);
     switch (op) {
     case BNT_WS_OP_REQUEST:
-        report_expose(guest);
+        submit_ws_report(guest);
         break;
     case BNT_WS_OP_CONFIG:
-        config_take(guest, &command, len);
+        parse_ws_config(guest, &command, len);
         break;
     case BNT_WS_OP_DISCARD:
         memset(&ws->config, 0, sizeof ws->config);
@@ -152,7 +154,7 @@ static void ws_complete(struct bnt_guest *guest, uint32_t q, uint16_t head, uint
         guest->count.ws_odd++;
         break;
     }
-    command_expose(guest);
+    submit_ws_command_buffer(guest);
 }
 
 /* ---- The row ---- */
@@ -165,11 +167,12 @@ static size_t ws_state_bytes(const struct bnt_guest_config *config)
 
 static size_t ws_dma_bytes(const struct bnt_guest_config *config)
 {
-    return bnti_guest_wants(config, config->binding.ws_reporting) ? COMMAND_BYTES + REPORT_BYTES
-                                                                  : 0;
+    return bnti_guest_wants_features(config, config->binding.ws_reporting)
+               ? COMMAND_BYTES + REPORT_BYTES
+               : 0;
 }
 
-static bool ws_wanted(struct bnt_guest *guest, uint64_t offered)
+static bool is_ws_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
     return guest->ops.ws_get != NULL;
@@ -179,8 +182,8 @@ const struct bnti_guest_feature bnti_guest_feature_working_set = {
     .features = BNT_BALLOON_WITH(WS_REPORTING),
     .state_bytes = ws_state_bytes,
     .dma_bytes = ws_dma_bytes,
-    .wanted = ws_wanted,
+    .wanted = is_ws_wanted,
     .start = ws_start,
-    .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = ws_complete},
-               {.role = BNT_BALLOON_QUEUE_WS_CMD, .descriptors = 1, .used = ws_complete}},
+    .queues = {{.role = BNT_BALLOON_QUEUE_WS_DATA, .descriptors = 1, .used = ws_handle_used},
+               {.role = BNT_BALLOON_QUEUE_WS_CMD, .descriptors = 1, .used = ws_handle_used}},
 };

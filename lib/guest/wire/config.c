@@ -4,7 +4,7 @@
  */
 #include "lib/guest/wire/guest_wire.h"
 
-bnt_status bnti_guest_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t *value)
+bnt_status bnti_guest_read_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t *value)
 {
     bnt_le32 wire = {{0, 0, 0, 0}};
     const bnt_status status = bnt_drv_config_read(&guest->ops.transport, guest->opaque, offset,
@@ -13,7 +13,7 @@ bnt_status bnti_guest_config_le32(struct bnt_guest *guest, uint32_t offset, uint
     return status;
 }
 
-void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint32_t value)
+void bnti_guest_write_config_le32(struct bnt_guest *guest, uint32_t offset, uint32_t value)
 {
     const bnt_le32 wire = bnt_le32_set(value);
     guest->ops.transport.config_write(guest->opaque, offset, &wire, sizeof wire);
@@ -21,26 +21,26 @@ void bnti_guest_config_le32_write(struct bnt_guest *guest, uint32_t offset, uint
 
 /* Whether the device asks to be reset, or was reset behind the driver: the driver is broken then.
  */
-bool bnti_guest_device_lost(struct bnt_guest *guest)
+bool bnti_guest_check_device_lost(struct bnt_guest *guest)
 {
     const uint8_t status = guest->ops.transport.status_read(guest->opaque);
     if (status & BNT_DEVICE_STATUS_NEEDS_RESET) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
+        bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_NEEDS_RESET, 0);
         return true;
     }
     if ((status & BNT_DEVICE_STATUS_DRIVER_OK) == 0) {
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
+        bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_DEVICE_WAS_RESET, 0);
         return true;
     }
     return false;
 }
 
 /* Tells how large the balloon could become (BX-28). */
-void bnti_guest_limit_write(struct bnt_guest *guest)
+void bnti_guest_write_limit(struct bnt_guest *guest)
 {
     guest->limit_due = false;
     if ((guest->features & guest->config.binding.guest_limit) != 0) {
-        bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_GUEST_LIMIT,
+        bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_GUEST_LIMIT,
                                      (uint32_t)bnti_guest_min(guest->limit_pfns, UINT32_MAX));
     }
 }
@@ -49,13 +49,14 @@ void bnti_guest_limit_write(struct bnt_guest *guest)
  * Writes what is ballooned, if it changed or `always` (BX-18). Pages that wait for the
  * acknowledgement of a deflate are ballooned still; held ones never are (BX-15).
  */
-void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
+void bnti_guest_write_actual(struct bnt_guest *guest, bool always)
 {
     const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
-    uint64_t pfns = bnti_guest_have_pfns(guest);
-    pfns += deflate->busy && !deflate->given_back ? bnti_guest_pfns_of(guest, deflate) : 0;
-    pfns += oom->busy && !oom->given_back ? bnti_guest_pfns_of(guest, oom) : 0;
+    uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
+    pfns +=
+        deflate->busy && !deflate->given_back ? bnti_guest_count_request_pfns(guest, deflate) : 0;
+    pfns += oom->busy && !oom->given_back ? bnti_guest_count_request_pfns(guest, oom) : 0;
     const uint32_t actual = pfns > UINT32_MAX ? UINT32_MAX : (uint32_t)pfns;
     if (guest->state != BNT_GUEST_RUNNING && !always) {
         return;
@@ -67,8 +68,8 @@ void bnti_guest_actual_write(struct bnt_guest *guest, bool always)
     guest->wire->actual_write(guest);
 }
 
-void bnti_virtio_actual_write(struct bnt_guest *guest)
+void bnti_virtio_write_actual(struct bnt_guest *guest)
 {
-    bnti_guest_config_le32_write(guest, BNT_BALLOON_CONFIG_ACTUAL, guest->actual);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_ACTUAL, guest->actual, 0);
+    bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_ACTUAL, guest->actual);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_ACTUAL, guest->actual, 0);
 }

@@ -10,74 +10,77 @@
 
 #include <string.h>
 
-static void queue_reset_begin(struct bnt_guest *guest, uint32_t q)
+static void begin_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     reset->going = true;
     reset->stalled = false;
     reset->sent_ns = guest->now_ns;
     reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
-    reset->due_ns = bnti_guest_after(guest->now_ns, reset->wait_ns);
+    reset->due_ns = bnti_guest_add_time(guest->now_ns, reset->wait_ns);
     guest->count.queue_resets++;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
 }
 
 /* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
-static void reset_end(struct bnt_guest *guest, uint32_t q)
+static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     if (reset->stalled) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, index, guest->now_ns - reset->sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, index,
+                              guest->now_ns - reset->sent_ns);
     }
     reset->going = false;
-    const bnt_status status = bnti_guest_queue_set_up(guest, q);
+    const bnt_status status = bnti_guest_set_up_queue(guest, q);
     if (status != BNT_OK) {
-        bnti_guest_break(guest, status, guest->diag.fault, index);
+        bnti_guest_mark_broken(guest, status, guest->diag.fault, index);
         return;
     }
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_RESET, index, guest->now_ns - reset->sent_ns);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_QUEUE_RESET, index,
+                          guest->now_ns - reset->sent_ns);
     guest->roles[q]->renewed(guest, q);
 }
 
-static void reset_poll(struct bnt_guest *guest, uint32_t q)
+static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint64_t waited = guest->now_ns - reset->sent_ns;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
-        if (!bnti_guest_device_lost(guest)) { /* of a device that was reset no queue is enabled */
-            reset_end(guest, q);
+        if (!bnti_guest_check_device_lost(
+                guest)) { /* of a device that was reset no queue is enabled */
+            complete_queue_reset(guest, q);
         }
         return;
     }
     if (waited >= guest->config.queue_reset_max_ns) { /* only the whole device is left to reset */
         guest->count.queue_resets_failed++;
         guest->queue_reset_fails = true;
-        bnti_guest_break(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
+        bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
         return;
     }
     if (!reset->stalled && waited >= guest->config.ack_timeout_ns) {
         reset->stalled = true;
         guest->count.stalls++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, index, waited);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, index, waited);
     }
     reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.ack_timeout_ns);
     reset->due_ns =
-        bnti_guest_min(bnti_guest_after(guest->now_ns, reset->wait_ns),
-                       bnti_guest_after(reset->sent_ns, guest->config.queue_reset_max_ns));
-    bnti_guest_config_mark(guest); /* the device may have come to its end meanwhile */
+        bnti_guest_min(bnti_guest_add_time(guest->now_ns, reset->wait_ns),
+                       bnti_guest_add_time(reset->sent_ns, guest->config.queue_reset_max_ns));
+    bnti_guest_mark_config_changed(guest); /* the device may have come to its end meanwhile */
 }
 
 /* In a step. */
-void bnti_guest_queue_resets(struct bnt_guest *guest)
+void bnti_guest_poll_queue_resets(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         const struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
         if (reset->going && guest->now_ns >= reset->due_ns) {
-            reset_poll(guest, q);
+            poll_queue_reset(guest, q);
         }
         if (guest->state == BNT_GUEST_BROKEN) {
             return;
@@ -85,7 +88,7 @@ void bnti_guest_queue_resets(struct bnt_guest *guest)
     }
 }
 
-uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest)
+uint64_t bnti_guest_queue_resets_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -97,13 +100,13 @@ uint64_t bnti_guest_queue_resets_due(const struct bnt_guest *guest)
 }
 
 /* The end of an attachment: the device's reset is that of every queue. */
-void bnti_guest_queue_resets_forget(struct bnt_guest *guest)
+void bnti_guest_clear_queue_resets(struct bnt_guest *guest)
 {
     memset(guest->queue_resets, 0, sizeof guest->queue_resets);
 }
 
 /* Whether it can be reset now. */
-static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
+static bnt_status check_queue_reset_allowed(const struct bnt_guest *guest, uint32_t q)
 {
     if ((guest->features & BNT_F_RING_RESET) == 0) {
         return BNT_E_UNSUPPORTED;
@@ -118,20 +121,22 @@ static bnt_status reset_allowed(const struct bnt_guest *guest, uint32_t q)
 }
 
 /* When a request of then has no answer for too long; BNT_NEVER: no queue is reset for that. */
-uint64_t bnti_guest_queue_late(const struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t q,
+                                         uint64_t sent_ns)
 {
     const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
     if (guest->config.queue_reset_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
         return BNT_NEVER;
     }
-    return bnti_guest_after(sent_ns, patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
+    return bnti_guest_add_time(sent_ns,
+                               patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
 }
 
 /*
  * The next answer may take twice as long, up to the longest back-off: a device that needs more than
  * the setting would otherwise never be given the time to answer.
  */
-static void patience_raise(struct bnt_guest *guest, uint32_t q)
+static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     const uint64_t setting_ns = guest->config.queue_reset_ns;
@@ -139,28 +144,29 @@ static void patience_raise(struct bnt_guest *guest, uint32_t q)
         guest->config.retry_max_ns > setting_ns ? guest->config.retry_max_ns : setting_ns;
     const bool again = reset->patience_ns != 0;
     const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
-    reset->patience_ns = bnti_guest_min(bnti_guest_after(last_ns, last_ns), max_ns);
+    reset->patience_ns = bnti_guest_min(bnti_guest_add_time(last_ns, last_ns), max_ns);
     guest->count.queue_resets_late++;
     if (again) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF, bnti_guest_queue_index(guest, q),
-                        reset->patience_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF,
+                              bnti_guest_queue_index(guest, q), reset->patience_ns);
     }
 }
 
 /* A request without an answer: true if its queue is being reset for it. */
-bool bnti_guest_queue_reset_late(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
-    const uint64_t late_ns = bnti_guest_queue_late(guest, q, sent_ns);
-    if (late_ns == BNT_NEVER || guest->now_ns < late_ns || reset_allowed(guest, q) != BNT_OK) {
+    const uint64_t late_ns = bnti_guest_queue_reset_deadline(guest, q, sent_ns);
+    if (late_ns == BNT_NEVER || guest->now_ns < late_ns ||
+        check_queue_reset_allowed(guest, q) != BNT_OK) {
         return false;
     }
-    patience_raise(guest, q);
-    queue_reset_begin(guest, q);
+    double_queue_patience(guest, q);
+    begin_queue_reset(guest, q);
     return true;
 }
 
 /* An answer within the setting ends the back-off; a later one keeps the time that it needed. */
-void bnti_guest_queue_answered(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
+void bnti_guest_note_queue_answer(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     if (guest->now_ns - sent_ns < guest->config.queue_reset_ns) {
         guest->queue_resets[q].patience_ns = 0;
@@ -182,13 +188,13 @@ bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns, uint1
     if (queue == BNT_BALLOON_QUEUE_NONE || q == BNTI_GUEST_Q_COUNT) {
         return BNT_E_ARGUMENT;
     }
-    const bnt_status status = reset_allowed(guest, q);
+    const bnt_status status = check_queue_reset_allowed(guest, q);
     if (status != BNT_OK) {
         return status;
     }
-    bnti_guest_enter(guest, now_ns);
-    queue_reset_begin(guest, q);
-    reset_poll(guest, q);
-    bnti_guest_leave(guest);
+    bnti_guest_enter_call(guest, now_ns);
+    begin_queue_reset(guest, q);
+    poll_queue_reset(guest, q);
+    bnti_guest_leave_call(guest);
     return guest->state == BNT_GUEST_BROKEN ? BNT_E_BROKEN : BNT_OK;
 }

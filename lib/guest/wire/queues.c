@@ -12,7 +12,7 @@
 #define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
 
 /* Rings are reserved for the queues of the features wanted: how many come before this one. */
-uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t q)
+uint32_t bnti_guest_count_rings_before(const struct bnt_guest_config *config, uint32_t q)
 {
     uint32_t place = 0;
     for (uint32_t before = 0; before < q; before++) {
@@ -21,7 +21,7 @@ uint32_t bnti_guest_queue_place(const struct bnt_guest_config *config, uint32_t 
     return place;
 }
 
-void bnti_guest_queues_none(struct bnt_guest *guest)
+void bnti_guest_clear_queue_indices(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queues.index[q] = BNT_BALLOON_QUEUE_NONE;
@@ -38,7 +38,7 @@ struct layout_search {
     uint32_t fits;                             /* layouts that explain exactly these indices */
 };
 
-static uint32_t indices(const struct bnt_balloon_queues *queues)
+static uint32_t collect_queue_indices(const struct bnt_balloon_queues *queues)
 {
     uint32_t set = 0;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -48,7 +48,8 @@ static uint32_t indices(const struct bnt_balloon_queues *queues)
 }
 
 /* Keeps only the roles that are negotiated. */
-static void roles_restrict(const struct bnt_guest *guest, struct bnt_balloon_queues *queues)
+static void drop_unnegotiated_roles(const struct bnt_guest *guest,
+                                    struct bnt_balloon_queues *queues)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (!bnt_balloon_queue_present(q, guest->features, &guest->config.binding)) {
@@ -62,7 +63,7 @@ static void roles_restrict(const struct bnt_guest *guest, struct bnt_balloon_que
  * or several that agree. Fixed devices come with the queues of all features offered, or with those
  * of the features negotiated.
  */
-static struct layout_search layouts_search(struct bnt_guest *guest)
+static struct layout_search search_layouts(struct bnt_guest *guest)
 {
     struct layout_search search = {.there = 0, .fits = 0};
     for (uint32_t index = 0; index < BNTI_GUEST_Q_COUNT; index++) {
@@ -73,17 +74,18 @@ static struct layout_search layouts_search(struct bnt_guest *guest)
         struct bnt_balloon_queues *queues = &search.by[layout];
         *queues = bnt_balloon_queues_number((bnt_queue_layout)layout, guest->drv.offered,
                                             guest->drv.accepted, &guest->config.binding);
-        bool fits = indices(queues) == search.there;
-        roles_restrict(guest, queues);
-        fits = fits || (layout == BNT_QUEUE_LAYOUT_FIXED && indices(queues) == search.there);
+        bool fits = collect_queue_indices(queues) == search.there;
+        drop_unnegotiated_roles(guest, queues);
+        fits = fits ||
+               (layout == BNT_QUEUE_LAYOUT_FIXED && collect_queue_indices(queues) == search.there);
         search.fits |= fits ? 1u << layout : 0;
     }
     return search;
 }
 
 /* Whether all layouts of a set give this role the same index as `layout` does. */
-static bool layouts_agree(const struct layout_search *search, uint32_t set, uint32_t layout,
-                          uint32_t q)
+static bool do_layouts_agree(const struct layout_search *search, uint32_t set, uint32_t layout,
+                             uint32_t q)
 {
     for (uint32_t other = LAYOUTS_FIRST; other < LAYOUTS_END; other++) {
         if ((set & 1u << other) != 0 && search->by[other].index[q] != search->by[layout].index[q]) {
@@ -94,28 +96,28 @@ static bool layouts_agree(const struct layout_search *search, uint32_t set, uint
 }
 
 /* Whether this role is in doubt, or has another index than by the standard. */
-static bool layout_notable(const struct layout_search *search, uint32_t layout, uint32_t q)
+static bool is_layout_notable(const struct layout_search *search, uint32_t layout, uint32_t q)
 {
-    return search->fits == 0 || !layouts_agree(search, search->fits, layout, q) ||
+    return search->fits == 0 || !do_layouts_agree(search, search->fits, layout, q) ||
            search->by[layout].index[q] != search->by[BNT_QUEUE_LAYOUT_FIXED].index[q];
 }
 
 /* Layouts whose negotiated queues are all there, beside others that nothing explains. */
-static uint32_t layouts_possible(const struct layout_search *search)
+static uint32_t find_possible_layouts(const struct layout_search *search)
 {
     uint32_t set = 0;
     for (uint32_t layout = LAYOUTS_FIRST; layout < LAYOUTS_END; layout++) {
-        const uint32_t needed = indices(&search->by[layout]);
+        const uint32_t needed = collect_queue_indices(&search->by[layout]);
         set |= (needed & ~search->there) == 0 ? 1u << layout : 0;
     }
     return set;
 }
 
 /* The configured layout; for PROBE the one that fits, or the preferred one where that is open. */
-static uint32_t layout_choose(const struct bnt_guest *guest, const struct layout_search *search)
+static uint32_t choose_layout(const struct bnt_guest *guest, const struct layout_search *search)
 {
     const uint32_t preferred = (uint32_t)guest->config.queue_layout_preferred;
-    const uint32_t set = search->fits != 0 ? search->fits : layouts_possible(search);
+    const uint32_t set = search->fits != 0 ? search->fits : find_possible_layouts(search);
     if (guest->config.queue_layout != BNT_QUEUE_LAYOUT_PROBE) {
         return (uint32_t)guest->config.queue_layout;
     }
@@ -132,9 +134,9 @@ static uint32_t layout_choose(const struct bnt_guest *guest, const struct layout
 /* ---- Setting up ---- */
 
 /* Descriptors that the queue must have for all that may be in flight on it at once. */
-static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
+static uint32_t count_descriptors_needed(const struct bnt_guest *guest, uint32_t q)
 {
-    const uint32_t each = bnti_guest_request_descriptors(guest);
+    const uint32_t each = bnti_guest_count_request_descriptors(guest);
     if (guest->roles[q]->descriptors > 0) {
         return guest->roles[q]->descriptors;
     }
@@ -145,21 +147,22 @@ static uint32_t descriptors_needed(const struct bnt_guest *guest, uint32_t q)
 }
 
 /* The largest size that both allow; a split ring's is a power of two (VS-1, VP-1). */
-static uint16_t queue_size_choose(const struct bnt_guest *guest, uint16_t offered)
+static uint16_t choose_queue_size(const struct bnt_guest *guest, uint16_t offered)
 {
     const uint16_t wanted = guest->config.queue_size_max;
     const uint16_t bound = wanted < offered ? wanted : offered;
 
-    return (guest->features & BNT_F_RING_PACKED) != 0 ? bound
-                                                      : (uint16_t)bnti_guest_split_size(bound);
+    return (guest->features & BNT_F_RING_PACKED) != 0
+               ? bound
+               : (uint16_t)bnti_guest_round_split_size(bound);
 }
 
-static void queue_missing(struct bnt_guest *guest, uint32_t q, uint16_t offered)
+static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t offered)
 {
     guest->diag.status = BNT_E_UNSUPPORTED;
     guest->diag.fault = BNT_FAULT_QUEUE_MISSING;
     guest->diag.queue = bnti_guest_queue_index(guest, q);
-    guest->diag.expected = descriptors_needed(guest, q);
+    guest->diag.expected = count_descriptors_needed(guest, q);
     guest->diag.found = offered;
 }
 
@@ -167,27 +170,27 @@ static void queue_missing(struct bnt_guest *guest, uint32_t q, uint16_t offered)
  * A report is a chain of its own queue's length at most: no table is needed (VS-7). Used lengths
  * mean something to the drafts: they have no tables either, as Linux's have not.
  */
-static uint16_t indirect_max(const struct bnt_guest *guest, uint32_t q)
+static uint16_t choose_indirect_max(const struct bnt_guest *guest, uint32_t q)
 {
     return guest->roles[q]->direct || (q == BNTI_GUEST_Q_INFLATE && guest->init_inflate) ? 0 : 2;
 }
 
-bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q)
+bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
     const uint16_t offered = guest->ops.transport.queue_size_max(guest->opaque, index);
-    const uint16_t size = queue_size_choose(guest, offered);
-    if (size < descriptors_needed(guest, q)) {
-        queue_missing(guest, q, offered);
+    const uint16_t size = choose_queue_size(guest, offered);
+    if (size < count_descriptors_needed(guest, q)) {
+        note_missing_queue(guest, q, offered);
         return BNT_E_UNSUPPORTED;
     }
     const size_t stride = bnti_guest_ring_stride(&guest->config);
-    const uint32_t place = bnti_guest_queue_place(&guest->config, q);
+    const uint32_t place = bnti_guest_count_rings_before(&guest->config, q);
     const struct bnt_vq_drv_config config = {
         .size = sizeof config,
         .queue = index,
         .queue_size = size,
-        .indirect_max = indirect_max(guest, q),
+        .indirect_max = choose_indirect_max(guest, q),
         .features = guest->drv.accepted,
         .legacy = guest->drv.legacy,
         .big_endian = guest->big_endian && guest->drv.legacy,
@@ -206,7 +209,7 @@ bnt_status bnti_guest_queue_set_up(struct bnt_guest *guest, uint32_t q)
 }
 
 /* A role that cannot be served: fatal where the feature is required, else the feature goes. */
-static bnt_status queue_give_up(struct bnt_guest *guest, uint32_t q, bnt_status status)
+static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
     const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.binding);
     if (feature == 0 || (guest->config.features_required & feature) != 0) {
@@ -225,41 +228,41 @@ static bnt_status queue_give_up(struct bnt_guest *guest, uint32_t q, bnt_status 
  * Finds and sets up a queue for every feature negotiated. What has none leaves `features`: the
  * device has seen it accepted, and finds it unused. OK; E_UNSUPPORTED.
  */
-bnt_status bnti_guest_queues_set_up(struct bnt_guest *guest)
+bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 {
-    const struct layout_search search = layouts_search(guest);
-    const uint32_t layout = layout_choose(guest, &search);
+    const struct layout_search search = search_layouts(guest);
+    const uint32_t layout = choose_layout(guest, &search);
     const bool probe = guest->config.queue_layout == BNT_QUEUE_LAYOUT_PROBE;
     bool notable = false;
     guest->queues = search.by[layout];
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (!bnti_guest_queue_used(guest, q)) {
+        if (!bnti_guest_is_queue_in_use(guest, q)) {
             continue;
         }
         bnt_status status = BNT_OK;
-        notable = notable || (probe && layout_notable(&search, layout, q));
-        if (!probe && !layouts_agree(&search, search.fits, layout, q)) {
+        notable = notable || (probe && is_layout_notable(&search, layout, q));
+        if (!probe && !do_layouts_agree(&search, search.fits, layout, q)) {
             notable = true;
-            queue_missing(guest, q, 0);
+            note_missing_queue(guest, q, 0);
             status = BNT_E_UNSUPPORTED;
         } else {
-            status = bnti_guest_queue_set_up(guest, q);
+            status = bnti_guest_set_up_queue(guest, q);
         }
         if (status == BNT_E_UNSUPPORTED) {
-            status = queue_give_up(guest, q, status);
+            status = give_up_queue(guest, q, status);
         }
         if (status != BNT_OK) {
             return status;
         }
     }
     if (notable) {
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_QUEUE_LAYOUT, layout, search.fits);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_QUEUE_LAYOUT, layout, search.fits);
     }
     return BNT_OK;
 }
 
 /* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
-uint32_t bnti_guest_split_size(uint32_t bound)
+uint32_t bnti_guest_round_split_size(uint32_t bound)
 {
     while ((bound & (bound - 1)) != 0) {
         bound &= bound - 1; /* drops the lowest bit until one is left */
@@ -271,7 +274,7 @@ uint32_t bnti_guest_split_size(uint32_t bound)
  * well. A legacy queue begins a page. */
 size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 {
-    const uint16_t split_size = (uint16_t)bnti_guest_split_size(config->queue_size_max);
+    const uint16_t split_size = (uint16_t)bnti_guest_round_split_size(config->queue_size_max);
     const size_t split = bnt_vq_drv_ring_bytes(split_size, 2);
     const size_t packed = bnt_vq_drv_ring_bytes_of(config->queue_size_max, 2, BNT_F_RING_PACKED);
     const size_t modern = ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
@@ -284,9 +287,9 @@ size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 }
 
 /* Descriptors of the ring that one request takes: a chain of two fits one indirect descriptor. */
-uint32_t bnti_guest_request_descriptors(const struct bnt_guest *guest)
+uint32_t bnti_guest_count_request_descriptors(const struct bnt_guest *guest)
 {
     const bool two = guest->verdicts || guest->init_inflate ||
-                     bnti_guest_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS);
+                     bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS);
     return two && !(guest->features & BNT_F_RING_INDIRECT_DESC) ? 2 : 1;
 }

@@ -6,17 +6,17 @@
 
 #include <string.h>
 
-static uint32_t slot_queue(enum bnti_guest_slot slot)
+static uint32_t queue_of_slot(enum bnti_guest_slot slot)
 {
     return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 }
 
 /* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
-void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
     guest->count.kicks++;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
         const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
         guest->ops.transport.notify_data(guest->opaque, next << 16 | index);
@@ -26,23 +26,23 @@ void bnti_guest_notify(struct bnt_guest *guest, uint32_t q)
 }
 
 /* Makes what was added visible and kicks where the device wants it. */
-void bnti_guest_kick(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q)
 {
     if (bnt_vq_drv_publish(&guest->vq[q])) {
-        bnti_guest_notify(guest, q);
+        bnti_guest_notify_queue(guest, q);
     }
 }
 
 /* Writes the PFNs of whole pages; returns how many PFNs. */
-static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_guest_request *request)
+static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_guest_request *request)
 {
     const uint32_t order =
         request->huge ? 0 : guest->config.page_order; /* the first one names it */
     const uint32_t within = (UINT32_C(1) << order) - 1;
-    const uint32_t count = bnti_guest_names_of(guest, request);
+    const uint32_t count = bnti_guest_count_named_pfns(guest, request);
     const uint64_t *pages = request->pages;
     bnt_le32 *wire = (bnt_le32 *)(void *)(request->dma + BNTI_GUEST_DMA_PFNS);
-    if (bnti_guest_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
+    if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_PFNS_OF_64_BITS) && !guest->verdicts) {
         for (uint32_t i = 0; i < count; i++) {
             wire[2 * i] = bnt_le32_set((uint32_t)pages[i >> order] + (i & within));
             wire[2 * i + 1] = bnt_le32_set(0);
@@ -68,16 +68,16 @@ static uint32_t pfns_write(const struct bnt_guest *guest, const struct bnti_gues
 }
 
 /* Fills the buffer and describes it: one part without VERDICTS, two with them (BX-4). */
-static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_request *request,
+static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_request *request,
                                struct bnt_vq_seg segs[2])
 {
-    uint32_t pfns = pfns_write(guest, request);
+    uint32_t pfns = write_pfns(guest, request);
     if (guest->init_inflate && request == &guest->requests[BNTI_GUEST_INFLATE]) {
         segs[0].gpa = request->dma_gpa + BNTI_GUEST_DMA_PFNS;
         segs[0].bytes = 4 * pfns;
-        segs[1].gpa = request->dma_gpa + bnti_guest_dma_response(&guest->config);
+        segs[1].gpa = request->dma_gpa + bnti_guest_dma_response_offset(&guest->config);
         segs[1].bytes = (pfns + 7) / 8;
-        memset(request->dma + bnti_guest_dma_response(&guest->config), 0, segs[1].bytes);
+        memset(request->dma + bnti_guest_dma_response_offset(&guest->config), 0, segs[1].bytes);
         return 1;
     }
     if (!guest->verdicts) {
@@ -85,7 +85,7 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
         segs[0].bytes = 4 * pfns;
         return 0;
     }
-    const uint32_t answer = bnti_guest_dma_response(&guest->config);
+    const uint32_t answer = bnti_guest_dma_response_offset(&guest->config);
     struct bnt_balloon_request *header = (struct bnt_balloon_request *)(void *)request->dma;
     header->epoch = bnt_le32_set(request->epoch);
     header->flags = bnt_le32_set(request->huge ? BNT_BALLOON_REQUEST_2M : 0);
@@ -99,10 +99,10 @@ static uint32_t segments_build(struct bnt_guest *guest, struct bnti_guest_reques
 }
 
 /* Quirk: the second half of the PFNs in a descriptor of its own. Returns how many there are. */
-static uint32_t request_split(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
+static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
 {
     const uint32_t half = segs[0].bytes / 8 * 4;
-    if (!bnti_guest_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS) || half == 0) {
+    if (!bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_SPLIT_REQUESTS) || half == 0) {
         return 1;
     }
     segs[1].gpa = segs[0].gpa + half;
@@ -112,37 +112,37 @@ static uint32_t request_split(const struct bnt_guest *guest, struct bnt_vq_seg s
 }
 
 /* Exposes the `page_count` pages of the slot. Descriptors are reserved, so this cannot fail. */
-void bnti_virtio_submit(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
-    const uint32_t q = slot_queue(slot);
+    const uint32_t q = queue_of_slot(slot);
     struct bnt_vq_seg segs[2];
-    const uint32_t writable = segments_build(guest, request, segs);
-    const uint32_t readable = writable == 0 ? request_split(guest, segs) : 1;
+    const uint32_t writable = build_segments(guest, request, segs);
+    const uint32_t readable = writable == 0 ? split_request(guest, segs) : 1;
     const bnt_status added =
         bnt_vq_drv_add(&guest->vq[q], segs, readable, writable, &request->head);
     BNTI_ASSERT(added == BNT_OK);
     request->stalled = false;
     request->sent_ns = guest->now_ns;
     request->wait_ns = guest->config.ack_timeout_ns;
-    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
-    bnti_guest_request_begin(guest, slot);
-    bnti_guest_kick(guest, q);
+    request->due_ns = bnti_guest_add_time(guest->now_ns, request->wait_ns);
+    bnti_guest_mark_request_in_flight(guest, slot);
+    bnti_guest_kick_queue(guest, q);
 }
 
 /* Copies the answer out of shared memory once; bytes beyond the used length do not count (VS-15).
  */
-static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request *request,
+static void read_answer(struct bnt_guest *guest, const struct bnti_guest_request *request,
                         uint32_t len, struct bnti_guest_answer *answer)
 {
     memset(answer, 0, sizeof *answer);
     if (!guest->verdicts) {
         return;
     }
-    const uint32_t pfns = bnti_guest_names_of(guest, request);
+    const uint32_t pfns = bnti_guest_count_named_pfns(guest, request);
     const uint32_t header_bytes = (uint32_t)sizeof(struct bnt_balloon_response);
     struct bnt_balloon_response header;
-    const uint8_t *response = request->dma + bnti_guest_dma_response(&guest->config);
+    const uint8_t *response = request->dma + bnti_guest_dma_response_offset(&guest->config);
     memcpy(&header, response, sizeof header);
     answer->target_known = len >= sizeof header.num_pages;
     answer->num_pages = bnt_le32_get(header.num_pages);
@@ -154,31 +154,31 @@ static void answer_read(struct bnt_guest *guest, const struct bnti_guest_request
     memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
 }
 
-static void request_complete(struct bnt_guest *guest, enum bnti_guest_slot slot, uint32_t len)
+static void complete_request(struct bnt_guest *guest, enum bnti_guest_slot slot, uint32_t len)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     struct bnti_guest_answer answer;
-    answer_read(guest, request, len, &answer);
+    read_answer(guest, request, len, &answer);
     if (guest->init_inflate && slot == BNTI_GUEST_INFLATE) {
-        bnti_guest_init_read(guest, request, len);
+        bnti_guest_read_init_bits(guest, request, len);
     }
-    bnti_guest_request_end(guest, slot);
-    bnti_guest_queue_answered(guest, slot_queue(slot), request->sent_ns);
+    bnti_guest_end_request(guest, slot);
+    bnti_guest_note_queue_answer(guest, queue_of_slot(slot), request->sent_ns);
     if (request->gone_on) {
-        bnti_guest_request_go_on(guest, slot, false);
+        bnti_guest_set_request_assumed_done(guest, slot, false);
         return; /* it was counted when it was late */
     }
-    bnti_guest_request_tell(guest, slot, true, answer.verdict_count, false);
+    bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
     if (request->stalled) {
         request->stalled = false;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_RESUMED, slot_queue(slot),
-                        guest->now_ns - request->sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, queue_of_slot(slot),
+                              guest->now_ns - request->sent_ns);
     }
     guest->answered(guest, slot, &answer);
 }
 
 /* The used element of `head` on queue `q`: a feature's buffer, or a request's. */
-static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
+static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     if (guest->roles[q]->used != NULL) {
         guest->roles[q]->used(guest, q, head, len);
@@ -187,8 +187,8 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         if (request->busy && !request->doubtful && request->head == head &&
-            slot_queue((enum bnti_guest_slot)slot) == q) {
-            request_complete(guest, (enum bnti_guest_slot)slot, len);
+            queue_of_slot((enum bnti_guest_slot)slot) == q) {
+            complete_request(guest, (enum bnti_guest_slot)slot, len);
             return;
         }
     }
@@ -197,7 +197,7 @@ static void used_dispatch(struct bnt_guest *guest, uint32_t q, uint16_t head, ui
 }
 
 /* Takes one used buffer; false if there is none (or no more, ever). */
-static bool used_take_one(struct bnt_guest *guest, uint32_t q)
+static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
 {
     uint16_t head = 0;
     uint32_t len = 0;
@@ -210,27 +210,27 @@ static bool used_take_one(struct bnt_guest *guest, uint32_t q)
     }
     if (status != BNT_OK) {
         guest->diag = diag;
-        bnti_guest_break(guest, status, diag.fault, bnti_guest_queue_index(guest, q));
+        bnti_guest_mark_broken(guest, status, diag.fault, bnti_guest_queue_index(guest, q));
         return false;
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
         guest->count.used_length_odd++; /* real devices do it on readable buffers */
     }
-    used_dispatch(guest, q, head, len);
+    dispatch_used_buffer(guest, q, head, len);
     return true;
 }
 
-static bool queue_live(const struct bnt_guest *guest, uint32_t q)
+static bool is_queue_live(const struct bnt_guest *guest, uint32_t q)
 {
     const bool state = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
-    return state && bnti_guest_queue_up(guest, q);
+    return state && bnti_guest_is_queue_ready(guest, q);
 }
 
 /* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
-void bnti_guest_queue_take(struct bnt_guest *guest, uint32_t q)
+void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q)
 {
-    for (uint32_t i = 0; i < 2 && queue_live(guest, q); i++) {
-        if (!used_take_one(guest, q)) {
+    for (uint32_t i = 0; i < 2 && is_queue_live(guest, q); i++) {
+        if (!take_used_buffer(guest, q)) {
             return;
         }
     }
@@ -249,14 +249,14 @@ struct used_pass {
  * where the budget is short. Looked at whenever something is outstanding, not only when marked: a
  * lost interrupt then costs time, never a page.
  */
-static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
+static uint32_t plan_used_pass(struct bnt_guest *guest, struct used_pass *pass)
 {
     uint32_t buffers = 0;
     uint32_t queues = 0;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         const uint32_t outstanding = guest->vq[q].outstanding;
         const bool look = guest->queue_marked[q] != BNTI_GUEST_MARK_NONE || outstanding > 0;
-        if (queue_live(guest, q) && look) {
+        if (is_queue_live(guest, q) && look) {
             pass->want[q] = outstanding + 1;
             buffers += outstanding;
             queues++;
@@ -269,18 +269,19 @@ static uint32_t pass_plan(struct bnt_guest *guest, struct used_pass *pass)
 }
 
 /* Takes up to `most` used buffers of a queue. */
-static void pass_queue(struct bnt_guest *guest, struct used_pass *pass, uint32_t q, uint32_t most)
+static void take_queue_in_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t q,
+                               uint32_t most)
 {
     uint32_t taken = 0;
     bool more = true;
-    while (taken < most && pass->want[q] > 0 && queue_live(guest, q) && more) {
-        more = used_take_one(guest, q);
+    while (taken < most && pass->want[q] > 0 && is_queue_live(guest, q) && more) {
+        more = take_used_buffer(guest, q);
         pass->want[q] -= 1;
         taken += more ? 1 : 0;
     }
     pass->found[q] = pass->found[q] || taken > 0;
     pass->left -= taken;
-    if (!more || !queue_live(guest, q)) {
+    if (!more || !is_queue_live(guest, q)) {
         pass->want[q] = 0;
     } else if (pass->want[q] == 0) {
         guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* straight back: in the next step */
@@ -289,7 +290,7 @@ static void pass_queue(struct bnt_guest *guest, struct used_pass *pass, uint32_t
 
 /* Each queue by its share, then what is left over to whoever needs it. The queue that finds the
  * budget used up is the first of the next step. */
-static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
+static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
 {
     const uint32_t first = guest->used_first;
     bool full = false;
@@ -300,7 +301,7 @@ static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t s
             const uint32_t most =
                 round == 0 ? (uint32_t)bnti_guest_min(share, pass->left) : pass->left;
             if (pass->want[q] > 0 && pass->left > 0) {
-                pass_queue(guest, pass, q, most);
+                take_queue_in_pass(guest, pass, q, most);
             } else if (pass->want[q] > 0 && !full) {
                 full = true;
                 guest->used_first = q;
@@ -310,23 +311,23 @@ static void pass_run(struct bnt_guest *guest, struct used_pass *pass, uint32_t s
 }
 
 /* Takes used buffers of all queues, `budget` at most. */
-void bnti_virtio_take(struct bnt_guest *guest, uint32_t budget)
+void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
 {
     struct used_pass pass = {.left = budget};
     bool named[BNTI_GUEST_Q_COUNT];
-    const uint32_t share = pass_plan(guest, &pass);
+    const uint32_t share = plan_used_pass(guest, &pass);
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         named[q] = guest->queue_marked[q] == BNTI_GUEST_MARK_NAMED;
         guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;
     }
-    pass_run(guest, &pass, share);
+    run_used_pass(guest, &pass, share);
     guest->budget -= budget - pass.left;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (pass.want[q] > 0 && queue_live(guest, q)) {
+        if (pass.want[q] > 0 && is_queue_live(guest, q)) {
             guest->queue_marked[q] = named[q] && !pass.found[q] /* out of budget: look again */
                                          ? BNTI_GUEST_MARK_NAMED
                                          : BNTI_GUEST_MARK_LOOK;
-        } else if (named[q] && !pass.found[q] && queue_live(guest, q)) {
+        } else if (named[q] && !pass.found[q] && is_queue_live(guest, q)) {
             guest->count.spurious++;
         }
     }
@@ -334,7 +335,7 @@ void bnti_virtio_take(struct bnt_guest *guest, uint32_t budget)
 
 /* Used buffers, of all queues. They may use a step up, though not two in a row: sizing and what
  * else a step does have half of the next one. */
-void bnti_guest_used_take(struct bnt_guest *guest)
+void bnti_guest_take_used(struct bnt_guest *guest)
 {
     const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
     guest->used_kept = guest->budget - budget;
@@ -343,7 +344,7 @@ void bnti_guest_used_take(struct bnt_guest *guest)
 }
 
 /* What the rooms after used_take left of the half that was kept for them. */
-void bnti_guest_used_rest(struct bnt_guest *guest)
+void bnti_guest_take_remaining_used(struct bnt_guest *guest)
 {
     if (guest->used_kept > 0 && guest->budget > 0) {
         guest->wire->take(guest, guest->budget);
@@ -354,57 +355,59 @@ void bnti_guest_used_rest(struct bnt_guest *guest)
  * A request is late: its pages stay where they are. The kick may have been lost, so the device is
  * kicked again; so may have been word of its end, so its status is read again.
  */
-static void request_overdue(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
-        bnti_guest_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
+        bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
         const struct bnti_guest_answer none = {0};
-        bnti_guest_request_tell(guest, slot, true, 0, false);
+        bnti_guest_report_request(guest, slot, true, 0, false);
         guest->answered(guest, slot, &none);
-        bnti_guest_request_go_on(guest, slot, true);
+        bnti_guest_set_request_assumed_done(guest, slot, true);
     }
-    const uint16_t queue = bnti_guest_queue_index(guest, slot_queue(slot));
+    const uint16_t queue = bnti_guest_queue_index(guest, queue_of_slot(slot));
     if (!request->stalled) {
         request->stalled = true;
         guest->count.stalls++;
-        bnti_guest_tell(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - request->sent_ns);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, queue,
+                              guest->now_ns - request->sent_ns);
     }
-    request->wait_ns = bnti_guest_after(request->wait_ns, request->wait_ns);
-    request->due_ns = bnti_guest_after(guest->now_ns, request->wait_ns);
-    bnti_guest_config_mark(guest);
-    bnti_guest_notify(guest, slot_queue(slot));
+    request->wait_ns = bnti_guest_add_time(request->wait_ns, request->wait_ns);
+    request->due_ns = bnti_guest_add_time(guest->now_ns, request->wait_ns);
+    bnti_guest_mark_config_changed(guest);
+    bnti_guest_notify_queue(guest, queue_of_slot(slot));
 }
 
 /* When a request that the device still has is looked at again; BNT_NEVER: it has none. */
-uint64_t bnti_guest_request_due(const struct bnt_guest *guest, enum bnti_guest_slot slot)
+uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy || request->doubtful ||
-        bnti_guest_queue_resetting(guest, slot_queue(slot))) {
+        bnti_guest_is_queue_resetting(guest, queue_of_slot(slot))) {
         return BNT_NEVER;
     }
-    const uint64_t late_ns = bnti_guest_queue_late(guest, slot_queue(slot), request->sent_ns);
+    const uint64_t late_ns =
+        bnti_guest_queue_reset_deadline(guest, queue_of_slot(slot), request->sent_ns);
     return late_ns > guest->now_ns ? bnti_guest_min(request->due_ns, late_ns) : request->due_ns;
 }
 
-void bnti_guest_overdue(struct bnt_guest *guest)
+void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
-        const uint64_t due_ns = bnti_guest_request_due(guest, (enum bnti_guest_slot)slot);
+        const uint64_t due_ns = bnti_guest_request_deadline(guest, (enum bnti_guest_slot)slot);
         if (due_ns == BNT_NEVER ||
-            bnti_guest_queue_reset_late(guest, slot_queue((enum bnti_guest_slot)slot),
+            bnti_guest_reset_late_queue(guest, queue_of_slot((enum bnti_guest_slot)slot),
                                         request->sent_ns)) {
             continue;
         }
         if (guest->now_ns >= request->due_ns) {
-            request_overdue(guest, (enum bnti_guest_slot)slot);
+            handle_overdue_request(guest, (enum bnti_guest_slot)slot);
         }
     }
 }
 
-uint32_t bnti_virtio_request_pages(const struct bnt_guest *guest, bool huge)
+uint32_t bnti_virtio_request_pages_max(const struct bnt_guest *guest, bool huge)
 {
     return huge ? BNTI_GUEST_BATCH
                 : (uint32_t)guest->config.request_pfns >> guest->config.page_order;
@@ -416,27 +419,27 @@ uint64_t bnti_virtio_pfn_max(const struct bnt_guest *guest)
     return BNT_PFN_MAX;
 }
 
-bool bnti_virtio_spend(struct bnt_guest *guest)
+bool bnti_virtio_spend_budget(struct bnt_guest *guest)
 {
     if (guest->budget == 0) {
         return false;
     }
-    bnti_guest_pay(guest);
+    bnti_guest_spend_budget(guest);
     return true;
 }
 
 /* The device was suspended: its time to answer stood still. */
-void bnti_guest_requests_resume(struct bnt_guest *guest, uint64_t slept_ns)
+void bnti_guest_shift_request_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         struct bnti_guest_request *request = &guest->requests[slot];
-        request->sent_ns = bnti_guest_after(request->sent_ns, slept_ns);
-        request->due_ns = bnti_guest_after(request->due_ns, slept_ns);
+        request->sent_ns = bnti_guest_add_time(request->sent_ns, slept_ns);
+        request->due_ns = bnti_guest_add_time(request->due_ns, slept_ns);
     }
 }
 
 /* An attachment begins with empty used rings. */
-void bnti_guest_used_forget(struct bnt_guest *guest)
+void bnti_guest_clear_used(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         guest->queue_marked[q] = BNTI_GUEST_MARK_NONE;

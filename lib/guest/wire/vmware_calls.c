@@ -8,15 +8,15 @@
 /* Calls that a unit of budget pays for, where a call is about a single page. */
 #define CALLS_PER_UNIT 256u
 
-int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg1, uint64_t arg2,
-                         uint64_t *result)
+int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_t arg1,
+                              uint64_t arg2, uint64_t *result)
 {
     uint64_t brought = 0;
     const int32_t status =
         guest->ops.vmware_call(guest->opaque, command, arg1, arg2, result ? result : &brought);
     const uint64_t value = result ? *result : brought;
     guest->count.calls[command]++;
-    bnti_guest_work(guest);
+    bnti_guest_note_work(guest);
     if (!bnt_vmware_succeeded(command, status)) {
         guest->count.call_failures[command]++;
     }
@@ -24,17 +24,17 @@ int32_t bnti_vmware_call(struct bnt_guest *guest, uint32_t command, uint64_t arg
         guest->vmware.reset_seen = true;
     }
     const bool adopts = command == BNT_VMWARE_CMD_GET_TARGET ||
-                        !bnti_guest_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
+                        !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) && adopts) {
         const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
-        bnti_guest_target_set(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
+        bnti_guest_set_target(guest, wide ? value : value & BNT_VMWARE_PFNS_MAX_32, true);
     }
     return status;
 }
 
 /* ---- Doorbell ---- */
 
-void bnti_vmware_doorbell_try(struct bnt_guest *guest)
+void bnti_vmware_set_doorbell(struct bnt_guest *guest)
 {
     uint32_t context = BNT_VMWARE_DOORBELL_NONE;
     uint32_t resource = BNT_VMWARE_DOORBELL_NONE;
@@ -43,7 +43,7 @@ void bnti_vmware_doorbell_try(struct bnt_guest *guest)
         !guest->ops.doorbell_open(guest->opaque, &context, &resource)) {
         return;
     }
-    if (bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
+    if (bnti_vmware_call_host(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
         BNT_VMWARE_SUCCESS) {
         guest->vmware.doorbell_set = true;
         return;
@@ -55,13 +55,13 @@ void bnti_vmware_doorbell_try(struct bnt_guest *guest)
     }
 }
 
-void bnti_vmware_doorbell_drop(struct bnt_guest *guest)
+void bnti_vmware_clear_doorbell(struct bnt_guest *guest)
 {
     if (!guest->vmware.doorbell_set) {
         return;
     }
-    (void)bnti_vmware_call(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
-                           BNT_VMWARE_DOORBELL_NONE, NULL);
+    (void)bnti_vmware_call_host(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
+                                BNT_VMWARE_DOORBELL_NONE, NULL);
     guest->vmware.doorbell_set = false;
     if (guest->ops.doorbell_close != NULL) {
         guest->ops.doorbell_close(guest->opaque);
@@ -74,16 +74,16 @@ void bnti_vmware_doorbell_drop(struct bnt_guest *guest)
 
 /* What the configuration has and cannot be used: batches, where their page has no PFN of 32 bits.
  */
-static uint32_t caps_lost(const struct bnt_guest *guest)
+static uint32_t find_unusable_caps(const struct bnt_guest *guest)
 {
     const bool nameable = guest->dma_gpa >> BNT_PFN_SHIFT <= BNT_VMWARE_PFNS_MAX_32;
     return nameable ? 0 : guest->config.vmware.caps & CAPS_OF_BATCHES;
 }
 
-static uint32_t caps_offered(const struct bnt_guest *guest)
+static uint32_t choose_offered_caps(const struct bnt_guest *guest)
 {
-    const uint32_t lost = caps_lost(guest);
-    if (bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010)) {
+    const uint32_t lost = find_unusable_caps(guest);
+    if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010)) {
         return 0;
     }
     return lost == 0 ? guest->config.vmware.caps
@@ -91,10 +91,10 @@ static uint32_t caps_offered(const struct bnt_guest *guest)
 }
 
 /* Says once an attachment that pages are locked one by one because of where the batch page is. */
-void bnti_vmware_caps_lost_tell(struct bnt_guest *guest)
+void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
 {
     const uint32_t lost =
-        bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : caps_lost(guest);
+        bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010) ? 0 : find_unusable_caps(guest);
     if (lost == 0) {
         return;
     }
@@ -103,13 +103,13 @@ void bnti_vmware_caps_lost_tell(struct bnt_guest *guest)
     guest->diag.gpa = guest->dma_gpa;
     guest->diag.expected = BNT_VMWARE_PFNS_MAX_32;
     guest->diag.found = guest->dma_gpa >> BNT_PFN_SHIFT;
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_DEGRADED, lost, 0);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, lost, 0);
 }
 
 /* What both sides have; 0 if START did not succeed, or nothing is left to work with. */
-static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint64_t result)
+static uint32_t settle_caps(const struct bnt_guest *guest, int32_t status, uint64_t result)
 {
-    const uint32_t offered = caps_offered(guest);
+    const uint32_t offered = choose_offered_caps(guest);
     if (status == BNT_VMWARE_SUCCESS) {
         return BNT_VMWARE_CAP_BASIC;
     }
@@ -124,47 +124,48 @@ static uint32_t caps_settle(const struct bnt_guest *guest, int32_t status, uint6
 }
 
 /* START, the doorbell, GUEST_ID. False if START failed: tried again with the next tick. */
-bool bnti_vmware_handshake(struct bnt_guest *guest)
+bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
 {
-    const bool old = bnti_guest_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
+    const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
     uint64_t result = 0;
-    const int32_t status =
-        bnti_vmware_call(guest, BNT_VMWARE_CMD_START,
-                         old ? BNT_VMWARE_PROTOCOL_2010 : caps_offered(guest), 0, &result);
-    guest->vmware.start_due_ns = bnti_guest_after(guest->now_ns, guest->config.poll_ns);
-    guest->vmware.caps = caps_settle(guest, status, result);
+    const int32_t status = bnti_vmware_call_host(
+        guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : choose_offered_caps(guest), 0,
+        &result);
+    guest->vmware.start_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
+    guest->vmware.caps = settle_caps(guest, status, result);
     if (guest->vmware.caps == 0) {
         if (guest->vmware.start_failures++ == 0) {
-            bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
+            bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HANDSHAKE_FAILED, (uint32_t)status, 0);
         }
         return false;
     }
     guest->vmware.reset_seen = false;
     guest->vmware.doorbell_refused = false;
-    bnti_guest_epoch_adopt(guest, guest->epoch + 1);
-    bnti_guest_tell(guest, BNT_GUEST_EVENT_HANDSHAKE, guest->vmware.caps,
-                    guest->vmware.start_failures);
+    bnti_guest_adopt_epoch(guest, guest->epoch + 1);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HANDSHAKE, guest->vmware.caps,
+                          guest->vmware.start_failures);
     guest->vmware.start_failures = 0;
-    bnti_vmware_doorbell_try(guest);
-    guest->vmware.id_status =
-        bnti_vmware_call(guest, BNT_VMWARE_CMD_GUEST_ID, guest->config.vmware.guest_id, 0, NULL);
+    bnti_vmware_set_doorbell(guest);
+    guest->vmware.id_status = bnti_vmware_call_host(guest, BNT_VMWARE_CMD_GUEST_ID,
+                                                    guest->config.vmware.guest_id, 0, NULL);
     return true;
 }
 
 /* ---- Ticks ---- */
 
 /* Asks for the target; false if it did not come. */
-bool bnti_vmware_target_get(struct bnt_guest *guest)
+bool bnti_vmware_get_target(struct bnt_guest *guest)
 {
     uint64_t limit = guest->limit_pfns;
     const bool wide = (guest->vmware.caps & BNT_VMWARE_CAP_64_BIT_TARGET) != 0;
     if (limit > BNT_VMWARE_PFNS_MAX_32 && !wide) {
-        if (bnti_guest_habit(guest, BNT_GUEST_HABIT_LIMIT_SILENT)) {
+        if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_LIMIT_SILENT)) {
             return false;
         }
         limit = BNT_VMWARE_PFNS_MAX_32;
     }
-    return bnti_vmware_call(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) == BNT_VMWARE_SUCCESS;
+    return bnti_vmware_call_host(guest, BNT_VMWARE_CMD_GET_TARGET, limit, 0, NULL) ==
+           BNT_VMWARE_SUCCESS;
 }
 
 /* ---- Requests ---- */
@@ -176,24 +177,24 @@ uint64_t bnti_vmware_pfn_max(const struct bnt_guest *guest)
     return batched ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
 }
 
-uint32_t bnti_vmware_request_pages(const struct bnt_guest *guest, bool huge)
+uint32_t bnti_vmware_request_pages_max(const struct bnt_guest *guest, bool huge)
 {
     const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
     return huge || batched ? guest->config.vmware.batch_max : 1;
 }
 
-bool bnti_vmware_has_huge(const struct bnt_guest *guest)
+bool bnti_vmware_has_huge_pages(const struct bnt_guest *guest)
 {
     return (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED_2M) != 0;
 }
 
 bool bnti_vmware_serves_oom(const struct bnt_guest *guest)
 {
-    return !bnti_guest_habit(guest, BNT_GUEST_HABIT_NO_SHRINK);
+    return !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_NO_SHRINK);
 }
 
 /* A call about one page pays for a part of a unit. */
-bool bnti_vmware_spend(struct bnt_guest *guest)
+bool bnti_vmware_spend_budget(struct bnt_guest *guest)
 {
     if (guest->vmware.credit > 0) {
         guest->vmware.credit--;
@@ -202,7 +203,7 @@ bool bnti_vmware_spend(struct bnt_guest *guest)
     if (guest->budget == 0) {
         return false;
     }
-    bnti_guest_pay(guest);
+    bnti_guest_spend_budget(guest);
     if (!(guest->vmware.caps & BNT_VMWARE_CAP_BATCHED)) {
         guest->vmware.credit = CALLS_PER_UNIT - 1;
     }
@@ -210,28 +211,28 @@ bool bnti_vmware_spend(struct bnt_guest *guest)
 }
 
 /* What is left of a unit of budget does not outlive its step. */
-void bnti_vmware_credit_forget(struct bnt_guest *guest)
+void bnti_vmware_clear_credit(struct bnt_guest *guest)
 {
     guest->vmware.credit = 0;
 }
 
 /* The host counts by itself. */
-void bnti_vmware_actual_write(struct bnt_guest *guest)
+void bnti_vmware_write_actual(struct bnt_guest *guest)
 {
     (void)guest;
 }
 
-static void single_execute(struct bnt_guest *guest, const struct bnti_guest_request *request,
+static void execute_single(struct bnt_guest *guest, const struct bnti_guest_request *request,
                            bool lock)
 {
     const uint32_t command = lock ? BNT_VMWARE_CMD_LOCK : BNT_VMWARE_CMD_UNLOCK;
     BNTI_ASSERT(request->page_count == 1);
     guest->verdict_copy[0] = (uint8_t)bnt_vmware_verdict_of(
-        bnti_vmware_call(guest, command, request->pages[0], 0, NULL));
+        bnti_vmware_call_host(guest, command, request->pages[0], 0, NULL));
 }
 
 /* One call for all of them; a status of its own overrides those of the entries. */
-static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_request *request,
+static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_request *request,
                           bool lock)
 {
     struct bnt_vmware_entry *batch = (struct bnt_vmware_entry *)(void *)guest->dma;
@@ -243,8 +244,8 @@ static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_reque
     for (uint32_t i = 0; i < request->page_count; i++) {
         batch[i] = bnt_vmware_entry_set(request->pages[i], 0);
     }
-    const int32_t status = bnti_vmware_call(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
-                                            request->page_count, NULL);
+    const int32_t status = bnti_vmware_call_host(guest, command, guest->dma_gpa >> BNT_PFN_SHIFT,
+                                                 request->page_count, NULL);
     for (uint32_t i = 0; i < request->page_count; i++) {
         const int32_t entry = (int32_t)bnt_vmware_entry_status(batch[i]);
         const int32_t said = status == BNT_VMWARE_SUCCESS ? entry : status;
@@ -255,25 +256,25 @@ static bool batch_execute(struct bnt_guest *guest, const struct bnti_guest_reque
 }
 
 /* The answer is there when the call returns. */
-void bnti_vmware_submit(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     struct bnti_guest_answer answer = {0};
     const bool lock = slot == BNTI_GUEST_INFLATE;
-    bnti_guest_request_begin(guest, slot);
+    bnti_guest_mark_request_in_flight(guest, slot);
     if (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) {
-        answer.failed = !batch_execute(guest, request, lock);
+        answer.failed = !execute_batch(guest, request, lock);
     } else {
-        single_execute(guest, request, lock);
+        execute_single(guest, request, lock);
     }
     answer.verdict_count = request->page_count;
-    bnti_guest_request_end(guest, slot);
-    bnti_guest_request_tell(guest, slot, true, answer.verdict_count, false);
+    bnti_guest_end_request(guest, slot);
+    bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
     guest->answered(guest, slot, &answer);
 }
 
 /* No buffer is used later. */
-void bnti_vmware_take(struct bnt_guest *guest, uint32_t budget)
+void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget)
 {
     (void)guest;
     (void)budget;

@@ -35,10 +35,10 @@ static void setup_of(struct fake_setup *setup, uint32_t kind)
 static void rest(struct fake *f)
 {
     fake_run(f, FAKE_S);
-    for (uint32_t i = 0; i < 8 && !bnti_guest_idle(f->guest, f->now_ns); i++) {
+    for (uint32_t i = 0; i < 8 && !bnti_guest_is_idle(f->guest, f->now_ns); i++) {
         ck_assert_int_eq(fake_step(f, 64), BNT_OK);
     }
-    ck_assert(bnti_guest_idle(f->guest, f->now_ns));
+    ck_assert(bnti_guest_is_idle(f->guest, f->now_ns));
 }
 
 static void rested(struct fake *f, uint32_t kind)
@@ -179,9 +179,9 @@ START_TEST(test_early_exit_changes_nothing)
         }
         early.now_ns += (uint64_t)draw(&state, 3) * draw(&state, 1000) * FAKE_MS / 4;
         full.now_ns = early.now_ns;
-        if (bnti_guest_idle(early.guest, early.now_ns)) {
+        if (bnti_guest_is_idle(early.guest, early.now_ns)) {
             exits++;
-            in_flight += bnti_guest_in_flight(early.guest);
+            in_flight += bnti_guest_has_request_in_flight(early.guest);
         }
         full.guest->woken = true;
         const uint32_t budget = 1u + draw(&state, 9);
@@ -212,9 +212,9 @@ START_TEST(test_used_buffer_is_seen_without_an_interrupt)
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         ck_assert_uint_gt(f.deadline_ns, f.now_ns);
     }
-    ck_assert(bnti_guest_idle(f.guest, f.now_ns));
+    ck_assert(bnti_guest_is_idle(f.guest, f.now_ns));
     ck_assert_uint_eq(fake_serve(&f, BNT_BALLOON_QUEUE_INFLATE, 1), 1);
-    ck_assert(!bnti_guest_idle(f.guest, f.now_ns));
+    ck_assert(!bnti_guest_is_idle(f.guest, f.now_ns));
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_gt(fake_info(&f).ballooned_pfns, before);
     fake_end(&f);
@@ -228,7 +228,7 @@ START_TEST(test_what_may_change_a_step_ends_the_rest)
     for (uint32_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
         rested(&f, 1);
         (void)happen(&f, whats[i], whats[i] == 2 ? 0 : 1);
-        ck_assert_msg(!bnti_guest_idle(f.guest, f.now_ns), "what %u", whats[i]);
+        ck_assert_msg(!bnti_guest_is_idle(f.guest, f.now_ns), "what %u", whats[i]);
         fake_end(&f);
     }
 }
@@ -240,8 +240,8 @@ START_TEST(test_deadline_ends_the_rest)
     rested(&f, 1);
     const uint64_t due_ns = f.deadline_ns;
     ck_assert_uint_gt(due_ns, f.now_ns);
-    ck_assert(bnti_guest_idle(f.guest, due_ns - 1));
-    ck_assert(!bnti_guest_idle(f.guest, due_ns));
+    ck_assert(bnti_guest_is_idle(f.guest, due_ns - 1));
+    ck_assert(!bnti_guest_is_idle(f.guest, due_ns));
     f.num_pages = 50; /* no word of it: the poll finds it */
     f.now_ns = due_ns - 1;
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
@@ -268,7 +268,7 @@ START_TEST(test_broken_guest_rests_and_says_so)
         ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
         ck_assert_uint_eq(f.deadline_ns, BNT_NEVER);
     }
-    ck_assert(bnti_guest_idle(f.guest, f.now_ns));
+    ck_assert(bnti_guest_is_idle(f.guest, f.now_ns));
     f.hostile = true;
     fake_end(&f);
 }
@@ -282,7 +282,7 @@ START_TEST(test_vmware_rests_between_polls)
     fvm_run(f, FVM_S / 2);
     const uint64_t calls = f->log_count;
     fvm_step(f, 64);
-    ck_assert(bnti_guest_idle(f->guest, f->now_ns));
+    ck_assert(bnti_guest_is_idle(f->guest, f->now_ns));
     fvm_step(f, 64);
     ck_assert_uint_eq(f->log_count, calls);
     bnt_guest_interrupt_all(f->guest); /* the doorbell */
