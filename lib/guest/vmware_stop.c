@@ -53,6 +53,7 @@ static bool unlock_batch(struct bnt_guest *guest)
         return false; /* all that is left was refused */
     }
     bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
+    bnti_guest_take_ready_answer(guest);
     return bnti_guest_count_ballooned_pfns(guest) < before;
 }
 

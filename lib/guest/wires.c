@@ -24,6 +24,7 @@ static const struct bnti_guest_wire virtio = {
 };
 
 static const struct bnti_guest_wire vmware = {
+    .answers_at_once = true,
     .ticks = true,
     .slack = true,
     .deflates_freely = true,

@@ -26,9 +26,10 @@ POINTERS = {
     "bnti_guest_run_full_step|bnti_guest_continue_recovery|bnt_guest_attach": r":bnti_(virtio|vmware)_(poll|begin)_start$|:bnti_virtio_begin_reset$",
     "bnti_guest_take_down|bnti_guest_poll_stop|detach_instance|bnt_guest_(detach|unplugged)": r":bnti_(virtio|vmware)_(must_stop_wait|begin_stop)$|:bnti_virtio_begin_reset$",
     "bnti_guest_take_(remaining_)?used": r":bnti_(virtio|vmware)_take_used$",
+    "bnti_guest_take_ready_answer": r":bnti_vmware_take_used$",
     "bnti_guest_continue_release": r":bnti_(virtio|vmware)_end_release$",
     "bnti_guest_submit_request": r":bnti_(virtio|vmware)_submit_request$",
-    "bnti_vmware_submit_request|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
+    "bnti_vmware_take_used|(complete|handle_overdue)_request|(dispatch|take)_used_buffer|bnti_guest_handle_overdue_requests|release_slot|repeat_deflate|bnti_guest_(mark_queue_doubtful|settle_doubt)": r":bnti_guest_handle_answer$",
     "bnti_guest_handle_answer": r":bnti_(virtio|vmware)_check_answer$",
     "(dispatch|take)_used_buffer": r":((stats|hint|ws)_handle_used|handle_report_used)$",
     "(complete|poll)_queue_reset|bnti_guest_poll_queue_resets|bnt_guest_queue_reset": r":(bnti_guest_mark_queue_doubtful|restart_stats|restart_reporting)$",
@@ -61,9 +62,7 @@ POINTERS = {
     "allocate_pages|allocate_huge_pages|take_sizing_step|bnti_guest_size_balloon|bnti_guest_inflate_huge_pages|bnti_guest_start_sleeping_alloc": r":bnt_guest_(oom|shrink)$",
 }
 
-# Functions that a chain may enter again, and how often they are on it at most: a page moves by two requests, and VMware's
-# wire answers each within the call that sends it. VIRTIO's does not. No chain is on both wires.
-REENTERED = {"bnti_guest_handle_answer": 2}
+# What tells the two wires apart: no chain of calls is on both.
 WIRES = (("bnti_virtio_", "take_used_buffer"), ("bnti_vmware_",))
 
 
@@ -108,21 +107,17 @@ class Graph:
         """Bytes of the deepest chain from a function on, and the chain. Recursion without a bound is an error."""
         if title not in self.frame:
             return 0, ()
-        entered = sum(self.name[t] in REENTERED for t in above)
         wire = next((wire_of(self.name[t]) for t in above if wire_of(self.name[t]) is not None), None)
         if wire is not None and wire_of(self.name[title]) not in (None, wire):
             return 0, ()
         if title in above:
-            if self.name[title] in REENTERED and (wire == 0 or above.count(title) == REENTERED[self.name[title]]):
-                return 0, ()
-            if entered == 0:
-                raise SystemExit("recursion: " + " -> ".join(self.name[t] for t in above + (title,)))
-        if (title, entered, wire) not in self.depth:
+            raise SystemExit("recursion: " + " -> ".join(self.name[t] for t in above + (title,)))
+        if (title, wire) not in self.depth:
             best = (0, ())
             for target in sorted(self.calls.get(title, ())):
                 best = max(best, self.deepest(target, above + (title,)))
-            self.depth[title, entered, wire] = (self.frame[title] + 8 + best[0], (title,) + best[1])
-        return self.depth[title, entered, wire]
+            self.depth[title, wire] = (self.frame[title] + 8 + best[0], (title,) + best[1])
+        return self.depth[title, wire]
 
     def worst(self, prefix):
         self.depth = {}

@@ -191,6 +191,7 @@ bnt_status bnt_guest_page_migrate(struct bnt_guest *guest, uint64_t now_ns, uint
     }
     bnti_guest_enter_call(guest, now_ns);
     const bnt_status status = begin_migration(guest, old_page, new_page, deflate_first);
+    bnti_guest_take_ready_answer(guest);
     bnti_guest_leave_call(guest);
     return status;
 }

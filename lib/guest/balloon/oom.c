@@ -21,6 +21,7 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
     bnti_guest_record_fill_request(guest, BNTI_GUEST_OOM, pfns, UINT32_MAX);
     guest->oom_gave_up = false;
     bnti_guest_submit_request(guest, BNTI_GUEST_OOM);
+    bnti_guest_take_ready_answer(guest);
     guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
     if (request->busy && !guest->must_tell_host &&
         !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {

@@ -220,12 +220,13 @@ static bool take_sizing_step(struct bnt_guest *guest)
                                      : advance_deflate(guest, have - guest->target_pfns);
 }
 
-/* On VMware's wire an answer is there at once, so it goes on until the budget is used up. */
+/* Where the wire answers at once, sizing continues until the budget is used up. */
 void bnti_guest_size_balloon(struct bnt_guest *guest)
 {
     bool more = true;
     while (more && guest->state == BNT_GUEST_RUNNING && !bnti_guest_is_sizing_busy(guest)) {
         more = take_sizing_step(guest) && (guest->pace.on || guest->pace.sleep || guest->huge.on);
+        bnti_guest_take_ready_answer(guest);
     }
 }
 

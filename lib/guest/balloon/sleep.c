@@ -106,6 +106,7 @@ bnt_status bnt_guest_alloc_done(struct bnt_guest *guest, uint64_t now_ns, const 
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP_DONE, count, count);
     } else if (use_allocated_pages(guest, pages, count) > 0) {
         bnti_guest_submit_request(guest, BNTI_GUEST_INFLATE);
+        bnti_guest_take_ready_answer(guest);
     } else if (!guest->pace.on && bnti_guest_must_inflate_wait(guest)) {
         bnti_guest_end_cycle(guest);
     }

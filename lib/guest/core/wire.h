@@ -23,6 +23,9 @@ struct bnti_guest_vmware {
     bool stop_owed;        /* STOPPING: the host lists the pages still */
     bool stop_unlocks;     /* no START succeeded: they are unlocked instead */
     uint32_t stop_starts;  /* STARTs of the detach that failed */
+    bool answered;         /* the call of a request returned, and its answer is not applied yet */
+    enum bnti_guest_slot answered_slot;
+    struct bnti_guest_answer answer; /* its verdicts are in verdict_copy */
 };
 
 /* A queue: what it needs, and who gets what the device gives back on it. */
@@ -41,6 +44,7 @@ struct bnti_guest_wire {
     bool ticks;           /* sizing goes in ticks, each begun by a poll */
     bool slack;           /* the balloon may be above its target by vmware.slack_pfns */
     bool deflates_freely; /* a deflate below the target needs no feature (BD-7) */
+    bool answers_at_once; /* the answer of a request can be taken as soon as it is submitted */
     bool detach_tells;    /* an orderly detach deflates page by page; else its end says all */
 
     /* The session, in the front. */

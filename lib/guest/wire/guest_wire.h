@@ -40,6 +40,7 @@ void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot sl
 void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q);
 void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget);
 void bnti_guest_take_used(struct bnt_guest *guest);
+void bnti_guest_take_ready_answer(struct bnt_guest *guest);
 void bnti_guest_take_remaining_used(struct bnt_guest *guest);
 uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, enum bnti_guest_slot slot);
 void bnti_guest_handle_overdue_requests(struct bnt_guest *guest);

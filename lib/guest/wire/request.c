@@ -343,6 +343,14 @@ void bnti_guest_take_used(struct bnt_guest *guest)
     guest->used_all = guest->budget == 0;
 }
 
+/* After a request was submitted: its answer is applied if the wire has it already. */
+void bnti_guest_take_ready_answer(struct bnt_guest *guest)
+{
+    if (guest->wire->answers_at_once) {
+        guest->wire->take(guest, 0);
+    }
+}
+
 /* What the rooms after used_take left of the half that was kept for them. */
 void bnti_guest_take_remaining_used(struct bnt_guest *guest)
 {

@@ -1,7 +1,8 @@
 /*
- * VMware's wire: the calls, the handshake, what a tick begins with, the doorbell. Every call is
- * answered at once, so a request is never in flight longer than a function runs. What an answer
- * means for its pages is verdict.c's, how a reset goes on reset.c's, how far a tick goes pace.c's.
+ * VMware's wire: the calls, the handshake, what a tick begins with, the doorbell. The host
+ * answers a call before the call returns; the answer of a request then waits to be taken, as a used
+ * buffer does. What an answer means for its pages is verdict.c's, how a reset goes on reset.c's,
+ * how far a tick goes pace.c's.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -255,27 +256,35 @@ static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_reque
     return status == BNT_VMWARE_SUCCESS;
 }
 
-/* The answer is there when the call returns. */
+/* Makes the call. Its answer waits for bnti_vmware_take_used. */
 void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
-    struct bnti_guest_answer answer = {0};
+    struct bnti_guest_answer *answer = &guest->vmware.answer;
     const bool lock = slot == BNTI_GUEST_INFLATE;
+    BNTI_ASSERT(!guest->vmware.answered);
     bnti_guest_mark_request_in_flight(guest, slot);
+    *answer = (struct bnti_guest_answer){.verdict_count = request->page_count};
     if (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) {
-        answer.failed = !execute_batch(guest, request, lock);
+        answer->failed = !execute_batch(guest, request, lock);
     } else {
         execute_single(guest, request, lock);
     }
-    answer.verdict_count = request->page_count;
-    bnti_guest_end_request(guest, slot);
-    bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
-    guest->answered(guest, slot, &answer);
+    guest->vmware.answered_slot = slot;
+    guest->vmware.answered = true;
 }
 
-/* No buffer is used later. */
+/* Applies the answer that waits. Applying it may submit the next request, whose answer follows. The
+ * budget was paid when the request was built. */
 void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget)
 {
-    (void)guest;
     (void)budget;
+    while (guest->vmware.answered) {
+        const enum bnti_guest_slot slot = guest->vmware.answered_slot;
+        const struct bnti_guest_answer answer = guest->vmware.answer;
+        guest->vmware.answered = false;
+        bnti_guest_end_request(guest, slot);
+        bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
+        guest->answered(guest, slot, &answer);
+    }
 }
