@@ -38,11 +38,11 @@ uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
 }
 
 /*
- * Whether the balloon has what it should. A driver of units is there when it is less than one
- * above; on VMware's wire the slack does not start a deflate, nor does on VIRTIO's the rest of a
- * page of 2 MiB where the last one may go over.
+ * Whether `have` PFNs are as many as the target asks for. A driver of units is there when it is
+ * less than one above; on VMware's wire the slack does not start a deflate, nor does on VIRTIO's
+ * the rest of a page of 2 MiB where the last one may go over.
  */
-bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have)
+bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     if (guest->emptying) {
         return have == 0;
@@ -50,9 +50,9 @@ bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have)
     const uint64_t unit = guest->config.unit_pfns;
     const uint64_t least = unit >> guest->config.page_order > 1 ? unit - 1 : 0;
     uint64_t over = least;
-    if (guest->target_pfns != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
+    if (target != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
         const uint64_t rest = bnti_guest_huge_overshoot_max(guest);
         over = guest->wire->slack ? guest->config.vmware.slack_pfns : rest > least ? rest : least;
     }
-    return have >= guest->target_pfns && have - guest->target_pfns <= over;
+    return have >= target && have - target <= over;
 }

@@ -276,18 +276,18 @@ void bnti_guest_pace_clear(struct bnt_guest *guest)
     memset(&guest->pace, 0, sizeof guest->pace);
 }
 
-/* When a paced instance in RUNNING, with nothing in flight, has something to do. */
-uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest)
+/* When a paced instance in RUNNING, with nothing in flight, has something to do. `have` PFNs are
+ * ballooned, `target` should be. */
+uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     const struct bnti_guest_pace *pace = &guest->pace;
-    const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
     const bool polled = guest->wire->ticks;
     if (guest->held_due) {
         return guest->now_ns;
     }
     if (pace->open) {
         const bool waits = bnti_guest_awaits_sleeping_alloc(guest) && !pace->over &&
-                           have < guest->target_pfns && !bnti_guest_must_inflate_wait(guest);
+                           have < target && !bnti_guest_must_inflate_wait(guest);
         const bool polls = polled && !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED);
         return !waits               ? guest->now_ns
                : !polls             ? BNT_NEVER
@@ -297,10 +297,10 @@ uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest)
     if (polled) {
         return guest->vmware.rung ? guest->now_ns : pace->tick_ns;
     }
-    if (bnti_guest_is_at_target(guest, have)) {
+    if (bnti_guest_is_at_target(guest, have, target)) {
         return guest->reached && !bnti_guest_has_refused_pages(guest) ? BNT_NEVER : guest->now_ns;
     }
-    if (have > guest->target_pfns) {
+    if (have > target) {
         return pace->tick_ns;
     }
     if (guest->oom_pending || guest->requests[BNTI_GUEST_OOM].busy) {

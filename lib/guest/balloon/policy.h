@@ -7,6 +7,13 @@
 
 #include "lib/guest/wire/guest_wire.h"
 
+/* What PFNs of the OS are for: a page of a request, or a block to be hinted or reported. */
+enum bnti_guest_use {
+    BNTI_GUEST_USE_PAGE = 0,
+    BNTI_GUEST_USE_HUGE_PAGE,
+    BNTI_GUEST_USE_BLOCK
+};
+
 /* A record of pages: where its state lies, and what its bits stand for. */
 struct bnti_guest_page_record {
     uint64_t *pages;
@@ -21,7 +28,7 @@ struct bnti_guest_page_record {
 bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest);
 bool bnti_guest_has_refused_pages(const struct bnt_guest *guest);
 uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest);
-bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have);
+bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint64_t target);
 
 /* doubt.c */
 void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q);
@@ -73,7 +80,7 @@ void bnti_guest_pace_begin_doubt(struct bnt_guest *guest);
 void bnti_guest_pace_note_failure(struct bnt_guest *guest);
 void bnti_guest_pace_restart(struct bnt_guest *guest);
 void bnti_guest_pace_clear(struct bnt_guest *guest);
-uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest);
+uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target);
 uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_backoff *backoff);
 void bnti_guest_end_cycle(struct bnt_guest *guest);
 void bnti_guest_leave_cycle(struct bnt_guest *guest);
@@ -117,9 +124,12 @@ uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest);
 void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages);
 
 /* unusable.c */
+bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
+                                                   enum bnti_guest_use use, uint64_t first_pfn,
+                                                   uint64_t pfns);
 bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page);
-bool bnti_guest_is_block_usable(const struct bnt_guest *guest, uint64_t first_pfn, uint64_t pfns);
-void bnti_guest_note_unusable_block(struct bnt_guest *guest, uint64_t first_pfn, uint64_t pages);
+void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reason,
+                                    uint64_t first, uint64_t pages);
 void bnti_guest_end_unusable_cycle(struct bnt_guest *guest);
 bool bnti_guest_is_aside_full(const struct bnt_guest *guest);
 uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,

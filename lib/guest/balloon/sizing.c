@@ -208,7 +208,7 @@ static bool take_sizing_step(struct bnt_guest *guest)
         bnti_guest_tick_close(guest);
         return guest->held_due;
     }
-    if (bnti_guest_is_at_target(guest, have)) {
+    if (bnti_guest_is_at_target(guest, have, guest->target_pfns)) {
         handle_target_reached(guest, have);
         return guest->held_due;
     }
@@ -241,15 +241,14 @@ uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest)
     if (bnti_guest_is_sizing_busy(guest)) {
         return due;
     }
+    const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
     if (guest->pace.on) {
-        return bnti_guest_pace_deadline(guest);
+        return bnti_guest_pace_deadline(guest, have, guest->target_pfns);
     }
-    if (bnti_guest_awaits_sleeping_alloc(guest) &&
-        bnti_guest_count_ballooned_pfns(guest) < guest->target_pfns) {
+    if (bnti_guest_awaits_sleeping_alloc(guest) && have < guest->target_pfns) {
         return due;
     }
-    const uint64_t have = bnti_guest_count_ballooned_pfns(guest);
-    const bool there = bnti_guest_is_at_target(guest, have);
+    const bool there = bnti_guest_is_at_target(guest, have, guest->target_pfns);
     if (have > guest->target_pfns && !there) {
         due = guest->deflate_backoff.until_ns;
     } else if (have < guest->target_pfns && !guest->oom_pending &&

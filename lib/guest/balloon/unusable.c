@@ -1,48 +1,49 @@
 /*
- * Pages of the allocator that cannot be ballooned: outside the declared memory, or with a PFN that
- * the wire cannot carry. They are set aside until the cycle ends, so that an allocator that gives
- * out first what came back last offers others. Blocks that cannot be reported or hinted are told
- * here, too. Pages that the device refused are refusal.c's.
+ * Pages of the OS that the device cannot be told of, because they are outside the declared memory
+ * or their PFN is too large for the wire. Inflation, moves, hints and reports all ask here. A page
+ * that cannot be ballooned is set aside until the cycle ends, so that an allocator that hands out
+ * first what came back last offers other pages. Pages that the device refused are in refusal.c.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
-/* Why a page of 1 << order PFNs cannot be ballooned; BNT_GUEST_UNUSABLE_COUNT if it can. */
-static bnt_guest_unusable find_unusable_reason(const struct bnt_guest *guest, uint32_t order,
-                                               uint64_t page)
+/*
+ * Why the device cannot be told of these PFNs; BNT_GUEST_UNUSABLE_COUNT if it can. No other
+ * function refuses a page of the OS. A page is aligned to its size and named by a PFN, which must
+ * fit the present handshake; a block begins with a page of the guest and is named by its address.
+ */
+bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
+                                                   enum bnti_guest_use use, uint64_t first_pfn,
+                                                   uint64_t pfns)
 {
-    const uint64_t own = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint32_t order = bnti_guest_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
     const uint64_t within = (UINT64_C(1) << order) - 1;
-    const uint64_t first = guest->config.memory_first_pfn;
-    const uint64_t pfns = guest->config.memory_pfns & ~own;
-    if (page < first || pfns <= within || page - first >= pfns - within || (page & within) != 0) {
+    const uint64_t own = (UINT64_C(1) << guest->config.page_order) - 1;
+    const uint64_t memory_pfns = guest->config.memory_pfns & ~own;
+    const uint64_t at = first_pfn - guest->config.memory_first_pfn;
+    if (first_pfn < guest->config.memory_first_pfn || at >= memory_pfns ||
+        pfns > memory_pfns - at || (first_pfn & within) != 0) {
         return BNT_GUEST_UNUSABLE_OUTSIDE;
     }
-    return page + within > guest->wire->pfn_max(guest) ? BNT_GUEST_UNUSABLE_UNNAMEABLE
-                                                       : BNT_GUEST_UNUSABLE_COUNT;
+    return use != BNTI_GUEST_USE_BLOCK && first_pfn + within > guest->wire->pfn_max(guest)
+               ? BNT_GUEST_UNUSABLE_UNNAMEABLE
+               : BNT_GUEST_UNUSABLE_COUNT;
 }
 
 /* Whether a page of the guest's own size can be ballooned under the present handshake. */
 bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page)
 {
-    return find_unusable_reason(guest, guest->config.page_order, page) == BNT_GUEST_UNUSABLE_COUNT;
-}
-
-/* Whether a block to be reported or hinted consists of whole pages of the declared memory. */
-bool bnti_guest_is_block_usable(const struct bnt_guest *guest, uint64_t first_pfn, uint64_t pfns)
-{
-    const uint64_t at = first_pfn - guest->config.memory_first_pfn;
-    const uint64_t within = (UINT64_C(1) << guest->config.page_order) - 1;
-    return first_pfn >= guest->config.memory_first_pfn && at < guest->config.memory_pfns &&
-           pfns <= guest->config.memory_pfns - at && (first_pfn & within) == 0;
+    return bnti_guest_find_unusable_reason(guest, BNTI_GUEST_USE_PAGE, page,
+                                           UINT64_C(1) << guest->config.page_order) ==
+           BNT_GUEST_UNUSABLE_COUNT;
 }
 
 /* ---- Telling ---- */
 
 /* Counts pages of one reason, and emits the event where it is not latched. */
-static void note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reason, uint64_t first,
-                                uint64_t pages)
+void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reason,
+                                    uint64_t first, uint64_t pages)
 {
     const uint32_t bit = UINT32_C(1) << reason;
     uint64_t *counts[BNT_GUEST_UNUSABLE_COUNT] = {
@@ -56,12 +57,6 @@ static void note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reas
     if (!told) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNUSABLE, first, reason);
     }
-}
-
-/* A block of `pages` pages that the OS gave to be reported or hinted goes back. */
-void bnti_guest_note_unusable_block(struct bnt_guest *guest, uint64_t first_pfn, uint64_t pages)
-{
-    note_unusable_pages(guest, BNT_GUEST_UNUSABLE_OUTSIDE, first_pfn, pages);
 }
 
 /*
@@ -92,14 +87,15 @@ bool bnti_guest_is_aside_full(const struct bnt_guest *guest)
 uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                    uint32_t count)
 {
-    const uint32_t order = bnti_guest_page_order(guest, huge);
+    const enum bnti_guest_use use = huge ? BNTI_GUEST_USE_HUGE_PAGE : BNTI_GUEST_USE_PAGE;
+    const uint64_t pfns = UINT64_C(1) << bnti_guest_page_order(guest, huge);
     uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
     uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};
     uint32_t good = 0;
     uint32_t back = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t page = pages[i];
-        const bnt_guest_unusable reason = find_unusable_reason(guest, order, page);
+        const bnt_guest_unusable reason = bnti_guest_find_unusable_reason(guest, use, page, pfns);
         if (reason == BNT_GUEST_UNUSABLE_COUNT) {
             pages[good++] = page;
             continue;
@@ -117,7 +113,8 @@ uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t 
     bnti_guest_give_back_unfilled(guest, huge, guest->scratch, back);
     for (uint32_t reason = 0; reason < BNT_GUEST_UNUSABLE_COUNT; reason++) {
         if (found[reason] > 0) {
-            note_unusable_pages(guest, (bnt_guest_unusable)reason, first[reason], found[reason]);
+            bnti_guest_note_unusable_pages(guest, (bnt_guest_unusable)reason, first[reason],
+                                           found[reason]);
         }
     }
     return good;

@@ -178,14 +178,15 @@ static bool is_hint_run_wanted(const struct hint *hint)
 }
 
 /* What an allocator must not return goes back at once, page by page. */
-static void reject_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
+static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason,
+                              uint64_t first_pfn, uint32_t pfns)
 {
     const uint64_t step = UINT64_C(1) << guest->config.page_order;
     for (uint64_t at = 0; at < pfns; at += step) {
         const uint64_t page = first_pfn + at;
         guest->ops.hinted_free(guest->opaque, &page, 1, false);
     }
-    bnti_guest_note_unusable_block(guest, first_pfn, pfns >> guest->config.page_order);
+    bnti_guest_note_unusable_pages(guest, reason, first_pfn, pfns >> guest->config.page_order);
 }
 
 /* Takes the largest block that the OS gives; 0: it gives none. */
@@ -200,8 +201,10 @@ static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
     if (pfns < guest->config.hint_block_pfns_min) {
         return 0;
     }
-    if (!bnti_guest_is_block_usable(guest, *first_pfn, pfns)) {
-        reject_hint_block(guest, *first_pfn, pfns);
+    const bnt_guest_unusable reason =
+        bnti_guest_find_unusable_reason(guest, BNTI_GUEST_USE_BLOCK, *first_pfn, pfns);
+    if (reason != BNT_GUEST_UNUSABLE_COUNT) {
+        reject_hint_block(guest, reason, *first_pfn, pfns);
         return 0;
     }
     return pfns;

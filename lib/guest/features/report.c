@@ -183,11 +183,14 @@ static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t block = report->blocks[i];
-        if (bnti_guest_is_block_usable(guest, block, get_report_block_pfns(guest))) {
+        const bnt_guest_unusable reason = bnti_guest_find_unusable_reason(
+            guest, BNTI_GUEST_USE_BLOCK, block, get_report_block_pfns(guest));
+        if (reason == BNT_GUEST_UNUSABLE_COUNT) {
             report->blocks[good++] = block;
         } else {
             guest->ops.report_done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
-            bnti_guest_note_unusable_block(guest, block, UINT64_C(1) << guest->config.report_order);
+            bnti_guest_note_unusable_pages(guest, reason, block,
+                                           UINT64_C(1) << guest->config.report_order);
         }
     }
     return good;
