@@ -50,28 +50,28 @@
     V(backing_discard, DISCARD,                                                                       \
       (struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes),                   \
       (vm, first_pfn, pfns, freed_bytes))                                                          \
-    V(engine_payload_words, HASH,                                                                  \
+    V(engine_add_payload_words, HASH,                                                                  \
       (struct engine *engine, const uint64_t *words, size_t count), (engine, words, count))        \
-    V(engine_payload_halves, HASH,                                                                 \
+    V(engine_add_payload_halves, HASH,                                                                 \
       (struct engine *engine, const uint32_t *words, size_t count), (engine, words, count))        \
-    V(engine_payload_bytes, HASH,                                                                  \
+    V(engine_add_payload_bytes, HASH,                                                                  \
       (struct engine *engine, const uint8_t *bytes, size_t count), (engine, bytes, count))         \
-    V(oracle_taken, ORACLE,                                                                        \
+    V(oracle_observe_pages_allocated, ORACLE,                                                                        \
       (struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count),                 \
       (oracle, vm, pages, count))                                                                  \
-    V(oracle_guest_request, ORACLE,                                                                \
+    V(oracle_observe_guest_request, ORACLE,                                                                \
       (struct oracle *oracle, uint32_t vm, uint64_t features,                                      \
        const struct bnt_guest_request *request),                                                   \
       (oracle, vm, features, request))                                                             \
-    V(oracle_discard, ORACLE,                                                                      \
+    V(oracle_observe_discard, ORACLE,                                                                      \
       (struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns),                     \
       (oracle, vm, first_pfn, pfns))                                                               \
-    V(oracle_host_request, ORACLE,                                                                 \
+    V(oracle_observe_host_request, ORACLE,                                                                 \
       (struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request),                \
       (oracle, vm, request))                                                                       \
     V(check_touched, ORACLE, (struct vm *vm), (vm))                                                \
     V(check_fully, AUDIT, (struct vm *vm), (vm))                                                   \
-    X(uint64_t, oracle_state_afresh, AUDIT, (const struct oracle *oracle), (oracle))
+    X(uint64_t, oracle_recompute_state, AUDIT, (const struct oracle *oracle), (oracle))
 /* clang-format on */
 
 /** What is not in a stage is the simulator's: events, their hash, links, notifications. */

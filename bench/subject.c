@@ -24,7 +24,7 @@ static struct scenario *load(struct arena *arena, const char *text)
     if (scenario == NULL) {
         bench_give_up("a scenario of the benchmark is wrong: %s", errors.messages[0]);
     }
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return scenario;
 }
 
@@ -82,7 +82,7 @@ struct subject_result subject_run(const struct subject *subject)
                                   .oracles_off = subject->oracles_off,
                                   .hash_off = subject->hash_off};
     if (writer != NULL) {
-        config.observer = trace_writer_observer(writer);
+        config.observer = trace_writer_get_observer(writer);
     }
     struct world *world = world_create(&config, error, sizeof error);
     if (world == NULL) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /** Exit statuses from worst to best (docs/use/command.md, "Exit status"). */
-int status_worse(int left, int right)
+int status_get_worse(int left, int right)
 {
     static const int order[] = {
         VERDICT_CRASH, VERDICT_NONDETERMINISM, VERDICT_FAIL,  VERDICT_LIVENESS,
@@ -20,7 +20,7 @@ int status_worse(int left, int right)
     return left;
 }
 
-bool options_paths(const struct options *options, struct path_list *list)
+bool options_find_scenarios(const struct options *options, struct path_list *list)
 {
     bool good = true;
     for (uint32_t i = 0; i < options->path_count; i++) {
@@ -33,7 +33,7 @@ bool options_paths(const struct options *options, struct path_list *list)
     return good;
 }
 
-struct session_config options_session(const struct options *options, const char *path)
+struct session_config options_make_session_config(const struct options *options, const char *path)
 {
     return (struct session_config){
         .path = path,

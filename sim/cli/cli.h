@@ -60,24 +60,24 @@ enum {
     OPTION_GENERATED = 512
 };
 
-int verb_run(const struct options *options);
-int verb_generate(const struct options *options);
-int verb_check(const struct options *options);
-int verb_schema(const struct options *options);
-int verb_replay(const struct options *options);
-int verb_verify(const struct options *options);
-int verb_test(const struct options *options);
-int verb_conformance(const struct options *options);
-int verb_doctor(const struct options *options);
+int run_verb_run(const struct options *options);
+int run_verb_generate(const struct options *options);
+int run_verb_check(const struct options *options);
+int run_verb_schema(const struct options *options);
+int run_verb_replay(const struct options *options);
+int run_verb_verify(const struct options *options);
+int run_verb_test(const struct options *options);
+int run_verb_conformance(const struct options *options);
+int run_verb_doctor(const struct options *options);
 
 /** `run --generated A..B`: generated scenarios, each checked on its own. */
-int generated_run(const struct options *options);
+int run_generated_scenarios(const struct options *options);
 
 /** Runs the verb in a process of its own; the exit status: the verb's, or VERDICT_CRASH. */
-int guard_run(const struct verb *verb, const struct options *options);
+int guard_run_verb(const struct verb *verb, const struct options *options);
 
 /** Every scenario that the arguments name. False after saying what is wrong. */
-bool options_paths(const struct options *options, struct path_list *list);
+bool options_find_scenarios(const struct options *options, struct path_list *list);
 
 /** How to run one scenario once. */
 struct session_config {
@@ -102,7 +102,7 @@ struct session_config {
 };
 
 /** How the command line wants `path` to be run. */
-struct session_config options_session(const struct options *options, const char *path);
+struct session_config options_make_session_config(const struct options *options, const char *path);
 
 /** One scenario, loaded and perhaps run. All its memory is in its own arena. */
 struct session {
@@ -135,7 +135,7 @@ run_verdict session_load(struct session *session, const struct session_config *c
 run_verdict session_open(struct session *session, const struct session_config *config);
 
 /** Fills in the name and seed of a session for results, without opening it. */
-void session_name(struct session *session, const struct session_config *config);
+void session_fill_name(struct session *session, const struct session_config *config);
 
 /** Runs it; the verdict is also in session->result. */
 run_verdict session_run(struct session *session);
@@ -147,28 +147,29 @@ run_verdict session_close(struct session *session);
 
 typedef void (*print_text)(FILE *out, const char *text);
 
-void print_plain(FILE *out, const char *text);
+void print_plain_text(FILE *out, const char *text);
 /** What stands between the quotes of a JSON string. */
-void print_json(FILE *out, const char *text);
-/** A word of a shell, in single quotes; print_word leaves out the quotes that are not needed. */
-void print_quoted(FILE *out, print_text print, const char *text);
-void print_word(FILE *out, print_text print, const char *text);
+void print_json_text(FILE *out, const char *text);
+/** A word of a shell, in single quotes; print_shell_word leaves out the quotes that are not needed.
+ */
+void print_shell_quoted(FILE *out, print_text print, const char *text);
+void print_shell_word(FILE *out, print_text print, const char *text);
 
 /** The command that runs this again. */
-void session_command(const struct session *session, FILE *out, print_text print);
+void session_print_command(const struct session *session, FILE *out, print_text print);
 
 /** The last lines of a run: the reason unless it passed, and `PASS NAME seed=N events=N
  * time=DURATION hash=16HEX`.
  */
-void session_line(const struct session *session, FILE *out, const char *prefix);
+void session_print_line(const struct session *session, FILE *out, const char *prefix);
 
 /** A run as one JSON object on a line. */
-void session_object(const struct session *session, FILE *out);
+void session_print_json(const struct session *session, FILE *out);
 
 /** One or the other, to stdout. */
-void session_report(const struct session *session, bool json);
+void session_print_result(const struct session *session, bool json);
 
 /** The worse of two exit statuses, in the order 5, 4, 1, 3, 6, 7. */
-int status_worse(int left, int right);
+int status_get_worse(int left, int right);
 
 #endif

@@ -15,8 +15,8 @@
 
 /* ---- Subjects ---- */
 
-static struct subject *subject_of(struct conformance_report *report, clause_party party,
-                                  const char *name)
+static struct subject *find_subject(struct conformance_report *report, clause_party party,
+                                    const char *name)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         struct subject *subject = &report->subjects[i];
@@ -36,7 +36,7 @@ static struct subject *subject_of(struct conformance_report *report, clause_part
     return subject;
 }
 
-const struct subject *report_ours(const struct conformance_report *report, clause_party party)
+const struct subject *report_find_ours(const struct conformance_report *report, clause_party party)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         if (report->subjects[i].ours && report->subjects[i].party == party) {
@@ -65,7 +65,7 @@ static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
     sum->violated += tally->violated;
 }
 
-static void add_run(struct conformance_report *report, const struct session *session)
+static void add_session(struct conformance_report *report, const struct session *session)
 {
     const struct conformance *seen = world_conformance(session->world);
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
@@ -74,10 +74,10 @@ static void add_run(struct conformance_report *report, const struct session *ses
             const bool scripted = side % 2 == 1;
             char name[SUBJECT_NAME_MAX];
             world_subject(session->world, vm, party, scripted, name, sizeof name);
-            struct subject *subject = subject_of(report, party, name);
+            struct subject *subject = find_subject(report, party, name);
             for (int id = 0; subject != NULL && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
-                    conformance_tally(seen, vm, party, scripted, (clause_id)id);
+                    conformance_get_tally(seen, vm, party, scripted, (clause_id)id);
                 add_tally(&subject->sums[id], tally, session, vm);
                 subject->sums[id].declared |=
                     subject->declares && world_declares(session->world, vm, party, (clause_id)id);
@@ -87,13 +87,13 @@ static void add_run(struct conformance_report *report, const struct session *ses
 }
 
 /** Adds a run's clauses to those of the runs before it. */
-static void add_report(struct conformance_report *report, const struct conformance_report *run)
+static void add_run_report(struct conformance_report *report, const struct conformance_report *run)
 {
     report->runs += run->runs;
     report->failed += run->failed;
     for (uint32_t i = 0; i < run->subject_count && i < SUBJECTS_MAX; i++) {
         const struct subject *from = &run->subjects[i];
-        struct subject *subject = subject_of(report, from->party, from->name);
+        struct subject *subject = find_subject(report, from->party, from->name);
         for (int id = 0; subject != NULL && id < CLAUSE_COUNT; id++) {
             const struct clause_sum *more = &from->sums[id];
             struct clause_sum *sum = &subject->sums[id];
@@ -118,11 +118,12 @@ struct runs {
     uint32_t seeds; /**< of each scenario */
 };
 
-static struct session_config run_config(const struct runs *runs, uint64_t index,
-                                        struct world_watch *watch)
+static struct session_config make_run_config(const struct runs *runs, uint64_t index,
+                                             struct world_watch *watch)
 {
     const struct options *options = runs->options;
-    struct session_config config = options_session(options, runs->list->paths[index / runs->seeds]);
+    struct session_config config =
+        options_make_session_config(options, runs->list->paths[index / runs->seeds]);
     if (options->seeds > 0) {
         config.has_seed = true;
         config.seed = index % runs->seeds + 1;
@@ -132,10 +133,10 @@ static struct session_config run_config(const struct runs *runs, uint64_t index,
     return config;
 }
 
-static int run_one(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int run_scenario(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     struct conformance_report *report = data;
-    const struct session_config config = run_config(opaque, index, watch);
+    const struct session_config config = make_run_config(opaque, index, watch);
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
@@ -143,26 +144,26 @@ static int run_one(void *opaque, uint64_t index, struct world_watch *watch, void
         report->runs = 1;
         report->failed = status != VERDICT_PASS;
         if (session.world != NULL) {
-            add_run(report, &session);
+            add_session(report, &session);
             if (status != VERDICT_PASS) {
-                session_line(&session, stderr, "");
+                session_print_line(&session, stderr, "");
             }
         }
     }
-    return status_worse(status, (int)session_close(&session));
+    return status_get_worse(status, (int)session_close(&session));
 }
 
-static bool run_done(void *opaque, const struct isolate_result *result)
+static bool add_finished_run(void *opaque, const struct isolate_result *result)
 {
     struct runs *runs = opaque;
     if (result->end == ISOLATE_RETURNED) {
-        add_report(runs->report, result->data);
+        add_run_report(runs->report, result->data);
         return true;
     }
-    const struct session_config config = run_config(runs, result->index, NULL);
+    const struct session_config config = make_run_config(runs, result->index, NULL);
     struct session session;
-    session_lost(&session, &config, result);
-    session_line(&session, stderr, "");
+    session_make_lost(&session, &config, result);
+    session_print_line(&session, stderr, "");
     runs->report->runs++;
     runs->report->failed++;
     return true;
@@ -171,22 +172,22 @@ static bool run_done(void *opaque, const struct isolate_result *result)
 /* ---- The status of a clause ---- */
 
 /** The parties bound by a row to which the clause applied, a bit each. */
-static unsigned exercised_by(const struct conformance_report *report, clause_id id)
+static unsigned find_exercising_parties(const struct conformance_report *report, clause_id id)
 {
     unsigned who = 0;
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_ours(report, (clause_party)party);
         if (subject != NULL && subject->sums[id].exercised > 0) {
             who |= 1u << party;
         }
     }
-    return who & clause_row(id)->who;
+    return who & clause_get_row(id)->who;
 }
 
-static const char *violation_of(const struct conformance_report *report, clause_id id)
+static const char *find_violation(const struct conformance_report *report, clause_id id)
 {
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_ours(report, (clause_party)party);
         if (subject != NULL && subject->sums[id].violated > 0) {
             return subject->sums[id].place;
         }
@@ -194,12 +195,12 @@ static const char *violation_of(const struct conformance_report *report, clause_
     return NULL;
 }
 
-clause_status report_status(const struct conformance_report *report, clause_id id, char *reason,
-                            size_t reason_bytes)
+clause_status report_get_clause_status(const struct conformance_report *report, clause_id id,
+                                       char *reason, size_t reason_bytes)
 {
-    const struct clause *row = clause_row(id);
-    const unsigned who = exercised_by(report, id);
-    const char *violation = violation_of(report, id);
+    const struct clause *row = clause_get_row(id);
+    const unsigned who = find_exercising_parties(report, id);
+    const char *violation = find_violation(report, id);
     reason[0] = '\0';
     if (violation != NULL) {
         (void)snprintf(reason, reason_bytes, "%s", violation);
@@ -220,33 +221,33 @@ clause_status report_status(const struct conformance_report *report, clause_id i
     return STATUS_NOT_EXERCISED;
 }
 
-const char *clause_status_name(clause_status status)
+const char *clause_status_get_name(clause_status status)
 {
     static const char *const names[STATUS_COUNT] = {"covered", "violated", "not-exercised",
                                                     "not-applicable"};
     return names[status];
 }
 
-bool report_undeclared(const struct subject *subject, clause_id id)
+bool report_has_undeclared_violation(const struct subject *subject, clause_id id)
 {
     const struct clause_sum *sum = &subject->sums[id];
     return subject->declares && sum->violated > 0 && !sum->declared;
 }
 
-bool report_unbroken(const struct subject *subject, clause_id id)
+bool report_has_unused_quirk(const struct subject *subject, clause_id id)
 {
     const struct clause_sum *sum = &subject->sums[id];
     return subject->declares && sum->violated == 0 && sum->declared &&
-           clause_row(id)->watch == CLAUSE_WATCHED;
+           clause_get_row(id)->watch == CLAUSE_WATCHED;
 }
 
 /** A quirk must be declared; over the whole suite a declared one must occur. */
-static bool quirks_wrong(const struct conformance_report *report, bool whole)
+static bool has_wrong_quirks(const struct conformance_report *report, bool whole)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         for (int id = 0; id < CLAUSE_COUNT; id++) {
-            if (report_undeclared(&report->subjects[i], (clause_id)id) ||
-                (whole && report_unbroken(&report->subjects[i], (clause_id)id))) {
+            if (report_has_undeclared_violation(&report->subjects[i], (clause_id)id) ||
+                (whole && report_has_unused_quirk(&report->subjects[i], (clause_id)id))) {
                 return true;
             }
         }
@@ -254,10 +255,10 @@ static bool quirks_wrong(const struct conformance_report *report, bool whole)
     return false;
 }
 
-static bool any_violated(const struct conformance_report *report)
+static bool has_own_violation(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        if (violation_of(report, (clause_id)id) != NULL) {
+        if (find_violation(report, (clause_id)id) != NULL) {
             return true;
         }
     }
@@ -266,31 +267,31 @@ static bool any_violated(const struct conformance_report *report)
 
 /* ---- The verb ---- */
 
-static int run_all(const struct options *options, bool whole, const struct path_list *list,
-                   struct conformance_report *report)
+static int run_all_scenarios(const struct options *options, bool whole,
+                             const struct path_list *list, struct conformance_report *report)
 {
     struct runs runs = {options, list, report, options->seeds > 0 ? options->seeds : 1};
     const struct isolate_config config = {.count = (uint64_t)list->count * runs.seeds,
                                           .result_bytes = sizeof *report,
                                           .opaque = &runs,
-                                          .work = run_one,
-                                          .done = run_done};
-    const int status = isolate_run(&config);
-    if (isolate_stopped() != 0) {
+                                          .work = run_scenario,
+                                          .done = add_finished_run};
+    const int status = isolate_run_tasks(&config);
+    if (isolate_get_stop_signal() != 0) {
         return status; /* an incomplete suite cannot prove coverage */
     }
     if (options->json) {
-        report_json(report);
+        report_print_json(report);
     } else if (options->markdown) {
-        report_markdown(report);
+        report_print_markdown(report);
     } else {
-        report_text(report);
+        report_print_text(report);
     }
-    const bool wrong = any_violated(report) || quirks_wrong(report, whole);
-    return wrong ? status_worse(status, VERDICT_FAIL) : status;
+    const bool wrong = has_own_violation(report) || has_wrong_quirks(report, whole);
+    return wrong ? status_get_worse(status, VERDICT_FAIL) : status;
 }
 
-int verb_conformance(const struct options *options)
+int run_verb_conformance(const struct options *options)
 {
     static struct options chosen;
     chosen = *options;
@@ -299,9 +300,9 @@ int verb_conformance(const struct options *options)
     }
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    struct conformance_report *report = arena_zalloc(arena, sizeof *report);
-    const int status = options_paths(&chosen, &list)
-                           ? run_all(&chosen, options->path_count == 0, &list, report)
+    struct conformance_report *report = arena_alloc_zeroed(arena, sizeof *report);
+    const int status = options_find_scenarios(&chosen, &list)
+                           ? run_all_scenarios(&chosen, options->path_count == 0, &list, report)
                            : VERDICT_USAGE;
     arena_free(arena, report, sizeof *report);
     paths_free(&list);

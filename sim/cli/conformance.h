@@ -49,20 +49,20 @@ typedef enum clause_status {
 } clause_status;
 
 /** The status by our driver and device. `reason` explains it, "" if it is covered. */
-clause_status report_status(const struct conformance_report *report, clause_id id, char *reason,
-                            size_t reason_bytes);
-const char *clause_status_name(clause_status status);
+clause_status report_get_clause_status(const struct conformance_report *report, clause_id id,
+                                       char *reason, size_t reason_bytes);
+const char *clause_status_get_name(clause_status status);
 /** Our driver or device; NULL if none ran. */
-const struct subject *report_ours(const struct conformance_report *report, clause_party party);
+const struct subject *report_find_ours(const struct conformance_report *report, clause_party party);
 
 /** Clauses that a personality violated without declaring it, or declares and never violated; false
  * if there are none. */
-bool report_undeclared(const struct subject *subject, clause_id id);
-bool report_unbroken(const struct subject *subject, clause_id id);
+bool report_has_undeclared_violation(const struct subject *subject, clause_id id);
+bool report_has_unused_quirk(const struct subject *subject, clause_id id);
 
-void report_text(const struct conformance_report *report);
-void report_json(const struct conformance_report *report);
+void report_print_text(const struct conformance_report *report);
+void report_print_json(const struct conformance_report *report);
 /** docs/prove/conformance.md. */
-void report_markdown(const struct conformance_report *report);
+void report_print_markdown(const struct conformance_report *report);
 
 #endif

@@ -10,19 +10,19 @@
 
 #define REASON_MAX 512
 
-static const char *party_name(clause_party party)
+static const char *get_party_name(clause_party party)
 {
     return party == CLAUSE_DRIVER ? "driver" : "device";
 }
 
 /** The literal reading, for our parties: how often it applied, how often it was violated. */
-static void literal_sums(const struct conformance_report *report, clause_id id, uint64_t *seen,
-                         uint64_t *broken)
+static void sum_literal_reading(const struct conformance_report *report, clause_id id,
+                                uint64_t *seen, uint64_t *broken)
 {
     *seen = 0;
     *broken = 0;
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
-        const struct subject *subject = report_ours(report, (clause_party)party);
+        const struct subject *subject = report_find_ours(report, (clause_party)party);
         if (subject != NULL) {
             *seen += subject->sums[id].literal_exercised;
             *broken += subject->sums[id].literal_violated;
@@ -30,11 +30,11 @@ static void literal_sums(const struct conformance_report *report, clause_id id, 
     }
 }
 
-static const char *literal_status(const struct conformance_report *report, clause_id id)
+static const char *get_literal_status(const struct conformance_report *report, clause_id id)
 {
     uint64_t seen = 0;
     uint64_t broken = 0;
-    literal_sums(report, id, &seen, &broken);
+    sum_literal_reading(report, id, &seen, &broken);
     return broken > 0 ? "violated" : seen > 0 ? "covered" : "not-exercised";
 }
 
@@ -42,12 +42,12 @@ static void count_statuses(const struct conformance_report *report, uint32_t cou
 {
     char reason[REASON_MAX];
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        counts[report_status(report, (clause_id)id, reason, sizeof reason)]++;
+        counts[report_get_clause_status(report, (clause_id)id, reason, sizeof reason)]++;
     }
 }
 
 /** The clauses that applied to a subject, and those that it violated. */
-static void subject_counts(const struct subject *subject, uint32_t *seen, uint32_t *broken)
+static void count_subject_clauses(const struct subject *subject, uint32_t *seen, uint32_t *broken)
 {
     *seen = 0;
     *broken = 0;
@@ -59,54 +59,57 @@ static void subject_counts(const struct subject *subject, uint32_t *seen, uint32
 
 /* ---- Text ---- */
 
-static void text_row(const struct conformance_report *report, clause_id id)
+static void print_text_row(const struct conformance_report *report, clause_id id)
 {
-    const struct clause *row = clause_row(id);
+    const struct clause *row = clause_get_row(id);
     char reason[REASON_MAX];
-    const clause_status status = report_status(report, id, reason, sizeof reason);
-    (void)printf("%-5s  %-6s  %-10s  %-14s  %s\n", row->name, clause_who_name(row->who),
-                 clause_level_name(row->level), clause_status_name(status), row->text);
+    const clause_status status = report_get_clause_status(report, id, reason, sizeof reason);
+    (void)printf("%-5s  %-6s  %-10s  %-14s  %s\n", row->name, clause_get_party_name(row->who),
+                 clause_get_level_name(row->level), clause_status_get_name(status), row->text);
     if (reason[0] != '\0') {
         (void)printf("%43s%s\n", "because: ", reason);
     }
-    const char *literal = clause_literal_text(id);
+    const char *literal = clause_get_literal_text(id);
     if (literal != NULL) {
-        (void)printf("%43s%s; so read: %s\n", "literally: ", literal, literal_status(report, id));
+        (void)printf("%43s%s; so read: %s\n", "literally: ", literal,
+                     get_literal_status(report, id));
     }
 }
 
-static void text_subjects(const struct conformance_report *report)
+static void print_text_subjects(const struct conformance_report *report)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {
         const struct subject *subject = &report->subjects[i];
         uint32_t seen = 0;
         uint32_t broken = 0;
-        subject_counts(subject, &seen, &broken);
+        count_subject_clauses(subject, &seen, &broken);
         if (seen + broken == 0) {
             continue;
         }
         (void)printf("%s %s: %" PRIu32 " clauses came into play, %" PRIu32 " were broken\n",
-                     party_name(subject->party), subject->name, seen, broken);
+                     get_party_name(subject->party), subject->name, seen, broken);
         for (int id = 0; !subject->ours && id < CLAUSE_COUNT; id++) {
-            const char *name = clause_row((clause_id)id)->name;
+            const char *name = clause_get_row((clause_id)id)->name;
             if (subject->sums[id].violated > 0) {
                 (void)printf("  %s%s: %s\n", name,
-                             report_undeclared(subject, (clause_id)id) ? " (not declared)" : "",
+                             report_has_undeclared_violation(subject, (clause_id)id)
+                                 ? " (not declared)"
+                                 : "",
                              subject->sums[id].place);
-            } else if (report_unbroken(subject, (clause_id)id)) {
+            } else if (report_has_unused_quirk(subject, (clause_id)id)) {
                 (void)printf("  %s: declared, and never broken\n", name);
             }
         }
     }
 }
 
-void report_text(const struct conformance_report *report)
+void report_print_text(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        text_row(report, (clause_id)id);
+        print_text_row(report, (clause_id)id);
     }
     (void)putchar('\n');
-    text_subjects(report);
+    print_text_subjects(report);
     uint32_t counts[STATUS_COUNT] = {0};
     count_statuses(report, counts);
     (void)printf(
@@ -118,14 +121,14 @@ void report_text(const struct conformance_report *report)
 
 /* ---- JSON ---- */
 
-static void json_text(const char *key, const char *text)
+static void print_json_pair(const char *key, const char *text)
 {
     (void)printf("\"%s\":\"", key);
-    print_json(stdout, text);
+    print_json_text(stdout, text);
     (void)putchar('"');
 }
 
-static void json_subjects(const struct conformance_report *report, clause_id id)
+static void print_json_subjects(const struct conformance_report *report, clause_id id)
 {
     const char *separator = "";
     (void)fputs(",\"subjects\":[", stdout);
@@ -136,56 +139,56 @@ static void json_subjects(const struct conformance_report *report, clause_id id)
             continue;
         }
         (void)printf("%s{", separator);
-        json_text("name", subject->name);
+        print_json_pair("name", subject->name);
         (void)putchar(',');
-        json_text("party", party_name(subject->party));
+        print_json_pair("party", get_party_name(subject->party));
         (void)printf(",\"declared\":%s,\"undeclared\":%s,\"unbroken\":%s",
                      sum->declared ? "true" : "false",
-                     report_undeclared(subject, id) ? "true" : "false",
-                     report_unbroken(subject, id) ? "true" : "false");
+                     report_has_undeclared_violation(subject, id) ? "true" : "false",
+                     report_has_unused_quirk(subject, id) ? "true" : "false");
         (void)printf(",\"exercised\":%" PRIu64 ",\"violated\":%" PRIu64 ",", sum->exercised,
                      sum->violated);
-        json_text("place", sum->place);
+        print_json_pair("place", sum->place);
         (void)putchar('}');
         separator = ",";
     }
     (void)putchar(']');
 }
 
-static void json_row(const struct conformance_report *report, clause_id id)
+static void print_json_row(const struct conformance_report *report, clause_id id)
 {
-    const struct clause *row = clause_row(id);
+    const struct clause *row = clause_get_row(id);
     char reason[REASON_MAX];
-    const clause_status status = report_status(report, id, reason, sizeof reason);
+    const clause_status status = report_get_clause_status(report, id, reason, sizeof reason);
     (void)putchar('{');
-    json_text("id", row->name);
+    print_json_pair("id", row->name);
     (void)putchar(',');
-    json_text("who", clause_who_name(row->who));
+    print_json_pair("who", clause_get_party_name(row->who));
     (void)putchar(',');
-    json_text("level", clause_level_name(row->level));
+    print_json_pair("level", clause_get_level_name(row->level));
     (void)putchar(',');
-    json_text("text", row->text);
+    print_json_pair("text", row->text);
     (void)putchar(',');
-    json_text("status", clause_status_name(status));
+    print_json_pair("status", clause_status_get_name(status));
     (void)putchar(',');
-    json_text("reason", reason);
+    print_json_pair("reason", reason);
     (void)printf(",\"watched\":%s", row->watch == CLAUSE_WATCHED ? "true" : "false");
-    const char *literal = clause_literal_text(id);
+    const char *literal = clause_get_literal_text(id);
     if (literal != NULL) {
         (void)putchar(',');
-        json_text("literal", literal);
+        print_json_pair("literal", literal);
         (void)putchar(',');
-        json_text("literal_status", literal_status(report, id));
+        print_json_pair("literal_status", get_literal_status(report, id));
     }
-    json_subjects(report, id);
+    print_json_subjects(report, id);
     (void)putchar('}');
 }
 
-void report_json(const struct conformance_report *report)
+void report_print_json(const struct conformance_report *report)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
         (void)printf("%s", id == 0 ? "[" : ",\n ");
-        json_row(report, (clause_id)id);
+        print_json_row(report, (clause_id)id);
     }
     (void)printf("]\n");
 }
@@ -205,7 +208,7 @@ static const struct {
     {"BX", "Refusals and resets"},
 };
 
-static void markdown_intro(void)
+static void print_markdown_intro(void)
 {
     (void)fputs(
         "# Conformance\n"
@@ -233,52 +236,54 @@ static void markdown_intro(void)
         stdout);
 }
 
-static void markdown_section(const struct conformance_report *report, const char *family,
-                             const char *title)
+static void print_markdown_section(const struct conformance_report *report, const char *family,
+                                   const char *title)
 {
     (void)printf("\n## %s\n\n| id | who | level | in our words | status |\n|---|---|---|---|---|\n",
                  title);
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        const struct clause *row = clause_row((clause_id)id);
+        const struct clause *row = clause_get_row((clause_id)id);
         if (strncmp(row->name, family, 2) != 0) {
             continue;
         }
         char reason[REASON_MAX];
-        const clause_status status = report_status(report, (clause_id)id, reason, sizeof reason);
-        (void)printf("| %s | %s | %s | %s | %s |\n", row->name, clause_who_name(row->who),
-                     clause_level_name(row->level), row->text, clause_status_name(status));
+        const clause_status status =
+            report_get_clause_status(report, (clause_id)id, reason, sizeof reason);
+        (void)printf("| %s | %s | %s | %s | %s |\n", row->name, clause_get_party_name(row->who),
+                     clause_get_level_name(row->level), row->text, clause_status_get_name(status));
     }
 }
 
-static void markdown_reasons(const struct conformance_report *report)
+static void print_markdown_reasons(const struct conformance_report *report)
 {
     (void)printf("\n## Not covered, and why\n\n| id | status | why |\n|---|---|---|\n");
     for (int id = 0; id < CLAUSE_COUNT; id++) {
         char reason[REASON_MAX];
-        const clause_status status = report_status(report, (clause_id)id, reason, sizeof reason);
+        const clause_status status =
+            report_get_clause_status(report, (clause_id)id, reason, sizeof reason);
         if (status != STATUS_COVERED) {
-            (void)printf("| %s | %s | %s |\n", clause_row((clause_id)id)->name,
-                         clause_status_name(status), reason);
+            (void)printf("| %s | %s | %s |\n", clause_get_row((clause_id)id)->name,
+                         clause_status_get_name(status), reason);
         }
     }
 }
 
-static void markdown_literal(const struct conformance_report *report)
+static void print_markdown_literal(const struct conformance_report *report)
 {
     (void)printf("\n## By the letter\n\n"
                  "Where the standard's letter errs the status above follows what is meant. Read "
                  "literally:\n\n"
                  "| id | the letter | status so read |\n|---|---|---|\n");
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        const char *literal = clause_literal_text((clause_id)id);
+        const char *literal = clause_get_literal_text((clause_id)id);
         if (literal != NULL) {
-            (void)printf("| %s | %s | %s |\n", clause_row((clause_id)id)->name, literal,
-                         literal_status(report, (clause_id)id));
+            (void)printf("| %s | %s | %s |\n", clause_get_row((clause_id)id)->name, literal,
+                         get_literal_status(report, (clause_id)id));
         }
     }
 }
 
-static void markdown_subjects(const struct conformance_report *report)
+static void print_markdown_subjects(const struct conformance_report *report)
 {
     (void)printf("\n## Others\n\n"
                  "What personalities, recordings and scripts broke. Of a personality these are "
@@ -288,27 +293,27 @@ static void markdown_subjects(const struct conformance_report *report)
         const struct subject *subject = &report->subjects[i];
         uint32_t seen = 0;
         uint32_t broken = 0;
-        subject_counts(subject, &seen, &broken);
+        count_subject_clauses(subject, &seen, &broken);
         if (subject->ours || seen + broken == 0) {
             continue;
         }
-        (void)printf("| %s %s |", party_name(subject->party), subject->name);
+        (void)printf("| %s %s |", get_party_name(subject->party), subject->name);
         for (int id = 0; id < CLAUSE_COUNT; id++) {
             if (subject->sums[id].violated > 0) {
-                (void)printf(" %s", clause_row((clause_id)id)->name);
+                (void)printf(" %s", clause_get_row((clause_id)id)->name);
             }
         }
         (void)printf("%s |\n", broken == 0 ? " nothing" : "");
     }
 }
 
-void report_markdown(const struct conformance_report *report)
+void report_print_markdown(const struct conformance_report *report)
 {
-    markdown_intro();
+    print_markdown_intro();
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        markdown_section(report, sections[i].family, sections[i].title);
+        print_markdown_section(report, sections[i].family, sections[i].title);
     }
-    markdown_reasons(report);
-    markdown_literal(report);
-    markdown_subjects(report);
+    print_markdown_reasons(report);
+    print_markdown_literal(report);
+    print_markdown_subjects(report);
 }

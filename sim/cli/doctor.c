@@ -45,30 +45,30 @@ static const char thief[] = "schema: 1\n"
                             "phases:\n"
                             "  - {name: run, for: 1s}\n";
 
-static bool report(const char *what, bool good)
+static bool print_check_result(const char *what, bool good)
 {
     (void)printf("%s %s\n", good ? "ok    " : "BROKEN", what);
     return good;
 }
 
-static void nothing(void *world, const struct engine_event *event)
+static void ignore_event(void *world, const struct engine_event *event)
 {
     (void)world;
     (void)event;
 }
 
 /** The first draws of a stream, pinned for ever: another value makes every old seed another run. */
-static bool check_streams(void)
+static bool check_pinned_draws(void)
 {
     static const uint64_t pinned[4] = {DOCTOR_DRAWS};
     struct arena *arena = arena_open(SESSION_FILL);
     const struct engine_config config = {
-        .arena = arena, .seed = 1, .events_max = 1, .hash = true, .handle = nothing};
+        .arena = arena, .seed = 1, .events_max = 1, .hash = true, .handle = ignore_event};
     struct engine *engine = engine_create(&config);
     bool good = true;
     for (int i = 0; i < 4; i++) {
         const uint64_t value =
-            engine_choose(engine, engine_stream(engine, "doctor"), CHOICE_PICK, 1000000);
+            engine_draw_choice(engine, engine_open_stream(engine, "doctor"), CHOICE_PICK, 1000000);
         good = good && value == pinned[i];
         if (value != pinned[i]) {
             (void)printf("       draw %d is %" PRIu64 ", pinned is %" PRIu64 "\n", i, value,
@@ -79,7 +79,7 @@ static bool check_streams(void)
     return arena_close(arena) == 0 && good;
 }
 
-static struct world_result run_text(const char *text)
+static struct world_result run_scenario_text(const char *text)
 {
     const struct session_config config = {
         .path = "doctor.yaml", .text = text, .text_bytes = strlen(text), .fill = SESSION_FILL};
@@ -95,9 +95,9 @@ static struct world_result run_text(const char *text)
     return result;
 }
 
-static bool check_hash(void)
+static bool check_pinned_hash(void)
 {
-    const struct world_result result = run_text(healthy);
+    const struct world_result result = run_scenario_text(healthy);
     if (result.hash_word != DOCTOR_HASH) {
         (void)printf("       the hash is %016" PRIx64 ", pinned is %016" PRIx64 "\n",
                      result.hash_word, (uint64_t)DOCTOR_HASH);
@@ -105,16 +105,16 @@ static bool check_hash(void)
     return result.verdict == VERDICT_PASS && result.hash_word == DOCTOR_HASH;
 }
 
-int verb_doctor(const struct options *options)
+int run_verb_doctor(const struct options *options)
 {
     (void)options;
-    bool good = report("choice streams draw their pinned values", check_streams());
-    good = report("a run has its pinned hash", check_hash()) && good;
-    good = report("an expectation that cannot hold fails",
-                  run_text(hopeless).verdict == VERDICT_FAIL) &&
+    bool good = print_check_result("choice streams draw their pinned values", check_pinned_draws());
+    good = print_check_result("a run has its pinned hash", check_pinned_hash()) && good;
+    good = print_check_result("an expectation that cannot hold fails",
+                              run_scenario_text(hopeless).verdict == VERDICT_FAIL) &&
            good;
-    good = report("a guest that uses a ballooned page is caught",
-                  run_text(thief).verdict == VERDICT_FAIL) &&
+    good = print_check_result("a guest that uses a ballooned page is caught",
+                              run_scenario_text(thief).verdict == VERDICT_FAIL) &&
            good;
     return good ? VERDICT_PASS : VERDICT_FAIL;
 }

@@ -65,7 +65,7 @@ bool file_read(struct arena *arena, const char *path, char **bytes, size_t *leng
     return read;
 }
 
-int file_temporary(char path[PATH_BYTES_MAX], const char *name)
+int file_create_temporary(char path[PATH_BYTES_MAX], const char *name)
 {
     const char *folder = getenv("TMPDIR");
     const int n = snprintf(path, PATH_BYTES_MAX, "%s/ballonet-%s-XXXXXX",
@@ -79,20 +79,20 @@ int file_temporary(char path[PATH_BYTES_MAX], const char *name)
 
 /* ---- Folders ---- */
 
-static bool ends_with(const char *text, const char *end)
+static bool has_suffix(const char *text, const char *end)
 {
     const size_t text_length = strlen(text);
     const size_t end_length = strlen(end);
     return text_length >= end_length && strcmp(text + text_length - end_length, end) == 0;
 }
 
-static bool append(struct path_list *list, const char *path)
+static bool append_path(struct path_list *list, const char *path)
 {
     if (list->count == PATHS_MAX) {
         return false;
     }
     if (list->paths == NULL) {
-        list->paths = arena_zalloc(list->arena, PATHS_MAX * sizeof *list->paths);
+        list->paths = arena_alloc_zeroed(list->arena, PATHS_MAX * sizeof *list->paths);
     }
     const size_t bytes = strlen(path) + 1;
     list->paths[list->count] = arena_alloc(list->arena, bytes);
@@ -101,7 +101,7 @@ static bool append(struct path_list *list, const char *path)
     return true;
 }
 
-static int by_name(const void *left, const void *right)
+static int compare_names(const void *left, const void *right)
 {
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
@@ -116,7 +116,7 @@ struct seen_folders {
 };
 
 /** Whether a folder is found for the first time. */
-static bool see_folder(struct seen_folders *seen, DIR *folder)
+static bool note_new_folder(struct seen_folders *seen, DIR *folder)
 {
     struct stat info;
     if (fstat(dirfd(folder), &info) != 0) {
@@ -134,30 +134,30 @@ static bool see_folder(struct seen_folders *seen, DIR *folder)
 }
 
 /** Links come last, so that a folder is found under its own name rather than through a link. */
-static bool take_links(struct path_list *folders, struct path_list *links)
+static bool queue_linked_folders(struct path_list *folders, struct path_list *links)
 {
     bool kept = true;
-    qsort(links->paths, links->count, sizeof *links->paths, by_name);
+    qsort(links->paths, links->count, sizeof *links->paths, compare_names);
     for (size_t i = 0; kept && i < links->count; i++) {
-        kept = append(folders, links->paths[i]);
+        kept = append_path(folders, links->paths[i]);
     }
     paths_free(links);
     return kept;
 }
 
 /** The folders still to be read are the list itself: no recursion, no unbounded depth. */
-static bool walk(struct path_list *folders, struct path_list *links, struct path_list *found,
-                 struct seen_folders *seen)
+static bool walk_folders(struct path_list *folders, struct path_list *links,
+                         struct path_list *found, struct seen_folders *seen)
 {
     for (size_t i = 0; i < folders->count || links->count > 0; i++) {
-        if (i == folders->count && !take_links(folders, links)) {
+        if (i == folders->count && !queue_linked_folders(folders, links)) {
             return false;
         }
         DIR *folder = opendir(folders->paths[i]);
         if (folder == NULL) {
             continue;
         }
-        if (!see_folder(seen, folder)) {
+        if (!note_new_folder(seen, folder)) {
             (void)closedir(folder);
             continue;
         }
@@ -166,16 +166,16 @@ static bool walk(struct path_list *folders, struct path_list *links, struct path
             struct stat info;
             const int length =
                 snprintf(path, sizeof path, "%s%s%s", folders->paths[i],
-                         ends_with(folders->paths[i], "/") ? "" : "/", entry->d_name);
+                         has_suffix(folders->paths[i], "/") ? "" : "/", entry->d_name);
             if (entry->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof path ||
                 stat(path, &info) != 0) {
                 continue;
             }
             const bool is_folder = S_ISDIR(info.st_mode);
             const bool is_link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
-            const bool kept = is_folder                  ? append(is_link ? links : folders, path)
-                              : ends_with(path, ".yaml") ? append(found, path)
-                                                         : true;
+            const bool kept = is_folder ? append_path(is_link ? links : folders, path)
+                              : has_suffix(path, ".yaml") ? append_path(found, path)
+                                                          : true;
             if (!kept) {
                 (void)closedir(folder);
                 return false;
@@ -194,7 +194,7 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
         return false;
     }
     if (!S_ISDIR(info.st_mode)) {
-        if (append(list, path)) {
+        if (append_path(list, path)) {
             return true;
         }
         (void)snprintf(error, error_bytes, "more than %d scenarios", PATHS_MAX);
@@ -202,9 +202,9 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
     }
     struct path_list folders = {.arena = list->arena};
     const size_t before = list->count;
-    struct seen_folders *seen = arena_zalloc(list->arena, sizeof *seen);
+    struct seen_folders *seen = arena_alloc_zeroed(list->arena, sizeof *seen);
     struct path_list links = {.arena = list->arena};
-    const bool walked = append(&folders, path) && walk(&folders, &links, list, seen);
+    const bool walked = append_path(&folders, path) && walk_folders(&folders, &links, list, seen);
     paths_free(&links);
     arena_free(list->arena, seen, sizeof *seen);
     paths_free(&folders);
@@ -213,7 +213,7 @@ bool paths_add(struct path_list *list, const char *path, char *error, size_t err
                        walked ? "no scenario (*.yaml) below it" : "too many scenarios below it");
         return false;
     }
-    qsort(list->paths + before, list->count - before, sizeof *list->paths, by_name);
+    qsort(list->paths + before, list->count - before, sizeof *list->paths, compare_names);
     return true;
 }
 

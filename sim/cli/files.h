@@ -24,7 +24,7 @@ bool file_read(struct arena *arena, const char *path, char **bytes, size_t *leng
  * Makes a file for a while in the folder that TMPDIR names, else in /tmp, and puts its path into
  * `path`. Its descriptor, or -1 with errno.
  */
-int file_temporary(char path[PATH_BYTES_MAX], const char *name);
+int file_create_temporary(char path[PATH_BYTES_MAX], const char *name);
 
 /** Paths of scenarios, in order of their names. */
 struct path_list {

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-int verb_generate(const struct options *options)
+int run_verb_generate(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct explore_profile *profile = NULL;

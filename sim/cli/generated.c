@@ -57,12 +57,12 @@ struct campaign {
 
 /* ---- Reports ---- */
 
-static void print_again(const struct campaign *campaign, uint64_t seed, FILE *out)
+static void print_repeat_command(const struct campaign *campaign, uint64_t seed, FILE *out)
 {
     (void)fprintf(out, "ballonet run --generated %" PRIu64 "..%" PRIu64, seed, seed);
     if (campaign->options->profile != NULL) {
         (void)fprintf(out, " --profile ");
-        print_word(out, print_plain, campaign->options->profile);
+        print_shell_word(out, print_plain_text, campaign->options->profile);
     }
 }
 
@@ -90,28 +90,28 @@ struct shrinking {
     uint32_t runs;
 };
 
-static bool still_fails(void *opaque, const char *text, size_t bytes)
+static bool fails_with_same_signature(void *opaque, const char *text, size_t bytes)
 {
     struct shrinking *shrinking = opaque;
     struct generated_record record;
-    if (isolate_stopped() != 0) {
+    if (isolate_get_stop_signal() != 0) {
         return false;
     }
     shrinking->runs++;
-    worker_judge(text, bytes, &record);
+    worker_check_scenario(text, bytes, &record);
     return record.verdict != VERDICT_PASS && strcmp(record.signature, shrinking->signature) == 0;
 }
 
 /* ---- The folder of `--output` ---- */
 
-static void output_failed(struct campaign *campaign, const char *name)
+static void note_output_failure(struct campaign *campaign, const char *name)
 {
     (void)fprintf(stderr, "ballonet: %s/%s cannot be written: %s\n", campaign->options->output,
                   name, strerror(errno));
-    campaign->status = status_worse(campaign->status, VERDICT_TRACE);
+    campaign->status = status_get_worse(campaign->status, VERDICT_TRACE);
 }
 
-static FILE *output_open(struct campaign *campaign, const char *name)
+static FILE *open_output_file(struct campaign *campaign, const char *name)
 {
     char path[512];
     (void)mkdir(campaign->options->output, 0777);
@@ -119,32 +119,32 @@ static FILE *output_open(struct campaign *campaign, const char *name)
     const int n = snprintf(path, sizeof path, "%s/%s", campaign->options->output, name);
     FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "w") : NULL;
     if (file == NULL) {
-        output_failed(campaign, name);
+        note_output_failure(campaign, name);
     }
     return file;
 }
 
-static void output_close(struct campaign *campaign, FILE *file, const char *name)
+static void close_output_file(struct campaign *campaign, FILE *file, const char *name)
 {
     const bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad) {
-        output_failed(campaign, name);
+        note_output_failure(campaign, name);
     }
 }
 
-static void write_output(struct campaign *campaign, const struct explore_text *text,
-                         const struct generated_record *record)
+static void write_failed_scenario(struct campaign *campaign, const struct explore_text *text,
+                                  const struct generated_record *record)
 {
     char name[64];
     (void)snprintf(name, sizeof name, "seed-%" PRIu64 ".yaml", record->seed);
-    FILE *file = output_open(campaign, name);
+    FILE *file = open_output_file(campaign, name);
     if (file == NULL) {
         return;
     }
     (void)fprintf(file, "# %s\n# %s\n# ", record->signature, record->text);
-    print_again(campaign, record->seed, file);
+    print_repeat_command(campaign, record->seed, file);
     (void)fprintf(file, "\n%s", text->text);
-    output_close(campaign, file, name);
+    close_output_file(campaign, file, name);
 }
 
 static void print_indented(const char *text)
@@ -156,11 +156,13 @@ static void print_indented(const char *text)
     }
 }
 
-static void show_cut_down(struct campaign *campaign, const struct generated_record *record)
+static void print_shrunken_scenario(struct campaign *campaign,
+                                    const struct generated_record *record)
 {
     struct shrinking shrinking = {.signature = record->signature};
-    const struct explore_judge judge = {.opaque = &shrinking, .fails = still_fails};
-    struct explore_text text = worker_generate(campaign->arena, record->seed, campaign->profile);
+    const struct explore_judge judge = {.opaque = &shrinking, .fails = fails_with_same_signature};
+    struct explore_text text =
+        worker_generate_scenario(campaign->arena, record->seed, campaign->profile);
     if (text.text == NULL) {
         (void)printf("  the generator itself fails\n");
         return;
@@ -170,7 +172,7 @@ static void show_cut_down(struct campaign *campaign, const struct generated_reco
     (void)printf("  cut down, in %" PRIu32 " runs:\n", shrinking.runs);
     print_indented(small.text);
     if (campaign->options->output != NULL) {
-        write_output(campaign, &small, record);
+        write_failed_scenario(campaign, &small, record);
     }
     explore_text_free(campaign->arena, &small);
     explore_text_free(campaign->arena, &text);
@@ -178,12 +180,12 @@ static void show_cut_down(struct campaign *campaign, const struct generated_reco
 
 /* ---- Results in order ---- */
 
-static void tell_failure(struct campaign *campaign, const struct generated_record *record)
+static void print_failure(struct campaign *campaign, const struct generated_record *record)
 {
     struct kind *kind = find_kind(campaign, record);
     const bool anew = kind == NULL || kind->count == 0;
     campaign->failed++;
-    campaign->status = status_worse(campaign->status, record->verdict);
+    campaign->status = status_get_worse(campaign->status, record->verdict);
     if (kind != NULL) {
         kind->count++;
     }
@@ -197,39 +199,39 @@ static void tell_failure(struct campaign *campaign, const struct generated_recor
                  verdict_name((run_verdict)record->verdict), record->seed, record->events,
                  record->hash_word, record->text);
     (void)printf("  again: ");
-    print_again(campaign, record->seed, stdout);
+    print_repeat_command(campaign, record->seed, stdout);
     (void)printf("\n");
     if (!campaign->options->quiet) {
-        show_cut_down(campaign, record);
+        print_shrunken_scenario(campaign, record);
     }
     (void)fflush(stdout);
 }
 
-static void report_record(struct campaign *campaign, const struct generated_record *record)
+static void count_record(struct campaign *campaign, const struct generated_record *record)
 {
     campaign->events += record->events;
     campaign->loads += record->loads;
     if (record->verdict == VERDICT_PASS) {
         campaign->passed++;
     } else {
-        tell_failure(campaign, record);
+        print_failure(campaign, record);
         campaign->stopping = campaign->stopping || campaign->options->first;
     }
 }
 
-static void tell_all(struct campaign *campaign)
+static void report_finished_seeds(struct campaign *campaign)
 {
     while (campaign->there[campaign->next_reported % WINDOW] &&
            !(campaign->stopping && campaign->options->first)) {
         const uint64_t slot = campaign->next_reported++ % WINDOW;
         campaign->there[slot] = false;
-        report_record(campaign, &campaign->window[slot]);
+        count_record(campaign, &campaign->window[slot]);
     }
 }
 
-static void summary(const struct campaign *campaign)
+static void print_summary(const struct campaign *campaign)
 {
-    const uint64_t took_ms = (worker_now_ns() - campaign->start_ns) / 1000000;
+    const uint64_t took_ms = (worker_get_time_ns() - campaign->start_ns) / 1000000;
     for (uint32_t i = 0; i < campaign->kind_count; i++) {
         const struct kind *kind = &campaign->kinds[i];
         (void)printf("%8" PRIu64 "  first seed %" PRIu64 "  %s\n", kind->count, kind->seed,
@@ -247,10 +249,10 @@ static void summary(const struct campaign *campaign)
 
 /* ---- Workers ---- */
 
-static void give_orders(struct campaign *campaign)
+static void send_seeds_to_workers(struct campaign *campaign)
 {
     const struct options *options = campaign->options;
-    if (options->for_ns > 0 && worker_now_ns() - campaign->start_ns > options->for_ns) {
+    if (options->for_ns > 0 && worker_get_time_ns() - campaign->start_ns > options->for_ns) {
         campaign->stopping = true;
     }
     for (uint32_t i = 0; i < campaign->worker_count && !campaign->stopping; i++) {
@@ -264,12 +266,12 @@ static void give_orders(struct campaign *campaign)
         }
         const uint64_t first = options->generated_first + campaign->next_order;
         campaign->next_order += left;
-        worker_order(worker, first, first + left - 1);
+        worker_send_seeds(worker, first, first + left - 1);
     }
 }
 
 /** Replaces a worker that died; the rest of its seeds goes to the new one. */
-static bool replace(struct campaign *campaign, struct worker *worker)
+static bool replace_dead_worker(struct campaign *campaign, struct worker *worker)
 {
     const uint64_t next = worker->next;
     const uint64_t last = worker->last;
@@ -278,12 +280,12 @@ static bool replace(struct campaign *campaign, struct worker *worker)
         return false;
     }
     if (next <= last) {
-        worker_order(worker, next, last);
+        worker_send_seeds(worker, next, last);
     }
     return true;
 }
 
-static bool take_results(struct campaign *campaign)
+static bool receive_results(struct campaign *campaign)
 {
     struct pollfd ready[WORKERS_MAX];
     for (uint32_t i = 0; i < campaign->worker_count; i++) {
@@ -293,11 +295,11 @@ static bool take_results(struct campaign *campaign)
     for (uint32_t i = 0; i < campaign->worker_count; i++) {
         struct worker *worker = &campaign->workers[i];
         struct generated_record record;
-        while (worker->next <= worker->last && worker_take(worker, &record)) {
+        while (worker->next <= worker->last && worker_receive_record(worker, &record)) {
             const uint64_t slot = (record.seed - campaign->options->generated_first) % WINDOW;
             campaign->window[slot] = record;
             campaign->there[slot] = true;
-            if (worker->pid == 0 && !replace(campaign, worker)) {
+            if (worker->pid == 0 && !replace_dead_worker(campaign, worker)) {
                 return false;
             }
         }
@@ -305,7 +307,7 @@ static bool take_results(struct campaign *campaign)
     return true;
 }
 
-static bool is_busy(const struct campaign *campaign)
+static bool has_seeds_left(const struct campaign *campaign)
 {
     for (uint32_t i = 0; i < campaign->worker_count; i++) {
         if (campaign->workers[i].next <= campaign->workers[i].last) {
@@ -315,23 +317,23 @@ static bool is_busy(const struct campaign *campaign)
     return false;
 }
 
-static void run_all(struct campaign *campaign)
+static void run_all_seeds(struct campaign *campaign)
 {
     bool good = true;
     for (uint32_t i = 0; good && i < campaign->worker_count; i++) {
         good = worker_start(&campaign->workers[i], campaign->profile);
     }
-    while (good && isolate_stopped() == 0) {
-        give_orders(campaign);
-        tell_all(campaign);
+    while (good && isolate_get_stop_signal() == 0) {
+        send_seeds_to_workers(campaign);
+        report_finished_seeds(campaign);
         const bool enough =
-            (campaign->stopping && campaign->options->first) || isolate_stopped() != 0;
-        if (enough || (!is_busy(campaign) &&
+            (campaign->stopping && campaign->options->first) || isolate_get_stop_signal() != 0;
+        if (enough || (!has_seeds_left(campaign) &&
                        (campaign->stopping || campaign->next_order == campaign->total))) {
             break;
         }
-        good = take_results(campaign);
-        tell_all(campaign);
+        good = receive_results(campaign);
+        report_finished_seeds(campaign);
     }
     for (uint32_t i = 0; i < campaign->worker_count; i++) {
         worker_end(&campaign->workers[i]);
@@ -341,38 +343,39 @@ static void run_all(struct campaign *campaign)
     }
 }
 
-static uint32_t jobs_of(const struct options *options)
+static uint32_t get_job_count(const struct options *options)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     const uint32_t jobs = options->jobs > 0 ? options->jobs : online > 0 ? (uint32_t)online : 1;
     return jobs < WORKERS_MAX ? jobs : WORKERS_MAX;
 }
 
-int generated_run(const struct options *options)
+int run_generated_scenarios(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
-    struct campaign *campaign = arena_zalloc(arena, sizeof *campaign);
+    struct campaign *campaign = arena_alloc_zeroed(arena, sizeof *campaign);
     campaign->options = options;
     campaign->arena = arena;
-    campaign->worker_count = jobs_of(options);
+    campaign->worker_count = get_job_count(options);
     campaign->total = options->generated_last - options->generated_first + 1;
-    campaign->start_ns = worker_now_ns();
-    campaign->window = arena_zalloc(arena, WINDOW * sizeof *campaign->window);
-    campaign->there = arena_zalloc(arena, WINDOW * sizeof *campaign->there);
-    campaign->workers = arena_zalloc(arena, campaign->worker_count * sizeof *campaign->workers);
+    campaign->start_ns = worker_get_time_ns();
+    campaign->window = arena_alloc_zeroed(arena, WINDOW * sizeof *campaign->window);
+    campaign->there = arena_alloc_zeroed(arena, WINDOW * sizeof *campaign->there);
+    campaign->workers =
+        arena_alloc_zeroed(arena, campaign->worker_count * sizeof *campaign->workers);
     if (options->profile != NULL) {
         campaign->profile = explore_profile_load(arena, options->profile, NULL, 0, stderr);
         campaign->status = campaign->profile != NULL ? VERDICT_PASS : VERDICT_USAGE;
     }
     if (campaign->status == VERDICT_PASS && options->output != NULL) {
-        campaign->failures = output_open(campaign, FAILURES);
+        campaign->failures = open_output_file(campaign, FAILURES);
     }
     if (campaign->status == VERDICT_PASS) {
-        run_all(campaign);
-        summary(campaign);
+        run_all_seeds(campaign);
+        print_summary(campaign);
     }
     if (campaign->failures != NULL) {
-        output_close(campaign, campaign->failures, FAILURES);
+        close_output_file(campaign, campaign->failures, FAILURES);
     }
     const int status = campaign->status;
     explore_profile_free(arena, campaign->profile);

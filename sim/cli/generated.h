@@ -25,9 +25,9 @@ struct generated_record {
 };
 
 /** Runs one scenario's text twice in this process, and checks it (generated_judge.c). */
-void record_judge(const char *text, size_t bytes, struct generated_record *record);
+void record_check_scenario(const char *text, size_t bytes, struct generated_record *record);
 /** Records a failure: its verdict, its text and its signature. */
-void record_fail(struct generated_record *record, run_verdict verdict, const char *text);
+void record_set_failure(struct generated_record *record, run_verdict verdict, const char *text);
 
 /** A process that runs scenarios, until it dies of one. */
 struct worker {
@@ -44,23 +44,23 @@ struct worker {
 /** Starts a process that generates and checks seeds. False if no process could be started. */
 bool worker_start(struct worker *worker, const struct explore_profile *profile);
 /** Gives seeds to a worker without any. */
-void worker_order(struct worker *worker, uint64_t first, uint64_t last);
+void worker_send_seeds(struct worker *worker, uint64_t first, uint64_t last);
 /**
  * Takes the next record of a worker, or one about its death, after which worker->pid is 0. False if
  * there is none yet.
  */
-bool worker_take(struct worker *worker, struct generated_record *record);
+bool worker_receive_record(struct worker *worker, struct generated_record *record);
 /** Ends the process of a worker. */
 void worker_end(struct worker *worker);
 
 /** Checks one text in a process of its own, as a worker would. */
-void worker_judge(const char *text, size_t bytes, struct generated_record *record);
+void worker_check_scenario(const char *text, size_t bytes, struct generated_record *record);
 /** The text that a worker would generate, made in a process of its own; its text is NULL if that
  * died. */
-struct explore_text worker_generate(struct arena *arena, uint64_t seed,
-                                    const struct explore_profile *profile);
+struct explore_text worker_generate_scenario(struct arena *arena, uint64_t seed,
+                                             const struct explore_profile *profile);
 
 /** Monotonic time. */
-uint64_t worker_now_ns(void);
+uint64_t worker_get_time_ns(void);
 
 #endif

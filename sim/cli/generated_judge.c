@@ -11,7 +11,7 @@
 #define OTHER_FILL 0x5A
 
 /** Makes the signature: the text without numbers and names of VMs, which differ within a kind. */
-static void signature_of(struct generated_record *record, const char *kind, const char *text)
+static void make_signature(struct generated_record *record, const char *kind, const char *text)
 {
     const char *at = text;
     if (strncmp(at, "vm", 2) == 0 && strchr(at, ':') != NULL) {
@@ -35,7 +35,7 @@ static void signature_of(struct generated_record *record, const char *kind, cons
     record->signature[used] = '\0';
 }
 
-static const char *kind_of(run_verdict verdict)
+static const char *get_failure_kind(run_verdict verdict)
 {
     switch (verdict) {
     case VERDICT_LIVENESS:
@@ -53,18 +53,18 @@ static const char *kind_of(run_verdict verdict)
     }
 }
 
-void record_fail(struct generated_record *record, run_verdict verdict, const char *text)
+void record_set_failure(struct generated_record *record, run_verdict verdict, const char *text)
 {
     record->verdict = (int32_t)verdict;
     (void)snprintf(record->text, sizeof record->text, "%.*s", (int)sizeof record->text - 1, text);
-    signature_of(record, kind_of(verdict), text);
+    make_signature(record, get_failure_kind(verdict), text);
 }
 
-static void fail_clause(struct generated_record *record, clause_party party, clause_id id,
-                        const struct clause_tally *tally)
+static void set_clause_failure(struct generated_record *record, clause_party party, clause_id id,
+                               const struct clause_tally *tally)
 {
     const char *who = party == CLAUSE_DRIVER ? "driver" : "device";
-    const char *name = clause_row(id)->name;
+    const char *name = clause_get_row(id)->name;
     record->verdict = VERDICT_FAIL;
     (void)snprintf(record->text, sizeof record->text, "clause %s broken by the %s: %s", name, who,
                    tally->place);
@@ -81,9 +81,9 @@ static void check_clauses(const struct session *session, struct generated_record
             world_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
             for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
-                    conformance_tally(seen, vm, (clause_party)party, false, (clause_id)id);
+                    conformance_get_tally(seen, vm, (clause_party)party, false, (clause_id)id);
                 if (tally->violated > 0 && record->verdict == VERDICT_PASS) {
-                    fail_clause(record, (clause_party)party, (clause_id)id, tally);
+                    set_clause_failure(record, (clause_party)party, (clause_id)id, tally);
                 }
             }
         }
@@ -103,17 +103,18 @@ static run_verdict run_once(const char *text, size_t bytes, uint8_t fill,
     record->events = session.result.events;
     record->hash_word = session.result.hash_word;
     if (verdict != VERDICT_PASS) {
-        record_fail(record, verdict, session.world != NULL ? session.result.text : session.error);
+        record_set_failure(record, verdict,
+                           session.world != NULL ? session.result.text : session.error);
     } else {
         check_clauses(&session, record);
     }
     if (session_close(&session) != VERDICT_PASS && record->verdict == VERDICT_PASS) {
-        record_fail(record, VERDICT_FAIL, "memory was not given back at the end of the run");
+        record_set_failure(record, VERDICT_FAIL, "memory was not given back at the end of the run");
     }
     return (run_verdict)record->verdict;
 }
 
-void record_judge(const char *text, size_t bytes, struct generated_record *record)
+void record_check_scenario(const char *text, size_t bytes, struct generated_record *record)
 {
     struct generated_record second = {.seed = record->seed};
     if (run_once(text, bytes, SESSION_FILL, record) != VERDICT_PASS) {
@@ -121,6 +122,6 @@ void record_judge(const char *text, size_t bytes, struct generated_record *recor
     }
     (void)run_once(text, bytes, OTHER_FILL, &second);
     if (second.verdict != record->verdict || second.hash_word != record->hash_word) {
-        record_fail(record, VERDICT_NONDETERMINISM, "the second run has another hash");
+        record_set_failure(record, VERDICT_NONDETERMINISM, "the second run has another hash");
     }
 }

@@ -26,7 +26,7 @@
 #define ERROR_BYTES_MAX 65536u
 #define FILES_MAX       1024 /**< more files than all workers have open together */
 
-uint64_t worker_now_ns(void)
+uint64_t worker_get_time_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -34,7 +34,7 @@ uint64_t worker_now_ns(void)
 }
 
 /** CPU time that a process used; 0: not known. */
-static uint64_t cpu_ns_of(pid_t pid)
+static uint64_t get_cpu_ns(pid_t pid)
 {
     clockid_t clock;
     struct timespec now;
@@ -48,9 +48,9 @@ static uint64_t cpu_ns_of(pid_t pid)
  * matter. */
 static bool takes_too_long(pid_t pid, uint64_t since_ns, uint64_t since_cpu_ns)
 {
-    const uint64_t cpu_ns = cpu_ns_of(pid);
+    const uint64_t cpu_ns = get_cpu_ns(pid);
     return (cpu_ns > since_cpu_ns && cpu_ns - since_cpu_ns > RUN_TIMEOUT_NS) ||
-           worker_now_ns() - since_ns > HANG_TIMEOUT_NS;
+           worker_get_time_ns() - since_ns > HANG_TIMEOUT_NS;
 }
 
 /* ---- Pipes ---- */
@@ -90,24 +90,24 @@ static size_t read_all(int file, void *bytes, size_t count)
     return count - left;
 }
 
-static int errors_open(void)
+static int open_error_file(void)
 {
     char path[PATH_BYTES_MAX];
-    const int file = file_temporary(path, "errors");
+    const int file = file_create_temporary(path, "errors");
     if (file >= 0) {
         (void)unlink(path);
     }
     return file;
 }
 
-static void errors_take(int file)
+static void redirect_errors(int file)
 {
     if (file >= 0) {
         (void)dup2(file, STDERR_FILENO);
     }
 }
 
-static void errors_clear(int file)
+static void clear_error_file(int file)
 {
     if (file >= 0 && ftruncate(file, 0) == 0) {
         (void)lseek(file, 0, SEEK_SET);
@@ -115,7 +115,7 @@ static void errors_clear(int file)
 }
 
 /** The line of a crash's output that says what happened; "" if there is none. */
-static void crash_line(int file, char *line, size_t bytes)
+static void find_crash_line(int file, char *line, size_t bytes)
 {
     static const char *const marks[] = {
         "ERROR: AddressSanitizer: ", "runtime error: ", "assertion failed",
@@ -145,7 +145,7 @@ static void record_death(struct generated_record *record, int state, bool late, 
 {
     char line[300];
     char text[400];
-    crash_line(errors, line, sizeof line);
+    find_crash_line(errors, line, sizeof line);
     if (late) {
         (void)snprintf(text, sizeof text,
                        "it took too long: more than %u s of the processor's time, or %u s in all",
@@ -157,36 +157,36 @@ static void record_death(struct generated_record *record, int state, bool late, 
     } else {
         (void)snprintf(text, sizeof text, "exit status %d %s", WEXITSTATUS(state), line);
     }
-    record_fail(record, VERDICT_CRASH, text);
+    record_set_failure(record, VERDICT_CRASH, text);
 }
 
 /* ---- Workers ---- */
 
-static void work_one(uint64_t seed, const struct explore_profile *profile, int results, int errors)
+static void run_seed(uint64_t seed, const struct explore_profile *profile, int results, int errors)
 {
     struct generated_record record = {.seed = seed};
     struct arena *arena = arena_open(SESSION_FILL);
-    errors_clear(errors);
+    clear_error_file(errors);
     struct explore_text text = explore_generate(arena, seed, profile, &record.loads);
-    record_judge(text.text, text.bytes, &record);
+    record_check_scenario(text.text, text.bytes, &record);
     explore_text_free(arena, &text);
     if (arena_close(arena) != 0 && record.verdict == VERDICT_PASS) {
-        record_fail(&record, VERDICT_FAIL, "the generator did not give its memory back");
+        record_set_failure(&record, VERDICT_FAIL, "the generator did not give its memory back");
     }
     if (!write_all(results, &record, sizeof record)) {
         _exit(VERDICT_CRASH);
     }
 }
 
-static _Noreturn void work(int orders, int results, int errors,
-                           const struct explore_profile *profile)
+static _Noreturn void run_worker(int orders, int results, int errors,
+                                 const struct explore_profile *profile)
 {
     uint64_t order[2];
-    isolate_child_begin();
-    errors_take(errors);
+    isolate_enter_child();
+    redirect_errors(errors);
     while (read_all(orders, order, sizeof order) == sizeof order) {
         for (uint64_t seed = order[0]; seed - order[0] <= order[1] - order[0]; seed++) {
-            work_one(seed, profile, results, errors);
+            run_seed(seed, profile, results, errors);
             if (seed == order[1]) {
                 break;
             }
@@ -196,7 +196,7 @@ static _Noreturn void work(int orders, int results, int errors,
 }
 
 /** Closes the pipes of other workers: an open copy would hide that their other end is closed. */
-static void close_others(const int *kept, size_t count)
+static void close_other_pipes(const int *kept, size_t count)
 {
     for (int file = STDERR_FILENO + 1; file < FILES_MAX; file++) {
         bool own = false;
@@ -221,14 +221,14 @@ bool worker_start(struct worker *worker, const struct explore_profile *profile)
         (void)close(orders[1]);
         return false;
     }
-    const int errors = errors_open();
+    const int errors = open_error_file();
     (void)fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
-        isolate_child_begin();
+        isolate_enter_child();
         const int kept[] = {orders[0], results[1], errors};
-        close_others(kept, sizeof kept / sizeof kept[0]);
-        work(orders[0], results[1], errors, profile);
+        close_other_pipes(kept, sizeof kept / sizeof kept[0]);
+        run_worker(orders[0], results[1], errors, profile);
     }
     (void)close(orders[0]);
     (void)close(results[1]);
@@ -241,18 +241,18 @@ bool worker_start(struct worker *worker, const struct explore_profile *profile)
     return pid > 0;
 }
 
-void worker_order(struct worker *worker, uint64_t first, uint64_t last)
+void worker_send_seeds(struct worker *worker, uint64_t first, uint64_t last)
 {
     const uint64_t order[2] = {first, last};
     worker->next = first;
     worker->last = last;
-    worker->since_ns = worker_now_ns();
-    worker->since_cpu_ns = cpu_ns_of(worker->pid);
+    worker->since_ns = worker_get_time_ns();
+    worker->since_cpu_ns = get_cpu_ns(worker->pid);
     (void)write_all(worker->order, order,
                     sizeof order); /* if the worker died, reading its result shows that */
 }
 
-static void worker_close(struct worker *worker)
+static void close_worker_pipes(struct worker *worker)
 {
     (void)close(worker->order);
     (void)close(worker->result);
@@ -262,7 +262,7 @@ static void worker_close(struct worker *worker)
     worker->pid = 0;
 }
 
-static int reap(pid_t pid)
+static int wait_for_process(pid_t pid)
 {
     int state = 0;
     while (waitpid(pid, &state, 0) < 0 && errno == EINTR) {
@@ -270,7 +270,7 @@ static int reap(pid_t pid)
     return state;
 }
 
-bool worker_take(struct worker *worker, struct generated_record *record)
+bool worker_receive_record(struct worker *worker, struct generated_record *record)
 {
     struct pollfd ready = {.fd = worker->result, .events = POLLIN};
     const bool late = takes_too_long(worker->pid, worker->since_ns, worker->since_cpu_ns);
@@ -281,14 +281,14 @@ bool worker_take(struct worker *worker, struct generated_record *record)
         (void)kill(worker->pid, SIGKILL);
     } else if (read_all(worker->result, record, sizeof *record) == sizeof *record) {
         worker->next = record->seed + 1;
-        worker->since_ns = worker_now_ns();
-        worker->since_cpu_ns = cpu_ns_of(worker->pid);
+        worker->since_ns = worker_get_time_ns();
+        worker->since_cpu_ns = get_cpu_ns(worker->pid);
         return true;
     }
     *record = (struct generated_record){.seed = worker->next};
-    record_death(record, reap(worker->pid), late, worker->errors);
+    record_death(record, wait_for_process(worker->pid), late, worker->errors);
     worker->next++;
-    worker_close(worker);
+    close_worker_pipes(worker);
     return true;
 }
 
@@ -296,17 +296,17 @@ void worker_end(struct worker *worker)
 {
     if (worker->pid > 0) {
         (void)kill(worker->pid, SIGTERM);
-        (void)reap(worker->pid);
-        worker_close(worker);
+        (void)wait_for_process(worker->pid);
+        close_worker_pipes(worker);
     }
 }
 
 /* ---- One at a time ---- */
 
 /** Reads until the end of the file or the timeout; returns the bytes read. */
-static size_t read_within(int file, pid_t pid, void *bytes, size_t count, bool *late)
+static size_t read_until_timeout(int file, pid_t pid, void *bytes, size_t count, bool *late)
 {
-    const uint64_t start_ns = worker_now_ns();
+    const uint64_t start_ns = worker_get_time_ns();
     size_t used = 0;
     while (used < count) {
         struct pollfd ready = {.fd = file, .events = POLLIN};
@@ -327,7 +327,7 @@ static size_t read_within(int file, pid_t pid, void *bytes, size_t count, bool *
 }
 
 /** Forks; in the child returns true with `out` to write to. In the parent `in` is to be read. */
-static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
+static bool fork_with_pipe(int *out, int *in, pid_t *pid, int errors)
 {
     int ends[2];
     *pid = -1;
@@ -337,10 +337,10 @@ static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
     (void)fflush(NULL);
     *pid = fork();
     if (*pid == 0) {
-        isolate_child_begin();
+        isolate_enter_child();
         (void)close(ends[0]);
-        isolate_child_begin();
-        errors_take(errors);
+        isolate_enter_child();
+        redirect_errors(errors);
         *out = ends[1];
         return true;
     }
@@ -349,34 +349,34 @@ static bool fork_piped(int *out, int *in, pid_t *pid, int errors)
     return false;
 }
 
-static int end_piped(int in, pid_t pid, bool late)
+static int end_piped_process(int in, pid_t pid, bool late)
 {
     if (late) {
         (void)kill(pid, SIGKILL);
     }
     (void)close(in);
-    return reap(pid);
+    return wait_for_process(pid);
 }
 
-void worker_judge(const char *text, size_t bytes, struct generated_record *record)
+void worker_check_scenario(const char *text, size_t bytes, struct generated_record *record)
 {
     int in = -1;
     int out = -1;
     pid_t pid = -1;
     bool late = false;
-    const int errors = errors_open();
+    const int errors = open_error_file();
     *record = (struct generated_record){.seed = 0};
-    if (fork_piped(&out, &in, &pid, errors)) {
-        record_judge(text, bytes, record);
+    if (fork_with_pipe(&out, &in, &pid, errors)) {
+        record_check_scenario(text, bytes, record);
         (void)write_all(out, record, sizeof *record);
         _exit(VERDICT_PASS);
     }
     if (pid < 0) {
-        record_fail(record, VERDICT_CRASH, "no process could be started");
+        record_set_failure(record, VERDICT_CRASH, "no process could be started");
     } else {
         struct generated_record answer;
-        const size_t got = read_within(in, pid, &answer, sizeof answer, &late);
-        const int state = end_piped(in, pid, late);
+        const size_t got = read_until_timeout(in, pid, &answer, sizeof answer, &late);
+        const int state = end_piped_process(in, pid, late);
         if (got == sizeof answer) {
             *record = answer;
         } else {
@@ -388,15 +388,15 @@ void worker_judge(const char *text, size_t bytes, struct generated_record *recor
     }
 }
 
-struct explore_text worker_generate(struct arena *arena, uint64_t seed,
-                                    const struct explore_profile *profile)
+struct explore_text worker_generate_scenario(struct arena *arena, uint64_t seed,
+                                             const struct explore_profile *profile)
 {
     int in = -1;
     int out = -1;
     pid_t pid = -1;
     bool late = false;
     struct explore_text text = {NULL, 0};
-    if (fork_piped(&out, &in, &pid, -1)) {
+    if (fork_with_pipe(&out, &in, &pid, -1)) {
         text = explore_generate(arena, seed, profile, NULL);
         (void)write_all(out, text.text, text.bytes);
         _exit(VERDICT_PASS);
@@ -405,8 +405,8 @@ struct explore_text worker_generate(struct arena *arena, uint64_t seed,
         return text;
     }
     char *buffer = arena_alloc(arena, ERROR_BYTES_MAX);
-    const size_t got = read_within(in, pid, buffer, ERROR_BYTES_MAX - 1, &late);
-    (void)end_piped(in, pid, late);
+    const size_t got = read_until_timeout(in, pid, buffer, ERROR_BYTES_MAX - 1, &late);
+    (void)end_piped_process(in, pid, late);
     if (got > 0 && !late) {
         text.text = arena_alloc(arena, got + 1);
         memcpy(text.text, buffer, got);

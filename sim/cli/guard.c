@@ -10,7 +10,7 @@ struct guarded {
     const struct options *options;
 };
 
-static int work(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int run_verb(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     const struct guarded *guarded = opaque;
     (void)index;
@@ -19,7 +19,7 @@ static int work(void *opaque, uint64_t index, struct world_watch *watch, void *d
     return guarded->verb->run(guarded->options);
 }
 
-static bool done(void *opaque, const struct isolate_result *result)
+static bool report_crash(void *opaque, const struct isolate_result *result)
 {
     const struct guarded *guarded = opaque;
     if (result->end == ISOLATE_CRASHED) {
@@ -33,12 +33,12 @@ static bool done(void *opaque, const struct isolate_result *result)
     return true;
 }
 
-int guard_run(const struct verb *verb, const struct options *options)
+int guard_run_verb(const struct verb *verb, const struct options *options)
 {
     struct guarded guarded = {verb, options};
     const struct isolate_config config = {
-        .count = 1, .opaque = &guarded, .work = work, .done = done};
-    const int status = isolate_run(&config);
+        .count = 1, .opaque = &guarded, .work = run_verb, .done = report_crash};
+    const int status = isolate_run_tasks(&config);
     isolate_end_if_stopped();
     return status;
 }

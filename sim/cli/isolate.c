@@ -60,20 +60,20 @@ struct pool {
 
 /* ---- In the worker ---- */
 
-static _Noreturn void worker(struct pool *pool, struct task *task, int channel, pid_t parent,
-                             const sigset_t *mask)
+static _Noreturn void run_worker(struct pool *pool, struct task *task, int channel, pid_t parent,
+                                 const sigset_t *mask)
 {
     const struct isolate_config *config = pool->config;
     static char line[65536];
-    stop_worker_begin(&task->shared->watch);
+    stop_enter_worker(&task->shared->watch);
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    stop_worker_resume();
+    stop_handle_pending_signal();
     for (uint32_t i = 0; i < pool->size; i++) {
         if (pool->tasks[i].channel >= 0) {
             (void)close(pool->tasks[i].channel);
         }
     }
-    stop_parent_watch(channel, parent);
+    stop_watch_parent(channel, parent);
     if (task->output != NULL && dup2(fileno(task->output), STDOUT_FILENO) < 0) {
         _exit(VERDICT_LIMIT);
     }
@@ -85,7 +85,7 @@ static _Noreturn void worker(struct pool *pool, struct task *task, int channel, 
     const bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
     if (!written) {
         (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
-        task->shared->status = status_worse(task->shared->status, VERDICT_TRACE);
+        task->shared->status = status_get_worse(task->shared->status, VERDICT_TRACE);
     }
     isolate_end_if_stopped();
     task->shared->returned = true;
@@ -94,22 +94,22 @@ static _Noreturn void worker(struct pool *pool, struct task *task, int channel, 
 
 /* ---- In the parent ---- */
 
-static uint64_t now_ms(void)
+static uint64_t get_time_ms(void)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static size_t shared_bytes(const struct isolate_config *config)
+static size_t get_shared_bytes(const struct isolate_config *config)
 {
     return sizeof(struct shared) + config->result_bytes;
 }
 
-static void task_release(struct pool *pool, struct task *task)
+static void task_free_resources(struct pool *pool, struct task *task)
 {
     if (task->shared != NULL) {
-        (void)munmap(task->shared, shared_bytes(pool->config));
+        (void)munmap(task->shared, get_shared_bytes(pool->config));
     }
     if (task->output != NULL) {
         (void)fclose(task->output);
@@ -121,7 +121,7 @@ static void task_release(struct pool *pool, struct task *task)
 }
 
 /** The task could not be started: its result says why. */
-static void task_refuse(struct task *task, const char *what)
+static void task_note_refusal(struct task *task, const char *what)
 {
     struct isolate_result *result = &task->result;
     result->end = ISOLATE_LIMIT;
@@ -130,24 +130,24 @@ static void task_refuse(struct task *task, const char *what)
                    strerror(errno));
 }
 
-static void task_start(struct pool *pool, struct task *task)
+static void task_start_worker(struct pool *pool, struct task *task)
 {
     const struct isolate_config *config = pool->config;
     int pair[2];
     task->result.index = task->index;
-    void *memory =
-        mmap(NULL, shared_bytes(config), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, get_shared_bytes(config), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        task_refuse(task, "memory");
+        task_note_refusal(task, "memory");
         return;
     }
     task->shared = memory;
     if (config->capture && (task->output = tmpfile()) == NULL) {
-        task_refuse(task, "file");
+        task_note_refusal(task, "file");
         return;
     }
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
-        task_refuse(task, "socket");
+        task_note_refusal(task, "socket");
         return;
     }
     const pid_t parent = getpid();
@@ -160,7 +160,7 @@ static void task_start(struct pool *pool, struct task *task)
     const pid_t process = fork();
     if (process == 0) {
         (void)close(pair[0]);
-        worker(pool, task, pair[1], parent, &before);
+        run_worker(pool, task, pair[1], parent, &before);
     }
     const int failure = errno;
     (void)close(pair[1]);
@@ -168,23 +168,23 @@ static void task_start(struct pool *pool, struct task *task)
     if (process > 0) {
         task->process = process;
         task->deadline_ms =
-            config->timeout_s > 0 ? now_ms() + config->timeout_s * UINT64_C(1000) : UINT64_MAX;
-        stop_child_note(0, process);
+            config->timeout_s > 0 ? get_time_ms() + config->timeout_s * UINT64_C(1000) : UINT64_MAX;
+        stop_replace_child(0, process);
         pool->running++;
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     if (process < 0) {
         errno = failure;
-        task_refuse(task, "process");
+        task_note_refusal(task, "process");
     }
 }
 
-static bool is_stop(int number)
+static bool is_stop_signal(int number)
 {
     return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGPIPE;
 }
 
-static void check_end(struct task *task, int state)
+static void note_worker_end(struct task *task, int state)
 {
     struct isolate_result *result = &task->result;
     const size_t bytes = sizeof result->text;
@@ -195,13 +195,13 @@ static void check_end(struct task *task, int state)
         (void)snprintf(result->text, bytes, "took longer than it may and was killed");
     } else if (WIFSIGNALED(state)) {
         result->signal = WTERMSIG(state);
-        const bool asked =
-            is_stop(result->signal) || (isolate_stopped() != 0 && result->signal == SIGALRM);
+        const bool asked = is_stop_signal(result->signal) ||
+                           (isolate_get_stop_signal() != 0 && result->signal == SIGALRM);
         if (asked) {
             result->end = ISOLATE_STOPPED;
             result->status = VERDICT_LIMIT;
-            stop_note(result->signal); /* the signal went to the worker alone, or it wrote into a
-                                          closed pipe */
+            stop_record_signal(result->signal); /* the signal went to the worker alone, or it wrote
+                                          into a closed pipe */
         }
         (void)snprintf(result->text, bytes, "died of signal %d (%s)", result->signal,
                        strsignal(result->signal));
@@ -218,27 +218,27 @@ static void check_end(struct task *task, int state)
     }
 }
 
-static void task_end(struct pool *pool, struct task *task)
+static void task_finish(struct pool *pool, struct task *task)
 {
     int state = 0;
     pid_t waited = 0;
     do {
         waited = waitpid(task->process, &state, 0);
     } while (waited < 0 && errno == EINTR);
-    stop_child_note(task->process, 0);
+    stop_replace_child(task->process, 0);
     (void)close(task->channel);
     task->channel = -1;
     task->process = 0;
     pool->running--;
     if (waited < 0) {
-        task_refuse(task, "end");
+        task_note_refusal(task, "end");
         return;
     }
-    check_end(task, state);
+    note_worker_end(task, state);
 }
 
 /** Waits until a worker ends, is overdue, or a signal comes. */
-static void pool_wait(struct pool *pool)
+static void pool_wait_for_worker(struct pool *pool)
 {
     struct pollfd files[ISOLATE_JOBS_MAX];
     struct task *tasks[ISOLATE_JOBS_MAX];
@@ -252,7 +252,7 @@ static void pool_wait(struct pool *pool)
             deadline_ms = task->deadline_ms < deadline_ms ? task->deadline_ms : deadline_ms;
         }
     }
-    const uint64_t now = now_ms();
+    const uint64_t now = get_time_ms();
     const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
     const int timeout = deadline_ms == UINT64_MAX ? -1 : (int)(left < 60000 ? left + 1 : 60000);
     if (poll(files, count, timeout) < 0) {
@@ -260,15 +260,15 @@ static void pool_wait(struct pool *pool)
     }
     for (nfds_t i = 0; i < count; i++) {
         if (files[i].revents != 0) {
-            task_end(pool, tasks[i]);
-        } else if (now_ms() >= tasks[i]->deadline_ms && !tasks[i]->timed_out) {
+            task_finish(pool, tasks[i]);
+        } else if (get_time_ms() >= tasks[i]->deadline_ms && !tasks[i]->timed_out) {
             tasks[i]->timed_out = true;
             (void)kill(tasks[i]->process, SIGKILL);
         }
     }
 }
 
-static void pool_report(struct pool *pool)
+static void pool_report_finished(struct pool *pool)
 {
     while (pool->reported < pool->started &&
            pool->tasks[pool->reported % pool->size].process == 0) {
@@ -280,41 +280,41 @@ static void pool_report(struct pool *pool)
             result->data = task->shared + 1;
         }
         result->output = task->output;
-        pool->status = status_worse(pool->status, result->status);
+        pool->status = status_get_worse(pool->status, result->status);
         if (!pool->enough && result->end != ISOLATE_STOPPED &&
             !pool->config->done(pool->config->opaque, result)) {
             pool->enough = true;
         }
-        task_release(pool, task);
+        task_free_resources(pool, task);
     }
 }
 
 /** For debuggers: all tasks in this process, where a crash cannot be reported. */
-static int run_here(const struct isolate_config *config)
+static int run_tasks_in_process(const struct isolate_config *config)
 {
     int status = VERDICT_PASS;
-    struct shared *shared = calloc(1, shared_bytes(config));
+    struct shared *shared = calloc(1, get_shared_bytes(config));
     bool more = shared != NULL;
     if (shared == NULL) {
         (void)fprintf(stderr, "ballonet: out of memory\n");
         status = VERDICT_LIMIT;
     }
     for (uint64_t i = 0; more && i < config->count; i++) {
-        memset(shared, 0, shared_bytes(config));
+        memset(shared, 0, get_shared_bytes(config));
         struct isolate_result result = {.index = i, .data = shared + 1};
         result.status = config->work(config->opaque, i, &shared->watch, shared + 1);
         result.watch = shared->watch;
-        status = status_worse(status, result.status);
+        status = status_get_worse(status, result.status);
         more = config->done(config->opaque, &result);
     }
     free(shared);
     return status;
 }
 
-int isolate_run(const struct isolate_config *config)
+int isolate_run_tasks(const struct isolate_config *config)
 {
     if (getenv("BALLONET_NO_GUARD") != NULL) {
-        return run_here(config);
+        return run_tasks_in_process(config);
     }
     const uint32_t jobs = config->jobs == 0                 ? 1
                           : config->jobs > ISOLATE_JOBS_MAX ? ISOLATE_JOBS_MAX
@@ -328,31 +328,32 @@ int isolate_run(const struct isolate_config *config)
     for (uint32_t i = 0; i < pool.size; i++) {
         pool.tasks[i].channel = -1;
     }
-    stop_signals_take();
+    stop_install_handlers();
     for (;;) {
-        while (!pool.enough && isolate_stopped() == 0 && pool.started < config->count &&
+        while (!pool.enough && isolate_get_stop_signal() == 0 && pool.started < config->count &&
                pool.running < jobs && pool.started - pool.reported < pool.size) {
             struct task *task = &pool.tasks[pool.started % pool.size];
             task->index = pool.started++;
-            task_start(&pool, task);
+            task_start_worker(&pool, task);
         }
         if (pool.running > 0) {
-            pool_wait(&pool);
+            pool_wait_for_worker(&pool);
         }
-        pool_report(&pool);
+        pool_report_finished(&pool);
         if (pool.running == 0 &&
-            (pool.enough || isolate_stopped() != 0 || pool.reported == config->count)) {
+            (pool.enough || isolate_get_stop_signal() != 0 || pool.reported == config->count)) {
             break;
         }
     }
     free(pool.tasks);
-    return isolate_stopped() != 0 ? status_worse(pool.status, VERDICT_LIMIT) : pool.status;
+    return isolate_get_stop_signal() != 0 ? status_get_worse(pool.status, VERDICT_LIMIT)
+                                          : pool.status;
 }
 
-void session_lost(struct session *session, const struct session_config *config,
-                  const struct isolate_result *result)
+void session_make_lost(struct session *session, const struct session_config *config,
+                       const struct isolate_result *result)
 {
-    session_name(session, config);
+    session_fill_name(session, config);
     session->seed = result->watch.seed != 0 ? result->watch.seed : session->seed;
     session->result = (struct world_result){.verdict = (run_verdict)result->status,
                                             .events = result->watch.events,
@@ -363,7 +364,7 @@ void session_lost(struct session *session, const struct session_config *config,
     }
 }
 
-void isolate_print(const struct isolate_result *result, FILE *out)
+void isolate_print_output(const struct isolate_result *result, FILE *out)
 {
     char buffer[65536];
     if (result->output == NULL || fseek(result->output, 0, SEEK_SET) != 0) {

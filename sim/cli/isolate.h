@@ -12,22 +12,24 @@
  *     static bool done(void *opaque, const struct isolate_result *result)
  *     {                                  // in the caller, once a task, in the order of their index
  *         if (result->end != ISOLATE_RETURNED) {   // else result->data is what the work left
- *             ... print result->text; session_lost() makes the usual line of it ...
+ *             ... print result->text; session_make_lost() makes the usual line of it ...
  *         }
- *         isolate_print(result, stdout); // what the worker printed
+ *         isolate_print_output(result, stdout); // what the worker printed
  *         return true;                   // false: start no more
  *     }
  *
  *     const struct isolate_config config = {.jobs = 4, .count = 1000, .capture = true,
  *                                           .result_bytes = sizeof(struct mine), .timeout_s = 60,
  *                                           .work = work, .done = done, .opaque = &everything};
- *     status = isolate_run(&config);     // the worst status of all; VERDICT_LIMIT if it stopped
+ *     status = isolate_run_tasks(&config);     // the worst status of all; VERDICT_LIMIT if it
+ * stopped
  *
  * A worker shares nothing with its caller but `data` and `watch`: what it changes elsewhere is gone
  * when it ends. INT, TERM and HUP
  * are handed on to the workers: each ends its run at the next event, cleans up, and the whole
- * command ends by the signal (isolate_stopped). A worker whose parent died does the same. With
- * BALLONET_NO_GUARD in the environment, for debuggers, all work is done in the caller's process.
+ * command ends by the signal (isolate_get_stop_signal). A worker whose parent died does the same.
+ * With BALLONET_NO_GUARD in the environment, for debuggers, all work is done in the caller's
+ * process.
  */
 #ifndef SIM_CLI_ISOLATE_H
 #define SIM_CLI_ISOLATE_H
@@ -63,33 +65,33 @@ struct isolate_config {
     uint64_t count;      /**< tasks 0 .. count - 1 */
     size_t result_bytes; /**< of `data` */
     uint32_t timeout_s;  /**< of one task, in seconds of the wall clock; 0: none */
-    bool capture;        /**< keep what workers print for isolate_print; needed for jobs > 1 */
+    bool capture; /**< keep what workers print for isolate_print_output; needed for jobs > 1 */
     void *opaque;
     int (*work)(void *opaque, uint64_t index, struct world_watch *watch, void *data);
     bool (*done)(void *opaque, const struct isolate_result *result);
 };
 
 /** Runs the tasks, and calls `done` for each in order. Returns the worst of their statuses. */
-int isolate_run(const struct isolate_config *config);
+int isolate_run_tasks(const struct isolate_config *config);
 
 /**
- * Makes a session of a run whose worker was lost, for session_line and its like, and removes what
- * the run began of a trace. Neither opened nor to be closed.
+ * Makes a session of a run whose worker was lost, for session_print_line and its like, and removes
+ * what the run began of a trace. Neither opened nor to be closed.
  */
-void session_lost(struct session *session, const struct session_config *config,
-                  const struct isolate_result *result);
+void session_make_lost(struct session *session, const struct session_config *config,
+                       const struct isolate_result *result);
 
 /** Copies what the worker printed. */
-void isolate_print(const struct isolate_result *result, FILE *out);
+void isolate_print_output(const struct isolate_result *result, FILE *out);
 
 /** The signal by which somebody asked the command to end, or 0. */
-int isolate_stopped(void);
+int isolate_get_stop_signal(void);
 
 /**
- * In a process that was forked without isolate_run: signals end it at once, and so does the death
- * of its parent.
+ * In a process that was forked without isolate_run_tasks: signals end it at once, and so does the
+ * death of its parent.
  */
-void isolate_child_begin(void);
+void isolate_enter_child(void);
 
 /** If a signal asked the command to end, ends the process by that signal. To be called when all
  * work is done. */

@@ -30,7 +30,7 @@ static volatile sig_atomic_t is_worker;
 static volatile sig_atomic_t children[ISOLATE_JOBS_MAX]; /**< processes of the innermost pool; 0 */
 static struct world_watch *volatile watched;             /**< of the run in this process */
 
-static void on_stop(int number)
+static void handle_stop_signal(int number)
 {
     const int before = errno;
     const int stop = number == SIGIO ? SIGTERM : number; /* the parent is gone */
@@ -54,7 +54,7 @@ static void on_stop(int number)
 }
 
 /** A signal that was ignored when the command started, as by nohup, stays ignored. */
-void stop_signals_take(void)
+void stop_install_handlers(void)
 {
     static bool taken;
     struct sigaction action = {0};
@@ -63,7 +63,7 @@ void stop_signals_take(void)
         return;
     }
     taken = true;
-    action.sa_handler = on_stop;
+    action.sa_handler = handle_stop_signal;
     (void)sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
         (void)sigaddset(&action.sa_mask, stop_signals[i]);
@@ -75,7 +75,7 @@ void stop_signals_take(void)
     }
 }
 
-int isolate_stopped(void)
+int isolate_get_stop_signal(void)
 {
     return stop_signal;
 }
@@ -94,11 +94,12 @@ void isolate_end_if_stopped(void)
     }
 }
 
-void isolate_child_begin(void)
+void isolate_enter_child(void)
 {
     for (size_t i = 0; i < sizeof stop_signals / sizeof stop_signals[0]; i++) {
         struct sigaction before;
-        if (sigaction(stop_signals[i], NULL, &before) == 0 && before.sa_handler == on_stop) {
+        if (sigaction(stop_signals[i], NULL, &before) == 0 &&
+            before.sa_handler == handle_stop_signal) {
             (void)signal(stop_signals[i], SIG_DFL);
         }
     }
@@ -111,14 +112,14 @@ void isolate_child_begin(void)
     }
 }
 
-void stop_note(int number)
+void stop_record_signal(int number)
 {
     if (stop_signal == 0) {
         stop_signal = number;
     }
 }
 
-void stop_child_note(pid_t old, pid_t process)
+void stop_replace_child(pid_t old, pid_t process)
 {
     for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
         if (children[i] == old) {
@@ -130,7 +131,7 @@ void stop_child_note(pid_t old, pid_t process)
 
 /* ---- In the worker ---- */
 
-void stop_worker_begin(struct world_watch *watch)
+void stop_enter_worker(struct world_watch *watch)
 {
     is_worker = 1;
     for (int i = 0; i < ISOLATE_JOBS_MAX; i++) {
@@ -139,18 +140,18 @@ void stop_worker_begin(struct world_watch *watch)
     watched = watch;
 }
 
-void stop_worker_resume(void)
+void stop_handle_pending_signal(void)
 {
     if (stop_signal != 0) {
-        on_stop(stop_signal);
+        handle_stop_signal(stop_signal);
     }
 }
 
 /* Linux notifies it too (PR_SET_PDEATHSIG), which reaches a worker that the socket does not. */
-void stop_parent_watch(int channel, pid_t parent)
+void stop_watch_parent(int channel, pid_t parent)
 {
     struct sigaction action = {0};
-    action.sa_handler = on_stop;
+    action.sa_handler = handle_stop_signal;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGIO, &action, NULL);
     (void)fcntl(channel, F_SETOWN, getpid());
@@ -159,6 +160,6 @@ void stop_parent_watch(int channel, pid_t parent)
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 #endif
     if (getppid() != parent) { /* it died before it could be watched */
-        on_stop(SIGTERM);
+        handle_stop_signal(SIGTERM);
     }
 }

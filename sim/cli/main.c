@@ -23,40 +23,41 @@ static const struct verb verbs[] = {
      "left out.\n",
      OPTION_SEED | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE | OPTION_SEEDS |
          OPTION_QUIET | OPTION_GENERATED | OPTION_PROFILE,
-     verb_run},
+     run_verb_run},
     {"generate", "", "print the scenario that a seed generates",
      "Prints a valid scenario that is drawn from the tables of the grammar: the same for the same\n"
      "seed, profile and version. `run --generated A..B` runs those of many seeds.\n",
-     OPTION_SEED | OPTION_PROFILE, verb_generate},
+     OPTION_SEED | OPTION_PROFILE, run_verb_generate},
     {"check", "SCENARIO|FOLDER...", "say what is wrong with scenario files",
      "Loads each file without running it. Every error is FILE:LINE:COLUMN: error: what, and what\n"
      "would be right. Exit status 0 or 2.\n",
-     OPTION_SET | OPTION_FORMAT, verb_check},
+     OPTION_SET | OPTION_FORMAT, run_verb_check},
     {"schema", "", "print the JSON Schema of scenario files",
-     "Prints the JSON Schema that editors use to complete and check scenarios.\n", 0, verb_schema},
+     "Prints the JSON Schema that editors use to complete and check scenarios.\n", 0,
+     run_verb_schema},
     {"replay", "TRACE...", "run a recorded trace again and compare every event",
      "Takes every choice from the trace, checks every event against it, and names the first that\n"
      "differs with both sides' fields. A reproduced run exits with its own status, a difference\n"
      "is 4, a trace that cannot be used is 6.\n",
-     OPTION_FORMAT | OPTION_VERBOSE, verb_replay},
+     OPTION_FORMAT | OPTION_VERBOSE, run_verb_replay},
     {"verify", "SCENARIO|FOLDER...", "run twice under different conditions and compare",
      "Runs each scenario twice with the same seed: other memory contents, other log level, with\n"
      "and without a trace. The hashes must agree in every ingredient; a difference is 4.\n",
-     OPTION_SEED | OPTION_SET | OPTION_FORMAT | OPTION_SEEDS, verb_verify},
+     OPTION_SEED | OPTION_SET | OPTION_FORMAT | OPTION_SEEDS, run_verb_verify},
     {"test", "[FOLDER...]", "run scenarios as a regression suite, with TAP output",
      "Runs every scenario below the folders and prints TAP version 13. With --seeds N each runs\n"
      "under the seeds 1 to N.\n",
-     OPTION_SET | OPTION_SEEDS | OPTION_JUNIT, verb_test},
+     OPTION_SET | OPTION_SEEDS | OPTION_JUNIT, run_verb_test},
     {"conformance", "[SCENARIO|FOLDER...]", "the clauses of the standard after running scenarios",
      "Runs the scenarios, those below scenarios/ if none is named, and prints for each clause whether\n"
      "it was covered, violated, not exercised, or not applicable; then what personalities,\n"
      "recordings and scripted faults broke. Exit status 1 if driver or device of ours broke one.\n"
      "--format json: an array, a row a clause. --format markdown: docs/prove/conformance.md.\n",
-     OPTION_SEED | OPTION_SET | OPTION_SEEDS | OPTION_FORMAT, verb_conformance},
+     OPTION_SEED | OPTION_SET | OPTION_SEEDS | OPTION_FORMAT, run_verb_conformance},
     {"doctor", "", "check that this build keeps its promises",
      "Compares pinned values of the hash and the choice streams, and shows that a world which\n"
      "must fail does fail.\n",
-     0, verb_doctor},
+     0, run_verb_doctor},
 };
 
 enum {
@@ -114,78 +115,82 @@ static bool parse_number(const char *text, uint64_t *value)
     return errno == 0 && end != text && *end == '\0' && text[0] != '-';
 }
 
-static int misuse(const char *verb, const char *what, const char *argument, const char *remedy)
+static int report_misuse(const char *verb, const char *what, const char *argument,
+                         const char *remedy)
 {
     (void)fprintf(stderr, "ballonet %s: %s%s%s: %s\n", verb, what, argument[0] != '\0' ? " " : "",
                   argument, remedy);
     return VERDICT_USAGE;
 }
 
-static int option_seeds(struct options *options, const char *value)
+static int parse_option_seeds(struct options *options, const char *value)
 {
     uint64_t number = 0;
     if (!parse_number(value, &number) || number == 0 || number > 1000000) {
-        return misuse(options->verb, "--seeds", value, "a number from 1 to 1000000 is needed");
+        return report_misuse(options->verb, "--seeds", value,
+                             "a number from 1 to 1000000 is needed");
     }
     options->seeds = (uint32_t)number;
     return 0;
 }
 
-static int option_seed(struct options *options, const char *value)
+static int parse_option_seed(struct options *options, const char *value)
 {
     if (!parse_number(value, &options->seed)) {
-        return misuse(options->verb, "--seed", value, "a number from 0 to 2^64 - 1 is needed");
+        return report_misuse(options->verb, "--seed", value,
+                             "a number from 0 to 2^64 - 1 is needed");
     }
     options->has_seed = true;
     return 0;
 }
 
-static int option_set(struct options *options, const char *value)
+static int parse_option_set(struct options *options, const char *value)
 {
     if (strchr(value, '=') == NULL || options->set_count == CLI_SETS_MAX) {
-        return misuse(options->verb, "--set", value, "KEY=VALUE is needed, at most 64 of them");
+        return report_misuse(options->verb, "--set", value,
+                             "KEY=VALUE is needed, at most 64 of them");
     }
     options->sets[options->set_count++].text = value;
     return 0;
 }
 
-static int option_trace(struct options *options, const char *value)
+static int parse_option_trace(struct options *options, const char *value)
 {
     options->trace = value;
     return 0;
 }
 
-static int option_junit(struct options *options, const char *value)
+static int parse_option_junit(struct options *options, const char *value)
 {
     options->junit = value;
     return 0;
 }
 
-static int option_format(struct options *options, const char *value)
+static int parse_option_format(struct options *options, const char *value)
 {
     options->json = strcmp(value, "json") == 0;
     const bool pages = strcmp(options->verb, "conformance") == 0;
     options->markdown = pages && strcmp(value, "markdown") == 0;
     if (!options->json && !options->markdown && strcmp(value, "text") != 0) {
-        return misuse(options->verb, "--format", value,
-                      pages ? "text, json or markdown" : "text or json");
+        return report_misuse(options->verb, "--format", value,
+                             pages ? "text, json or markdown" : "text or json");
     }
     return 0;
 }
 
-static int option_profile(struct options *options, const char *value)
+static int parse_option_profile(struct options *options, const char *value)
 {
     options->profile = value;
     return 0;
 }
 
-static int option_output(struct options *options, const char *value)
+static int parse_option_output(struct options *options, const char *value)
 {
     options->output = value;
     return 0;
 }
 
-static int option_generated(struct options *options, const char *value)
+static int parse_option_generated(struct options *options, const char *value)
 {
     char first[32];
     const char *dots = strstr(value, "..");
@@ -197,24 +202,24 @@ static int option_generated(struct options *options, const char *value)
     if (length >= sizeof first || !parse_number(first, &options->generated_first) ||
         !parse_number(dots + 2, &options->generated_last) ||
         options->generated_first > options->generated_last) {
-        return misuse(options->verb, "--generated", value,
-                      "two seeds A..B are needed, the first not above the last");
+        return report_misuse(options->verb, "--generated", value,
+                             "two seeds A..B are needed, the first not above the last");
     }
     options->has_generated = true;
     return 0;
 }
 
-static int option_jobs(struct options *options, const char *value)
+static int parse_option_jobs(struct options *options, const char *value)
 {
     uint64_t number = 0;
     if (!parse_number(value, &number) || number == 0 || number > 1024) {
-        return misuse(options->verb, "-j", value, "a number from 1 to 1024 is needed");
+        return report_misuse(options->verb, "-j", value, "a number from 1 to 1024 is needed");
     }
     options->jobs = (uint32_t)number;
     return 0;
 }
 
-static int option_for(struct options *options, const char *value)
+static int parse_option_for(struct options *options, const char *value)
 {
     char *end = NULL;
     errno = 0;
@@ -222,7 +227,8 @@ static int option_for(struct options *options, const char *value)
     const uint64_t unit = strcmp(end, "s") == 0 ? 1 : strcmp(end, "min") == 0 ? 60 : 0;
     if (errno != 0 || end == value || value[0] == '-' || unit == 0 || number == 0 ||
         number > 1000000) {
-        return misuse(options->verb, "--for", value, "a time such as 60s or 15min is needed");
+        return report_misuse(options->verb, "--for", value,
+                             "a time such as 60s or 15min is needed");
     }
     options->for_ns = number * unit * UINT64_C(1000000000);
     return 0;
@@ -233,22 +239,22 @@ static const struct {
     unsigned flag;
     int (*take)(struct options *, const char *value);
 } valued[] = {
-    {"--seed", OPTION_SEED, option_seed},
-    {"--seeds", OPTION_SEEDS, option_seeds},
-    {"--set", OPTION_SET, option_set},
-    {"--trace", OPTION_TRACE, option_trace},
-    {"--profile", OPTION_PROFILE, option_profile},
-    {"--generated", OPTION_GENERATED, option_generated},
-    {"--output", OPTION_GENERATED, option_output},
-    {"--for", OPTION_GENERATED, option_for},
-    {"-j", OPTION_GENERATED, option_jobs},
-    {"--junit", OPTION_JUNIT, option_junit},
-    {"--format", OPTION_FORMAT, option_format},
+    {"--seed", OPTION_SEED, parse_option_seed},
+    {"--seeds", OPTION_SEEDS, parse_option_seeds},
+    {"--set", OPTION_SET, parse_option_set},
+    {"--trace", OPTION_TRACE, parse_option_trace},
+    {"--profile", OPTION_PROFILE, parse_option_profile},
+    {"--generated", OPTION_GENERATED, parse_option_generated},
+    {"--output", OPTION_GENERATED, parse_option_output},
+    {"--for", OPTION_GENERATED, parse_option_for},
+    {"-j", OPTION_GENERATED, parse_option_jobs},
+    {"--junit", OPTION_JUNIT, parse_option_junit},
+    {"--format", OPTION_FORMAT, parse_option_format},
 };
 
 /** An option with a value: `--name VALUE` or `--name=VALUE`. -1: it is none of these. */
-static int take_valued(const struct verb *verb, struct options *options, int *at, int argc,
-                       char **argv)
+static int parse_valued_option(const struct verb *verb, struct options *options, int *at, int argc,
+                               char **argv)
 {
     const char *argument = argv[*at];
     for (size_t i = 0; i < sizeof valued / sizeof valued[0]; i++) {
@@ -263,15 +269,15 @@ static int take_valued(const struct verb *verb, struct options *options, int *at
             return valued[i].take(options, argument + length + 1);
         }
         if (*at + 1 == argc) {
-            return misuse(verb->name, argument, "", "a value must follow");
+            return report_misuse(verb->name, argument, "", "a value must follow");
         }
         return valued[i].take(options, argv[++*at]);
     }
     return -1;
 }
 
-static int take_argument(const struct verb *verb, struct options *options, int *at, int argc,
-                         char **argv)
+static int parse_argument(const struct verb *verb, struct options *options, int *at, int argc,
+                          char **argv)
 {
     const char *argument = argv[*at];
     if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
@@ -292,15 +298,15 @@ static int take_argument(const struct verb *verb, struct options *options, int *
         options->first = true;
         return 0;
     }
-    const int taken = take_valued(verb, options, at, argc, argv);
+    const int taken = parse_valued_option(verb, options, at, argc, argv);
     if (taken >= 0) {
         return taken;
     }
     if (argument[0] == '-' && argument[1] != '\0') {
-        return misuse(verb->name, "unknown option", argument, "see --help");
+        return report_misuse(verb->name, "unknown option", argument, "see --help");
     }
     if (options->path_count == CLI_PATHS_MAX) {
-        return misuse(verb->name, "too many arguments", "", "name a folder instead");
+        return report_misuse(verb->name, "too many arguments", "", "name a folder instead");
     }
     options->paths[options->path_count++] = argument;
     return 0;
@@ -313,24 +319,24 @@ static int check_combination(const struct verb *verb, const struct options *opti
         OPTION_SEED | OPTION_SEEDS | OPTION_SET | OPTION_TRACE | OPTION_FORMAT | OPTION_VERBOSE;
     const char *path = options->path_count > 0 ? options->paths[0] : "";
     if (verb->usage[0] == '\0' && options->path_count > 0) {
-        return misuse(verb->name, "unexpected argument", path, "this verb takes none");
+        return report_misuse(verb->name, "unexpected argument", path, "this verb takes none");
     }
     if (options->has_generated && options->path_count > 0) {
-        return misuse(verb->name, "unexpected argument", path,
-                      "--generated stands in place of files");
+        return report_misuse(verb->name, "unexpected argument", path,
+                             "--generated stands in place of files");
     }
     if (options->has_generated && (options->given & file_options) != 0) {
-        return misuse(verb->name, "--generated", "",
-                      "only -j, --for, --first, --output, --profile and --quiet go with it");
+        return report_misuse(verb->name, "--generated", "",
+                             "only -j, --for, --first, --output, --profile and --quiet go with it");
     }
     if (!options->has_generated && (verb->allowed & OPTION_GENERATED) != 0 &&
         (options->given & (OPTION_GENERATED | OPTION_PROFILE)) != 0) {
-        return misuse(verb->name, "-j, --for, --first, --output, --profile", "",
-                      "these go with --generated A..B");
+        return report_misuse(verb->name, "-j, --for, --first, --output, --profile", "",
+                             "these go with --generated A..B");
     }
     if (options->path_count == 0 && !options->has_generated && verb->usage[0] != '\0' &&
         verb->usage[0] != '[') {
-        return misuse(verb->name, "nothing to do", "", verb->usage);
+        return report_misuse(verb->name, "nothing to do", "", verb->usage);
     }
     return 0;
 }
@@ -349,7 +355,7 @@ static const struct verb *find_verb(const char *name)
  * Where a standard stream is closed, the next file opened would take its number and its text: a
  * stand-in keeps the place, which cannot be written or read.
  */
-static void keep_standard_files(void)
+static void open_standard_files(void)
 {
     int number = open("/dev/null", O_RDONLY);
     while (number >= 0 && number <= STDERR_FILENO) {
@@ -361,7 +367,7 @@ static void keep_standard_files(void)
 }
 
 /** Output that could not be written makes the result unusable. */
-static int finish(int status)
+static int check_written_output(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
         (void)fprintf(stderr, "ballonet: standard output cannot be written: %s\n", strerror(errno));
@@ -372,16 +378,16 @@ static int finish(int status)
 
 int main(int argc, char **argv)
 {
-    keep_standard_files();
+    open_standard_files();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing it */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(argc < 2 ? stderr : stdout);
-        return finish(argc < 2 ? VERDICT_USAGE : 0);
+        return check_written_output(argc < 2 ? VERDICT_USAGE : 0);
     }
     if (strcmp(argv[1], "--version") == 0) {
         (void)printf("ballonet %d.%d.%d\n", BNT_VERSION_MAJOR, BNT_VERSION_MINOR,
                      BNT_VERSION_PATCH);
-        return finish(0);
+        return check_written_output(0);
     }
     const struct verb *verb = find_verb(argv[1]);
     if (verb == NULL) {
@@ -392,18 +398,18 @@ int main(int argc, char **argv)
     static struct options options;
     options.verb = verb->name;
     for (int at = 2; at < argc; at++) {
-        const int status = take_argument(verb, &options, &at, argc, argv);
+        const int status = parse_argument(verb, &options, &at, argc, argv);
         if (status != 0) {
             return status;
         }
     }
     if (options.help) {
         print_help(verb);
-        return finish(0);
+        return check_written_output(0);
     }
     const int refused = check_combination(verb, &options);
     if (refused != 0) {
         return refused;
     }
-    return finish(guard_run(verb, &options));
+    return check_written_output(guard_run_verb(verb, &options));
 }

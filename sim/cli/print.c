@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void print_plain(FILE *out, const char *text)
+void print_plain_text(FILE *out, const char *text)
 {
     (void)fputs(text, out);
 }
 
-void print_json(FILE *out, const char *text)
+void print_json_text(FILE *out, const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
         if (*at == '"' || *at == '\\') {
@@ -25,7 +25,7 @@ void print_json(FILE *out, const char *text)
     }
 }
 
-void print_quoted(FILE *out, print_text print, const char *text)
+void print_shell_quoted(FILE *out, print_text print, const char *text)
 {
     print(out, "'");
     for (const char *at = text; *at != '\0'; at++) {
@@ -35,13 +35,13 @@ void print_quoted(FILE *out, print_text print, const char *text)
     print(out, "'");
 }
 
-void print_word(FILE *out, print_text print, const char *text)
+void print_shell_word(FILE *out, print_text print, const char *text)
 {
     static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                    "_-./+,:@%";
     if (text[0] != '\0' && text[strspn(text, harmless)] == '\0') {
         print(out, text);
     } else {
-        print_quoted(out, print, text);
+        print_shell_quoted(out, print, text);
     }
 }

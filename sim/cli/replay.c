@@ -10,20 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say_builds(const struct trace *trace)
+static void print_builds(const struct trace *trace)
 {
-    const char *recorded = trace_header_get(trace)->build;
-    const uint32_t version = trace_version_get(trace);
+    const char *recorded = trace_get_header(trace)->build;
+    const uint32_t version = trace_get_version(trace);
     const uint32_t ours = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH;
-    if (version == ours && strcmp(recorded, trace_build()) == 0) {
+    if (version == ours && strcmp(recorded, trace_get_build()) == 0) {
         (void)printf("  recorded by this build (%s)\n", recorded);
     } else {
         (void)printf("  recorded by %s (version %u.%u.%u), run by %s: the build differs\n",
-                     recorded, version >> 16, version >> 8 & 0xFF, version & 0xFF, trace_build());
+                     recorded, version >> 16, version >> 8 & 0xFF, version & 0xFF,
+                     trace_get_build());
     }
 }
 
-static struct trace_trailer trailer_of(const struct world_result *result)
+static struct trace_trailer make_trailer(const struct world_result *result)
 {
     return (struct trace_trailer){.events = result->events,
                                   .hash = result->hash,
@@ -31,28 +32,28 @@ static struct trace_trailer trailer_of(const struct world_result *result)
                                   .verdict = (uint32_t)result->verdict};
 }
 
-static void say_json(const char *path, const struct trace_check *check,
-                     const struct session *session, int status)
+static void print_replay_json(const char *path, const struct trace_check *check,
+                              const struct session *session, int status)
 {
     (void)printf("{\"trace\":\"");
-    print_json(stdout, path);
+    print_json_text(stdout, path);
     (void)printf("\",\"scenario\":\"");
-    print_json(stdout, session->scenario->name);
+    print_json_text(stdout, session->scenario->name);
     (void)printf("\",\"result\":\"%s\",\"status\":%d,\"seed\":%" PRIu64 ",\"events\":%" PRIu64
                  ",\"choices\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\",\"difference\":\"",
                  check->differs ? "diverged" : "reproduced", status, session->seed,
-                 session->result.events, trace_trailer_get(check->trace)->choices,
+                 session->result.events, trace_get_trailer(check->trace)->choices,
                  session->result.hash_word);
-    print_json(stdout, check->text);
+    print_json_text(stdout, check->text);
     (void)printf("\",\"build\":\"");
-    print_json(stdout, trace_header_get(check->trace)->build);
+    print_json_text(stdout, trace_get_header(check->trace)->build);
     (void)printf("\"}\n");
 }
 
 /** Runs the scenario out of the trace; the exit status. */
-static int run_again(struct trace *trace, const char *path, const struct options *options)
+static int replay_trace(struct trace *trace, const char *path, const struct options *options)
 {
-    const struct trace_header *header = trace_header_get(trace);
+    const struct trace_header *header = trace_get_header(trace);
     struct world_file files[TRACE_FILES_MAX];
     struct scenario_override sets[TRACE_SETS_MAX];
     struct trace_check check;
@@ -77,34 +78,34 @@ static int run_again(struct trace *trace, const char *path, const struct options
         .fill = SESSION_FILL,
         .log = options->verbose ? LOG_EVENTS : LOG_NONE,
         .log_to = options->json ? stderr : stdout,
-        .observer = trace_check_observer(&check),
+        .observer = trace_check_get_observer(&check),
         .source = &check.source,
     };
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
-        const struct trace_trailer trailer = trailer_of(&session.result);
+        const struct trace_trailer trailer = make_trailer(&session.result);
         trace_check_end(&check, &trailer);
         status = check.differs ? VERDICT_NONDETERMINISM : status;
         if (options->json) {
-            say_json(path, &check, &session, status);
+            print_replay_json(path, &check, &session, status);
         } else if (check.differs) {
             (void)printf("DIVERGED %s: %s\n", path, check.text);
-            say_builds(trace);
+            print_builds(trace);
         } else {
             (void)printf("REPRODUCED %s: %" PRIu64 " events, %" PRIu64 " choices\n", path,
-                         session.result.events, trace_trailer_get(trace)->choices);
-            session_line(&session, stdout, "");
+                         session.result.events, trace_get_trailer(trace)->choices);
+            session_print_line(&session, stdout, "");
         }
     } else {
         status = VERDICT_TRACE; /* its scenario was loaded when it was recorded */
     }
-    return status_worse(status,
-                        session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE : VERDICT_PASS);
+    return status_get_worse(status, session_close(&session) == VERDICT_USAGE ? VERDICT_TRACE
+                                                                             : VERDICT_PASS);
 }
 
-static int replay_one(const char *path, const struct options *options)
+static int replay_file(const char *path, const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     char error[512];
@@ -119,7 +120,7 @@ static int replay_one(const char *path, const struct options *options)
         if (trace == NULL) {
             (void)fprintf(stderr, "ballonet replay: %s\n", error);
         } else {
-            status = run_again(trace, path, options);
+            status = replay_trace(trace, path, options);
             trace_close(trace);
         }
         arena_free(arena, bytes, length + 1);
@@ -128,11 +129,11 @@ static int replay_one(const char *path, const struct options *options)
     return status;
 }
 
-int verb_replay(const struct options *options)
+int run_verb_replay(const struct options *options)
 {
     int status = VERDICT_PASS;
     for (uint32_t i = 0; i < options->path_count; i++) {
-        status = status_worse(status, replay_one(options->paths[i], options));
+        status = status_get_worse(status, replay_file(options->paths[i], options));
     }
     return status;
 }

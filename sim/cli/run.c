@@ -7,17 +7,18 @@
 
 #include <stdio.h>
 
-static void print_result(const struct session *session, const struct options *options, bool alone)
+static void print_run_result(const struct session *session, const struct options *options,
+                             bool alone)
 {
     if (options->json) {
-        session_object(session, stdout);
+        session_print_json(session, stdout);
         return;
     }
     if (alone && !options->quiet) {
         (void)printf("%s\n", session->scenario->title);
         world_account(session->world, stdout);
     }
-    session_line(session, stdout, "");
+    session_print_line(session, stdout, "");
 }
 
 /** A run of several: which scenario, under which seed. */
@@ -28,11 +29,12 @@ struct runs {
     bool alone;
 };
 
-static struct session_config run_config(const struct runs *runs, uint64_t index,
-                                        struct world_watch *watch)
+static struct session_config make_run_config(const struct runs *runs, uint64_t index,
+                                             struct world_watch *watch)
 {
     const struct options *options = runs->options;
-    struct session_config config = options_session(options, runs->list->paths[index / runs->seeds]);
+    struct session_config config =
+        options_make_session_config(options, runs->list->paths[index / runs->seeds]);
     if (options->seeds > 0) {
         config.has_seed = true;
         config.seed = index % runs->seeds + 1;
@@ -42,42 +44,42 @@ static struct session_config run_config(const struct runs *runs, uint64_t index,
 }
 
 /** Runs one scenario under one seed and prints it; the exit status. */
-static int run_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int run_scenario_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     const struct runs *runs = opaque;
-    const struct session_config config = run_config(runs, index, watch);
+    const struct session_config config = make_run_config(runs, index, watch);
     struct session session;
     (void)data;
     run_verdict verdict = session_open(&session, &config);
     if (verdict == VERDICT_PASS) {
         verdict = session_run(&session);
         if (session.world != NULL) { /* else it did not start, and the reason was printed */
-            print_result(&session, runs->options, runs->alone);
+            print_run_result(&session, runs->options, runs->alone);
         }
     }
     const int closed = (int)session_close(&session);
-    return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_worse((int)verdict, closed);
+    return verdict == VERDICT_USAGE ? VERDICT_USAGE : status_get_worse((int)verdict, closed);
 }
 
 /** A run whose worker died is reported like any other. */
-static bool run_done(void *opaque, const struct isolate_result *result)
+static bool print_finished_run(void *opaque, const struct isolate_result *result)
 {
     const struct runs *runs = opaque;
     if (result->end != ISOLATE_RETURNED) {
-        const struct session_config config = run_config(runs, result->index, NULL);
+        const struct session_config config = make_run_config(runs, result->index, NULL);
         struct session session;
-        session_lost(&session, &config, result);
-        session_report(&session, runs->options->json);
+        session_make_lost(&session, &config, result);
+        session_print_result(&session, runs->options->json);
     }
     return true;
 }
 
 /** An invalid file ends the command before anything runs; the errors of all files are reported. */
-static bool all_load(const struct options *options, const struct path_list *list)
+static bool can_load_all(const struct options *options, const struct path_list *list)
 {
     bool good = true;
     for (size_t i = 0; i < list->count; i++) {
-        const struct session_config config = options_session(options, list->paths[i]);
+        const struct session_config config = options_make_session_config(options, list->paths[i]);
         struct session session;
         good = session_open(&session, &config) == VERDICT_PASS && good;
         good = session_close(&session) == VERDICT_PASS && good;
@@ -85,29 +87,29 @@ static bool all_load(const struct options *options, const struct path_list *list
     return good;
 }
 
-int verb_run(const struct options *options)
+int run_verb_run(const struct options *options)
 {
     if (options->has_generated) {
-        return generated_run(options);
+        return run_generated_scenarios(options);
     }
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    int status = options_paths(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
+    int status = options_find_scenarios(options, &list) ? VERDICT_PASS : VERDICT_USAGE;
     const bool alone = list.count == 1 && options->seeds <= 1;
     if (status == VERDICT_PASS && options->trace != NULL && !alone) {
         (void)fprintf(stderr, "ballonet run: --trace records one run: name one scenario\n");
         status = VERDICT_USAGE;
     }
-    if (status == VERDICT_PASS && list.count > 1 && !all_load(options, &list)) {
+    if (status == VERDICT_PASS && list.count > 1 && !can_load_all(options, &list)) {
         status = VERDICT_USAGE;
     }
     if (status != VERDICT_USAGE) {
         struct runs runs = {options, &list, options->seeds > 0 ? options->seeds : 1, alone};
         const struct isolate_config config = {.count = (uint64_t)list.count * runs.seeds,
                                               .opaque = &runs,
-                                              .work = run_once,
-                                              .done = run_done};
-        status = isolate_run(&config);
+                                              .work = run_scenario_once,
+                                              .done = print_finished_run};
+        status = isolate_run_tasks(&config);
     }
     paths_free(&list);
     (void)arena_close(arena);

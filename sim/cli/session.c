@@ -14,7 +14,7 @@
 
 /* ---- Files that the scenario names ---- */
 
-static bool file_wanted(struct session *session, const char *name)
+static bool is_file_wanted(struct session *session, const char *name)
 {
     if (name[0] == '\0') {
         return false;
@@ -27,9 +27,9 @@ static bool file_wanted(struct session *session, const char *name)
     return true;
 }
 
-static bool load_file(struct session *session, const char *name)
+static bool load_named_file(struct session *session, const char *name)
 {
-    if (!file_wanted(session, name)) {
+    if (!is_file_wanted(session, name)) {
         return true;
     }
     if (session->file_count == SESSION_FILES_MAX) {
@@ -47,27 +47,27 @@ static bool load_file(struct session *session, const char *name)
     return true;
 }
 
-static bool load_files(struct session *session, struct place *place)
+static bool load_named_files(struct session *session, struct place *place)
 {
     const struct scenario *scenario = session->scenario;
     bool good = true;
     for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
         *place = scenario->vms[i].place;
-        good = load_file(session, scenario->vms[i].recording);
+        good = load_named_file(session, scenario->vms[i].recording);
     }
     for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
         *place = scenario->workloads[i].place;
-        good = load_file(session, scenario->workloads[i].file);
+        good = load_named_file(session, scenario->workloads[i].file);
     }
     return good;
 }
 
 /** A trace contains these files; without one they are read. */
-static bool take_files(struct session *session, struct place *place)
+static bool take_files_from_trace(struct session *session, struct place *place)
 {
-    session->files = arena_zalloc(session->arena, SESSION_FILES_MAX * sizeof *session->files);
+    session->files = arena_alloc_zeroed(session->arena, SESSION_FILES_MAX * sizeof *session->files);
     if (session->config.files == NULL) {
-        return load_files(session, place);
+        return load_named_files(session, place);
     }
     for (uint32_t i = 0; i < session->config.file_count && i < SESSION_FILES_MAX; i++) {
         session->files[session->file_count++] = session->config.files[i];
@@ -75,7 +75,7 @@ static bool take_files(struct session *session, struct place *place)
     return true;
 }
 
-static void drop_files(struct session *session)
+static void free_files(struct session *session)
 {
     for (uint32_t i = 0; session->config.files == NULL && i < session->file_count; i++) {
         union {
@@ -92,7 +92,7 @@ static void drop_files(struct session *session)
 /* ---- Life ---- */
 
 /** Loads its text and the files that it names, and checks whether a world can be made of them. */
-static bool load(struct session *session, struct scenario_errors *errors)
+static bool load_scenario(struct session *session, struct scenario_errors *errors)
 {
     const struct session_config *config = &session->config;
     struct place place = {1, 1};
@@ -107,17 +107,17 @@ static bool load(struct session *session, struct scenario_errors *errors)
     if (config->watch != NULL) {
         config->watch->seed = session->seed;
     }
-    if (take_files(session, &place) &&
+    if (take_files_from_trace(session, &place) &&
         world_can_start(session->scenario, session->arena, session->files, session->file_count,
                         &place, session->error, sizeof session->error)) {
         return true;
     }
-    scenario_errors_set(errors, session->scenario, place, session->error);
+    scenario_set_error(errors, session->scenario, place, session->error);
     return false;
 }
 
 /** As the loader names a scenario: its path without `.yaml`. */
-void session_name(struct session *session, const struct session_config *config)
+void session_fill_name(struct session *session, const struct session_config *config)
 {
     const size_t bytes = strlen(config->path);
     const bool yaml = bytes > 5 && strcmp(config->path + bytes - 5, ".yaml") == 0;
@@ -129,10 +129,10 @@ void session_name(struct session *session, const struct session_config *config)
 run_verdict session_load(struct session *session, const struct session_config *config,
                          struct scenario_errors *errors)
 {
-    session_name(session, config);
+    session_fill_name(session, config);
     session->arena = arena_open(config->fill);
     *errors = (struct scenario_errors){.arena = session->arena};
-    return load(session, errors) ? VERDICT_PASS : VERDICT_USAGE;
+    return load_scenario(session, errors) ? VERDICT_PASS : VERDICT_USAGE;
 }
 
 run_verdict session_open(struct session *session, const struct session_config *config)
@@ -142,14 +142,14 @@ run_verdict session_open(struct session *session, const struct session_config *c
     for (uint32_t i = 0; i < errors.count; i++) {
         (void)fprintf(stderr, "%s\n", errors.messages[i]);
     }
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return verdict;
 }
 
 /* ---- The trace beside the run ---- */
 
 /** Two observers of one run: the caller's and the trace's. */
-static void both_stream(void *opaque, uint32_t stream, const char *name)
+static void pass_stream_to_both(void *opaque, uint32_t stream, const char *name)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -159,7 +159,7 @@ static void both_stream(void *opaque, uint32_t stream, const char *name)
     }
 }
 
-static void both_choice(void *opaque, const struct choice_record *choice)
+static void pass_choice_to_both(void *opaque, const struct choice_record *choice)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -169,7 +169,7 @@ static void both_choice(void *opaque, const struct choice_record *choice)
     }
 }
 
-static void both_event(void *opaque, const struct engine_record *record)
+static void pass_event_to_both(void *opaque, const struct engine_record *record)
 {
     const struct session *session = opaque;
     for (int i = 0; i < 2; i++) {
@@ -179,18 +179,20 @@ static void both_event(void *opaque, const struct engine_record *record)
     }
 }
 
-static struct engine_observer observer_of(struct session *session)
+static struct engine_observer get_observer(struct session *session)
 {
     if (session->writer == NULL) {
         return session->config.observer;
     }
     session->observers[0] = session->config.observer;
-    session->observers[1] = trace_writer_observer(session->writer);
-    return (struct engine_observer){
-        .opaque = session, .stream = both_stream, .choice = both_choice, .event = both_event};
+    session->observers[1] = trace_writer_get_observer(session->writer);
+    return (struct engine_observer){.opaque = session,
+                                    .stream = pass_stream_to_both,
+                                    .choice = pass_choice_to_both,
+                                    .event = pass_event_to_both};
 }
 
-static bool trace_begin(struct session *session)
+static bool begin_trace(struct session *session)
 {
     struct trace_file files[SESSION_FILES_MAX];
     const char *sets[CLI_SETS_MAX];
@@ -217,7 +219,7 @@ static bool trace_begin(struct session *session)
 }
 
 /** A trace that could not be written makes a passing run unusable: 6. */
-static void trace_end(struct session *session)
+static void end_trace(struct session *session)
 {
     struct world_result *result = &session->result;
     const struct trace_trailer trailer = {
@@ -235,7 +237,7 @@ static void trace_end(struct session *session)
 run_verdict session_run(struct session *session)
 {
     const struct session_config *config = &session->config;
-    if (config->trace != NULL && !trace_begin(session)) {
+    if (config->trace != NULL && !begin_trace(session)) {
         (void)fprintf(stderr, "ballonet: %s\n", session->error);
         session->result.verdict = VERDICT_TRACE;
         return VERDICT_TRACE;
@@ -248,7 +250,7 @@ run_verdict session_run(struct session *session)
         .file_count = session->file_count,
         .oracles_off = config->oracles_off,
         .hash_off = config->hash_off,
-        .observer = observer_of(session),
+        .observer = get_observer(session),
         .source = config->source,
         .log = config->log,
         .log_to = config->log_to,
@@ -268,7 +270,7 @@ run_verdict session_run(struct session *session)
         trace_writer_abandon(session->writer);
         session->writer = NULL;
     } else if (session->writer != NULL) {
-        trace_end(session);
+        end_trace(session);
     }
     return session->result.verdict;
 }
@@ -278,7 +280,7 @@ run_verdict session_close(struct session *session)
     if (session->world != NULL) {
         world_destroy(session->world);
     }
-    drop_files(session);
+    free_files(session);
     const bool loaded = session->scenario != NULL;
     if (loaded) {
         scenario_free(session->arena, session->scenario);
@@ -294,18 +296,18 @@ run_verdict session_close(struct session *session)
 
 /* ---- What is printed of it ---- */
 
-void session_command(const struct session *session, FILE *out, print_text print)
+void session_print_command(const struct session *session, FILE *out, print_text print)
 {
     print(out, "ballonet run ");
-    print_word(out, print, session->config.path);
+    print_shell_word(out, print, session->config.path);
     (void)fprintf(out, " --seed %" PRIu64, session->seed);
     for (uint32_t i = 0; i < session->config.set_count; i++) {
         print(out, " --set ");
-        print_quoted(out, print, session->config.sets[i].text);
+        print_shell_quoted(out, print, session->config.sets[i].text);
     }
 }
 
-void session_line(const struct session *session, FILE *out, const char *prefix)
+void session_print_line(const struct session *session, FILE *out, const char *prefix)
 {
     const struct world_result *result = &session->result;
     char time[32];
@@ -313,7 +315,7 @@ void session_line(const struct session *session, FILE *out, const char *prefix)
     if (result->verdict != VERDICT_PASS) {
         (void)fprintf(out, "%s  event %" PRIu64 " at %s: %s\n%s  again: ", prefix, result->events,
                       time, result->text, prefix);
-        session_command(session, out, print_plain);
+        session_print_command(session, out, print_plain_text);
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
@@ -321,11 +323,11 @@ void session_line(const struct session *session, FILE *out, const char *prefix)
                   result->events, time, result->hash_word);
 }
 
-void session_object(const struct session *session, FILE *out)
+void session_print_json(const struct session *session, FILE *out)
 {
     const struct world_result *result = &session->result;
     (void)fprintf(out, "{\"scenario\":\"");
-    print_json(out, session->name);
+    print_json_text(out, session->name);
     (void)fprintf(out,
                   "\",\"seed\":%" PRIu64 ",\"verdict\":\"%s\",\"status\":%d,"
                   "\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\","
@@ -335,17 +337,17 @@ void session_object(const struct session *session, FILE *out)
                   session->seed, verdict_name(result->verdict), (int)result->verdict,
                   result->events, result->time_ns, result->hash_word, result->hash.order,
                   result->hash.time, result->hash.payload, result->hash.state, result->hash.draws);
-    print_json(out, result->text);
+    print_json_text(out, result->text);
     (void)fprintf(out, "\",\"command\":\"");
-    session_command(session, out, print_json);
+    session_print_command(session, out, print_json_text);
     (void)fputs("\"}\n", out);
 }
 
-void session_report(const struct session *session, bool json)
+void session_print_result(const struct session *session, bool json)
 {
     if (json) {
-        session_object(session, stdout);
+        session_print_json(session, stdout);
     } else {
-        session_line(session, stdout, "");
+        session_print_line(session, stdout, "");
     }
 }

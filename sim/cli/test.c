@@ -31,31 +31,31 @@ struct run_reason {
     char text[512];
 };
 
-static struct session_config run_config(const struct suite *suite, uint64_t index,
-                                        struct world_watch *watch)
+static struct session_config make_run_config(const struct suite *suite, uint64_t index,
+                                             struct world_watch *watch)
 {
     struct session_config config =
-        options_session(suite->options, suite->list->paths[index / suite->seeds]);
+        options_make_session_config(suite->options, suite->list->paths[index / suite->seeds]);
     config.has_seed = suite->options->seeds > 0;
     config.seed = index % suite->seeds + 1;
     config.watch = watch;
     return config;
 }
 
-static int run_seed(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int run_under_seed(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     struct run_reason *reason = data;
-    const struct session_config config = run_config(opaque, index, watch);
+    const struct session_config config = make_run_config(opaque, index, watch);
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         status = (int)session_run(&session);
         if (status != VERDICT_PASS && session.world != NULL) {
-            session_line(&session, stdout, "# ");
+            session_print_line(&session, stdout, "# ");
         }
     }
     reason->seed = session.seed;
-    status = status_worse(status, (int)session_close(&session));
+    status = status_get_worse(status, (int)session_close(&session));
     (void)snprintf(reason->text, sizeof reason->text, "%s",
                    status == VERDICT_USAGE ? "the scenario has errors" : session.result.text);
     return status;
@@ -63,7 +63,7 @@ static int run_seed(void *opaque, uint64_t index, struct world_watch *watch, voi
 
 /** Prints one line of TAP after a scenario's last run; the reasons of what failed stand above it.
  */
-static void print_test(struct suite *suite, size_t at)
+static void print_tap_line(struct suite *suite, size_t at)
 {
     const struct test_result *result = &suite->results[at];
     suite->failed += result->status != VERDICT_PASS;
@@ -76,7 +76,7 @@ static void print_test(struct suite *suite, size_t at)
     (void)fflush(stdout);
 }
 
-static bool run_done(void *opaque, const struct isolate_result *run)
+static bool count_finished_run(void *opaque, const struct isolate_result *run)
 {
     struct suite *suite = opaque;
     const size_t at = (size_t)(run->index / suite->seeds);
@@ -86,10 +86,10 @@ static bool run_done(void *opaque, const struct isolate_result *run)
     if (run->end == ISOLATE_RETURNED) {
         reason = *(const struct run_reason *)run->data;
     } else {
-        const struct session_config config = run_config(suite, run->index, NULL);
+        const struct session_config config = make_run_config(suite, run->index, NULL);
         struct session session;
-        session_lost(&session, &config, run);
-        session_line(&session, stdout, "# ");
+        session_make_lost(&session, &config, run);
+        session_print_line(&session, stdout, "# ");
         reason.seed = session.seed;
         (void)snprintf(reason.text, sizeof reason.text, "%s", session.result.text);
     }
@@ -97,16 +97,16 @@ static bool run_done(void *opaque, const struct isolate_result *run)
         (void)snprintf(result->reason, sizeof result->reason, "seed %" PRIu64 ": %s", reason.seed,
                        reason.text);
     }
-    result->status = status_worse(result->status, run->status);
+    result->status = status_get_worse(result->status, run->status);
     if ((run->index + 1) % suite->seeds == 0) {
-        print_test(suite, at);
+        print_tap_line(suite, at);
     }
     return true;
 }
 
 /* ---- JUnit ---- */
 
-static void xml_text(FILE *out, const char *text)
+static void print_xml_text(FILE *out, const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
         switch (*at) {
@@ -126,22 +126,22 @@ static void xml_text(FILE *out, const char *text)
     }
 }
 
-static void xml_case(FILE *out, const struct test_result *result)
+static void print_xml_case(FILE *out, const struct test_result *result)
 {
     (void)fputs("  <testcase classname=\"scenario\" name=\"", out);
-    xml_text(out, result->path);
+    print_xml_text(out, result->path);
     (void)fputs("\"", out);
     if (result->status == VERDICT_PASS) {
         (void)fputs("/>\n", out);
         return;
     }
     (void)fprintf(out, ">\n    <failure type=\"%d\" message=\"", result->status);
-    xml_text(out, result->reason);
+    print_xml_text(out, result->reason);
     (void)fputs("\"/>\n  </testcase>\n", out);
 }
 
-static bool junit_write(const char *path, const struct test_result *results, size_t count,
-                        size_t failed)
+static bool write_junit_file(const char *path, const struct test_result *results, size_t count,
+                             size_t failed)
 {
     FILE *out = fopen(path, "w");
     if (out == NULL) {
@@ -153,7 +153,7 @@ static bool junit_write(const char *path, const struct test_result *results, siz
                   "<testsuite name=\"ballonet\" tests=\"%zu\" failures=\"%zu\">\n",
                   count, failed);
     for (size_t i = 0; i < count; i++) {
-        xml_case(out, &results[i]);
+        print_xml_case(out, &results[i]);
     }
     (void)fputs("</testsuite>\n", out);
     const bool broken = ferror(out) != 0;
@@ -166,9 +166,10 @@ static bool junit_write(const char *path, const struct test_result *results, siz
 
 /* ---- The verb ---- */
 
-static int run_all(const struct options *options, struct arena *arena, const struct path_list *list)
+static int run_suite(const struct options *options, struct arena *arena,
+                     const struct path_list *list)
 {
-    struct test_result *results = arena_zalloc(arena, list->count * sizeof *results);
+    struct test_result *results = arena_alloc_zeroed(arena, list->count * sizeof *results);
     struct suite suite = {.options = options,
                           .list = list,
                           .results = results,
@@ -176,22 +177,23 @@ static int run_all(const struct options *options, struct arena *arena, const str
     const struct isolate_config config = {.count = (uint64_t)list->count * suite.seeds,
                                           .result_bytes = sizeof(struct run_reason),
                                           .opaque = &suite,
-                                          .work = run_seed,
-                                          .done = run_done};
+                                          .work = run_under_seed,
+                                          .done = count_finished_run};
     (void)printf("TAP version 13\n1..%zu\n", list->count);
-    int status = isolate_run(&config);
-    if (isolate_stopped() == 0) { /* an incomplete count would mislead */
+    int status = isolate_run_tasks(&config);
+    if (isolate_get_stop_signal() == 0) { /* an incomplete count would mislead */
         const size_t failed = suite.failed;
         (void)printf("# %zu passed, %zu failed\n", list->count - failed, failed);
-        if (options->junit != NULL && !junit_write(options->junit, results, list->count, failed)) {
-            status = status_worse(status, VERDICT_TRACE);
+        if (options->junit != NULL &&
+            !write_junit_file(options->junit, results, list->count, failed)) {
+            status = status_get_worse(status, VERDICT_TRACE);
         }
     }
     arena_free(arena, results, list->count * sizeof *results);
     return status;
 }
 
-int verb_test(const struct options *options)
+int run_verb_test(const struct options *options)
 {
     struct options chosen = *options;
     if (chosen.path_count == 0) {
@@ -200,7 +202,7 @@ int verb_test(const struct options *options)
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
     const int status =
-        options_paths(&chosen, &list) ? run_all(&chosen, arena, &list) : VERDICT_USAGE;
+        options_find_scenarios(&chosen, &list) ? run_suite(&chosen, arena, &list) : VERDICT_USAGE;
     paths_free(&list);
     (void)arena_close(arena);
     return status;

@@ -43,7 +43,7 @@ struct verification {
     const char *trace; /**< where second runs write theirs */
 };
 
-static void tape_write(void *opaque, const struct engine_record *record)
+static void record_event(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
     if (tape->count == tape->capacity) {
@@ -56,18 +56,18 @@ static void tape_write(void *opaque, const struct engine_record *record)
     tape->records[tape->count++] = *record;
 }
 
-static bool same_record(const struct engine_record *left, const struct engine_record *right)
+static bool are_records_equal(const struct engine_record *left, const struct engine_record *right)
 {
     return left->time_ns == right->time_ns && left->number == right->number &&
            left->kind == right->kind && left->actor == right->actor && left->a == right->a &&
            left->digest == right->digest;
 }
 
-static void tape_compare(void *opaque, const struct engine_record *record)
+static void compare_event(void *opaque, const struct engine_record *record)
 {
     struct tape *tape = opaque;
     if (!tape->differs &&
-        (tape->at >= tape->count || !same_record(record, &tape->records[tape->at]))) {
+        (tape->at >= tape->count || !are_records_equal(record, &tape->records[tape->at]))) {
         tape->differs = true;
         tape->found = *record;
     }
@@ -126,15 +126,15 @@ static void print_verified(const struct verified *verified, bool same, bool json
         return;
     }
     (void)printf("{\"scenario\":\"");
-    print_json(stdout, verified->name);
+    print_json_text(stdout, verified->name);
     (void)printf("\",\"seed\":%" PRIu64 ",\"same\":%s,\"events\":%" PRIu64 ",\"hash\":\"%016" PRIx64
                  "\",\"second_hash\":\"%016" PRIx64 "\"}\n",
                  verified->seed, same ? "true" : "false", first->events, first->hash_word,
                  verified->second.hash_word);
 }
 
-static struct session_config run_config(const struct verification *all, uint64_t index,
-                                        struct world_watch *watch)
+static struct session_config make_run_config(const struct verification *all, uint64_t index,
+                                             struct world_watch *watch)
 {
     const struct options *options = all->options;
     const bool by_count = options->seeds > 0;
@@ -150,8 +150,8 @@ static struct session_config run_config(const struct verification *all, uint64_t
 }
 
 /** One of the two runs; its verdict, VERDICT_USAGE if it could not be made. */
-static int run_half(const struct session_config *config, struct world_result *result,
-                    struct verified *verified)
+static int run_one_of_two(const struct session_config *config, struct world_result *result,
+                          struct verified *verified)
 {
     struct session session;
     int status = (int)session_open(&session, config);
@@ -161,12 +161,12 @@ static int run_half(const struct session_config *config, struct world_result *re
         verified->seed = session.seed;
         (void)snprintf(verified->name, sizeof verified->name, "%s", session.name);
     }
-    return status_worse(status, (int)session_close(&session));
+    return status_get_worse(status, (int)session_close(&session));
 }
 
 /** Compares two runs that are complete; returns the exit status. */
-static int compare_halves(const struct options *options, const struct tape *tape,
-                          const struct verified *verified, int status)
+static int compare_both_runs(const struct options *options, const struct tape *tape,
+                             const struct verified *verified, int status)
 {
     const bool same = !tape->differs && tape->at == tape->count &&
                       verified->first.hash_word == verified->second.hash_word &&
@@ -179,30 +179,30 @@ static int compare_halves(const struct options *options, const struct tape *tape
     return same ? status : VERDICT_NONDETERMINISM;
 }
 
-static int verify_once(void *opaque, uint64_t index, struct world_watch *watch, void *data)
+static int verify_scenario(void *opaque, uint64_t index, struct world_watch *watch, void *data)
 {
     const struct verification *all = opaque;
     struct arena *arena = arena_open(SESSION_FILL);
     struct tape tape = {.arena = arena};
     struct verified verified = {.seed = 0};
-    struct session_config config = run_config(all, index, watch);
+    struct session_config config = make_run_config(all, index, watch);
     (void)data;
-    config.observer = (struct engine_observer){.opaque = &tape, .event = tape_write};
-    int status = run_half(&config, &verified.first, &verified);
+    config.observer = (struct engine_observer){.opaque = &tape, .event = record_event};
+    int status = run_one_of_two(&config, &verified.first, &verified);
     FILE *sink = tmpfile();
     if (sink == NULL) {
         (void)fprintf(stderr, "ballonet verify: no temporary file for the second run's log\n");
-        status = status_worse(status, VERDICT_TRACE);
+        status = status_get_worse(status, VERDICT_TRACE);
     } else if (status != VERDICT_USAGE && !watch->stop) {
         config.trace = all->trace;
         config.fill = 0x5A;
         config.log = LOG_ALL;
         config.log_to = sink;
-        config.observer = (struct engine_observer){.opaque = &tape, .event = tape_compare};
-        const int second = run_half(&config, &verified.second, &verified);
-        status = status_worse(status, second);
+        config.observer = (struct engine_observer){.opaque = &tape, .event = compare_event};
+        const int second = run_one_of_two(&config, &verified.second, &verified);
+        status = status_get_worse(status, second);
         if (second != VERDICT_USAGE && second != VERDICT_TRACE && !watch->stop) {
-            status = compare_halves(all->options, &tape, &verified, status);
+            status = compare_both_runs(all->options, &tape, &verified, status);
         } /* else the run did not start, and the reason was printed */
     }
     if (sink != NULL) {
@@ -213,23 +213,23 @@ static int verify_once(void *opaque, uint64_t index, struct world_watch *watch, 
     return status;
 }
 
-static bool verify_done(void *opaque, const struct isolate_result *result)
+static bool print_verified_run(void *opaque, const struct isolate_result *result)
 {
     const struct verification *all = opaque;
     struct session session;
-    struct session_config config = run_config(all, result->index, NULL);
+    struct session_config config = make_run_config(all, result->index, NULL);
     config.trace = all->trace;
     if (result->end != ISOLATE_RETURNED) {
-        session_lost(&session, &config, result);
-        session_report(&session, all->options->json);
+        session_make_lost(&session, &config, result);
+        session_print_result(&session, all->options->json);
     }
     return true;
 }
 
-static int verify_all(const struct options *options, const struct path_list *list)
+static int verify_all_runs(const struct options *options, const struct path_list *list)
 {
     char trace[PATH_BYTES_MAX];
-    const int handle = file_temporary(trace, "verify");
+    const int handle = file_create_temporary(trace, "verify");
     if (handle < 0) {
         (void)fprintf(stderr, "ballonet verify: the second run's trace has no file %s: %s\n", trace,
                       strerror(errno));
@@ -239,19 +239,20 @@ static int verify_all(const struct options *options, const struct path_list *lis
     struct verification all = {options, list, options->seeds > 0 ? options->seeds : 1, trace};
     const struct isolate_config config = {.count = (uint64_t)list->count * all.seeds,
                                           .opaque = &all,
-                                          .work = verify_once,
-                                          .done = verify_done};
-    const int status = isolate_run(&config);
+                                          .work = verify_scenario,
+                                          .done = print_verified_run};
+    const int status = isolate_run_tasks(&config);
     trace_remove_partial(trace);
     (void)unlink(trace);
     return status;
 }
 
-int verb_verify(const struct options *options)
+int run_verb_verify(const struct options *options)
 {
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    const int status = options_paths(options, &list) ? verify_all(options, &list) : VERDICT_USAGE;
+    const int status =
+        options_find_scenarios(options, &list) ? verify_all_runs(options, &list) : VERDICT_USAGE;
     paths_free(&list);
     (void)arena_close(arena);
     return status;

@@ -10,33 +10,34 @@
 #define HUGE_PFNS (UINT32_C(1) << BNT_BALLOON_2M_ORDER)
 
 /** Whether all PFNs were answered RESET, as under a stale epoch or before the acknowledgement. */
-static bool answer_is_reset(const struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request, uint32_t len)
+static bool has_only_reset_verdicts(const struct watch *watch, const struct seen_buffer *buffer,
+                                    const struct seen_request *request, uint32_t len)
 {
     for (uint32_t i = 0; i < request->count; i++) {
-        if (request_verdict(watch, buffer, request, len, i) != BNT_VERDICT_RESET) {
+        if (request_read_verdict(watch, buffer, request, len, i) != BNT_VERDICT_RESET) {
             return false;
         }
     }
     return true;
 }
 
-static void check_epoch(struct watch *watch, const struct seen_buffer *buffer,
-                        const struct seen_request *request,
-                        const struct bnt_balloon_response *response, uint32_t len)
+static void check_request_epoch(struct watch *watch, const struct seen_buffer *buffer,
+                                const struct seen_request *request,
+                                const struct bnt_balloon_response *response, uint32_t len)
 {
     const struct watch_extension *ours = &watch->extension;
     const uint32_t epoch = bnt_le32_get(response->epoch);
-    if (!has_resets(watch)) {
+    if (!has_negotiated_resets(watch)) {
         return;
     }
     if (request->epoch != epoch) {
-        clause_require(watch, DEV, CLAUSE_BX_10, answer_is_reset(watch, buffer, request, len),
-                       "acts on a request of epoch %" PRIu32 " under epoch %" PRIu32,
-                       request->epoch, epoch);
+        clause_require(
+            watch, DEV, CLAUSE_BX_10, has_only_reset_verdicts(watch, buffer, request, len),
+            "acts on a request of epoch %" PRIu32 " under epoch %" PRIu32, request->epoch, epoch);
     }
     if (ours->epoch_acked != epoch) {
-        clause_require(watch, DEV, CLAUSE_BX_11, answer_is_reset(watch, buffer, request, len),
+        clause_require(watch, DEV, CLAUSE_BX_11,
+                       has_only_reset_verdicts(watch, buffer, request, len),
                        "acts on a request before epoch %" PRIu32 " is acknowledged", epoch);
     }
 }
@@ -48,7 +49,8 @@ static bool is_deflate_verdict(uint8_t verdict)
 }
 
 /** The target, rounded up to the driver's page. */
-static uint64_t round_target(const struct watch *watch, const struct bnt_balloon_response *response)
+static uint64_t round_target_up(const struct watch *watch,
+                                const struct bnt_balloon_response *response)
 {
     const uint64_t mask = (UINT64_C(1) << watch->config.page_order) - 1;
     return (bnt_le32_get(response->num_pages) + mask) & ~mask;
@@ -103,50 +105,52 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
 }
 
 /** What this answer obliges the driver to do. */
-static void note_answer(struct watch *watch, uint8_t verdict, const struct seen_request *request)
+static void note_driver_duties(struct watch *watch, uint8_t verdict,
+                               const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
     if (verdict == BNT_VERDICT_NONE || verdict >= BNT_VERDICT_COUNT) {
-        clause_exercise(watch, DRV, CLAUSE_BX_6);
+        clause_count_use(watch, DRV, CLAUSE_BX_6);
     }
     if (!request->inflate) {
         return;
     }
     if (verdict == BNT_VERDICT_NOT_NEEDED) {
-        clause_exercise(watch, DRV, CLAUSE_BX_14);
+        clause_count_use(watch, DRV, CLAUSE_BX_14);
         ours->target_due = true;
     }
     if (verdict >= BNT_VERDICT_PINNED && verdict <= BNT_VERDICT_BUSY) {
-        clause_exercise(watch, DRV, CLAUSE_BX_12);
+        clause_count_use(watch, DRV, CLAUSE_BX_12);
     }
 }
 
 /** A device forgets its pages at a reset, and cannot call one of them locked afterwards. */
-static void check_forgotten(struct watch *watch, uint8_t verdict, uint32_t pfn)
+static void check_locked_after_reset(struct watch *watch, uint8_t verdict, uint32_t pfn)
 {
-    const uint8_t *state = page_state(watch, pfn);
+    const uint8_t *state = page_find_state(watch, pfn);
     if (verdict == BNT_VERDICT_LOCKED && state != NULL && (*state & PAGE_BEFORE) != 0) {
-        clause_violate(watch, DEV, CLAUSE_BX_21,
-                       "answers LOCKED to PFN %" PRIu32 ", which it had before it was reset", pfn);
+        clause_count_violation(
+            watch, DEV, CLAUSE_BX_21,
+            "answers LOCKED to PFN %" PRIu32 ", which it had before it was reset", pfn);
     }
 }
 
-static void check_answers(struct watch *watch, const struct seen_buffer *buffer,
-                          const struct seen_request *request, uint32_t len)
+static void check_request_verdicts(struct watch *watch, const struct seen_buffer *buffer,
+                                   const struct seen_request *request, uint32_t len)
 {
     struct bnt_balloon_response response = {0};
-    const size_t seen = seen_read(watch, buffer, true, 0, &response, sizeof response);
+    const size_t seen = seen_read_buffer(watch, buffer, true, 0, &response, sizeof response);
     if (seen < sizeof response && buffer->writable_bytes >= sizeof response) {
         return; /* the response lies outside of the memory that the watchers see */
     }
-    const uint64_t target = round_target(watch, &response);
-    check_epoch(watch, buffer, request, &response, len);
+    const uint64_t target = round_target_up(watch, &response);
+    check_request_epoch(watch, buffer, request, &response, len);
     bool known = true;
     uint64_t before = 0;
     uint32_t page = 0;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
-        const uint32_t pfn = request_pfn(watch, buffer, request, i);
+        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
+        const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
         if (i == 0 || pfn >> watch->config.page_order !=
                           page) { /* the PFNs of a page are answered alike (BX-9) */
             page = pfn >> watch->config.page_order;
@@ -158,19 +162,19 @@ static void check_answers(struct watch *watch, const struct seen_buffer *buffer,
         } else {
             check_deflate_answer(watch, verdict, pfn, target, before, request);
         }
-        check_forgotten(watch, verdict, pfn);
-        note_answer(watch, verdict, request);
+        check_locked_after_reset(watch, verdict, pfn);
+        note_driver_duties(watch, verdict, request);
     }
     clause_require(watch, DEV, CLAUSE_BX_5, known && len == ANSWER_HEAD_BYTES + request->count,
                    "answers %" PRIu32 " PFNs by %" PRIu32 " bytes", request->count, len);
     if (len < ANSWER_HEAD_BYTES + request->count) {
-        clause_exercise(watch, DRV, CLAUSE_VS_15);
+        clause_count_use(watch, DRV, CLAUSE_VS_15);
     }
 }
 
 /** Called after pages.c, so that the places are those after the answer. */
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     struct watch_extension *ours = &watch->extension;
     struct seen_request request;
@@ -186,24 +190,24 @@ static void used(struct watch *watch, const struct seen_queue *queue,
         return;
     }
     if (request.room < ANSWER_HEAD_BYTES + request.count) {
-        clause_violate(watch, DEV, CLAUSE_BX_4,
-                       "acts on a request with %" PRIu32 " bytes for the response to %" PRIu32
-                       " PFNs",
-                       request.room, request.count);
+        clause_count_violation(watch, DEV, CLAUSE_BX_4,
+                               "acts on a request with %" PRIu32
+                               " bytes for the response to %" PRIu32 " PFNs",
+                               request.room, request.count);
         return;
     }
-    check_answers(watch, buffer, &request, len);
+    check_request_verdicts(watch, buffer, &request, len);
     if (request.inflate) {
         ours->unseen_accepted = watch->pages.in[PAGE_BALLOON] > 0;
         if (watch->config.held_max > 0 &&
             watch->pages.in[PAGE_HELD] >> watch->config.page_order > watch->config.held_max) {
-            clause_exercise(watch, DRV, CLAUSE_BX_13);
+            clause_count_use(watch, DRV, CLAUSE_BX_13);
             ours->bound_reached = true;
-            ours->bound_ns = watch_now(watch);
+            ours->bound_ns = watch_get_time_ns(watch);
         }
     }
 }
 
 const struct watcher watch_answers_watcher = {
-    .used = used,
+    .used = observe_buffer_used,
 };

@@ -27,12 +27,12 @@ static const struct {
 #undef X
 };
 
-const struct clause *clause_row(clause_id id)
+const struct clause *clause_get_row(clause_id id)
 {
     return &clauses[id];
 }
 
-const char *clause_literal_text(clause_id id)
+const char *clause_get_literal_text(clause_id id)
 {
     for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
         if (literals[i].id == id) {
@@ -42,13 +42,13 @@ const char *clause_literal_text(clause_id id)
     return NULL;
 }
 
-const char *clause_level_name(clause_level level)
+const char *clause_get_level_name(clause_level level)
 {
     static const char *const names[] = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"};
     return names[level];
 }
 
-const char *clause_who_name(unsigned who)
+const char *clause_get_party_name(unsigned who)
 {
     return who == CLAUSE_WHO_DRIVER ? "driver" : who == CLAUSE_WHO_DEVICE ? "device" : "both";
 }

@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-void configuration_read_generation(struct watch *watch, uint32_t generation)
+void configuration_note_generation_read(struct watch *watch, uint32_t generation)
 {
     struct watch_configuration *c = &watch->configuration;
     if (c->reading) {
-        clause_exercise(watch, DRV, CLAUSE_VG_17);
+        clause_count_use(watch, DRV, CLAUSE_VG_17);
         c->unsettled = c->generation_known && generation != c->generation;
         c->reading = false;
     }
@@ -21,7 +21,7 @@ void configuration_read_generation(struct watch *watch, uint32_t generation)
 }
 
 /** The feature that a field of configuration comes with; 0: it is always there. */
-static uint64_t field_feature(const struct watch *watch, uint32_t offset)
+static uint64_t get_field_feature(const struct watch *watch, uint32_t offset)
 {
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
         const struct bnt_balloon_row *row = bnt_balloon_feature_row(feature);
@@ -32,9 +32,9 @@ static uint64_t field_feature(const struct watch *watch, uint32_t offset)
     return 0;
 }
 
-static void check_field(struct watch *watch, uint32_t offset)
+static void check_field_feature(struct watch *watch, uint32_t offset)
 {
-    const uint64_t feature = field_feature(watch, offset);
+    const uint64_t feature = get_field_feature(watch, offset);
     if (feature != 0) {
         clause_require(watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
                        "touches configuration at %u without its feature", offset);
@@ -42,7 +42,7 @@ static void check_field(struct watch *watch, uint32_t offset)
 }
 
 /** A value that changed between two reads must have another generation. */
-static void check_generation(struct watch *watch, uint32_t offset, uint32_t value)
+static void check_generation_changed(struct watch *watch, uint32_t offset, uint32_t value)
 {
     struct watch_configuration *c = &watch->configuration;
     const uint32_t field = offset / 4;
@@ -63,10 +63,11 @@ static void check_generation(struct watch *watch, uint32_t offset, uint32_t valu
     c->fields[field].generation = c->generation;
 }
 
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_read(struct watch *watch, uint32_t offset, const void *data,
+                                uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
-    check_field(watch, offset);
+    check_field_feature(watch, offset);
     if (bytes > 4 && !watch->config.foreign) {
         clause_require(watch, DRV, CLAUSE_VG_17, c->generation_known && !c->reading,
                        "reads %u bytes of configuration without reading the generation", bytes);
@@ -78,16 +79,17 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
     c->reading = true;
     c->reading_offset = offset;
     if (bytes == 4) {
-        check_generation(watch, offset, le32_at(data));
+        check_generation_changed(watch, offset, read_le32(data));
     }
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
-    check_field(watch, offset);
+    check_field_feature(watch, offset);
     if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT && bytes == 4) {
-        c->limit = le32_at(data);
+        c->limit = read_le32(data);
     }
     if (!watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_23,
@@ -97,7 +99,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 }
 
 /** A look at configuration before FEATURES_OK, to be compared when the device is live. */
-static void config_shown(struct watch *watch, const uint8_t *config, uint32_t bytes)
+static void observe_early_config(struct watch *watch, const uint8_t *config, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
     if (bytes >= sizeof c->shown_config) {
@@ -108,7 +110,7 @@ static void config_shown(struct watch *watch, const uint8_t *config, uint32_t by
 
 /** Fields must show the same before FEATURES_OK and after it, except for what the driver wrote
  * (VG-20). */
-static void check_shown(struct watch *watch, const struct seen_device *device)
+static void compare_early_config(struct watch *watch, const struct seen_device *device)
 {
     struct watch_configuration *c = &watch->configuration;
     const bool comparable = c->shown && watch->live;
@@ -116,10 +118,10 @@ static void check_shown(struct watch *watch, const struct seen_device *device)
     if (!comparable) {
         return;
     }
-    const uint32_t shown = le32_at(c->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
+    const uint32_t shown = read_le32(c->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
     /* The driver's limit bounds the target (BX-29). */
     const uint32_t expected = c->limit != 0 && c->limit < shown ? c->limit : shown;
-    bool same = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
+    bool same = read_le32(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
     if ((watch->registers.offered & watch->config.binding.reset) != 0) {
         same = same && memcmp(c->shown_config + BNT_BALLOON_CONFIG_EPOCH,
                               device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;
@@ -128,29 +130,29 @@ static void check_shown(struct watch *watch, const struct seen_device *device)
                    "shows another configuration before FEATURES_OK than after it");
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_configuration *c = &watch->configuration;
-    check_shown(watch, device);
+    compare_early_config(watch, device);
     if (c->unsettled && c->rereads + 1 < BNT_CONFIG_READS_MAX) {
-        clause_violate(watch, DRV, CLAUSE_VG_17,
-                       "uses what it read at %u although the generation changed meanwhile",
-                       c->reading_offset);
+        clause_count_violation(watch, DRV, CLAUSE_VG_17,
+                               "uses what it read at %u although the generation changed meanwhile",
+                               c->reading_offset);
     }
     c->unsettled = false;
     c->reading = false;
     c->rereads = 0;
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     watch->configuration = (struct watch_configuration){.shown = false};
 }
 
 const struct watcher watch_configuration_watcher = {
-    .reset = reset,
-    .config_shown = config_shown,
-    .config_read = config_read,
-    .config_write = config_write,
-    .event_end = event_end,
+    .reset = observe_reset,
+    .config_shown = observe_early_config,
+    .config_read = observe_config_read,
+    .config_write = observe_config_write,
+    .event_end = observe_event_end,
 };

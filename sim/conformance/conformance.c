@@ -25,12 +25,12 @@ static const struct watcher *const watchers[] = {
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
                                        uint32_t vm_count)
 {
-    struct conformance *seen = arena_zalloc(arena, sizeof *seen);
+    struct conformance *seen = arena_alloc_zeroed(arena, sizeof *seen);
     seen->arena = arena;
     seen->engine = engine;
     seen->vm_count = vm_count;
     seen->watchers = watchers;
-    seen->vms = arena_zalloc(arena, vm_count * sizeof *seen->vms);
+    seen->vms = arena_alloc_zeroed(arena, vm_count * sizeof *seen->vms);
     for (uint32_t vm = 0; vm < vm_count;
          vm++) { /* from here on conformance_destroy can free each */
         seen->vms[vm].seen = seen;
@@ -39,7 +39,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     return seen;
 }
 
-static void tallies_free(struct conformance *seen, struct watch *watch)
+static void free_tallies(struct conformance *seen, struct watch *watch)
 {
     for (int party = 0; party < CLAUSE_PARTIES; party++) {
         for (int scripted = 0; scripted < 2; scripted++) {
@@ -57,17 +57,17 @@ void conformance_destroy(struct conformance *seen)
         return;
     }
     for (uint32_t vm = 0; vm < seen->vm_count; vm++) {
-        rings_reset(&seen->vms[vm]);
+        rings_disable_all_queues(&seen->vms[vm]);
         pages_free(&seen->vms[vm]);
         reports_free(&seen->vms[vm]);
-        hints_free(&seen->vms[vm]);
-        tallies_free(seen, &seen->vms[vm]);
+        hints_free_state(&seen->vms[vm]);
+        free_tallies(seen, &seen->vms[vm]);
     }
     arena_free(seen->arena, seen->vms, seen->vm_count * sizeof *seen->vms);
     arena_free(seen->arena, seen, sizeof *seen);
 }
 
-void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct conformance_vm *config)
+void conformance_init_vm(struct conformance *seen, uint32_t vm, const struct conformance_vm *config)
 {
     if (seen == NULL) {
         return;
@@ -78,7 +78,7 @@ void conformance_vm_init(struct conformance *seen, uint32_t vm, const struct con
     reports_init(watch);
 }
 
-void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
+void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned who)
 {
     if (seen == NULL) {
         return;
@@ -88,7 +88,7 @@ void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who)
     watch->scripted[CLAUSE_DEVICE] |= (who & CLAUSE_WHO_DEVICE) != 0;
 }
 
-void conformance_trusted(struct conformance *seen, uint32_t vm)
+void conformance_mark_trusted(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         seen->vms[vm].scripted[CLAUSE_DRIVER] = false;
@@ -96,15 +96,15 @@ void conformance_trusted(struct conformance *seen, uint32_t vm)
     }
 }
 
-const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
-                                             clause_party party, bool scripted, clause_id id)
+const struct clause_tally *conformance_get_tally(const struct conformance *seen, uint32_t vm,
+                                                 clause_party party, bool scripted, clause_id id)
 {
     return &seen->vms[vm].tallies[party][scripted][id];
 }
 
 /* ---- Registers ---- */
 
-static void begin_anew(struct watch *watch)
+static void start_after_reset(struct watch *watch)
 {
     watch->live = false;
     watch->legacy = false;
@@ -113,30 +113,30 @@ static void begin_anew(struct watch *watch)
     CALL_WATCHERS(watch, reset, watch);
 }
 
-void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered)
+void conformance_observe_features_read(struct conformance *seen, uint32_t vm, uint64_t offered)
 {
     if (seen != NULL) {
-        registers_features_read(&seen->vms[vm], offered);
+        registers_note_features_read(&seen->vms[vm], offered);
     }
 }
 
-void conformance_features_write(struct conformance *seen, uint32_t vm, uint64_t features)
+void conformance_observe_features_write(struct conformance *seen, uint32_t vm, uint64_t features)
 {
     if (seen != NULL) {
-        registers_features_write(&seen->vms[vm], features);
+        registers_note_features_write(&seen->vms[vm], features);
     }
 }
 
-void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t status)
+void conformance_observe_status_read(struct conformance *seen, uint32_t vm, uint8_t status)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        registers_status_read(watch, status);
+        registers_note_status_read(watch, status);
         CALL_WATCHERS(watch, status_read, watch, status);
     }
 }
 
-void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t status)
+void conformance_observe_status_write_begun(struct conformance *seen, uint32_t vm, uint8_t status)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -144,32 +144,33 @@ void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t s
     }
 }
 
-void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now)
+void conformance_observe_status_write(struct conformance *seen, uint32_t vm, uint8_t status,
+                                      uint8_t now)
 {
     if (seen == NULL) {
         return;
     }
     struct watch *watch = &seen->vms[vm];
     const bool was_live = watch->live;
-    registers_status_write(watch, status, now);
+    registers_note_status_write(watch, status, now);
     CALL_WATCHERS(watch, status_write, watch, status, now);
     if (status == 0) {
-        begin_anew(watch);
+        start_after_reset(watch);
     } else if (!was_live && (now & BNT_DEVICE_STATUS_DRIVER_OK) != 0) {
         watch->live = true;
         CALL_WATCHERS(watch, live, watch);
     }
 }
 
-void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation)
+void conformance_observe_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation)
 {
     if (seen != NULL) {
-        configuration_read_generation(&seen->vms[vm], generation);
+        configuration_note_generation_read(&seen->vms[vm], generation);
     }
 }
 
-void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8_t *config,
-                              uint32_t bytes)
+void conformance_observe_early_config(struct conformance *seen, uint32_t vm, const uint8_t *config,
+                                      uint32_t bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -177,8 +178,8 @@ void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8
     }
 }
 
-void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
-                             const void *data, uint32_t bytes)
+void conformance_observe_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
+                                     const void *data, uint32_t bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -186,8 +187,8 @@ void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t off
     }
 }
 
-void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
-                              const void *data, uint32_t bytes)
+void conformance_observe_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
+                                      const void *data, uint32_t bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -195,32 +196,32 @@ void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t of
     }
 }
 
-void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
-                              uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
-                              uint64_t used_gpa)
+void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                      uint16_t role, uint16_t size, uint64_t desc_gpa,
+                                      uint64_t avail_gpa, uint64_t used_gpa)
 {
     if (seen != NULL) {
-        registers_queue_enable(&seen->vms[vm], queue);
-        rings_enable(&seen->vms[vm], queue, role, size, desc_gpa, avail_gpa, used_gpa);
+        registers_note_queue_enable(&seen->vms[vm], queue);
+        rings_enable_queue(&seen->vms[vm], queue, role, size, desc_gpa, avail_gpa, used_gpa);
         struct watch *watch = &seen->vms[vm];
         CALL_WATCHERS(watch, queue_enable, watch, queue);
     }
 }
 
-void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        struct seen_queue *found = rings_queue(watch, queue);
+        struct seen_queue *found = rings_find_queue(watch, queue);
         if (found != NULL) {
-            rings_disable(watch, found);
+            rings_disable_queue(watch, found);
         }
         CALL_WATCHERS(watch, queue_reset, watch, queue);
     }
 }
 
-void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
-                                  uint16_t value)
+void conformance_observe_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                          uint16_t value)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -228,7 +229,7 @@ void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_
     }
 }
 
-void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data)
+void conformance_observe_kick_data(struct conformance *seen, uint32_t vm, uint32_t data)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -239,51 +240,51 @@ void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data)
 
 /* ---- Notifications ---- */
 
-void conformance_device_new(struct conformance *seen, uint32_t vm)
+void conformance_observe_device_replaced(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         watch->registers = (struct watch_registers){0};
-        begin_anew(watch);
+        start_after_reset(watch);
     }
 }
 
-void conformance_guest_new(struct conformance *seen, uint32_t vm)
+void conformance_observe_kernel_replaced(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
         CALL_WATCHERS(watch, guest_new, watch);
         watch->registers = (struct watch_registers){0};
-        begin_anew(watch);
+        start_after_reset(watch);
     }
 }
 
-void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying)
+void conformance_observe_forced_emptying(struct conformance *seen, uint32_t vm, bool emptying)
 {
     if (seen != NULL) {
         seen->vms[vm].emptying = emptying;
     }
 }
 
-void conformance_driver_stalled(struct conformance *seen, uint32_t vm, uint64_t until_ns)
+void conformance_observe_driver_stall(struct conformance *seen, uint32_t vm, uint64_t until_ns)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        const uint64_t now_ns = watch_now(watch);
+        const uint64_t now_ns = watch_get_time_ns(watch);
         const bool goes_on = watch->stalled_until_ns > now_ns && until_ns < now_ns;
         watch->stalled_until_ns = goes_on ? now_ns : until_ns;
     }
 }
 
-void conformance_page_moves(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
-                            uint64_t to)
+void conformance_observe_page_move(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
+                                   uint64_t to)
 {
     if (seen != NULL) {
         seen->vms[vm].moves = (struct watch_moves){.on = begun, .from = from, .to = to};
     }
 }
 
-void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
+void conformance_observe_driver_gave_up(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -292,7 +293,7 @@ void conformance_driver_gave_up(struct conformance *seen, uint32_t vm)
     }
 }
 
-void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -300,7 +301,7 @@ void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue)
     }
 }
 
-void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -308,7 +309,7 @@ void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue
     }
 }
 
-void conformance_config_interrupt(struct conformance *seen, uint32_t vm)
+void conformance_observe_config_interrupt(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -316,7 +317,7 @@ void conformance_config_interrupt(struct conformance *seen, uint32_t vm)
     }
 }
 
-void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -324,7 +325,7 @@ void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t qu
     }
 }
 
-void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -332,7 +333,7 @@ void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16
     }
 }
 
-void conformance_config_arrived(struct conformance *seen, uint32_t vm)
+void conformance_observe_config_interrupt_arrived(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -342,7 +343,8 @@ void conformance_config_arrived(struct conformance *seen, uint32_t vm)
 
 /* ---- Memory and pages ---- */
 
-void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes)
+void conformance_observe_device_read(struct conformance *seen, uint32_t vm, uint64_t gpa,
+                                     uint32_t bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -350,7 +352,8 @@ void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gp
     }
 }
 
-void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes)
+void conformance_observe_device_write(struct conformance *seen, uint32_t vm, uint64_t gpa,
+                                      uint32_t bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -358,18 +361,19 @@ void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gp
     }
 }
 
-void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue)
+void conformance_observe_altered_answer(struct conformance *seen, uint32_t vm, uint16_t queue)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        struct seen_queue *found = rings_queue(watch, queue);
+        struct seen_queue *found = rings_find_queue(watch, queue);
         if (found != NULL) {
             rings_reread_answer(watch, found);
         }
     }
 }
 
-void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
+                                 uint64_t pfns)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -377,7 +381,7 @@ void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first
     }
 }
 
-void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t command)
+void conformance_observe_hint_command(struct conformance *seen, uint32_t vm, uint32_t command)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -385,7 +389,7 @@ void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t comm
     }
 }
 
-void conformance_hint_over(struct conformance *seen, uint32_t vm)
+void conformance_observe_hinting_end(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -393,7 +397,8 @@ void conformance_hint_over(struct conformance *seen, uint32_t vm)
     }
 }
 
-void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+void conformance_observe_hint_accepted(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
+                                       uint64_t pfns)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -401,8 +406,8 @@ void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pf
     }
 }
 
-void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                            uint32_t count)
+void conformance_observe_hint_pages_returned(struct conformance *seen, uint32_t vm,
+                                             const uint64_t *pages, uint32_t count)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -411,7 +416,8 @@ void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_
     }
 }
 
-void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pfn, bool written)
+void conformance_observe_hinted_page_access(struct conformance *seen, uint32_t vm, uint64_t pfn,
+                                            bool written)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -419,8 +425,8 @@ void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pf
     }
 }
 
-void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count)
+void conformance_observe_pages_allocated(struct conformance *seen, uint32_t vm,
+                                         const uint64_t *pages, uint32_t count)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -428,7 +434,7 @@ void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64
     }
 }
 
-void conformance_pages_refused(struct conformance *seen, uint32_t vm)
+void conformance_observe_failed_allocation(struct conformance *seen, uint32_t vm)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -436,8 +442,8 @@ void conformance_pages_refused(struct conformance *seen, uint32_t vm)
     }
 }
 
-void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                              uint32_t count)
+void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                                      uint32_t count)
 {
     for (uint32_t i = 0; seen != NULL && i < count; i++) {
         struct watch *watch = &seen->vms[vm];
@@ -445,7 +451,8 @@ void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint6
     }
 }
 
-void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t page, bool write)
+void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint64_t page,
+                                     bool write)
 {
     if (seen != NULL && seen->vms[vm].reports.marks != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -453,8 +460,8 @@ void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t pa
     }
 }
 
-void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count)
+void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                                     uint32_t count)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -465,8 +472,8 @@ void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64
 
 /* ---- Time ---- */
 
-void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
-                           const uint8_t *config, uint32_t config_bytes)
+void conformance_observe_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
+                                   const uint8_t *config, uint32_t config_bytes)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
@@ -479,7 +486,7 @@ void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status
     }
 }
 
-void conformance_end(struct conformance *seen, uint32_t vm, bool quiet)
+void conformance_observe_run_end(struct conformance *seen, uint32_t vm, bool quiet)
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];

@@ -56,11 +56,11 @@ struct clause {
     const char *reason; /**< why NOT_APPLICABLE; else "" */
 };
 
-const struct clause *clause_row(clause_id id);
+const struct clause *clause_get_row(clause_id id);
 /** The literal reading of a clause, where that differs from what is meant; else NULL. */
-const char *clause_literal_text(clause_id id);
-const char *clause_level_name(clause_level level);
-const char *clause_who_name(unsigned who);
+const char *clause_get_literal_text(clause_id id);
+const char *clause_get_level_name(clause_level level);
+const char *clause_get_party_name(unsigned who);
 
 #define CLAUSE_PLACE_MAX 192
 
@@ -102,126 +102,133 @@ struct conformance_vm {
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
                                        uint32_t vm_count);
 void conformance_destroy(struct conformance *seen);
-void conformance_vm_init(struct conformance *seen, uint32_t vm,
+void conformance_init_vm(struct conformance *seen, uint32_t vm,
                          const struct conformance_vm *config);
 
 /** From now on the parties in `who` (clause_who) follow the script: what they do is counted apart.
  */
-void conformance_scripted(struct conformance *seen, uint32_t vm, unsigned who);
+void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
 /** The script's faults are over: from now on both parties act by themselves. */
-void conformance_trusted(struct conformance *seen, uint32_t vm);
+void conformance_mark_trusted(struct conformance *seen, uint32_t vm);
 
 /* ---- Registers, as the driver accesses them ---- */
 
-void conformance_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
-void conformance_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
-void conformance_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
-void conformance_status_writing(struct conformance *seen, uint32_t vm, uint8_t status);
+void conformance_observe_features_read(struct conformance *seen, uint32_t vm, uint64_t offered);
+void conformance_observe_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
+void conformance_observe_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
+void conformance_observe_status_write_begun(struct conformance *seen, uint32_t vm, uint8_t status);
 /** `now`: what the register holds after the write. */
-void conformance_status_write(struct conformance *seen, uint32_t vm, uint8_t status, uint8_t now);
-void conformance_generation_read(struct conformance *seen, uint32_t vm, uint32_t generation);
+void conformance_observe_status_write(struct conformance *seen, uint32_t vm, uint8_t status,
+                                      uint8_t now);
+void conformance_observe_generation_read(struct conformance *seen, uint32_t vm,
+                                         uint32_t generation);
 /** The device's configuration before FEATURES_OK, observed without an access of the driver. */
-void conformance_config_shown(struct conformance *seen, uint32_t vm, const uint8_t *config,
-                              uint32_t bytes);
-void conformance_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
-                             const void *data, uint32_t bytes);
-void conformance_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
-                              const void *data, uint32_t bytes);
+void conformance_observe_early_config(struct conformance *seen, uint32_t vm, const uint8_t *config,
+                                      uint32_t bytes);
+void conformance_observe_config_read(struct conformance *seen, uint32_t vm, uint32_t offset,
+                                     const void *data, uint32_t bytes);
+void conformance_observe_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
+                                      const void *data, uint32_t bytes);
 /** `role`: BNT_BALLOON_QUEUE_*, whatever the index of the queue. */
-void conformance_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue, uint16_t role,
-                              uint16_t size, uint64_t desc_gpa, uint64_t avail_gpa,
-                              uint64_t used_gpa);
+void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                      uint16_t role, uint16_t size, uint64_t desc_gpa,
+                                      uint64_t avail_gpa, uint64_t used_gpa);
 
 /** Whether the driver's own system wants the balloon empty. BD-4 and BD-7, about the device's
  * target, do not apply then. */
-void conformance_emptying(struct conformance *seen, uint32_t vm, bool emptying);
+void conformance_observe_forced_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
 /** The driver does not run before this time; a time in the past: it runs again. */
-void conformance_driver_stalled(struct conformance *seen, uint32_t vm, uint64_t until_ns);
+void conformance_observe_driver_stall(struct conformance *seen, uint32_t vm, uint64_t until_ns);
 /** The OS asks the driver to move a ballooned page; not `begun`: the driver declined. */
-void conformance_page_moves(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
-                            uint64_t to);
+void conformance_observe_page_move(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
+                                   uint64_t to);
 
 /** The driver stopped using this device, without notifying it. */
-void conformance_driver_gave_up(struct conformance *seen, uint32_t vm);
+void conformance_observe_driver_gave_up(struct conformance *seen, uint32_t vm);
 
 /** The device was replaced by one that knows nothing of this driver. */
-void conformance_device_new(struct conformance *seen, uint32_t vm);
+void conformance_observe_device_replaced(struct conformance *seen, uint32_t vm);
 /** Another kernel runs, which does not know which pages the device has. */
-void conformance_guest_new(struct conformance *seen, uint32_t vm);
+void conformance_observe_kernel_replaced(struct conformance *seen, uint32_t vm);
 
 /** RING_RESET: the driver begins the reset of a queue, and reads whether it is complete. */
-void conformance_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue);
-void conformance_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
-                                  uint16_t value);
+void conformance_observe_queue_reset(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_queue_reset_read(struct conformance *seen, uint32_t vm, uint16_t queue,
+                                          uint16_t value);
 
 /* ---- Notifications: as they are sent, and as they arrive ---- */
 
-void conformance_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_kick(struct conformance *seen, uint32_t vm, uint16_t queue);
 /** A kick with NOTIFICATION_DATA. */
-void conformance_kick_data(struct conformance *seen, uint32_t vm, uint32_t data);
-void conformance_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue);
-void conformance_config_interrupt(struct conformance *seen, uint32_t vm);
-void conformance_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
-void conformance_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
-void conformance_config_arrived(struct conformance *seen, uint32_t vm);
+void conformance_observe_kick_data(struct conformance *seen, uint32_t vm, uint32_t data);
+void conformance_observe_interrupt(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_config_interrupt(struct conformance *seen, uint32_t vm);
+void conformance_observe_kick_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_interrupt_arrived(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_config_interrupt_arrived(struct conformance *seen, uint32_t vm);
 
 /* ---- Guest memory, as the device accesses it ---- */
 
-void conformance_device_reads(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
+void conformance_observe_device_read(struct conformance *seen, uint32_t vm, uint64_t gpa,
+                                     uint32_t bytes);
 /** To be called after the bytes are written. */
-void conformance_device_wrote(struct conformance *seen, uint32_t vm, uint64_t gpa, uint32_t bytes);
+void conformance_observe_device_write(struct conformance *seen, uint32_t vm, uint64_t gpa,
+                                      uint32_t bytes);
 /** A script altered a used ring, or an answer, after the device wrote it. */
-void conformance_spoiled(struct conformance *seen, uint32_t vm, uint16_t queue);
+void conformance_observe_altered_answer(struct conformance *seen, uint32_t vm, uint16_t queue);
 /** The host discards backing, so that the content of the pages changes. */
-void conformance_discarded(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
-                           uint64_t pfns);
+void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
+                                 uint64_t pfns);
 
 /* ---- Free page hints ---- */
 
 /** The command id in configuration space changed. */
-void conformance_hint_shown(struct conformance *seen, uint32_t vm, uint32_t command);
+void conformance_observe_hint_command(struct conformance *seen, uint32_t vm, uint32_t command);
 /** The migration that used hints is over: hinted pages are needed no longer. */
-void conformance_hint_over(struct conformance *seen, uint32_t vm);
+void conformance_observe_hinting_end(struct conformance *seen, uint32_t vm);
 /** The device notifies its VMM that these pages need not be copied. */
-void conformance_hinted(struct conformance *seen, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
+void conformance_observe_hint_accepted(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
+                                       uint64_t pfns);
 /** The driver gave hinted pages back to the OS. */
-void conformance_hint_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                            uint32_t count);
+void conformance_observe_hint_pages_returned(struct conformance *seen, uint32_t vm,
+                                             const uint64_t *pages, uint32_t count);
 /** The guest reads or writes a page that was hinted and not written since. */
-void conformance_hint_touched(struct conformance *seen, uint32_t vm, uint64_t pfn, bool written);
+void conformance_observe_hinted_page_access(struct conformance *seen, uint32_t vm, uint64_t pfn,
+                                            bool written);
 
 /* ---- Pages, as the driver moves them ---- */
 
 /** The driver allocated pages, or got one to replace a page that moves. First PFN of each. */
-void conformance_pages_taken(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count);
+void conformance_observe_pages_allocated(struct conformance *seen, uint32_t vm,
+                                         const uint64_t *pages, uint32_t count);
 /** Its allocator had fewer pages than it asked for. */
-void conformance_pages_refused(struct conformance *seen, uint32_t vm);
+void conformance_observe_failed_allocation(struct conformance *seen, uint32_t vm);
 /** The driver gave pages back to the OS, which uses them. */
-void conformance_pages_given(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                             uint32_t count);
+void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                                     uint32_t count);
 
 /** The driver, or the device in its place, filled pages with the poison value. */
-void conformance_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
-                              uint32_t count);
+void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
+                                      uint32_t count);
 /** The guest read or wrote a page of its own. First PFN. */
-void conformance_page_touched(struct conformance *seen, uint32_t vm, uint64_t page, bool write);
+void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint64_t page,
+                                     bool write);
 
 /* ---- Time ---- */
 
 /** An event that touched this VM is over. `status`, `config`: the device's registers now, observed
  * without an access of the driver. */
-void conformance_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
-                           const uint8_t *config, uint32_t config_bytes);
+void conformance_observe_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
+                                   const uint8_t *config, uint32_t config_bytes);
 /** The run is over; `quiet`: it ended in a phase without faults. */
-void conformance_end(struct conformance *seen, uint32_t vm, bool quiet);
+void conformance_observe_run_end(struct conformance *seen, uint32_t vm, bool quiet);
 
 /* ---- What was found ---- */
 
 /** For a party of a VM: what the script made it do (`scripted`), or what it did by itself. */
-const struct clause_tally *conformance_tally(const struct conformance *seen, uint32_t vm,
-                                             clause_party party, bool scripted, clause_id id);
+const struct clause_tally *conformance_get_tally(const struct conformance *seen, uint32_t vm,
+                                                 clause_party party, bool scripted, clause_id id);
 
 #endif

@@ -8,13 +8,13 @@
 
 /** Whether a deflate names only pages of which it is unknown whether the device has them: such a
  * deflate makes them known (VG-45), and deflates nothing that is surely ballooned. */
-static bool settles_unknown(struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request)
+static bool names_only_unknown_pages(struct watch *watch, const struct seen_buffer *buffer,
+                                     const struct seen_request *request)
 {
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_pfn(watch, buffer, request, i);
+        const uint32_t first = request_read_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
-            const uint8_t *state = page_state(watch, (uint64_t)first + k);
+            const uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             if (state == NULL || (*state & PAGE_UNKNOWN) == 0) {
                 return false;
             }
@@ -23,87 +23,89 @@ static bool settles_unknown(struct watch *watch, const struct seen_buffer *buffe
     return request->count > 0;
 }
 
-void deflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                       const struct seen_request *request)
+void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request)
 {
     const struct watch_target *target = &watch->target;
     const bool oom = (watch->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
-    const bool above = pages_ballooned(watch) > target->num_pages_known; /* num_pages < actual */
-    const bool at_most = pages_ballooned(watch) >= target->num_pages_known;
+    const bool above =
+        pages_count_ballooned(watch) > target->num_pages_known; /* num_pages < actual */
+    const bool at_most = pages_count_ballooned(watch) >= target->num_pages_known;
     if (above) {
-        clause_exercise(watch, DRV, CLAUSE_BD_5);
+        clause_count_use(watch, DRV, CLAUSE_BD_5);
     }
-    if (!oom && target->num_pages_read && !settles_unknown(watch, buffer, request) &&
-        !moves_match_deflate(watch, buffer, request)) {
+    if (!oom && target->num_pages_read && !names_only_unknown_pages(watch, buffer, request) &&
+        !moves_is_deflate_of_move(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
                        "deflates with %" PRIu64 " PFNs in the balloon and a target of %" PRIu32,
-                       pages_ballooned(watch), target->num_pages_known);
+                       pages_count_ballooned(watch), target->num_pages_known);
         clause_count_literal(watch, DRV, CLAUSE_BD_7, !at_most);
     }
     if (oom && !above && !watch->emptying) {
-        clause_exercise(watch, DRV, CLAUSE_BD_8);
-        target_note_oom(watch);
+        clause_count_use(watch, DRV, CLAUSE_BD_8);
+        target_note_oom_deflate(watch);
     }
     if (oom && at_most) {
         clause_count_literal(watch, DRV, CLAUSE_BD_8, true);
     }
-    clause_exercise(watch, DRV, CLAUSE_BD_9);
+    clause_count_use(watch, DRV, CLAUSE_BD_9);
     watch->pages.answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_pfn(watch, buffer, request, i);
+        const uint32_t first = request_read_pfn(watch, buffer, request, i);
         for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
             clause_require(watch, DRV, CLAUSE_BD_13, place != PAGE_INFLATING,
                            "deflates PFN %" PRIu32 " before its inflate was answered", first + k);
             if (place == PAGE_BALLOON) {
-                page_move(watch, state, PAGE_DEFLATING);
+                page_set_place(watch, state, PAGE_DEFLATING);
             }
         }
     }
 }
 
-static bool is_deflated(uint8_t verdict)
+static bool is_released_verdict(uint8_t verdict)
 {
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_LOCKED ||
            verdict == BNT_VERDICT_RESET;
 }
 
 /** A page of which the device released only some PFNs stays ballooned as a whole (BX-7). */
-static void keep_page_whole(struct watch *watch, uint64_t pfn)
+static void keep_whole_page_ballooned(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     const uint64_t first = pfn & ~(span - 1);
     bool stays = false;
     for (uint64_t k = 0; k < span; k++) {
-        const uint8_t *state = page_state(watch, first + k);
+        const uint8_t *state = page_find_state(watch, first + k);
         stays = stays || (state != NULL && (*state & PAGE_PLACE) == PAGE_BALLOON);
     }
     for (uint64_t k = 0; stays && k < span; k++) {
-        uint8_t *state = page_state(watch, first + k);
+        uint8_t *state = page_find_state(watch, first + k);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            page_move(watch, state, PAGE_BALLOON);
+            page_set_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
 }
 
-void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
-                  const struct seen_request *request, uint32_t len)
+void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request, uint32_t len)
 {
     struct watch_pages *pages = &watch->pages;
     if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
-        clause_exercise(watch, DRV, CLAUSE_BD_10);
+        clause_count_use(watch, DRV, CLAUSE_BD_10);
     }
     pages->answered[false].count = 0;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t first = request_pfn(watch, buffer, request, i);
-        const uint8_t verdict = request_verdict(watch, buffer, request, len, i);
+        const uint32_t first = request_read_pfn(watch, buffer, request, i);
+        const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
         for (uint32_t k = 0; k < request->span; k++) {
-            uint8_t *state = page_state(watch, (uint64_t)first + k);
+            uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
-                answers_note(&pages->answered[false], first + k);
-                page_move(watch, state, is_deflated(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
+                answers_add_pfn(&pages->answered[false], first + k);
+                page_set_place(watch, state,
+                               is_released_verdict(verdict) ? PAGE_TAKEN : PAGE_BALLOON);
                 *state = (uint8_t)(*state & ~PAGE_UNKNOWN);
                 *state =
                     (uint8_t)(*state | (verdict == BNT_VERDICT_NOT_LOCKED ? PAGE_NOT_LOCKED : 0));
@@ -111,7 +113,7 @@ void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
         }
     }
     for (uint32_t i = 0; request->verdicts && !request->huge && i < request->count; i++) {
-        keep_page_whole(watch, request_pfn(watch, buffer, request, i));
+        keep_whole_page_ballooned(watch, request_read_pfn(watch, buffer, request, i));
     }
-    target_note_change(watch, request->count > 0);
+    target_note_balloon_change(watch, request->count > 0);
 }

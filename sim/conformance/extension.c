@@ -9,7 +9,7 @@
 
 /* ---- Requests as they are built ---- */
 
-static void check_form(struct watch *watch, const struct seen_request *request)
+static void check_request_layout(struct watch *watch, const struct seen_request *request)
 {
     const bool huge = is_negotiated(watch, watch->config.binding.huge_pages);
     clause_require(watch, DRV, CLAUSE_BX_4, request->room >= ANSWER_HEAD_BYTES + request->count,
@@ -25,36 +25,37 @@ static void check_form(struct watch *watch, const struct seen_request *request)
 }
 
 /** Pages that the driver must not deflate any more. */
-static void check_deflated(struct watch *watch, const struct seen_buffer *buffer,
-                           const struct seen_request *request)
+static void check_deflated_pages(struct watch *watch, const struct seen_buffer *buffer,
+                                 const struct seen_request *request)
 {
     const struct watch_extension *ours = &watch->extension;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t pfn = request_pfn(watch, buffer, request, i);
-        const uint8_t *state = page_state(watch, pfn);
+        const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
+        const uint8_t *state = page_find_state(watch, pfn);
         if (state != NULL && (*state & PAGE_BEFORE) != 0 && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            clause_violate(watch, DRV, CLAUSE_BX_21,
-                           "deflates PFN %" PRIu32 ", which was inflated before the device's reset",
-                           pfn);
+            clause_count_violation(
+                watch, DRV, CLAUSE_BX_21,
+                "deflates PFN %" PRIu32 ", which was inflated before the device's reset", pfn);
         }
         if (state != NULL && (*state & PAGE_STALE) != 0 && ours->epoch_acked == ours->epoch) {
-            clause_violate(watch, DRV, CLAUSE_BX_19,
-                           "deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
+            clause_count_violation(
+                watch, DRV, CLAUSE_BX_19,
+                "deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
         }
     }
 }
 
-static void check_offered(struct watch *watch, const struct seen_buffer *buffer,
-                          const struct seen_request *request)
+static void check_offered_pages(struct watch *watch, const struct seen_buffer *buffer,
+                                const struct seen_request *request)
 {
     struct watch_extension *ours = &watch->extension;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t pfn = request_pfn(watch, buffer, request, i);
-        const uint8_t *state = page_state(watch, pfn);
+        const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
+        const uint8_t *state = page_find_state(watch, pfn);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place == PAGE_HELD || (place == PAGE_HELD_PART && request->huge)) {
-            clause_violate(watch, DRV, CLAUSE_BX_12,
-                           "offers PFN %" PRIu32 " again, which was refused", pfn);
+            clause_count_violation(watch, DRV, CLAUSE_BX_12,
+                                   "offers PFN %" PRIu32 " again, which was refused", pfn);
         }
     }
     if (ours->target_due) {
@@ -62,45 +63,45 @@ static void check_offered(struct watch *watch, const struct seen_buffer *buffer,
                        "inflates after NOT_NEEDED without reading the target");
         ours->target_due = false;
     }
-    if (ours->bound_reached && !moves_match_inflate(watch, buffer, request)) {
+    if (ours->bound_reached && !moves_is_inflate_of_move(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BX_13,
-                       watch_now(watch) - ours->bound_ns >= watch->config.retry_min_ns,
+                       watch_get_time_ns(watch) - ours->bound_ns >= watch->config.retry_min_ns,
                        "inflates %" PRIu64 " ns after it held as many refused pages as it may",
-                       watch_now(watch) - ours->bound_ns);
+                       watch_get_time_ns(watch) - ours->bound_ns);
         ours->bound_reached = false;
     }
     ours->unseen_accepted = false;
 }
 
 /** Ahead of pages.c, which moves the pages. */
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     struct watch_extension *ours = &watch->extension;
     struct seen_request request;
     if (!request_read(watch, queue, buffer, &request)) {
         return;
     }
-    if (has_resets(watch) && ours->learned) {
-        clause_violate(watch, DRV, CLAUSE_BX_17, "sends a request after it read epoch %" PRIu32,
-                       ours->epoch);
+    if (has_negotiated_resets(watch) && ours->learned) {
+        clause_count_violation(watch, DRV, CLAUSE_BX_17,
+                               "sends a request after it read epoch %" PRIu32, ours->epoch);
     }
     if (!request.inflate) {
-        check_deflated(watch, buffer, &request);
+        check_deflated_pages(watch, buffer, &request);
     }
     if (!request.verdicts) {
         return;
     }
-    check_form(watch, &request);
+    check_request_layout(watch, &request);
     if (request.inflate) {
-        check_offered(watch, buffer, &request);
+        check_offered_pages(watch, buffer, &request);
     }
 }
 
 /* ---- Resets ---- */
 
 /** A reset returned all ballooned pages to the driver: it must not deflate them any more. */
-static void mark_stale(struct watch *watch)
+static void mark_ballooned_stale(struct watch *watch)
 {
     for (uint64_t i = 0, left = watch->pages.in[PAGE_BALLOON]; left > 0; i++) {
         if ((watch->pages.state[i] & PAGE_PLACE) == PAGE_BALLOON) {
@@ -110,43 +111,43 @@ static void mark_stale(struct watch *watch)
     }
 }
 
-static void epoch_raised(struct watch *watch, uint32_t epoch)
+static void check_raised_epoch(struct watch *watch, uint32_t epoch)
 {
     struct watch_extension *ours = &watch->extension;
     clause_require(watch, DEV, CLAUSE_BX_10, epoch == ours->epoch + 1 && ours->config_notified,
                    "raises the epoch from %" PRIu32 " to %" PRIu32 "%s", ours->epoch, epoch,
                    ours->config_notified ? "" : " without a configuration interrupt");
     if (ours->releasing) {
-        clause_exercise(watch, DEV, CLAUSE_BX_20);
+        clause_count_use(watch, DEV, CLAUSE_BX_20);
     }
     if (ours->unseen_accepted) {
-        clause_exercise(watch, DRV, CLAUSE_BX_19);
+        clause_count_use(watch, DRV, CLAUSE_BX_19);
     }
-    if (watch->live && (watch->pages.in[PAGE_BALLOON] > 0 || pages_refused_held(watch) > 0)) {
-        clause_exercise(watch, DRV, CLAUSE_BX_17);
+    if (watch->live && (watch->pages.in[PAGE_BALLOON] > 0 || pages_count_held(watch) > 0)) {
+        clause_count_use(watch, DRV, CLAUSE_BX_17);
     }
     ours->releasing = true;
     ours->device_pfns = 0;
-    mark_stale(watch);
+    mark_ballooned_stale(watch);
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_extension *ours = &watch->extension;
-    const uint32_t epoch = le32_at(device->config + BNT_BALLOON_CONFIG_EPOCH);
-    if (watch->live && has_resets(watch) && ours->epoch != 0 && epoch != ours->epoch) {
-        epoch_raised(watch, epoch);
+    const uint32_t epoch = read_le32(device->config + BNT_BALLOON_CONFIG_EPOCH);
+    if (watch->live && has_negotiated_resets(watch) && ours->epoch != 0 && epoch != ours->epoch) {
+        check_raised_epoch(watch, epoch);
     }
     ours->epoch = epoch;
     ours->config_notified = false;
     if (ours->malformed > 0) {
         if ((device->status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-            clause_exercise(watch, DEV, CLAUSE_BX_4);
+            clause_count_use(watch, DEV, CLAUSE_BX_4);
             ours->malformed = 0;
         }
     }
     if (watch->registers.status == 0 && watch->registers.known) {
-        const uint32_t limit = le32_at(device->config + BNT_BALLOON_CONFIG_GUEST_LIMIT);
+        const uint32_t limit = read_le32(device->config + BNT_BALLOON_CONFIG_GUEST_LIMIT);
         if (ours->limit_written) {
             clause_require(watch, DEV, CLAUSE_BX_29, limit == 0,
                            "shows a guest's limit of %" PRIu32 " after a reset", limit);
@@ -155,30 +156,31 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     }
 }
 
-static void config_interrupt(struct watch *watch)
+static void observe_config_interrupt(struct watch *watch)
 {
     watch->extension.config_notified = true;
 }
 
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_read(struct watch *watch, uint32_t offset, const void *data,
+                                uint32_t bytes)
 {
     struct watch_extension *ours = &watch->extension;
     if (offset == BNT_BALLOON_CONFIG_NUM_PAGES) {
         ours->target_due = false;
     }
     if (offset == BNT_BALLOON_CONFIG_EPOCH && bytes == 4 && watch->live) {
-        ours->learned = ours->releasing && le32_at(data) != ours->epoch_acked;
+        ours->learned = ours->releasing && read_le32(data) != ours->epoch_acked;
     }
 }
 
-static void acknowledged(struct watch *watch, uint32_t epoch)
+static void check_acknowledged_epoch(struct watch *watch, uint32_t epoch)
 {
     struct watch_extension *ours = &watch->extension;
     if (watch->live) {
         clause_require(watch, DRV, CLAUSE_BX_18, epoch != ours->epoch_acked,
                        "acknowledges epoch %" PRIu32 " twice", epoch);
         const uint64_t left = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
-                              watch->pages.in[PAGE_DEFLATING] + pages_refused_held(watch);
+                              watch->pages.in[PAGE_DEFLATING] + pages_count_held(watch);
         clause_require(watch, DRV, CLAUSE_BX_11, left == 0,
                        "acknowledges epoch %" PRIu32 " with %" PRIu64 " PFNs left", epoch, left);
         ours->zero_due = true;
@@ -190,12 +192,13 @@ static void acknowledged(struct watch *watch, uint32_t epoch)
     ours->learned = false;
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     struct watch_extension *ours = &watch->extension;
-    const uint32_t value = bytes == 4 ? le32_at(data) : 0;
+    const uint32_t value = bytes == 4 ? read_le32(data) : 0;
     if (offset == BNT_BALLOON_CONFIG_EPOCH_ACK && bytes == 4) {
-        acknowledged(watch, value);
+        check_acknowledged_epoch(watch, value);
     } else if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
         if (ours->zero_due) {
             clause_require(watch, DRV, CLAUSE_BX_18, value == 0,
@@ -204,7 +207,7 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
         }
         const uint64_t most = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
                               watch->pages.in[PAGE_DEFLATING];
-        if (pages_refused_held(watch) > 0) {
+        if (pages_count_held(watch) > 0) {
             clause_require(watch, DRV, CLAUSE_BX_15, value <= most,
                            "writes actual = %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
                            value, most);
@@ -214,10 +217,10 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
 }
 
-static void live(struct watch *watch)
+static void observe_driver_ok(struct watch *watch)
 {
     struct watch_extension *ours = &watch->extension;
-    if (has_resets(watch)) {
+    if (has_negotiated_resets(watch)) {
         clause_require(watch, DRV, CLAUSE_BX_11, ours->acked,
                        "goes live without an acknowledgement of the epoch");
     }
@@ -229,17 +232,17 @@ static void live(struct watch *watch)
 }
 
 /** To another kernel all memory is its own. */
-static void guest_new(struct watch *watch)
+static void observe_kernel_replaced(struct watch *watch)
 {
     watch->extension.device_pfns = 0;
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     struct watch_extension *ours = &watch->extension;
     if (watch->pages.in[PAGE_BALLOON] > 0 && watch->pages.state != NULL) {
-        clause_exercise(watch, DRV, CLAUSE_BX_21);
-        clause_exercise(watch, DEV, CLAUSE_BX_21);
+        clause_count_use(watch, DRV, CLAUSE_BX_21);
+        clause_count_use(watch, DEV, CLAUSE_BX_21);
     }
     ours->device_pfns = 0;
     ours->acked = false;
@@ -254,25 +257,25 @@ static void reset(struct watch *watch)
 }
 
 /** At a quiet end no refused page is held: they go back once the target is reached. */
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
-    if (quiet && watch->live && !watch->given_up && pages_refused_held(watch) > 0 &&
+    if (quiet && watch->live && !watch->given_up && pages_count_held(watch) > 0 &&
         watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING] == 0 &&
         watch->pages.in[PAGE_BALLOON] == watch->target.num_pages) {
-        clause_violate(watch, DRV, CLAUSE_BX_12,
-                       "still holds %" PRIu64 " refused PFNs at the target",
-                       pages_refused_held(watch));
+        clause_count_violation(watch, DRV, CLAUSE_BX_12,
+                               "still holds %" PRIu64 " refused PFNs at the target",
+                               pages_count_held(watch));
     }
 }
 
 const struct watcher watch_extension_watcher = {
-    .reset = reset,
-    .guest_new = guest_new,
-    .live = live,
-    .submitted = submitted,
-    .config_interrupt = config_interrupt,
-    .config_read = config_read,
-    .config_write = config_write,
-    .event_end = event_end,
-    .end = end,
+    .reset = observe_reset,
+    .guest_new = observe_kernel_replaced,
+    .live = observe_driver_ok,
+    .submitted = observe_buffer_submitted,
+    .config_interrupt = observe_config_interrupt,
+    .config_read = observe_config_read,
+    .config_write = observe_config_write,
+    .event_end = observe_event_end,
+    .end = observe_run_end,
 };

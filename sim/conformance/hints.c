@@ -16,38 +16,40 @@
     UINT64_C(10000000000) /**< one that keeps hinted pages for so long after DONE never releases \
                              them */
 
-static uint64_t pages_of(const struct watch *watch)
+static uint64_t count_guest_pages(const struct watch *watch)
 {
     return watch->config.pfns >> watch->config.page_order;
 }
 
 /** Without the feature, the queue at the same index has another role. */
-static bool hint_queue(const struct watch *watch, const struct seen_queue *queue)
+static bool is_hint_queue(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->role == BNT_BALLOON_QUEUE_HINT &&
            (watch->features & BNT_BALLOON_F_FREE_PAGE_HINT) != 0;
 }
 
 /** The id of a PFN's page; NULL if no page was hinted, or the guest has no such PFN. */
-static uint32_t *page_at(struct watch *watch, uint64_t pfn)
+static uint32_t *find_hint_id(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = (pfn - watch->config.first_pfn) >> watch->config.page_order;
-    return watch->hints.pages == NULL || pfn < watch->config.first_pfn || at >= pages_of(watch)
+    return watch->hints.pages == NULL || pfn < watch->config.first_pfn ||
+                   at >= count_guest_pages(watch)
                ? NULL
                : &watch->hints.pages[at];
 }
 
-void hints_free(struct watch *watch)
+void hints_free_state(struct watch *watch)
 {
-    arena_free(watch_arena(watch), watch->hints.pages, pages_of(watch) * sizeof(uint32_t));
+    arena_free(watch_get_arena(watch), watch->hints.pages,
+               count_guest_pages(watch) * sizeof(uint32_t));
     watch->hints.pages = NULL;
 }
 
-static void hints_reset(struct watch *watch)
+static void forget_hints(struct watch *watch)
 {
     struct watch_hints *hints = &watch->hints;
     uint32_t *pages = hints->pages;
-    for (uint64_t i = 0; pages != NULL && i < pages_of(watch); i++) {
+    for (uint64_t i = 0; pages != NULL && i < count_guest_pages(watch); i++) {
         pages[i] = 0;
     }
     *hints = (struct watch_hints){.pages = pages, .shown = hints->shown};
@@ -55,7 +57,7 @@ static void hints_reset(struct watch *watch)
 
 /* ---- What the device shows ---- */
 
-static bool id_open(const struct watch_hints *hints, uint32_t id)
+static bool is_id_open(const struct watch_hints *hints, uint32_t id)
 {
     for (uint32_t i = 0; i < hints->open_count; i++) {
         if (hints->open[i] == id) {
@@ -65,39 +67,39 @@ static bool id_open(const struct watch_hints *hints, uint32_t id)
     return false;
 }
 
-static void hint_shown(struct watch *watch, uint32_t command)
+static void observe_hint_command(struct watch *watch, uint32_t command)
 {
     struct watch_hints *hints = &watch->hints;
     if (command == hints->shown) {
         return;
     }
     if (command >= BNT_BALLOON_HINT_ID_FIRST) {
-        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !id_open(hints, command),
+        clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !is_id_open(hints, command),
                        "id %" PRIu32 " is shown again before a STOP buffer came", command);
         if (hints->open_count < sizeof hints->open / sizeof hints->open[0]) {
             hints->open[hints->open_count++] = command;
         }
     } else if (command == STOP) {
-        clause_exercise(watch, CLAUSE_DEVICE, CLAUSE_BV_6);
+        clause_count_use(watch, CLAUSE_DEVICE, CLAUSE_BV_6);
     }
     hints->shown = command;
     hints->unused_buffers = 0;
 }
 
 /** The migration that used hints is over. */
-static void hint_over(struct watch *watch)
+static void observe_hinting_end(struct watch *watch)
 {
     clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_11, watch->hints.shown == DONE,
                    "needs hinted pages no longer, but shows command %" PRIu32 " instead of DONE",
                    watch->hints.shown);
 }
 
-static void hinted(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void observe_hint_accepted(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     struct watch_hints *hints = &watch->hints;
     hints->unused_buffers = 0;
     for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
-        const uint32_t *page = page_at(watch, first_pfn + i);
+        const uint32_t *page = find_hint_id(watch, first_pfn + i);
         if (page != NULL && *page != 0) {
             clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_8, *page == hints->shown,
                            "PFN %" PRIu64 " was hinted under id %" PRIu32
@@ -108,14 +110,14 @@ static void hinted(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
     }
 }
 
-static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
-        const uint32_t *page = page_at(watch, first_pfn + i);
+        const uint32_t *page = find_hint_id(watch, first_pfn + i);
         if (page == NULL || *page == 0) {
             continue;
         }
-        clause_exercise(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
+        clause_count_use(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
         clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_10, watch->hints.shown != DONE,
                        "PFN %" PRIu64 " was hinted, and discarded after DONE", first_pfn + i);
         return;
@@ -124,28 +126,29 @@ static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 
 /* ---- What the driver reads and sends ---- */
 
-static void check_answered(struct watch *watch)
+static void check_id_answered(struct watch *watch)
 {
     const struct watch_hints *hints = &watch->hints;
     if (hints->read >= BNT_BALLOON_HINT_ID_FIRST && hints->sent != hints->read &&
-        watch_now(watch) - hints->read_ns > ANSWER_NS) {
-        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_27, "id %" PRIu32 " was never answered",
-                       hints->read);
+        watch_get_time_ns(watch) - hints->read_ns > ANSWER_NS) {
+        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_27,
+                               "id %" PRIu32 " was never answered", hints->read);
     }
 }
 
-static void check_released(struct watch *watch, bool late)
+static void check_hints_released(struct watch *watch, bool late)
 {
     const struct watch_hints *hints = &watch->hints;
     if (hints->read == DONE && hints->with_driver > 0 &&
-        (late || watch_now(watch) - hints->read_ns > RELEASE_NS)) {
-        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
-                       "%" PRIu64 " hinted pages are still with the driver after DONE",
-                       hints->with_driver);
+        (late || watch_get_time_ns(watch) - hints->read_ns > RELEASE_NS)) {
+        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
+                               "%" PRIu64 " hinted pages are still with the driver after DONE",
+                               hints->with_driver);
     }
 }
 
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_read(struct watch *watch, uint32_t offset, const void *data,
+                                uint32_t bytes)
 {
     struct watch_hints *hints = &watch->hints;
     if (offset != BNT_BALLOON_CONFIG_HINT_CMD_ID || bytes != sizeof(bnt_le32)) {
@@ -157,22 +160,22 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
     if (command == hints->read) {
         return;
     }
-    check_answered(watch);
+    check_id_answered(watch);
     if (hints->read == DONE) {
-        check_released(watch, false);
+        check_hints_released(watch, false);
     }
     hints->read = command;
-    hints->read_ns = watch_now(watch);
+    hints->read_ns = watch_get_time_ns(watch);
 }
 
-static void command_sent(struct watch *watch, uint32_t command)
+static void check_sent_command(struct watch *watch, uint32_t command)
 {
     struct watch_hints *hints = &watch->hints;
     if (command == STOP) {
         if (hints->running) {
-            clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_29);
+            clause_count_use(watch, CLAUSE_DRIVER, CLAUSE_BD_29);
             if (hints->read != hints->sent) {
-                clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_28);
+                clause_count_use(watch, CLAUSE_DRIVER, CLAUSE_BD_28);
             }
         }
         hints->running = false;
@@ -184,14 +187,15 @@ static void command_sent(struct watch *watch, uint32_t command)
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_26, command != hints->sent || hints->sent == 0,
                    "id %" PRIu32 " was sent twice", command);
     if (hints->running && command != hints->sent) {
-        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
-                       "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent, command);
+        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
+                               "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent,
+                               command);
     }
     hints->sent = command;
     hints->running = true;
 }
 
-static void block_sent(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void check_sent_block(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     struct watch_hints *hints = &watch->hints;
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, hints->running,
@@ -199,12 +203,13 @@ static void block_sent(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_28, hints->read == hints->sent,
                    "PFN %" PRIu64 " was hinted after command %" PRIu32 " was read", first_pfn,
                    hints->read);
-    clause_exercise(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
+    clause_count_use(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
     if (hints->pages == NULL) {
-        hints->pages = arena_zalloc(watch_arena(watch), pages_of(watch) * sizeof(uint32_t));
+        hints->pages =
+            arena_alloc_zeroed(watch_get_arena(watch), count_guest_pages(watch) * sizeof(uint32_t));
     }
     for (uint64_t i = 0; i < pfns; i += UINT64_C(1) << watch->config.page_order) {
-        uint32_t *page = page_at(watch, first_pfn + i);
+        uint32_t *page = find_hint_id(watch, first_pfn + i);
         if (page != NULL) {
             hints->with_driver += *page == 0;
             *page = hints->sent;
@@ -212,24 +217,24 @@ static void block_sent(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
     }
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     uint8_t raw[4];
-    if (!hint_queue(watch, queue)) {
+    if (!is_hint_queue(watch, queue)) {
         return;
     }
     if (buffer->readable_bytes > 0) {
         clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_24, buffer->readable_bytes == sizeof raw,
                        "an output buffer has %" PRIu64 " bytes", buffer->readable_bytes);
-        if (seen_read(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
-            command_sent(watch, seen_u32(watch, raw));
+        if (seen_read_buffer(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
+            check_sent_command(watch, seen_read_u32(watch, raw));
         }
     }
-    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
-        block_sent(watch, seg->gpa >> BNT_PFN_SHIFT, seg->bytes >> BNT_PFN_SHIFT);
+        check_sent_block(watch, seg->gpa >> BNT_PFN_SHIFT, seg->bytes >> BNT_PFN_SHIFT);
     }
 }
 
@@ -237,11 +242,11 @@ static void submitted(struct watch *watch, const struct seen_queue *queue,
  * queue first, and cannot use the hint. */
 static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const struct bnt_vq_seg *seg = &segs[buffer->readable_count + i];
         for (uint64_t at = 0; at < seg->bytes; at += BNT_PFN_BYTES) {
-            const uint8_t *state = page_state(watch, (seg->gpa + at) >> BNT_PFN_SHIFT);
+            const uint8_t *state = page_find_state(watch, (seg->gpa + at) >> BNT_PFN_SHIFT);
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
             if (place == PAGE_INFLATING || place == PAGE_BALLOON) {
                 return true;
@@ -251,13 +256,13 @@ static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *bu
     return false;
 }
 
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     struct watch_hints *hints = &watch->hints;
     uint8_t raw[4];
     (void)len;
-    if (!hint_queue(watch, queue)) {
+    if (!is_hint_queue(watch, queue)) {
         return;
     }
     if (buffer->readable_bytes == 0 && has_ballooned_page(watch, buffer)) {
@@ -268,23 +273,23 @@ static void used(struct watch *watch, const struct seen_queue *queue,
         hints->unused_buffers++;
         if (hints->unused_buffers == 64 && hints->shown >= BNT_BALLOON_HINT_ID_FIRST &&
             hints->shown == hints->begun) {
-            clause_violate(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
-                           "id %" PRIu32 " is shown, although the device ignores its hints",
-                           hints->shown);
+            clause_count_violation(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
+                                   "id %" PRIu32 " is shown, although the device ignores its hints",
+                                   hints->shown);
         }
         return;
     }
-    if (seen_read(watch, buffer, false, 0, raw, sizeof raw) != sizeof raw) {
+    if (seen_read_buffer(watch, buffer, false, 0, raw, sizeof raw) != sizeof raw) {
         return;
     }
-    const uint32_t command = seen_u32(watch, raw);
+    const uint32_t command = seen_read_u32(watch, raw);
     if (command != STOP) {
         hints->begun = command;
         return;
     }
     /* Ids up to the one that was begun last may be shown again. */
     uint32_t kept = 0;
-    bool later = !id_open(hints, hints->begun);
+    bool later = !is_id_open(hints, hints->begun);
     for (uint32_t i = 0; i < hints->open_count; i++) {
         if (later) {
             hints->open[kept++] = hints->open[i];
@@ -296,21 +301,21 @@ static void used(struct watch *watch, const struct seen_queue *queue,
 
 /* ---- Pages ---- */
 
-static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     struct watch_hints *hints = &watch->hints;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t *page = page_at(watch, pages[i]);
+        uint32_t *page = find_hint_id(watch, pages[i]);
         if (page != NULL && *page != 0) {
             *page = 0;
             hints->with_driver--;
         }
     }
-    clause_exercise(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
+    clause_count_use(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
 }
 
 /** The guest reads or writes a page that was hinted and not written since. */
-static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
+static void observe_hinted_page_access(struct watch *watch, uint64_t pfn, bool written)
 {
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_31, written,
                    "PFN %" PRIu64 " was read after it was hinted", pfn);
@@ -320,29 +325,29 @@ static void hint_touched(struct watch *watch, uint64_t pfn, bool written)
     }
 }
 
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
-    if (!quiet || !watch->live || watch->given_up || device_is_paused(watch)) {
+    if (!quiet || !watch->live || watch->given_up || is_device_paused(watch)) {
         return;
     }
-    check_answered(watch);
-    check_released(watch, true);
+    check_id_answered(watch);
+    check_hints_released(watch, true);
     if (watch->hints.running && watch->hints.read != watch->hints.sent) {
-        clause_violate(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
-                       watch->hints.sent);
+        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
+                               watch->hints.sent);
     }
 }
 
 const struct watcher watch_hints_watcher = {
-    .reset = hints_reset,
-    .config_read = config_read,
-    .submitted = submitted,
-    .used = used,
-    .discarded = discarded,
-    .hint_shown = hint_shown,
-    .hint_over = hint_over,
-    .hinted = hinted,
-    .hint_given = hint_given,
-    .hint_touched = hint_touched,
-    .end = end,
+    .reset = forget_hints,
+    .config_read = observe_config_read,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .discarded = observe_discard,
+    .hint_shown = observe_hint_command,
+    .hint_over = observe_hinting_end,
+    .hinted = observe_hint_accepted,
+    .hint_given = observe_hint_pages_returned,
+    .hint_touched = observe_hinted_page_access,
+    .end = observe_run_end,
 };

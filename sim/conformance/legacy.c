@@ -11,13 +11,13 @@
 
 #define STAT_BYTES 10u
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     watch->legacy_seen = (struct watch_legacy){.begun = false};
 }
 
 /** At DRIVER_OK the driver must not have written FEATURES_OK, and the device must accept it. */
-static void live(struct watch *watch)
+static void observe_driver_ok(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
     const uint64_t accepted = r->features;
@@ -34,21 +34,23 @@ static void live(struct watch *watch)
 }
 
 /** Whether a value makes sense in the other byte order only, since the guest has fewer PFNs. */
-static bool swapped_only(const struct watch *watch, uint32_t value)
+static bool is_sane_only_swapped(const struct watch *watch, uint32_t value)
 {
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
 }
 
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_read(struct watch *watch, uint32_t offset, const void *data,
+                                uint32_t bytes)
 {
     if (watch->legacy && offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes == 4 &&
-        le32_at(data) != 0) {
-        clause_require(watch, DEV, CLAUSE_BL_3, !swapped_only(watch, le32_at(data)),
-                       "shows num_pages 0x%" PRIx32 ", in the other byte order", le32_at(data));
+        read_le32(data) != 0) {
+        clause_require(watch, DEV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
+                       "shows num_pages 0x%" PRIx32 ", in the other byte order", read_le32(data));
     }
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     const bool actual =
         offset >= BNT_BALLOON_CONFIG_ACTUAL && offset < BNT_BALLOON_CONFIG_ACTUAL + 4;
@@ -57,33 +59,33 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     }
     clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4, "writes %" PRIu32 " bytes of actual",
                    bytes);
-    if (bytes == 4 && le32_at(data) != 0) {
-        clause_require(watch, DRV, CLAUSE_BL_3, !swapped_only(watch, le32_at(data)),
-                       "writes actual 0x%" PRIx32 ", in the other byte order", le32_at(data));
+    if (bytes == 4 && read_le32(data) != 0) {
+        clause_require(watch, DRV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
+                       "writes actual 0x%" PRIx32 ", in the other byte order", read_le32(data));
     }
 }
 
 /** Tags that are in use: the standard's, Linux's, crosvm's. */
-static bool tag_known(uint16_t tag)
+static bool is_known_tag(uint16_t tag)
 {
     return tag < 64 || tag >= 65534;
 }
 
-static void check_stats(struct watch *watch, const struct seen_buffer *buffer)
+static void check_statistics_tags(struct watch *watch, const struct seen_buffer *buffer)
 {
     bool known = true;
     for (uint64_t at = 0; at + STAT_BYTES <= buffer->readable_bytes; at += STAT_BYTES) {
         uint8_t tag[2];
-        if (seen_read(watch, buffer, false, at, tag, sizeof tag) == sizeof tag) {
-            known = known && tag_known(seen_u16(watch, tag));
+        if (seen_read_buffer(watch, buffer, false, at, tag, sizeof tag) == sizeof tag) {
+            known = known && is_known_tag(seen_read_u16(watch, tag));
         }
     }
     clause_require(watch, DRV, CLAUSE_BL_7, known,
                    "sends statistics with tags that are not in use");
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     if (!watch->legacy) {
         return;
@@ -91,15 +93,15 @@ static void submitted(struct watch *watch, const struct seen_queue *queue,
     if (watch->legacy_seen.answered) { /* it continues, whatever the length was */
         watch->legacy_seen.answered = false;
         watch->legacy_seen.odd_length = false;
-        clause_exercise(watch, DRV, CLAUSE_BL_4);
+        clause_count_use(watch, DRV, CLAUSE_BL_4);
     }
     if (queue->role == BNT_BALLOON_QUEUE_STATS) {
-        check_stats(watch, buffer);
+        check_statistics_tags(watch, buffer);
     }
 }
 
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     if (!watch->legacy) {
@@ -108,13 +110,13 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     watch->legacy_seen.answered =
         watch->legacy_seen.answered || (buffer->writable_bytes == 0 && buffer->readable_bytes > 0);
     watch->legacy_seen.odd_length = watch->legacy_seen.odd_length || len > buffer->writable_bytes;
-    clause_exercise(watch, DEV, CLAUSE_VG_33);
+    clause_count_use(watch, DEV, CLAUSE_VG_33);
     if (!must_tell && queue->role <= BNT_BALLOON_QUEUE_DEFLATE) {
-        clause_exercise(watch, DEV, CLAUSE_BL_1);
+        clause_count_use(watch, DEV, CLAUSE_BL_1);
     }
 }
 
-static void driver_gave_up(struct watch *watch)
+static void observe_driver_gave_up(struct watch *watch)
 {
     if (watch->legacy && watch->legacy_seen.odd_length) {
         clause_require(watch, DRV, CLAUSE_BL_4, false,
@@ -123,22 +125,22 @@ static void driver_gave_up(struct watch *watch)
 }
 
 /** The device must tolerate that pages are used before their deflate is answered (BL-2). */
-static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint32_t i = 0; watch->legacy && !must_tell && i < count; i++) {
-        const uint8_t *state = page_state(watch, pages[i]);
+        const uint8_t *state = page_find_state(watch, pages[i]);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_DEFLATING) {
-            clause_exercise(watch, DEV, CLAUSE_BL_2);
+            clause_count_use(watch, DEV, CLAUSE_BL_2);
         }
     }
 }
 
-static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint64_t pfn = first_pfn; watch->legacy && !must_tell && pfn < first_pfn + pfns; pfn++) {
-        const uint8_t *state = page_state(watch, pfn);
+        const uint8_t *state = page_find_state(watch, pfn);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
             clause_require(watch, DEV, CLAUSE_BL_2, false,
                            "discards PFN %" PRIu64 ", which the guest uses", pfn);
@@ -147,20 +149,21 @@ static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 }
 
 /** Reports a ring that cannot be read in the guest's byte order, once. */
-static void check_rings(struct watch *watch)
+static void check_ring_byte_order(struct watch *watch)
 {
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
         const uint32_t bit = 1u << i;
         if (queue->enabled && queue->lost && (watch->legacy_seen.lost & bit) == 0) {
             watch->legacy_seen.lost |= bit;
-            clause_violate(watch, DRV, CLAUSE_VG_33, "has a ring that cannot be read, queue %u",
-                           (unsigned)queue->index);
+            clause_count_violation(watch, DRV, CLAUSE_VG_33,
+                                   "has a ring that cannot be read, queue %u",
+                                   (unsigned)queue->index);
         }
     }
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     const bool with_us = (device->status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
@@ -178,18 +181,18 @@ static void event_end(struct watch *watch, const struct seen_device *device)
                            "does not work with a driver without MUST_TELL_HOST");
         }
     }
-    check_rings(watch);
+    check_ring_byte_order(watch);
 }
 
 const struct watcher watch_legacy_watcher = {
-    .reset = reset,
-    .live = live,
-    .config_read = config_read,
-    .config_write = config_write,
-    .submitted = submitted,
-    .used = used,
-    .driver_gave_up = driver_gave_up,
-    .pages_given = pages_given,
-    .discarded = discarded,
-    .event_end = event_end,
+    .reset = observe_reset,
+    .live = observe_driver_ok,
+    .config_read = observe_config_read,
+    .config_write = observe_config_write,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .driver_gave_up = observe_driver_gave_up,
+    .pages_given = observe_pages_freed,
+    .discarded = observe_discard,
+    .event_end = observe_event_end,
 };

@@ -6,37 +6,37 @@
  */
 #include "sim/conformance/places.h"
 
-static bool within(const struct watch *watch, uint64_t page, uint64_t pfn)
+static bool is_pfn_of_page(const struct watch *watch, uint64_t page, uint64_t pfn)
 {
     return pfn >= page && pfn - page < UINT64_C(1) << watch->config.page_order;
 }
 
 /** Whether a request names PFNs of this page only. */
-static bool names_only(const struct watch *watch, const struct seen_buffer *buffer,
-                       const struct seen_request *request, uint64_t page)
+static bool names_only_page(const struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request, uint64_t page)
 {
     for (uint32_t i = 0; i < request->count; i++) {
-        if (!within(watch, page, request_pfn(watch, buffer, request, i))) {
+        if (!is_pfn_of_page(watch, page, request_read_pfn(watch, buffer, request, i))) {
             return false;
         }
     }
     return request->count > 0 && !request->huge;
 }
 
-bool moves_match_inflate(const struct watch *watch, const struct seen_buffer *buffer,
-                         const struct seen_request *request)
+bool moves_is_inflate_of_move(const struct watch *watch, const struct seen_buffer *buffer,
+                              const struct seen_request *request)
 {
-    return watch->moves.on && names_only(watch, buffer, request, watch->moves.to);
+    return watch->moves.on && names_only_page(watch, buffer, request, watch->moves.to);
 }
 
-bool moves_match_deflate(struct watch *watch, const struct seen_buffer *buffer,
-                         const struct seen_request *request)
+bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buffer,
+                              const struct seen_request *request)
 {
-    if (!watch->moves.on || !names_only(watch, buffer, request, watch->moves.from)) {
+    if (!watch->moves.on || !names_only_page(watch, buffer, request, watch->moves.from)) {
         return false;
     }
     for (uint64_t k = 0; k < UINT64_C(1) << watch->config.page_order; k++) {
-        const uint8_t *state = page_state(watch, watch->moves.to + k);
+        const uint8_t *state = page_find_state(watch, watch->moves.to + k);
         if (state == NULL || (*state & PAGE_PLACE) != PAGE_BALLOON) {
             return false;
         }
@@ -45,20 +45,20 @@ bool moves_match_deflate(struct watch *watch, const struct seen_buffer *buffer,
     return true;
 }
 
-static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         watch->moves.on = watch->moves.on && pages[i] != watch->moves.to;
     }
 }
 
-static void forget(struct watch *watch)
+static void forget_move(struct watch *watch)
 {
     watch->moves.on = false;
 }
 
 const struct watcher watch_moves_watcher = {
-    .reset = forget,
-    .guest_new = forget,
-    .pages_given = pages_given,
+    .reset = forget_move,
+    .guest_new = forget_move,
+    .pages_given = observe_pages_freed,
 };

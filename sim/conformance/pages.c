@@ -7,55 +7,55 @@
 
 #include <inttypes.h>
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     struct seen_request request;
     if (!request_read(watch, queue, buffer, &request)) {
         return;
     }
     if (request.inflate) {
-        inflate_submitted(watch, buffer, &request);
+        inflate_note_submitted(watch, buffer, &request);
     } else {
-        deflate_submitted(watch, buffer, &request);
+        deflate_note_submitted(watch, buffer, &request);
     }
 }
 
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     struct seen_request request;
     if (!request_read(watch, queue, buffer, &request)) {
         return;
     }
     if (request.inflate) {
-        inflate_used(watch, buffer, &request, len);
+        inflate_note_answer(watch, buffer, &request, len);
     } else {
-        deflate_used(watch, buffer, &request, len);
+        deflate_note_answer(watch, buffer, &request, len);
     }
 }
 
-static void answer_withdrawn(struct watch *watch, const struct seen_queue *queue,
-                             const struct seen_buffer *buffer)
+static void observe_answer_withdrawn(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
-    inflate_withdraw(watch, queue, buffer);
+    inflate_withdraw_answer(watch, queue, buffer);
 }
 
 /** The answers to requests of a queue that was reset are unknown: their pages count as ballooned.
  */
-static void queue_reset(struct watch *watch, uint16_t queue)
+static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    const uint16_t role = seen_role(watch, queue);
+    const uint16_t role = seen_find_role(watch, queue);
     if (role == BNT_BALLOON_QUEUE_INFLATE || role == BNT_BALLOON_QUEUE_DEFLATE) {
-        answers_set_unknown(watch, role == BNT_BALLOON_QUEUE_INFLATE);
+        answers_mark_unknown(watch, role == BNT_BALLOON_QUEUE_INFLATE);
     }
     const unsigned unknown = role == BNT_BALLOON_QUEUE_INFLATE   ? PAGE_INFLATING
                              : role == BNT_BALLOON_QUEUE_DEFLATE ? PAGE_DEFLATING
                                                                  : PAGE_PLACES;
     for (uint64_t i = 0; i < watch->config.pfns && unknown != PAGE_PLACES; i++) {
-        uint8_t *state = page_state(watch, watch->config.first_pfn + i);
+        uint8_t *state = page_find_state(watch, watch->config.first_pfn + i);
         if (state != NULL && (*state & PAGE_PLACE) == unknown) {
-            page_move(watch, state, PAGE_BALLOON);
+            page_set_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }
@@ -63,67 +63,68 @@ static void queue_reset(struct watch *watch, uint16_t queue)
 
 /* ---- Who uses a page ---- */
 
-static void pages_taken(struct watch *watch, const uint64_t *taken, uint32_t count)
+static void observe_pages_allocated(struct watch *watch, const uint64_t *taken, uint32_t count)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     for (uint32_t i = 0; i < count; i++) {
         for (uint64_t k = 0; k < span; k++) {
-            uint8_t *state = page_state(watch, taken[i] + k);
+            uint8_t *state = page_find_state(watch, taken[i] + k);
             if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
-                page_move(watch, state, PAGE_TAKEN);
+                page_set_place(watch, state, PAGE_TAKEN);
             }
         }
     }
 }
 
-static void check_given(struct watch *watch, uint64_t pfn, uint8_t state)
+static void check_freed_pfn(struct watch *watch, uint64_t pfn, uint8_t state)
 {
     switch (state & PAGE_PLACE) {
     case PAGE_INFLATING:
-        clause_violate(watch, DRV, CLAUSE_BD_12,
-                       "uses PFN %" PRIu64 " before its inflate was answered", pfn);
+        clause_count_violation(watch, DRV, CLAUSE_BD_12,
+                               "uses PFN %" PRIu64 " before its inflate was answered", pfn);
         break;
     case PAGE_BALLOON:
         if (watch->extension.releasing) {
             break; /* after a reset pages go back without a deflate (BX-17) */
         }
-        clause_violate(watch, DRV, CLAUSE_BD_9,
-                       "uses PFN %" PRIu64 " of the balloon without a deflate", pfn);
+        clause_count_violation(watch, DRV, CLAUSE_BD_9,
+                               "uses PFN %" PRIu64 " of the balloon without a deflate", pfn);
         if ((state & PAGE_UNKNOWN) != 0) {
-            clause_violate(watch, DRV, CLAUSE_BX_6,
-                           "uses PFN %" PRIu64 ", which may be in the balloon", pfn);
-            clause_violate(watch, DRV, CLAUSE_BX_7,
-                           "uses PFN %" PRIu64 ", of a page that may be in the balloon", pfn);
-            clause_violate(
+            clause_count_violation(watch, DRV, CLAUSE_BX_6,
+                                   "uses PFN %" PRIu64 ", which may be in the balloon", pfn);
+            clause_count_violation(watch, DRV, CLAUSE_BX_7,
+                                   "uses PFN %" PRIu64 ", of a page that may be in the balloon",
+                                   pfn);
+            clause_count_violation(
                 watch, DRV, CLAUSE_VS_15,
                 "uses PFN %" PRIu64 ", relying on an answer that the device did not write", pfn);
         }
         break;
     case PAGE_DEFLATING:
         if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
-            clause_violate(watch, DRV, CLAUSE_BD_10,
-                           "uses PFN %" PRIu64 " before its deflate was answered", pfn);
+            clause_count_violation(watch, DRV, CLAUSE_BD_10,
+                                   "uses PFN %" PRIu64 " before its deflate was answered", pfn);
         } else {
-            clause_exercise(watch, DRV, CLAUSE_BD_11);
+            clause_count_use(watch, DRV, CLAUSE_BD_11);
         }
         break;
     default:
         if ((state & PAGE_NOT_LOCKED) != 0) {
-            clause_exercise(watch, DRV, CLAUSE_BX_16);
+            clause_count_use(watch, DRV, CLAUSE_BX_16);
         }
         break;
     }
 }
 
-static void pages_given(struct watch *watch, const uint64_t *given, uint32_t count)
+static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint32_t count)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;
     for (uint32_t i = 0; i < count; i++) {
         for (uint64_t k = 0; k < span; k++) {
-            uint8_t *state = page_state(watch, given[i] + k);
+            uint8_t *state = page_find_state(watch, given[i] + k);
             if (state != NULL) {
-                check_given(watch, given[i] + k, *state);
-                page_move(watch, state, PAGE_OWN);
+                check_freed_pfn(watch, given[i] + k, *state);
+                page_set_place(watch, state, PAGE_OWN);
                 *state = PAGE_OWN;
             }
         }
@@ -131,51 +132,52 @@ static void pages_given(struct watch *watch, const uint64_t *given, uint32_t cou
 }
 
 /** A device may discard pages of the balloon only: the guest loses what they hold. */
-static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
-        const uint8_t *state = page_state(watch, pfn);
+        const uint8_t *state = page_find_state(watch, pfn);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place == PAGE_INFLATING) {
-            clause_exercise(watch, DEV, CLAUSE_BV_2);
+            clause_count_use(watch, DEV, CLAUSE_BV_2);
         } else if ((place == PAGE_BALLOON || place == PAGE_DEFLATING) && must_tell) {
-            clause_exercise(watch, DEV, CLAUSE_BV_3);
+            clause_count_use(watch, DEV, CLAUSE_BV_3);
         } else if (place == PAGE_BALLOON || place == PAGE_DEFLATING) {
-            clause_violate(watch, DEV, CLAUSE_BV_3,
-                           "discards PFN %" PRIu64 " after its inflate was answered, without "
-                           "MUST_TELL_HOST",
-                           pfn);
+            clause_count_violation(watch, DEV, CLAUSE_BV_3,
+                                   "discards PFN %" PRIu64
+                                   " after its inflate was answered, without "
+                                   "MUST_TELL_HOST",
+                                   pfn);
         }
     }
 }
 
 /** To another kernel all memory is its own, although the device has its pages until it is reset. */
-static void guest_new(struct watch *watch)
+static void observe_kernel_replaced(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;
     for (uint64_t i = 0; pages->in[PAGE_OWN] < watch->config.pfns; i++) {
-        page_move(watch, &pages->state[i], PAGE_OWN);
+        page_set_place(watch, &pages->state[i], PAGE_OWN);
         pages->state[i] = PAGE_OWN;
     }
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     if (watch->pages.state != NULL) {
-        pages_forget(watch, PAGE_BEFORE);
+        pages_return_all_to_driver(watch, PAGE_BEFORE);
     }
-    answers_forget(watch);
+    answers_mark_read(watch);
 }
 
 const struct watcher watch_pages_watcher = {
-    .reset = reset,
-    .queue_reset = queue_reset,
-    .submitted = submitted,
-    .used = used,
-    .answer_withdrawn = answer_withdrawn,
-    .guest_new = guest_new,
-    .pages_taken = pages_taken,
-    .pages_given = pages_given,
-    .discarded = discarded,
+    .reset = observe_reset,
+    .queue_reset = observe_queue_reset,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .answer_withdrawn = observe_answer_withdrawn,
+    .guest_new = observe_kernel_replaced,
+    .pages_taken = observe_pages_allocated,
+    .pages_given = observe_pages_freed,
+    .discarded = observe_discard,
 };

@@ -8,22 +8,23 @@
 
 void pages_init(struct watch *watch)
 {
-    watch->pages.state = arena_zalloc(watch_arena(watch), watch->config.pfns);
+    watch->pages.state = arena_alloc_zeroed(watch_get_arena(watch), watch->config.pfns);
     watch->pages.in[PAGE_OWN] = watch->config.pfns;
     for (int inflate = 0; inflate < 2; inflate++) {
-        watch->pages.answered[inflate].pfns = arena_zalloc(watch_arena(watch), ANSWERED_BYTES);
+        watch->pages.answered[inflate].pfns =
+            arena_alloc_zeroed(watch_get_arena(watch), ANSWERED_BYTES);
     }
 }
 
 void pages_free(struct watch *watch)
 {
     for (int inflate = 0; inflate < 2; inflate++) {
-        arena_free(watch_arena(watch), watch->pages.answered[inflate].pfns, ANSWERED_BYTES);
+        arena_free(watch_get_arena(watch), watch->pages.answered[inflate].pfns, ANSWERED_BYTES);
     }
-    arena_free(watch_arena(watch), watch->pages.state, watch->config.pfns);
+    arena_free(watch_get_arena(watch), watch->pages.state, watch->config.pfns);
 }
 
-void pages_forget(struct watch *watch, uint8_t mark)
+void pages_return_all_to_driver(struct watch *watch, uint8_t mark)
 {
     struct watch_pages *pages = &watch->pages;
     const uint64_t with_device =
@@ -32,28 +33,28 @@ void pages_forget(struct watch *watch, uint8_t mark)
         uint8_t *state = &pages->state[i];
         const unsigned place = *state & PAGE_PLACE;
         if (place == PAGE_BALLOON || place == PAGE_INFLATING || place == PAGE_DEFLATING) {
-            page_move(watch, state, PAGE_TAKEN);
+            page_set_place(watch, state, PAGE_TAKEN);
             *state = (uint8_t)((*state & ~PAGE_UNKNOWN) | mark);
             left--;
         }
     }
 }
 
-void answers_forget(struct watch *watch)
+void answers_mark_read(struct watch *watch)
 {
     watch->pages.answered[false].count = 0;
     watch->pages.answered[true].count = 0;
 }
 
 /** Of a page that the driver uses or has submitted again, it knows the answer. */
-void answers_set_unknown(struct watch *watch, bool inflate)
+void answers_mark_unknown(struct watch *watch, bool inflate)
 {
     struct seen_answers *answered = &watch->pages.answered[inflate];
     for (uint32_t i = 0; i < answered->count; i++) {
-        uint8_t *state = page_state(watch, answered->pfns[i]);
+        uint8_t *state = page_find_state(watch, answered->pfns[i]);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place != PAGE_OWN && place != PAGE_INFLATING && place != PAGE_DEFLATING) {
-            page_move(watch, state, PAGE_BALLOON);
+            page_set_place(watch, state, PAGE_BALLOON);
             *state = (uint8_t)(*state | PAGE_UNKNOWN);
         }
     }

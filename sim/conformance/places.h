@@ -8,7 +8,7 @@
 #include "sim/conformance/watch.h"
 
 /** Whether resets of our extension were negotiated. */
-static inline bool has_resets(const struct watch *watch)
+static inline bool has_negotiated_resets(const struct watch *watch)
 {
     return is_negotiated(watch, watch->config.binding.reset);
 }
@@ -18,23 +18,24 @@ static inline bool has_resets(const struct watch *watch)
 /** False where a buffer is no request. */
 bool request_read(const struct watch *watch, const struct seen_queue *queue,
                   const struct seen_buffer *buffer, struct seen_request *request);
-uint32_t request_pfn_copied(const struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request, uint32_t entry);
-uint8_t request_verdict_copied(const struct watch *watch, const struct seen_buffer *buffer,
-                               uint32_t entry);
+uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *buffer,
+                          const struct seen_request *request, uint32_t entry);
+uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
+                             uint32_t entry);
 
 /** The PFN of an entry: for a legacy driver in the guest's byte order, as Linux and QEMU do it. */
-static inline uint32_t request_pfn(const struct watch *watch, const struct seen_buffer *buffer,
-                                   const struct seen_request *request, uint32_t entry)
+static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
+                                        const struct seen_request *request, uint32_t entry)
 {
-    return request->pfns != NULL ? seen_u32(watch, request->pfns + (size_t)4 * entry)
-                                 : request_pfn_copied(watch, buffer, request, entry);
+    return request->pfns != NULL ? seen_read_u32(watch, request->pfns + (size_t)4 * entry)
+                                 : request_copy_pfn(watch, buffer, request, entry);
 }
 
 /** The verdict of an entry; NONE if it lies beyond `len`, ACCEPTED without VERDICTS. */
-static inline uint8_t request_verdict(const struct watch *watch, const struct seen_buffer *buffer,
-                                      const struct seen_request *request, uint32_t len,
-                                      uint32_t entry)
+static inline uint8_t request_read_verdict(const struct watch *watch,
+                                           const struct seen_buffer *buffer,
+                                           const struct seen_request *request, uint32_t len,
+                                           uint32_t entry)
 {
     const uint64_t at = sizeof(struct bnt_balloon_response) + entry;
     if (!request->verdicts) {
@@ -45,20 +46,20 @@ static inline uint8_t request_verdict(const struct watch *watch, const struct se
     }
     return at < request->room && request->answers != NULL
                ? request->answers[entry]
-               : request_verdict_copied(watch, buffer, entry);
+               : request_copy_verdict(watch, buffer, entry);
 }
 
 /* ---- Places (places.c) ---- */
 
 /** The state of a PFN, or NULL if the guest has no such PFN. */
-static inline uint8_t *page_state(struct watch *watch, uint64_t pfn)
+static inline uint8_t *page_find_state(struct watch *watch, uint64_t pfn)
 {
     const struct conformance_vm *vm = &watch->config;
     const bool ours = pfn >= vm->first_pfn && pfn - vm->first_pfn < vm->pfns;
     return ours && watch->pages.state != NULL ? &watch->pages.state[pfn - vm->first_pfn] : NULL;
 }
 
-static inline void page_move(struct watch *watch, uint8_t *state, unsigned place)
+static inline void page_set_place(struct watch *watch, uint8_t *state, unsigned place)
 {
     watch->pages.in[*state & PAGE_PLACE]--;
     watch->pages.in[place]++;
@@ -66,13 +67,13 @@ static inline void page_move(struct watch *watch, uint8_t *state, unsigned place
 }
 
 /** PFNs in the balloon. */
-static inline uint64_t pages_ballooned(const struct watch *watch)
+static inline uint64_t pages_count_ballooned(const struct watch *watch)
 {
     return watch->pages.in[PAGE_BALLOON];
 }
 
 /** PFNs that were refused and are held by the driver. */
-static inline uint64_t pages_refused_held(const struct watch *watch)
+static inline uint64_t pages_count_held(const struct watch *watch)
 {
     return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_HELD_PART];
 }
@@ -80,10 +81,10 @@ static inline uint64_t pages_refused_held(const struct watch *watch)
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
 /** All pages that the device has go back to the driver, with this mark. */
-void pages_forget(struct watch *watch, uint8_t mark);
+void pages_return_all_to_driver(struct watch *watch, uint8_t mark);
 
 /** Adds a PFN to the last answer. */
-static inline void answers_note(struct seen_answers *answered, uint32_t pfn)
+static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
 {
     if (answered->count < PAGES_ANSWERED_MAX) {
         answered->pfns[answered->count++] = pfn;
@@ -91,41 +92,41 @@ static inline void answers_note(struct seen_answers *answered, uint32_t pfn)
 }
 
 /** The driver is known to have read the last answers. */
-void answers_forget(struct watch *watch);
+void answers_mark_read(struct watch *watch);
 /** The queue was reset: whether the driver read its last answer before is unknown, unless it sent
  * another request there since, or wrote `actual`. */
-void answers_set_unknown(struct watch *watch, bool inflate);
+void answers_mark_unknown(struct watch *watch, bool inflate);
 
 /* ---- Requests and answers (inflate.c, deflate.c) ---- */
 
-void inflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                       const struct seen_request *request);
-void inflate_used(struct watch *watch, const struct seen_buffer *buffer,
-                  const struct seen_request *request, uint32_t len);
+void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request);
+void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request, uint32_t len);
 /** The request is in flight again: its answer was altered. */
-void inflate_withdraw(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer);
-void deflate_submitted(struct watch *watch, const struct seen_buffer *buffer,
-                       const struct seen_request *request);
-void deflate_used(struct watch *watch, const struct seen_buffer *buffer,
-                  const struct seen_request *request, uint32_t len);
+void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
+                             const struct seen_buffer *buffer);
+void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
+                            const struct seen_request *request);
+void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
+                         const struct seen_request *request, uint32_t len);
 
 /* ---- The target (target.c) ---- */
 
 /** The driver worked towards its target; `failed`: it could not go on. */
 void target_note_effort(struct watch *watch, bool failed);
 /** If the balloon changed, the driver must write `actual`. */
-void target_note_change(struct watch *watch, bool changed);
+void target_note_balloon_change(struct watch *watch, bool changed);
 /** The driver deflated below the target. */
-void target_note_oom(struct watch *watch);
+void target_note_oom_deflate(struct watch *watch);
 
 /* ---- A page that moves (moves.c) ---- */
 
 /** Whether an inflate is the first half of a move, and so of no cycle. */
-bool moves_match_inflate(const struct watch *watch, const struct seen_buffer *buffer,
-                         const struct seen_request *request);
+bool moves_is_inflate_of_move(const struct watch *watch, const struct seen_buffer *buffer,
+                              const struct seen_request *request);
 /** Whether a deflate is the second half: it names the page whose replacement is in the balloon. */
-bool moves_match_deflate(struct watch *watch, const struct seen_buffer *buffer,
-                         const struct seen_request *request);
+bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buffer,
+                              const struct seen_request *request);
 
 #endif

@@ -31,7 +31,7 @@ enum {
      (UINT64_C(1) << 43))
 #define FEATURES_LEGACY ((UINT64_C(1) << 24) | (UINT64_C(1) << 27))
 
-static uint64_t features_bound(const struct watch *watch)
+static uint64_t get_extension_features(const struct watch *watch)
 {
     uint64_t bound[sizeof watch->config.binding / sizeof(uint64_t)];
     uint64_t all = 0;
@@ -42,14 +42,14 @@ static uint64_t features_bound(const struct watch *watch)
     return all;
 }
 
-static uint64_t features_known(const struct watch *watch)
+static uint64_t get_known_features(const struct watch *watch)
 {
     return FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY |
-           features_bound(watch);
+           get_extension_features(watch);
 }
 
 /** The first feature of a set that lacks what it depends on; 0: none. */
-static uint64_t features_broken(const struct watch *watch, uint64_t features)
+static uint64_t find_unmet_feature(const struct watch *watch, uint64_t features)
 {
     const struct bnt_balloon_binding *binding = &watch->config.binding;
     const uint64_t dependent = features & (binding->reset | binding->huge_pages);
@@ -59,9 +59,9 @@ static uint64_t features_broken(const struct watch *watch, uint64_t features)
 /* ---- Features ---- */
 
 /** No feature of our extension may be bound to a bit that the standard uses (BX-1). */
-static void check_binding(struct watch *watch, clause_party party, uint64_t features)
+static void check_extension_bits(struct watch *watch, clause_party party, uint64_t features)
 {
-    const uint64_t ours = features_bound(watch);
+    const uint64_t ours = get_extension_features(watch);
     const uint64_t others = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
     if ((features & ours) != 0) {
         clause_require(watch, party, CLAUSE_BX_1, (features & ours & others) == 0,
@@ -71,7 +71,7 @@ static void check_binding(struct watch *watch, clause_party party, uint64_t feat
     }
 }
 
-void registers_features_read(struct watch *watch, uint64_t offered)
+void registers_note_features_read(struct watch *watch, uint64_t offered)
 {
     struct watch_registers *r = &watch->registers;
     const struct bnt_balloon_binding *binding = &watch->config.binding;
@@ -79,11 +79,11 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     r->offered = offered;
     r->steps |= STEP_OFFER;
     r->missing = (watch->config.features_wanted & ~offered) != 0;
-    r->unknown_offered = (offered & ~features_known(watch)) != 0;
-    const uint64_t broken = features_broken(watch, offered);
+    r->unknown_offered = (offered & ~get_known_features(watch)) != 0;
+    const uint64_t broken = find_unmet_feature(watch, offered);
     clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
                    "offers 0x%" PRIx64 " without what it depends on", broken);
-    check_binding(watch, DEV, offered);
+    check_extension_bits(watch, DEV, offered);
     if ((offered & binding->huge_pages) != 0) {
         clause_require(watch, DEV, CLAUSE_BX_22, (offered & binding->verdicts) != 0,
                        "offers HUGE_PAGES without VERDICTS");
@@ -100,16 +100,16 @@ void registers_features_read(struct watch *watch, uint64_t offered)
     }
 }
 
-static void check_features(struct watch *watch, uint64_t features)
+static void check_accepted_features(struct watch *watch, uint64_t features)
 {
     const struct watch_registers *r = &watch->registers;
     const uint64_t wanted = watch->config.features_wanted;
     const uint64_t packed = BNT_F_RING_PACKED;
-    const uint64_t broken = features_broken(watch, features);
+    const uint64_t broken = find_unmet_feature(watch, features);
     clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
                    "accepts the features 0x%" PRIx64 " of an offer of 0x%" PRIx64, features,
                    r->offered);
-    check_binding(watch, DRV, features);
+    check_extension_bits(watch, DRV, features);
     if ((features & watch->config.binding.huge_pages) != 0) {
         clause_require(watch, DRV, CLAUSE_BX_22, (features & watch->config.binding.verdicts) != 0,
                        "accepts HUGE_PAGES without VERDICTS");
@@ -119,9 +119,9 @@ static void check_features(struct watch *watch, uint64_t features)
                        "accepts RESET without VERDICTS");
     }
     if (r->unknown_offered) {
-        clause_require(watch, DRV, CLAUSE_VG_9, (features & ~features_known(watch)) == 0,
+        clause_require(watch, DRV, CLAUSE_VG_9, (features & ~get_known_features(watch)) == 0,
                        "accepts 0x%" PRIx64 ", which no balloon has",
-                       features & ~features_known(watch));
+                       features & ~get_known_features(watch));
     }
     if ((r->offered & BNT_F_VERSION_1) != 0 && !watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_26, (features & BNT_F_VERSION_1) != 0,
@@ -136,14 +136,14 @@ static void check_features(struct watch *watch, uint64_t features)
     }
 }
 
-void registers_features_write(struct watch *watch, uint64_t features)
+void registers_note_features_write(struct watch *watch, uint64_t features)
 {
     struct watch_registers *r = &watch->registers;
     clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
                    "writes features after FEATURES_OK");
     watch->legacy = watch->config.legacy_driver && (features & BNT_F_VERSION_1) == 0;
     if (r->offer_read) {
-        check_features(watch, features);
+        check_accepted_features(watch, features);
     }
     if (watch->legacy) {
         watch->features = features; /* a legacy start has no FEATURES_OK */
@@ -153,7 +153,7 @@ void registers_features_write(struct watch *watch, uint64_t features)
     r->steps |= STEP_FEATURES;
 }
 
-static bool was_accepted(const struct watch_registers *r)
+static bool was_set_accepted_before(const struct watch_registers *r)
 {
     for (uint32_t i = 0; i < r->accepted_count; i++) {
         if (r->accepted_before[i] == r->features) {
@@ -164,14 +164,15 @@ static bool was_accepted(const struct watch_registers *r)
 }
 
 /** FEATURES_OK was written and is read back: the device's decision. */
-static void check_features_ok(struct watch *watch, bool accepted)
+static void check_features_ok_answer(struct watch *watch, bool accepted)
 {
     struct watch_registers *r = &watch->registers;
-    const bool valid = (r->features & ~r->offered) == 0 && features_broken(watch, r->features) == 0;
+    const bool valid =
+        (r->features & ~r->offered) == 0 && find_unmet_feature(watch, r->features) == 0;
     clause_require(watch, DEV, CLAUSE_VG_13, accepted == valid,
                    valid ? "refuses the features 0x%" PRIx64 : "accepts the features 0x%" PRIx64,
                    r->features);
-    if (was_accepted(r)) {
+    if (was_set_accepted_before(r)) {
         clause_require(watch, DEV, CLAUSE_VG_14, accepted,
                        "refuses 0x%" PRIx64 ", which it accepted before", r->features);
     } else if (accepted && r->accepted_count < sizeof r->accepted_before / sizeof(uint64_t)) {
@@ -182,7 +183,7 @@ static void check_features_ok(struct watch *watch, bool accepted)
 /* ---- Status ---- */
 
 /** A driver that gives up a start must write FAILED. */
-static void check_give_up(struct watch *watch)
+static void check_failed_is_set(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
     const bool failed = (r->status & BNT_DEVICE_STATUS_FAILED) != 0;
@@ -194,14 +195,14 @@ static void check_give_up(struct watch *watch)
                    "gives up without writing FAILED: the status is %u", r->status);
 }
 
-static void write_reset(struct watch *watch, uint8_t now)
+static void note_reset_written(struct watch *watch, uint8_t now)
 {
     struct watch_registers *r = &watch->registers;
     if (r->known) {
-        check_give_up(watch);
+        check_failed_is_set(watch);
     }
     if ((r->status & BNT_DEVICE_STATUS_FAILED) != 0) {
-        clause_exercise(watch, DRV, CLAUSE_VG_3);
+        clause_count_use(watch, DRV, CLAUSE_VG_3);
     }
     const uint32_t accepted_count = r->accepted_count;
     uint64_t accepted_before[sizeof r->accepted_before / sizeof r->accepted_before[0]];
@@ -212,7 +213,7 @@ static void write_reset(struct watch *watch, uint8_t now)
     (void)now;
 }
 
-static unsigned step_of(uint8_t bit)
+static unsigned get_step_of_status_bit(uint8_t bit)
 {
     return bit == BNT_DEVICE_STATUS_ACKNOWLEDGE   ? STEP_ACKNOWLEDGE
            : bit == BNT_DEVICE_STATUS_DRIVER      ? STEP_DRIVER
@@ -221,7 +222,7 @@ static unsigned step_of(uint8_t bit)
 }
 
 /** The steps that must be done before a status bit is set. */
-static unsigned steps_before(uint8_t bit, bool legacy)
+static unsigned get_steps_before_status_bit(uint8_t bit, bool legacy)
 {
     const unsigned negotiation = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
     switch (bit) {
@@ -239,12 +240,12 @@ static unsigned steps_before(uint8_t bit, bool legacy)
 }
 
 /** A driver must not write FAILED because of an unknown feature in the offer (VG-11). */
-static void check_failed(struct watch *watch)
+static void check_failed_is_justified(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
     /* A queue that it could not set up is another reason. */
-    const bool queues =
-        (r->steps & step_of(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 && (r->queues_enabled & 3) != 3;
+    const bool queues = (r->steps & get_step_of_status_bit(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 &&
+                        (r->queues_enabled & 3) != 3;
     /* So is a device of another interface, or one whose configuration changes at each read. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
@@ -253,13 +254,13 @@ static void check_failed(struct watch *watch)
                    "writes FAILED although only an unknown feature was offered");
 }
 
-static void set_status_bit(struct watch *watch, uint8_t bit)
+static void check_status_bit_set(struct watch *watch, uint8_t bit)
 {
     struct watch_registers *r = &watch->registers;
-    const unsigned needed = steps_before(bit, watch->legacy);
+    const unsigned needed = get_steps_before_status_bit(bit, watch->legacy);
     clause_require(watch, DRV, CLAUSE_VG_1, (r->steps & needed) == needed,
                    "sets status bit %u while steps 0x%x are not done", bit, needed & ~r->steps);
-    r->steps |= step_of(bit);
+    r->steps |= get_step_of_status_bit(bit);
     if (bit == BNT_DEVICE_STATUS_DRIVER_OK && !watch->legacy) {
         const bool queues = (r->queues_enabled & 3) == 3;
         clause_require(watch, DRV, CLAUSE_VG_22,
@@ -268,22 +269,22 @@ static void set_status_bit(struct watch *watch, uint8_t bit)
         clause_require(watch, DRV, CLAUSE_VG_23, !r->features_ok_refused,
                        "goes live although its features were refused");
         if (r->missing) {
-            clause_exercise(watch, DRV, CLAUSE_VG_10);
+            clause_count_use(watch, DRV, CLAUSE_VG_10);
         }
         if (r->unknown_offered) {
-            clause_exercise(watch, DRV, CLAUSE_VG_11);
+            clause_count_use(watch, DRV, CLAUSE_VG_11);
         }
     }
     if (bit == BNT_DEVICE_STATUS_FAILED && r->unknown_offered) {
-        check_failed(watch);
+        check_failed_is_justified(watch);
     }
 }
 
-void registers_status_write(struct watch *watch, uint8_t status, uint8_t now)
+void registers_note_status_write(struct watch *watch, uint8_t status, uint8_t now)
 {
     struct watch_registers *r = &watch->registers;
     if (status == 0) {
-        write_reset(watch, now);
+        note_reset_written(watch, now);
         return;
     }
     if (r->reset_wanted) {
@@ -301,24 +302,24 @@ void registers_status_write(struct watch *watch, uint8_t status, uint8_t now)
     const uint8_t fresh = (uint8_t)(status & (uint8_t)~r->status);
     for (unsigned bit = 1; bit <= 128; bit <<= 1) {
         if ((fresh & bit) != 0) {
-            set_status_bit(watch, (uint8_t)bit);
+            check_status_bit_set(watch, (uint8_t)bit);
         }
     }
     r->status = status;
 }
 
-void registers_status_read(struct watch *watch, uint8_t status)
+void registers_note_status_read(struct watch *watch, uint8_t status)
 {
     struct watch_registers *r = &watch->registers;
     if (r->reset_wanted && status == 0) {
-        clause_exercise(watch, DRV, CLAUSE_VG_16);
+        clause_count_use(watch, DRV, CLAUSE_VG_16);
         r->reset_wanted = false;
         r->steps = STEP_RESET;
     }
     const bool asked = (r->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
     if (asked && !r->features_ok_read && !r->features_ok_refused) {
         const bool accepted = (status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
-        check_features_ok(watch, accepted);
+        check_features_ok_answer(watch, accepted);
         r->features_ok_read = accepted;
         r->features_ok_refused = !accepted;
         /* The device did not set the bit: a later write without it does not clear it. */
@@ -328,7 +329,7 @@ void registers_status_read(struct watch *watch, uint8_t status)
     }
 }
 
-void registers_queue_enable(struct watch *watch, uint16_t queue)
+void registers_note_queue_enable(struct watch *watch, uint16_t queue)
 {
     struct watch_registers *r = &watch->registers;
     if (!watch->legacy) {
@@ -340,20 +341,20 @@ void registers_queue_enable(struct watch *watch, uint16_t queue)
     }
 }
 
-static void kick(struct watch *watch, uint16_t queue)
+static void observe_kick(struct watch *watch, uint16_t queue)
 {
     clause_require(watch, DRV, CLAUSE_VG_24, watch->live, "kicks queue %u before DRIVER_OK", queue);
 }
 
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
     (void)quiet;
     if (watch->registers.known) {
-        check_give_up(watch);
+        check_failed_is_set(watch);
     }
 }
 
 const struct watcher watch_registers_watcher = {
-    .kick = kick,
-    .end = end,
+    .kick = observe_kick,
+    .end = observe_run_end,
 };

@@ -18,12 +18,12 @@ enum {
     MARK_SENT = 16      /**< named by an inflate */
 };
 
-static bool poison(const struct watch *watch)
+static bool has_poison(const struct watch *watch)
 {
     return (watch->features & BNT_BALLOON_F_PAGE_POISON) != 0;
 }
 
-static bool reporting(const struct watch *watch)
+static bool has_reporting(const struct watch *watch)
 {
     return (watch->features & BNT_BALLOON_F_PAGE_REPORTING) != 0;
 }
@@ -32,42 +32,42 @@ void reports_init(struct watch *watch)
 {
     const uint64_t any = BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING;
     if ((watch->config.features_wanted & any) != 0 && !watch->config.foreign) {
-        watch->reports.marks = arena_zalloc(watch_arena(watch), watch->config.pfns);
+        watch->reports.marks = arena_alloc_zeroed(watch_get_arena(watch), watch->config.pfns);
     }
 }
 
 void reports_free(struct watch *watch)
 {
-    arena_free(watch_arena(watch), watch->reports.marks, watch->config.pfns);
+    arena_free(watch_get_arena(watch), watch->reports.marks, watch->config.pfns);
 }
 
-static uint8_t *mark_of(struct watch *watch, uint64_t pfn)
+static uint8_t *find_mark(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = pfn - watch->config.first_pfn;
     const bool ours = pfn >= watch->config.first_pfn && at < watch->config.pfns;
     return ours && watch->reports.marks != NULL ? &watch->reports.marks[at] : NULL;
 }
 
-static void live(struct watch *watch)
+static void observe_driver_ok(struct watch *watch)
 {
     const uint64_t offered = watch->registers.offered;
     if (watch->config.free_expected && (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0) {
         clause_require(
-            watch, DRV, CLAUSE_BD_3, !reporting(watch) || poison(watch),
+            watch, DRV, CLAUSE_BD_3, !has_reporting(watch) || has_poison(watch),
             "negotiates PAGE_REPORTING without PAGE_POISON, although free pages must keep a value");
     }
     if ((offered & BNT_BALLOON_F_PAGE_POISON) != 0 && !watch->config.free_expected) {
-        clause_require(watch, DRV, CLAUSE_BD_2, !poison(watch),
+        clause_require(watch, DRV, CLAUSE_BD_2, !has_poison(watch),
                        "accepts PAGE_POISON and does not fill pages");
     }
-    if (poison(watch)) {
+    if (has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_35, watch->reports.poison_written,
                        "poison_val was not written before DRIVER_OK");
     }
 }
 
 /** A reset device knows of no report, and its driver may report all pages again. */
-static void reports_forget(struct watch *watch)
+static void forget_reports(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
         watch->reports.marks[i] &= (uint8_t)~MARK_REPORTED;
@@ -75,7 +75,7 @@ static void reports_forget(struct watch *watch)
 }
 
 /** Pages of a report in flight are free again. */
-static void forget_in_flight(struct watch *watch)
+static void forget_reports_in_flight(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
                          i < watch->config.pfns;
@@ -85,24 +85,24 @@ static void forget_in_flight(struct watch *watch)
     }
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     watch->reports.poison_written = false;
     watch->reports.poison_val = 0;
-    forget_in_flight(watch);
-    reports_forget(watch);
+    forget_reports_in_flight(watch);
+    forget_reports(watch);
 }
 
-static void queue_reset(struct watch *watch, uint16_t queue)
+static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    if (seen_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
+    if (seen_find_role(watch, queue) != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
-    forget_in_flight(watch);
-    reports_forget(watch);
+    forget_reports_in_flight(watch);
+    forget_reports(watch);
 }
 
-static void guest_new(struct watch *watch)
+static void observe_kernel_replaced(struct watch *watch)
 {
     if (watch->reports.marks != NULL) {
         memset(watch->reports.marks, 0, watch->config.pfns);
@@ -110,7 +110,8 @@ static void guest_new(struct watch *watch)
     watch->reports.in_flight_pfns = 0;
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     struct watch_reports *r = &watch->reports;
     bnt_le32 wire;
@@ -126,10 +127,10 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
 }
 
 /** Whether all of a block was reported before and not touched since. */
-static bool reported_before(struct watch *watch, uint64_t pfn, uint64_t pfns)
+static bool was_block_reported(struct watch *watch, uint64_t pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = mark_of(watch, pfn + i);
+        const uint8_t *mark = find_mark(watch, pfn + i);
         if (mark == NULL || (*mark & MARK_REPORTED) == 0) {
             return false;
         }
@@ -137,7 +138,7 @@ static bool reported_before(struct watch *watch, uint64_t pfn, uint64_t pfns)
     return true;
 }
 
-static void block_submitted(struct watch *watch, const struct bnt_vq_seg *seg)
+static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *seg)
 {
     const uint64_t pfn = seg->gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = seg->bytes >> BNT_PFN_SHIFT;
@@ -145,34 +146,34 @@ static void block_submitted(struct watch *watch, const struct bnt_vq_seg *seg)
     clause_require(watch, DRV, CLAUSE_BD_41, seg->bytes >= watch->config.report_block_bytes,
                    "reports a block of %" PRIu32 " bytes at PFN %" PRIu64 ", which is small",
                    seg->bytes, pfn);
-    clause_require(watch, DRV, CLAUSE_BD_42, !reported_before(watch, pfn, pfns),
+    clause_require(watch, DRV, CLAUSE_BD_42, !was_block_reported(watch, pfn, pfns),
                    "PFN %" PRIu64 " was reported twice, and not used in between", pfn);
     for (uint64_t i = 0; i < pfns; i++) {
-        uint8_t *mark = mark_of(watch, pfn + i);
+        uint8_t *mark = find_mark(watch, pfn + i);
         if (mark != NULL) {
             filled = filled && (*mark & MARK_UNFILLED) == 0;
             watch->reports.in_flight_pfns += (*mark & MARK_IN_FLIGHT) == 0;
             *mark = (uint8_t)((*mark & ~MARK_REPORTED) | MARK_IN_FLIGHT);
         }
     }
-    if (poison(watch)) {
+    if (has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_38, filled,
                        "PFN %" PRIu64 " is reported without the poison value", pfn);
     }
 }
 
 /** Only pages that were named to the device can have lost their content. */
-static void mark_sent(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void mark_inflated_pages_sent(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     struct seen_request request;
-    if (!poison(watch) || !request_read(watch, queue, buffer, &request) || !request.inflate) {
+    if (!has_poison(watch) || !request_read(watch, queue, buffer, &request) || !request.inflate) {
         return;
     }
     for (uint32_t i = 0; i < request.count; i++) {
-        const uint64_t pfn = request_pfn(watch, buffer, &request, i);
+        const uint64_t pfn = request_read_pfn(watch, buffer, &request, i);
         for (uint64_t n = 0; n < request.span; n++) {
-            uint8_t *mark = mark_of(watch, pfn + n);
+            uint8_t *mark = find_mark(watch, pfn + n);
             if (mark != NULL) {
                 *mark |= MARK_SENT;
             }
@@ -180,75 +181,75 @@ static void mark_sent(struct watch *watch, const struct seen_queue *queue,
     }
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     if (queue->role == BNT_BALLOON_QUEUE_INFLATE) {
-        mark_sent(watch, queue, buffer);
+        mark_inflated_pages_sent(watch, queue, buffer);
     }
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
     if (watch->live) {
-        clause_exercise(watch, DRV, CLAUSE_BD_40);
+        clause_count_use(watch, DRV, CLAUSE_BD_40);
     }
-    const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
-        block_submitted(watch, &segs[i]);
+        check_submitted_block(watch, &segs[i]);
     }
 }
 
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     (void)len;
     if (queue->role != BNT_BALLOON_QUEUE_REPORT) {
         return;
     }
-    const struct bnt_vq_seg *segs = seen_segs(buffer) + buffer->readable_count;
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer) + buffer->readable_count;
     for (uint32_t i = 0; i < buffer->writable_count; i++) {
         const uint64_t pfn = segs[i].gpa >> BNT_PFN_SHIFT;
         for (uint64_t n = 0; n < segs[i].bytes >> BNT_PFN_SHIFT; n++) {
-            uint8_t *mark = mark_of(watch, pfn + n);
+            uint8_t *mark = find_mark(watch, pfn + n);
             if (mark != NULL && (*mark & MARK_IN_FLIGHT) != 0) {
                 *mark = (uint8_t)((*mark & ~MARK_IN_FLIGHT) | MARK_REPORTED);
                 watch->reports.in_flight_pfns--;
             }
         }
     }
-    if (poison(watch)) {
-        clause_exercise(watch, DEV, CLAUSE_BV_14);
-        clause_exercise(watch, DEV, CLAUSE_BV_12); /* it chose by the value whether to discard */
+    if (has_poison(watch)) {
+        clause_count_use(watch, DEV, CLAUSE_BV_14);
+        clause_count_use(watch, DEV, CLAUSE_BV_12); /* it chose by the value whether to discard */
     }
 }
 
-static void discarded(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
+static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
-        const uint8_t *mark = mark_of(watch, first_pfn + i);
+        const uint8_t *mark = find_mark(watch, first_pfn + i);
         if (mark == NULL || (*mark & MARK_IN_FLIGHT) == 0) {
             continue;
         }
-        if (poison(watch)) {
+        if (has_poison(watch)) {
             clause_require(watch, DEV, CLAUSE_BV_14, watch->reports.poison_val == 0,
                            "reported PFN %" PRIu64
                            " was discarded, and reads as 0 instead of the poison value",
                            first_pfn + i);
         } else {
-            clause_exercise(watch, DEV, CLAUSE_BV_13);
+            clause_count_use(watch, DEV, CLAUSE_BV_13);
         }
     }
 }
 
-static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = mark_of(watch, pages[i]);
+        uint8_t *mark = find_mark(watch, pages[i]);
         if (mark == NULL) {
             continue;
         }
         *mark &= (uint8_t)~MARK_REPORTED;
-        if (!poison(watch)) {
+        if (!has_poison(watch)) {
             continue;
         }
         const bool sent = (*mark & MARK_SENT) != 0;
@@ -263,10 +264,10 @@ static void pages_given(struct watch *watch, const uint64_t *pages, uint32_t cou
 }
 
 /** A page that the driver took may be reported when it comes back. */
-static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_pages_allocated(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *mark = mark_of(watch, pages[i]);
+        uint8_t *mark = find_mark(watch, pages[i]);
         if (mark != NULL) {
             *mark &= (uint8_t)~MARK_REPORTED;
         }
@@ -274,33 +275,33 @@ static void pages_taken(struct watch *watch, const uint64_t *pages, uint32_t cou
 }
 
 /** A hinted page was allocated, and is free again. */
-static void hint_given(struct watch *watch, const uint64_t *pages, uint32_t count)
+static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
-    pages_taken(watch, pages, count);
+    observe_pages_allocated(watch, pages, count);
 }
 
-static void page_filled(struct watch *watch, uint64_t page)
+static void observe_page_filled(struct watch *watch, uint64_t page)
 {
-    uint8_t *mark = mark_of(watch, page);
+    uint8_t *mark = find_mark(watch, page);
     if (mark != NULL) {
         *mark = (uint8_t)((*mark & ~MARK_UNFILLED) | MARK_FILLED);
     }
 }
 
-static void page_touched(struct watch *watch, uint64_t page, bool write)
+static void observe_page_access(struct watch *watch, uint64_t page, bool write)
 {
-    uint8_t *first = mark_of(watch, page);
+    uint8_t *first = find_mark(watch, page);
     if (first == NULL || (*first & (MARK_IN_FLIGHT | MARK_REPORTED)) == 0) {
         return;
     }
     clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_IN_FLIGHT) == 0,
                    "page %" PRIu64 " is used while the device has it in a report", page);
-    if (!poison(watch)) {
+    if (!has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_37, write,
                        "page %" PRIu64 " is read after its report, before it was written", page);
     }
     for (uint64_t i = 0; i < UINT64_C(1) << watch->config.page_order; i++) {
-        uint8_t *mark = mark_of(watch, page + i);
+        uint8_t *mark = find_mark(watch, page + i);
         if (mark != NULL) {
             *mark &= (uint8_t)~MARK_REPORTED;
         }
@@ -308,17 +309,17 @@ static void page_touched(struct watch *watch, uint64_t page, bool write)
 }
 
 const struct watcher watch_reports_watcher = {
-    .reset = reset,
-    .guest_new = guest_new,
-    .queue_reset = queue_reset,
-    .live = live,
-    .config_write = config_write,
-    .submitted = submitted,
-    .used = used,
-    .discarded = discarded,
-    .pages_taken = pages_taken,
-    .pages_given = pages_given,
-    .hint_given = hint_given,
-    .page_filled = page_filled,
-    .page_touched = page_touched,
+    .reset = observe_reset,
+    .guest_new = observe_kernel_replaced,
+    .queue_reset = observe_queue_reset,
+    .live = observe_driver_ok,
+    .config_write = observe_config_write,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .discarded = observe_discard,
+    .pages_taken = observe_pages_allocated,
+    .pages_given = observe_pages_freed,
+    .hint_given = observe_hint_pages_returned,
+    .page_filled = observe_page_filled,
+    .page_touched = observe_page_access,
 };

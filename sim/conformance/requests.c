@@ -19,7 +19,7 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
     uint64_t bytes = buffer->readable_bytes;
     if (request->verdicts) {
         struct bnt_balloon_request header = {0};
-        if (seen_read(watch, buffer, false, 0, &header, sizeof header) < sizeof header) {
+        if (seen_read_buffer(watch, buffer, false, 0, &header, sizeof header) < sizeof header) {
             return false;
         }
         request->epoch = bnt_le32_get(header.epoch);
@@ -30,32 +30,33 @@ bool request_read(const struct watch *watch, const struct seen_queue *queue,
         bytes -= sizeof header;
     }
     request->count = (uint32_t)(bytes / 4);
-    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
     const uint64_t header = buffer->readable_bytes - bytes;
     if (buffer->readable_count == 1) {
-        request->pfns = seen_memory(watch, segs[0].gpa + header, bytes);
+        request->pfns = seen_find_memory(watch, segs[0].gpa + header, bytes);
     }
     if (buffer->writable_count == 1 && request->room > sizeof(struct bnt_balloon_response)) {
         const uint64_t at = segs[buffer->readable_count].gpa + sizeof(struct bnt_balloon_response);
         request->answers =
-            seen_memory(watch, at, request->room - sizeof(struct bnt_balloon_response));
+            seen_find_memory(watch, at, request->room - sizeof(struct bnt_balloon_response));
     }
     return true;
 }
 
-uint32_t request_pfn_copied(const struct watch *watch, const struct seen_buffer *buffer,
-                            const struct seen_request *request, uint32_t entry)
+uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *buffer,
+                          const struct seen_request *request, uint32_t entry)
 {
     const uint64_t header = request->verdicts ? sizeof(struct bnt_balloon_request) : 0;
     uint8_t bytes[4] = {0};
-    (void)seen_read(watch, buffer, false, header + UINT64_C(4) * entry, bytes, sizeof bytes);
-    return seen_u32(watch, bytes);
+    (void)seen_read_buffer(watch, buffer, false, header + UINT64_C(4) * entry, bytes, sizeof bytes);
+    return seen_read_u32(watch, bytes);
 }
 
-uint8_t request_verdict_copied(const struct watch *watch, const struct seen_buffer *buffer,
-                               uint32_t entry)
+uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
+                             uint32_t entry)
 {
     uint8_t verdict = BNT_VERDICT_NONE;
-    (void)seen_read(watch, buffer, true, sizeof(struct bnt_balloon_response) + entry, &verdict, 1);
+    (void)seen_read_buffer(watch, buffer, true, sizeof(struct bnt_balloon_response) + entry,
+                           &verdict, 1);
     return verdict;
 }

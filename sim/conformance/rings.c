@@ -10,22 +10,22 @@
 
 #include <inttypes.h>
 
-uint64_t rings_desc_bytes(const struct seen_queue *queue)
+uint64_t rings_get_desc_bytes(const struct seen_queue *queue)
 {
     return UINT64_C(16) * queue->size;
 }
 
-uint64_t rings_avail_bytes(const struct seen_queue *queue)
+uint64_t rings_get_avail_bytes(const struct seen_queue *queue)
 {
     return queue->packed ? 4 : UINT64_C(6) + UINT64_C(2) * queue->size;
 }
 
-uint64_t rings_used_bytes(const struct seen_queue *queue)
+uint64_t rings_get_used_bytes(const struct seen_queue *queue)
 {
     return queue->packed ? 4 : UINT64_C(6) + UINT64_C(8) * queue->size;
 }
 
-struct seen_queue *rings_queue(struct watch *watch, uint16_t index)
+struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
@@ -38,7 +38,7 @@ struct seen_queue *rings_queue(struct watch *watch, uint16_t index)
 
 void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer)
 {
-    struct arena *arena = watch_arena(watch);
+    struct arena *arena = watch_get_arena(watch);
     const uint32_t segs = buffer->readable_count + buffer->writable_count;
     if (buffer->many != NULL) {
         arena_free(arena, buffer->many, segs * sizeof *buffer->many);
@@ -52,9 +52,9 @@ void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct s
     queue->buffers[last].listed = buffer->listed;
 }
 
-void rings_disable(struct watch *watch, struct seen_queue *queue)
+void rings_disable_queue(struct watch *watch, struct seen_queue *queue)
 {
-    struct arena *arena = watch_arena(watch);
+    struct arena *arena = watch_get_arena(watch);
     if (!queue->enabled) {
         return;
     }
@@ -67,14 +67,14 @@ void rings_disable(struct watch *watch, struct seen_queue *queue)
     queue->enabled = false; /* its place is kept: the device must not access it any more */
 }
 
-void rings_reset(struct watch *watch)
+void rings_disable_all_queues(struct watch *watch)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
-        rings_disable(watch, &watch->rings.queues[i]);
+        rings_disable_queue(watch, &watch->rings.queues[i]);
     }
 }
 
-static void check_place(struct watch *watch, const struct seen_queue *queue)
+static void check_ring_place(struct watch *watch, const struct seen_queue *queue)
 {
     const uint64_t desc = queue->desc_gpa;
     const uint64_t avail = queue->avail_gpa;
@@ -92,13 +92,13 @@ static void check_place(struct watch *watch, const struct seen_queue *queue)
                        used % 4 == 0,
                    "puts queue %u of %u descriptors at 0x%" PRIx64, queue->index, size, desc);
     if (queue->used != NULL) {
-        clause_require(watch, DRV, CLAUSE_VS_16, seen_u16(watch, queue->used) == 0,
+        clause_require(watch, DRV, CLAUSE_VS_16, seen_read_u16(watch, queue->used) == 0,
                        "does not clear the flags (%u) in the used ring of queue %u",
-                       seen_u16(watch, queue->used), queue->index);
+                       seen_read_u16(watch, queue->used), queue->index);
     }
 }
 
-static struct seen_queue *find_slot(struct watch *watch, uint16_t index)
+static struct seen_queue *find_queue_slot(struct watch *watch, uint16_t index)
 {
     struct seen_queue *free = NULL;
     for (int i = SEEN_QUEUES_MAX - 1; i >= 0; i--) {
@@ -111,14 +111,14 @@ static struct seen_queue *find_slot(struct watch *watch, uint16_t index)
     return free;
 }
 
-void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
-                  uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
+void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
+                        uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa)
 {
-    struct seen_queue *queue = find_slot(watch, index);
+    struct seen_queue *queue = find_queue_slot(watch, index);
     if (queue == NULL) {
         return;
     }
-    rings_disable(watch, queue);
+    rings_disable_queue(watch, queue);
     const uint64_t features = watch->registers.features;
     *queue = (struct seen_queue){
         .enabled = true,
@@ -133,13 +133,13 @@ void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t s
         .avail_gpa = avail_gpa,
         .used_gpa = used_gpa,
     };
-    queue->desc = seen_memory(watch, desc_gpa, rings_desc_bytes(queue));
-    queue->avail = seen_memory(watch, avail_gpa, rings_avail_bytes(queue));
-    queue->used = seen_memory(watch, used_gpa, rings_used_bytes(queue));
-    check_place(watch, queue);
-    struct arena *arena = watch_arena(watch);
-    queue->buffers = arena_zalloc(arena, size * sizeof *queue->buffers);
-    queue->list = arena_zalloc(arena, size * sizeof *queue->list);
-    queue->fresh = arena_zalloc(arena, size);
+    queue->desc = seen_find_memory(watch, desc_gpa, rings_get_desc_bytes(queue));
+    queue->avail = seen_find_memory(watch, avail_gpa, rings_get_avail_bytes(queue));
+    queue->used = seen_find_memory(watch, used_gpa, rings_get_used_bytes(queue));
+    check_ring_place(watch, queue);
+    struct arena *arena = watch_get_arena(watch);
+    queue->buffers = arena_alloc_zeroed(arena, size * sizeof *queue->buffers);
+    queue->list = arena_alloc_zeroed(arena, size * sizeof *queue->list);
+    queue->fresh = arena_alloc_zeroed(arena, size);
     queue->lost = size == 0 || queue->desc == NULL || queue->avail == NULL || queue->used == NULL;
 }

@@ -43,7 +43,7 @@ struct seen_buffer {
     struct bnt_vq_seg *many; /**< the segments, if they are more than `few` can hold */
 };
 
-static inline const struct bnt_vq_seg *seen_segs(const struct seen_buffer *buffer)
+static inline const struct bnt_vq_seg *seen_get_segments(const struct seen_buffer *buffer)
 {
     return buffer->many != NULL ? buffer->many : buffer->few;
 }
@@ -130,41 +130,41 @@ static inline void queue_mark_lost(struct seen_queue *queue, bool fatal)
 }
 
 /* rings_split.c, rings_packed.c: walks over the buffer that begins at this descriptor */
-void split_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
-                struct seen_chain *chain);
-void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
-                 bool wrap, struct seen_chain *chain);
-bool packed_is_available(const struct watch *watch, const struct seen_queue *queue,
-                         uint16_t position, bool wrap);
+void split_walk_chain(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
+                      struct seen_chain *chain);
+void packed_walk_list(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
+                      bool wrap, struct seen_chain *chain);
+bool packed_is_list_available(const struct watch *watch, const struct seen_queue *queue,
+                              uint16_t position, bool wrap);
 
 /* rings_read.c */
 /** Bytes of guest memory, or NULL where the range is not in the memory of rings and requests. */
-const uint8_t *seen_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
-uint16_t seen_u16(const struct watch *watch, const uint8_t *at);
-uint32_t seen_u32(const struct watch *watch, const uint8_t *at);
-uint64_t seen_u64(const struct watch *watch, const uint8_t *at);
+const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
+uint16_t seen_read_u16(const struct watch *watch, const uint8_t *at);
+uint32_t seen_read_u32(const struct watch *watch, const uint8_t *at);
+uint64_t seen_read_u64(const struct watch *watch, const uint8_t *at);
 /** Copies from the readable or writable part of a buffer; returns how many bytes were there. */
-uint32_t seen_read(const struct watch *watch, const struct seen_buffer *buffer, bool writable,
-                   uint64_t offset, void *out, uint32_t bytes);
+uint32_t seen_read_buffer(const struct watch *watch, const struct seen_buffer *buffer,
+                          bool writable, uint64_t offset, void *out, uint32_t bytes);
 /** Clears the result, at the beginning of a walk. */
-void chain_begin(struct seen_chain *chain);
+void chain_set_empty(struct seen_chain *chain);
 /** Adds the next segment of a walk. */
-void chain_add(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
+void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
 
 /* rings.c */
-struct seen_queue *rings_queue(struct watch *watch, uint16_t index);
-void rings_enable(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
-                  uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
+struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index);
+void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
+                        uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
 /** Forgets the buffers of the queue, until it is enabled again. */
-void rings_disable(struct watch *watch, struct seen_queue *queue);
+void rings_disable_queue(struct watch *watch, struct seen_queue *queue);
 /** The same for all queues. */
-void rings_reset(struct watch *watch);
+void rings_disable_all_queues(struct watch *watch);
 /** The buffer is no longer in flight. */
 void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
 /** Bytes of the parts of a ring. */
-uint64_t rings_desc_bytes(const struct seen_queue *queue);
-uint64_t rings_avail_bytes(const struct seen_queue *queue);
-uint64_t rings_used_bytes(const struct seen_queue *queue);
+uint64_t rings_get_desc_bytes(const struct seen_queue *queue);
+uint64_t rings_get_avail_bytes(const struct seen_queue *queue);
+uint64_t rings_get_used_bytes(const struct seen_queue *queue);
 
 /* rings_available.c */
 /** Reads what the driver made available; to be called before anything that depends on it. */
@@ -174,8 +174,8 @@ void rings_read_available(struct watch *watch);
 bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
                      struct seen_chain *scratch);
 /** Checks that a buffer in flight is as it was submitted; `descs`: its descriptors too. */
-void rings_check_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                      bool descs);
+void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
+                           struct seen_buffer *buffer, bool descs);
 
 /* rings_used.c */
 /** Reads what the device used, after it wrote into the used side of the queue. */

@@ -12,12 +12,12 @@
     (FAULT_RANGE | FAULT_LOOP | FAULT_ORDER | FAULT_BYTES | FAULT_TABLE | FAULT_LENGTH | \
      FAULT_UNAVAILABLE | FAULT_FLAGS)
 
-static uint64_t payload_sum(const struct watch *watch, const struct seen_buffer *buffer)
+static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < buffer->readable_count; i++) {
-        const uint8_t *at = seen_memory(watch, segs[i].gpa, segs[i].bytes);
+        const uint8_t *at = seen_find_memory(watch, segs[i].gpa, segs[i].bytes);
         uint32_t byte = 0;
         for (; at != NULL && byte + 8 <= segs[i].bytes; byte += 8) {
             uint64_t word;
@@ -47,26 +47,26 @@ static struct seen_buffer *keep_buffer(struct watch *watch, struct seen_queue *q
         .listed = queue->in_flight,
         .sequence = ++queue->submitted,
         .desc_sum = chain->sum,
-        .submitted_ns = watch_now(watch),
+        .submitted_ns = watch_get_time_ns(watch),
         .readable_count = chain->readable_count,
         .writable_count = chain->writable_count,
         .readable_bytes = chain->readable_bytes,
         .writable_bytes = chain->writable_bytes,
     };
     if (segs > SEEN_SEGS_INLINE) {
-        buffer->many = arena_alloc(watch_arena(watch), segs * sizeof *buffer->many);
+        buffer->many = arena_alloc(watch_get_arena(watch), segs * sizeof *buffer->many);
         memcpy(buffer->many, chain->segs, segs * sizeof *buffer->many);
     } else {
         memcpy(buffer->few, chain->segs, segs * sizeof buffer->few[0]);
     }
-    buffer->payload_sum = payload_sum(watch, buffer);
+    buffer->payload_sum = hash_payload(watch, buffer);
     queue->list[queue->in_flight++] = position;
     queue->descs_in_flight += buffer->descs;
     return buffer;
 }
 
-static void check_split(struct watch *watch, struct seen_queue *queue,
-                        const struct seen_chain *chain)
+static void check_split_chain(struct watch *watch, struct seen_queue *queue,
+                              const struct seen_chain *chain)
 {
     const unsigned faults = chain->faults;
     const uint16_t head = chain->id;
@@ -100,7 +100,7 @@ static void check_split(struct watch *watch, struct seen_queue *queue,
 
 static void read_available_split(struct watch *watch, struct seen_queue *queue)
 {
-    const uint16_t index = seen_u16(watch, queue->avail + 2);
+    const uint16_t index = seen_read_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
     if (fresh == 0) {
         return;
@@ -115,7 +115,7 @@ static void read_available_split(struct watch *watch, struct seen_queue *queue)
     struct seen_chain *chain = &watch->rings.scratch;
     for (uint16_t i = 0; i < fresh; i++) {
         const uint16_t head =
-            seen_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
+            seen_read_u16(watch, queue->avail + 4 + 2 * (queue->avail_seen % queue->size));
         if (head >= queue->size) {
             queue_mark_lost(queue, true);
             return;
@@ -127,19 +127,19 @@ static void read_available_split(struct watch *watch, struct seen_queue *queue)
             queue_mark_lost(queue, false);
             return;
         }
-        split_walk(watch, queue, head, chain);
-        check_split(watch, queue, chain);
+        split_walk_chain(watch, queue, head, chain);
+        check_split_chain(watch, queue, chain);
         if ((chain->faults & FAULTS_FATAL) != 0) {
             queue_mark_lost(queue, true);
             return;
         }
         queue->avail_seen = (uint16_t)(queue->avail_seen + 1);
-        watch_call_submitted(watch, queue, keep_buffer(watch, queue, chain, head));
+        watchers_observe_buffer_submitted(watch, queue, keep_buffer(watch, queue, chain, head));
     }
 }
 
-static void check_packed(struct watch *watch, const struct seen_queue *queue,
-                         const struct seen_chain *chain)
+static void check_packed_list(struct watch *watch, const struct seen_queue *queue,
+                              const struct seen_chain *chain)
 {
     const unsigned faults = chain->faults;
     const unsigned list = FAULT_ORDER | FAULT_LENGTH | FAULT_UNAVAILABLE | FAULT_BYTES;
@@ -159,11 +159,11 @@ static void read_available_packed(struct watch *watch, struct seen_queue *queue)
     while (queue->descs_in_flight < queue->size) {
         const uint16_t position = (uint16_t)(queue->avail_seen % queue->size);
         const bool wrap = queue->avail_seen < queue->size;
-        if (!packed_is_available(watch, queue, position, wrap)) {
+        if (!packed_is_list_available(watch, queue, position, wrap)) {
             return;
         }
-        packed_walk(watch, queue, position, wrap, chain);
-        check_packed(watch, queue, chain);
+        packed_walk_list(watch, queue, position, wrap, chain);
+        check_packed_list(watch, queue, chain);
         if ((chain->faults & FAULTS_FATAL) != 0 ||
             queue->descs_in_flight + chain->in_ring > queue->size ||
             queue->buffers[position].in_flight) {
@@ -173,7 +173,7 @@ static void read_available_packed(struct watch *watch, struct seen_queue *queue)
         queue->avail_seen = (queue->avail_seen + chain->in_ring) % (2u * queue->size);
         struct seen_buffer *buffer = keep_buffer(watch, queue, chain, position);
         buffer->position_wrap = wrap;
-        watch_call_submitted(watch, queue, buffer);
+        watchers_observe_buffer_submitted(watch, queue, buffer);
     }
 }
 
@@ -198,31 +198,31 @@ bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
     if (queue->packed) {
         return true; /* the driver cannot repair a list that is available */
     }
-    const uint16_t index = seen_u16(watch, queue->avail + 2);
+    const uint16_t index = seen_read_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
     bool broken = fresh > queue->size;
     for (uint16_t i = 0; i < fresh && !broken; i++) {
         const uint32_t slot = (uint16_t)(queue->avail_seen + i) % queue->size;
-        const uint16_t head = seen_u16(watch, queue->avail + 4 + 2 * slot);
+        const uint16_t head = seen_read_u16(watch, queue->avail + 4 + 2 * slot);
         broken = head >= queue->size;
         if (!broken) {
-            split_walk(watch, queue, head, scratch);
+            split_walk_chain(watch, queue, head, scratch);
             broken = (scratch->faults & FAULTS_FATAL) != 0;
         }
     }
     return broken;
 }
 
-void rings_check_kept(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                      bool descs)
+void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
+                           struct seen_buffer *buffer, bool descs)
 {
     struct seen_chain *chain = &watch->rings.scratch;
-    bool kept = payload_sum(watch, buffer) == buffer->payload_sum;
+    bool kept = hash_payload(watch, buffer) == buffer->payload_sum;
     if (descs && !buffer->overwritten) {
         if (queue->packed) {
-            packed_walk(watch, queue, buffer->position, buffer->position_wrap, chain);
+            packed_walk_list(watch, queue, buffer->position, buffer->position_wrap, chain);
         } else {
-            split_walk(watch, queue, buffer->id, chain);
+            split_walk_chain(watch, queue, buffer->id, chain);
         }
         kept = kept && chain->sum == buffer->desc_sum;
     }

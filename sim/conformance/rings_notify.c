@@ -9,72 +9,75 @@
 
 /* ---- Notification suppression ---- */
 
-static bool index_passed(uint16_t event, uint16_t from, uint16_t to)
+static bool has_index_passed_event(uint16_t event, uint16_t from, uint16_t to)
 {
     return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
 }
 
 /** Split: `ring` is the peer's, with its event field at `event_at`. */
-static bool split_wants_notification(const struct watch *watch, const struct seen_queue *queue,
-                                     const uint8_t *ring, size_t event_at, uint32_t from,
-                                     uint32_t to)
+static bool is_split_notification_wanted(const struct watch *watch, const struct seen_queue *queue,
+                                         const uint8_t *ring, size_t event_at, uint32_t from,
+                                         uint32_t to)
 {
     if (!queue->event_idx) {
-        return (seen_u16(watch, ring) & 1) == 0;
+        return (seen_read_u16(watch, ring) & 1) == 0;
     }
-    return index_passed(seen_u16(watch, ring + event_at), (uint16_t)from, (uint16_t)to);
+    return has_index_passed_event(seen_read_u16(watch, ring + event_at), (uint16_t)from,
+                                  (uint16_t)to);
 }
 
-static bool packed_wants_notification(const struct watch *watch, const struct seen_queue *queue,
-                                      const uint8_t *event, uint32_t from, uint32_t to)
+static bool is_packed_notification_wanted(const struct watch *watch, const struct seen_queue *queue,
+                                          const uint8_t *event, uint32_t from, uint32_t to)
 {
-    const uint16_t flags = seen_u16(watch, event + 2);
+    const uint16_t flags = seen_read_u16(watch, event + 2);
     if (flags != BNT_VQ_PACKED_EVENT_DESC) {
         return flags == BNT_VQ_PACKED_EVENT_ENABLE;
     }
-    const uint16_t off_wrap = seen_u16(watch, event);
+    const uint16_t off_wrap = seen_read_u16(watch, event);
     const uint32_t positions = 2u * queue->size; /* with both wrap counters */
     const uint32_t off = (uint32_t)(off_wrap & 0x7fff) +
                          ((off_wrap & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? 0 : queue->size);
     return (off + positions - from) % positions < (to + positions - from) % positions;
 }
 
-static bool driver_must_notify(const struct watch *watch, const struct seen_queue *queue)
+static bool must_driver_notify(const struct watch *watch, const struct seen_queue *queue)
 {
-    return queue->packed ? packed_wants_notification(watch, queue, queue->used,
-                                                     queue->avail_checked, queue->avail_seen)
-                         : split_wants_notification(watch, queue, queue->used,
-                                                    (size_t)4 + (size_t)8 * queue->size,
-                                                    queue->avail_checked, queue->avail_seen);
+    return queue->packed ? is_packed_notification_wanted(watch, queue, queue->used,
+                                                         queue->avail_checked, queue->avail_seen)
+                         : is_split_notification_wanted(watch, queue, queue->used,
+                                                        (size_t)4 + (size_t)8 * queue->size,
+                                                        queue->avail_checked, queue->avail_seen);
 }
 
-static bool device_must_notify(const struct watch *watch, const struct seen_queue *queue)
+static bool must_device_notify(const struct watch *watch, const struct seen_queue *queue)
 {
-    return queue->packed ? packed_wants_notification(watch, queue, queue->avail,
-                                                     queue->used_checked, queue->used_seen)
-                         : split_wants_notification(watch, queue, queue->avail,
-                                                    (size_t)4 + (size_t)2 * queue->size,
-                                                    queue->used_checked, queue->used_seen);
+    return queue->packed ? is_packed_notification_wanted(watch, queue, queue->avail,
+                                                         queue->used_checked, queue->used_seen)
+                         : is_split_notification_wanted(watch, queue, queue->avail,
+                                                        (size_t)4 + (size_t)2 * queue->size,
+                                                        queue->used_checked, queue->used_seen);
 }
 
-static clause_id clause_of(const struct seen_queue *queue)
+static clause_id get_notification_clause(const struct seen_queue *queue)
 {
     return queue->packed ? CLAUSE_VP_9 : queue->event_idx ? CLAUSE_VS_12 : CLAUSE_VS_11;
 }
 
 /** The flags by which a party suppresses notifications must be among those that it may write. */
-static void check_flags(struct watch *watch, const struct seen_queue *queue, clause_party party)
+static void check_event_flags(struct watch *watch, const struct seen_queue *queue,
+                              clause_party party)
 {
     const uint8_t *own = party == DRV ? queue->avail : queue->used;
     if (queue->packed) {
-        const uint16_t flags = seen_u16(watch, own + 2);
+        const uint16_t flags = seen_read_u16(watch, own + 2);
         clause_require(watch, party, CLAUSE_VP_9, flags <= (queue->event_idx ? 2 : 1),
                        "writes event flags %u of queue %u", flags, queue->index);
         return;
     }
-    const uint16_t flags = seen_u16(watch, own);
-    clause_require(watch, party, clause_of(queue), flags <= (queue->event_idx ? 0 : 1),
-                   "writes flags %u of queue %u", flags, queue->index);
+    const uint16_t flags = seen_read_u16(watch, own);
+    clause_require(watch, party, get_notification_clause(queue),
+                   flags <= (queue->event_idx ? 0 : 1), "writes flags %u of queue %u", flags,
+                   queue->index);
 }
 
 static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kicked)
@@ -82,12 +85,12 @@ static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kick
     if (queue->lost || queue->avail_seen == queue->avail_checked) {
         return;
     }
-    const bool wanted = driver_must_notify(watch, queue);
-    clause_require(watch, DRV, clause_of(queue), wanted == kicked, "%s queue %u",
+    const bool wanted = must_driver_notify(watch, queue);
+    clause_require(watch, DRV, get_notification_clause(queue), wanted == kicked, "%s queue %u",
                    kicked ? "kicks although the device suppresses notifications of"
                           : "does not kick",
                    queue->index);
-    check_flags(watch, queue, DRV);
+    check_event_flags(watch, queue, DRV);
     queue->avail_checked = queue->avail_seen;
 }
 
@@ -96,36 +99,36 @@ static void check_interrupts(struct watch *watch, struct seen_queue *queue, bool
     if (queue->lost || queue->used_seen == queue->used_checked) {
         return;
     }
-    const bool wanted = device_must_notify(watch, queue);
-    clause_require(watch, DEV, clause_of(queue), wanted == interrupted, "%s queue %u",
+    const bool wanted = must_device_notify(watch, queue);
+    clause_require(watch, DEV, get_notification_clause(queue), wanted == interrupted, "%s queue %u",
                    interrupted ? "interrupts although the driver suppresses notifications of"
                                : "does not interrupt for",
                    queue->index);
-    check_flags(watch, queue, DEV);
+    check_event_flags(watch, queue, DEV);
     queue->used_checked = queue->used_seen;
 }
 
 /** A driver that begins a packed ring with wrap counter 0 adds buffers that nobody else sees. */
-static void check_first(struct watch *watch, const struct seen_queue *queue)
+static void check_first_wrap_counter(struct watch *watch, const struct seen_queue *queue)
 {
     if (queue->packed && queue->submitted == 0 && !queue->lost) {
-        clause_require(watch, DRV, CLAUSE_VP_1, !packed_is_available(watch, queue, 0, false),
+        clause_require(watch, DRV, CLAUSE_VP_1, !packed_is_list_available(watch, queue, 0, false),
                        "begins queue %u with wrap counter 0", queue->index);
     }
 }
 
-static void kick(struct watch *watch, uint16_t index)
+static void observe_kick(struct watch *watch, uint16_t index)
 {
-    struct seen_queue *queue = rings_queue(watch, index);
+    struct seen_queue *queue = rings_find_queue(watch, index);
     rings_read_available(watch);
     if (queue != NULL) {
-        check_first(watch, queue);
+        check_first_wrap_counter(watch, queue);
         check_kicks(watch, queue, true);
     }
 }
 
 /** The position of the next buffer to be made available, by what the driver wrote into memory. */
-static uint16_t next_place(const struct seen_queue *queue)
+static uint16_t get_next_position(const struct seen_queue *queue)
 {
     if (queue->packed) {
         return (uint16_t)(queue->avail_seen < queue->size
@@ -137,50 +140,50 @@ static uint16_t next_place(const struct seen_queue *queue)
     return bnt_le16_get(index);
 }
 
-static void kick_data(struct watch *watch, uint16_t queue, uint16_t next)
+static void observe_kick_data(struct watch *watch, uint16_t queue, uint16_t next)
 {
-    const struct seen_queue *seen = rings_queue(watch, queue);
+    const struct seen_queue *seen = rings_find_queue(watch, queue);
     if (seen == NULL || seen->lost || watch->legacy) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_VG_31, next == next_place(seen),
+    clause_require(watch, DRV, CLAUSE_VG_31, next == get_next_position(seen),
                    "names position %u of queue %u in its kick, the next one is %u", next, queue,
-                   next_place(seen));
+                   get_next_position(seen));
 }
 
-static void interrupt(struct watch *watch, uint16_t index)
+static void observe_interrupt(struct watch *watch, uint16_t index)
 {
-    struct seen_queue *queue = rings_queue(watch, index);
+    struct seen_queue *queue = rings_find_queue(watch, index);
     if (!watch->live && (watch->registers.features & BNT_F_VERSION_1) != 0) {
-        clause_violate(watch, DEV, watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
-                       "interrupts for queue %u while its status is %u", index,
-                       watch->registers.status);
+        clause_count_violation(
+            watch, DEV, watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
+            "interrupts for queue %u while its status is %u", index, watch->registers.status);
     }
     if (queue != NULL) {
         check_interrupts(watch, queue, true);
     }
 }
 
-static void config_interrupt(struct watch *watch)
+static void observe_config_interrupt(struct watch *watch)
 {
     watch->rings.config_interrupted = true;
     if (watch->registers.known && watch->registers.status == 0) {
-        clause_violate(watch, DEV, CLAUSE_VG_15,
-                       "sends a configuration interrupt while its status is 0");
+        clause_count_violation(watch, DEV, CLAUSE_VG_15,
+                               "sends a configuration interrupt while its status is 0");
     }
 }
 
 /* ---- Spurious notifications ---- */
 
-static void kick_arrived(struct watch *watch, uint16_t index)
+static void observe_kick_arrived(struct watch *watch, uint16_t index)
 {
-    const struct seen_queue *queue = rings_queue(watch, index);
+    const struct seen_queue *queue = rings_find_queue(watch, index);
     watch->rings.spurious[DEV] = queue != NULL && queue->in_flight == 0 && !queue->lost;
 }
 
-static void interrupt_arrived(struct watch *watch, uint16_t index)
+static void observe_interrupt_arrived(struct watch *watch, uint16_t index)
 {
-    struct seen_queue *queue = rings_queue(watch, index);
+    struct seen_queue *queue = rings_find_queue(watch, index);
     if (queue == NULL) {
         return;
     }
@@ -188,15 +191,15 @@ static void interrupt_arrived(struct watch *watch, uint16_t index)
     queue->used_arrived = false;
 }
 
-static void driver_gave_up(struct watch *watch)
+static void observe_driver_gave_up(struct watch *watch)
 {
     if (watch->rings.spurious[DRV]) {
-        clause_violate(watch, DRV, CLAUSE_VS_13, "gives up after a spurious interrupt");
+        clause_count_violation(watch, DRV, CLAUSE_VS_13, "gives up after a spurious interrupt");
         watch->rings.spurious[DRV] = false;
     }
 }
 
-static void check_spurious(struct watch *watch, bool broke)
+static void check_spurious_tolerated(struct watch *watch, bool broke)
 {
     bool *spurious = watch->rings.spurious;
     if (spurious[DEV]) {
@@ -204,7 +207,7 @@ static void check_spurious(struct watch *watch, bool broke)
         spurious[DEV] = false;
     }
     if (spurious[DRV]) {
-        clause_exercise(watch, DRV, CLAUSE_VS_13);
+        clause_count_use(watch, DRV, CLAUSE_VS_13);
         spurious[DRV] = false;
     }
 }
@@ -238,7 +241,7 @@ static void check_broken_ring(struct watch *watch, uint8_t status)
     }
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     const uint8_t status = device->status;
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -253,11 +256,11 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     const bool broke = (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && !watch->rings.needs_reset;
     check_needs_reset(watch, status);
     check_broken_ring(watch, status);
-    check_spurious(watch, broke);
+    check_spurious_tolerated(watch, broke);
 }
 
 /** The driver read NEEDS_RESET: from now on it must not rely on the device. */
-static void status_read(struct watch *watch, uint8_t status)
+static void observe_status_read(struct watch *watch, uint8_t status)
 {
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && watch->live) {
         /* A script alters rings and requests; what the driver does about a broken device is its
@@ -265,28 +268,28 @@ static void status_read(struct watch *watch, uint8_t status)
          */
         const bool scripted = watch->scripted[DRV];
         watch->scripted[DRV] = false;
-        clause_exercise(watch, DRV, CLAUSE_VG_4);
+        clause_count_use(watch, DRV, CLAUSE_VG_4);
         watch->scripted[DRV] = scripted;
         watch->rings.given_up = true;
     }
     if (status == 0 && watch->registers.status == 0) {
-        clause_exercise(watch, DEV, CLAUSE_VG_15);
+        clause_count_use(watch, DEV, CLAUSE_VG_15);
     }
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     if (watch->rings.given_up) {
-        clause_violate(watch, DRV, CLAUSE_VG_4,
-                       "submits buffer %u of queue %u although the device needs a reset",
-                       buffer->id, queue->index);
+        clause_count_violation(watch, DRV, CLAUSE_VG_4,
+                               "submits buffer %u of queue %u although the device needs a reset",
+                               buffer->id, queue->index);
     }
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
-    rings_reset(watch);
+    rings_disable_all_queues(watch);
     watch->rings.given_up = false;
     watch->rings.needs_reset = false;
     watch->rings.spurious[DRV] = false;
@@ -294,15 +297,15 @@ static void reset(struct watch *watch)
 }
 
 const struct watcher watch_notify_watcher = {
-    .reset = reset,
-    .status_read = status_read,
-    .kick = kick,
-    .kick_data = kick_data,
-    .interrupt = interrupt,
-    .config_interrupt = config_interrupt,
-    .kick_arrived = kick_arrived,
-    .interrupt_arrived = interrupt_arrived,
-    .driver_gave_up = driver_gave_up,
-    .submitted = submitted,
-    .event_end = event_end,
+    .reset = observe_reset,
+    .status_read = observe_status_read,
+    .kick = observe_kick,
+    .kick_data = observe_kick_data,
+    .interrupt = observe_interrupt,
+    .config_interrupt = observe_config_interrupt,
+    .kick_arrived = observe_kick_arrived,
+    .interrupt_arrived = observe_interrupt_arrived,
+    .driver_gave_up = observe_driver_gave_up,
+    .submitted = observe_buffer_submitted,
+    .event_end = observe_event_end,
 };

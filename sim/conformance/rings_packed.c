@@ -14,39 +14,40 @@ struct packed_desc {
     uint16_t flags;
 };
 
-static struct packed_desc desc_at(const struct watch *watch, const uint8_t *table, uint32_t index)
+static struct packed_desc read_packed_desc(const struct watch *watch, const uint8_t *table,
+                                           uint32_t index)
 {
     const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct packed_desc){seen_u64(watch, at), seen_u32(watch, at + 8),
-                                seen_u16(watch, at + 12), seen_u16(watch, at + 14)};
+    return (struct packed_desc){seen_read_u64(watch, at), seen_read_u32(watch, at + 8),
+                                seen_read_u16(watch, at + 12), seen_read_u16(watch, at + 14)};
 }
 
-static bool available(const struct packed_desc *desc, bool wrap)
+static bool is_desc_available(const struct packed_desc *desc, bool wrap)
 {
     const bool avail = (desc->flags & BNT_VQ_PACKED_F_AVAIL) != 0;
     const bool used = (desc->flags & BNT_VQ_PACKED_F_USED) != 0;
     return avail == wrap && used != wrap;
 }
 
-bool packed_is_available(const struct watch *watch, const struct seen_queue *queue,
-                         uint16_t position, bool wrap)
+bool packed_is_list_available(const struct watch *watch, const struct seen_queue *queue,
+                              uint16_t position, bool wrap)
 {
-    const struct packed_desc desc = desc_at(watch, queue->desc, position);
-    return available(&desc, wrap);
+    const struct packed_desc desc = read_packed_desc(watch, queue->desc, position);
+    return is_desc_available(&desc, wrap);
 }
 
-static uint64_t desc_sum(uint64_t sum, const struct packed_desc *desc)
+static uint64_t hash_packed_desc(uint64_t sum, const struct packed_desc *desc)
 {
     sum = bnt_hash_add(sum, desc->gpa);
     return bnt_hash_add(sum, (uint64_t)desc->bytes << 32 | (uint32_t)desc->id << 16 | desc->flags);
 }
 
-static void walk_table(const struct watch *watch, const struct seen_queue *queue,
-                       const struct packed_desc *desc, struct seen_chain *chain)
+static void walk_indirect_table(const struct watch *watch, const struct seen_queue *queue,
+                                const struct packed_desc *desc, struct seen_chain *chain)
 {
     const bool legal =
         queue->indirect && (desc->flags & BNT_VQ_DESC_F_NEXT) == 0 && desc->bytes % DESC_BYTES == 0;
-    const uint8_t *table = seen_memory(watch, desc->gpa, desc->bytes);
+    const uint8_t *table = seen_find_memory(watch, desc->gpa, desc->bytes);
     chain->indirect = true;
     chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
     chain->faults |= legal ? 0 : FAULT_TABLE;
@@ -56,32 +57,32 @@ static void walk_table(const struct watch *watch, const struct seen_queue *queue
     }
     const uint32_t entries = desc->bytes / DESC_BYTES;
     for (uint32_t i = 0; i < entries && i <= queue->size; i++) {
-        const struct packed_desc entry = desc_at(watch, table, i);
-        chain->sum = desc_sum(chain->sum, &entry);
+        const struct packed_desc entry = read_packed_desc(watch, table, i);
+        chain->sum = hash_packed_desc(chain->sum, &entry);
         chain->descs++;
         chain->faults |= (entry.flags & (uint16_t)~BNT_VQ_DESC_F_WRITE) != 0 ? FAULT_FLAGS : 0;
-        chain_add(chain, entry.gpa, entry.bytes, (entry.flags & BNT_VQ_DESC_F_WRITE) != 0);
+        chain_add_segment(chain, entry.gpa, entry.bytes, (entry.flags & BNT_VQ_DESC_F_WRITE) != 0);
     }
 }
 
-void packed_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
-                 bool wrap, struct seen_chain *chain)
+void packed_walk_list(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
+                      bool wrap, struct seen_chain *chain)
 {
-    chain_begin(chain);
+    chain_set_empty(chain);
     for (;;) {
-        const struct packed_desc desc = desc_at(watch, queue->desc, position);
-        if (!available(&desc, wrap)) {
+        const struct packed_desc desc = read_packed_desc(watch, queue->desc, position);
+        if (!is_desc_available(&desc, wrap)) {
             chain->faults |= FAULT_UNAVAILABLE;
             return;
         }
-        chain->sum = desc_sum(chain->sum, &desc);
+        chain->sum = hash_packed_desc(chain->sum, &desc);
         chain->in_ring++;
         chain->id = desc.id;
         if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-            walk_table(watch, queue, &desc, chain);
+            walk_indirect_table(watch, queue, &desc, chain);
         } else {
             chain->descs++;
-            chain_add(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
+            chain_add_segment(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
         }
         if ((desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
             break;

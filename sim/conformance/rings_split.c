@@ -13,14 +13,15 @@ struct split_desc {
     uint16_t next;
 };
 
-static struct split_desc desc_at(const struct watch *watch, const uint8_t *table, uint32_t index)
+static struct split_desc read_split_desc(const struct watch *watch, const uint8_t *table,
+                                         uint32_t index)
 {
     const uint8_t *at = table + (size_t)index * DESC_BYTES;
-    return (struct split_desc){seen_u64(watch, at), seen_u32(watch, at + 8),
-                               seen_u16(watch, at + 12), seen_u16(watch, at + 14)};
+    return (struct split_desc){seen_read_u64(watch, at), seen_read_u32(watch, at + 8),
+                               seen_read_u16(watch, at + 12), seen_read_u16(watch, at + 14)};
 }
 
-static uint64_t desc_sum(uint64_t sum, const struct split_desc *desc)
+static uint64_t hash_split_desc(uint64_t sum, const struct split_desc *desc)
 {
     sum = bnt_hash_add(sum, desc->gpa);
     return bnt_hash_add(sum,
@@ -28,9 +29,9 @@ static uint64_t desc_sum(uint64_t sum, const struct split_desc *desc)
 }
 
 /** Enters the table to which a descriptor refers; false if it cannot be read. */
-static bool enter_table(const struct watch *watch, const struct seen_queue *queue,
-                        const struct split_desc *desc, struct seen_chain *chain,
-                        const uint8_t **table, uint32_t *entries)
+static bool enter_indirect_table(const struct watch *watch, const struct seen_queue *queue,
+                                 const struct split_desc *desc, struct seen_chain *chain,
+                                 const uint8_t **table, uint32_t *entries)
 {
     const bool legal = queue->indirect && !chain->indirect &&
                        (desc->flags & BNT_VQ_DESC_F_NEXT) == 0 && desc->bytes % DESC_BYTES == 0;
@@ -38,12 +39,12 @@ static bool enter_table(const struct watch *watch, const struct seen_queue *queu
     chain->indirect = true;
     chain->table_marked = (desc->flags & BNT_VQ_DESC_F_WRITE) != 0;
     *entries = desc->bytes / DESC_BYTES;
-    *table = seen_memory(watch, desc->gpa, desc->bytes);
+    *table = seen_find_memory(watch, desc->gpa, desc->bytes);
     return legal && *table != NULL && *entries > 0;
 }
 
-static void check_next(const struct seen_queue *queue, const struct split_desc *desc,
-                       uint32_t index, uint32_t entries, struct seen_chain *chain)
+static void check_next_in_order(const struct seen_queue *queue, const struct split_desc *desc,
+                                uint32_t index, uint32_t entries, struct seen_chain *chain)
 {
     if (!queue->in_order) {
         return;
@@ -55,13 +56,13 @@ static void check_next(const struct seen_queue *queue, const struct split_desc *
     }
 }
 
-void split_walk(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
-                struct seen_chain *chain)
+void split_walk_chain(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
+                      struct seen_chain *chain)
 {
     const uint8_t *table = queue->desc;
     uint32_t entries = queue->size;
     uint32_t index = head;
-    chain_begin(chain);
+    chain_set_empty(chain);
     chain->id = head;
     for (;;) {
         if (index >= entries) {
@@ -72,11 +73,11 @@ void split_walk(const struct watch *watch, const struct seen_queue *queue, uint1
             chain->faults |= chain->indirect ? FAULT_LENGTH : FAULT_LOOP;
             return;
         }
-        const struct split_desc desc = desc_at(watch, table, index);
-        chain->sum = desc_sum(chain->sum, &desc);
+        const struct split_desc desc = read_split_desc(watch, table, index);
+        chain->sum = hash_split_desc(chain->sum, &desc);
         chain->in_ring = (uint16_t)(chain->in_ring + !chain->indirect);
         if ((desc.flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
-            if (!enter_table(watch, queue, &desc, chain, &table, &entries)) {
+            if (!enter_indirect_table(watch, queue, &desc, chain, &table, &entries)) {
                 chain->faults |= (chain->faults & FAULT_TABLE) != 0 ? 0 : FAULT_RANGE;
                 return;
             }
@@ -84,11 +85,11 @@ void split_walk(const struct watch *watch, const struct seen_queue *queue, uint1
             continue;
         }
         chain->descs++;
-        chain_add(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
+        chain_add_segment(chain, desc.gpa, desc.bytes, (desc.flags & BNT_VQ_DESC_F_WRITE) != 0);
         if ((desc.flags & BNT_VQ_DESC_F_NEXT) == 0) {
             break;
         }
-        check_next(queue, &desc, index, entries, chain);
+        check_next_in_order(queue, &desc, index, entries, chain);
         index = desc.next;
     }
     chain->faults |= chain->descs > queue->size ? FAULT_LENGTH : 0;

@@ -7,9 +7,9 @@
 
 #include <inttypes.h>
 
-static bool every_segment_read(const struct seen_buffer *buffer)
+static bool is_every_segment_read(const struct seen_buffer *buffer)
 {
-    const struct bnt_vq_seg *segs = seen_segs(buffer);
+    const struct bnt_vq_seg *segs = seen_get_segments(buffer);
     for (uint32_t i = 0; i < buffer->readable_count && i < 63; i++) {
         if (segs[i].bytes > 0 && (buffer->segs_read >> i & 1) == 0) {
             return false;
@@ -18,10 +18,10 @@ static bool every_segment_read(const struct seen_buffer *buffer)
     return true;
 }
 
-static void check_used(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                       uint32_t len)
+static void check_used_buffer(struct watch *watch, struct seen_queue *queue,
+                              struct seen_buffer *buffer, uint32_t len)
 {
-    rings_check_kept(watch, queue, buffer, !queue->packed);
+    rings_check_unaltered(watch, queue, buffer, !queue->packed);
     if (queue->role < BNT_BALLOON_QUEUE_HINT && !queue->packed) {
         clause_require(watch, DEV, CLAUSE_VS_14, buffer->written >= len,
                        "says that it wrote %" PRIu32 " bytes into buffer %u of queue %u, and wrote "
@@ -29,7 +29,7 @@ static void check_used(struct watch *watch, struct seen_queue *queue, struct see
                        len, buffer->id, queue->index, buffer->written);
     }
     if (queue->role < BNT_BALLOON_QUEUE_HINT && buffer->readable_count > 1) {
-        clause_require(watch, DEV, CLAUSE_VS_2, every_segment_read(buffer),
+        clause_require(watch, DEV, CLAUSE_VS_2, is_every_segment_read(buffer),
                        "used buffer %u of queue %u without reading all of its %" PRIu32
                        " descriptors",
                        buffer->id, queue->index, buffer->readable_count);
@@ -37,20 +37,20 @@ static void check_used(struct watch *watch, struct seen_queue *queue, struct see
     if (buffer->indirect && !queue->packed) {
         if (buffer->table_marked || buffer->descs > 1) {
             clause_require(
-                watch, DEV, CLAUSE_VS_9, every_segment_read(buffer),
+                watch, DEV, CLAUSE_VS_9, is_every_segment_read(buffer),
                 "did not read an indirect table after direct descriptors: buffer %u of queue %u",
                 buffer->id, queue->index);
         }
     }
 }
 
-static void use_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer,
-                       uint32_t len)
+static void mark_buffer_used(struct watch *watch, struct seen_queue *queue,
+                             struct seen_buffer *buffer, uint32_t len)
 {
-    check_used(watch, queue, buffer, len);
+    check_used_buffer(watch, queue, buffer, len);
     queue->used_count++;
     queue->used_arrived = true;
-    watch_call_used(watch, queue, buffer, len);
+    watchers_observe_buffer_used(watch, queue, buffer, len);
     if (queue->enabled && buffer->in_flight) {
         rings_forget_buffer(watch, queue, buffer);
     }
@@ -84,7 +84,7 @@ static struct seen_buffer *find_oldest(struct seen_queue *queue)
 }
 
 /** Buffers in flight that are not younger than this one, itself included. */
-static uint32_t count_up_to(const struct seen_queue *queue, const struct seen_buffer *last)
+static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct seen_buffer *last)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < queue->in_flight; i++) {
@@ -98,19 +98,19 @@ static uint32_t count_up_to(const struct seen_queue *queue, const struct seen_bu
 static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
 {
     const uint32_t slot = queue->used_seen % queue->size;
-    return !queue->packed && seen_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
+    return !queue->packed && seen_read_u16(watch, queue->avail + 4 + (size_t)2 * slot) == id;
 }
 
 /**
  * With IN_ORDER one entry may stand for all buffers up to the one that it names, at most `most` of
  * them. Returns how many descriptors it stands for; 0: the queue is lost.
  */
-static uint32_t use_entry(struct watch *watch, struct seen_queue *queue, uint16_t id, uint32_t len,
-                          uint32_t most, uint32_t *buffers)
+static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id,
+                                uint32_t len, uint32_t most, uint32_t *buffers)
 {
     struct seen_buffer *last = find_buffer(queue, id);
     uint32_t descs = 0;
-    *buffers = last == NULL ? 0 : queue->in_order ? count_up_to(queue, last) : 1;
+    *buffers = last == NULL ? 0 : queue->in_order ? count_buffers_up_to(queue, last) : 1;
     if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
         clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
                        "uses buffer %u of queue %u out of order", id, queue->index);
@@ -119,32 +119,33 @@ static uint32_t use_entry(struct watch *watch, struct seen_queue *queue, uint16_
         return 0;
     }
     if (*buffers > 1) {
-        clause_exercise(watch, DEV, CLAUSE_VS_17);
+        clause_count_use(watch, DEV, CLAUSE_VS_17);
     }
     for (uint32_t i = 1; i < *buffers; i++) {
         struct seen_buffer *first = find_oldest(queue);
         descs += first->descs;
-        use_buffer(watch, queue, first, (uint32_t)first->writable_bytes);
+        mark_buffer_used(watch, queue, first, (uint32_t)first->writable_bytes);
     }
     descs += last->descs;
-    use_buffer(watch, queue, last, len);
+    mark_buffer_used(watch, queue, last, len);
     return descs;
 }
 
 static void read_used_split(struct watch *watch, struct seen_queue *queue)
 {
-    const uint16_t index = seen_u16(watch, queue->used + 2);
+    const uint16_t index = seen_read_u16(watch, queue->used + 2);
     while ((uint16_t)queue->used_seen != index && queue->enabled && !queue->lost) {
         const uint32_t slot = queue->used_seen % queue->size;
         const uint8_t *at = queue->used + 4 + (size_t)8 * slot;
-        const uint32_t id = seen_u32(watch, at);
-        const uint32_t len = seen_u32(watch, at + 4);
+        const uint32_t id = seen_read_u32(watch, at);
+        const uint32_t len = seen_read_u32(watch, at + 4);
         uint32_t buffers = 0;
         clause_require(watch, DEV, CLAUSE_VS_14, queue->fresh[slot] != 0,
                        "moves used.idx of queue %u before it wrote the element", queue->index);
         queue->fresh[slot] = 0;
         const uint32_t most = (uint16_t)(index - queue->used_seen);
-        if (id >= queue->size || use_entry(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
+        if (id >= queue->size ||
+            mark_entry_used(watch, queue, (uint16_t)id, len, most, &buffers) == 0) {
             queue_mark_lost(queue, false);
             return;
         }
@@ -152,28 +153,28 @@ static void read_used_split(struct watch *watch, struct seen_queue *queue)
     }
 }
 
-static bool packed_used(const struct watch *watch, const struct seen_queue *queue)
+static bool is_packed_desc_used(const struct watch *watch, const struct seen_queue *queue)
 {
     const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
     const bool wrap = queue->used_seen < queue->size;
-    const uint16_t flags = seen_u16(watch, queue->desc + (size_t)16 * position + 14);
+    const uint16_t flags = seen_read_u16(watch, queue->desc + (size_t)16 * position + 14);
     return ((flags & BNT_VQ_PACKED_F_AVAIL) != 0) == wrap &&
            ((flags & BNT_VQ_PACKED_F_USED) != 0) == wrap;
 }
 
 static void read_used_packed(struct watch *watch, struct seen_queue *queue)
 {
-    while (queue->in_flight > 0 && packed_used(watch, queue)) {
+    while (queue->in_flight > 0 && is_packed_desc_used(watch, queue)) {
         const uint16_t position = (uint16_t)(queue->used_seen % queue->size);
         const uint8_t *at = queue->desc + (size_t)16 * position;
-        const uint32_t len = seen_u32(watch, at + 8);
-        const uint16_t id = seen_u16(watch, at + 12);
+        const uint32_t len = seen_read_u32(watch, at + 8);
+        const uint16_t id = seen_read_u16(watch, at + 12);
         uint32_t buffers = 0;
         struct seen_buffer *under = &queue->buffers[position];
         if (under->in_flight) {
             under->overwritten = true;
         }
-        const uint32_t descs = use_entry(watch, queue, id, len, queue->size, &buffers);
+        const uint32_t descs = mark_entry_used(watch, queue, id, len, queue->size, &buffers);
         clause_require(watch, DEV, CLAUSE_VP_6, descs > 0,
                        "writes a used descriptor of queue %u for buffer %u, which is not in flight",
                        queue->index, id);
@@ -207,11 +208,12 @@ void rings_reread_answer(struct watch *watch, struct seen_queue *queue)
     }
     const uint16_t last = (uint16_t)(queue->used_seen - 1);
     const uint8_t *at = queue->used + 4 + (size_t)8 * (last % queue->size);
-    const uint32_t id = seen_u32(watch, at);
-    if (seen_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen || id >= queue->size ||
+    const uint32_t id = seen_read_u32(watch, at);
+    if (seen_read_u16(watch, queue->used + 2) != (uint16_t)queue->used_seen || id >= queue->size ||
         queue->buffers[id].many != NULL) {
         queue->lost = true;
         return;
     }
-    watch_call_used_again(watch, queue, &queue->buffers[id], seen_u32(watch, at + 4));
+    watchers_observe_buffer_used_again(watch, queue, &queue->buffers[id],
+                                       seen_read_u32(watch, at + 4));
 }

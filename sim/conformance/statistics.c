@@ -15,14 +15,14 @@ static bool has_statistics(const struct watch *watch)
     return (watch->features & BNT_BALLOON_F_STATS_VQ) != 0;
 }
 
-static void live(struct watch *watch)
+static void observe_driver_ok(struct watch *watch)
 {
     /* A driver may have submitted it before DRIVER_OK. */
     watch->statistics.due = has_statistics(watch) && watch->statistics.in_flight == 0;
-    watch->statistics.due_ns = watch_now(watch);
+    watch->statistics.due_ns = watch_get_time_ns(watch);
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     struct watch_statistics *s = &watch->statistics;
     s->in_flight = 0;
@@ -32,21 +32,21 @@ static void reset(struct watch *watch)
     s->odd_order = false;
 }
 
-static void guest_new(struct watch *watch)
+static void observe_kernel_replaced(struct watch *watch)
 {
     watch->statistics.count = 0;
 }
 
 /** A queue that was reset needs a first buffer, as after the start. */
-static void queue_reset(struct watch *watch, uint16_t queue)
+static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
-    if (seen_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
-        reset(watch);
-        live(watch);
+    if (seen_find_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
+        observe_reset(watch);
+        observe_driver_ok(watch);
     }
 }
 
-static uint32_t tags_read(const struct watch *watch, const struct seen_buffer *buffer,
+static uint32_t read_tags(const struct watch *watch, const struct seen_buffer *buffer,
                           uint16_t tags[WATCH_STATISTICS_MAX])
 {
     const bool big = watch->legacy && watch->config.big_endian;
@@ -54,7 +54,7 @@ static uint32_t tags_read(const struct watch *watch, const struct seen_buffer *b
     count = count < WATCH_STATISTICS_MAX ? count : WATCH_STATISTICS_MAX;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t tag[2] = {0, 0};
-        (void)seen_read(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag, sizeof tag);
+        (void)seen_read_buffer(watch, buffer, false, (uint64_t)i * ENTRY_BYTES, tag, sizeof tag);
         const uint32_t value =
             big ? (uint32_t)tag[0] << 8 | tag[1] : (uint32_t)tag[1] << 8 | tag[0];
         tags[i] = (uint16_t)(value & UINT16_MAX);
@@ -72,7 +72,7 @@ static bool has_tag(const uint16_t *tags, uint32_t count, uint16_t tag)
     return false;
 }
 
-static bool same_tags(const uint16_t *a, uint32_t a_count, const uint16_t *b, uint32_t b_count)
+static bool are_tags_equal(const uint16_t *a, uint32_t a_count, const uint16_t *b, uint32_t b_count)
 {
     bool same = a_count == b_count;
     for (uint32_t i = 0; same && i < a_count; i++) {
@@ -82,7 +82,7 @@ static bool same_tags(const uint16_t *a, uint32_t a_count, const uint16_t *b, ui
 }
 
 /** Checks the entries: their order, whether all are there, and that they are initialised. */
-static void check_entries(struct watch *watch, const uint16_t *tags, uint32_t count)
+static void check_statistics_entries(struct watch *watch, const uint16_t *tags, uint32_t count)
 {
     struct watch_statistics *s = &watch->statistics;
     bool ascending = true;
@@ -95,17 +95,17 @@ static void check_entries(struct watch *watch, const uint16_t *tags, uint32_t co
                    "submits a statistics buffer of %" PRIu32 " entries that is not initialised",
                    count);
     if (!ascending) {
-        clause_exercise(watch, DRV, CLAUSE_BD_21);
+        clause_count_use(watch, DRV, CLAUSE_BD_21);
     }
     if (count < BNT_STAT_COUNT) {
-        clause_exercise(watch, DRV, CLAUSE_BD_22);
+        clause_count_use(watch, DRV, CLAUSE_BD_22);
     }
     for (uint32_t i = 0; i < count; i++) {
         s->odd_tag = s->odd_tag || tags[i] >= BNT_STAT_COUNT;
     }
     s->odd_order = s->odd_order || !ascending;
     if (s->count > 0) {
-        clause_require(watch, DRV, CLAUSE_BD_23, same_tags(s->tags, s->count, tags, count),
+        clause_require(watch, DRV, CLAUSE_BD_23, are_tags_equal(s->tags, s->count, tags, count),
                        "sends %" PRIu32 " statistics that are not the %" PRIu32
                        " that it sent before",
                        count, s->count);
@@ -116,8 +116,8 @@ static void check_entries(struct watch *watch, const uint16_t *tags, uint32_t co
     s->count = count;
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     struct watch_statistics *s = &watch->statistics;
     uint16_t tags[WATCH_STATISTICS_MAX];
@@ -129,16 +129,16 @@ static void submitted(struct watch *watch, const struct seen_queue *queue,
     clause_require(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % ENTRY_BYTES == 0,
                    "submits a statistics buffer of %" PRIu64 " bytes", buffer->readable_bytes);
     clause_count_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
-    clause_exercise(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
+    clause_count_use(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
     s->in_flight++;
     s->ever = true;
     s->due = false;
-    check_entries(watch, tags, tags_read(watch, buffer, tags));
+    check_statistics_entries(watch, tags, read_tags(watch, buffer, tags));
 }
 
 /** A device that uses the buffer has accepted its content. */
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     struct watch_statistics *s = &watch->statistics;
     (void)buffer;
@@ -148,18 +148,18 @@ static void used(struct watch *watch, const struct seen_queue *queue,
     }
     s->in_flight -= s->in_flight > 0;
     s->due = true;
-    s->due_ns = watch_now(watch);
+    s->due_ns = watch_get_time_ns(watch);
     if (s->odd_tag) {
-        clause_exercise(watch, DEV, CLAUSE_BV_4);
+        clause_count_use(watch, DEV, CLAUSE_BV_4);
     }
     if (s->odd_order) {
-        clause_exercise(watch, DEV, CLAUSE_BV_5);
+        clause_count_use(watch, DEV, CLAUSE_BV_5);
     }
     s->odd_tag = false;
     s->odd_order = false;
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_statistics *s = &watch->statistics;
     /* A scripted driver may break the device in other ways. */
@@ -179,23 +179,24 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     s->odd_order = false;
 }
 
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
     const struct watch_statistics *s = &watch->statistics;
-    const bool paused = device_is_paused(watch) || watch->given_up;
-    if (quiet && watch->live && !paused && s->due && watch_now(watch) - s->due_ns > LATE_NS) {
+    const bool paused = is_device_paused(watch) || watch->given_up;
+    if (quiet && watch->live && !paused && s->due &&
+        watch_get_time_ns(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
                        "leaves the statistics queue without a buffer");
     }
 }
 
 const struct watcher watch_statistics_watcher = {
-    .reset = reset,
-    .guest_new = guest_new,
-    .queue_reset = queue_reset,
-    .live = live,
-    .submitted = submitted,
-    .used = used,
-    .event_end = event_end,
-    .end = end,
+    .reset = observe_reset,
+    .guest_new = observe_kernel_replaced,
+    .queue_reset = observe_queue_reset,
+    .live = observe_driver_ok,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .event_end = observe_event_end,
+    .end = observe_run_end,
 };

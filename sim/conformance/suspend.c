@@ -1,7 +1,7 @@
 /*
  * A suspended device (VIRTIO 1.4, 2.1, 3.4): neither party uses the device while it is paused, and
  * each shows the other that it resumes. Checked by register accesses, notifications and the rings.
- * The reset of a single queue is queue_reset.c's. Other watchers call `device_is_paused` before
+ * The reset of a single queue is queue_reset.c's. Other watchers call `is_device_paused` before
  * they expect progress.
  */
 #include "sim/conformance/watch.h"
@@ -9,25 +9,25 @@
 #define SUSPEND   BNT_DEVICE_STATUS_SUSPEND
 #define DRIVER_OK BNT_DEVICE_STATUS_DRIVER_OK
 
-static bool shows_suspended(uint8_t status)
+static bool is_status_suspended(uint8_t status)
 {
     return (status & (SUSPEND | DRIVER_OK)) == SUSPEND;
 }
 
-bool device_is_paused(const struct watch *watch)
+bool is_device_paused(const struct watch *watch)
 {
     const struct watch_suspend *s = &watch->suspend;
     return s->asked || s->suspended || (s->resume_asked && !s->resume_seen);
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     watch->suspend = (struct watch_suspend){.asked = false};
 }
 
 /** A device must use the buffers that it fetched before it pauses, except those that wait for its
  * next request. */
-static void check_in_flight(struct watch *watch)
+static void check_fetched_buffers(struct watch *watch)
 {
     bool finished = true;
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -42,7 +42,7 @@ static void check_in_flight(struct watch *watch)
                    "is suspended with buffers that it fetched and did not use");
 }
 
-static void suspended(struct watch *watch)
+static void check_suspended_device(struct watch *watch)
 {
     struct watch_suspend *s = &watch->suspend;
     if (s->suspended) {
@@ -51,11 +51,11 @@ static void suspended(struct watch *watch)
     s->suspended = true;
     s->asked = false;
     s->config_known = false;
-    clause_exercise(watch, DEV, CLAUSE_VG_40);
-    check_in_flight(watch);
+    clause_count_use(watch, DEV, CLAUSE_VG_40);
+    check_fetched_buffers(watch);
 }
 
-static void write_suspend(struct watch *watch, uint8_t now)
+static void check_suspend_request(struct watch *watch, uint8_t now)
 {
     struct watch_suspend *s = &watch->suspend;
     const bool allowed = watch->live && (watch->features & BNT_F_SUSPEND) != 0;
@@ -66,56 +66,56 @@ static void write_suspend(struct watch *watch, uint8_t now)
                        "is suspended before it is live, or without the feature");
         return;
     }
-    clause_exercise(watch, DEV, CLAUSE_VG_38);
+    clause_count_use(watch, DEV, CLAUSE_VG_38);
     s->asked = true;
     s->seen = false;
 }
 
-static void write_resume(struct watch *watch)
+static void check_resume_request(struct watch *watch)
 {
     struct watch_suspend *s = &watch->suspend;
     clause_require(watch, DRV, CLAUSE_VG_35, s->seen,
                    "resumes a device without having read that it is suspended");
-    clause_exercise(watch, DRV, CLAUSE_VG_36);
-    clause_exercise(watch, DEV, CLAUSE_VG_39);
+    clause_count_use(watch, DRV, CLAUSE_VG_36);
+    clause_count_use(watch, DEV, CLAUSE_VG_39);
     s->resume_asked = true;
     s->resume_seen = false;
 }
 
 /** A device may be live again, and notify of changes, before the write is complete. */
-static void status_writing(struct watch *watch, uint8_t status)
+static void observe_status_write_begun(struct watch *watch, uint8_t status)
 {
     watch->suspend.resuming = (status & DRIVER_OK) != 0;
     watch->suspend.notified = false;
 }
 
-static void status_write(struct watch *watch, uint8_t status, uint8_t now)
+static void observe_status_write(struct watch *watch, uint8_t status, uint8_t now)
 {
     struct watch_suspend *s = &watch->suspend;
     s->resuming = false;
     if (s->suspended && (status & DRIVER_OK) != 0) {
-        write_resume(watch);
+        check_resume_request(watch);
     } else if (!s->suspended && (status & SUSPEND) != 0 && (!s->resume_asked || s->resume_seen)) {
         s->resume_asked = false;
-        write_suspend(watch, now);
+        check_suspend_request(watch, now);
     }
-    if (s->asked && shows_suspended(now)) {
-        suspended(watch);
+    if (s->asked && is_status_suspended(now)) {
+        check_suspended_device(watch);
     }
     if (s->suspended && (now & SUSPEND) == 0) {
         s->suspended = false;
         s->config_due = s->config_known;
-        clause_exercise(watch, DEV, CLAUSE_VG_40);
+        clause_count_use(watch, DEV, CLAUSE_VG_40);
     }
 }
 
-static void status_read(struct watch *watch, uint8_t status)
+static void observe_status_read(struct watch *watch, uint8_t status)
 {
     struct watch_suspend *s = &watch->suspend;
-    if (s->asked && shows_suspended(status)) {
-        suspended(watch);
+    if (s->asked && is_status_suspended(status)) {
+        check_suspended_device(watch);
     }
-    s->seen = s->seen || (s->suspended && shows_suspended(status));
+    s->seen = s->seen || (s->suspended && is_status_suspended(status));
     if (s->resume_asked && (status & (SUSPEND | DRIVER_OK)) == DRIVER_OK) {
         s->resume_seen = true;
     }
@@ -126,7 +126,7 @@ static void status_read(struct watch *watch, uint8_t status)
 }
 
 /** The driver does something with the device. */
-static void driver_acts(struct watch *watch, const char *what)
+static void check_driver_act(struct watch *watch, const char *what)
 {
     struct watch_suspend *s = &watch->suspend;
     if (s->suspended && s->seen) {
@@ -139,62 +139,63 @@ static void driver_acts(struct watch *watch, const char *what)
     }
 }
 
-static void device_acts(struct watch *watch, const char *what)
+static void check_device_act(struct watch *watch, const char *what)
 {
     if (watch->suspend.suspended && !watch->suspend.resuming) {
         clause_require(watch, DEV, CLAUSE_VG_39, false, "%s while it is suspended", what);
     }
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     (void)offset;
     (void)data;
     (void)bytes;
-    driver_acts(watch, "writes configuration");
+    check_driver_act(watch, "writes configuration");
 }
 
-static void config_interrupt(struct watch *watch)
+static void observe_config_interrupt(struct watch *watch)
 {
-    device_acts(watch, "sends a configuration interrupt");
+    check_device_act(watch, "sends a configuration interrupt");
     watch->suspend.notified = true;
 }
 
-static void submitted(struct watch *watch, const struct seen_queue *queue,
-                      const struct seen_buffer *buffer)
+static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                     const struct seen_buffer *buffer)
 {
     (void)queue;
     (void)buffer;
-    driver_acts(watch, "adds a buffer");
+    check_driver_act(watch, "adds a buffer");
 }
 
-static void used(struct watch *watch, const struct seen_queue *queue,
-                 const struct seen_buffer *buffer, uint32_t len)
+static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                const struct seen_buffer *buffer, uint32_t len)
 {
     (void)queue;
     (void)buffer;
     (void)len;
-    device_acts(watch, "uses a buffer");
+    check_device_act(watch, "uses a buffer");
 }
 
-static void kick(struct watch *watch, uint16_t queue)
+static void observe_kick(struct watch *watch, uint16_t queue)
 {
     (void)queue;
-    driver_acts(watch, "kicks");
+    check_driver_act(watch, "kicks");
 }
 
-static void interrupt(struct watch *watch, uint16_t queue)
+static void observe_interrupt(struct watch *watch, uint16_t queue)
 {
     (void)queue;
-    device_acts(watch, "interrupts");
+    check_device_act(watch, "interrupts");
 }
 
 /** Configuration must not change while the device is paused; a change is notified when it resumes.
  */
-static void check_config(struct watch *watch, const struct seen_device *device)
+static void check_config_unchanged(struct watch *watch, const struct seen_device *device)
 {
     struct watch_suspend *s = &watch->suspend;
-    const uint32_t num_pages = le32_at(device->config + BNT_BALLOON_CONFIG_NUM_PAGES);
+    const uint32_t num_pages = read_le32(device->config + BNT_BALLOON_CONFIG_NUM_PAGES);
     if (s->suspended && s->config_known) {
         clause_require(watch, DEV, CLAUSE_VG_39, num_pages == s->num_pages,
                        "changes configuration while it is suspended");
@@ -207,14 +208,14 @@ static void check_config(struct watch *watch, const struct seen_device *device)
     s->config_known = s->suspended;
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     if (watch->live && (watch->features & BNT_F_SUSPEND) != 0) {
-        check_config(watch, device);
+        check_config_unchanged(watch, device);
     }
 }
 
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
     const struct watch_suspend *s = &watch->suspend;
     if (quiet && s->asked) {
@@ -224,16 +225,16 @@ static void end(struct watch *watch, bool quiet)
 }
 
 const struct watcher watch_suspend_watcher = {
-    .reset = reset,
-    .status_writing = status_writing,
-    .status_write = status_write,
-    .status_read = status_read,
-    .config_write = config_write,
-    .config_interrupt = config_interrupt,
-    .submitted = submitted,
-    .used = used,
-    .kick = kick,
-    .interrupt = interrupt,
-    .event_end = event_end,
-    .end = end,
+    .reset = observe_reset,
+    .status_writing = observe_status_write_begun,
+    .status_write = observe_status_write,
+    .status_read = observe_status_read,
+    .config_write = observe_config_write,
+    .config_interrupt = observe_config_interrupt,
+    .submitted = observe_buffer_submitted,
+    .used = observe_buffer_used,
+    .kick = observe_kick,
+    .interrupt = observe_interrupt,
+    .event_end = observe_event_end,
+    .end = observe_run_end,
 };

@@ -17,29 +17,30 @@
 
 void target_note_effort(struct watch *watch, bool failed)
 {
-    watch->target.effort_ns = watch_now(watch);
+    watch->target.effort_ns = watch_get_time_ns(watch);
     watch->target.effort_failed = failed;
 }
 
-void target_note_change(struct watch *watch, bool changed)
+void target_note_balloon_change(struct watch *watch, bool changed)
 {
     watch->target.changes += changed;
 }
 
-void target_note_oom(struct watch *watch)
+void target_note_oom_deflate(struct watch *watch)
 {
-    watch->target.oom_ns = watch_now(watch);
+    watch->target.oom_ns = watch_get_time_ns(watch);
     target_note_effort(watch, true);
 }
 
-static void pages_refused(struct watch *watch)
+static void observe_failed_allocation(struct watch *watch)
 {
     target_note_effort(watch, true);
 }
 
 /* ---- Configuration ---- */
 
-static void config_read(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_read(struct watch *watch, uint32_t offset, const void *data,
+                                uint32_t bytes)
 {
     if (offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes >= 4) {
         bnt_le32 value;
@@ -49,7 +50,8 @@ static void config_read(struct watch *watch, uint32_t offset, const void *data, 
     }
 }
 
-static void config_write(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes)
+static void observe_config_write(struct watch *watch, uint32_t offset, const void *data,
+                                 uint32_t bytes)
 {
     struct watch_target *target = &watch->target;
     if (offset != BNT_BALLOON_CONFIG_ACTUAL || bytes != 4) {
@@ -58,28 +60,28 @@ static void config_write(struct watch *watch, uint32_t offset, const void *data,
     bnt_le32 value;
     memcpy(&value, data, sizeof value);
     target->actual = bnt_le32_get(value);
-    answers_forget(watch);
+    answers_mark_read(watch);
     if (target->changes > 0) {
-        clause_exercise(watch, DRV, CLAUSE_BD_14);
+        clause_count_use(watch, DRV, CLAUSE_BD_14);
     }
     if (target->changes > 1) {
-        clause_exercise(watch, DRV, CLAUSE_BD_15);
+        clause_count_use(watch, DRV, CLAUSE_BD_15);
     }
     target->changes = 0;
 }
 
-static void config_arrived(struct watch *watch)
+static void observe_config_interrupt_arrived(struct watch *watch)
 {
     watch->target.num_pages_notified = true;
 }
 
-static void live(struct watch *watch)
+static void observe_driver_ok(struct watch *watch)
 {
     watch->target.unseen_reported = false;
     target_note_effort(watch, false);
 }
 
-static void reset(struct watch *watch)
+static void observe_reset(struct watch *watch)
 {
     struct watch_target *target = &watch->target;
     target->changes = 0;
@@ -94,35 +96,35 @@ static void reset(struct watch *watch)
 /* ---- Time ---- */
 
 /** For how long the driver could have worked towards its target, and did not. */
-static uint64_t idle_ns(const struct watch *watch)
+static uint64_t count_idle_ns(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
     uint64_t since_ns =
         target->effort_ns > target->deficit_since_ns ? target->effort_ns : target->deficit_since_ns;
     since_ns = since_ns > watch->stalled_until_ns ? since_ns : watch->stalled_until_ns;
-    return since_ns < watch_now(watch) ? watch_now(watch) - since_ns : 0;
+    return since_ns < watch_get_time_ns(watch) ? watch_get_time_ns(watch) - since_ns : 0;
 }
 
 /** The target that the driver can know: the device's, once its notification arrived. */
-static uint32_t known_target(const struct watch *watch)
+static uint32_t get_known_target(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
     return target->num_pages_notified ? target->num_pages : target->num_pages_known;
 }
 
 /** A driver must read the target that is set before it is live, of which no interrupt follows. */
-static void check_unseen(struct watch *watch)
+static void check_target_read(struct watch *watch)
 {
     struct watch_target *target = &watch->target;
     if (watch->live && !target->was_paused && !target->num_pages_read && target->num_pages > 0 &&
-        !target->unseen_reported && !watch->config.foreign && idle_ns(watch) > IDLE_NS) {
-        clause_violate(watch, DRV, CLAUSE_BD_4, "never reads num_pages, which is %" PRIu32,
-                       target->num_pages);
+        !target->unseen_reported && !watch->config.foreign && count_idle_ns(watch) > IDLE_NS) {
+        clause_count_violation(watch, DRV, CLAUSE_BD_4, "never reads num_pages, which is %" PRIu32,
+                               target->num_pages);
         target->unseen_reported = true;
     }
 }
 
-static void event_end(struct watch *watch, const struct seen_device *device)
+static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_target *target = &watch->target;
     bnt_le32 value;
@@ -130,53 +132,53 @@ static void event_end(struct watch *watch, const struct seen_device *device)
     target->num_pages_notified =
         target->num_pages_notified && target->num_pages == bnt_le32_get(value);
     target->num_pages = bnt_le32_get(value);
-    const bool paused = device_is_paused(watch);
+    const bool paused = is_device_paused(watch);
     if (paused || target->was_paused) {
-        target->effort_ns = watch_now(watch); /* a paused device forbids all work (VG-36) */
+        target->effort_ns = watch_get_time_ns(watch); /* a paused device forbids all work (VG-36) */
     }
     target->was_paused = paused;
-    check_unseen(watch);
-    const bool deficit = watch->live && known_target(watch) > pages_ballooned(watch);
+    check_target_read(watch);
+    const bool deficit = watch->live && get_known_target(watch) > pages_count_ballooned(watch);
     if (!deficit) {
         target->deficit_since_ns = 0;
     } else if (target->deficit_since_ns == 0) {
-        target->deficit_since_ns = watch_now(watch) > 0 ? watch_now(watch) : 1;
+        target->deficit_since_ns = watch_get_time_ns(watch) > 0 ? watch_get_time_ns(watch) : 1;
     }
 }
 
 /** At a quiet end the driver must have reached what it can, and written actual. */
-static void end(struct watch *watch, bool quiet)
+static void observe_run_end(struct watch *watch, bool quiet)
 {
     struct watch_target *target = &watch->target;
-    const uint64_t now_ns = watch_now(watch);
+    const uint64_t now_ns = watch_get_time_ns(watch);
     const uint64_t moving = watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING];
     if (!quiet || !watch->live || moving > 0 || watch->extension.releasing || watch->emptying ||
-        watch->given_up || device_is_paused(watch)) {
+        watch->given_up || is_device_paused(watch)) {
         return;
     }
     if (target->changes > 0) {
-        clause_require(watch, DRV, CLAUSE_BD_14, target->actual == pages_ballooned(watch),
+        clause_require(watch, DRV, CLAUSE_BD_14, target->actual == pages_count_ballooned(watch),
                        "does not update actual, which is %" PRIu32 " with %" PRIu64
                        " PFNs in the balloon",
-                       target->actual, pages_ballooned(watch));
+                       target->actual, pages_count_ballooned(watch));
     }
     const bool calm = target->oom_ns == 0 || now_ns - target->oom_ns > CALM_NS;
     if (target->deficit_since_ns > 0 && !target->effort_failed && calm &&
-        idle_ns(watch) > IDLE_NS) {
-        clause_violate(watch, DRV, CLAUSE_BD_4,
-                       "does not inflate although the target is %" PRIu32
-                       " and the balloon has %" PRIu64,
-                       known_target(watch), pages_ballooned(watch));
+        count_idle_ns(watch) > IDLE_NS) {
+        clause_count_violation(watch, DRV, CLAUSE_BD_4,
+                               "does not inflate although the target is %" PRIu32
+                               " and the balloon has %" PRIu64,
+                               get_known_target(watch), pages_count_ballooned(watch));
     }
 }
 
 const struct watcher watch_target_watcher = {
-    .reset = reset,
-    .live = live,
-    .pages_refused = pages_refused,
-    .config_read = config_read,
-    .config_write = config_write,
-    .config_arrived = config_arrived,
-    .event_end = event_end,
-    .end = end,
+    .reset = observe_reset,
+    .live = observe_driver_ok,
+    .pages_refused = observe_failed_allocation,
+    .config_read = observe_config_read,
+    .config_write = observe_config_write,
+    .config_arrived = observe_config_interrupt_arrived,
+    .event_end = observe_event_end,
+    .end = observe_run_end,
 };

@@ -8,37 +8,38 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-struct arena *watch_arena(const struct watch *watch)
+struct arena *watch_get_arena(const struct watch *watch)
 {
     return watch->seen->arena;
 }
 
-uint64_t watch_now(const struct watch *watch)
+uint64_t watch_get_time_ns(const struct watch *watch)
 {
-    return engine_now(watch->seen->engine);
+    return engine_get_time_ns(watch->seen->engine);
 }
 
 /* ---- Counting ---- */
 
-static struct clause_tally *tally_of(struct watch *watch, clause_party party, clause_id id)
+static struct clause_tally *find_tally(struct watch *watch, clause_party party, clause_id id)
 {
     return &watch->tallies[party][watch->scripted[party]][id];
 }
 
-void clause_exercise(struct watch *watch, clause_party party, clause_id id)
+void clause_count_use(struct watch *watch, clause_party party, clause_id id)
 {
-    tally_of(watch, party, id)->exercised++;
+    find_tally(watch, party, id)->exercised++;
 }
 
-void clause_violate(struct watch *watch, clause_party party, clause_id id, const char *format, ...)
+void clause_count_violation(struct watch *watch, clause_party party, clause_id id,
+                            const char *format, ...)
 {
-    struct clause_tally *tally = tally_of(watch, party, id);
+    struct clause_tally *tally = find_tally(watch, party, id);
     if (tally->violated++ > 0) {
         return; /* the first place is kept */
     }
-    tally->event = engine_events(watch->seen->engine) + 1;
-    tally->time_ns = engine_now(watch->seen->engine);
-    tally->place = arena_zalloc(watch->seen->arena, CLAUSE_PLACE_MAX);
+    tally->event = engine_count_events(watch->seen->engine) + 1;
+    tally->time_ns = engine_get_time_ns(watch->seen->engine);
+    tally->place = arena_alloc_zeroed(watch->seen->arena, CLAUSE_PLACE_MAX);
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(tally->place, CLAUSE_PLACE_MAX, format, arguments);
@@ -47,28 +48,28 @@ void clause_violate(struct watch *watch, clause_party party, clause_id id, const
 
 void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept)
 {
-    struct clause_tally *tally = tally_of(watch, party, id);
+    struct clause_tally *tally = find_tally(watch, party, id);
     tally->literal_exercised++;
     tally->literal_violated += !kept;
 }
 
 /* ---- Calls to all watchers ---- */
 
-void watch_call_submitted(struct watch *watch, const struct seen_queue *queue,
-                          const struct seen_buffer *buffer)
+void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                       const struct seen_buffer *buffer)
 {
     CALL_WATCHERS(watch, submitted, watch, queue, buffer);
 }
 
-void watch_call_used(struct watch *watch, const struct seen_queue *queue,
-                     const struct seen_buffer *buffer, uint32_t len)
+void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                  const struct seen_buffer *buffer, uint32_t len)
 {
     CALL_WATCHERS(watch, used, watch, queue, buffer, len);
 }
 
-void watch_call_used_again(struct watch *watch, const struct seen_queue *queue,
-                           const struct seen_buffer *buffer, uint32_t len)
+void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_queue *queue,
+                                        const struct seen_buffer *buffer, uint32_t len)
 {
     CALL_WATCHERS(watch, answer_withdrawn, watch, queue, buffer);
-    watch_call_used(watch, queue, buffer, len);
+    watchers_observe_buffer_used(watch, queue, buffer, len);
 }

@@ -3,8 +3,8 @@
  *
  * A watcher is a file with a `const struct watcher` whose members are called for what is observed,
  * and a row in the table of conformance.c. Its state is a struct of its own inside `struct watch`.
- * It reports by `clause_exercise` (the clause applied), `clause_require` (it applied, and was kept
- * or not) and `clause_violate`.
+ * It reports by `clause_count_use` (the clause applied), `clause_require` (it applied, and was kept
+ * or not) and `clause_count_violation`.
  */
 #ifndef SIM_CONFORMANCE_WATCH_H
 #define SIM_CONFORMANCE_WATCH_H
@@ -174,7 +174,7 @@ static inline bool is_negotiated(const struct watch *watch, uint64_t feature)
 }
 
 /** Configuration space is little-endian, whatever the guest is. */
-static inline uint32_t le32_at(const void *data)
+static inline uint32_t read_le32(const void *data)
 {
     bnt_le32 value;
     memcpy(&value, data, sizeof value);
@@ -188,7 +188,7 @@ struct seen_device {
 };
 
 /** What the queue is for; NONE if it is not one of the device's. */
-static inline uint16_t seen_role(const struct watch *watch, uint16_t index)
+static inline uint16_t seen_find_role(const struct watch *watch, uint16_t index)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         const struct seen_queue *queue = &watch->rings.queues[i];
@@ -218,7 +218,7 @@ struct watcher {
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    /** The driver made a buffer available; seen_read (rings.h) reads its content. */
+    /** The driver made a buffer available; seen_read_buffer (rings.h) reads its content. */
     void (*submitted)(struct watch *watch, const struct seen_queue *queue,
                       const struct seen_buffer *buffer);
     /** The device used it; it says that it wrote `len` bytes. */
@@ -281,39 +281,40 @@ extern const struct watcher watch_statistics_watcher;
 extern const struct watcher watch_reports_watcher;
 
 /* hints.c */
-void hints_free(struct watch *watch);
+void hints_free_state(struct watch *watch);
 
 /* suspend.c */
 /** Whether the device is paused, was asked to pause, or was asked to resume and does not show it
  * yet. */
-bool device_is_paused(const struct watch *watch);
+bool is_device_paused(const struct watch *watch);
 
 /* watch.c: what all watchers need */
-struct arena *watch_arena(const struct watch *watch);
-uint64_t watch_now(const struct watch *watch);
-void watch_call_submitted(struct watch *watch, const struct seen_queue *queue,
-                          const struct seen_buffer *buffer);
+struct arena *watch_get_arena(const struct watch *watch);
+uint64_t watch_get_time_ns(const struct watch *watch);
+void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
+                                       const struct seen_buffer *buffer);
 /** The buffer was used already, and a script altered the answer since. */
-void watch_call_used_again(struct watch *watch, const struct seen_queue *queue,
-                           const struct seen_buffer *buffer, uint32_t len);
-void watch_call_used(struct watch *watch, const struct seen_queue *queue,
-                     const struct seen_buffer *buffer, uint32_t len);
+void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_queue *queue,
+                                        const struct seen_buffer *buffer, uint32_t len);
+void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
+                                  const struct seen_buffer *buffer, uint32_t len);
 
 /** The clause applied to what this party did. */
-void clause_exercise(struct watch *watch, clause_party party, clause_id id);
+void clause_count_use(struct watch *watch, clause_party party, clause_id id);
 /** The party violated it. printf-like: what it did. */
-__attribute__((format(printf, 4, 5))) void clause_violate(struct watch *watch, clause_party party,
-                                                          clause_id id, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void clause_count_violation(struct watch *watch,
+                                                                  clause_party party, clause_id id,
+                                                                  const char *format, ...);
 /** Counts the literal reading of the clause, where that differs (CLAUSE_LITERAL_MAP). */
 void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
 
 /** The clause applied; it was violated unless `kept`. */
-#define clause_require(watch, party, id, kept, ...)              \
-    do {                                                         \
-        clause_exercise((watch), (party), (id));                 \
-        if (!(kept)) {                                           \
-            clause_violate((watch), (party), (id), __VA_ARGS__); \
-        }                                                        \
+#define clause_require(watch, party, id, kept, ...)                      \
+    do {                                                                 \
+        clause_count_use((watch), (party), (id));                        \
+        if (!(kept)) {                                                   \
+            clause_count_violation((watch), (party), (id), __VA_ARGS__); \
+        }                                                                \
     } while (0)
 
 /* reports.c */
@@ -321,13 +322,13 @@ void reports_init(struct watch *watch);
 void reports_free(struct watch *watch);
 
 /* configuration.c, called by conformance.c */
-void configuration_read_generation(struct watch *watch, uint32_t generation);
+void configuration_note_generation_read(struct watch *watch, uint32_t generation);
 
 /* registers.c, called by conformance.c ahead of the watchers */
-void registers_features_read(struct watch *watch, uint64_t offered);
-void registers_features_write(struct watch *watch, uint64_t features);
-void registers_status_read(struct watch *watch, uint8_t status);
-void registers_status_write(struct watch *watch, uint8_t status, uint8_t now);
-void registers_queue_enable(struct watch *watch, uint16_t queue);
+void registers_note_features_read(struct watch *watch, uint64_t offered);
+void registers_note_features_write(struct watch *watch, uint64_t features);
+void registers_note_status_read(struct watch *watch, uint8_t status);
+void registers_note_status_write(struct watch *watch, uint8_t status, uint8_t now);
+void registers_note_queue_enable(struct watch *watch, uint16_t queue);
 
 #endif

@@ -43,13 +43,13 @@ struct arena {
 
 static struct arena *pool;
 
-static _Noreturn void give_up(const char *what, uint64_t bytes)
+static _Noreturn void exit_out_of_memory(const char *what, uint64_t bytes)
 {
     (void)fprintf(stderr, "ballonet: %s (%" PRIu64 " bytes were asked for)\n", what, bytes);
     exit(7);
 }
 
-static _Noreturn void bug(const char *what, uint64_t bytes, uint64_t outstanding)
+static _Noreturn void abort_on_bug(const char *what, uint64_t bytes, uint64_t outstanding)
 {
     (void)fprintf(stderr, "ballonet: bug: %s: %" PRIu64 " bytes, %" PRIu64 " are outstanding\n",
                   what, bytes, outstanding);
@@ -64,12 +64,12 @@ static _Noreturn void bug(const char *what, uint64_t bytes, uint64_t outstanding
  * malloc's. */
 #define BLOCK_BYTES ((sizeof(struct block) + 31) / 32 * 32)
 
-static void backend_open(struct arena *arena)
+static void backend_open_arena(struct arena *arena)
 {
     arena->blocks = NULL;
 }
 
-static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
+static void *backend_alloc_block(struct arena *arena, size_t bytes, bool zero)
 {
     if (bytes > SIZE_MAX - BLOCK_BYTES) {
         return NULL;
@@ -86,21 +86,21 @@ static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
     return (uint8_t *)block + BLOCK_BYTES;
 }
 
-static struct block *block_of(void *memory)
+static struct block *get_block_header(void *memory)
 {
     return (struct block *)(void *)((uint8_t *)memory - BLOCK_BYTES);
 }
 
 /** The requested size of the block. */
-static bool backend_fits(void *memory, size_t bytes)
+static bool backend_is_size_right(void *memory, size_t bytes)
 {
-    return block_of(memory)->bytes == bytes;
+    return get_block_header(memory)->bytes == bytes;
 }
 
-static void backend_free(struct arena *arena, void *memory, size_t bytes)
+static void backend_free_block(struct arena *arena, void *memory, size_t bytes)
 {
     (void)bytes;
-    struct block *block = block_of(memory);
+    struct block *block = get_block_header(memory);
     if (block->previous != NULL) {
         block->previous->next = block->next;
     } else {
@@ -112,7 +112,7 @@ static void backend_free(struct arena *arena, void *memory, size_t bytes)
     free(block);
 }
 
-static void backend_reset(struct arena *arena)
+static void backend_reset_arena(struct arena *arena)
 {
     while (arena->blocks != NULL) {
         struct block *next = arena->blocks->next;
@@ -124,45 +124,46 @@ static void backend_reset(struct arena *arena)
 #else
 
 /* Without a thread cache: an arena can be reset only if no cache holds its memory. */
-static int flags_of(const struct arena *arena)
+static int get_jemalloc_flags(const struct arena *arena)
 {
     return (int)((unsigned)MALLOCX_ARENA(arena->number) | (unsigned)MALLOCX_TCACHE_NONE);
 }
 
-static void backend_open(struct arena *arena)
+static void backend_open_arena(struct arena *arena)
 {
     size_t bytes = sizeof arena->number;
     if (mallctl("arenas.create", &arena->number, &bytes, NULL, 0) != 0) {
-        give_up("jemalloc has no arena left", 0);
+        exit_out_of_memory("jemalloc has no arena left", 0);
     }
 }
 
-static void *backend_alloc(struct arena *arena, size_t bytes, bool zero)
+static void *backend_alloc_block(struct arena *arena, size_t bytes, bool zero)
 {
-    return mallocx(bytes, zero ? flags_of(arena) | MALLOCX_ZERO : flags_of(arena));
+    return mallocx(bytes,
+                   zero ? get_jemalloc_flags(arena) | MALLOCX_ZERO : get_jemalloc_flags(arena));
 }
 
 /** jemalloc knows the size only rounded up to its size class. */
-static bool backend_fits(void *memory, size_t bytes)
+static bool backend_is_size_right(void *memory, size_t bytes)
 {
     return nallocx(bytes, 0) == sallocx(memory, 0);
 }
 
-static void backend_free(struct arena *arena, void *memory, size_t bytes)
+static void backend_free_block(struct arena *arena, void *memory, size_t bytes)
 {
-    sdallocx(memory, bytes, flags_of(arena));
+    sdallocx(memory, bytes, get_jemalloc_flags(arena));
 }
 
-static void backend_reset(struct arena *arena)
+static void backend_reset_arena(struct arena *arena)
 {
     size_t mib[3];
     size_t length = sizeof mib / sizeof mib[0];
     if (mallctlnametomib("arena.0.reset", mib, &length) != 0) {
-        give_up("jemalloc knows no arena.<i>.reset", 0);
+        exit_out_of_memory("jemalloc knows no arena.<i>.reset", 0);
     }
     mib[1] = arena->number;
     if (mallctlbymib(mib, length, NULL, NULL, NULL, 0) != 0) {
-        give_up("jemalloc could not reset an arena", 0);
+        exit_out_of_memory("jemalloc could not reset an arena", 0);
     }
 }
 
@@ -178,9 +179,9 @@ struct arena *arena_open(uint8_t fill)
     } else {
         arena = calloc(1, sizeof *arena);
         if (arena == NULL) {
-            give_up("out of memory", sizeof *arena);
+            exit_out_of_memory("out of memory", sizeof *arena);
         }
-        backend_open(arena);
+        backend_open_arena(arena);
     }
     arena->free_next = NULL;
     arena->outstanding = 0;
@@ -192,7 +193,7 @@ struct arena *arena_open(uint8_t fill)
 uint64_t arena_close(struct arena *arena)
 {
     const uint64_t outstanding = arena->outstanding;
-    backend_reset(arena);
+    backend_reset_arena(arena);
     arena->free_next = pool;
     pool = arena;
     return outstanding;
@@ -201,16 +202,16 @@ uint64_t arena_close(struct arena *arena)
 /* ---- Memory ---- */
 
 /** An allocation of 0 bytes counts as one byte, so that a leak of it is found. */
-static uint64_t at_least_one(uint64_t bytes)
+static uint64_t round_up_to_one(uint64_t bytes)
 {
     return bytes > 0 ? bytes : 1;
 }
 
-static void *take(struct arena *arena, uint64_t bytes, bool zero)
+static void *take_block(struct arena *arena, uint64_t bytes, bool zero)
 {
-    void *memory = bytes <= PTRDIFF_MAX ? backend_alloc(arena, (size_t)bytes, zero) : NULL;
+    void *memory = bytes <= PTRDIFF_MAX ? backend_alloc_block(arena, (size_t)bytes, zero) : NULL;
     if (memory == NULL) {
-        give_up("out of memory", bytes);
+        exit_out_of_memory("out of memory", bytes);
     }
     arena->outstanding += bytes;
     if (arena->outstanding > arena->peak) {
@@ -221,15 +222,15 @@ static void *take(struct arena *arena, uint64_t bytes, bool zero)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    bytes = (size_t)at_least_one(bytes);
-    void *memory = take(arena, bytes, false);
+    bytes = (size_t)round_up_to_one(bytes);
+    void *memory = take_block(arena, bytes, false);
     memset(memory, arena->fill, bytes);
     return memory;
 }
 
-void *arena_zalloc(struct arena *arena, uint64_t bytes)
+void *arena_alloc_zeroed(struct arena *arena, uint64_t bytes)
 {
-    return take(arena, at_least_one(bytes), true);
+    return take_block(arena, round_up_to_one(bytes), true);
 }
 
 void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t bytes)
@@ -237,10 +238,10 @@ void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t byt
     if (old == NULL) {
         return arena_alloc(arena, bytes);
     }
-    uint8_t *memory = take(arena, at_least_one(bytes), false);
+    uint8_t *memory = take_block(arena, round_up_to_one(bytes), false);
     const size_t kept = old_bytes < bytes ? old_bytes : bytes;
     memcpy(memory, old, kept);
-    memset(memory + kept, arena->fill, (size_t)at_least_one(bytes) - kept);
+    memset(memory + kept, arena->fill, (size_t)round_up_to_one(bytes) - kept);
     arena_free(arena, old, old_bytes);
     return memory;
 }
@@ -250,31 +251,31 @@ void arena_free(struct arena *arena, void *memory, uint64_t bytes)
     if (memory == NULL) {
         return;
     }
-    bytes = at_least_one(bytes);
-    if (bytes > arena->outstanding || !backend_fits(memory, (size_t)bytes)) {
-        bug("memory is given back that was not asked for so", bytes, arena->outstanding);
+    bytes = round_up_to_one(bytes);
+    if (bytes > arena->outstanding || !backend_is_size_right(memory, (size_t)bytes)) {
+        abort_on_bug("memory is given back that was not asked for so", bytes, arena->outstanding);
     }
     arena->outstanding -= bytes;
     memset(memory, ~arena->fill & 0xFF,
            bytes < POISON_BYTES_MAX ? (size_t)bytes : POISON_BYTES_MAX);
-    backend_free(arena, memory, (size_t)bytes);
+    backend_free_block(arena, memory, (size_t)bytes);
 }
 
-void arena_exhausted(uint64_t bytes)
+void arena_exit_out_of_memory(uint64_t bytes)
 {
     if (bytes == 0) {
         (void)fprintf(stderr, "ballonet: out of memory\n");
         exit(7);
     }
-    give_up("out of memory", bytes);
+    exit_out_of_memory("out of memory", bytes);
 }
 
-uint64_t arena_outstanding(const struct arena *arena)
+uint64_t arena_count_outstanding(const struct arena *arena)
 {
     return arena->outstanding;
 }
 
-uint64_t arena_peak(const struct arena *arena)
+uint64_t arena_get_peak(const struct arena *arena)
 {
     return arena->peak;
 }

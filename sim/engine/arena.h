@@ -27,7 +27,7 @@ uint64_t arena_close(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t bytes);
 
 /** `bytes` of zeros. A size that the machine cannot address is treated as out of memory. */
-void *arena_zalloc(struct arena *arena, uint64_t bytes);
+void *arena_alloc_zeroed(struct arena *arena, uint64_t bytes);
 
 /** Grows an array, or allocates the first one; new bytes hold the pattern. `old` may be NULL with
  * old_bytes 0. */
@@ -37,12 +37,12 @@ void *arena_realloc(struct arena *arena, void *old, size_t old_bytes, size_t byt
 void arena_free(struct arena *arena, void *memory, uint64_t bytes);
 
 /** Ends the process for lack of memory: a message, exit status 7. `bytes` 0: size not known. */
-_Noreturn void arena_exhausted(uint64_t bytes);
+_Noreturn void arena_exit_out_of_memory(uint64_t bytes);
 
 /** Bytes allocated and not freed. */
-uint64_t arena_outstanding(const struct arena *arena);
+uint64_t arena_count_outstanding(const struct arena *arena);
 
 /** The maximum of bytes allocated at any time. */
-uint64_t arena_peak(const struct arena *arena);
+uint64_t arena_get_peak(const struct arena *arena);
 
 #endif

@@ -13,18 +13,18 @@
 
 /* ---- Streams ---- */
 
-static uint64_t hash_name(uint64_t key, const char *name)
+static uint64_t hash_stream_name(uint64_t key, const char *name)
 {
     struct fold fold = FOLD_START;
-    fold_word(&fold, key);
-    fold_bytes(&fold, (const uint8_t *)name, strlen(name));
-    return fold_end(&fold);
+    fold_add_word(&fold, key);
+    fold_add_bytes(&fold, (const uint8_t *)name, strlen(name));
+    return fold_get_result(&fold);
 }
 
 static uint32_t add_stream(struct engine *engine)
 {
     if (engine->stream_count == ENGINE_STREAMS_MAX) {
-        engine_bug("more streams than ENGINE_STREAMS_MAX");
+        engine_abort_on_misuse("more streams than ENGINE_STREAMS_MAX");
     }
     if (engine->stream_count == engine->stream_capacity) {
         const uint32_t old = engine->stream_capacity;
@@ -36,7 +36,7 @@ static uint32_t add_stream(struct engine *engine)
     return engine->stream_count++;
 }
 
-uint32_t engine_stream(struct engine *engine, const char *name)
+uint32_t engine_open_stream(struct engine *engine, const char *name)
 {
     for (uint32_t i = 0; i < engine->stream_count; i++) {
         if (strcmp(engine->streams[i].name, name) == 0) {
@@ -45,15 +45,15 @@ uint32_t engine_stream(struct engine *engine, const char *name)
     }
     const size_t length = strlen(name);
     if (length == 0 || length >= ENGINE_NAME_MAX) {
-        engine_bug("a stream's name is empty or longer than ENGINE_NAME_MAX");
+        engine_abort_on_misuse("a stream's name is empty or longer than ENGINE_NAME_MAX");
     }
     const uint32_t index = add_stream(engine);
     struct stream *stream = &engine->streams[index];
     memcpy(stream->name, name, length + 1);
-    stream->key = hash_name(engine->config.seed, name);
+    stream->key = hash_stream_name(engine->config.seed, name);
     stream->whiten = bnt_hash_add(stream->key, engine->config.seed);
     stream->counter = 0;
-    stream->digest = hash_name(0, name);
+    stream->digest = hash_stream_name(0, name);
     if (engine->config.observer.stream != NULL) {
         engine->config.observer.stream(engine->config.observer.opaque, index, stream->name);
     }
@@ -62,7 +62,7 @@ uint32_t engine_stream(struct engine *engine, const char *name)
 
 /* ---- Generator ---- */
 
-static uint64_t raw(struct stream *stream)
+static uint64_t draw_raw_word(struct stream *stream)
 {
     const uint64_t count = ++stream->counter;
     return bnt_mix64(bnt_mix64(stream->key + count * GOLDEN) ^ stream->whiten);
@@ -70,26 +70,26 @@ static uint64_t raw(struct stream *stream)
 
 /** Draws as many bits as bound - 1 has, again until the value is below the bound: on average at
  * most twice. */
-static uint64_t draw(struct stream *stream, uint64_t bound)
+static uint64_t draw_below_bound(struct stream *stream, uint64_t bound)
 {
     uint64_t mask = bound - 1;
     for (unsigned shift = 1; shift < 64; shift *= 2) {
         mask |= mask >> shift;
     }
-    uint64_t value = raw(stream) & mask;
+    uint64_t value = draw_raw_word(stream) & mask;
     while (value >= bound) {
-        value = raw(stream) & mask;
+        value = draw_raw_word(stream) & mask;
     }
     return value;
 }
 
 /* ---- Choices ---- */
 
-uint64_t engine_choose(struct engine *engine, uint32_t stream_index, choice_kind kind,
-                       uint64_t bound)
+uint64_t engine_draw_choice(struct engine *engine, uint32_t stream_index, choice_kind kind,
+                            uint64_t bound)
 {
     if (stream_index >= engine->stream_count || bound == 0) {
-        engine_bug("a choice from no stream, or of nothing");
+        engine_abort_on_misuse("a choice from no stream, or of nothing");
     }
     struct stream *stream = &engine->streams[stream_index];
     struct choice_record choice = {stream_index, (uint32_t)kind, bound, 0};
@@ -98,23 +98,24 @@ uint64_t engine_choose(struct engine *engine, uint32_t stream_index, choice_kind
         return 0; /* the event is handled to its end, but its results are not used */
     }
     if (source == NULL) {
-        choice.value = draw(stream, bound);
+        choice.value = draw_below_bound(stream, bound);
     } else if (!source->next(source->opaque, stream->name, choice.kind, bound, &choice.value) ||
                choice.value >= bound) {
         engine->diverged = true;
         return 0;
     }
-    hash_choice(engine, stream, &choice);
+    hash_add_choice(engine, stream, &choice);
     if (engine->config.observer.choice != NULL) {
         engine->config.observer.choice(engine->config.observer.opaque, &choice);
     }
     return choice.value;
 }
 
-bool engine_chance(struct engine *engine, uint32_t stream, uint64_t numerator, uint64_t denominator)
+bool engine_draw_chance(struct engine *engine, uint32_t stream, uint64_t numerator,
+                        uint64_t denominator)
 {
     if (numerator == 0 || numerator >= denominator) {
         return numerator != 0;
     }
-    return engine_choose(engine, stream, CHOICE_CHANCE, denominator) < numerator;
+    return engine_draw_choice(engine, stream, CHOICE_CHANCE, denominator) < numerator;
 }

@@ -11,7 +11,7 @@
 
 struct engine *engine_create(const struct engine_config *config)
 {
-    struct engine *engine = arena_zalloc(config->arena, sizeof *engine);
+    struct engine *engine = arena_alloc_zeroed(config->arena, sizeof *engine);
     engine->config = *config;
     if (engine->config.events_max == 0 || engine->config.events_max > UINT32_MAX) {
         engine->config.events_max = UINT32_MAX;
@@ -19,37 +19,37 @@ struct engine *engine_create(const struct engine_config *config)
     if (engine->config.time_max_ns == 0) {
         engine->config.time_max_ns = UINT64_MAX;
     }
-    queue_create(&engine->queue, config->arena);
-    hash_start(engine);
+    queue_init_storage(&engine->queue, config->arena);
+    hash_start_chains(engine);
     return engine;
 }
 
 void engine_destroy(struct engine *engine)
 {
-    queue_destroy(&engine->queue);
+    queue_free_storage(&engine->queue);
     arena_free(engine->config.arena, engine->streams,
                engine->stream_capacity * sizeof *engine->streams);
     arena_free(engine->config.arena, engine, sizeof *engine);
 }
 
-void engine_bug(const char *sentence)
+void engine_abort_on_misuse(const char *sentence)
 {
     (void)fprintf(stderr, "ballonet: bug: %s\n", sentence);
     abort();
 }
 
-uint64_t engine_now(const struct engine *engine)
+uint64_t engine_get_time_ns(const struct engine *engine)
 {
     return engine->now_ns;
 }
 
-uint64_t engine_events(const struct engine *engine)
+uint64_t engine_count_events(const struct engine *engine)
 {
     return engine->handled;
 }
 
-uint64_t engine_at(struct engine *engine, uint64_t time_ns, uint8_t priority, uint16_t kind,
-                   uint16_t actor, uint64_t a, uint64_t b)
+uint64_t engine_schedule_event(struct engine *engine, uint64_t time_ns, uint8_t priority,
+                               uint16_t kind, uint16_t actor, uint64_t a, uint64_t b)
 {
     const struct engine_event event = {
         .time_ns = time_ns > engine->now_ns ? time_ns : engine->now_ns,
@@ -61,24 +61,24 @@ uint64_t engine_at(struct engine *engine, uint64_t time_ns, uint8_t priority, ui
         .priority = priority,
     };
     if (event.sequence > QUEUE_SEQUENCE_MAX) {
-        engine_bug("sequence numbers have run out");
+        engine_abort_on_misuse("sequence numbers have run out");
     }
-    queue_push(&engine->queue, &event);
+    queue_add_event(&engine->queue, &event);
     return event.sequence;
 }
 
-bool engine_cancel(struct engine *engine, uint64_t sequence)
+bool engine_cancel_event(struct engine *engine, uint64_t sequence)
 {
-    return queue_remove(&engine->queue, sequence);
+    return queue_remove_event(&engine->queue, sequence);
 }
 
-void engine_stop(struct engine *engine)
+void engine_stop_run(struct engine *engine)
 {
     engine->stopped = true;
 }
 
 /** How the run ended, if it did. */
-static engine_end end_before_next(const struct engine *engine)
+static engine_end find_end_before_next(const struct engine *engine)
 {
     if (engine->diverged) {
         return ENGINE_DIVERGED;
@@ -86,7 +86,7 @@ static engine_end end_before_next(const struct engine *engine)
     if (engine->stopped) {
         return ENGINE_STOPPED;
     }
-    const struct engine_event *first = queue_first(&engine->queue);
+    const struct engine_event *first = queue_get_first(&engine->queue);
     if (first == NULL) {
         return ENGINE_EMPTY;
     }
@@ -96,23 +96,23 @@ static engine_end end_before_next(const struct engine *engine)
     return engine->handled == engine->config.events_max ? ENGINE_EVENTS_MAX : ENGINE_GOING;
 }
 
-engine_end engine_step(struct engine *engine)
+engine_end engine_run_next_event(struct engine *engine)
 {
     if (engine->handling) {
-        engine_bug("engine_step was called by a handler");
+        engine_abort_on_misuse("engine_run_next_event was called by a handler");
     }
-    const engine_end end = end_before_next(engine);
+    const engine_end end = find_end_before_next(engine);
     if (end != ENGINE_GOING) {
         return end;
     }
-    const struct engine_event event = *queue_first(&engine->queue);
-    queue_pop(&engine->queue);
+    const struct engine_event event = *queue_get_first(&engine->queue);
+    queue_remove_first(&engine->queue);
     engine->now_ns = event.time_ns;
     engine->handled++;
     engine->handling = true;
     engine->config.handle(engine->config.world, &event);
     engine->handling = false;
-    hash_event(engine, &event);
+    hash_add_event(engine, &event);
     if (engine->diverged) {
         return ENGINE_DIVERGED;
     }

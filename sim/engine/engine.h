@@ -99,7 +99,7 @@ struct engine_config {
 typedef enum engine_end {
     ENGINE_GOING = 0,
     ENGINE_EMPTY,      /**< no event is left */
-    ENGINE_STOPPED,    /**< engine_stop was called */
+    ENGINE_STOPPED,    /**< engine_stop_run was called */
     ENGINE_EVENTS_MAX, /**< events_max reached */
     ENGINE_TIME_MAX,   /**< the next event is beyond time_max_ns */
     ENGINE_DIVERGED    /**< the choice source had no match */
@@ -109,24 +109,24 @@ struct engine *engine_create(const struct engine_config *config);
 void engine_destroy(struct engine *engine);
 
 /** Virtual time of the event being handled, in ns. */
-uint64_t engine_now(const struct engine *engine);
+uint64_t engine_get_time_ns(const struct engine *engine);
 
 /** Schedules an event; a time in the past means now. Returns its sequence number. */
-uint64_t engine_at(struct engine *engine, uint64_t time_ns, uint8_t priority, uint16_t kind,
-                   uint16_t actor, uint64_t a, uint64_t b);
+uint64_t engine_schedule_event(struct engine *engine, uint64_t time_ns, uint8_t priority,
+                               uint16_t kind, uint16_t actor, uint64_t a, uint64_t b);
 
 /** Removes a waiting event; false if there is none of that number. */
-bool engine_cancel(struct engine *engine, uint64_t sequence);
+bool engine_cancel_event(struct engine *engine, uint64_t sequence);
 
 /**
  * Handles the next event. ENGINE_GOING: call again. Any other answer names the end, of which
  * ENGINE_STOPPED and ENGINE_DIVERGED come right after the event that caused them. What was drawn or
  * added to the payload outside of events counts as the next event's.
  */
-engine_end engine_step(struct engine *engine);
+engine_end engine_run_next_event(struct engine *engine);
 
 /** Ends the run after the event being handled. */
-void engine_stop(struct engine *engine);
+void engine_stop_run(struct engine *engine);
 
 /* ---- Choices ---- */
 
@@ -134,46 +134,47 @@ void engine_stop(struct engine *engine);
  * The stream of that name, made on first use. The name is copied: 1 to ENGINE_NAME_MAX - 1 bytes.
  * A longer one, or one stream more than ENGINE_STREAMS_MAX, is a bug of the world and aborts.
  */
-uint32_t engine_stream(struct engine *engine, const char *name);
+uint32_t engine_open_stream(struct engine *engine, const char *name);
 
 /**
  * Draws 0 <= value < bound without bias; bound >= 1. One draw a statement. After a divergence the
  * value is 0, and observers do not see it, until the event being handled ends.
  */
-uint64_t engine_choose(struct engine *engine, uint32_t stream, choice_kind kind, uint64_t bound);
+uint64_t engine_draw_choice(struct engine *engine, uint32_t stream, choice_kind kind,
+                            uint64_t bound);
 
 /** True with probability numerator / denominator; draws nothing when that is 0 or 1. */
-bool engine_chance(struct engine *engine, uint32_t stream, uint64_t numerator,
-                   uint64_t denominator);
+bool engine_draw_chance(struct engine *engine, uint32_t stream, uint64_t numerator,
+                        uint64_t denominator);
 
 /* ---- Hash ---- */
 
 /** Adds one value to the payload of the event being handled. */
-void engine_payload(struct engine *engine, uint64_t value);
+void engine_add_payload(struct engine *engine, uint64_t value);
 
 /**
- * Adds an array to the payload, in four lanes: words as engine_payload each would; halves and bytes
- * with their count before them.
+ * Adds an array to the payload, in four lanes: words as engine_add_payload each would; halves and
+ * bytes with their count before them.
  */
-void engine_payload_words(struct engine *engine, const uint64_t *words, size_t count);
-void engine_payload_halves(struct engine *engine, const uint32_t *words, size_t count);
-void engine_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count);
+void engine_add_payload_words(struct engine *engine, const uint64_t *words, size_t count);
+void engine_add_payload_halves(struct engine *engine, const uint32_t *words, size_t count);
+void engine_add_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count);
 
 /**
  * Adds to the incremental state: a sum, modulo 2^64, of one mixed word for each fact that holds.
  * Add bnt_mix64-ed words of what becomes true, subtract those of what ceases to be.
  */
-void engine_state_add(struct engine *engine, uint64_t delta);
+void engine_add_to_state(struct engine *engine, uint64_t delta);
 
 /** The incremental state now; an audit compares it with one computed from scratch. */
-uint64_t engine_state(const struct engine *engine);
+uint64_t engine_get_state(const struct engine *engine);
 
-struct engine_hash engine_hash_get(const struct engine *engine);
+struct engine_hash engine_get_hash(const struct engine *engine);
 
 /** One 64-bit word over all five ingredients: what `run` prints. */
-uint64_t engine_hash_word(const struct engine_hash *hash);
+uint64_t engine_mix_hash(const struct engine_hash *hash);
 
 /** Events handled so far. */
-uint64_t engine_events(const struct engine *engine);
+uint64_t engine_count_events(const struct engine *engine);
 
 #endif

@@ -40,15 +40,15 @@ struct engine {
 };
 
 /** Reports a misuse by the world and aborts, in every build. */
-_Noreturn void engine_bug(const char *sentence);
+_Noreturn void engine_abort_on_misuse(const char *sentence);
 
-void hash_start(struct engine *engine);
+void hash_start_chains(struct engine *engine);
 
 /** Adds a choice to the event's draws. */
-void hash_choice(struct engine *engine, const struct stream *stream,
-                 const struct choice_record *choice);
+void hash_add_choice(struct engine *engine, const struct stream *stream,
+                     const struct choice_record *choice);
 
 /** Adds the handled event to the chain, calls the observer, and begins the next event. */
-void hash_event(struct engine *engine, const struct engine_event *event);
+void hash_add_event(struct engine *engine, const struct engine_event *event);
 
 #endif

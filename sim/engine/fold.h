@@ -29,23 +29,23 @@ struct fold {
     }
 
 /** One step of a lane or of a chain: order-sensitive; cheap in a row, and cheaper side by side. */
-static inline uint64_t fold_step(uint64_t lane, uint64_t word)
+static inline uint64_t fold_mix_word(uint64_t lane, uint64_t word)
 {
     lane = (lane ^ word ^ word >> 32) * UINT64_C(0x9FB21C651E98DF25);
     return lane << 29 | lane >> 35;
 }
 
-static inline void fold_word(struct fold *fold, uint64_t word)
+static inline void fold_add_word(struct fold *fold, uint64_t word)
 {
     uint64_t *lane = &fold->lane[fold->count++ % FOLD_LANES];
-    *lane = fold_step(*lane, word);
+    *lane = fold_mix_word(*lane, word);
 }
 
-/** Like fold_word for each word. */
-static inline void fold_words(struct fold *fold, const uint64_t *words, size_t count)
+/** Like fold_add_word for each word. */
+static inline void fold_add_words(struct fold *fold, const uint64_t *words, size_t count)
 {
     while (count > 0 && fold->count % FOLD_LANES != 0) {
-        fold_word(fold, *words++);
+        fold_add_word(fold, *words++);
         count--;
     }
     uint64_t a = fold->lane[0];
@@ -54,51 +54,51 @@ static inline void fold_words(struct fold *fold, const uint64_t *words, size_t c
     uint64_t d = fold->lane[3];
     fold->count += count / FOLD_LANES * FOLD_LANES;
     for (size_t rounds = count / FOLD_LANES; rounds > 0; rounds--, words += FOLD_LANES) {
-        a = fold_step(a, words[0]);
-        b = fold_step(b, words[1]);
-        c = fold_step(c, words[2]);
-        d = fold_step(d, words[3]);
+        a = fold_mix_word(a, words[0]);
+        b = fold_mix_word(b, words[1]);
+        c = fold_mix_word(c, words[2]);
+        d = fold_mix_word(d, words[3]);
     }
     fold->lane[0] = a;
     fold->lane[1] = b;
     fold->lane[2] = c;
     fold->lane[3] = d;
     for (size_t rest = count % FOLD_LANES; rest > 0; rest--) {
-        fold_word(fold, *words++);
+        fold_add_word(fold, *words++);
     }
 }
 
-static inline uint64_t fold_pair(const uint32_t *halves)
+static inline uint64_t fold_join_halves(const uint32_t *halves)
 {
     return (uint64_t)halves[0] | (uint64_t)halves[1] << 32;
 }
 
 /** Adds their count, then two values a word, the first in the low half; an odd last one alone. */
-static inline void fold_halves(struct fold *fold, const uint32_t *halves, size_t count)
+static inline void fold_add_halves(struct fold *fold, const uint32_t *halves, size_t count)
 {
     struct fold f = *fold; /* in registers */
     size_t i = 0;
-    fold_word(&f, count);
+    fold_add_word(&f, count);
     for (; count - i >= 2 && f.count % FOLD_LANES != 0; i += 2) {
-        fold_word(&f, fold_pair(halves + i));
+        fold_add_word(&f, fold_join_halves(halves + i));
     }
     for (; count - i >= 8; i += 8) {
-        f.lane[0] = fold_step(f.lane[0], fold_pair(halves + i));
-        f.lane[1] = fold_step(f.lane[1], fold_pair(halves + i + 2));
-        f.lane[2] = fold_step(f.lane[2], fold_pair(halves + i + 4));
-        f.lane[3] = fold_step(f.lane[3], fold_pair(halves + i + 6));
+        f.lane[0] = fold_mix_word(f.lane[0], fold_join_halves(halves + i));
+        f.lane[1] = fold_mix_word(f.lane[1], fold_join_halves(halves + i + 2));
+        f.lane[2] = fold_mix_word(f.lane[2], fold_join_halves(halves + i + 4));
+        f.lane[3] = fold_mix_word(f.lane[3], fold_join_halves(halves + i + 6));
         f.count += FOLD_LANES;
     }
     for (; count - i >= 2; i += 2) {
-        fold_word(&f, fold_pair(halves + i));
+        fold_add_word(&f, fold_join_halves(halves + i));
     }
     if (i < count) {
-        fold_word(&f, halves[i]);
+        fold_add_word(&f, halves[i]);
     }
     *fold = f;
 }
 
-static inline uint64_t fold_eight(const uint8_t *b)
+static inline uint64_t fold_read_word(const uint8_t *b)
 {
     return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
            (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
@@ -106,36 +106,36 @@ static inline uint64_t fold_eight(const uint8_t *b)
 }
 
 /** Adds their count, then eight bytes a word, little-endian; the last word is padded with zeros. */
-static inline void fold_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
+static inline void fold_add_bytes(struct fold *fold, const uint8_t *bytes, size_t count)
 {
     struct fold f = *fold; /* in registers */
     size_t i = 0;
-    fold_word(&f, count);
+    fold_add_word(&f, count);
     for (; count - i >= 8 && f.count % FOLD_LANES != 0; i += 8) {
-        fold_word(&f, fold_eight(bytes + i));
+        fold_add_word(&f, fold_read_word(bytes + i));
     }
     for (; count - i >= 32; i += 32) {
-        f.lane[0] = fold_step(f.lane[0], fold_eight(bytes + i));
-        f.lane[1] = fold_step(f.lane[1], fold_eight(bytes + i + 8));
-        f.lane[2] = fold_step(f.lane[2], fold_eight(bytes + i + 16));
-        f.lane[3] = fold_step(f.lane[3], fold_eight(bytes + i + 24));
+        f.lane[0] = fold_mix_word(f.lane[0], fold_read_word(bytes + i));
+        f.lane[1] = fold_mix_word(f.lane[1], fold_read_word(bytes + i + 8));
+        f.lane[2] = fold_mix_word(f.lane[2], fold_read_word(bytes + i + 16));
+        f.lane[3] = fold_mix_word(f.lane[3], fold_read_word(bytes + i + 24));
         f.count += FOLD_LANES;
     }
     for (; count - i >= 8; i += 8) {
-        fold_word(&f, fold_eight(bytes + i));
+        fold_add_word(&f, fold_read_word(bytes + i));
     }
     if (i < count) {
         uint64_t last = 0;
         for (size_t shift = 0; i < count; i++, shift += 8) {
             last |= (uint64_t)bytes[i] << shift;
         }
-        fold_word(&f, last);
+        fold_add_word(&f, last);
     }
     *fold = f;
 }
 
 /** All lanes and the count as one well-mixed word. */
-static inline uint64_t fold_end(const struct fold *fold)
+static inline uint64_t fold_get_result(const struct fold *fold)
 {
     uint64_t word = bnt_mix64(fold->count);
     for (unsigned i = 0; i < FOLD_LANES; i++) {

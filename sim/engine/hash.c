@@ -21,7 +21,7 @@ static const struct engine_hash chain_start = {
     .draws = UINT64_C(0x7137449123EF65CD),
 };
 
-void hash_start(struct engine *engine)
+void hash_start_chains(struct engine *engine)
 {
     engine->chain = chain_start;
     engine->payload = payload_start;
@@ -29,49 +29,49 @@ void hash_start(struct engine *engine)
 
 /* ---- What is added while an event is handled ---- */
 
-void engine_payload(struct engine *engine, uint64_t value)
+void engine_add_payload(struct engine *engine, uint64_t value)
 {
-    fold_word(&engine->payload, value);
+    fold_add_word(&engine->payload, value);
 }
 
-void engine_payload_words(struct engine *engine, const uint64_t *words, size_t count)
+void engine_add_payload_words(struct engine *engine, const uint64_t *words, size_t count)
 {
     if (engine->config.hash) {
-        fold_words(&engine->payload, words, count);
+        fold_add_words(&engine->payload, words, count);
     }
 }
 
-void engine_payload_halves(struct engine *engine, const uint32_t *words, size_t count)
+void engine_add_payload_halves(struct engine *engine, const uint32_t *words, size_t count)
 {
     if (engine->config.hash) {
-        fold_halves(&engine->payload, words, count);
+        fold_add_halves(&engine->payload, words, count);
     }
 }
 
-void engine_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count)
+void engine_add_payload_bytes(struct engine *engine, const uint8_t *bytes, size_t count)
 {
     if (engine->config.hash) {
-        fold_bytes(&engine->payload, bytes, count);
+        fold_add_bytes(&engine->payload, bytes, count);
     }
 }
 
-void engine_state_add(struct engine *engine, uint64_t delta)
+void engine_add_to_state(struct engine *engine, uint64_t delta)
 {
     engine->state += delta;
 }
 
-uint64_t engine_state(const struct engine *engine)
+uint64_t engine_get_state(const struct engine *engine)
 {
     return engine->state;
 }
 
-void hash_choice(struct engine *engine, const struct stream *stream,
-                 const struct choice_record *choice)
+void hash_add_choice(struct engine *engine, const struct stream *stream,
+                     const struct choice_record *choice)
 {
     if (engine->config.hash) {
-        uint64_t draws = fold_step(engine->draws, stream->digest + choice->kind);
-        draws = fold_step(draws, choice->bound);
-        engine->draws = fold_step(draws, choice->value);
+        uint64_t draws = fold_mix_word(engine->draws, stream->digest + choice->kind);
+        draws = fold_mix_word(draws, choice->bound);
+        engine->draws = fold_mix_word(draws, choice->value);
         engine->draw_count++;
     }
 }
@@ -79,23 +79,23 @@ void hash_choice(struct engine *engine, const struct stream *stream,
 /* ---- At an event's end ---- */
 
 /** The event's payload as one word; an event without any costs nothing. */
-static uint64_t take_payload(struct engine *engine)
+static uint64_t finish_payload(struct engine *engine)
 {
     if (engine->payload.count == 0) {
         return 0;
     }
-    const uint64_t payload = fold_end(&engine->payload);
+    const uint64_t payload = fold_get_result(&engine->payload);
     engine->payload = payload_start;
     return payload;
 }
 
 /** The event's draws as one word that also says which event drew. */
-static uint64_t take_draws(struct engine *engine)
+static uint64_t finish_draws(struct engine *engine)
 {
     if (engine->draw_count == 0) {
         return 0;
     }
-    const uint64_t draws = fold_step(engine->draws, engine->draw_count);
+    const uint64_t draws = fold_mix_word(engine->draws, engine->draw_count);
     engine->draws = 0;
     engine->draw_count = 0;
     return draws + engine->handled * DRAWS_NUMBER;
@@ -104,11 +104,11 @@ static uint64_t take_draws(struct engine *engine)
 static void call_observer(struct engine *engine, const struct engine_event *event, uint64_t payload,
                           uint64_t draws)
 {
-    uint64_t digest = fold_step(chain_start.order, event->sequence);
-    digest = fold_step(digest, event->priority);
-    digest = fold_step(digest, event->b);
-    digest = fold_step(digest, payload);
-    digest = fold_step(digest, draws);
+    uint64_t digest = fold_mix_word(chain_start.order, event->sequence);
+    digest = fold_mix_word(digest, event->priority);
+    digest = fold_mix_word(digest, event->b);
+    digest = fold_mix_word(digest, payload);
+    digest = fold_mix_word(digest, draws);
     const struct engine_record record = {
         .time_ns = event->time_ns,
         .number = (uint32_t)engine->handled,
@@ -120,7 +120,7 @@ static void call_observer(struct engine *engine, const struct engine_event *even
     engine->config.observer.event(engine->config.observer.opaque, &record);
 }
 
-void hash_event(struct engine *engine, const struct engine_event *event)
+void hash_add_event(struct engine *engine, const struct engine_event *event)
 {
     uint64_t payload = 0;
     uint64_t draws = 0;
@@ -128,14 +128,14 @@ void hash_event(struct engine *engine, const struct engine_event *event)
         struct engine_hash *chain = &engine->chain;
         const uint64_t what =
             (uint64_t)event->priority << 32 | (uint64_t)event->kind << 16 | event->actor;
-        payload = take_payload(engine);
-        draws = take_draws(engine);
-        chain->order = fold_step(chain->order, event->sequence + what * ORDER_WHAT);
-        chain->time = fold_step(chain->time, event->time_ns);
-        chain->payload = fold_step(fold_step(chain->payload + payload, event->a), event->b);
-        chain->state = fold_step(chain->state, engine->state);
+        payload = finish_payload(engine);
+        draws = finish_draws(engine);
+        chain->order = fold_mix_word(chain->order, event->sequence + what * ORDER_WHAT);
+        chain->time = fold_mix_word(chain->time, event->time_ns);
+        chain->payload = fold_mix_word(fold_mix_word(chain->payload + payload, event->a), event->b);
+        chain->state = fold_mix_word(chain->state, engine->state);
         if (draws != 0) {
-            chain->draws = fold_step(chain->draws, draws);
+            chain->draws = fold_mix_word(chain->draws, draws);
         }
     }
     if (engine->config.observer.event != NULL) {
@@ -145,7 +145,7 @@ void hash_event(struct engine *engine, const struct engine_event *event)
 
 /* ---- Results ---- */
 
-struct engine_hash engine_hash_get(const struct engine *engine)
+struct engine_hash engine_get_hash(const struct engine *engine)
 {
     const struct engine_hash *chain = &engine->chain;
     return (struct engine_hash){
@@ -157,7 +157,7 @@ struct engine_hash engine_hash_get(const struct engine *engine)
     };
 }
 
-uint64_t engine_hash_word(const struct engine_hash *hash)
+uint64_t engine_mix_hash(const struct engine_hash *hash)
 {
     uint64_t word = bnt_hash_add(hash->order, hash->time);
     word = bnt_hash_add(word, hash->payload);

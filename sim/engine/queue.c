@@ -18,39 +18,39 @@
 
 /* ---- Index: sequence number to slot ---- */
 
-static uint32_t index_mask(const struct event_queue *queue)
+static uint32_t index_get_mask(const struct event_queue *queue)
 {
     return (UINT32_C(1) << queue->index_bits) - 1;
 }
 
-static uint32_t index_home(const struct event_queue *queue, uint64_t sequence)
+static uint32_t index_get_home(const struct event_queue *queue, uint64_t sequence)
 {
     return (uint32_t)(sequence * UINT64_C(0x9E3779B97F4A7C15) >> (64 - queue->index_bits));
 }
 
-static uint64_t index_key(const struct event_queue *queue, uint32_t at)
+static uint64_t index_get_sequence(const struct event_queue *queue, uint32_t at)
 {
     return queue->slots[queue->index[at] - 1].event.sequence;
 }
 
 /** The place of a number, or the free one where it would go; at least half of the places are free.
  */
-static uint32_t index_find(const struct event_queue *queue, uint64_t sequence)
+static uint32_t index_find_sequence(const struct event_queue *queue, uint64_t sequence)
 {
-    uint32_t at = index_home(queue, sequence);
-    while (queue->index[at] != 0 && index_key(queue, at) != sequence) {
-        at = (at + 1) & index_mask(queue);
+    uint32_t at = index_get_home(queue, sequence);
+    while (queue->index[at] != 0 && index_get_sequence(queue, at) != sequence) {
+        at = (at + 1) & index_get_mask(queue);
     }
     return at;
 }
 
 /** Moves back the entries that the hole would hide, so that no tombstones are needed. */
-static void index_remove(struct event_queue *queue, uint64_t sequence)
+static void index_remove_sequence(struct event_queue *queue, uint64_t sequence)
 {
-    const uint32_t mask = index_mask(queue);
-    uint32_t hole = index_find(queue, sequence);
+    const uint32_t mask = index_get_mask(queue);
+    uint32_t hole = index_find_sequence(queue, sequence);
     for (uint32_t at = (hole + 1) & mask; queue->index[at] != 0; at = (at + 1) & mask) {
-        const uint32_t home = index_home(queue, index_key(queue, at));
+        const uint32_t home = index_get_home(queue, index_get_sequence(queue, at));
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             queue->index[hole] = queue->index[at];
             hole = at;
@@ -61,32 +61,32 @@ static void index_remove(struct event_queue *queue, uint64_t sequence)
 
 /* ---- Heap ---- */
 
-static bool before(const struct queue_node *left, const struct queue_node *right)
+static bool is_before(const struct queue_node *left, const struct queue_node *right)
 {
     return left->time_ns != right->time_ns ? left->time_ns < right->time_ns
                                            : left->rank < right->rank;
 }
 
-static void place(struct event_queue *queue, uint32_t position, struct queue_node node)
+static void place_node(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     queue->heap[position] = node;
     queue->slots[node.slot].position = position;
 }
 
-static void rise(struct event_queue *queue, uint32_t position, struct queue_node node)
+static void move_node_up(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     while (position > 0) {
         const uint32_t parent = (position - 1) / QUEUE_CHILDREN;
-        if (!before(&node, &queue->heap[parent])) {
+        if (!is_before(&node, &queue->heap[parent])) {
             break;
         }
-        place(queue, position, queue->heap[parent]);
+        place_node(queue, position, queue->heap[parent]);
         position = parent;
     }
-    place(queue, position, node);
+    place_node(queue, position, node);
 }
 
-static void sink(struct event_queue *queue, uint32_t position, struct queue_node node)
+static void move_node_down(struct event_queue *queue, uint32_t position, struct queue_node node)
 {
     for (;;) {
         const uint32_t child = position * QUEUE_CHILDREN + 1;
@@ -97,22 +97,22 @@ static void sink(struct event_queue *queue, uint32_t position, struct queue_node
         const uint32_t end = child + (left < QUEUE_CHILDREN ? left : QUEUE_CHILDREN);
         uint32_t first = child;
         for (uint32_t at = child + 1; at < end; at++) {
-            if (before(&queue->heap[at], &queue->heap[first])) {
+            if (is_before(&queue->heap[at], &queue->heap[first])) {
                 first = at;
             }
         }
-        if (before(&node, &queue->heap[first])) {
+        if (is_before(&node, &queue->heap[first])) {
             break;
         }
-        place(queue, position, queue->heap[first]);
+        place_node(queue, position, queue->heap[first]);
         position = first;
     }
-    place(queue, position, node);
+    place_node(queue, position, node);
 }
 
 /* ---- Storage ---- */
 
-static void storage(struct event_queue *queue, uint32_t capacity, uint32_t index_bits)
+static void grow_storage(struct event_queue *queue, uint32_t capacity, uint32_t index_bits)
 {
     const uint32_t old = queue->capacity;
     queue->slots = arena_realloc(queue->arena, queue->slots, (size_t)old * sizeof *queue->slots,
@@ -120,7 +120,7 @@ static void storage(struct event_queue *queue, uint32_t capacity, uint32_t index
     queue->heap = arena_realloc(queue->arena, queue->heap, (size_t)old * sizeof *queue->heap,
                                 (size_t)capacity * sizeof *queue->heap);
     arena_free(queue->arena, queue->index, (size_t)old * 2 * sizeof *queue->index);
-    queue->index = arena_zalloc(queue->arena, (size_t)capacity * 2 * sizeof *queue->index);
+    queue->index = arena_alloc_zeroed(queue->arena, (size_t)capacity * 2 * sizeof *queue->index);
     queue->index_bits = index_bits;
     queue->capacity = capacity;
     for (uint32_t slot = old; slot < capacity; slot++) {
@@ -129,17 +129,17 @@ static void storage(struct event_queue *queue, uint32_t capacity, uint32_t index
     queue->slot_free = old;
     for (uint32_t i = 0; i < queue->count; i++) {
         const uint32_t slot = queue->heap[i].slot;
-        queue->index[index_find(queue, queue->slots[slot].event.sequence)] = slot + 1;
+        queue->index[index_find_sequence(queue, queue->slots[slot].event.sequence)] = slot + 1;
     }
 }
 
-void queue_create(struct event_queue *queue, struct arena *arena)
+void queue_init_storage(struct event_queue *queue, struct arena *arena)
 {
     *queue = (struct event_queue){.arena = arena};
-    storage(queue, QUEUE_FIRST_CAPACITY, 7);
+    grow_storage(queue, QUEUE_FIRST_CAPACITY, 7);
 }
 
-void queue_destroy(struct event_queue *queue)
+void queue_free_storage(struct event_queue *queue)
 {
     const size_t capacity = queue->capacity;
     arena_free(queue->arena, queue->slots, capacity * sizeof *queue->slots);
@@ -149,7 +149,7 @@ void queue_destroy(struct event_queue *queue)
 
 /* ---- Use ---- */
 
-void queue_push(struct event_queue *queue, const struct engine_event *event)
+void queue_add_event(struct event_queue *queue, const struct engine_event *event)
 {
     if (queue->count == queue->capacity) {
         if (queue->capacity == QUEUE_EVENTS_MAX) {
@@ -157,53 +157,53 @@ void queue_push(struct event_queue *queue, const struct engine_event *event)
                           (unsigned)QUEUE_EVENTS_MAX);
             exit(7);
         }
-        storage(queue, queue->capacity * 2, queue->index_bits + 1);
+        grow_storage(queue, queue->capacity * 2, queue->index_bits + 1);
     }
     const uint32_t slot = queue->slot_free;
     queue->slot_free = queue->slots[slot].free_next;
     queue->slots[slot].event = *event;
-    queue->index[index_find(queue, event->sequence)] = slot + 1;
-    rise(queue, queue->count++,
-         (struct queue_node){.time_ns = event->time_ns,
-                             .rank = (uint64_t)event->priority << 56 | event->sequence,
-                             .slot = slot});
+    queue->index[index_find_sequence(queue, event->sequence)] = slot + 1;
+    move_node_up(queue, queue->count++,
+                 (struct queue_node){.time_ns = event->time_ns,
+                                     .rank = (uint64_t)event->priority << 56 | event->sequence,
+                                     .slot = slot});
 }
 
-const struct engine_event *queue_first(const struct event_queue *queue)
+const struct engine_event *queue_get_first(const struct event_queue *queue)
 {
     return queue->count > 0 ? &queue->slots[queue->heap[0].slot].event : NULL;
 }
 
-static void remove_slot(struct event_queue *queue, uint32_t slot)
+static void free_slot(struct event_queue *queue, uint32_t slot)
 {
     const uint32_t position = queue->slots[slot].position;
     assert(queue->heap[position].slot == slot);
-    index_remove(queue, queue->slots[slot].event.sequence);
+    index_remove_sequence(queue, queue->slots[slot].event.sequence);
     queue->slots[slot].free_next = queue->slot_free;
     queue->slot_free = slot;
     const struct queue_node last = queue->heap[--queue->count];
     if (position == queue->count) {
         return;
     }
-    if (position > 0 && before(&last, &queue->heap[(position - 1) / QUEUE_CHILDREN])) {
-        rise(queue, position, last);
+    if (position > 0 && is_before(&last, &queue->heap[(position - 1) / QUEUE_CHILDREN])) {
+        move_node_up(queue, position, last);
     } else {
-        sink(queue, position, last);
+        move_node_down(queue, position, last);
     }
 }
 
-void queue_pop(struct event_queue *queue)
+void queue_remove_first(struct event_queue *queue)
 {
     assert(queue->count > 0);
-    remove_slot(queue, queue->heap[0].slot);
+    free_slot(queue, queue->heap[0].slot);
 }
 
-bool queue_remove(struct event_queue *queue, uint64_t sequence)
+bool queue_remove_event(struct event_queue *queue, uint64_t sequence)
 {
-    const uint32_t at = index_find(queue, sequence);
+    const uint32_t at = index_find_sequence(queue, sequence);
     if (queue->index[at] == 0) {
         return false;
     }
-    remove_slot(queue, queue->index[at] - 1);
+    free_slot(queue, queue->index[at] - 1);
     return true;
 }

@@ -38,19 +38,19 @@ struct event_queue {
     uint32_t slot_free; /**< first free slot; capacity: none */
 };
 
-void queue_create(struct event_queue *queue, struct arena *arena);
-void queue_destroy(struct event_queue *queue);
+void queue_init_storage(struct event_queue *queue, struct arena *arena);
+void queue_free_storage(struct event_queue *queue);
 
 /** Adds an event with a number that no waiting event has. */
-void queue_push(struct event_queue *queue, const struct engine_event *event);
+void queue_add_event(struct event_queue *queue, const struct engine_event *event);
 
 /** The first event, or NULL; valid until the next call that changes the queue. */
-const struct engine_event *queue_first(const struct event_queue *queue);
+const struct engine_event *queue_get_first(const struct event_queue *queue);
 
 /** Removes the first event; there is one. */
-void queue_pop(struct event_queue *queue);
+void queue_remove_first(struct event_queue *queue);
 
 /** Removes the event of that number; false: there is none. O(log n). */
-bool queue_remove(struct event_queue *queue, uint64_t sequence);
+bool queue_remove_event(struct event_queue *queue, uint64_t sequence);
 
 #endif

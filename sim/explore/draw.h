@@ -42,27 +42,29 @@ struct draw {
 /* ---- draw_tree.c ---- */
 
 /** 0 <= value < bound, by a stream of that name. */
-uint64_t draw_below(struct draw *draw, const char *stream, uint64_t bound);
+uint64_t draw_number_below(struct draw *draw, const char *stream, uint64_t bound);
 /** low <= value <= high. */
-uint64_t draw_between(struct draw *draw, const char *stream, const struct profile_range *range);
+uint64_t draw_number_in_range(struct draw *draw, const char *stream,
+                              const struct profile_range *range);
 
 /** What is known of a key; looked up once. */
-struct drawn_key *draw_key_find(struct draw *draw, const struct key_table *table,
+struct drawn_key *draw_find_key(struct draw *draw, const struct key_table *table,
                                 const struct key_row *row);
 /** 0 <= value < bound, by the key's stream. */
-uint64_t draw_key_below(struct draw *draw, const struct drawn_key *key, uint64_t bound);
+uint64_t draw_number_for_key(struct draw *draw, const struct drawn_key *key, uint64_t bound);
 /** 0 <= value <= most: as many small values as large ones, by powers of two. */
-uint64_t draw_key_magnitude(struct draw *draw, const struct drawn_key *key, uint64_t most);
+uint64_t draw_magnitude_for_key(struct draw *draw, const struct drawn_key *key, uint64_t most);
 /** How many bits a value has. */
-unsigned draw_bits_of(uint64_t value);
+unsigned draw_count_bits(uint64_t value);
 /** The key of the VM on which this one depends (`like`); NULL if it is absent. */
-const struct yaml_node *draw_model_of(const struct draw *draw, const struct key_row *row);
+const struct yaml_node *draw_find_model(const struct draw *draw, const struct key_row *row);
 
 /* Parts of the tree. */
-struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
+struct yaml_node *draw_create_text(struct draw *draw, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-struct yaml_node *draw_node(struct draw *draw, yaml_kind kind);
-void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value);
+struct yaml_node *draw_create_node(struct draw *draw, yaml_kind kind);
+void draw_add_key(struct draw *draw, struct yaml_node *map, const char *key,
+                  struct yaml_node *value);
 
 /* ---- draw_number.c ---- */
 
@@ -75,9 +77,9 @@ uint64_t draw_moment(struct draw *draw, const struct drawn_key *key);
 
 /** One of a key's words, by weight. */
 const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key);
-struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key);
+struct yaml_node *draw_one_word(struct draw *draw, const struct drawn_key *key);
 /** A list of some of a key's words. */
-struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key);
+struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key);
 /** Every third trigger uses the event of the one before it, so that they coincide. */
 struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key);
 
@@ -89,7 +91,7 @@ struct yaml_node *draw_map(struct draw *draw, const struct key_table *table);
 struct yaml_node *draw_value(struct draw *draw, const struct key_table *table,
                              const struct key_row *row);
 /** Whether a key is present in this place. */
-bool draw_wants(struct draw *draw, const struct key_table *table, const struct key_row *row,
-                uint32_t kind);
+bool draw_key_is_present(struct draw *draw, const struct key_table *table,
+                         const struct key_row *row, uint32_t kind);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define FEATURE_SHARE 50u /**< of 100 lists, how many have a name by default */
 
-static uint32_t weight_of(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
+static uint32_t get_weight(const struct drawn_key *key, const struct choice *choice, uint32_t usual)
 {
     const struct profile_key *profile = key->profile;
     for (uint32_t i = 0; profile != NULL && i < profile->count; i++) {
@@ -24,7 +24,7 @@ static uint32_t weight_of(const struct drawn_key *key, const struct choice *choi
 }
 
 /** A kind that requires a key which is never drawn has weight 0. */
-static uint32_t kind_weight(const struct key_table *table, uint32_t kind)
+static uint32_t get_kind_weight(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (row->draw.reason != NULL && (row->required >> kind & 1u) != 0) {
@@ -34,16 +34,16 @@ static uint32_t kind_weight(const struct key_table *table, uint32_t kind)
     return table == &action_keys ? action_trait_of((action_kind)kind)->weight : 1;
 }
 
-bool explore_draws_kind(const struct key_table *table, uint32_t kind)
+bool explore_is_kind_drawn(const struct key_table *table, uint32_t kind)
 {
-    return kind_weight(table, kind) > 0;
+    return get_kind_weight(table, kind) > 0;
 }
 
-static uint32_t usual_weight(const struct drawn_key *key, const struct choice *choice)
+static uint32_t get_usual_weight(const struct drawn_key *key, const struct choice *choice)
 {
     const bool decides =
         key->table->kind_key != NULL && strcmp(key->row->name, key->table->kind_key) == 0;
-    return decides ? kind_weight(key->table, (uint32_t)choice->value) : 1;
+    return decides ? get_kind_weight(key->table, (uint32_t)choice->value) : 1;
 }
 
 const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key)
@@ -51,14 +51,14 @@ const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key)
     const struct key_row *row = key->row;
     uint64_t sum = 0;
     for (const struct choice *c = row->choices; c->name != NULL; c++) {
-        sum += weight_of(key, c, usual_weight(key, c));
+        sum += get_weight(key, c, get_usual_weight(key, c));
     }
     if (sum == 0) {
         return row->choices;
     }
-    uint64_t left = draw_key_below(draw, key, sum);
+    uint64_t left = draw_number_for_key(draw, key, sum);
     for (const struct choice *c = row->choices; c->name != NULL; c++) {
-        const uint64_t weight = weight_of(key, c, usual_weight(key, c));
+        const uint64_t weight = get_weight(key, c, get_usual_weight(key, c));
         if (left < weight) {
             return c;
         }
@@ -67,43 +67,43 @@ const struct choice *draw_choice(struct draw *draw, const struct drawn_key *key)
     return row->choices;
 }
 
-struct yaml_node *draw_one(struct draw *draw, const struct drawn_key *key)
+struct yaml_node *draw_one_word(struct draw *draw, const struct drawn_key *key)
 {
     const struct choice *choice = draw_choice(draw, key);
     if (key->row->draw.like != NULL && key->profile == NULL) {
-        const struct yaml_node *model = draw_model_of(draw, key->row);
+        const struct yaml_node *model = draw_find_model(draw, key->row);
         const struct choice *same =
             model != NULL ? choice_find(key->row->choices, model->text) : NULL;
         choice = same != NULL ? same : choice;
     }
-    return draw_text(draw, "%s", choice->name);
+    return draw_create_text(draw, "%s", choice->name);
 }
 
-struct yaml_node *draw_list(struct draw *draw, const struct drawn_key *key)
+struct yaml_node *draw_word_list(struct draw *draw, const struct drawn_key *key)
 {
-    struct yaml_node *list = draw_node(draw, YAML_LIST);
+    struct yaml_node *list = draw_create_node(draw, YAML_LIST);
     for (const struct choice *c = key->row->choices; c->name != NULL; c++) {
-        const uint64_t roll = draw_key_below(draw, key, 100);
-        if (roll < weight_of(key, c, FEATURE_SHARE)) {
-            yaml_append(&draw->tree, list, NULL, draw_text(draw, "%s", c->name));
+        const uint64_t roll = draw_number_for_key(draw, key, 100);
+        if (roll < get_weight(key, c, FEATURE_SHARE)) {
+            yaml_append_item(&draw->tree, list, NULL, draw_create_text(draw, "%s", c->name));
         }
     }
     return list;
 }
 
-static uint32_t event_weight(const struct drawn_key *key, const struct choice *events,
-                             const struct choice *event)
+static uint32_t get_event_weight(const struct drawn_key *key, const struct choice *events,
+                                 const struct choice *event)
 {
-    return weight_of(
+    return get_weight(
         key, event,
         events == world_event_choices ? world_trigger_weight((world_trigger)event->value) : 1);
 }
 
-static uint64_t events_weight(const struct drawn_key *key, const struct choice *events)
+static uint64_t sum_event_weights(const struct drawn_key *key, const struct choice *events)
 {
     uint64_t sum = 0;
     for (const struct choice *c = events; c->name != NULL; c++) {
-        sum += event_weight(key, events, c);
+        sum += get_event_weight(key, events, c);
     }
     return sum;
 }
@@ -119,22 +119,22 @@ struct yaml_node *draw_event(struct draw *draw, const struct drawn_key *key)
                    {"guest", guest_event_choices},
                    {"host", host_event_choices}};
     const size_t count = sizeof sources / sizeof sources[0];
-    const uint64_t again = draw_key_below(draw, key, 3);
-    uint64_t source = draw_key_below(draw, key, count);
-    for (size_t i = 0; i < count && events_weight(key, sources[source].events) == 0; i++) {
+    const uint64_t again = draw_number_for_key(draw, key, 3);
+    uint64_t source = draw_number_for_key(draw, key, count);
+    for (size_t i = 0; i < count && sum_event_weights(key, sources[source].events) == 0; i++) {
         source = (source + 1) % count; /* the profile gives all of these the weight 0 */
     }
     const struct choice *events = sources[source].events;
     const struct choice *event = events;
-    const uint64_t sum = events_weight(key, events);
-    uint64_t left = sum > 0 ? draw_key_below(draw, key, sum) : 0;
-    while (sum > 0 && left >= event_weight(key, events, event)) {
-        left -= event_weight(key, events, event);
+    const uint64_t sum = sum_event_weights(key, events);
+    uint64_t left = sum > 0 ? draw_number_for_key(draw, key, sum) : 0;
+    while (sum > 0 && left >= get_event_weight(key, events, event)) {
+        left -= get_event_weight(key, events, event);
         event++;
     }
     if (again != 0 || draw->last_event[0] == '\0') {
         (void)snprintf(draw->last_event, sizeof draw->last_event, "%s.%s", sources[source].prefix,
                        event->name);
     }
-    return draw_text(draw, "%s", draw->last_event);
+    return draw_create_text(draw, "%s", draw->last_event);
 }

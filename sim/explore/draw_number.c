@@ -16,7 +16,7 @@ struct span {
     bool off; /**< 0 is allowed below `low`, and means "off" */
 };
 
-static uint64_t large_of(const struct draw *draw, const struct key_row *row)
+static uint64_t get_large_value(const struct draw *draw, const struct key_row *row)
 {
     if (row->draw.bound == DRAW_RUN) {
         return draw->run_ns - 1;
@@ -27,10 +27,10 @@ static uint64_t large_of(const struct draw *draw, const struct key_row *row)
     return row->type == KEY_TIME ? TIME_LARGE_NS : COUNT_LARGE;
 }
 
-static struct span span_of(const struct draw *draw, const struct drawn_key *key)
+static struct span get_span(const struct draw *draw, const struct drawn_key *key)
 {
     const struct key_row *row = key->row;
-    const uint64_t large = row->draw.high > 0 ? row->draw.high : large_of(draw, row);
+    const uint64_t large = row->draw.high > 0 ? row->draw.high : get_large_value(draw, row);
     const uint64_t small = row->type == KEY_TIME && row->draw.bound != DRAW_RUN ? 1000 : 0;
     struct span span = {.low = row->draw.low > small ? row->draw.low : small,
                         .high = large,
@@ -49,22 +49,22 @@ static struct span span_of(const struct draw *draw, const struct drawn_key *key)
     return span;
 }
 
-static uint64_t power_of_two(struct draw *draw, const struct drawn_key *key,
-                             const struct span *span)
+static uint64_t draw_power_of_two(struct draw *draw, const struct drawn_key *key,
+                                  const struct span *span)
 {
-    const unsigned first = draw_bits_of(span->low > 0 ? span->low : 1);
-    const unsigned last = draw_bits_of(span->high);
-    const unsigned bits = first + (unsigned)draw_key_below(draw, key, last - first + 1);
+    const unsigned first = draw_count_bits(span->low > 0 ? span->low : 1);
+    const unsigned last = draw_count_bits(span->high);
+    const unsigned bits = first + (unsigned)draw_number_for_key(draw, key, last - first + 1);
     const uint64_t value = UINT64_C(1) << (bits - 1);
     return value >= span->low ? value : value << 1;
 }
 
 /** Sizes bounded by memory are often an eighth of it, or a multiple of that. */
-static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
-                               const struct span *span)
+static uint64_t draw_part_of_memory(struct draw *draw, const struct drawn_key *key,
+                                    const struct span *span)
 {
-    const uint64_t eighths = draw_key_below(draw, key, 9);
-    const uint64_t way = draw_key_below(draw, key, 4);
+    const uint64_t eighths = draw_number_for_key(draw, key, 9);
+    const uint64_t way = draw_number_for_key(draw, key, 4);
     uint64_t value = span->high / 8 * eighths / span->step * span->step;
     if (way == 0) {
         value = value >= span->step ? value - span->step : value + span->step;
@@ -73,19 +73,20 @@ static uint64_t part_of_memory(struct draw *draw, const struct drawn_key *key,
 }
 
 /** A PFN below the upper bound by eighths of the memory, or by all of it but a few PFNs. */
-static uint64_t before_edge(struct draw *draw, const struct drawn_key *key, const struct span *span)
+static uint64_t draw_pfn_before_edge(struct draw *draw, const struct drawn_key *key,
+                                     const struct span *span)
 {
-    const uint64_t eighths = draw_key_below(draw, key, 10);
-    const uint64_t few = draw_key_below(draw, key, FEW_PFNS);
+    const uint64_t eighths = draw_number_for_key(draw, key, 10);
+    const uint64_t few = draw_number_for_key(draw, key, FEW_PFNS);
     const uint64_t all = draw->memory_bytes[draw->vm] >> BNT_PFN_SHIFT;
     const uint64_t pfns = eighths < 9 ? all / 8 * eighths : all - few;
     return span->high > pfns ? span->high - pfns : span->high;
 }
 
-static uint64_t number_within(struct draw *draw, const struct drawn_key *key,
-                              const struct span *span)
+static uint64_t draw_number_within(struct draw *draw, const struct drawn_key *key,
+                                   const struct span *span)
 {
-    const uint64_t way = draw_key_below(draw, key, 8);
+    const uint64_t way = draw_number_for_key(draw, key, 8);
     if (way == 0) {
         return span->off ? 0 : span->low;
     }
@@ -93,25 +94,25 @@ static uint64_t number_within(struct draw *draw, const struct drawn_key *key,
         return span->high;
     }
     if (key->row->draw.bound == DRAW_MEMORY && way < 6) {
-        return part_of_memory(draw, key, span);
+        return draw_part_of_memory(draw, key, span);
     }
     if (key->row->draw.bound == DRAW_EDGE && way < 6) {
-        return before_edge(draw, key, span);
+        return draw_pfn_before_edge(draw, key, span);
     }
     if (key->row->draw.bound == DRAW_RUN) {
-        return span->low + draw_key_below(draw, key, span->high - span->low + 1);
+        return span->low + draw_number_for_key(draw, key, span->high - span->low + 1);
     }
-    return span->low + draw_key_magnitude(draw, key, span->high - span->low);
+    return span->low + draw_magnitude_for_key(draw, key, span->high - span->low);
 }
 
 uint64_t draw_number(struct draw *draw, const struct drawn_key *key)
 {
-    const struct span span = span_of(draw, key);
+    const struct span span = get_span(draw, key);
     if (key->row->draw.power_of_2 || (key->row->flags & KEY_POWER_OF_2) != 0) {
-        const uint64_t zero = draw_key_below(draw, key, 8);
-        return zero == 0 && key->row->low == 0 ? 0 : power_of_two(draw, key, &span);
+        const uint64_t zero = draw_number_for_key(draw, key, 8);
+        return zero == 0 && key->row->low == 0 ? 0 : draw_power_of_two(draw, key, &span);
     }
-    uint64_t value = number_within(draw, key, &span);
+    uint64_t value = draw_number_within(draw, key, &span);
     value -= value % span.step;
     if (key->row->type == KEY_TIME && value > MILLISECOND) {
         value -= value % 1000;
@@ -124,10 +125,10 @@ uint64_t draw_number(struct draw *draw, const struct drawn_key *key)
 
 uint64_t draw_moment(struct draw *draw, const struct drawn_key *key)
 {
-    const uint64_t together = draw_key_below(draw, key, 3);
+    const uint64_t together = draw_number_for_key(draw, key, 3);
     uint64_t at_ns = draw_number(draw, key);
     if (together == 0 && draw->last_ns > 0) {
-        at_ns = draw->last_ns + draw_key_magnitude(draw, key, 20 * MILLISECOND);
+        at_ns = draw->last_ns + draw_magnitude_for_key(draw, key, 20 * MILLISECOND);
     }
     at_ns = at_ns < draw->run_ns ? at_ns : draw->run_ns - 1;
     draw->last_ns = at_ns;

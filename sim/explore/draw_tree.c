@@ -15,41 +15,44 @@
 
 static const struct yaml_mark nowhere = {0, 1, 1};
 
-struct yaml_node *draw_node(struct draw *draw, yaml_kind kind)
+struct yaml_node *draw_create_node(struct draw *draw, yaml_kind kind)
 {
-    return yaml_node_new(&draw->tree, kind, nowhere);
+    return yaml_create_node(&draw->tree, kind, nowhere);
 }
 
-struct yaml_node *draw_text(struct draw *draw, const char *format, ...)
+struct yaml_node *draw_create_text(struct draw *draw, const char *format, ...)
 {
     char text[256];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    struct yaml_node *node = yaml_text_new(&draw->tree, nowhere, text, strlen(text));
+    struct yaml_node *node = yaml_create_text(&draw->tree, nowhere, text, strlen(text));
     node->plain = true;
     return node;
 }
 
-void draw_put(struct draw *draw, struct yaml_node *map, const char *key, struct yaml_node *value)
+void draw_add_key(struct draw *draw, struct yaml_node *map, const char *key,
+                  struct yaml_node *value)
 {
-    yaml_append(&draw->tree, map, draw_text(draw, "%s", key), value);
+    yaml_append_item(&draw->tree, map, draw_create_text(draw, "%s", key), value);
 }
 
 /* ---- Choices ---- */
 
-uint64_t draw_below(struct draw *draw, const char *stream, uint64_t bound)
+uint64_t draw_number_below(struct draw *draw, const char *stream, uint64_t bound)
 {
-    return engine_choose(draw->engine, engine_stream(draw->engine, stream), CHOICE_RANGE, bound);
+    return engine_draw_choice(draw->engine, engine_open_stream(draw->engine, stream), CHOICE_RANGE,
+                              bound);
 }
 
-uint64_t draw_between(struct draw *draw, const char *stream, const struct profile_range *range)
+uint64_t draw_number_in_range(struct draw *draw, const char *stream,
+                              const struct profile_range *range)
 {
-    return range->low + draw_below(draw, stream, range->high - range->low + 1);
+    return range->low + draw_number_below(draw, stream, range->high - range->low + 1);
 }
 
-struct drawn_key *draw_key_find(struct draw *draw, const struct key_table *table,
+struct drawn_key *draw_find_key(struct draw *draw, const struct key_table *table,
                                 const struct key_row *row)
 {
     size_t slot = ((size_t)(row - table->rows) * 31 + (unsigned char)table->section[0] +
@@ -64,18 +67,18 @@ struct drawn_key *draw_key_find(struct draw *draw, const struct key_table *table
         (void)snprintf(stream, sizeof stream, "%s.%s", table->section, row->name);
         key->row = row;
         key->table = table;
-        key->stream = engine_stream(draw->engine, stream);
-        key->profile = profile_find(draw->profile, table->section, row->name);
+        key->stream = engine_open_stream(draw->engine, stream);
+        key->profile = profile_find_key(draw->profile, table->section, row->name);
     }
     return key;
 }
 
-uint64_t draw_key_below(struct draw *draw, const struct drawn_key *key, uint64_t bound)
+uint64_t draw_number_for_key(struct draw *draw, const struct drawn_key *key, uint64_t bound)
 {
-    return engine_choose(draw->engine, key->stream, CHOICE_RANGE, bound);
+    return engine_draw_choice(draw->engine, key->stream, CHOICE_RANGE, bound);
 }
 
-unsigned draw_bits_of(uint64_t value)
+unsigned draw_count_bits(uint64_t value)
 {
     unsigned bits = 0;
     for (; value > 0; value >>= 1) {
@@ -84,22 +87,23 @@ unsigned draw_bits_of(uint64_t value)
     return bits;
 }
 
-uint64_t draw_key_magnitude(struct draw *draw, const struct drawn_key *key, uint64_t most)
+uint64_t draw_magnitude_for_key(struct draw *draw, const struct drawn_key *key, uint64_t most)
 {
-    const unsigned bits = (unsigned)draw_key_below(draw, key, draw_bits_of(most) + 1);
+    const unsigned bits = (unsigned)draw_number_for_key(draw, key, draw_count_bits(most) + 1);
     if (bits == 0) {
         return 0;
     }
     const uint64_t top = UINT64_C(1) << (bits - 1);
-    const uint64_t rest = draw_key_below(draw, key, top);
+    const uint64_t rest = draw_number_for_key(draw, key, top);
     return top + rest < most ? top + rest : most;
 }
 
-const struct yaml_node *draw_model_of(const struct draw *draw, const struct key_row *row)
+const struct yaml_node *draw_find_model(const struct draw *draw, const struct key_row *row)
 {
     char map[SCENARIO_NAME_MAX];
     const char *dot = strchr(row->draw.like, '.');
     (void)snprintf(map, sizeof map, "%.*s", (int)(dot - row->draw.like), row->draw.like);
-    const struct yaml_node *inner = draw->vm_node != NULL ? yaml_value(draw->vm_node, map) : NULL;
-    return inner != NULL ? yaml_value(inner, dot + 1) : NULL;
+    const struct yaml_node *inner =
+        draw->vm_node != NULL ? yaml_find_value(draw->vm_node, map) : NULL;
+    return inner != NULL ? yaml_find_value(inner, dot + 1) : NULL;
 }

@@ -61,10 +61,10 @@ struct key_table;
 
 /** Whether items of that kind (an action's `do`, a workload's `kind`) are drawn without a profile.
  */
-bool explore_draws_kind(const struct key_table *table, uint32_t kind);
+bool explore_is_kind_drawn(const struct key_table *table, uint32_t kind);
 
 /** Writes to `out` every key that is not drawn, with the reason: the table of
  * docs/prove/generator.md. */
-void explore_reference_write(void *out);
+void explore_write_reference(void *out);
 
 #endif

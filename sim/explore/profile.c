@@ -14,7 +14,7 @@
 #define SECOND            UINT64_C(1000000000)
 #define RUN_MAX           (3600 * SECOND)
 
-void profile_default(struct explore_profile *profile)
+void profile_set_defaults(struct explore_profile *profile)
 {
     *profile = (struct explore_profile){
         .vms = {1, 3},
@@ -27,8 +27,8 @@ void profile_default(struct explore_profile *profile)
     };
 }
 
-const struct profile_key *profile_find(const struct explore_profile *profile, const char *section,
-                                       const char *key)
+const struct profile_key *profile_find_key(const struct explore_profile *profile,
+                                           const char *section, const char *key)
 {
     const size_t length = strcmp(section, "(top)") == 0 ? 0 : strlen(section);
     for (uint32_t i = 0; i < profile->key_count; i++) {
@@ -75,25 +75,27 @@ static bool read_range(const struct reader *reader, const struct yaml_node *node
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_LIST || node->count != 2) {
-        return value_wrong(problems, node, label, "a range [low, high]");
+        return value_report_wrong(problems, node, label, "a range [low, high]");
     }
     uint64_t *const ends[2] = {&out->low, &out->high};
     const struct yaml_item *item = node->first;
     for (int i = 0; i < 2; i++, item = item->next) {
-        const bool good = units != NULL
-                              ? value_measure(problems, item->value, label, units, 0, high, ends[i])
-                              : value_count(problems, item->value, label, 0, high, ends[i]);
+        const bool good =
+            units != NULL
+                ? value_parse_measure(problems, item->value, label, units, 0, high, ends[i])
+                : value_parse_count(problems, item->value, label, 0, high, ends[i]);
         if (!good) {
             return false;
         }
     }
     return out->low <= out->high ||
-           value_wrong(problems, node, label, "a range whose low end is not above its high end");
+           value_report_wrong(problems, node, label,
+                              "a range whose low end is not above its high end");
 }
 
 /** Whether it is one of the key's names; an event's is without its prefix `guest.`, `host.` or
  * `world.`. */
-static bool is_name(const struct key_row *row, const char *name)
+static bool is_choice_name(const struct key_row *row, const char *name)
 {
     if (row->type == KEY_EVENT) {
         return choice_find(world_event_choices, name) != NULL ||
@@ -108,23 +110,25 @@ static void read_weights(const struct reader *reader, const struct yaml_node *no
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_MAP || (row->choices == NULL && row->type != KEY_EVENT)) {
-        (void)value_wrong(problems, node, "weights", "a mapping of the key's names to numbers");
+        (void)value_report_wrong(problems, node, "weights",
+                                 "a mapping of the key's names to numbers");
         return;
     }
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
         uint64_t weight = 0;
-        const bool other = yaml_is(item->key, "other");
-        if (!other && !is_name(row, item->key->text)) {
-            problems_add(problems, item->key->mark, "weights: '%s' is not one of the key's names",
-                         item->key->text);
-        } else if (!value_count(problems, item->value, "weights", 0, 1000000, &weight)) {
+        const bool other = yaml_is_text(item->key, "other");
+        if (!other && !is_choice_name(row, item->key->text)) {
+            problems_add_message(problems, item->key->mark,
+                                 "weights: '%s' is not one of the key's names", item->key->text);
+        } else if (!value_parse_count(problems, item->value, "weights", 0, 1000000, &weight)) {
             continue;
         } else if (other) {
             key->other = (uint32_t)weight;
             key->has_other = true;
         } else if (key->count == PROFILE_NAMES_MAX) {
-            problems_add(problems, item->key->mark, "weights: at most %u names, and 'other'",
-                         (unsigned)PROFILE_NAMES_MAX);
+            problems_add_message(problems, item->key->mark,
+                                 "weights: at most %u names, and 'other'",
+                                 (unsigned)PROFILE_NAMES_MAX);
             return;
         } else {
             struct profile_weight *to = &key->weights[key->count++];
@@ -138,44 +142,46 @@ static void read_key_part(const struct reader *reader, const struct yaml_item *p
                           const struct key_row *row, struct profile_key *key)
 {
     struct problems *problems = &reader->loader->problems;
-    if (yaml_is(part->key, "share")) {
+    if (yaml_is_text(part->key, "share")) {
         struct ratio share = {0, 1};
-        if (value_ratio(problems, part->value, "share", 0, 1, &share)) {
+        if (value_parse_ratio(problems, part->value, "share", 0, 1, &share)) {
             key->share = (uint32_t)((uint64_t)share.numerator * 1000 / share.denominator);
         }
-    } else if (yaml_is(part->key, "range")) {
+    } else if (yaml_is_text(part->key, "range")) {
         struct profile_range range = {0, 0};
-        if (read_range(reader, part->value, "range", units_of(row->type), row->high, &range)) {
+        if (read_range(reader, part->value, "range", units_find(row->type), row->high, &range)) {
             key->low = range.low;
             key->high = range.high;
         }
-    } else if (yaml_is(part->key, "weights")) {
+    } else if (yaml_is_text(part->key, "weights")) {
         read_weights(reader, part->value, row, key);
     } else {
-        problems_add(problems, part->key->mark,
-                     "unknown key '%s' of a drawn key; it takes share, range and weights",
-                     part->key->text);
+        problems_add_message(problems, part->key->mark,
+                             "unknown key '%s' of a drawn key; it takes share, range and weights",
+                             part->key->text);
     }
 }
 
-static void read_draw(const struct reader *reader, const struct yaml_node *node)
+static void read_drawn_keys(const struct reader *reader, const struct yaml_node *node)
 {
     struct problems *problems = &reader->loader->problems;
     if (node->kind != YAML_MAP) {
-        (void)value_wrong(problems, node, "draw", "a mapping of keys");
+        (void)value_report_wrong(problems, node, "draw", "a mapping of keys");
         return;
     }
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {
         struct explore_profile *profile = reader->profile;
         const struct key_row *row = find_row(&scenario_keys, item->key->text);
         if (row == NULL || item->key->bytes >= SCENARIO_NAME_MAX) {
-            problems_add(problems, item->key->mark,
-                         "draw: there is no key '%s'; docs/use/scenarios.md lists them",
-                         item->key->text);
+            problems_add_message(problems, item->key->mark,
+                                 "draw: there is no key '%s'; docs/use/scenarios.md lists them",
+                                 item->key->text);
         } else if (item->value->kind != YAML_MAP) {
-            (void)value_wrong(problems, item->value, "draw", "a mapping of share, range, weights");
+            (void)value_report_wrong(problems, item->value, "draw",
+                                     "a mapping of share, range, weights");
         } else if (profile->key_count == PROFILE_KEYS_MAX) {
-            problems_add(problems, item->key->mark, "draw: more than %d keys", PROFILE_KEYS_MAX);
+            problems_add_message(problems, item->key->mark, "draw: more than %d keys",
+                                 PROFILE_KEYS_MAX);
         } else {
             struct profile_key *key = &profile->keys[profile->key_count++];
             key->share = PROFILE_SHARE_NONE;
@@ -188,7 +194,7 @@ static void read_draw(const struct reader *reader, const struct yaml_node *node)
     }
 }
 
-static void read_top(const struct reader *reader, const struct yaml_item *item)
+static void read_top_level_key(const struct reader *reader, const struct yaml_item *item)
 {
     struct explore_profile *profile = reader->profile;
     struct problems *problems = &reader->loader->problems;
@@ -205,20 +211,20 @@ static void read_top(const struct reader *reader, const struct yaml_item *item)
         {"quiet", time_units, RUN_MAX, &profile->quiet},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (yaml_is(item->key, ranges[i].name)) {
+        if (yaml_is_text(item->key, ranges[i].name)) {
             (void)read_range(reader, item->value, ranges[i].name, ranges[i].units, ranges[i].high,
                              ranges[i].to);
             return;
         }
     }
-    if (yaml_is(item->key, "events")) {
-        (void)value_count(problems, item->value, "events", 1, 100000000, &profile->events);
-    } else if (yaml_is(item->key, "settles")) {
-        (void)value_bool(problems, item->value, "settles", &profile->settles);
-    } else if (yaml_is(item->key, "draw")) {
-        read_draw(reader, item->value);
-    } else if (!yaml_is(item->key, "title") && !yaml_is(item->key, "shows")) {
-        problems_add(
+    if (yaml_is_text(item->key, "events")) {
+        (void)value_parse_count(problems, item->value, "events", 1, 100000000, &profile->events);
+    } else if (yaml_is_text(item->key, "settles")) {
+        (void)value_parse_bool(problems, item->value, "settles", &profile->settles);
+    } else if (yaml_is_text(item->key, "draw")) {
+        read_drawn_keys(reader, item->value);
+    } else if (!yaml_is_text(item->key, "title") && !yaml_is_text(item->key, "shows")) {
+        problems_add_message(
             problems, item->key->mark,
             "unknown key '%s' of a profile; it takes title, shows, vms, workloads, script, "
             "run, quiet, events, settles and draw",
@@ -226,26 +232,26 @@ static void read_top(const struct reader *reader, const struct yaml_item *item)
     }
 }
 
-static void read_all(const struct reader *reader, const char *text, size_t bytes)
+static void read_profile_tree(const struct reader *reader, const char *text, size_t bytes)
 {
     struct loader *loader = reader->loader;
-    if (!yaml_text_check(&loader->problems, 0, text, bytes)) {
+    if (!yaml_check_text(&loader->problems, 0, text, bytes)) {
         return;
     }
-    struct yaml_node *root = yaml_tree_parse(&loader->tree, 0, text, bytes, 1);
+    struct yaml_node *root = yaml_parse_tree(&loader->tree, 0, text, bytes, 1);
     if (root == NULL) {
         return;
     }
     if (root->kind != YAML_MAP) {
-        (void)value_wrong(&loader->problems, root, "the profile", "a mapping of keys");
+        (void)value_report_wrong(&loader->problems, root, "the profile", "a mapping of keys");
         return;
     }
     for (const struct yaml_item *item = root->first; item != NULL; item = item->next) {
-        read_top(reader, item);
+        read_top_level_key(reader, item);
     }
     const struct explore_profile *profile = reader->profile;
     if (profile->vms.low == 0 || profile->run.low == 0 || profile->quiet.low < 30 * SECOND) {
-        problems_add(
+        problems_add_message(
             &loader->problems, root->mark,
             "a profile needs at least one VM, a run phase, and a quiet one of at least 30s");
     }
@@ -280,10 +286,10 @@ struct explore_profile *explore_profile_load(struct arena *arena, const char *pa
     if (text == NULL) {
         return NULL;
     }
-    struct loader *loader = arena_zalloc(arena, sizeof *loader);
+    struct loader *loader = arena_alloc_zeroed(arena, sizeof *loader);
     const struct problem_source source = {.label = path, .text = text, .bytes = bytes};
-    struct explore_profile *profile = arena_zalloc(arena, sizeof *profile);
-    profile_default(profile);
+    struct explore_profile *profile = arena_alloc_zeroed(arena, sizeof *profile);
+    profile_set_defaults(profile);
     loader->arena = arena;
     loader->problems.arena = arena;
     loader->problems.sources = &source;
@@ -291,9 +297,9 @@ struct explore_profile *explore_profile_load(struct arena *arena, const char *pa
     loader->tree.pool.arena = arena;
     loader->tree.problems = &loader->problems;
     const struct reader reader = {loader, profile};
-    read_all(&reader, text, bytes);
+    read_profile_tree(&reader, text, bytes);
     struct scenario_errors found = {.arena = arena};
-    problems_finish(&loader->problems, &found);
+    problems_move_to_errors(&loader->problems, &found);
     for (uint32_t i = 0; i < found.count; i++) {
         (void)fprintf(errors, "%s\n", found.messages[i]);
     }
@@ -301,8 +307,8 @@ struct explore_profile *explore_profile_load(struct arena *arena, const char *pa
         explore_profile_free(arena, profile);
         profile = NULL;
     }
-    scenario_errors_free(&found);
-    yaml_tree_free(&loader->tree);
+    scenario_free_errors(&found);
+    yaml_free_tree(&loader->tree);
     arena_free(arena, loader, sizeof *loader);
     arena_free(arena, own, own != NULL ? PROFILE_BYTES_MAX : 0);
     return profile;

@@ -49,10 +49,10 @@ struct explore_profile {
 };
 
 /** The profile that is used by default. */
-void profile_default(struct explore_profile *profile);
+void profile_set_defaults(struct explore_profile *profile);
 
 /** The profile's entry of a key, or NULL. */
-const struct profile_key *profile_find(const struct explore_profile *profile, const char *section,
-                                       const char *key);
+const struct profile_key *profile_find_key(const struct explore_profile *profile,
+                                           const char *section, const char *key);
 
 #endif

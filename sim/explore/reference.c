@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void write_table(FILE *file, const struct key_table *table)
+static void write_undrawn_keys(FILE *file, const struct key_table *table)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         const bool top = strcmp(table->section, "(top)") == 0;
@@ -17,20 +17,20 @@ static void write_table(FILE *file, const struct key_table *table)
                           row->name, row->draw.reason);
         }
         if (row->table != NULL) {
-            write_table(file, row->table);
+            write_undrawn_keys(file, row->table);
         }
     }
 }
 
-void explore_reference_write(void *out)
+void explore_write_reference(void *out)
 {
     FILE *file = out;
     (void)fputs("\n| key | why |\n|---|---|\n", file);
-    write_table(file, &scenario_keys);
+    write_undrawn_keys(file, &scenario_keys);
     const struct key_table *const tables[] = {&workload_keys, &action_keys};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         for (const struct choice *c = tables[i]->kinds; c->name != NULL; c++) {
-            if (!explore_draws_kind(tables[i], (uint32_t)c->value)) {
+            if (!explore_is_kind_drawn(tables[i], (uint32_t)c->value)) {
                 (void)fprintf(file, "| `%s.%s: %s` | by a profile's `weights` alone |\n",
                               tables[i]->section, tables[i]->kind_key, c->name);
             }

@@ -24,13 +24,13 @@ struct shrink {
 };
 
 /** Whether the tree in its present form still fails; if so, its text becomes the best so far. */
-static bool still_fails(struct shrink *shrink)
+static bool does_tree_still_fail(struct shrink *shrink)
 {
     if (shrink->tries == 0) {
         return false;
     }
     shrink->tries--;
-    struct explore_text text = text_write(shrink->arena, shrink->root);
+    struct explore_text text = text_write_tree(shrink->arena, shrink->root);
     const bool fails = shrink->judge->fails(shrink->judge->opaque, text.text, text.bytes);
     struct explore_text *worse = fails ? &shrink->best : &text;
     explore_text_free(shrink->arena, worse);
@@ -52,7 +52,7 @@ static bool names_vm(const struct yaml_item *item, const char *name)
     if (item->value->kind != YAML_MAP) {
         return false;
     }
-    const struct yaml_node *vm = yaml_value(item->value, "vm");
+    const struct yaml_node *vm = yaml_find_value(item->value, "vm");
     if (vm != NULL && strcmp(vm->text, name) == 0) {
         return true;
     }
@@ -65,12 +65,12 @@ static bool names_vm(const struct yaml_item *item, const char *name)
     return false;
 }
 
-static void without_vm(struct yaml_node *node, const char *name)
+static void remove_lines_about_vm(struct yaml_node *node, const char *name)
 {
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
         if (names_vm(item, name)) {
-            tree_unlink(node, before, item);
+            tree_unlink_item(node, before, item);
         } else {
             before = item;
         }
@@ -84,30 +84,30 @@ static void without_vm(struct yaml_node *node, const char *name)
 static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
                     const struct yaml_item *item)
 {
-    const struct yaml_node *name = yaml_value(item->value, "name");
+    const struct yaml_node *name = yaml_find_value(item->value, "name");
     struct yaml_node *old_root = shrink->root;
     if (name == NULL || vms->count < 2) {
         return false;
     }
-    struct yaml_node *root = yaml_node_new(&shrink->tree, YAML_MAP, old_root->mark);
+    struct yaml_node *root = yaml_create_node(&shrink->tree, YAML_MAP, old_root->mark);
     for (struct yaml_item *top = old_root->first; top != NULL; top = top->next) {
         struct yaml_node *value = top->value;
         if (value->kind != YAML_TEXT) {
-            struct yaml_node *copy = yaml_node_new(&shrink->tree, value->kind, value->mark);
+            struct yaml_node *copy = yaml_create_node(&shrink->tree, value->kind, value->mark);
             for (struct yaml_item *part = value->first; part != NULL; part = part->next) {
                 if (part != item) {
-                    yaml_append(&shrink->tree, copy, part->key, part->value);
+                    yaml_append_item(&shrink->tree, copy, part->key, part->value);
                 }
             }
-            without_vm(copy, name->text);
+            remove_lines_about_vm(copy, name->text);
             value = copy;
         }
         if (value->kind == YAML_TEXT || value->count > 0) {
-            yaml_append(&shrink->tree, root, top->key, value);
+            yaml_append_item(&shrink->tree, root, top->key, value);
         }
     }
     shrink->root = root;
-    if (still_fails(shrink)) {
+    if (does_tree_still_fail(shrink)) {
         return true;
     }
     shrink->root = old_root;
@@ -116,7 +116,7 @@ static bool drop_vm(struct shrink *shrink, const struct yaml_node *vms,
 
 static bool drop_vms(struct shrink *shrink)
 {
-    struct yaml_node *vms = yaml_value(shrink->root, "vms");
+    struct yaml_node *vms = yaml_find_value(shrink->root, "vms");
     for (struct yaml_item *item = vms != NULL && vms->kind == YAML_LIST ? vms->first : NULL;
          item != NULL; item = item->next) {
         if (item->value->kind == YAML_MAP && drop_vm(shrink, vms, item)) {
@@ -130,8 +130,8 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
                       struct yaml_item *item)
 {
     const struct yaml_node was = *node;
-    tree_unlink(node, before, item);
-    if (still_fails(shrink)) {
+    tree_unlink_item(node, before, item);
+    if (does_tree_still_fail(shrink)) {
         return true;
     }
     if (before == NULL) {
@@ -147,11 +147,11 @@ static bool drop_item(struct shrink *shrink, struct yaml_node *node, struct yaml
 /**
  * Seed and phases stay: a correct run would not settle in half a quiet phase either.
  */
-static bool is_frame(const struct yaml_item *item)
+static bool is_part_of_frame(const struct yaml_item *item)
 {
     static const char *const names[] = {"schema", "seed", "limits", "phases"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (yaml_is(item->key, names[i])) {
+        if (yaml_is_text(item->key, names[i])) {
             return true;
         }
     }
@@ -159,19 +159,19 @@ static bool is_frame(const struct yaml_item *item)
 }
 
 /** Removes what is not needed below a node, its own items first; true if anything was removed. */
-static bool drop_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
+static bool drop_items_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
 {
     bool dropped = false;
     struct yaml_item *before = NULL;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        const bool frame = depth == 0 && is_frame(item);
+        const bool frame = depth == 0 && is_part_of_frame(item);
         if (!frame && drop_item(shrink, node, before, item)) {
             dropped = true;
             continue;
         }
         before = item;
         if (!frame && item->value->kind != YAML_TEXT && depth < SCENARIO_DEPTH_MAX) {
-            dropped = drop_below(shrink, item->value, depth + 1) || dropped;
+            dropped = drop_items_below(shrink, item->value, depth + 1) || dropped;
         }
     }
     return dropped;
@@ -179,7 +179,7 @@ static bool drop_below(struct shrink *shrink, struct yaml_node *node, unsigned d
 
 /* ---- Numbers ---- */
 
-static const struct unit *unit_of(const char *text, const struct unit **family)
+static const struct unit *find_unit(const char *text, const struct unit **family)
 {
     const struct unit *const families[] = {size_units, time_units};
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
@@ -194,7 +194,7 @@ static const struct unit *unit_of(const char *text, const struct unit **family)
 }
 
 /** Halves a number, keeping it round; false if it is no number, or small enough. */
-static bool half_of(const char *text, char out[VALUE_TEXT_BYTES])
+static bool halve_number_text(const char *text, char out[VALUE_TEXT_BYTES])
 {
     const struct unit *family = NULL;
     char *end = NULL;
@@ -202,7 +202,7 @@ static bool half_of(const char *text, char out[VALUE_TEXT_BYTES])
         return false;
     }
     uint64_t value = strtoull(text, &end, 10);
-    const struct unit *unit = unit_of(end, &family);
+    const struct unit *unit = find_unit(end, &family);
     if (*end != '\0' && unit == NULL) {
         return false;
     }
@@ -223,20 +223,21 @@ static bool half_of(const char *text, char out[VALUE_TEXT_BYTES])
     if (half < least || half >= value) {
         return false;
     }
-    (void)value_write(out, family, half);
+    (void)value_write_text(out, family, half);
     return true;
 }
 
-static bool halve(struct shrink *shrink, struct yaml_node *node)
+static bool halve_value(struct shrink *shrink, struct yaml_node *node)
 {
     char half[VALUE_TEXT_BYTES];
     bool changed = false;
-    while (node->plain && half_of(node->text, half)) {
+    while (node->plain && halve_number_text(node->text, half)) {
         const struct yaml_node was = *node;
-        const struct yaml_node *text = yaml_text_new(&shrink->tree, node->mark, half, strlen(half));
+        const struct yaml_node *text =
+            yaml_create_text(&shrink->tree, node->mark, half, strlen(half));
         node->text = text->text;
         node->bytes = text->bytes;
-        if (!still_fails(shrink)) {
+        if (!does_tree_still_fail(shrink)) {
             *node = was;
             break;
         }
@@ -245,17 +246,17 @@ static bool halve(struct shrink *shrink, struct yaml_node *node)
     return changed;
 }
 
-static bool halve_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
+static bool halve_values_below(struct shrink *shrink, struct yaml_node *node, unsigned depth)
 {
     bool changed = false;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
-        if (depth == 0 && is_frame(item)) {
+        if (depth == 0 && is_part_of_frame(item)) {
             continue;
         }
         if (item->value->kind == YAML_TEXT) {
-            changed = halve(shrink, item->value) || changed;
+            changed = halve_value(shrink, item->value) || changed;
         } else if (depth < SCENARIO_DEPTH_MAX) {
-            changed = halve_below(shrink, item->value, depth + 1) || changed;
+            changed = halve_values_below(shrink, item->value, depth + 1) || changed;
         }
     }
     return changed;
@@ -267,7 +268,7 @@ struct explore_text explore_shrink(struct arena *arena, const char *text, size_t
                                    uint32_t tries, const struct explore_judge *judge)
 {
     const struct problem_source source = {.label = "shrink", .text = text, .bytes = bytes};
-    struct problems *problems = arena_zalloc(arena, sizeof *problems);
+    struct problems *problems = arena_alloc_zeroed(arena, sizeof *problems);
     problems->arena = arena;
     problems->sources = &source;
     problems->source_count = 1;
@@ -278,20 +279,20 @@ struct explore_text explore_shrink(struct arena *arena, const char *text, size_t
     shrink.best.bytes = bytes;
     memcpy(shrink.best.text, text, bytes);
     shrink.best.text[bytes] = '\0';
-    shrink.root = yaml_tree_parse(&shrink.tree, 0, text, bytes, 1);
+    shrink.root = yaml_parse_tree(&shrink.tree, 0, text, bytes, 1);
     bool changed = shrink.root != NULL && shrink.root->kind == YAML_MAP && problems->total == 0;
     while (changed && shrink.tries > 0) {
         changed = false;
         while (drop_vms(&shrink)) {
             changed = true;
         }
-        changed = drop_below(&shrink, shrink.root, 0) || changed;
-        changed = halve_below(&shrink, shrink.root, 0) || changed;
+        changed = drop_items_below(&shrink, shrink.root, 0) || changed;
+        changed = halve_values_below(&shrink, shrink.root, 0) || changed;
     }
     struct scenario_errors none = {.arena = arena};
-    problems_finish(problems, &none);
-    scenario_errors_free(&none);
-    yaml_tree_free(&shrink.tree);
+    problems_move_to_errors(problems, &none);
+    scenario_free_errors(&none);
+    yaml_free_tree(&shrink.tree);
     arena_free(arena, problems, sizeof *problems);
     return shrink.best;
 }

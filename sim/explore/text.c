@@ -16,7 +16,7 @@ void explore_text_free(struct arena *arena, struct explore_text *text)
     *text = (struct explore_text){NULL, 0};
 }
 
-void text_add(struct text_out *out, const char *text, size_t bytes)
+void text_append_bytes(struct text_out *out, const char *text, size_t bytes)
 {
     if (out->size - out->used < bytes) {
         size_t larger = out->size > 0 ? out->size : 2048;
@@ -33,14 +33,14 @@ void text_add(struct text_out *out, const char *text, size_t bytes)
     }
 }
 
-static void add(struct text_out *out, const char *text)
+static void append_text(struct text_out *out, const char *text)
 {
-    text_add(out, text, strlen(text));
+    text_append_bytes(out, text, strlen(text));
 }
 
 /** Characters of a text that needs no quotes: letters, digits, and those of ratios, paths and
  * names. */
-static bool is_plain(const struct yaml_node *node, bool flow)
+static bool needs_no_quotes(const struct yaml_node *node, bool flow)
 {
     static const char *const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                     "_-./+ <>=!()";
@@ -58,25 +58,25 @@ static bool is_plain(const struct yaml_node *node, bool flow)
 static void write_scalar(struct text_out *out, struct yaml_node *node, bool flow)
 {
     node->mark.line = out->line;
-    if (is_plain(node, flow)) {
-        text_add(out, node->text, node->bytes);
+    if (needs_no_quotes(node, flow)) {
+        text_append_bytes(out, node->text, node->bytes);
         return;
     }
     static const char hex[] = "0123456789ABCDEF";
-    add(out, "\"");
+    append_text(out, "\"");
     for (uint32_t i = 0; i < node->bytes; i++) {
         const unsigned char c = (unsigned char)node->text[i];
         if (c == '"' || c == '\\') {
             const char escaped[2] = {'\\', (char)c};
-            text_add(out, escaped, 2);
+            text_append_bytes(out, escaped, 2);
         } else if (c < 0x20) {
             const char escaped[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
-            text_add(out, escaped, 4);
+            text_append_bytes(out, escaped, 4);
         } else {
-            text_add(out, (const char *)&node->text[i], 1);
+            text_append_bytes(out, (const char *)&node->text[i], 1);
         }
     }
-    add(out, "\"");
+    append_text(out, "\"");
 }
 
 static void write_flow(struct text_out *out, struct yaml_node *node)
@@ -86,20 +86,20 @@ static void write_flow(struct text_out *out, struct yaml_node *node)
         write_scalar(out, node, true);
         return;
     }
-    add(out, node->kind == YAML_MAP ? "{" : "[");
+    append_text(out, node->kind == YAML_MAP ? "{" : "[");
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
         if (item->key != NULL) {
             write_scalar(out, item->key, true);
-            add(out, ": ");
+            append_text(out, ": ");
         }
         write_flow(out, item->value);
-        add(out, item->next != NULL ? ", " : "");
+        append_text(out, item->next != NULL ? ", " : "");
     }
-    add(out, node->kind == YAML_MAP ? "}" : "]");
+    append_text(out, node->kind == YAML_MAP ? "}" : "]");
 }
 
 /** The bytes that it takes in brackets; more than a line has if it does not fit. */
-static size_t flow_bytes(const struct yaml_node *node)
+static size_t count_flow_bytes(const struct yaml_node *node)
 {
     if (node->kind == YAML_TEXT || node->kind == YAML_REFUSED) {
         return node->bytes + 2u;
@@ -107,20 +107,20 @@ static size_t flow_bytes(const struct yaml_node *node)
     size_t bytes = 2;
     for (const struct yaml_item *item = node->first; item != NULL && bytes <= LINE_BYTES_MAX;
          item = item->next) {
-        bytes += flow_bytes(item->value) + (item->key != NULL ? item->key->bytes + 4u : 2u);
+        bytes += count_flow_bytes(item->value) + (item->key != NULL ? item->key->bytes + 4u : 2u);
     }
     return bytes;
 }
 
-static void indent(struct text_out *out, unsigned depth)
+static void write_indentation(struct text_out *out, unsigned depth)
 {
     for (unsigned i = 0; i < depth; i++) {
-        add(out, "  ");
+        append_text(out, "  ");
     }
 }
 
 /** A list of names and numbers is written on one line, however long. */
-static bool is_line(const struct yaml_node *node)
+static bool fits_on_one_line(const struct yaml_node *node)
 {
     bool line = node->kind == YAML_LIST;
     for (const struct yaml_item *item = node->first; item != NULL && line; item = item->next) {
@@ -134,18 +134,19 @@ static void write_block(struct text_out *out, struct yaml_node *node, unsigned d
 /** The value of a key or of a list's dash, which stand on the line already. */
 static void write_value(struct text_out *out, struct yaml_node *node, unsigned depth, bool item)
 {
-    const bool fits = is_line(node) || node->kind == YAML_TEXT || node->kind == YAML_REFUSED ||
-                      node->count == 0 ||
-                      (depth > 0 && flow_bytes(node) + 2u * depth <= LINE_BYTES_MAX) || depth > 3;
+    const bool fits = fits_on_one_line(node) || node->kind == YAML_TEXT ||
+                      node->kind == YAML_REFUSED || node->count == 0 ||
+                      (depth > 0 && count_flow_bytes(node) + 2u * depth <= LINE_BYTES_MAX) ||
+                      depth > 3;
     if (fits) {
-        add(out, " ");
+        append_text(out, " ");
         write_flow(out, node);
-        add(out, "\n");
+        append_text(out, "\n");
     } else if (item) {
-        add(out, " ");
+        append_text(out, " ");
         write_block(out, node, depth + 1, true);
     } else {
-        add(out, "\n");
+        append_text(out, "\n");
         write_block(out, node, depth + 1, false);
     }
 }
@@ -155,20 +156,20 @@ static void write_block(struct text_out *out, struct yaml_node *node, unsigned d
     node->mark.line = out->line;
     for (struct yaml_item *item = node->first; item != NULL; item = item->next) {
         if (!begun) {
-            indent(out, depth);
+            write_indentation(out, depth);
         }
         begun = false;
         if (item->key != NULL) {
             write_scalar(out, item->key, false);
-            add(out, ":");
+            append_text(out, ":");
         } else {
-            add(out, "-");
+            append_text(out, "-");
         }
         write_value(out, item->value, depth, item->key == NULL);
     }
 }
 
-void tree_unlink(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item)
+void tree_unlink_item(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item)
 {
     if (before == NULL) {
         list->first = item->next;
@@ -179,11 +180,11 @@ void tree_unlink(struct yaml_node *list, struct yaml_item *before, struct yaml_i
     list->count--;
 }
 
-struct explore_text text_write(struct arena *arena, struct yaml_node *root)
+struct explore_text text_write_tree(struct arena *arena, struct yaml_node *root)
 {
     struct text_out out = {.arena = arena, .line = 1};
     write_block(&out, root, 0, false);
-    text_add(&out, "", 1);
+    text_append_bytes(&out, "", 1);
     char *text = arena_realloc(arena, out.text, out.size, out.used);
     return (struct explore_text){text, out.used - 1};
 }

@@ -16,12 +16,12 @@ struct text_out {
     uint32_t line; /**< the line that is being written, from 1 */
 };
 
-void text_add(struct text_out *out, const char *text, size_t bytes);
+void text_append_bytes(struct text_out *out, const char *text, size_t bytes);
 
 /** Takes an item out of a collection; `before` is the one before it, NULL if it is the first. */
-void tree_unlink(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item);
+void tree_unlink_item(struct yaml_node *list, struct yaml_item *before, struct yaml_item *item);
 
 /** Writes the tree; sets the mark of each node to the line on which it begins. */
-struct explore_text text_write(struct arena *arena, struct yaml_node *root);
+struct explore_text text_write_tree(struct arena *arena, struct yaml_node *root);
 
 #endif

@@ -124,12 +124,12 @@ static const char *corruption_name(corruption which)
 /** Where the swarm drew a ring that has no room for it, the act is left out, and the log tells. */
 static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, corruption which)
 {
-    if (queue->size >= scenario_corruption_descriptors(which)) {
+    if (queue->size >= scenario_count_corruption_descriptors(which)) {
         return true;
     }
     world_log(vm->world, LOG_EVENTS,
               "%s: corrupt: nothing was done: %s needs a ring of %u descriptors, this one has %u",
-              vm->spec.name, corruption_name(which), scenario_corruption_descriptors(which),
+              vm->spec.name, corruption_name(which), scenario_count_corruption_descriptors(which),
               queue->size);
     return false;
 }

@@ -23,12 +23,12 @@ static unsigned who_of(corruption which)
 uint64_t hostile_page_in(const struct vm *vm, page_place place)
 {
     const struct oracle *oracle = vm->world->oracle;
-    if (oracle == NULL || oracle_pages_in(oracle, vm->index, place) == 0) {
+    if (oracle == NULL || oracle_count_pages_in_place(oracle, vm->index, place) == 0) {
         return UINT64_MAX;
     }
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
     for (uint64_t pfn = vm->spec.first_pfn; pfn < end; pfn += UINT64_C(1) << vm->spec.page_order) {
-        if (oracle_place(oracle, vm->index, pfn) == place) {
+        if (oracle_get_page_place(oracle, vm->index, pfn) == place) {
             return pfn;
         }
     }
@@ -57,7 +57,7 @@ static void report_ballooned(struct vm *vm)
 {
     const uint64_t page = hostile_page_in(vm, PLACE_BALLOON);
     if (page != UINT64_MAX) {
-        oracle_report(vm->world->oracle, vm->index, page, 1);
+        oracle_observe_report_completed(vm->world->oracle, vm->index, page, 1);
     }
 }
 
@@ -76,7 +76,7 @@ static void drop_owned(struct vm *vm)
     uint64_t freed = 0;
     if (page != UINT64_MAX && vm->world->oracle != NULL) {
         backing_discard(vm, page, 1, &freed);
-        oracle_discard(vm->world->oracle, vm->index, page, 1);
+        oracle_observe_discard(vm->world->oracle, vm->index, page, 1);
     }
 }
 
@@ -93,7 +93,7 @@ static void hint_trust(struct vm *vm)
 static void hint_late(struct vm *vm)
 {
     if (vm->world->oracle != NULL) {
-        oracle_hint(vm->world->oracle, vm->index, vm->spec.first_pfn, 1);
+        oracle_observe_hint_accepted(vm->world->oracle, vm->index, vm->spec.first_pfn, 1);
     }
 }
 

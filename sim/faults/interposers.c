@@ -16,7 +16,7 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
     struct vm *vm = opaque;
     const uint32_t got = vm->honest.guest.pages_alloc(vm, pages, count);
     if (got > 0 && vm_fault_take(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
-        oracle_taken(vm->world->oracle, vm->index, pages, 1);
+        oracle_observe_pages_allocated(vm->world->oracle, vm->index, pages, 1);
     }
     return got;
 }
@@ -26,7 +26,7 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
     struct vm *vm = opaque;
     const struct oracle *oracle = vm->world->oracle;
     if (vm->armed[CORRUPT_KEEP_HELD] > 0 && oracle != NULL &&
-        oracle_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
+        oracle_get_page_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
         return;
     }
     if (vm_fault_take(vm, CORRUPT_PAGE_LOST)) {
@@ -128,7 +128,7 @@ static bnt_status driver_step(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.driver.step(vm, deadline_ns);
     if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_fault_take(vm, CORRUPT_DRIVER_SPINS)) {
-        *deadline_ns = engine_now(vm->world->engine);
+        *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
 }
@@ -255,7 +255,7 @@ static bnt_status device_step(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.device.step(vm, deadline_ns);
     if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_fault_take(vm, CORRUPT_DEVICE_SPINS)) {
-        *deadline_ns = engine_now(vm->world->engine);
+        *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
 }

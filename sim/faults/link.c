@@ -15,8 +15,8 @@ static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
     if (vm->world->quiet || ratio->numerator == 0) {
         return false;
     }
-    return engine_chance(engine, engine_stream(engine, stream), ratio->numerator,
-                         ratio->denominator);
+    return engine_draw_chance(engine, engine_open_stream(engine, stream), ratio->numerator,
+                              ratio->denominator);
 }
 
 static bool lost(struct vm *vm, link_signal signal)

@@ -38,7 +38,7 @@ static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *r
 {
     for (size_t i = 0; i < count; i++) {
         if ((quirks & rows[i].quirk) != 0) {
-            oracle_suspend_one(vm->world->oracle, vm->index, rows[i].invariant);
+            oracle_suspend_invariant(vm->world->oracle, vm->index, rows[i].invariant);
         }
     }
 }
@@ -54,8 +54,8 @@ static bool hints_unsafe(const struct vm *vm)
 void quirks_suspend(const struct vm *vm)
 {
     if (hints_unsafe(vm)) {
-        oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
-        oracle_suspend_one(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
+        oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
+        oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
     }
     suspend(vm, vm->spec.driver.config.quirks, by_driver, sizeof by_driver / sizeof by_driver[0]);
     suspend(vm, vm->spec.device.config.quirks, by_device, sizeof by_device / sizeof by_device[0]);

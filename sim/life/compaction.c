@@ -55,7 +55,7 @@ void compaction_poll(struct vm *vm)
     const bnt_status status = move_next(vm);
     if (status == BNT_OK) {
         vm->life.move_polls = 0;
-        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+        vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
     } else if (status != BNT_E_AGAIN || ++vm->life.move_polls >= LIFE_POLLS_MAX) {
         vm->life.move_left = 0; /* nothing left to move, or no driver that could */
         vm->life.compacting = false;

@@ -43,8 +43,8 @@ enum life_step {
 };
 static inline void life_at(struct vm *vm, uint64_t delay_ns, enum life_step step)
 {
-    world_at(vm->world, engine_now(vm->world->engine) + delay_ns, WORLD_EVENT_LIFECYCLE, vm->index,
-             (uint64_t)step, vm->life.kernel);
+    world_at(vm->world, engine_get_time_ns(vm->world->engine) + delay_ns, WORLD_EVENT_LIFECYCLE,
+             vm->index, (uint64_t)step, vm->life.kernel);
 }
 
 #define LIFE_POLL_NS   UINT64_C(1000000) /**< between two looks whether a driver is down, or free */

@@ -50,7 +50,7 @@ void life_empty(struct vm *vm, bool emptying)
 /** Why the guest cannot load its driver now; NULL if it can. */
 static const char *no_driver(const struct vm *vm)
 {
-    if (engine_now(vm->world->engine) < vm->life.asleep_until_ns) {
+    if (engine_get_time_ns(vm->world->engine) < vm->life.asleep_until_ns) {
         return "the machine is off";
     }
     return vm->life.freezing ? "it hibernates" : vm->life.unplugged ? "there is no device" : NULL;
@@ -58,7 +58,7 @@ static const char *no_driver(const struct vm *vm)
 
 void life_attach(struct vm *vm)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const char *why_not = no_driver(vm);
     if (why_not != NULL) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
@@ -109,14 +109,14 @@ static void unplug_told(struct vm *vm)
     vm->life.told = true;
     const bnt_status status = vm->ends.driver.unplugged(vm);
     if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, engine_now(vm->world->engine));
+        vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
     }
 }
 
 static void attach_soon(struct vm *vm)
 {
     vm->life.found = false;
-    world_at(vm->world, engine_now(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
+    world_at(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
 }
 
 /** Awaits a driver that is down; one wait serves all that ask for it. */
@@ -147,7 +147,7 @@ void life_plug(struct vm *vm)
 
 void life_detach(struct vm *vm, detach_way way)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
     const bnt_guest_state state = vm_guest_info(vm).state;
     const bool tells = state == BNT_GUEST_RUNNING || state == BNT_GUEST_RELEASING;
@@ -166,7 +166,7 @@ void life_detach(struct vm *vm, detach_way way)
 
 void life_hibernate(struct vm *vm, uint64_t for_ns)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     if (vm->life.freezing || now_ns < vm->life.asleep_until_ns) {
         return;
     }
@@ -195,7 +195,8 @@ static void down_poll(struct vm *vm)
         return;
     }
     if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
-        const bool stalled = vm->stalled_until_ns[PARTY_DRIVER] > engine_now(vm->world->engine);
+        const bool stalled =
+            vm->stalled_until_ns[PARTY_DRIVER] > engine_get_time_ns(vm->world->engine);
         vm->life.polls += !stalled;
         if (vm->life.polls >= LIFE_POLLS_MAX + down_polls(vm)) {
             world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
@@ -206,7 +207,7 @@ static void down_poll(struct vm *vm)
         life_at(vm, LIFE_POLL_NS, LIFE_DOWN);
     } else if (vm->life.freezing) {
         vm->life.freezing = false;
-        vm->life.asleep_until_ns = engine_now(vm->world->engine) + vm->life.off_ns;
+        vm->life.asleep_until_ns = engine_get_time_ns(vm->world->engine) + vm->life.off_ns;
         host_power_cycle(vm);
         life_at(vm, vm->life.off_ns, LIFE_WAKE);
     } else {
@@ -235,7 +236,7 @@ void life_restart(struct vm *vm)
 {
     struct world *world = vm->world;
     char error[256];
-    if (engine_now(world->engine) < vm->life.asleep_until_ns) {
+    if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
         world_log(world, LOG_EVENTS, "%s: no restart: the machine is off", vm->spec.name);
         return;
     }
@@ -267,7 +268,7 @@ static bnt_status memory_extend(struct vm *vm, uint64_t bytes)
 
 void life_reserve(struct vm *vm)
 {
-    const uint64_t most = scenario_memory_most(vm->world->scenario, vm->index);
+    const uint64_t most = scenario_get_memory_max(vm->world->scenario, vm->index);
     vm->life.offline_bytes = most - vm->spec.memory_bytes;
     vm->spec.memory_bytes = most;
 }

@@ -83,27 +83,28 @@ void migration_destroy(struct vm *vm)
 static void migration_make(struct vm *vm, const struct scenario_action *action)
 {
     struct arena *arena = vm->world->arena;
-    struct migration *m = arena_zalloc(arena, sizeof *m);
+    struct migration *m = arena_alloc_zeroed(arena, sizeof *m);
     m->action = action;
     m->pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     m->words = (m->pages + 63) / 64;
-    m->bitmap = arena_zalloc(arena, m->words * sizeof(uint64_t));
-    m->dirty = arena_zalloc(arena, m->words * sizeof(uint64_t));
-    m->there = arena_zalloc(arena, m->words * sizeof(uint64_t));
-    m->sent = arena_zalloc(arena, m->pages * sizeof(uint64_t));
-    m->dma = arena_zalloc(arena, vm->dma_bytes);
+    m->bitmap = arena_alloc_zeroed(arena, m->words * sizeof(uint64_t));
+    m->dirty = arena_alloc_zeroed(arena, m->words * sizeof(uint64_t));
+    m->there = arena_alloc_zeroed(arena, m->words * sizeof(uint64_t));
+    m->sent = arena_alloc_zeroed(arena, m->pages * sizeof(uint64_t));
+    m->dma = arena_alloc_zeroed(arena, vm->dma_bytes);
     for (uint64_t page = 0; page < m->pages; page++) {
         bit_set(m->bitmap, page);
     }
-    m->began_ns = engine_now(vm->world->engine);
+    m->began_ns = engine_get_time_ns(vm->world->engine);
     vm->migration = m;
     vm->dirty_log = m->dirty;
 }
 
 static void step_at(struct vm *vm, uint64_t time_ns, uint8_t priority)
 {
-    vm->migration->event = engine_at(vm->world->engine, time_ns, priority, WORLD_EVENT_MIGRATION,
-                                     (uint16_t)vm->index, vm->migration->round, 0);
+    vm->migration->event =
+        engine_schedule_event(vm->world->engine, time_ns, priority, WORLD_EVENT_MIGRATION,
+                              (uint16_t)vm->index, vm->migration->round, 0);
 }
 
 /* ---- Hints ---- */
@@ -120,7 +121,7 @@ static void hint_say(struct vm *vm, const char *what, bnt_status status)
         world_log(vm->world, LOG_EVENTS, "%s: no %s of hints: %s", vm->spec.name, what,
                   bnt_status_text(status));
     }
-    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
 
 static void hints_start(struct vm *vm)
@@ -241,14 +242,14 @@ static void round_begin(struct vm *vm)
     hints_start(vm);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_ROUND);
-    step_at(vm, engine_now(vm->world->engine), world_event_priority(WORLD_EVENT_MIGRATION));
+    step_at(vm, engine_get_time_ns(vm->world->engine), world_event_priority(WORLD_EVENT_MIGRATION));
 }
 
 /** Stands the VM still for as long as the rest takes. After the switch-over, with postcopy. */
 static void switch_begin(struct vm *vm, uint64_t bytes)
 {
     struct migration *m = vm->migration;
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const uint64_t rest_ns = m->action->postcopy ? 0 : time_of(m, bytes);
     m->stopped = true;
     vm->paused_until_ns = now_ns + rest_ns + 1;
@@ -317,14 +318,14 @@ static void arrive(struct vm *vm)
     memory_arrive(vm);
     life_restore_device(vm); /* the destination's, from what was saved here */
     vm->moves.done++;
-    vm->moves.took_ns = engine_now(engine) - m->began_ns;
+    vm->moves.took_ns = engine_get_time_ns(engine) - m->began_ns;
     vm->paused_until_ns = 0;
     hints_done(vm);
     OBSERVE(vm, OBSERVED_MIGRATE_COUNTED, .value = vm->moves.sent_pfns,
             .other = vm->moves.skipped_pfns);
     migration_free(vm);
-    vm_schedule(vm, PARTY_DEVICE, engine_now(engine));
-    vm_schedule(vm, PARTY_DRIVER, engine_now(engine));
+    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(engine));
+    vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(engine));
     OBSERVE(vm, OBSERVED_MIGRATE_DONE);
 }
 
@@ -341,7 +342,7 @@ void migration_step(struct vm *vm)
     const uint64_t bytes = pages_send(vm, CHUNK_BYTES);
     OBSERVE(vm, OBSERVED_MIGRATE_SENT, .value = bytes, .other = m->cursor);
     if (m->cursor < m->pages) {
-        step_at(vm, engine_now(engine) + time_of(m, bytes) + 1,
+        step_at(vm, engine_get_time_ns(engine) + time_of(m, bytes) + 1,
                 world_event_priority(WORLD_EVENT_MIGRATION));
         return;
     }
@@ -370,13 +371,13 @@ void migration_cancel(struct vm *vm)
         return;
     }
     if (vm->migration->event != 0) {
-        (void)engine_cancel(engine, vm->migration->event);
+        (void)engine_cancel_event(engine, vm->migration->event);
     }
     vm->moves.cancelled++;
     vm->paused_until_ns = 0;
     hints_done(vm);
     migration_free(vm);
-    vm_schedule(vm, PARTY_DRIVER, engine_now(engine));
+    vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(engine));
     OBSERVE(vm, OBSERVED_MIGRATE_CANCELLED);
 }
 
@@ -385,7 +386,7 @@ bool migration_defers(struct vm *vm, const struct engine_event *event)
 {
     struct engine *engine = vm->world->engine;
     uint64_t *tracked = NULL;
-    if (vm->paused_until_ns <= engine_now(engine)) {
+    if (vm->paused_until_ns <= engine_get_time_ns(engine)) {
         return false;
     }
     switch ((world_event)event->kind) {
@@ -427,8 +428,8 @@ bool migration_defers(struct vm *vm, const struct engine_event *event)
     default:
         break;
     }
-    const uint64_t again = engine_at(engine, vm->paused_until_ns, event->priority, event->kind,
-                                     event->actor, event->a, event->b);
+    const uint64_t again = engine_schedule_event(engine, vm->paused_until_ns, event->priority,
+                                                 event->kind, event->actor, event->a, event->b);
     if (tracked != NULL) {
         *tracked = again;
     }

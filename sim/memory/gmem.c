@@ -115,22 +115,22 @@ static void arrays_create(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;
     const size_t pages = gmem->pages;
-    gmem->state = arena_zalloc(arena, pages);
+    gmem->state = arena_alloc_zeroed(arena, pages);
     gmem->next = arena_alloc(arena, pages * sizeof(uint32_t));
     gmem->prev = arena_alloc(arena, pages * sizeof(uint32_t));
     gmem->record = arena_alloc(arena, pages * sizeof(uint32_t));
-    gmem->tag = arena_zalloc(arena, pages * sizeof(uint64_t));
+    gmem->tag = arena_alloc_zeroed(arena, pages * sizeof(uint64_t));
     gmem->seen_bytes = (pages + 63) / 64 * sizeof(uint64_t);
     gmem->seen = arena_alloc(arena, gmem->seen_bytes);
     if (gmem->config.reports) {
-        gmem->reported = arena_zalloc(arena, gmem->seen_bytes);
+        gmem->reported = arena_alloc_zeroed(arena, gmem->seen_bytes);
     }
     if (gmem->swap_slots > 0) {
         gmem->swap_tag = arena_alloc(arena, gmem->swap_slots * sizeof(uint64_t));
         gmem->swap_next = arena_alloc(arena, gmem->swap_slots * sizeof(uint32_t));
     }
     if (gmem->config.ages) {
-        gmem->stamps = arena_zalloc(arena, pages * sizeof(uint32_t));
+        gmem->stamps = arena_alloc_zeroed(arena, pages * sizeof(uint32_t));
     }
     gmem->swap_free = BUDDY_NONE;
 }

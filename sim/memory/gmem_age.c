@@ -11,7 +11,7 @@
 
 static uint64_t now_ms(const struct gmem *gmem)
 {
-    return engine_now(gmem->config.engine) / 1000000;
+    return engine_get_time_ns(gmem->config.engine) / 1000000;
 }
 
 void gmem_stamp(const struct gmem *gmem, uint32_t page)

@@ -19,7 +19,7 @@ static void tree_init(struct gmem_pool *pool)
     do {
         const uint32_t words = bits / 64 + (bits % 64 != 0);
         pool->words[pool->levels] = words;
-        pool->bits[pool->levels] = arena_zalloc(pool->arena, words * sizeof(uint64_t));
+        pool->bits[pool->levels] = arena_alloc_zeroed(pool->arena, words * sizeof(uint64_t));
         pool->levels++;
         bits = words;
     } while (bits > 1);
@@ -70,8 +70,9 @@ static uint32_t tree_take(struct gmem_pool *pool, uint32_t *pages, uint32_t coun
  */
 static void stack_shuffle(struct gmem_pool *pool, struct engine *engine)
 {
-    const uint32_t stream = engine_stream(engine, "shuffle");
-    const uint64_t key = bnt_mix64(engine_choose(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
+    const uint32_t stream = engine_open_stream(engine, "shuffle");
+    const uint64_t key =
+        bnt_mix64(engine_draw_choice(engine, stream, CHOICE_PICK, UINT64_C(1) << 32));
     for (uint32_t i = pool->free_pages; i > 1; i--) {
         const uint64_t drawn = bnt_mix64(key + i) >> 32;
         const uint32_t other = (uint32_t)(drawn * i >> 32);

@@ -247,7 +247,7 @@ struct recording *recording_parse(struct arena *arena, const char *name, const c
     if (!header_parse(&csv)) {
         return NULL;
     }
-    struct recording *recording = arena_zalloc(arena, sizeof *recording);
+    struct recording *recording = arena_alloc_zeroed(arena, sizeof *recording);
     recording->arena = arena;
     if (!rows_parse(&csv, recording)) {
         recording_free(recording);

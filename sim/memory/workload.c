@@ -17,7 +17,7 @@ struct workload *workload_create(struct arena *arena, struct engine *engine, str
                                  const struct scenario_workload *spec,
                                  const struct recording *recording)
 {
-    struct workload *workload = arena_zalloc(arena, sizeof *workload);
+    struct workload *workload = arena_alloc_zeroed(arena, sizeof *workload);
     workload->arena = arena;
     workload->engine = engine;
     workload->gmem = gmem;

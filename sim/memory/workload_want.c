@@ -54,7 +54,7 @@ void workload_walk_start(struct workload *workload)
     }
     (void)snprintf(name, sizeof name, "workload.%.*s", (int)(sizeof name - sizeof "workload."),
                    workload->spec.name);
-    workload->stream = engine_stream(workload->engine, name);
+    workload->stream = engine_open_stream(workload->engine, name);
     workload->walk_bytes = workload->spec.size_bytes;
 }
 
@@ -63,7 +63,7 @@ static void walk_step(struct workload *workload)
 {
     const uint64_t step = workload->spec.step_bytes;
     const uint64_t drawn =
-        engine_choose(workload->engine, workload->stream, CHOICE_RANGE, step * 2 + 1);
+        engine_draw_choice(workload->engine, workload->stream, CHOICE_RANGE, step * 2 + 1);
     const uint64_t at = workload->walk_bytes + drawn;
     const uint64_t low = lower(&workload->spec);
     const uint64_t high = upper(&workload->spec);

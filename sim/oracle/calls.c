@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-void oracle_on_calls(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
+void oracle_use_vmware_wire(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->calls = true;
@@ -17,7 +17,7 @@ void oracle_on_calls(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns)
     shadow->slack_pfns = slack_pfns;
 }
 
-static uint64_t count_with_driver(const struct shadow *shadow)
+static uint64_t count_driver_pages(const struct shadow *shadow)
 {
     return shadow->in_place[PLACE_TAKEN] + shadow->in_place[PLACE_INFLATING] +
            shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_DEFLATING] +
@@ -26,21 +26,21 @@ static uint64_t count_with_driver(const struct shadow *shadow)
 
 /** At START the host forgot every page: the driver must have none, unless it is detaching.
  */
-static void note_start(struct oracle *oracle, uint32_t vm, bool stopping)
+static void check_start_call(struct oracle *oracle, uint32_t vm, bool stopping)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    if (!stopping && count_with_driver(shadow) > 0) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
-                       "START was sent with %" PRIu64 " pages still with the driver",
-                       count_with_driver(shadow));
+    if (!stopping && count_driver_pages(shadow) > 0) {
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
+                                "START was sent with %" PRIu64 " pages still with the driver",
+                                count_driver_pages(shadow));
     }
-    oracle_device_reset(oracle, vm);
+    oracle_observe_device_reset(oracle, vm);
     shadow->epoch_acked = shadow->epoch;
     shadow->reset_wanted = false;
     shadow->reset_seen = false;
 }
 
-static void check_answer(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
+static void check_call_answer(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const char *name = bnt_vmware_command_name(call->command);
@@ -48,13 +48,13 @@ static void check_answer(struct oracle *oracle, uint32_t vm, const struct oracle
         return;
     }
     if (shadow->reset_wanted && bnt_vmware_command_checked(call->command)) {
-        oracle_violate(oracle, vm, INVARIANT_CALL_ANSWER,
-                       "%s was answered SUCCESS while the host waits for START", name);
+        oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
+                                "%s was answered SUCCESS while the host waits for START", name);
     }
     if (bnt_vmware_command_targets(call->command) && call->result != call->target_pfns) {
-        oracle_violate(oracle, vm, INVARIANT_CALL_ANSWER,
-                       "%s was answered with the target %" PRIu64 ", which is %" PRIu64, name,
-                       call->result, call->target_pfns);
+        oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
+                                "%s was answered with the target %" PRIu64 ", which is %" PRIu64,
+                                name, call->result, call->target_pfns);
     }
 }
 
@@ -66,7 +66,7 @@ static bool is_about_pages(uint32_t command)
 
 /** Keeps what the host refused in its last answers; RESET while it waits for START is no refusal.
  */
-static void note_refusal(struct shadow *shadow, uint32_t command, bool obliging)
+static void note_refused_call(struct shadow *shadow, uint32_t command, bool obliging)
 {
     switch (command) {
     case BNT_VMWARE_CMD_START:
@@ -85,43 +85,43 @@ static void note_refusal(struct shadow *shadow, uint32_t command, bool obliging)
     }
 }
 
-void oracle_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
+void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const bool success = bnt_vmware_succeeded(call->command, call->status);
     if (shadow->reset_seen && is_about_pages(call->command)) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
-                       "%s was called after RESET and before START",
-                       bnt_vmware_command_name(call->command));
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
+                                "%s was called after RESET and before START",
+                                bnt_vmware_command_name(call->command));
     }
-    check_answer(oracle, vm, call);
-    note_refusal(shadow, call->command,
-                 success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
+    check_call_answer(oracle, vm, call);
+    note_refused_call(shadow, call->command,
+                      success || (call->status == BNT_VMWARE_RESET && shadow->reset_wanted));
     if (is_about_pages(call->command)) {
         const bool single =
             call->command == BNT_VMWARE_CMD_LOCK || call->command == BNT_VMWARE_CMD_UNLOCK;
         shadow->call_failed = !success && !single;
     }
     if (call->command == BNT_VMWARE_CMD_START && success) {
-        note_start(oracle, vm, call->stopping);
+        check_start_call(oracle, vm, call->stopping);
     } else if (call->status == BNT_VMWARE_RESET && call->command != BNT_VMWARE_CMD_START &&
                !shadow->reset_seen) {
         shadow->reset_seen = true;
-        shadow->reset_seen_ns = engine_now(oracle->engine);
+        shadow->reset_seen_ns = engine_get_time_ns(oracle->engine);
     }
 }
 
-void oracle_check_calls(struct oracle *oracle, uint32_t vm)
+void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t since_ns = engine_now(oracle->engine) - shadow->reset_seen_ns;
+    const uint64_t since_ns = engine_get_time_ns(oracle->engine) - shadow->reset_seen_ns;
     const uint64_t left = shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_HELD];
     if (shadow->calls && shadow->reset_seen && left > 0 &&
         since_ns > shadow->config.reset_empty_ns) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_EMPTY,
-                       "the balloon still holds %" PRIu64 " pages %" PRIu64
-                       " ns after a call was answered by RESET",
-                       left, since_ns);
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_EMPTY,
+                                "the balloon still holds %" PRIu64 " pages %" PRIu64
+                                " ns after a call was answered by RESET",
+                                left, since_ns);
     }
 }
 
@@ -131,13 +131,13 @@ void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_hos
     const uint64_t slack = host->target_pfns == 0 ? 0 : shadow->slack_pfns;
     /* A host that refuses to unlock, or to answer GET_TARGET, keeps the balloon there. */
     const bool hindered =
-        host->outcome == BNT_OUTCOME_REFUSED || shadow_is_hindered(shadow) ||
+        host->outcome == BNT_OUTCOME_REFUSED || shadow_has_refused_calls(shadow) ||
         (shadow->hostile & ASSUMES_DEVICE) != 0; /* a hostile one may only claim that it unlocked */
     if (shadow->calls && shadow->live && !hindered &&
         host->balloon_pfns > host->target_pfns + slack) {
-        oracle_violate(oracle, vm, INVARIANT_TARGET_SLACK,
-                       "the balloon holds %" PRIu64 " PFNs, %" PRIu64
-                       " above its target; its slack allows %" PRIu64 " PFNs",
-                       host->balloon_pfns, host->balloon_pfns - host->target_pfns, slack);
+        oracle_record_violation(oracle, vm, INVARIANT_TARGET_SLACK,
+                                "the balloon holds %" PRIu64 " PFNs, %" PRIu64
+                                " above its target; its slack allows %" PRIu64 " PFNs",
+                                host->balloon_pfns, host->balloon_pfns - host->target_pfns, slack);
     }
 }

@@ -10,8 +10,8 @@
 #include <inttypes.h>
 
 /** While the driver stops, all pages that it counts are on their way back to the OS. */
-static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
-                           uint64_t counted)
+static void check_stopping_driver(struct oracle *oracle, uint32_t vm,
+                                  const struct bnt_guest_info *guest, uint64_t counted)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t pages = 0;
@@ -22,13 +22,14 @@ static void check_stopping(struct oracle *oracle, uint32_t vm, const struct bnt_
     const uint64_t all = counted + guest->inflight_inflate_pfns + guest->inflight_deflate_pfns +
                          (guest->held_pages << shadow->config.page_order);
     if (all != with_driver) {
-        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs while it stops; it has %" PRIu64, all,
-                       with_driver);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_GUEST_COUNT,
+            "the driver counts %" PRIu64 " PFNs while it stops; it has %" PRIu64, all, with_driver);
     }
 }
 
-static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest)
+static void check_driver_counters(struct oracle *oracle, uint32_t vm,
+                                  const struct bnt_guest_info *guest)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint32_t order = shadow->config.page_order;
@@ -38,59 +39,59 @@ static void check_guest(struct oracle *oracle, uint32_t vm, const struct bnt_gue
                                << order; /* lent pages count as the OS's */
     const uint64_t counted = guest->ballooned_pfns + (guest->kept_pages << order);
     if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
-        check_stopping(oracle, vm, guest, counted);
+        check_stopping_driver(oracle, vm, guest, counted);
         return;
     }
     if (counted != balloon || guest->inflight_inflate_pfns != inflating ||
         guest->inflight_deflate_pfns != deflating) {
-        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
-                       " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
-                       ", %" PRIu64 " and %" PRIu64,
-                       counted, guest->inflight_inflate_pfns, guest->inflight_deflate_pfns, balloon,
-                       inflating, deflating);
+        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
+                                "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
+                                " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
+                                ", %" PRIu64 " and %" PRIu64,
+                                counted, guest->inflight_inflate_pfns, guest->inflight_deflate_pfns,
+                                balloon, inflating, deflating);
     }
     if (shadow->in_place[PLACE_TAKEN] << order !=
             guest->migrating_pfns + (guest->aside_pages << order) &&
         guest->state == BNT_GUEST_RUNNING) {
-        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "%" PRIu64
-                       " pages are with the driver, neither ballooned, held nor in flight",
-                       shadow->in_place[PLACE_TAKEN]);
+        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
+                                "%" PRIu64
+                                " pages are with the driver, neither ballooned, held nor in flight",
+                                shadow->in_place[PLACE_TAKEN]);
     }
     if (shadow->in_place[PLACE_HELD] > shadow->config.refused_max) {
-        oracle_violate(oracle, vm, INVARIANT_HELD_BOUND,
-                       "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
-                       shadow->in_place[PLACE_HELD], shadow->config.refused_max);
+        oracle_record_violation(oracle, vm, INVARIANT_HELD_BOUND,
+                                "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
+                                shadow->in_place[PLACE_HELD], shadow->config.refused_max);
     }
     const bool at_work = shadow->calls && shadow->goes_on;
     if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING && !at_work &&
         shadow->in_flight == 0 && guest->ballooned_pfns == guest->target_pfns) {
-        oracle_violate(oracle, vm, INVARIANT_HELD_RETURNED,
-                       "%" PRIu64 " refused pages are still held at the target",
-                       shadow->in_place[PLACE_HELD]);
+        oracle_record_violation(oracle, vm, INVARIANT_HELD_RETURNED,
+                                "%" PRIu64 " refused pages are still held at the target",
+                                shadow->in_place[PLACE_HELD]);
     }
 }
 
-static void check_reset(struct oracle *oracle, uint32_t vm)
+static void check_empty_after_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     if (!shadow->releasing || shadow->calls) {
         return;
     }
     if (shadow->in_flight > 0) {
         shadow->releasing_since_ns = now_ns; /* the device has not completed all requests yet */
     } else if (now_ns - shadow->releasing_since_ns > shadow->config.reset_empty_ns) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_EMPTY,
-                       "the balloon still holds %" PRIu64 " pages %" PRIu64
-                       " ns after the reset was seen",
-                       shadow->in_place[PLACE_BALLOON], now_ns - shadow->releasing_since_ns);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_RESET_EMPTY,
+            "the balloon still holds %" PRIu64 " pages %" PRIu64 " ns after the reset was seen",
+            shadow->in_place[PLACE_BALLOON], now_ns - shadow->releasing_since_ns);
     }
 }
 
 /** Whether both views must agree: nothing in flight, no reset under way, no page unknown. */
-static bool is_settled(const struct shadow *shadow)
+static bool is_vm_settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
@@ -100,23 +101,24 @@ static bool is_settled(const struct shadow *shadow)
            shadow->unknown_pages == 0;
 }
 
-static void check_views(struct oracle *oracle, uint32_t vm)
+static void check_views_agree(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
-    if (is_settled(shadow) && balloon != shadow->host_pfns) {
-        oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
-                       "nothing is in flight, yet the guest has %" PRIu64
-                       " PFNs in the balloon and the host %" PRIu64,
-                       balloon, shadow->host_pfns);
+    if (is_vm_settled(shadow) && balloon != shadow->host_pfns) {
+        oracle_record_violation(oracle, vm, INVARIANT_VIEWS_AGREE,
+                                "nothing is in flight, yet the guest has %" PRIu64
+                                " PFNs in the balloon and the host %" PRIu64,
+                                balloon, shadow->host_pfns);
     }
 }
 
 /** Twice the bound, since a balloon may come nearer and go back within one step, unnoticed. */
-static void check_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
+static void check_target_request(struct oracle *oracle, uint32_t vm,
+                                 const struct bnt_host_info *host)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     const uint64_t held = host->balloon_pfns;
     const uint64_t target = host->target_pfns;
     const uint64_t distance = held > target ? held - target : target - held;
@@ -128,71 +130,73 @@ static void check_request(struct oracle *oracle, uint32_t vm, const struct bnt_h
         shadow->request.nearest_pfns = distance;
         shadow->request.since_ns = now_ns;
     } else if ((now_ns - shadow->request.since_ns) / 2 > shadow->config.stall_ns) {
-        oracle_violate(oracle, vm, INVARIANT_REQUEST_ENDS,
-                       "request %" PRIu64 " has no outcome, and stayed %" PRIu64
-                       " PFNs or more away from its target for %" PRIu64 " ns",
-                       shadow->target_id, shadow->request.nearest_pfns,
-                       now_ns - shadow->request.since_ns);
+        oracle_record_violation(oracle, vm, INVARIANT_REQUEST_ENDS,
+                                "request %" PRIu64 " has no outcome, and stayed %" PRIu64
+                                " PFNs or more away from its target for %" PRIu64 " ns",
+                                shadow->target_id, shadow->request.nearest_pfns,
+                                now_ns - shadow->request.since_ns);
         shadow->request.since_ns = now_ns;
     }
 }
 
-void oracle_check(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
-                  const struct bnt_host_info *host)
+void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                           const struct bnt_host_info *host)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (guest != NULL) {
-        check_guest(oracle, vm, guest);
+        check_driver_counters(oracle, vm, guest);
     }
-    check_reset(oracle, vm);
+    check_empty_after_reset(oracle, vm);
     if (shadow->target_id > shadow->ended_id) {
-        check_request(oracle, vm, host);
+        check_target_request(oracle, vm, host);
     }
-    oracle_check_calls(oracle, vm);
+    oracle_check_empty_after_reset(oracle, vm);
     if (host->balloon_pfns != shadow->host_pfns) {
-        oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
-                       "the ledger counts %" PRIu64 " PFNs, the completed requests make %" PRIu64,
-                       host->balloon_pfns, shadow->host_pfns);
+        oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
+                                "the ledger counts %" PRIu64
+                                " PFNs, the completed requests make %" PRIu64,
+                                host->balloon_pfns, shadow->host_pfns);
     }
     if (shadow->discard_count > 0) {
-        oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                       "the host discarded PFN %" PRIu64 " without a request that named it",
-                       shadow->discards[0].first_pfn);
+        oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
+                                "the host discarded PFN %" PRIu64
+                                " without a request that named it",
+                                shadow->discards[0].first_pfn);
         shadow->discard_count = 0;
     }
-    check_views(oracle, vm);
+    check_views_agree(oracle, vm);
 }
 
 /* ---- Progress ---- */
 
 static const invariant_id progress[2] = {INVARIANT_DRIVER_PROGRESS, INVARIANT_DEVICE_PROGRESS};
 
-void oracle_step(struct oracle *oracle, uint32_t vm, bool device)
+void oracle_count_step(struct oracle *oracle, uint32_t vm, bool device)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     const uint64_t most = ORACLE_STEPS_PER_INSTANT + shadow->config.pfns / ORACLE_PFNS_PER_STEP;
     if (shadow->step_ns[device] != now_ns) {
         shadow->step_ns[device] = now_ns;
         shadow->steps[device] = 0;
     }
     if (++shadow->steps[device] > most) {
-        oracle_violate(oracle, vm, progress[device], "more than %" PRIu64 " steps in one instant",
-                       most);
+        oracle_record_violation(oracle, vm, progress[device],
+                                "more than %" PRIu64 " steps in one instant", most);
         shadow->steps[device] = 0;
     }
 }
 
 /** The libraries count the steps that did nothing and asked for another at once. */
-static void audit_progress(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
-                           const struct bnt_host_info *host)
+static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
+                             const struct bnt_host_info *host)
 {
     const uint64_t idle[2] = {guest->idle_steps, host->idle_steps};
     for (int device = 0; device < 2; device++) {
         if (idle[device] > 0) {
-            oracle_violate(oracle, vm, progress[device],
-                           "%" PRIu64 " steps did nothing and asked for another at once",
-                           idle[device]);
+            oracle_record_violation(oracle, vm, progress[device],
+                                    "%" PRIu64 " steps did nothing and asked for another at once",
+                                    idle[device]);
         }
     }
 }
@@ -205,29 +209,30 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t counted[PLACE_COUNT] = {0};
     for (uint64_t i = 0; i < shadow->pages; i++) {
-        counted[shadow_place(shadow->place[i])]++;
+        counted[shadow_get_place(shadow->place[i])]++;
     }
     uint64_t with_driver = 0;
     for (int place = 0; place < PLACE_COUNT; place++) {
         if (counted[place] != shadow->in_place[place]) {
-            oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                           "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted", place,
-                           counted[place], shadow->in_place[place]);
+            oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
+                                    "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted",
+                                    place, counted[place], shadow->in_place[place]);
         }
         if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_HELD_PARTS)) {
             with_driver += counted[place];
         }
     }
     if (counted[PLACE_REPORTING] + counted[PLACE_REPORTED] != reported_pages) {
-        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator counts %" PRIu64
-                       " pages in reports, the reports have %" PRIu64,
-                       reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
+        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
+                                "the allocator counts %" PRIu64
+                                " pages in reports, the reports have %" PRIu64,
+                                reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
     }
     if (with_driver != allocator_pages) {
-        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator counts %" PRIu64 " pages with the driver, which has %" PRIu64,
-                       allocator_pages, with_driver);
+        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
+                                "the allocator counts %" PRIu64
+                                " pages with the driver, which has %" PRIu64,
+                                allocator_pages, with_driver);
     }
 }
 
@@ -242,10 +247,10 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
         const uint64_t pfn = shadow->config.first_pfn + i;
         const bool held = bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST;
         if (held != (shadow->host[i] != 0)) {
-            oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
-                           "the ledger says that PFN %" PRIu64
-                           " is %s, which the completed requests contradict",
-                           pfn, held ? "in the balloon" : "the guest's");
+            oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
+                                    "the ledger says that PFN %" PRIu64
+                                    " is %s, which the completed requests contradict",
+                                    pfn, held ? "in the balloon" : "the guest's");
             return;
         }
     }
@@ -254,23 +259,24 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
 static void audit_views(struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    if (!is_settled(shadow)) {
+    if (!is_vm_settled(shadow)) {
         return;
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
         const bool guest = shadow->place[i >> shadow->config.page_order] == PLACE_BALLOON;
         if (guest != (shadow->host[i] != 0)) {
-            oracle_violate(oracle, vm, INVARIANT_VIEWS_AGREE,
-                           "PFN %" PRIu64 " is %s for the guest and %s for the host",
-                           shadow->config.first_pfn + i, guest ? "in the balloon" : "its own",
-                           guest ? "the guest's" : "in the balloon");
+            oracle_record_violation(oracle, vm, INVARIANT_VIEWS_AGREE,
+                                    "PFN %" PRIu64 " is %s for the guest and %s for the host",
+                                    shadow->config.first_pfn + i,
+                                    guest ? "in the balloon" : "its own",
+                                    guest ? "the guest's" : "in the balloon");
             return;
         }
     }
 }
 
-void oracle_audit(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
-                  uint64_t allocator_pages, uint64_t reported_pages)
+void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
+                        uint64_t allocator_pages, uint64_t reported_pages)
 {
     audit_places(oracle, vm, allocator_pages, reported_pages);
     audit_ledger(oracle, vm, host);
@@ -281,33 +287,34 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
                            const struct bnt_host_info *host)
 {
     const uint32_t order = oracle->vms[vm].config.page_order;
-    audit_progress(oracle, vm, guest, host);
+    audit_idle_steps(oracle, vm, guest, host);
     const uint64_t out = guest->deflated_pfns + guest->reset_pfns + guest->ballooned_pfns +
                          (guest->kept_pages << order) + guest->inflight_deflate_pfns;
     if (guest->state != BNT_GUEST_STOPPING && guest->inflated_pfns != out) {
-        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
-                       " deflated, reset or still ballooned",
-                       guest->inflated_pfns, out);
+        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
+                                "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
+                                " deflated, reset or still ballooned",
+                                guest->inflated_pfns, out);
     }
     const uint64_t reporting =
         (oracle->vms[vm].in_place[PLACE_REPORTING] + oracle->vms[vm].in_place[PLACE_REPORTED])
         << order;
     if (guest->reporting_pfns != reporting) {
-        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs in its report; there are %" PRIu64,
-                       guest->reporting_pfns, reporting);
+        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
+                                "the driver counts %" PRIu64
+                                " PFNs in its report; there are %" PRIu64,
+                                guest->reporting_pfns, reporting);
     }
     const uint64_t left = host->deflated_pfns + host->reset_pfns + host->balloon_pfns;
     if (host->inflated_pfns != left) {
-        oracle_violate(oracle, vm, INVARIANT_LEDGER_COUNT,
-                       "the device counts %" PRIu64 " PFNs inflated, and %" PRIu64
-                       " deflated, reset or still ballooned",
-                       host->inflated_pfns, left);
+        oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
+                                "the device counts %" PRIu64 " PFNs inflated, and %" PRIu64
+                                " deflated, reset or still ballooned",
+                                host->inflated_pfns, left);
     }
 }
 
-uint64_t oracle_state_afresh(const struct oracle *oracle)
+uint64_t oracle_recompute_state(const struct oracle *oracle)
 {
     uint64_t state = 0;
     for (uint32_t vm = 0; vm < oracle->vm_count; vm++) {
@@ -315,7 +322,7 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
         for (uint64_t i = 0; i < shadow->pages; i++) {
             const uint64_t pfn = shadow->config.first_pfn + (i << shadow->config.page_order);
             if (shadow->place[i] == PLACE_BALLOON || shadow->place[i] == PLACE_HELD) {
-                state += shadow_fact(vm, pfn, shadow->place[i] == PLACE_HELD);
+                state += shadow_hash_page(vm, pfn, shadow->place[i] == PLACE_HELD);
             }
         }
     }
@@ -324,79 +331,84 @@ uint64_t oracle_state_afresh(const struct oracle *oracle)
 
 /** A target that the script set in the quiet end, and whose stall bound is not over, may be
  * pending. */
-static bool is_young(const struct oracle *oracle, uint32_t vm, uint64_t quiet_since_ns)
+static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
+                                     uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     return shadow->target_set_ns >= quiet_since_ns && shadow->request.id == shadow->target_id &&
-           engine_now(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
+           engine_get_time_ns(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
 }
 
 /** Whether something began too recently to be complete; time in which the VM was paused does not
  * count. */
-static bool is_recent(const struct oracle *oracle, uint32_t vm, uint64_t since_ns, uint64_t most_ns)
+static bool is_still_allowed(const struct oracle *oracle, uint32_t vm, uint64_t since_ns,
+                             uint64_t most_ns)
 {
-    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     const uint64_t paused_ns = oracle->vms[vm].paused_until_ns;
     const uint64_t from_ns = since_ns > paused_ns ? since_ns : paused_ns;
     return from_ns >= now_ns || now_ns - from_ns <= most_ns;
 }
 
 /** Requests that stay in flight; one that was submitted recently may still be answered. */
-static uint64_t count_overdue(const struct oracle *oracle, uint32_t vm)
+static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     uint64_t count = shadow->in_flight;
     for (uint64_t i = 0; shadow->in_flight <= SHADOW_SENT_MAX && i < shadow->in_flight; i++) {
-        count -= is_recent(oracle, vm, shadow->sent[i].since_ns, shadow->config.answer_ns);
+        count -= is_still_allowed(oracle, vm, shadow->sent[i].since_ns, shadow->config.answer_ns);
     }
     return count;
 }
 
 /** Whether the script reset the balloon recently, in the quiet end. */
-static bool is_reset_recent(const struct oracle *oracle, uint32_t vm, uint64_t quiet_since_ns)
+static bool is_balloon_reset_recent(const struct oracle *oracle, uint32_t vm,
+                                    uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     return shadow->reset_ns >= quiet_since_ns &&
-           is_recent(oracle, vm, shadow->releasing_since_ns, shadow->config.reset_empty_ns);
+           is_still_allowed(oracle, vm, shadow->releasing_since_ns, shadow->config.reset_empty_ns);
 }
 
-void oracle_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
-                      oracle_device device, uint64_t quiet_since_ns)
+void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
+                            oracle_device device, uint64_t quiet_since_ns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (device == ORACLE_DEVICE_SUSPENDED) {
         return;
     }
     const uint64_t news_ns = shadow->config.answer_ns + shadow->config.poll_ns;
-    if (!is_young(oracle, vm, quiet_since_ns)) {
+    if (!is_target_request_recent(oracle, vm, quiet_since_ns)) {
         oracle_check_slack(oracle, vm, host);
     }
-    if (count_overdue(oracle, vm) > 0) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " requests are still in flight",
-                       count_overdue(oracle, vm));
+    if (count_overdue_requests(oracle, vm) > 0) {
+        oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
+                                "%" PRIu64 " requests are still in flight",
+                                count_overdue_requests(oracle, vm));
     }
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] > 0 &&
-        !is_recent(oracle, vm, shadow->reporting_since_ns, shadow->config.answer_ns)) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " pages are still in a report",
-                       shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
+        !is_still_allowed(oracle, vm, shadow->reporting_since_ns, shadow->config.answer_ns)) {
+        oracle_record_violation(
+            oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " pages are still in a report",
+            shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
     const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_notified;
     if (shadow->in_place[PLACE_HINTED] > 0 && done &&
-        !is_recent(oracle, vm, shadow->hint_done_ns, news_ns)) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES,
-                       "%" PRIu64
-                       " pages are still kept as hinted, although the device showed DONE",
-                       shadow->in_place[PLACE_HINTED]);
+        !is_still_allowed(oracle, vm, shadow->hint_done_ns, news_ns)) {
+        oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
+                                "%" PRIu64
+                                " pages are still kept as hinted, although the device showed DONE",
+                                shadow->in_place[PLACE_HINTED]);
     }
-    const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_is_hindered(shadow);
-    if (shadow->target_id > 0 && obeys && !is_young(oracle, vm, quiet_since_ns) &&
+    const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_has_refused_calls(shadow);
+    if (shadow->target_id > 0 && obeys && !is_target_request_recent(oracle, vm, quiet_since_ns) &&
         host->outcome == BNT_OUTCOME_PENDING) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "target request %" PRIu64 " has no outcome",
-                       shadow->target_id);
+        oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
+                                "target request %" PRIu64 " has no outcome", shadow->target_id);
     }
     if (shadow->live && obeys && shadow->releasing &&
-        !is_reset_recent(oracle, vm, quiet_since_ns)) {
-        oracle_violate(oracle, vm, INVARIANT_CONVERGES, "epoch %" PRIu32 " was never acknowledged",
-                       shadow->epoch);
+        !is_balloon_reset_recent(oracle, vm, quiet_since_ns)) {
+        oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
+                                "epoch %" PRIu32 " was never acknowledged", shadow->epoch);
     }
 }

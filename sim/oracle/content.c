@@ -7,61 +7,65 @@
 
 #include <inttypes.h>
 
-void oracle_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
-                    uint64_t found)
+void oracle_check_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                          uint64_t found)
 {
     if (found == expected) {
         return;
     }
     if (expected != 0 && found == 0) {
-        oracle_violate(oracle, vm, INVARIANT_CONTENT_KEPT,
-                       "PFN %" PRIu64 " lost its content: written %016" PRIx64 ", read as empty",
-                       pfn, expected);
+        oracle_record_violation(oracle, vm, INVARIANT_CONTENT_KEPT,
+                                "PFN %" PRIu64 " lost its content: written %016" PRIx64
+                                ", read as empty",
+                                pfn, expected);
     } else {
-        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
-                       "PFN %" PRIu64 " holds foreign content: expected %016" PRIx64
-                       ", found %016" PRIx64,
-                       pfn, expected, found);
+        oracle_record_violation(oracle, vm, INVARIANT_CONTENT_OWN,
+                                "PFN %" PRIu64 " holds foreign content: expected %016" PRIx64
+                                ", found %016" PRIx64,
+                                pfn, expected, found);
     }
 }
 
-void oracle_content_unknown(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
-                            bool write)
+void oracle_check_hinted_access(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
+                                bool write)
 {
     if (!write) {
-        oracle_violate(oracle, vm, INVARIANT_HINT_TRUSTED,
-                       "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_HINT_TRUSTED,
+            "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
     } else if (found != 0 && found >> 48 != vm + 1) {
-        oracle_violate(oracle, vm, INVARIANT_CONTENT_OWN,
-                       "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
+        oracle_record_violation(oracle, vm, INVARIANT_CONTENT_OWN,
+                                "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
     }
 }
 
-void oracle_poison(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
-                   uint64_t found)
+void oracle_check_free_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
+                            uint64_t found)
 {
     if (found != expected) {
-        oracle_violate(oracle, vm, INVARIANT_POISON_KEPT,
-                       "free PFN %" PRIu64 " must hold %08" PRIx64 ", found %016" PRIx64, pfn,
-                       expected & UINT32_MAX, found);
+        oracle_record_violation(oracle, vm, INVARIANT_POISON_KEPT,
+                                "free PFN %" PRIu64 " must hold %08" PRIx64 ", found %016" PRIx64,
+                                pfn, expected & UINT32_MAX, found);
     }
 }
 
-void oracle_initialised(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
-                        uint64_t found)
+void oracle_check_initialised_page(struct oracle *oracle, uint32_t vm, uint64_t pfn,
+                                   uint64_t expected, uint64_t found)
 {
     if (found != expected) {
-        oracle_violate(oracle, vm, INVARIANT_DEVICE_INIT,
-                       "PFN %" PRIu64 " is called initialised to %08" PRIx64 ", found %016" PRIx64,
-                       pfn, expected & UINT32_MAX, found);
+        oracle_record_violation(oracle, vm, INVARIANT_DEVICE_INIT,
+                                "PFN %" PRIu64 " is called initialised to %08" PRIx64
+                                ", found %016" PRIx64,
+                                pfn, expected & UINT32_MAX, found);
     }
 }
 
-void oracle_arrived(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held, uint64_t holds)
+void oracle_check_migrated_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
+                                uint64_t holds)
 {
     if (held != holds) {
-        oracle_violate(oracle, vm, INVARIANT_ARRIVED,
-                       "PFN %" PRIu64 " held %016" PRIx64 " and arrived as %016" PRIx64, pfn, held,
-                       holds);
+        oracle_record_violation(oracle, vm, INVARIANT_ARRIVED,
+                                "PFN %" PRIu64 " held %016" PRIx64 " and arrived as %016" PRIx64,
+                                pfn, held, holds);
     }
 }

@@ -7,13 +7,13 @@
 
 #include <inttypes.h>
 
-void oracle_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+void oracle_observe_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->discard_count == SHADOW_DISCARDS_MAX) {
-        oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                       "the host discarded %d ranges without completing a request",
-                       SHADOW_DISCARDS_MAX);
+        oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
+                                "the host discarded %d ranges without completing a request",
+                                SHADOW_DISCARDS_MAX);
         return;
     }
     shadow->discards[shadow->discard_count++] = (struct shadow_range){first_pfn, pfns};
@@ -35,17 +35,18 @@ static void check_discards(struct oracle *oracle, uint32_t vm)
             good++;
         }
         if (good < discard.pfns) {
-            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host discarded PFN %" PRIu64 ", which the request did not name",
-                           discard.first_pfn + good);
+            oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
+                                    "the host discarded PFN %" PRIu64
+                                    ", which the request did not name",
+                                    discard.first_pfn + good);
         }
     }
     shadow->discard_count = 0;
 }
 
 /** Sets the PFNs that were accepted to `to`; returns how many of them were `from` before. */
-static uint64_t set_completed(struct shadow *shadow, const struct bnt_host_request *request,
-                              uint8_t from, uint8_t to)
+static uint64_t mark_accepted_pfns(struct shadow *shadow, const struct bnt_host_request *request,
+                                   uint8_t from, uint8_t to)
 {
     uint8_t *host = shadow->host;
     const uint64_t first_pfn = shadow->config.first_pfn;
@@ -64,16 +65,17 @@ static uint64_t set_completed(struct shadow *shadow, const struct bnt_host_reque
 }
 
 /** A page that is inflated twice counts as fresh both times. */
-static void complete_inflate(struct oracle *oracle, uint32_t vm,
-                             const struct bnt_host_request *request)
+static void note_completed_inflate(struct oracle *oracle, uint32_t vm,
+                                   const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->host_pfns += set_completed(shadow, request, HOST_GUEST, HOST_FRESH);
+    shadow->host_pfns += mark_accepted_pfns(shadow, request, HOST_GUEST, HOST_FRESH);
     check_discards(oracle, vm);
-    (void)set_completed(shadow, request, HOST_FRESH, HOST_BALLOON);
+    (void)mark_accepted_pfns(shadow, request, HOST_FRESH, HOST_BALLOON);
 }
 
-void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request)
+void oracle_observe_host_request(struct oracle *oracle, uint32_t vm,
+                                 const struct bnt_host_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->uncompleted[request->inflate] -=
@@ -81,64 +83,68 @@ void oracle_host_request(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     if (request->verdicts != NULL && request->epoch != 0 && request->epoch != shadow->epoch) {
         for (uint32_t i = 0; i < request->pfn_count; i++) {
             if (request->verdicts[i] != BNT_VERDICT_RESET) {
-                oracle_violate(oracle, vm, INVARIANT_STALE_REFUSED,
-                               "a request of the stale epoch %" PRIu32
-                               " was accepted under epoch %" PRIu32,
-                               request->epoch, shadow->epoch);
+                oracle_record_violation(oracle, vm, INVARIANT_STALE_REFUSED,
+                                        "a request of the stale epoch %" PRIu32
+                                        " was accepted under epoch %" PRIu32,
+                                        request->epoch, shadow->epoch);
                 break;
             }
         }
     }
     if (request->inflate) {
-        complete_inflate(oracle, vm, request);
+        note_completed_inflate(oracle, vm, request);
         return;
     }
-    shadow->host_pfns -= set_completed(shadow, request, HOST_BALLOON, HOST_GUEST);
+    shadow->host_pfns -= mark_accepted_pfns(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
 /** The device completed a report: its pages must have been in it. */
-static void complete_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+static void note_completed_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
+                                  uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint64_t page_pfns = UINT64_C(1) << shadow->config.page_order;
     for (uint64_t i = 0; !shadow->foreign && i < pfns; i += page_pfns) {
         const uint64_t page = first_pfn + i;
         if (shadow_move_pages(oracle, vm, &page, 1, PLACE_REPORTING, PLACE_REPORTED) == 0 &&
-            shadow_page_known(oracle, vm, page, "a report")) {
-            oracle_violate(oracle, vm, INVARIANT_REPORT_FREE,
-                           "PFN %" PRIu64 " was reported free while it is %s", page,
-                           shadow_place_text(*shadow_place_of(shadow, page)));
+            shadow_check_guest_pfn(oracle, vm, page, "a report")) {
+            oracle_record_violation(oracle, vm, INVARIANT_REPORT_FREE,
+                                    "PFN %" PRIu64 " was reported free while it is %s", page,
+                                    shadow_describe_place(*shadow_find_place(shadow, page)));
             return;
         }
     }
 }
 
-void oracle_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
+                                     uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t d = 0; d < shadow->discard_count; d++) {
         const struct shadow_range *discard = &shadow->discards[d];
         if (discard->first_pfn < first_pfn ||
             discard->first_pfn + discard->pfns > first_pfn + pfns) {
-            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host discarded PFN %" PRIu64 ", which the report did not name",
-                           discard->first_pfn);
+            oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
+                                    "the host discarded PFN %" PRIu64
+                                    ", which the report did not name",
+                                    discard->first_pfn);
         }
     }
     shadow->discard_count = 0;
     for (uint64_t i = 0; i < pfns; i++) {
         const uint64_t index = first_pfn - shadow->config.first_pfn + i;
         if (index < shadow->config.pfns && shadow->host[index] != 0) {
-            oracle_violate(oracle, vm, INVARIANT_REPORT_FREE,
-                           "PFN %" PRIu64 " was reported free while in the balloon", first_pfn + i);
+            oracle_record_violation(oracle, vm, INVARIANT_REPORT_FREE,
+                                    "PFN %" PRIu64 " was reported free while in the balloon",
+                                    first_pfn + i);
             return;
         }
     }
-    complete_report(oracle, vm, first_pfn, pfns);
+    note_completed_report(oracle, vm, first_pfn, pfns);
 }
 
 /** The host's reset: from now on every page counts as the guest's. */
-void oracle_host_forgets(struct oracle *oracle, uint32_t vm)
+void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint64_t i = 0; i < shadow->config.pfns && shadow->host_pfns > 0; i++) {

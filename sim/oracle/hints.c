@@ -9,79 +9,88 @@
 
 #include <inttypes.h>
 
-void oracle_hint_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_hint_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                     uint32_t count)
 {
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
     if (moved < count) {
-        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                       "page %" PRIu64 " is to be hinted while it is %s", pages[moved],
-                       shadow_place_text((uint8_t)oracle_place(oracle, vm, pages[moved])));
+        oracle_record_violation(
+            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " is to be hinted while it is %s",
+            pages[moved],
+            shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
 
-void oracle_hint_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                        uint32_t count)
 {
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_HINTED, PLACE_OS);
     if (moved < count) {
-        oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                       "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
-                       shadow_place_text((uint8_t)oracle_place(oracle, vm, pages[moved])));
+        oracle_record_violation(
+            oracle, vm, INVARIANT_GIVEN_UNUSED,
+            "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
+            shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
 
-void oracle_hint_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_hint *hint)
+void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
+                                   const struct bnt_guest_hint *hint)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (shadow->releasing) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
-                       "a hint was sent before epoch %" PRIu32 " was acknowledged", shadow->epoch);
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
+                                "a hint was sent before epoch %" PRIu32 " was acknowledged",
+                                shadow->epoch);
     }
     for (uint64_t i = 0; i < hint->pfns; i += UINT64_C(1) << shadow->config.page_order) {
         const uint64_t pfn = hint->first_pfn + i;
         if (pfn - shadow->config.first_pfn >= shadow->config.pfns ||
-            oracle_place(oracle, vm, pfn) != PLACE_HINTED) {
-            oracle_violate(oracle, vm, INVARIANT_HINT_FREE,
-                           "PFN %" PRIu64 " was hinted, but is not one of the pages kept for hints",
-                           pfn);
+            oracle_get_page_place(oracle, vm, pfn) != PLACE_HINTED) {
+            oracle_record_violation(
+                oracle, vm, INVARIANT_HINT_FREE,
+                "PFN %" PRIu64 " was hinted, but is not one of the pages kept for hints", pfn);
             return;
         }
     }
 }
 
-void oracle_hint(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns)
+void oracle_observe_hint_accepted(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
+                                  uint64_t pfns)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t d = 0; d < shadow->discard_count; d++) {
         const struct shadow_range *discard = &shadow->discards[d];
         if (discard->first_pfn < first_pfn ||
             discard->first_pfn + discard->pfns > first_pfn + pfns) {
-            oracle_violate(oracle, vm, INVARIANT_HOST_SAFETY,
-                           "the host discarded PFN %" PRIu64 ", which the hint did not name",
-                           discard->first_pfn);
+            oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
+                                    "the host discarded PFN %" PRIu64
+                                    ", which the hint did not name",
+                                    discard->first_pfn);
         }
     }
     shadow->discard_count = 0;
     if (shadow->hint_state != BNT_HOST_HINT_START) {
-        oracle_violate(oracle, vm, INVARIANT_HINT_CURRENT,
-                       "PFN %" PRIu64 " was accepted as a hint in state %s, id %" PRIu32, first_pfn,
-                       bnt_host_hint_state_name(shadow->hint_state), shadow->hint_id);
+        oracle_record_violation(oracle, vm, INVARIANT_HINT_CURRENT,
+                                "PFN %" PRIu64 " was accepted as a hint in state %s, id %" PRIu32,
+                                first_pfn, bnt_host_hint_state_name(shadow->hint_state),
+                                shadow->hint_id);
     }
 }
 
 /** `driver_pfns`: what the driver counts. */
-void oracle_audit_hinted(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
-                         uint64_t driver_pfns)
+void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
+                             uint64_t driver_pfns)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t pages = shadow->in_place[PLACE_HINTED];
     if (allocator_pages != pages) {
-        oracle_violate(oracle, vm, INVARIANT_CONSERVED,
-                       "the allocator counts %" PRIu64 " hinted pages, there are %" PRIu64,
-                       allocator_pages, pages);
+        oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
+                                "the allocator counts %" PRIu64 " hinted pages, there are %" PRIu64,
+                                allocator_pages, pages);
     }
     if (driver_pfns != pages << shadow->config.page_order) {
-        oracle_violate(oracle, vm, INVARIANT_GUEST_COUNT,
-                       "the driver counts %" PRIu64 " PFNs hinted; there are %" PRIu64, driver_pfns,
-                       pages << shadow->config.page_order);
+        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
+                                "the driver counts %" PRIu64 " PFNs hinted; there are %" PRIu64,
+                                driver_pfns, pages << shadow->config.page_order);
     }
 }

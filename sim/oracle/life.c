@@ -7,29 +7,30 @@
 
 #include <inttypes.h>
 
-void oracle_device_forgets(struct oracle *oracle, uint32_t vm)
+void oracle_observe_foreign_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    oracle_host_forgets(oracle, vm);
+    oracle_observe_balloon_reset(oracle, vm);
     shadow->uncompleted[0] = 0;
     shadow->uncompleted[1] = 0;
     shadow->discard_count = 0;
     for (uint64_t page = 0; page < shadow->pages && shadow->in_place[PLACE_REPORTING] > 0; page++) {
         if (shadow->place[page] ==
             PLACE_REPORTING) { /* free again, even if the driver does not know it yet */
-            shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-                        &shadow->place[page], PLACE_REPORTED);
+            shadow_move_page(oracle, vm,
+                             shadow->config.first_pfn + (page << shadow->config.page_order),
+                             &shadow->place[page], PLACE_REPORTED);
         }
     }
 }
 
-void oracle_device_reset(struct oracle *oracle, uint32_t vm)
+void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->leaves && shadow->in_place[PLACE_BALLOON] > 0) {
-        oracle_violate(oracle, vm, INVARIANT_DETACH_TOLD,
-                       "the device is reset with %" PRIu64 " pages that no deflate named",
-                       shadow->in_place[PLACE_BALLOON]);
+        oracle_record_violation(oracle, vm, INVARIANT_DETACH_TOLD,
+                                "the device is reset with %" PRIu64 " pages that no deflate named",
+                                shadow->in_place[PLACE_BALLOON]);
     }
     shadow->leaves = false;
     for (uint64_t page = 0; page < shadow->pages; page++) {
@@ -39,10 +40,11 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
             place == PLACE_HELD_PARTS || place == PLACE_REPORTED || place == PLACE_HINTED) {
             continue;
         }
-        shadow_move(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
-                    &shadow->place[page], place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
+        shadow_move_page(oracle, vm, shadow->config.first_pfn + (page << shadow->config.page_order),
+                         &shadow->place[page],
+                         place == PLACE_REPORTING ? PLACE_REPORTED : PLACE_TAKEN);
     }
-    oracle_device_forgets(oracle, vm);
+    oracle_observe_foreign_reset(oracle, vm);
     shadow->in_flight = 0;
     shadow->unknown_pages = 0;
     shadow->releasing = false;
@@ -50,11 +52,11 @@ void oracle_device_reset(struct oracle *oracle, uint32_t vm)
     shadow->actual_written_zero = false;
 }
 
-void oracle_device_new(struct oracle *oracle, uint32_t vm)
+void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->leaves = false; /* an orderly detach is from the device before */
-    oracle_device_reset(oracle, vm);
+    oracle_observe_device_reset(oracle, vm);
     shadow->epoch = 1;
     shadow->epoch_acked = 0;
     shadow->live = false;
@@ -64,14 +66,14 @@ void oracle_device_new(struct oracle *oracle, uint32_t vm)
     shadow->hint_state = BNT_HOST_HINT_STOP;
 }
 
-void oracle_guest_restart(struct oracle *oracle, uint32_t vm)
+void oracle_observe_kernel_replaced(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint32_t order = shadow->config.page_order;
     for (uint64_t page = 0; page < shadow->pages; page++) {
         if (shadow->place[page] != PLACE_OS) {
-            shadow_move(oracle, vm, shadow->config.first_pfn + (page << order),
-                        &shadow->place[page], PLACE_OS);
+            shadow_move_page(oracle, vm, shadow->config.first_pfn + (page << order),
+                             &shadow->place[page], PLACE_OS);
         }
     }
     shadow->in_flight = 0;

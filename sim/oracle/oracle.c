@@ -11,11 +11,11 @@
 
 struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_t vm_count)
 {
-    struct oracle *oracle = arena_zalloc(arena, sizeof *oracle);
+    struct oracle *oracle = arena_alloc_zeroed(arena, sizeof *oracle);
     oracle->arena = arena;
     oracle->engine = engine;
     oracle->vm_count = vm_count;
-    oracle->vms = arena_zalloc(arena, vm_count * sizeof *oracle->vms);
+    oracle->vms = arena_alloc_zeroed(arena, vm_count * sizeof *oracle->vms);
     return oracle;
 }
 
@@ -30,94 +30,96 @@ void oracle_destroy(struct oracle *oracle)
     arena_free(oracle->arena, oracle, sizeof *oracle);
 }
 
-void oracle_vm_init(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config)
+void oracle_init_vm(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config)
 {
     struct shadow *shadow = &oracle->vms[vm];
     shadow->config = *config;
     shadow->pages = config->pfns >> config->page_order;
-    shadow->place = arena_zalloc(oracle->arena, shadow->pages);
-    shadow->host = arena_zalloc(oracle->arena, config->pfns);
+    shadow->place = arena_alloc_zeroed(oracle->arena, shadow->pages);
+    shadow->host = arena_alloc_zeroed(oracle->arena, config->pfns);
     shadow->in_place[PLACE_OS] = shadow->pages;
     shadow->epoch = 1;
 }
 
-void oracle_foreign(struct oracle *oracle, uint32_t vm)
+void oracle_mark_driver_recorded(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].foreign = true;
 }
 
-void oracle_driver_stalled(struct oracle *oracle, uint32_t vm, uint64_t until_ns)
+void oracle_observe_driver_stall(struct oracle *oracle, uint32_t vm, uint64_t until_ns)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t now_ns = engine_now(oracle->engine);
+    const uint64_t now_ns = engine_get_time_ns(oracle->engine);
     const uint64_t at_ns = until_ns < now_ns ? until_ns : now_ns;
     shadow->releasing_since_ns =
         shadow->releasing_since_ns > at_ns ? shadow->releasing_since_ns : at_ns;
     shadow->reset_seen_ns = shadow->reset_seen_ns > at_ns ? shadow->reset_seen_ns : at_ns;
 }
 
-void oracle_driver_goes_on(struct oracle *oracle, uint32_t vm, bool goes_on)
+void oracle_note_driver_step_due(struct oracle *oracle, uint32_t vm, bool goes_on)
 {
     oracle->vms[vm].goes_on = goes_on;
 }
 
-void oracle_suspend(struct oracle *oracle, uint32_t vm, unsigned who)
+void oracle_mark_hostile(struct oracle *oracle, uint32_t vm, unsigned who)
 {
     oracle->vms[vm].hostile |= who;
 }
 
-void oracle_trust(struct oracle *oracle, uint32_t vm)
+void oracle_mark_trusted(struct oracle *oracle, uint32_t vm)
 {
     oracle->vms[vm].hostile = 0;
 }
 
-void oracle_suspend_one(struct oracle *oracle, uint32_t vm, invariant_id id)
+void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id id)
 {
-    if (invariant_assumes(id) != ASSUMES_NOBODY) { /* host safety is never suspended */
+    if (invariant_get_assumed_parties(id) != ASSUMES_NOBODY) { /* host safety is never suspended */
         oracle->vms[vm].quirky |= UINT64_C(1) << id;
     }
 }
 
-bool oracle_suspended_one(const struct oracle *oracle, uint32_t vm, invariant_id id)
+bool oracle_is_suspended_by_name(const struct oracle *oracle, uint32_t vm, invariant_id id)
 {
     return (oracle->vms[vm].quirky >> id & 1) != 0;
 }
 
-bool oracle_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
+bool oracle_is_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    return (shadow->hostile & invariant_assumes(id)) != 0 || (shadow->quirky >> id & 1) != 0;
+    return (shadow->hostile & invariant_get_assumed_parties(id)) != 0 ||
+           (shadow->quirky >> id & 1) != 0;
 }
 
-void oracle_violate(struct oracle *oracle, uint32_t vm, invariant_id id, const char *format, ...)
+void oracle_record_violation(struct oracle *oracle, uint32_t vm, invariant_id id,
+                             const char *format, ...)
 {
-    if (oracle->violated || oracle_suspended(oracle, vm, id)) {
+    if (oracle->violated || oracle_is_suspended(oracle, vm, id)) {
         return;
     }
     oracle->violated = true;
     oracle->violation.invariant = id;
     oracle->violation.vm = vm;
-    oracle->violation.event = engine_events(oracle->engine) + 1;
-    oracle->violation.time_ns = engine_now(oracle->engine);
+    oracle->violation.event = engine_count_events(oracle->engine) + 1;
+    oracle->violation.time_ns = engine_get_time_ns(oracle->engine);
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(oracle->violation.text, sizeof oracle->violation.text, format, arguments);
     va_end(arguments);
 }
 
-const struct oracle_violation *oracle_violation(const struct oracle *oracle)
+const struct oracle_violation *oracle_get_violation(const struct oracle *oracle)
 {
     return oracle->violated ? &oracle->violation : NULL;
 }
 
-page_place oracle_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
+page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    return shadow_place(
+    return shadow_get_place(
         shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order]);
 }
 
-uint64_t oracle_pages_in(const struct oracle *oracle, uint32_t vm, page_place place)
+uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, page_place place)
 {
     return oracle->vms[vm].in_place[place];
 }
@@ -134,17 +136,17 @@ static const struct {
 #undef X
 };
 
-const char *invariant_name(invariant_id id)
+const char *invariant_get_name(invariant_id id)
 {
     return invariants[id].name;
 }
 
-const char *invariant_text(invariant_id id)
+const char *invariant_get_text(invariant_id id)
 {
     return invariants[id].text;
 }
 
-unsigned invariant_assumes(invariant_id id)
+unsigned invariant_get_assumed_parties(invariant_id id)
 {
     return invariants[id].who;
 }

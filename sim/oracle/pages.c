@@ -7,18 +7,20 @@
 
 #include <inttypes.h>
 
-void oracle_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                    uint32_t count)
 {
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_TAKEN);
-    if (moved < count && shadow_page_known(oracle, vm, pages[moved], "an allocation")) {
-        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                       "page %" PRIu64 " was allocated to the driver while it is %s", pages[moved],
-                       shadow_place_text(*shadow_place_of(&oracle->vms[vm], pages[moved])));
+    if (moved < count && shadow_check_guest_pfn(oracle, vm, pages[moved], "an allocation")) {
+        oracle_record_violation(
+            oracle, vm, INVARIANT_ONE_PLACE,
+            "page %" PRIu64 " was allocated to the driver while it is %s", pages[moved],
+            shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
 /** Whether the driver may give a page in this place back to the OS. */
-static bool may_give_back(const struct shadow *shadow, page_place place)
+static bool may_free_page(const struct shadow *shadow, page_place place)
 {
     switch (place) {
     case PLACE_TAKEN:
@@ -34,44 +36,47 @@ static bool may_give_back(const struct shadow *shadow, page_place place)
     }
 }
 
-void oracle_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = shadow_move_pages(oracle, vm, pages, count, PLACE_TAKEN, PLACE_OS); i < count;
          i++) {
-        if (!shadow_page_known(oracle, vm, pages[i], "a free")) {
+        if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_place_of(shadow, pages[i]);
-        if (!may_give_back(shadow, shadow_place(*place))) {
-            oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                           "page %" PRIu64 " went back to the guest while it is %s", pages[i],
-                           shadow_place_text(*place));
+        uint8_t *place = shadow_find_place(shadow, pages[i]);
+        if (!may_free_page(shadow, shadow_get_place(*place))) {
+            oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                                    "page %" PRIu64 " went back to the guest while it is %s",
+                                    pages[i], shadow_describe_place(*place));
             return;
         }
         const uint8_t lent = *place == PLACE_DEFLATING ? SHADOW_LENT : *place & SHADOW_LENT;
-        shadow_move(oracle, vm, pages[i], place, PLACE_OS);
+        shadow_move_page(oracle, vm, pages[i], place, PLACE_OS);
         *place |= lent;
     }
 }
 
-void oracle_report_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                       uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] == 0) {
-        shadow->reporting_since_ns = engine_now(oracle->engine);
+        shadow->reporting_since_ns = engine_get_time_ns(oracle->engine);
     }
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_REPORTING);
-    if (moved < count && shadow_page_known(oracle, vm, pages[moved], "a report")) {
-        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                       "page %" PRIu64 " is to be reported while it is %s", pages[moved],
-                       shadow_place_text(*shadow_place_of(&oracle->vms[vm], pages[moved])));
+    if (moved < count && shadow_check_guest_pfn(oracle, vm, pages[moved], "a report")) {
+        oracle_record_violation(
+            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " is to be reported while it is %s",
+            pages[moved],
+            shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
 /** The device ignores a reported block with a page that it has in the balloon: it has not completed
  * the deflate yet, or a quirk of a party hid that. */
-static bool is_declined(const struct shadow *shadow, uint64_t pfn)
+static bool is_reported_block_ignored(const struct shadow *shadow, uint64_t pfn)
 {
     const uint32_t order = shadow->config.page_order;
     const uint64_t block = shadow->config.report_pages;
@@ -90,25 +95,26 @@ static bool is_declined(const struct shadow *shadow, uint64_t pfn)
 }
 
 /** BD-39: not before the device completed the report or was reset. */
-void oracle_report_given(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count)
+void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                                          uint32_t count)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = shadow_move_pages(oracle, vm, pages, count, PLACE_REPORTED, PLACE_OS);
          i < count; i++) {
-        if (!shadow_page_known(oracle, vm, pages[i], "a free")) {
+        if (!shadow_check_guest_pfn(oracle, vm, pages[i], "a free")) {
             return;
         }
-        uint8_t *place = shadow_place_of(shadow, pages[i]);
+        uint8_t *place = shadow_find_place(shadow, pages[i]);
         const uint8_t lent = *place & SHADOW_LENT;
-        const bool declined =
-            shadow_place(*place) == PLACE_REPORTING && is_declined(shadow, pages[i]);
-        if (!declined && shadow_place(*place) != PLACE_REPORTED) {
-            oracle_violate(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                           "page %" PRIu64 " went back to the guest while it is %s", pages[i],
-                           shadow_place_text(*place));
+        const bool declined = shadow_get_place(*place) == PLACE_REPORTING &&
+                              is_reported_block_ignored(shadow, pages[i]);
+        if (!declined && shadow_get_place(*place) != PLACE_REPORTED) {
+            oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
+                                    "page %" PRIu64 " went back to the guest while it is %s",
+                                    pages[i], shadow_describe_place(*place));
             return;
         }
-        shadow_move(oracle, vm, pages[i], place, PLACE_OS);
+        shadow_move_page(oracle, vm, pages[i], place, PLACE_OS);
         *place |= lent;
     }
 }

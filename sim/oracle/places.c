@@ -20,19 +20,19 @@ static const char *const place_names[PLACE_COUNT] = {
     [PLACE_HINTED] = "kept as hinted",
 };
 
-const char *shadow_place_text(uint8_t place)
+const char *shadow_describe_place(uint8_t place)
 {
     return (place & SHADOW_LENT) != 0 ? "in use while being deflated" : place_names[place];
 }
 
-bool shadow_page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
+bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
 {
     const struct shadow *shadow = &oracle->vms[vm];
     if (pfn >= shadow->config.first_pfn && pfn - shadow->config.first_pfn < shadow->config.pfns) {
         return true;
     }
-    oracle_violate(oracle, vm, INVARIANT_ONE_PLACE, "%s of PFN %" PRIu64 ", which is not memory",
-                   what, pfn);
+    oracle_record_violation(oracle, vm, INVARIANT_ONE_PLACE,
+                            "%s of PFN %" PRIu64 ", which is not memory", what, pfn);
     return false;
 }
 
@@ -42,32 +42,33 @@ static bool is_in_state_word(uint8_t place)
     return place == PLACE_BALLOON || place == PLACE_HELD;
 }
 
-void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to)
+void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place,
+                      page_place to)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (is_in_state_word(*place)) {
-        engine_state_add(oracle->engine, 0 - shadow_fact(vm, pfn, *place == PLACE_HELD));
+        engine_add_to_state(oracle->engine, 0 - shadow_hash_page(vm, pfn, *place == PLACE_HELD));
     }
-    shadow->in_place[shadow_place(*place)]--;
+    shadow->in_place[shadow_get_place(*place)]--;
     shadow->in_place[to]++;
     *place = (uint8_t)to;
     if (is_in_state_word(*place)) {
-        engine_state_add(oracle->engine, shadow_fact(vm, pfn, to == PLACE_HELD));
+        engine_add_to_state(oracle->engine, shadow_hash_page(vm, pfn, to == PLACE_HELD));
     }
 }
 
 /** Adds what these pages contribute to the state word in this place, or subtracts it. */
-static void count_facts(struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count,
-                        page_place place, bool add)
+static void add_to_state_word(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
+                              uint32_t count, page_place place, bool add)
 {
     uint64_t sum = 0;
     if (!is_in_state_word((uint8_t)place)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        sum += shadow_fact(vm, pages[i], place == PLACE_HELD);
+        sum += shadow_hash_page(vm, pages[i], place == PLACE_HELD);
     }
-    engine_state_add(oracle->engine, add ? sum : 0 - sum);
+    engine_add_to_state(oracle->engine, add ? sum : 0 - sum);
 }
 
 uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
@@ -89,7 +90,7 @@ uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *p
     }
     shadow->in_place[from] -= moved;
     shadow->in_place[to] += moved;
-    count_facts(oracle, vm, pages, moved, from, false);
-    count_facts(oracle, vm, pages, moved, to, true);
+    add_to_state_word(oracle, vm, pages, moved, from, false);
+    add_to_state_word(oracle, vm, pages, moved, to, true);
     return moved;
 }

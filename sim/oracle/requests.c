@@ -10,44 +10,46 @@
 /* ---- Submitted ---- */
 
 /** Takes parts of a refused huge page that are now offered one by one (BX-27). */
-static void take_parts(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+static void take_huge_page_parts(struct oracle *oracle, uint32_t vm,
+                                 const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     for (uint32_t i = 0; i < request->page_count; i++) {
         const uint64_t index = request->pages[i] - shadow->config.first_pfn;
         uint8_t *place =
-            index < shadow->config.pfns ? shadow_place_of(shadow, request->pages[i]) : NULL;
+            index < shadow->config.pfns ? shadow_find_place(shadow, request->pages[i]) : NULL;
         if (place != NULL && *place == PLACE_HELD_PARTS) {
-            shadow_move(oracle, vm, request->pages[i], place, PLACE_TAKEN);
+            shadow_move_page(oracle, vm, request->pages[i], place, PLACE_TAKEN);
         }
     }
 }
 
-static uint64_t first_page(const struct bnt_guest_request *request)
+static uint64_t get_first_page(const struct bnt_guest_request *request)
 {
     return request->page_count > 0 ? request->pages[0] : UINT64_MAX;
 }
 
 /** Adds a request in flight. */
-static void add_sent(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+static void add_request_in_flight(struct oracle *oracle, uint32_t vm,
+                                  const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_flight < SHADOW_SENT_MAX) {
-        shadow->sent[shadow->in_flight] =
-            (struct shadow_sent){first_page(request), request->inflate, engine_now(oracle->engine)};
+        shadow->sent[shadow->in_flight] = (struct shadow_sent){
+            get_first_page(request), request->inflate, engine_get_time_ns(oracle->engine)};
     }
     shadow->in_flight++;
 }
 
 /** Removes a request in flight: the one with the same first page, or else the oldest. */
-static void remove_sent(struct shadow *shadow, const struct bnt_guest_request *request)
+static void remove_request_in_flight(struct shadow *shadow, const struct bnt_guest_request *request)
 {
     const uint64_t known =
         shadow->in_flight < SHADOW_SENT_MAX ? shadow->in_flight : SHADOW_SENT_MAX;
     uint64_t at = 0;
     for (uint64_t i = 0; i < known; i++) {
         if (shadow->sent[i].inflate == request->inflate &&
-            shadow->sent[i].page == first_page(request)) {
+            shadow->sent[i].page == get_first_page(request)) {
             at = i;
             break;
         }
@@ -58,44 +60,45 @@ static void remove_sent(struct shadow *shadow, const struct bnt_guest_request *r
     shadow->in_flight--;
 }
 
-static void submit(struct oracle *oracle, uint32_t vm, const struct bnt_guest_request *request)
+static void submit_request(struct oracle *oracle, uint32_t vm,
+                           const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    add_sent(oracle, vm, request);
+    add_request_in_flight(oracle, vm, request);
     shadow->uncompleted[request->inflate] +=
         !shadow->calls; /* a call is completed before it returns */
     if (shadow->releasing) {
-        oracle_violate(oracle, vm, INVARIANT_RESET_SILENT,
-                       "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
-                       request->inflate ? "an inflate" : "a deflate", request->page_count,
-                       shadow->epoch);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_RESET_SILENT,
+            "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
+            request->inflate ? "an inflate" : "a deflate", request->page_count, shadow->epoch);
         return;
     }
     if (request->inflate && shadow->in_place[PLACE_HELD_PARTS] > 0) {
-        take_parts(oracle, vm, request);
+        take_huge_page_parts(oracle, vm, request);
     }
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
     uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
     /* A deflate of unknown outcome is repeated, although its lent pages are the OS's already. */
     while (request->again && moved < request->page_count &&
-           (*shadow_place_of(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
+           (*shadow_find_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
     }
     if (moved < request->page_count &&
-        shadow_page_known(oracle, vm, request->pages[moved], "a request")) {
-        oracle_violate(oracle, vm, INVARIANT_ONE_PLACE,
-                       "page %" PRIu64 " was sent in %s while it is %s", request->pages[moved],
-                       request->inflate ? "an inflate" : "a deflate",
-                       shadow_place_text(*shadow_place_of(shadow, request->pages[moved])));
+        shadow_check_guest_pfn(oracle, vm, request->pages[moved], "a request")) {
+        oracle_record_violation(
+            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " was sent in %s while it is %s",
+            request->pages[moved], request->inflate ? "an inflate" : "a deflate",
+            shadow_describe_place(*shadow_find_place(shadow, request->pages[moved])));
     }
 }
 
 /* ---- Completed ---- */
 
 /** One verdict for all PFNs of a page, by BX-6 and BX-7; NONE: unknown. */
-static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_request *request,
-                            uint32_t page)
+static uint8_t get_page_verdict(const struct shadow *shadow,
+                                const struct bnt_guest_request *request, uint32_t page)
 {
     const uint32_t pfns = 1u << shadow->config.page_order;
     const uint32_t first = page << shadow->config.page_order;
@@ -123,7 +126,7 @@ static uint8_t page_verdict(const struct shadow *shadow, const struct bnt_guest_
     return accepted == 0 ? other : (uint8_t)BNT_VERDICT_NONE;
 }
 
-static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
+static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdict)
 {
     switch ((bnt_verdict)verdict) {
     case BNT_VERDICT_ACCEPTED:
@@ -140,7 +143,7 @@ static page_place inflated_place(struct shadow *shadow, uint8_t verdict)
     }
 }
 
-static page_place deflated_place(struct shadow *shadow, uint8_t verdict)
+static page_place find_place_after_deflate(struct shadow *shadow, uint8_t verdict)
 {
     if (verdict == BNT_VERDICT_RESET && (shadow->config.habits & BNT_GUEST_HABIT_RESET_LATE) != 0) {
         return PLACE_BALLOON; /* until the tick that begins with the reset */
@@ -155,7 +158,8 @@ static page_place deflated_place(struct shadow *shadow, uint8_t verdict)
 }
 
 /** Whether every PFN of the request was accepted: then its pages move alike. */
-static bool all_accepted(const struct shadow *shadow, const struct bnt_guest_request *request)
+static bool is_every_pfn_accepted(const struct shadow *shadow,
+                                  const struct bnt_guest_request *request)
 {
     const uint32_t pfns = request->page_count << shadow->config.page_order;
     uint8_t differs = 0;
@@ -170,11 +174,11 @@ static bool all_accepted(const struct shadow *shadow, const struct bnt_guest_req
 
 /** Moves the pages of a request that was accepted as a whole, up to the first that is elsewhere;
  * returns how many. */
-static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts,
-                               const struct bnt_guest_request *request)
+static uint32_t complete_accepted_request(struct oracle *oracle, uint32_t vm, bool verdicts,
+                                          const struct bnt_guest_request *request)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    if (verdicts && !all_accepted(shadow, request)) {
+    if (verdicts && !is_every_pfn_accepted(shadow, request)) {
         return 0;
     }
     const page_place from = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
@@ -184,20 +188,21 @@ static uint32_t complete_whole(struct oracle *oracle, uint32_t vm, bool verdicts
 
 /** The outcome of the request is unknown: its pages count as ballooned until a deflate makes them
  * known. */
-static page_place unknown_place(const struct shadow *shadow)
+static page_place find_place_after_unknown(const struct shadow *shadow)
 {
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
 }
 
 /** The place of a page after its request is completed. */
-static page_place completed_place(struct shadow *shadow, const struct bnt_guest_request *request,
-                                  uint8_t verdict)
+static page_place find_place_after_completion(struct shadow *shadow,
+                                              const struct bnt_guest_request *request,
+                                              uint8_t verdict)
 {
     if (request->doubtful) {
-        return unknown_place(shadow);
+        return find_place_after_unknown(shadow);
     }
-    const page_place to =
-        request->inflate ? inflated_place(shadow, verdict) : deflated_place(shadow, verdict);
+    const page_place to = request->inflate ? find_place_after_inflate(shadow, verdict)
+                                           : find_place_after_deflate(shadow, verdict);
     if (shadow->releasing) {
         return PLACE_TAKEN; /* BX-17, BX-19 */
     }
@@ -205,26 +210,27 @@ static page_place completed_place(struct shadow *shadow, const struct bnt_guest_
     return parts ? PLACE_HELD_PARTS : to;
 }
 
-static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
-                     const struct bnt_guest_request *request)
+static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
+                             const struct bnt_guest_request *request)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_flight == 0) {
-        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                       "a request was completed that was not in flight");
+        oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
+                                "a request was completed that was not in flight");
         return;
     }
-    remove_sent(shadow, request);
+    remove_request_in_flight(shadow, request);
     if (shadow->in_flight < shadow->uncompleted[0] + shadow->uncompleted[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
-        !oracle_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
-        oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                       "a request was completed that the device has not completed");
+        !oracle_is_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
+        oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
+                                "a request was completed that the device has not completed");
         return;
     }
-    const uint32_t whole = request->doubtful ? 0 : complete_whole(oracle, vm, verdicts, request);
+    const uint32_t whole =
+        request->doubtful ? 0 : complete_accepted_request(oracle, vm, verdicts, request);
     for (uint32_t i = whole; i < request->page_count; i++) {
-        uint8_t *place = shadow_place_of(shadow, request->pages[i]);
+        uint8_t *place = shadow_find_place(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
             /* A lent page is the OS's, wherever it is now. With an unknown outcome it stays lent.
              */
@@ -233,30 +239,30 @@ static void complete(struct oracle *oracle, uint32_t vm, bool verdicts,
             continue;
         }
         if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
-            oracle_violate(oracle, vm, INVARIANT_IN_FLIGHT,
-                           "page %" PRIu64 " was completed in a request while it is %s",
-                           request->pages[i], shadow_place_text(*place));
+            oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
+                                    "page %" PRIu64 " was completed in a request while it is %s",
+                                    request->pages[i], shadow_describe_place(*place));
             return;
         }
         const uint8_t verdict =
-            verdicts ? page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
-        shadow_move(oracle, vm, request->pages[i], place,
-                    completed_place(shadow, request, verdict));
+            verdicts ? get_page_verdict(shadow, request, i) : (uint8_t)BNT_VERDICT_ACCEPTED;
+        shadow_move_page(oracle, vm, request->pages[i], place,
+                         find_place_after_completion(shadow, request, verdict));
     }
 }
 
-void oracle_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
-                          const struct bnt_guest_request *request)
+void oracle_observe_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
+                                  const struct bnt_guest_request *request)
 {
     oracle->vms[vm].must_tell_host = (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
     if (request->complete) {
-        complete(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
+        complete_request(oracle, vm, (features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0, request);
     } else {
-        submit(oracle, vm, request);
+        submit_request(oracle, vm, request);
     }
 }
 
-void oracle_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
+void oracle_observe_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (role <= BNT_BALLOON_QUEUE_DEFLATE) {

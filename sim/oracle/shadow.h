@@ -96,44 +96,46 @@ struct oracle {
 };
 
 /** Latches the first violation unless it is suspended. printf-like. */
-__attribute__((format(printf, 4, 5))) void oracle_violate(struct oracle *oracle, uint32_t vm,
-                                                          invariant_id id, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void oracle_record_violation(struct oracle *oracle,
+                                                                   uint32_t vm, invariant_id id,
+                                                                   const char *format, ...);
 
 /** The host's reset: from now on every page counts as the guest's (device.c). */
-void oracle_host_forgets(struct oracle *oracle, uint32_t vm);
+void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm);
 
 /* places.c */
 /** The place in words, for messages. */
-const char *shadow_place_text(uint8_t place);
+const char *shadow_describe_place(uint8_t place);
 /** Whether a PFN is the guest's memory; a violation if not. `what` names the act in the message. */
-bool shadow_page_known(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what);
-static inline uint8_t *shadow_place_of(struct shadow *shadow, uint64_t pfn)
+bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what);
+static inline uint8_t *shadow_find_place(struct shadow *shadow, uint64_t pfn)
 {
     return &shadow->place[(pfn - shadow->config.first_pfn) >> shadow->config.page_order];
 }
 /** One page goes from its place to another. */
-void shadow_move(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place, page_place to);
+void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t *place,
+                      page_place to);
 /** Moves pages from one place to another, up to the first that is no memory or is elsewhere;
  * returns how many. A lent page moves as any other and stays lent. It must not be inflated: the
  * device could complete the inflate before the deflate. */
 uint32_t shadow_move_pages(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                            uint32_t count, page_place from, page_place to);
 /** The place without SHADOW_LENT. */
-static inline page_place shadow_place(uint8_t place)
+static inline page_place shadow_get_place(uint8_t place)
 {
     return (page_place)(place & ~SHADOW_LENT);
 }
 /** Whether a host on VMware's wire keeps the driver from its target by refusing its calls. */
-static inline bool shadow_is_hindered(const struct shadow *shadow)
+static inline bool shadow_has_refused_calls(const struct shadow *shadow)
 {
     return shadow->start_refused || shadow->target_refused || shadow->unlock_refused;
 }
 /** calls.c: after an event, and at the end of a quiet run. */
-void oracle_check_calls(struct oracle *oracle, uint32_t vm);
+void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm);
 void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host);
 
 /** What one page contributes to the state word by being ballooned (role 0) or held (1). */
-static inline uint64_t shadow_fact(uint32_t vm, uint64_t number, uint64_t role)
+static inline uint64_t shadow_hash_page(uint32_t vm, uint64_t number, uint64_t role)
 {
     return bnt_mix64(number * 4 + role + ((uint64_t)vm << 48));
 }

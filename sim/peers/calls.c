@@ -27,7 +27,7 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
                            uint64_t *result)
 {
     struct vm *vm = opaque;
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const int32_t status = vm->ends.device.call(vm, command, arg1, arg2, result);
     const uint64_t from_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
     vm->called_until_ns = from_ns + vm->spec.call_ns;

@@ -110,7 +110,7 @@ bool device_renew(struct vm *vm)
 bnt_status device_restore(struct vm *vm)
 {
     struct world *world = vm->world;
-    const uint64_t now_ns = engine_now(world->engine);
+    const uint64_t now_ns = engine_get_time_ns(world->engine);
     const size_t bytes = bnt_host_state_size(vm->host);
     void *state = arena_alloc(world->arena, bytes);
     struct instance old;

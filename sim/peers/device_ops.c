@@ -28,7 +28,7 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     struct vm *vm = opaque;
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
-    if (engine_now(vm->world->engine) < vm->inhibited_until_ns) {
+    if (engine_get_time_ns(vm->world->engine) < vm->inhibited_until_ns) {
         return BNT_E_STATE;
     }
     if (first_pfn - vm->spec.first_pfn + pfns > vm->spec.memory_bytes >> BNT_PFN_SHIFT) {
@@ -59,13 +59,14 @@ static uint32_t draw(void *opaque, uint32_t bound)
         return bound - 1;
     }
     struct engine *engine = vm->world->engine;
-    return (uint32_t)engine_choose(engine, engine_stream(engine, "refuse"), CHOICE_CHANCE, bound);
+    return (uint32_t)engine_draw_choice(engine, engine_open_stream(engine, "refuse"), CHOICE_CHANCE,
+                                        bound);
 }
 
 static void *leaf_alloc(void *opaque, size_t bytes)
 {
     const struct vm *vm = opaque;
-    return arena_zalloc(vm->world->arena, bytes);
+    return arena_alloc_zeroed(vm->world->arena, bytes);
 }
 
 static void leaf_free(void *opaque, void *leaf, size_t bytes)

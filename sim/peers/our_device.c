@@ -6,7 +6,7 @@
 
 static uint64_t now(const struct vm *vm)
 {
-    return engine_now(vm->world->engine);
+    return engine_get_time_ns(vm->world->engine);
 }
 
 /* ---- Registers and notifications ---- */
@@ -127,7 +127,7 @@ static bool has_page(const struct vm *vm, uint64_t pfn)
 
 static void audit(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages)
 {
-    oracle_audit(vm->world->oracle, vm->index, vm->host, allocator_pages, reported_pages);
+    oracle_audit_pages(vm->world->oracle, vm->index, vm->host, allocator_pages, reported_pages);
 }
 
 /* ---- The VMM ---- */

@@ -6,7 +6,7 @@
 
 static uint64_t now(const struct vm *vm)
 {
-    return engine_now(vm->world->engine);
+    return engine_get_time_ns(vm->world->engine);
 }
 
 static bool plays(const struct vm *vm)

@@ -66,7 +66,7 @@ static void device_status_write(struct vm *vm, uint8_t status)
         world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
     }
     OBSERVE(vm, OBSERVED_STATUS_WRITTEN, .value = status, .other = vm->ends.device.status_read(vm));
-    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine));
+    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
 
 static void status_write(void *opaque, uint8_t status)
@@ -218,8 +218,9 @@ static uint16_t queue_reset_read(void *opaque, uint16_t queue)
     if (is_gone(vm)) {
         return UINT16_MAX;
     }
-    const bool resetting = vm->stalled_until_ns[PARTY_DEVICE] > engine_now(vm->world->engine) ||
-                           vm->ends.device.queue_is_enabled(vm, queue);
+    const bool resetting =
+        vm->stalled_until_ns[PARTY_DEVICE] > engine_get_time_ns(vm->world->engine) ||
+        vm->ends.device.queue_is_enabled(vm, queue);
     OBSERVE(vm, OBSERVED_QUEUE_RESET_READ, .queue = queue, .value = resetting);
     return resetting;
 }

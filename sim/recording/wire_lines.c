@@ -142,7 +142,7 @@ static void play_queue(struct wire_player *player, uint32_t index)
     const uint32_t number = (uint32_t)line->value;
     struct wire_queue *queue = &player->queues[number];
     queue->size = (uint16_t)line->extra;
-    queue->slots = arena_zalloc(player->arena, queue->size * sizeof *queue->slots);
+    queue->slots = arena_alloc_zeroed(player->arena, queue->size * sizeof *queue->slots);
     const struct bnt_vq_drv_config config = {
         .size = sizeof config,
         .queue = number,

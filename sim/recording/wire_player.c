@@ -57,7 +57,7 @@ struct wire_player *wire_player_create(struct arena *arena, const char *name, co
     if (!wire_recording_parse(&recording, arena, name, bytes, length, error, error_bytes)) {
         return NULL;
     }
-    struct wire_player *player = arena_zalloc(arena, sizeof *player);
+    struct wire_player *player = arena_alloc_zeroed(arena, sizeof *player);
     player->arena = arena;
     (void)snprintf(player->name, sizeof player->name, "%s", name);
     player->recording = recording;

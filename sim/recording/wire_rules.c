@@ -101,7 +101,7 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
         return false;
     }
     if (player->reported == NULL) {
-        player->reported = arena_zalloc(player->arena, player->pfns);
+        player->reported = arena_alloc_zeroed(player->arena, player->pfns);
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const uint32_t order = (uint32_t)__builtin_ctzll(extents[i].second);

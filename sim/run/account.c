@@ -112,13 +112,13 @@ static void account_suspended(const struct vm *vm, FILE *out, bool quirk)
     const struct oracle *oracle = vm->world->oracle;
     const char *separator = "";
     for (int i = 0; oracle != NULL && i < INVARIANT_COUNT; i++) {
-        if (oracle_suspended(oracle, vm->index, (invariant_id)i) &&
-            oracle_suspended_one(oracle, vm->index, (invariant_id)i) == quirk) {
+        if (oracle_is_suspended(oracle, vm->index, (invariant_id)i) &&
+            oracle_is_suspended_by_name(oracle, vm->index, (invariant_id)i) == quirk) {
             if (separator[0] == '\0') {
                 (void)fprintf(out, "  %s: a %s suspends:", vm->spec.name,
                               quirk ? "declared quirk" : "hostile party");
             }
-            (void)fprintf(out, "%s %s", separator, invariant_name((invariant_id)i));
+            (void)fprintf(out, "%s %s", separator, invariant_get_name((invariant_id)i));
             separator = ",";
         }
     }

@@ -8,7 +8,7 @@
 /** Whether the driver's next step waits for nothing but the calls that it made, and a stall. */
 static bool step_is_due(const struct vm *vm)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t free_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
     if (vm->stalled_until_ns[PARTY_DRIVER] > free_ns && !vm->stall_secret[PARTY_DRIVER]) {
         free_ns = vm->stalled_until_ns[PARTY_DRIVER];
@@ -19,7 +19,7 @@ static bool step_is_due(const struct vm *vm)
 /** Whether the device does nothing now, whatever its deadlines are. */
 static bool device_waits(const struct vm *vm, const struct bnt_host_info *host)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bool stalled =
         vm->stalled_until_ns[PARTY_DEVICE] > now_ns && !vm->stall_secret[PARTY_DEVICE];
     return stalled || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
@@ -31,12 +31,13 @@ static void device_wait_tell(struct vm *vm, const struct bnt_host_info *host)
 {
     const bool waits = device_waits(vm, host);
     if (waits || vm->device_waited) {
-        oracle_device_waits(vm->world->oracle, vm->index);
+        oracle_observe_device_stall(vm->world->oracle, vm->index);
     }
     vm->device_waited = waits;
 }
 
-/** After every event: only what oracle_check looks at is asked for, not the counters behind it. */
+/** After every event: only what oracle_check_counters looks at is asked for, not the counters
+ * behind it. */
 void check_touched(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -46,10 +47,10 @@ void check_touched(struct vm *vm)
     host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
     device_wait_tell(vm, &host);
     if (!vm->stall_secret[PARTY_DRIVER]) {
-        oracle_driver_stalled(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
+        oracle_observe_driver_stall(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
     }
     if (vm_is_recorded(vm)) {
-        oracle_check(world->oracle, vm->index, NULL, &host);
+        oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
     /* Only these runs have pages on the move, or ones that the wire cannot name. */
@@ -59,11 +60,11 @@ void check_touched(struct vm *vm)
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
     vm_guest_info_get(vm, &guest);
     if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
-        oracle_driver_stalled(world->oracle, vm->index, engine_now(world->engine));
+        oracle_observe_driver_stall(world->oracle, vm->index, engine_get_time_ns(world->engine));
     }
-    oracle_driver_goes_on(world->oracle, vm->index, step_is_due(vm));
+    oracle_note_driver_step_due(world->oracle, vm->index, step_is_due(vm));
     guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
-    oracle_check(world->oracle, vm->index, &guest, &host);
+    oracle_check_counters(world->oracle, vm->index, &guest, &host);
 }
 
 void check_fully(struct vm *vm)
@@ -76,8 +77,8 @@ void check_fully(struct vm *vm)
         vm->ends.device.audit(vm, gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
                               gmem_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
-        oracle_audit_hinted(world->oracle, vm->index, gmem_pages_in_use(vm->gmem, PAGE_USE_HINTED),
-                            guest.hinted_pfns);
+        oracle_audit_hint_pages(world->oracle, vm->index,
+                                gmem_pages_in_use(vm->gmem, PAGE_USE_HINTED), guest.hinted_pfns);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
         world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,

@@ -33,17 +33,17 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     const uint64_t pages = pfns >> vm->spec.page_order;
     peers_ends_make(vm);
     faults_interpose(vm);
-    vm->content = arena_zalloc(arena, pages * sizeof *vm->content);
+    vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
-    vm->backed = arena_zalloc(arena, vm->backed_bytes);
+    vm->backed = arena_alloc_zeroed(arena, vm->backed_bytes);
     if ((vm->spec.driver.config.features_wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
         0) {
         vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
-        vm->init_bits = arena_zalloc(arena, vm->init_bytes);
+        vm->init_bits = arena_alloc_zeroed(arena, vm->init_bytes);
     }
     if (vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS) {
         vm->record_bytes = 2 * ((pages + 63) / 64) * sizeof(uint64_t);
-        vm->record_bits = arena_zalloc(arena, vm->record_bytes);
+        vm->record_bits = arena_alloc_zeroed(arena, vm->record_bytes);
     }
     if (world->oracle != NULL) {
         const struct oracle_vm_config config = {
@@ -62,13 +62,13 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
                            : 0,
             .reset_empty_ns = vm_reset_empty_ns(vm),
         };
-        oracle_vm_init(world->oracle, index, &config);
+        oracle_init_vm(world->oracle, index, &config);
         if (vm_on_calls(vm)) {
-            oracle_on_calls(world->oracle, index, vm_slack(vm));
+            oracle_use_vmware_wire(world->oracle, index, vm_slack(vm));
         }
         quirks_suspend(vm);
         if (vm_is_recorded(vm)) {
-            oracle_foreign(world->oracle, index);
+            oracle_mark_driver_recorded(world->oracle, index);
         }
     }
     size_t dma_bytes = 0;

@@ -87,7 +87,7 @@ void expect_event(struct world *world, uint32_t index)
         if (!holds(world, &expect->expression, &found)) {
             broken(world, index, "at that time", found);
         }
-    } else if (engine_now(world->engine) == expect->from_ns && !world->expect_met[index] &&
+    } else if (engine_get_time_ns(world->engine) == expect->from_ns && !world->expect_met[index] &&
                !world->expect_open[index]) {
         world->expect_open[index] = true;
         if (expect->within_ns == 0) {

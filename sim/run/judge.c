@@ -10,7 +10,7 @@
 static void audit_state(struct world *world)
 {
     if (!world->config.hash_off &&
-        oracle_state_afresh(world->oracle) != engine_state(world->engine)) {
+        oracle_recompute_state(world->oracle) != engine_get_state(world->engine)) {
         world_fail(world, VERDICT_FAIL, "the incremental state hash is not what an audit makes");
     }
 }
@@ -31,13 +31,13 @@ void judge_event(struct world *world)
     if (world->small) {
         audit_state(world);
     }
-    const struct oracle_violation *violation = oracle_violation(world->oracle);
+    const struct oracle_violation *violation = oracle_get_violation(world->oracle);
     if (violation != NULL) {
         const run_verdict verdict =
             violation->invariant == INVARIANT_CONVERGES ? VERDICT_LIVENESS : VERDICT_FAIL;
         world_fail(world, verdict, "%s: invariant %s (%s): %s", world->vms[violation->vm].spec.name,
-                   invariant_name(violation->invariant), invariant_text(violation->invariant),
-                   violation->text);
+                   invariant_get_name(violation->invariant),
+                   invariant_get_text(violation->invariant), violation->text);
     }
 }
 
@@ -65,11 +65,11 @@ void judge_end(struct world *world)
         }
         const struct scenario_phase *last = &scenario->phases[scenario->phase_count - 1];
         const bool quiet = last->quiet;
-        const uint64_t quiet_since_ns = engine_now(world->engine) - last->duration_ns;
-        conformance_end(world->conformance, i, quiet);
+        const uint64_t quiet_since_ns = engine_get_time_ns(world->engine) - last->duration_ns;
+        conformance_observe_run_end(world->conformance, i, quiet);
         if (quiet) {
             const struct bnt_host_info host = vm_host_info(vm);
-            oracle_converged(world->oracle, i, &host, device_at_end(vm), quiet_since_ns);
+            oracle_check_converged(world->oracle, i, &host, device_at_end(vm), quiet_since_ns);
         }
         vm->touched = true;
     }

@@ -48,7 +48,7 @@ static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
     } else {
         vm->ends.device.kick(vm, queue);
     }
-    vm_schedule(vm, PARTY_DEVICE, engine_now(vm->world->engine) + vm->spec.service_ns);
+    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine) + vm->spec.service_ns);
 }
 
 static void dispatch(struct world *world, struct vm *vm, const struct engine_event *event)
@@ -109,7 +109,7 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
         expect_event(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_END:
-        engine_stop(world->engine);
+        engine_stop_run(world->engine);
         break;
     case WORLD_EVENT_NONE:
     case WORLD_EVENT_COUNT:
@@ -138,12 +138,15 @@ static void arrays_create(struct world *world)
 {
     struct arena *arena = world->arena;
     const struct scenario *scenario = world->scenario;
-    world->vms = arena_zalloc(arena, world->vm_count * sizeof *world->vms);
+    world->vms = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->vms);
     world->trigger_counts =
-        arena_zalloc(arena, scenario->action_count * sizeof *world->trigger_counts);
-    world->action_runs = arena_zalloc(arena, scenario->action_count * sizeof *world->action_runs);
-    world->expect_met = arena_zalloc(arena, scenario->expect_count * sizeof *world->expect_met);
-    world->expect_open = arena_zalloc(arena, scenario->expect_count * sizeof *world->expect_open);
+        arena_alloc_zeroed(arena, scenario->action_count * sizeof *world->trigger_counts);
+    world->action_runs =
+        arena_alloc_zeroed(arena, scenario->action_count * sizeof *world->action_runs);
+    world->expect_met =
+        arena_alloc_zeroed(arena, scenario->expect_count * sizeof *world->expect_met);
+    world->expect_open =
+        arena_alloc_zeroed(arena, scenario->expect_count * sizeof *world->expect_open);
 }
 
 static void engine_make(struct world *world)
@@ -207,7 +210,7 @@ static void machine_create(struct world *world)
 
 struct world *world_create(const struct world_config *config, char *error, size_t error_bytes)
 {
-    struct world *world = arena_zalloc(config->arena, sizeof *world);
+    struct world *world = arena_alloc_zeroed(config->arena, sizeof *world);
     world->arena = config->arena;
     world->config = *config;
     world->scenario = config->scenario;
@@ -281,8 +284,8 @@ static void end_by_limit(struct world *world, engine_end end)
 static void watch_step(struct world *world)
 {
     struct world_watch *watch = world->config.watch;
-    watch->events = engine_events(world->engine);
-    watch->time_ns = engine_now(world->engine);
+    watch->events = engine_count_events(world->engine);
+    watch->time_ns = engine_get_time_ns(world->engine);
     if (watch->stop) {
         world_fail(world, VERDICT_LIMIT, "the run was interrupted");
     }
@@ -299,16 +302,16 @@ void world_run(struct world *world, struct world_result *result)
         if (world->config.watch != NULL) {
             watch_step(world);
         }
-        end = engine_step(world->engine);
+        end = engine_run_next_event(world->engine);
     }
     end_by_limit(world, end);
     judge_end(world);
     *result = (struct world_result){
         .verdict = world->verdict,
-        .events = engine_events(world->engine),
-        .time_ns = engine_now(world->engine),
-        .hash = engine_hash_get(world->engine),
+        .events = engine_count_events(world->engine),
+        .time_ns = engine_get_time_ns(world->engine),
+        .hash = engine_get_hash(world->engine),
     };
-    result->hash_word = engine_hash_word(&result->hash);
+    result->hash_word = engine_mix_hash(&result->hash);
     (void)snprintf(result->text, sizeof result->text, "%s", world->text);
 }

@@ -63,7 +63,7 @@ static void act_refuse_clear(struct vm *vm, const struct scenario_action *action
 static void act_stall(struct vm *vm, const struct scenario_action *action)
 {
     vm->stall_secret[action->party] = action->secret;
-    vm_stall(vm, action->party, engine_now(vm->world->engine) + action->duration_ns);
+    vm_stall(vm, action->party, engine_get_time_ns(vm->world->engine) + action->duration_ns);
 }
 
 static void act_drop(struct vm *vm, const struct scenario_action *action)
@@ -89,7 +89,7 @@ static void act_reorder(struct vm *vm, const struct scenario_action *action)
 
 static void act_inhibit(struct vm *vm, const struct scenario_action *action)
 {
-    vm->inhibited_until_ns = engine_now(vm->world->engine) + action->duration_ns;
+    vm->inhibited_until_ns = engine_get_time_ns(vm->world->engine) + action->duration_ns;
 }
 
 static void act_oom(struct vm *vm, const struct scenario_action *action)
@@ -135,7 +135,7 @@ static void act_detach(struct vm *vm, const struct scenario_action *action)
 
 static void act_deflate_all(struct vm *vm, const struct scenario_action *action)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bnt_status status = vm->ends.driver.deflate_all(vm);
     life_empty(vm, vm->emptying || status == BNT_OK || status == BNT_E_AGAIN);
     if (status == BNT_E_AGAIN) {
@@ -148,7 +148,7 @@ static void act_deflate_all(struct vm *vm, const struct scenario_action *action)
 
 static void act_follow_target(struct vm *vm, const struct scenario_action *action)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bnt_status status = vm->ends.driver.target_follow(vm);
     if (status == BNT_OK) {
         life_empty(vm, false);
@@ -162,7 +162,7 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
 static void act_attach(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    world_at(vm->world, engine_now(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
+    world_at(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
 }
 
 static void act_hint(struct vm *vm, const struct scenario_action *action)
@@ -212,7 +212,7 @@ static void act_compact(struct vm *vm, const struct scenario_action *action)
 
 static void act_hot_add(struct vm *vm, const struct scenario_action *action)
 {
-    vm->settled.added_ns = engine_now(vm->world->engine);
+    vm->settled.added_ns = engine_get_time_ns(vm->world->engine);
     life_hot_add(vm, action->size_bytes);
 }
 
@@ -361,13 +361,13 @@ void script_act(struct world *world, uint32_t index)
     if (!(world->quiet && action_trait_of(action->kind)->fault)) {
         world_log(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name, action->place.line);
         acts[action->kind](vm, action);
-        const uint64_t now_ns = engine_now(world->engine);
+        const uint64_t now_ns = engine_get_time_ns(world->engine);
         vm_schedule(vm, PARTY_DEVICE, now_ns);
         vm_schedule(vm, PARTY_DRIVER, now_ns);
     }
     if (action->trigger == TRIGGER_AT && action->every_ns > 0 &&
         world->action_runs[index] < action->times) {
-        world_at(world, engine_now(world->engine) + action->every_ns, WORLD_EVENT_ACTION,
+        world_at(world, engine_get_time_ns(world->engine) + action->every_ns, WORLD_EVENT_ACTION,
                  action->vm, index, 0);
     }
 }

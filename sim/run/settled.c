@@ -18,14 +18,14 @@ static void target_set(struct vm *vm, const struct observation *seen)
     if (!seen->flag) {
         return; /* the device is new, the target is not */
     }
-    vm->settled.target_ns = engine_now(vm->world->engine);
+    vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
 
 void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
 {
     if (ledger_pfns != vm->settled.ledger_pfns) {
         vm->settled.ledger_pfns = ledger_pfns;
-        vm->settled.moved_ns = engine_now(vm->world->engine);
+        vm->settled.moved_ns = engine_get_time_ns(vm->world->engine);
     }
 }
 
@@ -48,7 +48,7 @@ static void called(struct vm *vm, const struct observation *seen)
 static void oom_deflated(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    vm->settled.oom_ns = engine_now(vm->world->engine);
+    vm->settled.oom_ns = engine_get_time_ns(vm->world->engine);
 }
 
 const struct observer settled_observer = {
@@ -76,7 +76,7 @@ static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
 
 static bool is_gone(const struct vm *vm)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     return vm_is_recorded(vm) || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
            vm_guest_info(vm).state == BNT_GUEST_DOWN;
 }
@@ -131,7 +131,7 @@ static bool is_held_off(const struct vm *vm)
     const uint64_t wait_ns =
         vm->spec.driver.config.oom_holdoff_ns + 2 * vm->spec.driver.config.retry_max_ns;
     return vm->account.oom_deflates > 0 &&
-           engine_now(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
+           engine_get_time_ns(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
 
 /** By the requests and their verdicts the driver has what it should, counted with pages of which
@@ -139,17 +139,18 @@ static bool is_held_off(const struct vm *vm)
 static bool is_there_in_doubt(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
 {
     const struct oracle *oracle = vm->world->oracle;
-    if (oracle == NULL || !oracle_unsure(oracle, vm->index)) {
+    if (oracle == NULL || !oracle_has_unknown_outcomes(oracle, vm->index)) {
         return false;
     }
-    const uint64_t pfns = oracle_pages_in(oracle, vm->index, PLACE_BALLOON) << vm->spec.page_order;
+    const uint64_t pfns = oracle_count_pages_in_place(oracle, vm->index, PLACE_BALLOON)
+                          << vm->spec.page_order;
     return pfns + grain_pfns > target && pfns <= target + grain_pfns;
 }
 
 static bool is_hostile(const struct vm *vm)
 {
     for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
-        if (oracle_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
+        if (oracle_is_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
             return true;
         }
     }
@@ -159,7 +160,7 @@ static bool is_hostile(const struct vm *vm)
 const char *settled_reason(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_host_info(vm);
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const uint64_t limited = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                  ? host.limit_pfns
                                  : host.target_pfns;
@@ -226,7 +227,8 @@ bool settled_is(const struct vm *vm)
     const uint64_t ledger = host.balloon_pfns;
     const bool there = ledger > wanted ? ledger <= whole + grain(vm, &host) + slack
                                        : wanted - ledger < grain(vm, &host);
-    const bool still = engine_now(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
-                       vm->settled.moved_ns == 0;
+    const bool still =
+        engine_get_time_ns(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
+        vm->settled.moved_ns == 0;
     return (there && still) || settled_reason(vm) != NULL;
 }

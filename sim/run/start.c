@@ -51,7 +51,8 @@ static bool pages_fit(const struct question *question)
     for (uint32_t i = 0; i < question->scenario->vm_count; i++) {
         const struct scenario_vm *vm = &question->scenario->vms[i];
         const uint32_t shift = BNT_PFN_SHIFT + vm->page_order;
-        pages += (scenario_memory_most(question->scenario, i) >> shift) + (vm->swap_bytes >> shift);
+        pages +=
+            (scenario_get_memory_max(question->scenario, i) >> shift) + (vm->swap_bytes >> shift);
         if (pages > WORLD_PAGES_MAX) {
             *question->place = vm->place;
             (void)snprintf(question->error, question->error_bytes,
@@ -166,11 +167,11 @@ bool world_can_start(const struct scenario *scenario, struct arena *arena,
     if (!pages_fit(&question)) {
         return false;
     }
-    struct world *world = arena_zalloc(arena, sizeof *world);
+    struct world *world = arena_alloc_zeroed(arena, sizeof *world);
     world->arena = arena;
     world->scenario = scenario;
     world->vm_count = scenario->vm_count;
-    world->vms = arena_zalloc(arena, world->vm_count * sizeof *world->vms);
+    world->vms = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->vms);
     bool good = true;
     for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
         good = vm_is_good(&question, world, i);

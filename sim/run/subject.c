@@ -34,7 +34,8 @@ void world_subject(const struct world *world, uint32_t vm, clause_party party, b
     } else if (party == CLAUSE_DRIVER && spec->recording[0] != '\0') {
         recording_name(spec->recording, name, name_bytes);
     } else {
-        scenario_personality_name(party == CLAUSE_DRIVER, personality, quirks, name, name_bytes);
+        scenario_write_personality_name(party == CLAUSE_DRIVER, personality, quirks, name,
+                                        name_bytes);
     }
 }
 
@@ -42,7 +43,7 @@ bool world_declares(const struct world *world, uint32_t vm, clause_party party, 
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const bool driver = party == CLAUSE_DRIVER;
-    return scenario_declares(driver, driver ? spec->driver.personality : spec->device.personality,
-                             driver ? spec->driver.config.quirks : spec->device.config.quirks,
-                             clause_row(id)->name);
+    return scenario_is_clause_declared(
+        driver, driver ? spec->driver.personality : spec->device.personality,
+        driver ? spec->driver.config.quirks : spec->device.config.quirks, clause_get_row(id)->name);
 }

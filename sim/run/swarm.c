@@ -12,8 +12,9 @@ static uint64_t draw(struct world *world, const struct scenario_swarm *swarm)
 {
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "swarm.%.*s", (int)(sizeof stream - 7), swarm->name);
-    const uint64_t offset = engine_choose(world->engine, engine_stream(world->engine, stream),
-                                          CHOICE_RANGE, swarm->high - swarm->low + 1);
+    const uint64_t offset =
+        engine_draw_choice(world->engine, engine_open_stream(world->engine, stream), CHOICE_RANGE,
+                           swarm->high - swarm->low + 1);
     return swarm->low + offset;
 }
 

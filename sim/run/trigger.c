@@ -17,7 +17,7 @@ static void trigger(struct vm *vm, trigger_source source, uint32_t event)
             continue;
         }
         if (++world->trigger_counts[i] == action->nth) {
-            world_at(world, engine_now(world->engine) + action->at_ns, WORLD_EVENT_ACTION,
+            world_at(world, engine_get_time_ns(world->engine) + action->at_ns, WORLD_EVENT_ACTION,
                      vm->index, i, 0);
         }
     }

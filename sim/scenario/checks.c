@@ -17,17 +17,20 @@ static void check_workload(const struct check *c, const struct scenario_workload
         check_at_most(c, "to", size_units, workload->to_bytes, memory_bytes, "the VM's memory");
     }
     if (workload->stop_ns <= workload->start_ns) {
-        problems_add(problems, check_mark(c, "stop"), "stop: it must be later than start");
+        problems_add_message(problems, check_find_mark(c, "stop"),
+                             "stop: it must be later than start");
     }
     if (workload->start_ns >= c->loader->run_ns) {
-        problems_add(problems, check_mark(c, "start"),
-                     "start: the run is over by then; it must be earlier");
+        problems_add_message(problems, check_find_mark(c, "start"),
+                             "start: the run is over by then; it must be earlier");
     }
     if (workload->kind == WORKLOAD_BURST && workload->width_ns >= workload->period_ns) {
-        problems_add(problems, check_mark(c, "width"), "width: it must be less than period");
+        problems_add_message(problems, check_find_mark(c, "width"),
+                             "width: it must be less than period");
     }
     if (workload->kind == WORKLOAD_RANDOM_WALK && workload->to_bytes < workload->size_bytes) {
-        problems_add(problems, check_mark(c, "to"), "to: it must not be less than size");
+        problems_add_message(problems, check_find_mark(c, "to"),
+                             "to: it must not be less than size");
     }
 }
 
@@ -40,8 +43,8 @@ static void check_expect(const struct check *c, const struct scenario_expect *ex
         check_time(c, "from", expect->from_ns);
         if (expect->from_ns < c->loader->run_ns &&
             expect->within_ns > c->loader->run_ns - expect->from_ns) {
-            problems_add(&c->loader->problems, check_mark(c, "within"),
-                         "within: the window ends after the run's end");
+            problems_add_message(&c->loader->problems, check_find_mark(c, "within"),
+                                 "within: the window ends after the run's end");
         }
     }
 }
@@ -56,24 +59,25 @@ static void check_names(struct loader *loader, const struct yaml_node *list, con
         const struct check c = {loader, item->value};
         for (uint32_t j = 0; j < i; j++) {
             if (name[0] != '\0' && strcmp(names + j * stride, name) == 0) {
-                problems_add(&loader->problems, check_mark(&c, "name"),
-                             "name: there is a %s '%s' already; names must differ", what, name);
+                problems_add_message(&loader->problems, check_find_mark(&c, "name"),
+                                     "name: there is a %s '%s' already; names must differ", what,
+                                     name);
                 break;
             }
         }
     }
 }
 
-static const struct yaml_node *list_of(const struct loader *loader, const char *key)
+static const struct yaml_node *find_list(const struct loader *loader, const char *key)
 {
-    const struct yaml_node *list = yaml_value(loader->root, key);
+    const struct yaml_node *list = yaml_find_value(loader->root, key);
     return list != NULL && list->kind == YAML_LIST ? list : NULL;
 }
 
 /* The VM of an item, NULL if it has mistakes of its own. */
-static const struct scenario_vm *sound_vm(const struct loader *loader, uint32_t index)
+static const struct scenario_vm *find_sound_vm(const struct loader *loader, uint32_t index)
 {
-    const struct yaml_node *list = list_of(loader, "vms");
+    const struct yaml_node *list = find_list(loader, "vms");
     const struct yaml_item *item = list != NULL ? list->first : NULL;
     for (uint32_t i = 0; i < index && item != NULL; i++) {
         item = item->next;
@@ -86,7 +90,7 @@ static const struct scenario_vm *sound_vm(const struct loader *loader, uint32_t 
 static void check_vms(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = list_of(loader, "vms");
+    const struct yaml_node *list = find_list(loader, "vms");
     if (list == NULL || scenario->vm_count == 0) {
         return;
     }
@@ -97,8 +101,8 @@ static void check_vms(struct loader *loader)
             check_vm(&c, &scenario->vms[i]);
         }
         if (strcmp(scenario->vms[i].name, "machine") == 0) {
-            problems_add(&loader->problems, check_mark(&c, "name"),
-                         "name: 'machine' is the host's in metrics; take another name");
+            problems_add_message(&loader->problems, check_find_mark(&c, "name"),
+                                 "name: 'machine' is the host's in metrics; take another name");
         }
     }
     check_names(loader, list, scenario->vms[0].name, sizeof scenario->vms[0], "VM");
@@ -107,14 +111,14 @@ static void check_vms(struct loader *loader)
 static void check_workloads(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = list_of(loader, "workloads");
+    const struct yaml_node *list = find_list(loader, "workloads");
     if (list == NULL || scenario->workload_count == 0) {
         return;
     }
     uint32_t i = 0;
     for (const struct yaml_item *item = list->first; item != NULL; item = item->next, i++) {
         const struct check c = {loader, item->value};
-        const struct scenario_vm *vm = sound_vm(loader, scenario->workloads[i].vm);
+        const struct scenario_vm *vm = find_sound_vm(loader, scenario->workloads[i].vm);
         if (item->value->kind == YAML_MAP && !item->value->failed) {
             check_workload(&c, &scenario->workloads[i], vm != NULL ? vm->memory_bytes : 0);
         }
@@ -126,14 +130,14 @@ static void check_workloads(struct loader *loader)
 static void check_actions(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = list_of(loader, "script");
+    const struct yaml_node *list = find_list(loader, "script");
     uint32_t i = 0;
     for (const struct yaml_item *item = list != NULL ? list->first : NULL;
          item != NULL && i < scenario->action_count; item = item->next, i++) {
         const struct check c = {loader, item->value};
         if (item->value->kind == YAML_MAP && !item->value->failed) {
             check_action(&c, scenario, &scenario->actions[i],
-                         sound_vm(loader, scenario->actions[i].vm));
+                         find_sound_vm(loader, scenario->actions[i].vm));
         }
     }
 }
@@ -141,7 +145,7 @@ static void check_actions(struct loader *loader)
 static void check_expects(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = list_of(loader, "expect");
+    const struct yaml_node *list = find_list(loader, "expect");
     uint32_t i = 0;
     for (const struct yaml_item *item = list != NULL ? list->first : NULL;
          item != NULL && i < scenario->expect_count; item = item->next, i++) {
@@ -155,17 +159,17 @@ static void check_expects(struct loader *loader)
 static void check_phases(struct loader *loader)
 {
     const struct scenario *scenario = loader->scenario;
-    const struct yaml_node *list = list_of(loader, "phases");
+    const struct yaml_node *list = find_list(loader, "phases");
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (list == NULL || list->count == 0 || scenario->phase_count != list->count) {
         return;
     }
     if (loader->run_ns != UINT64_MAX && loader->run_ns > scenario->time_max_ns) {
-        problems_add(&loader->problems, list->mark,
-                     "phases: together they take %s, more than limits.time, %s",
-                     value_write(a, time_units, loader->run_ns),
-                     value_write(b, time_units, scenario->time_max_ns));
+        problems_add_message(&loader->problems, list->mark,
+                             "phases: together they take %s, more than limits.time, %s",
+                             value_write_text(a, time_units, loader->run_ns),
+                             value_write_text(b, time_units, scenario->time_max_ns));
     }
     check_names(loader, list, scenario->phases[0].name, sizeof scenario->phases[0], "phase");
 }
@@ -173,18 +177,18 @@ static void check_phases(struct loader *loader)
 static void check_regression(struct loader *loader)
 {
     const struct scenario_regression *regression = &loader->scenario->regression;
-    const struct check c = {loader, yaml_value(loader->root, "regression")};
+    const struct check c = {loader, yaml_find_value(loader->root, "regression")};
     if (c.node == NULL || c.node->kind != YAML_MAP || c.node->failed) {
         return;
     }
     if (regression->source[0] == '\0' || regression->bug_switch[0] == '\0' ||
         regression->fails[0] == '\0') {
-        problems_add(&loader->problems, c.node->mark,
-                     "regression: it needs 'source', 'switch' and 'fails'");
+        problems_add_message(&loader->problems, c.node->mark,
+                             "regression: it needs 'source', 'switch' and 'fails'");
     }
 }
 
-void checks_run(struct loader *loader)
+void checks_check_scenario(struct loader *loader)
 {
     check_vms(loader);
     check_workloads(loader);

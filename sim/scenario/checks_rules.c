@@ -10,52 +10,54 @@
 #define CLEARS_MAX 4096u /* looked at; more than any host needs */
 
 /** How often an action at a time happens. */
-static uint64_t times_of(const struct scenario_action *action)
+static uint64_t count_times(const struct scenario_action *action)
 {
     return action->every_ns > 0 && action->times > 1 ? action->times : 1;
 }
 
-static uint64_t end_of(const struct scenario_action *action)
+static uint64_t get_last_time(const struct scenario_action *action)
 {
-    return action->at_ns + action->every_ns * (times_of(action) - 1);
+    return action->at_ns + action->every_ns * (count_times(action) - 1);
 }
 
 /** How often it happens before a time. */
-static uint64_t times_before(const struct scenario_action *action, uint64_t time_ns)
+static uint64_t count_times_before(const struct scenario_action *action, uint64_t time_ns)
 {
     if (time_ns <= action->at_ns) {
         return 0;
     }
-    if (times_of(action) == 1) {
+    if (count_times(action) == 1) {
         return 1;
     }
     const uint64_t times = (time_ns - action->at_ns - 1) / action->every_ns + 1;
-    return times < times_of(action) ? times : times_of(action);
+    return times < count_times(action) ? times : count_times(action);
 }
 
 /** How often it happens from `from_ns` to `to_ns`, both included. */
-static uint64_t times_within(const struct scenario_action *action, uint64_t from_ns, uint64_t to_ns)
+static uint64_t count_times_within(const struct scenario_action *action, uint64_t from_ns,
+                                   uint64_t to_ns)
 {
     const uint64_t end_ns = to_ns < UINT64_MAX ? to_ns + 1 : to_ns;
-    return times_before(action, end_ns) - times_before(action, from_ns);
+    return count_times_before(action, end_ns) - count_times_before(action, from_ns);
 }
 
-static bool is_like(const struct scenario_action *action, const struct scenario_action *last)
+static bool is_rule_of_same_kind(const struct scenario_action *action,
+                                 const struct scenario_action *last)
 {
     return action->kind == last->kind && action->vm == last->vm;
 }
 
 /** The first `clear-refusals` at a time after this one; UINT64_MAX: none. */
-static uint64_t next_clear(const struct scenario *scenario, uint32_t vm, uint64_t after_ns)
+static uint64_t find_next_clear(const struct scenario *scenario, uint32_t vm, uint64_t after_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->kind != ACTION_REFUSE_CLEAR || action->vm != vm ||
-            action->trigger != TRIGGER_AT || end_of(action) <= after_ns) {
+            action->trigger != TRIGGER_AT || get_last_time(action) <= after_ns) {
             continue;
         }
-        const uint64_t before = times_before(action, after_ns + 1);
+        const uint64_t before = count_times_before(action, after_ns + 1);
         const uint64_t at_ns = action->at_ns + before * action->every_ns;
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
@@ -63,43 +65,45 @@ static uint64_t next_clear(const struct scenario *scenario, uint32_t vm, uint64_
 }
 
 /** Rules of this kind at most between two times at which they are cleared. */
-static uint64_t rules_within(const struct scenario *scenario, const struct scenario_action *last,
-                             uint64_t from_ns, uint64_t to_ns)
+static uint64_t count_rules_within(const struct scenario *scenario,
+                                   const struct scenario_action *last, uint64_t from_ns,
+                                   uint64_t to_ns)
 {
     uint64_t rules = 0;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
-        if (is_like(action, last)) {
-            rules += action->trigger == TRIGGER_AT ? times_within(action, from_ns, to_ns) : 1;
+        if (is_rule_of_same_kind(action, last)) {
+            rules += action->trigger == TRIGGER_AT ? count_times_within(action, from_ns, to_ns) : 1;
         }
     }
     return rules;
 }
 
 /** At an event: those of the script up to this one. */
-static uint64_t rules_at_events(const struct scenario *scenario, const struct scenario_action *last)
+static uint64_t count_rules_at_events(const struct scenario *scenario,
+                                      const struct scenario_action *last)
 {
     uint64_t rules = 0;
     for (uint32_t i = 0; &scenario->actions[i] <= last; i++) {
         const struct scenario_action *action = &scenario->actions[i];
-        rules += is_like(action, last) && action->trigger == TRIGGER_EVENT;
+        rules += is_rule_of_same_kind(action, last) && action->trigger == TRIGGER_EVENT;
     }
     return rules;
 }
 
 /** The most that the host has when `last` is added. */
-static uint64_t rules_most(const struct scenario *scenario, const struct scenario_action *last)
+static uint64_t count_rules_max(const struct scenario *scenario, const struct scenario_action *last)
 {
     uint64_t most = 0;
     uint64_t from_ns = 0;
     if (last->trigger == TRIGGER_EVENT) {
-        return rules_at_events(scenario, last);
+        return count_rules_at_events(scenario, last);
     }
-    for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= end_of(last); i++) {
-        const uint64_t clear_ns = next_clear(scenario, last->vm, from_ns);
-        const uint64_t to_ns = clear_ns < end_of(last) ? clear_ns : end_of(last);
-        if (times_within(last, from_ns, to_ns) > 0) {
-            const uint64_t rules = rules_within(scenario, last, from_ns, to_ns);
+    for (uint32_t i = 0; i < CLEARS_MAX && from_ns <= get_last_time(last); i++) {
+        const uint64_t clear_ns = find_next_clear(scenario, last->vm, from_ns);
+        const uint64_t to_ns = clear_ns < get_last_time(last) ? clear_ns : get_last_time(last);
+        if (count_times_within(last, from_ns, to_ns) > 0) {
+            const uint64_t rules = count_rules_within(scenario, last, from_ns, to_ns);
             most = rules > most ? rules : most;
         }
         if (clear_ns == UINT64_MAX) {
@@ -110,20 +114,21 @@ static uint64_t rules_most(const struct scenario *scenario, const struct scenari
     return most;
 }
 
-void check_rules(const struct check *c, const struct scenario *scenario,
-                 const struct scenario_action *last)
+void check_rule_counts(const struct check *c, const struct scenario *scenario,
+                       const struct scenario_action *last)
 {
     const bool calls = last->kind == ACTION_REFUSE_CALL;
     uint64_t takes = BNT_HOST_RULES_MAX;
     if (calls) {
         takes = BNT_HOST_CALL_RULES_MAX;
     }
-    const uint64_t rules = rules_most(scenario, last);
+    const uint64_t rules = count_rules_max(scenario, last);
     if (rules > takes) {
-        problems_add(&c->loader->problems, check_mark(c, "do"),
-                     "%s: with this there are %llu %s, and a host takes %llu; leave some out, or "
-                     "put 'clear-refusals' before it",
-                     calls ? "refuse-call" : "refuse", (unsigned long long)rules,
-                     calls ? "answers" : "refusals", (unsigned long long)takes);
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "do"),
+            "%s: with this there are %llu %s, and a host takes %llu; leave some out, or "
+            "put 'clear-refusals' before it",
+            calls ? "refuse-call" : "refuse", (unsigned long long)rules,
+            calls ? "answers" : "refusals", (unsigned long long)takes);
     }
 }

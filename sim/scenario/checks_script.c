@@ -11,9 +11,9 @@ static void check_pfns(const struct check *c, const struct scenario_action *acti
 {
     const uint64_t last = vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) - 1;
     if (action->rule.first_pfn < vm->first_pfn || action->rule.last_pfn > last) {
-        problems_add(&c->loader->problems, check_mark(c, "pfns"),
-                     "pfns: not memory of '%s'; it must be within [%llu, %llu]", vm->name,
-                     (unsigned long long)vm->first_pfn, (unsigned long long)last);
+        problems_add_message(&c->loader->problems, check_find_mark(c, "pfns"),
+                             "pfns: not memory of '%s'; it must be within [%llu, %llu]", vm->name,
+                             (unsigned long long)vm->first_pfn, (unsigned long long)last);
     }
 }
 
@@ -28,7 +28,7 @@ static const bool spoils_rings[CORRUPTION_COUNT] = {
     [CORRUPT_VERDICT_SHORT] = true,
 };
 
-uint32_t scenario_corruption_descriptors(corruption which)
+uint32_t scenario_count_corruption_descriptors(corruption which)
 {
     return which == CORRUPT_DESC_ORDER || which == CORRUPT_ODD_TABLE ? 2 : 1;
 }
@@ -38,37 +38,40 @@ static void check_corruption(const struct check *c, const struct scenario_action
 {
     const uint64_t negotiated = vm->driver.config.features_wanted & vm->device.config.features;
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
-        problems_add(&c->loader->problems, check_mark(c, "how"),
-                     "corrupt: this is for rings, and %s speaks VMware's wire, which has none",
-                     vm->name);
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "how"),
+            "corrupt: this is for rings, and %s speaks VMware's wire, which has none", vm->name);
         return;
     }
     if ((negotiated & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
-        problems_add(&c->loader->problems, check_mark(c, "how"),
-                     "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
-                     "of its features",
-                     vm->name);
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "how"),
+            "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
+            "of its features",
+            vm->name);
     }
     const uint32_t size = vm->driver.config.queue_size_max < vm->device.config.queue_size_max
                               ? vm->driver.config.queue_size_max
                               : vm->device.config.queue_size_max;
-    if (size < scenario_corruption_descriptors(action->corruption)) {
-        problems_add(&c->loader->problems, check_mark(c, "how"),
-                     "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
-                     "queue_size, of driver and device",
-                     vm->name, size);
+    if (size < scenario_count_corruption_descriptors(action->corruption)) {
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "how"),
+            "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
+            "queue_size, of driver and device",
+            vm->name, size);
     }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
         (vm->driver.config.interface != BNT_INTERFACE_MODERN ||
          vm->device.config.interface != BNT_INTERFACE_MODERN)) {
-        problems_add(&c->loader->problems, check_mark(c, "how"),
-                     "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
-                     "leave `endian` or `interface` out",
-                     vm->name);
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, "how"),
+            "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
+            "leave `endian` or `interface` out",
+            vm->name);
     }
 }
 
-uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm)
+uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm)
 {
     uint64_t bytes = scenario->vms[vm].memory_bytes;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
@@ -80,7 +83,7 @@ uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm)
 
 /** Memory of the VM that is there for certain when a target is set: none that is added by an event,
  * or perhaps after one. */
-static uint64_t memory_then(const struct scenario *scenario, const struct scenario_action *target)
+static uint64_t get_memory_at(const struct scenario *scenario, const struct scenario_action *target)
 {
     uint64_t bytes = scenario->vms[target->vm].memory_bytes;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
@@ -102,14 +105,14 @@ void check_action(const struct check *c, const struct scenario *scenario,
         check_time(c, "at", action->at_ns);
         if (action->every_ns > 0 && action->times > 1 && action->at_ns < run_ns &&
             (action->times - 1) > (run_ns - action->at_ns - 1) / action->every_ns) {
-            problems_add(&c->loader->problems, check_mark(c, "times"),
-                         "times: the run is over before the last of them");
+            problems_add_message(&c->loader->problems, check_find_mark(c, "times"),
+                                 "times: the run is over before the last of them");
         }
     }
     if (vm == NULL) {
         return;
     }
-    const uint64_t most = memory_then(scenario, action);
+    const uint64_t most = get_memory_at(scenario, action);
     check_wire_action(c, action, vm);
     if (action->kind == ACTION_TARGET) {
         const char *key = action->guest_memory ? "guest" : "balloon";
@@ -123,9 +126,9 @@ void check_action(const struct check *c, const struct scenario *scenario,
     } else if (action->kind == ACTION_CORRUPT) {
         check_corruption(c, action, vm);
     } else if (action->kind == ACTION_REFUSE_CALL) {
-        check_rules(c, scenario, action);
+        check_rule_counts(c, scenario, action);
     } else if (action->kind == ACTION_REFUSE) {
         check_pfns(c, action, vm);
-        check_rules(c, scenario, action);
+        check_rule_counts(c, scenario, action);
     }
 }

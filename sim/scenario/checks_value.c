@@ -3,21 +3,21 @@
  */
 #include "sim/scenario/checks.h"
 
-struct yaml_mark check_mark(const struct check *c, const char *key)
+struct yaml_mark check_find_mark(const struct check *c, const char *key)
 {
-    const struct yaml_node *value = yaml_value(c->node, key);
+    const struct yaml_node *value = yaml_find_value(c->node, key);
     return value != NULL ? value->mark : c->node->mark;
 }
 
-struct yaml_mark check_mark2(const struct check *c, const char *map, const char *key)
+struct yaml_mark check_find_mark_in_map(const struct check *c, const char *map, const char *key)
 {
-    const struct check inner = {c->loader, yaml_value(c->node, map)};
-    return inner.node != NULL ? check_mark(&inner, key) : c->node->mark;
+    const struct check inner = {c->loader, yaml_find_value(c->node, map)};
+    return inner.node != NULL ? check_find_mark(&inner, key) : c->node->mark;
 }
 
-const char *check_bytes_text(char out[VALUE_TEXT_BYTES], uint64_t bytes)
+const char *check_write_bytes(char out[VALUE_TEXT_BYTES], uint64_t bytes)
 {
-    return value_write(out, size_units, bytes);
+    return value_write_text(out, size_units, bytes);
 }
 
 void check_multiple(const struct check *c, const char *key, uint64_t value, uint64_t of)
@@ -25,8 +25,9 @@ void check_multiple(const struct check *c, const char *key, uint64_t value, uint
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (value % of != 0) {
-        problems_add(&c->loader->problems, check_mark(c, key), "%s: %s must be a multiple of %s",
-                     key, check_bytes_text(a, value), check_bytes_text(b, of));
+        problems_add_message(&c->loader->problems, check_find_mark(c, key),
+                             "%s: %s must be a multiple of %s", key, check_write_bytes(a, value),
+                             check_write_bytes(b, of));
     }
 }
 
@@ -36,8 +37,9 @@ void check_at_most(const struct check *c, const char *key, const struct unit *un
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (value > limit) {
-        problems_add(&c->loader->problems, check_mark(c, key), "%s: %s is more than %s, %s", key,
-                     value_write(a, units, value), named, value_write(b, units, limit));
+        problems_add_message(&c->loader->problems, check_find_mark(c, key),
+                             "%s: %s is more than %s, %s", key, value_write_text(a, units, value),
+                             named, value_write_text(b, units, limit));
     }
 }
 
@@ -46,9 +48,9 @@ void check_time(const struct check *c, const char *key, uint64_t at_ns)
     char a[VALUE_TEXT_BYTES];
     char b[VALUE_TEXT_BYTES];
     if (at_ns >= c->loader->run_ns) {
-        problems_add(&c->loader->problems, check_mark(c, key),
-                     "%s: %s is after the run's end; it must be before %s", key,
-                     value_write(a, time_units, at_ns),
-                     value_write(b, time_units, c->loader->run_ns));
+        problems_add_message(&c->loader->problems, check_find_mark(c, key),
+                             "%s: %s is after the run's end; it must be before %s", key,
+                             value_write_text(a, time_units, at_ns),
+                             value_write_text(b, time_units, c->loader->run_ns));
     }
 }

@@ -7,13 +7,13 @@
 #include <ballonet/virtio.h>
 #include <ballonet/vmware.h>
 
-static bool own_features(const struct check *c, const char *side)
+static bool has_own_features(const struct check *c, const char *side)
 {
-    const struct yaml_node *inner = yaml_value(c->node, side);
-    return inner != NULL && yaml_find(inner, "features") != NULL;
+    const struct yaml_node *inner = yaml_find_value(c->node, side);
+    return inner != NULL && yaml_find_item(inner, "features") != NULL;
 }
 
-static bool reset_alone(uint64_t features)
+static bool has_reset_without_verdicts(uint64_t features)
 {
     const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     const uint64_t reset = UINT64_C(1) << BNT_BALLOON_BIT_RESET;
@@ -24,30 +24,34 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
 {
     static const char *const form =
         "features: 'reset' needs 'verdicts'; add it, or leave 'reset' out";
-    const bool driver = own_features(c, "driver");
-    const bool device = own_features(c, "device");
+    const bool driver = has_own_features(c, "driver");
+    const bool device = has_own_features(c, "device");
     const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
     const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     if ((vm->device.config.features & init) != 0 && (vm->device.config.features & verdicts) != 0) {
-        problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
-                     "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
-                     "device offers one of them");
+        problems_add_message(
+            &c->loader->problems, check_find_mark(c, device ? "device" : "features"),
+            "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
+            "device offers one of them");
     }
     const uint64_t reported = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED;
     if ((vm->device.config.features & reported) != 0 &&
         (vm->device.config.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
-        problems_add(&c->loader->problems, check_mark(c, device ? "device" : "features"),
-                     "features: 'device-init-reported' needs 'reporting'");
+        problems_add_message(&c->loader->problems,
+                             check_find_mark(c, device ? "device" : "features"),
+                             "features: 'device-init-reported' needs 'reporting'");
     }
-    if ((!driver && reset_alone(vm->driver.config.features_wanted)) ||
-        (!device && reset_alone(vm->device.config.features))) {
-        problems_add(&c->loader->problems, check_mark(c, "features"), "%s", form);
+    if ((!driver && has_reset_without_verdicts(vm->driver.config.features_wanted)) ||
+        (!device && has_reset_without_verdicts(vm->device.config.features))) {
+        problems_add_message(&c->loader->problems, check_find_mark(c, "features"), "%s", form);
     }
-    if (driver && reset_alone(vm->driver.config.features_wanted)) {
-        problems_add(&c->loader->problems, check_mark2(c, "driver", "features"), "%s", form);
+    if (driver && has_reset_without_verdicts(vm->driver.config.features_wanted)) {
+        problems_add_message(&c->loader->problems, check_find_mark_in_map(c, "driver", "features"),
+                             "%s", form);
     }
-    if (device && reset_alone(vm->device.config.features)) {
-        problems_add(&c->loader->problems, check_mark2(c, "device", "features"), "%s", form);
+    if (device && has_reset_without_verdicts(vm->device.config.features)) {
+        problems_add_message(&c->loader->problems, check_find_mark_in_map(c, "device", "features"),
+                             "%s", form);
     }
 }
 
@@ -55,11 +59,13 @@ static void check_interface(const struct check *c, const struct scenario_vm *vm)
 {
     if (vm->device.config.interface == BNT_INTERFACE_LEGACY &&
         (vm->device.config.features & ~BNT_F_LEGACY_MASK) != 0) {
-        const struct yaml_mark at = own_features(c, "device") ? check_mark2(c, "device", "features")
-                                                              : check_mark(c, "features");
-        problems_add(&c->loader->problems, at,
-                     "features: a legacy device offers none of verdicts, reset, packed and others "
-                     "above bit 31; leave them out");
+        const struct yaml_mark at = has_own_features(c, "device")
+                                        ? check_find_mark_in_map(c, "device", "features")
+                                        : check_find_mark(c, "features");
+        problems_add_message(
+            &c->loader->problems, at,
+            "features: a legacy device offers none of verdicts, reset, packed and others "
+            "above bit 31; leave them out");
     }
 }
 
@@ -68,8 +74,9 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
                              uint32_t size)
 {
     if ((features & BNT_F_RING_PACKED) == 0 && (size & (size - 1)) != 0) {
-        problems_add(&c->loader->problems, check_mark2(c, side, "queue_size"),
-                     "queue_size: %u must be a power of two, unless rings are 'packed'", size);
+        problems_add_message(&c->loader->problems, check_find_mark_in_map(c, side, "queue_size"),
+                             "queue_size: %u must be a power of two, unless rings are 'packed'",
+                             size);
     }
 }
 
@@ -80,13 +87,15 @@ static void check_hints(const struct check *c, const struct scenario_vm *vm, uin
     const uint64_t least = (uint64_t)vm->driver.config.hint_block_pfns_min << BNT_PFN_SHIFT;
     if (block < page || (least != 0 && least < page)) {
         const bool min = block >= page;
-        problems_add(&c->loader->problems,
-                     check_mark2(c, "driver", min ? "hint_block_min" : "hint_block"),
-                     "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
-                     check_bytes_text(a, page));
+        problems_add_message(
+            &c->loader->problems,
+            check_find_mark_in_map(c, "driver", min ? "hint_block_min" : "hint_block"),
+            "%s: a page of %s must fit in it", min ? "hint_block_min" : "hint_block",
+            check_write_bytes(a, page));
     } else if (least > block) {
-        problems_add(&c->loader->problems, check_mark2(c, "driver", "hint_block_min"),
-                     "hint_block_min: it must not be more than hint_block");
+        problems_add_message(&c->loader->problems,
+                             check_find_mark_in_map(c, "driver", "hint_block_min"),
+                             "hint_block_min: it must not be more than hint_block");
     }
 }
 
@@ -100,42 +109,44 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
     check_multiple(c, "kernel", vm->kernel_bytes, page);
     check_multiple(c, "pinned", vm->pinned_bytes, page);
     if (vm->kernel_bytes + vm->pinned_bytes >= vm->memory_bytes) {
-        const bool pinned = vm->pinned_bytes > 0 && yaml_find(c->node, "pinned") != NULL;
-        problems_add(problems, check_mark(c, pinned ? "pinned" : "kernel"),
-                     "kernel and pinned leave no memory: their sum must be less than memory, %s",
-                     check_bytes_text(a, vm->memory_bytes));
+        const bool pinned = vm->pinned_bytes > 0 && yaml_find_item(c->node, "pinned") != NULL;
+        problems_add_message(
+            problems, check_find_mark(c, pinned ? "pinned" : "kernel"),
+            "kernel and pinned leave no memory: their sum must be less than memory, %s",
+            check_write_bytes(a, vm->memory_bytes));
     }
     check_at_most(c, "watermark_min", size_units, vm->watermark_min_bytes, vm->memory_bytes / 2,
                   "half of memory");
     if ((vm->first_pfn << BNT_PFN_SHIFT) % page != 0) {
-        problems_add(problems, check_mark(c, "first_pfn"),
-                     "first_pfn: %llu must be the first PFN of a page of %s",
-                     (unsigned long long)vm->first_pfn, check_bytes_text(a, page));
+        problems_add_message(problems, check_find_mark(c, "first_pfn"),
+                             "first_pfn: %llu must be the first PFN of a page of %s",
+                             (unsigned long long)vm->first_pfn, check_write_bytes(a, page));
     }
     /* The address behind memory has 64 bits, too. */
     const bool batches = vm->wire == BNT_HOST_WIRE_VMWARE;
     const uint64_t last = batches ? BNT_VMWARE_ENTRY_PFN_MAX - 1 : BNT_PFN_MAX;
     if (vm->first_pfn + (vm->memory_bytes >> BNT_PFN_SHIFT) > last + 1) {
-        problems_add(problems, check_mark(c, "first_pfn"),
-                     "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
-                     (unsigned long long)last);
+        problems_add_message(problems, check_find_mark(c, "first_pfn"),
+                             "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
+                             (unsigned long long)last);
     }
     if (vm->driver.config.request_pfns < 1u << vm->page_order) {
-        problems_add(problems, check_mark2(c, "driver", "request_pages"),
-                     "request_pages: a page of %s has %u PFNs and must fit in one request",
-                     check_bytes_text(a, page), 1u << vm->page_order);
+        problems_add_message(problems, check_find_mark_in_map(c, "driver", "request_pages"),
+                             "request_pages: a page of %s has %u PFNs and must fit in one request",
+                             check_write_bytes(a, page), 1u << vm->page_order);
     }
     if (vm->driver.config.request_pfns > BNT_BALLOON_REQUEST_PFNS_MAX &&
         vm->driver.config.request_pfns > 1u << vm->page_order) {
-        problems_add(problems, check_mark2(c, "driver", "request_pages"),
-                     "request_pages: more than %u only for a page that has them; a page of %s has "
-                     "%u",
-                     (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_bytes_text(a, page),
-                     1u << vm->page_order);
+        problems_add_message(
+            problems, check_find_mark_in_map(c, "driver", "request_pages"),
+            "request_pages: more than %u only for a page that has them; a page of %s has "
+            "%u",
+            (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_write_bytes(a, page),
+            1u << vm->page_order);
     }
     if (vm->driver.config.retry_min_ns > vm->driver.config.retry_max_ns) {
-        problems_add(problems, check_mark2(c, "driver", "retry_min"),
-                     "retry_min: it must not be more than retry_max");
+        problems_add_message(problems, check_find_mark_in_map(c, "driver", "retry_min"),
+                             "retry_min: it must not be more than retry_max");
     }
     check_queue_size(c, "driver", vm->driver.config.features_wanted,
                      vm->driver.config.queue_size_max);

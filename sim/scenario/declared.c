@@ -22,7 +22,7 @@ static const char *const device_quirk_clauses[] = {
 };
 
 /** Whether a list such as "BD-1 VG-24" or "BD-1, VG-24" has the name. */
-static bool lists(const char *clauses, const char *name)
+static bool is_name_listed(const char *clauses, const char *name)
 {
     const size_t length = strlen(name);
     for (const char *at = clauses; (at = strstr(at, name)) != NULL; at += length) {
@@ -33,25 +33,26 @@ static bool lists(const char *clauses, const char *name)
     return false;
 }
 
-bool scenario_declares(bool driver, uint32_t personality, uint32_t quirks, const char *clause)
+bool scenario_is_clause_declared(bool driver, uint32_t personality, uint32_t quirks,
+                                 const char *clause)
 {
     const char *const *table = driver ? driver_quirk_clauses : device_quirk_clauses;
     const size_t count = driver ? sizeof driver_quirk_clauses / sizeof driver_quirk_clauses[0]
                                 : sizeof device_quirk_clauses / sizeof device_quirk_clauses[0];
     const struct personality *row = driver ? driver_personalities : device_personalities;
-    if (lists(row[personality].clauses, clause)) {
+    if (is_name_listed(row[personality].clauses, clause)) {
         return true;
     }
     for (size_t bit = 0; bit < count; bit++) {
-        if ((quirks >> bit & 1) != 0 && table[bit] != NULL && lists(table[bit], clause)) {
+        if ((quirks >> bit & 1) != 0 && table[bit] != NULL && is_name_listed(table[bit], clause)) {
             return true;
         }
     }
     return false;
 }
 
-void scenario_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
-                               size_t name_bytes)
+void scenario_write_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
+                                     size_t name_bytes)
 {
     const struct personality *row = driver ? driver_personalities : device_personalities;
     const struct choice *choices = driver ? driver_quirk_choices : device_quirk_choices;

@@ -1,5 +1,5 @@
 /*
- * scenario_digest: the same for every layout of a file that means the same.
+ * scenario_compute_digest: the same for every layout of a file that means the same.
  *
  * Walks the tables of keys in their order over the resolved struct and hashes values, never the
  * bytes of structs, so that word size, byte order and padding do not matter. Title and text are no
@@ -45,9 +45,9 @@ static uint64_t hash_swarms(uint64_t hash, const struct scenario *scenario)
 }
 
 /* A path without the scenario's own directory. */
-static const char *path_written(const struct scenario *scenario, const char *path)
+static const char *get_written_path(const struct scenario *scenario, const char *path)
 {
-    const size_t directory = path_directory(scenario->path);
+    const size_t directory = path_count_directory_bytes(scenario->path);
     return strncmp(path, scenario->path, directory) == 0 ? path + directory : path;
 }
 
@@ -80,7 +80,7 @@ static uint64_t hash_row(uint64_t hash, const struct scenario *scenario, const s
     case KEY_NAME:
         return hash_text(hash, at);
     case KEY_FILE:
-        return hash_text(hash, path_written(scenario, at));
+        return hash_text(hash, get_written_path(scenario, at));
     case KEY_RATIO:
         hash = bnt_hash_add(hash, key_field(at, 4));
         return bnt_hash_add(hash, key_field(at + 4, 4));
@@ -135,7 +135,7 @@ static uint64_t hash_map(uint64_t hash, const struct scenario *scenario,
     return hash_resolved(hash, table, base);
 }
 
-uint64_t scenario_digest(const struct scenario *scenario)
+uint64_t scenario_compute_digest(const struct scenario *scenario)
 {
     return hash_map(bnt_mix64(1), scenario, &scenario_keys, (const char *)scenario);
 }

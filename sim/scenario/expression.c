@@ -30,37 +30,37 @@ struct expression_reader {
 };
 
 /* Place of byte `offset` of the text. */
-static struct yaml_mark part_mark(const struct expression_reader *reader, size_t offset)
+static struct yaml_mark find_part_mark(const struct expression_reader *reader, size_t offset)
 {
     struct yaml_mark mark = reader->node->mark;
     if (!reader->node->lines) {
         const struct yaml_mark inside =
-            problem_place(0, reader->node->text, reader->node->bytes, offset);
+            problem_find_mark(0, reader->node->text, reader->node->bytes, offset);
         mark.column += inside.column - 1 + (reader->node->plain ? 0 : 1);
     }
     return mark;
 }
 
-static struct yaml_node part_node(const struct expression_reader *reader, size_t offset,
-                                  const char *text)
+static struct yaml_node make_part_node(const struct expression_reader *reader, size_t offset,
+                                       const char *text)
 {
     struct yaml_node node;
     memset(&node, 0, sizeof node);
     node.kind = YAML_TEXT;
     node.plain = true;
-    node.mark = part_mark(reader, offset);
+    node.mark = find_part_mark(reader, offset);
     node.text = text;
     node.bytes = (uint32_t)strlen(text);
     return node;
 }
 
-static const char *metric_nth(const void *names, uint32_t index)
+static const char *get_nth_metric(const void *names, uint32_t index)
 {
     (void)names;
     return index < METRIC_COUNT ? metric_name((metric)index) : NULL;
 }
 
-static bool metric_find(const char *name, bool machine, metric *out)
+static bool find_metric(const char *name, bool machine, metric *out)
 {
     const uint32_t first = machine ? METRIC_VM_COUNT : 0;
     const uint32_t end = machine ? METRIC_COUNT : METRIC_VM_COUNT;
@@ -83,33 +83,35 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
     const char *dot = strchr(text, '.');
     const char *name = dot != NULL ? dot + 1 : text;
     *vm = 0;
-    if (metric_find(text, true, out)) {
+    if (find_metric(text, true, out)) {
         return true;
     }
-    if (!metric_find(name, false, out)) {
+    if (!find_metric(name, false, out)) {
         const bool machine = strncmp(text, "machine.", 8) == 0;
-        const char *meant = suggest(machine ? text : name, metric_nth, NULL);
-        problems_add(problems, part_mark(reader, offset), "%s: unknown metric %s%s%s%s",
-                     reader->label, problem_quote(quote, text, strlen(text)),
-                     meant != NULL ? "; did you mean '" : "; docs/use/scenarios.md lists them",
-                     meant != NULL ? meant : "", meant != NULL ? "'?" : "");
+        const char *meant = suggest(machine ? text : name, get_nth_metric, NULL);
+        problems_add_message(
+            problems, find_part_mark(reader, offset), "%s: unknown metric %s%s%s%s", reader->label,
+            problem_write_quote(quote, text, strlen(text)),
+            meant != NULL ? "; did you mean '" : "; docs/use/scenarios.md lists them",
+            meant != NULL ? meant : "", meant != NULL ? "'?" : "");
         return false;
     }
     if (scenario->vm_count == 0) {
         return false; /* the VMs are wrong: reported there */
     }
     if (dot == NULL && scenario->vm_count > 1) {
-        problems_add(problems, part_mark(reader, offset),
-                     "%s: '%s' of which VM? There are %lu; write '%s.%s'", reader->label, text,
-                     (unsigned long)scenario->vm_count, scenario->vms[0].name, text);
+        problems_add_message(problems, find_part_mark(reader, offset),
+                             "%s: '%s' of which VM? There are %lu; write '%s.%s'", reader->label,
+                             text, (unsigned long)scenario->vm_count, scenario->vms[0].name, text);
         return false;
     }
     if (dot != NULL) {
-        *vm = vm_find(scenario, text, (size_t)(dot - text));
+        *vm = vm_find_by_name(scenario, text, (size_t)(dot - text));
         if (*vm == UINT32_MAX) {
             char vm_name[SCENARIO_NAME_MAX + 1];
             snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - text), text);
-            vm_unknown(reader->loader, part_mark(reader, offset), reader->label, vm_name);
+            vm_report_unknown(reader->loader, find_part_mark(reader, offset), reader->label,
+                              vm_name);
             return false;
         }
     }
@@ -120,36 +122,36 @@ static bool read_value(const struct expression_reader *reader, size_t offset, co
                        metric left, uint64_t *out)
 {
     struct problems *problems = &reader->loader->problems;
-    const struct yaml_node node = part_node(reader, offset, text);
+    const struct yaml_node node = make_part_node(reader, offset, text);
     const char *label = metric_name(left);
     switch (metric_unit_of(left)) {
     case UNIT_BYTES:
-        return value_measure(problems, &node, label, size_units, 0, UINT64_MAX, out);
+        return value_parse_measure(problems, &node, label, size_units, 0, UINT64_MAX, out);
     case UNIT_TIME:
-        return value_measure(problems, &node, label, time_units, 0, UINT64_MAX, out);
+        return value_parse_measure(problems, &node, label, time_units, 0, UINT64_MAX, out);
     case UNIT_OUTCOME:
-        return value_choice(problems, &node, label, outcome_choices, out);
+        return value_parse_choice(problems, &node, label, outcome_choices, out);
     case UNIT_GUEST_STATE:
-        return value_choice(problems, &node, label, guest_state_choices, out);
+        return value_parse_choice(problems, &node, label, guest_state_choices, out);
     case UNIT_BOOL: {
         bool value = false;
-        const bool valid = value_bool(problems, &node, label, &value);
+        const bool valid = value_parse_bool(problems, &node, label, &value);
         *out = value;
         return valid;
     }
     case UNIT_COUNT:
     default:
-        return value_count(problems, &node, label, 0, UINT64_MAX, out);
+        return value_parse_count(problems, &node, label, 0, UINT64_MAX, out);
     }
 }
 
-static bool unit_ordered(metric_unit unit)
+static bool is_unit_ordered(metric_unit unit)
 {
     return unit == UNIT_COUNT || unit == UNIT_BYTES || unit == UNIT_TIME;
 }
 
 /* Is the right side a metric? Names of outcomes and states come first: `refused` is both. */
-static bool right_is_metric(metric left, const char *text)
+static bool is_right_side_metric(metric left, const char *text)
 {
     metric ignored;
     if (text[0] >= '0' && text[0] <= '9') {
@@ -158,14 +160,14 @@ static bool right_is_metric(metric left, const char *text)
     if (strchr(text, '.') != NULL) {
         return true;
     }
-    return unit_ordered(metric_unit_of(left)) &&
-           (metric_find(text, false, &ignored) || strspn(text, METRIC_LETTERS) == strlen(text));
+    return is_unit_ordered(metric_unit_of(left)) &&
+           (find_metric(text, false, &ignored) || strspn(text, METRIC_LETTERS) == strlen(text));
 }
 
-static bool read_right(const struct expression_reader *reader, size_t offset, const char *text,
-                       struct expression *out)
+static bool read_right_side(const struct expression_reader *reader, size_t offset, const char *text,
+                            struct expression *out)
 {
-    if (!right_is_metric(out->left, text)) {
+    if (!is_right_side_metric(out->left, text)) {
         return read_value(reader, offset, text, out->left, &out->value);
     }
     out->right_is_metric = true;
@@ -174,23 +176,23 @@ static bool read_right(const struct expression_reader *reader, size_t offset, co
     }
     const metric_unit left = metric_unit_of(out->left);
     if (left != metric_unit_of(out->right)) {
-        problems_add(&reader->loader->problems, part_mark(reader, offset),
-                     "%s: '%s' is %s; '%s' must be compared with %s", reader->label, text,
-                     unit_words[metric_unit_of(out->right)], metric_name(out->left),
-                     unit_words[left]);
+        problems_add_message(&reader->loader->problems, find_part_mark(reader, offset),
+                             "%s: '%s' is %s; '%s' must be compared with %s", reader->label, text,
+                             unit_words[metric_unit_of(out->right)], metric_name(out->left),
+                             unit_words[left]);
         return false;
     }
     return true;
 }
 
-bool expression_fill(struct loader *loader, const struct yaml_node *node, const char *label,
-                     struct expression *out)
+bool expression_parse(struct loader *loader, const struct yaml_node *node, const char *label,
+                      struct expression *out)
 {
     const struct expression_reader reader = {loader, node, label};
     static const char *const form = "METRIC OP VALUE such as 'balloon == 64MiB'";
     if (node->kind != YAML_TEXT || node->lines || node->bytes == 0 ||
         node->bytes >= sizeof out->text) {
-        return value_wrong(&loader->problems, node, label, form);
+        return value_report_wrong(&loader->problems, node, label, form);
     }
     memset(out, 0, sizeof *out);
     memcpy(out->text, node->text, node->bytes);
@@ -208,17 +210,17 @@ bool expression_fill(struct loader *loader, const struct yaml_node *node, const 
         }
     }
     if (left_bytes == 0) {
-        return value_wrong(&loader->problems, node, label, form);
+        return value_report_wrong(&loader->problems, node, label, form);
     }
     if (sign_bytes == 0) {
-        problems_add(&loader->problems, part_mark(&reader, sign_at),
-                     "%s: no comparison here; it must be ==, !=, <, <=, > or >=", label);
+        problems_add_message(&loader->problems, find_part_mark(&reader, sign_at),
+                             "%s: no comparison here; it must be ==, !=, <, <=, > or >=", label);
         return false;
     }
     const size_t right_at = sign_at + sign_bytes + strspn(node->text + sign_at + sign_bytes, " ");
     if (node->text[right_at] == '\0') {
-        problems_add(&loader->problems, part_mark(&reader, right_at),
-                     "%s: nothing to compare with; write a value or a metric", label);
+        problems_add_message(&loader->problems, find_part_mark(&reader, right_at),
+                             "%s: nothing to compare with; write a value or a metric", label);
         return false;
     }
     memcpy(part, node->text + left_at, left_bytes);
@@ -226,11 +228,11 @@ bool expression_fill(struct loader *loader, const struct yaml_node *node, const 
     if (!read_metric(&reader, left_at, part, &out->left, &out->left_vm)) {
         return false;
     }
-    if (!unit_ordered(metric_unit_of(out->left)) && out->compare != COMPARE_EQ &&
+    if (!is_unit_ordered(metric_unit_of(out->left)) && out->compare != COMPARE_EQ &&
         out->compare != COMPARE_NE) {
-        problems_add(&loader->problems, part_mark(&reader, sign_at),
-                     "%s: '%s' is %s, which has no order; it must be == or !=", label, part,
-                     unit_words[metric_unit_of(out->left)]);
+        problems_add_message(&loader->problems, find_part_mark(&reader, sign_at),
+                             "%s: '%s' is %s, which has no order; it must be == or !=", label, part,
+                             unit_words[metric_unit_of(out->left)]);
         return false;
     }
     size_t right_bytes = strlen(node->text + right_at);
@@ -239,5 +241,5 @@ bool expression_fill(struct loader *loader, const struct yaml_node *node, const 
         right_bytes--;
     }
     part[right_bytes] = '\0';
-    return read_right(&reader, right_at, part, out);
+    return read_right_side(&reader, right_at, part, out);
 }

@@ -16,12 +16,12 @@ struct fill {
     char *base;
 };
 
-static void *field(const struct fill *f)
+static void *find_field(const struct fill *f)
 {
     return f->base + f->row->offset;
 }
 
-static void store(void *to, size_t width, uint64_t value)
+static void store_value(void *to, size_t width, uint64_t value)
 {
     const uint8_t value8 = (uint8_t)value;
     const uint16_t value16 = (uint16_t)value;
@@ -50,52 +50,53 @@ static void fill_number(const struct fill *f)
     struct problems *problems = &f->loader->problems;
     char unit[VALUE_TEXT_BYTES];
     uint64_t value = 0;
-    const bool valid = row->type == KEY_COUNT
-                           ? value_count(problems, f->node, row->name, row->low, row->high, &value)
-                           : value_measure(problems, f->node, row->name, units_of(row->type),
-                                           row->low, row->high, &value);
+    const bool valid =
+        row->type == KEY_COUNT
+            ? value_parse_count(problems, f->node, row->name, row->low, row->high, &value)
+            : value_parse_measure(problems, f->node, row->name, units_find(row->type), row->low,
+                                  row->high, &value);
     if (!valid) {
         return;
     }
     if ((row->flags & KEY_POWER_OF_2) != 0 && (value & (value - 1)) != 0) {
-        problems_add(problems, f->node->mark, "%s: %s must be a power of two", row->name,
-                     f->node->text);
+        problems_add_message(problems, f->node->mark, "%s: %s must be a power of two", row->name,
+                             f->node->text);
         return;
     }
     if ((value & ((UINT64_C(1) << row->shift) - 1)) != 0) {
-        problems_add(problems, f->node->mark, "%s: %s must be a multiple of %s", row->name,
-                     f->node->text,
-                     value_write(unit, units_of(row->type), UINT64_C(1) << row->shift));
+        problems_add_message(
+            problems, f->node->mark, "%s: %s must be a multiple of %s", row->name, f->node->text,
+            value_write_text(unit, units_find(row->type), UINT64_C(1) << row->shift));
         return;
     }
-    store(field(f), row->width, key_stored(row, value));
+    store_value(find_field(f), row->width, key_stored(row, value));
 }
 
 static void fill_ratio(const struct fill *f)
 {
     struct ratio ratio = {0, 1};
-    if (value_ratio(&f->loader->problems, f->node, f->row->name, f->row->low, f->row->high,
-                    &ratio)) {
-        memcpy(field(f), &ratio, sizeof ratio);
+    if (value_parse_ratio(&f->loader->problems, f->node, f->row->name, f->row->low, f->row->high,
+                          &ratio)) {
+        memcpy(find_field(f), &ratio, sizeof ratio);
     }
 }
 
 static void fill_bool(const struct fill *f)
 {
     bool value = false;
-    if (value_bool(&f->loader->problems, f->node, f->row->name, &value)) {
-        store(field(f), f->row->width, value);
+    if (value_parse_bool(&f->loader->problems, f->node, f->row->name, &value)) {
+        store_value(find_field(f), f->row->width, value);
     }
 }
 
 static void fill_text(const struct fill *f)
 {
-    value_text(&f->loader->problems, f->node, f->row->name, field(f), f->row->width);
+    value_parse_text(&f->loader->problems, f->node, f->row->name, find_field(f), f->row->width);
 }
 
 static void fill_name(const struct fill *f)
 {
-    value_name(&f->loader->problems, f->node, f->row->name, field(f), f->row->width);
+    value_parse_name(&f->loader->problems, f->node, f->row->name, find_field(f), f->row->width);
 }
 
 static void fill_file(const struct fill *f)
@@ -103,28 +104,28 @@ static void fill_file(const struct fill *f)
     char written[256];
     char quote[PROBLEM_QUOTE_BYTES];
     struct stat status;
-    char *out = field(f);
-    if (!value_text(&f->loader->problems, f->node, f->row->name, written, sizeof written)) {
+    char *out = find_field(f);
+    if (!value_parse_text(&f->loader->problems, f->node, f->row->name, written, sizeof written)) {
         return;
     }
-    if (!path_resolve(out, f->row->width, f->loader->scenario->path, written)) {
-        problems_add(&f->loader->problems, f->node->mark,
-                     "%s: a path of more than %lu bytes with the scenario's directory",
-                     f->row->name, (unsigned long)(f->row->width - 1));
+    if (!path_join_directory(out, f->row->width, f->loader->scenario->path, written)) {
+        problems_add_message(&f->loader->problems, f->node->mark,
+                             "%s: a path of more than %lu bytes with the scenario's directory",
+                             f->row->name, (unsigned long)(f->row->width - 1));
         return;
     }
     if (f->loader->on_disk && (stat(out, &status) != 0 || !S_ISREG(status.st_mode))) {
-        problems_add(&f->loader->problems, f->node->mark,
-                     "%s: there is no file %s; it must be relative to the scenario", f->row->name,
-                     problem_quote(quote, out, strlen(out)));
+        problems_add_message(&f->loader->problems, f->node->mark,
+                             "%s: there is no file %s; it must be relative to the scenario",
+                             f->row->name, problem_write_quote(quote, out, strlen(out)));
     }
 }
 
 static void fill_choice(const struct fill *f)
 {
     uint64_t value = 0;
-    if (value_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &value)) {
-        store(field(f), f->row->width, value);
+    if (value_parse_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &value)) {
+        store_value(find_field(f), f->row->width, value);
     }
 }
 
@@ -134,15 +135,16 @@ static bool read_features(const struct fill *f, uint64_t *out)
     bool valid = true;
     *out = 0;
     if (f->node->kind != YAML_LIST) {
-        return value_wrong(problems, f->node, f->row->name, "a list such as [stats, verdicts]");
+        return value_report_wrong(problems, f->node, f->row->name,
+                                  "a list such as [stats, verdicts]");
     }
     for (const struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
         uint64_t mask = 0;
-        if (!value_choice(problems, item->value, f->row->name, f->row->choices, &mask)) {
+        if (!value_parse_choice(problems, item->value, f->row->name, f->row->choices, &mask)) {
             valid = false;
         } else if ((*out & mask) != 0) {
-            problems_add(problems, item->value->mark, "%s: '%s' is there twice; remove one",
-                         f->row->name, item->value->text);
+            problems_add_message(problems, item->value->mark, "%s: '%s' is there twice; remove one",
+                                 f->row->name, item->value->text);
             valid = false;
         }
         *out |= mask;
@@ -154,7 +156,7 @@ static void fill_features(const struct fill *f)
 {
     uint64_t features = 0;
     if (read_features(f, &features)) {
-        store(field(f), f->row->width, features);
+        store_value(find_field(f), f->row->width, features);
     }
 }
 
@@ -171,9 +173,9 @@ static void fill_both(const struct fill *f)
 static void fill_sides(const struct fill *f)
 {
     uint64_t sides = 0;
-    if (value_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &sides)) {
-        store(field(f), f->row->width, sides & 1u);
-        store(f->base + f->row->more, f->row->width, sides >> 1);
+    if (value_parse_choice(&f->loader->problems, f->node, f->row->name, f->row->choices, &sides)) {
+        store_value(find_field(f), f->row->width, sides & 1u);
+        store_value(f->base + f->row->more, f->row->width, sides >> 1);
     }
 }
 
@@ -184,35 +186,36 @@ static void fill_pfns(const struct fill *f)
     uint64_t first = 0;
     uint64_t last = 0;
     if (f->node->kind != YAML_LIST || f->node->count != 2) {
-        value_wrong(problems, f->node, row->name, "a range [first, last] of PFNs");
+        value_report_wrong(problems, f->node, row->name, "a range [first, last] of PFNs");
         return;
     }
     const bool valid =
-        value_count(problems, f->node->first->value, row->name, row->low, row->high, &first);
-    if (!value_count(problems, f->node->last->value, row->name, row->low, row->high, &last) ||
+        value_parse_count(problems, f->node->first->value, row->name, row->low, row->high, &first);
+    if (!value_parse_count(problems, f->node->last->value, row->name, row->low, row->high, &last) ||
         !valid) {
         return;
     }
     if (first > last) {
-        problems_add(problems, f->node->mark, "%s: the range's first is above its last", row->name);
+        problems_add_message(problems, f->node->mark, "%s: the range's first is above its last",
+                             row->name);
         return;
     }
-    store(field(f), 8, first);
-    store(f->base + row->more, 8, last);
+    store_value(find_field(f), 8, first);
+    store_value(f->base + row->more, 8, last);
 }
 
 static void fill_vm(const struct fill *f)
 {
     char name[SCENARIO_NAME_MAX];
     if (f->loader->scenario->vm_count == 0 ||
-        !value_name(&f->loader->problems, f->node, f->row->name, name, sizeof name)) {
+        !value_parse_name(&f->loader->problems, f->node, f->row->name, name, sizeof name)) {
         return;
     }
-    const uint32_t vm = vm_find(f->loader->scenario, name, strlen(name));
+    const uint32_t vm = vm_find_by_name(f->loader->scenario, name, strlen(name));
     if (vm == UINT32_MAX) {
-        vm_unknown(f->loader, f->node->mark, f->row->name, name);
+        vm_report_unknown(f->loader, f->node->mark, f->row->name, name);
     } else {
-        store(field(f), f->row->width, vm);
+        store_value(find_field(f), f->row->width, vm);
     }
 }
 
@@ -239,34 +242,35 @@ static void fill_event(const struct fill *f)
             name.text += prefix;
             name.bytes -= (uint32_t)prefix;
             name.mark.column += (uint32_t)prefix + (name.plain ? 0u : 1u);
-            if (value_choice(&f->loader->problems, &name, f->row->name, event_sources[i].events,
-                             &event)) {
+            if (value_parse_choice(&f->loader->problems, &name, f->row->name,
+                                   event_sources[i].events, &event)) {
                 action->source = event_sources[i].source;
                 action->event = (uint32_t)event;
             }
             return;
         }
     }
-    value_wrong(&f->loader->problems, f->node, f->row->name, right);
+    value_report_wrong(&f->loader->problems, f->node, f->row->name, right);
 }
 
 static void fill_expression(const struct fill *f)
 {
-    expression_fill(f->loader, f->node, f->row->name, field(f));
+    expression_parse(f->loader, f->node, f->row->name, find_field(f));
 }
 
 static void fill_swarm(const struct fill *f)
 {
-    swarm_fill(f->loader, f->node, &f->loader->scenario->swarms, &f->loader->scenario->swarm_count);
+    swarm_parse(f->loader, f->node, &f->loader->scenario->swarms,
+                &f->loader->scenario->swarm_count);
 }
 
 static void fill_submap(const struct fill *f)
 {
     if (f->node->kind != YAML_MAP) {
-        value_wrong(&f->loader->problems, f->node, f->row->name, "a mapping of keys");
+        value_report_wrong(&f->loader->problems, f->node, f->row->name, "a mapping of keys");
         return;
     }
-    fill_map(f->loader, f->node, f->row->table, f->base);
+    fill_struct_from_map(f->loader, f->node, f->row->table, f->base);
 }
 
 static const struct {
@@ -274,10 +278,10 @@ static const struct {
     void (*resolve)(struct loader *loader, const struct yaml_node *node, void *item,
                     uint32_t index);
 } item_resolvers[] = {
-    {&vm_keys, resolve_vm},
-    {&workload_keys, resolve_workload},
-    {&action_keys, resolve_action},
-    {&expect_keys, resolve_expect},
+    {&vm_keys, resolve_vm_defaults},
+    {&workload_keys, resolve_workload_defaults},
+    {&action_keys, resolve_action_defaults},
+    {&expect_keys, resolve_expect_defaults},
 };
 
 static void fill_item(const struct fill *f, struct yaml_node *node, char *item, uint32_t index)
@@ -287,10 +291,11 @@ static void fill_item(const struct fill *f, struct yaml_node *node, char *item, 
     const uint32_t before = f->loader->problems.total;
     memcpy(item + table->place, &place, sizeof place);
     if (node->kind != YAML_MAP) {
-        value_wrong(&f->loader->problems, node, f->row->name, "a list of mappings, '- key: value'");
+        value_report_wrong(&f->loader->problems, node, f->row->name,
+                           "a list of mappings, '- key: value'");
         return;
     }
-    fill_map(f->loader, node, table, item);
+    fill_struct_from_map(f->loader, node, table, item);
     for (size_t i = 0; i < sizeof item_resolvers / sizeof item_resolvers[0]; i++) {
         if (item_resolvers[i].table == table) {
             item_resolvers[i].resolve(f->loader, node, item, index);
@@ -303,23 +308,26 @@ static void fill_list(const struct fill *f)
 {
     const struct key_table *table = f->row->table;
     if (f->node->kind != YAML_LIST) {
-        value_wrong(&f->loader->problems, f->node, f->row->name, "a list, '- ' before each item");
+        value_report_wrong(&f->loader->problems, f->node, f->row->name,
+                           "a list, '- ' before each item");
         return;
     }
     if (f->node->count > table->items_max) {
-        problems_add(&f->loader->problems, f->node->mark, "%s: %lu items; it must have at most %lu",
-                     f->row->name, (unsigned long)f->node->count, (unsigned long)table->items_max);
+        problems_add_message(&f->loader->problems, f->node->mark,
+                             "%s: %lu items; it must have at most %lu", f->row->name,
+                             (unsigned long)f->node->count, (unsigned long)table->items_max);
         return;
     }
     if (f->node->count == 0) {
         if ((f->row->flags & KEY_REQUIRED) != 0) {
-            value_wrong(&f->loader->problems, f->node, f->row->name, "a list of at least one item");
+            value_report_wrong(&f->loader->problems, f->node, f->row->name,
+                               "a list of at least one item");
         }
         return;
     }
-    void *items = arena_zalloc(f->loader->arena, f->node->count * table->size);
-    memcpy(field(f), &items, sizeof items);
-    store(f->base + f->row->more, sizeof(uint32_t), f->node->count);
+    void *items = arena_alloc_zeroed(f->loader->arena, f->node->count * table->size);
+    memcpy(find_field(f), &items, sizeof items);
+    store_value(f->base + f->row->more, sizeof(uint32_t), f->node->count);
     uint32_t index = 0;
     for (struct yaml_item *item = f->node->first; item != NULL; item = item->next) {
         fill_item(f, item->value, (char *)items + index * table->size, index);
@@ -341,12 +349,12 @@ static void (*const fillers[KEY_TYPE_COUNT])(const struct fill *f) = {
 };
 
 /* What an absent key is: what the personality of its mapping says, else the default. */
-static const char *fallback_of(const struct yaml_node *node, const struct key_table *table,
-                               const struct key_row *row)
+static const char *find_fallback(const struct yaml_node *node, const struct key_table *table,
+                                 const struct key_row *row)
 {
-    const struct yaml_node *name = yaml_value(node, "personality");
+    const struct yaml_node *name = yaml_find_value(node, "personality");
     if (table->personalities != NULL && name != NULL && name->kind == YAML_TEXT) {
-        const char *value = personality_value(table->personalities, name->text, row->name);
+        const char *value = personality_find_value(table->personalities, name->text, row->name);
         return value != NULL ? value : row->fallback;
     }
     return row->fallback;
@@ -356,23 +364,23 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
                         const struct key_table *table, const struct key_row *row, uint32_t kind,
                         char *base)
 {
-    const char *fallback = fallback_of(node, table, row);
+    const char *fallback = find_fallback(node, table, row);
     struct yaml_node empty;
     memset(&empty, 0, sizeof empty);
     empty.kind = YAML_MAP;
     if (key_required(row, kind)) {
-        problems_add(&loader->problems, node->mark, "%s has no key '%s': %s", table->title,
-                     row->name, row->doc);
+        problems_add_message(&loader->problems, node->mark, "%s has no key '%s': %s", table->title,
+                             row->name, row->doc);
     } else if (row->type == KEY_MAP) {
-        fill_map(loader, &empty, row->table, base);
+        fill_struct_from_map(loader, &empty, row->table, base);
     } else if ((row->flags & KEY_ABSENT_MAX) != 0) {
-        store(base + row->offset, row->width, UINT64_MAX);
+        store_value(base + row->offset, row->width, UINT64_MAX);
     } else if (fallback != NULL && fallback[0] != '(') {
         const struct yaml_mark mark = {0, 1, 1};
         const size_t bytes = strlen(fallback);
         struct yaml_node *value = fallback[0] == '['
-                                      ? yaml_tree_parse(&loader->tree, 0, fallback, bytes, 1)
-                                      : yaml_text_new(&loader->tree, mark, fallback, bytes);
+                                      ? yaml_parse_tree(&loader->tree, 0, fallback, bytes, 1)
+                                      : yaml_create_text(&loader->tree, mark, fallback, bytes);
         const struct fill f = {loader, row, value, base};
         fillers[row->type](&f);
     } else if ((row->flags & KEY_LIBRARY) != 0) {
@@ -381,15 +389,15 @@ static void fill_absent(struct loader *loader, const struct yaml_node *node,
     }
 }
 
-void fill_map(struct loader *loader, struct yaml_node *node, const struct key_table *table,
-              void *base)
+void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
+                          const struct key_table *table, void *base)
 {
     const uint32_t before = loader->problems.total;
     uint32_t kind = KIND_ANY;
     const bool kind_known = keys_check(loader, node, table, &kind);
     bool refused = false;
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        struct yaml_node *value = yaml_value(node, row->name);
+        struct yaml_node *value = yaml_find_value(node, row->name);
         const bool decides = table->kind_key != NULL && strcmp(row->name, table->kind_key) == 0;
         if (!key_applies(row, kind) || (!kind_known && (row->kinds != 0 || decides))) {
             continue;

@@ -135,8 +135,8 @@ extern const struct choice driver_quirk_choices[];
 extern const struct choice device_quirk_choices[];
 
 /** What a personality sets a key to, or NULL. */
-const char *personality_value(const struct personality *personalities, const char *name,
-                              const char *key);
+const char *personality_find_value(const struct personality *personalities, const char *name,
+                                   const char *key);
 
 #define KIND_ANY UINT32_MAX
 

@@ -42,20 +42,22 @@ static void check_known(struct loader *loader, const struct yaml_node *key,
     if (key_find(table, key->text, kind) != NULL) {
         return;
     }
-    problem_quote(quote, key->text, key->bytes);
+    problem_write_quote(quote, key->text, key->bytes);
     if (key_find(table, key->text, KIND_ANY) != NULL) {
-        problems_add(&loader->problems, key->mark, "key %s is not for '%s: %s', which takes %s",
-                     quote, table->kind_key, choice_name(table->kinds, kind),
-                     keys_write(table, kind, known, sizeof known));
+        problems_add_message(&loader->problems, key->mark,
+                             "key %s is not for '%s: %s', which takes %s", quote, table->kind_key,
+                             choice_name(table->kinds, kind),
+                             keys_write(table, kind, known, sizeof known));
         return;
     }
     const char *meant = suggest(key->text, row_nth, table);
     if (meant != NULL) {
-        problems_add(&loader->problems, key->mark, "unknown key %s in %s; did you mean '%s'?",
-                     quote, table->title, meant);
+        problems_add_message(&loader->problems, key->mark,
+                             "unknown key %s in %s; did you mean '%s'?", quote, table->title,
+                             meant);
     } else {
-        problems_add(&loader->problems, key->mark, "unknown key %s in %s; it takes %s", quote,
-                     table->title, keys_write(table, kind, known, sizeof known));
+        problems_add_message(&loader->problems, key->mark, "unknown key %s in %s; it takes %s",
+                             quote, table->title, keys_write(table, kind, known, sizeof known));
     }
 }
 
@@ -68,15 +70,15 @@ static bool find_kind(struct loader *loader, const struct yaml_node *node,
     if (table->kind_key == NULL) {
         return true;
     }
-    const struct yaml_node *value = yaml_value(node, table->kind_key);
+    const struct yaml_node *value = yaml_find_value(node, table->kind_key);
     uint64_t number = 0;
     if (value == NULL) {
-        problems_add(&loader->problems, node->mark, "%s has no key '%s'; it must be one of %s",
-                     table->title, table->kind_key,
-                     choices_write(table->kinds, known, sizeof known));
+        problems_add_message(&loader->problems, node->mark,
+                             "%s has no key '%s'; it must be one of %s", table->title,
+                             table->kind_key, choices_write(table->kinds, known, sizeof known));
         return false;
     }
-    if (!value_choice(&loader->problems, value, table->kind_key, table->kinds, &number)) {
+    if (!value_parse_choice(&loader->problems, value, table->kind_key, table->kinds, &number)) {
         return false;
     }
     *kind = (uint32_t)number;
@@ -90,22 +92,22 @@ static void check_groups(struct loader *loader, const struct yaml_node *node,
     const struct key_row *first[GROUPS_MAX] = {NULL, NULL, NULL, NULL};
     const struct key_row *given[GROUPS_MAX] = {NULL, NULL, NULL, NULL};
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
-        const struct yaml_item *item = yaml_find(node, row->name);
+        const struct yaml_item *item = yaml_find_item(node, row->name);
         if (!key_applies(row, kind)) {
             continue;
         }
-        if (item != NULL && row->needs != NULL && yaml_find(node, row->needs) == NULL) {
-            problems_add(&loader->problems, item->key->mark, "key '%s' needs key '%s' beside it",
-                         row->name, row->needs);
+        if (item != NULL && row->needs != NULL && yaml_find_item(node, row->needs) == NULL) {
+            problems_add_message(&loader->problems, item->key->mark,
+                                 "key '%s' needs key '%s' beside it", row->name, row->needs);
         }
         if (row->one_of == GROUP_NONE) {
             continue;
         }
         first[row->one_of] = first[row->one_of] == NULL ? row : first[row->one_of];
         if (item != NULL && given[row->one_of] != NULL) {
-            problems_add(&loader->problems, item->key->mark,
-                         "key '%s' cannot stand beside '%s'; choose one", row->name,
-                         given[row->one_of]->name);
+            problems_add_message(&loader->problems, item->key->mark,
+                                 "key '%s' cannot stand beside '%s'; choose one", row->name,
+                                 given[row->one_of]->name);
         }
         given[row->one_of] = item != NULL ? row : given[row->one_of];
     }
@@ -121,7 +123,8 @@ static void check_groups(struct loader *loader, const struct yaml_node *node,
                                          used > 0 ? " or " : "", row->name);
             }
         }
-        problems_add(&loader->problems, node->mark, "%s has no key %s", table->title, names);
+        problems_add_message(&loader->problems, node->mark, "%s has no key %s", table->title,
+                             names);
     }
 }
 

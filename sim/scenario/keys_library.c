@@ -100,7 +100,7 @@ const char *key_default(const struct key_row *row, char out[KEY_DEFAULT_BYTES])
         write_names(text, sizeof text, row->choices, value);
     } else {
         (void)snprintf(text, sizeof text, "%s",
-                       value_write(value_text, units_of(row->type), value));
+                       value_write_text(value_text, units_find(row->type), value));
     }
     const bool left = (row->flags & KEY_LEFT) != 0;
     (void)snprintf(out, KEY_DEFAULT_BYTES, "%s%s%s", left ? "(" : "", text, left ? ")" : "");

@@ -13,7 +13,7 @@ static char *read_file(struct loader *loader, const char *path, size_t *bytes)
     static const struct yaml_mark start = {0, 1, 1};
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        problems_add(&loader->problems, start, "cannot open the file: %s", strerror(errno));
+        problems_add_message(&loader->problems, start, "cannot open the file: %s", strerror(errno));
         return NULL;
     }
     size_t size = 0;
@@ -34,7 +34,8 @@ static char *read_file(struct loader *loader, const char *path, size_t *bytes)
     fclose(file);
     char *exact = NULL;
     if (failed) {
-        problems_add(&loader->problems, start, "cannot read the file: %s", strerror(reason));
+        problems_add_message(&loader->problems, start, "cannot read the file: %s",
+                             strerror(reason));
     } else {
         exact = arena_alloc(loader->arena, used + 1);
         memcpy(exact, text, used);
@@ -45,14 +46,15 @@ static char *read_file(struct loader *loader, const char *path, size_t *bytes)
     return exact;
 }
 
-static bool name_set(struct loader *loader, const char *path)
+static bool set_name(struct loader *loader, const char *path)
 {
     static const struct yaml_mark start = {0, 1, 1};
     struct scenario *scenario = loader->scenario;
     size_t bytes = strlen(path);
     if (bytes >= sizeof scenario->path) {
-        problems_add(&loader->problems, start, "a path of %lu bytes; it must have at most %lu",
-                     (unsigned long)bytes, (unsigned long)(sizeof scenario->path - 1));
+        problems_add_message(&loader->problems, start,
+                             "a path of %lu bytes; it must have at most %lu", (unsigned long)bytes,
+                             (unsigned long)(sizeof scenario->path - 1));
         return false;
     }
     memcpy(scenario->path, path, bytes);
@@ -64,7 +66,7 @@ static bool name_set(struct loader *loader, const char *path)
 }
 
 /* The file's bytes into the scenario; false after a problem. */
-static bool text_set(struct loader *loader, const char *path, const char *text, size_t bytes)
+static bool set_text(struct loader *loader, const char *path, const char *text, size_t bytes)
 {
     static const struct yaml_mark start = {0, 1, 1};
     char *copy = NULL;
@@ -85,7 +87,8 @@ static bool text_set(struct loader *loader, const char *path, const char *text, 
     loader->scenario->text = copy;
     loader->scenario->text_bytes = (uint32_t)bytes;
     if (bytes > SCENARIO_FILE_BYTES_MAX) {
-        problems_add(&loader->problems, start, "the file has more than 1 MiB; it must have less");
+        problems_add_message(&loader->problems, start,
+                             "the file has more than 1 MiB; it must have less");
         return false;
     }
     return true;
@@ -102,33 +105,33 @@ static void load_tree(struct loader *loader, struct problem_source *sources,
     }
     sources[0].text = text;
     sources[0].bytes = bytes;
-    if (!yaml_text_check(&loader->problems, 0, text, bytes)) {
+    if (!yaml_check_text(&loader->problems, 0, text, bytes)) {
         return;
     }
-    loader->root = yaml_tree_parse(&loader->tree, 0, text, bytes, 1);
+    loader->root = yaml_parse_tree(&loader->tree, 0, text, bytes, 1);
     if (loader->root == NULL) {
         return;
     }
     if (loader->root->kind != YAML_MAP) {
-        value_wrong(&loader->problems, loader->root, "the file",
-                    "a mapping that begins with 'schema: 1'");
+        value_report_wrong(&loader->problems, loader->root, "the file",
+                           "a mapping that begins with 'schema: 1'");
         return;
     }
     for (uint32_t i = 0; i < override_count; i++) {
-        override_apply(loader, i + 1, overrides[i].text);
+        override_set_value(loader, i + 1, overrides[i].text);
     }
-    fill_map(loader, loader->root, &scenario_keys, loader->scenario);
-    resolve_run(loader);
-    checks_run(loader);
+    fill_struct_from_map(loader, loader->root, &scenario_keys, loader->scenario);
+    resolve_run_defaults(loader);
+    checks_check_scenario(loader);
 }
 
 struct scenario *scenario_load(struct arena *arena, const char *path, const char *text,
                                size_t text_bytes, const struct scenario_override *overrides,
                                uint32_t override_count, struct scenario_errors *errors)
 {
-    struct loader *loader = arena_zalloc(arena, sizeof *loader);
+    struct loader *loader = arena_alloc_zeroed(arena, sizeof *loader);
     const size_t sources_bytes = ((size_t)override_count + 1) * sizeof(struct problem_source);
-    struct problem_source *sources = arena_zalloc(arena, sources_bytes);
+    struct problem_source *sources = arena_alloc_zeroed(arena, sources_bytes);
     sources[0].label = path;
     for (uint32_t i = 0; i < override_count; i++) {
         sources[i + 1].label = "--set";
@@ -141,15 +144,15 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
     loader->problems.source_count = override_count + 1;
     loader->tree.pool.arena = arena;
     loader->tree.problems = &loader->problems;
-    loader->scenario = arena_zalloc(arena, sizeof *loader->scenario);
+    loader->scenario = arena_alloc_zeroed(arena, sizeof *loader->scenario);
 
-    if (name_set(loader, path) && text_set(loader, path, text, text_bytes)) {
+    if (set_name(loader, path) && set_text(loader, path, text, text_bytes)) {
         load_tree(loader, sources, overrides, override_count);
     }
     struct scenario *scenario = loader->scenario;
     const bool failed = loader->problems.total > 0;
-    problems_finish(&loader->problems, errors);
-    yaml_tree_free(&loader->tree);
+    problems_move_to_errors(&loader->problems, errors);
+    yaml_free_tree(&loader->tree);
     if (failed) {
         scenario_free(arena, scenario);
         scenario = NULL;

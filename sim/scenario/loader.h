@@ -23,8 +23,8 @@ struct loader {
 };
 
 /** Fills `base` from a mapping. Marks `node` failed if anything is wrong in it. */
-void fill_map(struct loader *loader, struct yaml_node *node, const struct key_table *table,
-              void *base);
+void fill_struct_from_map(struct loader *loader, struct yaml_node *node,
+                          const struct key_table *table, void *base);
 
 /**
  * Unknown keys, those of another kind, groups and dependencies (keys_check.c). False if the kind
@@ -34,35 +34,37 @@ bool keys_check(struct loader *loader, const struct yaml_node *node, const struc
                 uint32_t *kind);
 
 /** After an item was filled: computed defaults (resolve.c). */
-void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index);
-void resolve_workload(struct loader *loader, const struct yaml_node *node, void *item,
-                      uint32_t index);
-void resolve_action(struct loader *loader, const struct yaml_node *node, void *item,
-                    uint32_t index);
-void resolve_expect(struct loader *loader, const struct yaml_node *node, void *item,
-                    uint32_t index);
+void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                         uint32_t index);
+void resolve_workload_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                               uint32_t index);
+void resolve_action_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                             uint32_t index);
+void resolve_expect_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                             uint32_t index);
 /** After all was filled: the run's length, the default phase, repetitions. */
-void resolve_run(struct loader *loader);
+void resolve_run_defaults(struct loader *loader);
 
 /** Keys against each other. */
-void checks_run(struct loader *loader);
+void checks_check_scenario(struct loader *loader);
 
-void swarm_fill(struct loader *loader, const struct yaml_node *node, struct scenario_swarm **swarms,
-                uint32_t *count);
-bool expression_fill(struct loader *loader, const struct yaml_node *node, const char *label,
-                     struct expression *out);
+void swarm_parse(struct loader *loader, const struct yaml_node *node,
+                 struct scenario_swarm **swarms, uint32_t *count);
+bool expression_parse(struct loader *loader, const struct yaml_node *node, const char *label,
+                      struct expression *out);
 
 /** Index of a VM by its name, UINT32_MAX if there is none. */
-uint32_t vm_find(const struct scenario *scenario, const char *name, size_t bytes);
+uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size_t bytes);
 /** Adds "no such VM" with a suggestion. */
-void vm_unknown(struct loader *loader, struct yaml_mark mark, const char *label, const char *name);
+void vm_report_unknown(struct loader *loader, struct yaml_mark mark, const char *label,
+                       const char *name);
 
 /** Applies override number `index` (source index + 1) to the tree. */
-void override_apply(struct loader *loader, uint32_t index, const char *text);
+void override_set_value(struct loader *loader, uint32_t index, const char *text);
 
 /** `written` relative to the directory of `path`; false if it does not fit. */
-bool path_resolve(char *out, size_t size, const char *path, const char *written);
+bool path_join_directory(char *out, size_t size, const char *path, const char *written);
 /** Bytes of `path` up to and with its last slash. */
-size_t path_directory(const char *path);
+size_t path_count_directory_bytes(const char *path);
 
 #endif

@@ -213,8 +213,8 @@ typedef enum metric_unit {
       PFNS(machine_free_pfns(world)))                                                              \
     X(MACHINE_SWAPPED, "machine.swapped", BYTES, "guest memory that the host had to swap, ever",   \
       PFNS(world->machine_swapped_pfns))                                                           \
-    X(MACHINE_EVENTS, "machine.events", COUNT, "events handled", engine_events(world->engine))     \
-    X(MACHINE_TIME, "machine.time", TIME, "virtual time", engine_now(world->engine))
+    X(MACHINE_EVENTS, "machine.events", COUNT, "events handled", engine_count_events(world->engine))     \
+    X(MACHINE_TIME, "machine.time", TIME, "virtual time", engine_get_time_ns(world->engine))
 /* clang-format on */
 
 typedef enum metric {

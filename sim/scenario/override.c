@@ -17,13 +17,13 @@ struct override {
     size_t length; /* of the part */
 };
 
-static struct yaml_mark override_mark(const struct override *o, size_t offset)
+static struct yaml_mark find_override_mark(const struct override *o, size_t offset)
 {
-    return problem_place(o->source, o->text, strlen(o->text), offset);
+    return problem_find_mark(o->source, o->text, strlen(o->text), offset);
 }
 
 /* The next part of the path; what follows `swarm.` is one key, dots and all. */
-static bool next_part(struct override *o, const struct yaml_node *node)
+static bool read_next_part(struct override *o, const struct yaml_node *node)
 {
     o->at += o->length > 0 ? o->length + 1 : 0;
     o->length = 0;
@@ -32,14 +32,15 @@ static bool next_part(struct override *o, const struct yaml_node *node)
         o->length++;
     }
     if (o->length == 0) {
-        problems_add(&o->loader->problems, override_mark(o, o->at < o->key_bytes ? o->at : 0),
-                     "an empty part in the key; write KEY=VALUE such as vms.0.memory=128MiB");
+        problems_add_message(
+            &o->loader->problems, find_override_mark(o, o->at < o->key_bytes ? o->at : 0),
+            "an empty part in the key; write KEY=VALUE such as vms.0.memory=128MiB");
         return false;
     }
     return true;
 }
 
-static struct yaml_item *item_nth(const struct yaml_node *list, const struct override *o)
+static struct yaml_item *find_nth_item(const struct yaml_node *list, const struct override *o)
 {
     uint32_t wanted = 0;
     for (size_t i = 0; i < o->length; i++) {
@@ -56,66 +57,67 @@ static struct yaml_item *item_nth(const struct yaml_node *list, const struct ove
     return item;
 }
 
-static struct yaml_item *key_item(struct override *o, struct yaml_node *map)
+static struct yaml_item *find_key_item(struct override *o, struct yaml_node *map)
 {
     struct yaml_tree *tree = &o->loader->tree;
-    const struct yaml_mark mark = override_mark(o, o->at);
-    struct yaml_node *key = yaml_text_new(tree, mark, o->text + o->at, o->length);
+    const struct yaml_mark mark = find_override_mark(o, o->at);
+    struct yaml_node *key = yaml_create_text(tree, mark, o->text + o->at, o->length);
     for (struct yaml_item *item = map->first; item != NULL; item = item->next) {
         if (strcmp(item->key->text, key->text) == 0) {
             return item;
         }
     }
-    yaml_append(tree, map, key, yaml_node_new(tree, YAML_REFUSED, mark));
+    yaml_append_item(tree, map, key, yaml_create_node(tree, YAML_REFUSED, mark));
     return map->last;
 }
 
 /* The entry that the path's part names in `node`, NULL after a problem. */
-static struct yaml_item *step(struct override *o, struct yaml_node *node)
+static struct yaml_item *enter_next_part(struct override *o, struct yaml_node *node)
 {
     struct problems *problems = &o->loader->problems;
     if (node->kind == YAML_MAP) {
-        return key_item(o, node);
+        return find_key_item(o, node);
     }
     if (node->kind == YAML_LIST) {
-        struct yaml_item *item = item_nth(node, o);
+        struct yaml_item *item = find_nth_item(node, o);
         if (item == NULL && node->count == 0) {
-            problems_add(problems, override_mark(o, o->at), "the list is empty in the file");
+            problems_add_message(problems, find_override_mark(o, o->at),
+                                 "the list is empty in the file");
         } else if (item == NULL) {
-            problems_add(problems, override_mark(o, o->at),
-                         "no such item in the list; it must be a number, 0 to %lu",
-                         (unsigned long)(node->count - 1));
+            problems_add_message(problems, find_override_mark(o, o->at),
+                                 "no such item in the list; it must be a number, 0 to %lu",
+                                 (unsigned long)(node->count - 1));
         }
         return item;
     }
     if (node->kind != YAML_REFUSED) {
-        problems_add(problems, override_mark(o, o->at),
-                     "nothing can be set here: what stands before is a single value");
+        problems_add_message(problems, find_override_mark(o, o->at),
+                             "nothing can be set here: what stands before is a single value");
     }
     return NULL;
 }
 
-void override_apply(struct loader *loader, uint32_t index, const char *text)
+void override_set_value(struct loader *loader, uint32_t index, const char *text)
 {
     const char *equals = strchr(text, '=');
     struct override o = {loader, index, text, 0, 0, 0};
     if (strlen(text) > SCENARIO_SCALAR_BYTES_MAX || equals == NULL || equals == text) {
         const struct yaml_mark start = {index, 1, 1};
-        problems_add(&loader->problems, start,
-                     "not KEY=VALUE; write it such as vms.0.memory=128MiB");
+        problems_add_message(&loader->problems, start,
+                             "not KEY=VALUE; write it such as vms.0.memory=128MiB");
         return;
     }
-    if (!yaml_text_check(&loader->problems, index, text, strlen(text))) {
+    if (!yaml_check_text(&loader->problems, index, text, strlen(text))) {
         return;
     }
     o.key_bytes = (size_t)(equals - text);
     struct yaml_node *node = loader->root;
     struct yaml_item *item = NULL;
     for (uint32_t depth = 0; depth < SCENARIO_DEPTH_MAX; depth++) {
-        if (!next_part(&o, node)) {
+        if (!read_next_part(&o, node)) {
             return;
         }
-        item = step(&o, node);
+        item = enter_next_part(&o, node);
         if (item == NULL) {
             return;
         }
@@ -123,20 +125,21 @@ void override_apply(struct loader *loader, uint32_t index, const char *text)
             break;
         }
         if (item->value->kind == YAML_REFUSED) {
-            item->value = yaml_node_new(&loader->tree, YAML_MAP, override_mark(&o, o.at));
+            item->value = yaml_create_node(&loader->tree, YAML_MAP, find_override_mark(&o, o.at));
         }
         node = item->value;
         item = NULL;
     }
     if (item == NULL) {
-        problems_add(&loader->problems, override_mark(&o, 0), "a key of more than 32 parts");
+        problems_add_message(&loader->problems, find_override_mark(&o, 0),
+                             "a key of more than 32 parts");
         return;
     }
     const size_t value_at = o.key_bytes + 1;
-    const struct yaml_mark mark = override_mark(&o, value_at);
+    const struct yaml_mark mark = find_override_mark(&o, value_at);
     const size_t bytes = strlen(text) - value_at;
     struct yaml_node *value =
-        bytes == 0 ? yaml_text_new(&loader->tree, mark, "", 0)
-                   : yaml_tree_parse(&loader->tree, index, text + value_at, bytes, mark.column);
-    item->value = value != NULL ? value : yaml_node_new(&loader->tree, YAML_REFUSED, mark);
+        bytes == 0 ? yaml_create_text(&loader->tree, mark, "", 0)
+                   : yaml_parse_tree(&loader->tree, index, text + value_at, bytes, mark.column);
+    item->value = value != NULL ? value : yaml_create_node(&loader->tree, YAML_REFUSED, mark);
 }

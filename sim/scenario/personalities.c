@@ -117,8 +117,8 @@ const struct choice device_personality_choices[] = {
     {"cloud-hypervisor", 5, ""}, {"kvmtool", 6, ""}, {NULL, 0, NULL}};
 /* clang-format on */
 
-const char *personality_value(const struct personality *personalities, const char *name,
-                              const char *key)
+const char *personality_find_value(const struct personality *personalities, const char *name,
+                                   const char *key)
 {
     for (; personalities->name != NULL; personalities++) {
         for (size_t i = 0; strcmp(personalities->name, name) == 0 &&
@@ -160,7 +160,7 @@ static void write_personalities(FILE *file, const char *title,
     }
 }
 
-void scenario_personalities_write(void *file)
+void scenario_write_personalities(void *file)
 {
     write_personalities(file, "Drivers", driver_personalities);
     write_personalities(file, "Devices", device_personalities);

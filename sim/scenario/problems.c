@@ -15,7 +15,7 @@
 #define PROBLEM_LINE_COLUMNS 120 /* code points of the source line that a message shows */
 #define PROBLEM_LINE_BEFORE  60  /* of a longer line: those before the caret */
 
-static char *problem_copy(struct arena *arena, const char *text)
+static char *copy_message(struct arena *arena, const char *text)
 {
     const size_t bytes = strlen(text) + 1;
     char *copy = arena_alloc(arena, bytes);
@@ -23,7 +23,7 @@ static char *problem_copy(struct arena *arena, const char *text)
     return copy;
 }
 
-static bool mark_before(struct yaml_mark a, struct yaml_mark b)
+static bool is_mark_before(struct yaml_mark a, struct yaml_mark b)
 {
     if (a.source != b.source) {
         return a.source < b.source;
@@ -31,7 +31,7 @@ static bool mark_before(struct yaml_mark a, struct yaml_mark b)
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
-void problems_add(struct problems *problems, struct yaml_mark mark, const char *format, ...)
+void problems_add_message(struct problems *problems, struct yaml_mark mark, const char *format, ...)
 {
     char text[PROBLEM_TEXT_BYTES];
     va_list arguments;
@@ -41,7 +41,7 @@ void problems_add(struct problems *problems, struct yaml_mark mark, const char *
 
     problems->total++;
     uint32_t at = problems->count;
-    while (at > 0 && mark_before(mark, problems->list[at - 1].mark)) {
+    while (at > 0 && is_mark_before(mark, problems->list[at - 1].mark)) {
         at--;
     }
     if (at == SCENARIO_ERRORS_MAX) {
@@ -54,11 +54,11 @@ void problems_add(struct problems *problems, struct yaml_mark mark, const char *
     memmove(&problems->list[at + 1], &problems->list[at],
             (problems->count - at) * sizeof problems->list[0]);
     problems->list[at].mark = mark;
-    problems->list[at].text = problem_copy(problems->arena, text);
+    problems->list[at].text = copy_message(problems->arena, text);
     problems->count++;
 }
 
-size_t problem_code_bytes(const char *text, size_t bytes)
+size_t problem_count_code_bytes(const char *text, size_t bytes)
 {
     const unsigned char lead = (unsigned char)text[0];
     const size_t length = lead < 0xC0 ? 1u : lead < 0xE0 ? 2u : lead < 0xF0 ? 3u : 4u;
@@ -73,7 +73,7 @@ size_t problem_code_bytes(const char *text, size_t bytes)
     return length;
 }
 
-size_t problem_break_bytes(const char *text, size_t bytes)
+size_t problem_count_break_bytes(const char *text, size_t bytes)
 {
     if (bytes == 0) {
         return 0;
@@ -94,24 +94,24 @@ size_t problem_break_bytes(const char *text, size_t bytes)
     return 0;
 }
 
-struct yaml_mark problem_place(uint32_t source, const char *text, size_t bytes, size_t offset)
+struct yaml_mark problem_find_mark(uint32_t source, const char *text, size_t bytes, size_t offset)
 {
     struct yaml_mark mark = {source, 1, 1};
     for (size_t i = 0; i < offset && i < bytes;) {
-        const size_t line_break = problem_break_bytes(text + i, bytes - i);
+        const size_t line_break = problem_count_break_bytes(text + i, bytes - i);
         if (line_break > 0) {
             mark.line++;
             mark.column = 1;
             i += line_break;
         } else {
             mark.column++;
-            i += problem_code_bytes(text + i, bytes - i);
+            i += problem_count_code_bytes(text + i, bytes - i);
         }
     }
     return mark;
 }
 
-static bool code_printable(const char *text, size_t bytes)
+static bool is_code_printable(const char *text, size_t bytes)
 {
     const unsigned char c = (unsigned char)text[0];
     if (bytes > 1) {
@@ -120,18 +120,18 @@ static bool code_printable(const char *text, size_t bytes)
     return c >= 0x20 && c < 0x7F;
 }
 
-const char *problem_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes)
+const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes)
 {
     const size_t room = PROBLEM_QUOTE_BYTES - 6; /* two quotes, dots, NUL */
     size_t used = 0;
     size_t i = 0;
     quote[used++] = '\'';
     while (i < bytes) {
-        const size_t code = problem_code_bytes(text + i, bytes - i);
+        const size_t code = problem_count_code_bytes(text + i, bytes - i);
         if (used + code > room) {
             break;
         }
-        if (code_printable(text + i, code)) {
+        if (is_code_printable(text + i, code)) {
             memcpy(quote + used, text + i, code);
             used += code;
         } else {
@@ -149,13 +149,13 @@ const char *problem_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, siz
 }
 
 /* The source line around the mark, and a caret below the mark. */
-static void problem_excerpt(const struct problem_source *source, struct yaml_mark mark, char *out,
-                            size_t size)
+static void write_excerpt(const struct problem_source *source, struct yaml_mark mark, char *out,
+                          size_t size)
 {
     const char *text = source->text;
     size_t left = source->bytes;
     for (uint32_t line = 1; line < mark.line && left > 0;) {
-        const size_t line_break = problem_break_bytes(text, left);
+        const size_t line_break = problem_count_break_bytes(text, left);
         const size_t step = line_break > 0 ? line_break : 1;
         line += line_break > 0 ? 1 : 0;
         text += step;
@@ -166,12 +166,12 @@ static void problem_excerpt(const struct problem_source *source, struct yaml_mar
     uint32_t column = 1;
     size_t used = (size_t)snprintf(out, size, "\n    %s", skip > 0 ? "..." : "");
     while (left > 0 && column < skip + PROBLEM_LINE_COLUMNS && used + 8 < size) {
-        if (problem_break_bytes(text, left) > 0) {
+        if (problem_count_break_bytes(text, left) > 0) {
             break;
         }
-        const size_t code = problem_code_bytes(text, left);
+        const size_t code = problem_count_code_bytes(text, left);
         if (column > skip) {
-            const bool printable = code_printable(text, code);
+            const bool printable = is_code_printable(text, code);
             const char blank = text[0] == '\t' ? ' ' : '?';
             memcpy(out + used, printable ? text : &blank, printable ? code : 1);
             used += printable ? code : 1;
@@ -187,7 +187,7 @@ static void problem_excerpt(const struct problem_source *source, struct yaml_mar
     snprintf(out + used, size - used, "\n    %*s^", indent, "");
 }
 
-static char *problem_message(struct problems *problems, const struct problem *problem)
+static char *write_message(struct problems *problems, const struct problem *problem)
 {
     const struct problem_source *source = &problems->sources[problem->mark.source];
     char place[48];
@@ -201,7 +201,7 @@ static char *problem_message(struct problems *problems, const struct problem *pr
     char excerpt[4 * PROBLEM_LINE_COLUMNS + 4 * PROBLEM_LINE_COLUMNS];
     excerpt[0] = '\0';
     if (source->bytes > 0) {
-        problem_excerpt(source, problem->mark, excerpt, sizeof excerpt);
+        write_excerpt(source, problem->mark, excerpt, sizeof excerpt);
     }
     const int length =
         snprintf(NULL, 0, MESSAGE_FORM, source->label, place, problem->text, excerpt);
@@ -211,7 +211,7 @@ static char *problem_message(struct problems *problems, const struct problem *pr
     return message;
 }
 
-void problems_finish(struct problems *problems, struct scenario_errors *errors)
+void problems_move_to_errors(struct problems *problems, struct scenario_errors *errors)
 {
     errors->arena = problems->arena;
     errors->count = 0;
@@ -220,17 +220,17 @@ void problems_finish(struct problems *problems, struct scenario_errors *errors)
     if (problems->count == 0) {
         return;
     }
-    errors->messages = arena_zalloc(problems->arena, SCENARIO_ERRORS_MAX * sizeof(char *));
+    errors->messages = arena_alloc_zeroed(problems->arena, SCENARIO_ERRORS_MAX * sizeof(char *));
     for (uint32_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        errors->messages[errors->count++] = problem_message(problems, problem);
+        errors->messages[errors->count++] = write_message(problems, problem);
         arena_free(problems->arena, problem->text, strlen(problem->text) + 1);
     }
     problems->count = 0;
 }
 
-void scenario_errors_set(struct scenario_errors *errors, const struct scenario *scenario,
-                         struct place place, const char *text)
+void scenario_set_error(struct scenario_errors *errors, const struct scenario *scenario,
+                        struct place place, const char *text)
 {
     const bool marked = scenario->text_bytes >= 3 && memcmp(scenario->text, "\xEF\xBB\xBF", 3) == 0;
     const size_t skip = marked ? 3 : 0;
@@ -238,11 +238,11 @@ void scenario_errors_set(struct scenario_errors *errors, const struct scenario *
                                           scenario->text_bytes - skip};
     struct problems problems = {.arena = errors->arena, .sources = &source, .source_count = 1};
     const struct yaml_mark mark = {0, place.line, place.column};
-    problems_add(&problems, mark, "%s", text);
-    problems_finish(&problems, errors);
+    problems_add_message(&problems, mark, "%s", text);
+    problems_move_to_errors(&problems, errors);
 }
 
-void scenario_errors_free(struct scenario_errors *errors)
+void scenario_free_errors(struct scenario_errors *errors)
 {
     for (uint32_t i = 0; i < errors->count; i++) {
         arena_free(errors->arena, errors->messages[i], strlen(errors->messages[i]) + 1);

@@ -48,22 +48,22 @@ struct problems {
 #define PROBLEM_PRINTF(text, first)
 #endif
 
-void problems_add(struct problems *problems, struct yaml_mark mark, const char *format, ...)
+void problems_add_message(struct problems *problems, struct yaml_mark mark, const char *format, ...)
     PROBLEM_PRINTF(3, 4);
 
 /** Hands the list over as messages; `errors` owns them. Leaves `problems` empty. */
-void problems_finish(struct problems *problems, struct scenario_errors *errors);
+void problems_move_to_errors(struct problems *problems, struct scenario_errors *errors);
 
 /** Copies `text` in quotes, shortened, with what is not printable replaced. Returns `quote`. */
-const char *problem_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes);
+const char *problem_write_quote(char quote[PROBLEM_QUOTE_BYTES], const char *text, size_t bytes);
 
 /** Line and column of a byte; lines end as libyaml ends them (CR, LF, CR LF, NEL, LS, PS). */
-struct yaml_mark problem_place(uint32_t source, const char *text, size_t bytes, size_t offset);
+struct yaml_mark problem_find_mark(uint32_t source, const char *text, size_t bytes, size_t offset);
 
 /** Bytes of the code point at `text`, 1 to 4, never beyond `bytes`; 1 for what is not UTF-8. */
-size_t problem_code_bytes(const char *text, size_t bytes);
+size_t problem_count_code_bytes(const char *text, size_t bytes);
 
 /** Bytes of the line break at `text`, 0 if there is none. */
-size_t problem_break_bytes(const char *text, size_t bytes);
+size_t problem_count_break_bytes(const char *text, size_t bytes);
 
 #endif

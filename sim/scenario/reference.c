@@ -45,8 +45,8 @@ static void write_bounds(FILE *file, const struct key_row *row)
         fprintf(file, row->low > 0 ? ", more than 0, at most %llu" : ", 0 to %llu",
                 (unsigned long long)row->high);
     } else if (row->type == KEY_COUNT || row->type == KEY_SIZE || row->type == KEY_TIME) {
-        fprintf(file, ", %s to %s", value_write(low, units_of(row->type), row->low),
-                value_write(high, units_of(row->type), row->high));
+        fprintf(file, ", %s to %s", value_write_text(low, units_find(row->type), row->low),
+                value_write_text(high, units_find(row->type), row->high));
     }
     if ((row->flags & KEY_POWER_OF_2) != 0) {
         fputs(", a power of two", file);
@@ -128,7 +128,7 @@ static void write_choices(FILE *file, const char *title, const char *prefix,
     }
 }
 
-void scenario_reference_write(void *file)
+void scenario_write_reference(void *file)
 {
     char low[VALUE_TEXT_BYTES];
     char high[VALUE_TEXT_BYTES];
@@ -136,8 +136,8 @@ void scenario_reference_write(void *file)
     fputs("\n### Knobs of `swarm`\n\n| knob | value | meaning |\n|---|---|---|\n", file);
     for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
         fprintf(file, "| `%s` | %s, %s to %s | %s |\n", knob->name, type_words[knob->type],
-                value_write(low, units_of(knob->type), knob->low),
-                value_write(high, units_of(knob->type), knob->high), knob->doc);
+                value_write_text(low, units_find(knob->type), knob->low),
+                value_write_text(high, units_find(knob->type), knob->high), knob->doc);
     }
     fputs("\n### Metrics\n\n| metric | value | meaning |\n|---|---|---|\n", file);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {

@@ -10,13 +10,13 @@
 
 #define RUN_DEFAULT_NS UINT64_C(60000000000)
 
-static const char *vm_nth(const void *names, uint32_t index)
+static const char *get_nth_vm_name(const void *names, uint32_t index)
 {
     const struct scenario *scenario = names;
     return index < scenario->vm_count ? scenario->vms[index].name : NULL;
 }
 
-uint32_t vm_find(const struct scenario *scenario, const char *name, size_t bytes)
+uint32_t vm_find_by_name(const struct scenario *scenario, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < scenario->vm_count; i++) {
         if (strlen(scenario->vms[i].name) == bytes &&
@@ -27,19 +27,20 @@ uint32_t vm_find(const struct scenario *scenario, const char *name, size_t bytes
     return UINT32_MAX;
 }
 
-void vm_unknown(struct loader *loader, struct yaml_mark mark, const char *label, const char *name)
+void vm_report_unknown(struct loader *loader, struct yaml_mark mark, const char *label,
+                       const char *name)
 {
     char quote[PROBLEM_QUOTE_BYTES];
-    const char *meant = suggest(name, vm_nth, loader->scenario);
-    problems_add(&loader->problems, mark, "%s: there is no VM %s%s%s%s", label,
-                 problem_quote(quote, name, strlen(name)),
-                 meant != NULL ? "; did you mean '" : "; vms names them all",
-                 meant != NULL ? meant : "", meant != NULL ? "'?" : "");
+    const char *meant = suggest(name, get_nth_vm_name, loader->scenario);
+    problems_add_message(&loader->problems, mark, "%s: there is no VM %s%s%s%s", label,
+                         problem_write_quote(quote, name, strlen(name)),
+                         meant != NULL ? "; did you mean '" : "; vms names them all",
+                         meant != NULL ? meant : "", meant != NULL ? "'?" : "");
 }
 
-bool path_resolve(char *out, size_t size, const char *path, const char *written)
+bool path_join_directory(char *out, size_t size, const char *path, const char *written)
 {
-    const size_t directory = written[0] == '/' ? 0 : path_directory(path);
+    const size_t directory = written[0] == '/' ? 0 : path_count_directory_bytes(path);
     const size_t bytes = strlen(written);
     memset(out, 0, size);
     if (directory + bytes >= size) {
@@ -50,20 +51,21 @@ bool path_resolve(char *out, size_t size, const char *path, const char *written)
     return true;
 }
 
-size_t path_directory(const char *path)
+size_t path_count_directory_bytes(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? (size_t)(slash - path) + 1 : 0;
 }
 
-void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index)
+void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                         uint32_t index)
 {
     struct scenario_vm *vm = item;
     (void)loader;
     if (vm->name[0] == '\0') {
         snprintf(vm->name, sizeof vm->name, "vm%lu", (unsigned long)index);
     }
-    if (yaml_find(node, "kernel") == NULL) {
+    if (yaml_find_item(node, "kernel") == NULL) {
         const uint64_t page = UINT64_C(4096) << vm->page_order;
         vm->kernel_bytes = vm->memory_bytes / 16 / page * page;
     }
@@ -77,24 +79,25 @@ void resolve_vm(struct loader *loader, const struct yaml_node *node, void *item,
 }
 
 /* A thing of a VM that does not say of which. */
-static void resolve_owner(struct loader *loader, const struct yaml_node *node, const char *title)
+static void resolve_vm_of_item(struct loader *loader, const struct yaml_node *node,
+                               const char *title)
 {
     const struct scenario *scenario = loader->scenario;
-    if (yaml_find(node, "vm") == NULL && scenario->vm_count > 1) {
-        problems_add(&loader->problems, node->mark,
-                     "%s has no key 'vm': with %lu VMs it must name one, such as %s", title,
-                     (unsigned long)scenario->vm_count, scenario->vms[0].name);
+    if (yaml_find_item(node, "vm") == NULL && scenario->vm_count > 1) {
+        problems_add_message(&loader->problems, node->mark,
+                             "%s has no key 'vm': with %lu VMs it must name one, such as %s", title,
+                             (unsigned long)scenario->vm_count, scenario->vms[0].name);
     }
 }
 
-void resolve_workload(struct loader *loader, const struct yaml_node *node, void *item,
-                      uint32_t index)
+void resolve_workload_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                               uint32_t index)
 {
     struct scenario_workload *workload = item;
     if (workload->name[0] == '\0') {
         snprintf(workload->name, sizeof workload->name, "workload%lu", (unsigned long)index);
     }
-    resolve_owner(loader, node, "a workload");
+    resolve_vm_of_item(loader, node, "a workload");
 }
 
 static const action_party corruption_party[CORRUPTION_COUNT] = {
@@ -108,31 +111,33 @@ static void resolve_party(struct loader *loader, const struct yaml_node *node,
                           struct scenario_action *action)
 {
     const action_party party = corruption_party[action->corruption];
-    const struct yaml_node *value = yaml_value(node, "party");
+    const struct yaml_node *value = yaml_find_value(node, "party");
     if (value != NULL && action->party != party) {
-        problems_add(&loader->problems, value->mark,
-                     "party: '%s' is something that the %s does; write %s, or leave 'party' out",
-                     choice_name(corruption_choices, action->corruption),
-                     party == PARTY_DRIVER ? "driver" : "device",
-                     party == PARTY_DRIVER ? "driver" : "device");
+        problems_add_message(
+            &loader->problems, value->mark,
+            "party: '%s' is something that the %s does; write %s, or leave 'party' out",
+            choice_name(corruption_choices, action->corruption),
+            party == PARTY_DRIVER ? "driver" : "device",
+            party == PARTY_DRIVER ? "driver" : "device");
     }
     action->party = party;
 }
 
-void resolve_action(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index)
+void resolve_action_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                             uint32_t index)
 {
     struct scenario_action *action = item;
     (void)index;
-    resolve_owner(loader, node, "an action");
-    action->trigger = yaml_find(node, "when") != NULL ? TRIGGER_EVENT : TRIGGER_AT;
+    resolve_vm_of_item(loader, node, "an action");
+    action->trigger = yaml_find_item(node, "when") != NULL ? TRIGGER_EVENT : TRIGGER_AT;
     if (node->failed) {
         return;
     }
-    action->guest_memory = action->kind == ACTION_TARGET && yaml_find(node, "guest") != NULL;
+    action->guest_memory = action->kind == ACTION_TARGET && yaml_find_item(node, "guest") != NULL;
     if (action->kind == ACTION_CORRUPT) {
         resolve_party(loader, node, action);
     }
-    if (action->kind == ACTION_REFUSE && yaml_find(node, "pfns") == NULL &&
+    if (action->kind == ACTION_REFUSE && yaml_find_item(node, "pfns") == NULL &&
         action->vm < loader->scenario->vm_count) {
         const struct scenario_vm *vm = &loader->scenario->vms[action->vm];
         action->rule.first_pfn = vm->first_pfn;
@@ -140,7 +145,8 @@ void resolve_action(struct loader *loader, const struct yaml_node *node, void *i
     }
 }
 
-void resolve_expect(struct loader *loader, const struct yaml_node *node, void *item, uint32_t index)
+void resolve_expect_defaults(struct loader *loader, const struct yaml_node *node, void *item,
+                             uint32_t index)
 {
     static const struct {
         const char *key;
@@ -154,7 +160,7 @@ void resolve_expect(struct loader *loader, const struct yaml_node *node, void *i
     (void)loader;
     (void)index;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (yaml_find(node, kinds[i].key) != NULL) {
+        if (yaml_find_item(node, kinds[i].key) != NULL) {
             expect->kind = kinds[i].kind;
         }
     }
@@ -163,8 +169,8 @@ void resolve_expect(struct loader *loader, const struct yaml_node *node, void *i
 static void resolve_phases(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
-    const struct yaml_node *limits = yaml_value(loader->root, "limits");
-    const bool timed = limits != NULL && yaml_find(limits, "time") != NULL;
+    const struct yaml_node *limits = yaml_find_value(loader->root, "limits");
+    const bool timed = limits != NULL && yaml_find_item(limits, "time") != NULL;
     loader->run_ns = 0;
     for (uint32_t i = 0; i < scenario->phase_count; i++) {
         const uint64_t duration_ns = scenario->phases[i].duration_ns;
@@ -175,7 +181,7 @@ static void resolve_phases(struct loader *loader)
         scenario->time_max_ns = scenario->phase_count > 0 ? loader->run_ns : RUN_DEFAULT_NS;
     }
     if (scenario->phase_count == 0) {
-        scenario->phases = arena_zalloc(loader->arena, sizeof scenario->phases[0]);
+        scenario->phases = arena_alloc_zeroed(loader->arena, sizeof scenario->phases[0]);
         scenario->phase_count = 1;
         memcpy(scenario->phases[0].name, "run", 4);
         scenario->phases[0].duration_ns = scenario->time_max_ns;
@@ -188,10 +194,10 @@ static void resolve_phases(struct loader *loader)
     }
 }
 
-void resolve_run(struct loader *loader)
+void resolve_run_defaults(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
-    scenario->has_seed = yaml_find(loader->root, "seed") != NULL;
+    scenario->has_seed = yaml_find_item(loader->root, "seed") != NULL;
     resolve_phases(loader);
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         struct scenario_action *action = &scenario->actions[i];

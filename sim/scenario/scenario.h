@@ -179,34 +179,35 @@ struct scenario *scenario_load(struct arena *arena, const char *path, const char
                                size_t text_bytes, const struct scenario_override *overrides,
                                uint32_t override_count, struct scenario_errors *errors);
 void scenario_free(struct arena *arena, struct scenario *scenario);
-void scenario_errors_free(struct scenario_errors *errors);
+void scenario_free_errors(struct scenario_errors *errors);
 
 /** Makes `errors`, which is empty, the one mistake that was found in a scenario after it was
  * loaded. */
-void scenario_errors_set(struct scenario_errors *errors, const struct scenario *scenario,
-                         struct place place, const char *text);
+void scenario_set_error(struct scenario_errors *errors, const struct scenario *scenario,
+                        struct place place, const char *text);
 
 /** Memory of a VM with all that the script will add. */
-uint64_t scenario_memory_most(const struct scenario *scenario, uint32_t vm);
+uint64_t scenario_get_memory_max(const struct scenario *scenario, uint32_t vm);
 
 /** Digest of the canonical form: comments, order of keys and layout do not change it. */
-uint64_t scenario_digest(const struct scenario *scenario);
+uint64_t scenario_compute_digest(const struct scenario *scenario);
 
 /** Writes the JSON Schema of scenario files to `out` (a stdio stream as void * keeps this pure). */
-void scenario_schema_write(void *file);
+void scenario_write_schema(void *file);
 
 /** Writes the tables of docs/use/scenarios.md (keys, metrics, triggers, corruptions) to a stream.
  */
-void scenario_reference_write(void *file);
+void scenario_write_reference(void *file);
 
 /** Writes the tables of docs/use/personalities.md to a stream. */
-void scenario_personalities_write(void *file);
+void scenario_write_personalities(void *file);
 
 /** The name of a personality; of our own with quirks, those too. */
-void scenario_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
-                               size_t name_bytes);
+void scenario_write_personality_name(bool driver, uint32_t personality, uint32_t quirks, char *name,
+                                     size_t name_bytes);
 /** Whether a personality, or one of the quirks, says that it breaks a clause. */
-bool scenario_declares(bool driver, uint32_t personality, uint32_t quirks, const char *clause);
+bool scenario_is_clause_declared(bool driver, uint32_t personality, uint32_t quirks,
+                                 const char *clause);
 
 /** Table look-ups shared with messages and docs. */
 const char *metric_name(metric m);

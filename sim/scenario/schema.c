@@ -25,7 +25,7 @@ struct json {
     bool first;
 };
 
-static void json_text(struct json *j, const char *text)
+static void json_write_text(struct json *j, const char *text)
 {
     fputc('"', j->file);
     for (; *text != '\0'; text++) {
@@ -37,27 +37,27 @@ static void json_text(struct json *j, const char *text)
     fputc('"', j->file);
 }
 
-static void json_next(struct json *j)
+static void json_begin_item(struct json *j)
 {
     fprintf(j->file, "%s\n%*s", j->first ? "" : ",", (int)(2 * j->depth), "");
     j->first = false;
 }
 
-static void json_key(struct json *j, const char *key)
+static void json_write_key(struct json *j, const char *key)
 {
-    json_next(j);
-    json_text(j, key);
+    json_begin_item(j);
+    json_write_text(j, key);
     fputs(": ", j->file);
 }
 
-static void json_open(struct json *j, char bracket)
+static void json_open_bracket(struct json *j, char bracket)
 {
     fputc(bracket, j->file);
     j->depth++;
     j->first = true;
 }
 
-static void json_close(struct json *j, char bracket)
+static void json_close_bracket(struct json *j, char bracket)
 {
     j->depth--;
     if (!j->first) {
@@ -67,34 +67,34 @@ static void json_close(struct json *j, char bracket)
     j->first = false;
 }
 
-static void json_pair(struct json *j, const char *key, const char *text)
+static void json_write_pair(struct json *j, const char *key, const char *text)
 {
-    json_key(j, key);
-    json_text(j, text);
+    json_write_key(j, key);
+    json_write_text(j, text);
 }
 
-static void json_number(struct json *j, const char *key, uint64_t value)
+static void json_write_number(struct json *j, const char *key, uint64_t value)
 {
-    json_key(j, key);
+    json_write_key(j, key);
     fprintf(j->file, "%llu", (unsigned long long)value);
 }
 
-static void json_word(struct json *j, const char *key, const char *word)
+static void json_write_word(struct json *j, const char *key, const char *word)
 {
-    json_key(j, key);
+    json_write_key(j, key);
     fputs(word, j->file);
 }
 
 static void write_integer(struct json *j, uint64_t low, uint64_t high)
 {
-    json_pair(j, "type", "integer");
-    json_number(j, "minimum", low);
-    json_number(j, "maximum", high);
+    json_write_pair(j, "type", "integer");
+    json_write_number(j, "minimum", low);
+    json_write_number(j, "maximum", high);
 }
 
-static void write_powers(struct json *j, uint64_t low, uint64_t high)
+static void write_powers_of_two(struct json *j, uint64_t low, uint64_t high)
 {
-    json_key(j, "enum");
+    json_write_key(j, "enum");
     fputc('[', j->file);
     for (uint64_t power = low; power <= high; power *= 2) {
         fprintf(j->file, "%s%llu", power > low ? ", " : "", (unsigned long long)power);
@@ -105,30 +105,30 @@ static void write_powers(struct json *j, uint64_t low, uint64_t high)
 /* A text by pattern, or a whole number: 0 of sizes and times, those in bounds of ratios. */
 static void write_pattern(struct json *j, const char *pattern, uint64_t low, uint64_t high)
 {
-    json_key(j, "anyOf");
-    json_open(j, '[');
-    json_next(j);
-    json_open(j, '{');
-    json_pair(j, "type", "string");
-    json_pair(j, "pattern", pattern);
-    json_close(j, '}');
-    json_next(j);
-    json_open(j, '{');
+    json_write_key(j, "anyOf");
+    json_open_bracket(j, '[');
+    json_begin_item(j);
+    json_open_bracket(j, '{');
+    json_write_pair(j, "type", "string");
+    json_write_pair(j, "pattern", pattern);
+    json_close_bracket(j, '}');
+    json_begin_item(j);
+    json_open_bracket(j, '{');
     write_integer(j, low, high);
-    json_close(j, '}');
-    json_close(j, ']');
+    json_close_bracket(j, '}');
+    json_close_bracket(j, ']');
 }
 
 static void write_enum(struct json *j, const char *key, const struct choice *choices)
 {
     assert(choices != NULL);
-    json_key(j, key);
-    json_open(j, '[');
+    json_write_key(j, key);
+    json_open_bracket(j, '[');
     for (; choices->name != NULL; choices++) {
-        json_next(j);
-        json_text(j, choices->name);
+        json_begin_item(j);
+        json_write_text(j, choices->name);
     }
-    json_close(j, ']');
+    json_close_bracket(j, ']');
 }
 
 static void write_metrics(FILE *file, metric first, metric end, size_t skip)
@@ -140,9 +140,9 @@ static void write_metrics(FILE *file, metric first, metric end, size_t skip)
 
 static void write_expression(struct json *j)
 {
-    json_pair(j, "type", "string");
-    json_number(j, "maxLength", sizeof(((struct expression *)NULL)->text) - 1);
-    json_key(j, "pattern");
+    json_write_pair(j, "type", "string");
+    json_write_number(j, "maxLength", sizeof(((struct expression *)NULL)->text) - 1);
+    json_write_key(j, "pattern");
     fputs("\"^ *((" NAME_PATTERN "\\\\.)?(", j->file);
     write_metrics(j->file, (metric)0, METRIC_VM_COUNT, 0);
     fputs(")|machine\\\\.(", j->file);
@@ -160,8 +160,8 @@ static void write_alternatives(struct json *j, const struct choice *choices, boo
 
 static void write_event(struct json *j)
 {
-    json_pair(j, "type", "string");
-    json_key(j, "pattern");
+    json_write_pair(j, "type", "string");
+    json_write_key(j, "pattern");
     fputs("\"^(guest\\\\.(", j->file);
     write_alternatives(j, guest_event_choices, false);
     fputs("host\\\\.(", j->file);
@@ -173,69 +173,69 @@ static void write_event(struct json *j)
 static void write_map(struct json *j, const struct key_table *table);
 static void write_type(struct json *j, const struct key_row *row);
 
-static void write_pair_of(struct json *j, const struct key_row *of)
+static void write_pair(struct json *j, const struct key_row *of)
 {
-    json_pair(j, "type", "array");
-    json_number(j, "minItems", 2);
-    json_number(j, "maxItems", 2);
-    json_key(j, "items");
-    json_open(j, '{');
+    json_write_pair(j, "type", "array");
+    json_write_number(j, "minItems", 2);
+    json_write_number(j, "maxItems", 2);
+    json_write_key(j, "items");
+    json_open_bracket(j, '{');
     write_type(j, of);
-    json_close(j, '}');
+    json_close_bracket(j, '}');
 }
 
 static void write_swarm(struct json *j)
 {
-    json_pair(j, "type", "object");
-    json_key(j, "patternProperties");
-    json_open(j, '{');
+    json_write_pair(j, "type", "object");
+    json_write_key(j, "patternProperties");
+    json_open_bracket(j, '{');
     for (const struct knob_row *knob = knob_rows; knob->name != NULL; knob++) {
-        json_next(j);
+        json_begin_item(j);
         fputs("\"^(" NAME_PATTERN "\\\\.)?", j->file);
         for (const char *c = knob->name; *c != '\0'; c++) {
             fprintf(j->file, *c == '.' ? "\\\\%c" : "%c", *c);
         }
         fputs("$\": ", j->file);
-        json_open(j, '{');
-        json_pair(j, "title", knob->doc);
+        json_open_bracket(j, '{');
+        json_write_pair(j, "title", knob->doc);
         const struct key_row end = {
             .name = knob->name, .type = knob->type, .low = knob->low, .high = knob->high};
-        write_pair_of(j, &end);
-        json_close(j, '}');
+        write_pair(j, &end);
+        json_close_bracket(j, '}');
     }
-    json_close(j, '}');
-    json_word(j, "additionalProperties", "false");
+    json_close_bracket(j, '}');
+    json_write_word(j, "additionalProperties", "false");
 }
 
 static void write_list(struct json *j, const struct key_row *row)
 {
     assert(row->table != NULL);
-    json_pair(j, "type", "array");
-    json_number(j, "minItems", (row->flags & KEY_REQUIRED) != 0 ? 1 : 0);
-    json_number(j, "maxItems", row->table->items_max);
-    json_key(j, "items");
-    json_open(j, '{');
+    json_write_pair(j, "type", "array");
+    json_write_number(j, "minItems", (row->flags & KEY_REQUIRED) != 0 ? 1 : 0);
+    json_write_number(j, "maxItems", row->table->items_max);
+    json_write_key(j, "items");
+    json_open_bracket(j, '{');
     write_map(j, row->table);
-    json_close(j, '}');
+    json_close_bracket(j, '}');
 }
 
 static void write_features(struct json *j, const struct key_row *row)
 {
-    json_pair(j, "type", "array");
-    json_word(j, "uniqueItems", "true");
-    json_key(j, "items");
-    json_open(j, '{');
+    json_write_pair(j, "type", "array");
+    json_write_word(j, "uniqueItems", "true");
+    json_write_key(j, "items");
+    json_open_bracket(j, '{');
     write_enum(j, "enum", row->choices);
-    json_close(j, '}');
+    json_close_bracket(j, '}');
 }
 
 static void write_text(struct json *j, const char *pattern, size_t width)
 {
-    json_pair(j, "type", "string");
+    json_write_pair(j, "type", "string");
     if (pattern != NULL) {
-        json_pair(j, "pattern", pattern);
+        json_write_pair(j, "pattern", pattern);
     } else {
-        json_number(j, "maxLength", width - 1);
+        json_write_number(j, "maxLength", width - 1);
     }
 }
 
@@ -247,7 +247,7 @@ static void write_type(struct json *j, const struct key_row *row)
     case KEY_COUNT:
         write_integer(j, row->low, row->high);
         if ((row->flags & KEY_POWER_OF_2) != 0) {
-            write_powers(j, row->low, row->high);
+            write_powers_of_two(j, row->low, row->high);
         }
         break;
     case KEY_SIZE:
@@ -260,7 +260,7 @@ static void write_type(struct json *j, const struct key_row *row)
         write_pattern(j, RATIO_PATTERN, row->low, row->high);
         break;
     case KEY_BOOL:
-        json_pair(j, "type", "boolean");
+        json_write_pair(j, "type", "boolean");
         break;
     case KEY_TEXT:
     case KEY_FILE:
@@ -279,7 +279,7 @@ static void write_type(struct json *j, const struct key_row *row)
         write_features(j, row);
         break;
     case KEY_PFNS:
-        write_pair_of(j, &pfn);
+        write_pair(j, &pfn);
         break;
     case KEY_EVENT:
         write_event(j);
@@ -303,34 +303,34 @@ static void write_type(struct json *j, const struct key_row *row)
 
 static void write_required(struct json *j, const struct key_table *table, uint32_t kind)
 {
-    json_key(j, "required");
-    json_open(j, '[');
+    json_write_key(j, "required");
+    json_open_bracket(j, '[');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (key_applies(row, kind) && key_required(row, kind)) {
-            json_next(j);
-            json_text(j, row->name);
+            json_begin_item(j);
+            json_write_text(j, row->name);
         }
     }
-    json_close(j, ']');
+    json_close_bracket(j, ']');
 }
 
 /* Exactly one key of a group: `oneOf` of one `required` each. */
 static void write_group(struct json *j, const struct key_table *table, uint32_t kind,
                         unsigned group)
 {
-    json_key(j, "oneOf");
-    json_open(j, '[');
+    json_write_key(j, "oneOf");
+    json_open_bracket(j, '[');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (row->one_of == group && key_applies(row, kind)) {
-            json_next(j);
+            json_begin_item(j);
             fprintf(j->file, "{\"required\": [\"%s\"]}", row->name);
         }
     }
-    json_close(j, ']');
+    json_close_bracket(j, ']');
 }
 
 /* The group that only this kind has, or (KIND_ANY) that every kind has; GROUP_NONE if none. */
-static unsigned find_group(const struct key_table *table, uint32_t kind)
+static unsigned find_kind_group(const struct key_table *table, uint32_t kind)
 {
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (row->one_of != GROUP_NONE && key_applies(row, kind) &&
@@ -344,15 +344,15 @@ static unsigned find_group(const struct key_table *table, uint32_t kind)
 static void write_kind(struct json *j, const struct key_table *table, const struct choice *kind)
 {
     const uint32_t number = (uint32_t)kind->value;
-    json_next(j);
-    json_open(j, '{');
-    json_key(j, "if");
+    json_begin_item(j);
+    json_open_bracket(j, '{');
+    json_write_key(j, "if");
     fprintf(j->file, "{\"required\": [\"%s\"], \"properties\": {\"%s\": {\"const\": \"%s\"}}}",
             table->kind_key, table->kind_key, kind->name);
-    json_key(j, "then");
-    json_open(j, '{');
+    json_write_key(j, "then");
+    json_open_bracket(j, '{');
     write_required(j, table, number);
-    json_key(j, "propertyNames");
+    json_write_key(j, "propertyNames");
     fputs("{\"enum\": [", j->file);
     const char *comma = "";
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
@@ -362,70 +362,70 @@ static void write_kind(struct json *j, const struct key_table *table, const stru
         }
     }
     fputs("]}", j->file);
-    if (find_group(table, number) != GROUP_NONE) {
-        write_group(j, table, number, find_group(table, number));
+    if (find_kind_group(table, number) != GROUP_NONE) {
+        write_group(j, table, number, find_kind_group(table, number));
     }
-    json_close(j, '}');
-    json_close(j, '}');
+    json_close_bracket(j, '}');
+    json_close_bracket(j, '}');
 }
 
 static void write_needs(struct json *j, const struct key_table *table)
 {
-    json_key(j, "dependentRequired");
-    json_open(j, '{');
+    json_write_key(j, "dependentRequired");
+    json_open_bracket(j, '{');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (row->needs != NULL) {
-            json_key(j, row->name);
+            json_write_key(j, row->name);
             fprintf(j->file, "[\"%s\"]", row->needs);
         }
     }
-    json_close(j, '}');
+    json_close_bracket(j, '}');
 }
 
 static void write_map(struct json *j, const struct key_table *table)
 {
     assert(table != NULL);
-    json_pair(j, "type", "object");
-    json_word(j, "additionalProperties", "false");
+    json_write_pair(j, "type", "object");
+    json_write_word(j, "additionalProperties", "false");
     write_required(j, table, KIND_ANY);
     write_needs(j, table);
-    if (find_group(table, KIND_ANY) != GROUP_NONE) {
-        write_group(j, table, KIND_ANY, find_group(table, KIND_ANY));
+    if (find_kind_group(table, KIND_ANY) != GROUP_NONE) {
+        write_group(j, table, KIND_ANY, find_kind_group(table, KIND_ANY));
     }
-    json_key(j, "properties");
-    json_open(j, '{');
+    json_write_key(j, "properties");
+    json_open_bracket(j, '{');
     for (const struct key_row *row = table->rows; row->name != NULL; row++) {
         if (key_find(table, row->name, KIND_ANY) == row) {
-            json_key(j, row->name);
-            json_open(j, '{');
-            json_pair(j, "title", row->doc);
+            json_write_key(j, row->name);
+            json_open_bracket(j, '{');
+            json_write_pair(j, "title", row->doc);
             char out[KEY_DEFAULT_BYTES];
             const char *text = key_default(row, out);
             if (text != NULL) {
-                json_pair(j, "description", text);
+                json_write_pair(j, "description", text);
             }
             write_type(j, row);
-            json_close(j, '}');
+            json_close_bracket(j, '}');
         }
     }
-    json_close(j, '}');
+    json_close_bracket(j, '}');
     if (table->kind_key != NULL) {
-        json_key(j, "allOf");
-        json_open(j, '[');
+        json_write_key(j, "allOf");
+        json_open_bracket(j, '[');
         for (const struct choice *kind = table->kinds; kind->name != NULL; kind++) {
             write_kind(j, table, kind);
         }
-        json_close(j, ']');
+        json_close_bracket(j, ']');
     }
 }
 
-void scenario_schema_write(void *file)
+void scenario_write_schema(void *file)
 {
     struct json j = {file, 0, true};
-    json_open(&j, '{');
-    json_pair(&j, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    json_pair(&j, "title", "Ballonet scenario");
+    json_open_bracket(&j, '{');
+    json_write_pair(&j, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_write_pair(&j, "title", "Ballonet scenario");
     write_map(&j, &scenario_keys);
-    json_close(&j, '}');
+    json_close_bracket(&j, '}');
     fputc('\n', file);
 }

@@ -223,6 +223,6 @@ struct scenario_action {
 };
 
 /** Descriptors that a queue must have for a corruption to be written into its ring: 1 or 2. */
-uint32_t scenario_corruption_descriptors(corruption which);
+uint32_t scenario_count_corruption_descriptors(corruption which);
 
 #endif

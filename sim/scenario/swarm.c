@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct knob_row *knob_find(const char *name)
+static const struct knob_row *find_knob(const char *name)
 {
     for (const struct knob_row *row = knob_rows; row->name != NULL; row++) {
         if (strcmp(row->name, name) == 0) {
@@ -18,12 +18,12 @@ static const struct knob_row *knob_find(const char *name)
     return NULL;
 }
 
-static const char *knob_nth(const void *rows, uint32_t index)
+static const char *get_nth_knob(const void *rows, uint32_t index)
 {
     return ((const struct knob_row *)rows)[index].name;
 }
 
-static uint64_t divisor(uint64_t a, uint64_t b)
+static uint64_t find_common_divisor(uint64_t a, uint64_t b)
 {
     while (b != 0) {
         const uint64_t rest = a % b;
@@ -34,23 +34,23 @@ static uint64_t divisor(uint64_t a, uint64_t b)
 }
 
 /* One end of the range; a ratio's denominator goes to `denominator`. */
-static bool read_end(struct loader *loader, const struct yaml_node *node,
-                     const struct knob_row *knob, uint64_t *value, uint64_t *denominator)
+static bool read_range_end(struct loader *loader, const struct yaml_node *node,
+                           const struct knob_row *knob, uint64_t *value, uint64_t *denominator)
 {
     *denominator = 1;
     if (knob->type == KEY_RATIO) {
         struct ratio ratio = {0, 1};
         const bool valid =
-            value_ratio(&loader->problems, node, knob->name, knob->low, knob->high, &ratio);
+            value_parse_ratio(&loader->problems, node, knob->name, knob->low, knob->high, &ratio);
         *value = ratio.numerator;
         *denominator = ratio.denominator;
         return valid;
     }
     if (knob->type == KEY_TIME) {
-        return value_measure(&loader->problems, node, knob->name, time_units, knob->low, knob->high,
-                             value);
+        return value_parse_measure(&loader->problems, node, knob->name, time_units, knob->low,
+                                   knob->high, value);
     }
-    return value_count(&loader->problems, node, knob->name, knob->low, knob->high, value);
+    return value_parse_count(&loader->problems, node, knob->name, knob->low, knob->high, value);
 }
 
 static void read_range(struct loader *loader, const struct yaml_node *node,
@@ -59,26 +59,28 @@ static void read_range(struct loader *loader, const struct yaml_node *node,
     uint64_t low_denominator = 1;
     uint64_t high_denominator = 1;
     if (node->kind != YAML_LIST || node->count != 2) {
-        value_wrong(&loader->problems, node, knob->name, "a range [low, high]");
+        value_report_wrong(&loader->problems, node, knob->name, "a range [low, high]");
         return;
     }
-    const bool low = read_end(loader, node->first->value, knob, &swarm->low, &low_denominator);
-    const bool high = read_end(loader, node->last->value, knob, &swarm->high, &high_denominator);
+    const bool low =
+        read_range_end(loader, node->first->value, knob, &swarm->low, &low_denominator);
+    const bool high =
+        read_range_end(loader, node->last->value, knob, &swarm->high, &high_denominator);
     if (!low || !high) {
         return;
     }
     const uint64_t common =
-        low_denominator / divisor(low_denominator, high_denominator) * high_denominator;
+        low_denominator / find_common_divisor(low_denominator, high_denominator) * high_denominator;
     if (common > UINT32_MAX) {
-        value_wrong(&loader->problems, node, knob->name, "a range with one denominator");
+        value_report_wrong(&loader->problems, node, knob->name, "a range with one denominator");
         return;
     }
     swarm->low *= common / low_denominator;
     swarm->high *= common / high_denominator;
     swarm->denominator = (uint32_t)common;
     if (swarm->low > swarm->high) {
-        problems_add(&loader->problems, node->mark, "%s: the range's low end is above its high end",
-                     knob->name);
+        problems_add_message(&loader->problems, node->mark,
+                             "%s: the range's low end is above its high end", knob->name);
     }
 }
 
@@ -86,27 +88,27 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
                       struct scenario_swarm *swarm)
 {
     const char *name = item->key->text;
-    const struct knob_row *knob = knob_find(name);
+    const struct knob_row *knob = find_knob(name);
     const char *dot = strchr(name, '.');
     swarm->vm = UINT32_MAX;
     swarm->denominator = 1;
-    if (knob == NULL && dot != NULL && knob_find(dot + 1) != NULL) {
-        knob = knob_find(dot + 1);
-        swarm->vm = vm_find(loader->scenario, name, (size_t)(dot - name));
+    if (knob == NULL && dot != NULL && find_knob(dot + 1) != NULL) {
+        knob = find_knob(dot + 1);
+        swarm->vm = vm_find_by_name(loader->scenario, name, (size_t)(dot - name));
         if (swarm->vm == UINT32_MAX) {
             char vm_name[SCENARIO_NAME_MAX + 1];
             snprintf(vm_name, sizeof vm_name, "%.*s", (int)(dot - name), name);
-            vm_unknown(loader, item->key->mark, "swarm", vm_name);
+            vm_report_unknown(loader, item->key->mark, "swarm", vm_name);
             return;
         }
     }
     if (knob == NULL || item->key->bytes >= sizeof swarm->name) {
         char quote[PROBLEM_QUOTE_BYTES];
-        const char *meant = suggest(name, knob_nth, knob_rows);
-        problems_add(&loader->problems, item->key->mark, "swarm: unknown knob %s; %s%s%s",
-                     problem_quote(quote, name, item->key->bytes),
-                     meant != NULL ? "did you mean '" : "docs/use/scenarios.md lists them",
-                     meant != NULL ? meant : "", meant != NULL ? "'?" : "");
+        const char *meant = suggest(name, get_nth_knob, knob_rows);
+        problems_add_message(&loader->problems, item->key->mark, "swarm: unknown knob %s; %s%s%s",
+                             problem_write_quote(quote, name, item->key->bytes),
+                             meant != NULL ? "did you mean '" : "docs/use/scenarios.md lists them",
+                             meant != NULL ? meant : "", meant != NULL ? "'?" : "");
         return;
     }
     memcpy(swarm->name, name, item->key->bytes);
@@ -117,17 +119,18 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
     read_range(loader, item->value, knob, swarm);
 }
 
-void swarm_fill(struct loader *loader, const struct yaml_node *node, struct scenario_swarm **swarms,
-                uint32_t *count)
+void swarm_parse(struct loader *loader, const struct yaml_node *node,
+                 struct scenario_swarm **swarms, uint32_t *count)
 {
     if (node->kind != YAML_MAP) {
-        value_wrong(&loader->problems, node, "swarm", "a mapping of knobs to ranges [low, high]");
+        value_report_wrong(&loader->problems, node, "swarm",
+                           "a mapping of knobs to ranges [low, high]");
         return;
     }
     if (node->count == 0) {
         return;
     }
-    *swarms = arena_zalloc(loader->arena, node->count * sizeof **swarms);
+    *swarms = arena_alloc_zeroed(loader->arena, node->count * sizeof **swarms);
     *count = node->count;
     struct scenario_swarm *swarm = *swarms;
     for (const struct yaml_item *item = node->first; item != NULL; item = item->next) {

@@ -15,7 +15,7 @@ static const char *const boolean_words[] = {"y",   "Y",   "yes",  "Yes",  "YES",
                                             "no",  "No",  "NO",   "on",   "On",    "ON",    "off",
                                             "Off", "OFF", "True", "TRUE", "False", "FALSE", NULL};
 
-static bool word_of(const char *const *words, const char *text)
+static bool is_one_of_words(const char *const *words, const char *text)
 {
     for (; *words != NULL; words++) {
         if (strcmp(*words, text) == 0) {
@@ -26,33 +26,34 @@ static bool word_of(const char *const *words, const char *text)
 }
 
 /* A word that YAML 1.1 takes for a boolean. */
-static bool yaml_boolean(const struct yaml_node *node)
+static bool is_yaml_boolean(const struct yaml_node *node)
 {
     return node->kind == YAML_TEXT && node->plain &&
-           (word_of(boolean_words, node->text) || yaml_is(node, "true") || yaml_is(node, "false"));
+           (is_one_of_words(boolean_words, node->text) || yaml_is_text(node, "true") ||
+            yaml_is_text(node, "false"));
 }
 
-static bool yaml_nothing(const struct yaml_node *node)
+static bool is_yaml_null(const struct yaml_node *node)
 {
     return node->kind == YAML_TEXT && node->plain &&
-           (node->bytes == 0 || yaml_is(node, "~") || yaml_is(node, "null") ||
-            yaml_is(node, "Null") || yaml_is(node, "NULL"));
+           (node->bytes == 0 || yaml_is_text(node, "~") || yaml_is_text(node, "null") ||
+            yaml_is_text(node, "Null") || yaml_is_text(node, "NULL"));
 }
 
 /* Text that YAML takes for a number or a date when it has no quotes. */
-static bool yaml_number(const struct yaml_node *node)
+static bool is_yaml_number(const struct yaml_node *node)
 {
     return node->plain && node->bytes > 0 && strpbrk(node->text, "0123456789") != NULL &&
            strspn(node->text, "0123456789.+-:_eExXoO") == node->bytes;
 }
 
-const struct unit *units_of(key_type type)
+const struct unit *units_find(key_type type)
 {
     return type == KEY_SIZE ? size_units : type == KEY_TIME ? time_units : NULL;
 }
 
-bool value_wrong(struct problems *problems, const struct yaml_node *node, const char *label,
-                 const char *right)
+bool value_report_wrong(struct problems *problems, const struct yaml_node *node, const char *label,
+                        const char *right)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     const char *found;
@@ -66,20 +67,22 @@ bool value_wrong(struct problems *problems, const struct yaml_node *node, const 
         found = "a mapping";
         break;
     default:
-        found = yaml_nothing(node) ? "nothing" : problem_quote(quote, node->text, node->bytes);
+        found =
+            is_yaml_null(node) ? "nothing" : problem_write_quote(quote, node->text, node->bytes);
         break;
     }
     const char *hint = "";
-    if (yaml_boolean(node) && word_of(boolean_words, node->text)) {
+    if (is_yaml_boolean(node) && is_one_of_words(boolean_words, node->text)) {
         hint = ", a boolean in YAML 1.1";
     } else if (node->lines) {
         hint = ", of several lines (is the next key indented too far?)";
     }
-    problems_add(problems, node->mark, "%s: found %s%s; it must be %s", label, found, hint, right);
+    problems_add_message(problems, node->mark, "%s: found %s%s; it must be %s", label, found, hint,
+                         right);
     return false;
 }
 
-const char *value_write(char out[VALUE_TEXT_BYTES], const struct unit *units, uint64_t value)
+const char *value_write_text(char out[VALUE_TEXT_BYTES], const struct unit *units, uint64_t value)
 {
     for (; units != NULL && value > 0 && units->name != NULL; units++) {
         if (value % units->factor == 0) {
@@ -127,36 +130,39 @@ static bool read_hexadecimal(const struct yaml_node *node, uint64_t *value, bool
     return true;
 }
 
-static bool out_of_bounds(struct problems *problems, const struct yaml_node *node,
-                          const char *label, const struct unit *units, uint64_t low, uint64_t high)
+static bool report_out_of_bounds(struct problems *problems, const struct yaml_node *node,
+                                 const char *label, const struct unit *units, uint64_t low,
+                                 uint64_t high)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     char first[VALUE_TEXT_BYTES];
     char last[VALUE_TEXT_BYTES];
     if (low == high) {
-        problems_add(problems, node->mark, "%s: %s is out of range; it must be %s", label,
-                     problem_quote(quote, node->text, node->bytes), value_write(first, units, low));
+        problems_add_message(problems, node->mark, "%s: %s is out of range; it must be %s", label,
+                             problem_write_quote(quote, node->text, node->bytes),
+                             value_write_text(first, units, low));
     } else {
-        problems_add(problems, node->mark, "%s: %s is out of range; it must be %s to %s", label,
-                     problem_quote(quote, node->text, node->bytes), value_write(first, units, low),
-                     value_write(last, units, high));
+        problems_add_message(problems, node->mark, "%s: %s is out of range; it must be %s to %s",
+                             label, problem_write_quote(quote, node->text, node->bytes),
+                             value_write_text(first, units, low),
+                             value_write_text(last, units, high));
     }
     return false;
 }
 
-bool value_count(struct problems *problems, const struct yaml_node *node, const char *label,
-                 uint64_t low, uint64_t high, uint64_t *out)
+bool value_parse_count(struct problems *problems, const struct yaml_node *node, const char *label,
+                       uint64_t low, uint64_t high, uint64_t *out)
 {
     char right[96];
     char first[VALUE_TEXT_BYTES];
     char last[VALUE_TEXT_BYTES];
-    snprintf(right, sizeof right, "a whole number, %s to %s", value_write(first, NULL, low),
-             value_write(last, NULL, high));
+    snprintf(right, sizeof right, "a whole number, %s to %s", value_write_text(first, NULL, low),
+             value_write_text(last, NULL, high));
     if (low == high) {
         snprintf(right, sizeof right, "%s", first);
     }
     if (node->kind != YAML_TEXT) {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     uint64_t value = 0;
     size_t digits = 0;
@@ -166,21 +172,21 @@ bool value_count(struct problems *problems, const struct yaml_node *node, const 
         fits = read_digits(node->text, &value, &digits);
     }
     if (!hexadecimal && (digits == 0 || digits != node->bytes)) {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     if (!node->plain) {
-        problems_add(problems, node->mark, "%s: a text in quotes; write %s without quotes", label,
-                     node->text);
+        problems_add_message(problems, node->mark, "%s: a text in quotes; write %s without quotes",
+                             label, node->text);
         return false;
     }
     if (!hexadecimal && digits > 1 && node->text[0] == '0') {
-        problems_add(problems, node->mark,
-                     "%s: a leading zero makes '%.40s' octal in YAML 1.1; leave it out", label,
-                     node->text);
+        problems_add_message(problems, node->mark,
+                             "%s: a leading zero makes '%.40s' octal in YAML 1.1; leave it out",
+                             label, node->text);
         return false;
     }
     if (!fits || value < low || value > high) {
-        return out_of_bounds(problems, node, label, NULL, low, high);
+        return report_out_of_bounds(problems, node, label, NULL, low, high);
     }
     *out = value;
     return true;
@@ -197,12 +203,12 @@ static const struct {
     {"msec", "ms"}, {"usec", "us"}, {"\xC2\xB5s", "us"}, {"mins", "min"}, {"S", "s"},
 };
 
-static const char *unit_nth(const void *units, uint32_t index)
+static const char *get_nth_unit(const void *units, uint32_t index)
 {
     return ((const struct unit *)units)[index].name;
 }
 
-static const struct unit *unit_find(const struct unit *units, const char *name)
+static const struct unit *find_unit(const struct unit *units, const char *name)
 {
     for (; units->name != NULL; units++) {
         if (strcmp(units->name, name) == 0) {
@@ -212,77 +218,79 @@ static const struct unit *unit_find(const struct unit *units, const char *name)
     return NULL;
 }
 
-static const char *unit_meant(const struct unit *units, const char *name)
+static const char *find_meant_unit(const struct unit *units, const char *name)
 {
     for (size_t i = 0; i < sizeof unit_slips / sizeof unit_slips[0]; i++) {
-        if (strcmp(unit_slips[i].wrong, name) == 0 && unit_find(units, unit_slips[i].right)) {
+        if (strcmp(unit_slips[i].wrong, name) == 0 && find_unit(units, unit_slips[i].right)) {
             return unit_slips[i].right;
         }
     }
-    return suggest(name, unit_nth, units);
+    return suggest(name, get_nth_unit, units);
 }
 
-static bool wrong_unit(struct problems *problems, const struct yaml_node *node, const char *label,
-                       const struct unit *units, size_t digits)
+static bool report_wrong_unit(struct problems *problems, const struct yaml_node *node,
+                              const char *label, const struct unit *units, size_t digits)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     const bool size = units == size_units;
     const char *known = size ? "B, KiB, MiB, GiB or TiB" : "ns, us, ms, s or min";
     const char *unit = node->text + digits;
-    const char *meant = unit_meant(units, unit);
-    problem_quote(quote, node->text, node->bytes);
+    const char *meant = find_meant_unit(units, unit);
+    problem_write_quote(quote, node->text, node->bytes);
     if (unit[0] == '\0') {
-        problems_add(problems, node->mark, "%s: %s has no unit; write %.24s%s (%s)", label, quote,
-                     node->text, size ? (digits > 4 ? "B" : "MiB") : "ms", known);
+        problems_add_message(problems, node->mark, "%s: %s has no unit; write %.24s%s (%s)", label,
+                             quote, node->text, size ? (digits > 4 ? "B" : "MiB") : "ms", known);
     } else if (unit[0] == '.') {
-        problems_add(problems, node->mark,
-                     "%s: %s is a fraction; write a whole number of a smaller unit (%s)", label,
-                     quote, known);
+        problems_add_message(problems, node->mark,
+                             "%s: %s is a fraction; write a whole number of a smaller unit (%s)",
+                             label, quote, known);
     } else if (unit[0] == ' ') {
-        problems_add(problems, node->mark, "%s: %s has a space; write number and unit together",
-                     label, quote);
+        problems_add_message(problems, node->mark,
+                             "%s: %s has a space; write number and unit together", label, quote);
     } else if (meant != NULL) {
-        problems_add(problems, node->mark, "%s: %s has a wrong unit; did you mean %.*s%s? (%s)",
-                     label, quote, (int)(digits < 24 ? digits : 24), node->text, meant, known);
+        problems_add_message(problems, node->mark,
+                             "%s: %s has a wrong unit; did you mean %.*s%s? (%s)", label, quote,
+                             (int)(digits < 24 ? digits : 24), node->text, meant, known);
     } else {
-        problems_add(problems, node->mark, "%s: %s has a wrong unit; it must be one of %s", label,
-                     quote, known);
+        problems_add_message(problems, node->mark, "%s: %s has a wrong unit; it must be one of %s",
+                             label, quote, known);
     }
     return false;
 }
 
-bool value_measure(struct problems *problems, const struct yaml_node *node, const char *label,
-                   const struct unit *units, uint64_t low, uint64_t high, uint64_t *out)
+bool value_parse_measure(struct problems *problems, const struct yaml_node *node, const char *label,
+                         const struct unit *units, uint64_t low, uint64_t high, uint64_t *out)
 {
     const char *right = units == size_units ? "a size such as 64MiB" : "a time such as 250ms";
     uint64_t value = 0;
     size_t digits = 0;
     if (node->kind != YAML_TEXT) {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     const bool fits = read_digits(node->text, &value, &digits);
     if (digits == 0) {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     if (digits > 1 && node->text[0] == '0') {
-        return value_wrong(problems, node, label,
-                           units == size_units ? "a size such as 64MiB, without leading zeros"
-                                               : "a time such as 250ms, without leading zeros");
+        return value_report_wrong(problems, node, label,
+                                  units == size_units
+                                      ? "a size such as 64MiB, without leading zeros"
+                                      : "a time such as 250ms, without leading zeros");
     }
-    const struct unit *unit = unit_find(units, node->text + digits);
+    const struct unit *unit = find_unit(units, node->text + digits);
     if (unit == NULL && !(fits && value == 0 && node->text[digits] == '\0')) {
-        return wrong_unit(problems, node, label, units, digits);
+        return report_wrong_unit(problems, node, label, units, digits);
     }
     const uint64_t factor = unit != NULL ? unit->factor : 1;
     if (!fits || value > UINT64_MAX / factor || value * factor < low || value * factor > high) {
-        return out_of_bounds(problems, node, label, units, low, high);
+        return report_out_of_bounds(problems, node, label, units, low, high);
     }
     *out = value * factor;
     return true;
 }
 
-bool value_ratio(struct problems *problems, const struct yaml_node *node, const char *label,
-                 uint64_t low, uint64_t high, struct ratio *out)
+bool value_parse_ratio(struct problems *problems, const struct yaml_node *node, const char *label,
+                       uint64_t low, uint64_t high, struct ratio *out)
 {
     const char *right =
         high == 1 ? "a ratio such as 3/100, or 0, or 1" : "a ratio such as 1/2, or 2";
@@ -290,7 +298,7 @@ bool value_ratio(struct problems *problems, const struct yaml_node *node, const 
     uint64_t denominator = 1;
     size_t digits = 0;
     if (node->kind != YAML_TEXT) {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     bool fits = read_digits(node->text, &numerator, &digits);
     const char *rest = node->text + digits;
@@ -300,42 +308,42 @@ bool value_ratio(struct problems *problems, const struct yaml_node *node, const 
         rest = more > 0 ? rest + 1 + more : "?";
     }
     if (digits == 0 || rest[0] != '\0') {
-        return value_wrong(problems, node, label, right);
+        return value_report_wrong(problems, node, label, right);
     }
     if (denominator == 0) {
-        return value_wrong(problems, node, label, "a ratio whose denominator is not 0");
+        return value_report_wrong(problems, node, label, "a ratio whose denominator is not 0");
     }
     if (!fits || numerator > 1000000000 || denominator > 1000000000) {
-        return value_wrong(problems, node, label, "a ratio of numbers up to 1000000000");
+        return value_report_wrong(problems, node, label, "a ratio of numbers up to 1000000000");
     }
     if (numerator < low || numerator > high * denominator) {
         char text[64];
         snprintf(text, sizeof text, low > 0 ? "more than 0 and at most %lu" : "a ratio, 0 to %lu",
                  (unsigned long)high);
-        return value_wrong(problems, node, label, text);
+        return value_report_wrong(problems, node, label, text);
     }
     out->numerator = (uint32_t)numerator;
     out->denominator = (uint32_t)denominator;
     return true;
 }
 
-bool value_bool(struct problems *problems, const struct yaml_node *node, const char *label,
-                bool *out)
+bool value_parse_bool(struct problems *problems, const struct yaml_node *node, const char *label,
+                      bool *out)
 {
-    if (node->kind != YAML_TEXT || !(yaml_is(node, "true") || yaml_is(node, "false"))) {
-        return value_wrong(problems, node, label, "true or false");
+    if (node->kind != YAML_TEXT || !(yaml_is_text(node, "true") || yaml_is_text(node, "false"))) {
+        return value_report_wrong(problems, node, label, "true or false");
     }
     if (!node->plain) {
-        problems_add(problems, node->mark, "%s: a text in quotes; write %s without quotes", label,
-                     node->text);
+        problems_add_message(problems, node->mark, "%s: a text in quotes; write %s without quotes",
+                             label, node->text);
         return false;
     }
-    *out = yaml_is(node, "true");
+    *out = yaml_is_text(node, "true");
     return true;
 }
 
-bool value_choice(struct problems *problems, const struct yaml_node *node, const char *label,
-                  const struct choice *choices, uint64_t *out)
+bool value_parse_choice(struct problems *problems, const struct yaml_node *node, const char *label,
+                        const struct choice *choices, uint64_t *out)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     char known[CHOICES_TEXT_BYTES];
@@ -346,35 +354,36 @@ bool value_choice(struct problems *problems, const struct yaml_node *node, const
         return true;
     }
     const char *meant = node->kind == YAML_TEXT ? suggest_choice(choices, node->text) : NULL;
-    if (meant == NULL || yaml_boolean(node) || node->lines) {
-        return value_wrong(problems, node, label, known);
+    if (meant == NULL || is_yaml_boolean(node) || node->lines) {
+        return value_report_wrong(problems, node, label, known);
     }
-    problems_add(problems, node->mark, "%s: unknown %s; did you mean '%s'? (%s)", label,
-                 problem_quote(quote, node->text, node->bytes), meant, known);
+    problems_add_message(problems, node->mark, "%s: unknown %s; did you mean '%s'? (%s)", label,
+                         problem_write_quote(quote, node->text, node->bytes), meant, known);
     return false;
 }
 
-bool value_text(struct problems *problems, const struct yaml_node *node, const char *label,
-                char *out, size_t size)
+bool value_parse_text(struct problems *problems, const struct yaml_node *node, const char *label,
+                      char *out, size_t size)
 {
-    if (node->kind != YAML_TEXT || yaml_nothing(node)) {
-        return value_wrong(problems, node, label, "text");
+    if (node->kind != YAML_TEXT || is_yaml_null(node)) {
+        return value_report_wrong(problems, node, label, "text");
     }
-    if (yaml_boolean(node)) {
-        problems_add(problems, node->mark,
-                     "%s: %s is a boolean in YAML 1.1; it must be text: put it in quotes", label,
-                     node->text);
+    if (is_yaml_boolean(node)) {
+        problems_add_message(problems, node->mark,
+                             "%s: %s is a boolean in YAML 1.1; it must be text: put it in quotes",
+                             label, node->text);
         return false;
     }
-    if (yaml_number(node)) {
-        problems_add(problems, node->mark,
-                     "%s: %.40s is a number in YAML; it must be text: put it in quotes", label,
-                     node->text);
+    if (is_yaml_number(node)) {
+        problems_add_message(problems, node->mark,
+                             "%s: %.40s is a number in YAML; it must be text: put it in quotes",
+                             label, node->text);
         return false;
     }
     if (node->bytes >= size) {
-        problems_add(problems, node->mark, "%s: text of %lu bytes; it must have at most %lu", label,
-                     (unsigned long)node->bytes, (unsigned long)(size - 1));
+        problems_add_message(problems, node->mark,
+                             "%s: text of %lu bytes; it must have at most %lu", label,
+                             (unsigned long)node->bytes, (unsigned long)(size - 1));
         return false;
     }
     memset(out, 0, size);
@@ -382,25 +391,26 @@ bool value_text(struct problems *problems, const struct yaml_node *node, const c
     return true;
 }
 
-bool value_name(struct problems *problems, const struct yaml_node *node, const char *label,
-                char *out, size_t size)
+bool value_parse_name(struct problems *problems, const struct yaml_node *node, const char *label,
+                      char *out, size_t size)
 {
     static const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     static const char *const others =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    if (node->kind != YAML_TEXT || yaml_nothing(node) || node->lines) {
-        return value_wrong(problems, node, label, "a name");
+    if (node->kind != YAML_TEXT || is_yaml_null(node) || node->lines) {
+        return value_report_wrong(problems, node, label, "a name");
     }
-    if (yaml_boolean(node)) {
-        problems_add(problems, node->mark,
-                     "%s: %s is a boolean in YAML 1.1; put it in quotes, or take another name",
-                     label, node->text);
+    if (is_yaml_boolean(node)) {
+        problems_add_message(
+            problems, node->mark,
+            "%s: %s is a boolean in YAML 1.1; put it in quotes, or take another name", label,
+            node->text);
         return false;
     }
     if (node->bytes >= size || strspn(node->text, letters) == 0 ||
         strspn(node->text, others) != node->bytes) {
-        return value_wrong(problems, node, label,
-                           "a letter, then letters, digits, - and _, at most 63 in all");
+        return value_report_wrong(problems, node, label,
+                                  "a letter, then letters, digits, - and _, at most 63 in all");
     }
     memset(out, 0, size);
     memcpy(out, node->text, node->bytes);

@@ -9,10 +9,10 @@
 #include <string.h>
 
 /* The code point at `text`, or UINT32_MAX where it is not UTF-8 (RFC 3629: shortest form only). */
-static uint32_t code_point(const char *text, size_t bytes, size_t *length)
+static uint32_t read_code_point(const char *text, size_t bytes, size_t *length)
 {
     const unsigned char *b = (const unsigned char *)text;
-    *length = problem_code_bytes(text, bytes);
+    *length = problem_count_code_bytes(text, bytes);
     switch (*length) {
     case 1:
         return b[0] < 0x80 ? b[0] : UINT32_MAX;
@@ -34,38 +34,38 @@ static uint32_t code_point(const char *text, size_t bytes, size_t *length)
 }
 
 /* YAML 1.1, 5.1: printable characters. */
-static bool code_allowed(uint32_t code)
+static bool is_code_allowed(uint32_t code)
 {
     return code == '\t' || code == '\n' || code == '\r' || (code >= 0x20 && code < 0x7F) ||
            code == 0x85 || (code >= 0xA0 && code <= 0xFFFD) || code >= 0x10000;
 }
 
-bool yaml_text_check(struct problems *problems, uint32_t source, const char *text, size_t bytes)
+bool yaml_check_text(struct problems *problems, uint32_t source, const char *text, size_t bytes)
 {
     const struct yaml_mark first = {source, 1, 1};
     if (bytes >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0)) {
-        problems_add(problems, first, "the file is UTF-16 or UTF-32; save it as UTF-8");
+        problems_add_message(problems, first, "the file is UTF-16 or UTF-32; save it as UTF-8");
         return false;
     }
     for (size_t i = 0; i < bytes;) {
         size_t length = 1;
-        const uint32_t code = code_point(text + i, bytes - i, &length);
-        if (code != UINT32_MAX && code_allowed(code)) {
+        const uint32_t code = read_code_point(text + i, bytes - i, &length);
+        if (code != UINT32_MAX && is_code_allowed(code)) {
             i += length;
             continue;
         }
-        const struct yaml_mark mark = problem_place(source, text, bytes, i);
+        const struct yaml_mark mark = problem_find_mark(source, text, bytes, i);
         if (code == UINT32_MAX) {
-            problems_add(problems, mark, "byte 0x%02X is not UTF-8; save the file as UTF-8",
-                         (unsigned)(unsigned char)text[i]);
+            problems_add_message(problems, mark, "byte 0x%02X is not UTF-8; save the file as UTF-8",
+                                 (unsigned)(unsigned char)text[i]);
         } else if (code == 0) {
-            problems_add(
+            problems_add_message(
                 problems, mark,
                 "a NUL byte; a scenario is text (if the file is UTF-16, save it as UTF-8)");
         } else {
-            problems_add(problems, mark,
-                         "control character U+%04lX, which YAML does not allow; remove it",
-                         (unsigned long)code);
+            problems_add_message(problems, mark,
+                                 "control character U+%04lX, which YAML does not allow; remove it",
+                                 (unsigned long)code);
         }
         return false;
     }

@@ -39,7 +39,7 @@ struct builder {
     bool stop;
 };
 
-void *yaml_pool_alloc(struct yaml_pool *pool, size_t bytes)
+void *yaml_alloc_from_pool(struct yaml_pool *pool, size_t bytes)
 {
     const size_t rounded = (bytes + 7u) & ~(size_t)7u;
     const size_t header = (sizeof(struct yaml_chunk) + 7u) & ~(size_t)7u;
@@ -58,7 +58,7 @@ void *yaml_pool_alloc(struct yaml_pool *pool, size_t bytes)
     return memory;
 }
 
-void yaml_tree_free(struct yaml_tree *tree)
+void yaml_free_tree(struct yaml_tree *tree)
 {
     while (tree->pool.chunks != NULL) {
         struct yaml_chunk *chunk = tree->pool.chunks;
@@ -67,9 +67,9 @@ void yaml_tree_free(struct yaml_tree *tree)
     }
 }
 
-struct yaml_node *yaml_node_new(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark)
+struct yaml_node *yaml_create_node(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark)
 {
-    struct yaml_node *node = yaml_pool_alloc(&tree->pool, sizeof *node);
+    struct yaml_node *node = yaml_alloc_from_pool(&tree->pool, sizeof *node);
     node->kind = kind;
     node->mark = mark;
     node->text = "";
@@ -77,11 +77,11 @@ struct yaml_node *yaml_node_new(struct yaml_tree *tree, yaml_kind kind, struct y
     return node;
 }
 
-struct yaml_node *yaml_text_new(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
-                                size_t bytes)
+struct yaml_node *yaml_create_text(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
+                                   size_t bytes)
 {
-    struct yaml_node *node = yaml_node_new(tree, YAML_TEXT, mark);
-    char *copy = yaml_pool_alloc(&tree->pool, bytes + 1);
+    struct yaml_node *node = yaml_create_node(tree, YAML_TEXT, mark);
+    char *copy = yaml_alloc_from_pool(&tree->pool, bytes + 1);
     memcpy(copy, text, bytes);
     copy[bytes] = '\0';
     node->text = copy;
@@ -90,10 +90,10 @@ struct yaml_node *yaml_text_new(struct yaml_tree *tree, struct yaml_mark mark, c
     return node;
 }
 
-void yaml_append(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
-                 struct yaml_node *value)
+void yaml_append_item(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
+                      struct yaml_node *value)
 {
-    struct yaml_item *item = yaml_pool_alloc(&tree->pool, sizeof *item);
+    struct yaml_item *item = yaml_alloc_from_pool(&tree->pool, sizeof *item);
     item->key = key;
     item->value = value;
     if (parent->last != NULL) {
@@ -105,31 +105,31 @@ void yaml_append(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_n
     parent->count++;
 }
 
-struct yaml_item *yaml_find(const struct yaml_node *map, const char *key)
+struct yaml_item *yaml_find_item(const struct yaml_node *map, const char *key)
 {
     if (map->kind != YAML_MAP) {
         return NULL;
     }
     for (struct yaml_item *item = map->first; item != NULL; item = item->next) {
-        if (yaml_is(item->key, key)) {
+        if (yaml_is_text(item->key, key)) {
             return item;
         }
     }
     return NULL;
 }
 
-struct yaml_node *yaml_value(const struct yaml_node *map, const char *key)
+struct yaml_node *yaml_find_value(const struct yaml_node *map, const char *key)
 {
-    const struct yaml_item *item = yaml_find(map, key);
+    const struct yaml_item *item = yaml_find_item(map, key);
     return item != NULL ? item->value : NULL;
 }
 
-bool yaml_is(const struct yaml_node *node, const char *text)
+bool yaml_is_text(const struct yaml_node *node, const char *text)
 {
     return node->kind == YAML_TEXT && strcmp(node->text, text) == 0;
 }
 
-static struct yaml_mark builder_mark(const struct builder *b, yaml_mark_t mark)
+static struct yaml_mark builder_make_mark(const struct builder *b, yaml_mark_t mark)
 {
     const uint32_t before = mark.line == 0 ? b->column - 1 : 0;
     const struct yaml_mark place = {b->source, (uint32_t)mark.line + 1,
@@ -138,13 +138,13 @@ static struct yaml_mark builder_mark(const struct builder *b, yaml_mark_t mark)
 }
 
 /* The end of the walk: what follows cannot be understood. */
-static void builder_stop(struct builder *b, struct yaml_mark mark, const char *why)
+static void builder_stop_parsing(struct builder *b, struct yaml_mark mark, const char *why)
 {
-    problems_add(b->tree->problems, mark, "%s", why);
+    problems_add_message(b->tree->problems, mark, "%s", why);
     b->stop = true;
 }
 
-static struct yaml_item *key_given(const struct yaml_node *map, const struct yaml_node *key)
+static struct yaml_item *find_given_key(const struct yaml_node *map, const struct yaml_node *key)
 {
     for (struct yaml_item *item = map->first; item != NULL; item = item->next) {
         if (item->key->bytes == key->bytes && memcmp(item->key->text, key->text, key->bytes) == 0) {
@@ -155,7 +155,7 @@ static struct yaml_item *key_given(const struct yaml_node *map, const struct yam
 }
 
 /* A node that stands where a key must: true if it can be one. */
-static bool key_accept(struct builder *b, const struct yaml_node *map, const struct yaml_node *key)
+static bool accept_key(struct builder *b, const struct yaml_node *map, const struct yaml_node *key)
 {
     char quote[PROBLEM_QUOTE_BYTES];
     struct problems *problems = b->tree->problems;
@@ -163,26 +163,27 @@ static bool key_accept(struct builder *b, const struct yaml_node *map, const str
         return false;
     }
     if (key->kind != YAML_TEXT) {
-        problems_add(problems, key->mark, "a %s as a key; a key is a plain name",
-                     key->kind == YAML_LIST ? "list" : "mapping");
+        problems_add_message(problems, key->mark, "a %s as a key; a key is a plain name",
+                             key->kind == YAML_LIST ? "list" : "mapping");
         return false;
     }
     if (key->plain && strcmp(key->text, "<<") == 0) {
-        problems_add(problems, key->mark, "merge keys are refused; write the keys out");
+        problems_add_message(problems, key->mark, "merge keys are refused; write the keys out");
         return false;
     }
-    const struct yaml_item *first = key_given(map, key);
+    const struct yaml_item *first = find_given_key(map, key);
     if (first != NULL) {
-        problems_add(
-            problems, key->mark, "key %s is given twice, first in line %lu; remove one of them",
-            problem_quote(quote, key->text, key->bytes), (unsigned long)first->key->mark.line);
+        problems_add_message(problems, key->mark,
+                             "key %s is given twice, first in line %lu; remove one of them",
+                             problem_write_quote(quote, key->text, key->bytes),
+                             (unsigned long)first->key->mark.line);
         return false;
     }
     return true;
 }
 
 /* Puts a complete node where it belongs. */
-static void builder_place(struct builder *b, struct yaml_node *node)
+static void builder_place_node(struct builder *b, struct yaml_node *node)
 {
     if (b->depth == 0) {
         b->root = node;
@@ -191,16 +192,16 @@ static void builder_place(struct builder *b, struct yaml_node *node)
     struct open_node *parent = &b->open[b->depth - 1];
     assert(parent->node != NULL);
     if (parent->node->kind == YAML_LIST) {
-        yaml_append(b->tree, parent->node, NULL, node);
+        yaml_append_item(b->tree, parent->node, NULL, node);
     } else if (parent->drop) {
         parent->drop = false;
     } else if (parent->key != NULL) {
-        yaml_append(b->tree, parent->node, parent->key, node);
+        yaml_append_item(b->tree, parent->node, parent->key, node);
         parent->key = NULL;
-    } else if (!key_accept(b, parent->node, node)) {
+    } else if (!accept_key(b, parent->node, node)) {
         parent->drop = true;
     } else if (parent->node->count == YAML_KEYS_MAX) {
-        builder_stop(b, node->mark, "more than 1024 keys in one mapping");
+        builder_stop_parsing(b, node->mark, "more than 1024 keys in one mapping");
     } else {
         parent->key = node;
     }
@@ -212,48 +213,50 @@ static bool refuse_properties(struct builder *b, struct yaml_mark mark, const ya
     char quote[PROBLEM_QUOTE_BYTES];
     if (anchor != NULL) {
         const char *name = (const char *)anchor;
-        problems_add(b->tree->problems, mark,
-                     "anchor %s: anchors are refused; write the value out where it is needed",
-                     problem_quote(quote, name, strlen(name)));
+        problems_add_message(
+            b->tree->problems, mark,
+            "anchor %s: anchors are refused; write the value out where it is needed",
+            problem_write_quote(quote, name, strlen(name)));
     }
     if (tag != NULL) {
         const char *name = (const char *)tag;
-        problems_add(b->tree->problems, mark,
-                     "tag %s: tags are refused; the key decides what its value is",
-                     problem_quote(quote, name, strlen(name)));
+        problems_add_message(b->tree->problems, mark,
+                             "tag %s: tags are refused; the key decides what its value is",
+                             problem_write_quote(quote, name, strlen(name)));
     }
     return anchor != NULL || tag != NULL;
 }
 
-static void take_scalar(struct builder *b, const yaml_event_t *event)
+static void handle_scalar(struct builder *b, const yaml_event_t *event)
 {
-    const struct yaml_mark mark = builder_mark(b, event->start_mark);
+    const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     const char *text = (const char *)event->data.scalar.value;
     const size_t bytes = event->data.scalar.length;
     struct yaml_node *node;
     const bool refused =
         refuse_properties(b, mark, event->data.scalar.anchor, event->data.scalar.tag);
     if (bytes > SCENARIO_SCALAR_BYTES_MAX) {
-        problems_add(b->tree->problems, mark, "a value of %lu bytes; at most %lu are allowed",
-                     (unsigned long)bytes, (unsigned long)SCENARIO_SCALAR_BYTES_MAX);
-        node = yaml_node_new(b->tree, YAML_REFUSED, mark);
+        problems_add_message(b->tree->problems, mark,
+                             "a value of %lu bytes; at most %lu are allowed", (unsigned long)bytes,
+                             (unsigned long)SCENARIO_SCALAR_BYTES_MAX);
+        node = yaml_create_node(b->tree, YAML_REFUSED, mark);
     } else if (memchr(text, '\0', bytes) != NULL) {
-        problems_add(b->tree->problems, mark, "a NUL in a value (\\0); a scenario is text");
-        node = yaml_node_new(b->tree, YAML_REFUSED, mark);
+        problems_add_message(b->tree->problems, mark, "a NUL in a value (\\0); a scenario is text");
+        node = yaml_create_node(b->tree, YAML_REFUSED, mark);
     } else if (refused) {
-        node = yaml_node_new(b->tree, YAML_REFUSED, mark);
+        node = yaml_create_node(b->tree, YAML_REFUSED, mark);
     } else {
-        node = yaml_text_new(b->tree, mark, text, bytes);
+        node = yaml_create_text(b->tree, mark, text, bytes);
         node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
         node->lines = node->plain && event->end_mark.line > event->start_mark.line;
     }
-    builder_place(b, node);
+    builder_place_node(b, node);
 }
 
-static void take_start(struct builder *b, const yaml_event_t *event)
+static void handle_start(struct builder *b, const yaml_event_t *event)
 {
     const bool map = event->type == YAML_MAPPING_START_EVENT;
-    const struct yaml_mark mark = builder_mark(b, event->start_mark);
+    const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     if (map) {
         refuse_properties(b, mark, event->data.mapping_start.anchor, event->data.mapping_start.tag);
     } else {
@@ -261,68 +264,70 @@ static void take_start(struct builder *b, const yaml_event_t *event)
                           event->data.sequence_start.tag);
     }
     if (b->depth == SCENARIO_DEPTH_MAX) {
-        builder_stop(b, mark, "nested more than 32 deep; a scenario needs 5");
+        builder_stop_parsing(b, mark, "nested more than 32 deep; a scenario needs 5");
         return;
     }
-    b->open[b->depth].node = yaml_node_new(b->tree, map ? YAML_MAP : YAML_LIST, mark);
+    b->open[b->depth].node = yaml_create_node(b->tree, map ? YAML_MAP : YAML_LIST, mark);
     b->open[b->depth].key = NULL;
     b->open[b->depth].drop = false;
     b->depth++;
 }
 
-static void take_end(struct builder *b)
+static void handle_end(struct builder *b)
 {
     struct yaml_node *node = b->open[--b->depth].node;
-    builder_place(b, node);
+    builder_place_node(b, node);
 }
 
-static void take_document(struct builder *b, const yaml_event_t *event)
+static void handle_document(struct builder *b, const yaml_event_t *event)
 {
-    const struct yaml_mark mark = builder_mark(b, event->start_mark);
+    const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     if (b->documents++ > 0) {
-        builder_stop(b, mark, "a second document; a file holds one scenario");
+        builder_stop_parsing(b, mark, "a second document; a file holds one scenario");
         return;
     }
     const yaml_version_directive_t *version = event->data.document_start.version_directive;
     if (version != NULL && (version->major != 1 || version->minor < 1 || version->minor > 2)) {
-        builder_stop(b, mark, "YAML of another version; %YAML must be 1.1 or 1.2, or absent");
+        builder_stop_parsing(b, mark,
+                             "YAML of another version; %YAML must be 1.1 or 1.2, or absent");
     }
     if (event->data.document_start.tag_directives.start !=
         event->data.document_start.tag_directives.end) {
-        problems_add(b->tree->problems, mark, "a %%TAG directive: tags are refused; remove it");
+        problems_add_message(b->tree->problems, mark,
+                             "a %%TAG directive: tags are refused; remove it");
     }
 }
 
-static void take_alias(struct builder *b, const yaml_event_t *event)
+static void handle_alias(struct builder *b, const yaml_event_t *event)
 {
     char quote[PROBLEM_QUOTE_BYTES];
-    const struct yaml_mark mark = builder_mark(b, event->start_mark);
+    const struct yaml_mark mark = builder_make_mark(b, event->start_mark);
     const char *name = (const char *)event->data.alias.anchor;
-    problems_add(b->tree->problems, mark,
-                 "alias %s: aliases are refused; write the value out where it is needed",
-                 problem_quote(quote, name, strlen(name)));
-    builder_place(b, yaml_node_new(b->tree, YAML_REFUSED, mark));
+    problems_add_message(b->tree->problems, mark,
+                         "alias %s: aliases are refused; write the value out where it is needed",
+                         problem_write_quote(quote, name, strlen(name)));
+    builder_place_node(b, yaml_create_node(b->tree, YAML_REFUSED, mark));
 }
 
-static void take_event(struct builder *b, const yaml_event_t *event)
+static void handle_event(struct builder *b, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        take_document(b, event);
+        handle_document(b, event);
         break;
     case YAML_ALIAS_EVENT:
-        take_alias(b, event);
+        handle_alias(b, event);
         break;
     case YAML_SCALAR_EVENT:
-        take_scalar(b, event);
+        handle_scalar(b, event);
         break;
     case YAML_MAPPING_START_EVENT:
     case YAML_SEQUENCE_START_EVENT:
-        take_start(b, event);
+        handle_start(b, event);
         break;
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
-        take_end(b);
+        handle_end(b);
         break;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
@@ -331,7 +336,8 @@ static void take_event(struct builder *b, const yaml_event_t *event)
         break;
     }
     if (b->tree->nodes > YAML_NODES_MAX && !b->stop) {
-        builder_stop(b, builder_mark(b, event->start_mark), "more than 65536 values in the file");
+        builder_stop_parsing(b, builder_make_mark(b, event->start_mark),
+                             "more than 65536 values in the file");
     }
 }
 
@@ -365,9 +371,9 @@ static const struct {
 };
 
 /* libyaml lets a text end with a line break that it need not have: its end is where it ends. */
-static yaml_mark_t mark_inside(const struct builder *b, yaml_mark_t mark)
+static yaml_mark_t move_mark_inside(const struct builder *b, yaml_mark_t mark)
 {
-    const struct yaml_mark end = problem_place(b->source, b->text, b->bytes, b->bytes);
+    const struct yaml_mark end = problem_find_mark(b->source, b->text, b->bytes, b->bytes);
     if (mark.line + 1 > end.line) {
         mark.line = end.line - 1;
         mark.column = end.column - 1;
@@ -378,20 +384,20 @@ static yaml_mark_t mark_inside(const struct builder *b, yaml_mark_t mark)
 static void report_syntax(struct builder *b, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem != NULL ? parser->problem : "not YAML";
-    const struct yaml_mark mark = builder_mark(b, mark_inside(b, parser->problem_mark));
+    const struct yaml_mark mark = builder_make_mark(b, move_mark_inside(b, parser->problem_mark));
     for (size_t i = 0; i < sizeof syntax_advice / sizeof syntax_advice[0]; i++) {
         if (strcmp(problem, syntax_advice[i].says) == 0) {
-            builder_stop(b, mark, syntax_advice[i].advice);
+            builder_stop_parsing(b, mark, syntax_advice[i].advice);
             return;
         }
     }
-    problems_add(b->tree->problems, mark, "not YAML: %s%s%s", problem,
-                 parser->context != NULL ? " " : "",
-                 parser->context != NULL ? parser->context : "");
+    problems_add_message(b->tree->problems, mark, "not YAML: %s%s%s", problem,
+                         parser->context != NULL ? " " : "",
+                         parser->context != NULL ? parser->context : "");
     b->stop = true;
 }
 
-struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const char *text,
+struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const char *text,
                                   size_t bytes, uint32_t column)
 {
     struct builder b;
@@ -405,7 +411,7 @@ struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const
 
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
-        arena_exhausted(0);
+        arena_exit_out_of_memory(0);
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
@@ -413,18 +419,19 @@ struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
             if (parser.error == YAML_MEMORY_ERROR) { /* it says nothing of the file */
-                arena_exhausted(0);
+                arena_exit_out_of_memory(0);
             }
             report_syntax(&b, &parser);
             break;
         }
         end = event.type == YAML_STREAM_END_EVENT;
-        take_event(&b, &event);
+        handle_event(&b, &event);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
     if (b.root == NULL && !b.stop) {
-        builder_stop(&b, start, "there is nothing in it; a scenario begins with 'schema: 1'");
+        builder_stop_parsing(&b, start,
+                             "there is nothing in it; a scenario begins with 'schema: 1'");
     }
     return b.stop ? NULL : b.root;
 }

@@ -55,26 +55,26 @@ struct yaml_tree {
  * Parses `bytes` of `text`, which is source number `source`, its first column being `column`.
  * NULL if there is no tree to go on with; why is in the problems, as is what was refused in it.
  */
-struct yaml_node *yaml_tree_parse(struct yaml_tree *tree, uint32_t source, const char *text,
+struct yaml_node *yaml_parse_tree(struct yaml_tree *tree, uint32_t source, const char *text,
                                   size_t bytes, uint32_t column);
-void yaml_tree_free(struct yaml_tree *tree);
+void yaml_free_tree(struct yaml_tree *tree);
 
-void *yaml_pool_alloc(struct yaml_pool *pool, size_t bytes);
-struct yaml_node *yaml_node_new(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark);
+void *yaml_alloc_from_pool(struct yaml_pool *pool, size_t bytes);
+struct yaml_node *yaml_create_node(struct yaml_tree *tree, yaml_kind kind, struct yaml_mark mark);
 /** Text node with a copy of `text`. */
-struct yaml_node *yaml_text_new(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
-                                size_t bytes);
-void yaml_append(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
-                 struct yaml_node *value);
+struct yaml_node *yaml_create_text(struct yaml_tree *tree, struct yaml_mark mark, const char *text,
+                                   size_t bytes);
+void yaml_append_item(struct yaml_tree *tree, struct yaml_node *parent, struct yaml_node *key,
+                      struct yaml_node *value);
 
 /** The entry of a mapping, or NULL. */
-struct yaml_item *yaml_find(const struct yaml_node *map, const char *key);
+struct yaml_item *yaml_find_item(const struct yaml_node *map, const char *key);
 /** The value of a mapping's entry, or NULL. */
-struct yaml_node *yaml_value(const struct yaml_node *map, const char *key);
-bool yaml_is(const struct yaml_node *node, const char *text);
+struct yaml_node *yaml_find_value(const struct yaml_node *map, const char *key);
+bool yaml_is_text(const struct yaml_node *node, const char *text);
 
 /** True if the text is UTF-8 that YAML allows; else a problem says where it is not (yaml_text.c).
  */
-bool yaml_text_check(struct problems *problems, uint32_t source, const char *text, size_t bytes);
+bool yaml_check_text(struct problems *problems, uint32_t source, const char *text, size_t bytes);
 
 #endif

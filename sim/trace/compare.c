@@ -37,14 +37,14 @@ static void print_choice(const char *stream, const struct choice_record *choice,
                    choice->kind, choice->bound, choice->value);
 }
 
-static void choice_differs(struct trace_check *check, const char *field, uint64_t index,
-                           const char *stream, const struct choice_record *actual)
+static void note_choice_difference(struct trace_check *check, const char *field, uint64_t index,
+                                   const char *stream, const struct choice_record *actual)
 {
     char run[SIDE_BYTES];
     char recorded[SIDE_BYTES];
-    const struct choice_record expected = trace_choice(check->trace, index);
+    const struct choice_record expected = trace_get_choice(check->trace, index);
     print_choice(stream, actual, run);
-    print_choice(trace_stream(check->trace, expected.stream), &expected, recorded);
+    print_choice(trace_get_stream_name(check->trace, expected.stream), &expected, recorded);
     if (differ(check, field,
                "event %" PRIu64 ", choice %" PRIu64 ": the %s differs; the run: %s; recorded: %s",
                check->next_event + 1, index + 1, field, run, recorded)) {
@@ -54,8 +54,8 @@ static void choice_differs(struct trace_check *check, const char *field, uint64_
     }
 }
 
-static void choice_beyond(struct trace_check *check, const char *stream,
-                          const struct choice_record *actual)
+static void note_choice_beyond_end(struct trace_check *check, const char *stream,
+                                   const struct choice_record *actual)
 {
     if (differ(check, "longer",
                "event %" PRIu64 ", choice %" PRIu64 ": the run draws from stream %s (kind %" PRIu32
@@ -68,9 +68,9 @@ static void choice_beyond(struct trace_check *check, const char *stream,
 }
 
 /** What of a choice differs before its value, or NULL. */
-static const char *choice_field(const char *stream, const char *recorded,
-                                const struct choice_record *run,
-                                const struct choice_record *expected)
+static const char *find_choice_difference(const char *stream, const char *recorded,
+                                          const struct choice_record *run,
+                                          const struct choice_record *expected)
 {
     if (strcmp(stream, recorded) != 0) {
         return "stream";
@@ -81,20 +81,21 @@ static const char *choice_field(const char *stream, const char *recorded,
     return run->bound != expected->bound ? "bound" : NULL;
 }
 
-static bool next_choice(void *opaque, const char *stream, uint32_t kind, uint64_t bound,
-                        uint64_t *value)
+static bool serve_recorded_choice(void *opaque, const char *stream, uint32_t kind, uint64_t bound,
+                                  uint64_t *value)
 {
     struct trace_check *check = opaque;
     const struct trace *trace = check->trace;
     const struct choice_record run = {.kind = kind, .bound = bound};
     if (check->next_choice == trace->choices.count) {
-        choice_beyond(check, stream, &run);
+        note_choice_beyond_end(check, stream, &run);
         return false;
     }
-    const struct choice_record expected = trace_choice(trace, check->next_choice);
-    const char *field = choice_field(stream, trace_stream(trace, expected.stream), &run, &expected);
+    const struct choice_record expected = trace_get_choice(trace, check->next_choice);
+    const char *field = find_choice_difference(
+        stream, trace_get_stream_name(trace, expected.stream), &run, &expected);
     if (field != NULL) {
-        choice_differs(check, field, check->next_choice, stream, &run);
+        note_choice_difference(check, field, check->next_choice, stream, &run);
         return false;
     }
     check->next_choice++;
@@ -103,28 +104,28 @@ static bool next_choice(void *opaque, const char *stream, uint32_t kind, uint64_
 }
 
 /** Called for the choices of a run that draws by itself as well. */
-static void on_choice(void *opaque, const struct choice_record *choice)
+static void compare_choice(void *opaque, const struct choice_record *choice)
 {
     struct trace_check *check = opaque;
     const struct trace *trace = check->trace;
     const uint64_t index = check->seen_choice++;
     if (index >= trace->choices.count) {
-        choice_beyond(check, trace_stream(trace, choice->stream), choice);
+        note_choice_beyond_end(check, trace_get_stream_name(trace, choice->stream), choice);
         return;
     }
-    const struct choice_record expected = trace_choice(trace, index);
-    const char *stream = trace_stream(trace, choice->stream);
-    const char *field =
-        choice_field(stream, trace_stream(trace, expected.stream), choice, &expected);
+    const struct choice_record expected = trace_get_choice(trace, index);
+    const char *stream = trace_get_stream_name(trace, choice->stream);
+    const char *field = find_choice_difference(
+        stream, trace_get_stream_name(trace, expected.stream), choice, &expected);
     if (field == NULL && choice->value != expected.value) {
         field = "value";
     }
     if (field != NULL) {
-        choice_differs(check, field, index, stream, choice);
+        note_choice_difference(check, field, index, stream, choice);
     }
 }
 
-static void on_stream(void *opaque, uint32_t stream, const char *name)
+static void compare_stream(void *opaque, uint32_t stream, const char *name)
 {
     struct trace_check *check = opaque;
     if (stream >= check->trace->stream_count) {
@@ -132,30 +133,32 @@ static void on_stream(void *opaque, uint32_t stream, const char *name)
                      "event %" PRIu64 ": the run makes stream %" PRIu32
                      ", %s, the recording has none left",
                      check->next_event + 1, stream, name);
-    } else if (strcmp(trace_stream(check->trace, stream), name) != 0) {
+    } else if (strcmp(trace_get_stream_name(check->trace, stream), name) != 0) {
         (void)differ(check, "stream",
                      "event %" PRIu64 ": stream %" PRIu32 " differs; the run: %s; recorded: %s",
-                     check->next_event + 1, stream, name, trace_stream(check->trace, stream));
+                     check->next_event + 1, stream, name,
+                     trace_get_stream_name(check->trace, stream));
     }
 }
 
 /* ---- Events ---- */
 
-static bool same_event(const struct engine_record *a, const struct engine_record *b)
+static bool are_records_equal(const struct engine_record *a, const struct engine_record *b)
 {
     return a->time_ns == b->time_ns && a->kind == b->kind && a->actor == b->actor && a->a == b->a;
 }
 
-static const char *event_field(const struct trace_check *check, const struct engine_record *run,
-                               const struct engine_record *expected)
+static const char *find_event_difference(const struct trace_check *check,
+                                         const struct engine_record *run,
+                                         const struct engine_record *expected)
 {
     const struct trace *trace = check->trace;
-    if (same_event(run, expected)) {
+    if (are_records_equal(run, expected)) {
         return run->digest != expected->digest ? "digest" : NULL;
     }
     if (check->next_event + 1 < trace->events.count) {
-        const struct engine_record after = trace_event(trace, check->next_event + 1);
-        if (same_event(run, &after)) {
+        const struct engine_record after = trace_get_event(trace, check->next_event + 1);
+        if (are_records_equal(run, &after)) {
             return "order";
         }
     }
@@ -180,8 +183,9 @@ static void print_event(const struct trace_check *check, const struct engine_rec
         record->actor, record->a, record->digest);
 }
 
-static void event_differs(struct trace_check *check, const char *field,
-                          const struct engine_record *record, const struct engine_record *expected)
+static void note_event_difference(struct trace_check *check, const char *field,
+                                  const struct engine_record *record,
+                                  const struct engine_record *expected)
 {
     char run[SIDE_BYTES];
     char recorded[SIDE_BYTES];
@@ -196,7 +200,7 @@ static void event_differs(struct trace_check *check, const char *field,
     }
 }
 
-static void on_event(void *opaque, const struct engine_record *record)
+static void compare_event(void *opaque, const struct engine_record *record)
 {
     struct trace_check *check = opaque;
     if (check->differs) {
@@ -212,10 +216,10 @@ static void on_event(void *opaque, const struct engine_record *record)
         check->first.actual = *record;
         return;
     }
-    const struct engine_record expected = trace_event(check->trace, check->next_event);
-    const char *field = event_field(check, record, &expected);
+    const struct engine_record expected = trace_get_event(check->trace, check->next_event);
+    const char *field = find_event_difference(check, record, &expected);
     if (field != NULL) {
-        event_differs(check, field, record, &expected);
+        note_event_difference(check, field, record, &expected);
         return;
     }
     check->next_event++;
@@ -227,23 +231,25 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
                        const char *(*kind_name)(uint16_t kind))
 {
     *check = (struct trace_check){.trace = trace, .kind_name = kind_name};
-    check->source = (struct choice_source){.opaque = check, .next = next_choice};
+    check->source = (struct choice_source){.opaque = check, .next = serve_recorded_choice};
 }
 
-struct engine_observer trace_check_observer(struct trace_check *check)
+struct engine_observer trace_check_get_observer(struct trace_check *check)
 {
-    return (struct engine_observer){
-        .opaque = check, .stream = on_stream, .choice = on_choice, .event = on_event};
+    return (struct engine_observer){.opaque = check,
+                                    .stream = compare_stream,
+                                    .choice = compare_choice,
+                                    .event = compare_event};
 }
 
-static void ended_early(struct trace_check *check)
+static void note_early_end(struct trace_check *check)
 {
     const struct trace *trace = check->trace;
     const uint64_t drawn =
         check->seen_choice > check->next_choice ? check->seen_choice : check->next_choice;
     if (check->next_event < trace->events.count) {
         char recorded[SIDE_BYTES];
-        const struct engine_record expected = trace_event(trace, check->next_event);
+        const struct engine_record expected = trace_get_event(trace, check->next_event);
         print_event(check, &expected, recorded);
         if (differ(check, "shorter", "event %" PRIu32 ": the run ended before it; recorded: %s",
                    expected.number, recorded)) {
@@ -254,7 +260,7 @@ static void ended_early(struct trace_check *check)
         if (differ(check, "shorter", "choice %" PRIu64 ": the run ended before it was drawn",
                    drawn + 1)) {
             check->first.choice = drawn + 1;
-            check->first.expected_choice = trace_choice(trace, drawn);
+            check->first.expected_choice = trace_get_choice(trace, drawn);
         }
     }
 }
@@ -271,7 +277,7 @@ void trace_check_end(struct trace_check *check, const struct trace_trailer *run)
                 {"payload", run->hash.payload, recorded->hash.payload},
                 {"state", run->hash.state, recorded->hash.state},
                 {"draws", run->hash.draws, recorded->hash.draws}};
-    ended_early(check);
+    note_early_end(check);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].run != rows[i].recorded) {
             (void)differ(check, "hash",

@@ -19,7 +19,7 @@
 #define BUILD_COMPILER "another compiler"
 #endif
 
-const char *trace_build(void)
+const char *trace_get_build(void)
 {
     return "ballonet " BUILD_TEXT(BNT_VERSION_MAJOR, BNT_VERSION_MINOR,
                                   BNT_VERSION_PATCH) ", " BUILD_COMPILER;
@@ -27,15 +27,15 @@ const char *trace_build(void)
 
 /* ---- Layouts ---- */
 
-#define GET(name, bits)           \
-    value.name = get##bits(next); \
+#define GET(name, bits)              \
+    value.name = read_u##bits(next); \
     next += (bits) / 8;
 
-#define PUT(name, bits)           \
-    put##bits(next, value->name); \
+#define PUT(name, bits)               \
+    write_u##bits(next, value->name); \
     next += (bits) / 8;
 
-struct trace_head trace_head_get(const uint8_t *at)
+struct trace_head trace_read_head(const uint8_t *at)
 {
     struct trace_head value;
     const uint8_t *next = at + TRACE_MAGIC_BYTES;
@@ -43,7 +43,7 @@ struct trace_head trace_head_get(const uint8_t *at)
     return value;
 }
 
-struct trace_frame trace_frame_get(const uint8_t *at)
+struct trace_frame trace_read_frame(const uint8_t *at)
 {
     struct trace_frame value;
     const uint8_t *next = at;
@@ -51,7 +51,7 @@ struct trace_frame trace_frame_get(const uint8_t *at)
     return value;
 }
 
-struct trace_tail trace_tail_get(const uint8_t *at)
+struct trace_tail trace_read_tail(const uint8_t *at)
 {
     struct trace_tail value;
     const uint8_t *next = at;
@@ -59,7 +59,7 @@ struct trace_tail trace_tail_get(const uint8_t *at)
     return value;
 }
 
-struct choice_record trace_choice_get(const uint8_t *at)
+struct choice_record trace_read_choice(const uint8_t *at)
 {
     struct choice_record value;
     const uint8_t *next = at;
@@ -67,7 +67,7 @@ struct choice_record trace_choice_get(const uint8_t *at)
     return value;
 }
 
-struct engine_record trace_event_get(const uint8_t *at)
+struct engine_record trace_read_event(const uint8_t *at)
 {
     struct engine_record value;
     const uint8_t *next = at;
@@ -75,32 +75,32 @@ struct engine_record trace_event_get(const uint8_t *at)
     return value;
 }
 
-void trace_head_put(uint8_t *at, const struct trace_head *value)
+void trace_write_head(uint8_t *at, const struct trace_head *value)
 {
     memcpy(at, TRACE_MAGIC, TRACE_MAGIC_BYTES); /* NOLINT(bugprone-not-null-terminated-result) */
     uint8_t *next = at + TRACE_MAGIC_BYTES;
     TRACE_HEAD_FIELDS(PUT)
 }
 
-void trace_frame_put(uint8_t *at, const struct trace_frame *value)
+void trace_write_frame(uint8_t *at, const struct trace_frame *value)
 {
     uint8_t *next = at;
     TRACE_FRAME_FIELDS(PUT)
 }
 
-void trace_tail_put(uint8_t *at, const struct trace_tail *value)
+void trace_write_tail(uint8_t *at, const struct trace_tail *value)
 {
     uint8_t *next = at;
     TRACE_TAIL_FIELDS(PUT)
 }
 
-void trace_choice_put(uint8_t *at, const struct choice_record *value)
+void trace_write_choice(uint8_t *at, const struct choice_record *value)
 {
     uint8_t *next = at;
     TRACE_CHOICE_FIELDS(PUT)
 }
 
-void trace_event_put(uint8_t *at, const struct engine_record *value)
+void trace_write_event(uint8_t *at, const struct engine_record *value)
 {
     uint8_t *next = at;
     TRACE_EVENT_FIELDS(PUT)
@@ -108,7 +108,7 @@ void trace_event_put(uint8_t *at, const struct engine_record *value)
 
 #define NAME(name, bits) #name ":" #bits ","
 
-uint64_t trace_layout_digest(void)
+uint64_t trace_compute_layout_digest(void)
 {
     static const char layout[] =
         "head(" TRACE_HEAD_FIELDS(NAME) ")frame(" TRACE_FRAME_FIELDS(NAME) ")choice(" TRACE_CHOICE_FIELDS(
@@ -121,41 +121,41 @@ uint64_t trace_layout_digest(void)
 uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length)
 {
     struct fold fold = FOLD_START;
-    fold_bytes(&fold, bytes, (size_t)length);
-    return fold_end(&fold);
+    fold_add_bytes(&fold, bytes, (size_t)length);
+    return fold_get_result(&fold);
 }
 
-uint64_t trace_block_hash(const uint8_t *frame, const uint8_t *payload, uint32_t bytes)
+uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes)
 {
     struct fold fold = FOLD_START;
-    fold_bytes(&fold, frame, FRAME_BYTES - HASH_BYTES);
-    fold_bytes(&fold, payload, bytes);
-    return fold_end(&fold);
+    fold_add_bytes(&fold, frame, FRAME_BYTES - HASH_BYTES);
+    fold_add_bytes(&fold, payload, bytes);
+    return fold_get_result(&fold);
 }
 
-bool trace_mend(uint8_t *bytes, uint64_t length)
+bool trace_recompute_hashes(uint8_t *bytes, uint64_t length)
 {
     if (length < HEAD_BYTES + HASH_BYTES) {
         return false;
     }
-    uint64_t at = trace_head_get(bytes).bytes;
+    uint64_t at = trace_read_head(bytes).bytes;
     if (at < HEAD_BYTES + HASH_BYTES || at > length) {
         return false;
     }
-    put64(bytes + at - HASH_BYTES, trace_hash_bytes(bytes, at - HASH_BYTES));
+    write_u64(bytes + at - HASH_BYTES, trace_hash_bytes(bytes, at - HASH_BYTES));
     uint64_t blocks = 0;
     while (length - at >= FRAME_BYTES) {
         uint8_t *frame = bytes + at;
         uint8_t *payload = frame + FRAME_BYTES;
-        const struct trace_frame fields = trace_frame_get(frame);
+        const struct trace_frame fields = trace_read_frame(frame);
         if (fields.bytes > length - at - FRAME_BYTES) {
             return false;
         }
         if (fields.type == BLOCK_TRAILER && fields.bytes == TAIL_BYTES) {
-            put64(payload + TAIL_BYTES - HASH_BYTES, blocks);
+            write_u64(payload + TAIL_BYTES - HASH_BYTES, blocks);
         }
-        const uint64_t hash = trace_block_hash(frame, payload, fields.bytes);
-        put64(payload - HASH_BYTES, hash);
+        const uint64_t hash = trace_hash_block(frame, payload, fields.bytes);
+        write_u64(payload - HASH_BYTES, hash);
         blocks = bnt_hash_add(blocks, hash);
         at += FRAME_BYTES + fields.bytes;
     }

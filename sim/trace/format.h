@@ -85,62 +85,62 @@ typedef enum block_type {
 
 /* ---- Bytes ---- */
 
-static inline uint16_t get16(const uint8_t *at)
+static inline uint16_t read_u16(const uint8_t *at)
 {
     return (uint16_t)(at[0] | at[1] << 8);
 }
 
-static inline uint32_t get32(const uint8_t *at)
+static inline uint32_t read_u32(const uint8_t *at)
 {
-    return (uint32_t)get16(at) | (uint32_t)get16(at + 2) << 16;
+    return (uint32_t)read_u16(at) | (uint32_t)read_u16(at + 2) << 16;
 }
 
-static inline uint64_t get64(const uint8_t *at)
+static inline uint64_t read_u64(const uint8_t *at)
 {
-    return (uint64_t)get32(at) | (uint64_t)get32(at + 4) << 32;
+    return (uint64_t)read_u32(at) | (uint64_t)read_u32(at + 4) << 32;
 }
 
-static inline void put16(uint8_t *at, uint16_t value)
+static inline void write_u16(uint8_t *at, uint16_t value)
 {
     at[0] = (uint8_t)(value & 0xFF);
     at[1] = (uint8_t)(value >> 8);
 }
 
-static inline void put32(uint8_t *at, uint32_t value)
+static inline void write_u32(uint8_t *at, uint32_t value)
 {
-    put16(at, (uint16_t)(value & 0xFFFF));
-    put16(at + 2, (uint16_t)(value >> 16));
+    write_u16(at, (uint16_t)(value & 0xFFFF));
+    write_u16(at + 2, (uint16_t)(value >> 16));
 }
 
-static inline void put64(uint8_t *at, uint64_t value)
+static inline void write_u64(uint8_t *at, uint64_t value)
 {
-    put32(at, (uint32_t)(value & 0xFFFFFFFF));
-    put32(at + 4, (uint32_t)(value >> 32));
+    write_u32(at, (uint32_t)(value & 0xFFFFFFFF));
+    write_u32(at + 4, (uint32_t)(value >> 32));
 }
 
 /* ---- Layouts ---- */
 
-struct trace_head trace_head_get(const uint8_t *at);
-struct trace_frame trace_frame_get(const uint8_t *at);
-struct trace_tail trace_tail_get(const uint8_t *at);
-struct choice_record trace_choice_get(const uint8_t *at);
-struct engine_record trace_event_get(const uint8_t *at);
+struct trace_head trace_read_head(const uint8_t *at);
+struct trace_frame trace_read_frame(const uint8_t *at);
+struct trace_tail trace_read_tail(const uint8_t *at);
+struct choice_record trace_read_choice(const uint8_t *at);
+struct engine_record trace_read_event(const uint8_t *at);
 
 /** With the magic before it. */
-void trace_head_put(uint8_t *at, const struct trace_head *value);
-void trace_frame_put(uint8_t *at, const struct trace_frame *value);
-void trace_tail_put(uint8_t *at, const struct trace_tail *value);
-void trace_choice_put(uint8_t *at, const struct choice_record *value);
-void trace_event_put(uint8_t *at, const struct engine_record *value);
+void trace_write_head(uint8_t *at, const struct trace_head *value);
+void trace_write_frame(uint8_t *at, const struct trace_frame *value);
+void trace_write_tail(uint8_t *at, const struct trace_tail *value);
+void trace_write_choice(uint8_t *at, const struct choice_record *value);
+void trace_write_event(uint8_t *at, const struct engine_record *value);
 
 /** Digest of the lists above: another layout is another digest, and must be another version. */
-uint64_t trace_layout_digest(void);
+uint64_t trace_compute_layout_digest(void);
 
 /* ---- Hashes ---- */
 
 uint64_t trace_hash_bytes(const uint8_t *bytes, uint64_t length);
 
 /** Of a frame up to its hash, and of the payload, which follows it in the file or not. */
-uint64_t trace_block_hash(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
+uint64_t trace_hash_block(const uint8_t *frame, const uint8_t *payload, uint32_t bytes);
 
 #endif

@@ -36,7 +36,7 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const struct opening *o
 
 /* ---- Header ---- */
 
-static bool check_head(const struct opening *opening, struct trace_head *head)
+static bool check_header_head(const struct opening *opening, struct trace_head *head)
 {
     const struct trace *trace = opening->trace;
     const uint8_t *bytes = trace->bytes;
@@ -51,14 +51,14 @@ static bool check_head(const struct opening *opening, struct trace_head *head)
         return refuse(opening, "it has more than %" PRIu64 " bytes; record a shorter run",
                       TRACE_BYTES_MAX);
     }
-    *head = trace_head_get(bytes);
+    *head = trace_read_head(bytes);
     if (head->version != TRACE_FORMAT_VERSION) {
         return refuse(opening,
                       "its format at byte 8 is version %" PRIu32
                       ", this program reads version %d; " RECORD_AGAIN,
                       head->version, TRACE_FORMAT_VERSION);
     }
-    if (head->layout != trace_layout_digest()) {
+    if (head->layout != trace_compute_layout_digest()) {
         return refuse(opening, "its layout digest at byte 16 is not this program's; " RECORD_AGAIN);
     }
     if (head->bytes < HEAD_BYTES + HASH_BYTES) {
@@ -69,7 +69,7 @@ static bool check_head(const struct opening *opening, struct trace_head *head)
                       trace->length);
     }
     const uint64_t end = head->bytes - HASH_BYTES;
-    if (get64(bytes + end) != trace_hash_bytes(bytes, end)) {
+    if (read_u64(bytes + end) != trace_hash_bytes(bytes, end)) {
         return refuse(opening, "its header is damaged (hash at byte %" PRIu64 "); " COPY_AGAIN,
                       end);
     }
@@ -77,7 +77,7 @@ static bool check_head(const struct opening *opening, struct trace_head *head)
 }
 
 /** A text of the header with its 0; NULL if it does not fit. */
-static const char *take_text(const struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
+static const char *read_text(const struct trace *trace, uint64_t *at, uint64_t end, uint64_t length)
 {
     if (*at >= end || length >= end - *at || trace->bytes[*at + length] != 0) {
         return NULL;
@@ -88,9 +88,9 @@ static const char *take_text(const struct trace *trace, uint64_t *at, uint64_t e
 }
 
 /** A text that is shown to people must hold no 0 and no control character. */
-static const char *take_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
+static const char *read_name(const struct trace *trace, uint64_t *at, uint64_t end, uint32_t length)
 {
-    const char *name = take_text(trace, at, end, length);
+    const char *name = read_text(trace, at, end, length);
     for (uint32_t i = 0; name != NULL && i < length; i++) {
         const uint8_t letter = (uint8_t)name[i];
         if (letter < 0x20 || letter == 0x7F) {
@@ -100,15 +100,15 @@ static const char *take_name(const struct trace *trace, uint64_t *at, uint64_t e
     return name;
 }
 
-static bool take_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
+static bool read_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (end - *at < 4) {
             return false;
         }
-        const uint32_t length = get32(trace->bytes + *at);
+        const uint32_t length = read_u32(trace->bytes + *at);
         *at += 4;
-        trace->sets[i] = take_name(trace, at, end, length);
+        trace->sets[i] = read_name(trace, at, end, length);
         if (trace->sets[i] == NULL) {
             return false;
         }
@@ -119,32 +119,32 @@ static bool take_sets(struct trace *trace, uint64_t *at, uint64_t end, uint32_t 
 }
 
 /** Names, lengths and digests; the bytes come in blocks. */
-static bool take_files(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
+static bool read_file_list(struct trace *trace, uint64_t *at, uint64_t end, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (end - *at < 20) {
             return false;
         }
         const uint8_t *fields = trace->bytes + *at;
-        const uint64_t length = get64(fields + 4);
+        const uint64_t length = read_u64(fields + 4);
         *at += 20;
-        trace->files[i].name = take_name(trace, at, end, get32(fields));
+        trace->files[i].name = read_name(trace, at, end, read_u32(fields));
         if (trace->files[i].name == NULL || length > trace->length) {
             return false;
         }
         trace->files[i].length = (size_t)length;
-        trace->file_digests[i] = get64(fields + 12);
+        trace->file_digests[i] = read_u64(fields + 12);
     }
     trace->header.files = trace->files;
     trace->header.file_count = count;
     return true;
 }
 
-static bool take_header(const struct opening *opening)
+static bool read_header(const struct opening *opening)
 {
     struct trace *trace = opening->trace;
     struct trace_head head = {0};
-    if (!check_head(opening, &head)) {
+    if (!check_header_head(opening, &head)) {
         return false;
     }
     if (head.set_count > TRACE_SETS_MAX || head.file_count > TRACE_FILES_MAX) {
@@ -156,15 +156,15 @@ static bool take_header(const struct opening *opening)
     trace->library = head.library;
     trace->header.seed = head.seed;
     trace->header.text_length = head.text_length;
-    trace->header.name = take_name(trace, &at, end, head.name_length);
+    trace->header.name = read_name(trace, &at, end, head.name_length);
     if (trace->header.name != NULL) {
-        trace->header.build = take_name(trace, &at, end, head.build_length);
+        trace->header.build = read_name(trace, &at, end, head.build_length);
     }
     if (trace->header.build != NULL) {
-        trace->header.text = take_text(trace, &at, end, head.text_length);
+        trace->header.text = read_text(trace, &at, end, head.text_length);
     }
-    if (trace->header.text == NULL || !take_sets(trace, &at, end, head.set_count) ||
-        !take_files(trace, &at, end, head.file_count) || at != end) {
+    if (trace->header.text == NULL || !read_sets(trace, &at, end, head.set_count) ||
+        !read_file_list(trace, &at, end, head.file_count) || at != end) {
         return refuse(opening, "its header contradicts itself at byte %" PRIu64 "; " RECORD_AGAIN,
                       at);
     }
@@ -173,7 +173,8 @@ static bool take_header(const struct opening *opening)
 
 /* ---- Blocks ---- */
 
-void *trace_grow(struct arena *arena, void *array, size_t *capacity, size_t count, size_t bytes)
+void *trace_grow_array(struct arena *arena, void *array, size_t *capacity, size_t count,
+                       size_t bytes)
 {
     if (count < *capacity) {
         return array;
@@ -183,33 +184,33 @@ void *trace_grow(struct arena *arena, void *array, size_t *capacity, size_t coun
     return arena_realloc(arena, array, old * bytes, *capacity * bytes);
 }
 
-static bool take_stream(struct trace *trace, const struct trace_frame *frame,
-                        const uint8_t *payload)
+static bool read_stream_block(struct trace *trace, const struct trace_frame *frame,
+                              const uint8_t *payload)
 {
     if (frame->bytes < 6 || frame->bytes > 4 + ENGINE_NAME_MAX || frame->count != 1 ||
         frame->first != trace->stream_count || trace->stream_count == ENGINE_STREAMS_MAX) {
         return false;
     }
-    const uint32_t length = get32(payload);
+    const uint32_t length = read_u32(payload);
     const char *name = (const char *)payload + 4;
     if (length != frame->bytes - 5 || name[length] != '\0' || strlen(name) != length) {
         return false;
     }
-    trace->streams = trace_grow(trace->arena, trace->streams, &trace->stream_capacity,
-                                trace->stream_count, sizeof *trace->streams);
+    trace->streams = trace_grow_array(trace->arena, trace->streams, &trace->stream_capacity,
+                                      trace->stream_count, sizeof *trace->streams);
     trace->streams[trace->stream_count++] = name;
     return true;
 }
 
-static bool good_choice(const struct trace *trace, const uint8_t *at)
+static bool is_valid_choice(const struct trace *trace, const uint8_t *at)
 {
-    const struct choice_record choice = trace_choice_get(at);
+    const struct choice_record choice = trace_read_choice(at);
     return choice.stream < trace->stream_count && choice.kind >= CHOICE_CHANCE &&
            choice.kind <= CHOICE_RANGE && choice.value < choice.bound;
 }
 
-static bool take_records(struct trace *trace, struct record_index *index,
-                         const struct trace_frame *frame, const uint8_t *payload, uint32_t size)
+static bool index_records(struct trace *trace, struct record_index *index,
+                          const struct trace_frame *frame, const uint8_t *payload, uint32_t size)
 {
     if (frame->first != index->count || frame->count == 0 ||
         (uint64_t)frame->count * size != frame->bytes) {
@@ -217,20 +218,21 @@ static bool take_records(struct trace *trace, struct record_index *index,
     }
     for (uint32_t i = 0; i < frame->count; i++) {
         const uint8_t *at = payload + (size_t)i * size;
-        if (index == &trace->choices ? !good_choice(trace, at)
-                                     : trace_event_get(at).number != index->count + i + 1) {
+        if (index == &trace->choices ? !is_valid_choice(trace, at)
+                                     : trace_read_event(at).number != index->count + i + 1) {
             return false;
         }
     }
-    index->blocks = trace_grow(trace->arena, index->blocks, &index->capacity, index->block_count,
-                               sizeof *index->blocks);
+    index->blocks = trace_grow_array(trace->arena, index->blocks, &index->capacity,
+                                     index->block_count, sizeof *index->blocks);
     index->blocks[index->block_count++] =
         (struct record_block){.first = index->count, .bytes = payload};
     index->count += frame->count;
     return true;
 }
 
-static bool take_file(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
+static bool read_file_bytes(struct trace *trace, const struct trace_frame *frame,
+                            const uint8_t *payload)
 {
     if (frame->first >= trace->header.file_count || frame->count != 1) {
         return false;
@@ -245,7 +247,7 @@ static bool take_file(struct trace *trace, const struct trace_frame *frame, cons
     return true;
 }
 
-static bool all_files(const struct trace *trace)
+static bool has_every_file(const struct trace *trace)
 {
     for (uint32_t i = 0; i < trace->header.file_count; i++) {
         if (trace->files[i].bytes == NULL) {
@@ -255,13 +257,13 @@ static bool all_files(const struct trace *trace)
     return true;
 }
 
-static bool take_trailer(struct trace *trace, const struct trace_frame *frame,
-                         const uint8_t *payload)
+static bool read_trailer_block(struct trace *trace, const struct trace_frame *frame,
+                               const uint8_t *payload)
 {
     if (frame->bytes != TAIL_BYTES || frame->first != 0 || frame->count != 1) {
         return false;
     }
-    const struct trace_tail tail = trace_tail_get(payload);
+    const struct trace_tail tail = trace_read_tail(payload);
     trace->ended = true;
     trace->trailer = (struct trace_trailer){
         .events = tail.events,
@@ -272,34 +274,34 @@ static bool take_trailer(struct trace *trace, const struct trace_frame *frame,
     };
     return tail.events == trace->events.count && tail.choices == trace->choices.count &&
            tail.blocks == trace->blocks && tail.verdict <= UINT8_MAX &&
-           tail.hash_word == engine_hash_word(&trace->trailer.hash) && all_files(trace);
+           tail.hash_word == engine_mix_hash(&trace->trailer.hash) && has_every_file(trace);
 }
 
-static bool take_block(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
+static bool read_block(struct trace *trace, const struct trace_frame *frame, const uint8_t *payload)
 {
     switch (frame->type) {
     case BLOCK_STREAM:
-        return take_stream(trace, frame, payload);
+        return read_stream_block(trace, frame, payload);
     case BLOCK_CHOICES:
-        return take_records(trace, &trace->choices, frame, payload, CHOICE_BYTES);
+        return index_records(trace, &trace->choices, frame, payload, CHOICE_BYTES);
     case BLOCK_EVENTS:
-        return take_records(trace, &trace->events, frame, payload, EVENT_BYTES);
+        return index_records(trace, &trace->events, frame, payload, EVENT_BYTES);
     case BLOCK_FILE:
-        return take_file(trace, frame, payload);
+        return read_file_bytes(trace, frame, payload);
     case BLOCK_TRAILER:
-        return take_trailer(trace, frame, payload);
+        return read_trailer_block(trace, frame, payload);
     default:
         return true; /* a later program's block: skipped by its length */
     }
 }
 
-static bool take_blocks(const struct opening *opening, uint64_t at)
+static bool read_blocks(const struct opening *opening, uint64_t at)
 {
     struct trace *trace = opening->trace;
     while (!trace->ended) {
         const uint64_t left = trace->length - at;
         const struct trace_frame frame =
-            left >= FRAME_BYTES ? trace_frame_get(trace->bytes + at) : (struct trace_frame){0};
+            left >= FRAME_BYTES ? trace_read_frame(trace->bytes + at) : (struct trace_frame){0};
         if (left < FRAME_BYTES || frame.bytes > left - FRAME_BYTES) {
             return refuse(opening,
                           "it is cut off at byte %" PRIu64 ", in the block at byte %" PRIu64
@@ -307,11 +309,11 @@ static bool take_blocks(const struct opening *opening, uint64_t at)
                           trace->length, at);
         }
         const uint8_t *payload = trace->bytes + at + FRAME_BYTES;
-        if (frame.hash != trace_block_hash(trace->bytes + at, payload, frame.bytes) ||
+        if (frame.hash != trace_hash_block(trace->bytes + at, payload, frame.bytes) ||
             frame.zero != 0) {
             return refuse(opening, "the block at byte %" PRIu64 " is damaged; " COPY_AGAIN, at);
         }
-        if (!take_block(trace, &frame, payload)) {
+        if (!read_block(trace, &frame, payload)) {
             return refuse(opening,
                           "the block at byte %" PRIu64 " (type %" PRIu32
                           ") contradicts what is before it; " RECORD_AGAIN,
@@ -333,13 +335,13 @@ struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *b
                          uint64_t length, char *error, size_t error_bytes)
 /* NOLINTEND(readability-non-const-parameter) */
 {
-    struct trace *trace = arena_zalloc(arena, sizeof *trace);
+    struct trace *trace = arena_alloc_zeroed(arena, sizeof *trace);
     const struct opening opening = {
         .trace = trace, .name = name, .error = error, .error_bytes = error_bytes};
     trace->arena = arena;
     trace->bytes = bytes;
     trace->length = length;
-    if (!take_header(&opening) || !take_blocks(&opening, trace_head_get(bytes).bytes)) {
+    if (!read_header(&opening) || !read_blocks(&opening, trace_read_head(bytes).bytes)) {
         trace_close(trace);
         return NULL;
     }
@@ -358,28 +360,28 @@ void trace_close(struct trace *trace)
 
 /* ---- Looking at it ---- */
 
-const struct trace_header *trace_header_get(const struct trace *trace)
+const struct trace_header *trace_get_header(const struct trace *trace)
 {
     return &trace->header;
 }
 
-const struct trace_trailer *trace_trailer_get(const struct trace *trace)
+const struct trace_trailer *trace_get_trailer(const struct trace *trace)
 {
     return &trace->trailer;
 }
 
-uint32_t trace_version_get(const struct trace *trace)
+uint32_t trace_get_version(const struct trace *trace)
 {
     return trace->library;
 }
 
-const char *trace_stream(const struct trace *trace, uint32_t stream)
+const char *trace_get_stream_name(const struct trace *trace, uint32_t stream)
 {
     return stream < trace->stream_count ? trace->streams[stream] : "(no stream)";
 }
 
 /** Blocks may hold different counts, so a record's block is found by halving. */
-static const uint8_t *record_at(const struct record_index *index, uint64_t number, uint32_t size)
+static const uint8_t *find_record(const struct record_index *index, uint64_t number, uint32_t size)
 {
     size_t low = 0;
     size_t high = index->block_count;
@@ -394,12 +396,12 @@ static const uint8_t *record_at(const struct record_index *index, uint64_t numbe
     return index->blocks[low].bytes + (size_t)(number - index->blocks[low].first) * size;
 }
 
-struct engine_record trace_event(const struct trace *trace, uint64_t index)
+struct engine_record trace_get_event(const struct trace *trace, uint64_t index)
 {
-    return trace_event_get(record_at(&trace->events, index, EVENT_BYTES));
+    return trace_read_event(find_record(&trace->events, index, EVENT_BYTES));
 }
 
-struct choice_record trace_choice(const struct trace *trace, uint64_t index)
+struct choice_record trace_get_choice(const struct trace *trace, uint64_t index)
 {
-    return trace_choice_get(record_at(&trace->choices, index, CHOICE_BYTES));
+    return trace_read_choice(find_record(&trace->choices, index, CHOICE_BYTES));
 }

@@ -39,6 +39,7 @@ struct trace {
 };
 
 /** Place for one more; grows by doubling, so that storage follows what was really found. */
-void *trace_grow(struct arena *arena, void *array, size_t *capacity, size_t count, size_t bytes);
+void *trace_grow_array(struct arena *arena, void *array, size_t *capacity, size_t count,
+                       size_t bytes);
 
 #endif

@@ -33,7 +33,8 @@ struct trace_header {
     uint32_t set_count;
     const struct trace_file *files;
     uint32_t file_count;
-    const char *build; /**< of the program that wrote it; a writer takes trace_build() for NULL */
+    const char
+        *build; /**< of the program that wrote it; a writer takes trace_get_build() for NULL */
 };
 
 /** How the run ended. */
@@ -46,7 +47,7 @@ struct trace_trailer {
 };
 
 /** Version and compiler of this program: a difference may explain why a replay diverges. */
-const char *trace_build(void);
+const char *trace_get_build(void);
 
 /* ---- Writing ---- */
 
@@ -61,10 +62,10 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
                                        size_t error_bytes);
 
 /** The observer that the engine must call. */
-struct engine_observer trace_writer_observer(struct trace_writer *writer);
+struct engine_observer trace_writer_get_observer(struct trace_writer *writer);
 
 /** Whether something could not be written; closing the trace reports what. */
-bool trace_writer_failed(const struct trace_writer *writer);
+bool trace_writer_has_failed(const struct trace_writer *writer);
 
 /** Writes what is left and the trailer. False and a sentence: no new file stands under PATH. */
 bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer *trailer,
@@ -88,20 +89,20 @@ struct trace *trace_open(struct arena *arena, const char *name, const uint8_t *b
                          uint64_t length, char *error, size_t error_bytes);
 void trace_close(struct trace *trace);
 
-const struct trace_header *trace_header_get(const struct trace *trace);
-const struct trace_trailer *trace_trailer_get(const struct trace *trace);
+const struct trace_header *trace_get_header(const struct trace *trace);
+const struct trace_trailer *trace_get_trailer(const struct trace *trace);
 
 /** The library version that wrote it, major << 16 | minor << 8 | patch. */
-uint32_t trace_version_get(const struct trace *trace);
+uint32_t trace_get_version(const struct trace *trace);
 
 /** Event `index`, from 0, below the trailer's count. */
-struct engine_record trace_event(const struct trace *trace, uint64_t index);
+struct engine_record trace_get_event(const struct trace *trace, uint64_t index);
 
 /** Choice `index`, from 0, below the trailer's count. */
-struct choice_record trace_choice(const struct trace *trace, uint64_t index);
+struct choice_record trace_get_choice(const struct trace *trace, uint64_t index);
 
 /** The name of a choice's stream. */
-const char *trace_stream(const struct trace *trace, uint32_t stream);
+const char *trace_get_stream_name(const struct trace *trace, uint32_t stream);
 
 /* ---- Comparing ---- */
 
@@ -142,7 +143,7 @@ void trace_check_begin(struct trace_check *check, struct trace *trace,
 
 /** Compares what the run does. With or without check->source: a run that draws anew can be checked
  * too. */
-struct engine_observer trace_check_observer(struct trace_check *check);
+struct engine_observer trace_check_get_observer(struct trace_check *check);
 
 /** To be called after the run: whether it ended where the recording did, with the same hashes. */
 void trace_check_end(struct trace_check *check, const struct trace_trailer *run);
@@ -150,6 +151,6 @@ void trace_check_end(struct trace_check *check, const struct trace_trailer *run)
 /* ---- For tests and tools ---- */
 
 /** Recomputes every hash of a trace whose bytes were altered. False if its frame is broken. */
-bool trace_mend(uint8_t *bytes, uint64_t length);
+bool trace_recompute_hashes(uint8_t *bytes, uint64_t length);
 
 #endif

@@ -28,7 +28,7 @@ struct trace_writer {
     uint8_t event_block[BLOCK_RECORDS * EVENT_BYTES];
 };
 
-static void write_failed(struct trace_writer *writer, int failure)
+static void note_failed_write(struct trace_writer *writer, int failure)
 {
     if (!writer->failed) {
         writer->failed = true;
@@ -36,25 +36,25 @@ static void write_failed(struct trace_writer *writer, int failure)
     }
 }
 
-static void put_bytes(struct trace_writer *writer, const void *bytes, size_t length)
+static void write_bytes(struct trace_writer *writer, const void *bytes, size_t length)
 {
     if (!writer->failed && length > 0 && fwrite(bytes, 1, length, writer->file) != length) {
-        write_failed(writer, errno);
+        note_failed_write(writer, errno);
     }
 }
 
 /* ---- Header ---- */
 
-static const char *build_of(const struct trace_header *header)
+static const char *get_build(const struct trace_header *header)
 {
-    return header->build != NULL ? header->build : trace_build();
+    return header->build != NULL ? header->build : trace_get_build();
 }
 
 /** Each text is followed by a 0, so that a reader can use it where it lies. */
-static uint64_t header_length(const struct trace_header *header)
+static uint64_t compute_header_length(const struct trace_header *header)
 {
     uint64_t length = HEAD_BYTES + HASH_BYTES + (uint64_t)strlen(header->name) + 1 +
-                      strlen(build_of(header)) + 1 + header->text_length + 1;
+                      strlen(get_build(header)) + 1 + header->text_length + 1;
     for (uint32_t i = 0; i < header->set_count; i++) {
         length += 4 + (uint64_t)strlen(header->sets[i]) + 1;
     }
@@ -64,7 +64,7 @@ static uint64_t header_length(const struct trace_header *header)
     return length;
 }
 
-static uint8_t *append(uint8_t *at, const char *text, size_t length)
+static uint8_t *append_text(uint8_t *at, const char *text, size_t length)
 {
     if (length > 0) {
         memcpy(at, text, length);
@@ -78,32 +78,32 @@ static void fill_header(uint8_t *bytes, uint64_t length, const struct trace_head
     const struct trace_head head = {
         .version = TRACE_FORMAT_VERSION,
         .bytes = (uint32_t)length,
-        .layout = trace_layout_digest(),
+        .layout = trace_compute_layout_digest(),
         .seed = header->seed,
         .library = BNT_VERSION_MAJOR << 16 | BNT_VERSION_MINOR << 8 | BNT_VERSION_PATCH,
         .name_length = (uint32_t)strlen(header->name),
-        .build_length = (uint32_t)strlen(build_of(header)),
+        .build_length = (uint32_t)strlen(get_build(header)),
         .text_length = (uint32_t)header->text_length,
         .set_count = header->set_count,
         .file_count = header->file_count,
     };
-    trace_head_put(bytes, &head);
-    uint8_t *at = append(bytes + HEAD_BYTES, header->name, head.name_length);
-    at = append(at, build_of(header), head.build_length);
-    at = append(at, header->text, head.text_length);
+    trace_write_head(bytes, &head);
+    uint8_t *at = append_text(bytes + HEAD_BYTES, header->name, head.name_length);
+    at = append_text(at, get_build(header), head.build_length);
+    at = append_text(at, header->text, head.text_length);
     for (uint32_t i = 0; i < header->set_count; i++) {
         const size_t set_length = strlen(header->sets[i]);
-        put32(at, (uint32_t)set_length);
-        at = append(at + 4, header->sets[i], set_length);
+        write_u32(at, (uint32_t)set_length);
+        at = append_text(at + 4, header->sets[i], set_length);
     }
     for (uint32_t i = 0; i < header->file_count; i++) {
         const struct trace_file *file = &header->files[i];
-        put32(at, (uint32_t)strlen(file->name));
-        put64(at + 4, file->length);
-        put64(at + 12, trace_hash_bytes((const uint8_t *)file->bytes, file->length));
-        at = append(at + 20, file->name, strlen(file->name));
+        write_u32(at, (uint32_t)strlen(file->name));
+        write_u64(at + 4, file->length);
+        write_u64(at + 12, trace_hash_bytes((const uint8_t *)file->bytes, file->length));
+        at = append_text(at + 20, file->name, strlen(file->name));
     }
-    put64(at, trace_hash_bytes(bytes, length - HASH_BYTES));
+    write_u64(at, trace_hash_bytes(bytes, length - HASH_BYTES));
 }
 
 /* ---- Blocks ---- */
@@ -114,25 +114,25 @@ static void write_block(struct trace_writer *writer, block_type type, uint64_t f
     uint8_t frame[FRAME_BYTES];
     struct trace_frame fields = {
         .type = (uint32_t)type, .bytes = bytes, .first = first, .count = count};
-    trace_frame_put(frame, &fields);
-    fields.hash = trace_block_hash(frame, payload, bytes);
-    trace_frame_put(frame, &fields);
+    trace_write_frame(frame, &fields);
+    fields.hash = trace_hash_block(frame, payload, bytes);
+    trace_write_frame(frame, &fields);
     writer->blocks = bnt_hash_add(writer->blocks, fields.hash);
-    put_bytes(writer, frame, sizeof frame);
-    put_bytes(writer, payload, bytes);
+    write_bytes(writer, frame, sizeof frame);
+    write_bytes(writer, payload, bytes);
 }
 
 static void write_start(struct trace_writer *writer, const struct trace_header *header)
 {
-    const size_t length = (size_t)header_length(header);
+    const size_t length = (size_t)compute_header_length(header);
     uint8_t *bytes = arena_alloc(writer->arena, length);
     fill_header(bytes, length, header);
-    put_bytes(writer, bytes, length);
+    write_bytes(writer, bytes, length);
     arena_free(writer->arena, bytes, length);
     for (uint32_t i = 0; i < header->file_count; i++) {
         const struct trace_file *file = &header->files[i];
         uint8_t *copy = arena_alloc(writer->arena, file->length + 1);
-        (void)append(copy, file->bytes, file->length);
+        (void)append_text(copy, file->bytes, file->length);
         write_block(writer, BLOCK_FILE, i, 1, copy, (uint32_t)file->length + 1);
         arena_free(writer->arena, copy, file->length + 1);
     }
@@ -159,44 +159,44 @@ static void flush_events(struct trace_writer *writer)
 /* ---- What the engine calls ---- */
 
 /** Written at once, so that a stream always precedes its choices. */
-static void on_stream(void *opaque, uint32_t stream, const char *name)
+static void write_stream(void *opaque, uint32_t stream, const char *name)
 {
     uint8_t payload[4 + ENGINE_NAME_MAX];
     const uint32_t length = (uint32_t)strlen(name);
-    put32(payload, length);
-    (void)append(payload + 4, name, length);
+    write_u32(payload, length);
+    (void)append_text(payload + 4, name, length);
     write_block(opaque, BLOCK_STREAM, stream, 1, payload, 4 + length + 1);
 }
 
-static void on_choice(void *opaque, const struct choice_record *choice)
+static void write_choice(void *opaque, const struct choice_record *choice)
 {
     struct trace_writer *writer = opaque;
-    trace_choice_put(writer->choice_block + (size_t)writer->choice_fill * CHOICE_BYTES, choice);
+    trace_write_choice(writer->choice_block + (size_t)writer->choice_fill * CHOICE_BYTES, choice);
     writer->choices++;
     if (++writer->choice_fill == BLOCK_RECORDS) {
         flush_choices(writer);
     }
 }
 
-static void on_event(void *opaque, const struct engine_record *record)
+static void write_event(void *opaque, const struct engine_record *record)
 {
     struct trace_writer *writer = opaque;
-    trace_event_put(writer->event_block + (size_t)writer->event_fill * EVENT_BYTES, record);
+    trace_write_event(writer->event_block + (size_t)writer->event_fill * EVENT_BYTES, record);
     writer->events++;
     if (++writer->event_fill == BLOCK_RECORDS) {
         flush_events(writer);
     }
 }
 
-struct engine_observer trace_writer_observer(struct trace_writer *writer)
+struct engine_observer trace_writer_get_observer(struct trace_writer *writer)
 {
     return (struct engine_observer){
-        .opaque = writer, .stream = on_stream, .choice = on_choice, .event = on_event};
+        .opaque = writer, .stream = write_stream, .choice = write_choice, .event = write_event};
 }
 
 /* ---- Life ---- */
 
-static const char *too_much(const char *path, const struct trace_header *header)
+static const char *find_excess(const char *path, const struct trace_header *header)
 {
     if (strlen(path) >= PATH_BYTES) {
         return "its path is too long";
@@ -209,11 +209,12 @@ static const char *too_much(const char *path, const struct trace_header *header)
             return "a file that the scenario names is larger than a trace holds";
         }
     }
-    return header_length(header) > UINT32_MAX ? "the scenario is larger than a trace holds" : NULL;
+    return compute_header_length(header) > UINT32_MAX ? "the scenario is larger than a trace holds"
+                                                      : NULL;
 }
 
 /** A device or a pipe must not be replaced by a regular file. */
-static bool is_special(const char *path)
+static bool is_special_file(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
@@ -223,15 +224,15 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
                                        const struct trace_header *header, char *error,
                                        size_t error_bytes)
 {
-    const char *problem = too_much(path, header);
+    const char *problem = find_excess(path, header);
     if (problem != NULL) {
         (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", path, problem);
         return NULL;
     }
-    struct trace_writer *writer = arena_zalloc(arena, sizeof *writer);
+    struct trace_writer *writer = arena_alloc_zeroed(arena, sizeof *writer);
     writer->arena = arena;
     (void)snprintf(writer->path, sizeof writer->path, "%s", path);
-    if (!is_special(path)) {
+    if (!is_special_file(path)) {
         (void)snprintf(writer->partial, sizeof writer->partial, "%s.partial", path);
     }
     writer->file = fopen(writer->partial[0] != '\0' ? writer->partial : path, "wb");
@@ -245,7 +246,7 @@ struct trace_writer *trace_writer_open(struct arena *arena, const char *path,
     return writer;
 }
 
-bool trace_writer_failed(const struct trace_writer *writer)
+bool trace_writer_has_failed(const struct trace_writer *writer)
 {
     return writer->failed;
 }
@@ -261,15 +262,15 @@ static void write_trailer(struct trace_writer *writer, const struct trace_traile
         .payload = trailer->hash.payload,
         .state = trailer->hash.state,
         .draws = trailer->hash.draws,
-        .hash_word = engine_hash_word(&trailer->hash),
+        .hash_word = engine_mix_hash(&trailer->hash),
         .verdict = trailer->verdict,
         .blocks = writer->blocks,
     };
-    trace_tail_put(payload, &tail);
+    trace_write_tail(payload, &tail);
     write_block(writer, BLOCK_TRAILER, 0, 1, payload, sizeof payload);
 }
 
-static void remove_partial(const struct trace_writer *writer)
+static void remove_partial_file(const struct trace_writer *writer)
 {
     if (writer->partial[0] != '\0') {
         (void)remove(writer->partial);
@@ -283,15 +284,15 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
     flush_events(writer);
     write_trailer(writer, trailer);
     if (fclose(writer->file) != 0) {
-        write_failed(writer, errno);
+        note_failed_write(writer, errno);
     }
     if (!writer->failed && writer->partial[0] != '\0' &&
         rename(writer->partial, writer->path) != 0) {
-        write_failed(writer, errno);
+        note_failed_write(writer, errno);
     }
     const bool good = !writer->failed;
     if (!good) {
-        remove_partial(writer);
+        remove_partial_file(writer);
         (void)snprintf(error, error_bytes, "%s: the trace could not be written: %s", writer->path,
                        strerror(writer->failure));
     }
@@ -302,7 +303,7 @@ bool trace_writer_close(struct trace_writer *writer, const struct trace_trailer 
 void trace_remove_partial(const char *path)
 {
     char partial[PATH_BYTES + 16];
-    if (strlen(path) < PATH_BYTES && !is_special(path)) {
+    if (strlen(path) < PATH_BYTES && !is_special_file(path)) {
         (void)snprintf(partial, sizeof partial, "%s.partial", path);
         (void)remove(partial);
     }
@@ -311,6 +312,6 @@ void trace_remove_partial(const char *path)
 void trace_writer_abandon(struct trace_writer *writer)
 {
     (void)fclose(writer->file);
-    remove_partial(writer);
+    remove_partial_file(writer);
     arena_free(writer->arena, writer, sizeof *writer);
 }

@@ -50,7 +50,7 @@ uint8_t world_event_priority(world_event kind);
 
 struct world;
 /** Schedules an event of a VM, in the order that its row gives it. Returns its sequence number, for
- * engine_cancel. */
+ * engine_cancel_event. */
 uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
                   uint64_t b);
 

@@ -22,7 +22,7 @@
 static void shrink(void *opaque, uint32_t pages)
 {
     struct vm *vm = opaque;
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t freed = 0;
     if (vm_is_recorded(vm)) {
         return;
@@ -143,7 +143,7 @@ static struct scenario_workload pressure_spec(const struct world *world, uint32_
         .vm = action->vm,
         .kind = WORKLOAD_CONSTANT,
         .use = action->use,
-        .start_ns = engine_now(world->engine),
+        .start_ns = engine_get_time_ns(world->engine),
         .stop_ns = UINT64_MAX,
         .tick_ns = 10000000,
         .size_bytes = action->size_bytes,
@@ -158,9 +158,10 @@ bool memory_create(struct world *world, char *error, size_t error_bytes)
 {
     const struct scenario *scenario = world->scenario;
     world->workload_slots = scenario->workload_count + scenario->action_count;
-    world->workloads = arena_zalloc(world->arena, world->workload_slots * sizeof *world->workloads);
+    world->workloads =
+        arena_alloc_zeroed(world->arena, world->workload_slots * sizeof *world->workloads);
     world->recordings =
-        arena_zalloc(world->arena, world->config.file_count * sizeof(struct recording *));
+        arena_alloc_zeroed(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (!vm_is_recorded(vm) && !gmem_make(vm, error, error_bytes)) {
@@ -204,7 +205,7 @@ static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
 {
     struct workload_slot *slot = &world->workloads[index];
     if (slot->event != 0) {
-        (void)engine_cancel(world->engine, slot->event);
+        (void)engine_cancel_event(world->engine, slot->event);
     }
     slot->event = world_at(world, time_ns, WORLD_EVENT_WORKLOAD, slot->vm, index, 0);
 }
@@ -212,11 +213,11 @@ static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
 static void events_forget(struct world *world, struct workload_slot *slot)
 {
     if (slot->event != 0) {
-        (void)engine_cancel(world->engine, slot->event);
+        (void)engine_cancel_event(world->engine, slot->event);
         slot->event = 0;
     }
     if (slot->end_event != 0) {
-        (void)engine_cancel(world->engine, slot->end_event);
+        (void)engine_cancel_event(world->engine, slot->end_event);
         slot->end_event = 0;
     }
 }
@@ -224,7 +225,7 @@ static void events_forget(struct world *world, struct workload_slot *slot)
 static void oom_forget(struct vm *vm)
 {
     if (vm->oom_event != 0) {
-        (void)engine_cancel(vm->world->engine, vm->oom_event);
+        (void)engine_cancel_event(vm->world->engine, vm->oom_event);
         vm->oom_event = 0;
     }
 }
@@ -257,7 +258,7 @@ bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
         if (slot->workload == NULL) {
             return false;
         }
-        tick_at(world, i, engine_now(world->engine));
+        tick_at(world, i, engine_get_time_ns(world->engine));
     }
     return true;
 }
@@ -276,8 +277,8 @@ void memory_reclaim_wanted(struct vm *vm)
     struct engine *engine = vm->world->engine;
     if (!vm->reclaim_scheduled && gmem_reclaim_wanted(vm->gmem)) {
         vm->reclaim_scheduled = true;
-        world_at(vm->world, engine_now(engine) + RECLAIM_PAUSE_NS, WORLD_EVENT_RECLAIM, vm->index,
-                 0, 0);
+        world_at(vm->world, engine_get_time_ns(engine) + RECLAIM_PAUSE_NS, WORLD_EVENT_RECLAIM,
+                 vm->index, 0, 0);
     }
 }
 
@@ -290,7 +291,7 @@ void memory_reclaim_tick(struct vm *vm)
     OBSERVE(vm, OBSERVED_RECLAIMED, .value = done.pages);
     if (done.again) {
         vm->reclaim_scheduled = true;
-        world_at(vm->world, engine_now(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
+        world_at(vm->world, engine_get_time_ns(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
                  WORLD_EVENT_RECLAIM, vm->index, 0, 0);
     }
 }
@@ -300,7 +301,7 @@ void memory_reclaim_tick(struct vm *vm)
 void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     struct world *world = vm->world;
-    const uint64_t now_ns = engine_now(world->engine);
+    const uint64_t now_ns = engine_get_time_ns(world->engine);
     *result = (struct bnt_guest_oom_result){.deadline_ns = BNT_NEVER};
     const bnt_status status = vm->ends.driver.oom(vm, pfns, result);
     if (status != BNT_OK) {
@@ -325,7 +326,7 @@ static void wake_blocked(struct vm *vm)
         struct workload_slot *slot = &world->workloads[i];
         if (slot->blocked && slot->vm == vm->index) {
             slot->blocked = false;
-            tick_at(world, i, engine_now(world->engine));
+            tick_at(world, i, engine_get_time_ns(world->engine));
         }
     }
 }
@@ -362,7 +363,7 @@ static void out_of_memory(struct world *world, uint32_t index, const struct work
 {
     struct workload_slot *slot = &world->workloads[index];
     struct vm *vm = &world->vms[slot->vm];
-    const uint64_t now_ns = engine_now(world->engine);
+    const uint64_t now_ns = engine_get_time_ns(world->engine);
     if (vm->oom_event != 0) {
         slot->blocked = true; /* a deflate is pending already */
         return;
@@ -387,12 +388,12 @@ void memory_workload_tick(struct world *world, uint32_t index)
     struct vm *vm = &world->vms[slot->vm];
     struct workload_tick tick;
     slot->event = 0;
-    if (engine_now(world->engine) < vm->life.asleep_until_ns) {
+    if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
         tick_at(world, index, vm->life.asleep_until_ns); /* the machine is off */
         return;
     }
     vm->touched = true;
-    workload_tick(slot->workload, engine_now(world->engine), &tick);
+    workload_tick(slot->workload, engine_get_time_ns(world->engine), &tick);
     struct workload_info info;
     workload_info_get(slot->workload, &info);
     OBSERVE(vm, OBSERVED_WORKLOAD_TICKED, .value = info.present_bytes, .other = info.cache_bytes);
@@ -420,10 +421,10 @@ void memory_pressure(struct vm *vm, uint32_t action)
         world_fail(world, VERDICT_FAIL, "%s", error);
         return;
     }
-    tick_at(world, index, engine_now(world->engine));
+    tick_at(world, index, engine_get_time_ns(world->engine));
     const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
     if (duration_ns > 0) {
-        slot->end_event = world_at(world, engine_now(world->engine) + duration_ns,
+        slot->end_event = world_at(world, engine_get_time_ns(world->engine) + duration_ns,
                                    WORLD_EVENT_PRESSURE_END, vm->index, action, 0);
     }
 }

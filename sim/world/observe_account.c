@@ -29,7 +29,7 @@ static void count_guest_event(struct vm *vm, const struct observation *seen)
 {
     const struct bnt_guest_event *event = seen->guest_event;
     struct vm_account *account = &vm->account;
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     switch (event->kind) {
     case BNT_GUEST_EVENT_REFUSED:
         account->held_peak = event->extra > account->held_peak ? event->extra : account->held_peak;
@@ -81,7 +81,7 @@ static void count_host_event(struct vm *vm, const struct observation *seen)
     const struct bnt_host_event *event = seen->host_event;
     if (event->kind == BNT_HOST_EVENT_OUTCOME) {
         vm->account.outcome = (bnt_outcome)event->extra;
-        vm->account.outcome_ns = engine_now(vm->world->engine);
+        vm->account.outcome_ns = engine_get_time_ns(vm->world->engine);
         vm->account.outcomes[event->extra % BNT_OUTCOME_COUNT]++;
     }
 }

@@ -42,15 +42,15 @@ void vm_watched(const struct vm *vm)
                                             << vm_guest_settings(vm).report_order,
         .foreign = vm->spec.recording[0] != '\0',
     };
-    conformance_vm_init(vm->world->conformance, vm->index, &config);
+    conformance_init_vm(vm->world->conformance, vm->index, &config);
 }
 
 void vm_watched_event_end(const struct vm *vm)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
-    conformance_event_end(vm->world->conformance, vm->index, vm->ends.device.status_read(vm),
-                          config, sizeof config);
+    conformance_observe_event_end(vm->world->conformance, vm->index,
+                                  vm->ends.device.status_read(vm), config, sizeof config);
 }
 
 static struct conformance *clauses_of(const struct vm *vm)
@@ -62,132 +62,136 @@ static struct conformance *clauses_of(const struct vm *vm)
 
 static void watched_features_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_features_read(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_features_read(clauses_of(vm), vm->index, seen->value);
 }
 
 static void watched_features_writing(struct vm *vm, const struct observation *seen)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
-    conformance_config_shown(clauses_of(vm), vm->index, config, sizeof config);
-    conformance_features_write(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_early_config(clauses_of(vm), vm->index, config, sizeof config);
+    conformance_observe_features_write(clauses_of(vm), vm->index, seen->value);
 }
 
 static void watched_status_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_status_read(clauses_of(vm), vm->index, (uint8_t)seen->value);
+    conformance_observe_status_read(clauses_of(vm), vm->index, (uint8_t)seen->value);
 }
 
 static void watched_status_writing(struct vm *vm, const struct observation *seen)
 {
-    conformance_status_writing(clauses_of(vm), vm->index, (uint8_t)seen->value);
+    conformance_observe_status_write_begun(clauses_of(vm), vm->index, (uint8_t)seen->value);
 }
 
 static void watched_status_written(struct vm *vm, const struct observation *seen)
 {
-    conformance_status_write(clauses_of(vm), vm->index, (uint8_t)seen->value, (uint8_t)seen->other);
+    conformance_observe_status_write(clauses_of(vm), vm->index, (uint8_t)seen->value,
+                                     (uint8_t)seen->other);
 }
 
 static void watched_generation(struct vm *vm, const struct observation *seen)
 {
-    conformance_generation_read(clauses_of(vm), vm->index, (uint32_t)seen->value);
+    conformance_observe_generation_read(clauses_of(vm), vm->index, (uint32_t)seen->value);
 }
 
 static void watched_config_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_config_read(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data, seen->count);
+    conformance_observe_config_read(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data,
+                                    seen->count);
 }
 
 static void watched_config_writing(struct vm *vm, const struct observation *seen)
 {
-    conformance_config_write(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data,
-                             seen->count);
+    conformance_observe_config_write(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data,
+                                     seen->count);
 }
 
 static void watched_queue_enabling(struct vm *vm, const struct observation *seen)
 {
     const struct queue_place *place = seen->place;
-    conformance_queue_enable(clauses_of(vm), vm->index, seen->queue, (uint16_t)seen->value,
-                             place->size, place->desc_gpa, place->avail_gpa, place->used_gpa);
+    conformance_observe_queue_enable(clauses_of(vm), vm->index, seen->queue, (uint16_t)seen->value,
+                                     place->size, place->desc_gpa, place->avail_gpa,
+                                     place->used_gpa);
 }
 
 static void watched_queue_resetting(struct vm *vm, const struct observation *seen)
 {
-    conformance_queue_reset(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_queue_reset(clauses_of(vm), vm->index, seen->queue);
 }
 
 static void watched_queue_reset_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_queue_reset_read(clauses_of(vm), vm->index, seen->queue, (uint16_t)seen->value);
+    conformance_observe_queue_reset_read(clauses_of(vm), vm->index, seen->queue,
+                                         (uint16_t)seen->value);
 }
 
 /* ---- Notifications ---- */
 
 static void watched_kick(struct vm *vm, const struct observation *seen)
 {
-    conformance_kick(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_kick(clauses_of(vm), vm->index, seen->queue);
 }
 
 static void watched_kick_data(struct vm *vm, const struct observation *seen)
 {
-    conformance_kick_data(clauses_of(vm), vm->index, (uint32_t)seen->value);
+    conformance_observe_kick_data(clauses_of(vm), vm->index, (uint32_t)seen->value);
 }
 
 static void watched_interrupt(struct vm *vm, const struct observation *seen)
 {
-    conformance_interrupt(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_interrupt(clauses_of(vm), vm->index, seen->queue);
 }
 
 static void watched_config_interrupt(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_config_interrupt(clauses_of(vm), vm->index);
+    conformance_observe_config_interrupt(clauses_of(vm), vm->index);
 }
 
 static void watched_kick_arrived(struct vm *vm, const struct observation *seen)
 {
-    conformance_kick_arrived(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_kick_arrived(clauses_of(vm), vm->index, seen->queue);
 }
 
 static void watched_interrupt_arrived(struct vm *vm, const struct observation *seen)
 {
-    conformance_interrupt_arrived(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_interrupt_arrived(clauses_of(vm), vm->index, seen->queue);
 }
 
 static void watched_config_arrived(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_config_arrived(clauses_of(vm), vm->index);
+    conformance_observe_config_interrupt_arrived(clauses_of(vm), vm->index);
 }
 
 /* ---- The device ---- */
 
 static void watched_device_reads(struct vm *vm, const struct observation *seen)
 {
-    conformance_device_reads(clauses_of(vm), vm->index, seen->at, seen->count);
+    conformance_observe_device_read(clauses_of(vm), vm->index, seen->at, seen->count);
 }
 
 static void watched_device_wrote(struct vm *vm, const struct observation *seen)
 {
-    conformance_device_wrote(clauses_of(vm), vm->index, seen->at, seen->count);
+    conformance_observe_device_write(clauses_of(vm), vm->index, seen->at, seen->count);
 }
 
 static void watched_discarded(struct vm *vm, const struct observation *seen)
 {
-    conformance_discarded(clauses_of(vm), vm->index, seen->at, seen->value);
+    conformance_observe_discard(clauses_of(vm), vm->index, seen->at, seen->value);
 }
 
 /** What reads as another value reads as the driver wants it. */
 static void watched_filled(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
-        conformance_discarded(clauses_of(vm), vm->index, seen->at, seen->value);
+        conformance_observe_discard(clauses_of(vm), vm->index, seen->at, seen->value);
     }
 }
 
 static void watched_hinted(struct vm *vm, const struct observation *seen)
 {
-    conformance_hinted(clauses_of(vm), vm->index, seen->at, seen->value);
+    conformance_observe_hint_accepted(clauses_of(vm), vm->index, seen->at, seen->value);
 }
 
 static void watched_host_event(struct vm *vm, const struct observation *seen)
@@ -195,20 +199,20 @@ static void watched_host_event(struct vm *vm, const struct observation *seen)
     if (seen->host_event->kind == BNT_HOST_EVENT_HINT) {
         bnt_le32 command;
         vm->ends.device.config_read(vm, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command, sizeof command);
-        conformance_hint_shown(clauses_of(vm), vm->index, bnt_le32_get(command));
+        conformance_observe_hint_command(clauses_of(vm), vm->index, bnt_le32_get(command));
     }
 }
 
 static void watched_hints_over(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_hint_over(clauses_of(vm), vm->index);
+    conformance_observe_hinting_end(clauses_of(vm), vm->index);
 }
 
 static void watched_device_new(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_device_new(clauses_of(vm), vm->index);
+    conformance_observe_device_replaced(clauses_of(vm), vm->index);
 }
 
 /* ---- The driver and its pages ---- */
@@ -216,84 +220,84 @@ static void watched_device_new(struct vm *vm, const struct observation *seen)
 static void watched_guest_event(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind == BNT_GUEST_EVENT_BROKEN) {
-        conformance_driver_gave_up(clauses_of(vm), vm->index);
+        conformance_observe_driver_gave_up(clauses_of(vm), vm->index);
     }
 }
 
 static void watched_moved(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == PAGE_USE_BALLOON) {
-        conformance_pages_taken(clauses_of(vm), vm->index, seen->pages, seen->count);
+        conformance_observe_pages_allocated(clauses_of(vm), vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_BALLOON) {
-        conformance_pages_given(clauses_of(vm), vm->index, seen->pages, seen->count);
+        conformance_observe_pages_freed(clauses_of(vm), vm->index, seen->pages, seen->count);
     }
 }
 
 static void watched_short(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_pages_refused(clauses_of(vm), vm->index);
+    conformance_observe_failed_allocation(clauses_of(vm), vm->index);
 }
 
 static void watched_pages_filled(struct vm *vm, const struct observation *seen)
 {
-    conformance_pages_filled(clauses_of(vm), vm->index, seen->pages, seen->count);
+    conformance_observe_pages_filled(clauses_of(vm), vm->index, seen->pages, seen->count);
 }
 
 static void watched_touched(struct vm *vm, const struct observation *seen)
 {
-    conformance_page_touched(clauses_of(vm), vm->index, seen->at, seen->flag);
+    conformance_observe_page_access(clauses_of(vm), vm->index, seen->at, seen->flag);
 }
 
 static void watched_differs(struct vm *vm, const struct observation *seen)
 {
     if (seen->value == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
-        conformance_hint_touched(clauses_of(vm), vm->index, seen->at, seen->flag);
+        conformance_observe_hinted_page_access(clauses_of(vm), vm->index, seen->at, seen->flag);
     }
 }
 
 static void watched_page_moving(struct vm *vm, const struct observation *seen)
 {
-    conformance_page_moves(clauses_of(vm), vm->index, seen->flag, seen->at, seen->value);
+    conformance_observe_page_move(clauses_of(vm), vm->index, seen->flag, seen->at, seen->value);
 }
 
 static void watched_hint_returned(struct vm *vm, const struct observation *seen)
 {
-    conformance_hint_given(clauses_of(vm), vm->index, seen->pages, seen->count);
+    conformance_observe_hint_pages_returned(clauses_of(vm), vm->index, seen->pages, seen->count);
 }
 
 static void watched_emptying(struct vm *vm, const struct observation *seen)
 {
-    conformance_emptying(clauses_of(vm), vm->index, seen->flag);
+    conformance_observe_forced_emptying(clauses_of(vm), vm->index, seen->flag);
 }
 
 static void watched_stalled(struct vm *vm, const struct observation *seen)
 {
-    conformance_driver_stalled(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_driver_stall(clauses_of(vm), vm->index, seen->value);
 }
 
 static void watched_kernel_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_guest_new(clauses_of(vm), vm->index);
+    conformance_observe_kernel_replaced(clauses_of(vm), vm->index);
 }
 
 /* ---- Faults ---- */
 
 static void watched_fault(struct vm *vm, const struct observation *seen)
 {
-    conformance_scripted(clauses_of(vm), vm->index, (unsigned)seen->other);
+    conformance_mark_scripted(clauses_of(vm), vm->index, (unsigned)seen->other);
 }
 
 static void watched_fault_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_trusted(clauses_of(vm), vm->index);
+    conformance_mark_trusted(clauses_of(vm), vm->index);
 }
 
 static void watched_spoiled(struct vm *vm, const struct observation *seen)
 {
-    conformance_spoiled(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_altered_answer(clauses_of(vm), vm->index, seen->queue);
 }
 
 const struct observer conformance_observer = {

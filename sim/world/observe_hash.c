@@ -10,7 +10,7 @@
 
 static void word(const struct vm *vm, uint64_t value)
 {
-    engine_payload(vm->world->engine, value);
+    engine_add_payload(vm->world->engine, value);
 }
 
 static void hash_value(struct vm *vm, const struct observation *seen)
@@ -42,7 +42,7 @@ static void hash_queue(struct vm *vm, const struct observation *seen)
 
 static void hash_pages(struct vm *vm, const struct observation *seen)
 {
-    engine_payload_words(vm->world->engine, seen->pages, seen->count);
+    engine_add_payload_words(vm->world->engine, seen->pages, seen->count);
 }
 
 static void hash_config(struct vm *vm, const struct observation *seen)
@@ -69,9 +69,9 @@ static void hash_guest_request(struct vm *vm, const struct observation *seen)
 {
     const struct bnt_guest_request *request = seen->guest_request;
     if (request->complete) {
-        engine_payload_bytes(vm->world->engine, request->verdicts, request->verdict_count);
+        engine_add_payload_bytes(vm->world->engine, request->verdicts, request->verdict_count);
     } else {
-        engine_payload_words(vm->world->engine, request->pages, request->page_count);
+        engine_add_payload_words(vm->world->engine, request->pages, request->page_count);
     }
 }
 
@@ -93,9 +93,9 @@ static void hash_host_request(struct vm *vm, const struct observation *seen)
 {
     const struct bnt_host_request *request = seen->host_request;
     if (request->verdicts != NULL) {
-        engine_payload_bytes(vm->world->engine, request->verdicts, request->pfn_count);
+        engine_add_payload_bytes(vm->world->engine, request->verdicts, request->pfn_count);
     } else {
-        engine_payload_halves(vm->world->engine, request->pfns, request->pfn_count);
+        engine_add_payload_halves(vm->world->engine, request->pfns, request->pfn_count);
     }
 }
 

@@ -22,60 +22,60 @@ static void told_config(struct vm *vm, const struct observation *seen)
         return;
     }
     if (seen->at == BNT_BALLOON_CONFIG_ACTUAL && !vm_is_recorded(vm)) {
-        oracle_actual(oracle_of(vm), vm->index, observation_le32(seen));
+        oracle_observe_actual_written(oracle_of(vm), vm->index, observation_le32(seen));
     } else if (seen->at == BNT_BALLOON_CONFIG_EPOCH_ACK) {
-        oracle_epoch_acked(oracle_of(vm), vm->index, observation_le32(seen));
+        oracle_observe_epoch_acknowledged(oracle_of(vm), vm->index, observation_le32(seen));
     }
 }
 
 static void told_queue_reset(struct vm *vm, const struct observation *seen)
 {
-    oracle_queue_reset(oracle_of(vm), vm->index, (uint32_t)seen->value);
+    oracle_observe_queue_reset(oracle_of(vm), vm->index, (uint32_t)seen->value);
 }
 
 static void told_driver_reset(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_device_reset(oracle_of(vm), vm->index);
+    oracle_observe_device_reset(oracle_of(vm), vm->index);
 }
 
 static void told_device_forgot(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_device_forgets(oracle_of(vm), vm->index);
+    oracle_observe_foreign_reset(oracle_of(vm), vm->index);
 }
 
 static void told_config_arrived(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_config_arrived(oracle_of(vm), vm->index);
+    oracle_observe_config_interrupt(oracle_of(vm), vm->index);
 }
 
 static void told_call(struct vm *vm, const struct observation *seen)
 {
-    oracle_call(oracle_of(vm), vm->index, seen->call);
+    oracle_observe_call(oracle_of(vm), vm->index, seen->call);
 }
 
 /* ---- The device ---- */
 
 static void told_discarded(struct vm *vm, const struct observation *seen)
 {
-    oracle_discard(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_discard(oracle_of(vm), vm->index, seen->at, seen->value);
 }
 
 static void told_reported(struct vm *vm, const struct observation *seen)
 {
-    oracle_report(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_report_completed(oracle_of(vm), vm->index, seen->at, seen->value);
 }
 
 static void told_hinted(struct vm *vm, const struct observation *seen)
 {
-    oracle_hint(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_hint_accepted(oracle_of(vm), vm->index, seen->at, seen->value);
 }
 
 static void told_host_event(struct vm *vm, const struct observation *seen)
 {
-    oracle_host_event(oracle_of(vm), vm->index, seen->host_event);
+    oracle_observe_host_event(oracle_of(vm), vm->index, seen->host_event);
 }
 
 static void huge_host_request(struct vm *vm, const struct bnt_host_request *request)
@@ -83,7 +83,7 @@ static void huge_host_request(struct vm *vm, const struct bnt_host_request *requ
     struct arena *arena = vm->world->arena;
     const size_t pfns = (size_t)request->pfn_count * UNIT;
     uint32_t *all = arena_alloc(arena, pfns * sizeof *all);
-    uint8_t *verdicts = arena_zalloc(arena, pfns);
+    uint8_t *verdicts = arena_alloc_zeroed(arena, pfns);
     struct bnt_host_request pages = *request;
     for (size_t i = 0; i < pfns; i++) {
         all[i] = request->pfns[i / UNIT] + (uint32_t)(i % UNIT);
@@ -93,7 +93,7 @@ static void huge_host_request(struct vm *vm, const struct bnt_host_request *requ
     pages.pfns = all;
     pages.verdicts = verdicts;
     pages.unit_pfns = 1;
-    oracle_host_request(oracle_of(vm), vm->index, &pages);
+    oracle_observe_host_request(oracle_of(vm), vm->index, &pages);
     arena_free(arena, all, pfns * sizeof *all);
     arena_free(arena, verdicts, pfns);
 }
@@ -103,19 +103,19 @@ static void told_host_request(struct vm *vm, const struct observation *seen)
     if (seen->host_request->unit_pfns > 1) {
         huge_host_request(vm, seen->host_request);
     } else {
-        oracle_host_request(oracle_of(vm), vm->index, seen->host_request);
+        oracle_observe_host_request(oracle_of(vm), vm->index, seen->host_request);
     }
 }
 
 static void told_device_new(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_device_new(oracle_of(vm), vm->index);
+    oracle_observe_device_replaced(oracle_of(vm), vm->index);
 }
 
 static void told_target(struct vm *vm, const struct observation *seen)
 {
-    oracle_target_set(oracle_of(vm), vm->index, seen->value);
+    oracle_observe_target_set(oracle_of(vm), vm->index, seen->value);
 }
 
 /* ---- The driver ---- */
@@ -123,7 +123,7 @@ static void told_target(struct vm *vm, const struct observation *seen)
 static void told_guest_event(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind != BNT_GUEST_EVENT_DETACH_FORCED || !vm->leave_secret) {
-        oracle_guest_event(oracle_of(vm), vm->index, seen->guest_event);
+        oracle_observe_guest_event(oracle_of(vm), vm->index, seen->guest_event);
     }
 }
 
@@ -133,7 +133,7 @@ static void huge_guest_request(struct vm *vm, uint64_t features,
     struct arena *arena = vm->world->arena;
     const size_t count = (size_t)request->page_count * UNIT;
     uint64_t *all = arena_alloc(arena, count * sizeof *all);
-    uint8_t *verdicts = arena_zalloc(arena, count);
+    uint8_t *verdicts = arena_alloc_zeroed(arena, count);
     struct bnt_guest_request pages = *request;
     for (size_t i = 0; i < count; i++) {
         all[i] = request->pages[i / UNIT] + i % UNIT;
@@ -145,7 +145,7 @@ static void huge_guest_request(struct vm *vm, uint64_t features,
     pages.pages = all;
     pages.verdict_count = request->verdict_count * UNIT;
     pages.verdicts = verdicts;
-    oracle_guest_request(oracle_of(vm), vm->index, features, &pages);
+    oracle_observe_guest_request(oracle_of(vm), vm->index, features, &pages);
     arena_free(arena, all, count * sizeof *all);
     arena_free(arena, verdicts, count);
 }
@@ -155,24 +155,24 @@ static void told_guest_request(struct vm *vm, const struct observation *seen)
     if (seen->guest_request->page_order > vm->spec.page_order) {
         huge_guest_request(vm, seen->value, seen->guest_request);
     } else {
-        oracle_guest_request(oracle_of(vm), vm->index, seen->value, seen->guest_request);
+        oracle_observe_guest_request(oracle_of(vm), vm->index, seen->value, seen->guest_request);
     }
 }
 
 static void told_guest_hint(struct vm *vm, const struct observation *seen)
 {
-    oracle_hint_sent(oracle_of(vm), vm->index, seen->guest_hint);
+    oracle_observe_hint_submitted(oracle_of(vm), vm->index, seen->guest_hint);
 }
 
 static void told_leaving(struct vm *vm, const struct observation *seen)
 {
-    oracle_leaves(oracle_of(vm), vm->index, seen->flag);
+    oracle_observe_detach(oracle_of(vm), vm->index, seen->flag);
 }
 
 static void told_kernel_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_guest_restart(oracle_of(vm), vm->index);
+    oracle_observe_kernel_replaced(oracle_of(vm), vm->index);
 }
 
 /* ---- Pages ---- */
@@ -181,23 +181,23 @@ static void told_moved(struct vm *vm, const struct observation *seen)
 {
     struct oracle *oracle = oracle_of(vm);
     if (seen->other == PAGE_USE_HINTED) {
-        oracle_hint_taken(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_hint_pages_taken(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_HINTED) {
-        oracle_hint_given(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_hint_pages_returned(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->other == PAGE_USE_REPORTED) {
-        oracle_report_taken(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_report_pages_taken(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_REPORTED) {
-        oracle_report_given(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_report_pages_returned(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->other == PAGE_USE_BALLOON) {
-        oracle_taken(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_pages_allocated(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_BALLOON) {
-        oracle_given(oracle, vm->index, seen->pages, seen->count);
+        oracle_observe_pages_freed(oracle, vm->index, seen->pages, seen->count);
     }
 }
 
 static void told_initialised(struct vm *vm, const struct observation *seen)
 {
-    oracle_initialised(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+    oracle_check_initialised_page(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /** Before the guest's own write a page may hold nothing: it was dropped meanwhile. */
@@ -208,18 +208,18 @@ static void told_differs(struct vm *vm, const struct observation *seen)
     const uint64_t found = seen->other;
     const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
     if (expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
-        oracle_content_unknown(oracle, vm->index, seen->at, found == vm_free_tag(vm) ? 0 : found,
-                               seen->flag);
+        oracle_check_hinted_access(oracle, vm->index, seen->at,
+                                   found == vm_free_tag(vm) ? 0 : found, seen->flag);
     } else if (!seen->flag && freed) {
-        oracle_poison(oracle, vm->index, seen->at, expected, found);
+        oracle_check_free_page(oracle, vm->index, seen->at, expected, found);
     } else if (!seen->flag || found != 0) {
-        oracle_content(oracle, vm->index, seen->at, expected, found);
+        oracle_check_content(oracle, vm->index, seen->at, expected, found);
     }
 }
 
 static void told_arrived(struct vm *vm, const struct observation *seen)
 {
-    oracle_arrived(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+    oracle_check_migrated_page(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /* ---- Time ---- */
@@ -227,17 +227,17 @@ static void told_arrived(struct vm *vm, const struct observation *seen)
 static void told_stalled_till_now(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_driver_stalled(oracle_of(vm), vm->index, engine_now(vm->world->engine));
+    oracle_observe_driver_stall(oracle_of(vm), vm->index, engine_get_time_ns(vm->world->engine));
 }
 
 static void told_pausing(struct vm *vm, const struct observation *seen)
 {
-    oracle_paused(oracle_of(vm), vm->index, seen->value);
+    oracle_observe_vm_pause(oracle_of(vm), vm->index, seen->value);
 }
 
 static void told_stepping(struct vm *vm, const struct observation *seen)
 {
-    oracle_step(oracle_of(vm), vm->index, seen->flag);
+    oracle_count_step(oracle_of(vm), vm->index, seen->flag);
 }
 
 /* ---- Faults ---- */
@@ -245,14 +245,14 @@ static void told_stepping(struct vm *vm, const struct observation *seen)
 static void told_fault(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        oracle_suspend(oracle_of(vm), vm->index, (unsigned)seen->value);
+        oracle_mark_hostile(oracle_of(vm), vm->index, (unsigned)seen->value);
     }
 }
 
 static void told_fault_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_trust(oracle_of(vm), vm->index);
+    oracle_mark_trusted(oracle_of(vm), vm->index);
 }
 
 const struct observer oracle_observer = {

@@ -21,7 +21,7 @@ bool sleeping_start(struct vm *vm, uint32_t count)
         return false;
     }
     vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    step_at(vm, engine_now(vm->world->engine) + SLEEP_FIRST_NS);
+    step_at(vm, engine_get_time_ns(vm->world->engine) + SLEEP_FIRST_NS);
     OBSERVE(vm, OBSERVED_PAGES_WAITED_FOR);
     return true;
 }
@@ -32,7 +32,7 @@ static void wake(struct vm *vm)
     struct world *world = vm->world;
     uint64_t pages[GMEM_BATCH_MAX];
     const uint32_t got = gmem_balloon_alloc_nowait(vm->gmem, pages, vm->sleeping_pages);
-    const uint64_t now_ns = engine_now(world->engine);
+    const uint64_t now_ns = engine_get_time_ns(world->engine);
     vm->sleeping_pages = 0;
     OBSERVE(vm, OBSERVED_PAGES_COMING, .count = got);
     const bnt_status status = vm->ends.driver.alloc_done(vm, pages, got);
@@ -46,7 +46,7 @@ static void wake(struct vm *vm)
 
 void sleeping_step(struct vm *vm)
 {
-    const uint64_t now_ns = engine_now(vm->world->engine);
+    const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
     vm->sleep_event = 0;
     vm->touched = true;
@@ -65,7 +65,7 @@ void sleeping_step(struct vm *vm)
 void sleeping_forget(struct vm *vm)
 {
     if (vm->sleep_event != 0) {
-        (void)engine_cancel(vm->world->engine, vm->sleep_event);
+        (void)engine_cancel_event(vm->world->engine, vm->sleep_event);
         vm->sleep_event = 0;
     }
     vm->sleeping_pages = 0;

@@ -23,14 +23,14 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
     if (party == PARTY_DRIVER && time_ns < vm->called_until_ns) {
         time_ns = vm->called_until_ns;
     }
-    if (time_ns < engine_now(engine)) {
-        time_ns = engine_now(engine);
+    if (time_ns < engine_get_time_ns(engine)) {
+        time_ns = engine_get_time_ns(engine);
     }
     if (vm->step_event[party] != 0) {
         if (vm->step_ns[party] <= time_ns) {
             return;
         }
-        (void)engine_cancel(engine, vm->step_event[party]);
+        (void)engine_cancel_event(engine, vm->step_event[party]);
     }
     vm->step_ns[party] = time_ns;
     vm->step_event[party] = world_at(vm->world, time_ns, step_events[party], vm->index, 0, 0);
@@ -42,7 +42,7 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
         return;
     }
     struct engine *engine = vm->world->engine;
-    const uint64_t now_ns = engine_now(engine);
+    const uint64_t now_ns = engine_get_time_ns(engine);
     if (party == PARTY_DRIVER && vm->stalled_until_ns[party] > now_ns) {
         OBSERVE(vm, OBSERVED_STALL_ENDING);
     }
@@ -51,7 +51,7 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
         OBSERVE(vm, OBSERVED_DRIVER_STALLED, .value = until_ns);
     }
     if (vm->step_event[party] != 0) {
-        (void)engine_cancel(engine, vm->step_event[party]);
+        (void)engine_cancel_event(engine, vm->step_event[party]);
         vm->step_event[party] = 0;
     }
     vm_schedule(vm, party, now_ns);
@@ -102,6 +102,6 @@ static const world_event signal_event[SIGNAL_COUNT] = {
 void vm_signal_arrive(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
                       uint64_t after_ns)
 {
-    world_at(vm->world, engine_now(vm->world->engine) + after_ns, signal_event[signal], vm->index,
-             queue, data);
+    world_at(vm->world, engine_get_time_ns(vm->world->engine) + after_ns, signal_event[signal],
+             vm->index, queue, data);
 }

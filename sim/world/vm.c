@@ -189,6 +189,6 @@ void vm_dma_create(struct vm *vm, size_t bytes)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
     vm->dma_bytes = (bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);
-    vm->dma = arena_zalloc(vm->world->arena, vm->dma_bytes);
+    vm->dma = arena_alloc_zeroed(vm->world->arena, vm->dma_bytes);
     vm->dma_gpa = vm_ends_beyond_32_bits(vm) ? 0 : memory_gpa + vm->spec.memory_bytes;
 }

@@ -67,7 +67,7 @@ void world_log(struct world *world, log_level level, const char *format, ...)
         return;
     }
     char time[32];
-    world_time_format(time, sizeof time, engine_now(world->engine));
+    world_time_format(time, sizeof time, engine_get_time_ns(world->engine));
     va_list arguments;
     va_start(arguments, format);
     (void)fprintf(world->config.log_to, "%12s  ", time);
@@ -86,7 +86,7 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
     va_start(arguments, format);
     (void)vsnprintf(world->text, sizeof world->text, format, arguments);
     va_end(arguments);
-    engine_stop(world->engine);
+    engine_stop_run(world->engine);
 }
 
 const char *verdict_name(run_verdict which)
@@ -131,6 +131,6 @@ uint8_t world_event_priority(world_event kind)
 uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
                   uint64_t b)
 {
-    return engine_at(world->engine, time_ns, world_event_priority(kind), (uint16_t)kind,
-                     (uint16_t)vm, a, b);
+    return engine_schedule_event(world->engine, time_ns, world_event_priority(kind), (uint16_t)kind,
+                                 (uint16_t)vm, a, b);
 }

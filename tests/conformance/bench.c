@@ -32,7 +32,7 @@ static void vm_init(struct bench *bench, uint64_t wanted, bool free_expected, bo
         .legacy_only = legacy,
         .legacy_device = legacy,
     };
-    conformance_vm_init(bench->seen, 0, &vm);
+    conformance_init_vm(bench->seen, 0, &vm);
 }
 
 static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
@@ -42,7 +42,7 @@ static void open_as(struct bench *bench, uint64_t wanted, bool legacy)
         .arena = bench->arena, .seed = 1, .hash = true, .handle = nothing};
     bench->engine = engine_create(&config);
     bench->seen = conformance_create(bench->arena, bench->engine, 1);
-    bench->dma = arena_zalloc(bench->arena, BENCH_DMA_BYTES);
+    bench->dma = arena_alloc_zeroed(bench->arena, BENCH_DMA_BYTES);
     vm_init(bench, wanted, false, legacy);
 }
 
@@ -73,31 +73,32 @@ void bench_close(struct bench *bench)
 
 void bench_wait(struct bench *bench, uint64_t ns)
 {
-    (void)engine_at(bench->engine, engine_now(bench->engine) + ns, 0, 1, 0, 0, 0);
-    (void)engine_step(bench->engine);
+    (void)engine_schedule_event(bench->engine, engine_get_time_ns(bench->engine) + ns, 0, 1, 0, 0,
+                                0);
+    (void)engine_run_next_event(bench->engine);
 }
 
 void bench_status(struct bench *bench, uint8_t status)
 {
     bench->status = status;
-    conformance_status_write(bench->seen, 0, status, status);
+    conformance_observe_status_write(bench->seen, 0, status, status);
 }
 
 void bench_begin(struct bench *bench)
 {
     bench_status(bench, 0);
-    conformance_status_read(bench->seen, 0, 0);
+    conformance_observe_status_read(bench->seen, 0, 0);
     bench_status(bench, BNT_DEVICE_STATUS_ACKNOWLEDGE);
     bench_status(bench, BNT_DEVICE_STATUS_ACKNOWLEDGE | BNT_DEVICE_STATUS_DRIVER);
 }
 
 void bench_negotiate(struct bench *bench, uint64_t offered, uint64_t features, bool accepted)
 {
-    conformance_features_read(bench->seen, 0, offered);
-    conformance_features_write(bench->seen, 0, features);
+    conformance_observe_features_read(bench->seen, 0, offered);
+    conformance_observe_features_write(bench->seen, 0, features);
     const uint8_t before = bench->status;
     bench_status(bench, before | BNT_DEVICE_STATUS_FEATURES_OK);
-    conformance_status_read(bench->seen, 0, accepted ? bench->status : before);
+    conformance_observe_status_read(bench->seen, 0, accepted ? bench->status : before);
 }
 
 void bench_queues(struct bench *bench)
@@ -106,8 +107,9 @@ void bench_queues(struct bench *bench)
         memset(bench_at(bench, bench_ring(queue, 0)), 0, 4096);
         bench->avail[queue] = 0;
         bench->used[queue] = 0;
-        conformance_queue_enable(bench->seen, 0, queue, queue, BENCH_SIZE, bench_ring(queue, 0),
-                                 bench_ring(queue, 1024), bench_ring(queue, 2048));
+        conformance_observe_queue_enable(bench->seen, 0, queue, queue, BENCH_SIZE,
+                                         bench_ring(queue, 0), bench_ring(queue, 1024),
+                                         bench_ring(queue, 2048));
     }
 }
 
@@ -171,18 +173,18 @@ void bench_avail(struct bench *bench, uint16_t queue, uint16_t head)
     const uint16_t index = bench->avail[queue]++;
     bench_put16(bench, bench_ring(queue, 1024 + 4 + 2u * (index % BENCH_SIZE)), head);
     bench_put16(bench, bench_ring(queue, 1024 + 2), bench->avail[queue]);
-    conformance_kick(bench->seen, 0, queue);
+    conformance_observe_kick(bench->seen, 0, queue);
 }
 
 void bench_take(struct bench *bench, uint16_t queue, uint16_t head)
 {
-    conformance_device_reads(bench->seen, 0, bench_ring(queue, head * 16u), 16);
+    conformance_observe_device_read(bench->seen, 0, bench_ring(queue, head * 16u), 16);
 }
 
 void bench_write32(struct bench *bench, uint64_t gpa, uint32_t value)
 {
     bench_put32(bench, gpa, value);
-    conformance_device_wrote(bench->seen, 0, gpa, 4);
+    conformance_observe_device_write(bench->seen, 0, gpa, 4);
 }
 
 void bench_use(struct bench *bench, uint16_t queue, uint16_t head, uint32_t len)
@@ -190,10 +192,10 @@ void bench_use(struct bench *bench, uint16_t queue, uint16_t head, uint32_t len)
     const uint64_t element = bench_ring(queue, 2048 + 4 + 8u * (bench->used[queue] % BENCH_SIZE));
     bench_put32(bench, element, head);
     bench_put32(bench, element + 4, len);
-    conformance_device_wrote(bench->seen, 0, element, 8);
+    conformance_observe_device_write(bench->seen, 0, element, 8);
     bench_put16(bench, bench_ring(queue, 2048 + 2), ++bench->used[queue]);
-    conformance_device_wrote(bench->seen, 0, bench_ring(queue, 2048 + 2), 2);
-    conformance_interrupt(bench->seen, 0, queue);
+    conformance_observe_device_write(bench->seen, 0, bench_ring(queue, 2048 + 2), 2);
+    conformance_observe_interrupt(bench->seen, 0, queue);
 }
 
 void bench_pfns(struct bench *bench, uint16_t queue, uint16_t head, const uint32_t *pfns,
@@ -214,31 +216,31 @@ void bench_event_end(struct bench *bench)
 
 void bench_event_end_as(struct bench *bench, uint8_t status)
 {
-    conformance_event_end(bench->seen, 0, status, bench->config, sizeof bench->config);
+    conformance_observe_event_end(bench->seen, 0, status, bench->config, sizeof bench->config);
 }
 
 void bench_config_write(struct bench *bench, uint32_t offset, uint32_t value)
 {
     const bnt_le32 wire = bnt_le32_set(value);
-    conformance_config_write(bench->seen, 0, offset, &wire, sizeof wire);
+    conformance_observe_config_write(bench->seen, 0, offset, &wire, sizeof wire);
 }
 
 void bench_config_read(struct bench *bench, uint32_t offset, uint32_t value, uint32_t generation)
 {
     const bnt_le32 wire = bnt_le32_set(value);
-    conformance_generation_read(bench->seen, 0, generation);
-    conformance_config_read(bench->seen, 0, offset, &wire, sizeof wire);
-    conformance_generation_read(bench->seen, 0, generation);
+    conformance_observe_generation_read(bench->seen, 0, generation);
+    conformance_observe_config_read(bench->seen, 0, offset, &wire, sizeof wire);
+    conformance_observe_generation_read(bench->seen, 0, generation);
 }
 
 uint64_t bench_violated(const struct bench *bench, clause_party party, clause_id id)
 {
-    return conformance_tally(bench->seen, 0, party, false, id)->violated;
+    return conformance_get_tally(bench->seen, 0, party, false, id)->violated;
 }
 
 uint64_t bench_exercised(const struct bench *bench, clause_party party, clause_id id)
 {
-    return conformance_tally(bench->seen, 0, party, false, id)->exercised;
+    return conformance_get_tally(bench->seen, 0, party, false, id)->exercised;
 }
 
 void bench_target_show(struct bench *bench, uint32_t pages)
@@ -257,6 +259,6 @@ void bench_pages_taken(struct bench *bench, uint32_t first, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t page = first + i;
-        conformance_pages_taken(bench->seen, 0, &page, 1);
+        conformance_observe_pages_allocated(bench->seen, 0, &page, 1);
     }
 }

@@ -19,8 +19,8 @@ static void attach(struct bench *bench)
     memset(bench_at(bench, bench_ring(QUEUE, 0)), 0, 4096);
     bench->avail[QUEUE] = 0;
     bench->used[QUEUE] = 0;
-    conformance_queue_enable(bench->seen, 0, QUEUE, QUEUE, BENCH_SIZE, bench_ring(QUEUE, 0),
-                             bench_ring(QUEUE, 1024), bench_ring(QUEUE, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, QUEUE, QUEUE, BENCH_SIZE, bench_ring(QUEUE, 0),
+                                     bench_ring(QUEUE, 1024), bench_ring(QUEUE, 2048));
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
     bench_event_end(bench);
 }
@@ -28,7 +28,7 @@ static void attach(struct bench *bench)
 /** The device shows a command and the driver reads it. */
 static void show(struct bench *bench, uint32_t command)
 {
-    conformance_hint_shown(bench->seen, 0, command);
+    conformance_observe_hint_command(bench->seen, 0, command);
     bench_config_read(bench, BNT_BALLOON_CONFIG_HINT_CMD_ID, command, command + 1);
 }
 
@@ -117,13 +117,13 @@ static void page_used_before_done(struct bench *bench)
 {
     const uint64_t page = BENCH_FIRST_PFN;
     round_begun(bench);
-    conformance_hint_given(bench->seen, 0, &page, 1);
+    conformance_observe_hint_pages_returned(bench->seen, 0, &page, 1);
 }
 
 static void page_read_unwritten(struct bench *bench)
 {
     page_used_before_done(bench);
-    conformance_hint_touched(bench->seen, 0, BENCH_FIRST_PFN, false);
+    conformance_observe_hinted_page_access(bench->seen, 0, BENCH_FIRST_PFN, false);
 }
 
 static void pages_kept_after_done(struct bench *bench)
@@ -159,27 +159,27 @@ static void stale_hint_taken(struct bench *bench)
 {
     round_begun(bench);
     show(bench, 3);
-    conformance_hinted(bench->seen, 0, BENCH_FIRST_PFN, 4);
+    conformance_observe_hint_accepted(bench->seen, 0, BENCH_FIRST_PFN, 4);
 }
 
 static void hinted_page_dropped(struct bench *bench)
 {
     round_begun(bench);
-    conformance_discarded(bench->seen, 0, BENCH_FIRST_PFN, 4);
+    conformance_observe_discard(bench->seen, 0, BENCH_FIRST_PFN, 4);
 }
 
 static void dropped_after_done(struct bench *bench)
 {
     round_begun(bench);
     show(bench, DONE);
-    conformance_discarded(bench->seen, 0, BENCH_FIRST_PFN, 4);
+    conformance_observe_discard(bench->seen, 0, BENCH_FIRST_PFN, 4);
 }
 
 static void done_never_said(struct bench *bench)
 {
     round_begun(bench);
     show(bench, STOP);
-    conformance_hint_over(bench->seen, 0);
+    conformance_observe_hinting_end(bench->seen, 0);
 }
 
 static const struct breaker rows[] = {

@@ -22,8 +22,8 @@ static void begin(struct bench *bench, uint64_t offered, uint64_t features)
     bench_close(bench);
     bench_open_legacy(bench);
     bench_begin(bench);
-    conformance_features_read(bench->seen, 0, offered);
-    conformance_features_write(bench->seen, 0, features);
+    conformance_observe_features_read(bench->seen, 0, offered);
+    conformance_observe_features_write(bench->seen, 0, features);
     bench_queues(bench);
 }
 
@@ -47,7 +47,7 @@ static void expose(struct bench *bench, uint16_t queue, uint16_t head, uint32_t 
     desc[11] = (uint8_t)bytes;
     put_be16(bench, bench_ring(queue, 1024 + 4 + 2u * ((index - 1u) % BENCH_SIZE)), head);
     put_be16(bench, bench_ring(queue, 1024 + 2), index);
-    conformance_kick(bench->seen, 0, queue);
+    conformance_observe_kick(bench->seen, 0, queue);
 }
 
 /** The device uses `head`. */
@@ -55,16 +55,16 @@ static void use(struct bench *bench, uint16_t queue, uint16_t head, uint32_t len
 {
     const uint64_t elem = bench_ring(queue, 2048 + 4 + 8u * ((index - 1u) % BENCH_SIZE));
     bench_event_end(bench);
-    conformance_device_reads(bench->seen, 0, bench_ring(queue, 16u * head), 16);
-    conformance_device_reads(bench->seen, 0, BENCH_DATA + 64u * head, 4);
+    conformance_observe_device_read(bench->seen, 0, bench_ring(queue, 16u * head), 16);
+    conformance_observe_device_read(bench->seen, 0, BENCH_DATA + 64u * head, 4);
     put_be16(bench, elem, 0);
     put_be16(bench, elem + 2, head);
     put_be16(bench, elem + 4, 0);
     put_be16(bench, elem + 6, (uint16_t)len);
-    conformance_device_wrote(bench->seen, 0, elem, 8);
+    conformance_observe_device_write(bench->seen, 0, elem, 8);
     put_be16(bench, bench_ring(queue, 2048 + 2), index);
-    conformance_device_wrote(bench->seen, 0, bench_ring(queue, 2048 + 2), 2);
-    conformance_interrupt(bench->seen, 0, queue);
+    conformance_observe_device_write(bench->seen, 0, bench_ring(queue, 2048 + 2), 2);
+    conformance_observe_interrupt(bench->seen, 0, queue);
 }
 
 /** An inflate of the guest's page `n`, as its one PFN. */
@@ -95,7 +95,7 @@ static void little_endian_ring(struct bench *bench)
 {
     attach(bench, TOLD, TOLD);
     bench_put16(bench, bench_ring(0, 1024 + 2), 1);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
     bench_event_end(bench);
 }
 
@@ -114,7 +114,7 @@ static void driver_without_telling_not_served(struct bench *bench)
 static void page_in_use_is_dropped(struct bench *bench)
 {
     attach(bench, LOW, LOW);
-    conformance_discarded(bench->seen, 0, BENCH_FIRST_PFN + 5, 1);
+    conformance_observe_discard(bench->seen, 0, BENCH_FIRST_PFN + 5, 1);
 }
 
 static void actual_in_the_guests_order(struct bench *bench)
@@ -135,25 +135,25 @@ static void gave_up_over_a_length(struct bench *bench)
 {
     const uint64_t page = BENCH_FIRST_PFN;
     attach(bench, TOLD, TOLD);
-    conformance_pages_taken(bench->seen, 0, &page, 1);
+    conformance_observe_pages_allocated(bench->seen, 0, &page, 1);
     inflate(bench, 0, 0, 1);
     use(bench, 0, 0, 4, 1);
-    conformance_driver_gave_up(bench->seen, 0);
+    conformance_observe_driver_gave_up(bench->seen, 0);
 }
 
 static void actual_byte_by_byte(struct bench *bench)
 {
     const uint8_t byte = 1;
     attach(bench, TOLD, TOLD);
-    conformance_config_write(bench->seen, 0, BNT_BALLOON_CONFIG_ACTUAL, &byte, 1);
+    conformance_observe_config_write(bench->seen, 0, BNT_BALLOON_CONFIG_ACTUAL, &byte, 1);
 }
 
 static void little_endian_statistics(struct bench *bench)
 {
     attach(bench, TOLD, TOLD);
     memset(bench_at(bench, bench_ring(2, 0)), 0, 4096);
-    conformance_queue_enable(bench->seen, 0, BNT_BALLOON_QUEUE_STATS, 2, BENCH_SIZE,
-                             bench_ring(2, 0), bench_ring(2, 1024), bench_ring(2, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, BNT_BALLOON_QUEUE_STATS, 2, BENCH_SIZE,
+                                     bench_ring(2, 0), bench_ring(2, 1024), bench_ring(2, 2048));
     memset(bench_at(bench, BENCH_DATA), 0, 64);
     bench_put16(bench, BENCH_DATA, 1);
     expose(bench, 2, 0, 10, 1);

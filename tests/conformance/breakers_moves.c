@@ -30,7 +30,7 @@ static void moving(struct bench *bench)
     bench_pfns(bench, INFLATE, 0, pfns, 4);
     bench_take(bench, INFLATE, 0);
     bench_use(bench, INFLATE, 0, 0);
-    conformance_page_moves(bench->seen, 0, true, PFN, PFN + 4);
+    conformance_observe_page_move(bench->seen, 0, true, PFN, PFN + 4);
 }
 
 static void moved_out_first(struct bench *bench)
@@ -58,7 +58,7 @@ static void settled_what_was_known(struct bench *bench)
     const uint32_t known = PFN + 1;
     moving(bench);
     bench_config_write(bench, BNT_BALLOON_CONFIG_ACTUAL, 4);
-    conformance_queue_reset(bench->seen, 0, INFLATE);
+    conformance_observe_queue_reset(bench->seen, 0, INFLATE);
     bench_pfns(bench, DEFLATE, 0, &known, 1);
 }
 
@@ -69,22 +69,22 @@ static void heard_of_a_target_and_did_nothing(struct bench *bench)
     bench_event_end(bench);
     bench_target_show(bench, 4);
     bench_event_end(bench);
-    conformance_config_arrived(bench->seen, 0);
+    conformance_observe_config_interrupt_arrived(bench->seen, 0);
     bench_event_end(bench);
     bench_wait(bench, 60 * SECOND);
     bench_event_end(bench);
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void did_nothing_after_a_stall(struct bench *bench)
 {
     bench_attach(bench, V1);
-    conformance_driver_stalled(bench->seen, 0, 30 * SECOND);
+    conformance_observe_driver_stall(bench->seen, 0, 30 * SECOND);
     bench_target_read(bench, 4);
     bench_event_end(bench);
     bench_wait(bench, 60 * SECOND);
     bench_event_end(bench);
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void ask(struct bench *bench, uint32_t flags, uint32_t first, uint32_t count)
@@ -105,7 +105,7 @@ static void refuse(struct bench *bench, uint32_t num_pages, uint32_t count)
     bench_write32(bench, BENCH_DATA + 512, num_pages);
     bench_write32(bench, BENCH_DATA + 516, 0);
     memset(bench_at(bench, BENCH_DATA + 520), BNT_VERDICT_PINNED, count);
-    conformance_device_wrote(bench->seen, 0, BENCH_DATA + 520, count);
+    conformance_observe_device_write(bench->seen, 0, BENCH_DATA + 520, count);
     bench_use(bench, INFLATE, 0, 8 + count);
 }
 
@@ -140,7 +140,7 @@ static void cycle_behind_a_move(struct bench *bench)
     bench_pages_taken(bench, PFN, 40);
     ask(bench, 0, PFN, HELD_MAX + 1);
     refuse(bench, 100, HELD_MAX + 1);
-    conformance_page_moves(bench->seen, 0, true, PFN + 100, PFN + 30);
+    conformance_observe_page_move(bench->seen, 0, true, PFN + 100, PFN + 30);
     ask(bench, 0, PFN + 30, 1);
     refuse(bench, 100, 1);
     ask(bench, 0, PFN + 31, 1);

@@ -24,7 +24,7 @@ enum {
 static void give_page(struct bench *bench, uint32_t pfn)
 {
     const uint64_t page = pfn;
-    conformance_pages_given(bench->seen, 0, &page, 1);
+    conformance_observe_pages_freed(bench->seen, 0, &page, 1);
 }
 
 static void send(struct bench *bench, uint16_t queue, uint32_t first, uint32_t count)
@@ -55,7 +55,7 @@ static void gave_nothing(struct bench *bench)
     bench_event_end(bench);
     bench_wait(bench, 60 * SECOND);
     bench_event_end(bench);
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void deflated_by_the_target(struct bench *bench)
@@ -125,7 +125,7 @@ static void actual_left_wrong(struct bench *bench)
     send(bench, INFLATE, PFN, 4);
     bench_use(bench, INFLATE, 0, 0);
     bench_event_end(bench);
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void actual_written_once_for_two(struct bench *bench)
@@ -141,13 +141,13 @@ static void actual_written_once_for_two(struct bench *bench)
 static void dropped_in_flight(struct bench *bench)
 {
     inflated_by_the_target(bench);
-    conformance_discarded(bench->seen, 0, PFN, 1);
+    conformance_observe_discard(bench->seen, 0, PFN, 1);
 }
 
 static void dropped_later(struct bench *bench)
 {
     ballooned(bench, TOLD);
-    conformance_discarded(bench->seen, 0, PFN, 1);
+    conformance_observe_discard(bench->seen, 0, PFN, 1);
 }
 
 /* ---- Verdicts ---- */
@@ -181,7 +181,7 @@ static void answer(struct bench *bench, uint16_t queue, uint32_t num_pages, uint
     bench_write32(bench, gpa, num_pages);
     bench_write32(bench, gpa + 4, epoch);
     memset(bench_at(bench, gpa + 8), verdict, count);
-    conformance_device_wrote(bench->seen, 0, gpa + 8, count);
+    conformance_observe_device_write(bench->seen, 0, gpa + 8, count);
     bench_use(bench, queue, 0, len);
 }
 
@@ -217,7 +217,7 @@ static void bound_to_a_ring_bit(struct bench *bench)
         .first_pfn = BENCH_FIRST_PFN,
         .pfns = BENCH_PFNS,
     };
-    conformance_vm_init(bench->seen, 0, &vm);
+    conformance_init_vm(bench->seen, 0, &vm);
     bench_attach(bench, V1 | BNT_F_RING_EVENT_IDX);
 }
 
@@ -329,7 +329,7 @@ static void used_what_is_not_locked(struct bench *bench)
 static void raise_epoch(struct bench *bench, uint8_t epoch)
 {
     bench->config[BNT_BALLOON_CONFIG_EPOCH] = epoch;
-    conformance_config_interrupt(bench->seen, 0);
+    conformance_observe_config_interrupt(bench->seen, 0);
     bench_event_end(bench);
 }
 

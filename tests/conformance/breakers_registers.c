@@ -12,7 +12,7 @@
 static void driver_before_acknowledge(struct bench *bench)
 {
     bench_status(bench, 0);
-    conformance_status_read(bench->seen, 0, 0);
+    conformance_observe_status_read(bench->seen, 0, 0);
     bench_status(bench, BNT_DEVICE_STATUS_DRIVER);
 }
 
@@ -52,7 +52,7 @@ static void gave_up_silently(struct bench *bench)
 static void failed_over_an_unknown_feature(struct bench *bench)
 {
     bench_begin(bench);
-    conformance_features_read(bench->seen, 0, BENCH_WANTED | UINT64_C(1) << 60);
+    conformance_observe_features_read(bench->seen, 0, BENCH_WANTED | UINT64_C(1) << 60);
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_FAILED);
 }
 
@@ -62,7 +62,8 @@ static void failed_over_an_unknown_legacy_feature(struct bench *bench)
     bench_close(bench);
     bench_open_legacy(bench);
     bench_begin(bench);
-    conformance_features_read(bench->seen, 0, (BENCH_WANTED & BNT_F_LEGACY_MASK) | 1u << 20);
+    conformance_observe_features_read(bench->seen, 0,
+                                      (BENCH_WANTED & BNT_F_LEGACY_MASK) | 1u << 20);
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_FAILED);
 }
 
@@ -76,9 +77,9 @@ static void torn_read_taken(struct bench *bench)
 {
     const bnt_le32 value = bnt_le32_set(7);
     bench_attach(bench, MUCH);
-    conformance_generation_read(bench->seen, 0, 1);
-    conformance_config_read(bench->seen, 0, 0, &value, sizeof value);
-    conformance_generation_read(bench->seen, 0, 2);
+    conformance_observe_generation_read(bench->seen, 0, 1);
+    conformance_observe_config_read(bench->seen, 0, 0, &value, sizeof value);
+    conformance_observe_generation_read(bench->seen, 0, 2);
     bench_event_end(bench);
 }
 
@@ -106,7 +107,7 @@ static void kick_before_driver_ok(struct bench *bench)
     bench_begin(bench);
     bench_negotiate(bench, MUCH, MUCH, true);
     bench_queues(bench);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void version_1_declined(struct bench *bench)
@@ -138,7 +139,7 @@ static void reset_accepted_alone(struct bench *bench)
 static void reset_offered_alone(struct bench *bench)
 {
     bench_begin(bench);
-    conformance_features_read(bench->seen, 0, V1 | BENCH_RESET);
+    conformance_observe_features_read(bench->seen, 0, V1 | BENCH_RESET);
 }
 
 static void valid_choice_refused(struct bench *bench)
@@ -164,14 +165,14 @@ static void generation_stood_still(struct bench *bench)
 static void version_1_not_offered(struct bench *bench)
 {
     bench_begin(bench);
-    conformance_features_read(bench->seen, 0, BNT_BALLOON_F_MUST_TELL_HOST);
+    conformance_observe_features_read(bench->seen, 0, BNT_BALLOON_F_MUST_TELL_HOST);
 }
 
 static void showed_something_else(struct bench *bench)
 {
     const uint8_t other[64] = {1};
     bench_begin(bench);
-    conformance_config_shown(bench->seen, 0, other, sizeof other);
+    conformance_observe_early_config(bench->seen, 0, other, sizeof other);
     bench_negotiate(bench, MUCH, MUCH, true);
     bench_queues(bench);
     bench_status(bench, bench->status | BNT_DEVICE_STATUS_DRIVER_OK);
@@ -184,7 +185,7 @@ static void showed_something_else_under_a_limit(struct bench *bench)
     const uint64_t limits = MUCH | UINT64_C(1) << BNT_BALLOON_BIT_GUEST_LIMIT;
     const uint8_t other[64] = {1};
     bench_begin(bench);
-    conformance_config_shown(bench->seen, 0, other, sizeof other);
+    conformance_observe_early_config(bench->seen, 0, other, sizeof other);
     bench_negotiate(bench, limits, limits, true);
     bench_queues(bench);
     bench_config_write(bench, BNT_BALLOON_CONFIG_GUEST_LIMIT, 2);

@@ -21,8 +21,8 @@ static void queue_more(struct bench *bench, uint16_t queue, uint16_t role)
     memset(bench_at(bench, bench_ring(queue, 0)), 0, 4096);
     bench->avail[queue] = 0;
     bench->used[queue] = 0;
-    conformance_queue_enable(bench->seen, 0, queue, role, BENCH_SIZE, bench_ring(queue, 0),
-                             bench_ring(queue, 1024), bench_ring(queue, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, queue, role, BENCH_SIZE, bench_ring(queue, 0),
+                                     bench_ring(queue, 1024), bench_ring(queue, 2048));
 }
 
 /* A start with both queues; the poison is written if `told`. */
@@ -71,7 +71,7 @@ static void no_buffer(struct bench *bench)
 {
     start(bench, STATS, false);
     bench_wait(bench, UINT64_C(2000000000));
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void no_second_buffer(struct bench *bench)
@@ -81,7 +81,7 @@ static void no_second_buffer(struct bench *bench)
     bench_use(bench, STATS_INDEX, 0, 0);
     bench_event_end(bench);
     bench_wait(bench, UINT64_C(2000000000));
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void not_initialised(struct bench *bench)
@@ -156,10 +156,10 @@ static void freed_unfilled(struct bench *bench)
     const uint64_t page = PAGE;
     const uint32_t pfn = PAGE;
     start(bench, POISON, true);
-    conformance_pages_taken(bench->seen, 0, &page, 1);
+    conformance_observe_pages_allocated(bench->seen, 0, &page, 1);
     bench_pfns(bench, BNT_BALLOON_QUEUE_INFLATE, 0, &pfn, 1);
     bench_event_end(bench);
-    conformance_pages_given(bench->seen, 0, &page, 1);
+    conformance_observe_pages_freed(bench->seen, 0, &page, 1);
 }
 
 /* ---- Reports ---- */
@@ -183,7 +183,7 @@ static void reported_and_read(struct bench *bench)
 {
     start(bench, REPORT, false);
     report_answered(bench, PAGE);
-    conformance_page_touched(bench->seen, 0, PAGE + 1, false);
+    conformance_observe_page_access(bench->seen, 0, PAGE + 1, false);
 }
 
 static void reported_unfilled(struct bench *bench)
@@ -197,7 +197,7 @@ static void used_before_the_answer(struct bench *bench)
 {
     start(bench, REPORT, false);
     report(bench, 0, PAGE, 4);
-    conformance_page_touched(bench->seen, 0, PAGE, true);
+    conformance_observe_page_access(bench->seen, 0, PAGE, true);
 }
 
 static void any_time(struct bench *bench)
@@ -229,14 +229,14 @@ static void dropped_in_a_report(struct bench *bench)
 {
     start(bench, REPORT, false);
     report(bench, 0, PAGE, 4);
-    conformance_discarded(bench->seen, 0, PAGE, 4);
+    conformance_observe_discard(bench->seen, 0, PAGE, 4);
 }
 
 static void dropped_in_spite_of_poison(struct bench *bench)
 {
     start(bench, REPORT | POISON, true);
     report(bench, 0, PAGE, 4);
-    conformance_discarded(bench->seen, 0, PAGE, 4);
+    conformance_observe_discard(bench->seen, 0, PAGE, 4);
 }
 
 static const struct breaker rows[] = {

@@ -17,8 +17,8 @@ static void ring_astray(struct bench *bench)
 {
     bench_begin(bench);
     bench_negotiate(bench, V1, V1, true);
-    conformance_queue_enable(bench->seen, 0, 0, 0, 12, bench_ring(0, 4), bench_ring(0, 1024),
-                             bench_ring(0, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, 0, 0, 12, bench_ring(0, 4),
+                                     bench_ring(0, 1024), bench_ring(0, 2048));
 }
 
 static void ring_not_cleared(struct bench *bench)
@@ -26,8 +26,8 @@ static void ring_not_cleared(struct bench *bench)
     bench_begin(bench);
     bench_negotiate(bench, V1, V1, true);
     bench_put16(bench, bench_ring(0, 2048), 1);
-    conformance_queue_enable(bench->seen, 0, 0, 0, BENCH_SIZE, bench_ring(0, 0),
-                             bench_ring(0, 1024), bench_ring(0, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, 0, 0, BENCH_SIZE, bench_ring(0, 0),
+                                     bench_ring(0, 1024), bench_ring(0, 2048));
 }
 
 static void readable_after_writable(struct bench *bench)
@@ -77,7 +77,7 @@ static void index_goes_back(struct bench *bench)
     bench_split(bench, 0, 0, BENCH_DATA, 8, 0, 0);
     bench_avail(bench, 0, 0);
     bench_put16(bench, bench_ring(0, 1024 + 2), 0);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void buffer_altered(struct bench *bench)
@@ -108,14 +108,14 @@ static void kicked_unasked(struct bench *bench)
 static void gave_up_over_nothing(struct bench *bench)
 {
     bench_attach(bench, V1);
-    conformance_interrupt_arrived(bench->seen, 0, 0);
-    conformance_driver_gave_up(bench->seen, 0);
+    conformance_observe_interrupt_arrived(bench->seen, 0, 0);
+    conformance_observe_driver_gave_up(bench->seen, 0);
 }
 
 static void relied_on_a_broken_device(struct bench *bench)
 {
     bench_attach(bench, V1);
-    conformance_status_read(bench->seen, 0, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
+    conformance_observe_status_read(bench->seen, 0, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
     bench_split(bench, 0, 0, BENCH_DATA, 8, 0, 0);
     bench_avail(bench, 0, 0);
 }
@@ -127,13 +127,13 @@ static void read_before_driver_ok(struct bench *bench)
     bench_begin(bench);
     bench_negotiate(bench, V1, V1, true);
     bench_queues(bench);
-    conformance_device_reads(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
+    conformance_observe_device_read(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
 }
 
 static void went_on_with_a_broken_ring(struct bench *bench)
 {
     chain_that_loops(bench);
-    conformance_device_reads(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
+    conformance_observe_device_read(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
     bench_event_end(bench);
 }
 
@@ -147,9 +147,9 @@ static void interrupted_after_reset(struct bench *bench)
 {
     bench_attach(bench, V1);
     bench_status(bench, 0);
-    conformance_status_read(bench->seen, 0, 0);
-    conformance_device_reads(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
-    conformance_config_interrupt(bench->seen, 0);
+    conformance_observe_status_read(bench->seen, 0, 0);
+    conformance_observe_device_read(bench->seen, 0, bench_ring(0, 1024 + 2), 2);
+    conformance_observe_config_interrupt(bench->seen, 0);
 }
 
 static void two_buffers(struct bench *bench, uint64_t features)
@@ -175,7 +175,7 @@ static void first_descriptor_only(struct bench *bench)
     bench_split(bench, 0, 1, BENCH_DATA + 8, 8, 0, 0);
     bench_avail(bench, 0, 0);
     bench_take(bench, 0, 0);
-    conformance_device_reads(bench->seen, 0, BENCH_DATA, 8);
+    conformance_observe_device_read(bench->seen, 0, BENCH_DATA, 8);
     bench_use(bench, 0, 0, 0);
 }
 
@@ -187,7 +187,7 @@ static void table_overlooked(struct bench *bench)
     bench_split(bench, 0, 1, BENCH_DATA, 16, INDIRECT | WRITE, 0);
     bench_avail(bench, 0, 0);
     bench_take(bench, 0, 0);
-    conformance_device_reads(bench->seen, 0, BENCH_DATA + 72, 8);
+    conformance_observe_device_read(bench->seen, 0, BENCH_DATA + 72, 8);
     bench_use(bench, 0, 0, 0);
 }
 
@@ -201,7 +201,7 @@ static void index_before_element(struct bench *bench)
 {
     two_buffers(bench, V1);
     bench_put16(bench, bench_ring(0, 2048 + 2), 1);
-    conformance_device_wrote(bench->seen, 0, bench_ring(0, 2048 + 2), 2);
+    conformance_observe_device_write(bench->seen, 0, bench_ring(0, 2048 + 2), 2);
 }
 
 static void not_interrupted(struct bench *bench)
@@ -209,7 +209,7 @@ static void not_interrupted(struct bench *bench)
     two_buffers(bench, V1);
     bench_write32(bench, bench_ring(0, 2048 + 4), 0);
     bench_put16(bench, bench_ring(0, 2048 + 2), 1);
-    conformance_device_wrote(bench->seen, 0, bench_ring(0, 2048 + 2), 2);
+    conformance_observe_device_write(bench->seen, 0, bench_ring(0, 2048 + 2), 2);
     bench_event_end(bench);
 }
 
@@ -223,7 +223,7 @@ static void interrupted_unasked(struct bench *bench)
 static void broke_over_nothing(struct bench *bench)
 {
     bench_attach(bench, V1);
-    conformance_kick_arrived(bench->seen, 0, 0);
+    conformance_observe_kick_arrived(bench->seen, 0, 0);
     bench_event_end_as(bench, bench->status | BNT_DEVICE_STATUS_NEEDS_RESET);
 }
 
@@ -238,21 +238,21 @@ static void packed_desc(struct bench *bench, uint16_t position, uint64_t data, u
 static void packed_buffer(struct bench *bench, uint16_t position, uint16_t id)
 {
     packed_desc(bench, position, BENCH_DATA + position * 64u, AVAIL, id);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 /** The device uses the buffer `id` at `position`. */
 static void packed_use(struct bench *bench, uint16_t position, uint16_t id)
 {
     bench_desc(bench, bench_ring(0, position * 16u), BENCH_DATA, 0, AVAIL | USED, id, true);
-    conformance_device_wrote(bench->seen, 0, bench_ring(0, position * 16u), 16);
+    conformance_observe_device_write(bench->seen, 0, bench_ring(0, position * 16u), 16);
 }
 
 static void wrap_counter_of_0(struct bench *bench)
 {
     bench_attach(bench, PACKED);
     packed_desc(bench, 0, BENCH_DATA, USED, 0);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void taken_out_of_order(struct bench *bench)
@@ -282,7 +282,7 @@ static void list_available_in_part(struct bench *bench)
 {
     bench_attach(bench, PACKED);
     packed_desc(bench, 0, BENCH_DATA, AVAIL | NEXT, 0);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void used_what_is_not_out(struct bench *bench)
@@ -297,7 +297,7 @@ static void flags_in_a_table(struct bench *bench)
     bench_attach(bench, PACKED);
     bench_desc(bench, BENCH_DATA, BENCH_DATA + 64, 8, NEXT, 0, true);
     bench_desc(bench, bench_ring(0, 0), BENCH_DATA, 16, AVAIL | INDIRECT, 0, true);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void drivers_reserved_flags(struct bench *bench)

@@ -12,12 +12,12 @@
 
 static void write_status(struct bench *bench, unsigned status, unsigned now)
 {
-    conformance_status_write(bench->seen, 0, (uint8_t)status, (uint8_t)now);
+    conformance_observe_status_write(bench->seen, 0, (uint8_t)status, (uint8_t)now);
 }
 
 static void read_status(struct bench *bench, unsigned status)
 {
-    conformance_status_read(bench->seen, 0, (uint8_t)status);
+    conformance_observe_status_read(bench->seen, 0, (uint8_t)status);
 }
 
 static void attach(struct bench *bench)
@@ -56,20 +56,20 @@ static void woken_without_a_look(struct bench *bench)
 static void kick_while_suspended(struct bench *bench)
 {
     fall_asleep(bench);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void kick_before_it_is_live_again(struct bench *bench)
 {
     fall_asleep(bench);
     write_status(bench, LIVE | BNT_DEVICE_STATUS_SUSPEND, ASLEEP);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void interrupt_while_suspended(struct bench *bench)
 {
     fall_asleep(bench);
-    conformance_interrupt(bench->seen, 0, 0);
+    conformance_observe_interrupt(bench->seen, 0, 0);
 }
 
 static void never_suspended(struct bench *bench)
@@ -77,7 +77,7 @@ static void never_suspended(struct bench *bench)
     attach(bench);
     write_status(bench, LIVE | BNT_DEVICE_STATUS_SUSPEND, LIVE);
     read_status(bench, LIVE);
-    conformance_end(bench->seen, 0, true);
+    conformance_observe_run_end(bench->seen, 0, true);
 }
 
 static void suspended_with_a_buffer_taken(struct bench *bench)
@@ -92,23 +92,23 @@ static void suspended_with_a_buffer_taken(struct bench *bench)
 static void interrupt_of_a_reset_queue(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_reset(bench->seen, 0, 0);
-    conformance_queue_reset_read(bench->seen, 0, 0, 0);
-    conformance_interrupt(bench->seen, 0, 0);
+    conformance_observe_queue_reset(bench->seen, 0, 0);
+    conformance_observe_queue_reset_read(bench->seen, 0, 0, 0);
+    conformance_observe_interrupt(bench->seen, 0, 0);
 }
 
 static void enable(struct bench *bench)
 {
-    conformance_queue_enable(bench->seen, 0, 0, 0, BENCH_SIZE, bench_ring(0, 0),
-                             bench_ring(0, 1024), bench_ring(0, 2048));
+    conformance_observe_queue_enable(bench->seen, 0, 0, 0, BENCH_SIZE, bench_ring(0, 0),
+                                     bench_ring(0, 1024), bench_ring(0, 2048));
 }
 
 /** The queue is set up anew, with all of its memory zeroed. */
 static void queue_anew(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_reset(bench->seen, 0, 0);
-    conformance_queue_reset_read(bench->seen, 0, 0, 0);
+    conformance_observe_queue_reset(bench->seen, 0, 0);
+    conformance_observe_queue_reset_read(bench->seen, 0, 0, 0);
     enable(bench);
 }
 
@@ -127,39 +127,39 @@ static void queue_goes_on(struct bench *bench)
 static void enabled_without_a_look(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_reset(bench->seen, 0, 0);
+    conformance_observe_queue_reset(bench->seen, 0, 0);
     enable(bench);
 }
 
 static void reset_shown_again(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_reset(bench->seen, 0, 0);
-    conformance_queue_reset_read(bench->seen, 0, 0, 0);
-    conformance_queue_reset_read(bench->seen, 0, 0, 1);
+    conformance_observe_queue_reset(bench->seen, 0, 0);
+    conformance_observe_queue_reset_read(bench->seen, 0, 0, 0);
+    conformance_observe_queue_reset_read(bench->seen, 0, 0, 1);
 }
 
 static void kick_of_a_reset_queue(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_reset(bench->seen, 0, 0);
-    conformance_queue_reset_read(bench->seen, 0, 0, 0);
-    conformance_kick(bench->seen, 0, 0);
+    conformance_observe_queue_reset(bench->seen, 0, 0);
+    conformance_observe_queue_reset_read(bench->seen, 0, 0, 0);
+    conformance_observe_kick(bench->seen, 0, 0);
 }
 
 static void kick_data_ahead(struct bench *bench)
 {
     attach(bench);
-    conformance_kick_data(bench->seen, 0, UINT32_C(7) << 16);
+    conformance_observe_kick_data(bench->seen, 0, UINT32_C(7) << 16);
 }
 
 /** The third queue that is set up need not be the one with index 2. */
 static void kick_data_ahead_behind_a_gap(struct bench *bench)
 {
     attach(bench);
-    conformance_queue_enable(bench->seen, 0, 5, BNT_BALLOON_QUEUE_REPORT, BENCH_SIZE,
-                             bench_ring(5, 0), bench_ring(5, 1024), bench_ring(5, 2048));
-    conformance_kick_data(bench->seen, 0, UINT32_C(7) << 16 | 5);
+    conformance_observe_queue_enable(bench->seen, 0, 5, BNT_BALLOON_QUEUE_REPORT, BENCH_SIZE,
+                                     bench_ring(5, 0), bench_ring(5, 1024), bench_ring(5, 2048));
+    conformance_observe_kick_data(bench->seen, 0, UINT32_C(7) << 16 | 5);
 }
 
 static const struct breaker rows[] = {

@@ -52,7 +52,7 @@ static bool broken_by_hand(clause_id id, clause_party party)
 START_TEST(test_every_watched_clause_has_a_breaker)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        const struct clause *row = clause_row((clause_id)id);
+        const struct clause *row = clause_get_row((clause_id)id);
         for (int party = 0; party < CLAUSE_PARTIES; party++) {
             const bool bound = row->watch == CLAUSE_WATCHED && (row->who >> party & 1u) != 0;
             const bool broken = broken_by_hand((clause_id)id, (clause_party)party) ||
@@ -67,7 +67,7 @@ END_TEST
 
 static void run_breaker(const struct breaker *breaker)
 {
-    const struct clause *row = clause_row(breaker->id);
+    const struct clause *row = clause_get_row(breaker->id);
     struct bench bench;
     bench_open(&bench, BENCH_WANTED);
     breaker->run(&bench);
@@ -101,16 +101,16 @@ START_TEST(test_start_without_fault_breaks_nothing)
         struct bench bench;
         bench_open(&bench, BENCH_WANTED);
         bench_attach(&bench, features[i]);
-        conformance_end(bench.seen, 0, true);
+        conformance_observe_run_end(bench.seen, 0, true);
         for (int id = 0; id < CLAUSE_COUNT; id++) {
             for (int party = 0; party < CLAUSE_PARTIES; party++) {
                 const struct clause_tally *tally =
-                    conformance_tally(bench.seen, 0, (clause_party)party, false, (clause_id)id);
-                ck_assert_msg(tally->violated == 0, "%s: %s", clause_row((clause_id)id)->name,
+                    conformance_get_tally(bench.seen, 0, (clause_party)party, false, (clause_id)id);
+                ck_assert_msg(tally->violated == 0, "%s: %s", clause_get_row((clause_id)id)->name,
                               tally->place);
                 ck_assert_msg(tally->exercised == 0 ||
-                                  clause_row((clause_id)id)->level != CLAUSE_LEVEL_MAY,
-                              "%s: used by a mere start", clause_row((clause_id)id)->name);
+                                  clause_get_row((clause_id)id)->level != CLAUSE_LEVEL_MAY,
+                              "%s: used by a mere start", clause_get_row((clause_id)id)->name);
             }
         }
         bench_close(&bench);
@@ -122,11 +122,11 @@ START_TEST(test_scripted_party_is_counted_apart)
 {
     struct bench bench;
     bench_open(&bench, BENCH_WANTED);
-    conformance_scripted(bench.seen, 0, CLAUSE_WHO_DRIVER);
+    conformance_mark_scripted(bench.seen, 0, CLAUSE_WHO_DRIVER);
     bench_status(&bench, BNT_DEVICE_STATUS_DRIVER);
     ck_assert_uint_eq(bench_violated(&bench, CLAUSE_DRIVER, CLAUSE_VG_1), 0);
-    ck_assert_uint_eq(conformance_tally(bench.seen, 0, CLAUSE_DRIVER, true, CLAUSE_VG_1)->violated,
-                      1);
+    ck_assert_uint_eq(
+        conformance_get_tally(bench.seen, 0, CLAUSE_DRIVER, true, CLAUSE_VG_1)->violated, 1);
     bench_close(&bench);
 }
 END_TEST
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(test_rows_are_complete)
 {
     for (int id = 0; id < CLAUSE_COUNT; id++) {
-        const struct clause *row = clause_row((clause_id)id);
+        const struct clause *row = clause_get_row((clause_id)id);
         ck_assert_uint_ge(strlen(row->text), 8);
         ck_assert_msg((row->watch == CLAUSE_NOT_APPLICABLE) == (row->reason[0] != '\0'),
                       "%s: a row has a reason if and only if it is not applicable", row->name);

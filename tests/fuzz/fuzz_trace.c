@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_all(const struct trace *trace)
 {
-    const struct trace_header *header = trace_header_get(trace);
-    const struct trace_trailer *trailer = trace_trailer_get(trace);
+    const struct trace_header *header = trace_get_header(trace);
+    const struct trace_trailer *trailer = trace_get_trailer(trace);
     size_t sum = strlen(header->name) + strlen(header->build) + strlen(header->text);
 
     for (uint32_t i = 0; i < header->set_count; i++) {
@@ -24,12 +24,12 @@ static void read_all(const struct trace *trace)
         CHECK(header->files[i].bytes[header->files[i].length] == '\0'); /* a file without its 0 */
     }
     for (uint64_t i = 0; i < trailer->events; i++) {
-        CHECK(trace_event(trace, i).number == i + 1); /* an event out of turn */
+        CHECK(trace_get_event(trace, i).number == i + 1); /* an event out of turn */
     }
     for (uint64_t i = 0; i < trailer->choices; i++) {
-        const struct choice_record choice = trace_choice(trace, i);
+        const struct choice_record choice = trace_get_choice(trace, i);
         CHECK(choice.value < choice.bound); /* a value beyond its bound */
-        sum += strlen(trace_stream(trace, choice.stream));
+        sum += strlen(trace_get_stream_name(trace, choice.stream));
     }
     CHECK(sum < SIZE_MAX);
 }
@@ -39,9 +39,9 @@ static void replay(struct arena *arena, struct trace *trace)
     struct trace_check check;
 
     trace_check_begin(&check, trace, NULL);
-    const struct engine_observer observer = trace_check_observer(&check);
+    const struct engine_observer observer = trace_check_get_observer(&check);
     const struct trace_trailer run =
-        toy_run(arena, TOY_PLAIN, 30, trace_header_get(trace)->seed, &check.source, &observer);
+        toy_run(arena, TOY_PLAIN, 30, trace_get_header(trace)->seed, &check.source, &observer);
     trace_check_end(&check, &run);
     CHECK(check.differs == (check.first.field != NULL)); /* a difference without a field */
     CHECK(!check.differs || check.text[0] != '\0');      /* a difference without a sentence */
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memcpy(bytes, data + 1, length);
     if ((data[0] & 1) != 0) {
-        (void)trace_mend(bytes, length);
+        (void)trace_recompute_hashes(bytes, length);
     }
     struct trace *trace = trace_open(arena, "fuzz", bytes, length, error, sizeof error);
     CHECK(trace != NULL || error[0] != '\0'); /* a refusal without a sentence */

@@ -54,10 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(errors.count <= SCENARIO_ERRORS_MAX);
     if (scenario != NULL) {
         CHECK(scenario->vm_count > 0 && scenario->phase_count > 0);
-        scenario_digest(scenario);
+        scenario_compute_digest(scenario);
     }
     scenario_free(arena, scenario);
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     CHECK(arena_close(arena) == 0);
     return 0;
 }

@@ -91,7 +91,7 @@ static struct scenario *load(struct arena *arena)
     if (scenario == NULL) {
         ck_abort_msg("%s", errors.count > 0 ? errors.messages[0] : "no scenario");
     }
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return scenario;
 }
 

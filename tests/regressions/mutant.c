@@ -38,7 +38,7 @@ static int list_mutations(void)
 
 static int list_regression(const struct options *options, const char *path)
 {
-    const struct session_config config = options_session(options, path);
+    const struct session_config config = options_make_session_config(options, path);
     struct session session;
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
@@ -57,7 +57,7 @@ static int list_regression(const struct options *options, const char *path)
                          (unsigned)regression->verdict, regression->fails);
         }
     }
-    return status_worse(status, (int)session_close(&session));
+    return status_get_worse(status, (int)session_close(&session));
 }
 
 /** `regressions`: path, bugs, mutation, exit status and text of each, with tabs between. */
@@ -69,7 +69,7 @@ static int list_regressions(uint32_t count, char **paths)
     }
     struct arena *arena = arena_open(SESSION_FILL);
     struct path_list list = {.arena = arena};
-    int status = options_paths(&options, &list) ? VERDICT_PASS : VERDICT_USAGE;
+    int status = options_find_scenarios(&options, &list) ? VERDICT_PASS : VERDICT_USAGE;
     for (size_t i = 0; status == VERDICT_PASS && i < list.count; i++) {
         status = list_regression(&options, list.paths[i]);
     }

@@ -58,9 +58,9 @@ static bool file_store(const struct file *file, const char *path)
 static uint8_t *record_find(const struct file *file, block_type type, uint64_t number,
                             uint32_t bytes)
 {
-    uint64_t at = trace_head_get(file->bytes).bytes;
+    uint64_t at = trace_read_head(file->bytes).bytes;
     while (file->length - at >= FRAME_BYTES) {
-        const struct trace_frame frame = trace_frame_get(file->bytes + at);
+        const struct trace_frame frame = trace_read_frame(file->bytes + at);
         uint8_t *payload = file->bytes + at + FRAME_BYTES;
         const bool inside = frame.first < number && number - 1 - frame.first < frame.count;
         if (frame.type == (uint32_t)type && (type == BLOCK_TRAILER || inside)) {
@@ -74,12 +74,12 @@ static uint8_t *record_find(const struct file *file, block_type type, uint64_t n
 static bool alter_choice(const struct file *file, uint64_t number)
 {
     uint8_t *choice = record_find(file, BLOCK_CHOICES, number, CHOICE_BYTES);
-    if (choice == NULL || get64(choice + CHOICE_BOUND) < 2) {
+    if (choice == NULL || read_u64(choice + CHOICE_BOUND) < 2) {
         return false;
     }
-    const uint64_t before = get64(choice + CHOICE_VALUE);
-    const uint64_t after = (before + 1) % get64(choice + CHOICE_BOUND);
-    put64(choice + CHOICE_VALUE, after);
+    const uint64_t before = read_u64(choice + CHOICE_VALUE);
+    const uint64_t after = (before + 1) % read_u64(choice + CHOICE_BOUND);
+    write_u64(choice + CHOICE_VALUE, after);
     (void)printf("choice %" PRIu64 ": %" PRIu64 " becomes %" PRIu64 "\n", number, before, after);
     return true;
 }
@@ -97,7 +97,7 @@ static bool alter_event(const struct file *file, uint64_t number)
 static bool alter_build(const struct file *file, uint64_t digit)
 {
     static const char begin[] = "ballonet ";
-    const uint32_t end = trace_head_get(file->bytes).bytes;
+    const uint32_t end = trace_read_head(file->bytes).bytes;
     for (uint32_t at = HEAD_BYTES; at + sizeof begin < end; at++) {
         if (memcmp(file->bytes + at, begin, sizeof begin - 1) == 0) {
             file->bytes[at + sizeof begin - 1] = (uint8_t)('0' + digit);
@@ -111,7 +111,7 @@ static bool alter_verdict(const struct file *file, uint64_t status)
 {
     uint8_t *tail = record_find(file, BLOCK_TRAILER, 1, TAIL_BYTES);
     if (tail != NULL) {
-        put64(tail + VERDICT_AT, status);
+        write_u64(tail + VERDICT_AT, status);
     }
     return tail != NULL;
 }
@@ -128,9 +128,9 @@ static bool alter(const struct file *file, const char *what, uint64_t number)
         return alter_verdict(file, number);
     }
     if (strcmp(what, "seed") == 0) {
-        put64(file->bytes + SEED_AT, number);
+        write_u64(file->bytes + SEED_AT, number);
     } else if (strcmp(what, "version") == 0) {
-        put32(file->bytes + VERSION_AT, (uint32_t)number);
+        write_u32(file->bytes + VERSION_AT, (uint32_t)number);
     } else if (strcmp(what, "build") == 0) {
         return alter_build(file, number);
     } else if (strcmp(what, "flip") == 0 && number < file->length) {
@@ -148,9 +148,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: trace_edit FILE WHAT NUMBER\n");
         return 2;
     }
-    const bool altered = alter(&file, argv[2], strtoull(argv[3], NULL, 0)) &&
-                         (strcmp(argv[2], "flip") == 0 || trace_mend(file.bytes, file.length)) &&
-                         file_store(&file, argv[1]);
+    const bool altered =
+        alter(&file, argv[2], strtoull(argv[3], NULL, 0)) &&
+        (strcmp(argv[2], "flip") == 0 || trace_recompute_hashes(file.bytes, file.length)) &&
+        file_store(&file, argv[1]);
     free(file.bytes);
     if (!altered) {
         (void)fprintf(stderr, "trace_edit: %s %s could not be altered\n", argv[2], argv[3]);

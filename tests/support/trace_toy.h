@@ -32,22 +32,22 @@ struct toy {
 static void toy_handle(void *world, const struct engine_event *event)
 {
     struct toy *toy = world;
-    const uint64_t number = engine_events(toy->engine);
+    const uint64_t number = engine_count_events(toy->engine);
     const enum toy_twist twist = number == 10 ? toy->twist : TOY_PLAIN;
     const uint64_t last = toy->twist == TOY_LONGER    ? toy->events + 1
                           : toy->twist == TOY_SHORTER ? toy->events - 1
                                                       : toy->events;
-    const uint32_t stream = engine_stream(toy->engine, number % 2 == 0 ? "page" : "kick");
-    const uint64_t value =
-        engine_choose(toy->engine, stream, twist == TOY_CHOICE_KIND ? CHOICE_RANGE : CHOICE_PICK,
-                      twist == TOY_BOUND ? 1001 : 1000);
+    const uint32_t stream = engine_open_stream(toy->engine, number % 2 == 0 ? "page" : "kick");
+    const uint64_t value = engine_draw_choice(toy->engine, stream,
+                                              twist == TOY_CHOICE_KIND ? CHOICE_RANGE : CHOICE_PICK,
+                                              twist == TOY_BOUND ? 1001 : 1000);
 
-    engine_payload(toy->engine, twist == TOY_PAYLOAD ? 1 : 0);
+    engine_add_payload(toy->engine, twist == TOY_PAYLOAD ? 1 : 0);
     if (number < last) {
-        (void)engine_at(toy->engine, number * 500 + (twist == TOY_TIME ? 1 : 0), 0,
-                        (uint16_t)(number + (twist == TOY_KIND ? 100 : 0)),
-                        twist == TOY_ACTOR ? 1 : 0, number + value + (twist == TOY_OPERAND ? 1 : 0),
-                        event->a);
+        (void)engine_schedule_event(toy->engine, number * 500 + (twist == TOY_TIME ? 1 : 0), 0,
+                                    (uint16_t)(number + (twist == TOY_KIND ? 100 : 0)),
+                                    twist == TOY_ACTOR ? 1 : 0,
+                                    number + value + (twist == TOY_OPERAND ? 1 : 0), event->a);
     }
 }
 
@@ -64,11 +64,11 @@ static struct trace_trailer toy_run(struct arena *arena, enum toy_twist twist, u
         config.observer = *observer;
     }
     toy.engine = engine_create(&config);
-    (void)engine_at(toy.engine, 0, 0, 0, 0, 0, 0);
-    while (engine_step(toy.engine) == ENGINE_GOING) {
+    (void)engine_schedule_event(toy.engine, 0, 0, 0, 0, 0, 0);
+    while (engine_run_next_event(toy.engine) == ENGINE_GOING) {
     }
-    const struct trace_trailer trailer = {.events = engine_events(toy.engine),
-                                          .hash = engine_hash_get(toy.engine)};
+    const struct trace_trailer trailer = {.events = engine_count_events(toy.engine),
+                                          .hash = engine_get_hash(toy.engine)};
     engine_destroy(toy.engine);
     return trailer;
 }

@@ -203,7 +203,7 @@ static void host_open(void)
     bench.config.memory_first_pfn = bench.first_pfn;
     bench.config.memory_pfns = bench.pfns;
     bench.dma_gpa = (bench.first_pfn + bench.pfns) << BNT_PFN_SHIFT;
-    bench.dma = arena_zalloc(bench.arena, wire_player_dma_bytes());
+    bench.dma = arena_alloc_zeroed(bench.arena, wire_player_dma_bytes());
     const struct bnt_mem_region regions[] = {
         {bench.first_pfn << BNT_PFN_SHIFT, bench.pfns << BNT_PFN_SHIFT},
         {bench.dma_gpa, wire_player_dma_bytes()},

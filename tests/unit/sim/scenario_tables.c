@@ -18,10 +18,10 @@ static bool print_digest(void)
         scenario_load(arena, "t.yaml", text, sizeof text - 1, NULL, 0, &errors);
     const bool good = scenario != NULL;
     if (good) {
-        printf("%016llx\n", (unsigned long long)scenario_digest(scenario));
+        printf("%016llx\n", (unsigned long long)scenario_compute_digest(scenario));
         scenario_free(arena, scenario);
     }
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     arena_close(arena);
     return good;
 }
@@ -29,11 +29,11 @@ static bool print_digest(void)
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "schema") == 0) {
-        scenario_schema_write(stdout);
+        scenario_write_schema(stdout);
         return 0;
     }
     if (argc == 2 && strcmp(argv[1], "reference") == 0) {
-        scenario_reference_write(stdout);
+        scenario_write_reference(stdout);
         return 0;
     }
     if (argc == 2 && strcmp(argv[1], "digest") == 0) {

@@ -20,12 +20,12 @@ START_TEST(test_requested_bytes_are_counted)
 {
     struct arena *arena = arena_open(0xA5);
     void *small = arena_alloc(arena, 3);
-    void *large = arena_zalloc(arena, 5000000);
+    void *large = arena_alloc_zeroed(arena, 5000000);
 
-    ck_assert_uint_eq(arena_outstanding(arena), 5000003);
+    ck_assert_uint_eq(arena_count_outstanding(arena), 5000003);
     arena_free(arena, large, 5000000);
-    ck_assert_uint_eq(arena_outstanding(arena), 3);
-    ck_assert_uint_eq(arena_peak(arena), 5000003);
+    ck_assert_uint_eq(arena_count_outstanding(arena), 3);
+    ck_assert_uint_eq(arena_get_peak(arena), 5000003);
     arena_free(arena, small, 3);
     arena_free(arena, NULL, 7);
     ck_assert_uint_eq(arena_close(arena), 0);
@@ -38,7 +38,7 @@ START_TEST(test_fresh_memory_holds_the_pattern_and_zeros_are_zeros)
         struct arena *arena = arena_open((uint8_t)fill);
         for (size_t bytes = 1; bytes < 100000; bytes = bytes * 7 + 1) {
             uint8_t *pattern = arena_alloc(arena, bytes);
-            uint8_t *zeros = arena_zalloc(arena, bytes);
+            uint8_t *zeros = arena_alloc_zeroed(arena, bytes);
 
             assert_all(pattern, bytes, (uint8_t)fill);
             assert_all(zeros, bytes, 0);
@@ -62,7 +62,7 @@ START_TEST(test_growing_keeps_the_old_and_fills_the_new)
     assert_all(bytes + 10, 3990, 0x3C);
     bytes = arena_realloc(arena, bytes, 4000, 5);
     assert_all(bytes, 5, 7);
-    ck_assert_uint_eq(arena_outstanding(arena), 5);
+    ck_assert_uint_eq(arena_count_outstanding(arena), 5);
     arena_free(arena, bytes, 5);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
@@ -92,8 +92,8 @@ START_TEST(test_what_a_world_leaves_behind_is_reported_and_gone)
     (void)arena_alloc(arena, 0);
     ck_assert_uint_eq(arena_close(arena), 101);
     arena = arena_open(1);
-    ck_assert_uint_eq(arena_outstanding(arena), 0);
-    ck_assert_uint_eq(arena_peak(arena), 0);
+    ck_assert_uint_eq(arena_count_outstanding(arena), 0);
+    ck_assert_uint_eq(arena_get_peak(arena), 0);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 END_TEST

@@ -24,7 +24,7 @@ static void note(void *world, const struct engine_event *event)
 {
     (void)world;
     ck_assert_uint_lt(seen_count, SEEN_MAX);
-    ck_assert_uint_eq(engine_now(engine), event->time_ns);
+    ck_assert_uint_eq(engine_get_time_ns(engine), event->time_ns);
     seen[seen_count++] = *event;
 }
 
@@ -55,7 +55,7 @@ static engine_end run(void)
 {
     engine_end end = ENGINE_GOING;
     while (end == ENGINE_GOING) {
-        end = engine_step(engine);
+        end = engine_run_next_event(engine);
     }
     return end;
 }
@@ -89,7 +89,7 @@ START_TEST(test_events_come_by_time_then_priority_then_sequence)
         const uint64_t time = next_random(&random) % 20;
         const uint8_t priority = (uint8_t)(next_random(&random) % 3 * 127);
 
-        ck_assert_uint_eq(engine_at(engine, time, priority, 9, 8, i, i * 3), i);
+        ck_assert_uint_eq(engine_schedule_event(engine, time, priority, 9, 8, i, i * 3), i);
     }
     ck_assert_int_eq(run(), ENGINE_EMPTY);
     ck_assert_uint_eq(seen_count, 2000);
@@ -113,9 +113,9 @@ static size_t waiting_count;
 static void model_push(uint64_t time_ns, uint8_t priority)
 {
     waiting[waiting_count] = (struct engine_event){
-        .time_ns = time_ns > engine_now(engine) ? time_ns : engine_now(engine),
+        .time_ns = time_ns > engine_get_time_ns(engine) ? time_ns : engine_get_time_ns(engine),
         .priority = priority,
-        .sequence = engine_at(engine, time_ns, priority, 0, 0, 0, 0)};
+        .sequence = engine_schedule_event(engine, time_ns, priority, 0, 0, 0, 0)};
     waiting_count++;
 }
 
@@ -123,8 +123,8 @@ static void model_cancel(size_t index, uint64_t sequence)
 {
     const bool there = index < waiting_count && waiting[index].sequence == sequence;
 
-    ck_assert_int_eq(engine_cancel(engine, sequence), there);
-    ck_assert(!engine_cancel(engine, sequence));
+    ck_assert_int_eq(engine_cancel_event(engine, sequence), there);
+    ck_assert(!engine_cancel_event(engine, sequence));
     if (there) {
         waiting[index] = waiting[--waiting_count];
     }
@@ -140,7 +140,8 @@ static void model_step(void)
         }
     }
     seen_count = 0;
-    ck_assert_int_eq(engine_step(engine), waiting_count > 0 ? ENGINE_GOING : ENGINE_EMPTY);
+    ck_assert_int_eq(engine_run_next_event(engine),
+                     waiting_count > 0 ? ENGINE_GOING : ENGINE_EMPTY);
     if (waiting_count > 0) {
         ck_assert_uint_eq(seen_count, 1);
         ck_assert_uint_eq(seen[0].sequence, waiting[first].sequence);
@@ -160,7 +161,7 @@ START_TEST(test_cancelling_at_random_agrees_with_a_plain_list)
         const uint64_t limit = i / 4000 % 2 == 0 ? 60 : 30; /* grow, then drain */
 
         if (what < limit && waiting_count < 512) {
-            const uint64_t time = engine_now(engine) + next_random(&random) % 50;
+            const uint64_t time = engine_get_time_ns(engine) + next_random(&random) % 50;
             model_push(time, (uint8_t)(next_random(&random) % 4));
         } else if (what < 80 && waiting_count > 0) {
             const size_t index = (size_t)(next_random(&random) % waiting_count);
@@ -182,10 +183,10 @@ END_TEST
 START_TEST(test_an_event_in_the_past_is_now)
 {
     start();
-    (void)engine_at(engine, 100, 0, 0, 0, 0, 0);
-    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
-    (void)engine_at(engine, 50, 0, 0, 0, 0, 0);
-    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
+    (void)engine_schedule_event(engine, 100, 0, 0, 0, 0, 0);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_GOING);
+    (void)engine_schedule_event(engine, 50, 0, 0, 0, 0, 0);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_GOING);
     ck_assert_uint_eq(seen[1].time_ns, 100);
     finish();
 }
@@ -197,7 +198,7 @@ static void stop_at_three(void *world, const struct engine_event *event)
 {
     (void)world;
     if (event->a == 3) {
-        engine_stop(engine);
+        engine_stop_run(engine);
     }
 }
 
@@ -205,27 +206,27 @@ START_TEST(test_every_end_has_its_name)
 {
     start_with((struct engine_config){.handle = stop_at_three});
     for (uint64_t i = 1; i <= 5; i++) {
-        (void)engine_at(engine, i, 0, 0, 0, i, 0);
+        (void)engine_schedule_event(engine, i, 0, 0, 0, i, 0);
     }
     ck_assert_int_eq(run(), ENGINE_STOPPED);
-    ck_assert_uint_eq(engine_events(engine), 3);
-    ck_assert_int_eq(engine_step(engine), ENGINE_STOPPED);
+    ck_assert_uint_eq(engine_count_events(engine), 3);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_STOPPED);
     finish();
 
     start_with((struct engine_config){.events_max = 2});
-    ck_assert_int_eq(engine_step(engine), ENGINE_EMPTY);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_EMPTY);
     for (uint64_t i = 1; i <= 3; i++) {
-        (void)engine_at(engine, i, 0, 0, 0, i, 0);
+        (void)engine_schedule_event(engine, i, 0, 0, 0, i, 0);
     }
     ck_assert_int_eq(run(), ENGINE_EVENTS_MAX);
-    ck_assert_uint_eq(engine_events(engine), 2);
+    ck_assert_uint_eq(engine_count_events(engine), 2);
     finish();
 
     start_with((struct engine_config){.time_max_ns = 10});
-    (void)engine_at(engine, 10, 0, 0, 0, 0, 0);
-    (void)engine_at(engine, 11, 0, 0, 0, 0, 0);
+    (void)engine_schedule_event(engine, 10, 0, 0, 0, 0, 0);
+    (void)engine_schedule_event(engine, 11, 0, 0, 0, 0, 0);
     ck_assert_int_eq(run(), ENGINE_TIME_MAX);
-    ck_assert_uint_eq(engine_now(engine), 10);
+    ck_assert_uint_eq(engine_get_time_ns(engine), 10);
     finish();
 }
 END_TEST
@@ -234,14 +235,14 @@ static void step_inside(void *world, const struct engine_event *event)
 {
     (void)world;
     (void)event;
-    (void)engine_step(engine);
+    (void)engine_run_next_event(engine);
 }
 
 START_TEST(test_a_step_inside_a_handler_aborts)
 {
     start_with((struct engine_config){.handle = step_inside});
-    (void)engine_at(engine, 0, 0, 0, 0, 0, 0);
-    (void)engine_step(engine);
+    (void)engine_schedule_event(engine, 0, 0, 0, 0, 0, 0);
+    (void)engine_run_next_event(engine);
 }
 END_TEST
 
@@ -252,13 +253,13 @@ END_TEST
 static void draw_many(const char *name, uint64_t *out, const char *noise)
 {
     if (noise != NULL) {
-        (void)engine_choose(engine, engine_stream(engine, noise), CHOICE_PICK, 77);
+        (void)engine_draw_choice(engine, engine_open_stream(engine, noise), CHOICE_PICK, 77);
     }
-    const uint32_t stream = engine_stream(engine, name);
+    const uint32_t stream = engine_open_stream(engine, name);
     for (size_t i = 0; i < DRAWS; i++) {
-        out[i] = engine_choose(engine, stream, CHOICE_RANGE, UINT64_MAX);
+        out[i] = engine_draw_choice(engine, stream, CHOICE_RANGE, UINT64_MAX);
         if (noise != NULL) {
-            (void)engine_choose(engine, engine_stream(engine, noise), CHOICE_PICK, i + 1);
+            (void)engine_draw_choice(engine, engine_open_stream(engine, noise), CHOICE_PICK, i + 1);
         }
     }
 }
@@ -299,13 +300,13 @@ START_TEST(test_draws_are_pinned)
     static const uint64_t small[8] = {0, 4, 0, 6, 9, 5, 8, 6};
 
     start_with((struct engine_config){.seed = 42});
-    const uint32_t stream = engine_stream(engine, "pinned");
+    const uint32_t stream = engine_open_stream(engine, "pinned");
     for (size_t i = 0; i < 4; i++) {
-        const uint64_t value = engine_choose(engine, stream, CHOICE_RANGE, UINT64_MAX);
+        const uint64_t value = engine_draw_choice(engine, stream, CHOICE_RANGE, UINT64_MAX);
         ck_assert_uint_eq(value, words[i]);
     }
     for (size_t i = 0; i < 8; i++) {
-        const uint64_t value = engine_choose(engine, stream, CHOICE_PICK, 10);
+        const uint64_t value = engine_draw_choice(engine, stream, CHOICE_PICK, 10);
         ck_assert_uint_eq(value, small[i]);
     }
     finish();
@@ -319,13 +320,13 @@ START_TEST(test_many_streams_and_the_longest_name)
     start();
     for (uint32_t i = 0; i < 300; i++) {
         (void)snprintf(name, sizeof name, "workload.%u", i);
-        ck_assert_uint_eq(engine_stream(engine, name), i);
+        ck_assert_uint_eq(engine_open_stream(engine, name), i);
     }
-    ck_assert_uint_eq(engine_stream(engine, "workload.17"), 17);
+    ck_assert_uint_eq(engine_open_stream(engine, "workload.17"), 17);
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    ck_assert_uint_eq(engine_stream(engine, name), 300);
-    ck_assert_uint_eq(engine_stream(engine, name), 300);
+    ck_assert_uint_eq(engine_open_stream(engine, name), 300);
+    ck_assert_uint_eq(engine_open_stream(engine, name), 300);
     finish();
 }
 END_TEST
@@ -337,7 +338,7 @@ START_TEST(test_a_name_too_long_aborts)
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     start();
-    (void)engine_stream(engine, name);
+    (void)engine_open_stream(engine, name);
 }
 END_TEST
 
@@ -357,12 +358,12 @@ START_TEST(test_bounded_draws_are_even)
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         const uint64_t bound = bounds[i];
         const uint64_t expected = 2000;
-        const uint32_t stream = engine_stream(engine, "even");
+        const uint32_t stream = engine_open_stream(engine, "even");
         uint64_t sum = 0;
 
         memset(counts, 0, sizeof counts);
         for (uint64_t n = 0; n < bound * expected; n++) {
-            const uint64_t value = engine_choose(engine, stream, CHOICE_PICK, bound);
+            const uint64_t value = engine_draw_choice(engine, stream, CHOICE_PICK, bound);
             if (value >= bound) { /* ck_assert is slow */
                 ck_abort_msg("a value beyond its bound");
             }
@@ -391,12 +392,12 @@ START_TEST(test_extreme_bounds_are_kept)
                                       UINT64_MAX};
 
     start();
-    const uint32_t stream = engine_stream(engine, "bounds");
+    const uint32_t stream = engine_open_stream(engine, "bounds");
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         uint64_t most = 0;
 
         for (unsigned n = 0; n < 1000; n++) {
-            const uint64_t value = engine_choose(engine, stream, CHOICE_RANGE, bounds[i]);
+            const uint64_t value = engine_draw_choice(engine, stream, CHOICE_RANGE, bounds[i]);
             if (value >= bounds[i]) {
                 ck_abort_msg("a value beyond its bound");
             }
@@ -423,12 +424,12 @@ START_TEST(test_chance_draws_only_where_it_is_open)
 
     told = 0;
     start_with((struct engine_config){.observer = {.choice = count_choice}});
-    const uint32_t stream = engine_stream(engine, "chance");
-    ck_assert(!engine_chance(engine, stream, 0, 10));
-    ck_assert(engine_chance(engine, stream, 10, 10));
+    const uint32_t stream = engine_open_stream(engine, "chance");
+    ck_assert(!engine_draw_chance(engine, stream, 0, 10));
+    ck_assert(engine_draw_chance(engine, stream, 10, 10));
     ck_assert_uint_eq(told, 0);
     for (unsigned i = 0; i < 10000; i++) {
-        hits += engine_chance(engine, stream, 3, 10) ? 1 : 0;
+        hits += engine_draw_chance(engine, stream, 3, 10) ? 1 : 0;
     }
     ck_assert_uint_eq(told, 10000);
     ck_assert_uint_gt(hits, 2800);
@@ -453,9 +454,9 @@ static void choose_twice(void *world, const struct engine_event *event)
 {
     (void)world;
     (void)event;
-    const uint32_t stream = engine_stream(engine, "s");
-    (void)engine_choose(engine, stream, CHOICE_PICK, 8);
-    (void)engine_choose(engine, stream, CHOICE_PICK, 9);
+    const uint32_t stream = engine_open_stream(engine, "s");
+    (void)engine_draw_choice(engine, stream, CHOICE_PICK, 8);
+    (void)engine_draw_choice(engine, stream, CHOICE_PICK, 9);
 }
 
 START_TEST(test_a_source_without_a_match_ends_the_run)
@@ -467,12 +468,12 @@ START_TEST(test_a_source_without_a_match_ends_the_run)
     start_with((struct engine_config){
         .source = &source, .handle = choose_twice, .observer = {.choice = count_choice}});
     for (unsigned i = 0; i < 4; i++) {
-        (void)engine_at(engine, i, 0, 0, 0, 0, 0);
+        (void)engine_schedule_event(engine, i, 0, 0, 0, 0, 0);
     }
     ck_assert_int_eq(run(), ENGINE_DIVERGED);
-    ck_assert_uint_eq(engine_events(engine), 2);
+    ck_assert_uint_eq(engine_count_events(engine), 2);
     ck_assert_uint_eq(told, 3);
-    ck_assert_int_eq(engine_step(engine), ENGINE_DIVERGED);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_DIVERGED);
     finish();
 }
 END_TEST

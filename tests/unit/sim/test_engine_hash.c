@@ -46,21 +46,22 @@ static const struct toy plain = {.seed = 1,
 static void toy_handle(void *world, const struct engine_event *event)
 {
     struct toy *toy = world;
-    const uint64_t number = engine_events(toy->engine);
+    const uint64_t number = engine_count_events(toy->engine);
 
     if (number == toy->draw_at) {
-        (void)engine_choose(toy->engine, engine_stream(toy->engine, "toy"), CHOICE_PICK,
-                            toy->bound);
+        (void)engine_draw_choice(toy->engine, engine_open_stream(toy->engine, "toy"), CHOICE_PICK,
+                                 toy->bound);
     }
     if (number == 5) {
-        engine_payload(toy->engine, toy->payload);
-        engine_state_add(toy->engine, bnt_mix64(toy->state));
+        engine_add_payload(toy->engine, toy->payload);
+        engine_add_to_state(toy->engine, bnt_mix64(toy->state));
     }
     if (number < TOY_EVENTS) {
         const bool special = number == 7;
-        (void)engine_at(toy->engine, event->time_ns + (special ? toy->step_ns : 1000),
-                        special ? toy->priority : 1, special ? toy->kind : 1,
-                        special ? toy->actor : 0, special ? toy->a : number, special ? toy->b : 0);
+        (void)engine_schedule_event(toy->engine, event->time_ns + (special ? toy->step_ns : 1000),
+                                    special ? toy->priority : 1, special ? toy->kind : 1,
+                                    special ? toy->actor : 0, special ? toy->a : number,
+                                    special ? toy->b : 0);
     }
 }
 
@@ -75,11 +76,11 @@ static struct engine_hash toy_run(struct toy toy)
                                          .handle = toy_handle};
 
     toy.engine = engine_create(&config);
-    (void)engine_at(toy.engine, 0, 0, 0, 0, 0, 0);
-    while (engine_step(toy.engine) == ENGINE_GOING) {
+    (void)engine_schedule_event(toy.engine, 0, 0, 0, 0, 0, 0);
+    while (engine_run_next_event(toy.engine) == ENGINE_GOING) {
     }
-    ck_assert_uint_eq(engine_events(toy.engine), TOY_EVENTS);
-    const struct engine_hash hash = engine_hash_get(toy.engine);
+    ck_assert_uint_eq(engine_count_events(toy.engine), TOY_EVENTS);
+    const struct engine_hash hash = engine_get_hash(toy.engine);
     engine_destroy(toy.engine);
     ck_assert_uint_eq(arena_close(arena), 0);
     return hash;
@@ -106,7 +107,7 @@ static void assert_only(struct toy changed, int ingredients)
     const struct engine_hash after = toy_run(changed);
 
     ck_assert_int_eq(differing(&before, &after), ingredients);
-    ck_assert_int_eq(engine_hash_word(&before) == engine_hash_word(&after), ingredients == 0);
+    ck_assert_int_eq(engine_mix_hash(&before) == engine_mix_hash(&after), ingredients == 0);
 }
 
 START_TEST(test_each_change_shows_in_its_own_ingredient_only)
@@ -179,7 +180,7 @@ START_TEST(test_the_chain_is_pinned)
 {
     const struct engine_hash hash = toy_run(plain);
 
-    ck_assert_uint_eq(engine_hash_word(&hash), UINT64_C(0x9FAAE5C7B132FAB7));
+    ck_assert_uint_eq(engine_mix_hash(&hash), UINT64_C(0x9FAAE5C7B132FAB7));
 }
 END_TEST
 
@@ -196,14 +197,14 @@ START_TEST(test_every_word_and_every_bit_counts)
         words[i] = i * 4096;
     }
     struct fold fold = start;
-    fold_words(&fold, words, WORDS);
-    const uint64_t before = fold_end(&fold);
+    fold_add_words(&fold, words, WORDS);
+    const uint64_t before = fold_get_result(&fold);
     for (size_t i = 0; i < WORDS; i++) {
         for (unsigned bit = 0; bit < 64; bit++) {
             words[i] ^= UINT64_C(1) << bit;
             fold = start;
-            fold_words(&fold, words, WORDS);
-            if (fold_end(&fold) == before) {
+            fold_add_words(&fold, words, WORDS);
+            if (fold_get_result(&fold) == before) {
                 ck_abort_msg("word %zu, bit %u does not count", i, bit);
             }
             words[i] ^= UINT64_C(1) << bit;
@@ -213,8 +214,8 @@ START_TEST(test_every_word_and_every_bit_counts)
             words[i] = words[i - 1];
             words[i - 1] = word;
             fold = start;
-            fold_words(&fold, words, WORDS);
-            ck_assert_uint_ne(fold_end(&fold), before);
+            fold_add_words(&fold, words, WORDS);
+            ck_assert_uint_ne(fold_get_result(&fold), before);
             words[i - 1] = words[i];
             words[i] = word;
         }
@@ -234,11 +235,11 @@ START_TEST(test_words_at_once_are_words_one_by_one)
         struct fold single = FOLD_START;
 
         for (size_t i = 0; i < 40; i++) {
-            fold_word(&single, words[i]);
+            fold_add_word(&single, words[i]);
         }
-        fold_words(&whole, words, first);
-        fold_words(&whole, words + first, 40 - first);
-        ck_assert_uint_eq(fold_end(&whole), fold_end(&single));
+        fold_add_words(&whole, words, first);
+        fold_add_words(&whole, words + first, 40 - first);
+        ck_assert_uint_eq(fold_get_result(&whole), fold_get_result(&single));
     }
 }
 END_TEST
@@ -262,22 +263,22 @@ START_TEST(test_halves_and_bytes_follow_their_definition)
             struct fold by_hand = FOLD_START;
 
             for (size_t i = 0; i < before; i++) {
-                fold_word(&by_halves, i);
-                fold_word(&by_hand, i);
+                fold_add_word(&by_halves, i);
+                fold_add_word(&by_hand, i);
             }
             struct fold by_bytes = by_hand;
             struct fold by_hand_bytes = by_hand;
-            fold_word(&by_hand, count);
-            fold_word(&by_hand_bytes, count * 4);
+            fold_add_word(&by_hand, count);
+            fold_add_word(&by_hand_bytes, count * 4);
             for (size_t i = 0; i < count; i += 2) {
                 const uint64_t high = i + 1 < count ? halves[i + 1] : 0;
-                fold_word(&by_hand, halves[i] | high << 32);
-                fold_word(&by_hand_bytes, halves[i] | high << 32);
+                fold_add_word(&by_hand, halves[i] | high << 32);
+                fold_add_word(&by_hand_bytes, halves[i] | high << 32);
             }
-            fold_halves(&by_halves, halves, count);
-            fold_bytes(&by_bytes, bytes, count * 4);
-            ck_assert_uint_eq(fold_end(&by_halves), fold_end(&by_hand));
-            ck_assert_uint_eq(fold_end(&by_bytes), fold_end(&by_hand_bytes));
+            fold_add_halves(&by_halves, halves, count);
+            fold_add_bytes(&by_bytes, bytes, count * 4);
+            ck_assert_uint_eq(fold_get_result(&by_halves), fold_get_result(&by_hand));
+            ck_assert_uint_eq(fold_get_result(&by_bytes), fold_get_result(&by_hand_bytes));
         }
     }
 }
@@ -290,8 +291,8 @@ START_TEST(test_lengths_count)
 
     for (size_t count = 0; count <= 64; count++) {
         struct fold fold = FOLD_START;
-        fold_bytes(&fold, zeros, count);
-        seen[count] = fold_end(&fold);
+        fold_add_bytes(&fold, zeros, count);
+        seen[count] = fold_get_result(&fold);
         for (size_t i = 0; i < count; i++) {
             ck_assert_uint_ne(seen[i], seen[count]);
         }

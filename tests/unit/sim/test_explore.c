@@ -34,7 +34,7 @@ START_TEST(test_every_seed_gives_a_valid_scenario)
         ck_assert_uint_ge(scenario->vm_count, 1);
         ck_assert_uint_le(scenario->vm_count, 3);
         ck_assert_uint_eq(scenario->expect_count, scenario->vm_count);
-        scenario_errors_free(&errors);
+        scenario_free_errors(&errors);
         scenario_free(arena, scenario);
         explore_text_free(arena, &text);
         ck_assert_uint_eq(arena_close(arena), 0);
@@ -89,7 +89,7 @@ static void want_choices(struct cover *cover, const char *before, const struct c
 static void want_kinds(struct cover *cover, const struct key_table *table)
 {
     for (const struct choice *choice = table->kinds; choice->name != NULL; choice++) {
-        if (explore_draws_kind(table, (uint32_t)choice->value)) {
+        if (explore_is_kind_drawn(table, (uint32_t)choice->value)) {
             want(cover, table->kind_key, ": ", choice->name);
         }
     }
@@ -102,7 +102,7 @@ static void want_table(struct cover *cover, const struct key_table *table)
         bool kinds = row->kinds == 0;
         for (const struct choice *c = table->kinds; c != NULL && c->name != NULL; c++) {
             kinds = kinds || (key_applies(row, (uint32_t)c->value) &&
-                              explore_draws_kind(table, (uint32_t)c->value));
+                              explore_is_kind_drawn(table, (uint32_t)c->value));
         }
         if (row->draw.reason == NULL && row->type != KEY_SWARM && kinds) {
             want(cover, "", row->name, ":");
@@ -194,7 +194,7 @@ START_TEST(test_profile_changes_what_is_drawn)
     }
     ck_assert_ptr_nonnull(strstr(made.text, "sleeping: "));
     scenario_free(arena, scenario);
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     explore_text_free(arena, &made);
     explore_profile_free(arena, profile);
     ck_assert_uint_eq(arena_close(arena), 0);

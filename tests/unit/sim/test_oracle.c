@@ -39,7 +39,7 @@ static void start(uint32_t habits)
                                         .reset_empty_ns = LIFE_NS};
     engine = engine_create(&config);
     oracle = oracle_create(arena, engine, 1);
-    oracle_vm_init(oracle, 0, &vm);
+    oracle_init_vm(oracle, 0, &vm);
 }
 
 static void finish(void)
@@ -51,13 +51,14 @@ static void finish(void)
 
 static void blames(invariant_id id)
 {
-    ck_assert_ptr_nonnull(oracle_violation(oracle));
-    ck_assert_str_eq(invariant_name(oracle_violation(oracle)->invariant), invariant_name(id));
+    ck_assert_ptr_nonnull(oracle_get_violation(oracle));
+    ck_assert_str_eq(invariant_get_name(oracle_get_violation(oracle)->invariant),
+                     invariant_get_name(id));
 }
 
 static void blames_nobody(void)
 {
-    const struct oracle_violation *violation = oracle_violation(oracle);
+    const struct oracle_violation *violation = oracle_get_violation(oracle);
     ck_assert_msg(violation == NULL, "%s", violation == NULL ? "" : violation->text);
 }
 
@@ -71,7 +72,7 @@ static void request(bool inflate, bool complete, uint8_t verdict, uint64_t featu
         .verdict_count = complete,
         .verdicts = &verdict,
     };
-    oracle_guest_request(oracle, 0, features, &seen);
+    oracle_observe_guest_request(oracle, 0, features, &seen);
 }
 
 static void served(bool inflate)
@@ -79,12 +80,12 @@ static void served(bool inflate)
     const uint32_t pfn = (uint32_t)page;
     const struct bnt_host_request seen = {
         .inflate = inflate, .pfn_count = 1, .pfns = &pfn, .unit_pfns = 1};
-    oracle_host_request(oracle, 0, &seen);
+    oracle_observe_host_request(oracle, 0, &seen);
 }
 
 static void inflated(uint64_t features)
 {
-    oracle_taken(oracle, 0, &page, 1);
+    oracle_observe_pages_allocated(oracle, 0, &page, 1);
     request(true, false, 0, features);
     served(true);
     request(true, true, BNT_VERDICT_ACCEPTED, features);
@@ -98,22 +99,22 @@ static void lent(void)
     start(0);
     inflated(0);
     request(false, false, 0, 0);
-    oracle_given(oracle, 0, &page, 1);
+    oracle_observe_pages_freed(oracle, 0, &page, 1);
     blames_nobody();
 }
 
 START_TEST(test_a_page_whose_deflate_is_in_flight_may_be_taken_and_given_back)
 {
     lent();
-    oracle_taken(oracle, 0, &page, 1);
-    oracle_given(oracle, 0, &page, 1);
-    oracle_report_taken(oracle, 0, &page, 1);
-    oracle_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_REPORT);
-    oracle_report_given(oracle, 0, &page, 1);
-    oracle_taken(oracle, 0, &page, 1);
+    oracle_observe_pages_allocated(oracle, 0, &page, 1);
+    oracle_observe_pages_freed(oracle, 0, &page, 1);
+    oracle_observe_report_pages_taken(oracle, 0, &page, 1);
+    oracle_observe_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_REPORT);
+    oracle_observe_report_pages_returned(oracle, 0, &page, 1);
+    oracle_observe_pages_allocated(oracle, 0, &page, 1);
     served(false);
     request(false, true, BNT_VERDICT_ACCEPTED, 0);
-    ck_assert_int_eq(oracle_place(oracle, 0, page), PLACE_TAKEN);
+    ck_assert_int_eq(oracle_get_page_place(oracle, 0, page), PLACE_TAKEN);
     request(true, false, 0, 0);
     blames_nobody();
     finish();
@@ -123,7 +124,7 @@ END_TEST
 START_TEST(test_a_page_whose_deflate_is_in_flight_is_not_inflated)
 {
     lent();
-    oracle_taken(oracle, 0, &page, 1);
+    oracle_observe_pages_allocated(oracle, 0, &page, 1);
     request(true, false, 0, 0);
     blames(INVARIANT_ONE_PLACE);
     finish();
@@ -135,7 +136,7 @@ START_TEST(test_with_must_tell_host_it_does_not_go_back_before_the_answer)
     start(0);
     inflated(BNT_BALLOON_F_MUST_TELL_HOST);
     request(false, false, 0, BNT_BALLOON_F_MUST_TELL_HOST);
-    oracle_given(oracle, 0, &page, 1);
+    oracle_observe_pages_freed(oracle, 0, &page, 1);
     blames(INVARIANT_GIVEN_UNUSED);
     finish();
 }
@@ -144,7 +145,7 @@ END_TEST
 START_TEST(test_it_does_not_go_back_twice)
 {
     lent();
-    oracle_given(oracle, 0, &page, 1);
+    oracle_observe_pages_freed(oracle, 0, &page, 1);
     blames(INVARIANT_GIVEN_UNUSED);
     finish();
 }
@@ -155,9 +156,9 @@ END_TEST
 START_TEST(test_a_report_goes_back_when_the_device_let_go_of_it)
 {
     start(0);
-    oracle_report_taken(oracle, 0, &page, 1);
-    oracle_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_DEFLATE);
-    oracle_report_given(oracle, 0, &page, 1);
+    oracle_observe_report_pages_taken(oracle, 0, &page, 1);
+    oracle_observe_queue_reset(oracle, 0, BNT_BALLOON_QUEUE_DEFLATE);
+    oracle_observe_report_pages_returned(oracle, 0, &page, 1);
     blames(INVARIANT_GIVEN_UNUSED);
     finish();
 }
@@ -167,12 +168,12 @@ END_TEST
 
 static void reset_empty(uint32_t epoch)
 {
-    oracle_host_event(oracle, 0,
-                      &(struct bnt_host_event){.kind = BNT_HOST_EVENT_RESET, .value = epoch});
-    oracle_guest_event(oracle, 0,
-                       &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = epoch});
-    oracle_epoch_acked(oracle, 0, epoch);
-    oracle_actual(oracle, 0, 0);
+    oracle_observe_host_event(
+        oracle, 0, &(struct bnt_host_event){.kind = BNT_HOST_EVENT_RESET, .value = epoch});
+    oracle_observe_guest_event(
+        oracle, 0, &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = epoch});
+    oracle_observe_epoch_acknowledged(oracle, 0, epoch);
+    oracle_observe_actual_written(oracle, 0, 0);
 }
 
 START_TEST(test_each_reset_has_its_actual_of_zero_and_no_second_one)
@@ -181,7 +182,7 @@ START_TEST(test_each_reset_has_its_actual_of_zero_and_no_second_one)
     reset_empty(2);
     reset_empty(3);
     blames_nobody();
-    oracle_actual(oracle, 0, 0);
+    oracle_observe_actual_written(oracle, 0, 0);
     blames(INVARIANT_RESET_ONCE);
     finish();
 }
@@ -191,8 +192,8 @@ START_TEST(test_a_new_session_may_write_zero_again)
 {
     start(0);
     reset_empty(2);
-    oracle_device_reset(oracle, 0);
-    oracle_actual(oracle, 0, 0);
+    oracle_observe_device_reset(oracle, 0);
+    oracle_observe_actual_written(oracle, 0, 0);
     blames_nobody();
     finish();
 }
@@ -202,15 +203,16 @@ END_TEST
 
 static void call(uint32_t command, int32_t status)
 {
-    oracle_call(oracle, 0, &(struct oracle_call){.command = command, .status = status});
+    oracle_observe_call(oracle, 0, &(struct oracle_call){.command = command, .status = status});
 }
 
 static void calls_start(uint32_t habits)
 {
     start(habits);
-    oracle_on_calls(oracle, 0, 0);
+    oracle_use_vmware_wire(oracle, 0, 0);
     call(BNT_VMWARE_CMD_START, BNT_VMWARE_SUCCESS);
-    oracle_host_event(oracle, 0, &(struct bnt_host_event){.kind = BNT_HOST_EVENT_DRIVER_OK});
+    oracle_observe_host_event(oracle, 0,
+                              &(struct bnt_host_event){.kind = BNT_HOST_EVENT_DRIVER_OK});
     blames_nobody();
 }
 
@@ -225,7 +227,7 @@ static page_place unlocked(uint32_t habits, uint32_t command, int32_t status, ui
     call(command, status);
     request(false, true, verdict, features);
     blames_nobody();
-    const page_place place = oracle_place(oracle, 0, page);
+    const page_place place = oracle_get_page_place(oracle, 0, page);
     finish();
     return place;
 }
@@ -257,10 +259,10 @@ START_TEST(test_a_page_that_is_not_needed_is_held_by_habit_only)
     const uint64_t features = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     for (uint32_t habit = 0; habit < 2; habit++) {
         calls_start(habit * BNT_GUEST_HABIT_REFUSE_ALL);
-        oracle_taken(oracle, 0, &page, 1);
+        oracle_observe_pages_allocated(oracle, 0, &page, 1);
         request(true, false, 0, features);
         request(true, true, BNT_VERDICT_NOT_NEEDED, features);
-        ck_assert_int_eq(oracle_place(oracle, 0, page), habit ? PLACE_HELD : PLACE_TAKEN);
+        ck_assert_int_eq(oracle_get_page_place(oracle, 0, page), habit ? PLACE_HELD : PLACE_TAKEN);
         finish();
     }
 }
@@ -272,7 +274,7 @@ static void above_target(uint32_t command, int32_t status)
     const struct bnt_host_info host = {.balloon_pfns = 1, .outcome = BNT_OUTCOME_STALLED};
     calls_start(0);
     call(command, status);
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
 }
 
 START_TEST(test_a_balloon_above_its_target_is_the_drivers_unless_the_host_will_not)
@@ -298,12 +300,12 @@ START_TEST(test_an_honest_reset_excuses_no_driver)
 {
     const struct bnt_host_info host = {0};
     calls_start(0);
-    oracle_host_event(oracle, 0,
-                      &(struct bnt_host_event){.kind = BNT_HOST_EVENT_RESET, .value = 2});
+    oracle_observe_host_event(oracle, 0,
+                              &(struct bnt_host_event){.kind = BNT_HOST_EVENT_RESET, .value = 2});
     call(BNT_VMWARE_CMD_GET_TARGET, BNT_VMWARE_RESET);
-    oracle_guest_event(oracle, 0,
-                       &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = 2});
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_observe_guest_event(
+        oracle, 0, &(struct bnt_guest_event){.kind = BNT_GUEST_EVENT_RESET, .value = 2});
+    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }
@@ -315,14 +317,14 @@ START_TEST(test_held_pages_are_looked_at_when_the_driver_is_at_rest)
     const struct bnt_host_info host = {0};
     const struct bnt_guest_info guest = {.state = BNT_GUEST_RUNNING};
     calls_start(0);
-    oracle_taken(oracle, 0, &page, 1);
+    oracle_observe_pages_allocated(oracle, 0, &page, 1);
     request(true, false, 0, features);
     request(true, true, BNT_VERDICT_PINNED, features);
-    oracle_driver_goes_on(oracle, 0, true);
-    oracle_check(oracle, 0, &guest, &host);
+    oracle_note_driver_step_due(oracle, 0, true);
+    oracle_check_counters(oracle, 0, &guest, &host);
     blames_nobody();
-    oracle_driver_goes_on(oracle, 0, false);
-    oracle_check(oracle, 0, &guest, &host);
+    oracle_note_driver_step_due(oracle, 0, false);
+    oracle_check_counters(oracle, 0, &guest, &host);
     blames(INVARIANT_HELD_RETURNED);
     finish();
 }
@@ -332,8 +334,8 @@ END_TEST
 
 static void wait_until(uint64_t time_ns)
 {
-    (void)engine_at(engine, time_ns, 0, 1, 0, 0, 0);
-    ck_assert_int_eq(engine_step(engine), ENGINE_GOING);
+    (void)engine_schedule_event(engine, time_ns, 0, 1, 0, 0, 0);
+    ck_assert_int_eq(engine_run_next_event(engine), ENGINE_GOING);
 }
 
 START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device_and_time)
@@ -349,11 +351,11 @@ START_TEST(test_what_is_in_flight_at_the_end_needs_a_live_device_and_time)
     const struct bnt_host_info host = {0};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         start(0);
-        oracle_taken(oracle, 0, &page, 1);
+        oracle_observe_pages_allocated(oracle, 0, &page, 1);
         request(true, false, 0, 0);
         wait_until(ends[i].age_ns);
-        oracle_converged(oracle, 0, &host, ends[i].device, UINT64_MAX);
-        ck_assert_int_eq(oracle_violation(oracle) != NULL, ends[i].blamed);
+        oracle_check_converged(oracle, 0, &host, ends[i].device, UINT64_MAX);
+        ck_assert_int_eq(oracle_get_violation(oracle) != NULL, ends[i].blamed);
         finish();
     }
 }
@@ -372,11 +374,11 @@ START_TEST(test_a_target_that_a_late_event_set_has_its_stall_bound)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         start(0);
         wait_until(100);
-        oracle_target_set(oracle, 0, 1);
-        oracle_check(oracle, 0, NULL, &host);
+        oracle_observe_target_set(oracle, 0, 1);
+        oracle_check_counters(oracle, 0, NULL, &host);
         wait_until(rows[i].ends_ns);
-        oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, rows[i].quiet_since_ns);
-        ck_assert_int_eq(oracle_violation(oracle) != NULL, rows[i].blamed);
+        oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, rows[i].quiet_since_ns);
+        ck_assert_int_eq(oracle_get_violation(oracle) != NULL, rows[i].blamed);
         finish();
     }
 }
@@ -386,10 +388,10 @@ START_TEST(test_a_target_without_an_outcome_needs_a_device)
 {
     const struct bnt_host_info host = {.outcome = BNT_OUTCOME_PENDING};
     start(0);
-    oracle_target_set(oracle, 0, 1);
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);
+    oracle_observe_target_set(oracle, 0, 1);
+    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);
     blames_nobody();
-    oracle_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
+    oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
     blames(INVARIANT_CONVERGES);
     finish();
 }

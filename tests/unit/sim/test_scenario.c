@@ -20,13 +20,13 @@ static void setup(void)
 /* Every test gives everything back. */
 static void teardown(void)
 {
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 
 static struct scenario *load(const char *text, size_t bytes)
 {
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return scenario_load(arena, "test.yaml", text, bytes, NULL, 0, &errors);
 }
 
@@ -42,7 +42,7 @@ static struct scenario *load_text(const char *text)
 static struct scenario *load_set(const char *text, const char *override)
 {
     const struct scenario_override set = {override};
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return scenario_load(arena, "test.yaml", text, strlen(text), &set, 1, &errors);
 }
 
@@ -123,9 +123,9 @@ START_TEST(test_digest_ignores_layout_and_sees_values)
     struct scenario *b = load_text("# a comment\nseed: 3\nvms: [{memory: 65536KiB, swap: 0}]\n"
                                    "title: Other\nschema: 1\n");
     struct scenario *c = load_text(MINIMAL "seed: 4\n");
-    ck_assert_uint_eq(scenario_digest(a), scenario_digest(b));
-    ck_assert_uint_ne(scenario_digest(a), scenario_digest(c));
-    ck_assert_uint_eq(scenario_digest(a), UINT64_C(1339699635831342101));
+    ck_assert_uint_eq(scenario_compute_digest(a), scenario_compute_digest(b));
+    ck_assert_uint_ne(scenario_compute_digest(a), scenario_compute_digest(c));
+    ck_assert_uint_eq(scenario_compute_digest(a), UINT64_C(1339699635831342101));
     scenario_free(arena, a);
     scenario_free(arena, b);
     scenario_free(arena, c);
@@ -234,7 +234,7 @@ START_TEST(test_missing_file_is_an_error)
     ck_assert_ptr_null(scenario_load(arena, "no/such/file.yaml", NULL, 0, NULL, 0, &errors));
     expect_first_error("no/such/file.yaml:1:1: error: cannot open the file: No such file or "
                        "directory");
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     ck_assert_ptr_null(scenario_load(arena, "/", NULL, 0, NULL, 0, &errors));
     expect_first_error("/:1:1: error: cannot read the file: Is a directory");
 }
@@ -246,7 +246,7 @@ START_TEST(test_shipped_examples_load)
     for (size_t i = 0; i < 2; i++) {
         char path[256];
         snprintf(path, sizeof path, BALLONET_SOURCE_DIR "/tests/valid/%s.yaml", names[i]);
-        scenario_errors_free(&errors);
+        scenario_free_errors(&errors);
         struct scenario *s = scenario_load(arena, path, NULL, 0, NULL, 0, &errors);
         ck_assert_msg(s != NULL, "%s", errors.count > 0 ? errors.messages[0] : path);
         scenario_free(arena, s);

@@ -24,9 +24,9 @@ static void invariants_write(void *file)
 {
     fprintf(file, "\n| invariant | assumes | what holds |\n|---|---|---|\n");
     for (int id = 0; id < INVARIANT_COUNT; id++) {
-        fprintf(file, "| `%s` | %s | %s |\n", invariant_name((invariant_id)id),
-                assumes_texts[invariant_assumes((invariant_id)id)],
-                invariant_text((invariant_id)id));
+        fprintf(file, "| `%s` | %s | %s |\n", invariant_get_name((invariant_id)id),
+                assumes_texts[invariant_get_assumed_parties((invariant_id)id)],
+                invariant_get_text((invariant_id)id));
     }
 }
 
@@ -34,9 +34,9 @@ static const struct {
     const char *path;
     void (*write)(void *file);
 } documents[] = {
-    {BALLONET_SOURCE_DIR "/docs/use/scenarios.md", scenario_reference_write},
-    {BALLONET_SOURCE_DIR "/docs/use/personalities.md", scenario_personalities_write},
-    {BALLONET_SOURCE_DIR "/docs/prove/generator.md", explore_reference_write},
+    {BALLONET_SOURCE_DIR "/docs/use/scenarios.md", scenario_write_reference},
+    {BALLONET_SOURCE_DIR "/docs/use/personalities.md", scenario_write_personalities},
+    {BALLONET_SOURCE_DIR "/docs/prove/generator.md", explore_write_reference},
     {BALLONET_SOURCE_DIR "/docs/prove/invariants.md", invariants_write},
 };
 

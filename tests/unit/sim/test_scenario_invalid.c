@@ -27,7 +27,7 @@ static void messages_write(const char *name, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "more\n");
         ck_assert_uint_lt(used, size);
     }
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 
@@ -102,7 +102,7 @@ START_TEST(test_twenty_mistakes_give_twenty_messages)
                                      BALLONET_SOURCE_DIR "/tests/invalid/twenty-mistakes.yaml",
                                      NULL, 0, NULL, 0, &errors));
     ck_assert_uint_eq(errors.count, 20);
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     ck_assert_uint_eq(arena_close(arena), 0);
 }
 END_TEST

@@ -47,7 +47,7 @@ static void try_value(struct tally *tally, const char *path, const char *value)
     struct scenario_errors errors = {.arena = arena};
     struct scenario *scenario =
         scenario_load(arena, "t.yaml", text, strlen(text), &override, 1, &errors);
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     if (scenario != NULL &&
         world_can_start(scenario, arena, NULL, 0, &place, error, sizeof error)) {
         const struct world_config config = {.arena = arena, .scenario = scenario, .seed = 1};
@@ -77,7 +77,7 @@ static void try_row(struct tally *tally, const char *prefix, const struct key_ro
     (void)snprintf(path, sizeof path, "%s%s", prefix, row->name);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char value[VALUE_TEXT_BYTES];
-        try_value(tally, path, value_write(value, units_of(row->type), values[i]));
+        try_value(tally, path, value_write_text(value, units_find(row->type), values[i]));
     }
 }
 
@@ -134,7 +134,7 @@ START_TEST(test_what_cannot_start_is_told_with_its_reason)
                       rows[i].vm);
         ck_assert_msg(strstr(error, rows[i].reason) != NULL, "%s: %s", rows[i].vm, error);
         ck_assert_uint_eq(place.line, 5);
-        scenario_errors_free(&errors);
+        scenario_free_errors(&errors);
         scenario_free(arena, scenario);
         ck_assert_uint_eq(arena_close(arena), 0);
     }

@@ -50,10 +50,10 @@ static struct trace_trailer record(uint64_t events)
     struct trace_writer *writer = trace_writer_open(arena, path, &header, error, sizeof error);
 
     ck_assert_ptr_nonnull(writer);
-    const struct engine_observer observer = trace_writer_observer(writer);
+    const struct engine_observer observer = trace_writer_get_observer(writer);
     struct trace_trailer trailer = toy_run(arena, TOY_PLAIN, events, 77, NULL, &observer);
     trailer.verdict = 3;
-    ck_assert(!trace_writer_failed(writer));
+    ck_assert(!trace_writer_has_failed(writer));
     ck_assert(trace_writer_close(writer, &trailer, error, sizeof error));
     return trailer;
 }
@@ -78,7 +78,7 @@ static void tear_down(void)
 
 static bool opens(const uint8_t *from, size_t count)
 {
-    const uint64_t before = arena_outstanding(arena);
+    const uint64_t before = arena_count_outstanding(arena);
     struct trace *trace = trace_open(arena, "t", from, count, error, sizeof error);
 
     if (trace != NULL) {
@@ -86,7 +86,7 @@ static bool opens(const uint8_t *from, size_t count)
     } else if (strlen(error) < 30) {
         ck_abort_msg("no sentence: '%s'", error);
     }
-    if (arena_outstanding(arena) != before) {
+    if (arena_count_outstanding(arena) != before) {
         ck_abort_msg("an opening left something behind");
     }
     return trace != NULL;
@@ -107,10 +107,10 @@ START_TEST(test_what_was_written_is_read)
     struct trace *trace = trace_open(arena, "t", bytes, length, error, sizeof error);
 
     ck_assert_ptr_nonnull(trace);
-    const struct trace_header *read = trace_header_get(trace);
+    const struct trace_header *read = trace_get_header(trace);
     ck_assert_str_eq(read->name, header.name);
     ck_assert_str_eq(read->text, header.text);
-    ck_assert_str_eq(read->build, trace_build());
+    ck_assert_str_eq(read->build, trace_get_build());
     ck_assert_uint_eq(read->seed, 77);
     ck_assert_uint_eq(read->set_count, 2);
     ck_assert_str_eq(read->sets[0], sets[0]);
@@ -120,13 +120,13 @@ START_TEST(test_what_was_written_is_read)
     ck_assert_str_eq(read->files[0].bytes, "1,2\n3,4\n");
     ck_assert_uint_eq(read->files[0].length, 8);
     ck_assert_uint_eq(read->files[1].length, 0);
-    const struct trace_trailer *trailer = trace_trailer_get(trace);
+    const struct trace_trailer *trailer = trace_get_trailer(trace);
     ck_assert_uint_eq(trailer->events, EVENTS);
     ck_assert_uint_eq(trailer->choices, EVENTS);
     ck_assert_uint_eq(trailer->verdict, 3);
-    ck_assert_uint_eq(trailer->hash_word, engine_hash_word(&trailer->hash));
-    ck_assert_uint_eq(trace_event(trace, 4).number, 5);
-    ck_assert_str_eq(trace_stream(trace, trace_choice(trace, 1).stream), "page");
+    ck_assert_uint_eq(trailer->hash_word, engine_mix_hash(&trailer->hash));
+    ck_assert_uint_eq(trace_get_event(trace, 4).number, 5);
+    ck_assert_str_eq(trace_get_stream_name(trace, trace_get_choice(trace, 1).stream), "page");
     trace_close(trace);
 }
 END_TEST
@@ -141,7 +141,7 @@ START_TEST(test_many_blocks_are_one_sequence)
     struct trace *trace = trace_open(arena, "t", bytes, length, error, sizeof error);
     ck_assert_ptr_nonnull(trace);
     for (uint64_t i = 0; i < events; i += 97) {
-        ck_assert_uint_eq(trace_event(trace, i).number, i + 1);
+        ck_assert_uint_eq(trace_get_event(trace, i).number, i + 1);
     }
     trace_close(trace);
 }
@@ -161,7 +161,7 @@ START_TEST(test_records_have_their_bytes)
                                         .digest = UINT64_C(0x191A1B1C1D1E1F20)};
     uint8_t found[EVENT_BYTES];
 
-    trace_event_put(found, &event);
+    trace_write_event(found, &event);
     ck_assert_mem_eq(found, expected, sizeof expected);
 }
 END_TEST
@@ -170,7 +170,7 @@ END_TEST
 START_TEST(test_the_layout_is_that_of_its_version)
 {
     ck_assert_int_eq(TRACE_FORMAT_VERSION, 1);
-    ck_assert_uint_eq(trace_layout_digest(), UINT64_C(0x3D93287BC6CAC0F0));
+    ck_assert_uint_eq(trace_compute_layout_digest(), UINT64_C(0x3D93287BC6CAC0F0));
 }
 END_TEST
 
@@ -209,7 +209,7 @@ END_TEST
 
 START_TEST(test_something_behind_the_end_is_noticed)
 {
-    uint8_t *longer = arena_zalloc(arena, length + 1);
+    uint8_t *longer = arena_alloc_zeroed(arena, length + 1);
 
     memcpy(longer, bytes, length);
     ck_assert(!opens(longer, length + 1));
@@ -227,7 +227,7 @@ START_TEST(test_mended_damage_is_refused_or_harmless)
         for (unsigned change = 1; change < 256; change = change * 5 + 2) {
             memcpy(copy, bytes, length);
             copy[i] = (uint8_t)(copy[i] + change);
-            (void)trace_mend(copy, length);
+            (void)trace_recompute_hashes(copy, length);
             (void)opens(copy, length);
         }
     }
@@ -237,12 +237,12 @@ END_TEST
 
 START_TEST(test_other_formats_are_named)
 {
-    put32(bytes + 8, 2);
-    ck_assert(trace_mend(bytes, length));
+    write_u32(bytes + 8, 2);
+    ck_assert(trace_recompute_hashes(bytes, length));
     assert_refused("version 2, this program reads version 1");
-    put32(bytes + 8, 1);
+    write_u32(bytes + 8, 1);
     bytes[16] ^= 1;
-    ck_assert(trace_mend(bytes, length));
+    ck_assert(trace_recompute_hashes(bytes, length));
     assert_refused("layout digest at byte 16");
     bytes[16] ^= 1;
     bytes[0] = 'X';
@@ -257,15 +257,16 @@ START_TEST(test_huge_counts_are_refused)
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         memcpy(copy, bytes, length);
-        put32(copy + counts[i], UINT32_MAX);
-        put64(copy + get32(bytes + 12) - 8, trace_hash_bytes(copy, get32(bytes + 12) - 8));
+        write_u32(copy + counts[i], UINT32_MAX);
+        write_u64(copy + read_u32(bytes + 12) - 8,
+                  trace_hash_bytes(copy, read_u32(bytes + 12) - 8));
         ck_assert(!opens(copy, length));
     }
-    const size_t block = get32(bytes + 12);
+    const size_t block = read_u32(bytes + 12);
     for (size_t at = block + 4; at < block + FRAME_BYTES - HASH_BYTES; at += 4) {
         memcpy(copy, bytes, length);
-        put32(copy + at, UINT32_MAX);
-        (void)trace_mend(copy, length);
+        write_u32(copy + at, UINT32_MAX);
+        (void)trace_recompute_hashes(copy, length);
         ck_assert(!opens(copy, length));
     }
     arena_free(arena, copy, length);
@@ -274,16 +275,16 @@ END_TEST
 
 START_TEST(test_an_unknown_block_is_skipped)
 {
-    const size_t block = get32(bytes + 12);
+    const size_t block = read_u32(bytes + 12);
     const size_t more = FRAME_BYTES + 5;
-    uint8_t *longer = arena_zalloc(arena, length + more);
+    uint8_t *longer = arena_alloc_zeroed(arena, length + more);
     const struct trace_frame frame = {.type = 99, .bytes = 5};
 
     memcpy(longer, bytes, block);
-    trace_frame_put(longer + block, &frame);
+    trace_write_frame(longer + block, &frame);
     memcpy(longer + block + more, bytes + block, length - block);
     ck_assert(!opens(longer, length + more));
-    ck_assert(trace_mend(longer, length + more));
+    ck_assert(trace_recompute_hashes(longer, length + more));
     ck_assert(opens(longer, length + more));
     arena_free(arena, longer, length + more);
 }

@@ -43,7 +43,7 @@ static void set_up(void)
     arena = arena_open(0x99);
     struct trace_writer *writer = trace_writer_open(arena, path, &header, error, sizeof error);
     ck_assert_ptr_nonnull(writer);
-    const struct engine_observer observer = trace_writer_observer(writer);
+    const struct engine_observer observer = trace_writer_get_observer(writer);
     const struct trace_trailer trailer = toy_run(arena, TOY_PLAIN, EVENTS, 77, NULL, &observer);
     ck_assert(trace_writer_close(writer, &trailer, error, sizeof error));
     load(path);
@@ -63,7 +63,7 @@ static void replay(enum toy_twist twist, uint64_t seed, bool drawing, uint32_t v
 
     ck_assert_ptr_nonnull(trace);
     trace_check_begin(&check, trace, NULL);
-    const struct engine_observer observer = trace_check_observer(&check);
+    const struct engine_observer observer = trace_check_get_observer(&check);
     struct trace_trailer run =
         toy_run(arena, twist, EVENTS, seed, drawing ? NULL : &check.source, &observer);
     run.verdict = verdict;
@@ -93,8 +93,8 @@ END_TEST
 
 START_TEST(test_the_seed_does_not_matter_as_choices_come_from_the_file)
 {
-    put64(bytes + 24, 78);
-    ck_assert(trace_mend(bytes, length));
+    write_u64(bytes + 24, 78);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 78, false, 0);
     ck_assert_msg(!check.differs, "%s", check.text);
     replay(TOY_PLAIN, 78, true, 0);
@@ -104,10 +104,10 @@ END_TEST
 
 static uint8_t *payload_of(block_type type)
 {
-    uint8_t *at = bytes + get32(bytes + 12);
+    uint8_t *at = bytes + read_u32(bytes + 12);
 
-    while (trace_frame_get(at).type != (uint32_t)type) {
-        at += FRAME_BYTES + trace_frame_get(at).bytes;
+    while (trace_read_frame(at).type != (uint32_t)type) {
+        at += FRAME_BYTES + trace_read_frame(at).bytes;
     }
     return at + FRAME_BYTES;
 }
@@ -116,8 +116,8 @@ START_TEST(test_one_altered_choice_diverges_at_its_event)
 {
     uint8_t *value = payload_of(BLOCK_CHOICES) + 4 * CHOICE_BYTES + 16;
 
-    put64(value, get64(value) ^ 1);
-    ck_assert(trace_mend(bytes, length));
+    write_u64(value, read_u64(value) ^ 1);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 77, false, 0);
     assert_differs("digest", 5, "event 5: the digest differs; the run: at ");
     ck_assert(check.first.has_expected && check.first.has_actual);
@@ -130,8 +130,8 @@ START_TEST(test_one_altered_event_diverges_there)
 {
     uint8_t *time = payload_of(BLOCK_EVENTS) + 7 * EVENT_BYTES;
 
-    put64(time, get64(time) + 1);
-    ck_assert(trace_mend(bytes, length));
+    write_u64(time, read_u64(time) + 1);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 77, false, 0);
     assert_differs("time", 8, "event 8: the time differs");
     ck_assert_uint_eq(check.first.expected.time_ns, check.first.actual.time_ns + 1);
@@ -169,8 +169,8 @@ END_TEST
 START_TEST(test_another_stream_is_a_divergence)
 {
     /* stream 0 made the choices of odd events: give the fifth to stream 1 */
-    put32(payload_of(BLOCK_CHOICES) + 4 * CHOICE_BYTES, 1);
-    ck_assert(trace_mend(bytes, length));
+    write_u32(payload_of(BLOCK_CHOICES) + 4 * CHOICE_BYTES, 1);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 77, false, 0);
     assert_differs("stream", 5, "recorded: stream page");
     ck_assert_uint_eq(check.first.choice, 5);
@@ -187,9 +187,9 @@ START_TEST(test_two_events_swapped_are_told_as_order)
     memcpy(record, events + 7 * EVENT_BYTES, EVENT_BYTES);
     memcpy(events + 7 * EVENT_BYTES, events + 8 * EVENT_BYTES, EVENT_BYTES);
     memcpy(events + 8 * EVENT_BYTES, record, EVENT_BYTES);
-    put32(events + 7 * EVENT_BYTES + 8, 8);
-    put32(events + 8 * EVENT_BYTES + 8, 9);
-    ck_assert(trace_mend(bytes, length));
+    write_u32(events + 7 * EVENT_BYTES + 8, 8);
+    write_u32(events + 8 * EVENT_BYTES + 8, 9);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 77, false, 0);
     assert_differs("order", 8, "event 8: the order differs");
 }
@@ -198,14 +198,14 @@ END_TEST
 START_TEST(test_only_the_end_differs)
 {
     uint8_t *trailer = payload_of(BLOCK_TRAILER);
-    struct trace_tail tail = trace_tail_get(trailer);
+    struct trace_tail tail = trace_read_tail(trailer);
     const struct engine_hash hash = {tail.order, tail.time, tail.payload, tail.state + 1,
                                      tail.draws};
 
     tail.state++;
-    tail.hash_word = engine_hash_word(&hash);
-    trace_tail_put(trailer, &tail);
-    ck_assert(trace_mend(bytes, length));
+    tail.hash_word = engine_mix_hash(&hash);
+    trace_write_tail(trailer, &tail);
+    ck_assert(trace_recompute_hashes(bytes, length));
     replay(TOY_PLAIN, 77, false, 0);
     assert_differs("hash", 31, "the state hash differs at the end");
 }

@@ -34,7 +34,7 @@ static struct scenario *load(struct arena *arena, const char *text)
     struct scenario *scenario =
         scenario_load(arena, "test.yaml", text, strlen(text), NULL, 0, &errors);
     ck_assert_msg(scenario != NULL, "%s", errors.count > 0 ? errors.messages[0] : "no message");
-    scenario_errors_free(&errors);
+    scenario_free_errors(&errors);
     return scenario;
 }
 
@@ -118,7 +118,7 @@ START_TEST(test_a_world_of_which_a_part_fails_leaves_nothing)
         for (uint32_t vm = 0; vm < VMS; vm++) {
             struct arena *arena = arena_open(0xA5);
             struct scenario *scenario = load(arena, three);
-            const uint64_t before = arena_outstanding(arena);
+            const uint64_t before = arena_count_outstanding(arena);
             broken[_i].break_it(scenario, vm);
             char error[512] = "";
             const struct world_config config = {.arena = arena,
@@ -130,7 +130,7 @@ START_TEST(test_a_world_of_which_a_part_fails_leaves_nothing)
             ck_assert_msg(world_create(&config, error, sizeof error) == NULL,
                           "%s of VM %u: the world was made", broken[_i].part, vm);
             ck_assert_msg(error[0] != '\0', "%s of VM %u: no sentence", broken[_i].part, vm);
-            ck_assert_msg(arena_outstanding(arena) == before, "%s of VM %u: memory is left",
+            ck_assert_msg(arena_count_outstanding(arena) == before, "%s of VM %u: memory is left",
                           broken[_i].part, vm);
             scenario_free(arena, scenario);
             ck_assert_uint_eq(arena_close(arena), 0);
