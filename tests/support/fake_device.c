@@ -104,6 +104,7 @@ static void fake_config_read(void *opaque, uint32_t offset, void *dst, uint32_t 
         CHECK(f->dev.accepted & BNT_BALLOON_F_FREE_PAGE_HINT); /* VG-18 */
         value = f->hint_command;
         f->hint_read = value;
+        f->generation += f->hint_unsettled;
         break;
     case BNT_BALLOON_CONFIG_WS_NUM_BINS:
         CHECK((f->dev.accepted & FAKE_WS) != 0);

@@ -149,6 +149,7 @@ struct fake {
     uint32_t generation;
     bool unsettled;
     bool unsettles;       /* from DRIVER_OK on */
+    bool hint_unsettled;  /* configuration changes with each read of the hint command */
     uint32_t reset_reads; /* status reads that a reset takes; UINT32_MAX: for ever */
     uint32_t reset_left;
     uint32_t queue_reset_reads; /* reads that the reset of a queue takes */

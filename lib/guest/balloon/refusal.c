@@ -148,7 +148,7 @@ uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t
     uint32_t *left = huge ? &guest->huge.kept_count : &guest->kept_count;
     const uint64_t *kept = huge ? guest->huge_kept : guest->kept;
     uint32_t taken = 0;
-    while (taken<count && * left> 0) {
+    while (*left > 0 && taken < count) {
         pages[taken++] = kept[--*left];
     }
     return taken;

@@ -62,7 +62,7 @@ static void submit_report_blocks(struct bnt_guest *guest)
         segs[i].bytes = bytes;
         report->init[i] = false;
     }
-    report->out = report->count / each;
+    report->out = guest->init_reported ? report->count : 1;
     for (uint32_t i = 0; i < report->count; i += each) {
         const bnt_status added =
             bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_REPORT], &segs[i], 0, each, &report->heads[i]);

@@ -318,6 +318,19 @@ START_TEST(test_what_the_allocator_must_not_return_goes_back)
 }
 END_TEST
 
+START_TEST(test_command_that_never_settles_breaks)
+{
+    struct fake f;
+    begin(&f, 0);
+    f.hint_unsettled = true;
+    fake_hint(&f, 7);
+    ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_CONFIG_UNSETTLED);
+    ck_assert_uint_eq(f.hint_command_count, 0);
+    fake_end(&f);
+}
+END_TEST
+
 START_TEST(test_settings_out_of_range_are_refused)
 {
     struct bnt_guest_need need;
@@ -394,6 +407,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, test_a_reset_of_the_balloon_waits_for_no_hint_and_none_is_sent_in_it);
     tcase_add_loop_test(tcase, test_detach_in_the_middle_gives_every_block_back, 0, 16);
     tcase_add_test(tcase, test_what_the_allocator_must_not_return_goes_back);
+    tcase_add_test(tcase, test_command_that_never_settles_breaks);
     tcase_add_test(tcase, test_settings_out_of_range_are_refused);
     tcase_add_loop_test(tcase, test_blocks_beside_memory_go_back_wherever_they_lie, 0, 2);
     tcase_add_test(tcase, test_reclaim_of_nothing_ends_no_run);

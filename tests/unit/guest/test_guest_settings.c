@@ -89,6 +89,25 @@ START_TEST(test_ranges_of_settings_on_vmwares_wire)
 }
 END_TEST
 
+START_TEST(test_default_stands_for_0_and_for_nothing_else)
+{
+    struct bnt_guest_config c = virtio_valid();
+    struct bnt_guest_config set = virtio_valid();
+    struct bnt_guest_config resolved;
+
+    ck_assert_int_eq(bnt_guest_config_resolve(&c, &resolved), BNT_OK);
+#define BNT_X(setting, value)               \
+    ck_assert(resolved.setting == (value)); \
+    set.setting = 1;
+    BNT_GUEST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
+    ck_assert_int_eq(bnt_guest_config_resolve(&set, &resolved), BNT_OK);
+#define BNT_X(setting, value) ck_assert_msg(resolved.setting == 1, #setting);
+    BNT_GUEST_DEFAULT_MAP(BNT_X)
+#undef BNT_X
+}
+END_TEST
+
 START_TEST(test_every_habit_has_a_name)
 {
     for (uint32_t bit = 0; bit < 8; bit++) {
@@ -106,6 +125,7 @@ Suite *test_suite(void)
     TCase *tc = tcase_create("settings");
     tcase_add_test(tc, test_ranges_of_settings);
     tcase_add_test(tc, test_ranges_of_settings_on_vmwares_wire);
+    tcase_add_test(tc, test_default_stands_for_0_and_for_nothing_else);
     tcase_add_test(tc, test_every_habit_has_a_name);
     suite_add_tcase(suite, tc);
     return suite;

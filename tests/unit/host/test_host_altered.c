@@ -201,6 +201,25 @@ START_TEST(test_altered_middle_is_refused_whole_or_survived)
 }
 END_TEST
 
+START_TEST(test_middle_cut_short_is_refused_whole)
+{
+    middle_open((enum middle)_i);
+    const size_t bytes = bnt_host_state_size(fake.host);
+    ck_assert_uint_le(bytes, ROOM);
+    ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, bytes), BNT_OK);
+    void *storage = NULL;
+    struct bnt_host *host = fake_host_on(&fake, provider, &storage);
+    for (size_t cut = 0; cut < bytes; cut++) {
+        ck_assert_int_eq(bnt_host_load(host, fake.now_ns, state, cut), BNT_E_SAVED_STATE);
+        ck_assert_uint_eq(bnt_host_status_read(host), 0);
+    }
+    ck_assert_int_eq(bnt_host_load(host, fake.now_ns, state, bytes), BNT_OK);
+    bnt_host_fini(host);
+    free(storage);
+    fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_range_without_a_leaf_hides_no_misuse_of_another)
 {
     const struct bnt_vq_seg segs[] = {{(uint64_t)FIRST << BNT_PFN_SHIFT, BNT_PFN_BYTES},
@@ -231,6 +250,7 @@ Suite *test_suite(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_altered_middle_is_refused_whole_or_survived, 0, MIDDLES);
+    tcase_add_loop_test(tc, test_middle_cut_short_is_refused_whole, 0, MIDDLES);
     tcase_add_test(tc, test_range_without_a_leaf_hides_no_misuse_of_another);
     suite_add_tcase(suite, tc);
     return suite;

@@ -45,6 +45,19 @@ START_TEST(test_bx2_reset_depends_on_verdicts)
 }
 END_TEST
 
+START_TEST(test_number_of_no_feature_has_no_row_and_no_bit)
+{
+    const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
+
+    for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
+        ck_assert_ptr_nonnull(bnt_balloon_feature_row(feature));
+        ck_assert(bnt_balloon_feature_mask(feature, &binding) != 0);
+    }
+    ck_assert_ptr_null(bnt_balloon_feature_row(BNT_BALLOON_FEATURE_COUNT));
+    ck_assert(bnt_balloon_feature_mask(BNT_BALLOON_FEATURE_COUNT, &binding) == 0);
+}
+END_TEST
+
 START_TEST(test_every_verdict_has_a_name)
 {
     ck_assert_str_eq(bnt_verdict_name(BNT_VERDICT_NOT_LOCKED), "not-locked");
@@ -61,6 +74,7 @@ Suite *test_suite(void)
 
     tcase_add_test(tc, test_bx1_binding_takes_no_bit_of_another_feature);
     tcase_add_test(tc, test_bx2_reset_depends_on_verdicts);
+    tcase_add_test(tc, test_number_of_no_feature_has_no_row_and_no_bit);
     tcase_add_test(tc, test_every_verdict_has_a_name);
     suite_add_tcase(suite, tc);
     return suite;
