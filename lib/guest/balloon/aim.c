@@ -1,15 +1,15 @@
 /*
- * Whether the balloon is where it should be, and what inflation has to wait for. Decides nothing
- * else, and changes nothing.
+ * Whether the balloon is at its target, and whether inflation must wait. The functions of this file
+ * change nothing.
  */
 #include "lib/guest/balloon/policy.h"
 
 #define WITHIN (BNT_BALLOON_2M_PFNS - 1)
 
 /*
- * Whether inflation must wait: a back-off, the hold-off after an OOM, an OOM not yet met. While an
- * OOM deflate is in flight its pages may be the OS's already: to inflate one of them now would let
- * the device see the two requests in either order.
+ * Whether inflation must wait: for a back-off, for the hold-off after an OOM deflate, or for an OOM
+ * deflate in progress. The OS may already use the pages of an OOM deflate in flight. If one of them
+ * were inflated now, the device might handle the two requests in the wrong order.
  */
 bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest)
 {
@@ -18,7 +18,7 @@ bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_OOM].busy || guest->requests[BNTI_GUEST_INFLATE].gone_on;
 }
 
-/* Whether a refused page waits for the end of its cycle. */
+/* Whether the driver holds refused pages until the cycle ends. */
 bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 {
     return guest->held_count + guest->kept_count + guest->aside_count + guest->huge.held_count +
@@ -27,8 +27,8 @@ bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 }
 
 /*
- * PFNs by which the last page of 2 MiB may go over the target. On VMware's wire no more than the
- * slack: what it went over by would be deflated at once, as a page of 2 MiB, and be missing again.
+ * How many PFNs the last huge page may exceed the target by. On VMware's wire this is at most the
+ * slack: a larger excess would be deflated at once, as a huge page, and inflated again.
  */
 uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
 {

@@ -1,18 +1,19 @@
 /*
- * Pages in doubt: their queue was reset while they were in flight, and only the deflate queue can
- * settle what the device knows of them. A page of an inflate is sent through it before anything
- * else becomes of it, and a deflate is sent again. So no page is used while the device may have it,
- * and none is counted twice. How a queue is reset is queue_reset.c's.
+ * Doubtful requests: their queue was reset while they were in flight, so it is unknown whether the
+ * device handled them. The pages of a doubtful inflate are deflated before anything else happens to
+ * them, and a doubtful deflate is sent again. So no page is used while the device may have it, and
+ * no page is counted twice. queue_reset.c resets the queues.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
-/* The device let go of an inflate, taken or not: held in doubt until the deflate queue is free. */
+/* After a reset of the inflate queue: the inflate in flight is doubtful until the deflate queue has
+ * room. */
 static void mark_inflate_doubtful(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    if (request->gone_on) { /* it was counted when it was late */
+    if (request->gone_on) { /* its pages were counted when the answer was late */
         bnti_guest_set_request_assumed_done(guest, BNTI_GUEST_INFLATE, false);
         bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
     }
@@ -21,7 +22,7 @@ static void mark_inflate_doubtful(struct bnt_guest *guest)
     }
 }
 
-/* In a release the device has forgotten all: nothing is told, everything goes back (BX-17). */
+/* During a release no message is needed: all pages of the request go back to the OS (BX-17). */
 static void release_slot(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_answer none = {0};
@@ -30,7 +31,8 @@ static void release_slot(struct bnt_guest *guest, enum bnti_guest_slot slot)
     guest->answered(guest, slot, &none);
 }
 
-/* A deflate in doubt is sent again: a page that is out of the balloon already stays out of it. */
+/* Sends a doubtful deflate again. For pages that already left the balloon, the device changes
+ * nothing. */
 static void repeat_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
@@ -51,7 +53,7 @@ static void repeat_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
     }
 }
 
-/* The queue of requests works again after its reset. */
+/* Called when a queue of requests works again after its reset. */
 void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q)
 {
     if (q == BNTI_GUEST_Q_INFLATE) {
@@ -62,7 +64,7 @@ void bnti_guest_mark_queue_doubtful(struct bnt_guest *guest, uint32_t q)
     repeat_deflate(guest, BNTI_GUEST_OOM);
 }
 
-/* In a step: pages in doubt are sent through the deflate queue, as soon as it has room. */
+/* In a step: deflates the pages of a doubtful inflate, as soon as the deflate queue has room. */
 void bnti_guest_settle_doubt(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *inflate = &guest->requests[BNTI_GUEST_INFLATE];

@@ -1,12 +1,13 @@
 /*
- * Pages of 2 MiB: taken first, refused ones kept aside and offered in parts when no more of them
- * can be had or enough were refused. They are told by one PFN, and count 512 everywhere. Once a
- * cycle is over to single pages it stays there: a device that refuses every one of them cannot keep
- * us busy.
+ * Huge pages (2 MiB). A cycle inflates them first, and holds the refused ones. When the OS has no
+ * more huge pages, or the device refused too many, the held ones are split and their parts
+ * inflated. A request contains one PFN for a huge page, which counts as 512 PFNs everywhere. A
+ * cycle that has changed to single pages does not return to huge pages, so that a device that
+ * refuses them all cannot keep the driver busy.
  */
 #include "lib/guest/balloon/policy.h"
 
-/* After a handshake or a negotiation: whether there are any. */
+/* After a handshake or a negotiation: decides whether huge pages are used. */
 void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 {
     const bool record =
@@ -15,7 +16,7 @@ void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
                      guest->config.page_order < BNT_BALLOON_2M_ORDER;
 }
 
-/* From now on this cycle takes single pages. */
+/* From now on this cycle inflates single pages. */
 void bnti_guest_end_huge_phase(struct bnt_guest *guest)
 {
     bnti_guest_pace_stop_huge(guest);
@@ -42,8 +43,8 @@ static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
 }
 
 /*
- * The next request of the phase, or its end. False if there is nothing to do before something
- * happens; `over` if something else has to be decided first.
+ * Sends the next inflate of huge pages, or ends their phase. Returns false if sizing has to wait.
+ * Sets `over` if sizing must decide anew.
  */
 bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfns, bool *over)
 {
@@ -64,7 +65,7 @@ bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfn
     }
     const uint32_t got = allocate_huge_pages(guest, want);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
-        *over = true; /* an OOM deflate came in between */
+        *over = true; /* an OOM deflate happened during the allocation */
         return true;
     }
     if (got == 0) {

@@ -1,8 +1,7 @@
 /*
- * A ballooned page moves to another place, because the OS compacts or offlines memory: the new page
- * enters the balloon and the old one leaves it, in one of two orders. Each half is an ordinary
- * request of one page, so that refusals, resets and timeouts mean what they always mean. What an
- * answer does to a page is verdict.c's.
+ * Migrates a ballooned page because the OS compacts or offlines memory: a new page enters the
+ * balloon and the old page leaves it, in either order. Each half is an ordinary request of one
+ * page, so that refusals, resets and timeouts are handled as usual. verdict.c applies the answers.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -26,7 +25,7 @@ static void end_migration(struct bnt_guest *guest, bnt_guest_migrated outcome)
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_MIGRATED, old_page, (uint64_t)outcome);
 }
 
-/* The second half cannot be sent: both pages stay in the balloon, or neither. */
+/* The second half cannot be sent: either both pages stay in the balloon, or neither does. */
 static void skip_second_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -39,8 +38,8 @@ static void skip_second_half(struct bnt_guest *guest)
 }
 
 /*
- * The first half is done: sends the second, or ends where it has become pointless, or where the
- * queue that it needs is being reset.
+ * The first half is done: sends the second half, or ends the migration if the old page has already
+ * left the balloon or the queue is being reset.
  */
 static void send_second_half(struct bnt_guest *guest)
 {
@@ -57,11 +56,12 @@ static void send_second_half(struct bnt_guest *guest)
     } else if (bnti_guest_record_remove(guest, migration->old_page)) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, migration->old_page);
     } else {
-        end_migration(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took it meanwhile */
+        end_migration(guest, BNT_GUEST_MIGRATED_MOVED); /* an OOM deflate took the old page */
     }
 }
 
-/* The device may have taken the new page or not: it goes back once a deflate of it is answered. */
+/* It is unknown whether the device took the new page. The page goes back to the OS when its deflate
+ * is answered. */
 void bnti_guest_end_doubtful_migration(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -72,7 +72,8 @@ void bnti_guest_end_doubtful_migration(struct bnt_guest *guest)
     }
 }
 
-/* A refused half leaves the balloon as it was, or one page smaller if the old one is out. */
+/* The device refused a half: the balloon stays as it was, or shrinks by one page if the old page
+ * has left it. */
 static void end_refused_half(struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -110,7 +111,7 @@ void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot 
     }
 }
 
-/* Whether there is a new page that was not sent yet. */
+/* Whether a migration has a new page that was not sent yet. */
 bool bnti_guest_has_unsent_new_page(const struct bnt_guest *guest)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
@@ -118,7 +119,8 @@ bool bnti_guest_has_unsent_new_page(const struct bnt_guest *guest)
     return migration->active && migration->deflate_first && !migration->second;
 }
 
-/* The balloon is being emptied: a new page that was never sent is the OS's again. */
+/* Ends a migration because the balloon is emptied: a new page that was not sent goes back to the
+ * OS. */
 void bnti_guest_abort_migration(struct bnt_guest *guest)
 {
     if (!guest->migration.active) {
@@ -130,8 +132,8 @@ void bnti_guest_abort_migration(struct bnt_guest *guest)
     end_migration(guest, BNT_GUEST_MIGRATED_EMPTIED);
 }
 
-/* Whether the old page may leave before the new one is in: without DEFLATE_ON_OOM only from a
- * balloon that is above its target (BD-7). VMware's wire has no such rule. */
+/* Whether the old page may leave the balloon before the new page enters it. Without DEFLATE_ON_OOM
+ * this is allowed only above the target (BD-7). VMware's wire has no such rule. */
 static bool may_deflate_first(const struct bnt_guest *guest)
 {
     return guest->wire->deflates_freely || (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0 ||
@@ -153,7 +155,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
     if (guest->config.record == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
         return BNT_E_UNSUPPORTED;
     }
-    if (guest->vmware.reset_seen) { /* RESET_LATE: no word about a page before START */
+    if (guest->vmware.reset_seen) { /* RESET_LATE: no page may be sent before START */
         return BNT_E_AGAIN;
     }
     if (guest->emptying || migration->active || guest->requests[BNTI_GUEST_INFLATE].busy ||
@@ -174,7 +176,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
     if (first) {
         send_migration_half(guest, BNTI_GUEST_DEFLATE, old_page);
     } else {
-        bnti_guest_record_push(guest, &old_page, 1); /* it stays ballooned until the second half */
+        bnti_guest_record_push(guest, &old_page, 1); /* ballooned until the second half */
         send_migration_half(guest, BNTI_GUEST_INFLATE, new_page);
     }
     return BNT_OK;

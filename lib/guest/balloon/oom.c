@@ -1,7 +1,7 @@
 /*
- * OOM deflate: the synchronous entry by which a starving OS gets pages back. Its request slot is
- * reserved, it allocates nothing, and it may be entered while the OS allocates for the balloon
- * itself, which is when it is needed most.
+ * OOM deflate: a synchronous call by which an OS without free memory gets pages back. It has its
+ * own request slot and allocates nothing. The OS may call it even while it allocates pages for the
+ * balloon.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -13,8 +13,8 @@ static bool is_oom_request_pending(const struct bnt_guest *guest)
     return request->busy && !request->given_back;
 }
 
-/* Sends up to `pfns` out of the record; without MUST_TELL_HOST they are the OS's at once (BD-11).
- */
+/* Deflates up to `pfns` PFNs of the record. Without MUST_TELL_HOST the OS gets the pages at once
+ * (BD-11). */
 static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];
@@ -34,7 +34,7 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
     }
 }
 
-/* Looks at the used ring until the OOM request is back, a bounded number of times. */
+/* Polls the used ring, at most oom_polls times, until the OOM request is answered. */
 static void poll_oom_deflate(struct bnt_guest *guest)
 {
     for (uint32_t i = 0; i < guest->config.oom_polls; i++) {
@@ -49,8 +49,8 @@ static void poll_oom_deflate(struct bnt_guest *guest)
 }
 
 /*
- * Request by request until `pfns` are freed. What an earlier call left in flight counts when it
- * comes back now: the OS asks again because it still waits for it.
+ * Sends requests until `pfns` PFNs are freed. Pages that an earlier call left in flight count if
+ * they come back now, because the OS asks again for the same memory.
  */
 static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
 {
@@ -75,11 +75,12 @@ static uint64_t deflate_for_oom(struct bnt_guest *guest, uint64_t pfns)
         }
     }
     const uint64_t freed = guest->oom_freed_pfns - before;
-    guest->oom_freed_pfns = before; /* told by this call, not by OOM_DONE */
+    guest->oom_freed_pfns = before; /* reported by this call, not by OOM_DONE */
     return freed;
 }
 
-/* What could not be sent yet is owed; a repeated call does not add up to draining the balloon. */
+/* Records how many PFNs must still be sent. Repeated calls do not add up, so that they cannot empty
+ * the balloon. */
 static uint64_t record_oom_debt(struct bnt_guest *guest, uint64_t missing_pfns)
 {
     const uint64_t waiting =
@@ -99,7 +100,9 @@ void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
 {
     guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
     bnti_guest_cancel_sleeping_alloc(guest);
-    /* Held pages need no message: they never were in the balloon. So do those set aside. */
+    /*
+     * Held pages and pages set aside need no message to the device: they were never in the balloon.
+     */
     result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest) << guest->config.page_order;
     if (!bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         result->freed_pfns += (uint64_t)guest->held_count << guest->config.page_order;
@@ -115,7 +118,7 @@ void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
     }
 }
 
-/* The device has forgotten the balloon: pages need no message. */
+/* After a reset of the balloon, pages are released without a message to the device. */
 void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
                                   struct bnt_guest_oom_result *result)
 {
@@ -128,7 +131,8 @@ void bnti_guest_oom_release_pages(struct bnt_guest *guest, uint64_t pfns,
     }
 }
 
-/* The reset of the device is not complete: its pages are the OS's when it is, in silence. */
+/* The reset of the device is not complete. When it is, all pages go back to the OS without a
+ * message. */
 void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
                                 struct bnt_guest_oom_result *result)
 {
@@ -144,8 +148,8 @@ void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
     guest->oom_pending = guest->oom_pending || result->pending_pfns > 0;
 }
 
-/* The device answered an OOM deflate: `pfns` are the OS's. What stays in the record would be asked
- * for again by the same call, unless the device gave up on it. */
+/* The device answered an OOM deflate: `pfns` PFNs went back to the OS. With `gave_up` the device
+ * refused pages, and the current call sends no more requests. */
 void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
 {
     guest->count.oom_pfns += pfns;
@@ -153,13 +157,15 @@ void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gav
     guest->oom_gave_up = gave_up;
 }
 
-/* A reset of the balloon met it: `pfns` are the OS's without an answer. */
+/*
+ * A reset of the balloon ended an OOM deflate: `pfns` PFNs went back to the OS without an answer.
+ */
 void bnti_guest_oom_note_reset(struct bnt_guest *guest, uint64_t pfns)
 {
     guest->oom_freed_pfns += pfns;
 }
 
-/* Nothing has to be sent any more: all of it comes back anyway. */
+/* Drops the PFNs that had still to be sent: a reset gives all pages back anyway. */
 void bnti_guest_oom_clear_debt(struct bnt_guest *guest)
 {
     guest->oom_debt_pfns = 0;
@@ -174,7 +180,7 @@ void bnti_guest_oom_clear(struct bnt_guest *guest)
     guest->oom_gave_up = false;
 }
 
-/* Every page is the OS's: an OOM deflate that was pending is met. */
+/* All pages are back: completes a pending OOM deflate. */
 void bnti_guest_oom_complete(struct bnt_guest *guest)
 {
     const uint64_t freed =
@@ -185,7 +191,7 @@ void bnti_guest_oom_complete(struct bnt_guest *guest)
     }
 }
 
-/* In a step: pays what is owed, request by request, and tells when it is met. */
+/* In a step: sends the PFNs that an OOM deflate still owes, and emits OOM_DONE at the end. */
 void bnti_guest_oom_continue(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_OOM];

@@ -1,7 +1,7 @@
 /*
- * Ticks and adaptive rates: how much one tick may take or give back, and how the rates follow. The
- * arithmetic is that of VMware's driver of 2010, whose loop index is `done_pfns` here. Which
- * request is next is sizing.c's; what a tick of VMware's wire begins with is vmware.c's.
+ * Ticks and adaptive rates: how many pages one tick may inflate or deflate, and how the rates
+ * adapt. The arithmetic is that of VMware's driver of 2010, whose loop index is `done_pfns` here.
+ * sizing.c chooses the requests; vmware_session.c begins the ticks of VMware's wire.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -14,7 +14,7 @@ static void clear_cycle(struct bnt_guest *guest)
     guest->pace.sleep = false;
 }
 
-/* A new attachment begins with the largest rates, and its first tick at once. */
+/* A new attachment begins with the largest rates, and its first tick is due at once. */
 void bnti_guest_pace_start(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
@@ -36,27 +36,28 @@ void bnti_guest_tick_begin(struct bnt_guest *guest)
     bnti_guest_note_work(guest);
 }
 
-/* A tick that is due cannot begin: the next is a period away. */
+/* A tick that is due cannot begin: the next tick is due one period later. */
 void bnti_guest_tick_skip(struct bnt_guest *guest)
 {
     guest->pace.tick_ns = bnti_guest_add_time(guest->now_ns, guest->pace.period_ns);
 }
 
-/* A tick comes: one slow one less. */
+/* A tick begins: decrements the number of slow ticks that are left. */
 void bnti_guest_tick_count_down_slow(struct bnt_guest *guest)
 {
     guest->pace.slow_cycles -= guest->pace.slow_cycles > 0;
 }
 
-/* The tick ends with what is in flight. Outside of a tick there is none to end. */
+/* The tick ends when the request in flight is answered. Outside a tick nothing changes. */
 void bnti_guest_tick_mark_over(struct bnt_guest *guest)
 {
     guest->pace.over = guest->pace.open;
 }
 
 /*
- * The device refused something: the tick is over; outside of one (a move, an OOM deflate) the next
- * is a period away on VIRTIO's wire, while VMware's polls keep their time. Returns the wait.
+ * The device refused pages: the current tick is over. If no tick is in progress (a migration, an
+ * OOM deflate), the next tick on VIRTIO's wire is one period away; VMware's polls keep their time.
+ * Returns the period.
  */
 uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
 {
@@ -69,7 +70,7 @@ uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
     return pace->period_ns;
 }
 
-/* A cycle begins: inflating or deflating `pfns`, as far as the tick's rate goes. */
+/* Begins a cycle that inflates or deflates `pfns` PFNs, limited by the rate of the tick. */
 void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
                                  uint64_t pfns)
 {
@@ -92,15 +93,15 @@ void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle 
     }
 }
 
-/* Whether the page that was counted last was one past the rate: an inflate looks only then. */
+/* Whether the last counted page exceeded the rate: an inflate checks its rate only after a page. */
 static bool is_rate_passed(const struct bnti_guest_pace *pace)
 {
     return pace->done_pfns > 0 && pace->done_pfns - pace->last_pfns >= pace->rate;
 }
 
 /*
- * How many of `pages` pages of 1 << order PFNs the tick still allows. An inflate goes one page past
- * its rate; a deflate reaches it, with a larger page passes it.
+ * How many of `pages` pages of 1 << order PFNs the tick still allows. An inflate exceeds its rate
+ * by one page; a deflate stops as soon as it reaches its rate.
  */
 uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
@@ -127,8 +128,8 @@ uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t ord
 }
 
 /*
- * An allocation without waiting brought `got` pages, too few. True if the cycle goes on with those
- * that wait: the failure then counts as a page did. The next ticks are slow.
+ * An allocation that does not sleep returned only `got` pages. Returns true if the cycle continues
+ * with sleeping allocations; the failure then counts as a page. The next ticks are slow.
  */
 bool bnti_guest_pace_handle_short_alloc(struct bnt_guest *guest, uint32_t order, uint32_t got)
 {
@@ -159,7 +160,7 @@ static void set_rate(struct bnt_guest *guest, uint32_t *rate, uint64_t value, bo
     }
 }
 
-/* Even an allocation that waits fell short: half the rate, and the cycle is over. */
+/* Even a sleeping allocation returned too few pages: the rate is halved, and the cycle is over. */
 void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
@@ -172,7 +173,7 @@ void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest)
     }
 }
 
-/* `pages` pages were taken into the balloon, or let out of it, by the present cycle. */
+/* Counts `pages` pages that the current cycle inflated or deflated. */
 void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32_t pages)
 {
     struct bnti_guest_pace *pace = &guest->pace;
@@ -186,7 +187,7 @@ void bnti_guest_pace_count_pages(struct bnt_guest *guest, uint32_t order, uint32
     }
 }
 
-/* A page was refused on its way back: half the rate, once a tick. */
+/* The device refused a deflate: halves the rate, at most once per tick. */
 void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
 {
     struct bnti_guest_pace *pace = &guest->pace;
@@ -204,7 +205,7 @@ void bnti_guest_pace_handle_refused_unlock(struct bnt_guest *guest)
     pace->failed = true;
 }
 
-/* What an inflate without a failure at its end does to the rate of slow ticks. */
+/* Raises the rate of slow ticks after an inflate whose last allocation did not fail. */
 static void raise_alloc_rate(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
@@ -212,14 +213,15 @@ static void raise_alloc_rate(struct bnt_guest *guest)
     const uint64_t done =
         is_rate_passed(pace) ? pace->done_pfns - pace->last_pfns : pace->done_pfns;
     if (!pace->failed && pace->rate_alloc > 0 && done >= pace->rate_alloc) {
-        /* A tick of rates does not reach 2^32: one past its rate, and no division of 64 bits. */
+        /* A tick with rates stays below 2^32 PFNs, so no 64-bit division is needed. */
         const uint64_t more = (uint64_t)rates->alloc_step * ((uint32_t)done / pace->rate_alloc);
         const uint64_t grown = bnti_guest_min(pace->rate_alloc + more, rates->alloc_max);
         set_rate(guest, &pace->rate_alloc, grown, false);
     }
 }
 
-/* The tick ends, and with it the cycle: nothing refused outlives it. The next is a period away. */
+/* Ends the tick and with it the cycle: all refused pages are returned. The next tick is one period
+ * away. */
 void bnti_guest_tick_close(struct bnt_guest *guest)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
@@ -240,19 +242,19 @@ void bnti_guest_tick_close(struct bnt_guest *guest)
     bnti_guest_leave_cycle(guest);
 }
 
-/* From now on this cycle takes no pages of 2 MiB. */
+/* From now on this cycle inflates no huge pages. */
 void bnti_guest_pace_stop_huge(struct bnt_guest *guest)
 {
     guest->pace.huge = false;
 }
 
-/* Pages in doubt are sent by a deflate, whatever the cycle was. */
+/* The pages of a doubtful inflate are deflated, so the cycle becomes a deflate. */
 void bnti_guest_pace_begin_doubt(struct bnt_guest *guest)
 {
     guest->cycle = BNTI_GUEST_CYCLE_DEFLATE;
 }
 
-/* What the cycle did last had no success, and the tick is over. */
+/* The last request of the cycle failed: the tick is over. */
 void bnti_guest_pace_note_failure(struct bnt_guest *guest)
 {
     bnti_guest_tick_mark_over(guest);
@@ -261,7 +263,7 @@ void bnti_guest_pace_note_failure(struct bnt_guest *guest)
     }
 }
 
-/* A reset of the balloon ends tick and cycle; the next tick is due at once. */
+/* A reset of the balloon ends the tick and the cycle. The next tick is due at once. */
 void bnti_guest_pace_restart(struct bnt_guest *guest)
 {
     clear_cycle(guest);
@@ -276,8 +278,8 @@ void bnti_guest_pace_clear(struct bnt_guest *guest)
     memset(&guest->pace, 0, sizeof guest->pace);
 }
 
-/* When a paced instance in RUNNING, with nothing in flight, has something to do. `have` PFNs are
- * ballooned, `target` should be. */
+/* When an instance with ticks, in RUNNING and with nothing in flight, has to act next. `have` PFNs
+ * are ballooned, `target` should be. */
 uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     const struct bnti_guest_pace *pace = &guest->pace;
@@ -309,14 +311,15 @@ uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, 
     return pace->tick_ns > guest->holdoff_until_ns ? pace->tick_ns : guest->holdoff_until_ns;
 }
 
-/* Waits longer than the last time, or for the next tick; returns how long. */
+/* Starts a longer back-off than the last one, or waits for the next tick. Returns the length of the
+ * wait. */
 uint64_t bnti_guest_raise_backoff(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
     return guest->pace.on ? bnti_guest_tick_back_off(guest)
                           : bnti_guest_backoff_double_wait(guest, backoff);
 }
 
-/* The end of a cycle, for whatever reason: nothing refused outlives it. */
+/* Ends a cycle, for any reason, and returns all refused pages. */
 void bnti_guest_end_cycle(struct bnt_guest *guest)
 {
     bnti_guest_note_work(guest);
@@ -328,7 +331,7 @@ void bnti_guest_end_cycle(struct bnt_guest *guest)
     clear_cycle(guest);
 }
 
-/* Leaves a cycle that is not at its aim; refused pages do not wait with us. */
+/* Ends a cycle before its target is reached, so that refused pages are not held during the wait. */
 void bnti_guest_leave_cycle(struct bnt_guest *guest)
 {
     if (guest->cycle != BNTI_GUEST_CYCLE_NONE || bnti_guest_has_refused_pages(guest)) {

@@ -1,6 +1,6 @@
 /*
- * The floor `balloon`: the policy. Which request is next and when, what an answer means for its
- * pages, and where each page is. It knows no ring.
+ * The floor `balloon`: the policy. It decides which request is sent next and when, applies the
+ * answers, and knows where each page is. It does not know the rings.
  */
 #ifndef BNTI_GUEST_POLICY_H
 #define BNTI_GUEST_POLICY_H
@@ -14,7 +14,7 @@ enum bnti_guest_use {
     BNTI_GUEST_USE_BLOCK
 };
 
-/* A record of pages: where its state lies, and what its bits stand for. */
+/* A record of pages: pointers to its state, and the first PFN and the page size of its bits. */
 struct bnti_guest_page_record {
     uint64_t *pages;
     uint64_t *head;

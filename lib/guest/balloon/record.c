@@ -1,11 +1,12 @@
 /*
- * The records of ballooned pages, of ballooned pages of 2 MiB and of hinted pages, in the caller's
- * memory: links beside the OS's own
- * pages (last in, first out) or a bit a page (highest address first). Nothing else knows which.
+ * The records of ballooned pages, of ballooned huge pages and of hinted pages, in the caller's
+ * memory: links in the OS's page structures (last in, first out), or one bit per page (highest
+ * address first). Only this file depends on the kind of record.
  */
 #include "lib/guest/balloon/policy.h"
 
-/* Index of the highest bit of a word that is not 0; no compiler helper, which might be a call. */
+/* Index of the highest set bit of a word that is not 0. A compiler builtin might call a library
+ * function. */
 static uint32_t find_highest_bit(uint64_t word)
 {
     uint32_t index = 0;
@@ -31,7 +32,7 @@ static void push_bits(const struct bnti_guest_page_record *record, const uint64_
     }
 }
 
-/* The cursor only falls until a push lifts it, so emptying costs one walk over the words. */
+/* Only a push raises the cursor, so emptying the record scans each word once. */
 static uint32_t pop_bits(const struct bnti_guest_page_record *record, uint64_t *pages,
                          uint32_t count)
 {
@@ -116,8 +117,9 @@ void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint
 }
 
 /*
- * Fills a request with pages to be deflated: `pfns` or one page more, at most `pages_max` pages,
- * single ones as long as there are any. What was refused in this cycle is not among them.
+ * Fills a request with pages to be deflated: `pfns` PFNs rounded up to whole pages, and at most
+ * `pages_max` pages. Single pages come before huge pages. Pages refused in this cycle are not in
+ * the record.
  */
 void bnti_guest_record_fill_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
                                     uint64_t pfns, uint32_t pages_max)
@@ -141,7 +143,7 @@ uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, ui
     return bnti_guest_pop_pages(guest, &record, pages, count);
 }
 
-/* Takes one page out, wherever it is; false if it is not there. */
+/* Removes one page from the record; false if the record does not contain it. */
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
 {
     if (guest->config.record == BNT_GUEST_RECORD_BITS) {
@@ -158,7 +160,7 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
     return true;
 }
 
-/* Takes up to `count` pages out; returns how many there were. */
+/* Removes up to `count` pages from the record; returns how many. */
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const struct bnti_guest_page_record record = get_page_record(guest);

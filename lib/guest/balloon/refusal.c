@@ -1,13 +1,14 @@
 /*
- * Pages that the device refused, and the wait that follows a cycle that failed. Held pages are
- * refused by an inflate: allocated, so that the allocator offers others, and no part of the
- * balloon. Kept pages are refused by a deflate: still ballooned, only out of the record's way.
+ * Pages that the device refused. A held page was refused on inflate: it stays allocated, so that
+ * the allocator returns other pages, but is not ballooned. A stuck page was refused on deflate: it
+ * is still ballooned, but not in the record, so that it is not sent again in this cycle.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
-/* Holds a refused page; false at the bound, then the cycle must end (BX-12, BX-13). */
+/* Holds a refused page. Returns false at the bound of held pages: the cycle must end then (BX-12,
+ * BX-13). */
 bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
@@ -30,7 +31,7 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
     return true;
 }
 
-/* Keeps a page whose deflate was refused; false at the bound. */
+/* Stores a stuck page, whose deflate was refused. Returns false at the bound of stuck pages. */
 bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
@@ -47,9 +48,7 @@ bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t pag
     return true;
 }
 
-/* Takes up to `count` pages out of those that are held, oldest first; newest first if they are
- * links.
- */
+/* Removes up to `count` held pages, oldest first; from a linked list, newest first. */
 uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t taken = guest->held_count < count ? guest->held_count : count;
@@ -63,8 +62,8 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
     return taken;
 }
 
-/* Gives held pages back. No message: they were never in the balloon. Where they have no bound it is
- * only begun: sizing goes on with it. */
+/* Gives held pages back. The device gets no message, since held pages were never in the balloon.
+ * Without a bound of held pages sizing gives them back in portions later. */
 void bnti_guest_give_back_held(struct bnt_guest *guest)
 {
     const uint32_t count = guest->held_count;
@@ -81,7 +80,7 @@ void bnti_guest_give_back_held(struct bnt_guest *guest)
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
 }
 
-/* Parts of pages that were refused, as single pages to be offered. Returns how many. */
+/* Splits held huge pages into single pages that can be inflated. Returns how many. */
 uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
     const uint32_t order = guest->config.page_order;
@@ -109,11 +108,11 @@ uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest)
            ((uint64_t)guest->huge.parts_out << guest->config.page_order);
 }
 
-/* What was not offered in parts goes back: whole, or what is left of a split one. */
+/* Gives back the held huge pages, and the remaining parts of one that was split. */
 void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
 {
     struct bnti_guest_huge *huge = &guest->huge;
-    uint64_t parts[4]; /* on the stack: few */
+    uint64_t parts[4]; /* small, because it is on the stack */
     if (huge->parts_out > 0) {
         const uint32_t page = huge->held_count - 1;
         uint32_t count = 0;
@@ -129,7 +128,7 @@ void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
     huge->held_count = 0;
 }
 
-/* Kept pages may be deflated again: they join the record. */
+/* Puts stuck pages back into the record, so that they can be deflated again. */
 void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
 {
     if (guest->kept_count > 0) {
@@ -141,7 +140,7 @@ void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
     guest->huge.kept_count = 0;
 }
 
-/* Takes up to `count` kept pages out, newest first; returns how many. */
+/* Removes up to `count` stuck pages, newest first; returns how many. */
 uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                     uint32_t count)
 {
@@ -154,13 +153,13 @@ uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t
     return taken;
 }
 
-/* Held pages without a bound go back with the rest of the balloon, if at all. */
+/* Stops giving held pages back in portions. */
 void bnti_guest_clear_held_due(struct bnt_guest *guest)
 {
     guest->held_due = false;
 }
 
-/* Held pages without a bound go back in portions. */
+/* Gives one portion of the held pages back. */
 bool bnti_guest_give_back_held_portion(struct bnt_guest *guest)
 {
     if (guest->budget == 0) {

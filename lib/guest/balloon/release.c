@@ -1,6 +1,7 @@
 /*
- * A reset by the host (BX-10 to BX-20): every page goes back to the OS without a word about it, in
- * bounded portions; pages in flight only when their buffer is used; then one acknowledgement.
+ * The release of all pages after a reset of the balloon by the host (BX-10 to BX-20). Every page
+ * goes back to the OS without a message, in bounded portions. Pages in flight go back when their
+ * buffer is used. At the end the driver acknowledges the epoch once.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -25,9 +26,9 @@ static uint64_t release_huge_pages(struct bnt_guest *guest, uint64_t pfns_max)
 }
 
 /*
- * Gives up to `pfns_max` PFNs (at most a batch of pages) back silently: held ones, kept ones, then
- * the record, then those of 2 MiB, of which the last may be more than was asked for. Only when the
- * device has forgotten them. Returns how many.
+ * Gives up to `pfns_max` PFNs (at most one batch of pages) back without a message: held pages,
+ * stuck pages, pages of the record, then huge pages, of which the last may exceed `pfns_max`.
+ * Called only after a reset, when the device no longer has the pages. Returns the number of PFNs.
  */
 uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
 {

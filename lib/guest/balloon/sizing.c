@@ -1,10 +1,10 @@
 /*
- * Sizing: which request is next on the way to the target, and when it must wait. Inflates take
- * pages from the OS, deflates from the record; one of them is in flight at a time.
+ * Sizing: chooses the next request that leads to the target, and when it must wait. An inflate
+ * takes pages from the OS, a deflate from the record. Only one of them is in flight at a time.
  */
 #include "lib/guest/balloon/policy.h"
 
-/* Gives back what is no whole unit, or all of it where that is the driver's way. */
+/* Gives back the pages beyond the last whole unit, or all pages with the quirk ALL_OR_NOTHING. */
 static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages, uint32_t got,
                                  uint32_t want)
 {
@@ -16,9 +16,10 @@ static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages,
 }
 
 /*
- * Asks the OS for pages, and for others in place of those that cannot be ballooned: at most
- * BNT_GUEST_ASIDE_MAX times more. The OS may run out of memory in there and call bnt_guest_oom:
- * nothing of ours is half done at this point, so that works; what we got then goes straight back.
+ * Allocates pages from the OS, and further pages in place of those that cannot be ballooned: at
+ * most BNT_GUEST_ASIDE_MAX. During an allocation the OS may run out of memory and call
+ * bnt_guest_oom, because the state is consistent here. The allocated pages are then given back at
+ * once.
  */
 static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
 {
@@ -43,7 +44,7 @@ static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
     return keep_whole_units(guest, pages, got, want);
 }
 
-/* The allocator gave `got` pages, too few: on with allocations that wait, or later. */
+/* The allocator returned only `got` pages: continues with sleeping allocations, or backs off. */
 static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32_t got)
 {
     uint64_t wait_ns = 0;
@@ -54,7 +55,7 @@ static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
 }
 
-/* Takes pages and sends them. False if there is nothing to do before something happens. */
+/* Allocates pages and sends an inflate. Returns false if sizing has to wait. */
 static bool send_inflate(struct bnt_guest *guest, uint64_t missing, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
@@ -62,7 +63,7 @@ static bool send_inflate(struct bnt_guest *guest, uint64_t missing, uint32_t wan
     want = parts > 0 ? parts : want;
     const uint32_t got = parts > 0 ? parts : allocate_pages(guest, want);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
-        return true; /* an OOM deflate came in between */
+        return true; /* an OOM deflate happened during the allocation */
     }
     bnti_guest_prepare_request(guest, BNTI_GUEST_INFLATE, false, got);
     if (got < want) {
@@ -122,7 +123,8 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
     return guest->pace.over;
 }
 
-/* Tells the device first, with or without MUST_TELL_HOST: pages are the OS's when it answered. */
+/* Sends the next deflate. With or without MUST_TELL_HOST, the OS gets the pages only when the
+ * device has answered. */
 static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
 {
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;
@@ -152,7 +154,7 @@ static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
     }
     bnti_guest_record_fill_request(guest, BNTI_GUEST_DEFLATE, excess_pfns, count);
     if (request->page_count == 0) {
-        /* All that is left was refused in this cycle. */
+        /* The device refused all remaining pages in this cycle. */
         (void)bnti_guest_raise_backoff(guest, &guest->deflate_backoff);
         bnti_guest_end_cycle(guest);
         return true;
@@ -175,7 +177,8 @@ static void handle_target_reached(struct bnt_guest *guest, uint64_t have)
     bnti_guest_note_target_reached(guest, have);
 }
 
-/* Whether a tick is under way. On VIRTIO's wire one begins here; on VMware's, with a poll. */
+/* Whether a tick is in progress. On VIRTIO's wire this function begins a tick that is due; on
+ * VMware's wire a poll does. */
 static bool is_tick_ready(struct bnt_guest *guest)
 {
     if (!guest->pace.on || guest->pace.open) {
@@ -190,7 +193,7 @@ static bool is_tick_ready(struct bnt_guest *guest)
     return true;
 }
 
-/* One request, or one decision. False if there is nothing to do before something happens. */
+/* Sends one request or makes one decision. Returns false if sizing has to wait. */
 static bool take_sizing_step(struct bnt_guest *guest)
 {
     if (guest->held_due) {
@@ -230,7 +233,7 @@ void bnti_guest_size_balloon(struct bnt_guest *guest)
     }
 }
 
-/* When sizing, or an OOM deflate that is owed, has something to do. */
+/* When sizing, or an OOM deflate with PFNs still to send, has to act next. */
 uint64_t bnti_guest_sizing_deadline(const struct bnt_guest *guest)
 {
     uint64_t due = BNT_NEVER;

@@ -1,13 +1,13 @@
 /*
- * Allocations that may wait: a request to the embedder, ended by bnt_guest_alloc_done at a later
- * time. What a reset, a detach, an OOM deflate or a lower target made unwanted goes straight back
- * when it comes. When one is started is sizing.c's.
+ * Sleeping allocations: the embedder allocates the pages and calls bnt_guest_alloc_done later. If a
+ * reset, a detach, an OOM deflate or a lower target has made the pages unwanted, they are given
+ * back at once. sizing.c decides when to start an allocation.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
-/* It brought nothing, or too little: the cycle is over. */
+/* The sleeping allocation returned too few pages: the cycle is over. */
 static void handle_short_sleep(struct bnt_guest *guest)
 {
     guest->count.alloc_failures++;
@@ -37,7 +37,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
     guest->count.sleeps++;
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP, pages, 0);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
-        bnti_guest_cancel_sleeping_alloc(guest); /* an OOM deflate came in between */
+        bnti_guest_cancel_sleeping_alloc(guest); /* an OOM deflate happened during the allocation */
     }
 }
 
@@ -48,16 +48,17 @@ static void give_back_at_once(struct bnt_guest *guest, const uint64_t *pages, ui
 }
 
 /*
- * Whether a request of pages that come now could be sent. While a page moves, or one of the two
- * queues is being reset, it could not; the OS may have to move a page before an allocation can end,
- * so that no move waits for one.
+ * Whether an inflate could be sent now. It cannot be sent while a page is migrated or a queue is
+ * being reset. A migration does not wait for a sleeping allocation, because the OS may need the
+ * migration to complete the allocation.
  */
 static bool can_send_inflate(const struct bnt_guest *guest)
 {
     return !bnti_guest_is_sizing_busy(guest);
 }
 
-/* The pages are wanted: what the target still allows is sent, the rest goes back. */
+/* Prepares an inflate with as many of the pages as the target still allows, and gives the rest
+ * back. */
 static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];

@@ -31,7 +31,7 @@ bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest
                : BNT_GUEST_UNUSABLE_COUNT;
 }
 
-/* Whether a page of the guest's own size can be ballooned under the present handshake. */
+/* Whether a page of the guest's own size can be ballooned in this session. */
 bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page)
 {
     return bnti_guest_find_unusable_reason(guest, BNTI_GUEST_USE_PAGE, page,
@@ -41,7 +41,9 @@ bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page)
 
 /* ---- Telling ---- */
 
-/* Counts pages of one reason, and emits the event where it is not latched. */
+/*
+ * Counts pages that are unusable for one reason, and emits the event unless it was emitted already.
+ */
 void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reason,
                                     uint64_t first, uint64_t pages)
 {
@@ -60,8 +62,9 @@ void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable 
 }
 
 /*
- * A cycle ends. If it brought usable pages and none of a reason, the event of that reason is due
- * again: an allocator that always mixes them, or gives nothing else, does not flood a log.
+ * A cycle ends. If it had usable pages and no page unusable for a certain reason, that reason's
+ * event may be emitted again. So an allocator that returns such pages in every cycle does not flood
+ * a log.
  */
 void bnti_guest_end_unusable_cycle(struct bnt_guest *guest)
 {
@@ -74,15 +77,15 @@ void bnti_guest_end_unusable_cycle(struct bnt_guest *guest)
 
 /* ---- Setting aside ---- */
 
-/* Whether another page that cannot be ballooned would go straight back. */
+/* Whether no more pages can be set aside. */
 bool bnti_guest_is_aside_full(const struct bnt_guest *guest)
 {
     return guest->aside_count == BNT_GUEST_ASIDE_MAX;
 }
 
 /*
- * Keeps the usable pages of what an allocator gave, in their order, and returns how many. Others
- * are set aside while there is room; beyond it, and of 2 MiB, they go straight back.
+ * Keeps the usable ones of the allocated pages, in order, and returns how many. Unusable pages are
+ * set aside while there is room. Further ones, and huge pages, are given back at once.
  */
 uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                    uint32_t count)

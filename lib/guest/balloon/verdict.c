@@ -1,6 +1,6 @@
 /*
- * What an answered request means: the verdicts of each page's PFNs are combined (BX-7), and the
- * page goes where the result says: to the record, to the held or kept pages, or to the OS.
+ * Applies the answer to a request: combines the verdicts of each page's PFNs (BX-7), and moves the
+ * page accordingly into the record, to the held or stuck pages, or back to the OS.
  */
 #include "lib/guest/balloon/policy.h"
 
@@ -12,14 +12,14 @@ enum page_class {
     PAGE_UNCERTAIN
 };
 
-/* Pages of one request by class, and what follows from it. */
+/* Number of pages of one request in each class. */
 struct tally {
     uint32_t done;
     uint32_t refused;
     uint32_t not_needed;
     uint32_t uncertain;
-    uint32_t reset; /* the device forgot them, and the driver follows later */
-    bool over;      /* the bound of held or kept pages was passed */
+    uint32_t reset; /* answered by RESET: the driver handles the reset later */
+    bool over;      /* the bound of held or stuck pages was exceeded */
 };
 
 /* Combines the PFN verdicts of one page (BX-6, BX-7). */
@@ -42,7 +42,7 @@ static enum page_class combine_page_verdicts(const struct bnt_guest *guest, cons
         reset += v == BNT_VERDICT_RESET;
     }
     if (accepted == count || (!inflate && accepted + not_locked == count)) {
-        return PAGE_DONE; /* NOT_LOCKED in a deflate: the page is the driver's (BX-16) */
+        return PAGE_DONE; /* NOT_LOCKED on deflate: the device does not have the page (BX-16) */
     }
     if (accepted > 0) {
         return PAGE_UNCERTAIN;
@@ -53,7 +53,7 @@ static enum page_class combine_page_verdicts(const struct bnt_guest *guest, cons
     return not_needed > 0 ? PAGE_NOT_NEEDED : PAGE_RESET;
 }
 
-/* Of page `page` of a request with verdicts; one of 2 MiB has one for all of it (BX-24). */
+/* Classifies page `page` of a request by its verdicts. A huge page has one verdict (BX-24). */
 static enum page_class classify_page(const struct bnt_guest *guest,
                                      const struct bnti_guest_request *request, uint32_t page,
                                      bool inflate)
@@ -73,7 +73,7 @@ static enum page_class classify_page(const struct bnt_guest *guest,
     return class;
 }
 
-/* Whether these PFNs were accepted one and all: most answers say just that. */
+/* Whether the device accepted all of the first `pfns` PFNs, as in most answers. */
 static bool are_all_accepted(const struct bnt_guest *guest, uint32_t pfns)
 {
     uint8_t differs = 0;
@@ -83,7 +83,7 @@ static bool are_all_accepted(const struct bnt_guest *guest, uint32_t pfns)
     return differs == 0;
 }
 
-/* Counts the verdicts of an answer, and says whether one is NOT_NEEDED or RESET. */
+/* Counts the verdicts of an answer, and notes whether one is NOT_NEEDED or RESET. */
 void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *not_needed,
                                bool *reset)
 {
@@ -101,7 +101,7 @@ void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *no
     }
 }
 
-/* The cycle is over because the device has enough, whatever the target was when we looked. */
+/* Backs off because the device answered that it needs no more pages. */
 static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backoff *backoff,
                                uint32_t pages)
 {
@@ -110,14 +110,15 @@ static void end_unneeded_cycle(struct bnt_guest *guest, struct bnti_guest_backof
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_NOT_NEEDED, pages, 0);
 }
 
-/* Whether nothing is to be sorted: every page of the request is done. */
+/* Whether every page of the request is done, so that no page needs sorting. */
 static bool is_every_page_done(const struct bnt_guest *guest,
                                const struct bnti_guest_request *request)
 {
     return !guest->verdicts || are_all_accepted(guest, bnti_guest_count_named_pfns(guest, request));
 }
 
-/* Sorts the pages of an inflate: taken ones to the front of `pages`, unwanted ones to scratch. */
+/* Sorts the pages of an inflate: ballooned pages to the front of `pages`, pages to be given back to
+ * `scratch`. */
 static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_request *request,
                                     struct tally *tally)
 {
@@ -151,8 +152,8 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
 }
 
 /*
- * Pages of 2 MiB: enough refusals, or too few pages, end not the cycle but its phase; what was
- * refused is offered in parts then (BX-27).
+ * Applies an inflate of huge pages. Too many refusals, or too few pages from the OS, end only the
+ * phase of huge pages; the refused ones are then split and their parts inflated (BX-27).
  */
 static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                struct tally *tally, uint32_t unwanted)
@@ -187,7 +188,7 @@ static void apply_inflate(struct bnt_guest *guest)
     if (tally.uncertain > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
     }
-    /* Where ticks are polled, one is over as soon as the bound is reached. */
+    /* On VMware's wire the tick is over as soon as the bound of held pages is reached. */
     tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
                                 guest->held_count == guest->config.refused_pages_max &&
                                 !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
@@ -204,13 +205,15 @@ static void apply_inflate(struct bnt_guest *guest)
         bnti_guest_backoff_reset_level(&guest->inflate_backoff);
     }
     if (unwanted > 0) {
-        bnti_guest_end_cycle(guest); /* held pages first: oldest first (BX-12) */
+        bnti_guest_end_cycle(guest); /* held pages are given back first, oldest first (BX-12) */
         bnti_guest_give_back_pages(guest, guest->scratch, unwanted);
     }
     bnti_guest_write_actual(guest, false);
 }
 
-/* Sorts the pages of a deflate: released ones to the front of `pages`, the rest stays ballooned. */
+/*
+ * Sorts the pages of a deflate: released pages to the front of `pages`; the others stay ballooned.
+ */
 static uint32_t sort_deflated_pages(struct bnt_guest *guest, struct bnti_guest_request *request,
                                     struct tally *tally)
 {
@@ -242,7 +245,7 @@ static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back) {
-        return; /* the OS has the pages, whatever a device says against BX-8 */
+        return; /* the OS already has the pages, even if the device violates BX-8 */
     }
     struct tally tally = {0};
     const uint32_t released = sort_deflated_pages(guest, request, &tally);
@@ -272,7 +275,8 @@ static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
     bnti_guest_write_actual(guest, false);
 }
 
-/* Under a reset the device forgot the page or never took it: the driver's either way (BX-19). */
+/* During a reset the device does not have the pages, whatever it answered: they go back to the OS
+ * (BX-19). */
 static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
@@ -289,7 +293,7 @@ static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slo
     bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
 }
 
-/* A call that failed as a whole did nothing to any page, whatever its status says. */
+/* A call that failed as a whole changed no page, whatever its status is. */
 static void apply_failed_call(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];

@@ -1,12 +1,12 @@
 /*
- * Back-offs: each wait is twice the last one, up to a bound. Which failure raises one is for the
- * floors above to say.
+ * Back-offs: each wait is twice as long as the last one, up to a bound. The floors above decide
+ * which failure starts a back-off.
  */
 #include "lib/guest/core/core.h"
 
 #include <string.h>
 
-/* Waits longer than the last time; returns how long. */
+/* Starts a wait twice as long as the last one, and returns its length. */
 uint64_t bnti_guest_backoff_double_wait(struct bnt_guest *guest, struct bnti_guest_backoff *backoff)
 {
     const uint64_t doubled = bnti_guest_add_time(backoff->level_ns, backoff->level_ns);
@@ -19,7 +19,9 @@ uint64_t bnti_guest_backoff_double_wait(struct bnt_guest *guest, struct bnti_gue
     return backoff->level_ns;
 }
 
-/* Why it was raised: pages that were not needed, or refusals up to the bound. */
+/*
+ * Notes why the back-off began: the device answered NOT_NEEDED, or refused pages up to the bound.
+ */
 void bnti_guest_backoff_note_cause(struct bnti_guest_backoff *backoff, bool not_needed,
                                    bool refused)
 {
@@ -27,13 +29,13 @@ void bnti_guest_backoff_note_cause(struct bnti_guest_backoff *backoff, bool not_
     backoff->refused = backoff->refused || refused;
 }
 
-/* The wait ends at once; the next one is longer still. */
+/* Ends the wait at once. The next wait is still twice as long. */
 void bnti_guest_backoff_end_wait(struct bnti_guest_backoff *backoff)
 {
     backoff->until_ns = 0;
 }
 
-/* A success: the next wait is the shortest again. */
+/* After a success the next wait is the shortest one again. */
 void bnti_guest_backoff_reset_level(struct bnti_guest_backoff *backoff)
 {
     backoff->level_ns = 0;

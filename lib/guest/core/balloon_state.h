@@ -1,6 +1,6 @@
 /*
- * What the floor `balloon` keeps in an instance. Each struct says which file writes it; the others
- * read.
+ * The state of the floor `balloon` in an instance. One file writes each of these structs; all
+ * others only read it.
  */
 #ifndef BNTI_GUEST_BALLOON_STATE_H
 #define BNTI_GUEST_BALLOON_STATE_H
@@ -8,10 +8,10 @@
 #include "lib/guest/core/requests.h"
 
 struct bnti_guest_backoff {
-    uint64_t level_ns; /* the last wait; doubles */
-    uint64_t until_ns; /* 0: none */
-    bool not_needed;   /* caused by NOT_NEEDED: a told change of target ends it */
-    bool refused;      /* caused by refusals up to the bound: no target ends it (BX-13) */
+    uint64_t level_ns; /* length of the last wait */
+    uint64_t until_ns; /* end of the wait; 0: no wait */
+    bool not_needed;   /* begun by NOT_NEEDED: an announced change of the target ends it */
+    bool refused;      /* begun by refusals up to the bound: no new target ends it (BX-13) */
 };
 
 enum bnti_guest_cycle {
@@ -20,34 +20,34 @@ enum bnti_guest_cycle {
     BNTI_GUEST_CYCLE_DEFLATE
 };
 
-/* A ballooned page on its way to another place; at most one. */
+/* The migration of a ballooned page to another page. At most one is in progress. */
 struct bnti_guest_migration {
     bool active;
     bool deflate_first;
     bool second;               /* the second half is in flight */
-    enum bnti_guest_slot slot; /* of the half in flight */
+    enum bnti_guest_slot slot; /* slot of the half in flight */
     uint64_t old_page;
     uint64_t new_page;
-    uint64_t moved_pfns; /* the half's counter before it was sent */
+    uint64_t moved_pfns; /* counter of the half's direction before it was sent */
 };
 
 /*
- * Sizing in ticks: what the present one may still do. `done_pfns` is the loop index of the driver
- * of 2010, and counts what a failed allocation cost.
+ * The state of sizing in ticks: how much the current tick may still do. `done_pfns` is the loop
+ * index of VMware's driver of 2010; a failed allocation counts in it like a page.
  */
 struct bnti_guest_pace {
-    bool on;      /* there are ticks: always on VMware's wire */
-    bool limited; /* and rates */
-    bool open;    /* a tick is under way */
-    bool over;    /* it ends with what is in flight */
-    bool failed;  /* what it did last had no success */
-    bool sleep;   /* allocations of this cycle wait */
-    bool huge;    /* this cycle still takes pages of 2 MiB */
+    bool on;      /* sizing runs in ticks: always on VMware's wire */
+    bool limited; /* rates limit each tick */
+    bool open;    /* a tick is in progress */
+    bool over;    /* the tick ends when the request in flight is answered */
+    bool failed;  /* the last action of the tick failed */
+    bool sleep;   /* allocations of this cycle may sleep */
+    bool huge;    /* this cycle still inflates huge pages */
     uint64_t done_pfns;
-    uint64_t last_pfns; /* what the last page added to it */
+    uint64_t last_pfns; /* what the last page added to `done_pfns` */
     uint64_t goal_pfns;
     uint64_t rate;
-    uint64_t tick_ns; /* when the next one is due */
+    uint64_t tick_ns; /* when the next tick is due */
     uint64_t period_ns;
     uint32_t rate_alloc;
     uint32_t rate_free;
@@ -57,27 +57,27 @@ struct bnti_guest_pace {
 /* A sleeping allocation. */
 struct bnti_guest_sleep {
     bool outstanding;
-    bool unwanted; /* what comes goes straight back */
+    bool unwanted; /* its pages are given back as soon as they come */
     uint32_t asked;
 };
 
-/* Pages of 2 MiB. Refused ones wait in `huge_held`, and are offered in parts when the cycle takes
- * no more.
- */
+/* Huge pages (2 MiB). Refused huge pages wait in `huge_held`. When the cycle inflates no more huge
+ * pages, they are split and their parts are inflated. */
 struct bnti_guest_huge {
-    bool on; /* both sides and the OS have them */
+    bool on; /* both sides and the OS support huge pages */
     uint32_t held_count;
     uint32_t kept_count;
-    uint32_t parts_out; /* parts of the last held one that were handed out; 0: it is whole */
-    uint64_t pages;     /* the record of ballooned ones */
+    uint32_t parts_out; /* parts of the last held page already inflated; 0: it is whole */
+    uint64_t pages;     /* number of ballooned huge pages in the record */
     uint64_t head;
     uint64_t cursor;
 };
 
-/* What is known of pages that cannot be ballooned; sets of bnt_guest_unusable are bits. */
+/* Which kinds of pages that cannot be ballooned were seen. Each bit is a value of
+ * bnt_guest_unusable. */
 struct bnti_guest_unusable {
-    uint32_t told; /* the event is latched */
-    uint32_t seen; /* in this cycle */
+    uint32_t told; /* kinds whose event was emitted */
+    uint32_t seen; /* kinds seen in this cycle */
     bool usable_came;
 };
 

@@ -1,6 +1,6 @@
 /*
- * The floor `core`: the instance, its states and events, counts, the target, giving back. It calls
- * nobody above it.
+ * The floor `core`: the instance, its states and events, counters, the target, giving pages back.
+ * It calls no function of a floor above.
  */
 #ifndef BNTI_GUEST_CORE_H
 #define BNTI_GUEST_CORE_H

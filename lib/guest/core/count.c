@@ -1,17 +1,17 @@
 /*
- * What an instance has: PFNs in the balloon, requests with the device. Every other file asks here;
- * nothing is changed.
+ * Counts what an instance has: PFNs in the balloon and requests in flight. The functions of this
+ * file change nothing.
  */
 #include "lib/guest/core/core.h"
 
-/* What counts as ballooned: the record and the pages whose deflate was refused. */
+/* Ballooned are the pages of the record and the stuck pages, whose deflate was refused. */
 uint64_t bnti_guest_count_ballooned_pfns(const struct bnt_guest *guest)
 {
     return ((guest->record_pages + guest->kept_count) << guest->config.page_order) +
            ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
 }
 
-/* Those of the record alone. */
+/* Counts the ballooned PFNs of the record, without the stuck pages. */
 uint64_t bnti_guest_count_recorded_pfns(const struct bnt_guest *guest)
 {
     return (guest->record_pages << guest->config.page_order) +
@@ -24,7 +24,9 @@ bool bnti_guest_has_request_in_flight(const struct bnt_guest *guest)
            guest->requests[BNTI_GUEST_OOM].busy;
 }
 
-/* Whether a request of sizing, or of a move, is with the device, or its queue cannot take one. */
+/*
+ * Whether a request of sizing or of a migration is in flight, or the queue for it is being reset.
+ */
 bool bnti_guest_is_sizing_busy(const struct bnt_guest *guest)
 {
     return (guest->requests[BNTI_GUEST_INFLATE].busy &&

@@ -1,17 +1,18 @@
 /*
- * Giving pages back to the OS, single ones and those of 2 MiB: the only calls of pages_free and
- * huge_free. And what they hold then: the poison value, if the OS expects one (BD-34), and what the
- * device says that it initialised by itself (the DEVICE_INIT drafts, docs/understand/drafts.md).
- * Hinted and reported pages are hint.c's and report.c's.
+ * Gives single and huge pages back to the OS: no other file calls pages_free and huge_free. It also
+ * fills the pages with the poison value if the OS expects one (BD-34), except those that the device
+ * initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and report.c give back
+ * hinted and reported pages.
  *
- * A bit of each page, in the caller's memory, remembers what the device said from the inflate to
- * the end. After a reset nothing that it said counts: nobody knows what the page went through.
+ * A bit of each page, in the caller's memory, stores from the inflate on whether the device
+ * initialised the page. After a reset the bit is ignored, because the content of the page is
+ * unknown.
  */
 #include "lib/guest/core/core.h"
 
 #include <string.h>
 
-/* Parts of a page of 2 MiB that are filled by one call: a small array on the stack. */
+/* How many parts of a huge page one call fills: few, because their array is on the stack. */
 #define PARTS_MAX 4u
 
 static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
@@ -27,7 +28,7 @@ static void set_init_bit(struct bnt_guest *guest, uint64_t page, bool init)
     *word = init ? *word | bit : *word & ~bit;
 }
 
-/* Looks the bit up and clears it. */
+/* Reads the bit of the page and clears it. */
 static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
 {
     const uint64_t index = page_index(guest, page);
@@ -38,14 +39,14 @@ static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
     return init && guest->state == BNT_GUEST_RUNNING;
 }
 
-/* An inflate came back: a page is initialised if each of its PFNs is; bits beyond the used length
- * do not count (VS-15). */
+/* Reads the bits of an answered inflate: a page is initialised if each of its PFNs is. Bits beyond
+ * the used length are ignored (VS-15). */
 void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                uint32_t len)
 {
     const uint32_t order = guest->config.page_order;
     const uint32_t pfns = request->page_count << order;
-    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* a large page, or a batch */
+    uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* of a large page or a batch */
     memcpy(bits, request->dma + bnti_guest_dma_response_offset(&guest->config),
            (pfns + 7) / 8); /* read once */
     for (uint32_t i = 0; i < request->page_count; i++) {
@@ -58,7 +59,7 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
     }
 }
 
-/* Whether what the device initialises is what the OS expects of its free pages. */
+/* Whether the device initialises pages with the value that the OS expects in free pages. */
 static bool is_init_value_expected(const struct bnt_guest *guest)
 {
     const bool poison = (guest->features & BNT_BALLOON_F_PAGE_POISON) != 0;
@@ -79,7 +80,8 @@ static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint3
     ops->pages_fill(guest->opaque, pages, count, guest->config.poison_val);
 }
 
-/* Before pages go back to the OS: in runs of those that the device initialised and those not. */
+/* Fills pages before the OS gets them back, in runs of pages that the device did and did not
+ * initialise. */
 static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     if (!guest->init_inflate) {
@@ -99,7 +101,7 @@ static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uin
     initialise_run(guest, pages + first, count - first, init);
 }
 
-/* The same for all pages of the guest's own size that one of 2 MiB consists of. */
+/* Fills a huge page, as the pages of the guest's own size of which it consists. */
 static void initialise_huge_page(struct bnt_guest *guest, uint64_t page)
 {
     const uint32_t order = guest->config.page_order;
@@ -113,7 +115,7 @@ static void initialise_huge_page(struct bnt_guest *guest, uint64_t page)
     }
 }
 
-/* Pages that the allocator must not have returned: untouched, since they may be anything. */
+/* Frees pages without filling them. */
 void bnti_guest_free_pages(struct bnt_guest *guest, bool huge, const uint64_t *pages,
                            uint32_t count)
 {
@@ -144,7 +146,7 @@ void bnti_guest_give_back_pages(struct bnt_guest *guest, const uint64_t *pages, 
     bnti_guest_give_back_sized(guest, false, pages, count);
 }
 
-/* Untouched: what is outside the declared memory may be anything. */
+/* Gives pages back without filling them: a page outside the declared memory must not be written. */
 void bnti_guest_give_back_unfilled(struct bnt_guest *guest, bool huge, const uint64_t *pages,
                                    uint32_t count)
 {
@@ -154,13 +156,14 @@ void bnti_guest_give_back_unfilled(struct bnt_guest *guest, bool huge, const uin
     }
 }
 
-/* Sets a page aside that cannot be ballooned; there is room. */
+/* Sets a page aside that cannot be ballooned. The caller has checked that there is room. */
 void bnti_guest_set_page_aside(struct bnt_guest *guest, uint64_t page)
 {
     guest->aside[guest->aside_count++] = page;
 }
 
-/* Gives back what was set aside; returns how many pages. The device never heard of them. */
+/* Gives back the pages that were set aside, and returns how many. No message to the device is
+ * needed: no request ever contained these pages. */
 uint32_t bnti_guest_give_back_aside(struct bnt_guest *guest)
 {
     const uint32_t count = guest->aside_count;
@@ -169,19 +172,20 @@ uint32_t bnti_guest_give_back_aside(struct bnt_guest *guest)
     return count;
 }
 
-/* The OS allocates `pages` pages, and says when they are there. */
+/* Notes that the OS is allocating `pages` pages and will call bnt_guest_alloc_done. */
 void bnti_guest_note_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
 {
     guest->sleep = (struct bnti_guest_sleep){.outstanding = true, .asked = pages};
 }
 
-/* It said so. */
+/* The OS has called bnt_guest_alloc_done. */
 void bnti_guest_end_sleeping_alloc(struct bnt_guest *guest)
 {
     guest->sleep.outstanding = false;
 }
 
-/* What comes is not wanted any more. */
+/* The pages of the sleeping allocation are no longer wanted: cancels it, or gives its pages back
+ * when they come. */
 void bnti_guest_cancel_sleeping_alloc(struct bnt_guest *guest)
 {
     if (!bnti_guest_awaits_sleeping_alloc(guest)) {

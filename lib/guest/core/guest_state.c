@@ -1,11 +1,11 @@
 /*
- * The states of an instance: the one place where the state changes, events are emitted, and an
- * instance breaks. Whoever broke it, the OS gets back first what the device never heard of, and the
- * next recovery is planned at once. What a recovery consists of is recover.c's.
+ * The states of an instance. Only this file changes the state, emits events and marks an instance
+ * broken. When an instance becomes broken, the OS gets back the pages that are in no request, and
+ * the next recovery is planned at once. recover.c carries out the recovery.
  */
 #include "lib/guest/core/core.h"
 
-/* Which states each state leads to. */
+/* The legal transitions: the set of next states of each state. */
 #define TO(state) (1u << BNT_GUEST_##state)
 static const uint32_t state_leads_to[] = {
     [BNT_GUEST_DOWN] = TO(STARTING),
@@ -39,14 +39,15 @@ void bnti_guest_emit_event(struct bnt_guest *guest, bnt_guest_event_kind kind, u
     }
 }
 
-/* Whether it ran so long since the last recovery that what broke it now is another matter. */
+/* Whether the instance has run so long since its last recovery that the new failure counts as a
+ * first one. */
 static bool is_recovery_old(const struct bnt_guest *guest)
 {
     return guest->recover_tried > 0 &&
            guest->now_ns >= bnti_guest_add_time(guest->recovered_ns, guest->recover_wait_ns);
 }
 
-/* In BROKEN: when the next reset is due. */
+/* In BROKEN: computes when the device is reset next. */
 void bnti_guest_plan_recovery(struct bnt_guest *guest)
 {
     const uint64_t doubled = bnti_guest_add_time(guest->recover_wait_ns, guest->recover_wait_ns);
@@ -57,7 +58,7 @@ void bnti_guest_plan_recovery(struct bnt_guest *guest)
     guest->recovered_ns = BNT_NEVER;
     guest->recover_due_ns = guest->leaving ? guest->now_ns : BNT_NEVER;
     if (guest->leaving) {
-        return; /* the next step takes the instance down */
+        return; /* the next step stops the instance */
     }
     if (guest->config.recover_tries == BNT_GUEST_RECOVER_NEVER ||
         guest->recover_tried >= guest->config.recover_tries) {
@@ -71,7 +72,7 @@ void bnti_guest_plan_recovery(struct bnt_guest *guest)
                           guest->recover_wait_ns);
 }
 
-/* The start succeeded. */
+/* The start succeeded: counts and reports the recovery if there was one. */
 void bnti_guest_note_recovery(struct bnt_guest *guest)
 {
     guest->recovered_ns = guest->now_ns;
@@ -82,7 +83,8 @@ void bnti_guest_note_recovery(struct bnt_guest *guest)
     }
 }
 
-/* The device broke the rules: nothing is sent any more, nothing is given back before a reset. */
+/* The device violated the protocol: nothing is sent any more, and no page in flight is given back
+ * before the device is reset. */
 void bnti_guest_mark_broken(struct bnt_guest *guest, bnt_status status, bnt_fault fault,
                             uint32_t queue)
 {

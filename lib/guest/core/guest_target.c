@@ -1,15 +1,15 @@
 /*
- * The target and the epoch: adopting what the device says. Which request a target leads to is
- * sizing.c's, when to read it the front's.
+ * Stores the target and the epoch that the device announces. sizing.c chooses the requests that
+ * lead to a target; the front decides when the target is read.
  */
 #include "lib/guest/core/core.h"
 
 /*
- * Adopts a target: rounded up to whole pages in 64 bits (a u32 would wrap), capped by memory.
- * A change that the device told of ends waits that it makes pointless: for NOT_NEEDED, and for
- * memory where less is wanted. A wait after refusals it does not end (BX-13), nor does a change
- * found in an answer, so that no device can talk us out of a back-off. With the quirk any word
- * does.
+ * Sets a target: rounded up to whole pages in 64 bits (a u32 would wrap), and limited to the
+ * guest's memory. A change that the device announced ends the back-offs that it makes pointless:
+ * one after NOT_NEEDED, and one for lack of memory if the target fell. It does not end a back-off
+ * after refusals (BX-13). A change found in an answer ends no back-off, so that a device cannot
+ * keep the driver busy. With the quirk RETRY_ON_CHANGE any announcement ends the back-off.
  */
 void bnti_guest_set_target(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
@@ -34,7 +34,7 @@ void bnti_guest_set_target(struct bnt_guest *guest, uint64_t num_pages, bool tol
     }
 }
 
-/* The balloon has what it should: emitted once. */
+/* The balloon is at its target: emits TARGET_REACHED once. */
 void bnti_guest_note_target_reached(struct bnt_guest *guest, uint64_t have)
 {
     if (!guest->reached) {
@@ -43,13 +43,13 @@ void bnti_guest_note_target_reached(struct bnt_guest *guest, uint64_t have)
     }
 }
 
-/* It has not, or not any more. */
+/* The balloon is not, or no longer, at its target. */
 void bnti_guest_note_target_missed(struct bnt_guest *guest)
 {
     guest->reached = false;
 }
 
-/* An attachment begins without a target. */
+/* A new attachment begins without a target. */
 void bnti_guest_clear_target(struct bnt_guest *guest)
 {
     guest->num_pages = 0;
@@ -57,13 +57,13 @@ void bnti_guest_clear_target(struct bnt_guest *guest)
     guest->reached = true;
 }
 
-/* The latest epoch. */
+/* Stores the latest epoch that the device announced. */
 void bnti_guest_note_latest_epoch(struct bnt_guest *guest, uint32_t epoch)
 {
     guest->epoch_seen = epoch;
 }
 
-/* The epoch that requests are built under: it is acknowledged. */
+/* Stores the epoch that the driver acknowledges: new requests carry this epoch. */
 void bnti_guest_adopt_epoch(struct bnt_guest *guest, uint32_t epoch)
 {
     guest->epoch = epoch;

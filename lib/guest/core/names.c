@@ -1,4 +1,4 @@
-/* Names of what the guest core tells, for messages and traces. */
+/* Names of the guest core's events and states, for messages and traces. */
 #include <ballonet/guest.h>
 
 const char *bnt_guest_event_name(uint32_t kind)

@@ -1,10 +1,10 @@
 /*
- * The requests of the balloon as both wires have them: told to recorders, and submitted. How one
- * crosses the boundary is the wire's (request.c, vmware.c), what its answer means verdict.c's.
+ * The balloon's requests as both wires have them: their states, and the report of each to a
+ * recorder. request.c and vmware_calls.c send a request; verdict.c applies its answer.
  */
 #include "lib/guest/core/core.h"
 
-/* For recorders: a request that is about to be visible, or came back. */
+/* Reports a request to the embedder's recorder before it is published, and when it is completed. */
 void bnti_guest_report_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool complete,
                                uint32_t verdict_count, bool doubtful)
 {
@@ -28,13 +28,15 @@ void bnti_guest_report_request(struct bnt_guest *guest, enum bnti_guest_slot slo
     guest->ops.request(guest->opaque, &told);
 }
 
-/* For recorders: a request ended with its queue, and nobody knows how. */
+/*
+ * Reports to the recorder that a request ended with a reset of its queue, with an unknown outcome.
+ */
 void bnti_guest_report_doubtful_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     bnti_guest_report_request(guest, slot, true, 0, true);
 }
 
-/* Says what the next request of a slot is about; its pages are in `pages` by then. */
+/* Prepares the next request of a slot. The caller fills in its `pages`. */
 void bnti_guest_prepare_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool huge,
                                 uint32_t page_count)
 {
@@ -49,7 +51,7 @@ void bnti_guest_mark_request_partial(struct bnt_guest *guest, enum bnti_guest_sl
     guest->requests[slot].partial = true;
 }
 
-/* Exposes the `page_count` pages of the slot. */
+/* Submits the request with the `page_count` pages of the slot. */
 void bnti_guest_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
@@ -59,9 +61,9 @@ void bnti_guest_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slo
 }
 
 /*
- * The states of a request. It is idle, or busy: the device has it. A busy one can be in doubt (its
- * queue was reset), given back (its pages are the OS's already), or gone on from (it was counted
- * although there is no answer).
+ * The states of a request. A request is idle or busy (in flight). A busy request can be doubtful
+ * (its queue was reset), given back (its pages already belong to the OS), or assumed done (its
+ * pages were counted without an answer).
  */
 void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
@@ -74,32 +76,32 @@ void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_
     request->again = false;
 }
 
-/* The device has it no more. */
+/* The request is no longer in flight. */
 void bnti_guest_end_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     guest->requests[slot].busy = false;
     guest->requests[slot].doubtful = false;
 }
 
-/* Its queue was reset: the device says no more about its pages. */
+/* The queue of the request was reset: the device will not answer it. */
 void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     guest->requests[slot].doubtful = true;
 }
 
-/* The next request of the slot names pages of one that was in doubt. */
+/* The next request of the slot repeats pages of a doubtful request. */
 void bnti_guest_mark_request_repeated(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     guest->requests[slot].again = true;
 }
 
-/* Its pages are the OS's already, whatever the answer says. */
+/* The pages of the request already belong to the OS, whatever the answer says. */
 void bnti_guest_mark_request_given_back(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     guest->requests[slot].given_back = true;
 }
 
-/* Quirk: it counts as answered while the device has it still; false: that is over. */
+/* Quirk GO_ON_UNANSWERED: the request counts as done although it is still in flight. */
 void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, enum bnti_guest_slot slot,
                                          bool gone_on)
 {

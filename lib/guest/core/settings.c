@@ -1,6 +1,6 @@
 /*
- * Settings: defaults and ranges, as the headers document them. Called once for each instance, and
- * for its footprint.
+ * The configuration: its defaults and ranges, as the headers document them. Used by bnt_guest_init
+ * and bnt_guest_footprint.
  */
 #include "lib/base/intake.h"
 #include "lib/guest/core/core.h"
@@ -60,7 +60,7 @@ bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
         to->request_pfns = (uint16_t)bnti_guest_request_pfns_max(to);
     }
     set_default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
-    if (!to->report_order_set) { /* 2 MiB, or a page where that is larger (bugs 34, 35) */
+    if (!to->report_order_set) { /* 2 MiB, or one page if a page is larger (bugs 34, 35) */
         const uint32_t order = to->page_order;
         to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
     }

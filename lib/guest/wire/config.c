@@ -1,6 +1,6 @@
 /*
- * Configuration space as the guest sees it: the target and the epoch are read, `actual` and the
- * acknowledgement are written. Who decides by them is elsewhere.
+ * Accesses to configuration space: reads any field, and writes `actual` and the guest's limit. The
+ * front decides when.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -19,8 +19,8 @@ void bnti_guest_write_config_le32(struct bnt_guest *guest, uint32_t offset, uint
     guest->ops.transport.config_write(guest->opaque, offset, &wire, sizeof wire);
 }
 
-/* Whether the device asks to be reset, or was reset behind the driver: the driver is broken then.
- */
+/* Whether the device sets NEEDS_RESET, or was reset without the driver. In both cases the driver is
+ * marked broken. */
 bool bnti_guest_check_device_lost(struct bnt_guest *guest)
 {
     const uint8_t status = guest->ops.transport.status_read(guest->opaque);
@@ -35,7 +35,7 @@ bool bnti_guest_check_device_lost(struct bnt_guest *guest)
     return false;
 }
 
-/* Tells how large the balloon could become (BX-28). */
+/* Writes how large the balloon could become (BX-28). */
 void bnti_guest_write_limit(struct bnt_guest *guest)
 {
     guest->limit_due = false;
@@ -46,8 +46,8 @@ void bnti_guest_write_limit(struct bnt_guest *guest)
 }
 
 /*
- * Writes what is ballooned, if it changed or `always` (BX-18). Pages that wait for the
- * acknowledgement of a deflate are ballooned still; held ones never are (BX-15).
+ * Writes `actual`, the number of ballooned PFNs, if it changed or if `always` is set (BX-18). A
+ * page in a deflate in flight is still ballooned; a held page is not (BX-15).
  */
 void bnti_guest_write_actual(struct bnt_guest *guest, bool always)
 {

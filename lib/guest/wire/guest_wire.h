@@ -1,6 +1,6 @@
 /*
- * The floor `wire`: requests and used buffers on VIRTIO's queues, configuration space, resets of
- * queues; the calls of VMware's wire. It knows rings and calls, and no policy.
+ * The floor `wire`: requests and used buffers on VIRTIO's queues, configuration space, queue
+ * resets, and the calls of VMware's wire. It contains no policy.
  */
 #ifndef BNTI_GUEST_GUEST_WIRE_H
 #define BNTI_GUEST_GUEST_WIRE_H

@@ -1,10 +1,9 @@
 /*
- * The reset of one queue, while the others go on (RING_RESET, VIRTIO 1.3, 2.6.1): because its
- * embedder wants it, or because a request has no answer for too long. The queue comes back as it
- * was at the start; what was in flight on it is in doubt, and only the deflate queue can settle
- * that: a page of an inflate is told through it before anything else becomes of it, and a deflate
- * is told again. So no page is used while the device may have it, and none is counted twice. A
- * reset ends when the queue was seen disabled; one that does not ends in the device's own.
+ * Resets one queue while the others keep working (RING_RESET, VIRTIO 1.3, 2.6.1): because the
+ * embedder asks for it, or because a request has waited too long for its answer. After the reset
+ * the queue is set up again as at the start. The outcome of a request that was in flight on it is
+ * unknown; doubt.c settles it through the deflate queue. The reset is complete when the device
+ * reports its end. If a queue reset does not complete in time, the whole device is reset.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -23,7 +22,7 @@ static void begin_queue_reset(struct bnt_guest *guest, uint32_t q)
     guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
 }
 
-/* The queue is as before it was enabled: it is set up anew, and gets what belongs on it. */
+/* The reset is complete: sets the queue up again and lets its owner add buffers. */
 static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
@@ -51,12 +50,12 @@ static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
     bnti_guest_note_work(guest);
     if (guest->ops.transport.queue_reset_read(guest->opaque, index) == 0) {
         if (!bnti_guest_check_device_lost(
-                guest)) { /* of a device that was reset no queue is enabled */
+                guest)) { /* a reset of the whole device also disables the queue */
             complete_queue_reset(guest, q);
         }
         return;
     }
-    if (waited >= guest->config.queue_reset_max_ns) { /* only the whole device is left to reset */
+    if (waited >= guest->config.queue_reset_max_ns) { /* only a device reset can help */
         guest->count.queue_resets_failed++;
         guest->queue_reset_fails = true;
         bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
@@ -71,10 +70,10 @@ static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
     reset->due_ns =
         bnti_guest_min(bnti_guest_add_time(guest->now_ns, reset->wait_ns),
                        bnti_guest_add_time(reset->sent_ns, guest->config.queue_reset_max_ns));
-    bnti_guest_mark_config_changed(guest); /* the device may have come to its end meanwhile */
+    bnti_guest_mark_config_changed(guest); /* the device may have failed meanwhile */
 }
 
-/* In a step. */
+/* In a step: polls the resets that are due. */
 void bnti_guest_poll_queue_resets(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -99,13 +98,13 @@ uint64_t bnti_guest_queue_resets_deadline(const struct bnt_guest *guest)
     return due;
 }
 
-/* The end of an attachment: the device's reset is that of every queue. */
+/* At the end of an attachment the device is reset, and with it every queue. */
 void bnti_guest_clear_queue_resets(struct bnt_guest *guest)
 {
     memset(guest->queue_resets, 0, sizeof guest->queue_resets);
 }
 
-/* Whether it can be reset now. */
+/* Whether the queue can be reset now. */
 static bnt_status check_queue_reset_allowed(const struct bnt_guest *guest, uint32_t q)
 {
     if ((guest->features & BNT_F_RING_RESET) == 0) {
@@ -120,7 +119,9 @@ static bnt_status check_queue_reset_allowed(const struct bnt_guest *guest, uint3
     return guest->queue_resets[q].going ? BNT_E_AGAIN : BNT_OK;
 }
 
-/* When a request of then has no answer for too long; BNT_NEVER: no queue is reset for that. */
+/*
+ * When the queue of a request sent at `sent_ns` is reset for lack of an answer. BNT_NEVER: never.
+ */
 uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t q,
                                          uint64_t sent_ns)
 {
@@ -133,8 +134,8 @@ uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t
 }
 
 /*
- * The next answer may take twice as long, up to the longest back-off: a device that needs more than
- * the setting would otherwise never be given the time to answer.
+ * Lets the next answer take twice as long, up to the longest back-off: a device slower than the
+ * configured time could otherwise never answer.
  */
 static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
 {
@@ -152,7 +153,9 @@ static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
     }
 }
 
-/* A request without an answer: true if its queue is being reset for it. */
+/*
+ * Resets the queue of a request that has waited too long for its answer. True if the reset began.
+ */
 bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     const uint64_t late_ns = bnti_guest_queue_reset_deadline(guest, q, sent_ns);
@@ -165,7 +168,8 @@ bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t s
     return true;
 }
 
-/* An answer within the setting ends the back-off; a later one keeps the time that it needed. */
+/* An answer within the configured time ends the back-off of queue resets; a later answer leaves it
+ * unchanged. */
 void bnti_guest_note_queue_answer(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
     if (guest->now_ns - sent_ns < guest->config.queue_reset_ns) {

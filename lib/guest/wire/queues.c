@@ -1,17 +1,19 @@
 /*
- * The device's queues: which index each role has, found by rule or by the sizes that the device
- * shows, and setting them up (VIRTIO 1.3, 5.5.2, 3.1.1).
+ * Finds the index of each queue, by a rule or by the queue sizes that the device reports, and sets
+ * the queues up (VIRTIO 1.3, 5.5.2, 3.1.1).
  *
- * The standard, QEMU and Linux number queues differently. A role whose index is in doubt is not
- * used: a report on the hint queue, or a hint on the report queue, would cost memory.
+ * The standard, QEMU and Linux number the queues differently. A queue with an ambiguous index is
+ * not used: a free page report sent on the hint queue, or a hint on the reporting queue, would lose
+ * memory content.
  */
 #include "lib/guest/wire/guest_wire.h"
 
-/* Layouts that a device can have: from FIXED on; PROBE is none. */
+/* The layouts that a device can have: all from FIXED up to, without, PROBE. */
 #define LAYOUTS_FIRST ((uint32_t)BNT_QUEUE_LAYOUT_FIXED)
 #define LAYOUTS_END   ((uint32_t)BNT_QUEUE_LAYOUT_PROBE)
 
-/* Rings are reserved for the queues of the features wanted: how many come before this one. */
+/* Number of rings before that of queue `q`. A ring is reserved for each queue of the wanted
+ * features. */
 uint32_t bnti_guest_count_rings_before(const struct bnt_guest_config *config, uint32_t q)
 {
     uint32_t place = 0;
@@ -28,14 +30,13 @@ void bnti_guest_clear_queue_indices(struct bnt_guest *guest)
     }
 }
 
-/* ---- Which index ---- */
+/* ---- Queue indices ---- */
 
-/* What is known of a device while its queues are looked for. Sets of indices and of layouts are
- * bits. */
+/* The state of the search for the device's queues. Sets of indices and of layouts are bit masks. */
 struct layout_search {
-    struct bnt_balloon_queues by[LAYOUTS_END]; /* of the roles negotiated; NONE for the others */
-    uint32_t there;                            /* indices with a size */
-    uint32_t fits;                             /* layouts that explain exactly these indices */
+    struct bnt_balloon_queues by[LAYOUTS_END]; /* of negotiated queues; NONE for the others */
+    uint32_t there;                            /* indices with a size above 0 */
+    uint32_t fits;                             /* layouts that have exactly these indices */
 };
 
 static uint32_t collect_queue_indices(const struct bnt_balloon_queues *queues)
@@ -47,7 +48,7 @@ static uint32_t collect_queue_indices(const struct bnt_balloon_queues *queues)
     return set;
 }
 
-/* Keeps only the roles that are negotiated. */
+/* Removes the queues whose feature is not negotiated. */
 static void drop_unnegotiated_roles(const struct bnt_guest *guest,
                                     struct bnt_balloon_queues *queues)
 {
@@ -59,9 +60,9 @@ static void drop_unnegotiated_roles(const struct bnt_guest *guest,
 }
 
 /*
- * A size of 0 says that there is no such queue. A device that tells the truth so fits one layout,
- * or several that agree. Fixed devices come with the queues of all features offered, or with those
- * of the features negotiated.
+ * Reads the size of each queue; a size of 0 means that the queue does not exist. The sizes of a
+ * correct device match one layout, or several that agree. A device with fixed indices has the
+ * queues of all offered features, or only those of the negotiated features.
  */
 static struct layout_search search_layouts(struct bnt_guest *guest)
 {
@@ -83,7 +84,7 @@ static struct layout_search search_layouts(struct bnt_guest *guest)
     return search;
 }
 
-/* Whether all layouts of a set give this role the same index as `layout` does. */
+/* Whether all layouts of a set give queue `q` the same index as `layout` does. */
 static bool do_layouts_agree(const struct layout_search *search, uint32_t set, uint32_t layout,
                              uint32_t q)
 {
@@ -95,14 +96,14 @@ static bool do_layouts_agree(const struct layout_search *search, uint32_t set, u
     return true;
 }
 
-/* Whether this role is in doubt, or has another index than by the standard. */
+/* Whether the index of queue `q` is ambiguous, or differs from the standard's index. */
 static bool is_layout_notable(const struct layout_search *search, uint32_t layout, uint32_t q)
 {
     return search->fits == 0 || !do_layouts_agree(search, search->fits, layout, q) ||
            search->by[layout].index[q] != search->by[BNT_QUEUE_LAYOUT_FIXED].index[q];
 }
 
-/* Layouts whose negotiated queues are all there, beside others that nothing explains. */
+/* The layouts whose negotiated queues all exist, although the device has further queues. */
 static uint32_t find_possible_layouts(const struct layout_search *search)
 {
     uint32_t set = 0;
@@ -113,7 +114,8 @@ static uint32_t find_possible_layouts(const struct layout_search *search)
     return set;
 }
 
-/* The configured layout; for PROBE the one that fits, or the preferred one where that is open. */
+/* Chooses the configured layout; for PROBE the layout that matches the device, or the preferred one
+ * if several match. */
 static uint32_t choose_layout(const struct bnt_guest *guest, const struct layout_search *search)
 {
     const uint32_t preferred = (uint32_t)guest->config.queue_layout_preferred;
@@ -133,7 +135,7 @@ static uint32_t choose_layout(const struct bnt_guest *guest, const struct layout
 
 /* ---- Setting up ---- */
 
-/* Descriptors that the queue must have for all that may be in flight on it at once. */
+/* Number of descriptors for everything that may be in flight on the queue at once. */
 static uint32_t count_descriptors_needed(const struct bnt_guest *guest, uint32_t q)
 {
     const uint32_t each = bnti_guest_count_request_descriptors(guest);
@@ -146,7 +148,9 @@ static uint32_t count_descriptors_needed(const struct bnt_guest *guest, uint32_t
     return 2 * each;
 }
 
-/* The largest size that both allow; a split ring's is a power of two (VS-1, VP-1). */
+/*
+ * The largest queue size that both sides allow. A split ring's size is a power of two (VS-1, VP-1).
+ */
 static uint16_t choose_queue_size(const struct bnt_guest *guest, uint16_t offered)
 {
     const uint16_t wanted = guest->config.queue_size_max;
@@ -167,8 +171,8 @@ static void note_missing_queue(struct bnt_guest *guest, uint32_t q, uint16_t off
 }
 
 /*
- * A report is a chain of its own queue's length at most: no table is needed (VS-7). Used lengths
- * mean something to the drafts: they have no tables either, as Linux's have not.
+ * Number of entries in an indirect table; 0: no tables. A free page report is at most as long as
+ * its queue and needs no table (VS-7). Nor does the DEVICE_INIT draft use tables, in Linux as here.
  */
 static uint16_t choose_indirect_max(const struct bnt_guest *guest, uint32_t q)
 {
@@ -199,7 +203,7 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
         .slots = guest->vq_slots + place * (size_t)guest->config.queue_size_max,
     };
     const bnt_status status = bnt_vq_drv_init(&guest->vq[q], &config);
-    BNTI_ASSERT(status == BNT_OK); /* storage and sizes are ours */
+    BNTI_ASSERT(status == BNT_OK); /* the storage and the sizes are correct */
     (void)status;
     const struct bnt_vq_parts *layout = &guest->vq[q].layout;
     guest->ops.transport.queue_enable(guest->opaque, index, size, config.ring_gpa + layout->desc,
@@ -208,7 +212,7 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
     return BNT_OK;
 }
 
-/* A role that cannot be served: fatal where the feature is required, else the feature goes. */
+/* A queue cannot be used: an error if its feature is required, else the feature is dropped. */
 static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
     const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.binding);
@@ -216,7 +220,7 @@ static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status 
         return status;
     }
     guest->features &= ~feature;
-    for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* a feature may have two */
+    for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* a feature may have two queues */
         if (bnt_balloon_queue_feature(role, &guest->config.binding) == feature) {
             guest->queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         }
@@ -225,8 +229,8 @@ static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status 
 }
 
 /*
- * Finds and sets up a queue for every feature negotiated. What has none leaves `features`: the
- * device has seen it accepted, and finds it unused. OK; E_UNSUPPORTED.
+ * Finds and sets up the queues of all negotiated features. A feature without a usable queue is
+ * removed from `features`: it stays negotiated, but is not used. Returns OK or E_UNSUPPORTED.
  */
 bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 {
@@ -261,17 +265,17 @@ bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-/* The largest power of two up to `bound`: a split ring's size. 0 for 0. */
+/* The largest power of two up to `bound`, for the size of a split ring. Returns 0 for 0. */
 uint32_t bnti_guest_round_split_size(uint32_t bound)
 {
     while ((bound & (bound - 1)) != 0) {
-        bound &= bound - 1; /* drops the lowest bit until one is left */
+        bound &= bound - 1; /* clears the lowest bit until one bit is left */
     }
     return bound;
 }
 
-/* Bytes of one queue's ring, whichever is negotiated; 64-aligned so that the next starts
- * well. A legacy queue begins a page. */
+/* Bytes reserved for one queue's ring of either format. The size is a multiple of 64, so that the
+ * next ring is aligned; a legacy ring begins at a page. */
 size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 {
     const uint16_t split_size = (uint16_t)bnti_guest_round_split_size(config->queue_size_max);
@@ -286,7 +290,7 @@ size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
            ~(size_t)(BNT_PFN_BYTES - 1);
 }
 
-/* Descriptors of the ring that one request takes: a chain of two fits one indirect descriptor. */
+/* Number of ring descriptors of one request. A chain of two needs only one indirect descriptor. */
 uint32_t bnti_guest_count_request_descriptors(const struct bnt_guest *guest)
 {
     const bool two = guest->verdicts || guest->init_inflate ||

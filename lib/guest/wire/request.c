@@ -1,6 +1,6 @@
 /*
- * Requests on the rings: building and exposing them, taking used buffers back, and what happens
- * when one does not come back in time. What an answer means is verdict.c's.
+ * Requests on VIRTIO's rings: builds and submits requests, takes used buffers, and handles requests
+ * that are late. verdict.c applies the answers.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -11,7 +11,7 @@ static uint32_t queue_of_slot(enum bnti_guest_slot slot)
     return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 }
 
-/* A kick, with what the device is to know of the queue where that was negotiated (VG-31). */
+/* Notifies the device, with the queue's position if NOTIFICATION_DATA was negotiated (VG-31). */
 void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
@@ -25,7 +25,7 @@ void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
     }
 }
 
-/* Makes what was added visible and kicks where the device wants it. */
+/* Publishes the added buffers, and notifies the device unless it suppresses notifications. */
 void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q)
 {
     if (bnt_vq_drv_publish(&guest->vq[q])) {
@@ -33,11 +33,11 @@ void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q)
     }
 }
 
-/* Writes the PFNs of whole pages; returns how many PFNs. */
+/* Writes the PFNs of the request's pages; returns the number of 32-bit words written. */
 static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_guest_request *request)
 {
     const uint32_t order =
-        request->huge ? 0 : guest->config.page_order; /* the first one names it */
+        request->huge ? 0 : guest->config.page_order; /* its first PFN stands for the whole page */
     const uint32_t within = (UINT32_C(1) << order) - 1;
     const uint32_t count = bnti_guest_count_named_pfns(guest, request);
     const uint64_t *pages = request->pages;
@@ -55,7 +55,7 @@ static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_gues
         }
         return count;
     }
-    if (order == 0) { /* most guests: a plain copy, which compilers make one of vectors */
+    if (order == 0) { /* the common case: a loop that compilers vectorise */
         for (uint32_t i = 0; i < count; i++) {
             wire[i] = bnt_le32_set((uint32_t)pages[i]);
         }
@@ -67,7 +67,8 @@ static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_gues
     return count;
 }
 
-/* Fills the buffer and describes it: one part without VERDICTS, two with them (BX-4). */
+/* Fills the DMA buffer and its segments: one without VERDICTS, two with them (BX-4). Returns the
+ * number of device-writable segments. */
 static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_request *request,
                                struct bnt_vq_seg segs[2])
 {
@@ -93,12 +94,13 @@ static uint32_t build_segments(struct bnt_guest *guest, struct bnti_guest_reques
     segs[0].bytes = (uint32_t)BNTI_GUEST_DMA_PFNS + 4 * pfns;
     segs[1].gpa = request->dma_gpa + answer;
     segs[1].bytes = (uint32_t)sizeof(struct bnt_balloon_response) + pfns;
-    /* A response that is not filled in must be seen (BX-6). */
+    /* Zeroes show whether the device filled in the response (BX-6). */
     memset(request->dma + answer, 0, segs[1].bytes);
     return 1;
 }
 
-/* Quirk: the second half of the PFNs in a descriptor of its own. Returns how many there are. */
+/* Quirk SPLIT_REQUESTS: puts the second half of the PFNs into another descriptor. Returns the
+ * number of descriptors. */
 static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg segs[2])
 {
     const uint32_t half = segs[0].bytes / 8 * 4;
@@ -111,7 +113,7 @@ static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg s
     return 2;
 }
 
-/* Exposes the `page_count` pages of the slot. Descriptors are reserved, so this cannot fail. */
+/* Submits the request of the slot. Its descriptors are reserved, so this cannot fail. */
 void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
@@ -130,8 +132,7 @@ void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot sl
     bnti_guest_kick_queue(guest, q);
 }
 
-/* Copies the answer out of shared memory once; bytes beyond the used length do not count (VS-15).
- */
+/* Copies the answer out of shared memory once. Bytes beyond the used length are ignored (VS-15). */
 static void read_answer(struct bnt_guest *guest, const struct bnti_guest_request *request,
                         uint32_t len, struct bnti_guest_answer *answer)
 {
@@ -166,7 +167,7 @@ static void complete_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
     bnti_guest_note_queue_answer(guest, queue_of_slot(slot), request->sent_ns);
     if (request->gone_on) {
         bnti_guest_set_request_assumed_done(guest, slot, false);
-        return; /* it was counted when it was late */
+        return; /* its pages were counted when the answer was late */
     }
     bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
     if (request->stalled) {
@@ -177,7 +178,7 @@ static void complete_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
     guest->answered(guest, slot, &answer);
 }
 
-/* The used element of `head` on queue `q`: a feature's buffer, or a request's. */
+/* Passes the used buffer `head` of queue `q` to its feature or its request. */
 static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     if (guest->roles[q]->used != NULL) {
@@ -192,11 +193,11 @@ static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t h
             return;
         }
     }
-    /* The ring checked that the head is outstanding, and all that is outstanding is ours. */
+    /* The ring has checked that the head is in flight, so a request must match. */
     BNTI_ASSERT(false);
 }
 
-/* Takes one used buffer; false if there is none (or no more, ever). */
+/* Takes one used buffer; false if there is none or the driver is broken. */
 static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
 {
     uint16_t head = 0;
@@ -214,7 +215,7 @@ static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
         return false;
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
-        guest->count.used_length_odd++; /* real devices do it on readable buffers */
+        guest->count.used_length_odd++; /* real devices report wrong lengths for readable buffers */
     }
     dispatch_used_buffer(guest, q, head, len);
     return true;
@@ -226,7 +227,9 @@ static bool is_queue_live(const struct bnt_guest *guest, uint32_t q)
     return state && bnti_guest_is_queue_ready(guest, q);
 }
 
-/* Takes what is used on one queue, without a budget: at most two requests are outstanding. */
+/*
+ * Takes the used buffers of one queue without spending budget: at most two requests are in flight.
+ */
 void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q)
 {
     for (uint32_t i = 0; i < 2 && is_queue_live(guest, q); i++) {
@@ -236,7 +239,7 @@ void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q)
     }
 }
 
-/* A pass over the used rings: what it may still take, of all queues and of each. */
+/* A pass over the used rings: how many buffers it may still take from all queues and from each. */
 struct used_pass {
     uint32_t left;
     uint32_t want[BNTI_GUEST_Q_COUNT];
@@ -244,10 +247,10 @@ struct used_pass {
 };
 
 /*
- * What a queue may have in this pass: the buffers outstanding now, and the look that finds no more.
- * A device that hands buffers straight back gets no more turns than that, and none beyond its share
- * where the budget is short. Looked at whenever something is outstanding, not only when marked: a
- * lost interrupt then costs time, never a page.
+ * Plans how often the pass polls each queue: once for each buffer in flight now, and once more to
+ * find the ring empty. So a device that returns buffers at once cannot extend the pass. If the
+ * budget is short, each queue gets an equal share, which is returned. Every queue with buffers in
+ * flight is polled, marked or not: a lost interrupt only costs time.
  */
 static uint32_t plan_used_pass(struct bnt_guest *guest, struct used_pass *pass)
 {
@@ -263,7 +266,7 @@ static uint32_t plan_used_pass(struct bnt_guest *guest, struct used_pass *pass)
         }
     }
     if (buffers <= pass->left || queues == 0) {
-        return pass->left; /* there is enough for all */
+        return pass->left; /* the budget suffices for all queues */
     }
     return pass->left > queues ? pass->left / queues : 1;
 }
@@ -284,12 +287,13 @@ static void take_queue_in_pass(struct bnt_guest *guest, struct used_pass *pass, 
     if (!more || !is_queue_live(guest, q)) {
         pass->want[q] = 0;
     } else if (pass->want[q] == 0) {
-        guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* straight back: in the next step */
+        guest->queue_marked[q] =
+            BNTI_GUEST_MARK_LOOK; /* buffers that came meanwhile: in the next step */
     }
 }
 
-/* Each queue by its share, then what is left over to whoever needs it. The queue that finds the
- * budget used up is the first of the next step. */
+/* Serves each queue up to its share, then spends the rest of the budget on queues that need more.
+ * The first queue left without budget is the first one of the next step. */
 static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint32_t share)
 {
     const uint32_t first = guest->used_first;
@@ -310,7 +314,7 @@ static void run_used_pass(struct bnt_guest *guest, struct used_pass *pass, uint3
     }
 }
 
-/* Takes used buffers of all queues, `budget` at most. */
+/* Takes at most `budget` used buffers from all queues. */
 void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
 {
     struct used_pass pass = {.left = budget};
@@ -324,7 +328,7 @@ void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
     guest->budget -= budget - pass.left;
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
         if (pass.want[q] > 0 && is_queue_live(guest, q)) {
-            guest->queue_marked[q] = named[q] && !pass.found[q] /* out of budget: look again */
+            guest->queue_marked[q] = named[q] && !pass.found[q] /* no budget was left: poll again */
                                          ? BNTI_GUEST_MARK_NAMED
                                          : BNTI_GUEST_MARK_LOOK;
         } else if (named[q] && !pass.found[q] && is_queue_live(guest, q)) {
@@ -333,8 +337,8 @@ void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
     }
 }
 
-/* Used buffers, of all queues. They may use a step up, though not two in a row: sizing and what
- * else a step does have half of the next one. */
+/* Takes used buffers of all queues. They may consume the whole budget of a step, but not of two
+ * steps in a row: half of the next step's budget is reserved for sizing and the other stages. */
 void bnti_guest_take_used(struct bnt_guest *guest)
 {
     const uint32_t budget = guest->used_all ? guest->budget / 2 : guest->budget;
@@ -351,7 +355,7 @@ void bnti_guest_take_ready_answer(struct bnt_guest *guest)
     }
 }
 
-/* What the rooms after used_take left of the half that was kept for them. */
+/* Spends the reserved budget that the other stages of the step left, on used buffers. */
 void bnti_guest_take_remaining_used(struct bnt_guest *guest)
 {
     if (guest->used_kept > 0 && guest->budget > 0) {
@@ -360,8 +364,8 @@ void bnti_guest_take_remaining_used(struct bnt_guest *guest)
 }
 
 /*
- * A request is late: its pages stay where they are. The kick may have been lost, so the device is
- * kicked again; so may have been word of its end, so its status is read again.
+ * Handles a late request: its pages stay in flight. The notification may have been lost, so the
+ * device is notified again. The device may have failed, so its status is read in the next step.
  */
 static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
@@ -386,7 +390,7 @@ static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot
     bnti_guest_notify_queue(guest, queue_of_slot(slot));
 }
 
-/* When a request that the device still has is looked at again; BNT_NEVER: it has none. */
+/* When a request in flight counts as late. BNT_NEVER: none is in flight. */
 uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
@@ -436,7 +440,7 @@ bool bnti_virtio_spend_budget(struct bnt_guest *guest)
     return true;
 }
 
-/* The device was suspended: its time to answer stood still. */
+/* After a suspend, moves the deadlines of requests by the time that the device was suspended. */
 void bnti_guest_shift_request_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
@@ -446,7 +450,7 @@ void bnti_guest_shift_request_deadlines(struct bnt_guest *guest, uint64_t slept_
     }
 }
 
-/* An attachment begins with empty used rings. */
+/* A new attachment begins with empty used rings. */
 void bnti_guest_clear_used(struct bnt_guest *guest)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {

@@ -6,7 +6,7 @@
  */
 #include "lib/guest/wire/guest_wire.h"
 
-/* Calls that a unit of budget pays for, where a call is about a single page. */
+/* How many calls one unit of budget covers, when each call is about a single page. */
 #define CALLS_PER_UNIT 256u
 
 int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_t arg1,
@@ -49,7 +49,7 @@ void bnti_vmware_set_doorbell(struct bnt_guest *guest)
         guest->vmware.doorbell_set = true;
         return;
     }
-    /* Polling goes on; the host is not asked again before the next handshake. */
+    /* Polling continues. The doorbell is not set again before the next handshake. */
     guest->vmware.doorbell_refused = true;
     if (guest->ops.doorbell_close != NULL) {
         guest->ops.doorbell_close(guest->opaque);
@@ -73,8 +73,8 @@ void bnti_vmware_clear_doorbell(struct bnt_guest *guest)
 
 #define CAPS_OF_BATCHES ((uint32_t)(BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M))
 
-/* What the configuration has and cannot be used: batches, where their page has no PFN of 32 bits.
- */
+/* Configured capabilities that cannot be used: batches, if the PFN of the batch page exceeds 32
+ * bits. */
 static uint32_t find_unusable_caps(const struct bnt_guest *guest)
 {
     const bool nameable = guest->dma_gpa >> BNT_PFN_SHIFT <= BNT_VMWARE_PFNS_MAX_32;
@@ -91,7 +91,8 @@ static uint32_t choose_offered_caps(const struct bnt_guest *guest)
                      : (guest->config.vmware.caps & ~CAPS_OF_BATCHES) | BNT_VMWARE_CAP_BASIC;
 }
 
-/* Says once an attachment that pages are locked one by one because of where the batch page is. */
+/* Emits once per attachment that pages are locked one by one because the batch page is at too high
+ * an address. */
 void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
 {
     const uint32_t lost =
@@ -107,7 +108,8 @@ void bnti_vmware_emit_unusable_caps(struct bnt_guest *guest)
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, lost, 0);
 }
 
-/* What both sides have; 0 if START did not succeed, or nothing is left to work with. */
+/* The capabilities of both sides; 0 if START failed, or if both sides have no common way to lock
+ * pages. */
 static uint32_t settle_caps(const struct bnt_guest *guest, int32_t status, uint64_t result)
 {
     const uint32_t offered = choose_offered_caps(guest);
@@ -117,14 +119,15 @@ static uint32_t settle_caps(const struct bnt_guest *guest, int32_t status, uint6
     if (status != BNT_VMWARE_SUCCESS_WITH_CAPABILITIES) {
         return 0;
     }
-    uint32_t caps = (uint32_t)(result & offered); /* bit 0 and unknown ones are never offered */
+    uint32_t caps = (uint32_t)(result & offered); /* bit 0 and unknown bits are never offered */
     if (!(caps & BNT_VMWARE_CAP_BATCHED)) {
-        caps &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M; /* 2 MiB pages go in batches only */
+        caps &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M; /* huge pages need batches */
     }
     return caps & (BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED) ? caps : 0;
 }
 
-/* START, the doorbell, GUEST_ID. False if START failed: tried again with the next tick. */
+/* Calls START, sets the doorbell and calls GUEST_ID. False if START failed; the next tick tries
+ * again. */
 bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
@@ -154,7 +157,7 @@ bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
 
 /* ---- Ticks ---- */
 
-/* Asks for the target; false if it did not come. */
+/* Calls GET_TARGET; false if it failed. */
 bool bnti_vmware_get_target(struct bnt_guest *guest)
 {
     uint64_t limit = guest->limit_pfns;
@@ -171,7 +174,7 @@ bool bnti_vmware_get_target(struct bnt_guest *guest)
 
 /* ---- Requests ---- */
 
-/* The largest PFN that can be named: a page beyond it is not ballooned, never a truncated one. */
+/* The largest PFN that a call can carry. A page with a larger PFN is not ballooned. */
 uint64_t bnti_vmware_pfn_max(const struct bnt_guest *guest)
 {
     const bool batched = (guest->vmware.caps & BNT_VMWARE_CAP_BATCHED) != 0;
@@ -194,7 +197,7 @@ bool bnti_vmware_serves_oom(const struct bnt_guest *guest)
     return !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_NO_SHRINK);
 }
 
-/* A call about one page pays for a part of a unit. */
+/* Spends budget for one call. Many calls about single pages share one unit. */
 bool bnti_vmware_spend_budget(struct bnt_guest *guest)
 {
     if (guest->vmware.credit > 0) {
@@ -211,13 +214,13 @@ bool bnti_vmware_spend_budget(struct bnt_guest *guest)
     return true;
 }
 
-/* What is left of a unit of budget does not outlive its step. */
+/* The rest of a unit of budget is lost at the end of the step. */
 void bnti_vmware_clear_credit(struct bnt_guest *guest)
 {
     guest->vmware.credit = 0;
 }
 
-/* The host counts by itself. */
+/* VMware's wire has no `actual`: the host counts the pages itself. */
 void bnti_vmware_write_actual(struct bnt_guest *guest)
 {
     (void)guest;
@@ -232,7 +235,7 @@ static void execute_single(struct bnt_guest *guest, const struct bnti_guest_requ
         bnti_vmware_call_host(guest, command, request->pages[0], 0, NULL));
 }
 
-/* One call for all of them; a status of its own overrides those of the entries. */
+/* Locks or unlocks a batch by one call. If the call fails, its status counts for every entry. */
 static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_request *request,
                           bool lock)
 {
