@@ -1,13 +1,13 @@
 /*
- * Beginning and end of an attachment: what belongs to one is forgotten before it begins, and every
- * page goes back to the OS at its end. What is said to the device is the wire's session's
- * (virtio_session.c, vmware_session.c). Nothing here sizes a balloon.
+ * Begins and ends attachments. The state of an attachment is cleared before it begins, and every
+ * page goes back to the OS when it ends. virtio_session.c and vmware_session.c exchange the
+ * messages with the device.
  */
 #include "lib/guest/front.h"
 
 #include <string.h>
 
-/* Forgets what belongs to one attachment. The counters go on. */
+/* Clears the state of one attachment. The counters keep their values. */
 void bnti_guest_clear_session(struct bnt_guest *guest)
 {
     guest->features = 0;
@@ -63,7 +63,7 @@ bnt_status bnt_guest_attach(struct bnt_guest *guest, uint64_t now_ns)
     return status;
 }
 
-/* The device is reset and forgot its buffers: what was in flight is the OS's (BX-17, BX-21). */
+/* After a device reset: gives the pages of all requests in flight back to the OS (BX-17, BX-21). */
 static void give_back_in_flight(struct bnt_guest *guest)
 {
     bnti_guest_abort_migration(guest);
@@ -84,8 +84,8 @@ static void give_back_in_flight(struct bnt_guest *guest)
 }
 
 /*
- * Waits for the reset, then gives every page back without a message. OK once none is left; E_AGAIN
- * while the reset takes time or the budget is used up.
+ * Waits for the device reset, then gives every page back without a message. Returns OK when no page
+ * is left, and E_AGAIN while the reset takes time or the budget is spent.
  */
 bnt_status bnti_guest_release_after_reset(struct bnt_guest *guest)
 {
@@ -115,7 +115,7 @@ bnt_status bnti_guest_poll_stop(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-/* Takes the instance down: by a reset of the device, or without the device, which is gone. */
+/* Stops the instance: resets the device, unless `gone` says that the device was unplugged. */
 bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
 {
     guest->leaving = false;
@@ -127,7 +127,7 @@ bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
     if (guest->state != BNT_GUEST_STOPPING && !gone) {
         guest->wire->stop(guest);
     }
-    if (gone) { /* no register is there to read, and nothing left that could take a page */
+    if (gone) { /* the device has no registers any more, and cannot hold a page */
         guest->drv.state = BNT_DRV_DOWN;
         guest->vmware.stop_owed = false;
     }

@@ -1,11 +1,11 @@
 /*
- * Emptying the balloon whatever the target says, and what an orderly detach makes of it: the device
- * is told of every page and of `actual` 0 before it is reset, as Linux's driver does. How a deflate
- * goes is sizing.c's, the reset at the end attach.c's.
+ * Empties the balloon regardless of the target. An orderly detach uses this: it deflates every page
+ * and writes `actual` 0 before it resets the device, as Linux's driver does. sizing.c sends the
+ * deflates, attach.c resets the device at the end.
  */
 #include "lib/guest/front.h"
 
-/* What the driver has not got back yet, PFNs. */
+/* PFNs that the OS has not got back yet. */
 static uint64_t count_pfns_left(const struct bnt_guest *guest)
 {
     uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
@@ -17,7 +17,7 @@ static uint64_t count_pfns_left(const struct bnt_guest *guest)
     return pfns;
 }
 
-/* Nothing is in the balloon, refused, moving, or with the device. */
+/* Whether no page is in the balloon, refused, being migrated or in flight. */
 static bool is_emptied(const struct bnt_guest *guest)
 {
     return !bnti_guest_has_pages(guest) && guest->huge.held_count == 0 &&
@@ -73,8 +73,8 @@ bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_t now_ns)
 
 /* ---- Orderly detach ---- */
 
-/* Whether the device can be told: it is live, and a page is told by a request of its own. On
- * VMware's wire the START at the end says all. */
+/* Whether the pages can be deflated before the detach: the device must be in use. On VMware's wire
+ * no deflates are needed, since the START at the end releases all pages. */
 static bool can_deflate_to_device(const struct bnt_guest *guest)
 {
     const bool live = guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING;
@@ -86,7 +86,8 @@ static bool is_detach_past_bound(const struct bnt_guest *guest)
     return guest->now_ns >= guest->leave_due_ns || guest->leave_steps >= BNT_GUEST_DETACH_STEPS_MAX;
 }
 
-/* The end of a step while an orderly detach is under way. */
+/* At the end of each step during an orderly detach: checks whether the detach is complete or
+ * overdue. */
 void bnti_guest_poll_orderly_detach(struct bnt_guest *guest)
 {
     const uint64_t left = count_pfns_left(guest);

@@ -1,11 +1,11 @@
 /*
- * What follows a changed target or epoch: configuration space is read and its target adopted, an
- * answer is looked at for news before it is applied to its pages, a reset of the balloon is begun
- * and acknowledged. Reading and writing the fields is config.c's, giving pages back release.c's.
+ * Follows changes of the target and of the epoch: reads configuration space, checks each answer for
+ * a new target or epoch before it is applied, and begins and acknowledges a reset of the balloon.
+ * config.c accesses the fields; release.c gives pages back.
  */
 #include "lib/guest/front.h"
 
-/* The host reset the balloon: nothing about a page is sent any more (BX-17). */
+/* The host has reset the balloon: no request is sent until the release ends (BX-17). */
 void bnti_guest_begin_release(struct bnt_guest *guest)
 {
     guest->count.resets++;
@@ -15,14 +15,15 @@ void bnti_guest_begin_release(struct bnt_guest *guest)
     bnti_guest_backoff_end_wait(&guest->deflate_backoff);
     bnti_guest_oom_clear_debt(guest);
     bnti_guest_cancel_sleeping_alloc(guest);
-    bnti_guest_give_back_held_huge(guest); /* the device never took these */
+    bnti_guest_give_back_held_huge(guest); /* the device refused these pages */
     (void)bnti_guest_give_back_aside(guest);
     bnti_guest_clear_held_due(guest);
     bnti_guest_pace_restart(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RELEASING);
 }
 
-/* A reset is known by its epoch; one that comes while releasing only changes the number (BX-20). */
+/* A new epoch means that the host reset the balloon. During a release a new epoch is only noted
+ * (BX-20). */
 static void follow_epoch(struct bnt_guest *guest, uint32_t epoch)
 {
     if (guest->state == BNT_GUEST_RUNNING && epoch != guest->epoch) {
@@ -37,9 +38,8 @@ static void follow_epoch(struct bnt_guest *guest, uint32_t epoch)
 }
 
 /*
- * Reads the truth, from a device that is there: one that was pulled out reads as all ones, which is
- * neither a target nor an epoch. `told`: the device announced a change, or the time to poll has
- * come.
+ * Reads the target and the epoch from configuration space, if the device is present: registers of
+ * an unplugged device read as all ones. `told`: the device announced a change, or polling is due.
  */
 void bnti_guest_read_config(struct bnt_guest *guest, bool told)
 {
@@ -68,7 +68,7 @@ void bnti_guest_read_config(struct bnt_guest *guest, bool told)
     }
 }
 
-/* In a step: configuration space is read where the device announced a change, or it is polled. */
+/* In a step: reads configuration space if the device announced a change or polling is due. */
 void bnti_virtio_poll_config(struct bnt_guest *guest)
 {
     if (guest->config.poll_ns != 0 && guest->config_due_ns == BNT_NEVER) {
@@ -86,7 +86,7 @@ void bnti_virtio_poll_config(struct bnt_guest *guest)
     bnti_guest_read_config(guest, true);
 }
 
-/* Reads configuration again where the answer hints that it is not what we know. */
+/* Reads configuration space again if an answer shows that the target or the epoch has changed. */
 void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
 {
     bool not_needed = false;
@@ -98,17 +98,19 @@ void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_a
     const bool target = answer->target_known && answer->num_pages != guest->num_pages;
     const bool epoch = guest->resets && answer->epoch_known && answer->epoch != guest->epoch_seen;
     if (target || epoch || not_needed || reset) {
-        /* The answer may be older than what configuration says by now: that is the truth. */
+        /* The answer may be stale, so the values are read from configuration space. */
         bnti_guest_read_config(guest, false);
     }
     if (reset && guest->state == BNT_GUEST_RUNNING) {
-        /* RESET under an epoch that is not over: obey, but do not let the device make us spin. */
+        /* RESET without a new epoch: the balloon is released, but a back-off keeps the device from
+         * causing a loop. */
         bnti_guest_begin_release(guest);
         (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
 }
 
-/* A request was answered: news first, since they say what becomes of its pages. */
+/* A request was answered: a new target or epoch is handled first, because it decides what happens
+ * to the pages. */
 void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
                               const struct bnti_guest_answer *answer)
 {
@@ -117,12 +119,13 @@ void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot
     bnti_guest_advance_migration(guest, slot);
 }
 
-/* Nothing is left: acknowledges the latest epoch, then says `actual` is 0, each once (BX-18). */
+/* The balloon is empty after a reset: acknowledges the latest epoch and writes `actual` 0, each
+ * once (BX-18). */
 void bnti_virtio_end_release(struct bnt_guest *guest)
 {
     bnti_guest_read_config(guest, false);
     if (guest->state != BNT_GUEST_RELEASING) {
-        return; /* broken */
+        return; /* the device is broken */
     }
     bnti_guest_adopt_epoch(guest, guest->epoch_seen);
     bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_EPOCH_ACK, guest->epoch);

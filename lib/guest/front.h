@@ -1,13 +1,14 @@
 /*
- * The front: the embedder's calls, sessions on both wires, and what follows from what the device
- * says. It calls every floor below; none calls it, but by the tables of core/wire.h.
+ * The front: the embedder's calls, the sessions on both wires, and the reaction to changes that the
+ * device announces. It calls every floor below. The floors below call it only through the tables of
+ * core/wire.h.
  */
 #ifndef BNTI_GUEST_FRONT_H
 #define BNTI_GUEST_FRONT_H
 
 #include "lib/guest/features/guest_features.h"
 
-/* Batches that one call of bnt_guest_detach gives back. */
+/* Maximum number of batches that one call of bnt_guest_detach gives back. */
 #define BNTI_GUEST_DETACH_BATCHES 16u
 
 /* attach.c */

@@ -1,6 +1,6 @@
 /*
- * The guest core's front: storage, notifications, the step that coordinates the rest, and the one
- * place where the state changes. What a step does in each room is in the room's own file.
+ * The guest core's entry points: storage, notifications, and the step, which calls the stages in
+ * their order. Each stage is in another file.
  */
 #include "lib/base/intake.h"
 #include "lib/guest/front.h"
@@ -54,7 +54,7 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
            bnti_guest_features_have_ops(config, ops);
 }
 
-/* Lays the caller's storage out: state behind the instance, buffers behind the rings. */
+/* Lays out the caller's storage: state after the instance, and DMA buffers after the rings. */
 static void lay_out_storage(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
@@ -78,7 +78,8 @@ static void lay_out_storage(struct bnt_guest *guest)
     }
 }
 
-/* The queues of requests; a reset leaves in doubt what was in flight on one. */
+/* The role of the queues of requests: after a queue reset, the requests that were in flight are
+ * doubtful. */
 static const struct bnti_guest_role requests = {.renewed = bnti_guest_mark_queue_doubtful};
 
 bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t dma_gpa,
@@ -180,7 +181,7 @@ bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t limit_pfns)
     if (guest->state == BNT_GUEST_RUNNING || guest->state == BNT_GUEST_RELEASING) {
         bnti_guest_write_limit(guest);
     } else {
-        guest->limit_due = true; /* at resume: nothing is written before (VG-36) */
+        guest->limit_due = true; /* written at resume, not while suspended (VG-36) */
     }
     return BNT_OK;
 }
@@ -194,7 +195,7 @@ static bool is_notified(const struct bnt_guest *guest)
     return marked;
 }
 
-/* The earliest moment at which a live instance has something to do. */
+/* The earliest time at which an instance in RUNNING or RELEASING has to act. */
 static uint64_t live_deadline(const struct bnt_guest *guest)
 {
     const bool idle = !bnti_guest_has_request_in_flight(guest);
@@ -248,9 +249,8 @@ static void poll_wire(struct bnt_guest *guest)
     guest->wire->poll(guest);
 }
 
-/* The fixed order: the wire's poll, used buffers, queue resets, release, out of memory, sizing,
- * reports, hints, statistics, deadlines.
- */
+/* Runs the stages of a step in their fixed order: the wire's poll, used buffers, queue resets,
+ * doubtful requests, release, OOM, sizing, features, late requests, remaining used buffers. */
 static void run_live_step(struct bnt_guest *guest)
 {
     static void (*const rooms[])(struct bnt_guest *) = {
@@ -278,8 +278,11 @@ static bool has_worked(const struct bnt_guest *guest)
     return guest->work != guest->begun.work || guest->budget != guest->begun.budget;
 }
 
-/* A step that asks for another at once and did nothing would be called for ever. A notification
- * that came while it ran, perhaps in an interrupt handler, is a reason of its own. */
+/*
+ * Detects a step that did nothing but asks for another one at once: the embedder would call steps
+ * for ever. A notification that came during the step, perhaps in an interrupt handler, justifies
+ * another step.
+ */
 static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
 {
     if (deadline_ns <= guest->now_ns && !has_worked(guest) && !guest->woken) {
@@ -288,11 +291,11 @@ static void check_step_progress(struct bnt_guest *guest, uint64_t deadline_ns)
     }
 }
 
-/* A step that looks at everything; its time and its budget are set. */
+/* Runs a step in which every stage is called. The caller has set the time and the budget. */
 bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_ns)
 {
     guest->call = BNTI_GUEST_CALL_BUSY;
-    guest->woken = false; /* before a mark is read: one that comes meanwhile wakes the next step */
+    guest->woken = false; /* before marks are read: a later mark wakes the next step */
     guest->idle.until_ns = 0;
     guest->begun = (struct bnti_guest_begun){.budget = guest->budget, .work = guest->work};
     bnt_status status = BNT_OK;
@@ -304,7 +307,7 @@ bnt_status bnti_guest_run_full_step(struct bnt_guest *guest, uint64_t *deadline_
         if (!guest->leaving) {
             bnti_guest_continue_recovery(guest);
         }
-    } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* or SUSPENDED, or RESUMING */
+    } else if (guest->state >= BNT_GUEST_SUSPENDING) { /* also SUSPENDED and RESUMING */
         bnti_guest_poll_suspend(guest);
     } else {
         run_live_step(guest);
@@ -341,7 +344,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
     const size_t fits = size < sizeof *info ? size : sizeof *info;
     struct bnt_guest_info now;
-    memcpy(&now, &guest->count, fits); /* the counters; what is asked for often is before them */
+    memcpy(&now, &guest->count, fits); /* the counters; the fields before them are set below */
     now.size = size;
     now.state = guest->state;
     now.features = guest->features;

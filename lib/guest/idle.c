@@ -1,12 +1,12 @@
 /*
- * A step with nothing to do. An instance that found nothing in a full step, of which nobody wanted
- * anything since, whose buffers the device still has and whose time has not come would find nothing
- * again: the step then answers as that one did. Rings are looked at without an interrupt too: a
- * lost one costs time, never a page.
+ * The quick step of an idle instance. If the last full step did nothing, and since then no call, no
+ * notification and no used buffer came and no deadline passed, another full step would do nothing
+ * either. The quick step then returns what the last full step returned. Rings are polled even
+ * without an interrupt, so that a lost interrupt only costs time.
  */
 #include "lib/guest/front.h"
 
-/* Whether a full step would do nothing, and answer as the last one. */
+/* Whether a full step would do nothing and return the same as the last one. */
 bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns)
 {
     const struct bnti_guest_idle *idle = &guest->idle;
@@ -14,8 +14,8 @@ bool bnti_guest_is_idle(const struct bnt_guest *guest, uint64_t now_ns)
            !bnt_vq_drv_watch_hit(idle->watches, idle->watched);
 }
 
-/* States in which a step depends on nothing but time, calls, notifications and used buffers: in the
- * others it looks at the device. */
+/* Whether a step in this state depends only on time, calls, notifications and used buffers. In all
+ * other states a step reads registers of the device. */
 static bool can_state_idle(const struct bnt_guest *guest)
 {
     switch (guest->state) {
@@ -29,7 +29,8 @@ static bool can_state_idle(const struct bnt_guest *guest)
     }
 }
 
-/* Watches the queues that a step in RUNNING looks at. False if there is a buffer to take. */
+/* Starts to watch the queues with buffers in flight. Returns false if a used buffer has already
+ * come. */
 static bool watch_queues(struct bnt_guest *guest)
 {
     struct bnti_guest_idle *idle = &guest->idle;
@@ -46,7 +47,7 @@ static bool watch_queues(struct bnt_guest *guest)
     return true;
 }
 
-/* The end of a full step that did nothing. */
+/* At the end of a full step that did nothing: stores its result for quick steps. */
 void bnti_guest_remember_idle(struct bnt_guest *guest, bnt_status status, uint64_t deadline_ns)
 {
     const bool rests = can_state_idle(guest) && watch_queues(guest);

@@ -1,13 +1,13 @@
 /*
- * The calls by which the OS wants memory back: bnt_guest_oom and bnt_guest_shrink. Hinted pages go
- * first, then what the state allows of the balloon. How pages leave the balloon is oom.c's, how
- * hinted ones go hint.c's.
+ * The calls by which the OS asks for memory back: bnt_guest_oom and bnt_guest_shrink. Hinted pages
+ * are given back first, then ballooned pages as far as the state allows. oom.c takes pages out of
+ * the balloon; hint_pages.c gives hinted pages back.
  */
 #include "lib/guest/front.h"
 
 #include <string.h>
 
-/* Whether the state and the features allow it at all. */
+/* Whether the state and the features allow an OOM deflate. */
 static bnt_status check_oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
@@ -57,14 +57,14 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (hinted) {
         result->freed_pfns = bnti_guest_features_shrink(guest, asked);
     }
-    /* RESET_LATE: the release itself comes with the next tick. */
+    /* RESET_LATE: the next tick begins the release. */
     const bool forgotten = guest->state == BNT_GUEST_RUNNING && guest->vmware.reset_seen;
     if (guest->state == BNT_GUEST_RUNNING && allowed == BNT_OK && result->freed_pfns < asked &&
         !forgotten) {
         bnti_guest_oom_deflate(guest, asked, result);
     }
     const bool ending = guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING;
-    /* The device, or the host, has not forgotten the pages yet. */
+    /* The device or the host may still hold the pages. */
     const bool known = guest->drv.state == BNT_DRV_RESETTING || guest->vmware.stop_owed;
     if (ending && known) {
         bnti_guest_oom_await_reset(guest, asked, result);
@@ -93,7 +93,7 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
         return BNT_E_BROKEN;
     }
     if (guest->state == BNT_GUEST_STOPPING && guest->drv.state == BNT_DRV_RESETTING) {
-        return BNT_E_STATE; /* the device may still have them */
+        return BNT_E_STATE; /* the device may still have the pages */
     }
     if (bnti_guest_features_count_pfns(guest) == 0) {
         return BNT_OK;

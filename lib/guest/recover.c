@@ -1,7 +1,8 @@
 /*
- * The way out of BROKEN: a device reset after a wait, every page back to the OS in silence, and a
- * new start; a bounded number of times in a row (VG-4). What the reset and the start consist of is
- * in attach.c. Nobody knows what became of requests in flight: only the reset makes that certain.
+ * Recovery from BROKEN: after a wait the device is reset, every page goes back to the OS without a
+ * message, and the driver starts again. The number of attempts in a row is bounded (VG-4). The
+ * outcome of requests in flight is unknown: only after the reset the pages are safe to use.
+ * attach.c and virtio_session.c contain the reset and the start.
  */
 #include "lib/guest/front.h"
 
@@ -16,7 +17,7 @@ static void begin_recovery(struct bnt_guest *guest)
     bnti_guest_set_state(guest, BNT_GUEST_RECOVERING);
 }
 
-/* A step in BROKEN or RECOVERING. */
+/* Runs a step in BROKEN or RECOVERING. */
 void bnti_guest_continue_recovery(struct bnt_guest *guest)
 {
     if (guest->state == BNT_GUEST_BROKEN) {
@@ -31,6 +32,6 @@ void bnti_guest_continue_recovery(struct bnt_guest *guest)
     bnti_guest_oom_complete(guest);
     bnti_guest_clear_session(guest);
     bnti_guest_set_state(guest, BNT_GUEST_STARTING);
-    /* A failure leads back to BROKEN, and there to the next try. */
+    /* A failure leads back to BROKEN, which plans the next attempt. */
     (void)guest->wire->start_poll(guest);
 }

@@ -1,7 +1,7 @@
 /*
- * Suspending the device and waking it (VIRTIO 1.4, 3.4). In between nothing is added, kicked or
- * written (VG-36); requests stay with the device, and their time stands still. Whoever suspends a
- * system calls in here; pages stay where they are.
+ * Suspends and resumes the device (VIRTIO 1.4, 3.4). While it is suspended, no buffer is added, no
+ * notification sent and no field written (VG-36). Requests stay in flight, and the suspended time
+ * does not count for their deadlines. The balloon keeps its pages.
  */
 #include "lib/guest/front.h"
 
@@ -14,7 +14,8 @@ static void begin_suspend_poll(struct bnt_guest *guest, bnt_guest_state state)
     bnti_guest_set_state(guest, state);
 }
 
-/* Still as it was: looked at again later, and told once. */
+/* The device has not changed its state yet: polls again later, and emits STALLED once if it is
+ * late. */
 static void back_off_suspend_poll(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;
@@ -28,7 +29,7 @@ static void back_off_suspend_poll(struct bnt_guest *guest)
     guest->suspend_due_ns = bnti_guest_add_time(guest->now_ns, guest->suspend_wait_ns);
 }
 
-/* Deadlines of what the device has begin where they stood. */
+/* Moves the deadlines of everything in flight by the suspended time. */
 static void shift_deadlines(struct bnt_guest *guest)
 {
     const uint64_t slept_ns = guest->now_ns - guest->suspended_ns;
@@ -39,14 +40,14 @@ static void shift_deadlines(struct bnt_guest *guest)
 static void complete_resume(struct bnt_guest *guest)
 {
     shift_deadlines(guest);
-    bnti_guest_mark_config_changed(guest); /* the target may have changed, and word of it be lost */
+    bnti_guest_mark_config_changed(guest); /* the target may have changed while suspended */
     bnti_guest_set_state(guest, guest->suspended_from);
     if (guest->limit_due) {
         bnti_guest_write_limit(guest);
     }
 }
 
-/* Whether the device did what was asked for (VG-35, VG-37). */
+/* Checks whether the device has suspended or resumed (VG-35, VG-37). */
 static void check_suspend_done(struct bnt_guest *guest)
 {
     const bool resuming = guest->state == BNT_GUEST_RESUMING;
@@ -71,7 +72,7 @@ static void check_suspend_done(struct bnt_guest *guest)
     }
 }
 
-/* In a step. */
+/* In a step: polls the device if it is due. */
 void bnti_guest_poll_suspend(struct bnt_guest *guest)
 {
     if (guest->state != BNT_GUEST_SUSPENDED && guest->now_ns >= guest->suspend_due_ns) {
@@ -92,7 +93,7 @@ static bnt_status get_suspend_status(const struct bnt_guest *guest)
     }
 }
 
-/* Nothing may be half done: a queue that is being reset has to be set up again first. */
+/* A suspend is not allowed while a queue is being reset: the queue must be set up again first. */
 static bnt_status check_suspend_allowed(const struct bnt_guest *guest)
 {
     if ((guest->state != BNT_GUEST_RUNNING && guest->state != BNT_GUEST_RELEASING) ||

@@ -1,16 +1,17 @@
 /*
- * A session on VIRTIO's wire: the reset of the device, negotiation (VIRTIO 1.3, 3.1.1), and going
- * live. Queues are queues.c's, giving every page back at the end is attach.c's.
+ * A session on VIRTIO's wire: the device reset, the negotiation (VIRTIO 1.3, 3.1.1), and the start.
+ * queues.c sets the queues up; attach.c gives every page back at the end.
  */
 #include "lib/guest/front.h"
 
 #include <string.h>
 
-/* What these send has no defined byte order under the legacy interface (Linux clears them too). */
+/* Features whose fields have no defined byte order in the legacy interface. Linux does not accept
+ * them either. */
 #define LEGACY_UNDEFINED \
     (BNT_BALLOON_F_FREE_PAGE_HINT | BNT_BALLOON_F_PAGE_POISON | BNT_BALLOON_F_PAGE_REPORTING)
 
-/* Features of how both talk, of which some need optional calls of the transport. */
+/* Features of the transport. Some need optional functions of the embedder's transport. */
 static uint64_t list_transport_features(const struct bnt_drv_transport *transport)
 {
     const bool resets = transport->queue_reset != NULL && transport->queue_reset_read != NULL;
@@ -18,7 +19,7 @@ static uint64_t list_transport_features(const struct bnt_drv_transport *transpor
            (transport->notify_data != NULL ? BNT_F_NOTIFICATION_DATA : 0);
 }
 
-/* Features that this core implements; others are never accepted (VG-9). */
+/* The features that this core implements. No other feature is accepted (VG-9). */
 static uint64_t collect_known_features(const struct bnt_guest *guest)
 {
     const struct bnt_balloon_binding *binding = &guest->config.binding;
@@ -29,19 +30,20 @@ static uint64_t collect_known_features(const struct bnt_guest *guest)
            list_transport_features(&guest->ops.transport);
 }
 
-/* What to negotiate for, of what the configuration wants and the device offers. */
+/* The features to negotiate, of those that the configuration wants and the device offers. */
 static uint64_t collect_wanted_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     const uint64_t offered = guest->ops.transport.features_read(guest->opaque);
     uint64_t wanted = (c->features_wanted & collect_known_features(guest)) | BNT_F_VERSION_1;
     if (guest->queue_reset_fails && (c->features_required & BNT_F_RING_RESET) == 0) {
-        wanted &= ~BNT_F_RING_RESET; /* offered, and not done */
+        wanted &= ~BNT_F_RING_RESET; /* offered, but a queue reset failed */
     }
     return bnti_guest_features_limit_wanted(guest, wanted, offered);
 }
 
-/* The balloon's rules, and that reports need the poison where free pages must keep it (BD-3). */
+/* The balloon's feature rules. If the OS relies on poison in free pages, PAGE_REPORTING also needs
+ * PAGE_POISON (BD-3). */
 static struct bnt_balloon_rule_set build_feature_rules(const struct bnt_guest *guest)
 {
     struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
@@ -62,7 +64,8 @@ void bnti_virtio_begin_reset(struct bnt_guest *guest)
     guest->reset_stalled = false;
 }
 
-/* OK once the status reads 0 (VG-16); else E_AGAIN with the next look at reset_due_ns. */
+/* Returns OK when the status reads 0 (VG-16); else E_AGAIN: the status is read again at
+ * reset_due_ns. */
 bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->reset_sent_ns;
@@ -98,8 +101,8 @@ static void adopt_features(struct bnt_guest *guest)
     guest->init_reported = (guest->features & c->binding.device_init_reported) != 0;
 }
 
-/* Before DRIVER_OK: writes what features have in configuration space, acknowledges the epoch
- * (BX-11), and finds out what `actual` says. */
+/* Before DRIVER_OK: writes the features' fields of configuration space, acknowledges the epoch
+ * (BX-11), and reads `actual`. */
 static bnt_status set_up_config(struct bnt_guest *guest)
 {
     bnti_guest_features_write_config(guest);
@@ -139,7 +142,8 @@ static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
     return bnt_drv_ready(&guest->drv, &guest->ops.transport, guest->opaque);
 }
 
-/* The reset is complete: negotiates and goes live, or writes FAILED and is down. */
+/* The reset is complete: negotiates and starts. On failure it writes FAILED, and the instance is
+ * DOWN, or BROKEN during a recovery. */
 static bnt_status go_live(struct bnt_guest *guest)
 {
     const uint64_t wanted = collect_wanted_features(guest);
@@ -162,7 +166,7 @@ static bnt_status go_live(struct bnt_guest *guest)
         return status;
     }
     bnti_guest_pace_start(guest);
-    /* The target may be set since long ago. */
+    /* The device may have had a target before the driver attached. */
     guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features_wanted & ~guest->features;
@@ -181,7 +185,7 @@ bnt_status bnti_virtio_poll_start(struct bnt_guest *guest)
     return bnti_virtio_poll_reset(guest) == BNT_OK ? go_live(guest) : BNT_E_AGAIN;
 }
 
-/* Whether the OS may have its pages back when it is out of memory (BD-11). */
+/* Whether the driver may deflate when the OS is out of memory (BD-11). */
 bool bnti_virtio_serves_oom(const struct bnt_guest *guest)
 {
     return (guest->features & BNT_BALLOON_F_DEFLATE_ON_OOM) != 0;
@@ -192,7 +196,7 @@ bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest)
     return (guest->features & guest->config.binding.huge_pages) != 0;
 }
 
-/* In STOPPING: nothing but the reset has to be awaited. */
+/* In STOPPING the driver waits only for the device reset. */
 bool bnti_virtio_must_stop_wait(struct bnt_guest *guest)
 {
     (void)guest;

@@ -1,7 +1,7 @@
 /*
- * A session on VMware's wire: how it starts, what a tick begins with, how a reset goes on and how
- * the session ends. The calls are vmware.c's; what a reset gives back is release.c's, how far a
- * tick goes pace.c's.
+ * A session on VMware's wire: its start, the beginning of each tick, the handling of a reset, and
+ * its end. vmware_calls.c makes the calls; release.c gives pages back after a reset; pace.c limits
+ * a tick.
  */
 #include "lib/guest/front.h"
 
@@ -10,7 +10,7 @@ static bool has_late_reset(const struct bnt_guest *guest)
     return bnti_guest_has_habit(guest, BNT_GUEST_HABIT_RESET_LATE);
 }
 
-/* Between two calls: begins the release if one of them was answered by RESET. */
+/* Begins the release if a call was answered by RESET. */
 static void follow_reset(struct bnt_guest *guest)
 {
     if (guest->vmware.reset_seen && !has_late_reset(guest) && guest->state == BNT_GUEST_RUNNING) {
@@ -19,7 +19,7 @@ static void follow_reset(struct bnt_guest *guest)
     }
 }
 
-/* START, and what follows from the capabilities; false if START failed. */
+/* Calls START and adopts the capabilities. Returns false if START failed. */
 static bool start_session(struct bnt_guest *guest)
 {
     const bool started = bnti_vmware_perform_handshake(guest);
@@ -27,13 +27,14 @@ static bool start_session(struct bnt_guest *guest)
     return started;
 }
 
-/* An attachment begins: there is nothing to reset, START says all. */
+/* VMware's wire has no device reset: START alone begins a session. */
 void bnti_vmware_begin_start(struct bnt_guest *guest)
 {
     (void)guest;
 }
 
-/* In STARTING. OK: RUNNING; E_AGAIN: reset_due_ns; E_UNSUPPORTED: DOWN. */
+/* In STARTING: calls START if it is due. Returns OK in RUNNING, E_AGAIN to try again at
+ * reset_due_ns, and E_UNSUPPORTED in DOWN. */
 bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
 {
     const bool once = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_HANDSHAKE_ONCE);
@@ -61,7 +62,7 @@ bnt_status bnti_vmware_poll_start(struct bnt_guest *guest)
     return BNT_OK;
 }
 
-/* Detaching begins: the doorbell first, so that nothing rings any more. */
+/* Begins a detach. The doorbell is cleared first, so that the host rings no more. */
 void bnti_vmware_begin_stop(struct bnt_guest *guest)
 {
     bnti_vmware_clear_doorbell(guest);
@@ -70,8 +71,8 @@ void bnti_vmware_begin_stop(struct bnt_guest *guest)
     }
 }
 
-/* What follows the reset procedure in a tick. Where START failed, the target is asked for all the
- * same, and nothing is locked: the next tick begins with a pop in silence. */
+/* Continues a tick after the handling of a reset. If START failed, the target is still read, but no
+ * page is locked, and the next tick begins with a release. */
 static void continue_tick(struct bnt_guest *guest)
 {
     guest->vmware.tick_goes_on = false;
@@ -86,7 +87,8 @@ static void continue_tick(struct bnt_guest *guest)
     follow_reset(guest);
 }
 
-/* The tick of RESET_LATE that begins with a reset: the pop, if there is anything, then START. */
+/* With RESET_LATE: begins a tick with the reset: releases all pages if there are any, then calls
+ * START. */
 static void begin_tick_with_reset(struct bnt_guest *guest)
 {
     if (bnti_guest_count_ballooned_pfns(guest) > 0) {
@@ -113,7 +115,7 @@ static void begin_tick(struct bnt_guest *guest)
     }
 }
 
-/* While an allocation sleeps the target is still looked at: it may not be needed any more. */
+/* Polls the target while an allocation sleeps: the pages may no longer be needed. */
 static void poll_target_while_sleeping(struct bnt_guest *guest)
 {
     if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_TARGET_FIXED) ||
@@ -127,7 +129,7 @@ static void poll_target_while_sleeping(struct bnt_guest *guest)
     follow_reset(guest);
 }
 
-/* The first thing of a step. */
+/* The first stage of a step: begins a tick that is due. */
 void bnti_vmware_poll_tick(struct bnt_guest *guest)
 {
     if (guest->config_marked) {
@@ -147,8 +149,8 @@ void bnti_vmware_poll_tick(struct bnt_guest *guest)
 }
 
 /*
- * The balloon is empty after a reset. By default nothing goes on before START succeeded, a tick
- * apart; with RESET_LATE the tick goes on whatever became of it.
+ * The balloon is empty after a reset. By default START is called once per period until it succeeds.
+ * With RESET_LATE the tick continues whether START succeeded or not.
  */
 void bnti_vmware_end_release(struct bnt_guest *guest)
 {
@@ -174,7 +176,7 @@ void bnti_vmware_end_release(struct bnt_guest *guest)
     follow_reset(guest);
 }
 
-/* What an answer says beyond its pages. A call that failed as a whole ends the tick. */
+/* Checks an answer for RESET before it is applied. A call that failed as a whole ends the tick. */
 void bnti_vmware_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer)
 {
     bool seen = false;

@@ -1,19 +1,19 @@
 /*
- * Detaching on VMware's wire: the host has to forget the pages before the OS uses them, or it
- * resets the balloon as soon as one is touched. A START does that. Where none succeeds within a
- * bound the pages are unlocked one by one; what the host does not unlock either is given back, and
- * that is told. Nothing here is for other wires.
+ * The detach on VMware's wire. The host must release all pages before the OS uses them: it resets
+ * the balloon when the guest touches a locked page. A successful START releases all pages. If a
+ * bounded number of STARTs fail, the pages are unlocked by requests. Pages that the host does not
+ * unlock are given back all the same, with the event FORCED.
  */
 #include "lib/guest/front.h"
 
-/* Whether the host lists pages of ours. A RESET says that it forgot all of them. */
+/* Whether the host still has locked pages of this guest. After a RESET it has none. */
 static bool has_host_listed_pages(const struct bnt_guest *guest)
 {
     return guest->state != BNT_GUEST_RELEASING && !guest->vmware.reset_seen &&
            bnti_guest_count_ballooned_pfns(guest) > 0;
 }
 
-/* START; true if the host lists nothing afterwards. */
+/* Calls START. Returns true if the host has no locked pages afterwards. */
 static bool send_stop_start(struct bnt_guest *guest)
 {
     const bool old = bnti_guest_has_habit(guest, BNT_GUEST_HABIT_PROTOCOL_2010);
@@ -29,7 +29,7 @@ static bool send_stop_start(struct bnt_guest *guest)
     return false;
 }
 
-/* Before STOPPING: the first START. */
+/* Before STOPPING: calls START for the first time. */
 void bnti_vmware_begin_stop_starts(struct bnt_guest *guest)
 {
     guest->vmware.stop_starts = 0;
@@ -40,7 +40,7 @@ void bnti_vmware_begin_stop_starts(struct bnt_guest *guest)
     guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
 }
 
-/* Unlocks what one call may have; false if that let nothing go, or nothing is left. */
+/* Unlocks the pages of one request. Returns false if no page was unlocked or none is left. */
 static bool unlock_batch(struct bnt_guest *guest)
 {
     const struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_DEFLATE];
@@ -50,14 +50,14 @@ static bool unlock_batch(struct bnt_guest *guest)
     }
     bnti_guest_record_fill_request(guest, BNTI_GUEST_DEFLATE, before, BNTI_GUEST_PAGES);
     if (request->page_count == 0) {
-        return false; /* all that is left was refused */
+        return false; /* the host refused all remaining pages */
     }
     bnti_guest_submit_request(guest, BNTI_GUEST_DEFLATE);
     bnti_guest_take_ready_answer(guest);
     return bnti_guest_count_ballooned_pfns(guest) < before;
 }
 
-/* The next START, if it is due; true if that was the last word. */
+/* Calls START again if it is due. Returns true if START succeeded or will not be tried again. */
 static bool repeat_stop_start(struct bnt_guest *guest)
 {
     if (guest->now_ns < guest->reset_due_ns) {
@@ -73,7 +73,7 @@ static bool repeat_stop_start(struct bnt_guest *guest)
     return guest->vmware.stop_unlocks;
 }
 
-/* In STOPPING: whether the pages have to wait still, until reset_due_ns. */
+/* In STOPPING: whether the pages cannot be given back yet. The next attempt is at reset_due_ns. */
 bool bnti_vmware_must_stop_wait(struct bnt_guest *guest)
 {
     if (!guest->vmware.stop_owed) {

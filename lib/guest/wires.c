@@ -1,6 +1,6 @@
 /*
- * The two wires, a table of functions each: the front chooses one at init, and nobody else asks
- * which it is.
+ * The tables of functions of the two wires. The front chooses one at init; no other file depends on
+ * which wire it is.
  */
 #include "lib/guest/front.h"
 

@@ -38,9 +38,9 @@ uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
 }
 
 /*
- * Whether `have` PFNs are as many as the target asks for. A driver of units is there when it is
- * less than one above; on VMware's wire the slack does not start a deflate, nor does on VIRTIO's
- * the rest of a page of 2 MiB where the last one may go over.
+ * Whether `have` PFNs are at the target. A driver with larger units may be less than one unit above
+ * its target. The slack on VMware's wire, and the excess of the last huge page on VIRTIO's wire, do
+ * not start a deflate.
  */
 bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {

@@ -279,7 +279,7 @@ void bnti_guest_pace_clear(struct bnt_guest *guest)
 }
 
 /* When an instance with ticks, in RUNNING and with nothing in flight, has to act next. `have` PFNs
- * are ballooned, `target` should be. */
+ * are ballooned; `target` is their target. */
 uint64_t bnti_guest_pace_deadline(const struct bnt_guest *guest, uint64_t have, uint64_t target)
 {
     const struct bnti_guest_pace *pace = &guest->pace;

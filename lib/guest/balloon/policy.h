@@ -7,7 +7,7 @@
 
 #include "lib/guest/wire/guest_wire.h"
 
-/* What PFNs of the OS are for: a page of a request, or a block to be hinted or reported. */
+/* The use of PFNs of the OS: a page of a request, or a block to be hinted or reported. */
 enum bnti_guest_use {
     BNTI_GUEST_USE_PAGE = 0,
     BNTI_GUEST_USE_HUGE_PAGE,

@@ -223,7 +223,7 @@ static bool take_sizing_step(struct bnt_guest *guest)
                                      : advance_deflate(guest, have - guest->target_pfns);
 }
 
-/* Where the wire answers at once, sizing continues until the budget is used up. */
+/* Sizes the balloon. If the wire answers at once, sizing continues until the budget is spent. */
 void bnti_guest_size_balloon(struct bnt_guest *guest)
 {
     bool more = true;

@@ -1,17 +1,17 @@
 /*
- * Pages of the OS that the device cannot be told of, because they are outside the declared memory
- * or their PFN is too large for the wire. Inflation, moves, hints and reports all ask here. A page
- * that cannot be ballooned is set aside until the cycle ends, so that an allocator that hands out
- * first what came back last offers other pages. Pages that the device refused are in refusal.c.
+ * Pages of the OS that cannot be sent to the device, because they are outside the declared memory
+ * or their PFN is too large for the wire. Inflation, migration, hinting and free page reporting all
+ * use these checks. A page that cannot be ballooned is set aside until the cycle ends, because many
+ * allocators return the page that was freed last. refusal.c handles pages that the device refused.
  */
 #include "lib/guest/balloon/policy.h"
 
 #include <string.h>
 
 /*
- * Why the device cannot be told of these PFNs; BNT_GUEST_UNUSABLE_COUNT if it can. No other
- * function refuses a page of the OS. A page is aligned to its size and named by a PFN, which must
- * fit the present handshake; a block begins with a page of the guest and is named by its address.
+ * The reason why these PFNs cannot be sent to the device; BNT_GUEST_UNUSABLE_COUNT if they can. No
+ * other function refuses a page of the OS. A page must be aligned to its size, and its PFN must fit
+ * the wire in this session. A block must begin at a page of the guest; it is sent by its address.
  */
 bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
                                                    enum bnti_guest_use use, uint64_t first_pfn,
@@ -39,7 +39,7 @@ bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page)
            BNT_GUEST_UNUSABLE_COUNT;
 }
 
-/* ---- Telling ---- */
+/* ---- Events ---- */
 
 /*
  * Counts pages that are unusable for one reason, and emits the event unless it was emitted already.

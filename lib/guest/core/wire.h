@@ -24,17 +24,16 @@ struct bnti_guest_vmware {
     bool stop_owed;        /* in STOPPING: the host still has locked pages */
     bool stop_unlocks;     /* no START succeeded: the pages are unlocked instead */
     uint32_t stop_starts;  /* failed STARTs of this detach */
-    bool answered;         /* the call of a request returned, and its answer is not applied yet */
+    bool answered;         /* the answer of a request is stored, but not applied yet */
     enum bnti_guest_slot answered_slot;
     struct bnti_guest_answer answer; /* its verdicts are in verdict_copy */
 };
 
 /* The role of a queue: what it needs, and which function handles its used buffers. */
 struct bnti_guest_role {
-    uint32_t role; /* bnt_balloon_queue */
-    uint16_t
-        descriptors; /* for everything that may be in flight at once; 0: computed for requests */
-    bool direct;     /* no indirect descriptors */
+    uint32_t role;        /* bnt_balloon_queue */
+    uint16_t descriptors; /* needed for all that may be in flight; 0: computed for requests */
+    bool direct;          /* no indirect descriptors */
     /* Handles a used buffer. NULL for the queues of requests. */
     void (*used)(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len);
     /* Called when the queue works again after its reset. NULL: the queue cannot be reset. */
@@ -47,7 +46,7 @@ struct bnti_guest_wire {
     bool ticks;           /* sizing runs in ticks, and a poll begins each */
     bool slack;           /* the balloon may exceed its target by vmware.slack_pfns */
     bool deflates_freely; /* a deflate below the target needs no feature (BD-7) */
-    bool answers_at_once; /* the answer of a request can be taken as soon as it is submitted */
+    bool answers_at_once; /* a request is answered as soon as it is submitted */
     bool detach_tells;    /* an orderly detach deflates every page; else its end releases all */
 
     /* Functions of the session, in the front. */
@@ -63,10 +62,9 @@ struct bnti_guest_wire {
     void (*submit)(struct bnt_guest *guest, enum bnti_guest_slot slot);
     void (*take)(struct bnt_guest *guest, uint32_t budget);
     void (*actual_write)(struct bnt_guest *guest);
-    uint32_t (*request_pages)(const struct bnt_guest *guest,
-                              bool huge); /* maximum in one request */
+    uint32_t (*request_pages)(const struct bnt_guest *guest, bool huge); /* of one request */
     uint64_t (*pfn_max)(const struct bnt_guest *guest);
-    bool (*spend)(struct bnt_guest *guest); /* spends budget for a request; false: none is left */
+    bool (*spend)(struct bnt_guest *guest);          /* spends budget; false: none is left */
     bool (*has_huge)(const struct bnt_guest *guest); /* negotiated huge pages */
     bool (*serves_oom)(const struct bnt_guest *guest);
 };

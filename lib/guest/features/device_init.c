@@ -1,10 +1,11 @@
 /*
- * DEVICE_INIT_ON_INFLATE (docs/understand/drafts.md): when the driver accepts it. The bits of an
- * answered inflate are read by request.c and kept by give_back.c; reported blocks are report.c's.
+ * DEVICE_INIT_ON_INFLATE (docs/understand/drafts.md): decides when the driver accepts it.
+ * give_back.c reads and stores the bits of an answered inflate; report.c handles reported blocks.
  */
 #include "lib/guest/features/guest_features.h"
 
-/* The device would need the place where verdicts are, and the OS's memory for the bits. */
+/* The driver accepts the feature only if the OS has memory for the bits, and if the device does not
+ * offer an excluded feature (VERDICTS uses the same part of the answer). */
 static bool is_init_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     const uint32_t excludes =

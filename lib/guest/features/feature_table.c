@@ -1,5 +1,6 @@
 /*
- * The table of the features, and what is done with all of them. Called by the front.
+ * The table of the features, and functions that call a function of every feature. The front calls
+ * them.
  */
 #include "lib/guest/features/guest_features.h"
 
@@ -46,7 +47,7 @@ bool bnti_guest_features_have_ops(const struct bnt_guest_config *config,
     return true;
 }
 
-/* Rounded up, so that the next state is aligned. */
+/* Bytes of a feature's state, rounded up so that the next state is aligned. */
 static size_t round_state_bytes(const struct bnt_guest_config *config, uint32_t id)
 {
     const size_t bytes = rows[id]->state_bytes != NULL ? rows[id]->state_bytes(config) : 0;
@@ -76,7 +77,7 @@ size_t bnti_guest_features_dma_bytes(const struct bnt_guest_config *config)
     return bytes;
 }
 
-/* Gives each row its part of the memory behind `state`, which is zeroed, and of the DMA memory. */
+/* Gives each feature its part of the zeroed memory at `state` and of the DMA memory. */
 void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_offset)
 {
     uint8_t *at = state;
@@ -96,7 +97,7 @@ void bnti_guest_features_init(struct bnt_guest *guest, void *state, size_t dma_o
 
 /* ---- Negotiation ---- */
 
-/* `wanted` without the features that the driver has to do without. */
+/* Returns `wanted` without the features that the driver cannot use. */
 uint64_t bnti_guest_features_limit_wanted(struct bnt_guest *guest, uint64_t wanted,
                                           uint64_t offered)
 {
@@ -146,7 +147,7 @@ void bnti_guest_features_kick(struct bnt_guest *guest)
     }
 }
 
-/* ---- A live instance ---- */
+/* ---- In RUNNING and RELEASING ---- */
 
 bnt_status bnti_guest_features_read_config(struct bnt_guest *guest)
 {

@@ -1,14 +1,14 @@
 /*
- * The floor `features`: what is negotiated beside the balloon, a row and a file each. Nothing below
- * or above names a feature: what it adds to the driver it says in its row, and leaves out what it
- * does not need.
+ * The floor `features`: the features beside the balloon itself, each with a row and a file. The row
+ * contains the functions that the feature adds to the driver; unused ones are NULL. The other
+ * floors name no feature.
  */
 #ifndef BNTI_GUEST_FEATURES_H
 #define BNTI_GUEST_FEATURES_H
 
 #include "lib/guest/balloon/policy.h"
 
-/* Rows, in the order in which a step serves them: name, name in code. */
+/* The rows, in the order in which a step serves them: the name, and the name in the code. */
 #define BNTI_GUEST_FEATURE_MAP(X) \
     X(REPORT, report)             \
     X(HINT, hint)                 \
@@ -29,7 +29,7 @@ _Static_assert((uint32_t)BNTI_GUEST_FEATURES <= BNTI_GUEST_FEATURES_MAX,
                "each has a place for its state");
 
 struct bnti_guest_feature {
-    uint32_t features; /* set of BNT_BALLOON_WITH */
+    uint32_t features; /* a set of BNT_BALLOON_WITH bits */
 
     /* Configuration and storage. */
     bool (*is_valid)(const struct bnt_guest_config *config);
@@ -38,51 +38,55 @@ struct bnti_guest_feature {
     size_t (*dma_bytes)(const struct bnt_guest_config *config);
     void (*init)(struct bnt_guest *guest);
 
-    /* Negotiation, in this order; `wanted` is asked where the configuration wants the feature. */
+    /* Negotiation, called in this order. `wanted` is called only if the configuration wants the
+     * feature. */
     bool (*wanted)(struct bnt_guest *guest, uint64_t offered);
-    void (*write)(struct bnt_guest *guest);   /* its fields of configuration space */
-    void (*prepare)(struct bnt_guest *guest); /* its first buffers, before DRIVER_OK */
-    void (*start)(struct bnt_guest *guest);   /* after DRIVER_OK */
-    void (*kick)(struct bnt_guest *guest);    /* what was prepared; after all have started */
+    void (*write)(struct bnt_guest *guest);   /* writes its fields of configuration space */
+    void (*prepare)(struct bnt_guest *guest); /* adds its first buffers, before DRIVER_OK */
+    void (*start)(struct bnt_guest *guest);   /* called after DRIVER_OK */
+    void (*kick)(struct bnt_guest *guest);    /* kicks, after `start` of all features */
 
-    /* A live instance. */
-    bnt_status (*read)(struct bnt_guest *guest); /* its fields, when they may have changed */
+    /* In RUNNING and RELEASING. */
+    bnt_status (*read)(struct bnt_guest *guest); /* reads its fields, which may have changed */
     void (*step)(struct bnt_guest *guest);
     uint64_t (*due)(const struct bnt_guest *guest);
     void (*resume)(struct bnt_guest *guest, uint64_t slept_ns);
     void (*info)(const struct bnt_guest *guest, struct bnt_guest_info *info);
 
-    /* Pages of the OS that it has: how many, for an OS that wants some, and up to a batch of them
-     * once the device was reset. Both say what they gave back, in PFNs and in pages. */
+    /*
+     * Pages of the OS that the feature holds: `pfns` counts them; `shrink` gives some back to an OS
+     * that needs memory, and returns PFNs; `give_back` gives up to a batch back after a device
+     * reset, and returns pages.
+     */
     uint64_t (*pfns)(const struct bnt_guest *guest);
     uint64_t (*shrink)(struct bnt_guest *guest, uint64_t pfns);
     uint64_t (*give_back)(struct bnt_guest *guest);
 
-    void (*release)(struct bnt_guest *guest); /* the device was reset: it has no buffer of ours */
-    void (*forget)(struct bnt_guest *guest);  /* the attachment is over */
+    void (*release)(struct bnt_guest *guest); /* after a device reset: no buffer is in flight */
+    void (*forget)(struct bnt_guest *guest);  /* at the end of an attachment */
 
-    struct bnti_guest_role queues[2]; /* without `used`: none */
+    struct bnti_guest_role queues[2]; /* unused entries have no `used` */
 };
 
 #define BNTI_X(NAME, name) extern const struct bnti_guest_feature bnti_guest_feature_##name;
 BNTI_GUEST_FEATURE_MAP(BNTI_X)
 #undef BNTI_X
 
-/* The state of a feature, which its own file alone reads and writes. */
+/* The state of a feature. Only the feature's own file reads and writes it. */
 static inline void *bnti_guest_get_feature_state(const struct bnt_guest *guest,
                                                  enum bnti_guest_feature_id id)
 {
     return guest->feature_state[id];
 }
 
-/* Where its part of the DMA memory begins. */
+/* Offset of the feature's part of the DMA memory. */
 static inline size_t bnti_guest_get_feature_dma(const struct bnt_guest *guest,
                                                 enum bnti_guest_feature_id id)
 {
     return guest->feature_dma[id];
 }
 
-/* Whether the configuration wants one of these features, on the wire that has features. */
+/* Whether the configuration wants one of these features. Only VIRTIO's wire has features. */
 static inline bool bnti_guest_wants_features(const struct bnt_guest_config *config,
                                              uint64_t features)
 {

@@ -1,25 +1,26 @@
 /*
- * Free page hinting (VIRTIO 1.3, 5.5.6.4): under each command id of the device, free memory is
- * taken from the OS block by block and named to the device, which need not keep its content. The
- * pages stay with us until the device is DONE, or until the OS wants them back.
+ * Free page hinting (VIRTIO 1.3, 5.5.6.4): for each command id of the device, the driver takes free
+ * memory from the OS block by block and sends it to the device as hints. The device need not keep
+ * the content of these pages. The driver keeps the pages until the device writes DONE, or until the
+ * OS wants them back.
  *
- * A run is begun by a buffer with the id and ended by one with STOP. One descriptor is always left
- * for the latter, and nothing spins: a full ring waits for used buffers.
+ * A buffer with the id begins a run of hints, and a buffer with STOP ends it. One descriptor is
+ * always reserved for STOP. If the ring is full, the run waits for used buffers.
  */
 #include "lib/guest/features/hint.h"
 
 #include <string.h>
 
-#define COMMAND_BYTES 16u /* of DMA memory for each of the two commands, of 4 bytes */
+#define COMMAND_BYTES 16u /* of DMA memory for each of the two 4-byte commands */
 
-/* Slots that remember what each buffer of the hint queue is. */
+/* Number of slots, which store the kind of each buffer on the hint queue. */
 static size_t count_hint_slots(const struct bnt_guest_config *config)
 {
     return bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ? config->queue_size_max
                                                                            : 0;
 }
 
-/* Where the two commands lie. */
+/* Address of the command buffer for an id or for STOP. */
 static uint8_t *locate_hint_command(const struct bnt_guest *guest, bool stop)
 {
     return guest->dma + bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_HINT) +
@@ -36,7 +37,9 @@ static uint64_t count_hinted_pfns(const struct bnt_guest *guest)
     return hint_of(guest)->ring_pfns + (hint_of(guest)->pages << guest->config.page_order);
 }
 
-/* Forgets the session: an id that was served before the reset is served again after it. */
+/*
+ * Clears the state of the session: an id that was served before a reset is served again after it.
+ */
 static void hint_clear(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
@@ -78,8 +81,8 @@ static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, enum hint_k
     }
 }
 
-/* Adds a buffer that begins or ends a run, 4 bytes (BD-24) in the guest's byte order under the
- * legacy interface (BL-9); the caller has seen to the room. */
+/* Adds a buffer that begins or ends a run: 4 bytes (BD-24), with the legacy interface in the
+ * guest's byte order (BL-9). The caller has checked that a descriptor is free. */
 static void send_hint_command(struct bnt_guest *guest, uint32_t command)
 {
     struct hint *hint = hint_of(guest);
@@ -97,7 +100,7 @@ static void send_hint_command(struct bnt_guest *guest, uint32_t command)
     report_hint(guest, command, 0, 0);
 }
 
-/* Names a block to the device: one buffer that it may write (BD-27). */
+/* Sends a block as a hint: one device-writable buffer (BD-27). */
 static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_t pfns)
 {
     const struct bnt_vq_seg seg = {.gpa = first_pfn << BNT_PFN_SHIFT,
@@ -112,7 +115,7 @@ static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_
     report_hint(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
 }
 
-/* What is left of a block that the device used joins the record. */
+/* Puts the pages of a used block into the record of hinted pages. */
 static void record_used_block(struct bnt_guest *guest, const struct hint_slot *slot)
 {
     const uint32_t order = guest->config.page_order;
@@ -130,7 +133,7 @@ static void record_used_block(struct bnt_guest *guest, const struct hint_slot *s
     }
 }
 
-/* The device used the buffer `head`. */
+/* Handles the used buffer `head` of the hint queue. */
 static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     (void)q;
@@ -157,7 +160,7 @@ static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head,
 
 /* ---- The run ------------------------------------------------------------------------------- */
 
-/* The command that configuration space holds now. */
+/* Reads the current command from configuration space. */
 static bnt_status hint_read_command(struct bnt_guest *guest)
 {
     uint32_t command = BNT_BALLOON_HINT_STOP;
@@ -177,7 +180,7 @@ static bool is_hint_run_wanted(const struct hint *hint)
     return hint->command >= BNT_BALLOON_HINT_ID_FIRST && hint->command != hint->active;
 }
 
-/* What an allocator must not return goes back at once, page by page. */
+/* Gives an unusable block back at once, page by page. */
 static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason,
                               uint64_t first_pfn, uint32_t pfns)
 {
@@ -189,7 +192,7 @@ static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason
     bnti_guest_note_unusable_pages(guest, reason, first_pfn, pfns >> guest->config.page_order);
 }
 
-/* Takes the largest block that the OS gives; 0: it gives none. */
+/* Allocates the largest block that the OS can give; returns its PFNs, or 0. */
 static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 {
     uint32_t pfns = guest->config.hint_block_pfns;
@@ -222,7 +225,8 @@ static void begin_hint_run(struct bnt_guest *guest)
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_BEGUN, hint->active, 0);
 }
 
-/* Some send the id again, which a device must not mind; a descriptor stays for STOP. */
+/* Quirk HINT_ID_REPEATED: sends the id again, which a device must accept. A descriptor stays free
+ * for STOP. */
 static void repeat_hint_id(struct bnt_guest *guest)
 {
     if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_HINT_ID_REPEATED) &&
@@ -231,7 +235,7 @@ static void repeat_hint_id(struct bnt_guest *guest)
     }
 }
 
-/* As many blocks as budget and ring allow. True if something was added. */
+/* Sends as many blocks as the budget and the ring allow. Returns true if a buffer was added. */
 static bool send_hint_blocks(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
@@ -241,7 +245,7 @@ static bool send_hint_blocks(struct bnt_guest *guest)
         uint64_t first_pfn = 0;
         const uint32_t pfns = take_hint_block(guest, &first_pfn);
         if (pfns == 0) {
-            hint->run = HINT_ENDING; /* out of pages (BD-29) */
+            hint->run = HINT_ENDING; /* the OS has no more free blocks (BD-29) */
             return added;
         }
         bnti_guest_spend_budget(guest);
@@ -255,8 +259,8 @@ static bool send_hint_blocks(struct bnt_guest *guest)
     return added;
 }
 
-/* There is room: blocks leave a descriptor, and no run began before the STOP of the last one was
- * back. */
+/* Ends a run with STOP. A descriptor is free, because blocks leave one free and a run begins only
+ * after the STOP of the last run was used. */
 static void end_hint_run(struct bnt_guest *guest)
 {
     send_hint_command(guest, BNT_BALLOON_HINT_STOP);
@@ -265,7 +269,7 @@ static void end_hint_run(struct bnt_guest *guest)
                           hint_of(guest)->run_pfns);
 }
 
-/* Goes as far as it gets; the states follow each other at most twice round. */
+/* Advances the run through its states as far as possible. Returns true if a buffer was added. */
 static bool advance_hint_run(struct bnt_guest *guest)
 {
     struct hint *hint = hint_of(guest);
@@ -278,7 +282,9 @@ static bool advance_hint_run(struct bnt_guest *guest)
         end_hint_run(guest);
         added = true;
     }
-    /* Only one buffer with an id is ever sent, and it must come back before the next (BD-26). */
+    /*
+     * Each run sends one buffer with an id, which must be used before the next run begins (BD-26).
+     */
     if (hint->run == HINT_IDLE && is_hint_run_wanted(hint) && !hint->start_busy &&
         !hint->stop_busy && vq->free_count > 1) {
         begin_hint_run(guest);
@@ -288,7 +294,7 @@ static bool advance_hint_run(struct bnt_guest *guest)
     return added;
 }
 
-/* DONE: everything goes back, a batch for each unit of the budget (BD-33). */
+/* After DONE: gives all hinted pages back, one batch for each unit of the budget (BD-33). */
 static void release_after_done(struct bnt_guest *guest)
 {
     const uint32_t order = guest->config.page_order;
@@ -322,7 +328,7 @@ static void handle_overdue_hints(struct bnt_guest *guest)
     guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
 }
 
-/* In a step, after sizing: hints never come before what the host asked for. */
+/* In a step, after sizing: inflates and deflates take precedence over hints. */
 static void hint_step(struct bnt_guest *guest)
 {
     if (!is_hinting(guest)) {
@@ -331,14 +337,14 @@ static void hint_step(struct bnt_guest *guest)
     if (hint_of(guest)->command == BNT_BALLOON_HINT_DONE) {
         release_after_done(guest);
     }
-    /* No message about a page goes out before a reset is acknowledged (BX-18). */
+    /* Before a reset is acknowledged, no hint is sent (BX-18). */
     if (guest->state == BNT_GUEST_RUNNING && !guest->leaving && advance_hint_run(guest)) {
         bnti_guest_kick_queue(guest, BNTI_GUEST_Q_HINT);
     }
     handle_overdue_hints(guest);
 }
 
-/* When hinting has something to do without being told. */
+/* When hinting has to act next without a notification. */
 static uint64_t hint_deadline(const struct bnt_guest *guest)
 {
     const struct hint *hint = hint_of(guest);
@@ -362,7 +368,7 @@ static uint64_t hint_deadline(const struct bnt_guest *guest)
 
 /* ---- The row ------------------------------------------------------------------------------- */
 
-/* Blocks are powers of two, not smaller than a page, and fit one segment. */
+/* Block sizes must be powers of two, at least one page, and fit one segment. */
 static bool is_hint_config_valid(const struct bnt_guest_config *c)
 {
     const uint32_t most = c->hint_block_pfns;
@@ -415,6 +421,6 @@ const struct bnti_guest_feature bnti_guest_feature_hint = {
     .shrink = bnti_guest_shrink_hints,
     .give_back = bnti_guest_give_back_hints,
     .forget = hint_clear,
-    /* A block, and the STOP after it. */
+    /* One descriptor for a block, and one for the STOP after it. */
     .queues = {{.role = BNTI_GUEST_Q_HINT, .descriptors = 2, .used = hint_handle_used}},
 };

@@ -1,14 +1,14 @@
-/* Free page hinting, of which hint.c has the run and hint_pages.c the pages. */
+/* Free page hinting: hint.c sends the hints, hint_pages.c gives hinted pages back. */
 #ifndef BNTI_GUEST_HINT_H
 #define BNTI_GUEST_HINT_H
 
 #include "lib/guest/features/guest_features.h"
 
-/* Free page hinting: where the run under the present id is. */
+/* The state of the run of hints for the current id. */
 enum hint_run {
-    HINT_IDLE = 0, /* none, or ended */
-    HINT_SENDING,  /* its id was sent; blocks follow */
-    HINT_ENDING    /* STOP is owed */
+    HINT_IDLE = 0, /* no run, or the run has ended */
+    HINT_SENDING,  /* the id was sent; blocks follow */
+    HINT_ENDING    /* STOP must still be sent */
 };
 
 enum hint_kind {
@@ -18,31 +18,31 @@ enum hint_kind {
     HINT_BLOCK
 };
 
-/* What a buffer of the hint queue is, by its head. */
+/* The kind and the content of a buffer on the hint queue, indexed by its head. */
 struct hint_slot {
     enum hint_kind kind;
-    uint32_t pfns; /* of a block, not given back yet */
+    uint32_t pfns; /* PFNs of a block that are not given back yet */
     uint64_t first_pfn;
 };
 
 struct hint {
-    uint32_t command; /* as last read */
-    uint32_t active;  /* the id of the last run of this session; STOP: none yet */
+    uint32_t command; /* command last read */
+    uint32_t active;  /* id of the last run of this session; STOP: no run yet */
     enum hint_run run;
-    bool pressed; /* the OS wanted memory: this run takes no more */
+    bool pressed; /* the OS needs memory: this run takes no more blocks */
     bool start_busy;
     bool stop_busy;
     bool stalled;
     uint32_t outstanding; /* buffers */
-    uint64_t ring_pfns;   /* in buffers that the device has not used, not given back */
-    uint64_t run_pfns;    /* hinted in this run */
-    uint64_t pages;       /* the record of those that it has used */
+    uint64_t ring_pfns;   /* PFNs in unused buffers that were not given back */
+    uint64_t run_pfns;    /* PFNs hinted in this run */
+    uint64_t pages;       /* pages in the record: their buffers were used */
     uint64_t head;
     uint64_t cursor;
-    uint64_t sent_ns; /* since when nothing came back */
+    uint64_t sent_ns; /* when the last buffer was sent or used */
     uint64_t due_ns;
     uint64_t wait_ns;
-    struct hint_slot slots[]; /* one a descriptor; none unless wanted */
+    struct hint_slot slots[]; /* one per descriptor; none if hinting is not wanted */
 };
 
 static inline struct hint *hint_of(const struct bnt_guest *guest)

@@ -1,6 +1,6 @@
 /*
- * Pages that were hinted: the record of those that the device has used, and giving them back to the
- * OS. The run that hints them is hint.c's.
+ * Hinted pages: the record of pages whose hint the device has used, and giving hinted pages back to
+ * the OS. hint.c sends the hints.
  */
 #include "lib/guest/features/hint.h"
 
@@ -16,7 +16,8 @@ struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest 
                                            guest->config.page_order};
 }
 
-/* DONE says that the device needs nothing of what we have; before it, pages are to be written. */
+/* Whether the OS must write hinted pages before it uses them: before DONE the device may still
+ * discard their content. */
 static bool must_initialise_hinted(const struct bnt_guest *guest)
 {
     return hint_of(guest)->command != BNT_BALLOON_HINT_DONE;
@@ -32,7 +33,7 @@ static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, ui
     }
 }
 
-/* Pages that the device has used: they are in the record. */
+/* Gives back pages of the record, whose hints the device has used. */
 static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t most = (uint32_t)bnti_guest_min(pages_max, BNTI_GUEST_BATCH);
@@ -44,7 +45,8 @@ static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_m
     return count;
 }
 
-/* A block whose buffer the device has not used yet: allowed at any time (BD-30). */
+/* Gives back pages of a block whose buffer the device has not used yet, which is always allowed
+ * (BD-30). */
 static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint32_t order = guest->config.page_order;
@@ -67,7 +69,7 @@ static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
     return 0;
 }
 
-/* Up to `pages_max` pages, at most a batch; how many. */
+/* Gives back up to `pages_max` pages, at most one batch. Returns how many. */
 uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint64_t pages = release_recorded_hints(guest, pages_max);
@@ -75,7 +77,7 @@ uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages
                                                        : release_ring_hints(guest, pages_max);
 }
 
-/* Whether there is anything that may be given back now. */
+/* Whether a hinted page may be given back now. */
 bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 {
     return hint_of(guest)->pages > 0 ||
@@ -83,8 +85,8 @@ bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 }
 
 /*
- * The OS wants memory: hinted pages go first, and the run ends, or it would take them again.
- * Returns PFNs.
+ * Gives hinted pages back because the OS needs memory, and ends the run, which would otherwise take
+ * the pages again. Returns the number of PFNs.
  */
 uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
 {
@@ -103,7 +105,7 @@ uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
     return done << order;
 }
 
-/* The device is reset and forgot its buffers: up to a batch of all hinted pages goes back. */
+/* After a device reset: gives up to a batch of hinted pages back, in unused buffers or not. */
 uint64_t bnti_guest_give_back_hints(struct bnt_guest *guest)
 {
     const uint64_t pages = release_recorded_hints(guest, BNTI_GUEST_BATCH);

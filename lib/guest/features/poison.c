@@ -1,17 +1,18 @@
 /*
- * Page poison (VIRTIO 1.3, 5.5.6.6): the device is told what free pages hold. What pages that are
- * given back are filled with is give_back.c's.
+ * Page poison (VIRTIO 1.3, 5.5.6.6): the driver writes the value with which the OS fills free
+ * pages. give_back.c fills pages that are given back.
  */
 #include "lib/guest/features/guest_features.h"
 
-/* Only of an OS that fills what it frees (BD-2). */
+/* The driver accepts the feature only if the OS fills pages that it frees (BD-2). */
 static bool is_poison_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
     return guest->config.init_on_free;
 }
 
-/* At every attachment: the device forgot it with its reset (bug 42). Before DRIVER_OK (BD-35). */
+/* Writes the poison value at every attachment before DRIVER_OK (BD-35): a device reset clears it
+ * (bug 42). */
 static void write_poison_value(struct bnt_guest *guest)
 {
     if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0) {

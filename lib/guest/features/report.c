@@ -1,29 +1,31 @@
 /*
- * Free page reporting (VIRTIO 1.3, 5.5.6.7): free blocks go to the device for a while, so that it
- * may drop what backs them. One report is with the device at a time; a burst of them follows each
- * delay, so that a system at rest is through with its free memory in a while. A block comes back by
- * the device's acknowledgement or its reset, never by a timeout (BD-39). Inflation is not needed
- * for any of it, nor does this file know of it.
+ * Free page reporting (VIRTIO 1.3, 5.5.6.7): the driver sends free blocks to the device, which may
+ * discard their backing memory. One free page report is in flight at a time. After each delay a
+ * burst of reports is sent, so that an idle system reports all of its free memory within some time.
+ * A block comes back when the device has used its buffer or was reset, never after a timeout
+ * (BD-39). Free page reporting works without inflation.
  */
 #include "lib/guest/features/guest_features.h"
 
 #include <string.h>
 
-/* Free page reporting: what is with the device, and when the next look at free pages is due. */
+/*
+ * The state of free page reporting: the blocks in flight, and when free blocks are collected next.
+ */
 struct report {
-    bool again;       /* blocks became free since the last look */
-    bool stalled;     /* it missed its deadline and STALLED was told */
-    uint32_t most;    /* blocks of one report that the queue allows; 0: there are no reports */
-    uint32_t burst;   /* reports left before the next delay */
-    uint32_t count;   /* blocks with the device; 0: none */
-    uint32_t out;     /* buffers that did not come back: one of all, or one of each block */
-    uint64_t look_ns; /* BNT_NEVER: when blocks become free */
+    bool again;       /* blocks became free since they were last collected */
+    bool stalled;     /* it missed its deadline, and STALLED was emitted */
+    uint32_t most;    /* maximum number of blocks per report; 0: no reporting */
+    uint32_t burst;   /* number of reports before the next delay */
+    uint32_t count;   /* number of blocks in flight */
+    uint32_t out;     /* buffers in flight: one for all blocks, or one per block */
+    uint64_t look_ns; /* next collection; BNT_NEVER: when blocks become free */
     uint64_t sent_ns;
     uint64_t due_ns;
     uint64_t wait_ns;
     uint64_t blocks[BNT_GUEST_REPORT_CAPACITY_MAX];
-    uint16_t heads[BNT_GUEST_REPORT_CAPACITY_MAX]; /* of each block's buffer, with DEVICE_INIT */
-    bool init[BNT_GUEST_REPORT_CAPACITY_MAX];      /* the device initialised it */
+    uint16_t heads[BNT_GUEST_REPORT_CAPACITY_MAX]; /* heads of the blocks, with DEVICE_INIT */
+    bool init[BNT_GUEST_REPORT_CAPACITY_MAX];      /* the device initialised the block */
 };
 
 static struct report *report_of(const struct bnt_guest *guest)
@@ -31,13 +33,14 @@ static struct report *report_of(const struct bnt_guest *guest)
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_REPORT);
 }
 
-/* PFNs of one block. */
+/* Number of PFNs in one block. */
 static uint32_t get_report_block_pfns(const struct bnt_guest *guest)
 {
     return UINT32_C(1) << (guest->config.page_order + guest->config.report_order);
 }
 
-/* DRIVER_OK: all that is free is to be reported (BD-40); a small queue makes small reports. */
+/* After DRIVER_OK: starts to report all free memory (BD-40). A small queue allows only small
+ * reports. */
 static void report_start(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -49,8 +52,11 @@ static void report_start(struct bnt_guest *guest)
     }
 }
 
-/* Each block is a device-writable part of one buffer: the device may write, which is to drop. With
- * DEVICE_INIT_REPORTED each is a buffer of its own, so that it has a used length of its own. */
+/*
+ * Adds the blocks as device-writable segments of one buffer, since discarding their content is a
+ * write by the device. With DEVICE_INIT_REPORTED each block is its own buffer with its own used
+ * length.
+ */
 static void submit_report_blocks(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -82,7 +88,8 @@ static void send_report(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNTI_GUEST_Q_REPORT);
 }
 
-/* Nothing is left to report: the next look is when blocks become free, or when it is polled. */
+/* No free block is left: collects blocks again when the OS frees some, or when polling is
+ * configured. */
 static void end_report_burst(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -93,7 +100,7 @@ static void end_report_burst(struct bnt_guest *guest)
         look ? bnti_guest_add_time(guest->now_ns, guest->config.report_delay_ns) : BNT_NEVER;
 }
 
-/* Gives the blocks back that the device let go of, those first that it initialised. */
+/* Gives the blocks of a completed report back, first those that the device initialised. */
 static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
 {
     struct report *report = report_of(guest);
@@ -115,8 +122,8 @@ static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
     }
 }
 
-/* A buffer came back. A used length of all its bytes says that the device initialised them; the
- * draft knows no other, and without the draft it means nothing. */
+/* A buffer was used. With DEVICE_INIT_REPORTED a used length of the whole block means that the
+ * device initialised it. Without this draft the used length is ignored. */
 static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t len)
 {
     struct report *report = report_of(guest);
@@ -129,7 +136,7 @@ static void note_report_buffer(struct bnt_guest *guest, uint16_t head, uint32_t 
     }
 }
 
-/* The used element says that the device let go of a buffer; with the last of them all go back. */
+/* Handles a used buffer of a report. After the last one all blocks are given back. */
 static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     (void)q;
@@ -159,7 +166,8 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
     }
 }
 
-/* A late report stays where it is; the kick may have been lost. */
+/* A late report stays in flight. The device is notified again, because the notification may have
+ * been lost. */
 static void handle_overdue_report(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -176,7 +184,7 @@ static void handle_overdue_report(struct bnt_guest *guest)
     bnti_guest_notify_queue(guest, BNTI_GUEST_Q_REPORT);
 }
 
-/* Gives straight back what an OS must not give: blocks outside the memory it was declared with. */
+/* Gives blocks outside the declared memory back at once. */
 static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
 {
     struct report *report = report_of(guest);
@@ -196,7 +204,8 @@ static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
     return good;
 }
 
-/* In a step. A system that was out of memory a moment ago keeps its free blocks to itself. */
+/* In a step: collects free blocks and sends a report. After an OOM, blocks are not reported until
+ * the hold-off ends. */
 static void report_step(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -238,7 +247,7 @@ static void report_step(struct bnt_guest *guest)
     send_report(guest);
 }
 
-/* The device is reset and forgot its buffers: the blocks are free again, unreported. */
+/* After a reset of the device or of the queue: gives the blocks back as not reported. */
 static void void_report(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
@@ -250,7 +259,7 @@ static void void_report(struct bnt_guest *guest)
     }
 }
 
-/* The queue was reset, and reporting begins anew. */
+/* The reset of the queue is complete: reporting starts again. */
 static void restart_reporting(struct bnt_guest *guest, uint32_t q)
 {
     (void)q;
@@ -258,7 +267,7 @@ static void restart_reporting(struct bnt_guest *guest, uint32_t q)
     report_start(guest);
 }
 
-/* When the next look, or the deadline of what is with the device, is due. */
+/* When blocks are collected next, or when the report in flight is late. */
 static uint64_t report_deadline(const struct bnt_guest *guest)
 {
     const struct report *report = report_of(guest);
@@ -333,8 +342,8 @@ const struct bnti_guest_feature bnti_guest_feature_report = {
     .info = report_fill_info,
     .release = void_report,
     .forget = report_clear,
-    /* A small queue makes small reports (bug 45); a report is a chain of the queue's own length at
-     * most, so that no table is needed (VS-7). */
+    /* A small queue allows only small reports (bug 45). A report has at most as many segments as
+     * the queue has descriptors, so that no indirect table is needed (VS-7). */
     .queues = {{.role = BNTI_GUEST_Q_REPORT,
                 .descriptors = 1,
                 .direct = true,

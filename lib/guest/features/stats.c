@@ -1,25 +1,26 @@
 /*
- * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer with the device at all times, filled anew whenever
- * it comes back, though not more often than stats_interval_ns, with the same tags for ever. Entries
- * are in the guest's byte order under the legacy interface (BL-7).
+ * Statistics (VIRTIO 1.3, 5.5.6.3): one buffer is always in flight. When the device uses the
+ * buffer, the driver fills it with new values and sends it again, but only once per
+ * stats_interval_ns. The tags never change. With the legacy interface entries are in the guest's
+ * byte order (BL-7).
  */
 #include "lib/guest/features/guest_features.h"
 
 #include <string.h>
 
-/* Statistics buffers in a row, each back before the next answer is due, that are a storm. */
+/* So many early statistics requests in a row are a storm. */
 #define STATS_STORM 16u
 
 #define STATS_BYTES (BNT_STATS_MAX * 10u)
 
 struct stats {
-    bool owed;       /* the device gave the buffer back: the answer waits for due_ns */
+    bool owed;       /* the device used the buffer; the answer is sent at due_ns */
     bool storm;      /* STORM was emitted */
-    uint32_t early;  /* buffers in a row that came back before due_ns */
-    uint64_t due_ns; /* no answer before */
+    uint32_t early;  /* buffers in a row that were used before due_ns */
+    uint64_t due_ns; /* earliest time of the next answer */
     uint32_t count;
     uint16_t head;
-    struct bnt_stat entries[BNT_STATS_MAX]; /* their tags are those of the first buffer (BD-23) */
+    struct bnt_stat entries[BNT_STATS_MAX]; /* with the tags of the first buffer (BD-23) */
     struct bnt_stat fresh[BNT_STATS_MAX];
 };
 
@@ -28,9 +29,11 @@ static struct stats *stats_of(const struct bnt_guest *guest)
     return bnti_guest_get_feature_state(guest, BNTI_GUEST_FEATURE_STATS);
 }
 
-/* Asks the OS. The first answer settles the tags; a tag missing later keeps its last value. No
- * answer at all says that whoever knew is gone: then nothing is known (virtio-win's service, bug
- * 53). */
+/*
+ * Asks the OS for statistics. The first answer fixes the tags. A tag that is missing later keeps
+ * its last value. An answer without tags means that the source of the statistics has stopped, as
+ * virtio-win's service may (bug 53): all values become unset.
+ */
 static void stats_refresh(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
@@ -46,7 +49,7 @@ static void stats_refresh(struct bnt_guest *guest)
     }
     for (uint32_t i = 0; i < stats->count; i++) {
         for (uint32_t k = 0; k < count; k++) {
-            /* Usually the same place as the first time. */
+            /* A tag is usually at the same index as in the first answer. */
             const uint32_t at = i + k < count ? i + k : i + k - count;
             if (at < count && stats->fresh[at].tag == stats->entries[i].tag) {
                 stats->entries[i].value = stats->fresh[at].value;
@@ -56,7 +59,8 @@ static void stats_refresh(struct bnt_guest *guest)
     }
 }
 
-/* Whether there is anything to report: the queue must never be without a buffer (BD-17). */
+/* Whether the OS has statistics. Without any the feature is declined, because the queue must never
+ * be without a buffer (BD-17). */
 static bool has_stats_to_send(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
@@ -65,7 +69,7 @@ static bool has_stats_to_send(struct bnt_guest *guest, uint64_t offered)
     return stats->count > 0;
 }
 
-/* Adds the buffer, freshly filled. Visible to the device with the next kick. */
+/* Fills the buffer with new values and adds it. The next kick publishes it. */
 static void send_stats(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
@@ -94,8 +98,8 @@ static void answer_stats_request(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
 }
 
-/* A device that asks again as soon as it is answered asks nothing: QEMU hands each buffer straight
- * back after a reset of its statistics queue. Told once, until it leaves a buffer for a while. */
+/* Detects a device that uses each buffer at once, as QEMU does after a reset of its statistics
+ * queue. STORM is emitted once, and again only after a buffer stayed in flight until due_ns. */
 static void detect_stats_storm(struct bnt_guest *guest, bool early)
 {
     struct stats *stats = stats_of(guest);
@@ -110,7 +114,7 @@ static void detect_stats_storm(struct bnt_guest *guest, bool early)
     }
 }
 
-/* The device returned the buffer, which is the question. */
+/* The device used the buffer, and so asks for new statistics. */
 static void stats_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     struct stats *stats = stats_of(guest);
@@ -125,7 +129,7 @@ static void stats_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head
     }
 }
 
-/* The queue was reset: exactly one buffer, as after the start (BD-16, BD-17). */
+/* After a queue reset one buffer is sent, as at the start (BD-16, BD-17). */
 static void restart_stats(struct bnt_guest *guest, uint32_t q)
 {
     struct stats *stats = stats_of(guest);
@@ -134,7 +138,7 @@ static void restart_stats(struct bnt_guest *guest, uint32_t q)
     bnti_guest_kick_queue(guest, q);
 }
 
-/* In a step: the answer that waited. */
+/* In a step: sends an answer that had to wait. */
 static void stats_step(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
@@ -171,7 +175,7 @@ static size_t stats_dma_bytes(const struct bnt_guest_config *config)
     return STATS_BYTES;
 }
 
-/* Added before DRIVER_OK, kicked after it (BD-17, VG-24). */
+/* Adds the first buffer before DRIVER_OK. The kick follows after DRIVER_OK (BD-17, VG-24). */
 static void stats_prepare(struct bnt_guest *guest)
 {
     if (guest->features & BNT_BALLOON_F_STATS_VQ) {

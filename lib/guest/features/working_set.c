@@ -1,7 +1,7 @@
 /*
- * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device's commands
- * come in one buffer that it writes, reports go out in another. A report says how much memory was
- * last used how long ago; the OS fills it in. Nothing here is needed for a balloon.
+ * WS_REPORTING, crosvm's working-set reports (docs/understand/drafts.md): the device writes its
+ * commands into one buffer, and the driver sends working-set reports in another. A working-set
+ * report contains how much memory was last used how long ago; the OS fills it in.
  */
 #include "lib/guest/features/guest_features.h"
 
@@ -9,18 +9,18 @@
 
 #define CMD_BYTES ((uint32_t)sizeof(struct bnt_ws_command_wire))
 
-/* The DMA memory: a command, then a report. */
+/* The DMA memory contains a command, then a working-set report. */
 #define COMMAND_BYTES 128u
 #define REPORT_BYTES  (BNT_WS_BINS_MAX * 32u)
 
 struct working_set {
-    uint32_t bins;  /* of a report; 0: there are none */
-    bool reporting; /* a report is with the device */
-    bool wanted;    /* another is to follow */
+    uint32_t bins;  /* bins of a report; 0: the feature is not used */
+    bool reporting; /* a working-set report is in flight */
+    bool wanted;    /* another working-set report must follow */
     uint16_t command_head;
     uint16_t report_head;
     struct bnt_ws_config config;
-    struct bnt_ws_bin filled[BNT_WS_BINS_MAX]; /* the report in the making */
+    struct bnt_ws_bin filled[BNT_WS_BINS_MAX]; /* the working-set report being filled in */
 };
 
 static struct working_set *ws_of(const struct bnt_guest *guest)
@@ -33,7 +33,7 @@ static size_t ws_dma_offset(const struct bnt_guest *guest)
     return bnti_guest_get_feature_dma(guest, BNTI_GUEST_FEATURE_WORKING_SET);
 }
 
-/* Gives the device a buffer for its next command. */
+/* Adds a buffer for the device's next command. */
 static void submit_ws_command_buffer(struct bnt_guest *guest)
 {
     struct working_set *ws = ws_of(guest);
@@ -46,7 +46,8 @@ static void submit_ws_command_buffer(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_CMD);
 }
 
-/* DRIVER_OK: reads how many bins a report has, and waits for commands. */
+/* After DRIVER_OK: reads the number of bins of a working-set report, and adds a buffer for
+ * commands. */
 static void ws_start(struct bnt_guest *guest)
 {
     struct working_set *ws = ws_of(guest);
@@ -62,13 +63,14 @@ static void ws_start(struct bnt_guest *guest)
     if (bins < BNT_WS_BINS_MIN || bins > BNT_WS_BINS_MAX) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, guest->config.binding.ws_reporting,
                               0);
-        return; /* nothing is exposed: such a device never gets an answer */
+        return; /* no buffer is added: the device gets no answer */
     }
     ws->bins = bins;
     submit_ws_command_buffer(guest);
 }
 
-/* Fills a report in and exposes it; later if the last one is with the device still. */
+/* Fills a working-set report in and sends it. If the last one is still in flight, the new one is
+ * sent later. */
 static void submit_ws_report(struct bnt_guest *guest)
 {
     struct working_set *ws = ws_of(guest);
@@ -99,7 +101,8 @@ static void submit_ws_report(struct bnt_guest *guest)
     bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_DATA);
 }
 
-/* The intervals must grow; what does not is left out with all that follows. */
+/* Reads a CONFIG command. Its intervals must increase; the first that does not, and all that
+ * follow, are ignored. */
 static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command_wire *command,
                             uint32_t len)
 {
@@ -124,7 +127,7 @@ static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command
     config->report_ms = bnt_le32_get(command->ms[intervals + 1]);
 }
 
-/* A buffer came back: a command, or a report that the device has read. */
+/* Handles a used buffer: a command, or a working-set report that the device has read. */
 static void ws_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, uint32_t len)
 {
     struct working_set *ws = ws_of(guest);

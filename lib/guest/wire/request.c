@@ -287,8 +287,7 @@ static void take_queue_in_pass(struct bnt_guest *guest, struct used_pass *pass, 
     if (!more || !is_queue_live(guest, q)) {
         pass->want[q] = 0;
     } else if (pass->want[q] == 0) {
-        guest->queue_marked[q] =
-            BNTI_GUEST_MARK_LOOK; /* buffers that came meanwhile: in the next step */
+        guest->queue_marked[q] = BNTI_GUEST_MARK_LOOK; /* new buffers wait for the next step */
     }
 }
 
@@ -347,7 +346,7 @@ void bnti_guest_take_used(struct bnt_guest *guest)
     guest->used_all = guest->budget == 0;
 }
 
-/* After a request was submitted: its answer is applied if the wire has it already. */
+/* After a request was submitted: applies its answer if the wire answers at once. */
 void bnti_guest_take_ready_answer(struct bnt_guest *guest)
 {
     if (guest->wire->answers_at_once) {

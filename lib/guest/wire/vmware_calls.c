@@ -1,8 +1,7 @@
 /*
- * VMware's wire: the calls, the handshake, what a tick begins with, the doorbell. The host
- * answers a call before the call returns; the answer of a request then waits to be taken, as a used
- * buffer does. What an answer means for its pages is verdict.c's, how a reset goes on reset.c's,
- * how far a tick goes pace.c's.
+ * VMware's wire: the calls, the handshake, the poll of the target, the doorbell. The host answers a
+ * call before the call returns. The answer to a request is then stored until it is taken, like a
+ * used buffer. verdict.c applies an answer, vmware_session.c handles a reset, pace.c limits a tick.
  */
 #include "lib/guest/wire/guest_wire.h"
 
@@ -259,7 +258,7 @@ static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_reque
     return status == BNT_VMWARE_SUCCESS;
 }
 
-/* Makes the call. Its answer waits for bnti_vmware_take_used. */
+/* Makes the call of a request, and stores the answer for bnti_vmware_take_used. */
 void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
@@ -277,8 +276,8 @@ void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot sl
     guest->vmware.answered = true;
 }
 
-/* Applies the answer that waits. Applying it may submit the next request, whose answer follows. The
- * budget was paid when the request was built. */
+/* Applies the stored answer. That may submit the next request, whose answer is applied next. The
+ * budget was spent when the request was built. */
 void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget)
 {
     (void)budget;
