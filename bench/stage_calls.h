@@ -9,9 +9,9 @@
 
 /* clang-format off */
 #define STAGE_CALLS(X, V)                                                                          \
-    X(uint32_t, gmem_balloon_alloc, ALLOCATION,                                                    \
+    X(uint32_t, gmem_balloon_alloc_pages, ALLOCATION,                                              \
       (struct gmem *gmem, uint64_t *pages, uint32_t count), (gmem, pages, count))                  \
-    V(gmem_links_push, RECORD,                                                                     \
+    V(gmem_push_links, RECORD,                                                                     \
       (struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count),                   \
       (gmem, head, pages, count))                                                                  \
     X(bnt_status, bnt_guest_step, GUEST,                                                           \
@@ -47,30 +47,30 @@
       (const struct bnt_vq_chain *chain, const struct bnt_mem *mem, uint64_t offset,               \
        const void *src, uint32_t bytes),                                                           \
       (chain, mem, offset, src, bytes))                                                            \
-    V(backing_discard, DISCARD,                                                                       \
+    V(backing_discard, DISCARD,                                                                    \
       (struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes),                   \
       (vm, first_pfn, pfns, freed_bytes))                                                          \
-    V(engine_add_payload_words, HASH,                                                                  \
+    V(engine_add_payload_words, HASH,                                                              \
       (struct engine *engine, const uint64_t *words, size_t count), (engine, words, count))        \
-    V(engine_add_payload_halves, HASH,                                                                 \
+    V(engine_add_payload_halves, HASH,                                                             \
       (struct engine *engine, const uint32_t *words, size_t count), (engine, words, count))        \
-    V(engine_add_payload_bytes, HASH,                                                                  \
+    V(engine_add_payload_bytes, HASH,                                                              \
       (struct engine *engine, const uint8_t *bytes, size_t count), (engine, bytes, count))         \
-    V(oracle_observe_pages_allocated, ORACLE,                                                                        \
+    V(oracle_observe_pages_allocated, ORACLE,                                                      \
       (struct oracle *oracle, uint32_t vm, const uint64_t *pages, uint32_t count),                 \
       (oracle, vm, pages, count))                                                                  \
-    V(oracle_observe_guest_request, ORACLE,                                                                \
+    V(oracle_observe_guest_request, ORACLE,                                                        \
       (struct oracle *oracle, uint32_t vm, uint64_t features,                                      \
        const struct bnt_guest_request *request),                                                   \
       (oracle, vm, features, request))                                                             \
-    V(oracle_observe_discard, ORACLE,                                                                      \
+    V(oracle_observe_discard, ORACLE,                                                              \
       (struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns),                     \
       (oracle, vm, first_pfn, pfns))                                                               \
-    V(oracle_observe_host_request, ORACLE,                                                                 \
+    V(oracle_observe_host_request, ORACLE,                                                         \
       (struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request),                \
       (oracle, vm, request))                                                                       \
     V(check_touched, ORACLE, (struct vm *vm), (vm))                                                \
-    V(check_fully, AUDIT, (struct vm *vm), (vm))                                                   \
+    V(check_in_full, AUDIT, (struct vm *vm), (vm))                                                 \
     X(uint64_t, oracle_recompute_state, AUDIT, (const struct oracle *oracle), (oracle))
 /* clang-format on */
 

@@ -98,7 +98,7 @@ struct subject_result subject_run(const struct subject *subject)
         bench_give_up("a scenario of the benchmark does not pass: %s", result.text);
     }
     const uint64_t bytes =
-        world_metric(world, METRIC_INFLATED, 0) + world_metric(world, METRIC_DEFLATED, 0);
+        world_read_metric(world, METRIC_INFLATED, 0) + world_read_metric(world, METRIC_DEFLATED, 0);
     world_destroy(world);
     scenario_free(arena, scenario);
     (void)arena_close(arena);

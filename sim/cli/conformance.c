@@ -57,7 +57,7 @@ static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
     sum->literal_violated += tally->literal_violated;
     if (tally->violated > 0 && sum->violated == 0) {
         char time[32];
-        world_time_format(time, sizeof time, tally->time_ns);
+        world_format_time(time, sizeof time, tally->time_ns);
         (void)snprintf(sum->place, sizeof sum->place,
                        "%.255s seed=%" PRIu64 " vm=%" PRIu32 " event %" PRIu64 " at %s: %s",
                        session->name, session->seed, vm, tally->event, time, tally->place);
@@ -67,20 +67,21 @@ static void add_tally(struct clause_sum *sum, const struct clause_tally *tally,
 
 static void add_session(struct conformance_report *report, const struct session *session)
 {
-    const struct conformance *seen = world_conformance(session->world);
+    const struct conformance *seen = world_get_conformance(session->world);
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
         for (int side = 0; side < CLAUSE_PARTIES * 2; side++) {
             const clause_party party = (clause_party)(side / 2);
             const bool scripted = side % 2 == 1;
             char name[SUBJECT_NAME_MAX];
-            world_subject(session->world, vm, party, scripted, name, sizeof name);
+            world_name_subject(session->world, vm, party, scripted, name, sizeof name);
             struct subject *subject = find_subject(report, party, name);
             for (int id = 0; subject != NULL && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
                     conformance_get_tally(seen, vm, party, scripted, (clause_id)id);
                 add_tally(&subject->sums[id], tally, session, vm);
                 subject->sums[id].declared |=
-                    subject->declares && world_declares(session->world, vm, party, (clause_id)id);
+                    subject->declares &&
+                    world_is_breach_declared(session->world, vm, party, (clause_id)id);
             }
         }
     }

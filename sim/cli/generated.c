@@ -196,7 +196,7 @@ static void print_failure(struct campaign *campaign, const struct generated_reco
         return;
     }
     (void)printf("%s generated seed=%" PRIu64 " events=%" PRIu64 " hash=%016" PRIx64 "\n  %s\n",
-                 verdict_name((run_verdict)record->verdict), record->seed, record->events,
+                 verdict_get_name((run_verdict)record->verdict), record->seed, record->events,
                  record->hash_word, record->text);
     (void)printf("  again: ");
     print_repeat_command(campaign, record->seed, stdout);

@@ -74,11 +74,11 @@ static void set_clause_failure(struct generated_record *record, clause_party par
 /** A clause that our own driver or device violated is a failure. */
 static void check_clauses(const struct session *session, struct generated_record *record)
 {
-    const struct conformance *seen = world_conformance(session->world);
+    const struct conformance *seen = world_get_conformance(session->world);
     for (uint32_t vm = 0; vm < session->scenario->vm_count; vm++) {
         for (int party = 0; party < CLAUSE_PARTIES; party++) {
             char name[128];
-            world_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
+            world_name_subject(session->world, vm, (clause_party)party, false, name, sizeof name);
             for (int id = 0; strcmp(name, WORLD_SUBJECT_OURS) == 0 && id < CLAUSE_COUNT; id++) {
                 const struct clause_tally *tally =
                     conformance_get_tally(seen, vm, (clause_party)party, false, (clause_id)id);

@@ -57,7 +57,7 @@ static int replay_trace(struct trace *trace, const char *path, const struct opti
     struct world_file files[TRACE_FILES_MAX];
     struct scenario_override sets[TRACE_SETS_MAX];
     struct trace_check check;
-    trace_check_begin(&check, trace, world_event_name);
+    trace_check_begin(&check, trace, world_get_event_name);
     for (uint32_t i = 0; i < header->file_count; i++) {
         files[i] = (struct world_file){header->files[i].name, header->files[i].bytes,
                                        header->files[i].length};

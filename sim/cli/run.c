@@ -16,7 +16,7 @@ static void print_run_result(const struct session *session, const struct options
     }
     if (alone && !options->quiet) {
         (void)printf("%s\n", session->scenario->title);
-        world_account(session->world, stdout);
+        world_print_account(session->world, stdout);
     }
     session_print_line(session, stdout, "");
 }

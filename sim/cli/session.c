@@ -311,7 +311,7 @@ void session_print_line(const struct session *session, FILE *out, const char *pr
 {
     const struct world_result *result = &session->result;
     char time[32];
-    world_time_format(time, sizeof time, result->time_ns);
+    world_format_time(time, sizeof time, result->time_ns);
     if (result->verdict != VERDICT_PASS) {
         (void)fprintf(out, "%s  event %" PRIu64 " at %s: %s\n%s  again: ", prefix, result->events,
                       time, result->text, prefix);
@@ -319,7 +319,7 @@ void session_print_line(const struct session *session, FILE *out, const char *pr
         (void)fputc('\n', out);
     }
     (void)fprintf(out, "%s%s %s seed=%" PRIu64 " events=%" PRIu64 " time=%s hash=%016" PRIx64 "\n",
-                  prefix, verdict_name(result->verdict), session->name, session->seed,
+                  prefix, verdict_get_name(result->verdict), session->name, session->seed,
                   result->events, time, result->hash_word);
 }
 
@@ -334,7 +334,7 @@ void session_print_json(const struct session *session, FILE *out)
                   "\"order\":\"%016" PRIx64 "\",\"time\":\"%016" PRIx64
                   "\",\"payload\":\"%016" PRIx64 "\",\"state\":\"%016" PRIx64
                   "\",\"draws\":\"%016" PRIx64 "\",\"reason\":\"",
-                  session->seed, verdict_name(result->verdict), (int)result->verdict,
+                  session->seed, verdict_get_name(result->verdict), (int)result->verdict,
                   result->events, result->time_ns, result->hash_word, result->hash.order,
                   result->hash.time, result->hash.payload, result->hash.state, result->hash.draws);
     print_json_text(out, result->text);

@@ -78,7 +78,7 @@ static void print_record(const char *which, const struct engine_record *record)
 {
     (void)printf("  %s: event %" PRIu32 " at %" PRIu64 " ns: %s of vm %" PRIu16 ", a %" PRIu64
                  ", digest %016" PRIx64 "\n",
-                 which, record->number, record->time_ns, world_event_name(record->kind),
+                 which, record->number, record->time_ns, world_get_event_name(record->kind),
                  record->actor, record->a, record->digest);
 }
 

@@ -16,29 +16,29 @@ void faults_interpose(struct vm *vm);
 bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes);
 
 /** Suspends by name the invariants that the declared quirks of driver and device break. */
-void quirks_suspend(const struct vm *vm);
+void quirks_suspend_invariants(const struct vm *vm);
 
 /** What the link loses, delays, repeats and reorders on the way. */
-void link_carry(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
+void link_carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
 /** A quiet phase: what the script still had in mind is forgotten. */
-void link_quiet(struct vm *vm);
+void link_end_faults(struct vm *vm);
 
 /** An action of the script. */
-void hostile_start(struct vm *vm, const struct scenario_action *action);
+void hostile_start_fault(struct vm *vm, const struct scenario_action *action);
 /** The first page that the oracle knows in a place; UINT64_MAX if none. */
-uint64_t hostile_page_in(const struct vm *vm, page_place place);
+uint64_t hostile_find_page(const struct vm *vm, page_place place);
 /** The device was reset: whoever only forged rings is good again. */
-void hostile_device_reset(struct vm *vm);
+void hostile_end_ring_faults(struct vm *vm);
 
 /* forged_rings.c: what lies in the rings */
 /** Spoils the ring of the inflate queue. */
-void rings_break(struct vm *vm, corruption which);
-void rings_after_expose(struct vm *vm, const struct bnt_guest_request *request);
+void rings_corrupt(struct vm *vm, corruption which);
+void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *request);
 /** True if it spoiled something. */
-bool rings_after_serve(struct vm *vm, uint16_t queue);
+bool rings_corrupt_served(struct vm *vm, uint16_t queue);
 /** Spoils the statistics buffer that is about to be told of; true: its kick is left out. */
-bool rings_statistics(struct vm *vm, uint16_t queue);
+bool rings_corrupt_statistics(struct vm *vm, uint16_t queue);
 /** Spoils the report that is about to be told of. */
-void rings_report(struct vm *vm, uint16_t queue);
+void rings_corrupt_report(struct vm *vm, uint16_t queue);
 
 #endif

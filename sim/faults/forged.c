@@ -7,18 +7,18 @@
 
 #include <string.h>
 
-static void tell(struct vm *vm, const struct observation *seen)
+static void forward_to_oracle(struct vm *vm, const struct observation *seen)
 {
     oracle_observer.on[seen->kind](vm, seen);
 }
 
 static void forge_guest_request(struct vm *vm, const struct observation *seen)
 {
-    tell(vm, seen);
+    forward_to_oracle(vm, seen);
     const struct bnt_guest_request *request = seen->guest_request;
     if (request->complete && request->page_order <= vm->spec.page_order &&
-        vm_fault_take(vm, CORRUPT_COMPLETE_TWICE)) {
-        tell(vm, seen);
+        vm_take_fault(vm, CORRUPT_COMPLETE_TWICE)) {
+        forward_to_oracle(vm, seen);
     }
 }
 
@@ -26,20 +26,20 @@ static void forge_guest_hint(struct vm *vm, const struct observation *seen)
 {
     struct bnt_guest_hint hint = *seen->guest_hint;
     struct observation forged = *seen;
-    const uint64_t used = gmem_any_page(vm->gmem, PAGE_USE_ANON);
-    if (hint.pfns > 0 && used != GMEM_NONE && vm_fault_take(vm, CORRUPT_HINT_OWNED)) {
+    const uint64_t used = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
+    if (hint.pfns > 0 && used != GMEM_NONE && vm_take_fault(vm, CORRUPT_HINT_OWNED)) {
         hint.first_pfn = used;
     }
     forged.guest_hint = &hint;
-    tell(vm, &forged);
+    forward_to_oracle(vm, &forged);
 }
 
 static void forge_host_event(struct vm *vm, const struct observation *seen)
 {
-    tell(vm, seen);
+    forward_to_oracle(vm, seen);
     if (seen->host_event->kind == BNT_HOST_EVENT_OUTCOME &&
-        vm_fault_take(vm, CORRUPT_OUTCOME_TWICE)) {
-        tell(vm, seen);
+        vm_take_fault(vm, CORRUPT_OUTCOME_TWICE)) {
+        forward_to_oracle(vm, seen);
     }
 }
 
@@ -50,21 +50,21 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
     const uint8_t served[1] = {BNT_VERDICT_ACCEPTED};
     uint32_t other[BNT_BALLOON_REQUEST_PFNS_MAX];
     if (request.unit_pfns > 1) {
-        tell(vm, seen);
+        forward_to_oracle(vm, seen);
         return;
     }
-    if (request.stale && vm_fault_take(vm, CORRUPT_STALE_SERVED)) {
+    if (request.stale && vm_take_fault(vm, CORRUPT_STALE_SERVED)) {
         request.pfn_count = 1;
         request.verdicts = served;
     }
     if (!request.inflate && seen->host_request->pfn_count <= BNT_BALLOON_REQUEST_PFNS_MAX &&
-        vm_fault_take(vm, CORRUPT_DEFLATE_OTHER)) {
+        vm_take_fault(vm, CORRUPT_DEFLATE_OTHER)) {
         memcpy(other, request.pfns, seen->host_request->pfn_count * sizeof other[0]);
-        other[0] = (uint32_t)(hostile_page_in(vm, PLACE_BALLOON) - request.pfn_base);
+        other[0] = (uint32_t)(hostile_find_page(vm, PLACE_BALLOON) - request.pfn_base);
         request.pfns = other;
     }
     forged.host_request = &request;
-    tell(vm, &forged);
+    forward_to_oracle(vm, &forged);
 }
 
 const struct observer forging_observer = {

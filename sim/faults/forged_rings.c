@@ -13,7 +13,7 @@
 /* ---- The rings as bytes ---- */
 
 /** `bytes` of the DMA memory; NULL unless all of them lie in it. */
-static uint8_t *dma_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
+static uint8_t *get_dma(struct vm *vm, uint64_t gpa, uint64_t bytes)
 {
     const uint64_t offset = gpa - vm->dma_gpa;
     const bool inside =
@@ -21,97 +21,97 @@ static uint8_t *dma_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
     return inside ? vm->dma + offset : NULL;
 }
 
-static uint16_t get16(const uint8_t *at)
+static uint16_t load_le16(const uint8_t *at)
 {
     bnt_le16 value;
     memcpy(&value, at, sizeof value);
     return bnt_le16_get(value);
 }
 
-static void put16(uint8_t *at, uint16_t value)
+static void store_le16(uint8_t *at, uint16_t value)
 {
     const bnt_le16 wire = bnt_le16_set(value);
     memcpy(at, &wire, sizeof wire);
 }
 
-static void put32(uint8_t *at, uint32_t value)
+static void store_le32(uint8_t *at, uint32_t value)
 {
     const bnt_le32 wire = bnt_le32_set(value);
     memcpy(at, &wire, sizeof wire);
 }
 
-static void put_desc(uint8_t *table, uint32_t index, uint64_t gpa, uint32_t bytes, uint16_t flags,
-                     uint16_t next)
+static void store_descriptor(uint8_t *table, uint32_t index, uint64_t gpa, uint32_t bytes,
+                             uint16_t flags, uint16_t next)
 {
     const struct bnt_vq_desc desc = {bnt_le64_set(gpa), bnt_le32_set(bytes), bnt_le16_set(flags),
                                      bnt_le16_set(next)};
     memcpy(table + index * sizeof desc, &desc, sizeof desc);
 }
 
-static uint8_t *ring_part(struct vm *vm, const struct queue_place *queue, uint64_t gpa,
-                          uint64_t bytes)
+static uint8_t *get_ring_part(struct vm *vm, const struct queue_place *queue, uint64_t gpa,
+                              uint64_t bytes)
 {
-    return queue->size == 0 || queue->foreign ? NULL : dma_at(vm, gpa, bytes);
+    return queue->size == 0 || queue->foreign ? NULL : get_dma(vm, gpa, bytes);
 }
 
-static uint8_t *ring_table(struct vm *vm, const struct queue_place *queue)
+static uint8_t *get_descriptor_table(struct vm *vm, const struct queue_place *queue)
 {
-    return ring_part(vm, queue, queue->desc_gpa, queue->size * sizeof(struct bnt_vq_desc));
+    return get_ring_part(vm, queue, queue->desc_gpa, queue->size * sizeof(struct bnt_vq_desc));
 }
 
-static uint8_t *ring_avail(struct vm *vm, const struct queue_place *queue)
+static uint8_t *get_avail_ring(struct vm *vm, const struct queue_place *queue)
 {
-    return ring_part(vm, queue, queue->avail_gpa, UINT64_C(4) + 2 * queue->size);
+    return get_ring_part(vm, queue, queue->avail_gpa, UINT64_C(4) + 2 * queue->size);
 }
 
-static uint8_t *ring_used(struct vm *vm, const struct queue_place *queue)
+static uint8_t *get_used_ring(struct vm *vm, const struct queue_place *queue)
 {
-    return ring_part(vm, queue, queue->used_gpa,
-                     UINT64_C(4) + queue->size * sizeof(struct bnt_vq_used_elem));
+    return get_ring_part(vm, queue, queue->used_gpa,
+                         UINT64_C(4) + queue->size * sizeof(struct bnt_vq_used_elem));
 }
 
 /** Makes descriptor `head` available on the inflate queue and kicks. */
 static void make_available(struct vm *vm, uint16_t head)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *avail = ring_avail(vm, queue);
-    const uint16_t index = get16(avail + 2);
-    put16(avail + 4 + 2 * (index % queue->size), head);
-    put16(avail + 2, (uint16_t)(index + 1));
+    uint8_t *avail = get_avail_ring(vm, queue);
+    const uint16_t index = load_le16(avail + 2);
+    store_le16(avail + 4 + 2 * (index % queue->size), head);
+    store_le16(avail + 2, (uint16_t)(index + 1));
     vm->ends.carry(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE, 0);
 }
 
 /** Where a forged chain begins: the last two descriptors, or the only one. */
-static uint16_t forged_head(const struct queue_place *queue)
+static uint16_t choose_forged_head(const struct queue_place *queue)
 {
     return (uint16_t)(queue->size - (queue->size > 1 ? 2 : 1));
 }
 
 /** Writes a forged chain; its second descriptor only where the ring has two. Returns its head. */
-static uint16_t write_pair(struct vm *vm, uint64_t gpa, uint16_t first_flags, uint16_t next,
-                           uint16_t second_flags, uint16_t second_next)
+static uint16_t write_two_descriptors(struct vm *vm, uint64_t gpa, uint16_t first_flags,
+                                      uint16_t next, uint16_t second_flags, uint16_t second_next)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *table = ring_table(vm, queue);
-    const uint16_t head = forged_head(queue);
-    put_desc(table, head, gpa, 16, first_flags, next);
+    uint8_t *table = get_descriptor_table(vm, queue);
+    const uint16_t head = choose_forged_head(queue);
+    store_descriptor(table, head, gpa, 16, first_flags, next);
     if (queue->size > 1) {
-        put_desc(table, head + 1u, vm->dma_gpa, 16, second_flags, second_next);
+        store_descriptor(table, head + 1u, vm->dma_gpa, 16, second_flags, second_next);
     }
     return head;
 }
 
 /** Writes one descriptor over all of the guest's memory; returns it. */
-static uint16_t write_long(struct vm *vm)
+static uint16_t write_long_descriptor(struct vm *vm)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    const uint16_t head = forged_head(queue);
-    put_desc(ring_table(vm, queue), head, vm->spec.first_pfn << BNT_PFN_SHIFT,
-             (uint32_t)vm->spec.memory_bytes, 0, 0);
+    const uint16_t head = choose_forged_head(queue);
+    store_descriptor(get_descriptor_table(vm, queue), head, vm->spec.first_pfn << BNT_PFN_SHIFT,
+                     (uint32_t)vm->spec.memory_bytes, 0, 0);
     return head;
 }
 
-static const char *corruption_name(corruption which)
+static const char *get_corruption_name(corruption which)
 {
     static const char *const names[] = {
 #define X(name, yaml, who, meaning) [CORRUPT_##name] = yaml,
@@ -129,43 +129,46 @@ static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, 
     }
     world_log(vm->world, LOG_EVENTS,
               "%s: corrupt: nothing was done: %s needs a ring of %u descriptors, this one has %u",
-              vm->spec.name, corruption_name(which), scenario_count_corruption_descriptors(which),
-              queue->size);
+              vm->spec.name, get_corruption_name(which),
+              scenario_count_corruption_descriptors(which), queue->size);
     return false;
 }
 
-void rings_break(struct vm *vm, corruption which)
+void rings_corrupt(struct vm *vm, corruption which)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
-    uint8_t *avail = ring_avail(vm, queue);
+    uint8_t *avail = get_avail_ring(vm, queue);
     const uint16_t last = (uint16_t)(queue->size - 1);
-    if (avail == NULL || ring_table(vm, queue) == NULL || !ring_has_room(vm, queue, which)) {
+    if (avail == NULL || get_descriptor_table(vm, queue) == NULL ||
+        !ring_has_room(vm, queue, which)) {
         return;
     }
     switch (which) {
     case CORRUPT_AVAIL_INDEX:
-        put16(avail + 2, (uint16_t)(get16(avail + 2) + queue->size + 1));
+        store_le16(avail + 2, (uint16_t)(load_le16(avail + 2) + queue->size + 1));
         vm->ends.carry(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE, 0);
         break;
     case CORRUPT_HEAD_RANGE:
         make_available(vm, queue->size);
         break;
     case CORRUPT_DESC_LOOP:
-        make_available(vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, last, BNT_VQ_DESC_F_NEXT,
-                                      forged_head(queue)));
+        make_available(vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, last,
+                                                 BNT_VQ_DESC_F_NEXT, choose_forged_head(queue)));
         break;
     case CORRUPT_DESC_ADDRESS:
-        make_available(vm, write_pair(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
+        make_available(vm, write_two_descriptors(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
         break;
     case CORRUPT_DESC_LENGTH:
-        make_available(vm, write_long(vm));
+        make_available(vm, write_long_descriptor(vm));
         break;
     case CORRUPT_DESC_ORDER:
-        make_available(
-            vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT | BNT_VQ_DESC_F_WRITE, last, 0, 0));
+        make_available(vm,
+                       write_two_descriptors(vm, vm->dma_gpa,
+                                             BNT_VQ_DESC_F_NEXT | BNT_VQ_DESC_F_WRITE, last, 0, 0));
         break;
     case CORRUPT_DESC_NEXT:
-        make_available(vm, write_pair(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, queue->size, 0, 0));
+        make_available(
+            vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, queue->size, 0, 0));
         break;
     default:
         break;
@@ -178,17 +181,18 @@ void rings_break(struct vm *vm, corruption which)
  * The descriptor of the first readable or writable segment of the newest chain of a queue, the one
  * that is about to be published or the one that was; NULL if there is none.
  */
-static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool published, bool writable)
+static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool published,
+                                    bool writable)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
-    const uint8_t *avail = ring_avail(vm, queue);
-    uint8_t *table = ring_table(vm, queue);
+    const uint8_t *avail = get_avail_ring(vm, queue);
+    uint8_t *table = get_descriptor_table(vm, queue);
     uint32_t descs = queue->size;
     if (avail == NULL || table == NULL) {
         return NULL;
     }
-    const uint16_t index = (uint16_t)(get16(avail + 2) - (published ? 1 : 0));
-    uint32_t at = get16(avail + 4 + 2 * (index % queue->size));
+    const uint16_t index = (uint16_t)(load_le16(avail + 2) - (published ? 1 : 0));
+    uint32_t at = load_le16(avail + 4 + 2 * (index % queue->size));
     bool indirect = false;
     for (uint32_t steps = 0; steps < descs && at < descs; steps++) {
         struct bnt_vq_desc desc;
@@ -197,7 +201,7 @@ static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool publish
         const uint16_t flags = bnt_le16_get(desc.flags);
         if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
             const uint32_t bytes = bnt_le32_get(desc.bytes);
-            table = dma_at(vm, bnt_le64_get(desc.gpa), bytes);
+            table = get_dma(vm, bnt_le64_get(desc.gpa), bytes);
             if (table == NULL || indirect) {
                 return NULL;
             }
@@ -219,23 +223,23 @@ static uint8_t *newest_segment(struct vm *vm, uint16_t queue_index, bool publish
 }
 
 /** Where that segment lies, and its length; NULL if it is not all in DMA. */
-static uint8_t *newest_chain(struct vm *vm, uint16_t queue_index, bool published, bool writable,
-                             uint32_t *bytes)
+static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool published,
+                                   bool writable, uint32_t *bytes)
 {
-    const uint8_t *place = newest_segment(vm, queue_index, published, writable);
+    const uint8_t *place = find_newest_segment(vm, queue_index, published, writable);
     struct bnt_vq_desc desc;
     if (place == NULL) {
         return NULL;
     }
     memcpy(&desc, place, sizeof desc);
     *bytes = bnt_le32_get(desc.bytes);
-    return dma_at(vm, bnt_le64_get(desc.gpa), *bytes);
+    return get_dma(vm, bnt_le64_get(desc.gpa), *bytes);
 }
 
 /** Lets the device write its response into a page that is in use. */
-static void lead_astray(struct vm *vm, uint16_t queue_index, uint64_t page)
+static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page)
 {
-    uint8_t *place = newest_segment(vm, queue_index, false, true);
+    uint8_t *place = find_newest_segment(vm, queue_index, false, true);
     if (place != NULL) {
         const bnt_le64 gpa = bnt_le64_set(page << BNT_PFN_SHIFT);
         memcpy(place + offsetof(struct bnt_vq_desc, gpa), &gpa, sizeof gpa);
@@ -245,9 +249,10 @@ static void lead_astray(struct vm *vm, uint16_t queue_index, uint64_t page)
 /** The response part of a request becomes too short for its verdicts (BX-4). */
 static void shorten_response(struct vm *vm, uint16_t queue_index)
 {
-    uint8_t *place = newest_segment(vm, queue_index, false, true);
+    uint8_t *place = find_newest_segment(vm, queue_index, false, true);
     if (place != NULL) {
-        put32(place + offsetof(struct bnt_vq_desc, bytes), sizeof(struct bnt_balloon_response));
+        store_le32(place + offsetof(struct bnt_vq_desc, bytes),
+                   sizeof(struct bnt_balloon_response));
     }
 }
 
@@ -255,12 +260,12 @@ static void shorten_response(struct vm *vm, uint16_t queue_index)
  * The first bytes of a request go into a direct descriptor, and its table behind that one, marked
  * writable, which means nothing (VS-9). The last descriptor of the ring is the one that is spare.
  */
-static void make_table_odd(struct vm *vm, uint16_t queue_index)
+static void split_indirect_table(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
-    uint8_t *place = newest_segment(vm, queue_index, false, false);
-    const uint8_t *avail = ring_avail(vm, queue);
-    uint8_t *ring = ring_table(vm, queue);
+    uint8_t *place = find_newest_segment(vm, queue_index, false, false);
+    const uint8_t *avail = get_avail_ring(vm, queue);
+    uint8_t *ring = get_descriptor_table(vm, queue);
     const uint16_t spare = (uint16_t)(queue->size - 1);
     struct bnt_vq_desc head;
     struct bnt_vq_desc first;
@@ -268,7 +273,7 @@ static void make_table_odd(struct vm *vm, uint16_t queue_index)
         (place >= ring && place < ring + queue->size * sizeof head)) {
         return; /* it is in no table */
     }
-    const uint16_t at = get16(avail + 4 + 2 * (get16(avail + 2) % queue->size));
+    const uint16_t at = load_le16(avail + 4 + 2 * (load_le16(avail + 2) % queue->size));
     if (at >= queue->size || !ring_has_room(vm, queue, CORRUPT_ODD_TABLE)) {
         return;
     }
@@ -276,94 +281,95 @@ static void make_table_odd(struct vm *vm, uint16_t queue_index)
     memcpy(&first, place, sizeof first);
     const uint64_t gpa = bnt_le64_get(first.gpa);
     const uint32_t bytes = bnt_le32_get(first.bytes);
-    put_desc(ring, at, gpa, 4, BNT_VQ_DESC_F_NEXT, spare);
-    put_desc(ring, spare, bnt_le64_get(head.gpa), bnt_le32_get(head.bytes),
-             BNT_VQ_DESC_F_INDIRECT | BNT_VQ_DESC_F_WRITE, 0);
-    put_desc(place, 0, gpa + 4, bytes - 4, bnt_le16_get(first.flags), bnt_le16_get(first.next));
+    store_descriptor(ring, at, gpa, 4, BNT_VQ_DESC_F_NEXT, spare);
+    store_descriptor(ring, spare, bnt_le64_get(head.gpa), bnt_le32_get(head.bytes),
+                     BNT_VQ_DESC_F_INDIRECT | BNT_VQ_DESC_F_WRITE, 0);
+    store_descriptor(place, 0, gpa + 4, bytes - 4, bnt_le16_get(first.flags),
+                     bnt_le16_get(first.next));
 }
 
-void rings_after_expose(struct vm *vm, const struct bnt_guest_request *request)
+void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *request)
 {
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
-    const struct bnt_guest_info info = vm_guest_info(vm);
+    const struct bnt_guest_info info = vm_get_guest_info(vm);
     const bool verdicts = (info.features >> BNT_BALLOON_BIT_VERDICTS & 1) != 0;
     const uint32_t header = verdicts ? (uint32_t)sizeof(struct bnt_balloon_request) : 0;
     uint32_t bytes = 0;
-    uint8_t *at = newest_chain(vm, queue, false, false, &bytes);
+    uint8_t *at = find_newest_buffer(vm, queue, false, false, &bytes);
     if (at == NULL || bytes < header + sizeof(bnt_le32)) {
         return;
     }
     uint8_t *first_pfn = at + header;
-    if (request->inflate && vm_fault_take(vm, CORRUPT_PFN_RANGE)) {
-        put32(first_pfn, UINT32_C(0xFFFFFFF0));
+    if (request->inflate && vm_take_fault(vm, CORRUPT_PFN_RANGE)) {
+        store_le32(first_pfn, UINT32_C(0xFFFFFFF0));
     }
-    if (request->inflate && vm_fault_take(vm, CORRUPT_WRONG_PFN)) {
-        put32(first_pfn, (uint32_t)vm->spec.first_pfn);
+    if (request->inflate && vm_take_fault(vm, CORRUPT_WRONG_PFN)) {
+        store_le32(first_pfn, (uint32_t)vm->spec.first_pfn);
     }
-    const uint64_t used = gmem_any_page(vm->gmem, PAGE_USE_ANON);
-    if (request->inflate && used != UINT64_MAX && vm_fault_take(vm, CORRUPT_OWNED_PFN)) {
-        put32(first_pfn, (uint32_t)used);
+    const uint64_t used = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
+    if (request->inflate && used != UINT64_MAX && vm_take_fault(vm, CORRUPT_OWNED_PFN)) {
+        store_le32(first_pfn, (uint32_t)used);
     }
-    if (request->inflate && used != UINT64_MAX && vm_fault_take(vm, CORRUPT_ASTRAY_BUFFER)) {
-        lead_astray(vm, queue, used);
+    if (request->inflate && used != UINT64_MAX && vm_take_fault(vm, CORRUPT_ASTRAY_BUFFER)) {
+        redirect_response(vm, queue, used);
     }
-    if (request->inflate && vm_fault_take(vm, CORRUPT_ODD_TABLE)) {
-        make_table_odd(vm, queue);
+    if (request->inflate && vm_take_fault(vm, CORRUPT_ODD_TABLE)) {
+        split_indirect_table(vm, queue);
     }
-    if (request->inflate && verdicts && vm_fault_take(vm, CORRUPT_RESPONSE_SHORT)) {
+    if (request->inflate && verdicts && vm_take_fault(vm, CORRUPT_RESPONSE_SHORT)) {
         shorten_response(vm, queue);
     }
 }
 
-static void spoil_used(struct vm *vm, uint16_t queue_index)
+static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
 {
     const struct queue_place *queue = &vm->queues[queue_index];
-    uint8_t *used = ring_used(vm, queue);
+    uint8_t *used = get_used_ring(vm, queue);
     if (used == NULL) {
         return;
     }
-    const uint16_t index = get16(used + 2);
+    const uint16_t index = load_le16(used + 2);
     uint8_t *elem =
         used + 4 + sizeof(struct bnt_vq_used_elem) * ((uint16_t)(index - 1) % queue->size);
     uint8_t *next = used + 4 + sizeof(struct bnt_vq_used_elem) * (index % queue->size);
-    if (vm_fault_take(vm, CORRUPT_USED_ID)) {
-        put32(elem, queue->size);
+    if (vm_take_fault(vm, CORRUPT_USED_ID)) {
+        store_le32(elem, queue->size);
     }
-    if (vm_fault_take(vm, CORRUPT_USED_LENGTH)) {
-        put32(elem + 4, UINT32_MAX);
+    if (vm_take_fault(vm, CORRUPT_USED_LENGTH)) {
+        store_le32(elem + 4, UINT32_MAX);
     }
-    if (vm_fault_take(vm, CORRUPT_VERDICT_SHORT)) {
-        put32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
+    if (vm_take_fault(vm, CORRUPT_VERDICT_SHORT)) {
+        store_le32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
     }
-    if (vm_fault_take(vm, CORRUPT_USED_TWICE)) {
+    if (vm_take_fault(vm, CORRUPT_USED_TWICE)) {
         memmove(next, elem, sizeof(struct bnt_vq_used_elem)); /* one place, in a ring of one */
-        put16(used + 2, (uint16_t)(index + 1));
+        store_le16(used + 2, (uint16_t)(index + 1));
     }
-    if (vm_fault_take(vm, CORRUPT_USED_INDEX)) {
-        put16(used + 2, (uint16_t)(index + queue->size));
+    if (vm_take_fault(vm, CORRUPT_USED_INDEX)) {
+        store_le16(used + 2, (uint16_t)(index + queue->size));
     }
 }
 
 static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
 {
     uint32_t bytes = 0;
-    uint8_t *response = newest_chain(vm, queue_index, true, true, &bytes);
+    uint8_t *response = find_newest_buffer(vm, queue_index, true, true, &bytes);
     if (response == NULL || bytes <= sizeof(struct bnt_balloon_response)) {
         return;
     }
     uint8_t *verdict = response + sizeof(struct bnt_balloon_response);
-    if (vm_fault_take(vm, CORRUPT_VERDICT_ZERO)) {
+    if (vm_take_fault(vm, CORRUPT_VERDICT_ZERO)) {
         *verdict = BNT_VERDICT_NONE;
     }
-    if (vm_fault_take(vm, CORRUPT_VERDICT_UNKNOWN)) {
+    if (vm_take_fault(vm, CORRUPT_VERDICT_UNKNOWN)) {
         *verdict = 0xEE;
     }
-    if (*verdict == BNT_VERDICT_ACCEPTED && vm_fault_take(vm, CORRUPT_VERDICT_FLIP)) {
+    if (*verdict == BNT_VERDICT_ACCEPTED && vm_take_fault(vm, CORRUPT_VERDICT_FLIP)) {
         *verdict = BNT_VERDICT_PINNED;
     }
 }
 
-static uint64_t armed(const struct vm *vm)
+static uint64_t count_armed_faults(const struct vm *vm)
 {
     uint64_t sum = 0;
     for (int which = 0; which < CORRUPTION_COUNT; which++) {
@@ -372,45 +378,45 @@ static uint64_t armed(const struct vm *vm)
     return sum;
 }
 
-bool rings_after_serve(struct vm *vm, uint16_t queue)
+bool rings_corrupt_served(struct vm *vm, uint16_t queue)
 {
-    const uint64_t before = armed(vm);
+    const uint64_t before = count_armed_faults(vm);
     if (before > 0 && queue == BNT_BALLOON_QUEUE_INFLATE) {
         spoil_verdicts(vm, queue);
-        spoil_used(vm, queue);
+        spoil_used_ring(vm, queue);
     }
-    return armed(vm) != before;
+    return count_armed_faults(vm) != before;
 }
 
 /** Of the newest buffer of the statistics queue, published already. */
-bool rings_statistics(struct vm *vm, uint16_t queue)
+bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
 {
-    uint8_t *place = newest_segment(vm, queue, true, false);
+    uint8_t *place = find_newest_segment(vm, queue, true, false);
     uint32_t bytes = 0;
-    uint8_t *at = newest_chain(vm, queue, true, false, &bytes);
+    uint8_t *at = find_newest_buffer(vm, queue, true, false, &bytes);
     if (place == NULL || at == NULL || bytes < sizeof(bnt_le16)) {
         return false;
     }
     struct bnt_vq_desc desc;
     memcpy(&desc, place, sizeof desc);
-    if (vm_fault_take(vm, CORRUPT_STATS_ONES)) {
+    if (vm_take_fault(vm, CORRUPT_STATS_ONES)) {
         memset(at, 0xFF, bytes);
     }
-    if (vm_fault_take(vm, CORRUPT_STATS_TAG)) {
-        put16(at, 999);
+    if (vm_take_fault(vm, CORRUPT_STATS_TAG)) {
+        store_le16(at, 999);
     }
-    if (vm_fault_take(vm, CORRUPT_STATS_LONG)) {
+    if (vm_take_fault(vm, CORRUPT_STATS_LONG)) {
         desc.gpa = bnt_le64_set(vm->dma_gpa);
         desc.bytes = bnt_le32_set((uint32_t)vm->dma_bytes);
         memcpy(place, &desc, sizeof desc);
     }
-    return vm_fault_take(vm, CORRUPT_STATS_MUTE);
+    return vm_take_fault(vm, CORRUPT_STATS_MUTE);
 }
 
-void rings_report(struct vm *vm, uint16_t queue)
+void rings_corrupt_report(struct vm *vm, uint16_t queue)
 {
-    uint8_t *place = newest_segment(vm, queue, true, true);
-    if (place != NULL && vm_fault_take(vm, CORRUPT_REPORT_BEYOND)) {
+    uint8_t *place = find_newest_segment(vm, queue, true, true);
+    if (place != NULL && vm_take_fault(vm, CORRUPT_REPORT_BEYOND)) {
         struct bnt_vq_desc desc;
         memcpy(&desc, place, sizeof desc);
         desc.gpa = bnt_le64_set(vm->dma_gpa);

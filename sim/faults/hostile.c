@@ -8,7 +8,7 @@
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
 
-static unsigned who_of(corruption which)
+static unsigned get_blamed_party(corruption which)
 {
     static const unsigned who[] = {
 #define X(name, yaml, who, meaning) [CORRUPT_##name] = ASSUMES_##who,
@@ -20,7 +20,7 @@ static unsigned who_of(corruption which)
 
 /* ---- The driver's pages ---- */
 
-uint64_t hostile_page_in(const struct vm *vm, page_place place)
+uint64_t hostile_find_page(const struct vm *vm, page_place place)
 {
     const struct oracle *oracle = vm->world->oracle;
     if (oracle == NULL || oracle_count_pages_in_place(oracle, vm->index, place) == 0) {
@@ -36,11 +36,11 @@ uint64_t hostile_page_in(const struct vm *vm, page_place place)
 }
 
 /** The guest takes a page back that is not its own. */
-static void steal(struct vm *vm, page_place place)
+static void steal_page(struct vm *vm, page_place place)
 {
-    const uint64_t page = hostile_page_in(vm, place);
+    const uint64_t page = hostile_find_page(vm, place);
     if (page != UINT64_MAX) {
-        gmem_balloon_free(vm->gmem, &page, 1);
+        gmem_balloon_free_pages(vm->gmem, &page, 1);
     }
 }
 
@@ -49,30 +49,30 @@ static void leak_page(struct vm *vm)
 {
     uint64_t page = 0;
     vm->allocator_silent = true;
-    (void)gmem_balloon_alloc(vm->gmem, &page, 1);
+    (void)gmem_balloon_alloc_pages(vm->gmem, &page, 1);
     vm->allocator_silent = false;
 }
 
-static void report_ballooned(struct vm *vm)
+static void report_ballooned_page(struct vm *vm)
 {
-    const uint64_t page = hostile_page_in(vm, PLACE_BALLOON);
+    const uint64_t page = hostile_find_page(vm, PLACE_BALLOON);
     if (page != UINT64_MAX) {
         oracle_observe_report_completed(vm->world->oracle, vm->index, page, 1);
     }
 }
 
 /** A page of a workload, for a host that loses or swaps its content. */
-static void spoil(struct vm *vm, uint64_t content)
+static void spoil_page_content(struct vm *vm, uint64_t content)
 {
-    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
     if (page != UINT64_MAX) {
         vm->content[(page - vm->spec.first_pfn) >> vm->spec.page_order] = content;
     }
 }
 
-static void drop_owned(struct vm *vm)
+static void discard_owned_page(struct vm *vm)
 {
-    const uint64_t page = gmem_any_page(vm->gmem, PAGE_USE_ANON);
+    const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
     uint64_t freed = 0;
     if (page != UINT64_MAX && vm->world->oracle != NULL) {
         backing_discard(vm, page, 1, &freed);
@@ -81,16 +81,16 @@ static void drop_owned(struct vm *vm)
 }
 
 /** The guest reads a page that it hinted, before it wrote it. */
-static void hint_trust(struct vm *vm)
+static void read_hinted_page(struct vm *vm)
 {
-    const uint64_t page = gmem_hinted_page(vm->gmem);
+    const uint64_t page = gmem_find_hinted_page(vm->gmem);
     if (page != GMEM_NONE) {
-        gmem_peek(vm->gmem, page);
+        gmem_peek_page(vm->gmem, page);
     }
 }
 
 /** The device takes a page as hinted, whatever state it is in. */
-static void hint_late(struct vm *vm)
+static void hint_owned_page(struct vm *vm)
 {
     if (vm->world->oracle != NULL) {
         oracle_observe_hint_accepted(vm->world->oracle, vm->index, vm->spec.first_pfn, 1);
@@ -119,7 +119,7 @@ static bool ends_with_reset(corruption which)
     }
 }
 
-void hostile_device_reset(struct vm *vm)
+void hostile_end_ring_faults(struct vm *vm)
 {
     bool over = !vm->lasting_fault && !vm_is_recorded(vm);
     for (int which = 0; which < CORRUPTION_COUNT; which++) {
@@ -130,40 +130,40 @@ void hostile_device_reset(struct vm *vm)
     }
 }
 
-void hostile_start(struct vm *vm, const struct scenario_action *action)
+void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
 {
     const corruption which = action->corruption;
-    OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = who_of(which), .other = who_of(which),
-            .flag = action->secret);
+    OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = get_blamed_party(which),
+            .other = get_blamed_party(which), .flag = action->secret);
     vm->lasting_fault = vm->lasting_fault || (!action->secret && !ends_with_reset(which));
     vm->touched = true;
     switch (which) {
     case CORRUPT_STEAL_PAGE:
-        steal(vm, PLACE_BALLOON);
+        steal_page(vm, PLACE_BALLOON);
         break;
     case CORRUPT_FREE_IN_FLIGHT:
-        steal(vm, PLACE_INFLATING);
+        steal_page(vm, PLACE_INFLATING);
         break;
     case CORRUPT_ALLOC_LEAK:
         leak_page(vm);
         break;
     case CORRUPT_REPORT_BALLOONED:
-        report_ballooned(vm);
+        report_ballooned_page(vm);
         break;
     case CORRUPT_DISCARD_OWNED:
-        drop_owned(vm);
+        discard_owned_page(vm);
         break;
     case CORRUPT_HINT_TRUST:
-        hint_trust(vm);
+        read_hinted_page(vm);
         break;
     case CORRUPT_HINT_LATE:
-        hint_late(vm);
+        hint_owned_page(vm);
         break;
     case CORRUPT_CONTENT_LOST:
-        spoil(vm, 0);
+        spoil_page_content(vm, 0);
         break;
     case CORRUPT_CONTENT_FOREIGN:
-        spoil(vm, UINT64_C(0xF0E1D2C3B4A59687));
+        spoil_page_content(vm, UINT64_C(0xF0E1D2C3B4A59687));
         break;
     case CORRUPT_AVAIL_INDEX:
     case CORRUPT_HEAD_RANGE:
@@ -172,7 +172,7 @@ void hostile_start(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DESC_LENGTH:
     case CORRUPT_DESC_ORDER:
     case CORRUPT_DESC_NEXT:
-        rings_break(vm, which);
+        rings_corrupt(vm, which);
         break;
     default: /* the others wait for their moment */
         vm->armed[which] += action->count > 0 ? action->count : 1;

@@ -11,17 +11,17 @@
 
 /* ---- The driver's allocator ---- */
 
-static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
+static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const uint32_t got = vm->honest.guest.pages_alloc(vm, pages, count);
-    if (got > 0 && vm_fault_take(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
+    if (got > 0 && vm_take_fault(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
         oracle_observe_pages_allocated(vm->world->oracle, vm->index, pages, 1);
     }
     return got;
 }
 
-static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
+static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const struct oracle *oracle = vm->world->oracle;
@@ -29,16 +29,16 @@ static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
         oracle_get_page_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
         return;
     }
-    if (vm_fault_take(vm, CORRUPT_PAGE_LOST)) {
+    if (vm_take_fault(vm, CORRUPT_PAGE_LOST)) {
         count--; /* a page that its driver forgot */
     }
     vm->honest.guest.pages_free(vm, pages, count);
 }
 
-static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
+static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct vm *vm = opaque;
-    if (vm_fault_take(vm, CORRUPT_UNFILLED)) {
+    if (vm_take_fault(vm, CORRUPT_UNFILLED)) {
         OBSERVE(vm, OBSERVED_PAGES_FILLING, .value = value);
         return;
     }
@@ -46,32 +46,32 @@ static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint
 }
 
 /** The device says that it initialised a page, and did not. */
-static void initialised_lie(struct vm *vm, const uint64_t *pages, uint32_t count)
+static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
-    if (count > 0 && vm_fault_take(vm, CORRUPT_INIT_LIE)) {
+    if (count > 0 && vm_take_fault(vm, CORRUPT_INIT_LIE)) {
         vm->content[(pages[0] - vm->spec.first_pfn) >> vm->spec.page_order] =
             UINT64_C(0xF0E1D2C3B4A59687);
     }
 }
 
-static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
+static void report_initialised_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    initialised_lie(vm, pages, count);
+    spoil_initialised_page(vm, pages, count);
     vm->honest.guest.pages_initialised(vm, pages, count);
 }
 
-static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
-                        bnt_guest_reported how)
+static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t count,
+                                 bnt_guest_reported how)
 {
     struct vm *vm = opaque;
     if (how == BNT_GUEST_REPORTED_INIT) {
-        initialised_lie(vm, blocks, count);
+        spoil_initialised_page(vm, blocks, count);
     }
     vm->honest.guest.report_done(vm, blocks, count, how);
 }
 
-static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
+static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     struct vm *vm = opaque;
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
@@ -102,8 +102,8 @@ static void make_config(const struct vm *vm, struct bnt_guest_config *made)
     if (is_scripted(vm, CORRUPT_HOLD_MORE)) {
         made->refused_pages_max += 8;
     }
-    if (vm_on_calls(vm) && is_scripted(vm, CORRUPT_SLACK_MORE)) {
-        made->vmware.slack_pfns = 4 * (uint32_t)(vm_slack(vm) + 1);
+    if (vm_uses_vmware_wire(vm) && is_scripted(vm, CORRUPT_SLACK_MORE)) {
+        made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack(vm) + 1);
     }
 }
 
@@ -124,51 +124,51 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
 
 /* ---- The driver at its device ---- */
 
-static bnt_status driver_step(struct vm *vm, uint64_t *deadline_ns)
+static bnt_status step_driver(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.driver.step(vm, deadline_ns);
-    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_fault_take(vm, CORRUPT_DRIVER_SPINS)) {
+    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_take_fault(vm, CORRUPT_DRIVER_SPINS)) {
         *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
 }
 
-static void event(void *opaque, const struct bnt_guest_event *seen)
+static void forward_guest_event(void *opaque, const struct bnt_guest_event *seen)
 {
     struct vm *vm = opaque;
     vm->honest.guest.event(vm, seen);
-    if (seen->kind == BNT_GUEST_EVENT_RESET && vm_fault_take(vm, CORRUPT_ACK_EARLY)) {
+    if (seen->kind == BNT_GUEST_EVENT_RESET && vm_take_fault(vm, CORRUPT_ACK_EARLY)) {
         const bnt_le32 epoch = bnt_le32_set((uint32_t)seen->value);
         vm->ends.transport.config_write(vm, BNT_BALLOON_CONFIG_EPOCH_ACK, &epoch, sizeof epoch);
     }
 }
 
-static void request(void *opaque, const struct bnt_guest_request *seen)
+static void forward_guest_request(void *opaque, const struct bnt_guest_request *seen)
 {
     struct vm *vm = opaque;
     vm->honest.guest.request(vm, seen);
     if (!seen->complete) {
-        rings_after_expose(vm, seen);
+        rings_corrupt_submitted(vm, seen);
     }
 }
 
-static void status_write(void *opaque, uint8_t status)
+static void write_status(void *opaque, uint8_t status)
 {
     struct vm *vm = opaque;
     const bool gone = vm->life.unplugged;
     vm->honest.transport.status_write(vm, status);
     if (status == 0 && !gone) {
-        hostile_device_reset(vm);
+        hostile_end_ring_faults(vm);
     }
 }
 
-static void actual_write(struct vm *vm, uint32_t pfns)
+static void write_actual(struct vm *vm, uint32_t pfns)
 {
     const bnt_le32 value = bnt_le32_set(pfns);
     vm->honest.transport.config_write(vm, BNT_BALLOON_CONFIG_ACTUAL, &value, sizeof value);
 }
 
-static void config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+static void write_config(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
 {
     struct vm *vm = opaque;
     bnt_le32 value;
@@ -178,50 +178,51 @@ static void config_write(void *opaque, uint32_t offset, const void *src, uint32_
     }
     memcpy(&value, src, sizeof value);
     const uint32_t pfns = bnt_le32_get(value);
-    const bool lie = vm_fault_take(vm, CORRUPT_ACTUAL_LIE);
-    const bool claim = vm_fault_take(vm, CORRUPT_ACTUAL_CLAIM);
-    const bool twice = pfns == 0 && vm_fault_take(vm, CORRUPT_ACTUAL_TWICE);
-    actual_write(vm, claim ? (uint32_t)vm_host_info(vm).target_pfns : pfns + (lie ? 1 : 0));
+    const bool lie = vm_take_fault(vm, CORRUPT_ACTUAL_LIE);
+    const bool claim = vm_take_fault(vm, CORRUPT_ACTUAL_CLAIM);
+    const bool twice = pfns == 0 && vm_take_fault(vm, CORRUPT_ACTUAL_TWICE);
+    write_actual(vm, claim ? (uint32_t)vm_get_host_info(vm).target_pfns : pfns + (lie ? 1 : 0));
     if (twice) {
-        actual_write(vm, 0);
+        write_actual(vm, 0);
     }
 }
 
-static bool is_queue(const struct vm *vm, uint16_t queue, bnt_balloon_queue role)
+static bool is_queue_of_role(const struct vm *vm, uint16_t queue, bnt_balloon_queue role)
 {
     return !vm_is_recorded(vm) && queue == vm->ends.driver.queue_index(vm, role);
 }
 
-static void notify(void *opaque, uint16_t queue)
+static void notify_queue(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
     const bool gone = vm->life.unplugged;
-    if (!gone && is_queue(vm, queue, BNT_BALLOON_QUEUE_REPORT)) {
-        rings_report(vm, queue);
+    if (!gone && is_queue_of_role(vm, queue, BNT_BALLOON_QUEUE_REPORT)) {
+        rings_corrupt_report(vm, queue);
     }
-    if (!gone && is_queue(vm, queue, BNT_BALLOON_QUEUE_STATS) && rings_statistics(vm, queue)) {
+    if (!gone && is_queue_of_role(vm, queue, BNT_BALLOON_QUEUE_STATS) &&
+        rings_corrupt_statistics(vm, queue)) {
         return;
     }
     vm->honest.transport.notify(vm, queue);
 }
 
-static void notify_data(void *opaque, uint32_t data)
+static void notify_queue_with_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    if (!vm->life.unplugged && vm_fault_take(vm, CORRUPT_NOTIFY_DATA)) {
+    if (!vm->life.unplugged && vm_take_fault(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
-        const bool packed = (vm_host_info(vm).features & BNT_F_RING_PACKED) != 0;
+        const bool packed = (vm_get_host_info(vm).features & BNT_F_RING_PACKED) != 0;
         data = packed ? UINT32_C(0x7FFF) << 16 | queue : data + (UINT32_C(1) << 16);
     }
     vm->honest.transport.notify_data(vm, data);
 }
 
-static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
-                           uint64_t *result)
+static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
+                                uint64_t *result)
 {
     struct vm *vm = opaque;
     const int32_t status = vm->honest.guest.vmware_call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_fault_take(vm, CORRUPT_UNLOCK_SILENCE)) {
+    if (status == BNT_VMWARE_RESET && vm_take_fault(vm, CORRUPT_UNLOCK_SILENCE)) {
         uint64_t ignored = 0;
         (void)vm->honest.guest.vmware_call(vm, BNT_VMWARE_CMD_UNLOCK, vm->spec.first_pfn, 0,
                                            &ignored);
@@ -231,57 +232,58 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
 
 /* ---- The device ---- */
 
-static uint32_t generation(struct vm *vm)
+static uint32_t read_generation(struct vm *vm)
 {
     const uint32_t value = vm->honest.device.generation(vm);
     return vm->armed[CORRUPT_CONFIG_STORM] > 0 ? value + ++vm->storm_reads : value;
 }
 
-static int32_t call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2, uint64_t *result)
+static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
+                                 uint64_t *result)
 {
     int32_t status = vm->honest.device.call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_fault_take(vm, CORRUPT_CALL_SERVED)) {
+    if (status == BNT_VMWARE_RESET && vm_take_fault(vm, CORRUPT_CALL_SERVED)) {
         status = BNT_VMWARE_SUCCESS;
     }
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) &&
-        vm_fault_take(vm, CORRUPT_TARGET_STALE)) {
+        vm_take_fault(vm, CORRUPT_TARGET_STALE)) {
         *result += 1;
     }
     return status;
 }
 
 /** Asks for its next step at once, without a cause. */
-static bnt_status device_step(struct vm *vm, uint64_t *deadline_ns)
+static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.device.step(vm, deadline_ns);
-    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_fault_take(vm, CORRUPT_DEVICE_SPINS)) {
+    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_take_fault(vm, CORRUPT_DEVICE_SPINS)) {
         *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
 }
 
-static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
-    if (vm_fault_take(vm, CORRUPT_POISON_LOST)) {
+    if (vm_take_fault(vm, CORRUPT_POISON_LOST)) {
         uint64_t freed = 0;
         backing_discard(vm, first_pfn, pfns, &freed);
     }
     vm->honest.host.report(vm, first_pfn, pfns);
 }
 
-static void carry(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
-    if (signal == SIGNAL_INTERRUPT && rings_after_serve(vm, queue)) {
+    if (signal == SIGNAL_INTERRUPT && rings_corrupt_served(vm, queue)) {
         OBSERVE(vm, OBSERVED_RING_SPOILED, .queue = queue);
     }
-    link_carry(vm, signal, queue, data);
+    link_carry_signal(vm, signal, queue, data);
 }
 
 /** The migration forgets the pages that the guest wrote since the last look. */
 static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 {
-    if (vm_fault_take(vm, CORRUPT_MIGRATE_SKIP)) {
+    if (vm_take_fault(vm, CORRUPT_MIGRATE_SKIP)) {
         memset(vm->dirty_log, 0, words * sizeof *vm->dirty_log);
     }
     vm->honest.sync_dirty_log(vm, bitmap, words);
@@ -290,27 +292,27 @@ static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 void faults_interpose(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
-    ends->guest.pages_alloc = pages_alloc;
-    ends->guest.pages_free = pages_free;
-    ends->guest.pages_fill = pages_fill;
-    ends->guest.pages_initialised = pages_initialised;
-    ends->guest.report_done = report_done;
-    ends->guest.stats_get = stats_get;
-    ends->guest.event = event;
-    ends->guest.request = request;
-    ends->guest.vmware_call = vmware_call;
-    ends->transport.status_write = status_write;
-    ends->transport.config_write = config_write;
-    ends->transport.notify = notify;
-    ends->transport.notify_data = notify_data;
-    ends->host.report = report;
-    ends->device.generation = generation;
-    ends->device.call = call;
-    ends->device.step = device_step;
+    ends->guest.pages_alloc = alloc_pages;
+    ends->guest.pages_free = free_pages;
+    ends->guest.pages_fill = fill_pages;
+    ends->guest.pages_initialised = report_initialised_pages;
+    ends->guest.report_done = return_report_blocks;
+    ends->guest.stats_get = get_stats;
+    ends->guest.event = forward_guest_event;
+    ends->guest.request = forward_guest_request;
+    ends->guest.vmware_call = make_vmware_call;
+    ends->transport.status_write = write_status;
+    ends->transport.config_write = write_config;
+    ends->transport.notify = notify_queue;
+    ends->transport.notify_data = notify_queue_with_data;
+    ends->host.report = observe_report;
+    ends->device.generation = read_generation;
+    ends->device.call = serve_vmware_call;
+    ends->device.step = step_device;
     ends->driver.make_config = make_config;
-    ends->carry = carry;
+    ends->carry = carry_signal;
     ends->sync_dirty_log = sync_dirty_log;
     if (!vm_is_recorded(vm)) {
-        ends->driver.step = driver_step;
+        ends->driver.step = step_driver;
     }
 }

@@ -9,7 +9,7 @@
 
 static const char *const signal_names[SIGNAL_COUNT] = {"kick", "interrupt", "config-interrupt"};
 
-static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
+static bool is_fault_drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
 {
     struct engine *engine = vm->world->engine;
     if (vm->world->quiet || ratio->numerator == 0) {
@@ -19,7 +19,7 @@ static bool drawn(struct vm *vm, const char *stream, const struct ratio *ratio)
                               ratio->denominator);
 }
 
-static bool lost(struct vm *vm, link_signal signal)
+static bool is_signal_lost(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     bool drop = false;
@@ -27,7 +27,7 @@ static bool lost(struct vm *vm, link_signal signal)
         state->drop_next--;
         drop = true;
     } else {
-        drop = drawn(vm, "link.drop", &vm->spec.link[signal].drop);
+        drop = is_fault_drawn(vm, "link.drop", &vm->spec.link[signal].drop);
     }
     if (drop) {
         state->lost++;
@@ -36,7 +36,7 @@ static bool lost(struct vm *vm, link_signal signal)
     return drop;
 }
 
-static uint64_t delay_ns(struct vm *vm, link_signal signal)
+static uint64_t choose_delay_ns(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     const struct link_faults *faults = &vm->spec.link[signal];
@@ -44,24 +44,24 @@ static uint64_t delay_ns(struct vm *vm, link_signal signal)
         state->delay_next--;
         return faults->latency_ns + state->delay_next_ns;
     }
-    if (drawn(vm, "link.delay", &faults->delay)) {
+    if (is_fault_drawn(vm, "link.delay", &faults->delay)) {
         return faults->latency_ns + faults->delay_by_ns;
     }
     return faults->latency_ns;
 }
 
-static bool twice(struct vm *vm, link_signal signal)
+static bool is_signal_duplicated(struct vm *vm, link_signal signal)
 {
     struct link_state *state = &vm->link[signal];
     if (state->duplicate_next > 0) {
         state->duplicate_next--;
         return true;
     }
-    return drawn(vm, "link.duplicate", &vm->spec.link[signal].duplicate);
+    return is_fault_drawn(vm, "link.duplicate", &vm->spec.link[signal].duplicate);
 }
 
 /** Keeps one notification back until the next of its kind has gone first. */
-static bool held_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+static bool hold_signal_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];
     if (!state->reorder_armed) {
@@ -74,24 +74,24 @@ static bool held_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_
     return true;
 }
 
-void link_carry(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
+void link_carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];
-    if (lost(vm, signal) || held_back(vm, signal, queue, data)) {
+    if (is_signal_lost(vm, signal) || hold_signal_back(vm, signal, queue, data)) {
         return;
     }
-    const uint64_t first_ns = delay_ns(vm, signal);
-    vm_signal_arrive(vm, signal, queue, data, first_ns);
-    if (twice(vm, signal)) {
-        vm_signal_arrive(vm, signal, queue, data, first_ns + 1);
+    const uint64_t first_ns = choose_delay_ns(vm, signal);
+    vm_schedule_arrival(vm, signal, queue, data, first_ns);
+    if (is_signal_duplicated(vm, signal)) {
+        vm_schedule_arrival(vm, signal, queue, data, first_ns + 1);
     }
     if (state->reorder_held) {
         state->reorder_held = false;
-        vm_signal_arrive(vm, signal, state->reorder_queue, state->reorder_data, first_ns + 1);
+        vm_schedule_arrival(vm, signal, state->reorder_queue, state->reorder_data, first_ns + 1);
     }
 }
 
-void link_quiet(struct vm *vm)
+void link_end_faults(struct vm *vm)
 {
     for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
         vm->link[signal].drop_next = 0;

@@ -34,7 +34,8 @@ static const struct broken by_device[] = {
     {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
 };
 
-static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *rows, size_t count)
+static void suspend_invariants(const struct vm *vm, uint32_t quirks, const struct broken *rows,
+                               size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if ((quirks & rows[i].quirk) != 0) {
@@ -44,19 +45,21 @@ static void suspend(const struct vm *vm, uint32_t quirks, const struct broken *r
 }
 
 /** A device that drops hinted pages at once, and a driver that gives them back before it did. */
-static bool hints_unsafe(const struct vm *vm)
+static bool are_hints_unsafe(const struct vm *vm)
 {
     const uint64_t both = vm->spec.driver.config.features_wanted & vm->spec.device.config.features;
     return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.config.hint_discard &&
            !vm->spec.driver.config.hint_wait_on_ack;
 }
 
-void quirks_suspend(const struct vm *vm)
+void quirks_suspend_invariants(const struct vm *vm)
 {
-    if (hints_unsafe(vm)) {
+    if (are_hints_unsafe(vm)) {
         oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_CONTENT_KEPT);
         oracle_suspend_invariant(vm->world->oracle, vm->index, INVARIANT_POISON_KEPT);
     }
-    suspend(vm, vm->spec.driver.config.quirks, by_driver, sizeof by_driver / sizeof by_driver[0]);
-    suspend(vm, vm->spec.device.config.quirks, by_device, sizeof by_device / sizeof by_device[0]);
+    suspend_invariants(vm, vm->spec.driver.config.quirks, by_driver,
+                       sizeof by_driver / sizeof by_driver[0]);
+    suspend_invariants(vm, vm->spec.device.config.quirks, by_device,
+                       sizeof by_device / sizeof by_device[0]);
 }

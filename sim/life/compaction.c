@@ -12,22 +12,22 @@ void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
     vm->life.move_polls = 0;
     if (!vm->life.compacting) { /* one that is under way goes on as this one */
         vm->life.compacting = true;
-        life_at(vm, 0, LIFE_COMPACT);
+        life_schedule_step(vm, 0, LIFE_COMPACT);
     }
 }
 
 /** Moves the next page that is the balloon's: OK; E_AGAIN (later); E_STATE (none is left). */
-static bnt_status move_next(struct vm *vm)
+static bnt_status move_next_page(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     uint64_t to = 0;
-    if (gmem_balloon_alloc(vm->gmem, &to, 1) == 0) {
+    if (gmem_balloon_alloc_pages(vm->gmem, &to, 1) == 0) {
         return BNT_E_AGAIN;
     }
     bnt_status status = BNT_E_ARGUMENT;
     while (status == BNT_E_ARGUMENT && vm->life.move_at < pages) {
         const uint64_t from = vm->spec.first_pfn + (vm->life.move_at << vm->spec.page_order);
-        if (from == to || gmem_use(vm->gmem, from) != PAGE_USE_BALLOON) {
+        if (from == to || gmem_get_page_use(vm->gmem, from) != PAGE_USE_BALLOON) {
             vm->life.move_at++;
             continue;
         }
@@ -41,30 +41,30 @@ static bnt_status move_next(struct vm *vm)
         vm->life.move_at += status != BNT_E_AGAIN;
     }
     if (status != BNT_OK) {
-        gmem_balloon_free(vm->gmem, &to, 1);
+        gmem_balloon_free_pages(vm->gmem, &to, 1);
     }
     return status == BNT_E_ARGUMENT ? BNT_E_STATE : status;
 }
 
-void compaction_poll(struct vm *vm)
+void compaction_continue(struct vm *vm)
 {
     if (vm->life.move_left == 0) {
         vm->life.compacting = false;
         return;
     }
-    const bnt_status status = move_next(vm);
+    const bnt_status status = move_next_page(vm);
     if (status == BNT_OK) {
         vm->life.move_polls = 0;
-        vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
+        vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
     } else if (status != BNT_E_AGAIN || ++vm->life.move_polls >= LIFE_POLLS_MAX) {
         vm->life.move_left = 0; /* nothing left to move, or no driver that could */
         vm->life.compacting = false;
     } else {
-        life_at(vm, LIFE_POLL_NS, LIFE_COMPACT);
+        life_schedule_step(vm, LIFE_POLL_NS, LIFE_COMPACT);
     }
 }
 
-static void moved(struct vm *vm, const struct observation *seen)
+static void end_move(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind != BNT_GUEST_EVENT_MIGRATED) {
         return;
@@ -73,11 +73,11 @@ static void moved(struct vm *vm, const struct observation *seen)
     vm->life.moving = false;
     vm->life.move_left -= vm->life.move_left > 0;
     if (vm->life.compacting) {
-        life_at(vm, 0, LIFE_COMPACT);
+        life_schedule_step(vm, 0, LIFE_COMPACT);
     }
 }
 
 const struct observer compaction_observer = {
     .name = "compaction",
-    .on = {[OBSERVED_GUEST_EVENT] = moved},
+    .on = {[OBSERVED_GUEST_EVENT] = end_move},
 };

@@ -25,9 +25,9 @@ void life_restore_device(struct vm *vm)
 }
 
 /** A device as it is after power-on, with the target that its VMM still wants. */
-static void host_power_cycle(struct vm *vm)
+static void power_cycle_device(struct vm *vm)
 {
-    const uint64_t target_pfns = vm_host_info(vm).num_pages;
+    const uint64_t target_pfns = vm_get_host_info(vm).num_pages;
     uint64_t id = 0;
     if (!vm->ends.device.renew(vm)) {
         return;
@@ -41,14 +41,14 @@ static void host_power_cycle(struct vm *vm)
 /* ---- The driver is loaded ---- */
 
 /** The script wants the balloon empty, or to follow its target: who judges the driver is told. */
-void life_empty(struct vm *vm, bool emptying)
+void life_set_emptying(struct vm *vm, bool emptying)
 {
     vm->emptying = emptying;
     OBSERVE(vm, OBSERVED_EMPTYING, .flag = emptying);
 }
 
 /** Why the guest cannot load its driver now; NULL if it can. */
-static const char *no_driver(const struct vm *vm)
+static const char *get_attach_obstacle(const struct vm *vm)
 {
     if (engine_get_time_ns(vm->world->engine) < vm->life.asleep_until_ns) {
         return "the machine is off";
@@ -56,10 +56,10 @@ static const char *no_driver(const struct vm *vm)
     return vm->life.freezing ? "it hibernates" : vm->life.unplugged ? "there is no device" : NULL;
 }
 
-void life_attach(struct vm *vm)
+void life_attach_driver(struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
-    const char *why_not = no_driver(vm);
+    const char *why_not = get_attach_obstacle(vm);
     if (why_not != NULL) {
         world_log(vm->world, LOG_EVENTS, "%s: the driver is not loaded: %s", vm->spec.name,
                   why_not);
@@ -68,12 +68,12 @@ void life_attach(struct vm *vm)
     const bool detaching = vm->detaching;
     const bool emptying = vm->emptying;
     vm->detaching = false;
-    life_empty(vm, false);
+    life_set_emptying(vm, false);
     const bnt_status status = vm->ends.driver.attach(vm);
     vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
     if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
         vm->detaching = detaching;
-        life_empty(vm, emptying);
+        life_set_emptying(vm, emptying);
     } else {
         vm->life.found = false;
     }
@@ -81,14 +81,14 @@ void life_attach(struct vm *vm)
         world_log(vm->world, LOG_EVENTS, "%s: the driver did not attach: %s", vm->spec.name,
                   bnt_status_text(status));
     }
-    vm_schedule(vm, PARTY_DRIVER, now_ns);
-    vm_schedule(vm, PARTY_DEVICE, now_ns);
+    vm_schedule_step(vm, PARTY_DRIVER, now_ns);
+    vm_schedule_step(vm, PARTY_DEVICE, now_ns);
 }
 
 /* ---- Unplug and plug ---- */
 
 /** The device is gone at once; the guest hears of it by a notification. */
-void life_unplug(struct vm *vm)
+void life_unplug_device(struct vm *vm)
 {
     if (vm->life.unplugged) {
         return;
@@ -97,90 +97,91 @@ void life_unplug(struct vm *vm)
     vm->life.found = false;
     /* What the driver reads from now on comes from no device, and what it writes reaches none. */
     OBSERVE(vm, OBSERVED_DEVICE_GONE);
-    life_at(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
+    life_schedule_step(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
 }
 
-static void unplug_told(struct vm *vm)
+static void notify_unplug(struct vm *vm)
 {
     if (vm->life.told || !vm->life.unplugged) {
         return; /* a new kernel has seen for itself */
     }
-    host_power_cycle(vm); /* what is plugged in next; the old one did nothing any more */
+    power_cycle_device(vm); /* what is plugged in next; the old one did nothing any more */
     vm->life.told = true;
     const bnt_status status = vm->ends.driver.unplugged(vm);
     if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
+        vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
     }
 }
 
-static void attach_soon(struct vm *vm)
+static void schedule_attach(struct vm *vm)
 {
     vm->life.found = false;
-    world_at(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
+    world_schedule_event(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH,
+                         vm->index, 0, 0);
 }
 
 /** Awaits a driver that is down; one wait serves all that ask for it. */
-static void down_await(struct vm *vm)
+static void await_driver_down(struct vm *vm)
 {
     vm->life.polls = 0;
     if (!vm->life.awaited) {
         vm->life.awaited = true;
-        life_at(vm, 0, LIFE_DOWN);
+        life_schedule_step(vm, 0, LIFE_DOWN);
     }
 }
 
-void life_plug(struct vm *vm)
+void life_plug_device(struct vm *vm)
 {
     if (!vm->life.unplugged || !vm->life.told) {
         return;
     }
     vm->life.unplugged = false;
     vm->life.told = false;
-    if (no_driver(vm) != NULL) {
+    if (get_attach_obstacle(vm) != NULL) {
         return; /* it is found when the machine wakes */
     }
     vm->life.found = true;
-    down_await(vm); /* a driver that still gives pages back attaches when it is down */
+    await_driver_down(vm); /* a driver that still gives pages back attaches when it is down */
 }
 
 /* ---- The driver is unloaded ---- */
 
-void life_detach(struct vm *vm, detach_way way)
+void life_detach_driver(struct vm *vm, detach_way way)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const detach_way chosen = way == DETACH_DRIVERS_WAY ? vm->spec.driver.detach : way;
-    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bnt_guest_state state = vm_get_guest_info(vm).state;
     const bool tells = state == BNT_GUEST_RUNNING || state == BNT_GUEST_RELEASING;
-    if (tells && !vm_on_calls(vm)) {
+    if (tells && !vm_uses_vmware_wire(vm)) {
         OBSERVE(vm, OBSERVED_LEAVING, .flag = chosen == DETACH_ORDERLY);
     }
-    life_empty(vm, vm->emptying || chosen == DETACH_ORDERLY);
+    life_set_emptying(vm, vm->emptying || chosen == DETACH_ORDERLY);
     const bnt_status status =
         chosen == DETACH_ORDERLY ? vm->ends.driver.detach_orderly(vm) : vm->ends.driver.detach(vm);
     if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
+        vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     }
 }
 
 /* ---- Hibernation: the driver freezes, the machine is off, it wakes with another device ---- */
 
-void life_hibernate(struct vm *vm, uint64_t for_ns)
+void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     if (vm->life.freezing || now_ns < vm->life.asleep_until_ns) {
         return;
     }
     vm->detaching = true;
-    life_detach(vm, DETACH_DRIVERS_WAY);
+    life_detach_driver(vm, DETACH_DRIVERS_WAY);
     OBSERVE(vm, OBSERVED_HIBERNATED);
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
     vm->life.found = false; /* it is found when the machine wakes */
-    down_await(vm);
+    await_driver_down(vm);
 }
 
 /** Looks that an orderly detach may take before the driver resets the device. */
-static uint64_t down_polls(const struct vm *vm)
+static uint64_t count_detach_polls(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
     return driver->detach == DETACH_ORDERLY ? driver->config.detach_timeout_ns / LIFE_POLL_NS : 0;
@@ -188,36 +189,36 @@ static uint64_t down_polls(const struct vm *vm)
 
 /** The driver is awaited; then the machine goes off, or the driver attaches again, unless it did
  * meanwhile or the device is gone. */
-static void down_poll(struct vm *vm)
+static void poll_driver_down(struct vm *vm)
 {
     vm->life.awaited = false;
     if (!vm->life.freezing && !vm->life.found) {
         return;
     }
-    if (vm_guest_info(vm).state != BNT_GUEST_DOWN) {
+    if (vm_get_guest_info(vm).state != BNT_GUEST_DOWN) {
         const bool stalled =
             vm->stalled_until_ns[PARTY_DRIVER] > engine_get_time_ns(vm->world->engine);
         vm->life.polls += !stalled;
-        if (vm->life.polls >= LIFE_POLLS_MAX + down_polls(vm)) {
+        if (vm->life.polls >= LIFE_POLLS_MAX + count_detach_polls(vm)) {
             world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
                        vm->spec.name);
             return;
         }
         vm->life.awaited = true;
-        life_at(vm, LIFE_POLL_NS, LIFE_DOWN);
+        life_schedule_step(vm, LIFE_POLL_NS, LIFE_DOWN);
     } else if (vm->life.freezing) {
         vm->life.freezing = false;
         vm->life.asleep_until_ns = engine_get_time_ns(vm->world->engine) + vm->life.off_ns;
-        host_power_cycle(vm);
-        life_at(vm, vm->life.off_ns, LIFE_WAKE);
+        power_cycle_device(vm);
+        life_schedule_step(vm, vm->life.off_ns, LIFE_WAKE);
     } else {
-        attach_soon(vm);
+        schedule_attach(vm);
     }
 }
 
 /** Nothing in the guest acts for it any more: not a kernel that freezes or compacts, nor one that
  * waits for memory. */
-static void kernel_new(struct vm *vm)
+static void end_kernel(struct vm *vm)
 {
     vm->life.kernel++;
     vm->life.freezing = false;
@@ -226,13 +227,13 @@ static void kernel_new(struct vm *vm)
     vm->life.move_left = 0;
     vm->life.compacting = false;
     vm->life.moving = false;
-    sleeping_forget(vm);
+    sleeping_cancel_wait(vm);
 }
 
 /* ---- A new kernel ---- */
 
 /** As kexec: nothing was told to the device, whose first notice is the new driver's reset. */
-void life_restart(struct vm *vm)
+void life_restart_kernel(struct vm *vm)
 {
     struct world *world = vm->world;
     char error[256];
@@ -240,10 +241,10 @@ void life_restart(struct vm *vm)
         world_log(world, LOG_EVENTS, "%s: no restart: the machine is off", vm->spec.name);
         return;
     }
-    kernel_new(vm);
-    unplug_told(vm);
+    end_kernel(vm);
+    notify_unplug(vm);
     OBSERVE(vm, OBSERVED_KERNEL_ENDED);
-    life_empty(vm, false);
+    life_set_emptying(vm, false);
     backing_forget(vm);
     if (!memory_restart(vm, error, sizeof error) ||
         !vm->ends.driver.restart(vm, error, sizeof error)) {
@@ -252,41 +253,41 @@ void life_restart(struct vm *vm)
     }
     OBSERVE(vm, OBSERVED_KERNEL_STARTED);
     if (!vm->life.unplugged) { /* else the driver comes with the device */
-        life_attach(
+        life_attach_driver(
             vm); /* in the same event: until then the device has pages that the kernel uses */
     }
 }
 
 /* ---- Hot-add ---- */
 
-static bnt_status memory_extend(struct vm *vm, uint64_t bytes)
+static bnt_status extend_memory(struct vm *vm, uint64_t bytes)
 {
     vm->life.offline_bytes -= bytes < vm->life.offline_bytes ? bytes : vm->life.offline_bytes;
-    const bnt_status status = vm_memory_map(vm);
+    const bnt_status status = vm_map_memory(vm);
     return status == BNT_OK ? vm->ends.device.memory_set(vm) : status;
 }
 
-void life_reserve(struct vm *vm)
+void life_reserve_memory(struct vm *vm)
 {
     const uint64_t most = scenario_get_memory_max(vm->world->scenario, vm->index);
     vm->life.offline_bytes = most - vm->spec.memory_bytes;
     vm->spec.memory_bytes = most;
 }
 
-void life_hot_add(struct vm *vm, uint64_t bytes)
+void life_hot_add_memory(struct vm *vm, uint64_t bytes)
 {
     struct world *world = vm->world;
-    const bnt_status status = memory_extend(vm, bytes);
+    const bnt_status status = extend_memory(vm, bytes);
     if (status != BNT_OK) {
         world_fail(world, VERDICT_FAIL, "%s: the device does not take the new memory: %s",
                    vm->spec.name, bnt_status_text(status));
         return;
     }
-    gmem_online(vm->gmem, bytes);
+    gmem_online_memory(vm->gmem, bytes);
     OBSERVE(vm, OBSERVED_MEMORY_ADDED, .value = bytes);
 }
 
-void life_go_on(struct vm *vm, uint64_t step, uint64_t kernel)
+void life_continue_step(struct vm *vm, uint64_t step, uint64_t kernel)
 {
     vm->touched = true;
     if (kernel != vm->life.kernel && step != LIFE_UNPLUG_TOLD) {
@@ -294,18 +295,18 @@ void life_go_on(struct vm *vm, uint64_t step, uint64_t kernel)
     }
     switch ((enum life_step)step) {
     case LIFE_UNPLUG_TOLD:
-        unplug_told(vm);
+        notify_unplug(vm);
         break;
     case LIFE_DOWN:
-        down_poll(vm);
+        poll_driver_down(vm);
         break;
     case LIFE_WAKE:
         if (!vm->life.unplugged) {
-            attach_soon(vm);
+            schedule_attach(vm);
         }
         break;
     case LIFE_COMPACT:
-        compaction_poll(vm);
+        compaction_continue(vm);
         break;
     }
 }

@@ -36,29 +36,29 @@ struct migration {
     bool stopped; /**< the VM stands still, the rest is on its way */
 };
 
-static bool bit_get(const uint64_t *bits, uint64_t at)
+static bool is_bit_set(const uint64_t *bits, uint64_t at)
 {
     return (bits[at / 64] >> (at % 64) & 1) != 0;
 }
 
-static void bit_set(uint64_t *bits, uint64_t at)
+static void set_bit(uint64_t *bits, uint64_t at)
 {
     bits[at / 64] |= UINT64_C(1) << (at % 64);
 }
 
-static uint64_t page_pfns(const struct vm *vm)
+static uint64_t get_page_pfns(const struct vm *vm)
 {
     return UINT64_C(1) << vm->spec.page_order;
 }
 
-static bool page_backed(const struct vm *vm, uint64_t page)
+static bool is_page_backed(const struct vm *vm, uint64_t page)
 {
-    return bit_get(vm->backed, page << vm->spec.page_order);
+    return is_bit_set(vm->backed, page << vm->spec.page_order);
 }
 
 /* ---- Life ---- */
 
-static void migration_free(struct vm *vm)
+static void free_migration(struct vm *vm)
 {
     struct arena *arena = vm->world->arena;
     struct migration *m = vm->migration;
@@ -77,10 +77,10 @@ static void migration_free(struct vm *vm)
 
 void migration_destroy(struct vm *vm)
 {
-    migration_free(vm);
+    free_migration(vm);
 }
 
-static void migration_make(struct vm *vm, const struct scenario_action *action)
+static void create_migration(struct vm *vm, const struct scenario_action *action)
 {
     struct arena *arena = vm->world->arena;
     struct migration *m = arena_alloc_zeroed(arena, sizeof *m);
@@ -93,14 +93,14 @@ static void migration_make(struct vm *vm, const struct scenario_action *action)
     m->sent = arena_alloc_zeroed(arena, m->pages * sizeof(uint64_t));
     m->dma = arena_alloc_zeroed(arena, vm->dma_bytes);
     for (uint64_t page = 0; page < m->pages; page++) {
-        bit_set(m->bitmap, page);
+        set_bit(m->bitmap, page);
     }
     m->began_ns = engine_get_time_ns(vm->world->engine);
     vm->migration = m;
     vm->dirty_log = m->dirty;
 }
 
-static void step_at(struct vm *vm, uint64_t time_ns, uint8_t priority)
+static void schedule_step(struct vm *vm, uint64_t time_ns, uint8_t priority)
 {
     vm->migration->event =
         engine_schedule_event(vm->world->engine, time_ns, priority, WORLD_EVENT_MIGRATION,
@@ -110,100 +110,100 @@ static void step_at(struct vm *vm, uint64_t time_ns, uint8_t priority)
 /* ---- Hints ---- */
 
 /** Whether this migration uses them: not where memory may be asked for after the switch-over. */
-static bool hints_used(const struct migration *m)
+static bool are_hints_used(const struct migration *m)
 {
     return m->action->hints && !m->action->postcopy;
 }
 
-static void hint_say(struct vm *vm, const char *what, bnt_status status)
+static void log_hint_command(struct vm *vm, const char *what, bnt_status status)
 {
     if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: no %s of hints: %s", vm->spec.name, what,
                   bnt_status_text(status));
     }
-    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
+    vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
 
-static void hints_start(struct vm *vm)
+static void start_hints(struct vm *vm)
 {
-    if (hints_used(vm->migration)) {
-        hint_say(vm, "start", vm->ends.device.hint_start(vm));
+    if (are_hints_used(vm->migration)) {
+        log_hint_command(vm, "start", vm->ends.device.hint_start(vm));
     }
 }
 
-static void hints_stop(struct vm *vm)
+static void stop_hints(struct vm *vm)
 {
-    if (hints_used(vm->migration)) {
-        hint_say(vm, "stop", vm->ends.device.hint_stop(vm));
+    if (are_hints_used(vm->migration)) {
+        log_hint_command(vm, "stop", vm->ends.device.hint_stop(vm));
     }
 }
 
 /** BV-11: whatever became of the migration. */
-static void hints_done(struct vm *vm)
+static void end_hints(struct vm *vm)
 {
-    if (!hints_used(vm->migration)) {
+    if (!are_hints_used(vm->migration)) {
         return;
     }
     const bnt_status status = vm->ends.device.hint_done(vm);
-    hint_say(vm, "end", status);
+    log_hint_command(vm, "end", status);
     if (status == BNT_OK) { /* else there is no driver that it could tell */
         OBSERVE(vm, OBSERVED_HINTS_OVER);
     }
 }
 
-static void hinted(struct vm *vm, const struct observation *seen)
+static void skip_hinted_pages(struct vm *vm, const struct observation *seen)
 {
     struct migration *m = vm->migration;
     if (m == NULL || m->stopped) {
         return;
     }
     const uint64_t first = seen->at - vm->spec.first_pfn;
-    const uint64_t begin = (first + page_pfns(vm) - 1) >> vm->spec.page_order;
+    const uint64_t begin = (first + get_page_pfns(vm) - 1) >> vm->spec.page_order;
     const uint64_t end = (first + seen->value) >> vm->spec.page_order;
     for (uint64_t page = begin; page < end; page++) {
         const uint64_t bit = UINT64_C(1) << (page % 64);
         if ((m->bitmap[page / 64] & bit) != 0) {
             m->bitmap[page / 64] &= ~bit;
-            vm->moves.skipped_pfns += page_backed(vm, page) ? page_pfns(vm) : 0;
+            vm->moves.skipped_pfns += is_page_backed(vm, page) ? get_page_pfns(vm) : 0;
         }
     }
 }
 
 const struct observer migration_observer = {
     .name = "migration",
-    .on = {[OBSERVED_HINTED] = hinted},
+    .on = {[OBSERVED_HINTED] = skip_hinted_pages},
 };
 
 /* ---- Sending ---- */
 
 /** One page as it is now; bytes on the wire. */
-static uint64_t page_send(struct vm *vm, uint64_t page)
+static uint64_t send_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
     const uint64_t bit = UINT64_C(1) << (page % 64);
-    const bool backed = page_backed(vm, page);
+    const bool backed = is_page_backed(vm, page);
     m->bitmap[page / 64] &= ~bit;
     m->there[page / 64] = backed ? m->there[page / 64] | bit : m->there[page / 64] & ~bit;
     m->sent[page] = vm->content[page];
-    vm->moves.sent_pfns += backed ? page_pfns(vm) : 0;
-    return backed ? page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
+    vm->moves.sent_pfns += backed ? get_page_pfns(vm) : 0;
+    return backed ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
 }
 
 /** From the cursor on, up to `bytes_max`; bytes on the wire. */
-static uint64_t pages_send(struct vm *vm, uint64_t bytes_max)
+static uint64_t send_pages(struct vm *vm, uint64_t bytes_max)
 {
     struct migration *m = vm->migration;
     uint64_t bytes = 0;
     for (; m->cursor < m->pages && bytes < bytes_max; m->cursor++) {
-        if (bit_get(m->bitmap, m->cursor)) {
-            bytes += page_send(vm, m->cursor);
+        if (is_bit_set(m->bitmap, m->cursor)) {
+            bytes += send_page(vm, m->cursor);
         }
     }
     return bytes;
 }
 
 /** The driver's DMA area is written without traps: what differs is dirty. Bytes that do. */
-static uint64_t dma_dirty(const struct vm *vm)
+static uint64_t count_dirty_dma_bytes(const struct vm *vm)
 {
     uint64_t bytes = 0;
     for (uint64_t at = 0; at < vm->dma_bytes; at += BNT_PFN_BYTES) {
@@ -213,20 +213,21 @@ static uint64_t dma_dirty(const struct vm *vm)
     return bytes;
 }
 
-static uint64_t time_of(const struct migration *m, uint64_t bytes)
+static uint64_t compute_transfer_ns(const struct migration *m, uint64_t bytes)
 {
     const uint64_t bandwidth = m->action->size_bytes;
     return bytes / bandwidth * UINT64_C(1000000000) +
            bytes % bandwidth * UINT64_C(1000000000) / bandwidth;
 }
 
-static uint64_t bitmap_bytes(const struct vm *vm)
+static uint64_t count_bitmap_bytes(const struct vm *vm)
 {
     const struct migration *m = vm->migration;
     uint64_t bytes = 0;
     for (uint64_t page = 0; page < m->pages; page++) {
-        if (bit_get(m->bitmap, page)) {
-            bytes += page_backed(vm, page) ? page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
+        if (is_bit_set(m->bitmap, page)) {
+            bytes +=
+                is_page_backed(vm, page) ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
         }
     }
     return bytes;
@@ -234,23 +235,24 @@ static uint64_t bitmap_bytes(const struct vm *vm)
 
 /* ---- Rounds ---- */
 
-static void round_begin(struct vm *vm)
+static void begin_round(struct vm *vm)
 {
     struct migration *m = vm->migration;
     m->round++;
     vm->moves.rounds++;
-    hints_start(vm);
+    start_hints(vm);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_ROUND);
-    step_at(vm, engine_get_time_ns(vm->world->engine), world_event_priority(WORLD_EVENT_MIGRATION));
+    schedule_step(vm, engine_get_time_ns(vm->world->engine),
+                  world_get_event_priority(WORLD_EVENT_MIGRATION));
 }
 
 /** Stands the VM still for as long as the rest takes. After the switch-over, with postcopy. */
-static void switch_begin(struct vm *vm, uint64_t bytes)
+static void begin_switch_over(struct vm *vm, uint64_t bytes)
 {
     struct migration *m = vm->migration;
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
-    const uint64_t rest_ns = m->action->postcopy ? 0 : time_of(m, bytes);
+    const uint64_t rest_ns = m->action->postcopy ? 0 : compute_transfer_ns(m, bytes);
     m->stopped = true;
     vm->paused_until_ns = now_ns + rest_ns + 1;
     OBSERVE(vm, OBSERVED_PAUSING, .value = vm->paused_until_ns);
@@ -258,33 +260,33 @@ static void switch_begin(struct vm *vm, uint64_t bytes)
     world_log(vm->world, LOG_EVENTS, "%s: switch-over after round %" PRIu32 ", %" PRIu64 " bytes",
               vm->spec.name, m->round, bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_SWITCHING);
-    step_at(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
+    schedule_step(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
 }
 
-static void round_end(struct vm *vm)
+static void end_round(struct vm *vm)
 {
     struct migration *m = vm->migration;
-    hints_stop(vm);
+    stop_hints(vm);
     vm->ends.sync_dirty_log(vm, m->bitmap, m->words);
     m->cursor = 0;
-    const uint64_t bytes = bitmap_bytes(vm) + dma_dirty(vm);
+    const uint64_t bytes = count_bitmap_bytes(vm) + count_dirty_dma_bytes(vm);
     const bool last = m->round >= m->action->count || m->action->postcopy;
-    if (last || time_of(m, bytes) <= m->action->duration_ns) {
-        switch_begin(vm, bytes);
+    if (last || compute_transfer_ns(m, bytes) <= m->action->duration_ns) {
+        begin_switch_over(vm, bytes);
     } else {
-        round_begin(vm);
+        begin_round(vm);
     }
 }
 
 /* ---- Arrival ---- */
 
 /** Every page that the guest uses must be there as it was here. */
-static void arrival_check(struct vm *vm)
+static void check_arrived_pages(struct vm *vm)
 {
     const struct migration *m = vm->migration;
     for (uint64_t page = 0; page < m->pages; page++) {
         const uint64_t pfn = vm->spec.first_pfn + (page << vm->spec.page_order);
-        const page_use use = gmem_use(vm->gmem, pfn);
+        const page_use use = gmem_get_page_use(vm->gmem, pfn);
         const bool owned = use != PAGE_USE_FREE && use != PAGE_USE_BALLOON &&
                            use != PAGE_USE_REPORTED && use != PAGE_USE_HINTED;
         if (owned) {
@@ -294,13 +296,13 @@ static void arrival_check(struct vm *vm)
     }
 }
 
-static void memory_arrive(struct vm *vm)
+static void copy_arrived_memory(struct vm *vm)
 {
     const struct migration *m = vm->migration;
     uint64_t freed = 0;
     backing_release(vm, &freed);
     for (uint64_t page = 0; page < m->pages; page++) {
-        if (bit_get(m->there, page)) {
+        if (is_bit_set(m->there, page)) {
             backing_write(vm, vm->spec.first_pfn + (page << vm->spec.page_order), m->sent[page]);
         }
         vm->content[page] = m->sent[page];
@@ -308,46 +310,46 @@ static void memory_arrive(struct vm *vm)
     memcpy(vm->dma, m->dma, vm->dma_bytes);
 }
 
-static void arrive(struct vm *vm)
+static void finish_migration(struct vm *vm)
 {
     struct migration *m = vm->migration;
     struct engine *engine = vm->world->engine;
-    (void)pages_send(vm, UINT64_MAX);
+    (void)send_pages(vm, UINT64_MAX);
     memcpy(m->dma, vm->dma, vm->dma_bytes);
-    arrival_check(vm);
-    memory_arrive(vm);
+    check_arrived_pages(vm);
+    copy_arrived_memory(vm);
     life_restore_device(vm); /* the destination's, from what was saved here */
     vm->moves.done++;
     vm->moves.took_ns = engine_get_time_ns(engine) - m->began_ns;
     vm->paused_until_ns = 0;
-    hints_done(vm);
+    end_hints(vm);
     OBSERVE(vm, OBSERVED_MIGRATE_COUNTED, .value = vm->moves.sent_pfns,
             .other = vm->moves.skipped_pfns);
-    migration_free(vm);
-    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(engine));
-    vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(engine));
+    free_migration(vm);
+    vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(engine));
+    vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(engine));
     OBSERVE(vm, OBSERVED_MIGRATE_DONE);
 }
 
-void migration_step(struct vm *vm)
+void migration_run_step(struct vm *vm)
 {
     struct migration *m = vm->migration;
     struct engine *engine = vm->world->engine;
     vm->touched = true;
     m->event = 0;
     if (m->stopped) {
-        arrive(vm);
+        finish_migration(vm);
         return;
     }
-    const uint64_t bytes = pages_send(vm, CHUNK_BYTES);
+    const uint64_t bytes = send_pages(vm, CHUNK_BYTES);
     OBSERVE(vm, OBSERVED_MIGRATE_SENT, .value = bytes, .other = m->cursor);
     if (m->cursor < m->pages) {
-        step_at(vm, engine_get_time_ns(engine) + time_of(m, bytes) + 1,
-                world_event_priority(WORLD_EVENT_MIGRATION));
+        schedule_step(vm, engine_get_time_ns(engine) + compute_transfer_ns(m, bytes) + 1,
+                      world_get_event_priority(WORLD_EVENT_MIGRATION));
         return;
     }
     m->cursor = 0;
-    round_end(vm);
+    end_round(vm);
 }
 
 /* ---- The script ---- */
@@ -359,9 +361,9 @@ void migration_start(struct vm *vm, const struct scenario_action *action)
                   vm->spec.name, action->place.line);
         return;
     }
-    migration_make(vm, action);
+    create_migration(vm, action);
     OBSERVE(vm, OBSERVED_MIGRATE_STARTED);
-    round_begin(vm);
+    begin_round(vm);
 }
 
 void migration_cancel(struct vm *vm)
@@ -375,14 +377,14 @@ void migration_cancel(struct vm *vm)
     }
     vm->moves.cancelled++;
     vm->paused_until_ns = 0;
-    hints_done(vm);
-    migration_free(vm);
-    vm_schedule(vm, PARTY_DRIVER, engine_get_time_ns(engine));
+    end_hints(vm);
+    free_migration(vm);
+    vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(engine));
     OBSERVE(vm, OBSERVED_MIGRATE_CANCELLED);
 }
 
 /** Whether the VM stands still and the event waits; then it is scheduled anew. */
-bool migration_defers(struct vm *vm, const struct engine_event *event)
+bool migration_defer_event(struct vm *vm, const struct engine_event *event)
 {
     struct engine *engine = vm->world->engine;
     uint64_t *tracked = NULL;

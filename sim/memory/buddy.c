@@ -21,7 +21,7 @@ void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *p
 
 /* ---- Free lists ---- */
 
-static void block_push(struct buddy *buddy, uint32_t order, uint32_t page)
+static void push_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
     const uint32_t head = buddy->head[order];
     buddy->next[page] = head;
@@ -35,7 +35,7 @@ static void block_push(struct buddy *buddy, uint32_t order, uint32_t page)
     buddy->state[page] = BUDDY_HEAD(order);
 }
 
-static void block_remove(struct buddy *buddy, uint32_t order, uint32_t page)
+static void remove_block(struct buddy *buddy, uint32_t order, uint32_t page)
 {
     const uint32_t next = buddy->next[page];
     const uint32_t prev = buddy->prev[page];
@@ -55,7 +55,7 @@ static void block_remove(struct buddy *buddy, uint32_t order, uint32_t page)
 }
 
 /** Largest order of a block that begins at `offset` and has at most `pages`. */
-static uint32_t order_at(uint32_t offset, uint32_t pages)
+static uint32_t find_largest_order(uint32_t offset, uint32_t pages)
 {
     uint32_t order = 0;
     while (order + 1 < BUDDY_ORDERS && (offset & ((UINT32_C(2) << order) - 1)) == 0 &&
@@ -66,24 +66,24 @@ static uint32_t order_at(uint32_t offset, uint32_t pages)
 }
 
 /** Largest order of a block that ends before `end` and begins at or after `first`. */
-static uint32_t order_before(uint32_t end, uint32_t first)
+static uint32_t find_largest_order_before(uint32_t end, uint32_t first)
 {
-    return order_at(end, end - first);
+    return find_largest_order(end, end - first);
 }
 
 /* ---- Handing out, taking back ---- */
 
-void buddy_give_range(struct buddy *buddy, uint32_t first, uint32_t count)
+void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count)
 {
     uint32_t end = first + count;
     while (end > first) {
-        const uint32_t order = order_before(end, first);
+        const uint32_t order = find_largest_order_before(end, first);
         end -= UINT32_C(1) << order;
-        block_push(buddy, order, end);
+        push_block(buddy, order, end);
     }
 }
 
-uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first)
+uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first)
 {
     if (buddy->nonempty == 0) {
         return 0;
@@ -91,20 +91,20 @@ uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first)
     const uint32_t order = (uint32_t)__builtin_ctz(buddy->nonempty);
     const uint32_t size = UINT32_C(1) << order;
     const uint32_t block = buddy->head[order];
-    block_remove(buddy, order, block);
+    remove_block(buddy, order, block);
     *first = block;
     if (want >= size) {
         return size;
     }
     for (uint32_t at = want; at < size;) {
         const uint32_t piece = (uint32_t)__builtin_ctz(at);
-        block_push(buddy, piece, block + at);
+        push_block(buddy, piece, block + at);
         at += UINT32_C(1) << piece;
     }
     return want;
 }
 
-bool buddy_take_first(struct buddy *buddy, uint32_t order, uint32_t *first)
+bool buddy_alloc_block(struct buddy *buddy, uint32_t order, uint32_t *first)
 {
     const uint32_t orders = buddy->nonempty >> order;
     if (orders == 0) {
@@ -112,40 +112,40 @@ bool buddy_take_first(struct buddy *buddy, uint32_t order, uint32_t *first)
     }
     uint32_t piece = order + (uint32_t)__builtin_ctz(orders);
     *first = buddy->head[piece];
-    block_remove(buddy, piece, *first);
+    remove_block(buddy, piece, *first);
     while (piece > order) {
         piece--;
-        block_push(buddy, piece, *first + (UINT32_C(1) << piece));
+        push_block(buddy, piece, *first + (UINT32_C(1) << piece));
     }
     return true;
 }
 
-uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order)
+uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order)
 {
     while (order + 1 < BUDDY_ORDERS) {
         const uint32_t other = page ^ (UINT32_C(1) << order);
         if (other >= buddy->pages || buddy->state[other] != BUDDY_HEAD(order)) {
             break;
         }
-        block_remove(buddy, order, other);
+        remove_block(buddy, order, other);
         page &= ~(UINT32_C(1) << order);
         order++;
     }
-    block_push(buddy, order, page);
+    push_block(buddy, order, page);
     return order;
 }
 
-bool buddy_take_block(struct buddy *buddy, uint32_t page, uint32_t order)
+bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
 {
     for (uint32_t at = order; at < BUDDY_ORDERS; at++) {
         const uint32_t head = page & ~((UINT32_C(1) << at) - 1);
         if (buddy->state[head] != BUDDY_HEAD(at)) {
             continue;
         }
-        block_remove(buddy, at, head);
+        remove_block(buddy, at, head);
         while (at > order) { /* the half that is not wanted stays */
             at--;
-            block_push(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
+            push_block(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
         }
         return true;
     }
@@ -154,33 +154,34 @@ bool buddy_take_block(struct buddy *buddy, uint32_t page, uint32_t order)
 
 /* ---- Audit ---- */
 
-static bool wrong(char *text, size_t bytes, const char *what, uint32_t order, uint32_t page)
+static bool describe_error(char *text, size_t bytes, const char *what, uint32_t order,
+                           uint32_t page)
 {
     (void)snprintf(text, bytes, "buddy: %s: order %" PRIu32 ", page %" PRIu32, what, order, page);
     return false;
 }
 
-static bool block_audit(const struct buddy *buddy, uint32_t order, uint32_t page, uint64_t *seen,
+static bool audit_block(const struct buddy *buddy, uint32_t order, uint32_t page, uint64_t *seen,
                         char *text, size_t bytes)
 {
     const uint32_t size = UINT32_C(1) << order;
     if (page >= buddy->pages || size > buddy->pages - page) {
-        return wrong(text, bytes, "a free block is outside memory", order, page);
+        return describe_error(text, bytes, "a free block is outside memory", order, page);
     }
     if ((page & (size - 1)) != 0) {
-        return wrong(text, bytes, "a free block is not aligned", order, page);
+        return describe_error(text, bytes, "a free block is not aligned", order, page);
     }
     const uint32_t other = page ^ size;
     if (order + 1 < BUDDY_ORDERS && other < buddy->pages &&
         buddy->state[other] == BUDDY_HEAD(order)) {
-        return wrong(text, bytes, "two free buddies were not merged", order, page);
+        return describe_error(text, bytes, "two free buddies were not merged", order, page);
     }
     for (uint32_t i = page; i < page + size; i++) {
         if (buddy->state[i] != (i == page ? BUDDY_HEAD(order) : 0)) {
-            return wrong(text, bytes, "a page of a free block is in use", order, i);
+            return describe_error(text, bytes, "a page of a free block is in use", order, i);
         }
         if ((seen[i / 64] >> (i % 64) & 1) != 0) {
-            return wrong(text, bytes, "a page is in two free blocks", order, i);
+            return describe_error(text, bytes, "a page is in two free blocks", order, i);
         }
         seen[i / 64] |= UINT64_C(1) << (i % 64);
     }
@@ -193,22 +194,23 @@ bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t t
         uint32_t before = BUDDY_NONE;
         uint32_t count = 0;
         for (uint32_t page = buddy->head[order]; page != BUDDY_NONE; page = buddy->next[page]) {
-            if (!block_audit(buddy, order, page, seen, text, text_bytes)) {
+            if (!audit_block(buddy, order, page, seen, text, text_bytes)) {
                 return false;
             }
             if (buddy->prev[page] != before) {
-                return wrong(text, text_bytes, "links of a free list disagree", order, page);
+                return describe_error(text, text_bytes, "links of a free list disagree", order,
+                                      page);
             }
             before = page;
             count++;
         }
         if (count != buddy->blocks[order]) {
-            return wrong(text, text_bytes, "a free list has another length than counted", order,
-                         buddy->head[order]);
+            return describe_error(text, text_bytes, "a free list has another length than counted",
+                                  order, buddy->head[order]);
         }
         if ((buddy->nonempty >> order & 1) != (count > 0)) {
-            return wrong(text, text_bytes, "the set of non-empty orders is wrong", order,
-                         buddy->head[order]);
+            return describe_error(text, text_bytes, "the set of non-empty orders is wrong", order,
+                                  buddy->head[order]);
         }
     }
     return true;

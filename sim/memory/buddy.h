@@ -32,26 +32,26 @@ void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *p
                 uint32_t pages);
 
 /** Frees a range that was never free, in the largest aligned blocks; the lowest come out first. */
-void buddy_give_range(struct buddy *buddy, uint32_t first, uint32_t count);
+void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count);
 
 /**
  * Takes up to `want` >= 1 pages that follow each other: what that many single allocations would
  * get as long as they come from one block. Returns how many, 0 if none is free.
  */
-uint32_t buddy_take(struct buddy *buddy, uint32_t want, uint32_t *first);
+uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first);
 
 /** Takes a whole aligned block: out of the smallest one that will do, the low half first. False:
  * there is none. */
-bool buddy_take_first(struct buddy *buddy, uint32_t order, uint32_t *first);
+bool buddy_alloc_block(struct buddy *buddy, uint32_t order, uint32_t *first);
 
 /** Frees a block of 2^order pages, whose states must be 0; the order of what it merged into. */
-uint32_t buddy_give(struct buddy *buddy, uint32_t page, uint32_t order);
+uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
  * Takes the block of 2^order pages at `page` out of the free block that holds it; the rest of that
  * stays free. False: there is none.
  */
-bool buddy_take_block(struct buddy *buddy, uint32_t page, uint32_t order);
+bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
  * Walks the lists: links, alignment, no block in another, none that should have merged. `seen` has

@@ -16,7 +16,7 @@
 #define WATERMARK_KIB_MIN 128
 #define WATERMARK_KIB_MAX 262144
 
-const char *page_use_name(page_use use)
+const char *page_use_get_name(page_use use)
 {
     static const char *const names[PAGE_USE_COUNT] = {
         "free", "kernel",  "pinned",   "anon",   "cache-clean", "cache-dirty",
@@ -26,7 +26,7 @@ const char *page_use_name(page_use use)
 
 /* ---- Creation ---- */
 
-static uint64_t square_root(uint64_t value)
+static uint64_t compute_square_root(uint64_t value)
 {
     uint64_t root = 0;
     for (uint64_t bit = UINT64_C(1) << 31; bit != 0; bit >>= 1) {
@@ -38,24 +38,24 @@ static uint64_t square_root(uint64_t value)
 }
 
 /** What Linux's min_free_kbytes would be: 4 * sqrt(KiB that the kernel manages). */
-static uint64_t watermark_bytes(const struct gmem_config *config)
+static uint64_t compute_min_watermark(const struct gmem_config *config)
 {
     if (config->watermark_min_bytes != 0) {
         return config->watermark_min_bytes;
     }
-    uint64_t kib = square_root((config->memory_bytes - config->kernel_bytes) / 1024 * 16);
+    uint64_t kib = compute_square_root((config->memory_bytes - config->kernel_bytes) / 1024 * 16);
     kib = kib < WATERMARK_KIB_MIN ? WATERMARK_KIB_MIN : kib;
     kib = kib > WATERMARK_KIB_MAX ? WATERMARK_KIB_MAX : kib;
     return kib * 1024;
 }
 
-static uint64_t pages_up(uint64_t bytes, uint64_t page_bytes)
+static uint64_t round_up_to_pages(uint64_t bytes, uint64_t page_bytes)
 {
     return bytes / page_bytes + (bytes % page_bytes != 0);
 }
 
 /** min, low = 5/4 min, high = 3/2 min, each at least a page above the one before. */
-static void watermarks_set(struct gmem *gmem, uint64_t min_pages)
+static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
 {
     const uint64_t low = min_pages + (min_pages / 4 > 0 ? min_pages / 4 : 1);
     const uint64_t high = min_pages + min_pages / 2;
@@ -65,7 +65,7 @@ static void watermarks_set(struct gmem *gmem, uint64_t min_pages)
 }
 
 /** Sizes in pages; false with a sentence if they do not fit each other. */
-static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, char *error,
+static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, char *error,
                         size_t error_bytes)
 {
     const uint64_t page = BNT_PFN_BYTES << config->page_order;
@@ -86,9 +86,9 @@ static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, cha
                        "kernel, pinned memory and watermark must fit into the guest's memory");
         return false;
     }
-    const uint64_t kernel =
-        pages_up(config->kernel_bytes, page) + pages_up(config->pinned_bytes, page);
-    const uint64_t min = pages_up(watermark_bytes(config), page);
+    const uint64_t kernel = round_up_to_pages(config->kernel_bytes, page) +
+                            round_up_to_pages(config->pinned_bytes, page);
+    const uint64_t min = round_up_to_pages(compute_min_watermark(config), page);
     const uint64_t offline = config->offline_bytes / page;
     if (kernel + offline >= pages || min + min / 2 + 2 >= pages - kernel - offline) {
         (void)snprintf(error, error_bytes,
@@ -101,17 +101,17 @@ static bool sizes_check(struct gmem *gmem, const struct gmem_config *config, cha
     gmem->kernel_pages = (uint32_t)kernel;
     gmem->offline_pages = (uint32_t)offline;
     gmem->swap_slots = (uint32_t)slots;
-    watermarks_set(gmem, min);
+    set_watermarks(gmem, min);
     return true;
 }
 
 bool gmem_sizes_fit(const struct gmem_config *config, char *error, size_t error_bytes)
 {
     struct gmem sizes = {.pages = 0};
-    return sizes_check(&sizes, config, error, error_bytes);
+    return check_sizes(&sizes, config, error, error_bytes);
 }
 
-static void arrays_create(struct gmem *gmem)
+static void create_arrays(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;
     const size_t pages = gmem->pages;
@@ -136,17 +136,17 @@ static void arrays_create(struct gmem *gmem)
 }
 
 /** The kernel and what is pinned are there, written, before anything else. */
-static void kernel_create(struct gmem *gmem)
+static void create_kernel_pages(struct gmem *gmem)
 {
     const uint64_t page_bytes = BNT_PFN_BYTES << gmem->config.page_order;
-    const uint32_t image = (uint32_t)pages_up(gmem->config.kernel_bytes, page_bytes);
+    const uint32_t image = (uint32_t)round_up_to_pages(gmem->config.kernel_bytes, page_bytes);
     for (uint32_t page = 0; page < gmem->kernel_pages; page++) {
         gmem->state[page] = page < image ? PAGE_USE_KERNEL : PAGE_USE_PINNED;
-        gmem_write(gmem, page);
+        gmem_write_page(gmem, page);
     }
     for (uint32_t page = gmem->kernel_pages;
          gmem->config.free_tag != 0 && page < gmem->pages - gmem->offline_pages; page++) {
-        gmem_fill(gmem, page); /* at boot, as memory is handed to the allocator */
+        gmem_fill_page(gmem, page); /* at boot, as memory is handed to the allocator */
     }
     gmem->in_use[PAGE_USE_KERNEL] = image;
     gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
@@ -158,17 +158,17 @@ static void kernel_create(struct gmem *gmem)
 struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t error_bytes)
 {
     struct gmem sizes = {.pages = 0};
-    if (!sizes_check(&sizes, config, error, error_bytes)) {
+    if (!check_sizes(&sizes, config, error, error_bytes)) {
         return NULL;
     }
     struct gmem *gmem = arena_alloc(config->arena, sizeof *gmem);
     *gmem = sizes;
     gmem->config = *config;
-    arrays_create(gmem);
+    create_arrays(gmem);
     gmem_pool_init(&gmem->pool, config->arena, config->engine, config->pages, gmem->state,
                    gmem->next, gmem->prev, gmem->pages, gmem->kernel_pages,
                    gmem->pages - gmem->offline_pages);
-    kernel_create(gmem);
+    create_kernel_pages(gmem);
     return gmem;
 }
 
@@ -176,7 +176,7 @@ void gmem_destroy(struct gmem *gmem)
 {
     struct arena *arena = gmem->config.arena;
     const size_t pages = gmem->pages;
-    gmem_pool_done(&gmem->pool);
+    gmem_pool_destroy(&gmem->pool);
     arena_free(arena, gmem->state, pages);
     arena_free(arena, gmem->next, pages * sizeof(uint32_t));
     arena_free(arena, gmem->prev, pages * sizeof(uint32_t));
@@ -193,7 +193,7 @@ void gmem_destroy(struct gmem *gmem)
 
 /* ---- Pages in and out of the pool ---- */
 
-uint32_t gmem_page_of(const struct gmem *gmem, uint64_t pfn)
+uint32_t gmem_find_page(const struct gmem *gmem, uint64_t pfn)
 {
     const uint64_t offset = pfn - gmem->config.first_pfn;
     const uint64_t page = offset >> gmem->config.page_order;
@@ -204,48 +204,48 @@ uint32_t gmem_page_of(const struct gmem *gmem, uint64_t pfn)
     return (uint32_t)page;
 }
 
-void gmem_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from,
-                page_use to)
+void gmem_notify_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+                       page_use from, page_use to)
 {
     uint64_t pfns[GMEM_BATCH_MAX];
     if (gmem->config.moved == NULL || count == 0) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        pfns[i] = gmem_pfn(gmem, pages[i]);
+        pfns[i] = gmem_get_pfn(gmem, pages[i]);
     }
     gmem->config.moved(gmem->config.opaque, pfns, count, from, to);
 }
 
-void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
+void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use)
 {
-    gmem_pool_take(&gmem->pool, pages, count, (uint8_t)use);
+    gmem_pool_take_pages(&gmem->pool, pages, count, (uint8_t)use);
     gmem->in_use[use] += count;
     if (gmem->pool.free_pages < gmem->low) {
         gmem->reclaim_wanted = true;
     }
     for (uint32_t i = 0; gmem->config.free_filled && use != PAGE_USE_BALLOON && i < count; i++) {
-        gmem_read(gmem, pages[i]); /* it holds what it was filled with */
+        gmem_read_page(gmem, pages[i]); /* it holds what it was filled with */
     }
-    gmem_moved(gmem, pages, count, PAGE_USE_FREE, use);
+    gmem_notify_moved(gmem, pages, count, PAGE_USE_FREE, use);
 }
 
-void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
+void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
 {
     gmem->in_use[from] -= count;
     for (uint32_t i = 0; gmem->config.free_filled && from != PAGE_USE_BALLOON && i < count; i++) {
-        gmem_fill(gmem, pages[i]);
+        gmem_fill_page(gmem, pages[i]);
     }
     for (uint32_t i = 0; gmem->reported != NULL && i < count; i++) {
         gmem->reported[pages[i] / 64] &= ~(UINT64_C(1) << (pages[i] % 64));
     }
-    gmem_pool_give(&gmem->pool, pages, count);
-    gmem_moved(gmem, pages, count, from, PAGE_USE_FREE);
+    gmem_pool_free_pages(&gmem->pool, pages, count);
+    gmem_notify_moved(gmem, pages, count, from, PAGE_USE_FREE);
 }
 
-void gmem_online(struct gmem *gmem, uint64_t bytes)
+void gmem_online_memory(struct gmem *gmem, uint64_t bytes)
 {
-    uint64_t left = bytes / gmem_page_bytes(gmem);
+    uint64_t left = bytes / gmem_get_page_bytes(gmem);
     uint32_t batch[GMEM_BATCH_MAX] = {0};
     while (left > 0 && gmem->offline_pages > 0) {
         uint32_t count = 0;
@@ -254,42 +254,45 @@ void gmem_online(struct gmem *gmem, uint64_t bytes)
             gmem->offline_pages--;
             left--;
         }
-        gmem_give(gmem, batch, count, PAGE_USE_OFFLINE);
+        gmem_free_pages(gmem, batch, count, PAGE_USE_OFFLINE);
     }
 }
 
-void gmem_write(struct gmem *gmem, uint32_t page)
+void gmem_write_page(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.tag_base + ++gmem->tags;
-    gmem_stamp(gmem, page);
+    gmem_stamp_page(gmem, page);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
+                            tag);
     }
     gmem->tag[page] = tag;
 }
 
-void gmem_fill(struct gmem *gmem, uint32_t page)
+void gmem_fill_page(struct gmem *gmem, uint32_t page)
 {
     const uint64_t tag = gmem->config.free_tag;
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
+                            tag);
     }
     gmem->tag[page] = tag;
 }
 
-void gmem_read(const struct gmem *gmem, uint32_t page)
+void gmem_read_page(const struct gmem *gmem, uint32_t page)
 {
-    gmem_stamp(gmem, page);
+    gmem_stamp_page(gmem, page);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], false, 0);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], false,
+                            0);
     }
 }
 
 /* ---- Looking at it ---- */
 
-void gmem_counters_get(const struct gmem *gmem, struct gmem_counters *counters)
+void gmem_get_counters(const struct gmem *gmem, struct gmem_counters *counters)
 {
-    const uint64_t page = gmem_page_bytes(gmem);
+    const uint64_t page = gmem_get_page_bytes(gmem);
     *counters = (struct gmem_counters){
         .free_bytes = gmem->pool.free_pages * page,
         .kernel_bytes = gmem->kernel_pages * page,
@@ -317,47 +320,47 @@ void gmem_counters_get(const struct gmem *gmem, struct gmem_counters *counters)
     };
 }
 
-uint64_t gmem_page_bytes(const struct gmem *gmem)
+uint64_t gmem_get_page_bytes(const struct gmem *gmem)
 {
     return BNT_PFN_BYTES << gmem->config.page_order;
 }
 
-uint64_t gmem_pages(const struct gmem *gmem)
+uint64_t gmem_count_pages(const struct gmem *gmem)
 {
     return gmem->pages;
 }
 
-uint64_t gmem_pages_in_use(const struct gmem *gmem, page_use use)
+uint64_t gmem_count_pages_in_use(const struct gmem *gmem, page_use use)
 {
     return use == PAGE_USE_FREE ? gmem->pool.free_pages : gmem->in_use[use];
 }
 
-page_use gmem_use(const struct gmem *gmem, uint64_t pfn)
+page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn)
 {
-    const uint32_t page = gmem_page_of(gmem, pfn);
-    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_use_of(gmem, page);
+    const uint32_t page = gmem_find_page(gmem, pfn);
+    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_get_use(gmem, page);
 }
 
-uint64_t gmem_tag(const struct gmem *gmem, uint64_t pfn)
+uint64_t gmem_get_page_tag(const struct gmem *gmem, uint64_t pfn)
 {
-    const uint32_t page = gmem_page_of(gmem, pfn);
+    const uint32_t page = gmem_find_page(gmem, pfn);
     return page == BUDDY_NONE ? 0 : gmem->tag[page];
 }
 
-uint64_t gmem_any_page(const struct gmem *gmem, page_use use)
+uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use)
 {
     for (uint32_t i = 0; i < gmem->group_count; i++) {
         if (gmem->groups[i].list[use].count > 0) {
-            return gmem_pfn(gmem, gmem->groups[i].list[use].head);
+            return gmem_get_pfn(gmem, gmem->groups[i].list[use].head);
         }
     }
     return GMEM_NONE;
 }
 
-void gmem_kernel_touch(struct gmem *gmem, uint32_t count)
+void gmem_read_kernel_pages(struct gmem *gmem, uint32_t count)
 {
     for (uint32_t i = 0; i < count && i < gmem->kernel_pages; i++) {
-        gmem_read(gmem, gmem->kernel_cursor);
+        gmem_read_page(gmem, gmem->kernel_cursor);
         gmem->kernel_cursor =
             gmem->kernel_cursor + 1 < gmem->kernel_pages ? gmem->kernel_cursor + 1 : 0;
     }

@@ -50,7 +50,7 @@ typedef enum page_use {
 } page_use;
 
 /** "free", "cache-clean" and so on; "unknown" for what is none. */
-const char *page_use_name(page_use use);
+const char *page_use_get_name(page_use use);
 
 /** What memory work costs in virtual time, for 4 KiB; docs/understand/model.md says where the
  * figures are from. */
@@ -77,7 +77,7 @@ struct gmem_config {
     uint64_t swap_bytes;
     uint64_t kernel_bytes;
     uint64_t pinned_bytes;
-    uint64_t offline_bytes;       /**< at the end of memory, not there before gmem_online */
+    uint64_t offline_bytes;       /**< at the end of memory, not there before gmem_online_memory */
     uint64_t watermark_min_bytes; /**< 0: as Linux would choose */
     page_order_kind pages;
     bool reports;          /**< free blocks can be reported */
@@ -98,7 +98,8 @@ struct gmem_config {
      * pinned pages are so from the beginning.
      */
     void (*moved)(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to);
-    /** Optional. Reclaim wants `pages`: hinted ones come back by gmem_hint_free inside of it. */
+    /** Optional. Reclaim wants `pages`: hinted ones come back by gmem_free_hinted_pages inside of
+     * it. */
     void (*shrink)(void *opaque, uint32_t pages);
 };
 
@@ -111,7 +112,7 @@ struct gmem *gmem_create(const struct gmem_config *config, char *error, size_t e
 void gmem_destroy(struct gmem *gmem);
 
 /** Hot-add: so much of what is offline becomes free memory, lowest address first. */
-void gmem_online(struct gmem *gmem, uint64_t bytes);
+void gmem_online_memory(struct gmem *gmem, uint64_t bytes);
 
 /* ---- The balloon driver's allocator ---- */
 
@@ -120,15 +121,15 @@ void gmem_online(struct gmem *gmem, uint64_t bytes);
  * background reclaim below the low watermark, reclaims directly once (cache first, then a batch of
  * anonymous memory), never goes below the min watermark, never kills. Returns how many.
  */
-uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count);
+uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t count);
 /**
  * Up to `count` (<= GMEM_BATCH_MAX) pages without waiting: what lies above the min watermark. Wakes
  * background reclaim below the low one, reclaims nothing itself. Returns how many.
  */
-uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count);
+uint32_t gmem_balloon_alloc_pages_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count);
 
 struct gmem_waited {
-    uint32_t ready;   /**< pages that gmem_balloon_alloc_nowait would now give */
+    uint32_t ready;   /**< pages that gmem_balloon_alloc_pages_nowait would now give */
     uint64_t cost_ns; /**< time it took */
     bool stuck;       /**< nothing is left to reclaim or to swap to: the next step brings none */
 };
@@ -137,44 +138,44 @@ struct gmem_waited {
  * One step of an allocation that may wait: if fewer than `count` pages are ready, reclaims a batch,
  * swapping if need be. Takes none, never kills.
  */
-struct gmem_waited gmem_balloon_wait(struct gmem *gmem, uint32_t count);
+struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count);
 
 /**
  * Up to `count` blocks of 2 MiB, aligned, without waiting; first PFN of each. Their pages are
  * ordinary pages of the balloon, which may go back one by one. None with a guest page above 4 KiB
  * or a first PFN that is not aligned to 2 MiB. Returns how many.
  */
-uint32_t gmem_balloon_alloc_large(struct gmem *gmem, uint64_t *firsts, uint32_t count);
+uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint32_t count);
 /** Gives whole blocks back, which merge at once. */
-void gmem_balloon_free_large(struct gmem *gmem, const uint64_t *firsts, uint32_t count);
+void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uint32_t count);
 
 /** Pages that are not the balloon's are left alone and counted in `bad_frees`. Any count. */
-void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count);
+void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
 /** The driver fills pages that it is about to free with `free_tag`. */
-void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count);
+void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 
 /** Links beside the pages, for bnt_guest_ops: see there. */
-void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
-uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
-bool gmem_links_remove(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
+void gmem_push_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count);
+uint64_t gmem_pop_links(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count);
+bool gmem_remove_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn);
 
 /* ---- Free page hinting (gmem_hint.c) ---- */
 
 /** A free block of 2^order pages above the low watermark; LIFO only, unless order is 0. */
-bool gmem_hint_take(struct gmem *gmem, uint32_t order, uint64_t *first_pfn);
+bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn);
 /** Pages that are not hinted are left alone and counted in `bad_frees`. Any count. */
-void gmem_hint_free(struct gmem *gmem, const uint64_t *pages, uint32_t count);
+void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count);
 /** The lowest hinted page; GMEM_NONE. */
-uint64_t gmem_hinted_page(const struct gmem *gmem);
+uint64_t gmem_find_hinted_page(const struct gmem *gmem);
 /** The guest reads a page, whatever it is used for. */
-void gmem_peek(const struct gmem *gmem, uint64_t pfn);
+void gmem_peek_page(const struct gmem *gmem, uint64_t pfn);
 
 /* ---- Working sets (gmem_age.c) ---- */
 
 /** How much anonymous memory and page cache was last used how long ago, by `count` bins. */
-void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
-                      struct bnt_ws_bin *bins, uint32_t count);
+void gmem_measure_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
+                              struct bnt_ws_bin *bins, uint32_t count);
 
 /* ---- Free page reporting (gmem_report.c) ---- */
 
@@ -183,16 +184,17 @@ void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *confi
  * free, larger ones split, and leaves the low watermark and one block; first PFN of each. None
  * where free pages do not merge (SEQUENTIAL, RANDOM), and none of the pages freed last.
  */
-uint32_t gmem_report_take(struct gmem *gmem, uint64_t *blocks, uint32_t count);
+uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count);
 /** They are free again; `acked` ones need no report before they are used. */
-void gmem_report_done(struct gmem *gmem, const uint64_t *blocks, uint32_t count, bool acked);
+void gmem_return_report_blocks(struct gmem *gmem, const uint64_t *blocks, uint32_t count,
+                               bool acked);
 /** Whether a block of that order became free since the last call. */
-bool gmem_report_wanted(struct gmem *gmem);
+bool gmem_poll_report_wanted(struct gmem *gmem);
 
 /* ---- Background reclaim (kswapd) ---- */
 
 /** Free memory fell below the low watermark: gmem_reclaim should run. Stays until it is done. */
-bool gmem_reclaim_wanted(const struct gmem *gmem);
+bool gmem_is_reclaim_wanted(const struct gmem *gmem);
 
 struct gmem_reclaim {
     uint64_t pages;   /**< that became free */
@@ -201,7 +203,7 @@ struct gmem_reclaim {
 };
 
 /** One step: frees up to `pages_max` pages towards the high watermark: clean, dirty, anonymous. */
-struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max);
+struct gmem_reclaim gmem_run_background_reclaim(struct gmem *gmem, uint32_t pages_max);
 
 /* ---- Out of memory ---- */
 
@@ -209,7 +211,7 @@ struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max);
  * Kills the group with the most anonymous memory, resident and swapped (lowest number among
  * equals): all its pages become free, it stays dead. GMEM_NO_GROUP: nobody has any.
  */
-uint32_t gmem_oom_kill(struct gmem *gmem);
+uint32_t gmem_oom_kill_group(struct gmem *gmem);
 
 /* ---- Looking at it ---- */
 
@@ -240,19 +242,19 @@ struct gmem_counters {
     uint64_t bad_frees; /**< frees of pages that were not the balloon's */
 };
 
-void gmem_counters_get(const struct gmem *gmem, struct gmem_counters *counters);
+void gmem_get_counters(const struct gmem *gmem, struct gmem_counters *counters);
 
-uint64_t gmem_page_bytes(const struct gmem *gmem);
-uint64_t gmem_pages(const struct gmem *gmem);
-uint64_t gmem_pages_in_use(const struct gmem *gmem, page_use use);
+uint64_t gmem_get_page_bytes(const struct gmem *gmem);
+uint64_t gmem_count_pages(const struct gmem *gmem);
+uint64_t gmem_count_pages_in_use(const struct gmem *gmem, page_use use);
 /** What a page is used for; PAGE_USE_COUNT if the PFN is not the first of a page. */
-page_use gmem_use(const struct gmem *gmem, uint64_t pfn);
+page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn);
 /** The tag that a page of a workload must hold. */
-uint64_t gmem_tag(const struct gmem *gmem, uint64_t pfn);
+uint64_t gmem_get_page_tag(const struct gmem *gmem, uint64_t pfn);
 /** The most recently used page of the first group that has one (ANON, CACHE, SLAB); GMEM_NONE. */
-uint64_t gmem_any_page(const struct gmem *gmem, page_use use);
+uint64_t gmem_find_page_in_use(const struct gmem *gmem, page_use use);
 /** Reads up to `count` pages of the kernel, going round; verified by `access`. */
-void gmem_kernel_touch(struct gmem *gmem, uint32_t count);
+void gmem_read_kernel_pages(struct gmem *gmem, uint32_t count);
 
 /** Recounts everything from the arrays and walks every list. False: `text` says what is wrong. */
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes);
@@ -260,10 +262,10 @@ bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes);
 /* ---- Groups: what workload.c works with ---- */
 
 /** A new group; its number. */
-uint32_t gmem_group_create(struct gmem *gmem);
-bool gmem_group_killed(const struct gmem *gmem, uint32_t group);
-uint64_t gmem_group_pages(const struct gmem *gmem, uint32_t group, page_use use);
-uint64_t gmem_group_swapped(const struct gmem *gmem, uint32_t group);
+uint32_t gmem_create_group(struct gmem *gmem);
+bool gmem_is_group_killed(const struct gmem *gmem, uint32_t group);
+uint64_t gmem_count_group_pages(const struct gmem *gmem, uint32_t group, page_use use);
+uint64_t gmem_count_group_swapped(const struct gmem *gmem, uint32_t group);
 
 struct gmem_result {
     gmem_status status;
@@ -272,28 +274,29 @@ struct gmem_result {
 };
 
 /** Pages that must be there (ANON, SLAB), written afresh. Reclaims directly below min. */
-struct gmem_result gmem_demand(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);
+struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use use,
+                                     uint64_t pages);
 /**
  * File pages read for the first time: into what is free above the low watermark, then in place of
  * the group's own oldest clean pages, which are dropped for it; without any, dropped at once.
  */
-void gmem_cache_read(struct gmem *gmem, uint32_t group, uint64_t pages);
+void gmem_cache_read_new(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Dropped cache read again, into the same places; fewer if the group has none. */
-struct gmem_result gmem_cache_refault(struct gmem *gmem, uint32_t group, uint64_t pages);
+struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Cache pages that were dropped and that the group did not read again. */
-uint64_t gmem_cache_dropped(const struct gmem *gmem, uint32_t group);
+uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group);
 /** The group wants no more than this of its dropped cache back. */
-void gmem_cache_forget(struct gmem *gmem, uint32_t group, uint64_t keep);
+void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep);
 /** Makes the group's dirty cache `pages`: oldest clean ones are written to, or oldest dirty back.
  */
-void gmem_cache_dirty(struct gmem *gmem, uint32_t group, uint64_t pages);
+void gmem_cache_set_dirty(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Gives pages back, newest first; of ANON swapped ones before resident ones. Returns how many. */
-uint64_t gmem_release(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);
+uint64_t gmem_release_pages(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);
 /** Reads the group's oldest pages of a use, verified by `access`; they become its newest. */
-void gmem_touch(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages);
+void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages);
 /** Brings the group's longest-swapped pages back, content intact. Reclaims directly below min. */
-struct gmem_result gmem_swap_in(struct gmem *gmem, uint32_t group, uint64_t pages);
+struct gmem_result gmem_swap_in_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** All of a group's pages become free, swapped ones too. */
-void gmem_group_empty(struct gmem *gmem, uint32_t group);
+void gmem_empty_group(struct gmem *gmem, uint32_t group);
 
 #endif

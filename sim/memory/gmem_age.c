@@ -9,23 +9,23 @@
 /** Without intervals: the first bin's end. Each bin is ten times as long as the one before. */
 #define AGE_FIRST_MS 1000
 
-static uint64_t now_ms(const struct gmem *gmem)
+static uint64_t get_now_ms(const struct gmem *gmem)
 {
     return engine_get_time_ns(gmem->config.engine) / 1000000;
 }
 
-void gmem_stamp(const struct gmem *gmem, uint32_t page)
+void gmem_stamp_page(const struct gmem *gmem, uint32_t page)
 {
     if (gmem->stamps != NULL) {
-        gmem->stamps[page] = (uint32_t)now_ms(gmem);
+        gmem->stamps[page] = (uint32_t)get_now_ms(gmem);
     }
 }
 
-void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
-                      struct bnt_ws_bin *bins, uint32_t count)
+void gmem_measure_working_set(const struct gmem *gmem, const struct bnt_ws_config *config,
+                              struct bnt_ws_bin *bins, uint32_t count)
 {
-    const uint64_t page_bytes = gmem_page_bytes(gmem);
-    const uint64_t now = now_ms(gmem);
+    const uint64_t page_bytes = gmem_get_page_bytes(gmem);
+    const uint64_t now = get_now_ms(gmem);
     uint64_t next_ms = AGE_FIRST_MS;
     for (uint32_t i = 0; i < count; i++) {
         const bool told = i < config->interval_count;
@@ -33,7 +33,7 @@ void gmem_working_set(const struct gmem *gmem, const struct bnt_ws_config *confi
         next_ms = bins[i].age_ms < UINT64_MAX / 10 ? bins[i].age_ms * 10 : UINT64_MAX - 1;
     }
     for (uint32_t page = 0; gmem->stamps != NULL && page < gmem->pages; page++) {
-        const page_use use = gmem_use_of(gmem, page);
+        const page_use use = gmem_get_use(gmem, page);
         const uint64_t age = now - gmem->stamps[page];
         uint32_t bin = 0;
         while (bin + 1 < count && age > bins[bin].age_ms) {

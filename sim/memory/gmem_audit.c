@@ -8,23 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool bit_get(const struct gmem *gmem, uint32_t page)
+static bool is_page_seen(const struct gmem *gmem, uint32_t page)
 {
     return (gmem->seen[page / 64] >> (page % 64) & 1) != 0;
 }
 
 /** Each page's use, counted, is what the counters say. */
-static bool counts_audit(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint32_t found[GMEM_USE_MASK + 1] = {0};
     for (uint32_t page = 0; page < gmem->pages; page++) {
         found[gmem->state[page] & GMEM_USE_MASK]++;
     }
     for (uint32_t use = 0; use < PAGE_USE_COUNT; use++) {
-        const uint64_t counted = gmem_pages_in_use(gmem, (page_use)use);
+        const uint64_t counted = gmem_count_pages_in_use(gmem, (page_use)use);
         if (found[use] != counted) {
             (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " were counted",
-                           found[use], page_use_name((page_use)use), counted);
+                           found[use], page_use_get_name((page_use)use), counted);
             return false;
         }
     }
@@ -32,24 +32,24 @@ static bool counts_audit(const struct gmem *gmem, char *text, size_t bytes)
 }
 
 /** What the pool hands out is what is free, page by page. */
-static bool pool_audit(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
 {
     memset(gmem->seen, 0, gmem->seen_bytes);
     if (!gmem_pool_audit(&gmem->pool, gmem->seen, text, bytes)) {
         return false;
     }
     for (uint32_t page = 0; page < gmem->pages; page++) {
-        const page_use use = gmem_use_of(gmem, page);
-        if (bit_get(gmem, page) != (use == PAGE_USE_FREE)) {
+        const page_use use = gmem_get_use(gmem, page);
+        if (is_page_seen(gmem, page) != (use == PAGE_USE_FREE)) {
             (void)snprintf(text, bytes, "page %" PRIu32 " is %s and %s the pool", page,
-                           page_use_name(use), bit_get(gmem, page) ? "in" : "not in");
+                           page_use_get_name(use), is_page_seen(gmem, page) ? "in" : "not in");
             return false;
         }
     }
     return true;
 }
 
-static bool list_audit(const struct gmem *gmem, uint32_t group, page_use use, char *text,
+static bool audit_list(const struct gmem *gmem, uint32_t group, page_use use, char *text,
                        size_t bytes)
 {
     const struct gmem_list *list = &gmem->groups[group].list[use];
@@ -59,14 +59,14 @@ static bool list_audit(const struct gmem *gmem, uint32_t group, page_use use, ch
         const char *what = NULL;
         if (page >= gmem->pages || gmem->state[page] != (uint8_t)use) {
             what = "is there and is not of that use";
-        } else if (bit_get(gmem, page)) {
+        } else if (is_page_seen(gmem, page)) {
             what = "is there and on another list";
         } else if (gmem->prev[page] != before) {
             what = "has links that disagree";
         }
         if (what != NULL) {
             (void)snprintf(text, bytes, "group %" PRIu32 ", %s: page %" PRIu32 " %s", group,
-                           page_use_name(use), page, what);
+                           page_use_get_name(use), page, what);
             return false;
         }
         gmem->seen[page / 64] |= UINT64_C(1) << (page % 64);
@@ -77,26 +77,26 @@ static bool list_audit(const struct gmem *gmem, uint32_t group, page_use use, ch
         (void)snprintf(text, bytes,
                        "group %" PRIu32 ", %s: %" PRIu32 " pages on the list, %" PRIu32
                        " were counted, or its tail is wrong",
-                       group, page_use_name(use), count, list->count);
+                       group, page_use_get_name(use), count, list->count);
         return false;
     }
     return true;
 }
 
 /** Every page of a group's use is on one list of a group. Runs after pool_audit. */
-static bool lists_audit(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_lists(const struct gmem *gmem, char *text, size_t bytes)
 {
     for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
         uint64_t total = 0;
         for (uint32_t group = 0; group < gmem->group_count; group++) {
-            if (!list_audit(gmem, group, (page_use)use, text, bytes)) {
+            if (!audit_list(gmem, group, (page_use)use, text, bytes)) {
                 return false;
             }
             total += gmem->groups[group].list[use].count;
         }
         if (total != gmem->in_use[use]) {
             (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " on lists",
-                           gmem->in_use[use], page_use_name((page_use)use), total);
+                           gmem->in_use[use], page_use_get_name((page_use)use), total);
             return false;
         }
     }
@@ -104,7 +104,7 @@ static bool lists_audit(const struct gmem *gmem, char *text, size_t bytes)
 }
 
 /** Slots from `first` on; more than there are: they loop. */
-static uint64_t slots_from(const struct gmem *gmem, uint32_t first)
+static uint64_t count_slots_from(const struct gmem *gmem, uint32_t first)
 {
     uint64_t count = 0;
     for (uint32_t slot = first; slot != BUDDY_NONE && count <= gmem->swap_slots;) {
@@ -114,11 +114,11 @@ static uint64_t slots_from(const struct gmem *gmem, uint32_t first)
     return count;
 }
 
-static bool swap_audit(const struct gmem *gmem, char *text, size_t bytes)
+static bool audit_swap(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint64_t used = 0;
     for (uint32_t group = 0; group < gmem->group_count; group++) {
-        const uint64_t count = slots_from(gmem, gmem->groups[group].swap_head);
+        const uint64_t count = count_slots_from(gmem, gmem->groups[group].swap_head);
         if (count != gmem->groups[group].swapped) {
             (void)snprintf(text, bytes,
                            "group %" PRIu32 ": %" PRIu64 " pages in swap, %" PRIu32 " were counted",
@@ -127,7 +127,7 @@ static bool swap_audit(const struct gmem *gmem, char *text, size_t bytes)
         }
         used += count;
     }
-    const uint64_t unused = slots_from(gmem, gmem->swap_free);
+    const uint64_t unused = count_slots_from(gmem, gmem->swap_free);
     if (used != gmem->swap_used || used + unused != gmem->swap_fresh) {
         (void)snprintf(text, bytes,
                        "swap: %" PRIu64 " slots in use and %" PRIu64 " not, of %" PRIu32
@@ -140,6 +140,6 @@ static bool swap_audit(const struct gmem *gmem, char *text, size_t bytes)
 
 bool gmem_audit(const struct gmem *gmem, char *text, size_t text_bytes)
 {
-    return counts_audit(gmem, text, text_bytes) && pool_audit(gmem, text, text_bytes) &&
-           lists_audit(gmem, text, text_bytes) && swap_audit(gmem, text, text_bytes);
+    return audit_counts(gmem, text, text_bytes) && audit_pool(gmem, text, text_bytes) &&
+           audit_lists(gmem, text, text_bytes) && audit_swap(gmem, text, text_bytes);
 }

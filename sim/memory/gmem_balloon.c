@@ -6,7 +6,7 @@
 
 /* ---- Pages ---- */
 
-static void taken(struct gmem *gmem, uint32_t count)
+static void count_taken_pages(struct gmem *gmem, uint32_t count)
 {
     gmem->in_use[PAGE_USE_BALLOON] += count;
     if (gmem->pool.free_pages < gmem->low) {
@@ -14,18 +14,18 @@ static void taken(struct gmem *gmem, uint32_t count)
     }
 }
 
-uint32_t gmem_balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count)
+uint32_t gmem_balloon_take_free(struct gmem *gmem, uint64_t *pfns, uint32_t count)
 {
     uint32_t pages[GMEM_BATCH_MAX];
-    const uint32_t room = gmem_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_above(gmem, gmem->min);
     count = count < room ? count : room;
     if (count == 0) {
         return 0;
     }
-    gmem_pool_take(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
-    taken(gmem, count);
+    gmem_pool_take_pages(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
+    count_taken_pages(gmem, count);
     for (uint32_t i = 0; i < count; i++) {
-        pfns[i] = gmem_pfn(gmem, pages[i]);
+        pfns[i] = gmem_get_pfn(gmem, pages[i]);
     }
     if (gmem->config.moved != NULL) {
         gmem->config.moved(gmem->config.opaque, pfns, count, PAGE_USE_FREE, PAGE_USE_BALLOON);
@@ -33,10 +33,10 @@ uint32_t gmem_balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count)
     return count;
 }
 
-uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
+uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    uint32_t got = gmem_balloon_take(gmem, pages, count);
+    uint32_t got = gmem_balloon_take_free(gmem, pages, count);
     if (got == count) {
         return got;
     }
@@ -45,22 +45,22 @@ uint32_t gmem_balloon_alloc(struct gmem *gmem, uint64_t *pages, uint32_t count)
     const uint32_t missing = count - got;
     const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
     if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
-        got += gmem_balloon_take(gmem, pages + got, missing);
+        got += gmem_balloon_take_free(gmem, pages + got, missing);
     }
     return got;
 }
 
-uint32_t gmem_balloon_alloc_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
+uint32_t gmem_balloon_alloc_pages_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    const uint32_t got = gmem_balloon_take(gmem, pages, count);
+    const uint32_t got = gmem_balloon_take_free(gmem, pages, count);
     gmem->reclaim_wanted = gmem->reclaim_wanted || got < count;
     return got;
 }
 
-struct gmem_waited gmem_balloon_wait(struct gmem *gmem, uint32_t count)
+struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count)
 {
-    struct gmem_waited result = {.ready = gmem_above(gmem, gmem->min)};
+    struct gmem_waited result = {.ready = gmem_count_above(gmem, gmem->min)};
     if (result.ready >= count) {
         return result;
     }
@@ -70,26 +70,26 @@ struct gmem_waited gmem_balloon_wait(struct gmem *gmem, uint32_t count)
         gmem_reclaim_pages(gmem, GMEM_RECLAIM_BATCH, GMEM_RECLAIM_BATCH, &result.cost_ns);
     gmem->balloon_cost_ns += result.cost_ns;
     result.stuck = freed == 0;
-    result.ready = gmem_above(gmem, gmem->min);
+    result.ready = gmem_count_above(gmem, gmem->min);
     return result;
 }
 
-void gmem_balloon_fill(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+void gmem_balloon_fill_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        const uint32_t page = gmem_find_page(gmem, pages[i]);
         if (page != BUDDY_NONE && gmem->state[page] == PAGE_USE_BALLOON) {
-            gmem_fill(gmem, page);
+            gmem_fill_page(gmem, page);
         }
     }
 }
 
-void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 {
     uint32_t batch[GMEM_BATCH_MAX];
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        const uint32_t page = gmem_find_page(gmem, pages[i]);
         if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_BALLOON) {
             gmem->bad_frees++;
             continue;
@@ -97,19 +97,19 @@ void gmem_balloon_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
         gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
-            gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+            gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
             n = 0;
         }
     }
     if (n > 0) {
-        gmem_give(gmem, batch, n, PAGE_USE_BALLOON);
+        gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
     }
 }
 
 /* ---- 2 MiB blocks ---- */
 
 /** A page that was given back was not reported since (gmem_report.c). */
-static void block_unreported(struct gmem *gmem, uint32_t first)
+static void clear_reported_block(struct gmem *gmem, uint32_t first)
 {
     for (uint32_t i = 0; gmem->reported != NULL && i < GMEM_POOL_BLOCK; i++) {
         gmem->reported[(first + i) / 64] &= ~(UINT64_C(1) << ((first + i) % 64));
@@ -117,37 +117,37 @@ static void block_unreported(struct gmem *gmem, uint32_t first)
 }
 
 /** Tells the observer of all pages of a block. */
-static void block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     uint32_t pages[GMEM_BATCH_MAX];
     for (uint32_t done = 0; done < GMEM_POOL_BLOCK; done += GMEM_BATCH_MAX) {
         for (uint32_t i = 0; i < GMEM_BATCH_MAX; i++) {
             pages[i] = first + done + i;
         }
-        gmem_moved(gmem, pages, GMEM_BATCH_MAX, from, to);
+        gmem_notify_moved(gmem, pages, GMEM_BATCH_MAX, from, to);
     }
 }
 
-uint32_t gmem_balloon_alloc_large(struct gmem *gmem, uint64_t *firsts, uint32_t count)
+uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint32_t count)
 {
     uint32_t got = 0;
     if (gmem->config.page_order != 0 || gmem->config.first_pfn % GMEM_POOL_BLOCK != 0) {
         return 0;
     }
-    while (got < count && gmem_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
+    while (got < count && gmem_count_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
         uint32_t first = 0;
-        if (!gmem_pool_take_huge(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
+        if (!gmem_pool_take_huge_page(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
             break;
         }
-        taken(gmem, GMEM_POOL_BLOCK);
-        firsts[got++] = gmem_pfn(gmem, first);
-        block_moved(gmem, first, PAGE_USE_FREE, PAGE_USE_BALLOON);
+        count_taken_pages(gmem, GMEM_POOL_BLOCK);
+        firsts[got++] = gmem_get_pfn(gmem, first);
+        notify_block_moved(gmem, first, PAGE_USE_FREE, PAGE_USE_BALLOON);
     }
     return got;
 }
 
 /** Whether all of a block is the balloon's. */
-static bool block_ballooned(const struct gmem *gmem, uint32_t first)
+static bool is_block_ballooned(const struct gmem *gmem, uint32_t first)
 {
     uint32_t ballooned = 0;
     if (first == BUDDY_NONE || first % GMEM_POOL_BLOCK != 0 ||
@@ -160,29 +160,29 @@ static bool block_ballooned(const struct gmem *gmem, uint32_t first)
     return ballooned == GMEM_POOL_BLOCK;
 }
 
-void gmem_balloon_free_large(struct gmem *gmem, const uint64_t *firsts, uint32_t count)
+void gmem_balloon_free_huge_pages(struct gmem *gmem, const uint64_t *firsts, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t first = gmem_page_of(gmem, firsts[i]);
-        if (!block_ballooned(gmem, first)) {
+        const uint32_t first = gmem_find_page(gmem, firsts[i]);
+        if (!is_block_ballooned(gmem, first)) {
             gmem->bad_frees++;
             continue;
         }
         gmem->in_use[PAGE_USE_BALLOON] -= GMEM_POOL_BLOCK;
-        block_unreported(gmem, first);
-        gmem_pool_give_huge(&gmem->pool, first);
-        block_moved(gmem, first, PAGE_USE_BALLOON, PAGE_USE_FREE);
+        clear_reported_block(gmem, first);
+        gmem_pool_free_huge_page(&gmem->pool, first);
+        notify_block_moved(gmem, first, PAGE_USE_BALLOON, PAGE_USE_FREE);
     }
 }
 
 /* ---- The record's links ---- */
 
-void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
+void gmem_push_links(struct gmem *gmem, uint64_t head, const uint64_t *pages, uint32_t count)
 {
     uint32_t *record = gmem->record;
-    uint32_t link = gmem_page_of(gmem, head);
+    uint32_t link = gmem_find_page(gmem, head);
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        const uint32_t page = gmem_find_page(gmem, pages[i]);
         if (page != BUDDY_NONE) {
             record[page] = link;
             link = page;
@@ -190,23 +190,23 @@ void gmem_links_push(struct gmem *gmem, uint64_t head, const uint64_t *pages, ui
     }
 }
 
-uint64_t gmem_links_pop(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
+uint64_t gmem_pop_links(const struct gmem *gmem, uint64_t head, uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, head);
+        const uint32_t page = gmem_find_page(gmem, head);
         pages[i] = head;
         head = page == BUDDY_NONE || gmem->record[page] == BUDDY_NONE
                    ? GMEM_NONE
-                   : gmem_pfn(gmem, gmem->record[page]);
+                   : gmem_get_pfn(gmem, gmem->record[page]);
     }
     return head;
 }
 
-bool gmem_links_remove(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
+bool gmem_remove_link(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
 {
-    const uint32_t wanted = gmem_page_of(gmem, pfn);
+    const uint32_t wanted = gmem_find_page(gmem, pfn);
     uint32_t above = BUDDY_NONE;
-    uint32_t page = *head == GMEM_NONE ? BUDDY_NONE : gmem_page_of(gmem, *head);
+    uint32_t page = *head == GMEM_NONE ? BUDDY_NONE : gmem_find_page(gmem, *head);
     while (page != BUDDY_NONE && page != wanted) {
         above = page;
         page = gmem->record[page];
@@ -218,7 +218,7 @@ bool gmem_links_remove(const struct gmem *gmem, uint64_t *head, uint64_t pfn)
     if (above != BUDDY_NONE) {
         gmem->record[above] = below;
     } else {
-        *head = below == BUDDY_NONE ? GMEM_NONE : gmem_pfn(gmem, below);
+        *head = below == BUDDY_NONE ? GMEM_NONE : gmem_get_pfn(gmem, below);
     }
     return true;
 }

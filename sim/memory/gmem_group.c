@@ -9,7 +9,7 @@
 
 #define GROUPS_FIRST 8
 
-uint32_t gmem_group_create(struct gmem *gmem)
+uint32_t gmem_create_group(struct gmem *gmem)
 {
     if (gmem->group_count == gmem->group_room) {
         const uint32_t room = gmem->group_room == 0 ? GROUPS_FIRST : gmem->group_room * 2;
@@ -28,22 +28,22 @@ uint32_t gmem_group_create(struct gmem *gmem)
     return gmem->group_count++;
 }
 
-bool gmem_group_killed(const struct gmem *gmem, uint32_t group)
+bool gmem_is_group_killed(const struct gmem *gmem, uint32_t group)
 {
     return gmem->groups[group].killed;
 }
 
-uint64_t gmem_group_pages(const struct gmem *gmem, uint32_t group, page_use use)
+uint64_t gmem_count_group_pages(const struct gmem *gmem, uint32_t group, page_use use)
 {
     return gmem->groups[group].list[use].count;
 }
 
-uint64_t gmem_group_swapped(const struct gmem *gmem, uint32_t group)
+uint64_t gmem_count_group_swapped(const struct gmem *gmem, uint32_t group)
 {
     return gmem->groups[group].swapped;
 }
 
-static uint32_t batch_of(uint64_t pages)
+static uint32_t limit_to_batch(uint64_t pages)
 {
     return pages < GMEM_BATCH_MAX ? (uint32_t)pages : GMEM_BATCH_MAX;
 }
@@ -51,42 +51,44 @@ static uint32_t batch_of(uint64_t pages)
 /* ---- Demands ---- */
 
 /** Pages that can be taken now, at least 1 and at most `want`; reclaims for it. 0: none is left. */
-static uint32_t room_for(struct gmem *gmem, uint32_t want, bool *reclaimed, uint64_t *cost_ns)
+static uint32_t reclaim_room(struct gmem *gmem, uint32_t want, bool *reclaimed, uint64_t *cost_ns)
 {
-    if (gmem_above(gmem, gmem->min) == 0) {
+    if (gmem_count_above(gmem, gmem->min) == 0) {
         gmem->direct_reclaims += !*reclaimed;
         *reclaimed = true;
         const uint32_t batch = want > GMEM_RECLAIM_BATCH ? want : GMEM_RECLAIM_BATCH;
         (void)gmem_reclaim_pages(gmem, batch, batch, cost_ns);
     }
-    const uint32_t room = gmem_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_above(gmem, gmem->min);
     return want < room ? want : room;
 }
 
 /** Takes pages for a group, and writes them: they are its newest. */
-static void take_written(struct gmem *gmem, struct gmem_group *group, uint32_t count, page_use use)
+static void take_and_write_pages(struct gmem *gmem, struct gmem_group *group, uint32_t count,
+                                 page_use use)
 {
     uint32_t pages[GMEM_BATCH_MAX];
-    gmem_take(gmem, pages, count, use);
+    gmem_take_pages(gmem, pages, count, use);
     for (uint32_t i = 0; i < count; i++) {
-        gmem_write(gmem, pages[i]);
+        gmem_write_page(gmem, pages[i]);
         gmem_list_push(gmem, &group->list[use], pages[i]);
     }
     gmem->allocations += count;
 }
 
-struct gmem_result gmem_demand(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages)
+struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use use,
+                                     uint64_t pages)
 {
     struct gmem_result result = {.status = GMEM_OK};
     bool reclaimed = false;
     while (result.pages < pages) {
-        const uint32_t want = batch_of(pages - result.pages);
-        const uint32_t count = room_for(gmem, want, &reclaimed, &result.cost_ns);
+        const uint32_t want = limit_to_batch(pages - result.pages);
+        const uint32_t count = reclaim_room(gmem, want, &reclaimed, &result.cost_ns);
         if (count == 0) {
             result.status = GMEM_OOM;
             break;
         }
-        take_written(gmem, &gmem->groups[group], count, use);
+        take_and_write_pages(gmem, &gmem->groups[group], count, use);
         result.pages += count;
     }
     return result;
@@ -95,30 +97,30 @@ struct gmem_result gmem_demand(struct gmem *gmem, uint32_t group, page_use use, 
 /* ---- Page cache ---- */
 
 /** Reads file pages into what is free above the low watermark; how many. */
-static uint64_t read_into_free(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
+static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     uint64_t done = 0;
     while (done < pages) {
-        const uint32_t room = gmem_above(gmem, gmem->low);
-        const uint32_t want = batch_of(pages - done);
+        const uint32_t room = gmem_count_above(gmem, gmem->low);
+        const uint32_t want = limit_to_batch(pages - done);
         const uint32_t count = want < room ? want : room;
         if (count == 0) {
             break;
         }
-        take_written(gmem, group, count, PAGE_USE_CACHE_CLEAN);
+        take_and_write_pages(gmem, group, count, PAGE_USE_CACHE_CLEAN);
         done += count;
     }
     return done;
 }
 
 /** Reads file pages in place of the group's oldest clean ones, which are dropped; how many. */
-static uint64_t read_in_place(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
+static uint64_t read_over_clean_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     struct gmem_list *list = &group->list[PAGE_USE_CACHE_CLEAN];
     const uint64_t done = list->count > 0 ? pages : 0;
     for (uint64_t i = 0; i < done; i++) {
         const uint32_t page = gmem_list_pop_tail(gmem, list);
-        gmem_write(gmem, page);
+        gmem_write_page(gmem, page);
         gmem_list_push(gmem, list, page);
     }
     group->dropped += done;
@@ -126,112 +128,112 @@ static uint64_t read_in_place(struct gmem *gmem, struct gmem_group *group, uint6
     return done;
 }
 
-void gmem_cache_read(struct gmem *gmem, uint32_t group, uint64_t pages)
+void gmem_cache_read_new(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_group *owner = &gmem->groups[group];
-    uint64_t left = pages - read_into_free(gmem, owner, pages);
-    left -= read_in_place(gmem, owner, left);
+    uint64_t left = pages - read_into_free_pages(gmem, owner, pages);
+    left -= read_over_clean_pages(gmem, owner, left);
     owner->dropped += left;
 }
 
-struct gmem_result gmem_cache_refault(struct gmem *gmem, uint32_t group, uint64_t pages)
+struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_result result = {.status = GMEM_OK};
     struct gmem_group *owner = &gmem->groups[group];
     pages = pages < owner->dropped ? pages : owner->dropped;
-    result.pages = read_into_free(gmem, owner, pages);
-    const uint64_t in_place = read_in_place(gmem, owner, pages - result.pages);
+    result.pages = read_into_free_pages(gmem, owner, pages);
+    const uint64_t in_place = read_over_clean_pages(gmem, owner, pages - result.pages);
     result.pages += in_place;
     owner->dropped -= result.pages;
     gmem->refaults += result.pages;
-    result.cost_ns = gmem_cost_of(gmem, in_place, GMEM_COST_SCAN_NS) +
-                     gmem_cost_of(gmem, result.pages, GMEM_COST_REFAULT_NS);
+    result.cost_ns = gmem_scale_cost(gmem, in_place, GMEM_COST_SCAN_NS) +
+                     gmem_scale_cost(gmem, result.pages, GMEM_COST_REFAULT_NS);
     return result;
 }
 
-uint64_t gmem_cache_dropped(const struct gmem *gmem, uint32_t group)
+uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group)
 {
     return gmem->groups[group].dropped;
 }
 
-void gmem_cache_forget(struct gmem *gmem, uint32_t group, uint64_t keep)
+void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep)
 {
     struct gmem_group *owner = &gmem->groups[group];
     owner->dropped = owner->dropped < keep ? owner->dropped : keep;
 }
 
 /** Moves the oldest pages of one cache list to the other; they become its newest. */
-static void cache_move(struct gmem *gmem, struct gmem_group *group, page_use from, page_use to,
-                       uint32_t count)
+static void move_cache_pages(struct gmem *gmem, struct gmem_group *group, page_use from,
+                             page_use to, uint32_t count)
 {
     uint32_t pages[GMEM_BATCH_MAX];
     for (uint32_t i = 0; i < count; i++) {
         pages[i] = gmem_list_pop_tail(gmem, &group->list[from]);
         gmem->state[pages[i]] = (uint8_t)to;
         if (to == PAGE_USE_CACHE_DIRTY) {
-            gmem_write(gmem, pages[i]);
+            gmem_write_page(gmem, pages[i]);
         } else {
-            gmem_read(gmem, pages[i]);
+            gmem_read_page(gmem, pages[i]);
         }
         gmem_list_push(gmem, &group->list[to], pages[i]);
     }
     gmem->in_use[from] -= count;
     gmem->in_use[to] += count;
-    gmem_moved(gmem, pages, count, from, to);
+    gmem_notify_moved(gmem, pages, count, from, to);
 }
 
-void gmem_cache_dirty(struct gmem *gmem, uint32_t group, uint64_t pages)
+void gmem_cache_set_dirty(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_group *owner = &gmem->groups[group];
     const struct gmem_list *clean = &owner->list[PAGE_USE_CACHE_CLEAN];
     const struct gmem_list *dirty = &owner->list[PAGE_USE_CACHE_DIRTY];
     while (dirty->count < pages && clean->count > 0) {
-        const uint32_t want = batch_of(pages - dirty->count);
-        cache_move(gmem, owner, PAGE_USE_CACHE_CLEAN, PAGE_USE_CACHE_DIRTY,
-                   want < clean->count ? want : clean->count);
+        const uint32_t want = limit_to_batch(pages - dirty->count);
+        move_cache_pages(gmem, owner, PAGE_USE_CACHE_CLEAN, PAGE_USE_CACHE_DIRTY,
+                         want < clean->count ? want : clean->count);
     }
     while (dirty->count > pages) {
-        cache_move(gmem, owner, PAGE_USE_CACHE_DIRTY, PAGE_USE_CACHE_CLEAN,
-                   batch_of(dirty->count - pages));
+        move_cache_pages(gmem, owner, PAGE_USE_CACHE_DIRTY, PAGE_USE_CACHE_CLEAN,
+                         limit_to_batch(dirty->count - pages));
     }
 }
 
 /* ---- Giving back, touching ---- */
 
 /** Forgets up to `pages` swapped pages; how many. */
-static uint64_t swap_release(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
+static uint64_t release_swap_slots(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     uint64_t done = 0;
     while (done < pages && group->swapped > 0) {
-        (void)gmem_swap_pop(gmem, group);
+        (void)gmem_swap_pop_tag(gmem, group);
         done++;
     }
     return done;
 }
 
-uint64_t gmem_release(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages)
+uint64_t gmem_release_pages(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages)
 {
     uint32_t batch[GMEM_BATCH_MAX];
     struct gmem_group *owner = &gmem->groups[group];
     struct gmem_list *list = &owner->list[use];
-    uint64_t done = use == PAGE_USE_ANON ? swap_release(gmem, owner, pages) : 0;
+    uint64_t done = use == PAGE_USE_ANON ? release_swap_slots(gmem, owner, pages) : 0;
     while (done < pages && list->count > 0) {
         uint32_t n = 0;
         while (n < GMEM_BATCH_MAX && done < pages && list->count > 0) {
             batch[n++] = gmem_list_pop_head(gmem, list);
             done++;
         }
-        gmem_give(gmem, batch, n, use);
+        gmem_free_pages(gmem, batch, n, use);
     }
     return done;
 }
 
-void gmem_touch(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages)
+void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages)
 {
     struct gmem_list *list = &gmem->groups[group].list[use];
     for (uint32_t i = 0; i < pages && i < list->count; i++) {
         const uint32_t page = gmem_list_pop_tail(gmem, list);
-        gmem_read(gmem, page);
+        gmem_read_page(gmem, page);
         gmem_list_push(gmem, list, page);
     }
 }
@@ -240,32 +242,33 @@ void gmem_touch(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages)
  * One page: its slot is free before a page is looked for, so that another can be swapped out in its
  * place when swap is full.
  */
-static bool swap_in_one(struct gmem *gmem, uint32_t group, bool *reclaimed, uint64_t *cost_ns)
+static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uint64_t *cost_ns)
 {
     struct gmem_group *owner = &gmem->groups[group];
-    const uint64_t tag = gmem_swap_pop(gmem, owner);
+    const uint64_t tag = gmem_swap_pop_tag(gmem, owner);
     uint32_t page = BUDDY_NONE;
-    if (room_for(gmem, 1, reclaimed, cost_ns) == 0) {
-        gmem_swap_push(gmem, owner, tag);
+    if (reclaim_room(gmem, 1, reclaimed, cost_ns) == 0) {
+        gmem_swap_push_tag(gmem, owner, tag);
         return false;
     }
-    gmem_take(gmem, &page, 1, PAGE_USE_ANON);
+    gmem_take_pages(gmem, &page, 1, PAGE_USE_ANON);
     if (gmem->config.access != NULL) {
-        gmem->config.access(gmem->config.opaque, gmem_pfn(gmem, page), gmem->tag[page], true, tag);
+        gmem->config.access(gmem->config.opaque, gmem_get_pfn(gmem, page), gmem->tag[page], true,
+                            tag);
     }
     gmem->tag[page] = tag;
     gmem_list_push(gmem, &owner->list[PAGE_USE_ANON], page);
     gmem->swapped_in++;
-    *cost_ns += gmem_cost_of(gmem, 1, GMEM_COST_SWAP_IN_NS);
+    *cost_ns += gmem_scale_cost(gmem, 1, GMEM_COST_SWAP_IN_NS);
     return true;
 }
 
-struct gmem_result gmem_swap_in(struct gmem *gmem, uint32_t group, uint64_t pages)
+struct gmem_result gmem_swap_in_pages(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_result result = {.status = GMEM_OK};
     bool reclaimed = false;
     while (result.pages < pages && gmem->groups[group].swapped > 0) {
-        if (!swap_in_one(gmem, group, &reclaimed, &result.cost_ns)) {
+        if (!swap_in_page(gmem, group, &reclaimed, &result.cost_ns)) {
             result.status = GMEM_OOM;
             break;
         }
@@ -274,10 +277,10 @@ struct gmem_result gmem_swap_in(struct gmem *gmem, uint32_t group, uint64_t page
     return result;
 }
 
-void gmem_group_empty(struct gmem *gmem, uint32_t group)
+void gmem_empty_group(struct gmem *gmem, uint32_t group)
 {
     for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
-        (void)gmem_release(gmem, group, (page_use)use, UINT64_MAX);
+        (void)gmem_release_pages(gmem, group, (page_use)use, UINT64_MAX);
     }
     gmem->groups[group].dropped = 0;
 }

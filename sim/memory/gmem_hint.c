@@ -9,11 +9,11 @@
 #include <ballonet/base.h>
 
 /** The first page of a free block; of the pools that do not merge only single pages. */
-static bool block_find(struct gmem *gmem, uint32_t order, uint32_t *first)
+static bool take_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
 {
     const struct buddy *buddy = &gmem->pool.buddy;
     if (order == 0) {
-        gmem_pool_take(&gmem->pool, first, 1, PAGE_USE_HINTED);
+        gmem_pool_take_pages(&gmem->pool, first, 1, PAGE_USE_HINTED);
         return true;
     }
     if (gmem->pool.kind != PAGES_LIFO || order >= BUDDY_ORDERS || buddy->nonempty >> order == 0) {
@@ -24,12 +24,12 @@ static bool block_find(struct gmem *gmem, uint32_t order, uint32_t *first)
     return gmem_pool_take_block(&gmem->pool, *first, order, PAGE_USE_HINTED);
 }
 
-bool gmem_hint_take(struct gmem *gmem, uint32_t order, uint64_t *first_pfn)
+bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn)
 {
     const uint32_t size = UINT32_C(1) << order;
     uint32_t pages[GMEM_BATCH_MAX];
     uint32_t first = 0;
-    if (gmem_above(gmem, gmem->low) < size || !block_find(gmem, order, &first)) {
+    if (gmem_count_above(gmem, gmem->low) < size || !take_free_block(gmem, order, &first)) {
         return false;
     }
     gmem->in_use[PAGE_USE_HINTED] += size;
@@ -39,18 +39,18 @@ bool gmem_hint_take(struct gmem *gmem, uint32_t order, uint64_t *first_pfn)
             gmem->tag[first + done] = GMEM_TAG_UNKNOWN;
             pages[n++] = first + done;
         }
-        gmem_moved(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
+        gmem_notify_moved(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
     }
-    *first_pfn = gmem_pfn(gmem, first);
+    *first_pfn = gmem_get_pfn(gmem, first);
     return true;
 }
 
-void gmem_hint_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
+void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t count)
 {
     uint32_t batch[GMEM_BATCH_MAX];
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t page = gmem_page_of(gmem, pages[i]);
+        const uint32_t page = gmem_find_page(gmem, pages[i]);
         if (page == BUDDY_NONE || gmem->state[page] != PAGE_USE_HINTED) {
             gmem->bad_frees++;
             continue;
@@ -58,16 +58,16 @@ void gmem_hint_free(struct gmem *gmem, const uint64_t *pages, uint32_t count)
         gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
-            gmem_give(gmem, batch, n, PAGE_USE_HINTED);
+            gmem_free_pages(gmem, batch, n, PAGE_USE_HINTED);
             n = 0;
         }
     }
     if (n > 0) {
-        gmem_give(gmem, batch, n, PAGE_USE_HINTED);
+        gmem_free_pages(gmem, batch, n, PAGE_USE_HINTED);
     }
 }
 
-uint32_t gmem_shrink(struct gmem *gmem, uint32_t want)
+uint32_t gmem_shrink_hints(struct gmem *gmem, uint32_t want)
 {
     const uint32_t before = gmem->in_use[PAGE_USE_HINTED];
     if (before == 0 || gmem->config.shrink == NULL) {
@@ -77,17 +77,17 @@ uint32_t gmem_shrink(struct gmem *gmem, uint32_t want)
     return before - gmem->in_use[PAGE_USE_HINTED];
 }
 
-uint64_t gmem_hinted_page(const struct gmem *gmem)
+uint64_t gmem_find_hinted_page(const struct gmem *gmem)
 {
     for (uint32_t page = 0; page < gmem->pages && gmem->in_use[PAGE_USE_HINTED] > 0; page++) {
         if (gmem->state[page] == PAGE_USE_HINTED) {
-            return gmem_pfn(gmem, page);
+            return gmem_get_pfn(gmem, page);
         }
     }
     return GMEM_NONE;
 }
 
-void gmem_peek(const struct gmem *gmem, uint64_t pfn)
+void gmem_peek_page(const struct gmem *gmem, uint64_t pfn)
 {
-    gmem_read(gmem, gmem_page_of(gmem, pfn));
+    gmem_read_page(gmem, gmem_find_page(gmem, pfn));
 }

@@ -42,7 +42,7 @@ uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list)
     return page;
 }
 
-void gmem_swap_push(struct gmem *gmem, struct gmem_group *group, uint64_t tag)
+void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t tag)
 {
     uint32_t slot = gmem->swap_free;
     if (slot != BUDDY_NONE) {
@@ -62,7 +62,7 @@ void gmem_swap_push(struct gmem *gmem, struct gmem_group *group, uint64_t tag)
     gmem->swap_used++;
 }
 
-uint64_t gmem_swap_pop(struct gmem *gmem, struct gmem_group *group)
+uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group)
 {
     const uint32_t slot = group->swap_head;
     group->swap_head = gmem->swap_next[slot];

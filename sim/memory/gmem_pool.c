@@ -13,7 +13,7 @@
 
 /* ---- SEQUENTIAL: a tree of bits ---- */
 
-static void tree_init(struct gmem_pool *pool)
+static void init_tree(struct gmem_pool *pool)
 {
     uint32_t bits = pool->pages;
     do {
@@ -25,7 +25,7 @@ static void tree_init(struct gmem_pool *pool)
     } while (bits > 1);
 }
 
-static void tree_set(struct gmem_pool *pool, uint32_t page)
+static void mark_page_free(struct gmem_pool *pool, uint32_t page)
 {
     for (uint32_t level = 0; level < pool->levels; level++) {
         uint64_t *word = &pool->bits[level][page / 64];
@@ -39,7 +39,8 @@ static void tree_set(struct gmem_pool *pool, uint32_t page)
 }
 
 /** Takes from the lowest word that has a free page; how many. */
-static uint32_t tree_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
+                                  uint8_t state)
 {
     uint32_t at = 0;
     for (uint32_t level = pool->levels - 1; level > 0; level--) {
@@ -68,7 +69,7 @@ static uint32_t tree_take(struct gmem_pool *pool, uint32_t *pages, uint32_t coun
  * One choice is the key of the whole shuffle: a trace need not hold one for each page. The numbers
  * behind it are a counter, mixed; a 32-bit bound is met by the high half of a product.
  */
-static void stack_shuffle(struct gmem_pool *pool, struct engine *engine)
+static void shuffle_stack(struct gmem_pool *pool, struct engine *engine)
 {
     const uint32_t stream = engine_open_stream(engine, "shuffle");
     const uint64_t key =
@@ -82,7 +83,8 @@ static void stack_shuffle(struct gmem_pool *pool, struct engine *engine)
     }
 }
 
-static void stack_take(const struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+static void pop_stack_pages(const struct gmem_pool *pool, uint32_t *pages, uint32_t count,
+                            uint8_t state)
 {
     const uint32_t *top = pool->stack + pool->free_pages;
     uint8_t *states = pool->state;
@@ -96,11 +98,11 @@ static void stack_take(const struct gmem_pool *pool, uint32_t *pages, uint32_t c
 /* ---- LIFO: recently freed pages before a buddy ---- */
 
 /** The pages freed longest ago go to the buddy, where they merge. */
-static void recent_drain(struct gmem_pool *pool)
+static void drain_recent_pages(struct gmem_pool *pool)
 {
     for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
         pool->state[pool->recent[i]] = 0;
-        const uint32_t order = buddy_give(&pool->buddy, pool->recent[i], 0);
+        const uint32_t order = buddy_free_block(&pool->buddy, pool->recent[i], 0);
         pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
     }
     pool->recent_count -= GMEM_POOL_RECENT_DRAIN;
@@ -108,7 +110,7 @@ static void recent_drain(struct gmem_pool *pool)
             pool->recent_count * sizeof pool->recent[0]);
 }
 
-static void lifo_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+static void take_lifo_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
 {
     uint32_t done = 0;
     while (done < count && pool->recent_count > 0) {
@@ -118,7 +120,7 @@ static void lifo_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, u
     }
     while (done < count) {
         uint32_t first = 0;
-        const uint32_t run = buddy_take(&pool->buddy, count - done, &first);
+        const uint32_t run = buddy_alloc_run(&pool->buddy, count - done, &first);
         memset(pool->state + first, state, run);
         for (uint32_t i = 0; i < run; i++) {
             pages[done + i] = first + i;
@@ -127,11 +129,11 @@ static void lifo_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, u
     }
 }
 
-static void lifo_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+static void free_lifo_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (pool->recent_count == GMEM_POOL_RECENT_MAX) {
-            recent_drain(pool);
+            drain_recent_pages(pool);
         }
         pool->state[pages[i]] = GMEM_POOL_LOOSE;
         pool->recent[pool->recent_count++] = pages[i];
@@ -153,14 +155,14 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     if (kind == PAGES_LIFO) {
         buddy_init(&pool->buddy, state, next, prev, pages);
         memset(state + first_free, 0, pool->free_pages);
-        buddy_give_range(&pool->buddy, first_free, pool->free_pages);
+        buddy_free_range(&pool->buddy, first_free, pool->free_pages);
         return;
     }
     memset(state + first_free, GMEM_POOL_LOOSE, pool->free_pages);
     if (kind == PAGES_SEQUENTIAL) {
-        tree_init(pool);
+        init_tree(pool);
         for (uint32_t page = first_free; page < end; page++) {
-            tree_set(pool, page);
+            mark_page_free(pool, page);
         }
         return;
     }
@@ -168,10 +170,10 @@ void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *
     for (uint32_t i = 0; i < pool->free_pages; i++) {
         pool->stack[i] = end - 1 - i;
     }
-    stack_shuffle(pool, engine);
+    shuffle_stack(pool, engine);
 }
 
-void gmem_pool_done(struct gmem_pool *pool)
+void gmem_pool_destroy(struct gmem_pool *pool)
 {
     arena_free(pool->arena, pool->stack, pool->pages * sizeof(uint32_t));
     for (uint32_t level = 0; level < pool->levels; level++) {
@@ -179,34 +181,34 @@ void gmem_pool_done(struct gmem_pool *pool)
     }
 }
 
-void gmem_pool_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
+void gmem_pool_take_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state)
 {
     switch (pool->kind) {
     case PAGES_LIFO:
-        lifo_take(pool, pages, count, state);
+        take_lifo_pages(pool, pages, count, state);
         break;
     case PAGES_SEQUENTIAL:
         for (uint32_t done = 0; done < count;) {
-            done += tree_take(pool, pages + done, count - done, state);
+            done += take_lowest_pages(pool, pages + done, count - done, state);
         }
         break;
     case PAGES_RANDOM:
-        stack_take(pool, pages, count, state);
+        pop_stack_pages(pool, pages, count, state);
         break;
     }
     pool->free_pages -= count;
 }
 
-void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
+void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count)
 {
     switch (pool->kind) {
     case PAGES_LIFO:
-        lifo_give(pool, pages, count);
+        free_lifo_pages(pool, pages, count);
         break;
     case PAGES_SEQUENTIAL:
         for (uint32_t i = 0; i < count; i++) {
             pool->state[pages[i]] = GMEM_POOL_LOOSE;
-            tree_set(pool, pages[i]);
+            mark_page_free(pool, pages[i]);
         }
         break;
     case PAGES_RANDOM:
@@ -221,7 +223,7 @@ void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t coun
 
 bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state)
 {
-    if (pool->kind != PAGES_LIFO || !buddy_take_block(&pool->buddy, page, order)) {
+    if (pool->kind != PAGES_LIFO || !buddy_alloc_block_at(&pool->buddy, page, order)) {
         return false;
     }
     memset(pool->state + page, state, (size_t)1 << order);
@@ -229,17 +231,17 @@ bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order,
     return true;
 }
 
-void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
+void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
 {
     memset(pool->state + page, 0, (size_t)1 << order);
-    (void)buddy_give(&pool->buddy, page, order);
+    (void)buddy_free_block(&pool->buddy, page, order);
     pool->free_pages += UINT32_C(1) << order;
 }
 
 /* ---- Blocks of 2 MiB ---- */
 
 /** The lowest aligned block of which every page is free. */
-static bool tree_find_block(const struct gmem_pool *pool, uint32_t *first)
+static bool find_free_block(const struct gmem_pool *pool, uint32_t *first)
 {
     const uint32_t words = GMEM_POOL_BLOCK / 64;
     for (uint32_t at = 0; at + words <= pool->words[0]; at += words) {
@@ -255,7 +257,7 @@ static bool tree_find_block(const struct gmem_pool *pool, uint32_t *first)
     return false;
 }
 
-static void tree_clear(struct gmem_pool *pool, uint32_t page)
+static void mark_page_taken(struct gmem_pool *pool, uint32_t page)
 {
     for (uint32_t level = 0; level < pool->levels; level++) {
         uint64_t *word = &pool->bits[level][page / 64];
@@ -267,41 +269,41 @@ static void tree_clear(struct gmem_pool *pool, uint32_t page)
     }
 }
 
-bool gmem_pool_take_huge(struct gmem_pool *pool, uint32_t *first, uint8_t state)
+bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state)
 {
-    const bool sequential = pool->kind == PAGES_SEQUENTIAL && tree_find_block(pool, first);
+    const bool sequential = pool->kind == PAGES_SEQUENTIAL && find_free_block(pool, first);
     const bool lifo =
-        pool->kind == PAGES_LIFO && buddy_take_first(&pool->buddy, GMEM_POOL_BLOCK_ORDER, first);
+        pool->kind == PAGES_LIFO && buddy_alloc_block(&pool->buddy, GMEM_POOL_BLOCK_ORDER, first);
     if (!sequential && !lifo) {
         return false;
     }
     for (uint32_t i = 0; sequential && i < GMEM_POOL_BLOCK; i++) {
-        tree_clear(pool, *first + i);
+        mark_page_taken(pool, *first + i);
     }
     memset(pool->state + *first, state, GMEM_POOL_BLOCK);
     pool->free_pages -= GMEM_POOL_BLOCK;
     return true;
 }
 
-void gmem_pool_give_huge(struct gmem_pool *pool, uint32_t first)
+void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first)
 {
     if (pool->kind == PAGES_LIFO) {
         memset(pool->state + first, 0, GMEM_POOL_BLOCK);
-        const uint32_t order = buddy_give(&pool->buddy, first, GMEM_POOL_BLOCK_ORDER);
+        const uint32_t order = buddy_free_block(&pool->buddy, first, GMEM_POOL_BLOCK_ORDER);
         pool->largest_freed = order < pool->largest_freed ? pool->largest_freed : order + 1;
         pool->free_pages += GMEM_POOL_BLOCK;
         return;
     }
     for (uint32_t i = 0; i < GMEM_POOL_BLOCK; i++) {
         const uint32_t page = first + i;
-        gmem_pool_give(pool, &page, 1);
+        gmem_pool_free_pages(pool, &page, 1);
     }
 }
 
 /* ---- Audit ---- */
 
-static bool loose_audit(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,
-                        uint64_t *seen, char *text, size_t bytes)
+static bool audit_loose_pages(const struct gmem_pool *pool, const uint32_t *pages, uint32_t count,
+                              uint64_t *seen, char *text, size_t bytes)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = pages[i];
@@ -319,7 +321,7 @@ static bool loose_audit(const struct gmem_pool *pool, const uint32_t *pages, uin
     return true;
 }
 
-static bool tree_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t bytes)
+static bool audit_tree(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t bytes)
 {
     memcpy(seen, pool->bits[0], pool->words[0] * sizeof(uint64_t));
     for (uint32_t level = 1; level < pool->levels; level++) {
@@ -341,11 +343,11 @@ bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, s
     switch (pool->kind) {
     case PAGES_LIFO:
         return buddy_audit(&pool->buddy, seen, text, text_bytes) &&
-               loose_audit(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
+               audit_loose_pages(pool, pool->recent, pool->recent_count, seen, text, text_bytes);
     case PAGES_SEQUENTIAL:
-        return tree_audit(pool, seen, text, text_bytes);
+        return audit_tree(pool, seen, text, text_bytes);
     case PAGES_RANDOM:
-        return loose_audit(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
+        return audit_loose_pages(pool, pool->stack, pool->free_pages, seen, text, text_bytes);
     }
     return false;
 }

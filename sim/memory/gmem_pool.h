@@ -48,22 +48,22 @@ struct gmem_pool {
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
                     page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
                     uint32_t pages, uint32_t first_free, uint32_t end);
-void gmem_pool_done(struct gmem_pool *pool);
+void gmem_pool_destroy(struct gmem_pool *pool);
 
 /** Takes `count` <= free_pages pages; their state becomes `state`. */
-void gmem_pool_take(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
+void gmem_pool_take_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
 
 /** Takes pages back, whatever their state. */
-void gmem_pool_give(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
+void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
 
 /** Takes the free block of 2^order pages at `page`, if there is one. Of LIFO only. */
 bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
-void gmem_pool_give_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
+void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
 /** Takes an aligned block of GMEM_POOL_BLOCK pages. False: nothing that large is left in one piece;
  * RANDOM never has one. */
-bool gmem_pool_take_huge(struct gmem_pool *pool, uint32_t *first, uint8_t state);
+bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
 /** Takes such a block back at once, whatever its pages' state: it merges. */
-void gmem_pool_give_huge(struct gmem_pool *pool, uint32_t first);
+void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */
 bool gmem_pool_audit(const struct gmem_pool *pool, uint64_t *seen, char *text, size_t text_bytes);

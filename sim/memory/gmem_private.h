@@ -77,64 +77,65 @@ struct gmem {
     uint64_t bad_frees;
 };
 
-static inline page_use gmem_use_of(const struct gmem *gmem, uint32_t page)
+static inline page_use gmem_get_use(const struct gmem *gmem, uint32_t page)
 {
     return (page_use)(gmem->state[page] & GMEM_USE_MASK);
 }
 
-static inline uint64_t gmem_pfn(const struct gmem *gmem, uint32_t page)
+static inline uint64_t gmem_get_pfn(const struct gmem *gmem, uint32_t page)
 {
     return gmem->config.first_pfn + ((uint64_t)page << gmem->config.page_order);
 }
 
 /** Free pages above a watermark. */
-static inline uint32_t gmem_above(const struct gmem *gmem, uint32_t mark)
+static inline uint32_t gmem_count_above(const struct gmem *gmem, uint32_t mark)
 {
     return gmem->pool.free_pages > mark ? gmem->pool.free_pages - mark : 0;
 }
 
 /** Cost of `pages` guest pages at `cost_ns` for 4 KiB. */
-static inline uint64_t gmem_cost_of(const struct gmem *gmem, uint64_t pages, uint64_t cost_ns)
+static inline uint64_t gmem_scale_cost(const struct gmem *gmem, uint64_t pages, uint64_t cost_ns)
 {
     return (pages << gmem->config.page_order) * cost_ns;
 }
 
 /* gmem.c */
-uint32_t gmem_page_of(const struct gmem *gmem, uint64_t pfn); /**< BUDDY_NONE: none begins there */
-void gmem_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from,
-                page_use to);
+uint32_t gmem_find_page(const struct gmem *gmem,
+                        uint64_t pfn); /**< BUDDY_NONE: none begins there */
+void gmem_notify_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+                       page_use from, page_use to);
 /** Out of the pool; wakes background reclaim below the low watermark. count <= GMEM_BATCH_MAX. */
-void gmem_take(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
+void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
 /** Into the pool. count <= GMEM_BATCH_MAX. */
-void gmem_give(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
+void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
 /** The guest writes something new to a page. */
-void gmem_write(struct gmem *gmem, uint32_t page);
-void gmem_read(const struct gmem *gmem, uint32_t page);
+void gmem_write_page(struct gmem *gmem, uint32_t page);
+void gmem_read_page(const struct gmem *gmem, uint32_t page);
 /** The guest fills a page with what it expects of free ones. */
-void gmem_fill(struct gmem *gmem, uint32_t page);
+void gmem_fill_page(struct gmem *gmem, uint32_t page);
 /** gmem_age.c: the page is used now. */
-void gmem_stamp(const struct gmem *gmem, uint32_t page);
+void gmem_stamp_page(const struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes what the min watermark leaves, up to `count`; PFNs of it. */
-uint32_t gmem_balloon_take(struct gmem *gmem, uint64_t *pfns, uint32_t count);
+uint32_t gmem_balloon_take_free(struct gmem *gmem, uint64_t *pfns, uint32_t count);
 
 /* gmem_list.c */
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page);
 uint32_t gmem_list_pop_head(struct gmem *gmem, struct gmem_list *list);
 uint32_t gmem_list_pop_tail(struct gmem *gmem, struct gmem_list *list);
 /** Swap: a tag into a slot at the end of the group's queue; out of the slot at its front. */
-void gmem_swap_push(struct gmem *gmem, struct gmem_group *group, uint64_t tag);
-uint64_t gmem_swap_pop(struct gmem *gmem, struct gmem_group *group);
+void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t tag);
+uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group);
 
 /* gmem_hint.c */
 /** Asks for up to `want` hinted pages back; how many came. */
-uint32_t gmem_shrink(struct gmem *gmem, uint32_t want);
+uint32_t gmem_shrink_hints(struct gmem *gmem, uint32_t want);
 
 /* reclaim.c */
 /** Frees up to `want` pages, of them up to `anon_max` anonymous; adds the time to `cost_ns`. */
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns);
 /** Drops the oldest clean cache of one group. */
-uint32_t gmem_drop_clean(struct gmem *gmem, struct gmem_group *group, uint32_t want);
+uint32_t gmem_drop_clean_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want);
 
 #endif

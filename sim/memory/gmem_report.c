@@ -9,7 +9,7 @@
 
 #include <ballonet/base.h>
 
-static bool range_reported(const struct gmem *gmem, uint32_t first, uint32_t count)
+static bool is_range_reported(const struct gmem *gmem, uint32_t first, uint32_t count)
 {
     for (uint32_t at = first; at < first + count;) {
         const uint32_t within = at % 64;
@@ -24,7 +24,7 @@ static bool range_reported(const struct gmem *gmem, uint32_t first, uint32_t cou
     return true;
 }
 
-static void range_set(struct gmem *gmem, uint32_t first, uint32_t count, bool reported)
+static void mark_range_reported(struct gmem *gmem, uint32_t first, uint32_t count, bool reported)
 {
     for (uint32_t page = first; page < first + count; page++) {
         const uint64_t bit = UINT64_C(1) << (page % 64);
@@ -37,7 +37,7 @@ static void range_set(struct gmem *gmem, uint32_t first, uint32_t count, bool re
 }
 
 /** Fresh blocks of the order, out of the smallest free blocks first; how many. */
-static uint32_t blocks_find(const struct gmem *gmem, uint32_t *found, uint32_t count)
+static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found, uint32_t count)
 {
     const struct buddy *buddy = &gmem->pool.buddy;
     const uint32_t size = UINT32_C(1) << gmem->config.report_order;
@@ -45,7 +45,7 @@ static uint32_t blocks_find(const struct gmem *gmem, uint32_t *found, uint32_t c
     for (uint32_t order = gmem->config.report_order; order < BUDDY_ORDERS; order++) {
         for (uint32_t head = buddy->head[order]; head != BUDDY_NONE; head = buddy->next[head]) {
             for (uint32_t at = head; at < head + (UINT32_C(1) << order) && n < count; at += size) {
-                if (!range_reported(gmem, at, size)) {
+                if (!is_range_reported(gmem, at, size)) {
                     found[n++] = at;
                 }
             }
@@ -58,7 +58,7 @@ static uint32_t blocks_find(const struct gmem *gmem, uint32_t *found, uint32_t c
 }
 
 /** Tells the observer of the pages of one block. */
-static void block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
+static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     const uint32_t size = UINT32_C(1) << gmem->config.report_order;
     uint32_t pages[GMEM_BATCH_MAX];
@@ -67,11 +67,11 @@ static void block_moved(const struct gmem *gmem, uint32_t first, page_use from, 
         while (n < GMEM_BATCH_MAX && done < size) {
             pages[n++] = first + done++;
         }
-        gmem_moved(gmem, pages, n, from, to);
+        gmem_notify_moved(gmem, pages, n, from, to);
     }
 }
 
-uint32_t gmem_report_take(struct gmem *gmem, uint64_t *blocks, uint32_t count)
+uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count)
 {
     const uint32_t order = gmem->config.report_order;
     const uint32_t size = UINT32_C(1) << order;
@@ -79,37 +79,38 @@ uint32_t gmem_report_take(struct gmem *gmem, uint64_t *blocks, uint32_t count)
     if (gmem->reported == NULL || gmem->pool.kind != PAGES_LIFO) {
         return 0;
     }
-    const uint32_t room = gmem_above(gmem, gmem->low) >> order;
+    const uint32_t room = gmem_count_above(gmem, gmem->low) >> order;
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
     count = room == 0 ? 0 : count < room - 1 ? count : room - 1;
-    count = count == 0 ? 0 : blocks_find(gmem, found, count);
+    count = count == 0 ? 0 : find_unreported_blocks(gmem, found, count);
     for (uint32_t i = 0; i < count; i++) {
         (void)gmem_pool_take_block(&gmem->pool, found[i], order, PAGE_USE_REPORTED);
         gmem->in_use[PAGE_USE_REPORTED] += size;
-        blocks[i] = gmem_pfn(gmem, found[i]);
-        block_moved(gmem, found[i], PAGE_USE_FREE, PAGE_USE_REPORTED);
+        blocks[i] = gmem_get_pfn(gmem, found[i]);
+        notify_block_moved(gmem, found[i], PAGE_USE_FREE, PAGE_USE_REPORTED);
     }
     return count;
 }
 
-void gmem_report_done(struct gmem *gmem, const uint64_t *blocks, uint32_t count, bool acked)
+void gmem_return_report_blocks(struct gmem *gmem, const uint64_t *blocks, uint32_t count,
+                               bool acked)
 {
     const uint32_t order = gmem->config.report_order;
     const uint32_t size = UINT32_C(1) << order;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t first = gmem_page_of(gmem, blocks[i]);
+        const uint32_t first = gmem_find_page(gmem, blocks[i]);
         if (first == BUDDY_NONE || gmem->state[first] != PAGE_USE_REPORTED) {
             gmem->bad_frees++;
             continue;
         }
         gmem->in_use[PAGE_USE_REPORTED] -= size;
-        gmem_pool_give_block(&gmem->pool, first, order);
-        range_set(gmem, first, size, acked);
-        block_moved(gmem, first, PAGE_USE_REPORTED, PAGE_USE_FREE);
+        gmem_pool_free_block(&gmem->pool, first, order);
+        mark_range_reported(gmem, first, size, acked);
+        notify_block_moved(gmem, first, PAGE_USE_REPORTED, PAGE_USE_FREE);
     }
 }
 
-bool gmem_report_wanted(struct gmem *gmem)
+bool gmem_poll_report_wanted(struct gmem *gmem)
 {
     const bool wanted =
         gmem->reported != NULL && gmem->pool.largest_freed > gmem->config.report_order;

@@ -10,7 +10,8 @@
 /** Takes up to `want` pages of one group and one use; returns how many. */
 typedef uint32_t (*reclaimer)(struct gmem *gmem, struct gmem_group *group, uint32_t want);
 
-static uint32_t drop(struct gmem *gmem, struct gmem_group *group, page_use use, uint32_t want)
+static uint32_t drop_cache_pages(struct gmem *gmem, struct gmem_group *group, page_use use,
+                                 uint32_t want)
 {
     uint32_t pages[GMEM_BATCH_MAX];
     struct gmem_list *list = &group->list[use];
@@ -22,24 +23,24 @@ static uint32_t drop(struct gmem *gmem, struct gmem_group *group, page_use use, 
             pages[n++] = gmem_list_pop_tail(gmem, list);
             done++;
         }
-        gmem_give(gmem, pages, n, use);
+        gmem_free_pages(gmem, pages, n, use);
     }
     group->dropped += done;
     gmem->reclaimed += done;
     return done;
 }
 
-uint32_t gmem_drop_clean(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+uint32_t gmem_drop_clean_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
-    return drop(gmem, group, PAGE_USE_CACHE_CLEAN, want);
+    return drop_cache_pages(gmem, group, PAGE_USE_CACHE_CLEAN, want);
 }
 
-static uint32_t drop_dirty(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+static uint32_t write_and_drop_dirty(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
-    return drop(gmem, group, PAGE_USE_CACHE_DIRTY, want);
+    return drop_cache_pages(gmem, group, PAGE_USE_CACHE_DIRTY, want);
 }
 
-static uint32_t swap_out(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+static uint32_t swap_out_pages(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
     uint32_t pages[GMEM_BATCH_MAX];
     struct gmem_list *list = &group->list[PAGE_USE_ANON];
@@ -51,19 +52,19 @@ static uint32_t swap_out(struct gmem *gmem, struct gmem_group *group, uint32_t w
         uint32_t n = 0;
         while (n < GMEM_BATCH_MAX && done < want) {
             const uint32_t page = gmem_list_pop_tail(gmem, list);
-            gmem_read(gmem, page);
-            gmem_swap_push(gmem, group, gmem->tag[page]);
+            gmem_read_page(gmem, page);
+            gmem_swap_push_tag(gmem, group, gmem->tag[page]);
             pages[n++] = page;
             done++;
         }
-        gmem_give(gmem, pages, n, PAGE_USE_ANON);
+        gmem_free_pages(gmem, pages, n, PAGE_USE_ANON);
     }
     gmem->swapped_out += done;
     return done;
 }
 
 /** Goes once round the groups. */
-static uint32_t reclaim_use(struct gmem *gmem, page_use use, reclaimer take, uint32_t want)
+static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer take, uint32_t want)
 {
     const uint64_t total = gmem->in_use[use];
     uint32_t done = 0;
@@ -84,32 +85,36 @@ static uint32_t reclaim_use(struct gmem *gmem, page_use use, reclaimer take, uin
 
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
-    const uint32_t hinted = gmem_shrink(gmem, want); /* free already, but for the driver's word */
+    const uint32_t hinted =
+        gmem_shrink_hints(gmem, want); /* free already, but for the driver's word */
     if (hinted >= want) {
         return hinted;
     }
     want -= hinted;
-    const uint32_t clean = reclaim_use(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean, want);
+    const uint32_t clean =
+        reclaim_from_groups(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean_cache, want);
     uint32_t left = want - clean;
-    const uint32_t dirty = left > 0 ? reclaim_use(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty, left) : 0;
+    const uint32_t dirty =
+        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_CACHE_DIRTY, write_and_drop_dirty, left) : 0;
     left -= dirty;
     left = left < anon_max ? left : anon_max;
-    const uint32_t anon = left > 0 ? reclaim_use(gmem, PAGE_USE_ANON, swap_out, left) : 0;
-    *cost_ns += gmem_cost_of(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
-                gmem_cost_of(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
-                gmem_cost_of(gmem, anon, GMEM_COST_SWAP_OUT_NS);
+    const uint32_t anon =
+        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_ANON, swap_out_pages, left) : 0;
+    *cost_ns += gmem_scale_cost(gmem, (uint64_t)clean + dirty + anon, GMEM_COST_SCAN_NS) +
+                gmem_scale_cost(gmem, dirty, GMEM_COST_WRITEBACK_NS) +
+                gmem_scale_cost(gmem, anon, GMEM_COST_SWAP_OUT_NS);
     gmem->freed += hinted + clean + dirty + anon;
     return hinted + clean + dirty + anon;
 }
 
 /* ---- Background reclaim ---- */
 
-bool gmem_reclaim_wanted(const struct gmem *gmem)
+bool gmem_is_reclaim_wanted(const struct gmem *gmem)
 {
     return gmem->reclaim_wanted;
 }
 
-struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max)
+struct gmem_reclaim gmem_run_background_reclaim(struct gmem *gmem, uint32_t pages_max)
 {
     struct gmem_reclaim result = {.pages = 0};
     const uint32_t free_pages = gmem->pool.free_pages;
@@ -124,7 +129,7 @@ struct gmem_reclaim gmem_reclaim(struct gmem *gmem, uint32_t pages_max)
 
 /* ---- Out of memory ---- */
 
-uint32_t gmem_oom_kill(struct gmem *gmem)
+uint32_t gmem_oom_kill_group(struct gmem *gmem)
 {
     uint32_t victim = GMEM_NO_GROUP;
     uint64_t most = 0;
@@ -137,7 +142,7 @@ uint32_t gmem_oom_kill(struct gmem *gmem)
         }
     }
     if (victim != GMEM_NO_GROUP) {
-        gmem_group_empty(gmem, victim);
+        gmem_empty_group(gmem, victim);
         gmem->groups[victim].killed = true;
         gmem->oom_kills++;
     }

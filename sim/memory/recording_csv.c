@@ -55,10 +55,10 @@ struct csv {
     size_t error_bytes;
 };
 
-static bool csv_error(const struct csv *csv, const char *format, ...)
+static bool report_csv_error(const struct csv *csv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static bool csv_error(const struct csv *csv, const char *format, ...)
+static bool report_csv_error(const struct csv *csv, const char *format, ...)
 {
     va_list arguments;
     char what[256];
@@ -71,7 +71,7 @@ static bool csv_error(const struct csv *csv, const char *format, ...)
 }
 
 /** The next line without its end; false at the end of the text. */
-static bool line_next(struct csv *csv, struct span *line)
+static bool read_line(struct csv *csv, struct span *line)
 {
     if (csv->left == 0) {
         return false;
@@ -90,7 +90,7 @@ static bool line_next(struct csv *csv, struct span *line)
 }
 
 /** Takes the next field off a line; `more` tells whether one was there. */
-static bool field_next(struct span *line, bool *more, struct span *field)
+static bool read_field(struct span *line, bool *more, struct span *field)
 {
     if (!*more) {
         return false;
@@ -105,22 +105,22 @@ static bool field_next(struct span *line, bool *more, struct span *field)
     return true;
 }
 
-static bool header_parse(struct csv *csv)
+static bool parse_header(struct csv *csv)
 {
     struct span line = {NULL, 0};
     struct span field = {NULL, 0};
     bool more = true;
-    if (!line_next(csv, &line)) {
+    if (!read_line(csv, &line)) {
         csv->line = 1;
-        return csv_error(csv,
-                         "the file is empty; a header line with the columns' names is expected");
+        return report_csv_error(
+            csv, "the file is empty; a header line with the columns' names is expected");
     }
     for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
         csv->index[c] = UINT32_MAX;
     }
-    while (field_next(&line, &more, &field)) {
+    while (read_field(&line, &more, &field)) {
         if (csv->fields == RECORDING_COLUMNS_MAX) {
-            return csv_error(csv, "more than %d columns", RECORDING_COLUMNS_MAX);
+            return report_csv_error(csv, "more than %d columns", RECORDING_COLUMNS_MAX);
         }
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
             if (strlen(column_names[c]) != field.length ||
@@ -128,7 +128,7 @@ static bool header_parse(struct csv *csv)
                 continue;
             }
             if (csv->index[c] != UINT32_MAX) {
-                return csv_error(csv, "the column '%s' is there twice", column_names[c]);
+                return report_csv_error(csv, "the column '%s' is there twice", column_names[c]);
             }
             csv->index[c] = csv->fields;
         }
@@ -136,35 +136,37 @@ static bool header_parse(struct csv *csv)
     }
     for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
         if (csv->index[c] == UINT32_MAX) {
-            return csv_error(csv, "the column '%s' is missing", column_names[c]);
+            return report_csv_error(csv, "the column '%s' is missing", column_names[c]);
         }
     }
     return true;
 }
 
-static bool number_parse(const struct csv *csv, uint32_t column, struct span field, uint64_t *value)
+static bool parse_number(const struct csv *csv, uint32_t column, struct span field, uint64_t *value)
 {
     uint64_t number = 0;
     if (field.length == 0) {
-        return csv_error(csv, "'%s' is empty; a whole number is expected", column_names[column]);
+        return report_csv_error(csv, "'%s' is empty; a whole number is expected",
+                                column_names[column]);
     }
     for (size_t i = 0; i < field.length; i++) {
         const char c = field.at[i];
         if (c < '0' || c > '9') {
-            return csv_error(
+            return report_csv_error(
                 csv, "'%s' is not a whole number: character %zu of the field is not a digit",
                 column_names[column], i + 1);
         }
         number = number * 10 + (uint64_t)(c - '0');
         if (number > VALUE_MAX) {
-            return csv_error(csv, "'%s' is more than %" PRIu64, column_names[column], VALUE_MAX);
+            return report_csv_error(csv, "'%s' is more than %" PRIu64, column_names[column],
+                                    VALUE_MAX);
         }
     }
     *value = number;
     return true;
 }
 
-static uint32_t fields_count(struct span line)
+static uint32_t count_fields(struct span line)
 {
     uint32_t count = 1;
     for (size_t i = 0; i < line.length; i++) {
@@ -173,19 +175,19 @@ static uint32_t fields_count(struct span line)
     return count;
 }
 
-static bool row_parse(const struct csv *csv, struct span line, struct recording_row *row)
+static bool parse_row(const struct csv *csv, struct span line, struct recording_row *row)
 {
     uint64_t values[COLUMN_COUNT] = {0};
     struct span field = {NULL, 0};
     bool more = true;
     uint32_t at = 0;
-    if (fields_count(line) != csv->fields) {
-        return csv_error(csv, "%" PRIu32 " fields; the header has %" PRIu32, fields_count(line),
-                         csv->fields);
+    if (count_fields(line) != csv->fields) {
+        return report_csv_error(csv, "%" PRIu32 " fields; the header has %" PRIu32,
+                                count_fields(line), csv->fields);
     }
-    while (field_next(&line, &more, &field)) {
+    while (read_field(&line, &more, &field)) {
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
-            if (csv->index[c] == at && !number_parse(csv, c, field, &values[c])) {
+            if (csv->index[c] == at && !parse_number(csv, c, field, &values[c])) {
                 return false;
             }
         }
@@ -199,15 +201,15 @@ static bool row_parse(const struct csv *csv, struct span line, struct recording_
     return true;
 }
 
-static bool row_add(const struct csv *csv, struct recording *recording,
+static bool add_row(const struct csv *csv, struct recording *recording,
                     const struct recording_row *row)
 {
     if (recording->row_count > 0 &&
         row->time_ms <= recording->rows[recording->row_count - 1].time_ms) {
-        return csv_error(csv, "'time_ms' is not after that of the line before");
+        return report_csv_error(csv, "'time_ms' is not after that of the line before");
     }
     if (recording->row_count == RECORDING_ROWS_MAX) {
-        return csv_error(csv, "more than %d samples", RECORDING_ROWS_MAX);
+        return report_csv_error(csv, "more than %d samples", RECORDING_ROWS_MAX);
     }
     if (recording->row_count == recording->rows_max) {
         const uint32_t rows = recording->rows_max == 0 ? ROWS_FIRST : recording->rows_max * 2;
@@ -219,19 +221,19 @@ static bool row_add(const struct csv *csv, struct recording *recording,
     return true;
 }
 
-static bool rows_parse(struct csv *csv, struct recording *recording)
+static bool parse_rows(struct csv *csv, struct recording *recording)
 {
     struct span line = {NULL, 0};
     struct recording_row row = {0};
-    while (line_next(csv, &line)) {
+    while (read_line(csv, &line)) {
         if (line.length == 0 && csv->left == 0) {
             break; /* an empty line at the end */
         }
-        if (!row_parse(csv, line, &row) || !row_add(csv, recording, &row)) {
+        if (!parse_row(csv, line, &row) || !add_row(csv, recording, &row)) {
             return false;
         }
     }
-    return recording->row_count > 0 || csv_error(csv, "no sample follows the header");
+    return recording->row_count > 0 || report_csv_error(csv, "no sample follows the header");
 }
 
 struct recording *recording_parse(struct arena *arena, const char *name, const char *bytes,
@@ -241,15 +243,15 @@ struct recording *recording_parse(struct arena *arena, const char *name, const c
     csv.error = error;
     if (length > RECORDING_BYTES_MAX) {
         csv.line = 1;
-        (void)csv_error(&csv, "more than %d bytes", RECORDING_BYTES_MAX);
+        (void)report_csv_error(&csv, "more than %d bytes", RECORDING_BYTES_MAX);
         return NULL;
     }
-    if (!header_parse(&csv)) {
+    if (!parse_header(&csv)) {
         return NULL;
     }
     struct recording *recording = arena_alloc_zeroed(arena, sizeof *recording);
     recording->arena = arena;
-    if (!rows_parse(&csv, recording)) {
+    if (!parse_rows(&csv, recording)) {
         recording_free(recording);
         return NULL;
     }
@@ -265,7 +267,7 @@ void recording_free(struct recording *recording)
     }
 }
 
-const struct recording_row *recording_at(const struct recording *recording, uint64_t time_ms)
+const struct recording_row *recording_find_row(const struct recording *recording, uint64_t time_ms)
 {
     uint32_t low = 0;
     uint32_t high = recording->row_count;
@@ -280,7 +282,7 @@ const struct recording_row *recording_at(const struct recording *recording, uint
     return &recording->rows[low];
 }
 
-uint64_t recording_end_ms(const struct recording *recording)
+uint64_t recording_get_end_ms(const struct recording *recording)
 {
     return recording->rows[recording->row_count - 1].time_ms;
 }

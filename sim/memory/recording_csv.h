@@ -39,9 +39,9 @@ struct recording *recording_parse(struct arena *arena, const char *name, const c
 void recording_free(struct recording *recording);
 
 /** The sample that holds at a time: the last not after it, else the first. */
-const struct recording_row *recording_at(const struct recording *recording, uint64_t time_ms);
+const struct recording_row *recording_find_row(const struct recording *recording, uint64_t time_ms);
 
 /** Time of the last sample. */
-uint64_t recording_end_ms(const struct recording *recording);
+uint64_t recording_get_end_ms(const struct recording *recording);
 
 #endif

@@ -23,8 +23,8 @@ struct workload *workload_create(struct arena *arena, struct engine *engine, str
     workload->gmem = gmem;
     workload->spec = *spec;
     workload->recording = recording;
-    workload->group = gmem_group_create(gmem);
-    workload_walk_start(workload);
+    workload->group = gmem_create_group(gmem);
+    workload_start_walk(workload);
     return workload;
 }
 
@@ -35,75 +35,82 @@ void workload_destroy(struct workload *workload)
 
 void workload_stop(struct workload *workload)
 {
-    gmem_group_empty(workload->gmem, workload->group);
+    gmem_empty_group(workload->gmem, workload->group);
     workload->want = (struct workload_pages){0, 0, 0, 0};
     workload->stopped = true;
 }
 
 /* ---- Having what is wanted ---- */
 
-static uint64_t pages_of(const struct workload *workload, page_use use)
+static uint64_t count_pages(const struct workload *workload, page_use use)
 {
-    return gmem_group_pages(workload->gmem, workload->group, use);
+    return gmem_count_group_pages(workload->gmem, workload->group, use);
 }
 
-static uint64_t anon_present(const struct workload *workload)
+static uint64_t count_anon_pages(const struct workload *workload)
 {
-    return pages_of(workload, PAGE_USE_ANON) + gmem_group_swapped(workload->gmem, workload->group);
+    return count_pages(workload, PAGE_USE_ANON) +
+           gmem_count_group_swapped(workload->gmem, workload->group);
 }
 
-static uint64_t cache_present(const struct workload *workload)
+static uint64_t count_cache_pages(const struct workload *workload)
 {
-    return pages_of(workload, PAGE_USE_CACHE_CLEAN) + pages_of(workload, PAGE_USE_CACHE_DIRTY);
+    return count_pages(workload, PAGE_USE_CACHE_CLEAN) +
+           count_pages(workload, PAGE_USE_CACHE_DIRTY);
 }
 
-static uint64_t over(uint64_t have, uint64_t want)
+static uint64_t compute_excess(uint64_t have, uint64_t want)
 {
     return have > want ? have - want : 0;
 }
 
 /** Gives back what is not wanted any more, before anything is asked for. */
-static void give_back(const struct workload *workload)
+static void release_excess(const struct workload *workload)
 {
     struct gmem *gmem = workload->gmem;
     const struct workload_pages *want = &workload->want;
     const uint32_t group = workload->group;
-    (void)gmem_release(gmem, group, PAGE_USE_SLAB,
-                       over(pages_of(workload, PAGE_USE_SLAB), want->slab));
-    (void)gmem_release(gmem, group, PAGE_USE_ANON, over(anon_present(workload), want->anon));
-    uint64_t surplus = over(cache_present(workload), want->cache);
-    surplus -= gmem_release(gmem, group, PAGE_USE_CACHE_CLEAN, surplus);
-    (void)gmem_release(gmem, group, PAGE_USE_CACHE_DIRTY, surplus);
-    gmem_cache_forget(gmem, group, over(want->cache, cache_present(workload)));
+    (void)gmem_release_pages(gmem, group, PAGE_USE_SLAB,
+                             compute_excess(count_pages(workload, PAGE_USE_SLAB), want->slab));
+    (void)gmem_release_pages(gmem, group, PAGE_USE_ANON,
+                             compute_excess(count_anon_pages(workload), want->anon));
+    uint64_t surplus = compute_excess(count_cache_pages(workload), want->cache);
+    surplus -= gmem_release_pages(gmem, group, PAGE_USE_CACHE_CLEAN, surplus);
+    (void)gmem_release_pages(gmem, group, PAGE_USE_CACHE_DIRTY, surplus);
+    gmem_cache_forget_dropped(gmem, group,
+                              compute_excess(want->cache, count_cache_pages(workload)));
 }
 
 /** One demand; what it cost is added. False: out of memory. */
-static bool demand(const struct workload *workload, page_use use, uint64_t missing,
-                   uint64_t *cost_ns)
+static bool demand_pages(const struct workload *workload, page_use use, uint64_t missing,
+                         uint64_t *cost_ns)
 {
-    const struct gmem_result result = gmem_demand(workload->gmem, workload->group, use, missing);
+    const struct gmem_result result =
+        gmem_demand_pages(workload->gmem, workload->group, use, missing);
     *cost_ns += result.cost_ns;
     return result.status == GMEM_OK;
 }
 
-static uint64_t unmet_pages(const struct workload *workload)
+static uint64_t count_unmet_pages(const struct workload *workload)
 {
-    return over(workload->want.slab, pages_of(workload, PAGE_USE_SLAB)) +
-           over(workload->want.anon, anon_present(workload));
+    return compute_excess(workload->want.slab, count_pages(workload, PAGE_USE_SLAB)) +
+           compute_excess(workload->want.anon, count_anon_pages(workload));
 }
 
-static bool demands_meet(const struct workload *workload, uint64_t *cost_ns)
+static bool demand_missing_pages(const struct workload *workload, uint64_t *cost_ns)
 {
     const struct workload_pages *want = &workload->want;
-    return demand(workload, PAGE_USE_SLAB, over(want->slab, pages_of(workload, PAGE_USE_SLAB)),
-                  cost_ns) &&
-           demand(workload, PAGE_USE_ANON, over(want->anon, anon_present(workload)), cost_ns);
+    return demand_pages(workload, PAGE_USE_SLAB,
+                        compute_excess(want->slab, count_pages(workload, PAGE_USE_SLAB)),
+                        cost_ns) &&
+           demand_pages(workload, PAGE_USE_ANON,
+                        compute_excess(want->anon, count_anon_pages(workload)), cost_ns);
 }
 
 /* ---- Using it ---- */
 
 /** Of `pages`, how many are accessed in a tick. */
-static uint64_t accesses(uint64_t pages, uint64_t share)
+static uint64_t count_accesses(uint64_t pages, uint64_t share)
 {
     uint64_t count = pages / share;
     count = count < ACCESS_MIN ? ACCESS_MIN : count;
@@ -112,44 +119,47 @@ static uint64_t accesses(uint64_t pages, uint64_t share)
 }
 
 /** Of these accesses, those that meet the `part` of `whole`, rounded up. */
-static uint64_t accesses_to(uint64_t count, uint64_t part, uint64_t whole)
+static uint64_t scale_accesses(uint64_t count, uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : (count * part + whole - 1) / whole;
 }
 
 /** Anonymous memory that was swapped out comes back as often as it is met. */
-static void anon_use(const struct workload *workload, uint64_t *cost_ns)
+static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
 {
-    const uint64_t swapped = gmem_group_swapped(workload->gmem, workload->group);
-    const uint64_t all = anon_present(workload);
-    gmem_touch(workload->gmem, workload->group, PAGE_USE_SLAB, VERIFY_PAGES);
-    gmem_touch(workload->gmem, workload->group, PAGE_USE_ANON, VERIFY_PAGES);
-    const struct gmem_result result = gmem_swap_in(
-        workload->gmem, workload->group, accesses_to(accesses(all, ANON_SHARE), swapped, all));
+    const uint64_t swapped = gmem_count_group_swapped(workload->gmem, workload->group);
+    const uint64_t all = count_anon_pages(workload);
+    gmem_touch_pages(workload->gmem, workload->group, PAGE_USE_SLAB, VERIFY_PAGES);
+    gmem_touch_pages(workload->gmem, workload->group, PAGE_USE_ANON, VERIFY_PAGES);
+    const struct gmem_result result =
+        gmem_swap_in_pages(workload->gmem, workload->group,
+                           scale_accesses(count_accesses(all, ANON_SHARE), swapped, all));
     *cost_ns += result.cost_ns;
 }
 
 /** The cache: dropped pages are read again as often as they are met, new files are read. */
-static void cache_use(const struct workload *workload, uint64_t *cost_ns)
+static void use_page_cache(const struct workload *workload, uint64_t *cost_ns)
 {
     struct gmem *gmem = workload->gmem;
     const uint32_t group = workload->group;
     const uint64_t wish = workload->want.cache;
-    gmem_touch(gmem, group, PAGE_USE_CACHE_CLEAN, VERIFY_PAGES);
-    gmem_touch(gmem, group, PAGE_USE_CACHE_DIRTY, VERIFY_PAGES);
-    const uint64_t dropped = gmem_cache_dropped(gmem, group);
-    const struct gmem_result result =
-        gmem_cache_refault(gmem, group, accesses_to(accesses(wish, CACHE_SHARE), dropped, wish));
+    gmem_touch_pages(gmem, group, PAGE_USE_CACHE_CLEAN, VERIFY_PAGES);
+    gmem_touch_pages(gmem, group, PAGE_USE_CACHE_DIRTY, VERIFY_PAGES);
+    const uint64_t dropped = gmem_cache_count_dropped(gmem, group);
+    const struct gmem_result result = gmem_cache_refault_pages(
+        gmem, group, scale_accesses(count_accesses(wish, CACHE_SHARE), dropped, wish));
     *cost_ns += result.cost_ns;
-    gmem_cache_read(gmem, group,
-                    over(wish, cache_present(workload) + gmem_cache_dropped(gmem, group)));
-    gmem_cache_dirty(gmem, group, workload->want.dirty);
+    gmem_cache_read_new(
+        gmem, group,
+        compute_excess(wish, count_cache_pages(workload) + gmem_cache_count_dropped(gmem, group)));
+    gmem_cache_set_dirty(gmem, group, workload->want.dirty);
 }
 
 /* ---- The tick ---- */
 
 /** When to tick again: later by what memory cost, but not after its end. */
-static uint64_t next_tick(const struct workload *workload, uint64_t now_ns, uint64_t cost_ns)
+static uint64_t compute_next_tick(const struct workload *workload, uint64_t now_ns,
+                                  uint64_t cost_ns)
 {
     const uint64_t stop_ns = workload->spec.stop_ns;
     const uint64_t tick_ns = workload->spec.tick_ns > 0 ? workload->spec.tick_ns : 1;
@@ -157,21 +167,21 @@ static uint64_t next_tick(const struct workload *workload, uint64_t now_ns, uint
     return next_ns < stop_ns || now_ns >= stop_ns ? next_ns : stop_ns;
 }
 
-static void blocked(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
+static void block_workload(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
 {
     workload->blocked = true;
     workload->blocked_ns = now_ns;
     result->out_of_memory = true;
-    result->missing_bytes = unmet_pages(workload) * gmem_page_bytes(workload->gmem);
+    result->missing_bytes = count_unmet_pages(workload) * gmem_get_page_bytes(workload->gmem);
 }
 
-static void end(struct workload *workload, struct workload_tick *result)
+static void end_workload(struct workload *workload, struct workload_tick *result)
 {
     workload_stop(workload);
     result->next_ns = WORKLOAD_NEVER;
 }
 
-void workload_tick(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
+void workload_run_tick(struct workload *workload, uint64_t now_ns, struct workload_tick *result)
 {
     uint64_t cost_ns = 0;
     memset(result, 0, sizeof *result);
@@ -179,40 +189,40 @@ void workload_tick(struct workload *workload, uint64_t now_ns, struct workload_t
         workload->stalled_ns += now_ns - workload->blocked_ns;
         workload->blocked = false;
     }
-    if (workload->stopped || gmem_group_killed(workload->gmem, workload->group) ||
+    if (workload->stopped || gmem_is_group_killed(workload->gmem, workload->group) ||
         now_ns >= workload->spec.stop_ns) {
-        end(workload, result);
+        end_workload(workload, result);
         return;
     }
     if (now_ns < workload->spec.start_ns) {
         result->next_ns = workload->spec.start_ns;
         return;
     }
-    workload_want_now(workload, now_ns);
-    give_back(workload);
-    if (demands_meet(workload, &cost_ns)) {
-        anon_use(workload, &cost_ns);
-        cache_use(workload, &cost_ns);
+    workload_update_want(workload, now_ns);
+    release_excess(workload);
+    if (demand_missing_pages(workload, &cost_ns)) {
+        use_anon_memory(workload, &cost_ns);
+        use_page_cache(workload, &cost_ns);
     } else {
-        blocked(workload, now_ns, result);
+        block_workload(workload, now_ns, result);
     }
     workload->stalled_ns += cost_ns;
-    result->next_ns = next_tick(workload, now_ns, cost_ns);
+    result->next_ns = compute_next_tick(workload, now_ns, cost_ns);
     workload->due_ns = result->next_ns;
 }
 
-void workload_info_get(const struct workload *workload, struct workload_info *info)
+void workload_get_info(const struct workload *workload, struct workload_info *info)
 {
-    const uint64_t page = gmem_page_bytes(workload->gmem);
-    const bool killed = gmem_group_killed(workload->gmem, workload->group);
+    const uint64_t page = gmem_get_page_bytes(workload->gmem);
+    const bool killed = gmem_is_group_killed(workload->gmem, workload->group);
     const uint64_t demanded = killed ? 0 : workload->want.anon + workload->want.slab;
-    const uint64_t unmet = killed ? 0 : unmet_pages(workload);
+    const uint64_t unmet = killed ? 0 : count_unmet_pages(workload);
     *info = (struct workload_info){
         .demand_bytes = demanded * page,
         .present_bytes = (demanded - unmet) * page,
         .unmet_bytes = unmet * page,
         .cache_wish_bytes = killed ? 0 : workload->want.cache * page,
-        .cache_bytes = cache_present(workload) * page,
+        .cache_bytes = count_cache_pages(workload) * page,
         .stalled_ns = workload->stalled_ns,
         .killed = killed,
         .group = workload->group,

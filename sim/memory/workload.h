@@ -41,7 +41,7 @@ struct workload_tick {
  * Does what is due. The first tick belongs at spec.start_ns. A tick that was out of memory may be
  * repeated at any later time, before `next_ns` too; the time in between counts as stalled.
  */
-void workload_tick(struct workload *workload, uint64_t now_ns, struct workload_tick *result);
+void workload_run_tick(struct workload *workload, uint64_t now_ns, struct workload_tick *result);
 
 /** Frees every page and ends it: the end of a pressure action. */
 void workload_stop(struct workload *workload);
@@ -54,10 +54,10 @@ struct workload_info {
     uint64_t cache_bytes;
     uint64_t stalled_ns; /**< time waited for memory, ever */
     bool killed;
-    uint32_t group; /**< its number in gmem: what gmem_oom_kill returns */
+    uint32_t group; /**< its number in gmem: what gmem_oom_kill_group returns */
 };
 
-void workload_info_get(const struct workload *workload, struct workload_info *info);
+void workload_get_info(const struct workload *workload, struct workload_info *info);
 
 /** What it wants at a time, for tests and reports; of a random walk, what it wants now. */
 struct workload_want {
@@ -66,6 +66,7 @@ struct workload_want {
     uint64_t cache_bytes;
     uint64_t dirty_bytes; /**< of cache_bytes */
 };
-void workload_want_at(const struct workload *workload, uint64_t now_ns, struct workload_want *want);
+void workload_compute_want(const struct workload *workload, uint64_t now_ns,
+                           struct workload_want *want);
 
 #endif

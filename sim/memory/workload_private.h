@@ -32,10 +32,10 @@ struct workload {
 };
 
 /* workload_want.c */
-void workload_walk_start(struct workload *workload);
+void workload_start_walk(struct workload *workload);
 /** Takes the step of a random walk that is due, and sets `want`. */
-void workload_want_now(struct workload *workload, uint64_t now_ns);
+void workload_update_want(struct workload *workload, uint64_t now_ns);
 /** floor(a * b / c) without overflow; c < 2^63 and not 0, and the result fits. */
-uint64_t workload_scale(uint64_t a, uint64_t b, uint64_t c);
+uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -9,7 +9,7 @@
 #define DIRTY_SHARE 16
 
 /** Horner's scheme over the bits of a: (quotient, remainder) of the prefix of a, times b, by c. */
-uint64_t workload_scale(uint64_t a, uint64_t b, uint64_t c)
+uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c)
 {
     const uint64_t whole = b / c;
     const uint64_t rest = b % c;
@@ -36,17 +36,17 @@ uint64_t workload_scale(uint64_t a, uint64_t b, uint64_t c)
 
 /* ---- Random walk ---- */
 
-static uint64_t lower(const struct scenario_workload *spec)
+static uint64_t get_lower_size(const struct scenario_workload *spec)
 {
     return spec->size_bytes < spec->to_bytes ? spec->size_bytes : spec->to_bytes;
 }
 
-static uint64_t upper(const struct scenario_workload *spec)
+static uint64_t get_upper_size(const struct scenario_workload *spec)
 {
     return spec->size_bytes < spec->to_bytes ? spec->to_bytes : spec->size_bytes;
 }
 
-void workload_walk_start(struct workload *workload)
+void workload_start_walk(struct workload *workload)
 {
     char name[ENGINE_NAME_MAX];
     if (workload->spec.kind != WORKLOAD_RANDOM_WALK) {
@@ -59,14 +59,14 @@ void workload_walk_start(struct workload *workload)
 }
 
 /** One step of at most step_bytes, up or down, kept between the two sizes. */
-static void walk_step(struct workload *workload)
+static void take_walk_step(struct workload *workload)
 {
     const uint64_t step = workload->spec.step_bytes;
     const uint64_t drawn =
         engine_draw_choice(workload->engine, workload->stream, CHOICE_RANGE, step * 2 + 1);
     const uint64_t at = workload->walk_bytes + drawn;
-    const uint64_t low = lower(&workload->spec);
-    const uint64_t high = upper(&workload->spec);
+    const uint64_t low = get_lower_size(&workload->spec);
+    const uint64_t high = get_upper_size(&workload->spec);
     const uint64_t moved = at > step ? at - step : 0;
     workload->walk_bytes = moved < low ? low : moved > high ? high : moved;
 }
@@ -74,27 +74,28 @@ static void walk_step(struct workload *workload)
 /* ---- Shapes ---- */
 
 /** From `size` to `to`, part / whole of the way. */
-static uint64_t between(const struct scenario_workload *spec, uint64_t part, uint64_t whole)
+static uint64_t interpolate_size(const struct scenario_workload *spec, uint64_t part,
+                                 uint64_t whole)
 {
-    const uint64_t way = upper(spec) - lower(spec);
+    const uint64_t way = get_upper_size(spec) - get_lower_size(spec);
     if (whole == 0 || part >= whole) {
         return spec->to_bytes;
     }
-    const uint64_t gone = workload_scale(way, part, whole);
+    const uint64_t gone = workload_mul_div(way, part, whole);
     return spec->to_bytes >= spec->size_bytes ? spec->size_bytes + gone : spec->size_bytes - gone;
 }
 
-static uint64_t shape_bytes(const struct workload *workload, uint64_t elapsed_ns)
+static uint64_t compute_shape_size(const struct workload *workload, uint64_t elapsed_ns)
 {
     const struct scenario_workload *spec = &workload->spec;
     const uint64_t phase_ns = spec->period_ns > 0 ? elapsed_ns % spec->period_ns : elapsed_ns;
     switch (spec->kind) {
     case WORKLOAD_RAMP:
-        return between(spec, elapsed_ns, spec->over_ns);
+        return interpolate_size(spec, elapsed_ns, spec->over_ns);
     case WORKLOAD_BURST:
         return phase_ns < spec->width_ns ? spec->to_bytes : spec->size_bytes;
     case WORKLOAD_SAWTOOTH:
-        return between(spec, phase_ns, spec->period_ns);
+        return interpolate_size(spec, phase_ns, spec->period_ns);
     case WORKLOAD_RANDOM_WALK:
         return workload->walk_bytes;
     case WORKLOAD_CONSTANT:
@@ -104,20 +105,22 @@ static uint64_t shape_bytes(const struct workload *workload, uint64_t elapsed_ns
     return spec->size_bytes;
 }
 
-static void recorded_want(const struct workload *workload, uint64_t elapsed_ns,
-                          struct workload_want *want)
+static void compute_recorded_want(const struct workload *workload, uint64_t elapsed_ns,
+                                  struct workload_want *want)
 {
     const struct ratio scale = workload->spec.scale;
     const struct ratio speed = workload->spec.speed;
-    const uint64_t recorded_ns = workload_scale(elapsed_ns, speed.numerator, speed.denominator);
-    const struct recording_row *row = recording_at(workload->recording, recorded_ns / 1000000);
-    want->anon_bytes = workload_scale(row->anon_kib * 1024, scale.numerator, scale.denominator);
-    want->slab_bytes = workload_scale(row->slab_kib * 1024, scale.numerator, scale.denominator);
-    want->cache_bytes = workload_scale(row->cache_kib * 1024, scale.numerator, scale.denominator);
-    want->dirty_bytes = workload_scale(row->dirty_kib * 1024, scale.numerator, scale.denominator);
+    const uint64_t recorded_ns = workload_mul_div(elapsed_ns, speed.numerator, speed.denominator);
+    const struct recording_row *row =
+        recording_find_row(workload->recording, recorded_ns / 1000000);
+    want->anon_bytes = workload_mul_div(row->anon_kib * 1024, scale.numerator, scale.denominator);
+    want->slab_bytes = workload_mul_div(row->slab_kib * 1024, scale.numerator, scale.denominator);
+    want->cache_bytes = workload_mul_div(row->cache_kib * 1024, scale.numerator, scale.denominator);
+    want->dirty_bytes = workload_mul_div(row->dirty_kib * 1024, scale.numerator, scale.denominator);
 }
 
-void workload_want_at(const struct workload *workload, uint64_t now_ns, struct workload_want *want)
+void workload_compute_want(const struct workload *workload, uint64_t now_ns,
+                           struct workload_want *want)
 {
     const struct scenario_workload *spec = &workload->spec;
     *want = (struct workload_want){0, 0, 0, 0};
@@ -126,10 +129,10 @@ void workload_want_at(const struct workload *workload, uint64_t now_ns, struct w
     }
     const uint64_t elapsed_ns = now_ns - spec->start_ns;
     if (spec->kind == WORKLOAD_RECORDED) {
-        recorded_want(workload, elapsed_ns, want);
+        compute_recorded_want(workload, elapsed_ns, want);
         return;
     }
-    const uint64_t bytes = shape_bytes(workload, elapsed_ns);
+    const uint64_t bytes = compute_shape_size(workload, elapsed_ns);
     switch (spec->use) {
     case USE_ANON:
         want->anon_bytes = bytes;
@@ -146,15 +149,15 @@ void workload_want_at(const struct workload *workload, uint64_t now_ns, struct w
     }
 }
 
-void workload_want_now(struct workload *workload, uint64_t now_ns)
+void workload_update_want(struct workload *workload, uint64_t now_ns)
 {
     struct workload_want want;
-    const uint64_t page = gmem_page_bytes(workload->gmem);
+    const uint64_t page = gmem_get_page_bytes(workload->gmem);
     if (workload->spec.kind == WORKLOAD_RANDOM_WALK && workload->due_ns > 0 &&
         now_ns >= workload->due_ns) {
-        walk_step(workload);
+        take_walk_step(workload);
     }
-    workload_want_at(workload, now_ns, &want);
+    workload_compute_want(workload, now_ns, &want);
     workload->want = (struct workload_pages){
         .anon = want.anon_bytes / page + (want.anon_bytes % page != 0),
         .slab = want.slab_bytes / page + (want.slab_bytes % page != 0),

@@ -10,21 +10,21 @@
 #define DOORBELL_CONTEXT  3u
 #define DOORBELL_RESOURCE 7u
 
-static void call_observe(struct vm *vm, uint32_t command, uint64_t arg1, int32_t status,
+static void observe_call(struct vm *vm, uint32_t command, uint64_t arg1, int32_t status,
                          uint64_t result)
 {
     const struct oracle_call call = {
         .command = command,
         .status = status,
         .result = result,
-        .target_pfns = vm_host_info(vm).num_pages,
+        .target_pfns = vm_get_host_info(vm).num_pages,
         .stopping = vm->detaching,
     };
     OBSERVE(vm, OBSERVED_CALLED, .call = &call, .value = arg1);
 }
 
-static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
-                           uint64_t *result)
+static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64_t arg2,
+                                uint64_t *result)
 {
     struct vm *vm = opaque;
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
@@ -32,11 +32,11 @@ static int32_t vmware_call(void *opaque, uint32_t command, uint64_t arg1, uint64
     const uint64_t from_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
     vm->called_until_ns = from_ns + vm->spec.call_ns;
     vm->touched = true;
-    call_observe(vm, command, arg1, status, *result);
+    observe_call(vm, command, arg1, status, *result);
     return status;
 }
 
-static bool doorbell_open(void *opaque, uint32_t *context, uint32_t *resource)
+static bool open_doorbell(void *opaque, uint32_t *context, uint32_t *resource)
 {
     (void)opaque;
     *context = DOORBELL_CONTEXT;
@@ -44,14 +44,14 @@ static bool doorbell_open(void *opaque, uint32_t *context, uint32_t *resource)
     return true;
 }
 
-static void doorbell_close(void *opaque)
+static void close_doorbell(void *opaque)
 {
     (void)opaque;
 }
 
-void calls_guest_ops(struct bnt_guest_ops *ops)
+void calls_add_guest_ops(struct bnt_guest_ops *ops)
 {
-    ops->vmware_call = vmware_call;
-    ops->doorbell_open = doorbell_open;
-    ops->doorbell_close = doorbell_close;
+    ops->vmware_call = make_vmware_call;
+    ops->doorbell_open = open_doorbell;
+    ops->doorbell_close = close_doorbell;
 }

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static struct bnt_host_config host_config(const struct vm *vm)
+static struct bnt_host_config make_host_config(const struct vm *vm)
 {
     const struct scenario_device *device = &vm->spec.device;
     struct bnt_host_config config = device->config;
@@ -19,9 +19,9 @@ static struct bnt_host_config host_config(const struct vm *vm)
     config.discard_zeroes = true;
     config.hint_id_last =
         device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids;
-    if (vm_on_calls(vm)) {
+    if (vm_uses_vmware_wire(vm)) {
         config.wire = BNT_HOST_WIRE_VMWARE;
-        config.target_slack_pfns = vm_slack(vm);
+        config.target_slack_pfns = vm_get_slack(vm);
     } else {
         config.vmware_capabilities = 0;
     }
@@ -31,10 +31,10 @@ static struct bnt_host_config host_config(const struct vm *vm)
 bool device_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
-    const struct bnt_host_config config = host_config(vm);
+    const struct bnt_host_config config = make_host_config(vm);
     bnt_status status = bnt_host_footprint(&config, &vm->host_bytes);
     if (status != BNT_OK) {
-        return peers_refuse(error, error_bytes, vm, "the device", status);
+        return peers_report_refusal(error, error_bytes, vm, "the device", status);
     }
     vm->host_storage = arena_alloc(arena, vm->host_bytes);
     status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &vm->ends.host, vm, &vm->mem,
@@ -46,13 +46,13 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes)
         }
         status = bnt_host_ws_config(vm->host, 0, &ws);
     }
-    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the device", status);
+    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);
 }
 
 bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
 {
     const uint64_t ws_ns = vm->spec.device.ws_interval_ns;
-    const struct bnt_host_config config = host_config(vm);
+    const struct bnt_host_config config = make_host_config(vm);
     size_t bytes = 0;
     const bnt_status status = bnt_host_footprint(&config, &bytes);
     if (status == BNT_OK && ws_ns > 0 && ws_ns < 1000000) {
@@ -61,7 +61,7 @@ bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
                        vm->spec.name);
         return false;
     }
-    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the device", status);
+    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);
 }
 
 void device_destroy(struct vm *vm)
@@ -80,7 +80,7 @@ struct instance {
     size_t bytes;
 };
 
-static bool exchange(struct vm *vm, struct instance *old)
+static bool exchange_instance(struct vm *vm, struct instance *old)
 {
     char error[256];
     *old = (struct instance){vm->host, vm->host_storage, vm->host_bytes};
@@ -91,7 +91,7 @@ static bool exchange(struct vm *vm, struct instance *old)
     return true;
 }
 
-static void instance_free(struct vm *vm, const struct instance *old)
+static void free_instance(struct vm *vm, const struct instance *old)
 {
     bnt_host_fini(old->host);
     arena_free(vm->world->arena, old->storage, old->bytes);
@@ -100,10 +100,10 @@ static void instance_free(struct vm *vm, const struct instance *old)
 bool device_renew(struct vm *vm)
 {
     struct instance old;
-    if (!exchange(vm, &old)) {
+    if (!exchange_instance(vm, &old)) {
         return false;
     }
-    instance_free(vm, &old);
+    free_instance(vm, &old);
     return true;
 }
 
@@ -116,9 +116,9 @@ bnt_status device_restore(struct vm *vm)
     struct instance old;
     bnt_status status = bnt_host_save(vm->host, now_ns, state, bytes);
     OBSERVE(vm, OBSERVED_DEVICE_SAVED, .value = bytes);
-    if (status == BNT_OK && exchange(vm, &old)) {
+    if (status == BNT_OK && exchange_instance(vm, &old)) {
         status = bnt_host_load(vm->host, now_ns, state, bytes);
-        instance_free(vm, &old);
+        free_instance(vm, &old);
         OBSERVE(vm, OBSERVED_DEVICE_RESTORED);
     }
     arena_free(world->arena, state, bytes);

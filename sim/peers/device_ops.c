@@ -9,21 +9,21 @@
 
 #include <string.h>
 
-static void interrupt(void *opaque, uint16_t queue)
+static void send_interrupt(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_INTERRUPTED, .queue = queue);
     vm->ends.carry(vm, SIGNAL_INTERRUPT, queue, 0);
 }
 
-static void config_interrupt(void *opaque)
+static void send_config_interrupt(void *opaque)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_CONFIG_INTERRUPTED);
     vm->ends.carry(vm, SIGNAL_CONFIG, 0, 0);
 }
 
-static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed)
+static bnt_status discard_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed)
 {
     struct vm *vm = opaque;
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
@@ -41,7 +41,8 @@ static bnt_status discard(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *
     return BNT_OK;
 }
 
-static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed)
+static bnt_status fill_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value,
+                              uint64_t *freed)
 {
     struct vm *vm = opaque;
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
@@ -52,7 +53,7 @@ static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t valu
 }
 
 /** Refusals by chance are faults: in a quiet phase the draw is one that no chance is met by. */
-static uint32_t draw(void *opaque, uint32_t bound)
+static uint32_t draw_choice(void *opaque, uint32_t bound)
 {
     const struct vm *vm = opaque;
     if (vm->world->quiet) {
@@ -63,68 +64,68 @@ static uint32_t draw(void *opaque, uint32_t bound)
                                         bound);
 }
 
-static void *leaf_alloc(void *opaque, size_t bytes)
+static void *alloc_leaf(void *opaque, size_t bytes)
 {
     const struct vm *vm = opaque;
     return arena_alloc_zeroed(vm->world->arena, bytes);
 }
 
-static void leaf_free(void *opaque, void *leaf, size_t bytes)
+static void free_leaf(void *opaque, void *leaf, size_t bytes)
 {
     const struct vm *vm = opaque;
     arena_free(vm->world->arena, leaf, bytes);
 }
 
-static void host_event(void *opaque, const struct bnt_host_event *event)
+static void observe_host_event(void *opaque, const struct bnt_host_event *event)
 {
     struct vm *vm = opaque;
     vm->touched = true;
     OBSERVE(vm, OBSERVED_HOST_EVENT, .host_event = event);
 }
 
-static void host_request(void *opaque, const struct bnt_host_request *request)
+static void observe_host_request(void *opaque, const struct bnt_host_request *request)
 {
     struct vm *vm = opaque;
     vm->touched = true;
     OBSERVE(vm, OBSERVED_HOST_REQUEST, .host_request = request);
 }
 
-static void report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
     vm->touched = true;
     OBSERVE(vm, OBSERVED_REPORTED, .at = first_pfn, .value = pfns);
 }
 
-static void hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_hint(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
     vm->touched = true;
     OBSERVE(vm, OBSERVED_HINTED, .at = first_pfn, .value = pfns);
 }
 
-static void doorbell(void *opaque, uint64_t context, uint64_t resource)
+static void ring_doorbell(void *opaque, uint64_t context, uint64_t resource)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_DOORBELL_RUNG, .value = context, .other = resource);
     vm->ends.carry(vm, SIGNAL_CONFIG, 0, 0);
 }
 
-struct bnt_host_ops device_ops(const struct vm *vm)
+struct bnt_host_ops device_make_ops(const struct vm *vm)
 {
     return (struct bnt_host_ops){
         .size = sizeof(struct bnt_host_ops),
-        .interrupt = interrupt,
-        .config_interrupt = config_interrupt,
-        .discard = vm->spec.device.discard ? discard : NULL,
-        .fill = vm->spec.device.fill ? fill : NULL,
-        .draw = draw,
-        .leaf_alloc = leaf_alloc,
-        .leaf_free = leaf_free,
-        .event = host_event,
-        .request = host_request,
-        .report = report,
-        .hint = hint,
-        .doorbell = doorbell,
+        .interrupt = send_interrupt,
+        .config_interrupt = send_config_interrupt,
+        .discard = vm->spec.device.discard ? discard_memory : NULL,
+        .fill = vm->spec.device.fill ? fill_memory : NULL,
+        .draw = draw_choice,
+        .leaf_alloc = alloc_leaf,
+        .leaf_free = free_leaf,
+        .event = observe_host_event,
+        .request = observe_host_request,
+        .report = observe_report,
+        .hint = observe_hint,
+        .doorbell = ring_doorbell,
     };
 }

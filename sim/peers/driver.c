@@ -7,15 +7,15 @@
 
 /* ---- Settings ---- */
 
-static uint32_t slack_setting(uint64_t pfns)
+static uint32_t make_slack_setting(uint64_t pfns)
 {
     return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
 }
 
-static void vmware_config(const struct vm *vm, struct bnt_guest_config *config)
+static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *config)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    if (!vm_on_calls(vm)) {
+    if (!vm_uses_vmware_wire(vm)) {
         config->vmware = (struct bnt_guest_vmware){0};
         return;
     }
@@ -28,11 +28,11 @@ static void vmware_config(const struct vm *vm, struct bnt_guest_config *config)
     }
     config->vmware.caps = driver->config.vmware.caps;
     config->vmware.habits |= driver->config.vmware.habits;
-    config->vmware.slack_pfns = slack_setting(vm_slack(vm));
+    config->vmware.slack_pfns = make_slack_setting(vm_get_slack(vm));
 }
 
 /** Guest pages of the reported block that the scenario asks for, as a power of two. */
-static uint32_t report_order(const struct vm *vm)
+static uint32_t compute_report_order(const struct vm *vm)
 {
     const uint64_t page = BNT_PFN_BYTES << vm->spec.page_order;
     uint32_t order = 0;
@@ -56,18 +56,18 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
     config.hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16;
     config.init_bits = vm->init_bits;
     config.report_order_set = driver->report_block_bytes != 0;
-    config.report_order = report_order(vm);
+    config.report_order = compute_report_order(vm);
     if (config.unit_pfns <= 1u << vm->spec.page_order) {
         config.unit_pfns = 0;
     }
     config.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
     config.poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
-    vmware_config(vm, &config);
+    set_vmware_config(vm, &config);
     *made = config;
 }
 
 /** The configuration for the core, with the faults of the script that change it. */
-static struct bnt_guest_config guest_config(const struct vm *vm)
+static struct bnt_guest_config get_guest_config(const struct vm *vm)
 {
     struct bnt_guest_config config;
     vm->ends.driver.make_config(vm, &config);
@@ -76,13 +76,13 @@ static struct bnt_guest_config guest_config(const struct vm *vm)
 
 /* ---- Life ---- */
 
-bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
+bool driver_get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
 {
-    const struct bnt_guest_config config = guest_config(vm);
+    const struct bnt_guest_config config = get_guest_config(vm);
     struct bnt_guest_need need;
     const bnt_status status = bnt_guest_footprint(&config, &need);
     if (status != BNT_OK) {
-        return peers_refuse(error, error_bytes, vm, "the driver", status);
+        return peers_report_refusal(error, error_bytes, vm, "the driver", status);
     }
     *bytes = need.dma_bytes;
     return true;
@@ -91,19 +91,19 @@ bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t er
 bool driver_create(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
-    const struct bnt_guest_config config = guest_config(vm);
+    const struct bnt_guest_config config = get_guest_config(vm);
     struct bnt_guest_ops ops = vm->ends.guest;
     ops.transport = vm->ends.transport;
     struct bnt_guest_need need;
     bnt_status status = bnt_guest_footprint(&config, &need);
     if (status != BNT_OK) {
-        return peers_refuse(error, error_bytes, vm, "the driver", status);
+        return peers_report_refusal(error, error_bytes, vm, "the driver", status);
     }
     vm->guest_bytes = need.state_bytes;
     vm->guest_state = arena_alloc(arena, vm->guest_bytes);
     status = bnt_guest_init(vm->guest_state, vm->guest_bytes, vm->dma, vm->dma_gpa, vm->dma_bytes,
                             &config, &ops, vm, &vm->guest);
-    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the driver", status);
+    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the driver", status);
 }
 
 /** Another kernel's driver core, in the memory of the old one, which nobody asks any more. */
@@ -128,9 +128,9 @@ bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
     struct bnt_guest_need need;
     vm->record_bits = vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;
-    const struct bnt_guest_config guest = guest_config(vm);
+    const struct bnt_guest_config guest = get_guest_config(vm);
     vm->record_bits = NULL;
     vm->init_bits = NULL;
     const bnt_status status = bnt_guest_footprint(&guest, &need);
-    return status == BNT_OK || peers_refuse(error, error_bytes, vm, "the driver", status);
+    return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the driver", status);
 }

@@ -12,13 +12,13 @@
 /* ---- Memory ---- */
 
 /** How many pages can be taken with `floor` left free. */
-static uint32_t above_floor(const struct vm *vm, uint32_t count)
+static uint32_t limit_by_floor(const struct vm *vm, uint32_t count)
 {
     struct gmem_counters counters;
     if (vm->spec.driver.floor_bytes == 0) {
         return count;
     }
-    gmem_counters_get(vm->gmem, &counters);
+    gmem_get_counters(vm->gmem, &counters);
     const uint64_t page_bytes = (uint64_t)BNT_PFN_BYTES << vm->spec.page_order;
     const uint64_t floor = vm->spec.driver.floor_bytes;
     const uint64_t most =
@@ -27,69 +27,69 @@ static uint32_t above_floor(const struct vm *vm, uint32_t count)
 }
 
 /** Whether what does not come at once is waited for: then nothing is reclaimed here. */
-static bool sleeps(const struct vm *vm)
+static bool may_sleep(const struct vm *vm)
 {
     const uint32_t sleeping = vm->spec.driver.config.sleeping;
-    return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_on_calls(vm));
+    return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_uses_vmware_wire(vm));
 }
 
-static bool pages_alloc_sleep(void *opaque, uint32_t count)
+static bool start_sleeping_alloc(void *opaque, uint32_t count)
 {
-    return sleeping_start(opaque, count);
+    return sleeping_start_wait(opaque, count);
 }
 
-static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
+static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t wanted = above_floor(vm, count);
-    const uint32_t got = sleeps(vm) ? gmem_balloon_alloc_nowait(vm->gmem, pages, wanted)
-                                    : gmem_balloon_alloc(vm->gmem, pages, wanted);
+    const uint32_t wanted = limit_by_floor(vm, count);
+    const uint32_t got = may_sleep(vm) ? gmem_balloon_alloc_pages_nowait(vm->gmem, pages, wanted)
+                                       : gmem_balloon_alloc_pages(vm->gmem, pages, wanted);
     if (got < count) {
         OBSERVE(vm, OBSERVED_PAGES_SHORT);
     }
-    memory_reclaim_wanted(vm);
+    memory_schedule_reclaim(vm);
     if (vm->oom_allocating_pfns > 0) {
         struct bnt_guest_oom_result result;
         const uint64_t pfns = vm->oom_allocating_pfns;
         vm->oom_allocating_pfns = 0;
-        memory_oom_ask(vm, pfns, &result);
+        memory_ask_balloon(vm, pfns, &result);
     }
     return got;
 }
 
-static void pages_free(void *opaque, const uint64_t *pages, uint32_t count)
+static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     vm->step_pages += count;
     if (vm->step_pages > vm->account.step_pages) {
         vm->account.step_pages = vm->step_pages;
     }
-    gmem_balloon_free(vm->gmem, pages, count);
+    gmem_balloon_free_pages(vm->gmem, pages, count);
 }
 
-static void links_push(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
+static void push_links(void *opaque, uint64_t head, const uint64_t *pages, uint32_t count)
 {
     const struct vm *vm = opaque;
-    gmem_links_push(vm->gmem, head, pages, count);
+    gmem_push_links(vm->gmem, head, pages, count);
 }
 
-static uint64_t links_pop(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
+static uint64_t pop_links(void *opaque, uint64_t head, uint64_t *pages, uint32_t count)
 {
     const struct vm *vm = opaque;
-    return gmem_links_pop(vm->gmem, head, pages, count);
+    return gmem_pop_links(vm->gmem, head, pages, count);
 }
 
-static bool links_remove(void *opaque, uint64_t *head, uint64_t page)
+static bool remove_link(void *opaque, uint64_t *head, uint64_t page)
 {
     const struct vm *vm = opaque;
-    return gmem_links_remove(vm->gmem, head, page);
+    return gmem_remove_link(vm->gmem, head, page);
 }
 
-static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
+static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     const struct vm *vm = opaque;
     struct gmem_counters counters;
-    gmem_counters_get(vm->gmem, &counters);
+    gmem_get_counters(vm->gmem, &counters);
     const struct bnt_stat all[] = {
         {BNT_STAT_SWAP_IN, counters.swapped_in_bytes},
         {BNT_STAT_SWAP_OUT, counters.swapped_out_bytes},
@@ -124,49 +124,49 @@ static uint32_t stats_get(void *opaque, struct bnt_stat *stats, uint32_t count)
 
 /* ---- Free page reporting ---- */
 
-static uint32_t report_take(void *opaque, uint64_t *blocks, uint32_t count)
+static uint32_t take_report_blocks(void *opaque, uint64_t *blocks, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t got = gmem_report_take(vm->gmem, blocks, count);
+    const uint32_t got = gmem_take_report_blocks(vm->gmem, blocks, count);
     OBSERVE(vm, OBSERVED_REPORT_TAKEN, .pages = blocks, .count = got);
     return got;
 }
 
-static void report_done(void *opaque, const uint64_t *blocks, uint32_t count,
-                        bnt_guest_reported how)
+static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t count,
+                                 bnt_guest_reported how)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_REPORT_DONE, .count = count);
     const uint64_t page_pfns = UINT64_C(1) << vm->spec.page_order;
     for (uint32_t i = 0; how == BNT_GUEST_REPORTED_INIT && i < count; i++) {
-        const uint64_t pages = UINT64_C(1) << vm_guest_settings(vm).report_order;
+        const uint64_t pages = UINT64_C(1) << vm_get_guest_settings(vm).report_order;
         for (uint64_t n = 0; n < pages; n++) {
             const uint64_t page = blocks[i] + n * page_pfns;
             backing_check_initialised(vm, &page, 1);
         }
     }
-    gmem_report_done(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
+    gmem_return_report_blocks(vm->gmem, blocks, count, how != BNT_GUEST_REPORTED_VOID);
 }
 
-static void ws_get(void *opaque, const struct bnt_ws_config *config, struct bnt_ws_bin *bins,
-                   uint32_t count)
+static void get_working_set(void *opaque, const struct bnt_ws_config *config,
+                            struct bnt_ws_bin *bins, uint32_t count)
 {
     struct vm *vm = opaque;
-    gmem_working_set(vm->gmem, config, bins, count);
+    gmem_measure_working_set(vm->gmem, config, bins, count);
     OBSERVE(vm, OBSERVED_WORKING_SET, .bins = bins, .count = count);
 }
 
 /* ---- What pages hold ---- */
 
-static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
+static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_PAGES_FILLING, .value = value);
-    gmem_balloon_fill(vm->gmem, pages, count);
+    gmem_balloon_fill_pages(vm->gmem, pages, count);
     OBSERVE(vm, OBSERVED_PAGES_FILLED, .pages = pages, .count = count);
 }
 
-static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t count)
+static void check_initialised_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_PAGES_INITIALISED, .pages = pages, .count = count);
@@ -175,74 +175,75 @@ static void pages_initialised(void *opaque, const uint64_t *pages, uint32_t coun
 
 /* ---- What the core tells ---- */
 
-static void guest_event(void *opaque, const struct bnt_guest_event *event)
+static void observe_guest_event(void *opaque, const struct bnt_guest_event *event)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_GUEST_EVENT, .guest_event = event);
     if (event->kind == BNT_GUEST_EVENT_OOM_DONE) {
-        memory_oom_done(vm);
+        memory_end_oom(vm);
     }
 }
 
 /** What requests are judged by: what the driver agreed on, whatever became of the device. A call is
  * told before the page is used, and answers each page. */
-static uint64_t features_of(const struct vm *vm)
+static uint64_t get_judged_features(const struct vm *vm)
 {
     struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, target_pfns)};
-    if (vm_on_calls(vm)) {
+    if (vm_uses_vmware_wire(vm)) {
         return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     }
     return bnt_guest_info_get(vm->guest, &info) == BNT_OK ? info.features : 0;
 }
 
-static void guest_request(void *opaque, const struct bnt_guest_request *request)
+static void observe_guest_request(void *opaque, const struct bnt_guest_request *request)
 {
     struct vm *vm = opaque;
-    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request, .value = features_of(vm));
+    OBSERVE(vm, OBSERVED_GUEST_REQUEST, .guest_request = request, .value = get_judged_features(vm));
 }
 
-static uint32_t huge_alloc(void *opaque, uint64_t *pages, uint32_t count)
+static uint32_t alloc_huge_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t pfns = above_floor(vm, count << BNT_BALLOON_2M_ORDER);
-    const uint32_t got = gmem_balloon_alloc_large(vm->gmem, pages, pfns >> BNT_BALLOON_2M_ORDER);
-    memory_reclaim_wanted(vm);
+    const uint32_t pfns = limit_by_floor(vm, count << BNT_BALLOON_2M_ORDER);
+    const uint32_t got =
+        gmem_balloon_alloc_huge_pages(vm->gmem, pages, pfns >> BNT_BALLOON_2M_ORDER);
+    memory_schedule_reclaim(vm);
     return got;
 }
 
-static void huge_free(void *opaque, const uint64_t *pages, uint32_t count)
+static void free_huge_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    gmem_balloon_free_large(vm->gmem, pages, count);
+    gmem_balloon_free_huge_pages(vm->gmem, pages, count);
 }
 
 /** Nothing to do: every page of a block is a page of the balloon for itself. */
-static void huge_split(void *opaque, uint64_t page)
+static void split_huge_page(void *opaque, uint64_t page)
 {
     (void)opaque;
     (void)page;
 }
 
-struct bnt_guest_ops driver_ops(void)
+struct bnt_guest_ops driver_make_ops(void)
 {
     return (struct bnt_guest_ops){
         .size = sizeof(struct bnt_guest_ops),
-        .pages_alloc = pages_alloc,
-        .pages_free = pages_free,
-        .links_push = links_push,
-        .links_pop = links_pop,
-        .links_remove = links_remove,
-        .stats_get = stats_get,
-        .event = guest_event,
-        .request = guest_request,
-        .report_take = report_take,
-        .pages_fill = pages_fill,
-        .ws_get = ws_get,
-        .pages_initialised = pages_initialised,
-        .report_done = report_done,
-        .pages_alloc_sleep = pages_alloc_sleep,
-        .huge_alloc = huge_alloc,
-        .huge_free = huge_free,
-        .huge_split = huge_split,
+        .pages_alloc = alloc_pages,
+        .pages_free = free_pages,
+        .links_push = push_links,
+        .links_pop = pop_links,
+        .links_remove = remove_link,
+        .stats_get = get_stats,
+        .event = observe_guest_event,
+        .request = observe_guest_request,
+        .report_take = take_report_blocks,
+        .pages_fill = fill_pages,
+        .ws_get = get_working_set,
+        .pages_initialised = check_initialised_pages,
+        .report_done = return_report_blocks,
+        .pages_alloc_sleep = start_sleeping_alloc,
+        .huge_alloc = alloc_huge_pages,
+        .huge_free = free_huge_pages,
+        .huge_split = split_huge_page,
     };
 }

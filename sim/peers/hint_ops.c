@@ -3,32 +3,32 @@
  */
 #include "sim/peers/peers.h"
 
-static bool block_alloc(void *opaque, uint32_t pfns, uint64_t *first_pfn)
+static bool alloc_hint_block(void *opaque, uint32_t pfns, uint64_t *first_pfn)
 {
     struct vm *vm = opaque;
     const uint32_t order = (uint32_t)__builtin_ctz(pfns) - vm->spec.page_order;
-    const bool got = gmem_hint_take(vm->gmem, order, first_pfn);
+    const bool got = gmem_take_hint_block(vm->gmem, order, first_pfn);
     OBSERVE(vm, OBSERVED_HINT_BLOCK_TAKEN, .value = got ? *first_pfn : BNT_NEVER);
     return got;
 }
 
 /** Pages are written before anything reads them, whenever that is (BD-31, BD-32). */
-static void hinted_free(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
+static void free_hinted_pages(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_HINT_RETURNED, .pages = pages, .count = count, .flag = initialise);
-    gmem_hint_free(vm->gmem, pages, count);
+    gmem_free_hinted_pages(vm->gmem, pages, count);
 }
 
-static void hint_sent(void *opaque, const struct bnt_guest_hint *hint)
+static void observe_sent_hint(void *opaque, const struct bnt_guest_hint *hint)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_GUEST_HINT, .guest_hint = hint);
 }
 
-void driver_hint_ops(struct bnt_guest_ops *ops)
+void driver_add_hint_ops(struct bnt_guest_ops *ops)
 {
-    ops->block_alloc = block_alloc;
-    ops->hinted_free = hinted_free;
-    ops->hint = hint_sent;
+    ops->block_alloc = alloc_hint_block;
+    ops->hinted_free = free_hinted_pages;
+    ops->hint = observe_sent_hint;
 }

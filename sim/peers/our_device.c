@@ -4,120 +4,122 @@
  */
 #include "sim/peers/peers.h"
 
-static uint64_t now(const struct vm *vm)
+static uint64_t get_now(const struct vm *vm)
 {
     return engine_get_time_ns(vm->world->engine);
 }
 
 /* ---- Registers and notifications ---- */
 
-static uint64_t features_read(const struct vm *vm)
+static uint64_t read_features(const struct vm *vm)
 {
     return bnt_host_features_read(vm->host);
 }
 
-static bnt_status features_write(struct vm *vm, uint64_t features)
+static bnt_status write_features(struct vm *vm, uint64_t features)
 {
     return bnt_host_features_write(vm->host, features);
 }
 
-static uint8_t status_read(const struct vm *vm)
+static uint8_t read_status(const struct vm *vm)
 {
     return bnt_host_status_read(vm->host);
 }
 
-static bnt_status status_write(struct vm *vm, uint8_t status)
+static bnt_status write_status(struct vm *vm, uint8_t status)
 {
-    return bnt_host_status_write(vm->host, now(vm), status);
+    return bnt_host_status_write(vm->host, get_now(vm), status);
 }
 
-static uint32_t generation(struct vm *vm)
+static uint32_t read_generation(struct vm *vm)
 {
     return bnt_host_config_generation(vm->host);
 }
 
-static void config_read(const struct vm *vm, uint32_t offset, void *dst, uint32_t bytes)
+static void read_config(const struct vm *vm, uint32_t offset, void *dst, uint32_t bytes)
 {
     bnt_host_config_read(vm->host, offset, dst, bytes);
 }
 
-static void config_write(struct vm *vm, uint32_t offset, const void *src, uint32_t bytes)
+static void write_config(struct vm *vm, uint32_t offset, const void *src, uint32_t bytes)
 {
-    bnt_host_config_write(vm->host, now(vm), offset, src, bytes);
+    bnt_host_config_write(vm->host, get_now(vm), offset, src, bytes);
 }
 
-static uint16_t queue_size_max(const struct vm *vm, uint16_t queue)
+static uint16_t get_queue_size_max(const struct vm *vm, uint16_t queue)
 {
     return bnt_host_queue_size_max(vm->host, queue);
 }
 
-static bnt_status queue_enable(struct vm *vm, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+static bnt_status enable_queue(struct vm *vm, uint16_t queue, uint16_t size, uint64_t desc_gpa,
                                uint64_t avail_gpa, uint64_t used_gpa)
 {
     return bnt_host_queue_enable(vm->host, queue, size, desc_gpa, avail_gpa, used_gpa);
 }
 
-static bnt_status queue_reset(struct vm *vm, uint16_t queue)
+static bnt_status reset_queue(struct vm *vm, uint16_t queue)
 {
-    return bnt_host_queue_reset(vm->host, now(vm), queue);
+    return bnt_host_queue_reset(vm->host, get_now(vm), queue);
 }
 
-static bool queue_is_enabled(const struct vm *vm, uint16_t queue)
+static bool is_queue_enabled(const struct vm *vm, uint16_t queue)
 {
     return bnt_host_queue_enabled(vm->host, queue);
 }
 
-static void kick(struct vm *vm, uint16_t queue)
+static void kick_queue(struct vm *vm, uint16_t queue)
 {
     bnt_host_kick(vm->host, queue);
 }
 
-static void kick_with_data(struct vm *vm, uint32_t data)
+static void kick_queue_with_data(struct vm *vm, uint32_t data)
 {
     bnt_host_kick_data(vm->host, data);
 }
 
-static int32_t call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2, uint64_t *result)
+static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
+                                 uint64_t *result)
 {
     int32_t status = BNT_VMWARE_FAILURE;
     *result = 0;
-    if (bnt_host_vmware_call(vm->host, now(vm), command, arg1, arg2, &status, result) != BNT_OK) {
+    if (bnt_host_vmware_call(vm->host, get_now(vm), command, arg1, arg2, &status, result) !=
+        BNT_OK) {
         world_fail(vm->world, VERDICT_FAIL, "%s: the host took no call", vm->spec.name);
     }
     return status;
 }
 
-static bnt_status step(struct vm *vm, uint64_t *deadline_ns)
+static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
-    const bnt_status status = bnt_host_step(vm->host, now(vm), WORLD_BUDGET, deadline_ns);
-    if (*deadline_ns == now(vm)) { /* more buffers wait: each round takes its time */
-        *deadline_ns = now(vm) + vm->spec.service_ns;
+    const bnt_status status = bnt_host_step(vm->host, get_now(vm), WORLD_BUDGET, deadline_ns);
+    if (*deadline_ns == get_now(vm)) { /* more buffers wait: each round takes its time */
+        *deadline_ns = get_now(vm) + vm->spec.service_ns;
     }
     return status;
 }
 
 /* ---- What it says of itself ---- */
 
-static void info(const struct vm *vm, struct bnt_host_info *info)
+static void get_info(const struct vm *vm, struct bnt_host_info *info)
 {
     if (bnt_host_info_get(vm->host, info) != BNT_OK) {
         info->status = 0;
     }
 }
 
-static const struct bnt_diag *diag(const struct vm *vm)
+static const struct bnt_diag *get_diag(const struct vm *vm)
 {
     return bnt_host_diag(vm->host);
 }
 
-static bnt_status stats(const struct vm *vm, struct bnt_host_stats *stats)
+static bnt_status get_stats(const struct vm *vm, struct bnt_host_stats *stats)
 {
-    return bnt_host_stats_get(vm->host, now(vm), stats);
+    return bnt_host_stats_get(vm->host, get_now(vm), stats);
 }
 
-static bnt_status working_set(const struct vm *vm, struct bnt_host_ws *ws)
+static bnt_status get_working_set(const struct vm *vm, struct bnt_host_ws *ws)
 {
-    return bnt_host_ws_get(vm->host, now(vm), ws);
+    return bnt_host_ws_get(vm->host, get_now(vm), ws);
 }
 
 static bool has_page(const struct vm *vm, uint64_t pfn)
@@ -125,76 +127,76 @@ static bool has_page(const struct vm *vm, uint64_t pfn)
     return bnt_host_page_get(vm->host, pfn) != BNT_HOST_PAGE_GUEST;
 }
 
-static void audit(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages)
+static void audit_ledger(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages)
 {
     oracle_audit_pages(vm->world->oracle, vm->index, vm->host, allocator_pages, reported_pages);
 }
 
 /* ---- The VMM ---- */
 
-static bnt_status target_set(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
+static bnt_status set_target(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_target_set(vm->host, now(vm), pfns, within_ns, id);
+    return bnt_host_target_set(vm->host, get_now(vm), pfns, within_ns, id);
 }
 
-static bnt_status guest_memory_set(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
+static bnt_status set_guest_memory(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id)
 {
-    return bnt_host_guest_memory_set(vm->host, now(vm), pfns, within_ns, id);
+    return bnt_host_guest_memory_set(vm->host, get_now(vm), pfns, within_ns, id);
 }
 
-static bnt_status memory_set(struct vm *vm)
+static bnt_status set_memory(struct vm *vm)
 {
     return bnt_host_memory_set(vm->host, &vm->mem);
 }
 
-static bnt_status reset(struct vm *vm)
+static bnt_status reset_device(struct vm *vm)
 {
-    return bnt_host_reset(vm->host, now(vm));
+    return bnt_host_reset(vm->host, get_now(vm));
 }
 
-static bnt_status rule_add(struct vm *vm, const struct bnt_host_rule *rule)
+static bnt_status add_refusal_rule(struct vm *vm, const struct bnt_host_rule *rule)
 {
     return bnt_host_rule_add(vm->host, rule);
 }
 
-static void rules_clear(struct vm *vm)
+static void clear_refusal_rules(struct vm *vm)
 {
     bnt_host_rules_clear(vm->host);
 }
 
-static bnt_status call_rule_add(struct vm *vm, const struct bnt_host_call_rule *rule)
+static bnt_status add_call_rule(struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     return bnt_host_call_rule_add(vm->host, rule);
 }
 
-static bnt_status stats_poll(struct vm *vm)
+static bnt_status poll_stats(struct vm *vm)
 {
-    return bnt_host_stats_poll(vm->host, now(vm), NULL);
+    return bnt_host_stats_poll(vm->host, get_now(vm), NULL);
 }
 
-static bnt_status working_set_request(struct vm *vm)
+static bnt_status request_working_set(struct vm *vm)
 {
-    return bnt_host_ws_request(vm->host, now(vm), NULL);
+    return bnt_host_ws_request(vm->host, get_now(vm), NULL);
 }
 
-static bnt_status hint_start(struct vm *vm)
+static bnt_status start_hinting(struct vm *vm)
 {
-    return bnt_host_hint_start(vm->host, now(vm), NULL);
+    return bnt_host_hint_start(vm->host, get_now(vm), NULL);
 }
 
-static bnt_status hint_stop(struct vm *vm)
+static bnt_status stop_hinting(struct vm *vm)
 {
-    return bnt_host_hint_stop(vm->host, now(vm));
+    return bnt_host_hint_stop(vm->host, get_now(vm));
 }
 
-static bnt_status hint_done(struct vm *vm)
+static bnt_status end_hinting(struct vm *vm)
 {
-    return bnt_host_hint_done(vm->host, now(vm));
+    return bnt_host_hint_done(vm->host, get_now(vm));
 }
 
-static bnt_status touched(struct vm *vm, uint64_t pfn)
+static bnt_status touch_page(struct vm *vm, uint64_t pfn)
 {
-    return bnt_host_touched(vm->host, now(vm), pfn);
+    return bnt_host_touched(vm->host, get_now(vm), pfn);
 }
 
 const struct device_peer our_device = {
@@ -204,38 +206,38 @@ const struct device_peer our_device = {
     .destroy = device_destroy,
     .renew = device_renew,
     .restore = device_restore,
-    .features_read = features_read,
-    .features_write = features_write,
-    .status_read = status_read,
-    .status_write = status_write,
-    .generation = generation,
-    .config_read = config_read,
-    .config_write = config_write,
-    .queue_size_max = queue_size_max,
-    .queue_enable = queue_enable,
-    .queue_reset = queue_reset,
-    .queue_is_enabled = queue_is_enabled,
-    .kick = kick,
-    .kick_with_data = kick_with_data,
-    .call = call,
-    .step = step,
-    .info = info,
-    .diag = diag,
-    .stats = stats,
-    .working_set = working_set,
+    .features_read = read_features,
+    .features_write = write_features,
+    .status_read = read_status,
+    .status_write = write_status,
+    .generation = read_generation,
+    .config_read = read_config,
+    .config_write = write_config,
+    .queue_size_max = get_queue_size_max,
+    .queue_enable = enable_queue,
+    .queue_reset = reset_queue,
+    .queue_is_enabled = is_queue_enabled,
+    .kick = kick_queue,
+    .kick_with_data = kick_queue_with_data,
+    .call = serve_vmware_call,
+    .step = step_device,
+    .info = get_info,
+    .diag = get_diag,
+    .stats = get_stats,
+    .working_set = get_working_set,
     .has_page = has_page,
-    .audit = audit,
-    .target_set = target_set,
-    .guest_memory_set = guest_memory_set,
-    .memory_set = memory_set,
-    .reset = reset,
-    .rule_add = rule_add,
-    .rules_clear = rules_clear,
-    .call_rule_add = call_rule_add,
-    .stats_poll = stats_poll,
-    .working_set_request = working_set_request,
-    .hint_start = hint_start,
-    .hint_stop = hint_stop,
-    .hint_done = hint_done,
-    .touched = touched,
+    .audit = audit_ledger,
+    .target_set = set_target,
+    .guest_memory_set = set_guest_memory,
+    .memory_set = set_memory,
+    .reset = reset_device,
+    .rule_add = add_refusal_rule,
+    .rules_clear = clear_refusal_rules,
+    .call_rule_add = add_call_rule,
+    .stats_poll = poll_stats,
+    .working_set_request = request_working_set,
+    .hint_start = start_hinting,
+    .hint_stop = stop_hinting,
+    .hint_done = end_hinting,
+    .touched = touch_page,
 };

@@ -8,18 +8,18 @@
 #include "sim/world/vm.h"
 
 /** The peers of a VM. */
-const struct driver_peer *peers_driver(const struct vm *vm);
-const struct device_peer *peers_device(const struct vm *vm);
+const struct driver_peer *peers_find_driver(const struct vm *vm);
+const struct device_peer *peers_find_device(const struct vm *vm);
 
 /** Fills `vm->ends` with what is called as long as nobody interposes. */
-void peers_ends_make(struct vm *vm);
+void peers_make_ends(struct vm *vm);
 
 /** Says in `error` why something of the VM cannot start; false, for the caller to return. */
-bool peers_refuse(char *error, size_t error_bytes, const struct vm *vm, const char *what,
-                  bnt_status status);
+bool peers_report_refusal(char *error, size_t error_bytes, const struct vm *vm, const char *what,
+                          bnt_status status);
 
 /** A reset of the device that is not its driver's. */
-void registers_device_reset(struct vm *vm);
+void registers_reset_device(struct vm *vm);
 
 /* The kinds of peers. */
 extern const struct driver_peer our_driver;
@@ -29,13 +29,13 @@ extern const struct device_peer our_device;
 /* driver.c, driver_ops.c, hint_ops.c, calls.c, registers.c: our driver */
 void driver_make_config(const struct vm *vm, struct bnt_guest_config *made);
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes);
-bool driver_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
+bool driver_get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
 bool driver_create(struct vm *vm, char *error, size_t error_bytes);
 bool driver_restart(struct vm *vm, char *error, size_t error_bytes);
-struct bnt_guest_ops driver_ops(void);
-void driver_hint_ops(struct bnt_guest_ops *ops);
-void calls_guest_ops(struct bnt_guest_ops *ops);
-struct bnt_drv_transport registers_transport(void);
+struct bnt_guest_ops driver_make_ops(void);
+void driver_add_hint_ops(struct bnt_guest_ops *ops);
+void calls_add_guest_ops(struct bnt_guest_ops *ops);
+struct bnt_drv_transport registers_make_transport(void);
 
 /* device.c, device_ops.c: our device */
 bool device_can_start(const struct vm *vm, char *error, size_t error_bytes);
@@ -43,6 +43,6 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes);
 void device_destroy(struct vm *vm);
 bool device_renew(struct vm *vm);
 bnt_status device_restore(struct vm *vm);
-struct bnt_host_ops device_ops(const struct vm *vm);
+struct bnt_host_ops device_make_ops(const struct vm *vm);
 
 #endif

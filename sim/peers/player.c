@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const struct world_file *file_named(const struct world *world, const char *name)
+static const struct world_file *find_file(const struct world *world, const char *name)
 {
     for (uint32_t i = 0; i < world->config.file_count; i++) {
         const struct world_file *file = &world->config.files[i];
@@ -24,7 +24,7 @@ static const struct world_file *file_named(const struct world *world, const char
     return NULL;
 }
 
-static void player_target(void *opaque, uint64_t pfns)
+static void set_target(void *opaque, uint64_t pfns)
 {
     struct vm *vm = opaque;
     uint64_t id = 0;
@@ -33,23 +33,23 @@ static void player_target(void *opaque, uint64_t pfns)
     }
 }
 
-static void player_fail(void *opaque, const char *text)
+static void fail_run(void *opaque, const char *text)
 {
     struct vm *vm = opaque;
     world_fail(vm->world, VERDICT_FAIL, "%s", text);
 }
 
-static uint64_t player_ledger(void *opaque)
+static uint64_t count_ledger_pfns(void *opaque)
 {
-    return vm_host_info(opaque).balloon_pfns;
+    return vm_get_host_info(opaque).balloon_pfns;
 }
 
-static uint64_t player_misuses(void *opaque)
+static uint64_t count_misuses(void *opaque)
 {
-    return vm_host_info(opaque).misuses;
+    return vm_get_host_info(opaque).misuses;
 }
 
-static void player_misuse_text(void *opaque, char *text, size_t bytes)
+static void describe_misuse(void *opaque, char *text, size_t bytes)
 {
     const struct vm *vm = opaque;
     const struct bnt_diag *diag = vm->ends.device.diag(vm);
@@ -57,9 +57,9 @@ static void player_misuse_text(void *opaque, char *text, size_t bytes)
                    diag->gpa >> BNT_PFN_SHIFT);
 }
 
-static bool create(struct vm *vm, char *error, size_t error_bytes)
+static bool create_player(struct vm *vm, char *error, size_t error_bytes)
 {
-    const struct world_file *file = file_named(vm->world, vm->spec.recording);
+    const struct world_file *file = find_file(vm->world, vm->spec.recording);
     if (file == NULL) {
         (void)snprintf(error, error_bytes, "%s: %s was not loaded", vm->spec.name,
                        vm->spec.recording);
@@ -67,11 +67,11 @@ static bool create(struct vm *vm, char *error, size_t error_bytes)
     }
     const struct wire_player_ops ops = {
         .transport = vm->ends.transport,
-        .target = player_target,
-        .fail = player_fail,
-        .ledger = player_ledger,
-        .misuses = player_misuses,
-        .misuse_text = player_misuse_text,
+        .target = set_target,
+        .fail = fail_run,
+        .ledger = count_ledger_pfns,
+        .misuses = count_misuses,
+        .misuse_text = describe_misuse,
         .first_pfn = vm->spec.first_pfn,
         .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
     };
@@ -80,7 +80,7 @@ static bool create(struct vm *vm, char *error, size_t error_bytes)
     return vm->player != NULL;
 }
 
-static bool plays(const struct vm *vm)
+static bool drives_vm(const struct vm *vm)
 {
     return vm->spec.recording[0] != '\0';
 }
@@ -93,22 +93,22 @@ static bool can_start(struct vm *vm, char *error, size_t error_bytes)
     return true;
 }
 
-static bool dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
+static bool get_dma_bytes(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes)
 {
     (void)vm;
     (void)error;
     (void)error_bytes;
-    *bytes = wire_player_dma_bytes();
+    *bytes = wire_player_get_dma_bytes();
     return true;
 }
 
-static void destroy(struct vm *vm)
+static void destroy_player(struct vm *vm)
 {
     wire_player_destroy(vm->player);
 }
 
 /** A recording has one kernel. */
-static bool restart(struct vm *vm, char *error, size_t error_bytes)
+static bool refuse_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     (void)vm;
     (void)error;
@@ -116,40 +116,41 @@ static bool restart(struct vm *vm, char *error, size_t error_bytes)
     return false;
 }
 
-static void begin(struct vm *vm)
+static void schedule_lines(struct vm *vm)
 {
-    for (uint32_t i = 0; i < wire_player_lines(vm->player); i++) {
-        world_at(vm->world, wire_player_time_ns(vm->player, i), WORLD_EVENT_WIRE, vm->index, i, 0);
+    for (uint32_t i = 0; i < wire_player_count_lines(vm->player); i++) {
+        world_schedule_event(vm->world, wire_player_get_time_ns(vm->player, i), WORLD_EVENT_WIRE,
+                             vm->index, i, 0);
     }
 }
 
-static void line(struct vm *vm, uint32_t line)
+static void play_line(struct vm *vm, uint32_t line)
 {
-    wire_player_line(vm->player, line);
+    wire_player_play_line(vm->player, line);
 }
 
 static bool is_done(const struct vm *vm)
 {
-    return wire_player_done(vm->player);
+    return wire_player_is_done(vm->player);
 }
 
-static void interrupt(struct vm *vm, uint16_t queue)
+static void deliver_interrupt(struct vm *vm, uint16_t queue)
 {
-    wire_player_interrupt(vm->player, queue);
+    wire_player_take_used(vm->player, queue);
 }
 
-static void ignore(struct vm *vm)
+static void ignore_notification(struct vm *vm)
 {
     (void)vm;
 }
 
-static void info(const struct vm *vm, struct bnt_guest_info *info)
+static void leave_info_unchanged(const struct vm *vm, struct bnt_guest_info *info)
 {
     (void)vm;
     (void)info;
 }
 
-static uint16_t queue_index(const struct vm *vm, bnt_balloon_queue role)
+static uint16_t get_no_queue_index(const struct vm *vm, bnt_balloon_queue role)
 {
     (void)vm;
     (void)role;
@@ -158,75 +159,75 @@ static uint16_t queue_index(const struct vm *vm, bnt_balloon_queue role)
 
 /* There is no driver that could be asked for anything. */
 
-static bnt_status none(struct vm *vm)
+static bnt_status refuse_request(struct vm *vm)
 {
     (void)vm;
     return BNT_E_ARGUMENT;
 }
 
-static bnt_status no_queue_reset(struct vm *vm, bnt_balloon_queue role)
+static bnt_status refuse_queue_reset(struct vm *vm, bnt_balloon_queue role)
 {
     (void)role;
-    return none(vm);
+    return refuse_request(vm);
 }
 
-static bnt_status no_shrink(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns)
+static bnt_status refuse_shrink(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns)
 {
     (void)pfns;
     (void)freed_pfns;
-    return none(vm);
+    return refuse_request(vm);
 }
 
-static bnt_status no_oom(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
+static bnt_status refuse_oom(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     (void)pfns;
     (void)result;
-    return none(vm);
+    return refuse_request(vm);
 }
 
-static bnt_status no_alloc_done(struct vm *vm, const uint64_t *pages, uint32_t count)
+static bnt_status refuse_alloc_done(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     (void)pages;
     (void)count;
-    return none(vm);
+    return refuse_request(vm);
 }
 
-static bnt_status no_page_migrate(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first)
+static bnt_status refuse_page_migrate(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first)
 {
     (void)from;
     (void)to;
     (void)deflate_first;
-    return none(vm);
+    return refuse_request(vm);
 }
 
 const struct driver_peer recording_player = {
     .name = "a recording",
-    .plays = plays,
+    .plays = drives_vm,
     .can_start = can_start,
     .make_config = driver_make_config,
-    .dma_bytes = dma_bytes,
-    .create = create,
-    .destroy = destroy,
-    .restart = restart,
-    .begin = begin,
-    .line = line,
+    .dma_bytes = get_dma_bytes,
+    .create = create_player,
+    .destroy = destroy_player,
+    .restart = refuse_restart,
+    .begin = schedule_lines,
+    .line = play_line,
     .is_done = is_done,
-    .interrupt = interrupt,
-    .config_changed = ignore,
-    .info = info,
-    .queue_index = queue_index,
-    .attach = none,
-    .detach = none,
-    .detach_orderly = none,
-    .unplugged = none,
-    .suspend = none,
-    .resume = none,
-    .deflate_all = none,
-    .target_follow = none,
-    .queue_reset = no_queue_reset,
-    .pages_freed = ignore,
-    .shrink = no_shrink,
-    .oom = no_oom,
-    .alloc_done = no_alloc_done,
-    .page_migrate = no_page_migrate,
+    .interrupt = deliver_interrupt,
+    .config_changed = ignore_notification,
+    .info = leave_info_unchanged,
+    .queue_index = get_no_queue_index,
+    .attach = refuse_request,
+    .detach = refuse_request,
+    .detach_orderly = refuse_request,
+    .unplugged = refuse_request,
+    .suspend = refuse_request,
+    .resume = refuse_request,
+    .deflate_all = refuse_request,
+    .target_follow = refuse_request,
+    .queue_reset = refuse_queue_reset,
+    .pages_freed = ignore_notification,
+    .shrink = refuse_shrink,
+    .oom = refuse_oom,
+    .alloc_done = refuse_alloc_done,
+    .page_migrate = refuse_page_migrate,
 };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /** Whether an access finds no device; one after the guest was told is the driver's fault. */
-static bool is_gone(const struct vm *vm)
+static bool is_device_gone(const struct vm *vm)
 {
     if (vm->life.unplugged && vm->life.told) {
         world_fail(vm->world, VERDICT_FAIL, "%s: the driver touched a device that is unplugged",
@@ -19,10 +19,10 @@ static bool is_gone(const struct vm *vm)
     return vm->life.unplugged;
 }
 
-static uint64_t features_read(void *opaque)
+static uint64_t read_features(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return UINT64_MAX;
     }
     uint64_t offered = vm->ends.device.features_read(vm) |
@@ -35,10 +35,10 @@ static uint64_t features_read(void *opaque)
     return offered;
 }
 
-static void features_write(void *opaque, uint64_t features)
+static void write_features(void *opaque, uint64_t features)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_FEATURES_WRITING, .value = features);
@@ -47,10 +47,10 @@ static void features_write(void *opaque, uint64_t features)
     }
 }
 
-static uint8_t status_read(void *opaque)
+static uint8_t read_status(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return UINT8_MAX;
     }
     const uint8_t status = vm->ends.device.status_read(vm);
@@ -58,7 +58,7 @@ static uint8_t status_read(void *opaque)
     return status;
 }
 
-static void device_status_write(struct vm *vm, uint8_t status)
+static void write_device_status(struct vm *vm, uint8_t status)
 {
     vm->touched = true;
     OBSERVE(vm, OBSERVED_STATUS_WRITING, .value = status);
@@ -66,31 +66,31 @@ static void device_status_write(struct vm *vm, uint8_t status)
         world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
     }
     OBSERVE(vm, OBSERVED_STATUS_WRITTEN, .value = status, .other = vm->ends.device.status_read(vm));
-    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
+    vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
 
-static void status_write(void *opaque, uint8_t status)
+static void write_status(void *opaque, uint8_t status)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
-    device_status_write(vm, status);
+    write_device_status(vm, status);
     if (status == 0) {
         OBSERVE(vm, OBSERVED_DRIVER_RESET);
     }
 }
 
-void registers_device_reset(struct vm *vm)
+void registers_reset_device(struct vm *vm)
 {
-    device_status_write(vm, 0);
+    write_device_status(vm, 0);
     OBSERVE(vm, OBSERVED_DEVICE_FORGOT);
 }
 
-static uint32_t config_generation(void *opaque)
+static uint32_t read_config_generation(void *opaque)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return UINT32_MAX;
     }
     const uint32_t generation = vm->ends.device.generation(vm);
@@ -98,10 +98,10 @@ static uint32_t config_generation(void *opaque)
     return generation;
 }
 
-static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
+static void read_config(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) { /* as a bus answers where nothing is */
+    if (is_device_gone(vm)) { /* as a bus answers where nothing is */
         memset(dst, UINT8_MAX, bytes);
         return;
     }
@@ -109,14 +109,14 @@ static void config_read(void *opaque, uint32_t offset, void *dst, uint32_t bytes
     OBSERVE(vm, OBSERVED_CONFIG_READ, .at = offset, .data = dst, .count = bytes);
 }
 
-static uint32_t le32_at(const void *src)
+static uint32_t load_le32(const void *src)
 {
     bnt_le32 value;
     memcpy(&value, src, sizeof value);
     return bnt_le32_get(value);
 }
 
-static void write_actual(struct vm *vm, uint32_t pfns)
+static void write_actual_field(struct vm *vm, uint32_t pfns)
 {
     const bnt_le32 value = bnt_le32_set(pfns);
     OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = BNT_BALLOON_CONFIG_ACTUAL, .data = &value,
@@ -125,47 +125,48 @@ static void write_actual(struct vm *vm, uint32_t pfns)
     OBSERVE(vm, OBSERVED_ACTUAL_WRITTEN, .value = pfns);
 }
 
-static void config_write(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
+static void write_config(void *opaque, uint32_t offset, const void *src, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     vm->touched = true;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
-        write_actual(vm, le32_at(src));
+        write_actual_field(vm, load_le32(src));
         return;
     }
     OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = offset, .data = src, .count = bytes);
     vm->ends.device.config_write(vm, offset, src, bytes);
 }
 
-static uint16_t queue_size_max(void *opaque, uint16_t queue)
+static uint16_t get_queue_size_max(void *opaque, uint16_t queue)
 {
     const struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return UINT16_MAX;
     }
     return vm->ends.device.queue_size_max(vm, queue);
 }
 
-static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
+static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
                          uint64_t avail_gpa, uint64_t used_gpa)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     const struct queue_place place = {size, false, desc_gpa, avail_gpa, used_gpa};
     if (queue < WORLD_QUEUES) {
         vm->queues[queue] = place;
     }
-    OBSERVE(vm, OBSERVED_QUEUE_ENABLING, .queue = queue, .value = vm_queue_role(vm, queue),
+    OBSERVE(vm, OBSERVED_QUEUE_ENABLING, .queue = queue, .value = vm_get_queue_role(vm, queue),
             .place = &place);
     if (vm->ends.device.queue_enable(vm, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
         world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
     }
-    const uint64_t features = vm_host_info(vm).features; /* a legacy driver's are agreed only now */
+    const uint64_t features =
+        vm_get_host_info(vm).features; /* a legacy driver's are agreed only now */
     if (queue < WORLD_QUEUES) {
         vm->queues[queue].foreign =
             (features & BNT_F_RING_PACKED) != 0 ||
@@ -173,30 +174,30 @@ static void queue_enable(void *opaque, uint16_t queue, uint16_t size, uint64_t d
     }
 }
 
-static void notify(void *opaque, uint16_t queue)
+static void notify_queue(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_KICKED, .queue = queue);
     vm->ends.carry(vm, SIGNAL_KICK, queue, 0);
 }
 
-static void notify_data(void *opaque, uint32_t data)
+static void notify_queue_with_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     OBSERVE(vm, OBSERVED_KICKED_WITH_DATA, .value = data);
     vm->ends.carry(vm, SIGNAL_KICK, (uint16_t)data, VM_KICK_HAS_DATA | data);
 }
 
-static void queue_reset(void *opaque, uint16_t queue)
+static void reset_queue(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return;
     }
     vm->touched = true;
@@ -207,15 +208,15 @@ static void queue_reset(void *opaque, uint16_t queue)
         return;
     }
     if (!vm->ends.device.queue_is_enabled(vm, queue)) {
-        OBSERVE(vm, OBSERVED_QUEUE_RESET, .value = vm_queue_role(vm, queue));
+        OBSERVE(vm, OBSERVED_QUEUE_RESET, .value = vm_get_queue_role(vm, queue));
     }
 }
 
 /** A device that does nothing for a while takes as long for a reset. */
-static uint16_t queue_reset_read(void *opaque, uint16_t queue)
+static uint16_t read_queue_reset(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
-    if (is_gone(vm)) {
+    if (is_device_gone(vm)) {
         return UINT16_MAX;
     }
     const bool resetting =
@@ -225,22 +226,22 @@ static uint16_t queue_reset_read(void *opaque, uint16_t queue)
     return resetting;
 }
 
-struct bnt_drv_transport registers_transport(void)
+struct bnt_drv_transport registers_make_transport(void)
 {
     return (struct bnt_drv_transport){
         .size = sizeof(struct bnt_drv_transport),
-        .features_read = features_read,
-        .features_write = features_write,
-        .status_read = status_read,
-        .status_write = status_write,
-        .config_generation = config_generation,
-        .config_read = config_read,
-        .config_write = config_write,
-        .queue_size_max = queue_size_max,
-        .queue_enable = queue_enable,
-        .notify = notify,
-        .notify_data = notify_data,
-        .queue_reset = queue_reset,
-        .queue_reset_read = queue_reset_read,
+        .features_read = read_features,
+        .features_write = write_features,
+        .status_read = read_status,
+        .status_write = write_status,
+        .config_generation = read_config_generation,
+        .config_read = read_config,
+        .config_write = write_config,
+        .queue_size_max = get_queue_size_max,
+        .queue_enable = enable_queue,
+        .notify = notify_queue,
+        .notify_data = notify_queue_with_data,
+        .queue_reset = reset_queue,
+        .queue_reset_read = read_queue_reset,
     };
 }

@@ -27,7 +27,7 @@ static const struct {
 };
 
 /** The features of a recording as one would write them into its scenario. */
-static void features_text(uint64_t bits, char *text, size_t bytes)
+static void list_feature_names(uint64_t bits, char *text, size_t bytes)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -51,16 +51,17 @@ static void play_features(struct wire_player *player, uint32_t index)
     const uint64_t missing = bits & ~transport->features_read(player->opaque);
 
     if ((bits & BNT_F_VERSION_1) == 0) {
-        wire_breach(player, index, "the driver did not accept VERSION_1: only modern ones play");
+        wire_report_breach(player, index,
+                           "the driver did not accept VERSION_1: only modern ones play");
         return;
     }
     if (missing != 0) {
         char names[128];
-        features_text(bits, names, sizeof names);
-        wire_breach(player, index,
-                    "the device does not offer 0x%" PRIx64
-                    " of the features: write `device: {features: [%s]}`",
-                    missing, names);
+        list_feature_names(bits, names, sizeof names);
+        wire_report_breach(player, index,
+                           "the device does not offer 0x%" PRIx64
+                           " of the features: write `device: {features: [%s]}`",
+                           missing, names);
         return;
     }
     bnt_drv_reset(&player->drv, transport, player->opaque);
@@ -70,9 +71,10 @@ static void play_features(struct wire_player *player, uint32_t index)
                                    rules.count, &diag);
     }
     if (status != BNT_OK || player->drv.accepted != bits) {
-        wire_breach(player, index, "the device does not agree to features 0x%" PRIx64 ": %s", bits,
-                    status != BNT_OK && diag.fault != BNT_FAULT_NONE ? bnt_fault_text(diag.fault)
-                                                                     : bnt_status_text(status));
+        wire_report_breach(
+            player, index, "the device does not agree to features 0x%" PRIx64 ": %s", bits,
+            status != BNT_OK && diag.fault != BNT_FAULT_NONE ? bnt_fault_text(diag.fault)
+                                                             : bnt_status_text(status));
         return;
     }
     player->features = bits;
@@ -86,12 +88,12 @@ static void play_region(struct wire_player *player, uint32_t index)
     const uint64_t pfns = player->ops.pfns;
     if (line->value < first || line->value - first > pfns ||
         line->extra > pfns - (line->value - first)) {
-        wire_breach(player, index,
-                    "the guest's memory is %" PRIu64 " PFNs from %" PRIu64 ", the VM's is %" PRIu64
-                    " from %" PRIu64 ": write `first_pfn: %" PRIu64 "` and `memory: %" PRIu64
-                    "KiB`",
-                    line->extra, line->value, pfns, first, line->value,
-                    line->extra * (BNT_PFN_BYTES / 1024));
+        wire_report_breach(player, index,
+                           "the guest's memory is %" PRIu64 " PFNs from %" PRIu64
+                           ", the VM's is %" PRIu64 " from %" PRIu64 ": write `first_pfn: %" PRIu64
+                           "` and `memory: %" PRIu64 "KiB`",
+                           line->extra, line->value, pfns, first, line->value,
+                           line->extra * (BNT_PFN_BYTES / 1024));
         return;
     }
     player->first_pfn = line->value;
@@ -102,40 +104,42 @@ static void play_region(struct wire_player *player, uint32_t index)
 /* ---- Queues ---- */
 
 /** Whether the recorded queue is one, and the device has it. */
-static bool queue_fits(struct wire_player *player, uint32_t index)
+static bool check_queue(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (line->value >= WIRE_QUEUES || player->queues[line->value].slots != NULL) {
-        wire_breach(player, index, "queue %" PRIu64 " %s", line->value,
-                    line->value >= WIRE_QUEUES ? "is none that a balloon has"
-                                               : "was set up already");
+        wire_report_breach(player, index, "queue %" PRIu64 " %s", line->value,
+                           line->value >= WIRE_QUEUES ? "is none that a balloon has"
+                                                      : "was set up already");
         return false;
     }
     if (player->queue_count > 0 && line->value < player->report_queue) {
-        wire_breach(player, index,
-                    "queue %" PRIu64 " after queue %" PRIu32
-                    ": a driver sets them up in ascending order",
-                    line->value, player->report_queue);
+        wire_report_breach(player, index,
+                           "queue %" PRIu64 " after queue %" PRIu32
+                           ": a driver sets them up in ascending order",
+                           line->value, player->report_queue);
         return false;
     }
     const uint16_t most =
         player->ops.transport.queue_size_max(player->opaque, (uint16_t)line->value);
     if (most == 0) {
-        wire_breach(player, index,
-                    "the device has no queue %" PRIu64
-                    ": write `device: {queue_layout: dense-offered}` if its queues have no gaps",
-                    line->value);
+        wire_report_breach(
+            player, index,
+            "the device has no queue %" PRIu64
+            ": write `device: {queue_layout: dense-offered}` if its queues have no gaps",
+            line->value);
     } else if (line->extra == 0 || line->extra > WIRE_QUEUE_SIZE_MAX || line->extra > most) {
-        wire_breach(player, index,
-                    "a queue of %" PRIu64 " descriptors, the device's limit is %u, the player's %u",
-                    line->extra, (unsigned)most, WIRE_QUEUE_SIZE_MAX);
+        wire_report_breach(player, index,
+                           "a queue of %" PRIu64
+                           " descriptors, the device's limit is %u, the player's %u",
+                           line->extra, (unsigned)most, WIRE_QUEUE_SIZE_MAX);
     }
     return !player->failed;
 }
 
 static void play_queue(struct wire_player *player, uint32_t index)
 {
-    if (!queue_fits(player, index)) {
+    if (!check_queue(player, index)) {
         return;
     }
     const struct wire_line *line = &player->recording.lines[index];
@@ -148,14 +152,14 @@ static void play_queue(struct wire_player *player, uint32_t index)
         .queue = number,
         .queue_size = queue->size,
         .features = player->features,
-        .ring = player->dma + wire_ring_offset(number),
-        .ring_gpa = player->dma_gpa + wire_ring_offset(number),
+        .ring = player->dma + wire_get_ring_offset(number),
+        .ring_gpa = player->dma_gpa + wire_get_ring_offset(number),
         .slots = queue->slots,
     };
     const bnt_status status = bnt_vq_drv_init(&queue->vq, &config);
     if (status != BNT_OK) {
-        wire_breach(player, index, "queue %" PRIu32 " of %u descriptors: %s", number,
-                    (unsigned)queue->size, bnt_status_text(status));
+        wire_report_breach(player, index, "queue %" PRIu32 " of %u descriptors: %s", number,
+                           (unsigned)queue->size, bnt_status_text(status));
         return;
     }
     player->queue_count++;
@@ -166,7 +170,7 @@ static void play_queue(struct wire_player *player, uint32_t index)
         config.ring_gpa + layout->avail, config.ring_gpa + layout->used);
 }
 
-bool wire_start(struct wire_player *player, uint32_t line)
+bool wire_start_driver(struct wire_player *player, uint32_t line)
 {
     static const uint64_t with_queue[] = {BNT_BALLOON_F_STATS_VQ, BNT_BALLOON_F_FREE_PAGE_HINT,
                                           BNT_BALLOON_F_PAGE_REPORTING};
@@ -179,15 +183,15 @@ bool wire_start(struct wire_player *player, uint32_t line)
     const bool stats = (player->features & BNT_BALLOON_F_STATS_VQ) == 0 ||
                        player->queues[BNT_BALLOON_QUEUE_STATS].slots != NULL;
     if (player->queue_count != wanted || !first_two || !stats) {
-        wire_breach(player, line,
-                    "the features need %" PRIu32 " queues, %" PRIu32
-                    " are set up, or not the right ones: a line is lost",
-                    wanted, player->queue_count);
+        wire_report_breach(player, line,
+                           "the features need %" PRIu32 " queues, %" PRIu32
+                           " are set up, or not the right ones: a line is lost",
+                           wanted, player->queue_count);
         return false;
     }
     const bnt_status status = bnt_drv_ready(&player->drv, &player->ops.transport, player->opaque);
     if (status != BNT_OK) {
-        wire_breach(player, line, "DRIVER_OK cannot be set: %s", bnt_status_text(status));
+        wire_report_breach(player, line, "DRIVER_OK cannot be set: %s", bnt_status_text(status));
         return false;
     }
     player->misuses = player->ops.misuses(player->opaque);
@@ -197,30 +201,31 @@ bool wire_start(struct wire_player *player, uint32_t line)
 
 /* ---- Requests ---- */
 
-static bool in_region(const struct wire_player *player, const struct wire_pair *run)
+static bool is_in_region(const struct wire_player *player, const struct wire_pair *run)
 {
     return run->first >= player->first_pfn && run->first - player->first_pfn < player->pfns &&
            run->second <= player->pfns - (run->first - player->first_pfn);
 }
 
 /** Runs or extents of a line must be guest memory, and no more than `most` PFNs; their sum. */
-static bool measure(struct wire_player *player, uint32_t index, uint64_t most, uint64_t *pfns)
+static bool measure_runs(struct wire_player *player, uint32_t index, uint64_t most, uint64_t *pfns)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *runs = player->recording.pairs + line->pair;
     *pfns = 0;
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        if (!in_region(player, &runs[i])) {
-            wire_breach(player, index,
-                        "PFN %" PRIu64 " (%" PRIu64 " of them) is outside the guest's memory",
-                        runs[i].first, runs[i].second);
+        if (!is_in_region(player, &runs[i])) {
+            wire_report_breach(player, index,
+                               "PFN %" PRIu64 " (%" PRIu64
+                               " of them) is outside the guest's memory",
+                               runs[i].first, runs[i].second);
             return false;
         }
         *pfns += runs[i].second;
     }
     if (*pfns == 0 || *pfns > most) {
-        wire_breach(player, index, "%" PRIu64 " pages, from 1 to %" PRIu64 " would be right", *pfns,
-                    most);
+        wire_report_breach(player, index, "%" PRIu64 " pages, from 1 to %" PRIu64 " would be right",
+                           *pfns, most);
         return false;
     }
     return true;
@@ -234,21 +239,22 @@ static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t 
     const uint64_t ledger = player->ops.ledger(player->opaque);
     const bool inflate = line->kind == WIRE_INFLATE;
     if (pfns != line->value) {
-        wire_breach(player, index, "says %" PRIu64 " pages, its runs hold %" PRIu64, line->value,
-                    pfns);
+        wire_report_breach(player, index, "says %" PRIu64 " pages, its runs hold %" PRIu64,
+                           line->value, pfns);
     } else if (player->queues[queue].outstanding) {
-        wire_unanswered(player, queue, index);
+        wire_report_unanswered(player, queue, index);
     } else if (player->actual_due) {
-        wire_no_actual(player, index);
+        wire_report_no_actual(player, index);
     } else if ((player->features & BNT_BALLOON_F_STATS_VQ) != 0 && player->counts.stats == 0) {
-        wire_breach(player, index,
-                    "a request before the first statistics, which come unasked: a line is lost");
+        wire_report_breach(
+            player, index,
+            "a request before the first statistics, which come unasked: a line is lost");
     } else if (inflate ? ledger + pfns > player->target : ledger < player->target + pfns) {
-        wire_breach(player, index,
-                    "%s %" PRIu64 " pages with %" PRIu64
-                    " in the balloon, past the target of %" PRIu64
-                    ": a target line is lost or altered",
-                    inflate ? "inflates by" : "deflates by", pfns, ledger, player->target);
+        wire_report_breach(player, index,
+                           "%s %" PRIu64 " pages with %" PRIu64
+                           " in the balloon, past the target of %" PRIu64
+                           ": a target line is lost or altered",
+                           inflate ? "inflates by" : "deflates by", pfns, ledger, player->target);
     }
     return !player->failed;
 }
@@ -259,9 +265,9 @@ static void play_request(struct wire_player *player, uint32_t index)
     const struct wire_pair *runs = player->recording.pairs + line->pair;
     const uint32_t queue =
         line->kind == WIRE_INFLATE ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
-    const uint64_t offset = wire_buffer_offset(queue);
+    const uint64_t offset = wire_get_buffer_offset(queue);
     uint64_t pfns = 0;
-    if (!measure(player, index, WIRE_REQUEST_PFNS_MAX, &pfns) ||
+    if (!measure_runs(player, index, WIRE_REQUEST_PFNS_MAX, &pfns) ||
         !request_is_due(player, index, queue, pfns)) {
         return;
     }
@@ -280,7 +286,7 @@ static void play_request(struct wire_player *player, uint32_t index)
     player->actual_due = true;
     player->actual_after = index;
     player->counts.requests++;
-    wire_send(player, queue, index, &seg, 1, 0);
+    wire_send_buffer(player, queue, index, &seg, 1, 0);
 }
 
 /* ---- Statistics, reports, registers ---- */
@@ -290,18 +296,18 @@ static void play_stats(struct wire_player *player, uint32_t index)
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *tags = player->recording.pairs + line->pair;
     const uint32_t queue = BNT_BALLOON_QUEUE_STATS;
-    const uint64_t offset = wire_buffer_offset(queue);
+    const uint64_t offset = wire_get_buffer_offset(queue);
     if ((player->features & BNT_BALLOON_F_STATS_VQ) == 0) {
-        wire_breach(player, index, "statistics, though the driver did not accept them");
+        wire_report_breach(player, index, "statistics, though the driver did not accept them");
         return;
     }
     if (player->queues[queue].outstanding) {
-        wire_unanswered(player, queue, index);
+        wire_report_unanswered(player, queue, index);
         return;
     }
     if (line->pair_count > BNT_STATS_MAX) {
-        wire_breach(player, index, "%" PRIu32 " statistics, at most %d fit a buffer",
-                    line->pair_count, BNT_STATS_MAX);
+        wire_report_breach(player, index, "%" PRIu32 " statistics, at most %d fit a buffer",
+                           line->pair_count, BNT_STATS_MAX);
         return;
     }
     if (!wire_check_stats(player, index)) {
@@ -319,7 +325,7 @@ static void play_stats(struct wire_player *player, uint32_t index)
     player->counts.stats++;
     player->stats_us = line->t_us;
     player->stats_line = index;
-    wire_send(player, queue, index, &seg, 1, 0);
+    wire_send_buffer(player, queue, index, &seg, 1, 0);
 }
 
 /** The extents are the buffer: one chain of the free pages themselves. */
@@ -330,19 +336,20 @@ static void play_reporting(struct wire_player *player, uint32_t index)
     const uint64_t most = UINT32_MAX >> BNT_PFN_SHIFT;
     uint64_t pfns = 0;
     if ((player->features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
-        wire_breach(player, index, "a free page report, though the driver did not accept them");
+        wire_report_breach(player, index,
+                           "a free page report, though the driver did not accept them");
         return;
     }
     if (player->queues[player->report_queue].outstanding) {
-        wire_unanswered(player, player->report_queue, index);
+        wire_report_unanswered(player, player->report_queue, index);
         return;
     }
     if (line->pair_count > WIRE_EXTENTS_MAX) {
-        wire_breach(player, index, "%" PRIu32 " extents, at most %u", line->pair_count,
-                    WIRE_EXTENTS_MAX);
+        wire_report_breach(player, index, "%" PRIu32 " extents, at most %u", line->pair_count,
+                           WIRE_EXTENTS_MAX);
         return;
     }
-    if (!measure(player, index, most, &pfns) || !wire_check_report(player, index)) {
+    if (!measure_runs(player, index, most, &pfns) || !wire_check_report(player, index)) {
         return;
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
@@ -351,7 +358,7 @@ static void play_reporting(struct wire_player *player, uint32_t index)
     }
     player->counts.reports++;
     player->counts.reported_pfns += pfns;
-    wire_send(player, player->report_queue, index, player->extents, 0, line->pair_count);
+    wire_send_buffer(player, player->report_queue, index, player->extents, 0, line->pair_count);
 }
 
 static void play_target(struct wire_player *player, uint32_t index)
@@ -368,7 +375,7 @@ static void play_actual(struct wire_player *player, uint32_t index)
     static const uint32_t before[] = {BNT_BALLOON_QUEUE_INFLATE, BNT_BALLOON_QUEUE_DEFLATE};
     for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
         if (player->queues[before[i]].outstanding) {
-            wire_unanswered(player, before[i], index);
+            wire_report_unanswered(player, before[i], index);
             return;
         }
     }
@@ -379,13 +386,14 @@ static void play_actual(struct wire_player *player, uint32_t index)
     player->counts.actuals++;
     const uint64_t ledger = player->ops.ledger(player->opaque);
     if (ledger != recorded) {
-        wire_breach(player, index,
-                    "the driver wrote actual %" PRIu64 ", the device's ledger holds %" PRIu64,
-                    recorded, ledger);
+        wire_report_breach(player, index,
+                           "the driver wrote actual %" PRIu64
+                           ", the device's ledger holds %" PRIu64,
+                           recorded, ledger);
     }
 }
 
-void wire_play(struct wire_player *player, uint32_t line)
+void wire_play_line(struct wire_player *player, uint32_t line)
 {
     static void (*const plays[WIRE_KINDS])(struct wire_player *, uint32_t) = {
         [WIRE_FEATURES] = play_features,   [WIRE_REGION] = play_region,

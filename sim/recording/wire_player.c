@@ -14,7 +14,7 @@
 
 /* ---- DMA memory: rings, then a buffer for each of the queues that read one ---- */
 
-static uint64_t ring_room(void)
+static uint64_t get_ring_room(void)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
     return (bnt_vq_drv_ring_bytes(WIRE_QUEUE_SIZE_MAX, 0) + mask) & ~mask;
@@ -25,19 +25,19 @@ static uint64_t ring_room(void)
 _Static_assert(BUFFER_ROOM >= BNT_STATS_MAX * sizeof(struct bnt_stat_wire),
                "statistics fit a buffer");
 
-uint64_t wire_ring_offset(uint32_t queue)
+uint64_t wire_get_ring_offset(uint32_t queue)
 {
-    return queue * ring_room();
+    return queue * get_ring_room();
 }
 
-uint64_t wire_buffer_offset(uint32_t queue)
+uint64_t wire_get_buffer_offset(uint32_t queue)
 {
-    return WIRE_QUEUES * ring_room() + queue * BUFFER_ROOM;
+    return WIRE_QUEUES * get_ring_room() + queue * BUFFER_ROOM;
 }
 
-size_t wire_player_dma_bytes(void)
+size_t wire_player_get_dma_bytes(void)
 {
-    return (size_t)wire_buffer_offset(WIRE_QUEUES);
+    return (size_t)wire_get_buffer_offset(WIRE_QUEUES);
 }
 
 /* ---- Life ---- */
@@ -48,10 +48,10 @@ struct wire_player *wire_player_create(struct arena *arena, const char *name, co
                                        char *error, size_t error_bytes)
 {
     struct wire_recording recording;
-    if (dma_bytes < wire_player_dma_bytes() || dma_gpa % BNT_PFN_BYTES != 0) {
+    if (dma_bytes < wire_player_get_dma_bytes() || dma_gpa % BNT_PFN_BYTES != 0) {
         (void)snprintf(error, error_bytes,
                        "%.*s:1: error: the player needs %zu bytes of DMA memory",
-                       (int)WIRE_NAME_MAX, name, wire_player_dma_bytes());
+                       (int)WIRE_NAME_MAX, name, wire_player_get_dma_bytes());
         return NULL;
     }
     if (!wire_recording_parse(&recording, arena, name, bytes, length, error, error_bytes)) {
@@ -82,25 +82,25 @@ void wire_player_destroy(struct wire_player *player)
     arena_free(player->arena, player, sizeof *player);
 }
 
-uint32_t wire_player_lines(const struct wire_player *player)
+uint32_t wire_player_count_lines(const struct wire_player *player)
 {
     return player->recording.line_count;
 }
 
-uint64_t wire_player_time_ns(const struct wire_player *player, uint32_t line)
+uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line)
 {
     const struct wire_line *lines = player->recording.lines;
     return (lines[line].at_us - lines[0].at_us) * 1000;
 }
 
-struct wire_player_counts wire_player_counts(const struct wire_player *player)
+struct wire_player_counts wire_player_get_counts(const struct wire_player *player)
 {
     return player->counts;
 }
 
 /* ---- Failure ---- */
 
-void wire_breach(struct wire_player *player, uint32_t line, const char *format, ...)
+void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
 {
     char text[WIRE_NAME_MAX + 512];
     if (player->failed) {
@@ -124,44 +124,46 @@ static bool check_misuse(struct wire_player *player, uint32_t line)
     }
     char text[256] = "";
     player->ops.misuse_text(player->opaque, text, sizeof text);
-    wire_breach(player, line, "the device objects to this %s: %s",
-                wire_kind_name(player->recording.lines[line].kind), text);
+    wire_report_breach(player, line, "the device objects to this %s: %s",
+                       wire_get_kind_name(player->recording.lines[line].kind), text);
     return false;
 }
 
-void wire_unanswered(struct wire_player *player, uint32_t queue, uint32_t line)
+void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t line)
 {
     const uint32_t sent = player->queues[queue].line;
-    const char *kind = wire_kind_name(player->recording.lines[sent].kind);
+    const char *kind = wire_get_kind_name(player->recording.lines[sent].kind);
     if (!check_misuse(player, sent)) {
         return;
     }
     if ((player->ops.transport.status_read(player->opaque) & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-        wire_breach(player, sent, "the device did not take this %s: it asks for a reset", kind);
+        wire_report_breach(player, sent, "the device did not take this %s: it asks for a reset",
+                           kind);
         return;
     }
-    wire_breach(player, line, "the device still has the %s of line %" PRIu32, kind, sent + 1);
+    wire_report_breach(player, line, "the device still has the %s of line %" PRIu32, kind,
+                       sent + 1);
 }
 
-void wire_no_actual(struct wire_player *player, uint32_t line)
+void wire_report_no_actual(struct wire_player *player, uint32_t line)
 {
-    wire_breach(player, line,
-                "no actual was written after the request of line %" PRIu32
-                ": a line is lost or moved",
-                player->actual_after + 1);
+    wire_report_breach(player, line,
+                       "no actual was written after the request of line %" PRIu32
+                       ": a line is lost or moved",
+                       player->actual_after + 1);
 }
 
 /* ---- Queues ---- */
 
-void wire_send(struct wire_player *player, uint32_t queue, uint32_t line,
-               const struct bnt_vq_seg *segs, uint32_t readable, uint32_t writable)
+void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
+                      const struct bnt_vq_seg *segs, uint32_t readable, uint32_t writable)
 {
     struct wire_queue *to = &player->queues[queue];
     uint16_t head = 0;
     const bnt_status status = bnt_vq_drv_add(&to->vq, segs, readable, writable, &head);
     if (status != BNT_OK) {
-        wire_breach(player, line, "cannot be put on queue %" PRIu32 ": %s", queue,
-                    bnt_status_text(status));
+        wire_report_breach(player, line, "cannot be put on queue %" PRIu32 ": %s", queue,
+                           bnt_status_text(status));
         return;
     }
     to->outstanding = true;
@@ -171,7 +173,7 @@ void wire_send(struct wire_player *player, uint32_t queue, uint32_t line,
     }
 }
 
-void wire_player_interrupt(struct wire_player *player, uint16_t queue)
+void wire_player_take_used(struct wire_player *player, uint16_t queue)
 {
     if (player->failed || player->phase != WIRE_RUNNING || queue >= WIRE_QUEUES ||
         player->queues[queue].slots == NULL) {
@@ -190,76 +192,79 @@ void wire_player_interrupt(struct wire_player *player, uint16_t queue)
         status = bnt_vq_drv_pop(&from->vq, &head, &len, &diag);
     }
     if (status != BNT_E_AGAIN) {
-        wire_breach(player, from->line, "the device broke queue %u: %s", (unsigned)queue,
-                    bnt_fault_text(diag.fault));
+        wire_report_breach(player, from->line, "the device broke queue %u: %s", (unsigned)queue,
+                           bnt_fault_text(diag.fault));
     }
 }
 
 /* ---- The order of lines ---- */
 
-static bool in_order(struct wire_player *player, uint32_t index)
+static bool is_in_order(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (index != player->next) {
-        wire_breach(player, index, "is played out of order: line %" PRIu32 " is next",
-                    player->next + 1);
+        wire_report_breach(player, index, "is played out of order: line %" PRIu32 " is next",
+                           player->next + 1);
     } else if (line->again) {
-        wire_breach(player, index, "is the line above once more");
+        wire_report_breach(player, index, "is the line above once more");
     } else if (line->at_us != line->t_us) {
-        wire_breach(player, index,
-                    "t_us goes back from %" PRIu64 " to %" PRIu64 ": the lines are out of order",
-                    line->at_us, line->t_us);
+        wire_report_breach(player, index,
+                           "t_us goes back from %" PRIu64 " to %" PRIu64
+                           ": the lines are out of order",
+                           line->at_us, line->t_us);
     } else if (player->counts.stats > 0 && line->t_us - player->stats_us > WIRE_STATS_GAP_US_MAX) {
-        wire_breach(player, index,
-                    "no statistics for %" PRIu64
-                    " us, though the device asks every second: a line is lost",
-                    line->t_us - player->stats_us);
+        wire_report_breach(player, index,
+                           "no statistics for %" PRIu64
+                           " us, though the device asks every second: a line is lost",
+                           line->t_us - player->stats_us);
     }
     if (player->actual_due && line->at_us - player->recording.lines[player->actual_after].at_us >
                                   WIRE_ACTUAL_GAP_US_MAX) {
-        wire_no_actual(player, index);
+        wire_report_no_actual(player, index);
     }
     return !player->failed;
 }
 
 /** Features, region, queues, then all the rest. */
-static bool in_phase(struct wire_player *player, uint32_t index)
+static bool is_in_phase(struct wire_player *player, uint32_t index)
 {
     const wire_kind kind = player->recording.lines[index].kind;
-    const char *name = wire_kind_name(kind);
+    const char *name = wire_get_kind_name(kind);
     static const char *const wanted[] = {"features", "region"};
     if (player->phase < WIRE_QUEUES_UP) {
         const bool right = kind == (player->phase == WIRE_BEGIN ? WIRE_FEATURES : WIRE_REGION);
         if (!right) {
-            wire_breach(player, index, "%s where the line of the %s must come: a line is lost",
-                        name, wanted[player->phase]);
+            wire_report_breach(player, index,
+                               "%s where the line of the %s must come: a line is lost", name,
+                               wanted[player->phase]);
         }
         return right;
     }
     if (kind == WIRE_FEATURES || kind == WIRE_REGION ||
         (kind == WIRE_QUEUE && player->phase == WIRE_RUNNING)) {
-        wire_breach(player, index, "%s comes too late: the driver has it already", name);
+        wire_report_breach(player, index, "%s comes too late: the driver has it already", name);
         return false;
     }
-    return kind == WIRE_QUEUE || player->phase == WIRE_RUNNING || wire_start(player, index);
+    return kind == WIRE_QUEUE || player->phase == WIRE_RUNNING || wire_start_driver(player, index);
 }
 
-void wire_player_line(struct wire_player *player, uint32_t line)
+void wire_player_play_line(struct wire_player *player, uint32_t line)
 {
-    if (player->failed || line >= player->recording.line_count || !in_order(player, line) ||
-        !in_phase(player, line)) {
+    if (player->failed || line >= player->recording.line_count || !is_in_order(player, line) ||
+        !is_in_phase(player, line)) {
         return;
     }
     player->next++;
-    wire_play(player, line);
+    wire_play_line(player, line);
     if (player->next == player->recording.line_count &&
         player->recording.lines[line].kind != WIRE_ACTUAL) {
-        wire_breach(player, line,
-                    "the recording ends without the actual that the driver writes last: it is cut");
+        wire_report_breach(
+            player, line,
+            "the recording ends without the actual that the driver writes last: it is cut");
     }
 }
 
-bool wire_player_done(const struct wire_player *player)
+bool wire_player_is_done(const struct wire_player *player)
 {
     bool busy = false;
     for (uint32_t i = 0; i < WIRE_QUEUES; i++) {

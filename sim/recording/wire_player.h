@@ -8,8 +8,8 @@
  * What it holds a recording to stands in docs/use/recordings.md.
  *
  *     player = wire_player_create(arena, name, bytes, length, &ops, vm, dma, dma_gpa, dma_bytes,
- * ...); for each line, at its time: wire_player_line(player, line); at each interrupt:
- * wire_player_interrupt(player, queue); at the end:                 wire_player_done(player)
+ * ...); for each line, at its time: wire_player_play_line(player, line); at each interrupt:
+ * wire_player_take_used(player, queue); at the end:                 wire_player_is_done(player)
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_H
 #define SIM_RECORDING_WIRE_PLAYER_H
@@ -43,7 +43,7 @@ struct wire_player_ops {
 };
 
 /** DMA memory that a player needs, whatever the recording. Aligned to a PFN at its GPA. */
-size_t wire_player_dma_bytes(void);
+size_t wire_player_get_dma_bytes(void);
 
 /**
  * Reads a whole recording. `name` is what messages call it, and is copied, as `ops` is; `bytes` are
@@ -59,19 +59,19 @@ struct wire_player *wire_player_create(struct arena *arena, const char *name, co
 void wire_player_destroy(struct wire_player *player);
 
 /** Lines of the recording. Those of a player are counted from 0, those in messages from 1. */
-uint32_t wire_player_lines(const struct wire_player *player);
+uint32_t wire_player_count_lines(const struct wire_player *player);
 
 /** When a line is played: ns after the first one. Never before an earlier line's. */
-uint64_t wire_player_time_ns(const struct wire_player *player, uint32_t line);
+uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line);
 
 /** Plays a line; in order. Does nothing once the run failed. */
-void wire_player_line(struct wire_player *player, uint32_t line);
+void wire_player_play_line(struct wire_player *player, uint32_t line);
 
 /** The device used buffers of a queue: takes them back. Any time. */
-void wire_player_interrupt(struct wire_player *player, uint16_t queue);
+void wire_player_take_used(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */
-bool wire_player_done(const struct wire_player *player);
+bool wire_player_is_done(const struct wire_player *player);
 
 /** What was played so far, for accounts. */
 struct wire_player_counts {
@@ -82,6 +82,6 @@ struct wire_player_counts {
     uint32_t targets;
     uint64_t reported_pfns;
 };
-struct wire_player_counts wire_player_counts(const struct wire_player *player);
+struct wire_player_counts wire_player_get_counts(const struct wire_player *player);
 
 #endif

@@ -72,25 +72,25 @@ struct wire_player {
 /* wire_player.c */
 
 /** Ends the run: `FILE:LINE: ` and the text; line counted from 0. The first one only. */
-void wire_breach(struct wire_player *player, uint32_t line, const char *format, ...)
+void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** Says why a queue's buffer is still with the device at `line`. */
-void wire_unanswered(struct wire_player *player, uint32_t queue, uint32_t line);
+void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t line);
 /** Says that a request has no actual. */
-void wire_no_actual(struct wire_player *player, uint32_t line);
+void wire_report_no_actual(struct wire_player *player, uint32_t line);
 /** Queue memory and buffers, as the device sees them. */
-uint64_t wire_ring_offset(uint32_t queue);
-uint64_t wire_buffer_offset(uint32_t queue);
+uint64_t wire_get_ring_offset(uint32_t queue);
+uint64_t wire_get_buffer_offset(uint32_t queue);
 /** Hands a buffer to the device. */
-void wire_send(struct wire_player *player, uint32_t queue, uint32_t line,
-               const struct bnt_vq_seg *segs, uint32_t readable, uint32_t writable);
+void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
+                      const struct bnt_vq_seg *segs, uint32_t readable, uint32_t writable);
 
 /* wire_lines.c */
 
 /** DRIVER_OK: after the last queue line. False if the run failed. */
-bool wire_start(struct wire_player *player, uint32_t line);
+bool wire_start_driver(struct wire_player *player, uint32_t line);
 /** Plays one line, whose order was checked. */
-void wire_play(struct wire_player *player, uint32_t line);
+void wire_play_line(struct wire_player *player, uint32_t line);
 
 /* wire_rules.c */
 

@@ -92,7 +92,7 @@ struct scanner {
     char names[KEY_COUNT][TEXT_BYTES]; /* of TYPE_NAME */
 };
 
-const char *wire_kind_name(wire_kind kind)
+const char *wire_get_kind_name(wire_kind kind)
 {
     return (uint32_t)kind < WIRE_KINDS ? kinds[kind].name : "unknown";
 }
@@ -115,7 +115,7 @@ __attribute__((format(printf, 2, 3))) static bool reject(struct scanner *scanner
 
 /* ---- Memory ---- */
 
-static void lines_grow(struct wire_recording *recording)
+static void grow_lines(struct wire_recording *recording)
 {
     if (recording->line_count < recording->line_room) {
         return;
@@ -127,7 +127,7 @@ static void lines_grow(struct wire_recording *recording)
     recording->line_room = room;
 }
 
-static void pair_add(struct wire_recording *recording, uint64_t first, uint64_t second)
+static void add_pair(struct wire_recording *recording, uint64_t first, uint64_t second)
 {
     if (recording->pair_count == recording->pair_room) {
         const uint32_t room = recording->pair_room == 0 ? 4096 : recording->pair_room * 2;
@@ -156,7 +156,7 @@ static void skip_blanks(struct scanner *scanner)
 }
 
 /** Takes `wanted` if it comes next. */
-static bool take(struct scanner *scanner, char wanted)
+static bool take_character(struct scanner *scanner, char wanted)
 {
     skip_blanks(scanner);
     if (scanner->at < scanner->end && *scanner->at == wanted) {
@@ -166,9 +166,9 @@ static bool take(struct scanner *scanner, char wanted)
     return false;
 }
 
-static bool expect(struct scanner *scanner, char wanted, const char *where)
+static bool expect_character(struct scanner *scanner, char wanted, const char *where)
 {
-    if (take(scanner, wanted)) {
+    if (take_character(scanner, wanted)) {
         return true;
     }
     if (scanner->at == scanner->end) {
@@ -187,7 +187,7 @@ static bool expect(struct scanner *scanner, char wanted, const char *where)
 static bool scan_text(struct scanner *scanner, char text[TEXT_BYTES], const char *where)
 {
     size_t length = 0;
-    if (!expect(scanner, '"', where)) {
+    if (!expect_character(scanner, '"', where)) {
         return false;
     }
     while (scanner->at < scanner->end && *scanner->at != '"') {
@@ -198,10 +198,10 @@ static bool scan_text(struct scanner *scanner, char text[TEXT_BYTES], const char
         text[length++] = (char)c;
     }
     text[length] = '\0';
-    return expect(scanner, '"', where);
+    return expect_character(scanner, '"', where);
 }
 
-static bool digit_of(char c, uint32_t base, uint32_t *digit)
+static bool parse_digit(char c, uint32_t base, uint32_t *digit)
 {
     if (c >= '0' && c <= '9') {
         *digit = (uint32_t)(c - '0');
@@ -222,7 +222,7 @@ static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, co
     const char *begin = scanner->at;
     uint32_t digit = 0;
     uint64_t sum = 0;
-    while (scanner->at < scanner->end && digit_of(*scanner->at, base, &digit)) {
+    while (scanner->at < scanner->end && parse_digit(*scanner->at, base, &digit)) {
         if (sum > (max - digit) / base) {
             return reject(scanner, "%s is over its limit of %" PRIu64, what, max);
         }
@@ -249,7 +249,7 @@ static bool scan_number(struct scanner *scanner, uint64_t max, const char *what,
 
 static bool scan_hex(struct scanner *scanner, const struct key_rule *rule, uint64_t *value)
 {
-    if (!expect(scanner, '"', "before a hexadecimal number")) {
+    if (!expect_character(scanner, '"', "before a hexadecimal number")) {
         return false;
     }
     if (scanner->end - scanner->at < 2 || scanner->at[0] != '0' || scanner->at[1] != 'x') {
@@ -257,24 +257,24 @@ static bool scan_hex(struct scanner *scanner, const struct key_rule *rule, uint6
     }
     scanner->at += 2;
     return scan_digits(scanner, 16, rule->max, rule->name, value) &&
-           expect(scanner, '"', "after a hexadecimal number");
+           expect_character(scanner, '"', "after a hexadecimal number");
 }
 
 static bool scan_pair(struct scanner *scanner, const struct key_rule *rule)
 {
     uint64_t first = 0;
     uint64_t second = 0;
-    if (!expect(scanner, '[', "before a pair") ||
+    if (!expect_character(scanner, '[', "before a pair") ||
         !scan_number(scanner, rule->max_first, rule->name, &first) ||
-        !expect(scanner, ',', "inside a pair") ||
+        !expect_character(scanner, ',', "inside a pair") ||
         !scan_number(scanner, rule->max, rule->name, &second) ||
-        !expect(scanner, ']', "after a pair")) {
+        !expect_character(scanner, ']', "after a pair")) {
         return false;
     }
     if (second == 0) {
         return reject(scanner, "%s holds an empty range at PFN %" PRIu64, rule->name, first);
     }
-    pair_add(scanner->recording, first, second);
+    add_pair(scanner->recording, first, second);
     return true;
 }
 
@@ -282,26 +282,27 @@ static bool scan_tag(struct scanner *scanner, const struct key_rule *rule)
 {
     uint64_t tag = 0;
     uint64_t value = 0;
-    if (!expect(scanner, '"', "before a tag") ||
+    if (!expect_character(scanner, '"', "before a tag") ||
         !scan_digits(scanner, 10, rule->max_first, "a tag", &tag) ||
-        !expect(scanner, '"', "after a tag") || !expect(scanner, ':', "after a tag") ||
+        !expect_character(scanner, '"', "after a tag") ||
+        !expect_character(scanner, ':', "after a tag") ||
         !scan_number(scanner, rule->max, "a tag's value", &value)) {
         return false;
     }
-    pair_add(scanner->recording, tag, value);
+    add_pair(scanner->recording, tag, value);
     return true;
 }
 
 /** A list of pairs or a map of tags; both may be empty. */
-static bool scan_many(struct scanner *scanner, const struct key_rule *rule)
+static bool scan_list(struct scanner *scanner, const struct key_rule *rule)
 {
     const bool tags = rule->type == TYPE_TAGS;
     const char close = tags ? '}' : ']';
     const uint32_t before = scanner->recording->pair_count;
-    if (!expect(scanner, tags ? '{' : '[', "before a list")) {
+    if (!expect_character(scanner, tags ? '{' : '[', "before a list")) {
         return false;
     }
-    if (take(scanner, close)) {
+    if (take_character(scanner, close)) {
         return true;
     }
     do {
@@ -311,8 +312,8 @@ static bool scan_many(struct scanner *scanner, const struct key_rule *rule)
         if (!(tags ? scan_tag(scanner, rule) : scan_pair(scanner, rule))) {
             return false;
         }
-    } while (take(scanner, ','));
-    return expect(scanner, close, "after a list");
+    } while (take_character(scanner, ','));
+    return expect_character(scanner, close, "after a list");
 }
 
 static bool scan_value(struct scanner *scanner, key which)
@@ -327,7 +328,7 @@ static bool scan_value(struct scanner *scanner, key which)
         return scan_text(scanner, scanner->names[which], "as a name");
     case TYPE_PAIRS:
     case TYPE_TAGS:
-        return scan_many(scanner, rule);
+        return scan_list(scanner, rule);
     }
     return false;
 }
@@ -351,7 +352,7 @@ static bool scan_member(struct scanner *scanner)
         return reject(scanner, "key \"%s\" comes twice", text);
     }
     scanner->seen |= 1u << which;
-    return expect(scanner, ':', "after a key") && scan_value(scanner, (key)which);
+    return expect_character(scanner, ':', "after a key") && scan_value(scanner, (key)which);
 }
 
 /** Which kind of line it is, by `event` or `queue`. */
@@ -397,15 +398,15 @@ static bool scan_line(struct scanner *scanner, bool again)
     struct wire_line line = {.again = again, .pair = recording->pair_count};
     scanner->seen = 0;
     memset(scanner->numbers, 0, sizeof scanner->numbers);
-    if (!expect(scanner, '{', "at a line's begin")) {
+    if (!expect_character(scanner, '{', "at a line's begin")) {
         return false;
     }
     do {
         if (!scan_member(scanner)) {
             return false;
         }
-    } while (take(scanner, ','));
-    if (!expect(scanner, '}', "at a line's end")) {
+    } while (take_character(scanner, ','));
+    if (!expect_character(scanner, '}', "at a line's end")) {
         return false;
     }
     skip_blanks(scanner);
@@ -425,7 +426,7 @@ static bool scan_line(struct scanner *scanner, bool again)
     line.value = scanner->numbers[rule->value];
     line.extra = rule->extra != KEY_COUNT ? scanner->numbers[rule->extra] : 0;
     line.pair_count = recording->pair_count - line.pair;
-    lines_grow(recording);
+    grow_lines(recording);
     recording->lines[recording->line_count++] = line;
     return true;
 }

@@ -71,6 +71,6 @@ bool wire_recording_parse(struct wire_recording *recording, struct arena *arena,
 void wire_recording_free(struct wire_recording *recording);
 
 /** "inflate" and so on, as the file says it; never NULL. */
-const char *wire_kind_name(wire_kind kind);
+const char *wire_get_kind_name(wire_kind kind);
 
 #endif

@@ -13,19 +13,19 @@
 /* ---- Blocks reported free ---- */
 
 /** Order of the reported block that begins at a PFN, plus 1; 0: none begins there. */
-static uint8_t *block_at(struct wire_player *player, uint64_t pfn)
+static uint8_t *get_block_order(struct wire_player *player, uint64_t pfn)
 {
     return &player->reported[pfn - player->first_pfn];
 }
 
 /** Order of the block reported before, and not used since, in which a block of `order` at `pfn`
  * lies; -1: there is none. `first` is where it begins. */
-static int32_t block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
-                            uint64_t *first)
+static int32_t find_block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
+                                 uint64_t *first)
 {
     for (uint32_t i = order; i <= player->report_order; i++) {
         *first = pfn >> i << i;
-        if (*first >= player->first_pfn && *block_at(player, *first) == i + 1) {
+        if (*first >= player->first_pfn && *get_block_order(player, *first) == i + 1) {
             return (int32_t)i;
         }
     }
@@ -33,7 +33,8 @@ static int32_t block_around(struct wire_player *player, uint64_t pfn, uint32_t o
 }
 
 /** The last line up to `index` that reports the block that begins at `first`. */
-static uint32_t line_that_reports(const struct wire_player *player, uint32_t index, uint64_t first)
+static uint32_t find_reporting_line(const struct wire_player *player, uint32_t index,
+                                    uint64_t first)
 {
     for (uint32_t at = index; at > 0; at--) {
         const struct wire_line *line = &player->recording.lines[at];
@@ -53,7 +54,7 @@ static bool is_buddy_block(const struct wire_pair *extent)
     return (extent->second & (extent->second - 1)) == 0 && extent->first % extent->second == 0;
 }
 
-static bool overlap(const struct wire_pair *a, const struct wire_pair *b)
+static bool are_overlapping(const struct wire_pair *a, const struct wire_pair *b)
 {
     return a->first < b->first + b->second && b->first < a->first + a->second;
 }
@@ -65,18 +66,20 @@ static bool check_shape(struct wire_player *player, uint32_t index)
     const struct wire_pair *extents = player->recording.pairs + line->pair;
     for (uint32_t i = 0; i < line->pair_count; i++) {
         if (!is_buddy_block(&extents[i])) {
-            wire_breach(player, index,
-                        "PFN %" PRIu64 " (%" PRIu64
-                        " of them) is no block of the guest's allocator, which has powers of two "
-                        "that begin at a multiple of themselves",
-                        extents[i].first, extents[i].second);
+            wire_report_breach(
+                player, index,
+                "PFN %" PRIu64 " (%" PRIu64
+                " of them) is no block of the guest's allocator, which has powers of two "
+                "that begin at a multiple of themselves",
+                extents[i].first, extents[i].second);
             return false;
         }
         for (uint32_t before = 0; before < i; before++) {
-            if (overlap(&extents[before], &extents[i])) {
-                wire_breach(player, index, "PFN %" PRIu64 " is in this report twice",
-                            extents[i].first > extents[before].first ? extents[i].first
-                                                                     : extents[before].first);
+            if (are_overlapping(&extents[before], &extents[i])) {
+                wire_report_breach(player, index, "PFN %" PRIu64 " is in this report twice",
+                                   extents[i].first > extents[before].first
+                                       ? extents[i].first
+                                       : extents[before].first);
                 return false;
             }
         }
@@ -84,11 +87,11 @@ static bool check_shape(struct wire_player *player, uint32_t index)
     return true;
 }
 
-static void block_mark(struct wire_player *player, const struct wire_pair *extent)
+static void mark_block(struct wire_player *player, const struct wire_pair *extent)
 {
     const uint32_t order = (uint32_t)__builtin_ctzll(extent->second);
-    memset(block_at(player, extent->first), 0, extent->second);
-    *block_at(player, extent->first) = (uint8_t)(order + 1);
+    memset(get_block_order(player, extent->first), 0, extent->second);
+    *get_block_order(player, extent->first) = (uint8_t)(order + 1);
     player->report_order = order > player->report_order ? order : player->report_order;
 }
 
@@ -105,17 +108,18 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const uint32_t order = (uint32_t)__builtin_ctzll(extents[i].second);
-        if (block_around(player, extents[i].first, order, &first) >= 0) {
-            wire_breach(player, index,
-                        "PFN %" PRIu64 " (%" PRIu64 " of them) was reported free by line %" PRIu32
-                        ", and the balloon had no page of that block since",
-                        extents[i].first, extents[i].second,
-                        line_that_reports(player, index - 1, first) + 1);
+        if (find_block_around(player, extents[i].first, order, &first) >= 0) {
+            wire_report_breach(player, index,
+                               "PFN %" PRIu64 " (%" PRIu64
+                               " of them) was reported free by line %" PRIu32
+                               ", and the balloon had no page of that block since",
+                               extents[i].first, extents[i].second,
+                               find_reporting_line(player, index - 1, first) + 1);
             return false;
         }
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        block_mark(player, &extents[i]);
+        mark_block(player, &extents[i]);
     }
     return true;
 }
@@ -127,8 +131,8 @@ void wire_note_inflate(struct wire_player *player, uint32_t index)
     uint64_t first = 0;
     for (uint32_t i = 0; player->reported != NULL && i < line->pair_count; i++) {
         for (uint64_t pfn = runs[i].first; pfn < runs[i].first + runs[i].second; pfn++) {
-            if (block_around(player, pfn, 0, &first) >= 0) {
-                *block_at(player, first) = 0;
+            if (find_block_around(player, pfn, 0, &first) >= 0) {
+                *get_block_order(player, first) = 0;
             }
         }
     }
@@ -166,11 +170,11 @@ static bool check_tags(struct wire_player *player, uint32_t index, const struct 
     if (i == line->pair_count && i == before->pair_count) {
         return true;
     }
-    wire_breach(player, index,
-                "%" PRIu32 " statistics that are not the %" PRIu32 " of line %" PRIu32
-                ": tag %" PRIu64 " is left out, added or moved",
-                line->pair_count, before->pair_count, player->stats_line + 1,
-                i < before->pair_count ? wanted[i].first : tags[i].first);
+    wire_report_breach(player, index,
+                       "%" PRIu32 " statistics that are not the %" PRIu32 " of line %" PRIu32
+                       ": tag %" PRIu64 " is left out, added or moved",
+                       line->pair_count, before->pair_count, player->stats_line + 1,
+                       i < before->pair_count ? wanted[i].first : tags[i].first);
     return false;
 }
 
@@ -184,7 +188,7 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
         total = is_of_kind(tags[i].first, STAT_TOTAL) ? tags[i].second : total;
         for (uint32_t j = 0; j < i; j++) {
             if (tags[j].first == tags[i].first) {
-                wire_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
+                wire_report_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
                 return false;
             }
         }
@@ -193,16 +197,17 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
         const bool is_known = tags[i].second != BNT_STAT_UNSET && last[i].second != BNT_STAT_UNSET;
         if (is_known && is_of_kind(tags[i].first, STAT_COUNTER) &&
             tags[i].second < last[i].second) {
-            wire_breach(player, index,
-                        "tag %" PRIu64 " goes back from %" PRIu64 " to %" PRIu64
-                        ", and only ever grows: lines were altered or have traded places",
-                        tags[i].first, last[i].second, tags[i].second);
+            wire_report_breach(player, index,
+                               "tag %" PRIu64 " goes back from %" PRIu64 " to %" PRIu64
+                               ", and only ever grows: lines were altered or have traded places",
+                               tags[i].first, last[i].second, tags[i].second);
             return false;
         }
         if (is_known && is_of_kind(tags[i].first, STAT_MEMORY) && tags[i].second > total) {
-            wire_breach(player, index,
-                        "tag %" PRIu64 " is %" PRIu64 " bytes, more than all memory (%" PRIu64 ")",
-                        tags[i].first, tags[i].second, total);
+            wire_report_breach(player, index,
+                               "tag %" PRIu64 " is %" PRIu64
+                               " bytes, more than all memory (%" PRIu64 ")",
+                               tags[i].first, tags[i].second, total);
             return false;
         }
     }

@@ -5,25 +5,25 @@
 
 #include <inttypes.h>
 
-static void size_text(char *out, size_t bytes, const struct vm *vm, metric which)
+static void format_size(char *out, size_t bytes, const struct vm *vm, metric which)
 {
-    world_bytes_format(out, bytes, world_metric(vm->world, which, vm->index));
+    world_format_bytes(out, bytes, world_read_metric(vm->world, which, vm->index));
 }
 
-static void account_balloon(const struct vm *vm, FILE *out)
+static void print_balloon(const struct vm *vm, FILE *out)
 {
     char target[32];
     char ledger[32];
     char inflated[32];
     char deflated[32];
     char outcome[64] = "";
-    size_text(target, sizeof target, vm, METRIC_TARGET);
-    size_text(ledger, sizeof ledger, vm, METRIC_LEDGER);
-    size_text(inflated, sizeof inflated, vm, METRIC_INFLATED);
-    size_text(deflated, sizeof deflated, vm, METRIC_DEFLATED);
+    format_size(target, sizeof target, vm, METRIC_TARGET);
+    format_size(ledger, sizeof ledger, vm, METRIC_LEDGER);
+    format_size(inflated, sizeof inflated, vm, METRIC_INFLATED);
+    format_size(deflated, sizeof deflated, vm, METRIC_DEFLATED);
     if (vm->account.outcome != BNT_OUTCOME_PENDING) {
         char when[32];
-        world_time_format(when, sizeof when, vm->account.outcome_ns);
+        world_format_time(when, sizeof when, vm->account.outcome_ns);
         (void)snprintf(outcome, sizeof outcome, ", %s at %s",
                        bnt_outcome_name((uint32_t)vm->account.outcome), when);
     }
@@ -31,9 +31,9 @@ static void account_balloon(const struct vm *vm, FILE *out)
                   vm->spec.name, target, ledger, outcome, inflated, deflated);
 }
 
-static void account_refusals(const struct vm *vm, FILE *out)
+static void print_refusals(const struct vm *vm, FILE *out)
 {
-    const uint64_t refused = world_metric(vm->world, METRIC_REFUSED, vm->index);
+    const uint64_t refused = world_read_metric(vm->world, METRIC_REFUSED, vm->index);
     if (refused == 0) {
         return;
     }
@@ -48,37 +48,37 @@ static void account_refusals(const struct vm *vm, FILE *out)
     }
     char first[32];
     char last[32];
-    world_time_format(first, sizeof first, vm->account.first_refusal_ns);
-    world_time_format(last, sizeof last, vm->account.last_return_ns);
+    world_format_time(first, sizeof first, vm->account.first_refusal_ns);
+    world_format_time(last, sizeof last, vm->account.last_return_ns);
     (void)fprintf(out, "; the first at %s, at most %" PRIu64 " held at once\n", first,
                   vm->account.held_peak);
     (void)fprintf(out, "  %s: %" PRIu64 " of them were returned, the last at %s\n", vm->spec.name,
                   vm->account.returned, last);
 }
 
-static void account_resets(const struct vm *vm, FILE *out)
+static void print_resets(const struct vm *vm, FILE *out)
 {
-    const uint64_t resets = world_metric(vm->world, METRIC_RESETS, vm->index);
+    const uint64_t resets = world_read_metric(vm->world, METRIC_RESETS, vm->index);
     if (resets > 0) {
         char freed[32];
-        size_text(freed, sizeof freed, vm, METRIC_RESET_FREED);
+        format_size(freed, sizeof freed, vm, METRIC_RESET_FREED);
         (void)fprintf(out, "  %s: %" PRIu64 " resets gave back %s silently, epoch %" PRIu64 "\n",
                       vm->spec.name, resets, freed,
-                      world_metric(vm->world, METRIC_EPOCH_ACK, vm->index));
+                      world_read_metric(vm->world, METRIC_EPOCH_ACK, vm->index));
     }
 }
 
-static void account_memory(const struct vm *vm, FILE *out)
+static void print_memory(const struct vm *vm, FILE *out)
 {
-    const uint64_t reclaimed = world_metric(vm->world, METRIC_RECLAIMED, vm->index);
+    const uint64_t reclaimed = world_read_metric(vm->world, METRIC_RECLAIMED, vm->index);
     const struct vm_account *account = &vm->account;
     if (reclaimed > 0 || account->oom_deflates > 0 || account->oom_kills > 0) {
         char dropped[32];
         char refaults[32];
         char freed[32];
-        size_text(dropped, sizeof dropped, vm, METRIC_RECLAIMED);
-        size_text(refaults, sizeof refaults, vm, METRIC_REFAULTS);
-        size_text(freed, sizeof freed, vm, METRIC_OOM_FREED);
+        format_size(dropped, sizeof dropped, vm, METRIC_RECLAIMED);
+        format_size(refaults, sizeof refaults, vm, METRIC_REFAULTS);
+        format_size(freed, sizeof freed, vm, METRIC_OOM_FREED);
         (void)fprintf(out,
                       "  %s: cache dropped %s, read again %s; %" PRIu64
                       " OOM deflates gave %s, %" PRIu64 " workloads killed\n",
@@ -87,7 +87,7 @@ static void account_memory(const struct vm *vm, FILE *out)
     }
 }
 
-static void account_faults(const struct vm *vm, FILE *out)
+static void print_faults(const struct vm *vm, FILE *out)
 {
     const uint64_t lost =
         vm->link[SIGNAL_KICK].lost + vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
@@ -95,19 +95,19 @@ static void account_faults(const struct vm *vm, FILE *out)
         (void)fprintf(out, "  %s: %" PRIu64 " notifications lost, %" PRIu64 " requests stalled\n",
                       vm->spec.name, lost, vm->account.stalls);
     }
-    const struct bnt_host_info host = vm_host_info(vm);
+    const struct bnt_host_info host = vm_get_host_info(vm);
     if (host.breaks > 0) {
         (void)fprintf(out, "  %s: the device was broken %" PRIu64 " times: %s\n", vm->spec.name,
                       host.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
     }
     if (vm->account.reported_pfns > 0) {
         char reported[32];
-        size_text(reported, sizeof reported, vm, METRIC_REPORTED);
+        format_size(reported, sizeof reported, vm, METRIC_REPORTED);
         (void)fprintf(out, "  %s: %s were reported free\n", vm->spec.name, reported);
     }
 }
 
-static void account_suspended(const struct vm *vm, FILE *out, bool quirk)
+static void print_suspended_invariants(const struct vm *vm, FILE *out, bool quirk)
 {
     const struct oracle *oracle = vm->world->oracle;
     const char *separator = "";
@@ -127,16 +127,16 @@ static void account_suspended(const struct vm *vm, FILE *out, bool quirk)
     }
 }
 
-void world_account(const struct world *world, FILE *out)
+void world_print_account(const struct world *world, FILE *out)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
         const struct vm *vm = &world->vms[i];
-        account_balloon(vm, out);
-        account_refusals(vm, out);
-        account_resets(vm, out);
-        account_memory(vm, out);
-        account_faults(vm, out);
-        account_suspended(vm, out, false);
-        account_suspended(vm, out, true);
+        print_balloon(vm, out);
+        print_refusals(vm, out);
+        print_resets(vm, out);
+        print_memory(vm, out);
+        print_faults(vm, out);
+        print_suspended_invariants(vm, out, false);
+        print_suspended_invariants(vm, out, true);
     }
 }

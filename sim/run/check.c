@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /** Whether the driver's next step waits for nothing but the calls that it made, and a stall. */
-static bool step_is_due(const struct vm *vm)
+static bool is_step_due(const struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t free_ns = vm->called_until_ns > now_ns ? vm->called_until_ns : now_ns;
@@ -17,7 +17,7 @@ static bool step_is_due(const struct vm *vm)
 }
 
 /** Whether the device does nothing now, whatever its deadlines are. */
-static bool device_waits(const struct vm *vm, const struct bnt_host_info *host)
+static bool is_device_waiting(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bool stalled =
@@ -27,9 +27,9 @@ static bool device_waits(const struct vm *vm, const struct bnt_host_info *host)
 }
 
 /** The event that ends it is part of the wait. */
-static void device_wait_tell(struct vm *vm, const struct bnt_host_info *host)
+static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
 {
-    const bool waits = device_waits(vm, host);
+    const bool waits = is_device_waiting(vm, host);
     if (waits || vm->device_waited) {
         oracle_observe_device_stall(vm->world->oracle, vm->index);
     }
@@ -42,10 +42,10 @@ void check_touched(struct vm *vm)
 {
     struct world *world = vm->world;
     struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, kept_pfns)};
-    vm_host_info_get(vm, &host);
-    settled_ledger(vm, host.balloon_pfns);
+    vm_read_host_info(vm, &host);
+    settled_note_ledger(vm, host.balloon_pfns);
     host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
-    device_wait_tell(vm, &host);
+    report_device_wait(vm, &host);
     if (!vm->stall_secret[PARTY_DRIVER]) {
         oracle_observe_driver_stall(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
     }
@@ -58,27 +58,28 @@ void check_touched(struct vm *vm)
     const size_t needed =
         whole ? sizeof(struct bnt_guest_info) : offsetof(struct bnt_guest_info, inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
-    vm_guest_info_get(vm, &guest);
+    vm_read_guest_info(vm, &guest);
     if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
         oracle_observe_driver_stall(world->oracle, vm->index, engine_get_time_ns(world->engine));
     }
-    oracle_note_driver_step_due(world->oracle, vm->index, step_is_due(vm));
+    oracle_note_driver_step_due(world->oracle, vm->index, is_step_due(vm));
     guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
     oracle_check_counters(world->oracle, vm->index, &guest, &host);
 }
 
-void check_fully(struct vm *vm)
+void check_in_full(struct vm *vm)
 {
     struct world *world = vm->world;
     char text[256];
     if (!vm_is_recorded(vm)) {
-        const struct bnt_guest_info guest = vm_guest_info(vm);
-        const struct bnt_host_info host = vm_host_info(vm);
-        vm->ends.device.audit(vm, gmem_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
-                              gmem_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
+        const struct bnt_guest_info guest = vm_get_guest_info(vm);
+        const struct bnt_host_info host = vm_get_host_info(vm);
+        vm->ends.device.audit(vm, gmem_count_pages_in_use(vm->gmem, PAGE_USE_BALLOON),
+                              gmem_count_pages_in_use(vm->gmem, PAGE_USE_REPORTED));
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
         oracle_audit_hint_pages(world->oracle, vm->index,
-                                gmem_pages_in_use(vm->gmem, PAGE_USE_HINTED), guest.hinted_pfns);
+                                gmem_count_pages_in_use(vm->gmem, PAGE_USE_HINTED),
+                                guest.hinted_pfns);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
         world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,

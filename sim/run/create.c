@@ -8,13 +8,13 @@
 
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
-    return peers_device(vm)->can_start(vm, error, error_bytes) &&
+    return peers_find_device(vm)->can_start(vm, error, error_bytes) &&
            faults_can_start(vm, error, error_bytes) &&
-           peers_driver(vm)->can_start(vm, error, error_bytes);
+           peers_find_driver(vm)->can_start(vm, error, error_bytes);
 }
 
 /** The longest way of a request with no fault: behind all that may be in the device's queues. */
-static uint64_t answer_ns(const struct vm *vm)
+static uint64_t compute_answer_ns(const struct vm *vm)
 {
     const uint64_t buffers =
         (uint64_t)vm->spec.device.config.queue_size_max * BNT_BALLOON_QUEUE_COUNT;
@@ -31,7 +31,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     struct arena *arena = world->arena;
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     const uint64_t pages = pfns >> vm->spec.page_order;
-    peers_ends_make(vm);
+    peers_make_ends(vm);
     faults_interpose(vm);
     vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
@@ -52,21 +52,21 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .pfns = pfns,
             .host_pages = vm->spec.device.config.host_page_order > 0,
             .page_order = vm->spec.page_order,
-            .refused_max = vm_refused_max(vm),
-            .habits = vm_habits(vm),
+            .refused_max = vm_get_refused_max(vm),
+            .habits = vm_get_habits(vm),
             .stall_ns = vm->spec.device.config.stall_ns,
-            .report_pages = UINT64_C(1) << vm_guest_settings(vm).report_order,
-            .answer_ns = answer_ns(vm),
+            .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).report_order,
+            .answer_ns = compute_answer_ns(vm),
             .poll_ns = (vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
                            ? vm->spec.driver.config.poll_ns
                            : 0,
-            .reset_empty_ns = vm_reset_empty_ns(vm),
+            .reset_empty_ns = vm_get_reset_empty_ns(vm),
         };
         oracle_init_vm(world->oracle, index, &config);
-        if (vm_on_calls(vm)) {
-            oracle_use_vmware_wire(world->oracle, index, vm_slack(vm));
+        if (vm_uses_vmware_wire(vm)) {
+            oracle_use_vmware_wire(world->oracle, index, vm_get_slack(vm));
         }
-        quirks_suspend(vm);
+        quirks_suspend_invariants(vm);
         if (vm_is_recorded(vm)) {
             oracle_mark_driver_recorded(world->oracle, index);
         }
@@ -75,12 +75,12 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     if (!vm->ends.driver.dma_bytes(vm, &dma_bytes, error, error_bytes)) {
         return false;
     }
-    vm_dma_create(vm, dma_bytes);
-    const bnt_status status = vm_memory_map(vm);
+    vm_create_dma(vm, dma_bytes);
+    const bnt_status status = vm_map_memory(vm);
     if (status != BNT_OK) {
-        return peers_refuse(error, error_bytes, vm, "its memory", status);
+        return peers_report_refusal(error, error_bytes, vm, "its memory", status);
     }
-    vm_watched(vm);
+    vm_start_watching(vm);
     return vm->ends.device.create(vm, error, error_bytes) &&
            vm->ends.driver.create(vm, error, error_bytes);
 }

@@ -27,90 +27,92 @@ static bool compare_values(uint64_t left, compare how, uint64_t right)
     return false;
 }
 
-static bool holds(const struct world *world, const struct expression *expression, uint64_t *left)
+static bool is_met(const struct world *world, const struct expression *expression, uint64_t *left)
 {
-    *left = world_metric(world, expression->left, expression->left_vm);
+    *left = world_read_metric(world, expression->left, expression->left_vm);
     const uint64_t right = expression->right_is_metric
-                               ? world_metric(world, expression->right, expression->right_vm)
+                               ? world_read_metric(world, expression->right, expression->right_vm)
                                : expression->value;
     return compare_values(*left, expression->compare, right);
 }
 
-static void broken(struct world *world, uint32_t index, const char *what, uint64_t found)
+static void report_broken_expectation(struct world *world, uint32_t index, const char *what,
+                                      uint64_t found)
 {
     const struct scenario_expect *expect = &world->scenario->expects[index];
     char value[64];
-    world_metric_format(value, sizeof value, expect->expression.left, found);
+    world_format_metric(value, sizeof value, expect->expression.left, found);
     const run_verdict verdict = expect->kind == EXPECT_EVENTUALLY ? VERDICT_LIVENESS : VERDICT_FAIL;
     world_fail(world, verdict, "%s:%" PRIu32 ":%" PRIu32 ": expected %s: %s; it is %s",
                world->scenario->path, expect->place.line, expect->place.column, what,
                expect->expression.text, value);
 }
 
-void expect_start(struct world *world)
+void expect_schedule(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         if (expect->kind == EXPECT_EVENTUALLY || expect->kind == EXPECT_AT) {
-            world_at(world, expect->from_ns, WORLD_EVENT_EXPECT, 0, i, 0);
+            world_schedule_event(world, expect->from_ns, WORLD_EVENT_EXPECT, 0, i, 0);
         }
         if (expect->kind == EXPECT_EVENTUALLY) {
-            world_at(world, expect->from_ns + expect->within_ns, WORLD_EVENT_EXPECT, 0, i, 1);
+            world_schedule_event(world, expect->from_ns + expect->within_ns, WORLD_EVENT_EXPECT, 0,
+                                 i, 1);
         }
     }
 }
 
-void expect_after_event(struct world *world)
+void expect_judge_event(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         uint64_t found = 0;
-        if (expect->kind == EXPECT_ALWAYS && !holds(world, &expect->expression, &found)) {
-            broken(world, i, "always", found);
-        } else if (expect->kind == EXPECT_NEVER && holds(world, &expect->expression, &found)) {
-            broken(world, i, "never", found);
+        if (expect->kind == EXPECT_ALWAYS && !is_met(world, &expect->expression, &found)) {
+            report_broken_expectation(world, i, "always", found);
+        } else if (expect->kind == EXPECT_NEVER && is_met(world, &expect->expression, &found)) {
+            report_broken_expectation(world, i, "never", found);
         } else if (expect->kind == EXPECT_EVENTUALLY && world->expect_open[i] &&
-                   holds(world, &expect->expression, &found)) {
+                   is_met(world, &expect->expression, &found)) {
             world->expect_met[i] = true;
             world->expect_open[i] = false;
         }
     }
 }
 
-void expect_event(struct world *world, uint32_t index)
+void expect_run_event(struct world *world, uint32_t index)
 {
     const struct scenario_expect *expect = &world->scenario->expects[index];
     uint64_t found = 0;
     if (expect->kind == EXPECT_AT) {
-        if (!holds(world, &expect->expression, &found)) {
-            broken(world, index, "at that time", found);
+        if (!is_met(world, &expect->expression, &found)) {
+            report_broken_expectation(world, index, "at that time", found);
         }
     } else if (engine_get_time_ns(world->engine) == expect->from_ns && !world->expect_met[index] &&
                !world->expect_open[index]) {
         world->expect_open[index] = true;
         if (expect->within_ns == 0) {
             world->expect_open[index] = false;
-            world->expect_met[index] = holds(world, &expect->expression, &found);
+            world->expect_met[index] = is_met(world, &expect->expression, &found);
         }
     } else if (!world->expect_met[index]) {
         world->expect_open[index] = false;
-        world->expect_met[index] = holds(world, &expect->expression, &found);
+        world->expect_met[index] = is_met(world, &expect->expression, &found);
         if (!world->expect_met[index]) {
-            broken(world, index, "eventually", found);
+            report_broken_expectation(world, index, "eventually", found);
         }
     }
 }
 
-void expect_end(struct world *world)
+void expect_judge_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         uint64_t found = 0;
-        if (expect->kind == EXPECT_FINALLY && !holds(world, &expect->expression, &found)) {
-            broken(world, i, "finally", found);
+        if (expect->kind == EXPECT_FINALLY && !is_met(world, &expect->expression, &found)) {
+            report_broken_expectation(world, i, "finally", found);
         }
     }
 }

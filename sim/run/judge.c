@@ -20,10 +20,10 @@ void judge_event(struct world *world)
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->touched) {
-            vm_watched_event_end(vm);
+            vm_end_watched_event(vm);
             check_touched(vm);
             if (world->small) {
-                check_fully(vm);
+                check_in_full(vm);
             }
             vm->touched = false;
         }
@@ -41,12 +41,12 @@ void judge_event(struct world *world)
     }
 }
 
-static oracle_device device_at_end(const struct vm *vm)
+static oracle_device get_device_at_end(const struct vm *vm)
 {
     if (vm->life.unplugged) {
         return ORACLE_DEVICE_GONE;
     }
-    const bool stays = vm->suspend_asked || (!vm_is_recorded(vm) && settled_left_broken(vm));
+    const bool stays = vm->suspend_asked || (!vm_is_recorded(vm) && settled_is_left_broken(vm));
     return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
@@ -58,7 +58,7 @@ void judge_end(struct world *world)
     }
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        check_fully(vm);
+        check_in_full(vm);
         if (!vm->ends.driver.is_done(vm)) {
             world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
                        vm->spec.name);
@@ -68,14 +68,14 @@ void judge_end(struct world *world)
         const uint64_t quiet_since_ns = engine_get_time_ns(world->engine) - last->duration_ns;
         conformance_observe_run_end(world->conformance, i, quiet);
         if (quiet) {
-            const struct bnt_host_info host = vm_host_info(vm);
-            oracle_check_converged(world->oracle, i, &host, device_at_end(vm), quiet_since_ns);
+            const struct bnt_host_info host = vm_get_host_info(vm);
+            oracle_check_converged(world->oracle, i, &host, get_device_at_end(vm), quiet_since_ns);
         }
         vm->touched = true;
     }
     audit_state(world);
     judge_event(world);
     if (world->verdict == VERDICT_PASS) {
-        expect_end(world);
+        expect_judge_end(world);
     }
 }

@@ -11,32 +11,32 @@
 /* ---- The words of sources ---- */
 
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
-#define GUEST(field)     (vm_guest_info(vm).field)
-#define HOST(field)      (vm_host_info(vm).field)
+#define GUEST(field)     (vm_get_guest_info(vm).field)
+#define HOST(field)      (vm_get_host_info(vm).field)
 #define EITHER(field)    (!vm_is_recorded(vm) ? GUEST(field) : HOST(field))
 #define ACCOUNT(field)   (vm->account.field)
 #define MOVES(field)     (vm->moves.field)
-#define MEMORY(field)    (memory_counters(vm).field)
-#define WORKLOADS(field) (memory_workloads(vm).field)
-#define STATS(field)     (statistics(vm).field)
+#define MEMORY(field)    (get_memory_counters(vm).field)
+#define WORKLOADS(field) (memory_sum_workloads(vm).field)
+#define STATS(field)     (get_statistics(vm).field)
 
-static struct gmem_counters memory_counters(const struct vm *vm)
+static struct gmem_counters get_memory_counters(const struct vm *vm)
 {
     struct gmem_counters counters = {0};
     if (vm->gmem != NULL) {
-        gmem_counters_get(vm->gmem, &counters);
+        gmem_get_counters(vm->gmem, &counters);
     }
     return counters;
 }
 
-static struct bnt_host_stats statistics(const struct vm *vm)
+static struct bnt_host_stats get_statistics(const struct vm *vm)
 {
     struct bnt_host_stats stats = {.size = sizeof stats};
     const bool there = vm->ends.device.stats(vm, &stats) == BNT_OK;
     return there ? stats : (struct bnt_host_stats){0};
 }
 
-static struct bnt_host_ws working_set(const struct vm *vm)
+static struct bnt_host_ws get_working_set(const struct vm *vm)
 {
     struct bnt_host_ws ws = {.size = sizeof ws};
     const bool there = vm->ends.device.working_set(vm, &ws) == BNT_OK;
@@ -44,37 +44,37 @@ static struct bnt_host_ws working_set(const struct vm *vm)
 }
 
 /** Memory in the first or in the last bin of the last working-set report. */
-static uint64_t bin_bytes(const struct vm *vm, bool last)
+static uint64_t get_bin_bytes(const struct vm *vm, bool last)
 {
-    const struct bnt_host_ws ws = working_set(vm);
+    const struct bnt_host_ws ws = get_working_set(vm);
     const struct bnt_ws_bin *bin = &ws.bins[last && ws.bin_count > 0 ? ws.bin_count - 1 : 0];
     return ws.bin_count > 0 ? bin->anon_bytes + bin->file_bytes : 0;
 }
 
-static uint64_t bits_of(uint32_t mask)
+static uint64_t count_bits(uint32_t mask)
 {
     return (uint64_t)__builtin_popcount(mask);
 }
 
 static bool is_legacy(const struct vm *vm)
 {
-    const struct bnt_host_info info = vm_host_info(vm);
+    const struct bnt_host_info info = vm_get_host_info(vm);
     return (info.status & BNT_DEVICE_STATUS_DRIVER_OK) != 0 &&
            (info.features & BNT_F_VERSION_1) == 0;
 }
 
-static bool is_in_ledger(const struct vm *vm, uint64_t pfn)
+static bool is_page_in_ledger(const struct vm *vm, uint64_t pfn)
 {
     return vm->ends.device.has_page(vm, pfn);
 }
 
-static bool is_given(const struct vm *vm, uint64_t pfn)
+static bool is_page_in_balloon(const struct vm *vm, uint64_t pfn)
 {
-    return vm->gmem != NULL && gmem_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
+    return vm->gmem != NULL && gmem_get_page_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
 }
 
 /** Which pages a side has, as one number: two VMs that have the same have the same number. */
-static uint64_t pages_hash(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
+static uint64_t hash_pages(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
 {
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     uint64_t hash = 0;
@@ -84,7 +84,7 @@ static uint64_t pages_hash(const struct vm *vm, bool (*has)(const struct vm *vm,
     return hash;
 }
 
-static uint64_t machine_free_pfns(const struct world *world)
+static uint64_t count_machine_free_pfns(const struct world *world)
 {
     return world->machine_backed_pfns > world->machine_pfns
                ? 0
@@ -104,7 +104,7 @@ VM_METRIC_MAP(X)
 MACHINE_METRIC_MAP(X)
 #undef X
 
-uint64_t world_metric(const struct world *world, metric which, uint32_t vm)
+uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm)
 {
     static uint64_t (*const sources[METRIC_COUNT])(const struct world *, const struct vm *) = {
 #define X(name, yaml, unit, meaning, source) [METRIC_##name] = read_##name,
@@ -116,14 +116,14 @@ uint64_t world_metric(const struct world *world, metric which, uint32_t vm)
 
 /* ---- Writing ---- */
 
-void world_metric_format(char *out, size_t bytes, metric which, uint64_t value)
+void world_format_metric(char *out, size_t bytes, metric which, uint64_t value)
 {
     switch (metric_unit_of(which)) {
     case UNIT_BYTES:
-        world_bytes_format(out, bytes, value);
+        world_format_bytes(out, bytes, value);
         break;
     case UNIT_TIME:
-        world_time_format(out, bytes, value);
+        world_format_time(out, bytes, value);
         break;
     case UNIT_OUTCOME:
         (void)snprintf(out, bytes, "%s", bnt_outcome_name((uint32_t)value));

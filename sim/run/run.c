@@ -14,33 +14,33 @@
 
 /* ---- Events ---- */
 
-static void on_phase(struct world *world, uint32_t index)
+static void begin_phase(struct world *world, uint32_t index)
 {
     const struct scenario_phase *phase = &world->scenario->phases[index];
     world_log(world, LOG_EVENTS, "phase %s%s", phase->name, phase->quiet ? " (quiet)" : "");
     for (uint32_t i = 0; world->oracle != NULL && i < world->vm_count; i++) {
-        check_fully(&world->vms[i]);
+        check_in_full(&world->vms[i]);
     }
     if (phase->quiet) {
-        script_quiet(world);
+        script_begin_quiet(world);
     } else {
         world->quiet = false;
     }
 }
 
-static void on_interrupt(struct vm *vm, uint16_t queue)
+static void deliver_interrupt(struct vm *vm, uint16_t queue)
 {
     OBSERVE(vm, OBSERVED_INTERRUPT_ARRIVED, .queue = queue);
     vm->ends.driver.interrupt(vm, queue);
 }
 
-static void on_config(struct vm *vm)
+static void deliver_config_change(struct vm *vm)
 {
     OBSERVE(vm, OBSERVED_CONFIG_ARRIVED);
     vm->ends.driver.config_changed(vm);
 }
 
-static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
+static void deliver_kick(struct vm *vm, uint16_t queue, uint64_t data)
 {
     OBSERVE(vm, OBSERVED_KICK_ARRIVED, .queue = queue);
     if ((data & VM_KICK_HAS_DATA) != 0) {
@@ -48,65 +48,65 @@ static void on_kick(struct vm *vm, uint16_t queue, uint64_t data)
     } else {
         vm->ends.device.kick(vm, queue);
     }
-    vm_schedule(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine) + vm->spec.service_ns);
+    vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine) + vm->spec.service_ns);
 }
 
-static void dispatch(struct world *world, struct vm *vm, const struct engine_event *event)
+static void dispatch_event(struct world *world, struct vm *vm, const struct engine_event *event)
 {
-    if (migration_defers(vm, event)) {
+    if (migration_defer_event(vm, event)) {
         return;
     }
     switch ((world_event)event->kind) {
     case WORLD_EVENT_MIGRATION:
-        migration_step(vm);
+        migration_run_step(vm);
         break;
     case WORLD_EVENT_PHASE:
-        on_phase(world, (uint32_t)event->a);
+        begin_phase(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_ATTACH:
-        life_attach(vm);
+        life_attach_driver(vm);
         break;
     case WORLD_EVENT_ACTION:
-        script_act(world, (uint32_t)event->a);
+        script_run_action(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_LIFECYCLE:
-        life_go_on(vm, event->a, event->b);
+        life_continue_step(vm, event->a, event->b);
         break;
     case WORLD_EVENT_KICK:
-        on_kick(vm, (uint16_t)event->a, event->b);
+        deliver_kick(vm, (uint16_t)event->a, event->b);
         break;
     case WORLD_EVENT_INTERRUPT:
-        on_interrupt(vm, (uint16_t)event->a);
+        deliver_interrupt(vm, (uint16_t)event->a);
         break;
     case WORLD_EVENT_CONFIG:
-        on_config(vm);
+        deliver_config_change(vm);
         break;
     case WORLD_EVENT_HOST_STEP:
-        vm_host_step(vm);
+        vm_step_device(vm);
         break;
     case WORLD_EVENT_GUEST_STEP:
-        vm_guest_step(vm);
+        vm_step_driver(vm);
         break;
     case WORLD_EVENT_WORKLOAD:
-        memory_workload_tick(world, (uint32_t)event->a);
+        memory_tick_workload(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_RECLAIM:
-        memory_reclaim_tick(vm);
+        memory_run_reclaim(vm);
         break;
     case WORLD_EVENT_OOM_DEADLINE:
-        memory_oom_deadline(vm);
+        memory_expire_oom(vm);
         break;
     case WORLD_EVENT_ALLOC:
-        sleeping_step(vm);
+        sleeping_run_step(vm);
         break;
     case WORLD_EVENT_PRESSURE_END:
-        memory_pressure_end(vm, (uint32_t)event->a);
+        memory_end_pressure(vm, (uint32_t)event->a);
         break;
     case WORLD_EVENT_WIRE:
         vm->ends.driver.line(vm, (uint32_t)event->a);
         break;
     case WORLD_EVENT_EXPECT:
-        expect_event(world, (uint32_t)event->a);
+        expect_run_event(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_END:
         engine_stop_run(world->engine);
@@ -117,24 +117,24 @@ static void dispatch(struct world *world, struct vm *vm, const struct engine_eve
     }
 }
 
-static void handle(void *opaque, const struct engine_event *event)
+static void handle_event(void *opaque, const struct engine_event *event)
 {
     struct world *world = opaque;
     struct vm *vm = &world->vms[event->actor];
-    world_log(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name, world_event_name(event->kind),
+    world_log(world, LOG_ALL, "%s %s %" PRIu64, vm->spec.name, world_get_event_name(event->kind),
               event->a);
-    dispatch(world, vm, event);
+    dispatch_event(world, vm, event);
     if (world->oracle != NULL) {
         judge_event(world);
         if (world->verdict == VERDICT_PASS) {
-            expect_after_event(world);
+            expect_judge_event(world);
         }
     }
 }
 
 /* ---- Life ---- */
 
-static void arrays_create(struct world *world)
+static void create_arrays(struct world *world)
 {
     struct arena *arena = world->arena;
     const struct scenario *scenario = world->scenario;
@@ -149,7 +149,7 @@ static void arrays_create(struct world *world)
         arena_alloc_zeroed(arena, scenario->expect_count * sizeof *world->expect_open);
 }
 
-static void engine_make(struct world *world)
+static void create_engine(struct world *world)
 {
     const struct engine_config config = {
         .arena = world->arena,
@@ -160,13 +160,13 @@ static void engine_make(struct world *world)
         .observer = world->config.observer,
         .source = world->config.source,
         .world = world,
-        .handle = handle,
+        .handle = handle_event,
     };
     world->engine = engine_create(&config);
 }
 
 /** In this order each is told of what happened; those that are off are not in the list. */
-static void observers_add(struct world *world)
+static void add_observers(struct world *world)
 {
     const struct {
         const struct observer *observer;
@@ -190,7 +190,7 @@ static void observers_add(struct world *world)
     observer_replace(world->observers, &oracle_observer, &forging_observer);
 }
 
-static void machine_create(struct world *world)
+static void create_machine(struct world *world)
 {
     uint64_t guests_bytes = 0;
     uint64_t pages = 0;
@@ -198,7 +198,7 @@ static void machine_create(struct world *world)
         world->vms[i].world = world;
         world->vms[i].index = i;
         world->vms[i].spec = world->scenario->vms[i];
-        life_reserve(&world->vms[i]);
+        life_reserve_memory(&world->vms[i]);
         guests_bytes += world->vms[i].spec.memory_bytes;
         pages += world->vms[i].spec.memory_bytes >> BNT_PFN_SHIFT;
     }
@@ -215,15 +215,15 @@ struct world *world_create(const struct world_config *config, char *error, size_
     world->config = *config;
     world->scenario = config->scenario;
     world->vm_count = config->scenario->vm_count;
-    arrays_create(world);
-    machine_create(world);
-    engine_make(world);
+    create_arrays(world);
+    create_machine(world);
+    create_engine(world);
     if (!config->oracles_off) {
         world->oracle = oracle_create(world->arena, world->engine, world->vm_count);
         world->conformance = conformance_create(world->arena, world->engine, world->vm_count);
     }
-    observers_add(world);
-    swarm_draw(world);
+    add_observers(world);
+    swarm_draw_knobs(world);
     bool made = true;
     for (uint32_t i = 0; made && i < world->vm_count; i++) {
         made = vm_create(world, i, error, error_bytes);
@@ -267,7 +267,7 @@ static void start_guests(struct world *world)
     }
 }
 
-static void end_by_limit(struct world *world, engine_end end)
+static void end_run_at_limit(struct world *world, engine_end end)
 {
     if (end == ENGINE_EVENTS_MAX) {
         world_fail(world, VERDICT_LIMIT,
@@ -281,7 +281,7 @@ static void end_by_limit(struct world *world, engine_end end)
 }
 
 /** Observers change nothing of a run, except that they may end it. */
-static void watch_step(struct world *world)
+static void update_watch(struct world *world)
 {
     struct world_watch *watch = world->config.watch;
     watch->events = engine_count_events(world->engine);
@@ -294,17 +294,17 @@ static void watch_step(struct world *world)
 void world_run(struct world *world, struct world_result *result)
 {
     start_guests(world);
-    memory_start(world);
-    script_start(world);
-    expect_start(world);
+    memory_start_workloads(world);
+    script_schedule(world);
+    expect_schedule(world);
     engine_end end = ENGINE_GOING;
     while (end == ENGINE_GOING) {
         if (world->config.watch != NULL) {
-            watch_step(world);
+            update_watch(world);
         }
         end = engine_run_next_event(world->engine);
     }
-    end_by_limit(world, end);
+    end_run_at_limit(world, end);
     judge_end(world);
     *result = (struct world_result){
         .verdict = world->verdict,

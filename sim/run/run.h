@@ -29,25 +29,26 @@ void world_destroy(struct world *world);
 void world_run(struct world *world, struct world_result *result);
 
 /** The short account of what happened: who asked for what, refusals by reason, resets, outcomes. */
-void world_account(const struct world *world, FILE *out);
+void world_print_account(const struct world *world, FILE *out);
 
 /** What was seen of the standard's clauses; NULL without oracles. */
-const struct conformance *world_conformance(const struct world *world);
+const struct conformance *world_get_conformance(const struct world *world);
 
 /** The name of our own driver and device among the subjects of conformance. */
 #define WORLD_SUBJECT_OURS "ballonet"
 
 /** Who the clauses are kept for: a party of a VM, or what the script made of it. */
-void world_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
-                   char *name, size_t name_bytes);
+void world_name_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
+                        char *name, size_t name_bytes);
 
 /** Whether that party declares that it breaks a clause: a personality, or one with quirks. */
-bool world_declares(const struct world *world, uint32_t vm, clause_party party, clause_id id);
+bool world_is_breach_declared(const struct world *world, uint32_t vm, clause_party party,
+                              clause_id id);
 
 /** Value of a metric now, in its unit. */
-uint64_t world_metric(const struct world *world, metric which, uint32_t vm);
+uint64_t world_read_metric(const struct world *world, metric which, uint32_t vm);
 
 /** Writes a metric's value with its unit: "64MiB", "1.5ms", "reached". */
-void world_metric_format(char *out, size_t bytes, metric which, uint64_t value);
+void world_format_metric(char *out, size_t bytes, metric which, uint64_t value);
 
 #endif

@@ -12,20 +12,21 @@
 
 #include <inttypes.h>
 
-static uint64_t pfns_of(uint64_t bytes)
+static uint64_t convert_to_pfns(uint64_t bytes)
 {
     return bytes >> BNT_PFN_SHIFT;
 }
 
-static void act_target(struct vm *vm, const struct scenario_action *action)
+static void act_set_target(struct vm *vm, const struct scenario_action *action)
 {
     struct world *world = vm->world;
     uint64_t id = 0;
     const bnt_status status =
         action->guest_memory
-            ? vm->ends.device.guest_memory_set(vm, pfns_of(action->size_bytes), action->duration_ns,
-                                               &id)
-            : vm->ends.device.target_set(vm, pfns_of(action->size_bytes), action->duration_ns, &id);
+            ? vm->ends.device.guest_memory_set(vm, convert_to_pfns(action->size_bytes),
+                                               action->duration_ns, &id)
+            : vm->ends.device.target_set(vm, convert_to_pfns(action->size_bytes),
+                                         action->duration_ns, &id);
     if (status != BNT_OK) {
         world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the target was not taken: %s",
                    action->place.line, bnt_status_text(status));
@@ -34,7 +35,7 @@ static void act_target(struct vm *vm, const struct scenario_action *action)
     OBSERVE(vm, OBSERVED_TARGET_SET, .value = id, .flag = true);
 }
 
-static void act_reset(struct vm *vm, const struct scenario_action *action)
+static void act_reset_balloon(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.device.reset(vm);
     if (status != BNT_OK) {
@@ -43,7 +44,7 @@ static void act_reset(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-static void act_refuse(struct vm *vm, const struct scenario_action *action)
+static void act_add_refusal(struct vm *vm, const struct scenario_action *action)
 {
     vm->settled.refusing = true;
     const bnt_status status = vm->ends.device.rule_add(vm, &action->rule);
@@ -53,61 +54,61 @@ static void act_refuse(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-static void act_refuse_clear(struct vm *vm, const struct scenario_action *action)
+static void act_clear_refusals(struct vm *vm, const struct scenario_action *action)
 {
     vm->settled.refusing = false;
     (void)action;
     vm->ends.device.rules_clear(vm);
 }
 
-static void act_stall(struct vm *vm, const struct scenario_action *action)
+static void act_stall_party(struct vm *vm, const struct scenario_action *action)
 {
     vm->stall_secret[action->party] = action->secret;
-    vm_stall(vm, action->party, engine_get_time_ns(vm->world->engine) + action->duration_ns);
+    vm_stall_party(vm, action->party, engine_get_time_ns(vm->world->engine) + action->duration_ns);
 }
 
-static void act_drop(struct vm *vm, const struct scenario_action *action)
+static void act_drop_signals(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].drop_next += action->count;
 }
 
-static void act_duplicate(struct vm *vm, const struct scenario_action *action)
+static void act_duplicate_signals(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].duplicate_next += action->count;
 }
 
-static void act_delay(struct vm *vm, const struct scenario_action *action)
+static void act_delay_signals(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].delay_next += action->count;
     vm->link[action->signal].delay_next_ns = action->duration_ns;
 }
 
-static void act_reorder(struct vm *vm, const struct scenario_action *action)
+static void act_reorder_signals(struct vm *vm, const struct scenario_action *action)
 {
     vm->link[action->signal].reorder_armed = true;
 }
 
-static void act_inhibit(struct vm *vm, const struct scenario_action *action)
+static void act_inhibit_discard(struct vm *vm, const struct scenario_action *action)
 {
     vm->inhibited_until_ns = engine_get_time_ns(vm->world->engine) + action->duration_ns;
 }
 
-static void act_oom(struct vm *vm, const struct scenario_action *action)
+static void act_ask_for_oom_deflate(struct vm *vm, const struct scenario_action *action)
 {
     struct bnt_guest_oom_result result;
     if (action->allocating) {
-        vm->oom_allocating_pfns = pfns_of(action->size_bytes);
+        vm->oom_allocating_pfns = convert_to_pfns(action->size_bytes);
         return;
     }
-    memory_oom_ask(vm, pfns_of(action->size_bytes), &result);
+    memory_ask_balloon(vm, convert_to_pfns(action->size_bytes), &result);
 }
 
-static void act_pressure(struct vm *vm, const struct scenario_action *action)
+static void act_start_pressure(struct vm *vm, const struct scenario_action *action)
 {
-    memory_pressure(vm, (uint32_t)(action - vm->world->scenario->actions));
+    memory_start_pressure(vm, (uint32_t)(action - vm->world->scenario->actions));
 }
 
-static void act_stats(struct vm *vm, const struct scenario_action *action)
+static void act_poll_stats(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.device.stats_poll(vm);
     if (status != BNT_OK) {
@@ -116,7 +117,7 @@ static void act_stats(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-static void act_working_set(struct vm *vm, const struct scenario_action *action)
+static void act_request_working_set(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.device.working_set_request(vm);
     if (status != BNT_OK) {
@@ -125,21 +126,21 @@ static void act_working_set(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-static void act_detach(struct vm *vm, const struct scenario_action *action)
+static void act_detach_driver(struct vm *vm, const struct scenario_action *action)
 {
     vm->detaching = true;
     vm->life.found = false; /* who unloads the driver wants none for a device plugged in before */
     vm->leave_secret = action->secret;
-    life_detach(vm, action->detach);
+    life_detach_driver(vm, action->detach);
 }
 
-static void act_deflate_all(struct vm *vm, const struct scenario_action *action)
+static void act_deflate_all_pages(struct vm *vm, const struct scenario_action *action)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bnt_status status = vm->ends.driver.deflate_all(vm);
-    life_empty(vm, vm->emptying || status == BNT_OK || status == BNT_E_AGAIN);
+    life_set_emptying(vm, vm->emptying || status == BNT_OK || status == BNT_E_AGAIN);
     if (status == BNT_E_AGAIN) {
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
+        vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else if (status != BNT_OK) {
         world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": nothing to deflate: %s",
                   vm->spec.name, action->place.line, bnt_status_text(status));
@@ -151,21 +152,22 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const bnt_status status = vm->ends.driver.target_follow(vm);
     if (status == BNT_OK) {
-        life_empty(vm, false);
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
+        life_set_emptying(vm, false);
+        vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else {
         world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no target to follow: %s",
                   vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
-static void act_attach(struct vm *vm, const struct scenario_action *action)
+static void act_attach_driver(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    world_at(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH, vm->index, 0, 0);
+    world_schedule_event(vm->world, engine_get_time_ns(vm->world->engine), WORLD_EVENT_ATTACH,
+                         vm->index, 0, 0);
 }
 
-static void act_hint(struct vm *vm, const struct scenario_action *action)
+static void act_command_hinting(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = action->hint == HINT_ORDER_START  ? vm->ends.device.hint_start(vm)
                               : action->hint == HINT_ORDER_STOP ? vm->ends.device.hint_stop(vm)
@@ -182,69 +184,69 @@ static void act_restore_device(struct vm *vm, const struct scenario_action *acti
     life_restore_device(vm);
 }
 
-static void act_unplug(struct vm *vm, const struct scenario_action *action)
+static void act_unplug_device(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    life_unplug(vm);
+    life_unplug_device(vm);
 }
 
-static void act_plug(struct vm *vm, const struct scenario_action *action)
+static void act_plug_device(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    life_plug(vm);
+    life_plug_device(vm);
 }
 
-static void act_hibernate(struct vm *vm, const struct scenario_action *action)
+static void act_hibernate_guest(struct vm *vm, const struct scenario_action *action)
 {
-    life_hibernate(vm, action->duration_ns);
+    life_hibernate_guest(vm, action->duration_ns);
 }
 
-static void act_restart(struct vm *vm, const struct scenario_action *action)
+static void act_restart_kernel(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
-    life_restart(vm);
+    life_restart_kernel(vm);
 }
 
-static void act_compact(struct vm *vm, const struct scenario_action *action)
+static void act_compact_memory(struct vm *vm, const struct scenario_action *action)
 {
     compaction_start(vm, action->count, action->deflate_first);
 }
 
-static void act_hot_add(struct vm *vm, const struct scenario_action *action)
+static void act_hot_add_memory(struct vm *vm, const struct scenario_action *action)
 {
     vm->settled.added_ns = engine_get_time_ns(vm->world->engine);
-    life_hot_add(vm, action->size_bytes);
+    life_hot_add_memory(vm, action->size_bytes);
 }
 
-static void act_migrate(struct vm *vm, const struct scenario_action *action)
+static void act_start_migration(struct vm *vm, const struct scenario_action *action)
 {
     migration_start(vm, action);
 }
 
-static void act_migrate_cancel(struct vm *vm, const struct scenario_action *action)
+static void act_cancel_migration(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
     migration_cancel(vm);
 }
 
-static void act_corrupt(struct vm *vm, const struct scenario_action *action)
+static void act_start_corruption(struct vm *vm, const struct scenario_action *action)
 {
-    hostile_start(vm, action);
+    hostile_start_fault(vm, action);
 }
 
 /** Whether this answer says that something was done: the host did nothing, so it lies. */
-static bool answer_lies(const struct vm *vm, const struct bnt_host_call_rule *rule)
+static bool is_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     /* Today's driver takes a page that is not locked for its own; that of 2010 does not. */
-    const bool believes = (vm_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
+    const bool believes = (vm_get_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     return bnt_vmware_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
             rule->status == BNT_VMWARE_PPN_UNLOCKED);
 }
 
-static void act_refuse_call(struct vm *vm, const struct scenario_action *action)
+static void act_refuse_vmware_call(struct vm *vm, const struct scenario_action *action)
 {
-    if (answer_lies(vm, &action->call_rule)) {
+    if (is_answer_false(vm, &action->call_rule)) {
         OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = ASSUMES_DEVICE);
         vm->lasting_fault = true;
     }
@@ -256,11 +258,11 @@ static void act_refuse_call(struct vm *vm, const struct scenario_action *action)
 }
 
 /** The guest reads a page that its own driver gave away: whoever does not know of the balloon. */
-static void act_touch(struct vm *vm, const struct scenario_action *action)
+static void act_touch_page(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
     const struct oracle *oracle = vm->world->oracle;
-    const uint64_t pfn = oracle != NULL ? hostile_page_in(vm, PLACE_BALLOON) : UINT64_MAX;
+    const uint64_t pfn = oracle != NULL ? hostile_find_page(vm, PLACE_BALLOON) : UINT64_MAX;
     if (pfn == UINT64_MAX) {
         world_log(vm->world, LOG_EVENTS, "%s: no page is in the balloon", vm->spec.name);
         return;
@@ -273,7 +275,7 @@ static void act_touch(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-static void act_queue_reset(struct vm *vm, const struct scenario_action *action)
+static void act_reset_queue(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.driver.queue_reset(vm, action->queue);
     if (status != BNT_OK) {
@@ -283,17 +285,18 @@ static void act_queue_reset(struct vm *vm, const struct scenario_action *action)
 }
 
 /** What the driver does until it sees it, it does to a device that it believes to be live. */
-static void act_device_reset(struct vm *vm, const struct scenario_action *action)
+static void act_reset_device(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
     if (vm->life.unplugged || vm->ends.device.status_read(vm) == 0) {
         return;
     }
     OBSERVE(vm, OBSERVED_FAULT_STARTED, .value = ASSUMES_DEVICE, .other = CLAUSE_WHO_BOTH);
-    registers_device_reset(vm);
+    registers_reset_device(vm);
 }
 
-static void suspend_log(struct vm *vm, const struct scenario_action *action, bnt_status status)
+static void log_refused_suspend(struct vm *vm, const struct scenario_action *action,
+                                bnt_status status)
 {
     if (status != BNT_OK && status != BNT_E_AGAIN) {
         world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": not done: %s", vm->spec.name,
@@ -301,58 +304,58 @@ static void suspend_log(struct vm *vm, const struct scenario_action *action, bnt
     }
 }
 
-static void act_suspend(struct vm *vm, const struct scenario_action *action)
+static void act_suspend_device(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.driver.suspend(vm);
     vm->suspend_asked = vm->suspend_asked || status == BNT_OK || status == BNT_E_AGAIN;
-    suspend_log(vm, action, status);
+    log_refused_suspend(vm, action, status);
 }
 
-static void act_resume(struct vm *vm, const struct scenario_action *action)
+static void act_resume_device(struct vm *vm, const struct scenario_action *action)
 {
     vm->suspend_asked = false;
-    suspend_log(vm, action, vm->ends.driver.resume(vm));
+    log_refused_suspend(vm, action, vm->ends.driver.resume(vm));
 }
 
 static void (*const acts[])(struct vm *, const struct scenario_action *) = {
-    [ACTION_TARGET] = act_target,
-    [ACTION_RESET] = act_reset,
-    [ACTION_REFUSE] = act_refuse,
-    [ACTION_REFUSE_CLEAR] = act_refuse_clear,
-    [ACTION_STALL] = act_stall,
-    [ACTION_DROP] = act_drop,
-    [ACTION_DUPLICATE] = act_duplicate,
-    [ACTION_DELAY] = act_delay,
-    [ACTION_REORDER] = act_reorder,
-    [ACTION_OOM] = act_oom,
-    [ACTION_PRESSURE] = act_pressure,
-    [ACTION_STATS] = act_stats,
-    [ACTION_WORKING_SET] = act_working_set,
-    [ACTION_DETACH] = act_detach,
-    [ACTION_DEFLATE_ALL] = act_deflate_all,
+    [ACTION_TARGET] = act_set_target,
+    [ACTION_RESET] = act_reset_balloon,
+    [ACTION_REFUSE] = act_add_refusal,
+    [ACTION_REFUSE_CLEAR] = act_clear_refusals,
+    [ACTION_STALL] = act_stall_party,
+    [ACTION_DROP] = act_drop_signals,
+    [ACTION_DUPLICATE] = act_duplicate_signals,
+    [ACTION_DELAY] = act_delay_signals,
+    [ACTION_REORDER] = act_reorder_signals,
+    [ACTION_OOM] = act_ask_for_oom_deflate,
+    [ACTION_PRESSURE] = act_start_pressure,
+    [ACTION_STATS] = act_poll_stats,
+    [ACTION_WORKING_SET] = act_request_working_set,
+    [ACTION_DETACH] = act_detach_driver,
+    [ACTION_DEFLATE_ALL] = act_deflate_all_pages,
     [ACTION_FOLLOW_TARGET] = act_follow_target,
-    [ACTION_ATTACH] = act_attach,
-    [ACTION_HINT] = act_hint,
-    [ACTION_INHIBIT] = act_inhibit,
-    [ACTION_CORRUPT] = act_corrupt,
+    [ACTION_ATTACH] = act_attach_driver,
+    [ACTION_HINT] = act_command_hinting,
+    [ACTION_INHIBIT] = act_inhibit_discard,
+    [ACTION_CORRUPT] = act_start_corruption,
     [ACTION_RESTORE_DEVICE] = act_restore_device,
-    [ACTION_UNPLUG] = act_unplug,
-    [ACTION_PLUG] = act_plug,
-    [ACTION_HIBERNATE] = act_hibernate,
-    [ACTION_RESTART] = act_restart,
-    [ACTION_COMPACT] = act_compact,
-    [ACTION_HOT_ADD] = act_hot_add,
-    [ACTION_MIGRATE] = act_migrate,
-    [ACTION_MIGRATE_CANCEL] = act_migrate_cancel,
-    [ACTION_REFUSE_CALL] = act_refuse_call,
-    [ACTION_TOUCH] = act_touch,
-    [ACTION_QUEUE_RESET] = act_queue_reset,
-    [ACTION_DEVICE_RESET] = act_device_reset,
-    [ACTION_SUSPEND] = act_suspend,
-    [ACTION_RESUME] = act_resume,
+    [ACTION_UNPLUG] = act_unplug_device,
+    [ACTION_PLUG] = act_plug_device,
+    [ACTION_HIBERNATE] = act_hibernate_guest,
+    [ACTION_RESTART] = act_restart_kernel,
+    [ACTION_COMPACT] = act_compact_memory,
+    [ACTION_HOT_ADD] = act_hot_add_memory,
+    [ACTION_MIGRATE] = act_start_migration,
+    [ACTION_MIGRATE_CANCEL] = act_cancel_migration,
+    [ACTION_REFUSE_CALL] = act_refuse_vmware_call,
+    [ACTION_TOUCH] = act_touch_page,
+    [ACTION_QUEUE_RESET] = act_reset_queue,
+    [ACTION_DEVICE_RESET] = act_reset_device,
+    [ACTION_SUSPEND] = act_suspend_device,
+    [ACTION_RESUME] = act_resume_device,
 };
 
-void script_act(struct world *world, uint32_t index)
+void script_run_action(struct world *world, uint32_t index)
 {
     const struct scenario_action *action = &world->scenario->actions[index];
     struct vm *vm = &world->vms[action->vm];
@@ -362,44 +365,44 @@ void script_act(struct world *world, uint32_t index)
         world_log(world, LOG_EVENTS, "%s: script line %" PRIu32, vm->spec.name, action->place.line);
         acts[action->kind](vm, action);
         const uint64_t now_ns = engine_get_time_ns(world->engine);
-        vm_schedule(vm, PARTY_DEVICE, now_ns);
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
+        vm_schedule_step(vm, PARTY_DEVICE, now_ns);
+        vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     }
     if (action->trigger == TRIGGER_AT && action->every_ns > 0 &&
         world->action_runs[index] < action->times) {
-        world_at(world, engine_get_time_ns(world->engine) + action->every_ns, WORLD_EVENT_ACTION,
-                 action->vm, index, 0);
+        world_schedule_event(world, engine_get_time_ns(world->engine) + action->every_ns,
+                             WORLD_EVENT_ACTION, action->vm, index, 0);
     }
 }
 
-void script_start(struct world *world)
+void script_schedule(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct scenario_action *action = &scenario->actions[i];
         if (action->trigger == TRIGGER_AT) {
-            world_at(world, action->at_ns, WORLD_EVENT_ACTION, action->vm, i, 0);
+            world_schedule_event(world, action->at_ns, WORLD_EVENT_ACTION, action->vm, i, 0);
         } else if (action->trigger == TRIGGER_EVENT) {
-            world->awaited[action->source] |= script_awaited_bit(action->event);
+            world->awaited[action->source] |= script_get_awaited_bit(action->event);
         }
     }
     uint64_t at_ns = 0;
     for (uint32_t i = 0; i < scenario->phase_count; i++) {
-        world_at(world, at_ns, WORLD_EVENT_PHASE, 0, i, 0);
+        world_schedule_event(world, at_ns, WORLD_EVENT_PHASE, 0, i, 0);
         at_ns += scenario->phases[i].duration_ns;
     }
     world->end_ns = at_ns;
-    world_at(world, at_ns, WORLD_EVENT_END, 0, 0, 0);
+    world_schedule_event(world, at_ns, WORLD_EVENT_END, 0, 0, 0);
 }
 
-void script_quiet(struct world *world)
+void script_begin_quiet(struct world *world)
 {
     world->quiet = true;
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        link_quiet(vm);
-        vm_stall(vm, PARTY_DRIVER, 0);
-        vm_stall(vm, PARTY_DEVICE, 0);
+        link_end_faults(vm);
+        vm_stall_party(vm, PARTY_DRIVER, 0);
+        vm_stall_party(vm, PARTY_DEVICE, 0);
         vm->touched = true;
     }
 }

@@ -13,7 +13,7 @@
 #define SETTLED_RECENT_NS UINT64_C(25000000000) /**< a younger target may still be under way */
 #define HUGE_PFNS         512u
 
-static void target_set(struct vm *vm, const struct observation *seen)
+static void note_target(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
         return; /* the device is new, the target is not */
@@ -21,7 +21,7 @@ static void target_set(struct vm *vm, const struct observation *seen)
     vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
 
-void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
+void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns)
 {
     if (ledger_pfns != vm->settled.ledger_pfns) {
         vm->settled.ledger_pfns = ledger_pfns;
@@ -30,7 +30,7 @@ void settled_ledger(struct vm *vm, uint64_t ledger_pfns)
 }
 
 /** A START left these capabilities. */
-static void called(struct vm *vm, const struct observation *seen)
+static void note_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
     if (call->command != BNT_VMWARE_CMD_START) {
@@ -45,7 +45,7 @@ static void called(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void oom_deflated(struct vm *vm, const struct observation *seen)
+static void note_oom_deflate(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     vm->settled.oom_ns = engine_get_time_ns(vm->world->engine);
@@ -55,14 +55,14 @@ const struct observer settled_observer = {
     .name = "settled",
     .on =
         {
-            [OBSERVED_TARGET_SET] = target_set,
-            [OBSERVED_CALLED] = called,
-            [OBSERVED_OOM_DEFLATED] = oom_deflated,
+            [OBSERVED_TARGET_SET] = note_target,
+            [OBSERVED_CALLED] = note_call,
+            [OBSERVED_OOM_DEFLATED] = note_oom_deflate,
         },
 };
 
 /** PFNs that the driver may be away from the target for good. */
-static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
+static uint64_t get_grain(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
     const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
@@ -74,15 +74,15 @@ static uint64_t grain(const struct vm *vm, const struct bnt_host_info *host)
     return pfns;
 }
 
-static bool is_gone(const struct vm *vm)
+static bool is_driver_gone(const struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     return vm_is_recorded(vm) || vm->life.unplugged || vm->life.asleep_until_ns > now_ns ||
-           vm_guest_info(vm).state == BNT_GUEST_DOWN;
+           vm_get_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
 /** On VMware's wire: no capability by which a page could be locked is common to both sides. */
-static bool cannot_lock(const struct vm *vm)
+static bool cannot_lock_pages(const struct vm *vm)
 {
     const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
     return vm->settled.started && (vm->settled.caps & locks) == 0;
@@ -90,11 +90,12 @@ static bool cannot_lock(const struct vm *vm)
 
 /** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. Where they
  * are more pages than a driver sets aside, it may meet no other: then all of memory. */
-static uint64_t unnameable_bytes(const struct vm *vm)
+static uint64_t count_unnameable_bytes(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
     const uint64_t last = BNT_VMWARE_PFNS_MAX_32;
-    if (!vm_on_calls(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 || end - 1 <= last) {
+    if (!vm_uses_vmware_wire(vm) || (vm->settled.caps & BNT_VMWARE_CAP_BATCHED) != 0 ||
+        end - 1 <= last) {
         return 0;
     }
     const uint64_t beyond = vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last;
@@ -107,7 +108,7 @@ static uint64_t unnameable_bytes(const struct vm *vm)
 static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t useless_bytes)
 {
     struct gmem_counters counters;
-    gmem_counters_get(vm->gmem, &counters);
+    gmem_get_counters(vm->gmem, &counters);
     const uint64_t memory_bytes = vm->spec.memory_bytes;
     const uint64_t usable_bytes =
         counters.free_bytes > useless_bytes ? counters.free_bytes - useless_bytes : 0;
@@ -118,15 +119,15 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
 }
 
 /** A queue that is not reset leaves a driver nothing but the reset of the device, if it may. */
-bool settled_left_broken(const struct vm *vm)
+bool settled_is_left_broken(const struct vm *vm)
 {
-    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bnt_guest_state state = vm_get_guest_info(vm).state;
     const bool ignored = (vm->spec.device.config.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
     return state == BNT_GUEST_BROKEN && ignored &&
            vm->spec.driver.config.recover_tries == BNT_GUEST_RECOVER_NEVER;
 }
 
-static bool is_held_off(const struct vm *vm)
+static bool is_inflation_held_off(const struct vm *vm)
 {
     const uint64_t wait_ns =
         vm->spec.driver.config.oom_holdoff_ns + 2 * vm->spec.driver.config.retry_max_ns;
@@ -136,7 +137,7 @@ static bool is_held_off(const struct vm *vm)
 
 /** By the requests and their verdicts the driver has what it should, counted with pages of which
  * no verdict says that the device has them: those it must take as ballooned (BX-6, BX-7). */
-static bool is_there_in_doubt(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
+static bool is_doubtfully_at_target(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
 {
     const struct oracle *oracle = vm->world->oracle;
     if (oracle == NULL || !oracle_has_unknown_outcomes(oracle, vm->index)) {
@@ -147,7 +148,7 @@ static bool is_there_in_doubt(const struct vm *vm, uint64_t target, uint64_t gra
     return pfns + grain_pfns > target && pfns <= target + grain_pfns;
 }
 
-static bool is_hostile(const struct vm *vm)
+static bool is_invariant_suspended(const struct vm *vm)
 {
     for (int i = 0; vm->world->oracle != NULL && i < INVARIANT_COUNT; i++) {
         if (oracle_is_suspended(vm->world->oracle, vm->index, (invariant_id)i)) {
@@ -157,25 +158,25 @@ static bool is_hostile(const struct vm *vm)
     return false;
 }
 
-const char *settled_reason(const struct vm *vm)
+const char *settled_find_reason(const struct vm *vm)
 {
-    const struct bnt_host_info host = vm_host_info(vm);
+    const struct bnt_host_info host = vm_get_host_info(vm);
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     const uint64_t limited = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                  ? host.limit_pfns
                                  : host.target_pfns;
     const uint64_t ledger = host.balloon_pfns;
-    if (is_gone(vm)) {
+    if (is_driver_gone(vm)) {
         return "no driver is attached";
     }
-    const bnt_guest_state state = vm_guest_info(vm).state;
+    const bnt_guest_state state = vm_get_guest_info(vm).state;
     if (state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING) {
         return "the device is suspended";
     }
-    if (settled_left_broken(vm)) {
+    if (settled_is_left_broken(vm)) {
         return "the device resets no queue, and the driver does not recover";
     }
-    if (is_hostile(vm)) {
+    if (is_invariant_suspended(vm)) {
         return "a party is hostile, or has quirks";
     }
     if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
@@ -185,7 +186,7 @@ const char *settled_reason(const struct vm *vm)
         vm->spec.driver.config.poll_ns == 0) {
         return "the driver neither hears of targets nor polls";
     }
-    if (cannot_lock(vm)) {
+    if (cannot_lock_pages(vm)) {
         return "host and driver share no capability to lock pages";
     }
     if (vm->emptying) {
@@ -200,16 +201,16 @@ const char *settled_reason(const struct vm *vm)
     if (vm->settled.added_ns > 0 && now_ns - vm->settled.added_ns < SETTLED_RECENT_NS) {
         return "memory is new";
     }
-    if (is_held_off(vm)) {
+    if (is_inflation_held_off(vm)) {
         return "an OOM deflate holds inflation off";
     }
     if (ledger < limited && lacks_memory(vm, limited - ledger, 0)) {
         return "the guest uses its memory";
     }
-    if (ledger < limited && lacks_memory(vm, limited - ledger, unnameable_bytes(vm))) {
+    if (ledger < limited && lacks_memory(vm, limited - ledger, count_unnameable_bytes(vm))) {
         return "the wire cannot name the guest's free pages";
     }
-    if (is_there_in_doubt(vm, limited, grain(vm, &host))) {
+    if (is_doubtfully_at_target(vm, limited, get_grain(vm, &host))) {
         return "pages are in doubt";
     }
     return vm->settled.refusing ? "pages are refused" : NULL;
@@ -217,18 +218,18 @@ const char *settled_reason(const struct vm *vm)
 
 bool settled_is(const struct vm *vm)
 {
-    const struct bnt_host_info host = vm_host_info(vm);
+    const struct bnt_host_info host = vm_get_host_info(vm);
     const uint64_t unit = vm->spec.driver.config.unit_pfns; /* a power of two */
     const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                 ? host.limit_pfns
                                 : host.target_pfns;
     const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* what a driver of units goes to */
-    const uint64_t slack = vm_on_calls(vm) ? vm_slack(vm) : 0;
+    const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack(vm) : 0;
     const uint64_t ledger = host.balloon_pfns;
-    const bool there = ledger > wanted ? ledger <= whole + grain(vm, &host) + slack
-                                       : wanted - ledger < grain(vm, &host);
+    const bool there = ledger > wanted ? ledger <= whole + get_grain(vm, &host) + slack
+                                       : wanted - ledger < get_grain(vm, &host);
     const bool still =
         engine_get_time_ns(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
         vm->settled.moved_ns == 0;
-    return (there && still) || settled_reason(vm) != NULL;
+    return (there && still) || settled_find_reason(vm) != NULL;
 }

@@ -28,24 +28,24 @@ struct question {
 };
 
 /** The VM as it would be made, each knob at its lowest or highest. */
-static void vm_imagine(const struct question *question, struct world *world, uint32_t index,
+static void imagine_vm(const struct question *question, struct world *world, uint32_t index,
                        bool highest)
 {
     const struct scenario *scenario = question->scenario;
     struct vm *vm = &world->vms[index];
     *vm = (struct vm){.world = world, .index = index, .spec = scenario->vms[index]};
-    life_reserve(vm);
-    peers_ends_make(vm);
+    life_reserve_memory(vm);
+    peers_make_ends(vm);
     faults_interpose(vm);
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
         if (swarm->vm == index || swarm->vm == UINT32_MAX) {
-            swarm_apply(&vm->spec, swarm, highest ? swarm->high : swarm->low);
+            swarm_apply_knob(&vm->spec, swarm, highest ? swarm->high : swarm->low);
         }
     }
 }
 
-static bool pages_fit(const struct question *question)
+static bool check_page_count(const struct question *question)
 {
     uint64_t pages = 0;
     for (uint32_t i = 0; i < question->scenario->vm_count; i++) {
@@ -67,8 +67,8 @@ static bool pages_fit(const struct question *question)
 }
 
 /** The libraries' rules of which feature needs which, told by the names of the grammar. */
-static bool features_fit(const struct question *question, const char *name, const char *side,
-                         uint64_t features)
+static bool check_features(const struct question *question, const char *name, const char *side,
+                           uint64_t features)
 {
     static const struct bnt_balloon_binding binding = BNT_BALLOON_BINDING_DEFAULT;
     const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&binding);
@@ -86,7 +86,7 @@ static bool features_fit(const struct question *question, const char *name, cons
     return true;
 }
 
-static const struct world_file *file_of(const struct question *question, const char *name)
+static const struct world_file *find_file(const struct question *question, const char *name)
 {
     for (uint32_t i = 0; i < question->file_count; i++) {
         if (strcmp(question->files[i].name, name) == 0) {
@@ -96,9 +96,9 @@ static const struct world_file *file_of(const struct question *question, const c
     return NULL;
 }
 
-static bool recording_is_good(const struct question *question, const char *name)
+static bool is_recording_good(const struct question *question, const char *name)
 {
-    const struct world_file *file = name[0] != '\0' ? file_of(question, name) : NULL;
+    const struct world_file *file = name[0] != '\0' ? find_file(question, name) : NULL;
     struct wire_recording recording;
     if (file == NULL) {
         return true;
@@ -111,30 +111,30 @@ static bool recording_is_good(const struct question *question, const char *name)
     return true;
 }
 
-static bool vm_is_good(const struct question *question, struct world *world, uint32_t index)
+static bool is_vm_good(const struct question *question, struct world *world, uint32_t index)
 {
     struct vm *vm = &world->vms[index];
     bool good = true;
     for (int highest = 0; good && highest < 2; highest++) {
-        vm_imagine(question, world, index, highest != 0);
-        good = features_fit(question, vm->spec.name, "device", vm->spec.device.config.features) &&
-               features_fit(question, vm->spec.name, "driver",
-                            vm->spec.driver.config.features_wanted) &&
+        imagine_vm(question, world, index, highest != 0);
+        good = check_features(question, vm->spec.name, "device", vm->spec.device.config.features) &&
+               check_features(question, vm->spec.name, "driver",
+                              vm->spec.driver.config.features_wanted) &&
                vm_can_start(vm, question->error, question->error_bytes) &&
                memory_can_start(vm, question->error, question->error_bytes);
     }
-    good = good && recording_is_good(question, vm->spec.recording);
+    good = good && is_recording_good(question, vm->spec.recording);
     if (!good) {
         *question->place = vm->spec.place;
     }
     return good;
 }
 
-static bool workload_is_good(const struct question *question, const struct scenario_workload *work)
+static bool is_workload_good(const struct question *question, const struct scenario_workload *work)
 {
     const struct scenario_vm *vm = &question->scenario->vms[work->vm];
     const struct world_file *file =
-        work->kind == WORKLOAD_RECORDED ? file_of(question, work->file) : NULL;
+        work->kind == WORKLOAD_RECORDED ? find_file(question, work->file) : NULL;
     bool good = true;
     if (vm->recording[0] != '\0') {
         (void)snprintf(question->error, question->error_bytes,
@@ -164,7 +164,7 @@ bool world_can_start(const struct scenario *scenario, struct arena *arena,
     }
     const struct question question = {scenario, arena, files,      file_count,
                                       place,    error, error_bytes};
-    if (!pages_fit(&question)) {
+    if (!check_page_count(&question)) {
         return false;
     }
     struct world *world = arena_alloc_zeroed(arena, sizeof *world);
@@ -174,10 +174,10 @@ bool world_can_start(const struct scenario *scenario, struct arena *arena,
     world->vms = arena_alloc_zeroed(arena, world->vm_count * sizeof *world->vms);
     bool good = true;
     for (uint32_t i = 0; good && i < scenario->vm_count; i++) {
-        good = vm_is_good(&question, world, i);
+        good = is_vm_good(&question, world, i);
     }
     for (uint32_t i = 0; good && i < scenario->workload_count; i++) {
-        good = workload_is_good(&question, &scenario->workloads[i]);
+        good = is_workload_good(&question, &scenario->workloads[i]);
     }
     arena_free(arena, world->vms, world->vm_count * sizeof *world->vms);
     arena_free(arena, world, sizeof *world);

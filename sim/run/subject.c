@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct conformance *world_conformance(const struct world *world)
+const struct conformance *world_get_conformance(const struct world *world)
 {
     return world->conformance;
 }
 
 /** "tests/wire/linux-6.1.wire" is "recording linux-6.1". */
-static void recording_name(const char *path, char *name, size_t name_bytes)
+static void make_recording_name(const char *path, char *name, size_t name_bytes)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash != NULL ? slash + 1 : path;
@@ -21,8 +21,8 @@ static void recording_name(const char *path, char *name, size_t name_bytes)
     (void)snprintf(name, name_bytes, "recording %.*s", length, base);
 }
 
-void world_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
-                   char *name, size_t name_bytes)
+void world_name_subject(const struct world *world, uint32_t vm, clause_party party, bool scripted,
+                        char *name, size_t name_bytes)
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const uint32_t personality =
@@ -32,14 +32,15 @@ void world_subject(const struct world *world, uint32_t vm, clause_party party, b
     if (scripted) {
         (void)snprintf(name, name_bytes, "scripted fault");
     } else if (party == CLAUSE_DRIVER && spec->recording[0] != '\0') {
-        recording_name(spec->recording, name, name_bytes);
+        make_recording_name(spec->recording, name, name_bytes);
     } else {
         scenario_write_personality_name(party == CLAUSE_DRIVER, personality, quirks, name,
                                         name_bytes);
     }
 }
 
-bool world_declares(const struct world *world, uint32_t vm, clause_party party, clause_id id)
+bool world_is_breach_declared(const struct world *world, uint32_t vm, clause_party party,
+                              clause_id id)
 {
     const struct scenario_vm *spec = &world->vms[vm].spec;
     const bool driver = party == CLAUSE_DRIVER;

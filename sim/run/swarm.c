@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint64_t draw(struct world *world, const struct scenario_swarm *swarm)
+static uint64_t draw_knob(struct world *world, const struct scenario_swarm *swarm)
 {
     char stream[ENGINE_NAME_MAX];
     (void)snprintf(stream, sizeof stream, "swarm.%.*s", (int)(sizeof stream - 7), swarm->name);
@@ -18,7 +18,7 @@ static uint64_t draw(struct world *world, const struct scenario_swarm *swarm)
     return swarm->low + offset;
 }
 
-static uint16_t power_of_two_below(uint64_t value)
+static uint16_t round_down_to_power_of_two(uint64_t value)
 {
     uint16_t power = 1;
     while ((uint64_t)power * 2 <= value && power < 0x4000) {
@@ -27,7 +27,7 @@ static uint16_t power_of_two_below(uint64_t value)
     return power;
 }
 
-void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
+void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value)
 {
     struct link_faults *faults = &vm->link[swarm->signal];
     const struct ratio ratio = {(uint32_t)value, swarm->denominator};
@@ -57,7 +57,7 @@ void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uin
         vm->driver.config.queue_size_max =
             (vm->driver.config.features_wanted & BNT_F_RING_PACKED) != 0
                 ? (uint16_t)value
-                : power_of_two_below(value);
+                : round_down_to_power_of_two(value);
         break;
     case SWARM_REFUSED_MAX:
         vm->driver.config.refused_pages_max = (uint32_t)value;
@@ -65,14 +65,14 @@ void swarm_apply(struct scenario_vm *vm, const struct scenario_swarm *swarm, uin
     }
 }
 
-void swarm_draw(struct world *world)
+void swarm_draw_knobs(struct world *world)
 {
     for (uint32_t i = 0; i < world->scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &world->scenario->swarms[i];
         for (uint32_t vm = 0; vm < world->vm_count; vm++) {
             if (swarm->vm == vm || swarm->vm == UINT32_MAX) {
-                const uint64_t value = draw(world, swarm);
-                swarm_apply(&world->vms[vm].spec, swarm, value);
+                const uint64_t value = draw_knob(world, swarm);
+                swarm_apply_knob(&world->vms[vm].spec, swarm, value);
                 world_log(world, LOG_EVENTS, "swarm: %s %s = %" PRIu64 "%s",
                           world->vms[vm].spec.name, swarm->name, value,
                           swarm->denominator > 1 ? " of its denominator" : "");

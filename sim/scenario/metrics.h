@@ -121,7 +121,7 @@ typedef enum metric_unit {
     X(STATS_SEQUENCE, "stats_sequence", COUNT, "statistics buffers that arrived",                  \
       STATS(sequence))                                                                             \
     X(STATS_KNOWN, "stats_known", COUNT, "standard statistics in the last buffer",                 \
-      bits_of(STATS(known)))                                                                       \
+      count_bits(STATS(known)))                                                                    \
     X(STATS_TOTAL, "stats_total", BYTES, "total memory by the last statistics",                    \
       STATS(values[BNT_STAT_MEMTOT]))                                                              \
     X(LEGACY, "legacy", BOOL, "driver and device speak the legacy interface", is_legacy(vm))       \
@@ -130,10 +130,10 @@ typedef enum metric_unit {
     X(STATS_FREE, "stats_free", BYTES, "its free memory by its statistics; 0 if not known",        \
       STATS(values[BNT_STAT_MEMFREE]))                                                             \
     X(WS_SEQUENCE, "ws_sequence", COUNT, "working-set reports that arrived",                       \
-      working_set(vm).sequence)                                                                    \
+      get_working_set(vm).sequence)                                                                \
     X(WS_RECENT, "ws_recent", BYTES, "memory in the first bin of the last working-set report",     \
-      bin_bytes(vm, false))                                                                        \
-    X(WS_OLD, "ws_old", BYTES, "memory in its last bin", bin_bytes(vm, true))                      \
+      get_bin_bytes(vm, false))                                                                    \
+    X(WS_OLD, "ws_old", BYTES, "memory in its last bin", get_bin_bytes(vm, true))                  \
     X(STATS_STALE, "stats_stale", BOOL, "the host's statistics are stale", STATS(stale))           \
     X(REPORTED, "reported", BYTES, "free pages reported, ever", PFNS(HOST(reported_pfns)))         \
     X(INITIALISED, "initialised", BYTES, "pages that the device called initialised, ever",         \
@@ -167,9 +167,10 @@ typedef enum metric_unit {
     X(BACKED, "backed", BYTES, "guest memory with host backing now", PFNS(vm->backed_pfns))        \
     X(LEDGER_PAGES, "ledger_pages", COUNT,                                                         \
       "a hash of which pages the host's ledger holds, counted from `first_pfn`",                   \
-      pages_hash(vm, is_in_ledger))                                                                \
+      hash_pages(vm, is_page_in_ledger))                                                           \
     X(BALLOON_PAGES, "balloon_pages", COUNT,                                                       \
-      "a hash of which pages the guest's allocator gave the driver", pages_hash(vm, is_given))     \
+      "a hash of which pages the guest's allocator gave the driver",                               \
+      hash_pages(vm, is_page_in_balloon))                                                          \
     X(WANTED, "wanted", BYTES, "target as the host wants it, above the guest's limit too",         \
       PFNS(HOST(wanted_pfns)))                                                                     \
     X(LIMIT, "limit", COUNT, "PFNs that the guest says it can give at most", HOST(limit_pfns))     \
@@ -203,14 +204,14 @@ typedef enum metric_unit {
     X(TOUCHES, "touches", COUNT, "pages in the balloon that the guest used", HOST(touches))        \
     X(STATS_MISSING, "stats_missing", COUNT,                                                       \
       "statistics that the last buffer does not have, or no value of",                             \
-      BNT_STAT_COUNT - bits_of(STATS(known)))
+      BNT_STAT_COUNT - count_bits(STATS(known)))
 
 /** The same of the whole machine: `machine.free`. */
 #define MACHINE_METRIC_MAP(X)                                                                      \
     X(MACHINE_BACKED, "machine.backed", BYTES, "host memory in use by guests",                     \
       PFNS(world->machine_backed_pfns))                                                            \
     X(MACHINE_FREE, "machine.free", BYTES, "host memory not in use",                               \
-      PFNS(machine_free_pfns(world)))                                                              \
+      PFNS(count_machine_free_pfns(world)))                                                        \
     X(MACHINE_SWAPPED, "machine.swapped", BYTES, "guest memory that the host had to swap, ever",   \
       PFNS(world->machine_swapped_pfns))                                                           \
     X(MACHINE_EVENTS, "machine.events", COUNT, "events handled", engine_count_events(world->engine))     \

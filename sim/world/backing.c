@@ -12,7 +12,7 @@
 #include <inttypes.h>
 
 /** Kept for whoever moves the VM to another host. */
-static void dirty(const struct vm *vm, uint64_t page)
+static void log_dirty_page(const struct vm *vm, uint64_t page)
 {
     if (vm->dirty_log != NULL) {
         vm->dirty_log[page / 64] |= UINT64_C(1) << (page % 64);
@@ -27,13 +27,13 @@ void backing_sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
     }
 }
 
-static uint64_t page_of(const struct vm *vm, uint64_t pfn)
+static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
 {
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
 }
 
 /** Takes one PFN of host memory; over its end the host swaps something out. */
-static void back(struct vm *vm, uint64_t index)
+static void back_pfn(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
     const uint64_t bit = UINT64_C(1) << (index % 64);
@@ -56,7 +56,7 @@ static void back(struct vm *vm, uint64_t index)
 }
 
 /** Widens a run to the host's pages, within the guest's memory: the host has no smaller unit. */
-static void host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
+static void widen_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
 {
     const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.host_page_order) - 1;
     const uint64_t low = vm->spec.first_pfn;
@@ -71,21 +71,21 @@ void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
     uint64_t first_pfn = pfn;
     uint64_t pfns = UINT64_C(1) << vm->spec.page_order;
-    host_pages(vm, &first_pfn, &pfns);
+    widen_to_host_pages(vm, &first_pfn, &pfns);
     for (uint64_t i = 0; i < pfns; i++) {
-        back(vm, first_pfn - vm->spec.first_pfn + i);
+        back_pfn(vm, first_pfn - vm->spec.first_pfn + i);
     }
-    vm->content[page_of(vm, pfn)] = tag;
-    dirty(vm, page_of(vm, pfn));
+    vm->content[get_page_index(vm, pfn)] = tag;
+    log_dirty_page(vm, get_page_index(vm, pfn));
 }
 
 uint64_t backing_read(const struct vm *vm, uint64_t pfn)
 {
-    return vm->content[page_of(vm, pfn)];
+    return vm->content[get_page_index(vm, pfn)];
 }
 
 /** Drops the PFNs of one word of `backed`; how many there were. */
-static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
+static uint64_t discard_word(struct vm *vm, uint64_t word, uint64_t bits)
 {
     uint64_t freed = 0;
     bits &= vm->backed[word];
@@ -96,7 +96,7 @@ static uint64_t drop_bits(struct vm *vm, uint64_t word, uint64_t bits)
     for (; bits != 0; bits &= bits - 1) {
         const uint64_t index = word * 64 + (uint64_t)__builtin_ctzll(bits);
         vm->content[index >> vm->spec.page_order] = 0;
-        dirty(vm, index >> vm->spec.page_order);
+        log_dirty_page(vm, index >> vm->spec.page_order);
         freed++;
     }
     return freed;
@@ -107,7 +107,7 @@ void backing_forget(struct vm *vm)
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     for (uint64_t page = 0; page < pages; page++) {
         vm->content[page] = 0;
-        dirty(vm, page);
+        log_dirty_page(vm, page);
     }
 }
 
@@ -115,7 +115,7 @@ void backing_forget(struct vm *vm)
 void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
-    host_pages(vm, &first_pfn, &pfns);
+    widen_to_host_pages(vm, &first_pfn, &pfns);
     uint64_t at = first_pfn - vm->spec.first_pfn;
     for (uint64_t left = pfns; left > 0;) {
         const uint64_t room = 64 - at % 64;
@@ -124,7 +124,7 @@ void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t 
         if (left < room) {
             bits &= (UINT64_C(1) << (at % 64 + left)) - 1;
         }
-        freed += drop_bits(vm, at / 64, bits);
+        freed += discard_word(vm, at / 64, bits);
         at += count;
         left -= count;
     }
@@ -132,7 +132,7 @@ void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t 
     vm->world->machine_backed_pfns -= vm->away ? 0 : freed;
     /* What only reads as a value, without memory behind it, reads as nothing now. */
     for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
-        vm->content[page_of(vm, pfn)] = 0;
+        vm->content[get_page_index(vm, pfn)] = 0;
     }
     *freed_bytes = freed << BNT_PFN_SHIFT;
 }
@@ -140,11 +140,11 @@ void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t 
 void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
                   uint64_t *freed_bytes)
 {
-    const uint64_t tag = vm_value_tag(value);
+    const uint64_t tag = vm_make_value_tag(value);
     backing_discard(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
-        vm->content[page_of(vm, pfn)] = tag;
-        dirty(vm, page_of(vm, pfn));
+        vm->content[get_page_index(vm, pfn)] = tag;
+        log_dirty_page(vm, get_page_index(vm, pfn));
     }
 }
 
@@ -156,8 +156,8 @@ void backing_release(struct vm *vm, uint64_t *freed_bytes)
 
 void backing_check_initialised(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
-    const bool poison = (vm_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
-    const uint64_t expected = poison ? vm_free_tag(vm) : 0;
+    const bool poison = (vm_get_host_info(vm).features & BNT_BALLOON_F_PAGE_POISON) != 0;
+    const uint64_t expected = poison ? vm_get_free_tag(vm) : 0;
     for (uint32_t i = 0; i < count; i++) {
         OBSERVE(vm, OBSERVED_PAGE_INITIALISED, .at = pages[i], .value = expected,
                 .other = backing_read(vm, pages[i]));

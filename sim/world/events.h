@@ -43,15 +43,15 @@ typedef enum world_event {
 #define WORLD_PRIORITY_SWITCH_OVER 0u
 
 /** "host-step" and so on; "unknown" for what is none. */
-const char *world_event_name(uint16_t kind);
+const char *world_get_event_name(uint16_t kind);
 /** What the event's `a` counts; "" if nothing. */
-const char *world_event_operand(uint16_t kind);
-uint8_t world_event_priority(world_event kind);
+const char *world_get_event_operand(uint16_t kind);
+uint8_t world_get_event_priority(world_event kind);
 
 struct world;
 /** Schedules an event of a VM, in the order that its row gives it. Returns its sequence number, for
  * engine_cancel_event. */
-uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
-                  uint64_t b);
+uint64_t world_schedule_event(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm,
+                              uint64_t a, uint64_t b);
 
 #endif

@@ -19,7 +19,7 @@
 /* ---- Creation ---- */
 
 /** What the guest's reclaim calls: hinted pages go first. */
-static void shrink(void *opaque, uint32_t pages)
+static void shrink_hints(void *opaque, uint32_t pages)
 {
     struct vm *vm = opaque;
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
@@ -30,15 +30,16 @@ static void shrink(void *opaque, uint32_t pages)
     const bnt_status status =
         vm->ends.driver.shrink(vm, (uint64_t)pages << vm->spec.page_order, &freed);
     if (status == BNT_OK) {
-        vm_schedule(vm, PARTY_DRIVER, now_ns);
+        vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     }
     OBSERVE(vm, OBSERVED_HINTS_SHRUNK, .value = freed);
 }
 
-static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to)
+static void observe_moved_pages(void *opaque, const uint64_t *pfns, uint32_t count, page_use from,
+                                page_use to)
 {
     struct vm *vm = opaque;
-    if (to == PAGE_USE_FREE && gmem_report_wanted(vm->gmem)) {
+    if (to == PAGE_USE_FREE && gmem_poll_report_wanted(vm->gmem)) {
         vm->ends.driver.pages_freed(vm);
     }
     if (!vm->allocator_silent) {
@@ -47,7 +48,7 @@ static void moved(void *opaque, const uint64_t *pfns, uint32_t count, page_use f
     }
 }
 
-static struct gmem_config gmem_config_of(struct vm *vm)
+static struct gmem_config make_gmem_config(struct vm *vm)
 {
     return (struct gmem_config){
         .arena = vm->world->arena,
@@ -62,15 +63,15 @@ static struct gmem_config gmem_config_of(struct vm *vm)
         .watermark_min_bytes = vm->spec.watermark_min_bytes,
         .pages = vm->spec.pages,
         .reports = (vm->spec.driver.config.features_wanted & BNT_BALLOON_F_PAGE_REPORTING) != 0,
-        .report_order = vm_guest_settings(vm).report_order,
+        .report_order = vm_get_guest_settings(vm).report_order,
         .ages = (vm->spec.driver.config.features_wanted >> BNT_BALLOON_BIT_WS_REPORTING & 1) != 0,
         .free_filled = vm->spec.free_content != FREE_CONTENT_ANY,
-        .free_tag = vm_free_tag(vm),
+        .free_tag = vm_get_free_tag(vm),
         .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,
         .opaque = vm,
         .access = backing_access,
-        .moved = moved,
-        .shrink = shrink,
+        .moved = observe_moved_pages,
+        .shrink = shrink_hints,
     };
 }
 
@@ -78,7 +79,7 @@ bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes)
 {
     struct vm copy = *vm;
     char text[256];
-    const struct gmem_config config = gmem_config_of(&copy);
+    const struct gmem_config config = make_gmem_config(&copy);
     if (vm->spec.recording[0] == '\0' && !gmem_sizes_fit(&config, text, sizeof text)) {
         (void)snprintf(error, error_bytes, "%s: %s", vm->spec.name, text);
         return false;
@@ -86,9 +87,9 @@ bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes)
     return true;
 }
 
-static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
+static bool create_gmem(struct vm *vm, char *error, size_t error_bytes)
 {
-    const struct gmem_config config = gmem_config_of(vm);
+    const struct gmem_config config = make_gmem_config(vm);
     char text[256];
     vm->gmem = gmem_create(&config, text, sizeof text);
     if (vm->gmem == NULL) {
@@ -98,8 +99,8 @@ static bool gmem_make(struct vm *vm, char *error, size_t error_bytes)
 }
 
 /** The parsed recording of a file, shared by all workloads that name it. */
-static const struct recording *recording_of(struct world *world, const char *name, char *error,
-                                            size_t error_bytes)
+static const struct recording *find_recording(struct world *world, const char *name, char *error,
+                                              size_t error_bytes)
 {
     for (uint32_t i = 0; i < world->config.file_count; i++) {
         const struct world_file *file = &world->config.files[i];
@@ -116,8 +117,8 @@ static const struct recording *recording_of(struct world *world, const char *nam
     return NULL;
 }
 
-static struct workload *workload_make(struct world *world, const struct scenario_workload *spec,
-                                      char *error, size_t error_bytes)
+static struct workload *create_workload(struct world *world, const struct scenario_workload *spec,
+                                        char *error, size_t error_bytes)
 {
     const struct recording *recording = NULL;
     struct vm *vm = &world->vms[spec->vm];
@@ -127,7 +128,7 @@ static struct workload *workload_make(struct world *world, const struct scenario
         return NULL;
     }
     if (spec->kind == WORKLOAD_RECORDED) {
-        recording = recording_of(world, spec->file, error, error_bytes);
+        recording = find_recording(world, spec->file, error, error_bytes);
         if (recording == NULL) {
             return NULL;
         }
@@ -136,7 +137,7 @@ static struct workload *workload_make(struct world *world, const struct scenario
 }
 
 /** A pressure action is a workload of its own, made when the script comes to it. */
-static struct scenario_workload pressure_spec(const struct world *world, uint32_t action_index)
+static struct scenario_workload make_pressure_spec(const struct world *world, uint32_t action_index)
 {
     const struct scenario_action *action = &world->scenario->actions[action_index];
     struct scenario_workload spec = {
@@ -164,14 +165,14 @@ bool memory_create(struct world *world, char *error, size_t error_bytes)
         arena_alloc_zeroed(world->arena, world->config.file_count * sizeof(struct recording *));
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        if (!vm_is_recorded(vm) && !gmem_make(vm, error, error_bytes)) {
+        if (!vm_is_recorded(vm) && !create_gmem(vm, error, error_bytes)) {
             return false;
         }
     }
     for (uint32_t i = 0; i < scenario->workload_count; i++) {
         struct workload_slot *slot = &world->workloads[i];
         slot->vm = scenario->workloads[i].vm;
-        slot->workload = workload_make(world, &scenario->workloads[i], error, error_bytes);
+        slot->workload = create_workload(world, &scenario->workloads[i], error, error_bytes);
         if (slot->workload == NULL) {
             return false;
         }
@@ -201,16 +202,16 @@ void memory_destroy(struct world *world)
                world->config.file_count * sizeof(struct recording *));
 }
 
-static void tick_at(struct world *world, uint32_t index, uint64_t time_ns)
+static void schedule_tick(struct world *world, uint32_t index, uint64_t time_ns)
 {
     struct workload_slot *slot = &world->workloads[index];
     if (slot->event != 0) {
         (void)engine_cancel_event(world->engine, slot->event);
     }
-    slot->event = world_at(world, time_ns, WORLD_EVENT_WORKLOAD, slot->vm, index, 0);
+    slot->event = world_schedule_event(world, time_ns, WORLD_EVENT_WORKLOAD, slot->vm, index, 0);
 }
 
-static void events_forget(struct world *world, struct workload_slot *slot)
+static void cancel_slot_events(struct world *world, struct workload_slot *slot)
 {
     if (slot->event != 0) {
         (void)engine_cancel_event(world->engine, slot->event);
@@ -222,7 +223,7 @@ static void events_forget(struct world *world, struct workload_slot *slot)
     }
 }
 
-static void oom_forget(struct vm *vm)
+static void cancel_oom_event(struct vm *vm)
 {
     if (vm->oom_event != 0) {
         (void)engine_cancel_event(vm->world->engine, vm->oom_event);
@@ -234,7 +235,7 @@ static void oom_forget(struct vm *vm)
 bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
-    oom_forget(vm);
+    cancel_oom_event(vm);
     for (uint32_t i = 0; i < world->workload_slots; i++) {
         struct workload_slot *slot = &world->workloads[i];
         if (slot->workload == NULL || slot->vm != vm->index) {
@@ -243,10 +244,10 @@ bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
         workload_destroy(slot->workload);
         slot->workload = NULL;
         slot->blocked = false;
-        events_forget(world, slot);
+        cancel_slot_events(world, slot);
     }
     gmem_destroy(vm->gmem);
-    if (!gmem_make(vm, error, error_bytes)) {
+    if (!create_gmem(vm, error, error_bytes)) {
         return false;
     }
     for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
@@ -254,51 +255,52 @@ bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
         if (slot->vm != vm->index) {
             continue;
         }
-        slot->workload = workload_make(world, &world->scenario->workloads[i], error, error_bytes);
+        slot->workload = create_workload(world, &world->scenario->workloads[i], error, error_bytes);
         if (slot->workload == NULL) {
             return false;
         }
-        tick_at(world, i, engine_get_time_ns(world->engine));
+        schedule_tick(world, i, engine_get_time_ns(world->engine));
     }
     return true;
 }
 
-void memory_start(struct world *world)
+void memory_start_workloads(struct world *world)
 {
     for (uint32_t i = 0; i < world->scenario->workload_count; i++) {
-        tick_at(world, i, world->scenario->workloads[i].start_ns);
+        schedule_tick(world, i, world->scenario->workloads[i].start_ns);
     }
 }
 
 /* ---- Reclaim ---- */
 
-void memory_reclaim_wanted(struct vm *vm)
+void memory_schedule_reclaim(struct vm *vm)
 {
     struct engine *engine = vm->world->engine;
-    if (!vm->reclaim_scheduled && gmem_reclaim_wanted(vm->gmem)) {
+    if (!vm->reclaim_scheduled && gmem_is_reclaim_wanted(vm->gmem)) {
         vm->reclaim_scheduled = true;
-        world_at(vm->world, engine_get_time_ns(engine) + RECLAIM_PAUSE_NS, WORLD_EVENT_RECLAIM,
-                 vm->index, 0, 0);
+        world_schedule_event(vm->world, engine_get_time_ns(engine) + RECLAIM_PAUSE_NS,
+                             WORLD_EVENT_RECLAIM, vm->index, 0, 0);
     }
 }
 
-void memory_reclaim_tick(struct vm *vm)
+void memory_run_reclaim(struct vm *vm)
 {
     struct engine *engine = vm->world->engine;
-    const struct gmem_reclaim done = gmem_reclaim(vm->gmem, RECLAIM_BATCH_PAGES);
+    const struct gmem_reclaim done = gmem_run_background_reclaim(vm->gmem, RECLAIM_BATCH_PAGES);
     vm->reclaim_scheduled = false;
     vm->touched = true;
     OBSERVE(vm, OBSERVED_RECLAIMED, .value = done.pages);
     if (done.again) {
         vm->reclaim_scheduled = true;
-        world_at(vm->world, engine_get_time_ns(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
-                 WORLD_EVENT_RECLAIM, vm->index, 0, 0);
+        world_schedule_event(vm->world,
+                             engine_get_time_ns(engine) + done.cost_ns + RECLAIM_PAUSE_NS,
+                             WORLD_EVENT_RECLAIM, vm->index, 0, 0);
     }
 }
 
 /* ---- Out of memory ---- */
 
-void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
+void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
     struct world *world = vm->world;
     const uint64_t now_ns = engine_get_time_ns(world->engine);
@@ -312,35 +314,35 @@ void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *r
     vm->touched = true;
     OBSERVE(vm, OBSERVED_OOM_DEFLATED, .value = result->freed_pfns, .other = result->pending_pfns);
     if (result->pending_pfns > 0 && vm->oom_event == 0) {
-        vm->oom_event =
-            world_at(world, result->deadline_ns, WORLD_EVENT_OOM_DEADLINE, vm->index, 0, 0);
+        vm->oom_event = world_schedule_event(world, result->deadline_ns, WORLD_EVENT_OOM_DEADLINE,
+                                             vm->index, 0, 0);
     }
-    vm_schedule(vm, PARTY_DRIVER, now_ns);
+    vm_schedule_step(vm, PARTY_DRIVER, now_ns);
 }
 
 /** Whoever waited for memory tries again. */
-static void wake_blocked(struct vm *vm)
+static void wake_blocked_workloads(struct vm *vm)
 {
     struct world *world = vm->world;
     for (uint32_t i = 0; i < world->workload_slots; i++) {
         struct workload_slot *slot = &world->workloads[i];
         if (slot->blocked && slot->vm == vm->index) {
             slot->blocked = false;
-            tick_at(world, i, engine_get_time_ns(world->engine));
+            schedule_tick(world, i, engine_get_time_ns(world->engine));
         }
     }
 }
 
-void memory_oom_done(struct vm *vm)
+void memory_end_oom(struct vm *vm)
 {
-    oom_forget(vm);
-    wake_blocked(vm);
+    cancel_oom_event(vm);
+    wake_blocked_workloads(vm);
 }
 
 /** False: nobody is left whose death would help. */
-static bool kill(struct vm *vm)
+static bool kill_workload(struct vm *vm)
 {
-    const uint32_t group = gmem_oom_kill(vm->gmem);
+    const uint32_t group = gmem_oom_kill_group(vm->gmem);
     vm->touched = true;
     if (group == GMEM_NO_GROUP) {
         return false;
@@ -351,15 +353,16 @@ static bool kill(struct vm *vm)
     return true;
 }
 
-void memory_oom_deadline(struct vm *vm)
+void memory_expire_oom(struct vm *vm)
 {
     vm->oom_event = 0;
-    (void)kill(vm);
-    wake_blocked(vm);
+    (void)kill_workload(vm);
+    wake_blocked_workloads(vm);
 }
 
 /** The workload cannot go on: balloon, then patience, then the killer. */
-static void out_of_memory(struct world *world, uint32_t index, const struct workload_tick *tick)
+static void handle_out_of_memory(struct world *world, uint32_t index,
+                                 const struct workload_tick *tick)
 {
     struct workload_slot *slot = &world->workloads[index];
     struct vm *vm = &world->vms[slot->vm];
@@ -369,74 +372,75 @@ static void out_of_memory(struct world *world, uint32_t index, const struct work
         return;
     }
     struct bnt_guest_oom_result result;
-    memory_oom_ask(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
+    memory_ask_balloon(vm, tick->missing_bytes >> BNT_PFN_SHIFT, &result);
     if (result.freed_pfns > 0) {
-        tick_at(world, index, now_ns);
+        schedule_tick(world, index, now_ns);
     } else if (result.pending_pfns > 0) {
         slot->blocked = true;
     } else {
-        const bool killed = kill(vm);
-        tick_at(world, index, killed ? now_ns + WORKLOAD_RETRY_NS : tick->next_ns);
+        const bool killed = kill_workload(vm);
+        schedule_tick(world, index, killed ? now_ns + WORKLOAD_RETRY_NS : tick->next_ns);
     }
 }
 
 /* ---- Workloads ---- */
 
-void memory_workload_tick(struct world *world, uint32_t index)
+void memory_tick_workload(struct world *world, uint32_t index)
 {
     struct workload_slot *slot = &world->workloads[index];
     struct vm *vm = &world->vms[slot->vm];
     struct workload_tick tick;
     slot->event = 0;
     if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
-        tick_at(world, index, vm->life.asleep_until_ns); /* the machine is off */
+        schedule_tick(world, index, vm->life.asleep_until_ns); /* the machine is off */
         return;
     }
     vm->touched = true;
-    workload_tick(slot->workload, engine_get_time_ns(world->engine), &tick);
+    workload_run_tick(slot->workload, engine_get_time_ns(world->engine), &tick);
     struct workload_info info;
-    workload_info_get(slot->workload, &info);
+    workload_get_info(slot->workload, &info);
     OBSERVE(vm, OBSERVED_WORKLOAD_TICKED, .value = info.present_bytes, .other = info.cache_bytes);
-    memory_reclaim_wanted(vm);
+    memory_schedule_reclaim(vm);
     if (tick.out_of_memory) {
-        out_of_memory(world, index, &tick);
+        handle_out_of_memory(world, index, &tick);
     } else if (tick.next_ns != WORKLOAD_NEVER) {
-        tick_at(world, index, tick.next_ns);
+        schedule_tick(world, index, tick.next_ns);
     }
 }
 
-void memory_pressure(struct vm *vm, uint32_t action)
+void memory_start_pressure(struct vm *vm, uint32_t action)
 {
     struct world *world = vm->world;
     const uint32_t index = world->scenario->workload_count + action;
     struct workload_slot *slot = &world->workloads[index];
-    const struct scenario_workload spec = pressure_spec(world, action);
+    const struct scenario_workload spec = make_pressure_spec(world, action);
     char error[256];
     if (slot->workload != NULL) {
         return; /* it lasts still */
     }
     slot->vm = vm->index;
-    slot->workload = workload_make(world, &spec, error, sizeof error);
+    slot->workload = create_workload(world, &spec, error, sizeof error);
     if (slot->workload == NULL) {
         world_fail(world, VERDICT_FAIL, "%s", error);
         return;
     }
-    tick_at(world, index, engine_get_time_ns(world->engine));
+    schedule_tick(world, index, engine_get_time_ns(world->engine));
     const uint64_t duration_ns = world->scenario->actions[action].duration_ns;
     if (duration_ns > 0) {
-        slot->end_event = world_at(world, engine_get_time_ns(world->engine) + duration_ns,
-                                   WORLD_EVENT_PRESSURE_END, vm->index, action, 0);
+        slot->end_event =
+            world_schedule_event(world, engine_get_time_ns(world->engine) + duration_ns,
+                                 WORLD_EVENT_PRESSURE_END, vm->index, action, 0);
     }
 }
 
-void memory_pressure_end(struct vm *vm, uint32_t action)
+void memory_end_pressure(struct vm *vm, uint32_t action)
 {
     struct world *world = vm->world;
     struct workload_slot *slot = &world->workloads[world->scenario->workload_count + action];
     if (slot->workload == NULL) {
         return;
     }
-    events_forget(world, slot);
+    cancel_slot_events(world, slot);
     workload_stop(slot->workload);
     workload_destroy(slot->workload);
     *slot = (struct workload_slot){0};
@@ -444,7 +448,7 @@ void memory_pressure_end(struct vm *vm, uint32_t action)
 }
 
 /** Demand, what of it is unmet, and the time that was waited, of all workloads of a VM. */
-struct workload_info memory_workloads(const struct vm *vm)
+struct workload_info memory_sum_workloads(const struct vm *vm)
 {
     const struct world *world = vm->world;
     struct workload_info sum = {0};
@@ -454,7 +458,7 @@ struct workload_info memory_workloads(const struct vm *vm)
         if (slot->workload == NULL || slot->vm != vm->index) {
             continue;
         }
-        workload_info_get(slot->workload, &info);
+        workload_get_info(slot->workload, &info);
         sum.demand_bytes += info.demand_bytes;
         sum.unmet_bytes += info.unmet_bytes;
         sum.stalled_ns += info.stalled_ns;

@@ -172,6 +172,6 @@ void observer_replace(struct observer_list *lists, const struct observer *old,
                       const struct observer *observer);
 
 /** OBSERVE(vm, OBSERVED_KICKED, .queue = queue) */
-#define OBSERVE(vm, ...) world_observe((vm), &(struct observation){.kind = __VA_ARGS__})
+#define OBSERVE(vm, ...) world_notify_observers((vm), &(struct observation){.kind = __VA_ARGS__})
 
 #endif

@@ -86,7 +86,7 @@ static void count_host_event(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void count_reported(struct vm *vm, const struct observation *seen)
+static void count_reported_pages(struct vm *vm, const struct observation *seen)
 {
     vm->account.reported_pfns += seen->value;
 }
@@ -141,7 +141,7 @@ const struct observer account_observer = {
             [OBSERVED_GUEST_EVENT] = count_guest_event,
             [OBSERVED_GUEST_REQUEST] = count_verdicts,
             [OBSERVED_HOST_EVENT] = count_host_event,
-            [OBSERVED_REPORTED] = count_reported,
+            [OBSERVED_REPORTED] = count_reported_pages,
             [OBSERVED_OOM_DEFLATED] = count_oom_deflate,
             [OBSERVED_OOM_KILLED] = count_oom_kill,
             [OBSERVED_DEVICE_RESTORED] = count_restore,

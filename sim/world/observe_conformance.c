@@ -6,9 +6,9 @@
 #include "sim/world/vm.h"
 
 /** A driver with rates backs off until its next tick. */
-static uint64_t first_back_off(const struct vm *vm)
+static uint64_t get_first_back_off(const struct vm *vm)
 {
-    const struct bnt_guest_config settings = vm_guest_settings(vm);
+    const struct bnt_guest_config settings = vm_get_guest_settings(vm);
     const uint64_t tick_ns = settings.rates.period_ns;
     const bool ticks =
         vm->spec.driver.config.rates.use == BNT_GUEST_ON && tick_ns < settings.retry_min_ns;
@@ -16,7 +16,7 @@ static uint64_t first_back_off(const struct vm *vm)
 }
 
 /** What crosses this VM's boundary is watched for the clauses of the standard. */
-void vm_watched(const struct vm *vm)
+void vm_start_watching(const struct vm *vm)
 {
     /* What our driver does not want is its scenario's decision; what another leaves out, its own.
      */
@@ -36,16 +36,16 @@ void vm_watched(const struct vm *vm)
         .legacy_only = vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY,
         .legacy_device = vm->spec.device.config.interface == BNT_INTERFACE_LEGACY,
         .held_max = vm->spec.driver.config.refused_pages_max,
-        .retry_min_ns = first_back_off(vm),
+        .retry_min_ns = get_first_back_off(vm),
         .free_expected = vm->spec.free_content != FREE_CONTENT_ANY,
         .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order
-                                            << vm_guest_settings(vm).report_order,
+                                            << vm_get_guest_settings(vm).report_order,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_init_vm(vm->world->conformance, vm->index, &config);
 }
 
-void vm_watched_event_end(const struct vm *vm)
+void vm_end_watched_event(const struct vm *vm)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
@@ -53,298 +53,302 @@ void vm_watched_event_end(const struct vm *vm)
                                   vm->ends.device.status_read(vm), config, sizeof config);
 }
 
-static struct conformance *clauses_of(const struct vm *vm)
+static struct conformance *get_conformance(const struct vm *vm)
 {
     return vm->world->conformance;
 }
 
 /* ---- Registers ---- */
 
-static void watched_features_read(struct vm *vm, const struct observation *seen)
+static void watch_features_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_features_read(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_features_read(get_conformance(vm), vm->index, seen->value);
 }
 
-static void watched_features_writing(struct vm *vm, const struct observation *seen)
+static void watch_features_writing(struct vm *vm, const struct observation *seen)
 {
     uint8_t config[64];
     vm->ends.device.config_read(vm, 0, config, sizeof config);
-    conformance_observe_early_config(clauses_of(vm), vm->index, config, sizeof config);
-    conformance_observe_features_write(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_early_config(get_conformance(vm), vm->index, config, sizeof config);
+    conformance_observe_features_write(get_conformance(vm), vm->index, seen->value);
 }
 
-static void watched_status_read(struct vm *vm, const struct observation *seen)
+static void watch_status_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_status_read(clauses_of(vm), vm->index, (uint8_t)seen->value);
+    conformance_observe_status_read(get_conformance(vm), vm->index, (uint8_t)seen->value);
 }
 
-static void watched_status_writing(struct vm *vm, const struct observation *seen)
+static void watch_status_writing(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_status_write_begun(clauses_of(vm), vm->index, (uint8_t)seen->value);
+    conformance_observe_status_write_begun(get_conformance(vm), vm->index, (uint8_t)seen->value);
 }
 
-static void watched_status_written(struct vm *vm, const struct observation *seen)
+static void watch_status_written(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_status_write(clauses_of(vm), vm->index, (uint8_t)seen->value,
+    conformance_observe_status_write(get_conformance(vm), vm->index, (uint8_t)seen->value,
                                      (uint8_t)seen->other);
 }
 
-static void watched_generation(struct vm *vm, const struct observation *seen)
+static void watch_generation(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_generation_read(clauses_of(vm), vm->index, (uint32_t)seen->value);
+    conformance_observe_generation_read(get_conformance(vm), vm->index, (uint32_t)seen->value);
 }
 
-static void watched_config_read(struct vm *vm, const struct observation *seen)
+static void watch_config_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_config_read(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data,
+    conformance_observe_config_read(get_conformance(vm), vm->index, (uint32_t)seen->at, seen->data,
                                     seen->count);
 }
 
-static void watched_config_writing(struct vm *vm, const struct observation *seen)
+static void watch_config_writing(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_config_write(clauses_of(vm), vm->index, (uint32_t)seen->at, seen->data,
+    conformance_observe_config_write(get_conformance(vm), vm->index, (uint32_t)seen->at, seen->data,
                                      seen->count);
 }
 
-static void watched_queue_enabling(struct vm *vm, const struct observation *seen)
+static void watch_queue_enabling(struct vm *vm, const struct observation *seen)
 {
     const struct queue_place *place = seen->place;
-    conformance_observe_queue_enable(clauses_of(vm), vm->index, seen->queue, (uint16_t)seen->value,
-                                     place->size, place->desc_gpa, place->avail_gpa,
-                                     place->used_gpa);
+    conformance_observe_queue_enable(get_conformance(vm), vm->index, seen->queue,
+                                     (uint16_t)seen->value, place->size, place->desc_gpa,
+                                     place->avail_gpa, place->used_gpa);
 }
 
-static void watched_queue_resetting(struct vm *vm, const struct observation *seen)
+static void watch_queue_resetting(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_queue_reset(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_queue_reset(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watched_queue_reset_read(struct vm *vm, const struct observation *seen)
+static void watch_queue_reset_read(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_queue_reset_read(clauses_of(vm), vm->index, seen->queue,
+    conformance_observe_queue_reset_read(get_conformance(vm), vm->index, seen->queue,
                                          (uint16_t)seen->value);
 }
 
 /* ---- Notifications ---- */
 
-static void watched_kick(struct vm *vm, const struct observation *seen)
+static void watch_kick(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_kick(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_kick(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watched_kick_data(struct vm *vm, const struct observation *seen)
+static void watch_kick_data(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_kick_data(clauses_of(vm), vm->index, (uint32_t)seen->value);
+    conformance_observe_kick_data(get_conformance(vm), vm->index, (uint32_t)seen->value);
 }
 
-static void watched_interrupt(struct vm *vm, const struct observation *seen)
+static void watch_interrupt(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_interrupt(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_interrupt(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watched_config_interrupt(struct vm *vm, const struct observation *seen)
+static void watch_config_interrupt(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_config_interrupt(clauses_of(vm), vm->index);
+    conformance_observe_config_interrupt(get_conformance(vm), vm->index);
 }
 
-static void watched_kick_arrived(struct vm *vm, const struct observation *seen)
+static void watch_kick_arrived(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_kick_arrived(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_kick_arrived(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watched_interrupt_arrived(struct vm *vm, const struct observation *seen)
+static void watch_interrupt_arrived(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_interrupt_arrived(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_interrupt_arrived(get_conformance(vm), vm->index, seen->queue);
 }
 
-static void watched_config_arrived(struct vm *vm, const struct observation *seen)
+static void watch_config_arrived(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_config_interrupt_arrived(clauses_of(vm), vm->index);
+    conformance_observe_config_interrupt_arrived(get_conformance(vm), vm->index);
 }
 
 /* ---- The device ---- */
 
-static void watched_device_reads(struct vm *vm, const struct observation *seen)
+static void watch_device_reads(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_device_read(clauses_of(vm), vm->index, seen->at, seen->count);
+    conformance_observe_device_read(get_conformance(vm), vm->index, seen->at, seen->count);
 }
 
-static void watched_device_wrote(struct vm *vm, const struct observation *seen)
+static void watch_device_wrote(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_device_write(clauses_of(vm), vm->index, seen->at, seen->count);
+    conformance_observe_device_write(get_conformance(vm), vm->index, seen->at, seen->count);
 }
 
-static void watched_discarded(struct vm *vm, const struct observation *seen)
+static void watch_discarded(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_discard(clauses_of(vm), vm->index, seen->at, seen->value);
+    conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
 /** What reads as another value reads as the driver wants it. */
-static void watched_filled(struct vm *vm, const struct observation *seen)
+static void watch_filled(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
-        conformance_observe_discard(clauses_of(vm), vm->index, seen->at, seen->value);
+        conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
     }
 }
 
-static void watched_hinted(struct vm *vm, const struct observation *seen)
+static void watch_hinted(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_hint_accepted(clauses_of(vm), vm->index, seen->at, seen->value);
+    conformance_observe_hint_accepted(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
-static void watched_host_event(struct vm *vm, const struct observation *seen)
+static void watch_host_event(struct vm *vm, const struct observation *seen)
 {
     if (seen->host_event->kind == BNT_HOST_EVENT_HINT) {
         bnt_le32 command;
         vm->ends.device.config_read(vm, BNT_BALLOON_CONFIG_HINT_CMD_ID, &command, sizeof command);
-        conformance_observe_hint_command(clauses_of(vm), vm->index, bnt_le32_get(command));
+        conformance_observe_hint_command(get_conformance(vm), vm->index, bnt_le32_get(command));
     }
 }
 
-static void watched_hints_over(struct vm *vm, const struct observation *seen)
+static void watch_hints_over(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_hinting_end(clauses_of(vm), vm->index);
+    conformance_observe_hinting_end(get_conformance(vm), vm->index);
 }
 
-static void watched_device_new(struct vm *vm, const struct observation *seen)
+static void watch_device_new(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_device_replaced(clauses_of(vm), vm->index);
+    conformance_observe_device_replaced(get_conformance(vm), vm->index);
 }
 
 /* ---- The driver and its pages ---- */
 
-static void watched_guest_event(struct vm *vm, const struct observation *seen)
+static void watch_guest_event(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind == BNT_GUEST_EVENT_BROKEN) {
-        conformance_observe_driver_gave_up(clauses_of(vm), vm->index);
+        conformance_observe_driver_gave_up(get_conformance(vm), vm->index);
     }
 }
 
-static void watched_moved(struct vm *vm, const struct observation *seen)
+static void watch_moved_pages(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == PAGE_USE_BALLOON) {
-        conformance_observe_pages_allocated(clauses_of(vm), vm->index, seen->pages, seen->count);
+        conformance_observe_pages_allocated(get_conformance(vm), vm->index, seen->pages,
+                                            seen->count);
     } else if (seen->value == PAGE_USE_BALLOON) {
-        conformance_observe_pages_freed(clauses_of(vm), vm->index, seen->pages, seen->count);
+        conformance_observe_pages_freed(get_conformance(vm), vm->index, seen->pages, seen->count);
     }
 }
 
-static void watched_short(struct vm *vm, const struct observation *seen)
+static void watch_pages_short(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_failed_allocation(clauses_of(vm), vm->index);
+    conformance_observe_failed_allocation(get_conformance(vm), vm->index);
 }
 
-static void watched_pages_filled(struct vm *vm, const struct observation *seen)
+static void watch_pages_filled(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_pages_filled(clauses_of(vm), vm->index, seen->pages, seen->count);
+    conformance_observe_pages_filled(get_conformance(vm), vm->index, seen->pages, seen->count);
 }
 
-static void watched_touched(struct vm *vm, const struct observation *seen)
+static void watch_touched_page(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_page_access(clauses_of(vm), vm->index, seen->at, seen->flag);
+    conformance_observe_page_access(get_conformance(vm), vm->index, seen->at, seen->flag);
 }
 
-static void watched_differs(struct vm *vm, const struct observation *seen)
+static void watch_differing_page(struct vm *vm, const struct observation *seen)
 {
     if (seen->value == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
-        conformance_observe_hinted_page_access(clauses_of(vm), vm->index, seen->at, seen->flag);
+        conformance_observe_hinted_page_access(get_conformance(vm), vm->index, seen->at,
+                                               seen->flag);
     }
 }
 
-static void watched_page_moving(struct vm *vm, const struct observation *seen)
+static void watch_page_moving(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_page_move(clauses_of(vm), vm->index, seen->flag, seen->at, seen->value);
+    conformance_observe_page_move(get_conformance(vm), vm->index, seen->flag, seen->at,
+                                  seen->value);
 }
 
-static void watched_hint_returned(struct vm *vm, const struct observation *seen)
+static void watch_hint_returned(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_hint_pages_returned(clauses_of(vm), vm->index, seen->pages, seen->count);
+    conformance_observe_hint_pages_returned(get_conformance(vm), vm->index, seen->pages,
+                                            seen->count);
 }
 
-static void watched_emptying(struct vm *vm, const struct observation *seen)
+static void watch_emptying(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_forced_emptying(clauses_of(vm), vm->index, seen->flag);
+    conformance_observe_forced_emptying(get_conformance(vm), vm->index, seen->flag);
 }
 
-static void watched_stalled(struct vm *vm, const struct observation *seen)
+static void watch_stall(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_driver_stall(clauses_of(vm), vm->index, seen->value);
+    conformance_observe_driver_stall(get_conformance(vm), vm->index, seen->value);
 }
 
-static void watched_kernel_ended(struct vm *vm, const struct observation *seen)
+static void watch_kernel_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_observe_kernel_replaced(clauses_of(vm), vm->index);
+    conformance_observe_kernel_replaced(get_conformance(vm), vm->index);
 }
 
 /* ---- Faults ---- */
 
-static void watched_fault(struct vm *vm, const struct observation *seen)
+static void watch_fault_start(struct vm *vm, const struct observation *seen)
 {
-    conformance_mark_scripted(clauses_of(vm), vm->index, (unsigned)seen->other);
+    conformance_mark_scripted(get_conformance(vm), vm->index, (unsigned)seen->other);
 }
 
-static void watched_fault_ended(struct vm *vm, const struct observation *seen)
+static void watch_fault_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    conformance_mark_trusted(clauses_of(vm), vm->index);
+    conformance_mark_trusted(get_conformance(vm), vm->index);
 }
 
-static void watched_spoiled(struct vm *vm, const struct observation *seen)
+static void watch_spoiled_ring(struct vm *vm, const struct observation *seen)
 {
-    conformance_observe_altered_answer(clauses_of(vm), vm->index, seen->queue);
+    conformance_observe_altered_answer(get_conformance(vm), vm->index, seen->queue);
 }
 
 const struct observer conformance_observer = {
     .name = "conformance",
     .on =
         {
-            [OBSERVED_FEATURES_READ] = watched_features_read,
-            [OBSERVED_FEATURES_WRITING] = watched_features_writing,
-            [OBSERVED_STATUS_READ] = watched_status_read,
-            [OBSERVED_STATUS_WRITING] = watched_status_writing,
-            [OBSERVED_STATUS_WRITTEN] = watched_status_written,
-            [OBSERVED_GENERATION_READ] = watched_generation,
-            [OBSERVED_CONFIG_READ] = watched_config_read,
-            [OBSERVED_CONFIG_WRITING] = watched_config_writing,
-            [OBSERVED_QUEUE_ENABLING] = watched_queue_enabling,
-            [OBSERVED_QUEUE_RESETTING] = watched_queue_resetting,
-            [OBSERVED_QUEUE_RESET_READ] = watched_queue_reset_read,
-            [OBSERVED_KICKED] = watched_kick,
-            [OBSERVED_KICKED_WITH_DATA] = watched_kick_data,
-            [OBSERVED_INTERRUPTED] = watched_interrupt,
-            [OBSERVED_CONFIG_INTERRUPTED] = watched_config_interrupt,
-            [OBSERVED_KICK_ARRIVED] = watched_kick_arrived,
-            [OBSERVED_INTERRUPT_ARRIVED] = watched_interrupt_arrived,
-            [OBSERVED_CONFIG_ARRIVED] = watched_config_arrived,
-            [OBSERVED_DEVICE_READS] = watched_device_reads,
-            [OBSERVED_DEVICE_WROTE] = watched_device_wrote,
-            [OBSERVED_DISCARDED] = watched_discarded,
-            [OBSERVED_FILLED] = watched_filled,
-            [OBSERVED_HINTED] = watched_hinted,
-            [OBSERVED_HOST_EVENT] = watched_host_event,
-            [OBSERVED_HINTS_OVER] = watched_hints_over,
-            [OBSERVED_DEVICE_NEW] = watched_device_new,
-            [OBSERVED_DEVICE_GONE] = watched_device_new,
-            [OBSERVED_GUEST_EVENT] = watched_guest_event,
-            [OBSERVED_PAGES_MOVED] = watched_moved,
-            [OBSERVED_PAGES_SHORT] = watched_short,
-            [OBSERVED_PAGES_FILLED] = watched_pages_filled,
-            [OBSERVED_PAGES_INITIALISED] = watched_pages_filled,
-            [OBSERVED_PAGE_TOUCHED] = watched_touched,
-            [OBSERVED_PAGE_DIFFERS] = watched_differs,
-            [OBSERVED_PAGE_MOVING] = watched_page_moving,
-            [OBSERVED_HINT_RETURNED] = watched_hint_returned,
-            [OBSERVED_EMPTYING] = watched_emptying,
-            [OBSERVED_DRIVER_STALLED] = watched_stalled,
-            [OBSERVED_KERNEL_ENDED] = watched_kernel_ended,
-            [OBSERVED_FAULT_STARTED] = watched_fault,
-            [OBSERVED_FAULT_ENDED] = watched_fault_ended,
-            [OBSERVED_RING_SPOILED] = watched_spoiled,
+            [OBSERVED_FEATURES_READ] = watch_features_read,
+            [OBSERVED_FEATURES_WRITING] = watch_features_writing,
+            [OBSERVED_STATUS_READ] = watch_status_read,
+            [OBSERVED_STATUS_WRITING] = watch_status_writing,
+            [OBSERVED_STATUS_WRITTEN] = watch_status_written,
+            [OBSERVED_GENERATION_READ] = watch_generation,
+            [OBSERVED_CONFIG_READ] = watch_config_read,
+            [OBSERVED_CONFIG_WRITING] = watch_config_writing,
+            [OBSERVED_QUEUE_ENABLING] = watch_queue_enabling,
+            [OBSERVED_QUEUE_RESETTING] = watch_queue_resetting,
+            [OBSERVED_QUEUE_RESET_READ] = watch_queue_reset_read,
+            [OBSERVED_KICKED] = watch_kick,
+            [OBSERVED_KICKED_WITH_DATA] = watch_kick_data,
+            [OBSERVED_INTERRUPTED] = watch_interrupt,
+            [OBSERVED_CONFIG_INTERRUPTED] = watch_config_interrupt,
+            [OBSERVED_KICK_ARRIVED] = watch_kick_arrived,
+            [OBSERVED_INTERRUPT_ARRIVED] = watch_interrupt_arrived,
+            [OBSERVED_CONFIG_ARRIVED] = watch_config_arrived,
+            [OBSERVED_DEVICE_READS] = watch_device_reads,
+            [OBSERVED_DEVICE_WROTE] = watch_device_wrote,
+            [OBSERVED_DISCARDED] = watch_discarded,
+            [OBSERVED_FILLED] = watch_filled,
+            [OBSERVED_HINTED] = watch_hinted,
+            [OBSERVED_HOST_EVENT] = watch_host_event,
+            [OBSERVED_HINTS_OVER] = watch_hints_over,
+            [OBSERVED_DEVICE_NEW] = watch_device_new,
+            [OBSERVED_DEVICE_GONE] = watch_device_new,
+            [OBSERVED_GUEST_EVENT] = watch_guest_event,
+            [OBSERVED_PAGES_MOVED] = watch_moved_pages,
+            [OBSERVED_PAGES_SHORT] = watch_pages_short,
+            [OBSERVED_PAGES_FILLED] = watch_pages_filled,
+            [OBSERVED_PAGES_INITIALISED] = watch_pages_filled,
+            [OBSERVED_PAGE_TOUCHED] = watch_touched_page,
+            [OBSERVED_PAGE_DIFFERS] = watch_differing_page,
+            [OBSERVED_PAGE_MOVING] = watch_page_moving,
+            [OBSERVED_HINT_RETURNED] = watch_hint_returned,
+            [OBSERVED_EMPTYING] = watch_emptying,
+            [OBSERVED_DRIVER_STALLED] = watch_stall,
+            [OBSERVED_KERNEL_ENDED] = watch_kernel_ended,
+            [OBSERVED_FAULT_STARTED] = watch_fault_start,
+            [OBSERVED_FAULT_ENDED] = watch_fault_end,
+            [OBSERVED_RING_SPOILED] = watch_spoiled_ring,
         },
 };

@@ -8,36 +8,36 @@
 
 #include <string.h>
 
-static void word(const struct vm *vm, uint64_t value)
+static void hash_word(const struct vm *vm, uint64_t value)
 {
     engine_add_payload(vm->world->engine, value);
 }
 
 static void hash_value(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->value);
+    hash_word(vm, seen->value);
 }
 
 static void hash_value_other(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->value);
-    word(vm, seen->other);
+    hash_word(vm, seen->value);
+    hash_word(vm, seen->other);
 }
 
 static void hash_range(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->at);
-    word(vm, seen->value);
+    hash_word(vm, seen->at);
+    hash_word(vm, seen->value);
 }
 
 static void hash_count(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->count);
+    hash_word(vm, seen->count);
 }
 
 static void hash_queue(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->queue);
+    hash_word(vm, seen->queue);
 }
 
 static void hash_pages(struct vm *vm, const struct observation *seen)
@@ -48,21 +48,21 @@ static void hash_pages(struct vm *vm, const struct observation *seen)
 static void hash_config(struct vm *vm, const struct observation *seen)
 {
     if (seen->at == BNT_BALLOON_CONFIG_EPOCH_ACK && seen->count == sizeof(bnt_le32)) {
-        word(vm, observation_le32(seen));
+        hash_word(vm, observation_get_le32(seen));
     }
 }
 
 static void hash_call(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->call->command);
-    word(vm, (uint32_t)seen->call->status);
-    word(vm, seen->call->result);
+    hash_word(vm, seen->call->command);
+    hash_word(vm, (uint32_t)seen->call->status);
+    hash_word(vm, seen->call->result);
 }
 
 static void hash_guest_event(struct vm *vm, const struct observation *seen)
 {
-    word(vm, (uint64_t)seen->guest_event->kind);
-    word(vm, seen->guest_event->value);
+    hash_word(vm, (uint64_t)seen->guest_event->kind);
+    hash_word(vm, seen->guest_event->value);
 }
 
 static void hash_guest_request(struct vm *vm, const struct observation *seen)
@@ -77,16 +77,16 @@ static void hash_guest_request(struct vm *vm, const struct observation *seen)
 
 static void hash_guest_hint(struct vm *vm, const struct observation *seen)
 {
-    word(vm, seen->guest_hint->command);
-    word(vm, seen->guest_hint->first_pfn);
-    word(vm, seen->guest_hint->pfns);
+    hash_word(vm, seen->guest_hint->command);
+    hash_word(vm, seen->guest_hint->first_pfn);
+    hash_word(vm, seen->guest_hint->pfns);
 }
 
 static void hash_host_event(struct vm *vm, const struct observation *seen)
 {
-    word(vm, (uint64_t)seen->host_event->kind);
-    word(vm, seen->host_event->value);
-    word(vm, seen->host_event->extra);
+    hash_word(vm, (uint64_t)seen->host_event->kind);
+    hash_word(vm, seen->host_event->value);
+    hash_word(vm, seen->host_event->extra);
 }
 
 static void hash_host_request(struct vm *vm, const struct observation *seen)
@@ -102,15 +102,15 @@ static void hash_host_request(struct vm *vm, const struct observation *seen)
 static void hash_working_set(struct vm *vm, const struct observation *seen)
 {
     for (uint32_t i = 0; i < seen->count; i++) {
-        word(vm, seen->bins[i].anon_bytes);
-        word(vm, seen->bins[i].file_bytes);
+        hash_word(vm, seen->bins[i].anon_bytes);
+        hash_word(vm, seen->bins[i].file_bytes);
     }
 }
 
 static void hash_hint_returned(struct vm *vm, const struct observation *seen)
 {
     hash_pages(vm, seen);
-    word(vm, seen->flag);
+    hash_word(vm, seen->flag);
 }
 
 const struct observer hash_observer = {

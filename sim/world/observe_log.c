@@ -7,7 +7,7 @@
 #include "sim/world/vm.h"
 
 /** What the value of an event stands for where it is a number for a name; NULL: it is a number. */
-static const char *value_name(const struct bnt_guest_event *event)
+static const char *name_event_value(const struct bnt_guest_event *event)
 {
     switch (event->kind) {
     case BNT_GUEST_EVENT_STATE:
@@ -23,7 +23,7 @@ static void log_guest_event(struct vm *vm, const struct observation *seen)
 {
     const struct bnt_guest_event *event = seen->guest_event;
     const char *name = bnt_guest_event_name((uint32_t)event->kind);
-    const char *value = value_name(event);
+    const char *value = name_event_value(event);
     if (value != NULL) {
         world_log(vm->world, LOG_EVENTS, "%s: guest %s '%s' %llu", vm->spec.name, name, value,
                   (unsigned long long)event->extra);

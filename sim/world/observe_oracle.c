@@ -9,76 +9,76 @@
 
 #define UNIT BNT_HOST_UNIT_PFNS
 
-static struct oracle *oracle_of(const struct vm *vm)
+static struct oracle *get_oracle(const struct vm *vm)
 {
     return vm->world->oracle;
 }
 
 /* ---- Registers, calls, notifications ---- */
 
-static void told_config(struct vm *vm, const struct observation *seen)
+static void forward_config(struct vm *vm, const struct observation *seen)
 {
     if (seen->count != sizeof(bnt_le32)) {
         return;
     }
     if (seen->at == BNT_BALLOON_CONFIG_ACTUAL && !vm_is_recorded(vm)) {
-        oracle_observe_actual_written(oracle_of(vm), vm->index, observation_le32(seen));
+        oracle_observe_actual_written(get_oracle(vm), vm->index, observation_get_le32(seen));
     } else if (seen->at == BNT_BALLOON_CONFIG_EPOCH_ACK) {
-        oracle_observe_epoch_acknowledged(oracle_of(vm), vm->index, observation_le32(seen));
+        oracle_observe_epoch_acknowledged(get_oracle(vm), vm->index, observation_get_le32(seen));
     }
 }
 
-static void told_queue_reset(struct vm *vm, const struct observation *seen)
+static void forward_queue_reset(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_queue_reset(oracle_of(vm), vm->index, (uint32_t)seen->value);
+    oracle_observe_queue_reset(get_oracle(vm), vm->index, (uint32_t)seen->value);
 }
 
-static void told_driver_reset(struct vm *vm, const struct observation *seen)
+static void forward_driver_reset(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_device_reset(oracle_of(vm), vm->index);
+    oracle_observe_device_reset(get_oracle(vm), vm->index);
 }
 
-static void told_device_forgot(struct vm *vm, const struct observation *seen)
+static void forward_device_forgot(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_foreign_reset(oracle_of(vm), vm->index);
+    oracle_observe_foreign_reset(get_oracle(vm), vm->index);
 }
 
-static void told_config_arrived(struct vm *vm, const struct observation *seen)
+static void forward_config_arrived(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_config_interrupt(oracle_of(vm), vm->index);
+    oracle_observe_config_interrupt(get_oracle(vm), vm->index);
 }
 
-static void told_call(struct vm *vm, const struct observation *seen)
+static void forward_call(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_call(oracle_of(vm), vm->index, seen->call);
+    oracle_observe_call(get_oracle(vm), vm->index, seen->call);
 }
 
 /* ---- The device ---- */
 
-static void told_discarded(struct vm *vm, const struct observation *seen)
+static void forward_discarded(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_discard(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_discard(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void told_reported(struct vm *vm, const struct observation *seen)
+static void forward_reported(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_report_completed(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_report_completed(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void told_hinted(struct vm *vm, const struct observation *seen)
+static void forward_hinted(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_hint_accepted(oracle_of(vm), vm->index, seen->at, seen->value);
+    oracle_observe_hint_accepted(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void told_host_event(struct vm *vm, const struct observation *seen)
+static void forward_host_event(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_host_event(oracle_of(vm), vm->index, seen->host_event);
+    oracle_observe_host_event(get_oracle(vm), vm->index, seen->host_event);
 }
 
-static void huge_host_request(struct vm *vm, const struct bnt_host_request *request)
+static void forward_huge_host_request(struct vm *vm, const struct bnt_host_request *request)
 {
     struct arena *arena = vm->world->arena;
     const size_t pfns = (size_t)request->pfn_count * UNIT;
@@ -93,42 +93,42 @@ static void huge_host_request(struct vm *vm, const struct bnt_host_request *requ
     pages.pfns = all;
     pages.verdicts = verdicts;
     pages.unit_pfns = 1;
-    oracle_observe_host_request(oracle_of(vm), vm->index, &pages);
+    oracle_observe_host_request(get_oracle(vm), vm->index, &pages);
     arena_free(arena, all, pfns * sizeof *all);
     arena_free(arena, verdicts, pfns);
 }
 
-static void told_host_request(struct vm *vm, const struct observation *seen)
+static void forward_host_request(struct vm *vm, const struct observation *seen)
 {
     if (seen->host_request->unit_pfns > 1) {
-        huge_host_request(vm, seen->host_request);
+        forward_huge_host_request(vm, seen->host_request);
     } else {
-        oracle_observe_host_request(oracle_of(vm), vm->index, seen->host_request);
+        oracle_observe_host_request(get_oracle(vm), vm->index, seen->host_request);
     }
 }
 
-static void told_device_new(struct vm *vm, const struct observation *seen)
+static void forward_device_new(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_device_replaced(oracle_of(vm), vm->index);
+    oracle_observe_device_replaced(get_oracle(vm), vm->index);
 }
 
-static void told_target(struct vm *vm, const struct observation *seen)
+static void forward_target(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_target_set(oracle_of(vm), vm->index, seen->value);
+    oracle_observe_target_set(get_oracle(vm), vm->index, seen->value);
 }
 
 /* ---- The driver ---- */
 
-static void told_guest_event(struct vm *vm, const struct observation *seen)
+static void forward_guest_event(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_event->kind != BNT_GUEST_EVENT_DETACH_FORCED || !vm->leave_secret) {
-        oracle_observe_guest_event(oracle_of(vm), vm->index, seen->guest_event);
+        oracle_observe_guest_event(get_oracle(vm), vm->index, seen->guest_event);
     }
 }
 
-static void huge_guest_request(struct vm *vm, uint64_t features,
-                               const struct bnt_guest_request *request)
+static void forward_huge_guest_request(struct vm *vm, uint64_t features,
+                                       const struct bnt_guest_request *request)
 {
     struct arena *arena = vm->world->arena;
     const size_t count = (size_t)request->page_count * UNIT;
@@ -145,41 +145,41 @@ static void huge_guest_request(struct vm *vm, uint64_t features,
     pages.pages = all;
     pages.verdict_count = request->verdict_count * UNIT;
     pages.verdicts = verdicts;
-    oracle_observe_guest_request(oracle_of(vm), vm->index, features, &pages);
+    oracle_observe_guest_request(get_oracle(vm), vm->index, features, &pages);
     arena_free(arena, all, count * sizeof *all);
     arena_free(arena, verdicts, count);
 }
 
-static void told_guest_request(struct vm *vm, const struct observation *seen)
+static void forward_guest_request(struct vm *vm, const struct observation *seen)
 {
     if (seen->guest_request->page_order > vm->spec.page_order) {
-        huge_guest_request(vm, seen->value, seen->guest_request);
+        forward_huge_guest_request(vm, seen->value, seen->guest_request);
     } else {
-        oracle_observe_guest_request(oracle_of(vm), vm->index, seen->value, seen->guest_request);
+        oracle_observe_guest_request(get_oracle(vm), vm->index, seen->value, seen->guest_request);
     }
 }
 
-static void told_guest_hint(struct vm *vm, const struct observation *seen)
+static void forward_guest_hint(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_hint_submitted(oracle_of(vm), vm->index, seen->guest_hint);
+    oracle_observe_hint_submitted(get_oracle(vm), vm->index, seen->guest_hint);
 }
 
-static void told_leaving(struct vm *vm, const struct observation *seen)
+static void forward_leaving(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_detach(oracle_of(vm), vm->index, seen->flag);
+    oracle_observe_detach(get_oracle(vm), vm->index, seen->flag);
 }
 
-static void told_kernel_ended(struct vm *vm, const struct observation *seen)
+static void forward_kernel_ended(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_kernel_replaced(oracle_of(vm), vm->index);
+    oracle_observe_kernel_replaced(get_oracle(vm), vm->index);
 }
 
 /* ---- Pages ---- */
 
-static void told_moved(struct vm *vm, const struct observation *seen)
+static void forward_moved_pages(struct vm *vm, const struct observation *seen)
 {
-    struct oracle *oracle = oracle_of(vm);
+    struct oracle *oracle = get_oracle(vm);
     if (seen->other == PAGE_USE_HINTED) {
         oracle_observe_hint_pages_taken(oracle, vm->index, seen->pages, seen->count);
     } else if (seen->value == PAGE_USE_HINTED) {
@@ -195,21 +195,21 @@ static void told_moved(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void told_initialised(struct vm *vm, const struct observation *seen)
+static void forward_initialised_page(struct vm *vm, const struct observation *seen)
 {
-    oracle_check_initialised_page(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+    oracle_check_initialised_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /** Before the guest's own write a page may hold nothing: it was dropped meanwhile. */
-static void told_differs(struct vm *vm, const struct observation *seen)
+static void forward_differing_page(struct vm *vm, const struct observation *seen)
 {
-    struct oracle *oracle = oracle_of(vm);
+    struct oracle *oracle = get_oracle(vm);
     const uint64_t expected = seen->value;
     const uint64_t found = seen->other;
-    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_free_tag(vm);
+    const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_get_free_tag(vm);
     if (expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
         oracle_check_hinted_access(oracle, vm->index, seen->at,
-                                   found == vm_free_tag(vm) ? 0 : found, seen->flag);
+                                   found == vm_get_free_tag(vm) ? 0 : found, seen->flag);
     } else if (!seen->flag && freed) {
         oracle_check_free_page(oracle, vm->index, seen->at, expected, found);
     } else if (!seen->flag || found != 0) {
@@ -217,76 +217,76 @@ static void told_differs(struct vm *vm, const struct observation *seen)
     }
 }
 
-static void told_arrived(struct vm *vm, const struct observation *seen)
+static void forward_arrived_page(struct vm *vm, const struct observation *seen)
 {
-    oracle_check_migrated_page(oracle_of(vm), vm->index, seen->at, seen->value, seen->other);
+    oracle_check_migrated_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
 /* ---- Time ---- */
 
-static void told_stalled_till_now(struct vm *vm, const struct observation *seen)
+static void forward_stall_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_observe_driver_stall(oracle_of(vm), vm->index, engine_get_time_ns(vm->world->engine));
+    oracle_observe_driver_stall(get_oracle(vm), vm->index, engine_get_time_ns(vm->world->engine));
 }
 
-static void told_pausing(struct vm *vm, const struct observation *seen)
+static void forward_pausing(struct vm *vm, const struct observation *seen)
 {
-    oracle_observe_vm_pause(oracle_of(vm), vm->index, seen->value);
+    oracle_observe_vm_pause(get_oracle(vm), vm->index, seen->value);
 }
 
-static void told_stepping(struct vm *vm, const struct observation *seen)
+static void forward_stepping(struct vm *vm, const struct observation *seen)
 {
-    oracle_count_step(oracle_of(vm), vm->index, seen->flag);
+    oracle_count_step(get_oracle(vm), vm->index, seen->flag);
 }
 
 /* ---- Faults ---- */
 
-static void told_fault(struct vm *vm, const struct observation *seen)
+static void forward_fault_start(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        oracle_mark_hostile(oracle_of(vm), vm->index, (unsigned)seen->value);
+        oracle_mark_hostile(get_oracle(vm), vm->index, (unsigned)seen->value);
     }
 }
 
-static void told_fault_ended(struct vm *vm, const struct observation *seen)
+static void forward_fault_end(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
-    oracle_mark_trusted(oracle_of(vm), vm->index);
+    oracle_mark_trusted(get_oracle(vm), vm->index);
 }
 
 const struct observer oracle_observer = {
     .name = "oracle",
     .on =
         {
-            [OBSERVED_CONFIG_WRITING] = told_config,
-            [OBSERVED_QUEUE_RESET] = told_queue_reset,
-            [OBSERVED_DRIVER_RESET] = told_driver_reset,
-            [OBSERVED_DEVICE_FORGOT] = told_device_forgot,
-            [OBSERVED_CONFIG_ARRIVED] = told_config_arrived,
-            [OBSERVED_CALLED] = told_call,
-            [OBSERVED_DISCARDED] = told_discarded,
-            [OBSERVED_FILLED] = told_discarded,
-            [OBSERVED_REPORTED] = told_reported,
-            [OBSERVED_HINTED] = told_hinted,
-            [OBSERVED_GUEST_EVENT] = told_guest_event,
-            [OBSERVED_GUEST_REQUEST] = told_guest_request,
-            [OBSERVED_GUEST_HINT] = told_guest_hint,
-            [OBSERVED_HOST_EVENT] = told_host_event,
-            [OBSERVED_HOST_REQUEST] = told_host_request,
-            [OBSERVED_TARGET_SET] = told_target,
-            [OBSERVED_LEAVING] = told_leaving,
-            [OBSERVED_PAGES_MOVED] = told_moved,
-            [OBSERVED_PAGE_INITIALISED] = told_initialised,
-            [OBSERVED_PAGE_DIFFERS] = told_differs,
-            [OBSERVED_DEVICE_NEW] = told_device_new,
-            [OBSERVED_KERNEL_ENDED] = told_kernel_ended,
-            [OBSERVED_MIGRATE_ARRIVED] = told_arrived,
-            [OBSERVED_PAUSING] = told_pausing,
-            [OBSERVED_PAUSED] = told_stalled_till_now,
-            [OBSERVED_STEPPING] = told_stepping,
-            [OBSERVED_STALL_ENDING] = told_stalled_till_now,
-            [OBSERVED_FAULT_STARTED] = told_fault,
-            [OBSERVED_FAULT_ENDED] = told_fault_ended,
+            [OBSERVED_CONFIG_WRITING] = forward_config,
+            [OBSERVED_QUEUE_RESET] = forward_queue_reset,
+            [OBSERVED_DRIVER_RESET] = forward_driver_reset,
+            [OBSERVED_DEVICE_FORGOT] = forward_device_forgot,
+            [OBSERVED_CONFIG_ARRIVED] = forward_config_arrived,
+            [OBSERVED_CALLED] = forward_call,
+            [OBSERVED_DISCARDED] = forward_discarded,
+            [OBSERVED_FILLED] = forward_discarded,
+            [OBSERVED_REPORTED] = forward_reported,
+            [OBSERVED_HINTED] = forward_hinted,
+            [OBSERVED_GUEST_EVENT] = forward_guest_event,
+            [OBSERVED_GUEST_REQUEST] = forward_guest_request,
+            [OBSERVED_GUEST_HINT] = forward_guest_hint,
+            [OBSERVED_HOST_EVENT] = forward_host_event,
+            [OBSERVED_HOST_REQUEST] = forward_host_request,
+            [OBSERVED_TARGET_SET] = forward_target,
+            [OBSERVED_LEAVING] = forward_leaving,
+            [OBSERVED_PAGES_MOVED] = forward_moved_pages,
+            [OBSERVED_PAGE_INITIALISED] = forward_initialised_page,
+            [OBSERVED_PAGE_DIFFERS] = forward_differing_page,
+            [OBSERVED_DEVICE_NEW] = forward_device_new,
+            [OBSERVED_KERNEL_ENDED] = forward_kernel_ended,
+            [OBSERVED_MIGRATE_ARRIVED] = forward_arrived_page,
+            [OBSERVED_PAUSING] = forward_pausing,
+            [OBSERVED_PAUSED] = forward_stall_end,
+            [OBSERVED_STEPPING] = forward_stepping,
+            [OBSERVED_STALL_ENDING] = forward_stall_end,
+            [OBSERVED_FAULT_STARTED] = forward_fault_start,
+            [OBSERVED_FAULT_ENDED] = forward_fault_end,
         },
 };

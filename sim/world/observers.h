@@ -22,7 +22,7 @@ extern const struct observer compaction_observer;
 extern const struct observer script_observer;
 
 /** What is written to a field of 32 bits of the configuration. */
-static inline uint32_t observation_le32(const struct observation *seen)
+static inline uint32_t observation_get_le32(const struct observation *seen)
 {
     bnt_le32 value;
     memcpy(&value, seen->data, sizeof value);

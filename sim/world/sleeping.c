@@ -10,28 +10,28 @@
 
 #define SLEEP_FIRST_NS 10000 /**< to get to sleep and to be woken, at least */
 
-static void step_at(struct vm *vm, uint64_t time_ns)
+static void schedule_step(struct vm *vm, uint64_t time_ns)
 {
-    vm->sleep_event = world_at(vm->world, time_ns, WORLD_EVENT_ALLOC, vm->index, 0, 0);
+    vm->sleep_event = world_schedule_event(vm->world, time_ns, WORLD_EVENT_ALLOC, vm->index, 0, 0);
 }
 
-bool sleeping_start(struct vm *vm, uint32_t count)
+bool sleeping_start_wait(struct vm *vm, uint32_t count)
 {
     if (vm->sleeping_pages > 0) {
         return false;
     }
     vm->sleeping_pages = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    step_at(vm, engine_get_time_ns(vm->world->engine) + SLEEP_FIRST_NS);
+    schedule_step(vm, engine_get_time_ns(vm->world->engine) + SLEEP_FIRST_NS);
     OBSERVE(vm, OBSERVED_PAGES_WAITED_FOR);
     return true;
 }
 
 /** What came is the driver's; it may use it or give it back at once. */
-static void wake(struct vm *vm)
+static void wake_driver(struct vm *vm)
 {
     struct world *world = vm->world;
     uint64_t pages[GMEM_BATCH_MAX];
-    const uint32_t got = gmem_balloon_alloc_nowait(vm->gmem, pages, vm->sleeping_pages);
+    const uint32_t got = gmem_balloon_alloc_pages_nowait(vm->gmem, pages, vm->sleeping_pages);
     const uint64_t now_ns = engine_get_time_ns(world->engine);
     vm->sleeping_pages = 0;
     OBSERVE(vm, OBSERVED_PAGES_COMING, .count = got);
@@ -41,28 +41,28 @@ static void wake(struct vm *vm)
                    bnt_status_text(status));
     }
     OBSERVE(vm, OBSERVED_PAGES_CAME);
-    vm_schedule(vm, PARTY_DRIVER, now_ns);
+    vm_schedule_step(vm, PARTY_DRIVER, now_ns);
 }
 
-void sleeping_step(struct vm *vm)
+void sleeping_run_step(struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
     uint64_t next_ns = vm->stalled_until_ns[PARTY_DRIVER];
     vm->sleep_event = 0;
     vm->touched = true;
     if (next_ns <= now_ns) {
-        const struct gmem_waited step = gmem_balloon_wait(vm->gmem, vm->sleeping_pages);
-        memory_reclaim_wanted(vm);
+        const struct gmem_waited step = gmem_balloon_make_room(vm->gmem, vm->sleeping_pages);
+        memory_schedule_reclaim(vm);
         if (step.stuck || step.ready >= vm->sleeping_pages) {
-            wake(vm);
+            wake_driver(vm);
             return;
         }
         next_ns = now_ns + step.cost_ns;
     }
-    step_at(vm, next_ns);
+    schedule_step(vm, next_ns);
 }
 
-void sleeping_forget(struct vm *vm)
+void sleeping_cancel_wait(struct vm *vm)
 {
     if (vm->sleep_event != 0) {
         (void)engine_cancel_event(vm->world->engine, vm->sleep_event);

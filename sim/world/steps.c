@@ -11,7 +11,7 @@
 static const world_event step_events[2] = {
     [PARTY_DRIVER] = WORLD_EVENT_GUEST_STEP, [PARTY_DEVICE] = WORLD_EVENT_HOST_STEP};
 
-void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
+void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns)
 {
     struct engine *engine = vm->world->engine;
     if (time_ns == BNT_NEVER || (party == PARTY_DRIVER && vm_is_recorded(vm))) {
@@ -33,10 +33,11 @@ void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns)
         (void)engine_cancel_event(engine, vm->step_event[party]);
     }
     vm->step_ns[party] = time_ns;
-    vm->step_event[party] = world_at(vm->world, time_ns, step_events[party], vm->index, 0, 0);
+    vm->step_event[party] =
+        world_schedule_event(vm->world, time_ns, step_events[party], vm->index, 0, 0);
 }
 
-void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
+void vm_stall_party(struct vm *vm, action_party party, uint64_t until_ns)
 {
     if (vm->stall_secret[party] && until_ns == 0) {
         return;
@@ -54,10 +55,10 @@ void vm_stall(struct vm *vm, action_party party, uint64_t until_ns)
         (void)engine_cancel_event(engine, vm->step_event[party]);
         vm->step_event[party] = 0;
     }
-    vm_schedule(vm, party, now_ns);
+    vm_schedule_step(vm, party, now_ns);
 }
 
-void vm_guest_step(struct vm *vm)
+void vm_step_driver(struct vm *vm)
 {
     uint64_t deadline_ns = BNT_NEVER;
     vm->step_event[PARTY_DRIVER] = 0;
@@ -70,10 +71,10 @@ void vm_guest_step(struct vm *vm)
                    bnt_status_text(status));
         return;
     }
-    vm_schedule(vm, PARTY_DRIVER, deadline_ns);
+    vm_schedule_step(vm, PARTY_DRIVER, deadline_ns);
 }
 
-void vm_host_step(struct vm *vm)
+void vm_step_device(struct vm *vm)
 {
     uint64_t deadline_ns = BNT_NEVER;
     vm->step_event[PARTY_DEVICE] = 0;
@@ -88,7 +89,7 @@ void vm_host_step(struct vm *vm)
                    bnt_status_text(status));
         return;
     }
-    vm_schedule(vm, PARTY_DEVICE, deadline_ns);
+    vm_schedule_step(vm, PARTY_DEVICE, deadline_ns);
 }
 
 /* ---- Notifications ---- */
@@ -99,9 +100,9 @@ static const world_event signal_event[SIGNAL_COUNT] = {
     [SIGNAL_CONFIG] = WORLD_EVENT_CONFIG,
 };
 
-void vm_signal_arrive(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
-                      uint64_t after_ns)
+void vm_schedule_arrival(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
+                         uint64_t after_ns)
 {
-    world_at(vm->world, engine_get_time_ns(vm->world->engine) + after_ns, signal_event[signal],
-             vm->index, queue, data);
+    world_schedule_event(vm->world, engine_get_time_ns(vm->world->engine) + after_ns,
+                         signal_event[signal], vm->index, queue, data);
 }

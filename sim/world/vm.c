@@ -12,14 +12,15 @@
 
 /* ---- What pages hold ---- */
 
-uint64_t vm_value_tag(uint32_t value)
+uint64_t vm_make_value_tag(uint32_t value)
 {
     return value == 0 ? 0 : UINT64_C(0xFFFF) << 48 | value;
 }
 
-uint64_t vm_free_tag(const struct vm *vm)
+uint64_t vm_get_free_tag(const struct vm *vm)
 {
-    return vm_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0);
+    return vm_make_value_tag(vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val
+                                                                          : 0);
 }
 
 bool vm_ends_beyond_32_bits(const struct vm *vm)
@@ -29,10 +30,10 @@ bool vm_ends_beyond_32_bits(const struct vm *vm)
 
 /* ---- What is expected of its driver ---- */
 
-uint64_t vm_slack(const struct vm *vm)
+uint64_t vm_get_slack(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    if (!vm_on_calls(vm)) {
+    if (!vm_uses_vmware_wire(vm)) {
         return 0;
     }
     const uint32_t slack_pfns = driver->config.vmware.slack_pfns;
@@ -42,30 +43,30 @@ uint64_t vm_slack(const struct vm *vm)
     return slack_pfns == BNT_GUEST_SLACK_NONE ? 0 : slack_pfns;
 }
 
-uint32_t vm_habits(const struct vm *vm)
+uint32_t vm_get_habits(const struct vm *vm)
 {
-    if (!vm_on_calls(vm)) {
+    if (!vm_uses_vmware_wire(vm)) {
         return 0;
     }
     return vm->spec.driver.profile_2010 ? UINT8_MAX : vm->spec.driver.config.vmware.habits;
 }
 
-uint32_t vm_refused_max(const struct vm *vm)
+uint32_t vm_get_refused_max(const struct vm *vm)
 {
-    const bool bound = (vm_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
+    const bool bound = (vm_get_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
     return bound ? vm->spec.driver.config.refused_pages_max : UINT32_MAX;
 }
 
 /** A driver that sees a reset acts on it by the next tick. */
-uint64_t vm_reset_empty_ns(const struct vm *vm)
+uint64_t vm_get_reset_empty_ns(const struct vm *vm)
 {
-    return vm_on_calls(vm) ? vm_guest_settings(vm).poll_ns + WORLD_RESET_EMPTY_NS / 10
-                           : WORLD_RESET_EMPTY_NS;
+    return vm_uses_vmware_wire(vm) ? vm_get_guest_settings(vm).poll_ns + WORLD_RESET_EMPTY_NS / 10
+                                   : WORLD_RESET_EMPTY_NS;
 }
 
 /* ---- Faults ---- */
 
-bool vm_fault_take(struct vm *vm, corruption which)
+bool vm_take_fault(struct vm *vm, corruption which)
 {
     if (vm->armed[which] == 0) {
         return false;
@@ -76,7 +77,7 @@ bool vm_fault_take(struct vm *vm, corruption which)
 
 /* ---- What the ends say of themselves ---- */
 
-struct bnt_guest_config vm_guest_settings(const struct vm *vm)
+struct bnt_guest_config vm_get_guest_settings(const struct vm *vm)
 {
     struct bnt_guest_config config;
     vm->ends.driver.make_config(vm, &config);
@@ -88,31 +89,31 @@ struct bnt_guest_config vm_guest_settings(const struct vm *vm)
 }
 
 /** Fills in what info->size covers. */
-void vm_guest_info_get(const struct vm *vm, struct bnt_guest_info *info)
+void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info)
 {
     vm->ends.driver.info(vm, info);
 }
 
-void vm_host_info_get(const struct vm *vm, struct bnt_host_info *info)
+void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info)
 {
     vm->ends.device.info(vm, info);
 }
 
-struct bnt_guest_info vm_guest_info(const struct vm *vm)
+struct bnt_guest_info vm_get_guest_info(const struct vm *vm)
 {
     struct bnt_guest_info info = {.size = sizeof info};
-    vm_guest_info_get(vm, &info);
+    vm_read_guest_info(vm, &info);
     return info;
 }
 
-struct bnt_host_info vm_host_info(const struct vm *vm)
+struct bnt_host_info vm_get_host_info(const struct vm *vm)
 {
     struct bnt_host_info info = {.size = sizeof info};
-    vm_host_info_get(vm, &info);
+    vm_read_host_info(vm, &info);
     return info;
 }
 
-uint16_t vm_queue_role(const struct vm *vm, uint16_t queue)
+uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue)
 {
     for (uint16_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (vm->ends.driver.queue_index(vm, (bnt_balloon_queue)role) == queue) {
@@ -124,42 +125,43 @@ uint16_t vm_queue_role(const struct vm *vm, uint16_t queue)
 
 /* ---- The memory that the device reaches ---- */
 
-static bool in_dma(const struct vm *vm, uint64_t gpa)
+static bool is_in_dma(const struct vm *vm, uint64_t gpa)
 {
     return gpa >= vm->dma_gpa && gpa - vm->dma_gpa < vm->dma_bytes;
 }
 
-static uint8_t tag_byte(const struct vm *vm, uint64_t gpa)
+static uint8_t get_tag_byte(const struct vm *vm, uint64_t gpa)
 {
     return (uint8_t)(backing_read(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
 }
 
-static bnt_status mem_read(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
+static bnt_status read_memory(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
     OBSERVE(vm, OBSERVED_DEVICE_READS, .at = gpa, .count = bytes);
-    if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+    if (is_in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(dst, vm->dma + (gpa - vm->dma_gpa), bytes);
         return BNT_OK;
     }
     uint8_t *out = dst;
     for (uint32_t i = 0; i < bytes; i++) {
-        out[i] = in_dma(vm, gpa + i) ? vm->dma[gpa + i - vm->dma_gpa] : tag_byte(vm, gpa + i);
+        out[i] =
+            is_in_dma(vm, gpa + i) ? vm->dma[gpa + i - vm->dma_gpa] : get_tag_byte(vm, gpa + i);
     }
     return BNT_OK;
 }
 
-static bnt_status mem_write(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
+static bnt_status write_memory(void *opaque, uint64_t gpa, const void *src, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
+    if (is_in_dma(vm, gpa) && bytes <= vm->dma_bytes - (gpa - vm->dma_gpa)) {
         memcpy(vm->dma + (gpa - vm->dma_gpa), src, bytes);
         OBSERVE(vm, OBSERVED_DEVICE_WROTE, .at = gpa, .count = bytes);
         return BNT_OK;
     }
     const uint8_t *in = src;
     for (uint32_t i = 0; i < bytes; i++) {
-        if (in_dma(vm, gpa + i)) {
+        if (is_in_dma(vm, gpa + i)) {
             vm->dma[gpa + i - vm->dma_gpa] = in[i];
         } else {
             const uint64_t pfn = (gpa + i) >> BNT_PFN_SHIFT;
@@ -171,7 +173,7 @@ static bnt_status mem_write(void *opaque, uint64_t gpa, const void *src, uint32_
 }
 
 /** What the device may reach: the guest's memory that is there, and the DMA area. */
-bnt_status vm_memory_map(struct vm *vm)
+bnt_status vm_map_memory(struct vm *vm)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
     const struct bnt_mem_region memory = {memory_gpa,
@@ -179,13 +181,13 @@ bnt_status vm_memory_map(struct vm *vm)
     const struct bnt_mem_region dma = {vm->dma_gpa, vm->dma_bytes};
     const bool below = dma.gpa < memory.gpa;
     const struct bnt_mem_region regions[] = {below ? dma : memory, below ? memory : dma};
-    const struct bnt_mem_ops ops = {.size = sizeof ops, .read = mem_read, .write = mem_write};
+    const struct bnt_mem_ops ops = {.size = sizeof ops, .read = read_memory, .write = write_memory};
     return bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
 }
 
 /** At 0 where the guest's memory ends beyond the PFNs of 32 bits, in which VMware's calls name a
  * batch page; else behind it. */
-void vm_dma_create(struct vm *vm, size_t bytes)
+void vm_create_dma(struct vm *vm, size_t bytes)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
     vm->dma_bytes = (bytes + BNT_PFN_BYTES - 1) & ~(size_t)(BNT_PFN_BYTES - 1);

@@ -240,7 +240,7 @@ struct world {
 };
 
 /** Tells the observers of the VM's world. */
-static inline void world_observe(struct vm *vm, const struct observation *seen)
+static inline void world_notify_observers(struct vm *vm, const struct observation *seen)
 {
     const struct observer_list *list = &vm->world->observers[seen->kind];
     for (uint32_t i = 0; i < list->count; i++) {
@@ -258,25 +258,25 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
 /** Whether the last PFN of its memory has more than 32 bits. */
 bool vm_ends_beyond_32_bits(const struct vm *vm);
 /** The driver's settings, with the library's where the scenario leaves them open. */
-struct bnt_guest_config vm_guest_settings(const struct vm *vm);
+struct bnt_guest_config vm_get_guest_settings(const struct vm *vm);
 /** The content tag of a page that holds `value` in each le32. */
-uint64_t vm_value_tag(uint32_t value);
+uint64_t vm_make_value_tag(uint32_t value);
 /** The content tag that free pages of this guest hold. */
-uint64_t vm_free_tag(const struct vm *vm);
+uint64_t vm_get_free_tag(const struct vm *vm);
 /** What the device may reach: the guest's memory that is there, and the DMA area. */
-bnt_status vm_memory_map(struct vm *vm);
+bnt_status vm_map_memory(struct vm *vm);
 /** Makes the DMA area, which is memory of its own. */
-void vm_dma_create(struct vm *vm, size_t bytes);
-struct bnt_guest_info vm_guest_info(const struct vm *vm);
-struct bnt_host_info vm_host_info(const struct vm *vm);
+void vm_create_dma(struct vm *vm, size_t bytes);
+struct bnt_guest_info vm_get_guest_info(const struct vm *vm);
+struct bnt_host_info vm_get_host_info(const struct vm *vm);
 /** The same, of as many fields as `info->size` covers. */
-void vm_guest_info_get(const struct vm *vm, struct bnt_guest_info *info);
-void vm_host_info_get(const struct vm *vm, struct bnt_host_info *info);
+void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info);
+void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
 /** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
-uint16_t vm_queue_role(const struct vm *vm, uint16_t queue);
+uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
 /** Whether an armed fault happens now; then it is armed once less. */
-bool vm_fault_take(struct vm *vm, corruption which);
-static inline bool vm_on_calls(const struct vm *vm)
+bool vm_take_fault(struct vm *vm, corruption which);
+static inline bool vm_uses_vmware_wire(const struct vm *vm)
 {
     return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
 }
@@ -286,50 +286,50 @@ static inline bool vm_is_recorded(const struct vm *vm)
     return vm->ends.driver.step == NULL;
 }
 /** PFNs above the target that a driver on VMware's wire does not deflate for. */
-uint64_t vm_slack(const struct vm *vm);
+uint64_t vm_get_slack(const struct vm *vm);
 /** Habits of a driver on VMware's wire, those of its profile included; none on VIRTIO's. */
-uint32_t vm_habits(const struct vm *vm);
+uint32_t vm_get_habits(const struct vm *vm);
 /** What the oracle holds the driver to, on either wire. */
-uint32_t vm_refused_max(const struct vm *vm);
-uint64_t vm_reset_empty_ns(const struct vm *vm);
+uint32_t vm_get_refused_max(const struct vm *vm);
+uint64_t vm_get_reset_empty_ns(const struct vm *vm);
 
 /* steps.c */
-void vm_schedule(struct vm *vm, action_party party, uint64_t time_ns);
-void vm_guest_step(struct vm *vm);
-void vm_host_step(struct vm *vm);
-void vm_stall(struct vm *vm, action_party party, uint64_t until_ns);
+void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns);
+void vm_step_driver(struct vm *vm);
+void vm_step_device(struct vm *vm);
+void vm_stall_party(struct vm *vm, action_party party, uint64_t until_ns);
 /** In the data of a kick: the lower 32 bits are a notification's data. */
 #define VM_KICK_HAS_DATA (UINT64_C(1) << 32)
 /** A notification arrives after so long. */
-void vm_signal_arrive(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
-                      uint64_t after_ns);
+void vm_schedule_arrival(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
+                         uint64_t after_ns);
 
 /* observe_conformance.c */
 /** What the watchers of clauses are told of a VM when it begins. */
-void vm_watched(const struct vm *vm);
-void vm_watched_event_end(const struct vm *vm);
+void vm_start_watching(const struct vm *vm);
+void vm_end_watched_event(const struct vm *vm);
 
 /* sleeping.c */
-bool sleeping_start(struct vm *vm, uint32_t count);
-void sleeping_step(struct vm *vm);
+bool sleeping_start_wait(struct vm *vm, uint32_t count);
+void sleeping_run_step(struct vm *vm);
 /** Nobody is left to whom the allocation could come. */
-void sleeping_forget(struct vm *vm);
+void sleeping_cancel_wait(struct vm *vm);
 
 /* memory.c: workloads, reclaim, out of memory */
 /** Whether the guest's memory has room for what must be in it; else a sentence. */
 bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);
-void memory_start(struct world *world);
+void memory_start_workloads(struct world *world);
 bool memory_restart(struct vm *vm, char *error, size_t error_bytes);
-struct workload_info memory_workloads(const struct vm *vm);
-void memory_workload_tick(struct world *world, uint32_t index);
-void memory_reclaim_tick(struct vm *vm);
-void memory_oom_done(struct vm *vm);
-void memory_oom_deadline(struct vm *vm);
-void memory_oom_ask(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
-void memory_reclaim_wanted(struct vm *vm);
-void memory_pressure(struct vm *vm, uint32_t action);
-void memory_pressure_end(struct vm *vm, uint32_t action);
+struct workload_info memory_sum_workloads(const struct vm *vm);
+void memory_tick_workload(struct world *world, uint32_t index);
+void memory_run_reclaim(struct vm *vm);
+void memory_end_oom(struct vm *vm);
+void memory_expire_oom(struct vm *vm);
+void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
+void memory_schedule_reclaim(struct vm *vm);
+void memory_start_pressure(struct vm *vm, uint32_t action);
+void memory_end_pressure(struct vm *vm, uint32_t action);
 
 #endif

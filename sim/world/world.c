@@ -38,7 +38,7 @@ static void format_units(char *out, size_t bytes, uint64_t value, const struct u
                    units[i].name);
 }
 
-void world_bytes_format(char *out, size_t bytes, uint64_t value)
+void world_format_bytes(char *out, size_t bytes, uint64_t value)
 {
     static const struct unit units[] = {{"GiB", UINT64_C(1) << 30},
                                         {"MiB", UINT64_C(1) << 20},
@@ -52,7 +52,7 @@ void world_bytes_format(char *out, size_t bytes, uint64_t value)
     format_units(out, bytes, value, units);
 }
 
-void world_time_format(char *out, size_t bytes, uint64_t value_ns)
+void world_format_time(char *out, size_t bytes, uint64_t value_ns)
 {
     static const struct unit units[] = {
         {"s", UINT64_C(1000000000)}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}, {NULL, 0}};
@@ -67,7 +67,7 @@ void world_log(struct world *world, log_level level, const char *format, ...)
         return;
     }
     char time[32];
-    world_time_format(time, sizeof time, engine_get_time_ns(world->engine));
+    world_format_time(time, sizeof time, engine_get_time_ns(world->engine));
     va_list arguments;
     va_start(arguments, format);
     (void)fprintf(world->config.log_to, "%12s  ", time);
@@ -89,7 +89,7 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
     engine_stop_run(world->engine);
 }
 
-const char *verdict_name(run_verdict which)
+const char *verdict_get_name(run_verdict which)
 {
     switch (which) {
     case VERDICT_PASS:
@@ -113,24 +113,24 @@ static const struct {
 #undef X
 };
 
-const char *world_event_name(uint16_t kind)
+const char *world_get_event_name(uint16_t kind)
 {
     return kind < WORLD_EVENT_COUNT ? events[kind].name : "unknown";
 }
 
-const char *world_event_operand(uint16_t kind)
+const char *world_get_event_operand(uint16_t kind)
 {
     return kind < WORLD_EVENT_COUNT ? events[kind].operand : "";
 }
 
-uint8_t world_event_priority(world_event kind)
+uint8_t world_get_event_priority(world_event kind)
 {
     return events[kind].priority;
 }
 
-uint64_t world_at(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm, uint64_t a,
-                  uint64_t b)
+uint64_t world_schedule_event(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm,
+                              uint64_t a, uint64_t b)
 {
-    return engine_schedule_event(world->engine, time_ns, world_event_priority(kind), (uint16_t)kind,
-                                 (uint16_t)vm, a, b);
+    return engine_schedule_event(world->engine, time_ns, world_get_event_priority(kind),
+                                 (uint16_t)kind, (uint16_t)vm, a, b);
 }

@@ -73,10 +73,10 @@ struct world_result {
     uint64_t leaked_bytes; /**< filled by the caller from the arena */
 };
 
-const char *verdict_name(run_verdict which);
+const char *verdict_get_name(run_verdict which);
 
 /** Writes sizes and times in the shortest exact form. */
-void world_bytes_format(char *out, size_t bytes, uint64_t value);
-void world_time_format(char *out, size_t bytes, uint64_t value_ns);
+void world_format_bytes(char *out, size_t bytes, uint64_t value);
+void world_format_time(char *out, size_t bytes, uint64_t value_ns);
 
 #endif

@@ -108,13 +108,13 @@ static void cell_apply(const struct cell *cell, struct scenario_vm *vm)
 static void cell_look(const struct world *world, struct seen *seen)
 {
     const struct vm *vm = &world->vms[0];
-    seen->negotiated = vm_host_info(vm).features & STANDARD;
-    seen->used = vm_guest_info(vm).features & STANDARD;
+    seen->negotiated = vm_get_host_info(vm).features & STANDARD;
+    seen->used = vm_get_guest_info(vm).features & STANDARD;
     for (uint32_t q = 0; q < BNT_BALLOON_QUEUE_COUNT; q++) {
         seen->index[q] = bnt_guest_queue_index(vm->guest, (bnt_balloon_queue)q);
     }
-    seen->stats = world_metric(world, METRIC_STATS_SEQUENCE, 0);
-    seen->reported = world_metric(world, METRIC_REPORTED, 0);
+    seen->stats = world_read_metric(world, METRIC_STATS_SEQUENCE, 0);
+    seen->reported = world_read_metric(world, METRIC_REPORTED, 0);
 }
 
 static struct seen cell_run(struct arena *arena, struct scenario *scenario, const struct cell *cell)

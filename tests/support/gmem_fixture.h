@@ -82,13 +82,13 @@ static inline void create(void)
 static inline struct gmem_counters counters(void)
 {
     struct gmem_counters now;
-    gmem_counters_get(gmem, &now);
+    gmem_get_counters(gmem, &now);
     return now;
 }
 
 static inline uint64_t in_use(page_use use)
 {
-    return gmem_pages_in_use(gmem, use);
+    return gmem_count_pages_in_use(gmem, use);
 }
 
 /** Takes from the balloon's allocator until it gives less than asked. */
@@ -98,7 +98,7 @@ static inline uint64_t balloon_fill(uint64_t *pages, uint64_t most)
     while (got < most) {
         const uint64_t left = most - got;
         const uint32_t want = left < 256 ? (uint32_t)left : 256;
-        const uint32_t n = gmem_balloon_alloc(gmem, pages + got, want);
+        const uint32_t n = gmem_balloon_alloc_pages(gmem, pages + got, want);
         got += n;
         if (n < want) {
             break;

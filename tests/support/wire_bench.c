@@ -203,10 +203,10 @@ static void host_open(void)
     bench.config.memory_first_pfn = bench.first_pfn;
     bench.config.memory_pfns = bench.pfns;
     bench.dma_gpa = (bench.first_pfn + bench.pfns) << BNT_PFN_SHIFT;
-    bench.dma = arena_alloc_zeroed(bench.arena, wire_player_dma_bytes());
+    bench.dma = arena_alloc_zeroed(bench.arena, wire_player_get_dma_bytes());
     const struct bnt_mem_region regions[] = {
         {bench.first_pfn << BNT_PFN_SHIFT, bench.pfns << BNT_PFN_SHIFT},
-        {bench.dma_gpa, wire_player_dma_bytes()},
+        {bench.dma_gpa, wire_player_get_dma_bytes()},
     };
     ck_assert_int_eq(bnt_mem_init(&bench.mem, &mem_ops, &bench, regions, 2), BNT_OK);
     ck_assert_int_eq(bnt_host_footprint(&bench.config, &bench.storage_bytes), BNT_OK);
@@ -230,9 +230,9 @@ bool bench_open(const char *bytes, size_t length)
         .first_pfn = bench.first_pfn,
         .pfns = bench.pfns,
     };
-    bench.player =
-        wire_player_create(bench.arena, "wire.jsonl", bytes, length, &ops, &bench, bench.dma,
-                           bench.dma_gpa, wire_player_dma_bytes(), bench.error, sizeof bench.error);
+    bench.player = wire_player_create(bench.arena, "wire.jsonl", bytes, length, &ops, &bench,
+                                      bench.dma, bench.dma_gpa, wire_player_get_dma_bytes(),
+                                      bench.error, sizeof bench.error);
     return bench.player != NULL;
 }
 
@@ -245,22 +245,22 @@ static void bench_step(void)
     bench.interrupts = 0;
     for (uint16_t queue = 0; queue < 8; queue++) {
         if ((raised >> queue & 1u) != 0) {
-            wire_player_interrupt(bench.player, queue);
+            wire_player_take_used(bench.player, queue);
         }
     }
 }
 
 void bench_play(void)
 {
-    const uint32_t lines = wire_player_lines(bench.player);
+    const uint32_t lines = wire_player_count_lines(bench.player);
     uint64_t before_ns = 0;
     for (uint32_t line = 0; line < lines; line++) {
-        const uint64_t at_ns = wire_player_time_ns(bench.player, line);
+        const uint64_t at_ns = wire_player_get_time_ns(bench.player, line);
         ck_assert_uint_ge(at_ns, before_ns);
         /* The device has a deadline of its own for statistics, once a second. */
         bench.now_ns = at_ns;
         bench_step();
-        wire_player_line(bench.player, line);
+        wire_player_play_line(bench.player, line);
         bench_step();
         before_ns = at_ns;
     }
@@ -271,7 +271,7 @@ void bench_close(void)
     wire_player_destroy(bench.player);
     bnt_host_fini(bench.host);
     arena_free(bench.arena, bench.storage, bench.storage_bytes);
-    arena_free(bench.arena, bench.dma, wire_player_dma_bytes());
+    arena_free(bench.arena, bench.dma, wire_player_get_dma_bytes());
     ck_assert_uint_eq(arena_close(bench.arena), 0);
     memset(&bench, 0, sizeof bench);
 }
@@ -385,7 +385,7 @@ void expect_failure(struct text copy, const char *text)
         bench_play();
         ck_assert_str_eq(bench.text, text);
         ck_assert_uint_eq(bench.failures, 1);
-        ck_assert(!wire_player_done(bench.player));
+        ck_assert(!wire_player_is_done(bench.player));
     } else {
         ck_assert_str_eq(bench.error, text);
     }

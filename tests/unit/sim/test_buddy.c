@@ -102,7 +102,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
     uint32_t used_count = 0;
     uint64_t seed = 0;
     model_blocks = 0;
-    buddy_give_range(&buddy, 0, PAGES);
+    buddy_free_range(&buddy, 0, PAGES);
     for (uint32_t page = PAGES; page-- > 0;) {
         model_give(page);
     }
@@ -112,7 +112,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
         if ((drawn & 1) != 0 || used_count < count) {
             while (count > 0 && used_count < PAGES) {
                 uint32_t first = 0;
-                const uint32_t run = buddy_take(&buddy, count, &first);
+                const uint32_t run = buddy_alloc_run(&buddy, count, &first);
                 ck_assert_uint_ge(run, 1);
                 ck_assert_uint_le(run, count);
                 for (uint32_t i = 0; i < run; i++) {
@@ -128,7 +128,7 @@ START_TEST(test_pages_come_out_as_from_the_plainest_model)
                 const uint32_t page = used[at];
                 used[at] = used[--used_count];
                 state[page] = 0;
-                (void)buddy_give(&buddy, page, 0);
+                (void)buddy_free_block(&buddy, page, 0);
                 model_give(page);
             }
         }
@@ -145,19 +145,19 @@ START_TEST(test_freed_pages_merge_into_the_blocks_they_came_from)
     uint32_t first = 0;
     uint32_t blocks[BUDDY_ORDERS];
     memset(state, 1, 5);
-    buddy_give_range(&buddy, 5, PAGES - 5);
+    buddy_free_range(&buddy, 5, PAGES - 5);
     memcpy(blocks, buddy.blocks, sizeof blocks);
     uint32_t taken = 0;
-    while (buddy_take(&buddy, 1, &first) == 1) {
+    while (buddy_alloc_run(&buddy, 1, &first) == 1) {
         taken++;
     }
     ck_assert_uint_eq(taken, PAGES - 5);
     ck_assert_uint_eq(free_pages(), 0);
     for (uint32_t i = 0; i < PAGES - 5; i += 2) {
-        (void)buddy_give(&buddy, 5 + i, 0);
+        (void)buddy_free_block(&buddy, 5 + i, 0);
     }
     for (uint32_t i = 1; i < PAGES - 5; i += 2) {
-        (void)buddy_give(&buddy, 5 + i, 0);
+        (void)buddy_free_block(&buddy, 5 + i, 0);
     }
     ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
     ck_assert_msg(audit(), "%s", text);
@@ -167,12 +167,12 @@ END_TEST
 START_TEST(test_a_fresh_range_comes_out_lowest_first)
 {
     uint32_t first = 0;
-    buddy_give_range(&buddy, 0, 2048);
+    buddy_free_range(&buddy, 0, 2048);
     for (uint32_t at = 0; at < 2048; at += 256) {
-        ck_assert_uint_eq(buddy_take(&buddy, 256, &first), 256);
+        ck_assert_uint_eq(buddy_alloc_run(&buddy, 256, &first), 256);
         ck_assert_uint_eq(first, at);
     }
-    ck_assert_uint_eq(buddy_take(&buddy, 1, &first), 0);
+    ck_assert_uint_eq(buddy_alloc_run(&buddy, 1, &first), 0);
 }
 END_TEST
 
@@ -194,9 +194,10 @@ static void damage_count(void)
 static void damage_double(void)
 {
     uint32_t first = 0;
-    (void)buddy_take(&buddy, 2, &first);
+    (void)buddy_alloc_run(&buddy, 2, &first);
     state[first] = 0;
-    (void)buddy_give(&buddy, first, 0); /* now its neighbour is used; claim it is a block, too */
+    (void)buddy_free_block(&buddy, first,
+                           0); /* now its neighbour is used; claim it is a block, too */
     next[first + 1] = BUDDY_NONE;
     prev[first + 1] = BUDDY_NONE;
     state[first + 1] = BUDDY_HEAD(0);
@@ -206,7 +207,7 @@ static void damage_double(void)
 START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_again)
 {
     uint32_t blocks[BUDDY_ORDERS];
-    buddy_give_range(&buddy, 0, 2048);
+    buddy_free_range(&buddy, 0, 2048);
     memcpy(blocks, buddy.blocks, sizeof blocks);
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         const uint32_t size = UINT32_C(1) << order;
@@ -214,14 +215,14 @@ START_TEST(test_a_block_taken_out_of_a_larger_one_leaves_the_rest_and_merges_aga
             if (page + size > 2048) {
                 break;
             }
-            ck_assert(buddy_take_block(&buddy, page, order));
+            ck_assert(buddy_alloc_block_at(&buddy, page, order));
             memset(state + page, 1, size);
-            ck_assert(!buddy_take_block(&buddy, page, order)); /* it is gone */
-            ck_assert(!buddy_take_block(&buddy, page, 0));
+            ck_assert(!buddy_alloc_block_at(&buddy, page, order)); /* it is gone */
+            ck_assert(!buddy_alloc_block_at(&buddy, page, 0));
             ck_assert_uint_eq(free_pages(), 2048 - size);
             ck_assert_msg(audit(), "%s", text);
             memset(state + page, 0, size);
-            ck_assert_uint_ge(buddy_give(&buddy, page, order), order);
+            ck_assert_uint_ge(buddy_free_block(&buddy, page, order), order);
             ck_assert_msg(audit(), "%s", text);
             ck_assert_mem_eq(blocks, buddy.blocks, sizeof blocks);
         }
@@ -260,7 +261,7 @@ static const struct {
 
 START_TEST(test_audit_sees_each_kind_of_damage)
 {
-    buddy_give_range(&buddy, 0, 2048);
+    buddy_free_range(&buddy, 0, 2048);
     ck_assert(audit());
     damages[_i].damage();
     ck_assert(!audit());

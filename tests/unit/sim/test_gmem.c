@@ -34,7 +34,7 @@ START_TEST(test_kernel_and_pinned_are_written_at_boot_and_stay)
     ck_assert_uint_ne(host[0], 0);
     ck_assert_uint_ne(host[2303], 0);
     ck_assert_uint_eq(host[2304], 0);
-    gmem_kernel_touch(gmem, 5000);
+    gmem_read_kernel_pages(gmem, 5000);
 }
 END_TEST
 
@@ -68,8 +68,8 @@ START_TEST(test_lifo_hands_out_what_was_freed_last)
     create();
     ck_assert_uint_eq(balloon_fill(pages, 512), 512);
     const uint64_t back[] = {pages[300], pages[7], pages[8], pages[100]};
-    gmem_balloon_free(gmem, back, 4);
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 4), 4);
+    gmem_balloon_free_pages(gmem, back, 4);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 4), 4);
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_uint_eq(pages[i], back[3 - i]);
     }
@@ -88,8 +88,8 @@ START_TEST(test_sequential_hands_out_the_lowest_address)
     }
     const uint64_t back[] = {pages[300], pages[7000], pages[8], pages[4096]};
     const uint64_t sorted[] = {pages[8], pages[300], pages[4096], pages[7000]};
-    gmem_balloon_free(gmem, back, 4);
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 5), 5);
+    gmem_balloon_free_pages(gmem, back, 4);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 5), 5);
     ck_assert_mem_eq(pages, sorted, sizeof sorted);
     ck_assert_uint_eq(pages[4], 0x40000 + 2048 + 8192);
 }
@@ -115,7 +115,7 @@ static void shuffled(uint64_t seed, uint64_t *pages)
     config.engine = engine;
     config.pages = PAGES_RANDOM;
     create();
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 256), 256);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 256), 256);
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
     gmem_destroy(gmem);
     gmem = NULL;
@@ -151,42 +151,42 @@ static void random_operation(uint64_t drawn, uint64_t *balloon, uint64_t *balloo
     uint32_t n = 0;
     switch (drawn % 12) {
     case 0:
-        (void)gmem_demand(gmem, group, PAGE_USE_ANON, count);
+        (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, count);
         break;
     case 1:
-        (void)gmem_demand(gmem, group, PAGE_USE_SLAB, count / 8);
+        (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, count / 8);
         break;
     case 2:
-        gmem_cache_read(gmem, group, count);
+        gmem_cache_read_new(gmem, group, count);
         break;
     case 3:
-        (void)gmem_cache_refault(gmem, group, count);
+        (void)gmem_cache_refault_pages(gmem, group, count);
         break;
     case 4:
-        gmem_cache_dirty(gmem, group, count);
+        gmem_cache_set_dirty(gmem, group, count);
         break;
     case 5:
-        (void)gmem_release(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), count);
+        (void)gmem_release_pages(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), count);
         break;
     case 6:
-        gmem_touch(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), 64);
+        gmem_touch_pages(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), 64);
         break;
     case 7:
-        (void)gmem_swap_in(gmem, group, count / 4);
+        (void)gmem_swap_in_pages(gmem, group, count / 4);
         break;
     case 8:
-        (void)gmem_reclaim(gmem, 64);
+        (void)gmem_run_background_reclaim(gmem, 64);
         break;
     case 9:
     case 10:
-        n = gmem_balloon_alloc(gmem, batch, (uint32_t)(count % 256));
+        n = gmem_balloon_alloc_pages(gmem, batch, (uint32_t)(count % 256));
         memcpy(balloon + *ballooned, batch, n * sizeof batch[0]);
         *ballooned += n;
         break;
     default:
         n = (uint32_t)(count < *ballooned ? count : *ballooned);
         *ballooned -= n;
-        gmem_balloon_free(gmem, balloon + *ballooned, n);
+        gmem_balloon_free_pages(gmem, balloon + *ballooned, n);
         break;
     }
 }
@@ -204,7 +204,7 @@ START_TEST(test_pages_are_conserved_over_any_operations)
     config.swap_bytes = 4 * MIB;
     create();
     for (uint32_t i = 0; i < 3; i++) {
-        ck_assert_uint_eq(gmem_group_create(gmem), i);
+        ck_assert_uint_eq(gmem_create_group(gmem), i);
     }
     for (uint64_t round = 0; round < 6000; round++) {
         random_operation(bnt_mix64(round + 1), balloon, &ballooned);
@@ -219,10 +219,10 @@ START_TEST(test_pages_are_conserved_over_any_operations)
     ck_assert_uint_gt(now.refaults, 0);
     ck_assert_uint_eq(now.bad_frees, 0);
     for (uint32_t i = 0; i < 3; i++) {
-        gmem_group_empty(gmem, i);
+        gmem_empty_group(gmem, i);
     }
-    gmem_balloon_free(gmem, balloon, (uint32_t)ballooned);
-    ck_assert_uint_eq(in_use(PAGE_USE_FREE), gmem_pages(gmem) - in_use(PAGE_USE_KERNEL));
+    gmem_balloon_free_pages(gmem, balloon, (uint32_t)ballooned);
+    ck_assert_uint_eq(in_use(PAGE_USE_FREE), gmem_count_pages(gmem) - in_use(PAGE_USE_KERNEL));
     ck_assert_uint_eq(counters().swap_used_bytes, 0);
     ck_assert_uint_eq(moves[PAGE_USE_FREE][PAGE_USE_BALLOON],
                       moves[PAGE_USE_BALLOON][PAGE_USE_FREE]);
@@ -240,12 +240,12 @@ START_TEST(test_links_are_last_in_first_out)
     config.first_pfn = 0x1000;
     create();
     ck_assert_uint_eq(balloon_fill(pages, 600), 600);
-    gmem_links_push(gmem, GMEM_NONE, pages, 256);
-    gmem_links_push(gmem, pages[255], pages + 256, 256);
-    gmem_links_push(gmem, pages[511], pages + 512, 88);
-    uint64_t head = gmem_links_pop(gmem, pages[599], popped, 100);
+    gmem_push_links(gmem, GMEM_NONE, pages, 256);
+    gmem_push_links(gmem, pages[255], pages + 256, 256);
+    gmem_push_links(gmem, pages[511], pages + 512, 88);
+    uint64_t head = gmem_pop_links(gmem, pages[599], popped, 100);
     ck_assert_uint_eq(head, pages[499]);
-    head = gmem_links_pop(gmem, head, popped + 100, 500);
+    head = gmem_pop_links(gmem, head, popped + 100, 500);
     ck_assert_uint_eq(head, GMEM_NONE);
     for (uint32_t i = 0; i < 600; i++) {
         ck_assert_uint_eq(popped[i], pages[599 - i]);
@@ -259,23 +259,23 @@ START_TEST(test_frees_of_foreign_pages_are_counted_and_change_nothing)
     uint64_t pages[4];
     config.page_order = 1;
     create();
-    const uint32_t group = gmem_group_create(gmem);
-    (void)gmem_demand(gmem, group, PAGE_USE_ANON, 1);
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 1), 1);
+    const uint32_t group = gmem_create_group(gmem);
+    (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, 1);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 1), 1);
     const uint64_t bad[] = {
         0,
-        gmem_any_page(gmem, PAGE_USE_ANON),
+        gmem_find_page_in_use(gmem, PAGE_USE_ANON),
         pages[0] + 1,
         UINT64_C(1) << 40,
         GMEM_NONE,
         pages[0],
         pages[0],
     };
-    gmem_balloon_free(gmem, bad, 7);
+    gmem_balloon_free_pages(gmem, bad, 7);
     ck_assert_uint_eq(counters().bad_frees, 6);
     ck_assert_uint_eq(in_use(PAGE_USE_BALLOON), 0);
-    ck_assert_int_eq(gmem_use(gmem, pages[0]), PAGE_USE_FREE);
-    ck_assert_int_eq(gmem_use(gmem, pages[0] + 1), PAGE_USE_COUNT);
+    ck_assert_int_eq(gmem_get_page_use(gmem, pages[0]), PAGE_USE_FREE);
+    ck_assert_int_eq(gmem_get_page_use(gmem, pages[0] + 1), PAGE_USE_COUNT);
 }
 END_TEST
 
@@ -283,7 +283,7 @@ END_TEST
 
 static uint32_t any_anon(void)
 {
-    return gmem_page_of(gmem, gmem_any_page(gmem, PAGE_USE_ANON));
+    return gmem_find_page(gmem, gmem_find_page_in_use(gmem, PAGE_USE_ANON));
 }
 
 static void damage_use(void)
@@ -360,12 +360,12 @@ START_TEST(test_audit_sees_each_kind_of_damage)
     uint64_t pages[8];
     config.swap_bytes = 1 * MIB;
     create();
-    const uint32_t group = gmem_group_create(gmem);
-    (void)gmem_group_create(gmem);
-    (void)gmem_demand(gmem, group, PAGE_USE_SLAB, 10);
-    (void)gmem_demand(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 20);
-    (void)gmem_balloon_alloc(gmem, pages, 8);
-    gmem_balloon_free(gmem, pages, 8);
+    const uint32_t group = gmem_create_group(gmem);
+    (void)gmem_create_group(gmem);
+    (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, 10);
+    (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 20);
+    (void)gmem_balloon_alloc_pages(gmem, pages, 8);
+    gmem_balloon_free_pages(gmem, pages, 8);
     ck_assert_msg(gmem_audit(gmem, text, sizeof text), "%s", text);
     damages[_i].damage();
     ck_assert(!gmem_audit(gmem, text, sizeof text));

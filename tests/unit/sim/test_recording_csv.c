@@ -33,16 +33,16 @@ START_TEST(test_columns_are_found_by_name)
     struct recording *recording = parse(csv, strlen(csv));
     ck_assert_msg(recording != NULL, "%s", text);
     ck_assert_uint_eq(recording->row_count, 2);
-    const struct recording_row *row = recording_at(recording, 9);
+    const struct recording_row *row = recording_find_row(recording, 9);
     ck_assert_uint_eq(row->time_ms, 5);
     ck_assert_uint_eq(row->anon_kib, 100);
     ck_assert_uint_eq(row->slab_kib, 23);
     ck_assert_uint_eq(row->cache_kib, 340);
     ck_assert_uint_eq(row->dirty_kib, 9);
-    ck_assert_uint_eq(recording_at(recording, 0)->time_ms, 5);
-    ck_assert_uint_eq(recording_at(recording, 10)->time_ms, 10);
-    ck_assert_uint_eq(recording_at(recording, UINT64_MAX)->dirty_kib, 7); /* of 7 of cache */
-    ck_assert_uint_eq(recording_end_ms(recording), 10);
+    ck_assert_uint_eq(recording_find_row(recording, 0)->time_ms, 5);
+    ck_assert_uint_eq(recording_find_row(recording, 10)->time_ms, 10);
+    ck_assert_uint_eq(recording_find_row(recording, UINT64_MAX)->dirty_kib, 7); /* of 7 of cache */
+    ck_assert_uint_eq(recording_get_end_ms(recording), 10);
     recording_free(recording);
 }
 END_TEST

@@ -146,11 +146,11 @@ static void check_names(metric which, const struct choice *choices)
 {
     for (; choices->name != NULL; choices++) {
         char text[64];
-        world_metric_format(text, sizeof text, which, choices->value);
+        world_format_metric(text, sizeof text, which, choices->value);
         ck_assert_str_eq(text, choices->name);
     }
     char text[64];
-    world_metric_format(text, sizeof text, which, UINT64_MAX);
+    world_format_metric(text, sizeof text, which, UINT64_MAX);
     ck_assert_str_eq(text, "unknown");
 }
 

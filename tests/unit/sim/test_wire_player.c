@@ -19,14 +19,14 @@ START_TEST(test_the_whole_recording_passes)
 {
     bench_init();
     ck_assert(bench_open(original, original_bytes));
-    ck_assert_uint_eq(wire_player_lines(bench.player), 753);
-    ck_assert_uint_eq(wire_player_time_ns(bench.player, 0), 0);
-    ck_assert_uint_eq(wire_player_time_ns(bench.player, 752), UINT64_C(13935842000));
-    ck_assert(!wire_player_done(bench.player));
+    ck_assert_uint_eq(wire_player_count_lines(bench.player), 753);
+    ck_assert_uint_eq(wire_player_get_time_ns(bench.player, 0), 0);
+    ck_assert_uint_eq(wire_player_get_time_ns(bench.player, 752), UINT64_C(13935842000));
+    ck_assert(!wire_player_is_done(bench.player));
     bench_play();
     ck_assert_str_eq(bench.text, "");
-    ck_assert(wire_player_done(bench.player));
-    const struct wire_player_counts counts = wire_player_counts(bench.player);
+    ck_assert(wire_player_is_done(bench.player));
+    const struct wire_player_counts counts = wire_player_get_counts(bench.player);
     ck_assert_uint_eq(counts.requests, 362);
     ck_assert_uint_eq(counts.actuals, 363);
     ck_assert_uint_eq(counts.reports, 3);

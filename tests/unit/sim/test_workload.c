@@ -86,7 +86,7 @@ static struct workload *make(const struct scenario_workload *spec,
 static struct workload_info info_of(const struct workload *workload)
 {
     struct workload_info info;
-    workload_info_get(workload, &info);
+    workload_get_info(workload, &info);
     return info;
 }
 
@@ -94,13 +94,13 @@ static struct workload_info info_of(const struct workload *workload)
 
 START_TEST(test_scaling_is_exact_beyond_64_bits)
 {
-    ck_assert_uint_eq(workload_scale(7, 3, 2), 10);
-    ck_assert_uint_eq(workload_scale(0, UINT64_MAX, 5), 0);
-    ck_assert_uint_eq(workload_scale(UINT64_MAX, 1, 1), UINT64_MAX);
-    ck_assert_uint_eq(workload_scale(UINT64_MAX, INT64_MAX, INT64_MAX), UINT64_MAX);
-    ck_assert_uint_eq(workload_scale(UINT64_C(1) << 44, UINT64_C(1) << 40, UINT64_C(1) << 41),
+    ck_assert_uint_eq(workload_mul_div(7, 3, 2), 10);
+    ck_assert_uint_eq(workload_mul_div(0, UINT64_MAX, 5), 0);
+    ck_assert_uint_eq(workload_mul_div(UINT64_MAX, 1, 1), UINT64_MAX);
+    ck_assert_uint_eq(workload_mul_div(UINT64_MAX, INT64_MAX, INT64_MAX), UINT64_MAX);
+    ck_assert_uint_eq(workload_mul_div(UINT64_C(1) << 44, UINT64_C(1) << 40, UINT64_C(1) << 41),
                       UINT64_C(1) << 43);
-    ck_assert_uint_eq(workload_scale(1000000007, 998244353, 1000000006), 998244353);
+    ck_assert_uint_eq(workload_mul_div(1000000007, 998244353, 1000000006), 998244353);
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(test_each_shape_wants_what_its_figures_say)
         struct scenario_workload spec = spec_of(rows[i].kind, USE_ANON);
         spec.stop_ns = 9 * S;
         struct workload *workload = make(&spec, NULL);
-        workload_want_at(workload, rows[i].at_ms * MS, &want);
+        workload_compute_want(workload, rows[i].at_ms * MS, &want);
         ck_assert_msg(want.anon_bytes / 1024 == rows[i].kib, "row %zu: %llu KiB", i,
                       (unsigned long long)want.anon_bytes / 1024);
         ck_assert_uint_eq(want.slab_bytes + want.cache_bytes + want.dirty_bytes, 0);
@@ -145,7 +145,7 @@ START_TEST(test_a_ramp_may_go_down)
     spec.to_bytes = 4 * MIB;
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&spec, NULL);
-    workload_want_at(workload, 3 * S, &want);
+    workload_compute_want(workload, 3 * S, &want);
     ck_assert_uint_eq(want.slab_bytes, 8 * MIB);
     workload_destroy(workload);
     destroy();
@@ -159,7 +159,7 @@ static void walk(uint64_t seed, uint64_t *sizes, uint32_t count)
     create(64 * MIB, 0, seed);
     struct workload *workload = make(&spec, NULL);
     for (uint32_t i = 0; i < count; i++) {
-        workload_tick(workload, tick.next_ns, &tick);
+        workload_run_tick(workload, tick.next_ns, &tick);
         sizes[i] = info_of(workload).demand_bytes;
     }
     workload_destroy(workload);
@@ -203,21 +203,21 @@ START_TEST(test_a_tick_has_what_is_wanted_and_gives_back_what_is_not)
     spec.stop_ns = 7 * S + 1;
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&spec, NULL);
-    workload_tick(workload, 0, &tick);
+    workload_run_tick(workload, 0, &tick);
     ck_assert_uint_eq(tick.next_ns, 1 * S);
     while (tick.next_ns < spec.stop_ns) {
         const uint64_t now_ns = tick.next_ns;
-        workload_tick(workload, now_ns, &tick);
+        workload_run_tick(workload, now_ns, &tick);
         ck_assert_uint_gt(tick.next_ns, now_ns);
-        workload_want_at(workload, now_ns, &want);
-        const uint64_t pages = gmem_pages_in_use(gmem, PAGE_USE_ANON);
+        workload_compute_want(workload, now_ns, &want);
+        const uint64_t pages = gmem_count_pages_in_use(gmem, PAGE_USE_ANON);
         ck_assert_uint_eq(pages, (want.anon_bytes + PAGE - 1) / PAGE);
         ck_assert(!tick.out_of_memory);
     }
     ck_assert_uint_eq(tick.next_ns, spec.stop_ns);
-    workload_tick(workload, tick.next_ns, &tick);
+    workload_run_tick(workload, tick.next_ns, &tick);
     ck_assert_uint_eq(tick.next_ns, WORKLOAD_NEVER);
-    ck_assert_uint_eq(gmem_pages_in_use(gmem, PAGE_USE_ANON), 0);
+    ck_assert_uint_eq(gmem_count_pages_in_use(gmem, PAGE_USE_ANON), 0);
     ck_assert_uint_eq(info_of(workload).stalled_ns, 0);
     workload_destroy(workload);
     destroy();
@@ -236,29 +236,30 @@ START_TEST(test_cache_gives_way_and_pays_to_come_back)
     create(64 * MIB, 0, 1);
     struct workload *cache = make(&files, NULL);
     struct workload *anon = make(&app, NULL);
-    workload_tick(cache, 1 * S, &tick);
+    workload_run_tick(cache, 1 * S, &tick);
     ck_assert_uint_eq(info_of(cache).cache_bytes, 40 * MIB);
-    ck_assert_uint_eq(gmem_pages_in_use(gmem, PAGE_USE_CACHE_DIRTY), 40 * MIB / PAGE / 16);
+    ck_assert_uint_eq(gmem_count_pages_in_use(gmem, PAGE_USE_CACHE_DIRTY), 40 * MIB / PAGE / 16);
     ck_assert_uint_eq(tick.next_ns, 1100 * MS);
-    workload_tick(anon, 1 * S, &tick);
+    workload_run_tick(anon, 1 * S, &tick);
     ck_assert(!tick.out_of_memory);
     ck_assert_uint_eq(info_of(anon).unmet_bytes, 0);
     ck_assert_uint_gt(info_of(anon).stalled_ns, 0);
     ck_assert_uint_eq(info_of(cache).cache_bytes, 23 * MIB);
-    gmem_counters_get(gmem, &counters);
+    gmem_get_counters(gmem, &counters);
     ck_assert_uint_eq(counters.reclaimed_bytes, 17 * MIB);
     ck_assert_uint_eq(counters.refaults, 0);
-    workload_tick(cache, 1100 * MS, &tick);
-    gmem_counters_get(gmem, &counters);
+    workload_run_tick(cache, 1100 * MS, &tick);
+    gmem_get_counters(gmem, &counters);
     ck_assert_uint_eq(counters.refaults, 10240 / 16 * 17 / 40);
     ck_assert_uint_gt(tick.next_ns, 1200 * MS); /* later, by what it waited */
     ck_assert_uint_eq(info_of(cache).stalled_ns, tick.next_ns - 1200 * MS);
     ck_assert_uint_eq(info_of(cache).demand_bytes, 0);
-    ck_assert_uint_eq(
-        info_of(cache).cache_bytes / PAGE + gmem_cache_dropped(gmem, info_of(cache).group), 10240);
-    workload_tick(anon, 3 * S, &tick);
+    ck_assert_uint_eq(info_of(cache).cache_bytes / PAGE +
+                          gmem_cache_count_dropped(gmem, info_of(cache).group),
+                      10240);
+    workload_run_tick(anon, 3 * S, &tick);
     for (uint32_t i = 0; i < 200; i++) {
-        workload_tick(cache, 3 * S + i * 100 * MS, &tick);
+        workload_run_tick(cache, 3 * S + i * 100 * MS, &tick);
     }
     ck_assert_uint_eq(info_of(cache).cache_bytes, 40 * MIB);
     workload_destroy(cache);
@@ -274,14 +275,14 @@ START_TEST(test_cache_that_is_not_wanted_any_more_does_not_come_back)
     files.size_bytes = 40 * MIB;
     files.to_bytes = 4 * MIB;
     create(64 * MIB, 0, 1);
-    const uint32_t hog = gmem_group_create(gmem);
+    const uint32_t hog = gmem_create_group(gmem);
     struct workload *cache = make(&files, NULL);
-    workload_tick(cache, 1 * S, &tick);
-    (void)gmem_demand(gmem, hog, PAGE_USE_ANON, 40 * MIB / PAGE);
-    ck_assert_uint_gt(gmem_cache_dropped(gmem, info_of(cache).group), 0);
-    workload_tick(cache, 5 * S, &tick);
+    workload_run_tick(cache, 1 * S, &tick);
+    (void)gmem_demand_pages(gmem, hog, PAGE_USE_ANON, 40 * MIB / PAGE);
+    ck_assert_uint_gt(gmem_cache_count_dropped(gmem, info_of(cache).group), 0);
+    workload_run_tick(cache, 5 * S, &tick);
     ck_assert_uint_eq(info_of(cache).cache_bytes, 4 * MIB);
-    ck_assert_uint_eq(gmem_cache_dropped(gmem, info_of(cache).group), 0);
+    ck_assert_uint_eq(gmem_cache_count_dropped(gmem, info_of(cache).group), 0);
     workload_destroy(cache);
     destroy();
 }
@@ -293,9 +294,9 @@ START_TEST(test_a_repeated_tick_takes_no_second_step)
     struct workload_tick tick;
     create(64 * MIB, 0, 7);
     struct workload *workload = make(&spec, NULL);
-    workload_tick(workload, 1 * S, &tick);
+    workload_run_tick(workload, 1 * S, &tick);
     const uint64_t due_ns = tick.next_ns;
-    workload_tick(workload, 1 * S + MS, &tick);
+    workload_run_tick(workload, 1 * S + MS, &tick);
     ck_assert_uint_eq(info_of(workload).demand_bytes, 4 * MIB);
     ck_assert_uint_ge(tick.next_ns, due_ns);
     workload_destroy(workload);
@@ -310,15 +311,15 @@ START_TEST(test_swapped_memory_counts_as_present_and_is_paid_for)
     app.size_bytes = 80 * MIB;
     create(64 * MIB, 32 * MIB, 1);
     struct workload *workload = make(&app, NULL);
-    workload_tick(workload, 1 * S, &tick);
+    workload_run_tick(workload, 1 * S, &tick);
     ck_assert(!tick.out_of_memory);
     const struct workload_info first = info_of(workload);
     ck_assert_uint_eq(first.unmet_bytes, 0);
     ck_assert_uint_eq(first.present_bytes, 80 * MIB);
-    ck_assert_uint_gt(gmem_group_swapped(gmem, first.group), 17 * MIB / PAGE - 1);
-    workload_tick(workload, tick.next_ns, &tick);
+    ck_assert_uint_gt(gmem_count_group_swapped(gmem, first.group), 17 * MIB / PAGE - 1);
+    workload_run_tick(workload, tick.next_ns, &tick);
     struct gmem_counters counters;
-    gmem_counters_get(gmem, &counters);
+    gmem_get_counters(gmem, &counters);
     ck_assert_uint_gt(counters.swapped_in_bytes, 0);
     ck_assert_uint_gt(info_of(workload).stalled_ns, first.stalled_ns);
     workload_destroy(workload);
@@ -333,15 +334,15 @@ START_TEST(test_out_of_memory_is_told_and_the_wait_counted)
     uint64_t pages[256];
     app.size_bytes = 62 * MIB;
     create(64 * MIB, 0, 1);
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 256), 256);
-    ck_assert_uint_eq(gmem_balloon_alloc(gmem, pages, 256), 256);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 256), 256);
+    ck_assert_uint_eq(gmem_balloon_alloc_pages(gmem, pages, 256), 256);
     struct workload *workload = make(&app, NULL);
-    workload_tick(workload, 1 * S, &tick);
+    workload_run_tick(workload, 1 * S, &tick);
     ck_assert(tick.out_of_memory);
     ck_assert_uint_eq(tick.missing_bytes, 1 * MIB);
     ck_assert_uint_eq(info_of(workload).unmet_bytes, 1 * MIB);
-    gmem_balloon_free(gmem, pages, 256);
-    workload_tick(workload, 1 * S + 7 * MS, &tick);
+    gmem_balloon_free_pages(gmem, pages, 256);
+    workload_run_tick(workload, 1 * S + 7 * MS, &tick);
     ck_assert(!tick.out_of_memory);
     ck_assert_uint_eq(info_of(workload).unmet_bytes, 0);
     ck_assert_uint_eq(info_of(workload).stalled_ns, 7 * MS);
@@ -357,16 +358,16 @@ START_TEST(test_a_killed_workload_stays_dead)
     app.size_bytes = 100 * MIB;
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&app, NULL);
-    workload_tick(workload, 1 * S, &tick);
+    workload_run_tick(workload, 1 * S, &tick);
     ck_assert(tick.out_of_memory);
-    ck_assert_uint_eq(gmem_oom_kill(gmem), info_of(workload).group);
+    ck_assert_uint_eq(gmem_oom_kill_group(gmem), info_of(workload).group);
     ck_assert(info_of(workload).killed);
     ck_assert_uint_eq(info_of(workload).demand_bytes, 0);
     ck_assert_uint_eq(info_of(workload).unmet_bytes, 0);
-    workload_tick(workload, 2 * S, &tick);
+    workload_run_tick(workload, 2 * S, &tick);
     ck_assert(!tick.out_of_memory);
     ck_assert_uint_eq(tick.next_ns, WORKLOAD_NEVER);
-    ck_assert_uint_eq(gmem_pages_in_use(gmem, PAGE_USE_FREE), gmem_pages(gmem));
+    ck_assert_uint_eq(gmem_count_pages_in_use(gmem, PAGE_USE_FREE), gmem_count_pages(gmem));
     workload_destroy(workload);
     destroy();
 }
@@ -378,11 +379,11 @@ START_TEST(test_stopping_frees_everything)
     struct workload_tick tick;
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&app, NULL);
-    workload_tick(workload, 1 * S, &tick);
-    ck_assert_uint_eq(gmem_pages_in_use(gmem, PAGE_USE_SLAB), 4 * MIB / PAGE);
+    workload_run_tick(workload, 1 * S, &tick);
+    ck_assert_uint_eq(gmem_count_pages_in_use(gmem, PAGE_USE_SLAB), 4 * MIB / PAGE);
     workload_stop(workload);
-    ck_assert_uint_eq(gmem_pages_in_use(gmem, PAGE_USE_FREE), gmem_pages(gmem));
-    workload_tick(workload, 2 * S, &tick);
+    ck_assert_uint_eq(gmem_count_pages_in_use(gmem, PAGE_USE_FREE), gmem_count_pages(gmem));
+    workload_run_tick(workload, 2 * S, &tick);
     ck_assert_uint_eq(tick.next_ns, WORKLOAD_NEVER);
     workload_destroy(workload);
     destroy();
@@ -416,12 +417,12 @@ START_TEST(test_a_real_machine_is_reproduced_within_a_page)
     ck_assert_uint_eq(recording->row_count, 2431);
     for (uint32_t i = 0; i < recording->row_count; i++) {
         const struct recording_row *row = &recording->rows[i];
-        workload_tick(workload, row->time_ms * MS, &tick);
+        workload_run_tick(workload, row->time_ms * MS, &tick);
         ck_assert(!tick.out_of_memory);
-        const uint64_t anon = gmem_pages_in_use(gmem, PAGE_USE_ANON) * 4;
-        const uint64_t slab = gmem_pages_in_use(gmem, PAGE_USE_SLAB) * 4;
-        const uint64_t dirty = gmem_pages_in_use(gmem, PAGE_USE_CACHE_DIRTY) * 4;
-        const uint64_t cache = dirty + gmem_pages_in_use(gmem, PAGE_USE_CACHE_CLEAN) * 4;
+        const uint64_t anon = gmem_count_pages_in_use(gmem, PAGE_USE_ANON) * 4;
+        const uint64_t slab = gmem_count_pages_in_use(gmem, PAGE_USE_SLAB) * 4;
+        const uint64_t dirty = gmem_count_pages_in_use(gmem, PAGE_USE_CACHE_DIRTY) * 4;
+        const uint64_t cache = dirty + gmem_count_pages_in_use(gmem, PAGE_USE_CACHE_CLEAN) * 4;
         ck_assert(anon >= row->anon_kib && anon - row->anon_kib < 4);
         ck_assert(slab >= row->slab_kib && slab - row->slab_kib < 4);
         ck_assert(cache >= row->cache_kib && cache - row->cache_kib < 4);
@@ -443,8 +444,8 @@ START_TEST(test_scale_and_speed_are_ratios)
     spec.speed = (struct ratio){10, 1};
     create(64 * MIB, 0, 1);
     struct workload *workload = make(&spec, recording);
-    workload_want_at(workload, 1 * S + 5 * S, &want);
-    const struct recording_row *row = recording_at(recording, 50000);
+    workload_compute_want(workload, 1 * S + 5 * S, &want);
+    const struct recording_row *row = recording_find_row(recording, 50000);
     ck_assert_uint_eq(row->time_ms, 50000);
     ck_assert_uint_eq(want.anon_bytes, row->anon_kib * 1024 * 3 / 8);
     ck_assert_uint_eq(want.cache_bytes, row->cache_kib * 1024 * 3 / 8);
@@ -465,13 +466,13 @@ START_TEST(test_a_kernel_build_in_too_small_a_guest_reads_its_files_again)
     create(160 * MIB, 128 * MIB, 1);
     struct workload *workload = make(&spec, recording);
     while (tick.next_ns < 240 * S) {
-        workload_tick(workload, tick.next_ns, &tick);
+        workload_run_tick(workload, tick.next_ns, &tick);
         ck_assert(!tick.out_of_memory);
-        while (gmem_reclaim_wanted(gmem)) {
-            (void)gmem_reclaim(gmem, 32);
+        while (gmem_is_reclaim_wanted(gmem)) {
+            (void)gmem_run_background_reclaim(gmem, 32);
         }
     }
-    gmem_counters_get(gmem, &counters);
+    gmem_get_counters(gmem, &counters);
     ck_assert_uint_gt(counters.reclaimed_bytes, 0);
     ck_assert_uint_gt(counters.refaults, 0);
     ck_assert_uint_gt(info_of(workload).stalled_ns, 0);

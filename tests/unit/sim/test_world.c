@@ -188,15 +188,15 @@ static void act(struct vm *vm, corruption which)
 {
     const struct scenario_action action = {
         .kind = ACTION_CORRUPT, .corruption = which, .secret = true, .count = 3};
-    hostile_start(vm, &action);
+    hostile_start_fault(vm, &action);
     for (int inflate = 0; inflate < 2; inflate++) {
         const struct bnt_guest_request request = {.inflate = inflate != 0};
-        rings_after_expose(vm, &request);
+        rings_corrupt_submitted(vm, &request);
     }
     for (uint16_t queue = 0; queue < WORLD_QUEUES; queue++) {
-        (void)rings_after_serve(vm, queue);
-        (void)rings_statistics(vm, queue);
-        rings_report(vm, queue);
+        (void)rings_corrupt_served(vm, queue);
+        (void)rings_corrupt_statistics(vm, queue);
+        rings_corrupt_report(vm, queue);
     }
 }
 
