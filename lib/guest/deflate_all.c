@@ -119,7 +119,7 @@ bnt_status bnt_guest_detach_orderly(struct bnt_guest *guest, uint64_t now_ns)
     if (!guest->leaving) {
         guest->leaving = true;
         guest->leave_begun_ns = now_ns;
-        guest->leave_due_ns = bnti_guest_add_time(now_ns, guest->config.detach_timeout_ns);
+        guest->leave_due_ns = bnti_guest_add_time(now_ns, guest->config.detach.timeout_ns);
         guest->leave_steps = 0;
         guest->leave_left_pfns = count_pfns_left(guest);
         begin_emptying(guest);

@@ -71,8 +71,8 @@ void bnti_guest_read_config(struct bnt_guest *guest, bool told)
 /* In a step: reads configuration space if the device announced a change or polling is due. */
 void bnti_virtio_poll_config(struct bnt_guest *guest)
 {
-    if (guest->config.poll_ns != 0 && guest->config_due_ns == BNT_NEVER) {
-        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
+    if (guest->config.sizing.poll_ns != 0 && guest->config_due_ns == BNT_NEVER) {
+        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.sizing.poll_ns);
     }
     const bool due = guest->now_ns >= guest->config_due_ns;
     if (!guest->config_marked && !due) {
@@ -81,7 +81,7 @@ void bnti_virtio_poll_config(struct bnt_guest *guest)
     guest->config_marked = false;
     bnti_guest_note_work(guest);
     if (due) {
-        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
+        guest->config_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.sizing.poll_ns);
     }
     bnti_guest_read_config(guest, true);
 }

@@ -20,18 +20,18 @@ bnt_status bnt_guest_footprint(const struct bnt_guest_config *config, struct bnt
     }
     if (settled.wire == BNT_GUEST_WIRE_VMWARE) {
         need->state_bytes = sizeof(struct bnt_guest) +
-                            4u * sizeof(uint64_t) * settled.refused_pages_max +
+                            4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
                             bnti_guest_features_state_bytes(&settled);
         need->dma_bytes = BNT_PFN_BYTES; /* the batch page */
         return BNT_OK;
     }
-    if (bnt_balloon_features_exclusive(settled.features_required, &settled.binding)) {
+    if (bnt_balloon_features_exclusive(settled.features.required, &settled.features.binding)) {
         return BNT_E_EXCLUSIVE;
     }
     const uint32_t queues = bnti_guest_count_rings_before(&settled, BNTI_GUEST_Q_COUNT);
     need->state_bytes = sizeof(struct bnt_guest) +
-                        4u * sizeof(uint64_t) * settled.refused_pages_max +
-                        queues * sizeof(struct bnt_vq_slot) * settled.queue_size_max +
+                        4u * sizeof(uint64_t) * settled.sizing.refused_pages_max +
+                        queues * sizeof(struct bnt_vq_slot) * settled.queues.size_max +
                         bnti_guest_features_state_bytes(&settled);
     need->dma_bytes = queues * bnti_guest_ring_stride(&settled) +
                       BNTI_GUEST_SLOTS * bnti_guest_dma_stride(&settled) +
@@ -46,10 +46,11 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
                            t->status_write && t->config_generation && t->config_read &&
                            t->config_write && t->queue_size_max && t->queue_enable && t->notify;
     const bool links =
-        config->record != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
+        config->record.kind != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
     const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL : transport;
     const bool huge = !ops->huge_alloc == !ops->huge_free && !ops->huge_free == !ops->huge_split;
-    const bool sleeping = huge && (config->sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
+    const bool sleeping =
+        huge && (config->sizing.sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
     return wire && ops->pages_alloc && ops->pages_free && links && sleeping &&
            bnti_guest_features_have_ops(config, ops);
 }
@@ -58,10 +59,10 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
 static void lay_out_storage(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
-    guest->kept = guest->held + guest->config.refused_pages_max;
-    guest->huge_held = guest->kept + guest->config.refused_pages_max;
-    guest->huge_kept = guest->huge_held + guest->config.refused_pages_max;
-    uint8_t *features = (uint8_t *)(guest->huge_kept + guest->config.refused_pages_max);
+    guest->kept = guest->held + guest->config.sizing.refused_pages_max;
+    guest->huge_held = guest->kept + guest->config.sizing.refused_pages_max;
+    guest->huge_kept = guest->huge_held + guest->config.sizing.refused_pages_max;
+    uint8_t *features = (uint8_t *)(guest->huge_kept + guest->config.sizing.refused_pages_max);
     const size_t buffers = bnti_guest_count_rings_before(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
     bnti_guest_features_init(guest, features,
@@ -123,7 +124,7 @@ bnt_status bnt_guest_init(void *state, size_t state_bytes, void *dma, uint64_t d
     g->record_head = BNT_NEVER;
     g->huge.head = BNT_NEVER;
     g->held_head = BNT_NEVER;
-    g->limit_pfns = g->config.limit_pfns;
+    g->limit_pfns = g->config.memory.limit_pfns;
     g->config_due_ns = BNT_NEVER;
     lay_out_storage(g);
     bnti_guest_clear_queue_indices(g);
@@ -339,7 +340,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     if (size < sizeof info->size) {
         return BNT_E_SIZE;
     }
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     const struct bnti_guest_request *deflate = &guest->requests[BNTI_GUEST_DEFLATE];
     const struct bnti_guest_request *oom = &guest->requests[BNTI_GUEST_OOM];
     const size_t fits = size < sizeof *info ? size : sizeof *info;

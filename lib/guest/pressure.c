@@ -51,8 +51,8 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     }
     const enum bnti_guest_call caller = guest->call;
     bnti_guest_enter_call(guest, now_ns);
-    const uint64_t mask = (UINT64_C(1) << guest->config.page_order) - 1;
-    const uint64_t bound = guest->config.oom_pfns_max ? guest->config.oom_pfns_max : BNT_PFN_MAX;
+    const uint64_t mask = (UINT64_C(1) << guest->config.memory.page_order) - 1;
+    const uint64_t bound = guest->config.oom.pfns_max ? guest->config.oom.pfns_max : BNT_PFN_MAX;
     const uint64_t asked = (bnti_guest_min(pfns, bound) + mask) & ~mask;
     if (hinted) {
         result->freed_pfns = bnti_guest_features_shrink(guest, asked);
@@ -72,7 +72,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
         bnti_guest_oom_release_pages(guest, asked, result);
     }
     if (result->pending_pfns > 0) {
-        result->deadline_ns = bnti_guest_add_time(now_ns, guest->config.oom_timeout_ns);
+        result->deadline_ns = bnti_guest_add_time(now_ns, guest->config.oom.timeout_ns);
     }
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM, result->freed_pfns, result->pending_pfns);
     guest->call = caller;

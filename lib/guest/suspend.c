@@ -19,13 +19,13 @@ static void begin_suspend_poll(struct bnt_guest *guest, bnt_guest_state state)
 static void back_off_suspend_poll(struct bnt_guest *guest)
 {
     const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;
-    if (!guest->suspend_stalled && waited >= guest->config.ack_timeout_ns) {
+    if (!guest->suspend_stalled && waited >= guest->config.requests.ack_timeout_ns) {
         guest->suspend_stalled = true;
         guest->count.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_SUSPEND, waited);
     }
     guest->suspend_wait_ns =
-        bnti_guest_min(guest->suspend_wait_ns * 2, guest->config.ack_timeout_ns);
+        bnti_guest_min(guest->suspend_wait_ns * 2, guest->config.requests.ack_timeout_ns);
     guest->suspend_due_ns = bnti_guest_add_time(guest->now_ns, guest->suspend_wait_ns);
 }
 

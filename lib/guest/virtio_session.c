@@ -22,7 +22,7 @@ static uint64_t list_transport_features(const struct bnt_drv_transport *transpor
 /* The features that this core implements. No other feature is accepted (VG-9). */
 static uint64_t collect_known_features(const struct bnt_guest *guest)
 {
-    const struct bnt_balloon_binding *binding = &guest->config.binding;
+    const struct bnt_balloon_binding *binding = &guest->config.features.binding;
     return BNT_BALLOON_F_MUST_TELL_HOST | BNT_BALLOON_F_DEFLATE_ON_OOM | binding->guest_limit |
            binding->verdicts | binding->reset | BNT_F_NOTIFY_ON_EMPTY | BNT_F_RING_INDIRECT_DESC |
            BNT_F_RING_EVENT_IDX | BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_VERSION_1 |
@@ -35,8 +35,8 @@ static uint64_t collect_wanted_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     const uint64_t offered = guest->ops.transport.features_read(guest->opaque);
-    uint64_t wanted = (c->features_wanted & collect_known_features(guest)) | BNT_F_VERSION_1;
-    if (guest->queue_reset_fails && (c->features_required & BNT_F_RING_RESET) == 0) {
+    uint64_t wanted = (c->features.wanted & collect_known_features(guest)) | BNT_F_VERSION_1;
+    if (guest->queue_reset_fails && (c->features.required & BNT_F_RING_RESET) == 0) {
         wanted &= ~BNT_F_RING_RESET; /* offered, but a queue reset failed */
     }
     return bnti_guest_features_limit_wanted(guest, wanted, offered);
@@ -46,8 +46,8 @@ static uint64_t collect_wanted_features(struct bnt_guest *guest)
  * PAGE_POISON (BD-3). */
 static struct bnt_balloon_rule_set build_feature_rules(const struct bnt_guest *guest)
 {
-    struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.binding);
-    if (guest->config.init_on_free) {
+    struct bnt_balloon_rule_set rules = bnt_balloon_rules(&guest->config.features.binding);
+    if (guest->config.poison.init_on_free) {
         rules.rules[rules.count].feature = BNT_BALLOON_F_PAGE_REPORTING;
         rules.rules[rules.count].needs = BNT_BALLOON_F_PAGE_POISON;
         rules.count++;
@@ -76,14 +76,14 @@ bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
         }
         return BNT_OK;
     }
-    if (!guest->reset_stalled && waited >= guest->config.ack_timeout_ns) {
+    if (!guest->reset_stalled && waited >= guest->config.requests.ack_timeout_ns) {
         guest->reset_stalled = true;
         guest->count.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_RESET, waited);
     }
     if (guest->now_ns >= guest->reset_due_ns) {
         guest->reset_wait_ns =
-            bnti_guest_min(guest->reset_wait_ns * 2, guest->config.ack_timeout_ns);
+            bnti_guest_min(guest->reset_wait_ns * 2, guest->config.requests.ack_timeout_ns);
         guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
     }
     return BNT_E_AGAIN;
@@ -93,12 +93,12 @@ static void adopt_features(struct bnt_guest *guest)
 {
     const struct bnt_guest_config *c = &guest->config;
     guest->features = guest->drv.accepted;
-    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->byte_order);
-    guest->verdicts = (guest->features & c->binding.verdicts) != 0;
-    guest->resets = (guest->features & c->binding.reset) != 0;
+    guest->big_endian = guest->drv.legacy && bnt_byte_order_big(c->features.byte_order);
+    guest->verdicts = (guest->features & c->features.binding.verdicts) != 0;
+    guest->resets = (guest->features & c->features.binding.reset) != 0;
     guest->must_tell_host = (guest->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
-    guest->init_inflate = (guest->features & c->binding.device_init_on_inflate) != 0;
-    guest->init_reported = (guest->features & c->binding.device_init_reported) != 0;
+    guest->init_inflate = (guest->features & c->features.binding.device_init_on_inflate) != 0;
+    guest->init_reported = (guest->features & c->features.binding.device_init_reported) != 0;
 }
 
 /* Before DRIVER_OK: writes the features' fields of configuration space, acknowledges the epoch
@@ -124,8 +124,8 @@ static bnt_status set_up_device(struct bnt_guest *guest, uint64_t wanted)
 {
     const struct bnt_balloon_rule_set rules = build_feature_rules(guest);
     bnt_status status = bnt_drv_negotiate_as(
-        &guest->drv, &guest->ops.transport, guest->opaque, guest->config.interface, wanted,
-        guest->config.features_required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
+        &guest->drv, &guest->ops.transport, guest->opaque, guest->config.features.interface, wanted,
+        guest->config.features.required, LEGACY_UNDEFINED, rules.rules, rules.count, &guest->diag);
     if (status != BNT_OK) {
         return status;
     }
@@ -169,7 +169,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     /* The device may have had a target before the driver attached. */
     guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
-    const uint64_t missing = guest->config.features_wanted & ~guest->features;
+    const uint64_t missing = guest->config.features.wanted & ~guest->features;
     bnti_guest_features_start(guest);
     if (missing != 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, missing, 0);
@@ -193,7 +193,7 @@ bool bnti_virtio_serves_oom(const struct bnt_guest *guest)
 
 bool bnti_virtio_has_huge_pages(const struct bnt_guest *guest)
 {
-    return (guest->features & guest->config.binding.huge_pages) != 0;
+    return (guest->features & guest->config.features.binding.huge_pages) != 0;
 }
 
 /* In STOPPING the driver waits only for the device reset. */

@@ -68,7 +68,8 @@ static bool repeat_stop_start(struct bnt_guest *guest)
         return true;
     }
     guest->vmware.stop_unlocks = guest->vmware.stop_starts >= BNT_GUEST_STOP_STARTS;
-    guest->reset_wait_ns = bnti_guest_min(guest->reset_wait_ns * 2, guest->config.ack_timeout_ns);
+    guest->reset_wait_ns =
+        bnti_guest_min(guest->reset_wait_ns * 2, guest->config.requests.ack_timeout_ns);
     guest->reset_due_ns = bnti_guest_add_time(guest->now_ns, guest->reset_wait_ns);
     return guest->vmware.stop_unlocks;
 }

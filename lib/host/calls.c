@@ -42,7 +42,7 @@ static void session_end(struct bnt_host *host)
 /** Only what both know; bit 0 and unknown bits are nobody's. BASIC is what every guest has. */
 static uint64_t capabilities_common(const struct bnt_host *host, uint64_t asked)
 {
-    const uint64_t offered = host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC;
+    const uint64_t offered = host->config.vmware.capabilities | BNT_VMWARE_CAP_BASIC;
 
     return (offered & asked & BNT_VMWARE_CAPS_ALL) | BNT_VMWARE_CAP_BASIC;
 }

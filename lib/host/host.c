@@ -34,7 +34,7 @@ static size_t layout_place(struct host_layout *layout, size_t bytes)
 
 static struct host_layout layout_of(const struct bnt_host_config *config)
 {
-    const size_t pfns = config->request_pfns_max;
+    const size_t pfns = config->requests.pfns_max;
     const size_t batch_max = bnti_host_wire_of(config)->batch_max;
     struct host_layout layout = {0};
 
@@ -51,7 +51,7 @@ static struct host_layout layout_of(const struct bnt_host_config *config)
         layout.features[id] = layout_place(&layout, bnti_host_features[id]->state_bytes);
     }
     layout.ledger =
-        layout_place(&layout, bnti_host_ledger_bytes(config->ledger, config->memory_pfns));
+        layout_place(&layout, bnti_host_ledger_bytes(config->memory.ledger, config->memory.pfns));
     return layout;
 }
 
@@ -71,8 +71,8 @@ static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, doorbell);
     const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, ops);
-    const bool doorbell = (config->vmware_capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
-    const bool leaves = config->ledger == BNT_HOST_LEDGER_LEAVES;
+    const bool doorbell = (config->vmware.capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
+    const bool leaves = config->memory.ledger == BNT_HOST_LEDGER_LEAVES;
 
     if (status != BNT_OK) {
         return status;
@@ -118,16 +118,16 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
     host->ledger.leaf_alloc = host->ops.leaf_alloc;
     host->ledger.leaf_free = host->ops.leaf_free;
     host->ledger.opaque = host->opaque;
-    bnti_host_ledger_init(&host->ledger, host->config.ledger, host->config.memory_pfns,
+    bnti_host_ledger_init(&host->ledger, host->config.memory.ledger, host->config.memory.pfns,
                           storage + layout.ledger);
 }
 
 /** PFNs of requests are kept in 32 bits: of memory that ends beyond, relative to its start. */
 static uint64_t pfn_base_of(const struct bnt_host_config *config)
 {
-    const bool wide = config->memory_first_pfn > BNT_PFN_MAX + 1 - config->memory_pfns;
+    const bool wide = config->memory.first_pfn > BNT_PFN_MAX + 1 - config->memory.pfns;
 
-    return wide ? config->memory_first_pfn : 0;
+    return wide ? config->memory.first_pfn : 0;
 }
 
 /** Fills in what the arguments say; the storage is judged already. */
@@ -144,7 +144,7 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     if (status != BNT_OK) {
         return status;
     }
-    if ((host->config.features & BNTI_HOST_VIRTIO_BITS & ~rings) != 0) {
+    if ((host->config.features.offered & BNTI_HOST_VIRTIO_BITS & ~rings) != 0) {
         return BNT_E_FEATURES;
     }
     host->opaque = opaque;
@@ -153,13 +153,14 @@ static bnt_status host_fill(struct bnt_host *host, const struct bnt_host_ops *op
     host->pfn_base = pfn_base_of(&host->config);
     host->wire = bnti_host_wire_of(&host->config);
     host->epoch = host->wire->has_epochs(&host->config) ? 1 : 0;
-    host->feature_rules = bnt_balloon_rules(&host->config.binding);
+    host->feature_rules = bnt_balloon_rules(&host->config.features.binding);
     bnti_host_memory_count(host);
     if (host->memory_pfns == 0) {
         return BNT_E_ARGUMENT;
     }
-    return bnt_dev_status_init_as(&host->dev, host->config.interface, host->config.features,
-                                  host->feature_rules.rules, host->feature_rules.count);
+    return bnt_dev_status_init_as(&host->dev, host->config.features.interface,
+                                  host->config.features.offered, host->feature_rules.rules,
+                                  host->feature_rules.count);
 }
 
 bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_config *config,

@@ -34,11 +34,11 @@ static uint64_t features_served(const struct bnt_balloon_binding *binding)
 
 static void config_defaults(struct bnt_host_config *config)
 {
-    if (config->interface != BNT_INTERFACE_LEGACY) {
-        config->features |= BNT_F_VERSION_1;
+    if (config->features.interface != BNT_INTERFACE_LEGACY) {
+        config->features.offered |= BNT_F_VERSION_1;
     }
-    if (config->interface != BNT_INTERFACE_MODERN) {
-        config->features |= BNT_F_ANY_LAYOUT;
+    if (config->features.interface != BNT_INTERFACE_MODERN) {
+        config->features.offered |= BNT_F_ANY_LAYOUT;
     }
 #define BNT_X(setting, value)      \
     if (config->setting == 0) {    \
@@ -51,7 +51,7 @@ static void config_defaults(struct bnt_host_config *config)
 bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
                                    struct bnt_host_config *resolved)
 {
-    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, request_pfns_max);
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, queues);
     const bnt_status status = bnti_struct_take(resolved, sizeof(*resolved), least, config);
 
     if (status == BNT_OK) {
@@ -63,19 +63,20 @@ bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
 static bool config_sizes_valid(const struct bnt_host_config *config,
                                const struct bnti_host_wire *wire)
 {
-    const uint32_t queue_size = config->queue_size_max;
-    const bool packed = (config->features & BNT_F_RING_PACKED) != 0;
-    const uint64_t page_pfns = UINT64_C(1) << (config->page_order & 31u);
+    const uint32_t queue_size = config->queues.size_max;
+    const bool packed = (config->features.offered & BNT_F_RING_PACKED) != 0;
+    const uint64_t page_pfns = UINT64_C(1) << (config->memory.page_order & 31u);
 
-    return config->memory_pfns > 0 && config->memory_pfns <= BNT_PFN_MAX &&
-           config->memory_first_pfn <= wire->pfn_max + 1 - config->memory_pfns &&
-           (config->ledger == BNT_HOST_LEDGER_FIXED || config->ledger == BNT_HOST_LEDGER_LEAVES) &&
-           config->host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
-           config->page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
+    return config->memory.pfns > 0 && config->memory.pfns <= BNT_PFN_MAX &&
+           config->memory.first_pfn <= wire->pfn_max + 1 - config->memory.pfns &&
+           (config->memory.ledger == BNT_HOST_LEDGER_FIXED ||
+            config->memory.ledger == BNT_HOST_LEDGER_LEAVES) &&
+           config->memory.host_page_order <= BNT_HOST_PAGE_ORDER_MAX &&
+           config->memory.page_order <= PAGE_ORDER_MAX && queue_size <= BNT_VQ_SIZE_MAX &&
            (packed || (queue_size & (queue_size - 1)) == 0) &&
-           config->request_pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
-           config->request_pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
-           config->request_pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
+           config->requests.pfns_max >= BNT_BALLOON_REQUEST_PFNS_MAX &&
+           config->requests.pfns_max >= bnti_host_min(page_pfns, BNT_HOST_REQUEST_PFNS_MAX) &&
+           config->requests.pfns_max <= BNT_HOST_REQUEST_PFNS_MAX &&
            (config->quirks & ~BNTI_HOST_QUIRKS) == 0;
 }
 
@@ -101,19 +102,19 @@ bnt_status bnti_host_config_take(struct bnt_host_config *config,
     const struct bnti_host_wire *wire = bnti_host_wire_of(config);
     if (wire == NULL || !wire->config_valid(config) || !config_sizes_valid(config, wire) ||
         !config_features_valid(config) ||
-        (uint32_t)config->queue_layout >= BNT_QUEUE_LAYOUT_PROBE ||
-        (uint32_t)config->interface > BNT_INTERFACE_LEGACY ||
-        (uint32_t)config->guest_order > BNT_BYTE_ORDER_BIG ||
-        !bnt_balloon_binding_valid(&config->binding)) {
+        (uint32_t)config->queues.layout >= BNT_QUEUE_LAYOUT_PROBE ||
+        (uint32_t)config->features.interface > BNT_INTERFACE_LEGACY ||
+        (uint32_t)config->features.guest_order > BNT_BYTE_ORDER_BIG ||
+        !bnt_balloon_binding_valid(&config->features.binding)) {
         return BNT_E_ARGUMENT;
     }
-    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->binding);
-    const uint64_t served = features_served(&config->binding) | BNTI_HOST_VIRTIO_BITS;
-    if (bnt_balloon_features_exclusive(config->features, &config->binding)) {
+    const struct bnt_balloon_rule_set rules = bnt_balloon_rules(&config->features.binding);
+    const uint64_t served = features_served(&config->features.binding) | BNTI_HOST_VIRTIO_BITS;
+    if (bnt_balloon_features_exclusive(config->features.offered, &config->features.binding)) {
         return BNT_E_EXCLUSIVE;
     }
-    if ((config->features & ~served) != 0 ||
-        bnt_features_broken(config->features, rules.rules, rules.count) != 0) {
+    if ((config->features.offered & ~served) != 0 ||
+        bnt_features_broken(config->features.offered, rules.rules, rules.count) != 0) {
         return BNT_E_FEATURES;
     }
     return BNT_OK;

@@ -70,7 +70,7 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.outcome = host->target.outcome;
     told.outcome_id = host->target.id;
     told.leaves = host->ledger.leaves;
-    if (host->config.host_page_order != 0) {
+    if (host->config.memory.host_page_order != 0) {
         told.partial_pfns = host->ledger.held - host->ledger.kept - host->discarded_pfns;
     }
     told.limit_pfns = host->limit_pfns;

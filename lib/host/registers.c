@@ -37,8 +37,8 @@ static void layout_suspect(struct bnt_host *host, uint8_t status)
 {
     const uint8_t before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
     const struct bnt_balloon_queues dense =
-        bnt_balloon_queues_number(BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features,
-                                  host->dev.accepted, &host->config.binding);
+        bnt_balloon_queues_number(BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED, host->config.features.offered,
+                                  host->dev.accepted, &host->config.features.binding);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if ((status & before) == BNT_DEVICE_STATUS_FEATURES_OK &&
@@ -113,7 +113,7 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
 
 static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 {
-    const uint64_t reset = host->config.binding.reset;
+    const uint64_t reset = host->config.features.binding.reset;
     const uint32_t actual = at - BNT_BALLOON_CONFIG_ACTUAL;
     const uint32_t ack = at - BNT_BALLOON_CONFIG_EPOCH_ACK;
     const uint32_t limit = at - BNT_BALLOON_CONFIG_GUEST_LIMIT;
@@ -124,7 +124,7 @@ static void config_byte(struct bnt_host *host, uint32_t at, uint8_t value)
         if (bnti_host_field_byte(host->ack_bytes, ack, value)) {
             bnti_host_epoch_acknowledge(host, bnti_host_field_value(host->ack_bytes));
         }
-    } else if (limit < 4 && bnti_host_negotiated(host, host->config.binding.guest_limit)) {
+    } else if (limit < 4 && bnti_host_negotiated(host, host->config.features.binding.guest_limit)) {
         if (bnti_host_field_byte(host->limit_bytes, limit, value)) {
             bnti_host_target_limit(host, bnti_host_field_value(host->limit_bytes));
         }
@@ -138,8 +138,8 @@ static bool config_open(const struct bnt_host *host)
 {
     const unsigned before = BNT_DEVICE_STATUS_FEATURES_OK | BNT_DEVICE_STATUS_DRIVER_OK;
 
-    return bnt_dev_agreed(&host->dev) ||
-           (host->config.interface != BNT_INTERFACE_MODERN && (host->dev.status & before) == 0);
+    return bnt_dev_agreed(&host->dev) || (host->config.features.interface != BNT_INTERFACE_MODERN &&
+                                          (host->dev.status & before) == 0);
 }
 
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
@@ -162,7 +162,7 @@ void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offs
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue)
 {
     const bool exists = bnti_host_queue_role(host, queue) != BNT_BALLOON_QUEUE_COUNT;
-    uint16_t size = exists ? host->config.queue_size_max : 0;
+    uint16_t size = exists ? host->config.queues.size_max : 0;
 
     /* Only a packed ring may have a size that is no power of two (VP-1). */
     while (!bnti_host_negotiated(host, BNT_F_RING_PACKED) && (size & (size - 1)) != 0) {
@@ -187,7 +187,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
         bnt_dev_suspended(&host->dev)) {
         return BNT_E_STATE;
     }
-    if (found == NULL || size > host->config.queue_size_max || found->vq.size != 0) {
+    if (found == NULL || size > host->config.queues.size_max || found->vq.size != 0) {
         return BNT_E_ARGUMENT;
     }
     if (!bnti_host_enter(host, BNTI_HOST_WORKING, &before)) {

@@ -24,10 +24,10 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     uint32_t magic = STATE_MAGIC;
     uint32_t version = STATE_VERSION;
-    uint64_t first_pfn = host->config.memory_first_pfn;
-    uint64_t pfns = host->config.memory_pfns;
-    uint32_t page_order = host->config.page_order;
-    uint32_t host_page_order = host->config.host_page_order;
+    uint64_t first_pfn = host->config.memory.first_pfn;
+    uint64_t pfns = host->config.memory.pfns;
+    uint32_t page_order = host->config.memory.page_order;
+    uint32_t host_page_order = host->config.memory.host_page_order;
     uint32_t wire = (uint32_t)host->config.wire;
 
     bnti_pack_u32(pack, &magic);
@@ -37,12 +37,12 @@ static void identity_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u32(pack, &page_order);
     bnti_pack_u32(pack, &host_page_order);
     bnti_pack_u32(pack, &wire);
-    bnti_pack_require(pack,
-                      !(magic != STATE_MAGIC || version != STATE_VERSION ||
-                        first_pfn != host->config.memory_first_pfn ||
-                        pfns != host->config.memory_pfns || page_order != host->config.page_order ||
-                        host_page_order != host->config.host_page_order ||
-                        wire != (uint32_t)host->config.wire));
+    bnti_pack_require(pack, !(magic != STATE_MAGIC || version != STATE_VERSION ||
+                              first_pfn != host->config.memory.first_pfn ||
+                              pfns != host->config.memory.pfns ||
+                              page_order != host->config.memory.page_order ||
+                              host_page_order != host->config.memory.host_page_order ||
+                              wire != (uint32_t)host->config.wire));
 }
 
 /** Takes a driver's steps again up to `status`; the judge of drivers judges this one too. */

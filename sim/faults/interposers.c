@@ -100,7 +100,7 @@ static void make_config(const struct vm *vm, struct bnt_guest_config *made)
 {
     vm->honest.driver.make_config(vm, made);
     if (is_scripted(vm, CORRUPT_HOLD_MORE)) {
-        made->refused_pages_max += 8;
+        made->sizing.refused_pages_max += 8;
     }
     if (vm_uses_vmware_wire(vm) && is_scripted(vm, CORRUPT_SLACK_MORE)) {
         made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack(vm) + 1);
@@ -111,12 +111,13 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
 {
     struct bnt_guest_config config;
     make_config(vm, &config);
-    if (config.refused_pages_max > BNT_GUEST_REFUSED_MAX) {
+    if (config.sizing.refused_pages_max > BNT_GUEST_REFUSED_MAX) {
         (void)snprintf(error, error_bytes,
                        "%s: refused_max is %" PRIu32
                        " with the pages that the corruption 'hold-more' adds; it must be at most "
                        "%u",
-                       vm->spec.name, config.refused_pages_max, (unsigned)BNT_GUEST_REFUSED_MAX);
+                       vm->spec.name, config.sizing.refused_pages_max,
+                       (unsigned)BNT_GUEST_REFUSED_MAX);
         return false;
     }
     return true;

@@ -47,9 +47,10 @@ static void suspend_invariants(const struct vm *vm, uint32_t quirks, const struc
 /** A device that drops hinted pages at once, and a driver that gives them back before it did. */
 static bool are_hints_unsafe(const struct vm *vm)
 {
-    const uint64_t both = vm->spec.driver.config.features_wanted & vm->spec.device.config.features;
-    return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.config.hint_discard &&
-           !vm->spec.driver.config.hint_wait_on_ack;
+    const uint64_t both =
+        vm->spec.driver.config.features.wanted & vm->spec.device.config.features.offered;
+    return (both & BNT_BALLOON_F_FREE_PAGE_HINT) != 0 && vm->spec.device.config.hinting.discard &&
+           !vm->spec.driver.config.hinting.wait_on_ack;
 }
 
 void quirks_suspend_invariants(const struct vm *vm)

@@ -184,7 +184,7 @@ void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
 static uint64_t count_detach_polls(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
-    return driver->detach == DETACH_ORDERLY ? driver->config.detach_timeout_ns / LIFE_POLL_NS : 0;
+    return driver->detach == DETACH_ORDERLY ? driver->config.detach.timeout_ns / LIFE_POLL_NS : 0;
 }
 
 /** The driver is awaited; then the machine goes off, or the driver attaches again, unless it did

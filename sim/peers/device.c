@@ -10,20 +10,20 @@ static struct bnt_host_config make_host_config(const struct vm *vm)
     const struct scenario_device *device = &vm->spec.device;
     struct bnt_host_config config = device->config;
     config.size = sizeof config;
-    config.features &= ~SCENARIO_FEATURE_RESERVED;
-    config.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
-    config.memory_first_pfn = vm->spec.first_pfn;
-    config.memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
-    config.page_order = vm->spec.page_order;
-    config.guest_order = vm->spec.endian;
-    config.discard_zeroes = true;
-    config.hint_id_last =
+    config.features.offered &= ~SCENARIO_FEATURE_RESERVED;
+    config.features.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
+    config.memory.first_pfn = vm->spec.first_pfn;
+    config.memory.pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    config.memory.page_order = vm->spec.page_order;
+    config.features.guest_order = vm->spec.endian;
+    config.backing.discard_zeroes = true;
+    config.hinting.id_last =
         device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids;
     if (vm_uses_vmware_wire(vm)) {
         config.wire = BNT_HOST_WIRE_VMWARE;
-        config.target_slack_pfns = vm_get_slack(vm);
+        config.target.slack_pfns = vm_get_slack(vm);
     } else {
-        config.vmware_capabilities = 0;
+        config.vmware.capabilities = 0;
     }
     return config;
 }
@@ -40,7 +40,7 @@ bool device_create(struct vm *vm, char *error, size_t error_bytes)
     status = bnt_host_init(vm->host_storage, vm->host_bytes, &config, &vm->ends.host, vm, &vm->mem,
                            NULL, &vm->host);
     if (status == BNT_OK && vm->spec.device.ws_interval_ns > 0) {
-        struct bnt_ws_config ws = {.interval_count = config.ws_bins - 1};
+        struct bnt_ws_config ws = {.interval_count = config.working_set.bins - 1};
         for (uint32_t i = 0; i < ws.interval_count; i++) {
             ws.intervals_ms[i] = (uint32_t)(vm->spec.device.ws_interval_ns / 1000000) << i;
         }

@@ -21,10 +21,10 @@ static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *conf
     }
     config->wire = BNT_GUEST_WIRE_VMWARE;
     if (driver->profile_2010) {
-        const uint64_t poll_ns = config->poll_ns;
+        const uint64_t poll_ns = config->sizing.poll_ns;
         bnt_guest_vmware_2010(config);
         config->rates = driver->config.rates;
-        config->poll_ns = poll_ns != 0 ? poll_ns : config->poll_ns;
+        config->sizing.poll_ns = poll_ns != 0 ? poll_ns : config->sizing.poll_ns;
     }
     config->vmware.caps = driver->config.vmware.caps;
     config->vmware.habits |= driver->config.vmware.habits;
@@ -47,21 +47,21 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
     const struct scenario_driver *driver = &vm->spec.driver;
     struct bnt_guest_config config = driver->config;
     config.size = sizeof config;
-    config.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
-    config.page_order = vm->spec.page_order;
-    config.memory_first_pfn = vm->spec.first_pfn;
-    config.memory_pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
-    config.byte_order = vm->spec.endian;
-    config.record_bits = vm->record_bits;
-    config.hint_bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16;
-    config.init_bits = vm->init_bits;
-    config.report_order_set = driver->report_block_bytes != 0;
-    config.report_order = compute_report_order(vm);
-    if (config.unit_pfns <= 1u << vm->spec.page_order) {
-        config.unit_pfns = 0;
+    config.features.binding = (struct bnt_balloon_binding)BNT_BALLOON_BINDING_DEFAULT;
+    config.memory.page_order = vm->spec.page_order;
+    config.memory.first_pfn = vm->spec.first_pfn;
+    config.memory.pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
+    config.features.byte_order = vm->spec.endian;
+    config.record.bits = vm->record_bits;
+    config.hinting.bits = vm->record_bits == NULL ? NULL : vm->record_bits + vm->record_bytes / 16;
+    config.device_init.bits = vm->init_bits;
+    config.reporting.order_set = driver->report_block_bytes != 0;
+    config.reporting.order = compute_report_order(vm);
+    if (config.sizing.granule_pfns <= 1u << vm->spec.page_order) {
+        config.sizing.granule_pfns = 0;
     }
-    config.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
-    config.poison_val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
+    config.poison.init_on_free = vm->spec.free_content != FREE_CONTENT_ANY;
+    config.poison.val = vm->spec.free_content == FREE_CONTENT_POISON ? vm->spec.poison_val : 0;
     set_vmware_config(vm, &config);
     *made = config;
 }
@@ -126,7 +126,7 @@ bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
     static uint64_t there; /* stands for bits that are made later */
     struct bnt_guest_need need;
-    vm->record_bits = vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS ? &there : NULL;
+    vm->record_bits = vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;
     const struct bnt_guest_config guest = get_guest_config(vm);
     vm->record_bits = NULL;

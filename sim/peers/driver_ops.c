@@ -29,7 +29,7 @@ static uint32_t limit_by_floor(const struct vm *vm, uint32_t count)
 /** Whether what does not come at once is waited for: then nothing is reclaimed here. */
 static bool may_sleep(const struct vm *vm)
 {
-    const uint32_t sleeping = vm->spec.driver.config.sleeping;
+    const uint32_t sleeping = vm->spec.driver.config.sizing.sleeping;
     return sleeping == BNT_GUEST_ON || (sleeping == BNT_GUEST_DEFAULT && vm_uses_vmware_wire(vm));
 }
 
@@ -139,7 +139,7 @@ static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t 
     OBSERVE(vm, OBSERVED_REPORT_DONE, .count = count);
     const uint64_t page_pfns = UINT64_C(1) << vm->spec.page_order;
     for (uint32_t i = 0; how == BNT_GUEST_REPORTED_INIT && i < count; i++) {
-        const uint64_t pages = UINT64_C(1) << vm_get_guest_settings(vm).report_order;
+        const uint64_t pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order;
         for (uint64_t n = 0; n < pages; n++) {
             const uint64_t page = blocks[i] + n * page_pfns;
             backing_check_initialised(vm, &page, 1);

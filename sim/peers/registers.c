@@ -26,9 +26,9 @@ static uint64_t read_features(void *opaque)
         return UINT64_MAX;
     }
     uint64_t offered = vm->ends.device.features_read(vm) |
-                       (vm->spec.device.config.features & SCENARIO_FEATURE_RESERVED);
-    if (vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY &&
-        vm->spec.device.config.interface != BNT_INTERFACE_MODERN) {
+                       (vm->spec.device.config.features.offered & SCENARIO_FEATURE_RESERVED);
+    if (vm->spec.driver.config.features.interface == BNT_INTERFACE_LEGACY &&
+        vm->spec.device.config.features.interface != BNT_INTERFACE_MODERN) {
         offered &= BNT_F_LEGACY_MASK; /* its register has no more bits */
     }
     OBSERVE(vm, OBSERVED_FEATURES_READ, .value = offered);

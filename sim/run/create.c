@@ -17,7 +17,7 @@ bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
 static uint64_t compute_answer_ns(const struct vm *vm)
 {
     const uint64_t buffers =
-        (uint64_t)vm->spec.device.config.queue_size_max * BNT_BALLOON_QUEUE_COUNT;
+        (uint64_t)vm->spec.device.config.queues.size_max * BNT_BALLOON_QUEUE_COUNT;
     uint64_t ns = vm->spec.service_ns * (1 + buffers / WORLD_BUDGET);
     for (int signal = 0; signal < SIGNAL_COUNT; signal++) {
         ns += vm->spec.link[signal].latency_ns;
@@ -36,12 +36,12 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
     vm->backed = arena_alloc_zeroed(arena, vm->backed_bytes);
-    if ((vm->spec.driver.config.features_wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
+    if ((vm->spec.driver.config.features.wanted >> BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE & 1) !=
         0) {
         vm->init_bytes = (pages + 63) / 64 * sizeof(uint64_t);
         vm->init_bits = arena_alloc_zeroed(arena, vm->init_bytes);
     }
-    if (vm->spec.driver.config.record == BNT_GUEST_RECORD_BITS) {
+    if (vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS) {
         vm->record_bytes = 2 * ((pages + 63) / 64) * sizeof(uint64_t);
         vm->record_bits = arena_alloc_zeroed(arena, vm->record_bytes);
     }
@@ -50,15 +50,15 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .name = vm->spec.name,
             .first_pfn = vm->spec.first_pfn,
             .pfns = pfns,
-            .host_pages = vm->spec.device.config.host_page_order > 0,
+            .host_pages = vm->spec.device.config.memory.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vm_get_refused_max(vm),
             .habits = vm_get_habits(vm),
-            .stall_ns = vm->spec.device.config.stall_ns,
-            .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).report_order,
+            .stall_ns = vm->spec.device.config.target.stall_ns,
+            .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order,
             .answer_ns = compute_answer_ns(vm),
             .poll_ns = (vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
-                           ? vm->spec.driver.config.poll_ns
+                           ? vm->spec.driver.config.sizing.poll_ns
                            : 0,
             .reset_empty_ns = vm_get_reset_empty_ns(vm),
         };

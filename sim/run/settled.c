@@ -66,8 +66,9 @@ static uint64_t get_grain(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
     const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
-    uint64_t pfns =
-        page > vm->spec.driver.config.unit_pfns ? page : vm->spec.driver.config.unit_pfns;
+    uint64_t pfns = page > vm->spec.driver.config.sizing.granule_pfns
+                        ? page
+                        : vm->spec.driver.config.sizing.granule_pfns;
     if ((host->features & huge) != 0 || (host->capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
         pfns = pfns > HUGE_PFNS ? pfns : HUGE_PFNS;
     }
@@ -124,13 +125,13 @@ bool settled_is_left_broken(const struct vm *vm)
     const bnt_guest_state state = vm_get_guest_info(vm).state;
     const bool ignored = (vm->spec.device.config.quirks & BNT_HOST_QUIRK_QUEUE_RESET_IGNORED) != 0;
     return state == BNT_GUEST_BROKEN && ignored &&
-           vm->spec.driver.config.recover_tries == BNT_GUEST_RECOVER_NEVER;
+           vm->spec.driver.config.recovery.tries == BNT_GUEST_RECOVER_NEVER;
 }
 
 static bool is_inflation_held_off(const struct vm *vm)
 {
     const uint64_t wait_ns =
-        vm->spec.driver.config.oom_holdoff_ns + 2 * vm->spec.driver.config.retry_max_ns;
+        vm->spec.driver.config.oom.holdoff_ns + 2 * vm->spec.driver.config.sizing.retry_max_ns;
     return vm->account.oom_deflates > 0 &&
            engine_get_time_ns(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
@@ -183,7 +184,7 @@ const char *settled_find_reason(const struct vm *vm)
         return "the driver does not look at its target when it attaches";
     }
     if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
-        vm->spec.driver.config.poll_ns == 0) {
+        vm->spec.driver.config.sizing.poll_ns == 0) {
         return "the driver neither hears of targets nor polls";
     }
     if (cannot_lock_pages(vm)) {
@@ -219,7 +220,7 @@ const char *settled_find_reason(const struct vm *vm)
 bool settled_is(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_get_host_info(vm);
-    const uint64_t unit = vm->spec.driver.config.unit_pfns; /* a power of two */
+    const uint64_t unit = vm->spec.driver.config.sizing.granule_pfns; /* a power of two */
     const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
                                 ? host.limit_pfns
                                 : host.target_pfns;

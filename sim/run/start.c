@@ -117,9 +117,10 @@ static bool is_vm_good(const struct question *question, struct world *world, uin
     bool good = true;
     for (int highest = 0; good && highest < 2; highest++) {
         imagine_vm(question, world, index, highest != 0);
-        good = check_features(question, vm->spec.name, "device", vm->spec.device.config.features) &&
+        good = check_features(question, vm->spec.name, "device",
+                              vm->spec.device.config.features.offered) &&
                check_features(question, vm->spec.name, "driver",
-                              vm->spec.driver.config.features_wanted) &&
+                              vm->spec.driver.config.features.wanted) &&
                vm_can_start(vm, question->error, question->error_bytes) &&
                memory_can_start(vm, question->error, question->error_bytes);
     }

@@ -51,16 +51,16 @@ void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm
         vm->service_ns = value;
         break;
     case SWARM_REQUEST_PAGES:
-        vm->driver.config.request_pfns = (uint16_t)value;
+        vm->driver.config.requests.pfns_max = (uint16_t)value;
         break;
     case SWARM_QUEUE_SIZE:
-        vm->driver.config.queue_size_max =
-            (vm->driver.config.features_wanted & BNT_F_RING_PACKED) != 0
+        vm->driver.config.queues.size_max =
+            (vm->driver.config.features.wanted & BNT_F_RING_PACKED) != 0
                 ? (uint16_t)value
                 : round_down_to_power_of_two(value);
         break;
     case SWARM_REFUSED_MAX:
-        vm->driver.config.refused_pages_max = (uint32_t)value;
+        vm->driver.config.sizing.refused_pages_max = (uint32_t)value;
         break;
     }
 }

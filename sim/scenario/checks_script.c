@@ -36,7 +36,8 @@ uint32_t scenario_count_corruption_descriptors(corruption which)
 static void check_corruption(const struct check *c, const struct scenario_action *action,
                              const struct scenario_vm *vm)
 {
-    const uint64_t negotiated = vm->driver.config.features_wanted & vm->device.config.features;
+    const uint64_t negotiated =
+        vm->driver.config.features.wanted & vm->device.config.features.offered;
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "how"),
@@ -50,9 +51,9 @@ static void check_corruption(const struct check *c, const struct scenario_action
             "of its features",
             vm->name);
     }
-    const uint32_t size = vm->driver.config.queue_size_max < vm->device.config.queue_size_max
-                              ? vm->driver.config.queue_size_max
-                              : vm->device.config.queue_size_max;
+    const uint32_t size = vm->driver.config.queues.size_max < vm->device.config.queues.size_max
+                              ? vm->driver.config.queues.size_max
+                              : vm->device.config.queues.size_max;
     if (size < scenario_count_corruption_descriptors(action->corruption)) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "how"),
@@ -61,8 +62,8 @@ static void check_corruption(const struct check *c, const struct scenario_action
             vm->name, size);
     }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
-        (vm->driver.config.interface != BNT_INTERFACE_MODERN ||
-         vm->device.config.interface != BNT_INTERFACE_MODERN)) {
+        (vm->driver.config.features.interface != BNT_INTERFACE_MODERN ||
+         vm->device.config.features.interface != BNT_INTERFACE_MODERN)) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, "how"),
             "corrupt: this is for little-endian rings, and %s may have big-endian ones; "

@@ -28,28 +28,29 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
     const bool device = has_own_features(c, "device");
     const uint64_t init = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_ON_INFLATE;
     const uint64_t verdicts = UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
-    if ((vm->device.config.features & init) != 0 && (vm->device.config.features & verdicts) != 0) {
+    if ((vm->device.config.features.offered & init) != 0 &&
+        (vm->device.config.features.offered & verdicts) != 0) {
         problems_add_message(
             &c->loader->problems, check_find_mark(c, device ? "device" : "features"),
             "features: 'verdicts' and 'device-init-on-inflate' exclude each other: a "
             "device offers one of them");
     }
     const uint64_t reported = UINT64_C(1) << BNT_BALLOON_BIT_DEVICE_INIT_REPORTED;
-    if ((vm->device.config.features & reported) != 0 &&
-        (vm->device.config.features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
+    if ((vm->device.config.features.offered & reported) != 0 &&
+        (vm->device.config.features.offered & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
         problems_add_message(&c->loader->problems,
                              check_find_mark(c, device ? "device" : "features"),
                              "features: 'device-init-reported' needs 'reporting'");
     }
-    if ((!driver && has_reset_without_verdicts(vm->driver.config.features_wanted)) ||
-        (!device && has_reset_without_verdicts(vm->device.config.features))) {
+    if ((!driver && has_reset_without_verdicts(vm->driver.config.features.wanted)) ||
+        (!device && has_reset_without_verdicts(vm->device.config.features.offered))) {
         problems_add_message(&c->loader->problems, check_find_mark(c, "features"), "%s", form);
     }
-    if (driver && has_reset_without_verdicts(vm->driver.config.features_wanted)) {
+    if (driver && has_reset_without_verdicts(vm->driver.config.features.wanted)) {
         problems_add_message(&c->loader->problems, check_find_mark_in_map(c, "driver", "features"),
                              "%s", form);
     }
-    if (device && has_reset_without_verdicts(vm->device.config.features)) {
+    if (device && has_reset_without_verdicts(vm->device.config.features.offered)) {
         problems_add_message(&c->loader->problems, check_find_mark_in_map(c, "device", "features"),
                              "%s", form);
     }
@@ -57,8 +58,8 @@ static void check_features(const struct check *c, const struct scenario_vm *vm)
 
 static void check_interface(const struct check *c, const struct scenario_vm *vm)
 {
-    if (vm->device.config.interface == BNT_INTERFACE_LEGACY &&
-        (vm->device.config.features & ~BNT_F_LEGACY_MASK) != 0) {
+    if (vm->device.config.features.interface == BNT_INTERFACE_LEGACY &&
+        (vm->device.config.features.offered & ~BNT_F_LEGACY_MASK) != 0) {
         const struct yaml_mark at = has_own_features(c, "device")
                                         ? check_find_mark_in_map(c, "device", "features")
                                         : check_find_mark(c, "features");
@@ -83,8 +84,8 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
 static void check_hints(const struct check *c, const struct scenario_vm *vm, uint64_t page)
 {
     char a[VALUE_TEXT_BYTES];
-    const uint64_t block = (uint64_t)vm->driver.config.hint_block_pfns << BNT_PFN_SHIFT;
-    const uint64_t least = (uint64_t)vm->driver.config.hint_block_pfns_min << BNT_PFN_SHIFT;
+    const uint64_t block = (uint64_t)vm->driver.config.hinting.block_pfns << BNT_PFN_SHIFT;
+    const uint64_t least = (uint64_t)vm->driver.config.hinting.block_pfns_min << BNT_PFN_SHIFT;
     if (block < page || (least != 0 && least < page)) {
         const bool min = block >= page;
         problems_add_message(
@@ -130,13 +131,13 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
                              "first_pfn: memory from there ends beyond PFN %llu, the wire's last",
                              (unsigned long long)last);
     }
-    if (vm->driver.config.request_pfns < 1u << vm->page_order) {
+    if (vm->driver.config.requests.pfns_max < 1u << vm->page_order) {
         problems_add_message(problems, check_find_mark_in_map(c, "driver", "request_pages"),
                              "request_pages: a page of %s has %u PFNs and must fit in one request",
                              check_write_bytes(a, page), 1u << vm->page_order);
     }
-    if (vm->driver.config.request_pfns > BNT_BALLOON_REQUEST_PFNS_MAX &&
-        vm->driver.config.request_pfns > 1u << vm->page_order) {
+    if (vm->driver.config.requests.pfns_max > BNT_BALLOON_REQUEST_PFNS_MAX &&
+        vm->driver.config.requests.pfns_max > 1u << vm->page_order) {
         problems_add_message(
             problems, check_find_mark_in_map(c, "driver", "request_pages"),
             "request_pages: more than %u only for a page that has them; a page of %s has "
@@ -144,13 +145,14 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
             (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_write_bytes(a, page),
             1u << vm->page_order);
     }
-    if (vm->driver.config.retry_min_ns > vm->driver.config.retry_max_ns) {
+    if (vm->driver.config.sizing.retry_min_ns > vm->driver.config.sizing.retry_max_ns) {
         problems_add_message(problems, check_find_mark_in_map(c, "driver", "retry_min"),
                              "retry_min: it must not be more than retry_max");
     }
-    check_queue_size(c, "driver", vm->driver.config.features_wanted,
-                     vm->driver.config.queue_size_max);
-    check_queue_size(c, "device", vm->device.config.features, vm->device.config.queue_size_max);
+    check_queue_size(c, "driver", vm->driver.config.features.wanted,
+                     vm->driver.config.queues.size_max);
+    check_queue_size(c, "device", vm->device.config.features.offered,
+                     vm->device.config.queues.size_max);
     check_hints(c, vm, page);
     check_features(c, vm);
     check_interface(c, vm);

@@ -7,7 +7,7 @@
 
 void check_wire(const struct check *c, const struct scenario_vm *vm)
 {
-    const uint64_t offered = vm->device.config.vmware_capabilities;
+    const uint64_t offered = vm->device.config.vmware.capabilities;
     if (vm->wire != BNT_HOST_WIRE_VMWARE) {
         return;
     }

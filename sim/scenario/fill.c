@@ -165,8 +165,8 @@ static void fill_both(const struct fill *f)
     uint64_t features = 0;
     struct scenario_vm *vm = (void *)f->base;
     if (read_features(f, &features)) {
-        vm->driver.config.features_wanted = features;
-        vm->device.config.features = features;
+        vm->driver.config.features.wanted = features;
+        vm->device.config.features.offered = features;
     }
 }
 

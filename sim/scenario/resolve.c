@@ -69,11 +69,12 @@ void resolve_vm_defaults(struct loader *loader, const struct yaml_node *node, vo
         const uint64_t page = UINT64_C(4096) << vm->page_order;
         vm->kernel_bytes = vm->memory_bytes / 16 / page * page;
     }
-    if (vm->driver.config.request_pfns == 0) {
-        const struct bnt_guest_config page = {.size = sizeof page, .page_order = vm->page_order};
+    if (vm->driver.config.requests.pfns_max == 0) {
+        const struct bnt_guest_config page = {.size = sizeof page,
+                                              .memory.page_order = vm->page_order};
         struct bnt_guest_config settings;
         if (bnt_guest_config_resolve(&page, &settings) == BNT_OK) {
-            vm->driver.config.request_pfns = settings.request_pfns;
+            vm->driver.config.requests.pfns_max = settings.requests.pfns_max;
         }
     }
 }

@@ -58,7 +58,7 @@ static void back_pfn(struct vm *vm, uint64_t index)
 /** Widens a run to the host's pages, within the guest's memory: the host has no smaller unit. */
 static void widen_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
 {
-    const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.host_page_order) - 1;
+    const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.memory.host_page_order) - 1;
     const uint64_t low = vm->spec.first_pfn;
     const uint64_t high = low + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
     const uint64_t first = *first_pfn & ~mask;

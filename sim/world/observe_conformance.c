@@ -11,8 +11,8 @@ static uint64_t get_first_back_off(const struct vm *vm)
     const struct bnt_guest_config settings = vm_get_guest_settings(vm);
     const uint64_t tick_ns = settings.rates.period_ns;
     const bool ticks =
-        vm->spec.driver.config.rates.use == BNT_GUEST_ON && tick_ns < settings.retry_min_ns;
-    return ticks ? tick_ns : settings.retry_min_ns;
+        vm->spec.driver.config.rates.use == BNT_GUEST_ON && tick_ns < settings.sizing.retry_min_ns;
+    return ticks ? tick_ns : settings.sizing.retry_min_ns;
 }
 
 /** What crosses this VM's boundary is watched for the clauses of the standard. */
@@ -23,7 +23,7 @@ void vm_start_watching(const struct vm *vm)
     const uint64_t own = vm->spec.driver.personality != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0;
     const struct conformance_vm config = {
         .name = vm->spec.name,
-        .features_wanted = vm->spec.driver.config.features_wanted | BNT_F_VERSION_1 | own,
+        .features_wanted = vm->spec.driver.config.features.wanted | BNT_F_VERSION_1 | own,
         .binding = BNT_BALLOON_BINDING_DEFAULT,
         .dma = vm->dma,
         .dma_gpa = vm->dma_gpa,
@@ -32,14 +32,14 @@ void vm_start_watching(const struct vm *vm)
         .pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT,
         .page_order = vm->spec.page_order,
         .big_endian = vm->spec.endian == BNT_BYTE_ORDER_BIG,
-        .legacy_driver = vm->spec.driver.config.interface != BNT_INTERFACE_MODERN,
-        .legacy_only = vm->spec.driver.config.interface == BNT_INTERFACE_LEGACY,
-        .legacy_device = vm->spec.device.config.interface == BNT_INTERFACE_LEGACY,
-        .held_max = vm->spec.driver.config.refused_pages_max,
+        .legacy_driver = vm->spec.driver.config.features.interface != BNT_INTERFACE_MODERN,
+        .legacy_only = vm->spec.driver.config.features.interface == BNT_INTERFACE_LEGACY,
+        .legacy_device = vm->spec.device.config.features.interface == BNT_INTERFACE_LEGACY,
+        .held_max = vm->spec.driver.config.sizing.refused_pages_max,
         .retry_min_ns = get_first_back_off(vm),
         .free_expected = vm->spec.free_content != FREE_CONTENT_ANY,
         .report_block_bytes = BNT_PFN_BYTES << vm->spec.page_order
-                                            << vm_get_guest_settings(vm).report_order,
+                                            << vm_get_guest_settings(vm).reporting.order,
         .foreign = vm->spec.recording[0] != '\0',
     };
     conformance_init_vm(vm->world->conformance, vm->index, &config);

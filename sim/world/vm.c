@@ -54,14 +54,15 @@ uint32_t vm_get_habits(const struct vm *vm)
 uint32_t vm_get_refused_max(const struct vm *vm)
 {
     const bool bound = (vm_get_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
-    return bound ? vm->spec.driver.config.refused_pages_max : UINT32_MAX;
+    return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 
 /** A driver that sees a reset acts on it by the next tick. */
 uint64_t vm_get_reset_empty_ns(const struct vm *vm)
 {
-    return vm_uses_vmware_wire(vm) ? vm_get_guest_settings(vm).poll_ns + WORLD_RESET_EMPTY_NS / 10
-                                   : WORLD_RESET_EMPTY_NS;
+    return vm_uses_vmware_wire(vm)
+               ? vm_get_guest_settings(vm).sizing.poll_ns + WORLD_RESET_EMPTY_NS / 10
+               : WORLD_RESET_EMPTY_NS;
 }
 
 /* ---- Faults ---- */

@@ -2,8 +2,10 @@
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
 #include <ballonet/guest.h>
+#include <ballonet/guest_config.h>
 #include <ballonet/guest_vmware.h>
 #include <ballonet/host.h>
+#include <ballonet/host_config.h>
 #include <ballonet/memory.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtio.h>
@@ -20,11 +22,11 @@ int main()
     bnt_guest_need need = bnt_guest_need();
     size_t bytes = 0;
     guest.size = sizeof guest;
-    guest.memory_pfns = 256;
-    guest.binding = binding;
+    guest.memory.pfns = 256;
+    guest.features.binding = binding;
     host.size = sizeof host;
-    host.memory_pfns = 256;
-    host.binding = binding;
+    host.memory.pfns = 256;
+    host.features.binding = binding;
     const bool ok = bnt_balloon_binding_valid(&binding) && bnt_vq_layout(8).bytes != 0 &&
                     bnt_guest_footprint(&guest, &need) == BNT_OK &&
                     bnt_host_footprint(&host, &bytes) == BNT_OK &&

@@ -189,7 +189,7 @@ static bool page_find(const struct fvm *f, uint32_t from, uint8_t owned, uint64_
     for (uint32_t i = 0; i < PAGES; i++) {
         const uint32_t index = (from + i) % PAGES;
         if (f->owned[index] == owned) {
-            *page = f->config.memory_first_pfn + index;
+            *page = f->config.memory.first_pfn + index;
             return true;
         }
     }
@@ -208,7 +208,7 @@ static bnt_status page_moves(struct fvm *f, struct input *in)
     f->owned[index] = 1;
     const bnt_status status =
         bnt_guest_page_migrate(f->guest, f->now_ns, how & 2 ? old_page + (how >> 2) : old_page,
-                               f->config.memory_first_pfn + index, how & 1);
+                               f->config.memory.first_pfn + index, how & 1);
     if (status != BNT_OK) { /* it stays the caller's */
         f->owned[index] = 0;
         f->stack[f->free_count++] = index;
@@ -367,10 +367,10 @@ static struct fvm *guest_new(struct input *in)
     const uint8_t shape = input_byte(in);
     const uint8_t more = input_byte(in);
     struct fvm *f = shape & 1 ? fvm_new_2010(PAGES) : fvm_new(PAGES);
-    f->config.memory_first_pfn = firsts[shape >> 1 & 3];
-    f->config.sleeping = shape & 8 ? BNT_GUEST_OFF : BNT_GUEST_DEFAULT;
-    f->config.refused_pages_max = shape & 16 ? 3 : 0;
-    f->config.huge_over = shape & 32 ? BNT_GUEST_OFF : BNT_GUEST_DEFAULT;
+    f->config.memory.first_pfn = firsts[shape >> 1 & 3];
+    f->config.sizing.sleeping = shape & 8 ? BNT_GUEST_OFF : BNT_GUEST_DEFAULT;
+    f->config.sizing.refused_pages_max = shape & 16 ? 3 : 0;
+    f->config.sizing.huge_overshoot = shape & 32 ? BNT_GUEST_OFF : BNT_GUEST_DEFAULT;
     f->dma_gpa = shape & 64 ? UINT64_C(1) << 44 : FVM_DMA_GPA;
     f->huge = shape & 128;
     f->caps = input_byte(in);

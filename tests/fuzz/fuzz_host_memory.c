@@ -58,20 +58,20 @@ static void state_check(struct fuzz_host *fuzz)
 {
     struct fake_driver *fake = &fuzz->fake;
     const uint32_t leaf_fail_from = fake->leaf_fail_from;
-    const bnt_host_ledger ledger = fake->config.ledger;
+    const bnt_host_ledger ledger = fake->config.memory.ledger;
     const bool leafless = fake_info(fake).leafless_pfns > 0;
     void *storage = NULL;
     size_t bytes = 0;
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);
 
     fake->leaf_fail_from = 0;
-    fake->config.ledger = leafless ? BNT_HOST_LEDGER_LEAVES : ledger;
+    fake->config.memory.ledger = leafless ? BNT_HOST_LEDGER_LEAVES : ledger;
     struct bnt_host *other = fuzz_host_another(fuzz, &storage);
     CHECK(bnt_host_load(other, fake->now_ns, state, bytes) == BNT_OK);
     CHECK(fuzz_host_saves(fuzz, other, state, bytes));
     bnt_host_fini(other);
     fake->leaf_fail_from = leaf_fail_from;
-    fake->config.ledger = ledger;
+    fake->config.memory.ledger = ledger;
     free(storage);
     free(state);
 }

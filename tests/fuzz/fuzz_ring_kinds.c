@@ -52,7 +52,7 @@ static void side_open(struct pair_side *side, uint32_t setup, uint64_t rings)
     side->features = PAIR_COMMON | rings | ((setup & 1) != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0) |
                      ((setup & 2) != 0 ? FAKE_VERDICTS | FAKE_RESET : 0);
     fake_init(fake, PAIR_PAGES, side->features);
-    fake->config.ledger = (setup & 4) != 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
+    fake->config.memory.ledger = (setup & 4) != 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     fake->log_room = FUZZ_LOG_ROOM;
     for (uint32_t i = 0; i < 64; i++) {
         fake->draws[i] = (setup >> 3) * 7 + i * 5;

@@ -132,7 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *state = realloc(saved, bytes + EXTRA_BYTES);
         CHECK(state != NULL);
         bytes = state_alter(state, bytes, &input);
-        fuzz.fake.config.ledger = (shape & 2) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
+        fuzz.fake.config.memory.ledger =
+            (shape & 2) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
         state_try(&fuzz, state, bytes, &input);
         free(state);
     }

@@ -92,7 +92,7 @@ static void log_digest(struct fuzz_host *fuzz)
         const struct fake_entry *entry = &fake->log[i];
         if (entry->call == FAKE_REPORT) {
             memset(excused + (entry->value - FAKE_FIRST_PFN), 1, (size_t)entry->extra);
-        } else if (entry->call == FAKE_HINT && fake->config.hint_discard) {
+        } else if (entry->call == FAKE_HINT && fake->config.hinting.discard) {
             memset(excused + (entry->value - FAKE_FIRST_PFN), 1, (size_t)entry->extra);
         } else if (entry->call == FAKE_EVENT && (entry->kind == BNT_HOST_EVENT_RESET ||
                                                  entry->kind == BNT_HOST_EVENT_DEVICE_RESET)) {
@@ -160,7 +160,7 @@ static void call_move(struct fuzz_host *fuzz, uint32_t which)
     void *storage = NULL;
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);
 
-    fake->config.ledger = fixed ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
+    fake->config.memory.ledger = fixed ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     fake->leaf_fail_from = 0;
     struct bnt_host *host = fuzz_host_another(fuzz, &storage);
     CHECK(bnt_host_load(host, fake->now_ns, state, bytes) == BNT_OK);
@@ -510,18 +510,18 @@ static void open_prepare(struct fuzz_host *fuzz, uint32_t setup, bnt_interface i
     fake_init(fake, FUZZ_PAGES, FUZZ_HOST_OFFER);
     fake->wild = true;
     fake->log_room = FUZZ_LOG_ROOM;
-    fake->config.interface = interface;
-    fake->config.hint_id_last = (setup & 8) != 0 ? 3 : 0;
-    fake->config.hint_discard = (setup & 128) != 0;
-    fake->config.ledger = (setup & 1) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
-    fake->config.page_order = setup >> 1 & 3;
-    fake->config.event_interval_ns = (setup & 8) != 0 ? 1000000 : 0;
-    fake->config.stats_poll_ns = (setup & 16) != 0 ? 1000000 : 0;
+    fake->config.features.interface = interface;
+    fake->config.hinting.id_last = (setup & 8) != 0 ? 3 : 0;
+    fake->config.hinting.discard = (setup & 128) != 0;
+    fake->config.memory.ledger = (setup & 1) != 0 ? BNT_HOST_LEDGER_LEAVES : BNT_HOST_LEDGER_FIXED;
+    fake->config.memory.page_order = setup >> 1 & 3;
+    fake->config.target.event_interval_ns = (setup & 8) != 0 ? 1000000 : 0;
+    fake->config.statistics.poll_ns = (setup & 16) != 0 ? 1000000 : 0;
     if (fuzz->vmware) {
         fake->config.wire = BNT_HOST_WIRE_VMWARE;
-        fake->config.vmware_capabilities = (setup & 32) != 0 ? 0 : BNT_VMWARE_CAPS_ALL;
-        fake->config.page_order = 0;
-        fake->config.target_slack_pfns = (setup & 8) != 0 ? 511 : 0;
+        fake->config.vmware.capabilities = (setup & 32) != 0 ? 0 : BNT_VMWARE_CAPS_ALL;
+        fake->config.memory.page_order = 0;
+        fake->config.target.slack_pfns = (setup & 8) != 0 ? 511 : 0;
     }
 }
 
@@ -574,7 +574,7 @@ void fuzz_host_open_memory(struct fuzz_host *fuzz, struct fuzz_input *input)
     struct fake_driver *fake = &fuzz->fake;
 
     open_prepare(fuzz, setup, BNT_INTERFACE_MODERN);
-    fake->config.host_page_order = orders[more % 8];
+    fake->config.memory.host_page_order = orders[more % 8];
     fake->provided = (more & 8) != 0 && !fuzz->vmware;
     regions_take(fake, input);
     open_finish(fuzz, setup);

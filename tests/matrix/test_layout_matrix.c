@@ -99,10 +99,10 @@ static void cell_apply(const struct cell *cell, struct scenario_vm *vm)
 {
     const uint64_t ring = BNT_F_RING_EVENT_IDX | (cell->packed ? BNT_F_RING_PACKED : 0);
     const uint64_t subset = features_of(cell->subset);
-    vm->driver.config.features_wanted = (cell->offer_all ? subset : device_can) | ring;
-    vm->device.config.features = (cell->offer_all ? device_can : subset) | ring;
-    vm->device.config.queue_layout = cell->device;
-    vm->driver.config.queue_layout = cell->driver;
+    vm->driver.config.features.wanted = (cell->offer_all ? subset : device_can) | ring;
+    vm->device.config.features.offered = (cell->offer_all ? device_can : subset) | ring;
+    vm->device.config.queues.layout = cell->device;
+    vm->driver.config.queues.layout = cell->driver;
 }
 
 static void cell_look(const struct world *world, struct seen *seen)
@@ -212,9 +212,9 @@ static void device_ask(void)
 {
     for (uint32_t bit = 0; bit < 6; bit++) {
         const struct bnt_host_config config = {.size = sizeof config,
-                                               .features = UINT64_C(1) << bit,
-                                               .binding = BNT_BALLOON_BINDING_DEFAULT,
-                                               .memory_pfns = 1024};
+                                               .features.offered = UINT64_C(1) << bit,
+                                               .features.binding = BNT_BALLOON_BINDING_DEFAULT,
+                                               .memory.pfns = 1024};
         size_t need = 0;
         device_can |= bnt_host_footprint(&config, &need) == BNT_OK ? UINT64_C(1) << bit : 0;
     }

@@ -143,8 +143,8 @@ static void scene(struct play *p)
 {
     memset(p, 0, sizeof *p);
     p->f = fvm_new(PAGES);
-    p->f->config.record = BNT_GUEST_RECORD_BITS;
-    p->f->config.record_bits = p->bits;
+    p->f->config.record.kind = BNT_GUEST_RECORD_BITS;
+    p->f->config.record.bits = p->bits;
     p->f->target = BALLOON;
     fvm_up(p->f);
     fvm_run(p->f, 3 * FVM_S);

@@ -35,7 +35,7 @@ cat >"$work/main.c" <<'END'
 static bnt_status offer(uint64_t features)
 {
     struct bnt_host_config config = {
-        .size = sizeof(config), .features = features, .binding = BNT_BALLOON_BINDING_DEFAULT, .memory_pfns = 256};
+        .size = sizeof(config), .features = {.offered = features, .binding = BNT_BALLOON_BINDING_DEFAULT}, .memory.pfns = 256};
     size_t bytes = 0;
 
     return bnt_host_footprint(&config, &bytes);
@@ -44,7 +44,7 @@ static bnt_status offer(uint64_t features)
 static size_t driver_state(uint64_t features)
 {
     struct bnt_guest_config config = {
-        .size = sizeof(config), .features_wanted = features, .binding = BNT_BALLOON_BINDING_DEFAULT, .memory_pfns = 256};
+        .size = sizeof(config), .features = {.wanted = features, .binding = BNT_BALLOON_BINDING_DEFAULT}, .memory.pfns = 256};
     struct bnt_guest_need need = {0};
 
     return bnt_guest_footprint(&config, &need) == BNT_OK ? need.state_bytes : 0;

@@ -75,8 +75,8 @@ static bnt_status fake_discard(void *opaque, uint64_t gpa, uint64_t bytes, uint6
     const uint64_t first = (gpa >> BNT_PFN_SHIFT) - FAKE_FIRST_PFN;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
     const uint64_t fail = fake->discard_fail_pfn - FAKE_FIRST_PFN;
-    CHECK(first < fake->config.memory_pfns &&
-          pfns <= fake->config.memory_pfns - first); /* a discard outside memory */
+    CHECK(first < fake->config.memory.pfns &&
+          pfns <= fake->config.memory.pfns - first); /* a discard outside memory */
     log_add(fake, (struct fake_entry){FAKE_DISCARD, 0, first + FAKE_FIRST_PFN, pfns});
     if (fake->discard_status != BNT_OK && (fake->discard_fail_pfn == 0 || fail - first < pfns)) {
         return fake->discard_status;
@@ -91,8 +91,8 @@ static void fake_restore(void *opaque, uint64_t gpa, uint64_t bytes)
     struct fake_driver *fake = opaque;
     const uint64_t first = (gpa >> BNT_PFN_SHIFT) - FAKE_FIRST_PFN;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
-    CHECK(first < fake->config.memory_pfns &&
-          pfns <= fake->config.memory_pfns - first); /* a restore outside memory */
+    CHECK(first < fake->config.memory.pfns &&
+          pfns <= fake->config.memory.pfns - first); /* a restore outside memory */
     log_add(fake, (struct fake_entry){FAKE_RESTORE, 0, first + FAKE_FIRST_PFN, pfns});
     memset(fake->dropped + first, 0, pfns);
 }
@@ -224,11 +224,11 @@ void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
 
     memset(fake, 0, sizeof(*fake));
     fake->config = (struct bnt_host_config){.size = sizeof(fake->config),
-                                            .features = features,
-                                            .binding = binding,
-                                            .memory_first_pfn = FAKE_FIRST_PFN,
-                                            .memory_pfns = pfns,
-                                            .queue_size_max = FAKE_QUEUE_SIZE};
+                                            .features.offered = features,
+                                            .features.binding = binding,
+                                            .memory.first_pfn = FAKE_FIRST_PFN,
+                                            .memory.pfns = pfns,
+                                            .queues.size_max = FAKE_QUEUE_SIZE};
     fake->ops = (struct bnt_host_ops){.size = sizeof(fake->ops),
                                       .interrupt = fake_interrupt,
                                       .config_interrupt = fake_config_interrupt,
@@ -250,7 +250,7 @@ void fake_open(struct fake_driver *fake)
     const struct bnt_mem_ops mem_ops = {
         .size = sizeof(mem_ops), .read = fake_read, .write = fake_write};
     const struct bnt_mem_region ram = {0, FAKE_DMA_BYTES +
-                                              (fake->config.memory_pfns << BNT_PFN_SHIFT)};
+                                              (fake->config.memory.pfns << BNT_PFN_SHIFT)};
     size_t bytes = 0;
 
     if (fake->refuse_verdict != BNT_VERDICT_NONE) {
@@ -262,7 +262,7 @@ void fake_open(struct fake_driver *fake)
     CHECK(bnt_host_footprint(&fake->config, &bytes) == BNT_OK);
     fake->storage = malloc(bytes);
     fake->dma = calloc(1, FAKE_DMA_BYTES);
-    fake->dropped = calloc(1, (size_t)fake->config.memory_pfns);
+    fake->dropped = calloc(1, (size_t)fake->config.memory.pfns);
     fake->slots = calloc(FAKE_QUEUES * FAKE_QUEUE_SIZE, sizeof(struct bnt_vq_slot));
     fake->log_room = fake->log_room == 0 ? FAKE_LOG_MAX : fake->log_room;
     fake->log = calloc(fake->log_room, sizeof(struct fake_entry));

@@ -218,8 +218,8 @@ struct fvm *fvm_new(uint64_t pages)
     f->pages = pages;
     f->config = (struct bnt_guest_config){.size = sizeof f->config,
                                           .wire = BNT_GUEST_WIRE_VMWARE,
-                                          .memory_first_pfn = 1000,
-                                          .memory_pfns = pages};
+                                          .memory.first_pfn = 1000,
+                                          .memory.pfns = pages};
     f->checked = true;
     f->dma_gpa = FVM_DMA_GPA;
     f->caps = FVM_CAPS_ALL;

@@ -108,7 +108,7 @@ struct fvm *fvm_new(uint64_t pages);
 struct fvm *fvm_new_2010(uint64_t pages);
 
 /* fake_vmware_os.c: a page's place in the arrays; what the guest core calls of the OS. */
-#define FVM_FIRST(f)    ((f)->config.memory_first_pfn)
+#define FVM_FIRST(f)    ((f)->config.memory.first_pfn)
 #define FVM_INDEX(f, p) ((p)-FVM_FIRST(f))
 struct bnt_guest_ops fvm_os_ops(const struct fvm *fvm);
 

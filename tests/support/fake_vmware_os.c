@@ -51,7 +51,7 @@ static uint32_t pages_alloc(void *opaque, uint64_t *pages, uint32_t count)
 static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct fvm *f = opaque;
-    CHECK(count > 0 && count <= 256 && value == f->config.poison_val);
+    CHECK(count > 0 && count <= 256 && value == f->config.poison.val);
     for (uint32_t i = 0; i < count; i++) {
         CHECK(FVM_INDEX(f, pages[i]) < f->pages && f->owned[FVM_INDEX(f, pages[i])] == 1);
         f->clean[FVM_INDEX(f, pages[i])] = 1;
@@ -62,7 +62,7 @@ static void pages_fill(void *opaque, const uint64_t *pages, uint32_t count, uint
 static void page_back(struct fvm *f, uint64_t index)
 {
     CHECK(f->owned[index] == 1);
-    CHECK(!f->config.init_on_free || f->clean[index] == 1);
+    CHECK(!f->config.poison.init_on_free || f->clean[index] == 1);
     f->clean[index] = 0;
     f->owned[index] = 0;
     f->disowned_pages -= f->disowned[index];
@@ -248,7 +248,7 @@ struct bnt_guest_ops fvm_os_ops(const struct fvm *f)
         .links_pop = links_pop,
         .links_remove = links_remove,
         .event = event,
-        .pages_alloc_sleep = f->config.sleeping == BNT_GUEST_OFF ? NULL : pages_alloc_sleep,
+        .pages_alloc_sleep = f->config.sizing.sleeping == BNT_GUEST_OFF ? NULL : pages_alloc_sleep,
         .pages_alloc_cancel = pages_alloc_cancel,
         .huge_alloc = f->huge ? huge_alloc : NULL,
         .huge_free = f->huge ? huge_free : NULL,

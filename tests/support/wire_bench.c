@@ -182,10 +182,10 @@ void bench_init(void)
     bench.pfns = PFNS;
     bench.config = (struct bnt_host_config){
         .size = sizeof bench.config,
-        .features = FEATURES,
-        .queue_size_max = 256,
-        .queue_layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED,
-        .stats_poll_ns = 1000000000,
+        .features.offered = FEATURES,
+        .queues.size_max = 256,
+        .queues.layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED,
+        .statistics.poll_ns = 1000000000,
     };
 }
 
@@ -200,8 +200,8 @@ static void host_open(void)
         .discard = discard,
         .report = report,
     };
-    bench.config.memory_first_pfn = bench.first_pfn;
-    bench.config.memory_pfns = bench.pfns;
+    bench.config.memory.first_pfn = bench.first_pfn;
+    bench.config.memory.pfns = bench.pfns;
     bench.dma_gpa = (bench.first_pfn + bench.pfns) << BNT_PFN_SHIFT;
     bench.dma = arena_alloc_zeroed(bench.arena, wire_player_get_dma_bytes());
     const struct bnt_mem_region regions[] = {

@@ -33,7 +33,7 @@ bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 uint64_t bnti_guest_huge_overshoot_max(const struct bnt_guest *guest)
 {
     const uint64_t most = guest->wire->slack ? guest->config.vmware.slack_pfns : WITHIN;
-    const bool may = guest->huge.on && guest->config.huge_over == BNT_GUEST_ON;
+    const bool may = guest->huge.on && guest->config.sizing.huge_overshoot == BNT_GUEST_ON;
     return may ? bnti_guest_min(most, WITHIN) : 0;
 }
 
@@ -47,8 +47,8 @@ bool bnti_guest_is_at_target(const struct bnt_guest *guest, uint64_t have, uint6
     if (guest->emptying) {
         return have == 0;
     }
-    const uint64_t unit = guest->config.unit_pfns;
-    const uint64_t least = unit >> guest->config.page_order > 1 ? unit - 1 : 0;
+    const uint64_t unit = guest->config.sizing.granule_pfns;
+    const uint64_t least = unit >> guest->config.memory.page_order > 1 ? unit - 1 : 0;
     uint64_t over = least;
     if (target != 0 && guest->cycle != BNTI_GUEST_CYCLE_DEFLATE) {
         const uint64_t rest = bnti_guest_huge_overshoot_max(guest);

@@ -10,10 +10,10 @@
 /* After a handshake or a negotiation: decides whether huge pages are used. */
 void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 {
-    const bool record =
-        guest->config.record == BNT_GUEST_RECORD_LINKS || guest->config.record_huge_bits != NULL;
+    const bool record = guest->config.record.kind == BNT_GUEST_RECORD_LINKS ||
+                        guest->config.record.huge_bits != NULL;
     guest->huge.on = guest->wire->has_huge(guest) && record && guest->ops.huge_alloc != NULL &&
-                     guest->config.page_order < BNT_BALLOON_2M_ORDER;
+                     guest->config.memory.page_order < BNT_BALLOON_2M_ORDER;
 }
 
 /* From now on this cycle inflates single pages. */

@@ -152,7 +152,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
         !bnti_guest_is_page_usable(guest, new_page) || old_page == new_page) {
         return BNT_E_ARGUMENT;
     }
-    if (guest->config.record == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
+    if (guest->config.record.kind == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
         return BNT_E_UNSUPPORTED;
     }
     if (guest->vmware.reset_seen) { /* RESET_LATE: no page may be sent before START */

@@ -22,7 +22,7 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
     guest->oom_gave_up = false;
     bnti_guest_submit_request(guest, BNTI_GUEST_OOM);
     bnti_guest_take_ready_answer(guest);
-    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
+    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom.holdoff_ns);
     if (request->busy && !guest->must_tell_host &&
         !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
         bnti_guest_mark_request_given_back(guest, BNTI_GUEST_OOM);
@@ -37,7 +37,7 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
 /* Polls the used ring, at most oom_polls times, until the OOM request is answered. */
 static void poll_oom_deflate(struct bnt_guest *guest)
 {
-    for (uint32_t i = 0; i < guest->config.oom_polls; i++) {
+    for (uint32_t i = 0; i < guest->config.oom.polls; i++) {
         bnti_guest_take_used_of_queue(guest, BNTI_GUEST_Q_DEFLATE);
         if (!guest->requests[BNTI_GUEST_OOM].busy || guest->state != BNT_GUEST_RUNNING) {
             return;
@@ -98,14 +98,15 @@ static uint64_t record_oom_debt(struct bnt_guest *guest, uint64_t missing_pfns)
 void bnti_guest_oom_deflate(struct bnt_guest *guest, uint64_t pfns,
                             struct bnt_guest_oom_result *result)
 {
-    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
+    guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom.holdoff_ns);
     bnti_guest_cancel_sleeping_alloc(guest);
     /*
      * Held pages and pages set aside need no message to the device: they were never in the balloon.
      */
-    result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest) << guest->config.page_order;
+    result->freed_pfns += (uint64_t)bnti_guest_give_back_aside(guest)
+                          << guest->config.memory.page_order;
     if (!bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
-        result->freed_pfns += (uint64_t)guest->held_count << guest->config.page_order;
+        result->freed_pfns += (uint64_t)guest->held_count << guest->config.memory.page_order;
         bnti_guest_give_back_held(guest);
     }
     if (result->freed_pfns < pfns) {
@@ -137,7 +138,7 @@ void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
                                 struct bnt_guest_oom_result *result)
 {
     uint64_t all = bnti_guest_count_ballooned_pfns(guest) +
-                   ((uint64_t)guest->held_count << guest->config.page_order) +
+                   ((uint64_t)guest->held_count << guest->config.memory.page_order) +
                    bnti_guest_count_held_huge_pfns(guest);
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
@@ -215,7 +216,7 @@ void bnti_guest_oom_continue(struct bnt_guest *guest)
         const uint64_t freed = guest->oom_freed_pfns;
         guest->oom_pending = false;
         guest->oom_freed_pfns = 0;
-        guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom_holdoff_ns);
+        guest->holdoff_until_ns = bnti_guest_add_time(guest->now_ns, guest->config.oom.holdoff_ns);
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM_DONE, freed, 0);
     }
 }

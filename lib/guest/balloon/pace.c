@@ -23,7 +23,7 @@ void bnti_guest_pace_start(struct bnt_guest *guest)
     memset(pace, 0, sizeof *pace);
     pace->limited = rates->use == BNT_GUEST_ON;
     pace->on = polled || pace->limited;
-    pace->period_ns = polled ? guest->config.poll_ns : rates->period_ns;
+    pace->period_ns = polled ? guest->config.sizing.poll_ns : rates->period_ns;
     pace->rate_alloc = rates->alloc_max;
     pace->rate_free = rates->free_max;
     pace->tick_ns = guest->now_ns;

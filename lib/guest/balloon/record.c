@@ -58,7 +58,7 @@ void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page
     if (count == 0) {
         return;
     }
-    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+    if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
         push_bits(record, pages, count);
     } else {
         guest->ops.links_push(guest->opaque, *record->head, pages, count);
@@ -74,7 +74,7 @@ uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_p
     if (taken == 0) {
         return 0;
     }
-    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
+    if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
         (void)pop_bits(record, pages, taken);
     } else {
         *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
@@ -87,8 +87,8 @@ static struct bnti_guest_page_record get_page_record(struct bnt_guest *guest)
 {
     return (struct bnti_guest_page_record){
         &guest->record_pages,           &guest->record_head,
-        &guest->record_cursor,          guest->config.record_bits,
-        guest->config.memory_first_pfn, guest->config.page_order};
+        &guest->record_cursor,          guest->config.record.bits,
+        guest->config.memory.first_pfn, guest->config.memory.page_order};
 }
 
 static struct bnti_guest_page_record get_huge_page_record(struct bnt_guest *guest)
@@ -97,8 +97,8 @@ static struct bnti_guest_page_record get_huge_page_record(struct bnt_guest *gues
     return (struct bnti_guest_page_record){&guest->huge.pages,
                                            &guest->huge.head,
                                            &guest->huge.cursor,
-                                           guest->config.record_huge_bits,
-                                           guest->config.memory_first_pfn & ~within,
+                                           guest->config.record.huge_bits,
+                                           guest->config.memory.first_pfn & ~within,
                                            BNT_BALLOON_2M_ORDER};
 }
 
@@ -146,13 +146,14 @@ uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, ui
 /* Removes one page from the record; false if the record does not contain it. */
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
 {
-    if (guest->config.record == BNT_GUEST_RECORD_BITS) {
-        const uint64_t index = (page - guest->config.memory_first_pfn) >> guest->config.page_order;
+    if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
+        const uint64_t index =
+            (page - guest->config.memory.first_pfn) >> guest->config.memory.page_order;
         const uint64_t bit = UINT64_C(1) << (index & 63);
-        if ((guest->config.record_bits[index >> 6] & bit) == 0) {
+        if ((guest->config.record.bits[index >> 6] & bit) == 0) {
             return false;
         }
-        guest->config.record_bits[index >> 6] &= ~bit;
+        guest->config.record.bits[index >> 6] &= ~bit;
     } else if (!guest->ops.links_remove(guest->opaque, &guest->record_head, page)) {
         return false;
     }

@@ -12,7 +12,7 @@
 bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
-        const bool room = guest->huge.held_count < guest->config.refused_pages_max;
+        const bool room = guest->huge.held_count < guest->config.sizing.refused_pages_max;
         if (room) {
             guest->huge_held[guest->huge.held_count++] = page;
         }
@@ -24,7 +24,7 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
         guest->held_count++;
         return true;
     }
-    if (guest->held_count == guest->config.refused_pages_max) {
+    if (guest->held_count == guest->config.sizing.refused_pages_max) {
         return false;
     }
     guest->held[guest->held_count++] = page;
@@ -35,13 +35,13 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
 bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
-        const bool room = guest->huge.kept_count < guest->config.refused_pages_max;
+        const bool room = guest->huge.kept_count < guest->config.sizing.refused_pages_max;
         if (room) {
             guest->huge_kept[guest->huge.kept_count++] = page;
         }
         return room;
     }
-    if (guest->kept_count == guest->config.refused_pages_max) {
+    if (guest->kept_count == guest->config.sizing.refused_pages_max) {
         return false;
     }
     guest->kept[guest->kept_count++] = page;
@@ -83,7 +83,7 @@ void bnti_guest_give_back_held(struct bnt_guest *guest)
 /* Splits held huge pages into single pages that can be inflated. Returns how many. */
 uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     const uint32_t parts = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - order);
     struct bnti_guest_huge *huge = &guest->huge;
     uint32_t found = 0;
@@ -105,7 +105,7 @@ uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, ui
 uint64_t bnti_guest_count_held_huge_pfns(const struct bnt_guest *guest)
 {
     return ((uint64_t)guest->huge.held_count << BNT_BALLOON_2M_ORDER) -
-           ((uint64_t)guest->huge.parts_out << guest->config.page_order);
+           ((uint64_t)guest->huge.parts_out << guest->config.memory.page_order);
 }
 
 /* Gives back the held huge pages, and the remaining parts of one that was split. */
@@ -118,7 +118,8 @@ void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
         uint32_t count = 0;
         do {
             uint32_t wanted = (uint32_t)(sizeof parts / sizeof parts[0]);
-            const uint32_t all = UINT32_C(1) << (BNT_BALLOON_2M_ORDER - guest->config.page_order);
+            const uint32_t all = UINT32_C(1)
+                                 << (BNT_BALLOON_2M_ORDER - guest->config.memory.page_order);
             wanted = all - huge->parts_out < wanted ? all - huge->parts_out : wanted;
             count = bnti_guest_split_held_huge(guest, parts, wanted);
             bnti_guest_give_back_pages(guest, parts, count);

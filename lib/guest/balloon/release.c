@@ -32,7 +32,7 @@ static uint64_t release_huge_pages(struct bnt_guest *guest, uint64_t pfns_max)
  */
 uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     const uint32_t most = (uint32_t)bnti_guest_min(pfns_max >> order, BNTI_GUEST_BATCH);
     if (guest->held_count > 0) {
         const uint32_t held = guest->held_count < most ? guest->held_count : most;

@@ -8,7 +8,7 @@
 static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages, uint32_t got,
                                  uint32_t want)
 {
-    const uint32_t unit = guest->config.unit_pfns >> guest->config.page_order;
+    const uint32_t unit = guest->config.sizing.granule_pfns >> guest->config.memory.page_order;
     const bool nothing = got < want && bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_ALL_OR_NOTHING);
     const uint32_t keep = nothing ? 0 : got & ~(unit - 1);
     bnti_guest_give_back_pages(guest, pages + keep, got - keep);
@@ -49,7 +49,7 @@ static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32
 {
     uint64_t wait_ns = 0;
     guest->count.alloc_failures++;
-    if (!bnti_guest_pace_handle_short_alloc(guest, guest->config.page_order, got)) {
+    if (!bnti_guest_pace_handle_short_alloc(guest, guest->config.memory.page_order, got)) {
         wait_ns = bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_ALLOC_FAILED, missing - got, wait_ns);
@@ -103,12 +103,13 @@ static bool advance_inflate(struct bnt_guest *guest, uint64_t missing_pfns)
     if (guest->pace.huge || over) {
         return true;
     }
-    const uint64_t unit = guest->config.unit_pfns;
-    const uint64_t missing = ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.page_order;
+    const uint64_t unit = guest->config.sizing.granule_pfns;
+    const uint64_t missing =
+        ((missing_pfns + unit - 1) & ~(unit - 1)) >> guest->config.memory.page_order;
     const uint32_t fit = guest->wire->request_pages(guest, false) &
-                         ~(uint32_t)((unit >> guest->config.page_order) - 1);
+                         ~(uint32_t)((unit >> guest->config.memory.page_order) - 1);
     const uint32_t most = (uint32_t)bnti_guest_min(missing, fit);
-    const uint32_t want = bnti_guest_pace_limit_pages(guest, guest->config.page_order, most);
+    const uint32_t want = bnti_guest_pace_limit_pages(guest, guest->config.memory.page_order, most);
     if (want == 0) {
         bnti_guest_tick_close(guest);
         return false;

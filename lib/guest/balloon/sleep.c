@@ -62,8 +62,8 @@ static bool can_send_inflate(const struct bnt_guest *guest)
 static uint32_t use_allocated_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
-    const uint64_t missing =
-        (guest->target_pfns - bnti_guest_count_ballooned_pfns(guest)) >> guest->config.page_order;
+    const uint64_t missing = (guest->target_pfns - bnti_guest_count_ballooned_pfns(guest)) >>
+                             guest->config.memory.page_order;
     const uint32_t used = (uint32_t)bnti_guest_min(count, missing);
     const bool brought_less = count < guest->sleep.asked;
     if (count > 0) {

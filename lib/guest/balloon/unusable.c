@@ -19,10 +19,10 @@ bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest
 {
     const uint32_t order = bnti_guest_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
     const uint64_t within = (UINT64_C(1) << order) - 1;
-    const uint64_t own = (UINT64_C(1) << guest->config.page_order) - 1;
-    const uint64_t memory_pfns = guest->config.memory_pfns & ~own;
-    const uint64_t at = first_pfn - guest->config.memory_first_pfn;
-    if (first_pfn < guest->config.memory_first_pfn || at >= memory_pfns ||
+    const uint64_t own = (UINT64_C(1) << guest->config.memory.page_order) - 1;
+    const uint64_t memory_pfns = guest->config.memory.pfns & ~own;
+    const uint64_t at = first_pfn - guest->config.memory.first_pfn;
+    if (first_pfn < guest->config.memory.first_pfn || at >= memory_pfns ||
         pfns > memory_pfns - at || (first_pfn & within) != 0) {
         return BNT_GUEST_UNUSABLE_OUTSIDE;
     }
@@ -35,7 +35,7 @@ bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest
 bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page)
 {
     return bnti_guest_find_unusable_reason(guest, BNTI_GUEST_USE_PAGE, page,
-                                           UINT64_C(1) << guest->config.page_order) ==
+                                           UINT64_C(1) << guest->config.memory.page_order) ==
            BNT_GUEST_UNUSABLE_COUNT;
 }
 

@@ -58,7 +58,7 @@ static enum page_class classify_page(const struct bnt_guest *guest,
                                      const struct bnti_guest_request *request, uint32_t page,
                                      bool inflate)
 {
-    const uint32_t order = request->huge ? 0 : guest->config.page_order;
+    const uint32_t order = request->huge ? 0 : guest->config.memory.page_order;
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
     const enum page_class class =
         combine_page_verdicts(guest, verdicts, UINT32_C(1) << order, inflate);
@@ -158,7 +158,7 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
 static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                struct tally *tally, uint32_t unwanted)
 {
-    const bool full = guest->huge.held_count == guest->config.refused_pages_max;
+    const bool full = guest->huge.held_count == guest->config.sizing.refused_pages_max;
     bnti_guest_give_back_sized(guest, true, guest->scratch, unwanted);
     if (tally->uncertain > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
@@ -190,7 +190,7 @@ static void apply_inflate(struct bnt_guest *guest)
     }
     /* On VMware's wire the tick is over as soon as the bound of held pages is reached. */
     tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
-                                guest->held_count == guest->config.refused_pages_max &&
+                                guest->held_count == guest->config.sizing.refused_pages_max &&
                                 !bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL));
     if (tally.refused > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED, tally.refused, guest->held_count);

@@ -11,8 +11,8 @@ uint64_t bnti_guest_backoff_double_wait(struct bnt_guest *guest, struct bnti_gue
 {
     const uint64_t doubled = bnti_guest_add_time(backoff->level_ns, backoff->level_ns);
     backoff->level_ns = backoff->level_ns == 0
-                            ? guest->config.retry_min_ns
-                            : bnti_guest_min(doubled, guest->config.retry_max_ns);
+                            ? guest->config.sizing.retry_min_ns
+                            : bnti_guest_min(doubled, guest->config.sizing.retry_max_ns);
     backoff->until_ns = bnti_guest_add_time(guest->now_ns, backoff->level_ns);
     backoff->not_needed = false;
     backoff->refused = false;

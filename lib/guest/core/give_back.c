@@ -17,14 +17,14 @@
 
 static uint64_t page_index(const struct bnt_guest *guest, uint64_t page)
 {
-    return (page - guest->config.memory_first_pfn) >> guest->config.page_order;
+    return (page - guest->config.memory.first_pfn) >> guest->config.memory.page_order;
 }
 
 static void set_init_bit(struct bnt_guest *guest, uint64_t page, bool init)
 {
     const uint64_t index = page_index(guest, page);
     const uint64_t bit = UINT64_C(1) << (index & 63);
-    uint64_t *word = &guest->config.init_bits[index >> 6];
+    uint64_t *word = &guest->config.device_init.bits[index >> 6];
     *word = init ? *word | bit : *word & ~bit;
 }
 
@@ -32,7 +32,7 @@ static void set_init_bit(struct bnt_guest *guest, uint64_t page, bool init)
 static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
 {
     const uint64_t index = page_index(guest, page);
-    const bool init = (guest->config.init_bits[index >> 6] >> (index & 63) & 1) != 0;
+    const bool init = (guest->config.device_init.bits[index >> 6] >> (index & 63) & 1) != 0;
     if (init) {
         set_init_bit(guest, page, false);
     }
@@ -44,7 +44,7 @@ static bool take_init_bit(struct bnt_guest *guest, uint64_t page)
 void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_request *request,
                                uint32_t len)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     const uint32_t pfns = request->page_count << order;
     uint8_t bits[(UINT32_C(1) << BNT_GUEST_PAGE_ORDER_MAX) / 8]; /* of a large page or a batch */
     memcpy(bits, request->dma + bnti_guest_dma_response_offset(&guest->config),
@@ -63,7 +63,7 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
 static bool is_init_value_expected(const struct bnt_guest *guest)
 {
     const bool poison = (guest->features & BNT_BALLOON_F_PAGE_POISON) != 0;
-    return (poison ? guest->config.poison_val : 0) == guest->config.poison_val;
+    return (poison ? guest->config.poison.val : 0) == guest->config.poison.val;
 }
 
 static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint32_t count,
@@ -73,11 +73,11 @@ static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint3
     if (init && ops->pages_initialised != NULL) {
         ops->pages_initialised(guest->opaque, pages, count);
     }
-    if (!guest->config.init_on_free || ops->pages_fill == NULL ||
+    if (!guest->config.poison.init_on_free || ops->pages_fill == NULL ||
         (init && is_init_value_expected(guest))) {
         return;
     }
-    ops->pages_fill(guest->opaque, pages, count, guest->config.poison_val);
+    ops->pages_fill(guest->opaque, pages, count, guest->config.poison.val);
 }
 
 /* Fills pages before the OS gets them back, in runs of pages that the device did and did not
@@ -104,7 +104,7 @@ static void initialise_pages(struct bnt_guest *guest, const uint64_t *pages, uin
 /* Fills a huge page, as the pages of the guest's own size of which it consists. */
 static void initialise_huge_page(struct bnt_guest *guest, uint64_t page)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     uint64_t parts[PARTS_MAX];
     for (uint64_t at = 0; at < BNT_BALLOON_2M_PFNS;) {
         uint32_t count = 0;

@@ -60,13 +60,13 @@ void bnti_guest_plan_recovery(struct bnt_guest *guest)
     if (guest->leaving) {
         return; /* the next step stops the instance */
     }
-    if (guest->config.recover_tries == BNT_GUEST_RECOVER_NEVER ||
-        guest->recover_tried >= guest->config.recover_tries) {
+    if (guest->config.recovery.tries == BNT_GUEST_RECOVER_NEVER ||
+        guest->recover_tried >= guest->config.recovery.tries) {
         return;
     }
     guest->recover_wait_ns = guest->recover_wait_ns == 0
-                                 ? guest->config.recover_min_ns
-                                 : bnti_guest_min(doubled, guest->config.retry_max_ns);
+                                 ? guest->config.recovery.wait_min_ns
+                                 : bnti_guest_min(doubled, guest->config.sizing.retry_max_ns);
     guest->recover_due_ns = bnti_guest_add_time(guest->now_ns, guest->recover_wait_ns);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RECOVERY, guest->recover_tried + 1u,
                           guest->recover_wait_ns);

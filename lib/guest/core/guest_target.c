@@ -13,9 +13,9 @@
  */
 void bnti_guest_set_target(struct bnt_guest *guest, uint64_t num_pages, bool told)
 {
-    const uint64_t mask = guest->config.unit_pfns - UINT64_C(1);
+    const uint64_t mask = guest->config.sizing.granule_pfns - UINT64_C(1);
     const uint64_t wanted = (num_pages + mask) & ~mask;
-    const uint64_t most = guest->emptying ? 0 : guest->config.memory_pfns & ~mask;
+    const uint64_t most = guest->emptying ? 0 : guest->config.memory.pfns & ~mask;
     const uint64_t target = bnti_guest_min(wanted, most);
     const bool changed = num_pages != guest->num_pages;
     guest->num_pages = num_pages;

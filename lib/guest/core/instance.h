@@ -9,7 +9,8 @@
 #include "lib/guest/core/wire.h"
 
 /*
- * First wait between two polls of a reset that takes time. The wait doubles up to ack_timeout_ns.
+ * First wait between two polls of a reset that takes time. The wait doubles up to
+ * requests.ack_timeout_ns.
  */
 #define BNTI_GUEST_RESET_POLL_NS UINT64_C(1000000)
 
@@ -214,7 +215,7 @@ struct bnt_guest {
 /* log2 of the number of PFNs of a page. */
 static inline uint32_t bnti_guest_page_order(const struct bnt_guest *guest, bool huge)
 {
-    return huge ? BNT_BALLOON_2M_ORDER : guest->config.page_order;
+    return huge ? BNT_BALLOON_2M_ORDER : guest->config.memory.page_order;
 }
 
 static inline uint64_t bnti_guest_count_request_pfns(const struct bnt_guest *guest,
@@ -227,7 +228,8 @@ static inline uint64_t bnti_guest_count_request_pfns(const struct bnt_guest *gue
 static inline uint32_t bnti_guest_count_named_pfns(const struct bnt_guest *guest,
                                                    const struct bnti_guest_request *request)
 {
-    return request->huge ? request->page_count : request->page_count << guest->config.page_order;
+    return request->huge ? request->page_count
+                         : request->page_count << guest->config.memory.page_order;
 }
 
 /* Whether the driver has pages that a reset or a detach must give back. */
@@ -257,7 +259,7 @@ static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, enum bnt_
 /* Whether sizing can use allocations that sleep. */
 static inline bool bnti_guest_can_alloc_sleeping(const struct bnt_guest *guest)
 {
-    return guest->config.sleeping == BNT_GUEST_ON && guest->ops.pages_alloc_sleep != NULL;
+    return guest->config.sizing.sleeping == BNT_GUEST_ON && guest->ops.pages_alloc_sleep != NULL;
 }
 
 static inline bool bnti_guest_awaits_sleeping_alloc(const struct bnt_guest *guest)

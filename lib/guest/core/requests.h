@@ -89,7 +89,7 @@ struct bnti_guest_answer {
 /* Maximum number of PFNs in one request: at least one page, even in a guest with large pages. */
 static inline uint32_t bnti_guest_request_pfns_max(const struct bnt_guest_config *config)
 {
-    const uint32_t page = UINT32_C(1) << config->page_order;
+    const uint32_t page = UINT32_C(1) << config->memory.page_order;
     return page > BNTI_GUEST_BATCH ? page : BNTI_GUEST_BATCH;
 }
 

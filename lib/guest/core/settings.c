@@ -49,40 +49,40 @@ static void set_table_defaults(struct bnt_guest_config *to)
 bnt_status bnt_guest_config_resolve(const struct bnt_guest_config *from,
                                     struct bnt_guest_config *to)
 {
-    const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, recover_tries);
+    const uint32_t least = (uint32_t)offsetof(struct bnt_guest_config, features);
     const bnt_status status = bnti_struct_take(to, sizeof *to, least, from);
     if (status != BNT_OK) {
         return status;
     }
     const bool vmware = to->wire == BNT_GUEST_WIRE_VMWARE;
     set_table_defaults(to);
-    if (to->request_pfns == 0 && to->page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
-        to->request_pfns = (uint16_t)bnti_guest_request_pfns_max(to);
+    if (to->requests.pfns_max == 0 && to->memory.page_order <= BNT_GUEST_PAGE_ORDER_MAX) {
+        to->requests.pfns_max = (uint16_t)bnti_guest_request_pfns_max(to);
     }
-    set_default_u64(&to->poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
-    if (!to->report_order_set) { /* 2 MiB, or one page if a page is larger (bugs 34, 35) */
-        const uint32_t order = to->page_order;
-        to->report_order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
+    set_default_u64(&to->sizing.poll_ns, vmware ? BNT_GUEST_VMWARE_POLL_NS : 0);
+    if (!to->reporting.order_set) { /* 2 MiB, or one page if a page is larger (bugs 34, 35) */
+        const uint32_t order = to->memory.page_order;
+        to->reporting.order = order < REPORT_PFN_ORDER ? REPORT_PFN_ORDER - order : 0;
     }
-    set_default_u32(&to->unit_pfns, UINT32_C(1) << (to->page_order & 31u));
+    set_default_u32(&to->sizing.granule_pfns, UINT32_C(1) << (to->memory.page_order & 31u));
     if (to->vmware.slack_pfns == BNT_GUEST_SLACK_NONE) {
         to->vmware.slack_pfns = 0;
     }
-    set_default_u64(&to->limit_pfns, to->memory_pfns);
-    set_default_u32(&to->hint_block_pfns_min, to->hint_block_pfns);
-    set_default_switch(&to->huge_over, vmware);
-    set_default_switch(&to->sleeping, vmware);
+    set_default_u64(&to->memory.limit_pfns, to->memory.pfns);
+    set_default_u32(&to->hinting.block_pfns_min, to->hinting.block_pfns);
+    set_default_switch(&to->sizing.huge_overshoot, vmware);
+    set_default_switch(&to->sizing.sleeping, vmware);
     set_default_rates(&to->rates, vmware);
     return BNT_OK;
 }
 
 static bool is_memory_valid(const struct bnt_guest_config *c)
 {
-    const uint64_t page_pfns = UINT64_C(1) << c->page_order;
+    const uint64_t page_pfns = UINT64_C(1) << c->memory.page_order;
     const uint64_t last = c->wire == BNT_GUEST_WIRE_VMWARE ? BNT_VMWARE_ENTRY_PFN_MAX : BNT_PFN_MAX;
-    return c->memory_first_pfn <= last && c->memory_pfns >= page_pfns &&
-           c->memory_pfns <= last + 1 - c->memory_first_pfn &&
-           (c->memory_first_pfn & (page_pfns - 1)) == 0;
+    return c->memory.first_pfn <= last && c->memory.pfns >= page_pfns &&
+           c->memory.pfns <= last + 1 - c->memory.first_pfn &&
+           (c->memory.first_pfn & (page_pfns - 1)) == 0;
 }
 
 static bool are_rates_valid(const struct bnt_guest_rates *r)
@@ -100,50 +100,52 @@ static bool are_rates_valid(const struct bnt_guest_rates *r)
 
 static bool is_vmware_valid(const struct bnt_guest_config *c)
 {
-    const bool links =
-        c->record == BNT_GUEST_RECORD_LINKS || !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
-    return c->page_order == 0 && (c->vmware.caps & ~BNT_VMWARE_CAPS_ALL) == 0 &&
+    const bool links = c->record.kind == BNT_GUEST_RECORD_LINKS ||
+                       !(c->vmware.habits & BNT_GUEST_HABIT_REFUSE_ALL);
+    return c->memory.page_order == 0 && (c->vmware.caps & ~BNT_VMWARE_CAPS_ALL) == 0 &&
            c->vmware.batch_max <= BNT_VMWARE_BATCH_MAX &&
            (c->vmware.habits & ~BNTI_GUEST_HABITS) == 0 && links;
 }
 
 bool bnti_guest_are_settings_valid(const struct bnt_guest_config *c)
 {
-    if (c->page_order > BNT_GUEST_PAGE_ORDER_MAX || !is_memory_valid(c)) {
+    if (c->memory.page_order > BNT_GUEST_PAGE_ORDER_MAX || !is_memory_valid(c)) {
         return false;
     }
-    const uint32_t page_pfns = UINT32_C(1) << c->page_order;
-    const bool packed = (c->features_wanted & BNT_F_RING_PACKED) != 0;
-    const bool queue = (packed || (c->queue_size_max & (c->queue_size_max - 1)) == 0) &&
-                       c->queue_size_max <= BNT_VQ_SIZE_MAX;
-    const bool limits = c->request_pfns <= bnti_guest_request_pfns_max(c) &&
-                        c->request_pfns >= UINT32_C(1) << c->page_order &&
-                        c->refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
-                        c->retry_min_ns <= c->retry_max_ns;
-    const bool record = c->record == BNT_GUEST_RECORD_LINKS ||
-                        (c->record == BNT_GUEST_RECORD_BITS && c->record_bits != NULL);
-    const bool layout = (uint32_t)c->queue_layout <= BNT_QUEUE_LAYOUT_PROBE &&
-                        (uint32_t)c->queue_layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
-                        (uint32_t)c->interface <= BNT_INTERFACE_LEGACY &&
-                        (uint32_t)c->byte_order <= BNT_BYTE_ORDER_BIG;
+    const uint32_t page_pfns = UINT32_C(1) << c->memory.page_order;
+    const bool packed = (c->features.wanted & BNT_F_RING_PACKED) != 0;
+    const bool queue = (packed || (c->queues.size_max & (c->queues.size_max - 1)) == 0) &&
+                       c->queues.size_max <= BNT_VQ_SIZE_MAX;
+    const bool limits = c->requests.pfns_max <= bnti_guest_request_pfns_max(c) &&
+                        c->requests.pfns_max >= UINT32_C(1) << c->memory.page_order &&
+                        c->sizing.refused_pages_max <= BNT_GUEST_REFUSED_MAX &&
+                        c->sizing.retry_min_ns <= c->sizing.retry_max_ns;
+    const bool record = c->record.kind == BNT_GUEST_RECORD_LINKS ||
+                        (c->record.kind == BNT_GUEST_RECORD_BITS && c->record.bits != NULL);
+    const bool layout = (uint32_t)c->queues.layout <= BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->queues.layout_preferred < BNT_QUEUE_LAYOUT_PROBE &&
+                        (uint32_t)c->features.interface <= BNT_INTERFACE_LEGACY &&
+                        (uint32_t)c->features.byte_order <= BNT_BYTE_ORDER_BIG;
     const bool quirks = (c->quirks & ~BNTI_GUEST_QUIRKS) == 0 &&
-                        (c->unit_pfns & (c->unit_pfns - 1)) == 0 && c->unit_pfns >= page_pfns &&
-                        c->unit_pfns <= c->request_pfns;
+                        (c->sizing.granule_pfns & (c->sizing.granule_pfns - 1)) == 0 &&
+                        c->sizing.granule_pfns >= page_pfns &&
+                        c->sizing.granule_pfns <= c->requests.pfns_max;
     const bool paced = c->wire == BNT_GUEST_WIRE_VMWARE || c->rates.use == BNT_GUEST_ON;
-    const bool plain = !paced || (c->quirks == 0 && c->unit_pfns == page_pfns);
+    const bool plain = !paced || (c->quirks == 0 && c->sizing.granule_pfns == page_pfns);
     const bool wire = c->wire == BNT_GUEST_WIRE_VIRTIO
                           ? c->vmware.habits == 0
                           : c->wire == BNT_GUEST_WIRE_VMWARE && is_vmware_valid(c);
     return queue && limits && record && layout && quirks && plain && wire &&
-           are_rates_valid(&c->rates) && (uint32_t)c->sleeping <= BNT_GUEST_ON &&
-           (uint32_t)c->huge_over <= BNT_GUEST_ON &&
-           c->limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 && bnt_balloon_binding_valid(&c->binding);
+           are_rates_valid(&c->rates) && (uint32_t)c->sizing.sleeping <= BNT_GUEST_ON &&
+           (uint32_t)c->sizing.huge_overshoot <= BNT_GUEST_ON &&
+           c->memory.limit_pfns <= BNT_VMWARE_ENTRY_PFN_MAX + 1 &&
+           bnt_balloon_binding_valid(&c->features.binding);
 }
 
 void bnt_guest_vmware_2010(struct bnt_guest_config *config)
 {
     config->wire = BNT_GUEST_WIRE_VMWARE;
-    config->poll_ns = UINT64_C(1000000000);
+    config->sizing.poll_ns = UINT64_C(1000000000);
     config->rates = (struct bnt_guest_rates){.use = BNT_GUEST_ON};
     config->vmware =
         (struct bnt_guest_vmware){.slack_pfns = BNT_GUEST_SLACK_NONE, .habits = UINT8_MAX};

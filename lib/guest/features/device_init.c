@@ -10,8 +10,8 @@ static bool is_init_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     const uint32_t excludes =
         bnt_balloon_feature_row(BNT_BALLOON_FEATURE_DEVICE_INIT_ON_INFLATE)->excludes;
-    const uint64_t excluded = bnt_balloon_feature_masks(excludes, &guest->config.binding);
-    return guest->config.init_bits != NULL && (offered & excluded) == 0;
+    const uint64_t excluded = bnt_balloon_feature_masks(excludes, &guest->config.features.binding);
+    return guest->config.device_init.bits != NULL && (offered & excluded) == 0;
 }
 
 const struct bnti_guest_feature bnti_guest_feature_init = {

@@ -12,7 +12,7 @@ static const struct bnti_guest_feature *const rows[BNTI_GUEST_FEATURES] = {
 
 static uint64_t get_feature_masks(const struct bnt_guest_config *config, uint32_t id)
 {
-    return bnt_balloon_feature_masks(rows[id]->features, &config->binding);
+    return bnt_balloon_feature_masks(rows[id]->features, &config->features.binding);
 }
 
 /* ---- Configuration and storage ---- */

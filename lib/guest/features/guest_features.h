@@ -90,7 +90,7 @@ static inline size_t bnti_guest_get_feature_dma(const struct bnt_guest *guest,
 static inline bool bnti_guest_wants_features(const struct bnt_guest_config *config,
                                              uint64_t features)
 {
-    return config->wire == BNT_GUEST_WIRE_VIRTIO && (config->features_wanted & features) != 0;
+    return config->wire == BNT_GUEST_WIRE_VIRTIO && (config->features.wanted & features) != 0;
 }
 
 /* feature_table.c */

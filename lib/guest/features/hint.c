@@ -16,7 +16,7 @@
 /* Number of slots, which store the kind of each buffer on the hint queue. */
 static size_t count_hint_slots(const struct bnt_guest_config *config)
 {
-    return bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ? config->queue_size_max
+    return bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ? config->queues.size_max
                                                                            : 0;
 }
 
@@ -34,7 +34,7 @@ static bool is_hinting(const struct bnt_guest *guest)
 
 static uint64_t count_hinted_pfns(const struct bnt_guest *guest)
 {
-    return hint_of(guest)->ring_pfns + (hint_of(guest)->pages << guest->config.page_order);
+    return hint_of(guest)->ring_pfns + (hint_of(guest)->pages << guest->config.memory.page_order);
 }
 
 /*
@@ -76,7 +76,7 @@ static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, enum hint_k
         (struct hint_slot){.kind = kind, .first_pfn = first_pfn, .pfns = pfns};
     if (hint->outstanding++ == 0) {
         hint->sent_ns = guest->now_ns;
-        hint->wait_ns = guest->config.ack_timeout_ns;
+        hint->wait_ns = guest->config.requests.ack_timeout_ns;
         hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
     }
 }
@@ -118,7 +118,7 @@ static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_
 /* Puts the pages of a used block into the record of hinted pages. */
 static void record_used_block(struct bnt_guest *guest, const struct hint_slot *slot)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     uint32_t pages = slot->pfns >> order;
     uint64_t pfn = slot->first_pfn;
     const struct bnti_guest_page_record record = bnti_guest_get_hint_record(guest);
@@ -151,7 +151,7 @@ static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head,
     }
     hint->outstanding--;
     hint->sent_ns = guest->now_ns;
-    hint->wait_ns = guest->config.ack_timeout_ns;
+    hint->wait_ns = guest->config.requests.ack_timeout_ns;
     hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
     if (slot.kind == HINT_BLOCK) {
         record_used_block(guest, &slot);
@@ -184,24 +184,25 @@ static bool is_hint_run_wanted(const struct hint *hint)
 static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason,
                               uint64_t first_pfn, uint32_t pfns)
 {
-    const uint64_t step = UINT64_C(1) << guest->config.page_order;
+    const uint64_t step = UINT64_C(1) << guest->config.memory.page_order;
     for (uint64_t at = 0; at < pfns; at += step) {
         const uint64_t page = first_pfn + at;
         guest->ops.hinted_free(guest->opaque, &page, 1, false);
     }
-    bnti_guest_note_unusable_pages(guest, reason, first_pfn, pfns >> guest->config.page_order);
+    bnti_guest_note_unusable_pages(guest, reason, first_pfn,
+                                   pfns >> guest->config.memory.page_order);
 }
 
 /* Allocates the largest block that the OS can give; returns its PFNs, or 0. */
 static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 {
-    uint32_t pfns = guest->config.hint_block_pfns;
-    for (; pfns >= guest->config.hint_block_pfns_min; pfns >>= 1) {
+    uint32_t pfns = guest->config.hinting.block_pfns;
+    for (; pfns >= guest->config.hinting.block_pfns_min; pfns >>= 1) {
         if (guest->ops.block_alloc(guest->opaque, pfns, first_pfn)) {
             break;
         }
     }
-    if (pfns < guest->config.hint_block_pfns_min) {
+    if (pfns < guest->config.hinting.block_pfns_min) {
         return 0;
     }
     const bnt_guest_unusable reason =
@@ -297,7 +298,7 @@ static bool advance_hint_run(struct bnt_guest *guest)
 /* After DONE: gives all hinted pages back, one batch for each unit of the budget (BD-33). */
 static void release_after_done(struct bnt_guest *guest)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     uint64_t done = 0;
     while (guest->budget > 0 && bnti_guest_has_releasable_hints(guest)) {
         bnti_guest_spend_budget(guest);
@@ -371,11 +372,12 @@ static uint64_t hint_deadline(const struct bnt_guest *guest)
 /* Block sizes must be powers of two, at least one page, and fit one segment. */
 static bool is_hint_config_valid(const struct bnt_guest_config *c)
 {
-    const uint32_t most = c->hint_block_pfns;
-    const uint32_t least = c->hint_block_pfns_min;
+    const uint32_t most = c->hinting.block_pfns;
+    const uint32_t least = c->hinting.block_pfns_min;
     const bool blocks = (most & (most - 1)) == 0 && (least & (least - 1)) == 0 && least <= most &&
-                        most <= BNT_GUEST_HINT_BLOCK_PFNS_MAX && least >= 1u << c->page_order;
-    const bool bits = c->record != BNT_GUEST_RECORD_BITS || c->hint_bits != NULL;
+                        most <= BNT_GUEST_HINT_BLOCK_PFNS_MAX &&
+                        least >= 1u << c->memory.page_order;
+    const bool bits = c->record.kind != BNT_GUEST_RECORD_BITS || c->hinting.bits != NULL;
     return count_hint_slots(c) == 0 || (blocks && bits);
 }
 

@@ -11,9 +11,9 @@ struct bnti_guest_page_record bnti_guest_get_hint_record(const struct bnt_guest 
     return (struct bnti_guest_page_record){&hint->pages,
                                            &hint->head,
                                            &hint->cursor,
-                                           guest->config.hint_bits,
-                                           guest->config.memory_first_pfn,
-                                           guest->config.page_order};
+                                           guest->config.hinting.bits,
+                                           guest->config.memory.first_pfn,
+                                           guest->config.memory.page_order};
 }
 
 /* Whether the OS must write hinted pages before it uses them: before DONE the device may still
@@ -25,7 +25,7 @@ static bool must_initialise_hinted(const struct bnt_guest *guest)
 
 static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    const uint64_t pfns = (uint64_t)count << guest->config.page_order;
+    const uint64_t pfns = (uint64_t)count << guest->config.memory.page_order;
     guest->ops.hinted_free(guest->opaque, pages, count, must_initialise_hinted(guest));
     guest->count.hint_returned_pfns += pfns;
     if (must_initialise_hinted(guest)) {
@@ -49,8 +49,8 @@ static uint64_t release_recorded_hints(struct bnt_guest *guest, uint64_t pages_m
  * (BD-30). */
 static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 {
-    const uint32_t order = guest->config.page_order;
-    for (uint32_t i = 0; i < guest->config.queue_size_max && hint_of(guest)->ring_pfns > 0; i++) {
+    const uint32_t order = guest->config.memory.page_order;
+    for (uint32_t i = 0; i < guest->config.queues.size_max && hint_of(guest)->ring_pfns > 0; i++) {
         struct hint_slot *slot = &hint_of(guest)->slots[i];
         uint64_t pages = slot->kind == HINT_BLOCK ? slot->pfns >> order : 0;
         pages = bnti_guest_min(pages, bnti_guest_min(pages_max, BNTI_GUEST_BATCH));
@@ -73,15 +73,15 @@ static uint64_t release_ring_hints(struct bnt_guest *guest, uint64_t pages_max)
 uint64_t bnti_guest_release_hinted_pages(struct bnt_guest *guest, uint64_t pages_max)
 {
     const uint64_t pages = release_recorded_hints(guest, pages_max);
-    return pages > 0 || guest->config.hint_wait_on_ack ? pages
-                                                       : release_ring_hints(guest, pages_max);
+    return pages > 0 || guest->config.hinting.wait_on_ack ? pages
+                                                          : release_ring_hints(guest, pages_max);
 }
 
 /* Whether a hinted page may be given back now. */
 bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
 {
     return hint_of(guest)->pages > 0 ||
-           (hint_of(guest)->ring_pfns > 0 && !guest->config.hint_wait_on_ack);
+           (hint_of(guest)->ring_pfns > 0 && !guest->config.hinting.wait_on_ack);
 }
 
 /*
@@ -90,7 +90,7 @@ bool bnti_guest_has_releasable_hints(const struct bnt_guest *guest)
  */
 uint64_t bnti_guest_shrink_hints(struct bnt_guest *guest, uint64_t pfns)
 {
-    const uint32_t order = guest->config.page_order;
+    const uint32_t order = guest->config.memory.page_order;
     const uint64_t mask = (UINT64_C(1) << order) - 1;
     const uint64_t want = (bnti_guest_min(pfns, BNT_PFN_MAX) + mask) >> order;
     uint64_t done = 0;

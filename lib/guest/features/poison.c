@@ -8,7 +8,7 @@
 static bool is_poison_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
-    return guest->config.init_on_free;
+    return guest->config.poison.init_on_free;
 }
 
 /* Writes the poison value at every attachment before DRIVER_OK (BD-35): a device reset clears it
@@ -17,7 +17,7 @@ static void write_poison_value(struct bnt_guest *guest)
 {
     if ((guest->features & BNT_BALLOON_F_PAGE_POISON) != 0) {
         bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_POISON_VAL,
-                                     guest->config.poison_val);
+                                     guest->config.poison.val);
     }
 }
 

@@ -36,7 +36,7 @@ static struct report *report_of(const struct bnt_guest *guest)
 /* Number of PFNs in one block. */
 static uint32_t get_report_block_pfns(const struct bnt_guest *guest)
 {
-    return UINT32_C(1) << (guest->config.page_order + guest->config.report_order);
+    return UINT32_C(1) << (guest->config.memory.page_order + guest->config.reporting.order);
 }
 
 /* After DRIVER_OK: starts to report all free memory (BD-40). A small queue allows only small
@@ -46,9 +46,10 @@ static void report_start(struct bnt_guest *guest)
     struct report *report = report_of(guest);
     if (bnti_guest_is_queue_in_use(guest, BNTI_GUEST_Q_REPORT)) {
         const uint32_t size = guest->vq[BNTI_GUEST_Q_REPORT].config.queue_size;
-        report->most = size < guest->config.report_capacity ? size : guest->config.report_capacity;
-        report->burst = guest->config.report_burst;
-        report->look_ns = bnti_guest_add_time(guest->now_ns, guest->config.report_delay_ns);
+        report->most =
+            size < guest->config.reporting.capacity ? size : guest->config.reporting.capacity;
+        report->burst = guest->config.reporting.burst;
+        report->look_ns = bnti_guest_add_time(guest->now_ns, guest->config.reporting.delay_ns);
     }
 }
 
@@ -83,7 +84,7 @@ static void send_report(struct bnt_guest *guest)
     submit_report_blocks(guest);
     report->stalled = false;
     report->sent_ns = guest->now_ns;
-    report->wait_ns = guest->config.ack_timeout_ns;
+    report->wait_ns = guest->config.requests.ack_timeout_ns;
     report->due_ns = bnti_guest_add_time(guest->now_ns, report->wait_ns);
     bnti_guest_kick_queue(guest, BNTI_GUEST_Q_REPORT);
 }
@@ -93,11 +94,11 @@ static void send_report(struct bnt_guest *guest)
 static void end_report_burst(struct bnt_guest *guest)
 {
     struct report *report = report_of(guest);
-    const bool look = report->again || guest->config.poll_ns != 0;
+    const bool look = report->again || guest->config.sizing.poll_ns != 0;
     report->again = false;
-    report->burst = guest->config.report_burst;
+    report->burst = guest->config.reporting.burst;
     report->look_ns =
-        look ? bnti_guest_add_time(guest->now_ns, guest->config.report_delay_ns) : BNT_NEVER;
+        look ? bnti_guest_add_time(guest->now_ns, guest->config.reporting.delay_ns) : BNT_NEVER;
 }
 
 /* Gives the blocks of a completed report back, first those that the device initialised. */
@@ -159,8 +160,8 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
     give_back_report_blocks(guest, count);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REPORTED, count, pfns);
     if (report->burst == 0) {
-        report->burst = guest->config.report_burst;
-        report->look_ns = bnti_guest_add_time(guest->now_ns, guest->config.report_delay_ns);
+        report->burst = guest->config.reporting.burst;
+        report->look_ns = bnti_guest_add_time(guest->now_ns, guest->config.reporting.delay_ns);
     } else {
         report->look_ns = guest->now_ns;
     }
@@ -198,7 +199,7 @@ static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
         } else {
             guest->ops.report_done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
             bnti_guest_note_unusable_pages(guest, reason, block,
-                                           UINT64_C(1) << guest->config.report_order);
+                                           UINT64_C(1) << guest->config.reporting.order);
         }
     }
     return good;
@@ -314,8 +315,8 @@ void bnt_guest_pages_freed(struct bnt_guest *guest)
 
 static bool is_report_config_valid(const struct bnt_guest_config *config)
 {
-    return config->report_order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - config->page_order &&
-           config->report_capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
+    return config->reporting.order <= BNT_GUEST_REPORT_PFN_ORDER_MAX - config->memory.page_order &&
+           config->reporting.capacity <= BNT_GUEST_REPORT_CAPACITY_MAX;
 }
 
 static bool report_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)

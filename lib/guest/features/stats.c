@@ -93,7 +93,7 @@ static void answer_stats_request(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
     stats->owed = false;
-    stats->due_ns = bnti_guest_add_time(guest->now_ns, guest->config.stats_interval_ns);
+    stats->due_ns = bnti_guest_add_time(guest->now_ns, guest->config.statistics.interval_ns);
     send_stats(guest);
     bnti_guest_kick_queue(guest, BNTI_GUEST_Q_STATS);
 }

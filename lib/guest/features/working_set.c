@@ -61,8 +61,8 @@ static void ws_start(struct bnt_guest *guest)
         return;
     }
     if (bins < BNT_WS_BINS_MIN || bins > BNT_WS_BINS_MAX) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED, guest->config.binding.ws_reporting,
-                              0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_DEGRADED,
+                              guest->config.features.binding.ws_reporting, 0);
         return; /* no buffer is added: the device gets no answer */
     }
     ws->bins = bins;
@@ -170,7 +170,7 @@ static size_t ws_state_bytes(const struct bnt_guest_config *config)
 
 static size_t ws_dma_bytes(const struct bnt_guest_config *config)
 {
-    return bnti_guest_wants_features(config, config->binding.ws_reporting)
+    return bnti_guest_wants_features(config, config->features.binding.ws_reporting)
                ? COMMAND_BYTES + REPORT_BYTES
                : 0;
 }

@@ -39,7 +39,7 @@ bool bnti_guest_check_device_lost(struct bnt_guest *guest)
 void bnti_guest_write_limit(struct bnt_guest *guest)
 {
     guest->limit_due = false;
-    if ((guest->features & guest->config.binding.guest_limit) != 0) {
+    if ((guest->features & guest->config.features.binding.guest_limit) != 0) {
         bnti_guest_write_config_le32(guest, BNT_BALLOON_CONFIG_GUEST_LIMIT,
                                      (uint32_t)bnti_guest_min(guest->limit_pfns, UINT32_MAX));
     }

@@ -55,21 +55,21 @@ static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
         }
         return;
     }
-    if (waited >= guest->config.queue_reset_max_ns) { /* only a device reset can help */
+    if (waited >= guest->config.queues.reset_max_ns) { /* only a device reset can help */
         guest->count.queue_resets_failed++;
         guest->queue_reset_fails = true;
         bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
         return;
     }
-    if (!reset->stalled && waited >= guest->config.ack_timeout_ns) {
+    if (!reset->stalled && waited >= guest->config.requests.ack_timeout_ns) {
         reset->stalled = true;
         guest->count.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, index, waited);
     }
-    reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.ack_timeout_ns);
+    reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.requests.ack_timeout_ns);
     reset->due_ns =
         bnti_guest_min(bnti_guest_add_time(guest->now_ns, reset->wait_ns),
-                       bnti_guest_add_time(reset->sent_ns, guest->config.queue_reset_max_ns));
+                       bnti_guest_add_time(reset->sent_ns, guest->config.queues.reset_max_ns));
     bnti_guest_mark_config_changed(guest); /* the device may have failed meanwhile */
 }
 
@@ -126,11 +126,11 @@ uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t
                                          uint64_t sent_ns)
 {
     const uint64_t patience_ns = guest->queue_resets[q].patience_ns;
-    if (guest->config.queue_reset_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
+    if (guest->config.queues.reset_after_ns == 0 || (guest->features & BNT_F_RING_RESET) == 0) {
         return BNT_NEVER;
     }
-    return bnti_guest_add_time(sent_ns,
-                               patience_ns == 0 ? guest->config.queue_reset_ns : patience_ns);
+    return bnti_guest_add_time(sent_ns, patience_ns == 0 ? guest->config.queues.reset_after_ns
+                                                         : patience_ns);
 }
 
 /*
@@ -140,9 +140,10 @@ uint64_t bnti_guest_queue_reset_deadline(const struct bnt_guest *guest, uint32_t
 static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
 {
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
-    const uint64_t setting_ns = guest->config.queue_reset_ns;
-    const uint64_t max_ns =
-        guest->config.retry_max_ns > setting_ns ? guest->config.retry_max_ns : setting_ns;
+    const uint64_t setting_ns = guest->config.queues.reset_after_ns;
+    const uint64_t max_ns = guest->config.sizing.retry_max_ns > setting_ns
+                                ? guest->config.sizing.retry_max_ns
+                                : setting_ns;
     const bool again = reset->patience_ns != 0;
     const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
     reset->patience_ns = bnti_guest_min(bnti_guest_add_time(last_ns, last_ns), max_ns);
@@ -172,7 +173,7 @@ bool bnti_guest_reset_late_queue(struct bnt_guest *guest, uint32_t q, uint64_t s
  * unchanged. */
 void bnti_guest_note_queue_answer(struct bnt_guest *guest, uint32_t q, uint64_t sent_ns)
 {
-    if (guest->now_ns - sent_ns < guest->config.queue_reset_ns) {
+    if (guest->now_ns - sent_ns < guest->config.queues.reset_after_ns) {
         guest->queue_resets[q].patience_ns = 0;
     }
 }

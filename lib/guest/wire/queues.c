@@ -18,7 +18,8 @@ uint32_t bnti_guest_count_rings_before(const struct bnt_guest_config *config, ui
 {
     uint32_t place = 0;
     for (uint32_t before = 0; before < q; before++) {
-        place += bnt_balloon_queue_present(before, config->features_wanted, &config->binding);
+        place +=
+            bnt_balloon_queue_present(before, config->features.wanted, &config->features.binding);
     }
     return place;
 }
@@ -53,7 +54,7 @@ static void drop_unnegotiated_roles(const struct bnt_guest *guest,
                                     struct bnt_balloon_queues *queues)
 {
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
-        if (!bnt_balloon_queue_present(q, guest->features, &guest->config.binding)) {
+        if (!bnt_balloon_queue_present(q, guest->features, &guest->config.features.binding)) {
             queues->index[q] = BNT_BALLOON_QUEUE_NONE;
         }
     }
@@ -74,7 +75,7 @@ static struct layout_search search_layouts(struct bnt_guest *guest)
     for (uint32_t layout = LAYOUTS_FIRST; layout < LAYOUTS_END; layout++) {
         struct bnt_balloon_queues *queues = &search.by[layout];
         *queues = bnt_balloon_queues_number((bnt_queue_layout)layout, guest->drv.offered,
-                                            guest->drv.accepted, &guest->config.binding);
+                                            guest->drv.accepted, &guest->config.features.binding);
         bool fits = collect_queue_indices(queues) == search.there;
         drop_unnegotiated_roles(guest, queues);
         fits = fits ||
@@ -118,10 +119,10 @@ static uint32_t find_possible_layouts(const struct layout_search *search)
  * if several match. */
 static uint32_t choose_layout(const struct bnt_guest *guest, const struct layout_search *search)
 {
-    const uint32_t preferred = (uint32_t)guest->config.queue_layout_preferred;
+    const uint32_t preferred = (uint32_t)guest->config.queues.layout_preferred;
     const uint32_t set = search->fits != 0 ? search->fits : find_possible_layouts(search);
-    if (guest->config.queue_layout != BNT_QUEUE_LAYOUT_PROBE) {
-        return (uint32_t)guest->config.queue_layout;
+    if (guest->config.queues.layout != BNT_QUEUE_LAYOUT_PROBE) {
+        return (uint32_t)guest->config.queues.layout;
     }
     if (set == 0 || (set & 1u << preferred) != 0) {
         return preferred;
@@ -153,7 +154,7 @@ static uint32_t count_descriptors_needed(const struct bnt_guest *guest, uint32_t
  */
 static uint16_t choose_queue_size(const struct bnt_guest *guest, uint16_t offered)
 {
-    const uint16_t wanted = guest->config.queue_size_max;
+    const uint16_t wanted = guest->config.queues.size_max;
     const uint16_t bound = wanted < offered ? wanted : offered;
 
     return (guest->features & BNT_F_RING_PACKED) != 0
@@ -200,7 +201,7 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
         .big_endian = guest->big_endian && guest->drv.legacy,
         .ring = guest->dma + place * stride,
         .ring_gpa = guest->dma_gpa + place * stride,
-        .slots = guest->vq_slots + place * (size_t)guest->config.queue_size_max,
+        .slots = guest->vq_slots + place * (size_t)guest->config.queues.size_max,
     };
     const bnt_status status = bnt_vq_drv_init(&guest->vq[q], &config);
     BNTI_ASSERT(status == BNT_OK); /* the storage and the sizes are correct */
@@ -215,13 +216,13 @@ bnt_status bnti_guest_set_up_queue(struct bnt_guest *guest, uint32_t q)
 /* A queue cannot be used: an error if its feature is required, else the feature is dropped. */
 static bnt_status give_up_queue(struct bnt_guest *guest, uint32_t q, bnt_status status)
 {
-    const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.binding);
-    if (feature == 0 || (guest->config.features_required & feature) != 0) {
+    const uint64_t feature = bnt_balloon_queue_feature(q, &guest->config.features.binding);
+    if (feature == 0 || (guest->config.features.required & feature) != 0) {
         return status;
     }
     guest->features &= ~feature;
     for (uint32_t role = 0; role < BNTI_GUEST_Q_COUNT; role++) { /* a feature may have two queues */
-        if (bnt_balloon_queue_feature(role, &guest->config.binding) == feature) {
+        if (bnt_balloon_queue_feature(role, &guest->config.features.binding) == feature) {
             guest->queues.index[role] = BNT_BALLOON_QUEUE_NONE;
         }
     }
@@ -236,7 +237,7 @@ bnt_status bnti_guest_set_up_queues(struct bnt_guest *guest)
 {
     const struct layout_search search = search_layouts(guest);
     const uint32_t layout = choose_layout(guest, &search);
-    const bool probe = guest->config.queue_layout == BNT_QUEUE_LAYOUT_PROBE;
+    const bool probe = guest->config.queues.layout == BNT_QUEUE_LAYOUT_PROBE;
     bool notable = false;
     guest->queues = search.by[layout];
     for (uint32_t q = 0; q < BNTI_GUEST_Q_COUNT; q++) {
@@ -278,11 +279,11 @@ uint32_t bnti_guest_round_split_size(uint32_t bound)
  * next ring is aligned; a legacy ring begins at a page. */
 size_t bnti_guest_ring_stride(const struct bnt_guest_config *config)
 {
-    const uint16_t split_size = (uint16_t)bnti_guest_round_split_size(config->queue_size_max);
+    const uint16_t split_size = (uint16_t)bnti_guest_round_split_size(config->queues.size_max);
     const size_t split = bnt_vq_drv_ring_bytes(split_size, 2);
-    const size_t packed = bnt_vq_drv_ring_bytes_of(config->queue_size_max, 2, BNT_F_RING_PACKED);
+    const size_t packed = bnt_vq_drv_ring_bytes_of(config->queues.size_max, 2, BNT_F_RING_PACKED);
     const size_t modern = ((split > packed ? split : packed) + 63u) & ~(size_t)63u;
-    if (config->interface == BNT_INTERFACE_MODERN) {
+    if (config->features.interface == BNT_INTERFACE_MODERN) {
         return modern;
     }
     const size_t legacy = bnt_vq_drv_ring_bytes_legacy(split_size, 2);

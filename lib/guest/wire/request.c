@@ -37,7 +37,9 @@ void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q)
 static uint32_t write_pfns(const struct bnt_guest *guest, const struct bnti_guest_request *request)
 {
     const uint32_t order =
-        request->huge ? 0 : guest->config.page_order; /* its first PFN stands for the whole page */
+        request->huge
+            ? 0
+            : guest->config.memory.page_order; /* its first PFN stands for the whole page */
     const uint32_t within = (UINT32_C(1) << order) - 1;
     const uint32_t count = bnti_guest_count_named_pfns(guest, request);
     const uint64_t *pages = request->pages;
@@ -126,7 +128,7 @@ void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot sl
     BNTI_ASSERT(added == BNT_OK);
     request->stalled = false;
     request->sent_ns = guest->now_ns;
-    request->wait_ns = guest->config.ack_timeout_ns;
+    request->wait_ns = guest->config.requests.ack_timeout_ns;
     request->due_ns = bnti_guest_add_time(guest->now_ns, request->wait_ns);
     bnti_guest_mark_request_in_flight(guest, slot);
     bnti_guest_kick_queue(guest, q);
@@ -421,7 +423,7 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
 uint32_t bnti_virtio_request_pages_max(const struct bnt_guest *guest, bool huge)
 {
     return huge ? BNTI_GUEST_BATCH
-                : (uint32_t)guest->config.request_pfns >> guest->config.page_order;
+                : (uint32_t)guest->config.requests.pfns_max >> guest->config.memory.page_order;
 }
 
 uint64_t bnti_virtio_pfn_max(const struct bnt_guest *guest)

@@ -134,7 +134,7 @@ bool bnti_vmware_perform_handshake(struct bnt_guest *guest)
     const int32_t status = bnti_vmware_call_host(
         guest, BNT_VMWARE_CMD_START, old ? BNT_VMWARE_PROTOCOL_2010 : choose_offered_caps(guest), 0,
         &result);
-    guest->vmware.start_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.poll_ns);
+    guest->vmware.start_due_ns = bnti_guest_add_time(guest->now_ns, guest->config.sizing.poll_ns);
     guest->vmware.caps = settle_caps(guest, status, result);
     if (guest->vmware.caps == 0) {
         if (guest->vmware.start_failures++ == 0) {

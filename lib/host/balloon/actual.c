@@ -16,7 +16,7 @@ static void actual_emit(struct bnt_host *host)
 
     if (event->due && host->now_ns >= event->next_ns) {
         event->due = false;
-        event->next_ns = bnti_host_after(host->now_ns, host->config.event_interval_ns);
+        event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
         bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.held);
     }
 }
@@ -63,7 +63,7 @@ static void differs_emit(struct bnt_host *host)
     }
     event->due = false;
     if (host->actual != host->ledger.held) {
-        event->next_ns = bnti_host_after(host->now_ns, host->config.event_interval_ns);
+        event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
         bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual, host->ledger.held);
     }
 }

@@ -18,7 +18,7 @@ static struct bnti_host_judge request_judge(const struct bnt_host *host, bnt_bal
                                             uint16_t head)
 {
     const bool inflate = role == BNT_BALLOON_QUEUE_INFLATE;
-    const bool verdicts = bnti_host_negotiated(host, host->config.binding.verdicts);
+    const bool verdicts = bnti_host_negotiated(host, host->config.features.binding.verdicts);
     const bool told = verdicts && bnti_host_negotiated(host, BNT_BALLOON_F_MUST_TELL_HOST);
     const bool below = bnti_host_negotiated(host, BNT_BALLOON_F_DEFLATE_ON_OOM);
     struct bnti_host_judge judge = {.inflate = inflate, .verdicts = verdicts, .head = head};
@@ -97,7 +97,7 @@ static bnt_fault request_fault(const struct bnt_host *host, const struct bnt_vq_
     if (bytes == HEADER_BYTES) {
         return BNT_FAULT_REQUEST_EMPTY;
     }
-    if ((bytes - HEADER_BYTES) >> 2 > host->config.request_pfns_max) {
+    if ((bytes - HEADER_BYTES) >> 2 > host->config.requests.pfns_max) {
         return BNT_FAULT_REQUEST_TOO_LONG;
     }
     *n = (uint32_t)((bytes - HEADER_BYTES) >> 2);
@@ -118,7 +118,7 @@ static bool flags_take(const struct bnt_host *host, const struct bnt_balloon_req
                        struct bnti_host_judge *judge)
 {
     const uint32_t flags = bnt_le32_get(header->flags);
-    const bool huge = bnti_host_negotiated(host, host->config.binding.huge_pages);
+    const bool huge = bnti_host_negotiated(host, host->config.features.binding.huge_pages);
 
     judge->unit_pfns = 1;
     if (huge && (flags & BNT_BALLOON_REQUEST_2M) != 0) {
@@ -130,7 +130,7 @@ static bool flags_take(const struct bnt_host *host, const struct bnt_balloon_req
 static bool response_write(struct bnt_host *host, bnt_balloon_queue role,
                            const struct bnt_vq_chain *chain, uint32_t n)
 {
-    const bool resets = bnti_host_negotiated(host, host->config.binding.reset);
+    const bool resets = bnti_host_negotiated(host, host->config.features.binding.reset);
     const struct bnt_balloon_response response = {bnt_le32_set(host->target.num_pages),
                                                   bnt_le32_set(resets ? host->epoch : 0)};
 
@@ -152,7 +152,7 @@ static void request_begin_told(struct bnt_host *host, const struct bnt_vq_chain 
     const bnt_fault fault = request_fault(host, chain, &n);
 
     if (fault != BNT_FAULT_NONE) {
-        request_break(host, job->role, chain, fault, host->config.request_pfns_max);
+        request_break(host, job->role, chain, fault, host->config.requests.pfns_max);
         return;
     }
     if (!bnti_host_read(host, job->role, chain, 0, &header, HEADER_BYTES) ||
@@ -175,7 +175,7 @@ static bool request_is_stale(const struct bnt_host *host)
     const struct bnti_host_job *job = &host->job;
     const bool unacknowledged = job->done == 0 && host->epoch_ack != host->epoch;
 
-    return bnti_host_negotiated(host, host->config.binding.reset) &&
+    return bnti_host_negotiated(host, host->config.features.binding.reset) &&
            (job->epoch != host->epoch || unacknowledged);
 }
 
@@ -259,7 +259,7 @@ static bool bitmap_wanted(struct bnt_host *host, bnt_balloon_queue role,
                           const struct bnt_vq_chain *chain, uint64_t pfns)
 {
     if (role != BNT_BALLOON_QUEUE_INFLATE || pfns == 0 ||
-        !bnti_host_negotiated(host, host->config.binding.device_init_on_inflate)) {
+        !bnti_host_negotiated(host, host->config.features.binding.device_init_on_inflate)) {
         return false;
     }
     if (chain->writable_bytes < (pfns + 7) / 8) {
@@ -286,7 +286,7 @@ static void request_begin_plain(struct bnt_host *host, const struct bnt_vq_chain
 static bool piece_read(struct bnt_host *host)
 {
     struct bnti_host_job *job = &host->job;
-    const uint32_t most = host->config.request_pfns_max & ~UINT32_C(7);
+    const uint32_t most = host->config.requests.pfns_max & ~UINT32_C(7);
 
     job->piece = (uint32_t)bnti_host_min(job->total - job->first, most);
     job->judge.init = job->bitmap;
@@ -346,7 +346,8 @@ static bool piece_reread(struct bnt_host *host)
  */
 static uint32_t unit_work(const struct bnt_host *host)
 {
-    return (uint32_t)bnti_host_min((uint64_t)BNT_HOST_STEP_RUNS << host->config.host_page_order,
+    return (uint32_t)bnti_host_min((uint64_t)BNT_HOST_STEP_RUNS
+                                       << host->config.memory.host_page_order,
                                    BNT_HOST_REQUEST_PFNS_MAX);
 }
 
@@ -413,10 +414,10 @@ static void request_loaded(struct bnt_host *host)
 static bool told_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
-    const bool huge = bnti_host_negotiated(host, host->config.binding.huge_pages);
+    const bool huge = bnti_host_negotiated(host, host->config.features.binding.huge_pages);
 
     return job->total == job->piece && job->first == 0 &&
-           job->piece <= host->config.request_pfns_max &&
+           job->piece <= host->config.requests.pfns_max &&
            job->chain.readable_bytes ==
                sizeof(struct bnt_balloon_request) + job->total * sizeof(uint32_t) &&
            job->chain.writable_bytes >= sizeof(struct bnt_balloon_response) + job->total &&
@@ -427,13 +428,14 @@ static bool told_valid(const struct bnt_host *host)
 static bool plain_valid(const struct bnt_host *host)
 {
     const struct bnti_host_job *job = &host->job;
-    const bool bitmap = job->role == BNT_BALLOON_QUEUE_INFLATE &&
-                        bnti_host_negotiated(host, host->config.binding.device_init_on_inflate) &&
-                        job->chain.writable_bytes >= (job->total + 7) / 8;
+    const bool bitmap =
+        job->role == BNT_BALLOON_QUEUE_INFLATE &&
+        bnti_host_negotiated(host, host->config.features.binding.device_init_on_inflate) &&
+        job->chain.writable_bytes >= (job->total + 7) / 8;
 
     return job->total == request_pfns(host, &job->chain) && job->total <= request_pfns_most(host) &&
            job->first <= job->done && job->first % 8 == 0 &&
-           job->piece <= host->config.request_pfns_max && job->piece <= job->total - job->first &&
+           job->piece <= host->config.requests.pfns_max && job->piece <= job->total - job->first &&
            (job->piece == 0 ? job->done == job->first : job->done < job->first + job->piece) &&
            (bitmap || !job->bitmap) && job->judge.unit_pfns == 0;
 }

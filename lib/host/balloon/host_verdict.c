@@ -94,7 +94,7 @@ static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
     }
     bnti_host_extent_add(host, low, run->pfns);
     judge_moved(host, judge, run->pfns);
-    judge->page = (host->pfn_base + run->last) >> host->config.page_order;
+    judge->page = (host->pfn_base + run->last) >> host->config.memory.page_order;
     judge->page_out = false;
     return true;
 }
@@ -102,9 +102,9 @@ static bool run_accept(struct bnt_host *host, struct bnti_host_judge *judge,
 /** Whether BX-9 ends the cycle here. Decided once for a guest page, so that none is split. */
 static bool page_unneeded(const struct bnt_host *host, struct bnti_host_judge *judge, uint64_t pfn)
 {
-    const uint64_t page = pfn >> host->config.page_order;
+    const uint64_t page = pfn >> host->config.memory.page_order;
 
-    if (host->config.page_order == 0 || page != judge->page) {
+    if (host->config.memory.page_order == 0 || page != judge->page) {
         judge->page = page;
         judge->page_out = !judge_room(host, judge, 1);
     }
@@ -195,7 +195,7 @@ static void range_restore(struct bnt_host *host, uint64_t at)
     uint64_t n = 0;
 
     bnti_host_ledger_range(&host->ledger, at, &first, &n);
-    bnti_host_backing_restore(host, first + host->config.memory_first_pfn, n);
+    bnti_host_backing_restore(host, first + host->config.memory.first_pfn, n);
     bnti_host_ledger_unrecord(&host->ledger, at);
 }
 
@@ -285,7 +285,7 @@ static void inflated_discard(struct bnt_host *host, struct bnti_host_judge *judg
 /** Drops or restores what was moved, by range. */
 static void extents_finish(struct bnt_host *host, struct bnti_host_judge *judge)
 {
-    if (judge->inflate && host->config.host_page_order != 0) {
+    if (judge->inflate && host->config.memory.host_page_order != 0) {
         bnti_host_backing_discard(host, &judge->init);
         return;
     }

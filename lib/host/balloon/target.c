@@ -12,7 +12,7 @@
 /** Rounds up to the guest's page, as far as there is memory. */
 static uint64_t target_round(const struct bnt_host *host, uint64_t pfns)
 {
-    const uint64_t less = (UINT64_C(1) << host->config.page_order) - 1;
+    const uint64_t less = (UINT64_C(1) << host->config.memory.page_order) - 1;
 
     return bnti_host_min((pfns + less) & ~less, host->memory_pfns);
 }
@@ -51,7 +51,7 @@ void bnti_host_target_progress(struct bnt_host *host)
     if (distance < target->nearest) {
         target->nearest = distance;
         target->progressed = true;
-        target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+        target->stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
     }
     bnti_host_target_judge(host);
 }
@@ -61,7 +61,7 @@ static bool target_met(const struct bnt_host *host)
 {
     const uint64_t held = host->ledger.held;
     const uint64_t pfns = host->target.pfns;
-    const uint64_t slack = pfns == 0 ? 0 : host->config.target_slack_pfns;
+    const uint64_t slack = pfns == 0 ? 0 : host->config.target.slack_pfns;
 
     return held >= pfns && held - pfns <= slack;
 }
@@ -135,7 +135,7 @@ static void target_apply(struct bnt_host *host)
 void bnti_host_target_resume(struct bnt_host *host)
 {
     target_apply(host);
-    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    host->target.stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
 }
 
 void bnti_host_target_limit(struct bnt_host *host, uint64_t pfns)
@@ -170,7 +170,7 @@ static void target_begin(struct bnt_host *host, uint64_t pfns, uint64_t timeout_
     target_transition(target, BNT_OUTCOME_PENDING);
     target->progressed = false;
     target->refused = false;
-    target->stall_at_ns = bnti_host_after(host->now_ns, host->config.stall_ns);
+    target->stall_at_ns = bnti_host_after(host->now_ns, host->config.target.stall_ns);
     target->timeout_at_ns = timeout_ns == 0 ? BNT_NEVER : bnti_host_after(host->now_ns, timeout_ns);
 }
 

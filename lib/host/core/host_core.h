@@ -233,7 +233,7 @@ static inline bool bnti_host_negotiated(const struct bnt_host *host, uint64_t fe
 /** Whether PFNs, statistics and command ids come in big-endian: a legacy driver's (BL-7, BL-9). */
 static inline bool bnti_host_big_endian(const struct bnt_host *host)
 {
-    return host->dev.legacy && bnt_byte_order_big(host->config.guest_order);
+    return host->dev.legacy && bnt_byte_order_big(host->config.features.guest_order);
 }
 
 /** Quirks that this build has. Without BNT_WITH_QUIRKS there are none, and their code is left out.
@@ -263,7 +263,7 @@ static inline uint64_t bnti_host_min(uint64_t a, uint64_t b)
 /** Position in the ledger. */
 static inline uint64_t bnti_host_at(const struct bnt_host *host, uint64_t pfn)
 {
-    return pfn - host->config.memory_first_pfn;
+    return pfn - host->config.memory.first_pfn;
 }
 
 /** A sum of counts; UINT64_MAX is no end. */

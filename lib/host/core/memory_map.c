@@ -9,8 +9,8 @@
 static uint64_t region_pfns(const struct bnt_host *host, const struct bnt_mem_region *region,
                             uint64_t *first)
 {
-    const uint64_t low = host->config.memory_first_pfn;
-    const uint64_t high = low + host->config.memory_pfns;
+    const uint64_t low = host->config.memory.first_pfn;
+    const uint64_t high = low + host->config.memory.pfns;
     uint64_t begin = (region->gpa >> BNT_PFN_SHIFT) + ((region->gpa & (BNT_PFN_BYTES - 1)) != 0);
     uint64_t end = (region->gpa + (region->bytes - 1)) >> BNT_PFN_SHIFT;
 
@@ -33,7 +33,7 @@ void bnti_host_memory_count(struct bnt_host *host)
 
 uint64_t bnti_host_memory_within(const struct bnt_host *host, uint64_t at, uint64_t n)
 {
-    const uint64_t low = at + host->config.memory_first_pfn;
+    const uint64_t low = at + host->config.memory.first_pfn;
     uint64_t within = 0;
 
     for (uint32_t i = 0; i < host->mem.region_count; i++) {

@@ -2,7 +2,7 @@
  * Free page hinting (VIRTIO 1.3, 5.5.6.4): the embedder starts and ends runs, the driver names free
  * pages under the run's command id, the embedder is told of each range that counts.
  *
- * The ledger does not change: hinted pages stay the guest's. Nothing but `hint_discard` touches
+ * The ledger does not change: hinted pages stay the guest's. Nothing but `hinting.discard` touches
  * them, and that only under the current id. What configuration space shows is read from here.
  */
 #include "lib/host/features/host_features.h"
@@ -26,8 +26,8 @@ static struct hint_state *hint_of(const struct bnt_host *host)
 
 static bool hint_config_valid(const struct bnt_host_config *config)
 {
-    return config->hint_id_first >= BNT_BALLOON_HINT_ID_FIRST &&
-           config->hint_id_first < config->hint_id_last;
+    return config->hinting.id_first >= BNT_BALLOON_HINT_ID_FIRST &&
+           config->hinting.id_first < config->hinting.id_last;
 }
 
 /* ---- Command ids --------------------------------------------------------------------------- */
@@ -49,14 +49,14 @@ static uint32_t hint_command(const struct bnt_host *host)
 
 static uint32_t id_after(const struct bnt_host *host, uint32_t id)
 {
-    return id < host->config.hint_id_first || id >= host->config.hint_id_last
-               ? host->config.hint_id_first
+    return id < host->config.hinting.id_first || id >= host->config.hinting.id_last
+               ? host->config.hinting.id_first
                : id + 1;
 }
 
 static uint64_t ids(const struct bnt_host *host)
 {
-    return (uint64_t)host->config.hint_id_last - host->config.hint_id_first + 1;
+    return (uint64_t)host->config.hinting.id_last - host->config.hinting.id_first + 1;
 }
 
 /* How many ids were issued after `id`, which is one of them. */
@@ -212,7 +212,7 @@ static void command_take(struct bnt_host *host, uint32_t id)
         }
         return;
     }
-    const bool known = id >= host->config.hint_id_first && id <= host->config.hint_id_last;
+    const bool known = id >= host->config.hinting.id_first && id <= host->config.hinting.id_last;
     hint->seen = known && ids_since(host, id) < hint->unstopped ? id : hint->seen;
     hint->current = id == hint->id;
     if (hint->current && hint->state == BNT_HOST_HINT_REQUESTED) {
@@ -249,7 +249,7 @@ static bool hint_counts(const struct bnt_host *host)
 
 static void extent_take(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns)
 {
-    if (host->config.hint_discard) {
+    if (host->config.hinting.discard) {
         (void)bnti_host_discard(host, first_pfn, pfns, NULL);
     }
     host->count.hinted_pfns += pfns;
@@ -314,8 +314,8 @@ static void hint_unit(struct bnt_host *host)
 static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct hint_state *hint = hint_of(host);
-    const uint32_t first = host->config.hint_id_first;
-    const uint32_t last = host->config.hint_id_last;
+    const uint32_t first = host->config.hinting.id_first;
+    const uint32_t last = host->config.hinting.id_last;
     uint32_t state = (uint32_t)hint->state;
 
     bnti_pack_u32(pack, &state);

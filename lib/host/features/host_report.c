@@ -62,7 +62,8 @@ static void report_begin(struct bnt_host *host, const struct bnt_vq_chain *chain
                          chain->readable_bytes);
     }
     /* The used length says that the buffer was initialised, all of it, or nothing (the draft). */
-    host->job.judge.init = bnti_host_negotiated(host, host->config.binding.device_init_reported);
+    host->job.judge.init =
+        bnti_host_negotiated(host, host->config.features.binding.device_init_reported);
     bnti_host_job_start(host, chain->writable_count);
 }
 

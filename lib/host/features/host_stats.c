@@ -40,7 +40,7 @@ static struct stats_state *stats_of(const struct bnt_host *host)
 
 static void stats_init(struct bnt_host *host)
 {
-    stats_of(host)->next_poll_ns = host->config.stats_poll_ns;
+    stats_of(host)->next_poll_ns = host->config.statistics.poll_ns;
 }
 
 /* What the last buffer said counts no more. */
@@ -194,7 +194,7 @@ static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
     stats->sequence++;
     stats->arrived_ns = host->now_ns;
     stats->aged_ns = 0;
-    stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.stats_poll_ns);
+    stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.statistics.poll_ns);
     host->count.stats_buffers++;
     stats->pending = stats->wanted;
     bnti_host_event_emit(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
@@ -213,7 +213,7 @@ static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
 static uint64_t stats_due(struct bnt_host *host)
 {
     struct stats_state *stats = stats_of(host);
-    const uint64_t interval = host->config.stats_poll_ns;
+    const uint64_t interval = host->config.statistics.poll_ns;
 
     if (interval == 0 || !bnt_dev_live(&host->dev) ||
         !bnti_host_negotiated(host, BNT_BALLOON_F_STATS_VQ)) {
@@ -246,7 +246,7 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
         return BNT_E_SIZE;
     }
     memcpy(told.unknown, last->unknown, sizeof(told.unknown));
-    told.stale = last->sequence == 0 || last->gone || age_ns > host->config.stats_stale_ns;
+    told.stale = last->sequence == 0 || last->gone || age_ns > host->config.statistics.stale_ns;
     memcpy(told.values, last->values, sizeof(told.values));
     memcpy(stats, &told, stats->size < sizeof(told) ? stats->size : sizeof(told));
     return BNT_OK;

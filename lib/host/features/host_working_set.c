@@ -36,7 +36,8 @@ static struct ws_state *ws_of(const struct bnt_host *host)
 
 static bool ws_config_valid(const struct bnt_host_config *config)
 {
-    return config->ws_bins >= BNT_WS_BINS_MIN && config->ws_bins <= BNT_WS_BINS_MAX;
+    return config->working_set.bins >= BNT_WS_BINS_MIN &&
+           config->working_set.bins <= BNT_WS_BINS_MAX;
 }
 
 /** Whether the feature is negotiated and somebody is there. */
@@ -45,8 +46,9 @@ static bnt_status ws_ready(const struct bnt_host *host)
     if (!bnt_dev_live(&host->dev)) {
         return BNT_E_STATE;
     }
-    return bnti_host_negotiated(host, host->config.binding.ws_reporting) ? BNT_OK
-                                                                         : BNT_E_UNSUPPORTED;
+    return bnti_host_negotiated(host, host->config.features.binding.ws_reporting)
+               ? BNT_OK
+               : BNT_E_UNSUPPORTED;
 }
 
 /** Writes a command into the held buffer and returns it. */
@@ -73,7 +75,7 @@ static void commands_continue(struct bnt_host *host)
     struct ws_state *ws = ws_of(host);
     struct bnt_ws_command_wire command = {
         .op = bnt_le16_set(ws->config_owed ? BNT_WS_OP_CONFIG : BNT_WS_OP_REQUEST)};
-    const uint32_t intervals = host->config.ws_bins - 1;
+    const uint32_t intervals = host->config.working_set.bins - 1;
 
     if (!ws->held || !bnt_dev_live(&host->dev)) {
         return;
@@ -85,7 +87,7 @@ static void commands_continue(struct bnt_host *host)
         }
         command.ms[intervals] = bnt_le32_set(ws->config.refresh_ms);
         command.ms[intervals + 1] = bnt_le32_set(ws->config.report_ms);
-        command_send(host, &command, bnt_ws_config_bytes(host->config.ws_bins));
+        command_send(host, &command, bnt_ws_config_bytes(host->config.working_set.bins));
     } else if (ws->request_owed) {
         ws->request_owed = false;
         command_send(host, &command, (uint32_t)sizeof(command.op));
@@ -96,7 +98,7 @@ static void commands_continue(struct bnt_host *host)
 static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     struct ws_state *ws = ws_of(host);
-    const uint32_t needed = bnt_ws_config_bytes(host->config.ws_bins);
+    const uint32_t needed = bnt_ws_config_bytes(host->config.working_set.bins);
 
     if (ws->held || chain->writable_count > WS_SEGS || chain->writable_bytes < needed) {
         bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_CMD, chain->head, 0,
@@ -163,7 +165,7 @@ bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
 {
     bnti_host_busy before;
 
-    if (config == NULL || config->interval_count != host->config.ws_bins - 1u) {
+    if (config == NULL || config->interval_count != host->config.working_set.bins - 1u) {
         return BNT_E_ARGUMENT;
     }
     for (uint32_t i = 0; i < config->interval_count; i++) {
@@ -263,16 +265,16 @@ static void ws_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_bool(pack, &ws->pending);
     if (bnti_pack_loads(pack)) {
         ws->arrived_ns = host->now_ns;
-        bnti_pack_require(
-            pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
-                    (ws->configured && ws->config.interval_count != host->config.ws_bins - 1)));
+        bnti_pack_require(pack, !(ws->bin_count > BNT_WS_BINS_MAX || ws->seg_count > WS_SEGS ||
+                                  (ws->configured && ws->config.interval_count !=
+                                                         host->config.working_set.bins - 1)));
     }
 }
 
 static void ws_config_read(const struct bnt_host *host, uint8_t *space)
 {
-    if ((host->dev.offered & host->config.binding.ws_reporting) != 0) {
-        bnti_host_field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.ws_bins);
+    if ((host->dev.offered & host->config.features.binding.ws_reporting) != 0) {
+        bnti_host_field_put(space, BNT_BALLOON_CONFIG_WS_NUM_BINS, host->config.working_set.bins);
     }
 }
 

@@ -14,22 +14,22 @@
 
 static uint64_t host_page_pfns(const struct bnt_host *host)
 {
-    return UINT64_C(1) << host->config.host_page_order;
+    return UINT64_C(1) << host->config.memory.host_page_order;
 }
 
 /** Which bit of `discarded` a PFN's host page has. */
 static uint64_t host_page_bit(const struct bnt_host *host, uint64_t pfn)
 {
-    const uint32_t order = host->config.host_page_order;
+    const uint32_t order = host->config.memory.host_page_order;
 
-    return (pfn >> order) - (host->config.memory_first_pfn >> order);
+    return (pfn >> order) - (host->config.memory.first_pfn >> order);
 }
 
 uint64_t bnti_host_backing_words(const struct bnt_host_config *config)
 {
-    const uint32_t order = config->host_page_order;
-    const uint64_t first = config->memory_first_pfn >> order;
-    const uint64_t last = (config->memory_first_pfn + config->memory_pfns - 1) >> order;
+    const uint32_t order = config->memory.host_page_order;
+    const uint64_t first = config->memory.first_pfn >> order;
+    const uint64_t last = (config->memory.first_pfn + config->memory.pfns - 1) >> order;
 
     return order == 0 ? 0 : (last - first) / 64 + 1;
 }
@@ -66,8 +66,8 @@ static bool page_is_discardable(const struct bnt_host *host, uint64_t first,
                                 const struct bnti_host_extent *extent)
 {
     const uint64_t pfns = host_page_pfns(host);
-    const uint64_t low = host->config.memory_first_pfn;
-    const uint64_t high = low + host->config.memory_pfns;
+    const uint64_t low = host->config.memory.first_pfn;
+    const uint64_t high = low + host->config.memory.pfns;
     const uint64_t given = bnti_host_extent_first(host, extent);
     const bool told = host->wire->is_told_first(host);
 
@@ -143,13 +143,13 @@ void bnti_host_backing_restore(struct bnt_host *host, uint64_t first_pfn, uint64
     uint64_t page = first_pfn & ~(step - 1);
     uint64_t run = 0;
 
-    if (host->config.host_page_order == 0) {
+    if (host->config.memory.host_page_order == 0) {
         run_restore(host, first_pfn, pfns);
         return;
     }
     for (; page < first_pfn + pfns; page += step) {
         /* What is cut by the edges of memory was never discarded. */
-        if (page >= host->config.memory_first_pfn && discarded_get(host, page)) {
+        if (page >= host->config.memory.first_pfn && discarded_get(host, page)) {
             discarded_set(host, page, false);
             run += step;
             continue;
@@ -184,14 +184,14 @@ void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host)
         return;
     }
     /* Only what is in the balloon as a whole can have been discarded. */
-    const uint64_t first = host->config.memory_first_pfn & ~(host_page_pfns(host) - 1);
-    const uint64_t end = host->config.memory_first_pfn + host->config.memory_pfns;
+    const uint64_t first = host->config.memory.first_pfn & ~(host_page_pfns(host) - 1);
+    const uint64_t end = host->config.memory.first_pfn + host->config.memory.pfns;
     for (uint64_t pfn = first; pages > 0 && pfn < end; pfn += host_page_pfns(host)) {
         if (!discarded_get(host, pfn)) {
             continue;
         }
         pages--;
-        if (pfn < host->config.memory_first_pfn || end - pfn < host_page_pfns(host) ||
+        if (pfn < host->config.memory.first_pfn || end - pfn < host_page_pfns(host) ||
             !bnti_host_ledger_all_balloon(&host->ledger, bnti_host_at(host, pfn),
                                           host_page_pfns(host))) {
             pack->failed = true;

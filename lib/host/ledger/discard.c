@@ -28,7 +28,7 @@ static bnt_status discard_filled(struct bnt_host *host, uint64_t first_pfn, uint
 
 bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns, bool *init)
 {
-    const bool zeroes = host->config.discard_zeroes && init_value(host) == 0;
+    const bool zeroes = host->config.backing.discard_zeroes && init_value(host) == 0;
     uint64_t freed = 0;
 
     if (init != NULL && host->ops.fill != NULL && !(zeroes && host->ops.discard != NULL)) {
@@ -54,7 +54,8 @@ bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t
 bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns,
                                       bool *init)
 {
-    const bool told = bnti_host_negotiated(host, host->config.binding.device_init_reported);
+    const bool told =
+        bnti_host_negotiated(host, host->config.features.binding.device_init_reported);
 
     if (init_value(host) == 0) {
         return bnti_host_discard(host, first_pfn, pfns, told ? init : NULL);

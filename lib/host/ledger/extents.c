@@ -25,7 +25,7 @@ void bnti_host_extent_add(struct bnt_host *host, uint64_t first_pfn, uint32_t pf
             return;
         }
     }
-    BNTI_ASSERT(host->extent_count < host->config.request_pfns_max);
+    BNTI_ASSERT(host->extent_count < host->config.requests.pfns_max);
     host->extents[host->extent_count].first_pfn = low;
     host->extents[host->extent_count].pfns = pfns;
     host->extent_count++;

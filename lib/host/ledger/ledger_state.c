@@ -219,7 +219,7 @@ static bool ledger_in_memory(struct bnt_host *host)
             continue;
         }
         for (uint64_t i = 0; memory < n && i < n; i++) {
-            const uint64_t pfn = host->config.memory_first_pfn + first + i;
+            const uint64_t pfn = host->config.memory.first_pfn + first + i;
             if (memory == 0 && bnti_host_ledger_none_held(ledger, first, n)) {
                 break;
             }

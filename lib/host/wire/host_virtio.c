@@ -6,24 +6,25 @@
 
 static bool virtio_config_valid(const struct bnt_host_config *config)
 {
-    return config->vmware_capabilities == 0;
+    return config->vmware.capabilities == 0;
 }
 
 static bool virtio_has_epochs(const struct bnt_host_config *config)
 {
-    return (config->features & config->binding.reset) != 0;
+    return (config->features.offered & config->features.binding.reset) != 0;
 }
 
 static bnt_status virtio_reset_possible(const struct bnt_host *host)
 {
     const bool live = bnt_dev_live(&host->dev) || bnt_dev_suspended(&host->dev);
 
-    if (live && bnti_host_negotiated(host, host->config.binding.reset)) {
+    if (live && bnti_host_negotiated(host, host->config.features.binding.reset)) {
         return BNT_OK;
     }
     /* What was never offered will not come with a driver. */
-    return live || (host->dev.offered & host->config.binding.reset) == 0 ? BNT_E_UNSUPPORTED
-                                                                         : BNT_E_STATE;
+    return live || (host->dev.offered & host->config.features.binding.reset) == 0
+               ? BNT_E_UNSUPPORTED
+               : BNT_E_STATE;
 }
 
 static void virtio_reset_announce(struct bnt_host *host)

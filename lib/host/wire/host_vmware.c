@@ -54,10 +54,10 @@ void bnti_host_vmware_doorbell_set(struct bnt_host *host, uint64_t context, uint
 
 static bool vmware_config_valid(const struct bnt_host_config *config)
 {
-    const uint64_t capabilities = config->vmware_capabilities;
+    const uint64_t capabilities = config->vmware.capabilities;
 
     /* A batch is judged in one piece. */
-    return config->request_pfns_max >= BNT_VMWARE_BATCH_MAX &&
+    return config->requests.pfns_max >= BNT_VMWARE_BATCH_MAX &&
            (capabilities & ~(uint64_t)BNT_VMWARE_CAPS_ALL) == 0 &&
            ((capabilities & BNT_VMWARE_CAP_BATCHED_2M) == 0 ||
             (capabilities & BNT_VMWARE_CAP_BATCHED) != 0);
@@ -192,7 +192,7 @@ void bnti_host_vmware_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &vmware->guest_id);
     bnti_pack_u32(pack, &count);
     if (count > BNT_HOST_CALL_RULES_MAX ||
-        (vmware->capabilities & ~(host->config.vmware_capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
+        (vmware->capabilities & ~(host->config.vmware.capabilities | BNT_VMWARE_CAP_BASIC)) != 0) {
         bnti_pack_require(pack, false);
         return;
     }

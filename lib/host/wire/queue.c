@@ -110,14 +110,15 @@ bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
 void bnti_host_queues_number(struct bnt_host *host)
 {
     /* A legacy driver asks for its queues before anything is negotiated: what it wrote counts. */
-    const bool written = host->config.interface != BNT_INTERFACE_MODERN &&
+    const bool written = host->config.features.interface != BNT_INTERFACE_MODERN &&
                          (host->dev.accepted & BNT_F_VERSION_1) == 0;
     const uint64_t known = bnt_dev_agreed(&host->dev) ? UINT64_MAX
                            : written                  ? host->dev.offered & BNT_F_LEGACY_MASK
                                                       : 0;
     const uint64_t negotiated = host->dev.accepted & known;
-    const struct bnt_balloon_queues queues = bnt_balloon_queues_number(
-        host->config.queue_layout, host->config.features, negotiated, &host->config.binding);
+    const struct bnt_balloon_queues queues =
+        bnt_balloon_queues_number(host->config.queues.layout, host->config.features.offered,
+                                  negotiated, &host->config.features.binding);
 
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         host->queues[role].index = queues.index[role];
@@ -206,7 +207,7 @@ void bnti_host_queues_pack(struct bnti_pack *pack, struct bnt_host *host)
         bnti_vq_dev_pack(pack, &queue->vq, &host->mem, index, host->dev.accepted);
         queue->vq.big_endian = bnti_host_big_endian(host);
         bnti_pack_require(pack, !(exists != queue->exists || index != queue->index ||
-                                  queue->vq.size > host->config.queue_size_max ||
+                                  queue->vq.size > host->config.queues.size_max ||
                                   (queue->vq.size != 0 && (!exists || host->provided))));
         if (pack->failed) {
             return;

@@ -8,7 +8,7 @@
  * Any other call from inside a callback gets E_REENTRANT, with one exception: bnt_guest_oom works
  * from inside `pages_alloc`, where an OS runs out of memory because of the balloon.
  *
- *     struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = 1 << 18};
+ *     struct bnt_guest_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_guest_footprint(&config, &need);    // bytes of state and of DMA memory
  *     status = bnt_guest_init(state, need.state_bytes, dma, dma_gpa, need.dma_bytes, &config, &ops,
  *                             os, &guest);
@@ -37,7 +37,7 @@
  *
  * A device that breaks the rules, or sets DEVICE_NEEDS_RESET, ends in BROKEN: nothing that it
  * answers counts any more (VG-4), so nobody knows what became of the pages in flight, and no page
- * leaves the driver. Then, unless `recover_tries` says otherwise, the driver recovers by itself:
+ * leaves the driver. Then, unless `recovery.tries` says otherwise, the driver recovers by itself:
  *
  *     BROKEN -- wait --> RECOVERING -- status reads 0 --> every page back -> STARTING -> RUNNING
  *                            `-- it never does: pages stay where they are, STALLED is told once
@@ -47,15 +47,15 @@
  * The new start reads the target, and inflates towards it anew. A start that fails counts as a try.
  *
  * A device that somebody else reset shows it by nothing but its status, which is read when it tells
- * of a change, when an answer is late, and every `poll_ns`: without DRIVER_OK it is BROKEN with
- * fault DEVICE_WAS_RESET, and recovers like any other.
+ * of a change, when an answer is late, and every `sizing.poll_ns`: without DRIVER_OK it is BROKEN
+ * with fault DEVICE_WAS_RESET, and recovers like any other.
  */
 #ifndef BALLONET_GUEST_H
 #define BALLONET_GUEST_H
 
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
-#include <ballonet/guest_vmware.h>
+#include <ballonet/guest_config.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtio.h>
 
@@ -64,9 +64,6 @@ extern "C" {
 #endif
 
 struct bnt_guest;
-
-/** Largest setting of `refused_pages_max`. */
-#define BNT_GUEST_REFUSED_MAX 256
 
 /**
  * Pages that cannot be ballooned and are set aside in a cycle at most. With more of them on top of
@@ -83,30 +80,9 @@ struct bnt_guest;
  */
 #define BNT_GUEST_STACK_BYTES_MAX 1536
 
-/**
- * Largest guest page: 9 is 2 MiB. A page is in the balloon as a whole, so one request must hold all
- * of its PFNs: 512 then. A driver cannot learn how many PFNs a device takes at once (the standard
- * sets no bound, ours takes 8192, Firecracker 256); one that takes fewer than a page has cannot
- * serve such a guest, and its requests are told STALLED.
- */
-#define BNT_GUEST_PAGE_ORDER_MAX 9
-
-/** PFNs of one request at most: those of a page, or BNT_BALLOON_REQUEST_PFNS_MAX. */
-#define BNT_GUEST_REQUEST_PFNS_MAX (1u << BNT_GUEST_PAGE_ORDER_MAX)
-
 /** Steps in a row in which no page comes back, after which an orderly detach goes on by a reset:
  * the bound for an embedder whose clock stands still. */
 #define BNT_GUEST_DETACH_STEPS_MAX (1u << 20)
-
-/** `recover_tries` of a driver that stays BROKEN until it is detached. */
-#define BNT_GUEST_RECOVER_NEVER UINT32_MAX
-/** Largest setting of `report_capacity`. */
-#define BNT_GUEST_REPORT_CAPACITY_MAX 256
-
-/** PFNs of one block of a report at most, as a power of two: 1 GiB. */
-#define BNT_GUEST_REPORT_PFN_ORDER_MAX 18
-/** Largest block of free page hints: 1 GiB. */
-#define BNT_GUEST_HINT_BLOCK_PFNS_MAX 262144
 
 /** `deadline_ns` when nothing is due. */
 #define BNT_NEVER UINT64_MAX
@@ -131,144 +107,6 @@ typedef enum bnt_guest_state {
     BNT_GUEST_STATE_MAP(BNT_X)
 #undef BNT_X
 } bnt_guest_state;
-
-/** How the caller keeps the record of ballooned pages. */
-typedef enum bnt_guest_record {
-    /** Links beside the OS's own pages, by ops: last in, first out, no size limit. */
-    BNT_GUEST_RECORD_LINKS = 0,
-    /** A bit a page, in `record_bits`: highest address first. */
-    BNT_GUEST_RECORD_BITS
-} bnt_guest_record;
-
-/** A setting that is 0 has its default (BNT_GUEST_DEFAULT_MAP, or as it says). */
-struct bnt_guest_config {
-    uint32_t size;                      /**< sizeof(struct bnt_guest_config) */
-    uint32_t page_order;                /**< PFNs of a page as a power of two; 0 is 4 KiB */
-    uint64_t memory_first_pfn;          /**< lowest PFN the allocator can return, page-aligned. If
-                                           it is too low or forgotten, pages count as outside memory
-                                           and nothing is ballooned (events UNUSABLE, ALLOC_FAILED) */
-    uint64_t memory_pfns;               /**< PFNs from there on, up to BNT_PFN_MAX + 1; on VMware's
-                                           wire up to 2^52 */
-    uint64_t features_wanted;           /**< balloon and ring features; VERSION_1 is implied */
-    uint64_t features_required;         /**< attach fails without them */
-    struct bnt_balloon_binding binding; /**< bits of the extension's features */
-    uint16_t queue_size_max;            /**< power of two unless RING_PACKED is wanted */
-    uint16_t request_pfns; /**< PFNs a request, at least one page; 0: 256 or one page, the most */
-    uint32_t refused_pages_max; /**< bound of held, and of kept, pages */
-    bnt_guest_record record;
-    uint64_t *record_bits;     /**< for RECORD_BITS: caller's, ceil(pages / 64) words, zeroed */
-    bnt_interface interface;   /**< which interfaces the driver speaks */
-    bnt_byte_order byte_order; /**< the guest's, for the legacy interface */
-    /**
-     * How the device numbers its queues. The standard's numbers, FIXED, miss queues of a
-     * device that leaves no gaps: QEMU's with reporting and without hinting. A driver that looks by
-     * the wrong layout does without the feature (event DEGRADED).
-     */
-    bnt_queue_layout queue_layout;
-    bnt_queue_layout queue_layout_preferred; /**< for PROBE: where sizes leave it open; not PROBE */
-    uint32_t oom_polls;      /**< used-ring polls for each request of an OOM deflate */
-    uint64_t poll_ns;        /**< poll configuration this often; 0: rely on interrupts. A tick of
-                                VMware's wire; 0 there: BNT_GUEST_VMWARE_POLL_NS */
-    uint64_t retry_min_ns;   /**< first back-off */
-    uint64_t retry_max_ns;   /**< last back-off, doubling */
-    uint64_t ack_timeout_ns; /**< a request without answer is stalled after this */
-    uint64_t oom_timeout_ns; /**< deadline reported with a pending OOM deflate */
-    uint64_t oom_holdoff_ns; /**< no inflation for this long after an OOM deflate */
-    uint32_t recover_tries;  /**< device resets in a row to get out of BROKEN;
-                                BNT_GUEST_RECOVER_NEVER: none */
-    uint64_t recover_min_ns; /**< wait before the first, then doubling up to retry_max_ns.
-                                As long as the last wait without breaking is a recovery */
-
-    /* Free page reporting (VIRTIO 1.3, 5.5.6.7). */
-    bool report_order_set;    /**< `report_order` counts, 0 too; else blocks are of 2 MiB */
-    uint32_t report_order;    /**< guest pages of one reported block as a power of two */
-    uint16_t report_capacity; /**< blocks of one report at most. The queue may allow less */
-    uint16_t report_burst;    /**< reports between two delays */
-    uint64_t report_delay_ns; /**< from pages_freed to the report of them */
-    uint32_t quirks;          /**< BNT_GUEST_QUIRK_*, to behave as another driver (personality.h); 0
-                                 unless the library was built with BNT_WITH_QUIRKS */
-    uint32_t oom_pfns_max;    /**< PFNs that one call of bnt_guest_oom frees at most; 0: no bound */
-    uint32_t unit_pfns;       /**< inflates in units of this, a power of two; 0: a page */
-    bnt_guest_wire wire; /**< VMWARE: page_order is 0; features, binding and queues mean nothing */
-    struct bnt_guest_vmware vmware; /**< of that wire */
-    struct bnt_guest_rates rates;
-    bnt_guest_switch sleeping; /**< use pages_alloc_sleep; default: with VMware's wire, if there */
-    uint64_t limit_pfns;       /**< largest balloon, told to the host; 0: memory_pfns */
-
-    /* Pages of 2 MiB, where both sides know them and the ops are there: not beside pages that are
-     * as large. They are taken first, and given back last. */
-    bnt_guest_switch huge_over; /**< take one too large rather than single pages, less than 2 MiB
-                                   above the target, on VMware's wire within its slack; default:
-                                   with VMware's wire */
-    uint64_t *record_huge_bits; /**< for RECORD_BITS: caller's, a bit each, ceil(memory / 2 MiB) + 1
-                                   bits in words, zeroed */
-
-    /* Page poison (VIRTIO 1.3, 5.5.6.6). */
-    /**
-     * The OS expects its free pages to hold `poison_val` in each le32: it fills what it frees, and
-     * what the driver gives back is filled, too. PAGE_POISON is accepted with it only (BD-2), and
-     * PAGE_REPORTING not without PAGE_POISON then (BD-3).
-     */
-    bool init_on_free;
-    uint32_t poison_val; /**< 0 where free pages are zeroed */
-
-    /* The drafts of 2026 (docs/understand/drafts.md). */
-    /** For DEVICE_INIT_ON_INFLATE: caller's, ceil(pages / 64) words, zeroed; NULL: not accepted. */
-    uint64_t *init_bits;
-    /* Free page hinting. */
-    uint32_t hint_block_pfns;     /**< largest block asked for, a power of two */
-    uint32_t hint_block_pfns_min; /**< smallest; 0: the same; at least a page */
-    uint64_t *hint_bits;          /**< with RECORD_BITS and FREE_PAGE_HINT: as record_bits */
-    /** Gives no page back whose buffer the device has not used, not even at DONE. Needed where the
-     * device drops what is hinted: else it may drop a page that the OS uses again. */
-    bool hint_wait_on_ack;
-    /** Reset the queue of a request without an answer after this, where RING_RESET allows it; 0:
-     * never. Each reset in a row doubles the time, up to retry_max_ns; an answer within this time
-     * ends that. */
-    uint64_t queue_reset_ns;
-    /** Least time between two answers to the device's questions for statistics. */
-    uint64_t stats_interval_ns;
-    /** Longest reset of one queue; one that the device does not end by then ends in a reset of the
-     * device (BROKEN with fault QUEUE_RESET, then recovery), and RING_RESET is not accepted any
-     * more until the next attach. */
-    uint64_t queue_reset_max_ns;
-    uint64_t detach_timeout_ns; /**< an orderly detach goes on by a reset after this */
-};
-
-/* clang-format off */
-/** What a setting is when it is 0, where that does not depend on others: setting, value. */
-#define BNT_GUEST_DEFAULT_MAP(X)                                                                   \
-    X(queue_size_max,         128)                                                                 \
-    X(refused_pages_max,      16)                                                                  \
-    X(queue_layout,           BNT_QUEUE_LAYOUT_PROBE)                                              \
-    X(queue_layout_preferred, BNT_QUEUE_LAYOUT_FIXED)                                              \
-    X(retry_min_ns,           UINT64_C(200000000))    /* 200 ms */                                 \
-    X(retry_max_ns,           UINT64_C(32000000000))  /* 32 s */                                   \
-    X(ack_timeout_ns,         UINT64_C(1000000000))   /* 1 s */                                    \
-    X(oom_polls,              64)                                                                  \
-    X(oom_timeout_ns,         UINT64_C(1000000000))   /* 1 s */                                    \
-    X(oom_holdoff_ns,         UINT64_C(5000000000))   /* 5 s */                                    \
-    X(recover_tries,          5)                                                                   \
-    X(recover_min_ns,         UINT64_C(100000000))    /* 100 ms */                                 \
-    X(queue_reset_max_ns,     UINT64_C(15000000000))  /* 15 s */                                   \
-    X(detach_timeout_ns,      UINT64_C(30000000000))  /* 30 s */                                   \
-    X(stats_interval_ns,      UINT64_C(10000000))     /* 10 ms */                                  \
-    X(report_capacity,        32)                                                                  \
-    X(report_burst,           16)                                                                  \
-    X(report_delay_ns,        UINT64_C(2000000000))   /* 2 s */                                    \
-    X(hint_block_pfns,        1024)                   /* 4 MiB, Linux's largest block */           \
-    X(vmware.caps,            BNT_VMWARE_CAPS_ALL)                                                 \
-    X(vmware.guest_id,        BNT_VMWARE_GUEST_LINUX)                                              \
-    X(vmware.batch_max,       BNT_VMWARE_BATCH_MAX)                                                \
-    X(vmware.slack_pfns,      BNT_GUEST_SLACK_DEFAULT)                                             \
-    X(rates.nosleep_max,      16384)                                                               \
-    X(rates.alloc_max,        2048)                                                                \
-    X(rates.alloc_step,       16)                                                                  \
-    X(rates.free_max,         16384)                                                               \
-    X(rates.free_step,        16)                                                                  \
-    X(rates.slow_cycles,      4)                                                                   \
-    X(rates.period_ns,        UINT64_C(1000000000))   /* 1 s */
-/* clang-format on */
 
 /* clang-format off */
 /** What a guest tells its embedder: name, name in messages, meaning of value and extra. */
@@ -314,8 +152,8 @@ struct bnt_guest_config {
 /* clang-format on */
 
 /** Why a page of the allocator cannot be ballooned: name, name in messages, meaning. */
-#define BNT_GUEST_UNUSABLE_MAP(X)                                                              \
-    X(OUTSIDE, "outside-memory", "it is not a whole page of memory_first_pfn and memory_pfns") \
+#define BNT_GUEST_UNUSABLE_MAP(X)                                                   \
+    X(OUTSIDE, "outside-memory", "it is not a whole page of the configured memory") \
     X(UNNAMEABLE, "unnameable", "its PFN has more bits than the wire: 32 in LOCK and on VIRTIO's")
 
 typedef enum bnt_guest_unusable {
@@ -483,15 +321,15 @@ struct bnt_guest_ops {
     /** With doorbell_open. The host has forgotten the doorbell, or never took it. */
     void (*doorbell_close)(void *opaque);
     /**
-     * Optional, with `init_on_free`. Fills pages that are about to be given back with `value` in
-     * each le32 (BD-34). Those of 2 MiB come as pages of the guest's own size, some at a time.
-     * Without it pages_free and huge_free have to. Not called for pages that the device
+     * Optional, with `poison.init_on_free`. Fills pages that are about to be given back with
+     * `value` in each le32 (BD-34). Those of 2 MiB come as pages of the guest's own size, some at a
+     * time. Without it pages_free and huge_free have to. Not called for pages that the device
      * initialised to that value, nor for those that the core does not take (outside the memory).
      */
     void (*pages_fill)(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value);
     /**
      * Optional, with DEVICE_INIT_ON_INFLATE. These pages, about to be given back, hold 0, or
-     * `poison_val` under PAGE_POISON: the device said so. An OS may spare itself the same.
+     * `poison.val` under PAGE_POISON: the device said so. An OS may spare itself the same.
      */
     void (*pages_initialised)(void *opaque, const uint64_t *pages, uint32_t count);
     /**
@@ -574,7 +412,7 @@ BNT_MUST_USE bnt_status bnt_guest_detach(struct bnt_guest *guest, uint64_t now_n
  * nothing meanwhile, begins no report and no run of hints; the state stays RUNNING (or RELEASING)
  * until the reset.
  *
- * Bounded: after `detach_timeout_ns`, after BNT_GUEST_DETACH_STEPS_MAX steps in a row in which
+ * Bounded: after `detach.timeout_ns`, after BNT_GUEST_DETACH_STEPS_MAX steps in a row in which
  * nothing came back, or when the device breaks, it goes on by the reset at once (event
  * DETACH_FORCED). Where nothing can be told it is bnt_guest_detach: in STARTING, BROKEN, RECOVERING
  * and while suspended; on VMware's wire, whose START tells all.
@@ -663,9 +501,9 @@ void bnt_guest_interrupt_all(struct bnt_guest *guest);
 void bnt_guest_config_changed(struct bnt_guest *guest);
 
 /**
- * A block of the reported order became free. Only marks work: a report follows `report_delay_ns`
- * later. An OS that cannot tell sets `poll_ns`: then every `report_delay_ns` is looked. All that is
- * free at attach is reported without a call.
+ * A block of the reported order became free. Only marks work: a report follows `reporting.delay_ns`
+ * later. An OS that cannot tell sets `sizing.poll_ns`: then every `reporting.delay_ns` is looked.
+ * All that is free at attach is reported without a call.
  */
 void bnt_guest_pages_freed(struct bnt_guest *guest);
 
@@ -706,12 +544,13 @@ BNT_MUST_USE bnt_status bnt_guest_limit_set(struct bnt_guest *guest, uint64_t li
  * Resets one queue, by its index with the device, and sets it up again (RING_RESET); the others go
  * on. What was in flight on it is in doubt: pages of an inflate are told through the deflate queue
  * before anything else becomes of them (event UNCERTAIN), a deflate is sent again, reported blocks
- * come back VOID, and statistics get exactly one fresh buffer. For operators; `queue_reset_ns` does
- * it by itself. OK: done, or under way while the device takes its time (event QUEUE_RESET; STALLED
- * if it takes long). E_UNSUPPORTED (not negotiated, or not for this queue); E_STATE (not RUNNING or
- * RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being reset already); E_BROKEN (it could
- * not be set up again); E_REENTRANT. It is done when the device shows the queue disabled; where it
- * does not within `queue_reset_max_ns` the device is reset instead.
+ * come back VOID, and statistics get exactly one fresh buffer. For operators;
+ * `queues.reset_after_ns` does it by itself. OK: done, or under way while the device takes its time
+ * (event QUEUE_RESET; STALLED if it takes long). E_UNSUPPORTED (not negotiated, or not for this
+ * queue); E_STATE (not RUNNING or RELEASING); E_ARGUMENT (no queue in use); E_AGAIN (it is being
+ * reset already); E_BROKEN (it could not be set up again); E_REENTRANT. It is done when the device
+ * shows the queue disabled; where it does not within `queues.reset_max_ns` the device is reset
+ * instead.
  */
 BNT_MUST_USE bnt_status bnt_guest_queue_reset(struct bnt_guest *guest, uint64_t now_ns,
                                               uint16_t queue);
@@ -742,10 +581,10 @@ struct bnt_guest_oom_result {
  * allow it. Needs no allocation and does not wait: a descriptor and a PFN array are reserved.
  * Hinted and held pages go first, they need no message. Without MUST_TELL_HOST each request is
  * queued and its pages returned at once (no device may then refuse a deflate, BX-8); with it the
- * used ring is polled `oom_polls` times and what is not acknowledged is pending. Goes on request by
+ * used ring is polled `oom.polls` times and what is not acknowledged is pending. Goes on request by
  * request until met; what the device is too slow for is pending too, and steps go on with it. A
  * call while one is pending does not add to it: the larger of both is owed. A device that does not
- * give the pages back ends it. Inflation is held off for `oom_holdoff_ns`. In RELEASING, STOPPING
+ * give the pages back ends it. Inflation is held off for `oom.holdoff_ns`. In RELEASING, STOPPING
  * and RECOVERING pages go back without a message, in the latter two once the device's reset is
  * complete: until then they are pending, and OOM_DONE tells.
  *

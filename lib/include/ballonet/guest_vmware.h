@@ -2,9 +2,9 @@
  * The guest core's settings of VMware's wire, of adaptive rates and of sleeping allocations.
  *
  * Part of <ballonet/guest.h>, which includes it. On VMware's wire the guest polls: a tick each
- * `poll_ns` (1 s), and whenever the doorbell rings. A tick asks for the target and then inflates or
- * deflates within its rates. On VIRTIO's wire rates are off unless asked for; then sizing is done
- * in ticks too, `rates.period_ns` apart, with whatever target was told last.
+ * `sizing.poll_ns` (1 s), and whenever the doorbell rings. A tick asks for the target and then
+ * inflates or deflates within its rates. On VIRTIO's wire rates are off unless asked for; then
+ * sizing is done in ticks too, `rates.period_ns` apart, with whatever target was told last.
  *
  * An inflating tick first takes pages without waiting, fast. When that fails, the next ticks are
  * slow, and this one goes on with allocations that may wait, if the embedder has them: the op
@@ -38,7 +38,7 @@ typedef enum bnt_guest_switch {
     BNT_GUEST_ON
 } bnt_guest_switch;
 
-/** A tick of VMware's wire where `poll_ns` is 0: 1 s. */
+/** A tick of VMware's wire where `sizing.poll_ns` is 0: 1 s. */
 #define BNT_GUEST_VMWARE_POLL_NS UINT64_C(1000000000)
 
 /** Lowest rates where nothing is set. */
@@ -97,7 +97,7 @@ struct bnt_guest_vmware {
     uint32_t batch_max; /**< entries of a batch, 1 to 512 */
     /**
      * Excess over a target other than 0 for which it does not deflate; BNT_GUEST_SLACK_NONE:
-     * none. A page of 2 MiB that goes over (`huge_over`) goes over by no more
+     * none. A page of 2 MiB that goes over (`sizing.huge_overshoot`) goes over by no more
      * than this: with less slack the rest is filled up by single pages.
      */
     uint32_t slack_pfns;
@@ -108,7 +108,7 @@ struct bnt_guest_vmware {
 const char *bnt_guest_habit_name(uint32_t habit);
 
 /**
- * Sets wire, poll_ns, rates, vmware and refused_pages_max to those of Linux 2.6.34 (2010): the
+ * Sets wire, sizing.poll_ns, rates and vmware to those of Linux 2.6.34 (2010): the
  * default rates and every habit, no slack.
  */
 void bnt_guest_vmware_2010(struct bnt_guest_config *config);

@@ -14,7 +14,7 @@
  * so the registers may be written too. Every other call gets E_REENTRANT, or, where it returns
  * nothing, does nothing.
  *
- *     struct bnt_host_config config = {.size = sizeof config, .memory_pfns = 1 << 18};
+ *     struct bnt_host_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_host_footprint(&config, &bytes);
  *     status = bnt_host_init(storage, bytes, &config, &ops, vmm, &mem, NULL, &host);
  *     // the transport: bnt_host_status_write, bnt_host_features_write, bnt_host_config_read, ...
@@ -34,6 +34,7 @@
 
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
+#include <ballonet/host_config.h>
 #include <ballonet/memory.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtqueue.h>
@@ -61,10 +62,6 @@ struct bnt_host;
 /** Scripted refusal rules that one instance holds. */
 #define BNT_HOST_RULES_MAX 16
 
-/** PFNs of one request that the device takes at most, whatever the guest's
- * page: 32 MiB. */
-#define BNT_HOST_REQUEST_PFNS_MAX 8192
-
 /**
  * What one unit of a step's budget covers at most: so many runs of neighbouring PFNs (PFNs one by
  * one where rules, ops->refuse or a verdict have a say; huge pages; segments of a report or hint),
@@ -72,9 +69,6 @@ struct bnt_host;
  * to BNT_HOST_REQUEST_PFNS_MAX, since whole ones are discarded.
  */
 #define BNT_HOST_STEP_RUNS 256
-
-/** Largest page of the host: 2 MiB. */
-#define BNT_HOST_PAGE_ORDER_MAX 9
 
 /** Segments of one chain that the device takes at most. */
 #define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
@@ -84,89 +78,6 @@ struct bnt_host;
 
 /** PFNs of VMware's large page, and of a unit with HUGE_PAGES: 2 MiB. */
 #define BNT_HOST_UNIT_PFNS 512
-
-/** What the guest talks to: the registers and queues below, or VMware's calls alone. */
-typedef enum bnt_host_wire {
-    BNT_HOST_WIRE_VIRTIO = 0,
-    BNT_HOST_WIRE_VMWARE /**< bnt_host_vmware_call; registers, kicks and steps of queues do nothing
-                          */
-} bnt_host_wire;
-
-/** How the page ledger is stored. */
-typedef enum bnt_host_ledger {
-    BNT_HOST_LEDGER_FIXED = 0, /**< 2 bits a PFN in the instance's storage */
-    BNT_HOST_LEDGER_LEAVES     /**< 2 MiB leaves by ops->leaf_alloc; none for empty or
-                                  full ones */
-} bnt_host_ledger;
-
-/** A setting that is 0 has its default (BNT_HOST_DEFAULT_MAP). */
-struct bnt_host_config {
-    uint32_t size;     /**< sizeof(struct bnt_host_config) */
-    uint64_t features; /**< offered; VERSION_1 is implied, in a transitional device ANY_LAYOUT */
-    struct bnt_balloon_binding binding; /**< bits of the extension's features */
-    uint64_t memory_first_pfn;          /**< lowest PFN of the guest's memory */
-    uint64_t memory_pfns; /**< PFNs from there on, up to BNT_PFN_MAX (holes are the map's
-                             business). The last has 32 bits, on VMware's wire 52 */
-    bnt_host_ledger ledger;
-    uint32_t page_order;        /**< PFNs of the guest's page as a power of two, for
-                                   rounding */
-    uint16_t queue_size_max;    /**< power of two unless RING_PACKED is offered */
-    bnt_interface interface;    /**< a legacy one offers nothing above bit 31 */
-    bnt_byte_order guest_order; /**< the guest's byte order, for the legacy interface */
-    /**
-     * How its queues are numbered; PROBE is none. Linux counts the queues of features
-     * negotiated: under FIXED its probe fails, with no word to the device, as soon as a queue is
-     * left out before another one (reporting without statistics and hinting). DENSE_NEGOTIATED is
-     * what it looks for; a device that offers statistics, hinting and reporting together is
-     * numbered alike by all. A driver that gives up for want of a queue shows as the misuse
-     * QUEUE_LAYOUT.
-     */
-    bnt_queue_layout queue_layout;
-    uint64_t stats_poll_ns;     /**< ask for statistics this often; 0: only when told to */
-    uint64_t stats_stale_ns;    /**< older statistics are flagged stale */
-    uint64_t stall_ns;          /**< no progress for this long ends a target request */
-    uint64_t event_interval_ns; /**< at most one ACTUAL event in this time; 0: all
-                                   of them */
-    uint32_t request_pfns_max;  /**< PFNs of a piece that the device takes in at
-                                   once, 256 (and those of a guest's page) to
-                                   BNT_HOST_REQUEST_PFNS_MAX. A request with verdicts
-                                   is no longer. 256     saves 100 KiB of storage */
-    bnt_host_wire wire;
-    uint64_t vmware_capabilities; /**< offered, BNT_VMWARE_CAP_*; BASIC is implied, and alone it is
-                                     protocol 2. 2 MiB needs batches; the doorbell ops->doorbell */
-    uint64_t target_slack_pfns;   /**< a target counts as reached while the ledger is above it by
-                                     up to this: what a guest does not deflate for. Not of target 0 */
-    uint32_t quirks;         /**< BNT_HOST_QUIRK_*, to behave as another device (personality.h). 0
-                                unless the library was built with BNT_WITH_QUIRKS */
-    uint32_t oversized_pfns; /**< for the quirks OVERSIZED_*: their cap; 0: 256 */
-    bool discard_zeroes;     /**< what ops->discard dropped reads as 0: pages may be called
-                                initialised (DEVICE_INIT) */
-    uint32_t hint_id_first;  /**< free page hinting: command ids go round from here */
-    uint32_t hint_id_last;   /**< ... to here */
-    /**
-     * Drops the backing of hinted pages at once, as a VMM does that hints before a snapshot. Only
-     * for drivers that give no page back before its buffer was used: others use a page again at any
-     * time, and the device then drops what is in use (VIRTIO 1.3 allows both).
-     */
-    bool hint_discard;
-    uint32_t host_page_order; /**< the host's page in PFNs as a power of two, up to
-                                 BNT_HOST_PAGE_ORDER_MAX, at multiples of it in guest-physical
-                                 space: the unit of `discard` and `restore`. 0: 4 KiB */
-    uint32_t ws_bins;         /**< for WS_REPORTING: bins of a report, 2 to 16 */
-};
-
-/* clang-format off */
-/** What a setting is when it is 0: setting, value. */
-#define BNT_HOST_DEFAULT_MAP(X)                                                                    \
-    X(queue_size_max,   256)                                                                       \
-    X(queue_layout,     BNT_QUEUE_LAYOUT_FIXED)                                                    \
-    X(stats_stale_ns,   UINT64_C(5000000000))  /* 5 s */                                           \
-    X(stall_ns,         UINT64_C(10000000000)) /* 10 s */                                          \
-    X(request_pfns_max, BNT_HOST_REQUEST_PFNS_MAX)                                                 \
-    X(hint_id_first,    BNT_BALLOON_HINT_ID_FIRST)                                                 \
-    X(hint_id_last,     UINT32_MAX)                                                                \
-    X(ws_bins,          4)
-/* clang-format on */
 
 /** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
 struct bnt_host_call_rule {
@@ -193,7 +104,7 @@ struct bnt_host_rule {
 /**
  * How a target request ended: name, name in messages, meaning. Exactly one for each request.
  *
- * Two bounds run: stall_ns, which progress starts anew, and the request's timeout. Progress is that
+ * Two bounds run: target.stall_ns, which progress starts anew, and the request's timeout. Progress is that
  * the ledger comes nearer to the target than it had been since the target was set: a guest that
  * inflates and deflates in turn makes none, however much it moves. The bound that comes first ends
  * the request. The timeout ends it TIMED_OUT if there was progress; if there was none, and whenever
@@ -214,7 +125,7 @@ struct bnt_host_rule {
 /**
  * What a host tells its embedder: name, name in messages, meaning of value and extra.
  *
- * ACTUAL is told in the call that wrote it, or when event_interval_ns has passed since the last one;
+ * ACTUAL is told in the call that wrote it, or when target.event_interval_ns has passed since the last one;
  * the last value is never lost. ACTUAL_DIFFERS is judged by the next step, once nothing is kicked
  * on inflate and deflate queue, at the same rate. MISUSE is told once for a fault and a buffer
  * (info.misuses counts every page). A second DEVICE_RESET in a row is not told.
@@ -339,7 +250,7 @@ struct bnt_host_ops {
     /**
      * Optional. A range that the driver hinted in the current run, once its content need not be
      * kept: what the guest wrote before the run was started may be left out of a migration. What it
-     * writes from then on is new and must be kept (BD-32). After a `hint_discard`.
+     * writes from then on is new and must be kept (BD-32). After a `hinting.discard`.
      */
     void (*hint)(void *opaque, uint64_t first_pfn, uint64_t pfns);
 };
@@ -608,7 +519,7 @@ struct bnt_host_stats {
     uint64_t sequence;      /**< buffers that ever arrived, of all drivers: 0 none; 1 the first
                                driver's unsolicited one (BL-8) */
     uint64_t age_ns;        /**< since it arrived */
-    bool stale;             /**< none, older than stats_stale_ns, or of a driver that is gone
+    bool stale;             /**< none, older than statistics.stale_ns, or of a driver that is gone
                              */
     bool pending;           /**< a query is under way */
     uint32_t known;         /**< bit n: tag n was in the last buffer, and set */
@@ -623,9 +534,9 @@ BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t
                                            struct bnt_host_stats *stats);
 
 /**
- * Says where the bins of working-set reports end; `interval_count` is ws_bins - 1. Sent when the
- * driver has a buffer for it, and to each driver that comes. OK; E_ARGUMENT (no bins, intervals
- * that do not grow); E_REENTRANT.
+ * Says where the bins of working-set reports end; `interval_count` is working_set.bins - 1. Sent
+ * when the driver has a buffer for it, and to each driver that comes. OK; E_ARGUMENT (no bins,
+ * intervals that do not grow); E_REENTRANT.
  */
 BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
                                            const struct bnt_ws_config *config);

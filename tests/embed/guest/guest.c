@@ -6,7 +6,7 @@ int main(void)
 {
     static struct os os;
     static uint64_t state[4096];
-    const struct bnt_guest_config config = {.size = sizeof config, .memory_pfns = OS_PAGES};
+    const struct bnt_guest_config config = {.size = sizeof config, .memory.pfns = OS_PAGES};
     const struct bnt_guest_ops ops = os_ops(device_transport());
     uint64_t now_ns = 0;
     uint64_t deadline_ns = 0;

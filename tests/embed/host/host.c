@@ -4,7 +4,7 @@
 int main(void)
 {
     static struct vmm vmm;
-    const struct bnt_host_config config = {.size = sizeof config, .memory_pfns = VMM_PFNS};
+    const struct bnt_host_config config = {.size = sizeof config, .memory.pfns = VMM_PFNS};
     const struct bnt_host_ops ops = vmm_ops();
     const struct bnt_mem memory = vmm_memory(&vmm);
     uint64_t now_ns = 0;

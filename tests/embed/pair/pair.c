@@ -120,9 +120,9 @@ static bnt_status host_make(struct machine *machine)
     const struct bnt_mem_ops copies = {
         .size = sizeof copies, .read = memory_read, .write = memory_write};
     const struct bnt_host_config config = {.size = sizeof config,
-                                           .features = binding.verdicts | binding.reset,
-                                           .binding = binding,
-                                           .memory_pfns = OS_PAGES};
+                                           .features.offered = binding.verdicts | binding.reset,
+                                           .features.binding = binding,
+                                           .memory.pfns = OS_PAGES};
     const struct bnt_host_ops ops = {.size = sizeof ops,
                                      .interrupt = interrupt,
                                      .config_interrupt = config_interrupt,
@@ -144,9 +144,9 @@ static bnt_status guest_make(struct machine *machine)
 {
     static uint64_t state[4096];
     const struct bnt_guest_config config = {.size = sizeof config,
-                                            .memory_pfns = OS_PAGES,
-                                            .features_wanted = binding.verdicts | binding.reset,
-                                            .binding = binding};
+                                            .memory.pfns = OS_PAGES,
+                                            .features.wanted = binding.verdicts | binding.reset,
+                                            .features.binding = binding};
     const struct bnt_drv_transport transport = {.size = sizeof transport,
                                                 .features_read = features_read,
                                                 .features_write = features_write,

@@ -69,7 +69,7 @@ static const size_t needed[] = {
 
 START_TEST(test_each_call_that_the_settings_need_must_be_there)
 {
-    config.features_wanted |= BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT;
+    config.features.wanted |= BNT_BALLOON_F_PAGE_REPORTING | BNT_BALLOON_F_FREE_PAGE_HINT;
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
     struct bnt_guest *guest = NULL;
     void *state = calloc(1, need.state_bytes);
@@ -93,7 +93,7 @@ END_TEST
 START_TEST(test_calls_that_belong_together_come_together)
 {
     const struct bnt_guest_ops all = ops;
-    config.sleeping = BNT_GUEST_ON;
+    config.sizing.sleeping = BNT_GUEST_ON;
     ck_assert_int_eq(init(), BNT_OK);
     ops.pages_alloc_sleep = NULL;
     ck_assert_int_eq(init(), BNT_E_ARGUMENT);
@@ -136,7 +136,7 @@ START_TEST(test_arguments_of_init_are_checked)
     ck_assert_int_eq(bnt_guest_init(state, bytes, dma, gpa, dma_bytes, NULL, &ops, NULL, &guest),
                      BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_guest_footprint(&config, NULL), BNT_E_ARGUMENT);
-    config.memory_pfns = 0;
+    config.memory.pfns = 0;
     ck_assert_int_eq(INIT(state, bytes, dma, gpa, dma_bytes), BNT_E_ARGUMENT);
     ck_assert_ptr_null(guest);
 #undef INIT
@@ -151,7 +151,7 @@ START_TEST(test_tables_of_calls_of_another_version_are_refused)
     ops.transport.size = 8;
     ck_assert_int_eq(init(), BNT_E_SIZE);
     config.wire = BNT_GUEST_WIRE_VMWARE; /* which needs no transport, and one call more */
-    config.features_wanted = 0;
+    config.features.wanted = 0;
     ck_assert_int_eq(init(), BNT_E_ARGUMENT);
 }
 END_TEST
@@ -253,7 +253,7 @@ END_TEST
 
 START_TEST(test_ring_reset_needs_both_of_its_registers)
 {
-    config.features_wanted |= BNT_F_RING_RESET;
+    config.features.wanted |= BNT_F_RING_RESET;
     for (uint32_t there = 0; there < 4; there++) {
         struct fake f;
         fake_init(&f, &(struct fake_setup){.pages = 64,

@@ -335,25 +335,25 @@ START_TEST(test_settings_out_of_range_are_refused)
 {
     struct bnt_guest_need need;
     struct bnt_guest_config config = {.size = sizeof config,
-                                      .page_order = 2,
-                                      .memory_pfns = 4096,
-                                      .features_wanted = HINT,
-                                      .binding = BNT_BALLOON_BINDING_DEFAULT};
+                                      .memory.page_order = 2,
+                                      .memory.pfns = 4096,
+                                      .features.wanted = HINT,
+                                      .features.binding = BNT_BALLOON_BINDING_DEFAULT};
     static const uint32_t bad[][2] = {
         {1000, 4}, {64, 24}, {64, 128}, {64, 2}, {BNT_GUEST_HINT_BLOCK_PFNS_MAX * 2, 4}};
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
     for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        config.hint_block_pfns = bad[i][0];
-        config.hint_block_pfns_min = bad[i][1];
+        config.hinting.block_pfns = bad[i][0];
+        config.hinting.block_pfns_min = bad[i][1];
         ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
     }
     uint64_t bits[16] = {0};
-    config.hint_block_pfns = 64;
-    config.hint_block_pfns_min = 0;
-    config.record = BNT_GUEST_RECORD_BITS;
-    config.record_bits = bits;
+    config.hinting.block_pfns = 64;
+    config.hinting.block_pfns_min = 0;
+    config.record.kind = BNT_GUEST_RECORD_BITS;
+    config.record.bits = bits;
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
-    config.hint_bits = bits;
+    config.hinting.bits = bits;
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
 }
 END_TEST

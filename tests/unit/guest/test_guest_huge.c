@@ -13,12 +13,12 @@ Suite *test_suite(void);
 static struct fvm *huge_new(uint64_t blocks)
 {
     struct fvm *f = fvm_new(blocks * HUGE);
-    f->config.memory_first_pfn = 8 * HUGE;
+    f->config.memory.first_pfn = 8 * HUGE;
     f->config.rates.use = BNT_GUEST_OFF;
-    f->config.sleeping = BNT_GUEST_OFF;
+    f->config.sizing.sleeping = BNT_GUEST_OFF;
     f->huge = true;
-    f->config.init_on_free = true; /* every page that goes back must be filled */
-    f->config.poison_val = 0xAA;
+    f->config.poison.init_on_free = true; /* every page that goes back must be filled */
+    f->config.poison.val = 0xAA;
     return f;
 }
 
@@ -49,7 +49,7 @@ END_TEST
 START_TEST(test_last_block_goes_over_or_not)
 {
     struct fvm *f = huge_new(16);
-    f->config.huge_over = _i == 0 ? BNT_GUEST_DEFAULT : BNT_GUEST_OFF;
+    f->config.sizing.huge_overshoot = _i == 0 ? BNT_GUEST_DEFAULT : BNT_GUEST_OFF;
     f->target = 3 * HUGE + 1;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, _i == 0 ? 4 * HUGE : 3 * HUGE + 1);
@@ -135,7 +135,7 @@ START_TEST(test_reset_with_blocks_leaves_nothing)
 {
     struct fvm *f = huge_new(16);
     f->target = 10 * HUGE + 100;
-    f->config.huge_over = BNT_GUEST_OFF;
+    f->config.sizing.huge_overshoot = BNT_GUEST_OFF;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, f->target);
     f->target = 0;
@@ -225,9 +225,9 @@ START_TEST(test_record_of_bits_has_blocks_too)
     struct fvm *f = huge_new(8);
     uint64_t bits[8 * HUGE / 64] = {0};
     uint64_t huge_bits[1] = {0};
-    f->config.record = BNT_GUEST_RECORD_BITS;
-    f->config.record_bits = bits;
-    f->config.record_huge_bits = _i == 0 ? huge_bits : NULL;
+    f->config.record.kind = BNT_GUEST_RECORD_BITS;
+    f->config.record.bits = bits;
+    f->config.record.huge_bits = _i == 0 ? huge_bits : NULL;
     f->target = 4 * HUGE;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 4 * HUGE);

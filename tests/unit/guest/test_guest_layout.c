@@ -177,15 +177,15 @@ END_TEST
 START_TEST(test_layouts_that_are_none_are_refused)
 {
     struct bnt_guest_config config = {
-        .size = sizeof config, .memory_pfns = 64, .binding = BNT_BALLOON_BINDING_DEFAULT};
+        .size = sizeof config, .memory.pfns = 64, .features.binding = BNT_BALLOON_BINDING_DEFAULT};
     struct bnt_guest_need need;
-    config.queue_layout = BNT_QUEUE_LAYOUT_PROBE;
-    config.queue_layout_preferred = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
+    config.queues.layout = BNT_QUEUE_LAYOUT_PROBE;
+    config.queues.layout_preferred = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_OK);
-    config.queue_layout = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_PROBE + 1);
+    config.queues.layout = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_PROBE + 1);
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
-    config.queue_layout = BNT_QUEUE_LAYOUT_DEFAULT;
-    config.queue_layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
+    config.queues.layout = BNT_QUEUE_LAYOUT_DEFAULT;
+    config.queues.layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
     ck_assert_int_eq(bnt_guest_footprint(&config, &need), BNT_E_ARGUMENT);
 }
 END_TEST

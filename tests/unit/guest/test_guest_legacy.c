@@ -88,21 +88,21 @@ END_TEST
 START_TEST(test_setting_that_is_no_interface_is_refused)
 {
     const struct bnt_guest_config good = {.size = sizeof good,
-                                          .memory_pfns = 64,
-                                          .binding = BNT_BALLOON_BINDING_DEFAULT,
-                                          .interface = BNT_INTERFACE_LEGACY};
+                                          .memory.pfns = 64,
+                                          .features.binding = BNT_BALLOON_BINDING_DEFAULT,
+                                          .features.interface = BNT_INTERFACE_LEGACY};
     struct bnt_guest_config bad = good;
     struct bnt_guest_need modern;
     struct bnt_guest_need legacy;
     ck_assert_int_eq(bnt_guest_footprint(&good, &legacy), BNT_OK);
     ck_assert_uint_eq(legacy.state_bytes % 8, 0);
-    bad.interface = BNT_INTERFACE_MODERN;
+    bad.features.interface = BNT_INTERFACE_MODERN;
     ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_OK);
     ck_assert_uint_gt(legacy.dma_bytes, modern.dma_bytes); /* pages for the queues */
-    bad.interface = (bnt_interface)3;
+    bad.features.interface = (bnt_interface)3;
     ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_E_ARGUMENT);
     bad = good;
-    bad.byte_order = (bnt_byte_order)3;
+    bad.features.byte_order = (bnt_byte_order)3;
     ck_assert_int_eq(bnt_guest_footprint(&bad, &modern), BNT_E_ARGUMENT);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* An OS all of whose pages lie outside of the memory that the driver was told of, as where
- * `memory_first_pfn` was forgotten: it is told, counted and waited for, on both wires. */
+ * `memory.first_pfn` was forgotten: it is told, counted and waited for, on both wires. */
 #include "tests/support/fake_device.h"
 #include "tests/support/fake_vmware.h"
 
@@ -188,9 +188,9 @@ static struct fvm *outside_vmware(uint32_t way)
     struct fvm *f = fvm_new(PAGES);
     f->caps = caps[way % 3];
     f->huge = way % 3 == 2;
-    f->config.sleeping = way < 3 ? BNT_GUEST_OFF : BNT_GUEST_ON;
+    f->config.sizing.sleeping = way < 3 ? BNT_GUEST_OFF : BNT_GUEST_ON;
     f->config.rates.use = way < 6 ? BNT_GUEST_OFF : BNT_GUEST_ON;
-    f->config.memory_first_pfn = UINT64_C(1) << 30;
+    f->config.memory.first_pfn = UINT64_C(1) << 30;
     f->target = PAGES;
     return f;
 }
@@ -211,7 +211,7 @@ START_TEST(test_pages_outside_memory_on_vmwares_wire)
 {
     struct fvm *f = outside_vmware((uint32_t)_i);
     ck_assert_int_eq(fvm_attach(f), BNT_OK);
-    f->config.memory_first_pfn = 1000;
+    f->config.memory.first_pfn = 1000;
     seconds_pass_vmware(f, 100);
     const struct bnt_guest_info info = fvm_info(f);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_UNUSABLE], 1);
@@ -234,8 +234,8 @@ START_TEST(test_each_reason_is_told_by_itself)
 {
     struct fvm *f = fvm_new(300);
     f->caps = BNT_VMWARE_CAP_BASIC;
-    f->config.memory_first_pfn = (UINT64_C(1) << 32) - 200;
-    f->config.memory_pfns = 250; /* 100 pages cannot be named; the last 50 are outside, too */
+    f->config.memory.first_pfn = (UINT64_C(1) << 32) - 200;
+    f->config.memory.pfns = 250; /* 100 pages cannot be named; the last 50 are outside, too */
     f->target = 250;
     fvm_up(f);
     fvm_run(f, 5 * FVM_S);

@@ -102,20 +102,21 @@ END_TEST
 
 START_TEST(test_request_has_room_for_one_page_and_no_more_than_it_needs)
 {
-    struct bnt_guest_config config = {
-        .size = sizeof config, .memory_pfns = 1024, .binding = BNT_BALLOON_BINDING_DEFAULT};
+    struct bnt_guest_config config = {.size = sizeof config,
+                                      .memory.pfns = 1024,
+                                      .features.binding = BNT_BALLOON_BINDING_DEFAULT};
     struct bnt_guest_need small;
     struct bnt_guest_need large;
     ck_assert_int_eq(bnt_guest_footprint(&config, &small), BNT_OK);
-    config.request_pfns = 257; /* pages of 4 KiB: 256 is the most */
+    config.requests.pfns_max = 257; /* pages of 4 KiB: 256 is the most */
     ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT);
-    config.page_order = 9;
+    config.memory.page_order = 9;
     ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT); /* half a page */
-    config.request_pfns = 512;
+    config.requests.pfns_max = 512;
     ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_OK);
     ck_assert_uint_gt(large.dma_bytes, small.dma_bytes);
     ck_assert_uint_eq(large.state_bytes, small.state_bytes);
-    config.page_order = 10;
+    config.memory.page_order = 10;
     ck_assert_int_eq(bnt_guest_footprint(&config, &large), BNT_E_ARGUMENT);
 }
 END_TEST

@@ -177,7 +177,7 @@ END_TEST
 START_TEST(test_refusals_of_2010_have_no_bound_but_the_budget_has)
 {
     struct fvm *f = fvm_new_2010(20000);
-    f->config.sleeping = BNT_GUEST_OFF;
+    f->config.sizing.sleeping = BNT_GUEST_OFF;
     f->target = 10000;
     f->target_calls = 100;
     f->target_after = 100;
@@ -202,7 +202,7 @@ END_TEST
 START_TEST(test_tick_is_bounded_by_its_rate)
 {
     struct fvm *f = fvm_new(60000);
-    f->config.sleeping = BNT_GUEST_OFF;
+    f->config.sizing.sleeping = BNT_GUEST_OFF;
     f->target = 60000;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 16385);

@@ -90,9 +90,9 @@ START_TEST(test_settings_are_checked)
 {
     uint64_t bits[1] = {0};
     const struct bnt_guest_config good = {.size = sizeof good,
-                                          .memory_pfns = 64,
-                                          .record = BNT_GUEST_RECORD_BITS,
-                                          .record_bits = bits};
+                                          .memory.pfns = 64,
+                                          .record.kind = BNT_GUEST_RECORD_BITS,
+                                          .record.bits = bits};
     struct bnt_guest_need need;
     ck_assert_int_eq(bnt_guest_footprint(&good, &need), BNT_OK);
     ck_assert_uint_lt(need.state_bytes, 32768); /* KiBs, whatever the memory */
@@ -100,25 +100,25 @@ START_TEST(test_settings_are_checked)
     for (uint32_t i = 0; i < 12; i++) {
         bad[i] = good;
     }
-    bad[0].page_order = 10;
-    bad[1].memory_pfns = 0;
-    bad[2].memory_pfns = BNT_PFN_MAX + 2;
-    bad[3].memory_first_pfn = BNT_PFN_MAX - 62;
-    bad[4].memory_first_pfn = 2;
-    bad[4].page_order = 2;
-    bad[5].queue_size_max = 100;
-    bad[6].request_pfns = 257;
-    bad[7].request_pfns = 3;
-    bad[7].page_order = 2;
-    bad[8].refused_pages_max = 257;
-    bad[9].record_bits = NULL;
-    bad[10].queue_layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
-    bad[11].retry_min_ns = 2;
-    bad[11].retry_max_ns = 1;
+    bad[0].memory.page_order = 10;
+    bad[1].memory.pfns = 0;
+    bad[2].memory.pfns = BNT_PFN_MAX + 2;
+    bad[3].memory.first_pfn = BNT_PFN_MAX - 62;
+    bad[4].memory.first_pfn = 2;
+    bad[4].memory.page_order = 2;
+    bad[5].queues.size_max = 100;
+    bad[6].requests.pfns_max = 257;
+    bad[7].requests.pfns_max = 3;
+    bad[7].memory.page_order = 2;
+    bad[8].sizing.refused_pages_max = 257;
+    bad[9].record.bits = NULL;
+    bad[10].queues.layout_preferred = BNT_QUEUE_LAYOUT_PROBE;
+    bad[11].sizing.retry_min_ns = 2;
+    bad[11].sizing.retry_max_ns = 1;
     for (uint32_t i = 0; i < 12; i++) {
         ck_assert_int_eq(bnt_guest_footprint(&bad[i], &need), BNT_E_ARGUMENT);
     }
-    bad[5].features_wanted = BNT_F_RING_PACKED;
+    bad[5].features.wanted = BNT_F_RING_PACKED;
     ck_assert_int_eq(bnt_guest_footprint(&bad[5], &need), BNT_OK);
     bad[0] = good;
     bad[0].size = 4;

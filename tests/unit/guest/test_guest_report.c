@@ -60,10 +60,10 @@ START_TEST(test_orders_beyond_the_largest_are_refused)
     const uint32_t orders[] = {0, 18, 19, UINT32_MAX};
     for (uint32_t i = 0; i < 4; i++) {
         const struct bnt_guest_config config = {.size = sizeof config,
-                                                .memory_pfns = 1024,
-                                                .binding = BNT_BALLOON_BINDING_DEFAULT,
-                                                .report_order_set = true,
-                                                .report_order = orders[i]};
+                                                .memory.pfns = 1024,
+                                                .features.binding = BNT_BALLOON_BINDING_DEFAULT,
+                                                .reporting.order_set = true,
+                                                .reporting.order = orders[i]};
         struct bnt_guest_need need;
         ck_assert_int_eq(bnt_guest_footprint(&config, &need),
                          orders[i] <= BNT_GUEST_REPORT_PFN_ORDER_MAX ? BNT_OK : BNT_E_ARGUMENT);

@@ -11,15 +11,15 @@ static uint64_t bits[4];
 static struct bnt_guest_config virtio_valid(void)
 {
     return (struct bnt_guest_config){.size = sizeof(struct bnt_guest_config),
-                                     .memory_pfns = 4096,
-                                     .features_wanted = BNT_BALLOON_F_FREE_PAGE_HINT,
-                                     .binding = BNT_BALLOON_BINDING_DEFAULT};
+                                     .memory.pfns = 4096,
+                                     .features.wanted = BNT_BALLOON_F_FREE_PAGE_HINT,
+                                     .features.binding = BNT_BALLOON_BINDING_DEFAULT};
 }
 
 static struct bnt_guest_config vmware_valid(void)
 {
     return (struct bnt_guest_config){.size = sizeof(struct bnt_guest_config),
-                                     .memory_pfns = 4096,
+                                     .memory.pfns = 4096,
                                      .wire = BNT_GUEST_WIRE_VMWARE};
 }
 
@@ -39,52 +39,54 @@ static bnt_status judged(struct bnt_guest_config config)
 
 START_TEST(test_ranges_of_settings)
 {
-    REFUSED(virtio, c.page_order = BNT_GUEST_PAGE_ORDER_MAX + 1);
-    REFUSED(virtio, c.memory_first_pfn = (uint64_t)BNT_PFN_MAX + 1);
-    REFUSED(virtio, c.queue_size_max = 96);
-    REFUSED(virtio, c.queue_size_max = BNT_VQ_SIZE_MAX + 1; c.features_wanted |= BNT_F_RING_PACKED);
-    REFUSED(virtio, c.record = (bnt_guest_record)2);
-    REFUSED(virtio, c.record = BNT_GUEST_RECORD_BITS; c.hint_bits = bits);
-    REFUSED(virtio, c.record = BNT_GUEST_RECORD_BITS; c.record_bits = bits);
-    REFUSED(virtio, c.queue_layout = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_PROBE + 1));
-    REFUSED(virtio, c.interface = (bnt_interface)(BNT_INTERFACE_LEGACY + 1));
-    REFUSED(virtio, c.byte_order = (bnt_byte_order)(BNT_BYTE_ORDER_BIG + 1));
-    REFUSED(virtio, c.report_order_set = true; c.report_order = BNT_GUEST_REPORT_PFN_ORDER_MAX + 1);
-    REFUSED(virtio, c.report_capacity = BNT_GUEST_REPORT_CAPACITY_MAX + 1);
+    REFUSED(virtio, c.memory.page_order = BNT_GUEST_PAGE_ORDER_MAX + 1);
+    REFUSED(virtio, c.memory.first_pfn = (uint64_t)BNT_PFN_MAX + 1);
+    REFUSED(virtio, c.queues.size_max = 96);
+    REFUSED(virtio, c.queues.size_max = BNT_VQ_SIZE_MAX + 1;
+            c.features.wanted |= BNT_F_RING_PACKED);
+    REFUSED(virtio, c.record.kind = (bnt_guest_record)2);
+    REFUSED(virtio, c.record.kind = BNT_GUEST_RECORD_BITS; c.hinting.bits = bits);
+    REFUSED(virtio, c.record.kind = BNT_GUEST_RECORD_BITS; c.record.bits = bits);
+    REFUSED(virtio, c.queues.layout = (bnt_queue_layout)(BNT_QUEUE_LAYOUT_PROBE + 1));
+    REFUSED(virtio, c.features.interface = (bnt_interface)(BNT_INTERFACE_LEGACY + 1));
+    REFUSED(virtio, c.features.byte_order = (bnt_byte_order)(BNT_BYTE_ORDER_BIG + 1));
+    REFUSED(virtio, c.reporting.order_set = true;
+            c.reporting.order = BNT_GUEST_REPORT_PFN_ORDER_MAX + 1);
+    REFUSED(virtio, c.reporting.capacity = BNT_GUEST_REPORT_CAPACITY_MAX + 1);
     REFUSED(virtio, c.quirks = ~(uint32_t)BNT_GUEST_QUIRKS_ALL);
     REFUSED(virtio, c.quirks = BNT_GUEST_QUIRK_SPLIT_REQUESTS; c.rates.use = BNT_GUEST_ON);
-    REFUSED(virtio, c.unit_pfns = 3);
-    REFUSED(virtio, c.unit_pfns = 512);
-    REFUSED(virtio, c.page_order = 2; c.unit_pfns = 2);
-    REFUSED(virtio, c.unit_pfns = 2; c.rates.use = BNT_GUEST_ON);
+    REFUSED(virtio, c.sizing.granule_pfns = 3);
+    REFUSED(virtio, c.sizing.granule_pfns = 512);
+    REFUSED(virtio, c.memory.page_order = 2; c.sizing.granule_pfns = 2);
+    REFUSED(virtio, c.sizing.granule_pfns = 2; c.rates.use = BNT_GUEST_ON);
     REFUSED(virtio, c.vmware.habits = BNT_GUEST_HABIT_NO_SHRINK);
     REFUSED(virtio, c.wire = (bnt_guest_wire)(BNT_GUEST_WIRE_VMWARE + 1));
-    REFUSED(virtio, c.hint_block_pfns = 3);
-    REFUSED(virtio, c.hint_block_pfns_min = 3);
-    REFUSED(virtio, c.hint_block_pfns = 2; c.hint_block_pfns_min = 4);
-    REFUSED(virtio, c.hint_block_pfns = 2 * BNT_GUEST_HINT_BLOCK_PFNS_MAX);
-    REFUSED(virtio, c.page_order = 2; c.hint_block_pfns_min = 2);
+    REFUSED(virtio, c.hinting.block_pfns = 3);
+    REFUSED(virtio, c.hinting.block_pfns_min = 3);
+    REFUSED(virtio, c.hinting.block_pfns = 2; c.hinting.block_pfns_min = 4);
+    REFUSED(virtio, c.hinting.block_pfns = 2 * BNT_GUEST_HINT_BLOCK_PFNS_MAX);
+    REFUSED(virtio, c.memory.page_order = 2; c.hinting.block_pfns_min = 2);
     REFUSED(virtio, c.rates.use = (bnt_guest_switch)(BNT_GUEST_ON + 1));
     REFUSED(virtio, c.rates.alloc_step = BNT_GUEST_RATE_MAX + 1);
     REFUSED(virtio, c.rates.alloc_min = 3; c.rates.alloc_max = 2);
     REFUSED(virtio, c.rates.free_min = 3; c.rates.free_max = 2);
-    REFUSED(virtio, c.sleeping = (bnt_guest_switch)(BNT_GUEST_ON + 1));
-    REFUSED(virtio, c.huge_over = (bnt_guest_switch)(BNT_GUEST_ON + 1));
-    REFUSED(virtio, c.limit_pfns = BNT_VMWARE_ENTRY_PFN_MAX + 2);
-    REFUSED(virtio, c.binding.reset = c.binding.verdicts);
-    REFUSED(virtio, c.binding.reset = 3);
+    REFUSED(virtio, c.sizing.sleeping = (bnt_guest_switch)(BNT_GUEST_ON + 1));
+    REFUSED(virtio, c.sizing.huge_overshoot = (bnt_guest_switch)(BNT_GUEST_ON + 1));
+    REFUSED(virtio, c.memory.limit_pfns = BNT_VMWARE_ENTRY_PFN_MAX + 2);
+    REFUSED(virtio, c.features.binding.reset = c.features.binding.verdicts);
+    REFUSED(virtio, c.features.binding.reset = 3);
 }
 END_TEST
 
 START_TEST(test_ranges_of_settings_on_vmwares_wire)
 {
-    REFUSED(vmware, c.page_order = 1);
-    REFUSED(vmware, c.memory_pfns = BNT_VMWARE_ENTRY_PFN_MAX + 2);
+    REFUSED(vmware, c.memory.page_order = 1);
+    REFUSED(vmware, c.memory.pfns = BNT_VMWARE_ENTRY_PFN_MAX + 2);
     REFUSED(vmware, c.vmware.caps = ~BNT_VMWARE_CAPS_ALL);
     REFUSED(vmware, c.vmware.batch_max = BNT_VMWARE_BATCH_MAX + 1);
     REFUSED(vmware, c.vmware.habits = UINT8_MAX + 1);
     REFUSED(vmware, c.quirks = BNT_GUEST_QUIRK_SPLIT_REQUESTS);
-    REFUSED(vmware, c.record = BNT_GUEST_RECORD_BITS; c.record_bits = bits;
+    REFUSED(vmware, c.record.kind = BNT_GUEST_RECORD_BITS; c.record.bits = bits;
             c.vmware.habits = BNT_GUEST_HABIT_REFUSE_ALL);
 }
 END_TEST

@@ -10,7 +10,7 @@ Suite *test_suite(void);
 static struct fvm *straddling(uint64_t low, uint64_t high)
 {
     struct fvm *f = fvm_new(low + high);
-    f->config.memory_first_pfn = (UINT64_C(1) << 32) - low;
+    f->config.memory.first_pfn = (UINT64_C(1) << 32) - low;
     f->caps = BNT_VMWARE_CAP_BASIC;
     for (uint64_t i = 0; i < f->pages; i++) {
         f->stack[i] = (uint32_t)i;
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(test_more_of_them_than_the_bound_is_a_failure_that_is_told)
 {
     struct fvm *f = straddling(1000, BNT_GUEST_ASIDE_MAX + 10);
-    f->config.sleeping = BNT_GUEST_OFF;
+    f->config.sizing.sleeping = BNT_GUEST_OFF;
     f->target = 100;
     fvm_up(f);
     fvm_run(f, 3 * FVM_S);

@@ -96,7 +96,7 @@ END_TEST
 START_TEST(test_target_is_polled_once_a_second_with_the_limit)
 {
     struct fvm *f = fvm_new(64);
-    f->config.limit_pfns = 50;
+    f->config.memory.limit_pfns = 50;
     fvm_up(f);
     fvm_run(f, 10 * FVM_S);
     ck_assert_uint_eq(f->calls[CMD(GET_TARGET)], 11);
@@ -210,7 +210,7 @@ END_TEST
 START_TEST(test_page_whose_pfn_does_not_fit_is_not_locked)
 {
     struct fvm *f = fvm_new(64);
-    f->config.memory_first_pfn = (UINT64_C(1) << 32) - 32; /* half of it is beyond */
+    f->config.memory.first_pfn = (UINT64_C(1) << 32) - 32; /* half of it is beyond */
     f->caps = _i == 0 ? FVM_CAPS_ALL : BNT_VMWARE_CAP_BASIC;
     f->target = 64;
     fvm_up(f);
@@ -315,18 +315,18 @@ START_TEST(test_settings_are_checked)
         setting;                                                          \
         ck_assert_int_eq(bnt_guest_footprint(&c, &need), BNT_E_ARGUMENT); \
     } while (0)
-    BAD(c.page_order = 1);
+    BAD(c.memory.page_order = 1);
     BAD(c.vmware.batch_max = 513);
     BAD(c.vmware.caps = 1);
     BAD(c.vmware.habits = 256);
     BAD(c.rates.alloc_max = BNT_GUEST_RATE_MAX + 1);
     BAD((c.rates.alloc_min = 3000));
     BAD((c.rates.free_min = 20000));
-    BAD(c.memory_pfns = UINT64_C(1) << 52);
+    BAD(c.memory.pfns = UINT64_C(1) << 52);
     BAD(c.wire = (bnt_guest_wire)2);
     BAD((c.wire = BNT_GUEST_WIRE_VIRTIO, c.vmware.habits = 1));
     uint64_t bits[1] = {0};
-    BAD((c.record = BNT_GUEST_RECORD_BITS, c.record_bits = bits,
+    BAD((c.record.kind = BNT_GUEST_RECORD_BITS, c.record.bits = bits,
          c.vmware.habits = BNT_GUEST_HABIT_REFUSE_ALL));
 #undef BAD
     ck_assert_str_eq(bnt_guest_habit_name(BNT_GUEST_HABIT_RESET_LATE), "reset-late");

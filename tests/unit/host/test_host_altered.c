@@ -102,10 +102,10 @@ static void middle_open(enum middle middle)
 
     fake_init(&fake, PAGES, offered[middle]);
     fake.provided = middle == PROVIDED;
-    fake.config.host_page_order = middle == HOST_PAGES ? 2 : 0;
-    fake.config.discard_zeroes = true;
+    fake.config.memory.host_page_order = middle == HOST_PAGES ? 2 : 0;
+    fake.config.backing.discard_zeroes = true;
     if (middle == LEAFLESS || middle == HOLE) {
-        fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+        fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
         fake.leaf_fail_from = 1;
     }
     if (middle == HOLE) {
@@ -226,7 +226,7 @@ START_TEST(test_range_without_a_leaf_hides_no_misuse_of_another)
                                       {(uint64_t)(FIRST + 600) << BNT_PFN_SHIFT, BNT_PFN_BYTES}};
 
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
     fake_open(&fake);
     fake_start(&fake, FAKE_PLAIN);
     (void)fake_send_run(&fake, 0, FIRST + 600, 1, 1, NULL);

@@ -20,8 +20,8 @@ static struct fake_driver fake;
 static void open_as(int store, uint64_t features, uint32_t order)
 {
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.host_page_order = order;
-    fake.config.ledger = store == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.host_page_order = order;
+    fake.config.memory.ledger = store == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     fake_open(&fake);
     fake_start(&fake, features);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, PAGES, 0, NULL), BNT_OK);
@@ -201,10 +201,10 @@ END_TEST
 START_TEST(test_pages_cut_by_the_edges_of_memory_stay)
 {
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.memory_first_pfn = FAKE_FIRST_PFN + 3;
-    fake.config.memory_pfns = 3 * HOST;
-    fake.config.host_page_order = ORDER;
-    fake.config.ledger = _i == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.first_pfn = FAKE_FIRST_PFN + 3;
+    fake.config.memory.pfns = 3 * HOST;
+    fake.config.memory.host_page_order = ORDER;
+    fake.config.memory.ledger = _i == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     fake_open(&fake);
     fake_start(&fake, TOLD);
     fake_log_clear(&fake);
@@ -244,7 +244,7 @@ START_TEST(test_2_mib_host_pages_and_the_largest_setting)
     only_call(FAKE_RESTORE, FIRST, 512);
     struct bnt_host_config config = fake.config;
     size_t bytes = 0;
-    config.host_page_order = BNT_HOST_PAGE_ORDER_MAX + 1;
+    config.memory.host_page_order = BNT_HOST_PAGE_ORDER_MAX + 1;
     ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
     fake_close(&fake);
 }
@@ -262,14 +262,14 @@ START_TEST(test_saved_device_knows_what_was_dropped)
     ck_assert_int_eq(bnt_host_save(fake.host, fake.now_ns, state, size), BNT_OK);
     fake_close(&fake);
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.host_page_order = ORDER;
+    fake.config.memory.host_page_order = ORDER;
     fake_open(&fake);
     ck_assert_int_eq(bnt_host_load(fake.host, fake.now_ns, state, size), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST - 1);
     ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2 * HOST - 1);
     fake_close(&fake);
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.host_page_order = ORDER + 1; /* another host: no place for it */
+    fake.config.memory.host_page_order = ORDER + 1; /* another host: no place for it */
     fake_open(&fake);
     ck_assert_int_eq(bnt_host_load(fake.host, fake.now_ns, state, size), BNT_E_SAVED_STATE);
     fake_close(&fake);

@@ -19,7 +19,7 @@ static struct fake_driver fake;
 static void open_with_hole(bnt_host_ledger ledger)
 {
     fake_init(&fake, 2u * BNT_HOST_LEAF_PFNS, FAKE_ALL);
-    fake.config.ledger = ledger;
+    fake.config.memory.ledger = ledger;
     fake.regions[0] = (struct bnt_mem_region){
         0, FAKE_DMA_BYTES + ((uint64_t)(BNT_HOST_LEAF_PFNS + HOLE_FIRST) << BNT_PFN_SHIFT)};
     fake.region_count = 1;
@@ -114,7 +114,7 @@ START_TEST(test_discard_that_fails_after_one_that_filled_the_range_is_recorded)
     static uint32_t pfns[112];
 
     fake_init(&fake, BNT_HOST_LEAF_PFNS, FAKE_ALL);
-    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
     fake_open(&fake);
     fake_start(&fake, FAKE_PLAIN);
     (void)fake_send_run(&fake, 0, (uint32_t)FAKE_FIRST_PFN + 100, 400, 1, NULL);
@@ -141,11 +141,11 @@ START_TEST(test_driver_that_gives_up_for_want_of_a_queue_is_told_of)
     const uint64_t features = BNT_F_VERSION_1 | BNT_BALLOON_F_PAGE_REPORTING;
 
     fake_init(&fake, 64, _i == 2 ? BNT_F_VERSION_1 : features);
-    fake.config.queue_layout = layouts[_i];
+    fake.config.queues.layout = layouts[_i];
     fake_open(&fake);
     for (uint32_t i = 0; i < sizeof(steps); i++) {
         ck_assert(steps[i] != 11 ||
-                  bnt_host_features_write(fake.host, fake.config.features) == BNT_OK);
+                  bnt_host_features_write(fake.host, fake.config.features.offered) == BNT_OK);
         ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, steps[i]), BNT_OK);
     }
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_MISUSE), _i == 0 ? 1 : 0);

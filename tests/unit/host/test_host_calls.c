@@ -31,18 +31,18 @@ static void open_with(uint64_t features)
 static struct bnt_host_config virtio_valid(void)
 {
     return (struct bnt_host_config){.size = sizeof(struct bnt_host_config),
-                                    .features = FAKE_ALL,
-                                    .binding = BNT_BALLOON_BINDING_DEFAULT,
-                                    .memory_pfns = PAGES};
+                                    .features.offered = FAKE_ALL,
+                                    .features.binding = BNT_BALLOON_BINDING_DEFAULT,
+                                    .memory.pfns = PAGES};
 }
 
 static struct bnt_host_config vmware_valid(void)
 {
     struct bnt_host_config config = virtio_valid();
 
-    config.features = 0;
+    config.features.offered = 0;
     config.wire = BNT_HOST_WIRE_VMWARE;
-    config.vmware_capabilities = BNT_VMWARE_CAPS_ALL;
+    config.vmware.capabilities = BNT_VMWARE_CAPS_ALL;
     return config;
 }
 
@@ -63,36 +63,37 @@ static bnt_status judged(struct bnt_host_config config)
 
 START_TEST(test_ranges_of_settings)
 {
-    REFUSED(virtio, c.memory_pfns = 0);
-    REFUSED(virtio, c.memory_pfns = (uint64_t)BNT_PFN_MAX + 1);
-    REFUSED(virtio, c.memory_first_pfn = (uint64_t)BNT_PFN_MAX + 2 - PAGES);
-    REFUSED(virtio, c.ledger = (bnt_host_ledger)(BNT_HOST_LEDGER_LEAVES + 1));
-    REFUSED(virtio, c.host_page_order = BNT_HOST_PAGE_ORDER_MAX + 1);
-    REFUSED(virtio, c.page_order = 64);
-    REFUSED(virtio, c.queue_size_max = 96);
-    REFUSED(virtio, c.queue_size_max = BNT_VQ_SIZE_MAX + 1; c.features |= BNT_F_RING_PACKED);
-    REFUSED(virtio, c.ws_bins = 1);
-    REFUSED(virtio, c.ws_bins = BNT_WS_BINS_MAX + 1);
-    REFUSED(virtio, c.request_pfns_max = BNT_BALLOON_REQUEST_PFNS_MAX - 1);
-    REFUSED(virtio, c.request_pfns_max = BNT_HOST_REQUEST_PFNS_MAX + 1);
+    REFUSED(virtio, c.memory.pfns = 0);
+    REFUSED(virtio, c.memory.pfns = (uint64_t)BNT_PFN_MAX + 1);
+    REFUSED(virtio, c.memory.first_pfn = (uint64_t)BNT_PFN_MAX + 2 - PAGES);
+    REFUSED(virtio, c.memory.ledger = (bnt_host_ledger)(BNT_HOST_LEDGER_LEAVES + 1));
+    REFUSED(virtio, c.memory.host_page_order = BNT_HOST_PAGE_ORDER_MAX + 1);
+    REFUSED(virtio, c.memory.page_order = 64);
+    REFUSED(virtio, c.queues.size_max = 96);
+    REFUSED(virtio, c.queues.size_max = BNT_VQ_SIZE_MAX + 1;
+            c.features.offered |= BNT_F_RING_PACKED);
+    REFUSED(virtio, c.working_set.bins = 1);
+    REFUSED(virtio, c.working_set.bins = BNT_WS_BINS_MAX + 1);
+    REFUSED(virtio, c.requests.pfns_max = BNT_BALLOON_REQUEST_PFNS_MAX - 1);
+    REFUSED(virtio, c.requests.pfns_max = BNT_HOST_REQUEST_PFNS_MAX + 1);
     REFUSED(virtio, c.quirks = ~(uint32_t)BNT_HOST_QUIRKS_ALL);
-    REFUSED(virtio, c.hint_id_first = 1);
-    REFUSED(virtio, c.hint_id_first = 7; c.hint_id_last = 7);
-    REFUSED(virtio, c.queue_layout = BNT_QUEUE_LAYOUT_PROBE);
-    REFUSED(virtio, c.interface = (bnt_interface)(BNT_INTERFACE_LEGACY + 1));
-    REFUSED(virtio, c.guest_order = (bnt_byte_order)(BNT_BYTE_ORDER_BIG + 1));
-    REFUSED(virtio, c.binding.reset = c.binding.verdicts);
-    REFUSED(virtio, c.vmware_capabilities = BNT_VMWARE_CAP_BASIC);
+    REFUSED(virtio, c.hinting.id_first = 1);
+    REFUSED(virtio, c.hinting.id_first = 7; c.hinting.id_last = 7);
+    REFUSED(virtio, c.queues.layout = BNT_QUEUE_LAYOUT_PROBE);
+    REFUSED(virtio, c.features.interface = (bnt_interface)(BNT_INTERFACE_LEGACY + 1));
+    REFUSED(virtio, c.features.guest_order = (bnt_byte_order)(BNT_BYTE_ORDER_BIG + 1));
+    REFUSED(virtio, c.features.binding.reset = c.features.binding.verdicts);
+    REFUSED(virtio, c.vmware.capabilities = BNT_VMWARE_CAP_BASIC);
     REFUSED(virtio, c.wire = (bnt_host_wire)(BNT_HOST_WIRE_VMWARE + 1));
 }
 END_TEST
 
 START_TEST(test_ranges_of_settings_on_vmwares_wire)
 {
-    REFUSED(vmware, c.vmware_capabilities = ~(uint64_t)BNT_VMWARE_CAPS_ALL);
-    REFUSED(vmware, c.vmware_capabilities = BNT_VMWARE_CAP_BATCHED_2M);
-    REFUSED(vmware, c.request_pfns_max = BNT_VMWARE_BATCH_MAX - 1);
-    REFUSED(vmware, c.memory_first_pfn = BNT_VMWARE_ENTRY_PFN_MAX);
+    REFUSED(vmware, c.vmware.capabilities = ~(uint64_t)BNT_VMWARE_CAPS_ALL);
+    REFUSED(vmware, c.vmware.capabilities = BNT_VMWARE_CAP_BATCHED_2M);
+    REFUSED(vmware, c.requests.pfns_max = BNT_VMWARE_BATCH_MAX - 1);
+    REFUSED(vmware, c.memory.first_pfn = BNT_VMWARE_ENTRY_PFN_MAX);
 }
 END_TEST
 
@@ -130,11 +131,11 @@ START_TEST(test_init_needs_each_required_call)
         ops = fake.ops;
         memset((uint8_t *)&ops + leaves[i], 0, sizeof(void (*)(void)));
         ck_assert_int_eq(init(&config, &ops, &fake.mem, NULL), BNT_OK);
-        config.ledger = BNT_HOST_LEDGER_LEAVES;
+        config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
         ck_assert_int_eq(init(&config, &ops, &fake.mem, NULL), BNT_E_ARGUMENT);
     }
     config = vmware_valid();
-    config.memory_first_pfn = FAKE_FIRST_PFN;
+    config.memory.first_pfn = FAKE_FIRST_PFN;
     ops = fake.ops;
     ck_assert_int_eq(init(&config, &ops, &fake.mem, NULL), BNT_OK);
     ops.doorbell = NULL; /* which a capability needs */
@@ -182,7 +183,7 @@ START_TEST(test_init_needs_arguments_and_memory)
     ck_assert_int_eq(
         bnt_host_init(NULL, sizeof storage, &config, &fake.ops, NULL, &fake.mem, NULL, &host),
         BNT_E_STORAGE);
-    config.memory_first_pfn = UINT64_C(1) << 24; /* no region of the map is there */
+    config.memory.first_pfn = UINT64_C(1) << 24; /* no region of the map is there */
     ck_assert_int_eq(init(&config, &fake.ops, &fake.mem, NULL), BNT_E_ARGUMENT);
     config.size = 8;
     ck_assert_int_eq(init(&config, &fake.ops, &fake.mem, NULL), BNT_E_SIZE);
@@ -363,7 +364,7 @@ START_TEST(test_legacy_driver_may_write_before_it_accepts_and_another_may_not)
 
     for (uint32_t legacy = 0; legacy < 2; legacy++) {
         fake_init(&fake, PAGES, FAKE_PLAIN);
-        fake.config.interface = legacy ? BNT_INTERFACE_TRANSITIONAL : BNT_INTERFACE_MODERN;
+        fake.config.features.interface = legacy ? BNT_INTERFACE_TRANSITIONAL : BNT_INTERFACE_MODERN;
         fake_open(&fake);
         ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 1), BNT_OK);
         ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);

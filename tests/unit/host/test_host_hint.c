@@ -22,9 +22,9 @@ static struct fake_driver fake;
 static void open_ids(uint32_t first, uint32_t last, bool discard)
 {
     fake_init(&fake, PAGES, FAKE_ALL | HINT);
-    fake.config.hint_id_first = first;
-    fake.config.hint_id_last = last;
-    fake.config.hint_discard = discard;
+    fake.config.hinting.id_first = first;
+    fake.config.hinting.id_last = last;
+    fake.config.hinting.discard = discard;
     fake_open(&fake);
     fake_start(&fake, FAKE_TOLD | HINT);
     fake_log_clear(&fake);
@@ -311,7 +311,7 @@ START_TEST(test_hints_of_a_range_without_a_leaf_count)
     const uint32_t pfn = 300;
 
     fake_init(&fake, PAGES, FAKE_ALL | HINT);
-    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
     fake.leaf_fail_from = 1;
     fake_open(&fake);
     fake_start(&fake, FAKE_PLAIN | HINT);

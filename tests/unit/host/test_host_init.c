@@ -27,7 +27,7 @@ static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t valu
 static void setup(void)
 {
     fake_init(&fake, PAGES, INIT);
-    fake.config.discard_zeroes = true;
+    fake.config.backing.discard_zeroes = true;
 }
 
 static void teardown(void)
@@ -86,12 +86,12 @@ START_TEST(test_a_device_never_offers_verdicts_beside_the_bitmap)
 {
     size_t bytes = 0;
 
-    fake.config.features |= FAKE_VERDICTS;
+    fake.config.features.offered |= FAKE_VERDICTS;
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_EXCLUSIVE);
-    fake.config.features &= ~FAKE_VERDICTS;
-    fake.config.features &= ~BNT_BALLOON_F_PAGE_REPORTING;
+    fake.config.features.offered &= ~FAKE_VERDICTS;
+    fake.config.features.offered &= ~BNT_BALLOON_F_PAGE_REPORTING;
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_FEATURES);
-    fake.config.features |= BNT_BALLOON_F_PAGE_REPORTING;
+    fake.config.features.offered |= BNT_BALLOON_F_PAGE_REPORTING;
     open_with(INIT);
 }
 END_TEST
@@ -119,7 +119,7 @@ END_TEST
 
 START_TEST(test_dropping_that_promises_no_zeroes_initialises_nothing)
 {
-    fake.config.discard_zeroes = false;
+    fake.config.backing.discard_zeroes = false;
     open_with(INIT);
     ck_assert_uint_eq(inflate(16, 2), 2);
     ck_assert_uint_eq(bits(16), 0);

@@ -35,7 +35,7 @@ static void open_with(bnt_host_ledger ledger, uint64_t features, uint64_t seed)
     memset(&reference, 0, sizeof(reference));
     reference.random = seed;
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.ledger = ledger;
+    fake.config.memory.ledger = ledger;
     fake_open(&fake);
     fake_start(&fake, features);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, PAGES, 0, NULL), BNT_OK);
@@ -285,7 +285,7 @@ START_TEST(test_64_gib_fit_and_the_last_page_is_found)
     size_t bytes = 0;
 
     fake_init(&fake, pages, FAKE_ALL);
-    fake.config.ledger = _i == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = _i == 0 ? BNT_HOST_LEDGER_FIXED : BNT_HOST_LEDGER_LEAVES;
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
     ck_assert_uint_lt(bytes, (_i == 0 ? pages / 4 : pages / 64) + 200000);
     fake_open(&fake);

@@ -85,8 +85,8 @@ START_TEST(test_vp1_only_an_agreed_packed_ring_may_have_a_size_that_is_no_power_
     const uint64_t features = FAKE_PLAIN | (_i != 0 ? BNT_F_RING_PACKED : 0);
     const uint16_t size = _i != 0 ? 100 : 64;
 
-    fake.config.features |= BNT_F_RING_PACKED | BNT_F_IN_ORDER;
-    fake.config.queue_size_max = 100;
+    fake.config.features.offered |= BNT_F_RING_PACKED | BNT_F_IN_ORDER;
+    fake.config.queues.size_max = 100;
     fake_open(&fake);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), 64);
     ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
@@ -97,17 +97,17 @@ START_TEST(test_vp1_only_an_agreed_packed_ring_may_have_a_size_that_is_no_power_
     ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, size, parts.desc, parts.avail, parts.used),
                      BNT_OK);
     fake_close(&fake);
-    fake.config.features &= ~BNT_F_RING_PACKED;
+    fake.config.features.offered &= ~BNT_F_RING_PACKED;
     size_t bytes = 0;
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
-    fake.config.queue_size_max = 128;
+    fake.config.queues.size_max = 128;
     fake_open(&fake);
 }
 END_TEST
 
 START_TEST(test_queues_exist_by_the_features_offered)
 {
-    fake.config.features = BNT_BALLOON_F_PAGE_REPORTING;
+    fake.config.features.offered = BNT_BALLOON_F_PAGE_REPORTING;
     fake_open(&fake);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 0), FAKE_QUEUE_SIZE);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 2), 0);
@@ -130,7 +130,7 @@ END_TEST
 
 START_TEST(test_last_actual_of_a_burst_is_never_lost)
 {
-    fake.config.event_interval_ns = SECOND;
+    fake.config.target.event_interval_ns = SECOND;
     open_with(FAKE_PLAIN);
     for (uint32_t i = 1; i <= 100; i++) {
         fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, i);
@@ -254,9 +254,9 @@ static bnt_status footprint_with(uint64_t features, uint32_t layout, uint64_t pf
     struct bnt_host_config config = fake.config;
     size_t bytes = 0;
 
-    config.features = features;
-    config.queue_layout = (bnt_queue_layout)layout;
-    config.memory_pfns = pfns;
+    config.features.offered = features;
+    config.queues.layout = (bnt_queue_layout)layout;
+    config.memory.pfns = pfns;
     return bnt_host_footprint(&config, &bytes);
 }
 
@@ -286,10 +286,10 @@ START_TEST(test_piece_of_a_request_holds_a_page_of_the_guest)
 
     fake_open(&fake);
     config = fake.config;
-    config.page_order = 9;
-    config.request_pfns_max = 256;
+    config.memory.page_order = 9;
+    config.requests.pfns_max = 256;
     ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
-    config.request_pfns_max = 512;
+    config.requests.pfns_max = 512;
     ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_OK);
 }
 END_TEST
@@ -320,7 +320,7 @@ START_TEST(test_init_judges_storage_ops_and_ring_features)
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_ARGUMENT);
     ops = fake.ops;
-    config.features |= UINT64_C(1) << 39; /* NOTIF_CONFIG_DATA, without a provider for it */
+    config.features.offered |= UINT64_C(1) << 39; /* NOTIF_CONFIG_DATA, without a provider for it */
     ck_assert_int_eq(bnt_host_init(storage, bytes, &config, &ops, NULL, &fake.mem, NULL, &host),
                      BNT_E_FEATURES);
     ck_assert_ptr_null(host);

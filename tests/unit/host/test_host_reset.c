@@ -18,7 +18,7 @@ static uint8_t verdicts[512];
 static void open_with(uint64_t features, bnt_host_ledger ledger)
 {
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.ledger = ledger;
+    fake.config.memory.ledger = ledger;
     fake_open(&fake);
     fake_start(&fake, features);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 512, 0, NULL), BNT_OK);

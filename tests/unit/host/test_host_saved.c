@@ -56,8 +56,8 @@ static struct bnt_host_info moved(void)
 static void open_hints(void)
 {
     fake_init(&fake, PAGES, FAKE_ALL | HINT);
-    fake.config.hint_id_first = 2;
-    fake.config.hint_id_last = 3;
+    fake.config.hinting.id_first = 2;
+    fake.config.hinting.id_last = 3;
     fake_open(&fake);
     fake_start(&fake, FAKE_TOLD | HINT);
 }

@@ -30,8 +30,8 @@ static uint32_t draw(uint32_t bound)
 static void open_with(uint64_t offered, bnt_host_ledger ledger)
 {
     fake_init(&fake, PAGES, offered);
-    fake.config.ledger = ledger;
-    fake.config.event_interval_ns = 500;
+    fake.config.memory.ledger = ledger;
+    fake.config.target.event_interval_ns = 500;
     fake_open(&fake);
 }
 
@@ -67,7 +67,7 @@ static void move(bnt_host_ledger ledger)
     const size_t bytes = save(&fake, state);
     void *storage = NULL;
 
-    fake.config.ledger = ledger;
+    fake.config.memory.ledger = ledger;
     struct bnt_host *host = another(&storage);
     ck_assert_int_eq(bnt_host_load(host, fake.now_ns, state, bytes), BNT_OK);
     bnt_host_fini(fake.host);
@@ -423,11 +423,11 @@ START_TEST(test_state_of_another_device_is_refused)
     for (uint32_t i = 0; i < 5; i++) {
         configs[i] = own;
     }
-    configs[0].memory_pfns--;
-    configs[1].page_order = 1;
-    configs[2].features &= ~BNT_BALLOON_F_STATS_VQ; /* it is agreed */
-    configs[3].queue_size_max = FAKE_QUEUE_SIZE / 2;
-    configs[4].features |= BNT_F_IN_ORDER; /* one more on offer does no harm */
+    configs[0].memory.pfns--;
+    configs[1].memory.page_order = 1;
+    configs[2].features.offered &= ~BNT_BALLOON_F_STATS_VQ; /* it is agreed */
+    configs[3].queues.size_max = FAKE_QUEUE_SIZE / 2;
+    configs[4].features.offered |= BNT_F_IN_ORDER; /* one more on offer does no harm */
     for (uint32_t i = 0; i < 5; i++) {
         void *storage = NULL;
         fake.config = configs[i];
@@ -461,7 +461,7 @@ START_TEST(test_held_statistics_buffer_and_deadlines_move_with_the_device)
     uint64_t deadline_ns = 0;
 
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.stats_poll_ns = 1000;
+    fake.config.statistics.poll_ns = 1000;
     fake_open(&fake);
     fake_start(&fake, FAKE_ALL);
     fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, 42);
@@ -497,7 +497,7 @@ START_TEST(test_queues_lie_where_the_features_agreed_put_them)
     void *storage = NULL;
 
     fake_init(&fake, PAGES, FAKE_ALL);
-    fake.config.queue_layout = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
+    fake.config.queues.layout = BNT_QUEUE_LAYOUT_DENSE_NEGOTIATED;
     fake_open(&fake);
     for (uint32_t i = 0; i < sizeof(steps); i++) {
         if (i == 2) {

@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(test_timer_asks_by_itself_and_a_silent_guest_costs_nothing)
 {
-    fake.config.stats_poll_ns = SECOND;
+    fake.config.statistics.poll_ns = SECOND;
     open_with(FAKE_PLAIN);
     fake_stats(&fake, 10);
     ck_assert_uint_eq(fake.deadline_ns, fake.now_ns + SECOND);
@@ -310,7 +310,7 @@ START_TEST(test_report_in_a_range_without_leaf_keeps_the_backing)
 {
     const struct bnt_vq_seg seg = {PFN(600), 4096};
 
-    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
     fake.leaf_fail_from = 1;
     open_with(FAKE_PLAIN);
     (void)fake_send_run(&fake, 0, 601, 1, 1, NULL);
@@ -321,7 +321,7 @@ END_TEST
 
 START_TEST(test_default_layout_of_a_device_is_the_standards)
 {
-    fake.config.queue_layout = _i == 0 ? BNT_QUEUE_LAYOUT_DEFAULT : BNT_QUEUE_LAYOUT_FIXED;
+    fake.config.queues.layout = _i == 0 ? BNT_QUEUE_LAYOUT_DEFAULT : BNT_QUEUE_LAYOUT_FIXED;
     open_with(FAKE_PLAIN);
     ck_assert_uint_eq(bnt_host_queue_index(fake.host, BNT_BALLOON_QUEUE_REPORT), 4);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), 0);
@@ -331,7 +331,7 @@ END_TEST
 
 START_TEST(test_reporting_queue_has_the_index_of_the_layout)
 {
-    fake.config.queue_layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED;
+    fake.config.queues.layout = BNT_QUEUE_LAYOUT_DENSE_OFFERED;
     open_with(FAKE_PLAIN);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 3), FAKE_QUEUE_SIZE);
     ck_assert_uint_eq(bnt_host_queue_size_max(fake.host, 4), 0);

@@ -23,7 +23,7 @@ static struct fake_driver fake;
 static void setup(void)
 {
     fake_init(&fake, PAGES, OFFERED);
-    fake.config.stall_ns = 5 * SECOND;
+    fake.config.target.stall_ns = 5 * SECOND;
     fake_open(&fake);
     fake_start(&fake, AGREED);
     fake_log_clear(&fake);

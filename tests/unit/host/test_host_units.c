@@ -145,7 +145,7 @@ START_TEST(test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was)
     const uint32_t unit = 512;
 
     fake_init(&fake, PAGES, WITH_UNITS);
-    fake.config.ledger = BNT_HOST_LEDGER_LEAVES;
+    fake.config.memory.ledger = BNT_HOST_LEDGER_LEAVES;
     fake_open(&fake);
     fake_start(&fake, WITH_UNITS);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 1024, 0, NULL), BNT_OK);

@@ -285,7 +285,7 @@ END_TEST
 
 START_TEST(test_guest_page_is_never_split_by_not_needed)
 {
-    fake.config.page_order = 4;
+    fake.config.memory.page_order = 4;
     open_with(FAKE_TOLD, 20);
     ck_assert_uint_eq(fake_info(&fake).target_pfns, 32);
     ck_assert_uint_eq(fake_config_get(&fake, 0), 20);
@@ -304,7 +304,7 @@ END_TEST
 
 START_TEST(test_target_of_whole_guest_pages_is_reached_rounded_up)
 {
-    fake.config.page_order = (uint32_t)_i;
+    fake.config.memory.page_order = (uint32_t)_i;
     open_with(FAKE_TOLD, 5);
     const uint32_t page = 1u << _i;
     const uint32_t whole = (5 + page - 1) / page * page;

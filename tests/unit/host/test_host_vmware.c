@@ -27,8 +27,8 @@ static void open_with(uint64_t capabilities, bnt_host_ledger ledger)
 {
     fake_init(&fake, PAGES, BNT_F_VERSION_1);
     fake.config.wire = BNT_HOST_WIRE_VMWARE;
-    fake.config.vmware_capabilities = capabilities;
-    fake.config.ledger = ledger;
+    fake.config.vmware.capabilities = capabilities;
+    fake.config.memory.ledger = ledger;
     fake_open(&fake);
 }
 
@@ -466,8 +466,8 @@ START_TEST(test_target_is_reached_within_the_slack_but_zero_is_zero)
 {
     fake_init(&fake, PAGES, BNT_F_VERSION_1);
     fake.config.wire = BNT_HOST_WIRE_VMWARE;
-    fake.config.vmware_capabilities = ALL_CAPS;
-    fake.config.target_slack_pfns = 511;
+    fake.config.vmware.capabilities = ALL_CAPS;
+    fake.config.target.slack_pfns = 511;
     fake_open(&fake);
     start(ALL_CAPS, 600);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 2, 512), BNT_VMWARE_SUCCESS);
@@ -490,18 +490,18 @@ START_TEST(test_configuration_is_judged)
     size_t bytes = 0;
 
     fake_init(&fake, PAGES, BNT_F_VERSION_1);
-    fake.config.vmware_capabilities = BNT_VMWARE_CAP_BASIC; /* of a virtio device */
+    fake.config.vmware.capabilities = BNT_VMWARE_CAP_BASIC; /* of a virtio device */
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
     fake.config.wire = BNT_HOST_WIRE_VMWARE;
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_OK);
-    fake.config.vmware_capabilities = BNT_VMWARE_CAP_BATCHED_2M; /* without batches */
+    fake.config.vmware.capabilities = BNT_VMWARE_CAP_BATCHED_2M; /* without batches */
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
-    fake.config.vmware_capabilities = 1; /* nobody's bit */
+    fake.config.vmware.capabilities = 1; /* nobody's bit */
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
-    fake.config.vmware_capabilities = 0;
-    fake.config.request_pfns_max = 256; /* less than a batch */
+    fake.config.vmware.capabilities = 0;
+    fake.config.requests.pfns_max = 256; /* less than a batch */
     ck_assert_int_eq(bnt_host_footprint(&fake.config, &bytes), BNT_E_ARGUMENT);
-    fake.config.request_pfns_max = 0;
+    fake.config.requests.pfns_max = 0;
     fake_open(&fake);
     fake_close(&fake);
 

@@ -170,12 +170,12 @@ static void open_at(uint64_t first, uint32_t host_page_order)
     wide.first = first;
     wide.refuse_pfns = PFNS;
     wide.config = (struct bnt_host_config){.size = sizeof wide.config,
-                                           .memory_first_pfn = first,
-                                           .memory_pfns = PFNS,
-                                           .ledger = BNT_HOST_LEDGER_LEAVES,
+                                           .memory.first_pfn = first,
+                                           .memory.pfns = PFNS,
+                                           .memory.ledger = BNT_HOST_LEDGER_LEAVES,
                                            .wire = BNT_HOST_WIRE_VMWARE,
-                                           .vmware_capabilities = ALL_CAPS,
-                                           .host_page_order = host_page_order};
+                                           .vmware.capabilities = ALL_CAPS,
+                                           .memory.host_page_order = host_page_order};
     wide.ops = (struct bnt_host_ops){.size = sizeof wide.ops,
                                      .interrupt = interrupt,
                                      .config_interrupt = config_interrupt,
@@ -382,10 +382,10 @@ START_TEST(test_only_this_wire_takes_such_memory)
     open_at(starts[_i], 0);
     struct bnt_host_config config = wide.config;
     config.wire = BNT_HOST_WIRE_VIRTIO;
-    config.vmware_capabilities = 0;
+    config.vmware.capabilities = 0;
     ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
     config = wide.config;
-    config.memory_first_pfn = BNT_VMWARE_ENTRY_PFN_MAX + 2 - PFNS;
+    config.memory.first_pfn = BNT_VMWARE_ENTRY_PFN_MAX + 2 - PFNS;
     ck_assert_int_eq(bnt_host_footprint(&config, &bytes), BNT_E_ARGUMENT);
     close_wide();
 }

@@ -69,18 +69,18 @@ START_TEST(test_minimal_scenario_has_the_documented_defaults)
     ck_assert_uint_eq(s->phases[0].duration_ns, UINT64_C(60000000000));
     ck_assert_str_eq(vm->name, "vm0");
     ck_assert_uint_eq(vm->kernel_bytes, 4u << 20);
-    ck_assert_uint_eq(vm->driver.config.queue_size_max, 128);
-    ck_assert_uint_eq(vm->driver.config.request_pfns, 256);
-    ck_assert_uint_eq(vm->driver.config.refused_pages_max, 16);
-    ck_assert_uint_eq(vm->driver.config.retry_max_ns, UINT64_C(32000000000));
-    ck_assert_uint_eq(vm->device.config.queue_size_max, 256);
-    ck_assert_int_eq(vm->device.config.queue_layout, BNT_QUEUE_LAYOUT_FIXED);
+    ck_assert_uint_eq(vm->driver.config.queues.size_max, 128);
+    ck_assert_uint_eq(vm->driver.config.requests.pfns_max, 256);
+    ck_assert_uint_eq(vm->driver.config.sizing.refused_pages_max, 16);
+    ck_assert_uint_eq(vm->driver.config.sizing.retry_max_ns, UINT64_C(32000000000));
+    ck_assert_uint_eq(vm->device.config.queues.size_max, 256);
+    ck_assert_int_eq(vm->device.config.queues.layout, BNT_QUEUE_LAYOUT_FIXED);
     ck_assert_uint_eq(vm->link[SIGNAL_CONFIG].latency_ns, 20000);
     ck_assert_uint_eq(vm->link[SIGNAL_KICK].drop.denominator, 1);
     ck_assert_uint_eq(vm->service_ns, 10000);
-    ck_assert_uint_eq(vm->driver.config.features_wanted, vm->device.config.features);
-    ck_assert_uint_eq(vm->driver.config.features_wanted & BNT_BALLOON_F_MUST_TELL_HOST, 0);
-    ck_assert_uint_ne(vm->driver.config.features_wanted & BNT_BALLOON_F_STATS_VQ, 0);
+    ck_assert_uint_eq(vm->driver.config.features.wanted, vm->device.config.features.offered);
+    ck_assert_uint_eq(vm->driver.config.features.wanted & BNT_BALLOON_F_MUST_TELL_HOST, 0);
+    ck_assert_uint_ne(vm->driver.config.features.wanted & BNT_BALLOON_F_STATS_VQ, 0);
     scenario_free(arena, s);
 }
 END_TEST
@@ -141,7 +141,7 @@ START_TEST(test_overrides_replace_and_add)
     ck_assert_uint_eq(s->vms[0].link[SIGNAL_KICK].drop.denominator, 8);
     scenario_free(arena, s);
     s = load_set(MINIMAL, "vms.0.features=[stats]");
-    ck_assert_uint_eq(s->vms[0].device.config.features, BNT_BALLOON_F_STATS_VQ);
+    ck_assert_uint_eq(s->vms[0].device.config.features.offered, BNT_BALLOON_F_STATS_VQ);
     scenario_free(arena, s);
     s = load_set(MINIMAL, "swarm.link.kick.drop=[0, 1/8]");
     ck_assert_uint_eq(s->swarm_count, 1);

@@ -162,7 +162,7 @@ START_TEST(test_a_device_that_does_not_answer_fails)
     ck_assert_str_eq(bench.text, "wire.jsonl:10: the device still has the inflate of line 9");
     bench_close();
     bench_init();
-    bench.config.stats_poll_ns = 0;
+    bench.config.statistics.poll_ns = 0;
     ck_assert(bench_open(original, original_bytes));
     bench_play();
     ck_assert_str_eq(bench.text, "wire.jsonl:167: the device still has the stats of line 8");
@@ -173,7 +173,7 @@ END_TEST
 START_TEST(test_a_scenario_that_does_not_fit_is_told_what_to_write)
 {
     bench_init();
-    bench.config.features &= ~BNT_BALLOON_F_PAGE_REPORTING;
+    bench.config.features.offered &= ~BNT_BALLOON_F_PAGE_REPORTING;
     ck_assert(bench_open(original, original_bytes));
     bench_play();
     ck_assert_str_eq(bench.text,
@@ -189,7 +189,7 @@ START_TEST(test_a_scenario_that_does_not_fit_is_told_what_to_write)
                      "from 0: write `first_pfn: 81703` and `memory: 251364KiB`");
     bench_close();
     bench_init();
-    bench.config.queue_layout = BNT_QUEUE_LAYOUT_FIXED;
+    bench.config.queues.layout = BNT_QUEUE_LAYOUT_FIXED;
     ck_assert(bench_open(original, original_bytes));
     bench_play();
     ck_assert_str_eq(bench.text, "wire.jsonl:6: the device has no queue 3: write `device: "

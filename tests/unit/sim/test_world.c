@@ -44,7 +44,7 @@ static struct scenario *load(struct arena *arena, const char *text)
 
 static void break_driver_memory(struct scenario *scenario, uint32_t vm)
 {
-    scenario->vms[vm].driver.config.refused_pages_max = UINT32_MAX;
+    scenario->vms[vm].driver.config.sizing.refused_pages_max = UINT32_MAX;
 }
 
 static void break_map(struct scenario *scenario, uint32_t vm)
@@ -54,14 +54,14 @@ static void break_map(struct scenario *scenario, uint32_t vm)
 
 static void break_device(struct scenario *scenario, uint32_t vm)
 {
-    scenario->vms[vm].device.config.features = BNT_F_VERSION_1 | UINT64_C(1)
-                                                                     << BNT_BALLOON_BIT_HUGE_PAGES;
+    scenario->vms[vm].device.config.features.offered =
+        BNT_F_VERSION_1 | UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
 }
 
 static void break_working_set(struct scenario *scenario, uint32_t vm)
 {
     scenario->vms[vm].device.ws_interval_ns = 1000000;
-    scenario->vms[vm].device.config.ws_bins = 1;
+    scenario->vms[vm].device.config.working_set.bins = 1;
 }
 
 static void break_player(struct scenario *scenario, uint32_t vm)
