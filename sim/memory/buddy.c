@@ -1,7 +1,8 @@
 /*
- * The buddy allocator. A free block is known by the state of its first page, so that looking at a
- * buddy is one byte; free lists are doubly linked through the pages' own links. Taking a run out of
- * a block leaves exactly the pieces that page-by-page splitting would leave.
+ * The buddy allocator. The state byte of its first page marks a free block, so one byte tells
+ * whether the buddy of a block is free. Free lists are doubly linked through one link of each page.
+ * A run taken out of a block leaves the same smaller blocks that page-by-page splitting would
+ * leave.
  */
 #include "sim/memory/buddy.h"
 
@@ -54,7 +55,7 @@ static void remove_block(struct buddy *buddy, uint32_t order, uint32_t page)
     buddy->state[page] = 0;
 }
 
-/** Largest order of a block that begins at `offset` and has at most `pages`. */
+/** The largest order of a block that begins at `offset` and has at most `pages` pages. */
 static uint32_t find_largest_order(uint32_t offset, uint32_t pages)
 {
     uint32_t order = 0;
@@ -65,13 +66,13 @@ static uint32_t find_largest_order(uint32_t offset, uint32_t pages)
     return order;
 }
 
-/** Largest order of a block that ends before `end` and begins at or after `first`. */
+/** The largest order of a block that ends at `end` and begins at or after `first`. */
 static uint32_t find_largest_order_before(uint32_t end, uint32_t first)
 {
     return find_largest_order(end, end - first);
 }
 
-/* ---- Handing out, taking back ---- */
+/* ---- Allocating and freeing blocks ---- */
 
 void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count)
 {
@@ -143,7 +144,7 @@ bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order)
             continue;
         }
         remove_block(buddy, at, head);
-        while (at > order) { /* the half that is not wanted stays */
+        while (at > order) { /* put the half without the wanted block back on a free list */
             at--;
             push_block(buddy, at, (page & ~((UINT32_C(1) << at) - 1)) ^ (UINT32_C(1) << at));
         }
@@ -198,15 +199,16 @@ bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t t
                 return false;
             }
             if (buddy->prev[page] != before) {
-                return describe_error(text, text_bytes, "links of a free list disagree", order,
-                                      page);
+                return describe_error(text, text_bytes, "the links of a free list are inconsistent",
+                                      order, page);
             }
             before = page;
             count++;
         }
         if (count != buddy->blocks[order]) {
-            return describe_error(text, text_bytes, "a free list has another length than counted",
-                                  order, buddy->head[order]);
+            return describe_error(text, text_bytes,
+                                  "the length of a free list differs from its counter", order,
+                                  buddy->head[order]);
         }
         if ((buddy->nonempty >> order & 1) != (count > 0)) {
             return describe_error(text, text_bytes, "the set of non-empty orders is wrong", order,

@@ -1,7 +1,8 @@
 /*
- * A buddy allocator over page numbers 0 .. pages - 1, orders 0 to 10, splitting and merging as
- * Linux does: the smallest free block that will do is split, its low half handed out first; a
- * freed page joins its free buddy as far up as it goes. The arrays are the caller's (gmem_pool.c).
+ * A buddy allocator over page numbers 0 .. pages - 1 and orders 0 to 10. It splits and merges as
+ * Linux does: an allocation splits the smallest free block that is large enough and takes the low
+ * half first; a freed block merges with its buddy as long as that buddy is free. The caller
+ * provides the arrays (gmem_pool.c).
  */
 #ifndef SIM_MEMORY_BUDDY_H
 #define SIM_MEMORY_BUDDY_H
@@ -13,49 +14,53 @@
 #define BUDDY_ORDERS 11
 #define BUDDY_NONE   UINT32_MAX
 
-/** In the high four bits of a page's state: a free block of order n begins here: n + 1. */
+/** The high four bits of a page's state are n + 1 where a free block of order n begins. */
 #define BUDDY_HEAD_SHIFT  4
 #define BUDDY_HEAD(order) ((uint8_t)(((order) + 1U) << BUDDY_HEAD_SHIFT))
 
 struct buddy {
-    uint8_t *state; /**< one a page; free pages are 0 but for a block's first */
-    uint32_t *next; /**< links of the free blocks' first pages */
+    /** one byte for each page; free pages are 0 except the first page of a block */
+    uint8_t *state;
+    uint32_t *next; /**< links the first pages of free blocks */
     uint32_t *prev;
     uint32_t pages;
-    uint32_t nonempty;           /**< a bit for each order with a free block */
+    uint32_t nonempty;           /**< one bit for each order that has a free block */
     uint32_t head[BUDDY_ORDERS]; /**< last freed first */
     uint32_t blocks[BUDDY_ORDERS];
 };
 
-/** No page is free at first. */
+/** Initialises an allocator in which no page is free. */
 void buddy_init(struct buddy *buddy, uint8_t *state, uint32_t *next, uint32_t *prev,
                 uint32_t pages);
 
-/** Frees a range that was never free, in the largest aligned blocks; the lowest come out first. */
+/** Frees a range that was never free before, in the largest aligned blocks. The blocks with the
+ * lowest addresses are allocated first. */
 void buddy_free_range(struct buddy *buddy, uint32_t first, uint32_t count);
 
 /**
- * Takes up to `want` >= 1 pages that follow each other: what that many single allocations would
- * get as long as they come from one block. Returns how many, 0 if none is free.
+ * Takes up to `want` >= 1 consecutive pages from one block, the same pages that single allocations
+ * would get. Returns the number of pages, 0 if no page is free.
  */
 uint32_t buddy_alloc_run(struct buddy *buddy, uint32_t want, uint32_t *first);
 
-/** Takes a whole aligned block: out of the smallest one that will do, the low half first. False:
- * there is none. */
+/** Takes a block of 2^order pages from the smallest free block that is large enough, its low half
+ * first. Returns false if no free block is large enough. */
 bool buddy_alloc_block(struct buddy *buddy, uint32_t order, uint32_t *first);
 
-/** Frees a block of 2^order pages, whose states must be 0; the order of what it merged into. */
+/** Frees a block of 2^order pages, whose state bytes must be 0. Returns the order of the free block
+ * after merging. */
 uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
- * Takes the block of 2^order pages at `page` out of the free block that holds it; the rest of that
- * stays free. False: there is none.
+ * Takes the block of 2^order pages at `page` out of the free block that contains it; the remaining
+ * pages stay free. Returns false if no free block contains it.
  */
 bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
- * Walks the lists: links, alignment, no block in another, none that should have merged. `seen` has
- * a bit a page, set for each free page found. False: `text` says what is wrong.
+ * Checks the free lists: links, alignment, that blocks do not overlap, and that free buddies are
+ * merged. Sets the bit of each free page in `seen`. Returns false with a description of the error
+ * in `text`.
  */
 bool buddy_audit(const struct buddy *buddy, uint64_t *seen, char *text, size_t text_bytes);
 

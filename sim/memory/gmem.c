@@ -1,8 +1,8 @@
 /*
- * Guest memory: creation, pages in and out of the pool, counters. The balloon driver's allocator is
- * in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots in gmem_list.c, reclaim and
- * the OOM killer in reclaim.c, the audit in gmem_audit.c, the order in which pages are handed out
- * in gmem_pool.c.
+ * Guest memory: its creation, pages taken from and returned to the pool, and counters. The balloon
+ * driver's allocator is in gmem_balloon.c, groups are in gmem_group.c, lists and swap slots in
+ * gmem_list.c, reclaim and the OOM killer in reclaim.c, the audit in gmem_audit.c, the order of
+ * allocation in gmem_pool.c.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -37,7 +37,7 @@ static uint64_t compute_square_root(uint64_t value)
     return root;
 }
 
-/** What Linux's min_free_kbytes would be: 4 * sqrt(KiB that the kernel manages). */
+/** The value that Linux would give min_free_kbytes: 4 * sqrt(KiB that the kernel manages). */
 static uint64_t compute_min_watermark(const struct gmem_config *config)
 {
     if (config->watermark_min_bytes != 0) {
@@ -54,7 +54,8 @@ static uint64_t round_up_to_pages(uint64_t bytes, uint64_t page_bytes)
     return bytes / page_bytes + (bytes % page_bytes != 0);
 }
 
-/** min, low = 5/4 min, high = 3/2 min, each at least a page above the one before. */
+/** Sets the watermarks: low = 5/4 min and high = 3/2 min, each at least one page above the lower
+ * one. */
 static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
 {
     const uint64_t low = min_pages + (min_pages / 4 > 0 ? min_pages / 4 : 1);
@@ -64,7 +65,8 @@ static void set_watermarks(struct gmem *gmem, uint64_t min_pages)
     gmem->high = (uint32_t)(high > low ? high : low + 1);
 }
 
-/** Sizes in pages; false with a sentence if they do not fit each other. */
+/** Computes the sizes in pages. Returns false, with a sentence in `error`, if the sizes contradict
+ * each other. */
 static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, char *error,
                         size_t error_bytes)
 {
@@ -75,8 +77,8 @@ static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, cha
                                ? SIZE_MAX / sizeof(uint64_t) - 1
                                : UINT32_MAX / 2;
     if (pages == 0 || pages > limit || slots > limit) {
-        (void)snprintf(error, error_bytes, "memory and swap must be 1 to %" PRIu64 " pages each",
-                       limit);
+        (void)snprintf(error, error_bytes,
+                       "memory must have 1 to %" PRIu64 " pages, and swap no more", limit);
         return false;
     }
     if (config->kernel_bytes > config->memory_bytes ||
@@ -92,8 +94,9 @@ static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, cha
     const uint64_t offline = config->offline_bytes / page;
     if (kernel + offline >= pages || min + min / 2 + 2 >= pages - kernel - offline) {
         (void)snprintf(error, error_bytes,
-                       "of %" PRIu64 " pages, %" PRIu64 " of the kernel and pinned leave no room "
-                       "above the min watermark of %" PRIu64,
+                       "the guest has %" PRIu64 " pages; %" PRIu64
+                       " kernel and pinned pages leave no room "
+                       "above the min watermark of %" PRIu64 " pages",
                        pages, kernel, min);
         return false;
     }
@@ -135,7 +138,8 @@ static void create_arrays(struct gmem *gmem)
     gmem->swap_free = BUDDY_NONE;
 }
 
-/** The kernel and what is pinned are there, written, before anything else. */
+/** Creates the kernel's pages and the pinned pages and writes them, before anything else is
+ * allocated. */
 static void create_kernel_pages(struct gmem *gmem)
 {
     const uint64_t page_bytes = BNT_PFN_BYTES << gmem->config.page_order;
@@ -146,7 +150,7 @@ static void create_kernel_pages(struct gmem *gmem)
     }
     for (uint32_t page = gmem->kernel_pages;
          gmem->config.free_tag != 0 && page < gmem->pages - gmem->offline_pages; page++) {
-        gmem_fill_page(gmem, page); /* at boot, as memory is handed to the allocator */
+        gmem_fill_page(gmem, page); /* at boot, the kernel fills the free pages too */
     }
     gmem->in_use[PAGE_USE_KERNEL] = image;
     gmem->in_use[PAGE_USE_PINNED] = gmem->kernel_pages - image;
@@ -191,7 +195,7 @@ void gmem_destroy(struct gmem *gmem)
     arena_free(arena, gmem, sizeof *gmem);
 }
 
-/* ---- Pages in and out of the pool ---- */
+/* ---- Pages taken from and returned to the pool ---- */
 
 uint32_t gmem_find_page(const struct gmem *gmem, uint64_t pfn)
 {
@@ -225,7 +229,8 @@ void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_us
         gmem->reclaim_wanted = true;
     }
     for (uint32_t i = 0; gmem->config.free_filled && use != PAGE_USE_BALLOON && i < count; i++) {
-        gmem_read_page(gmem, pages[i]); /* it holds what it was filled with */
+        gmem_read_page(gmem,
+                       pages[i]); /* check that the page still holds what it was filled with */
     }
     gmem_notify_moved(gmem, pages, count, PAGE_USE_FREE, use);
 }

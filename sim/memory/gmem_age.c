@@ -1,12 +1,13 @@
 /*
- * Ages of pages: when each was last read or written by its guest, and how much memory is how old.
+ * Ages of pages: when the guest last read or wrote each page, and how much memory has which age.
  *
- * Exact, unlike what a kernel can know of its pages; looking costs nothing. Anonymous memory and
- * page cache count, all else belongs to no working set.
+ * The ages are exact, unlike those that a kernel can measure, and measuring takes no virtual time.
+ * Anonymous memory and page cache count; other memory belongs to no working set.
  */
 #include "sim/memory/gmem_private.h"
 
-/** Without intervals: the first bin's end. Each bin is ten times as long as the one before. */
+/** The end of the first bin if the device sent no intervals. Each bin ends at ten times the age of
+ * the bin before. */
 #define AGE_FIRST_MS 1000
 
 static uint64_t get_now_ms(const struct gmem *gmem)

@@ -1,6 +1,6 @@
 /*
- * The audit of guest memory: recounts every page from the arrays, walks every list and every swap
- * queue, and says the first thing that does not agree. It changes nothing.
+ * The audit of guest memory: it recounts every page from the arrays, walks every list and every
+ * queue of swap slots, and describes the first error. It changes nothing.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -13,7 +13,7 @@ static bool is_page_seen(const struct gmem *gmem, uint32_t page)
     return (gmem->seen[page / 64] >> (page % 64) & 1) != 0;
 }
 
-/** Each page's use, counted, is what the counters say. */
+/** Checks that each use has as many pages as its counter says. */
 static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
 {
     uint32_t found[GMEM_USE_MASK + 1] = {0};
@@ -23,7 +23,8 @@ static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
     for (uint32_t use = 0; use < PAGE_USE_COUNT; use++) {
         const uint64_t counted = gmem_count_pages_in_use(gmem, (page_use)use);
         if (found[use] != counted) {
-            (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " were counted",
+            (void)snprintf(text, bytes,
+                           "%" PRIu32 " pages have the use '%s', but the counter says %" PRIu64,
                            found[use], page_use_get_name((page_use)use), counted);
             return false;
         }
@@ -31,7 +32,7 @@ static bool audit_counts(const struct gmem *gmem, char *text, size_t bytes)
     return true;
 }
 
-/** What the pool hands out is what is free, page by page. */
+/** Checks that exactly the free pages are in the pool. */
 static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
 {
     memset(gmem->seen, 0, gmem->seen_bytes);
@@ -41,7 +42,7 @@ static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
     for (uint32_t page = 0; page < gmem->pages; page++) {
         const page_use use = gmem_get_use(gmem, page);
         if (is_page_seen(gmem, page) != (use == PAGE_USE_FREE)) {
-            (void)snprintf(text, bytes, "page %" PRIu32 " is %s and %s the pool", page,
+            (void)snprintf(text, bytes, "page %" PRIu32 " is %s but is %s the pool", page,
                            page_use_get_name(use), is_page_seen(gmem, page) ? "in" : "not in");
             return false;
         }
@@ -58,14 +59,14 @@ static bool audit_list(const struct gmem *gmem, uint32_t group, page_use use, ch
     for (uint32_t page = list->head; page != BUDDY_NONE; page = gmem->next[page]) {
         const char *what = NULL;
         if (page >= gmem->pages || gmem->state[page] != (uint8_t)use) {
-            what = "is there and is not of that use";
+            what = "has another use";
         } else if (is_page_seen(gmem, page)) {
-            what = "is there and on another list";
+            what = "is also on another list";
         } else if (gmem->prev[page] != before) {
-            what = "has links that disagree";
+            what = "has inconsistent links";
         }
         if (what != NULL) {
-            (void)snprintf(text, bytes, "group %" PRIu32 ", %s: page %" PRIu32 " %s", group,
+            (void)snprintf(text, bytes, "group %" PRIu32 ", list of %s: page %" PRIu32 " %s", group,
                            page_use_get_name(use), page, what);
             return false;
         }
@@ -75,15 +76,16 @@ static bool audit_list(const struct gmem *gmem, uint32_t group, page_use use, ch
     }
     if (count != list->count || list->tail != before) {
         (void)snprintf(text, bytes,
-                       "group %" PRIu32 ", %s: %" PRIu32 " pages on the list, %" PRIu32
-                       " were counted, or its tail is wrong",
+                       "group %" PRIu32 ", list of %s: %" PRIu32
+                       " pages, but the counter says %" PRIu32 ", or the tail is wrong",
                        group, page_use_get_name(use), count, list->count);
         return false;
     }
     return true;
 }
 
-/** Every page of a group's use is on one list of a group. Runs after pool_audit. */
+/** Checks that every page that a group uses is on exactly one list of a group. It runs after
+ * audit_pool. */
 static bool audit_lists(const struct gmem *gmem, char *text, size_t bytes)
 {
     for (uint32_t use = PAGE_USE_ANON; use <= PAGE_USE_SLAB; use++) {
@@ -95,7 +97,8 @@ static bool audit_lists(const struct gmem *gmem, char *text, size_t bytes)
             total += gmem->groups[group].list[use].count;
         }
         if (total != gmem->in_use[use]) {
-            (void)snprintf(text, bytes, "%" PRIu32 " pages are %s, %" PRIu64 " on lists",
+            (void)snprintf(text, bytes,
+                           "%" PRIu32 " pages have the use '%s', but %" PRIu64 " are on lists",
                            gmem->in_use[use], page_use_get_name((page_use)use), total);
             return false;
         }
@@ -103,7 +106,8 @@ static bool audit_lists(const struct gmem *gmem, char *text, size_t bytes)
     return true;
 }
 
-/** Slots from `first` on; more than there are: they loop. */
+/** Counts the slots from `first` to the end of the queue. A result above the number of all slots
+ * means a loop. */
 static uint64_t count_slots_from(const struct gmem *gmem, uint32_t first)
 {
     uint64_t count = 0;
@@ -121,7 +125,8 @@ static bool audit_swap(const struct gmem *gmem, char *text, size_t bytes)
         const uint64_t count = count_slots_from(gmem, gmem->groups[group].swap_head);
         if (count != gmem->groups[group].swapped) {
             (void)snprintf(text, bytes,
-                           "group %" PRIu32 ": %" PRIu64 " pages in swap, %" PRIu32 " were counted",
+                           "group %" PRIu32 ": %" PRIu64
+                           " pages are swapped out, but the counter says %" PRIu32,
                            group, count, gmem->groups[group].swapped);
             return false;
         }
@@ -130,8 +135,8 @@ static bool audit_swap(const struct gmem *gmem, char *text, size_t bytes)
     const uint64_t unused = count_slots_from(gmem, gmem->swap_free);
     if (used != gmem->swap_used || used + unused != gmem->swap_fresh) {
         (void)snprintf(text, bytes,
-                       "swap: %" PRIu64 " slots in use and %" PRIu64 " not, of %" PRIu32
-                       " ever used; %" PRIu32 " were counted in use",
+                       "swap: %" PRIu64 " slots are in use and %" PRIu64 " are free, of %" PRIu32
+                       " that were ever used; the counter of used slots says %" PRIu32,
                        used, unused, gmem->swap_fresh, gmem->swap_used);
         return false;
     }

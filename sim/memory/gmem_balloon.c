@@ -1,6 +1,6 @@
 /*
- * The balloon driver's allocator: pages that come at once or not at all, pages that are waited for,
- * blocks of 2 MiB, and the links of the driver's record. Who asks for what is in driver_ops.c.
+ * The balloon driver's allocator: allocations that never wait, allocations that may wait, huge
+ * pages of 2 MiB, and the links of the driver's list of ballooned pages. driver_ops.c calls it.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -94,7 +94,7 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
             gmem->bad_frees++;
             continue;
         }
-        gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
+        gmem->state[page] = PAGE_USE_FREE; /* a second free of the same page counts as bad */
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
             gmem_free_pages(gmem, batch, n, PAGE_USE_BALLOON);
@@ -108,7 +108,7 @@ void gmem_balloon_free_pages(struct gmem *gmem, const uint64_t *pages, uint32_t 
 
 /* ---- 2 MiB blocks ---- */
 
-/** A page that was given back was not reported since (gmem_report.c). */
+/** Marks a freed block as not reported yet (gmem_report.c). */
 static void clear_reported_block(struct gmem *gmem, uint32_t first)
 {
     for (uint32_t i = 0; gmem->reported != NULL && i < GMEM_POOL_BLOCK; i++) {
@@ -116,7 +116,7 @@ static void clear_reported_block(struct gmem *gmem, uint32_t first)
     }
 }
 
-/** Tells the observer of all pages of a block. */
+/** Notifies the observer about all pages of a block. */
 static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     uint32_t pages[GMEM_BATCH_MAX];
@@ -146,7 +146,7 @@ uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint
     return got;
 }
 
-/** Whether all of a block is the balloon's. */
+/** Whether all pages of a block are ballooned. */
 static bool is_block_ballooned(const struct gmem *gmem, uint32_t first)
 {
     uint32_t ballooned = 0;

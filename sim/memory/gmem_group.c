@@ -1,7 +1,7 @@
 /*
- * Groups: what a workload does with memory. It demands anonymous memory and slab, reads file pages
- * into the cache, dirties them, touches what it has, and gives it back. Everything goes in batches
- * of at most GMEM_BATCH_MAX pages, so that observers see few calls.
+ * Groups: what a workload does with memory. A workload allocates anonymous memory and slab, reads
+ * file pages into the cache, makes cache pages dirty, reads its pages, and frees them. The pages
+ * are handled in batches of at most GMEM_BATCH_MAX, so that observers are called rarely.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -50,7 +50,8 @@ static uint32_t limit_to_batch(uint64_t pages)
 
 /* ---- Demands ---- */
 
-/** Pages that can be taken now, at least 1 and at most `want`; reclaims for it. 0: none is left. */
+/** Returns how many pages can be taken now, 1 to `want`; it runs direct reclaim if necessary. 0
+ * means that no page is left. */
 static uint32_t reclaim_room(struct gmem *gmem, uint32_t want, bool *reclaimed, uint64_t *cost_ns)
 {
     if (gmem_count_above(gmem, gmem->min) == 0) {
@@ -63,7 +64,7 @@ static uint32_t reclaim_room(struct gmem *gmem, uint32_t want, bool *reclaimed, 
     return want < room ? want : room;
 }
 
-/** Takes pages for a group, and writes them: they are its newest. */
+/** Takes pages for a group and writes them; they become its newest pages. */
 static void take_and_write_pages(struct gmem *gmem, struct gmem_group *group, uint32_t count,
                                  page_use use)
 {
@@ -96,7 +97,7 @@ struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use
 
 /* ---- Page cache ---- */
 
-/** Reads file pages into what is free above the low watermark; how many. */
+/** Reads file pages into free memory above the low watermark. Returns the number of pages. */
 static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     uint64_t done = 0;
@@ -113,7 +114,8 @@ static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group
     return done;
 }
 
-/** Reads file pages in place of the group's oldest clean ones, which are dropped; how many. */
+/** Reads file pages over the group's oldest clean pages, whose content is dropped. Returns the
+ * number of pages. */
 static uint64_t read_over_clean_pages(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     struct gmem_list *list = &group->list[PAGE_USE_CACHE_CLEAN];
@@ -162,7 +164,7 @@ void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep)
     owner->dropped = owner->dropped < keep ? owner->dropped : keep;
 }
 
-/** Moves the oldest pages of one cache list to the other; they become its newest. */
+/** Moves the oldest pages of one cache list to the other list, where they become the newest. */
 static void move_cache_pages(struct gmem *gmem, struct gmem_group *group, page_use from,
                              page_use to, uint32_t count)
 {
@@ -200,7 +202,7 @@ void gmem_cache_set_dirty(struct gmem *gmem, uint32_t group, uint64_t pages)
 
 /* ---- Giving back, touching ---- */
 
-/** Forgets up to `pages` swapped pages; how many. */
+/** Frees the slots of up to `pages` swapped-out pages. Returns the number of pages. */
 static uint64_t release_swap_slots(struct gmem *gmem, struct gmem_group *group, uint64_t pages)
 {
     uint64_t done = 0;
@@ -239,8 +241,8 @@ void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t 
 }
 
 /**
- * One page: its slot is free before a page is looked for, so that another can be swapped out in its
- * place when swap is full.
+ * Swaps in one page. Its slot is freed before memory is reclaimed for it, so that another page can
+ * be swapped out into that slot when swap is full.
  */
 static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uint64_t *cost_ns)
 {

@@ -1,14 +1,16 @@
 /*
- * Free page hinting as the guest's allocator sees it: free blocks leave the pool until the balloon
- * driver gives their pages back.
+ * Free page hinting in the guest's allocator: free blocks leave the pool until the balloon driver
+ * frees their pages.
  *
- * What a hinted page holds is unknown from then on: its tag says so until the guest writes it.
+ * The content of a hinted page is unknown: its tag is GMEM_TAG_UNKNOWN until the guest writes the
+ * page.
  */
 #include "sim/memory/gmem_private.h"
 
 #include <ballonet/base.h>
 
-/** The first page of a free block; of the pools that do not merge only single pages. */
+/** Takes a free block of 2^order pages. The pools that do not merge free pages have only blocks of
+ * order 0. */
 static bool take_free_block(struct gmem *gmem, uint32_t order, uint32_t *first)
 {
     const struct buddy *buddy = &gmem->pool.buddy;
@@ -55,7 +57,7 @@ void gmem_free_hinted_pages(struct gmem *gmem, const uint64_t *pages, uint32_t c
             gmem->bad_frees++;
             continue;
         }
-        gmem->state[page] = PAGE_USE_FREE; /* the same page again is a bad free */
+        gmem->state[page] = PAGE_USE_FREE; /* a second free of the same page counts as bad */
         batch[n++] = page;
         if (n == GMEM_BATCH_MAX) {
             gmem_free_pages(gmem, batch, n, PAGE_USE_HINTED);

@@ -1,5 +1,6 @@
 /*
- * Lists of pages through the pages' own links, and queues of swap slots: what groups are made of.
+ * The parts of a group: lists of pages, linked through the pages' own links, and queues of swap
+ * slots.
  */
 #include "sim/memory/gmem_private.h"
 

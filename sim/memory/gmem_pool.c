@@ -1,7 +1,8 @@
 /*
- * The three ways to hand free pages out. Each keeps the state byte of every free page: 0 inside a
- * buddy block, the order at its first page, LOOSE everywhere else. Every operation is O(1) a page,
- * or the depth of the bit tree.
+ * The three orders in which free pages are allocated. Each of them keeps the state byte of every
+ * free page: the order at the first page of a buddy block, 0 inside that block, LOOSE everywhere
+ * else. Every operation takes constant time for each page, or time in proportion to the depth of
+ * the bit tree.
  */
 #include "sim/memory/gmem_pool.h"
 
@@ -38,7 +39,7 @@ static void mark_page_free(struct gmem_pool *pool, uint32_t page)
     }
 }
 
-/** Takes from the lowest word that has a free page; how many. */
+/** Takes pages from the lowest word that has a free page. Returns the number of pages. */
 static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count,
                                   uint8_t state)
 {
@@ -66,8 +67,9 @@ static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint3
 /* ---- RANDOM: a shuffled stack ---- */
 
 /**
- * One choice is the key of the whole shuffle: a trace need not hold one for each page. The numbers
- * behind it are a counter, mixed; a 32-bit bound is met by the high half of a product.
+ * Shuffles all free pages with one choice as the key, so that a trace need not hold a choice for
+ * each page. The random numbers are a mixed counter; the high half of a product limits each to its
+ * bound.
  */
 static void shuffle_stack(struct gmem_pool *pool, struct engine *engine)
 {
@@ -95,9 +97,9 @@ static void pop_stack_pages(const struct gmem_pool *pool, uint32_t *pages, uint3
     }
 }
 
-/* ---- LIFO: recently freed pages before a buddy ---- */
+/* ---- LIFO: a stack of recently freed pages, then a buddy allocator ---- */
 
-/** The pages freed longest ago go to the buddy, where they merge. */
+/** Gives the pages that were freed longest ago to the buddy allocator, where they merge. */
 static void drain_recent_pages(struct gmem_pool *pool)
 {
     for (uint32_t i = 0; i < GMEM_POOL_RECENT_DRAIN; i++) {
@@ -240,7 +242,7 @@ void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order)
 
 /* ---- Blocks of 2 MiB ---- */
 
-/** The lowest aligned block of which every page is free. */
+/** Finds the lowest aligned block whose pages are all free. */
 static bool find_free_block(const struct gmem_pool *pool, uint32_t *first)
 {
     const uint32_t words = GMEM_POOL_BLOCK / 64;
@@ -308,12 +310,12 @@ static bool audit_loose_pages(const struct gmem_pool *pool, const uint32_t *page
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t page = pages[i];
         if (page >= pool->pages || pool->state[page] != GMEM_POOL_LOOSE) {
-            (void)snprintf(text, bytes, "pool: page %" PRIu32 " waits to be used and is not free",
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free but is in use",
                            page);
             return false;
         }
         if ((seen[page / 64] >> (page % 64) & 1) != 0) {
-            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is free twice", page);
+            (void)snprintf(text, bytes, "pool: page %" PRIu32 " is listed as free twice", page);
             return false;
         }
         seen[page / 64] |= UINT64_C(1) << (page % 64);
@@ -329,7 +331,7 @@ static bool audit_tree(const struct gmem_pool *pool, uint64_t *seen, char *text,
             const bool told = (pool->bits[level][i / 64] >> (i % 64) & 1) != 0;
             if (told != (pool->bits[level - 1][i] != 0)) {
                 (void)snprintf(text, bytes,
-                               "pool: bit %" PRIu32 " of level %" PRIu32 " is not that of its word",
+                               "pool: bit %" PRIu32 " of level %" PRIu32 " does not match its word",
                                i, level);
                 return false;
             }

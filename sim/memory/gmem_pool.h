@@ -1,10 +1,10 @@
 /*
- * The free pages of one guest, handed out in the order that its scenario asks for.
+ * The free pages of one guest, allocated in the order that its scenario chooses.
  *
- * LIFO: a buddy allocator behind a stack of the pages freed last (Linux's per-CPU lists).
- * SEQUENTIAL: lowest address first, exactly, out of a tree of bits; nothing is merged.
- * RANDOM: a stack that was shuffled at boot; what is freed comes out first; nothing is merged.
- * Private to gmem.
+ * LIFO: a stack of the most recently freed pages (Linux's per-CPU lists), then a buddy allocator.
+ * SEQUENTIAL: always the lowest free page, found in a tree of bits; free pages do not merge.
+ * RANDOM: a stack that was shuffled at boot; freed pages are allocated first; free pages do not
+ * merge. Private to gmem.
  */
 #ifndef SIM_MEMORY_GMEM_POOL_H
 #define SIM_MEMORY_GMEM_POOL_H
@@ -14,55 +14,58 @@
 #include "sim/memory/buddy.h"
 #include "sim/scenario/scenario.h"
 
-#define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number has */
-#define GMEM_POOL_RECENT_MAX   512 /**< pages that wait before they merge */
+#define GMEM_POOL_LEVELS       6   /**< 64^6 pages are more than a 32-bit number can count */
+#define GMEM_POOL_RECENT_MAX   512 /**< freed pages that wait on the stack before they merge */
 #define GMEM_POOL_RECENT_DRAIN 64
 
-/** Pages of a block: 2 MiB of 4 KiB pages. */
+/** A huge page has 2^9 pages of 4 KiB: 2 MiB. */
 #define GMEM_POOL_BLOCK_ORDER 9
 #define GMEM_POOL_BLOCK       (UINT32_C(1) << GMEM_POOL_BLOCK_ORDER)
 
-/** In the high four bits of a free page's state: it is free, but no block of the buddy's. */
+/** The high four bits of a free page that belongs to no block of the buddy allocator. */
 #define GMEM_POOL_LOOSE ((uint8_t)0xF0)
 
 struct gmem_pool {
     struct arena *arena;
     page_order_kind kind;
-    uint8_t *state; /**< one a page, as in gmem_private.h */
+    uint8_t *state; /**< one byte for each page, as in gmem_private.h */
     uint32_t pages;
     uint32_t free_pages;
     /* LIFO */
     struct buddy buddy;
-    uint32_t largest_freed; /**< order of the largest block that became free, and one; 0: none */
+    uint32_t largest_freed; /**< 1 + order of the largest block that became free; 0: none did */
     uint32_t recent_count;
-    uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< last freed at the end */
+    uint32_t recent[GMEM_POOL_RECENT_MAX]; /**< the last entry was freed last */
     /* RANDOM */
     uint32_t *stack;
-    /* SEQUENTIAL: a bit for each free page, and above it for each word that is not 0 */
+    /* SEQUENTIAL: level 0 has a bit for each free page; each higher level has a bit for each word
+     * below that is not 0 */
     uint32_t levels;
     uint64_t *bits[GMEM_POOL_LEVELS];
     uint32_t words[GMEM_POOL_LEVELS];
 };
 
-/** Pages from `first_free` up to `end` are free, the others are not. `engine` is for RANDOM. */
+/** Initialises a pool in which the pages from `first_free` up to `end` are free and all others are
+ * not. Only RANDOM needs `engine`. */
 void gmem_pool_init(struct gmem_pool *pool, struct arena *arena, struct engine *engine,
                     page_order_kind kind, uint8_t *state, uint32_t *next, uint32_t *prev,
                     uint32_t pages, uint32_t first_free, uint32_t end);
 void gmem_pool_destroy(struct gmem_pool *pool);
 
-/** Takes `count` <= free_pages pages; their state becomes `state`. */
+/** Takes `count` <= free_pages pages and sets their state byte to `state`. */
 void gmem_pool_take_pages(struct gmem_pool *pool, uint32_t *pages, uint32_t count, uint8_t state);
 
-/** Takes pages back, whatever their state. */
+/** Frees pages, whatever their state byte is. */
 void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_t count);
 
-/** Takes the free block of 2^order pages at `page`, if there is one. Of LIFO only. */
+/** Takes the free block of 2^order pages at `page`. Returns false if that block is not free, or if
+ * the pool is not LIFO. */
 bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
 void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
-/** Takes an aligned block of GMEM_POOL_BLOCK pages. False: nothing that large is left in one piece;
- * RANDOM never has one. */
+/** Takes an aligned block of GMEM_POOL_BLOCK pages. Returns false if no such block is free; RANDOM
+ * never has one. */
 bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
-/** Takes such a block back at once, whatever its pages' state: it merges. */
+/** Frees such a block, whatever the state bytes of its pages are; the block merges at once. */
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */

@@ -1,9 +1,10 @@
 /*
- * Free page reporting as the guest's allocator sees it: free blocks leave the buddy for a while.
+ * Free page reporting in the guest's allocator: free blocks leave the buddy allocator while they
+ * are reported.
  *
- * A bit a page remembers what was reported since it became free; a block that merged with fresh
- * pages is fresh. What is on the stack of recently freed pages is not looked at, as Linux does not
- * look at its per-CPU lists.
+ * One bit for each page records that the page was reported since it became free; a block that
+ * merged with unreported pages is reported again. Blocks on the stack of recently freed pages are
+ * not reported, as Linux does not report pages on its per-CPU lists.
  */
 #include "sim/memory/gmem_private.h"
 
@@ -36,7 +37,8 @@ static void mark_range_reported(struct gmem *gmem, uint32_t first, uint32_t coun
     }
 }
 
-/** Fresh blocks of the order, out of the smallest free blocks first; how many. */
+/** Finds unreported blocks of the reported order, in the smallest free blocks first. Returns their
+ * number. */
 static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found, uint32_t count)
 {
     const struct buddy *buddy = &gmem->pool.buddy;
@@ -57,7 +59,7 @@ static uint32_t find_unreported_blocks(const struct gmem *gmem, uint32_t *found,
     return n;
 }
 
-/** Tells the observer of the pages of one block. */
+/** Notifies the observer about the pages of one block. */
 static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use from, page_use to)
 {
     const uint32_t size = UINT32_C(1) << gmem->config.report_order;

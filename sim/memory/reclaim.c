@@ -1,13 +1,14 @@
 /*
- * What happens when memory gets scarce: clean cache is dropped, then dirty cache is written and
- * dropped, then anonymous memory is swapped out; at the end somebody is killed.
+ * Reclaim: when memory gets scarce, clean cache is dropped first, then dirty cache is written and
+ * dropped, then anonymous memory is swapped out; at last the OOM killer kills a group.
  *
- * Groups give in proportion to what they have, in turn, as Linux's memory cgroups do; within a
- * group the page used longest ago goes first. Nothing here waits: the time it takes is told.
+ * The groups give pages in proportion to their size, in turn, as Linux's memory cgroups do; within
+ * a group the least recently used page goes first. These functions never wait: they return the time
+ * that the work takes.
  */
 #include "sim/memory/gmem_private.h"
 
-/** Takes up to `want` pages of one group and one use; returns how many. */
+/** Takes up to `want` pages of one use from one group. Returns the number of pages. */
 typedef uint32_t (*reclaimer)(struct gmem *gmem, struct gmem_group *group, uint32_t want);
 
 static uint32_t drop_cache_pages(struct gmem *gmem, struct gmem_group *group, page_use use,
@@ -63,7 +64,7 @@ static uint32_t swap_out_pages(struct gmem *gmem, struct gmem_group *group, uint
     return done;
 }
 
-/** Goes once round the groups. */
+/** Takes pages from each group once, in proportion to its size. */
 static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer take, uint32_t want)
 {
     const uint64_t total = gmem->in_use[use];
@@ -85,8 +86,8 @@ static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer t
 
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
-    const uint32_t hinted =
-        gmem_shrink_hints(gmem, want); /* free already, but for the driver's word */
+    const uint32_t hinted = gmem_shrink_hints(
+        gmem, want); /* these pages are free already, once the driver returns them */
     if (hinted >= want) {
         return hinted;
     }

@@ -1,6 +1,6 @@
 /*
- * The CSV of a recorded machine. Bytes may be anything: each value is checked, each error has its
- * line, and nothing is read beyond `length`.
+ * The CSV file of a recorded machine. Its bytes may be anything: each value is checked, each error
+ * is reported with its line, and no byte behind `length` is read.
  */
 #include "sim/memory/recording_csv.h"
 
@@ -11,10 +11,11 @@
 #include <string.h>
 
 #define ROWS_FIRST 1024
-#define VALUE_MAX  (UINT64_C(1) << 53) /**< KiB or ms: far beyond any machine, sums cannot wrap */
+/** KiB or ms: more than any machine has, and small enough that sums do not overflow */
+#define VALUE_MAX (UINT64_C(1) << 53)
 
 /* clang-format off */
-/** Columns that count, by their names in the header line. */
+/** The columns that are read, by their names in the header line. */
 #define COLUMN_MAP(X)                                                                              \
     X(TIME,        "time_ms")                                                                      \
     X(ANON,        "anonpages_kib")                                                                \
@@ -48,9 +49,9 @@ struct csv {
     const char *name;
     const char *at; /**< where the next line begins */
     size_t left;
-    uint32_t line;                /**< of the line read last, from 1 */
+    uint32_t line;                /**< number of the line that was read last, from 1 */
     uint32_t fields;              /**< of the header */
-    uint32_t index[COLUMN_COUNT]; /**< field of each column */
+    uint32_t index[COLUMN_COUNT]; /**< the number of the field that holds each column */
     char *error;
     size_t error_bytes;
 };
@@ -70,7 +71,7 @@ static bool report_csv_error(const struct csv *csv, const char *format, ...)
     return false;
 }
 
-/** The next line without its end; false at the end of the text. */
+/** Reads the next line without its line end. Returns false at the end of the text. */
 static bool read_line(struct csv *csv, struct span *line)
 {
     if (csv->left == 0) {
@@ -89,7 +90,7 @@ static bool read_line(struct csv *csv, struct span *line)
     return true;
 }
 
-/** Takes the next field off a line; `more` tells whether one was there. */
+/** Takes the next field off a line; `more` tells whether there was one. */
 static bool read_field(struct span *line, bool *more, struct span *field)
 {
     if (!*more) {
@@ -120,7 +121,8 @@ static bool parse_header(struct csv *csv)
     }
     while (read_field(&line, &more, &field)) {
         if (csv->fields == RECORDING_COLUMNS_MAX) {
-            return report_csv_error(csv, "more than %d columns", RECORDING_COLUMNS_MAX);
+            return report_csv_error(csv, "the file has more than %d columns",
+                                    RECORDING_COLUMNS_MAX);
         }
         for (uint32_t c = 0; c < COLUMN_COUNT; c++) {
             if (strlen(column_names[c]) != field.length ||
@@ -128,7 +130,7 @@ static bool parse_header(struct csv *csv)
                 continue;
             }
             if (csv->index[c] != UINT32_MAX) {
-                return report_csv_error(csv, "the column '%s' is there twice", column_names[c]);
+                return report_csv_error(csv, "the column '%s' appears twice", column_names[c]);
             }
             csv->index[c] = csv->fields;
         }
@@ -158,7 +160,7 @@ static bool parse_number(const struct csv *csv, uint32_t column, struct span fie
         }
         number = number * 10 + (uint64_t)(c - '0');
         if (number > VALUE_MAX) {
-            return report_csv_error(csv, "'%s' is more than %" PRIu64, column_names[column],
+            return report_csv_error(csv, "'%s' must be at most %" PRIu64, column_names[column],
                                     VALUE_MAX);
         }
     }
@@ -182,7 +184,8 @@ static bool parse_row(const struct csv *csv, struct span line, struct recording_
     bool more = true;
     uint32_t at = 0;
     if (count_fields(line) != csv->fields) {
-        return report_csv_error(csv, "%" PRIu32 " fields; the header has %" PRIu32,
+        return report_csv_error(csv,
+                                "the line has %" PRIu32 " fields; the header line has %" PRIu32,
                                 count_fields(line), csv->fields);
     }
     while (read_field(&line, &more, &field)) {
@@ -206,10 +209,10 @@ static bool add_row(const struct csv *csv, struct recording *recording,
 {
     if (recording->row_count > 0 &&
         row->time_ms <= recording->rows[recording->row_count - 1].time_ms) {
-        return report_csv_error(csv, "'time_ms' is not after that of the line before");
+        return report_csv_error(csv, "'time_ms' must be larger than in the line before");
     }
     if (recording->row_count == RECORDING_ROWS_MAX) {
-        return report_csv_error(csv, "more than %d samples", RECORDING_ROWS_MAX);
+        return report_csv_error(csv, "the file has more than %d samples", RECORDING_ROWS_MAX);
     }
     if (recording->row_count == recording->rows_max) {
         const uint32_t rows = recording->rows_max == 0 ? ROWS_FIRST : recording->rows_max * 2;
@@ -227,13 +230,13 @@ static bool parse_rows(struct csv *csv, struct recording *recording)
     struct recording_row row = {0};
     while (read_line(csv, &line)) {
         if (line.length == 0 && csv->left == 0) {
-            break; /* an empty line at the end */
+            break; /* an empty line at the end of the file is allowed */
         }
         if (!parse_row(csv, line, &row) || !add_row(csv, recording, &row)) {
             return false;
         }
     }
-    return recording->row_count > 0 || report_csv_error(csv, "no sample follows the header");
+    return recording->row_count > 0 || report_csv_error(csv, "no sample follows the header line");
 }
 
 struct recording *recording_parse(struct arena *arena, const char *name, const char *bytes,
@@ -243,7 +246,7 @@ struct recording *recording_parse(struct arena *arena, const char *name, const c
     csv.error = error;
     if (length > RECORDING_BYTES_MAX) {
         csv.line = 1;
-        (void)report_csv_error(&csv, "more than %d bytes", RECORDING_BYTES_MAX);
+        (void)report_csv_error(&csv, "the file has more than %d bytes", RECORDING_BYTES_MAX);
         return NULL;
     }
     if (!parse_header(&csv)) {

@@ -1,9 +1,9 @@
 /*
- * The memory of a real machine over time, out of a CSV: what a recorded workload replays.
+ * The memory of a real machine over time, read from a CSV file: a recorded workload replays it.
  *
- * Parses bytes that the caller holds (a file, or a trace's copy of it); columns are found by the
- * names in the header line, so that their order and further columns do not matter. Scaling is the
- * workload's.
+ * The parser reads bytes that the caller holds (a file, or the copy in a trace). It finds columns
+ * by their names in the header line, so that neither their order nor further columns matter. The
+ * workload scales the values.
  */
 #ifndef SIM_MEMORY_RECORDING_CSV_H
 #define SIM_MEMORY_RECORDING_CSV_H
@@ -17,7 +17,7 @@
 #define RECORDING_COLUMNS_MAX 256
 #define RECORDING_BYTES_MAX   (256 * 1024 * 1024)
 
-/** One sample, in KiB. Holds from its time until the next sample's. */
+/** One sample in KiB, valid from its time until the time of the next sample. */
 struct recording_row {
     uint64_t time_ms;
     uint64_t anon_kib;  /**< anonpages_kib */
@@ -28,20 +28,22 @@ struct recording_row {
 
 struct recording {
     struct arena *arena;
-    struct recording_row *rows; /**< at least one; times strictly ascend */
+    struct recording_row *rows; /**< at least one row; the times increase strictly */
     uint32_t row_count;
     uint32_t rows_max; /**< allocated */
 };
 
-/** NULL and `NAME:LINE: error: ...` in `error` if the text is not such a recording. */
+/** Returns NULL, with `NAME:LINE: error: ...` in `error`, if the text is not a recording of a
+ * machine. */
 struct recording *recording_parse(struct arena *arena, const char *name, const char *bytes,
                                   size_t length, char *error, size_t error_bytes);
 void recording_free(struct recording *recording);
 
-/** The sample that holds at a time: the last not after it, else the first. */
+/** Returns the sample that is valid at a time: the last one that is not later, or else the first.
+ */
 const struct recording_row *recording_find_row(const struct recording *recording, uint64_t time_ms);
 
-/** Time of the last sample. */
+/** Returns the time of the last sample. */
 uint64_t recording_get_end_ms(const struct recording *recording);
 
 #endif

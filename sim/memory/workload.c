@@ -1,17 +1,19 @@
 /*
- * A workload's tick: what is wanted less what is there is allocated or freed, a rotating sample of
- * the rest is touched. How much is wanted at a time is in workload_want.c.
+ * The tick of a workload: it allocates or frees the difference between what the workload wants and
+ * what it has, and reads a rotating sample of its pages. workload_want.c computes how much it wants
+ * at a time.
  */
 #include "sim/memory/workload_private.h"
 
 #include <string.h>
 
-/** A sixteenth of the cache wish is read each tick, a sixty-fourth of the anonymous memory. */
+/** Each tick accesses one sixteenth of the wanted cache and one sixty-fourth of the anonymous
+ * memory. */
 #define CACHE_SHARE  16
 #define ANON_SHARE   64
-#define ACCESS_MIN   64 /**< pages a tick, if there are as many */
+#define ACCESS_MIN   64 /**< pages accessed in each tick, if there are so many */
 #define ACCESS_MAX   4096
-#define VERIFY_PAGES 64 /**< of each use, read each tick and checked */
+#define VERIFY_PAGES 64 /**< pages of each use that each tick reads and checks */
 
 struct workload *workload_create(struct arena *arena, struct engine *engine, struct gmem *gmem,
                                  const struct scenario_workload *spec,
@@ -40,7 +42,7 @@ void workload_stop(struct workload *workload)
     workload->stopped = true;
 }
 
-/* ---- Having what is wanted ---- */
+/* ---- Allocating and freeing what is wanted ---- */
 
 static uint64_t count_pages(const struct workload *workload, page_use use)
 {
@@ -64,7 +66,7 @@ static uint64_t compute_excess(uint64_t have, uint64_t want)
     return have > want ? have - want : 0;
 }
 
-/** Gives back what is not wanted any more, before anything is asked for. */
+/** Frees the memory that is not wanted any more, before new memory is allocated. */
 static void release_excess(const struct workload *workload)
 {
     struct gmem *gmem = workload->gmem;
@@ -81,7 +83,8 @@ static void release_excess(const struct workload *workload)
                               compute_excess(want->cache, count_cache_pages(workload)));
 }
 
-/** One demand; what it cost is added. False: out of memory. */
+/** Allocates missing pages of one use and adds the time to `cost_ns`. Returns false if memory ran
+ * out. */
 static bool demand_pages(const struct workload *workload, page_use use, uint64_t missing,
                          uint64_t *cost_ns)
 {
@@ -109,7 +112,7 @@ static bool demand_missing_pages(const struct workload *workload, uint64_t *cost
 
 /* ---- Using it ---- */
 
-/** Of `pages`, how many are accessed in a tick. */
+/** Returns how many of `pages` are accessed in one tick. */
 static uint64_t count_accesses(uint64_t pages, uint64_t share)
 {
     uint64_t count = pages / share;
@@ -118,13 +121,13 @@ static uint64_t count_accesses(uint64_t pages, uint64_t share)
     return count < pages ? count : pages;
 }
 
-/** Of these accesses, those that meet the `part` of `whole`, rounded up. */
+/** Returns how many of `count` accesses fall into `part` pages of `whole`, rounded up. */
 static uint64_t scale_accesses(uint64_t count, uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : (count * part + whole - 1) / whole;
 }
 
-/** Anonymous memory that was swapped out comes back as often as it is met. */
+/** Swaps anonymous memory in as often as the tick accesses swapped-out pages. */
 static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
 {
     const uint64_t swapped = gmem_count_group_swapped(workload->gmem, workload->group);
@@ -137,7 +140,7 @@ static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
     *cost_ns += result.cost_ns;
 }
 
-/** The cache: dropped pages are read again as often as they are met, new files are read. */
+/** Reads dropped cache pages again as often as the tick accesses them, and reads new files. */
 static void use_page_cache(const struct workload *workload, uint64_t *cost_ns)
 {
     struct gmem *gmem = workload->gmem;
@@ -157,7 +160,8 @@ static void use_page_cache(const struct workload *workload, uint64_t *cost_ns)
 
 /* ---- The tick ---- */
 
-/** When to tick again: later by what memory cost, but not after its end. */
+/** The time of the next tick: later by the time that memory work took, but not after the workload's
+ * end. */
 static uint64_t compute_next_tick(const struct workload *workload, uint64_t now_ns,
                                   uint64_t cost_ns)
 {

@@ -6,7 +6,7 @@
 
 #include "sim/memory/workload.h"
 
-/** What is wanted, in guest pages, rounded up. */
+/** What a workload wants, in guest pages, rounded up. */
 struct workload_pages {
     uint64_t anon;
     uint64_t slab;
@@ -22,8 +22,9 @@ struct workload {
     const struct recording *recording;
     uint32_t group;
     uint32_t stream;
-    struct workload_pages want; /**< as of the last tick */
-    uint64_t due_ns; /**< the next tick, 0 before the first: no step of a random walk before it */
+    struct workload_pages want; /**< what the last tick wanted */
+    /** time of the next tick, 0 before the first; a random walk takes no step before it */
+    uint64_t due_ns;
     uint64_t walk_bytes;
     uint64_t stalled_ns;
     uint64_t blocked_ns; /**< since when */
@@ -33,9 +34,10 @@ struct workload {
 
 /* workload_want.c */
 void workload_start_walk(struct workload *workload);
-/** Takes the step of a random walk that is due, and sets `want`. */
+/** Takes the step of a random walk that is due, and computes `want`. */
 void workload_update_want(struct workload *workload, uint64_t now_ns);
-/** floor(a * b / c) without overflow; c < 2^63 and not 0, and the result fits. */
+/** Returns floor(a * b / c) without overflow; c must be below 2^63 and not 0, and the result must
+ * fit. */
 uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -1,14 +1,16 @@
 /*
- * How much a workload wants at a time: integer arithmetic over its figures or its recording.
+ * How much a workload wants at a time, computed in integer arithmetic from its parameters or its
+ * recording.
  */
 #include "sim/memory/workload_private.h"
 
 #include <stdio.h>
 
-/** Of a plain cache workload's wish, this part is dirty. */
+/** One sixteenth of the cache that a cache workload wants is dirty. */
 #define DIRTY_SHARE 16
 
-/** Horner's scheme over the bits of a: (quotient, remainder) of the prefix of a, times b, by c. */
+/** Horner's scheme over the bits of `a`: after each bit, quotient and remainder are those of (the
+ * bits so far) * b / c. */
 uint64_t workload_mul_div(uint64_t a, uint64_t b, uint64_t c)
 {
     const uint64_t whole = b / c;
@@ -58,7 +60,7 @@ void workload_start_walk(struct workload *workload)
     workload->walk_bytes = workload->spec.size_bytes;
 }
 
-/** One step of at most step_bytes, up or down, kept between the two sizes. */
+/** Takes one step of at most step_bytes, up or down, and stays between the two sizes. */
 static void take_walk_step(struct workload *workload)
 {
     const uint64_t step = workload->spec.step_bytes;
@@ -73,7 +75,7 @@ static void take_walk_step(struct workload *workload)
 
 /* ---- Shapes ---- */
 
-/** From `size` to `to`, part / whole of the way. */
+/** Returns the size after part / whole of the way from `size` to `to`. */
 static uint64_t interpolate_size(const struct scenario_workload *spec, uint64_t part,
                                  uint64_t whole)
 {

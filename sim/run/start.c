@@ -139,7 +139,7 @@ static bool is_workload_good(const struct question *question, const struct scena
     bool good = true;
     if (vm->recording[0] != '\0') {
         (void)snprintf(question->error, question->error_bytes,
-                       "%s: a recording plays this guest, it has no workloads", vm->name);
+                       "%s: a recording drives this guest, so it can have no workloads", vm->name);
         good = false;
     } else if (file != NULL) {
         struct recording *recording =

@@ -1,17 +1,18 @@
 /*
- * What the host holds of a guest's memory: a content tag for each guest page, a backed bit for
- * each PFN, and the machine's account of it.
+ * What the host holds of a guest's memory: a content tag for each guest page, a bit for each PFN
+ * that has host memory, and the machine's count of host memory.
  *
- * A page gets host memory when the guest first writes it and loses it when the host drops it. A
- * read must find the tag that the guest last wrote: anything else is a loss or a leak. A host whose
- * pages are larger gives and takes whole ones: who drops a part of one loses all of it.
+ * A PFN gets host memory when the guest first writes the page, and loses it when the host discards
+ * it. A read must find the tag that the guest last wrote: any other tag is lost or foreign content.
+ * A host whose pages are larger backs and discards whole host pages only: discarding a part of one
+ * loses the whole host page.
  */
 #include "sim/world/backing.h"
 #include "sim/world/vm.h"
 
 #include <inttypes.h>
 
-/** Kept for whoever moves the VM to another host. */
+/** Records a page in the dirty log, for a migration. */
 static void log_dirty_page(const struct vm *vm, uint64_t page)
 {
     if (vm->dirty_log != NULL) {
@@ -32,7 +33,7 @@ static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
     return (pfn - vm->spec.first_pfn) >> vm->spec.page_order;
 }
 
-/** Takes one PFN of host memory; over its end the host swaps something out. */
+/** Backs one PFN with host memory. When the machine's memory is full, the host swaps. */
 static void back_pfn(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
@@ -43,19 +44,19 @@ static void back_pfn(struct vm *vm, uint64_t index)
     vm->backed[index / 64] |= bit;
     vm->backed_pfns++;
     if (vm->away) {
-        return; /* the other host has as much as it takes */
+        return; /* the other host has memory without limit */
     }
     world->machine_backed_pfns++;
     if (world->machine_backed_pfns > world->machine_pfns + world->machine_swap_pfns) {
         world_fail(world, VERDICT_FAIL,
-                   "the machine is out of memory and swap: its guests need %" PRIu64 " KiB",
+                   "the machine has too little memory and swap: its guests need %" PRIu64 " KiB",
                    world->machine_backed_pfns << (BNT_PFN_SHIFT - 10));
     } else if (world->machine_backed_pfns > world->machine_pfns) {
         world->machine_swapped_pfns++;
     }
 }
 
-/** Widens a run to the host's pages, within the guest's memory: the host has no smaller unit. */
+/** Widens a range of PFNs to whole host pages within the guest's memory. */
 static void widen_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64_t *pfns)
 {
     const uint64_t mask = (UINT64_C(1) << vm->spec.device.config.memory.host_page_order) - 1;
@@ -84,13 +85,13 @@ uint64_t backing_read(const struct vm *vm, uint64_t pfn)
     return vm->content[get_page_index(vm, pfn)];
 }
 
-/** Drops the PFNs of one word of `backed`; how many there were. */
+/** Discards the PFNs of one word of `backed`. Returns the number of PFNs that had host memory. */
 static uint64_t discard_word(struct vm *vm, uint64_t word, uint64_t bits)
 {
     uint64_t freed = 0;
     bits &= vm->backed[word];
     if (bits == 0) {
-        return 0; /* nothing is written: most of what a balloon gets was never backed */
+        return 0; /* no PFN is backed: the guest has never written most ballooned pages */
     }
     vm->backed[word] &= ~bits;
     for (; bits != 0; bits &= bits - 1) {
@@ -111,7 +112,7 @@ void backing_forget(struct vm *vm)
     }
 }
 
-/** Only what is backed is touched: a page without host memory has no content. */
+/** Clears the content of backed pages only: a page without host memory has no content. */
 void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
@@ -130,7 +131,7 @@ void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t 
     }
     vm->backed_pfns -= freed;
     vm->world->machine_backed_pfns -= vm->away ? 0 : freed;
-    /* What only reads as a value, without memory behind it, reads as nothing now. */
+    /* A page that was filled with a value without host memory reads as 0 from now on. */
     for (uint64_t pfn = first_pfn; vm->spec.device.fill && pfn < first_pfn + pfns; pfn++) {
         vm->content[get_page_index(vm, pfn)] = 0;
     }

@@ -1,6 +1,6 @@
 /*
- * Every event of the world: what the engine's kinds mean. One table for the order of events at one
- * time, traces, messages and docs.
+ * The events of the world: what the engine's kinds of events mean. One table gives the order of
+ * events at the same time, and their names in traces, messages and documents.
  */
 #ifndef SIM_WORLD_EVENTS_H
 #define SIM_WORLD_EVENTS_H
@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* clang-format off */
-/** name in code, name in messages, priority (lower first at one time), what `a` is. */
+/** X(name in code, name in messages, priority (the lower goes first at the same time), meaning of
+ * `a`) */
 #define WORLD_EVENT_MAP(X)                                                                         \
     X(PHASE,        "phase",            0, "phase")                                                \
     X(ATTACH,       "attach",           0, "")                                                     \
@@ -38,18 +39,18 @@ typedef enum world_event {
     WORLD_EVENT_COUNT
 } world_event;
 
-/** A VM is at the other host before anything else that happens at that moment: of the last event of
- * a migration. */
+/** The priority of the last event of a migration: the VM arrives at the other host before anything
+ * else happens at that time. */
 #define WORLD_PRIORITY_SWITCH_OVER 0u
 
-/** "host-step" and so on; "unknown" for what is none. */
+/** Returns "host-step" and so on, or "unknown" for a number that names no event. */
 const char *world_get_event_name(uint16_t kind);
-/** What the event's `a` counts; "" if nothing. */
+/** Returns what the event's `a` counts, or "" if it counts nothing. */
 const char *world_get_event_operand(uint16_t kind);
 uint8_t world_get_event_priority(world_event kind);
 
 struct world;
-/** Schedules an event of a VM, in the order that its row gives it. Returns its sequence number, for
+/** Schedules an event of a VM with the priority of its kind. Returns its sequence number, for
  * engine_cancel_event. */
 uint64_t world_schedule_event(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm,
                               uint64_t a, uint64_t b);

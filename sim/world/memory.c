@@ -1,9 +1,9 @@
 /*
- * Memory over time: workloads tick, reclaim runs behind them, and what happens when it runs out.
+ * Memory over time: the ticks of workloads, background reclaim, and the handling of out-of-memory.
  *
- * Out of memory goes as in a kernel: first the balloon is asked (DEFLATE_ON_OOM), what it frees is
- * tried at once, what is pending is waited for until its deadline, and only then is somebody
- * killed.
+ * When a workload runs out of memory, the guest acts as a kernel does: it first asks the balloon
+ * (DEFLATE_ON_OOM) and retries at once with the freed pages. If pages are pending, it waits for
+ * them until the deadline. Only then does the OOM killer kill a workload.
  */
 #include "sim/world/backing.h"
 #include "sim/world/vm.h"
@@ -12,13 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECLAIM_BATCH_PAGES 32      /**< of one background step, as Linux's SWAP_CLUSTER_MAX */
-#define RECLAIM_PAUSE_NS    10000   /**< between two steps at least */
-#define WORKLOAD_RETRY_NS   1000000 /**< after somebody was killed */
+/** pages of one background step, as Linux's SWAP_CLUSTER_MAX */
+#define RECLAIM_BATCH_PAGES 32
+#define RECLAIM_PAUSE_NS    10000   /**< the shortest time between two reclaim steps */
+#define WORKLOAD_RETRY_NS   1000000 /**< time until a workload retries after a kill */
 
 /* ---- Creation ---- */
 
-/** What the guest's reclaim calls: hinted pages go first. */
+/** The guest's reclaim calls this: hinted pages are returned first. */
 static void shrink_hints(void *opaque, uint32_t pages)
 {
     struct vm *vm = opaque;
@@ -98,7 +99,7 @@ static bool create_gmem(struct vm *vm, char *error, size_t error_bytes)
     return vm->gmem != NULL;
 }
 
-/** The parsed recording of a file, shared by all workloads that name it. */
+/** Returns the parsed recording of a file, which all workloads that name the file share. */
 static const struct recording *find_recording(struct world *world, const char *name, char *error,
                                               size_t error_bytes)
 {
@@ -113,7 +114,7 @@ static const struct recording *find_recording(struct world *world, const char *n
         }
         return world->recordings[i];
     }
-    (void)snprintf(error, error_bytes, "%.200s was not loaded", name);
+    (void)snprintf(error, error_bytes, "the file %.200s was not loaded", name);
     return NULL;
 }
 
@@ -123,7 +124,8 @@ static struct workload *create_workload(struct world *world, const struct scenar
     const struct recording *recording = NULL;
     struct vm *vm = &world->vms[spec->vm];
     if (vm->gmem == NULL) {
-        (void)snprintf(error, error_bytes, "%s: a recording plays this guest, it has no workloads",
+        (void)snprintf(error, error_bytes,
+                       "%s: a recording drives this guest, so it can have no workloads",
                        vm->spec.name);
         return NULL;
     }
@@ -136,7 +138,7 @@ static struct workload *create_workload(struct world *world, const struct scenar
     return workload_create(world->arena, world->engine, vm->gmem, spec, recording);
 }
 
-/** A pressure action is a workload of its own, made when the script comes to it. */
+/** Makes the workload of a pressure action, which is created when the script reaches the action. */
 static struct scenario_workload make_pressure_spec(const struct world *world, uint32_t action_index)
 {
     const struct scenario_action *action = &world->scenario->actions[action_index];
@@ -231,7 +233,7 @@ static void cancel_oom_event(struct vm *vm)
     }
 }
 
-/** A new kernel over the old one: nothing of what was in memory is known, workloads begin anew. */
+/** A new kernel starts: guest memory is created anew, and the workloads start again. */
 bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
@@ -307,7 +309,7 @@ void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_resul
     *result = (struct bnt_guest_oom_result){.deadline_ns = BNT_NEVER};
     const bnt_status status = vm->ends.driver.oom(vm, pfns, result);
     if (status != BNT_OK) {
-        world_log(world, LOG_EVENTS, "%s: the balloon does not give way: %s", vm->spec.name,
+        world_log(world, LOG_EVENTS, "%s: the driver refused the OOM deflate: %s", vm->spec.name,
                   bnt_status_text(status));
         return;
     }
@@ -320,7 +322,7 @@ void memory_ask_balloon(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_resul
     vm_schedule_step(vm, PARTY_DRIVER, now_ns);
 }
 
-/** Whoever waited for memory tries again. */
+/** Lets the workloads that waited for memory try again. */
 static void wake_blocked_workloads(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -339,7 +341,7 @@ void memory_end_oom(struct vm *vm)
     wake_blocked_workloads(vm);
 }
 
-/** False: nobody is left whose death would help. */
+/** Kills a workload. Returns false if no kill would free memory. */
 static bool kill_workload(struct vm *vm)
 {
     const uint32_t group = gmem_oom_kill_group(vm->gmem);
@@ -347,7 +349,7 @@ static bool kill_workload(struct vm *vm)
     if (group == GMEM_NO_GROUP) {
         return false;
     }
-    world_log(vm->world, LOG_EVENTS, "%s: the OOM killer took workload %" PRIu32, vm->spec.name,
+    world_log(vm->world, LOG_EVENTS, "%s: the OOM killer killed workload %" PRIu32, vm->spec.name,
               group);
     OBSERVE(vm, OBSERVED_OOM_KILLED);
     return true;
@@ -360,7 +362,8 @@ void memory_expire_oom(struct vm *vm)
     wake_blocked_workloads(vm);
 }
 
-/** The workload cannot go on: balloon, then patience, then the killer. */
+/** A workload cannot go on: the guest asks the balloon, waits for pending pages, or kills a
+ * workload. */
 static void handle_out_of_memory(struct world *world, uint32_t index,
                                  const struct workload_tick *tick)
 {
@@ -368,7 +371,7 @@ static void handle_out_of_memory(struct world *world, uint32_t index,
     struct vm *vm = &world->vms[slot->vm];
     const uint64_t now_ns = engine_get_time_ns(world->engine);
     if (vm->oom_event != 0) {
-        slot->blocked = true; /* a deflate is pending already */
+        slot->blocked = true; /* an OOM deflate is already pending */
         return;
     }
     struct bnt_guest_oom_result result;
@@ -392,7 +395,7 @@ void memory_tick_workload(struct world *world, uint32_t index)
     struct workload_tick tick;
     slot->event = 0;
     if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
-        schedule_tick(world, index, vm->life.asleep_until_ns); /* the machine is off */
+        schedule_tick(world, index, vm->life.asleep_until_ns); /* the machine is powered off */
         return;
     }
     vm->touched = true;
@@ -447,7 +450,7 @@ void memory_end_pressure(struct vm *vm, uint32_t action)
     vm->touched = true;
 }
 
-/** Demand, what of it is unmet, and the time that was waited, of all workloads of a VM. */
+/** Sums demand, unmet demand and stalled time over all workloads of a VM. */
 struct workload_info memory_sum_workloads(const struct vm *vm)
 {
     const struct world *world = vm->world;

@@ -1,5 +1,5 @@
 /*
- * Observations: from who sees something happen to the observers that want its kind.
+ * Observations: they go from the function that sees something happen to all observers of that kind.
  */
 #include "sim/world/vm.h"
 

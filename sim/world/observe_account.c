@@ -1,5 +1,5 @@
 /*
- * The observer that counts: what the account tells of a VM and what metrics show.
+ * The observer that counts what happens, for the account of a VM and for metrics.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
@@ -58,9 +58,9 @@ static void count_verdicts(struct vm *vm, const struct observation *seen)
     if (!request->complete || !request->inflate) {
         return;
     }
-    /* One verdict answers a huge page. */
+    /* A huge page has a single verdict. */
     const uint32_t order = request->page_order > vm->spec.page_order ? 0 : vm->spec.page_order;
-    uint64_t accepted = 0; /* nearly all: counted in a register */
+    uint64_t accepted = 0; /* fast path: only accepted verdicts are counted */
     for (uint32_t page = 0; page < request->page_count; page++) {
         const uint32_t pfn = page << order;
         if (pfn >= request->verdict_count) {

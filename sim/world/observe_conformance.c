@@ -1,11 +1,11 @@
 /*
- * The observer that tells the watchers of the standard's clauses what crosses the boundary of a
- * VM, and what they are told of it when it begins.
+ * The observer that passes on what crosses the boundary of a VM to the watchers of the standard's
+ * clauses; also the configuration that they receive when the VM begins.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-/** A driver with rates backs off until its next tick. */
+/** A driver with rate limits backs off until its next tick. */
 static uint64_t get_first_back_off(const struct vm *vm)
 {
     const struct bnt_guest_config settings = vm_get_guest_settings(vm);
@@ -15,11 +15,11 @@ static uint64_t get_first_back_off(const struct vm *vm)
     return ticks ? tick_ns : settings.sizing.retry_min_ns;
 }
 
-/** What crosses this VM's boundary is watched for the clauses of the standard. */
+/** Starts to watch this VM for the clauses of the standard. */
 void vm_start_watching(const struct vm *vm)
 {
-    /* What our driver does not want is its scenario's decision; what another leaves out, its own.
-     */
+    /* The scenario decides which features our own driver leaves out; another driver decides for
+     * itself. */
     const uint64_t own = vm->spec.driver.personality != 0 ? BNT_BALLOON_F_MUST_TELL_HOST : 0;
     const struct conformance_vm config = {
         .name = vm->spec.name,
@@ -181,7 +181,7 @@ static void watch_discarded(struct vm *vm, const struct observation *seen)
     conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
-/** What reads as another value reads as the driver wants it. */
+/** A page that was filled with a value reads as the driver wants it. */
 static void watch_filled(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
@@ -252,7 +252,7 @@ static void watch_touched_page(struct vm *vm, const struct observation *seen)
 
 static void watch_differing_page(struct vm *vm, const struct observation *seen)
 {
-    if (seen->value == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
+    if (seen->value == GMEM_TAG_UNKNOWN) { /* the page was hinted and has not been written since */
         conformance_observe_hinted_page_access(get_conformance(vm), vm->index, seen->at,
                                                seen->flag);
     }

@@ -1,7 +1,8 @@
 /*
- * The observer that hashes: what happened goes into the payload of the event that is handled.
+ * The observer that hashes: it adds what happened to the payload of the event that is being
+ * handled.
  *
- * The hash of a scenario is made of these lines: whoever adds one changes it.
+ * These lines determine the hash of every scenario: a new line changes it.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"

@@ -1,12 +1,12 @@
 /*
- * The observer that logs what the cores say of themselves, with names for numbers that stand for
- * one.
+ * The observer that logs the events of the two cores, with names in place of numbers.
  */
 #include "sim/oracle/oracle.h"
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-/** What the value of an event stands for where it is a number for a name; NULL: it is a number. */
+/** Returns the name for the value of an event, if the value is a number that stands for a name;
+ * otherwise NULL. */
 static const char *name_event_value(const struct bnt_guest_event *event)
 {
     switch (event->kind) {
@@ -58,9 +58,10 @@ static void log_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
     const bool success = bnt_vmware_succeeded(call->command, call->status);
-    world_log(vm->world, success ? LOG_ALL : LOG_EVENTS, "%s: %s is answered %s, %llu",
-              vm->spec.name, bnt_vmware_command_name(call->command),
-              bnt_vmware_status_name(call->status), (unsigned long long)call->result);
+    world_log(vm->world, success ? LOG_ALL : LOG_EVENTS,
+              "%s: the host answers call %s with %s, result %llu", vm->spec.name,
+              bnt_vmware_command_name(call->command), bnt_vmware_status_name(call->status),
+              (unsigned long long)call->result);
 }
 
 const struct observer log_observer = {

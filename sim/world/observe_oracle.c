@@ -1,8 +1,8 @@
 /*
- * The observer that tells the oracle what is seen at the boundaries.
+ * The observer that passes on to the oracle what crosses the boundaries of a VM.
  *
- * The oracle knows pages only: a request of huge pages is told as what it is about, 512 pages each,
- * all with the verdict of the huge page. So it checks each of them.
+ * The oracle knows only pages of 4 KiB: a request of huge pages reaches it as 512 pages for each
+ * huge page, all with the verdict of that huge page, and it checks each of the 512.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
@@ -200,14 +200,15 @@ static void forward_initialised_page(struct vm *vm, const struct observation *se
     oracle_check_initialised_page(get_oracle(vm), vm->index, seen->at, seen->value, seen->other);
 }
 
-/** Before the guest's own write a page may hold nothing: it was dropped meanwhile. */
+/** A page may have lost its content before the guest writes it: the host has discarded it
+ * meanwhile. */
 static void forward_differing_page(struct vm *vm, const struct observation *seen)
 {
     struct oracle *oracle = get_oracle(vm);
     const uint64_t expected = seen->value;
     const uint64_t found = seen->other;
     const bool freed = vm->spec.free_content != FREE_CONTENT_ANY && expected == vm_get_free_tag(vm);
-    if (expected == GMEM_TAG_UNKNOWN) { /* hinted, and not written since */
+    if (expected == GMEM_TAG_UNKNOWN) { /* the page was hinted and has not been written since */
         oracle_check_hinted_access(oracle, vm->index, seen->at,
                                    found == vm_get_free_tag(vm) ? 0 : found, seen->flag);
     } else if (!seen->flag && freed) {

@@ -1,8 +1,8 @@
 /*
- * What stands at the two ends of a VM's wire, as every room sees it: a table of functions each.
+ * The peers at the two ends of a VM's wire, as all rooms see them: each is a table of functions.
  *
- * A further kind of peer is a file that makes such a table, and a row in sim/peers/peers.c. Times
- * are those of the VM's engine; statuses are those of the libraries.
+ * A new kind of peer is one file with such a table, and one row in sim/peers/peers.c. Times are
+ * those of the VM's engine; statuses are those of the libraries.
  */
 #ifndef SIM_WORLD_PEER_H
 #define SIM_WORLD_PEER_H
@@ -13,34 +13,37 @@
 
 struct vm;
 
-/** What drives the balloon of a VM. */
+/** The driver of a VM's balloon. */
 struct driver_peer {
     const char *name;
-    /** Whether it is the one for this VM. */
+    /** Whether this peer drives this VM. */
     bool (*plays)(const struct vm *vm);
-    /** Whether it takes the settings of the VM; else a sentence. Makes nothing. */
+    /** Whether the driver accepts the settings of the VM; if not, `error` receives a sentence.
+     * Creates nothing. */
     bool (*can_start)(struct vm *vm, char *error, size_t error_bytes);
     /** Makes the configuration of the driver core; what the scenario leaves open stays 0. */
     void (*make_config)(const struct vm *vm, struct bnt_guest_config *made);
-    /** Bytes of DMA memory that it needs. */
+    /** Stores how many bytes of DMA memory the driver needs. */
     bool (*dma_bytes)(const struct vm *vm, size_t *bytes, char *error, size_t error_bytes);
     bool (*create)(struct vm *vm, char *error, size_t error_bytes);
     void (*destroy)(struct vm *vm);
-    /** Another kernel's driver, in the memory of the old one, which nobody asks any more. */
+    /** Starts the driver of a new kernel in the memory of the old kernel's driver, which is not
+     * called again. */
     bool (*restart)(struct vm *vm, char *error, size_t error_bytes);
     /** The run begins. */
     void (*begin)(struct vm *vm);
-    /** A WIRE event: plays a line of a recording. */
+    /** Plays a line of a recording, in a WIRE event. */
     void (*line)(struct vm *vm, uint32_t line);
-    /** Whether it has done all that it has to do in a run. */
+    /** Whether the driver has done everything that it must do in a run. */
     bool (*is_done)(const struct vm *vm);
     void (*interrupt)(struct vm *vm, uint16_t queue);
     void (*config_changed)(struct vm *vm);
-    /** NULL: it does not step, and nobody can ask it anything. */
+    /** NULL if the driver takes no steps; such a driver answers no requests either. */
     bnt_status (*step)(struct vm *vm, uint64_t *deadline_ns);
-    /** Fills in what `info->size` covers; the state is DOWN if there is nothing to ask. */
+    /** Fills in the fields that `info->size` covers; the state is DOWN if there is no driver core.
+     */
     void (*info)(const struct vm *vm, struct bnt_guest_info *info);
-    /** Index of a queue; BNT_BALLOON_QUEUE_NONE: it has none. */
+    /** Returns the index of a queue, or BNT_BALLOON_QUEUE_NONE. */
     uint16_t (*queue_index)(const struct vm *vm, bnt_balloon_queue role);
     bnt_status (*attach)(struct vm *vm);
     bnt_status (*detach)(struct vm *vm);
@@ -51,23 +54,24 @@ struct driver_peer {
     bnt_status (*deflate_all)(struct vm *vm);
     bnt_status (*target_follow)(struct vm *vm);
     bnt_status (*queue_reset)(struct vm *vm, bnt_balloon_queue role);
-    /** The allocator has free pages to report. */
+    /** Notifies the driver that the allocator has free pages to report. */
     void (*pages_freed)(struct vm *vm);
-    /** The allocator wants hinted pages back. */
+    /** Asks the driver to return hinted pages to the allocator. */
     bnt_status (*shrink)(struct vm *vm, uint64_t pfns, uint64_t *freed_pfns);
     bnt_status (*oom)(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result);
-    /** An allocation that waited is over. */
+    /** Notifies the driver that a waiting allocation is complete. */
     bnt_status (*alloc_done)(struct vm *vm, const uint64_t *pages, uint32_t count);
     bnt_status (*page_migrate)(struct vm *vm, uint64_t from, uint64_t to, bool deflate_first);
 };
 
-/** The balloon device of a VM, and the VMM's hold on it. */
+/** The balloon device of a VM, with the functions that the VMM calls. */
 struct device_peer {
     const char *name;
     bool (*can_start)(const struct vm *vm, char *error, size_t error_bytes);
     bool (*create)(struct vm *vm, char *error, size_t error_bytes);
     void (*destroy)(struct vm *vm);
-    /** Another instance in place of this one: as after power-on, or from what this one saved. */
+    /** Replaces the instance by a new one: after power-on, or with the state that this one saved.
+     */
     bool (*renew)(struct vm *vm);
     bnt_status (*restore)(struct vm *vm);
     /* Registers and notifications. */
@@ -89,14 +93,14 @@ struct device_peer {
     int32_t (*call)(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
                     uint64_t *result);
     bnt_status (*step)(struct vm *vm, uint64_t *deadline_ns);
-    /* What it says of itself. */
-    /** Fills in what `info->size` covers. */
+    /* The state that the device reports */
+    /** Fills in the fields that `info->size` covers. */
     void (*info)(const struct vm *vm, struct bnt_host_info *info);
     const struct bnt_diag *(*diag)(const struct vm *vm);
     bnt_status (*stats)(const struct vm *vm, struct bnt_host_stats *stats);
     bnt_status (*working_set)(const struct vm *vm, struct bnt_host_ws *ws);
     bool (*has_page)(const struct vm *vm, uint64_t pfn);
-    /** Compares its ledger with the oracle's pages. */
+    /** Compares the device's ledger with the pages that the oracle knows. */
     void (*audit)(const struct vm *vm, uint64_t allocator_pages, uint64_t reported_pages);
     /* The VMM. */
     bnt_status (*target_set)(struct vm *vm, uint64_t pfns, uint64_t within_ns, uint64_t *id);

@@ -1,14 +1,14 @@
 /*
- * Sleeping allocations: the balloon driver asks for pages in a way that may wait, and an event
- * later in virtual time brings them.
+ * Sleeping allocations: the balloon driver requests pages and may wait; a later event in virtual
+ * time delivers them.
  *
- * Each step reclaims or swaps a batch, which takes its time; meanwhile the rest of the guest goes
- * on and may take what became free. The request cannot be called back, as in a kernel that sleeps:
- * what comes when nobody wants it any more goes straight back.
+ * Each step reclaims or swaps one batch, which takes virtual time; meanwhile the rest of the guest
+ * runs and may take the freed pages. The request cannot be cancelled, as in a kernel that sleeps:
+ * pages that arrive when no driver wants them any more are freed at once.
  */
 #include "sim/world/vm.h"
 
-#define SLEEP_FIRST_NS 10000 /**< to get to sleep and to be woken, at least */
+#define SLEEP_FIRST_NS 10000 /**< shortest time to fall asleep and to be woken */
 
 static void schedule_step(struct vm *vm, uint64_t time_ns)
 {
@@ -26,7 +26,7 @@ bool sleeping_start_wait(struct vm *vm, uint32_t count)
     return true;
 }
 
-/** What came is the driver's; it may use it or give it back at once. */
+/** Delivers the pages to the driver, which may use them or free them at once. */
 static void wake_driver(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -37,8 +37,8 @@ static void wake_driver(struct vm *vm)
     OBSERVE(vm, OBSERVED_PAGES_COMING, .count = got);
     const bnt_status status = vm->ends.driver.alloc_done(vm, pages, got);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "%s: the driver did not take its pages: %s", vm->spec.name,
-                   bnt_status_text(status));
+        world_fail(world, VERDICT_FAIL, "%s: the driver refused the pages of its allocation: %s",
+                   vm->spec.name, bnt_status_text(status));
     }
     OBSERVE(vm, OBSERVED_PAGES_CAME);
     vm_schedule_step(vm, PARTY_DRIVER, now_ns);

@@ -1,8 +1,8 @@
 /*
- * When the ends of a VM step, and when what they signal arrives.
+ * When the two ends of a VM take steps, and when their notifications arrive.
  *
- * A step is an event; its deadline is the next one. A stalled party's steps wait until the stall is
- * over.
+ * A step is an event, and the deadline that it returns is the time of the next step. The steps of a
+ * stalled party wait until the stall ends.
  */
 #include "sim/world/vm.h"
 

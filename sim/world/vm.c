@@ -1,9 +1,9 @@
 /*
- * One VM: what follows from its settings, what its ends say of themselves, and the memory that its
- * device reaches.
+ * One VM: values derived from its settings, the state that its ends report, and the memory that its
+ * device can access.
  *
- * Of guest memory only the driver's DMA area has bytes; any other page is its content tag, spread
- * over its bytes, so that a device that reads or writes where it should not is seen.
+ * Only the driver's DMA area has real bytes. Any other guest page is a content tag spread over its
+ * bytes, so that a device that reads or writes a wrong address is noticed.
  */
 #include "sim/world/vm.h"
 #include "sim/world/backing.h"
@@ -28,7 +28,7 @@ bool vm_ends_beyond_32_bits(const struct vm *vm)
     return vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT) - 1 > BNT_PFN_MAX;
 }
 
-/* ---- What is expected of its driver ---- */
+/* ---- What the oracle expects of the driver ---- */
 
 uint64_t vm_get_slack(const struct vm *vm)
 {
@@ -57,7 +57,7 @@ uint32_t vm_get_refused_max(const struct vm *vm)
     return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 
-/** A driver that sees a reset acts on it by the next tick. */
+/** The driver empties the balloon at the latest one tick after it sees a reset. */
 uint64_t vm_get_reset_empty_ns(const struct vm *vm)
 {
     return vm_uses_vmware_wire(vm)
@@ -76,7 +76,7 @@ bool vm_take_fault(struct vm *vm, corruption which)
     return true;
 }
 
-/* ---- What the ends say of themselves ---- */
+/* ---- State reported by the two ends ---- */
 
 struct bnt_guest_config vm_get_guest_settings(const struct vm *vm)
 {
@@ -84,12 +84,12 @@ struct bnt_guest_config vm_get_guest_settings(const struct vm *vm)
     vm->ends.driver.make_config(vm, &config);
     struct bnt_guest_config settings = config;
     if (bnt_guest_config_resolve(&config, &settings) != BNT_OK) {
-        settings = config; /* the library knows a struct of this size, so this does not happen */
+        settings = config; /* cannot happen: the library knows a struct of this size */
     }
     return settings;
 }
 
-/** Fills in what info->size covers. */
+/** Fills in the fields that info->size covers. */
 void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info)
 {
     vm->ends.driver.info(vm, info);
@@ -124,7 +124,7 @@ uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue)
     return queue;
 }
 
-/* ---- The memory that the device reaches ---- */
+/* ---- The memory that the device can access ---- */
 
 static bool is_in_dma(const struct vm *vm, uint64_t gpa)
 {
@@ -173,7 +173,7 @@ static bnt_status write_memory(void *opaque, uint64_t gpa, const void *src, uint
     return BNT_OK;
 }
 
-/** What the device may reach: the guest's memory that is there, and the DMA area. */
+/** Maps the memory that the device can access: the guest's online memory and the DMA area. */
 bnt_status vm_map_memory(struct vm *vm)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;
@@ -186,8 +186,8 @@ bnt_status vm_map_memory(struct vm *vm)
     return bnt_mem_init(&vm->mem, &ops, vm, regions, 2);
 }
 
-/** At 0 where the guest's memory ends beyond the PFNs of 32 bits, in which VMware's calls name a
- * batch page; else behind it. */
+/** Places the DMA area behind the guest's memory, or at 0 if that memory ends beyond 32-bit PFNs:
+ * VMware's calls name a batch page by a 32-bit PFN. */
 void vm_create_dma(struct vm *vm, size_t bytes)
 {
     const uint64_t memory_gpa = vm->spec.first_pfn << BNT_PFN_SHIFT;

@@ -1,8 +1,8 @@
 /*
- * The structs of a world and of a VM, and what every room above does with them.
+ * The structs of a world and of a VM, with the functions that every higher room uses.
  *
- * What stands at the ends of a VM's wire is reached through `vm->ends`, whose tables the rooms
- * above fill (sim/peers) and interpose in (sim/faults).
+ * The ends of a VM's wire are reached through `vm->ends`: sim/peers fills its tables, and
+ * sim/faults puts interposers into them.
  */
 #ifndef SIM_WORLD_VM_H
 #define SIM_WORLD_VM_H
@@ -19,41 +19,42 @@
 #include <ballonet/host.h>
 #include <ballonet/vmware.h>
 
-#define WORLD_BUDGET          4          /**< units of work of one step */
-#define WORLD_RESET_EMPTY_NS  1000000000 /**< promised: empty 1 s after the notice */
+#define WORLD_BUDGET 4 /**< most units of work in one step */
+/** a reset empties the balloon within 1 s of its notice */
+#define WORLD_RESET_EMPTY_NS  1000000000
 #define WORLD_QUEUES          BNT_BALLOON_QUEUE_COUNT
 #define WORLD_AUDIT_PAGES_MAX 4096 /**< smaller worlds are audited after every event */
 
-/** One kind of notification between a driver and its device. */
+/** The link's state for one kind of notification between driver and device. */
 struct link_state {
     uint32_t drop_next;
     uint32_t duplicate_next;
     uint32_t delay_next;
     uint64_t delay_next_ns;
     bool reorder_armed;
-    bool reorder_held; /**< one is kept back until the next */
+    bool reorder_held; /**< one notification is held back until the next one */
     uint16_t reorder_queue;
     uint64_t reorder_data;
     uint64_t lost;
 };
 
-/** Where the driver put a queue, for those who corrupt it. */
+/** Where the driver placed a queue, for the faults that corrupt its ring. */
 struct queue_place {
     uint16_t size;
-    bool foreign; /**< its bytes are not those of a little-endian split ring: it is left alone */
+    bool foreign; /**< not a little-endian split ring: faults leave it alone */
     uint64_t desc_gpa;
     uint64_t avail_gpa;
     uint64_t used_gpa;
 };
 
-/** What is said of a VM in the account and counted for metrics. */
+/** What the account of a VM prints and metrics show. */
 struct vm_account {
     uint64_t held_peak;
     uint64_t refused_by[BNT_VERDICT_COUNT]; /**< pages refused on inflation, by reason */
     uint64_t uncertain;
     uint64_t oom_deflates;
     uint64_t oom_kills;
-    uint64_t step_pages; /**< most that one step of the driver gave back */
+    uint64_t step_pages; /**< most pages that one step of the driver freed */
     uint64_t stalls;
     uint64_t reported_pfns;
     uint64_t first_refusal_ns;
@@ -73,60 +74,62 @@ struct vm_account {
     uint64_t unlocks;
 };
 
-/** Where a VM is in its life (lifecycle.c). */
+/** The state of a VM's life cycle (lifecycle.c). */
 struct vm_life {
-    bool unplugged;           /**< there is no device */
-    bool told;                /**< and the guest knows */
-    bool freezing;            /**< once the driver is down the machine goes off */
-    bool found;               /**< once it is down it attaches to a device that was plugged in */
-    bool awaited;             /**< a LIFECYCLE event looks whether it is down */
+    bool unplugged; /**< the device is unplugged */
+    bool told;      /**< the guest knows that the device is unplugged */
+    bool freezing;  /**< the machine powers off once the driver is down */
+    /** once it is down, the driver attaches to a device that was plugged in */
+    bool found;
+    bool awaited;             /**< a LIFECYCLE event polls whether the driver is down */
     uint64_t off_ns;          /**< for so long */
-    uint64_t asleep_until_ns; /**< until then nothing runs in the guest */
-    uint64_t kernel;          /**< counts the guest's kernels: what one waited for ends with it */
+    uint64_t asleep_until_ns; /**< nothing runs in the guest before this time */
+    /** number of the guest's current kernel: LIFECYCLE events of an earlier kernel are ignored */
+    uint64_t kernel;
     uint32_t polls;
-    uint32_t move_left; /**< pages that compaction still moves */
-    uint64_t move_at;   /**< next page to look at */
+    uint32_t move_left; /**< pages that compaction still has to move */
+    uint64_t move_at;   /**< next page that compaction looks at */
     uint32_t move_polls;
     bool move_deflate_first;
-    bool compacting;        /**< a LIFECYCLE event, or the end of a move, goes on with it */
-    bool moving;            /**< the driver has a move under way */
-    uint64_t offline_bytes; /**< memory that is not there yet */
+    bool compacting;        /**< a LIFECYCLE event or the end of a move continues the compaction */
+    bool moving;            /**< the driver is moving a page */
+    uint64_t offline_bytes; /**< memory that is not online yet */
 };
 
-/** What its migrations came to. */
+/** Counters of the VM's migrations. */
 struct vm_moves {
     uint64_t done;
     uint64_t cancelled;
-    uint64_t rounds; /**< of all of them */
+    uint64_t rounds; /**< rounds of all its migrations */
     uint64_t sent_pfns;
     uint64_t skipped_pfns; /**< hinted in time */
     uint64_t took_ns;      /**< the last one */
     uint64_t downtime_ns;
 };
 
-/** What `settled` needs to know of the past (settled.c). */
+/** The history that the metric `settled` needs (settled.c). */
 struct vm_settled {
-    uint64_t target_ns; /**< the last target was set */
-    uint64_t added_ns;  /**< memory was last added; 0: never */
-    bool refusing;      /**< a refusal of the script stands */
+    uint64_t target_ns; /**< when the last target was set */
+    uint64_t added_ns;  /**< when memory was last added; 0: never */
+    bool refusing;      /**< a refusal rule of the script is active */
     uint64_t ledger_pfns;
-    uint64_t moved_ns; /**< the ledger last changed */
-    uint64_t oom_ns;   /**< the last OOM deflate */
-    bool started;      /**< VMware's wire: a START was answered by a success */
-    uint64_t caps;     /**< and left these capabilities */
+    uint64_t moved_ns; /**< when the ledger last changed */
+    uint64_t oom_ns;   /**< when the last OOM deflate happened */
+    bool started;      /**< VMware's wire: a START call succeeded */
+    uint64_t caps;     /**< the capabilities that START agreed on */
 };
 
 struct migration;
 struct vm;
 struct wire_player;
 
-/** Each function that something crosses the wire by; `opaque` is the VM. */
+/** All functions by which something crosses the wire; `opaque` is the VM. */
 struct vm_ends {
     struct driver_peer driver;
     struct device_peer device;
     struct bnt_drv_transport transport; /**< what a driver calls */
-    struct bnt_guest_ops guest;         /**< what our driver's core calls */
-    struct bnt_host_ops host;           /**< what our device's core calls */
+    struct bnt_guest_ops guest;         /**< callbacks of our driver's core */
+    struct bnt_host_ops host;           /**< callbacks of our device's core */
     /** A notification sets out. */
     void (*carry)(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
     /** Adds the pages of the dirty log to a bitmap of pages, and clears the log. */
@@ -136,13 +139,13 @@ struct vm_ends {
 struct vm {
     struct world *world;
     uint32_t index;
-    struct scenario_vm spec; /**< the scenario's, with what swarm drew */
+    struct scenario_vm spec; /**< the scenario's settings, with values drawn by swarm */
     struct gmem *gmem;
     /* guest */
     struct bnt_guest *guest;
     void *guest_state;
     size_t guest_bytes;
-    uint64_t *record_bits; /**< and behind it, as long, those of hinted pages */
+    uint64_t *record_bits; /**< followed by as many bits for hinted pages */
     uint64_t record_bytes;
     uint8_t *dma;
     uint64_t dma_gpa;
@@ -154,56 +157,59 @@ struct vm {
     void *host_storage;
     size_t host_bytes;
     struct bnt_mem mem;
-    uint64_t *content;   /**< what the host holds for each guest page: its tag, 0: nothing */
+    uint64_t *content;   /**< host's content tag of each guest page; 0: zeroes or never written */
     uint64_t *init_bits; /**< the driver's, for DEVICE_INIT_ON_INFLATE */
     uint64_t init_bytes;
-    uint64_t *backed; /**< a bit a PFN: it has host memory */
+    uint64_t *backed; /**< one bit for each PFN that has host memory */
     uint64_t backed_bytes;
     uint64_t backed_pfns;
     /* between them */
-    struct vm_ends ends;   /**< what is called: the honest ones, and faults around them */
-    struct vm_ends honest; /**< what a fault passes on to */
+    /** the functions that are called: those in `honest`, with faults around some */
+    struct vm_ends ends;
+    struct vm_ends honest; /**< the functions without faults */
     struct link_state link[SIGNAL_COUNT];
     uint64_t step_event[2]; /**< scheduled GUEST_STEP and HOST_STEP by action_party; 0: none */
     uint64_t step_ns[2];
     uint64_t stalled_until_ns[2];
-    bool touched; /**< by the event being handled */
+    bool touched; /**< the current event has touched this VM */
     /* out of memory */
-    uint64_t oom_event; /**< its deadline; 0: no OOM deflate is pending */
+    uint64_t oom_event; /**< event of the OOM deflate's deadline; 0: no OOM deflate is pending */
     bool reclaim_scheduled;
     bool detaching;           /**< or gone */
-    bool suspend_asked;       /**< by the script, and no resume since */
-    bool emptying;            /**< the script wants the balloon empty, whatever the target */
-    uint32_t sleeping_pages;  /**< that an allocation waits for */
-    uint64_t sleep_event;     /**< its next step; 0: none waits */
-    uint64_t called_until_ns; /**< calls made so far take until then */
+    bool suspend_asked;       /**< the script has suspended the device and not resumed it */
+    bool emptying;            /**< the script wants an empty balloon, whatever the target */
+    uint32_t sleeping_pages;  /**< pages that a sleeping allocation waits for */
+    uint64_t sleep_event;     /**< next step of that allocation; 0: none waits */
+    uint64_t called_until_ns; /**< the calls made so far take until this time */
     /* hostility */
-    uint32_t armed[CORRUPTION_COUNT]; /**< times it still happens */
+    uint32_t armed[CORRUPTION_COUNT]; /**< how many more times each fault happens */
     uint32_t storm_reads;
-    bool lasting_fault;    /**< of the declared ones, one that no reset of the device ends */
-    bool allocator_silent; /**< the oracle is not told what the allocator hands out */
-    bool device_waited;    /**< as last looked at: it was stalled, suspended, away */
-    bool leave_secret;     /**< the oracles are not told that an orderly detach has no time left */
-    bool stall_secret[2];  /**< a stall that the oracles are not told of, and that does not end */
+    bool lasting_fault;    /**< a declared fault is one that no reset of the device ends */
+    bool allocator_silent; /**< allocated pages are not reported to the oracle */
+    bool device_waited;    /**< at the last check the device was stalled, suspended or away */
+    bool leave_secret;     /**< the oracles do not learn that an orderly detach has no time left */
+    /** a secret stall: the oracles do not learn of it, and it does not end */
+    bool stall_secret[2];
     struct vm_life life;
-    uint64_t inhibited_until_ns;  /**< the host must not discard before */
-    uint64_t oom_allocating_pfns; /**< asked for inside the next allocation for the balloon */
-    uint64_t step_pages;          /**< given back in the driver's step that is under way */
+    uint64_t inhibited_until_ns; /**< the host must not discard before this time */
+    /** size of an OOM deflate to run inside the balloon's next allocation */
+    uint64_t oom_allocating_pfns;
+    uint64_t step_pages; /**< pages freed in the driver's current step */
     struct vm_account account;
     struct vm_settled settled;
     /* migration */
-    struct migration *migration; /**< NULL: none is under way */
-    uint64_t *dirty_log;         /**< pages written since it was last looked at; NULL: not kept */
+    struct migration *migration; /**< NULL: no migration is running */
+    uint64_t *dirty_log;         /**< pages written since the last sync; NULL: not recorded */
     struct vm_moves moves;
-    uint64_t paused_until_ns; /**< it stands still for a switch-over */
-    bool away;                /**< its memory is the other host's */
+    uint64_t paused_until_ns; /**< the VM is paused for a switch-over until this time */
+    bool away;                /**< its memory is on the other host */
 };
 
 /** A workload, its next tick, and whether it waits for the balloon. */
 struct workload_slot {
     struct workload *workload;
-    uint64_t event;     /**< its next tick; 0: none waits */
-    uint64_t end_event; /**< of pressure that ends by itself; 0: none */
+    uint64_t event;     /**< the next tick; 0: none is scheduled */
+    uint64_t end_event; /**< the end of a pressure action; 0: it has no end */
     uint32_t vm;
     bool blocked;
 };
@@ -218,16 +224,17 @@ struct world {
     struct observer_list observers[OBSERVED_COUNT];
     struct vm *vms;
     uint32_t vm_count;
-    struct workload_slot *workloads; /**< the scenario's, then one for each action's pressure */
+    /** the workloads of the scenario, then one for each pressure action */
+    struct workload_slot *workloads;
     uint32_t workload_slots;
-    struct recording **recordings;       /**< of each file, once parsed */
-    uint64_t awaited[TRIGGER_WORLD + 1]; /**< events that actions wait for, a bit each */
-    uint32_t *trigger_counts;            /**< of each action: how often its event happened */
+    struct recording **recordings;       /**< the parsed recording of each file */
+    uint64_t awaited[TRIGGER_WORLD + 1]; /**< one bit for each event that actions wait for */
+    uint32_t *trigger_counts;            /**< for each action: how often its event happened */
     uint32_t *action_runs;
     bool *expect_met; /**< of each EVENTUALLY */
     bool *expect_open;
     bool quiet;
-    bool small; /**< audited after every event */
+    bool small; /**< the world is audited after every event */
     /* machine */
     uint64_t machine_pfns;
     uint64_t machine_swap_pfns;
@@ -239,7 +246,7 @@ struct world {
     uint64_t end_ns;
 };
 
-/** Tells the observers of the VM's world. */
+/** Passes an observation to the observers of the VM's world. */
 static inline void world_notify_observers(struct vm *vm, const struct observation *seen)
 {
     const struct observer_list *list = &vm->world->observers[seen->kind];
@@ -255,41 +262,41 @@ void world_fail(struct world *world, run_verdict verdict, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 
 /* vm.c */
-/** Whether the last PFN of its memory has more than 32 bits. */
+/** Whether the last PFN of the VM's memory has more than 32 bits. */
 bool vm_ends_beyond_32_bits(const struct vm *vm);
-/** The driver's settings, with the library's where the scenario leaves them open. */
+/** Returns the driver's settings, with the library's defaults for what the scenario leaves open. */
 struct bnt_guest_config vm_get_guest_settings(const struct vm *vm);
-/** The content tag of a page that holds `value` in each le32. */
+/** Returns the content tag of a page that holds `value` in each le32. */
 uint64_t vm_make_value_tag(uint32_t value);
-/** The content tag that free pages of this guest hold. */
+/** Returns the content tag that free pages of this guest hold. */
 uint64_t vm_get_free_tag(const struct vm *vm);
-/** What the device may reach: the guest's memory that is there, and the DMA area. */
+/** Maps the memory that the device can access: the guest's online memory and the DMA area. */
 bnt_status vm_map_memory(struct vm *vm);
-/** Makes the DMA area, which is memory of its own. */
+/** Creates the DMA area, which is no part of the guest's memory. */
 void vm_create_dma(struct vm *vm, size_t bytes);
 struct bnt_guest_info vm_get_guest_info(const struct vm *vm);
 struct bnt_host_info vm_get_host_info(const struct vm *vm);
-/** The same, of as many fields as `info->size` covers. */
+/** Both fill in only the fields that `info->size` covers. */
 void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info);
 void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
-/** What a queue is for, as its driver sees it; a recording's by the standard's rule. */
+/** Returns the role of a queue for its driver; for a recording, by the rule of the standard. */
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
-/** Whether an armed fault happens now; then it is armed once less. */
+/** Whether an armed fault happens now. If so, it is armed once less. */
 bool vm_take_fault(struct vm *vm, corruption which);
 static inline bool vm_uses_vmware_wire(const struct vm *vm)
 {
     return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
 }
-/** Its driver does not step, and nobody can ask it anything. */
+/** Whether a recording is the driver: it takes no steps and answers no requests. */
 static inline bool vm_is_recorded(const struct vm *vm)
 {
     return vm->ends.driver.step == NULL;
 }
-/** PFNs above the target that a driver on VMware's wire does not deflate for. */
+/** PFNs above the target for which a driver on VMware's wire does not deflate. */
 uint64_t vm_get_slack(const struct vm *vm);
-/** Habits of a driver on VMware's wire, those of its profile included; none on VIRTIO's. */
+/** Habits of a driver on VMware's wire, with those of its profile; 0 on VIRTIO's wire. */
 uint32_t vm_get_habits(const struct vm *vm);
-/** What the oracle holds the driver to, on either wire. */
+/** The most refused pages that the oracle lets the driver hold, on either wire. */
 uint32_t vm_get_refused_max(const struct vm *vm);
 uint64_t vm_get_reset_empty_ns(const struct vm *vm);
 
@@ -298,25 +305,25 @@ void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns);
 void vm_step_driver(struct vm *vm);
 void vm_step_device(struct vm *vm);
 void vm_stall_party(struct vm *vm, action_party party, uint64_t until_ns);
-/** In the data of a kick: the lower 32 bits are a notification's data. */
+/** Set in the data of a kick whose lower 32 bits are notification data. */
 #define VM_KICK_HAS_DATA (UINT64_C(1) << 32)
-/** A notification arrives after so long. */
+/** Schedules the arrival of a notification `after_ns` from now. */
 void vm_schedule_arrival(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data,
                          uint64_t after_ns);
 
 /* observe_conformance.c */
-/** What the watchers of clauses are told of a VM when it begins. */
+/** Gives the watchers of clauses the configuration of a VM when it begins. */
 void vm_start_watching(const struct vm *vm);
 void vm_end_watched_event(const struct vm *vm);
 
 /* sleeping.c */
 bool sleeping_start_wait(struct vm *vm, uint32_t count);
 void sleeping_run_step(struct vm *vm);
-/** Nobody is left to whom the allocation could come. */
+/** Cancels the allocation when no driver is left to receive its pages. */
 void sleeping_cancel_wait(struct vm *vm);
 
-/* memory.c: workloads, reclaim, out of memory */
-/** Whether the guest's memory has room for what must be in it; else a sentence. */
+/* memory.c: workloads, reclaim and out-of-memory */
+/** Whether the guest's memory is large enough; if not, `error` receives a sentence. */
 bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);

@@ -1,5 +1,5 @@
 /*
- * What every room asks of a world: to log, and to fail a run; the names of its events.
+ * What all rooms use of a world: logging, failing a run, the names of its events.
  */
 #include "sim/world/vm.h"
 
@@ -14,7 +14,7 @@ struct unit {
     uint64_t value;
 };
 
-/** Writes a value in the largest unit that is exact, with up to three decimals of the next. */
+/** Writes a value in the largest unit that is not above it, with up to three decimals. */
 static void format_units(char *out, size_t bytes, uint64_t value, const struct unit *units)
 {
     uint32_t i = 0;
@@ -79,7 +79,7 @@ void world_log(struct world *world, log_level level, const char *format, ...)
 void world_fail(struct world *world, run_verdict verdict, const char *format, ...)
 {
     if (world->verdict != VERDICT_PASS) {
-        return; /* the first reason is the reason */
+        return; /* only the first failure is reported */
     }
     world->verdict = verdict;
     va_list arguments;

@@ -1,6 +1,6 @@
 /*
- * A world: every guest and host of a scenario, linked in one process, in virtual time. What it is
- * made from, and how it ends; it is made and run in sim/run.
+ * A world: every guest and host of a scenario in one process, in virtual time. This header has its
+ * configuration and its result; sim/run creates and runs it.
  */
 #ifndef SIM_WORLD_WORLD_H
 #define SIM_WORLD_WORLD_H
@@ -14,22 +14,22 @@
 
 struct world;
 
-/** How a run ended; the numbers are the command's exit statuses. */
+/** How a run ended; the numbers are the exit statuses of the command. */
 typedef enum run_verdict {
     VERDICT_PASS = 0,
-    VERDICT_FAIL = 1,           /**< an expectation or invariant failed */
-    VERDICT_USAGE = 2,          /**< wrong usage or a bad scenario */
-    VERDICT_LIVENESS = 3,       /**< did not get there in virtual time */
-    VERDICT_NONDETERMINISM = 4, /**< a replay or second run differed */
+    VERDICT_FAIL = 1,           /**< an expectation or an invariant failed */
+    VERDICT_USAGE = 2,          /**< wrong usage or an invalid scenario */
+    VERDICT_LIVENESS = 3,       /**< an expected state was not reached in time */
+    VERDICT_NONDETERMINISM = 4, /**< a replay or a second run differed */
     VERDICT_CRASH = 5,
     VERDICT_TRACE = 6, /**< a trace is unusable */
-    VERDICT_LIMIT = 7, /**< a limit was hit: inconclusive */
+    VERDICT_LIMIT = 7, /**< a limit was reached: the run is inconclusive */
     VERDICT_COUNT
 } run_verdict;
 
-/** Bytes of a file that the scenario names: a CSV or a wire recording. */
+/** The bytes of a file that the scenario names: a CSV or a wire recording. */
 struct world_file {
-    const char *name; /**< as in the scenario */
+    const char *name; /**< the name in the scenario */
     const char *bytes;
     size_t length;
 };
@@ -40,9 +40,10 @@ typedef enum log_level {
     LOG_ALL
 } log_level;
 
-/** How far a run has come, for somebody outside of its process; and whether it shall end now. */
+/** The progress of a run for another process to read, and that process's request to stop it. */
 struct world_watch {
-    volatile bool stop; /**< the run ends at the next event, inconclusive */
+    /** set by the other process: the run ends at its next event, inconclusive */
+    volatile bool stop;
     uint64_t seed;
     uint64_t events;
     uint64_t time_ns;
@@ -65,17 +66,17 @@ struct world_config {
 
 struct world_result {
     run_verdict verdict;
-    char text[512]; /**< why, unless it passed */
+    char text[512]; /**< the reason, unless the run passed */
     uint64_t events;
     uint64_t time_ns;
     struct engine_hash hash;
     uint64_t hash_word;
-    uint64_t leaked_bytes; /**< filled by the caller from the arena */
+    uint64_t leaked_bytes; /**< the caller fills this in from the arena */
 };
 
 const char *verdict_get_name(run_verdict which);
 
-/** Writes sizes and times in the shortest exact form. */
+/** Both write a value in the largest unit that is not above it, with up to three decimals. */
 void world_format_bytes(char *out, size_t bytes, uint64_t value);
 void world_format_time(char *out, size_t bytes, uint64_t value_ns);
 

@@ -251,8 +251,8 @@ static const struct {
     void (*damage)(void);
 } damages[] = {
     {"a page of a free block is in use", damage_use},
-    {"links of a free list disagree", damage_link},
-    {"a free list has another length than counted", damage_count},
+    {"the links of a free list are inconsistent", damage_link},
+    {"the length of a free list differs from its counter", damage_count},
     {"two free buddies were not merged", damage_double},
     {"a free block is not aligned", damage_align},
     {"a free block is outside memory", damage_range},

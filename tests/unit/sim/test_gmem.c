@@ -343,15 +343,15 @@ static const struct {
     const char *message;
     void (*damage)(void);
 } damages[] = {
-    {"were counted", damage_use},
-    {"is not of that use", damage_use_swapped},
-    {"are balloon", damage_counter},
-    {"waits to be used and is not free", damage_free_twice},
-    {"is free and not in the pool", damage_free_lost},
-    {"on another list", damage_two_lists},
-    {"links that disagree", damage_link},
-    {"pages on the list", damage_list_count},
-    {"pages in swap", damage_swap_lost},
+    {"but the counter says", damage_use},
+    {"has another use", damage_use_swapped},
+    {"have the use 'balloon'", damage_counter},
+    {"is listed as free but is in use", damage_free_twice},
+    {"is free but is not in the pool", damage_free_lost},
+    {"also on another list", damage_two_lists},
+    {"inconsistent links", damage_link},
+    {"list of ", damage_list_count},
+    {"pages are swapped out", damage_swap_lost},
     {"swap: ", damage_swap_count},
 };
 

@@ -56,19 +56,21 @@ START_TEST(test_errors_are_located)
         {"",
          "m.csv:1: error: the file is empty; a header line with the columns' names is expected"},
         {"time_ms,slab_kib\n", "m.csv:1: error: the column 'anonpages_kib' is missing"},
-        {"slab_kib,slab_kib\n", "m.csv:1: error: the column 'slab_kib' is there twice"},
-        {HEADER, "m.csv:1: error: no sample follows the header"},
-        {HEADER "1,2,3\n", "m.csv:2: error: 3 fields; the header has 8"},
-        {HEADER "1,2,3,4,5,6,7,8,9\n", "m.csv:2: error: 9 fields; the header has 8"},
+        {"slab_kib,slab_kib\n", "m.csv:1: error: the column 'slab_kib' appears twice"},
+        {HEADER, "m.csv:1: error: no sample follows the header line"},
+        {HEADER "1,2,3\n", "m.csv:2: error: the line has 3 fields; the header line has 8"},
+        {HEADER "1,2,3,4,5,6,7,8,9\n",
+         "m.csv:2: error: the line has 9 fields; the header line has 8"},
         {HEADER "1,2,3,4,5,6,7,8\n1,2,3,4,5,6,7,8\n",
-         "m.csv:3: error: 'time_ms' is not after that of the line before"},
+         "m.csv:3: error: 'time_ms' must be larger than in the line before"},
         {HEADER "1,2,3,4,-5,6,7,8\n", "m.csv:2: error: 'slab_kib' is not a whole number: "
                                       "character 1 of the field is not a digit"},
         {HEADER "1,2,3,,5,6,7,8\n",
          "m.csv:2: error: 'anonpages_kib' is empty; a whole number is expected"},
         {HEADER "1,2,3,99999999999999999999999,5,6,7,8\n",
-         "m.csv:2: error: 'anonpages_kib' is more than 9007199254740992"},
-        {HEADER "\n1,2,3,4,5,6,7,8\n", "m.csv:2: error: 1 fields; the header has 8"},
+         "m.csv:2: error: 'anonpages_kib' must be at most 9007199254740992"},
+        {HEADER "\n1,2,3,4,5,6,7,8\n",
+         "m.csv:2: error: the line has 1 fields; the header line has 8"},
     };
     ck_assert_ptr_null(parse(rows[_i].csv, strlen(rows[_i].csv)));
     ck_assert_str_eq(text, rows[_i].message);
