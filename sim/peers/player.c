@@ -85,6 +85,8 @@ static bool drives_vm(const struct vm *vm)
     return vm->spec.recording[0] != '\0';
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are those of the table of drivers */
+
 static bool can_start(struct vm *vm, char *error, size_t error_bytes)
 {
     (void)vm;
@@ -177,6 +179,8 @@ static bnt_status refuse_shrink(struct vm *vm, uint64_t pfns, uint64_t *freed_pf
     (void)freed_pfns;
     return refuse_request(vm);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static bnt_status refuse_oom(struct vm *vm, uint64_t pfns, struct bnt_guest_oom_result *result)
 {
