@@ -1,8 +1,8 @@
 /*
  * Faults: what a link, a driver or a device does wrong when the script says so.
  *
- * They are interposers around the ends of a VM's wire (`vm->ends`) and around the oracle; nothing
- * of them stands in what is honest.
+ * The faults are interposers around the ends of a VM's wire (`vm->ends`) and around the oracle.
+ * Code that works correctly contains no trace of them.
  */
 #ifndef SIM_FAULTS_FAULTS_H
 #define SIM_FAULTS_FAULTS_H
@@ -12,33 +12,34 @@
 /** Puts the interposers around the ends of a VM. */
 void faults_interpose(struct vm *vm);
 
-/** Whether the library takes the settings that the faults of the script change; else a sentence. */
+/** Whether the library accepts the settings after the script's faults have changed them; if not,
+ * `error` receives a sentence. */
 bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes);
 
-/** Suspends by name the invariants that the declared quirks of driver and device break. */
+/** Suspends the invariants that the declared quirks of driver and device break, each by name. */
 void quirks_suspend_invariants(const struct vm *vm);
 
-/** What the link loses, delays, repeats and reorders on the way. */
+/** Carries a notification over the link, which may lose, delay, repeat or reorder it. */
 void link_carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data);
-/** A quiet phase: what the script still had in mind is forgotten. */
+/** Ends the link's scripted faults when a quiet phase begins. */
 void link_end_faults(struct vm *vm);
 
-/** An action of the script. */
+/** Starts the fault of an action of the script. */
 void hostile_start_fault(struct vm *vm, const struct scenario_action *action);
-/** The first page that the oracle knows in a place; UINT64_MAX if none. */
+/** Returns the first page that is in this place by the oracle, or UINT64_MAX. */
 uint64_t hostile_find_page(const struct vm *vm, page_place place);
-/** The device was reset: whoever only forged rings is good again. */
+/** Ends faults that are only in rings, because a reset of the device has cleared the rings. */
 void hostile_end_ring_faults(struct vm *vm);
 
-/* forged_rings.c: what lies in the rings */
-/** Spoils the ring of the inflate queue. */
+/* forged_rings.c: faults in the rings */
+/** Corrupts the ring of the inflate queue. */
 void rings_corrupt(struct vm *vm, corruption which);
 void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *request);
-/** True if it spoiled something. */
+/** Returns true if it corrupted anything. */
 bool rings_corrupt_served(struct vm *vm, uint16_t queue);
-/** Spoils the statistics buffer that is about to be told of; true: its kick is left out. */
+/** Corrupts the statistics buffer before its kick. Returns true if the kick must be dropped. */
 bool rings_corrupt_statistics(struct vm *vm, uint16_t queue);
-/** Spoils the report that is about to be told of. */
+/** Corrupts a free page report before its kick. */
 void rings_corrupt_report(struct vm *vm, uint16_t queue);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Faults that lie to the oracle: an observation is replaced on its way to it, so that the oracle
- * sees what a party with that bug would have done.
+ * Faults that deceive the oracle: an observation is changed on its way to the oracle, so that the
+ * oracle sees what a party with that bug would have done.
  */
 #include "sim/faults/faults.h"
 #include "sim/world/observers.h"
@@ -68,7 +68,7 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
 }
 
 const struct observer forging_observer = {
-    .name = "oracle, by a forger",
+    .name = "oracle, with forged observations",
     .on =
         {
             [OBSERVED_GUEST_REQUEST] = forge_guest_request,

@@ -1,18 +1,18 @@
 /*
- * Faults in the rings: what a hostile driver writes into its own rings and requests, a hostile
- * device into used rings and responses, all in the DMA memory that they share.
+ * Faults in the rings: what a hostile driver writes into its rings and requests, and a hostile
+ * device into used rings and responses, all in the DMA memory that both share.
  *
- * What lies in rings is known of split ones only: a scenario that spoils those of a VM with packed
- * ones is refused when it is read, and here nothing happens to them.
+ * Only split rings are corrupted: a scenario that corrupts the packed rings of a VM is refused when
+ * it is loaded, and these functions leave packed rings alone.
  */
 #include "sim/faults/faults.h"
 
 #include <stddef.h>
 #include <string.h>
 
-/* ---- The rings as bytes ---- */
+/* ---- Reading and writing the rings ---- */
 
-/** `bytes` of the DMA memory; NULL unless all of them lie in it. */
+/** Returns a pointer to `bytes` bytes of the DMA memory, or NULL if they are not all inside it. */
 static uint8_t *get_dma(struct vm *vm, uint64_t gpa, uint64_t bytes)
 {
     const uint64_t offset = gpa - vm->dma_gpa;
@@ -81,13 +81,13 @@ static void make_available(struct vm *vm, uint16_t head)
     vm->ends.carry(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE, 0);
 }
 
-/** Where a forged chain begins: the last two descriptors, or the only one. */
+/** Returns the head of a forged chain: it uses the last two descriptors, or the only one. */
 static uint16_t choose_forged_head(const struct queue_place *queue)
 {
     return (uint16_t)(queue->size - (queue->size > 1 ? 2 : 1));
 }
 
-/** Writes a forged chain; its second descriptor only where the ring has two. Returns its head. */
+/** Writes a forged chain, with a second descriptor if the ring has two. Returns its head. */
 static uint16_t write_two_descriptors(struct vm *vm, uint64_t gpa, uint16_t first_flags,
                                       uint16_t next, uint16_t second_flags, uint16_t second_next)
 {
@@ -101,7 +101,7 @@ static uint16_t write_two_descriptors(struct vm *vm, uint64_t gpa, uint16_t firs
     return head;
 }
 
-/** Writes one descriptor over all of the guest's memory; returns it. */
+/** Writes one descriptor that covers all of the guest's memory. Returns its index. */
 static uint16_t write_long_descriptor(struct vm *vm)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
@@ -121,16 +121,18 @@ static const char *get_corruption_name(corruption which)
     return names[which];
 }
 
-/** Where the swarm drew a ring that has no room for it, the act is left out, and the log tells. */
+/** Whether the ring has enough descriptors for a fault. If the swarm drew a ring that is too small,
+ * the fault does not happen and the log says so. */
 static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, corruption which)
 {
     if (queue->size >= scenario_count_corruption_descriptors(which)) {
         return true;
     }
-    world_log(vm->world, LOG_EVENTS,
-              "%s: corrupt: nothing was done: %s needs a ring of %u descriptors, this one has %u",
-              vm->spec.name, get_corruption_name(which),
-              scenario_count_corruption_descriptors(which), queue->size);
+    world_log(
+        vm->world, LOG_EVENTS,
+        "%s: the corruption %s does not happen: it needs a ring of %u descriptors, this ring has %u",
+        vm->spec.name, get_corruption_name(which), scenario_count_corruption_descriptors(which),
+        queue->size);
     return false;
 }
 
@@ -178,8 +180,8 @@ void rings_corrupt(struct vm *vm, corruption which)
 /* ---- Moments ---- */
 
 /**
- * The descriptor of the first readable or writable segment of the newest chain of a queue, the one
- * that is about to be published or the one that was; NULL if there is none.
+ * Finds the first readable or writable segment in the newest chain of a queue, which is published
+ * or about to be published. Returns its descriptor, or NULL.
  */
 static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool published,
                                     bool writable)
@@ -208,7 +210,7 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
             indirect = true;
             descs = (uint32_t)(bytes / sizeof desc);
             at = 0;
-            steps = UINT32_MAX; /* the table's descriptors are counted anew */
+            steps = UINT32_MAX; /* start counting again in the indirect table */
             continue;
         }
         if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
@@ -222,7 +224,7 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
     return NULL;
 }
 
-/** Where that segment lies, and its length; NULL if it is not all in DMA. */
+/** Returns that segment and its length, or NULL if the DMA area does not contain all of it. */
 static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool published,
                                    bool writable, uint32_t *bytes)
 {
@@ -236,7 +238,7 @@ static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool pub
     return get_dma(vm, bnt_le64_get(desc.gpa), *bytes);
 }
 
-/** Lets the device write its response into a page that is in use. */
+/** Makes the device write its response into a page that is in use. */
 static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page)
 {
     uint8_t *place = find_newest_segment(vm, queue_index, false, true);
@@ -246,7 +248,7 @@ static void redirect_response(struct vm *vm, uint16_t queue_index, uint64_t page
     }
 }
 
-/** The response part of a request becomes too short for its verdicts (BX-4). */
+/** Makes the response part of a request too short for its verdicts (BX-4). */
 static void shorten_response(struct vm *vm, uint16_t queue_index)
 {
     uint8_t *place = find_newest_segment(vm, queue_index, false, true);
@@ -257,8 +259,9 @@ static void shorten_response(struct vm *vm, uint16_t queue_index)
 }
 
 /**
- * The first bytes of a request go into a direct descriptor, and its table behind that one, marked
- * writable, which means nothing (VS-9). The last descriptor of the ring is the one that is spare.
+ * Moves the first bytes of a request into a direct descriptor, and puts the indirect table behind
+ * it in a descriptor marked writable, a flag that the device must ignore (VS-9). The last
+ * descriptor of the ring is free for this.
  */
 static void split_indirect_table(struct vm *vm, uint16_t queue_index)
 {
@@ -271,7 +274,7 @@ static void split_indirect_table(struct vm *vm, uint16_t queue_index)
     struct bnt_vq_desc first;
     if (place == NULL || avail == NULL || ring == NULL ||
         (place >= ring && place < ring + queue->size * sizeof head)) {
-        return; /* it is in no table */
+        return; /* the segment is not in an indirect table */
     }
     const uint16_t at = load_le16(avail + 4 + 2 * (load_le16(avail + 2) % queue->size));
     if (at >= queue->size || !ring_has_room(vm, queue, CORRUPT_ODD_TABLE)) {
@@ -342,7 +345,8 @@ static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
         store_le32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
     }
     if (vm_take_fault(vm, CORRUPT_USED_TWICE)) {
-        memmove(next, elem, sizeof(struct bnt_vq_used_elem)); /* one place, in a ring of one */
+        memmove(next, elem,
+                sizeof(struct bnt_vq_used_elem)); /* the same element, if the ring has only one */
         store_le16(used + 2, (uint16_t)(index + 1));
     }
     if (vm_take_fault(vm, CORRUPT_USED_INDEX)) {
@@ -388,7 +392,7 @@ bool rings_corrupt_served(struct vm *vm, uint16_t queue)
     return count_armed_faults(vm) != before;
 }
 
-/** Of the newest buffer of the statistics queue, published already. */
+/** Corrupts the newest buffer of the statistics queue, which is already published. */
 bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
 {
     uint8_t *place = find_newest_segment(vm, queue, true, false);

@@ -1,9 +1,9 @@
 /*
- * Hostility: how a party breaks the wire when the script says so.
+ * Hostile parties: how a driver or device breaks the rules when the script says so.
  *
- * A declared fault suspends the invariants of its party; a secret one leaves them armed, so that
- * they must fire. What happens at once is here; what waits for its moment is armed, and happens in
- * an interposer (interposers.c, forged.c).
+ * A declared fault suspends the invariants of its party; a secret fault leaves them active, so that
+ * they must detect it. Faults that happen at once are in this file. Faults that wait for an
+ * occasion are armed here, and an interposer makes them happen (interposers.c, forged.c).
  */
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
@@ -35,7 +35,7 @@ uint64_t hostile_find_page(const struct vm *vm, page_place place)
     return UINT64_MAX;
 }
 
-/** The guest takes a page back that is not its own. */
+/** The guest frees a page that belongs to the balloon. */
 static void steal_page(struct vm *vm, page_place place)
 {
     const uint64_t page = hostile_find_page(vm, place);
@@ -44,7 +44,7 @@ static void steal_page(struct vm *vm, page_place place)
     }
 }
 
-/** The allocator hands out a page that nobody hears of. */
+/** The allocator hands out a page that is reported to no observer. */
 static void leak_page(struct vm *vm)
 {
     uint64_t page = 0;
@@ -61,7 +61,7 @@ static void report_ballooned_page(struct vm *vm)
     }
 }
 
-/** A page of a workload, for a host that loses or swaps its content. */
+/** Changes the content of a workload's page, as a host that loses or mixes up content would. */
 static void spoil_page_content(struct vm *vm, uint64_t content)
 {
     const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
@@ -80,7 +80,7 @@ static void discard_owned_page(struct vm *vm)
     }
 }
 
-/** The guest reads a page that it hinted, before it wrote it. */
+/** The guest reads a hinted page before it has written it. */
 static void read_hinted_page(struct vm *vm)
 {
     const uint64_t page = gmem_find_hinted_page(vm->gmem);
@@ -89,7 +89,7 @@ static void read_hinted_page(struct vm *vm)
     }
 }
 
-/** The device takes a page as hinted, whatever state it is in. */
+/** The device treats a page as hinted, whatever its state is. */
 static void hint_owned_page(struct vm *vm)
 {
     if (vm->world->oracle != NULL) {
@@ -97,8 +97,7 @@ static void hint_owned_page(struct vm *vm)
     }
 }
 
-/** Whether nothing is left of a fault once the device was reset: what is forged is in rings only.
- */
+/** Whether a reset of the device ends the fault completely, because it affects only rings. */
 static bool ends_with_reset(corruption which)
 {
     switch (which) {
@@ -174,7 +173,7 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DESC_NEXT:
         rings_corrupt(vm, which);
         break;
-    default: /* the others wait for their moment */
+    default: /* all other faults wait for their occasion */
         vm->armed[which] += action->count > 0 ? action->count : 1;
         break;
     }

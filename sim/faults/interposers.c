@@ -1,6 +1,6 @@
 /*
- * Faults around the ends of a wire: each function passes on to the honest one, and spoils what goes
- * in or comes out when the script has armed it.
+ * Faults around the ends of a wire: each function calls the honest function, and changes its input
+ * or output if the script has armed a fault.
  */
 #include "sim/faults/faults.h"
 #include "sim/world/backing.h"
@@ -30,7 +30,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
         return;
     }
     if (vm_take_fault(vm, CORRUPT_PAGE_LOST)) {
-        count--; /* a page that its driver forgot */
+        count--; /* the driver forgets one page */
     }
     vm->honest.guest.pages_free(vm, pages, count);
 }
@@ -45,7 +45,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
     vm->honest.guest.pages_fill(vm, pages, count, value);
 }
 
-/** The device says that it initialised a page, and did not. */
+/** The device reports a page as initialised that it did not initialise. */
 static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
     if (count > 0 && vm_take_fault(vm, CORRUPT_INIT_LIE)) {
@@ -75,14 +75,14 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     struct vm *vm = opaque;
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
-        return 0; /* whoever knows them is gone, for good */
+        return 0; /* the source of statistics is gone for good */
     }
     return vm->honest.guest.stats_get(vm, stats, count);
 }
 
 /* ---- The driver's settings ---- */
 
-/** Whether the script has this fault for the VM, at whatever time. */
+/** Whether the script has this fault for the VM, at any time. */
 static bool is_scripted(const struct vm *vm, corruption which)
 {
     const struct scenario *scenario = vm->world->scenario;
@@ -123,7 +123,7 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
     return true;
 }
 
-/* ---- The driver at its device ---- */
+/* ---- Between the driver and its device ---- */
 
 static bnt_status step_driver(struct vm *vm, uint64_t *deadline_ns)
 {
@@ -253,7 +253,7 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
     return status;
 }
 
-/** Asks for its next step at once, without a cause. */
+/** The device asks for its next step at once, without a reason. */
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.device.step(vm, deadline_ns);
@@ -281,7 +281,7 @@ static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint
     link_carry_signal(vm, signal, queue, data);
 }
 
-/** The migration forgets the pages that the guest wrote since the last look. */
+/** The migration forgets the pages that the guest wrote since the last sync. */
 static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 {
     if (vm_take_fault(vm, CORRUPT_MIGRATE_SKIP)) {

@@ -1,9 +1,9 @@
 /*
- * The link: how kicks and interrupts travel, and what can go wrong on the way.
+ * The link: how kicks and interrupts travel, and which faults can happen to them.
  *
- * A notification is an event after a latency. Scripted faults (the next n) come before the faults
- * that are drawn; both stop in a quiet phase. What of this VIRTIO allows stands in
- * docs/understand/model.md.
+ * A notification arrives as an event after a latency. Scripted faults, which hit the next n
+ * notifications, come before random faults; a quiet phase stops both. docs/understand/model.md says
+ * which of these faults VIRTIO allows.
  */
 #include "sim/faults/faults.h"
 
@@ -31,7 +31,8 @@ static bool is_signal_lost(struct vm *vm, link_signal signal)
     }
     if (drop) {
         state->lost++;
-        world_log(vm->world, LOG_EVENTS, "%s: a %s is lost", vm->spec.name, signal_names[signal]);
+        world_log(vm->world, LOG_EVENTS, "%s: the link has lost a %s", vm->spec.name,
+                  signal_names[signal]);
     }
     return drop;
 }
@@ -60,7 +61,7 @@ static bool is_signal_duplicated(struct vm *vm, link_signal signal)
     return is_fault_drawn(vm, "link.duplicate", &vm->spec.link[signal].duplicate);
 }
 
-/** Keeps one notification back until the next of its kind has gone first. */
+/** Holds one notification back until the next one of its kind has been sent. */
 static bool hold_signal_back(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
     struct link_state *state = &vm->link[signal];

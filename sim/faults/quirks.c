@@ -1,36 +1,36 @@
 /*
- * Quirks of other drivers and devices: which invariants a declared one breaks.
+ * Quirks of other drivers and devices: the invariants that each declared quirk breaks.
  *
- * The quirks themselves are in lib (ballonet/personality.h), what a personality sets in
- * sim/scenario/personalities.c. An invariant is suspended by name and for this VM only; host safety
- * is never.
+ * The quirks are defined in the library (ballonet/personality.h), and those of each personality in
+ * sim/scenario/personalities.c. An invariant is suspended by name and for this VM only; the
+ * invariants of host safety are never suspended.
  */
 #include "sim/faults/faults.h"
 
-/** A quirk and one invariant that it breaks. */
+/** A quirk, and one invariant that it breaks. */
 struct broken {
     uint32_t quirk;
     invariant_id invariant;
 };
 
 static const struct broken by_driver[] = {
-    /* PFN 0 is in the host's ledger and in the guest's use. */
+    /* PFN 0 is ballooned in the host's ledger while the guest uses it. */
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_VIEWS_AGREE},
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_CONTENT_KEPT},
-    /* A request is over for the driver before the device has served it. */
+    /* The driver ends a request before the device has served it. */
     {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_IN_FLIGHT},
     {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_VIEWS_AGREE},
 };
 
 static const struct broken by_device[] = {
-    /* The driver waits for ever. */
+    /* The driver waits for ever for a request that the device has dropped. */
     {BNT_HOST_QUIRK_OVERSIZED_DROPPED, INVARIANT_CONVERGES},
-    /* The driver takes what comes back for done. */
+    /* The driver takes a returned request as served, though the device has skipped it. */
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_VIEWS_AGREE},
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_IN_FLIGHT},
     {BNT_HOST_QUIRK_OVERSIZED_SKIPPED, INVARIANT_CONVERGES},
     {BNT_HOST_QUIRK_FIRST_BUFFER_ONLY, INVARIANT_VIEWS_AGREE},
-    /* With F_DEVICE_INIT_REPORTED a used length says how much is initialised. */
+    /* With F_DEVICE_INIT_REPORTED a used length tells how many bytes are initialised. */
     {BNT_HOST_QUIRK_REPORT_LENGTH, INVARIANT_DEVICE_INIT},
 };
 
@@ -44,7 +44,7 @@ static void suspend_invariants(const struct vm *vm, uint32_t quirks, const struc
     }
 }
 
-/** A device that drops hinted pages at once, and a driver that gives them back before it did. */
+/** Whether the device discards hinted pages at once while the driver may free them before. */
 static bool are_hints_unsafe(const struct vm *vm)
 {
     const uint64_t both =

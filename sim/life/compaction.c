@@ -1,5 +1,5 @@
 /*
- * Compaction: ballooned pages move, from the lowest address on, one at a time.
+ * Compaction: it moves ballooned pages one at a time, from the lowest address on.
  */
 #include "sim/life/life.h"
 #include "sim/world/observers.h"
@@ -10,13 +10,15 @@ void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
     vm->life.move_at = 0;
     vm->life.move_deflate_first = deflate_first;
     vm->life.move_polls = 0;
-    if (!vm->life.compacting) { /* one that is under way goes on as this one */
+    if (!vm->life
+             .compacting) { /* a compaction that is already running continues with the new values */
         vm->life.compacting = true;
         life_schedule_step(vm, 0, LIFE_COMPACT);
     }
 }
 
-/** Moves the next page that is the balloon's: OK; E_AGAIN (later); E_STATE (none is left). */
+/** Moves the next ballooned page. Returns OK, E_AGAIN if it must be tried later, or E_STATE if no
+ * page is left. */
 static bnt_status move_next_page(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
@@ -31,7 +33,7 @@ static bnt_status move_next_page(struct vm *vm)
             vm->life.move_at++;
             continue;
         }
-        vm->life.moving = true; /* a call of VMware's wire ends it before it returns */
+        vm->life.moving = true; /* a call of VMware's wire ends the move before it returns */
         OBSERVE(vm, OBSERVED_PAGE_MOVING, .at = from, .value = to, .flag = true);
         status = vm->ends.driver.page_migrate(vm, from, to, vm->life.move_deflate_first);
         if (status != BNT_OK) {
@@ -57,7 +59,7 @@ void compaction_continue(struct vm *vm)
         vm->life.move_polls = 0;
         vm_schedule_step(vm, PARTY_DRIVER, engine_get_time_ns(vm->world->engine));
     } else if (status != BNT_E_AGAIN || ++vm->life.move_polls >= LIFE_POLLS_MAX) {
-        vm->life.move_left = 0; /* nothing left to move, or no driver that could */
+        vm->life.move_left = 0; /* no page is left to move, or no driver can move one */
         vm->life.compacting = false;
     } else {
         life_schedule_step(vm, LIFE_POLL_NS, LIFE_COMPACT);

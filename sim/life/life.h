@@ -1,5 +1,5 @@
 /*
- * The life of a machine around its balloon: actions of the script, and how they go on.
+ * The life of a machine around its balloon: the actions of the script, and their later steps.
  */
 #ifndef SIM_LIFE_LIFE_H
 #define SIM_LIFE_LIFE_H
@@ -7,9 +7,9 @@
 #include "sim/world/vm.h"
 
 /* lifecycle.c */
-/** Memory that the script will add is the VM's from the beginning, and offline. */
+/** Makes the memory that the script will add part of the VM from the start, as offline memory. */
 void life_reserve_memory(struct vm *vm);
-/** Loads the driver. A failure to negotiate is a result, not an error: the scenario judges it. */
+/** Loads the driver. A failed negotiation is no error of the run: the scenario judges it. */
 void life_attach_driver(struct vm *vm);
 void life_restore_device(struct vm *vm);
 void life_unplug_device(struct vm *vm);
@@ -23,7 +23,7 @@ void life_continue_step(struct vm *vm, uint64_t step, uint64_t kernel);
 
 /* compaction.c */
 void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first);
-/** Looks at the next page. */
+/** Moves the next page, or ends the compaction. */
 void compaction_continue(struct vm *vm);
 
 /* migration.c */
@@ -31,10 +31,10 @@ void migration_start(struct vm *vm, const struct scenario_action *action);
 void migration_cancel(struct vm *vm);
 void migration_run_step(struct vm *vm);
 void migration_destroy(struct vm *vm);
-/** Whether the VM is paused and the event waits; then it is scheduled anew. */
+/** Whether the VM is paused, so that the event must wait. If so, the event is scheduled again. */
 bool migration_defer_event(struct vm *vm, const struct engine_event *event);
 
-/** A LIFECYCLE event goes on with a step after a delay. */
+/** Schedules a LIFECYCLE event, which continues with a step after a delay. */
 enum life_step {
     LIFE_UNPLUG_TOLD,
     LIFE_DOWN,
@@ -47,7 +47,9 @@ static inline void life_schedule_step(struct vm *vm, uint64_t delay_ns, enum lif
                          WORLD_EVENT_LIFECYCLE, vm->index, (uint64_t)step, vm->life.kernel);
 }
 
-#define LIFE_POLL_NS   UINT64_C(1000000) /**< between two looks whether a driver is down, or free */
-#define LIFE_POLLS_MAX 10000u            /**< 10 s: then the driver is stuck, and the run says so */
+/** time between two polls whether a driver is down or can move a page */
+#define LIFE_POLL_NS UINT64_C(1000000)
+/** 10 s: after that the driver counts as stuck and the run fails */
+#define LIFE_POLLS_MAX 10000u
 
 #endif

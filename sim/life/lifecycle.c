@@ -1,10 +1,10 @@
 /*
  * What happens to a machine around its balloon: its driver is loaded and unloaded, its device is
- * saved and loaded, taken out and put in, the guest hibernates, a new kernel starts over the old
- * one's head, memory is added.
+ * saved and restored, unplugged and plugged in, the guest hibernates, a new kernel replaces the old
+ * one without a shutdown, memory is added.
  *
- * Each is an action of the script; what takes time goes on by LIFECYCLE events. Requests of the
- * balloon are the cores' business, not this file's.
+ * Each of these is an action of the script; actions that take time continue in LIFECYCLE events.
+ * This file makes no requests of the balloon: the two cores do that.
  */
 #include "sim/life/life.h"
 #include "sim/world/backing.h"
@@ -12,9 +12,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- The device: another instance in place of this one ---- */
+/* ---- The device: a new instance in place of this one ---- */
 
-/** A snapshot of the device, gone on from in another instance: migration and restore do this. */
+/** Saves the device and restores its state into a new instance, as migration and restore do. */
 void life_restore_device(struct vm *vm)
 {
     const bnt_status status = vm->ends.device.restore(vm);
@@ -24,7 +24,7 @@ void life_restore_device(struct vm *vm)
     }
 }
 
-/** A device as it is after power-on, with the target that its VMM still wants. */
+/** Replaces the device by a new one, as after power-on, with the target that the VMM wants. */
 static void power_cycle_device(struct vm *vm)
 {
     const uint64_t target_pfns = vm_get_host_info(vm).num_pages;
@@ -38,22 +38,25 @@ static void power_cycle_device(struct vm *vm)
     }
 }
 
-/* ---- The driver is loaded ---- */
+/* ---- Loading the driver ---- */
 
-/** The script wants the balloon empty, or to follow its target: who judges the driver is told. */
+/** Records whether the script wants an empty balloon or one that follows its target, and notifies
+ * the observers that judge the driver. */
 void life_set_emptying(struct vm *vm, bool emptying)
 {
     vm->emptying = emptying;
     OBSERVE(vm, OBSERVED_EMPTYING, .flag = emptying);
 }
 
-/** Why the guest cannot load its driver now; NULL if it can. */
+/** Returns why the guest cannot load its driver now, or NULL if it can. */
 static const char *get_attach_obstacle(const struct vm *vm)
 {
     if (engine_get_time_ns(vm->world->engine) < vm->life.asleep_until_ns) {
-        return "the machine is off";
+        return "the machine is powered off";
     }
-    return vm->life.freezing ? "it hibernates" : vm->life.unplugged ? "there is no device" : NULL;
+    return vm->life.freezing    ? "the guest is hibernating"
+           : vm->life.unplugged ? "the device is unplugged"
+                                : NULL;
 }
 
 void life_attach_driver(struct vm *vm)
@@ -71,7 +74,7 @@ void life_attach_driver(struct vm *vm)
     life_set_emptying(vm, false);
     const bnt_status status = vm->ends.driver.attach(vm);
     vm->suspend_asked = vm->suspend_asked && status != BNT_OK;
-    if (status == BNT_E_STATE) { /* it is still leaving, or was never gone */
+    if (status == BNT_E_STATE) { /* the driver is still detaching, or was never detached */
         vm->detaching = detaching;
         life_set_emptying(vm, emptying);
     } else {
@@ -87,7 +90,7 @@ void life_attach_driver(struct vm *vm)
 
 /* ---- Unplug and plug ---- */
 
-/** The device is gone at once; the guest hears of it by a notification. */
+/** Unplugs the device at once; a notification tells the guest later. */
 void life_unplug_device(struct vm *vm)
 {
     if (vm->life.unplugged) {
@@ -95,7 +98,7 @@ void life_unplug_device(struct vm *vm)
     }
     vm->life.unplugged = true;
     vm->life.found = false;
-    /* What the driver reads from now on comes from no device, and what it writes reaches none. */
+    /* From now on the driver's reads and writes reach no device. */
     OBSERVE(vm, OBSERVED_DEVICE_GONE);
     life_schedule_step(vm, vm->spec.link[SIGNAL_CONFIG].latency_ns, LIFE_UNPLUG_TOLD);
 }
@@ -103,9 +106,10 @@ void life_unplug_device(struct vm *vm)
 static void notify_unplug(struct vm *vm)
 {
     if (vm->life.told || !vm->life.unplugged) {
-        return; /* a new kernel has seen for itself */
+        return; /* a new kernel has already found the device missing */
     }
-    power_cycle_device(vm); /* what is plugged in next; the old one did nothing any more */
+    power_cycle_device(
+        vm); /* create the device that will be plugged in next; the old one is gone */
     vm->life.told = true;
     const bnt_status status = vm->ends.driver.unplugged(vm);
     if (status == BNT_E_AGAIN) {
@@ -120,7 +124,7 @@ static void schedule_attach(struct vm *vm)
                          vm->index, 0, 0);
 }
 
-/** Awaits a driver that is down; one wait serves all that ask for it. */
+/** Waits until the driver is down; one wait serves all callers. */
 static void await_driver_down(struct vm *vm)
 {
     vm->life.polls = 0;
@@ -138,13 +142,13 @@ void life_plug_device(struct vm *vm)
     vm->life.unplugged = false;
     vm->life.told = false;
     if (get_attach_obstacle(vm) != NULL) {
-        return; /* it is found when the machine wakes */
+        return; /* the device is found when the machine wakes */
     }
     vm->life.found = true;
-    await_driver_down(vm); /* a driver that still gives pages back attaches when it is down */
+    await_driver_down(vm); /* a driver that still deflates attaches once it is down */
 }
 
-/* ---- The driver is unloaded ---- */
+/* ---- Unloading the driver ---- */
 
 void life_detach_driver(struct vm *vm, detach_way way)
 {
@@ -163,7 +167,7 @@ void life_detach_driver(struct vm *vm, detach_way way)
     }
 }
 
-/* ---- Hibernation: the driver freezes, the machine is off, it wakes with another device ---- */
+/* ---- Hibernation: the driver freezes, the machine powers off, and wakes with a new device ---- */
 
 void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
 {
@@ -176,19 +180,19 @@ void life_hibernate_guest(struct vm *vm, uint64_t for_ns)
     OBSERVE(vm, OBSERVED_HIBERNATED);
     vm->life.off_ns = for_ns;
     vm->life.freezing = true;
-    vm->life.found = false; /* it is found when the machine wakes */
+    vm->life.found = false; /* the device is found when the machine wakes */
     await_driver_down(vm);
 }
 
-/** Looks that an orderly detach may take before the driver resets the device. */
+/** Returns how many polls an orderly detach may take before the driver resets the device. */
 static uint64_t count_detach_polls(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
     return driver->detach == DETACH_ORDERLY ? driver->config.detach.timeout_ns / LIFE_POLL_NS : 0;
 }
 
-/** The driver is awaited; then the machine goes off, or the driver attaches again, unless it did
- * meanwhile or the device is gone. */
+/** Polls whether the driver is down. Once it is, the machine powers off or the driver attaches
+ * again, unless it has attached meanwhile or the device is gone. */
 static void poll_driver_down(struct vm *vm)
 {
     vm->life.awaited = false;
@@ -200,8 +204,8 @@ static void poll_driver_down(struct vm *vm)
             vm->stalled_until_ns[PARTY_DRIVER] > engine_get_time_ns(vm->world->engine);
         vm->life.polls += !stalled;
         if (vm->life.polls >= LIFE_POLLS_MAX + count_detach_polls(vm)) {
-            world_fail(vm->world, VERDICT_LIVENESS, "%s: the driver does not come down",
-                       vm->spec.name);
+            world_fail(vm->world, VERDICT_LIVENESS,
+                       "%s: the driver did not finish its detach in time", vm->spec.name);
             return;
         }
         vm->life.awaited = true;
@@ -216,8 +220,7 @@ static void poll_driver_down(struct vm *vm)
     }
 }
 
-/** Nothing in the guest acts for it any more: not a kernel that freezes or compacts, nor one that
- * waits for memory. */
+/** Ends everything that the old kernel had begun: freezing, compaction, waits for memory. */
 static void end_kernel(struct vm *vm)
 {
     vm->life.kernel++;
@@ -232,13 +235,14 @@ static void end_kernel(struct vm *vm)
 
 /* ---- A new kernel ---- */
 
-/** As kexec: nothing was told to the device, whose first notice is the new driver's reset. */
+/** Starts a new kernel as kexec does: the device first learns of it by the new driver's reset. */
 void life_restart_kernel(struct vm *vm)
 {
     struct world *world = vm->world;
     char error[256];
     if (engine_get_time_ns(world->engine) < vm->life.asleep_until_ns) {
-        world_log(world, LOG_EVENTS, "%s: no restart: the machine is off", vm->spec.name);
+        world_log(world, LOG_EVENTS, "%s: the kernel does not restart: the machine is powered off",
+                  vm->spec.name);
         return;
     }
     end_kernel(vm);
@@ -252,9 +256,9 @@ void life_restart_kernel(struct vm *vm)
         return;
     }
     OBSERVE(vm, OBSERVED_KERNEL_STARTED);
-    if (!vm->life.unplugged) { /* else the driver comes with the device */
-        life_attach_driver(
-            vm); /* in the same event: until then the device has pages that the kernel uses */
+    if (!vm->life.unplugged) {  /* otherwise the driver attaches when a device is plugged in */
+        life_attach_driver(vm); /* in the same event, because until then the device has pages that
+                                   the new kernel uses */
     }
 }
 
@@ -279,7 +283,7 @@ void life_hot_add_memory(struct vm *vm, uint64_t bytes)
     struct world *world = vm->world;
     const bnt_status status = extend_memory(vm, bytes);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "%s: the device does not take the new memory: %s",
+        world_fail(world, VERDICT_FAIL, "%s: the device refused the added memory: %s",
                    vm->spec.name, bnt_status_text(status));
         return;
     }

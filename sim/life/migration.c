@@ -1,12 +1,12 @@
 /*
- * Precopy migration: a VM's memory goes to another host while the VM runs, round by round, then
- * what is left while it stands still, then its device.
+ * Precopy migration: the memory of a VM goes to another host in rounds while the VM runs; then the
+ * VM is paused for the rest and the state of its device.
  *
- * A round sends what its bitmap says; what is written meanwhile is in the dirty log and is the next
- * round's bitmap. Free page hints clear bits of the bitmap, never of the log: what the guest writes
- * after a run of hints was started is sent whatever was hinted (BD-32, BV-9). Each run is stopped
- * before the log is looked at. At the end the VM has exactly what was sent, so that the content
- * oracle goes on at the destination.
+ * A round sends the pages of its bitmap. Pages written meanwhile are in the dirty log, which
+ * becomes the bitmap of the next round. A free page hint clears bits of the bitmap, never of the
+ * log: a page that the guest writes after hinting has started is sent, even if it was hinted
+ * (BD-32, BV-9). Hinting is stopped in each round before the log is read. At the destination,
+ * memory holds exactly what was sent, so that the content oracle can judge it.
  */
 #include "sim/life/life.h"
 #include "sim/scenario/keys.h"
@@ -16,24 +16,25 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CHUNK_BYTES      (UINT64_C(1) << 20) /**< sent between two looks at the rest of the world */
-#define EMPTY_PAGE_BYTES 8                   /**< on the wire, of a page without host memory */
+/** sent before other events of the world are handled */
+#define CHUNK_BYTES      (UINT64_C(1) << 20)
+#define EMPTY_PAGE_BYTES 8 /**< bytes sent for a page without host memory */
 
 /** A VM on its way to another host. */
 struct migration {
     const struct scenario_action *action;
     uint64_t pages;
     uint64_t words;
-    uint64_t *bitmap; /**< pages still to be sent in this round */
-    uint64_t *dirty;  /**< the log: written since it was last looked at */
+    uint64_t *bitmap; /**< pages that this round must still send */
+    uint64_t *dirty;  /**< the dirty log: pages written since the last sync */
     uint64_t *sent;   /**< content at the destination */
-    uint64_t *there;  /**< pages that have memory there */
-    uint8_t *dma;     /**< the driver's DMA area there */
+    uint64_t *there;  /**< pages that have memory at the destination */
+    uint8_t *dma;     /**< the driver's DMA area at the destination */
     uint64_t cursor;
     uint64_t event;
     uint64_t began_ns;
     uint32_t round;
-    bool stopped; /**< the VM stands still, the rest is on its way */
+    bool stopped; /**< the VM is paused and the rest is being sent */
 };
 
 static bool is_bit_set(const uint64_t *bits, uint64_t at)
@@ -109,7 +110,8 @@ static void schedule_step(struct vm *vm, uint64_t time_ns, uint8_t priority)
 
 /* ---- Hints ---- */
 
-/** Whether this migration uses them: not where memory may be asked for after the switch-over. */
+/** Whether this migration uses hints; with postcopy it cannot, because memory may be requested
+ * after the switch-over. */
 static bool are_hints_used(const struct migration *m)
 {
     return m->action->hints && !m->action->postcopy;
@@ -118,8 +120,8 @@ static bool are_hints_used(const struct migration *m)
 static void log_hint_command(struct vm *vm, const char *what, bnt_status status)
 {
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: no %s of hints: %s", vm->spec.name, what,
-                  bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS, "%s: the device refused to %s hinting: %s", vm->spec.name,
+                  what, bnt_status_text(status));
     }
     vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
 }
@@ -138,7 +140,7 @@ static void stop_hints(struct vm *vm)
     }
 }
 
-/** BV-11: whatever became of the migration. */
+/** Ends the use of hints, however the migration ended (BV-11). */
 static void end_hints(struct vm *vm)
 {
     if (!are_hints_used(vm->migration)) {
@@ -146,7 +148,7 @@ static void end_hints(struct vm *vm)
     }
     const bnt_status status = vm->ends.device.hint_done(vm);
     log_hint_command(vm, "end", status);
-    if (status == BNT_OK) { /* else there is no driver that it could tell */
+    if (status == BNT_OK) { /* otherwise there is no driver to notify */
         OBSERVE(vm, OBSERVED_HINTS_OVER);
     }
 }
@@ -176,7 +178,7 @@ const struct observer migration_observer = {
 
 /* ---- Sending ---- */
 
-/** One page as it is now; bytes on the wire. */
+/** Sends one page as it is now. Returns the bytes that it takes on the network. */
 static uint64_t send_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
@@ -189,7 +191,7 @@ static uint64_t send_page(struct vm *vm, uint64_t page)
     return backed ? get_page_pfns(vm) << BNT_PFN_SHIFT : EMPTY_PAGE_BYTES;
 }
 
-/** From the cursor on, up to `bytes_max`; bytes on the wire. */
+/** Sends pages from the cursor on, up to `bytes_max` bytes. Returns the bytes sent. */
 static uint64_t send_pages(struct vm *vm, uint64_t bytes_max)
 {
     struct migration *m = vm->migration;
@@ -202,7 +204,8 @@ static uint64_t send_pages(struct vm *vm, uint64_t bytes_max)
     return bytes;
 }
 
-/** The driver's DMA area is written without traps: what differs is dirty. Bytes that do. */
+/** Counts the bytes of DMA pages that differ from those sent: writes to the DMA area are not in the
+ * dirty log. */
 static uint64_t count_dirty_dma_bytes(const struct vm *vm)
 {
     uint64_t bytes = 0;
@@ -247,7 +250,7 @@ static void begin_round(struct vm *vm)
                   world_get_event_priority(WORLD_EVENT_MIGRATION));
 }
 
-/** Stands the VM still for as long as the rest takes. After the switch-over, with postcopy. */
+/** Pauses the VM while the rest is sent; with postcopy the rest is sent after the switch-over. */
 static void begin_switch_over(struct vm *vm, uint64_t bytes)
 {
     struct migration *m = vm->migration;
@@ -257,7 +260,8 @@ static void begin_switch_over(struct vm *vm, uint64_t bytes)
     vm->paused_until_ns = now_ns + rest_ns + 1;
     OBSERVE(vm, OBSERVED_PAUSING, .value = vm->paused_until_ns);
     vm->moves.downtime_ns = rest_ns;
-    world_log(vm->world, LOG_EVENTS, "%s: switch-over after round %" PRIu32 ", %" PRIu64 " bytes",
+    world_log(vm->world, LOG_EVENTS,
+              "%s: switch-over after round %" PRIu32 " with %" PRIu64 " bytes to send",
               vm->spec.name, m->round, bytes);
     OBSERVE(vm, OBSERVED_MIGRATE_SWITCHING);
     schedule_step(vm, vm->paused_until_ns, WORLD_PRIORITY_SWITCH_OVER);
@@ -280,7 +284,7 @@ static void end_round(struct vm *vm)
 
 /* ---- Arrival ---- */
 
-/** Every page that the guest uses must be there as it was here. */
+/** Checks that every page that the guest uses has its content at the destination. */
 static void check_arrived_pages(struct vm *vm)
 {
     const struct migration *m = vm->migration;
@@ -318,7 +322,7 @@ static void finish_migration(struct vm *vm)
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     check_arrived_pages(vm);
     copy_arrived_memory(vm);
-    life_restore_device(vm); /* the destination's, from what was saved here */
+    life_restore_device(vm); /* the destination loads the device state that was saved here */
     vm->moves.done++;
     vm->moves.took_ns = engine_get_time_ns(engine) - m->began_ns;
     vm->paused_until_ns = 0;
@@ -357,8 +361,11 @@ void migration_run_step(struct vm *vm)
 void migration_start(struct vm *vm, const struct scenario_action *action)
 {
     if (vm->migration != NULL || vm->gmem == NULL) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": it cannot migrate now",
-                  vm->spec.name, action->place.line);
+        world_log(
+            vm->world, LOG_EVENTS,
+            "%s: line %" PRIu32
+            ": the migration does not start: one is already running, or a recording drives the guest",
+            vm->spec.name, action->place.line);
         return;
     }
     create_migration(vm, action);
@@ -383,7 +390,7 @@ void migration_cancel(struct vm *vm)
     OBSERVE(vm, OBSERVED_MIGRATE_CANCELLED);
 }
 
-/** Whether the VM stands still and the event waits; then it is scheduled anew. */
+/** Whether the VM is paused, so that the event must wait. If so, the event is scheduled again. */
 bool migration_defer_event(struct vm *vm, const struct engine_event *event)
 {
     struct engine *engine = vm->world->engine;
@@ -414,7 +421,7 @@ bool migration_defer_event(struct vm *vm, const struct engine_event *event)
     case WORLD_EVENT_ALLOC:
         tracked = &vm->sleep_event;
         break;
-    case WORLD_EVENT_ACTION: /* the host's management is not paused */
+    case WORLD_EVENT_ACTION: /* actions of the host's management are not paused */
         if (!action_trait_of(vm->world->scenario->actions[event->a].kind)->guests) {
             return false;
         }

@@ -1,12 +1,13 @@
 /*
- * VMware's wire: the driver's calls, and the doorbell that it opens.
+ * VMware's wire: the calls of the driver, and its doorbell.
  *
- * A call is synchronous, as a trapping instruction is, and takes its time: the driver goes on
- * later. The doorbell travels by the link, as a configuration interrupt does.
+ * A call is synchronous, like an instruction that traps, and takes virtual time: the driver's next
+ * step comes after it. A ring of the doorbell travels over the link, as a configuration interrupt
+ * does.
  */
 #include "sim/peers/peers.h"
 
-/** Any pair: the world has one doorbell a guest. */
+/** The world has one doorbell for each guest, so that any pair of numbers will do. */
 #define DOORBELL_CONTEXT  3u
 #define DOORBELL_RESOURCE 7u
 

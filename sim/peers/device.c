@@ -1,5 +1,5 @@
 /*
- * Our device as a peer: its settings, and made.
+ * Our device as a peer: its configuration, and how it is created, replaced and restored.
  */
 #include "sim/peers/peers.h"
 
@@ -56,9 +56,10 @@ bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
     size_t bytes = 0;
     const bnt_status status = bnt_host_footprint(&config, &bytes);
     if (status == BNT_OK && ws_ns > 0 && ws_ns < 1000000) {
-        (void)snprintf(error, error_bytes,
-                       "%s: ws_interval must be 0 or at least 1ms, the unit of the wire",
-                       vm->spec.name);
+        (void)snprintf(
+            error, error_bytes,
+            "%s: ws_interval must be 0 or at least 1ms, because the device sends whole milliseconds",
+            vm->spec.name);
         return false;
     }
     return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);
@@ -72,7 +73,7 @@ void device_destroy(struct vm *vm)
     arena_free(vm->world->arena, vm->host_storage, vm->host_bytes);
 }
 
-/* ---- Another instance in place of this one ---- */
+/* ---- A new instance in place of this one ---- */
 
 struct instance {
     struct bnt_host *host;

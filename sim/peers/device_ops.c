@@ -1,8 +1,9 @@
 /*
- * What the host core calls: guest memory by copies, discard, interrupts, leaves, chance.
+ * The callbacks of the host core: access to guest memory, discard, interrupts, leaves of the
+ * ledger, random choices.
  *
- * Of guest memory only the driver's DMA area has bytes; any other page is its content tag, spread
- * over its bytes, so that a device that reads or writes where it should not is seen.
+ * Only the driver's DMA area has real bytes. Any other guest page is a content tag spread over its
+ * bytes, so that a device that reads or writes a wrong address is noticed.
  */
 #include "sim/peers/peers.h"
 #include "sim/world/backing.h"
@@ -33,7 +34,7 @@ static bnt_status discard_memory(void *opaque, uint64_t gpa, uint64_t bytes, uin
     }
     if (first_pfn - vm->spec.first_pfn + pfns > vm->spec.memory_bytes >> BNT_PFN_SHIFT) {
         world_fail(vm->world, VERDICT_FAIL,
-                   "%s: the host dropped what is beyond the guest's memory", vm->spec.name);
+                   "%s: the device discarded PFNs beyond the guest's memory", vm->spec.name);
         return BNT_E_RANGE;
     }
     backing_discard(vm, first_pfn, pfns, freed);
@@ -52,7 +53,8 @@ static bnt_status fill_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint32
     return BNT_OK;
 }
 
-/** Refusals by chance are faults: in a quiet phase the draw is one that no chance is met by. */
+/** Random refusals are faults. In a quiet phase the result is bound - 1, which causes no refusal.
+ */
 static uint32_t draw_choice(void *opaque, uint32_t bound)
 {
     const struct vm *vm = opaque;

@@ -1,5 +1,5 @@
 /*
- * Our driver as a peer: its settings, made and made anew.
+ * Our driver as a peer: its configuration, and how its core is created and restarted.
  */
 #include "sim/peers/peers.h"
 
@@ -31,7 +31,7 @@ static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *conf
     config->vmware.slack_pfns = make_slack_setting(vm_get_slack(vm));
 }
 
-/** Guest pages of the reported block that the scenario asks for, as a power of two. */
+/** Returns the order of the reported block that the scenario asks for. */
 static uint32_t compute_report_order(const struct vm *vm)
 {
     const uint64_t page = BNT_PFN_BYTES << vm->spec.page_order;
@@ -66,7 +66,7 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
     *made = config;
 }
 
-/** The configuration for the core, with the faults of the script that change it. */
+/** Returns the core's configuration, after the faults that change settings. */
 static struct bnt_guest_config get_guest_config(const struct vm *vm)
 {
     struct bnt_guest_config config;
@@ -106,7 +106,8 @@ bool driver_create(struct vm *vm, char *error, size_t error_bytes)
     return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the driver", status);
 }
 
-/** Another kernel's driver core, in the memory of the old one, which nobody asks any more. */
+/** Creates the driver core of a new kernel in place of the old kernel's, which is not called again.
+ */
 bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     struct arena *arena = vm->world->arena;
@@ -124,7 +125,7 @@ bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
 
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
-    static uint64_t there; /* stands for bits that are made later */
+    static uint64_t there; /* stands for bit arrays that are created later */
     struct bnt_guest_need need;
     vm->record_bits = vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;

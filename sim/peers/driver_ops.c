@@ -1,7 +1,8 @@
 /*
- * What the guest core calls of its OS: its allocator is gmem, what it tells is counted.
+ * The callbacks of the guest core: gmem is its allocator, and its events and requests become
+ * observations.
  *
- * The registers of its device are in registers.c, free page hints in hint_ops.c.
+ * Its registers are in registers.c, its free page hints in hint_ops.c.
  */
 #include "sim/peers/peers.h"
 #include "sim/world/backing.h"
@@ -11,7 +12,7 @@
 
 /* ---- Memory ---- */
 
-/** How many pages can be taken with `floor` left free. */
+/** Returns how many of `count` pages can be allocated so that `floor` bytes stay free. */
 static uint32_t limit_by_floor(const struct vm *vm, uint32_t count)
 {
     struct gmem_counters counters;
@@ -26,7 +27,7 @@ static uint32_t limit_by_floor(const struct vm *vm, uint32_t count)
     return count < most ? count : (uint32_t)most;
 }
 
-/** Whether what does not come at once is waited for: then nothing is reclaimed here. */
+/** Whether an allocation may sleep; then pages_alloc itself reclaims nothing. */
 static bool may_sleep(const struct vm *vm)
 {
     const uint32_t sleeping = vm->spec.driver.config.sizing.sleeping;
@@ -109,7 +110,7 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
         {BNT_STAT_HTLB_PGFAIL, 0},
     };
     const bool huge_pages =
-        vm->spec.page_order == 0; /* a kernel with large pages has no huge ones */
+        vm->spec.page_order == 0; /* a kernel with large base pages has no huge pages */
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < sizeof all / sizeof all[0] && n < count; i++) {
@@ -173,7 +174,7 @@ static void check_initialised_pages(void *opaque, const uint64_t *pages, uint32_
     backing_check_initialised(vm, pages, count);
 }
 
-/* ---- What the core tells ---- */
+/* ---- Events and requests of the core ---- */
 
 static void observe_guest_event(void *opaque, const struct bnt_guest_event *event)
 {
@@ -184,8 +185,9 @@ static void observe_guest_event(void *opaque, const struct bnt_guest_event *even
     }
 }
 
-/** What requests are judged by: what the driver agreed on, whatever became of the device. A call is
- * told before the page is used, and answers each page. */
+/** Returns the negotiated features by which requests are judged, even after the device has failed.
+ * A call of VMware's wire tells the host before the page is used, and has a verdict for each page.
+ */
 static uint64_t get_judged_features(const struct vm *vm)
 {
     struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, target_pfns)};
@@ -217,7 +219,7 @@ static void free_huge_pages(void *opaque, const uint64_t *pages, uint32_t count)
     gmem_balloon_free_huge_pages(vm->gmem, pages, count);
 }
 
-/** Nothing to do: every page of a block is a page of the balloon for itself. */
+/** Splitting needs no work: each 4 KiB page of a huge page is a page of the balloon already. */
 static void split_huge_page(void *opaque, uint64_t page)
 {
     (void)opaque;

@@ -1,5 +1,6 @@
 /*
- * Free page hints of our driver: blocks out of the allocator and back, and what it sends of them.
+ * Free page hints of our driver: blocks are allocated for hints and freed, and sent hints are
+ * observed.
  */
 #include "sim/peers/peers.h"
 
@@ -12,7 +13,8 @@ static bool alloc_hint_block(void *opaque, uint32_t pfns, uint64_t *first_pfn)
     return got;
 }
 
-/** Pages are written before anything reads them, whenever that is (BD-31, BD-32). */
+/** The workload writes every page before it reads it, so no page needs to be initialised here
+ * (BD-31, BD-32). */
 static void free_hinted_pages(void *opaque, const uint64_t *pages, uint32_t count, bool initialise)
 {
     struct vm *vm = opaque;

@@ -1,6 +1,6 @@
 /*
- * Our device as a peer: the table of what it and its VMM can do. How it is made is in device.c,
- * what its core calls in device_ops.c.
+ * Our device as a peer: the table of its functions and those of its VMM. device.c creates it; the
+ * callbacks of its core are in device_ops.c.
  */
 #include "sim/peers/peers.h"
 
@@ -84,7 +84,8 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
     *result = 0;
     if (bnt_host_vmware_call(vm->host, get_now(vm), command, arg1, arg2, &status, result) !=
         BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the host took no call", vm->spec.name);
+        world_fail(vm->world, VERDICT_FAIL, "%s: the device did not answer a call of VMware's wire",
+                   vm->spec.name);
     }
     return status;
 }
@@ -92,13 +93,14 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = bnt_host_step(vm->host, get_now(vm), WORLD_BUDGET, deadline_ns);
-    if (*deadline_ns == get_now(vm)) { /* more buffers wait: each round takes its time */
+    if (*deadline_ns ==
+        get_now(vm)) { /* more buffers are waiting: each round takes the service time */
         *deadline_ns = get_now(vm) + vm->spec.service_ns;
     }
     return status;
 }
 
-/* ---- What it says of itself ---- */
+/* ---- State that the device reports ---- */
 
 static void get_info(const struct vm *vm, struct bnt_host_info *info)
 {

@@ -1,6 +1,6 @@
 /*
- * Our driver as a peer: the table of what it can do. How it is made is in driver.c, what its core
- * calls in driver_ops.c, hint_ops.c and calls.c, the registers that it drives in registers.c.
+ * Our driver as a peer: the table of its functions. driver.c creates it; the callbacks of its core
+ * are in driver_ops.c, hint_ops.c and calls.c, and its registers in registers.c.
  */
 #include "sim/peers/peers.h"
 
@@ -106,7 +106,7 @@ static bnt_status reset_queue(struct vm *vm, bnt_balloon_queue role)
 
 static void notify_pages_freed(struct vm *vm)
 {
-    if (vm->guest != NULL) { /* else the allocator is being made */
+    if (vm->guest != NULL) { /* otherwise the allocator is still being created */
         bnt_guest_pages_freed(vm->guest);
         vm_schedule_step(vm, PARTY_DRIVER, get_now(vm));
     }

@@ -1,5 +1,5 @@
 /*
- * What stands at the ends of a VM's wire: our driver, our device, a recording in place of the
+ * The peers at the ends of a VM's wire: our driver, our device, and a recording in place of the
  * driver.
  */
 #ifndef SIM_PEERS_PEERS_H
@@ -7,18 +7,18 @@
 
 #include "sim/world/vm.h"
 
-/** The peers of a VM. */
+/** Both find the peer that plays this part in the VM. */
 const struct driver_peer *peers_find_driver(const struct vm *vm);
 const struct device_peer *peers_find_device(const struct vm *vm);
 
-/** Fills `vm->ends` with what is called as long as nobody interposes. */
+/** Fills `vm->ends` with the functions that are called without any fault. */
 void peers_make_ends(struct vm *vm);
 
-/** Says in `error` why something of the VM cannot start; false, for the caller to return. */
+/** Writes to `error` why a part of the VM cannot start. Returns false, for the caller to return. */
 bool peers_report_refusal(char *error, size_t error_bytes, const struct vm *vm, const char *what,
                           bnt_status status);
 
-/** A reset of the device that is not its driver's. */
+/** Resets the device without the driver's knowledge. */
 void registers_reset_device(struct vm *vm);
 
 /* The kinds of peers. */

@@ -1,5 +1,5 @@
 /*
- * A recording as a peer: it plays the driver of a VM.
+ * A recording as a peer: it plays the part of a VM's driver.
  */
 #include "sim/peers/peers.h"
 #include "sim/recording/wire_player.h"
@@ -61,7 +61,7 @@ static bool create_player(struct vm *vm, char *error, size_t error_bytes)
 {
     const struct world_file *file = find_file(vm->world, vm->spec.recording);
     if (file == NULL) {
-        (void)snprintf(error, error_bytes, "%s: %s was not loaded", vm->spec.name,
+        (void)snprintf(error, error_bytes, "%s: the recording %s was not loaded", vm->spec.name,
                        vm->spec.recording);
         return false;
     }
@@ -109,7 +109,7 @@ static void destroy_player(struct vm *vm)
     wire_player_destroy(vm->player);
 }
 
-/** A recording has one kernel. */
+/** Always fails: a recording belongs to one kernel. */
 static bool refuse_restart(struct vm *vm, char *error, size_t error_bytes)
 {
     (void)vm;
@@ -159,7 +159,7 @@ static uint16_t get_no_queue_index(const struct vm *vm, bnt_balloon_queue role)
     return BNT_BALLOON_QUEUE_NONE;
 }
 
-/* There is no driver that could be asked for anything. */
+/* A recording answers no requests. */
 
 static bnt_status refuse_request(struct vm *vm)
 {

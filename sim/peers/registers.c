@@ -1,19 +1,21 @@
 /*
  * The driver's transport: the registers of its device.
  *
- * Accesses are synchronous, as a trapping load or store is; kicks go by the link. The guest core
- * and the player of recordings call in here.
+ * Accesses are synchronous, like a load or store that traps; kicks travel over the link. The guest
+ * core and the player of recordings call these functions.
  */
 #include "sim/peers/peers.h"
 
 #include <stddef.h>
 #include <string.h>
 
-/** Whether an access finds no device; one after the guest was told is the driver's fault. */
+/** Whether the device is unplugged. An access after the guest knows of the unplug is the driver's
+ * error. */
 static bool is_device_gone(const struct vm *vm)
 {
     if (vm->life.unplugged && vm->life.told) {
-        world_fail(vm->world, VERDICT_FAIL, "%s: the driver touched a device that is unplugged",
+        world_fail(vm->world, VERDICT_FAIL,
+                   "%s: the driver accessed the device after the guest knew of the unplug",
                    vm->spec.name);
     }
     return vm->life.unplugged;
@@ -29,7 +31,7 @@ static uint64_t read_features(void *opaque)
                        (vm->spec.device.config.features.offered & SCENARIO_FEATURE_RESERVED);
     if (vm->spec.driver.config.features.interface == BNT_INTERFACE_LEGACY &&
         vm->spec.device.config.features.interface != BNT_INTERFACE_MODERN) {
-        offered &= BNT_F_LEGACY_MASK; /* its register has no more bits */
+        offered &= BNT_F_LEGACY_MASK; /* the legacy register has only these bits */
     }
     OBSERVE(vm, OBSERVED_FEATURES_READ, .value = offered);
     return offered;
@@ -43,7 +45,8 @@ static void write_features(void *opaque, uint64_t features)
     }
     OBSERVE(vm, OBSERVED_FEATURES_WRITING, .value = features);
     if (vm->ends.device.features_write(vm, features) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device ignored a write of features", vm->spec.name);
+        world_log(vm->world, LOG_ALL, "%s: the device ignored the features that the driver wrote",
+                  vm->spec.name);
     }
 }
 
@@ -63,7 +66,8 @@ static void write_device_status(struct vm *vm, uint8_t status)
     vm->touched = true;
     OBSERVE(vm, OBSERVED_STATUS_WRITING, .value = status);
     if (vm->ends.device.status_write(vm, status) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device refused status %u", vm->spec.name, status);
+        world_log(vm->world, LOG_ALL, "%s: the device refused the status %u that the driver wrote",
+                  vm->spec.name, status);
     }
     OBSERVE(vm, OBSERVED_STATUS_WRITTEN, .value = status, .other = vm->ends.device.status_read(vm));
     vm_schedule_step(vm, PARTY_DEVICE, engine_get_time_ns(vm->world->engine));
@@ -101,7 +105,7 @@ static uint32_t read_config_generation(void *opaque)
 static void read_config(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) { /* as a bus answers where nothing is */
+    if (is_device_gone(vm)) { /* as a bus does where there is no device */
         memset(dst, UINT8_MAX, bytes);
         return;
     }
@@ -163,10 +167,11 @@ static void enable_queue(void *opaque, uint16_t queue, uint16_t size, uint64_t d
     OBSERVE(vm, OBSERVED_QUEUE_ENABLING, .queue = queue, .value = vm_get_queue_role(vm, queue),
             .place = &place);
     if (vm->ends.device.queue_enable(vm, queue, size, desc_gpa, avail_gpa, used_gpa) != BNT_OK) {
-        world_log(vm->world, LOG_ALL, "%s: the device refused queue %u", vm->spec.name, queue);
+        world_log(vm->world, LOG_ALL, "%s: the device refused to enable queue %u", vm->spec.name,
+                  queue);
     }
     const uint64_t features =
-        vm_get_host_info(vm).features; /* a legacy driver's are agreed only now */
+        vm_get_host_info(vm).features; /* the features of a legacy driver are negotiated only now */
     if (queue < WORLD_QUEUES) {
         vm->queues[queue].foreign =
             (features & BNT_F_RING_PACKED) != 0 ||
@@ -212,7 +217,7 @@ static void reset_queue(void *opaque, uint16_t queue)
     }
 }
 
-/** A device that does nothing for a while takes as long for a reset. */
+/** A stalled device delays the reset of a queue until the stall ends. */
 static uint16_t read_queue_reset(void *opaque, uint16_t queue)
 {
     struct vm *vm = opaque;
