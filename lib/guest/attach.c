@@ -78,7 +78,7 @@ static void give_back_in_flight(struct bnt_guest *guest)
         }
         bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
         if (slot != BNTI_GUEST_INFLATE) {
-            guest->count.reset_pfns += bnti_guest_count_request_pfns(guest, request);
+            guest->count.totals.reset_pfns += bnti_guest_count_request_pfns(guest, request);
         }
     }
 }
@@ -121,7 +121,8 @@ bnt_status bnti_guest_take_down(struct bnt_guest *guest, bool gone)
     guest->leaving = false;
     if (guest->state != BNT_GUEST_STOPPING) {
         bnti_guest_cancel_sleeping_alloc(guest);
-        guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
+        guest->given_pfns_before =
+            guest->count.totals.reset_pfns + guest->count.totals.deflated_pfns;
         (void)bnti_guest_give_back_aside(guest);
     }
     if (guest->state != BNT_GUEST_STOPPING && !gone) {

@@ -8,7 +8,7 @@
 /* The host has reset the balloon: no request is sent until the release ends (BX-17). */
 void bnti_guest_begin_release(struct bnt_guest *guest)
 {
-    guest->count.resets++;
+    guest->count.totals.resets++;
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESET, guest->epoch_seen,
                           bnti_guest_count_ballooned_pfns(guest));
     bnti_guest_backoff_end_wait(&guest->inflate_backoff);
@@ -31,7 +31,7 @@ static void follow_epoch(struct bnt_guest *guest, uint32_t epoch)
         bnti_guest_begin_release(guest);
     } else if (guest->state == BNT_GUEST_RELEASING && epoch != guest->epoch_seen) {
         bnti_guest_note_latest_epoch(guest, epoch);
-        guest->count.resets++;
+        guest->count.totals.resets++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESET, epoch,
                               bnti_guest_count_ballooned_pfns(guest));
     }

@@ -46,12 +46,11 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
                            t->status_write && t->config_generation && t->config_read &&
                            t->config_write && t->queue_size_max && t->queue_enable && t->notify;
     const bool links =
-        config->record.kind != BNT_GUEST_RECORD_LINKS || (ops->links_push && ops->links_pop);
-    const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware_call != NULL : transport;
-    const bool huge = !ops->huge_alloc == !ops->huge_free && !ops->huge_free == !ops->huge_split;
-    const bool sleeping =
-        huge && (config->sizing.sleeping != BNT_GUEST_ON || ops->pages_alloc_sleep);
-    return wire && ops->pages_alloc && ops->pages_free && links && sleeping &&
+        config->record.kind != BNT_GUEST_RECORD_LINKS || (ops->links.push && ops->links.pop);
+    const bool wire = config->wire == BNT_GUEST_WIRE_VMWARE ? ops->vmware.call != NULL : transport;
+    const bool huge = !ops->huge.alloc == !ops->huge.free && !ops->huge.free == !ops->huge.split;
+    const bool sleeping = huge && (config->sizing.sleeping != BNT_GUEST_ON || ops->sleeping.alloc);
+    return wire && ops->pages.alloc && ops->pages.free && links && sleeping &&
            bnti_guest_features_have_ops(config, ops);
 }
 
@@ -349,34 +348,35 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.size = size;
     now.state = guest->state;
     now.features = guest->features;
-    now.target_pfns = guest->target_pfns;
-    now.ballooned_pfns = bnti_guest_count_recorded_pfns(guest);
+    now.balloon.target_pfns = guest->target_pfns;
+    now.balloon.ballooned_pfns = bnti_guest_count_recorded_pfns(guest);
     if (guest->requests[BNTI_GUEST_INFLATE].busy && !guest->requests[BNTI_GUEST_INFLATE].gone_on) {
-        now.inflight_inflate_pfns =
+        now.balloon.inflight_inflate_pfns =
             bnti_guest_count_request_pfns(guest, &guest->requests[BNTI_GUEST_INFLATE]);
     }
-    now.inflight_deflate_pfns =
+    now.balloon.inflight_deflate_pfns =
         (deflate->busy && !deflate->given_back ? bnti_guest_count_request_pfns(guest, deflate)
                                                : 0) +
         (oom->busy && !oom->given_back ? bnti_guest_count_request_pfns(guest, oom) : 0);
     if (fits == sizeof *info) {
-        now.migrating_pfns = bnti_guest_has_unsent_new_page(guest) ? UINT64_C(1) << order : 0;
+        now.balloon.migrating_pfns =
+            bnti_guest_has_unsent_new_page(guest) ? UINT64_C(1) << order : 0;
     }
-    now.held_pages = guest->held_count;
-    now.aside_pages = guest->aside_count;
-    now.kept_pages =
+    now.balloon.held_pages = guest->held_count;
+    now.unusable.held_pages = guest->aside_count;
+    now.balloon.stuck_pages =
         guest->kept_count + ((uint64_t)guest->huge.kept_count << (BNT_BALLOON_2M_ORDER - order));
-    now.actual_pfns = guest->actual;
-    now.epoch = guest->epoch;
+    now.balloon.actual_pfns = guest->actual;
+    now.balloon.epoch = guest->epoch;
     if (fits == sizeof *info) {
-        now.caps = guest->vmware.caps;
-        now.emptying = guest->leaving ? 2 : guest->emptying ? 1 : 0;
-        now.huge_pages = guest->huge.pages;
-        now.held_huge_pfns = bnti_guest_count_held_huge_pfns(guest);
-        now.rate_alloc = guest->pace.rate_alloc;
-        now.rate_free = guest->pace.rate_free;
-        now.slow_cycles = guest->pace.slow_cycles;
-        now.sleeping_pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
+        now.vmware.caps = guest->vmware.caps;
+        now.balloon.emptying = guest->leaving ? 2 : guest->emptying ? 1 : 0;
+        now.huge.pages = guest->huge.pages;
+        now.huge.held_pfns = bnti_guest_count_held_huge_pfns(guest);
+        now.rates.alloc_pfns = guest->pace.rate_alloc;
+        now.rates.free_pfns = guest->pace.rate_free;
+        now.rates.slow_cycles = guest->pace.slow_cycles;
+        now.sleeping.pages = guest->sleep.outstanding ? guest->sleep.asked : 0;
     }
     bnti_guest_features_fill_info(guest, &now);
     memcpy(info, &now, fits);

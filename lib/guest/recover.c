@@ -9,10 +9,10 @@
 static void begin_recovery(struct bnt_guest *guest)
 {
     if (guest->recover_tried == 0) {
-        guest->recover_pfns_given = guest->count.reset_pfns;
+        guest->recover_pfns_given = guest->count.totals.reset_pfns;
     }
     guest->recover_tried++;
-    guest->given_pfns_before = guest->count.reset_pfns + guest->count.deflated_pfns;
+    guest->given_pfns_before = guest->count.totals.reset_pfns + guest->count.totals.deflated_pfns;
     bnti_virtio_begin_reset(guest);
     bnti_guest_set_state(guest, BNT_GUEST_RECOVERING);
 }

@@ -21,7 +21,7 @@ static void back_off_suspend_poll(struct bnt_guest *guest)
     const uint64_t waited = guest->now_ns - guest->suspend_sent_ns;
     if (!guest->suspend_stalled && waited >= guest->config.requests.ack_timeout_ns) {
         guest->suspend_stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_SUSPEND, waited);
     }
     guest->suspend_wait_ns =

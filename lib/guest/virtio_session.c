@@ -78,7 +78,7 @@ bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
     }
     if (!guest->reset_stalled && waited >= guest->config.requests.ack_timeout_ns) {
         guest->reset_stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, BNT_GUEST_STALLED_RESET, waited);
     }
     if (guest->now_ns >= guest->reset_due_ns) {

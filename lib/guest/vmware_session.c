@@ -105,8 +105,8 @@ static void begin_tick_with_reset(struct bnt_guest *guest)
 
 static void begin_tick(struct bnt_guest *guest)
 {
-    guest->count.ticks++;
-    guest->count.doorbells += guest->vmware.rung;
+    guest->count.rates.ticks++;
+    guest->count.vmware.doorbells += guest->vmware.rung;
     guest->vmware.rung = false;
     if (guest->vmware.reset_seen) {
         begin_tick_with_reset(guest);

@@ -92,7 +92,7 @@ bool bnti_vmware_must_stop_wait(struct bnt_guest *guest)
     }
     if (guest->vmware.stop_unlocks && has_host_listed_pages(guest)) {
         const uint64_t pfns = bnti_guest_count_ballooned_pfns(guest);
-        guest->count.forced_pfns += pfns;
+        guest->count.totals.forced_pfns += pfns;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_FORCED, pfns, guest->vmware.stop_starts);
     }
     return false;

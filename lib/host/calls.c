@@ -125,9 +125,9 @@ static void pfns_serve(struct bnt_host *host, const struct vmware_command *comma
                                              .pfn_base = host->pfn_base,
                                              .epoch = host->epoch,
                                              .verdicts = host->response,
-                                             .unit_pfns = command->unit_pfns};
+                                             .pfns_each = command->unit_pfns};
 
-    host->count.requests++;
+    host->count.wire.requests++;
     (void)bnti_host_judge_pfns(host, &judge, 0, n, UINT32_MAX, host->response);
     bnti_host_verdicts_count(host, host->response, n, command->unit_pfns);
     if (host->ops.request != NULL) {
@@ -150,7 +150,7 @@ static int32_t serve_page(struct bnt_host *host, const struct vmware_command *co
     (void)arg2;
     /* The argument is a register of 32 bits: no host takes more from it. */
     if (arg1 > BNT_PFN_MAX || !pfn_judgeable(host, arg1)) {
-        host->count.verdicts[BNT_VERDICT_INVALID]++;
+        host->count.wire.verdicts[BNT_VERDICT_INVALID]++;
         return BNT_VMWARE_PPN_INVALID;
     }
     host->pfns[0] = (uint32_t)(arg1 - host->pfn_base);
@@ -167,7 +167,7 @@ static uint32_t batch_pfns(struct bnt_host *host, const struct vmware_command *c
     for (uint32_t i = 0; i < n; i++) {
         const uint64_t pfn = bnt_vmware_entry_pfn(entries[i]);
         if (!pfn_judgeable(host, pfn)) {
-            host->count.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
+            host->count.wire.verdicts[BNT_VERDICT_INVALID] += command->unit_pfns;
             entries[i] = bnt_vmware_entry_set(pfn, BNT_VMWARE_PPN_INVALID);
             continue;
         }
@@ -277,8 +277,8 @@ bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns, uint32_t
     bnti_host_clock(host, now_ns);
     *status = call_serve(host, command, arg1, arg2);
     *result = call_result(host, command, *status);
-    host->count.calls++;
-    host->count.calls_failed += !bnt_vmware_succeeded(command, *status);
+    host->count.vmware.calls++;
+    host->count.vmware.calls_failed += !bnt_vmware_succeeded(command, *status);
     bnti_host_leave(host, before);
     return BNT_OK;
 }
@@ -295,7 +295,7 @@ bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn
     }
     bnti_host_clock(host, now_ns);
     if (bnt_host_page_get(host, pfn) != BNT_HOST_PAGE_GUEST) {
-        host->count.touches++;
+        host->count.vmware.touches++;
         bnti_host_event_emit(host, BNT_HOST_EVENT_TOUCHED, pfn, 0);
         bnti_host_balloon_reset(host);
     }

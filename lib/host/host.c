@@ -69,7 +69,7 @@ bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *byte
 static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops *ops,
                            const struct bnt_host_config *config)
 {
-    const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, doorbell);
+    const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, vmware.doorbell);
     const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, ops);
     const bool doorbell = (config->vmware.capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
     const bool leaves = config->memory.ledger == BNT_HOST_LEDGER_LEAVES;
@@ -78,8 +78,8 @@ static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops
         return status;
     }
     if (taken->interrupt == NULL || taken->config_interrupt == NULL ||
-        (doorbell && taken->doorbell == NULL) ||
-        (leaves && (taken->leaf_alloc == NULL || taken->leaf_free == NULL))) {
+        (doorbell && taken->vmware.doorbell == NULL) ||
+        (leaves && (taken->ledger.leaf_alloc == NULL || taken->ledger.leaf_free == NULL))) {
         return BNT_E_ARGUMENT;
     }
     return BNT_OK;
@@ -115,8 +115,8 @@ static void host_lay_out(struct bnt_host *host, uint8_t *storage)
         host->feature_state[id] = storage + layout.features[id];
         memset(host->feature_state[id], 0, bnti_host_features[id]->state_bytes);
     }
-    host->ledger.leaf_alloc = host->ops.leaf_alloc;
-    host->ledger.leaf_free = host->ops.leaf_free;
+    host->ledger.leaf_alloc = host->ops.ledger.leaf_alloc;
+    host->ledger.leaf_free = host->ops.ledger.leaf_free;
     host->ledger.opaque = host->opaque;
     bnti_host_ledger_init(&host->ledger, host->config.memory.ledger, host->config.memory.pfns,
                           storage + layout.ledger);

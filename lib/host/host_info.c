@@ -60,21 +60,21 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.size = info->size;
     told.status = host->dev.status;
     told.features = agreed ? host->dev.accepted : 0;
-    told.num_pages = host->target.num_pages;
-    told.target_pfns = host->target.pfns;
-    told.balloon_pfns = host->ledger.held;
-    told.kept_pfns = host->ledger.kept;
-    told.leafless_pfns = host->ledger.leafless;
+    told.target.num_pages = host->target.num_pages;
+    told.target.target_pfns = host->target.pfns;
+    told.ledger.pfns = host->ledger.held;
+    told.ledger.retained_pfns = host->ledger.kept;
+    told.ledger.leafless_pfns = host->ledger.leafless;
     told.epoch = host->epoch;
     told.epoch_acknowledged = host->epoch_ack;
-    told.outcome = host->target.outcome;
-    told.outcome_id = host->target.id;
-    told.leaves = host->ledger.leaves;
+    told.target.outcome = host->target.outcome;
+    told.target.outcome_id = host->target.id;
+    told.ledger.leaves = host->ledger.leaves;
     if (host->config.memory.host_page_order != 0) {
-        told.partial_pfns = host->ledger.held - host->ledger.kept - host->discarded_pfns;
+        told.ledger.partial_pfns = host->ledger.held - host->ledger.kept - host->discarded_pfns;
     }
-    told.limit_pfns = host->limit_pfns;
-    told.wanted_pfns = host->target.wanted;
+    told.target.limit_pfns = host->limit_pfns;
+    told.target.wanted_pfns = host->target.wanted;
     host->wire->info(host, &told);
     bnti_host_features_info(host, &told);
     memcpy(info, &told, fits);

@@ -112,19 +112,22 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     struct bnt_host_info *count = &host->count;
     uint64_t *const counters[] = {
-        &count->inflated_pfns,   &count->deflated_pfns,  &count->reset_pfns,
-        &count->discarded_bytes, &count->discards,       &count->reported_pfns,
-        &count->requests,        &count->stale_requests, &count->misuses,
-        &count->breaks,          &count->stats_buffers,  &count->interrupts,
-        &count->unit_pfns,       &count->calls,          &count->calls_failed,
-        &count->doorbells,       &count->touches,
+        &count->totals.inflated_pfns, &count->totals.deflated_pfns,
+        &count->totals.reset_pfns,    &count->backing.discarded_bytes,
+        &count->backing.discards,     &count->reporting.reported_pfns,
+        &count->wire.requests,        &count->wire.stale_requests,
+        &count->wire.misuses,         &count->wire.breaks,
+        &count->statistics.buffers,   &count->wire.interrupts,
+        &count->totals.huge_pfns,     &count->vmware.calls,
+        &count->vmware.calls_failed,  &count->vmware.doorbells,
+        &count->vmware.touches,
     };
 
     for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         bnti_pack_u64(pack, counters[i]);
     }
     for (uint32_t verdict = 0; verdict < BNT_VERDICT_COUNT; verdict++) {
-        bnti_pack_u64(pack, &count->verdicts[verdict]);
+        bnti_pack_u64(pack, &count->wire.verdicts[verdict]);
     }
 }
 
@@ -229,7 +232,7 @@ static void host_renew(struct bnt_host *host)
 static bool host_used(const struct bnt_host *host)
 {
     return host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0 ||
-           host->vmware.rule_count != 0 || host->count.calls != 0 || host->ledger.held != 0;
+           host->vmware.rule_count != 0 || host->count.vmware.calls != 0 || host->ledger.held != 0;
 }
 
 bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state, size_t bytes)

@@ -49,7 +49,7 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
     struct observation forged = *seen;
     const uint8_t served[1] = {BNT_VERDICT_ACCEPTED};
     uint32_t other[BNT_BALLOON_REQUEST_PFNS_MAX];
-    if (request.unit_pfns > 1) {
+    if (request.pfns_each > 1) {
         forward_to_oracle(vm, seen);
         return;
     }

@@ -14,7 +14,7 @@
 static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t got = vm->honest.guest.pages_alloc(vm, pages, count);
+    const uint32_t got = vm->honest.guest.pages.alloc(vm, pages, count);
     if (got > 0 && vm_take_fault(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
         oracle_observe_pages_allocated(vm->world->oracle, vm->index, pages, 1);
     }
@@ -32,7 +32,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
     if (vm_take_fault(vm, CORRUPT_PAGE_LOST)) {
         count--; /* the driver forgets one page */
     }
-    vm->honest.guest.pages_free(vm, pages, count);
+    vm->honest.guest.pages.free(vm, pages, count);
 }
 
 static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
@@ -42,7 +42,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
         OBSERVE(vm, OBSERVED_PAGES_FILLING, .value = value);
         return;
     }
-    vm->honest.guest.pages_fill(vm, pages, count, value);
+    vm->honest.guest.poison.fill(vm, pages, count, value);
 }
 
 /** The device reports a page as initialised that it did not initialise. */
@@ -58,7 +58,7 @@ static void report_initialised_pages(void *opaque, const uint64_t *pages, uint32
 {
     struct vm *vm = opaque;
     spoil_initialised_page(vm, pages, count);
-    vm->honest.guest.pages_initialised(vm, pages, count);
+    vm->honest.guest.device_init.initialised(vm, pages, count);
 }
 
 static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t count,
@@ -68,7 +68,7 @@ static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t 
     if (how == BNT_GUEST_REPORTED_INIT) {
         spoil_initialised_page(vm, blocks, count);
     }
-    vm->honest.guest.report_done(vm, blocks, count, how);
+    vm->honest.guest.reporting.done(vm, blocks, count, how);
 }
 
 static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
@@ -77,7 +77,7 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
         return 0; /* the source of statistics is gone for good */
     }
-    return vm->honest.guest.stats_get(vm, stats, count);
+    return vm->honest.guest.statistics.get(vm, stats, count);
 }
 
 /* ---- The driver's settings ---- */
@@ -182,7 +182,8 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
     const bool lie = vm_take_fault(vm, CORRUPT_ACTUAL_LIE);
     const bool claim = vm_take_fault(vm, CORRUPT_ACTUAL_CLAIM);
     const bool twice = pfns == 0 && vm_take_fault(vm, CORRUPT_ACTUAL_TWICE);
-    write_actual(vm, claim ? (uint32_t)vm_get_host_info(vm).target_pfns : pfns + (lie ? 1 : 0));
+    write_actual(vm,
+                 claim ? (uint32_t)vm_get_host_info(vm).target.target_pfns : pfns + (lie ? 1 : 0));
     if (twice) {
         write_actual(vm, 0);
     }
@@ -222,10 +223,10 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
                                 uint64_t *result)
 {
     struct vm *vm = opaque;
-    const int32_t status = vm->honest.guest.vmware_call(vm, command, arg1, arg2, result);
+    const int32_t status = vm->honest.guest.vmware.call(vm, command, arg1, arg2, result);
     if (status == BNT_VMWARE_RESET && vm_take_fault(vm, CORRUPT_UNLOCK_SILENCE)) {
         uint64_t ignored = 0;
-        (void)vm->honest.guest.vmware_call(vm, BNT_VMWARE_CMD_UNLOCK, vm->spec.first_pfn, 0,
+        (void)vm->honest.guest.vmware.call(vm, BNT_VMWARE_CMD_UNLOCK, vm->spec.first_pfn, 0,
                                            &ignored);
     }
     return status;
@@ -270,7 +271,7 @@ static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
         uint64_t freed = 0;
         backing_discard(vm, first_pfn, pfns, &freed);
     }
-    vm->honest.host.report(vm, first_pfn, pfns);
+    vm->honest.host.reporting.report(vm, first_pfn, pfns);
 }
 
 static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
@@ -293,20 +294,20 @@ static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 void faults_interpose(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
-    ends->guest.pages_alloc = alloc_pages;
-    ends->guest.pages_free = free_pages;
-    ends->guest.pages_fill = fill_pages;
-    ends->guest.pages_initialised = report_initialised_pages;
-    ends->guest.report_done = return_report_blocks;
-    ends->guest.stats_get = get_stats;
+    ends->guest.pages.alloc = alloc_pages;
+    ends->guest.pages.free = free_pages;
+    ends->guest.poison.fill = fill_pages;
+    ends->guest.device_init.initialised = report_initialised_pages;
+    ends->guest.reporting.done = return_report_blocks;
+    ends->guest.statistics.get = get_stats;
     ends->guest.event = forward_guest_event;
     ends->guest.request = forward_guest_request;
-    ends->guest.vmware_call = make_vmware_call;
+    ends->guest.vmware.call = make_vmware_call;
     ends->transport.status_write = write_status;
     ends->transport.config_write = write_config;
     ends->transport.notify = notify_queue;
     ends->transport.notify_data = notify_queue_with_data;
-    ends->host.report = observe_report;
+    ends->host.reporting.report = observe_report;
     ends->device.generation = read_generation;
     ends->device.call = serve_vmware_call;
     ends->device.step = step_device;

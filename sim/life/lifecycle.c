@@ -27,7 +27,7 @@ void life_restore_device(struct vm *vm)
 /** Replaces the device by a new one, as after power-on, with the target that the VMM wants. */
 static void power_cycle_device(struct vm *vm)
 {
-    const uint64_t target_pfns = vm_get_host_info(vm).num_pages;
+    const uint64_t target_pfns = vm_get_host_info(vm).target.num_pages;
     uint64_t id = 0;
     if (!vm->ends.device.renew(vm)) {
         return;

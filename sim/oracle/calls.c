@@ -128,16 +128,17 @@ void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm)
 void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host)
 {
     const struct shadow *shadow = &oracle->vms[vm];
-    const uint64_t slack = host->target_pfns == 0 ? 0 : shadow->slack_pfns;
+    const uint64_t slack = host->target.target_pfns == 0 ? 0 : shadow->slack_pfns;
     /* A host that refuses to unlock, or to answer GET_TARGET, keeps the balloon there. */
     const bool hindered =
-        host->outcome == BNT_OUTCOME_REFUSED || shadow_has_refused_calls(shadow) ||
+        host->target.outcome == BNT_OUTCOME_REFUSED || shadow_has_refused_calls(shadow) ||
         (shadow->hostile & ASSUMES_DEVICE) != 0; /* a hostile one may only claim that it unlocked */
     if (shadow->calls && shadow->live && !hindered &&
-        host->balloon_pfns > host->target_pfns + slack) {
+        host->ledger.pfns > host->target.target_pfns + slack) {
         oracle_record_violation(oracle, vm, INVARIANT_TARGET_SLACK,
                                 "the balloon holds %" PRIu64 " PFNs, %" PRIu64
                                 " above its target; its slack allows %" PRIu64 " PFNs",
-                                host->balloon_pfns, host->balloon_pfns - host->target_pfns, slack);
+                                host->ledger.pfns, host->ledger.pfns - host->target.target_pfns,
+                                slack);
     }
 }

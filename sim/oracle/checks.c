@@ -19,8 +19,9 @@ static void check_stopping_driver(struct oracle *oracle, uint32_t vm,
         pages += shadow->in_place[place];
     }
     const uint64_t with_driver = pages << shadow->config.page_order;
-    const uint64_t all = counted + guest->inflight_inflate_pfns + guest->inflight_deflate_pfns +
-                         (guest->held_pages << shadow->config.page_order);
+    const uint64_t all = counted + guest->balloon.inflight_inflate_pfns +
+                         guest->balloon.inflight_deflate_pfns +
+                         (guest->balloon.held_pages << shadow->config.page_order);
     if (all != with_driver) {
         oracle_record_violation(
             oracle, vm, INVARIANT_GUEST_COUNT,
@@ -37,22 +38,23 @@ static void check_driver_counters(struct oracle *oracle, uint32_t vm,
     const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
     const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
                                << order; /* lent pages count as the OS's */
-    const uint64_t counted = guest->ballooned_pfns + (guest->kept_pages << order);
+    const uint64_t counted = guest->balloon.ballooned_pfns + (guest->balloon.stuck_pages << order);
     if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
         check_stopping_driver(oracle, vm, guest, counted);
         return;
     }
-    if (counted != balloon || guest->inflight_inflate_pfns != inflating ||
-        guest->inflight_deflate_pfns != deflating) {
+    if (counted != balloon || guest->balloon.inflight_inflate_pfns != inflating ||
+        guest->balloon.inflight_deflate_pfns != deflating) {
         oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
                                 "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
                                 " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
                                 ", %" PRIu64 " and %" PRIu64,
-                                counted, guest->inflight_inflate_pfns, guest->inflight_deflate_pfns,
-                                balloon, inflating, deflating);
+                                counted, guest->balloon.inflight_inflate_pfns,
+                                guest->balloon.inflight_deflate_pfns, balloon, inflating,
+                                deflating);
     }
     if (shadow->in_place[PLACE_TAKEN] << order !=
-            guest->migrating_pfns + (guest->aside_pages << order) &&
+            guest->balloon.migrating_pfns + (guest->unusable.held_pages << order) &&
         guest->state == BNT_GUEST_RUNNING) {
         oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
                                 "%" PRIu64
@@ -66,7 +68,7 @@ static void check_driver_counters(struct oracle *oracle, uint32_t vm,
     }
     const bool at_work = shadow->calls && shadow->goes_on;
     if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING && !at_work &&
-        shadow->in_flight == 0 && guest->ballooned_pfns == guest->target_pfns) {
+        shadow->in_flight == 0 && guest->balloon.ballooned_pfns == guest->balloon.target_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_HELD_RETURNED,
                                 "%" PRIu64 " refused pages are still held at the target",
                                 shadow->in_place[PLACE_HELD]);
@@ -119,8 +121,8 @@ static void check_target_request(struct oracle *oracle, uint32_t vm,
 {
     struct shadow *shadow = &oracle->vms[vm];
     const uint64_t now_ns = engine_get_time_ns(oracle->engine);
-    const uint64_t held = host->balloon_pfns;
-    const uint64_t target = host->target_pfns;
+    const uint64_t held = host->ledger.pfns;
+    const uint64_t target = host->target.target_pfns;
     const uint64_t distance = held > target ? held - target : target - held;
     const bool anew =
         shadow->request.id != shadow->target_id || shadow->request.target_pfns != target;
@@ -151,11 +153,11 @@ void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
         check_target_request(oracle, vm, host);
     }
     oracle_check_empty_after_reset(oracle, vm);
-    if (host->balloon_pfns != shadow->host_pfns) {
+    if (host->ledger.pfns != shadow->host_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
                                 "the ledger counts %" PRIu64
                                 " PFNs, the completed requests make %" PRIu64,
-                                host->balloon_pfns, shadow->host_pfns);
+                                host->ledger.pfns, shadow->host_pfns);
     }
     if (shadow->discard_count > 0) {
         oracle_record_violation(oracle, vm, INVARIANT_HOST_SAFETY,
@@ -240,7 +242,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
 {
     const struct shadow *shadow = &oracle->vms[vm];
     struct bnt_host_info info = {.size = sizeof info};
-    if (bnt_host_info_get(host, &info) != BNT_OK || info.leafless_pfns > 0) {
+    if (bnt_host_info_get(host, &info) != BNT_OK || info.ledger.leafless_pfns > 0) {
         return; /* pages without a leaf are counted, not recorded */
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
@@ -288,29 +290,30 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
 {
     const uint32_t order = oracle->vms[vm].config.page_order;
     audit_idle_steps(oracle, vm, guest, host);
-    const uint64_t out = guest->deflated_pfns + guest->reset_pfns + guest->ballooned_pfns +
-                         (guest->kept_pages << order) + guest->inflight_deflate_pfns;
-    if (guest->state != BNT_GUEST_STOPPING && guest->inflated_pfns != out) {
+    const uint64_t out = guest->totals.deflated_pfns + guest->totals.reset_pfns +
+                         guest->balloon.ballooned_pfns + (guest->balloon.stuck_pages << order) +
+                         guest->balloon.inflight_deflate_pfns;
+    if (guest->state != BNT_GUEST_STOPPING && guest->totals.inflated_pfns != out) {
         oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
                                 "the driver counts %" PRIu64 " PFNs inflated, and %" PRIu64
                                 " deflated, reset or still ballooned",
-                                guest->inflated_pfns, out);
+                                guest->totals.inflated_pfns, out);
     }
     const uint64_t reporting =
         (oracle->vms[vm].in_place[PLACE_REPORTING] + oracle->vms[vm].in_place[PLACE_REPORTED])
         << order;
-    if (guest->reporting_pfns != reporting) {
+    if (guest->reporting.inflight_pfns != reporting) {
         oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
                                 "the driver counts %" PRIu64
                                 " PFNs in its report; there are %" PRIu64,
-                                guest->reporting_pfns, reporting);
+                                guest->reporting.inflight_pfns, reporting);
     }
-    const uint64_t left = host->deflated_pfns + host->reset_pfns + host->balloon_pfns;
-    if (host->inflated_pfns != left) {
+    const uint64_t left = host->totals.deflated_pfns + host->totals.reset_pfns + host->ledger.pfns;
+    if (host->totals.inflated_pfns != left) {
         oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
                                 "the device counts %" PRIu64 " PFNs inflated, and %" PRIu64
                                 " deflated, reset or still ballooned",
-                                host->inflated_pfns, left);
+                                host->totals.inflated_pfns, left);
     }
 }
 
@@ -402,7 +405,7 @@ void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt
     }
     const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_has_refused_calls(shadow);
     if (shadow->target_id > 0 && obeys && !is_target_request_recent(oracle, vm, quiet_since_ns) &&
-        host->outcome == BNT_OUTCOME_PENDING) {
+        host->target.outcome == BNT_OUTCOME_PENDING) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
                                 "target request %" PRIu64 " has no outcome", shadow->target_id);
     }

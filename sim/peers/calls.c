@@ -18,7 +18,7 @@ static void observe_call(struct vm *vm, uint32_t command, uint64_t arg1, int32_t
         .command = command,
         .status = status,
         .result = result,
-        .target_pfns = vm_get_host_info(vm).num_pages,
+        .target_pfns = vm_get_host_info(vm).target.num_pages,
         .stopping = vm->detaching,
     };
     OBSERVE(vm, OBSERVED_CALLED, .call = &call, .value = arg1);
@@ -52,7 +52,7 @@ static void close_doorbell(void *opaque)
 
 void calls_add_guest_ops(struct bnt_guest_ops *ops)
 {
-    ops->vmware_call = make_vmware_call;
-    ops->doorbell_open = open_doorbell;
-    ops->doorbell_close = close_doorbell;
+    ops->vmware.call = make_vmware_call;
+    ops->vmware.doorbell_open = open_doorbell;
+    ops->vmware.doorbell_close = close_doorbell;
 }

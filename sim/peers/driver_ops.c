@@ -190,7 +190,7 @@ static void observe_guest_event(void *opaque, const struct bnt_guest_event *even
  */
 static uint64_t get_judged_features(const struct vm *vm)
 {
-    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, target_pfns)};
+    struct bnt_guest_info info = {.size = offsetof(struct bnt_guest_info, balloon.target_pfns)};
     if (vm_uses_vmware_wire(vm)) {
         return BNT_BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BNT_BALLOON_BIT_VERDICTS;
     }
@@ -230,22 +230,22 @@ struct bnt_guest_ops driver_make_ops(void)
 {
     return (struct bnt_guest_ops){
         .size = sizeof(struct bnt_guest_ops),
-        .pages_alloc = alloc_pages,
-        .pages_free = free_pages,
-        .links_push = push_links,
-        .links_pop = pop_links,
-        .links_remove = remove_link,
-        .stats_get = get_stats,
+        .pages.alloc = alloc_pages,
+        .pages.free = free_pages,
+        .links.push = push_links,
+        .links.pop = pop_links,
+        .links.remove = remove_link,
+        .statistics.get = get_stats,
         .event = observe_guest_event,
         .request = observe_guest_request,
-        .report_take = take_report_blocks,
-        .pages_fill = fill_pages,
-        .ws_get = get_working_set,
-        .pages_initialised = check_initialised_pages,
-        .report_done = return_report_blocks,
-        .pages_alloc_sleep = start_sleeping_alloc,
-        .huge_alloc = alloc_huge_pages,
-        .huge_free = free_huge_pages,
-        .huge_split = split_huge_page,
+        .reporting.take = take_report_blocks,
+        .poison.fill = fill_pages,
+        .working_set.get = get_working_set,
+        .device_init.initialised = check_initialised_pages,
+        .reporting.done = return_report_blocks,
+        .sleeping.alloc = start_sleeping_alloc,
+        .huge.alloc = alloc_huge_pages,
+        .huge.free = free_huge_pages,
+        .huge.split = split_huge_page,
     };
 }

@@ -30,7 +30,7 @@ static void observe_sent_hint(void *opaque, const struct bnt_guest_hint *hint)
 
 void driver_add_hint_ops(struct bnt_guest_ops *ops)
 {
-    ops->block_alloc = alloc_hint_block;
-    ops->hinted_free = free_hinted_pages;
-    ops->hint = observe_sent_hint;
+    ops->hinting.alloc = alloc_hint_block;
+    ops->hinting.free = free_hinted_pages;
+    ops->hinting.observe = observe_sent_hint;
 }

@@ -41,12 +41,12 @@ static void fail_run(void *opaque, const char *text)
 
 static uint64_t count_ledger_pfns(void *opaque)
 {
-    return vm_get_host_info(opaque).balloon_pfns;
+    return vm_get_host_info(opaque).ledger.pfns;
 }
 
 static uint64_t count_misuses(void *opaque)
 {
-    return vm_get_host_info(opaque).misuses;
+    return vm_get_host_info(opaque).wire.misuses;
 }
 
 static void describe_misuse(void *opaque, char *text, size_t bytes)

@@ -96,9 +96,9 @@ static void print_faults(const struct vm *vm, FILE *out)
                       vm->spec.name, lost, vm->account.stalls);
     }
     const struct bnt_host_info host = vm_get_host_info(vm);
-    if (host.breaks > 0) {
+    if (host.wire.breaks > 0) {
         (void)fprintf(out, "  %s: the device was broken %" PRIu64 " times: %s\n", vm->spec.name,
-                      host.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
+                      host.wire.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
     }
     if (vm->account.reported_pfns > 0) {
         char reported[32];

@@ -41,10 +41,10 @@ static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
 void check_touched(struct vm *vm)
 {
     struct world *world = vm->world;
-    struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, kept_pfns)};
+    struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, ledger.retained_pfns)};
     vm_read_host_info(vm, &host);
-    settled_note_ledger(vm, host.balloon_pfns);
-    host.balloon_pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
+    settled_note_ledger(vm, host.ledger.pfns);
+    host.ledger.pfns += vm->armed[CORRUPT_LEDGER_MISCOUNT];
     report_device_wait(vm, &host);
     if (!vm->stall_secret[PARTY_DRIVER]) {
         oracle_observe_driver_stall(world->oracle, vm->index, vm->stalled_until_ns[PARTY_DRIVER]);
@@ -55,15 +55,15 @@ void check_touched(struct vm *vm)
     }
     /* Only these runs have pages on the move, or ones that the wire cannot name. */
     const bool whole = vm->life.moving || vm_ends_beyond_32_bits(vm);
-    const size_t needed =
-        whole ? sizeof(struct bnt_guest_info) : offsetof(struct bnt_guest_info, inflated_pfns);
+    const size_t needed = whole ? sizeof(struct bnt_guest_info)
+                                : offsetof(struct bnt_guest_info, totals.inflated_pfns);
     struct bnt_guest_info guest = {.size = (uint32_t)needed};
     vm_read_guest_info(vm, &guest);
     if (guest.state >= BNT_GUEST_SUSPENDING && guest.state <= BNT_GUEST_RESUMING) {
         oracle_observe_driver_stall(world->oracle, vm->index, engine_get_time_ns(world->engine));
     }
     oracle_note_driver_step_due(world->oracle, vm->index, is_step_due(vm));
-    guest.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
+    guest.balloon.ballooned_pfns += vm->armed[CORRUPT_GUEST_MISCOUNT];
     oracle_check_counters(world->oracle, vm->index, &guest, &host);
 }
 
@@ -79,7 +79,7 @@ void check_in_full(struct vm *vm)
         oracle_audit_counters(world->oracle, vm->index, &guest, &host);
         oracle_audit_hint_pages(world->oracle, vm->index,
                                 gmem_count_pages_in_use(vm->gmem, PAGE_USE_HINTED),
-                                guest.hinted_pfns);
+                                guest.hinting.hinted_pfns);
     }
     if (vm->gmem != NULL && !gmem_audit(vm->gmem, text, sizeof text)) {
         world_fail(world, VERDICT_FAIL, "%s: the guest's memory is inconsistent: %s", vm->spec.name,

@@ -69,7 +69,8 @@ static uint64_t get_grain(const struct vm *vm, const struct bnt_host_info *host)
     uint64_t pfns = page > vm->spec.driver.config.sizing.granule_pfns
                         ? page
                         : vm->spec.driver.config.sizing.granule_pfns;
-    if ((host->features & huge) != 0 || (host->capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
+    if ((host->features & huge) != 0 ||
+        (host->vmware.capabilities & BNT_VMWARE_CAP_BATCHED_2M) != 0) {
         pfns = pfns > HUGE_PFNS ? pfns : HUGE_PFNS;
     }
     return pfns;
@@ -100,7 +101,7 @@ static uint64_t count_unnameable_bytes(const struct vm *vm)
         return 0;
     }
     const uint64_t beyond = vm->spec.first_pfn > last ? end - vm->spec.first_pfn : end - 1 - last;
-    return beyond > BNT_GUEST_ASIDE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
+    return beyond > BNT_GUEST_UNUSABLE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
 }
 
 /** The guest has not the memory for the next pages that are missing, beside what its driver leaves
@@ -163,10 +164,11 @@ const char *settled_find_reason(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_get_host_info(vm);
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
-    const uint64_t limited = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
-                                 ? host.limit_pfns
-                                 : host.target_pfns;
-    const uint64_t ledger = host.balloon_pfns;
+    const uint64_t limited =
+        host.target.limit_pfns > 0 && host.target.limit_pfns < host.target.target_pfns
+            ? host.target.limit_pfns
+            : host.target.target_pfns;
+    const uint64_t ledger = host.ledger.pfns;
     if (is_driver_gone(vm)) {
         return "no driver is attached";
     }
@@ -221,12 +223,13 @@ bool settled_is(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_get_host_info(vm);
     const uint64_t unit = vm->spec.driver.config.sizing.granule_pfns; /* a power of two */
-    const uint64_t wanted = host.limit_pfns > 0 && host.limit_pfns < host.target_pfns
-                                ? host.limit_pfns
-                                : host.target_pfns;
+    const uint64_t wanted =
+        host.target.limit_pfns > 0 && host.target.limit_pfns < host.target.target_pfns
+            ? host.target.limit_pfns
+            : host.target.target_pfns;
     const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* what a driver of units goes to */
     const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack(vm) : 0;
-    const uint64_t ledger = host.balloon_pfns;
+    const uint64_t ledger = host.ledger.pfns;
     const bool there = ledger > wanted ? ledger <= whole + get_grain(vm, &host) + slack
                                        : wanted - ledger < get_grain(vm, &host);
     const bool still =

@@ -92,7 +92,7 @@ static void forward_huge_host_request(struct vm *vm, const struct bnt_host_reque
     pages.pfn_count = (uint32_t)pfns;
     pages.pfns = all;
     pages.verdicts = verdicts;
-    pages.unit_pfns = 1;
+    pages.pfns_each = 1;
     oracle_observe_host_request(get_oracle(vm), vm->index, &pages);
     arena_free(arena, all, pfns * sizeof *all);
     arena_free(arena, verdicts, pfns);
@@ -100,7 +100,7 @@ static void forward_huge_host_request(struct vm *vm, const struct bnt_host_reque
 
 static void forward_host_request(struct vm *vm, const struct observation *seen)
 {
-    if (seen->host_request->unit_pfns > 1) {
+    if (seen->host_request->pfns_each > 1) {
         forward_huge_host_request(vm, seen->host_request);
     } else {
         oracle_observe_host_request(get_oracle(vm), vm->index, seen->host_request);

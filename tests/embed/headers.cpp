@@ -3,9 +3,13 @@
 #include <ballonet/base.h>
 #include <ballonet/guest.h>
 #include <ballonet/guest_config.h>
+#include <ballonet/guest_info.h>
+#include <ballonet/guest_ops.h>
 #include <ballonet/guest_vmware.h>
 #include <ballonet/host.h>
 #include <ballonet/host_config.h>
+#include <ballonet/host_info.h>
+#include <ballonet/host_ops.h>
 #include <ballonet/memory.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtio.h>

@@ -46,8 +46,9 @@ static void accessors_ask(struct fuzz_host *fuzz)
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);
 
     CHECK(bnt_host_info_get(fake->host, &info) == BNT_OK);
-    CHECK(info.kept_pfns <= info.balloon_pfns && info.leafless_pfns <= info.kept_pfns);
-    CHECK(info.partial_pfns <= info.balloon_pfns);
+    CHECK(info.ledger.retained_pfns <= info.ledger.pfns &&
+          info.ledger.leafless_pfns <= info.ledger.retained_pfns);
+    CHECK(info.ledger.partial_pfns <= info.ledger.pfns);
     CHECK(bnt_host_stats_get(fake->host, fake->now_ns, &stats) == BNT_OK);
     CHECK(bnt_host_ws_get(fake->host, fake->now_ns, &ws) == BNT_OK);
     CHECK(bnt_host_diag(fake->host) != NULL);
@@ -59,7 +60,7 @@ static void state_check(struct fuzz_host *fuzz)
     struct fake_driver *fake = &fuzz->fake;
     const uint32_t leaf_fail_from = fake->leaf_fail_from;
     const bnt_host_ledger ledger = fake->config.memory.ledger;
-    const bool leafless = fake_info(fake).leafless_pfns > 0;
+    const bool leafless = fake_info(fake).ledger.leafless_pfns > 0;
     void *storage = NULL;
     size_t bytes = 0;
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);

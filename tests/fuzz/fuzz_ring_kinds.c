@@ -233,9 +233,11 @@ UNTRACED static void infos_compare(void)
     right.features &=
         ~(BNT_F_RING_PACKED | BNT_F_IN_ORDER | BNT_F_RING_EVENT_IDX | BNT_F_RING_INDIRECT_DESC);
     CHECK(left.features == right.features);
-    CHECK(left.balloon_pfns == right.balloon_pfns && left.kept_pfns == right.kept_pfns);
-    CHECK(left.leafless_pfns == right.leafless_pfns && left.leaves == right.leaves);
-    CHECK(left.target_pfns == right.target_pfns && left.epoch == right.epoch);
+    CHECK(left.ledger.pfns == right.ledger.pfns &&
+          left.ledger.retained_pfns == right.ledger.retained_pfns);
+    CHECK(left.ledger.leafless_pfns == right.ledger.leafless_pfns &&
+          left.ledger.leaves == right.ledger.leaves);
+    CHECK(left.target.target_pfns == right.target.target_pfns && left.epoch == right.epoch);
     CHECK(memcmp(split.fake.dropped, packed.fake.dropped, PAIR_PAGES) == 0);
     for (uint32_t at = 0; at < PAIR_PAGES; at++) {
         CHECK(bnt_host_page_get(split.fake.host, FAKE_FIRST_PFN + at) ==

@@ -58,10 +58,10 @@ UNTRACED static void pages_check(struct fuzz_host *fuzz)
         kept += page == BNT_HOST_PAGE_KEPT;
         CHECK(page != BNT_HOST_PAGE_GUEST || !fake->dropped[at] || fuzz->excused[at]);
     }
-    CHECK(info.balloon_pfns == held + info.leafless_pfns);
-    CHECK(info.kept_pfns == kept + info.leafless_pfns);
-    CHECK((int64_t)info.leaves == fake->leaves_out);
-    CHECK(info.balloon_pfns <= memory_pages(fake));
+    CHECK(info.ledger.pfns == held + info.ledger.leafless_pfns);
+    CHECK(info.ledger.retained_pfns == kept + info.ledger.leafless_pfns);
+    CHECK((int64_t)info.ledger.leaves == fake->leaves_out);
+    CHECK(info.ledger.pfns <= memory_pages(fake));
     fuzz->checked = info;
 }
 
@@ -155,7 +155,7 @@ void fuzz_host_replace(struct fuzz_host *fuzz, struct bnt_host *host, void *stor
 static void call_move(struct fuzz_host *fuzz, uint32_t which)
 {
     struct fake_driver *fake = &fuzz->fake;
-    const bool fixed = fake_info(fake).leafless_pfns == 0 && (which & 1) != 0;
+    const bool fixed = fake_info(fake).ledger.leafless_pfns == 0 && (which & 1) != 0;
     size_t bytes = 0;
     void *storage = NULL;
     uint8_t *state = fuzz_host_save(fuzz, fake->host, &bytes);
@@ -281,7 +281,7 @@ static void buffers_take_back(struct fuzz_host *fuzz)
 /** A hint with its command: the current id, one of a small range, or STOP. */
 static void call_hint(struct fake_driver *fake, const struct bnt_vq_seg *seg, uint32_t which)
 {
-    const uint32_t id = (which & 1) != 0 ? fake_info(fake).hint_id : which >> 1 & 3;
+    const uint32_t id = (which & 1) != 0 ? fake_info(fake).hinting.id : which >> 1 & 3;
     const bnt_le32 wire = bnt_le32_set(id);
     const struct bnt_vq_seg segs[] = {{FAKE_REQUEST_GPA, 4}, *seg};
 

@@ -207,9 +207,10 @@ static bool active(const struct play *p, operation op)
     case OP_RECOVERING:
         return state == BNT_GUEST_BROKEN || state == BNT_GUEST_RECOVERING;
     case OP_LEAVING:
-        return fake_info(f).emptying == 2;
+        return fake_info(f).balloon.emptying == 2;
     case OP_LEAVE:
-        return fake_info(f).emptying == 2 || state == BNT_GUEST_STOPPING || state == BNT_GUEST_DOWN;
+        return fake_info(f).balloon.emptying == 2 || state == BNT_GUEST_STOPPING ||
+               state == BNT_GUEST_DOWN;
     default:
         return state == BNT_GUEST_STOPPING || state == BNT_GUEST_DOWN;
     }
@@ -221,7 +222,7 @@ static bool begun(const struct play *p, const struct row *row)
     const struct fake *f = &p->f;
     switch (row->second) {
     case OP_SLEEP:
-        return fake_info(f).sleeps > p->sleeps;
+        return fake_info(f).sleeping.started > p->sleeps;
     case OP_RELEASE:
         return f->events[BNT_GUEST_EVENT_RESET] > p->resets;
     case OP_OOM: /* a request of its own, or pages at once; it joins one that is under way */
@@ -486,7 +487,7 @@ static bool outcome_right(const struct play *p, const struct row *row)
 
 static void play_mark(struct play *p)
 {
-    p->sleeps = fake_info(&p->f).sleeps;
+    p->sleeps = fake_info(&p->f).sleeping.started;
     p->resets = p->f.events[BNT_GUEST_EVENT_RESET];
     p->cancelled = p->f.sleep_cancelled;
     p->requests = p->f.requests;

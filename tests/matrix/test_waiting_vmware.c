@@ -120,7 +120,7 @@ static bool begun(const struct play *p, operation op)
 {
     switch (op) {
     case OP_SLEEP:
-        return fvm_info(p->f).sleeps > p->sleeps;
+        return fvm_info(p->f).sleeping.started > p->sleeps;
     case OP_MOVE:
         return p->f->events[BNT_GUEST_EVENT_MIGRATED] > p->moves;
     case OP_OOM:
@@ -170,11 +170,11 @@ static void bring(struct play *p, operation op)
         start_fails(p, true);
         (void)release_begin(p);
         (void)fvm_settle(p->f, 64);
-        ck_assert_uint_eq(fvm_info(p->f).ballooned_pfns, 0);
+        ck_assert_uint_eq(fvm_info(p->f).balloon.ballooned_pfns, 0);
         break;
     default:
         (void)release_begin(p);
-        ck_assert_uint_gt(fvm_info(p->f).ballooned_pfns, 0);
+        ck_assert_uint_gt(fvm_info(p->f).balloon.ballooned_pfns, 0);
         break;
     }
 }
@@ -235,7 +235,7 @@ static void play(const struct row *row, uint32_t variant, uint32_t order)
     scene(&p);
     bring(&p, row->first);
     ck_assert_msg(active(&p, row->first), "%s is not under way", names[row->first]);
-    p.sleeps = fvm_info(p.f).sleeps;
+    p.sleeps = fvm_info(p.f).sleeping.started;
     p.cancelled = p.f->sleep_cancelled;
     p.moves = p.f->events[BNT_GUEST_EVENT_MIGRATED];
     if (row->outcome != OUTCOME_NOT_POSSIBLE) {

@@ -232,16 +232,16 @@ void fake_init(struct fake_driver *fake, uint64_t pfns, uint64_t features)
     fake->ops = (struct bnt_host_ops){.size = sizeof(fake->ops),
                                       .interrupt = fake_interrupt,
                                       .config_interrupt = fake_config_interrupt,
-                                      .discard = fake_discard,
-                                      .restore = fake_restore,
-                                      .draw = fake_draw,
-                                      .leaf_alloc = fake_leaf_alloc,
-                                      .leaf_free = fake_leaf_free,
+                                      .backing.discard = fake_discard,
+                                      .backing.restore = fake_restore,
+                                      .refusal.draw = fake_draw,
+                                      .ledger.leaf_alloc = fake_leaf_alloc,
+                                      .ledger.leaf_free = fake_leaf_free,
                                       .event = fake_on_event,
                                       .request = fake_on_request,
-                                      .report = fake_on_report,
-                                      .doorbell = fake_doorbell,
-                                      .hint = fake_on_hint};
+                                      .reporting.report = fake_on_report,
+                                      .vmware.doorbell = fake_doorbell,
+                                      .hinting.hint = fake_on_hint};
     fake->now_ns = 1000000;
 }
 
@@ -254,7 +254,7 @@ void fake_open(struct fake_driver *fake)
     size_t bytes = 0;
 
     if (fake->refuse_verdict != BNT_VERDICT_NONE) {
-        fake->ops.refuse = fake_refuse;
+        fake->ops.refusal.refuse = fake_refuse;
     }
     const bool holes = fake->region_count > 0;
     CHECK(bnt_mem_init(&fake->mem, &mem_ops, fake, holes ? fake->regions : &ram,

@@ -104,16 +104,16 @@ struct bnt_guest_ops fake_ops_of(const struct fake *f)
     if (f->setup.bare) {
         ops.transport.queue_reset = NULL;
         ops.transport.queue_reset_read = NULL;
-        ops.pages_alloc_sleep = NULL;
-        ops.pages_alloc_cancel = NULL;
-        ops.links_remove = NULL;
+        ops.sleeping.alloc = NULL;
+        ops.sleeping.cancel = NULL;
+        ops.links.remove = NULL;
         ops.event = NULL;
         ops.request = NULL;
-        ops.relax = NULL;
-        ops.pages_fill = NULL;
-        ops.ws_get = NULL;
-        ops.pages_initialised = NULL;
-        ops.hint = NULL;
+        ops.oom.relax = NULL;
+        ops.poison.fill = NULL;
+        ops.working_set.get = NULL;
+        ops.device_init.initialised = NULL;
+        ops.hinting.observe = NULL;
     }
     return ops;
 }
@@ -174,17 +174,20 @@ void fake_audit(const struct fake *f)
     const struct bnt_guest_info info = fake_info(f);
     const uint32_t order = f->setup.page_order;
     const uint64_t out = (f->setup.pages - f->free_count) << order;
-    const uint64_t has = info.ballooned_pfns + info.inflight_inflate_pfns +
-                         info.inflight_deflate_pfns + (info.held_pages << order) +
-                         (info.kept_pages << order) + info.reporting_pfns + info.migrating_pfns +
-                         info.hinted_pfns + info.held_huge_pfns + (info.aside_pages << order);
-    CHECK(info.reporting_pfns == f->reporting << order);
-    CHECK(info.hinted_pfns == f->hinted_count << order);
+    const uint64_t has = info.balloon.ballooned_pfns + info.balloon.inflight_inflate_pfns +
+                         info.balloon.inflight_deflate_pfns + (info.balloon.held_pages << order) +
+                         (info.balloon.stuck_pages << order) + info.reporting.inflight_pfns +
+                         info.balloon.migrating_pfns + info.hinting.hinted_pfns +
+                         info.huge.held_pfns + (info.unusable.held_pages << order);
+    CHECK(info.reporting.inflight_pfns == f->reporting << order);
+    CHECK(info.hinting.hinted_pfns == f->hinted_count << order);
     CHECK(out == has); /* no page lost, none in two places */
-    CHECK(info.inflated_pfns == info.deflated_pfns + info.reset_pfns + info.ballooned_pfns +
-                                    (info.kept_pages << order) + info.inflight_deflate_pfns);
-    CHECK(info.refused_pages == info.returned_pages + info.held_pages);
-    CHECK(info.held_pages <= (f->setup.refused_pages_max ? f->setup.refused_pages_max : 16));
+    CHECK(info.totals.inflated_pfns ==
+          info.totals.deflated_pfns + info.totals.reset_pfns + info.balloon.ballooned_pfns +
+              (info.balloon.stuck_pages << order) + info.balloon.inflight_deflate_pfns);
+    CHECK(info.refusals.refused_pages == info.refusals.returned_pages + info.balloon.held_pages);
+    CHECK(info.balloon.held_pages <=
+          (f->setup.refused_pages_max ? f->setup.refused_pages_max : 16));
     if (info.state == BNT_GUEST_DOWN) {
         CHECK(out == 0);
     }

@@ -88,9 +88,9 @@ static void huge_split(void *opaque, uint64_t page)
 
 void fake_huge_ops(const struct fake *f, struct bnt_guest_ops *ops)
 {
-    ops->huge_alloc = f->setup.huge ? huge_alloc : NULL;
-    ops->huge_free = f->setup.huge ? huge_free : NULL;
-    ops->huge_split = f->setup.huge ? huge_split : NULL;
+    ops->huge.alloc = f->setup.huge ? huge_alloc : NULL;
+    ops->huge.free = f->setup.huge ? huge_free : NULL;
+    ops->huge.split = f->setup.huge ? huge_split : NULL;
 }
 
 uint8_t fake_unit_verdict(struct fake *f, bool inflate, uint64_t pfn)

@@ -261,7 +261,7 @@ struct fvm *fvm_new_2010(uint64_t pages)
 bnt_status fvm_attach(struct fvm *f)
 {
     struct bnt_guest_ops ops = fvm_os_ops(f);
-    ops.vmware_call = vmware_call;
+    ops.vmware.call = vmware_call;
     if (f->guest == NULL) {
         struct bnt_guest_need need;
         CHECK(bnt_guest_footprint(&f->config, &need) == BNT_OK);
@@ -289,13 +289,14 @@ UNTRACED void fvm_audit(const struct fvm *f)
     for (uint64_t i = 0; i < f->pages; i++) {
         owned += f->owned[i];
     }
-    CHECK(owned == info.ballooned_pfns + info.kept_pages + info.held_pages + info.held_huge_pfns +
-                       info.aside_pages);
+    CHECK(owned == info.balloon.ballooned_pfns + info.balloon.stuck_pages +
+                       info.balloon.held_pages + info.huge.held_pfns + info.unusable.held_pages);
     CHECK(owned + f->free_count == f->pages);
-    CHECK(info.inflated_pfns ==
-          info.deflated_pfns + info.reset_pfns + info.ballooned_pfns + info.kept_pages);
+    CHECK(info.totals.inflated_pfns == info.totals.deflated_pfns + info.totals.reset_pfns +
+                                           info.balloon.ballooned_pfns + info.balloon.stuck_pages);
     const bool agrees = info.state == BNT_GUEST_RUNNING && !f->reset && !f->hostile;
-    CHECK(!agrees || f->locked_pages + f->disowned_pages == info.ballooned_pfns + info.kept_pages);
+    CHECK(!agrees || f->locked_pages + f->disowned_pages ==
+                         info.balloon.ballooned_pfns + info.balloon.stuck_pages);
 }
 
 void fvm_step(struct fvm *f, uint32_t budget)

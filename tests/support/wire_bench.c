@@ -145,12 +145,12 @@ static void run_fails(void *opaque, const char *text)
 
 static uint64_t ledger(void *opaque)
 {
-    return bench_info(opaque).balloon_pfns;
+    return bench_info(opaque).ledger.pfns;
 }
 
 static uint64_t misuses(void *opaque)
 {
-    return bench_info(opaque).misuses;
+    return bench_info(opaque).wire.misuses;
 }
 
 static void misuse_text(void *opaque, char *text, size_t bytes)
@@ -197,8 +197,8 @@ static void host_open(void)
         .size = sizeof ops,
         .interrupt = interrupt,
         .config_interrupt = config_interrupt,
-        .discard = discard,
-        .report = report,
+        .backing.discard = discard,
+        .reporting.report = report,
     };
     bench.config.memory.first_pfn = bench.first_pfn;
     bench.config.memory.pfns = bench.pfns;

@@ -83,7 +83,7 @@ void bnti_guest_settle_doubt(struct bnt_guest *guest)
     bnti_guest_report_doubtful_request(guest, BNTI_GUEST_INFLATE);
     bnti_guest_end_doubtful_migration(guest);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
-    guest->count.inflated_pfns += bnti_guest_count_request_pfns(guest, inflate);
+    guest->count.totals.inflated_pfns += bnti_guest_count_request_pfns(guest, inflate);
     bnti_guest_prepare_request(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);
     memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);
     bnti_guest_mark_request_repeated(guest, BNTI_GUEST_DEFLATE);

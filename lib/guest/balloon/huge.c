@@ -12,7 +12,7 @@ void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 {
     const bool record = guest->config.record.kind == BNT_GUEST_RECORD_LINKS ||
                         guest->config.record.huge_bits != NULL;
-    guest->huge.on = guest->wire->has_huge(guest) && record && guest->ops.huge_alloc != NULL &&
+    guest->huge.on = guest->wire->has_huge(guest) && record && guest->ops.huge.alloc != NULL &&
                      guest->config.memory.page_order < BNT_BALLOON_2M_ORDER;
 }
 
@@ -32,7 +32,7 @@ static uint32_t allocate_huge_pages(struct bnt_guest *guest, uint32_t want)
 {
     struct bnti_guest_request *request = &guest->requests[BNTI_GUEST_INFLATE];
     bnti_guest_set_allocating(guest, true);
-    uint32_t got = guest->ops.huge_alloc(guest->opaque, request->pages, want);
+    uint32_t got = guest->ops.huge.alloc(guest->opaque, request->pages, want);
     bnti_guest_set_allocating(guest, false);
     got = bnti_guest_validate_pages(guest, true, request->pages, got < want ? got : want);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {

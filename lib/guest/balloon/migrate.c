@@ -12,8 +12,8 @@ static void send_migration_half(struct bnt_guest *guest, enum bnti_guest_slot sl
     request->pages[0] = page;
     bnti_guest_prepare_request(guest, slot, false, 1);
     guest->migration.slot = slot;
-    guest->migration.moved_pfns =
-        slot == BNTI_GUEST_INFLATE ? guest->count.inflated_pfns : guest->count.deflated_pfns;
+    guest->migration.moved_pfns = slot == BNTI_GUEST_INFLATE ? guest->count.totals.inflated_pfns
+                                                             : guest->count.totals.deflated_pfns;
     bnti_guest_submit_request(guest, slot);
 }
 
@@ -100,8 +100,8 @@ void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot 
         bnti_guest_abort_migration(guest);
         return;
     }
-    const uint64_t moved =
-        slot == BNTI_GUEST_INFLATE ? guest->count.inflated_pfns : guest->count.deflated_pfns;
+    const uint64_t moved = slot == BNTI_GUEST_INFLATE ? guest->count.totals.inflated_pfns
+                                                      : guest->count.totals.deflated_pfns;
     if (moved == migration->moved_pfns) {
         end_refused_half(guest);
     } else if (migration->second) {
@@ -152,7 +152,7 @@ static bnt_status begin_migration(struct bnt_guest *guest, uint64_t old_page, ui
         !bnti_guest_is_page_usable(guest, new_page) || old_page == new_page) {
         return BNT_E_ARGUMENT;
     }
-    if (guest->config.record.kind == BNT_GUEST_RECORD_LINKS && guest->ops.links_remove == NULL) {
+    if (guest->config.record.kind == BNT_GUEST_RECORD_LINKS && guest->ops.links.remove == NULL) {
         return BNT_E_UNSUPPORTED;
     }
     if (guest->vmware.reset_seen) { /* RESET_LATE: no page may be sent before START */

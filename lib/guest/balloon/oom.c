@@ -27,8 +27,8 @@ static void send_oom_deflate(struct bnt_guest *guest, uint64_t pfns)
         !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_TELL_FIRST)) {
         bnti_guest_mark_request_given_back(guest, BNTI_GUEST_OOM);
         const uint64_t freed = bnti_guest_count_request_pfns(guest, request);
-        guest->count.deflated_pfns += freed;
-        guest->count.oom_pfns += freed;
+        guest->count.totals.deflated_pfns += freed;
+        guest->count.totals.oom_pfns += freed;
         guest->oom_freed_pfns += freed;
         bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
     }
@@ -42,8 +42,8 @@ static void poll_oom_deflate(struct bnt_guest *guest)
         if (!guest->requests[BNTI_GUEST_OOM].busy || guest->state != BNT_GUEST_RUNNING) {
             return;
         }
-        if (guest->ops.relax != NULL) {
-            guest->ops.relax(guest->opaque);
+        if (guest->ops.oom.relax != NULL) {
+            guest->ops.oom.relax(guest->opaque);
         }
     }
 }
@@ -153,7 +153,7 @@ void bnti_guest_oom_await_reset(struct bnt_guest *guest, uint64_t pfns,
  * refused pages, and the current call sends no more requests. */
 void bnti_guest_oom_note_answer(struct bnt_guest *guest, uint64_t pfns, bool gave_up)
 {
-    guest->count.oom_pfns += pfns;
+    guest->count.totals.oom_pfns += pfns;
     guest->oom_freed_pfns += pfns;
     guest->oom_gave_up = gave_up;
 }
@@ -184,8 +184,8 @@ void bnti_guest_oom_clear(struct bnt_guest *guest)
 /* All pages are back: completes a pending OOM deflate. */
 void bnti_guest_oom_complete(struct bnt_guest *guest)
 {
-    const uint64_t freed =
-        guest->count.reset_pfns + guest->count.deflated_pfns - guest->given_pfns_before;
+    const uint64_t freed = guest->count.totals.reset_pfns + guest->count.totals.deflated_pfns -
+                           guest->given_pfns_before;
     if (guest->oom_pending) {
         guest->oom_pending = false;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OOM_DONE, guest->oom_freed_pfns + freed, 0);

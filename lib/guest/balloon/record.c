@@ -61,7 +61,7 @@ void bnti_guest_push_pages(struct bnt_guest *guest, const struct bnti_guest_page
     if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
         push_bits(record, pages, count);
     } else {
-        guest->ops.links_push(guest->opaque, *record->head, pages, count);
+        guest->ops.links.push(guest->opaque, *record->head, pages, count);
         *record->head = pages[count - 1];
     }
     *record->pages += count;
@@ -77,7 +77,7 @@ uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_p
     if (guest->config.record.kind == BNT_GUEST_RECORD_BITS) {
         (void)pop_bits(record, pages, taken);
     } else {
-        *record->head = guest->ops.links_pop(guest->opaque, *record->head, pages, taken);
+        *record->head = guest->ops.links.pop(guest->opaque, *record->head, pages, taken);
     }
     *record->pages -= taken;
     return taken;
@@ -154,7 +154,7 @@ bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page)
             return false;
         }
         guest->config.record.bits[index >> 6] &= ~bit;
-    } else if (!guest->ops.links_remove(guest->opaque, &guest->record_head, page)) {
+    } else if (!guest->ops.links.remove(guest->opaque, &guest->record_head, page)) {
         return false;
     }
     guest->record_pages--;

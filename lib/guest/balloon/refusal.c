@@ -19,7 +19,7 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
         return room;
     }
     if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
-        guest->ops.links_push(guest->opaque, guest->held_head, &page, 1);
+        guest->ops.links.push(guest->opaque, guest->held_head, &page, 1);
         guest->held_head = page;
         guest->held_count++;
         return true;
@@ -54,7 +54,7 @@ uint32_t bnti_guest_pop_held_pages(struct bnt_guest *guest, uint64_t *pages, uin
     const uint32_t taken = guest->held_count < count ? guest->held_count : count;
     guest->held_count -= taken;
     if (bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
-        guest->held_head = guest->ops.links_pop(guest->opaque, guest->held_head, pages, taken);
+        guest->held_head = guest->ops.links.pop(guest->opaque, guest->held_head, pages, taken);
         return taken;
     }
     memcpy(pages, guest->held, taken * sizeof pages[0]);
@@ -75,7 +75,7 @@ void bnti_guest_give_back_held(struct bnt_guest *guest)
         return;
     }
     guest->held_count = 0;
-    guest->count.returned_pages += count;
+    guest->count.refusals.returned_pages += count;
     bnti_guest_give_back_pages(guest, guest->held, count);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
 }
@@ -90,8 +90,8 @@ uint32_t bnti_guest_split_held_huge(struct bnt_guest *guest, uint64_t *pages, ui
     while (found < count && huge->held_count > 0) {
         const uint64_t page = guest->huge_held[huge->held_count - 1];
         if (huge->parts_out == 0) {
-            guest->count.huge_splits++;
-            guest->ops.huge_split(guest->opaque, page);
+            guest->count.huge.splits++;
+            guest->ops.huge.split(guest->opaque, page);
         }
         pages[found++] = page + ((uint64_t)huge->parts_out << order);
         if (++huge->parts_out == parts) {
@@ -169,7 +169,7 @@ bool bnti_guest_give_back_held_portion(struct bnt_guest *guest)
     bnti_guest_spend_budget(guest);
     const uint32_t count = bnti_guest_pop_held_pages(guest, guest->scratch, BNTI_GUEST_BATCH);
     guest->held_due = guest->held_count > 0;
-    guest->count.returned_pages += count;
+    guest->count.refusals.returned_pages += count;
     bnti_guest_give_back_pages(guest, guest->scratch, count);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
     return true;

@@ -9,7 +9,7 @@ static uint32_t release_held_pages(struct bnt_guest *guest, uint32_t count)
 {
     (void)bnti_guest_pop_held_pages(guest, guest->scratch, count);
     bnti_guest_give_back_pages(guest, guest->scratch, count);
-    guest->count.returned_pages += count;
+    guest->count.refusals.returned_pages += count;
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RETURNED, count, 0);
     return count;
 }
@@ -20,7 +20,7 @@ static uint64_t release_huge_pages(struct bnt_guest *guest, uint64_t pfns_max)
     const uint32_t most = (uint32_t)((wanted + BNT_BALLOON_2M_PFNS - 1) >> BNT_BALLOON_2M_ORDER);
     uint32_t count = bnti_guest_pop_stuck_pages(guest, true, guest->scratch, most);
     count += bnti_guest_record_pop_huge(guest, guest->scratch + count, most - count);
-    guest->count.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
+    guest->count.totals.reset_pfns += (uint64_t)count << BNT_BALLOON_2M_ORDER;
     bnti_guest_give_back_sized(guest, true, guest->scratch, count);
     return (uint64_t)count << BNT_BALLOON_2M_ORDER;
 }
@@ -43,7 +43,7 @@ uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
     }
     uint32_t count = bnti_guest_pop_stuck_pages(guest, false, guest->scratch, most);
     count += bnti_guest_record_pop(guest, guest->scratch + count, most - count);
-    guest->count.reset_pfns += (uint64_t)count << order;
+    guest->count.totals.reset_pfns += (uint64_t)count << order;
     bnti_guest_give_back_pages(guest, guest->scratch, count);
     return (uint64_t)count << order;
 }

@@ -17,7 +17,7 @@ static uint32_t keep_whole_units(struct bnt_guest *guest, const uint64_t *pages,
 
 /*
  * Allocates pages from the OS, and further pages in place of those that cannot be ballooned: at
- * most BNT_GUEST_ASIDE_MAX. During an allocation the OS may run out of memory and call
+ * most BNT_GUEST_UNUSABLE_MAX. During an allocation the OS may run out of memory and call
  * bnt_guest_oom, because the state is consistent here. The allocated pages are then given back at
  * once.
  */
@@ -29,7 +29,7 @@ static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
     while (more) {
         const uint32_t asked = want - got;
         bnti_guest_set_allocating(guest, true);
-        uint32_t came = guest->ops.pages_alloc(guest->opaque, pages + got, asked);
+        uint32_t came = guest->ops.pages.alloc(guest->opaque, pages + got, asked);
         bnti_guest_set_allocating(guest, false);
         came = came < asked ? came : asked;
         const uint32_t usable = bnti_guest_validate_pages(guest, false, pages + got, came);
@@ -48,7 +48,7 @@ static uint32_t allocate_pages(struct bnt_guest *guest, uint32_t want)
 static void handle_short_alloc(struct bnt_guest *guest, uint64_t missing, uint32_t got)
 {
     uint64_t wait_ns = 0;
-    guest->count.alloc_failures++;
+    guest->count.totals.alloc_failures++;
     if (!bnti_guest_pace_handle_short_alloc(guest, guest->config.memory.page_order, got)) {
         wait_ns = bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
     }
@@ -164,7 +164,7 @@ static bool advance_deflate(struct bnt_guest *guest, uint64_t excess_pfns)
     if (request->busy && !guest->must_tell_host &&
         bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_FREE_BEFORE_TELL)) {
         bnti_guest_mark_request_given_back(guest, BNTI_GUEST_DEFLATE);
-        guest->count.deflated_pfns += bnti_guest_count_request_pfns(guest, request);
+        guest->count.totals.deflated_pfns += bnti_guest_count_request_pfns(guest, request);
         bnti_guest_give_back_sized(guest, request->huge, request->pages, request->page_count);
         bnti_guest_write_actual(guest, false);
     }
@@ -188,7 +188,7 @@ static bool is_tick_ready(struct bnt_guest *guest)
     if (guest->wire->ticks || guest->now_ns < guest->pace.tick_ns) {
         return false;
     }
-    guest->count.ticks++;
+    guest->count.rates.ticks++;
     bnti_guest_tick_count_down_slow(guest);
     bnti_guest_tick_begin(guest);
     return true;

@@ -10,8 +10,8 @@
 /* The sleeping allocation returned too few pages: the cycle is over. */
 static void handle_short_sleep(struct bnt_guest *guest)
 {
-    guest->count.alloc_failures++;
-    guest->count.sleep_failures++;
+    guest->count.totals.alloc_failures++;
+    guest->count.sleeping.failures++;
     bnti_guest_pace_handle_short_sleep(guest);
     if (!guest->pace.on) {
         (void)bnti_guest_raise_backoff(guest, &guest->inflate_backoff);
@@ -23,7 +23,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
     bool started = false;
     if (!guest->sleep.outstanding) {
         bnti_guest_set_allocating(guest, true);
-        started = guest->ops.pages_alloc_sleep(guest->opaque, pages);
+        started = guest->ops.sleeping.alloc(guest->opaque, pages);
         bnti_guest_set_allocating(guest, false);
     }
     if (!started) {
@@ -34,7 +34,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
         return;
     }
     bnti_guest_note_sleeping_alloc(guest, pages);
-    guest->count.sleeps++;
+    guest->count.sleeping.started++;
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SLEEP, pages, 0);
     if (guest->state != BNT_GUEST_RUNNING || bnti_guest_must_inflate_wait(guest)) {
         bnti_guest_cancel_sleeping_alloc(guest); /* an OOM deflate happened during the allocation */
@@ -43,7 +43,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages)
 
 static void give_back_at_once(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
-    guest->count.late_pages += count;
+    guest->count.sleeping.late_pages += count;
     bnti_guest_give_back_pages(guest, pages, count);
 }
 

@@ -49,8 +49,8 @@ void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable 
 {
     const uint32_t bit = UINT32_C(1) << reason;
     uint64_t *counts[BNT_GUEST_UNUSABLE_COUNT] = {
-        [BNT_GUEST_UNUSABLE_OUTSIDE] = &guest->count.unusable_outside,
-        [BNT_GUEST_UNUSABLE_UNNAMEABLE] = &guest->count.unusable_unnameable,
+        [BNT_GUEST_UNUSABLE_OUTSIDE] = &guest->count.unusable.outside,
+        [BNT_GUEST_UNUSABLE_UNNAMEABLE] = &guest->count.unusable.unnameable,
     };
     const bool told = (guest->unusable.told & bit) != 0;
     *counts[reason] += pages;
@@ -80,7 +80,7 @@ void bnti_guest_end_unusable_cycle(struct bnt_guest *guest)
 /* Whether no more pages can be set aside. */
 bool bnti_guest_is_aside_full(const struct bnt_guest *guest)
 {
-    return guest->aside_count == BNT_GUEST_ASIDE_MAX;
+    return guest->aside_count == BNT_GUEST_UNUSABLE_MAX;
 }
 
 /*

@@ -88,13 +88,13 @@ void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *no
                                bool *reset)
 {
     if (are_all_accepted(guest, count)) {
-        guest->count.refused_by[BNT_VERDICT_ACCEPTED] += count;
+        guest->count.refusals.refused_by[BNT_VERDICT_ACCEPTED] += count;
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t v = guest->verdict_copy[i];
         if (v < BNT_VERDICT_COUNT) {
-            guest->count.refused_by[v]++;
+            guest->count.refusals.refused_by[v]++;
         }
         *not_needed = *not_needed || v == BNT_VERDICT_NOT_NEEDED;
         *reset = *reset || (v == BNT_VERDICT_RESET && guest->resets);
@@ -138,16 +138,16 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
         tally->not_needed += class == PAGE_NOT_NEEDED;
         if (class != PAGE_REFUSED || !bnti_guest_hold_page(guest, request->huge, page)) {
             tally->over = tally->over || class == PAGE_REFUSED;
-            guest->count.returned_pages += class == PAGE_REFUSED && !request->huge;
+            guest->count.refusals.returned_pages += class == PAGE_REFUSED && !request->huge;
             guest->scratch[unwanted++] = page;
         }
     }
     const uint32_t order = bnti_guest_page_order(guest, request->huge);
     bnti_guest_record_push_sized(guest, request->huge, request->pages, taken);
     bnti_guest_pace_count_pages(guest, order, taken);
-    guest->count.inflated_pfns += (uint64_t)taken << order;
-    guest->count.refused_pages += request->huge ? 0 : tally->refused;
-    guest->count.huge_refused += request->huge ? tally->refused : 0;
+    guest->count.totals.inflated_pfns += (uint64_t)taken << order;
+    guest->count.refusals.refused_pages += request->huge ? 0 : tally->refused;
+    guest->count.huge.refused += request->huge ? tally->refused : 0;
     return unwanted;
 }
 
@@ -251,7 +251,7 @@ static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
     const uint32_t released = sort_deflated_pages(guest, request, &tally);
     const uint32_t order = bnti_guest_page_order(guest, request->huge);
     const uint64_t pfns = (uint64_t)released << order;
-    guest->count.deflated_pfns += pfns;
+    guest->count.totals.deflated_pfns += pfns;
     if (slot == BNTI_GUEST_OOM) {
         bnti_guest_oom_note_answer(guest, pfns, tally.over || tally.not_needed + tally.reset > 0);
     }
@@ -285,7 +285,7 @@ static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slo
     }
     const uint64_t pfns = bnti_guest_count_request_pfns(guest, request);
     if (slot != BNTI_GUEST_INFLATE) {
-        guest->count.reset_pfns += pfns;
+        guest->count.totals.reset_pfns += pfns;
     }
     if (slot == BNTI_GUEST_OOM) {
         bnti_guest_oom_note_reset(guest, pfns);

@@ -1,8 +1,8 @@
 /*
- * Gives single and huge pages back to the OS: no other file calls pages_free and huge_free. It also
- * fills the pages with the poison value if the OS expects one (BD-34), except those that the device
- * initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and report.c give back
- * hinted and reported pages.
+ * Gives single and huge pages back to the OS: no other file calls ops.pages.free and ops.huge.free.
+ * It also fills the pages with the poison value if the OS expects one (BD-34), except those that
+ * the device initialised (the DEVICE_INIT drafts, docs/understand/drafts.md). hint.c and report.c
+ * give back hinted and reported pages.
  *
  * A bit of each page, in the caller's memory, stores from the inflate on whether the device
  * initialised the page. After a reset the bit is ignored, because the content of the page is
@@ -55,7 +55,7 @@ void bnti_guest_read_init_bits(struct bnt_guest *guest, const struct bnti_guest_
             init = init && pfn / 8 < len && (bits[pfn / 8] >> (pfn % 8) & 1) != 0;
         }
         set_init_bit(guest, request->pages[i], init);
-        guest->count.initialised_pfns += init ? UINT64_C(1) << order : 0;
+        guest->count.reporting.initialised_pfns += init ? UINT64_C(1) << order : 0;
     }
 }
 
@@ -70,14 +70,14 @@ static void initialise_run(struct bnt_guest *guest, const uint64_t *pages, uint3
                            bool init)
 {
     const struct bnt_guest_ops *ops = &guest->ops;
-    if (init && ops->pages_initialised != NULL) {
-        ops->pages_initialised(guest->opaque, pages, count);
+    if (init && ops->device_init.initialised != NULL) {
+        ops->device_init.initialised(guest->opaque, pages, count);
     }
-    if (!guest->config.poison.init_on_free || ops->pages_fill == NULL ||
+    if (!guest->config.poison.init_on_free || ops->poison.fill == NULL ||
         (init && is_init_value_expected(guest))) {
         return;
     }
-    ops->pages_fill(guest->opaque, pages, count, guest->config.poison.val);
+    ops->poison.fill(guest->opaque, pages, count, guest->config.poison.val);
 }
 
 /* Fills pages before the OS gets them back, in runs of pages that the device did and did not
@@ -120,9 +120,9 @@ void bnti_guest_free_pages(struct bnt_guest *guest, bool huge, const uint64_t *p
                            uint32_t count)
 {
     if (huge) {
-        guest->ops.huge_free(guest->opaque, pages, count);
+        guest->ops.huge.free(guest->opaque, pages, count);
     } else {
-        guest->ops.pages_free(guest->opaque, pages, count);
+        guest->ops.pages.free(guest->opaque, pages, count);
     }
 }
 
@@ -193,7 +193,7 @@ void bnti_guest_cancel_sleeping_alloc(struct bnt_guest *guest)
     }
     guest->sleep.unwanted = true;
     bnti_guest_note_work(guest);
-    if (guest->ops.pages_alloc_cancel != NULL && guest->ops.pages_alloc_cancel(guest->opaque)) {
+    if (guest->ops.sleeping.cancel != NULL && guest->ops.sleeping.cancel(guest->opaque)) {
         guest->sleep.outstanding = false;
     }
 }

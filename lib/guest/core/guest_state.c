@@ -77,9 +77,9 @@ void bnti_guest_note_recovery(struct bnt_guest *guest)
 {
     guest->recovered_ns = guest->now_ns;
     if (guest->recover_tried > 0) {
-        guest->count.recoveries++;
+        guest->count.wire.recoveries++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RECOVERED, guest->recover_tried,
-                              guest->count.reset_pfns - guest->recover_pfns_given);
+                              guest->count.totals.reset_pfns - guest->recover_pfns_given);
     }
 }
 

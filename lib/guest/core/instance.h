@@ -176,7 +176,7 @@ struct bnt_guest {
      * give_back.c: pages set aside because they cannot be ballooned, and the sleeping allocation.
      */
     uint32_t aside_count;
-    uint64_t aside[BNT_GUEST_ASIDE_MAX];
+    uint64_t aside[BNT_GUEST_UNUSABLE_MAX];
     struct bnti_guest_sleep sleep;
 
     /* unusable.c */
@@ -204,7 +204,7 @@ struct bnt_guest {
     struct bnt_guest_info count;
 
     /* Work space for one completion, one give-back or one free page report: too large for a
-     * kernel's stack. Its content is not kept across a call of pages_alloc. */
+     * kernel's stack. Its content is not kept across a call of ops.pages.alloc. */
     uint8_t verdict_copy[BNTI_GUEST_PAGES];
     union {
         uint64_t scratch[BNTI_GUEST_PAGES];
@@ -259,7 +259,7 @@ static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, enum bnt_
 /* Whether sizing can use allocations that sleep. */
 static inline bool bnti_guest_can_alloc_sleeping(const struct bnt_guest *guest)
 {
-    return guest->config.sizing.sleeping == BNT_GUEST_ON && guest->ops.pages_alloc_sleep != NULL;
+    return guest->config.sizing.sleeping == BNT_GUEST_ON && guest->ops.sleeping.alloc != NULL;
 }
 
 static inline bool bnti_guest_awaits_sleeping_alloc(const struct bnt_guest *guest)

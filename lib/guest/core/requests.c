@@ -71,7 +71,7 @@ void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_
     request->busy = true;
     request->gone_on = false;
     request->given_back = false;
-    guest->count.requests++;
+    guest->count.wire.requests++;
     bnti_guest_report_request(guest, slot, false, 0, false);
     request->again = false;
 }

@@ -61,10 +61,10 @@ static void hint_clear(struct bnt_guest *guest)
 static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t first_pfn,
                         uint64_t pfns)
 {
-    if (guest->ops.hint != NULL) {
+    if (guest->ops.hinting.observe != NULL) {
         const struct bnt_guest_hint told = {
             .id = hint_of(guest)->active, .command = command, .first_pfn = first_pfn, .pfns = pfns};
-        guest->ops.hint(guest->opaque, &told);
+        guest->ops.hinting.observe(guest->opaque, &told);
     }
 }
 
@@ -110,7 +110,7 @@ static void send_hint_block(struct bnt_guest *guest, uint64_t first_pfn, uint32_
     BNTI_ASSERT(added == BNT_OK);
     hint_of(guest)->ring_pfns += pfns;
     hint_of(guest)->run_pfns += pfns;
-    guest->count.hint_blocks++;
+    guest->count.hinting.blocks++;
     note_hint_buffer(guest, head, HINT_BLOCK, first_pfn, pfns);
     report_hint(guest, BNT_BALLOON_HINT_STOP, first_pfn, pfns);
 }
@@ -187,7 +187,7 @@ static void reject_hint_block(struct bnt_guest *guest, bnt_guest_unusable reason
     const uint64_t step = UINT64_C(1) << guest->config.memory.page_order;
     for (uint64_t at = 0; at < pfns; at += step) {
         const uint64_t page = first_pfn + at;
-        guest->ops.hinted_free(guest->opaque, &page, 1, false);
+        guest->ops.hinting.free(guest->opaque, &page, 1, false);
     }
     bnti_guest_note_unusable_pages(guest, reason, first_pfn,
                                    pfns >> guest->config.memory.page_order);
@@ -198,7 +198,7 @@ static uint32_t take_hint_block(struct bnt_guest *guest, uint64_t *first_pfn)
 {
     uint32_t pfns = guest->config.hinting.block_pfns;
     for (; pfns >= guest->config.hinting.block_pfns_min; pfns >>= 1) {
-        if (guest->ops.block_alloc(guest->opaque, pfns, first_pfn)) {
+        if (guest->ops.hinting.alloc(guest->opaque, pfns, first_pfn)) {
             break;
         }
     }
@@ -221,7 +221,7 @@ static void begin_hint_run(struct bnt_guest *guest)
     hint->pressed = false;
     hint->run_pfns = 0;
     hint->run = HINT_SENDING;
-    guest->count.hint_runs++;
+    guest->count.hinting.runs++;
     send_hint_command(guest, hint->active);
     bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HINT_BEGUN, hint->active, 0);
 }
@@ -318,13 +318,13 @@ static void handle_overdue_hints(struct bnt_guest *guest)
     }
     if (!hint->stalled) {
         hint->stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, queue, guest->now_ns - hint->sent_ns);
     }
     hint->wait_ns = bnti_guest_add_time(hint->wait_ns, hint->wait_ns);
     hint->due_ns = bnti_guest_add_time(guest->now_ns, hint->wait_ns);
     bnti_guest_mark_config_changed(guest);
-    guest->count.kicks++;
+    guest->count.wire.kicks++;
     bnti_guest_note_work(guest);
     guest->ops.transport.notify(guest->opaque, (uint16_t)queue);
 }
@@ -384,7 +384,7 @@ static bool is_hint_config_valid(const struct bnt_guest_config *c)
 static bool hint_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
     return !bnti_guest_wants_features(config, BNT_BALLOON_F_FREE_PAGE_HINT) ||
-           (ops->block_alloc != NULL && ops->hinted_free != NULL);
+           (ops->hinting.alloc != NULL && ops->hinting.free != NULL);
 }
 
 static size_t hint_state_bytes(const struct bnt_guest_config *config)
@@ -405,7 +405,7 @@ static void hint_init(struct bnt_guest *guest)
 
 static void hint_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
-    info->hinted_pfns = count_hinted_pfns(guest);
+    info->hinting.hinted_pfns = count_hinted_pfns(guest);
 }
 
 const struct bnti_guest_feature bnti_guest_feature_hint = {

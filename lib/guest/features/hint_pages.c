@@ -26,10 +26,10 @@ static bool must_initialise_hinted(const struct bnt_guest *guest)
 static void free_hinted_pages(struct bnt_guest *guest, const uint64_t *pages, uint32_t count)
 {
     const uint64_t pfns = (uint64_t)count << guest->config.memory.page_order;
-    guest->ops.hinted_free(guest->opaque, pages, count, must_initialise_hinted(guest));
-    guest->count.hint_returned_pfns += pfns;
+    guest->ops.hinting.free(guest->opaque, pages, count, must_initialise_hinted(guest));
+    guest->count.hinting.returned_pfns += pfns;
     if (must_initialise_hinted(guest)) {
-        guest->count.hint_early_pfns += pfns;
+        guest->count.hinting.early_pfns += pfns;
     }
 }
 

@@ -7,7 +7,7 @@
 static bool are_huge_pages_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
-    return guest->ops.huge_alloc != NULL;
+    return guest->ops.huge.alloc != NULL;
 }
 
 static void start_huge_pages(struct bnt_guest *guest)

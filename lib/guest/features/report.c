@@ -74,7 +74,7 @@ static void submit_report_blocks(struct bnt_guest *guest)
         const bnt_status added =
             bnt_vq_drv_add(&guest->vq[BNTI_GUEST_Q_REPORT], &segs[i], 0, each, &report->heads[i]);
         BNTI_ASSERT(added == BNT_OK);
-        guest->count.reports++;
+        guest->count.reporting.reports++;
     }
 }
 
@@ -114,12 +114,12 @@ static void give_back_report_blocks(struct bnt_guest *guest, uint32_t count)
         }
     }
     if (init > 0) {
-        guest->count.initialised_pfns += (uint64_t)init * get_report_block_pfns(guest);
-        guest->ops.report_done(guest->opaque, report->blocks, init, BNT_GUEST_REPORTED_INIT);
+        guest->count.reporting.initialised_pfns += (uint64_t)init * get_report_block_pfns(guest);
+        guest->ops.reporting.done(guest->opaque, report->blocks, init, BNT_GUEST_REPORTED_INIT);
     }
     if (init < count) {
-        guest->ops.report_done(guest->opaque, report->blocks + init, count - init,
-                               BNT_GUEST_REPORTED_ACKED);
+        guest->ops.reporting.done(guest->opaque, report->blocks + init, count - init,
+                                  BNT_GUEST_REPORTED_ACKED);
     }
 }
 
@@ -150,7 +150,7 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
     }
     report->count = 0;
     bnti_guest_note_queue_answer(guest, BNTI_GUEST_Q_REPORT, report->sent_ns);
-    guest->count.reported_pfns += pfns;
+    guest->count.reporting.reported_pfns += pfns;
     if (report->stalled) {
         report->stalled = false;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED,
@@ -175,7 +175,7 @@ static void handle_overdue_report(struct bnt_guest *guest)
     const uint16_t queue = bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT);
     if (!report->stalled) {
         report->stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, queue,
                               guest->now_ns - report->sent_ns);
     }
@@ -197,7 +197,7 @@ static uint32_t validate_report_blocks(struct bnt_guest *guest, uint32_t count)
         if (reason == BNT_GUEST_UNUSABLE_COUNT) {
             report->blocks[good++] = block;
         } else {
-            guest->ops.report_done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
+            guest->ops.reporting.done(guest->opaque, &block, 1, BNT_GUEST_REPORTED_VOID);
             bnti_guest_note_unusable_pages(guest, reason, block,
                                            UINT64_C(1) << guest->config.reporting.order);
         }
@@ -238,7 +238,7 @@ static void report_step(struct bnt_guest *guest)
         return;
     }
     bnti_guest_spend_budget(guest);
-    const uint32_t count = guest->ops.report_take(guest->opaque, report->blocks, report->most);
+    const uint32_t count = guest->ops.reporting.take(guest->opaque, report->blocks, report->most);
     report->count = validate_report_blocks(guest, count < report->most ? count : report->most);
     if (report->count == 0) {
         end_report_burst(guest);
@@ -256,7 +256,7 @@ static void void_report(struct bnt_guest *guest)
     report->count = 0;
     report->most = 0;
     if (count > 0) {
-        guest->ops.report_done(guest->opaque, report->blocks, count, BNT_GUEST_REPORTED_VOID);
+        guest->ops.reporting.done(guest->opaque, report->blocks, count, BNT_GUEST_REPORTED_VOID);
     }
 }
 
@@ -295,7 +295,8 @@ static void shift_report_deadlines(struct bnt_guest *guest, uint64_t slept_ns)
 
 static void report_fill_info(const struct bnt_guest *guest, struct bnt_guest_info *info)
 {
-    info->reporting_pfns = (uint64_t)report_of(guest)->count * get_report_block_pfns(guest);
+    info->reporting.inflight_pfns =
+        (uint64_t)report_of(guest)->count * get_report_block_pfns(guest);
 }
 
 static void report_clear(struct bnt_guest *guest)
@@ -322,7 +323,7 @@ static bool is_report_config_valid(const struct bnt_guest_config *config)
 static bool report_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
     return !bnti_guest_wants_features(config, BNT_BALLOON_F_PAGE_REPORTING) ||
-           (ops->report_take != NULL && ops->report_done != NULL);
+           (ops->reporting.take != NULL && ops->reporting.done != NULL);
 }
 
 static size_t report_state_bytes(const struct bnt_guest_config *config)

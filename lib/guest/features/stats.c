@@ -37,7 +37,7 @@ static struct stats *stats_of(const struct bnt_guest *guest)
 static void stats_refresh(struct bnt_guest *guest)
 {
     struct stats *stats = stats_of(guest);
-    uint32_t count = guest->ops.stats_get(guest->opaque, stats->fresh, BNT_STATS_MAX);
+    uint32_t count = guest->ops.statistics.get(guest->opaque, stats->fresh, BNT_STATS_MAX);
     count = count < BNT_STATS_MAX ? count : BNT_STATS_MAX;
     if (stats->count == 0) {
         memcpy(stats->entries, stats->fresh, count * sizeof stats->entries[0]);
@@ -108,7 +108,7 @@ static void detect_stats_storm(struct bnt_guest *guest, bool early)
         stats->storm = false;
     } else if (stats->early >= STATS_STORM && !stats->storm) {
         stats->storm = true;
-        guest->count.storms++;
+        guest->count.wire.storms++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STORM,
                               bnti_guest_queue_index(guest, BNTI_GUEST_Q_STATS), stats->early);
     }
@@ -160,7 +160,8 @@ static uint64_t stats_deadline(const struct bnt_guest *guest)
 
 static bool stats_has_ops(const struct bnt_guest_config *config, const struct bnt_guest_ops *ops)
 {
-    return !bnti_guest_wants_features(config, BNT_BALLOON_F_STATS_VQ) || ops->stats_get != NULL;
+    return !bnti_guest_wants_features(config, BNT_BALLOON_F_STATS_VQ) ||
+           ops->statistics.get != NULL;
 }
 
 static size_t stats_state_bytes(const struct bnt_guest_config *config)

@@ -83,7 +83,7 @@ static void submit_ws_report(struct bnt_guest *guest)
     }
     ws->wanted = false;
     memset(bins, 0, sizeof ws->filled);
-    guest->ops.ws_get(guest->opaque, &ws->config, bins, ws->bins);
+    guest->ops.working_set.get(guest->opaque, &ws->config, bins, ws->bins);
     for (uint32_t i = 0; i < ws->bins; i++) {
         memset(&wire[i], 0, sizeof wire[i]);
         wire[i].node_id = bnt_le16_set(bins[i].node);
@@ -97,7 +97,7 @@ static void submit_ws_report(struct bnt_guest *guest)
         bnt_vq_drv_add(&guest->vq[BNT_BALLOON_QUEUE_WS_DATA], &seg, 1, 0, &ws->report_head);
     BNTI_ASSERT(added == BNT_OK);
     ws->reporting = true;
-    guest->count.ws_reports++;
+    guest->count.working_set.reports++;
     bnti_guest_kick_queue(guest, BNT_BALLOON_QUEUE_WS_DATA);
 }
 
@@ -110,14 +110,14 @@ static void parse_ws_config(struct bnt_guest *guest, const struct bnt_ws_command
     struct bnt_ws_config *config = &ws->config;
     const uint32_t intervals = ws->bins - 1;
     if (len < bnt_ws_config_bytes(ws->bins)) {
-        guest->count.ws_odd++;
+        guest->count.working_set.invalid++;
         return;
     }
     memset(config, 0, sizeof *config);
     for (uint32_t i = 0; i < intervals; i++) {
         const uint32_t ms = bnt_le32_get(command->ms[i]);
         if (ms == 0 || (i > 0 && ms <= config->intervals_ms[i - 1])) {
-            guest->count.ws_odd++;
+            guest->count.working_set.invalid++;
             break;
         }
         config->intervals_ms[i] = ms;
@@ -154,7 +154,7 @@ static void ws_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head, u
         memset(&ws->config, 0, sizeof ws->config);
         break;
     default:
-        guest->count.ws_odd++;
+        guest->count.working_set.invalid++;
         break;
     }
     submit_ws_command_buffer(guest);
@@ -178,7 +178,7 @@ static size_t ws_dma_bytes(const struct bnt_guest_config *config)
 static bool is_ws_wanted(struct bnt_guest *guest, uint64_t offered)
 {
     (void)offered;
-    return guest->ops.ws_get != NULL;
+    return guest->ops.working_set.get != NULL;
 }
 
 const struct bnti_guest_feature bnti_guest_feature_working_set = {

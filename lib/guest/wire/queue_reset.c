@@ -17,7 +17,7 @@ static void begin_queue_reset(struct bnt_guest *guest, uint32_t q)
     reset->sent_ns = guest->now_ns;
     reset->wait_ns = BNTI_GUEST_RESET_POLL_NS;
     reset->due_ns = bnti_guest_add_time(guest->now_ns, reset->wait_ns);
-    guest->count.queue_resets++;
+    guest->count.wire.queue_resets++;
     bnti_guest_note_work(guest);
     guest->ops.transport.queue_reset(guest->opaque, bnti_guest_queue_index(guest, q));
 }
@@ -56,14 +56,14 @@ static void poll_queue_reset(struct bnt_guest *guest, uint32_t q)
         return;
     }
     if (waited >= guest->config.queues.reset_max_ns) { /* only a device reset can help */
-        guest->count.queue_resets_failed++;
+        guest->count.wire.queue_resets_failed++;
         guest->queue_reset_fails = true;
         bnti_guest_mark_broken(guest, BNT_E_BROKEN, BNT_FAULT_QUEUE_RESET, index);
         return;
     }
     if (!reset->stalled && waited >= guest->config.requests.ack_timeout_ns) {
         reset->stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, index, waited);
     }
     reset->wait_ns = bnti_guest_min(reset->wait_ns * 2, guest->config.requests.ack_timeout_ns);
@@ -147,7 +147,7 @@ static void double_queue_patience(struct bnt_guest *guest, uint32_t q)
     const bool again = reset->patience_ns != 0;
     const uint64_t last_ns = again ? reset->patience_ns : setting_ns;
     reset->patience_ns = bnti_guest_min(bnti_guest_add_time(last_ns, last_ns), max_ns);
-    guest->count.queue_resets_late++;
+    guest->count.wire.queue_resets_late++;
     if (again) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_QUEUE_BACKOFF,
                               bnti_guest_queue_index(guest, q), reset->patience_ns);

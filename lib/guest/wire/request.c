@@ -15,7 +15,7 @@ static uint32_t queue_of_slot(enum bnti_guest_slot slot)
 void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q)
 {
     const uint16_t index = bnti_guest_queue_index(guest, q);
-    guest->count.kicks++;
+    guest->count.wire.kicks++;
     bnti_guest_note_work(guest);
     if ((guest->features & BNT_F_NOTIFICATION_DATA) != 0) {
         const uint32_t next = bnt_vq_drv_notify_data(&guest->vq[q]);
@@ -217,7 +217,8 @@ static bool take_used_buffer(struct bnt_guest *guest, uint32_t q)
         return false;
     }
     if (diag.fault == BNT_FAULT_USED_LENGTH) {
-        guest->count.used_length_odd++; /* real devices report wrong lengths for readable buffers */
+        guest->count.wire
+            .used_length_invalid++; /* real devices report wrong lengths for readable buffers */
     }
     dispatch_used_buffer(guest, q, head, len);
     return true;
@@ -333,7 +334,7 @@ void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget)
                                          ? BNTI_GUEST_MARK_NAMED
                                          : BNTI_GUEST_MARK_LOOK;
         } else if (named[q] && !pass.found[q] && is_queue_live(guest, q)) {
-            guest->count.spurious++;
+            guest->count.wire.spurious++;
         }
     }
 }
@@ -381,7 +382,7 @@ static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot
     const uint16_t queue = bnti_guest_queue_index(guest, queue_of_slot(slot));
     if (!request->stalled) {
         request->stalled = true;
-        guest->count.stalls++;
+        guest->count.wire.stalls++;
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALLED, queue,
                               guest->now_ns - request->sent_ns);
     }

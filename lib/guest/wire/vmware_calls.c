@@ -13,12 +13,12 @@ int32_t bnti_vmware_call_host(struct bnt_guest *guest, uint32_t command, uint64_
 {
     uint64_t brought = 0;
     const int32_t status =
-        guest->ops.vmware_call(guest->opaque, command, arg1, arg2, result ? result : &brought);
+        guest->ops.vmware.call(guest->opaque, command, arg1, arg2, result ? result : &brought);
     const uint64_t value = result ? *result : brought;
-    guest->count.calls[command]++;
+    guest->count.vmware.calls[command]++;
     bnti_guest_note_work(guest);
     if (!bnt_vmware_succeeded(command, status)) {
-        guest->count.call_failures[command]++;
+        guest->count.vmware.call_failures[command]++;
     }
     if (status == BNT_VMWARE_RESET && bnt_vmware_command_checked(command)) {
         guest->vmware.reset_seen = true;
@@ -39,8 +39,8 @@ void bnti_vmware_set_doorbell(struct bnt_guest *guest)
     uint32_t context = BNT_VMWARE_DOORBELL_NONE;
     uint32_t resource = BNT_VMWARE_DOORBELL_NONE;
     if (!(guest->vmware.caps & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) || guest->vmware.doorbell_set ||
-        guest->vmware.doorbell_refused || guest->ops.doorbell_open == NULL ||
-        !guest->ops.doorbell_open(guest->opaque, &context, &resource)) {
+        guest->vmware.doorbell_refused || guest->ops.vmware.doorbell_open == NULL ||
+        !guest->ops.vmware.doorbell_open(guest->opaque, &context, &resource)) {
         return;
     }
     if (bnti_vmware_call_host(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, context, resource, NULL) ==
@@ -50,8 +50,8 @@ void bnti_vmware_set_doorbell(struct bnt_guest *guest)
     }
     /* Polling continues. The doorbell is not set again before the next handshake. */
     guest->vmware.doorbell_refused = true;
-    if (guest->ops.doorbell_close != NULL) {
-        guest->ops.doorbell_close(guest->opaque);
+    if (guest->ops.vmware.doorbell_close != NULL) {
+        guest->ops.vmware.doorbell_close(guest->opaque);
     }
 }
 
@@ -63,8 +63,8 @@ void bnti_vmware_clear_doorbell(struct bnt_guest *guest)
     (void)bnti_vmware_call_host(guest, BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE,
                                 BNT_VMWARE_DOORBELL_NONE, NULL);
     guest->vmware.doorbell_set = false;
-    if (guest->ops.doorbell_close != NULL) {
-        guest->ops.doorbell_close(guest->opaque);
+    if (guest->ops.vmware.doorbell_close != NULL) {
+        guest->ops.vmware.doorbell_close(guest->opaque);
     }
 }
 

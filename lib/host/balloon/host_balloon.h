@@ -36,7 +36,7 @@ uint64_t bnti_host_actual_deadline(struct bnt_host *host);
 void bnti_host_actual_pack(struct bnti_pack *pack, struct bnt_host *host);
 
 /* host_refusal.c */
-/** The rules' and then ops->refuse's answer for one PFN: a refusal or ACCEPTED. */
+/** The rules' and then ops.refusal.refuse's answer for one PFN: a refusal or ACCEPTED. */
 bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate);
 bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate);
 void bnti_host_rules_pack(struct bnti_pack *pack, struct bnt_host *host);

@@ -1,5 +1,5 @@
 /*
- * Refusals by script and by the embedder: rules in their order, then ops->refuse.
+ * Refusals by script and by the embedder: rules in their order, then ops.refusal.refuse.
  *
  * A rule with a probability draws once for each PFN that it could apply to, in the order of the
  * PFNs, so that the same draws give the same refusals.
@@ -20,7 +20,7 @@ static bool rule_valid(const struct bnt_host *host, const struct bnt_host_rule *
     const bool chance = rule->numerator > 0 && rule->numerator < rule->denominator;
 
     return rule->first_pfn <= rule->last_pfn && rule->denominator != 0 &&
-           verdict_refuses(rule->verdict) && (!chance || host->ops.draw != NULL);
+           verdict_refuses(rule->verdict) && (!chance || host->ops.refusal.draw != NULL);
 }
 
 static bool rules_alike(const struct bnt_host_rule *a, const struct bnt_host_rule *b)
@@ -101,7 +101,7 @@ static bool rule_applies(struct bnt_host *host, struct bnt_host_rule *rule, uint
         return false;
     }
     if (rule->numerator < rule->denominator) {
-        const uint32_t drawn = host->ops.draw(host->opaque, rule->denominator);
+        const uint32_t drawn = host->ops.refusal.draw(host->opaque, rule->denominator);
         if (drawn >= rule->numerator) {
             return false;
         }
@@ -114,7 +114,7 @@ static bool rule_applies(struct bnt_host *host, struct bnt_host_rule *rule, uint
 
 bool bnti_host_refusal_possible(const struct bnt_host *host, bool inflate)
 {
-    bool possible = host->ops.refuse != NULL;
+    bool possible = host->ops.refusal.refuse != NULL;
 
     for (uint32_t i = 0; i < host->rule_count; i++) {
         possible = possible || rule_concerns(&host->rules[i], inflate);
@@ -136,10 +136,10 @@ bnt_verdict bnti_host_refusal(struct bnt_host *host, uint64_t pfn, bool inflate)
             return verdict_true(host->rules[i].verdict, inflate);
         }
     }
-    if (host->ops.refuse == NULL) {
+    if (host->ops.refusal.refuse == NULL) {
         return BNT_VERDICT_ACCEPTED;
     }
-    const bnt_verdict verdict = host->ops.refuse(host->opaque, pfn, inflate);
+    const bnt_verdict verdict = host->ops.refusal.refuse(host->opaque, pfn, inflate);
     /* What is no verdict of the embedder's to give must not reach the wire. */
     return verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED ||
                    verdict_refuses(verdict)

@@ -62,7 +62,7 @@ static void request_tell(struct bnt_host *host, uint32_t from, uint32_t to, bool
         .epoch = job->epoch,
         .stale = stale,
         .verdicts = judge->verdicts ? host->response + RESPONSE_BYTES + from : NULL,
-        .unit_pfns = judge->unit_pfns > 1 ? judge->unit_pfns : 1,
+        .pfns_each = judge->unit_pfns > 1 ? judge->unit_pfns : 1,
         .pfn_base = host->pfn_base,
         .more = more};
 
@@ -109,8 +109,8 @@ static bnt_fault request_fault(const struct bnt_host *host, const struct bnt_vq_
 static void request_stale(struct bnt_host *host, uint32_t n, uint32_t unit_pfns)
 {
     memset(host->response + RESPONSE_BYTES, BNT_VERDICT_RESET, n);
-    host->count.verdicts[BNT_VERDICT_RESET] += (uint64_t)n * unit_pfns;
-    host->count.stale_requests++;
+    host->count.wire.verdicts[BNT_VERDICT_RESET] += (uint64_t)n * unit_pfns;
+    host->count.wire.stale_requests++;
 }
 
 /** What each PFN of the request stands for; false if its flags are malformed (BX-23). */
@@ -166,7 +166,7 @@ static void request_begin_told(struct bnt_host *host, const struct bnt_vq_chain 
     job->epoch = bnt_le32_get(header.epoch);
     job->piece = n;
     bnti_host_job_start(host, n);
-    host->count.requests++;
+    host->count.wire.requests++;
 }
 
 /** Whether the driver built it under an epoch that is over, or ends while it is served (BX-11). */
@@ -327,7 +327,7 @@ static void piece_end(struct bnt_host *host, uint32_t from)
     job->piece = 0;
     if (job->done == job->total) {
         bnti_host_job_end(host);
-        host->count.requests++;
+        host->count.wire.requests++;
         (void)bnti_host_push(host, job->role, job->chain.head, used_length(host));
     }
 }

@@ -1,10 +1,10 @@
 /*
  * Verdicts: what the device says of each PFN of a request, and what then happens to the pages.
  *
- * The order of reasons is fixed: not memory, held or not held, not needed, rules, ops->refuse, no
- * leaf. Runs of PFNs that nothing can refuse are taken whole; everything else goes one by one, in
- * the order of the request. After the last verdict the pages are discarded or made usable, by
- * range.
+ * The order of reasons is fixed: not memory, held or not held, not needed, rules,
+ * ops.refusal.refuse, no leaf. Runs of PFNs that nothing can refuse are taken whole; everything
+ * else goes one by one, in the order of the request. After the last verdict the pages are discarded
+ * or made usable, by range.
  */
 #include "lib/host/balloon/host_balloon.h"
 
@@ -55,9 +55,9 @@ static void judge_moved(struct bnt_host *host, struct bnti_host_judge *judge, ui
 {
     judge->changed = true;
     if (judge->inflate) {
-        host->count.inflated_pfns += pfns;
+        host->count.totals.inflated_pfns += pfns;
     } else {
-        host->count.deflated_pfns += pfns;
+        host->count.totals.deflated_pfns += pfns;
     }
 }
 
@@ -262,7 +262,7 @@ void bnti_host_verdicts_count(struct bnt_host *host, const uint8_t *verdicts, ui
                               uint32_t unit_pfns)
 {
     for (uint32_t i = 0; i < n; i++) {
-        host->count.verdicts[verdicts[i]] += unit_pfns > 1 ? unit_pfns : 1;
+        host->count.wire.verdicts[verdicts[i]] += unit_pfns > 1 ? unit_pfns : 1;
     }
 }
 
@@ -315,7 +315,7 @@ static bnt_verdict huge_page_judge(struct bnt_host *host, struct bnti_host_judge
 
     if (verdict == BNT_VERDICT_ACCEPTED) {
         judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
-        host->count.unit_pfns += BNT_HOST_UNIT_PFNS;
+        host->count.totals.huge_pfns += BNT_HOST_UNIT_PFNS;
     }
     return verdict;
 }

@@ -35,7 +35,7 @@ void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue 
                                   .gpa = pfn << BNT_PFN_SHIFT,
                                   .found = found};
 
-    host->count.misuses++;
+    host->count.wire.misuses++;
     host->diag = diag;
     if ((host->misuse_told & bit) == 0) {
         host->misuse_told |= bit;

@@ -55,18 +55,18 @@ void bnti_host_leave(struct bnt_host *host, bnti_host_busy before)
     host->work++;
     if (host->config_due) {
         host->config_due = false;
-        host->count.interrupts++;
+        host->count.wire.interrupts++;
         host->ops.config_interrupt(host->opaque);
     }
     if (host->vmware.ring_due) {
         host->vmware.ring_due = false;
-        host->count.doorbells++;
-        host->ops.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
+        host->count.vmware.doorbells++;
+        host->ops.vmware.doorbell(host->opaque, host->vmware.context, host->vmware.resource);
     }
     for (uint32_t role = 0; role < BNT_BALLOON_QUEUE_COUNT; role++) {
         if (host->queues[role].interrupt_due) {
             host->queues[role].interrupt_due = false;
-            host->count.interrupts++;
+            host->count.wire.interrupts++;
             host->ops.interrupt(host->opaque, host->queues[role].index);
         }
     }

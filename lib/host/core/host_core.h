@@ -116,7 +116,7 @@ struct bnti_host_judge {
     bool verdicts;      /**< the driver is told */
     bool deniable;      /**< a page may be refused: inflate, or deflate by BX-8 */
     bool bounded;       /**< NOT_NEEDED applies (BX-9) */
-    bool ruled;         /**< rules or ops->refuse have a say */
+    bool ruled;         /**< rules or ops.refusal.refuse have a say */
     bool changed;       /**< the ledger changed */
     bool page_out;      /**< what was decided for `page` */
     bool init;          /**< what is discarded reads as initialised (DEVICE_INIT) */

@@ -155,7 +155,7 @@ bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t 
         hint_of(host)->current = false;
         hint_of(host)->seen = hint_of(host)->seen == next ? 0 : hint_of(host)->seen;
         hint_of(host)->unstopped++;
-        host->count.hint_runs++;
+        host->count.hinting.runs++;
         state_set_id(host, BNT_HOST_HINT_REQUESTED, next);
         if (id != NULL) {
             *id = hint_of(host)->id;
@@ -252,9 +252,9 @@ static void extent_take(struct bnt_host *host, uint64_t first_pfn, uint64_t pfns
     if (host->config.hinting.discard) {
         (void)bnti_host_discard(host, first_pfn, pfns, NULL);
     }
-    host->count.hinted_pfns += pfns;
-    if (host->ops.hint != NULL) {
-        host->ops.hint(host->opaque, first_pfn, pfns);
+    host->count.hinting.hinted_pfns += pfns;
+    if (host->ops.hinting.hint != NULL) {
+        host->ops.hinting.hint(host->opaque, first_pfn, pfns);
     }
 }
 
@@ -285,7 +285,7 @@ static bool extent_serve(struct bnt_host *host, const struct bnt_vq_seg *seg, ui
     if (hint_counts(host)) {
         extent_take(host, first_pfn, pfns);
     } else {
-        host->count.hints_ignored_pfns += pfns;
+        host->count.hinting.ignored_pfns += pfns;
     }
     return true;
 }
@@ -324,9 +324,9 @@ static void hint_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u64(pack, &hint->unstopped);
     bnti_pack_bool(pack, &hint->issued);
     bnti_pack_bool(pack, &hint->current);
-    bnti_pack_u64(pack, &host->count.hint_runs);
-    bnti_pack_u64(pack, &host->count.hinted_pfns);
-    bnti_pack_u64(pack, &host->count.hints_ignored_pfns);
+    bnti_pack_u64(pack, &host->count.hinting.runs);
+    bnti_pack_u64(pack, &host->count.hinting.hinted_pfns);
+    bnti_pack_u64(pack, &host->count.hinting.ignored_pfns);
     const bool none = hint->id == 0;
     const bool id_good = none ? !hint->issued : hint->id >= first && hint->id <= last;
     const bool seen_good = hint->seen == 0 || (hint->seen >= first && hint->seen <= last);
@@ -345,8 +345,8 @@ static void hint_config_read(const struct bnt_host *host, uint8_t *space)
 
 static void hint_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
-    info->hint_state = hint_of(host)->state;
-    info->hint_id = hint_of(host)->id;
+    info->hinting.state = hint_of(host)->state;
+    info->hinting.id = hint_of(host)->id;
 }
 
 static const struct bnti_host_role_row hint_row = {

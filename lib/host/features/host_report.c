@@ -20,9 +20,9 @@ static bool extent_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t p
         (void)bnti_host_discard_reported(host, whole, whole_pfns, &init);
     }
     init = init && whole_pfns == pfns;
-    host->count.reported_pfns += pfns;
-    if (host->ops.report != NULL) {
-        host->ops.report(host->opaque, first_pfn, pfns);
+    host->count.reporting.reported_pfns += pfns;
+    if (host->ops.reporting.report != NULL) {
+        host->ops.reporting.report(host->opaque, first_pfn, pfns);
     }
     return init;
 }

@@ -195,7 +195,7 @@ static void stats_serve(struct bnt_host *host, const struct bnt_vq_chain *chain)
     stats->arrived_ns = host->now_ns;
     stats->aged_ns = 0;
     stats->next_poll_ns = bnti_host_after(host->now_ns, host->config.statistics.poll_ns);
-    host->count.stats_buffers++;
+    host->count.statistics.buffers++;
     stats->pending = stats->wanted;
     bnti_host_event_emit(host, BNT_HOST_EVENT_STATS, stats->sequence, entries);
     if (stats->back) {

@@ -132,8 +132,8 @@ void bnti_host_backing_discard(struct bnt_host *host, bool *init)
 
 static void run_restore(struct bnt_host *host, uint64_t first, uint64_t pfns)
 {
-    if (pfns > 0 && host->ops.restore != NULL) {
-        host->ops.restore(host->opaque, first << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT);
+    if (pfns > 0 && host->ops.backing.restore != NULL) {
+        host->ops.backing.restore(host->opaque, first << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT);
     }
 }
 
@@ -207,6 +207,6 @@ uint64_t bnti_host_pages_forget(struct bnt_host *host)
 
     bnti_host_ledger_clear(&host->ledger);
     bnti_host_backing_forget(host);
-    host->count.reset_pfns += pfns;
+    host->count.totals.reset_pfns += pfns;
     return pfns;
 }

@@ -17,11 +17,11 @@ static bnt_status discard_filled(struct bnt_host *host, uint64_t first_pfn, uint
 {
     uint64_t freed = 0;
 
-    host->count.discards++;
-    const bnt_status status = host->ops.fill(host->opaque, first_pfn << BNT_PFN_SHIFT,
-                                             pfns << BNT_PFN_SHIFT, init_value(host), &freed);
+    host->count.backing.discards++;
+    const bnt_status status = host->ops.backing.fill(
+        host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, init_value(host), &freed);
     if (status == BNT_OK) {
-        host->count.discarded_bytes += freed;
+        host->count.backing.discarded_bytes += freed;
     }
     return status;
 }
@@ -31,19 +31,20 @@ bnt_status bnti_host_discard(struct bnt_host *host, uint64_t first_pfn, uint64_t
     const bool zeroes = host->config.backing.discard_zeroes && init_value(host) == 0;
     uint64_t freed = 0;
 
-    if (init != NULL && host->ops.fill != NULL && !(zeroes && host->ops.discard != NULL)) {
+    if (init != NULL && host->ops.backing.fill != NULL &&
+        !(zeroes && host->ops.backing.discard != NULL)) {
         const bnt_status filled = discard_filled(host, first_pfn, pfns);
         *init = filled == BNT_OK;
         return filled;
     }
-    if (host->ops.discard == NULL) {
+    if (host->ops.backing.discard == NULL) {
         return BNT_E_UNSUPPORTED;
     }
-    host->count.discards++;
-    const bnt_status status =
-        host->ops.discard(host->opaque, first_pfn << BNT_PFN_SHIFT, pfns << BNT_PFN_SHIFT, &freed);
+    host->count.backing.discards++;
+    const bnt_status status = host->ops.backing.discard(host->opaque, first_pfn << BNT_PFN_SHIFT,
+                                                        pfns << BNT_PFN_SHIFT, &freed);
     if (status == BNT_OK) {
-        host->count.discarded_bytes += freed;
+        host->count.backing.discarded_bytes += freed;
     }
     if (init != NULL) {
         *init = status == BNT_OK && zeroes;
@@ -60,7 +61,7 @@ bnt_status bnti_host_discard_reported(struct bnt_host *host, uint64_t first_pfn,
     if (init_value(host) == 0) {
         return bnti_host_discard(host, first_pfn, pfns, told ? init : NULL);
     }
-    if (host->ops.fill == NULL) {
+    if (host->ops.backing.fill == NULL) {
         return BNT_E_UNSUPPORTED; /* discarding would change it to another value */
     }
     const bnt_status status = discard_filled(host, first_pfn, pfns);

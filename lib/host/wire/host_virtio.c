@@ -46,7 +46,7 @@ static bool virtio_is_told_first(const struct bnt_host *host)
 
 static void virtio_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
-    info->actual_pfns = host->actual;
+    info->target.actual_pfns = host->actual;
 }
 
 const struct bnti_host_wire bnti_host_wire_virtio = {

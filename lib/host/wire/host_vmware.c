@@ -89,9 +89,9 @@ static bool vmware_is_told_first(const struct bnt_host *host)
 
 static void vmware_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
-    info->actual_pfns = host->ledger.held;
-    info->capabilities = host->vmware.started ? host->vmware.capabilities : 0;
-    info->guest_id = host->vmware.guest_id;
+    info->target.actual_pfns = host->ledger.held;
+    info->vmware.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
+    info->vmware.guest_id = host->vmware.guest_id;
 }
 
 const struct bnti_host_wire bnti_host_wire_vmware = {

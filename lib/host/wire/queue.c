@@ -23,7 +23,7 @@ void bnti_host_break(struct bnt_host *host, const struct bnt_diag *diag)
     }
     bnti_host_job_abandon(host);
     host->diag = *diag;
-    host->count.breaks++;
+    host->count.wire.breaks++;
     bnti_host_event_emit(host, BNT_HOST_EVENT_BROKEN, (uint64_t)diag->fault, diag->queue);
 }
 

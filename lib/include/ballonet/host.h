@@ -35,6 +35,8 @@
 #include <ballonet/balloon.h>
 #include <ballonet/base.h>
 #include <ballonet/host_config.h>
+#include <ballonet/host_info.h>
+#include <ballonet/host_ops.h>
 #include <ballonet/memory.h>
 #include <ballonet/personality.h>
 #include <ballonet/virtqueue.h>
@@ -98,186 +100,6 @@ struct bnt_host_rule {
                              denominator */
     uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
     bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED (BUSY in a deflate) or BUSY */
-};
-
-/* clang-format off */
-/**
- * How a target request ended: name, name in messages, meaning. Exactly one for each request.
- *
- * Two bounds run: target.stall_ns, which progress starts anew, and the request's timeout. Progress is that
- * the ledger comes nearer to the target than it had been since the target was set: a guest that
- * inflates and deflates in turn makes none, however much it moves. The bound that comes first ends
- * the request. The timeout ends it TIMED_OUT if there was progress; if there was none, and whenever
- * the stall bound ends it, the outcome is REFUSED when a "not this page" verdict was given since,
- * else STALLED. Writing 0 to the status of a
- * device that is reset already ends nothing, so a target may be set before the guest boots.
- */
-#define BNT_OUTCOME_MAP(X)                                                                         \
-    X(PENDING,    "pending",    "not ended yet")                                                   \
-    X(REACHED,    "reached",    "the ledger holds the target, rounded to the guest's page")        \
-    X(SUPERSEDED, "superseded", "another target was set")                                          \
-    X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
-    X(STALLED,    "stalled",    "no progress for stall_ns, or none at all within its time")          \
-    X(REFUSED,    "refused",    "the same, after refusals of pages")                               \
-    X(RESET,      "reset",      "the balloon or the device was reset")                                 \
-    X(LIMITED,    "limited",    "the ledger holds the guest's limit, which the target exceeds")
-
-/**
- * What a host tells its embedder: name, name in messages, meaning of value and extra.
- *
- * ACTUAL is told in the call that wrote it, or when target.event_interval_ns has passed since the last one;
- * the last value is never lost. ACTUAL_DIFFERS is judged by the next step, once nothing is kicked
- * on inflate and deflate queue, at the same rate. MISUSE is told once for a fault and a buffer
- * (info.misuses counts every page). A second DEVICE_RESET in a row is not told.
- */
-#define BNT_HOST_EVENT_MAP(X)                                                                      \
-    X(OUTCOME,        "outcome",        "value: request id; extra: the bnt_outcome")               \
-    X(ACTUAL,         "actual",         "value: PFNs the guest wrote; extra: the ledger's")        \
-    X(ACTUAL_DIFFERS, "actual-differs", "value: PFNs the guest wrote; extra: the ledger's")        \
-    X(STATS,          "stats",          "value: sequence number; extra: entries")                  \
-    X(RESET,          "reset",          "value: new epoch; extra: PFNs given back")                \
-    X(RESET_DONE,     "reset-done",     "value: epoch the guest acknowledged")                     \
-    X(DRIVER_OK,      "driver-ok",      "value: features")                                         \
-    X(DEVICE_RESET,   "device-reset",   "value: PFNs that were in the balloon")                    \
-    X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
-    X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")          \
-    X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under it")      \
-    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")     \
-    X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id") \
-    X(SUSPENDED,      "suspended",      "the driver suspended the device")                         \
-    X(RESUMED,        "resumed",        "it is live again")                                        \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset or disabled")                      \
-    X(WORKING_SET,    "working-set",    "value: sequence number of the report; extra: bins")
-/* clang-format on */
-
-typedef enum bnt_outcome {
-#define BNT_X(name, text, meaning) BNT_OUTCOME_##name,
-    BNT_OUTCOME_MAP(BNT_X)
-#undef BNT_X
-    BNT_OUTCOME_COUNT
-} bnt_outcome;
-
-typedef enum bnt_host_event_kind {
-#define BNT_X(name, text, meaning) BNT_HOST_EVENT_##name,
-    BNT_HOST_EVENT_MAP(BNT_X)
-#undef BNT_X
-    BNT_HOST_EVENT_COUNT
-} bnt_host_event_kind;
-
-/** "timed-out" and so on; "unknown" for what is none. */
-const char *bnt_outcome_name(uint32_t outcome);
-
-/** "actual-differs" and so on; "unknown" for what is none. */
-const char *bnt_host_event_name(uint32_t kind);
-
-struct bnt_host_event {
-    bnt_host_event_kind kind;
-    uint64_t value;
-    uint64_t extra;
-};
-
-/** A request as the device served it, for recorders and checkers. Valid during
- * the call. */
-struct bnt_host_request {
-    bool inflate; /**< else deflate */
-    uint32_t pfn_count;
-    const uint32_t *pfns;    /**< relative to pfn_base */
-    uint32_t epoch;          /**< that the request was built under */
-    bool stale;              /**< of an old epoch: everything is RESET */
-    const uint8_t *verdicts; /**< decided, one for each of `pfns`; NULL without VERDICTS */
-    uint32_t unit_pfns;      /**< that each of `pfns` stands for: 1, or BNT_HOST_UNIT_PFNS */
-    uint64_t pfn_base;       /**< to be added to each of `pfns`; 0 unless memory of VMware's wire
-                                ends beyond BNT_PFN_MAX */
-    bool more;               /**< the rest is served later */
-};
-
-/**
- * Outgoing calls. Required unless marked optional.
- */
-struct bnt_host_ops {
-    uint32_t size; /**< sizeof(struct bnt_host_ops) */
-    /** Interrupts the driver for a queue. */
-    void (*interrupt)(void *opaque, uint16_t queue);
-    /** Interrupts the driver for a configuration change. */
-    void (*config_interrupt)(void *opaque);
-    /**
-     * Optional. Drops the backing of [gpa, gpa + bytes); synchronous; the used
-     * element is published after it returned. Whole host pages only: one is dropped when the last
-     * of its PFNs comes into the balloon (with MUST_TELL_HOST; without it, when one request has
-     * them all). Neighbours in a request are dropped by one call. `freed` holds 0 at the call;
-     * bytes that were really freed go there, and count if OK is returned. OK; E_UNSUPPORTED (the
-     * accounts stay right); any other (the pages keep their backing and are counted as kept).
-     */
-    bnt_status (*discard)(void *opaque, uint64_t gpa, uint64_t bytes, uint64_t *freed);
-    /**
-     * Optional. Pages leave the balloon: make them usable before this returns; of larger host pages
-     * those that were dropped, with the first PFN that leaves. Not called for pages
-     * whose backing was kept, nor on any reset. Under LEDGER_LEAVES it may name pages that stay in
-     * the balloon, and then a second time: when a whole 2 MiB range must be recorded page by page,
-     * no leaf can be had and the driver does not wait for a verdict, all of the range gets its
-     * backing back and is counted as kept, leafless.
-     */
-    void (*restore)(void *opaque, uint64_t gpa, uint64_t bytes);
-    /** Optional. Refuses one PFN after the rules found nothing: a verdict, ACCEPTED to take it.
-     * What is not true of the page becomes BUSY: NOT_LOCKED in a deflate, since the ledger holds
-     * it, and RESET. */
-    bnt_verdict (*refuse)(void *opaque, uint64_t pfn, bool inflate);
-    /** Draws 0 <= n < bound, the only source of chance. Required by rules with a
-     * probability. */
-    uint32_t (*draw)(void *opaque, uint32_t bound);
-    /** Zeroed leaf of `bytes`, aligned as for uint64_t, or NULL. Required by
-     * LEDGER_LEAVES. */
-    void *(*leaf_alloc)(void *opaque, size_t bytes);
-    void (*leaf_free)(void *opaque, void *leaf, size_t bytes);
-    /** Optional. Something happened. */
-    void (*event)(void *opaque, const struct bnt_host_event *event);
-    /** Optional. A request was served, or a part of it: what a unit of a step's budget served is
-     * told at its end, `more` of it follows or the request is given up by a reset. The last call
-     * comes before the used element is published. */
-    void (*request)(void *opaque, const struct bnt_host_request *request);
-    /** Optional. A free page report of one extent, after it was discarded. */
-    void (*report)(void *opaque, uint64_t first_pfn, uint64_t pfns);
-    /** VMware's wire: rings the doorbell that the guest registered, when the target changed or a
-     * reset is wanted. Required by the capability. As an interrupt: the guest may call inside it.
-     */
-    void (*doorbell)(void *opaque, uint64_t context, uint64_t resource);
-    /**
-     * Optional. Drops the backing as `discard` does, and lets the range read as `value` in each of
-     * its le32 from then on. With it reports are dropped under a poison other than 0 (BV-14), and
-     * pages can be called initialised. OK; any other: nothing changed.
-     */
-    bnt_status (*fill)(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t value, uint64_t *freed);
-    /**
-     * Optional. A range that the driver hinted in the current run, once its content need not be
-     * kept: what the guest wrote before the run was started may be left out of a migration. What it
-     * writes from then on is new and must be kept (BD-32). After a `hinting.discard`.
-     */
-    void (*hint)(void *opaque, uint64_t first_pfn, uint64_t pfns);
-};
-
-/**
- * Queues of an embedder that owns its rings and transport. Given to
- * bnt_host_init in place of the built-in rings; every function as its namesake in
- * virtqueue.h, with the instance's `opaque`. `pop` fills in the chain's head and its readable and
- * writable bytes; of reports and hints also the segments (up to seg_max of them), whose bytes are
- * never read. A buffer may stay out over several steps, and is read and written until it is pushed.
- * bnt_host_kick says which queues have work.
- */
-struct bnt_queue_provider {
-    uint32_t size; /**< sizeof(struct bnt_queue_provider) */
-    bnt_status (*pop)(void *opaque, uint16_t queue, struct bnt_vq_chain *chain,
-                      struct bnt_diag *diag);
-    bnt_status (*read)(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                       uint64_t offset, void *dst, uint32_t bytes);
-    bnt_status (*write)(void *opaque, uint16_t queue, const struct bnt_vq_chain *chain,
-                        uint64_t offset, const void *src, uint32_t bytes);
-    /** Returns a buffer; whether to interrupt is the provider's. */
-    bnt_status (*push)(void *opaque, uint16_t queue, uint16_t head, uint32_t len,
-                       struct bnt_diag *diag);
-    /** Optional. Ends a batch of pushes: whether ops->interrupt is to be called
-     * for them, once the step is over. Without it interrupts are the provider's
-     * own business. */
-    bnt_status (*flush)(void *opaque, uint16_t queue, bool *interrupt, struct bnt_diag *diag);
 };
 
 /** The settings that an instance of `config` has: a copy in which each setting that is 0 has its
@@ -483,24 +305,6 @@ void bnt_host_rules_clear(struct bnt_host *host);
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
 
-/* clang-format off */
-/** Where free page hinting is: name, name in messages, meaning. */
-#define BNT_HOST_HINT_STATE_MAP(X)                                                                 \
-    X(STOP,      "stop",      "no hints are wanted; the driver keeps what it hinted")              \
-    X(REQUESTED, "requested", "an id was issued, the driver has not begun its run")                \
-    X(START,     "start",     "the run is under way: hints count")                                 \
-    X(DONE,      "done",      "the driver may use what it hinted")
-/* clang-format on */
-
-typedef enum bnt_host_hint_state {
-#define BNT_X(name, text, meaning) BNT_HOST_HINT_##name,
-    BNT_HOST_HINT_STATE_MAP(BNT_X)
-#undef BNT_X
-} bnt_host_hint_state;
-
-/** "requested" and so on; "unknown" for what is none. */
-const char *bnt_host_hint_state_name(uint32_t state);
-
 /**
  * Free page hinting. `start` issues the next command id (told in `id`, which may be NULL) and asks
  * the driver for a run of hints; one that is under way is over. `stop` ends a run while hinted
@@ -606,56 +410,6 @@ BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, vo
  */
 BNT_MUST_USE bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state,
                                       size_t bytes);
-
-/** State and counters; PFNs unless named otherwise. */
-struct bnt_host_info {
-    uint32_t size; /**< set by the caller */
-    uint8_t status;
-    uint64_t features;      /**< agreed */
-    uint64_t num_pages;     /**< target as the guest sees it */
-    uint64_t target_pfns;   /**< rounded up to the guest's page */
-    uint64_t actual_pfns;   /**< as the guest wrote it */
-    uint64_t balloon_pfns;  /**< ledger: BALLOON and KEPT, and those without a leaf */
-    uint64_t kept_pfns;     /**< of these, with their backing kept (leafless ones
-                               included) */
-    uint64_t leafless_pfns; /**< of these, without a leaf to record them */
-    uint32_t epoch;
-    uint32_t epoch_acknowledged;
-    bnt_outcome outcome; /**< of the last request */
-    uint64_t outcome_id;
-    uint64_t inflated_pfns;
-    uint64_t deflated_pfns;
-    uint64_t reset_pfns;
-    uint64_t discarded_bytes; /**< `freed` of discards and fills: inflation, reports, hints */
-    uint64_t discards;        /**< calls of discard and fill */
-    uint64_t reported_pfns;
-    uint64_t requests;
-    uint64_t stale_requests;              /**< answered RESET as of an old epoch */
-    uint64_t verdicts[BNT_VERDICT_COUNT]; /**< given, PFNs */
-    uint64_t misuses;                     /**< violations that do not break the device */
-    uint64_t breaks;                      /**< violations that did */
-    uint64_t stats_buffers;
-    uint64_t interrupts;
-    uint64_t leaves;      /**< allocated now */
-    uint64_t limit_pfns;  /**< most that the guest says it can give; 0: it told none */
-    uint64_t wanted_pfns; /**< target as the embedder set it; more than num_pages: over the limit */
-    uint64_t unit_pfns;   /**< PFNs ever moved in 2 MiB units, both directions */
-    /* VMware's wire */
-    uint64_t capabilities; /**< agreed by the last START; 0: none yet, or a reset is wanted */
-    uint64_t guest_id;
-    uint64_t calls;
-    uint64_t calls_failed; /**< answered by anything but success */
-    uint64_t doorbells;    /**< rung */
-    uint64_t touches;      /**< pages in the balloon that the guest used */
-    bnt_host_hint_state hint_state;
-    uint32_t hint_id;            /**< issued last; 0: none */
-    uint64_t hint_runs;          /**< ids issued */
-    uint64_t hinted_pfns;        /**< in hints that counted */
-    uint64_t hints_ignored_pfns; /**< in hints of other runs */
-    uint64_t partial_pfns; /**< in the balloon, in host pages that were not dropped: backed still */
-    uint64_t idle_steps;   /**< steps with nothing to do that asked for another at once: none, but
-                              for a bug of this core */
-};
 
 /** Copies what fits `info->size`. Any time. OK; E_SIZE. */
 BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info);

@@ -89,7 +89,7 @@ static inline struct bnt_host_ops vmm_ops(void)
         .size = sizeof(struct bnt_host_ops),
         .interrupt = vmm_interrupt,
         .config_interrupt = vmm_config_interrupt,
-        .discard = vmm_discard,
+        .backing.discard = vmm_discard,
         .event = vmm_event,
     };
 }
@@ -195,9 +195,9 @@ static inline int vmm_print(const struct vmm *vmm, bnt_status status)
         return 1;
     }
     printf("target %u pages, balloon %u pages, %u bytes discarded, %s\n",
-           (unsigned)info.target_pfns, (unsigned)info.balloon_pfns, (unsigned)vmm->discarded,
+           (unsigned)info.target.target_pfns, (unsigned)info.ledger.pfns, (unsigned)vmm->discarded,
            bnt_outcome_name((uint32_t)vmm->outcome));
-    return info.balloon_pfns == 16 && vmm->ram[64 * 4096] == 0 ? 0 : 1;
+    return info.ledger.pfns == 16 && vmm->ram[64 * 4096] == 0 ? 0 : 1;
 }
 
 #endif

@@ -126,7 +126,7 @@ static bnt_status host_make(struct machine *machine)
     const struct bnt_host_ops ops = {.size = sizeof ops,
                                      .interrupt = interrupt,
                                      .config_interrupt = config_interrupt,
-                                     .refuse = refuse};
+                                     .refusal.refuse = refuse};
     struct bnt_mem memory;
     size_t bytes = 0;
     bnt_status status = bnt_mem_init(&memory, &copies, machine, &ram, 1);
@@ -192,10 +192,11 @@ static int told(const struct machine *machine, const char *when)
         return 1;
     }
     printf("%s: target %u, ledger %u, guest %u, actual %u; refused %u, returned %u; epoch %u\n",
-           when, (unsigned)host.target_pfns, (unsigned)host.balloon_pfns,
-           (unsigned)guest.ballooned_pfns, (unsigned)host.actual_pfns,
-           (unsigned)guest.refused_pages, (unsigned)guest.returned_pages, (unsigned)guest.epoch);
-    return host.balloon_pfns == guest.ballooned_pfns ? 0 : 1;
+           when, (unsigned)host.target.target_pfns, (unsigned)host.ledger.pfns,
+           (unsigned)guest.balloon.ballooned_pfns, (unsigned)host.target.actual_pfns,
+           (unsigned)guest.refusals.refused_pages, (unsigned)guest.refusals.returned_pages,
+           (unsigned)guest.balloon.epoch);
+    return host.ledger.pfns == guest.balloon.ballooned_pfns ? 0 : 1;
 }
 
 int main(void)

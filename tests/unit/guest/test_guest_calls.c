@@ -46,15 +46,15 @@ static bnt_status init(void)
 #define REGISTERS(name) (OP(transport) + offsetof(struct bnt_drv_transport, name))
 
 static const size_t needed[] = {
-    OP(pages_alloc),
-    OP(pages_free),
-    OP(links_push),
-    OP(links_pop),
-    OP(stats_get),
-    OP(report_take),
-    OP(report_done),
-    OP(block_alloc),
-    OP(hinted_free),
+    OP(pages.alloc),
+    OP(pages.free),
+    OP(links.push),
+    OP(links.pop),
+    OP(statistics.get),
+    OP(reporting.take),
+    OP(reporting.done),
+    OP(hinting.alloc),
+    OP(hinting.free),
     REGISTERS(features_read),
     REGISTERS(features_write),
     REGISTERS(status_read),
@@ -95,7 +95,7 @@ START_TEST(test_calls_that_belong_together_come_together)
     const struct bnt_guest_ops all = ops;
     config.sizing.sleeping = BNT_GUEST_ON;
     ck_assert_int_eq(init(), BNT_OK);
-    ops.pages_alloc_sleep = NULL;
+    ops.sleeping.alloc = NULL;
     ck_assert_int_eq(init(), BNT_E_ARGUMENT);
     ops = all;
     /* Pages of 2 MiB are taken, split and given back, or not known at all. */
@@ -104,9 +104,9 @@ START_TEST(test_calls_that_belong_together_come_together)
     const struct bnt_guest_ops three = fake_ops_of(&huge);
     fake_end(&huge);
     for (uint32_t there = 0; there < 8; there++) {
-        ops.huge_alloc = there & 1 ? three.huge_alloc : NULL;
-        ops.huge_free = there & 2 ? three.huge_free : NULL;
-        ops.huge_split = there & 4 ? three.huge_split : NULL;
+        ops.huge.alloc = there & 1 ? three.huge.alloc : NULL;
+        ops.huge.free = there & 2 ? three.huge.free : NULL;
+        ops.huge.split = there & 4 ? three.huge.split : NULL;
         ck_assert_int_eq(init(), there == 0 || there == 7 ? BNT_OK : BNT_E_ARGUMENT);
     }
 }
@@ -165,10 +165,10 @@ START_TEST(test_info_fills_what_the_caller_has_room_for)
     fake_target(&fake, 32);
     fake_run(&fake, FAKE_S);
     memset(&info, 0xEE, sizeof info);
-    info.size = offsetof(struct bnt_guest_info, inflight_inflate_pfns);
+    info.size = offsetof(struct bnt_guest_info, balloon.inflight_inflate_pfns);
     ck_assert_int_eq(bnt_guest_info_get(fake.guest, &info), BNT_OK);
-    ck_assert_uint_eq(info.ballooned_pfns, 32);
-    ck_assert_uint_eq(info.inflight_inflate_pfns, UINT64_C(0xEEEEEEEEEEEEEEEE));
+    ck_assert_uint_eq(info.balloon.ballooned_pfns, 32);
+    ck_assert_uint_eq(info.balloon.inflight_inflate_pfns, UINT64_C(0xEEEEEEEEEEEEEEEE));
     info.size = sizeof info.size - 1;
     ck_assert_int_eq(bnt_guest_info_get(fake.guest, &info), BNT_E_SIZE);
     ck_assert_int_eq(bnt_guest_info_get(fake.guest, NULL), BNT_E_ARGUMENT);
@@ -229,12 +229,12 @@ START_TEST(test_driver_works_without_the_calls_that_are_optional)
     fake_target(&f, 1000);
     fake_run(&f, 4 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 1000);
-    ck_assert_uint_gt(fake_info(&f).hinted_pfns, 0);
+    ck_assert_uint_gt(fake_info(&f).hinting.hinted_pfns, 0);
     fake_hint(&f, BNT_BALLOON_HINT_DONE);
     bnt_guest_pages_freed(f.guest);
     fake_run(&f, 4 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).hinted_pfns, 0);
-    ck_assert_uint_gt(fake_info(&f).reported_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).hinting.hinted_pfns, 0);
+    ck_assert_uint_gt(fake_info(&f).reporting.reported_pfns, 0);
     uint64_t page = 0;
     ck_assert_uint_eq(fake_pages_alloc(&f, &page, 1), 1);
     ck_assert_int_eq(bnt_guest_page_migrate(f.guest, f.now_ns, f.first_pfn, page, false),

@@ -27,18 +27,18 @@ START_TEST(test_balloon_is_emptied_and_stays_at_0_until_the_target_counts_again)
     struct fake f;
     balloon_up(&f);
     ck_assert_int_eq(bnt_guest_deflate_all(f.guest, f.now_ns), BNT_E_AGAIN);
-    ck_assert_uint_eq(fake_info(&f).emptying, 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.emptying, 1);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     ck_assert_uint_eq(f.actual, 0);
-    ck_assert_uint_eq(fake_info(&f).deflated_pfns, LEFT);
+    ck_assert_uint_eq(fake_info(&f).totals.deflated_pfns, LEFT);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_TARGET_REACHED].value, 0);
     ck_assert_int_eq(bnt_guest_deflate_all(f.guest, f.now_ns), BNT_OK);
     fake_target(&f, 700);
     fake_run(&f, 60 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     ck_assert_int_eq(bnt_guest_target_follow(f.guest, f.now_ns), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).emptying, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.emptying, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 700);
     fake_end(&f);
@@ -59,7 +59,7 @@ START_TEST(test_emptying_holds_over_a_reset_by_the_host_and_a_recovery)
     }
     fake_run(&f, 60 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
-    ck_assert_uint_eq(fake_info(&f).recoveries, (uint64_t)_i);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, (uint64_t)_i);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     ck_assert_int_eq(bnt_guest_target_follow(f.guest, f.now_ns), BNT_OK);
     fake_run(&f, FAKE_S);
@@ -86,7 +86,7 @@ START_TEST(test_sleeping_allocation_is_not_wanted_any_more)
     fake_run(&f, 3 * FAKE_S);
     ck_assert_uint_eq(f.sleep_cancelled, 1);
     fake_sleep_done(&f, 10);
-    ck_assert_uint_eq(fake_info(&f).late_pages, 10);
+    ck_assert_uint_eq(fake_info(&f).sleeping.late_pages, 10);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     fake_end(&f);
 }
@@ -134,7 +134,7 @@ START_TEST(test_device_is_told_of_every_page_and_of_actual_0)
     f.bad_back[30] = BNT_VERDICT_BUSY; /* refused at first */
     ck_assert_int_eq(bnt_guest_detach_orderly(f.guest, f.now_ns), BNT_E_AGAIN);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
-    ck_assert_uint_eq(fake_info(&f).emptying, 2);
+    ck_assert_uint_eq(fake_info(&f).balloon.emptying, 2);
     for (uint32_t i = 0; i < 20; i++) {
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         fake_serve(&f, 1, 1);
@@ -142,8 +142,8 @@ START_TEST(test_device_is_told_of_every_page_and_of_actual_0)
     f.bad_back[30] = 0;
     fake_run(&f, 20 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_DOWN);
-    ck_assert_uint_eq(fake_info(&f).deflated_pfns, LEFT);
-    ck_assert_uint_eq(fake_info(&f).reset_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).totals.deflated_pfns, LEFT);
+    ck_assert_uint_eq(fake_info(&f).totals.reset_pfns, 0);
     ck_assert_uint_eq(f.actual, 0);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 0);
     ck_assert_uint_eq(f.free_count, PAGES);
@@ -238,7 +238,7 @@ START_TEST(test_quick_detach_and_unplug_take_over)
     }
     fake_down(&f);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 0);
-    ck_assert_uint_eq(fake_info(&f).emptying, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.emptying, 0);
     fake_end(&f);
 }
 END_TEST
@@ -290,7 +290,7 @@ START_TEST(test_orderly_detach_at_every_point_of_a_run)
             run_advance(&f, point);
         }
         const bool live = fake_info(&f).state != BNT_GUEST_STARTING;
-        const uint64_t silent = fake_info(&f).reset_pfns;
+        const uint64_t silent = fake_info(&f).totals.reset_pfns;
         if (bnt_guest_detach_orderly(f.guest, f.now_ns) == BNT_E_AGAIN) {
             fake_run(&f, 20 * FAKE_S);
         }
@@ -299,7 +299,7 @@ START_TEST(test_orderly_detach_at_every_point_of_a_run)
         ck_assert_uint_eq(f.ledger_pfns, 0);
         ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 0);
         if (live && f.events[BNT_GUEST_EVENT_RESET] == 0) {
-            ck_assert_uint_eq(fake_info(&f).reset_pfns, silent);
+            ck_assert_uint_eq(fake_info(&f).totals.reset_pfns, silent);
         }
         fake_end(&f);
     }
@@ -317,7 +317,7 @@ START_TEST(test_on_vmwares_wire_it_is_the_quick_way)
     ck_assert_uint_eq(f->locked_pages, LEFT);
     ck_assert_int_eq(bnt_guest_detach_orderly(f->guest, f->now_ns), BNT_OK);
     ck_assert_uint_eq(f->locked_pages, 0);
-    ck_assert_uint_eq(fvm_info(f).deflated_pfns, 0);
+    ck_assert_uint_eq(fvm_info(f).totals.deflated_pfns, 0);
     fvm_end(f);
 }
 END_TEST
@@ -373,7 +373,7 @@ START_TEST(test_queue_that_is_lost_between_two_steps_forces_the_detach)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_DETACH_FORCED], 1);
     fake_run(&f, FAKE_S);
     ck_assert_int_eq(fake_info(&f).state, BNT_GUEST_DOWN);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 0);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 0);
     fake_end(&f);
 }
 END_TEST

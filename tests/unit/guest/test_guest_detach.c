@@ -125,7 +125,7 @@ START_TEST(test_detach_gives_back_in_bounded_portions)
     fake_up(&f);
     fake_target(&f, 20000);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 20000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 20000);
     ck_assert_int_eq(bnt_guest_detach(f.guest, f.now_ns), BNT_E_AGAIN);
     ck_assert_uint_eq(f.free_count, 16 * 256);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
@@ -149,7 +149,7 @@ START_TEST(test_start_that_takes_time)
     fake_target(&f, 100);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
     fake_end(&f);
 }
 END_TEST

@@ -35,8 +35,8 @@ START_TEST(test_stalled_device_is_told_once_and_kicked_again)
     ck_assert_uint_eq(f.freed_count, freed); /* a timeout frees nothing */
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESUMED], 1);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, _i ? 0 : 500);
-    ck_assert_uint_eq(fake_info(&f).stalls, 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, _i ? 0 : 500);
+    ck_assert_uint_eq(fake_info(&f).wire.stalls, 1);
     fake_end(&f);
 }
 END_TEST
@@ -48,7 +48,7 @@ START_TEST(test_lost_interrupts_cost_time_only)
     f.no_interrupts = true;
     fake_target(&f, 1000);
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 1000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 1000);
     fake_end(&f);
 }
 END_TEST
@@ -57,12 +57,12 @@ START_TEST(test_interrupt_without_work_is_counted)
 {
     struct fake f;
     with_balloon(&f, 10);
-    const uint64_t before = fake_info(&f).spurious;
+    const uint64_t before = fake_info(&f).wire.spurious;
     bnt_guest_interrupt(f.guest, 0);
     bnt_guest_interrupt(f.guest, 1);
     bnt_guest_interrupt(f.guest, 4711); /* no queue of ours */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).spurious - before, 2);
+    ck_assert_uint_eq(fake_info(&f).wire.spurious - before, 2);
     fake_end(&f);
 }
 END_TEST
@@ -82,7 +82,7 @@ static void broken_is_final(struct fake *f, uint32_t pfns)
     const uint64_t kicks = f->kicks;
     const uint64_t writes = f->config_writes;
     ck_assert_uint_eq(fake_info(f).state, BNT_GUEST_BROKEN);
-    ck_assert_uint_eq(fake_info(f).ballooned_pfns, pfns);
+    ck_assert_uint_eq(fake_info(f).balloon.ballooned_pfns, pfns);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_BROKEN], 1);
     for (uint32_t i = 0; i < 10; i++) {
         f->now_ns += 10 * FAKE_S;
@@ -162,8 +162,8 @@ START_TEST(test_used_length_beyond_the_buffer_is_counted)
     f.len_more = 4096;
     fake_target(&f, 500);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 500);
-    ck_assert_uint_eq(fake_info(&f).used_length_odd, 2);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 500);
+    ck_assert_uint_eq(fake_info(&f).wire.used_length_invalid, 2);
     fake_end(&f);
 }
 END_TEST
@@ -251,7 +251,7 @@ START_TEST(test_feature_without_its_queue_is_told_and_not_used)
                           BNT_BALLOON_QUEUE_NONE);
         fake_target(&f, 8);
         fake_run(&f, FAKE_S);
-        ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 8);
+        ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 8);
         ck_assert(!f.stats_held);
     }
     fake_end(&f);
@@ -284,9 +284,9 @@ START_TEST(test_smallest_queues_suffice_for_all_at_once)
     fake_target(&f, 100);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 256, &f.oom_result), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 512);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 512);
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
     fake_end(&f);
 }
 END_TEST

@@ -40,7 +40,7 @@ START_TEST(test_a_run_is_an_id_then_pages_then_stop)
     ck_assert_uint_eq(f.hint_commands[0], 7);                     /* BD-25 */
     ck_assert_uint_eq(f.hint_commands[1], BNT_BALLOON_HINT_STOP); /* BD-29 */
     ck_assert_uint_eq(f.hint_pfns, memory_pfns(&f));
-    ck_assert_uint_eq(fake_info(&f).hinted_pfns, memory_pfns(&f));
+    ck_assert_uint_eq(fake_info(&f).hinting.hinted_pfns, memory_pfns(&f));
     ck_assert_uint_eq(f.free_count, 0); /* kept until DONE */
     fake_hint(&f, BNT_BALLOON_HINT_STOP);
     fake_run(&f, FAKE_S);
@@ -49,7 +49,7 @@ START_TEST(test_a_run_is_an_id_then_pages_then_stop)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.free_count, PAGES); /* BD-33 */
     ck_assert_uint_eq(f.hinted_early, 0);
-    ck_assert_uint_eq(fake_info(&f).hint_returned_pfns, memory_pfns(&f));
+    ck_assert_uint_eq(fake_info(&f).hinting.returned_pfns, memory_pfns(&f));
     fake_end(&f);
 }
 END_TEST
@@ -68,7 +68,7 @@ START_TEST(test_an_id_is_begun_once_until_the_device_is_set_up_anew)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.hint_command_count, 4);
     ck_assert_uint_eq(f.hint_commands[2], 7);
-    ck_assert_uint_eq(fake_info(&f).hint_runs, 2);
+    ck_assert_uint_eq(fake_info(&f).hinting.runs, 2);
     fake_end(&f);
 }
 END_TEST
@@ -113,7 +113,7 @@ START_TEST(test_a_full_ring_is_waited_for_without_spinning)
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     }
     ck_assert_uint_eq(f.vq[3].size, 16);
-    ck_assert_uint_eq(fake_info(&f).hint_blocks, 14); /* the id, and room for STOP */
+    ck_assert_uint_eq(fake_info(&f).hinting.blocks, 14); /* the id, and room for STOP */
     ck_assert_uint_eq(f.block_calls, 14);
     ck_assert_uint_gt(f.deadline_ns, f.now_ns); /* not at once again */
     const uint64_t kicks = f.kicks;
@@ -141,14 +141,14 @@ START_TEST(test_reclaim_gets_hinted_pages_and_nothing_of_the_balloon)
     ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 100U << order, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 100 << order);
     ck_assert_uint_eq(f.hinted_early, 100); /* BD-32 */
-    ck_assert_uint_eq(fake_info(&f).hint_early_pfns, 100 << order);
+    ck_assert_uint_eq(fake_info(&f).hinting.early_pfns, 100 << order);
     ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
     ck_assert_uint_eq(f.free_count, PAGES - 256);
     ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 1, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 256 << order); /* the balloon is as it was */
-    ck_assert_uint_eq(fake_info(&f).hinted_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).hinting.hinted_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -162,11 +162,11 @@ START_TEST(test_a_run_under_pressure_ends_and_takes_nothing_more)
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         fake_serve(&f, 3, 1);
     }
-    const uint64_t blocks = fake_info(&f).hint_blocks;
+    const uint64_t blocks = fake_info(&f).hinting.blocks;
     uint64_t freed = 0;
     ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, UINT64_MAX, &freed), BNT_OK);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).hint_blocks, blocks);
+    ck_assert_uint_eq(fake_info(&f).hinting.blocks, blocks);
     ck_assert_uint_eq(f.hint_commands[f.hint_command_count - 1], BNT_BALLOON_HINT_STOP);
     ck_assert_uint_eq(f.free_count, PAGES);
     fake_end(&f);
@@ -237,7 +237,7 @@ START_TEST(test_smaller_blocks_are_taken_where_they_are_allowed)
     fake_hint(&f, 2);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.hint_pfns, PAGES - 100); /* 3 x 256, 128, 16 + 8 + 4 */
-    ck_assert_uint_eq(fake_info(&f).hint_blocks, 7);
+    ck_assert_uint_eq(fake_info(&f).hinting.blocks, 7);
     fake_end(&f);
 }
 END_TEST
@@ -266,14 +266,14 @@ START_TEST(test_a_reset_of_the_balloon_waits_for_no_hint_and_none_is_sent_in_it)
     fake_run(&f, FAKE_S);
     fake_hint(&f, 7);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK); /* the device has buffers of it */
-    const uint64_t blocks = fake_info(&f).hint_blocks;
+    const uint64_t blocks = fake_info(&f).hinting.blocks;
     ck_assert_uint_gt(blocks, 0);
     fake_host_reset(&f);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RELEASING);
     fake_hint(&f, 8);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).hint_blocks, blocks); /* silent (BX-18) */
+    ck_assert_uint_eq(fake_info(&f).hinting.blocks, blocks); /* silent (BX-18) */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(f.ack_writes, 2); /* attach, and this */
     fake_run(&f, FAKE_S);
@@ -313,7 +313,7 @@ START_TEST(test_what_the_allocator_must_not_return_goes_back)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].value, f.first_pfn + PAGES);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
-    ck_assert_uint_gt(fake_info(&f).unusable_outside, 0);
+    ck_assert_uint_gt(fake_info(&f).unusable.outside, 0);
     fake_end(&f);
 }
 END_TEST
@@ -378,12 +378,12 @@ START_TEST(test_reclaim_of_nothing_ends_no_run)
     begin(&f, 0);
     fake_hint(&f, 7);
     ck_assert_int_eq(fake_step(&f, 2), BNT_OK);
-    const uint64_t before = fake_info(&f).hinted_pfns;
+    const uint64_t before = fake_info(&f).hinting.hinted_pfns;
     ck_assert_uint_gt(before, 0);
     ck_assert_int_eq(bnt_guest_shrink(f.guest, f.now_ns, 0, &freed), BNT_OK);
     ck_assert_uint_eq(freed, 0);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_gt(fake_info(&f).hinted_pfns, before);
+    ck_assert_uint_gt(fake_info(&f).hinting.hinted_pfns, before);
     fake_end(&f);
 }
 END_TEST

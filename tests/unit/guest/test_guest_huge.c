@@ -27,8 +27,8 @@ START_TEST(test_blocks_are_taken_first_and_single_pages_given_back_first)
     struct fvm *f = huge_new(16);
     f->target = 10 * HUGE;
     fvm_up(f);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 10);
-    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 10 * HUGE);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 10);
+    ck_assert_uint_eq(fvm_info(f).balloon.ballooned_pfns, 10 * HUGE);
     ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)], 1);
     ck_assert_uint_eq(f->calls[CMD(BATCHED_LOCK)], 0);
     f->huge_limit = 0;
@@ -38,7 +38,7 @@ START_TEST(test_blocks_are_taken_first_and_single_pages_given_back_first)
     f->target = 9 * HUGE;
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 9 * HUGE);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 9);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 9);
     ck_assert_uint_eq(f->calls[CMD(BATCHED_UNLOCK)], 2); /* 512, 188 */
     ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_UNLOCK)], 1);
     fvm_end(f);
@@ -71,7 +71,7 @@ START_TEST(test_block_with_one_bad_page_is_split)
     f->target = 8 * HUGE;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 8 * (HUGE - 1));
-    ck_assert_uint_eq(fvm_info(f).huge_refused, 8);
+    ck_assert_uint_eq(fvm_info(f).huge.refused, 8);
     ck_assert_uint_eq(f->huge_splits, 8);
     ck_assert_uint_eq(f->free_count, 8);
     fvm_end(f);
@@ -88,7 +88,7 @@ START_TEST(test_every_block_refused_is_no_livelock)
     f->target = 40 * HUGE;
     fvm_up(f);
     ck_assert_uint_eq(f->calls[CMD(BATCHED_2M_LOCK)], 1); /* and never again in this tick */
-    ck_assert_uint_eq(fvm_info(f).held_huge_pfns, 0);
+    ck_assert_uint_eq(fvm_info(f).huge.held_pfns, 0);
     ck_assert_uint_gt(f->locked_pages, 15 * (HUGE - 1)); /* the 16 at hand, then others */
     fvm_run(f, 20 * FVM_S);
     ck_assert_uint_ge(f->locked_pages, 40 * (HUGE - 1));
@@ -106,12 +106,12 @@ START_TEST(test_failed_call_takes_no_block)
     fvm_up(f);
     ck_assert_uint_eq(f->free_count, 8 * HUGE);
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 4);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 4);
     f->target = 0;
     f->answer[CMD(BATCHED_2M_UNLOCK)] = BNT_VMWARE_FAILURE;
     f->answer_left[CMD(BATCHED_2M_UNLOCK)] = 1;
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 4);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 4);
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 0);
     fvm_end(f);
@@ -142,11 +142,11 @@ START_TEST(test_reset_with_blocks_leaves_nothing)
     f->reset = true;
     fvm_tick(f);
     ck_assert_uint_eq(f->free_count, 16 * HUGE);
-    ck_assert_uint_eq(fvm_info(f).reset_pfns, 10 * HUGE + 100);
-    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fvm_info(f).totals.reset_pfns, 10 * HUGE + 100);
+    ck_assert_uint_eq(fvm_info(f).balloon.ballooned_pfns, 0);
     f->target = HUGE;
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 1); /* and inflates again */
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 1); /* and inflates again */
     fvm_end(f);
 }
 END_TEST
@@ -194,7 +194,7 @@ START_TEST(test_block_counts_512_in_rates)
     f->config.rates.use = BNT_GUEST_ON;
     f->target = 120 * HUGE;
     fvm_up(f);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 16384 / 512 + 1);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 16384 / 512 + 1);
     f->alloc_limit = 0;
     f->huge_limit = 0;
     fvm_tick(f); /* nothing to be had: the next ticks are slow, and take single pages */
@@ -202,7 +202,7 @@ START_TEST(test_block_counts_512_in_rates)
     f->huge_limit = UINT64_MAX;
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 33 * HUGE + 2049);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, 33);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, 33);
     fvm_end(f);
 }
 END_TEST
@@ -231,7 +231,7 @@ START_TEST(test_record_of_bits_has_blocks_too)
     f->target = 4 * HUGE;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 4 * HUGE);
-    ck_assert_uint_eq(fvm_info(f).huge_pages, _i == 0 ? 4 : 0);
+    ck_assert_uint_eq(fvm_info(f).huge.pages, _i == 0 ? 4 : 0);
     f->target = HUGE;
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, HUGE);

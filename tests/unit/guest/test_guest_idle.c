@@ -207,7 +207,7 @@ START_TEST(test_used_buffer_is_seen_without_an_interrupt)
     f.num_pages = 300;
     bnt_guest_config_changed(f.guest);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    const uint64_t before = fake_info(&f).ballooned_pfns;
+    const uint64_t before = fake_info(&f).balloon.ballooned_pfns;
     for (uint32_t i = 0; i < 4; i++) { /* the request is away: nothing to do */
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         ck_assert_uint_gt(f.deadline_ns, f.now_ns);
@@ -216,7 +216,7 @@ START_TEST(test_used_buffer_is_seen_without_an_interrupt)
     ck_assert_uint_eq(fake_serve(&f, BNT_BALLOON_QUEUE_INFLATE, 1), 1);
     ck_assert(!bnti_guest_is_idle(f.guest, f.now_ns));
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_gt(fake_info(&f).ballooned_pfns, before);
+    ck_assert_uint_gt(fake_info(&f).balloon.ballooned_pfns, before);
     fake_end(&f);
 }
 END_TEST
@@ -245,10 +245,10 @@ START_TEST(test_deadline_ends_the_rest)
     f.num_pages = 50; /* no word of it: the poll finds it */
     f.now_ns = due_ns - 1;
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 100);
     f.now_ns = due_ns;
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 50);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 50);
     fake_end(&f);
 }
 END_TEST
@@ -298,14 +298,14 @@ START_TEST(test_shared_interrupt_without_work_is_not_spurious)
 {
     struct fake f;
     rested(&f, (uint32_t)_i);
-    const uint64_t before = fake_info(&f).spurious;
+    const uint64_t before = fake_info(&f).wire.spurious;
     bnt_guest_interrupt_all(f.guest);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).spurious, before);
+    ck_assert_uint_eq(fake_info(&f).wire.spurious, before);
     bnt_guest_interrupt(f.guest, 0);
     bnt_guest_interrupt_all(f.guest); /* does not excuse the one that named a queue */
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).spurious, before + 1);
+    ck_assert_uint_eq(fake_info(&f).wire.spurious, before + 1);
     fake_end(&f);
 }
 END_TEST
@@ -315,7 +315,7 @@ START_TEST(test_shared_interrupt_is_of_all_queues_and_the_configuration)
 {
     struct fake f;
     rested(&f, (uint32_t)_i);
-    const uint64_t before = fake_info(&f).spurious;
+    const uint64_t before = fake_info(&f).wire.spurious;
     f.no_interrupts = true;
     f.num_pages = 400;
     bnt_guest_interrupt_all(f.guest);
@@ -325,9 +325,9 @@ START_TEST(test_shared_interrupt_is_of_all_queues_and_the_configuration)
             bnt_guest_interrupt_all(f.guest);
         }
     }
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 400);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 400);
-    ck_assert_uint_eq(fake_info(&f).spurious, before);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 400);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 400);
+    ck_assert_uint_eq(fake_info(&f).wire.spurious, before);
     fake_end(&f);
 }
 END_TEST

@@ -31,10 +31,10 @@ START_TEST(test_bl7_statistics_and_pfns_are_in_the_guests_byte_order)
     legacy_up(&f, big ? BNT_BYTE_ORDER_BIG : BNT_BYTE_ORDER_LITTLE, 0);
     fake_target(&f, 300);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     fake_target(&f, 10);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 10);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 10);
     ck_assert(f.stats_held);
     ck_assert_uint_ge(f.stats_bytes, 20);
     ck_assert_uint_eq(f.stats[10 + (big ? 1 : 0)], 1); /* the second entry's tag */
@@ -49,7 +49,7 @@ START_TEST(test_bl3_configuration_stays_little_endian)
     legacy_up(&f, BNT_BYTE_ORDER_BIG, 0);
     fake_target(&f, 258); /* 0x102: other bytes would be another target */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 258);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 258);
     ck_assert_uint_eq(f.actual, 258); /* read by the fake as one le32 of one write (BL-5) */
     fake_end(&f);
 }
@@ -78,7 +78,7 @@ START_TEST(test_modern_device_sees_nothing_of_a_big_endian_guest)
     fake_up(&f);
     fake_target(&f, 300);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     ck_assert(!f.dev.legacy);
     ck_assert_uint_eq(f.stats[10], 1);
     fake_end(&f);

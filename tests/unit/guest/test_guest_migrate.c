@@ -32,7 +32,7 @@ static void setup(struct fake *f, uint32_t variant)
     fake_up(f);
     fake_target(f, 300u << f->setup.page_order);
     fake_run(f, FAKE_S);
-    ck_assert_uint_eq(fake_info(f).ballooned_pfns, 300u << f->setup.page_order);
+    ck_assert_uint_eq(fake_info(f).balloon.ballooned_pfns, 300u << f->setup.page_order);
 }
 
 /* A page that is in the balloon, in the middle of the record. */
@@ -96,7 +96,7 @@ START_TEST(test_page_moves_in_both_orders)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(outcome(&f, from), BNT_GUEST_MIGRATED_MOVED);
     ck_assert(in_balloon(&f, to) && !in_balloon(&f, from) && with_os(&f, from));
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300u << f.setup.page_order);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300u << f.setup.page_order);
     ck_assert_uint_eq(f.actual, 300u << f.setup.page_order);
     fake_end(&f);
 }
@@ -119,7 +119,7 @@ START_TEST(test_without_oom_feature_no_move_shrinks_the_balloon_below_its_target
     ck_assert(in_balloon(&f, from) && in_balloon(&f, to));
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(outcome(&f, from), BNT_GUEST_MIGRATED_MOVED);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     fake_end(&f);
 }
 END_TEST
@@ -139,7 +139,7 @@ START_TEST(test_refused_new_page_leaves_the_old_one_or_shrinks)
     ck_assert(!in_balloon(&f, to) && with_os(&f, to));
     ck_assert(deflate_first || in_balloon(&f, from));
     fake_run(&f, 60 * FAKE_S); /* sizing makes up for a lost one */
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300u << f.setup.page_order);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300u << f.setup.page_order);
     fake_end(&f);
 }
 END_TEST
@@ -157,7 +157,7 @@ START_TEST(test_refused_old_page_stays_in_the_balloon)
     ck_assert_uint_eq(outcome(&f, from), BNT_GUEST_MIGRATED_OLD_REFUSED);
     ck_assert(in_balloon(&f, from) && !with_os(&f, from));
     ck_assert(!deflate_first || with_os(&f, to));
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300u << f.setup.page_order);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300u << f.setup.page_order);
     fake_end(&f);
 }
 END_TEST
@@ -217,10 +217,10 @@ START_TEST(test_move_is_disturbed_at_every_point)
             } else {
                 disturb(&f, what);
                 fake_run(&f, 60 * FAKE_S);
-                ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300u << f.setup.page_order);
+                ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300u << f.setup.page_order);
             }
             ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_MIGRATED], 1);
-            ck_assert_uint_eq(fake_info(&f).migrating_pfns, 0);
+            ck_assert_uint_eq(fake_info(&f).balloon.migrating_pfns, 0);
             fake_end(&f);
         }
     }

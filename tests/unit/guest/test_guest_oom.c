@@ -15,7 +15,7 @@ static void ballooned(struct fake *f, uint64_t offered, uint32_t pfns)
     fake_up(f);
     fake_target(f, pfns);
     fake_run(f, FAKE_S);
-    CHECK(fake_info(f).ballooned_pfns == pfns);
+    CHECK(fake_info(f).balloon.ballooned_pfns == pfns);
 }
 
 static bnt_status oom(struct fake *f, uint64_t pfns)
@@ -57,7 +57,7 @@ START_TEST(test_with_must_tell_host_pages_wait_for_the_answer)
     ck_assert_uint_eq(f.freed_count, 200);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_OOM_DONE], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OOM_DONE].value, 200);
-    ck_assert_uint_eq(fake_info(&f).oom_pfns, 200);
+    ck_assert_uint_eq(fake_info(&f).totals.oom_pfns, 200);
     fake_end(&f);
 }
 END_TEST
@@ -85,7 +85,7 @@ START_TEST(test_what_a_slow_device_leaves_is_paid_in_steps)
     ck_assert_uint_eq(now, _i ? 256 : 0);
     ck_assert_uint_eq(f.oom_result.pending_pfns, 2500 - now);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 500);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 500);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_OOM_DONE], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OOM_DONE].value, 2500 - now);
     ck_assert_uint_eq(f.actual, 500);
@@ -102,7 +102,7 @@ START_TEST(test_repeated_calls_do_not_add_up)
         ck_assert_uint_eq(f.oom_result.pending_pfns, 300);
     }
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 2700);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 2700);
     fake_end(&f);
 }
 END_TEST
@@ -114,9 +114,9 @@ START_TEST(test_inflation_is_held_off_afterwards)
     f.serve_on_kick = true;
     ck_assert_int_eq(oom(&f, 400), BNT_OK);
     fake_run(&f, 4900 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 600);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 600);
     fake_run(&f, 200 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 1000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 1000);
     fake_end(&f);
 }
 END_TEST
@@ -171,11 +171,11 @@ START_TEST(test_held_pages_go_first)
     (void)fake_step(&f, 64);
     fake_serve(&f, 0, 1);
     (void)fake_step(&f, 64);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 10);
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 10);
     ck_assert_int_eq(oom(&f, 10), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 10);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 0);
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -191,11 +191,11 @@ START_TEST(test_oom_works_while_the_balloon_itself_allocates)
     ck_assert_int_eq(f.oom_status, BNT_OK);
     ck_assert_uint_gt(f.oom_result.freed_pfns, 0);
     /* What the allocator had for the balloon went straight back. */
-    ck_assert_uint_eq(fake_info(&f).inflight_inflate_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_inflate_pfns, 0);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 700);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 700);
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 2000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 2000);
     fake_end(&f);
 }
 END_TEST
@@ -240,8 +240,9 @@ START_TEST(test_device_that_refuses_against_the_rule_changes_nothing)
     ck_assert_int_eq(oom(&f, 100), BNT_OK);
     ck_assert_uint_eq(f.oom_result.freed_pfns, 100);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 900);
-    ck_assert_uint_eq(fake_info(&f).refused_by[BNT_VERDICT_PINNED], 100); /* but is counted */
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 900);
+    ck_assert_uint_eq(fake_info(&f).refusals.refused_by[BNT_VERDICT_PINNED],
+                      100); /* but is counted */
     fake_end(&f);
 }
 END_TEST
@@ -255,8 +256,8 @@ START_TEST(test_oom_beside_an_ordinary_deflate)
     ck_assert_int_eq(oom(&f, 300), BNT_OK);
     ck_assert_uint_eq(f.actual, _i ? 1000 - 256 : 1000); /* the ordinary one waits still */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.ledger_pfns, fake_info(&f).ballooned_pfns);
-    ck_assert_uint_le(fake_info(&f).ballooned_pfns, 100);
+    ck_assert_uint_eq(f.ledger_pfns, fake_info(&f).balloon.ballooned_pfns);
+    ck_assert_uint_le(fake_info(&f).balloon.ballooned_pfns, 100);
     fake_end(&f);
 }
 END_TEST
@@ -303,7 +304,7 @@ START_TEST(test_debt_is_paid_with_a_budget_of_one)
     ck_assert_uint_eq(f.oom_result.pending_pfns, 1000);
     ck_assert_uint_eq(fake_serve(&f, 1, 1), 1);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK); /* took the answer: nothing is left for the next */
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 0);
     ck_assert_uint_eq(f.deadline_ns, f.now_ns);
     for (uint32_t i = 0; i < 100 && f.ledger_pfns > 0; i++) {
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);

@@ -65,16 +65,16 @@ START_TEST(test_pages_outside_memory_are_told_counted_and_waited_for)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1);
     ck_assert(told->value >= f.first_pfn && told->value < f.first_pfn + all_of(&f));
     ck_assert_uint_eq(told->extra, BNT_GUEST_UNUSABLE_OUTSIDE);
-    ck_assert_uint_eq(info.unusable_unnameable, 0);
+    ck_assert_uint_eq(info.unusable.unnameable, 0);
 
     /* The back-off doubles from 200 ms to 32 s; with rates there is a tick a second. */
     const uint64_t attempts = f.events[BNT_GUEST_EVENT_ALLOC_FAILED];
-    ck_assert_uint_ge(info.unusable_outside, attempts * BNT_GUEST_ASIDE_MAX);
+    ck_assert_uint_ge(info.unusable.outside, attempts * BNT_GUEST_UNUSABLE_MAX);
     ck_assert_uint_ge(attempts, 8);
-    ck_assert_uint_le(attempts, ticks ? info.ticks : 10);
-    ck_assert_uint_le(info.ticks, ticks ? 102 : 0);
-    ck_assert_uint_ge(failed->extra, ticks || info.sleeps > 0 ? 0 : 32 * FAKE_S);
-    ck_assert_uint_le(f.alloc_calls, attempts * BNT_GUEST_ASIDE_MAX);
+    ck_assert_uint_le(attempts, ticks ? info.rates.ticks : 10);
+    ck_assert_uint_le(info.rates.ticks, ticks ? 102 : 0);
+    ck_assert_uint_ge(failed->extra, ticks || info.sleeping.started > 0 ? 0 : 32 * FAKE_S);
+    ck_assert_uint_le(f.alloc_calls, attempts * BNT_GUEST_UNUSABLE_MAX);
     ck_assert_uint_lt(steps, 1000);
     ck_assert_uint_eq(info.idle_steps, 0);
 
@@ -82,7 +82,7 @@ START_TEST(test_pages_outside_memory_are_told_counted_and_waited_for)
     fake_target(&f, 0);
     (void)seconds_pass(&f, 2);
     ck_assert_uint_eq(f.requests, 0);
-    ck_assert_uint_eq(fake_info(&f).aside_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).unusable.held_pages, 0);
     ck_assert_uint_eq(f.free_count, f.setup.pages);
     fake_end(&f);
 }
@@ -106,7 +106,7 @@ START_TEST(test_event_comes_again_after_usable_pages)
     memory_move(&f, false);
     fake_target(&f, all_of(&f) / 2);
     (void)seconds_pass(&f, 100);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, all_of(&f) / 2);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, all_of(&f) / 2);
     fake_target(&f, 0);
     (void)seconds_pass(&f, 10);
     ck_assert_uint_eq(f.free_count, f.setup.pages);
@@ -142,9 +142,9 @@ START_TEST(test_memory_of_which_half_lies_outside_gives_the_other_half)
     fake_up(&f);
     fake_target(&f, 400);
     (void)seconds_pass(&f, 300);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 200);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 200);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1); /* each attempt brought some */
-    ck_assert_uint_eq(fake_info(&f).aside_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).unusable.held_pages, 0);
     fake_end(&f);
 }
 END_TEST
@@ -171,7 +171,7 @@ START_TEST(test_blocks_outside_memory_are_not_reported_and_told)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNUSABLE], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].value, f.first_pfn);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
-    ck_assert_uint_eq(info.unusable_outside, f.report_takes * 32 * 8); /* blocks of 8 pages */
+    ck_assert_uint_eq(info.unusable.outside, f.report_takes * 32 * 8); /* blocks of 8 pages */
     ck_assert_uint_le(f.report_takes, 51);                             /* one delay of 2 s each */
     ck_assert_uint_lt(steps, 1000);
     ck_assert_uint_eq(info.idle_steps, 0);
@@ -216,15 +216,15 @@ START_TEST(test_pages_outside_memory_on_vmwares_wire)
     const struct bnt_guest_info info = fvm_info(f);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_UNUSABLE], 1);
     ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
-    ck_assert_uint_eq(info.unusable_unnameable, 0);
-    ck_assert_uint_ge(info.unusable_outside,
-                      f->events[BNT_GUEST_EVENT_ALLOC_FAILED] * BNT_GUEST_ASIDE_MAX);
+    ck_assert_uint_eq(info.unusable.unnameable, 0);
+    ck_assert_uint_ge(info.unusable.outside,
+                      f->events[BNT_GUEST_EVENT_ALLOC_FAILED] * BNT_GUEST_UNUSABLE_MAX);
     ck_assert_uint_ge(f->events[BNT_GUEST_EVENT_ALLOC_FAILED], 30);
-    ck_assert_uint_le(info.ticks, 102);
-    ck_assert_uint_le(f->alloc_calls, info.ticks * BNT_GUEST_ASIDE_MAX);
+    ck_assert_uint_le(info.rates.ticks, 102);
+    ck_assert_uint_le(f->alloc_calls, info.rates.ticks * BNT_GUEST_UNUSABLE_MAX);
     ck_assert_uint_eq(info.idle_steps, 0);
     ck_assert_uint_eq(f->locked_pages, 0);
-    ck_assert_uint_eq(info.aside_pages, 0);
+    ck_assert_uint_eq(info.unusable.held_pages, 0);
     ck_assert_uint_eq(f->free_count, f->pages);
     fvm_end(f);
 }
@@ -241,8 +241,8 @@ START_TEST(test_each_reason_is_told_by_itself)
     fvm_run(f, 5 * FVM_S);
     ck_assert_uint_eq(f->locked_pages, 200);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_UNUSABLE], 2);
-    ck_assert_uint_gt(fvm_info(f).unusable_outside, 0);
-    ck_assert_uint_gt(fvm_info(f).unusable_unnameable, 0);
+    ck_assert_uint_gt(fvm_info(f).unusable.outside, 0);
+    ck_assert_uint_gt(fvm_info(f).unusable.unnameable, 0);
     fvm_end(f);
 }
 END_TEST

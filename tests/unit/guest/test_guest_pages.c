@@ -29,7 +29,7 @@ START_TEST(test_target_between_two_pages_is_reached_once)
     fake_target(&f, (UINT32_C(10) << order) + 1);
     fake_run(&f, FAKE_S);
     const uint64_t rounded = round_up((UINT64_C(10) << order) + 1, order);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, rounded);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, rounded);
     ck_assert_uint_eq(f.actual, rounded); /* in 4 KiB units, whatever the page */
     const uint64_t requests = f.requests;
     const uint32_t writes = f.actual_writes;
@@ -76,8 +76,8 @@ START_TEST(test_largest_target_does_not_wrap)
     pages_up(&f, order, 64);
     fake_target(&f, UINT32_MAX);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, UINT64_C(64) << order);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, UINT64_C(64) << order);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, UINT64_C(64) << order);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, UINT64_C(64) << order);
     fake_end(&f);
 }
 END_TEST
@@ -93,8 +93,8 @@ START_TEST(test_one_refused_pfn_refuses_the_whole_page)
     }
     fake_target(&f, UINT32_C(8) << order);
     fake_run(&f, FAKE_S / 10);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, UINT64_C(7) << order);
-    ck_assert_uint_ge(fake_info(&f).refused_pages, 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, UINT64_C(7) << order);
+    ck_assert_uint_ge(fake_info(&f).refusals.refused_pages, 1);
     f.hostile = true; /* the page that is held is no page of the ledger's */
     fake_end(&f);
 }

@@ -108,7 +108,7 @@ START_TEST(test_pages_that_the_device_initialised_are_not_filled_again)
     f.init_byte = 0x0F;
     fake_target(&f, 32);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).initialised_pfns, 16);
+    ck_assert_uint_eq(fake_info(&f).reporting.initialised_pfns, 16);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.filled, 16);
@@ -149,7 +149,7 @@ START_TEST(test_bits_beyond_the_used_length_and_after_a_reset_do_not_count)
     f.len_cut = 1;
     fake_target(&f, 32);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).initialised_pfns, 24);
+    ck_assert_uint_eq(fake_info(&f).reporting.initialised_pfns, 24);
     fake_down(&f);
     ck_assert_uint_eq(f.initialised, 0);
     fake_end(&f);

@@ -39,7 +39,7 @@ START_TEST(test_pages_of_an_inflate_in_doubt_are_told_through_the_deflate_queue)
     ck_assert_uint_eq(f.queue_resets, 1);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(f.freed_count, freed); /* not before the deflate is answered */
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 200);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 200);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 200);
     ck_assert_uint_eq(fake_serve(&f, 1, 1), 1);
     ck_assert_uint_eq(f.ledger_pfns, 100);
@@ -48,7 +48,7 @@ START_TEST(test_pages_of_an_inflate_in_doubt_are_told_through_the_deflate_queue)
     f.no_interrupts = false;
     fake_run(&f, 40 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     fake_end(&f);
 }
 END_TEST
@@ -66,7 +66,7 @@ START_TEST(test_deflate_in_doubt_is_told_again)
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 1), BNT_OK);
     fake_audit(&f);
     ck_assert_uint_eq(f.freed_count, freed);
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 200);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 200);
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 100);
     ck_assert_uint_eq(f.free_count, 2048 - 100);
@@ -220,7 +220,7 @@ START_TEST(test_each_reset_in_a_row_doubles_the_time_for_an_answer)
         f.now_ns += 100 * FAKE_MS;
     }
     /* Inflates: reset after 1 s and 2 s; deflates that tell their pages: the same. */
-    ck_assert_uint_eq(fake_info(&f).queue_resets_late, 4);
+    ck_assert_uint_eq(fake_info(&f).wire.queue_resets_late, 4);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_BACKOFF], 2);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_QUEUE_BACKOFF].extra, 4 * FAKE_S);
     /* Answers in time: the next one that is late is waited for as long as the first was. */
@@ -230,7 +230,7 @@ START_TEST(test_each_reset_in_a_row_doubles_the_time_for_an_answer)
     fake_target(&f, 300);
     since_ns[1] = f.now_ns;
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    while (fake_info(&f).queue_resets_late == 4) {
+    while (fake_info(&f).wire.queue_resets_late == 4) {
         ck_assert_uint_le(f.now_ns, since_ns[1] + FAKE_S);
         f.now_ns = f.deadline_ns;
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
@@ -256,7 +256,7 @@ START_TEST(test_time_for_an_answer_doubles_up_to_the_longest_back_off)
         ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
         f.now_ns = f.deadline_ns;
     }
-    ck_assert_uint_lt(fake_info(&f).queue_resets, 80);
+    ck_assert_uint_lt(fake_info(&f).wire.queue_resets, 80);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_QUEUE_BACKOFF].extra, 32 * FAKE_S);
     fake_run(&f, 40 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 200);
@@ -324,7 +324,7 @@ START_TEST(test_queue_that_is_never_seen_disabled_costs_a_reset_of_the_device)
     fake_run(&f, 2 * FAKE_S);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_QUEUE_RESET], 0);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_QUEUE_RESET);
-    ck_assert_uint_eq(fake_info(&f).queue_resets_failed, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.queue_resets_failed, 1);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RECOVERED], 1);
     ck_assert_uint_eq(f.ledger_pfns, 300);
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_E_UNSUPPORTED);
@@ -348,7 +348,7 @@ START_TEST(test_pages_in_doubt_wait_while_the_deflate_queue_is_reset_too)
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNCERTAIN], 0);
-    ck_assert_uint_eq(fake_info(&f).inflight_inflate_pfns, 200);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_inflate_pfns, 200);
     fake_run(&f, 40 * FAKE_S);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 200);
     ck_assert_uint_eq(f.ledger_pfns, 300);
@@ -370,8 +370,8 @@ START_TEST(test_ring_reset_that_fails_is_accepted_again_where_it_is_required)
     f.no_reset_register = true;
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
     fake_run(&f, 60 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).queue_resets_failed, 1);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.queue_resets_failed, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 1);
     ck_assert_uint_eq(fake_info(&f).features & BNT_F_RING_RESET, _i ? BNT_F_RING_RESET : 0);
     ck_assert_uint_eq(f.ledger_pfns, 100);
     fake_end(&f);

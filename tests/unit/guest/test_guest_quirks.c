@@ -24,11 +24,11 @@ static void gone_on(struct fake *f, uint64_t offered)
     fake_run(f, FAKE_S);
     fake_target(f, 300);
     ck_assert_int_eq(fake_step(f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(f).inflight_inflate_pfns, 200);
+    ck_assert_uint_eq(fake_info(f).balloon.inflight_inflate_pfns, 200);
     f->now_ns += 2 * FAKE_S;
     ck_assert_int_eq(fake_step(f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(f).inflight_inflate_pfns, 0);
-    ck_assert_uint_eq(fake_info(f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(f).balloon.inflight_inflate_pfns, 0);
+    ck_assert_uint_eq(fake_info(f).balloon.ballooned_pfns, 300);
     ck_assert_uint_eq(f->ledger_pfns, 100);
 }
 
@@ -38,8 +38,8 @@ START_TEST(test_late_answer_counts_nothing_twice)
     gone_on(&f, SET);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).inflated_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).totals.inflated_pfns, 300);
     fake_end(&f);
 }
 END_TEST
@@ -79,7 +79,7 @@ START_TEST(test_reset_of_the_queue_ends_the_wait)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNCERTAIN], uncertain); /* it was in doubt before */
     fake_target(&f, 310);
     fake_run(&f, 40 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 310);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 310);
     ck_assert_uint_eq(f.ledger_pfns, 110);
     fake_end(&f);
 }

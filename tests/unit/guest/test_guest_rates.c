@@ -151,19 +151,19 @@ START_TEST(test_ticks_of_2010_are_those_of_the_golden_file)
         char line[200];
         amount(nosleep, sizeof nosleep, ticks[i].nosleep);
         amount(sleep, sizeof sleep, ticks[i].sleep);
-        (void)snprintf(now, sizeof now,
-                       "%zu %llu %s %s | %llu %llu | %llu %llu %llu | %llu %u %u %u", i + 1,
-                       (unsigned long long)ticks[i].target, nosleep, sleep,
-                       (unsigned long long)(f->alloc_pages - had),
-                       (unsigned long long)(f->sleep_pages - waited),
-                       (unsigned long long)(f->calls[BNT_VMWARE_CMD_LOCK] - locks),
-                       (unsigned long long)(f->calls[BNT_VMWARE_CMD_UNLOCK] - unlocks),
-                       (unsigned long long)script_refused, (unsigned long long)info.ballooned_pfns,
-                       info.rate_alloc, info.rate_free, info.slow_cycles);
+        (void)snprintf(
+            now, sizeof now, "%zu %llu %s %s | %llu %llu | %llu %llu %llu | %llu %u %u %u", i + 1,
+            (unsigned long long)ticks[i].target, nosleep, sleep,
+            (unsigned long long)(f->alloc_pages - had),
+            (unsigned long long)(f->sleep_pages - waited),
+            (unsigned long long)(f->calls[BNT_VMWARE_CMD_LOCK] - locks),
+            (unsigned long long)(f->calls[BNT_VMWARE_CMD_UNLOCK] - unlocks),
+            (unsigned long long)script_refused, (unsigned long long)info.balloon.ballooned_pfns,
+            info.rates.alloc_pfns, info.rates.free_pfns, info.rates.slow_cycles);
         ck_assert(golden_line(golden, line, sizeof line));
         ck_assert_str_eq(now, line);
-        ck_assert_uint_eq(info.held_pages, 0); /* nothing refused outlives its tick */
-        ck_assert_uint_eq(info.ticks, i + 1);
+        ck_assert_uint_eq(info.balloon.held_pages, 0); /* nothing refused outlives its tick */
+        ck_assert_uint_eq(info.rates.ticks, i + 1);
     }
     char rest[200];
     ck_assert(!golden_line(golden, rest, sizeof rest));
@@ -183,7 +183,7 @@ START_TEST(test_refusals_of_2010_have_no_bound_but_the_budget_has)
     f->target_after = 100;
     ck_assert_int_eq(fvm_attach(f), BNT_OK);
     uint64_t before = 0;
-    for (uint32_t i = 0; fvm_info(f).held_pages < 19000; i++) {
+    for (uint32_t i = 0; fvm_info(f).balloon.held_pages < 19000; i++) {
         fvm_step(f, 2);
         ck_assert_uint_le(f->lock_pages - before, 2 * 256);
         before = f->lock_pages;
@@ -239,12 +239,12 @@ START_TEST(test_every_rate_is_a_setting)
     fvm_tick(f);
     ck_assert_int_eq(fvm_sleep_done(f, 0), BNT_OK); /* 40 / 2 */
     (void)fvm_settle(f, 64);
-    ck_assert_uint_eq(fvm_info(f).rate_alloc, 20);
-    ck_assert_uint_eq(fvm_info(f).slow_cycles, 2);
+    ck_assert_uint_eq(fvm_info(f).rates.alloc_pfns, 20);
+    ck_assert_uint_eq(fvm_info(f).rates.slow_cycles, 2);
     f->alloc_limit = UINT64_MAX;
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 1001 + 21);
-    ck_assert_uint_eq(fvm_info(f).rate_alloc, 23);
+    ck_assert_uint_eq(fvm_info(f).rates.alloc_pfns, 23);
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 1001 + 21 + 1001); /* fast again after one slow tick */
     f->target = 1000;
@@ -252,11 +252,11 @@ START_TEST(test_every_rate_is_a_setting)
     ck_assert_uint_eq(f->locked_pages, 2023 - 300);
     memset(f->bad_back, BNT_VMWARE_PPN_PINNED, 60000);
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).rate_free, 150);
+    ck_assert_uint_eq(fvm_info(f).rates.free_pfns, 150);
     memset(f->bad_back, 0, 60000);
     fvm_tick(f);
     ck_assert_uint_eq(f->locked_pages, 1723 - 150);
-    ck_assert_uint_eq(fvm_info(f).rate_free, 157);
+    ck_assert_uint_eq(fvm_info(f).rates.free_pfns, 157);
     fvm_end(f);
 }
 END_TEST

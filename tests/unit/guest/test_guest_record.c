@@ -20,12 +20,12 @@ static void whole_memory(bnt_guest_record record, uint32_t order)
     fake_up(&f);
     fake_target(&f, (uint32_t)GIB64_PAGES);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, GIB64_PAGES);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, GIB64_PAGES);
     ck_assert_uint_eq(f.free_count, 0);
     ck_assert_uint_eq(f.actual, GIB64_PAGES);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     ck_assert_uint_eq(f.free_count, pages);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     fake_end(&f);

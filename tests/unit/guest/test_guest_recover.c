@@ -37,7 +37,8 @@ START_TEST(test_needs_reset_is_recovered_from_and_the_balloon_refilled)
     ck_assert_uint_eq(f.deadline_ns, f.now_ns + 100 * FAKE_MS);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_RECOVERY].value, 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_RECOVERY].extra, 100 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 500); /* nothing goes back before the reset */
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns,
+                      500); /* nothing goes back before the reset */
     wait_for_it(&f);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
     ck_assert_uint_eq(f.free_count, 2048); /* then all of it, without a message */
@@ -46,7 +47,7 @@ START_TEST(test_needs_reset_is_recovered_from_and_the_balloon_refilled)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 500);
     ck_assert_uint_eq(f.actual, 500);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 1);
     ck_assert_uint_eq(bnt_guest_diag(f.guest)->fault, BNT_FAULT_NONE);
     fake_end(&f);
 }
@@ -89,7 +90,7 @@ START_TEST(test_reset_that_never_completes_keeps_the_pages_and_is_told)
         wait_for_it(&f);
     }
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RECOVERING);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 500);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 500);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_STALLED].value, BNT_GUEST_STALLED_RESET);
     f.reset_left = 1;
@@ -117,7 +118,7 @@ START_TEST(test_device_that_breaks_again_and_again_is_given_up)
     ck_assert_uint_eq(f.deadline_ns, BNT_NEVER);
     f.now_ns += 1000 * FAKE_S;
     ck_assert_int_eq(fake_step(&f, 64), BNT_E_BROKEN);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 3);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 3);
     fake_down(&f);
     fake_up(&f); /* whoever takes it up again begins anew */
     needs_reset(&f);

@@ -25,14 +25,14 @@ START_TEST(test_refused_page_is_held_until_the_target_is_reached)
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     fake_serve(&f, 0, 1);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 1);
-    ck_assert_uint_eq(fake_info(&f).actual_pfns, 255); /* never counts held ones (BX-15) */
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.actual_pfns, 255); /* never counts held ones (BX-15) */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 0);
-    ck_assert_uint_eq(fake_info(&f).returned_pages, 1);
-    ck_assert_uint_eq(fake_info(&f).refused_pages, 1); /* a different one was tried */
-    ck_assert_uint_eq(fake_info(&f).refused_by[BNT_VERDICT_PINNED], 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).refusals.returned_pages, 1);
+    ck_assert_uint_eq(fake_info(&f).refusals.refused_pages, 1); /* a different one was tried */
+    ck_assert_uint_eq(fake_info(&f).refusals.refused_by[BNT_VERDICT_PINNED], 1);
     fake_end(&f);
 }
 END_TEST
@@ -45,8 +45,9 @@ START_TEST(test_up_to_the_bound_inflation_reaches_all_usable_pages)
     with_bad_pages(&f, 16, reasons[(unsigned)_i % 5], _i < 5 ? 0u : 2u);
     fake_target(&f, (uint32_t)PAGES << f.setup.page_order);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, (uint64_t)(PAGES - 16) << f.setup.page_order);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 0); /* the cycle ended by lack of memory */
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, (uint64_t)(PAGES - 16)
+                                                                << f.setup.page_order);
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 0); /* the cycle ended by lack of memory */
     fake_end(&f);
 }
 END_TEST
@@ -60,8 +61,8 @@ START_TEST(test_beyond_the_bound_the_cycle_ends_with_a_back_off)
     ck_assert_uint_eq(f.requests, 1);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_REFUSED_BOUND], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_REFUSED_BOUND].extra, 200 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).held_pages, 0);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 256 - 17);
+    ck_assert_uint_eq(fake_info(&f).balloon.held_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 256 - 17);
     fake_run(&f, 60 * FAKE_S);
     ck_assert_uint_le(f.requests, 10);
     fake_end(&f);
@@ -120,7 +121,7 @@ START_TEST(test_when_every_page_is_refused_it_never_spins)
     ck_assert_uint_ge(f.requests, 8);
     ck_assert_uint_le(f.requests, 10); /* 0.2, 0.4, 0.8 ... */
     ck_assert_uint_lt(steps, 80);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -133,7 +134,7 @@ START_TEST(test_one_bad_page_under_a_last_in_first_out_allocator)
     fake_up(&f);
     fake_target(&f, 63);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 63);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 63);
     ck_assert_uint_eq(f.requests, 64);
     fake_end(&f);
 }
@@ -148,12 +149,12 @@ START_TEST(test_not_needed_ends_the_cycle_and_the_target_is_read_again)
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     f.num_pages = 100; /* moved since the guest looked */
     fake_run(&f, 10 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
     ck_assert_uint_eq(f.requests, 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_NOT_NEEDED].value, 156);
     fake_target(&f, 1000); /* a told change does not wait out the back-off */
     fake_run(&f, FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 1000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 1000);
     fake_end(&f);
 }
 END_TEST
@@ -168,7 +169,7 @@ START_TEST(test_missing_verdicts_count_as_ballooned)
     f.len_cut = 10; /* the last ten PFNs have no verdict although the bytes are there */
     fake_target(&f, 128u << order);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 128u << order);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 128u << order);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, (10 + (1u << order) - 1) >> order);
     f.len_cut = 0;
     fake_target(&f, 0); /* recovered by deflate */
@@ -187,7 +188,7 @@ START_TEST(test_answer_that_was_not_filled_in_is_uncertain)
     f.write_nothing = true; /* but the used length says that it did */
     fake_target(&f, 128);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 128);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 128);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 64);
     fake_end(&f);
 }
@@ -200,7 +201,7 @@ START_TEST(test_answer_without_a_byte_is_uncertain)
     f.len_cut = 4096;
     fake_target(&f, 64);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 64);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 64);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 64);
     fake_end(&f);
 }
@@ -213,11 +214,11 @@ START_TEST(test_unknown_verdict_is_uncertain)
     f.bad[3] = _i == 0 ? 9 : 255;
     fake_target(&f, 64);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 64);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 64);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 1);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S); /* NOT_LOCKED: the page is ours */
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -235,11 +236,11 @@ START_TEST(test_page_that_is_taken_in_part_is_uncertain)
     fake_target(&f, 16);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 1);
-    ck_assert_uint_eq(fake_info(&f).refused_pages, 1);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 16);
+    ck_assert_uint_eq(fake_info(&f).refusals.refused_pages, 1);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 16);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     ck_assert_uint_eq(f.ledger_pfns, 0);
     fake_end(&f);
 }
@@ -256,17 +257,17 @@ START_TEST(test_refused_deflates_do_not_block_the_others)
     }
     fake_target(&f, 100);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
     ck_assert_uint_eq(f.actual, 100);
     fake_target(&f, 0); /* the 16 stay, in the balloon and in actual (BX-16) */
     const uint64_t before = f.requests;
     fake_run(&f, 60 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 16);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 16);
     ck_assert_uint_eq(f.actual, 16);
     ck_assert_uint_le(f.requests - before, 12);
     memset(f.bad_back, 0, PAGES);
     fake_run(&f, 60 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -283,7 +284,7 @@ START_TEST(test_when_every_deflate_is_refused_it_never_spins)
     const uint64_t before = f.requests;
     fake_target(&f, 0);
     const uint64_t steps = fake_run(&f, 60 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 1000);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 1000);
     ck_assert_uint_eq(f.actual, 1000);
     ck_assert_uint_le(f.requests - before, 10);
     ck_assert_uint_lt(steps, 80);
@@ -303,9 +304,9 @@ START_TEST(test_device_that_flips_its_target_in_answers_gets_no_spin)
     for (uint32_t i = 0; i < 1000; i++) { /* within one instant */
         (void)fake_step(&f, 64);
         const struct bnt_guest_info info = fake_info(&f);
-        const bool inflates = info.target_pfns > info.ballooned_pfns;
+        const bool inflates = info.balloon.target_pfns > info.balloon.ballooned_pfns;
         f.answer_all = inflates ? BNT_VERDICT_NOT_NEEDED : 0;
-        f.num_pages = inflates ? (uint32_t)info.ballooned_pfns - 1 : 200;
+        f.num_pages = inflates ? (uint32_t)info.balloon.ballooned_pfns - 1 : 200;
         (void)fake_serve(&f, 0, 1);
         (void)fake_serve(&f, 1, 1);
     }

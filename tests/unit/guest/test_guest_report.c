@@ -25,8 +25,8 @@ START_TEST(test_all_that_is_free_is_reported_with_inflation_never_used)
     ck_assert_uint_eq(f.report_takes, 0); /* not before the delay */
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(f.report_pfns, 64);
-    ck_assert_uint_eq(fake_info(&f).reported_pfns, 64);
-    ck_assert_uint_eq(fake_info(&f).inflated_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).reporting.reported_pfns, 64);
+    ck_assert_uint_eq(fake_info(&f).totals.inflated_pfns, 0);
     const uint64_t takes = f.report_takes;
     fake_run(&f, 100 * FAKE_S);
     ck_assert_uint_eq(f.report_takes, takes); /* and then there is rest */
@@ -145,11 +145,11 @@ START_TEST(test_blocks_stay_with_a_device_that_does_not_answer)
     fake_up(&f);
     f.now_ns += 3 * FAKE_S;
     (void)fake_step(&f, 8);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     for (uint32_t i = 0; i < 40; i++) {
         f.now_ns = f.deadline_ns;
         (void)fake_step(&f, 8);
-        ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+        ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     }
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
     fake_run(&f, 20 * FAKE_S);
@@ -166,10 +166,10 @@ START_TEST(test_detach_with_a_report_in_flight_waits_for_the_device_reset)
     fake_up(&f);
     f.now_ns += 3 * FAKE_S;
     (void)fake_step(&f, 8);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     f.reset_reads = 4;
     ck_assert_int_eq(bnt_guest_detach(f.guest, f.now_ns), BNT_E_AGAIN);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     fake_down(&f);
     ck_assert_uint_eq(f.free_count, 64);
     fake_up(&f);
@@ -190,13 +190,13 @@ START_TEST(test_a_reset_of_the_balloon_leaves_a_report_in_flight_alone)
     fake_serve(&f, 0, 1);
     f.now_ns += 3 * FAKE_S;
     (void)fake_step(&f, 8);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     fake_host_reset(&f);
     for (uint32_t i = 0; i < 8; i++) {
         (void)fake_step(&f, 1);
     }
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     fake_end(&f);
 }
 END_TEST
@@ -213,15 +213,15 @@ START_TEST(test_out_of_memory_takes_no_block_from_a_report_and_makes_none)
     (void)fake_step(&f, 8);
     f.now_ns += 3 * FAKE_S;
     (void)fake_step(&f, 8);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     struct bnt_guest_oom_result result;
     ck_assert_int_eq(bnt_guest_oom(f.guest, f.now_ns, 4096, &result), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 32);
     fake_serve(&f, BNT_BALLOON_QUEUE_REPORT, 1);
     fake_serve(&f, 1, 1);
     const uint64_t takes = f.report_takes;
     (void)fake_step(&f, 8);
-    ck_assert_uint_eq(fake_info(&f).reporting_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).reporting.inflight_pfns, 0);
     fake_run(&f, 4 * FAKE_S);
     ck_assert_uint_eq(f.report_takes, takes); /* the hold-off is for reports, too */
     fake_run(&f, 20 * FAKE_S);

@@ -87,7 +87,7 @@ START_TEST(test_reset_from_every_situation)
                                  .record = bits ? BNT_GUEST_RECORD_BITS : BNT_GUEST_RECORD_LINKS});
     fake_up(&f);
     situations[situation](&f);
-    const uint64_t ballooned = fake_info(&f).inflated_pfns;
+    const uint64_t ballooned = fake_info(&f).totals.inflated_pfns;
     const uint64_t messages = f.requests;
     const uint32_t acks = f.ack_writes;
     const uint32_t actuals = f.actual_writes;
@@ -107,8 +107,9 @@ START_TEST(test_reset_from_every_situation)
     ck_assert_uint_ge(f.ack_writes - acks, 1);
     ck_assert_uint_eq(f.actual_writes - actuals, f.ack_writes - acks); /* once each (BX-18) */
     ck_assert_uint_eq(f.actual, 0);
-    ck_assert_uint_eq(fake_info(&f).epoch, f.epoch);
-    ck_assert_uint_eq(fake_info(&f).reset_pfns + fake_info(&f).deflated_pfns, ballooned);
+    ck_assert_uint_eq(fake_info(&f).balloon.epoch, f.epoch);
+    ck_assert_uint_eq(fake_info(&f).totals.reset_pfns + fake_info(&f).totals.deflated_pfns,
+                      ballooned);
     memset(f.bad, 0, PAGES);
     memset(f.bad_back, 0, PAGES);
     fake_target(&f, 1000); /* and it works again */
@@ -207,8 +208,8 @@ START_TEST(test_reset_verdict_is_unknown_where_reset_was_not_negotiated)
     f.hostile = true;
     fake_target(&f, 100);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 100);
-    ck_assert_uint_eq(fake_info(&f).resets, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
+    ck_assert_uint_eq(fake_info(&f).totals.resets, 0);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 100);
     fake_end(&f);
 }

@@ -19,7 +19,7 @@ START_TEST(test_balloon_follows_the_target_up_and_down)
         const uint32_t pfns = targets[i] << order;
         fake_target(&f, pfns);
         fake_run(&f, FAKE_S);
-        ck_assert_uint_eq(fake_info(&f).ballooned_pfns, pfns);
+        ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, pfns);
         ck_assert_uint_eq(f.actual, pfns);
         ck_assert_uint_eq(f.ledger_pfns, pfns);
         ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_TARGET_REACHED].value, pfns);
@@ -36,7 +36,7 @@ START_TEST(test_target_is_rounded_up_to_the_page)
     fake_up(&f);
     fake_target(&f, 17);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 32);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 32);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_TARGET_REACHED], 1); /* no endless +-1 */
     fake_end(&f);
 }
@@ -49,8 +49,8 @@ START_TEST(test_largest_target_does_not_wrap)
     fake_up(&f);
     fake_target(&f, UINT32_MAX); /* rounded up in 32 bits this would be 0 */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 64 << 4);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 64 << 4);
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 64 << 4);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 64 << 4);
     fake_end(&f);
 }
 END_TEST
@@ -102,13 +102,13 @@ START_TEST(test_partial_batch_is_sent_and_the_rest_waits)
     f.alloc_limit = 300;
     fake_target(&f, 1024);
     fake_run(&f, 100 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_ALLOC_FAILED], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_ALLOC_FAILED].value, 1024 - 300);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_ALLOC_FAILED].extra, 200 * FAKE_MS);
     f.alloc_limit = UINT64_MAX;
     fake_run(&f, 200 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 1024);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 1024);
     fake_end(&f);
 }
 END_TEST
@@ -141,7 +141,7 @@ START_TEST(test_lower_target_ends_the_back_off)
     f.alloc_limit = UINT64_MAX;
     fake_target(&f, 500);
     fake_run(&f, FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 500);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 500);
     fake_end(&f);
 }
 END_TEST
@@ -156,7 +156,7 @@ START_TEST(test_success_resets_the_back_off)
     fake_run(&f, 20 * FAKE_S);
     f.alloc_limit = 256;
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 256);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 256);
     ck_assert_uint_lt(f.last[BNT_GUEST_EVENT_ALLOC_FAILED].extra, 13 * FAKE_S);
     fake_end(&f);
 }
@@ -173,11 +173,11 @@ START_TEST(test_page_outside_memory_is_not_ballooned)
     fake_up(&f);
     fake_target(&f, 64);
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 63);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 63);
     ck_assert_uint_eq(f.owned[0], 0);
-    ck_assert_uint_gt(fake_info(&f).alloc_failures, 0);
-    ck_assert_uint_gt(fake_info(&f).unusable_outside, 0);
-    ck_assert_uint_eq(fake_info(&f).unusable_unnameable, 0);
+    ck_assert_uint_gt(fake_info(&f).totals.alloc_failures, 0);
+    ck_assert_uint_gt(fake_info(&f).unusable.outside, 0);
+    ck_assert_uint_eq(fake_info(&f).unusable.unnameable, 0);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].value, f.first_pfn);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_OUTSIDE);
     fake_end(&f);
@@ -210,7 +210,7 @@ START_TEST(test_pages_go_back_only_after_the_deflate_is_answered)
     fake_target(&f, 0);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(f.freed_count, 0);
-    ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 10);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 10);
     ck_assert_uint_eq(f.actual, 10);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.freed_count, 10);
@@ -232,7 +232,7 @@ START_TEST(test_step_stays_within_its_budget)
         ck_assert_uint_eq(f.deadline_ns, f.now_ns);
     }
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 4096);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 4096);
     fake_end(&f);
 }
 END_TEST
@@ -244,9 +244,9 @@ START_TEST(test_polling_finds_a_target_without_an_interrupt)
     fake_up(&f);
     f.num_pages = 5;
     fake_run(&f, 50 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
     fake_run(&f, 100 * FAKE_MS);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 5);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 5);
     fake_end(&f);
 }
 END_TEST
@@ -260,9 +260,9 @@ START_TEST(test_target_in_an_answer_is_adopted_at_once)
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     f.num_pages = 300; /* its notification is lost */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).target_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
-    ck_assert_uint_eq(fake_info(&f).deflated_pfns, 0); /* never went too far */
+    ck_assert_uint_eq(fake_info(&f).balloon.target_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).totals.deflated_pfns, 0); /* never went too far */
     fake_end(&f);
 }
 END_TEST
@@ -277,7 +277,7 @@ START_TEST(test_answer_older_than_the_configuration_is_not_adopted)
     ck_assert_uint_eq(fake_serve(&f, 0, 1), 1); /* answers with 2048 */
     fake_target(&f, 300);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 300);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 300);
     fake_end(&f);
 }
 END_TEST

@@ -20,7 +20,7 @@ static void asleep(struct fake *f, bool rates)
     fake_run(f, 50 * FAKE_MS);
     ck_assert_uint_eq(f->ledger_pfns, 300);
     ck_assert_uint_eq(f->sleep_asked, 256);
-    ck_assert_uint_eq(fake_info(f).sleeping_pages, 256);
+    ck_assert_uint_eq(fake_info(f).sleeping.pages, 256);
     ck_assert_uint_eq(f->deadline_ns, BNT_NEVER); /* nothing but its end is awaited */
 }
 
@@ -34,7 +34,7 @@ START_TEST(test_short_allocation_goes_on_with_one_that_waits)
         fake_run(&f, FAKE_MS);
     }
     ck_assert_uint_eq(f.ledger_pfns, 1000);
-    ck_assert_uint_eq(fake_info(&f).sleeps, 3);
+    ck_assert_uint_eq(fake_info(&f).sleeping.started, 3);
     fake_end(&f);
 }
 END_TEST
@@ -47,7 +47,7 @@ START_TEST(test_wait_that_brings_less_is_sent_and_ends_the_cycle)
     fake_run(&f, FAKE_MS);
     ck_assert_uint_eq(f.ledger_pfns, 310);
     ck_assert_uint_eq(f.sleep_asked, 0);
-    ck_assert_uint_eq(fake_info(&f).sleep_failures, 1);
+    ck_assert_uint_eq(fake_info(&f).sleeping.failures, 1);
     f.alloc_limit = UINT64_MAX;
     fake_run(&f, 250 * FAKE_MS); /* the back-off of every failed allocation */
     ck_assert_uint_eq(f.ledger_pfns, 1000);
@@ -65,7 +65,7 @@ START_TEST(test_wait_that_brings_nothing_backs_off)
     ck_assert_uint_eq(f.sleep_asked, 0);
     fake_run(&f, 100 * FAKE_MS);
     ck_assert_uint_eq(f.sleep_asked, 256); /* and tries again: first without waiting */
-    ck_assert_uint_eq(fake_info(&f).alloc_failures, 3);
+    ck_assert_uint_eq(fake_info(&f).totals.alloc_failures, 3);
     fake_end(&f);
 }
 END_TEST
@@ -114,12 +114,12 @@ START_TEST(test_pages_that_come_late_go_straight_back)
     } else {
         ck_assert_uint_eq(f.sleep_asked, 256);
         fake_sleep_done(&f, 256);
-        ck_assert_uint_eq(fake_info(&f).late_pages, 256);
+        ck_assert_uint_eq(fake_info(&f).sleeping.late_pages, 256);
         ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_SLEEP_DONE].extra, 256);
     }
     ck_assert_uint_eq(f.free_count, free_count);
     ck_assert_uint_eq(f.requests, requests);
-    ck_assert_uint_eq(fake_info(&f).sleeping_pages, 0);
+    ck_assert_uint_eq(fake_info(&f).sleeping.pages, 0);
     f.hostile = true; /* a broken device is left as it is */
     fake_end(&f);
 }
@@ -135,7 +135,8 @@ START_TEST(test_late_pages_reach_the_next_attachment_as_little)
     fake_target(&f, 10);
     fake_run(&f, FAKE_MS);
     ck_assert_uint_eq(f.ledger_pfns, 5);
-    ck_assert_uint_eq(fake_info(&f).sleeps, 1); /* there is one already, and it is an old one */
+    ck_assert_uint_eq(fake_info(&f).sleeping.started,
+                      1); /* there is one already, and it is an old one */
     fake_sleep_done(&f, 256);
     ck_assert_uint_eq(f.ledger_pfns, 5);
     fake_run(&f, FAKE_S);
@@ -192,9 +193,9 @@ START_TEST(test_ticks_of_rates_are_a_period_apart)
     ck_assert_uint_eq(f.ledger_pfns, 2 * 16385);
     fake_run(&f, 100 * FAKE_MS);
     ck_assert_uint_eq(f.ledger_pfns, 40000);
-    ck_assert_uint_eq(fake_info(&f).ticks, 3);
+    ck_assert_uint_eq(fake_info(&f).rates.ticks, 3);
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).ticks, 3); /* none without something to do */
+    ck_assert_uint_eq(fake_info(&f).rates.ticks, 3); /* none without something to do */
     fake_target(&f, 10000);
     fake_run(&f, FAKE_MS);
     ck_assert_uint_eq(f.ledger_pfns, 40000 - 16384);
@@ -218,7 +219,7 @@ START_TEST(test_oom_from_inside_the_start_of_a_wait_ends_it)
     ck_assert_uint_eq(f.sleep_cancelled, 1);
     ck_assert_uint_eq(f.ledger_pfns, 200);
     fake_sleep_done(&f, 50); /* they come all the same, and go straight back */
-    ck_assert_uint_eq(fake_info(&f).late_pages, 50);
+    ck_assert_uint_eq(fake_info(&f).sleeping.late_pages, 50);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 200);
     fake_end(&f);

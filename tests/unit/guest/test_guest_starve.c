@@ -42,7 +42,7 @@ START_TEST(test_a_statistics_storm_is_answered_at_intervals_and_told_once)
     ck_assert_uint_le(f.stats_returned, 102);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STORM], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_STORM].value, 2);
-    ck_assert_uint_eq(fake_info(&f).storms, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.storms, 1);
     f.stats_back = false;
     fake_run(&f, FAKE_S);
     ck_assert(f.stats_held);
@@ -50,7 +50,7 @@ START_TEST(test_a_statistics_storm_is_answered_at_intervals_and_told_once)
     f.stats_back = true; /* the next storm */
     ck_assert_uint_eq(fake_stats_return(&f), 1);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).storms, 2);
+    ck_assert_uint_eq(fake_info(&f).wire.storms, 2);
     fake_end(&f);
 }
 END_TEST

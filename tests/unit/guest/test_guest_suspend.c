@@ -27,7 +27,7 @@ START_TEST(test_vg36_suspended_driver_sends_nothing_whatever_comes)
     fake_target(&f, _i ? 300 : 700);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     const uint64_t in_flight =
-        fake_info(&f).inflight_inflate_pfns + fake_info(&f).inflight_deflate_pfns;
+        fake_info(&f).balloon.inflight_inflate_pfns + fake_info(&f).balloon.inflight_deflate_pfns;
     ck_assert_uint_eq(in_flight, 200);
     ck_assert_int_eq(bnt_guest_suspend(f.guest, f.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_SUSPENDED);
@@ -105,7 +105,7 @@ START_TEST(test_vg40_device_that_fails_instead_is_recovered_from)
     (void)fake_step(&f, 64);
     fake_run(&f, 10 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 1);
     ck_assert_uint_eq(f.ledger_pfns, 500);
     fake_end(&f);
 }
@@ -171,7 +171,7 @@ START_TEST(test_device_that_was_reset_while_it_should_suspend_is_recovered_from)
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_BROKEN].value, BNT_FAULT_DEVICE_WAS_RESET);
     f.suspend_left = 0;
     fake_run(&f, 40 * FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(&f).wire.recoveries, 1);
     ck_assert_uint_eq(f.ledger_pfns, 500);
     fake_end(&f);
 }

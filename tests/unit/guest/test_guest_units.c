@@ -38,14 +38,14 @@ START_TEST(test_units_are_taken_first_and_given_back_last)
     ck_assert_uint_eq(f.unit_messages, 1);
     ck_assert_uint_eq(f.units_most, 10);
     ck_assert_uint_eq(f.requests, 2); /* 10 units, 100 pages */
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 10);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 10);
     ck_assert_uint_eq(f.ledger_pfns, 10 * UNIT + 100);
     ck_assert_uint_eq(f.actual, 10 * UNIT + 100); /* a unit counts 512 (BX-24) */
     fake_target(&f, 9 * UNIT);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.unit_back_messages, 1);
     ck_assert_uint_eq(f.requests, 4);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 9);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 9);
     ck_assert_uint_eq(f.ledger_pfns, 9 * UNIT);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
@@ -80,7 +80,7 @@ START_TEST(test_less_than_a_unit_is_exact_whatever_the_balloon_is_made_of)
     fake_target(&f, 3 * UNIT + 100); /* a unit more goes back, and comes as single pages */
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 3 * UNIT + 100);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 3);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 3);
     fake_end(&f);
 }
 END_TEST
@@ -108,7 +108,7 @@ START_TEST(test_without_blocks_single_pages_reach_the_target)
     f.huge_limit = 3;
     fake_target(&f, 6 * UNIT);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 3);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 3);
     ck_assert_uint_eq(f.ledger_pfns, 6 * UNIT);
     fake_end(&f);
 }
@@ -166,7 +166,7 @@ START_TEST(test_odd_block_of_the_allocator_goes_back_and_is_never_named)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.huge_odd, 0);
     ck_assert_uint_eq(f.ledger_pfns, 4 * UNIT);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 2);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 2);
     fake_end(&f);
 }
 END_TEST
@@ -192,11 +192,11 @@ START_TEST(test_refused_unit_is_offered_in_parts)
     fake_run(&f, 100 * FAKE_MS);
     ck_assert_uint_eq(f.ledger_pfns, 8 * (UNIT - page));
     ck_assert_uint_eq(f.unit_messages, 1); /* not offered as units again */
-    ck_assert_uint_eq(fake_info(&f).huge_refused, 8);
-    ck_assert_uint_eq(fake_info(&f).huge_splits, 8);
+    ck_assert_uint_eq(fake_info(&f).huge.refused, 8);
+    ck_assert_uint_eq(fake_info(&f).huge.splits, 8);
     ck_assert_uint_eq(f.huge_splits, 8);
-    ck_assert_uint_eq(fake_info(&f).refused_pages, 8); /* single ones */
-    ck_assert_uint_eq(fake_info(&f).held_huge_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).refusals.refused_pages, 8); /* single ones */
+    ck_assert_uint_eq(fake_info(&f).huge.held_pfns, 0);
     ck_assert_uint_eq(f.free_count, 8);
     fake_end(&f);
 }
@@ -213,8 +213,8 @@ START_TEST(test_refused_unit_among_others_is_made_up_for)
     ck_assert_uint_eq(f.ledger_pfns, 5 * UNIT);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 6 * UNIT);
-    ck_assert_uint_eq(fake_info(&f).huge_refused, 1);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 6); /* another block */
+    ck_assert_uint_eq(fake_info(&f).huge.refused, 1);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 6); /* another block */
     ck_assert_uint_eq(f.huge_splits, 0);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_REFUSED], 1);
     fake_end(&f);
@@ -236,7 +236,7 @@ START_TEST(test_every_unit_refused_is_bounded)
     fake_run(&f, 30 * FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 32 * UNIT);
     ck_assert_uint_lt(f.unit_messages, 10);
-    ck_assert_uint_eq(fake_info(&f).held_huge_pfns, 0);
+    ck_assert_uint_eq(fake_info(&f).huge.held_pfns, 0);
     fake_end(&f);
 }
 END_TEST
@@ -254,7 +254,7 @@ START_TEST(test_unit_that_is_not_needed_ends_the_cycle)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_NOT_NEEDED], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_NOT_NEEDED].value, 4);
     ck_assert_uint_eq(f.unit_messages - f.unit_back_messages, 1);
-    ck_assert_uint_eq(fake_info(&f).huge_refused, 0);
+    ck_assert_uint_eq(fake_info(&f).huge.refused, 0);
     ck_assert_uint_le(f.ledger_pfns, 4 * UNIT);
     fake_end(&f);
 }
@@ -272,7 +272,7 @@ START_TEST(test_unit_without_a_verdict_counts_as_ballooned)
     f.len_cut = 0;
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 2);
-    ck_assert_uint_eq(fake_info(&f).ballooned_pfns, 5 * UNIT);
+    ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 5 * UNIT);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 0);
@@ -353,7 +353,8 @@ START_TEST(test_reset_with_units_in_flight)
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     const uint64_t in_flight = _i < 2 ? 5 * UNIT : 3 * UNIT;
     const struct bnt_guest_info sent = fake_info(&f);
-    ck_assert_uint_eq(sent.inflight_inflate_pfns + sent.inflight_deflate_pfns, in_flight);
+    ck_assert_uint_eq(sent.balloon.inflight_inflate_pfns + sent.balloon.inflight_deflate_pfns,
+                      in_flight);
     if (_i == 0) {
         f.no_interrupts = true;
         fake_serve(&f, 0, 1);
@@ -368,8 +369,8 @@ START_TEST(test_reset_with_units_in_flight)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESET_DONE], 1);
     ck_assert_uint_eq(f.epoch_ack, 2);
     ck_assert_uint_eq(f.ledger_pfns, f.num_pages); /* and inflates again */
-    ck_assert_uint_eq(fake_info(&f).huge_pages, f.num_pages / UNIT);
-    ck_assert_uint_ge(fake_info(&f).reset_pfns, 4 * UNIT);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, f.num_pages / UNIT);
+    ck_assert_uint_ge(fake_info(&f).totals.reset_pfns, 4 * UNIT);
     fake_end(&f);
 }
 END_TEST
@@ -394,25 +395,25 @@ START_TEST(test_detach_with_units_at_every_stage)
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RUNNING);
     fake_target(&f, 8 * UNIT);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
-    ck_assert_uint_eq(fake_info(&f).inflight_inflate_pfns, 8 * UNIT);
+    ck_assert_uint_eq(fake_info(&f).balloon.inflight_inflate_pfns, 8 * UNIT);
     if (_i % 4 == 1) { /* all refused, none split */
         fake_serve(&f, 0, 1);
         ck_assert_int_eq(fake_step(&f, 0), BNT_OK);
-        ck_assert_uint_eq(fake_info(&f).held_huge_pfns, 8 * UNIT);
+        ck_assert_uint_eq(fake_info(&f).huge.held_pfns, 8 * UNIT);
         ck_assert_uint_eq(f.huge_splits, 0);
     } else if (_i % 4 == 2) { /* a part of the first is on its way */
         fake_serve(&f, 0, 1);
         for (uint32_t i = 0; i < 8 && f.requests < 2; i++) {
             ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
         }
-        ck_assert_uint_eq(fake_info(&f).held_huge_pfns, 8 * UNIT - 100);
-        ck_assert_uint_eq(fake_info(&f).inflight_inflate_pfns, 100);
+        ck_assert_uint_eq(fake_info(&f).huge.held_pfns, 8 * UNIT - 100);
+        ck_assert_uint_eq(fake_info(&f).balloon.inflight_inflate_pfns, 100);
     } else if (_i % 4 == 3) {
         fake_serve(&f, 0, 1);
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
         fake_target(&f, 2 * UNIT);
         ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
-        ck_assert_uint_eq(fake_info(&f).inflight_deflate_pfns, 6 * UNIT);
+        ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 6 * UNIT);
     }
     fake_down(&f); /* every page is the OS's again, none before the reset is complete */
     f.reset_reads = 0;
@@ -421,7 +422,7 @@ START_TEST(test_detach_with_units_at_every_stage)
     fake_target(&f, 2 * UNIT);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(f.ledger_pfns, 2 * UNIT);
-    ck_assert_uint_eq(fake_info(&f).huge_pages, 2);
+    ck_assert_uint_eq(fake_info(&f).huge.pages, 2);
     fake_end(&f);
 }
 END_TEST
@@ -457,7 +458,7 @@ static void back_by_detach_in_flight(struct fake *f)
 {
     fake_target(f, 6 * UNIT);
     ck_assert_int_eq(fake_step(f, 64), BNT_OK);
-    ck_assert_uint_eq(fake_info(f).inflight_inflate_pfns, 2 * UNIT);
+    ck_assert_uint_eq(fake_info(f).balloon.inflight_inflate_pfns, 2 * UNIT);
     fake_down(f);
 }
 
@@ -516,7 +517,7 @@ static void back_by_recovery(struct fake *f)
     ck_assert_int_eq(fake_step(f, 64), BNT_E_BROKEN);
     f->now_ns += FAKE_S;
     fake_run(f, FAKE_S);
-    ck_assert_uint_eq(fake_info(f).recoveries, 1);
+    ck_assert_uint_eq(fake_info(f).wire.recoveries, 1);
 }
 
 static const struct {

@@ -25,29 +25,29 @@ START_TEST(test_page_that_the_wire_cannot_name_does_not_stop_inflation)
     fvm_up(f);
     fvm_run(f, FVM_S);
     ck_assert_uint_eq(f->locked_pages, 100);
-    ck_assert_uint_eq(fvm_info(f).unusable_unnameable, _i == 0 ? 1 : 200); /* asked for once */
-    ck_assert_uint_eq(fvm_info(f).unusable_outside, 0);
+    ck_assert_uint_eq(fvm_info(f).unusable.unnameable, _i == 0 ? 1 : 200); /* asked for once */
+    ck_assert_uint_eq(fvm_info(f).unusable.outside, 0);
     ck_assert_uint_ge(f->events[BNT_GUEST_EVENT_UNUSABLE], 1);
     ck_assert_uint_ge(f->last[BNT_GUEST_EVENT_UNUSABLE].value, UINT64_C(1) << 32);
     ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_UNUSABLE].extra, BNT_GUEST_UNUSABLE_UNNAMEABLE);
-    ck_assert_uint_eq(fvm_info(f).aside_pages, 0);
-    ck_assert_uint_eq(fvm_info(f).alloc_failures, 0);
+    ck_assert_uint_eq(fvm_info(f).unusable.held_pages, 0);
+    ck_assert_uint_eq(fvm_info(f).totals.alloc_failures, 0);
     fvm_end(f);
 }
 END_TEST
 
 START_TEST(test_more_of_them_than_the_bound_is_a_failure_that_is_told)
 {
-    struct fvm *f = straddling(1000, BNT_GUEST_ASIDE_MAX + 10);
+    struct fvm *f = straddling(1000, BNT_GUEST_UNUSABLE_MAX + 10);
     f->config.sizing.sleeping = BNT_GUEST_OFF;
     f->target = 100;
     fvm_up(f);
     fvm_run(f, 3 * FVM_S);
     const struct bnt_guest_info info = fvm_info(f);
     ck_assert_uint_eq(f->locked_pages, 0);
-    ck_assert_uint_eq(info.unusable_unnameable, info.ticks * BNT_GUEST_ASIDE_MAX);
-    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_ALLOC_FAILED], info.ticks);
-    ck_assert_uint_eq(info.aside_pages, 0);
+    ck_assert_uint_eq(info.unusable.unnameable, info.rates.ticks * BNT_GUEST_UNUSABLE_MAX);
+    ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_ALLOC_FAILED], info.rates.ticks);
+    ck_assert_uint_eq(info.unusable.held_pages, 0);
     fvm_end(f);
 }
 END_TEST
@@ -60,7 +60,7 @@ static struct fvm *with_one_aside(void)
     ck_assert_int_eq(fvm_attach(f), BNT_OK);
     fvm_step(f, 1);
     ck_assert_uint_eq(f->locked_pages, 256);
-    ck_assert_uint_eq(fvm_info(f).aside_pages, 1);
+    ck_assert_uint_eq(fvm_info(f).unusable.held_pages, 1);
     return f;
 }
 
@@ -77,7 +77,7 @@ START_TEST(test_pages_set_aside_come_back_with_a_reset)
     f->reset = true;
     fvm_step(f, 1);
     ck_assert_int_eq(fvm_info(f).state, BNT_GUEST_RELEASING);
-    ck_assert_uint_eq(fvm_info(f).aside_pages, 0);
+    ck_assert_uint_eq(fvm_info(f).unusable.held_pages, 0);
     fvm_run(f, 2 * FVM_S);
     ck_assert_uint_eq(f->locked_pages, 600);
     fvm_end(f);
@@ -97,7 +97,7 @@ START_TEST(test_pages_set_aside_come_back_when_memory_is_short)
         fvm_step(f, 1);
         ck_assert_uint_eq(f->locked_pages, 157);
     }
-    ck_assert_uint_eq(fvm_info(f).aside_pages, 0);
+    ck_assert_uint_eq(fvm_info(f).unusable.held_pages, 0);
     fvm_end(f);
 }
 END_TEST
@@ -111,7 +111,7 @@ START_TEST(test_sleeping_allocation_may_bring_them)
     for (uint32_t i = 0; i < 3; i++) {
         ck_assert_uint_eq(f->sleep_asked, 1);
         ck_assert_int_eq(fvm_sleep_done(f, 1), BNT_OK);
-        ck_assert_uint_eq(fvm_info(f).aside_pages, i + 1);
+        ck_assert_uint_eq(fvm_info(f).unusable.held_pages, i + 1);
         (void)fvm_settle(f, 64);
     }
     ck_assert_uint_eq(f->locked_pages, 0);

@@ -31,7 +31,7 @@ START_TEST(test_every_pair_of_capabilities_works)
         if (!(both & BNT_VMWARE_CAP_BATCHED)) {
             settled &= ~(uint32_t)BNT_VMWARE_CAP_BATCHED_2M;
         }
-        ck_assert_uint_eq(fvm_info(f).caps, works ? settled : 0);
+        ck_assert_uint_eq(fvm_info(f).vmware.caps, works ? settled : 0);
         ck_assert_uint_eq(fvm_info(f).state, works ? BNT_GUEST_RUNNING : BNT_GUEST_STARTING);
         ck_assert_uint_eq(f->locked_pages, works ? 600 : 0);
         const bool batched = (both & BNT_VMWARE_CAP_BATCHED) != 0;
@@ -48,7 +48,7 @@ START_TEST(test_host_of_2010_is_basic)
     f->answer[CMD(START)] = BNT_VMWARE_SUCCESS; /* plain: whatever was offered */
     f->target = 10;
     fvm_up(f);
-    ck_assert_uint_eq(fvm_info(f).caps, BNT_VMWARE_CAP_BASIC);
+    ck_assert_uint_eq(fvm_info(f).vmware.caps, BNT_VMWARE_CAP_BASIC);
     ck_assert_uint_eq(f->calls[CMD(LOCK)], 10);
     ck_assert_uint_eq(f->log[0].arg1, FVM_CAPS_ALL);
     ck_assert_uint_eq(f->log[1].command, CMD(GUEST_ID));
@@ -100,7 +100,7 @@ START_TEST(test_target_is_polled_once_a_second_with_the_limit)
     fvm_up(f);
     fvm_run(f, 10 * FVM_S);
     ck_assert_uint_eq(f->calls[CMD(GET_TARGET)], 11);
-    ck_assert_uint_eq(fvm_info(f).ticks, 11);
+    ck_assert_uint_eq(fvm_info(f).rates.ticks, 11);
     ck_assert_uint_eq(f->limit_told, 50);
     ck_assert_int_eq(bnt_guest_limit_set(f->guest, 60), BNT_OK);
     fvm_run(f, FVM_S);
@@ -121,7 +121,7 @@ START_TEST(test_doorbell_makes_a_tick_at_once)
     bnt_guest_config_changed(f->guest);
     fvm_step(f, 64);
     ck_assert_uint_eq(f->locked_pages, 20);
-    ck_assert_uint_eq(fvm_info(f).doorbells, 1);
+    ck_assert_uint_eq(fvm_info(f).vmware.doorbells, 1);
     fvm_run(f, FVM_S); /* polling goes on, a second after this tick */
     ck_assert_uint_eq(f->calls[CMD(GET_TARGET)], 3);
     fvm_end(f);
@@ -202,7 +202,7 @@ START_TEST(test_target_has_64_bits_only_if_both_say_so)
     f->caps = _i == 0 ? FVM_CAPS_ALL : FVM_CAPS_ALL & ~(uint32_t)BNT_VMWARE_CAP_64_BIT_TARGET;
     f->target = (UINT64_C(1) << 32) + 5;
     fvm_up(f);
-    ck_assert_uint_eq(fvm_info(f).target_pfns, _i == 0 ? 64 : 5);
+    ck_assert_uint_eq(fvm_info(f).balloon.target_pfns, _i == 0 ? 64 : 5);
     fvm_end(f);
 }
 END_TEST
@@ -253,7 +253,7 @@ START_TEST(test_oom_after_a_reset_that_is_followed_late_ends)
     ck_assert_uint_eq(result.freed_pfns, 0);
     memset(f->bad_back, 0, 64);
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).resets, 1);
+    ck_assert_uint_eq(fvm_info(f).totals.resets, 1);
     fvm_end(f);
 }
 END_TEST

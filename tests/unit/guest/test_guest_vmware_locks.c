@@ -101,7 +101,7 @@ START_TEST(test_not_needed_ends_the_tick_and_frees_the_page)
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 40);
     ck_assert_uint_eq(f->lock_pages, 41);
-    ck_assert_uint_eq(fvm_info(f).held_pages, 0);
+    ck_assert_uint_eq(fvm_info(f).balloon.held_pages, 0);
     fvm_run(f, 3 * FVM_S);
     ck_assert_uint_eq(f->lock_pages, 44); /* one try a tick */
     fvm_end(f);
@@ -305,11 +305,12 @@ START_TEST(test_reset_of_2010_waits_for_the_next_tick)
     f->reset = true;
     f->target = 400;
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 300); /* GET_TARGET told; nothing happens yet */
+    ck_assert_uint_eq(fvm_info(f).balloon.ballooned_pfns,
+                      300); /* GET_TARGET told; nothing happens yet */
     f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
     f->answer_left[CMD(START)] = 2;
     fvm_tick(f);
-    ck_assert_uint_eq(fvm_info(f).ballooned_pfns, 0); /* popped */
+    ck_assert_uint_eq(fvm_info(f).balloon.ballooned_pfns, 0); /* popped */
     ck_assert_uint_eq(fvm_last(f, 1)->command, CMD(START));
     ck_assert_uint_eq(fvm_last(f, 0)->command, CMD(GET_TARGET));
     ck_assert_int_eq(fvm_last(f, 0)->status, BNT_VMWARE_RESET);
@@ -373,7 +374,7 @@ START_TEST(test_late_driver_locks_nothing_before_its_handshake)
     f->caps = BNT_VMWARE_CAP_64_BIT_TARGET; /* not by itself */
     fvm_run(f, 5 * FVM_S);
     ck_assert_uint_gt(f->calls[CMD(START)], starts + 1);
-    ck_assert_uint_eq(fvm_info(f).target_pfns, 400); /* the target is asked for */
+    ck_assert_uint_eq(fvm_info(f).balloon.target_pfns, 400); /* the target is asked for */
     ck_assert_uint_eq(f->locked_pages, 0);
     f->caps = FVM_CAPS_ALL;
     fvm_run(f, 5 * FVM_S);
@@ -393,7 +394,7 @@ START_TEST(test_pop_is_done_in_portions)
     f->now_ns += FVM_S;
     f->answer[CMD(START)] = BNT_VMWARE_FAILURE;
     uint64_t before = f->freed_pages;
-    for (uint32_t i = 0; fvm_info(f).ballooned_pfns > 0; i++) {
+    for (uint32_t i = 0; fvm_info(f).balloon.ballooned_pfns > 0; i++) {
         fvm_step(f, 4);
         ck_assert_uint_le(f->freed_pages - before, UINT64_C(4) * 256);
         before = f->freed_pages;

@@ -74,7 +74,7 @@ START_TEST(test_pages_are_unlocked_where_no_start_succeeds)
     ck_assert_uint_lt(detach(f), FVM_S);
     ck_assert_uint_eq(f->locked_pages, 0);
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_FORCED], 0);
-    ck_assert_uint_eq(fvm_info(f).forced_pfns, 0);
+    ck_assert_uint_eq(fvm_info(f).totals.forced_pfns, 0);
     ck_assert(_i == BATCHED || _i == HUGE_PAGES || f->calls[CMD(UNLOCK)] - unlocks == 2000);
     fvm_end(f);
 }
@@ -98,7 +98,7 @@ START_TEST(test_what_the_host_keeps_is_given_back_and_told)
     ck_assert_uint_eq(f->events[BNT_GUEST_EVENT_FORCED], 1);
     ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_FORCED].value, listed);
     ck_assert_uint_eq(f->last[BNT_GUEST_EVENT_FORCED].extra, BNT_GUEST_STOP_STARTS);
-    ck_assert_uint_eq(fvm_info(f).forced_pfns, listed);
+    ck_assert_uint_eq(fvm_info(f).totals.forced_pfns, listed);
     fvm_end(f);
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(test_page_that_the_host_says_is_not_locked_is_the_os_s)
     memset(f->bad_back, BNT_VMWARE_PPN_UNLOCKED, f->pages);
     f->target = 1000;
     fvm_run(f, 5 * FVM_S);
-    const uint64_t left = fvm_info(f).ballooned_pfns;
+    const uint64_t left = fvm_info(f).balloon.ballooned_pfns;
     if (_i == OLD) {
         ck_assert_uint_eq(left, 2000);
         ck_assert_uint_gt(f->disowned_pages, 0);
@@ -132,7 +132,7 @@ START_TEST(test_page_that_the_host_says_is_not_locked_is_the_os_s)
     }
     answer(f, CMD(START), BNT_VMWARE_FAILURE, UINT32_MAX);
     ck_assert_uint_lt(detach(f), FVM_S);
-    ck_assert_uint_eq(fvm_info(f).forced_pfns, _i == OLD ? 2000 : 0);
+    ck_assert_uint_eq(fvm_info(f).totals.forced_pfns, _i == OLD ? 2000 : 0);
     fvm_end(f);
 }
 END_TEST
@@ -157,7 +157,7 @@ START_TEST(test_pages_dropped_unsaid_are_forced)
     fail_for_good(f);
     fvm_host_pops(f);
     ck_assert_uint_lt(detach(f), FVM_S);
-    ck_assert_uint_eq(fvm_info(f).forced_pfns, listed);
+    ck_assert_uint_eq(fvm_info(f).totals.forced_pfns, listed);
     fvm_end(f);
 }
 END_TEST

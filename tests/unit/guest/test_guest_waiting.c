@@ -28,11 +28,11 @@ START_TEST(test_waiting_tick_goes_on_when_pages_come)
         ck_assert_uint_lt(i, 2000);
     }
     ck_assert_uint_eq(f->locked_pages, _i == 1 ? 1999 : 2000);
-    const uint64_t ticks = fvm_info(f).ticks;
+    const uint64_t ticks = fvm_info(f).rates.ticks;
     fvm_run(f, 999 * FVM_MS); /* the next tick is a second after this one ended */
-    ck_assert_uint_eq(fvm_info(f).ticks, ticks);
+    ck_assert_uint_eq(fvm_info(f).rates.ticks, ticks);
     fvm_run(f, FVM_MS);
-    ck_assert_uint_eq(fvm_info(f).ticks, ticks + 1);
+    ck_assert_uint_eq(fvm_info(f).rates.ticks, ticks + 1);
     fvm_end(f);
 }
 END_TEST
@@ -52,12 +52,12 @@ START_TEST(test_polls_while_waiting)
     ck_assert_uint_eq(f->sleep_asked, _i == 1 ? 1 : 512);
     ck_assert_int_eq(fvm_sleep_done(f, 1), BNT_OK);
     if (_i == 0) {
-        ck_assert_uint_eq(fvm_info(f).late_pages, 1);
+        ck_assert_uint_eq(fvm_info(f).sleeping.late_pages, 1);
         fvm_run(f, 2 * FVM_S);
         ck_assert_uint_eq(f->locked_pages, 300); /* within the slack */
     } else {
         (void)fvm_settle(f, 64); /* refused by now: put aside, the next is asked for */
-        ck_assert_uint_eq(fvm_info(f).held_pages, 1);
+        ck_assert_uint_eq(fvm_info(f).balloon.held_pages, 1);
         ck_assert_uint_eq(f->sleep_asked, 1);
         ck_assert_int_eq(fvm_sleep_done(f, 0), BNT_OK);
         fvm_run(f, 2 * FVM_S);
@@ -77,7 +77,7 @@ START_TEST(test_reset_while_waiting)
     ck_assert_uint_eq(f->locked_pages, 0); /* nothing is to be had, and an old wait is still out */
     if (_i == 0) {
         ck_assert_int_eq(fvm_sleep_done(f, 512), BNT_OK);
-        ck_assert_uint_eq(fvm_info(f).late_pages, 512);
+        ck_assert_uint_eq(fvm_info(f).sleeping.late_pages, 512);
         ck_assert_uint_eq(f->locked_pages, 0);
     }
     f->alloc_limit = UINT64_MAX;
@@ -98,7 +98,7 @@ START_TEST(test_oom_while_waiting)
     ck_assert_uint_eq(f->sleep_cancelled, 1);
     ck_assert_uint_eq(f->locked_pages, 200);
     ck_assert_int_eq(fvm_sleep_done(f, 512), BNT_OK); /* before the next step */
-    ck_assert_uint_eq(fvm_info(f).late_pages, 512);
+    ck_assert_uint_eq(fvm_info(f).sleeping.late_pages, 512);
     ck_assert_uint_eq(f->locked_pages, 200);
     f->alloc_limit = UINT64_MAX;
     fvm_run(f, 4 * FVM_S);
@@ -129,9 +129,9 @@ START_TEST(test_wait_that_is_refused_is_a_failure)
     f->sleep_refused = true;
     fvm_up(f);
     ck_assert_uint_eq(f->locked_pages, 300);
-    ck_assert_uint_eq(fvm_info(f).rate_alloc, 1024);
+    ck_assert_uint_eq(fvm_info(f).rates.alloc_pfns, 1024);
     fvm_run(f, FVM_S);
-    ck_assert_uint_eq(fvm_info(f).rate_alloc, 512);
+    ck_assert_uint_eq(fvm_info(f).rates.alloc_pfns, 512);
     fvm_end(f);
 }
 END_TEST

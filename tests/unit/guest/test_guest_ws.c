@@ -74,7 +74,7 @@ START_TEST(test_a_request_is_answered_by_one_report)
     ck_assert_uint_eq(report(&f, wire, &other), 0);
     push(&f, DATA, head, 0);
     ck_assert_uint_eq(report(&f, wire, &other), 4);
-    ck_assert_uint_eq(fake_info(&f).ws_reports, 2);
+    ck_assert_uint_eq(fake_info(&f).working_set.reports, 2);
     fake_end(&f);
 }
 END_TEST
@@ -118,7 +118,7 @@ START_TEST(test_commands_that_make_no_sense_are_counted_and_survived)
     command(&f, unknown, 1);
     command(&f, backward, 10);
     command(&f, backward, sizeof backward);
-    ck_assert_uint_eq(fake_info(&f).ws_odd, 4);
+    ck_assert_uint_eq(fake_info(&f).working_set.invalid, 4);
     ck_assert_uint_eq(report(&f, wire, &head), 0);
     fake_target(&f, 8);
     fake_run(&f, FAKE_S);
@@ -166,7 +166,7 @@ START_TEST(test_intervals_that_do_not_grow_from_above_0_are_odd)
     const uint8_t zero[] = {BNT_WS_OP_CONFIG, 0, 0, 0, 0, 0, 200, 0, 0, 0, 9, 0, 0, 0, 8, 0, 0, 0};
     begin(&f, 3);
     command(&f, zero, sizeof zero);
-    ck_assert_uint_eq(fake_info(&f).ws_odd, 1);
+    ck_assert_uint_eq(fake_info(&f).working_set.invalid, 1);
     fake_end(&f);
 }
 END_TEST

@@ -232,12 +232,13 @@ START_TEST(test_range_without_a_leaf_hides_no_misuse_of_another)
     (void)fake_send_run(&fake, 0, FIRST + 600, 1, 1, NULL);
     fake.leaf_fail_from = 1;
     (void)fake_send_run(&fake, 0, FIRST, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 1);
     for (uint32_t i = 0; i < 2; i++) {
         (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &segs[i], 0, 1);
         bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
         ck_assert_int_eq(fake_step(&fake), BNT_OK);
-        ck_assert_uint_eq(fake_info(&fake).misuses, i); /* the second is known to be ballooned */
+        ck_assert_uint_eq(fake_info(&fake).wire.misuses,
+                          i); /* the second is known to be ballooned */
     }
     fake_close(&fake);
 }

@@ -51,12 +51,12 @@ START_TEST(test_host_page_is_dropped_with_its_last_part)
     open_as(_i, TOLD, ORDER);
     for (uint32_t i = 0; i < HOST; i++) {
         ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-        ck_assert_uint_eq(fake_info(&fake).partial_pfns, i);
+        ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, i);
         inflate(FIRST + i * 7 % HOST, 1);
     }
     only_call(FAKE_DISCARD, FIRST, HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, HOST);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, HOST);
     fake_close(&fake);
 }
 END_TEST
@@ -68,12 +68,12 @@ START_TEST(test_first_part_that_leaves_brings_all_of_it_back)
     fake_log_clear(&fake);
     deflate(FIRST + 5, 1);
     only_call(FAKE_RESTORE, FIRST, HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST - 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST - 1);
     deflate(FIRST + 6, 3); /* it is there already */
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 1);
     inflate(FIRST + 5, 4); /* whole again */
     only_call(FAKE_DISCARD, FIRST, HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -104,7 +104,8 @@ START_TEST(test_many_pages_are_known_in_part_at_once)
         }
     }
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 100);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, UINT64_C(100) * HOST << BNT_PFN_SHIFT);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes,
+                      UINT64_C(100) * HOST << BNT_PFN_SHIFT);
     fake_close(&fake);
 }
 END_TEST
@@ -123,7 +124,7 @@ START_TEST(test_one_request_in_any_order_drops_each_page_once)
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 0)->extra, 3 * HOST);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 1)->value, FIRST + 4 * HOST);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 1)->extra, 4 * HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST);
     fake_close(&fake);
 }
 END_TEST
@@ -135,7 +136,7 @@ START_TEST(test_bv2_without_must_tell_host_one_request_gives_the_whole_page)
     inflate(FIRST, HOST - 1);
     inflate(FIRST + HOST - 1, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST);
     uint32_t pfns[HOST];
     for (uint32_t i = 0; i < HOST; i++) {
         pfns[i] = FIRST + HOST + i * 7 % HOST;
@@ -161,11 +162,11 @@ START_TEST(test_page_with_a_refused_part_keeps_its_backing)
     ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_OK);
     inflate(FIRST, HOST); /* plain: the page is taken and its backing kept */
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 1);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST - 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST - 1);
     deflate(FIRST, HOST);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -176,8 +177,8 @@ START_TEST(test_page_that_cannot_be_dropped_is_counted_as_backed)
     fake.discard_status = BNT_E_CALLBACK;
     inflate(FIRST, HOST);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
     deflate(FIRST, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
     fake_close(&fake);
@@ -210,10 +211,10 @@ START_TEST(test_pages_cut_by_the_edges_of_memory_stay)
     fake_log_clear(&fake);
     inflate((uint32_t)FAKE_FIRST_PFN + 3, 3 * HOST - 3); /* the map ends there */
     only_call(FAKE_DISCARD, FAKE_FIRST_PFN + HOST, 2 * HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST - 3);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST - 3);
     deflate((uint32_t)FAKE_FIRST_PFN + 3, 3 * HOST - 3);
     only_call(FAKE_RESTORE, FAKE_FIRST_PFN + HOST, 2 * HOST);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -265,8 +266,8 @@ START_TEST(test_saved_device_knows_what_was_dropped)
     fake.config.memory.host_page_order = ORDER;
     fake_open(&fake);
     ck_assert_int_eq(bnt_host_load(fake.host, fake.now_ns, state, size), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).partial_pfns, HOST - 1);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2 * HOST - 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.partial_pfns, HOST - 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 2 * HOST - 1);
     fake_close(&fake);
     fake_init(&fake, PAGES, FAKE_ALL);
     fake.config.memory.host_page_order = ORDER + 1; /* another host: no place for it */

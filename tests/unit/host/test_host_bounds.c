@@ -65,9 +65,9 @@ START_TEST(test_one_page_named_again_and_again_is_counted_up_to_the_memory_of_it
         pfns[i] = (uint32_t)FAKE_FIRST_PFN + BNT_HOST_LEAF_PFNS;
     }
     (void)fake_send(&fake, 0, pfns, 400, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, HOLE_FIRST);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, HOLE_FIRST);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 400 - HOLE_FIRST);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, HOLE_FIRST);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, HOLE_FIRST);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 400 - HOLE_FIRST);
     const size_t bytes = save(&state);
     ck_assert_int_eq(load(state, bytes), BNT_OK);
     free(state);
@@ -124,8 +124,8 @@ START_TEST(test_discard_that_fails_after_one_that_filled_the_range_is_recorded)
         pfns[i] = (uint32_t)FAKE_FIRST_PFN + (i < 100 ? i : 400 + i);
     }
     (void)fake_send(&fake, 0, pfns, 112, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, BNT_HOST_LEAF_PFNS);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 12);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, BNT_HOST_LEAF_PFNS);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 12);
     ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 505), BNT_HOST_PAGE_KEPT);
     ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 5), BNT_HOST_PAGE_BALLOON);
     fake_close(&fake);

@@ -117,8 +117,8 @@ START_TEST(test_init_needs_each_required_call)
 {
     static const size_t always[] = {offsetof(struct bnt_host_ops, interrupt),
                                     offsetof(struct bnt_host_ops, config_interrupt)};
-    static const size_t leaves[] = {offsetof(struct bnt_host_ops, leaf_alloc),
-                                    offsetof(struct bnt_host_ops, leaf_free)};
+    static const size_t leaves[] = {offsetof(struct bnt_host_ops, ledger.leaf_alloc),
+                                    offsetof(struct bnt_host_ops, ledger.leaf_free)};
     struct bnt_host_config config;
     struct bnt_host_ops ops;
 
@@ -138,7 +138,7 @@ START_TEST(test_init_needs_each_required_call)
     config.memory.first_pfn = FAKE_FIRST_PFN;
     ops = fake.ops;
     ck_assert_int_eq(init(&config, &ops, &fake.mem, NULL), BNT_OK);
-    ops.doorbell = NULL; /* which a capability needs */
+    ops.vmware.doorbell = NULL; /* which a capability needs */
     ck_assert_int_eq(init(&config, &ops, &fake.mem, NULL), BNT_E_ARGUMENT);
     fake_close(&fake);
 }
@@ -238,10 +238,10 @@ START_TEST(test_answers_fill_what_the_caller_has_room_for)
 
     open_with(FAKE_ALL | WS);
     memset(&info, 0xEE, sizeof info);
-    info.size = offsetof(struct bnt_host_info, num_pages);
+    info.size = offsetof(struct bnt_host_info, target.num_pages);
     ck_assert_int_eq(bnt_host_info_get(fake.host, &info), BNT_OK);
     ck_assert_uint_eq(info.features, 0);
-    ck_assert_uint_eq(info.num_pages, UINT64_C(0xEEEEEEEEEEEEEEEE));
+    ck_assert_uint_eq(info.target.num_pages, UINT64_C(0xEEEEEEEEEEEEEEEE));
     info.size = offsetof(struct bnt_host_info, features) - 1;
     ck_assert_int_eq(bnt_host_info_get(fake.host, &info), BNT_E_SIZE);
     memset(&stats, 0xEE, sizeof stats);
@@ -289,12 +289,12 @@ END_TEST
 
 static void bare(void)
 {
-    fake.ops.discard = NULL;
-    fake.ops.restore = NULL;
+    fake.ops.backing.discard = NULL;
+    fake.ops.backing.restore = NULL;
     fake.ops.event = NULL;
     fake.ops.request = NULL;
-    fake.ops.report = NULL;
-    fake.ops.hint = NULL;
+    fake.ops.reporting.report = NULL;
+    fake.ops.hinting.hint = NULL;
 }
 
 START_TEST(test_device_works_without_the_calls_that_are_optional)
@@ -307,14 +307,14 @@ START_TEST(test_device_works_without_the_calls_that_are_optional)
     fake_open(&fake);
     fake_start(&fake, FAKE_PLAIN | HINT);
     (void)fake_send_run(&fake, 0, 300, 200, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 200);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 200);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
     (void)fake_send_run(&fake, 1, 300, 100, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 100);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 100);
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_REPORT, &seg, 0, 1);
     bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_REPORT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).reported_pfns, 64);
+    ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 64);
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, &id), BNT_OK);
     const bnt_le32 wire = bnt_le32_set(id);
     const struct bnt_vq_seg hint[] = {{FAKE_REQUEST_GPA, 4},
@@ -323,7 +323,7 @@ START_TEST(test_device_works_without_the_calls_that_are_optional)
     (void)fake_queue_segs(&fake, BNT_BALLOON_QUEUE_HINT, hint, 1, 1);
     bnt_host_kick(fake.host, BNT_BALLOON_QUEUE_HINT);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
     fake_close(&fake);
 }
 END_TEST
@@ -351,7 +351,7 @@ START_TEST(test_vmwares_wire_works_without_the_calls_that_are_optional)
         bnt_host_vmware_call(fake.host, 1, BNT_VMWARE_CMD_UNLOCK, 300, 0, &status, &result),
         BNT_OK);
     ck_assert_int_eq(status, BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 9);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 9);
     fake_close(&fake);
 }
 END_TEST
@@ -369,7 +369,7 @@ START_TEST(test_legacy_driver_may_write_before_it_accepts_and_another_may_not)
         ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 1), BNT_OK);
         ck_assert_int_eq(bnt_host_status_write(fake.host, 1, 3), BNT_OK);
         bnt_host_config_write(fake.host, 1, BNT_BALLOON_CONFIG_ACTUAL, five, sizeof five);
-        ck_assert_uint_eq(fake_info(&fake).actual_pfns, legacy ? 5 : 0);
+        ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, legacy ? 5 : 0);
         ck_assert(!bnt_host_queue_enabled(fake.host, 0));
         ck_assert(!bnt_host_queue_enabled(fake.host, 77));
         ck_assert_uint_eq(bnt_host_queue_index(fake.host, (bnt_balloon_queue)77),
@@ -422,7 +422,7 @@ START_TEST(test_queue_at_the_limit_of_its_provider_is_looked_at_again_after_a_pu
     fake_stat_put(&fake, 0, BNT_STAT_MEMFREE, 1);
     fake_stats(&fake, 10);
     fake_stats(&fake, 10); /* no misuse: the provider keeps it */
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     ck_assert_int_eq(bnt_host_stats_get(fake.host, fake.now_ns, &stats), BNT_OK);
     ck_assert_uint_eq(stats.sequence, 1);
     ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
@@ -440,9 +440,10 @@ START_TEST(test_clock_near_its_end_stops_no_work)
     fake_start(&fake, FAKE_PLAIN);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 100, 5000, NULL), BNT_OK);
     (void)fake_send_run(&fake, 0, 300, 50, 1, NULL);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING); /* its time saturates */
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome,
+                     BNT_OUTCOME_PENDING); /* its time saturates */
     (void)fake_send_run(&fake, 0, 350, 50, 1, NULL);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     fake_close(&fake);
 }
 END_TEST

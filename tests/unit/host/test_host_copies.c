@@ -161,14 +161,14 @@ START_TEST(test_each_copy_that_fails_breaks_the_device_once)
         fake.copy_fail_at = 0;
         if (status == BNT_E_BROKEN) {
             ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
-            ck_assert_uint_eq(fake_info(&fake).breaks, 1);
+            ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
             ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
             ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
             fake_start(&fake, serving->features);
             ck_assert_int_eq(fake_step(&fake), BNT_OK);
-            ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+            ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
             (void)fake_send_run(&fake, 0, FIRST, 3, 1, NULL);
-            ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+            ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
         }
         fake_close(&fake);
     }

@@ -62,7 +62,7 @@ static uint32_t start(void)
 
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, &id), BNT_OK);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_HINT_CMD_ID), id);
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_REQUESTED);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_REQUESTED);
     return id;
 }
 
@@ -82,22 +82,22 @@ START_TEST(test_hints_count_between_the_id_and_its_end)
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     send_pages(310, 8); /* requested, not begun */
     send_id(id);
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_START);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_START);
     ck_assert_uint_eq(shown(), id);
     send_pages(320, 8);
     ck_assert_uint_eq(HINTS, 1);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_HINT, 0)->value, 320);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_HINT, 0)->extra, 8);
     send_id(BNT_BALLOON_HINT_STOP);
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_STOP);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_STOP);
     ck_assert_uint_eq(shown(), BNT_BALLOON_HINT_STOP);
     send_pages(330, 8);
     ck_assert_int_eq(bnt_host_hint_done(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(shown(), BNT_BALLOON_HINT_DONE); /* BV-11 */
     send_pages(340, 8);
     ck_assert_uint_eq(HINTS, 1);
-    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8);
-    ck_assert_uint_eq(fake_info(&fake).hints_ignored_pfns, 32); /* BV-8 */
+    ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).hinting.ignored_pfns, 32); /* BV-8 */
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     fake_close(&fake);
 }
@@ -115,7 +115,7 @@ START_TEST(test_a_stale_run_is_ignored_whatever_it_says)
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     send_pages(300, 8);             /* of the old run still */
     send_id(BNT_BALLOON_HINT_STOP); /* its end: the new run is not ended by it */
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_REQUESTED);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_REQUESTED);
     send_id(old);
     send_pages(310, 8);
     ck_assert_uint_eq(HINTS, 0);
@@ -164,7 +164,7 @@ START_TEST(test_ids_wrap_to_the_first)
         send_id(BNT_BALLOON_HINT_STOP);
     }
     ck_assert_uint_eq(HINTS, 5);
-    ck_assert_uint_eq(fake_info(&fake).hint_runs, 5);
+    ck_assert_uint_eq(fake_info(&fake).hinting.runs, 5);
     fake_close(&fake);
 }
 END_TEST
@@ -207,7 +207,7 @@ START_TEST(test_what_is_no_hint_is_misuse_and_harmless)
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 2)->value, BNT_FAULT_HINT_RANGE);
     ck_assert_uint_eq(HINTS, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
     fake_close(&fake);
 }
 END_TEST
@@ -223,7 +223,7 @@ START_TEST(test_a_device_that_drops_hinted_pages_does_so_only_under_the_current_
     send_pages(320, 4); /* BV-10 */
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 0)->value, 310);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, page(4));
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, page(4));
     fake_close(&fake);
 }
 END_TEST
@@ -236,7 +236,7 @@ START_TEST(test_a_device_reset_ends_hinting_as_done)
     (void)start();
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, NULL), BNT_E_AGAIN);
     fake_start(&fake, FAKE_TOLD | HINT); /* writes 0 first */
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_DONE);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_DONE);
     ck_assert_uint_eq(shown(), BNT_BALLOON_HINT_DONE);
     ck_assert_uint_eq(start(), 2); /* no buffer of the old driver can come */
     fake_close(&fake);
@@ -264,8 +264,8 @@ START_TEST(test_a_run_goes_on_in_a_restored_device)
     free(storage);
     free(state);
     ck_assert_uint_eq(shown(), 2);
-    ck_assert_uint_eq(fake_info(&fake).hint_state, BNT_HOST_HINT_START);
-    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).hinting.state, BNT_HOST_HINT_START);
+    ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 4);
     send_pages(310, 4);
     ck_assert_uint_eq(HINTS, 2); /* the same run */
     ck_assert_uint_eq(start(), 3);
@@ -299,8 +299,8 @@ START_TEST(test_hinted_pages_that_cannot_be_dropped_are_hinted_all_the_same)
     send_id(start());
     send_pages(500, 8);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
-    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8);
     ck_assert_uint_eq(HINTS, 1);
     fake_close(&fake);
 }
@@ -316,10 +316,10 @@ START_TEST(test_hints_of_a_range_without_a_leaf_count)
     fake_open(&fake);
     fake_start(&fake, FAKE_PLAIN | HINT);
     (void)fake_send(&fake, 0, &pfn, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 1);
     send_id(start());
     send_pages(400, 8);
-    ck_assert_uint_eq(fake_info(&fake).hinted_pfns, 8); /* which page it is nobody knows */
+    ck_assert_uint_eq(fake_info(&fake).hinting.hinted_pfns, 8); /* which page it is nobody knows */
     fake_close(&fake);
 }
 END_TEST

@@ -21,7 +21,7 @@ static bnt_status fill(void *opaque, uint64_t gpa, uint64_t bytes, uint32_t valu
 {
     struct fake_driver *f = opaque;
     f->fill_value = value;
-    return f->ops.discard(opaque, gpa, bytes, freed);
+    return f->ops.backing.discard(opaque, gpa, bytes, freed);
 }
 
 static void setup(void)
@@ -136,7 +136,7 @@ START_TEST(test_zeroes_are_no_poison_but_a_fill_is)
     ck_assert_uint_eq(bits(16), 0);
     fake_close(&fake);
     setup();
-    fake.ops.fill = fill;
+    fake.ops.backing.fill = fill;
     fake.poison_val = 0xAA;
     open_with(INIT);
     ck_assert_uint_eq(inflate(16, 2), 2);
@@ -152,7 +152,7 @@ START_TEST(test_a_request_without_room_for_the_bitmap_is_served_without)
     ck_assert_uint_eq(inflate(16, 1), 0);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value,
                       BNT_FAULT_REQUEST_NO_BITMAP);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 16);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 16);
     ck_assert_uint_eq(bits(16), 0);
 }
 END_TEST
@@ -176,7 +176,7 @@ END_TEST
 
 START_TEST(test_a_poison_other_than_zero_is_dropped_by_filling)
 {
-    fake.ops.fill = fill;
+    fake.ops.backing.fill = fill;
     fake.poison_val = 0xAAAAAAAA;
     open_with(FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
     ck_assert_uint_eq(report(900, 1), 0);
@@ -190,7 +190,7 @@ START_TEST(test_the_poison_stays_once_the_device_is_live)
     fake.poison_val = 5;
     open_with(FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_POISON_VAL, 5);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_POISON_VAL, 0);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_POISON_VAL), 5);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value, BNT_FAULT_POISON_CHANGED);
@@ -199,14 +199,14 @@ END_TEST
 
 START_TEST(test_pages_that_cannot_be_filled_keep_their_backing)
 {
-    fake.ops.fill = fill;
+    fake.ops.backing.fill = fill;
     fake.poison_val = 5;
     fake.discard_status = BNT_E_CALLBACK;
     open_with(INIT);
     ck_assert_uint_eq(inflate(10, 2), 2);
     ck_assert_uint_eq(bits(16), 0);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 10);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 10);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
 }
 END_TEST
 

@@ -103,15 +103,15 @@ static void ledger_compare(void)
         dropped_wrong += !reference.held[at] && fake.dropped[at];
         dropped_wrong += page == BNT_HOST_PAGE_BALLOON && !fake.dropped[at];
         page_wrong += seen && !reference.held[at];
-        page_wrong += !seen && reference.held[at] && info.leafless_pfns == 0;
+        page_wrong += !seen && reference.held[at] && info.ledger.leafless_pfns == 0;
         kept += page == BNT_HOST_PAGE_KEPT;
     }
     ck_assert_uint_eq(dropped_wrong, 0);
     ck_assert_uint_eq(page_wrong, 0);
-    ck_assert_uint_eq(info.kept_pfns, kept + info.leafless_pfns);
-    ck_assert_uint_eq(info.balloon_pfns, reference.count);
-    ck_assert_uint_eq(info.misuses, 0);
-    ck_assert_int_eq((int64_t)info.leaves, fake.leaves_out);
+    ck_assert_uint_eq(info.ledger.retained_pfns, kept + info.ledger.leafless_pfns);
+    ck_assert_uint_eq(info.ledger.pfns, reference.count);
+    ck_assert_uint_eq(info.wire.misuses, 0);
+    ck_assert_int_eq((int64_t)info.ledger.leaves, fake.leaves_out);
 }
 
 static void churn(uint32_t operations, bool told)
@@ -145,7 +145,7 @@ START_TEST(test_ledger_agrees_with_a_trivial_reference)
 
     open_with(ledger, told ? told_features : FAKE_PLAIN, (uint64_t)_i);
     churn(250, told);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
     ck_assert_uint_gt(reference.count, 0);
     fake_close(&fake);
 }
@@ -180,13 +180,13 @@ START_TEST(test_full_range_is_one_word_and_empty_one_none)
 {
     open_with(BNT_HOST_LEDGER_LEAVES, told_features, 1);
     (void)fake_send_run(&fake, 0, (uint32_t)FAKE_FIRST_PFN, 512, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leaves, 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leaves, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 512);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN, 511, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leaves, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leaves, 1);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 511, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leaves, 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leaves, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -201,7 +201,7 @@ START_TEST(test_leaf_that_cannot_be_had_refuses_busy_towards_a_driver_that_is_to
     for (uint32_t i = 0; i < 4; i++) {
         ck_assert_uint_eq(verdicts[i], BNT_VERDICT_BUSY);
     }
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     fake_close(&fake);
 }
@@ -212,18 +212,18 @@ START_TEST(test_leaf_that_cannot_be_had_keeps_the_backing_towards_a_plain_driver
     open_with(BNT_HOST_LEDGER_LEAVES, FAKE_PLAIN, 1);
     fake.leaf_fail_from = 1;
     (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 4);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     fake.leaf_fail_from = 0;
     /* While the range is leafless a page more there stays so, until it drained. */
     (void)fake_send_run(&fake, 0, 310, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 5);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 5);
     (void)fake_send_run(&fake, 1, 300, 4, 1, NULL);
     (void)fake_send_run(&fake, 1, 310, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     (void)fake_send_run(&fake, 0, 310, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 0);
     ck_assert_int_eq(bnt_host_page_get(fake.host, 310), BNT_HOST_PAGE_BALLOON);
     fake_close(&fake);
 }
@@ -236,14 +236,14 @@ START_TEST(test_deflate_of_a_full_range_without_leaf_restores_all_of_it_and_rele
     fake.leaf_fail_from = fake.leaf_calls + 1;
     fake_log_clear(&fake);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 7, 1, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 511);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 511);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 511);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 511);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_RESTORE, 0)->value, FAKE_FIRST_PFN);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_RESTORE, 0)->extra, 512);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN, 7, 1, NULL);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 8, 504, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -257,7 +257,7 @@ START_TEST(test_deflate_of_a_full_range_without_leaf_is_busy_where_the_driver_wa
     fake.leaf_fail_from = fake.leaf_calls + 1;
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 7, 1, 1, &verdict);
     ck_assert_uint_eq(verdict, BNT_VERDICT_BUSY);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 512);
     fake_close(&fake);
 }
 END_TEST
@@ -267,13 +267,13 @@ START_TEST(test_discard_that_fails_on_a_whole_range_is_recorded_page_by_page)
     open_with(BNT_HOST_LEDGER_LEAVES, told_features, 1);
     fake.discard_status = BNT_E_CALLBACK;
     (void)fake_send_run(&fake, 0, (uint32_t)FAKE_FIRST_PFN, 512, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 512);
-    ck_assert_uint_eq(fake_info(&fake).leafless_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leafless_pfns, 0);
     ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 511), BNT_HOST_PAGE_KEPT);
     (void)fake_send_run(&fake, 1, (uint32_t)FAKE_FIRST_PFN + 511, 512, -1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
-    ck_assert_uint_eq(fake_info(&fake).leaves, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.leaves, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -292,7 +292,7 @@ START_TEST(test_64_gib_fit_and_the_last_page_is_found)
     fake_start(&fake, FAKE_TOLD);
     ck_assert_int_eq(bnt_host_target_set(fake.host, 1, pages, 0, NULL), BNT_OK);
     (void)fake_send_run(&fake, 0, last, 256, -1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 256);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 256);
     ck_assert_int_eq(bnt_host_page_get(fake.host, last), BNT_HOST_PAGE_BALLOON);
     ck_assert_int_eq(bnt_host_page_get(fake.host, last - 256), BNT_HOST_PAGE_GUEST);
     ck_assert_int_eq(bnt_host_page_get(fake.host, (uint64_t)last + 1), BNT_HOST_PAGE_GUEST);

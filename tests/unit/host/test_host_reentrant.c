@@ -82,7 +82,7 @@ START_TEST(test_nothing_can_be_called_from_inside_an_event)
     fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, 5);
     fake.on_event = NULL;
     ck_assert_uint_eq(fake.refuse_calls, 1);
-    ck_assert_uint_eq(fake_info(&fake).actual_pfns, 5);
+    ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, 5);
     (void)fake_send_run(&fake, 0, 300, 1, 1, &verdict);
     ck_assert_uint_eq(verdict, BNT_VERDICT_BUSY); /* the rule is there */
     fake_close(&fake);
@@ -121,7 +121,7 @@ START_TEST(test_nothing_can_be_called_from_inside_an_event_on_vmwares_wire)
     ck_assert_int_eq(bnt_host_touched(fake.host, 1, 300), BNT_OK);
     fake.on_event = NULL;
     ck_assert_uint_gt(fake.refuse_calls, 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -191,8 +191,8 @@ START_TEST(test_driver_may_run_inside_its_interrupt)
         ck_assert_int_eq(fake_step(&fake), BNT_OK);
         ck_assert(i >= 2 || fake.deadline_ns == fake.now_ns);
     }
-    ck_assert_uint_eq(fake_info(&fake).actual_pfns, 3);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+    ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, 3);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
     fake_close(&fake);
 }
 END_TEST
@@ -214,7 +214,7 @@ START_TEST(test_driver_may_reset_the_device_inside_its_interrupt)
     bnt_host_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert_uint_eq(bnt_host_status_read(fake.host), 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST

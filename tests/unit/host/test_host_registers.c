@@ -41,10 +41,10 @@ START_TEST(test_actual_takes_effect_with_its_last_byte)
 
     open_with(FAKE_PLAIN);
     for (uint32_t i = 0; i < 4; i++) {
-        ck_assert_uint_eq(fake_info(&fake).actual_pfns, 0);
+        ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, 0);
         bnt_host_config_write(fake.host, 1, BNT_BALLOON_CONFIG_ACTUAL + i, &bytes[i], 1);
     }
-    ck_assert_uint_eq(fake_info(&fake).actual_pfns, 0x11223344);
+    ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, 0x11223344);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_ACTUAL), 0x11223344);
 }
 END_TEST
@@ -74,7 +74,7 @@ START_TEST(test_writes_before_features_ok_are_ignored)
 {
     fake_open(&fake);
     fake_config_put(&fake, BNT_BALLOON_CONFIG_ACTUAL, 5);
-    ck_assert_uint_eq(fake_info(&fake).actual_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).target.actual_pfns, 0);
     ck_assert_int_eq(bnt_host_features_write(fake.host, 1), BNT_E_STATE);
     ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, 64, 0, 0x1000, 0x2000), BNT_E_STATE);
 }
@@ -223,11 +223,11 @@ START_TEST(test_malformed_ring_breaks_the_device_once_and_a_reset_heals_it)
     ck_assert_int_eq(bnt_host_diag(fake.host)->fault, row->fault);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
-    ck_assert_uint_eq(fake_info(&fake).breaks, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
     ck_assert_int_eq(bnt_host_stats_poll(fake.host, 1, NULL), BNT_E_STATE);
     fake_start(&fake, FAKE_PLAIN);
     (void)fake_send_run(&fake, 0, 300, 3, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
 }
 END_TEST
 
@@ -242,7 +242,7 @@ START_TEST(test_queue_outside_memory_breaks_the_device_without_interrupt_before_
     ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, 128, 0, 0x1000, 0x2000), BNT_E_ARGUMENT);
     ck_assert_int_eq(bnt_host_queue_enable(fake.host, 0, 64, UINT64_C(1) << 60, 0x1000, 0x2000),
                      BNT_E_RING);
-    ck_assert_uint_eq(fake_info(&fake).breaks, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 0);
 }
 END_TEST

@@ -92,8 +92,8 @@ START_TEST(test_malformed_request_with_verdicts_breaks_the_device_and_is_not_act
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_int_eq(bnt_host_diag(fake.host)->fault, row->fault);
     ck_assert(!fake_pop(&fake, 0, NULL));
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).breaks, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 1);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_BROKEN), 1);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_BROKEN, 0)->value, row->fault);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
@@ -110,7 +110,7 @@ START_TEST(test_longest_request_with_verdicts_is_served)
 {
     open_with(FAKE_TOLD);
     ck_assert_uint_eq(fake_send_run(&fake, 0, 300, 8192, 1, verdicts), 8 + 8192);
-    ck_assert_uint_eq(fake_info(&fake).verdicts[BNT_VERDICT_ACCEPTED], 8192);
+    ck_assert_uint_eq(fake_info(&fake).wire.verdicts[BNT_VERDICT_ACCEPTED], 8192);
     fake_close(&fake);
 }
 END_TEST
@@ -119,9 +119,9 @@ START_TEST(test_plain_request_longer_than_a_piece_is_served_in_pieces)
 {
     open_with(FAKE_PLAIN);
     ck_assert_uint_eq(fake_send_run(&fake, 0, 300, 12000, 1, NULL), 0);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 12000);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 12000);
     ck_assert_uint_eq(fake_count(&fake, FAKE_REQUEST), 2);
-    ck_assert_uint_eq(fake_info(&fake).requests, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 1);
     fake_close(&fake);
 }
 END_TEST
@@ -135,7 +135,7 @@ START_TEST(test_plain_request_longer_than_memory_breaks_the_device)
     bnt_host_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_REQUEST_TOO_LONG);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -160,13 +160,13 @@ START_TEST(test_plain_requests_that_are_wrong_are_counted_and_skipped)
     wire_put(4, 301);
     send_plain_bytes(0, 7); /* one PFN and three bytes */
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value, BNT_FAULT_REQUEST_LENGTH);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
     send_plain_bytes(0, 2);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 2)->value, BNT_FAULT_REQUEST_EMPTY);
     send_plain_bytes(0, 8); /* 300 is held */
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 3)->value, BNT_FAULT_REQUEST_HELD);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 3)->extra, 300);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 2);
     wire_put(0, 1);
     send_plain_bytes(1, 4);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 4)->value,
@@ -175,9 +175,9 @@ START_TEST(test_plain_requests_that_are_wrong_are_counted_and_skipped)
     send_plain_bytes(1, 8);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 5)->value,
                       BNT_FAULT_REQUEST_NOT_HELD);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 6);
-    ck_assert_uint_eq(fake_info(&fake).breaks, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 6);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(test_misuse_is_told_once_for_a_request_and_counted_for_each_page)
 {
     open_with(FAKE_PLAIN);
     (void)fake_send_run(&fake, 1, 300, 100, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 100);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 100);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_MISUSE), 1);
     fake_close(&fake);
 }
@@ -197,8 +197,8 @@ START_TEST(test_plain_driver_may_go_beyond_the_target)
     open_with(FAKE_PLAIN);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 1, 0, NULL), BNT_OK);
     (void)fake_send_run(&fake, 0, 300, 5, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 5);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 5);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -212,7 +212,7 @@ START_TEST(test_discards_and_restores_are_joined_over_runs_of_either_direction)
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 1);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 0)->value, _i == 0 ? 2000 : 1745);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_DISCARD, 0)->extra, 256);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 256 * 4096);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 256 * 4096);
     (void)fake_send_run(&fake, 1, 2000, 256, step, NULL);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 1);
     fake_close(&fake);
@@ -253,9 +253,9 @@ START_TEST(test_discard_that_is_not_supported_leaves_the_accounts_right)
     open_with(FAKE_TOLD);
     fake.discard_status = BNT_E_UNSUPPORTED;
     (void)fake_send_run(&fake, 0, 300, 8, 1, verdicts);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 8);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 0);
     ck_assert_uint_eq(verdicts[7], BNT_VERDICT_ACCEPTED);
     fake_close(&fake);
 }
@@ -269,8 +269,8 @@ START_TEST(test_discard_that_fails_keeps_those_pages_only)
     fake.discard_status = BNT_E_CALLBACK;
     fake.discard_fail_pfn = 401;
     (void)fake_send(&fake, 0, pfns, 4, verdicts);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 2);
     ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_BALLOON);
     ck_assert_int_eq(bnt_host_page_get(fake.host, 400), BNT_HOST_PAGE_KEPT);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_ACCEPTED);
@@ -303,11 +303,11 @@ START_TEST(test_guest_memory_that_cannot_be_copied_breaks_the_device_at_every_co
         const bnt_status status = fake_step(&fake);
         const bool reached = fake.copies >= at;
         ck_assert_int_eq(status, reached ? BNT_E_BROKEN : BNT_OK);
-        ck_assert_uint_eq(fake_info(&fake).breaks, reached ? 1 : 0);
+        ck_assert_uint_eq(fake_info(&fake).wire.breaks, reached ? 1 : 0);
         if (reached) {
             ck_assert_int_ne(bnt_host_diag(fake.host)->status, BNT_OK);
         }
-        ck_assert(fake_info(&fake).balloon_pfns == 0 || fake_info(&fake).balloon_pfns == 2);
+        ck_assert(fake_info(&fake).ledger.pfns == 0 || fake_info(&fake).ledger.pfns == 2);
         fake_close(&fake);
         if (!reached) {
             ck_assert_uint_gt(at, 5);
@@ -329,10 +329,10 @@ START_TEST(test_step_does_no_more_than_its_budget)
     }
     bnt_host_kick(fake.host, 0);
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 2, &deadline_ns), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).requests, 2);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 2);
     ck_assert_uint_eq(deadline_ns, fake.now_ns);
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 0, &deadline_ns), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).requests, 3);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 3);
     ck_assert_int_eq(bnt_host_step(fake.host, fake.now_ns, 1, &deadline_ns), BNT_OK);
     ck_assert_uint_gt(deadline_ns, fake.now_ns);
     fake_close(&fake);
@@ -347,11 +347,11 @@ START_TEST(test_queue_that_was_not_kicked_is_left_alone)
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     (void)fake_queue_pfns(&fake, 0, &pfn, 1);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).requests, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 0);
     bnt_host_kick(fake.host, 77);
     bnt_host_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).requests, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 1);
     fake_close(&fake);
 }
 END_TEST

@@ -29,7 +29,7 @@ static void open_with(uint64_t features, bnt_host_ledger ledger)
 static void look_during_interrupt(struct fake_driver *f)
 {
     if (fake_info(f).epoch == 2) {
-        ck_assert_uint_eq(fake_info(f).balloon_pfns, 0);
+        ck_assert_uint_eq(fake_info(f).ledger.pfns, 0);
         ck_assert_uint_eq(fake_config_get(f, BNT_BALLOON_CONFIG_EPOCH), 2);
         ck_assert_int_eq(bnt_host_page_get(f->host, 300), BNT_HOST_PAGE_GUEST);
     }
@@ -64,8 +64,8 @@ START_TEST(test_reset_forgets_pages_then_raises_the_epoch_then_answers)
     ck_assert_uint_eq(fake.dma[FAKE_ANSWER_GPA + 9], BNT_VERDICT_RESET);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
-    ck_assert_uint_eq(fake_info(&fake).reset_pfns, 8);
-    ck_assert_uint_eq(fake_info(&fake).stale_requests, 1);
+    ck_assert_uint_eq(fake_info(&fake).totals.reset_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).wire.stale_requests, 1);
     fake_close(&fake);
 }
 END_TEST
@@ -129,7 +129,7 @@ START_TEST(test_reset_needs_a_driver_that_agreed_to_it)
     open_with(FAKE_TOLD, BNT_HOST_LEDGER_FIXED);
     (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
     ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_E_UNSUPPORTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
     ck_assert_uint_eq(fake_info(&fake).epoch, 1);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
     ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_E_STATE);
@@ -150,12 +150,12 @@ START_TEST(test_device_reset_makes_every_page_the_guests_and_touches_none)
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_DEVICE_RESET, 0)->value, 8);
     const struct bnt_host_info info = fake_info(&fake);
-    ck_assert_uint_eq(info.balloon_pfns, 0);
-    ck_assert_uint_eq(info.leaves, 0);
-    ck_assert_uint_eq(info.actual_pfns, 0);
+    ck_assert_uint_eq(info.ledger.pfns, 0);
+    ck_assert_uint_eq(info.ledger.leaves, 0);
+    ck_assert_uint_eq(info.target.actual_pfns, 0);
     ck_assert_uint_eq(info.epoch, 2);
     ck_assert_uint_eq(info.epoch_acknowledged, 0);
-    ck_assert_uint_eq(info.num_pages, 512);
+    ck_assert_uint_eq(info.target.num_pages, 512);
     ck_assert_uint_eq(bnt_host_status_read(fake.host), 0);
     fake_close(&fake);
 }

@@ -79,7 +79,7 @@ START_TEST(test_done_without_any_id_is_saved_as_it_is)
 {
     open_hints();
     ck_assert_int_eq(bnt_host_hint_done(fake.host, fake.now_ns), BNT_OK);
-    ck_assert_uint_eq(moved().hint_state, BNT_HOST_HINT_DONE);
+    ck_assert_uint_eq(moved().hinting.state, BNT_HOST_HINT_DONE);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_HINT_CMD_ID),
                       BNT_BALLOON_HINT_DONE);
     fake_close(&fake);
@@ -91,7 +91,7 @@ START_TEST(test_id_that_does_not_exist_begins_no_run)
     open_hints();
     ck_assert_int_eq(bnt_host_hint_start(fake.host, fake.now_ns, NULL), BNT_OK);
     send_id(4); /* as many behind the last id as the current one is before it */
-    ck_assert_uint_eq(moved().hint_state, BNT_HOST_HINT_REQUESTED);
+    ck_assert_uint_eq(moved().hinting.state, BNT_HOST_HINT_REQUESTED);
     fake_close(&fake);
 }
 END_TEST

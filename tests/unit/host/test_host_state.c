@@ -174,34 +174,34 @@ static uint64_t hash_info(uint64_t hash)
     const uint64_t counters[] = {
         info.status,
         info.features,
-        info.num_pages,
-        info.target_pfns,
-        info.actual_pfns,
-        info.balloon_pfns,
-        info.kept_pfns,
+        info.target.num_pages,
+        info.target.target_pfns,
+        info.target.actual_pfns,
+        info.ledger.pfns,
+        info.ledger.retained_pfns,
         info.epoch,
         info.epoch_acknowledged,
-        (uint64_t)info.outcome,
-        info.outcome_id,
-        info.inflated_pfns,
-        info.deflated_pfns,
-        info.reset_pfns,
-        info.discarded_bytes,
-        info.discards,
-        info.reported_pfns,
-        info.requests,
-        info.stale_requests,
-        info.misuses,
-        info.breaks,
-        info.stats_buffers,
-        info.interrupts,
+        (uint64_t)info.target.outcome,
+        info.target.outcome_id,
+        info.totals.inflated_pfns,
+        info.totals.deflated_pfns,
+        info.totals.reset_pfns,
+        info.backing.discarded_bytes,
+        info.backing.discards,
+        info.reporting.reported_pfns,
+        info.wire.requests,
+        info.wire.stale_requests,
+        info.wire.misuses,
+        info.wire.breaks,
+        info.statistics.buffers,
+        info.wire.interrupts,
     };
 
     for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         hash = bnt_hash_add(hash, counters[i]);
     }
     for (uint32_t i = 0; i < BNT_VERDICT_COUNT; i++) {
-        hash = bnt_hash_add(hash, info.verdicts[i]);
+        hash = bnt_hash_add(hash, info.wire.verdicts[i]);
     }
     return hash;
 }
@@ -307,7 +307,7 @@ static size_t full_state(uint8_t *state, bnt_host_ledger ledger, uint64_t featur
                             (uint32_t)FAKE_FIRST_PFN + range * BNT_HOST_LEAF_PFNS + 100, 200, 1,
                             NULL);
     }
-    ck_assert_uint_gt(fake_info(&fake).balloon_pfns, 400);
+    ck_assert_uint_gt(fake_info(&fake).ledger.pfns, 400);
     return save(&fake, state);
 }
 

@@ -124,8 +124,8 @@ START_TEST(test_unknown_tags_odd_and_excessive_lengths_are_survived)
     ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
     fake_stats(&fake, 10 * BNT_STATS_MAX + 10);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_STATS, 1)->extra, BNT_STATS_MAX);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 2);
-    ck_assert_uint_eq(fake_info(&fake).breaks, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 2);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 0);
 }
 END_TEST
 
@@ -203,7 +203,7 @@ START_TEST(test_device_reset_forgets_the_held_buffer_and_flags_the_rest_stale)
     ck_assert(stats_now().stale);
     ck_assert(!stats_now().pending);
     fake_stats(&fake, 10);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
     ck_assert_uint_eq(stats_now().sequence, 2);
     ck_assert(!stats_now().stale);
     ck_assert_int_eq(bnt_host_stats_poll(fake.host, fake.now_ns, NULL), BNT_OK);
@@ -244,9 +244,9 @@ START_TEST(test_reported_ranges_are_discarded_without_any_inflation)
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 2);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_REPORT, 0)->value, 512);
     ck_assert_uint_eq(fake_nth(&fake, FAKE_REPORT, 0)->extra, 512);
-    ck_assert_uint_eq(fake_info(&fake).reported_pfns, 513);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).discarded_bytes, 513 * 4096);
+    ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 513);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).backing.discarded_bytes, 513 * 4096);
 }
 END_TEST
 
@@ -286,7 +286,7 @@ START_TEST(test_report_with_readable_bytes_is_misuse_and_its_ranges_still_count)
     report(segs, 1, 1);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_MISUSE, 0)->value,
                       BNT_FAULT_REPORT_READABLE);
-    ck_assert_uint_eq(fake_info(&fake).reported_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 1);
 }
 END_TEST
 
@@ -298,7 +298,7 @@ START_TEST(test_report_under_a_poison_other_than_zero_keeps_the_content)
     open_with(FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
     report(&seg, 0, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-    ck_assert_uint_eq(fake_info(&fake).reported_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 1);
     fake.poison_val = 0;
     fake_start(&fake, FAKE_PLAIN | BNT_BALLOON_F_PAGE_POISON);
     report(&seg, 0, 1);
@@ -339,7 +339,7 @@ START_TEST(test_reporting_queue_has_the_index_of_the_layout)
     (void)fake_queue_segs(&fake, 3, &seg, 0, 1);
     bnt_host_kick(fake.host, 3);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).reported_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).reporting.reported_pfns, 1);
 }
 END_TEST
 

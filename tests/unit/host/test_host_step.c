@@ -48,7 +48,7 @@ static bnt_status step(uint32_t budget)
 
 static void expect_held(uint64_t held)
 {
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, held);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, held);
 }
 
 static const uint64_t drivers[] = {FAKE_PLAIN, FAKE_TOLD | FAKE_RESET,
@@ -65,13 +65,13 @@ START_TEST(test_scattered_request_takes_a_unit_for_each_so_many_pages)
         expect_held(i * RUNS);
         ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), i * RUNS);
         ck_assert_uint_eq(fake.deadline_ns, fake.now_ns);
-        ck_assert_uint_eq(fake_info(&fake).requests,
+        ck_assert_uint_eq(fake_info(&fake).wire.requests,
                           (uint32_t)_i % 2); /* counted once it is read whole */
         ck_assert(!fake_pop(&fake, 0, NULL));
     }
     ck_assert_int_eq(step(1), BNT_OK);
     expect_held(3 * RUNS + 1);
-    ck_assert_uint_eq(fake_info(&fake).requests, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 1);
     ck_assert_uint_eq(fake_count(&fake, FAKE_REQUEST), 4);
     ck_assert(fake_pop(&fake, 0, NULL));
@@ -161,8 +161,8 @@ START_TEST(test_reset_of_the_balloon_in_the_middle_answers_all_of_it_reset)
         ck_assert_uint_eq(fake.dma[FAKE_ANSWER_GPA + 8 + i], BNT_VERDICT_RESET);
     }
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 0);
-    ck_assert_uint_eq(fake_info(&fake).verdicts[BNT_VERDICT_ACCEPTED], 0);
-    ck_assert_uint_eq(fake_info(&fake).verdicts[BNT_VERDICT_RESET], 3 * RUNS);
+    ck_assert_uint_eq(fake_info(&fake).wire.verdicts[BNT_VERDICT_ACCEPTED], 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.verdicts[BNT_VERDICT_RESET], 3 * RUNS);
     expect_held(0);
     fake_close(&fake);
 }
@@ -303,7 +303,7 @@ START_TEST(test_device_that_moves_in_the_middle_goes_on_there)
     ck_assert_int_eq(step(8), BNT_OK);
     ck_assert(fake_pop(&fake, 0, NULL));
     expect_held(told ? 3 * RUNS - 10 : 3 * RUNS);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, told ? 0 : 10);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, told ? 0 : 10);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 3 * RUNS - 10);
     for (uint32_t i = 0; told && i < 3 * RUNS; i++) {
         ck_assert_uint_eq(fake.dma[FAKE_ANSWER_GPA + 8 + i],
@@ -333,7 +333,7 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
     bnt_host_kick(host, queue);
     ck_assert_int_eq(bnt_host_step(host, 2, 1, NULL), BNT_OK);
     ck_assert_int_eq(bnt_host_info_get(host, &info), BNT_OK);
-    ck_assert_uint_eq(info.reported_pfns + info.hints_ignored_pfns, RUNS);
+    ck_assert_uint_eq(info.reporting.reported_pfns + info.hinting.ignored_pfns, RUNS);
     const size_t bytes = bnt_host_state_size(host);
     ck_assert_uint_le(bytes, sizeof(state));
     ck_assert_int_eq(bnt_host_save(host, 2, state, bytes), BNT_OK);
@@ -345,7 +345,7 @@ START_TEST(test_report_and_hint_of_many_segments_are_resumed)
     ck_assert_uint_eq(fake_buffers.pushed, 1);
     ck_assert_uint_eq(fake_buffers.head, FAKE_BUFFERS_HEAD);
     ck_assert_int_eq(bnt_host_info_get(moved, &info), BNT_OK);
-    ck_assert_uint_eq(info.reported_pfns + info.hints_ignored_pfns, SEGMENTS);
+    ck_assert_uint_eq(info.reporting.reported_pfns + info.hinting.ignored_pfns, SEGMENTS);
     bnt_host_fini(host);
     bnt_host_fini(moved);
     free(storage);

@@ -70,16 +70,18 @@ START_TEST(test_vg39_suspended_device_serves_nothing_tells_nobody_and_changes_no
     ck_assert_uint_eq(bnt_host_config_generation(fake.host), generation);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 0);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_ACTUAL), 0);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_PENDING); /* a sleeper does not stall */
+    ck_assert_int_eq(fake_info(&fake).target.outcome,
+                     BNT_OUTCOME_PENDING); /* a sleeper does not stall */
     wake();
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 8);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, 0, &len)); /* the kick of before is not lost */
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
     fake.now_ns += 6 * SECOND;
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_STALLED); /* and afterwards it may */
+    ck_assert_int_eq(fake_info(&fake).target.outcome,
+                     BNT_OUTCOME_STALLED); /* and afterwards it may */
 }
 END_TEST
 
@@ -192,7 +194,7 @@ START_TEST(test_vg42_vg43_queue_that_was_reset_is_as_before_it_was_enabled)
     bnt_host_kick(fake.host, queue);
     ck_assert_int_eq(bnt_host_queue_reset(fake.host, fake.now_ns, queue), BNT_OK);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).requests, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), 0);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_QUEUE_RESET), 1);
     bnt_host_kick(fake.host, queue);
@@ -205,7 +207,7 @@ START_TEST(test_vg42_vg43_queue_that_was_reset_is_as_before_it_was_enabled)
                               config.ring_gpa + parts.avail, config.ring_gpa + parts.used),
         BNT_OK);
     ck_assert_uint_eq(fake_send_run(&fake, queue, 300, 4, 1, NULL), 12);
-    ck_assert_uint_eq(fake_info(&fake).requests, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.requests, 1);
 }
 END_TEST
 
@@ -214,7 +216,7 @@ START_TEST(test_ledger_outlives_the_reset_of_a_queue)
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 8, 0, NULL), BNT_OK);
     (void)fake_send_run(&fake, 0, 300, 8, 1, NULL);
     ck_assert_int_eq(bnt_host_queue_reset(fake.host, fake.now_ns, 0), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 8);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
 }
 END_TEST
 
@@ -263,14 +265,14 @@ START_TEST(test_device_that_needed_a_reset_serves_again_after_it)
         bnt_host_kick(fake.host, 0);
         ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
         ck_assert_uint_ne(bnt_host_status_read(fake.host) & BNT_DEVICE_STATUS_NEEDS_RESET, 0);
-        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4); /* nothing is forgotten before it */
+        ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4); /* nothing is forgotten before it */
         write_status(0, BNT_OK);
         ck_assert_uint_eq(bnt_host_status_read(fake.host), 0);
-        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+        ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
         fake_start(&fake, AGREED);
         fake_log_clear(&fake);
     }
-    ck_assert_uint_eq(fake_info(&fake).breaks, 200);
+    ck_assert_uint_eq(fake_info(&fake).wire.breaks, 200);
 }
 END_TEST
 
@@ -283,10 +285,10 @@ START_TEST(test_reset_of_a_suspended_device_happens_at_resume)
     sleep_now();
     ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_info(&fake).epoch, epoch);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
     wake();
     ck_assert_uint_eq(fake_info(&fake).epoch, epoch + 1);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_RESET), 1);
     sleep_now();
     wake();

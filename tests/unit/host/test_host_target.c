@@ -121,7 +121,7 @@ START_TEST(test_guest_that_swings_stalls)
     }
     pass(SECOND);
     expect_outcome(1, id, BNT_OUTCOME_STALLED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
 }
 END_TEST
 
@@ -238,7 +238,7 @@ START_TEST(test_reset_of_balloon_and_of_device_end_the_request)
     id = want(10, 0);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
     ck_assert_uint_eq(fake_events(&fake, BNT_HOST_EVENT_OUTCOME), 2);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_PENDING);
 }
 END_TEST
 

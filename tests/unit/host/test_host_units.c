@@ -38,8 +38,8 @@ START_TEST(test_flag_makes_each_pfn_a_unit_with_one_verdict)
     ck_assert_uint_eq(verdicts[2], BNT_VERDICT_NOT_NEEDED);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_INVALID);
     ck_assert_uint_eq(verdicts[4], BNT_VERDICT_INVALID);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
-    ck_assert_uint_eq(fake_info(&fake).verdicts[BNT_VERDICT_ACCEPTED], 1024);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1024);
+    ck_assert_uint_eq(fake_info(&fake).wire.verdicts[BNT_VERDICT_ACCEPTED], 1024);
     fake.flags = 0; /* the same PFNs, each for itself */
     const uint32_t single[] = {700};
     (void)fake_send(&fake, 1, single, 1, verdicts);
@@ -49,7 +49,7 @@ START_TEST(test_flag_makes_each_pfn_a_unit_with_one_verdict)
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_INVALID); /* held in part (BX-25) */
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[2], BNT_VERDICT_NOT_LOCKED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 511);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 511);
     fake_close(&fake);
 }
 END_TEST
@@ -62,7 +62,7 @@ START_TEST(test_flags_without_the_feature_are_ignored_and_unknown_ones_with_it_b
     fake.flags = 0xFF;
     (void)fake_send(&fake, 0, pfns, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
     fake_close(&fake);
 
     open_with(WITH_UNITS, 1000);
@@ -71,7 +71,7 @@ START_TEST(test_flags_without_the_feature_are_ignored_and_unknown_ones_with_it_b
     bnt_host_kick(fake.host, 0);
     ck_assert_int_eq(fake_step(&fake), BNT_E_BROKEN);
     ck_assert_int_eq(bnt_host_diag(fake.host)->fault, BNT_FAULT_REQUEST_FLAGS);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST
@@ -82,15 +82,15 @@ START_TEST(test_limit_written_by_the_driver_clamps_the_target_until_the_device_i
     fake_config_put(&fake, BNT_BALLOON_CONFIG_GUEST_LIMIT, 600);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_NUM_PAGES), 600);
     ck_assert_uint_eq(fake_config_get(&fake, BNT_BALLOON_CONFIG_GUEST_LIMIT), 600);
-    ck_assert_uint_eq(fake_info(&fake).wanted_pfns, 1000);
+    ck_assert_uint_eq(fake_info(&fake).target.wanted_pfns, 1000);
     ck_assert_uint_eq(fake_count(&fake, FAKE_CONFIG), 1);
     for (uint32_t first = 300; first < 900; first += 100) {
         (void)fake_send_run(&fake, 0, first, 100, 1, NULL);
     }
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_LIMITED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_LIMITED);
     ck_assert_int_eq(bnt_host_status_write(fake.host, fake.now_ns, 0), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).num_pages, 1000);
-    ck_assert_uint_eq(fake_info(&fake).limit_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).target.num_pages, 1000);
+    ck_assert_uint_eq(fake_info(&fake).target.limit_pfns, 0);
     fake_close(&fake);
 
     open_with(FAKE_TOLD, 1000); /* not agreed: the write means nothing */
@@ -124,7 +124,7 @@ START_TEST(test_unit_is_refused_for_one_of_its_pages_and_kept_at_the_target)
     (void)fake_send(&fake, 0, units, 2, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_PINNED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 512);
     bnt_host_rules_clear(fake.host);
     (void)fake_send(&fake, 0, units + 1, 1, verdicts);
     (void)fake_send(&fake, 1, units, 1, verdicts);
@@ -134,7 +134,7 @@ START_TEST(test_unit_is_refused_for_one_of_its_pages_and_kept_at_the_target)
     (void)fake_send(&fake, 1, units, 2, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_PINNED);
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_ACCEPTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 512);
     fake_close(&fake);
 }
 END_TEST
@@ -153,13 +153,13 @@ START_TEST(test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was)
     fake.leaf_fail_from = 1;
     (void)fake_send(&fake, 0, &unit, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_BUSY);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake.leaf_fail_from = 0;
     fake.flags = 0;
     for (uint32_t first = 256; first < 1280; first += 256) { /* both ranges, whole: no leaf */
         (void)fake_send_run(&fake, 0, first, 256, 1, NULL);
     }
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1024);
     ck_assert_int_eq(fake.leaves_out, 0);
     ck_assert_int_eq(bnt_host_target_set(fake.host, fake.now_ns, 0, 0, NULL), BNT_OK);
     fake.flags = BNT_BALLOON_REQUEST_2M;
@@ -167,11 +167,11 @@ START_TEST(test_unit_that_no_leaf_can_record_is_busy_and_stays_as_it_was)
     fake.leaf_fail_from = 1;
     (void)fake_send(&fake, 1, &unit, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_BUSY);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1024);
     fake.leaf_fail_from = 0;
     (void)fake_send(&fake, 1, &unit, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 512);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 512);
     fake_close(&fake);
 }
 END_TEST
@@ -188,7 +188,7 @@ START_TEST(test_unit_goes_back_under_the_target_where_out_of_memory_allows_it)
     (void)fake_send(&fake, 0, &unit, 1, verdicts);
     (void)fake_send(&fake, 1, &unit, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     fake_close(&fake);
 }
 END_TEST

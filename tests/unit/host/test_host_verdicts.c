@@ -69,8 +69,8 @@ START_TEST(test_worked_example_of_the_specification)
     ck_assert_uint_eq(fake.dma[FAKE_ANSWER_GPA], 8);
     ck_assert_uint_eq(fake.dma[FAKE_ANSWER_GPA + 4], 1);
     (void)fake_send(&fake, 0, others, 2, verdicts);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 8);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 8);
+    ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
 }
 END_TEST
 
@@ -91,7 +91,7 @@ START_TEST(test_run_across_the_end_of_memory_is_split)
     (void)fake_send_run(&fake, 0, (uint32_t)FAKE_FIRST_PFN + PAGES - 2, 4, 1, verdicts);
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[2], BNT_VERDICT_INVALID);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 2);
 }
 END_TEST
 
@@ -110,7 +110,7 @@ START_TEST(test_same_pfn_twice_in_one_request)
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_NOT_LOCKED);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_NOT_LOCKED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
 }
 END_TEST
 
@@ -122,10 +122,10 @@ START_TEST(test_every_rule_verdict_reaches_the_driver_and_counts_as_refusal)
     open_with(FAKE_TOLD, PAGES);
     rule_put(rule_of(300, 300, all[_i]));
     ck_assert_int_eq(send_one(0, 300), all[_i]);
-    ck_assert_uint_eq(fake_info(&fake).verdicts[all[_i]], 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.verdicts[all[_i]], 1);
     fake.now_ns += UINT64_C(10000000000);
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_REFUSED);
+    ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_REFUSED);
 }
 END_TEST
 
@@ -136,7 +136,7 @@ START_TEST(test_inflate_beyond_the_target_is_not_needed)
     ck_assert_uint_eq(verdicts[2], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_NOT_NEEDED);
     ck_assert_uint_eq(verdicts[4], BNT_VERDICT_NOT_NEEDED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
 }
 END_TEST
 
@@ -148,7 +148,7 @@ START_TEST(test_deflate_to_the_target_is_not_needed_without_deflate_on_oom)
     (void)fake_send_run(&fake, 1, 300, 4, 1, verdicts);
     ck_assert_uint_eq(verdicts[1], BNT_VERDICT_ACCEPTED);
     ck_assert_uint_eq(verdicts[2], BNT_VERDICT_NOT_NEEDED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 2);
 }
 END_TEST
 
@@ -158,7 +158,7 @@ START_TEST(test_deflate_below_the_target_is_allowed_with_deflate_on_oom)
     (void)fake_send_run(&fake, 0, 300, 4, 1, verdicts);
     (void)fake_send_run(&fake, 1, 300, 4, 1, verdicts);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_ACCEPTED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
 }
 END_TEST
 
@@ -269,17 +269,17 @@ START_TEST(test_refusal_towards_a_plain_driver_keeps_the_page_and_its_backing)
     open_with(FAKE_PLAIN, 4);
     rule_put(rule_of(301, 302, BNT_VERDICT_PINNED));
     (void)fake_send_run(&fake, 0, 300, 4, 1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 2);
     ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_KEPT);
     ck_assert_uint_eq(fake.dropped[301 - FAKE_FIRST_PFN], 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_DISCARD), 2);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     (void)fake_send_run(&fake, 1, 303, 4, -1, NULL);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 2);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 0);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 0);
 }
 END_TEST
 
@@ -287,7 +287,7 @@ START_TEST(test_guest_page_is_never_split_by_not_needed)
 {
     fake.config.memory.page_order = 4;
     open_with(FAKE_TOLD, 20);
-    ck_assert_uint_eq(fake_info(&fake).target_pfns, 32);
+    ck_assert_uint_eq(fake_info(&fake).target.target_pfns, 32);
     ck_assert_uint_eq(fake_config_get(&fake, 0), 20);
     /* One PFN of the first page is refused, so pages end at odd counts. */
     rule_put(rule_of(512, 512, BNT_VERDICT_PINNED));
@@ -309,8 +309,8 @@ START_TEST(test_target_of_whole_guest_pages_is_reached_rounded_up)
     const uint32_t page = 1u << _i;
     const uint32_t whole = (5 + page - 1) / page * page;
     (void)fake_send_run(&fake, 0, 512, whole, 1, verdicts);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, whole);
-    ck_assert_int_eq(fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, whole);
+    ck_assert_int_eq(fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     (void)fake_send_run(&fake, 0, 1024, page, 1, verdicts);
     ck_assert_uint_eq(verdicts[0], BNT_VERDICT_NOT_NEEDED);
     ck_assert_uint_eq(verdicts[page - 1], BNT_VERDICT_NOT_NEEDED);
@@ -321,7 +321,7 @@ START_TEST(test_rules_are_checked_when_they_are_added)
 {
     struct bnt_host_rule rule = rule_of(5, 4, BNT_VERDICT_PINNED);
 
-    fake.ops.draw = NULL;
+    fake.ops.refusal.draw = NULL;
     open_with(FAKE_TOLD, 1);
     ck_assert_int_eq(bnt_host_rule_add(fake.host, &rule), BNT_E_ARGUMENT);
     rule = rule_of(1, 4, BNT_VERDICT_ACCEPTED);

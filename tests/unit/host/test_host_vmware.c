@@ -111,8 +111,8 @@ START_TEST(test_lock_and_unlock_move_one_page_and_bring_the_target)
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(fake.dropped[300 - FAKE_FIRST_PFN], 0);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_PPN_UNLOCKED);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).calls_failed, 2);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).vmware.calls_failed, 2);
     fake_close(&fake);
 }
 END_TEST
@@ -145,7 +145,7 @@ START_TEST(test_every_verdict_has_its_status)
     /* A page that the ledger holds is never called unlocked (BX-16). */
     refuse(305, 305, BNT_VERDICT_NOT_LOCKED, true);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 305, 0), BNT_VMWARE_BUSY);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3);
     fake_close(&fake);
 }
 END_TEST
@@ -177,8 +177,8 @@ START_TEST(test_2m_page_is_taken_whole_or_not_at_all)
         ck_assert_int_eq((int32_t)entry_status(1), BNT_VMWARE_PPN_PINNED);
         ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_SUCCESS); /* over by 24 */
         ck_assert_int_eq((int32_t)entry_status(3), BNT_VMWARE_PPN_NOTNEEDED);
-        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1024);
-        ck_assert_uint_eq(fake_info(&fake).unit_pfns, 1024);
+        ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1024);
+        ck_assert_uint_eq(fake_info(&fake).totals.huge_pfns, 1024);
         ck_assert_uint_eq(bnt_host_page_get(fake.host, 1100), BNT_HOST_PAGE_GUEST);
         ck_assert_uint_eq(bnt_host_page_get(fake.host, 1024), BNT_HOST_PAGE_GUEST);
         /* Not aligned; beyond memory; locked already; locked in part. */
@@ -193,7 +193,7 @@ START_TEST(test_2m_page_is_taken_whole_or_not_at_all)
         ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_PPN_INVALID); /* held in part */
         ck_assert_int_eq((int32_t)entry_status(1), BNT_VMWARE_PPN_UNLOCKED);
         ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_SUCCESS);
-        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 511);
+        ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 511);
         ck_assert_uint_eq(fake.dropped[512 - FAKE_FIRST_PFN], 1);
         ck_assert_uint_eq(fake.dropped[1536 - FAKE_FIRST_PFN], 0);
         fake_close(&fake);
@@ -210,12 +210,12 @@ START_TEST(test_2m_page_with_a_kept_part_is_given_back_whole)
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 512, 256, 1), BNT_VMWARE_SUCCESS);
     fake.discard_status = BNT_OK;
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 768, 256, 1), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 256);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 256);
     fake_log_clear(&fake);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 512, 1, 1), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq((int32_t)entry_status(0), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_uint_eq(fake_info(&fake).kept_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 0);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 256); /* not of those kept */
     fake_close(&fake);
 }
@@ -239,7 +239,7 @@ START_TEST(test_every_pair_of_capabilities)
                                          ? BNT_VMWARE_SUCCESS
                                          : BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
             ck_assert_uint_eq(result, common == BNT_VMWARE_CAP_BASIC ? 0 : common);
-            ck_assert_uint_eq(fake_info(&fake).capabilities, common);
+            ck_assert_uint_eq(fake_info(&fake).vmware.capabilities, common);
             ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 2000, 0), BNT_VMWARE_SUCCESS);
             ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 2, 1),
                              (common & batches) != 0 ? BNT_VMWARE_SUCCESS : BNT_VMWARE_CMD_INVALID);
@@ -269,7 +269,7 @@ START_TEST(test_reset_is_the_answer_to_all_but_start_until_start_drops_every_loc
     ck_assert_int_eq(bnt_host_reset(fake.host, fake.now_ns), BNT_OK);
     ck_assert_uint_eq(fake_count(&fake, FAKE_RESTORE), 0); /* none is touched */
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_RESET, 0)->extra, 50);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     for (uint32_t command = 1; command < BNT_VMWARE_CMD_COUNT; command++) {
         entry_put(0, 300);
         ck_assert_int_eq(call(command, command == 2 ? 300 : BATCH_PFN, 1),
@@ -281,14 +281,14 @@ START_TEST(test_reset_is_the_answer_to_all_but_start_until_start_drops_every_loc
     target(7);                     /* set before the guest comes back: it stays */
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_RESET_DONE, 0)->value, 2);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_PENDING);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
     /* START without a reset drops locks as well. */
     fake_log_clear(&fake);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, 0, 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_DEVICE_RESET, 0)->value, 1);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_RESET);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_RESET);
     fake_close(&fake);
 }
 END_TEST
@@ -299,13 +299,13 @@ START_TEST(test_touching_a_locked_page_asks_for_a_reset)
     start(ALL_CAPS, 100);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 301), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).touches, 0);
+    ck_assert_uint_eq(fake_info(&fake).vmware.touches, 0);
     ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK);
-    ck_assert_uint_eq(fake_info(&fake).touches, 1);
+    ck_assert_uint_eq(fake_info(&fake).vmware.touches, 1);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_TOUCHED, 0)->value, 300);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, 300, 0), BNT_VMWARE_RESET);
     ck_assert_int_eq(bnt_host_touched(fake.host, fake.now_ns, 300), BNT_OK); /* its own by now */
-    ck_assert_uint_eq(fake_info(&fake).touches, 1);
+    ck_assert_uint_eq(fake_info(&fake).vmware.touches, 1);
     fake_close(&fake);
 }
 END_TEST
@@ -339,13 +339,13 @@ START_TEST(test_doorbell_rings_when_the_target_changes_or_a_reset_is_wanted)
     fake.on_interrupt = NULL;
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
     target(70); /* START forgot it */
-    ck_assert_uint_eq(fake_info(&fake).doorbells, 3);
+    ck_assert_uint_eq(fake_info(&fake).vmware.doorbells, 3);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, 17, 4), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq(
         call(BNT_VMWARE_CMD_VMCI_DOORBELL_SET, BNT_VMWARE_DOORBELL_NONE, BNT_VMWARE_DOORBELL_NONE),
         BNT_VMWARE_SUCCESS);
     target(60);
-    ck_assert_uint_eq(fake_info(&fake).doorbells, 3);
+    ck_assert_uint_eq(fake_info(&fake).vmware.doorbells, 3);
     fake_close(&fake);
 }
 END_TEST
@@ -364,12 +364,12 @@ START_TEST(test_scripted_answer_overrides_a_whole_call)
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_RESET);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_START, ALL_CAPS, 0), BNT_VMWARE_SUCCESS_WITH_CAPABILITIES);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GUEST_ID, 1, 0), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).guest_id, 1);
+    ck_assert_uint_eq(fake_info(&fake).vmware.guest_id, 1);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 4, 1), BNT_VMWARE_FAILURE);
     ck_assert_uint_eq(entry_status(0), 31);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 0);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 0);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 4, 1), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 4);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
     fake_close(&fake);
 }
 END_TEST
@@ -428,14 +428,14 @@ START_TEST(test_hostile_guest_is_answered_and_counted)
     ck_assert_int_eq((int32_t)entry_status(2), BNT_VMWARE_PPN_LOCKED);
     ck_assert_int_eq((int32_t)entry_status(3), BNT_VMWARE_PPN_INVALID);
     ck_assert_uint_eq(entry_pfn(0), UINT64_C(0x100000000) + 300);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 1);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 7);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 7);
     /* The page moved, and the answer cannot be written: counted, nothing worse. */
     entry_put(0, 400);
     fake.copy_fail_at = fake.copies + 2;
     ck_assert_int_eq(call(BNT_VMWARE_CMD_BATCHED_LOCK, BATCH_PFN, 1), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 8);
-    ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 2);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 8);
+    ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 2);
     fake_close(&fake);
 }
 END_TEST
@@ -447,15 +447,15 @@ START_TEST(test_limit_of_the_guest_clamps_the_target_by_name)
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 40, 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(result, 40);
     ck_assert_uint_eq(fake_event(&fake, BNT_HOST_EVENT_LIMIT, 0)->value, 40);
-    ck_assert_uint_eq(fake_info(&fake).wanted_pfns, 100);
-    ck_assert_uint_eq(fake_info(&fake).limit_pfns, 40);
+    ck_assert_uint_eq(fake_info(&fake).target.wanted_pfns, 100);
+    ck_assert_uint_eq(fake_info(&fake).target.limit_pfns, 40);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 300, 41, 1), BNT_VMWARE_SUCCESS);
     ck_assert_int_eq((int32_t)entry_status(40), BNT_VMWARE_PPN_NOTNEEDED);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_LIMITED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_LIMITED);
     ck_assert_str_eq(bnt_outcome_name(BNT_OUTCOME_LIMITED), "limited");
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, UINT64_C(0x100000001), 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(result, 100);
-    ck_assert_uint_eq(fake_info(&fake).limit_pfns, UINT64_C(0x100000001));
+    ck_assert_uint_eq(fake_info(&fake).target.limit_pfns, UINT64_C(0x100000001));
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 0, 0), BNT_VMWARE_SUCCESS); /* none told */
     ck_assert_uint_eq(result, 100);
     fake_close(&fake);
@@ -471,16 +471,16 @@ START_TEST(test_target_is_reached_within_the_slack_but_zero_is_zero)
     fake_open(&fake);
     start(ALL_CAPS, 600);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 2, 512), BNT_VMWARE_SUCCESS);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     target(513);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     target(512);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_PENDING);
     target(0);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 512, 1, 1), BNT_VMWARE_SUCCESS);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_PENDING);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_PENDING);
     ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, 1024, 1, 1), BNT_VMWARE_SUCCESS);
-    ck_assert_int_eq((int)fake_info(&fake).outcome, BNT_OUTCOME_REACHED);
+    ck_assert_int_eq((int)fake_info(&fake).target.outcome, BNT_OUTCOME_REACHED);
     fake_close(&fake);
 }
 END_TEST
@@ -522,7 +522,7 @@ START_TEST(test_1000_starts_leave_nothing_behind)
         start(ALL_CAPS, PAGES);
         ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, 512, 3, 512), BNT_VMWARE_SUCCESS);
         ck_assert_int_eq(batch(BNT_VMWARE_CMD_BATCHED_LOCK, 2048, 100, 3), BNT_VMWARE_SUCCESS);
-        ck_assert_uint_eq(fake_info(&fake).balloon_pfns, 3 * 512 + 100);
+        ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 3 * 512 + 100);
     }
     (void)call(BNT_VMWARE_CMD_START, 0, 0);
     ck_assert_int_eq(fake.leaves_out, 0);
@@ -554,11 +554,11 @@ START_TEST(test_session_moves_with_the_saved_device)
     fake.storage = storage;
     fake.host = host;
     const struct bnt_host_info after = fake_info(&fake);
-    ck_assert_uint_eq(after.capabilities, before.capabilities);
-    ck_assert_uint_eq(after.guest_id, 1);
-    ck_assert_uint_eq(after.calls, before.calls);
-    ck_assert_uint_eq(after.balloon_pfns, 1);
-    ck_assert_uint_eq(after.wanted_pfns, 64);
+    ck_assert_uint_eq(after.vmware.capabilities, before.vmware.capabilities);
+    ck_assert_uint_eq(after.vmware.guest_id, 1);
+    ck_assert_uint_eq(after.vmware.calls, before.vmware.calls);
+    ck_assert_uint_eq(after.ledger.pfns, 1);
+    ck_assert_uint_eq(after.target.wanted_pfns, 64);
     /* No START is asked for, and what was locked is. */
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_PPN_LOCKED);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, FAKE_FIRST_PFN, 0), BNT_VMWARE_SUCCESS);

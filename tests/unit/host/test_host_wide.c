@@ -179,14 +179,14 @@ static void open_at(uint64_t first, uint32_t host_page_order)
     wide.ops = (struct bnt_host_ops){.size = sizeof wide.ops,
                                      .interrupt = interrupt,
                                      .config_interrupt = config_interrupt,
-                                     .discard = discard,
-                                     .restore = restore,
-                                     .refuse = refuse,
-                                     .leaf_alloc = leaf_alloc,
-                                     .leaf_free = leaf_free,
+                                     .backing.discard = discard,
+                                     .backing.restore = restore,
+                                     .refusal.refuse = refuse,
+                                     .ledger.leaf_alloc = leaf_alloc,
+                                     .ledger.leaf_free = leaf_free,
                                      .event = event,
                                      .request = request,
-                                     .doorbell = doorbell};
+                                     .vmware.doorbell = doorbell};
     ck_assert_int_eq(bnt_mem_init(&wide.mem, &ops, NULL, regions, 3), BNT_OK);
     wide.host = host_make(&wide.storage);
     ck_assert_int_eq(bnt_host_target_set(wide.host, 0, PFNS - HOLE_PFNS, 0, NULL), BNT_OK);
@@ -235,13 +235,13 @@ START_TEST(test_batch_moves_pages_wherever_they_lie)
     ck_assert_uint_eq(wide.request_first, wide.first + 500);
     ck_assert_uint_eq(wide.asked_pfn, wide.first + 599);
     ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 499), BNT_HOST_PAGE_GUEST);
-    ck_assert_uint_eq(info().balloon_pfns, 100);
+    ck_assert_uint_eq(info().ledger.pfns, 100);
     batch(BNT_VMWARE_CMD_BATCHED_UNLOCK, wide.first + 500, 100);
     for (uint32_t i = 0; i < 100; i++) {
         ck_assert_uint_eq(status_of(i), BNT_VMWARE_SUCCESS);
         ck_assert_uint_eq(wide.dropped[500 + i], 0);
     }
-    ck_assert_uint_eq(info().balloon_pfns, 0);
+    ck_assert_uint_eq(info().ledger.pfns, 0);
     close_wide();
 }
 END_TEST
@@ -262,8 +262,8 @@ START_TEST(test_pfn_outside_memory_is_invalid_also_where_it_is_equal_in_32_bits)
         batch(BNT_VMWARE_CMD_BATCHED_LOCK, outside[i] & BNT_VMWARE_ENTRY_PFN_MAX, 1);
         ck_assert_uint_eq(status_of(0), BNT_VMWARE_PPN_INVALID);
     }
-    ck_assert_uint_eq(info().verdicts[BNT_VERDICT_INVALID], n);
-    ck_assert_uint_eq(info().balloon_pfns, 0);
+    ck_assert_uint_eq(info().wire.verdicts[BNT_VERDICT_INVALID], n);
+    ck_assert_uint_eq(info().ledger.pfns, 0);
     ck_assert_uint_eq(wide.discards, 0);
     close_wide();
 }
@@ -276,7 +276,7 @@ START_TEST(test_lock_takes_no_pfn_beyond_32_bits)
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, FOUR_GIGA, 0), BNT_VMWARE_PPN_INVALID);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 0, 0), BNT_VMWARE_PPN_INVALID);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_UNLOCK, FOUR_GIGA - 1, 0), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(info().balloon_pfns, 0);
+    ck_assert_uint_eq(info().ledger.pfns, 0);
     close_wide();
 }
 END_TEST
@@ -286,14 +286,14 @@ START_TEST(test_huge_page_is_aligned_in_the_guests_memory)
     open_at(starts[_i] & ~UINT64_C(511), 0);
     batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, wide.first + 512, 1);
     ck_assert_uint_eq(status_of(0), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(info().balloon_pfns, 512);
+    ck_assert_uint_eq(info().ledger.pfns, 512);
     batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, wide.first + 1, 1);
     ck_assert_uint_eq(status_of(0), BNT_VMWARE_PPN_INVALID);
     batch(BNT_VMWARE_CMD_BATCHED_2M_LOCK, wide.first + HOLE, 1); /* the hole is in it */
     ck_assert_uint_eq(status_of(0), BNT_VMWARE_PPN_INVALID);
     batch(BNT_VMWARE_CMD_BATCHED_2M_UNLOCK, wide.first + 512, 1);
     ck_assert_uint_eq(status_of(0), BNT_VMWARE_SUCCESS);
-    ck_assert_uint_eq(info().balloon_pfns, 0);
+    ck_assert_uint_eq(info().ledger.pfns, 0);
     ck_assert_ptr_null(memchr(wide.dropped, 1, PFNS));
     close_wide();
 }
@@ -328,7 +328,7 @@ START_TEST(test_touched_page_is_told_and_resets)
     open_at(starts[_i], 0);
     batch(BNT_VMWARE_CMD_BATCHED_LOCK, wide.first + 600, 1);
     ck_assert_int_eq(bnt_host_touched(wide.host, 0, (uint32_t)(wide.first + 600)), BNT_OK);
-    ck_assert_uint_eq(info().balloon_pfns, 1);
+    ck_assert_uint_eq(info().ledger.pfns, 1);
     ck_assert_int_eq(bnt_host_touched(wide.host, 0, wide.first + 600), BNT_OK);
     ck_assert_uint_eq(wide.touched_pfn, wide.first + 600);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_GET_TARGET, 0, 0), BNT_VMWARE_RESET);
@@ -363,10 +363,10 @@ START_TEST(test_saved_state_moves_to_the_same_memory_only)
     close_wide();
     wide.host = host;
     wide.storage = storage;
-    ck_assert_uint_eq(info().balloon_pfns, 100);
+    ck_assert_uint_eq(info().ledger.pfns, 100);
     ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 599), BNT_HOST_PAGE_BALLOON);
     batch(BNT_VMWARE_CMD_BATCHED_UNLOCK, wide.first + 500, 100);
-    ck_assert_uint_eq(info().balloon_pfns, 0);
+    ck_assert_uint_eq(info().ledger.pfns, 0);
     ck_assert_ptr_null(memchr(wide.dropped, 1, PFNS));
     close_wide();
     open_at(starts[(_i + 1) % LAST_STARTS], 0);

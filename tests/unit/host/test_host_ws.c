@@ -111,13 +111,13 @@ START_TEST(test_a_report_is_taken_in_and_returned)
     ck_assert_uint_eq(ws_now().bin_count, 16);
     report(2, 5);
     ck_assert_uint_eq(ws_now().bin_count, 2);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 2);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 2);
     report(1, 0);
     ck_assert_uint_eq(ws_now().bin_count, 1);
     report(0, 5);
     ck_assert_uint_eq(ws_now().bin_count, 0);
     ck_assert_uint_eq(ws_now().sequence, 5);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 4);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 4);
 }
 END_TEST
 
@@ -133,7 +133,7 @@ START_TEST(test_a_second_or_a_small_buffer_is_returned_at_once)
     ck_assert(!fake_pop(&fake, CMD, &len));
     command_buffer(ROOM);
     ck_assert(fake_pop(&fake, CMD, &len));
-    ck_assert_uint_eq(fake_info(&fake).misuses, 2);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 2);
 }
 END_TEST
 
@@ -184,7 +184,7 @@ START_TEST(test_buffer_of_too_many_segments_is_returned_at_once)
     ck_assert_int_eq(fake_step(&fake), BNT_OK);
     ck_assert(fake_pop(&fake, CMD, &len));
     ck_assert_uint_eq(len, 0);
-    ck_assert_uint_eq(fake_info(&fake).misuses, 1);
+    ck_assert_uint_eq(fake_info(&fake).wire.misuses, 1);
 }
 END_TEST
 

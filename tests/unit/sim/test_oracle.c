@@ -79,7 +79,7 @@ static void served(bool inflate)
 {
     const uint32_t pfn = (uint32_t)page;
     const struct bnt_host_request seen = {
-        .inflate = inflate, .pfn_count = 1, .pfns = &pfn, .unit_pfns = 1};
+        .inflate = inflate, .pfn_count = 1, .pfns = &pfn, .pfns_each = 1};
     oracle_observe_host_request(oracle, 0, &seen);
 }
 
@@ -271,7 +271,7 @@ END_TEST
 /** A balloon of one page over a target of none; the last answer is of a status. */
 static void above_target(uint32_t command, int32_t status)
 {
-    const struct bnt_host_info host = {.balloon_pfns = 1, .outcome = BNT_OUTCOME_STALLED};
+    const struct bnt_host_info host = {.ledger.pfns = 1, .target.outcome = BNT_OUTCOME_STALLED};
     calls_start(0);
     call(command, status);
     oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_LIVE, UINT64_MAX);
@@ -370,7 +370,8 @@ START_TEST(test_a_target_that_a_late_event_set_has_its_stall_bound)
         bool blamed;
     } rows[] = {
         {100, 100 + STALL_NS, false}, {100, 101 + STALL_NS, true}, {101, 100 + STALL_NS, true}};
-    const struct bnt_host_info host = {.outcome = BNT_OUTCOME_PENDING, .target_pfns = 8};
+    const struct bnt_host_info host = {.target.outcome = BNT_OUTCOME_PENDING,
+                                       .target.target_pfns = 8};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         start(0);
         wait_until(100);
@@ -386,7 +387,7 @@ END_TEST
 
 START_TEST(test_a_target_without_an_outcome_needs_a_device)
 {
-    const struct bnt_host_info host = {.outcome = BNT_OUTCOME_PENDING};
+    const struct bnt_host_info host = {.target.outcome = BNT_OUTCOME_PENDING};
     start(0);
     oracle_observe_target_set(oracle, 0, 1);
     oracle_check_converged(oracle, 0, &host, ORACLE_DEVICE_GONE, UINT64_MAX);

@@ -34,14 +34,14 @@ START_TEST(test_the_whole_recording_passes)
     ck_assert_uint_eq(counts.targets, 5);
     ck_assert_uint_eq(counts.reported_pfns, 63488);
     const struct bnt_host_info told = bench_info(&bench);
-    ck_assert_uint_eq(told.requests, 362);
-    ck_assert_uint_eq(told.balloon_pfns, 0);
-    ck_assert_uint_eq(told.inflated_pfns, 46000);
-    ck_assert_uint_eq(told.deflated_pfns, 46000);
-    ck_assert_uint_eq(told.stats_buffers, 14);
-    ck_assert_uint_eq(told.misuses, 0);
-    ck_assert_uint_eq(told.breaks, 0);
-    ck_assert_int_eq(told.outcome, BNT_OUTCOME_REACHED);
+    ck_assert_uint_eq(told.wire.requests, 362);
+    ck_assert_uint_eq(told.ledger.pfns, 0);
+    ck_assert_uint_eq(told.totals.inflated_pfns, 46000);
+    ck_assert_uint_eq(told.totals.deflated_pfns, 46000);
+    ck_assert_uint_eq(told.statistics.buffers, 14);
+    ck_assert_uint_eq(told.wire.misuses, 0);
+    ck_assert_uint_eq(told.wire.breaks, 0);
+    ck_assert_int_eq(told.target.outcome, BNT_OUTCOME_REACHED);
     ck_assert_uint_eq(bench.reported_pfns, 63488);
     bench_close();
 }

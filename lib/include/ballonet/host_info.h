@@ -1,0 +1,164 @@
+/*
+ * What a balloon device core says about itself, grouped by subject.
+ *
+ * Part of <ballonet/host.h>, which includes it; bnt_host_info_get fills it in. Counters count from
+ * bnt_host_init on, and are part of the saved state. What is asked for often stands first: a caller
+ * may set `size` to the offset of a later group, and gets what fits.
+ */
+#ifndef BALLONET_HOST_INFO_H
+#define BALLONET_HOST_INFO_H
+
+#include <ballonet/balloon.h>
+#include <ballonet/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* clang-format off */
+/**
+ * How a target request ended: name, name in messages, meaning. Each request has exactly one outcome.
+ *
+ * Two bounds limit a request: target.stall_ns, which begins anew with each progress, and the
+ * timeout of the request. A request makes progress when the ledger comes nearer to the target than
+ * it was at any time since the target was set; a guest that inflates and deflates in turn makes
+ * none. The bound that comes first ends the request. The timeout ends it as TIMED_OUT if there was
+ * progress. Otherwise the outcome is REFUSED if a page was refused since the target was set, and
+ * STALLED if none was. A driver that resets a device which is reset already ends no request, so a
+ * target may be set before the guest boots.
+ */
+#define BNT_OUTCOME_MAP(X)                                                                         \
+    X(PENDING,    "pending",    "not ended yet")                                                   \
+    X(REACHED,    "reached",    "the ledger holds the target, rounded to the guest's page")        \
+    X(SUPERSEDED, "superseded", "another target was set")                                          \
+    X(TIMED_OUT,  "timed-out",  "its time ran out while the guest made progress")                  \
+    X(STALLED,    "stalled",    "no progress for stall_ns, or none at all within its time")          \
+    X(REFUSED,    "refused",    "the same, after refusals of pages")                               \
+    X(RESET,      "reset",      "the balloon or the device was reset")                                 \
+    X(LIMITED,    "limited",    "the ledger holds the guest's limit, which the target exceeds")
+
+/** States of free page hinting: name, name in messages, meaning. */
+#define BNT_HOST_HINT_STATE_MAP(X)                                                                 \
+    X(STOP,      "stop",      "no hints are wanted; the driver keeps what it hinted")              \
+    X(REQUESTED, "requested", "an id was issued, the driver has not begun its run")                \
+    X(START,     "start",     "the run is under way: hints count")                                 \
+    X(DONE,      "done",      "the driver may use what it hinted")
+/* clang-format on */
+
+typedef enum bnt_outcome {
+#define BNT_X(name, text, meaning) BNT_OUTCOME_##name,
+    BNT_OUTCOME_MAP(BNT_X)
+#undef BNT_X
+    BNT_OUTCOME_COUNT
+} bnt_outcome;
+
+typedef enum bnt_host_hint_state {
+#define BNT_X(name, text, meaning) BNT_HOST_HINT_##name,
+    BNT_HOST_HINT_STATE_MAP(BNT_X)
+#undef BNT_X
+} bnt_host_hint_state;
+
+/** The target, and what the guest says about it. */
+struct bnt_host_target_info {
+    uint64_t num_pages;   /**< the target that the guest reads */
+    uint64_t target_pfns; /**< num_pages, rounded up to the guest's page */
+    uint64_t wanted_pfns; /**< the target that was set; it exceeds num_pages above limit_pfns */
+    uint64_t limit_pfns;  /**< largest balloon, by the guest's word; 0: it named none */
+    uint64_t actual_pfns; /**< the `actual` that the guest wrote last */
+    bnt_outcome outcome;  /**< of the last request */
+    uint64_t outcome_id;  /**< id of the last request */
+};
+
+/** The page ledger now. */
+struct bnt_host_ledger_info {
+    uint64_t pfns;          /**< in the balloon: BALLOONED, RETAINED, and those without a leaf */
+    uint64_t retained_pfns; /**< in the balloon with their backing, those without a leaf included */
+    uint64_t leafless_pfns; /**< in the balloon, without a leaf to record them */
+    uint64_t partial_pfns;  /**< in the balloon, and still backed: their host pages are not whole */
+    uint64_t leaves;        /**< allocated */
+};
+
+/** PFNs that entered and left the balloon. */
+struct bnt_host_total_info {
+    uint64_t inflated_pfns;
+    uint64_t deflated_pfns;
+    uint64_t reset_pfns; /**< the guest's again by a reset of the balloon or of the device */
+    uint64_t huge_pfns;  /**< part of inflated_pfns and deflated_pfns: as huge pages */
+};
+
+/** What ops.backing discarded for inflation, reports and hints. */
+struct bnt_host_backing_info {
+    uint64_t discarded_bytes; /**< really freed, by the word of the callbacks */
+    uint64_t discards;        /**< calls of `discard` and `fill` */
+};
+
+/** Requests and queues. */
+struct bnt_host_wire_info {
+    uint64_t requests;
+    uint64_t stale_requests;              /**< of an old epoch: answered RESET */
+    uint64_t verdicts[BNT_VERDICT_COUNT]; /**< PFNs by the verdict that they got */
+    uint64_t interrupts;
+    uint64_t misuses; /**< violations that the device survived */
+    uint64_t breaks;  /**< violations that broke the device */
+};
+
+/** Statistics. */
+struct bnt_host_statistics_info {
+    uint64_t buffers; /**< buffers that arrived */
+};
+
+/** Free page reporting. */
+struct bnt_host_reporting_info {
+    uint64_t reported_pfns;
+};
+
+/** Free page hinting. */
+struct bnt_host_hinting_info {
+    bnt_host_hint_state state;
+    uint32_t id;           /**< the command id that was issued last; 0: none */
+    uint64_t runs;         /**< command ids that were issued */
+    uint64_t hinted_pfns;  /**< in hints of the current run */
+    uint64_t ignored_pfns; /**< in hints of other runs */
+};
+
+/** VMware's wire. */
+struct bnt_host_vmware_info {
+    uint64_t capabilities; /**< of the last START; 0: none yet, or the host wants a reset */
+    uint64_t guest_id;
+    uint64_t calls;
+    uint64_t calls_failed; /**< calls that were not answered with success */
+    uint64_t doorbells;    /**< times that the doorbell was rung */
+    uint64_t touches;      /**< pages in the balloon that the guest used */
+};
+
+/** State and counters of an instance. */
+struct bnt_host_info {
+    uint32_t size;     /**< set by the caller, sizeof(struct bnt_host_info) or less */
+    uint8_t status;    /**< the device status register */
+    uint64_t features; /**< negotiated */
+    uint32_t epoch;
+    uint32_t epoch_acknowledged;
+    struct bnt_host_target_info target;
+    struct bnt_host_ledger_info ledger;
+    struct bnt_host_total_info totals;
+    struct bnt_host_backing_info backing;
+    struct bnt_host_wire_info wire;
+    struct bnt_host_statistics_info statistics;
+    struct bnt_host_reporting_info reporting;
+    struct bnt_host_hinting_info hinting;
+    struct bnt_host_vmware_info vmware;
+    /** Steps that had nothing to do and requested another step at once. Any other value than 0 is a
+     * bug of this library. */
+    uint64_t idle_steps;
+};
+
+/** "timed-out" and so on; "unknown" for a value that is no outcome. */
+const char *bnt_outcome_name(uint32_t outcome);
+
+/** "requested" and so on; "unknown" for a value that is no state. */
+const char *bnt_host_hint_state_name(uint32_t state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
