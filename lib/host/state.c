@@ -14,9 +14,10 @@
 
 #include <string.h>
 
-/* "BNTH" and the version of what follows. */
+/* "BNTH" and the version of what follows. A new tag of statistics is a new version: a state that was
+ * saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
 #define STATE_MAGIC   UINT32_C(0x48544E42)
-#define STATE_VERSION UINT32_C(2)
+#define STATE_VERSION (UINT32_C(2) + ((BNT_STAT_COUNT - UINT32_C(16)) << 16))
 
 /* ---- Sections; each requires of what it loads that a device can have saved it ---- */
 

@@ -116,7 +116,7 @@ START_TEST(test_unknown_tags_odd_and_excessive_lengths_are_survived)
     open_with(FAKE_PLAIN);
     fake_stat_put(&fake, 0, 999, 1);
     fake_stat_put(&fake, 1, BNT_STAT_MEMFREE, 5);
-    fake_stat_put(&fake, 2, 16, 1);
+    fake_stat_put(&fake, 2, BNT_STAT_COUNT, 1);
     fake_stats(&fake, 33);
     ck_assert_uint_eq(stats_now().unknown_count, 2);
     ck_assert_uint_eq(stats_now().values[BNT_STAT_MEMFREE], 5);
@@ -132,15 +132,16 @@ END_TEST
 START_TEST(test_tags_of_newer_drivers_are_known_and_others_are_kept_raw)
 {
     open_with(FAKE_PLAIN);
-    for (uint32_t i = 0; i < 26; i++) {
-        fake_stat_put(&fake, i, (uint16_t)(i < 16 ? i : 1000 + i), 100 + i);
+    for (uint32_t i = 0; i < BNT_STAT_COUNT + 10; i++) {
+        fake_stat_put(&fake, i, (uint16_t)(i < BNT_STAT_COUNT ? i : 1000 + i - BNT_STAT_COUNT),
+                      100 + i);
     }
-    fake_stats(&fake, 260);
-    ck_assert_uint_eq(stats_now().known, 0xFFFF);
-    ck_assert_uint_eq(stats_now().values[BNT_STAT_DIRECT_RECLAIM], 115);
+    fake_stats(&fake, 10 * (BNT_STAT_COUNT + 10));
+    ck_assert_uint_eq(stats_now().known, (1u << BNT_STAT_COUNT) - 1);
+    ck_assert_uint_eq(stats_now().values[BNT_STAT_DIRECT_RECLAIM], 100 + BNT_STAT_DIRECT_RECLAIM);
     ck_assert_uint_eq(stats_now().unknown_count, 10);
-    ck_assert_uint_eq(stats_now().unknown[0].tag, 1016);
-    ck_assert_uint_eq(stats_now().unknown[7].value, 123);
+    ck_assert_uint_eq(stats_now().unknown[0].tag, 1000);
+    ck_assert_uint_eq(stats_now().unknown[7].value, 107 + BNT_STAT_COUNT);
 }
 END_TEST
 
