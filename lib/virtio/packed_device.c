@@ -31,8 +31,9 @@ static bnt_status packed_look(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     if (status != BNT_OK) {
         return status;
     }
-    /* The flags are loaded before the rest of the list; pairs with the release in packed_publish.
-     * Without it an old descriptor is taken. */
+    /* Orders the load of the flags before the loads of the rest of the descriptors. Its other
+     * half is the release barrier in packed_publish. Without it the device can read a descriptor
+     * that is not written yet. */
     bnti_fence_acquire();
     return bnti_lap_flags_are(*flags, bnti_lap_avail(vq->avail_next, vq->size)) ? BNT_OK
                                                                                 : BNT_E_AGAIN;
@@ -47,15 +48,18 @@ static bnt_status packed_wish(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_OFF_WRAP,
                                      bnti_lap_event(vq->avail_next, vq->size), diag);
-        /* The offset is stored before the mode; pairs with the acquire in packed_publish. */
+        /* Orders the store of the offset before the store of the mode. Its other half is the
+         * acquire barrier in packed_publish. Without it the driver can read the offset of an
+         * earlier wish: the kick is lost. */
         bnti_fence_release();
     }
     if (status == BNT_OK && vq->event_flags != flags) {
         status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + EVENT_FLAGS, flags, diag);
         vq->event_flags = flags;
     }
-    /* The wish is stored before the flags are loaded again; pairs with the full barrier in
-     * packed_publish. Without it the kick is lost. */
+    /* Orders the store of the device event structure before the next load of the flags. Its
+     * other half is the full barrier in packed_publish. Without it the driver can miss that the
+     * device wants a kick while the device misses the buffer: the kick is lost. */
     bnti_fence_full();
     return status;
 }
@@ -111,8 +115,9 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     if (status != BNT_OK) {
         return status;
     }
-    /* Buffer, length and id are stored before the flags; pairs with the acquire in
-     * packed_look_used. Without it the driver takes an old id. */
+    /* Orders the stores of buffer, length and id before the store of the used flags. Its other
+     * half is the acquire barrier in packed_look_used. Without it the driver can read an id that
+     * is not written yet. */
     bnti_fence_release();
     status = bnti_vq_dev_store16(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, flags),
                                  (uint16_t)flags, diag);
@@ -140,14 +145,16 @@ static bnt_status packed_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_m
     if (vq->used_since == 0) {
         return BNT_OK;
     }
-    /* Used flags are stored before the driver event structure is loaded; pairs with the full
-     * barrier in packed_ask. Without it the interrupt is lost. */
+    /* Orders the store of the used flags before the load of the driver event structure. Its
+     * other half is the full barrier in packed_ask. Without it the device can miss that the
+     * driver wants an interrupt while the driver misses the used buffer: the interrupt is lost. */
     bnti_fence_full();
     status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_FLAGS, &flags, diag);
     flags &= EVENT_MODE;
     if (status == BNT_OK && flags == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_dev_event_idx(vq)) {
-        /* The mode is loaded before the offset; pairs with the release in packed_ask. Without it an
-         * old offset is judged, and the interrupt is lost. */
+        /* Orders the load of the mode before the load of the offset. Its other half is the
+         * release barrier in packed_ask. Without it the device can read the offset of an earlier
+         * wish: the interrupt is lost. */
         bnti_fence_acquire();
         status = bnti_vq_dev_load16(vq, mem, vq->avail_gpa + EVENT_OFF_WRAP, &event, diag);
         *due = status == BNT_OK &&

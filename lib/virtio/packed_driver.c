@@ -90,18 +90,21 @@ static bool packed_publish(struct bnt_vq_drv *vq)
     const uint32_t since = next > told ? next - told : next + 2 * size - told;
     uint16_t wish;
 
-    /* All descriptors are stored before the flags of the first; pairs with the acquire in
-     * packed_look. Without it the device takes a descriptor that is not written yet. */
+    /* Orders the stores of all descriptors before the store of the flags of the first. Its other
+     * half is the acquire barrier in packed_look. Without it the device can read a descriptor
+     * that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, packed_at(vq, told) + DRV_DESC_FLAGS, vq->withheld_flags);
     vq->avail_told = vq->avail_next;
-    /* The flags are stored before the device event structure is loaded; pairs with the full barrier
-     * in packed_wish. Without it the kick is lost. */
+    /* Orders the store of the flags before the load of the device event structure. Its other
+     * half is the full barrier in packed_wish. Without it the driver can miss that the device
+     * wants a kick while the device misses the buffer: the kick is lost. */
     bnti_fence_full();
     wish = bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_FLAGS) & DRV_EVENT_MODE;
     if (wish == BNT_VQ_PACKED_EVENT_DESC && bnti_vq_drv_event_idx(vq)) {
-        /* The mode is loaded before the offset; pairs with the release in packed_wish. Without it
-         * an old offset is judged, and the kick is lost. */
+        /* Orders the load of the mode before the load of the offset. Its other half is the
+         * release barrier in packed_wish. Without it the driver can read the offset of an
+         * earlier wish: the kick is lost. */
         bnti_fence_acquire();
         return bnti_lap_event_passed(bnti_vq_drv_load16(vq, vq->layout.used + DRV_EVENT_OFF_WRAP),
                                      next, since, size);
@@ -116,15 +119,19 @@ static void packed_ask(struct bnt_vq_drv *vq, uint16_t flags)
     if (flags == BNT_VQ_PACKED_EVENT_DESC) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_OFF_WRAP,
                             bnti_lap_event(vq->used_next, vq->config.queue_size));
-        /* The offset is stored before the mode; pairs with the acquire in packed_interrupt_due. */
+        /* Orders the store of the offset before the store of the mode. Its other half is the
+         * acquire barrier in packed_interrupt_due. Without it the device can read the offset of
+         * an earlier wish: the interrupt is lost. */
         bnti_fence_release();
     }
     if (vq->event_flags != flags) {
         bnti_vq_drv_store16(vq, vq->layout.avail + DRV_EVENT_FLAGS, flags);
         vq->event_flags = flags;
     }
-    /* The wish is stored before the used flags are loaded again; pairs with the full barrier in
-     * packed_interrupt_due. Without it the interrupt is lost. */
+    /* Orders the store of the driver event structure before the next load of the used flags. Its
+     * other half is the full barrier in packed_interrupt_due. Without it the device can miss
+     * that the driver wants an interrupt while the driver misses the used buffer: the interrupt
+     * is lost. */
     bnti_fence_full();
 }
 
@@ -149,8 +156,9 @@ static bnt_status packed_look_used(struct bnt_vq_drv *vq, struct bnti_vq_entry *
     if (!used) {
         return BNT_E_AGAIN;
     }
-    /* The used flags are loaded before id, length and buffer; pairs with the release in packed_use.
-     * Without it an old id is taken. */
+    /* Orders the load of the used flags before the loads of id, length and buffer. Its other
+     * half is the release barrier in packed_use. Without it the driver can read an id that is
+     * not written yet. */
     bnti_fence_acquire();
     entry->id = bnti_vq_drv_load16(vq, at + DRV_DESC_ID);
     /* The length is reserved without WRITE (VIRTIO 1.3, 2.8.5), yet QEMU 7.2 never sets WRITE: the

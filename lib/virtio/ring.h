@@ -131,7 +131,8 @@ static inline void bnti_fence_acquire(void)
 }
 
 /** Orders the stores of entries before the store of the index or flags that announces them. Its
- * other half is the peer's bnti_fence_acquire. */
+ * other half is the peer's bnti_fence_acquire; without it the peer may read an entry before it is
+ * written. */
 static inline void bnti_fence_release(void)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);

@@ -30,8 +30,9 @@ static bnt_status vq_dev_index_read(struct bnt_vq_dev *vq, const struct bnt_mem 
         return bnti_vq_dev_break(vq, &told, diag);
     }
     vq->avail_known = index;
-    /* avail.idx is loaded before entries and descriptors; pairs with the release in split_publish.
-     * Without it an old chain is walked. */
+    /* Orders the load of avail.idx before the loads of ring entries and descriptors. Its other
+     * half is the release barrier in split_publish. Without it the device can walk a chain that
+     * is not written yet. */
     bnti_fence_acquire();
     return BNT_OK;
 }
@@ -42,8 +43,9 @@ static bnt_status vq_dev_kick_ask(struct bnt_vq_dev *vq, const struct bnt_mem *m
 {
     const bnt_status status = bnti_vq_dev_store16(
         vq, mem, vq->used_gpa + BNTI_AVAIL_EVENT(vq->size), vq->avail_next, diag);
-    /* avail_event is stored before avail.idx is loaded again; pairs with the full barrier in
-     * split_publish. Without it the kick is lost. */
+    /* Orders the store of avail_event before the next load of avail.idx. Its other half is the
+     * full barrier in split_publish. Without it the driver can miss that the device wants a kick
+     * while the device misses the buffer: the kick is lost. */
     bnti_fence_full();
     return status;
 }
@@ -111,8 +113,9 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     if (status != BNT_OK) {
         return status;
     }
-    /* The buffer and the used entry are stored before used.idx; pairs with the acquire in
-     * split_look. Without it the driver takes an old entry. */
+    /* Orders the stores of the buffer and of the used entry before the store of used.idx. Its
+     * other half is the acquire barrier in split_look. Without it the driver can read a used
+     * entry that is not written yet. */
     bnti_fence_release();
     vq->used_next = bnti_index_add(vq->used_next, used->buffers);
     if (undecided + used->buffers > UINT16_MAX) {
@@ -142,8 +145,10 @@ static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_me
     if (next == told) {
         return BNT_OK;
     }
-    /* used.idx is stored before used_event or flags are loaded; pairs with the full barriers of
-     * vq_drv_interrupt_ask and split_interrupts_set. Without it the interrupt is lost. */
+    /* Orders the store of used.idx before the load of used_event or of the avail flags. Its
+     * other halves are the full barriers in vq_drv_interrupt_ask and split_interrupts_set.
+     * Without it the device can miss that the driver wants an interrupt while the driver misses
+     * the used buffer: the interrupt is lost. */
     bnti_fence_full();
     status = bnti_vq_dev_load16(
         vq, mem, vq->avail_gpa + (event_idx ? BNTI_USED_EVENT(vq->size) : BNTI_RING_FLAGS), &wish,
@@ -173,7 +178,9 @@ static bnt_status split_kicks_set(struct bnt_vq_dev *vq, const struct bnt_mem *m
     }
     status = bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_FLAGS,
                                  (uint16_t)(wanted ? 0 : BNT_VQ_USED_F_NO_NOTIFY), diag);
-    /* Flags are stored before avail.idx is loaded; as in vq_dev_kick_ask. */
+    /* Orders the store of the used flags before the next load of avail.idx. Its other half is
+     * the full barrier in split_publish. Without it the driver can miss that the device wants a
+     * kick while the device misses the buffer: the kick is lost. */
     bnti_fence_full();
     return status;
 }

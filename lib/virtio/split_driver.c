@@ -71,13 +71,16 @@ static bool split_publish(struct bnt_vq_drv *vq)
     const uint16_t told = vq->avail_told;
     const uint16_t next = vq->avail_next;
 
-    /* Descriptors and entries are stored before avail.idx; pairs with the acquire in
-     * vq_dev_index_read. Without it the device walks a chain that is not written yet. */
+    /* Orders the stores of descriptors and ring entries before the store of avail.idx. Its other
+     * half is the acquire barrier in vq_dev_index_read. Without it the device can walk a chain
+     * that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_INDEX, next);
     vq->avail_told = next;
-    /* avail.idx is stored before avail_event or flags are loaded; pairs with the full barriers of
-     * vq_dev_kick_ask and split_kicks_set. Without it the kick is lost. */
+    /* Orders the store of avail.idx before the load of avail_event or of the used flags. Its
+     * other halves are the full barriers in vq_dev_kick_ask and split_kicks_set. Without it the
+     * driver can miss that the device wants a kick while the device misses the buffer: the kick
+     * is lost. */
     bnti_fence_full();
     if (bnti_vq_drv_event_idx(vq)) {
         const uint32_t event = vq->layout.used + BNTI_AVAIL_EVENT(vq->config.queue_size);
@@ -92,8 +95,9 @@ static void vq_drv_interrupt_ask(const struct bnt_vq_drv *vq)
 {
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_USED_EVENT(vq->config.queue_size),
                         vq->used_next);
-    /* used_event is stored before used.idx is loaded again; pairs with the full barrier in
-     * split_interrupt_due. Without it the interrupt is lost. */
+    /* Orders the store of used_event before the next load of used.idx. Its other half is the
+     * full barrier in split_interrupt_due. Without it the device can miss that the driver wants
+     * an interrupt while the driver misses the used buffer: the interrupt is lost. */
     bnti_fence_full();
 }
 
@@ -113,8 +117,9 @@ static bnt_status split_look(struct bnt_vq_drv *vq, struct bnti_vq_entry *entry,
     if (moved > device_holds) {
         return bnti_vq_drv_break(vq, diag, BNT_FAULT_USED_INDEX_JUMP, 0, device_holds, moved);
     }
-    /* used.idx is loaded before the used entry and the buffer; pairs with the release in split_use.
-     * Without it an old entry is taken. */
+    /* Orders the load of used.idx before the loads of the used entry and of the buffer. Its
+     * other half is the release barrier in split_use. Without it the driver can read a used
+     * entry that is not written yet. */
     bnti_fence_acquire();
     if (moved == 0) {
         return BNT_E_AGAIN;
@@ -147,7 +152,10 @@ static void split_interrupts_set(struct bnt_vq_drv *vq, bool wanted)
     if (!bnti_vq_drv_event_idx(vq)) {
         bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_FLAGS,
                             (uint16_t)(wanted ? 0 : BNT_VQ_AVAIL_F_NO_INTERRUPT));
-        /* Flags are stored before used.idx is loaded; as in vq_drv_interrupt_ask. */
+        /* Orders the store of the avail flags before the next load of used.idx. Its other half
+         * is the full barrier in split_interrupt_due. Without it the device can miss that the
+         * driver wants an interrupt while the driver misses the used buffer: the interrupt is
+         * lost. */
         bnti_fence_full();
     } else if (wanted) {
         vq_drv_interrupt_ask(vq);
