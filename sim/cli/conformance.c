@@ -1,9 +1,10 @@
 /*
- * `conformance`: runs scenarios and adds up what was observed of each clause of the standard.
+ * The verb `conformance` runs scenarios and adds up what was observed of each clause of the
+ * standard.
  *
- * Results are kept by subject: our driver, our device, each personality, each recording, and
- * separately what a script made a party do. The status of a row is that of our driver and device.
- * Printed by conformance_print.c.
+ * Results are kept for each subject: our driver, our device, each personality, each recording, and
+ * separately the scripted actions of a party. The status of a clause depends only on our driver and
+ * device. Printed by conformance_print.c.
  */
 #include "sim/cli/conformance.h"
 
@@ -87,7 +88,7 @@ static void add_session(struct conformance_report *report, const struct session 
     }
 }
 
-/** Adds a run's clauses to those of the runs before it. */
+/** Adds the counts of a run to the counts of earlier runs. */
 static void add_run_report(struct conformance_report *report, const struct conformance_report *run)
 {
     report->runs += run->runs;
@@ -172,7 +173,7 @@ static bool add_finished_run(void *opaque, const struct isolate_result *result)
 
 /* ---- The status of a clause ---- */
 
-/** The parties bound by a row to which the clause applied, a bit each. */
+/** The parties that the clause binds and to which it applied, with a bit for each party. */
 static unsigned find_exercising_parties(const struct conformance_report *report, clause_id id)
 {
     unsigned who = 0;
@@ -214,10 +215,10 @@ clause_status report_get_clause_status(const struct conformance_report *report, 
     if (who == row->who) {
         return STATUS_COVERED;
     }
-    const char *why = row->watch == CLAUSE_OPEN  ? "no watcher checks it yet"
-                      : who == 0                 ? "it did not apply in any run that passed"
-                      : who == CLAUSE_WHO_DRIVER ? "it applied to the driver only"
-                                                 : "it applied to the device only";
+    const char *why = row->watch == CLAUSE_OPEN  ? "no watcher checks the clause yet"
+                      : who == 0                 ? "the clause did not apply in any run that passed"
+                      : who == CLAUSE_WHO_DRIVER ? "the clause applied only to the driver"
+                                                 : "the clause applied only to the device";
     (void)snprintf(reason, reason_bytes, "%s", why);
     return STATUS_NOT_EXERCISED;
 }
@@ -242,7 +243,8 @@ bool report_has_unused_quirk(const struct subject *subject, clause_id id)
            clause_get_row(id)->watch == CLAUSE_WATCHED;
 }
 
-/** A quirk must be declared; over the whole suite a declared one must occur. */
+/** Whether a personality has an undeclared quirk, or a declared quirk that does not occur in the
+ * whole suite. */
 static bool has_wrong_quirks(const struct conformance_report *report, bool whole)
 {
     for (uint32_t i = 0; i < report->subject_count; i++) {

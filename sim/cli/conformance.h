@@ -1,8 +1,8 @@
 /*
- * Private to the verb `conformance`: what is added up over all runs, by subject. Passed from
+ * Private to the verb `conformance`: the counts over all runs, by subject. Passed from
  * conformance.c to conformance_print.c.
  *
- * conformance.c runs the scenarios and adds up, conformance_print.c writes the table down.
+ * conformance.c runs the scenarios and adds up the counts, conformance_print.c prints the table.
  */
 #ifndef SIM_CLI_CONFORMANCE_H
 #define SIM_CLI_CONFORMANCE_H
@@ -13,14 +13,14 @@
 #define SUBJECT_NAME_MAX  64
 #define SUBJECT_PLACE_MAX 384
 
-/** A clause, over all runs of a subject. */
+/** The counts of a clause over all runs of a subject. */
 struct clause_sum {
-    uint64_t exercised; /**< in runs that passed */
+    uint64_t exercised; /**< how often the clause applied, in runs that passed */
     uint64_t violated;
     uint64_t literal_exercised;
     uint64_t literal_violated;
     bool declared;                 /**< the personality declares that it violates this clause */
-    char place[SUBJECT_PLACE_MAX]; /**< of the first violation */
+    char place[SUBJECT_PLACE_MAX]; /**< where the first violation was */
 };
 
 /** A subject: our driver or device, a personality, a recording, or a scripted party. */
@@ -28,11 +28,12 @@ struct subject {
     char name[SUBJECT_NAME_MAX];
     clause_party party;
     bool ours;
-    bool declares; /**< a personality, or ours with quirks: it may violate only what it declares */
+    bool declares; /**< a personality, or our driver or device with quirks, which may violate only
+                      declared clauses */
     struct clause_sum sums[CLAUSE_COUNT];
 };
 
-/** Results of one run or of all runs; all zeros: of none. */
+/** Results of one run or of all runs. A struct of zeros is the result of no run. */
 struct conformance_report {
     struct subject subjects[SUBJECTS_MAX];
     uint32_t subject_count;
@@ -48,15 +49,16 @@ typedef enum clause_status {
     STATUS_COUNT
 } clause_status;
 
-/** The status by our driver and device. `reason` explains it, "" if it is covered. */
+/** The status of a clause for our driver and device. `reason` explains the status; it is "" if the
+ * clause is covered. */
 clause_status report_get_clause_status(const struct conformance_report *report, clause_id id,
                                        char *reason, size_t reason_bytes);
 const char *clause_status_get_name(clause_status status);
-/** Our driver or device; NULL if none ran. */
+/** Finds the subject of our driver or device; NULL if no run had it. */
 const struct subject *report_find_ours(const struct conformance_report *report, clause_party party);
 
-/** Clauses that a personality violated without declaring it, or declares and never violated; false
- * if there are none. */
+/** Whether a personality violated the clause without declaring it, and whether it declares the
+ * clause but never violated it. */
 bool report_has_undeclared_violation(const struct subject *subject, clause_id id);
 bool report_has_unused_quirk(const struct subject *subject, clause_id id);
 

@@ -1,6 +1,6 @@
 /*
- * Prints the table of clauses: as text, as JSON, and as docs/prove/conformance.md. What it prints
- * is added up in conformance.c.
+ * Prints the table of clauses as text, as JSON, and as docs/prove/conformance.md. conformance.c
+ * adds up the counts that this file prints.
  */
 #include "sim/cli/conformance.h"
 
@@ -15,7 +15,7 @@ static const char *get_party_name(clause_party party)
     return party == CLAUSE_DRIVER ? "driver" : "device";
 }
 
-/** The literal reading, for our parties: how often it applied, how often it was violated. */
+/** For our driver and device, counts how often the literal reading applied and was violated. */
 static void sum_literal_reading(const struct conformance_report *report, clause_id id,
                                 uint64_t *seen, uint64_t *broken)
 {
@@ -46,7 +46,7 @@ static void count_statuses(const struct conformance_report *report, uint32_t cou
     }
 }
 
-/** The clauses that applied to a subject, and those that it violated. */
+/** Counts the clauses that applied to a subject, and the clauses that the subject violated. */
 static void count_subject_clauses(const struct subject *subject, uint32_t *seen, uint32_t *broken)
 {
     *seen = 0;
@@ -67,11 +67,11 @@ static void print_text_row(const struct conformance_report *report, clause_id id
     (void)printf("%-5s  %-6s  %-10s  %-14s  %s\n", row->name, clause_get_party_name(row->who),
                  clause_get_level_name(row->level), clause_status_get_name(status), row->text);
     if (reason[0] != '\0') {
-        (void)printf("%43s%s\n", "because: ", reason);
+        (void)printf("%43s%s\n", "reason: ", reason);
     }
     const char *literal = clause_get_literal_text(id);
     if (literal != NULL) {
-        (void)printf("%43s%s; so read: %s\n", "literally: ", literal,
+        (void)printf("%43s%s; status: %s\n", "read literally: ", literal,
                      get_literal_status(report, id));
     }
 }
@@ -86,7 +86,7 @@ static void print_text_subjects(const struct conformance_report *report)
         if (seen + broken == 0) {
             continue;
         }
-        (void)printf("%s %s: %" PRIu32 " clauses came into play, %" PRIu32 " were broken\n",
+        (void)printf("%s %s: %" PRIu32 " clauses applied, %" PRIu32 " were violated\n",
                      get_party_name(subject->party), subject->name, seen, broken);
         for (int id = 0; !subject->ours && id < CLAUSE_COUNT; id++) {
             const char *name = clause_get_row((clause_id)id)->name;
@@ -97,7 +97,7 @@ static void print_text_subjects(const struct conformance_report *report)
                                  : "",
                              subject->sums[id].place);
             } else if (report_has_unused_quirk(subject, (clause_id)id)) {
-                (void)printf("  %s: declared, and never broken\n", name);
+                (void)printf("  %s: declared as a quirk, but never violated\n", name);
             }
         }
     }
@@ -213,34 +213,29 @@ static void print_markdown_intro(void)
     (void)fputs(
         "# Conformance\n"
         "\n"
-        "Comments, headers and messages cite rules by id. This page says what the ids mean: the "
-        "statements of VIRTIO, and of\n"
-        "our extension, that a balloon must honour, numbered by us and in our words. The "
-        "standard's text is what counts.\n"
+        "Comments, headers and messages name rules by an id. This page explains the ids: each is a statement of VIRTIO, or of our\n"
+        "extension, that a balloon must follow. The numbers and the words are ours; the text of the standard is binding.\n"
         "\n"
-        "It is written by `ballonet conformance --format markdown` from the table in "
-        "`sim/conformance/clauses.h` and what its\n"
-        "watchers saw over all scenarios that ship; `ballonet conformance` prints the same with "
-        "counts and places. Do not edit it.\n"
+        "`ballonet conformance --format markdown` writes this page from the table in `sim/conformance/clauses.h` and from runs of\n"
+        "all shipped scenarios; do not edit it. `ballonet conformance` prints the same table with counts and places.\n"
         "\n"
-        "- **covered**: the clause came into play in a run that passed, and our driver or device "
-        "never broke it. Of a MAY: the\n"
-        "  permission was used, and the peer coped.\n"
-        "- **violated**: ours broke it, in a run where no script told it to.\n"
-        "- **not-exercised**: no run came to it.\n"
-        "- **not-applicable**: nothing of it can be seen here; the reason is below.\n"
+        "- **covered**: the clause applied in a run that passed, and our driver and device never violated it. For a MAY: our driver\n"
+        "  or device used the permission, and the other side tolerated it.\n"
+        "- **violated**: our driver or device violated the clause in a run where no script made it do so.\n"
+        "- **not-exercised**: the clause applied in no run.\n"
+        "- **not-applicable**: a simulation cannot check the clause; the reason is below.\n"
         "\n"
-        "`VG` is VIRTIO 1.4, 2.1 to 2.5, 3.1 and 6; `VS` 2.7; `VP` 2.8; `BD`, `BV` and `BL` 5.5 "
-        "(unchanged since 1.2); `BX` is\n"
-        "[our extension](../understand/wire-extension.md).\n",
+        "`VG` stands for VIRTIO 1.4, sections 2.1 to 2.5, 3.1 and 6; `VS` for 2.7; `VP` for 2.8; `BD`, `BV` and `BL` for 5.5\n"
+        "(unchanged since 1.2); `BX` for [our extension](../understand/wire-extension.md).\n",
         stdout);
 }
 
 static void print_markdown_section(const struct conformance_report *report, const char *family,
                                    const char *title)
 {
-    (void)printf("\n## %s\n\n| id | who | level | in our words | status |\n|---|---|---|---|---|\n",
-                 title);
+    (void)printf(
+        "\n## %s\n\n| id | party | level | the clause in our words | status |\n|---|---|---|---|---|\n",
+        title);
     for (int id = 0; id < CLAUSE_COUNT; id++) {
         const struct clause *row = clause_get_row((clause_id)id);
         if (strncmp(row->name, family, 2) != 0) {
@@ -270,10 +265,10 @@ static void print_markdown_reasons(const struct conformance_report *report)
 
 static void print_markdown_literal(const struct conformance_report *report)
 {
-    (void)printf("\n## By the letter\n\n"
-                 "Where the standard's letter errs the status above follows what is meant. Read "
-                 "literally:\n\n"
-                 "| id | the letter | status so read |\n|---|---|---|\n");
+    (void)printf(
+        "\n## By the letter\n\n"
+        "Where the text of the standard has an error, the status above follows the intended meaning. Read literally:\n\n"
+        "| id | literal reading | status by the literal reading |\n|---|---|---|\n");
     for (int id = 0; id < CLAUSE_COUNT; id++) {
         const char *literal = clause_get_literal_text((clause_id)id);
         if (literal != NULL) {
@@ -285,10 +280,10 @@ static void print_markdown_literal(const struct conformance_report *report)
 
 static void print_markdown_subjects(const struct conformance_report *report)
 {
-    (void)printf("\n## Others\n\n"
-                 "What personalities, recordings and scripts broke. Of a personality these are "
-                 "the quirks that it declares.\n\n"
-                 "| who | broke |\n|---|---|\n");
+    (void)printf(
+        "\n## Others\n\n"
+        "The clauses that personalities, recordings and scripts violated. For a personality these are its declared quirks.\n\n"
+        "| party | violated clauses |\n|---|---|\n");
     for (uint32_t i = 0; i < report->subject_count; i++) {
         const struct subject *subject = &report->subjects[i];
         uint32_t seen = 0;

@@ -66,8 +66,8 @@ static void set_clause_failure(struct generated_record *record, clause_party par
     const char *who = party == CLAUSE_DRIVER ? "driver" : "device";
     const char *name = clause_get_row(id)->name;
     record->verdict = VERDICT_FAIL;
-    (void)snprintf(record->text, sizeof record->text, "clause %s broken by the %s: %s", name, who,
-                   tally->place);
+    (void)snprintf(record->text, sizeof record->text, "clause %s was violated by the %s: %s", name,
+                   who, tally->place);
     (void)snprintf(record->signature, sizeof record->signature, "fail: clause %s, %s", name, who);
 }
 

@@ -1,7 +1,7 @@
 /*
- * Verdicts: what a device answers to each PFN of a request of our extension, and what that obliges
- * the driver to do. How a request is built is checked in extension.c. Called after pages.c moved
- * the pages of the request.
+ * Checks verdicts: what a device answers to each PFN of a request of our extension, and what the
+ * driver must do then. The layout of a request is checked in extension.c. This watcher runs after
+ * pages.c moved the pages of the request.
  */
 #include "sim/conformance/places.h"
 
@@ -9,7 +9,8 @@
 
 #define HUGE_PFNS (UINT32_C(1) << BNT_BALLOON_2M_ORDER)
 
-/** Whether all PFNs were answered RESET, as under a stale epoch or before the acknowledgement. */
+/** Whether every PFN was answered RESET, as must be under a stale epoch or before the epoch is
+ * acknowledged. */
 static bool has_only_reset_verdicts(const struct watch *watch, const struct seen_buffer *buffer,
                                     const struct seen_request *request, uint32_t len)
 {
@@ -31,14 +32,15 @@ static void check_request_epoch(struct watch *watch, const struct seen_buffer *b
         return;
     }
     if (request->epoch != epoch) {
-        clause_require(
-            watch, DEV, CLAUSE_BX_10, has_only_reset_verdicts(watch, buffer, request, len),
-            "acts on a request of epoch %" PRIu32 " under epoch %" PRIu32, request->epoch, epoch);
+        clause_require(watch, DEV, CLAUSE_BX_10,
+                       has_only_reset_verdicts(watch, buffer, request, len),
+                       "the device acts on a request of epoch %" PRIu32 " under epoch %" PRIu32,
+                       request->epoch, epoch);
     }
     if (ours->epoch_acked != epoch) {
-        clause_require(watch, DEV, CLAUSE_BX_11,
-                       has_only_reset_verdicts(watch, buffer, request, len),
-                       "acts on a request before epoch %" PRIu32 " is acknowledged", epoch);
+        clause_require(
+            watch, DEV, CLAUSE_BX_11, has_only_reset_verdicts(watch, buffer, request, len),
+            "the device acts on a request before epoch %" PRIu32 " is acknowledged", epoch);
     }
 }
 
@@ -48,7 +50,7 @@ static bool is_deflate_verdict(uint8_t verdict)
            verdict == BNT_VERDICT_INVALID || verdict == BNT_VERDICT_RESET;
 }
 
-/** The target, rounded up to the driver's page. */
+/** The target, rounded up to a multiple of the driver's page. */
 static uint64_t round_target_up(const struct watch *watch,
                                 const struct bnt_balloon_response *response)
 {
@@ -56,7 +58,7 @@ static uint64_t round_target_up(const struct watch *watch,
     return (bnt_le32_get(response->num_pages) + mask) & ~mask;
 }
 
-/** `before`: PFNs that the device had before it answered this page. */
+/** `before` is the number of PFNs that the device had before it answered this page. */
 static void check_inflate_answer(struct watch *watch, uint8_t verdict, uint32_t pfn,
                                  uint64_t target, uint64_t before,
                                  const struct seen_request *request)
@@ -64,18 +66,20 @@ static void check_inflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
     struct watch_extension *ours = &watch->extension;
     const bool full = before >= target;
     if (request->huge) {
-        clause_require(watch, DEV, CLAUSE_BX_25,
-                       verdict != BNT_VERDICT_ACCEPTED || pfn % HUGE_PFNS == 0,
-                       "accepts a huge page at PFN %" PRIu32 ", which is not aligned", pfn);
+        clause_require(
+            watch, DEV, CLAUSE_BX_25, verdict != BNT_VERDICT_ACCEPTED || pfn % HUGE_PFNS == 0,
+            "the device accepts a huge page at PFN %" PRIu32 ", which is not aligned", pfn);
         if (verdict == BNT_VERDICT_NOT_NEEDED) {
             clause_require(watch, DEV, CLAUSE_BX_26, full,
-                           "answers NOT_NEEDED to a huge page with %" PRIu64 " of %" PRIu64 " PFNs",
+                           "the device answers NOT_NEEDED to a huge page with %" PRIu64
+                           " of %" PRIu64 " PFNs",
                            ours->device_pfns, target);
         }
     }
     if (full && (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED)) {
         clause_require(watch, DEV, CLAUSE_BX_9, verdict == BNT_VERDICT_NOT_NEEDED,
-                       "accepts PFN %" PRIu32 " with %" PRIu64 " PFNs and a target of %" PRIu64,
+                       "the device accepts PFN %" PRIu32 " with %" PRIu64
+                       " PFNs and a target of %" PRIu64,
                        pfn, before, target);
     }
     ours->device_pfns += verdict == BNT_VERDICT_ACCEPTED ? request->span : 0;
@@ -90,13 +94,13 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
     const bool oom = is_negotiated(watch, BNT_BALLOON_F_DEFLATE_ON_OOM);
     if (!must_tell) {
         clause_require(watch, DEV, CLAUSE_BX_8, is_deflate_verdict(verdict),
-                       "answers the deflate of PFN %" PRIu32
-                       " by verdict %u, although its driver uses it already",
+                       "the device answers the deflate of PFN %" PRIu32
+                       " by verdict %u although the guest already uses the page",
                        pfn, verdict);
     } else if (!oom && before <= target &&
                (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_NOT_NEEDED)) {
         clause_require(watch, DEV, CLAUSE_BX_9, verdict == BNT_VERDICT_NOT_NEEDED,
-                       "accepts the deflate of PFN %" PRIu32 " with %" PRIu64
+                       "the device accepts the deflate of PFN %" PRIu32 " with %" PRIu64
                        " PFNs and a target of %" PRIu64,
                        pfn, before, target);
     }
@@ -104,7 +108,7 @@ static void check_deflate_answer(struct watch *watch, uint8_t verdict, uint32_t 
     ours->device_pfns -= ours->device_pfns >= span ? span : ours->device_pfns;
 }
 
-/** What this answer obliges the driver to do. */
+/** Notes what the driver must do after this answer. */
 static void note_driver_duties(struct watch *watch, uint8_t verdict,
                                const struct seen_request *request)
 {
@@ -124,14 +128,15 @@ static void note_driver_duties(struct watch *watch, uint8_t verdict,
     }
 }
 
-/** A device forgets its pages at a reset, and cannot call one of them locked afterwards. */
+/** A device forgets its pages at a reset, so that it must not answer LOCKED for such a page
+ * afterwards. */
 static void check_locked_after_reset(struct watch *watch, uint8_t verdict, uint32_t pfn)
 {
     const uint8_t *state = page_find_state(watch, pfn);
     if (verdict == BNT_VERDICT_LOCKED && state != NULL && (*state & PAGE_BEFORE) != 0) {
         clause_count_violation(
             watch, DEV, CLAUSE_BX_21,
-            "answers LOCKED to PFN %" PRIu32 ", which it had before it was reset", pfn);
+            "the device answers LOCKED to PFN %" PRIu32 ", which it forgot at its reset", pfn);
     }
 }
 
@@ -141,7 +146,7 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
     struct bnt_balloon_response response = {0};
     const size_t seen = seen_read_buffer(watch, buffer, true, 0, &response, sizeof response);
     if (seen < sizeof response && buffer->writable_bytes >= sizeof response) {
-        return; /* the response lies outside of the memory that the watchers see */
+        return; /* the response is outside the memory that the watchers can read */
     }
     const uint64_t target = round_target_up(watch, &response);
     check_request_epoch(watch, buffer, request, &response, len);
@@ -152,7 +157,7 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
         const uint8_t verdict = request_read_verdict(watch, buffer, request, len, i);
         const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
         if (i == 0 || pfn >> watch->config.page_order !=
-                          page) { /* the PFNs of a page are answered alike (BX-9) */
+                          page) { /* all PFNs of a page get the same answer (BX-9) */
             page = pfn >> watch->config.page_order;
             before = watch->extension.device_pfns;
         }
@@ -166,13 +171,14 @@ static void check_request_verdicts(struct watch *watch, const struct seen_buffer
         note_driver_duties(watch, verdict, request);
     }
     clause_require(watch, DEV, CLAUSE_BX_5, known && len == ANSWER_HEAD_BYTES + request->count,
-                   "answers %" PRIu32 " PFNs by %" PRIu32 " bytes", request->count, len);
+                   "the device answers %" PRIu32 " PFNs by a response of %" PRIu32 " bytes",
+                   request->count, len);
     if (len < ANSWER_HEAD_BYTES + request->count) {
         clause_count_use(watch, DRV, CLAUSE_VS_15);
     }
 }
 
-/** Called after pages.c, so that the places are those after the answer. */
+/** pages.c runs first, so that the places are those after the answer. */
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                 const struct seen_buffer *buffer, uint32_t len)
 {
@@ -184,14 +190,15 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     if (!request.verdicts) {
         if ((watch->registers.offered & watch->config.binding.verdicts) != 0) {
             clause_require(watch, DEV, CLAUSE_BX_3, len == 0,
-                           "writes %" PRIu32 " bytes for a driver that did not negotiate VERDICTS",
+                           "the device writes %" PRIu32
+                           " bytes for a driver that did not negotiate VERDICTS",
                            len);
         }
         return;
     }
     if (request.room < ANSWER_HEAD_BYTES + request.count) {
         clause_count_violation(watch, DEV, CLAUSE_BX_4,
-                               "acts on a request with %" PRIu32
+                               "the device acts on a request with %" PRIu32
                                " bytes for the response to %" PRIu32 " PFNs",
                                request.room, request.count);
         return;

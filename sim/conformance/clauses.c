@@ -1,6 +1,6 @@
 /*
- * The table of clauses, and the names in its rows. The rows are in clauses.h, the checks in the
- * watchers' files. Called by the command, which prints what was found.
+ * The table of clauses, and the names of levels and parties. The rows are in clauses.h, the checks
+ * in the files of the watchers. The command calls this file to print the results.
  */
 #include "sim/conformance/conformance.h"
 

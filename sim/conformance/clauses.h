@@ -1,325 +1,492 @@
 /*
- * The clauses: every statement of VIRTIO, and of our extension, that a balloon must honour, one row
- * each, numbered by us and in our words. The standard's text is what counts.
+ * The clauses: one row for each statement of VIRTIO, or of our extension, that a balloon must
+ * follow. Numbers and words are ours; the text of the standard is binding.
  *
- * A row names the party that is bound, how strongly, and whether a watcher (sim/conformance/ *.c)
- * looks at it in every scenario. WATCHED rows must be covered by the suite and need a breaker in
- * tests/conformance; OPEN rows wait for a watcher; NOT_APPLICABLE rows say why nothing can be seen.
- * `ballonet conformance` prints the table, docs/prove/conformance.md is made from it.
+ * A row names the party that the clause binds, how strongly, and whether a watcher
+ * (sim/conformance/ *.c) checks the clause in every scenario. The suite must cover WATCHED rows,
+ * which need a breaker in tests/conformance. OPEN rows have no watcher yet. NOT_APPLICABLE rows say
+ * why a watcher cannot check the clause. `ballonet conformance` prints the table and writes
+ * docs/prove/conformance.md.
  */
 #ifndef SIM_CONFORMANCE_CLAUSES_H
 #define SIM_CONFORMANCE_CLAUSES_H
 
 /* clang-format off */
-/** family, number, who, level, watch, text, reason (of NOT_APPLICABLE, else ""). */
+/** Columns: family, number, party, level, watch, text, reason (of a NOT_APPLICABLE row). */
 #define CLAUSE_MAP(X)                                                                              \
     /* VIRTIO 1.4, 2.1 to 2.5, 3.1 and 6: status, features, reset, configuration. */               \
     X(VG, 1, DRIVER, MUST, WATCHED,                                                                \
-      "set each status bit when its step of initialisation is complete", "")                       \
-    X(VG, 2, DRIVER, MUST_NOT, WATCHED, "clear a status bit other than by a reset", "")            \
-    X(VG, 3, DRIVER, MUST, WATCHED, "reset the device before it starts again after FAILED", "")    \
+      "The driver must set each status bit only when the step of initialisation that the bit "     \
+      "stands for is complete.", "")                                                               \
+    X(VG, 2, DRIVER, MUST_NOT, WATCHED,                                                            \
+      "The driver must not clear a bit of the device status except by a reset of the device.", "") \
+    X(VG, 3, DRIVER, MUST, WATCHED,                                                                \
+      "After it wrote FAILED, the driver must reset the device before it initialises the device "  \
+      "again.", "")                                                                                \
     X(VG, 4, DRIVER, SHOULD_NOT, WATCHED,                                                          \
-      "rely on answers once the device needs a reset; it recovers by a reset", "")                 \
-    X(VG, 5, DEVICE, MUST_NOT, WATCHED, "take buffers or interrupt before DRIVER_OK", "")          \
-    X(VG, 6, DEVICE, SHOULD, WATCHED, "set NEEDS_RESET when it cannot go on", "")                  \
+      "The driver should not rely on requests being completed while the status shows "             \
+      "NEEDS_RESET; it recovers by a reset.", "")                                                  \
+    X(VG, 5, DEVICE, MUST_NOT, WATCHED,                                                            \
+      "The device must not use buffers or send used-buffer interrupts before DRIVER_OK is "        \
+      "set.", "")                                                                                  \
+    X(VG, 6, DEVICE, SHOULD, WATCHED,                                                              \
+      "The device should set NEEDS_RESET when it meets an error from which it cannot "             \
+      "continue.", "")                                                                             \
     X(VG, 7, DEVICE, MUST, WATCHED,                                                                \
-      "then tell a driver that is running by a configuration change", "")                          \
+      "The device must send a configuration interrupt when it sets NEEDS_RESET while DRIVER_OK "   \
+      "is set.", "")                                                                               \
     X(VG, 8, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "accept a feature that was not offered, or one without what it depends on", "")              \
-    X(VG, 9, DRIVER, MUST, WATCHED, "judge the offer, and leave out what it does not know", "")    \
+      "The driver must not accept a feature that was not offered, nor a feature without the "      \
+      "features that it depends on.", "")                                                          \
+    X(VG, 9, DRIVER, MUST, WATCHED,                                                                \
+      "The driver must read the offered features and must not accept a feature that it does not "  \
+      "know.", "")                                                                                 \
     X(VG, 10, DRIVER, SHOULD, WATCHED,                                                             \
-      "go on without a feature that is missing; MUST write FAILED if it cannot", "")               \
-    X(VG, 11, DRIVER, MUST_NOT, WATCHED, "fail because an unknown feature is offered", "")         \
+      "The driver should work without a feature that was not offered; if it cannot, it must "      \
+      "write FAILED.", "")                                                                         \
+    X(VG, 11, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not write FAILED because the device offers a feature that the driver does " \
+      "not know.", "")                                                                             \
     X(VG, 12, DEVICE, MUST_NOT, WATCHED,                                                           \
-      "offer a feature without what it depends on, or one that it cannot serve", "")               \
+      "The device must not offer a feature that it does not implement, nor a feature without "     \
+      "those that it depends on.", "")                                                             \
     X(VG, 13, DEVICE, SHOULD, WATCHED,                                                             \
-      "accept any valid part of its offer; MUST refuse FEATURES_OK otherwise", "")                 \
-    X(VG, 14, DEVICE, SHOULD_NOT, WATCHED, "refuse after a reset what it accepted before", "")     \
+      "The device should accept any valid subset of the features that it offers, and must refuse " \
+      "FEATURES_OK otherwise.", "")                                                                \
+    X(VG, 14, DEVICE, SHOULD_NOT, WATCHED,                                                         \
+      "After a reset the device should not refuse a set of features that it accepted before.", "") \
     X(VG, 15, DEVICE, MUST, WATCHED,                                                               \
-      "read status 0 after a reset, and leave queues and notifications alone until it is live "    \
-      "again", "")                                                                                 \
-    X(VG, 16, DRIVER, SHOULD, WATCHED, "take a reset as complete when the status reads 0", "")     \
+      "After a reset the device must show status 0, and must not use queues or notify until "      \
+      "DRIVER_OK is set again.", "")                                                               \
+    X(VG, 16, DRIVER, SHOULD, WATCHED,                                                             \
+      "The driver should treat a device reset as complete when it reads status 0.", "")            \
     X(VG, 17, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "take a read of several fields as atomic; SHOULD read again until the generation stands",    \
-      "")                                                                                          \
+      "The driver must not treat a read of several configuration fields as atomic; it should "     \
+      "read again until the generation is stable.", "")                                            \
     X(VG, 18, DRIVER, MUST, WATCHED,                                                               \
-      "see a feature offered before it touches the field of configuration that comes with it", "") \
+      "The driver must check that a feature is offered before it accesses a configuration field "  \
+      "that exists only with that feature.", "")                                                   \
     X(VG, 19, DRIVER, MUST_NOT, NOT_APPLICABLE,                                                    \
-      "limit the size of configuration space; SHOULD only see that it is large enough",            \
-      "the driver's transport is never told the size of configuration space, so it cannot limit "  \
-      "it")                                                                                        \
+      "The driver must not limit the size of configuration space; it should only check that the "  \
+      "space is large enough.",                                                                    \
+      "The transport tells the driver nothing about the size of configuration space, so that no "  \
+      "driver can limit the size.")                                                                \
     X(VG, 20, DEVICE, MUST, WATCHED,                                                               \
-      "let fields of features that it offers be read before FEATURES_OK", "")                      \
+      "Before FEATURES_OK the device must allow the driver to read the configuration fields of "   \
+      "all features that it offers.", "")                                                          \
     X(VG, 21, DEVICE, MUST, WATCHED,                                                               \
-      "change the generation after a value that the driver read changed", "")                      \
+      "The device must change the configuration generation after it changed a value that the "     \
+      "driver had read.", "")                                                                      \
     X(VG, 22, DRIVER, MUST, WATCHED,                                                               \
-      "start in this order: reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK, read back, "        \
-      "queues, DRIVER_OK", "")                                                                     \
+      "The driver must initialise in this order: reset, ACKNOWLEDGE, DRIVER, features, "           \
+      "FEATURES_OK, read status back, queues, DRIVER_OK.", "")                                     \
     X(VG, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "write configuration before FEATURES_OK or features after it, or go on after a failure", "") \
-    X(VG, 24, DRIVER, MUST_NOT, WATCHED, "kick before DRIVER_OK", "")                              \
+      "The driver must not write configuration before FEATURES_OK, must not write features after " \
+      "FEATURES_OK, and must not continue when a step failed.", "")                                \
+    X(VG, 24, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not kick a queue before DRIVER_OK is set.", "")                             \
     X(VG, 25, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "alter or take back an exposed buffer of a live queue; it resets the device or queue "       \
-      "first", "")                                                                                 \
-    X(VG, 26, DRIVER, MUST, WATCHED, "accept VERSION_1 if it is offered", "")                      \
-    X(VG, 27, DEVICE, MUST, WATCHED, "offer VERSION_1", "")                                        \
+      "The driver must not change or reclaim an available buffer of a live queue; it must reset "  \
+      "the device or the queue first.", "")                                                        \
+    X(VG, 26, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must accept VERSION_1 if the device offers it.", "")                             \
+    X(VG, 27, DEVICE, MUST, WATCHED,                                                               \
+      "The device must offer VERSION_1.", "")                                                      \
     X(VG, 28, DRIVER, SHOULD, NOT_APPLICABLE,                                                      \
-      "accept ACCESS_PLATFORM; without it MUST give physical addresses",                           \
-      "a balloon's PFNs are physical and go past any IOMMU: neither side knows the feature "       \
-      "(Linux clears it), so it is never offered")                                                 \
+      "The driver should accept ACCESS_PLATFORM; without ACCESS_PLATFORM it must use physical "    \
+      "addresses.",                                                                                \
+      "PFNs of a balloon are guest-physical and bypass any IOMMU, so that neither side "           \
+      "implements ACCESS_PLATFORM (Linux clears it too).")                                         \
     X(VG, 29, DRIVER, SHOULD, WATCHED,                                                             \
-      "accept RING_PACKED, ORDER_PLATFORM and NOTIF_CONFIG_DATA where it can", "")                 \
+      "The driver should accept RING_PACKED, ORDER_PLATFORM and NOTIF_CONFIG_DATA if it supports " \
+      "them.", "")                                                                                 \
     X(VG, 30, DEVICE, MUST, WATCHED,                                                               \
-      "with IN_ORDER, use buffers in the order in which they were made available", "")             \
+      "With IN_ORDER the device must use buffers in the order in which they were made "            \
+      "available.", "")                                                                            \
     X(VG, 31, DRIVER, MUST, WATCHED,                                                               \
-      "with NOTIFICATION_DATA, name in a kick the next descriptor that is not available yet", "")  \
-    X(VG, 32, BOTH, MUST, WATCHED,                                                                    \
-      "tell a legacy interface by VERSION_1; a legacy start has no FEATURES_OK, and the device "   \
-      "bears use before DRIVER_OK", "")                                                            \
-    X(VG, 33, BOTH, MUST, WATCHED,                                                                    \
-      "keep legacy rings in the guest's own byte order; ANY_LAYOUT may be offered, bit 30 never",  \
-      "")                                                                                          \
-    X(VG, 34, DRIVER, SHOULD_NOT, WATCHED, "set SUSPEND without the feature and DRIVER_OK", "")    \
+      "With NOTIFICATION_DATA the driver must put into a kick the ring position after its last "   \
+      "available descriptor.", "")                                                                 \
+    X(VG, 32, BOTH, MUST, WATCHED,                                                                 \
+      "Both sides must detect a legacy peer by the absence of VERSION_1; legacy initialisation "   \
+      "has no FEATURES_OK, and the device tolerates queues used before DRIVER_OK.", "")            \
+    X(VG, 33, BOTH, MUST, WATCHED,                                                                 \
+      "Both sides must keep legacy rings in the guest's byte order; ANY_LAYOUT (bit 27) may be "   \
+      "offered, bit 30 must not.", "")                                                             \
+    X(VG, 34, DRIVER, SHOULD_NOT, WATCHED,                                                         \
+      "The driver should not set SUSPEND before SUSPEND was negotiated and DRIVER_OK is set.", "") \
     X(VG, 35, DRIVER, MUST, WATCHED,                                                               \
-      "read the status again until it shows SUSPEND without DRIVER_OK", "")                        \
+      "After it set SUSPEND the driver must read the status until it shows SUSPEND set and "       \
+      "DRIVER_OK clear.", "")                                                                      \
     X(VG, 36, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "add buffers, kick or write configuration while the device is suspended", "")                \
+      "While the device is suspended the driver must not add buffers, kick a queue or write "      \
+      "configuration.", "")                                                                        \
     X(VG, 37, DRIVER, MUST, WATCHED,                                                               \
-      "wait on resume until the status shows DRIVER_OK without SUSPEND", "")                       \
+      "On resume the driver must wait until the status shows DRIVER_OK set and SUSPEND "           \
+      "clear.", "")                                                                                \
     X(VG, 38, DEVICE, MUST, WATCHED,                                                               \
-      "ignore SUSPEND before it is live; SHOULD ignore writes of configuration while suspended",   \
-      "")                                                                                          \
+      "The device must ignore SUSPEND before DRIVER_OK is set, and should ignore configuration "   \
+      "writes while it is suspended.", "")                                                         \
     X(VG, 39, DEVICE, MUST_NOT, WATCHED,                                                           \
-      "notify, touch queues or change configuration while suspended; it tells of a change at "     \
-      "resume", "")                                                                                \
-    X(VG, 40, DEVICE, MUST, WATCHED, "suspend or set NEEDS_RESET; the same for a resume", "")      \
+      "A suspended device must not notify, access queues or change configuration; it notifies of " \
+      "a pending change when it resumes.", "")                                                     \
+    X(VG, 40, DEVICE, MUST, WATCHED,                                                               \
+      "When asked to suspend or to resume, the device must either do it or set NEEDS_RESET.", "")  \
     X(VG, 41, DEVICE, SHOULD, WATCHED,                                                             \
-      "first stop taking buffers, finish those in flight and tell of them", "")                    \
-    X(VG, 42, DEVICE, MUST_NOT, WATCHED, "take buffers of or interrupt for a queue that was reset",\
-      "")                                                                                          \
-    X(VG, 43, DEVICE, MUST, WATCHED, "put a queue that was reset into its first state", "")        \
-    X(VG, 44, DRIVER, MUST, WATCHED, "see that a queue's reset is complete", "")                   \
-    X(VG, 45, DRIVER, MAY, WATCHED, "then free what belonged to the queue", "")                    \
+      "Before it suspends, the device should stop fetching buffers, use those in flight and "      \
+      "notify the driver of them.", "")                                                            \
+    X(VG, 42, DEVICE, MUST_NOT, WATCHED,                                                           \
+      "After a queue reset the device must not use buffers of that queue or interrupt for "        \
+      "it.", "")                                                                                   \
+    X(VG, 43, DEVICE, MUST, WATCHED,                                                               \
+      "A queue reset must return the queue to the state it has after a device reset.", "")         \
+    X(VG, 44, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must check that a queue reset is complete before it continues.", "")             \
+    X(VG, 45, DRIVER, MAY, WATCHED,                                                                \
+      "Once a queue reset is complete, the driver may free the buffers and the rings of that "     \
+      "queue.", "")                                                                                \
     X(VG, 46, DEVICE, MUST, WATCHED,                                                               \
-      "show the reset of a queue until it is complete, and none once it is enabled again", "")     \
+      "The device must show a queue's reset as pending until it is complete, and as not pending "  \
+      "once the queue is enabled again.", "")                                                      \
     X(VG, 47, BOTH, MUST, WATCHED,                                                                 \
-      "set a queue up anew after its reset, with whatever size and place it has then", "")         \
+      "After a queue reset both sides must use the size and the addresses that the driver sets "   \
+      "when it enables the queue again.", "")                                                      \
     /* VIRTIO 1.4, 2.7: the split ring. */                                                         \
     X(VS, 1, DRIVER, MUST, WATCHED,                                                                \
-      "align the parts of a ring to 16, 2 and 4; its size is a power of two, at most 32768", "")   \
+      "The driver must align the descriptor table to 16 bytes, the available ring to 2 and the "   \
+      "used ring to 4; the queue size is a power of two, at most 32768.", "")                      \
     X(VS, 2, DEVICE, MUST_NOT, WATCHED,                                                            \
-      "assume how a buffer is split over descriptors; MAY limit how many there are", "")           \
-    X(VS, 3, DRIVER, MUST, WATCHED, "put readable descriptors before writable ones", "")           \
-    X(VS, 4, DEVICE, MUST_NOT, WATCHED, "write readable buffers or the descriptor table", "")      \
-    X(VS, 5, DRIVER, MUST_NOT, WATCHED, "build a chain over 2^32 bytes, or one that loops", "")    \
+      "The device must not assume how a buffer is divided into descriptors; it may limit their "   \
+      "number.", "")                                                                               \
+    X(VS, 3, DRIVER, MUST, WATCHED,                                                                \
+      "In a chain the driver must place device-readable descriptors before device-writable "       \
+      "descriptors.", "")                                                                          \
+    X(VS, 4, DEVICE, MUST_NOT, WATCHED,                                                            \
+      "The device must not write to device-readable buffers or to the descriptor table.", "")      \
+    X(VS, 5, DRIVER, MUST_NOT, WATCHED,                                                            \
+      "The driver must not build a descriptor chain that is longer than 2^32 bytes in total or "   \
+      "that loops.", "")                                                                           \
     X(VS, 6, DRIVER, MUST, WATCHED,                                                                \
-      "with IN_ORDER, let the descriptors of a chain follow each other around the table", "")      \
+      "With IN_ORDER the descriptors of a chain must be consecutive in the descriptor table, "     \
+      "with wrap-around.", "")                                                                     \
     X(VS, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "use tables without the feature, a table in a table, INDIRECT with NEXT, or a chain longer " \
-      "than the queue", "")                                                                        \
-    X(VS, 8, DRIVER, MUST, WATCHED, "with IN_ORDER, do the same in a table", "")                   \
+      "The driver must not use indirect tables without INDIRECT_DESC, nest indirect tables, "      \
+      "combine INDIRECT with NEXT, or build a chain longer than the queue size.", "")              \
+    X(VS, 8, DRIVER, MUST, WATCHED,                                                                \
+      "With IN_ORDER the descriptors of a chain in an indirect table must be consecutive.", "")    \
     X(VS, 9, DEVICE, MUST, WATCHED,                                                                \
-      "ignore the WRITE flag of a descriptor that refers to a table, and take direct descriptors " \
-      "before it", "")                                                                             \
-    X(VS, 10, DRIVER, MUST_NOT, WATCHED, "decrement avail.idx", "")                                \
+      "The device must ignore WRITE in a descriptor that refers to an indirect table, and must "   \
+      "accept direct descriptors before it.", "")                                                  \
+    X(VS, 10, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not decrement avail.idx.", "")                                              \
     X(VS, 11, BOTH, MUST, WATCHED,                                                                 \
-      "without EVENT_IDX: notify when the peer's flag is 0, and not when it is 1 (SHOULD NOT)",    \
-      "")                                                                                          \
+      "Without EVENT_IDX each side must notify when the peer's flag is 0, and should not notify "  \
+      "when the flag is 1.", "")                                                                   \
     X(VS, 12, BOTH, MUST, WATCHED,                                                                 \
-      "with EVENT_IDX: notify when the index passes the event, leave the flags 0 and ignore the "  \
-      "peer's", "")                                                                                \
-    X(VS, 13, BOTH, MUST, WATCHED, "bear notifications that mean nothing", "")                     \
-    X(VS, 14, DEVICE, MUST, WATCHED, "write at least `len` bytes, and `len` before the index", "") \
-    X(VS, 15, DRIVER, MUST_NOT, WATCHED, "trust bytes beyond `len`", "")                           \
+      "With EVENT_IDX each side must notify when its index passes the peer's event index, must "   \
+      "write 0 to its own flags and must ignore the peer's flags.", "")                            \
+    X(VS, 13, BOTH, MUST, WATCHED,                                                                 \
+      "Both sides must tolerate spurious notifications.", "")                                      \
+    X(VS, 14, DEVICE, MUST, WATCHED,                                                               \
+      "The device must write at least `len` bytes into a buffer, and must write `len` before it "  \
+      "updates used.idx.", "")                                                                     \
+    X(VS, 15, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not use data in a buffer beyond the `len` bytes that the device "           \
+      "reported.", "")                                                                             \
     X(VS, 16, DRIVER, MUST, WATCHED,                                                               \
-      "clear the used ring's flags; put barriers before the index and before the flags it reads",  \
-      "")                                                                                          \
+      "The driver must initialise the used ring's flags to 0, and must place memory barriers "     \
+      "before its index update and before it reads the flags.", "")                                \
     X(VS, 17, DEVICE, MAY, NOT_APPLICABLE,                                                         \
-      "with IN_ORDER, show several buffers as one entry that names the last",                      \
-      "the device answers each buffer before it takes the next, so that no batch comes about")     \
+      "With IN_ORDER the device may report several used buffers by one used entry, which names "   \
+      "the last buffer.",                                                                          \
+      "The device completes each buffer before it fetches the next, so that it never has several " \
+      "buffers to report by one entry.")                                                           \
     /* VIRTIO 1.4, 2.8: the packed ring. */                                                        \
     X(VP, 1, DRIVER, MUST, WATCHED,                                                                \
-      "align the ring to 16 and the event structures to 4; any size up to 32768; wrap counters "   \
-      "begin with 1", "")                                                                          \
+      "The driver must align the descriptor ring to 16 bytes and the event structures to 4; the "  \
+      "queue size is at most 32768 and need not be a power of two; wrap counters start at 1.", "") \
     X(VP, 2, DEVICE, MUST, WATCHED,                                                                \
-      "take buffers in the ring's order, and write used descriptors in the order of completion",   \
-      "")                                                                                          \
+      "The device must fetch buffers in ring order, and must write used descriptors in the order " \
+      "in which it completes buffers.", "")                                                        \
     X(VP, 3, DEVICE, MUST_NOT, WATCHED,                                                            \
-      "read a descriptor before it is available, change it once it is used, or write readable "    \
-      "buffers", "")                                                                               \
+      "The device must not read a descriptor before it is available, change a descriptor after "   \
+      "it is used, or write to device-readable buffers.", "")                                      \
     X(VP, 4, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "change a descriptor between making it available and finding it used", "")                   \
+      "The driver must not change a descriptor after it made the descriptor available and before " \
+      "the device used it.", "")                                                                   \
     X(VP, 5, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "build a list longer than the queue or than there is room, show its first descriptor before "\
-      "the rest, or put writable ones first", "")                                                  \
+      "The driver must not build a list longer than the queue or than its free descriptors, make " \
+      "the first descriptor available before the others, or place device-writable descriptors "    \
+      "first.", "")                                                                                \
     X(VP, 6, DEVICE, MUST, WATCHED,                                                                \
-      "take a list's descriptors in order, write one used descriptor for it and skip the rest",    \
-      "")                                                                                          \
+      "The device must read the descriptors of a list in order, write one used descriptor for "    \
+      "the list and skip the other descriptors.", "")                                              \
     X(VP, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "use tables without the feature, flags other than WRITE in one, or INDIRECT with NEXT", "")  \
+      "The driver must not use indirect tables without INDIRECT_DESC, set flags other than WRITE " \
+      "in an indirect table, or combine INDIRECT with NEXT.", "")                                  \
     X(VP, 8, DRIVER, MUST, NOT_APPLICABLE,                                                         \
-      "put barriers before the flags it writes and before the event structure it reads",           \
-      "a simulation reorders no access to memory, so that no barrier can be seen")                 \
+      "The driver must place memory barriers before it writes descriptor flags and before it "     \
+      "reads the device's event structure.",                                                       \
+      "The simulation does not reorder memory accesses, so that a missing barrier has no effect.") \
     X(VP, 9, BOTH, MUST, WATCHED,                                                                  \
-      "write event flags 0, 1 or, with EVENT_IDX, 2, and notify as the peer's say", "")            \
+      "Each side must write only 0, 1 or (with EVENT_IDX) 2 as its event flags, and must notify "  \
+      "as the peer's event flags ask.", "")                                                        \
     /* VIRTIO 1.4, 5.5: the balloon, driver. */                                                    \
-    X(BD, 1, DRIVER, SHOULD, WATCHED, "accept MUST_TELL_HOST when it is offered", "")              \
-    X(BD, 2, DRIVER, SHOULD, WATCHED,                                                                 \
-      "not accept PAGE_POISON unless it fills deflated pages with poison_val at once", "")         \
-    X(BD, 3, DRIVER, MUST_NOT, WATCHED,                                                               \
-      "accept PAGE_REPORTING without PAGE_POISON if it expects free pages to keep a value", "")    \
-    X(BD, 4, DRIVER, SHOULD, WATCHED, "give pages while num_pages is above actual", "")            \
-    X(BD, 5, DRIVER, MAY, WATCHED, "use balloon pages while num_pages is below actual", "")        \
-    X(BD, 6, DRIVER, MAY, WATCHED, "give pages while num_pages is at least actual", "")            \
+    X(BD, 1, DRIVER, SHOULD, WATCHED,                                                              \
+      "The driver should accept MUST_TELL_HOST if the device offers it.", "")                      \
+    X(BD, 2, DRIVER, SHOULD, WATCHED,                                                              \
+      "The driver should not accept PAGE_POISON unless it fills deflated pages with poison_val "   \
+      "immediately.", "")                                                                          \
+    X(BD, 3, DRIVER, MUST_NOT, WATCHED,                                                            \
+      "A driver that expects free pages to keep a value must not accept PAGE_REPORTING without "   \
+      "PAGE_POISON.", "")                                                                          \
+    X(BD, 4, DRIVER, SHOULD, WATCHED,                                                              \
+      "The driver should inflate while num_pages is greater than actual.", "")                     \
+    X(BD, 5, DRIVER, MAY, WATCHED,                                                                 \
+      "The driver may deflate while num_pages is less than actual.", "")                           \
+    X(BD, 6, DRIVER, MAY, WATCHED,                                                                 \
+      "The driver may inflate while num_pages is greater than or equal to actual.", "")            \
     X(BD, 7, DRIVER, MUST_NOT, WATCHED,                                                            \
-      "without DEFLATE_ON_OOM, use balloon pages while num_pages is at least actual", "")          \
+      "Without DEFLATE_ON_OOM the driver must not deflate while num_pages is greater than or "     \
+      "equal to actual.", "")                                                                      \
     X(BD, 8, DRIVER, MAY, WATCHED,                                                                 \
-      "with DEFLATE_ON_OOM, use balloon pages while num_pages is at least actual, if the system "  \
-      "needs them", "")                                                                            \
+      "With DEFLATE_ON_OOM the driver may deflate while num_pages is greater than or equal to "    \
+      "actual if the guest needs memory.", "")                                                     \
     X(BD, 9, DRIVER, MUST, WATCHED,                                                                \
-      "announce every page that it takes back on the deflate queue, out of memory included", "")   \
+      "The driver must send every page that it takes out of the balloon on the deflate queue, "    \
+      "also under memory pressure.", "")                                                           \
     X(BD, 10, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "with MUST_TELL_HOST, use a page before its deflate is answered", "")                        \
-    X(BD, 11, DRIVER, MAY, WATCHED, "without it, use the page before that answer", "")             \
+      "With MUST_TELL_HOST the driver must not use a deflated page before the device completed "   \
+      "the deflate.", "")                                                                          \
+    X(BD, 11, DRIVER, MAY, WATCHED,                                                                \
+      "Without MUST_TELL_HOST the driver may use a deflated page before the device completed the " \
+      "deflate.", "")                                                                              \
     X(BD, 12, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "use a page between giving it and the answer to that inflate", "")                           \
-    X(BD, 13, DRIVER, MUST_NOT, WATCHED, "ask for a page back before its inflate was answered", "")\
-    X(BD, 14, DRIVER, MUST, WATCHED, "write actual after the balloon changed", "")                 \
-    X(BD, 15, DRIVER, MAY, WATCHED, "write it once for several changes", "")                       \
-    X(BD, 16, DRIVER, MUST, WATCHED, "have at most one buffer in the statistics queue", "")           \
-    X(BD, 17, DRIVER, MUST, WATCHED, "put a first statistics buffer there after initialisation", "")  \
-    X(BD, 18, DRIVER, MUST, WATCHED, "put a new one there for each that comes back", "")              \
-    X(BD, 19, DRIVER, MUST, WATCHED, "fill it, an entry for each statistic that it has", "")          \
-    X(BD, 20, DRIVER, MUST, WATCHED, "give it a size that is a multiple of an entry's 10 bytes", "")  \
-    X(BD, 21, DRIVER, MAY, WATCHED, "put statistics in any order", "")                                \
-    X(BD, 22, DRIVER, MAY, WATCHED, "give some of the statistics only", "")                           \
-    X(BD, 23, DRIVER, MUST, WATCHED, "give the same statistics every time", "")                       \
-    X(BD, 24, DRIVER, MUST, WATCHED, "make every output buffer of the hint queue 4 bytes long", "")   \
-    X(BD, 25, DRIVER, MUST, WATCHED,                                                                  \
-      "begin a round of hints by an output buffer with the current command id", "")                \
-    X(BD, 26, DRIVER, MUST_NOT, WATCHED, "send more than one output buffer with the current id", "")\
-    X(BD, 27, DRIVER, SHOULD, WATCHED, "give pages as input buffers while the id is 2 or more", "")\
-    X(BD, 28, DRIVER, SHOULD, WATCHED, "stop when the id is STOP or DONE", "")                     \
-    X(BD, 29, DRIVER, MUST, WATCHED, "end by an output buffer STOP when it is out of pages", "")   \
-    X(BD, 30, DRIVER, MAY, WATCHED, "use hinted pages at any time", "")                            \
-    X(BD, 31, DRIVER, MUST, WATCHED, "take the content of hinted pages as uninitialised", "")      \
+      "The driver must not use a page from the moment it submits the page in an inflate until "    \
+      "the device completed that inflate.", "")                                                    \
+    X(BD, 13, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not submit a deflate of a page before the inflate of that page is "         \
+      "completed.", "")                                                                            \
+    X(BD, 14, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must write actual after the size of the balloon changed.", "")                   \
+    X(BD, 15, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may write actual once for several changes of the balloon.", "")                  \
+    X(BD, 16, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must have at most one buffer in the statistics queue.", "")                      \
+    X(BD, 17, DRIVER, MUST, WATCHED,                                                               \
+      "After initialisation the driver must put a first buffer into the statistics queue.", "")    \
+    X(BD, 18, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must put a new buffer into the statistics queue after the device used the "      \
+      "previous one.", "")                                                                         \
+    X(BD, 19, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must fill the statistics buffer with an entry for each statistic that it "       \
+      "supports.", "")                                                                             \
+    X(BD, 20, DRIVER, MUST, WATCHED,                                                               \
+      "The size of a statistics buffer must be a multiple of the 10 bytes of an entry.", "")       \
+    X(BD, 21, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may write the entries of a statistics buffer in any order.", "")                 \
+    X(BD, 22, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may supply a subset of the defined statistics.", "")                             \
+    X(BD, 23, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must supply the same set of statistics in every buffer.", "")                    \
+    X(BD, 24, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must make each output buffer of the hint queue 4 bytes long.", "")               \
+    X(BD, 25, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must start a round of hinting by an output buffer that holds the current "       \
+      "command id.", "")                                                                           \
+    X(BD, 26, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not send more than one output buffer with the same command id.", "")        \
+    X(BD, 27, DRIVER, SHOULD, WATCHED,                                                             \
+      "While the command id is 2 or greater, the driver should send free pages as input "          \
+      "buffers.", "")                                                                              \
+    X(BD, 28, DRIVER, SHOULD, WATCHED,                                                             \
+      "The driver should stop sending hints when the command id is STOP or DONE.", "")             \
+    X(BD, 29, DRIVER, MUST, WATCHED,                                                               \
+      "When it has no more free pages to hint, the driver must end the round by an output buffer " \
+      "that holds STOP.", "")                                                                      \
+    X(BD, 30, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may use hinted pages at any time.", "")                                          \
+    X(BD, 31, DRIVER, MUST, WATCHED,                                                               \
+      "The driver must treat the content of a hinted page as uninitialised.", "")                  \
     X(BD, 32, DRIVER, MUST, WATCHED,                                                               \
-      "initialise a hinted page that it uses before DONE: the write is what undoes the hint", "")  \
-    X(BD, 33, DRIVER, SHOULD, WATCHED, "release all hinted pages once the id is DONE", "")            \
-    X(BD, 34, DRIVER, MUST, WATCHED, "fill deflated pages with poison_val when it uses them", "")     \
-    X(BD, 35, DRIVER, MUST, WATCHED, "write poison_val before DRIVER_OK", "")                         \
-    X(BD, 36, DRIVER, MUST_NOT, WATCHED, "change poison_val while DRIVER_OK is set", "")              \
-    X(BD, 37, DRIVER, MUST, WATCHED, "without PAGE_POISON, take reported pages as uninitialised", "") \
-    X(BD, 38, DRIVER, MUST, WATCHED,                                                                  \
-      "with PAGE_POISON, fill pages with poison_val before it reports them", "")                   \
-    X(BD, 39, DRIVER, MUST_NOT, WATCHED, "use a reported page before the report is answered", "")     \
-    X(BD, 40, DRIVER, MAY, WATCHED, "report free pages at any time after DRIVER_OK", "")              \
-    X(BD, 41, DRIVER, SHOULD, WATCHED, "prefer large pages in reports", "")                           \
-    X(BD, 42, DRIVER, SHOULD, WATCHED, "leave reported pages alone while it has others", "")          \
+      "Before DONE the driver must write to a hinted page before it uses the page; the write "     \
+      "cancels the hint.", "")                                                                     \
+    X(BD, 33, DRIVER, SHOULD, WATCHED,                                                             \
+      "The driver should release all hinted pages once the command id is DONE.", "")               \
+    X(BD, 34, DRIVER, MUST, WATCHED,                                                               \
+      "With PAGE_POISON the driver must fill deflated pages with poison_val before it uses "       \
+      "them.", "")                                                                                 \
+    X(BD, 35, DRIVER, MUST, WATCHED,                                                               \
+      "With PAGE_POISON the driver must write poison_val before DRIVER_OK.", "")                   \
+    X(BD, 36, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not change poison_val while DRIVER_OK is set.", "")                         \
+    X(BD, 37, DRIVER, MUST, WATCHED,                                                               \
+      "Without PAGE_POISON the driver must treat the content of a reported page as "               \
+      "uninitialised.", "")                                                                        \
+    X(BD, 38, DRIVER, MUST, WATCHED,                                                               \
+      "With PAGE_POISON the driver must fill free pages with poison_val before it reports "        \
+      "them.", "")                                                                                 \
+    X(BD, 39, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not use a reported page before the device completed the report.", "")       \
+    X(BD, 40, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may report free pages at any time after DRIVER_OK.", "")                         \
+    X(BD, 41, DRIVER, SHOULD, WATCHED,                                                             \
+      "The driver should report large blocks of free pages in preference to small blocks.", "")    \
+    X(BD, 42, DRIVER, SHOULD, WATCHED,                                                             \
+      "The driver should avoid using reported pages while it has other free pages.", "")           \
     /* VIRTIO 1.4, 5.5: the balloon, device. */                                                    \
     X(BV, 1, DEVICE, MAY, NOT_APPLICABLE,                                                          \
-      "refuse FEATURES_OK to a driver that declined MUST_TELL_HOST",                               \
-      "the device takes such drivers, as BL-1 asks: the permission is not used")                   \
+      "The device may refuse FEATURES_OK to a driver that did not accept MUST_TELL_HOST.",         \
+      "Our device accepts drivers without MUST_TELL_HOST, as BL-1 requires.")                      \
     X(BV, 2, DEVICE, MAY, WATCHED,                                                                 \
-      "change a page between seeing it in an inflate and answering that", "")                      \
+      "The device may change a page between fetching the inflate that names it and completing "    \
+      "that inflate.", "")                                                                         \
     X(BV, 3, DEVICE, MAY, WATCHED,                                                                 \
-      "with MUST_TELL_HOST, change it until it has seen and answered the deflate", "")             \
-    X(BV, 4, DEVICE, MUST, WATCHED, "ignore statistics whose tag it does not know", "")               \
-    X(BV, 5, DEVICE, MUST, WATCHED, "take statistics in any order", "")                               \
-    X(BV, 6, DEVICE, SHOULD, WATCHED, "set the command id to STOP whenever it cannot use hints", "")  \
-    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                               \
-      "use a command id again until the driver has sent a STOP buffer", "")                        \
-    X(BV, 8, DEVICE, MUST, WATCHED, "ignore pages that come under another id than the current", "")\
+      "With MUST_TELL_HOST the device may change a ballooned page until it completed the deflate " \
+      "of that page.", "")                                                                         \
+    X(BV, 4, DEVICE, MUST, WATCHED,                                                                \
+      "The device must ignore statistics with a tag that it does not know.", "")                   \
+    X(BV, 5, DEVICE, MUST, WATCHED,                                                                \
+      "The device must accept statistics entries in any order.", "")                               \
+    X(BV, 6, DEVICE, SHOULD, WATCHED,                                                              \
+      "The device should set the command id to STOP while it cannot use hints.", "")               \
+    X(BV, 7, DEVICE, MUST_NOT, WATCHED,                                                            \
+      "The device must not use a command id again until the driver has sent a STOP buffer.", "")   \
+    X(BV, 8, DEVICE, MUST, WATCHED,                                                                \
+      "The device must ignore hinted pages that arrive under a command id other than the current " \
+      "one.", "")                                                                                  \
     X(BV, 9, DEVICE, MAY, WATCHED,                                                                 \
-      "change a hinted page that the guest did not change since the id was issued", "")            \
-    X(BV, 10, DEVICE, MUST_NOT, WATCHED, "change hinted pages after DONE", "")                        \
-    X(BV, 11, DEVICE, MUST, WATCHED, "publish DONE when it needs the hinted pages no longer", "")     \
-    X(BV, 12, DEVICE, MAY, WATCHED, "take poison_val as a hint", "")                                  \
-    X(BV, 13, DEVICE, MAY, WATCHED,                                                                   \
-      "without PAGE_POISON, change reported pages before it answers the report", "")               \
-    X(BV, 14, DEVICE, MUST_NOT, WATCHED,                                                              \
-      "with PAGE_POISON, change reported pages to anything but poison_val", "")                    \
+      "The device may change a hinted page that the guest did not write to since the current "     \
+      "command id was set.", "")                                                                   \
+    X(BV, 10, DEVICE, MUST_NOT, WATCHED,                                                           \
+      "The device must not change hinted pages after it set the command id to DONE.", "")          \
+    X(BV, 11, DEVICE, MUST, WATCHED,                                                               \
+      "The device must set the command id to DONE when it no longer needs the hinted pages.", "")  \
+    X(BV, 12, DEVICE, MAY, WATCHED,                                                                \
+      "The device may treat poison_val as a hint only.", "")                                       \
+    X(BV, 13, DEVICE, MAY, WATCHED,                                                                \
+      "Without PAGE_POISON the device may change reported pages before it completes the "          \
+      "report.", "")                                                                               \
+    X(BV, 14, DEVICE, MUST_NOT, WATCHED,                                                           \
+      "With PAGE_POISON the device must not change the content of reported pages to anything "     \
+      "other than poison_val.", "")                                                                \
     /* VIRTIO 1.4, 5.5: the balloon, legacy interface. */                                          \
-    X(BL, 1, DEVICE, MUST, WATCHED,                                                                   \
-      "bear legacy drivers that did not negotiate MUST_TELL_HOST", "")                             \
-    X(BL, 2, DEVICE, SHOULD, WATCHED, "then let the guest use memory before it tells", "")            \
-    X(BL, 3, BOTH, MUST, WATCHED,                                                                     \
-      "keep configuration little-endian on the legacy interface too", "")                          \
-    X(BL, 4, DRIVER, SHOULD, WATCHED, "ignore the used length of a legacy device", "")                \
-    X(BL, 5, DRIVER, MUST, WATCHED, "write all 4 bytes of actual at once", "")                        \
+    X(BL, 1, DEVICE, MUST, WATCHED,                                                                \
+      "A device must work with legacy drivers that did not negotiate MUST_TELL_HOST.", "")         \
+    X(BL, 2, DEVICE, SHOULD, WATCHED,                                                              \
+      "A device should tolerate that a legacy driver uses ballooned pages before it deflates "     \
+      "them.", "")                                                                                 \
+    X(BL, 3, BOTH, MUST, WATCHED,                                                                  \
+      "Configuration space must be little-endian on the legacy interface as well.", "")            \
+    X(BL, 4, DRIVER, SHOULD, WATCHED,                                                              \
+      "The driver should ignore the used length that a legacy device reports.", "")                \
+    X(BL, 5, DRIVER, MUST, WATCHED,                                                                \
+      "A legacy driver must write all 4 bytes of actual in one access.", "")                       \
     X(BL, 6, DEVICE, SHOULD_NOT, NOT_APPLICABLE,                                                   \
-      "use actual until its most significant byte is written",                                     \
-      "what a device makes of actual is not seen from outside; tests/unit/host/test_host_registers.c")  \
+      "The device should not use actual before its most significant byte is written.",             \
+      "How a device uses actual is not visible on the wire; "                                      \
+      "tests/unit/host/test_host_registers.c tests our device.")                                   \
     X(BL, 7, DRIVER, MUST, WATCHED,                                                                \
-      "keep legacy statistics in the guest's own byte order", "")                                  \
-    X(BL, 8, DEVICE, SHOULD, NOT_APPLICABLE, "ignore the values of the first statistics buffer",   \
-      "what a device makes of statistics is not seen from outside; tests/unit/host/test_host_stats.c")  \
+      "A legacy driver must write statistics in the guest's byte order.", "")                      \
+    X(BL, 8, DEVICE, SHOULD, NOT_APPLICABLE,                                                       \
+      "The device should ignore the values in the first statistics buffer.",                       \
+      "How a device uses statistics is not visible on the wire; "                                  \
+      "tests/unit/host/test_host_stats.c tests our device.")                                       \
     X(BL, 9, BOTH, MUST, NOT_APPLICABLE,                                                           \
-      "keep legacy command ids in buffers in the guest's own byte order",                          \
-      "no driver here hints on the legacy interface: tests/unit/guest/test_guest_legacy.c")              \
-    /* docs/understand/wire-extension.md: refusals and resets. */                                             \
+      "On the legacy interface both sides must use the guest's byte order for command ids in "     \
+      "buffers.",                                                                                  \
+      "No simulated driver sends hints on the legacy interface; "                                  \
+      "tests/unit/guest/test_guest_legacy.c tests our driver.")                                    \
+    /* docs/understand/wire-extension.md: refusals and resets. */                                  \
     X(BX, 1, BOTH, MUST_NOT, WATCHED,                                                              \
-      "offer or accept a feature of the extension on a bit that has another meaning", "")          \
-    X(BX, 2, BOTH, MUST_NOT, WATCHED, "offer or accept RESET without VERDICTS", "")                \
-    X(BX, 3, DEVICE, SHOULD, WATCHED, "work with a driver that accepts neither", "")               \
+      "Neither side may offer or accept a feature of the extension on a bit that the standard "    \
+      "uses.", "")                                                                                 \
+    X(BX, 2, BOTH, MUST_NOT, WATCHED,                                                              \
+      "Neither side may offer or accept RESET without VERDICTS.", "")                              \
+    X(BX, 3, DEVICE, SHOULD, WATCHED,                                                              \
+      "The device should work with a driver that accepts neither VERDICTS nor RESET.", "")         \
     X(BX, 4, BOTH, MUST, WATCHED,                                                                  \
-      "put the request first and make the response 8 + n bytes long; a shorter one is not acted "  \
-      "on", "")                                                                                    \
+      "The request must precede the response, which has 8 + n bytes for n PFNs; the device must "  \
+      "not act on a request with a shorter response.", "")                                         \
     X(BX, 5, DEVICE, MUST, WATCHED,                                                                \
-      "answer every PFN by one verdict, in order, and set the used length to 8 + n", "")           \
+      "The device must write one verdict for each of the n PFNs, in order, and must report a "     \
+      "used length of 8 + n.", "")                                                                 \
     X(BX, 6, DRIVER, MUST, WATCHED,                                                                \
-      "take a page whose verdict is missing, 0 or unknown as possibly ballooned", "")              \
+      "The driver must treat a page whose verdict is missing, 0 or unknown as possibly "           \
+      "ballooned.", "")                                                                            \
     X(BX, 7, DRIVER, MUST, WATCHED,                                                                \
-      "take a page of several PFNs as accepted when all are, refused when none is, else as BX-6",  \
-      "")                                                                                          \
+      "The driver must treat a page of several PFNs as accepted if all PFNs are accepted, as "     \
+      "refused if none is, and otherwise as BX-6 says.", "")                                       \
     X(BX, 8, DEVICE, MUST, WATCHED,                                                                \
-      "without MUST_TELL_HOST, answer a deflate by ACCEPTED, NOT_LOCKED, INVALID or RESET only",   \
-      "")                                                                                          \
+      "Without MUST_TELL_HOST the device must answer a deflate only by ACCEPTED, NOT_LOCKED, "     \
+      "INVALID or RESET.", "")                                                                     \
     X(BX, 9, DEVICE, SHOULD, WATCHED,                                                              \
-      "answer NOT_NEEDED when the balloon is where the target wants it", "")                       \
+      "The device should answer NOT_NEEDED when the balloon has reached its target.", "")          \
     X(BX, 10, DEVICE, MUST, WATCHED,                                                               \
-      "reset in order: forget the pages, raise the epoch, notify, answer the old epoch by RESET",  \
-      "")                                                                                          \
+      "On a reset of the balloon the device must forget all pages, raise the epoch, notify, and "  \
+      "answer requests of the old epoch by RESET, in this order.", "")                             \
     X(BX, 11, BOTH, MUST, WATCHED,                                                                 \
-      "acknowledge the epoch before DRIVER_OK and after a reset; until then all is answered RESET",\
-      "")                                                                                          \
+      "The driver must acknowledge the epoch before DRIVER_OK and after a reset of the balloon; "  \
+      "until then the device must answer all requests by RESET.", "")                              \
     X(BX, 12, DRIVER, SHOULD, WATCHED,                                                             \
-      "hold a refused page and offer another; MUST bound the held ones and give them back", "")    \
-    X(BX, 13, DRIVER, SHOULD, WATCHED, "end the cycle at the bound and back off; MUST NOT spin", "")\
-    X(BX, 14, DRIVER, SHOULD, WATCHED, "end the cycle on NOT_NEEDED and read the target again", "")\
-    X(BX, 15, DRIVER, MUST_NOT, WATCHED, "count held pages in actual", "")                         \
-    X(BX, 16, DRIVER, MAY, WATCHED, "use a page at once whose deflate is answered NOT_LOCKED", "") \
+      "The driver should hold a refused page and offer another page instead; it must limit how "   \
+      "many pages it holds, and must free them later.", "")                                        \
+    X(BX, 13, DRIVER, SHOULD, WATCHED,                                                             \
+      "When it holds as many refused pages as it may, the driver should end the cycle and back "   \
+      "off; it must not retry without a wait.", "")                                                \
+    X(BX, 14, DRIVER, SHOULD, WATCHED,                                                             \
+      "After NOT_NEEDED the driver should end the cycle and read the target again.", "")           \
+    X(BX, 15, DRIVER, MUST_NOT, WATCHED,                                                           \
+      "The driver must not count held pages in actual.", "")                                       \
+    X(BX, 16, DRIVER, MAY, WATCHED,                                                                \
+      "The driver may use a page immediately when its deflate is answered by NOT_LOCKED.", "")     \
     X(BX, 17, DRIVER, MUST, WATCHED,                                                               \
-      "give every page back without a message after a reset; those in flight when the device let " \
-      "go", "")                                                                                    \
-    X(BX, 18, DRIVER, MUST, WATCHED, "then write epoch_ack and actual = 0, each once", "")         \
+      "After a reset of the balloon the driver must free all ballooned pages without deflating "   \
+      "them; it frees pages in flight when the device has completed their requests.", "")          \
+    X(BX, 18, DRIVER, MUST, WATCHED,                                                               \
+      "After it freed all pages, the driver must write epoch_ack and then actual = 0, each "       \
+      "once.", "")                                                                                 \
     X(BX, 19, DRIVER, MUST, WATCHED,                                                               \
-      "take pages accepted under an epoch that is over as its own", "")                            \
-    X(BX, 20, DEVICE, MAY, WATCHED, "reset again before the driver acknowledged", "")              \
-    X(BX, 21, BOTH, MUST, WATCHED, "empty the balloon at a device reset", "")                      \
-    X(BX, 22, BOTH, MUST_NOT, WATCHED, "offer or accept HUGE_PAGES without VERDICTS", "")          \
+      "After a reset of the balloon the driver must treat pages that were accepted under a stale " \
+      "epoch as its own.", "")                                                                     \
+    X(BX, 20, DEVICE, MAY, WATCHED,                                                                \
+      "The device may reset the balloon again before the driver acknowledged the previous "        \
+      "reset.", "")                                                                                \
+    X(BX, 21, BOTH, MUST, WATCHED,                                                                 \
+      "On a device reset both sides must treat the balloon as empty.", "")                         \
+    X(BX, 22, BOTH, MUST_NOT, WATCHED,                                                             \
+      "Neither side may offer or accept HUGE_PAGES without VERDICTS.", "")                         \
     X(BX, 23, DRIVER, MUST_NOT, WATCHED,                                                           \
-      "set the flag of 2 MiB units without HUGE_PAGES, or any other flag", "")                     \
-    X(BX, 24, DRIVER, MUST, WATCHED, "count units where a request has 2 MiB units", "")            \
-    X(BX, 25, DEVICE, MUST, WATCHED, "accept all of a unit or refuse all of it", "")               \
+      "The driver must not set the flag for huge pages without HUGE_PAGES, nor any other "         \
+      "flag.", "")                                                                                 \
+    X(BX, 24, DRIVER, MUST, WATCHED,                                                               \
+      "In a request for huge pages the driver must count huge pages, not PFNs.", "")               \
+    X(BX, 25, DEVICE, MUST, WATCHED,                                                               \
+      "The device must accept or refuse a huge page as a whole.", "")                              \
     X(BX, 26, DEVICE, MUST, WATCHED,                                                               \
-      "answer a unit by NOT_NEEDED only when the balloon holds the target already", "")            \
-    X(BX, 27, DRIVER, MAY, NOT_APPLICABLE, "deflate single PFNs of a unit",                        \
-      "our driver gives a unit back as a whole and takes single pages anew: the permission is "    \
-      "not used")                                                                                  \
+      "The device must answer a huge page by NOT_NEEDED only if the balloon has already reached "  \
+      "its target.", "")                                                                           \
+    X(BX, 27, DRIVER, MAY, NOT_APPLICABLE,                                                         \
+      "The driver may deflate single PFNs of a huge page.",                                        \
+      "Our driver deflates a huge page as a whole, so that no run shows a deflate of single "      \
+      "PFNs.")                                                                                     \
     X(BX, 28, DRIVER, MUST, WATCHED,                                                               \
-      "write guest_limit after FEATURES_OK and before DRIVER_OK, and whenever it changes", "")     \
+      "The driver must write guest_limit between FEATURES_OK and DRIVER_OK, and whenever the "     \
+      "limit changes.", "")                                                                        \
     X(BX, 29, DEVICE, SHOULD_NOT, WATCHED,                                                         \
-      "expect more than the guest's limit; the field reads 0 after a reset", "")
+      "The device should not set a target above the guest's limit; guest_limit must read as 0 "    \
+      "after a reset.", "")
 
-/** Where the standard's letter differs from what it means: family, number, the literal reading. */
+/** Clauses whose literal text differs from its meaning: family, number, the literal reading. */
 #define CLAUSE_LITERAL_MAP(X)                                                                      \
     X(BD, 7,                                                                                       \
-      "says num_pages \"<=\" actual (virtio-spec #228): forbids every deflate without "            \
-      "DEFLATE_ON_OOM and contradicts BD-5")                                                       \
-    X(BD, 8, "says num_pages \"<=\" actual, as BD-7: permits what BD-5 permits already")           \
+      "The text says num_pages \"<=\" actual (virtio-spec #228), which forbids every deflate "     \
+      "without DEFLATE_ON_OOM and contradicts BD-5.")                                              \
+    X(BD, 8,                                                                                       \
+      "The text says num_pages \"<=\" actual, as in BD-7, and so permits only what BD-5 permits "  \
+      "already.")                                                                                  \
     X(BD, 20,                                                                                      \
-      "says a multiple of 6 bytes, while an entry has 10: kept only by 3, 6, 9 ... entries")
+      "The text says a multiple of 6 bytes, although an entry has 10: only 3, 6, 9 ... entries "   \
+      "satisfy it.")
 /* clang-format on */
 
 typedef enum clause_id {

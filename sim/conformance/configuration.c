@@ -1,7 +1,7 @@
 /*
- * Configuration space: which fields a driver may touch when, and how both sides keep several reads
- * of it consistent (VIRTIO 1.4, 2.5). What the fields of a balloon mean is left to the watchers of
- * their subjects.
+ * Checks configuration space: which fields a driver may access when, and how both sides keep
+ * several reads consistent (VIRTIO 1.4, 2.5). The meaning of the balloon's fields is checked by
+ * other watchers.
  */
 #include "sim/conformance/watch.h"
 
@@ -20,7 +20,7 @@ void configuration_note_generation_read(struct watch *watch, uint32_t generation
     c->generation = generation;
 }
 
-/** The feature that a field of configuration comes with; 0: it is always there. */
+/** The feature with which a configuration field exists, or 0 if the field always exists. */
 static uint64_t get_field_feature(const struct watch *watch, uint32_t offset)
 {
     for (uint32_t feature = 0; feature < BNT_BALLOON_FEATURE_COUNT; feature++) {
@@ -36,12 +36,13 @@ static void check_field_feature(struct watch *watch, uint32_t offset)
 {
     const uint64_t feature = get_field_feature(watch, offset);
     if (feature != 0) {
-        clause_require(watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
-                       "touches configuration at %u without its feature", offset);
+        clause_require(
+            watch, DRV, CLAUSE_VG_18, (watch->registers.offered & feature) != 0,
+            "the driver accesses the configuration field at offset %u without its feature", offset);
     }
 }
 
-/** A value that changed between two reads must have another generation. */
+/** If a value changed between two reads, the generation must have changed too. */
 static void check_generation_changed(struct watch *watch, uint32_t offset, uint32_t value)
 {
     struct watch_configuration *c = &watch->configuration;
@@ -54,8 +55,8 @@ static void check_generation_changed(struct watch *watch, uint32_t offset, uint3
         offset == BNT_BALLOON_CONFIG_GUEST_LIMIT || offset == BNT_BALLOON_CONFIG_EPOCH_ACK;
     if (!drivers && c->fields[field].known && c->fields[field].value != value) {
         clause_require(watch, DEV, CLAUSE_VG_21, c->fields[field].generation != c->generation,
-                       "configuration at %u changed from %" PRIu32 " to %" PRIu32
-                       " and the generation did not",
+                       "the device changed configuration at offset %u from %" PRIu32 " to %" PRIu32
+                       " without changing the generation",
                        offset, c->fields[field].value, value);
     }
     c->fields[field].known = true;
@@ -70,7 +71,8 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     check_field_feature(watch, offset);
     if (bytes > 4 && !watch->config.foreign) {
         clause_require(watch, DRV, CLAUSE_VG_17, c->generation_known && !c->reading,
-                       "reads %u bytes of configuration without reading the generation", bytes);
+                       "the driver reads %u bytes of configuration without reading the generation",
+                       bytes);
     }
     if (c->unsettled && offset == c->reading_offset) {
         c->unsettled = false;
@@ -94,11 +96,11 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     if (!watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_23,
                        (watch->registers.status & BNT_DEVICE_STATUS_FEATURES_OK) != 0,
-                       "writes configuration at %u before FEATURES_OK", offset);
+                       "the driver writes configuration at offset %u before FEATURES_OK", offset);
     }
 }
 
-/** A look at configuration before FEATURES_OK, to be compared when the device is live. */
+/** Keeps the configuration before FEATURES_OK, to compare it after DRIVER_OK. */
 static void observe_early_config(struct watch *watch, const uint8_t *config, uint32_t bytes)
 {
     struct watch_configuration *c = &watch->configuration;
@@ -108,18 +110,19 @@ static void observe_early_config(struct watch *watch, const uint8_t *config, uin
     }
 }
 
-/** Fields must show the same before FEATURES_OK and after it, except for what the driver wrote
+/** Fields must have the same values before and after FEATURES_OK, unless the driver wrote them
  * (VG-20). */
 static void compare_early_config(struct watch *watch, const struct seen_device *device)
 {
     struct watch_configuration *c = &watch->configuration;
     const bool comparable = c->shown && watch->live;
-    c->shown = false; /* comparable within one event only: later a target may be set */
+    c->shown = false; /* the values are comparable within one event only, since a target may be set
+                         later */
     if (!comparable) {
         return;
     }
     const uint32_t shown = read_le32(c->shown_config + BNT_BALLOON_CONFIG_NUM_PAGES);
-    /* The driver's limit bounds the target (BX-29). */
+    /* The guest's limit is an upper bound of the target (BX-29). */
     const uint32_t expected = c->limit != 0 && c->limit < shown ? c->limit : shown;
     bool same = read_le32(device->config + BNT_BALLOON_CONFIG_NUM_PAGES) == expected;
     if ((watch->registers.offered & watch->config.binding.reset) != 0) {
@@ -127,7 +130,7 @@ static void compare_early_config(struct watch *watch, const struct seen_device *
                               device->config + BNT_BALLOON_CONFIG_EPOCH, 4) == 0;
     }
     clause_require(watch, DEV, CLAUSE_VG_20, same,
-                   "shows another configuration before FEATURES_OK than after it");
+                   "the device shows different configuration before and after FEATURES_OK");
 }
 
 static void observe_event_end(struct watch *watch, const struct seen_device *device)
@@ -135,9 +138,10 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     struct watch_configuration *c = &watch->configuration;
     compare_early_config(watch, device);
     if (c->unsettled && c->rereads + 1 < BNT_CONFIG_READS_MAX) {
-        clause_count_violation(watch, DRV, CLAUSE_VG_17,
-                               "uses what it read at %u although the generation changed meanwhile",
-                               c->reading_offset);
+        clause_count_violation(
+            watch, DRV, CLAUSE_VG_17,
+            "the driver uses the value read at offset %u although the generation changed during the read",
+            c->reading_offset);
     }
     c->unsettled = false;
     c->reading = false;

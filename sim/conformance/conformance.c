@@ -1,14 +1,15 @@
 /*
- * The instance: its VMs, its list of watchers, and what was counted.
+ * The instance of conformance: its VMs, the list of watchers, and the counts.
  *
- * Every call of conformance.h enters here and goes to all watchers. What a clause asks for is in
- * the watchers' own files; what they share is in watch.c. Called by the world.
+ * Every function of conformance.h is here and calls all watchers. The files of the watchers check
+ * the clauses; what watchers share is in watch.c. The world calls this file.
  */
 #include "sim/conformance/places.h"
 
 #include <string.h>
 
-/** Watchers before watch_pages_watcher see where pages were, those after it where they are now. */
+/** Watchers before watch_pages_watcher see the places of pages before the event, watchers after it
+ * the places after the event. */
 static const struct watcher *const watchers[] = {
     &watch_registers_watcher,   &watch_configuration_watcher,
     &watch_notify_watcher,      &watch_access_watcher,
@@ -32,7 +33,7 @@ struct conformance *conformance_create(struct arena *arena, const struct engine 
     seen->watchers = watchers;
     seen->vms = arena_alloc_zeroed(arena, vm_count * sizeof *seen->vms);
     for (uint32_t vm = 0; vm < vm_count;
-         vm++) { /* from here on conformance_destroy can free each */
+         vm++) { /* conformance_destroy can free every tally from here on */
         seen->vms[vm].seen = seen;
         seen->vms[vm].vm = vm;
     }
@@ -465,7 +466,7 @@ void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, cons
 {
     if (seen != NULL) {
         struct watch *watch = &seen->vms[vm];
-        rings_read_available(watch); /* a deflate of this event may name them */
+        rings_read_available(watch); /* a deflate of this event may name the freed pages */
         CALL_WATCHERS(watch, pages_given, watch, pages, count);
     }
 }

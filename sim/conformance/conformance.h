@@ -1,13 +1,14 @@
 /*
- * Conformance: watches what crosses the boundary between drivers and devices, and counts for every
- * clause how often it applied to a party, and how often the party violated it.
+ * Conformance watches the boundary between drivers and devices. For every clause it counts how
+ * often the clause applied to a party, and how often the party violated it.
  *
- * The world calls it for what is observed: register accesses, the device's accesses to guest
- * memory, notifications, pages that the allocator gave or got. It reads the rings in guest memory
- * with a parser of its own. It never asks a library what is right, draws nothing, changes nothing
- * and is in no hash. What it finds does not fail a run; `ballonet conformance` decides.
+ * The world reports what it observes: register accesses, the device's accesses to guest memory,
+ * notifications, and pages that the driver allocates and frees. Conformance reads the rings in
+ * guest memory with its own parser. It never asks a library what is right, draws no choice, changes
+ * nothing, and adds nothing to the hash. A violated clause does not fail a run; only `ballonet
+ * conformance` reports it.
  *
- * Every call accepts a NULL instance, as in a world without oracles.
+ * Every function accepts NULL as the instance, which a world without oracles has.
  */
 #ifndef SIM_CONFORMANCE_CONFORMANCE_H
 #define SIM_CONFORMANCE_CONFORMANCE_H
@@ -46,7 +47,7 @@ typedef enum clause_watch {
     CLAUSE_NOT_APPLICABLE
 } clause_watch;
 
-/** A row of the table. */
+/** A row of the table of clauses. */
 struct clause {
     const char *name; /**< "BD-1" */
     unsigned who;     /**< clause_who */
@@ -57,46 +58,47 @@ struct clause {
 };
 
 const struct clause *clause_get_row(clause_id id);
-/** The literal reading of a clause, where that differs from what is meant; else NULL. */
+/** The literal reading of a clause, or NULL if it does not differ from the intended meaning. */
 const char *clause_get_literal_text(clause_id id);
 const char *clause_get_level_name(clause_level level);
 const char *clause_get_party_name(unsigned who);
 
 #define CLAUSE_PLACE_MAX 192
 
-/** What was observed of a clause, for one party of one VM. */
+/** The counts of a clause for one party of one VM. */
 struct clause_tally {
-    uint64_t exercised; /**< times that it applied */
+    uint64_t exercised; /**< how often the clause applied */
     uint64_t violated;
-    uint64_t literal_exercised; /**< the same for the literal reading, where that differs */
+    uint64_t literal_exercised; /**< the same count for the literal reading, if that differs */
     uint64_t literal_violated;
-    uint64_t event; /**< of the first violation */
+    uint64_t event; /**< number of the event of the first violation */
     uint64_t time_ns;
-    char *place; /**< what the party did; NULL without a violation */
+    char *place; /**< what the party did at the first violation; NULL if there is none */
 };
 
-/** A VM at its start. Strings and memory must outlive the instance. */
+/** The properties of a VM at its start. Strings and memory must outlive the conformance instance.
+ */
 struct conformance_vm {
     const char *name;
-    uint64_t features_wanted; /**< what the driver's embedder lets it accept */
+    uint64_t features_wanted; /**< the features that the driver's embedder allows it to accept */
     struct bnt_balloon_binding binding;
-    const uint8_t *dma; /**< guest memory in which rings and requests lie */
+    const uint8_t *dma; /**< the guest memory that contains rings and requests */
     uint64_t dma_gpa;
     size_t dma_bytes;
     uint64_t first_pfn;
     uint64_t pfns;
     uint32_t page_order;
-    bool
-        legacy_driver; /**< the driver may use the legacy interface: no VERSION_1, no FEATURES_OK */
-    bool legacy_only;  /**< the driver has no other interface */
-    bool legacy_device;          /**< the device has no other interface */
-    bool big_endian;             /**< the guest's byte order, that of legacy rings */
-    uint32_t held_max;           /**< refused pages that the driver may hold; 0: not known */
-    uint64_t retry_min_ns;       /**< the driver's first back-off */
-    bool free_expected;          /**< the guest expects a value of its free pages */
-    uint64_t report_block_bytes; /**< smallest block of a free page report, as the driver's embedder
-                                    wants it */
-    bool foreign;                /**< the driver is a recording: its pages are not observed */
+    bool legacy_driver;    /**< the driver may use the legacy interface, without VERSION_1 and
+                              FEATURES_OK */
+    bool legacy_only;      /**< the driver has only the legacy interface */
+    bool legacy_device;    /**< the device has only the legacy interface */
+    bool big_endian;       /**< the guest's byte order, which legacy rings use */
+    uint32_t held_max;     /**< the most refused pages that the driver may hold; 0 if not known */
+    uint64_t retry_min_ns; /**< the driver's first back-off */
+    bool free_expected;    /**< the guest expects a value of its free pages */
+    uint64_t report_block_bytes; /**< the smallest block of a free page report, by the driver's
+                                    configuration */
+    bool foreign;                /**< the driver is a recording, whose pages are not observed */
 };
 
 struct conformance *conformance_create(struct arena *arena, const struct engine *engine,
@@ -105,11 +107,11 @@ void conformance_destroy(struct conformance *seen);
 void conformance_init_vm(struct conformance *seen, uint32_t vm,
                          const struct conformance_vm *config);
 
-/** From now on the parties in `who` (clause_who) follow the script: what they do is counted apart.
- */
+/** From now on the script controls the parties in `who` (clause_who): their actions are counted
+ * separately. */
 void conformance_mark_scripted(struct conformance *seen, uint32_t vm, unsigned who);
 
-/** The script's faults are over: from now on both parties act by themselves. */
+/** The script's faults are over: from now on no action is counted as scripted. */
 void conformance_mark_trusted(struct conformance *seen, uint32_t vm);
 
 /* ---- Registers, as the driver accesses them ---- */
@@ -118,7 +120,7 @@ void conformance_observe_features_read(struct conformance *seen, uint32_t vm, ui
 void conformance_observe_features_write(struct conformance *seen, uint32_t vm, uint64_t features);
 void conformance_observe_status_read(struct conformance *seen, uint32_t vm, uint8_t status);
 void conformance_observe_status_write_begun(struct conformance *seen, uint32_t vm, uint8_t status);
-/** `now`: what the register holds after the write. */
+/** `now` is the value of the register after the write. */
 void conformance_observe_status_write(struct conformance *seen, uint32_t vm, uint8_t status,
                                       uint8_t now);
 void conformance_observe_generation_read(struct conformance *seen, uint32_t vm,
@@ -130,18 +132,18 @@ void conformance_observe_config_read(struct conformance *seen, uint32_t vm, uint
                                      const void *data, uint32_t bytes);
 void conformance_observe_config_write(struct conformance *seen, uint32_t vm, uint32_t offset,
                                       const void *data, uint32_t bytes);
-/** `role`: BNT_BALLOON_QUEUE_*, whatever the index of the queue. */
+/** `role` is one of BNT_BALLOON_QUEUE_*; it does not depend on the index of the queue. */
 void conformance_observe_queue_enable(struct conformance *seen, uint32_t vm, uint16_t queue,
                                       uint16_t role, uint16_t size, uint64_t desc_gpa,
                                       uint64_t avail_gpa, uint64_t used_gpa);
 
-/** Whether the driver's own system wants the balloon empty. BD-4 and BD-7, about the device's
- * target, do not apply then. */
+/** Whether the guest's own system requires an empty balloon. In that case the clauses BD-4 and
+ * BD-7, about the device's target, do not apply. */
 void conformance_observe_forced_emptying(struct conformance *seen, uint32_t vm, bool emptying);
 
-/** The driver does not run before this time; a time in the past: it runs again. */
+/** The driver does not run before this time. A time in the past means that it runs again. */
 void conformance_observe_driver_stall(struct conformance *seen, uint32_t vm, uint64_t until_ns);
-/** The OS asks the driver to move a ballooned page; not `begun`: the driver declined. */
+/** The OS asks the driver to move a ballooned page. Without `begun`, the driver declined. */
 void conformance_observe_page_move(struct conformance *seen, uint32_t vm, bool begun, uint64_t from,
                                    uint64_t to);
 
@@ -150,7 +152,7 @@ void conformance_observe_driver_gave_up(struct conformance *seen, uint32_t vm);
 
 /** The device was replaced by one that knows nothing of this driver. */
 void conformance_observe_device_replaced(struct conformance *seen, uint32_t vm);
-/** Another kernel runs, which does not know which pages the device has. */
+/** A new kernel runs, which does not know which pages the device has. */
 void conformance_observe_kernel_replaced(struct conformance *seen, uint32_t vm);
 
 /** RING_RESET: the driver begins the reset of a queue, and reads whether it is complete. */
@@ -176,9 +178,9 @@ void conformance_observe_device_read(struct conformance *seen, uint32_t vm, uint
 /** To be called after the bytes are written. */
 void conformance_observe_device_write(struct conformance *seen, uint32_t vm, uint64_t gpa,
                                       uint32_t bytes);
-/** A script altered a used ring, or an answer, after the device wrote it. */
+/** A script changed a used ring or an answer after the device wrote it. */
 void conformance_observe_altered_answer(struct conformance *seen, uint32_t vm, uint16_t queue);
-/** The host discards backing, so that the content of the pages changes. */
+/** The host discards backing memory, so that the content of the pages changes. */
 void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                                  uint64_t pfns);
 
@@ -186,48 +188,49 @@ void conformance_observe_discard(struct conformance *seen, uint32_t vm, uint64_t
 
 /** The command id in configuration space changed. */
 void conformance_observe_hint_command(struct conformance *seen, uint32_t vm, uint32_t command);
-/** The migration that used hints is over: hinted pages are needed no longer. */
+/** The migration that used hints is over, so that the device no longer needs hinted pages. */
 void conformance_observe_hinting_end(struct conformance *seen, uint32_t vm);
-/** The device notifies its VMM that these pages need not be copied. */
+/** The device tells its VMM that a migration need not copy these pages. */
 void conformance_observe_hint_accepted(struct conformance *seen, uint32_t vm, uint64_t first_pfn,
                                        uint64_t pfns);
-/** The driver gave hinted pages back to the OS. */
+/** The driver returned hinted pages to the OS. */
 void conformance_observe_hint_pages_returned(struct conformance *seen, uint32_t vm,
                                              const uint64_t *pages, uint32_t count);
-/** The guest reads or writes a page that was hinted and not written since. */
+/** The guest accesses a hinted page that it has not written to since the hint. */
 void conformance_observe_hinted_page_access(struct conformance *seen, uint32_t vm, uint64_t pfn,
                                             bool written);
 
 /* ---- Pages, as the driver moves them ---- */
 
-/** The driver allocated pages, or got one to replace a page that moves. First PFN of each. */
+/** The driver allocated pages, or got a page that replaces a page that moves. `pages` holds the
+ * first PFN of each page. */
 void conformance_observe_pages_allocated(struct conformance *seen, uint32_t vm,
                                          const uint64_t *pages, uint32_t count);
-/** Its allocator had fewer pages than it asked for. */
+/** The driver's allocator had fewer pages than the driver asked for. */
 void conformance_observe_failed_allocation(struct conformance *seen, uint32_t vm);
-/** The driver gave pages back to the OS, which uses them. */
+/** The driver freed pages, which the OS may use from now on. */
 void conformance_observe_pages_freed(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                                      uint32_t count);
 
-/** The driver, or the device in its place, filled pages with the poison value. */
+/** The driver, or the device instead of the driver, filled pages with the poison value. */
 void conformance_observe_pages_filled(struct conformance *seen, uint32_t vm, const uint64_t *pages,
                                       uint32_t count);
-/** The guest read or wrote a page of its own. First PFN. */
+/** The guest read or wrote a page that it owns. First PFN. */
 void conformance_observe_page_access(struct conformance *seen, uint32_t vm, uint64_t page,
                                      bool write);
 
 /* ---- Time ---- */
 
-/** An event that touched this VM is over. `status`, `config`: the device's registers now, observed
- * without an access of the driver. */
+/** An event that touched this VM is over. `status` and `config` are the device's registers now,
+ * observed without an access of the driver. */
 void conformance_observe_event_end(struct conformance *seen, uint32_t vm, uint8_t status,
                                    const uint8_t *config, uint32_t config_bytes);
-/** The run is over; `quiet`: it ended in a phase without faults. */
+/** The run is over. `quiet` means that it ended in a phase without faults. */
 void conformance_observe_run_end(struct conformance *seen, uint32_t vm, bool quiet);
 
 /* ---- What was found ---- */
 
-/** For a party of a VM: what the script made it do (`scripted`), or what it did by itself. */
+/** The counts of a clause for a party of a VM: either its scripted actions or its own. */
 const struct clause_tally *conformance_get_tally(const struct conformance *seen, uint32_t vm,
                                                  clause_party party, bool scripted, clause_id id);
 

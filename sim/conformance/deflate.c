@@ -1,13 +1,13 @@
 /*
- * Deflation: the pages of a deflate that is submitted, and where they go when it is answered. What
- * the driver does with them then is checked in pages.c, which calls this file.
+ * Handles deflates: the pages of a submitted deflate, and their places after the answer. What the
+ * driver does with the pages afterwards is checked in pages.c, which calls this file.
  */
 #include "sim/conformance/places.h"
 
 #include <inttypes.h>
 
-/** Whether a deflate names only pages of which it is unknown whether the device has them: such a
- * deflate makes them known (VG-45), and deflates nothing that is surely ballooned. */
+/** Whether every page of a deflate has an unknown outcome. Such a deflate only settles whether the
+ * device has the pages (VG-45). */
 static bool names_only_unknown_pages(struct watch *watch, const struct seen_buffer *buffer,
                                      const struct seen_request *request)
 {
@@ -37,7 +37,8 @@ void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
     if (!oom && target->num_pages_read && !names_only_unknown_pages(watch, buffer, request) &&
         !moves_is_deflate_of_move(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BD_7, above || watch->emptying,
-                       "deflates with %" PRIu64 " PFNs in the balloon and a target of %" PRIu32,
+                       "the driver deflates although the balloon has %" PRIu64
+                       " PFNs and the target is %" PRIu32,
                        pages_count_ballooned(watch), target->num_pages_known);
         clause_count_literal(watch, DRV, CLAUSE_BD_7, !at_most);
     }
@@ -56,7 +57,9 @@ void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
             uint8_t *state = page_find_state(watch, (uint64_t)first + k);
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
             clause_require(watch, DRV, CLAUSE_BD_13, place != PAGE_INFLATING,
-                           "deflates PFN %" PRIu32 " before its inflate was answered", first + k);
+                           "the driver deflates PFN %" PRIu32
+                           " before the inflate of that PFN was completed",
+                           first + k);
             if (place == PAGE_BALLOON) {
                 page_set_place(watch, state, PAGE_DEFLATING);
             }
@@ -70,7 +73,7 @@ static bool is_released_verdict(uint8_t verdict)
            verdict == BNT_VERDICT_RESET;
 }
 
-/** A page of which the device released only some PFNs stays ballooned as a whole (BX-7). */
+/** If the device released only some PFNs of a page, the whole page stays ballooned (BX-7). */
 static void keep_whole_page_ballooned(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;

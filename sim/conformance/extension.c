@@ -1,7 +1,7 @@
 /*
- * Refusals and resets on the wire: the clauses of docs/understand/wire-extension.md. This file
- * checks how requests are built, and what both parties do about the epoch and about refused pages.
- * Verdicts are checked in answers.c. Called before pages.c moves the pages of a request.
+ * Checks refusals and resets on the wire: the clauses of docs/understand/wire-extension.md. This
+ * file checks the layout of requests, and how both parties handle epochs and refused pages.
+ * Verdicts are checked in answers.c. This watcher runs before pages.c moves the pages of a request.
  */
 #include "sim/conformance/places.h"
 
@@ -13,18 +13,20 @@ static void check_request_layout(struct watch *watch, const struct seen_request 
 {
     const bool huge = is_negotiated(watch, watch->config.binding.huge_pages);
     clause_require(watch, DRV, CLAUSE_BX_4, request->room >= ANSWER_HEAD_BYTES + request->count,
-                   "leaves %" PRIu32 " bytes for the response to %" PRIu32 " PFNs", request->room,
-                   request->count);
+                   "the driver provides only %" PRIu32 " bytes for the response to %" PRIu32
+                   " PFNs",
+                   request->room, request->count);
     watch->extension.malformed += request->room < ANSWER_HEAD_BYTES + request->count;
     const bool legal = (request->flags & ~BNT_BALLOON_REQUEST_2M) == 0 && (huge || !request->huge);
-    clause_require(watch, DRV, CLAUSE_BX_23, legal, "sets flags 0x%" PRIx32, request->flags);
+    clause_require(watch, DRV, CLAUSE_BX_23, legal, "the driver sets flags 0x%" PRIx32,
+                   request->flags);
     if (request->huge) {
         clause_require(watch, DRV, CLAUSE_BX_24, request->count <= BNT_BALLOON_REQUEST_PFNS_MAX,
-                       "sends %" PRIu32 " huge pages in a request", request->count);
+                       "the driver sends %" PRIu32 " huge pages in a request", request->count);
     }
 }
 
-/** Pages that the driver must not deflate any more. */
+/** Checks that a deflate names no page that the device has forgotten. */
 static void check_deflated_pages(struct watch *watch, const struct seen_buffer *buffer,
                                  const struct seen_request *request)
 {
@@ -33,14 +35,15 @@ static void check_deflated_pages(struct watch *watch, const struct seen_buffer *
         const uint32_t pfn = request_read_pfn(watch, buffer, request, i);
         const uint8_t *state = page_find_state(watch, pfn);
         if (state != NULL && (*state & PAGE_BEFORE) != 0 && (*state & PAGE_PLACE) == PAGE_TAKEN) {
-            clause_count_violation(
-                watch, DRV, CLAUSE_BX_21,
-                "deflates PFN %" PRIu32 ", which was inflated before the device's reset", pfn);
+            clause_count_violation(watch, DRV, CLAUSE_BX_21,
+                                   "the driver deflates PFN %" PRIu32
+                                   ", which was inflated before the device's reset",
+                                   pfn);
         }
         if (state != NULL && (*state & PAGE_STALE) != 0 && ours->epoch_acked == ours->epoch) {
             clause_count_violation(
                 watch, DRV, CLAUSE_BX_19,
-                "deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
+                "the driver deflates PFN %" PRIu32 ", which was accepted under a stale epoch", pfn);
         }
     }
 }
@@ -54,26 +57,28 @@ static void check_offered_pages(struct watch *watch, const struct seen_buffer *b
         const uint8_t *state = page_find_state(watch, pfn);
         const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_OWN;
         if (place == PAGE_HELD || (place == PAGE_HELD_PART && request->huge)) {
-            clause_count_violation(watch, DRV, CLAUSE_BX_12,
-                                   "offers PFN %" PRIu32 " again, which was refused", pfn);
+            clause_count_violation(
+                watch, DRV, CLAUSE_BX_12,
+                "the driver inflates PFN %" PRIu32 " again, which it holds as refused", pfn);
         }
     }
     if (ours->target_due) {
         clause_require(watch, DRV, CLAUSE_BX_14, false,
-                       "inflates after NOT_NEEDED without reading the target");
+                       "the driver inflates after NOT_NEEDED without reading the target");
         ours->target_due = false;
     }
     if (ours->bound_reached && !moves_is_inflate_of_move(watch, buffer, request)) {
         clause_require(watch, DRV, CLAUSE_BX_13,
                        watch_get_time_ns(watch) - ours->bound_ns >= watch->config.retry_min_ns,
-                       "inflates %" PRIu64 " ns after it held as many refused pages as it may",
+                       "the driver inflates only %" PRIu64
+                       " ns after it reached its bound of held pages",
                        watch_get_time_ns(watch) - ours->bound_ns);
         ours->bound_reached = false;
     }
     ours->unseen_accepted = false;
 }
 
-/** Ahead of pages.c, which moves the pages. */
+/** This runs before pages.c, which moves the pages. */
 static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
@@ -84,7 +89,8 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     }
     if (has_negotiated_resets(watch) && ours->learned) {
         clause_count_violation(watch, DRV, CLAUSE_BX_17,
-                               "sends a request after it read epoch %" PRIu32, ours->epoch);
+                               "the driver sends a request after it read the new epoch %" PRIu32,
+                               ours->epoch);
     }
     if (!request.inflate) {
         check_deflated_pages(watch, buffer, &request);
@@ -100,7 +106,8 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
 
 /* ---- Resets ---- */
 
-/** A reset returned all ballooned pages to the driver: it must not deflate them any more. */
+/** A reset of the balloon returned all ballooned pages to the driver, which must not deflate them
+ * any more. */
 static void mark_ballooned_stale(struct watch *watch)
 {
     for (uint64_t i = 0, left = watch->pages.in[PAGE_BALLOON]; left > 0; i++) {
@@ -115,8 +122,8 @@ static void check_raised_epoch(struct watch *watch, uint32_t epoch)
 {
     struct watch_extension *ours = &watch->extension;
     clause_require(watch, DEV, CLAUSE_BX_10, epoch == ours->epoch + 1 && ours->config_notified,
-                   "raises the epoch from %" PRIu32 " to %" PRIu32 "%s", ours->epoch, epoch,
-                   ours->config_notified ? "" : " without a configuration interrupt");
+                   "the device raises the epoch from %" PRIu32 " to %" PRIu32 "%s", ours->epoch,
+                   epoch, ours->config_notified ? "" : " without a configuration interrupt");
     if (ours->releasing) {
         clause_count_use(watch, DEV, CLAUSE_BX_20);
     }
@@ -150,7 +157,7 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
         const uint32_t limit = read_le32(device->config + BNT_BALLOON_CONFIG_GUEST_LIMIT);
         if (ours->limit_written) {
             clause_require(watch, DEV, CLAUSE_BX_29, limit == 0,
-                           "shows a guest's limit of %" PRIu32 " after a reset", limit);
+                           "the device shows guest_limit %" PRIu32 " after a reset", limit);
             ours->limit_written = false;
         }
     }
@@ -178,17 +185,19 @@ static void check_acknowledged_epoch(struct watch *watch, uint32_t epoch)
     struct watch_extension *ours = &watch->extension;
     if (watch->live) {
         clause_require(watch, DRV, CLAUSE_BX_18, epoch != ours->epoch_acked,
-                       "acknowledges epoch %" PRIu32 " twice", epoch);
+                       "the driver acknowledges epoch %" PRIu32 " twice", epoch);
         const uint64_t left = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
                               watch->pages.in[PAGE_DEFLATING] + pages_count_held(watch);
         clause_require(watch, DRV, CLAUSE_BX_11, left == 0,
-                       "acknowledges epoch %" PRIu32 " with %" PRIu64 " PFNs left", epoch, left);
+                       "the driver acknowledges epoch %" PRIu32 " while %" PRIu64
+                       " PFNs are still ballooned",
+                       epoch, left);
         ours->zero_due = true;
     }
     ours->acked = true;
     ours->epoch_acked = epoch;
     ours->releasing = ours->epoch > epoch;
-    ours->bound_reached = false; /* a reset ends the back-off as well */
+    ours->bound_reached = false; /* a reset of the balloon also ends the back-off */
     ours->learned = false;
 }
 
@@ -202,14 +211,17 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     } else if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
         if (ours->zero_due) {
             clause_require(watch, DRV, CLAUSE_BX_18, value == 0,
-                           "writes actual = %" PRIu32 " after the acknowledgement", value);
+                           "the driver writes actual = %" PRIu32
+                           " instead of 0 after it acknowledged the epoch",
+                           value);
             ours->zero_due = false;
         }
         const uint64_t most = watch->pages.in[PAGE_BALLOON] + watch->pages.in[PAGE_INFLATING] +
                               watch->pages.in[PAGE_DEFLATING];
         if (pages_count_held(watch) > 0) {
             clause_require(watch, DRV, CLAUSE_BX_15, value <= most,
-                           "writes actual = %" PRIu32 " with %" PRIu64 " PFNs in the balloon",
+                           "the driver writes actual = %" PRIu32
+                           " although the balloon has %" PRIu64 " PFNs",
                            value, most);
         }
     } else if (offset == BNT_BALLOON_CONFIG_GUEST_LIMIT) {
@@ -222,16 +234,16 @@ static void observe_driver_ok(struct watch *watch)
     struct watch_extension *ours = &watch->extension;
     if (has_negotiated_resets(watch)) {
         clause_require(watch, DRV, CLAUSE_BX_11, ours->acked,
-                       "goes live without an acknowledgement of the epoch");
+                       "the driver sets DRIVER_OK before it acknowledged the epoch");
     }
     if (is_negotiated(watch, watch->config.binding.guest_limit)) {
         clause_require(watch, DRV, CLAUSE_BX_28, ours->limit_written,
-                       "goes live without its limit");
+                       "the driver sets DRIVER_OK before it wrote guest_limit");
     }
-    ours->epoch = 0; /* read again at the end of this event */
+    ours->epoch = 0; /* the epoch is read again at the end of this event */
 }
 
-/** To another kernel all memory is its own. */
+/** A new kernel owns all memory. */
 static void observe_kernel_replaced(struct watch *watch)
 {
     watch->extension.device_pfns = 0;
@@ -256,14 +268,15 @@ static void observe_reset(struct watch *watch)
     ours->malformed = 0;
 }
 
-/** At a quiet end no refused page is held: they go back once the target is reached. */
+/** At the end of a quiet run the driver must hold no refused page if the target is reached. */
 static void observe_run_end(struct watch *watch, bool quiet)
 {
     if (quiet && watch->live && !watch->given_up && pages_count_held(watch) > 0 &&
         watch->pages.in[PAGE_INFLATING] + watch->pages.in[PAGE_DEFLATING] == 0 &&
         watch->pages.in[PAGE_BALLOON] == watch->target.num_pages) {
         clause_count_violation(watch, DRV, CLAUSE_BX_12,
-                               "still holds %" PRIu64 " refused PFNs at the target",
+                               "the driver still holds %" PRIu64
+                               " refused PFNs although the target is reached",
                                pages_count_held(watch));
     }
 }

@@ -1,8 +1,9 @@
 /*
- * Free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, the hints that the driver sends under them,
- * and what the device does with hinted pages. Reports of free pages are reports.c's.
+ * Checks free page hinting (VIRTIO 1.3, 5.5.6.4): command ids, the hints that the driver sends
+ * under each id, and how the device uses hinted pages. Free page reports are checked in reports.c.
  *
- * For each guest page the id is kept under which it was hinted; 0 once its guest has it back.
+ * For each guest page this file keeps the id under which the page was hinted, or 0 after the guest
+ * got the page back.
  */
 #include "sim/conformance/places.h"
 
@@ -10,25 +11,27 @@
 
 #define STOP BNT_BALLOON_HINT_STOP
 #define DONE BNT_BALLOON_HINT_DONE
-#define ANSWER_NS \
-    UINT64_C(10000000000) /**< a driver that does not answer an id for so long ignores it */
-#define RELEASE_NS                                                                               \
-    UINT64_C(10000000000) /**< one that keeps hinted pages for so long after DONE never releases \
-                             them */
+#define ANSWER_NS                                                                                  \
+    UINT64_C(10000000000) /**< a driver that has not answered a command id after this time ignores \
+                             the id */
+#define RELEASE_NS                                                                             \
+    UINT64_C(10000000000) /**< a driver that still has hinted pages this long after DONE never \
+                             releases them */
 
 static uint64_t count_guest_pages(const struct watch *watch)
 {
     return watch->config.pfns >> watch->config.page_order;
 }
 
-/** Without the feature, the queue at the same index has another role. */
+/** Without FREE_PAGE_HINT, the queue at the same index has another role. */
 static bool is_hint_queue(const struct watch *watch, const struct seen_queue *queue)
 {
     return queue->role == BNT_BALLOON_QUEUE_HINT &&
            (watch->features & BNT_BALLOON_F_FREE_PAGE_HINT) != 0;
 }
 
-/** The id of a PFN's page; NULL if no page was hinted, or the guest has no such PFN. */
+/** Finds the id under which the page of a PFN was hinted. NULL if no page was hinted or the guest
+ * has no such PFN. */
 static uint32_t *find_hint_id(struct watch *watch, uint64_t pfn)
 {
     const uint64_t at = (pfn - watch->config.first_pfn) >> watch->config.page_order;
@@ -75,7 +78,9 @@ static void observe_hint_command(struct watch *watch, uint32_t command)
     }
     if (command >= BNT_BALLOON_HINT_ID_FIRST) {
         clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_7, !is_id_open(hints, command),
-                       "id %" PRIu32 " is shown again before a STOP buffer came", command);
+                       "the device shows command id %" PRIu32
+                       " again before the driver sent a STOP buffer",
+                       command);
         if (hints->open_count < sizeof hints->open / sizeof hints->open[0]) {
             hints->open[hints->open_count++] = command;
         }
@@ -90,7 +95,8 @@ static void observe_hint_command(struct watch *watch, uint32_t command)
 static void observe_hinting_end(struct watch *watch)
 {
     clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_11, watch->hints.shown == DONE,
-                   "needs hinted pages no longer, but shows command %" PRIu32 " instead of DONE",
+                   "the device no longer needs hinted pages, but shows command id %" PRIu32
+                   " instead of DONE",
                    watch->hints.shown);
 }
 
@@ -102,8 +108,8 @@ static void observe_hint_accepted(struct watch *watch, uint64_t first_pfn, uint6
         const uint32_t *page = find_hint_id(watch, first_pfn + i);
         if (page != NULL && *page != 0) {
             clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_8, *page == hints->shown,
-                           "PFN %" PRIu64 " was hinted under id %" PRIu32
-                           " and accepted under id %" PRIu32,
+                           "PFN %" PRIu64 " was hinted under command id %" PRIu32
+                           " but accepted under command id %" PRIu32,
                            first_pfn + i, *page, hints->shown);
             return;
         }
@@ -119,7 +125,8 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
         }
         clause_count_use(watch, CLAUSE_DEVICE, CLAUSE_BV_9);
         clause_require(watch, CLAUSE_DEVICE, CLAUSE_BV_10, watch->hints.shown != DONE,
-                       "PFN %" PRIu64 " was hinted, and discarded after DONE", first_pfn + i);
+                       "PFN %" PRIu64 " was hinted, but the device discarded it after DONE",
+                       first_pfn + i);
         return;
     }
 }
@@ -132,7 +139,7 @@ static void check_id_answered(struct watch *watch)
     if (hints->read >= BNT_BALLOON_HINT_ID_FIRST && hints->sent != hints->read &&
         watch_get_time_ns(watch) - hints->read_ns > ANSWER_NS) {
         clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_27,
-                               "id %" PRIu32 " was never answered", hints->read);
+                               "the driver never answered command id %" PRIu32, hints->read);
     }
 }
 
@@ -142,7 +149,7 @@ static void check_hints_released(struct watch *watch, bool late)
     if (hints->read == DONE && hints->with_driver > 0 &&
         (late || watch_get_time_ns(watch) - hints->read_ns > RELEASE_NS)) {
         clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_33,
-                               "%" PRIu64 " hinted pages are still with the driver after DONE",
+                               "the driver still keeps %" PRIu64 " hinted pages after DONE",
                                hints->with_driver);
     }
 }
@@ -156,7 +163,7 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     }
     const uint8_t *at = data;
     const bnt_le32 wire = {{at[0], at[1], at[2], at[3]}};
-    const uint32_t command = bnt_le32_get(wire); /* configuration space is little-endian always */
+    const uint32_t command = bnt_le32_get(wire); /* configuration space is always little-endian */
     if (command == hints->read) {
         return;
     }
@@ -182,14 +189,16 @@ static void check_sent_command(struct watch *watch, uint32_t command)
         return;
     }
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, command == hints->read,
-                   "a round begins with id %" PRIu32 ", the current id is %" PRIu32, command,
-                   hints->read);
+                   "the driver begins a round of hints with id %" PRIu32
+                   ", but the current id is %" PRIu32,
+                   command, hints->read);
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_26, command != hints->sent || hints->sent == 0,
-                   "id %" PRIu32 " was sent twice", command);
+                   "the driver sent command id %" PRIu32 " twice", command);
     if (hints->running && command != hints->sent) {
         clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
-                               "round %" PRIu32 " never ended, %" PRIu32 " begins", hints->sent,
-                               command);
+                               "the driver did not end round %" PRIu32
+                               " of hints before it began round %" PRIu32,
+                               hints->sent, command);
     }
     hints->sent = command;
     hints->running = true;
@@ -199,10 +208,10 @@ static void check_sent_block(struct watch *watch, uint64_t first_pfn, uint64_t p
 {
     struct watch_hints *hints = &watch->hints;
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_25, hints->running,
-                   "PFN %" PRIu64 " was hinted outside of any round", first_pfn);
+                   "PFN %" PRIu64 " was hinted before a round of hints began", first_pfn);
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_28, hints->read == hints->sent,
-                   "PFN %" PRIu64 " was hinted after command %" PRIu32 " was read", first_pfn,
-                   hints->read);
+                   "PFN %" PRIu64 " was hinted after the driver read command id %" PRIu32,
+                   first_pfn, hints->read);
     clause_count_use(watch, CLAUSE_DRIVER, CLAUSE_BD_27);
     if (hints->pages == NULL) {
         hints->pages =
@@ -226,7 +235,9 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     }
     if (buffer->readable_bytes > 0) {
         clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_24, buffer->readable_bytes == sizeof raw,
-                       "an output buffer has %" PRIu64 " bytes", buffer->readable_bytes);
+                       "the driver sends an output buffer of %" PRIu64
+                       " bytes instead of 4 on the hint queue",
+                       buffer->readable_bytes);
         if (seen_read_buffer(watch, buffer, false, 0, raw, sizeof raw) == sizeof raw) {
             check_sent_command(watch, seen_read_u32(watch, raw));
         }
@@ -238,8 +249,8 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     }
 }
 
-/** Whether one of its pages is ballooned, or in an inflate in flight: the device served the inflate
- * queue first, and cannot use the hint. */
+/** Whether a page of the buffer is ballooned or in an inflate in flight. If the device served the
+ * inflate queue first, it cannot use the hint. */
 static bool has_ballooned_page(struct watch *watch, const struct seen_buffer *buffer)
 {
     const struct bnt_vq_seg *segs = seen_get_segments(buffer);
@@ -269,12 +280,14 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
         return;
     }
     if (buffer->readable_bytes == 0) {
-        /* To the driver the device accepts these hints, but its VMM is never notified of any. */
+        /* The device uses the buffers of these hints but never tells its VMM about a hinted page.
+         */
         hints->unused_buffers++;
         if (hints->unused_buffers == 64 && hints->shown >= BNT_BALLOON_HINT_ID_FIRST &&
             hints->shown == hints->begun) {
             clause_count_violation(watch, CLAUSE_DEVICE, CLAUSE_BV_6,
-                                   "id %" PRIu32 " is shown, although the device ignores its hints",
+                                   "the device shows command id %" PRIu32
+                                   " although it ignores the hints of that id",
                                    hints->shown);
         }
         return;
@@ -287,7 +300,7 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
         hints->begun = command;
         return;
     }
-    /* Ids up to the one that was begun last may be shown again. */
+    /* Command ids up to the last id that the driver began may be used again. */
     uint32_t kept = 0;
     bool later = !is_id_open(hints, hints->begun);
     for (uint32_t i = 0; i < hints->open_count; i++) {
@@ -314,14 +327,14 @@ static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pag
     clause_count_use(watch, CLAUSE_DRIVER, hints->read == DONE ? CLAUSE_BD_33 : CLAUSE_BD_30);
 }
 
-/** The guest reads or writes a page that was hinted and not written since. */
+/** The guest accesses a hinted page that it has not written to since the hint. */
 static void observe_hinted_page_access(struct watch *watch, uint64_t pfn, bool written)
 {
     clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_31, written,
-                   "PFN %" PRIu64 " was read after it was hinted", pfn);
+                   "PFN %" PRIu64 " was read by the guest after it was hinted", pfn);
     if (watch->hints.read != DONE) {
         clause_require(watch, CLAUSE_DRIVER, CLAUSE_BD_32, written,
-                       "PFN %" PRIu64 " was used before DONE, and not written first", pfn);
+                       "PFN %" PRIu64 " was used before DONE without being written first", pfn);
     }
 }
 
@@ -333,7 +346,8 @@ static void observe_run_end(struct watch *watch, bool quiet)
     check_id_answered(watch);
     check_hints_released(watch, true);
     if (watch->hints.running && watch->hints.read != watch->hints.sent) {
-        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29, "round %" PRIu32 " never ended",
+        clause_count_violation(watch, CLAUSE_DRIVER, CLAUSE_BD_29,
+                               "the driver never ended round %" PRIu32 " of hints",
                                watch->hints.sent);
     }
 }

@@ -1,6 +1,6 @@
 /*
- * Inflation: the pages of an inflate that is submitted, and where they go when it is answered. How
- * a request of our extension is built is checked in extension.c. Called by pages.c.
+ * Handles inflates: the pages of a submitted inflate, and their places after the answer. The layout
+ * of a request of our extension is checked in extension.c. Called by pages.c.
  */
 #include "sim/conformance/places.h"
 
@@ -25,7 +25,8 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
             const unsigned place = state != NULL ? *state & PAGE_PLACE : PAGE_TAKEN;
             if (place == PAGE_OWN && !watch->config.foreign) {
                 clause_count_violation(watch, DRV, CLAUSE_BD_12,
-                                       "inflates PFN %" PRIu32 ", which the guest uses", first + k);
+                                       "the driver inflates PFN %" PRIu32 ", which the guest uses",
+                                       first + k);
             }
             if (state != NULL && place != PAGE_BALLOON && place != PAGE_DEFLATING) {
                 page_set_place(watch, state, PAGE_INFLATING);
@@ -36,7 +37,7 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
     }
 }
 
-/** The place of a page after this answer to its inflate. */
+/** Chooses the place of a page after this verdict on its inflate. */
 static unsigned choose_place_after_answer(uint8_t verdict)
 {
     switch (verdict) {
@@ -59,7 +60,8 @@ static bool is_known_verdict(uint8_t verdict)
     return verdict != BNT_VERDICT_NONE && verdict < BNT_VERDICT_COUNT;
 }
 
-/** The verdicts of one page's PFNs differ: whether the device has the page is unknown (BX-7). */
+/** The PFNs of one page got different verdicts: it is unknown whether the device has the page
+ * (BX-7). */
 static void mark_mixed_verdicts(struct watch *watch, uint64_t pfn)
 {
     const uint64_t span = UINT64_C(1) << watch->config.page_order;

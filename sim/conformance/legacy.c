@@ -1,9 +1,9 @@
 /*
- * The legacy interface: how a party recognises it, its byte orders, and what a driver from before
- * VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
+ * Checks the legacy interface: how a party recognises it, its byte orders, and what a driver from
+ * before VIRTIO 1.0 may do (VIRTIO 1.4, 2.2.3, 2.4.3, 5.5.6).
  *
- * It checks only VMs whose driver did not accept VERSION_1, which registers.c finds. What a device
- * makes of `actual` and of statistics is not visible from outside.
+ * This file checks only VMs whose driver did not accept VERSION_1. How a device uses `actual` and
+ * statistics is not visible on the wire.
  */
 #include "sim/conformance/places.h"
 
@@ -16,7 +16,8 @@ static void observe_reset(struct watch *watch)
     watch->legacy_seen = (struct watch_legacy){.begun = false};
 }
 
-/** At DRIVER_OK the driver must not have written FEATURES_OK, and the device must accept it. */
+/** A legacy driver must not have written FEATURES_OK before DRIVER_OK, and the device must accept
+ * DRIVER_OK. */
 static void observe_driver_ok(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
@@ -25,15 +26,16 @@ static void observe_driver_ok(struct watch *watch)
         return;
     }
     clause_require(watch, DRV, CLAUSE_VG_32, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
-                   "asks for FEATURES_OK without VERSION_1");
+                   "the driver asks for FEATURES_OK without VERSION_1");
     clause_require(watch, DRV, CLAUSE_VG_33,
                    (accepted & ~BNT_F_LEGACY_MASK) == 0 && (accepted & BNT_F_UNUSED) == 0,
-                   "accepts 0x%" PRIx64 " on the legacy interface", accepted);
-    clause_require(watch, DEV, CLAUSE_VG_33, (r->offered & BNT_F_UNUSED) == 0, "offers bit 30");
+                   "the driver accepts 0x%" PRIx64 " on the legacy interface", accepted);
+    clause_require(watch, DEV, CLAUSE_VG_33, (r->offered & BNT_F_UNUSED) == 0,
+                   "the device offers bit 30");
     watch->legacy_seen.begun = true;
 }
 
-/** Whether a value makes sense in the other byte order only, since the guest has fewer PFNs. */
+/** Whether a value is a possible number of PFNs only in the other byte order. */
 static bool is_sane_only_swapped(const struct watch *watch, uint32_t value)
 {
     return value > watch->config.pfns && __builtin_bswap32(value) <= watch->config.pfns;
@@ -45,7 +47,8 @@ static void observe_config_read(struct watch *watch, uint32_t offset, const void
     if (watch->legacy && offset == BNT_BALLOON_CONFIG_NUM_PAGES && bytes == 4 &&
         read_le32(data) != 0) {
         clause_require(watch, DEV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
-                       "shows num_pages 0x%" PRIx32 ", in the other byte order", read_le32(data));
+                       "the device shows num_pages 0x%" PRIx32 ", which is in the wrong byte order",
+                       read_le32(data));
     }
 }
 
@@ -57,15 +60,16 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     if (!watch->legacy || !actual) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4, "writes %" PRIu32 " bytes of actual",
-                   bytes);
+    clause_require(watch, DRV, CLAUSE_BL_5, bytes == 4,
+                   "the driver writes %" PRIu32 " bytes of actual", bytes);
     if (bytes == 4 && read_le32(data) != 0) {
         clause_require(watch, DRV, CLAUSE_BL_3, !is_sane_only_swapped(watch, read_le32(data)),
-                       "writes actual 0x%" PRIx32 ", in the other byte order", read_le32(data));
+                       "the driver writes actual 0x%" PRIx32 ", which is in the wrong byte order",
+                       read_le32(data));
     }
 }
 
-/** Tags that are in use: the standard's, Linux's, crosvm's. */
+/** Whether the standard, Linux or crosvm defines a statistics tag. */
 static bool is_known_tag(uint16_t tag)
 {
     return tag < 64 || tag >= 65534;
@@ -81,7 +85,7 @@ static void check_statistics_tags(struct watch *watch, const struct seen_buffer 
         }
     }
     clause_require(watch, DRV, CLAUSE_BL_7, known,
-                   "sends statistics with tags that are not in use");
+                   "the driver sends statistics with tags that nobody defines");
 }
 
 static void observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
@@ -90,7 +94,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     if (!watch->legacy) {
         return;
     }
-    if (watch->legacy_seen.answered) { /* it continues, whatever the length was */
+    if (watch->legacy_seen.answered) { /* the driver continues, whatever the used length was */
         watch->legacy_seen.answered = false;
         watch->legacy_seen.odd_length = false;
         clause_count_use(watch, DRV, CLAUSE_BL_4);
@@ -119,8 +123,9 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 static void observe_driver_gave_up(struct watch *watch)
 {
     if (watch->legacy && watch->legacy_seen.odd_length) {
-        clause_require(watch, DRV, CLAUSE_BL_4, false,
-                       "gives up over a used length beyond the buffer");
+        clause_require(
+            watch, DRV, CLAUSE_BL_4, false,
+            "the driver stops using the device because of a used length larger than the buffer");
     }
 }
 
@@ -143,12 +148,12 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
         const uint8_t *state = page_find_state(watch, pfn);
         if (state != NULL && (*state & PAGE_PLACE) == PAGE_OWN) {
             clause_require(watch, DEV, CLAUSE_BL_2, false,
-                           "discards PFN %" PRIu64 ", which the guest uses", pfn);
+                           "the device discards PFN %" PRIu64 ", which the guest uses", pfn);
         }
     }
 }
 
-/** Reports a ring that cannot be read in the guest's byte order, once. */
+/** Counts a violation, once, for a ring that cannot be read in the guest's byte order. */
 static void check_ring_byte_order(struct watch *watch)
 {
     for (uint32_t i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -156,9 +161,10 @@ static void check_ring_byte_order(struct watch *watch)
         const uint32_t bit = 1u << i;
         if (queue->enabled && queue->lost && (watch->legacy_seen.lost & bit) == 0) {
             watch->legacy_seen.lost |= bit;
-            clause_count_violation(watch, DRV, CLAUSE_VG_33,
-                                   "has a ring that cannot be read, queue %u",
-                                   (unsigned)queue->index);
+            clause_count_violation(
+                watch, DRV, CLAUSE_VG_33,
+                "the driver wrote the ring of queue %u in a byte order that is not the guest's",
+                (unsigned)queue->index);
         }
     }
 }
@@ -174,11 +180,11 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     if (watch->legacy_seen.begun) {
         watch->legacy_seen.begun = false;
         clause_require(watch, DEV, CLAUSE_VG_32, with_us,
-                       "does not accept a legacy driver's DRIVER_OK: the status is %u",
+                       "the device does not accept a legacy driver's DRIVER_OK: the status is %u",
                        (unsigned)device->status);
         if (!must_tell) {
             clause_require(watch, DEV, CLAUSE_BL_1, with_us,
-                           "does not work with a driver without MUST_TELL_HOST");
+                           "the device does not work with a driver without MUST_TELL_HOST");
         }
     }
     check_ring_byte_order(watch);

@@ -1,8 +1,8 @@
 /*
- * A ballooned page moves because the OS wants its memory: another page is inflated, then this one
- * is deflated. Such requests are not steps towards a target, so that BX-13, which is about cycles,
- * and BD-7, which is about a balloon that shrinks, do not apply. Called by extension.c and
- * deflate.c.
+ * Recognises the move of a ballooned page whose memory the OS wants: another page is inflated, then
+ * the moved page is deflated. These two requests do not change the size of the balloon, so that the
+ * clauses BX-13 (cycles) and BD-7 (deflation) do not apply. extension.c and deflate.c call this
+ * file.
  */
 #include "sim/conformance/places.h"
 
@@ -11,7 +11,7 @@ static bool is_pfn_of_page(const struct watch *watch, uint64_t page, uint64_t pf
     return pfn >= page && pfn - page < UINT64_C(1) << watch->config.page_order;
 }
 
-/** Whether a request names PFNs of this page only. */
+/** Whether all PFNs of a request belong to one given page. */
 static bool names_only_page(const struct watch *watch, const struct seen_buffer *buffer,
                             const struct seen_request *request, uint64_t page)
 {
@@ -41,7 +41,7 @@ bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buf
             return false;
         }
     }
-    watch->moves.on = false; /* one page replaces one */
+    watch->moves.on = false; /* the move is complete */
     return true;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Pages on the wire: inflated, answered, deflated, used again (VIRTIO 1.4, 5.5.6.1). This watcher
- * moves them from place to place, and checks that each party uses its own pages only. num_pages and
- * actual are target.c's, verdicts answers.c's.
+ * Follows pages on the wire: inflated, answered, deflated, used again (VIRTIO 1.4, 5.5.6.1). This
+ * watcher updates the place of each page and checks that each party uses only its own pages.
+ * target.c checks num_pages and actual, answers.c checks verdicts.
  */
 #include "sim/conformance/places.h"
 
@@ -41,8 +41,8 @@ static void observe_answer_withdrawn(struct watch *watch, const struct seen_queu
     inflate_withdraw_answer(watch, queue, buffer);
 }
 
-/** The answers to requests of a queue that was reset are unknown: their pages count as ballooned.
- */
+/** Requests in flight of a queue that was reset have an unknown outcome: their pages count as
+ * ballooned. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
     const uint16_t role = seen_find_role(watch, queue);
@@ -80,30 +80,36 @@ static void check_freed_pfn(struct watch *watch, uint64_t pfn, uint8_t state)
 {
     switch (state & PAGE_PLACE) {
     case PAGE_INFLATING:
-        clause_count_violation(watch, DRV, CLAUSE_BD_12,
-                               "uses PFN %" PRIu64 " before its inflate was answered", pfn);
+        clause_count_violation(
+            watch, DRV, CLAUSE_BD_12,
+            "the driver uses PFN %" PRIu64 " before the inflate of that PFN was completed", pfn);
         break;
     case PAGE_BALLOON:
         if (watch->extension.releasing) {
-            break; /* after a reset pages go back without a deflate (BX-17) */
+            break; /* after a reset of the balloon pages are freed without a deflate (BX-17) */
         }
-        clause_count_violation(watch, DRV, CLAUSE_BD_9,
-                               "uses PFN %" PRIu64 " of the balloon without a deflate", pfn);
+        clause_count_violation(
+            watch, DRV, CLAUSE_BD_9,
+            "the driver uses PFN %" PRIu64 ", which is in the balloon, without a deflate", pfn);
         if ((state & PAGE_UNKNOWN) != 0) {
             clause_count_violation(watch, DRV, CLAUSE_BX_6,
-                                   "uses PFN %" PRIu64 ", which may be in the balloon", pfn);
+                                   "the driver uses PFN %" PRIu64 ", which may be in the balloon",
+                                   pfn);
             clause_count_violation(watch, DRV, CLAUSE_BX_7,
-                                   "uses PFN %" PRIu64 ", of a page that may be in the balloon",
+                                   "the driver uses PFN %" PRIu64
+                                   ", which is part of a page that may be in the balloon",
                                    pfn);
             clause_count_violation(
                 watch, DRV, CLAUSE_VS_15,
-                "uses PFN %" PRIu64 ", relying on an answer that the device did not write", pfn);
+                "the driver uses PFN %" PRIu64 " although the device wrote no answer for it", pfn);
         }
         break;
     case PAGE_DEFLATING:
         if ((watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
             clause_count_violation(watch, DRV, CLAUSE_BD_10,
-                                   "uses PFN %" PRIu64 " before its deflate was answered", pfn);
+                                   "the driver uses PFN %" PRIu64
+                                   " before the deflate of that PFN was completed",
+                                   pfn);
         } else {
             clause_count_use(watch, DRV, CLAUSE_BD_11);
         }
@@ -131,7 +137,7 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *given, uint
     }
 }
 
-/** A device may discard pages of the balloon only: the guest loses what they hold. */
+/** A device may discard only pages of the balloon, since the guest loses their content. */
 static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pfns)
 {
     const bool must_tell = (watch->features & BNT_BALLOON_F_MUST_TELL_HOST) != 0;
@@ -144,7 +150,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
             clause_count_use(watch, DEV, CLAUSE_BV_3);
         } else if (place == PAGE_BALLOON || place == PAGE_DEFLATING) {
             clause_count_violation(watch, DEV, CLAUSE_BV_3,
-                                   "discards PFN %" PRIu64
+                                   "the device discards PFN %" PRIu64
                                    " after its inflate was answered, without "
                                    "MUST_TELL_HOST",
                                    pfn);
@@ -152,7 +158,7 @@ static void observe_discard(struct watch *watch, uint64_t first_pfn, uint64_t pf
     }
 }
 
-/** To another kernel all memory is its own, although the device has its pages until it is reset. */
+/** A new kernel owns all memory, although the device keeps its pages until it is reset. */
 static void observe_kernel_replaced(struct watch *watch)
 {
     struct watch_pages *pages = &watch->pages;

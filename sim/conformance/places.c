@@ -1,6 +1,7 @@
 /*
- * The places of all PFNs of a VM, a byte each, and the PFNs of the last answers. pages.c, inflate.c
- * and deflate.c decide which page moves when; this file checks no clause. Called by all of them.
+ * Keeps the place of each PFN of a VM in a byte, and the PFNs of the last answers. pages.c,
+ * inflate.c and deflate.c decide which page moves when; this file checks no clause. Those three
+ * files call this file.
  */
 #include "sim/conformance/places.h"
 
@@ -46,7 +47,7 @@ void answers_mark_read(struct watch *watch)
     watch->pages.answered[true].count = 0;
 }
 
-/** Of a page that the driver uses or has submitted again, it knows the answer. */
+/** If the driver uses or submits a page again, it must have read the answer about that page. */
 void answers_mark_unknown(struct watch *watch, bool inflate)
 {
     struct seen_answers *answered = &watch->pages.answered[inflate];

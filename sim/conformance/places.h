@@ -1,21 +1,22 @@
 /*
- * Private to sim/conformance: where each PFN is, by what was observed on the wire, and what a
- * request for pages contains. The state is in pages.h. Called by every watcher that looks at pages.
+ * Private to sim/conformance: the place of each PFN as observed on the wire, and the content of
+ * inflates and deflates. The structs with the state are in pages.h. Every watcher that checks pages
+ * calls these functions.
  */
 #ifndef SIM_CONFORMANCE_PLACES_H
 #define SIM_CONFORMANCE_PLACES_H
 
 #include "sim/conformance/watch.h"
 
-/** Whether resets of our extension were negotiated. */
+/** Whether the RESET feature of our extension was negotiated. */
 static inline bool has_negotiated_resets(const struct watch *watch)
 {
     return is_negotiated(watch, watch->config.binding.reset);
 }
 
-/* ---- Requests (requests.c); those in a header are called for every PFN of every request ---- */
+/* ---- Requests (requests.c). Functions that are called for every PFN are inline. ---- */
 
-/** False where a buffer is no request. */
+/** Reads a request from its buffer; false if the buffer is no request. */
 bool request_read(const struct watch *watch, const struct seen_queue *queue,
                   const struct seen_buffer *buffer, struct seen_request *request);
 uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *buffer,
@@ -23,7 +24,8 @@ uint32_t request_copy_pfn(const struct watch *watch, const struct seen_buffer *b
 uint8_t request_copy_verdict(const struct watch *watch, const struct seen_buffer *buffer,
                              uint32_t entry);
 
-/** The PFN of an entry: for a legacy driver in the guest's byte order, as Linux and QEMU do it. */
+/** The PFN of an entry. A legacy driver writes it in the guest's byte order, as Linux and QEMU do.
+ */
 static inline uint32_t request_read_pfn(const struct watch *watch, const struct seen_buffer *buffer,
                                         const struct seen_request *request, uint32_t entry)
 {
@@ -31,7 +33,7 @@ static inline uint32_t request_read_pfn(const struct watch *watch, const struct 
                                  : request_copy_pfn(watch, buffer, request, entry);
 }
 
-/** The verdict of an entry; NONE if it lies beyond `len`, ACCEPTED without VERDICTS. */
+/** The verdict on an entry: NONE if the verdict lies beyond `len`, ACCEPTED without VERDICTS. */
 static inline uint8_t request_read_verdict(const struct watch *watch,
                                            const struct seen_buffer *buffer,
                                            const struct seen_request *request, uint32_t len,
@@ -66,13 +68,13 @@ static inline void page_set_place(struct watch *watch, uint8_t *state, unsigned 
     *state = (uint8_t)((*state & ~PAGE_PLACE) | place);
 }
 
-/** PFNs in the balloon. */
+/** The number of PFNs in the balloon. */
 static inline uint64_t pages_count_ballooned(const struct watch *watch)
 {
     return watch->pages.in[PAGE_BALLOON];
 }
 
-/** PFNs that were refused and are held by the driver. */
+/** The number of refused PFNs that the driver holds. */
 static inline uint64_t pages_count_held(const struct watch *watch)
 {
     return watch->pages.in[PAGE_HELD] + watch->pages.in[PAGE_HELD_PART];
@@ -80,7 +82,7 @@ static inline uint64_t pages_count_held(const struct watch *watch)
 
 void pages_init(struct watch *watch);
 void pages_free(struct watch *watch);
-/** All pages that the device has go back to the driver, with this mark. */
+/** Moves all pages that the device has to the driver, and adds this mark. */
 void pages_return_all_to_driver(struct watch *watch, uint8_t mark);
 
 /** Adds a PFN to the last answer. */
@@ -93,8 +95,8 @@ static inline void answers_add_pfn(struct seen_answers *answered, uint32_t pfn)
 
 /** The driver is known to have read the last answers. */
 void answers_mark_read(struct watch *watch);
-/** The queue was reset: whether the driver read its last answer before is unknown, unless it sent
- * another request there since, or wrote `actual`. */
+/** The queue was reset. It is unknown whether the driver read the last answer on it, unless the
+ * driver sent another request or wrote `actual` since. */
 void answers_mark_unknown(struct watch *watch, bool inflate);
 
 /* ---- Requests and answers (inflate.c, deflate.c) ---- */
@@ -103,7 +105,7 @@ void inflate_note_submitted(struct watch *watch, const struct seen_buffer *buffe
                             const struct seen_request *request);
 void inflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
                          const struct seen_request *request, uint32_t len);
-/** The request is in flight again: its answer was altered. */
+/** The answer to a request was altered, so that the request counts as in flight again. */
 void inflate_withdraw_answer(struct watch *watch, const struct seen_queue *queue,
                              const struct seen_buffer *buffer);
 void deflate_note_submitted(struct watch *watch, const struct seen_buffer *buffer,
@@ -113,19 +115,20 @@ void deflate_note_answer(struct watch *watch, const struct seen_buffer *buffer,
 
 /* ---- The target (target.c) ---- */
 
-/** The driver worked towards its target; `failed`: it could not go on. */
+/** The driver did something to reach its target. `failed` means that it could not continue. */
 void target_note_effort(struct watch *watch, bool failed);
-/** If the balloon changed, the driver must write `actual`. */
+/** The driver must write `actual` if the balloon changed. */
 void target_note_balloon_change(struct watch *watch, bool changed);
-/** The driver deflated below the target. */
+/** The driver deflated pages below the target. */
 void target_note_oom_deflate(struct watch *watch);
 
 /* ---- A page that moves (moves.c) ---- */
 
-/** Whether an inflate is the first half of a move, and so of no cycle. */
+/** Whether an inflate is the first half of a page's move, so that it belongs to no cycle. */
 bool moves_is_inflate_of_move(const struct watch *watch, const struct seen_buffer *buffer,
                               const struct seen_request *request);
-/** Whether a deflate is the second half: it names the page whose replacement is in the balloon. */
+/** Whether a deflate is the second half of a page's move: it names the page whose replacement is in
+ * the balloon. */
 bool moves_is_deflate_of_move(struct watch *watch, const struct seen_buffer *buffer,
                               const struct seen_request *request);
 

@@ -1,7 +1,8 @@
 /*
- * The reset of a single queue (VIRTIO 1.3, 2.6.1): the handshake by registers, and that neither
- * party uses the queue meanwhile. Suspended devices are suspend.c's. A device that does not begin
- * anew after the reset is found by the parser of the rings, which marks such a queue as lost.
+ * Checks the reset of a single queue (VIRTIO 1.3, 2.6.1): the handshake by registers, and that
+ * neither party uses the queue during its reset. Suspended devices are suspend.c's. The parser of
+ * the rings finds a device that does not begin anew after the reset, and marks such a queue as
+ * lost.
  */
 #include "sim/conformance/watch.h"
 
@@ -29,7 +30,8 @@ static void observe_queue_reset_read(struct watch *watch, uint16_t queue, uint16
     const bool done = (s->reset_read & get_queue_bit(queue)) != 0;
     const bool resetting = (s->resetting & get_queue_bit(queue)) != 0;
     clause_require(watch, DEV, CLAUSE_VG_46, value == 0 || (resetting && !done),
-                   "shows a reset of queue %u after that is complete", queue);
+                   "the device shows the reset of queue %u as pending after it was complete",
+                   queue);
     if (resetting && value == 0) {
         s->reset_read |= get_queue_bit(queue);
         clause_count_use(watch, DEV, CLAUSE_VG_42);
@@ -43,10 +45,12 @@ static void observe_queue_enable(struct watch *watch, uint16_t queue)
         return;
     }
     const bool complete = (s->reset_read & get_queue_bit(queue)) != 0;
-    clause_require(watch, DRV, CLAUSE_VG_44, complete,
-                   "sets queue %u up without having seen that its reset is complete", queue);
+    clause_require(
+        watch, DRV, CLAUSE_VG_44, complete,
+        "the driver enables queue %u before it read that the reset of the queue is complete",
+        queue);
     if (complete) {
-        clause_count_use(watch, DRV, CLAUSE_VG_45); /* its memory is used again */
+        clause_count_use(watch, DRV, CLAUSE_VG_45); /* the memory of the queue is used again */
     }
     clause_count_use(watch, DRV, CLAUSE_VG_47);
     s->resetting &= ~get_queue_bit(queue);
@@ -57,15 +61,15 @@ static void observe_kick(struct watch *watch, uint16_t queue)
 {
     if ((watch->queue_resets.resetting & get_queue_bit(queue)) != 0) {
         clause_require(watch, DRV, CLAUSE_VG_47, false,
-                       "kicks queue %u, which it reset and did not enable again", queue);
+                       "the driver kicks queue %u, which it reset and did not enable again", queue);
     }
 }
 
 static void observe_interrupt(struct watch *watch, uint16_t queue)
 {
     if ((watch->queue_resets.resetting & get_queue_bit(queue)) != 0) {
-        clause_require(watch, DEV, CLAUSE_VG_42, false, "interrupts for queue %u, which was reset",
-                       queue);
+        clause_require(watch, DEV, CLAUSE_VG_42, false,
+                       "the device interrupts for queue %u, which was reset", queue);
     }
 }
 
@@ -82,7 +86,8 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
 }
 
-/** A device that continues with the old positions breaks the queue for the parser. */
+/** If a device continues with the old ring positions, the parser of the rings cannot read the
+ * queue. */
 static void check_queue_begins_anew(struct watch *watch)
 {
     struct watch_queue_resets *s = &watch->queue_resets;
@@ -92,9 +97,12 @@ static void check_queue_begins_anew(struct watch *watch)
         if (queue->enabled && queue->lost && (s->fresh & bit) != 0) {
             s->fresh &= ~bit;
             clause_require(watch, DEV, CLAUSE_VG_43, false,
-                           "continues in queue %u as if it had not been reset", queue->index);
-            clause_require(watch, DEV, CLAUSE_VG_47, false,
-                           "does not use queue %u as it was set up after its reset", queue->index);
+                           "the device continues in queue %u as if it had not been reset",
+                           queue->index);
+            clause_require(
+                watch, DEV, CLAUSE_VG_47, false,
+                "the device does not use queue %u at the size and address that were set after its reset",
+                queue->index);
         }
     }
 }

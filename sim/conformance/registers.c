@@ -1,9 +1,9 @@
 /*
- * Status and features: what a driver must do in which order, and what a device must answer (VIRTIO
- * 1.4, 2.1 to 2.4, 3.1). Configuration space is configuration.c's.
+ * Checks status and features: what a driver must do in which order, and what a device must answer
+ * (VIRTIO 1.4, 2.1 to 2.4, 3.1). Configuration space is configuration.c's.
  *
- * Checked by register accesses alone. The other watchers read here which features were negotiated.
- * Called by conformance.c before all of them.
+ * Every check uses register accesses only. The other watchers use the negotiated features that this
+ * file keeps. conformance.c calls this file before all other watchers.
  */
 #include "sim/conformance/watch.h"
 
@@ -11,22 +11,22 @@
 #include <string.h>
 
 enum {
-    STEP_RESET = 1, /**< 0 was written and read back */
+    STEP_RESET = 1, /**< the driver wrote status 0 and read it back */
     STEP_ACKNOWLEDGE = 2,
     STEP_DRIVER = 4,
-    STEP_OFFER = 8, /**< the offer was read */
+    STEP_OFFER = 8, /**< the driver read the offered features */
     STEP_FEATURES = 16,
     STEP_FEATURES_OK = 32,
     STEP_READ_BACK = 64,
     STEPS_BEFORE_DRIVER_OK = 127
 };
 
-/* Features that a balloon may have; any other is unknown to it. */
+/* Features that a balloon may have. A balloon knows no other feature. */
 #define FEATURES_BALLOON UINT64_C(0x3f)
 #define FEATURES_RING                                                                            \
     (BNT_F_RING_INDIRECT_DESC | BNT_F_RING_EVENT_IDX | BNT_F_VERSION_1 | BNT_F_ACCESS_PLATFORM | \
      BNT_F_RING_PACKED | BNT_F_IN_ORDER)
-#define FEATURES_GENERIC /* ORDER_PLATFORM to SUSPEND, of any device */                      \
+#define FEATURES_GENERIC /* features ORDER_PLATFORM to SUSPEND, which any device may have */ \
     ((UINT64_C(1) << 36) | (UINT64_C(1) << 38) | (UINT64_C(1) << 39) | (UINT64_C(1) << 40) | \
      (UINT64_C(1) << 43))
 #define FEATURES_LEGACY ((UINT64_C(1) << 24) | (UINT64_C(1) << 27))
@@ -35,7 +35,8 @@ static uint64_t get_extension_features(const struct watch *watch)
 {
     uint64_t bound[sizeof watch->config.binding / sizeof(uint64_t)];
     uint64_t all = 0;
-    memcpy(bound, &watch->config.binding, sizeof bound); /* all its members are masks of features */
+    memcpy(bound, &watch->config.binding,
+           sizeof bound); /* every member of the binding is a mask of features */
     for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++) {
         all |= bound[i];
     }
@@ -48,7 +49,7 @@ static uint64_t get_known_features(const struct watch *watch)
            get_extension_features(watch);
 }
 
-/** The first feature of a set that lacks what it depends on; 0: none. */
+/** The first feature of a set without the features that it depends on, or 0 if there is none. */
 static uint64_t find_unmet_feature(const struct watch *watch, uint64_t features)
 {
     const struct bnt_balloon_binding *binding = &watch->config.binding;
@@ -65,7 +66,7 @@ static void check_extension_bits(struct watch *watch, clause_party party, uint64
     const uint64_t others = FEATURES_BALLOON | FEATURES_RING | FEATURES_GENERIC | FEATURES_LEGACY;
     if ((features & ours) != 0) {
         clause_require(watch, party, CLAUSE_BX_1, (features & ours & others) == 0,
-                       "binds a feature of the extension to bits 0x%" PRIx64
+                       "a party binds a feature of the extension to bits 0x%" PRIx64
                        ", which the standard uses",
                        ours & others);
     }
@@ -82,21 +83,23 @@ void registers_note_features_read(struct watch *watch, uint64_t offered)
     r->unknown_offered = (offered & ~get_known_features(watch)) != 0;
     const uint64_t broken = find_unmet_feature(watch, offered);
     clause_require(watch, DEV, CLAUSE_VG_12, broken == 0,
-                   "offers 0x%" PRIx64 " without what it depends on", broken);
+                   "the device offers the feature 0x%" PRIx64
+                   " without the features that it depends on",
+                   broken);
     check_extension_bits(watch, DEV, offered);
     if ((offered & binding->huge_pages) != 0) {
         clause_require(watch, DEV, CLAUSE_BX_22, (offered & binding->verdicts) != 0,
-                       "offers HUGE_PAGES without VERDICTS");
+                       "the device offers HUGE_PAGES without VERDICTS");
     }
     if ((offered & binding->reset) != 0) {
         clause_require(watch, DEV, CLAUSE_BX_2, broken != binding->reset,
-                       "offers RESET without VERDICTS");
+                       "the device offers RESET without VERDICTS");
     }
-    /* The register of the legacy interface has 32 bits, and VERSION_1 is bit 32. */
+    /* The legacy interface has feature registers of 32 bits, but VERSION_1 is bit 32. */
     const bool short_register = watch->config.legacy_driver && offered >> 32 == 0;
     if (!watch->config.legacy_device && !short_register) {
         clause_require(watch, DEV, CLAUSE_VG_27, (offered & BNT_F_VERSION_1) != 0,
-                       "offers 0x%" PRIx64 " without VERSION_1", offered);
+                       "the device offers 0x%" PRIx64 " without VERSION_1", offered);
     }
 }
 
@@ -107,32 +110,34 @@ static void check_accepted_features(struct watch *watch, uint64_t features)
     const uint64_t packed = BNT_F_RING_PACKED;
     const uint64_t broken = find_unmet_feature(watch, features);
     clause_require(watch, DRV, CLAUSE_VG_8, (features & ~r->offered) == 0 && broken == 0,
-                   "accepts the features 0x%" PRIx64 " of an offer of 0x%" PRIx64, features,
-                   r->offered);
+                   "the driver accepts the features 0x%" PRIx64 " although only 0x%" PRIx64
+                   " are offered",
+                   features, r->offered);
     check_extension_bits(watch, DRV, features);
     if ((features & watch->config.binding.huge_pages) != 0) {
         clause_require(watch, DRV, CLAUSE_BX_22, (features & watch->config.binding.verdicts) != 0,
-                       "accepts HUGE_PAGES without VERDICTS");
+                       "the driver accepts HUGE_PAGES without VERDICTS");
     }
     if ((features & watch->config.binding.reset) != 0) {
         clause_require(watch, DRV, CLAUSE_BX_2, broken != watch->config.binding.reset,
-                       "accepts RESET without VERDICTS");
+                       "the driver accepts RESET without VERDICTS");
     }
     if (r->unknown_offered) {
         clause_require(watch, DRV, CLAUSE_VG_9, (features & ~get_known_features(watch)) == 0,
-                       "accepts 0x%" PRIx64 ", which no balloon has",
+                       "the driver accepts the features 0x%" PRIx64 ", which no balloon has",
                        features & ~get_known_features(watch));
     }
     if ((r->offered & BNT_F_VERSION_1) != 0 && !watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_26, (features & BNT_F_VERSION_1) != 0,
-                       "accepts 0x%" PRIx64 " without VERSION_1", features);
+                       "the driver accepts 0x%" PRIx64 " without VERSION_1", features);
     }
     if ((r->offered & wanted & BNT_BALLOON_F_MUST_TELL_HOST) != 0) {
         clause_require(watch, DRV, CLAUSE_BD_1, (features & BNT_BALLOON_F_MUST_TELL_HOST) != 0,
-                       "declines MUST_TELL_HOST");
+                       "the driver declines MUST_TELL_HOST");
     }
     if ((r->offered & wanted & packed) != 0 && (features & BNT_F_VERSION_1) != 0) {
-        clause_require(watch, DRV, CLAUSE_VG_29, (features & packed) != 0, "declines RING_PACKED");
+        clause_require(watch, DRV, CLAUSE_VG_29, (features & packed) != 0,
+                       "the driver declines RING_PACKED");
     }
 }
 
@@ -140,13 +145,13 @@ void registers_note_features_write(struct watch *watch, uint64_t features)
 {
     struct watch_registers *r = &watch->registers;
     clause_require(watch, DRV, CLAUSE_VG_23, (r->status & BNT_DEVICE_STATUS_FEATURES_OK) == 0,
-                   "writes features after FEATURES_OK");
+                   "the driver writes features after FEATURES_OK");
     watch->legacy = watch->config.legacy_driver && (features & BNT_F_VERSION_1) == 0;
     if (r->offer_read) {
         check_accepted_features(watch, features);
     }
     if (watch->legacy) {
-        watch->features = features; /* a legacy start has no FEATURES_OK */
+        watch->features = features; /* a legacy driver does not use FEATURES_OK */
     }
     r->features_written = true;
     r->features = features;
@@ -163,18 +168,20 @@ static bool was_set_accepted_before(const struct watch_registers *r)
     return false;
 }
 
-/** FEATURES_OK was written and is read back: the device's decision. */
+/** The driver wrote FEATURES_OK and reads back whether the device accepted the features. */
 static void check_features_ok_answer(struct watch *watch, bool accepted)
 {
     struct watch_registers *r = &watch->registers;
     const bool valid =
         (r->features & ~r->offered) == 0 && find_unmet_feature(watch, r->features) == 0;
     clause_require(watch, DEV, CLAUSE_VG_13, accepted == valid,
-                   valid ? "refuses the features 0x%" PRIx64 : "accepts the features 0x%" PRIx64,
+                   valid ? "the device refuses the features 0x%" PRIx64
+                         : "accepts the features 0x%" PRIx64,
                    r->features);
     if (was_set_accepted_before(r)) {
         clause_require(watch, DEV, CLAUSE_VG_14, accepted,
-                       "refuses 0x%" PRIx64 ", which it accepted before", r->features);
+                       "the device refuses the features 0x%" PRIx64 ", which it accepted before",
+                       r->features);
     } else if (accepted && r->accepted_count < sizeof r->accepted_before / sizeof(uint64_t)) {
         r->accepted_before[r->accepted_count++] = r->features;
     }
@@ -182,7 +189,7 @@ static void check_features_ok_answer(struct watch *watch, bool accepted)
 
 /* ---- Status ---- */
 
-/** A driver that gives up a start must write FAILED. */
+/** A driver that stops initialising the device must write FAILED. */
 static void check_failed_is_set(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
@@ -191,8 +198,10 @@ static void check_failed_is_set(struct watch *watch)
     if (!r->offer_read || (!r->missing && !r->features_ok_refused)) {
         return;
     }
-    clause_require(watch, DRV, CLAUSE_VG_10, failed || done,
-                   "gives up without writing FAILED: the status is %u", r->status);
+    clause_require(
+        watch, DRV, CLAUSE_VG_10, failed || done,
+        "the driver stops initialising the device without writing FAILED: the status is %u",
+        r->status);
 }
 
 static void note_reset_written(struct watch *watch, uint8_t now)
@@ -221,7 +230,7 @@ static unsigned get_step_of_status_bit(uint8_t bit)
                                                   : 0;
 }
 
-/** The steps that must be done before a status bit is set. */
+/** The steps that must be complete before the driver sets a status bit. */
 static unsigned get_steps_before_status_bit(uint8_t bit, bool legacy)
 {
     const unsigned negotiation = legacy ? STEP_FEATURES_OK | STEP_READ_BACK : 0;
@@ -243,15 +252,16 @@ static unsigned get_steps_before_status_bit(uint8_t bit, bool legacy)
 static void check_failed_is_justified(struct watch *watch)
 {
     const struct watch_registers *r = &watch->registers;
-    /* A queue that it could not set up is another reason. */
+    /* A queue that the driver could not set up is another reason for FAILED. */
     const bool queues = (r->steps & get_step_of_status_bit(BNT_DEVICE_STATUS_FEATURES_OK)) != 0 &&
                         (r->queues_enabled & 3) != 3;
-    /* So is a device of another interface, or one whose configuration changes at each read. */
+    /* A device with another interface, or with configuration that changes at each read, is a
+     * reason for FAILED too. */
     const bool modern = watch->config.legacy_only && (r->offered & BNT_F_VERSION_1) != 0;
     clause_require(watch, DRV, CLAUSE_VG_11,
                    r->missing || r->features_ok_refused || queues || modern ||
                        watch->configuration.unsettled,
-                   "writes FAILED although only an unknown feature was offered");
+                   "the driver writes FAILED although only an unknown feature was offered");
 }
 
 static void check_status_bit_set(struct watch *watch, uint8_t bit)
@@ -259,15 +269,18 @@ static void check_status_bit_set(struct watch *watch, uint8_t bit)
     struct watch_registers *r = &watch->registers;
     const unsigned needed = get_steps_before_status_bit(bit, watch->legacy);
     clause_require(watch, DRV, CLAUSE_VG_1, (r->steps & needed) == needed,
-                   "sets status bit %u while steps 0x%x are not done", bit, needed & ~r->steps);
+                   "the driver sets status bit %u before it did the steps 0x%x", bit,
+                   needed & ~r->steps);
     r->steps |= get_step_of_status_bit(bit);
     if (bit == BNT_DEVICE_STATUS_DRIVER_OK && !watch->legacy) {
         const bool queues = (r->queues_enabled & 3) == 3;
-        clause_require(watch, DRV, CLAUSE_VG_22,
-                       (r->steps & STEPS_BEFORE_DRIVER_OK) == STEPS_BEFORE_DRIVER_OK && queues,
-                       "goes live with steps 0x%x and queues 0x%x", r->steps, r->queues_enabled);
+        clause_require(
+            watch, DRV, CLAUSE_VG_22,
+            (r->steps & STEPS_BEFORE_DRIVER_OK) == STEPS_BEFORE_DRIVER_OK && queues,
+            "the driver sets DRIVER_OK after only the steps 0x%x, with queues 0x%x enabled",
+            r->steps, r->queues_enabled);
         clause_require(watch, DRV, CLAUSE_VG_23, !r->features_ok_refused,
-                       "goes live although its features were refused");
+                       "the driver sets DRIVER_OK although the device refused its features");
         if (r->missing) {
             clause_count_use(watch, DRV, CLAUSE_VG_10);
         }
@@ -289,15 +302,15 @@ void registers_note_status_write(struct watch *watch, uint8_t status, uint8_t no
     }
     if (r->reset_wanted) {
         clause_require(watch, DRV, CLAUSE_VG_16, false,
-                       "writes status %u before it read back 0 after a reset", status);
+                       "the driver writes status %u before it read back 0 after a reset", status);
         r->reset_wanted = false;
     }
     const uint8_t own = (uint8_t)~BNT_DEVICE_STATUS_NEEDS_RESET;
     clause_require(watch, DRV, CLAUSE_VG_2, (r->status & own & (uint8_t)~status) == 0,
-                   "clears bits of status %u by writing %u", r->status, status);
+                   "the driver clears bits of status %u by writing %u", r->status, status);
     if ((r->status & BNT_DEVICE_STATUS_FAILED) != 0) {
         clause_require(watch, DRV, CLAUSE_VG_3, status == r->status,
-                       "writes status %u after FAILED, without a reset", status);
+                       "the driver writes status %u after FAILED, without a reset", status);
     }
     const uint8_t fresh = (uint8_t)(status & (uint8_t)~r->status);
     for (unsigned bit = 1; bit <= 128; bit <<= 1) {
@@ -322,7 +335,8 @@ void registers_note_status_read(struct watch *watch, uint8_t status)
         check_features_ok_answer(watch, accepted);
         r->features_ok_read = accepted;
         r->features_ok_refused = !accepted;
-        /* The device did not set the bit: a later write without it does not clear it. */
+        /* The device did not set the bit, so that a later write without the bit does not clear it.
+         */
         r->status &= (uint8_t)(accepted ? UINT8_MAX : ~BNT_DEVICE_STATUS_FEATURES_OK);
         r->steps |= accepted ? STEP_READ_BACK : 0;
         watch->features = accepted ? r->features : 0;
@@ -334,7 +348,8 @@ void registers_note_queue_enable(struct watch *watch, uint16_t queue)
     struct watch_registers *r = &watch->registers;
     if (!watch->legacy) {
         clause_require(watch, DRV, CLAUSE_VG_22, r->features_ok_read,
-                       "sets queue %u up before its features are accepted", queue);
+                       "the driver enables queue %u before the device accepted its features",
+                       queue);
     }
     if (queue < 32) {
         r->queues_enabled |= UINT32_C(1) << queue;
@@ -343,7 +358,8 @@ void registers_note_queue_enable(struct watch *watch, uint16_t queue)
 
 static void observe_kick(struct watch *watch, uint16_t queue)
 {
-    clause_require(watch, DRV, CLAUSE_VG_24, watch->live, "kicks queue %u before DRIVER_OK", queue);
+    clause_require(watch, DRV, CLAUSE_VG_24, watch->live,
+                   "the driver kicks queue %u before DRIVER_OK", queue);
 }
 
 static void observe_run_end(struct watch *watch, bool quiet)

@@ -1,9 +1,10 @@
 /*
- * Free page reports and the page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): when a reported page may
- * be used, and what it must hold. Hints are hints.c's.
+ * Checks free page reports and page poison (VIRTIO 1.4, 5.5.6.6 and 5.5.6.7): when a reported page
+ * may be used, and what it must hold. Hints are hints.c's.
  *
- * A byte for each PFN keeps whether it is in a report, was reported and not touched since, and was
- * filled with the poison value. It exists for drivers that may report or poison only.
+ * A byte for each PFN keeps whether the PFN is in a free page report, was reported and not accessed
+ * since, and was filled with the poison value. Only drivers that may report or poison pages have
+ * these bytes.
  */
 #include "sim/conformance/places.h"
 
@@ -11,11 +12,12 @@
 #include <string.h>
 
 enum {
-    MARK_IN_FLIGHT = 1, /**< in a report in flight */
-    MARK_REPORTED = 2,  /**< its report was answered, and it was not touched since */
-    MARK_FILLED = 4,    /**< filled with the poison value, to be given back */
-    MARK_UNFILLED = 8,  /**< given back without being filled */
-    MARK_SENT = 16      /**< named by an inflate */
+    MARK_IN_FLIGHT = 1, /**< in a free page report that is in flight */
+    MARK_REPORTED =
+        2,           /**< its free page report was completed and the page was not accessed since */
+    MARK_FILLED = 4, /**< filled with the poison value and about to be freed */
+    MARK_UNFILLED = 8, /**< freed without being filled with the poison value */
+    MARK_SENT = 16     /**< an inflate named the page */
 };
 
 static bool has_poison(const struct watch *watch)
@@ -54,19 +56,19 @@ static void observe_driver_ok(struct watch *watch)
     if (watch->config.free_expected && (offered & BNT_BALLOON_F_PAGE_REPORTING) != 0) {
         clause_require(
             watch, DRV, CLAUSE_BD_3, !has_reporting(watch) || has_poison(watch),
-            "negotiates PAGE_REPORTING without PAGE_POISON, although free pages must keep a value");
+            "the driver negotiates PAGE_REPORTING without PAGE_POISON, although free pages must keep a value");
     }
     if ((offered & BNT_BALLOON_F_PAGE_POISON) != 0 && !watch->config.free_expected) {
         clause_require(watch, DRV, CLAUSE_BD_2, !has_poison(watch),
-                       "accepts PAGE_POISON and does not fill pages");
+                       "the driver accepts PAGE_POISON but does not fill pages");
     }
     if (has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_35, watch->reports.poison_written,
-                       "poison_val was not written before DRIVER_OK");
+                       "the driver did not write poison_val before DRIVER_OK");
     }
 }
 
-/** A reset device knows of no report, and its driver may report all pages again. */
+/** After a reset the device knows no reported page, and the driver may report all pages again. */
 static void forget_reports(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && i < watch->config.pfns; i++) {
@@ -74,7 +76,7 @@ static void forget_reports(struct watch *watch)
     }
 }
 
-/** Pages of a report in flight are free again. */
+/** Forgets the free page report in flight: its pages are free again. */
 static void forget_reports_in_flight(struct watch *watch)
 {
     for (uint64_t i = 0; watch->reports.marks != NULL && watch->reports.in_flight_pfns > 0 &&
@@ -121,12 +123,12 @@ static void observe_config_write(struct watch *watch, uint32_t offset, const voi
     memcpy(&wire, data, sizeof wire);
     const uint32_t value = bnt_le32_get(wire);
     clause_require(watch, DRV, CLAUSE_BD_36, !watch->live || value == r->poison_val,
-                   "poison_val was changed to 0x%" PRIx32 " while DRIVER_OK was set", value);
+                   "the driver changed poison_val to 0x%" PRIx32 " while DRIVER_OK was set", value);
     r->poison_val = value;
     r->poison_written = true;
 }
 
-/** Whether all of a block was reported before and not touched since. */
+/** Whether a whole block was reported before and not accessed since. */
 static bool was_block_reported(struct watch *watch, uint64_t pfn, uint64_t pfns)
 {
     for (uint64_t i = 0; i < pfns; i++) {
@@ -144,10 +146,12 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
     const uint64_t pfns = seg->bytes >> BNT_PFN_SHIFT;
     bool filled = true;
     clause_require(watch, DRV, CLAUSE_BD_41, seg->bytes >= watch->config.report_block_bytes,
-                   "reports a block of %" PRIu32 " bytes at PFN %" PRIu64 ", which is small",
+                   "the driver reports a block of %" PRIu32 " bytes at PFN %" PRIu64
+                   ", which is smaller than the smallest block",
                    seg->bytes, pfn);
-    clause_require(watch, DRV, CLAUSE_BD_42, !was_block_reported(watch, pfn, pfns),
-                   "PFN %" PRIu64 " was reported twice, and not used in between", pfn);
+    clause_require(
+        watch, DRV, CLAUSE_BD_42, !was_block_reported(watch, pfn, pfns),
+        "the driver reported PFN %" PRIu64 " twice although the page was not used in between", pfn);
     for (uint64_t i = 0; i < pfns; i++) {
         uint8_t *mark = find_mark(watch, pfn + i);
         if (mark != NULL) {
@@ -158,11 +162,12 @@ static void check_submitted_block(struct watch *watch, const struct bnt_vq_seg *
     }
     if (has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_38, filled,
-                       "PFN %" PRIu64 " is reported without the poison value", pfn);
+                       "the driver reports PFN %" PRIu64 ", which does not hold the poison value",
+                       pfn);
     }
 }
 
-/** Only pages that were named to the device can have lost their content. */
+/** Marks the pages of an inflate: only pages that the device knows can have lost their content. */
 static void mark_inflated_pages_sent(struct watch *watch, const struct seen_queue *queue,
                                      const struct seen_buffer *buffer)
 {
@@ -219,7 +224,9 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
     }
     if (has_poison(watch)) {
         clause_count_use(watch, DEV, CLAUSE_BV_14);
-        clause_count_use(watch, DEV, CLAUSE_BV_12); /* it chose by the value whether to discard */
+        clause_count_use(
+            watch, DEV,
+            CLAUSE_BV_12); /* the device decided by the poison value whether to discard */
     }
 }
 
@@ -256,14 +263,16 @@ static void observe_pages_freed(struct watch *watch, const uint64_t *pages, uint
         const bool filled = (*mark & MARK_FILLED) != 0 || !sent;
         if (sent) {
             clause_require(watch, DRV, CLAUSE_BD_34, filled,
-                           "page %" PRIu64 " went back without the poison value", pages[i]);
+                           "the driver freed page %" PRIu64
+                           " without filling it with the poison value",
+                           pages[i]);
         }
         *mark = (uint8_t)((*mark & ~(MARK_FILLED | MARK_REPORTED | MARK_SENT)) |
                           (filled ? 0 : MARK_UNFILLED));
     }
 }
 
-/** A page that the driver took may be reported when it comes back. */
+/** A page that the driver allocated may be reported again after it is freed. */
 static void observe_pages_allocated(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -274,7 +283,7 @@ static void observe_pages_allocated(struct watch *watch, const uint64_t *pages, 
     }
 }
 
-/** A hinted page was allocated, and is free again. */
+/** A hinted page had been allocated and is free again. */
 static void observe_hint_pages_returned(struct watch *watch, const uint64_t *pages, uint32_t count)
 {
     observe_pages_allocated(watch, pages, count);
@@ -295,10 +304,13 @@ static void observe_page_access(struct watch *watch, uint64_t page, bool write)
         return;
     }
     clause_require(watch, DRV, CLAUSE_BD_39, (*first & MARK_IN_FLIGHT) == 0,
-                   "page %" PRIu64 " is used while the device has it in a report", page);
+                   "the guest uses page %" PRIu64 " while a free page report in flight names it",
+                   page);
     if (!has_poison(watch)) {
         clause_require(watch, DRV, CLAUSE_BD_37, write,
-                       "page %" PRIu64 " is read after its report, before it was written", page);
+                       "the guest reads page %" PRIu64
+                       " after it was reported and before it was written",
+                       page);
     }
     for (uint64_t i = 0; i < UINT64_C(1) << watch->config.page_order; i++) {
         uint8_t *mark = find_mark(watch, page + i);

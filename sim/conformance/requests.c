@@ -1,6 +1,7 @@
 /*
- * Reads requests for pages from their buffers: the PFNs that they name, and the verdicts that
- * answer them. Where the pages are is places.c's. Called by every watcher of inflates and deflates.
+ * Reads inflates and deflates from their buffers: the PFNs that a request names, and the verdicts
+ * of its answer. The places of pages are kept in places.c. Every watcher of inflates and deflates
+ * calls this file.
  */
 #include "sim/conformance/places.h"
 

@@ -1,10 +1,10 @@
 /*
- * The queues of a VM: where they lie, and which buffers of each are in flight. rings_available.c
- * adds buffers, rings_used.c removes them; both call this file, and so does every watcher that
- * looks a queue up.
+ * Keeps the queues of a VM: where their rings are, and which buffers are in flight.
+ * rings_available.c adds buffers and rings_used.c removes them. Both call this file, as does every
+ * watcher that looks up a queue.
  *
- * A queue that a party broke is lost: what is in it is unknown, and it is ignored until it is
- * enabled again.
+ * A queue whose ring a party broke is lost: its content is unknown, and the watchers ignore the
+ * queue until it is enabled again.
  */
 #include "sim/conformance/watch.h"
 
@@ -64,7 +64,8 @@ void rings_disable_queue(struct watch *watch, struct seen_queue *queue)
     arena_free(arena, queue->buffers, queue->size * sizeof *queue->buffers);
     arena_free(arena, queue->list, queue->size * sizeof *queue->list);
     arena_free(arena, queue->fresh, queue->size);
-    queue->enabled = false; /* its place is kept: the device must not access it any more */
+    queue->enabled = false; /* the address of the ring is kept, because the device must not access
+                               the ring any more */
 }
 
 void rings_disable_all_queues(struct watch *watch)
@@ -82,18 +83,20 @@ static void check_ring_place(struct watch *watch, const struct seen_queue *queue
     const uint16_t size = queue->size;
     const bool sized = size > 0 && size <= BNT_VQ_SIZE_MAX;
     if (queue->packed) {
-        clause_require(watch, DRV, CLAUSE_VP_1,
-                       sized && desc % 16 == 0 && avail % 4 == 0 && used % 4 == 0,
-                       "puts queue %u of %u descriptors at 0x%" PRIx64, queue->index, size, desc);
+        clause_require(
+            watch, DRV, CLAUSE_VP_1, sized && desc % 16 == 0 && avail % 4 == 0 && used % 4 == 0,
+            "the driver places the ring of queue %u, with %u descriptors, at the wrong address 0x%" PRIx64,
+            queue->index, size, desc);
         return;
     }
-    clause_require(watch, DRV, CLAUSE_VS_1,
-                   sized && (size & (size - 1)) == 0 && desc % 16 == 0 && avail % 2 == 0 &&
-                       used % 4 == 0,
-                   "puts queue %u of %u descriptors at 0x%" PRIx64, queue->index, size, desc);
+    clause_require(
+        watch, DRV, CLAUSE_VS_1,
+        sized && (size & (size - 1)) == 0 && desc % 16 == 0 && avail % 2 == 0 && used % 4 == 0,
+        "the driver places the ring of queue %u, with %u descriptors, at the wrong address 0x%" PRIx64,
+        queue->index, size, desc);
     if (queue->used != NULL) {
         clause_require(watch, DRV, CLAUSE_VS_16, seen_read_u16(watch, queue->used) == 0,
-                       "does not clear the flags (%u) in the used ring of queue %u",
+                       "the driver does not clear the flags (%u) in the used ring of queue %u",
                        seen_read_u16(watch, queue->used), queue->index);
     }
 }

@@ -1,16 +1,17 @@
 /*
- * Private to sim/conformance: the watchers' own parser of the rings in guest memory.
+ * Private to sim/conformance: the parser with which watchers read the rings in guest memory.
  *
  * rings_read.c reads memory, rings_split.c and rings_packed.c walk over the descriptors of the two
  * formats, rings.c keeps the queues; rings_available.c finds new buffers, rings_used.c finds used
- * ones. None of it shares code with lib/virtio.
+ * ones. This parser shares no code with lib/virtio.
  */
 #ifndef SIM_CONFORMANCE_RINGS_H
 #define SIM_CONFORMANCE_RINGS_H
 
 #include <ballonet/virtqueue.h>
 
-#define SEEN_SEGS_MAX    1024 /**< of a buffer; a longer one marks its queue as lost */
+#define SEEN_SEGS_MAX \
+    1024 /**< the most descriptors of a buffer; a longer buffer marks its queue as lost */
 #define SEEN_SEGS_INLINE 4
 #define SEEN_QUEUES_MAX  8
 
@@ -19,28 +20,30 @@ struct watch;
 /** A buffer of a queue. */
 struct seen_buffer {
     bool in_flight;
-    bool fetched;         /**< the device read its first descriptor */
-    bool overwritten;     /**< packed: used descriptors of other buffers overwrote its own */
-    bool indirect;        /**< it has an indirect table */
-    bool table_marked;    /**< the descriptor that refers to it has WRITE set */
-    bool position_wrap;   /**< packed: the driver's wrap counter at its first descriptor */
-    uint16_t id;          /**< head descriptor; packed: the buffer's id */
-    uint16_t position;    /**< of its first descriptor */
-    uint16_t descs;       /**< of the ring itself */
-    uint32_t listed;      /**< its index in the queue's list */
-    uint64_t sequence;    /**< order of submission in its queue, from 1 */
-    uint64_t desc_sum;    /**< hash of its descriptors when it was submitted */
-    uint64_t payload_sum; /**< hash of its readable bytes when it was submitted */
-    uint64_t written;     /**< bytes that the device wrote into it */
-    uint64_t segs_read;   /**< bit n: the device read readable segment n; bit 63 stands for all from
-                             63 on */
+    bool fetched;       /**< the device read its first descriptor */
+    bool overwritten;   /**< packed: used descriptors of other buffers overwrote the descriptors of
+                           this buffer */
+    bool indirect;      /**< the buffer has an indirect table */
+    bool table_marked;  /**< the descriptor that refers to the indirect table has WRITE set */
+    bool position_wrap; /**< packed: the driver's wrap counter at the first descriptor of the buffer
+                         */
+    uint16_t id;        /**< split: index of the head descriptor; packed: the buffer's id */
+    uint16_t position;  /**< ring position of the first descriptor */
+    uint16_t descs;     /**< of the ring itself */
+    uint32_t listed;    /**< index of the buffer in the queue's list */
+    uint64_t sequence; /**< number of the buffer in its queue, in the order of submission, from 1 */
+    uint64_t desc_sum; /**< hash of the descriptors when the buffer was submitted */
+    uint64_t payload_sum; /**< hash of the readable bytes when the buffer was submitted */
+    uint64_t written;     /**< number of bytes that the device wrote into the buffer */
+    uint64_t segs_read;   /**< bit n is set if the device read readable segment n; bit 63 stands for
+                             all segments from 63 on */
     uint64_t submitted_ns;
     uint32_t readable_count;
     uint32_t writable_count;
     uint64_t readable_bytes;
     uint64_t writable_bytes;
     struct bnt_vq_seg few[SEEN_SEGS_INLINE];
-    struct bnt_vq_seg *many; /**< the segments, if they are more than `few` can hold */
+    struct bnt_vq_seg *many; /**< the segments if there are more than `few` can hold */
 };
 
 static inline const struct bnt_vq_seg *seen_get_segments(const struct seen_buffer *buffer)
@@ -48,40 +51,40 @@ static inline const struct bnt_vq_seg *seen_get_segments(const struct seen_buffe
     return buffer->many != NULL ? buffer->many : buffer->few;
 }
 
-/** What a walk over the descriptors of a buffer found. */
+/** The result of a walk over the descriptors of a buffer. */
 struct seen_chain {
     struct bnt_vq_seg segs[SEEN_SEGS_MAX]; /**< readable, then writable */
     uint32_t readable_count;
     uint32_t writable_count;
     uint64_t readable_bytes;
     uint64_t writable_bytes;
-    uint32_t descs;    /**< in the ring and in tables */
+    uint32_t descs;    /**< number of descriptors in the ring and in indirect tables */
     uint16_t id;       /**< packed */
-    uint16_t in_ring;  /**< descriptors of the ring itself */
+    uint16_t in_ring;  /**< number of descriptors in the ring only */
     unsigned faults;   /**< FAULT_* */
-    bool indirect;     /**< it has an indirect table */
-    bool table_marked; /**< the descriptor that refers to it has WRITE set */
+    bool indirect;     /**< the buffer has an indirect table */
+    bool table_marked; /**< the descriptor that refers to the indirect table has WRITE set */
     uint64_t sum;      /**< of descriptors */
 };
 
 enum {
-    FAULT_RANGE = 1,         /**< a descriptor or table outside of memory */
-    FAULT_LOOP = 2,          /**< more descriptors than the queue has: a loop */
-    FAULT_ORDER = 4,         /**< readable after writable */
-    FAULT_BYTES = 8,         /**< over 2^32 bytes */
-    FAULT_TABLE = 16,        /**< a table that is not allowed */
-    FAULT_LENGTH = 32,       /**< longer than the queue */
-    FAULT_IN_ORDER = 64,     /**< split, IN_ORDER: `next` is not the following descriptor */
-    FAULT_TABLE_ORDER = 128, /**< the same in a table */
-    FAULT_UNAVAILABLE = 256, /**< packed: only part of a list is available */
-    FAULT_FLAGS = 512        /**< packed: flags in a table other than WRITE */
+    FAULT_RANGE = 1,     /**< a descriptor or an indirect table is outside guest memory */
+    FAULT_LOOP = 2,      /**< the chain has more descriptors than the queue, so it loops */
+    FAULT_ORDER = 4,     /**< readable after writable */
+    FAULT_BYTES = 8,     /**< over 2^32 bytes */
+    FAULT_TABLE = 16,    /**< an indirect table that is not allowed here */
+    FAULT_LENGTH = 32,   /**< the chain is longer than the queue */
+    FAULT_IN_ORDER = 64, /**< split ring with IN_ORDER: `next` is not the following descriptor */
+    FAULT_TABLE_ORDER = 128, /**< IN_ORDER is violated in an indirect table */
+    FAULT_UNAVAILABLE = 256, /**< packed ring: only a part of the list is available */
+    FAULT_FLAGS = 512        /**< packed ring: an indirect table has flags other than WRITE */
 };
 
 struct seen_queue {
     bool enabled;
-    bool lost;      /**< it cannot be parsed any more: a party broke it */
-    bool fatal;     /**< the driver broke it so that the device cannot use it either */
-    bool looked_at; /**< the device accessed it since it is lost */
+    bool lost;      /**< the queue cannot be parsed any more, because a party broke its ring */
+    bool fatal;     /**< the driver broke the ring, so that the device cannot use it either */
+    bool looked_at; /**< the device accessed the queue after it was lost */
     uint16_t index;
     uint16_t role; /**< BNT_BALLOON_QUEUE_* */
     uint16_t size;
@@ -90,37 +93,38 @@ struct seen_queue {
     bool in_order;
     bool indirect;
     uint64_t desc_gpa;
-    uint64_t avail_gpa; /**< packed: the driver's event structure */
-    uint64_t used_gpa;  /**< packed: the device's event structure */
+    uint64_t avail_gpa; /**< packed ring: address of the driver's event structure */
+    uint64_t used_gpa;  /**< packed ring: address of the device's event structure */
     const uint8_t *desc;
     const uint8_t *avail;
     const uint8_t *used;
-    /* Split: indices. Packed: positions modulo twice the size; those below the size have wrap
-     * counter 1. */
+    /* Split: indices. In a packed ring, positions count modulo twice the size; a position below
+     * the size has wrap counter 1. */
     uint32_t avail_seen;
     uint32_t used_seen;
     uint32_t avail_checked;   /**< avail_seen when kicks were checked last */
     uint32_t used_checked;    /**< used_seen when interrupts were checked last */
-    bool used_arrived;        /**< something was used since the last interrupt arrived */
-    uint16_t order_next;      /**< IN_ORDER, split: the descriptor that must come next */
+    bool used_arrived;        /**< the device used a buffer since the last interrupt arrived */
+    uint16_t order_next;      /**< split ring with IN_ORDER: the descriptor that must come next */
     uint32_t in_flight;       /**< buffers in flight */
-    uint32_t descs_in_flight; /**< packed: descriptors in flight */
-    uint64_t submitted;       /**< buffers since it was enabled */
-    uint64_t fetched;    /**< sequence of the last buffer whose first descriptor the device read */
+    uint32_t descs_in_flight; /**< packed ring: number of descriptors in flight */
+    uint64_t submitted;       /**< number of buffers since the queue was enabled */
+    uint64_t fetched;    /**< number of the last buffer whose first descriptor the device read */
     uint64_t used_count; /**< the same */
-    struct seen_buffer *buffers; /**< `size` of them, by first descriptor (split: head) */
-    uint16_t *list;              /**< indices of those in flight, in any order */
-    uint8_t *fresh;              /**< split: used elements written since used.idx was */
+    struct seen_buffer *buffers; /**< `size` buffers, indexed by first descriptor (split: head) */
+    uint16_t *list;              /**< indices of the buffers in flight, in any order */
+    uint8_t
+        *fresh; /**< split ring: number of used elements written since the last write of used.idx */
 };
 
 /** All queues of a VM. */
 struct watch_rings {
     struct seen_queue queues[SEEN_QUEUES_MAX];
     struct seen_chain scratch;
-    bool spurious[2];        /**< the last notification to this party was spurious */
+    bool spurious[2];        /**< the last notification to this party was a spurious one */
     bool needs_reset;        /**< the status showed NEEDS_RESET at the end of the last event */
     bool given_up;           /**< the driver read NEEDS_RESET */
-    bool config_interrupted; /**< a configuration interrupt was sent in this event */
+    bool config_interrupted; /**< the device sent a configuration interrupt in this event */
 };
 
 static inline void queue_mark_lost(struct seen_queue *queue, bool fatal)
@@ -129,7 +133,7 @@ static inline void queue_mark_lost(struct seen_queue *queue, bool fatal)
     queue->fatal = fatal;
 }
 
-/* rings_split.c, rings_packed.c: walks over the buffer that begins at this descriptor */
+/* Walks over the buffer that begins at this descriptor (rings_split.c, rings_packed.c). */
 void split_walk_chain(const struct watch *watch, const struct seen_queue *queue, uint16_t head,
                       struct seen_chain *chain);
 void packed_walk_list(const struct watch *watch, const struct seen_queue *queue, uint16_t position,
@@ -138,49 +142,53 @@ bool packed_is_list_available(const struct watch *watch, const struct seen_queue
                               uint16_t position, bool wrap);
 
 /* rings_read.c */
-/** Bytes of guest memory, or NULL where the range is not in the memory of rings and requests. */
+/** Pointer to a range of guest memory, or NULL if the range is not in the memory of rings and
+ * requests. */
 const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_t bytes);
 uint16_t seen_read_u16(const struct watch *watch, const uint8_t *at);
 uint32_t seen_read_u32(const struct watch *watch, const uint8_t *at);
 uint64_t seen_read_u64(const struct watch *watch, const uint8_t *at);
-/** Copies from the readable or writable part of a buffer; returns how many bytes were there. */
+/** Copies bytes from the readable or writable part of a buffer; returns how many bytes could be
+ * copied. */
 uint32_t seen_read_buffer(const struct watch *watch, const struct seen_buffer *buffer,
                           bool writable, uint64_t offset, void *out, uint32_t bytes);
-/** Clears the result, at the beginning of a walk. */
+/** Clears the result before a walk over descriptors begins. */
 void chain_set_empty(struct seen_chain *chain);
-/** Adds the next segment of a walk. */
+/** Adds the segment of the next descriptor to the result of a walk. */
 void chain_add_segment(struct seen_chain *chain, uint64_t gpa, uint32_t bytes, bool writable);
 
 /* rings.c */
 struct seen_queue *rings_find_queue(struct watch *watch, uint16_t index);
 void rings_enable_queue(struct watch *watch, uint16_t index, uint16_t role, uint16_t size,
                         uint64_t desc_gpa, uint64_t avail_gpa, uint64_t used_gpa);
-/** Forgets the buffers of the queue, until it is enabled again. */
+/** Forgets the buffers of the queue and ignores the queue until it is enabled again. */
 void rings_disable_queue(struct watch *watch, struct seen_queue *queue);
-/** The same for all queues. */
+/** Disables all queues of the VM. */
 void rings_disable_all_queues(struct watch *watch);
-/** The buffer is no longer in flight. */
+/** Forgets a buffer that is no longer in flight. */
 void rings_forget_buffer(struct watch *watch, struct seen_queue *queue, struct seen_buffer *buffer);
-/** Bytes of the parts of a ring. */
+/** Sizes in bytes of the parts of a ring. */
 uint64_t rings_get_desc_bytes(const struct seen_queue *queue);
 uint64_t rings_get_avail_bytes(const struct seen_queue *queue);
 uint64_t rings_get_used_bytes(const struct seen_queue *queue);
 
 /* rings_available.c */
-/** Reads what the driver made available; to be called before anything that depends on it. */
+/** Reads the buffers that the driver made available. Call this before any check that depends on
+ * them. */
 void rings_read_available(struct watch *watch);
-/** Whether a lost queue is still broken: the driver may have repaired it before the device read it.
- */
+/** Whether the ring of a lost queue is still broken: the driver may have repaired it before the
+ * device read it. */
 bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
                      struct seen_chain *scratch);
-/** Checks that a buffer in flight is as it was submitted; `descs`: its descriptors too. */
+/** Checks that the driver did not change a buffer in flight; with `descs`, checks its descriptors
+ * too. */
 void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
                            struct seen_buffer *buffer, bool descs);
 
 /* rings_used.c */
-/** Reads what the device used, after it wrote into the used side of the queue. */
+/** Reads the buffers that the device used, after the device wrote to the used side of the queue. */
 void rings_read_used(struct watch *watch, struct seen_queue *queue);
-/** Reads the last answer again, since a script altered it. */
+/** Reads the last answer again, because a script altered it. */
 void rings_reread_answer(struct watch *watch, struct seen_queue *queue);
 
 #endif

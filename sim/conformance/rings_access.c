@@ -1,7 +1,7 @@
 /*
- * How the device accesses guest memory: it reads buffers in their order, writes nothing that
- * belongs to the driver, and accesses nothing while it is not live. The bytes of the rings are read
- * in rings_available.c and rings_used.c. Called for every access of a device.
+ * Checks how the device accesses guest memory: it reads buffers in order, writes nothing that
+ * belongs to the driver, and accesses no queue before DRIVER_OK. rings_available.c and rings_used.c
+ * read the content of the rings. This watcher runs at every memory access of a device.
  */
 #include "sim/conformance/watch.h"
 
@@ -30,7 +30,7 @@ static void check_access_allowed(struct watch *watch, const struct seen_queue *q
 {
     const bool reset = watch->registers.status == 0;
     clause_count_violation(watch, DEV, reset ? CLAUSE_VG_15 : CLAUSE_VG_5,
-                           "%s queue %u while its status is %u", what, queue->index,
+                           "the device %s queue %u while its status is %u", what, queue->index,
                            watch->registers.status);
 }
 
@@ -40,7 +40,8 @@ static void note_buffer_fetched(struct watch *watch, struct seen_queue *queue,
     buffer->fetched = true;
     if (queue->packed) {
         clause_require(watch, DEV, CLAUSE_VP_2, buffer->sequence == queue->fetched + 1,
-                       "reads buffer %u of queue %u, number %" PRIu64 ", after number %" PRIu64,
+                       "the device reads buffer %u of queue %u, the number %" PRIu64
+                       ", after it read buffer number %" PRIu64,
                        buffer->id, queue->index, buffer->sequence, queue->fetched);
     }
     queue->fetched = buffer->sequence;
@@ -106,7 +107,7 @@ static void check_split_write(struct watch *watch, struct seen_queue *queue, uin
     if (ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue)) ||
         ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
         clause_count_violation(watch, DEV, CLAUSE_VS_4,
-                               "writes %" PRIu32 " bytes at 0x%" PRIx64
+                               "the device writes %" PRIu32 " bytes at 0x%" PRIx64
                                ", into the driver's part of queue %u",
                                bytes, gpa, queue->index);
     }
@@ -123,13 +124,14 @@ static void check_packed_write(struct watch *watch, struct seen_queue *queue, ui
 {
     if (ranges_overlap(gpa, bytes, queue->avail_gpa, rings_get_avail_bytes(queue))) {
         clause_count_violation(watch, DEV, CLAUSE_VP_3,
-                               "writes the driver's event structure of queue %u", queue->index);
+                               "the device writes the driver's event structure of queue %u",
+                               queue->index);
     }
     if (ranges_overlap(gpa, bytes, queue->desc_gpa, rings_get_desc_bytes(queue))) {
         const uint64_t slot = (gpa - queue->desc_gpa) / 16;
         clause_require(watch, DEV, CLAUSE_VP_3, slot == queue->used_seen % queue->size,
-                       "writes descriptor %" PRIu64 " of queue %u where %" PRIu32
-                       " must be used next",
+                       "the device writes descriptor %" PRIu64
+                       " of queue %u, but must use descriptor %" PRIu32 " next",
                        slot, queue->index, queue->used_seen % queue->size);
         rings_read_used(watch, queue);
     }
@@ -140,7 +142,7 @@ static bool is_range_within(uint64_t gpa, uint32_t bytes, uint64_t other, uint64
     return gpa >= other && bytes <= other_bytes && gpa - other <= other_bytes - bytes;
 }
 
-/** Whether the driver gave the device these bytes to write, in any queue. */
+/** Whether these bytes are in a device-writable part of a buffer in any queue. */
 static bool may_device_write(const struct watch *watch, uint64_t gpa, uint32_t bytes)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -166,8 +168,7 @@ static bool may_device_write(const struct watch *watch, uint64_t gpa, uint32_t b
     return false;
 }
 
-/** If the driver submits buffers that overlap, the device may write what one of them lets it write.
- */
+/** If buffers overlap, the device may write every byte that one of them makes writable. */
 static void check_write_into_buffers(struct watch *watch, struct seen_queue *queue, uint64_t gpa,
                                      uint32_t bytes)
 {
@@ -181,7 +182,7 @@ static void check_write_into_buffers(struct watch *watch, struct seen_queue *que
             const bool writable = i >= buffer->readable_count;
             clause_require(watch, DEV, get_write_clause(queue),
                            writable || may_device_write(watch, gpa, bytes),
-                           "writes %" PRIu32 " bytes at 0x%" PRIx64
+                           "the device writes %" PRIu32 " bytes at 0x%" PRIx64
                            ", into a readable buffer of queue %u",
                            bytes, gpa, queue->index);
             buffer->written += writable ? bytes : 0;

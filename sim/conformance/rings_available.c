@@ -1,7 +1,8 @@
 /*
- * What the driver makes available: finds each new buffer, checks its descriptors, keeps it, and
- * calls the watchers. Checks as well that the driver does not alter a buffer in flight. What the
- * device uses is rings_used.c's. Called at the end of every event, and before what depends on it.
+ * Finds each new buffer that the driver makes available, checks its descriptors, keeps the buffer,
+ * and calls the watchers. This file also checks that the driver does not alter a buffer in flight.
+ * Buffers that the device uses are found in rings_used.c. This code runs at the end of every event,
+ * and before every check that depends on it.
  */
 #include "sim/conformance/watch.h"
 
@@ -31,7 +32,8 @@ static uint64_t hash_payload(const struct watch *watch, const struct seen_buffer
     return sum;
 }
 
-/** Keeps a new buffer: a split one by its head, a packed one by its first descriptor. */
+/** Keeps a new buffer, indexed by its head descriptor (split ring) or its first descriptor (packed
+ * ring). */
 static struct seen_buffer *keep_buffer(struct watch *watch, struct seen_queue *queue,
                                        const struct seen_chain *chain, uint16_t position)
 {
@@ -70,28 +72,30 @@ static void check_split_chain(struct watch *watch, struct seen_queue *queue,
 {
     const unsigned faults = chain->faults;
     const uint16_t head = chain->id;
-    clause_require(watch, DRV, CLAUSE_VS_3, (faults & FAULT_ORDER) == 0,
-                   "puts a readable descriptor after a writable one: head %u of queue %u", head,
-                   queue->index);
+    clause_require(
+        watch, DRV, CLAUSE_VS_3, (faults & FAULT_ORDER) == 0,
+        "the driver puts a readable descriptor after a writable one: head %u of queue %u", head,
+        queue->index);
     clause_require(watch, DRV, CLAUSE_VS_5, (faults & (FAULT_BYTES | FAULT_LOOP)) == 0,
-                   "builds a chain that loops or is over 4 GiB: head %u of queue %u", head,
-                   queue->index);
+                   "the driver builds a chain that loops or is over 4 GiB: head %u of queue %u",
+                   head, queue->index);
     if (chain->indirect || (faults & FAULT_LENGTH) != 0) {
-        clause_require(watch, DRV, CLAUSE_VS_7, (faults & (FAULT_TABLE | FAULT_LENGTH)) == 0,
-                       "uses an indirect table that is not allowed, or a chain that is too long: "
-                       "head %u of queue %u",
-                       head, queue->index);
+        clause_require(
+            watch, DRV, CLAUSE_VS_7, (faults & (FAULT_TABLE | FAULT_LENGTH)) == 0,
+            "the driver uses an indirect table that is not allowed, or a chain that is too long: "
+            "head %u of queue %u",
+            head, queue->index);
     }
     if (queue->in_order && (faults & FAULTS_FATAL) == 0) {
-        clause_require(watch, DRV, CLAUSE_VS_6,
-                       (faults & FAULT_IN_ORDER) == 0 && head == queue->order_next,
-                       "takes descriptor %u of queue %u where %u comes next", head, queue->index,
-                       queue->order_next);
+        clause_require(
+            watch, DRV, CLAUSE_VS_6, (faults & FAULT_IN_ORDER) == 0 && head == queue->order_next,
+            "the driver uses descriptor %u of queue %u, but IN_ORDER demands descriptor %u next",
+            head, queue->index, queue->order_next);
         queue->order_next = (uint16_t)((head + chain->in_ring) % queue->size);
         if (chain->indirect && chain->descs > 1) {
             clause_require(
                 watch, DRV, CLAUSE_VS_8, (faults & FAULT_TABLE_ORDER) == 0,
-                "orders the descriptors of a table otherwise than IN_ORDER demands: head %u of "
+                "the driver orders the descriptors of a table otherwise than IN_ORDER demands: head %u of "
                 "queue %u",
                 head, queue->index);
         }
@@ -106,8 +110,9 @@ static void read_available_split(struct watch *watch, struct seen_queue *queue)
         return;
     }
     clause_require(watch, DRV, CLAUSE_VS_10, fresh <= queue->size,
-                   "moves avail.idx of queue %u from %" PRIu32 " to %u", queue->index,
-                   queue->avail_seen, index);
+                   "the driver changes avail.idx of queue %u from %" PRIu32
+                   " to the impossible value %u",
+                   queue->index, queue->avail_seen, index);
     if (fresh > queue->size) {
         queue_mark_lost(queue, true);
         return;
@@ -121,8 +126,8 @@ static void read_available_split(struct watch *watch, struct seen_queue *queue)
             return;
         }
         clause_require(watch, DRV, CLAUSE_VG_25, !queue->buffers[head].in_flight,
-                       "makes descriptor %u of queue %u available, which is in flight", head,
-                       queue->index);
+                       "the driver makes descriptor %u of queue %u available, which is in flight",
+                       head, queue->index);
         if (queue->buffers[head].in_flight) {
             queue_mark_lost(queue, false);
             return;
@@ -143,13 +148,15 @@ static void check_packed_list(struct watch *watch, const struct seen_queue *queu
 {
     const unsigned faults = chain->faults;
     const unsigned list = FAULT_ORDER | FAULT_LENGTH | FAULT_UNAVAILABLE | FAULT_BYTES;
-    clause_require(watch, DRV, CLAUSE_VP_5,
-                   (faults & list) == 0 && queue->descs_in_flight + chain->in_ring <= queue->size,
-                   "makes a list of %u descriptors available that is not allowed: queue %u",
-                   chain->in_ring, queue->index);
+    clause_require(
+        watch, DRV, CLAUSE_VP_5,
+        (faults & list) == 0 && queue->descs_in_flight + chain->in_ring <= queue->size,
+        "the driver makes a list of %u descriptors available that is not allowed: queue %u",
+        chain->in_ring, queue->index);
     if (chain->indirect) {
         clause_require(watch, DRV, CLAUSE_VP_7, (faults & (FAULT_TABLE | FAULT_FLAGS)) == 0,
-                       "uses an indirect table that is not allowed: queue %u", queue->index);
+                       "the driver uses an indirect table that is not allowed: queue %u",
+                       queue->index);
     }
 }
 
@@ -196,7 +203,7 @@ bool rings_is_broken(const struct watch *watch, const struct seen_queue *queue,
                      struct seen_chain *scratch)
 {
     if (queue->packed) {
-        return true; /* the driver cannot repair a list that is available */
+        return true; /* the driver cannot repair a list that is available already */
     }
     const uint16_t index = seen_read_u16(watch, queue->avail + 2);
     const uint16_t fresh = (uint16_t)(index - queue->avail_seen);
@@ -227,11 +234,11 @@ void rings_check_unaltered(struct watch *watch, struct seen_queue *queue,
         kept = kept && chain->sum == buffer->desc_sum;
     }
     clause_require(watch, DRV, CLAUSE_VG_25, kept,
-                   "alters a buffer of queue %u that is in flight: id %u", queue->index,
+                   "the driver alters a buffer of queue %u that is in flight: id %u", queue->index,
                    buffer->id);
     if (queue->packed) {
         clause_require(watch, DRV, CLAUSE_VP_4, kept,
-                       "alters a buffer of queue %u that is in flight: id %u", queue->index,
-                       buffer->id);
+                       "the driver alters a buffer of queue %u that is in flight: id %u",
+                       queue->index, buffer->id);
     }
 }

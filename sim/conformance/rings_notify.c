@@ -1,7 +1,7 @@
 /*
- * Kicks and interrupts: each party must send them unless its peer suppresses notifications, and
- * must tolerate spurious ones; and NEEDS_RESET, by which a device shows that it cannot go on. Which
- * buffers are new is found in rings_available.c and rings_used.c.
+ * Checks kicks and interrupts: each party must send them unless its peer suppresses notifications,
+ * and must tolerate spurious ones. Checks NEEDS_RESET too, by which a device shows that it cannot
+ * continue. rings_available.c and rings_used.c find the buffers that need a notification.
  */
 #include "sim/conformance/watch.h"
 
@@ -14,7 +14,8 @@ static bool has_index_passed_event(uint16_t event, uint16_t from, uint16_t to)
     return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
 }
 
-/** Split: `ring` is the peer's, with its event field at `event_at`. */
+/** For a split ring: `ring` is the part that the peer writes, with its event field at `event_at`.
+ */
 static bool is_split_notification_wanted(const struct watch *watch, const struct seen_queue *queue,
                                          const uint8_t *ring, size_t event_at, uint32_t from,
                                          uint32_t to)
@@ -34,7 +35,7 @@ static bool is_packed_notification_wanted(const struct watch *watch, const struc
         return flags == BNT_VQ_PACKED_EVENT_ENABLE;
     }
     const uint16_t off_wrap = seen_read_u16(watch, event);
-    const uint32_t positions = 2u * queue->size; /* with both wrap counters */
+    const uint32_t positions = 2u * queue->size; /* a position counts with the wrap counter */
     const uint32_t off = (uint32_t)(off_wrap & 0x7fff) +
                          ((off_wrap & BNT_VQ_PACKED_EVENT_WRAP) != 0 ? 0 : queue->size);
     return (off + positions - from) % positions < (to + positions - from) % positions;
@@ -63,7 +64,7 @@ static clause_id get_notification_clause(const struct seen_queue *queue)
     return queue->packed ? CLAUSE_VP_9 : queue->event_idx ? CLAUSE_VS_12 : CLAUSE_VS_11;
 }
 
-/** The flags by which a party suppresses notifications must be among those that it may write. */
+/** A party may suppress notifications only by the flag values that the standard defines. */
 static void check_event_flags(struct watch *watch, const struct seen_queue *queue,
                               clause_party party)
 {
@@ -71,13 +72,14 @@ static void check_event_flags(struct watch *watch, const struct seen_queue *queu
     if (queue->packed) {
         const uint16_t flags = seen_read_u16(watch, own + 2);
         clause_require(watch, party, CLAUSE_VP_9, flags <= (queue->event_idx ? 2 : 1),
-                       "writes event flags %u of queue %u", flags, queue->index);
+                       "a party writes the invalid event flags %u of queue %u", flags,
+                       queue->index);
         return;
     }
     const uint16_t flags = seen_read_u16(watch, own);
     clause_require(watch, party, get_notification_clause(queue),
-                   flags <= (queue->event_idx ? 0 : 1), "writes flags %u of queue %u", flags,
-                   queue->index);
+                   flags <= (queue->event_idx ? 0 : 1),
+                   "a party writes the invalid flags %u of queue %u", flags, queue->index);
 }
 
 static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kicked)
@@ -87,8 +89,8 @@ static void check_kicks(struct watch *watch, struct seen_queue *queue, bool kick
     }
     const bool wanted = must_driver_notify(watch, queue);
     clause_require(watch, DRV, get_notification_clause(queue), wanted == kicked, "%s queue %u",
-                   kicked ? "kicks although the device suppresses notifications of"
-                          : "does not kick",
+                   kicked ? "the driver kicks although the device suppresses notifications of"
+                          : "the driver does not kick",
                    queue->index);
     check_event_flags(watch, queue, DRV);
     queue->avail_checked = queue->avail_seen;
@@ -101,19 +103,21 @@ static void check_interrupts(struct watch *watch, struct seen_queue *queue, bool
     }
     const bool wanted = must_device_notify(watch, queue);
     clause_require(watch, DEV, get_notification_clause(queue), wanted == interrupted, "%s queue %u",
-                   interrupted ? "interrupts although the driver suppresses notifications of"
-                               : "does not interrupt for",
+                   interrupted
+                       ? "the device interrupts although the driver suppresses notifications of"
+                       : "the device does not interrupt for",
                    queue->index);
     check_event_flags(watch, queue, DEV);
     queue->used_checked = queue->used_seen;
 }
 
-/** A driver that begins a packed ring with wrap counter 0 adds buffers that nobody else sees. */
+/** If a driver starts a packed ring with wrap counter 0, no other party sees the buffers that it
+ * adds. */
 static void check_first_wrap_counter(struct watch *watch, const struct seen_queue *queue)
 {
     if (queue->packed && queue->submitted == 0 && !queue->lost) {
         clause_require(watch, DRV, CLAUSE_VP_1, !packed_is_list_available(watch, queue, 0, false),
-                       "begins queue %u with wrap counter 0", queue->index);
+                       "the driver starts queue %u with wrap counter 0 instead of 1", queue->index);
     }
 }
 
@@ -127,7 +131,8 @@ static void observe_kick(struct watch *watch, uint16_t index)
     }
 }
 
-/** The position of the next buffer to be made available, by what the driver wrote into memory. */
+/** The ring position of the next buffer that the driver will make available, as read from guest
+ * memory. */
 static uint16_t get_next_position(const struct seen_queue *queue)
 {
     if (queue->packed) {
@@ -147,17 +152,18 @@ static void observe_kick_data(struct watch *watch, uint16_t queue, uint16_t next
         return;
     }
     clause_require(watch, DRV, CLAUSE_VG_31, next == get_next_position(seen),
-                   "names position %u of queue %u in its kick, the next one is %u", next, queue,
-                   get_next_position(seen));
+                   "the driver kicks with position %u of queue %u, but the next position is %u",
+                   next, queue, get_next_position(seen));
 }
 
 static void observe_interrupt(struct watch *watch, uint16_t index)
 {
     struct seen_queue *queue = rings_find_queue(watch, index);
     if (!watch->live && (watch->registers.features & BNT_F_VERSION_1) != 0) {
-        clause_count_violation(
-            watch, DEV, watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
-            "interrupts for queue %u while its status is %u", index, watch->registers.status);
+        clause_count_violation(watch, DEV,
+                               watch->registers.status == 0 ? CLAUSE_VG_15 : CLAUSE_VG_5,
+                               "the device interrupts for queue %u while its status is %u", index,
+                               watch->registers.status);
     }
     if (queue != NULL) {
         check_interrupts(watch, queue, true);
@@ -169,7 +175,7 @@ static void observe_config_interrupt(struct watch *watch)
     watch->rings.config_interrupted = true;
     if (watch->registers.known && watch->registers.status == 0) {
         clause_count_violation(watch, DEV, CLAUSE_VG_15,
-                               "sends a configuration interrupt while its status is 0");
+                               "the device sends a configuration interrupt while its status is 0");
     }
 }
 
@@ -194,7 +200,8 @@ static void observe_interrupt_arrived(struct watch *watch, uint16_t index)
 static void observe_driver_gave_up(struct watch *watch)
 {
     if (watch->rings.spurious[DRV]) {
-        clause_count_violation(watch, DRV, CLAUSE_VS_13, "gives up after a spurious interrupt");
+        clause_count_violation(watch, DRV, CLAUSE_VS_13,
+                               "the driver stops using the device after a spurious interrupt");
         watch->rings.spurious[DRV] = false;
     }
 }
@@ -203,7 +210,8 @@ static void check_spurious_tolerated(struct watch *watch, bool broke)
 {
     bool *spurious = watch->rings.spurious;
     if (spurious[DEV]) {
-        clause_require(watch, DEV, CLAUSE_VS_13, !broke, "needs a reset after a spurious kick");
+        clause_require(watch, DEV, CLAUSE_VS_13, !broke,
+                       "the device sets NEEDS_RESET after a spurious kick");
         spurious[DEV] = false;
     }
     if (spurious[DRV]) {
@@ -212,7 +220,7 @@ static void check_spurious_tolerated(struct watch *watch, bool broke)
     }
 }
 
-/* ---- A device that cannot go on ---- */
+/* ---- A device that cannot continue ---- */
 
 static void check_needs_reset(struct watch *watch, uint8_t status)
 {
@@ -221,13 +229,13 @@ static void check_needs_reset(struct watch *watch, uint8_t status)
     const bool now = (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0;
     if (now && !rings->needs_reset && was_live) {
         clause_require(watch, DEV, CLAUSE_VG_7, rings->config_interrupted,
-                       "sets NEEDS_RESET without a configuration interrupt");
+                       "the device sets NEEDS_RESET without a configuration interrupt");
     }
     rings->needs_reset = now;
     rings->config_interrupted = false;
 }
 
-/** A device that accessed a ring which the driver broke must set NEEDS_RESET. */
+/** A device must set NEEDS_RESET after it accessed a ring that the driver broke. */
 static void check_broken_ring(struct watch *watch, uint8_t status)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -236,7 +244,8 @@ static void check_broken_ring(struct watch *watch, uint8_t status)
             continue;
         }
         clause_require(watch, DEV, CLAUSE_VG_6, (status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0,
-                       "goes on with queue %u, which the driver broke", queue->index);
+                       "the device continues with queue %u, whose ring the driver broke",
+                       queue->index);
         queue->fatal = false; /* checked once */
     }
 }
@@ -247,7 +256,7 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
         struct seen_queue *queue = &watch->rings.queues[i];
         if (queue->enabled && watch->live) {
-            if (!watch->config.foreign) { /* a recording kicks in an event of its own */
+            if (!watch->config.foreign) { /* the kick of a recording is an event of its own */
                 check_kicks(watch, queue, false);
             }
             check_interrupts(watch, queue, false);
@@ -259,13 +268,12 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     check_spurious_tolerated(watch, broke);
 }
 
-/** The driver read NEEDS_RESET: from now on it must not rely on the device. */
+/** The driver read NEEDS_RESET, so that it must not rely on the device from now on. */
 static void observe_status_read(struct watch *watch, uint8_t status)
 {
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0 && watch->live) {
-        /* A script alters rings and requests; what the driver does about a broken device is its
-         * own.
-         */
+        /* A script only alters rings and requests, so that the driver's reaction to a broken
+         * device is not scripted. */
         const bool scripted = watch->scripted[DRV];
         watch->scripted[DRV] = false;
         clause_count_use(watch, DRV, CLAUSE_VG_4);
@@ -281,9 +289,10 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
                                      const struct seen_buffer *buffer)
 {
     if (watch->rings.given_up) {
-        clause_count_violation(watch, DRV, CLAUSE_VG_4,
-                               "submits buffer %u of queue %u although the device needs a reset",
-                               buffer->id, queue->index);
+        clause_count_violation(
+            watch, DRV, CLAUSE_VG_4,
+            "the driver submits buffer %u of queue %u although the device set NEEDS_RESET",
+            buffer->id, queue->index);
     }
 }
 

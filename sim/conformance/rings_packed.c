@@ -1,7 +1,7 @@
 /*
  * The packed ring in guest memory: whether a descriptor is available, and the walk over a list
- * (VIRTIO 1.4, 2.8). It notes what is wrong; which clause that violates is decided in
- * rings_available.c, which calls it.
+ * (VIRTIO 1.4, 2.8). The walk only notes errors; rings_available.c, which calls it, decides which
+ * clause an error violates.
  */
 #include "sim/conformance/watch.h"
 

@@ -1,7 +1,7 @@
 /*
- * Guest memory as the watchers read it: bytes, numbers in the byte order of the rings, and the
- * segments of a buffer. Queues are rings.c's. Called by the walks of both ring formats, and by
- * every watcher that reads a request.
+ * Reads guest memory for the watchers: bytes, numbers in the byte order of the rings, and the
+ * segments of a buffer. Queues are rings.c's. The walks of both ring formats call this file, as
+ * does every watcher that reads a request.
  */
 #include "sim/conformance/watch.h"
 
@@ -17,7 +17,8 @@ const uint8_t *seen_find_memory(const struct watch *watch, uint64_t gpa, uint64_
     return vm->dma + (gpa - vm->dma_gpa);
 }
 
-/** Rings are little-endian, except with a legacy driver in a big-endian guest (VG-33). */
+/** Whether the rings are big-endian: only a legacy driver in a big-endian guest has such rings
+ * (VG-33). */
 static bool is_swapped(const struct watch *watch)
 {
     return watch->config.big_endian && (watch->registers.features & BNT_F_VERSION_1) == 0;

@@ -1,6 +1,6 @@
 /*
- * The split ring in guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5). It notes what is
- * wrong; which clause that violates is decided in rings_available.c, which calls it.
+ * The split ring in guest memory: the walk over a chain (VIRTIO 1.4, 2.7.5). The walk only notes
+ * errors; rings_available.c, which calls it, decides which clause an error violates.
  */
 #include "sim/conformance/watch.h"
 
@@ -28,7 +28,7 @@ static uint64_t hash_split_desc(uint64_t sum, const struct split_desc *desc)
                         (uint64_t)desc->bytes << 32 | (uint32_t)desc->flags << 16 | desc->next);
 }
 
-/** Enters the table to which a descriptor refers; false if it cannot be read. */
+/** Enters the indirect table to which a descriptor refers; false if the table cannot be read. */
 static bool enter_indirect_table(const struct watch *watch, const struct seen_queue *queue,
                                  const struct split_desc *desc, struct seen_chain *chain,
                                  const uint8_t **table, uint32_t *entries)

@@ -1,7 +1,7 @@
 /*
- * What the device uses: finds the buffer that each used element or descriptor names, checks it, and
- * calls the watchers. What the driver makes available is rings_available.c's. Called when the
- * device wrote into the used side of a queue, and when a script altered its last answer.
+ * Finds the buffer that each used element or used descriptor names, checks the buffer, and calls
+ * the watchers. rings_available.c finds the buffers that the driver makes available. This code runs
+ * when the device wrote to the used side of a queue, and when a script altered the last answer.
  */
 #include "sim/conformance/watch.h"
 
@@ -24,13 +24,14 @@ static void check_used_buffer(struct watch *watch, struct seen_queue *queue,
     rings_check_unaltered(watch, queue, buffer, !queue->packed);
     if (queue->role < BNT_BALLOON_QUEUE_HINT && !queue->packed) {
         clause_require(watch, DEV, CLAUSE_VS_14, buffer->written >= len,
-                       "says that it wrote %" PRIu32 " bytes into buffer %u of queue %u, and wrote "
+                       "the device reports a used length of %" PRIu32
+                       " bytes for buffer %u of queue %u, but wrote "
                        "%" PRIu64,
                        len, buffer->id, queue->index, buffer->written);
     }
     if (queue->role < BNT_BALLOON_QUEUE_HINT && buffer->readable_count > 1) {
         clause_require(watch, DEV, CLAUSE_VS_2, is_every_segment_read(buffer),
-                       "used buffer %u of queue %u without reading all of its %" PRIu32
+                       "the device used buffer %u of queue %u without reading all of its %" PRIu32
                        " descriptors",
                        buffer->id, queue->index, buffer->readable_count);
     }
@@ -38,7 +39,7 @@ static void check_used_buffer(struct watch *watch, struct seen_queue *queue,
         if (buffer->table_marked || buffer->descs > 1) {
             clause_require(
                 watch, DEV, CLAUSE_VS_9, is_every_segment_read(buffer),
-                "did not read an indirect table after direct descriptors: buffer %u of queue %u",
+                "the device did not read an indirect table after direct descriptors: buffer %u of queue %u",
                 buffer->id, queue->index);
         }
     }
@@ -70,7 +71,7 @@ static struct seen_buffer *find_buffer(struct seen_queue *queue, uint16_t id)
     return NULL;
 }
 
-/** The oldest buffer in flight. */
+/** Finds the oldest buffer in flight. */
 static struct seen_buffer *find_oldest(struct seen_queue *queue)
 {
     struct seen_buffer *found = NULL;
@@ -83,7 +84,7 @@ static struct seen_buffer *find_oldest(struct seen_queue *queue)
     return found;
 }
 
-/** Buffers in flight that are not younger than this one, itself included. */
+/** Counts the buffers in flight up to `last`, in the order of submission, including `last`. */
 static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct seen_buffer *last)
 {
     uint32_t count = 0;
@@ -93,8 +94,8 @@ static uint32_t count_buffers_up_to(const struct seen_queue *queue, const struct
     return count;
 }
 
-/** Whether the driver overwrote the entry of another available buffer with this one: then the
- * device found only this one. */
+/** Whether the driver overwrote the ring entry of another available buffer with this buffer, so
+ * that the device saw only this buffer. */
 static bool is_overwritten(const struct watch *watch, const struct seen_queue *queue, uint16_t id)
 {
     const uint32_t slot = queue->used_seen % queue->size;
@@ -102,8 +103,8 @@ static bool is_overwritten(const struct watch *watch, const struct seen_queue *q
 }
 
 /**
- * With IN_ORDER one entry may stand for all buffers up to the one that it names, at most `most` of
- * them. Returns how many descriptors it stands for; 0: the queue is lost.
+ * Handles a used entry. With IN_ORDER it may stand for all buffers up to the buffer that it names,
+ * at most `most`. Returns how many descriptors the entry stands for, or 0 if the queue is lost.
  */
 static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, uint16_t id,
                                 uint32_t len, uint32_t most, uint32_t *buffers)
@@ -113,7 +114,7 @@ static uint32_t mark_entry_used(struct watch *watch, struct seen_queue *queue, u
     *buffers = last == NULL ? 0 : queue->in_order ? count_buffers_up_to(queue, last) : 1;
     if (queue->in_order && !(last == NULL && is_overwritten(watch, queue, id))) {
         clause_require(watch, DEV, CLAUSE_VG_30, last != NULL && *buffers <= most,
-                       "uses buffer %u of queue %u out of order", id, queue->index);
+                       "the device uses buffer %u of queue %u out of order", id, queue->index);
     }
     if (last == NULL || *buffers > most) {
         return 0;
@@ -141,7 +142,8 @@ static void read_used_split(struct watch *watch, struct seen_queue *queue)
         const uint32_t len = seen_read_u32(watch, at + 4);
         uint32_t buffers = 0;
         clause_require(watch, DEV, CLAUSE_VS_14, queue->fresh[slot] != 0,
-                       "moves used.idx of queue %u before it wrote the element", queue->index);
+                       "the device moves used.idx of queue %u before it wrote the element",
+                       queue->index);
         queue->fresh[slot] = 0;
         const uint32_t most = (uint16_t)(index - queue->used_seen);
         if (id >= queue->size ||
@@ -175,9 +177,10 @@ static void read_used_packed(struct watch *watch, struct seen_queue *queue)
             under->overwritten = true;
         }
         const uint32_t descs = mark_entry_used(watch, queue, id, len, queue->size, &buffers);
-        clause_require(watch, DEV, CLAUSE_VP_6, descs > 0,
-                       "writes a used descriptor of queue %u for buffer %u, which is not in flight",
-                       queue->index, id);
+        clause_require(
+            watch, DEV, CLAUSE_VP_6, descs > 0,
+            "the device writes a used descriptor of queue %u for buffer id %u, which is not in flight",
+            queue->index, id);
         if (descs == 0) {
             queue_mark_lost(queue, false);
             return;

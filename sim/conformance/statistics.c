@@ -1,14 +1,14 @@
 /*
- * Statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer in flight at all times, with the same
- * entries in each. The tags are read when the buffer is submitted; what a device makes of values is
- * not visible. Legacy statistics are legacy.c's as well.
+ * Checks statistics on the wire (VIRTIO 1.4, 5.5.6.3): one buffer is in flight at all times, and
+ * each buffer has the same entries. The tags are read when the buffer is submitted; how a device
+ * uses the values is not visible. legacy.c also checks statistics of legacy drivers.
  */
 #include "sim/conformance/watch.h"
 
 #include <inttypes.h>
 
 #define ENTRY_BYTES 10u
-#define LATE_NS     UINT64_C(1000000000) /**< a driver that runs answers sooner */
+#define LATE_NS     UINT64_C(1000000000) /**< a driver that is running answers before this time */
 
 static bool has_statistics(const struct watch *watch)
 {
@@ -17,7 +17,7 @@ static bool has_statistics(const struct watch *watch)
 
 static void observe_driver_ok(struct watch *watch)
 {
-    /* A driver may have submitted it before DRIVER_OK. */
+    /* A driver may have submitted the first buffer before DRIVER_OK. */
     watch->statistics.due = has_statistics(watch) && watch->statistics.in_flight == 0;
     watch->statistics.due_ns = watch_get_time_ns(watch);
 }
@@ -37,7 +37,7 @@ static void observe_kernel_replaced(struct watch *watch)
     watch->statistics.count = 0;
 }
 
-/** A queue that was reset needs a first buffer, as after the start. */
+/** After its reset the statistics queue needs a first buffer, as after initialisation. */
 static void observe_queue_reset(struct watch *watch, uint16_t queue)
 {
     if (seen_find_role(watch, queue) == BNT_BALLOON_QUEUE_STATS) {
@@ -81,7 +81,8 @@ static bool are_tags_equal(const uint16_t *a, uint32_t a_count, const uint16_t *
     return same;
 }
 
-/** Checks the entries: their order, whether all are there, and that they are initialised. */
+/** Checks the entries of a statistics buffer: their order, that none is missing, and that all are
+ * initialised. */
 static void check_statistics_entries(struct watch *watch, const uint16_t *tags, uint32_t count)
 {
     struct watch_statistics *s = &watch->statistics;
@@ -92,7 +93,8 @@ static void check_statistics_entries(struct watch *watch, const uint16_t *tags, 
         twice = twice || has_tag(tags, i, tags[i]);
     }
     clause_require(watch, DRV, CLAUSE_BD_19, count > 0 && !twice,
-                   "submits a statistics buffer of %" PRIu32 " entries that is not initialised",
+                   "the driver submits a statistics buffer whose %" PRIu32
+                   " entries are not initialised",
                    count);
     if (!ascending) {
         clause_count_use(watch, DRV, CLAUSE_BD_21);
@@ -106,7 +108,7 @@ static void check_statistics_entries(struct watch *watch, const uint16_t *tags, 
     s->odd_order = s->odd_order || !ascending;
     if (s->count > 0) {
         clause_require(watch, DRV, CLAUSE_BD_23, are_tags_equal(s->tags, s->count, tags, count),
-                       "sends %" PRIu32 " statistics that are not the %" PRIu32
+                       "the driver sends %" PRIu32 " statistics that are not the %" PRIu32
                        " that it sent before",
                        count, s->count);
     }
@@ -125,9 +127,10 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
         return;
     }
     clause_require(watch, DRV, CLAUSE_BD_16, s->in_flight == 0,
-                   "has %" PRIu32 " statistics buffers in flight", s->in_flight + 1);
+                   "the driver has %" PRIu32 " statistics buffers in flight", s->in_flight + 1);
     clause_require(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % ENTRY_BYTES == 0,
-                   "submits a statistics buffer of %" PRIu64 " bytes", buffer->readable_bytes);
+                   "the driver submits a statistics buffer of %" PRIu64 " bytes",
+                   buffer->readable_bytes);
     clause_count_literal(watch, DRV, CLAUSE_BD_20, buffer->readable_bytes % 6 == 0);
     clause_count_use(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17);
     s->in_flight++;
@@ -136,7 +139,7 @@ static void observe_buffer_submitted(struct watch *watch, const struct seen_queu
     check_statistics_entries(watch, tags, read_tags(watch, buffer, tags));
 }
 
-/** A device that uses the buffer has accepted its content. */
+/** A device that uses a statistics buffer has accepted its content. */
 static void observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                 const struct seen_buffer *buffer, uint32_t len)
 {
@@ -162,18 +165,18 @@ static void observe_buffer_used(struct watch *watch, const struct seen_queue *qu
 static void observe_event_end(struct watch *watch, const struct seen_device *device)
 {
     struct watch_statistics *s = &watch->statistics;
-    /* A scripted driver may break the device in other ways. */
+    /* A scripted driver may also cause NEEDS_RESET in other ways. */
     if (s->in_flight == 0 || watch->scripted[DRV] ||
         (device->status & BNT_DEVICE_STATUS_NEEDS_RESET) == 0) {
         return;
     }
     if (s->odd_tag) {
         clause_require(watch, DEV, CLAUSE_BV_4, false,
-                       "needs a reset after a statistic with an unknown tag");
+                       "the device sets NEEDS_RESET after a statistic with an unknown tag");
     }
     if (s->odd_order) {
         clause_require(watch, DEV, CLAUSE_BV_5, false,
-                       "needs a reset after statistics in another order");
+                       "the device sets NEEDS_RESET after statistics in another order");
     }
     s->odd_tag = false;
     s->odd_order = false;
@@ -186,7 +189,7 @@ static void observe_run_end(struct watch *watch, bool quiet)
     if (quiet && watch->live && !paused && s->due &&
         watch_get_time_ns(watch) - s->due_ns > LATE_NS) {
         clause_require(watch, DRV, s->ever ? CLAUSE_BD_18 : CLAUSE_BD_17, false,
-                       "leaves the statistics queue without a buffer");
+                       "the driver leaves the statistics queue without a buffer");
     }
 }
 

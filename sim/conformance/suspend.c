@@ -1,8 +1,8 @@
 /*
- * A suspended device (VIRTIO 1.4, 2.1, 3.4): neither party uses the device while it is paused, and
- * each shows the other that it resumes. Checked by register accesses, notifications and the rings.
- * The reset of a single queue is queue_reset.c's. Other watchers call `is_device_paused` before
- * they expect progress.
+ * Checks a suspended device (VIRTIO 1.4, 2.1, 3.4): neither party uses the device while it is
+ * suspended, and both complete the handshakes of suspend and resume. The checks use register
+ * accesses, notifications and the rings. The reset of a single queue is checked in queue_reset.c.
+ * Other watchers call `is_device_paused` before they expect progress from the device.
  */
 #include "sim/conformance/watch.h"
 
@@ -25,8 +25,8 @@ static void observe_reset(struct watch *watch)
     watch->suspend = (struct watch_suspend){.asked = false};
 }
 
-/** A device must use the buffers that it fetched before it pauses, except those that wait for its
- * next request. */
+/** Before it suspends, a device must use the buffers that it fetched, except those that it keeps
+ * for its next request. */
 static void check_fetched_buffers(struct watch *watch)
 {
     bool finished = true;
@@ -39,7 +39,7 @@ static void check_fetched_buffers(struct watch *watch)
         finished = finished && (!counts || queue->fetched <= queue->used_count);
     }
     clause_require(watch, DEV, CLAUSE_VG_41, finished,
-                   "is suspended with buffers that it fetched and did not use");
+                   "the device is suspended although it fetched buffers that it did not use");
 }
 
 static void check_suspended_device(struct watch *watch)
@@ -60,10 +60,10 @@ static void check_suspend_request(struct watch *watch, uint8_t now)
     struct watch_suspend *s = &watch->suspend;
     const bool allowed = watch->live && (watch->features & BNT_F_SUSPEND) != 0;
     clause_require(watch, DRV, CLAUSE_VG_34, allowed,
-                   "sets SUSPEND without the feature, or before the device is live");
+                   "the driver sets SUSPEND without the feature, or before the device is live");
     if (!allowed) {
         clause_require(watch, DEV, CLAUSE_VG_38, (now & SUSPEND) == 0,
-                       "is suspended before it is live, or without the feature");
+                       "the device is suspended before it is live, or without the feature");
         return;
     }
     clause_count_use(watch, DEV, CLAUSE_VG_38);
@@ -75,14 +75,14 @@ static void check_resume_request(struct watch *watch)
 {
     struct watch_suspend *s = &watch->suspend;
     clause_require(watch, DRV, CLAUSE_VG_35, s->seen,
-                   "resumes a device without having read that it is suspended");
+                   "the driver resumes a device without having read that it is suspended");
     clause_count_use(watch, DRV, CLAUSE_VG_36);
     clause_count_use(watch, DEV, CLAUSE_VG_39);
     s->resume_asked = true;
     s->resume_seen = false;
 }
 
-/** A device may be live again, and notify of changes, before the write is complete. */
+/** A device may resume and notify the driver before the driver's status write is complete. */
 static void observe_status_write_begun(struct watch *watch, uint8_t status)
 {
     watch->suspend.resuming = (status & DRIVER_OK) != 0;
@@ -120,21 +120,22 @@ static void observe_status_read(struct watch *watch, uint8_t status)
         s->resume_seen = true;
     }
     if ((status & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-        s->asked = false; /* NEEDS_RESET is the other answer that it may give (VG-40) */
+        s->asked = false; /* NEEDS_RESET is the other answer that the device may give (VG-40) */
         s->resume_asked = false;
     }
 }
 
-/** The driver does something with the device. */
+/** Checks that the driver may do this to the device now. */
 static void check_driver_act(struct watch *watch, const char *what)
 {
     struct watch_suspend *s = &watch->suspend;
     if (s->suspended && s->seen) {
-        clause_require(watch, DRV, CLAUSE_VG_36, false, "%s while the device is suspended", what);
+        clause_require(watch, DRV, CLAUSE_VG_36, false,
+                       "the driver %s while the device is suspended", what);
     }
     if (s->resume_asked) {
         clause_require(watch, DRV, CLAUSE_VG_37, s->resume_seen,
-                       "%s before the device showed that it is live again", what);
+                       "the driver %s before it read that the device has resumed", what);
         s->resume_asked = false;
     }
 }
@@ -142,7 +143,8 @@ static void check_driver_act(struct watch *watch, const char *what)
 static void check_device_act(struct watch *watch, const char *what)
 {
     if (watch->suspend.suspended && !watch->suspend.resuming) {
-        clause_require(watch, DEV, CLAUSE_VG_39, false, "%s while it is suspended", what);
+        clause_require(watch, DEV, CLAUSE_VG_39, false, "the device %s while it is suspended",
+                       what);
     }
 }
 
@@ -190,18 +192,18 @@ static void observe_interrupt(struct watch *watch, uint16_t queue)
     check_device_act(watch, "interrupts");
 }
 
-/** Configuration must not change while the device is paused; a change is notified when it resumes.
- */
+/** Configuration must not change while the device is suspended; a change is notified when the
+ * device resumes. */
 static void check_config_unchanged(struct watch *watch, const struct seen_device *device)
 {
     struct watch_suspend *s = &watch->suspend;
     const uint32_t num_pages = read_le32(device->config + BNT_BALLOON_CONFIG_NUM_PAGES);
     if (s->suspended && s->config_known) {
         clause_require(watch, DEV, CLAUSE_VG_39, num_pages == s->num_pages,
-                       "changes configuration while it is suspended");
+                       "the device changes configuration while it is suspended");
     } else if (s->config_due && num_pages != s->num_pages) {
         clause_require(watch, DEV, CLAUSE_VG_39, s->notified,
-                       "is live again and does not notify that configuration changed");
+                       "the device resumes and does not notify that configuration changed");
     }
     s->config_due = false;
     s->num_pages = num_pages;
@@ -220,7 +222,7 @@ static void observe_run_end(struct watch *watch, bool quiet)
     const struct watch_suspend *s = &watch->suspend;
     if (quiet && s->asked) {
         clause_require(watch, DEV, CLAUSE_VG_40, false,
-                       "neither is suspended nor sets NEEDS_RESET");
+                       "the device neither suspends nor sets NEEDS_RESET");
     }
 }
 

@@ -1,8 +1,9 @@
 /*
- * num_pages and actual: what the driver does to reach the target, and what it writes of its balloon
- * (VIRTIO 1.4, 5.5.6.1). The target is the one that the driver read last, since it cannot follow
- * one that it does not know. The balloon's size is counted from requests and answers (places.c).
- * Called by inflate.c and deflate.c for what the driver did.
+ * Checks num_pages and actual: what the driver does to reach the target, and when it writes the
+ * size of its balloon (VIRTIO 1.4, 5.5.6.1). The target is the value that the driver read last,
+ * since a driver cannot follow a target that it does not know. The size of the balloon is counted
+ * from requests and their answers (places.c). inflate.c and deflate.c report to this file what the
+ * driver did.
  */
 #include "sim/conformance/places.h"
 
@@ -10,8 +11,9 @@
 #include <string.h>
 
 #define IDLE_NS \
-    UINT64_C(1000000000) /**< a driver that did nothing for so long ignores its target */
-#define CALM_NS UINT64_C(40000000000) /**< the wait after an OOM deflate is over by then */
+    UINT64_C(1000000000) /**< a driver that did nothing for this time ignores its target */
+#define CALM_NS \
+    UINT64_C(40000000000) /**< the driver's wait after an OOM deflate is shorter than this */
 
 /* ---- What the driver did ---- */
 
@@ -95,7 +97,7 @@ static void observe_reset(struct watch *watch)
 
 /* ---- Time ---- */
 
-/** For how long the driver could have worked towards its target, and did not. */
+/** For how long the driver could have inflated towards its target but did not. */
 static uint64_t count_idle_ns(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
@@ -105,20 +107,21 @@ static uint64_t count_idle_ns(const struct watch *watch)
     return since_ns < watch_get_time_ns(watch) ? watch_get_time_ns(watch) - since_ns : 0;
 }
 
-/** The target that the driver can know: the device's, once its notification arrived. */
+/** The target that the driver can know: the device's target, once its notification arrived. */
 static uint32_t get_known_target(const struct watch *watch)
 {
     const struct watch_target *target = &watch->target;
     return target->num_pages_notified ? target->num_pages : target->num_pages_known;
 }
 
-/** A driver must read the target that is set before it is live, of which no interrupt follows. */
+/** A driver must read a target that was set before DRIVER_OK, since no interrupt announces it. */
 static void check_target_read(struct watch *watch)
 {
     struct watch_target *target = &watch->target;
     if (watch->live && !target->was_paused && !target->num_pages_read && target->num_pages > 0 &&
         !target->unseen_reported && !watch->config.foreign && count_idle_ns(watch) > IDLE_NS) {
-        clause_count_violation(watch, DRV, CLAUSE_BD_4, "never reads num_pages, which is %" PRIu32,
+        clause_count_violation(watch, DRV, CLAUSE_BD_4,
+                               "the driver never reads num_pages, which is %" PRIu32,
                                target->num_pages);
         target->unseen_reported = true;
     }
@@ -134,7 +137,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     target->num_pages = bnt_le32_get(value);
     const bool paused = is_device_paused(watch);
     if (paused || target->was_paused) {
-        target->effort_ns = watch_get_time_ns(watch); /* a paused device forbids all work (VG-36) */
+        target->effort_ns =
+            watch_get_time_ns(watch); /* the driver must not use a suspended device (VG-36) */
     }
     target->was_paused = paused;
     check_target_read(watch);
@@ -146,7 +150,8 @@ static void observe_event_end(struct watch *watch, const struct seen_device *dev
     }
 }
 
-/** At a quiet end the driver must have reached what it can, and written actual. */
+/** At the end of a quiet run the driver must have inflated as far as it can, and must have written
+ * actual. */
 static void observe_run_end(struct watch *watch, bool quiet)
 {
     struct watch_target *target = &watch->target;
@@ -158,15 +163,15 @@ static void observe_run_end(struct watch *watch, bool quiet)
     }
     if (target->changes > 0) {
         clause_require(watch, DRV, CLAUSE_BD_14, target->actual == pages_count_ballooned(watch),
-                       "does not update actual, which is %" PRIu32 " with %" PRIu64
-                       " PFNs in the balloon",
+                       "the driver does not update actual, which is %" PRIu32
+                       " although the balloon has %" PRIu64 " PFNs",
                        target->actual, pages_count_ballooned(watch));
     }
     const bool calm = target->oom_ns == 0 || now_ns - target->oom_ns > CALM_NS;
     if (target->deficit_since_ns > 0 && !target->effort_failed && calm &&
         count_idle_ns(watch) > IDLE_NS) {
         clause_count_violation(watch, DRV, CLAUSE_BD_4,
-                               "does not inflate although the target is %" PRIu32
+                               "the driver does not inflate although the target is %" PRIu32
                                " and the balloon has %" PRIu64,
                                get_known_target(watch), pages_count_ballooned(watch));
     }

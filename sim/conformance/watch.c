@@ -1,7 +1,7 @@
 /*
- * What every watcher needs: the time, memory, and the counting of clauses. The parser of the rings
- * calls all watchers through this file for each buffer that it finds. The list of watchers is in
- * conformance.c; this file calls none by name.
+ * Functions that every watcher needs: the time, memory, and the counting of clauses. The parser of
+ * the rings uses this file to call all watchers for each buffer that it finds. The list of watchers
+ * is in conformance.c; this file calls no watcher by name.
  */
 #include "sim/conformance/watch.h"
 
@@ -35,7 +35,7 @@ void clause_count_violation(struct watch *watch, clause_party party, clause_id i
 {
     struct clause_tally *tally = find_tally(watch, party, id);
     if (tally->violated++ > 0) {
-        return; /* the first place is kept */
+        return; /* only the first violation is described */
     }
     tally->event = engine_count_events(watch->seen->engine) + 1;
     tally->time_ns = engine_get_time_ns(watch->seen->engine);

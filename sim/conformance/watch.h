@@ -1,10 +1,10 @@
 /*
- * Private to sim/conformance: what is known of one VM, and what a watcher is.
+ * Private to sim/conformance: the state that is kept of one VM, and the interface of a watcher.
  *
- * A watcher is a file with a `const struct watcher` whose members are called for what is observed,
- * and a row in the table of conformance.c. Its state is a struct of its own inside `struct watch`.
- * It reports by `clause_count_use` (the clause applied), `clause_require` (it applied, and was kept
- * or not) and `clause_count_violation`.
+ * A watcher is a file with a `const struct watcher`, whose functions are called for each
+ * observation, and a row in the table of conformance.c. The state of a watcher is a struct inside
+ * `struct watch`. A watcher counts by `clause_count_use` (the clause applied), `clause_require`
+ * (the clause applied and was kept or violated) and `clause_count_violation`.
  */
 #ifndef SIM_CONFORMANCE_WATCH_H
 #define SIM_CONFORMANCE_WATCH_H
@@ -17,34 +17,36 @@
 
 #include <string.h>
 
-/** What the registers showed so far (registers.c). */
+/** What the driver has read and written in the registers so far (registers.c). */
 struct watch_registers {
-    bool known; /**< a status was written: the driver's history is complete from a reset on */
-    bool reset_wanted; /**< 0 was written and not read back yet */
-    uint8_t status;    /**< as the driver wrote it last */
+    bool known; /**< the driver wrote a status, so that its history since the reset is known */
+    bool reset_wanted; /**< the driver wrote status 0 and has not read it back yet */
+    uint8_t status;    /**< the status as the driver wrote it last */
     bool offer_read;
     uint64_t offered;
     bool features_written;
     uint64_t features;
-    bool features_ok_read;       /**< read back after FEATURES_OK was written, and still set */
-    bool features_ok_refused;    /**< read back, and gone */
+    bool features_ok_read;       /**< the driver read back FEATURES_OK, and it was still set */
+    bool features_ok_refused;    /**< the driver read back the status, and FEATURES_OK was clear */
     unsigned steps;              /**< of initialisation, STEP_* */
     uint32_t queues_enabled;     /**< a bit each */
-    bool missing;                /**< a feature that the driver wants was not offered */
-    bool unknown_offered;        /**< a feature that no balloon has was offered */
-    uint64_t accepted_before[8]; /**< feature sets that the device accepted before */
+    bool missing;                /**< a feature that the driver needs was not offered */
+    bool unknown_offered;        /**< the device offered a feature that no balloon has */
+    uint64_t accepted_before[8]; /**< sets of features that the device accepted before */
     uint32_t accepted_count;
 };
 
 /** Configuration space (configuration.c). */
 struct watch_configuration {
-    bool shown; /**< the device's configuration before FEATURES_OK is in shown_config */
+    bool shown; /**< shown_config holds the device's configuration before FEATURES_OK */
     uint8_t shown_config[64];
-    uint32_t limit; /**< the guest's limit, as the driver wrote it since the reset; 0: it did not */
+    uint32_t
+        limit; /**< the guest's limit as the driver wrote it since the reset; 0 if it did not */
     bool generation_known;
     uint32_t generation; /**< last read */
-    bool reading;        /**< a field was read, and the generation was not read since */
-    bool unsettled;      /**< the generation changed meanwhile: the field must be read again */
+    bool reading;        /**< the driver read a field and has not read the generation since */
+    bool unsettled; /**< the generation changed during the read, so that the driver must read the
+                       field again */
     uint32_t reading_offset;
     uint32_t rereads;
     struct {
@@ -56,48 +58,50 @@ struct watch_configuration {
 
 /** Free page hinting (hints.c). */
 struct watch_hints {
-    uint32_t shown;          /**< the command id in configuration space */
-    uint32_t read;           /**< the id that the driver read last */
-    uint64_t read_ns;        /**< when it read that id first */
-    uint32_t sent;           /**< the id that the driver sent last; 0: none since the reset */
-    uint32_t begun;          /**< the id whose command buffer the device used last */
-    bool running;            /**< the driver has not sent STOP for it */
-    uint32_t unused_buffers; /**< hint buffers that the device used without taking a hint */
-    uint64_t with_driver;    /**< hinted pages that the driver has not given back */
+    uint32_t shown;   /**< the command id that configuration space shows */
+    uint32_t read;    /**< the command id that the driver read last */
+    uint64_t read_ns; /**< when the driver first read that command id */
+    uint32_t sent;    /**< the command id that the driver sent last; 0 if none since the reset */
+    uint32_t begun;   /**< the command id whose buffer the device used last */
+    bool running;     /**< the driver has not sent STOP for the command id `sent` */
     uint32_t
-        open[32]; /**< ids shown, oldest first, that the device must not show again before a STOP */
+        unused_buffers; /**< number of hint buffers that the device used without accepting a hint */
+    uint64_t with_driver; /**< number of hinted pages that the driver has not returned to the OS */
+    uint32_t open[32]; /**< command ids, oldest first, that the device must not show again before a
+                          STOP buffer */
     uint32_t open_count;
-    uint32_t *pages; /**< the id under which each page was hinted, 0: none; NULL: no page was ever
-                        hinted */
+    uint32_t *pages; /**< the command id under which each page was hinted, 0 for none; NULL if no
+                        page was ever hinted */
 };
 
-/** A device that was suspended (suspend.c). */
+/** The state of suspend and resume (suspend.c). */
 struct watch_suspend {
-    bool asked;        /**< SUSPEND was written, the device does not show it yet */
+    bool asked;        /**< the driver wrote SUSPEND and the device does not show it yet */
     bool suspended;    /**< the device is paused */
-    bool seen;         /**< and the driver read that it is */
-    bool resume_asked; /**< DRIVER_OK was written to resume, and the driver did nothing since */
-    bool resume_seen;  /**< and read that the device is live */
-    bool resuming;     /**< the write of DRIVER_OK is not complete */
-    bool notified;     /**< a configuration interrupt came since that write */
-    bool config_due;   /**< it resumed in this event: configuration is to be compared */
+    bool seen;         /**< the driver read that the device is suspended */
+    bool resume_asked; /**< the driver wrote DRIVER_OK to resume and did nothing since */
+    bool resume_seen;  /**< the driver read that the device resumed */
+    bool resuming;     /**< the driver's write of DRIVER_OK is not complete */
+    bool notified;     /**< a configuration interrupt was sent since that write */
+    bool config_due; /**< the device resumed in this event, so that its configuration is compared */
     bool config_known;
-    uint32_t num_pages; /**< as the device showed it last */
+    uint32_t num_pages; /**< configuration as the device showed it last */
 };
 
-/** Queues that were reset, a bit each (queue_reset.c). */
+/** Queues that were reset, with a bit for each queue (queue_reset.c). */
 struct watch_queue_resets {
     uint32_t resetting;
-    uint32_t reset_read; /**< of these, read back as complete */
-    uint32_t fresh;      /**< enabled again, and no buffer was used since */
+    uint32_t reset_read; /**< queues whose reset the driver read as complete */
+    uint32_t fresh; /**< queues that were enabled again and of which no buffer was used since */
 };
 
 /** The legacy interface (legacy.c). */
 struct watch_legacy {
-    bool begun;      /**< DRIVER_OK was written in this event */
-    bool answered;   /**< a buffer without writable part was used: its length must be ignored */
-    bool odd_length; /**< a used length larger than the buffer was seen */
-    uint32_t lost;   /**< queues that were reported as unreadable, a bit each */
+    bool begun;    /**< the driver wrote DRIVER_OK in this event */
+    bool answered; /**< the device used a buffer without a writable part, whose used length must be
+                      ignored */
+    bool odd_length; /**< the device reported a used length larger than the buffer */
+    uint32_t lost;   /**< queues that were counted as unreadable, with a bit for each queue */
 };
 
 #define WATCH_STATISTICS_MAX 64
@@ -105,27 +109,28 @@ struct watch_legacy {
 /** Statistics buffers (statistics.c). */
 struct watch_statistics {
     uint32_t in_flight; /**< buffers in flight */
-    bool ever;          /**< one was submitted since the reset */
-    bool due;           /**< the driver must submit one */
-    bool odd_tag;       /**< the buffer in flight has an unknown tag */
-    bool odd_order;     /**< or its tags do not ascend */
+    bool ever;          /**< the driver submitted a statistics buffer since the reset */
+    bool due;           /**< the driver must submit a statistics buffer */
+    bool odd_tag;       /**< the statistics buffer in flight has an unknown tag */
+    bool odd_order;     /**< the tags of the statistics buffer in flight do not ascend */
     uint64_t due_ns;
-    uint32_t count; /**< entries of this kernel's last buffer */
+    uint32_t count; /**< number of entries of this kernel's last statistics buffer */
     uint16_t tags[WATCH_STATISTICS_MAX];
 };
 
-/** Free page reports and the poison (reports.c). */
+/** The state of free page reports and of the poison value (reports.c). */
 struct watch_reports {
-    uint8_t *marks; /**< a byte a PFN; NULL: the driver can neither report nor poison */
+    uint8_t
+        *marks; /**< a byte for each PFN; NULL if the driver can neither report nor poison pages */
     uint64_t in_flight_pfns;
     uint32_t poison_val;
     bool poison_written;
 };
 
-/** The OS moves a ballooned page (moves.c). */
+/** The move of a ballooned page by the OS (moves.c). */
 struct watch_moves {
     bool on;
-    uint64_t from; /**< first PFN of the page that is to leave the balloon */
+    uint64_t from; /**< first PFN of the page that must leave the balloon */
     uint64_t to;   /**< first PFN of the page that replaces it */
 };
 
@@ -134,9 +139,9 @@ struct watch {
     uint32_t vm;
     struct conformance_vm config;
     bool scripted[CLAUSE_PARTIES];
-    uint64_t features;         /**< negotiated, once FEATURES_OK stands; else 0 */
-    bool emptying;             /**< the driver's own system wants the balloon empty */
-    uint64_t stalled_until_ns; /**< the driver does not run before this time */
+    uint64_t features;         /**< the negotiated features; 0 before FEATURES_OK */
+    bool emptying;             /**< the guest's own system requires an empty balloon */
+    uint64_t stalled_until_ns; /**< the driver does not run before this virtual time */
     bool given_up;             /**< the driver stopped using this device, until it resets it */
     bool live;                 /**< DRIVER_OK is set */
     bool legacy;               /**< the driver uses the legacy interface */
@@ -161,10 +166,10 @@ struct conformance {
     const struct engine *engine;
     uint32_t vm_count;
     struct watch *vms;
-    const struct watcher *const *watchers; /**< up to the first NULL */
+    const struct watcher *const *watchers; /**< the list of watchers, which ends with NULL */
 };
 
-/* Short names of the parties, for the calls that name a clause. */
+/* Short names of the parties for the functions that count a clause. */
 #define DRV CLAUSE_DRIVER
 #define DEV CLAUSE_DEVICE
 
@@ -173,7 +178,7 @@ static inline bool is_negotiated(const struct watch *watch, uint64_t feature)
     return (watch->features & feature) != 0;
 }
 
-/** Configuration space is little-endian, whatever the guest is. */
+/** Configuration space is little-endian, whatever the guest's byte order is. */
 static inline uint32_t read_le32(const void *data)
 {
     bnt_le32 value;
@@ -184,10 +189,10 @@ static inline uint32_t read_le32(const void *data)
 /** The device's registers at the end of an event. */
 struct seen_device {
     uint8_t status;
-    uint8_t config[64]; /**< from its beginning; 0 beyond its end */
+    uint8_t config[64]; /**< the configuration from its beginning, with zeros beyond its end */
 };
 
-/** What the queue is for; NONE if it is not one of the device's. */
+/** The role of a queue; NONE if the device has no such queue. */
 static inline uint16_t seen_find_role(const struct watch *watch, uint16_t index)
 {
     for (int i = 0; i < SEEN_QUEUES_MAX; i++) {
@@ -199,36 +204,38 @@ static inline uint16_t seen_find_role(const struct watch *watch, uint16_t index)
     return BNT_BALLOON_QUEUE_NONE;
 }
 
-/** What a watcher can observe. Members may be NULL. */
+/** The functions of a watcher, one for each kind of observation. A member may be NULL. */
 struct watcher {
-    void (*reset)(struct watch *watch);     /**< the device status became 0, or the device is new */
-    void (*guest_new)(struct watch *watch); /**< another kernel runs; called before `reset` */
+    void (*reset)(
+        struct watch *watch); /**< the device status became 0, or the device was replaced */
+    void (*guest_new)(struct watch *watch); /**< a new kernel runs; called before `reset` */
     void (*live)(struct watch *watch);      /**< DRIVER_OK was set */
     void (*status_read)(struct watch *watch, uint8_t status);
-    /** The driver is about to write the status; what the device does during the write is observed
+    /** The driver is about to write the status. Actions of the device during the write are observed
      * before `status_write`. */
     void (*status_writing)(struct watch *watch, uint8_t status);
-    /** `now`: what the register holds after the write. Called before `reset` and `live`. */
+    /** `now` is the value of the register after the write. Called before `reset` and `live`. */
     void (*status_write)(struct watch *watch, uint8_t status, uint8_t now);
     void (*queue_reset)(struct watch *watch, uint16_t queue);
     void (*queue_reset_read)(struct watch *watch, uint16_t queue, uint16_t value);
     void (*queue_enable)(struct watch *watch, uint16_t queue);
-    /** `next`: the upper half of a notification's data. */
+    /** `next` is the upper half of the notification data. */
     void (*kick_data)(struct watch *watch, uint16_t queue, uint16_t next);
     void (*config_shown)(struct watch *watch, const uint8_t *config, uint32_t bytes);
     void (*config_read)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
     void (*config_write)(struct watch *watch, uint32_t offset, const void *data, uint32_t bytes);
-    /** The driver made a buffer available; seen_read_buffer (rings.h) reads its content. */
+    /** The driver made a buffer available; seen_read_buffer (rings.h) reads the content of a
+     * buffer. */
     void (*submitted)(struct watch *watch, const struct seen_queue *queue,
                       const struct seen_buffer *buffer);
-    /** The device used it; it says that it wrote `len` bytes. */
+    /** The device used a buffer with the used length `len`. */
     void (*used)(struct watch *watch, const struct seen_queue *queue,
                  const struct seen_buffer *buffer, uint32_t len);
-    /** A script altered the last answer of the device: `used` follows again, with the altered one.
-     */
+    /** A script altered the last answer of the device: `used` is called again with the altered
+     * answer. */
     void (*answer_withdrawn)(struct watch *watch, const struct seen_queue *queue,
                              const struct seen_buffer *buffer);
-    void (*driver_gave_up)(struct watch *watch); /**< it stops using this device */
+    void (*driver_gave_up)(struct watch *watch); /**< the driver stops using this device */
     void (*kick)(struct watch *watch, uint16_t queue);
     void (*interrupt)(struct watch *watch, uint16_t queue);
     void (*config_interrupt)(struct watch *watch);
@@ -241,7 +248,8 @@ struct watcher {
     void (*pages_taken)(struct watch *watch, const uint64_t *pages, uint32_t count);
     void (*pages_refused)(struct watch *watch); /**< by the allocator */
     void (*pages_given)(struct watch *watch, const uint64_t *pages, uint32_t count);
-    void (*page_filled)(struct watch *watch, uint64_t page); /**< with the poison value */
+    void (*page_filled)(struct watch *watch,
+                        uint64_t page); /**< the page was filled with the poison value */
     void (*page_touched)(struct watch *watch, uint64_t page, bool write); /**< by the guest */
     void (*event_end)(struct watch *watch, const struct seen_device *device);
     void (*hint_shown)(struct watch *watch, uint32_t command);
@@ -252,7 +260,7 @@ struct watcher {
     void (*end)(struct watch *watch, bool quiet);
 };
 
-/** Calls this member of every watcher that has it. */
+/** Calls this member function of every watcher that has it. */
 #define CALL_WATCHERS(watch, member, ...)                                                      \
     do {                                                                                       \
         for (const struct watcher *const *watcher = (watch)->seen->watchers; *watcher != NULL; \
@@ -263,17 +271,21 @@ struct watcher {
         }                                                                                      \
     } while (0)
 
-/* In the order in which they are called (conformance.c). */
+/* All watchers, in the order in which conformance.c calls them. */
 extern const struct watcher watch_registers_watcher;
 extern const struct watcher watch_configuration_watcher;
 extern const struct watcher watch_notify_watcher;
 extern const struct watcher watch_access_watcher;
-extern const struct watcher watch_legacy_watcher;    /**< sees where pages were */
-extern const struct watcher watch_extension_watcher; /**< and so does this one */
+extern const struct watcher
+    watch_legacy_watcher; /**< runs before the places of pages are updated */
+extern const struct watcher
+    watch_extension_watcher; /**< also runs before or after the update, like the watcher above */
 extern const struct watcher watch_pages_watcher;
 extern const struct watcher watch_target_watcher;
-extern const struct watcher watch_answers_watcher; /**< sees where pages are now */
-extern const struct watcher watch_moves_watcher;   /**< and so does this one */
+extern const struct watcher
+    watch_answers_watcher; /**< runs after the places of pages are updated */
+extern const struct watcher
+    watch_moves_watcher; /**< also runs before or after the update, like the watcher above */
 extern const struct watcher watch_hints_watcher;
 extern const struct watcher watch_suspend_watcher;
 extern const struct watcher watch_queue_reset_watcher;
@@ -284,31 +296,31 @@ extern const struct watcher watch_reports_watcher;
 void hints_free_state(struct watch *watch);
 
 /* suspend.c */
-/** Whether the device is paused, was asked to pause, or was asked to resume and does not show it
- * yet. */
+/** Whether the device is suspended, was asked to suspend, or was asked to resume and does not show
+ * it yet. */
 bool is_device_paused(const struct watch *watch);
 
-/* watch.c: what all watchers need */
+/* Functions of watch.c, which all watchers need */
 struct arena *watch_get_arena(const struct watch *watch);
 uint64_t watch_get_time_ns(const struct watch *watch);
 void watchers_observe_buffer_submitted(struct watch *watch, const struct seen_queue *queue,
                                        const struct seen_buffer *buffer);
-/** The buffer was used already, and a script altered the answer since. */
+/** The buffer was used before, and a script altered its answer since. */
 void watchers_observe_buffer_used_again(struct watch *watch, const struct seen_queue *queue,
                                         const struct seen_buffer *buffer, uint32_t len);
 void watchers_observe_buffer_used(struct watch *watch, const struct seen_queue *queue,
                                   const struct seen_buffer *buffer, uint32_t len);
 
-/** The clause applied to what this party did. */
+/** Counts that the clause applied to an action of this party. */
 void clause_count_use(struct watch *watch, clause_party party, clause_id id);
-/** The party violated it. printf-like: what it did. */
+/** Counts that the party violated the clause; the arguments of printf say what it did. */
 __attribute__((format(printf, 4, 5))) void clause_count_violation(struct watch *watch,
                                                                   clause_party party, clause_id id,
                                                                   const char *format, ...);
-/** Counts the literal reading of the clause, where that differs (CLAUSE_LITERAL_MAP). */
+/** Counts the literal reading of a clause in CLAUSE_LITERAL_MAP. */
 void clause_count_literal(struct watch *watch, clause_party party, clause_id id, bool kept);
 
-/** The clause applied; it was violated unless `kept`. */
+/** Counts that the clause applied, and that it was violated unless `kept`. */
 #define clause_require(watch, party, id, kept, ...)                      \
     do {                                                                 \
         clause_count_use((watch), (party), (id));                        \
@@ -324,7 +336,7 @@ void reports_free(struct watch *watch);
 /* configuration.c, called by conformance.c */
 void configuration_note_generation_read(struct watch *watch, uint32_t generation);
 
-/* registers.c, called by conformance.c ahead of the watchers */
+/* Functions of registers.c, which conformance.c calls before the watchers */
 void registers_note_features_read(struct watch *watch, uint64_t offered);
 void registers_note_features_write(struct watch *watch, uint64_t features);
 void registers_note_status_read(struct watch *watch, uint8_t status);

@@ -1,9 +1,9 @@
 /*
- * VMware's wire: what a host may answer to a call, and which calls a driver may make.
+ * Checks VMware's wire: what a host may answer to a call, and which calls a driver may make.
  *
  * After a reset the host answers RESET until START. Once the driver got RESET it makes no call
- * about pages, and its balloon is empty when it sends START. Called by the world for each call, and
- * by checks.c after each event.
+ * about pages, and its balloon is empty when it sends START. The world calls this file for each
+ * call, and checks.c calls it after each event.
  */
 #include "sim/oracle/shadow.h"
 
@@ -24,14 +24,13 @@ static uint64_t count_driver_pages(const struct shadow *shadow)
            shadow->in_place[PLACE_HELD] + shadow->in_place[PLACE_HELD_PARTS];
 }
 
-/** At START the host forgot every page: the driver must have none, unless it is detaching.
- */
+/** At START the host forgets every page: the driver must hold no page, unless it is detaching. */
 static void check_start_call(struct oracle *oracle, uint32_t vm, bool stopping)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (!stopping && count_driver_pages(shadow) > 0) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
-                                "START was sent with %" PRIu64 " pages still with the driver",
+                                "the driver sent START while it still held %" PRIu64 " pages",
                                 count_driver_pages(shadow));
     }
     oracle_observe_device_reset(oracle, vm);
@@ -49,23 +48,25 @@ static void check_call_answer(struct oracle *oracle, uint32_t vm, const struct o
     }
     if (shadow->reset_wanted && bnt_vmware_command_checked(call->command)) {
         oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
-                                "%s was answered SUCCESS while the host waits for START", name);
+                                "the host answered %s with SUCCESS while it waits for START", name);
     }
     if (bnt_vmware_command_targets(call->command) && call->result != call->target_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_CALL_ANSWER,
-                                "%s was answered with the target %" PRIu64 ", which is %" PRIu64,
+                                "the host answered %s with the target %" PRIu64
+                                ", but the target is %" PRIu64,
                                 name, call->result, call->target_pfns);
     }
 }
 
-/** Whether a command is about pages: those answered with the target, except GET_TARGET. */
+/** Whether a command is about pages: every command that is answered with the target, except
+ * GET_TARGET. */
 static bool is_about_pages(uint32_t command)
 {
     return bnt_vmware_command_targets(command) && command != BNT_VMWARE_CMD_GET_TARGET;
 }
 
-/** Keeps what the host refused in its last answers; RESET while it waits for START is no refusal.
- */
+/** Remembers which commands the host refused last. RESET is no refusal while the host waits for
+ * START. */
 static void note_refused_call(struct shadow *shadow, uint32_t command, bool obliging)
 {
     switch (command) {
@@ -91,7 +92,7 @@ void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle
     const bool success = bnt_vmware_succeeded(call->command, call->status);
     if (shadow->reset_seen && is_about_pages(call->command)) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
-                                "%s was called after RESET and before START",
+                                "the driver called %s after the answer RESET and before START",
                                 bnt_vmware_command_name(call->command));
     }
     check_call_answer(oracle, vm, call);
@@ -120,7 +121,7 @@ void oracle_check_empty_after_reset(struct oracle *oracle, uint32_t vm)
         since_ns > shadow->config.reset_empty_ns) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_EMPTY,
                                 "the balloon still holds %" PRIu64 " pages %" PRIu64
-                                " ns after a call was answered by RESET",
+                                " ns after the host answered a call with RESET",
                                 left, since_ns);
     }
 }
@@ -129,15 +130,16 @@ void oracle_check_slack(struct oracle *oracle, uint32_t vm, const struct bnt_hos
 {
     const struct shadow *shadow = &oracle->vms[vm];
     const uint64_t slack = host->target.target_pfns == 0 ? 0 : shadow->slack_pfns;
-    /* A host that refuses to unlock, or to answer GET_TARGET, keeps the balloon there. */
-    const bool hindered =
-        host->target.outcome == BNT_OUTCOME_REFUSED || shadow_has_refused_calls(shadow) ||
-        (shadow->hostile & ASSUMES_DEVICE) != 0; /* a hostile one may only claim that it unlocked */
+    /* The balloon cannot shrink while the host refuses to unlock pages or to answer GET_TARGET. */
+    const bool hindered = host->target.outcome == BNT_OUTCOME_REFUSED ||
+                          shadow_has_refused_calls(shadow) ||
+                          (shadow->hostile & ASSUMES_DEVICE) !=
+                              0; /* a hostile device may claim an unlock that it did not make */
     if (shadow->calls && shadow->live && !hindered &&
         host->ledger.pfns > host->target.target_pfns + slack) {
         oracle_record_violation(oracle, vm, INVARIANT_TARGET_SLACK,
                                 "the balloon holds %" PRIu64 " PFNs, %" PRIu64
-                                " above its target; its slack allows %" PRIu64 " PFNs",
+                                " more than its target; at most %" PRIu64 " more are allowed",
                                 host->ledger.pfns, host->ledger.pfns - host->target.target_pfns,
                                 slack);
     }

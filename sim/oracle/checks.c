@@ -1,15 +1,16 @@
 /*
- * Checks after an event, the full audit, and the quiet end. Called by the world; single moves of
- * pages are checked where they are made (pages.c, requests.c, device.c).
+ * The checks after each event, the full audit, and the checks at the end of a quiet run. The world
+ * calls this file. A single move of a page is checked where it happens (pages.c, requests.c,
+ * device.c).
  *
  * The incremental check compares counters only; the audit recounts every page and asks the device's
- * ledger about each. A test shows that check and audit agree.
+ * ledger about each. A test shows that the incremental check and the audit agree.
  */
 #include "sim/oracle/shadow.h"
 
 #include <inttypes.h>
 
-/** While the driver stops, all pages that it counts are on their way back to the OS. */
+/** While the driver stops, it is freeing all pages that it still counts. */
 static void check_stopping_driver(struct oracle *oracle, uint32_t vm,
                                   const struct bnt_guest_info *guest, uint64_t counted)
 {
@@ -23,9 +24,10 @@ static void check_stopping_driver(struct oracle *oracle, uint32_t vm,
                          guest->balloon.inflight_deflate_pfns +
                          (guest->balloon.held_pages << shadow->config.page_order);
     if (all != with_driver) {
-        oracle_record_violation(
-            oracle, vm, INVARIANT_GUEST_COUNT,
-            "the driver counts %" PRIu64 " PFNs while it stops; it has %" PRIu64, all, with_driver);
+        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
+                                "the driver counts %" PRIu64
+                                " PFNs while it stops, but it holds %" PRIu64,
+                                all, with_driver);
     }
 }
 
@@ -36,8 +38,9 @@ static void check_driver_counters(struct oracle *oracle, uint32_t vm,
     const uint32_t order = shadow->config.page_order;
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << order;
     const uint64_t inflating = shadow->in_place[PLACE_INFLATING] << order;
-    const uint64_t deflating = shadow->in_place[PLACE_DEFLATING]
-                               << order; /* lent pages count as the OS's */
+    const uint64_t deflating =
+        shadow->in_place[PLACE_DEFLATING]
+        << order; /* a page that is in use during its deflate counts as owned by the OS */
     const uint64_t counted = guest->balloon.ballooned_pfns + (guest->balloon.stuck_pages << order);
     if (guest->state == BNT_GUEST_STOPPING || guest->state == BNT_GUEST_RECOVERING) {
         check_stopping_driver(oracle, vm, guest, counted);
@@ -45,32 +48,34 @@ static void check_driver_counters(struct oracle *oracle, uint32_t vm,
     }
     if (counted != balloon || guest->balloon.inflight_inflate_pfns != inflating ||
         guest->balloon.inflight_deflate_pfns != deflating) {
-        oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
-                                "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
-                                " being inflated and %" PRIu64 " being deflated; there are %" PRIu64
-                                ", %" PRIu64 " and %" PRIu64,
-                                counted, guest->balloon.inflight_inflate_pfns,
-                                guest->balloon.inflight_deflate_pfns, balloon, inflating,
-                                deflating);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_GUEST_COUNT,
+            "the driver counts %" PRIu64 " PFNs in the balloon, %" PRIu64
+            " being inflated and %" PRIu64 " being deflated, but the oracle counts %" PRIu64
+            ", %" PRIu64 " and %" PRIu64,
+            counted, guest->balloon.inflight_inflate_pfns, guest->balloon.inflight_deflate_pfns,
+            balloon, inflating, deflating);
     }
     if (shadow->in_place[PLACE_TAKEN] << order !=
             guest->balloon.migrating_pfns + (guest->unusable.held_pages << order) &&
         guest->state == BNT_GUEST_RUNNING) {
         oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                "%" PRIu64
-                                " pages are with the driver, neither ballooned, held nor in flight",
+                                "the driver owns %" PRIu64
+                                " pages that are neither ballooned, held nor in flight",
                                 shadow->in_place[PLACE_TAKEN]);
     }
     if (shadow->in_place[PLACE_HELD] > shadow->config.refused_max) {
         oracle_record_violation(oracle, vm, INVARIANT_HELD_BOUND,
-                                "%" PRIu64 " refused pages are held, the bound is %" PRIu32,
+                                "the driver holds %" PRIu64
+                                " refused pages, but may hold at most %" PRIu32,
                                 shadow->in_place[PLACE_HELD], shadow->config.refused_max);
     }
     const bool at_work = shadow->calls && shadow->goes_on;
     if (shadow->in_place[PLACE_HELD] > 0 && guest->state == BNT_GUEST_RUNNING && !at_work &&
         shadow->in_flight == 0 && guest->balloon.ballooned_pfns == guest->balloon.target_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_HELD_RETURNED,
-                                "%" PRIu64 " refused pages are still held at the target",
+                                "the driver still holds %" PRIu64
+                                " refused pages although the target is reached",
                                 shadow->in_place[PLACE_HELD]);
     }
 }
@@ -83,21 +88,24 @@ static void check_empty_after_reset(struct oracle *oracle, uint32_t vm)
         return;
     }
     if (shadow->in_flight > 0) {
-        shadow->releasing_since_ns = now_ns; /* the device has not completed all requests yet */
+        shadow->releasing_since_ns =
+            now_ns; /* the device has not completed all requests yet, so its count may differ */
     } else if (now_ns - shadow->releasing_since_ns > shadow->config.reset_empty_ns) {
-        oracle_record_violation(
-            oracle, vm, INVARIANT_RESET_EMPTY,
-            "the balloon still holds %" PRIu64 " pages %" PRIu64 " ns after the reset was seen",
-            shadow->in_place[PLACE_BALLOON], now_ns - shadow->releasing_since_ns);
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_EMPTY,
+                                "the balloon still holds %" PRIu64 " pages %" PRIu64
+                                " ns after the driver saw the reset",
+                                shadow->in_place[PLACE_BALLOON],
+                                now_ns - shadow->releasing_since_ns);
     }
 }
 
-/** Whether both views must agree: nothing in flight, no reset under way, no page unknown. */
+/** Whether guest and host must agree: no request in flight, no reset under way, no page with an
+ * unknown outcome. */
 static bool is_vm_settled(const struct shadow *shadow)
 {
     const bool reset_done =
         !shadow->releasing && (shadow->epoch == shadow->epoch_acked || shadow->epoch_acked == 0);
-    /* After a refused START the host still has the balloon of the kernel before. */
+    /* After a refused START the host still has the balloon of the previous kernel. */
     const bool met = !shadow->calls || !shadow->start_refused;
     return shadow->live && !shadow->foreign && shadow->in_flight == 0 && reset_done && met &&
            shadow->unknown_pages == 0;
@@ -109,13 +117,14 @@ static void check_views_agree(struct oracle *oracle, uint32_t vm)
     const uint64_t balloon = shadow->in_place[PLACE_BALLOON] << shadow->config.page_order;
     if (is_vm_settled(shadow) && balloon != shadow->host_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_VIEWS_AGREE,
-                                "nothing is in flight, yet the guest has %" PRIu64
+                                "no request is in flight, but the guest counts %" PRIu64
                                 " PFNs in the balloon and the host %" PRIu64,
                                 balloon, shadow->host_pfns);
     }
 }
 
-/** Twice the bound, since a balloon may come nearer and go back within one step, unnoticed. */
+/** Allow twice the bound: within one step a balloon may come nearer to its target and move away
+ * again, unseen here. */
 static void check_target_request(struct oracle *oracle, uint32_t vm,
                                  const struct bnt_host_info *host)
 {
@@ -132,11 +141,11 @@ static void check_target_request(struct oracle *oracle, uint32_t vm,
         shadow->request.nearest_pfns = distance;
         shadow->request.since_ns = now_ns;
     } else if ((now_ns - shadow->request.since_ns) / 2 > shadow->config.stall_ns) {
-        oracle_record_violation(oracle, vm, INVARIANT_REQUEST_ENDS,
-                                "request %" PRIu64 " has no outcome, and stayed %" PRIu64
-                                " PFNs or more away from its target for %" PRIu64 " ns",
-                                shadow->target_id, shadow->request.nearest_pfns,
-                                now_ns - shadow->request.since_ns);
+        oracle_record_violation(
+            oracle, vm, INVARIANT_REQUEST_ENDS,
+            "request %" PRIu64 " has no outcome, although the balloon stayed %" PRIu64
+            " PFNs or more away from its target for %" PRIu64 " ns",
+            shadow->target_id, shadow->request.nearest_pfns, now_ns - shadow->request.since_ns);
         shadow->request.since_ns = now_ns;
     }
 }
@@ -156,7 +165,7 @@ void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
     if (host->ledger.pfns != shadow->host_pfns) {
         oracle_record_violation(oracle, vm, INVARIANT_LEDGER_COUNT,
                                 "the ledger counts %" PRIu64
-                                " PFNs, the completed requests make %" PRIu64,
+                                " PFNs, but by the completed requests there are %" PRIu64,
                                 host->ledger.pfns, shadow->host_pfns);
     }
     if (shadow->discard_count > 0) {
@@ -184,12 +193,12 @@ void oracle_count_step(struct oracle *oracle, uint32_t vm, bool device)
     }
     if (++shadow->steps[device] > most) {
         oracle_record_violation(oracle, vm, progress[device],
-                                "more than %" PRIu64 " steps in one instant", most);
+                                "a party made more than %" PRIu64 " steps in one instant", most);
         shadow->steps[device] = 0;
     }
 }
 
-/** The libraries count the steps that did nothing and asked for another at once. */
+/** Each library counts its steps that did nothing and yet asked for another step at once. */
 static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                              const struct bnt_host_info *host)
 {
@@ -197,7 +206,8 @@ static void audit_idle_steps(struct oracle *oracle, uint32_t vm, const struct bn
     for (int device = 0; device < 2; device++) {
         if (idle[device] > 0) {
             oracle_record_violation(oracle, vm, progress[device],
-                                    "%" PRIu64 " steps did nothing and asked for another at once",
+                                    "%" PRIu64
+                                    " steps did nothing and yet asked for another step at once",
                                     idle[device]);
         }
     }
@@ -217,7 +227,8 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
     for (int place = 0; place < PLACE_COUNT; place++) {
         if (counted[place] != shadow->in_place[place]) {
             oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                    "place %d holds %" PRIu64 " pages, %" PRIu64 " were counted",
+                                    "place %d contains %" PRIu64
+                                    " pages, but its counter says %" PRIu64,
                                     place, counted[place], shadow->in_place[place]);
         }
         if (place != PLACE_OS && (place <= PLACE_HELD || place == PLACE_HELD_PARTS)) {
@@ -227,13 +238,13 @@ static void audit_places(struct oracle *oracle, uint32_t vm, uint64_t allocator_
     if (counted[PLACE_REPORTING] + counted[PLACE_REPORTED] != reported_pages) {
         oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
                                 "the allocator counts %" PRIu64
-                                " pages in reports, the reports have %" PRIu64,
+                                " pages in free page reports, but the reports hold %" PRIu64,
                                 reported_pages, counted[PLACE_REPORTING] + counted[PLACE_REPORTED]);
     }
     if (with_driver != allocator_pages) {
         oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
                                 "the allocator counts %" PRIu64
-                                " pages with the driver, which has %" PRIu64,
+                                " pages that the driver owns, but the driver owns %" PRIu64,
                                 allocator_pages, with_driver);
     }
 }
@@ -243,7 +254,7 @@ static void audit_ledger(struct oracle *oracle, uint32_t vm, const struct bnt_ho
     const struct shadow *shadow = &oracle->vms[vm];
     struct bnt_host_info info = {.size = sizeof info};
     if (bnt_host_info_get(host, &info) != BNT_OK || info.ledger.leafless_pfns > 0) {
-        return; /* pages without a leaf are counted, not recorded */
+        return; /* a ledger without a leaf for a page only counts the page */
     }
     for (uint64_t i = 0; i < shadow->config.pfns; i++) {
         const uint64_t pfn = shadow->config.first_pfn + i;
@@ -305,7 +316,7 @@ void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_
     if (guest->reporting.inflight_pfns != reporting) {
         oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
                                 "the driver counts %" PRIu64
-                                " PFNs in its report; there are %" PRIu64,
+                                " PFNs in its free page report, but there are %" PRIu64,
                                 guest->reporting.inflight_pfns, reporting);
     }
     const uint64_t left = host->totals.deflated_pfns + host->totals.reset_pfns + host->ledger.pfns;
@@ -332,8 +343,8 @@ uint64_t oracle_recompute_state(const struct oracle *oracle)
     return state;
 }
 
-/** A target that the script set in the quiet end, and whose stall bound is not over, may be
- * pending. */
+/** Whether the script set the target during the quiet end so recently that it may still be pending.
+ */
 static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
                                      uint64_t quiet_since_ns)
 {
@@ -342,8 +353,8 @@ static bool is_target_request_recent(const struct oracle *oracle, uint32_t vm,
            engine_get_time_ns(oracle->engine) - shadow->request.since_ns <= shadow->config.stall_ns;
 }
 
-/** Whether something began too recently to be complete; time in which the VM was paused does not
- * count. */
+/** Whether an operation began so recently that it need not be complete. Time in which the VM was
+ * paused does not count. */
 static bool is_still_allowed(const struct oracle *oracle, uint32_t vm, uint64_t since_ns,
                              uint64_t most_ns)
 {
@@ -353,7 +364,7 @@ static bool is_still_allowed(const struct oracle *oracle, uint32_t vm, uint64_t 
     return from_ns >= now_ns || now_ns - from_ns <= most_ns;
 }
 
-/** Requests that stay in flight; one that was submitted recently may still be answered. */
+/** Counts the requests in flight that should have been completed by now. */
 static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
 {
     const struct shadow *shadow = &oracle->vms[vm];
@@ -364,7 +375,7 @@ static uint64_t count_overdue_requests(const struct oracle *oracle, uint32_t vm)
     return count;
 }
 
-/** Whether the script reset the balloon recently, in the quiet end. */
+/** Whether the script reset the balloon recently, during the quiet end. */
 static bool is_balloon_reset_recent(const struct oracle *oracle, uint32_t vm,
                                     uint64_t quiet_since_ns)
 {
@@ -386,32 +397,34 @@ void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt
     }
     if (count_overdue_requests(oracle, vm) > 0) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
-                                "%" PRIu64 " requests are still in flight",
+                                "%" PRIu64 " requests are still in flight at the end of the run",
                                 count_overdue_requests(oracle, vm));
     }
     if (shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED] > 0 &&
         !is_still_allowed(oracle, vm, shadow->reporting_since_ns, shadow->config.answer_ns)) {
         oracle_record_violation(
-            oracle, vm, INVARIANT_CONVERGES, "%" PRIu64 " pages are still in a report",
+            oracle, vm, INVARIANT_CONVERGES,
+            "%" PRIu64 " pages are still in a free page report at the end of the run",
             shadow->in_place[PLACE_REPORTING] + shadow->in_place[PLACE_REPORTED]);
     }
     const bool done = shadow->hint_state == BNT_HOST_HINT_DONE && shadow->hint_notified;
     if (shadow->in_place[PLACE_HINTED] > 0 && done &&
         !is_still_allowed(oracle, vm, shadow->hint_done_ns, news_ns)) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
-                                "%" PRIu64
-                                " pages are still kept as hinted, although the device showed DONE",
+                                "the driver still keeps %" PRIu64
+                                " hinted pages although the device set the command id to DONE",
                                 shadow->in_place[PLACE_HINTED]);
     }
     const bool obeys = device == ORACLE_DEVICE_LIVE && !shadow_has_refused_calls(shadow);
     if (shadow->target_id > 0 && obeys && !is_target_request_recent(oracle, vm, quiet_since_ns) &&
         host->target.outcome == BNT_OUTCOME_PENDING) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
-                                "target request %" PRIu64 " has no outcome", shadow->target_id);
+                                "target request %" PRIu64 " has no outcome at the end of the run",
+                                shadow->target_id);
     }
     if (shadow->live && obeys && shadow->releasing &&
         !is_balloon_reset_recent(oracle, vm, quiet_since_ns)) {
         oracle_record_violation(oracle, vm, INVARIANT_CONVERGES,
-                                "epoch %" PRIu32 " was never acknowledged", shadow->epoch);
+                                "the driver never acknowledged epoch %" PRIu32, shadow->epoch);
     }
 }

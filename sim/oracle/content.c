@@ -1,7 +1,7 @@
 /*
- * What pages hold: the guest finds what it wrote, free pages hold what the guest expects of them,
- * and a page arrives at the destination of a migration as it was. Where a page is does not matter
- * here. Called by the world at every access that it checks.
+ * Checks the content of pages: the guest reads what it wrote, free pages hold the value that the
+ * guest expects, and a migration changes no page. The place of a page does not matter here. The
+ * world calls this file at every access that it checks.
  */
 #include "sim/oracle/shadow.h"
 
@@ -32,7 +32,7 @@ void oracle_check_hinted_access(struct oracle *oracle, uint32_t vm, uint64_t pfn
     if (!write) {
         oracle_record_violation(
             oracle, vm, INVARIANT_HINT_TRUSTED,
-            "PFN %" PRIu64 " was read after it was hinted, and not written since", pfn);
+            "PFN %" PRIu64 " was read after it was hinted and not written since", pfn);
     } else if (found != 0 && found >> 48 != vm + 1) {
         oracle_record_violation(oracle, vm, INVARIANT_CONTENT_OWN,
                                 "PFN %" PRIu64 " holds foreign content: %016" PRIx64, pfn, found);
@@ -54,7 +54,7 @@ void oracle_check_initialised_page(struct oracle *oracle, uint32_t vm, uint64_t 
 {
     if (found != expected) {
         oracle_record_violation(oracle, vm, INVARIANT_DEVICE_INIT,
-                                "PFN %" PRIu64 " is called initialised to %08" PRIx64
+                                "PFN %" PRIu64 " was said to be initialised to %08" PRIx64
                                 ", found %016" PRIx64,
                                 pfn, expected & UINT32_MAX, found);
     }

@@ -1,7 +1,8 @@
 /*
- * The device's side: which PFNs it has by the requests that it completed, and whether a request or
- * report named what the host discards. The guest's side of the same pages is in requests.c. Called
- * by the world when the device completes a buffer or discards backing.
+ * The device's side: which PFNs the device has according to the requests that it completed, and
+ * whether a request or free page report named each PFN that the host discards. The guest's side of
+ * the same requests is in requests.c. The world calls this file when the device completes a buffer
+ * or discards backing.
  */
 #include "sim/oracle/shadow.h"
 
@@ -19,8 +20,8 @@ void oracle_observe_discard(struct oracle *oracle, uint32_t vm, uint64_t first_p
     shadow->discards[shadow->discard_count++] = (struct shadow_range){first_pfn, pfns};
 }
 
-/** Every discarded PFN must be named by this request; with larger host pages, it must be ballooned.
- */
+/** This request must name every PFN that was discarded. If host pages are larger than a PFN, each
+ * discarded PFN must be ballooned. */
 static void check_discards(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
@@ -44,7 +45,7 @@ static void check_discards(struct oracle *oracle, uint32_t vm)
     shadow->discard_count = 0;
 }
 
-/** Sets the PFNs that were accepted to `to`; returns how many of them were `from` before. */
+/** Changes the accepted PFNs of a request from `from` to `to`; returns how many were `from`. */
 static uint64_t mark_accepted_pfns(struct shadow *shadow, const struct bnt_host_request *request,
                                    uint8_t from, uint8_t to)
 {
@@ -64,7 +65,7 @@ static uint64_t mark_accepted_pfns(struct shadow *shadow, const struct bnt_host_
     return before;
 }
 
-/** A page that is inflated twice counts as fresh both times. */
+/** A page that one request inflates twice counts as newly inflated both times. */
 static void note_completed_inflate(struct oracle *oracle, uint32_t vm,
                                    const struct bnt_host_request *request)
 {
@@ -98,7 +99,7 @@ void oracle_observe_host_request(struct oracle *oracle, uint32_t vm,
     shadow->host_pfns -= mark_accepted_pfns(shadow, request, HOST_BALLOON, HOST_GUEST);
 }
 
-/** The device completed a report: its pages must have been in it. */
+/** The device completed a free page report: the report must have held these pages. */
 static void note_completed_report(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
                                   uint64_t pfns)
 {
@@ -109,8 +110,9 @@ static void note_completed_report(struct oracle *oracle, uint32_t vm, uint64_t f
         if (shadow_move_pages(oracle, vm, &page, 1, PLACE_REPORTING, PLACE_REPORTED) == 0 &&
             shadow_check_guest_pfn(oracle, vm, page, "a report")) {
             oracle_record_violation(oracle, vm, INVARIANT_REPORT_FREE,
-                                    "PFN %" PRIu64 " was reported free while it is %s", page,
-                                    shadow_describe_place(*shadow_find_place(shadow, page)));
+                                    "the device completed a free page report with PFN %" PRIu64
+                                    ", which is %s",
+                                    page, shadow_describe_place(*shadow_find_place(shadow, page)));
             return;
         }
     }
@@ -135,7 +137,8 @@ void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_
         const uint64_t index = first_pfn - shadow->config.first_pfn + i;
         if (index < shadow->config.pfns && shadow->host[index] != 0) {
             oracle_record_violation(oracle, vm, INVARIANT_REPORT_FREE,
-                                    "PFN %" PRIu64 " was reported free while in the balloon",
+                                    "the device completed a free page report with PFN %" PRIu64
+                                    ", which is in the balloon",
                                     first_pfn + i);
             return;
         }
@@ -143,7 +146,7 @@ void oracle_observe_report_completed(struct oracle *oracle, uint32_t vm, uint64_
     note_completed_report(oracle, vm, first_pfn, pfns);
 }
 
-/** The host's reset: from now on every page counts as the guest's. */
+/** The host reset the balloon: from now on every page counts as owned by the guest. */
 void oracle_observe_balloon_reset(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];

@@ -1,9 +1,9 @@
 /*
  * Free page hints: which pages are hinted, and which hints the device may accept.
  *
- * A page is hinted from the moment the driver takes it until it gives it back, whatever the device
- * does meanwhile. What it may hold is content.c's. Called by the world when the driver or the
- * device handles a hint.
+ * A page is hinted from when the driver takes it for a hint until the driver frees it, whatever the
+ * device does meanwhile. The content of hinted pages is checked in content.c. The world calls this
+ * file when the driver or the device handles a hint.
  */
 #include "sim/oracle/shadow.h"
 
@@ -15,8 +15,8 @@ void oracle_observe_hint_pages_taken(struct oracle *oracle, uint32_t vm, const u
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_HINTED);
     if (moved < count) {
         oracle_record_violation(
-            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " is to be hinted while it is %s",
-            pages[moved],
+            oracle, vm, INVARIANT_ONE_PLACE,
+            "the driver took page %" PRIu64 " for a hint while the page is %s", pages[moved],
             shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
@@ -28,7 +28,7 @@ void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, cons
     if (moved < count) {
         oracle_record_violation(
             oracle, vm, INVARIANT_GIVEN_UNUSED,
-            "page %" PRIu64 " went back to the guest while it is %s", pages[moved],
+            "the driver freed page %" PRIu64 " while the page is %s", pages[moved],
             shadow_describe_place((uint8_t)oracle_get_page_place(oracle, vm, pages[moved])));
     }
 }
@@ -39,7 +39,7 @@ void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
     const struct shadow *shadow = &oracle->vms[vm];
     if (shadow->releasing) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
-                                "a hint was sent before epoch %" PRIu32 " was acknowledged",
+                                "the driver sent a hint before it acknowledged epoch %" PRIu32,
                                 shadow->epoch);
     }
     for (uint64_t i = 0; i < hint->pfns; i += UINT64_C(1) << shadow->config.page_order) {
@@ -48,7 +48,7 @@ void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
             oracle_get_page_place(oracle, vm, pfn) != PLACE_HINTED) {
             oracle_record_violation(
                 oracle, vm, INVARIANT_HINT_FREE,
-                "PFN %" PRIu64 " was hinted, but is not one of the pages kept for hints", pfn);
+                "PFN %" PRIu64 " was hinted, but the driver did not take it for a hint", pfn);
             return;
         }
     }
@@ -77,7 +77,7 @@ void oracle_observe_hint_accepted(struct oracle *oracle, uint32_t vm, uint64_t f
     }
 }
 
-/** `driver_pfns`: what the driver counts. */
+/** `driver_pfns` is the driver's own count of hinted PFNs. */
 void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                              uint64_t driver_pfns)
 {
@@ -85,12 +85,13 @@ void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t alloca
     const uint64_t pages = shadow->in_place[PLACE_HINTED];
     if (allocator_pages != pages) {
         oracle_record_violation(oracle, vm, INVARIANT_CONSERVED,
-                                "the allocator counts %" PRIu64 " hinted pages, there are %" PRIu64,
+                                "the allocator counts %" PRIu64
+                                " hinted pages, but there are %" PRIu64,
                                 allocator_pages, pages);
     }
     if (driver_pfns != pages << shadow->config.page_order) {
         oracle_record_violation(oracle, vm, INVARIANT_GUEST_COUNT,
-                                "the driver counts %" PRIu64 " PFNs hinted; there are %" PRIu64,
+                                "the driver counts %" PRIu64 " hinted PFNs, but there are %" PRIu64,
                                 driver_pfns, pages << shadow->config.page_order);
     }
 }

@@ -1,7 +1,7 @@
 /*
- * A device that is reset or replaced, another kernel: what the model of a VM forgets when one of
- * its parties starts without memory of the other. The epochs of our own reset are in registers.c.
- * Called by the world at such an event, and by calls.c for VMware's START.
+ * What the model of a VM forgets when the device is reset or replaced, or when another kernel
+ * starts. Resets of the balloon, with their epochs, are handled in registers.c. The world calls
+ * this file at such an event; calls.c calls it for VMware's START.
  */
 #include "sim/oracle/shadow.h"
 
@@ -15,8 +15,8 @@ void oracle_observe_foreign_reset(struct oracle *oracle, uint32_t vm)
     shadow->uncompleted[1] = 0;
     shadow->discard_count = 0;
     for (uint64_t page = 0; page < shadow->pages && shadow->in_place[PLACE_REPORTING] > 0; page++) {
-        if (shadow->place[page] ==
-            PLACE_REPORTING) { /* free again, even if the driver does not know it yet */
+        if (shadow->place[page] == PLACE_REPORTING) { /* the pages of a report are free again, even
+                                                         if the driver does not know it yet */
             shadow_move_page(oracle, vm,
                              shadow->config.first_pfn + (page << shadow->config.page_order),
                              &shadow->place[page], PLACE_REPORTED);
@@ -29,7 +29,7 @@ void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->leaves && shadow->in_place[PLACE_BALLOON] > 0) {
         oracle_record_violation(oracle, vm, INVARIANT_DETACH_TOLD,
-                                "the device is reset with %" PRIu64 " pages that no deflate named",
+                                "the driver reset the device before it deflated %" PRIu64 " pages",
                                 shadow->in_place[PLACE_BALLOON]);
     }
     shadow->leaves = false;
@@ -55,7 +55,7 @@ void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm)
 void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm)
 {
     struct shadow *shadow = &oracle->vms[vm];
-    shadow->leaves = false; /* an orderly detach is from the device before */
+    shadow->leaves = false; /* an orderly detach concerned the previous device */
     oracle_observe_device_reset(oracle, vm);
     shadow->epoch = 1;
     shadow->epoch_acked = 0;

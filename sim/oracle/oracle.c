@@ -1,8 +1,8 @@
 /*
- * The oracle's life: creation, suspension of invariants, the first violation, the names in the
- * table.
+ * Creates and destroys the oracle, suspends invariants, records the first violation and names the
+ * invariants.
  *
- * The invariants themselves are checked in the other files of this folder. Called by the world.
+ * The other files of this folder check the invariants. Called by the world.
  */
 #include "sim/oracle/shadow.h"
 
@@ -73,7 +73,8 @@ void oracle_mark_trusted(struct oracle *oracle, uint32_t vm)
 
 void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id id)
 {
-    if (invariant_get_assumed_parties(id) != ASSUMES_NOBODY) { /* host safety is never suspended */
+    if (invariant_get_assumed_parties(id) !=
+        ASSUMES_NOBODY) { /* the invariant host-safety is never suspended */
         oracle->vms[vm].quirky |= UINT64_C(1) << id;
     }
 }

@@ -1,11 +1,13 @@
 /*
- * The oracle: an independent model of who has which page, and the invariants over it.
+ * The oracle: an independent model of which party has which page, and the invariants that must
+ * hold.
  *
- * The world calls it for what is observed at the boundaries: the allocator's moves, requests as the
- * driver submits and as the device completes them, what the host discards, registers written. It
- * never asks the libraries' own state for an answer, but compares their counters with its own. Its
- * cost follows the pages an event touched; `oracle_audit_pages` recomputes everything. The first
- * violation is latched. It changes nothing and draws nothing.
+ * The world reports to the oracle what it observes at the boundaries: pages that the allocator
+ * hands out and gets back, requests as the driver submits them and as the device completes them,
+ * discards of the host, and register writes. The oracle never takes an answer from the libraries'
+ * state; it compares their counters with its own. The cost of a check grows with the pages that the
+ * event touched; `oracle_audit_pages` recomputes everything. Only the first violation is kept. The
+ * oracle changes nothing in the world and draws no choices.
  */
 #ifndef SIM_ORACLE_ORACLE_H
 #define SIM_ORACLE_ORACLE_H
@@ -19,20 +21,21 @@
 struct oracle;
 
 /**
- * Where a page is, in its guest's view. A page may be lent in addition: without MUST_TELL_HOST the
- * OS already uses it while the deflate that names it is in flight.
+ * Where a page is from the guest's point of view. A page may also be lent: without MUST_TELL_HOST
+ * the OS already uses the page while its deflate is in flight.
  */
 typedef enum page_place {
     PLACE_OS = 0,     /**< the guest's own */
-    PLACE_TAKEN,      /**< with the driver: just allocated, or to be given back */
-    PLACE_INFLATING,  /**< in an inflate in flight */
+    PLACE_TAKEN,      /**< owned by the driver: just allocated, or about to be freed */
+    PLACE_INFLATING,  /**< in an inflate that is in flight */
     PLACE_BALLOON,    /**< ballooned */
-    PLACE_DEFLATING,  /**< in a deflate in flight */
-    PLACE_HELD,       /**< refused on inflate, set aside by the driver */
-    PLACE_REPORTING,  /**< free, in a report in flight */
-    PLACE_REPORTED,   /**< free, in a report that the device completed */
-    PLACE_HINTED,     /**< free, set aside by the driver while the device may skip its content */
-    PLACE_HELD_PARTS, /**< of a refused huge page, whose parts may be offered one by one */
+    PLACE_DEFLATING,  /**< in a deflate that is in flight */
+    PLACE_HELD,       /**< refused on inflate and held by the driver */
+    PLACE_REPORTING,  /**< free, in a free page report that is in flight */
+    PLACE_REPORTED,   /**< free, in a free page report that the device completed */
+    PLACE_HINTED,     /**< free, kept by the driver as a hint while the device need not migrate its
+                         content */
+    PLACE_HELD_PARTS, /**< part of a held huge page, whose pages may be inflated one by one */
     PLACE_COUNT
 } page_place;
 
@@ -40,17 +43,19 @@ struct oracle_vm_config {
     const char *name;
     uint64_t first_pfn;
     uint64_t pfns;
-    bool host_pages; /**< host pages are larger than a PFN: a discard may include PFNs of earlier
-                        requests */
+    bool host_pages; /**< host pages are larger than a PFN, so that a discard may include PFNs of
+                        earlier requests */
     uint32_t page_order;
     uint32_t refused_max;
-    uint64_t report_pages; /**< guest pages of a reported block */
+    uint64_t report_pages; /**< number of guest pages in a block of a free page report */
     uint32_t habits;       /**< quirks of VMware's drivers, BNT_GUEST_HABIT_... */
-    uint64_t stall_ns;     /**< a target request without progress ends after so long */
-    uint64_t answer_ns;    /**< without faults, an answer or a notification takes at most so long */
-    uint64_t poll_ns;      /**< how often the driver polls configuration */
     uint64_t
-        reset_empty_ns; /**< promised time from when the driver sees a reset to an empty balloon */
+        stall_ns; /**< a target request ends when the balloon makes no progress for this time */
+    uint64_t
+        answer_ns;    /**< the longest time that an answer or a notification takes without faults */
+    uint64_t poll_ns; /**< the interval at which the driver polls configuration */
+    uint64_t reset_empty_ns; /**< the longest time from when the driver sees a reset until the
+                                balloon is empty */
 };
 
 struct oracle_violation {
@@ -65,30 +70,33 @@ struct oracle *oracle_create(struct arena *arena, struct engine *engine, uint32_
 void oracle_destroy(struct oracle *oracle);
 void oracle_init_vm(struct oracle *oracle, uint32_t vm, const struct oracle_vm_config *config);
 
-/** This VM's driver is a recording: what its guest does with pages is not observed. */
+/** The driver of this VM is a recording: the oracle does not observe what the guest does with
+ * pages. */
 void oracle_mark_driver_recorded(struct oracle *oracle, uint32_t vm);
-/** The driver reset the queue of this role: the device completes nothing of it any more, and a
- * report in flight is released. */
+/** The driver reset the queue of this role: the device completes no buffer of the queue any more,
+ * and the pages of a free page report in flight are free again. */
 void oracle_observe_queue_reset(struct oracle *oracle, uint32_t vm, uint32_t role);
 
-/** The driver could not run until then: the promised time of a reset starts again. */
+/** The driver cannot run before this time: the time to empty the balloon after a reset starts again
+ * then. */
 void oracle_observe_driver_stall(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
 
 /** Whether the driver's next step is due at once. On VMware's wire, calls are answered within a
- * step, and the driver handles the pages of an answer in the next one. */
+ * step, and the driver handles the pages of an answer in its next step. */
 void oracle_note_driver_step_due(struct oracle *oracle, uint32_t vm, bool goes_on);
 
-/** The parties in `who` (ASSUMES_*) are hostile from now on; their invariants are suspended. */
+/** The parties in `who` (ASSUMES_*) are hostile from now on: invariants that assume them are
+ * suspended. */
 void oracle_mark_hostile(struct oracle *oracle, uint32_t vm, unsigned who);
-/** No party is hostile any more: a reset of the device ended all effects of their faults. */
+/** No party is hostile from now on: a reset of the device ended all effects of faults. */
 void oracle_mark_trusted(struct oracle *oracle, uint32_t vm);
-/** One invariant is suspended by name: a declared quirk of a party breaks it. */
+/** Suspends one invariant, because a declared quirk of a party violates it. */
 void oracle_suspend_invariant(struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_is_suspended_by_name(const struct oracle *oracle, uint32_t vm, invariant_id id);
 bool oracle_is_suspended(const struct oracle *oracle, uint32_t vm, invariant_id id);
 
-/** This VM uses VMware's wire, with calls in place of buffers. Its driver does not deflate while
- * the balloon is at most `slack_pfns` above its target. */
+/** This VM uses VMware's wire, which has calls instead of buffers. The driver of this VM does not
+ * deflate while the balloon is at most `slack_pfns` above its target. */
 void oracle_use_vmware_wire(struct oracle *oracle, uint32_t vm, uint64_t slack_pfns);
 
 /* ---- What the world observes ---- */
@@ -98,22 +106,23 @@ struct oracle_call {
     uint32_t command;
     int32_t status;
     uint64_t result;
-    uint64_t target_pfns; /**< the host's target when it answered */
+    uint64_t target_pfns; /**< the host's target at the time of the answer */
     bool stopping;        /**< the driver is detaching */
 };
 void oracle_observe_call(struct oracle *oracle, uint32_t vm, const struct oracle_call *call);
 
-/** The allocator handed pages to the driver, or the driver gave them back. First PFN of each. */
+/** The driver allocated pages, or freed them. `pages` holds the first PFN of each page. */
 void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                     uint32_t count);
 void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                 uint32_t count);
-/** Free pages went into a report, or came back. First PFN of each. */
+/** The driver took free pages for a free page report, or returned them to the allocator. `pages`
+ * holds the first PFN of each page. */
 void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                        uint32_t count);
 void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                           uint32_t count);
-/** The driver submitted a request, or one was completed. */
+/** The driver submitted a request, or the driver saw that a request was completed. */
 void oracle_observe_guest_request(struct oracle *oracle, uint32_t vm, uint64_t features,
                                   const struct bnt_guest_request *request);
 void oracle_observe_guest_event(struct oracle *oracle, uint32_t vm,
@@ -121,16 +130,18 @@ void oracle_observe_guest_event(struct oracle *oracle, uint32_t vm,
 /** Driver writes to configuration space. */
 void oracle_observe_actual_written(struct oracle *oracle, uint32_t vm, uint64_t pfns);
 void oracle_observe_epoch_acknowledged(struct oracle *oracle, uint32_t vm, uint32_t epoch);
-/** Another party than the driver reset the device, which forgets all pages; the driver's view
- * stays. */
+/** A party other than the driver reset the device: the device forgets all pages, but the driver
+ * does not know it. */
 void oracle_observe_foreign_reset(struct oracle *oracle, uint32_t vm);
-/** The device status became 0: the device holds nothing any more. */
+/** The device status became 0: the device has no pages any more. */
 void oracle_observe_device_reset(struct oracle *oracle, uint32_t vm);
-/** Another device replaces the one before. */
+/** A new device replaces the previous device. */
 void oracle_observe_device_replaced(struct oracle *oracle, uint32_t vm);
-/** Another kernel replaces the one before: all pages are its own, and the device does not know. */
+/** A new kernel replaces the previous kernel and owns all pages, but the device does not know it.
+ */
 void oracle_observe_kernel_replaced(struct oracle *oracle, uint32_t vm);
-/** The host discarded backing; checked against the request or report that completes next. */
+/** The host discarded backing memory. The request or free page report that completes next must name
+ * these PFNs. */
 void oracle_observe_discard(struct oracle *oracle, uint32_t vm, uint64_t first_pfn, uint64_t pfns);
 void oracle_observe_host_request(struct oracle *oracle, uint32_t vm,
                                  const struct bnt_host_request *request);
@@ -142,84 +153,86 @@ void oracle_observe_host_event(struct oracle *oracle, uint32_t vm,
 bool oracle_has_unknown_outcomes(const struct oracle *oracle, uint32_t vm);
 /** A configuration interrupt arrived at the driver. */
 void oracle_observe_config_interrupt(struct oracle *oracle, uint32_t vm);
-/** The device does not run now: it is stalled, suspended, migrating, or unplugged. */
+/** The device does not run now, because it is stalled, suspended, migrating or unplugged. */
 void oracle_observe_device_stall(struct oracle *oracle, uint32_t vm);
 /** The VM is paused until this time. */
 void oracle_observe_vm_pause(struct oracle *oracle, uint32_t vm, uint64_t until_ns);
-/** An orderly detach begins, in which the driver deflates all pages; not `orderly`: a quick one
- * replaces it.
- */
+/** The driver begins an orderly detach, in which it deflates all pages. Without `orderly`, a quick
+ * detach replaces it. */
 void oracle_observe_detach(struct oracle *oracle, uint32_t vm, bool orderly);
 void oracle_observe_target_set(struct oracle *oracle, uint32_t vm, uint64_t id);
-/** Free pages were taken to be hinted, or came back. First PFN of each. */
+/** The driver took free pages for hints, or returned them to the allocator. `pages` holds the first
+ * PFN of each page. */
 void oracle_observe_hint_pages_taken(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                      uint32_t count);
 void oracle_observe_hint_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                         uint32_t count);
-/** The driver submitted a hint; the device accepted one. */
+/** The driver submitted a hint, or the device accepted a hint. */
 void oracle_observe_hint_submitted(struct oracle *oracle, uint32_t vm,
                                    const struct bnt_guest_hint *hint);
 void oracle_observe_hint_accepted(struct oracle *oracle, uint32_t vm, uint64_t first_pfn,
                                   uint64_t pfns);
-/** The guest reads or writes a page that was hinted and not written since. */
+/** The guest accesses a hinted page that it has not written to since the hint. */
 void oracle_check_hinted_access(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t found,
                                 bool write);
-/** After the switch-over of a migration: what a page of the guest held, and what it holds at the
+/** After a migration: `held` is what the page held at the source, `holds` what it holds at the
  * destination. */
 void oracle_check_migrated_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t held,
                                 uint64_t holds);
-/** The guest read a page: what it wrote there, and what it found. */
+/** The guest read a page: `expected` is what it wrote there, `found` what it read. */
 void oracle_check_content(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                           uint64_t found);
 
-/** A free page is about to be used by a guest that expects something of free pages. */
+/** A guest that expects a value of its free pages is about to use a free page. */
 void oracle_check_free_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint64_t expected,
                             uint64_t found);
-/** The device called a page initialised. */
+/** The device said that a page is initialised. */
 void oracle_check_initialised_page(struct oracle *oracle, uint32_t vm, uint64_t pfn,
                                    uint64_t expected, uint64_t found);
 
 /* ---- Checks ---- */
 
-/** Bound on the steps of one party in one instant: this many, and one more for each
- * ORACLE_PFNS_PER_STEP PFNs of its memory, since a large balloon takes many bounded steps to empty.
- */
+/** The most steps that one party may make in one instant: this number, and one step more for each
+ * ORACLE_PFNS_PER_STEP PFNs of memory, since emptying a large balloon takes many bounded steps. */
 #define ORACLE_STEPS_PER_INSTANT 4096
 #define ORACLE_PFNS_PER_STEP     16
 
 /** The library of a party is about to make a step. */
 void oracle_count_step(struct oracle *oracle, uint32_t vm, bool device);
 
-/** After an event that touched this VM: counters against the oracle's own. */
+/** Compares the counters of driver and device with the oracle's, after an event that touched this
+ * VM. */
 void oracle_check_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
-/** Recomputes counts and per-page agreement. `host_page` reads the device's ledger. */
+/** Recomputes all counts and compares every page. `host_page` reads the device's ledger. */
 void oracle_audit_pages(struct oracle *oracle, uint32_t vm, const struct bnt_host *host,
                         uint64_t allocator_pages, uint64_t reported_pages);
 /** Audits the counters of both sides: all PFNs that were inflated are deflated, reset or still
  * ballooned. */
 void oracle_audit_counters(struct oracle *oracle, uint32_t vm, const struct bnt_guest_info *guest,
                            const struct bnt_host_info *host);
-/** Hinted pages as the allocator and as the driver count them. */
+/** Compares the hinted pages with the counts of the allocator and of the driver. */
 void oracle_audit_hint_pages(struct oracle *oracle, uint32_t vm, uint64_t allocator_pages,
                              uint64_t driver_pfns);
-/** What the device of a VM is at the end of a run. */
+/** The state of a VM's device at the end of a run. */
 typedef enum oracle_device {
     ORACLE_DEVICE_LIVE,
-    ORACLE_DEVICE_SUSPENDED, /**< paused, or left by a broken driver: requests may stay in flight */
-    ORACLE_DEVICE_GONE       /**< unplugged: it has no pages, and targets get no outcome */
+    ORACLE_DEVICE_SUSPENDED, /**< paused, or no longer used by a broken driver: requests may stay in
+                                flight */
+    ORACLE_DEVICE_GONE /**< unplugged: the device has no pages, and target requests get no outcome
+                        */
 } oracle_device;
-/** At the end of a quiet run. */
+/** Checks at the end of a quiet run that no request is pending. */
 void oracle_check_converged(struct oracle *oracle, uint32_t vm, const struct bnt_host_info *host,
                             oracle_device device, uint64_t quiet_since_ns);
 
 /** The first violation, or NULL. */
 const struct oracle_violation *oracle_get_violation(const struct oracle *oracle);
 
-/** For reports and tests. */
+/** Only messages and tests use these functions. */
 page_place oracle_get_page_place(const struct oracle *oracle, uint32_t vm, uint64_t pfn);
 uint64_t oracle_count_pages_in_place(const struct oracle *oracle, uint32_t vm, page_place place);
-/** The state word, computed from all pages: equals engine_get_state after every event. */
+/** Computes the state word from all pages; it must equal engine_get_state after every event. */
 uint64_t oracle_recompute_state(const struct oracle *oracle);
 
 const char *invariant_get_name(invariant_id id);

@@ -1,7 +1,8 @@
 /*
- * Pages as the guest's allocator sees them: handed to the driver, put into a report, given back.
- * The driver may take a free page only, and give one back only when the device has released it.
- * Pages in requests are requests.c's. Called by the world when the driver's allocator is called.
+ * Pages from the allocator's point of view: allocated by the driver, taken for a free page report,
+ * freed. The driver may allocate only free pages, and may free a page only after the device
+ * released it. Pages in requests are handled in requests.c. The world calls this file when the
+ * driver calls its allocator.
  */
 #include "sim/oracle/shadow.h"
 
@@ -14,12 +15,12 @@ void oracle_observe_pages_allocated(struct oracle *oracle, uint32_t vm, const ui
     if (moved < count && shadow_check_guest_pfn(oracle, vm, pages[moved], "an allocation")) {
         oracle_record_violation(
             oracle, vm, INVARIANT_ONE_PLACE,
-            "page %" PRIu64 " was allocated to the driver while it is %s", pages[moved],
+            "the driver allocated page %" PRIu64 " while the page is %s", pages[moved],
             shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
-/** Whether the driver may give a page in this place back to the OS. */
+/** Whether the driver may free a page that is in this place. */
 static bool may_free_page(const struct shadow *shadow, page_place place)
 {
     switch (place) {
@@ -27,9 +28,9 @@ static bool may_free_page(const struct shadow *shadow, page_place place)
     case PLACE_HELD:
     case PLACE_HELD_PARTS:
         return true;
-    case PLACE_BALLOON: /* after a reset, without a deflate: the host forgot all pages */
+    case PLACE_BALLOON: /* after a reset a page needs no deflate, since the host forgot all pages */
         return shadow->releasing || shadow->epoch != shadow->epoch_acked;
-    case PLACE_DEFLATING: /* it lends the page (BD-11) */
+    case PLACE_DEFLATING: /* the OS may use the page during its deflate (BD-11) */
         return !shadow->must_tell_host;
     default:
         return false;
@@ -48,7 +49,7 @@ void oracle_observe_pages_freed(struct oracle *oracle, uint32_t vm, const uint64
         uint8_t *place = shadow_find_place(shadow, pages[i]);
         if (!may_free_page(shadow, shadow_get_place(*place))) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                                    "page %" PRIu64 " went back to the guest while it is %s",
+                                    "the driver freed page %" PRIu64 " while the page is %s",
                                     pages[i], shadow_describe_place(*place));
             return;
         }
@@ -68,14 +69,15 @@ void oracle_observe_report_pages_taken(struct oracle *oracle, uint32_t vm, const
     const uint32_t moved = shadow_move_pages(oracle, vm, pages, count, PLACE_OS, PLACE_REPORTING);
     if (moved < count && shadow_check_guest_pfn(oracle, vm, pages[moved], "a report")) {
         oracle_record_violation(
-            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " is to be reported while it is %s",
+            oracle, vm, INVARIANT_ONE_PLACE,
+            "the driver took page %" PRIu64 " for a free page report while the page is %s",
             pages[moved],
             shadow_describe_place(*shadow_find_place(&oracle->vms[vm], pages[moved])));
     }
 }
 
-/** The device ignores a reported block with a page that it has in the balloon: it has not completed
- * the deflate yet, or a quirk of a party hid that. */
+/** The device ignores a reported block that contains a ballooned page: the deflate of that page is
+ * not completed yet, or a quirk hid the deflate. */
 static bool is_reported_block_ignored(const struct shadow *shadow, uint64_t pfn)
 {
     const uint32_t order = shadow->config.page_order;
@@ -94,7 +96,8 @@ static bool is_reported_block_ignored(const struct shadow *shadow, uint64_t pfn)
     return false;
 }
 
-/** BD-39: not before the device completed the report or was reset. */
+/** The driver must not return reported pages before the device completed the report or was reset
+ * (BD-39). */
 void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                                           uint32_t count)
 {
@@ -110,7 +113,7 @@ void oracle_observe_report_pages_returned(struct oracle *oracle, uint32_t vm, co
                               is_reported_block_ignored(shadow, pages[i]);
         if (!declined && shadow_get_place(*place) != PLACE_REPORTED) {
             oracle_record_violation(oracle, vm, INVARIANT_GIVEN_UNUSED,
-                                    "page %" PRIu64 " went back to the guest while it is %s",
+                                    "the driver freed page %" PRIu64 " while the page is %s",
                                     pages[i], shadow_describe_place(*place));
             return;
         }

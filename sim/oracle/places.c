@@ -1,7 +1,7 @@
 /*
- * The place of every page of a VM, and the state word that follows from it. All moves go through
- * this file; whether a move is allowed is checked by its callers: pages.c, requests.c, device.c,
- * hints.c and life.c.
+ * Keeps the place of every page of a VM, and the state word that is computed from the places. Every
+ * move of a page goes through this file. Its callers check whether a move is allowed: pages.c,
+ * requests.c, device.c, hints.c and life.c.
  */
 #include "sim/oracle/shadow.h"
 
@@ -9,20 +9,20 @@
 
 static const char *const place_names[PLACE_COUNT] = {
     [PLACE_OS] = "the guest's own",
-    [PLACE_TAKEN] = "with the driver already",
+    [PLACE_TAKEN] = "owned by the driver already",
     [PLACE_INFLATING] = "being inflated",
     [PLACE_BALLOON] = "in the balloon",
     [PLACE_DEFLATING] = "being deflated",
     [PLACE_HELD] = "held as refused",
-    [PLACE_HELD_PARTS] = "part of a refused huge page",
+    [PLACE_HELD_PARTS] = "part of a huge page that was refused",
     [PLACE_REPORTING] = "in a report",
-    [PLACE_REPORTED] = "in a report that was completed",
+    [PLACE_REPORTED] = "in a completed free page report",
     [PLACE_HINTED] = "kept as hinted",
 };
 
 const char *shadow_describe_place(uint8_t place)
 {
-    return (place & SHADOW_LENT) != 0 ? "in use while being deflated" : place_names[place];
+    return (place & SHADOW_LENT) != 0 ? "in use during its deflate" : place_names[place];
 }
 
 bool shadow_check_guest_pfn(struct oracle *oracle, uint32_t vm, uint64_t pfn, const char *what)
@@ -57,7 +57,7 @@ void shadow_move_page(struct oracle *oracle, uint32_t vm, uint64_t pfn, uint8_t 
     }
 }
 
-/** Adds what these pages contribute to the state word in this place, or subtracts it. */
+/** Adds these pages, as pages in this place, to the state word, or subtracts them. */
 static void add_to_state_word(struct oracle *oracle, uint32_t vm, const uint64_t *pages,
                               uint32_t count, page_place place, bool add)
 {

@@ -1,8 +1,8 @@
 /*
  * Registers that the driver writes, and events of driver and device: actual, epochs, outcomes.
  *
- * Checked here are the steps of a reset, the value of actual, and that each target request has one
- * outcome. Called by the world for each such write and event.
+ * This file checks the steps of a reset, the value of actual, and that each target request has one
+ * outcome. The world calls this file for each such write and event.
  */
 #include "sim/oracle/shadow.h"
 
@@ -16,23 +16,24 @@ void oracle_observe_actual_written(struct oracle *oracle, uint32_t vm, uint64_t 
     const uint64_t most = least + (shadow->in_place[PLACE_DEFLATING] << order);
     if (pfns < least || pfns > most) {
         oracle_record_violation(oracle, vm, INVARIANT_ACTUAL_TRUE,
-                                "actual was written as %" PRIu64 " PFNs while %" PRIu64
+                                "the driver wrote %" PRIu64 " PFNs to actual while %" PRIu64
                                 " are in the balloon",
                                 pfns, least);
     }
     if (shadow->releasing) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_ONCE,
-                                "actual was written before epoch %" PRIu32 " was acknowledged",
+                                "the driver wrote actual before it acknowledged epoch %" PRIu32,
                                 shadow->epoch);
     }
     if (shadow->actual_due && pfns != 0) {
-        oracle_record_violation(
-            oracle, vm, INVARIANT_RESET_ONCE,
-            "after the acknowledgement actual was written as %" PRIu64 ", not 0", pfns);
+        oracle_record_violation(oracle, vm, INVARIANT_RESET_ONCE,
+                                "after the acknowledgement of the epoch the driver wrote %" PRIu64
+                                " to actual instead of 0",
+                                pfns);
     }
     if (shadow->actual_written_zero && !shadow->actual_due && pfns == 0 && least == 0) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_ONCE,
-                                "actual = 0 was written twice for epoch %" PRIu32,
+                                "the driver wrote actual = 0 twice for epoch %" PRIu32,
                                 shadow->epoch_acked);
     }
     shadow->actual_written_zero = shadow->actual_due && pfns == 0;
@@ -44,15 +45,15 @@ void oracle_observe_epoch_acknowledged(struct oracle *oracle, uint32_t vm, uint3
     struct shadow *shadow = &oracle->vms[vm];
     if (epoch == shadow->epoch_acked && shadow->live) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_ONCE,
-                                "epoch %" PRIu32 " was acknowledged twice", epoch);
+                                "the driver acknowledged epoch %" PRIu32 " twice", epoch);
     }
     const uint64_t left = shadow->in_place[PLACE_BALLOON] + shadow->in_place[PLACE_HELD] +
                           shadow->in_place[PLACE_TAKEN] + shadow->in_place[PLACE_INFLATING] +
                           shadow->in_place[PLACE_DEFLATING];
     if (left != 0) {
         oracle_record_violation(oracle, vm, INVARIANT_RESET_SILENT,
-                                "epoch %" PRIu32 " was acknowledged with %" PRIu64
-                                " pages still with the driver",
+                                "the driver acknowledged epoch %" PRIu32
+                                " while it still held %" PRIu64 " pages",
                                 epoch, left);
     }
     shadow->epoch_acked = epoch;
@@ -102,8 +103,9 @@ void oracle_observe_host_event(struct oracle *oracle, uint32_t vm,
             event->value <= shadow->ended_id) {
             oracle_record_violation(
                 oracle, vm, INVARIANT_ONE_OUTCOME,
-                "request %" PRIu64 " ended as %s after request %" PRIu64 " had ended", event->value,
-                bnt_outcome_name((uint32_t)event->extra), shadow->ended_id);
+                "target request %" PRIu64 " got the outcome %s after target request %" PRIu64
+                " had its outcome",
+                event->value, bnt_outcome_name((uint32_t)event->extra), shadow->ended_id);
         }
         shadow->ended_id = event->value;
         break;
@@ -141,9 +143,10 @@ void oracle_observe_target_set(struct oracle *oracle, uint32_t vm, uint64_t id)
 {
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->ended_id + 1 < id) {
-        oracle_record_violation(
-            oracle, vm, INVARIANT_ONE_OUTCOME,
-            "request %" PRIu64 " began while request %" PRIu64 " has no outcome", id, id - 1);
+        oracle_record_violation(oracle, vm, INVARIANT_ONE_OUTCOME,
+                                "target request %" PRIu64 " began while target request %" PRIu64
+                                " has no outcome",
+                                id, id - 1);
     }
     shadow->target_id = id;
     shadow->target_set_ns = engine_get_time_ns(oracle->engine);

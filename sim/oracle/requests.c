@@ -1,7 +1,7 @@
 /*
- * Inflates and deflates as the driver submits and completes them: what it submits must be its own,
- * and where the pages go follows from the verdicts. What the device makes of the same requests is
- * in device.c. Called by the world when the driver submits or completes a request.
+ * Inflates and deflates from the driver's point of view: the driver must own the pages that it
+ * submits, and the verdicts decide where the pages go. The device's side of the same requests is in
+ * device.c. The world calls this file when the driver submits a request or finds it completed.
  */
 #include "sim/oracle/shadow.h"
 
@@ -9,7 +9,7 @@
 
 /* ---- Submitted ---- */
 
-/** Takes parts of a refused huge page that are now offered one by one (BX-27). */
+/** Moves pages of a held huge page to the driver, which now inflates them one by one (BX-27). */
 static void take_huge_page_parts(struct oracle *oracle, uint32_t vm,
                                  const struct bnt_guest_request *request)
 {
@@ -41,7 +41,7 @@ static void add_request_in_flight(struct oracle *oracle, uint32_t vm,
     shadow->in_flight++;
 }
 
-/** Removes a request in flight: the one with the same first page, or else the oldest. */
+/** Removes the request in flight that has the same first page, or else the oldest request. */
 static void remove_request_in_flight(struct shadow *shadow, const struct bnt_guest_request *request)
 {
     const uint64_t known =
@@ -66,11 +66,11 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
     struct shadow *shadow = &oracle->vms[vm];
     add_request_in_flight(oracle, vm, request);
     shadow->uncompleted[request->inflate] +=
-        !shadow->calls; /* a call is completed before it returns */
+        !shadow->calls; /* VMware's wire completes a call before the call returns */
     if (shadow->releasing) {
         oracle_record_violation(
             oracle, vm, INVARIANT_RESET_SILENT,
-            "%s of %" PRIu32 " pages was sent before epoch %" PRIu32 " was acknowledged",
+            "the driver sent %s of %" PRIu32 " pages before it acknowledged epoch %" PRIu32,
             request->inflate ? "an inflate" : "a deflate", request->page_count, shadow->epoch);
         return;
     }
@@ -80,7 +80,8 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
     const page_place from = request->inflate ? PLACE_TAKEN : PLACE_BALLOON;
     const page_place to = request->inflate ? PLACE_INFLATING : PLACE_DEFLATING;
     uint32_t moved = shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
-    /* A deflate of unknown outcome is repeated, although its lent pages are the OS's already. */
+    /* The driver repeats a deflate with an unknown outcome although the OS already uses the pages.
+     */
     while (request->again && moved < request->page_count &&
            (*shadow_find_place(shadow, request->pages[moved]) & SHADOW_LENT) != 0) {
         moved++;
@@ -88,15 +89,17 @@ static void submit_request(struct oracle *oracle, uint32_t vm,
     if (moved < request->page_count &&
         shadow_check_guest_pfn(oracle, vm, request->pages[moved], "a request")) {
         oracle_record_violation(
-            oracle, vm, INVARIANT_ONE_PLACE, "page %" PRIu64 " was sent in %s while it is %s",
-            request->pages[moved], request->inflate ? "an inflate" : "a deflate",
+            oracle, vm, INVARIANT_ONE_PLACE,
+            "the driver sent page %" PRIu64 " in %s while the page is %s", request->pages[moved],
+            request->inflate ? "an inflate" : "a deflate",
             shadow_describe_place(*shadow_find_place(shadow, request->pages[moved])));
     }
 }
 
 /* ---- Completed ---- */
 
-/** One verdict for all PFNs of a page, by BX-6 and BX-7; NONE: unknown. */
+/** Combines the verdicts of a page's PFNs into one verdict, by BX-6 and BX-7; NONE means unknown.
+ */
 static uint8_t get_page_verdict(const struct shadow *shadow,
                                 const struct bnt_guest_request *request, uint32_t page)
 {
@@ -104,7 +107,7 @@ static uint8_t get_page_verdict(const struct shadow *shadow,
     const uint32_t first = page << shadow->config.page_order;
     uint32_t accepted = 0;
     uint8_t other = BNT_VERDICT_NONE;
-    /* A page that is not locked is the driver's, unless the call failed as a whole. */
+    /* The driver owns a page that the host did not lock, unless the whole call failed. */
     const bool unlocked = !request->inflate && !(shadow->calls && shadow->call_failed) &&
                           (shadow->config.habits & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     for (uint32_t i = first; i < first + pfns; i++) {
@@ -146,7 +149,7 @@ static page_place find_place_after_inflate(struct shadow *shadow, uint8_t verdic
 static page_place find_place_after_deflate(struct shadow *shadow, uint8_t verdict)
 {
     if (verdict == BNT_VERDICT_RESET && (shadow->config.habits & BNT_GUEST_HABIT_RESET_LATE) != 0) {
-        return PLACE_BALLOON; /* until the tick that begins with the reset */
+        return PLACE_BALLOON; /* the page stays until the tick that handles the reset */
     }
     if (verdict == BNT_VERDICT_ACCEPTED || verdict == BNT_VERDICT_RESET) {
         return PLACE_TAKEN;
@@ -157,7 +160,7 @@ static page_place find_place_after_deflate(struct shadow *shadow, uint8_t verdic
     return PLACE_BALLOON;
 }
 
-/** Whether every PFN of the request was accepted: then its pages move alike. */
+/** Whether every PFN of the request was accepted, so that all its pages move to the same place. */
 static bool is_every_pfn_accepted(const struct shadow *shadow,
                                   const struct bnt_guest_request *request)
 {
@@ -172,8 +175,8 @@ static bool is_every_pfn_accepted(const struct shadow *shadow,
     return differs == 0;
 }
 
-/** Moves the pages of a request that was accepted as a whole, up to the first that is elsewhere;
- * returns how many. */
+/** Moves the pages of a request that was accepted as a whole, up to the first page that is in
+ * another place. Returns how many pages moved. */
 static uint32_t complete_accepted_request(struct oracle *oracle, uint32_t vm, bool verdicts,
                                           const struct bnt_guest_request *request)
 {
@@ -186,8 +189,8 @@ static uint32_t complete_accepted_request(struct oracle *oracle, uint32_t vm, bo
     return shadow_move_pages(oracle, vm, request->pages, request->page_count, from, to);
 }
 
-/** The outcome of the request is unknown: its pages count as ballooned until a deflate makes them
- * known. */
+/** The place of a page whose request has an unknown outcome: it counts as ballooned until a deflate
+ * settles it. */
 static page_place find_place_after_unknown(const struct shadow *shadow)
 {
     return shadow->releasing ? PLACE_TAKEN : PLACE_BALLOON;
@@ -216,15 +219,16 @@ static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
     struct shadow *shadow = &oracle->vms[vm];
     if (shadow->in_flight == 0) {
         oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
-                                "a request was completed that was not in flight");
+                                "the driver completed a request that was not in flight");
         return;
     }
     remove_request_in_flight(shadow, request);
     if (shadow->in_flight < shadow->uncompleted[0] + shadow->uncompleted[1] &&
         (shadow->hostile & ASSUMES_DEVICE) == 0 &&
         !oracle_is_suspended(oracle, vm, INVARIANT_IN_FLIGHT)) {
-        oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
-                                "a request was completed that the device has not completed");
+        oracle_record_violation(
+            oracle, vm, INVARIANT_IN_FLIGHT,
+            "the driver treats a request as completed that the device has not completed");
         return;
     }
     const uint32_t whole =
@@ -232,15 +236,16 @@ static void complete_request(struct oracle *oracle, uint32_t vm, bool verdicts,
     for (uint32_t i = whole; i < request->page_count; i++) {
         uint8_t *place = shadow_find_place(shadow, request->pages[i]);
         if (!request->inflate && (*place & SHADOW_LENT) != 0) {
-            /* A lent page is the OS's, wherever it is now. With an unknown outcome it stays lent.
-             */
+            /* The OS owns a lent page, whatever place the page is in now. If the outcome is
+             * unknown, the page stays lent. */
             *place &=
                 request->doubtful && !shadow->releasing ? UINT8_MAX : ~SHADOW_LENT & UINT8_MAX;
             continue;
         }
         if (*place != (request->inflate ? PLACE_INFLATING : PLACE_DEFLATING)) {
             oracle_record_violation(oracle, vm, INVARIANT_IN_FLIGHT,
-                                    "page %" PRIu64 " was completed in a request while it is %s",
+                                    "a completed request named page %" PRIu64
+                                    " while the page is %s",
                                     request->pages[i], shadow_describe_place(*place));
             return;
         }

@@ -25,7 +25,7 @@ WORDS_MIN = 4  # that are no code
 BITS = (1 << 64) - 1
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
-LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s*(?:PRI[a-zA-Z0-9]+\s*)?"(?:\\.|[^"\\\n])*")*')
+LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:(?:\s|\\\n)*(?:PRI[a-zA-Z0-9]+\s*)?"(?:\\.|[^"\\\n])*")*')
 FUNCTION = re.compile(r"^(?!typedef\b)[A-Za-z_][\w \t*]*?\b(\w+)\([^;{}()]*(?:\([^()]*\)[^;{}()]*)*\)\s*\n\{", re.MULTILINE)
 CONVERSION = re.compile(r"%[-+#0-9.*]*(?:hh|h|ll|l|z|j)?[A-Za-z]")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"(])")
@@ -87,7 +87,7 @@ def from_source(text):
     for literals in LITERALS.finditer(code):
         line = code[code.rfind("\n", 0, literals.start()) + 1 : literals.start()]
         if not line.lstrip().startswith("#include"):
-            message = re.sub(r'"\s*"', "", re.sub(r'"\s*PRI\w+\s*"', "u", literals.group()))[1:-1]
+            message = re.sub(r'"(?:\s|\\\n)*"', "", re.sub(r'"\s*PRI\w+\s*"', "u", literals.group()))[1:-1]
             message = CONVERSION.sub("...", message.replace("\\n", " ").replace('\\"', '"').replace("%%", " percent "))
             if is_prose(message):
                 yield "message", literals.start(), '"' + " ".join(message.split()) + '"'
