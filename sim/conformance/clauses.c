@@ -1,5 +1,5 @@
 /*
- * The table of clauses, and the names of levels and parties. The rows are in clauses.h, the checks
+ * The table of clauses, and the names of levels and parties. The rows are in clauses*.h, the checks
  * in the files of the watchers. The command calls this file to print the results.
  */
 #include "sim/conformance/conformance.h"
