@@ -4,7 +4,7 @@
  * A device is driven for a while and saved; the state is altered, cut or extended, or the input's
  * own bytes take its place; another instance loads it. Load is all or nothing: an instance that
  * refused is as fresh. One that took it goes on, whatever it was told, with the checks of
- * host_calls.c after each call, and saves what a third one takes.
+ * host_instance.c after each call, and saves what a third one takes.
  */
 #include "host_calls.h"
 

@@ -1,6 +1,6 @@
 /*
  * What the targets of the host core share: bytes as calls of a hostile driver and a random
- * embedder, and what holds after each of them.
+ * embedder (host_calls.c), and the device that they go to (host_instance.c).
  */
 #ifndef TESTS_FUZZ_HOST_CALLS_H
 #define TESTS_FUZZ_HOST_CALLS_H
@@ -47,6 +47,9 @@ void fuzz_host_open(struct fuzz_host *fuzz, uint32_t setup, bnt_interface interf
 /** The same over a map with holes, with host pages of any size, and perhaps rings of the
  * embedder's behind a provider, as the input says. */
 void fuzz_host_open_memory(struct fuzz_host *fuzz, struct fuzz_input *input);
+
+/** What holds after a call. */
+void fuzz_host_check(struct fuzz_host *fuzz);
 
 /** One call and the checks after it. */
 void fuzz_host_call(struct fuzz_host *fuzz, struct fuzz_input *input);

@@ -6,261 +6,20 @@
  * that each page has one owner.
  *
  * What differs from row to row is a table; what an operation is, and how it is begun and seen, is a
- * function of this file.
+ * function of waiting_operations.c.
  */
-#include "tests/matrix/waiting_rows.h"
-#include "tests/support/fake_device.h"
+#include "tests/matrix/waiting_operations.h"
 
 #include <check.h>
 #include <string.h>
 
 Suite *test_suite(void);
 
-#define PAGES    1024u
 #define BALLOON  300u /* pages that are ballooned when the first operation begins */
-#define MORE     100u
-#define READS    20u /* that a reset of the device or of a queue, or a suspend, takes */
 #define SUSPENDS (BNT_F_SUSPEND)
 #define FEATURES (FAKE_ALL | BNT_F_RING_RESET | SUSPENDS | BNT_BALLOON_F_PAGE_REPORTING)
 
 static const struct row rows[] = {WAITING_VIRTIO_MAP(WAITING_ROW)};
-
-/* One instance, and what was begun in it. */
-struct play {
-    struct fake f;
-    bnt_status status; /* of the call that began the second operation */
-    uint32_t moves;    /* begun */
-    uint64_t sleeps;   /* the counts at that moment */
-    uint32_t resets;
-    uint32_t cancelled;
-    uint64_t requests;
-    uint32_t breaks;
-    uint32_t oom_done;
-    bool oom_pending;
-    bool leaving; /* an orderly detach was begun */
-};
-
-/* ---- Operations: begin ---- */
-
-static void target_step(struct fake *f, uint32_t pfns)
-{
-    fake_target(f, pfns);
-    (void)fake_step(f, 64);
-}
-
-/* The OS gives nothing without waiting, and the target is above what there is. */
-static bnt_status sleep_begin(struct play *p)
-{
-    p->f.alloc_limit = 0;
-    target_step(&p->f, p->f.num_pages + 2 * MORE);
-    return BNT_OK;
-}
-
-static bnt_status move_begin(struct play *p, bool deflate_first)
-{
-    struct fake *f = &p->f;
-    uint64_t new_page = 0;
-    uint64_t old_page = f->first_pfn;
-    const uint64_t limit = f->alloc_limit;
-    while (old_page < f->first_pfn + PAGES && f->ledger[old_page - f->first_pfn] == 0) {
-        old_page++;
-    }
-    f->alloc_limit = UINT64_MAX;
-    ck_assert_uint_eq(fake_pages_alloc(f, &new_page, 1), 1);
-    f->alloc_limit = limit;
-    const bnt_status status =
-        bnt_guest_page_migrate(f->guest, f->now_ns, old_page, new_page, deflate_first);
-    if (status == BNT_OK) {
-        p->moves++;
-    } else { /* the new page is the OS's still */
-        f->owned[new_page - f->first_pfn] = 0;
-        f->stack[f->free_count++] = (uint32_t)(new_page - f->first_pfn);
-    }
-    return status;
-}
-
-static bnt_status queue_begin(struct play *p, uint32_t role)
-{
-    p->f.queue_reset_reads = READS;
-    return bnt_guest_queue_reset(p->f.guest, p->f.now_ns,
-                                 bnt_guest_queue_index(p->f.guest, (bnt_balloon_queue)role));
-}
-
-static bnt_status oom_begin(struct play *p)
-{
-    const bnt_status status = bnt_guest_oom(p->f.guest, p->f.now_ns, 50, &p->f.oom_result);
-    p->oom_pending = p->oom_pending || p->f.oom_result.pending_pfns > 0;
-    return status;
-}
-
-static bnt_status release_begin(struct play *p)
-{
-    fake_host_reset(&p->f);
-    (void)fake_step(&p->f, 1);
-    return BNT_OK;
-}
-
-static bnt_status suspend_begin(struct play *p)
-{
-    p->f.suspend_reads = READS;
-    const bnt_status status = bnt_guest_suspend(p->f.guest, p->f.now_ns);
-    return status == BNT_E_AGAIN ? BNT_OK : status;
-}
-
-static bnt_status break_begin(struct play *p)
-{
-    (void)bnt_dev_needs_reset(&p->f.dev);
-    bnt_guest_config_changed(p->f.guest);
-    p->f.suspend_left = 0;
-    for (uint32_t i = 0; i < 4 && fake_info(&p->f).state != BNT_GUEST_RUNNING; i++) {
-        p->f.now_ns += FAKE_MS; /* the status is looked at again in a while */
-        (void)fake_step(&p->f, 1);
-    }
-    (void)fake_step(&p->f, 1);
-    return BNT_OK;
-}
-
-static bnt_status detach_begin(struct play *p)
-{
-    const bool again = fake_info(&p->f).state == BNT_GUEST_STOPPING;
-    p->f.reset_reads = READS;
-    const bnt_status status = bnt_guest_detach(p->f.guest, p->f.now_ns);
-    return status == BNT_E_AGAIN && !again ? BNT_OK : status;
-}
-
-/* The first call answers E_AGAIN where it begins; later ones where it is under way. */
-static bnt_status leave_begin(struct play *p)
-{
-    const bool again = p->leaving || fake_info(&p->f).state == BNT_GUEST_STOPPING;
-    p->f.reset_reads = READS;
-    p->leaving = true;
-    const bnt_status status = bnt_guest_detach_orderly(p->f.guest, p->f.now_ns);
-    if (status != BNT_E_AGAIN || again) {
-        return status;
-    }
-    (void)fake_step(&p->f, 1);
-    return BNT_OK;
-}
-
-static bnt_status begin(struct play *p, operation op, uint32_t moment)
-{
-    switch (op) {
-    case OP_SLEEP:
-        return sleep_begin(p);
-    case OP_MOVE:
-        return move_begin(p, moment % 2 != 0);
-    case OP_Q_INFLATE:
-    case OP_Q_DEFLATE:
-    case OP_Q_STATS:
-        return queue_begin(p, (uint32_t)op - OP_Q_INFLATE);
-    case OP_Q_REPORT:
-        return queue_begin(p, BNT_BALLOON_QUEUE_REPORT);
-    case OP_OOM:
-        return oom_begin(p);
-    case OP_RELEASE:
-        return release_begin(p);
-    case OP_SUSPEND:
-        return suspend_begin(p);
-    case OP_BREAK:
-        return break_begin(p);
-    case OP_LEAVE:
-        return leave_begin(p);
-    default:
-        return detach_begin(p);
-    }
-}
-
-/* ---- Operations: seen ---- */
-
-static uint32_t role_of(operation op)
-{
-    return op == OP_Q_REPORT ? BNT_BALLOON_QUEUE_REPORT : (uint32_t)op - OP_Q_INFLATE;
-}
-
-/* Whether it is under way. */
-static bool active(const struct play *p, operation op)
-{
-    const struct fake *f = &p->f;
-    const bnt_guest_state state = fake_info(f).state;
-    switch (op) {
-    case OP_SLEEP:
-        return f->sleep_asked > 0;
-    case OP_MOVE:
-    case OP_MOVE_IN:
-    case OP_MOVE_OUT:
-        return p->moves > f->events[BNT_GUEST_EVENT_MIGRATED];
-    case OP_Q_INFLATE:
-    case OP_Q_DEFLATE:
-    case OP_Q_STATS:
-    case OP_Q_REPORT:
-        return f->vq[role_of(op)].size == 0;
-    case OP_OOM:
-        return p->oom_pending && f->events[BNT_GUEST_EVENT_OOM_DONE] == p->oom_done;
-    case OP_RELEASE:
-        return state == BNT_GUEST_RELEASING;
-    case OP_SUSPEND:
-    case OP_SUSPENDING:
-    case OP_SUSPENDED:
-        return state >= BNT_GUEST_SUSPENDING && state <= BNT_GUEST_RESUMING;
-    case OP_BREAK:
-    case OP_BROKEN:
-    case OP_RECOVERING:
-        return state == BNT_GUEST_BROKEN || state == BNT_GUEST_RECOVERING;
-    case OP_LEAVING:
-        return fake_info(f).balloon.emptying == 2;
-    case OP_LEAVE:
-        return fake_info(f).balloon.emptying == 2 || state == BNT_GUEST_STOPPING ||
-               state == BNT_GUEST_DOWN;
-    default:
-        return state == BNT_GUEST_STOPPING || state == BNT_GUEST_DOWN;
-    }
-}
-
-/* Whether the second operation has begun, since `play_mark`. */
-static bool begun(const struct play *p, const struct row *row)
-{
-    const struct fake *f = &p->f;
-    switch (row->second) {
-    case OP_SLEEP:
-        return fake_info(f).sleeping.started > p->sleeps;
-    case OP_RELEASE:
-        return f->events[BNT_GUEST_EVENT_RESET] > p->resets;
-    case OP_OOM: /* a request of its own, or pages at once; it joins one that is under way */
-        if (row->first == OP_OOM) {
-            return f->oom_result.freed_pfns + f->oom_result.pending_pfns > 0;
-        }
-        return f->oom_result.freed_pfns > 0 || f->requests > p->requests;
-    case OP_BREAK:
-        return f->events[BNT_GUEST_EVENT_BROKEN] > p->breaks;
-    default:
-        return active(p, row->second);
-    }
-}
-
-/* Whether the first one was ended before its time by what came then. */
-static bool cancelled(const struct play *p, operation op)
-{
-    const struct fake *f = &p->f;
-    const bnt_guest_state state = fake_info(f).state;
-    const bool ended =
-        state != BNT_GUEST_RUNNING && state != BNT_GUEST_RELEASING && state != BNT_GUEST_SUSPENDING;
-    switch (op) {
-    case OP_SLEEP:
-        return f->sleep_cancelled > p->cancelled;
-    case OP_MOVE_IN:
-    case OP_MOVE_OUT: /* at the latest when the device lets go of its half */
-        return f->events[BNT_GUEST_EVENT_MIGRATED] > 0 &&
-               f->last[BNT_GUEST_EVENT_MIGRATED].extra != BNT_GUEST_MIGRATED_MOVED;
-    case OP_Q_INFLATE:
-    case OP_Q_DEFLATE:
-    case OP_Q_STATS:
-    case OP_Q_REPORT:
-    case OP_OOM:
-        return ended;
-    default:
-        return !active(p, op);
-    }
-}
 
 /* ---- Setting the scene ---- */
 
@@ -291,7 +50,7 @@ static void scene(struct play *p, uint32_t variant)
 static void in_flight(struct play *p, bool inflate, uint32_t way)
 {
     if (way > 0) {
-        target_step(&p->f, inflate ? BALLOON + MORE : BALLOON - MORE);
+        waiting_step_to_target(&p->f, inflate ? BALLOON + MORE : BALLOON - MORE);
         p->f.now_ns = p->f.deadline_ns > p->f.now_ns && p->f.deadline_ns < p->f.now_ns + FAKE_S
                           ? p->f.deadline_ns
                           : p->f.now_ns;
@@ -317,7 +76,7 @@ static uint32_t moments(operation op)
 static void move_bring(struct play *p, bool in, uint32_t moment)
 {
     const bool second = moment & 1;
-    ck_assert_int_eq(move_begin(p, in == second), BNT_OK);
+    ck_assert_int_eq(waiting_begin_move(p, in == second), BNT_OK);
     if (second) {
         ck_assert_uint_eq(fake_serve(&p->f, in ? 1 : 0, 1), 1);
         (void)fake_step(&p->f, 64);
@@ -330,7 +89,7 @@ static void move_bring(struct play *p, bool in, uint32_t moment)
 static void broken_bring(struct play *p, uint32_t moment)
 {
     in_flight(p, true, moment);
-    (void)break_begin(p);
+    (void)waiting_begin_break(p);
     ck_assert_int_eq(fake_info(&p->f).state, BNT_GUEST_BROKEN);
 }
 
@@ -355,19 +114,19 @@ static void bring(struct play *p, operation op, uint32_t moment)
     case OP_Q_INFLATE:
     case OP_Q_DEFLATE:
         in_flight(p, op == OP_Q_INFLATE, moment);
-        ck_assert_int_eq(begin(p, op, 0), BNT_OK);
+        ck_assert_int_eq(waiting_begin(p, op, 0), BNT_OK);
         break;
     case OP_OOM:
-        ck_assert_int_eq(oom_begin(p), BNT_OK);
+        ck_assert_int_eq(waiting_begin_oom(p), BNT_OK);
         (void)fake_serve(&p->f, 1, moment);
         break;
     case OP_RELEASE:
         in_flight(p, moment == 1, moment);
-        (void)release_begin(p);
+        (void)waiting_begin_release(p);
         break;
     case OP_SUSPENDING:
         if (moment == 0) {
-            ck_assert_int_eq(suspend_begin(p), BNT_OK);
+            ck_assert_int_eq(waiting_begin_suspend(p), BNT_OK);
         } else {
             suspended_bring(p, true);
         }
@@ -387,15 +146,15 @@ static void bring(struct play *p, operation op, uint32_t moment)
         break;
     case OP_LEAVING: /* an inflate in flight, a deflate of its own, or one that is served */
         in_flight(p, true, moment == 0);
-        ck_assert_int_eq(leave_begin(p), BNT_OK);
+        ck_assert_int_eq(waiting_begin_leave(p), BNT_OK);
         (void)fake_serve(&p->f, 1, moment == 2);
         break;
     case OP_STOPPING:
         in_flight(p, true, moment);
-        ck_assert_int_eq(detach_begin(p), BNT_OK);
+        ck_assert_int_eq(waiting_begin_detach(p), BNT_OK);
         break;
     default:
-        ck_assert_int_eq(begin(p, op, 0), BNT_OK);
+        ck_assert_int_eq(waiting_begin(p, op, 0), BNT_OK);
         break;
     }
 }
@@ -471,8 +230,8 @@ static void go_on(struct play *p, uint32_t order)
 
 static bool outcome_right(const struct play *p, const struct row *row)
 {
-    const bool first = active(p, row->first);
-    const bool second = begun(p, row);
+    const bool first = waiting_is_active(p, row->first);
+    const bool second = waiting_has_begun(p, row);
     switch (row->outcome) {
     case OUTCOME_REFUSED:
         return p->status == row->status && first;
@@ -481,7 +240,7 @@ static bool outcome_right(const struct play *p, const struct row *row)
     case OUTCOME_CANCELS:
         return p->status == BNT_OK && second;
     default:
-        return p->status == BNT_OK && second && !(first && cancelled(p, row->first));
+        return p->status == BNT_OK && second && !(first && waiting_is_cancelled(p, row->first));
     }
 }
 
@@ -502,23 +261,24 @@ static void play(const struct row *row, uint32_t variant, uint32_t moment, uint3
     bring(&p, row->first, moment);
     if (row->first == OP_OOM && (variant & 2) != 0) {
         /* The pages were the OS's at once: nothing waits. */
-    } else if (!active(&p, row->first)) {
+    } else if (!waiting_is_active(&p, row->first)) {
         ck_abort_msg("%s, moment %u: it is not under way", names[row->first], (unsigned)moment);
     }
-    const bool there = active(&p, row->first);
+    const bool there = waiting_is_active(&p, row->first);
     if (row->outcome != OUTCOME_NOT_POSSIBLE && there) {
         play_mark(&p);
-        p.status = begin(&p, row->second, moment);
+        p.status = waiting_begin(&p, row->second, moment);
         if (!outcome_right(&p, row)) {
             ck_abort_msg("%s, then %s (variant %u, moment %u): status %s, the first is %s, the "
                          "second has %s",
                          names[row->first], names[row->second], (unsigned)variant, (unsigned)moment,
-                         bnt_status_name(p.status), active(&p, row->first) ? "under way" : "over",
-                         begun(&p, row) ? "begun" : "not begun");
+                         bnt_status_name(p.status),
+                         waiting_is_active(&p, row->first) ? "under way" : "over",
+                         waiting_has_begun(&p, row) ? "begun" : "not begun");
         }
     }
     go_on(&p, order);
-    if (row->outcome == OUTCOME_CANCELS && there && !cancelled(&p, row->first) &&
+    if (row->outcome == OUTCOME_CANCELS && there && !waiting_is_cancelled(&p, row->first) &&
         (row->first == OP_SLEEP || row->first == OP_MOVE_IN || row->first == OP_MOVE_OUT)) {
         ck_abort_msg("%s, then %s (variant %u, moment %u): the first was not cancelled",
                      names[row->first], names[row->second], (unsigned)variant, (unsigned)moment);
@@ -582,7 +342,7 @@ START_TEST(test_another_outcome_is_noticed)
     scene(&p, 0);
     bring(&p, wrong[_i].first, 0);
     play_mark(&p);
-    p.status = begin(&p, wrong[_i].second, 0);
+    p.status = waiting_begin(&p, wrong[_i].second, 0);
     ck_assert(!outcome_right(&p, &wrong[_i]));
     go_on(&p, 4);
     fake_end(&p.f);
