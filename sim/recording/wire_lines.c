@@ -1,8 +1,9 @@
 /*
- * What the lines of a recording do: negotiation, queues, requests, statistics, reports, registers.
+ * What each line of a recording does: negotiation, queues, requests, statistics, reports,
+ * registers.
  *
- * A request goes out as the driver sent it; the device's answer is judged when it comes, and at the
- * latest when the recording goes on. The order of lines is judged before (wire_player.c).
+ * A request is sent as the driver sent it. The device's answer is judged when it arrives, at the
+ * latest when the next line needs it. wire_player.c checks the order of lines before.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -14,7 +15,7 @@
 
 static const struct {
     uint64_t bit;
-    const char *name; /* as a scenario calls it */
+    const char *name; /* the name in a scenario */
 } feature_names[] = {
     {BNT_BALLOON_F_MUST_TELL_HOST, "must-tell-host"},
     {BNT_BALLOON_F_STATS_VQ, "stats"},
@@ -26,7 +27,7 @@ static const struct {
     {BNT_F_IN_ORDER, "in-order"},
 };
 
-/** The features of a recording as one would write them into its scenario. */
+/** Lists the features of a recording by their names in a scenario. */
 static void list_feature_names(uint64_t bits, char *text, size_t bytes)
 {
     size_t used = 0;
@@ -51,16 +52,17 @@ static void play_features(struct wire_player *player, uint32_t index)
     const uint64_t missing = bits & ~transport->features_read(player->opaque);
 
     if ((bits & BNT_F_VERSION_1) == 0) {
-        wire_report_breach(player, index,
-                           "the driver did not accept VERSION_1: only modern ones play");
+        wire_report_breach(
+            player, index,
+            "the driver did not accept VERSION_1, but only modern drivers can be played");
         return;
     }
     if (missing != 0) {
         char names[128];
         list_feature_names(bits, names, sizeof names);
         wire_report_breach(player, index,
-                           "the device does not offer 0x%" PRIx64
-                           " of the features: write `device: {features: [%s]}`",
+                           "the device does not offer the features 0x%" PRIx64
+                           ": write `device: {features: [%s]}`",
                            missing, names);
         return;
     }
@@ -71,10 +73,10 @@ static void play_features(struct wire_player *player, uint32_t index)
                                    rules.count, &diag);
     }
     if (status != BNT_OK || player->drv.accepted != bits) {
-        wire_report_breach(
-            player, index, "the device does not agree to features 0x%" PRIx64 ": %s", bits,
-            status != BNT_OK && diag.fault != BNT_FAULT_NONE ? bnt_fault_text(diag.fault)
-                                                             : bnt_status_text(status));
+        wire_report_breach(player, index, "the device refuses the features 0x%" PRIx64 ": %s", bits,
+                           status != BNT_OK && diag.fault != BNT_FAULT_NONE
+                               ? bnt_fault_text(diag.fault)
+                               : bnt_status_text(status));
         return;
     }
     player->features = bits;
@@ -89,8 +91,8 @@ static void play_region(struct wire_player *player, uint32_t index)
     if (line->value < first || line->value - first > pfns ||
         line->extra > pfns - (line->value - first)) {
         wire_report_breach(player, index,
-                           "the guest's memory is %" PRIu64 " PFNs from %" PRIu64
-                           ", the VM's is %" PRIu64 " from %" PRIu64 ": write `first_pfn: %" PRIu64
+                           "the recorded guest has %" PRIu64 " PFNs from %" PRIu64
+                           ", the VM has %" PRIu64 " from %" PRIu64 ": write `first_pfn: %" PRIu64
                            "` and `memory: %" PRIu64 "KiB`",
                            line->extra, line->value, pfns, first, line->value,
                            line->extra * (BNT_PFN_BYTES / 1024));
@@ -103,14 +105,14 @@ static void play_region(struct wire_player *player, uint32_t index)
 
 /* ---- Queues ---- */
 
-/** Whether the recorded queue is one, and the device has it. */
+/** Whether the recorded queue exists in a balloon, is new, and fits the device. */
 static bool check_queue(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (line->value >= WIRE_QUEUES || player->queues[line->value].slots != NULL) {
         wire_report_breach(player, index, "queue %" PRIu64 " %s", line->value,
-                           line->value >= WIRE_QUEUES ? "is none that a balloon has"
-                                                      : "was set up already");
+                           line->value >= WIRE_QUEUES ? "is not a queue of a balloon device"
+                                                      : "was already set up");
         return false;
     }
     if (player->queue_count > 0 && line->value < player->report_queue) {
@@ -130,8 +132,8 @@ static bool check_queue(struct wire_player *player, uint32_t index)
             line->value);
     } else if (line->extra == 0 || line->extra > WIRE_QUEUE_SIZE_MAX || line->extra > most) {
         wire_report_breach(player, index,
-                           "a queue of %" PRIu64
-                           " descriptors, the device's limit is %u, the player's %u",
+                           "the queue has %" PRIu64
+                           " descriptors; the device allows %u, the player %u",
                            line->extra, (unsigned)most, WIRE_QUEUE_SIZE_MAX);
     }
     return !player->failed;
@@ -184,8 +186,8 @@ bool wire_start_driver(struct wire_player *player, uint32_t line)
                        player->queues[BNT_BALLOON_QUEUE_STATS].slots != NULL;
     if (player->queue_count != wanted || !first_two || !stats) {
         wire_report_breach(player, line,
-                           "the features need %" PRIu32 " queues, %" PRIu32
-                           " are set up, or not the right ones: a line is lost",
+                           "the features need %" PRIu32 " queues, but %" PRIu32
+                           " are set up, or wrong ones: a line is lost",
                            wanted, player->queue_count);
         return false;
     }
@@ -207,7 +209,8 @@ static bool is_in_region(const struct wire_player *player, const struct wire_pai
            run->second <= player->pfns - (run->first - player->first_pfn);
 }
 
-/** Runs or extents of a line must be guest memory, and no more than `most` PFNs; their sum. */
+/** Checks that the runs or extents of a line are in guest memory and have 1 to `most` PFNs. Stores
+ * the number of PFNs. */
 static bool measure_runs(struct wire_player *player, uint32_t index, uint64_t most, uint64_t *pfns)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -216,16 +219,17 @@ static bool measure_runs(struct wire_player *player, uint32_t index, uint64_t mo
     for (uint32_t i = 0; i < line->pair_count; i++) {
         if (!is_in_region(player, &runs[i])) {
             wire_report_breach(player, index,
-                               "PFN %" PRIu64 " (%" PRIu64
-                               " of them) is outside the guest's memory",
+                               "the range at PFN %" PRIu64 " with %" PRIu64
+                               " PFNs is not in the guest's memory",
                                runs[i].first, runs[i].second);
             return false;
         }
         *pfns += runs[i].second;
     }
     if (*pfns == 0 || *pfns > most) {
-        wire_report_breach(player, index, "%" PRIu64 " pages, from 1 to %" PRIu64 " would be right",
-                           *pfns, most);
+        wire_report_breach(player, index,
+                           "the line has %" PRIu64 " pages; 1 to %" PRIu64 " are allowed", *pfns,
+                           most);
         return false;
     }
     return true;
@@ -239,22 +243,24 @@ static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t 
     const uint64_t ledger = player->ops.ledger(player->opaque);
     const bool inflate = line->kind == WIRE_INFLATE;
     if (pfns != line->value) {
-        wire_report_breach(player, index, "says %" PRIu64 " pages, its runs hold %" PRIu64,
+        wire_report_breach(player, index,
+                           "the line says %" PRIu64 " pages, but its runs have %" PRIu64,
                            line->value, pfns);
     } else if (player->queues[queue].outstanding) {
         wire_report_unanswered(player, queue, index);
     } else if (player->actual_due) {
         wire_report_no_actual(player, index);
     } else if ((player->features & BNT_BALLOON_F_STATS_VQ) != 0 && player->counts.stats == 0) {
-        wire_report_breach(
-            player, index,
-            "a request before the first statistics, which come unasked: a line is lost");
+        wire_report_breach(player, index,
+                           "a request comes before the first statistics, "
+                           "which a driver sends without being asked: a line is lost");
     } else if (inflate ? ledger + pfns > player->target : ledger < player->target + pfns) {
         wire_report_breach(player, index,
                            "%s %" PRIu64 " pages with %" PRIu64
                            " in the balloon, past the target of %" PRIu64
                            ": a target line is lost or altered",
-                           inflate ? "inflates by" : "deflates by", pfns, ledger, player->target);
+                           inflate ? "the driver inflates by" : "the driver deflates by", pfns,
+                           ledger, player->target);
     }
     return !player->failed;
 }
@@ -298,7 +304,8 @@ static void play_stats(struct wire_player *player, uint32_t index)
     const uint32_t queue = BNT_BALLOON_QUEUE_STATS;
     const uint64_t offset = wire_get_buffer_offset(queue);
     if ((player->features & BNT_BALLOON_F_STATS_VQ) == 0) {
-        wire_report_breach(player, index, "statistics, though the driver did not accept them");
+        wire_report_breach(player, index,
+                           "the line has statistics, but the driver did not accept STATS_VQ");
         return;
     }
     if (player->queues[queue].outstanding) {
@@ -306,7 +313,8 @@ static void play_stats(struct wire_player *player, uint32_t index)
         return;
     }
     if (line->pair_count > BNT_STATS_MAX) {
-        wire_report_breach(player, index, "%" PRIu32 " statistics, at most %d fit a buffer",
+        wire_report_breach(player, index,
+                           "the line has %" PRIu32 " statistics; at most %d fit a buffer",
                            line->pair_count, BNT_STATS_MAX);
         return;
     }
@@ -328,7 +336,7 @@ static void play_stats(struct wire_player *player, uint32_t index)
     wire_send_buffer(player, queue, index, &seg, 1, 0);
 }
 
-/** The extents are the buffer: one chain of the free pages themselves. */
+/** The buffer of a free page report is one chain of the free pages themselves. */
 static void play_reporting(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -336,8 +344,9 @@ static void play_reporting(struct wire_player *player, uint32_t index)
     const uint64_t most = UINT32_MAX >> BNT_PFN_SHIFT;
     uint64_t pfns = 0;
     if ((player->features & BNT_BALLOON_F_PAGE_REPORTING) == 0) {
-        wire_report_breach(player, index,
-                           "a free page report, though the driver did not accept them");
+        wire_report_breach(
+            player, index,
+            "the line is a free page report, but the driver did not accept PAGE_REPORTING");
         return;
     }
     if (player->queues[player->report_queue].outstanding) {
@@ -345,8 +354,9 @@ static void play_reporting(struct wire_player *player, uint32_t index)
         return;
     }
     if (line->pair_count > WIRE_EXTENTS_MAX) {
-        wire_report_breach(player, index, "%" PRIu32 " extents, at most %u", line->pair_count,
-                           WIRE_EXTENTS_MAX);
+        wire_report_breach(player, index,
+                           "the report has %" PRIu32 " extents; at most %u are allowed",
+                           line->pair_count, WIRE_EXTENTS_MAX);
         return;
     }
     if (!measure_runs(player, index, most, &pfns) || !wire_check_report(player, index)) {
@@ -368,7 +378,8 @@ static void play_target(struct wire_player *player, uint32_t index)
     player->ops.target(player->opaque, player->target);
 }
 
-/** The driver writes it once the device has answered; then both must agree. */
+/** The driver writes `actual` once the device has answered; the value must equal the device's
+ * ledger. */
 static void play_actual(struct wire_player *player, uint32_t index)
 {
     const uint64_t recorded = player->recording.lines[index].value;

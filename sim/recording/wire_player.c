@@ -1,9 +1,9 @@
 /*
- * The wire player: its life, its DMA memory, its queues, and the order of a recording's lines.
+ * The wire player: its creation, its DMA memory, its queues, and the order of a recording's lines.
  *
- * A recording that was tampered with should not pass for what a driver did. So lines must be in the
- * order of their time, none may come twice, the statistics must keep the recorder's rhythm, and the
- * driver's last word must be there. What single lines do is in wire_lines.c.
+ * The player detects a recording that was altered. Lines must be in the order of their times, no
+ * line may come twice, statistics must come as often as the recorder asks, and the last write of
+ * `actual` must be there. wire_lines.c plays single lines.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- DMA memory: rings, then a buffer for each of the queues that read one ---- */
+/* ---- DMA memory: the rings, then one buffer for each queue that needs one ---- */
 
 static uint64_t get_ring_room(void)
 {
@@ -115,7 +115,7 @@ void wire_report_breach(struct wire_player *player, uint32_t line, const char *f
     player->ops.fail(player->opaque, text);
 }
 
-/** Fails if the device counted a violation since it was asked last: it is this line's. */
+/** Fails the run if the device counted a new violation, which this line must have caused. */
 static bool check_misuse(struct wire_player *player, uint32_t line)
 {
     const uint64_t misuses = player->ops.misuses(player->opaque);
@@ -124,7 +124,7 @@ static bool check_misuse(struct wire_player *player, uint32_t line)
     }
     char text[256] = "";
     player->ops.misuse_text(player->opaque, text, sizeof text);
-    wire_report_breach(player, line, "the device objects to this %s: %s",
+    wire_report_breach(player, line, "the device reports a violation in this %s: %s",
                        wire_get_kind_name(player->recording.lines[line].kind), text);
     return false;
 }
@@ -137,7 +137,7 @@ void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t
         return;
     }
     if ((player->ops.transport.status_read(player->opaque) & BNT_DEVICE_STATUS_NEEDS_RESET) != 0) {
-        wire_report_breach(player, sent, "the device did not take this %s: it asks for a reset",
+        wire_report_breach(player, sent, "the device asks for a reset instead of serving this %s",
                            kind);
         return;
     }
@@ -162,7 +162,7 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
     uint16_t head = 0;
     const bnt_status status = bnt_vq_drv_add(&to->vq, segs, readable, writable, &head);
     if (status != BNT_OK) {
-        wire_report_breach(player, line, "cannot be put on queue %" PRIu32 ": %s", queue,
+        wire_report_breach(player, line, "the buffer cannot be put on queue %" PRIu32 ": %s", queue,
                            bnt_status_text(status));
         return;
     }
@@ -203,10 +203,11 @@ static bool is_in_order(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (index != player->next) {
-        wire_report_breach(player, index, "is played out of order: line %" PRIu32 " is next",
+        wire_report_breach(player, index,
+                           "the line is played out of order: line %" PRIu32 " is next",
                            player->next + 1);
     } else if (line->again) {
-        wire_report_breach(player, index, "is the line above once more");
+        wire_report_breach(player, index, "the line repeats the line above");
     } else if (line->at_us != line->t_us) {
         wire_report_breach(player, index,
                            "t_us goes back from %" PRIu64 " to %" PRIu64
@@ -225,7 +226,7 @@ static bool is_in_order(struct wire_player *player, uint32_t index)
     return !player->failed;
 }
 
-/** Features, region, queues, then all the rest. */
+/** Checks the phases: first features, then the region, then queues, then all other lines. */
 static bool is_in_phase(struct wire_player *player, uint32_t index)
 {
     const wire_kind kind = player->recording.lines[index].kind;
@@ -234,15 +235,18 @@ static bool is_in_phase(struct wire_player *player, uint32_t index)
     if (player->phase < WIRE_QUEUES_UP) {
         const bool right = kind == (player->phase == WIRE_BEGIN ? WIRE_FEATURES : WIRE_REGION);
         if (!right) {
-            wire_report_breach(player, index,
-                               "%s where the line of the %s must come: a line is lost", name,
-                               wanted[player->phase]);
+            wire_report_breach(
+                player, index,
+                "the line is %s, but the line of the %s must come first: a line is lost", name,
+                wanted[player->phase]);
         }
         return right;
     }
     if (kind == WIRE_FEATURES || kind == WIRE_REGION ||
         (kind == WIRE_QUEUE && player->phase == WIRE_RUNNING)) {
-        wire_report_breach(player, index, "%s comes too late: the driver has it already", name);
+        wire_report_breach(player, index,
+                           "the line of %s comes too late: the driver has set this up already",
+                           name);
         return false;
     }
     return kind == WIRE_QUEUE || player->phase == WIRE_RUNNING || wire_start_driver(player, index);
@@ -259,8 +263,7 @@ void wire_player_play_line(struct wire_player *player, uint32_t line)
     if (player->next == player->recording.line_count &&
         player->recording.lines[line].kind != WIRE_ACTUAL) {
         wire_report_breach(
-            player, line,
-            "the recording ends without the actual that the driver writes last: it is cut");
+            player, line, "the recording ends before the last write of actual: its end is missing");
     }
 }
 

@@ -1,15 +1,14 @@
 /*
- * Plays the recording of a real driver as the guest: each line goes through the real split ring
- * into the real device.
+ * Plays the recording of a real driver as the guest: each line goes through a real split ring to
+ * the real device.
  *
  * The world owns time, notifications and the device; the player owns the driver's side of the
- * rings, in the DMA memory that it is given. It judges too: whatever the recording says and the
- * device does not confirm ends the run through ops->fail, once, with the line and what is wrong.
- * What it holds a recording to stands in docs/use/recordings.md.
+ * rings, in the DMA memory that it receives. The player also judges: if the device does not confirm
+ * what the recording says, the player ends the run with one call of ops->fail, which names the line
+ * and the error. docs/use/recordings.md lists what it checks.
  *
- *     player = wire_player_create(arena, name, bytes, length, &ops, vm, dma, dma_gpa, dma_bytes,
- * ...); for each line, at its time: wire_player_play_line(player, line); at each interrupt:
- * wire_player_take_used(player, queue); at the end:                 wire_player_is_done(player)
+ * Usage: wire_player_create once; wire_player_play_line for each line, at its time;
+ * wire_player_take_used at each interrupt; wire_player_is_done at the end.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_H
 #define SIM_RECORDING_WIRE_PLAYER_H
@@ -24,56 +23,59 @@
 
 struct wire_player;
 
-/** The world as the player sees it. All required; `transport` is called with the same opaque. */
+/** The functions of the world that the player calls. All are required; `transport` receives the
+ * same opaque. */
 struct wire_player_ops {
     struct bnt_drv_transport transport;
-    /** The host sets its target, PFNs in the balloon. */
+    /** The host sets its target, in PFNs. */
     void (*target)(void *opaque, uint64_t pfns);
-    /** The run fails: one sentence that begins with `FILE:LINE: `. Called once at most. */
+    /** The run fails: `text` is one sentence that begins with `FILE:LINE: `. Called at most once.
+     */
     void (*fail)(void *opaque, const char *text);
-    /** Pages in the device's ledger, PFNs. */
+    /** Returns the number of PFNs in the device's ledger. */
     uint64_t (*ledger)(void *opaque);
-    /** Violations that the device counted and survived. */
+    /** Returns how many violations the device counted and survived. */
     uint64_t (*misuses)(void *opaque);
-    /** Says what the last of them was. */
+    /** Writes which violation was the last one. */
     void (*misuse_text)(void *opaque, char *text, size_t bytes);
     /** The VM's memory. */
     uint64_t first_pfn;
     uint64_t pfns;
 };
 
-/** DMA memory that a player needs, whatever the recording. Aligned to a PFN at its GPA. */
+/** Returns the DMA memory that any player needs; its GPA must be aligned to a PFN. */
 size_t wire_player_get_dma_bytes(void);
 
 /**
- * Reads a whole recording. `name` is what messages call it, and is copied, as `ops` is; `bytes` are
- * read here only; `dma` stays the caller's. NULL, and a sentence `FILE:LINE: error: ...` in
- * `error`, for what is no recording; what is one but contradicts itself fails when it is played.
+ * Creates a player from a whole recording. `name` is the file's name in messages; `name` and `ops`
+ * are copied; `bytes` are read only here; the caller keeps `dma`. Returns NULL, with `FILE:LINE:
+ * error: ...` in `error`, if the bytes are not a recording. A recording that contradicts itself
+ * fails when it is played.
  */
 struct wire_player *wire_player_create(struct arena *arena, const char *name, const char *bytes,
                                        size_t length, const struct wire_player_ops *ops,
                                        void *opaque, void *dma, uint64_t dma_gpa, size_t dma_bytes,
                                        char *error, size_t error_bytes);
 
-/** Gives its memory back to the arena. NULL is ignored. */
+/** Returns its memory to the arena. NULL is ignored. */
 void wire_player_destroy(struct wire_player *player);
 
-/** Lines of the recording. Those of a player are counted from 0, those in messages from 1. */
+/** Returns the number of lines. The player counts lines from 0, messages count from 1. */
 uint32_t wire_player_count_lines(const struct wire_player *player);
 
-/** When a line is played: ns after the first one. Never before an earlier line's. */
+/** Returns when a line is played, in ns after the first line; never before an earlier line. */
 uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line);
 
-/** Plays a line; in order. Does nothing once the run failed. */
+/** Plays a line; lines must be played in order. It does nothing after the run has failed. */
 void wire_player_play_line(struct wire_player *player, uint32_t line);
 
-/** The device used buffers of a queue: takes them back. Any time. */
+/** Takes back the buffers that the device has used from a queue. It may be called at any time. */
 void wire_player_take_used(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */
 bool wire_player_is_done(const struct wire_player *player);
 
-/** What was played so far, for accounts. */
+/** Counts of what was played so far, for accounts. */
 struct wire_player_counts {
     uint32_t requests; /**< inflate and deflate */
     uint32_t actuals;

@@ -1,8 +1,9 @@
 /*
- * Private to the wire player: its state, and what its three rooms call of each other.
+ * Private to the wire player: its state, and the functions that its three files share.
  *
- * wire_player.c owns life, memory, queues and the order of lines; wire_lines.c plays single lines;
- * wire_rules.c holds reports and statistics against those before. Nothing else includes this.
+ * wire_player.c has its creation, memory, queues and the order of lines; wire_lines.c plays single
+ * lines; wire_rules.c compares reports and statistics with earlier ones. No other file includes
+ * this header.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
 #define SIM_RECORDING_WIRE_PLAYER_PRIVATE_H
@@ -13,23 +14,24 @@
 #include <ballonet/balloon.h>
 #include <ballonet/virtqueue.h>
 
-#define WIRE_QUEUES            BNT_BALLOON_QUEUE_COUNT
-#define WIRE_QUEUE_SIZE_MAX    1024u
-#define WIRE_REQUEST_PFNS_MAX  8192u
-#define WIRE_EXTENTS_MAX       1024u
-#define WIRE_STATS_GAP_US_MAX  1500000u /**< the recorder asks every second */
-#define WIRE_ACTUAL_GAP_US_MAX 200000u  /**< Linux writes it as soon as it is answered */
+#define WIRE_QUEUES           BNT_BALLOON_QUEUE_COUNT
+#define WIRE_QUEUE_SIZE_MAX   1024u
+#define WIRE_REQUEST_PFNS_MAX 8192u
+#define WIRE_EXTENTS_MAX      1024u
+#define WIRE_STATS_GAP_US_MAX 1500000u /**< longest gap: the recorder asks every second */
+/** longest delay: Linux writes `actual` right after the answer */
+#define WIRE_ACTUAL_GAP_US_MAX 200000u
 
-/** vhost-user's F_PROTOCOL_FEATURES, which no driver of ours knows. */
+/** F_PROTOCOL_FEATURES of vhost-user, which our drivers do not know. */
 #define WIRE_F_PROTOCOL_FEATURES (UINT64_C(1) << 30)
 
-/** One queue of the driver; at most one buffer of it is with the device. */
+/** One queue of the driver; the device has at most one of its buffers. */
 struct wire_queue {
     struct bnt_vq_drv vq;
-    struct bnt_vq_slot *slots; /**< vq's size; NULL: the recording has no such queue */
+    struct bnt_vq_slot *slots; /**< of vq's size; NULL: the recording has no such queue */
     uint16_t size;
     bool outstanding;
-    uint32_t line; /**< that sent what is or was last outstanding */
+    uint32_t line; /**< the line that sent the last buffer */
 };
 
 typedef enum wire_phase {
@@ -58,27 +60,28 @@ struct wire_player {
     uint32_t queue_count;
     uint32_t report_queue;
     uint64_t target;
-    uint64_t misuses;      /**< of the device that were judged already */
-    bool actual_due;       /**< after the request of ... */
+    uint64_t misuses;      /**< violations of the device that were already judged */
+    bool actual_due;       /**< a request was sent, and `actual` must still be written */
     uint32_t actual_after; /**< ... this line */
-    uint64_t stats_us;     /**< of the last statistics line */
+    uint64_t stats_us;     /**< time of the last statistics line */
     uint32_t stats_line;   /**< that line */
-    uint8_t *reported;     /**< for each PFN: wire_rules.c; NULL before the first report */
-    uint32_t report_order; /**< of the largest block reported */
+    uint8_t *reported;     /**< a byte for each PFN (wire_rules.c); NULL before the first report */
+    uint32_t report_order; /**< order of the largest reported block */
     struct wire_player_counts counts;
     struct bnt_vq_seg extents[WIRE_EXTENTS_MAX];
 };
 
 /* wire_player.c */
 
-/** Ends the run: `FILE:LINE: ` and the text; line counted from 0. The first one only. */
+/** Ends the run with `FILE:LINE: ` and the text; `line` counts from 0. Only the first call has an
+ * effect. */
 void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/** Says why a queue's buffer is still with the device at `line`. */
+/** Reports that the device still has a queue's buffer when `line` needs it back. */
 void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t line);
-/** Says that a request has no actual. */
+/** Reports that no write of `actual` followed a request. */
 void wire_report_no_actual(struct wire_player *player, uint32_t line);
-/** Queue memory and buffers, as the device sees them. */
+/** Both return an offset in the DMA memory: of a queue's ring, of a queue's buffer. */
 uint64_t wire_get_ring_offset(uint32_t queue);
 uint64_t wire_get_buffer_offset(uint32_t queue);
 /** Hands a buffer to the device. */
@@ -87,19 +90,19 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
 
 /* wire_lines.c */
 
-/** DRIVER_OK: after the last queue line. False if the run failed. */
+/** Sets DRIVER_OK after the last queue line. Returns false if the run failed. */
 bool wire_start_driver(struct wire_player *player, uint32_t line);
-/** Plays one line, whose order was checked. */
+/** Plays one line, whose order was already checked. */
 void wire_play_line(struct wire_player *player, uint32_t line);
 
 /* wire_rules.c */
 
-/** Whether the extents of a free page report, all of them guest memory, can be blocks that are free
- * and were not reported before. */
+/** Whether the extents of a free page report can be free blocks that were not reported before. All
+ * of them must be in guest memory. */
 bool wire_check_report(struct wire_player *player, uint32_t index);
-/** Pages of an inflate: the blocks that they lie in may be reported anew. */
+/** Records the pages of an inflate: the blocks that contain them may be reported again. */
 void wire_note_inflate(struct wire_player *player, uint32_t index);
-/** Whether statistics can be those that follow the last ones. */
+/** Whether these statistics can follow the last ones. */
 bool wire_check_stats(struct wire_player *player, uint32_t index);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * Reads wire recordings: a strict scanner for lines of JSON, with a table of what each may hold.
+ * Reads wire recordings: a strict scanner for lines of JSON, with a table of what each kind of line
+ * may have.
  *
- * Written for this one shape, flat objects of numbers, names and pairs: anything else, though it
- * may be JSON, is an error with its line. Lines are many and short and read at every run's begin,
- * hence no general parser. No state outside the caller's struct.
+ * The scanner reads only flat objects of numbers, names and pairs; anything else is an error with
+ * its line number, even if it is valid JSON. A recording has many short lines and is read at the
+ * start of every run, so a general JSON parser would be slow. All state is in the caller's struct.
  */
 #include "sim/recording/wire_recording.h"
 
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_BYTES 32u /* a key or a name, with its NUL; the longest known has ten */
+#define TEXT_BYTES 32u /* bytes of a key or name, with its NUL; the longest has ten */
 
 typedef enum key {
     KEY_T_US,
@@ -41,7 +42,7 @@ typedef enum key_type {
 struct key_rule {
     const char *name;
     key_type type;
-    uint64_t max;       /* of a number; of a pair's second one */
+    uint64_t max;       /* largest number; for a pair, largest second number */
     uint64_t max_first; /* of a pair's first one */
 };
 
@@ -82,12 +83,12 @@ static const struct kind_rule kinds[WIRE_KINDS] = {
 struct scanner {
     struct wire_recording *recording;
     const char *name;
-    const char *at; /* of the line being read */
+    const char *at; /* the next character of the current line */
     const char *end;
     uint32_t number;
     char *error;
     size_t error_bytes;
-    uint32_t seen; /* keys of the line, a bit each */
+    uint32_t seen; /* one bit for each key of the line */
     uint64_t numbers[KEY_COUNT];
     char names[KEY_COUNT][TEXT_BYTES]; /* of TYPE_NAME */
 };
@@ -155,7 +156,7 @@ static void skip_blanks(struct scanner *scanner)
     }
 }
 
-/** Takes `wanted` if it comes next. */
+/** Takes the character `wanted` if it comes next. */
 static bool take_character(struct scanner *scanner, char wanted)
 {
     skip_blanks(scanner);
@@ -177,13 +178,13 @@ static bool expect_character(struct scanner *scanner, char wanted, const char *w
     }
     const unsigned char found = (unsigned char)*scanner->at;
     if (found < 0x20 || found > 0x7E) {
-        return reject(scanner, "byte 0x%02x where '%c' must come %s", (unsigned)found, wanted,
-                      where);
+        return reject(scanner, "the line has byte 0x%02x where '%c' must come %s", (unsigned)found,
+                      wanted, where);
     }
-    return reject(scanner, "'%c' where '%c' must come %s", (char)found, wanted, where);
+    return reject(scanner, "the line has '%c' where '%c' must come %s", (char)found, wanted, where);
 }
 
-/** A string without escapes: none that a recording holds needs one. */
+/** Scans a string without escapes; no string of a recording needs escapes. */
 static bool scan_text(struct scanner *scanner, char text[TEXT_BYTES], const char *where)
 {
     size_t length = 0;
@@ -193,7 +194,7 @@ static bool scan_text(struct scanner *scanner, char text[TEXT_BYTES], const char
     while (scanner->at < scanner->end && *scanner->at != '"') {
         const unsigned char c = (unsigned char)*scanner->at++;
         if (c < 0x20 || c > 0x7E || c == '\\' || length + 1 == TEXT_BYTES) {
-            return reject(scanner, "a text that is no key or name of a recording %s", where);
+            return reject(scanner, "the text used %s is too long or has a wrong character", where);
         }
         text[length++] = (char)c;
     }
@@ -215,7 +216,7 @@ static bool parse_digit(char c, uint32_t base, uint32_t *digit)
     return true;
 }
 
-/** Digits up to the first character that is none. */
+/** Scans digits up to the first other character. */
 static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, const char *what,
                         uint64_t *value)
 {
@@ -233,7 +234,7 @@ static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, co
         return reject(scanner, "%s must be a whole number", what);
     }
     if (base == 10 && *begin == '0' && scanner->at - begin > 1) {
-        return reject(scanner, "%s begins with a needless 0", what);
+        return reject(scanner, "%s must not begin with the digit 0", what);
     }
     *value = sum;
     return true;
@@ -293,7 +294,7 @@ static bool scan_tag(struct scanner *scanner, const struct key_rule *rule)
     return true;
 }
 
-/** A list of pairs or a map of tags; both may be empty. */
+/** Scans a list of pairs or a map of tags; both may be empty. */
 static bool scan_list(struct scanner *scanner, const struct key_rule *rule)
 {
     const bool tags = rule->type == TYPE_TAGS;
@@ -355,7 +356,7 @@ static bool scan_member(struct scanner *scanner)
     return expect_character(scanner, ':', "after a key") && scan_value(scanner, (key)which);
 }
 
-/** Which kind of line it is, by `event` or `queue`. */
+/** Finds the kind of a line by its key `event` or `queue`. */
 static bool find_kind(struct scanner *scanner, wire_kind *kind)
 {
     const bool event = (scanner->seen >> KEY_EVENT & 1u) != 0;
@@ -373,7 +374,7 @@ static bool find_kind(struct scanner *scanner, wire_kind *kind)
     return reject(scanner, "unknown %s \"%s\"", keys[by].name, scanner->names[by]);
 }
 
-/** Each kind has its keys: all of them, and no other. */
+/** Checks that the line has exactly the keys of its kind. */
 static bool check_keys(struct scanner *scanner, wire_kind kind)
 {
     const struct kind_rule *rule = &kinds[kind];
@@ -411,7 +412,7 @@ static bool scan_line(struct scanner *scanner, bool again)
     }
     skip_blanks(scanner);
     if (scanner->at != scanner->end) {
-        return reject(scanner, "something follows the object: a line holds one");
+        return reject(scanner, "text follows the JSON object: a line has exactly one object");
     }
     if (!find_kind(scanner, &line.kind) || !check_keys(scanner, line.kind)) {
         return false;
@@ -442,10 +443,10 @@ static bool scan_all(struct scanner *scanner, const char *bytes, size_t length)
         const size_t line_length = (size_t)((stop != NULL ? stop : end) - at);
         scanner->number++;
         if (line_length > WIRE_LINE_BYTES_MAX) {
-            return reject(scanner, "a line of more than %u bytes", WIRE_LINE_BYTES_MAX);
+            return reject(scanner, "the line has more than %u bytes", WIRE_LINE_BYTES_MAX);
         }
         if (scanner->number > WIRE_LINES_MAX) {
-            return reject(scanner, "more than %u lines", WIRE_LINES_MAX);
+            return reject(scanner, "the recording has more than %u lines", WIRE_LINES_MAX);
         }
         scanner->at = at;
         scanner->end = at + line_length;
@@ -471,8 +472,9 @@ bool wire_recording_parse(struct wire_recording *recording, struct arena *arena,
     bool good = false;
     if (length == 0 || length > WIRE_BYTES_MAX) {
         scanner.number = 1;
-        good = length == 0 ? reject(&scanner, "the recording is empty")
-                           : reject(&scanner, "the recording is over %u bytes", WIRE_BYTES_MAX);
+        good = length == 0
+                   ? reject(&scanner, "the recording is empty")
+                   : reject(&scanner, "the recording has more than %u bytes", WIRE_BYTES_MAX);
     } else {
         good = scan_all(&scanner, bytes, length);
     }

@@ -1,9 +1,9 @@
 /*
- * The file format of a wire recording: one JSON object a line, made into an array of lines.
+ * The file format of a wire recording: one JSON object on each line, read into an array of lines.
  *
- * Only what a line says by itself is checked here: that it is JSON, its keys, their types and
- * bounds. What lines say of each other, and whether it is true, is the player's business. Only
- * wire_player.c and tests come here.
+ * This file checks each line by itself: that it is JSON, its keys, their types and bounds. The
+ * player checks whether lines fit each other and the device. Only wire_player.c and tests include
+ * this header.
  */
 #ifndef SIM_RECORDING_WIRE_RECORDING_H
 #define SIM_RECORDING_WIRE_RECORDING_H
@@ -19,18 +19,18 @@
 #define WIRE_LINE_BYTES_MAX (256u * 1024)
 #define WIRE_PAIRS_MAX      8192u                    /**< runs, extents or tags of one line */
 #define WIRE_TIME_US_MAX    UINT64_C(31536000000000) /**< a year */
-#define WIRE_NAME_MAX       256u /**< bytes of a file's name in messages; the rest is cut off */
+#define WIRE_NAME_MAX       256u /**< longest file name in messages; the rest is cut off */
 
 typedef enum wire_kind {
-    WIRE_FEATURES,  /**< value: bits that the driver accepted */
-    WIRE_REGION,    /**< value: first PFN; extra: pages */
-    WIRE_QUEUE,     /**< value: index; extra: size */
+    WIRE_FEATURES,  /**< value: feature bits that the driver accepted */
+    WIRE_REGION,    /**< value: first PFN; extra: number of pages */
+    WIRE_QUEUE,     /**< value: index of the queue; extra: its size */
     WIRE_TARGET,    /**< value: num_pages */
     WIRE_ACTUAL,    /**< value: pages */
-    WIRE_INFLATE,   /**< value: pages; pairs: runs of first PFN and count */
+    WIRE_INFLATE,   /**< value: number of pages; pairs: first PFN and count of each run */
     WIRE_DEFLATE,   /**< the same */
-    WIRE_STATS,     /**< pairs: tag and value */
-    WIRE_REPORTING, /**< pairs: first PFN and pages of an extent */
+    WIRE_STATS,     /**< pairs: each tag with its value */
+    WIRE_REPORTING, /**< pairs: first PFN and pages of each extent */
     WIRE_KINDS
 } wire_kind;
 
@@ -41,12 +41,12 @@ struct wire_pair {
 
 struct wire_line {
     wire_kind kind;
-    bool again; /**< byte for byte the line above */
+    bool again; /**< equal to the line above, byte for byte */
     uint64_t t_us;
-    uint64_t at_us; /**< the latest t_us up to here: more than t_us for a line out of order */
+    uint64_t at_us; /**< the largest t_us so far; more than t_us if the line is out of order */
     uint64_t value;
     uint64_t extra;
-    uint32_t pair; /**< index of the first one */
+    uint32_t pair; /**< index of its first pair */
     uint32_t pair_count;
 };
 
@@ -61,16 +61,16 @@ struct wire_recording {
 };
 
 /**
- * Reads a recording of at least one line. False, and `NAME:LINE: error: ...` in `error`, for what
- * is none; `recording` is then empty. Never keeps a pointer into `bytes`.
+ * Reads a recording of at least one line. Returns false, with `NAME:LINE: error: ...` in `error`
+ * and an empty `recording`, if the bytes are not a recording. It keeps no pointer into `bytes`.
  */
 bool wire_recording_parse(struct wire_recording *recording, struct arena *arena, const char *name,
                           const char *bytes, size_t length, char *error, size_t error_bytes);
 
-/** Gives its memory back; it is empty then. */
+/** Frees the memory of a recording, which is empty afterwards. */
 void wire_recording_free(struct wire_recording *recording);
 
-/** "inflate" and so on, as the file says it; never NULL. */
+/** Returns "inflate" and so on, as in the file; never NULL. */
 const char *wire_get_kind_name(wire_kind kind);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * What lines of a recording say of each other that the device does not look at: which blocks were
- * reported free and have not been used since, and how statistics follow each other.
+ * Rules between the lines of a recording that the device does not check: which blocks were reported
+ * free and have not been used since, and how statistics follow each other.
  *
- * Called by wire_lines.c before a line goes to the device. docs/use/recordings.md says whom these
- * rules fit, and what nobody can notice.
+ * wire_lines.c calls these functions before a line goes to the device. docs/use/recordings.md says
+ * which drivers these rules fit, and what no rule can detect.
  */
 #include "sim/recording/wire_player_private.h"
 
@@ -12,14 +12,15 @@
 
 /* ---- Blocks reported free ---- */
 
-/** Order of the reported block that begins at a PFN, plus 1; 0: none begins there. */
+/** Returns where to store 1 + the order of the reported block that begins at a PFN; 0 means that
+ * none begins there. */
 static uint8_t *get_block_order(struct wire_player *player, uint64_t pfn)
 {
     return &player->reported[pfn - player->first_pfn];
 }
 
-/** Order of the block reported before, and not used since, in which a block of `order` at `pfn`
- * lies; -1: there is none. `first` is where it begins. */
+/** Finds the reported, unused block that contains a block of `order` at `pfn`. Returns its order
+ * and its start in `first`, or -1. */
 static int32_t find_block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
                                  uint64_t *first)
 {
@@ -32,7 +33,7 @@ static int32_t find_block_around(struct wire_player *player, uint64_t pfn, uint3
     return -1;
 }
 
-/** The last line up to `index` that reports the block that begins at `first`. */
+/** Returns the last line up to `index` that reports the block that begins at `first`. */
 static uint32_t find_reporting_line(const struct wire_player *player, uint32_t index,
                                     uint64_t first)
 {
@@ -48,7 +49,8 @@ static uint32_t find_reporting_line(const struct wire_player *player, uint32_t i
     return index;
 }
 
-/** A block of Linux's buddy allocator: a power of two, which begins at a multiple of itself. */
+/** Whether an extent can be a block of Linux's buddy allocator: its size is a power of two, and it
+ * begins at a multiple of its size. */
 static bool is_buddy_block(const struct wire_pair *extent)
 {
     return (extent->second & (extent->second - 1)) == 0 && extent->first % extent->second == 0;
@@ -59,7 +61,7 @@ static bool are_overlapping(const struct wire_pair *a, const struct wire_pair *b
     return a->first < b->first + b->second && b->first < a->first + a->second;
 }
 
-/** Blocks of one report are blocks of the allocator, and no page is in two of them. */
+/** Checks that the extents of a report are blocks of the allocator and do not overlap. */
 static bool check_shape(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -68,9 +70,9 @@ static bool check_shape(struct wire_player *player, uint32_t index)
         if (!is_buddy_block(&extents[i])) {
             wire_report_breach(
                 player, index,
-                "PFN %" PRIu64 " (%" PRIu64
-                " of them) is no block of the guest's allocator, which has powers of two "
-                "that begin at a multiple of themselves",
+                "the range at PFN %" PRIu64 " with %" PRIu64
+                " PFNs is no block of the guest's allocator, whose blocks are powers of two "
+                "and begin at a multiple of their size",
                 extents[i].first, extents[i].second);
             return false;
         }
@@ -110,9 +112,9 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
         const uint32_t order = (uint32_t)__builtin_ctzll(extents[i].second);
         if (find_block_around(player, extents[i].first, order, &first) >= 0) {
             wire_report_breach(player, index,
-                               "PFN %" PRIu64 " (%" PRIu64
-                               " of them) was reported free by line %" PRIu32
-                               ", and the balloon had no page of that block since",
+                               "the range at PFN %" PRIu64 " with %" PRIu64
+                               " PFNs was reported free by line %" PRIu32
+                               ", and none of its pages was inflated since",
                                extents[i].first, extents[i].second,
                                find_reporting_line(player, index - 1, first) + 1);
             return false;
@@ -157,7 +159,7 @@ static bool is_of_kind(uint64_t tag, enum stat_kind kind)
     return tag < BNT_STAT_COUNT && kinds[tag] == kind;
 }
 
-/** A driver sends the same statistics in the same order each time. */
+/** Checks that the driver sends the same statistics in the same order each time. */
 static bool check_tags(struct wire_player *player, uint32_t index, const struct wire_line *before)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -171,7 +173,7 @@ static bool check_tags(struct wire_player *player, uint32_t index, const struct 
         return true;
     }
     wire_report_breach(player, index,
-                       "%" PRIu32 " statistics that are not the %" PRIu32 " of line %" PRIu32
+                       "the %" PRIu32 " tags differ from the %" PRIu32 " tags of line %" PRIu32
                        ": tag %" PRIu64 " is left out, added or moved",
                        line->pair_count, before->pair_count, player->stats_line + 1,
                        i < before->pair_count ? wanted[i].first : tags[i].first);
@@ -198,8 +200,8 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
         if (is_known && is_of_kind(tags[i].first, STAT_COUNTER) &&
             tags[i].second < last[i].second) {
             wire_report_breach(player, index,
-                               "tag %" PRIu64 " goes back from %" PRIu64 " to %" PRIu64
-                               ", and only ever grows: lines were altered or have traded places",
+                               "tag %" PRIu64 " decreases from %" PRIu64 " to %" PRIu64
+                               ", but this counter only grows: lines were altered or swapped",
                                tags[i].first, last[i].second, tags[i].second);
             return false;
         }

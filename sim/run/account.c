@@ -1,5 +1,5 @@
 /*
- * The account: in a few lines, what happened to each guest.
+ * The account: a few lines that say what happened to each guest.
  */
 #include "sim/run/run_private.h"
 
@@ -62,7 +62,9 @@ static void print_resets(const struct vm *vm, FILE *out)
     if (resets > 0) {
         char freed[32];
         format_size(freed, sizeof freed, vm, METRIC_RESET_FREED);
-        (void)fprintf(out, "  %s: %" PRIu64 " resets gave back %s silently, epoch %" PRIu64 "\n",
+        (void)fprintf(out,
+                      "  %s: %" PRIu64
+                      " resets emptied %s from the balloon without requests, epoch %" PRIu64 "\n",
                       vm->spec.name, resets, freed,
                       world_read_metric(vm->world, METRIC_EPOCH_ACK, vm->index));
     }
@@ -80,8 +82,8 @@ static void print_memory(const struct vm *vm, FILE *out)
         format_size(refaults, sizeof refaults, vm, METRIC_REFAULTS);
         format_size(freed, sizeof freed, vm, METRIC_OOM_FREED);
         (void)fprintf(out,
-                      "  %s: cache dropped %s, read again %s; %" PRIu64
-                      " OOM deflates gave %s, %" PRIu64 " workloads killed\n",
+                      "  %s: %s of page cache were dropped, %s were read again; %" PRIu64
+                      " OOM deflates freed %s, %" PRIu64 " workloads were killed\n",
                       vm->spec.name, dropped, refaults, account->oom_deflates, freed,
                       account->oom_kills);
     }
@@ -92,18 +94,20 @@ static void print_faults(const struct vm *vm, FILE *out)
     const uint64_t lost =
         vm->link[SIGNAL_KICK].lost + vm->link[SIGNAL_INTERRUPT].lost + vm->link[SIGNAL_CONFIG].lost;
     if (lost > 0 || vm->account.stalls > 0) {
-        (void)fprintf(out, "  %s: %" PRIu64 " notifications lost, %" PRIu64 " requests stalled\n",
+        (void)fprintf(out,
+                      "  %s: %" PRIu64 " notifications were lost, %" PRIu64 " requests stalled\n",
                       vm->spec.name, lost, vm->account.stalls);
     }
     const struct bnt_host_info host = vm_get_host_info(vm);
     if (host.wire.breaks > 0) {
-        (void)fprintf(out, "  %s: the device was broken %" PRIu64 " times: %s\n", vm->spec.name,
-                      host.wire.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
+        (void)fprintf(
+            out, "  %s: the driver broke the device %" PRIu64 " times, at last by this fault: %s\n",
+            vm->spec.name, host.wire.breaks, bnt_fault_text(vm->ends.device.diag(vm)->fault));
     }
     if (vm->account.reported_pfns > 0) {
         char reported[32];
         format_size(reported, sizeof reported, vm, METRIC_REPORTED);
-        (void)fprintf(out, "  %s: %s were reported free\n", vm->spec.name, reported);
+        (void)fprintf(out, "  %s: %s were reported as free pages\n", vm->spec.name, reported);
     }
 }
 

@@ -1,11 +1,11 @@
 /*
- * What the oracle is asked of one VM: after an event that touched it, and in full.
+ * The checks of one VM by the oracle: after an event that touched the VM, and in full.
  */
 #include "sim/run/run_private.h"
 
 #include <stddef.h>
 
-/** Whether the driver's next step waits for nothing but the calls that it made, and a stall. */
+/** Whether nothing delays the driver's next step except the calls that it made and a stall. */
 static bool is_step_due(const struct vm *vm)
 {
     const uint64_t now_ns = engine_get_time_ns(vm->world->engine);
@@ -26,7 +26,8 @@ static bool is_device_waiting(const struct vm *vm, const struct bnt_host_info *h
            vm->migration != NULL || (host->status & BNT_DEVICE_STATUS_SUSPEND) != 0;
 }
 
-/** The event that ends it is part of the wait. */
+/** Tells the oracle that the device waits; the event that ends the wait still counts as part of it.
+ */
 static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
 {
     const bool waits = is_device_waiting(vm, host);
@@ -36,8 +37,7 @@ static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
     vm->device_waited = waits;
 }
 
-/** After every event: only what oracle_check_counters looks at is asked for, not the counters
- * behind it. */
+/** This runs after every event, so it reads only the fields that oracle_check_counters needs. */
 void check_touched(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -53,7 +53,7 @@ void check_touched(struct vm *vm)
         oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
-    /* Only these runs have pages on the move, or ones that the wire cannot name. */
+    /* Only in these runs is a page being moved, or has a PFN that the wire cannot name. */
     const bool whole = vm->life.moving || vm_ends_beyond_32_bits(vm);
     const size_t needed = whole ? sizeof(struct bnt_guest_info)
                                 : offsetof(struct bnt_guest_info, totals.inflated_pfns);

@@ -1,5 +1,5 @@
 /*
- * A VM, put together from its memory, the peers at its ends and the faults around them.
+ * Creation of a VM: its memory, the peers at its ends, and the faults around them.
  */
 #include "sim/faults/faults.h"
 #include "sim/life/life.h"
@@ -13,7 +13,8 @@ bool vm_can_start(struct vm *vm, char *error, size_t error_bytes)
            peers_find_driver(vm)->can_start(vm, error, error_bytes);
 }
 
-/** The longest way of a request with no fault: behind all that may be in the device's queues. */
+/** Returns the longest time that a request takes without faults: it waits behind full queues of the
+ * device. */
 static uint64_t compute_answer_ns(const struct vm *vm)
 {
     const uint64_t buffers =
@@ -91,7 +92,7 @@ void vm_destroy(struct vm *vm)
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     migration_destroy(vm);
     if (vm->ends.driver.destroy == NULL) {
-        return; /* the world was given up before */
+        return; /* the creation of the world failed before the VM was created */
     }
     vm->ends.driver.destroy(vm);
     vm->ends.device.destroy(vm);

@@ -1,8 +1,8 @@
 /*
- * Expectations: what the scenario says must hold, and when.
+ * Expectations: the conditions of the scenario, and when each must hold.
  *
  * ALWAYS and NEVER are judged after every event, EVENTUALLY within its window, AT at its time,
- * FINALLY at the end. A broken EVENTUALLY is a matter of liveness, the others are failures.
+ * FINALLY at the end. An EVENTUALLY that is not met is a liveness error; any other is a failure.
  */
 #include "sim/run/run_private.h"
 

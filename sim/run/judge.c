@@ -1,17 +1,19 @@
 /*
- * The oracle's checks: after every event of what it touched, in full at the ends of phases and of
- * the run.
+ * When the oracle checks a world: after every event the VMs that it touched, and all VMs in full at
+ * the end of each phase and of the run.
  */
 #include "sim/run/run_private.h"
 
 #include <inttypes.h>
 
-/** The state word must be the sum of the facts: the full audit of the hash's fifth ingredient. */
+/** Checks that the incremental state word equals one that is computed anew from all state; the hash
+ * of a run contains this word. */
 static void audit_state(struct world *world)
 {
     if (!world->config.hash_off &&
         oracle_recompute_state(world->oracle) != engine_get_state(world->engine)) {
-        world_fail(world, VERDICT_FAIL, "the incremental state hash is not what an audit makes");
+        world_fail(world, VERDICT_FAIL,
+                   "the incremental state hash differs from the one that an audit computes");
     }
 }
 

@@ -1,14 +1,15 @@
 /*
  * Metrics: the values that expectations compare and the account prints, and how they are written.
  *
- * Where a value comes from stands in its row (sim/scenario/metrics.h); here is what its words mean.
+ * The row of a metric (sim/scenario/metrics.h) says where its value comes from, in the words that
+ * this file defines.
  */
 #include "sim/run/run_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- The words of sources ---- */
+/* ---- The words in which rows name sources ---- */
 
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
 #define GUEST(field)     (vm_get_guest_info(vm).field)
@@ -43,7 +44,7 @@ static struct bnt_host_ws get_working_set(const struct vm *vm)
     return there ? ws : (struct bnt_host_ws){0};
 }
 
-/** Memory in the first or in the last bin of the last working-set report. */
+/** Returns the memory in the first or the last bin of the last working-set report. */
 static uint64_t get_bin_bytes(const struct vm *vm, bool last)
 {
     const struct bnt_host_ws ws = get_working_set(vm);
@@ -73,7 +74,7 @@ static bool is_page_in_balloon(const struct vm *vm, uint64_t pfn)
     return vm->gmem != NULL && gmem_get_page_use(vm->gmem, pfn) == PAGE_USE_BALLOON;
 }
 
-/** Which pages a side has, as one number: two VMs that have the same have the same number. */
+/** Hashes the set of pages that one side has: two VMs with the same set have the same hash. */
 static uint64_t hash_pages(const struct vm *vm, bool (*has)(const struct vm *vm, uint64_t pfn))
 {
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;

@@ -1,8 +1,8 @@
 /*
- * A world: made, run event by event, judged, taken apart.
+ * A world: it is created, run event by event, judged and destroyed.
  *
- * This is the only place that knows every event; what each means is one line here and a function in
- * the room it belongs to.
+ * Only this file knows every event; each event has one line here, which calls a function in the
+ * room of that event.
  */
 #include "sim/faults/faults.h"
 #include "sim/life/life.h"
@@ -165,7 +165,8 @@ static void create_engine(struct world *world)
     world->engine = engine_create(&config);
 }
 
-/** In this order each is told of what happened; those that are off are not in the list. */
+/** Adds the observers in the order in which they receive observations; those that are switched off
+ * are not added. */
 static void add_observers(struct world *world)
 {
     const struct {
@@ -259,7 +260,7 @@ void world_destroy(struct world *world)
 
 /* ---- The run ---- */
 
-/** Drivers attach, recordings begin. */
+/** Drivers attach, and recordings begin. */
 static void start_guests(struct world *world)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
@@ -274,13 +275,14 @@ static void end_run_at_limit(struct world *world, engine_end end)
                    "limits.events (%" PRIu64 ") was reached: raise it or shorten the scenario",
                    world->scenario->events_max);
     } else if (end == ENGINE_TIME_MAX) {
-        world_fail(world, VERDICT_LIMIT, "limits.time was reached");
+        world_fail(world, VERDICT_LIMIT,
+                   "limits.time was reached: raise it or shorten the scenario");
     } else if (end == ENGINE_DIVERGED) {
         world_fail(world, VERDICT_NONDETERMINISM, "a choice differs from the recording");
     }
 }
 
-/** Observers change nothing of a run, except that they may end it. */
+/** Updates the progress for another process, which may only read it or stop the run. */
 static void update_watch(struct world *world)
 {
     struct world_watch *watch = world->config.watch;

@@ -1,5 +1,5 @@
 /*
- * Private to sim/run: what its files call of each other.
+ * Private to sim/run: the functions that its files share.
  */
 #ifndef SIM_RUN_RUN_PRIVATE_H
 #define SIM_RUN_RUN_PRIVATE_H
@@ -8,8 +8,8 @@
 #include "sim/world/vm.h"
 
 /* create.c */
-/** Whether its device and its driver take the VM's configuration; else a sentence. Makes nothing.
- */
+/** Whether the device and the driver accept the VM's configuration; if not, `error` receives a
+ * sentence. Creates nothing. */
 bool vm_can_start(struct vm *vm, char *error, size_t error_bytes);
 bool vm_create(struct world *world, uint32_t index, char *error, size_t error_bytes);
 void vm_destroy(struct vm *vm);
@@ -18,7 +18,8 @@ void vm_destroy(struct vm *vm);
 void script_schedule(struct world *world);
 void script_run_action(struct world *world, uint32_t index);
 void script_begin_quiet(struct world *world);
-/** Events 64 apart share a bit: one that is not set says that no action waits. */
+/** Returns the bit for an event. Events whose numbers differ by 64 share a bit; a clear bit means
+ * that no action waits. */
 static inline uint64_t script_get_awaited_bit(uint32_t event)
 {
     return UINT64_C(1) << (event % 64);
@@ -35,22 +36,23 @@ void judge_event(struct world *world);
 void judge_end(struct world *world);
 
 /* check.c */
-/** After an event that touched the VM. */
+/** Checks a VM after an event that touched it. */
 void check_touched(struct vm *vm);
-/** Recomputes what the oracle knows of a VM. */
+/** Compares everything that the oracle knows of a VM with the VM itself. */
 void check_in_full(struct vm *vm);
 
 /* settled.c */
 void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns);
-/** A queue that is not reset leaves the driver broken: it may not reset the device. */
+/** Whether the driver stays broken for good: the device resets no queue, and the driver may not
+ * reset the device. */
 bool settled_is_left_broken(const struct vm *vm);
-/** Why the balloon is not held to its target, or NULL. */
+/** Returns why the balloon need not be at its target, or NULL. */
 const char *settled_find_reason(const struct vm *vm);
 bool settled_is(const struct vm *vm);
 
 /* swarm.c */
 void swarm_draw_knobs(struct world *world);
-/** Gives a knob its value. */
+/** Sets a setting of the VM to the value of a swarm knob. */
 void swarm_apply_knob(struct scenario_vm *vm, const struct scenario_swarm *swarm, uint64_t value);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The script: actions at their times and at their events, phases, and the quiet end.
+ * The script: actions at their times or after their events, phases, and the quiet phase at the end.
  *
- * One function an action, one row in the table. What an action needs of a VM stands in vm.c,
+ * Each action is a function and a row in the table. The functions that actions call are in vm.c,
  * link.c, memory.c and hostile.c.
  */
 #include "sim/faults/faults.h"
@@ -28,7 +28,7 @@ static void act_set_target(struct vm *vm, const struct scenario_action *action)
             : vm->ends.device.target_set(vm, convert_to_pfns(action->size_bytes),
                                          action->duration_ns, &id);
     if (status != BNT_OK) {
-        world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the target was not taken: %s",
+        world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the device refused the target: %s",
                    action->place.line, bnt_status_text(status));
         return;
     }
@@ -39,8 +39,9 @@ static void act_reset_balloon(struct vm *vm, const struct scenario_action *actio
 {
     const bnt_status status = vm->ends.device.reset(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no reset: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the device refused to reset the balloon: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -49,7 +50,8 @@ static void act_add_refusal(struct vm *vm, const struct scenario_action *action)
     vm->settled.refusing = true;
     const bnt_status status = vm->ends.device.rule_add(vm, &action->rule);
     if (status != BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "line %" PRIu32 ": the refusal was not taken: %s",
+        world_fail(vm->world, VERDICT_FAIL,
+                   "line %" PRIu32 ": the device refused the rule for refusals: %s",
                    action->place.line, bnt_status_text(status));
     }
 }
@@ -112,7 +114,8 @@ static void act_poll_stats(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.device.stats_poll(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no statistics: %s", vm->spec.name,
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the device cannot ask for statistics: %s", vm->spec.name,
                   action->place.line, bnt_status_text(status));
     }
 }
@@ -121,15 +124,17 @@ static void act_request_working_set(struct vm *vm, const struct scenario_action 
 {
     const bnt_status status = vm->ends.device.working_set_request(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no working set: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the device cannot ask for a working-set report: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
 static void act_detach_driver(struct vm *vm, const struct scenario_action *action)
 {
     vm->detaching = true;
-    vm->life.found = false; /* who unloads the driver wants none for a device plugged in before */
+    vm->life.found = false; /* a driver that the script unloads does not attach to a device that was
+                               plugged in before */
     vm->leave_secret = action->secret;
     life_detach_driver(vm, action->detach);
 }
@@ -142,7 +147,8 @@ static void act_deflate_all_pages(struct vm *vm, const struct scenario_action *a
     if (status == BNT_E_AGAIN) {
         vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": nothing to deflate: %s",
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the driver refused to empty its balloon: %s",
                   vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
@@ -155,7 +161,8 @@ static void act_follow_target(struct vm *vm, const struct scenario_action *actio
         life_set_emptying(vm, false);
         vm_schedule_step(vm, PARTY_DRIVER, now_ns);
     } else {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no target to follow: %s",
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the driver refused to follow its target: %s",
                   vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
@@ -173,8 +180,9 @@ static void act_command_hinting(struct vm *vm, const struct scenario_action *act
                               : action->hint == HINT_ORDER_STOP ? vm->ends.device.hint_stop(vm)
                                                                 : vm->ends.device.hint_done(vm);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no hints: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the device refused the command for hinting: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 
@@ -234,10 +242,11 @@ static void act_start_corruption(struct vm *vm, const struct scenario_action *ac
     hostile_start_fault(vm, action);
 }
 
-/** Whether this answer says that something was done: the host did nothing, so it lies. */
+/** Whether this scripted answer to a call is false: it claims success, but the host has done
+ * nothing. */
 static bool is_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
-    /* Today's driver takes a page that is not locked for its own; that of 2010 does not. */
+    /* A current driver treats a page that is not locked as its own; the driver of 2010 does not. */
     const bool believes = (vm_get_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     return bnt_vmware_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
@@ -252,12 +261,13 @@ static void act_refuse_vmware_call(struct vm *vm, const struct scenario_action *
     }
     const bnt_status status = vm->ends.device.call_rule_add(vm, &action->call_rule);
     if (status != BNT_OK) {
-        world_fail(vm->world, VERDICT_FAIL, "line %u: the answer was not taken: %s",
+        world_fail(vm->world, VERDICT_FAIL, "line %u: the device refused the rule for answers: %s",
                    (unsigned)action->place.line, bnt_status_text(status));
     }
 }
 
-/** The guest reads a page that its own driver gave away: whoever does not know of the balloon. */
+/** The guest reads a ballooned page, as a part of the kernel does that does not know of the
+ * balloon. */
 static void act_touch_page(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
@@ -270,8 +280,8 @@ static void act_touch_page(struct vm *vm, const struct scenario_action *action)
     OBSERVE(vm, OBSERVED_PAGE_MEDDLED, .value = pfn);
     const bnt_status status = vm->ends.device.touched(vm, pfn);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: the host does not see the touch: %s", vm->spec.name,
-                  bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS, "%s: the device refused the notice of a touched page: %s",
+                  vm->spec.name, bnt_status_text(status));
     }
 }
 
@@ -279,12 +289,14 @@ static void act_reset_queue(struct vm *vm, const struct scenario_action *action)
 {
     const bnt_status status = vm->ends.driver.queue_reset(vm, action->queue);
     if (status != BNT_OK) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": no reset of the queue: %s",
-                  vm->spec.name, action->place.line, bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the driver refused to reset the queue: %s", vm->spec.name,
+                  action->place.line, bnt_status_text(status));
     }
 }
 
-/** What the driver does until it sees it, it does to a device that it believes to be live. */
+/** Resets the device without the driver's knowledge. Until the driver notices, it treats the device
+ * as live. */
 static void act_reset_device(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;
@@ -299,8 +311,9 @@ static void log_refused_suspend(struct vm *vm, const struct scenario_action *act
                                 bnt_status status)
 {
     if (status != BNT_OK && status != BNT_E_AGAIN) {
-        world_log(vm->world, LOG_EVENTS, "%s: line %" PRIu32 ": not done: %s", vm->spec.name,
-                  action->place.line, bnt_status_text(status));
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32 ": the driver refused to suspend or resume: %s",
+                  vm->spec.name, action->place.line, bnt_status_text(status));
     }
 }
 

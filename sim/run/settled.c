@@ -1,22 +1,23 @@
 /*
- * Whether a balloon came to rest at its target, or why it could not: the metric `settled`.
+ * The metric `settled`: whether a balloon has come to rest at its target, or why it could not.
  *
- * Each reason is a row, told by name; what none of them explains is a balloon that does not follow
- * its target. Nothing here is asked of a library: guest memory, the ledger and the script decide.
+ * Each reason is a sentence; without a reason, a balloon away from its target is an error. The
+ * libraries are not asked: guest memory, the ledger and the script decide.
  */
 #include "sim/run/run_private.h"
 #include "sim/world/observers.h"
 
 #include <inttypes.h>
 
-#define SETTLED_STILL_NS  UINT64_C(5000000000)  /**< at rest for so long */
-#define SETTLED_RECENT_NS UINT64_C(25000000000) /**< a younger target may still be under way */
+#define SETTLED_STILL_NS UINT64_C(5000000000) /**< the ledger must not change for this time */
+/** a target set more recently may still be followed */
+#define SETTLED_RECENT_NS UINT64_C(25000000000)
 #define HUGE_PFNS         512u
 
 static void note_target(struct vm *vm, const struct observation *seen)
 {
     if (!seen->flag) {
-        return; /* the device is new, the target is not */
+        return; /* the device is new, but its target is not */
     }
     vm->settled.target_ns = engine_get_time_ns(vm->world->engine);
 }
@@ -29,7 +30,7 @@ void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns)
     }
 }
 
-/** A START left these capabilities. */
+/** Records the capabilities that a successful START leaves. */
 static void note_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
@@ -61,7 +62,7 @@ const struct observer settled_observer = {
         },
 };
 
-/** PFNs that the driver may be away from the target for good. */
+/** Returns how many PFNs the balloon may stay away from its target for good. */
 static uint64_t get_grain(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
@@ -83,15 +84,16 @@ static bool is_driver_gone(const struct vm *vm)
            vm_get_guest_info(vm).state == BNT_GUEST_DOWN;
 }
 
-/** On VMware's wire: no capability by which a page could be locked is common to both sides. */
+/** Whether, on VMware's wire, both sides share no capability for locking pages. */
 static bool cannot_lock_pages(const struct vm *vm)
 {
     const uint64_t locks = BNT_VMWARE_CAP_BASIC | BNT_VMWARE_CAP_BATCHED;
     return vm->settled.started && (vm->settled.caps & locks) == 0;
 }
 
-/** Bytes of memory that the wire cannot name: a PFN of an unbatched call has 32 bits. Where they
- * are more pages than a driver sets aside, it may meet no other: then all of memory. */
+/** Counts the bytes of memory whose PFNs an unbatched call, with 32 bits for a PFN, cannot name. If
+ * there are more such pages than the driver can set aside, it may find no other page: then all
+ * memory counts. */
 static uint64_t count_unnameable_bytes(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);
@@ -104,9 +106,9 @@ static uint64_t count_unnameable_bytes(const struct vm *vm)
     return beyond > BNT_GUEST_UNUSABLE_MAX ? vm->spec.memory_bytes : beyond << BNT_PFN_SHIFT;
 }
 
-/** The guest has not the memory for the next pages that are missing, beside what its driver leaves
- * alone: a balloon that cannot reach its target goes as near as it can. So many bytes of what is
- * free count for nothing. */
+/** Whether the guest has too little memory for the next missing pages beside what its driver leaves
+ * free; a balloon that cannot reach its target goes as near to it as it can. `useless_bytes` of the
+ * free memory do not count. */
 static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t useless_bytes)
 {
     struct gmem_counters counters;
@@ -120,7 +122,7 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
     return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
 }
 
-/** A queue that is not reset leaves a driver nothing but the reset of the device, if it may. */
+/** If the device resets no queue, only a reset of the device helps, which the driver may not do. */
 bool settled_is_left_broken(const struct vm *vm)
 {
     const bnt_guest_state state = vm_get_guest_info(vm).state;
@@ -137,8 +139,8 @@ static bool is_inflation_held_off(const struct vm *vm)
            engine_get_time_ns(vm->world->engine) - vm->settled.oom_ns < wait_ns + SETTLED_STILL_NS;
 }
 
-/** By the requests and their verdicts the driver has what it should, counted with pages of which
- * no verdict says that the device has them: those it must take as ballooned (BX-6, BX-7). */
+/** Whether the balloon is at its target only if pages of unknown outcome count: the driver must
+ * treat those as ballooned (BX-6, BX-7). */
 static bool is_doubtfully_at_target(const struct vm *vm, uint64_t target, uint64_t grain_pfns)
 {
     const struct oracle *oracle = vm->world->oracle;
@@ -180,43 +182,43 @@ const char *settled_find_reason(const struct vm *vm)
         return "the device resets no queue, and the driver does not recover";
     }
     if (is_invariant_suspended(vm)) {
-        return "a party is hostile, or has quirks";
+        return "an invariant is suspended: a party is hostile or has quirks";
     }
     if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
         return "the driver does not look at its target when it attaches";
     }
     if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&
         vm->spec.driver.config.sizing.poll_ns == 0) {
-        return "the driver neither hears of targets nor polls";
+        return "the driver neither uses configuration interrupts nor polls";
     }
     if (cannot_lock_pages(vm)) {
         return "host and driver share no capability to lock pages";
     }
     if (vm->emptying) {
-        return "the driver is to empty its balloon";
+        return "the script wants an empty balloon";
     }
     if (vm->migration != NULL) {
         return "a migration is under way";
     }
     if (now_ns - vm->settled.target_ns < SETTLED_RECENT_NS) {
-        return "the target is new";
+        return "the target was set only recently";
     }
     if (vm->settled.added_ns > 0 && now_ns - vm->settled.added_ns < SETTLED_RECENT_NS) {
-        return "memory is new";
+        return "memory was added only recently";
     }
     if (is_inflation_held_off(vm)) {
-        return "an OOM deflate holds inflation off";
+        return "inflation waits after an OOM deflate";
     }
     if (ledger < limited && lacks_memory(vm, limited - ledger, 0)) {
-        return "the guest uses its memory";
+        return "the guest has too little free memory";
     }
     if (ledger < limited && lacks_memory(vm, limited - ledger, count_unnameable_bytes(vm))) {
-        return "the wire cannot name the guest's free pages";
+        return "the guest's free pages have PFNs that the wire cannot name";
     }
     if (is_doubtfully_at_target(vm, limited, get_grain(vm, &host))) {
-        return "pages are in doubt";
+        return "the outcome of some requests is unknown";
     }
-    return vm->settled.refusing ? "pages are refused" : NULL;
+    return vm->settled.refusing ? "the script makes the device refuse pages" : NULL;
 }
 
 bool settled_is(const struct vm *vm)
@@ -227,7 +229,8 @@ bool settled_is(const struct vm *vm)
         host.target.limit_pfns > 0 && host.target.limit_pfns < host.target.target_pfns
             ? host.target.limit_pfns
             : host.target.target_pfns;
-    const uint64_t whole = (wanted + unit - 1) & ~(unit - 1); /* what a driver of units goes to */
+    const uint64_t whole =
+        (wanted + unit - 1) & ~(unit - 1); /* the driver rounds its target up to its granule */
     const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack(vm) : 0;
     const uint64_t ledger = host.ledger.pfns;
     const bool there = ledger > wanted ? ledger <= whole + get_grain(vm, &host) + slack

@@ -1,7 +1,7 @@
 /*
- * Whether a world can start, found without making it: each VM's configurations are put to the
- * libraries' own rules, at both ends of what the swarm may draw; sizes to the limits; recordings to
- * their parsers.
+ * Whether a world can start, found without creating it: the libraries' own rules check each VM's
+ * configuration, with the lowest and the highest values that the swarm may draw; sizes are compared
+ * with the limits; recordings are parsed.
  */
 #include "sim/run/run_private.h"
 
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/** What is asked, and where the answer goes. */
+/** The arguments of world_can_start. */
 struct question {
     const struct scenario *scenario;
     struct arena *arena;
@@ -27,7 +27,7 @@ struct question {
     size_t error_bytes;
 };
 
-/** The VM as it would be made, each knob at its lowest or highest. */
+/** Makes the VM's settings as for a run, each swarm knob at its lowest or highest value. */
 static void imagine_vm(const struct question *question, struct world *world, uint32_t index,
                        bool highest)
 {
@@ -66,7 +66,8 @@ static bool check_page_count(const struct question *question)
     return true;
 }
 
-/** The libraries' rules of which feature needs which, told by the names of the grammar. */
+/** Applies the libraries' rules about which feature needs which; messages use the names of features
+ * in YAML. */
 static bool check_features(const struct question *question, const char *name, const char *side,
                            uint64_t features)
 {

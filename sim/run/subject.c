@@ -1,5 +1,6 @@
 /*
- * Who the clauses of the standard are kept for: by which name, and what that party declares.
+ * The names under which the results of conformance are recorded, and the clauses that a party
+ * declares to break.
  */
 #include "sim/run/run_private.h"
 

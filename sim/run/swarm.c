@@ -1,7 +1,7 @@
 /*
- * Swarm: knobs that a run draws within the scenario's ranges, before anything else happens.
+ * Swarm: the knobs that a run draws from the scenario's ranges before anything else happens.
  *
- * Each knob has its own choice stream, so that adding one leaves the others' values alone.
+ * Each knob has its own choice stream, so that a new knob does not change the values of the others.
  */
 #include "sim/run/run_private.h"
 

@@ -53,20 +53,26 @@ START_TEST(test_a_lost_line_fails)
                                 "holds 256");
     expect_failure(without(12), "wire.jsonl:12: no actual was written after the request of line "
                                 "11: a line is lost or moved");
-    expect_failure(without(1), "wire.jsonl:1: region where the line of the features must come: a "
-                               "line is lost");
-    expect_failure(without(2), "wire.jsonl:2: queue where the line of the region must come: a "
-                               "line is lost");
-    expect_failure(without(6), "wire.jsonl:6: the features need 4 queues, 3 are set up, or not "
-                               "the right ones: a line is lost");
-    expect_failure(without(7), "wire.jsonl:8: inflates by 256 pages with 0 in the balloon, past "
-                               "the target of 0: a target line is lost or altered");
-    expect_failure(without(8), "wire.jsonl:8: a request before the first statistics, which come "
-                               "unasked: a line is lost");
+    expect_failure(
+        without(1),
+        "wire.jsonl:1: the line is region, but the line of the features must come first: a line is lost");
+    expect_failure(
+        without(2),
+        "wire.jsonl:2: the line is queue, but the line of the region must come first: a line is lost");
+    expect_failure(
+        without(6),
+        "wire.jsonl:6: the features need 4 queues, but 3 are set up, or wrong ones: a line is lost");
+    expect_failure(without(7),
+                   "wire.jsonl:8: the driver inflates by 256 pages with 0 in the balloon, past "
+                   "the target of 0: a target line is lost or altered");
+    expect_failure(
+        without(8),
+        "wire.jsonl:8: a request comes before the first statistics, which a driver sends without being asked: a line is lost");
     expect_failure(without(298), "wire.jsonl:298: no statistics for 2000295 us, though the device "
                                  "asks every second: a line is lost");
-    expect_failure(without(753), "wire.jsonl:752: the recording ends without the actual that the "
-                                 "driver writes last: it is cut");
+    expect_failure(
+        without(753),
+        "wire.jsonl:752: the recording ends before the last write of actual: its end is missing");
 }
 END_TEST
 
@@ -92,7 +98,7 @@ START_TEST(test_a_doubled_line_fails)
     static const uint32_t numbers[] = {1, 2, 3, 7, 8, 9, 10, 169, 510, 753};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         char text[64];
-        (void)snprintf(text, sizeof text, "wire.jsonl:%u: is the line above once more",
+        (void)snprintf(text, sizeof text, "wire.jsonl:%u: the line repeats the line above",
                        (unsigned)numbers[i] + 1);
         expect_failure(doubled(numbers[i]), text);
     }
@@ -115,20 +121,24 @@ END_TEST
 START_TEST(test_an_altered_request_fails)
 {
     /* An inflate of a page held, of one outside, and fewer than said. */
-    expect_failure(altered(11, "[141313,1]", "[144397,1]"),
-                   "wire.jsonl:11: the device objects to this inflate: an inflate of a page that "
-                   "is in the balloon already (PFN 144397)");
-    expect_failure(altered(11, "[141313,1]", "[81702,1]"),
-                   "wire.jsonl:11: PFN 81702 (1 of them) is outside the guest's memory");
-    expect_failure(altered(11, "[141313,1]", "[144544,1]"),
-                   "wire.jsonl:11: PFN 144544 (1 of them) is outside the guest's memory");
+    expect_failure(
+        altered(11, "[141313,1]", "[144397,1]"),
+        "wire.jsonl:11: the device reports a violation in this inflate: an inflate of a page that "
+        "is in the balloon already (PFN 144397)");
+    expect_failure(
+        altered(11, "[141313,1]", "[81702,1]"),
+        "wire.jsonl:11: the range at PFN 81702 with 1 PFNs is not in the guest's memory");
+    expect_failure(
+        altered(11, "[141313,1]", "[144544,1]"),
+        "wire.jsonl:11: the range at PFN 144544 with 1 PFNs is not in the guest's memory");
     expect_failure(altered(11, "[141313,1],", ""),
-                   "wire.jsonl:11: says 256 pages, its runs hold 255");
+                   "wire.jsonl:11: the line says 256 pages, but its runs have 255");
     expect_failure(altered(12, "512", "511"), "wire.jsonl:12: the driver wrote actual 511, the "
                                               "device's ledger holds 512");
-    expect_failure(altered(11, "\"inflate\"", "\"deflate\""),
-                   "wire.jsonl:11: deflates by 256 pages with 256 in the balloon, past the target "
-                   "of 20000: a target line is lost or altered");
+    expect_failure(
+        altered(11, "\"inflate\"", "\"deflate\""),
+        "wire.jsonl:11: the driver deflates by 256 pages with 256 in the balloon, past the target "
+        "of 20000: a target line is lost or altered");
 }
 END_TEST
 
@@ -145,11 +155,13 @@ START_TEST(test_a_deflate_of_a_page_not_held_and_a_report_of_one_held_fail)
     ck_assert_ptr_nonnull(strstr(bench.text, "wire.jsonl:171: "));
     bench_close();
     free(copy.bytes);
-    expect_failure(altered(169, "[140288,1024]", "[144397,1]"),
-                   "wire.jsonl:169: the device objects to this reporting: a free page report "
-                   "covers a page in the balloon (PFN 144397)");
-    expect_failure(altered(169, "[140288,1024]", "[144000,1024]"),
-                   "wire.jsonl:169: PFN 144000 (1024 of them) is outside the guest's memory");
+    expect_failure(
+        altered(169, "[140288,1024]", "[144397,1]"),
+        "wire.jsonl:169: the device reports a violation in this reporting: a free page report "
+        "covers a page in the balloon (PFN 144397)");
+    expect_failure(
+        altered(169, "[140288,1024]", "[144000,1024]"),
+        "wire.jsonl:169: the range at PFN 144000 with 1024 PFNs is not in the guest's memory");
 }
 END_TEST
 
@@ -177,16 +189,16 @@ START_TEST(test_a_scenario_that_does_not_fit_is_told_what_to_write)
     ck_assert(bench_open(original, original_bytes));
     bench_play();
     ck_assert_str_eq(bench.text,
-                     "wire.jsonl:1: the device does not offer 0x20 of the features: write "
+                     "wire.jsonl:1: the device does not offer the features 0x20: write "
                      "`device: {features: [must-tell-host, stats, deflate-on-oom, reporting]}`");
     bench_close();
     bench_init();
     bench.first_pfn = 0;
     ck_assert(bench_open(original, original_bytes));
     bench_play();
-    ck_assert_str_eq(bench.text,
-                     "wire.jsonl:2: the guest's memory is 62841 PFNs from 81703, the VM's is 62841 "
-                     "from 0: write `first_pfn: 81703` and `memory: 251364KiB`");
+    ck_assert_str_eq(
+        bench.text,
+        "wire.jsonl:2: the recorded guest has 62841 PFNs from 81703, the VM has 62841 from 0: write `first_pfn: 81703` and `memory: 251364KiB`");
     bench_close();
     bench_init();
     bench.config.queues.layout = BNT_QUEUE_LAYOUT_FIXED;
@@ -207,21 +219,21 @@ START_TEST(test_what_is_no_recording_is_an_error_with_its_line)
         {"", "wire.jsonl:1: error: the recording is empty"},
         {"\n", "wire.jsonl:1: error: the line ends where '{' must come at a line's begin: it is "
                "cut off"},
-        {"[]\n", "wire.jsonl:1: error: '[' where '{' must come at a line's begin"},
-        {"{}\n", "wire.jsonl:1: error: '}' where '\"' must come as a key"},
+        {"[]\n", "wire.jsonl:1: error: the line has '[' where '{' must come at a line's begin"},
+        {"{}\n", "wire.jsonl:1: error: the line has '}' where '\"' must come as a key"},
         {"{\"t_us\":1}\n",
          "wire.jsonl:1: error: a line needs either \"event\" or \"queue\", and has neither"},
         {"{\"t_us\":1,\"event\":\"actual\"}\n", "wire.jsonl:1: error: actual lacks \"pages\""},
         {"{\"t_us\":1,\"event\":\"actual\",\"pages\":1,\"size\":2}\n",
          "wire.jsonl:1: error: actual has no \"size\" in a recording"},
         {"{\"t_us\":1,\"event\":\"actual\",\"pages\":1} x\n",
-         "wire.jsonl:1: error: something follows the object: a line holds one"},
+         "wire.jsonl:1: error: text follows the JSON object: a line has exactly one object"},
         {"{\"t_us\":1,\"event\":\"actual\",\"pages\":-1}\n",
          "wire.jsonl:1: error: pages must be a whole number"},
         {"{\"t_us\":1,\"event\":\"actual\",\"pages\":4294967296}\n",
          "wire.jsonl:1: error: pages is over its limit of 4294967295"},
         {"{\"t_us\":1,\"event\":\"actual\",\"pages\":01}\n",
-         "wire.jsonl:1: error: pages begins with a needless 0"},
+         "wire.jsonl:1: error: pages must not begin with the digit 0"},
         {"{\"t_us\":1,\"t_us\":1}\n", "wire.jsonl:1: error: key \"t_us\" comes twice"},
         {"{\"t_us\":1,\"pagse\":1}\n", "wire.jsonl:1: error: unknown key \"pagse\""},
         {"{\"t_us\":1,\"event\":\"inflate\",\"pages\":1}\n",
@@ -230,7 +242,8 @@ START_TEST(test_what_is_no_recording_is_an_error_with_its_line)
          "wire.jsonl:2: error: the line ends where '}' must come at a line's end: it is cut off"},
         {"{\"t_us\":1,\"queue\":\"inflate\",\"pages\":1,\"pfn_runs\":[[1,0]]}\n",
          "wire.jsonl:1: error: pfn_runs holds an empty range at PFN 1"},
-        {"\xff\n", "wire.jsonl:1: error: byte 0xff where '{' must come at a line's begin"},
+        {"\xff\n",
+         "wire.jsonl:1: error: the line has byte 0xff where '{' must come at a line's begin"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bench_init();

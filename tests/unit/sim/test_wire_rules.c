@@ -52,33 +52,28 @@ START_TEST(test_an_altered_line_is_told_with_what_it_contradicts)
         {169, "[139264,1024]", "[139264,2048]",
          "wire.jsonl:169: PFN 140288 is in this report twice"},
         {169, "[111616,1024]", "[111617,1024]",
-         "wire.jsonl:169: PFN 111617 (1024 of them) is no block of the guest's allocator, which has "
-         "powers of two that begin at a multiple of themselves"},
+         "wire.jsonl:169: the range at PFN 111617 with 1024 PFNs is no block of the guest's allocator, whose blocks are powers of two and begin at a multiple of their size"},
         {169, "[111616,1024]", "[111616,1000]",
-         "wire.jsonl:169: PFN 111616 (1000 of them) is no block of the guest's allocator, which has "
-         "powers of two that begin at a multiple of themselves"},
+         "wire.jsonl:169: the range at PFN 111616 with 1000 PFNs is no block of the guest's allocator, whose blocks are powers of two and begin at a multiple of their size"},
         {299, "[107520,1024]", "[140288,1024]",
-         "wire.jsonl:299: PFN 140288 (1024 of them) was reported free by line 169, and the balloon "
-         "had no page of that block since"},
+         "wire.jsonl:299: the range at PFN 140288 with 1024 PFNs was reported free by line 169, and none of its pages was inflated since"},
         {299, "[107520,1024]", "[140800,512]",
-         "wire.jsonl:299: PFN 140800 (512 of them) was reported free by line 169, and the balloon "
-         "had no page of that block since"},
+         "wire.jsonl:299: the range at PFN 140800 with 512 PFNs was reported free by line 169, and none of its pages was inflated since"},
         {167, "\"0\":0,", "",
-         "wire.jsonl:167: 7 statistics that are not the 8 of line 8: tag 0 is left out, added or "
+         "wire.jsonl:167: the 7 tags differ from the 8 tags of line 8: tag 0 is left out, added or "
          "moved"},
         {167, ",\"7\":6270976", "",
-         "wire.jsonl:167: 7 statistics that are not the 8 of line 8: tag 7 is left out, added or "
+         "wire.jsonl:167: the 7 tags differ from the 8 tags of line 8: tag 7 is left out, added or "
          "moved"},
         {752, "\"0\":0,\"1\":0", "\"1\":0,\"0\":0",
-         "wire.jsonl:752: 8 statistics that are not the 8 of line 751: tag 0 is left out, added or "
+         "wire.jsonl:752: the 8 tags differ from the 8 tags of line 751: tag 0 is left out, added or "
          "moved"},
         {8, "\"0\":0,", "",
-         "wire.jsonl:167: 8 statistics that are not the 7 of line 8: tag 1 is left out, added or "
+         "wire.jsonl:167: the 8 tags differ from the 7 tags of line 8: tag 1 is left out, added or "
          "moved"},
         {8, "\"1\":0", "\"0\":0", "wire.jsonl:8: tag 0 comes twice"},
         {168, "\"3\":2633", "\"3\":1993",
-         "wire.jsonl:168: tag 3 goes back from 1994 to 1993, and only ever grows: lines were "
-         "altered or have traded places"},
+         "wire.jsonl:168: tag 3 decreases from 1994 to 1993, but this counter only grows: lines were altered or swapped"},
         {8, "\"4\":229208064", "\"4\":246460417",
          "wire.jsonl:8: tag 4 is 246460417 bytes, more than all memory (246460416)"},
         {4, "\"index\":1", "\"index\":3",
