@@ -58,10 +58,10 @@ static bool are_ops_complete(const struct bnt_guest_config *config, const struct
 static void lay_out_storage(struct bnt_guest *guest)
 {
     guest->held = (uint64_t *)(void *)(guest + 1);
-    guest->kept = guest->held + guest->config.sizing.refused_pages_max;
-    guest->huge_held = guest->kept + guest->config.sizing.refused_pages_max;
-    guest->huge_kept = guest->huge_held + guest->config.sizing.refused_pages_max;
-    uint8_t *features = (uint8_t *)(guest->huge_kept + guest->config.sizing.refused_pages_max);
+    guest->stuck = guest->held + guest->config.sizing.refused_pages_max;
+    guest->huge_held = guest->stuck + guest->config.sizing.refused_pages_max;
+    guest->huge_stuck = guest->huge_held + guest->config.sizing.refused_pages_max;
+    uint8_t *features = (uint8_t *)(guest->huge_stuck + guest->config.sizing.refused_pages_max);
     const size_t buffers = bnti_guest_count_rings_before(&guest->config, BNTI_GUEST_Q_COUNT) *
                            bnti_guest_ring_stride(&guest->config);
     bnti_guest_features_init(guest, features,
@@ -365,7 +365,7 @@ bnt_status bnt_guest_info_get(const struct bnt_guest *guest, struct bnt_guest_in
     now.balloon.held_pages = guest->held_count;
     now.unusable.held_pages = guest->aside_count;
     now.balloon.stuck_pages =
-        guest->kept_count + ((uint64_t)guest->huge.kept_count << (BNT_BALLOON_2M_ORDER - order));
+        guest->stuck_count + ((uint64_t)guest->huge.stuck_count << (BNT_BALLOON_2M_ORDER - order));
     now.balloon.actual_pfns = guest->actual;
     now.balloon.epoch = guest->epoch;
     if (fits == sizeof *info) {

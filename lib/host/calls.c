@@ -222,10 +222,10 @@ static const struct vmware_command commands[BNT_VMWARE_CMD_COUNT] = {
     [BNT_VMWARE_CMD_BATCHED_UNLOCK] = {serve_batch, BNT_VMWARE_CAP_BATCHED, false, 1},
     [BNT_VMWARE_CMD_BATCHED_2M_LOCK] = {serve_batch,
                                         BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, true,
-                                        BNT_HOST_UNIT_PFNS},
+                                        BNT_HOST_HUGE_PFNS},
     [BNT_VMWARE_CMD_BATCHED_2M_UNLOCK] = {serve_batch,
                                           BNT_VMWARE_CAP_BATCHED | BNT_VMWARE_CAP_BATCHED_2M, false,
-                                          BNT_HOST_UNIT_PFNS},
+                                          BNT_HOST_HUGE_PFNS},
     [BNT_VMWARE_CMD_VMCI_DOORBELL_SET] = {serve_doorbell, BNT_VMWARE_CAP_SIGNALLED_WAKEUP, false,
                                           0},
 };

@@ -62,8 +62,8 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.features = agreed ? host->dev.accepted : 0;
     told.target.num_pages = host->target.num_pages;
     told.target.target_pfns = host->target.pfns;
-    told.ledger.pfns = host->ledger.held;
-    told.ledger.retained_pfns = host->ledger.kept;
+    told.ledger.pfns = host->ledger.ballooned;
+    told.ledger.retained_pfns = host->ledger.retained;
     told.ledger.leafless_pfns = host->ledger.leafless;
     told.epoch = host->epoch;
     told.epoch_acknowledged = host->epoch_ack;
@@ -71,7 +71,8 @@ bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *
     told.target.outcome_id = host->target.id;
     told.ledger.leaves = host->ledger.leaves;
     if (host->config.memory.host_page_order != 0) {
-        told.ledger.partial_pfns = host->ledger.held - host->ledger.kept - host->discarded_pfns;
+        told.ledger.partial_pfns =
+            host->ledger.ballooned - host->ledger.retained - host->discarded_pfns;
     }
     told.target.limit_pfns = host->limit_pfns;
     told.target.wanted_pfns = host->target.wanted;

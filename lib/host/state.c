@@ -14,8 +14,8 @@
 
 #include <string.h>
 
-/* "BNTH" and the version of what follows. A new tag of statistics is a new version: a state that was
- * saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
+/* "BNTH" and the version of what follows. A new tag of statistics is a new version: a state that
+ * was saved with fewer or more tags is refused with BNT_E_SAVED_STATE. */
 #define STATE_MAGIC   UINT32_C(0x48544E42)
 #define STATE_VERSION (UINT32_C(2) + ((BNT_STAT_COUNT - UINT32_C(16)) << 16))
 
@@ -233,7 +233,8 @@ static void host_renew(struct bnt_host *host)
 static bool host_used(const struct bnt_host *host)
 {
     return host->dev.status != 0 || host->target.last_id != 0 || host->rule_count != 0 ||
-           host->vmware.rule_count != 0 || host->count.vmware.calls != 0 || host->ledger.held != 0;
+           host->vmware.rule_count != 0 || host->count.vmware.calls != 0 ||
+           host->ledger.ballooned != 0;
 }
 
 bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state, size_t bytes)

@@ -38,7 +38,7 @@ static void packed_flags_store(struct bnt_vq_drv *vq, uint32_t position, unsigne
 {
     const uint16_t all = (uint16_t)(flags | bnti_lap_avail(position, vq->config.queue_size));
 
-    if (position == vq->avail_told && vq->unpublished == 0) {
+    if (position == vq->avail_published && vq->unpublished == 0) {
         vq->withheld_flags = all;
     } else {
         bnti_vq_drv_store16(vq, packed_at(vq, position) + DRV_DESC_FLAGS, all);
@@ -85,7 +85,7 @@ static void packed_fill(struct bnt_vq_drv *vq, const struct bnti_vq_request *req
 static bool packed_publish(struct bnt_vq_drv *vq)
 {
     const uint32_t size = vq->config.queue_size;
-    const uint32_t told = vq->avail_told;
+    const uint32_t told = vq->avail_published;
     const uint32_t next = vq->avail_next;
     const uint32_t since = next > told ? next - told : next + 2 * size - told;
     uint16_t wish;
@@ -95,7 +95,7 @@ static bool packed_publish(struct bnt_vq_drv *vq)
      * that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, packed_at(vq, told) + DRV_DESC_FLAGS, vq->withheld_flags);
-    vq->avail_told = vq->avail_next;
+    vq->avail_published = vq->avail_next;
     /* Orders the store of the flags before the load of the device event structure. Its other
      * half is the full barrier in packed_wish. Without it the driver can miss that the device
      * wants a kick while the device misses the buffer: the kick is lost. */
@@ -210,5 +210,5 @@ const struct bnti_vq_drv_ops bnti_vq_drv_packed = {
     .advance = packed_advance,
     .interrupts_set = packed_interrupts_set,
     .used_place = packed_used_place,
-    .used_told = packed_used_told,
+    .used_signalled = packed_used_told,
 };

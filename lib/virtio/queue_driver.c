@@ -271,8 +271,8 @@ bool bnt_vq_drv_publish(struct bnt_vq_drv *vq)
 
 uint16_t bnt_vq_drv_notify_data(const struct bnt_vq_drv *vq)
 {
-    return vq_drv_packed(vq) ? bnti_lap_event(vq->avail_told, vq->config.queue_size)
-                             : vq->avail_told;
+    return vq_drv_packed(vq) ? bnti_lap_event(vq->avail_published, vq->config.queue_size)
+                             : vq->avail_published;
 }
 
 bnt_status bnti_vq_drv_break(struct bnt_vq_drv *vq, struct bnt_diag *diag, bnt_fault fault,
@@ -396,7 +396,7 @@ bool bnt_vq_drv_watch(const struct bnt_vq_drv *vq, struct bnt_vq_watch *watch)
     }
     watch->at = bnti_vq_drv_at(vq, vq_drv_ops(vq)->used_place(vq));
     watch->held = bnti_vq_drv_raw16(watch->at);
-    return !vq_drv_ops(vq)->used_told(vq, bnti_vq_drv_value16(vq, (uint16_t)watch->held));
+    return !vq_drv_ops(vq)->used_signalled(vq, bnti_vq_drv_value16(vq, (uint16_t)watch->held));
 }
 
 static bool watch_changed(const struct bnt_vq_watch *watch)

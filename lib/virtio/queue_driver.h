@@ -45,7 +45,7 @@ struct bnti_vq_drv_ops {
     /** Where the word lies that tells of the next used buffer. */
     uint32_t (*used_place)(const struct bnt_vq_drv *vq);
     /** Whether it tells of one. */
-    bool (*used_told)(const struct bnt_vq_drv *vq, uint16_t value);
+    bool (*used_signalled)(const struct bnt_vq_drv *vq, uint16_t value);
 };
 
 extern const struct bnti_vq_drv_ops bnti_vq_drv_split;

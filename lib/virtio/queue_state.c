@@ -25,7 +25,7 @@ static void positions_pack(struct bnti_pack *pack, struct bnt_vq_dev *vq)
     bnti_pack_u16(pack, &vq->avail_next);
     bnti_pack_u16(pack, &vq->avail_known);
     bnti_pack_u16(pack, &vq->used_next);
-    bnti_pack_u16(pack, &vq->used_told);
+    bnti_pack_u16(pack, &vq->used_signalled);
     bnti_pack_u16(pack, &vq->event_flags);
     bnti_pack_u32(pack, &vq->used_since);
     bnti_pack_u32(pack, &vq->descs_out);
@@ -88,7 +88,7 @@ static bool packed_valid(const struct bnt_vq_dev *vq)
     const uint32_t wish = event_idx ? BNT_VQ_PACKED_EVENT_DESC : BNT_VQ_PACKED_EVENT_ENABLE;
 
     if (vq->avail_next >= laps || vq->used_next >= laps || vq->avail_known != 0 ||
-        vq->used_told != 0 || vq->used_since > laps ||
+        vq->used_signalled != 0 || vq->used_since > laps ||
         bnti_lap_add(vq->used_next, vq->descs_out, vq->size) != vq->avail_next) {
         return false;
     }

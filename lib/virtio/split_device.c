@@ -107,7 +107,7 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
                                           bnt_guest32_set(used->len, vq->big_endian)};
     const uint64_t gpa =
         vq->used_gpa + BNTI_RING_ENTRIES + sizeof(elem) * (vq->used_next & (vq->size - 1u));
-    const uint32_t undecided = bnti_index_ahead(vq->used_next, vq->used_told);
+    const uint32_t undecided = bnti_index_ahead(vq->used_next, vq->used_signalled);
     const bnt_status status = bnti_vq_dev_store(vq, mem, gpa, &elem, sizeof(elem), diag);
 
     if (status != BNT_OK) {
@@ -120,7 +120,7 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     vq->used_next = bnti_index_add(vq->used_next, used->buffers);
     if (undecided + used->buffers > UINT16_MAX) {
         /* 65536 buffers without a decision: the oldest can no longer be waited for. */
-        vq->used_told = bnti_index_add(vq->used_next, 1);
+        vq->used_signalled = bnti_index_add(vq->used_next, 1);
     }
     return bnti_vq_dev_store16(vq, mem, vq->used_gpa + BNTI_RING_INDEX, vq->used_next, diag);
 }
@@ -136,7 +136,7 @@ static bool vq_dev_ran_empty(const struct bnt_vq_dev *vq)
 static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_mem *mem, bool *due,
                                       struct bnt_diag *diag)
 {
-    const uint16_t told = vq->used_told;
+    const uint16_t told = vq->used_signalled;
     const uint16_t next = vq->used_next;
     const bool event_idx = bnti_vq_dev_event_idx(vq);
     uint16_t wish = 0;
@@ -158,12 +158,12 @@ static bnt_status split_interrupt_due(struct bnt_vq_dev *vq, const struct bnt_me
     }
     if (vq_dev_ran_empty(vq)) {
         *due = true;
-        vq->used_told = next;
+        vq->used_signalled = next;
         return BNT_OK;
     }
     *due =
         event_idx ? bnti_event_passed(wish, told, next) : (wish & BNT_VQ_AVAIL_F_NO_INTERRUPT) == 0;
-    vq->used_told = next;
+    vq->used_signalled = next;
     return BNT_OK;
 }
 

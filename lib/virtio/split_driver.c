@@ -68,7 +68,7 @@ static void split_fill(struct bnt_vq_drv *vq, const struct bnti_vq_request *requ
 
 static bool split_publish(struct bnt_vq_drv *vq)
 {
-    const uint16_t told = vq->avail_told;
+    const uint16_t told = vq->avail_published;
     const uint16_t next = vq->avail_next;
 
     /* Orders the stores of descriptors and ring entries before the store of avail.idx. Its other
@@ -76,7 +76,7 @@ static bool split_publish(struct bnt_vq_drv *vq)
      * that is not written yet. */
     bnti_fence_release();
     bnti_vq_drv_store16(vq, vq->layout.avail + BNTI_RING_INDEX, next);
-    vq->avail_told = next;
+    vq->avail_published = next;
     /* Orders the store of avail.idx before the load of avail_event or of the used flags. Its
      * other halves are the full barriers in vq_dev_kick_ask and split_kicks_set. Without it the
      * driver can miss that the device wants a kick while the device misses the buffer: the kick
@@ -180,5 +180,5 @@ const struct bnti_vq_drv_ops bnti_vq_drv_split = {
     .advance = split_advance,
     .interrupts_set = split_interrupts_set,
     .used_place = split_used_place,
-    .used_told = split_used_told,
+    .used_signalled = split_used_told,
 };

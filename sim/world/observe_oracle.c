@@ -7,7 +7,7 @@
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"
 
-#define UNIT BNT_HOST_UNIT_PFNS
+#define UNIT BNT_HOST_HUGE_PFNS
 
 static struct oracle *get_oracle(const struct vm *vm)
 {

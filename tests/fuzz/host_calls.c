@@ -185,7 +185,7 @@ static void call_request(struct fuzz_host *fuzz, struct fuzz_input *input, uint3
     fake->flags = which >> 7;
     for (uint32_t i = 0; i < n; i++) {
         if (fake->flags != 0) {
-            pfns[i] = (first & ~511u) + (i % 4) * BNT_HOST_UNIT_PFNS;
+            pfns[i] = (first & ~511u) + (i % 4) * BNT_HOST_HUGE_PFNS;
             continue;
         }
         pfns[i] = (which & 8) != 0 ? first + i * stride : first + (n - i) * stride;

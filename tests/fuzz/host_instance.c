@@ -40,7 +40,7 @@ UNTRACED static void pages_check(struct fuzz_host *fuzz)
     for (uint32_t at = 0; at < FUZZ_PAGES; at++) {
         const bnt_host_page page = bnt_host_page_get(fake->host, FAKE_FIRST_PFN + at);
         held += page != BNT_HOST_PAGE_GUEST;
-        kept += page == BNT_HOST_PAGE_KEPT;
+        kept += page == BNT_HOST_PAGE_RETAINED;
         CHECK(page != BNT_HOST_PAGE_GUEST || !fake->dropped[at] || fuzz->excused[at]);
     }
     CHECK(info.ledger.pfns == held + info.ledger.leafless_pfns);

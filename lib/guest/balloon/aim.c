@@ -21,8 +21,8 @@ bool bnti_guest_must_inflate_wait(const struct bnt_guest *guest)
 /* Whether the driver holds refused pages until the cycle ends. */
 bool bnti_guest_has_refused_pages(const struct bnt_guest *guest)
 {
-    return guest->held_count + guest->kept_count + guest->aside_count + guest->huge.held_count +
-               guest->huge.kept_count >
+    return guest->held_count + guest->stuck_count + guest->aside_count + guest->huge.held_count +
+               guest->huge.stuck_count >
            0;
 }
 

@@ -35,16 +35,16 @@ bool bnti_guest_hold_page(struct bnt_guest *guest, bool huge, uint64_t page)
 bool bnti_guest_mark_page_stuck(struct bnt_guest *guest, bool huge, uint64_t page)
 {
     if (huge) {
-        const bool room = guest->huge.kept_count < guest->config.sizing.refused_pages_max;
+        const bool room = guest->huge.stuck_count < guest->config.sizing.refused_pages_max;
         if (room) {
-            guest->huge_kept[guest->huge.kept_count++] = page;
+            guest->huge_stuck[guest->huge.stuck_count++] = page;
         }
         return room;
     }
-    if (guest->kept_count == guest->config.sizing.refused_pages_max) {
+    if (guest->stuck_count == guest->config.sizing.refused_pages_max) {
         return false;
     }
-    guest->kept[guest->kept_count++] = page;
+    guest->stuck[guest->stuck_count++] = page;
     return true;
 }
 
@@ -132,24 +132,24 @@ void bnti_guest_give_back_held_huge(struct bnt_guest *guest)
 /* Puts stuck pages back into the record, so that they can be deflated again. */
 void bnti_guest_return_stuck_pages(struct bnt_guest *guest)
 {
-    if (guest->kept_count > 0) {
-        const uint32_t count = guest->kept_count;
-        guest->kept_count = 0;
-        bnti_guest_record_push(guest, guest->kept, count);
+    if (guest->stuck_count > 0) {
+        const uint32_t count = guest->stuck_count;
+        guest->stuck_count = 0;
+        bnti_guest_record_push(guest, guest->stuck, count);
     }
-    bnti_guest_record_push_sized(guest, true, guest->huge_kept, guest->huge.kept_count);
-    guest->huge.kept_count = 0;
+    bnti_guest_record_push_sized(guest, true, guest->huge_stuck, guest->huge.stuck_count);
+    guest->huge.stuck_count = 0;
 }
 
 /* Removes up to `count` stuck pages, newest first; returns how many. */
 uint32_t bnti_guest_pop_stuck_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                     uint32_t count)
 {
-    uint32_t *left = huge ? &guest->huge.kept_count : &guest->kept_count;
-    const uint64_t *kept = huge ? guest->huge_kept : guest->kept;
+    uint32_t *left = huge ? &guest->huge.stuck_count : &guest->stuck_count;
+    const uint64_t *stuck = huge ? guest->huge_stuck : guest->stuck;
     uint32_t taken = 0;
     while (*left > 0 && taken < count) {
-        pages[taken++] = kept[--*left];
+        pages[taken++] = stuck[--*left];
     }
     return taken;
 }

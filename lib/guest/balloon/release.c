@@ -38,7 +38,7 @@ uint64_t bnti_guest_release_batch(struct bnt_guest *guest, uint64_t pfns_max)
         const uint32_t held = guest->held_count < most ? guest->held_count : most;
         return (uint64_t)release_held_pages(guest, held) << order;
     }
-    if (guest->record_pages + guest->kept_count == 0) {
+    if (guest->record_pages + guest->stuck_count == 0) {
         return release_huge_pages(guest, pfns_max);
     }
     uint32_t count = bnti_guest_pop_stuck_pages(guest, false, guest->scratch, most);

@@ -66,7 +66,7 @@ struct bnti_guest_sleep {
 struct bnti_guest_huge {
     bool on; /* both sides and the OS support huge pages */
     uint32_t held_count;
-    uint32_t kept_count;
+    uint32_t stuck_count;
     uint32_t parts_out; /* parts of the last held page already inflated; 0: it is whole */
     uint64_t pages;     /* number of ballooned huge pages in the record */
     uint64_t head;

@@ -7,8 +7,8 @@
 /* Ballooned are the pages of the record and the stuck pages, whose deflate was refused. */
 uint64_t bnti_guest_count_ballooned_pfns(const struct bnt_guest *guest)
 {
-    return ((guest->record_pages + guest->kept_count) << guest->config.memory.page_order) +
-           ((guest->huge.pages + guest->huge.kept_count) << BNT_BALLOON_2M_ORDER);
+    return ((guest->record_pages + guest->stuck_count) << guest->config.memory.page_order) +
+           ((guest->huge.pages + guest->huge.stuck_count) << BNT_BALLOON_2M_ORDER);
 }
 
 /* Counts the ballooned PFNs of the record, without the stuck pages. */

@@ -158,14 +158,14 @@ struct bnt_guest {
     uint64_t record_head;   /* LINKS */
     uint64_t record_cursor; /* BITS: no bit is set above this word */
 
-    /* refusal.c: held pages were refused on inflate; kept pages were refused on deflate and are
+    /* refusal.c: held pages were refused on inflate; stuck pages were refused on deflate and are
      * still ballooned (stuck). */
     uint64_t *held;
-    uint64_t *kept;
+    uint64_t *stuck;
     uint64_t *huge_held;
-    uint64_t *huge_kept;
+    uint64_t *huge_stuck;
     uint32_t held_count;
-    uint32_t kept_count;
+    uint32_t stuck_count;
     uint64_t held_head; /* REFUSE_ALL: held pages are linked, not in the array */
     bool held_due;      /* held pages must be given back, in portions */
 
@@ -235,8 +235,8 @@ static inline uint32_t bnti_guest_count_named_pfns(const struct bnt_guest *guest
 /* Whether the driver has pages that a reset or a detach must give back. */
 static inline bool bnti_guest_has_pages(const struct bnt_guest *guest)
 {
-    return guest->record_pages + guest->kept_count + guest->held_count + guest->huge.pages +
-               guest->huge.kept_count >
+    return guest->record_pages + guest->stuck_count + guest->held_count + guest->huge.pages +
+               guest->huge.stuck_count >
            0;
 }
 

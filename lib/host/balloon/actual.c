@@ -17,7 +17,7 @@ static void actual_emit(struct bnt_host *host)
     if (event->due && host->now_ns >= event->next_ns) {
         event->due = false;
         event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.held);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL, host->actual, host->ledger.ballooned);
     }
 }
 
@@ -62,9 +62,10 @@ static void differs_emit(struct bnt_host *host)
         return;
     }
     event->due = false;
-    if (host->actual != host->ledger.held) {
+    if (host->actual != host->ledger.ballooned) {
         event->next_ns = bnti_host_after(host->now_ns, host->config.target.event_interval_ns);
-        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual, host->ledger.held);
+        bnti_host_event_emit(host, BNT_HOST_EVENT_ACTUAL_DIFFERS, host->actual,
+                             host->ledger.ballooned);
     }
 }
 

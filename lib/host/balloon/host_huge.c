@@ -9,13 +9,13 @@
 
 static bool huge_page_is_memory(struct bnt_host *host, uint64_t first)
 {
-    return first % BNT_HOST_UNIT_PFNS == 0 && bnti_host_memory(host, first, BNT_HOST_UNIT_PFNS);
+    return first % BNT_HOST_HUGE_PFNS == 0 && bnti_host_memory(host, first, BNT_HOST_HUGE_PFNS);
 }
 
 /** The first refusal of a PFN in the huge page, or ACCEPTED. */
 static bnt_verdict huge_page_refusal(struct bnt_host *host, uint64_t first, bool inflate)
 {
-    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
+    for (uint32_t i = 0; i < BNT_HOST_HUGE_PFNS; i++) {
         const bnt_verdict verdict = bnti_host_refusal(host, first + i, inflate);
         if (verdict != BNT_VERDICT_ACCEPTED) {
             return verdict;
@@ -29,12 +29,12 @@ static bnt_verdict huge_page_inflate(struct bnt_host *host, const struct bnti_ho
 {
     const uint64_t at = bnti_host_at(host, first);
 
-    if (!bnti_host_ledger_none_held(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+    if (!bnti_host_ledger_none_held(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_LOCKED;
     }
     /* The last huge page may go over the target: its guest rounds up, and deflates for whole huge
      * pages. */
-    if (judge->bounded && host->ledger.held >= host->target.pfns) {
+    if (judge->bounded && host->ledger.ballooned >= host->target.pfns) {
         return BNT_VERDICT_NOT_NEEDED;
     }
     const bnt_verdict verdict =
@@ -42,11 +42,11 @@ static bnt_verdict huge_page_inflate(struct bnt_host *host, const struct bnti_ho
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
-    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_BUSY;
     }
-    bnti_host_ledger_put(&host->ledger, at, BNT_HOST_UNIT_PFNS);
-    bnti_host_extent_add(host, first, BNT_HOST_UNIT_PFNS);
+    bnti_host_ledger_put(&host->ledger, at, BNT_HOST_HUGE_PFNS);
+    bnti_host_extent_add(host, first, BNT_HOST_HUGE_PFNS);
     return BNT_VERDICT_ACCEPTED;
 }
 
@@ -55,7 +55,7 @@ static uint32_t huge_page_held_pfns(const struct bnt_host *host, uint64_t at)
 {
     uint32_t held = 0;
 
-    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
+    for (uint32_t i = 0; i < BNT_HOST_HUGE_PFNS; i++) {
         held += bnti_host_ledger_get(&host->ledger, at + i) != BNT_HOST_PAGE_GUEST;
     }
     return held;
@@ -64,15 +64,15 @@ static uint32_t huge_page_held_pfns(const struct bnt_host *host, uint64_t at)
 /** Takes a huge page of which some pages have their backing still; those are not made usable. */
 static void huge_page_take_mixed(struct bnt_host *host, uint64_t first, uint64_t at)
 {
-    for (uint32_t i = 0; i < BNT_HOST_UNIT_PFNS; i++) {
-        if (bnti_host_ledger_get(&host->ledger, at + i) == BNT_HOST_PAGE_KEPT) {
-            bnti_host_ledger_take_kept(&host->ledger, at + i);
+    for (uint32_t i = 0; i < BNT_HOST_HUGE_PFNS; i++) {
+        if (bnti_host_ledger_get(&host->ledger, at + i) == BNT_HOST_PAGE_RETAINED) {
+            bnti_host_ledger_take_retained(&host->ledger, at + i);
             continue;
         }
         bnti_host_ledger_take(&host->ledger, at + i, 1);
         bnti_host_backing_restore(host, first + i, 1);
     }
-    bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_UNIT_PFNS);
+    bnti_host_ledger_settle(&host->ledger, at, BNT_HOST_HUGE_PFNS);
 }
 
 static bnt_verdict huge_page_deflate(struct bnt_host *host, const struct bnti_host_judge *judge,
@@ -81,12 +81,12 @@ static bnt_verdict huge_page_deflate(struct bnt_host *host, const struct bnti_ho
     const uint64_t at = bnti_host_at(host, first);
     const uint32_t held = huge_page_held_pfns(host, at);
 
-    if (held < BNT_HOST_UNIT_PFNS) {
+    if (held < BNT_HOST_HUGE_PFNS) {
         /* Of a huge page that is held in part NOT_LOCKED would be a lie: its driver would use it.
          */
         return held == 0 ? BNT_VERDICT_NOT_LOCKED : BNT_VERDICT_INVALID;
     }
-    if (judge->bounded && host->ledger.held <= host->target.pfns) {
+    if (judge->bounded && host->ledger.ballooned <= host->target.pfns) {
         return BNT_VERDICT_NOT_NEEDED;
     }
     const bnt_verdict verdict =
@@ -94,12 +94,12 @@ static bnt_verdict huge_page_deflate(struct bnt_host *host, const struct bnti_ho
     if (verdict != BNT_VERDICT_ACCEPTED) {
         return verdict;
     }
-    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
+    if (!bnti_host_ledger_reserve(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
         return BNT_VERDICT_BUSY;
     }
-    if (bnti_host_ledger_all_balloon(&host->ledger, at, BNT_HOST_UNIT_PFNS)) {
-        bnti_host_ledger_take(&host->ledger, at, BNT_HOST_UNIT_PFNS);
-        bnti_host_extent_add(host, first, BNT_HOST_UNIT_PFNS);
+    if (bnti_host_ledger_all_balloon(&host->ledger, at, BNT_HOST_HUGE_PFNS)) {
+        bnti_host_ledger_take(&host->ledger, at, BNT_HOST_HUGE_PFNS);
+        bnti_host_extent_add(host, first, BNT_HOST_HUGE_PFNS);
     } else {
         huge_page_take_mixed(host, first, at);
     }

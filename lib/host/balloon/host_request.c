@@ -122,7 +122,7 @@ static bool flags_take(const struct bnt_host *host, const struct bnt_balloon_req
 
     judge->unit_pfns = 1;
     if (huge && (flags & BNT_BALLOON_REQUEST_2M) != 0) {
-        judge->unit_pfns = BNT_HOST_UNIT_PFNS;
+        judge->unit_pfns = BNT_HOST_HUGE_PFNS;
     }
     return !huge || (flags & ~BNT_BALLOON_REQUEST_2M) == 0;
 }
@@ -397,7 +397,7 @@ static void request_unit(struct bnt_host *host)
     if (judge->changed) {
         judge->changed = false;
         if (bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_BY_DEVICE)) {
-            bnti_host_actual_set(host, (uint32_t)bnti_host_min(host->ledger.held, UINT32_MAX));
+            bnti_host_actual_set(host, (uint32_t)bnti_host_min(host->ledger.ballooned, UINT32_MAX));
         }
         bnti_host_target_progress(host);
     }
@@ -422,7 +422,7 @@ static bool told_valid(const struct bnt_host *host)
                sizeof(struct bnt_balloon_request) + job->total * sizeof(uint32_t) &&
            job->chain.writable_bytes >= sizeof(struct bnt_balloon_response) + job->total &&
            !job->bitmap &&
-           (job->judge.unit_pfns == 1 || (huge && job->judge.unit_pfns == BNT_HOST_UNIT_PFNS));
+           (job->judge.unit_pfns == 1 || (huge && job->judge.unit_pfns == BNT_HOST_HUGE_PFNS));
 }
 
 static bool plain_valid(const struct bnt_host *host)

@@ -42,7 +42,7 @@ static struct pfn_run run_find(const uint32_t *pfns, uint32_t n)
 /** Whether BX-9 leaves room for n more pages in the request's direction. */
 static bool judge_room(const struct bnt_host *host, const struct bnti_host_judge *judge, uint64_t n)
 {
-    const uint64_t held = host->ledger.held;
+    const uint64_t held = host->ledger.ballooned;
     const uint64_t target = host->target.pfns;
 
     if (!judge->bounded) {
@@ -209,8 +209,8 @@ static bnt_verdict page_release(struct bnt_host *host, struct bnti_host_judge *j
         judge_moved(host, judge, 1);
         return BNT_VERDICT_ACCEPTED;
     }
-    if (bnti_host_ledger_get(ledger, at) == BNT_HOST_PAGE_KEPT) {
-        bnti_host_ledger_take_kept(ledger, at);
+    if (bnti_host_ledger_get(ledger, at) == BNT_HOST_PAGE_RETAINED) {
+        bnti_host_ledger_take_retained(ledger, at);
         bnti_host_ledger_settle(ledger, at, 1);
     } else if (bnti_host_ledger_reserve(ledger, at, 1)) {
         bnti_host_ledger_take(ledger, at, 1);
@@ -314,8 +314,8 @@ static bnt_verdict huge_page_judge(struct bnt_host *host, struct bnti_host_judge
     const bnt_verdict verdict = bnti_host_judge_huge_page(host, judge, pfn);
 
     if (verdict == BNT_VERDICT_ACCEPTED) {
-        judge_moved(host, judge, BNT_HOST_UNIT_PFNS);
-        host->count.totals.huge_pfns += BNT_HOST_UNIT_PFNS;
+        judge_moved(host, judge, BNT_HOST_HUGE_PFNS);
+        host->count.totals.huge_pfns += BNT_HOST_HUGE_PFNS;
     }
     return verdict;
 }

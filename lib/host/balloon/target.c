@@ -36,7 +36,7 @@ static void target_end(struct bnt_host *host, bnt_outcome outcome)
 /** PFNs between the ledger and what the embedder wants, whatever limit the guest tells. */
 static uint64_t target_distance(const struct bnt_host *host)
 {
-    const uint64_t held = host->ledger.held;
+    const uint64_t held = host->ledger.ballooned;
     const uint64_t wanted = target_round(host, host->target.wanted);
 
     return held > wanted ? held - wanted : wanted - held;
@@ -59,7 +59,7 @@ void bnti_host_target_progress(struct bnt_host *host)
 /** At the target, or above it by what the guest does not deflate for. */
 static bool target_met(const struct bnt_host *host)
 {
-    const uint64_t held = host->ledger.held;
+    const uint64_t held = host->ledger.ballooned;
     const uint64_t pfns = host->target.pfns;
     const uint64_t slack = pfns == 0 ? 0 : host->config.target.slack_pfns;
 

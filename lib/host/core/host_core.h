@@ -38,10 +38,10 @@ struct bnti_host_queue {
     struct bnt_vq_dev vq; /**< the built-in ring; idle with a provider */
 };
 
-/** 64 PFNs, bit n is the nth. kept is a subset of held. */
+/** 64 PFNs, bit n is the nth. retained is a subset of ballooned. */
 struct bnti_host_block {
-    uint64_t held;
-    uint64_t kept;
+    uint64_t ballooned;
+    uint64_t retained;
 };
 
 #define BNTI_HOST_BLOCK_PFNS  64u
@@ -49,15 +49,15 @@ struct bnti_host_block {
 
 struct bnti_host_leaf {
     struct bnti_host_block blocks[BNTI_HOST_LEAF_BLOCKS];
-    uint32_t held;
-    uint32_t kept;
+    uint32_t ballooned;
+    uint32_t retained;
 };
 
 /** Owner: ledger/ledger.c. Positions are PFNs counted from the first one of memory. */
 struct bnti_host_ledger {
     uint64_t pfns;
-    uint64_t held;
-    uint64_t kept;
+    uint64_t ballooned;
+    uint64_t retained;
     uint64_t leafless;
     uint64_t leaves;
     struct bnti_host_block *blocks; /**< FIXED; NULL with leaves */

@@ -203,7 +203,7 @@ void bnti_host_backing_pack(struct bnti_pack *pack, struct bnt_host *host)
 
 uint64_t bnti_host_pages_forget(struct bnt_host *host)
 {
-    const uint64_t pfns = host->ledger.held;
+    const uint64_t pfns = host->ledger.ballooned;
 
     bnti_host_ledger_clear(&host->ledger);
     bnti_host_backing_forget(host);

@@ -79,7 +79,7 @@ void bnti_host_init_bits(struct bnt_host *host, bool init, uint32_t n, const uin
                 init && verdicts[i] == BNT_VERDICT_ACCEPTED &&
                 bnti_host_ledger_get(&host->ledger,
                                      bnti_host_at(host, host->pfn_base + host->pfns[i])) ==
-                    BNT_HOST_PAGE_BALLOON;
+                    BNT_HOST_PAGE_BALLOONED;
             byte = (uint8_t)(byte | (unsigned)done << (i - first));
         }
         bits[first / 8] = byte;

@@ -36,7 +36,7 @@ void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_
 /** BALLOON to GUEST; the run is reserved. */
 void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** KEPT to GUEST, one page. */
-void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at);
+void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at);
 /** Gives the leaves of full and of empty ranges back. Only with LEAVES. */
 void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n);
 /** Counts one more page of a leafless (or empty) range, of which `most` are memory, or one less.
@@ -82,11 +82,11 @@ static inline bool bnti_host_ledger_put_one(struct bnti_host_ledger *ledger, uin
 {
     const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
 
-    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->held & bit) != 0) {
+    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->ballooned & bit) != 0) {
         return false;
     }
-    bnti_host_ledger_block(ledger, at)->held |= bit;
-    ledger->held++;
+    bnti_host_ledger_block(ledger, at)->ballooned |= bit;
+    ledger->ballooned++;
     return true;
 }
 
@@ -95,12 +95,12 @@ static inline bool bnti_host_ledger_take_one(struct bnti_host_ledger *ledger, ui
 {
     const uint64_t bit = UINT64_C(1) << (at % BNTI_HOST_BLOCK_PFNS);
 
-    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->held & bit) == 0 ||
-        (bnti_host_ledger_block(ledger, at)->kept & bit) != 0) {
+    if (ledger->blocks == NULL || (bnti_host_ledger_block(ledger, at)->ballooned & bit) == 0 ||
+        (bnti_host_ledger_block(ledger, at)->retained & bit) != 0) {
         return false;
     }
-    bnti_host_ledger_block(ledger, at)->held &= ~bit;
-    ledger->held--;
+    bnti_host_ledger_block(ledger, at)->ballooned &= ~bit;
+    ledger->ballooned--;
     return true;
 }
 

@@ -95,8 +95,8 @@ static void leaf_return(struct bnti_host_ledger *ledger, uint64_t range, uintptr
 
 void bnti_host_ledger_clear(struct bnti_host_ledger *ledger)
 {
-    ledger->held = 0;
-    ledger->kept = 0;
+    ledger->ballooned = 0;
+    ledger->retained = 0;
     ledger->leafless = 0;
     if (ledger->blocks != NULL) {
         memset(ledger->blocks, 0, bnti_host_ledger_bytes(BNT_HOST_LEDGER_FIXED, ledger->pfns));
@@ -123,8 +123,8 @@ bool bnti_host_ledger_look(const struct bnti_host_ledger *ledger, uint64_t block
         *bits = root_leaf(root)->blocks[block % BNTI_HOST_LEAF_BLOCKS];
         return true;
     }
-    bits->held = root == ROOT_FULL ? ~UINT64_C(0) : 0;
-    bits->kept = 0;
+    bits->ballooned = root == ROOT_FULL ? ~UINT64_C(0) : 0;
+    bits->retained = 0;
     return (root & ROOT_TAG) != ROOT_LEAFLESS;
 }
 
@@ -133,10 +133,10 @@ bnt_host_page bnti_host_ledger_get(const struct bnti_host_ledger *ledger, uint64
     const uint64_t bit = UINT64_C(1) << (at & BLOCK_MASK);
     struct bnti_host_block bits;
 
-    if (!bnti_host_ledger_look(ledger, at >> BLOCK_SHIFT, &bits) || (bits.held & bit) == 0) {
+    if (!bnti_host_ledger_look(ledger, at >> BLOCK_SHIFT, &bits) || (bits.ballooned & bit) == 0) {
         return BNT_HOST_PAGE_GUEST;
     }
-    return (bits.kept & bit) != 0 ? BNT_HOST_PAGE_KEPT : BNT_HOST_PAGE_BALLOON;
+    return (bits.retained & bit) != 0 ? BNT_HOST_PAGE_RETAINED : BNT_HOST_PAGE_BALLOONED;
 }
 
 void bnti_host_ledger_prefetch_leaf(const struct bnti_host_ledger *ledger, uint64_t at)
@@ -172,7 +172,8 @@ bool bnti_host_ledger_none_held(const struct bnti_host_ledger *ledger, uint64_t 
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_block bits;
-        if (!bnti_host_ledger_look(ledger, piece.block, &bits) || (bits.held & piece.mask) != 0) {
+        if (!bnti_host_ledger_look(ledger, piece.block, &bits) ||
+            (bits.ballooned & piece.mask) != 0) {
             return false;
         }
         at += piece.pfns;
@@ -187,7 +188,7 @@ bool bnti_host_ledger_all_balloon(const struct bnti_host_ledger *ledger, uint64_
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_block bits;
         if (!bnti_host_ledger_look(ledger, piece.block, &bits) ||
-            (bits.held & ~bits.kept & piece.mask) != piece.mask) {
+            (bits.ballooned & ~bits.retained & piece.mask) != piece.mask) {
             return false;
         }
         at += piece.pfns;
@@ -214,9 +215,10 @@ static bool range_unfold(struct bnti_host_ledger *ledger, uint64_t range)
     }
     memset(leaf, 0, sizeof(*leaf));
     if (root == ROOT_FULL) {
-        leaf->held = range_pfns(ledger, range);
-        for (uint32_t at = 0; at < leaf->held; at += BNTI_HOST_BLOCK_PFNS) {
-            leaf->blocks[at >> BLOCK_SHIFT].held = ledger_piece_of(at, leaf->held - at).mask;
+        leaf->ballooned = range_pfns(ledger, range);
+        for (uint32_t at = 0; at < leaf->ballooned; at += BNTI_HOST_BLOCK_PFNS) {
+            leaf->blocks[at >> BLOCK_SHIFT].ballooned =
+                ledger_piece_of(at, leaf->ballooned - at).mask;
         }
     }
     BNTI_ASSERT(((uintptr_t)leaf & ROOT_TAG) == 0);
@@ -257,15 +259,15 @@ static inline struct bnti_host_block *piece_block(const struct bnti_host_ledger 
 
 void bnti_host_ledger_put(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
-    ledger->held += n;
+    ledger->ballooned += n;
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
         struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
-        BNTI_ASSERT((block->held & piece.mask) == 0);
-        block->held |= piece.mask;
+        BNTI_ASSERT((block->ballooned & piece.mask) == 0);
+        block->ballooned |= piece.mask;
         if (leaf != NULL) {
-            leaf->held += piece.pfns;
+            leaf->ballooned += piece.pfns;
         }
         at += piece.pfns;
         n -= piece.pfns;
@@ -274,15 +276,15 @@ void bnti_host_ledger_put(struct bnti_host_ledger *ledger, uint64_t at, uint64_t
 
 void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
-    ledger->kept += n;
+    ledger->retained += n;
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
         struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
-        BNTI_ASSERT((block->held & ~block->kept & piece.mask) == piece.mask);
-        block->kept |= piece.mask;
+        BNTI_ASSERT((block->ballooned & ~block->retained & piece.mask) == piece.mask);
+        block->retained |= piece.mask;
         if (leaf != NULL) {
-            leaf->kept += piece.pfns;
+            leaf->retained += piece.pfns;
         }
         at += piece.pfns;
         n -= piece.pfns;
@@ -291,32 +293,32 @@ void bnti_host_ledger_keep(struct bnti_host_ledger *ledger, uint64_t at, uint64_
 
 void bnti_host_ledger_take(struct bnti_host_ledger *ledger, uint64_t at, uint64_t n)
 {
-    ledger->held -= n;
+    ledger->ballooned -= n;
     while (n > 0) {
         const struct ledger_piece piece = ledger_piece_of(at, n);
         struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
         struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
-        BNTI_ASSERT((block->held & ~block->kept & piece.mask) == piece.mask);
-        block->held &= ~piece.mask;
+        BNTI_ASSERT((block->ballooned & ~block->retained & piece.mask) == piece.mask);
+        block->ballooned &= ~piece.mask;
         if (leaf != NULL) {
-            leaf->held -= piece.pfns;
+            leaf->ballooned -= piece.pfns;
         }
         at += piece.pfns;
         n -= piece.pfns;
     }
 }
 
-void bnti_host_ledger_take_kept(struct bnti_host_ledger *ledger, uint64_t at)
+void bnti_host_ledger_take_retained(struct bnti_host_ledger *ledger, uint64_t at)
 {
     const struct ledger_piece piece = ledger_piece_of(at, 1);
     struct bnti_host_leaf *leaf = piece_leaf(ledger, &piece);
     struct bnti_host_block *block = piece_block(ledger, &piece, leaf);
 
-    BNTI_ASSERT((block->kept & piece.mask) != 0);
-    block->kept &= ~piece.mask;
-    ledger->kept--;
+    BNTI_ASSERT((block->retained & piece.mask) != 0);
+    block->retained &= ~piece.mask;
+    ledger->retained--;
     if (leaf != NULL) {
-        leaf->kept--;
+        leaf->retained--;
     }
     bnti_host_ledger_take(ledger, at, 1);
 }
@@ -329,9 +331,9 @@ void bnti_host_ledger_settle_leaves(struct bnti_host_ledger *ledger, uint64_t at
             continue;
         }
         const struct bnti_host_leaf *leaf = root_leaf(root);
-        if (leaf->held == 0) {
+        if (leaf->ballooned == 0) {
             leaf_return(ledger, range, ROOT_NONE);
-        } else if (leaf->held == range_pfns(ledger, range) && leaf->kept == 0) {
+        } else if (leaf->ballooned == range_pfns(ledger, range) && leaf->retained == 0) {
             leaf_return(ledger, range, ROOT_FULL);
         }
     }
@@ -353,8 +355,8 @@ bool bnti_host_ledger_count_up(struct bnti_host_ledger *ledger, uint64_t at, uin
         return false;
     }
     range_count_set(ledger, range, count + 1);
-    ledger->held++;
-    ledger->kept++;
+    ledger->ballooned++;
+    ledger->retained++;
     ledger->leafless++;
     return true;
 }
@@ -367,8 +369,8 @@ bool bnti_host_ledger_count_down(struct bnti_host_ledger *ledger, uint64_t at)
         return false;
     }
     range_count_set(ledger, range, root_count(ledger->roots[range]) - 1);
-    ledger->held--;
-    ledger->kept--;
+    ledger->ballooned--;
+    ledger->retained--;
     ledger->leafless--;
     return true;
 }
@@ -380,7 +382,7 @@ void bnti_host_ledger_unrecord(struct bnti_host_ledger *ledger, uint64_t at)
 
     BNTI_ASSERT(ledger->roots[range] == ROOT_FULL);
     range_count_set(ledger, range, count);
-    ledger->kept += count;
+    ledger->retained += count;
     ledger->leafless += count;
 }
 
@@ -395,13 +397,13 @@ void bnti_host_ledger_fill(struct bnti_host_ledger *ledger, uint64_t range, bool
                            uint32_t count)
 {
     BNTI_ASSERT(ledger->roots[range] == ROOT_NONE);
-    ledger->held += count;
+    ledger->ballooned += count;
     if (exact) {
         ledger->roots[range] = ROOT_FULL;
         return;
     }
     range_count_set(ledger, range, count);
-    ledger->kept += count;
+    ledger->retained += count;
     ledger->leafless += count;
 }
 

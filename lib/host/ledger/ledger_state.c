@@ -69,9 +69,9 @@ static void range_look(const struct bnti_host_ledger *ledger, uint64_t range,
     for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS; n++) {
         const uint64_t mask = block_mask(ledger, range, n);
         if (mask != 0 && bnti_host_ledger_look(ledger, first + n, &image->blocks[n])) {
-            image->blocks[n].held &= mask;
-            held += bits_count(image->blocks[n].held);
-            kept += bits_count(image->blocks[n].kept);
+            image->blocks[n].ballooned &= mask;
+            held += bits_count(image->blocks[n].ballooned);
+            kept += bits_count(image->blocks[n].retained);
         }
     }
     image->kind = held == 0 ? RANGE_NONE : RANGE_PAGES;
@@ -86,17 +86,18 @@ static bool block_make(struct bnti_host_ledger *ledger, uint64_t range, uint32_t
 {
     const uint64_t at = range_at(range) + (uint64_t)n * BNTI_HOST_BLOCK_PFNS;
 
-    if ((bits->held & ~block_mask(ledger, range, n)) != 0 || (bits->kept & ~bits->held) != 0) {
+    if ((bits->ballooned & ~block_mask(ledger, range, n)) != 0 ||
+        (bits->retained & ~bits->ballooned) != 0) {
         return false;
     }
-    if (bits->held != 0 && !bnti_host_ledger_reserve(ledger, at, 1)) {
+    if (bits->ballooned != 0 && !bnti_host_ledger_reserve(ledger, at, 1)) {
         return false;
     }
     for (uint32_t i = 0; i < BNTI_HOST_BLOCK_PFNS; i++) {
-        if ((bits->held >> i & 1) != 0) {
+        if ((bits->ballooned >> i & 1) != 0) {
             bnti_host_ledger_put(ledger, at + i, 1);
         }
-        if ((bits->kept >> i & 1) != 0) {
+        if ((bits->retained >> i & 1) != 0) {
             bnti_host_ledger_keep(ledger, at + i, 1);
         }
     }
@@ -137,8 +138,8 @@ static void range_pack(struct bnti_pack *pack, struct range_image *image)
         return;
     }
     for (uint32_t n = 0; n < BNTI_HOST_LEAF_BLOCKS; n++) {
-        bnti_pack_u64(pack, &image->blocks[n].held);
-        bnti_pack_u64(pack, &image->blocks[n].kept);
+        bnti_pack_u64(pack, &image->blocks[n].ballooned);
+        bnti_pack_u64(pack, &image->blocks[n].retained);
     }
 }
 
@@ -236,6 +237,7 @@ void bnti_host_ledger_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
     ranges_pack(pack, &host->ledger);
     if (bnti_pack_loads(pack)) { /* saving is not made to walk all of memory */
-        bnti_pack_require(pack, host->ledger.held <= host->memory_pfns && ledger_in_memory(host));
+        bnti_pack_require(pack,
+                          host->ledger.ballooned <= host->memory_pfns && ledger_in_memory(host));
     }
 }

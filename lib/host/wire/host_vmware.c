@@ -89,7 +89,7 @@ static bool vmware_is_told_first(const struct bnt_host *host)
 
 static void vmware_info(const struct bnt_host *host, struct bnt_host_info *info)
 {
-    info->target.actual_pfns = host->ledger.held;
+    info->target.actual_pfns = host->ledger.ballooned;
     info->vmware.capabilities = host->vmware.started ? host->vmware.capabilities : 0;
     info->vmware.guest_id = host->vmware.guest_id;
 }

@@ -37,40 +37,40 @@ extern "C" {
     X(TARGET,         "target",         "value: the new target, PFNs")                             \
     X(TARGET_REACHED, "target-reached", "value: ballooned PFNs")                                   \
     X(ACTUAL,         "actual",         "value: PFNs written to actual")                           \
-    X(ALLOC_FAILED,   "alloc-failed",   "value: pages still wanted; extra: back-off, ns")          \
-    X(REFUSED,        "refused",        "value: pages refused in a request; extra: held now")      \
-    X(NOT_NEEDED,     "not-needed",     "value: pages not needed: the cycle ends")                 \
-    X(REFUSED_BOUND,  "refused-bound",  "value: held pages: the cycle ends; extra: back-off, ns")  \
-    X(RETURNED,       "returned",       "value: held pages given back")                            \
-    X(UNCERTAIN,      "uncertain",      "value: pages without a known verdict, kept as ballooned") \
-    X(STALLED,        "stalled",        "value: queue; extra: ns without an answer")               \
-    X(RESUMED,        "resumed",        "value: queue that answers again; extra: ns it took")      \
-    X(RESET,          "reset",          "value: the new epoch; extra: PFNs ballooned before")      \
-    X(RESET_DONE,     "reset-done",     "value: the epoch acknowledged")                           \
-    X(OOM,            "oom",            "value: PFNs freed at once; extra: PFNs pending")          \
+    X(ALLOC_FAILED,   "alloc-failed",   "the OS gave too few pages; value: pages still wanted; extra: back-off, ns") \
+    X(REFUSED,        "refused",        "value: pages refused in an inflate request; extra: pages held now") \
+    X(NOT_NEEDED,     "not-needed",     "the cycle ends; value: pages that the device does not need") \
+    X(REFUSED_BOUND,  "refused-bound",  "the cycle ends because too many pages were refused; value: pages held; extra: back-off, ns") \
+    X(RETURNED,       "returned",       "value: held pages given back to the OS")                  \
+    X(UNCERTAIN,      "uncertain",      "value: pages without a known verdict, which stay ballooned") \
+    X(STALLED,        "stalled",        "a request has no answer; value: queue; extra: ns without an answer") \
+    X(RESUMED,        "resumed",        "value: queue that answers again; extra: ns that the answer took") \
+    X(RESET,          "reset",          "the host resets the balloon; value: the new epoch; extra: PFNs ballooned before") \
+    X(RESET_DONE,     "reset-done",     "value: the epoch that the driver acknowledged")           \
+    X(OOM,            "oom",            "value: PFNs freed at once by an OOM deflate; extra: PFNs pending") \
     X(OOM_DONE,       "oom-done",       "value: PFNs freed by a pending OOM deflate")              \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
-    X(MIGRATED,       "migrated",       "value: the old page; extra: the bnt_guest_migrated")          \
-    X(DEGRADED,       "degraded",       "value: wanted features that are not there or whose queue is not, mask; on VMware's wire capabilities that are not offered because the batch page has no PFN of 32 bits") \
-    X(QUEUE_LAYOUT,   "queue-layout",   "told where the device's queues do not have the standard's numbers or are in doubt; value: the bnt_queue_layout in use; extra: the layouts that fit, bit n for the bnt_queue_layout n") \
-    X(RECOVERY,       "recovery",       "value: the reset in a row that is next; extra: wait, ns") \
-    X(RECOVERED,      "recovered",      "value: resets it took; extra: PFNs given back silently")  \
-    X(REPORTED,       "reported",       "value: blocks that the device acknowledged; extra: PFNs")  \
-    X(HANDSHAKE,      "handshake",      "value: the capabilities in common, VMware's wire; extra: STARTs that failed before") \
-    X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START, as u32; told once until it succeeds") \
-    X(SLEEP,          "sleep",          "value: pages asked for in a way that may wait")           \
-    X(SLEEP_DONE,     "sleep-done",     "value: pages that came; extra: of those, straight back")  \
-    X(SPLIT,          "split",          "value: 2 MiB pages that were refused or short: single pages from now on in this cycle; extra: refused ones at hand") \
-    X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 to allocate, 1 to free") \
+    X(MIGRATED,       "migrated",       "value: the old page; extra: the bnt_guest_migrated")      \
+    X(DEGRADED,       "degraded",       "value: mask of wanted features that are not offered or have no queue; on VMware's wire, capabilities that the driver does not offer because the batch page has no PFN of 32 bits") \
+    X(QUEUE_LAYOUT,   "queue-layout",   "the device's queues do not have the standard's numbers, or several layouts fit; value: the bnt_queue_layout in use; extra: the layouts that fit, bit n for the bnt_queue_layout n") \
+    X(RECOVERY,       "recovery",       "value: number of the next device reset in a row; extra: wait before it, ns") \
+    X(RECOVERED,      "recovered",      "value: device resets that it took; extra: PFNs given back without a message") \
+    X(REPORTED,       "reported",       "value: free blocks that the device acknowledged; extra: PFNs") \
+    X(HANDSHAKE,      "handshake",      "value: the capabilities in common on VMware's wire; extra: STARTs that failed before") \
+    X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START as u32; emitted once until a START succeeds") \
+    X(SLEEP,          "sleep",          "value: pages requested by an allocation that may wait")   \
+    X(SLEEP_DONE,     "sleep-done",     "value: pages that the allocation brought; extra: those of them given back at once") \
+    X(SPLIT,          "split",          "the cycle goes on with single pages; value: huge pages that were refused or missing; extra: refused huge pages that the driver has") \
+    X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 for allocation, 1 for deflation") \
     X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \
-    X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back; extra: 1 if before DONE") \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns it took") \
-    X(QUEUE_BACKOFF,  "queue-backoff",  "value: queue that is reset for a late answer, not for the first time in a row; extra: ns that the next answer may take") \
-    X(UNUSABLE,       "unusable",       "value: the first of the pages that the OS gave and that cannot be ballooned, reported or hinted; extra: the bnt_guest_unusable, emitted once for each until a cycle of inflation brings usable pages and none of these") \
-    X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host lists them still; extra: STARTs that failed") \
-    X(STORM,          "storm",          "value: queue whose buffer the device gives straight back each time, told once; extra: times in a row so far") \
-    X(DETACH_FORCED,  "detach-forced",  "value: PFNs not given back yet when an orderly detach went on by a reset; extra: ns it took until then")
+    X(HINT_RELEASED,  "hint-released",  "value: hinted PFNs given back to the OS; extra: 1 if before DONE") \
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset and works again; extra: ns that the reset took") \
+    X(QUEUE_BACKOFF,  "queue-backoff",  "a queue is reset again because an answer is late; value: queue; extra: ns that the next answer may take") \
+    X(UNUSABLE,       "unusable",       "the OS gave pages that cannot be ballooned, reported or hinted; value: the first of them; extra: the bnt_guest_unusable; each reason is emitted once, and again after a cycle of inflation that brought only usable pages") \
+    X(FORCED,         "forced",         "value: PFNs that a detach gives back although the host still lists them; extra: STARTs that failed") \
+    X(STORM,          "storm",          "the device gives a buffer back each time at once; value: queue; extra: times in a row so far; emitted once") \
+    X(DETACH_FORCED,  "detach-forced",  "an orderly detach went on by a device reset; value: PFNs not given back yet; extra: ns until then")
 /* clang-format on */
 
 /** Why a page of the OS is unusable: name, name in messages, meaning. */

@@ -1,18 +1,18 @@
 /*
  * The balloon device core: what an emulator or VMM links.
  *
- * It is a state machine without I/O, threads, clock or globals. The embedder's
- * transport calls the register functions, kicks mark work, `bnt_host_step` does
- * a bounded amount of it in a fixed order and tells the next deadline. Guest
- * memory is hostile: it is read once, by bounded copies, and validated; a
- * violation ends in NEEDS_RESET, is counted, described in `bnt_host_diag` and
- * told once. One instance belongs to one thread at a time.
+ * The core is a state machine without I/O, threads, clock or globals. The embedder's transport
+ * calls the register functions; a kick marks work, and bnt_host_step does a bounded amount of the
+ * work in a fixed order and returns the next deadline. The core does not trust guest memory: it
+ * reads it once, by bounded copies, and validates what it read. A violation sets NEEDS_RESET, is
+ * counted, is described by bnt_host_diag, and emits one event BROKEN. An instance belongs to one
+ * thread at a time.
  *
- * Calls from inside callbacks: reading (features, status, configuration, info, statistics, pages,
- * diag), bnt_host_kick and bnt_host_kick_data are allowed from all of them. `interrupt` and
- * `config_interrupt` are called last, when the state is consistent: inside them the driver may run,
- * so the registers may be written too. Every other call gets E_REENTRANT, or, where it returns
- * nothing, does nothing.
+ * From inside any callback the embedder may read (features, status, configuration, info,
+ * statistics, pages, diag), and call bnt_host_kick and bnt_host_kick_data. The callbacks
+ * `interrupt` and `config_interrupt` come last, when the state is consistent; inside them the
+ * driver may run, so the embedder may also write the registers. Every other call from inside a
+ * callback returns E_REENTRANT, or does nothing if it returns nothing.
  *
  *     struct bnt_host_config config = {.size = sizeof config, .memory.pfns = 1 << 18};
  *     status = bnt_host_footprint(&config, &bytes);
@@ -22,12 +22,12 @@
  *     status = bnt_host_target_set(host, now, pfns, timeout_ns, &id); // policy
  *     status = bnt_host_step(host, now, budget, &deadline_ns);        // see below
  *
- * Step after every kick, register write and policy call (target, reset, statistics, hints, working
- * sets: each may leave work for a step, or move the deadline), after bnt_host_load, and when the
- * last step's `deadline_ns` has come.
+ * Call bnt_host_step after every kick, register write and policy call (target, reset, statistics,
+ * hints, working sets: each may leave work for a step, or move the deadline), after bnt_host_load,
+ * and when the `deadline_ns` of the last step has come.
  *
- * Units: PFNs are 4 KiB. Times are nanoseconds of the embedder's monotonic
- * clock.
+ * Units: PFNs are 4 KiB. A huge page is 2 MiB. Times are nanoseconds of the embedder's monotonic
+ * clock; a clock that goes back counts as one that stands still.
  */
 #ifndef BALLONET_HOST_H
 #define BALLONET_HOST_H
@@ -47,76 +47,80 @@ extern "C" {
 
 struct bnt_host;
 
-/** Stack that a call into the core takes at most, in bytes, callbacks left aside. Measured on
- * x86-64, optimised. */
+/** Stack that a call into the core uses at most, in bytes, without the stack of the embedder's
+ * callbacks. Measured on x86-64 in an optimised build. */
 #define BNT_HOST_STACK_BYTES_MAX 2560
 
 #ifndef BNT_NEVER
 #define BNT_NEVER UINT64_MAX
 #endif
 
-/** PFNs of guest memory that one ledger leaf covers: 2 MiB. */
+/** PFNs of guest memory that one leaf of the ledger covers: 2 MiB. */
 #define BNT_HOST_LEAF_PFNS 512
 
-/** Entries with unknown tags that are kept of a statistics buffer. */
+/** Unknown entries of a statistics buffer that an instance stores at most. */
 #define BNT_HOST_STATS_UNKNOWN 8
 
-/** Scripted refusal rules that one instance holds. */
+/** Refusal rules that one instance stores at most. */
 #define BNT_HOST_RULES_MAX 16
 
 /**
- * What one unit of a step's budget covers at most: so many runs of neighbouring PFNs (PFNs one by
- * one where rules, ops->refuse or a verdict have a say; huge pages; segments of a report or hint),
- * with as many calls of `discard` or `restore`. With larger host pages runs are more by as much, up
- * to BNT_HOST_REQUEST_PFNS_MAX, since whole ones are discarded.
+ * Runs of neighbouring PFNs that one unit of a step's budget covers at most, with as many calls of
+ * `discard` or `restore`. Where rules, ops.refusal or a verdict decide on each PFN, a PFN counts as
+ * a run; so do a huge page, and a segment of a report or of a hint. With larger host pages a unit
+ * covers more runs, in proportion to the size of the host page and up to BNT_HOST_REQUEST_PFNS_MAX,
+ * because the device discards whole host pages.
  */
 #define BNT_HOST_STEP_RUNS 256
 
-/** Segments of one chain that the device takes at most. */
+/** Segments of one chain that the device accepts at most. */
 #define BNT_HOST_CHAIN_SEGMENTS_MAX 1024
 
-/** Scripted answers to VMware's calls that one instance holds. */
+/** Scripted answers to VMware's calls that one instance stores at most. */
 #define BNT_HOST_CALL_RULES_MAX 16
 
-/** PFNs of VMware's large page, and of a unit with HUGE_PAGES: 2 MiB. */
-#define BNT_HOST_UNIT_PFNS 512
+/** PFNs of a huge page, VMware's or that of HUGE_PAGES: 2 MiB. */
+#define BNT_HOST_HUGE_PFNS 512
 
-/** A scripted answer to a whole call of VMware's wire, which then does nothing else. */
-struct bnt_host_call_rule {
-    uint32_t command; /**< BNT_VMWARE_CMD_* */
-    int32_t status;   /**< that it is answered with */
-    uint64_t count;   /**< calls it still applies to; UINT64_MAX: no end */
-};
+/* ---- Making an instance ---- */
 
-/** A scripted refusal. A PFN meets the rules in their order; the first that
- * applies decides. */
-struct bnt_host_rule {
-    uint64_t first_pfn;
-    uint64_t last_pfn; /**< inclusive */
-    bool on_inflate;
-    bool on_deflate;      /**< has an effect only with MUST_TELL_HOST (BX-8) */
-    uint32_t numerator;   /**< probability that it applies ... */
-    uint32_t denominator; /**< ... at least 1; needs ops->draw unless numerator >=
-                             denominator */
-    uint64_t count;       /**< PFNs it still applies to; UINT64_MAX: no end */
-    bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, NOT_LOCKED (BUSY in a deflate) or BUSY */
-};
-
-/** The settings that an instance of `config` has: a copy in which each setting that is 0 has its
- * default. Nothing is validated. OK; E_SIZE. */
+/**
+ * Copies `config` to `resolved`, with the default of each setting that is 0.
+ *
+ * The settings are not validated. Call it at any time.
+ *
+ * BNT_OK
+ * BNT_E_SIZE      config->size is too small or unknown
+ * BNT_E_ARGUMENT  config is NULL
+ */
 BNT_MUST_USE bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
                                                 struct bnt_host_config *resolved);
 
-/** Storage for a configuration, aligned as for uint64_t. OK; E_SIZE;
- * E_ARGUMENT; E_FEATURES; E_EXCLUSIVE. */
+/**
+ * Computes the storage of an instance with these settings, in bytes, aligned as for uint64_t.
+ *
+ * Call it at any time.
+ *
+ * BNT_OK
+ * BNT_E_SIZE       config->size is too small or unknown
+ * BNT_E_ARGUMENT   a setting is out of its documented range
+ * BNT_E_FEATURES   an offered feature is unknown, or lacks one that it depends on
+ * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
+ */
 BNT_MUST_USE bnt_status bnt_host_footprint(const struct bnt_host_config *config, size_t *bytes);
 
 /**
- * Makes an instance in the caller's storage, which must stay where it is.
- * `config`, `ops`, `mem` and `provider` are copied; `provider` may be NULL: the
- * built-in rings, split or packed. OK; E_SIZE; E_ARGUMENT; E_STORAGE; E_FEATURES (an offer
- * without its dependency or VERSION_1); E_EXCLUSIVE (an offer of VERDICTS and
- * DEVICE_INIT_ON_INFLATE).
+ * Makes an instance in the caller's storage, and returns it in `host`.
+ *
+ * The storage must stay where it is until bnt_host_fini. `config`, `ops`, `mem` and `provider` are
+ * copied. Without a `provider` (NULL) the device uses the built-in rings, split or packed.
+ *
+ * BNT_OK
+ * BNT_E_SIZE       the size of a struct is too small or unknown
+ * BNT_E_ARGUMENT   a setting is out of its range, or a callback is missing
+ * BNT_E_STORAGE    `storage` is too small or not aligned
+ * BNT_E_FEATURES   an offered feature is unknown, or lacks one that it depends on
+ * BNT_E_EXCLUSIVE  VERDICTS and DEVICE_INIT_ON_INFLATE are both offered
  */
 BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       const struct bnt_host_config *config,
@@ -126,295 +130,493 @@ BNT_MUST_USE bnt_status bnt_host_init(void *storage, size_t bytes,
                                       struct bnt_host **host);
 
 /**
- * Memory was added to the guest: `mem` (copied) replaces the map, and holds all that the old one
- * held. What lies in the configured range can be ballooned from now on, what lies outside it never
- * (so configure the range for all that may come, and leave the rest out of the map: firmware,
- * devices, persistent memory). The target stays. OK; E_ARGUMENT (memory is missing in it);
- * E_REENTRANT.
+ * The guest got more memory: replaces the memory map with `mem`, which is copied.
+ *
+ * The new map must contain all of the old one. Memory in the configured range can be ballooned from
+ * now on, memory outside the range never. So configure the range for all memory that may come, and
+ * leave the rest out of the map: firmware, devices, persistent memory. The target does not change.
+ *
+ * BNT_OK
+ * BNT_E_ARGUMENT   memory of the old map is missing in `mem`
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_memory_set(struct bnt_host *host, const struct bnt_mem *mem);
 
-/** Gives every ledger leaf back to ops->leaf_free. The instance is gone. */
+/** Ends the instance: gives every leaf of the ledger back to ops.ledger.leaf_free. The caller may
+ * then free the storage. */
 void bnt_host_fini(struct bnt_host *host);
 
-/* ---- Registers: what the embedder's transport calls
- * --------------------------------------- */
+/* ---- Registers: what the embedder's transport calls ---- */
 
+/** The features that the device offers: the register of device features. */
 uint64_t bnt_host_features_read(const struct bnt_host *host);
-/** E_STATE at the wrong time (ignored, VG-23). */
-BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features);
-uint8_t bnt_host_status_read(const struct bnt_host *host);
+
 /**
- * 0 resets the device: every page is the guest's again, the pending request's
- * outcome is RESET, the target stays. SUSPEND, where F_SUSPEND is agreed, makes the device stand
- * still (VIRTIO 1.4, 2.1 and 3.4): until DRIVER_OK is written again it serves nothing, interrupts
- * nobody and ignores writes of configuration. A target set meanwhile is told at resume, once;
- * statistics asked for meanwhile are asked for then; the stall bound of a target begins anew. While
- * a buffer is being served SUSPEND takes effect in the step that returns it: until then it reads 0.
- * E_FEATURES for an illegal write (nothing changed); E_REENTRANT.
+ * The driver wrote the features that it accepts.
+ *
+ * BNT_OK
+ * BNT_E_STATE      before DRIVER or after FEATURES_OK: the write is ignored (VG-23)
+ * BNT_E_REENTRANT  called from inside a callback other than an interrupt
+ */
+BNT_MUST_USE bnt_status bnt_host_features_write(struct bnt_host *host, uint64_t features);
+
+/** The device status register. */
+uint8_t bnt_host_status_read(const struct bnt_host *host);
+
+/**
+ * The driver wrote the device status register.
+ *
+ * The value 0 resets the device: every page is the guest's again, the pending target request ends
+ * with outcome RESET, and the target stays.
+ *
+ * SUSPEND, where F_SUSPEND was negotiated, suspends the device (VIRTIO 1.4, 2.1 and 3.4): until the
+ * driver writes DRIVER_OK again the device serves no buffer, sends no interrupt and ignores writes
+ * to configuration space. A target that is set meanwhile is announced once at resume, statistics
+ * that are requested meanwhile are requested then, and the stall bound of a target begins anew. If
+ * a buffer is being served, SUSPEND takes effect in the step that completes the buffer, and reads 0
+ * until then.
+ *
+ * BNT_OK
+ * BNT_E_FEATURES   an illegal write: nothing changed
+ * BNT_E_REENTRANT  called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_status_write(struct bnt_host *host, uint64_t now_ns,
                                               uint8_t status);
+
+/** The register that counts changes of configuration space. */
 uint32_t bnt_host_config_generation(const struct bnt_host *host);
-/** Bytes beyond BNT_BALLOON_CONFIG_BYTES read as 0 (VG-19). */
+
+/** Reads `bytes` of configuration space from `offset` on. Bytes beyond BNT_BALLOON_CONFIG_BYTES
+ * read as 0 (VG-19). */
 void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uint32_t bytes);
+
 /**
- * Writes of a driver, byte by byte; a field takes effect with its last byte (BL-6). `actual` can be
- * written; with their features also poison_val (before DRIVER_OK: a change later is the misuse
- * POISON_CHANGED), epoch_ack and guest_limit. The rest is ignored, as is all before FEATURES_OK
- * (VG-23), save what a legacy driver writes before DRIVER_OK (VG-32), and while suspended.
+ * The driver wrote `bytes` of configuration space from `offset` on; a field takes effect with its
+ * last byte (BL-6).
+ *
+ * The driver can write `actual`, and with their features poison_val, epoch_ack and guest_limit. A
+ * write of poison_val after DRIVER_OK is the misuse POISON_CHANGED. All other writes are ignored:
+ * those before FEATURES_OK (VG-23), except those of a legacy driver before DRIVER_OK (VG-32), and
+ * those to a suspended device.
  */
 void bnt_host_config_write(struct bnt_host *host, uint64_t now_ns, uint32_t offset, const void *src,
                            uint32_t bytes);
-/** 0: there is no such queue under the features offered. A power of two unless RING_PACKED is
- * agreed. */
+
+/** The largest size of a queue; 0: the offered features have no such queue. The size is a power of
+ * two unless RING_PACKED was negotiated. */
 uint16_t bnt_host_queue_size_max(const struct bnt_host *host, uint16_t queue);
+
 /**
- * E_STATE before FEATURES_OK; E_ARGUMENT (no such queue, enabled already, larger than its maximum);
- * E_UNSUPPORTED (a provider has the queues); E_RING (the device is broken now); E_REENTRANT.
+ * The driver enabled a queue of `size` descriptors at these guest-physical addresses.
+ *
+ * BNT_OK
+ * BNT_E_STATE        before FEATURES_OK
+ * BNT_E_ARGUMENT     no such queue, it is enabled already, or larger than its maximum
+ * BNT_E_UNSUPPORTED  a provider has the queues
+ * BNT_E_RING         the addresses are invalid: the device is broken now
+ * BNT_E_REENTRANT    called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t size,
                                               uint64_t desc_gpa, uint64_t avail_gpa,
                                               uint64_t used_gpa);
-/** Whether the queue is enabled: what queue_enable (pci) and QueueReady (mmio) read. False for a
+
+/** Whether the queue is enabled: the value of queue_enable (pci) and QueueReady (mmio). False for a
  * queue that does not exist, and with a provider. */
 bool bnt_host_queue_enabled(const struct bnt_host *host, uint16_t queue);
-/** The index of a role's queue now; BNT_BALLOON_QUEUE_NONE if there is none. Under
- * dense-negotiated only inflate and deflate have one before FEATURES_OK. */
+
+/** The index of the queue that has this role; BNT_BALLOON_QUEUE_NONE if there is none. Under
+ * DENSE_NEGOTIATED only inflate and deflate have a queue before FEATURES_OK. */
 uint16_t bnt_host_queue_index(const struct bnt_host *host, bnt_balloon_queue role);
 
 /**
- * RING_RESET: the queue is as before it was enabled (VG-42, VG-43), at once: whoever reads whether
- * it is being reset reads 0 (VG-46). Buffers that it had are forgotten, the ledger is not: a
- * request that was not served yet never will be, and of one that is being served the ledger keeps
- * the pages that were taken or given back so far. Statistics asked for are asked of the next
- * buffer. With a provider the rings are the embedder's to reset, before this call. OK;
- * E_UNSUPPORTED (not agreed); E_STATE (suspended); E_ARGUMENT (no such queue); E_REENTRANT.
+ * The driver reset one queue (RING_RESET): the queue is at once as it was before it was enabled
+ * (VG-42, VG-43).
+ *
+ * The register that says whether the queue is being reset reads 0 (VG-46). The device forgets the
+ * buffers of the queue, and keeps the ledger: a request that was not served is never served, and of
+ * a request that is being served the ledger keeps the pages that were taken or given back so far.
+ * Statistics that were requested are requested with the next buffer. With a provider the embedder
+ * resets its rings before this call.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  RING_RESET was not negotiated
+ * BNT_E_STATE        the device is suspended
+ * BNT_E_ARGUMENT     no such queue
+ * BNT_E_REENTRANT    called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_reset(struct bnt_host *host, uint64_t now_ns,
                                              uint16_t queue);
+
 /**
- * QueueReady = 0 of virtio-mmio, which needs no RING_RESET (VIRTIO 1.3, 4.2.2): the same, for a
- * queue that was enabled; nothing happens to another. The driver must not have stopped the queue
- * with buffers in it that it wants answered: they are forgotten, as above. OK; E_STATE (suspended);
- * E_ARGUMENT (no such queue); E_REENTRANT.
+ * The driver disabled one queue by QueueReady = 0 of virtio-mmio, which needs no RING_RESET (VIRTIO
+ * 1.3, 4.2.2).
+ *
+ * An enabled queue is reset as by bnt_host_queue_reset, so the device forgets also buffers that the
+ * driver still expects back. A queue that is not enabled does not change.
+ *
+ * BNT_OK
+ * BNT_E_STATE      the device is suspended
+ * BNT_E_ARGUMENT   no such queue
+ * BNT_E_REENTRANT  called from inside a callback other than an interrupt
  */
 BNT_MUST_USE bnt_status bnt_host_queue_disable(struct bnt_host *host, uint64_t now_ns,
                                                uint16_t queue);
-/** A kick. Only marks work; a queue that does not exist is ignored. */
+
+/** The driver kicked a queue. The call only marks work; it ignores a queue that does not exist. */
 void bnt_host_kick(struct bnt_host *host, uint16_t queue);
+
 /**
- * The same with NOTIFICATION_DATA: bits 0 to 15 are the queue, 16 to 31 say up to where it has
- * buffers. The next step judges that (bnt_vq_dev_notified) where the rings are the built-in ones
- * and the feature is agreed: a lie is the misuse NOTIFY_DATA, and the queue is served all the same.
+ * The driver kicked a queue under NOTIFICATION_DATA: bits 0 to 15 of `data` are the queue, bits 16
+ * to 31 say up to where the queue has buffers.
+ *
+ * With built-in rings the next step compares `data` with the ring (bnt_vq_dev_notified). A wrong
+ * value is the misuse NOTIFY_DATA, and the device serves the queue all the same.
  */
 void bnt_host_kick_data(struct bnt_host *host, uint32_t data);
 
-/* ---- Work
- * --------------------------------------------------------------------------------
- */
+/* ---- Work ---- */
 
 /**
- * Does what is due, at most `budget` units (at least 1), in a fixed order: inflate, deflate,
- * statistics, hints, reports, working sets, deadlines. A unit is one buffer, or as much of it as
- * BNT_HOST_STEP_RUNS says: what is left is done by the next steps, before any other buffer, and its
- * used element is published after its last page. A driver may make a buffer long, and no step. In
- * between, a reset of the balloon answers all of it RESET; a reset of device or queue forgets it.
- * A step begins behind the queue that used the last budget up, so that no queue starves another.
- * `deadline_ns` (may be NULL) is when to call again at the latest; `now_ns` if work is left;
- * BNT_NEVER. Only kicked queues are looked at. A clock that goes back stands still. OK;
- * E_REENTRANT; E_BROKEN (NEEDS_RESET is set; the reason is in bnt_host_diag).
+ * Does the work that is due, and returns in `deadline_ns` (may be NULL) when to call again at the
+ * latest.
+ *
+ * `budget` (at least 1) bounds the work. A unit is one buffer, or as much of it as
+ * BNT_HOST_STEP_RUNS says; the next steps serve the rest before any other buffer, and the used
+ * element is published after the last page. So a driver can make a buffer long, and not a step. In
+ * between, a reset of the balloon answers the whole buffer with RESET, and a reset of the device or
+ * of the queue forgets it.
+ *
+ * The order is fixed: inflate, deflate, statistics, hints, reports, working sets, deadlines. Only
+ * kicked queues are served. A step begins behind the queue that used up the budget of the last
+ * step, so no queue starves another. `deadline_ns` is `now_ns` if work is left, BNT_NEVER if
+ * nothing is due.
+ *
+ * BNT_OK
+ * BNT_E_BROKEN     NEEDS_RESET is set; bnt_host_diag says why
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_step(struct bnt_host *host, uint64_t now_ns, uint32_t budget,
                                       uint64_t *deadline_ns);
 
-/* ---- VMware's wire ---- */
-
 /**
- * A call of the guest (<ballonet/vmware.h>): served and answered at once. `status` and `result` are
- * what it gets back. After a reset, and before the first START, every command but START is answered
- * RESET; START drops every lock record. A batch page must be guest memory; entries that name no
- * memory are refused one by one. Allowed inside ops->doorbell. OK; E_UNSUPPORTED (the instance
- * speaks virtio); E_REENTRANT.
+ * Serves a call of the guest on VMware's wire (<ballonet/vmware.h>) at once.
+ *
+ * `status` and `result` are the answer to the guest. After a reset, and before the first START,
+ * every command but START is answered with RESET. START drops every lock record. A batch page must
+ * be guest memory; entries that name no memory are refused one by one. The call may come from
+ * inside ops.vmware.doorbell.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
+ * BNT_E_REENTRANT    called from inside another callback
  */
 BNT_MUST_USE bnt_status bnt_host_vmware_call(struct bnt_host *host, uint64_t now_ns,
                                              uint32_t command, uint64_t arg1, uint64_t arg2,
                                              int32_t *status, uint64_t *result);
 
-/* ---- Policy
- * ------------------------------------------------------------------------------
- */
+/* ---- Target and reset ---- */
 
 /**
- * Wants `pfns` in the balloon. The pending request, if any, ends SUPERSEDED.
- * `timeout_ns` 0: only the stall bound. `id` (may be NULL) names the request in
- * its OUTCOME event. The driver is notified if its target changes, and of the same target again
- * unless the ledger is there (it may have deflated out of memory); not while NEEDS_RESET stands:
- * then configuration space stays as it is, and the driver that recovers reads the new target. OK;
- * E_LIMIT (more than the map has in the configured range); E_REENTRANT.
+ * Requests a balloon of `pfns`.
+ *
+ * `timeout_ns` bounds the request; with 0 only target.stall_ns does. `id` (may be NULL) returns the
+ * number that the OUTCOME event of this request has as its value. A request that is pending ends
+ * with outcome SUPERSEDED. The device notifies the driver if the target changes. It notifies the
+ * driver also of the same target, unless the ledger has reached it, because the driver may have
+ * deflated out of memory. While NEEDS_RESET is set the configuration space stays as it is, and the
+ * driver reads the new target after its recovery.
+ *
+ * BNT_OK
+ * BNT_E_LIMIT      more PFNs than the memory map has in the configured range
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_target_set(struct bnt_host *host, uint64_t now_ns, uint64_t pfns,
                                             uint64_t timeout_ns, uint64_t *id);
 
-/** The same as memory left to the guest: the balloon gets what is over `pfns`.
+/**
+ * Requests that the guest keeps `pfns` of its memory, so that the balloon gets the rest; otherwise
+ * as bnt_host_target_set.
+ *
+ * BNT_OK
+ * BNT_E_LIMIT      more PFNs than the memory map has in the configured range
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_guest_memory_set(struct bnt_host *host, uint64_t now_ns,
                                                   uint64_t pfns, uint64_t timeout_ns, uint64_t *id);
 
 /**
- * Resets the balloon: first every page counts as the guest's and none is
- * touched, then the epoch rises, then every queued request is answered RESET.
- * Of a suspended device it happens when that is resumed. OK; E_UNSUPPORTED
- * (RESET was not negotiated: nothing changed); E_STATE (no driver);
- * E_REENTRANT.
+ * Resets the balloon: every page counts as the guest's at once and its backing is not touched, then
+ * the epoch rises, then every queued request is answered with RESET.
+ *
+ * If the device is suspended the reset happens when it is resumed.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  RESET was not negotiated: nothing changed
+ * BNT_E_STATE        there is no driver
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_reset(struct bnt_host *host, uint64_t now_ns);
 
 /**
- * VMware's wire: the guest used a page that the ledger holds, as after its reboot or crash. If it
- * does hold it, event TOUCHED and the balloon is reset; else nothing. OK; E_UNSUPPORTED (virtio);
- * E_REENTRANT.
+ * The guest used the page `pfn`, as after its reboot or crash (VMware's wire).
+ *
+ * If the page is in the balloon, the device emits event TOUCHED and resets the balloon; otherwise
+ * nothing changes.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_touched(struct bnt_host *host, uint64_t now_ns, uint64_t pfn);
 
+/* ---- Scripted refusals ---- */
+
+/** A scripted answer to a whole call on VMware's wire, which then has no other effect. */
+struct bnt_host_call_rule {
+    uint32_t command; /**< BNT_VMWARE_CMD_* */
+    int32_t status;   /**< the status of the answer */
+    uint64_t count;   /**< calls that it still answers; UINT64_MAX: no end */
+};
+
+/** A scripted refusal. The device checks the rules in their order for each PFN; the first rule that
+ * applies decides. */
+struct bnt_host_rule {
+    uint64_t first_pfn;
+    uint64_t last_pfn; /**< inclusive */
+    bool on_inflate;
+    bool on_deflate;      /**< has an effect only with MUST_TELL_HOST (BX-8) */
+    uint32_t numerator;   /**< the rule applies with probability numerator / denominator */
+    uint32_t denominator; /**< at least 1; needs ops.refusal.draw unless numerator >= denominator */
+    uint64_t count;       /**< PFNs to which it still applies; UINT64_MAX: no end */
+    bnt_verdict verdict;  /**< PINNED, INVALID, LOCKED, BUSY, or NOT_LOCKED (BUSY in a deflate) */
+};
+
 /**
- * Appends a scripted answer: the first that names a command decides. One like the last for its
- * command adds its count to that one; those that are used up take no place. OK; E_LIMIT;
- * E_UNSUPPORTED (virtio); E_REENTRANT.
+ * Appends a scripted answer; the first one for a command decides.
+ *
+ * An answer like the last one for its command adds its count to that one. Answers that are used up
+ * need no place.
+ *
+ * BNT_OK
+ * BNT_E_LIMIT        BNT_HOST_CALL_RULES_MAX answers are stored
+ * BNT_E_UNSUPPORTED  the instance is on VIRTIO's wire
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_call_rule_add(struct bnt_host *host,
                                                const struct bnt_host_call_rule *rule);
 
 /**
- * Appends a rule. One that differs by its count alone from the last, or from one without an end,
- * adds its count to that; rules that are used up take no place. OK; E_LIMIT; E_ARGUMENT (range,
- * verdict, probability without ops->draw); E_REENTRANT.
+ * Appends a rule.
+ *
+ * A rule that differs only by its count from the last one, or from one without an end, adds its
+ * count to that one. Rules that are used up need no place.
+ *
+ * BNT_OK
+ * BNT_E_LIMIT      BNT_HOST_RULES_MAX rules are stored
+ * BNT_E_ARGUMENT   the range or the verdict is invalid, or a probability needs ops.refusal.draw
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_rule_add(struct bnt_host *host, const struct bnt_host_rule *rule);
 
-/** Removes every rule, those of calls too. */
+/** Removes every rule and every scripted answer. */
 void bnt_host_rules_clear(struct bnt_host *host);
 
+/* ---- Statistics, hints, working sets ---- */
+
 /**
- * Asks the guest for statistics; never blocks. `sequence` (may be NULL) is what the STATS event of
- * the answer carries at least: the next one, or the one after it if the driver's unsolicited first
- * buffer (of its start, or of its queue's) has not come yet. A queue reset in between adds one: its
- * first buffer is unsolicited again. `pending` of bnt_host_stats_get tells whether it came. OK;
- * E_AGAIN (asked already, not answered yet); E_UNSUPPORTED; E_STATE (no driver); E_REENTRANT.
+ * Requests statistics from the guest; never blocks.
+ *
+ * `sequence` (may be NULL) returns the least sequence number that the STATS event of the answer can
+ * have. It is the next number; or the one after that, if the first buffer of the driver or of its
+ * queue has not come yet, since that one is unsolicited. A queue reset in between adds one more for
+ * the same reason. `pending` of bnt_host_stats_get says whether the answer came.
+ *
+ * BNT_OK
+ * BNT_E_AGAIN        statistics were requested already and have not come
+ * BNT_E_UNSUPPORTED  STATS_VQ was not negotiated
+ * BNT_E_STATE        there is no driver
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_stats_poll(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
 
-/**
- * Free page hinting. `start` issues the next command id (told in `id`, which may be NULL) and asks
- * the driver for a run of hints; one that is under way is over. `stop` ends a run while hinted
- * pages are still of use, as before each look at the dirty log (BV-6); `done` ends everything and
- * lets the driver use its pages again, also when a migration was cancelled or failed (BV-11). A
- * driver that ends its run by itself leads to STOP, a device reset to DONE. Never block. OK;
- * E_UNSUPPORTED (not offered or not agreed); E_STATE (no driver: nothing is left behind for one);
- * E_REENTRANT; of start also E_AGAIN (every id waits for a STOP of the driver, BV-7).
- */
-BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id);
-BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns);
-BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
-
+/** The last statistics of the guest. */
 struct bnt_host_stats {
-    uint32_t size;          /**< set by the caller */
-    uint64_t sequence;      /**< buffers that ever arrived, of all drivers: 0 none; 1 the first
-                               driver's unsolicited one (BL-8) */
-    uint64_t age_ns;        /**< since it arrived */
-    bool stale;             /**< none, older than statistics.stale_ns, or of a driver that is gone
-                             */
-    bool pending;           /**< a query is under way */
-    uint32_t known;         /**< bit n: tag n was in the last buffer, and set */
-    uint32_t unknown_count; /**< entries with tags we do not know, ignored (BV-4) */
+    uint32_t size; /**< set by the caller */
+    /** Buffers that ever arrived, from all drivers. 0: none. The first buffer of the first driver,
+     * number 1, is unsolicited (BL-8). */
+    uint64_t sequence;
+    uint64_t age_ns; /**< since the last buffer arrived */
+    bool stale;   /**< no statistics, older than statistics.stale_ns, or of a driver that is gone */
+    bool pending; /**< statistics were requested and have not come */
+    uint32_t known;         /**< bit n: the last buffer had a value for tag n */
+    uint32_t unknown_count; /**< entries with unknown tags, which are ignored (BV-4) */
     uint32_t unset_count;   /**< entries that say that their value is not known */
-    struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN]; /**< the first of the unknown ones, raw */
-    uint64_t values[BNT_STAT_COUNT]; /**< last: it grows with each tag that is new */
+    struct bnt_stat unknown[BNT_HOST_STATS_UNKNOWN]; /**< the first entries with unknown tags */
+    uint64_t values[BNT_STAT_COUNT]; /**< by tag; last, because it grows with each new tag */
 };
 
-/** The last statistics; none is known after a device reset. Never blocks. OK; E_SIZE. */
+/**
+ * Fills `stats`, whose `size` the caller has set, with the last statistics; never blocks.
+ *
+ * After a device reset no value is known. Call it at any time, also from inside a callback.
+ *
+ * BNT_OK
+ * BNT_E_SIZE  stats->size is too small
+ */
 BNT_MUST_USE bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
                                            struct bnt_host_stats *stats);
 
 /**
- * Says where the bins of working-set reports end; `interval_count` is working_set.bins - 1. Sent
- * when the driver has a buffer for it, and to each driver that comes. OK; E_ARGUMENT (no bins,
- * intervals that do not grow); E_REENTRANT.
+ * Starts a run of free page hints: issues the next command id, which `id` (may be NULL) returns,
+ * and asks the driver for hints. A run that is under way ends. Never blocks.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
+ * BNT_E_STATE        there is no driver: nothing is stored for a later one
+ * BNT_E_AGAIN        every command id waits for a STOP of the driver (BV-7)
+ * BNT_E_REENTRANT    called from inside a callback
+ */
+BNT_MUST_USE bnt_status bnt_host_hint_start(struct bnt_host *host, uint64_t now_ns, uint32_t *id);
+
+/**
+ * Ends a run while hinted pages are still of use, as before each look at the dirty log (BV-6). A
+ * driver that ends its run by itself has the same effect. Never blocks.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
+ * BNT_E_STATE        there is no driver
+ * BNT_E_REENTRANT    called from inside a callback
+ */
+BNT_MUST_USE bnt_status bnt_host_hint_stop(struct bnt_host *host, uint64_t now_ns);
+
+/**
+ * Ends hinting, so that the driver may use its hinted pages again; also call it when a migration
+ * was cancelled or failed (BV-11). A device reset has the same effect. Never blocks.
+ *
+ * BNT_OK
+ * BNT_E_UNSUPPORTED  FREE_PAGE_HINT was not offered or not negotiated
+ * BNT_E_STATE        there is no driver
+ * BNT_E_REENTRANT    called from inside a callback
+ */
+BNT_MUST_USE bnt_status bnt_host_hint_done(struct bnt_host *host, uint64_t now_ns);
+
+/**
+ * Sets where the bins of working-set reports end; `interval_count` is working_set.bins - 1.
+ *
+ * The device sends the intervals when the driver has provided a buffer, and to each later driver.
+ *
+ * BNT_OK
+ * BNT_E_ARGUMENT   interval_count is not working_set.bins - 1, or the intervals do not grow from
+ *                  above 0
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
                                            const struct bnt_ws_config *config);
 
 /**
- * Asks for a working-set report; never blocks. `sequence` (may be NULL) is what the WORKING_SET
- * event of the answer carries at least: a report that the driver sends by itself meanwhile (its
- * report_ms) counts too. OK; E_AGAIN (asked already); E_UNSUPPORTED; E_STATE (no driver);
- * E_REENTRANT.
+ * Requests a working-set report; never blocks.
+ *
+ * `sequence` (may be NULL) returns the least sequence number that the WORKING_SET event of the
+ * answer can have. A report that the driver sends by itself meanwhile (by report_ms) counts too.
+ *
+ * BNT_OK
+ * BNT_E_AGAIN        a report was requested already and has not come
+ * BNT_E_UNSUPPORTED  WS_REPORTING was not negotiated
+ * BNT_E_STATE        there is no driver
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_ws_request(struct bnt_host *host, uint64_t now_ns,
                                             uint64_t *sequence);
 
+/** The last working-set report. */
 struct bnt_host_ws {
     uint32_t size;     /**< set by the caller */
-    uint64_t sequence; /**< 0: none ever arrived */
-    uint64_t age_ns;   /**< since it arrived */
-    bool pending;      /**< a request is under way */
+    uint64_t sequence; /**< reports that ever arrived; 0: none */
+    uint64_t age_ns;   /**< since the last report arrived */
+    bool pending;      /**< a report was requested and has not come */
     uint32_t bin_count;
     struct bnt_ws_bin bins[BNT_WS_BINS_MAX];
 };
 
-/** The last report; none after a device reset. OK; E_SIZE. */
+/**
+ * Fills `report`, whose `size` the caller has set, with the last working-set report.
+ *
+ * After a device reset there is none. Call it at any time, also from inside a callback.
+ *
+ * BNT_OK
+ * BNT_E_SIZE  report->size is too small
+ */
 BNT_MUST_USE bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns,
                                         struct bnt_host_ws *report);
 
-/** What the ledger says of one PFN. */
-typedef enum bnt_host_page {
-    BNT_HOST_PAGE_GUEST = 0, /**< the guest's */
-    BNT_HOST_PAGE_BALLOON,   /**< in the balloon, backing dropped */
-    BNT_HOST_PAGE_KEPT       /**< in the balloon, backing kept: refused towards a plain
-                                driver */
-} bnt_host_page;
-
-/** GUEST also for PFNs that are not memory. Under LEDGER_LEAVES a page without
- * leaf is GUEST. */
-bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
-
-/* ---- Saved state: snapshots, migration
- * --------------------------------------------------------- */
+/* ---- Saved state: snapshots, migration ---- */
 
 /**
- * Bytes that bnt_host_save writes now. It depends on the ledger: a device that is empty, or full,
- * needs few. 0 from inside a callback.
+ * The number of bytes that bnt_host_save would write now; 0 from inside a callback.
+ *
+ * The number depends on the ledger: a balloon that is empty or full needs few bytes.
  */
 size_t bnt_host_state_size(struct bnt_host *host);
 
 /**
- * Writes down all that the instance learned since init: registers, queues, buffers that it holds,
- * ledger, target request, statistics, rules, counters. At any moment between two calls, whatever
- * is in flight. Nothing changes. The guest's memory, in which the rings lie, is the embedder's to
- * move with it. Times are kept as what is left of them. OK; E_STORAGE (`bytes` is too few);
- * E_REENTRANT.
+ * Writes everything that the instance learned since bnt_host_init to `state`: registers, queues,
+ * buffers that it has, ledger, target request, statistics, rules, counters.
+ *
+ * Call it at any moment between two other calls, whatever is in flight; it changes nothing. The
+ * embedder moves the guest's memory, which contains the rings, at the same moment. Times are saved
+ * as the time that is left.
+ *
+ * BNT_OK
+ * BNT_E_STORAGE    `bytes` is too small
+ * BNT_E_REENTRANT  called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_save(struct bnt_host *host, uint64_t now_ns, void *state,
                                       size_t bytes);
 
 /**
- * Goes on from a saved state, in an instance fresh from bnt_host_init with the same memory, guest
- * page, queues and at least the features agreed; ledger store, callbacks and addresses of this
- * process may differ. The bytes are not trusted: what no device could have saved is refused, all or
- * nothing. No callback is called but leaf_alloc and leaf_free; the embedder drops and restores no
- * backing for it. Then call bnt_host_step, which sends the interrupts that were due. OK; E_STATE
- * (used already); E_SAVED_STATE (the instance is as after init: damaged, cut, another version or
- * device, no leaf to be had, or pages counted without a leaf that LEDGER_FIXED cannot hold);
- * E_ARGUMENT; E_REENTRANT.
+ * Continues from a saved state, in an instance that bnt_host_init has just made.
+ *
+ * The instance must have the same memory, guest page and queues, and offer at least the negotiated
+ * features; the store of the ledger, callbacks and addresses of this process may differ. The bytes
+ * are not trusted: a state that no device could have saved is refused, and then nothing changes.
+ * The call uses no callback but leaf_alloc and leaf_free; the embedder discards and restores no
+ * backing for it. Call bnt_host_step next, which sends the interrupts that were due.
+ *
+ * BNT_OK
+ * BNT_E_STATE        the instance was used already
+ * BNT_E_SAVED_STATE  the state is damaged, cut, or of another version or device; no leaf is
+ *                    available; or it counts PFNs without a leaf, which LEDGER_FIXED cannot store
+ * BNT_E_ARGUMENT     a pointer is NULL
+ * BNT_E_REENTRANT    called from inside a callback
  */
 BNT_MUST_USE bnt_status bnt_host_load(struct bnt_host *host, uint64_t now_ns, const void *state,
                                       size_t bytes);
 
-/** Copies what fits `info->size`. Any time. OK; E_SIZE. */
+/* ---- Reading ---- */
+
+/** What the ledger says about one PFN. */
+typedef enum bnt_host_page {
+    BNT_HOST_PAGE_GUEST = 0, /**< the guest's */
+    BNT_HOST_PAGE_BALLOONED, /**< in the balloon, backing discarded */
+    BNT_HOST_PAGE_RETAINED   /**< in the balloon, backing retained */
+} bnt_host_page;
+
+/** What the ledger says about `pfn`. GUEST also for a PFN that is not memory, and under
+ * LEDGER_LEAVES for a page without a leaf. */
+bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn);
+
+/**
+ * Fills `info`, whose `size` the caller has set.
+ *
+ * Call it at any time, also from inside a callback.
+ *
+ * BNT_OK
+ * BNT_E_SIZE  info->size is too small
+ */
 BNT_MUST_USE bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info);
 
-/** The last violation. Owned by the instance. */
+/** The last violation of the driver. Owned by the instance; never NULL. */
 const struct bnt_diag *bnt_host_diag(const struct bnt_host *host);
 
 #ifdef __cplusplus

@@ -18,31 +18,32 @@ extern "C" {
 
 /* clang-format off */
 /**
- * What a host tells its embedder: name, name in messages, meaning of value and extra.
+ * Events that a device emits: name, name in messages, meaning of value and extra.
  *
- * ACTUAL is told in the call that wrote it, or when target.event_interval_ns has passed since the last one;
- * the last value is never lost. ACTUAL_DIFFERS is judged by the next step, once nothing is kicked
- * on inflate and deflate queue, at the same rate. MISUSE is told once for a fault and a buffer
- * (info.misuses counts every page). A second DEVICE_RESET in a row is not told.
+ * ACTUAL is emitted in the call that wrote `actual`, or when target.event_interval_ns has passed
+ * since the last ACTUAL; the last value is never lost. The next step compares `actual` with the
+ * ledger once no inflate or deflate queue is kicked, and emits ACTUAL_DIFFERS at the same rate.
+ * MISUSE is emitted once for each fault of a buffer, and wire.misuses counts every page. A second
+ * DEVICE_RESET in a row is not emitted.
  */
 #define BNT_HOST_EVENT_MAP(X)                                                                      \
-    X(OUTCOME,        "outcome",        "value: request id; extra: the bnt_outcome")               \
-    X(ACTUAL,         "actual",         "value: PFNs the guest wrote; extra: the ledger's")        \
-    X(ACTUAL_DIFFERS, "actual-differs", "value: PFNs the guest wrote; extra: the ledger's")        \
-    X(STATS,          "stats",          "value: sequence number; extra: entries")                  \
-    X(RESET,          "reset",          "value: new epoch; extra: PFNs given back")                \
-    X(RESET_DONE,     "reset-done",     "value: epoch the guest acknowledged")                     \
-    X(DRIVER_OK,      "driver-ok",      "value: features")                                         \
+    X(OUTCOME,        "outcome",        "a target request ended; value: request id; extra: the bnt_outcome") \
+    X(ACTUAL,         "actual",         "value: PFNs that the guest wrote to actual; extra: the ledger's PFNs") \
+    X(ACTUAL_DIFFERS, "actual-differs", "value: PFNs that the guest wrote to actual; extra: the ledger's PFNs") \
+    X(STATS,          "stats",          "statistics arrived; value: sequence number; extra: entries") \
+    X(RESET,          "reset",          "the balloon was reset; value: new epoch; extra: PFNs given back") \
+    X(RESET_DONE,     "reset-done",     "value: epoch that the guest acknowledged")                \
+    X(DRIVER_OK,      "driver-ok",      "the driver is ready; value: features")                    \
     X(DEVICE_RESET,   "device-reset",   "value: PFNs that were in the balloon")                    \
     X(BROKEN,         "broken",         "value: the bnt_fault; extra: queue")                      \
-    X(MISUSE,         "misuse",         "value: the bnt_fault; extra: PFN; the device goes on")          \
-    X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under it")      \
-    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; RESET follows")     \
+    X(MISUSE,         "misuse",         "a violation that the device survives; value: the bnt_fault; extra: PFN") \
+    X(LIMIT,          "limit",          "value: PFNs of the guest's limit; extra: target under this limit") \
+    X(TOUCHED,        "touched",        "value: PFN in the balloon that the guest used; event RESET follows") \
     X(HINT,           "hint",           "value: the new bnt_host_hint_state; extra: last command id") \
     X(SUSPENDED,      "suspended",      "the driver suspended the device")                         \
-    X(RESUMED,        "resumed",        "it is live again")                                        \
-    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset or disabled")                      \
-    X(WORKING_SET,    "working-set",    "value: sequence number of the report; extra: bins")
+    X(RESUMED,        "resumed",        "the driver resumed the device")                           \
+    X(QUEUE_RESET,    "queue-reset",    "value: queue that was reset or disabled")                 \
+    X(WORKING_SET,    "working-set",    "a working-set report arrived; value: sequence number; extra: bins")
 /* clang-format on */
 
 typedef enum bnt_host_event_kind {

@@ -1,11 +1,9 @@
 /*
- * VIRTIO's basic facilities, both sides: feature bits, device status,
- * negotiation.
+ * VIRTIO's basic facilities, both sides: feature bits, device status, negotiation.
  *
- * The driver side is a state machine over register accesses
- * (VIRTIO 1.3, 3.1.1); the device side judges what a driver writes and never
- * trusts it. Neither knows what device it serves. Rules are cited as VG-n, the
- * clause numbers of docs/prove/conformance.md.
+ * The driver side is a state machine over register accesses (VIRTIO 1.3, 3.1.1). The device side
+ * validates what a driver writes, and never trusts it. Neither side knows the type of the device.
+ * The comments cite rules as VG-n, the clause numbers of docs/prove/conformance.md.
  */
 #ifndef BALLONET_VIRTIO_H
 #define BALLONET_VIRTIO_H
@@ -36,45 +34,43 @@ extern "C" {
 #define BNT_F_RING_RESET         (UINT64_C(1) << 40)
 #define BNT_F_SUSPEND            (UINT64_C(1) << 43) /**< VIRTIO 1.4 */
 
-/* Of the legacy interface only (VIRTIO 1.3, 6.3). */
+/* Feature bits of the legacy interface only (VIRTIO 1.3, 6.3). */
 #define BNT_F_NOTIFY_ON_EMPTY (UINT64_C(1) << 24)
 #define BNT_F_ANY_LAYOUT      (UINT64_C(1) << 27)
 #define BNT_F_UNUSED          (UINT64_C(1) << 30) /**< never offered (VG-33) */
-/** All that the legacy interface can carry. */
+/** The feature bits that the legacy interface can carry. */
 #define BNT_F_LEGACY_MASK UINT64_C(0xFFFFFFFF)
 
 /**
- * Which interfaces a side speaks. The legacy one, before VIRTIO 1.0, has no FEATURES_OK and no
- * feature above bit 31, and its values are in the guest's byte order. It is recognised by VERSION_1
- * not being accepted (VG-32).
+ * Which interfaces a side supports. The legacy interface, older than VIRTIO 1.0, has no FEATURES_OK
+ * and no feature above bit 31, and its values are in the guest's byte order. A driver that does not
+ * accept VERSION_1 uses the legacy interface (VG-32).
  */
 typedef enum bnt_interface {
     BNT_INTERFACE_MODERN = 0,
-    BNT_INTERFACE_TRANSITIONAL, /**< both; the modern one where the peer has it */
+    BNT_INTERFACE_TRANSITIONAL, /**< both; the modern one if the peer supports it */
     BNT_INTERFACE_LEGACY
 } bnt_interface;
 
-/** "transitional" and so on; "unknown" for what is none. */
+/** "transitional" and so on; "unknown" for a value that is no interface. */
 const char *bnt_interface_name(uint32_t interface);
 
-/** One feature depends on others: `feature` may be offered or accepted only
- * with all of `needs`. */
+/** A dependency: `feature` may be offered or accepted only together with all of `needs`. */
 struct bnt_feature_rule {
     uint64_t feature;
     uint64_t needs;
 };
 
 /**
- * Whether `features` breaks one of the rules: the first feature without its
- * dependency, or 0. (VG-8, VG-12)
+ * Checks `features` against the rules: returns the first feature that lacks one that it needs, or 0
+ * if there is none (VG-8, VG-12).
  */
 uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,
                              uint32_t rule_count);
 
 /**
- * The largest subset of `offered` and `wanted` that breaks no rule: what a
- * driver accepts. Unknown bits in `offered` are ignored, never a failure (VG-9,
- * VG-11).
+ * Chooses the features that a driver accepts: the largest subset of `offered` and `wanted` that
+ * breaks no rule. Unknown bits in `offered` are ignored and are no failure (VG-9, VG-11).
  */
 uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
                              const struct bnt_feature_rule *rules, uint32_t rule_count);
@@ -85,36 +81,43 @@ uint64_t bnt_features_choose(uint64_t offered, uint64_t wanted,
 typedef enum bnt_dev_action {
     BNT_DEV_ACTION_NONE = 0,
     BNT_DEV_ACTION_RESET,       /**< the driver wrote 0: forget everything (VG-15) */
-    BNT_DEV_ACTION_FEATURES_OK, /**< features are agreed, set up by them */
+    BNT_DEV_ACTION_FEATURES_OK, /**< the features are negotiated: set the device up for them */
     BNT_DEV_ACTION_DRIVER_OK,   /**< the device is live */
-    BNT_DEV_ACTION_SUSPEND,     /**< the device stands still, and says so (VG-39) */
-    BNT_DEV_ACTION_RESUME,      /**< it is live again: told is what changed meanwhile */
+    BNT_DEV_ACTION_SUSPEND,     /**< the device is suspended, and its status says so (VG-39) */
+    BNT_DEV_ACTION_RESUME,      /**< the device is live again: announce what changed meanwhile */
     BNT_DEV_ACTION_FAILED       /**< the driver gave up */
 } bnt_dev_action;
 
-/** Status and features of one device. Plain data; read it freely, change it by
- * the functions. */
+/** Status and features of one device. Plain data: read it at any time, change it only through the
+ * functions. */
 struct bnt_dev_status {
     uint64_t offered;
-    uint64_t accepted; /**< what the driver wrote; agreed once FEATURES_OK is set */
+    uint64_t accepted; /**< written by the driver; negotiated once FEATURES_OK is set */
     uint8_t status;
-    const struct bnt_feature_rule *rules; /**< kept; static data of the device */
+    const struct bnt_feature_rule *rules; /**< static data of the device, not copied */
     uint32_t rule_count;
     bnt_interface interface;
     bool legacy; /**< the driver uses the legacy interface */
 };
 
 /**
- * Prepares a device that offers `offered`, which must contain VERSION_1 (VG-27)
- * and break no rule (VG-12), else E_FEATURES.
+ * Prepares a modern device that offers `offered`.
+ *
+ * BNT_OK
+ * BNT_E_FEATURES  VERSION_1 is missing (VG-27), or a feature lacks one that it needs (VG-12)
  */
 BNT_MUST_USE bnt_status bnt_dev_status_init(struct bnt_dev_status *dev, uint64_t offered,
                                             const struct bnt_feature_rule *rules,
                                             uint32_t rule_count);
 
 /**
- * The same for a device with a legacy interface: a transitional one also offers ANY_LAYOUT and
- * serves drivers that do not accept VERSION_1; a legacy one offers nothing above bit 31.
+ * Prepares a device with any interface.
+ *
+ * A transitional device also offers ANY_LAYOUT, and serves drivers that do not accept VERSION_1. A
+ * legacy device offers nothing above bit 31.
+ *
+ * BNT_OK
+ * BNT_E_FEATURES  as for bnt_dev_status_init; or a legacy device offers a feature above bit 31
  */
 BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface interface,
                                                uint64_t offered,
@@ -122,93 +125,102 @@ BNT_MUST_USE bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_i
                                                uint32_t rule_count);
 
 /**
- * The driver does what only a legacy one may before FEATURES_OK: it sets up a queue, or sets
- * DRIVER_OK. True if it is one from now on: the device has a legacy interface, DRIVER is set and
- * VERSION_1 was not accepted. What it accepted beyond the offer, or without what it depends on,
- * falls: a legacy driver cannot be refused.
+ * The driver set up a queue, or set DRIVER_OK, before FEATURES_OK, as only a legacy driver may.
+ *
+ * Returns true if the driver counts as a legacy driver from now on: the device has a legacy
+ * interface, DRIVER is set and VERSION_1 was not accepted. Features that the driver accepted
+ * although they were not offered, or that lack one that they need, are dropped, because the device
+ * cannot refuse a legacy driver.
  */
 bool bnt_dev_legacy_begin(struct bnt_dev_status *dev);
 
-/** Whether the features are agreed: FEATURES_OK, or a legacy driver. */
+/** Whether the features are negotiated: FEATURES_OK is set, or the driver is a legacy one. */
 static inline bool bnt_dev_agreed(const struct bnt_dev_status *dev)
 {
     return dev->legacy || (dev->status & BNT_DEVICE_STATUS_FEATURES_OK) != 0;
 }
 
 /**
- * The driver wrote its features. E_STATE once FEATURES_OK or FAILED is set or before DRIVER
- * (ignored, VG-23).
+ * The driver wrote the features that it accepts.
+ *
+ * BNT_OK
+ * BNT_E_STATE  before DRIVER, or after FEATURES_OK or FAILED: the write is ignored (VG-23)
  */
 BNT_MUST_USE bnt_status bnt_dev_features_write(struct bnt_dev_status *dev, uint64_t features);
 
 /**
- * The driver wrote the status register. FEATURES_OK sticks only for a set that the device can
- * serve: a subset of the offer that breaks no rule and contains VERSION_1 (VG-13). A write that
- * asks for it with any other set, that clears bits other than by 0, or that sets them out of order,
- * changes nothing and is E_FEATURES with the fault in `diag` (VG-2, VG-3, VG-22); the driver sees
- * it by reading the status back, and may try again. ACKNOWLEDGE and DRIVER may come in one write.
- * A write that sets FAILED is OK and sets that bit alone, whatever else it asks for: a driver whose
- * features were refused may still have FEATURES_OK in it (VG-10).
- * A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
- * NEEDS_RESET is the device's: what the driver writes there is ignored, as are bits without a
- * meaning here. SUSPEND has one only with F_SUSPEND and DRIVER_OK (VG-38): then SUSPEND is set and
- * DRIVER_OK cleared until the driver sets DRIVER_OK again, when it is the other way round, at once.
- * `action` tells what follows.
+ * The driver wrote the status register; `action` returns what the device must do.
+ *
+ * FEATURES_OK is set only if the device can serve the accepted features: a subset of the offer that
+ * breaks no rule and contains VERSION_1 (VG-13). ACKNOWLEDGE and DRIVER may come in one write. A
+ * write with FAILED sets that bit alone, because a driver whose features were refused may still
+ * write FEATURES_OK with it (VG-10). A legacy driver sets DRIVER_OK without FEATURES_OK (VG-32).
+ *
+ * The device ignores NEEDS_RESET in a write, and bits that have no meaning here. SUSPEND has a
+ * meaning only with F_SUSPEND and DRIVER_OK (VG-38): SUSPEND is set and DRIVER_OK is cleared, until
+ * the driver writes DRIVER_OK, which sets DRIVER_OK and clears SUSPEND at once.
+ *
+ * BNT_OK
+ * BNT_E_FEATURES  the write asks for FEATURES_OK with other features, clears bits other than by
+ *                 writing 0, or sets bits out of order: nothing changed, and `diag` has the fault
+ *                 (VG-2, VG-3, VG-22). The driver reads the status back, and may try again
  */
 BNT_MUST_USE bnt_status bnt_dev_status_write(struct bnt_dev_status *dev, uint8_t value,
                                              bnt_dev_action *action, struct bnt_diag *diag);
 
 /**
- * Sets NEEDS_RESET. True if the driver must be told now by a configuration change: DRIVER_OK was
- * set and NEEDS_RESET was not (VG-6, VG-7).
+ * Sets NEEDS_RESET. Returns true if the device must now notify the driver of a configuration
+ * change: DRIVER_OK was set and NEEDS_RESET was not (VG-6, VG-7).
  */
 bool bnt_dev_needs_reset(struct bnt_dev_status *dev);
 
-/** Whether the device may touch its queues: DRIVER_OK, and neither NEEDS_RESET nor FAILED (VG-5). A
- * legacy driver may use them before DRIVER_OK (VG-32). */
+/** Whether the device may use its queues: DRIVER_OK is set, NEEDS_RESET and FAILED are not (VG-5).
+ * A legacy driver may use the queues before DRIVER_OK (VG-32). */
 bool bnt_dev_live(const struct bnt_dev_status *dev);
 
-/** Whether it is suspended: it sends no notification and changes nothing that a driver sees. */
+/** Whether the device is suspended: it sends no notification, and nothing changes that the driver
+ * sees. */
 bool bnt_dev_suspended(const struct bnt_dev_status *dev);
 
 /* ---- Driver side ---------------------------------------------------------------------------- */
 
-/** Register access of the driver's transport. All required; none may call back.
- */
+/** Register access of the driver's transport. Every call is required unless it is marked optional;
+ * none may call back into the library. */
 struct bnt_drv_transport {
     uint32_t size; /**< sizeof(struct bnt_drv_transport) */
-    /** 64 bits; a legacy transport has a register of 32, above which nothing is set. */
+    /** Reads the device's features; a legacy transport has 32 bits, and the upper half is 0. */
     uint64_t (*features_read)(void *opaque);
     void (*features_write)(void *opaque, uint64_t features);
     uint8_t (*status_read)(void *opaque);
     void (*status_write)(void *opaque, uint8_t status);
-    /** Changes whenever configuration space did; 0 for ever where the transport
-     * has none. */
+    /** Reads the counter of changes of configuration space; always 0 if the transport has no such
+     * counter. */
     uint32_t (*config_generation)(void *opaque);
-    /** Reads or writes `bytes` of configuration space at `offset`, as they lie.
-     */
+    /** Reads `bytes` of configuration space from `offset` on, without changing their order. */
     void (*config_read)(void *opaque, uint32_t offset, void *dst, uint32_t bytes);
+    /** Writes `bytes` of configuration space from `offset` on, without changing their order. */
     void (*config_write)(void *opaque, uint32_t offset, const void *src, uint32_t bytes);
-    /** The largest size of a queue; 0: there is no such queue. */
+    /** Reads the largest size of a queue; 0: there is no such queue. */
     uint16_t (*queue_size_max)(void *opaque, uint16_t queue);
-    /** Tells the device where the queue lies, and enables it. */
+    /** Writes the size and the addresses of a queue, and enables the queue. */
     void (*queue_enable)(void *opaque, uint16_t queue, uint16_t size, uint64_t desc_gpa,
                          uint64_t avail_gpa, uint64_t used_gpa);
     /** Kicks the device. */
     void (*notify)(void *opaque, uint16_t queue);
     /**
-     * Optional, for NOTIFICATION_DATA: kicks the device, and says up to where buffers are
-     * available: bits 0 to 15 are the queue, 16 to 31 what bnt_vq_drv_notify_data tells (VG-31).
+     * Optional, for NOTIFICATION_DATA: kicks the device with 32 bits of data. Bits 0 to 15 are the
+     * queue, bits 16 to 31 the result of bnt_vq_drv_notify_data (VG-31).
      */
     void (*notify_data)(void *opaque, uint32_t data);
-    /** Optional, both for RING_RESET: begins the reset of one queue, by 1 in queue_reset (pci) or
-     * QueueReset (mmio). */
+    /** Optional, for RING_RESET together with queue_reset_read: begins the reset of one queue, by
+     * writing 1 to queue_reset (pci) or QueueReset (mmio). */
     void (*queue_reset)(void *opaque, uint16_t queue);
     /**
-     * Both registers that tell of it, one OR the other: queue_reset and queue_enable (pci),
-     * QueueReset and QueueReady (mmio). Only 0 says that the queue was seen disabled (VG-44,
-     * VG-46). The reset register alone does not: where there is none, as on mmio in QEMU 7.2, which
-     * offers RING_RESET all the same, it reads 0 and the queue goes on.
+     * Optional, for RING_RESET together with queue_reset: reads the bitwise OR of two registers,
+     * queue_reset and queue_enable (pci), or QueueReset and QueueReady (mmio). Only 0 means that
+     * the queue is disabled (VG-44, VG-46). The reset register alone is not enough: a transport
+     * without that register reads 0 and the queue goes on, as mmio of QEMU 7.2 does, which offers
+     * RING_RESET nevertheless.
      */
     uint16_t (*queue_reset_read)(void *opaque, uint16_t queue);
 };
@@ -217,43 +229,53 @@ struct bnt_drv_transport {
 typedef enum bnt_drv_state {
     BNT_DRV_DOWN = 0,   /**< not started, or reset is complete */
     BNT_DRV_RESETTING,  /**< wrote 0, the status has not read back 0 yet (VG-16) */
-    BNT_DRV_NEGOTIATED, /**< FEATURES_OK stuck: set up queues and configuration
-                           now */
+    BNT_DRV_NEGOTIATED, /**< FEATURES_OK is set: set up queues and configuration now */
     BNT_DRV_RUNNING,    /**< DRIVER_OK */
-    BNT_DRV_FAILED,     /**< FAILED was written; only a reset leads on (VG-3) */
-    BNT_DRV_SUSPENDING, /**< SUSPEND was written, the device has not said that it is (VG-35) */
+    BNT_DRV_FAILED,     /**< FAILED was written; only a reset ends this state (VG-3) */
+    BNT_DRV_SUSPENDING, /**< SUSPEND was written, and does not read back yet (VG-35) */
     BNT_DRV_SUSPENDED,
-    BNT_DRV_RESUMING /**< DRIVER_OK was written, the device has not said that it is live (VG-37) */
+    BNT_DRV_RESUMING /**< DRIVER_OK was written, and does not read back yet (VG-37) */
 } bnt_drv_state;
 
-/** Driver side of negotiation. Plain data; the transport is used only inside
- * the functions. */
+/** Driver side of negotiation. Plain data: the functions use the transport only during the call. */
 struct bnt_drv_status {
     bnt_drv_state state;
-    uint8_t status; /**< what was last written */
+    uint8_t status; /**< the value that was written last */
     uint64_t offered;
     uint64_t accepted;
     bool legacy; /**< negotiated without VERSION_1 */
 };
 
-/** Reads of a changing configuration before the driver gives up: E_CONFIG,
+/** Reads of a configuration that keeps changing, before the driver gives up with E_CONFIG and fault
  * CONFIG_UNSETTLED. */
 #define BNT_CONFIG_READS_MAX 32
 
-/** Writes 0: the beginning of every start and of every end. From any state. */
+/** Begins a reset of the device by writing 0 to the status: every start and every end of a driver
+ * begins so. Call it in any state. */
 void bnt_drv_reset(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                    void *opaque);
 
-/** Whether the reset is complete: OK; E_AGAIN while the status does not read 0 (VG-16); E_STATE. */
+/**
+ * Checks whether the reset is complete.
+ *
+ * BNT_OK       the state is DOWN
+ * BNT_E_AGAIN  the status does not read 0 yet (VG-16)
+ * BNT_E_STATE  no reset was begun
+ */
 BNT_MUST_USE bnt_status bnt_drv_reset_done(struct bnt_drv_status *drv,
                                            const struct bnt_drv_transport *transport, void *opaque);
 
 /**
- * After a complete reset: ACKNOWLEDGE, DRIVER, features, FEATURES_OK, read back. Accepts
- * bnt_features_choose(offered, wanted and required); VERSION_1 is always required (VG-26). If one
- * of `required` is missing, writes FAILED (VG-10). OK: state NEGOTIATED. E_STATE (not DOWN, or the
- * status register does not read 0: nothing was written); E_FEATURES (state FAILED, fault in diag:
- * FEATURE_VERSION_1, FEATURES_UNOFFERED, FEATURE_DEPENDENCY, FEATURES_REFUSED or NEEDS_RESET).
+ * Negotiates the features of a modern device after a complete reset.
+ *
+ * Writes ACKNOWLEDGE, DRIVER, the features and FEATURES_OK, and reads the status back. The driver
+ * accepts the result of bnt_features_choose for the wanted and required features; VERSION_1 is
+ * always required (VG-26). If a required feature is missing it writes FAILED (VG-10).
+ *
+ * BNT_OK          the state is NEGOTIATED
+ * BNT_E_STATE     the state is not DOWN, or the status does not read 0: nothing was written
+ * BNT_E_FEATURES  the state is FAILED, and `diag` has the fault: FEATURE_VERSION_1,
+ *                 FEATURES_UNOFFERED, FEATURE_DEPENDENCY, FEATURES_REFUSED or NEEDS_RESET
  */
 BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
                                           const struct bnt_drv_transport *transport, void *opaque,
@@ -262,12 +284,14 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate(struct bnt_drv_status *drv,
                                           struct bnt_diag *diag);
 
 /**
- * The same for a driver with a legacy interface. Where VERSION_1 is not offered to a transitional
- * one, or to a legacy driver, whatever is offered: features up to bit 31 are accepted, ANY_LAYOUT
- * among them, and there is no FEATURES_OK. A legacy driver on a transport that shows features above
- * bit 31, so is none of the legacy interface, is E_FEATURES with FEATURE_VERSION_1: such a device
- * would take its rings for modern ones. `legacy_never` are features that the device type leaves
- * undefined there; they are neither wanted nor met under it.
+ * Negotiates the features through any interface; otherwise as bnt_drv_negotiate.
+ *
+ * A legacy driver, and a transitional driver to which VERSION_1 is not offered, use the legacy
+ * interface: the driver accepts features up to bit 31, ANY_LAYOUT among them, and writes no
+ * FEATURES_OK. `legacy_never` are features that the device type leaves undefined there; the driver
+ * neither wants nor requires them on the legacy interface. A legacy driver on a transport that
+ * shows features above bit 31 fails with E_FEATURES and fault FEATURE_VERSION_1, because the device
+ * behind such a transport would read the driver's rings as modern ones.
  */
 BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
                                              const struct bnt_drv_transport *transport,
@@ -277,40 +301,59 @@ BNT_MUST_USE bnt_status bnt_drv_negotiate_as(struct bnt_drv_status *drv,
                                              uint32_t rule_count, struct bnt_diag *diag);
 
 /**
- * After the queues are set up: DRIVER_OK. E_STATE unless NEGOTIATED; E_FEATURES (the device dropped
- * it because FEATURES_OK is missing: it has no legacy interface; state FAILED).
+ * Sets DRIVER_OK, after the queues are set up.
+ *
+ * BNT_OK          the state is RUNNING
+ * BNT_E_STATE     the state is not NEGOTIATED
+ * BNT_E_FEATURES  the device did not accept DRIVER_OK without FEATURES_OK, because it has no legacy
+ *                 interface: the state is FAILED
  */
 BNT_MUST_USE bnt_status bnt_drv_ready(struct bnt_drv_status *drv,
                                       const struct bnt_drv_transport *transport, void *opaque);
 
 /**
- * Asks the device to stand still (VIRTIO 1.4). E_STATE unless RUNNING (VG-34); E_UNSUPPORTED
- * without F_SUSPEND.
+ * Begins to suspend the device (VIRTIO 1.4); bnt_drv_suspend_done says when it is suspended.
+ *
+ * BNT_OK
+ * BNT_E_STATE        the state is not RUNNING (VG-34)
+ * BNT_E_UNSUPPORTED  F_SUSPEND was not negotiated
  */
 BNT_MUST_USE bnt_status bnt_drv_suspend(struct bnt_drv_status *drv,
                                         const struct bnt_drv_transport *transport, void *opaque);
 
-/** Wakes it. E_STATE unless SUSPENDED. */
+/**
+ * Begins to resume the device; bnt_drv_suspend_done says when it is live.
+ *
+ * BNT_OK
+ * BNT_E_STATE  the state is not SUSPENDED
+ */
 BNT_MUST_USE bnt_status bnt_drv_resume(struct bnt_drv_status *drv,
                                        const struct bnt_drv_transport *transport, void *opaque);
 
 /**
- * Whether what one of the two asked for is done: OK; E_AGAIN (read again later, VG-35, VG-37);
- * E_BROKEN (NEEDS_RESET is set, VG-40, or the status reads 0: the device was reset meanwhile);
- * E_STATE (neither was asked for).
+ * Checks whether the device is suspended after bnt_drv_suspend, or live after bnt_drv_resume.
+ *
+ * BNT_OK
+ * BNT_E_AGAIN   not yet: call again later (VG-35, VG-37)
+ * BNT_E_BROKEN  NEEDS_RESET is set (VG-40), or the status reads 0 because the device was reset
+ * BNT_E_STATE   neither was begun
  */
 BNT_MUST_USE bnt_status bnt_drv_suspend_done(struct bnt_drv_status *drv,
                                              const struct bnt_drv_transport *transport,
                                              void *opaque);
 
-/** Gives up: FAILED (VG-10). */
+/** Gives up the device by setting FAILED (VG-10). */
 void bnt_drv_fail(struct bnt_drv_status *drv, const struct bnt_drv_transport *transport,
                   void *opaque);
 
 /**
- * Reads `bytes` of configuration at `offset` so that no change falls between
- * them: reads again until the generation is the same before and after (VG-17),
- * BNT_CONFIG_READS_MAX times at most. OK; E_CONFIG (dst is undefined).
+ * Reads `bytes` of configuration space from `offset` on as one consistent value.
+ *
+ * The driver reads again until the generation is the same before and after the read (VG-17), at
+ * most BNT_CONFIG_READS_MAX times.
+ *
+ * BNT_OK
+ * BNT_E_CONFIG  the configuration changed during each read: `dst` is undefined
  */
 BNT_MUST_USE bnt_status bnt_drv_config_read(const struct bnt_drv_transport *transport, void *opaque,
                                             uint32_t offset, void *dst, uint32_t bytes,

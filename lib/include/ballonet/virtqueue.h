@@ -139,18 +139,18 @@ struct bnt_vq_dev_out {
  */
 struct bnt_vq_dev {
     uint64_t desc_gpa;
-    uint64_t avail_gpa;   /**< packed: the driver's event structure */
-    uint64_t used_gpa;    /**< packed: the device's event structure */
-    uint64_t features;    /**< of RING_INDIRECT_DESC, RING_EVENT_IDX, RING_PACKED, IN_ORDER */
-    uint32_t queue;       /**< index, for diagnoses only */
-    uint16_t size;        /**< 0: not enabled */
-    uint16_t avail_next;  /**< next available entry to read */
-    uint16_t avail_known; /**< split: avail.idx as last read */
-    uint16_t used_next;   /**< next used entry to write */
-    uint16_t used_told;   /**< split: used index at the last interrupt decision */
-    uint16_t event_flags; /**< packed: as last written into our event structure */
-    uint32_t used_since;  /**< packed: descriptors used since the last interrupt decision */
-    uint32_t descs_out;   /**< packed: descriptors of the buffers that are out */
+    uint64_t avail_gpa;      /**< packed: the driver's event structure */
+    uint64_t used_gpa;       /**< packed: the device's event structure */
+    uint64_t features;       /**< of RING_INDIRECT_DESC, RING_EVENT_IDX, RING_PACKED, IN_ORDER */
+    uint32_t queue;          /**< index, for diagnoses only */
+    uint16_t size;           /**< 0: not enabled */
+    uint16_t avail_next;     /**< next available entry to read */
+    uint16_t avail_known;    /**< split: avail.idx as last read */
+    uint16_t used_next;      /**< next used entry to write */
+    uint16_t used_signalled; /**< split: used index at the last interrupt decision */
+    uint16_t event_flags;    /**< packed: as last written into our event structure */
+    uint32_t used_since;     /**< packed: descriptors used since the last interrupt decision */
+    uint32_t descs_out;      /**< packed: descriptors of the buffers that are out */
     uint32_t out_count;
     struct bnt_vq_dev_out out[BNT_VQ_DEV_OUT_MAX]; /**< oldest first */
     bool kicks_wanted;
@@ -285,7 +285,7 @@ struct bnt_vq_drv {
     uint16_t free_count;       /**< descriptors */
     uint16_t unpublished_head; /**< last head that was added but not published */
     uint16_t avail_next;       /**< next available entry to write; as in bnt_vq_dev */
-    uint16_t avail_told;       /**< avail_next at the last publish */
+    uint16_t avail_published;  /**< avail_next at the last publish */
     uint16_t used_next;        /**< next used entry to read */
     uint16_t outstanding;      /**< chains that were added and not popped */
     uint16_t unpublished;      /**< of them, those not published */
@@ -293,7 +293,7 @@ struct bnt_vq_drv {
     uint16_t batch_left;       /**< IN_ORDER: buffers of a batch that is being popped */
     uint32_t batch_len;        /**< used length of its last */
     uint16_t event_flags;      /**< packed: as last written into our event structure */
-    uint16_t withheld_flags;   /**< packed: flags at avail_told, not written before publish */
+    uint16_t withheld_flags;   /**< packed: flags at avail_published, not written before publish */
     bool interrupts_wanted;
     bool broken;
 };

@@ -126,8 +126,8 @@ START_TEST(test_discard_that_fails_after_one_that_filled_the_range_is_recorded)
     (void)fake_send(&fake, 0, pfns, 112, NULL);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, BNT_HOST_LEAF_PFNS);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 12);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 505), BNT_HOST_PAGE_KEPT);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 5), BNT_HOST_PAGE_BALLOON);
+    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 505), BNT_HOST_PAGE_RETAINED);
+    ck_assert_int_eq(bnt_host_page_get(fake.host, FAKE_FIRST_PFN + 5), BNT_HOST_PAGE_BALLOONED);
     fake_close(&fake);
 }
 END_TEST

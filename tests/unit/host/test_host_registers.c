@@ -438,7 +438,7 @@ START_TEST(test_provider_without_rings_carries_requests)
     ck_assert_uint_eq(shelf.used_len, 9);
     ck_assert_uint_eq(shelf.answer[0], 8);
     ck_assert_uint_eq(shelf.answer[8], BNT_VERDICT_ACCEPTED);
-    ck_assert_int_eq(bnt_host_page_get(own, 300), BNT_HOST_PAGE_BALLOON);
+    ck_assert_int_eq(bnt_host_page_get(own, 300), BNT_HOST_PAGE_BALLOONED);
     ck_assert_uint_eq(fake_count(&fake, FAKE_INTERRUPT), (uint32_t)_i);
     bnt_host_fini(own);
     free(storage);

@@ -56,7 +56,7 @@ START_TEST(test_request_may_be_split_over_descriptors_at_any_byte)
             ck_assert_uint_eq(answer[8], BNT_VERDICT_ACCEPTED);
             ck_assert_uint_eq(answer[9], BNT_VERDICT_ACCEPTED);
             ck_assert_uint_eq(answer[10], BNT_VERDICT_INVALID);
-            ck_assert_int_eq(bnt_host_page_get(fake.host, 500), BNT_HOST_PAGE_BALLOON);
+            ck_assert_int_eq(bnt_host_page_get(fake.host, 500), BNT_HOST_PAGE_BALLOONED);
             fake_close(&fake);
         }
     }
@@ -271,8 +271,8 @@ START_TEST(test_discard_that_fails_keeps_those_pages_only)
     (void)fake_send(&fake, 0, pfns, 4, verdicts);
     ck_assert_uint_eq(fake_info(&fake).ledger.pfns, 4);
     ck_assert_uint_eq(fake_info(&fake).ledger.retained_pfns, 2);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_BALLOON);
-    ck_assert_int_eq(bnt_host_page_get(fake.host, 400), BNT_HOST_PAGE_KEPT);
+    ck_assert_int_eq(bnt_host_page_get(fake.host, 301), BNT_HOST_PAGE_BALLOONED);
+    ck_assert_int_eq(bnt_host_page_get(fake.host, 400), BNT_HOST_PAGE_RETAINED);
     ck_assert_uint_eq(verdicts[3], BNT_VERDICT_ACCEPTED);
     fake_close(&fake);
 }

@@ -14,7 +14,7 @@ START_TEST(test_lock_and_unlock_move_one_page_and_bring_the_target)
     ck_assert_uint_eq(result, 10);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_SUCCESS);
     ck_assert_uint_eq(result, 10);
-    ck_assert_uint_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOON);
+    ck_assert_uint_eq(bnt_host_page_get(fake.host, 300), BNT_HOST_PAGE_BALLOONED);
     ck_assert_uint_eq(fake.dropped[300 - FAKE_FIRST_PFN], 1);
     ck_assert_int_eq(call(BNT_VMWARE_CMD_LOCK, 300, 0), BNT_VMWARE_PPN_LOCKED);
     ck_assert_uint_eq(result, 0);

@@ -230,7 +230,8 @@ START_TEST(test_batch_moves_pages_wherever_they_lie)
     for (uint32_t i = 0; i < 100; i++) {
         ck_assert_uint_eq(status_of(i), BNT_VMWARE_SUCCESS);
         ck_assert_uint_eq(wide.dropped[500 + i], 1);
-        ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 500 + i), BNT_HOST_PAGE_BALLOON);
+        ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 500 + i),
+                         BNT_HOST_PAGE_BALLOONED);
     }
     ck_assert_uint_eq(wide.request_first, wide.first + 500);
     ck_assert_uint_eq(wide.asked_pfn, wide.first + 599);
@@ -364,7 +365,7 @@ START_TEST(test_saved_state_moves_to_the_same_memory_only)
     wide.host = host;
     wide.storage = storage;
     ck_assert_uint_eq(info().ledger.pfns, 100);
-    ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 599), BNT_HOST_PAGE_BALLOON);
+    ck_assert_int_eq(bnt_host_page_get(wide.host, wide.first + 599), BNT_HOST_PAGE_BALLOONED);
     batch(BNT_VMWARE_CMD_BATCHED_UNLOCK, wide.first + 500, 100);
     ck_assert_uint_eq(info().ledger.pfns, 0);
     ck_assert_ptr_null(memchr(wide.dropped, 1, PFNS));

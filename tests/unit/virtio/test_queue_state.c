@@ -106,7 +106,7 @@ START_TEST(test_packed_ring_has_no_index_and_no_id_twice)
     vq.avail_known = 1;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
-    vq.used_told = 1;
+    vq.used_signalled = 1;
     ck_assert(!is_taken(&vq));
     vq = packed_of(0);
     vq.used_since = 2 * SIZE + 1;
@@ -159,7 +159,7 @@ static struct bnt_vq_dev split_of(uint64_t features)
     struct bnt_vq_dev vq = queue_of(features);
 
     vq.used_next = 65534;
-    vq.used_told = 65534;
+    vq.used_signalled = 65534;
     vq.avail_next = 1;
     vq.avail_known = 2;
     if ((features & BNT_F_IN_ORDER) != 0) {
