@@ -47,7 +47,7 @@
       (const struct bnt_vq_chain *chain, const struct bnt_mem *mem, uint64_t offset,               \
        const void *src, uint32_t bytes),                                                           \
       (chain, mem, offset, src, bytes))                                                            \
-    V(backing_discard, DISCARD,                                                                    \
+    V(backing_discard_pages, DISCARD,                                                              \
       (struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes),                   \
       (vm, first_pfn, pfns, freed_bytes))                                                          \
     V(engine_add_payload_words, HASH,                                                              \
@@ -69,8 +69,8 @@
     V(oracle_observe_host_request, ORACLE,                                                         \
       (struct oracle *oracle, uint32_t vm, const struct bnt_host_request *request),                \
       (oracle, vm, request))                                                                       \
-    V(check_touched, ORACLE, (struct vm *vm), (vm))                                                \
-    V(check_in_full, AUDIT, (struct vm *vm), (vm))                                                 \
+    V(check_touched_vm, ORACLE, (struct vm *vm), (vm))                                             \
+    V(check_vm_in_full, AUDIT, (struct vm *vm), (vm))                                              \
     X(uint64_t, oracle_recompute_state, AUDIT, (const struct oracle *oracle), (oracle))
 /* clang-format on */
 

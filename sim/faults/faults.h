@@ -10,7 +10,7 @@
 #include "sim/world/vm.h"
 
 /** Puts the interposers around the ends of a VM. */
-void faults_interpose(struct vm *vm);
+void faults_add_interposers(struct vm *vm);
 
 /** Whether the library accepts the settings after the script's faults have changed them; if not,
  * `error` receives a sentence. */
@@ -33,10 +33,10 @@ void hostile_end_ring_faults(struct vm *vm);
 
 /* forged_rings.c: faults in the rings */
 /** Corrupts the ring of the inflate queue. */
-void rings_corrupt(struct vm *vm, corruption which);
-void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *request);
+void rings_corrupt_inflate_queue(struct vm *vm, corruption which);
+void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *request);
 /** Returns true if it corrupted anything. */
-bool rings_corrupt_served(struct vm *vm, uint16_t queue);
+bool rings_corrupt_response(struct vm *vm, uint16_t queue);
 /** Corrupts the statistics buffer before its kick. Returns true if the kick must be dropped. */
 bool rings_corrupt_statistics(struct vm *vm, uint16_t queue);
 /** Corrupts a free page report before its kick. */

@@ -17,7 +17,7 @@ static void forge_guest_request(struct vm *vm, const struct observation *seen)
     forward_to_oracle(vm, seen);
     const struct bnt_guest_request *request = seen->guest_request;
     if (request->complete && request->page_order <= vm->spec.page_order &&
-        vm_take_fault(vm, CORRUPT_COMPLETE_TWICE)) {
+        vm_consume_armed_fault(vm, CORRUPT_COMPLETE_TWICE)) {
         forward_to_oracle(vm, seen);
     }
 }
@@ -27,7 +27,7 @@ static void forge_guest_hint(struct vm *vm, const struct observation *seen)
     struct bnt_guest_hint hint = *seen->guest_hint;
     struct observation forged = *seen;
     const uint64_t used = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
-    if (hint.pfns > 0 && used != GMEM_NONE && vm_take_fault(vm, CORRUPT_HINT_OWNED)) {
+    if (hint.pfns > 0 && used != GMEM_NONE && vm_consume_armed_fault(vm, CORRUPT_HINT_OWNED)) {
         hint.first_pfn = used;
     }
     forged.guest_hint = &hint;
@@ -38,7 +38,7 @@ static void forge_host_event(struct vm *vm, const struct observation *seen)
 {
     forward_to_oracle(vm, seen);
     if (seen->host_event->kind == BNT_HOST_EVENT_OUTCOME &&
-        vm_take_fault(vm, CORRUPT_OUTCOME_TWICE)) {
+        vm_consume_armed_fault(vm, CORRUPT_OUTCOME_TWICE)) {
         forward_to_oracle(vm, seen);
     }
 }
@@ -53,12 +53,12 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
         forward_to_oracle(vm, seen);
         return;
     }
-    if (request.stale && vm_take_fault(vm, CORRUPT_STALE_SERVED)) {
+    if (request.stale && vm_consume_armed_fault(vm, CORRUPT_STALE_SERVED)) {
         request.pfn_count = 1;
         request.verdicts = served;
     }
     if (!request.inflate && seen->host_request->pfn_count <= BNT_BALLOON_REQUEST_PFNS_MAX &&
-        vm_take_fault(vm, CORRUPT_DEFLATE_OTHER)) {
+        vm_consume_armed_fault(vm, CORRUPT_DEFLATE_OTHER)) {
         memcpy(other, request.pfns, seen->host_request->pfn_count * sizeof other[0]);
         other[0] = (uint32_t)(hostile_find_page(vm, PLACE_BALLOON) - request.pfn_base);
         request.pfns = other;

@@ -13,7 +13,7 @@
 /* ---- Reading and writing the rings ---- */
 
 /** Returns a pointer to `bytes` bytes of the DMA memory, or NULL if they are not all inside it. */
-static uint8_t *get_dma(struct vm *vm, uint64_t gpa, uint64_t bytes)
+static uint8_t *get_dma_pointer(struct vm *vm, uint64_t gpa, uint64_t bytes)
 {
     const uint64_t offset = gpa - vm->dma_gpa;
     const bool inside =
@@ -51,7 +51,7 @@ static void store_descriptor(uint8_t *table, uint32_t index, uint64_t gpa, uint3
 static uint8_t *get_ring_part(struct vm *vm, const struct queue_place *queue, uint64_t gpa,
                               uint64_t bytes)
 {
-    return queue->size == 0 || queue->foreign ? NULL : get_dma(vm, gpa, bytes);
+    return queue->size == 0 || queue->foreign ? NULL : get_dma_pointer(vm, gpa, bytes);
 }
 
 static uint8_t *get_descriptor_table(struct vm *vm, const struct queue_place *queue)
@@ -71,7 +71,7 @@ static uint8_t *get_used_ring(struct vm *vm, const struct queue_place *queue)
 }
 
 /** Makes descriptor `head` available on the inflate queue and kicks. */
-static void make_available(struct vm *vm, uint16_t head)
+static void make_descriptor_available(struct vm *vm, uint16_t head)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
     uint8_t *avail = get_avail_ring(vm, queue);
@@ -128,15 +128,15 @@ static bool ring_has_room(const struct vm *vm, const struct queue_place *queue, 
     if (queue->size >= scenario_count_corruption_descriptors(which)) {
         return true;
     }
-    world_log(
-        vm->world, LOG_EVENTS,
-        "%s: the corruption %s does not happen: it needs a ring of %u descriptors, this ring has %u",
-        vm->spec.name, get_corruption_name(which), scenario_count_corruption_descriptors(which),
-        queue->size);
+    world_log(vm->world, LOG_EVENTS,
+              "%s: the corruption %s does not happen: it needs a ring of %u descriptors, "
+              "this ring has %u",
+              vm->spec.name, get_corruption_name(which),
+              scenario_count_corruption_descriptors(which), queue->size);
     return false;
 }
 
-void rings_corrupt(struct vm *vm, corruption which)
+void rings_corrupt_inflate_queue(struct vm *vm, corruption which)
 {
     const struct queue_place *queue = &vm->queues[BNT_BALLOON_QUEUE_INFLATE];
     uint8_t *avail = get_avail_ring(vm, queue);
@@ -151,25 +151,26 @@ void rings_corrupt(struct vm *vm, corruption which)
         vm->ends.carry(vm, SIGNAL_KICK, BNT_BALLOON_QUEUE_INFLATE, 0);
         break;
     case CORRUPT_HEAD_RANGE:
-        make_available(vm, queue->size);
+        make_descriptor_available(vm, queue->size);
         break;
     case CORRUPT_DESC_LOOP:
-        make_available(vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, last,
-                                                 BNT_VQ_DESC_F_NEXT, choose_forged_head(queue)));
+        make_descriptor_available(vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT,
+                                                            last, BNT_VQ_DESC_F_NEXT,
+                                                            choose_forged_head(queue)));
         break;
     case CORRUPT_DESC_ADDRESS:
-        make_available(vm, write_two_descriptors(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
+        make_descriptor_available(vm, write_two_descriptors(vm, UINT64_C(1) << 60, 0, 0, 0, 0));
         break;
     case CORRUPT_DESC_LENGTH:
-        make_available(vm, write_long_descriptor(vm));
+        make_descriptor_available(vm, write_long_descriptor(vm));
         break;
     case CORRUPT_DESC_ORDER:
-        make_available(vm,
-                       write_two_descriptors(vm, vm->dma_gpa,
-                                             BNT_VQ_DESC_F_NEXT | BNT_VQ_DESC_F_WRITE, last, 0, 0));
+        make_descriptor_available(
+            vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT | BNT_VQ_DESC_F_WRITE,
+                                      last, 0, 0));
         break;
     case CORRUPT_DESC_NEXT:
-        make_available(
+        make_descriptor_available(
             vm, write_two_descriptors(vm, vm->dma_gpa, BNT_VQ_DESC_F_NEXT, queue->size, 0, 0));
         break;
     default:
@@ -203,7 +204,7 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
         const uint16_t flags = bnt_le16_get(desc.flags);
         if ((flags & BNT_VQ_DESC_F_INDIRECT) != 0) {
             const uint32_t bytes = bnt_le32_get(desc.bytes);
-            table = get_dma(vm, bnt_le64_get(desc.gpa), bytes);
+            table = get_dma_pointer(vm, bnt_le64_get(desc.gpa), bytes);
             if (table == NULL || indirect) {
                 return NULL;
             }
@@ -235,7 +236,7 @@ static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool pub
     }
     memcpy(&desc, place, sizeof desc);
     *bytes = bnt_le32_get(desc.bytes);
-    return get_dma(vm, bnt_le64_get(desc.gpa), *bytes);
+    return get_dma_pointer(vm, bnt_le64_get(desc.gpa), *bytes);
 }
 
 /** Makes the device write its response into a page that is in use. */
@@ -291,7 +292,7 @@ static void split_indirect_table(struct vm *vm, uint16_t queue_index)
                      bnt_le16_get(first.next));
 }
 
-void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *request)
+void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *request)
 {
     const uint16_t queue = request->inflate ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
     const struct bnt_guest_info info = vm_get_guest_info(vm);
@@ -303,23 +304,24 @@ void rings_corrupt_submitted(struct vm *vm, const struct bnt_guest_request *requ
         return;
     }
     uint8_t *first_pfn = at + header;
-    if (request->inflate && vm_take_fault(vm, CORRUPT_PFN_RANGE)) {
+    if (request->inflate && vm_consume_armed_fault(vm, CORRUPT_PFN_RANGE)) {
         store_le32(first_pfn, UINT32_C(0xFFFFFFF0));
     }
-    if (request->inflate && vm_take_fault(vm, CORRUPT_WRONG_PFN)) {
+    if (request->inflate && vm_consume_armed_fault(vm, CORRUPT_WRONG_PFN)) {
         store_le32(first_pfn, (uint32_t)vm->spec.first_pfn);
     }
     const uint64_t used = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
-    if (request->inflate && used != UINT64_MAX && vm_take_fault(vm, CORRUPT_OWNED_PFN)) {
+    if (request->inflate && used != UINT64_MAX && vm_consume_armed_fault(vm, CORRUPT_OWNED_PFN)) {
         store_le32(first_pfn, (uint32_t)used);
     }
-    if (request->inflate && used != UINT64_MAX && vm_take_fault(vm, CORRUPT_ASTRAY_BUFFER)) {
+    if (request->inflate && used != UINT64_MAX &&
+        vm_consume_armed_fault(vm, CORRUPT_ASTRAY_BUFFER)) {
         redirect_response(vm, queue, used);
     }
-    if (request->inflate && vm_take_fault(vm, CORRUPT_ODD_TABLE)) {
+    if (request->inflate && vm_consume_armed_fault(vm, CORRUPT_ODD_TABLE)) {
         split_indirect_table(vm, queue);
     }
-    if (request->inflate && verdicts && vm_take_fault(vm, CORRUPT_RESPONSE_SHORT)) {
+    if (request->inflate && verdicts && vm_consume_armed_fault(vm, CORRUPT_RESPONSE_SHORT)) {
         shorten_response(vm, queue);
     }
 }
@@ -335,21 +337,21 @@ static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
     uint8_t *elem =
         used + 4 + sizeof(struct bnt_vq_used_elem) * ((uint16_t)(index - 1) % queue->size);
     uint8_t *next = used + 4 + sizeof(struct bnt_vq_used_elem) * (index % queue->size);
-    if (vm_take_fault(vm, CORRUPT_USED_ID)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_USED_ID)) {
         store_le32(elem, queue->size);
     }
-    if (vm_take_fault(vm, CORRUPT_USED_LENGTH)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_USED_LENGTH)) {
         store_le32(elem + 4, UINT32_MAX);
     }
-    if (vm_take_fault(vm, CORRUPT_VERDICT_SHORT)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_VERDICT_SHORT)) {
         store_le32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
     }
-    if (vm_take_fault(vm, CORRUPT_USED_TWICE)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_USED_TWICE)) {
         memmove(next, elem,
                 sizeof(struct bnt_vq_used_elem)); /* the same element, if the ring has only one */
         store_le16(used + 2, (uint16_t)(index + 1));
     }
-    if (vm_take_fault(vm, CORRUPT_USED_INDEX)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_USED_INDEX)) {
         store_le16(used + 2, (uint16_t)(index + queue->size));
     }
 }
@@ -362,13 +364,13 @@ static void spoil_verdicts(struct vm *vm, uint16_t queue_index)
         return;
     }
     uint8_t *verdict = response + sizeof(struct bnt_balloon_response);
-    if (vm_take_fault(vm, CORRUPT_VERDICT_ZERO)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_VERDICT_ZERO)) {
         *verdict = BNT_VERDICT_NONE;
     }
-    if (vm_take_fault(vm, CORRUPT_VERDICT_UNKNOWN)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_VERDICT_UNKNOWN)) {
         *verdict = 0xEE;
     }
-    if (*verdict == BNT_VERDICT_ACCEPTED && vm_take_fault(vm, CORRUPT_VERDICT_FLIP)) {
+    if (*verdict == BNT_VERDICT_ACCEPTED && vm_consume_armed_fault(vm, CORRUPT_VERDICT_FLIP)) {
         *verdict = BNT_VERDICT_PINNED;
     }
 }
@@ -382,7 +384,7 @@ static uint64_t count_armed_faults(const struct vm *vm)
     return sum;
 }
 
-bool rings_corrupt_served(struct vm *vm, uint16_t queue)
+bool rings_corrupt_response(struct vm *vm, uint16_t queue)
 {
     const uint64_t before = count_armed_faults(vm);
     if (before > 0 && queue == BNT_BALLOON_QUEUE_INFLATE) {
@@ -403,24 +405,24 @@ bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
     }
     struct bnt_vq_desc desc;
     memcpy(&desc, place, sizeof desc);
-    if (vm_take_fault(vm, CORRUPT_STATS_ONES)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_STATS_ONES)) {
         memset(at, 0xFF, bytes);
     }
-    if (vm_take_fault(vm, CORRUPT_STATS_TAG)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_STATS_TAG)) {
         store_le16(at, 999);
     }
-    if (vm_take_fault(vm, CORRUPT_STATS_LONG)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_STATS_LONG)) {
         desc.gpa = bnt_le64_set(vm->dma_gpa);
         desc.bytes = bnt_le32_set((uint32_t)vm->dma_bytes);
         memcpy(place, &desc, sizeof desc);
     }
-    return vm_take_fault(vm, CORRUPT_STATS_MUTE);
+    return vm_consume_armed_fault(vm, CORRUPT_STATS_MUTE);
 }
 
 void rings_corrupt_report(struct vm *vm, uint16_t queue)
 {
     uint8_t *place = find_newest_segment(vm, queue, true, true);
-    if (place != NULL && vm_take_fault(vm, CORRUPT_REPORT_BEYOND)) {
+    if (place != NULL && vm_consume_armed_fault(vm, CORRUPT_REPORT_BEYOND)) {
         struct bnt_vq_desc desc;
         memcpy(&desc, place, sizeof desc);
         desc.gpa = bnt_le64_set(vm->dma_gpa);

@@ -75,7 +75,7 @@ static void discard_owned_page(struct vm *vm)
     const uint64_t page = gmem_find_page_in_use(vm->gmem, PAGE_USE_ANON);
     uint64_t freed = 0;
     if (page != UINT64_MAX && vm->world->oracle != NULL) {
-        backing_discard(vm, page, 1, &freed);
+        backing_discard_pages(vm, page, 1, &freed);
         oracle_observe_discard(vm->world->oracle, vm->index, page, 1);
     }
 }
@@ -171,7 +171,7 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DESC_LENGTH:
     case CORRUPT_DESC_ORDER:
     case CORRUPT_DESC_NEXT:
-        rings_corrupt(vm, which);
+        rings_corrupt_inflate_queue(vm, which);
         break;
     default: /* all other faults wait for their occasion */
         vm->armed[which] += action->count > 0 ? action->count : 1;

@@ -15,7 +15,7 @@ static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const uint32_t got = vm->honest.guest.pages.alloc(vm, pages, count);
-    if (got > 0 && vm_take_fault(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
+    if (got > 0 && vm_consume_armed_fault(vm, CORRUPT_ALLOC_TWICE) && vm->world->oracle != NULL) {
         oracle_observe_pages_allocated(vm->world->oracle, vm->index, pages, 1);
     }
     return got;
@@ -29,7 +29,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
         oracle_get_page_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
         return;
     }
-    if (vm_take_fault(vm, CORRUPT_PAGE_LOST)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_PAGE_LOST)) {
         count--; /* the driver forgets one page */
     }
     vm->honest.guest.pages.free(vm, pages, count);
@@ -38,7 +38,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct vm *vm = opaque;
-    if (vm_take_fault(vm, CORRUPT_UNFILLED)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_UNFILLED)) {
         OBSERVE(vm, OBSERVED_PAGES_FILLING, .value = value);
         return;
     }
@@ -48,7 +48,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
 /** The device reports a page as initialised that it did not initialise. */
 static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
-    if (count > 0 && vm_take_fault(vm, CORRUPT_INIT_LIE)) {
+    if (count > 0 && vm_consume_armed_fault(vm, CORRUPT_INIT_LIE)) {
         vm->content[(pages[0] - vm->spec.first_pfn) >> vm->spec.page_order] =
             UINT64_C(0xF0E1D2C3B4A59687);
     }
@@ -83,7 +83,7 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 /* ---- The driver's settings ---- */
 
 /** Whether the script has this fault for the VM, at any time. */
-static bool is_scripted(const struct vm *vm, corruption which)
+static bool is_fault_scripted(const struct vm *vm, corruption which)
 {
     const struct scenario *scenario = vm->world->scenario;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
@@ -99,11 +99,11 @@ static bool is_scripted(const struct vm *vm, corruption which)
 static void make_config(const struct vm *vm, struct bnt_guest_config *made)
 {
     vm->honest.driver.make_config(vm, made);
-    if (is_scripted(vm, CORRUPT_HOLD_MORE)) {
+    if (is_fault_scripted(vm, CORRUPT_HOLD_MORE)) {
         made->sizing.refused_pages_max += 8;
     }
-    if (vm_uses_vmware_wire(vm) && is_scripted(vm, CORRUPT_SLACK_MORE)) {
-        made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack(vm) + 1);
+    if (vm_uses_vmware_wire(vm) && is_fault_scripted(vm, CORRUPT_SLACK_MORE)) {
+        made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack_pfns(vm) + 1);
     }
 }
 
@@ -128,7 +128,8 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
 static bnt_status step_driver(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.driver.step(vm, deadline_ns);
-    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_take_fault(vm, CORRUPT_DRIVER_SPINS)) {
+    if ((status == BNT_OK || status == BNT_E_BROKEN) &&
+        vm_consume_armed_fault(vm, CORRUPT_DRIVER_SPINS)) {
         *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
@@ -138,7 +139,7 @@ static void forward_guest_event(void *opaque, const struct bnt_guest_event *seen
 {
     struct vm *vm = opaque;
     vm->honest.guest.event(vm, seen);
-    if (seen->kind == BNT_GUEST_EVENT_RESET && vm_take_fault(vm, CORRUPT_ACK_EARLY)) {
+    if (seen->kind == BNT_GUEST_EVENT_RESET && vm_consume_armed_fault(vm, CORRUPT_ACK_EARLY)) {
         const bnt_le32 epoch = bnt_le32_set((uint32_t)seen->value);
         vm->ends.transport.config_write(vm, BNT_BALLOON_CONFIG_EPOCH_ACK, &epoch, sizeof epoch);
     }
@@ -149,7 +150,7 @@ static void forward_guest_request(void *opaque, const struct bnt_guest_request *
     struct vm *vm = opaque;
     vm->honest.guest.request(vm, seen);
     if (!seen->complete) {
-        rings_corrupt_submitted(vm, seen);
+        rings_corrupt_request(vm, seen);
     }
 }
 
@@ -179,9 +180,9 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
     }
     memcpy(&value, src, sizeof value);
     const uint32_t pfns = bnt_le32_get(value);
-    const bool lie = vm_take_fault(vm, CORRUPT_ACTUAL_LIE);
-    const bool claim = vm_take_fault(vm, CORRUPT_ACTUAL_CLAIM);
-    const bool twice = pfns == 0 && vm_take_fault(vm, CORRUPT_ACTUAL_TWICE);
+    const bool lie = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_LIE);
+    const bool claim = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_CLAIM);
+    const bool twice = pfns == 0 && vm_consume_armed_fault(vm, CORRUPT_ACTUAL_TWICE);
     write_actual(vm,
                  claim ? (uint32_t)vm_get_host_info(vm).target.target_pfns : pfns + (lie ? 1 : 0));
     if (twice) {
@@ -211,7 +212,7 @@ static void notify_queue(void *opaque, uint16_t queue)
 static void notify_queue_with_data(void *opaque, uint32_t data)
 {
     struct vm *vm = opaque;
-    if (!vm->life.unplugged && vm_take_fault(vm, CORRUPT_NOTIFY_DATA)) {
+    if (!vm->life.unplugged && vm_consume_armed_fault(vm, CORRUPT_NOTIFY_DATA)) {
         const uint32_t queue = data & UINT16_MAX;
         const bool packed = (vm_get_host_info(vm).features & BNT_F_RING_PACKED) != 0;
         data = packed ? UINT32_C(0x7FFF) << 16 | queue : data + (UINT32_C(1) << 16);
@@ -224,7 +225,7 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
 {
     struct vm *vm = opaque;
     const int32_t status = vm->honest.guest.vmware.call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_take_fault(vm, CORRUPT_UNLOCK_SILENCE)) {
+    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_UNLOCK_SILENCE)) {
         uint64_t ignored = 0;
         (void)vm->honest.guest.vmware.call(vm, BNT_VMWARE_CMD_UNLOCK, vm->spec.first_pfn, 0,
                                            &ignored);
@@ -244,11 +245,11 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
                                  uint64_t *result)
 {
     int32_t status = vm->honest.device.call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_take_fault(vm, CORRUPT_CALL_SERVED)) {
+    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_CALL_SERVED)) {
         status = BNT_VMWARE_SUCCESS;
     }
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) &&
-        vm_take_fault(vm, CORRUPT_TARGET_STALE)) {
+        vm_consume_armed_fault(vm, CORRUPT_TARGET_STALE)) {
         *result += 1;
     }
     return status;
@@ -258,7 +259,8 @@ static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1,
 static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 {
     const bnt_status status = vm->honest.device.step(vm, deadline_ns);
-    if ((status == BNT_OK || status == BNT_E_BROKEN) && vm_take_fault(vm, CORRUPT_DEVICE_SPINS)) {
+    if ((status == BNT_OK || status == BNT_E_BROKEN) &&
+        vm_consume_armed_fault(vm, CORRUPT_DEVICE_SPINS)) {
         *deadline_ns = engine_get_time_ns(vm->world->engine);
     }
     return status;
@@ -267,16 +269,16 @@ static bnt_status step_device(struct vm *vm, uint64_t *deadline_ns)
 static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
-    if (vm_take_fault(vm, CORRUPT_POISON_LOST)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_POISON_LOST)) {
         uint64_t freed = 0;
-        backing_discard(vm, first_pfn, pfns, &freed);
+        backing_discard_pages(vm, first_pfn, pfns, &freed);
     }
     vm->honest.host.reporting.report(vm, first_pfn, pfns);
 }
 
 static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint64_t data)
 {
-    if (signal == SIGNAL_INTERRUPT && rings_corrupt_served(vm, queue)) {
+    if (signal == SIGNAL_INTERRUPT && rings_corrupt_response(vm, queue)) {
         OBSERVE(vm, OBSERVED_RING_SPOILED, .queue = queue);
     }
     link_carry_signal(vm, signal, queue, data);
@@ -285,13 +287,13 @@ static void carry_signal(struct vm *vm, link_signal signal, uint16_t queue, uint
 /** The migration forgets the pages that the guest wrote since the last sync. */
 static void sync_dirty_log(struct vm *vm, uint64_t *bitmap, uint64_t words)
 {
-    if (vm_take_fault(vm, CORRUPT_MIGRATE_SKIP)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_MIGRATE_SKIP)) {
         memset(vm->dirty_log, 0, words * sizeof *vm->dirty_log);
     }
     vm->honest.sync_dirty_log(vm, bitmap, words);
 }
 
-void faults_interpose(struct vm *vm)
+void faults_add_interposers(struct vm *vm)
 {
     struct vm_ends *ends = &vm->ends;
     ends->guest.pages.alloc = alloc_pages;

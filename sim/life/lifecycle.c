@@ -249,8 +249,8 @@ void life_restart_kernel(struct vm *vm)
     notify_unplug(vm);
     OBSERVE(vm, OBSERVED_KERNEL_ENDED);
     life_set_emptying(vm, false);
-    backing_forget(vm);
-    if (!memory_restart(vm, error, sizeof error) ||
+    backing_clear_content(vm);
+    if (!memory_recreate_guest(vm, error, sizeof error) ||
         !vm->ends.driver.restart(vm, error, sizeof error)) {
         world_fail(world, VERDICT_FAIL, "%s", error);
         return;

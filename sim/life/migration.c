@@ -304,10 +304,11 @@ static void copy_arrived_memory(struct vm *vm)
 {
     const struct migration *m = vm->migration;
     uint64_t freed = 0;
-    backing_release(vm, &freed);
+    backing_switch_host(vm, &freed);
     for (uint64_t page = 0; page < m->pages; page++) {
         if (is_bit_set(m->there, page)) {
-            backing_write(vm, vm->spec.first_pfn + (page << vm->spec.page_order), m->sent[page]);
+            backing_write_page(vm, vm->spec.first_pfn + (page << vm->spec.page_order),
+                               m->sent[page]);
         }
         vm->content[page] = m->sent[page];
     }
@@ -361,11 +362,11 @@ void migration_run_step(struct vm *vm)
 void migration_start(struct vm *vm, const struct scenario_action *action)
 {
     if (vm->migration != NULL || vm->gmem == NULL) {
-        world_log(
-            vm->world, LOG_EVENTS,
-            "%s: line %" PRIu32
-            ": the migration does not start: one is already running, or a recording drives the guest",
-            vm->spec.name, action->place.line);
+        world_log(vm->world, LOG_EVENTS,
+                  "%s: line %" PRIu32
+                  ": the migration does not start: one is already running, or a recording "
+                  "drives the guest",
+                  vm->spec.name, action->place.line);
         return;
     }
     create_migration(vm, action);

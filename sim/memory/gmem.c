@@ -78,7 +78,7 @@ static bool check_sizes(struct gmem *gmem, const struct gmem_config *config, cha
                                : UINT32_MAX / 2;
     if (pages == 0 || pages > limit || slots > limit) {
         (void)snprintf(error, error_bytes,
-                       "memory must have 1 to %" PRIu64 " pages, and swap no more", limit);
+                       "memory must have 1 to %" PRIu64 " pages, and swap at most as many", limit);
         return false;
     }
     if (config->kernel_bytes > config->memory_bytes ||
@@ -208,8 +208,8 @@ uint32_t gmem_find_page(const struct gmem *gmem, uint64_t pfn)
     return (uint32_t)page;
 }
 
-void gmem_notify_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
-                       page_use from, page_use to)
+void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+                             page_use from, page_use to)
 {
     uint64_t pfns[GMEM_BATCH_MAX];
     if (gmem->config.moved == NULL || count == 0) {
@@ -232,7 +232,7 @@ void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_us
         gmem_read_page(gmem,
                        pages[i]); /* check that the page still holds what it was filled with */
     }
-    gmem_notify_moved(gmem, pages, count, PAGE_USE_FREE, use);
+    gmem_notify_moved_pages(gmem, pages, count, PAGE_USE_FREE, use);
 }
 
 void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from)
@@ -245,7 +245,7 @@ void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, p
         gmem->reported[pages[i] / 64] &= ~(UINT64_C(1) << (pages[i] % 64));
     }
     gmem_pool_free_pages(&gmem->pool, pages, count);
-    gmem_notify_moved(gmem, pages, count, from, PAGE_USE_FREE);
+    gmem_notify_moved_pages(gmem, pages, count, from, PAGE_USE_FREE);
 }
 
 void gmem_online_memory(struct gmem *gmem, uint64_t bytes)
@@ -343,7 +343,7 @@ uint64_t gmem_count_pages_in_use(const struct gmem *gmem, page_use use)
 page_use gmem_get_page_use(const struct gmem *gmem, uint64_t pfn)
 {
     const uint32_t page = gmem_find_page(gmem, pfn);
-    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_get_use(gmem, page);
+    return page == BUDDY_NONE ? PAGE_USE_COUNT : gmem_get_use_by_index(gmem, page);
 }
 
 uint64_t gmem_get_page_tag(const struct gmem *gmem, uint64_t pfn)

@@ -304,9 +304,9 @@ struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use
  * the group's own oldest clean pages, which are dropped. If the group has no clean page, the new
  * pages are dropped at once.
  */
-void gmem_cache_read_new(struct gmem *gmem, uint32_t group, uint64_t pages);
-/** Reads dropped cache pages again, into the same places as gmem_cache_read_new. It reads fewer
- * pages if fewer were dropped. */
+void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
+/** Reads dropped cache pages again, into the same places as gmem_cache_read_new_pages. It reads
+ * fewer if there is neither free memory nor a clean page. */
 struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Returns the number of cache pages that were dropped and that the group did not read again. */
 uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group);
@@ -314,7 +314,7 @@ uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group);
 void gmem_cache_forget_dropped(struct gmem *gmem, uint32_t group, uint64_t keep);
 /** Makes `pages` of the group's cache pages dirty: it writes to the oldest clean pages, or writes
  * the oldest dirty pages back. */
-void gmem_cache_set_dirty(struct gmem *gmem, uint32_t group, uint64_t pages);
+void gmem_cache_set_dirty_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Frees pages of a group, the newest first. For PAGE_USE_ANON it frees swapped-out pages before
  * resident pages. Returns the number of pages. */
 uint64_t gmem_release_pages(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);

@@ -40,7 +40,7 @@ static bool audit_pool(const struct gmem *gmem, char *text, size_t bytes)
         return false;
     }
     for (uint32_t page = 0; page < gmem->pages; page++) {
-        const page_use use = gmem_get_use(gmem, page);
+        const page_use use = gmem_get_use_by_index(gmem, page);
         if (is_page_seen(gmem, page) != (use == PAGE_USE_FREE)) {
             (void)snprintf(text, bytes, "page %" PRIu32 " is %s but is %s the pool", page,
                            page_use_get_name(use), is_page_seen(gmem, page) ? "in" : "not in");

@@ -6,7 +6,7 @@
 
 /* ---- Pages ---- */
 
-static void count_taken_pages(struct gmem *gmem, uint32_t count)
+static void account_taken_pages(struct gmem *gmem, uint32_t count)
 {
     gmem->in_use[PAGE_USE_BALLOON] += count;
     if (gmem->pool.free_pages < gmem->low) {
@@ -14,16 +14,16 @@ static void count_taken_pages(struct gmem *gmem, uint32_t count)
     }
 }
 
-uint32_t gmem_balloon_take_free(struct gmem *gmem, uint64_t *pfns, uint32_t count)
+uint32_t gmem_balloon_take_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count)
 {
     uint32_t pages[GMEM_BATCH_MAX];
-    const uint32_t room = gmem_count_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_free_above(gmem, gmem->min);
     count = count < room ? count : room;
     if (count == 0) {
         return 0;
     }
     gmem_pool_take_pages(&gmem->pool, pages, count, (uint8_t)PAGE_USE_BALLOON);
-    count_taken_pages(gmem, count);
+    account_taken_pages(gmem, count);
     for (uint32_t i = 0; i < count; i++) {
         pfns[i] = gmem_get_pfn(gmem, pages[i]);
     }
@@ -36,7 +36,7 @@ uint32_t gmem_balloon_take_free(struct gmem *gmem, uint64_t *pfns, uint32_t coun
 uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    uint32_t got = gmem_balloon_take_free(gmem, pages, count);
+    uint32_t got = gmem_balloon_take_free_pages(gmem, pages, count);
     if (got == count) {
         return got;
     }
@@ -45,7 +45,7 @@ uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t c
     const uint32_t missing = count - got;
     const uint32_t want = missing > GMEM_RECLAIM_BATCH ? missing : GMEM_RECLAIM_BATCH;
     if (gmem_reclaim_pages(gmem, want, GMEM_RECLAIM_BATCH, &gmem->balloon_cost_ns) > 0) {
-        got += gmem_balloon_take_free(gmem, pages + got, missing);
+        got += gmem_balloon_take_free_pages(gmem, pages + got, missing);
     }
     return got;
 }
@@ -53,14 +53,14 @@ uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t c
 uint32_t gmem_balloon_alloc_pages_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count)
 {
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
-    const uint32_t got = gmem_balloon_take_free(gmem, pages, count);
+    const uint32_t got = gmem_balloon_take_free_pages(gmem, pages, count);
     gmem->reclaim_wanted = gmem->reclaim_wanted || got < count;
     return got;
 }
 
 struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count)
 {
-    struct gmem_waited result = {.ready = gmem_count_above(gmem, gmem->min)};
+    struct gmem_waited result = {.ready = gmem_count_free_above(gmem, gmem->min)};
     if (result.ready >= count) {
         return result;
     }
@@ -70,7 +70,7 @@ struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count)
         gmem_reclaim_pages(gmem, GMEM_RECLAIM_BATCH, GMEM_RECLAIM_BATCH, &result.cost_ns);
     gmem->balloon_cost_ns += result.cost_ns;
     result.stuck = freed == 0;
-    result.ready = gmem_count_above(gmem, gmem->min);
+    result.ready = gmem_count_free_above(gmem, gmem->min);
     return result;
 }
 
@@ -124,7 +124,7 @@ static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use
         for (uint32_t i = 0; i < GMEM_BATCH_MAX; i++) {
             pages[i] = first + done + i;
         }
-        gmem_notify_moved(gmem, pages, GMEM_BATCH_MAX, from, to);
+        gmem_notify_moved_pages(gmem, pages, GMEM_BATCH_MAX, from, to);
     }
 }
 
@@ -134,12 +134,12 @@ uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint
     if (gmem->config.page_order != 0 || gmem->config.first_pfn % GMEM_POOL_BLOCK != 0) {
         return 0;
     }
-    while (got < count && gmem_count_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
+    while (got < count && gmem_count_free_above(gmem, gmem->min) >= GMEM_POOL_BLOCK) {
         uint32_t first = 0;
         if (!gmem_pool_take_huge_page(&gmem->pool, &first, (uint8_t)PAGE_USE_BALLOON)) {
             break;
         }
-        count_taken_pages(gmem, GMEM_POOL_BLOCK);
+        account_taken_pages(gmem, GMEM_POOL_BLOCK);
         firsts[got++] = gmem_get_pfn(gmem, first);
         notify_block_moved(gmem, first, PAGE_USE_FREE, PAGE_USE_BALLOON);
     }

@@ -52,15 +52,16 @@ static uint32_t limit_to_batch(uint64_t pages)
 
 /** Returns how many pages can be taken now, 1 to `want`; it runs direct reclaim if necessary. 0
  * means that no page is left. */
-static uint32_t reclaim_room(struct gmem *gmem, uint32_t want, bool *reclaimed, uint64_t *cost_ns)
+static uint32_t reclaim_if_needed(struct gmem *gmem, uint32_t want, bool *reclaimed,
+                                  uint64_t *cost_ns)
 {
-    if (gmem_count_above(gmem, gmem->min) == 0) {
+    if (gmem_count_free_above(gmem, gmem->min) == 0) {
         gmem->direct_reclaims += !*reclaimed;
         *reclaimed = true;
         const uint32_t batch = want > GMEM_RECLAIM_BATCH ? want : GMEM_RECLAIM_BATCH;
         (void)gmem_reclaim_pages(gmem, batch, batch, cost_ns);
     }
-    const uint32_t room = gmem_count_above(gmem, gmem->min);
+    const uint32_t room = gmem_count_free_above(gmem, gmem->min);
     return want < room ? want : room;
 }
 
@@ -84,7 +85,7 @@ struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use
     bool reclaimed = false;
     while (result.pages < pages) {
         const uint32_t want = limit_to_batch(pages - result.pages);
-        const uint32_t count = reclaim_room(gmem, want, &reclaimed, &result.cost_ns);
+        const uint32_t count = reclaim_if_needed(gmem, want, &reclaimed, &result.cost_ns);
         if (count == 0) {
             result.status = GMEM_OOM;
             break;
@@ -102,7 +103,7 @@ static uint64_t read_into_free_pages(struct gmem *gmem, struct gmem_group *group
 {
     uint64_t done = 0;
     while (done < pages) {
-        const uint32_t room = gmem_count_above(gmem, gmem->low);
+        const uint32_t room = gmem_count_free_above(gmem, gmem->low);
         const uint32_t want = limit_to_batch(pages - done);
         const uint32_t count = want < room ? want : room;
         if (count == 0) {
@@ -130,7 +131,7 @@ static uint64_t read_over_clean_pages(struct gmem *gmem, struct gmem_group *grou
     return done;
 }
 
-void gmem_cache_read_new(struct gmem *gmem, uint32_t group, uint64_t pages)
+void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_group *owner = &gmem->groups[group];
     uint64_t left = pages - read_into_free_pages(gmem, owner, pages);
@@ -181,10 +182,10 @@ static void move_cache_pages(struct gmem *gmem, struct gmem_group *group, page_u
     }
     gmem->in_use[from] -= count;
     gmem->in_use[to] += count;
-    gmem_notify_moved(gmem, pages, count, from, to);
+    gmem_notify_moved_pages(gmem, pages, count, from, to);
 }
 
-void gmem_cache_set_dirty(struct gmem *gmem, uint32_t group, uint64_t pages)
+void gmem_cache_set_dirty_pages(struct gmem *gmem, uint32_t group, uint64_t pages)
 {
     struct gmem_group *owner = &gmem->groups[group];
     const struct gmem_list *clean = &owner->list[PAGE_USE_CACHE_CLEAN];
@@ -249,7 +250,7 @@ static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uin
     struct gmem_group *owner = &gmem->groups[group];
     const uint64_t tag = gmem_swap_pop_tag(gmem, owner);
     uint32_t page = BUDDY_NONE;
-    if (reclaim_room(gmem, 1, reclaimed, cost_ns) == 0) {
+    if (reclaim_if_needed(gmem, 1, reclaimed, cost_ns) == 0) {
         gmem_swap_push_tag(gmem, owner, tag);
         return false;
     }

@@ -31,7 +31,7 @@ bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn
     const uint32_t size = UINT32_C(1) << order;
     uint32_t pages[GMEM_BATCH_MAX];
     uint32_t first = 0;
-    if (gmem_count_above(gmem, gmem->low) < size || !take_free_block(gmem, order, &first)) {
+    if (gmem_count_free_above(gmem, gmem->low) < size || !take_free_block(gmem, order, &first)) {
         return false;
     }
     gmem->in_use[PAGE_USE_HINTED] += size;
@@ -41,7 +41,7 @@ bool gmem_take_hint_block(struct gmem *gmem, uint32_t order, uint64_t *first_pfn
             gmem->tag[first + done] = GMEM_TAG_UNKNOWN;
             pages[n++] = first + done;
         }
-        gmem_notify_moved(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
+        gmem_notify_moved_pages(gmem, pages, n, PAGE_USE_FREE, PAGE_USE_HINTED);
     }
     *first_pfn = gmem_get_pfn(gmem, first);
     return true;

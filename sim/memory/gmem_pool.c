@@ -331,7 +331,8 @@ static bool audit_tree(const struct gmem_pool *pool, uint64_t *seen, char *text,
             const bool told = (pool->bits[level][i / 64] >> (i % 64) & 1) != 0;
             if (told != (pool->bits[level - 1][i] != 0)) {
                 (void)snprintf(text, bytes,
-                               "pool: bit %" PRIu32 " of level %" PRIu32 " does not match its word",
+                               "pool: bit %" PRIu32 " of level %" PRIu32
+                               " of the bit tree does not match its word",
                                i, level);
                 return false;
             }

@@ -79,7 +79,7 @@ struct gmem {
     uint64_t bad_frees;
 };
 
-static inline page_use gmem_get_use(const struct gmem *gmem, uint32_t page)
+static inline page_use gmem_get_use_by_index(const struct gmem *gmem, uint32_t page)
 {
     return (page_use)(gmem->state[page] & GMEM_USE_MASK);
 }
@@ -90,7 +90,7 @@ static inline uint64_t gmem_get_pfn(const struct gmem *gmem, uint32_t page)
 }
 
 /** Returns the number of free pages above a watermark. */
-static inline uint32_t gmem_count_above(const struct gmem *gmem, uint32_t mark)
+static inline uint32_t gmem_count_free_above(const struct gmem *gmem, uint32_t mark)
 {
     return gmem->pool.free_pages > mark ? gmem->pool.free_pages - mark : 0;
 }
@@ -104,8 +104,8 @@ static inline uint64_t gmem_scale_cost(const struct gmem *gmem, uint64_t pages, 
 /* gmem.c */
 uint32_t gmem_find_page(const struct gmem *gmem,
                         uint64_t pfn); /**< BUDDY_NONE: none begins there */
-void gmem_notify_moved(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
-                       page_use from, page_use to);
+void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
+                             page_use from, page_use to);
 /** Takes `count` <= GMEM_BATCH_MAX pages from the pool. It wakes background reclaim below the low
  * watermark. */
 void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
@@ -121,7 +121,7 @@ void gmem_stamp_page(const struct gmem *gmem, uint32_t page);
 
 /* gmem_balloon.c */
 /** Takes up to `count` free pages above the min watermark for the balloon and stores their PFNs. */
-uint32_t gmem_balloon_take_free(struct gmem *gmem, uint64_t *pfns, uint32_t count);
+uint32_t gmem_balloon_take_free_pages(struct gmem *gmem, uint64_t *pfns, uint32_t count);
 
 /* gmem_list.c */
 void gmem_list_push(struct gmem *gmem, struct gmem_list *list, uint32_t page);

@@ -69,7 +69,7 @@ static void notify_block_moved(const struct gmem *gmem, uint32_t first, page_use
         while (n < GMEM_BATCH_MAX && done < size) {
             pages[n++] = first + done++;
         }
-        gmem_notify_moved(gmem, pages, n, from, to);
+        gmem_notify_moved_pages(gmem, pages, n, from, to);
     }
 }
 
@@ -81,7 +81,7 @@ uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t c
     if (gmem->reported == NULL || gmem->pool.kind != PAGES_LIFO) {
         return 0;
     }
-    const uint32_t room = gmem_count_above(gmem, gmem->low) >> order;
+    const uint32_t room = gmem_count_free_above(gmem, gmem->low) >> order;
     count = count < GMEM_BATCH_MAX ? count : GMEM_BATCH_MAX;
     count = room == 0 ? 0 : count < room - 1 ? count : room - 1;
     count = count == 0 ? 0 : find_unreported_blocks(gmem, found, count);

@@ -36,7 +36,7 @@ uint32_t gmem_drop_clean_cache(struct gmem *gmem, struct gmem_group *group, uint
     return drop_cache_pages(gmem, group, PAGE_USE_CACHE_CLEAN, want);
 }
 
-static uint32_t write_and_drop_dirty(struct gmem *gmem, struct gmem_group *group, uint32_t want)
+static uint32_t drop_dirty_cache(struct gmem *gmem, struct gmem_group *group, uint32_t want)
 {
     return drop_cache_pages(gmem, group, PAGE_USE_CACHE_DIRTY, want);
 }
@@ -96,7 +96,7 @@ uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max,
         reclaim_from_groups(gmem, PAGE_USE_CACHE_CLEAN, gmem_drop_clean_cache, want);
     uint32_t left = want - clean;
     const uint32_t dirty =
-        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_CACHE_DIRTY, write_and_drop_dirty, left) : 0;
+        left > 0 ? reclaim_from_groups(gmem, PAGE_USE_CACHE_DIRTY, drop_dirty_cache, left) : 0;
     left -= dirty;
     left = left < anon_max ? left : anon_max;
     const uint32_t anon =

@@ -67,7 +67,7 @@ static uint64_t compute_excess(uint64_t have, uint64_t want)
 }
 
 /** Frees the memory that is not wanted any more, before new memory is allocated. */
-static void release_excess(const struct workload *workload)
+static void release_excess_memory(const struct workload *workload)
 {
     struct gmem *gmem = workload->gmem;
     const struct workload_pages *want = &workload->want;
@@ -122,7 +122,7 @@ static uint64_t count_accesses(uint64_t pages, uint64_t share)
 }
 
 /** Returns how many of `count` accesses fall into `part` pages of `whole`, rounded up. */
-static uint64_t scale_accesses(uint64_t count, uint64_t part, uint64_t whole)
+static uint64_t scale_access_count(uint64_t count, uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : (count * part + whole - 1) / whole;
 }
@@ -136,7 +136,7 @@ static void use_anon_memory(const struct workload *workload, uint64_t *cost_ns)
     gmem_touch_pages(workload->gmem, workload->group, PAGE_USE_ANON, VERIFY_PAGES);
     const struct gmem_result result =
         gmem_swap_in_pages(workload->gmem, workload->group,
-                           scale_accesses(count_accesses(all, ANON_SHARE), swapped, all));
+                           scale_access_count(count_accesses(all, ANON_SHARE), swapped, all));
     *cost_ns += result.cost_ns;
 }
 
@@ -150,12 +150,12 @@ static void use_page_cache(const struct workload *workload, uint64_t *cost_ns)
     gmem_touch_pages(gmem, group, PAGE_USE_CACHE_DIRTY, VERIFY_PAGES);
     const uint64_t dropped = gmem_cache_count_dropped(gmem, group);
     const struct gmem_result result = gmem_cache_refault_pages(
-        gmem, group, scale_accesses(count_accesses(wish, CACHE_SHARE), dropped, wish));
+        gmem, group, scale_access_count(count_accesses(wish, CACHE_SHARE), dropped, wish));
     *cost_ns += result.cost_ns;
-    gmem_cache_read_new(
+    gmem_cache_read_new_pages(
         gmem, group,
         compute_excess(wish, count_cache_pages(workload) + gmem_cache_count_dropped(gmem, group)));
-    gmem_cache_set_dirty(gmem, group, workload->want.dirty);
+    gmem_cache_set_dirty_pages(gmem, group, workload->want.dirty);
 }
 
 /* ---- The tick ---- */
@@ -203,7 +203,7 @@ void workload_run_tick(struct workload *workload, uint64_t now_ns, struct worklo
         return;
     }
     workload_update_want(workload, now_ns);
-    release_excess(workload);
+    release_excess_memory(workload);
     if (demand_missing_pages(workload, &cost_ns)) {
         use_anon_memory(workload, &cost_ns);
         use_page_cache(workload, &cost_ns);

@@ -21,7 +21,7 @@ static struct bnt_host_config make_host_config(const struct vm *vm)
         device->hint_ids == 0 ? 0 : BNT_BALLOON_HINT_ID_FIRST - 1 + device->hint_ids;
     if (vm_uses_vmware_wire(vm)) {
         config.wire = BNT_HOST_WIRE_VMWARE;
-        config.target.slack_pfns = vm_get_slack(vm);
+        config.target.slack_pfns = vm_get_slack_pfns(vm);
     } else {
         config.vmware.capabilities = 0;
     }
@@ -56,10 +56,10 @@ bool device_can_start(const struct vm *vm, char *error, size_t error_bytes)
     size_t bytes = 0;
     const bnt_status status = bnt_host_footprint(&config, &bytes);
     if (status == BNT_OK && ws_ns > 0 && ws_ns < 1000000) {
-        (void)snprintf(
-            error, error_bytes,
-            "%s: ws_interval must be 0 or at least 1ms, because the device sends whole milliseconds",
-            vm->spec.name);
+        (void)snprintf(error, error_bytes,
+                       "%s: ws_interval must be 0 or at least 1ms, because the device sends "
+                       "whole milliseconds",
+                       vm->spec.name);
         return false;
     }
     return status == BNT_OK || peers_report_refusal(error, error_bytes, vm, "the device", status);

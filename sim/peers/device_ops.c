@@ -37,7 +37,7 @@ static bnt_status discard_memory(void *opaque, uint64_t gpa, uint64_t bytes, uin
                    "%s: the device discarded PFNs beyond the guest's memory", vm->spec.name);
         return BNT_E_RANGE;
     }
-    backing_discard(vm, first_pfn, pfns, freed);
+    backing_discard_pages(vm, first_pfn, pfns, freed);
     OBSERVE(vm, OBSERVED_DISCARDED, .at = first_pfn, .value = pfns);
     return BNT_OK;
 }
@@ -48,14 +48,14 @@ static bnt_status fill_memory(void *opaque, uint64_t gpa, uint64_t bytes, uint32
     struct vm *vm = opaque;
     const uint64_t first_pfn = gpa >> BNT_PFN_SHIFT;
     const uint64_t pfns = bytes >> BNT_PFN_SHIFT;
-    backing_fill(vm, first_pfn, pfns, value, freed);
+    backing_fill_pages(vm, first_pfn, pfns, value, freed);
     OBSERVE(vm, OBSERVED_FILLED, .at = first_pfn, .value = pfns, .other = value);
     return BNT_OK;
 }
 
 /** Random refusals are faults. In a quiet phase the result is bound - 1, which causes no refusal.
  */
-static uint32_t draw_choice(void *opaque, uint32_t bound)
+static uint32_t draw_refusal(void *opaque, uint32_t bound)
 {
     const struct vm *vm = opaque;
     if (vm->world->quiet) {
@@ -92,7 +92,7 @@ static void observe_host_request(void *opaque, const struct bnt_host_request *re
     OBSERVE(vm, OBSERVED_HOST_REQUEST, .host_request = request);
 }
 
-static void observe_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
+static void observe_free_page_report(void *opaque, uint64_t first_pfn, uint64_t pfns)
 {
     struct vm *vm = opaque;
     vm->touched = true;
@@ -121,12 +121,12 @@ struct bnt_host_ops device_make_ops(const struct vm *vm)
         .config_interrupt = send_config_interrupt,
         .backing.discard = vm->spec.device.discard ? discard_memory : NULL,
         .backing.fill = vm->spec.device.fill ? fill_memory : NULL,
-        .refusal.draw = draw_choice,
+        .refusal.draw = draw_refusal,
         .ledger.leaf_alloc = alloc_leaf,
         .ledger.leaf_free = free_leaf,
         .event = observe_host_event,
         .request = observe_host_request,
-        .reporting.report = observe_report,
+        .reporting.report = observe_free_page_report,
         .hinting.hint = observe_hint,
         .vmware.doorbell = ring_doorbell,
     };

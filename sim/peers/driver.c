@@ -7,7 +7,7 @@
 
 /* ---- Settings ---- */
 
-static uint32_t make_slack_setting(uint64_t pfns)
+static uint32_t encode_slack(uint64_t pfns)
 {
     return pfns == 0 ? BNT_GUEST_SLACK_NONE : (uint32_t)pfns;
 }
@@ -28,7 +28,7 @@ static void set_vmware_config(const struct vm *vm, struct bnt_guest_config *conf
     }
     config->vmware.caps = driver->config.vmware.caps;
     config->vmware.habits |= driver->config.vmware.habits;
-    config->vmware.slack_pfns = make_slack_setting(vm_get_slack(vm));
+    config->vmware.slack_pfns = encode_slack(vm_get_slack_pfns(vm));
 }
 
 /** Returns the order of the reported block that the scenario asks for. */

@@ -13,7 +13,7 @@
 /* ---- Memory ---- */
 
 /** Returns how many of `count` pages can be allocated so that `floor` bytes stay free. */
-static uint32_t limit_by_floor(const struct vm *vm, uint32_t count)
+static uint32_t limit_pages_by_floor(const struct vm *vm, uint32_t count)
 {
     struct gmem_counters counters;
     if (vm->spec.driver.floor_bytes == 0) {
@@ -42,7 +42,7 @@ static bool start_sleeping_alloc(void *opaque, uint32_t count)
 static uint32_t alloc_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t wanted = limit_by_floor(vm, count);
+    const uint32_t wanted = limit_pages_by_floor(vm, count);
     const uint32_t got = may_sleep(vm) ? gmem_balloon_alloc_pages_nowait(vm->gmem, pages, wanted)
                                        : gmem_balloon_alloc_pages(vm->gmem, pages, wanted);
     if (got < count) {
@@ -206,7 +206,7 @@ static void observe_guest_request(void *opaque, const struct bnt_guest_request *
 static uint32_t alloc_huge_pages(void *opaque, uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
-    const uint32_t pfns = limit_by_floor(vm, count << BNT_BALLOON_2M_ORDER);
+    const uint32_t pfns = limit_pages_by_floor(vm, count << BNT_BALLOON_2M_ORDER);
     const uint32_t got =
         gmem_balloon_alloc_huge_pages(vm->gmem, pages, pfns >> BNT_BALLOON_2M_ORDER);
     memory_schedule_reclaim(vm);

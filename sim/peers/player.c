@@ -138,7 +138,7 @@ static bool is_done(const struct vm *vm)
 
 static void deliver_interrupt(struct vm *vm, uint16_t queue)
 {
-    wire_player_take_used(vm->player, queue);
+    wire_player_take_used_buffers(vm->player, queue);
 }
 
 static void ignore_notification(struct vm *vm)

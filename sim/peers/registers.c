@@ -120,7 +120,7 @@ static uint32_t load_le32(const void *src)
     return bnt_le32_get(value);
 }
 
-static void write_actual_field(struct vm *vm, uint32_t pfns)
+static void write_actual(struct vm *vm, uint32_t pfns)
 {
     const bnt_le32 value = bnt_le32_set(pfns);
     OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = BNT_BALLOON_CONFIG_ACTUAL, .data = &value,
@@ -137,7 +137,7 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
     }
     vm->touched = true;
     if (offset == BNT_BALLOON_CONFIG_ACTUAL && bytes == 4) {
-        write_actual_field(vm, load_le32(src));
+        write_actual(vm, load_le32(src));
         return;
     }
     OBSERVE(vm, OBSERVED_CONFIG_WRITING, .at = offset, .data = src, .count = bytes);

@@ -110,15 +110,17 @@ static bool check_queue(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (line->value >= WIRE_QUEUES || player->queues[line->value].slots != NULL) {
-        wire_report_breach(player, index, "queue %" PRIu64 " %s", line->value,
-                           line->value >= WIRE_QUEUES ? "is not a queue of a balloon device"
-                                                      : "was already set up");
+        wire_report_breach(player, index,
+                           line->value >= WIRE_QUEUES ? "queue %" PRIu64
+                                                        " is not a queue of a balloon device"
+                                                      : "queue %" PRIu64 " was already set up",
+                           line->value);
         return false;
     }
     if (player->queue_count > 0 && line->value < player->report_queue) {
         wire_report_breach(player, index,
-                           "queue %" PRIu64 " after queue %" PRIu32
-                           ": a driver sets them up in ascending order",
+                           "queue %" PRIu64 " is set up after queue %" PRIu32
+                           ", but a driver sets queues up in ascending order",
                            line->value, player->report_queue);
         return false;
     }
@@ -203,7 +205,7 @@ bool wire_start_driver(struct wire_player *player, uint32_t line)
 
 /* ---- Requests ---- */
 
-static bool is_in_region(const struct wire_player *player, const struct wire_pair *run)
+static bool is_run_in_region(const struct wire_player *player, const struct wire_pair *run)
 {
     return run->first >= player->first_pfn && run->first - player->first_pfn < player->pfns &&
            run->second <= player->pfns - (run->first - player->first_pfn);
@@ -211,13 +213,14 @@ static bool is_in_region(const struct wire_player *player, const struct wire_pai
 
 /** Checks that the runs or extents of a line are in guest memory and have 1 to `most` PFNs. Stores
  * the number of PFNs. */
-static bool measure_runs(struct wire_player *player, uint32_t index, uint64_t most, uint64_t *pfns)
+static bool measure_page_runs(struct wire_player *player, uint32_t index, uint64_t most,
+                              uint64_t *pfns)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *runs = player->recording.pairs + line->pair;
     *pfns = 0;
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        if (!is_in_region(player, &runs[i])) {
+        if (!is_run_in_region(player, &runs[i])) {
             wire_report_breach(player, index,
                                "the range at PFN %" PRIu64 " with %" PRIu64
                                " PFNs is not in the guest's memory",
@@ -236,7 +239,7 @@ static bool measure_runs(struct wire_player *player, uint32_t index, uint64_t mo
 }
 
 /** Whether a driver could send this request now. */
-static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t queue,
+static bool is_request_due(struct wire_player *player, uint32_t index, uint32_t queue,
                            uint64_t pfns)
 {
     const struct wire_line *line = &player->recording.lines[index];
@@ -247,9 +250,9 @@ static bool request_is_due(struct wire_player *player, uint32_t index, uint32_t 
                            "the line says %" PRIu64 " pages, but its runs have %" PRIu64,
                            line->value, pfns);
     } else if (player->queues[queue].outstanding) {
-        wire_report_unanswered(player, queue, index);
+        wire_report_unanswered_request(player, queue, index);
     } else if (player->actual_due) {
-        wire_report_no_actual(player, index);
+        wire_report_missing_actual(player, index);
     } else if ((player->features & BNT_BALLOON_F_STATS_VQ) != 0 && player->counts.stats == 0) {
         wire_report_breach(player, index,
                            "a request comes before the first statistics, "
@@ -273,8 +276,8 @@ static void play_request(struct wire_player *player, uint32_t index)
         line->kind == WIRE_INFLATE ? BNT_BALLOON_QUEUE_INFLATE : BNT_BALLOON_QUEUE_DEFLATE;
     const uint64_t offset = wire_get_buffer_offset(queue);
     uint64_t pfns = 0;
-    if (!measure_runs(player, index, WIRE_REQUEST_PFNS_MAX, &pfns) ||
-        !request_is_due(player, index, queue, pfns)) {
+    if (!measure_page_runs(player, index, WIRE_REQUEST_PFNS_MAX, &pfns) ||
+        !is_request_due(player, index, queue, pfns)) {
         return;
     }
     uint8_t *out = player->dma + offset;
@@ -287,7 +290,7 @@ static void play_request(struct wire_player *player, uint32_t index)
     }
     const struct bnt_vq_seg seg = {player->dma_gpa + offset, (uint32_t)(pfns * sizeof(bnt_le32))};
     if (line->kind == WIRE_INFLATE) {
-        wire_note_inflate(player, index);
+        wire_mark_inflated_blocks(player, index);
     }
     player->actual_due = true;
     player->actual_after = index;
@@ -309,7 +312,7 @@ static void play_stats(struct wire_player *player, uint32_t index)
         return;
     }
     if (player->queues[queue].outstanding) {
-        wire_report_unanswered(player, queue, index);
+        wire_report_unanswered_request(player, queue, index);
         return;
     }
     if (line->pair_count > BNT_STATS_MAX) {
@@ -350,7 +353,7 @@ static void play_reporting(struct wire_player *player, uint32_t index)
         return;
     }
     if (player->queues[player->report_queue].outstanding) {
-        wire_report_unanswered(player, player->report_queue, index);
+        wire_report_unanswered_request(player, player->report_queue, index);
         return;
     }
     if (line->pair_count > WIRE_EXTENTS_MAX) {
@@ -359,7 +362,7 @@ static void play_reporting(struct wire_player *player, uint32_t index)
                            line->pair_count, WIRE_EXTENTS_MAX);
         return;
     }
-    if (!measure_runs(player, index, most, &pfns) || !wire_check_report(player, index)) {
+    if (!measure_page_runs(player, index, most, &pfns) || !wire_check_report(player, index)) {
         return;
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
@@ -386,7 +389,7 @@ static void play_actual(struct wire_player *player, uint32_t index)
     static const uint32_t before[] = {BNT_BALLOON_QUEUE_INFLATE, BNT_BALLOON_QUEUE_DEFLATE};
     for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
         if (player->queues[before[i]].outstanding) {
-            wire_report_unanswered(player, before[i], index);
+            wire_report_unanswered_request(player, before[i], index);
             return;
         }
     }

@@ -14,7 +14,7 @@
 
 /* ---- DMA memory: the rings, then one buffer for each queue that needs one ---- */
 
-static uint64_t get_ring_room(void)
+static uint64_t get_ring_bytes(void)
 {
     const uint64_t mask = BNT_PFN_BYTES - 1;
     return (bnt_vq_drv_ring_bytes(WIRE_QUEUE_SIZE_MAX, 0) + mask) & ~mask;
@@ -27,12 +27,12 @@ _Static_assert(BUFFER_ROOM >= BNT_STATS_MAX * sizeof(struct bnt_stat_wire),
 
 uint64_t wire_get_ring_offset(uint32_t queue)
 {
-    return queue * get_ring_room();
+    return queue * get_ring_bytes();
 }
 
 uint64_t wire_get_buffer_offset(uint32_t queue)
 {
-    return WIRE_QUEUES * get_ring_room() + queue * BUFFER_ROOM;
+    return WIRE_QUEUES * get_ring_bytes() + queue * BUFFER_ROOM;
 }
 
 size_t wire_player_get_dma_bytes(void)
@@ -129,7 +129,7 @@ static bool check_misuse(struct wire_player *player, uint32_t line)
     return false;
 }
 
-void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t line)
+void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, uint32_t line)
 {
     const uint32_t sent = player->queues[queue].line;
     const char *kind = wire_get_kind_name(player->recording.lines[sent].kind);
@@ -145,7 +145,7 @@ void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t
                        sent + 1);
 }
 
-void wire_report_no_actual(struct wire_player *player, uint32_t line)
+void wire_report_missing_actual(struct wire_player *player, uint32_t line)
 {
     wire_report_breach(player, line,
                        "no actual was written after the request of line %" PRIu32
@@ -173,7 +173,7 @@ void wire_send_buffer(struct wire_player *player, uint32_t queue, uint32_t line,
     }
 }
 
-void wire_player_take_used(struct wire_player *player, uint16_t queue)
+void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue)
 {
     if (player->failed || player->phase != WIRE_RUNNING || queue >= WIRE_QUEUES ||
         player->queues[queue].slots == NULL) {
@@ -199,7 +199,7 @@ void wire_player_take_used(struct wire_player *player, uint16_t queue)
 
 /* ---- The order of lines ---- */
 
-static bool is_in_order(struct wire_player *player, uint32_t index)
+static bool check_line_order(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     if (index != player->next) {
@@ -221,13 +221,13 @@ static bool is_in_order(struct wire_player *player, uint32_t index)
     }
     if (player->actual_due && line->at_us - player->recording.lines[player->actual_after].at_us >
                                   WIRE_ACTUAL_GAP_US_MAX) {
-        wire_report_no_actual(player, index);
+        wire_report_missing_actual(player, index);
     }
     return !player->failed;
 }
 
 /** Checks the phases: first features, then the region, then queues, then all other lines. */
-static bool is_in_phase(struct wire_player *player, uint32_t index)
+static bool check_line_phase(struct wire_player *player, uint32_t index)
 {
     const wire_kind kind = player->recording.lines[index].kind;
     const char *name = wire_get_kind_name(kind);
@@ -254,8 +254,8 @@ static bool is_in_phase(struct wire_player *player, uint32_t index)
 
 void wire_player_play_line(struct wire_player *player, uint32_t line)
 {
-    if (player->failed || line >= player->recording.line_count || !is_in_order(player, line) ||
-        !is_in_phase(player, line)) {
+    if (player->failed || line >= player->recording.line_count || !check_line_order(player, line) ||
+        !check_line_phase(player, line)) {
         return;
     }
     player->next++;

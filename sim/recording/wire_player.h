@@ -8,7 +8,7 @@
  * and the error. docs/use/recordings.md lists what it checks.
  *
  * Usage: wire_player_create once; wire_player_play_line for each line, at its time;
- * wire_player_take_used at each interrupt; wire_player_is_done at the end.
+ * wire_player_take_used_buffers at each interrupt; wire_player_is_done at the end.
  */
 #ifndef SIM_RECORDING_WIRE_PLAYER_H
 #define SIM_RECORDING_WIRE_PLAYER_H
@@ -70,7 +70,7 @@ uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line
 void wire_player_play_line(struct wire_player *player, uint32_t line);
 
 /** Takes back the buffers that the device has used from a queue. It may be called at any time. */
-void wire_player_take_used(struct wire_player *player, uint16_t queue);
+void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */
 bool wire_player_is_done(const struct wire_player *player);

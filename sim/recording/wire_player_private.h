@@ -78,9 +78,9 @@ struct wire_player {
 void wire_report_breach(struct wire_player *player, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** Reports that the device still has a queue's buffer when `line` needs it back. */
-void wire_report_unanswered(struct wire_player *player, uint32_t queue, uint32_t line);
+void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, uint32_t line);
 /** Reports that no write of `actual` followed a request. */
-void wire_report_no_actual(struct wire_player *player, uint32_t line);
+void wire_report_missing_actual(struct wire_player *player, uint32_t line);
 /** Both return an offset in the DMA memory: of a queue's ring, of a queue's buffer. */
 uint64_t wire_get_ring_offset(uint32_t queue);
 uint64_t wire_get_buffer_offset(uint32_t queue);
@@ -101,7 +101,7 @@ void wire_play_line(struct wire_player *player, uint32_t line);
  * of them must be in guest memory. */
 bool wire_check_report(struct wire_player *player, uint32_t index);
 /** Records the pages of an inflate: the blocks that contain them may be reported again. */
-void wire_note_inflate(struct wire_player *player, uint32_t index);
+void wire_mark_inflated_blocks(struct wire_player *player, uint32_t index);
 /** Whether these statistics can follow the last ones. */
 bool wire_check_stats(struct wire_player *player, uint32_t index);
 

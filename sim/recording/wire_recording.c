@@ -225,7 +225,7 @@ static bool scan_digits(struct scanner *scanner, uint32_t base, uint64_t max, co
     uint64_t sum = 0;
     while (scanner->at < scanner->end && parse_digit(*scanner->at, base, &digit)) {
         if (sum > (max - digit) / base) {
-            return reject(scanner, "%s is over its limit of %" PRIu64, what, max);
+            return reject(scanner, "%s must be at most %" PRIu64, what, max);
         }
         sum = sum * base + digit;
         scanner->at++;
@@ -357,7 +357,7 @@ static bool scan_member(struct scanner *scanner)
 }
 
 /** Finds the kind of a line by its key `event` or `queue`. */
-static bool find_kind(struct scanner *scanner, wire_kind *kind)
+static bool find_line_kind(struct scanner *scanner, wire_kind *kind)
 {
     const bool event = (scanner->seen >> KEY_EVENT & 1u) != 0;
     if (event == ((scanner->seen >> KEY_QUEUE & 1u) != 0)) {
@@ -375,7 +375,7 @@ static bool find_kind(struct scanner *scanner, wire_kind *kind)
 }
 
 /** Checks that the line has exactly the keys of its kind. */
-static bool check_keys(struct scanner *scanner, wire_kind kind)
+static bool check_line_keys(struct scanner *scanner, wire_kind kind)
 {
     const struct kind_rule *rule = &kinds[kind];
     uint32_t wanted = 1u << KEY_T_US | 1u << rule->by | 1u << rule->value;
@@ -385,8 +385,8 @@ static bool check_keys(struct scanner *scanner, wire_kind kind)
     for (uint32_t i = 0; i < KEY_COUNT; i++) {
         if (((wanted ^ scanner->seen) >> i & 1u) != 0) {
             return reject(scanner,
-                          (wanted >> i & 1u) != 0 ? "%s lacks \"%s\""
-                                                  : "%s has no \"%s\" in a recording",
+                          (wanted >> i & 1u) != 0 ? "%s lacks the key \"%s\""
+                                                  : "%s must not have the key \"%s\"",
                           rule->name, keys[i].name);
         }
     }
@@ -414,7 +414,7 @@ static bool scan_line(struct scanner *scanner, bool again)
     if (scanner->at != scanner->end) {
         return reject(scanner, "text follows the JSON object: a line has exactly one object");
     }
-    if (!find_kind(scanner, &line.kind) || !check_keys(scanner, line.kind)) {
+    if (!find_line_kind(scanner, &line.kind) || !check_line_keys(scanner, line.kind)) {
         return false;
     }
     const struct kind_rule *rule = &kinds[line.kind];
@@ -432,7 +432,7 @@ static bool scan_line(struct scanner *scanner, bool again)
     return true;
 }
 
-static bool scan_all(struct scanner *scanner, const char *bytes, size_t length)
+static bool scan_all_lines(struct scanner *scanner, const char *bytes, size_t length)
 {
     const char *at = bytes;
     const char *end = bytes + length;
@@ -476,7 +476,7 @@ bool wire_recording_parse(struct wire_recording *recording, struct arena *arena,
                    ? reject(&scanner, "the recording is empty")
                    : reject(&scanner, "the recording has more than %u bytes", WIRE_BYTES_MAX);
     } else {
-        good = scan_all(&scanner, bytes, length);
+        good = scan_all_lines(&scanner, bytes, length);
     }
     if (!good) {
         wire_recording_free(recording);

@@ -126,7 +126,7 @@ bool wire_check_report(struct wire_player *player, uint32_t index)
     return true;
 }
 
-void wire_note_inflate(struct wire_player *player, uint32_t index)
+void wire_mark_inflated_blocks(struct wire_player *player, uint32_t index)
 {
     const struct wire_line *line = &player->recording.lines[index];
     const struct wire_pair *runs = player->recording.pairs + line->pair;
@@ -149,7 +149,7 @@ enum stat_kind {
     STAT_TOTAL
 };
 
-static bool is_of_kind(uint64_t tag, enum stat_kind kind)
+static bool is_tag_of_kind(uint64_t tag, enum stat_kind kind)
 {
     static const enum stat_kind kinds[BNT_STAT_COUNT] = {
 #define X(name, number, text, unit, stat) [number] = STAT_##stat,
@@ -187,7 +187,7 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
     const struct wire_pair *last = player->recording.pairs + before->pair;
     uint64_t total = UINT64_MAX;
     for (uint32_t i = 0; i < line->pair_count; i++) {
-        total = is_of_kind(tags[i].first, STAT_TOTAL) ? tags[i].second : total;
+        total = is_tag_of_kind(tags[i].first, STAT_TOTAL) ? tags[i].second : total;
         for (uint32_t j = 0; j < i; j++) {
             if (tags[j].first == tags[i].first) {
                 wire_report_breach(player, index, "tag %" PRIu64 " comes twice", tags[i].first);
@@ -197,7 +197,7 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
     }
     for (uint32_t i = 0; i < line->pair_count; i++) {
         const bool is_known = tags[i].second != BNT_STAT_UNSET && last[i].second != BNT_STAT_UNSET;
-        if (is_known && is_of_kind(tags[i].first, STAT_COUNTER) &&
+        if (is_known && is_tag_of_kind(tags[i].first, STAT_COUNTER) &&
             tags[i].second < last[i].second) {
             wire_report_breach(player, index,
                                "tag %" PRIu64 " decreases from %" PRIu64 " to %" PRIu64
@@ -205,7 +205,7 @@ static bool check_values(struct wire_player *player, uint32_t index, const struc
                                tags[i].first, last[i].second, tags[i].second);
             return false;
         }
-        if (is_known && is_of_kind(tags[i].first, STAT_MEMORY) && tags[i].second > total) {
+        if (is_known && is_tag_of_kind(tags[i].first, STAT_MEMORY) && tags[i].second > total) {
             wire_report_breach(player, index,
                                "tag %" PRIu64 " is %" PRIu64
                                " bytes, more than all memory (%" PRIu64 ")",

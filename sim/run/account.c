@@ -50,10 +50,11 @@ static void print_refusals(const struct vm *vm, FILE *out)
     char last[32];
     world_format_time(first, sizeof first, vm->account.first_refusal_ns);
     world_format_time(last, sizeof last, vm->account.last_return_ns);
-    (void)fprintf(out, "; the first at %s, at most %" PRIu64 " held at once\n", first,
-                  vm->account.held_peak);
-    (void)fprintf(out, "  %s: %" PRIu64 " of them were returned, the last at %s\n", vm->spec.name,
-                  vm->account.returned, last);
+    (void)fprintf(out,
+                  "; the first refusal was at %s, at most %" PRIu64 " pages were held at once\n",
+                  first, vm->account.held_peak);
+    (void)fprintf(out, "  %s: %" PRIu64 " of the refused pages were returned, the last at %s\n",
+                  vm->spec.name, vm->account.returned, last);
 }
 
 static void print_resets(const struct vm *vm, FILE *out)

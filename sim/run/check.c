@@ -38,7 +38,7 @@ static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
 }
 
 /** This runs after every event, so it reads only the fields that oracle_check_counters needs. */
-void check_touched(struct vm *vm)
+void check_touched_vm(struct vm *vm)
 {
     struct world *world = vm->world;
     struct bnt_host_info host = {.size = offsetof(struct bnt_host_info, ledger.retained_pfns)};
@@ -67,7 +67,7 @@ void check_touched(struct vm *vm)
     oracle_check_counters(world->oracle, vm->index, &guest, &host);
 }
 
-void check_in_full(struct vm *vm)
+void check_vm_in_full(struct vm *vm)
 {
     struct world *world = vm->world;
     char text[256];

@@ -33,7 +33,7 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
     const uint64_t pfns = vm->spec.memory_bytes >> BNT_PFN_SHIFT;
     const uint64_t pages = pfns >> vm->spec.page_order;
     peers_make_ends(vm);
-    faults_interpose(vm);
+    faults_add_interposers(vm);
     vm->content = arena_alloc_zeroed(arena, pages * sizeof *vm->content);
     vm->backed_bytes = (pfns + 63) / 64 * sizeof *vm->backed;
     vm->backed = arena_alloc_zeroed(arena, vm->backed_bytes);
@@ -54,18 +54,18 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
             .host_pages = vm->spec.device.config.memory.host_page_order > 0,
             .page_order = vm->spec.page_order,
             .refused_max = vm_get_refused_max(vm),
-            .habits = vm_get_habits(vm),
+            .habits = vm_get_driver_habits(vm),
             .stall_ns = vm->spec.device.config.target.stall_ns,
             .report_pages = UINT64_C(1) << vm_get_guest_settings(vm).reporting.order,
             .answer_ns = compute_answer_ns(vm),
             .poll_ns = (vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0
                            ? vm->spec.driver.config.sizing.poll_ns
                            : 0,
-            .reset_empty_ns = vm_get_reset_empty_ns(vm),
+            .reset_empty_ns = vm_get_reset_limit_ns(vm),
         };
         oracle_init_vm(world->oracle, index, &config);
         if (vm_uses_vmware_wire(vm)) {
-            oracle_use_vmware_wire(world->oracle, index, vm_get_slack(vm));
+            oracle_use_vmware_wire(world->oracle, index, vm_get_slack_pfns(vm));
         }
         quirks_suspend_invariants(vm);
         if (vm_is_recorded(vm)) {

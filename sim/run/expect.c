@@ -27,7 +27,8 @@ static bool compare_values(uint64_t left, compare how, uint64_t right)
     return false;
 }
 
-static bool is_met(const struct world *world, const struct expression *expression, uint64_t *left)
+static bool is_expression_true(const struct world *world, const struct expression *expression,
+                               uint64_t *left)
 {
     *left = world_read_metric(world, expression->left, expression->left_vm);
     const uint64_t right = expression->right_is_metric
@@ -48,7 +49,7 @@ static void report_broken_expectation(struct world *world, uint32_t index, const
                expect->expression.text, value);
 }
 
-void expect_schedule(struct world *world)
+void expect_schedule_events(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
@@ -63,30 +64,32 @@ void expect_schedule(struct world *world)
     }
 }
 
-void expect_judge_event(struct world *world)
+void expect_judge_after_event(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         uint64_t found = 0;
-        if (expect->kind == EXPECT_ALWAYS && !is_met(world, &expect->expression, &found)) {
+        if (expect->kind == EXPECT_ALWAYS &&
+            !is_expression_true(world, &expect->expression, &found)) {
             report_broken_expectation(world, i, "always", found);
-        } else if (expect->kind == EXPECT_NEVER && is_met(world, &expect->expression, &found)) {
+        } else if (expect->kind == EXPECT_NEVER &&
+                   is_expression_true(world, &expect->expression, &found)) {
             report_broken_expectation(world, i, "never", found);
         } else if (expect->kind == EXPECT_EVENTUALLY && world->expect_open[i] &&
-                   is_met(world, &expect->expression, &found)) {
+                   is_expression_true(world, &expect->expression, &found)) {
             world->expect_met[i] = true;
             world->expect_open[i] = false;
         }
     }
 }
 
-void expect_run_event(struct world *world, uint32_t index)
+void expect_handle_event(struct world *world, uint32_t index)
 {
     const struct scenario_expect *expect = &world->scenario->expects[index];
     uint64_t found = 0;
     if (expect->kind == EXPECT_AT) {
-        if (!is_met(world, &expect->expression, &found)) {
+        if (!is_expression_true(world, &expect->expression, &found)) {
             report_broken_expectation(world, index, "at that time", found);
         }
     } else if (engine_get_time_ns(world->engine) == expect->from_ns && !world->expect_met[index] &&
@@ -94,24 +97,25 @@ void expect_run_event(struct world *world, uint32_t index)
         world->expect_open[index] = true;
         if (expect->within_ns == 0) {
             world->expect_open[index] = false;
-            world->expect_met[index] = is_met(world, &expect->expression, &found);
+            world->expect_met[index] = is_expression_true(world, &expect->expression, &found);
         }
     } else if (!world->expect_met[index]) {
         world->expect_open[index] = false;
-        world->expect_met[index] = is_met(world, &expect->expression, &found);
+        world->expect_met[index] = is_expression_true(world, &expect->expression, &found);
         if (!world->expect_met[index]) {
             report_broken_expectation(world, index, "eventually", found);
         }
     }
 }
 
-void expect_judge_end(struct world *world)
+void expect_judge_at_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->expect_count; i++) {
         const struct scenario_expect *expect = &scenario->expects[i];
         uint64_t found = 0;
-        if (expect->kind == EXPECT_FINALLY && !is_met(world, &expect->expression, &found)) {
+        if (expect->kind == EXPECT_FINALLY &&
+            !is_expression_true(world, &expect->expression, &found)) {
             report_broken_expectation(world, i, "finally", found);
         }
     }

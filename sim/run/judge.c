@@ -17,15 +17,15 @@ static void audit_state(struct world *world)
     }
 }
 
-void judge_event(struct world *world)
+void judge_after_event(struct world *world)
 {
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
         if (vm->touched) {
             vm_end_watched_event(vm);
-            check_touched(vm);
+            check_touched_vm(vm);
             if (world->small) {
-                check_in_full(vm);
+                check_vm_in_full(vm);
             }
             vm->touched = false;
         }
@@ -52,7 +52,7 @@ static oracle_device get_device_at_end(const struct vm *vm)
     return stays ? ORACLE_DEVICE_SUSPENDED : ORACLE_DEVICE_LIVE;
 }
 
-void judge_end(struct world *world)
+void judge_at_end(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     if (world->verdict != VERDICT_PASS || world->oracle == NULL) {
@@ -60,7 +60,7 @@ void judge_end(struct world *world)
     }
     for (uint32_t i = 0; i < world->vm_count; i++) {
         struct vm *vm = &world->vms[i];
-        check_in_full(vm);
+        check_vm_in_full(vm);
         if (!vm->ends.driver.is_done(vm)) {
             world_fail(world, VERDICT_LIVENESS, "%s: the recording was not played to its end",
                        vm->spec.name);
@@ -76,8 +76,8 @@ void judge_end(struct world *world)
         vm->touched = true;
     }
     audit_state(world);
-    judge_event(world);
+    judge_after_event(world);
     if (world->verdict == VERDICT_PASS) {
-        expect_judge_end(world);
+        expect_judge_at_end(world);
     }
 }

@@ -19,10 +19,10 @@ static void begin_phase(struct world *world, uint32_t index)
     const struct scenario_phase *phase = &world->scenario->phases[index];
     world_log(world, LOG_EVENTS, "phase %s%s", phase->name, phase->quiet ? " (quiet)" : "");
     for (uint32_t i = 0; world->oracle != NULL && i < world->vm_count; i++) {
-        check_in_full(&world->vms[i]);
+        check_vm_in_full(&world->vms[i]);
     }
     if (phase->quiet) {
-        script_begin_quiet(world);
+        script_begin_quiet_phase(world);
     } else {
         world->quiet = false;
     }
@@ -106,7 +106,7 @@ static void dispatch_event(struct world *world, struct vm *vm, const struct engi
         vm->ends.driver.line(vm, (uint32_t)event->a);
         break;
     case WORLD_EVENT_EXPECT:
-        expect_run_event(world, (uint32_t)event->a);
+        expect_handle_event(world, (uint32_t)event->a);
         break;
     case WORLD_EVENT_END:
         engine_stop_run(world->engine);
@@ -125,9 +125,9 @@ static void handle_event(void *opaque, const struct engine_event *event)
               event->a);
     dispatch_event(world, vm, event);
     if (world->oracle != NULL) {
-        judge_event(world);
+        judge_after_event(world);
         if (world->verdict == VERDICT_PASS) {
-            expect_judge_event(world);
+            expect_judge_after_event(world);
         }
     }
 }
@@ -278,7 +278,8 @@ static void end_run_at_limit(struct world *world, engine_end end)
         world_fail(world, VERDICT_LIMIT,
                    "limits.time was reached: raise it or shorten the scenario");
     } else if (end == ENGINE_DIVERGED) {
-        world_fail(world, VERDICT_NONDETERMINISM, "a choice differs from the recording");
+        world_fail(world, VERDICT_NONDETERMINISM,
+                   "a choice differs from the one in the recorded run");
     }
 }
 
@@ -297,8 +298,8 @@ void world_run(struct world *world, struct world_result *result)
 {
     start_guests(world);
     memory_start_workloads(world);
-    script_schedule(world);
-    expect_schedule(world);
+    script_schedule_actions(world);
+    expect_schedule_events(world);
     engine_end end = ENGINE_GOING;
     while (end == ENGINE_GOING) {
         if (world->config.watch != NULL) {
@@ -307,7 +308,7 @@ void world_run(struct world *world, struct world_result *result)
         end = engine_run_next_event(world->engine);
     }
     end_run_at_limit(world, end);
-    judge_end(world);
+    judge_at_end(world);
     *result = (struct world_result){
         .verdict = world->verdict,
         .events = engine_count_events(world->engine),

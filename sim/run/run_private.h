@@ -15,9 +15,9 @@ bool vm_create(struct world *world, uint32_t index, char *error, size_t error_by
 void vm_destroy(struct vm *vm);
 
 /* script.c */
-void script_schedule(struct world *world);
+void script_schedule_actions(struct world *world);
 void script_run_action(struct world *world, uint32_t index);
-void script_begin_quiet(struct world *world);
+void script_begin_quiet_phase(struct world *world);
 /** Returns the bit for an event. Events whose numbers differ by 64 share a bit; a clear bit means
  * that no action waits. */
 static inline uint64_t script_get_awaited_bit(uint32_t event)
@@ -26,20 +26,20 @@ static inline uint64_t script_get_awaited_bit(uint32_t event)
 }
 
 /* expect.c */
-void expect_schedule(struct world *world);
-void expect_judge_event(struct world *world);
-void expect_run_event(struct world *world, uint32_t index);
-void expect_judge_end(struct world *world);
+void expect_schedule_events(struct world *world);
+void expect_judge_after_event(struct world *world);
+void expect_handle_event(struct world *world, uint32_t index);
+void expect_judge_at_end(struct world *world);
 
 /* judge.c */
-void judge_event(struct world *world);
-void judge_end(struct world *world);
+void judge_after_event(struct world *world);
+void judge_at_end(struct world *world);
 
 /* check.c */
 /** Checks a VM after an event that touched it. */
-void check_touched(struct vm *vm);
+void check_touched_vm(struct vm *vm);
 /** Compares everything that the oracle knows of a VM with the VM itself. */
-void check_in_full(struct vm *vm);
+void check_vm_in_full(struct vm *vm);
 
 /* settled.c */
 void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns);
@@ -48,7 +48,7 @@ void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns);
 bool settled_is_left_broken(const struct vm *vm);
 /** Returns why the balloon need not be at its target, or NULL. */
 const char *settled_find_reason(const struct vm *vm);
-bool settled_is(const struct vm *vm);
+bool settled_is_satisfied(const struct vm *vm);
 
 /* swarm.c */
 void swarm_draw_knobs(struct world *world);

@@ -12,7 +12,7 @@
 
 #include <inttypes.h>
 
-static uint64_t convert_to_pfns(uint64_t bytes)
+static uint64_t convert_bytes_to_pfns(uint64_t bytes)
 {
     return bytes >> BNT_PFN_SHIFT;
 }
@@ -23,9 +23,9 @@ static void act_set_target(struct vm *vm, const struct scenario_action *action)
     uint64_t id = 0;
     const bnt_status status =
         action->guest_memory
-            ? vm->ends.device.guest_memory_set(vm, convert_to_pfns(action->size_bytes),
+            ? vm->ends.device.guest_memory_set(vm, convert_bytes_to_pfns(action->size_bytes),
                                                action->duration_ns, &id)
-            : vm->ends.device.target_set(vm, convert_to_pfns(action->size_bytes),
+            : vm->ends.device.target_set(vm, convert_bytes_to_pfns(action->size_bytes),
                                          action->duration_ns, &id);
     if (status != BNT_OK) {
         world_fail(world, VERDICT_FAIL, "line %" PRIu32 ": the device refused the target: %s",
@@ -99,10 +99,10 @@ static void act_ask_for_oom_deflate(struct vm *vm, const struct scenario_action 
 {
     struct bnt_guest_oom_result result;
     if (action->allocating) {
-        vm->oom_allocating_pfns = convert_to_pfns(action->size_bytes);
+        vm->oom_allocating_pfns = convert_bytes_to_pfns(action->size_bytes);
         return;
     }
-    memory_ask_balloon(vm, convert_to_pfns(action->size_bytes), &result);
+    memory_ask_balloon(vm, convert_bytes_to_pfns(action->size_bytes), &result);
 }
 
 static void act_start_pressure(struct vm *vm, const struct scenario_action *action)
@@ -247,7 +247,7 @@ static void act_start_corruption(struct vm *vm, const struct scenario_action *ac
 static bool is_answer_false(const struct vm *vm, const struct bnt_host_call_rule *rule)
 {
     /* A current driver treats a page that is not locked as its own; the driver of 2010 does not. */
-    const bool believes = (vm_get_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
+    const bool believes = (vm_get_driver_habits(vm) & BNT_GUEST_HABIT_DEFLATE_STOPS) == 0;
     return bnt_vmware_succeeded(rule->command, rule->status) ||
            (believes && rule->command == BNT_VMWARE_CMD_UNLOCK &&
             rule->status == BNT_VMWARE_PPN_UNLOCKED);
@@ -388,7 +388,7 @@ void script_run_action(struct world *world, uint32_t index)
     }
 }
 
-void script_schedule(struct world *world)
+void script_schedule_actions(struct world *world)
 {
     const struct scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
@@ -408,7 +408,7 @@ void script_schedule(struct world *world)
     world_schedule_event(world, at_ns, WORLD_EVENT_END, 0, 0, 0);
 }
 
-void script_begin_quiet(struct world *world)
+void script_begin_quiet_phase(struct world *world)
 {
     world->quiet = true;
     for (uint32_t i = 0; i < world->vm_count; i++) {

@@ -31,7 +31,7 @@ void settled_note_ledger(struct vm *vm, uint64_t ledger_pfns)
 }
 
 /** Records the capabilities that a successful START leaves. */
-static void note_call(struct vm *vm, const struct observation *seen)
+static void note_start_call(struct vm *vm, const struct observation *seen)
 {
     const struct oracle_call *call = seen->call;
     if (call->command != BNT_VMWARE_CMD_START) {
@@ -57,13 +57,13 @@ const struct observer settled_observer = {
     .on =
         {
             [OBSERVED_TARGET_SET] = note_target,
-            [OBSERVED_CALLED] = note_call,
+            [OBSERVED_CALLED] = note_start_call,
             [OBSERVED_OOM_DEFLATED] = note_oom_deflate,
         },
 };
 
 /** Returns how many PFNs the balloon may stay away from its target for good. */
-static uint64_t get_grain(const struct vm *vm, const struct bnt_host_info *host)
+static uint64_t get_granularity(const struct vm *vm, const struct bnt_host_info *host)
 {
     const uint64_t page = UINT64_C(1) << vm->spec.page_order;
     const uint64_t huge = UINT64_C(1) << BNT_BALLOON_BIT_HUGE_PAGES;
@@ -215,13 +215,13 @@ const char *settled_find_reason(const struct vm *vm)
     if (ledger < limited && lacks_memory(vm, limited - ledger, count_unnameable_bytes(vm))) {
         return "the guest's free pages have PFNs that the wire cannot name";
     }
-    if (is_doubtfully_at_target(vm, limited, get_grain(vm, &host))) {
+    if (is_doubtfully_at_target(vm, limited, get_granularity(vm, &host))) {
         return "the outcome of some requests is unknown";
     }
     return vm->settled.refusing ? "the script makes the device refuse pages" : NULL;
 }
 
-bool settled_is(const struct vm *vm)
+bool settled_is_satisfied(const struct vm *vm)
 {
     const struct bnt_host_info host = vm_get_host_info(vm);
     const uint64_t unit = vm->spec.driver.config.sizing.granule_pfns; /* a power of two */
@@ -231,10 +231,10 @@ bool settled_is(const struct vm *vm)
             : host.target.target_pfns;
     const uint64_t whole =
         (wanted + unit - 1) & ~(unit - 1); /* the driver rounds its target up to its granule */
-    const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack(vm) : 0;
+    const uint64_t slack = vm_uses_vmware_wire(vm) ? vm_get_slack_pfns(vm) : 0;
     const uint64_t ledger = host.ledger.pfns;
-    const bool there = ledger > wanted ? ledger <= whole + get_grain(vm, &host) + slack
-                                       : wanted - ledger < get_grain(vm, &host);
+    const bool there = ledger > wanted ? ledger <= whole + get_granularity(vm, &host) + slack
+                                       : wanted - ledger < get_granularity(vm, &host);
     const bool still =
         engine_get_time_ns(vm->world->engine) - vm->settled.moved_ns >= SETTLED_STILL_NS ||
         vm->settled.moved_ns == 0;

@@ -28,15 +28,15 @@ struct question {
 };
 
 /** Makes the VM's settings as for a run, each swarm knob at its lowest or highest value. */
-static void imagine_vm(const struct question *question, struct world *world, uint32_t index,
-                       bool highest)
+static void make_imagined_vm(const struct question *question, struct world *world, uint32_t index,
+                             bool highest)
 {
     const struct scenario *scenario = question->scenario;
     struct vm *vm = &world->vms[index];
     *vm = (struct vm){.world = world, .index = index, .spec = scenario->vms[index]};
     life_reserve_memory(vm);
     peers_make_ends(vm);
-    faults_interpose(vm);
+    faults_add_interposers(vm);
     for (uint32_t i = 0; i < scenario->swarm_count; i++) {
         const struct scenario_swarm *swarm = &scenario->swarms[i];
         if (swarm->vm == index || swarm->vm == UINT32_MAX) {
@@ -117,7 +117,7 @@ static bool is_vm_good(const struct question *question, struct world *world, uin
     struct vm *vm = &world->vms[index];
     bool good = true;
     for (int highest = 0; good && highest < 2; highest++) {
-        imagine_vm(question, world, index, highest != 0);
+        make_imagined_vm(question, world, index, highest != 0);
         good = check_features(question, vm->spec.name, "device",
                               vm->spec.device.config.features.offered) &&
                check_features(question, vm->spec.name, "driver",

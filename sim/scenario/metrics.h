@@ -43,7 +43,7 @@ typedef enum metric_unit {
     X(OUTCOME, "outcome", OUTCOME, "how the last target request ended", HOST(target.outcome))             \
     X(SETTLED, "settled", BOOL,                                                                    \
       "at rest at its target, or a reason why not stands (docs/prove/generator.md)",               \
-      settled_is(vm))                                                                              \
+      settled_is_satisfied(vm))                                                                              \
     X(STATE, "state", GUEST_STATE, "state of the driver", GUEST(state))                            \
     X(EPOCH, "epoch", COUNT, "the device's reset epoch", HOST(epoch))                              \
     X(EPOCH_ACK, "epoch_ack", COUNT, "epoch that the driver acknowledged",                         \

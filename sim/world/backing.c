@@ -34,7 +34,7 @@ static uint64_t get_page_index(const struct vm *vm, uint64_t pfn)
 }
 
 /** Backs one PFN with host memory. When the machine's memory is full, the host swaps. */
-static void back_pfn(struct vm *vm, uint64_t index)
+static void add_host_memory(struct vm *vm, uint64_t index)
 {
     struct world *world = vm->world;
     const uint64_t bit = UINT64_C(1) << (index % 64);
@@ -68,19 +68,19 @@ static void widen_to_host_pages(const struct vm *vm, uint64_t *first_pfn, uint64
     *pfns = (end < high ? end : high) - *first_pfn;
 }
 
-void backing_write(struct vm *vm, uint64_t pfn, uint64_t tag)
+void backing_write_page(struct vm *vm, uint64_t pfn, uint64_t tag)
 {
     uint64_t first_pfn = pfn;
     uint64_t pfns = UINT64_C(1) << vm->spec.page_order;
     widen_to_host_pages(vm, &first_pfn, &pfns);
     for (uint64_t i = 0; i < pfns; i++) {
-        back_pfn(vm, first_pfn - vm->spec.first_pfn + i);
+        add_host_memory(vm, first_pfn - vm->spec.first_pfn + i);
     }
     vm->content[get_page_index(vm, pfn)] = tag;
     log_dirty_page(vm, get_page_index(vm, pfn));
 }
 
-uint64_t backing_read(const struct vm *vm, uint64_t pfn)
+uint64_t backing_read_tag(const struct vm *vm, uint64_t pfn)
 {
     return vm->content[get_page_index(vm, pfn)];
 }
@@ -103,7 +103,7 @@ static uint64_t discard_word(struct vm *vm, uint64_t word, uint64_t bits)
     return freed;
 }
 
-void backing_forget(struct vm *vm)
+void backing_clear_content(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;
     for (uint64_t page = 0; page < pages; page++) {
@@ -113,7 +113,7 @@ void backing_forget(struct vm *vm)
 }
 
 /** Clears the content of backed pages only: a page without host memory has no content. */
-void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
+void backing_discard_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t *freed_bytes)
 {
     uint64_t freed = 0;
     widen_to_host_pages(vm, &first_pfn, &pfns);
@@ -138,20 +138,21 @@ void backing_discard(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint64_t 
     *freed_bytes = freed << BNT_PFN_SHIFT;
 }
 
-void backing_fill(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
-                  uint64_t *freed_bytes)
+void backing_fill_pages(struct vm *vm, uint64_t first_pfn, uint64_t pfns, uint32_t value,
+                        uint64_t *freed_bytes)
 {
     const uint64_t tag = vm_make_value_tag(value);
-    backing_discard(vm, first_pfn, pfns, freed_bytes);
+    backing_discard_pages(vm, first_pfn, pfns, freed_bytes);
     for (uint64_t pfn = first_pfn; pfn < first_pfn + pfns; pfn++) {
         vm->content[get_page_index(vm, pfn)] = tag;
         log_dirty_page(vm, get_page_index(vm, pfn));
     }
 }
 
-void backing_release(struct vm *vm, uint64_t *freed_bytes)
+void backing_switch_host(struct vm *vm, uint64_t *freed_bytes)
 {
-    backing_discard(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT, freed_bytes);
+    backing_discard_pages(vm, vm->spec.first_pfn, vm->spec.memory_bytes >> BNT_PFN_SHIFT,
+                          freed_bytes);
     vm->away = !vm->away;
 }
 
@@ -161,20 +162,20 @@ void backing_check_initialised(struct vm *vm, const uint64_t *pages, uint32_t co
     const uint64_t expected = poison ? vm_get_free_tag(vm) : 0;
     for (uint32_t i = 0; i < count; i++) {
         OBSERVE(vm, OBSERVED_PAGE_INITIALISED, .at = pages[i], .value = expected,
-                .other = backing_read(vm, pages[i]));
+                .other = backing_read_tag(vm, pages[i]));
     }
 }
 
-void backing_access(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
+void backing_access_page(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag)
 {
     struct vm *vm = opaque;
-    const uint64_t found = backing_read(vm, pfn);
+    const uint64_t found = backing_read_tag(vm, pfn);
     OBSERVE(vm, OBSERVED_PAGE_TOUCHED, .at = pfn, .flag = write);
     if (found != expected) {
         OBSERVE(vm, OBSERVED_PAGE_DIFFERS, .at = pfn, .value = expected, .other = found,
                 .flag = write);
     }
     if (write) {
-        backing_write(vm, pfn, tag);
+        backing_write_page(vm, pfn, tag);
     }
 }

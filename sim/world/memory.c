@@ -70,7 +70,7 @@ static struct gmem_config make_gmem_config(struct vm *vm)
         .free_tag = vm_get_free_tag(vm),
         .tag_base = (uint64_t)(vm->index + 1) << 48 | vm->account.restarts << 40,
         .opaque = vm,
-        .access = backing_access,
+        .access = backing_access_page,
         .moved = observe_moved_pages,
         .shrink = shrink_hints,
     };
@@ -234,7 +234,7 @@ static void cancel_oom_event(struct vm *vm)
 }
 
 /** A new kernel starts: guest memory is created anew, and the workloads start again. */
-bool memory_restart(struct vm *vm, char *error, size_t error_bytes)
+bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes)
 {
     struct world *world = vm->world;
     cancel_oom_event(vm);

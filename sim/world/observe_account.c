@@ -127,7 +127,7 @@ static void count_restart(struct vm *vm, const struct observation *seen)
     vm->account.restarts++;
 }
 
-static void count_move(struct vm *vm, const struct observation *seen)
+static void count_moved_page(struct vm *vm, const struct observation *seen)
 {
     vm->account.moves += seen->flag;
     vm->account.moves_failed += !seen->flag;
@@ -148,6 +148,6 @@ const struct observer account_observer = {
             [OBSERVED_DEVICE_GONE] = count_unplug,
             [OBSERVED_HIBERNATED] = count_hibernation,
             [OBSERVED_KERNEL_STARTED] = count_restart,
-            [OBSERVED_COMPACTED] = count_move,
+            [OBSERVED_COMPACTED] = count_moved_page,
         },
 };

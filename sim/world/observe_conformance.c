@@ -89,7 +89,7 @@ static void watch_status_written(struct vm *vm, const struct observation *seen)
                                      (uint8_t)seen->other);
 }
 
-static void watch_generation(struct vm *vm, const struct observation *seen)
+static void watch_generation_read(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_generation_read(get_conformance(vm), vm->index, (uint32_t)seen->value);
 }
@@ -176,20 +176,20 @@ static void watch_device_wrote(struct vm *vm, const struct observation *seen)
     conformance_observe_device_write(get_conformance(vm), vm->index, seen->at, seen->count);
 }
 
-static void watch_discarded(struct vm *vm, const struct observation *seen)
+static void watch_discarded_memory(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
 /** A page that was filled with a value reads as the driver wants it. */
-static void watch_filled(struct vm *vm, const struct observation *seen)
+static void watch_filled_memory(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {
         conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
     }
 }
 
-static void watch_hinted(struct vm *vm, const struct observation *seen)
+static void watch_hinted_pages(struct vm *vm, const struct observation *seen)
 {
     conformance_observe_hint_accepted(get_conformance(vm), vm->index, seen->at, seen->value);
 }
@@ -313,7 +313,7 @@ const struct observer conformance_observer = {
             [OBSERVED_STATUS_READ] = watch_status_read,
             [OBSERVED_STATUS_WRITING] = watch_status_writing,
             [OBSERVED_STATUS_WRITTEN] = watch_status_written,
-            [OBSERVED_GENERATION_READ] = watch_generation,
+            [OBSERVED_GENERATION_READ] = watch_generation_read,
             [OBSERVED_CONFIG_READ] = watch_config_read,
             [OBSERVED_CONFIG_WRITING] = watch_config_writing,
             [OBSERVED_QUEUE_ENABLING] = watch_queue_enabling,
@@ -328,9 +328,9 @@ const struct observer conformance_observer = {
             [OBSERVED_CONFIG_ARRIVED] = watch_config_arrived,
             [OBSERVED_DEVICE_READS] = watch_device_reads,
             [OBSERVED_DEVICE_WROTE] = watch_device_wrote,
-            [OBSERVED_DISCARDED] = watch_discarded,
-            [OBSERVED_FILLED] = watch_filled,
-            [OBSERVED_HINTED] = watch_hinted,
+            [OBSERVED_DISCARDED] = watch_discarded_memory,
+            [OBSERVED_FILLED] = watch_filled_memory,
+            [OBSERVED_HINTED] = watch_hinted_pages,
             [OBSERVED_HOST_EVENT] = watch_host_event,
             [OBSERVED_HINTS_OVER] = watch_hints_over,
             [OBSERVED_DEVICE_NEW] = watch_device_new,

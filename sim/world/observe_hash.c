@@ -19,7 +19,7 @@ static void hash_value(struct vm *vm, const struct observation *seen)
     hash_word(vm, seen->value);
 }
 
-static void hash_value_other(struct vm *vm, const struct observation *seen)
+static void hash_value_and_other(struct vm *vm, const struct observation *seen)
 {
     hash_word(vm, seen->value);
     hash_word(vm, seen->other);
@@ -123,7 +123,7 @@ const struct observer hash_observer = {
             [OBSERVED_CONFIG_WRITING] = hash_config,
             [OBSERVED_ACTUAL_WRITTEN] = hash_value,
             [OBSERVED_QUEUE_RESETTING] = hash_queue,
-            [OBSERVED_DOORBELL_RUNG] = hash_value_other,
+            [OBSERVED_DOORBELL_RUNG] = hash_value_and_other,
             [OBSERVED_CALLED] = hash_call,
             [OBSERVED_REPORTED] = hash_range,
             [OBSERVED_HINTED] = hash_range,
@@ -141,13 +141,13 @@ const struct observer hash_observer = {
             [OBSERVED_HINT_BLOCK_TAKEN] = hash_value,
             [OBSERVED_HINT_RETURNED] = hash_hint_returned,
             [OBSERVED_HINTS_SHRUNK] = hash_value,
-            [OBSERVED_WORKLOAD_TICKED] = hash_value_other,
+            [OBSERVED_WORKLOAD_TICKED] = hash_value_and_other,
             [OBSERVED_RECLAIMED] = hash_value,
-            [OBSERVED_OOM_DEFLATED] = hash_value_other,
+            [OBSERVED_OOM_DEFLATED] = hash_value_and_other,
             [OBSERVED_DEVICE_SAVED] = hash_value,
             [OBSERVED_MEMORY_ADDED] = hash_value,
-            [OBSERVED_MIGRATE_SENT] = hash_value_other,
-            [OBSERVED_MIGRATE_COUNTED] = hash_value_other,
+            [OBSERVED_MIGRATE_SENT] = hash_value_and_other,
+            [OBSERVED_MIGRATE_COUNTED] = hash_value_and_other,
             [OBSERVED_PAGE_MEDDLED] = hash_value,
         },
 };

@@ -7,7 +7,7 @@
 
 /** Returns the name for the value of an event, if the value is a number that stands for a name;
  * otherwise NULL. */
-static const char *name_event_value(const struct bnt_guest_event *event)
+static const char *get_event_value_name(const struct bnt_guest_event *event)
 {
     switch (event->kind) {
     case BNT_GUEST_EVENT_STATE:
@@ -23,7 +23,7 @@ static void log_guest_event(struct vm *vm, const struct observation *seen)
 {
     const struct bnt_guest_event *event = seen->guest_event;
     const char *name = bnt_guest_event_name((uint32_t)event->kind);
-    const char *value = name_event_value(event);
+    const char *value = get_event_value_name(event);
     if (value != NULL) {
         world_log(vm->world, LOG_EVENTS, "%s: guest %s '%s' %llu", vm->spec.name, name, value,
                   (unsigned long long)event->extra);

@@ -16,7 +16,7 @@ static struct oracle *get_oracle(const struct vm *vm)
 
 /* ---- Registers, calls, notifications ---- */
 
-static void forward_config(struct vm *vm, const struct observation *seen)
+static void forward_config_write(struct vm *vm, const struct observation *seen)
 {
     if (seen->count != sizeof(bnt_le32)) {
         return;
@@ -39,7 +39,7 @@ static void forward_driver_reset(struct vm *vm, const struct observation *seen)
     oracle_observe_device_reset(get_oracle(vm), vm->index);
 }
 
-static void forward_device_forgot(struct vm *vm, const struct observation *seen)
+static void forward_device_reset(struct vm *vm, const struct observation *seen)
 {
     (void)seen;
     oracle_observe_foreign_reset(get_oracle(vm), vm->index);
@@ -58,17 +58,17 @@ static void forward_call(struct vm *vm, const struct observation *seen)
 
 /* ---- The device ---- */
 
-static void forward_discarded(struct vm *vm, const struct observation *seen)
+static void forward_discarded_memory(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_discard(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void forward_reported(struct vm *vm, const struct observation *seen)
+static void forward_reported_pages(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_report_completed(get_oracle(vm), vm->index, seen->at, seen->value);
 }
 
-static void forward_hinted(struct vm *vm, const struct observation *seen)
+static void forward_hinted_pages(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_hint_accepted(get_oracle(vm), vm->index, seen->at, seen->value);
 }
@@ -164,7 +164,7 @@ static void forward_guest_hint(struct vm *vm, const struct observation *seen)
     oracle_observe_hint_submitted(get_oracle(vm), vm->index, seen->guest_hint);
 }
 
-static void forward_leaving(struct vm *vm, const struct observation *seen)
+static void forward_detach(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_detach(get_oracle(vm), vm->index, seen->flag);
 }
@@ -231,12 +231,12 @@ static void forward_stall_end(struct vm *vm, const struct observation *seen)
     oracle_observe_driver_stall(get_oracle(vm), vm->index, engine_get_time_ns(vm->world->engine));
 }
 
-static void forward_pausing(struct vm *vm, const struct observation *seen)
+static void forward_pause(struct vm *vm, const struct observation *seen)
 {
     oracle_observe_vm_pause(get_oracle(vm), vm->index, seen->value);
 }
 
-static void forward_stepping(struct vm *vm, const struct observation *seen)
+static void forward_step_start(struct vm *vm, const struct observation *seen)
 {
     oracle_count_step(get_oracle(vm), vm->index, seen->flag);
 }
@@ -260,32 +260,32 @@ const struct observer oracle_observer = {
     .name = "oracle",
     .on =
         {
-            [OBSERVED_CONFIG_WRITING] = forward_config,
+            [OBSERVED_CONFIG_WRITING] = forward_config_write,
             [OBSERVED_QUEUE_RESET] = forward_queue_reset,
             [OBSERVED_DRIVER_RESET] = forward_driver_reset,
-            [OBSERVED_DEVICE_FORGOT] = forward_device_forgot,
+            [OBSERVED_DEVICE_FORGOT] = forward_device_reset,
             [OBSERVED_CONFIG_ARRIVED] = forward_config_arrived,
             [OBSERVED_CALLED] = forward_call,
-            [OBSERVED_DISCARDED] = forward_discarded,
-            [OBSERVED_FILLED] = forward_discarded,
-            [OBSERVED_REPORTED] = forward_reported,
-            [OBSERVED_HINTED] = forward_hinted,
+            [OBSERVED_DISCARDED] = forward_discarded_memory,
+            [OBSERVED_FILLED] = forward_discarded_memory,
+            [OBSERVED_REPORTED] = forward_reported_pages,
+            [OBSERVED_HINTED] = forward_hinted_pages,
             [OBSERVED_GUEST_EVENT] = forward_guest_event,
             [OBSERVED_GUEST_REQUEST] = forward_guest_request,
             [OBSERVED_GUEST_HINT] = forward_guest_hint,
             [OBSERVED_HOST_EVENT] = forward_host_event,
             [OBSERVED_HOST_REQUEST] = forward_host_request,
             [OBSERVED_TARGET_SET] = forward_target,
-            [OBSERVED_LEAVING] = forward_leaving,
+            [OBSERVED_LEAVING] = forward_detach,
             [OBSERVED_PAGES_MOVED] = forward_moved_pages,
             [OBSERVED_PAGE_INITIALISED] = forward_initialised_page,
             [OBSERVED_PAGE_DIFFERS] = forward_differing_page,
             [OBSERVED_DEVICE_NEW] = forward_device_new,
             [OBSERVED_KERNEL_ENDED] = forward_kernel_ended,
             [OBSERVED_MIGRATE_ARRIVED] = forward_arrived_page,
-            [OBSERVED_PAUSING] = forward_pausing,
+            [OBSERVED_PAUSING] = forward_pause,
             [OBSERVED_PAUSED] = forward_stall_end,
-            [OBSERVED_STEPPING] = forward_stepping,
+            [OBSERVED_STEPPING] = forward_step_start,
             [OBSERVED_STALL_ENDING] = forward_stall_end,
             [OBSERVED_FAULT_STARTED] = forward_fault_start,
             [OBSERVED_FAULT_ENDED] = forward_fault_end,

@@ -30,7 +30,7 @@ bool vm_ends_beyond_32_bits(const struct vm *vm)
 
 /* ---- What the oracle expects of the driver ---- */
 
-uint64_t vm_get_slack(const struct vm *vm)
+uint64_t vm_get_slack_pfns(const struct vm *vm)
 {
     const struct scenario_driver *driver = &vm->spec.driver;
     if (!vm_uses_vmware_wire(vm)) {
@@ -43,7 +43,7 @@ uint64_t vm_get_slack(const struct vm *vm)
     return slack_pfns == BNT_GUEST_SLACK_NONE ? 0 : slack_pfns;
 }
 
-uint32_t vm_get_habits(const struct vm *vm)
+uint32_t vm_get_driver_habits(const struct vm *vm)
 {
     if (!vm_uses_vmware_wire(vm)) {
         return 0;
@@ -53,12 +53,12 @@ uint32_t vm_get_habits(const struct vm *vm)
 
 uint32_t vm_get_refused_max(const struct vm *vm)
 {
-    const bool bound = (vm_get_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
+    const bool bound = (vm_get_driver_habits(vm) & BNT_GUEST_HABIT_REFUSE_ALL) == 0;
     return bound ? vm->spec.driver.config.sizing.refused_pages_max : UINT32_MAX;
 }
 
 /** The driver empties the balloon at the latest one tick after it sees a reset. */
-uint64_t vm_get_reset_empty_ns(const struct vm *vm)
+uint64_t vm_get_reset_limit_ns(const struct vm *vm)
 {
     return vm_uses_vmware_wire(vm)
                ? vm_get_guest_settings(vm).sizing.poll_ns + WORLD_RESET_EMPTY_NS / 10
@@ -67,7 +67,7 @@ uint64_t vm_get_reset_empty_ns(const struct vm *vm)
 
 /* ---- Faults ---- */
 
-bool vm_take_fault(struct vm *vm, corruption which)
+bool vm_consume_armed_fault(struct vm *vm, corruption which)
 {
     if (vm->armed[which] == 0) {
         return false;
@@ -133,7 +133,7 @@ static bool is_in_dma(const struct vm *vm, uint64_t gpa)
 
 static uint8_t get_tag_byte(const struct vm *vm, uint64_t gpa)
 {
-    return (uint8_t)(backing_read(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
+    return (uint8_t)(backing_read_tag(vm, gpa >> BNT_PFN_SHIFT) >> (8 * (gpa & 7)));
 }
 
 static bnt_status read_memory(void *opaque, uint64_t gpa, void *dst, uint32_t bytes)
@@ -166,7 +166,7 @@ static bnt_status write_memory(void *opaque, uint64_t gpa, const void *src, uint
             vm->dma[gpa + i - vm->dma_gpa] = in[i];
         } else {
             const uint64_t pfn = (gpa + i) >> BNT_PFN_SHIFT;
-            backing_write(vm, pfn, bnt_hash_add(backing_read(vm, pfn), in[i]));
+            backing_write_page(vm, pfn, bnt_hash_add(backing_read_tag(vm, pfn), in[i]));
         }
     }
     OBSERVE(vm, OBSERVED_DEVICE_WROTE, .at = gpa, .count = bytes);

@@ -282,7 +282,7 @@ void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
 /** Returns the role of a queue for its driver; for a recording, by the rule of the standard. */
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
 /** Whether an armed fault happens now. If so, it is armed once less. */
-bool vm_take_fault(struct vm *vm, corruption which);
+bool vm_consume_armed_fault(struct vm *vm, corruption which);
 static inline bool vm_uses_vmware_wire(const struct vm *vm)
 {
     return vm->spec.wire == BNT_HOST_WIRE_VMWARE;
@@ -293,12 +293,12 @@ static inline bool vm_is_recorded(const struct vm *vm)
     return vm->ends.driver.step == NULL;
 }
 /** PFNs above the target for which a driver on VMware's wire does not deflate. */
-uint64_t vm_get_slack(const struct vm *vm);
+uint64_t vm_get_slack_pfns(const struct vm *vm);
 /** Habits of a driver on VMware's wire, with those of its profile; 0 on VIRTIO's wire. */
-uint32_t vm_get_habits(const struct vm *vm);
+uint32_t vm_get_driver_habits(const struct vm *vm);
 /** The most refused pages that the oracle lets the driver hold, on either wire. */
 uint32_t vm_get_refused_max(const struct vm *vm);
-uint64_t vm_get_reset_empty_ns(const struct vm *vm);
+uint64_t vm_get_reset_limit_ns(const struct vm *vm);
 
 /* steps.c */
 void vm_schedule_step(struct vm *vm, action_party party, uint64_t time_ns);
@@ -328,7 +328,7 @@ bool memory_can_start(const struct vm *vm, char *error, size_t error_bytes);
 bool memory_create(struct world *world, char *error, size_t error_bytes);
 void memory_destroy(struct world *world);
 void memory_start_workloads(struct world *world);
-bool memory_restart(struct vm *vm, char *error, size_t error_bytes);
+bool memory_recreate_guest(struct vm *vm, char *error, size_t error_bytes);
 struct workload_info memory_sum_workloads(const struct vm *vm);
 void memory_tick_workload(struct world *world, uint32_t index);
 void memory_run_reclaim(struct vm *vm);

@@ -245,7 +245,7 @@ static void bench_step(void)
     bench.interrupts = 0;
     for (uint16_t queue = 0; queue < 8; queue++) {
         if ((raised >> queue & 1u) != 0) {
-            wire_player_take_used(bench.player, queue);
+            wire_player_take_used_buffers(bench.player, queue);
         }
     }
 }

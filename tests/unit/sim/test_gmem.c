@@ -157,13 +157,13 @@ static void random_operation(uint64_t drawn, uint64_t *balloon, uint64_t *balloo
         (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, count / 8);
         break;
     case 2:
-        gmem_cache_read_new(gmem, group, count);
+        gmem_cache_read_new_pages(gmem, group, count);
         break;
     case 3:
         (void)gmem_cache_refault_pages(gmem, group, count);
         break;
     case 4:
-        gmem_cache_set_dirty(gmem, group, count);
+        gmem_cache_set_dirty_pages(gmem, group, count);
         break;
     case 5:
         (void)gmem_release_pages(gmem, group, (page_use)(PAGE_USE_ANON + (drawn >> 40) % 4), count);

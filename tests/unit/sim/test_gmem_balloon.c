@@ -12,7 +12,7 @@ START_TEST(test_nowait_stops_at_the_watermark_and_reclaims_nothing)
 {
     create();
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, FREE_PAGES - 400);
+    gmem_cache_read_new_pages(gmem, group, FREE_PAGES - 400);
     const uint64_t cache = in_use(PAGE_USE_CACHE_CLEAN);
     const uint64_t room = in_use(PAGE_USE_FREE) - MIN_PAGES;
     uint64_t got = 0;

@@ -71,7 +71,7 @@ START_TEST(test_reclaim_has_hinted_pages_before_it_drops_cache)
     create();
     asked = 0;
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, 4096);
+    gmem_cache_read_new_pages(gmem, group, 4096);
     block_count = take_all(10);
     ck_assert_uint_eq(block_count, 9);
     const uint64_t cache = in_use(PAGE_USE_CACHE_CLEAN);

@@ -24,7 +24,7 @@ START_TEST(test_background_reclaim_wakes_below_low_and_stops_at_high)
 {
     create();
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, 8000);
+    gmem_cache_read_new_pages(gmem, group, 8000);
     const uint64_t above_low = in_use(PAGE_USE_FREE) - counters().low_bytes / PAGE;
     (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, above_low);
     ck_assert(!gmem_is_reclaim_wanted(gmem));
@@ -51,8 +51,8 @@ START_TEST(test_clean_cache_goes_first_then_dirty_then_anonymous)
     create();
     const uint32_t group = gmem_create_group(gmem);
     (void)gmem_demand_pages(gmem, group, PAGE_USE_SLAB, 100);
-    gmem_cache_read_new(gmem, group, 300);
-    gmem_cache_set_dirty(gmem, group, 100);
+    gmem_cache_read_new_pages(gmem, group, 300);
+    gmem_cache_set_dirty_pages(gmem, group, 100);
     uint64_t room = in_use(PAGE_USE_FREE) - 256;
     ck_assert_int_eq(gmem_demand_pages(gmem, group, PAGE_USE_ANON, room).status, GMEM_OK);
     ck_assert_uint_eq(counters().direct_reclaims, 0);
@@ -81,7 +81,7 @@ START_TEST(test_balloon_makes_the_guest_give_its_cache_and_little_else)
     config.swap_bytes = 64 * MIB;
     create();
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, 1000);
+    gmem_cache_read_new_pages(gmem, group, 1000);
     (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 - 100);
     ck_assert_uint_eq(balloon_fill(pages, 1100), 1100);
     ck_assert_uint_eq(in_use(PAGE_USE_CACHE_CLEAN), 0);
@@ -99,8 +99,8 @@ START_TEST(test_groups_give_in_proportion_to_what_they_have)
     const uint32_t large = gmem_create_group(gmem);
     const uint32_t none = gmem_create_group(gmem);
     const uint32_t small = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, large, 6000);
-    gmem_cache_read_new(gmem, small, 2000);
+    gmem_cache_read_new_pages(gmem, large, 6000);
+    gmem_cache_read_new_pages(gmem, small, 2000);
     (void)gmem_demand_pages(gmem, none, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256);
     for (uint32_t i = 0; i < 40; i++) {
         (void)gmem_demand_pages(gmem, none, PAGE_USE_ANON, 100);
@@ -116,7 +116,7 @@ START_TEST(test_dropped_cache_is_read_again_at_a_cost)
 {
     create();
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, 1000);
+    gmem_cache_read_new_pages(gmem, group, 1000);
     (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 400);
     ck_assert_uint_eq(gmem_cache_count_dropped(gmem, group), 400);
     struct gmem_result again = gmem_cache_refault_pages(gmem, group, 100);
@@ -138,11 +138,11 @@ START_TEST(test_cache_grows_to_low_and_what_finds_no_room_is_dropped)
     const uint32_t group = gmem_create_group(gmem);
     const uint32_t other = gmem_create_group(gmem);
     const uint64_t room = in_use(PAGE_USE_FREE) - counters().low_bytes / PAGE;
-    gmem_cache_read_new(gmem, group, room + 70);
+    gmem_cache_read_new_pages(gmem, group, room + 70);
     ck_assert_uint_eq(counters().free_bytes, counters().low_bytes);
     ck_assert(!gmem_is_reclaim_wanted(gmem));
     ck_assert_uint_eq(gmem_cache_count_dropped(gmem, group), 70);
-    gmem_cache_read_new(gmem, other, 10);
+    gmem_cache_read_new_pages(gmem, other, 10);
     ck_assert_uint_eq(gmem_cache_count_dropped(gmem, other), 10);
     ck_assert_uint_eq(counters().reclaimed_bytes, 70 * PAGE);
 }
@@ -152,7 +152,7 @@ START_TEST(test_one_allocation_counts_one_direct_reclaim)
 {
     create();
     const uint32_t group = gmem_create_group(gmem);
-    gmem_cache_read_new(gmem, group, 3000);
+    gmem_cache_read_new_pages(gmem, group, 3000);
     (void)gmem_demand_pages(gmem, group, PAGE_USE_ANON, in_use(PAGE_USE_FREE) - 256 + 2000);
     ck_assert_uint_eq(gmem_cache_count_dropped(gmem, group), 2000);
     ck_assert_uint_eq(counters().direct_reclaims, 1);

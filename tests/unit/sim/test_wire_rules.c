@@ -77,7 +77,7 @@ START_TEST(test_an_altered_line_is_told_with_what_it_contradicts)
         {8, "\"4\":229208064", "\"4\":246460417",
          "wire.jsonl:8: tag 4 is 246460417 bytes, more than all memory (246460416)"},
         {4, "\"index\":1", "\"index\":3",
-         "wire.jsonl:5: queue 2 after queue 3: a driver sets them up in ascending order"},
+         "wire.jsonl:5: queue 2 is set up after queue 3, but a driver sets queues up in ascending order"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         expect_failure(altered(rows[i].number, rows[i].old, rows[i].new), rows[i].text);

@@ -191,10 +191,10 @@ static void act(struct vm *vm, corruption which)
     hostile_start_fault(vm, &action);
     for (int inflate = 0; inflate < 2; inflate++) {
         const struct bnt_guest_request request = {.inflate = inflate != 0};
-        rings_corrupt_submitted(vm, &request);
+        rings_corrupt_request(vm, &request);
     }
     for (uint16_t queue = 0; queue < WORLD_QUEUES; queue++) {
-        (void)rings_corrupt_served(vm, queue);
+        (void)rings_corrupt_response(vm, queue);
         (void)rings_corrupt_statistics(vm, queue);
         rings_corrupt_report(vm, queue);
     }
