@@ -5,8 +5,8 @@
  * latched state). Cheap, and kept in release builds. An embedder may define BNTI_ASSERT_FAILED
  * before any source of the library is compiled; the default needs no library.
  */
-#ifndef BALLONET_LIB_BASE_ASSERT_H
-#define BALLONET_LIB_BASE_ASSERT_H
+#ifndef LIB_BASE_ASSERT_H
+#define LIB_BASE_ASSERT_H
 
 #ifndef BNTI_ASSERT_FAILED
 #define BNTI_ASSERT_FAILED(text, file, line) __builtin_trap()

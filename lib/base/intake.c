@@ -16,7 +16,7 @@ bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least, const voi
     if (src == NULL) {
         return BNT_E_ARGUMENT;
     }
-    memcpy(&size, bytes, sizeof(size));
+    memcpy(&size, bytes, sizeof size);
     if (size < least || size > known + BNTI_STRUCT_EXCESS_MAX) {
         return BNT_E_SIZE;
     }
@@ -27,7 +27,7 @@ bnt_status bnti_struct_take(void *dst, uint32_t known, uint32_t least, const voi
     }
     memset(dst, 0, known);
     memcpy(dst, bytes, size < known ? size : known);
-    memcpy(dst, &known, sizeof(known));
+    memcpy(dst, &known, sizeof known);
     return BNT_OK;
 }
 

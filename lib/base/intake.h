@@ -4,8 +4,8 @@
  * Both concern structs that begin with their own size and grow at their end, so that programs and
  * libraries of different ages work together. Used by every library; not by embedders.
  */
-#ifndef BALLONET_LIB_BASE_INTAKE_H
-#define BALLONET_LIB_BASE_INTAKE_H
+#ifndef LIB_BASE_INTAKE_H
+#define LIB_BASE_INTAKE_H
 
 #include <ballonet/base.h>
 

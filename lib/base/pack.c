@@ -33,7 +33,7 @@ void bnti_pack_u16(struct bnti_pack *pack, uint16_t *value)
 {
     bnt_le16 wire = bnt_le16_set(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    bnti_pack_bytes(pack, &wire, sizeof wire);
     *value = bnt_le16_get(wire);
 }
 
@@ -41,7 +41,7 @@ void bnti_pack_u32(struct bnti_pack *pack, uint32_t *value)
 {
     bnt_le32 wire = bnt_le32_set(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    bnti_pack_bytes(pack, &wire, sizeof wire);
     *value = bnt_le32_get(wire);
 }
 
@@ -49,7 +49,7 @@ void bnti_pack_u64(struct bnti_pack *pack, uint64_t *value)
 {
     bnt_le64 wire = bnt_le64_set(*value);
 
-    bnti_pack_bytes(pack, &wire, sizeof(wire));
+    bnti_pack_bytes(pack, &wire, sizeof wire);
     *value = bnt_le64_get(wire);
 }
 

@@ -6,8 +6,8 @@
  * `failed`; from then on loads leave zeros, so that a reader checks once, when it is done. Values
  * that were loaded are untrusted: judging them is the caller's.
  */
-#ifndef BALLONET_LIB_BASE_PACK_H
-#define BALLONET_LIB_BASE_PACK_H
+#ifndef LIB_BASE_PACK_H
+#define LIB_BASE_PACK_H
 
 #include <ballonet/base.h>
 

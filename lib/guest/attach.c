@@ -72,7 +72,7 @@ static void give_back_in_flight(struct bnt_guest *guest)
         if (!request->busy) {
             continue;
         }
-        bnti_guest_end_request(guest, (enum bnti_guest_slot)slot);
+        bnti_guest_end_request(guest, (bnti_guest_slot)slot);
         if (request->given_back || request->gone_on) {
             continue;
         }

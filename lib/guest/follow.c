@@ -111,7 +111,7 @@ void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_a
 
 /* A request was answered: a new target or epoch is handled first, because it decides what happens
  * to the pages. */
-void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_handle_answer(struct bnt_guest *guest, bnti_guest_slot slot,
                               const struct bnti_guest_answer *answer)
 {
     guest->wire->news(guest, answer);

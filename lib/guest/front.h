@@ -3,8 +3,8 @@
  * device announces. It calls every floor below. The floors below call it only through the tables of
  * core/wire.h.
  */
-#ifndef BNTI_GUEST_FRONT_H
-#define BNTI_GUEST_FRONT_H
+#ifndef LIB_GUEST_FRONT_H
+#define LIB_GUEST_FRONT_H
 
 #include "lib/guest/features/guest_features.h"
 
@@ -25,7 +25,7 @@ void bnti_guest_begin_release(struct bnt_guest *guest);
 void bnti_guest_read_config(struct bnt_guest *guest, bool told);
 void bnti_virtio_poll_config(struct bnt_guest *guest);
 void bnti_virtio_check_answer(struct bnt_guest *guest, const struct bnti_guest_answer *answer);
-void bnti_guest_handle_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_handle_answer(struct bnt_guest *guest, bnti_guest_slot slot,
                               const struct bnti_guest_answer *answer);
 void bnti_virtio_end_release(struct bnt_guest *guest);
 void bnti_guest_continue_release(struct bnt_guest *guest);

@@ -210,7 +210,7 @@ static uint64_t live_deadline(const struct bnt_guest *guest)
     uint64_t due = bnti_guest_min(guest->config_due_ns, bnti_guest_features_deadline(guest));
     due = guest->leaving ? bnti_guest_min(due, guest->leave_due_ns) : due;
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
-        due = bnti_guest_min(due, bnti_guest_request_deadline(guest, (enum bnti_guest_slot)slot));
+        due = bnti_guest_min(due, bnti_guest_request_deadline(guest, (bnti_guest_slot)slot));
     }
     due = bnti_guest_min(due, bnti_guest_queue_resets_deadline(guest));
     if (guest->state == BNT_GUEST_RUNNING) {

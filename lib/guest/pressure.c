@@ -49,7 +49,7 @@ bnt_status bnt_guest_oom(struct bnt_guest *guest, uint64_t now_ns, uint64_t pfns
     if (allowed != BNT_OK && !hinted) {
         return allowed;
     }
-    const enum bnti_guest_call caller = guest->call;
+    const bnti_guest_call caller = guest->call;
     bnti_guest_enter_call(guest, now_ns);
     const uint64_t mask = (UINT64_C(1) << guest->config.memory.page_order) - 1;
     const uint64_t bound = guest->config.oom.pfns_max ? guest->config.oom.pfns_max : BNT_PFN_MAX;
@@ -98,7 +98,7 @@ bnt_status bnt_guest_shrink(struct bnt_guest *guest, uint64_t now_ns, uint64_t p
     if (bnti_guest_features_count_pfns(guest) == 0) {
         return BNT_OK;
     }
-    const enum bnti_guest_call caller = guest->call;
+    const bnti_guest_call caller = guest->call;
     bnti_guest_enter_call(guest, now_ns);
     *freed_pfns = bnti_guest_features_shrink(guest, pfns);
     guest->call = caller;

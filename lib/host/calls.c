@@ -189,7 +189,7 @@ static int32_t serve_batch(struct bnt_host *host, const struct vmware_command *c
         return BNT_VMWARE_CMD_INVALID;
     }
     const uint32_t n = (uint32_t)arg2;
-    const uint32_t bytes = n * (uint32_t)sizeof(*entries);
+    const uint32_t bytes = n * (uint32_t)sizeof *entries;
     if (arg1 > BNT_PFN_MAX || bnt_mem_read(&host->mem, gpa, entries, bytes) != BNT_OK) {
         call_misuse(host, BNT_FAULT_CALL_BATCH_PAGE, arg1, arg2);
         return BNT_VMWARE_FAILURE;

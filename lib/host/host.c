@@ -70,7 +70,7 @@ static bnt_status ops_take(struct bnt_host_ops *taken, const struct bnt_host_ops
                            const struct bnt_host_config *config)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_host_ops, vmware.doorbell);
-    const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, ops);
+    const bnt_status status = bnti_struct_take(taken, sizeof *taken, least, ops);
     const bool doorbell = (config->vmware.capabilities & BNT_VMWARE_CAP_SIGNALLED_WAKEUP) != 0;
     const bool leaves = config->memory.ledger == BNT_HOST_LEDGER_LEAVES;
 
@@ -89,7 +89,7 @@ static bnt_status provider_take(struct bnt_queue_provider *taken,
                                 const struct bnt_queue_provider *provider)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_queue_provider, flush);
-    const bnt_status status = bnti_struct_take(taken, sizeof(*taken), least, provider);
+    const bnt_status status = bnti_struct_take(taken, sizeof *taken, least, provider);
 
     if (status != BNT_OK) {
         return status;
@@ -181,7 +181,7 @@ bnt_status bnt_host_init(void *storage, size_t bytes, const struct bnt_host_conf
         ((uintptr_t)storage & (_Alignof(struct bnt_host) - 1)) != 0) {
         return BNT_E_STORAGE;
     }
-    memset(made, 0, sizeof(*made));
+    memset(made, 0, sizeof *made);
     made->config = taken;
     status = host_fill(made, ops, opaque, mem, provider);
     if (status != BNT_OK) {

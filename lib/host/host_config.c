@@ -16,7 +16,7 @@ const struct bnti_host_wire *bnti_host_wire_of(const struct bnt_host_config *con
         [BNT_HOST_WIRE_VMWARE] = &bnti_host_wire_vmware,
     };
 
-    return (uint32_t)config->wire < sizeof(wires) / sizeof(wires[0]) ? wires[config->wire] : NULL;
+    return (uint32_t)config->wire < sizeof wires / sizeof wires[0] ? wires[config->wire] : NULL;
 }
 
 /** Balloon features that this device serves (VG-12): what needs no row, and what the rows bring. */
@@ -52,7 +52,7 @@ bnt_status bnt_host_config_resolve(const struct bnt_host_config *config,
                                    struct bnt_host_config *resolved)
 {
     const uint32_t least = (uint32_t)offsetof(struct bnt_host_config, queues);
-    const bnt_status status = bnti_struct_take(resolved, sizeof(*resolved), least, config);
+    const bnt_status status = bnti_struct_take(resolved, sizeof *resolved, least, config);
 
     if (status == BNT_OK) {
         config_defaults(resolved);

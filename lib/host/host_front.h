@@ -1,8 +1,8 @@
 /*
  * The front of the device core: what the embedder calls, and what then goes through all floors.
  */
-#ifndef BALLONET_LIB_HOST_FRONT_H
-#define BALLONET_LIB_HOST_FRONT_H
+#ifndef LIB_HOST_HOST_FRONT_H
+#define LIB_HOST_HOST_FRONT_H
 
 #include "lib/host/features/host_features.h"
 

@@ -37,7 +37,7 @@ const char *bnt_host_hint_state_name(uint32_t state)
 #undef BNT_X
     };
 
-    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
 
 bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
@@ -50,7 +50,7 @@ bnt_host_page bnt_host_page_get(const struct bnt_host *host, uint64_t pfn)
 bnt_status bnt_host_info_get(const struct bnt_host *host, struct bnt_host_info *info)
 {
     const bool agreed = bnt_dev_agreed(&host->dev);
-    const uint32_t fits = (uint32_t)bnti_host_min(info->size, sizeof(*info));
+    const uint32_t fits = (uint32_t)bnti_host_min(info->size, sizeof *info);
     struct bnt_host_info told;
 
     if (info->size < offsetof(struct bnt_host_info, features)) {

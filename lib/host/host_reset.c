@@ -22,8 +22,8 @@ void bnti_host_device_reset(struct bnt_host *host)
     host->reset_due = false;
     bnti_host_actual_forget(host);
     host->epoch_ack = 0;
-    memset(host->ack_bytes, 0, sizeof(host->ack_bytes));
-    memset(host->limit_bytes, 0, sizeof(host->limit_bytes));
+    memset(host->ack_bytes, 0, sizeof host->ack_bytes);
+    memset(host->limit_bytes, 0, sizeof host->limit_bytes);
     bnti_host_features_forget(host);
     bnti_host_target_reset(host);
     bnti_host_event_emit(host, BNT_HOST_EVENT_DEVICE_RESET, pfns, 0);

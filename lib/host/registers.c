@@ -105,8 +105,8 @@ void bnt_host_config_read(struct bnt_host *host, uint32_t offset, void *dst, uin
     }
     bnti_host_features_config_read(host, space);
     memset(dst, 0, bytes);
-    if (offset < sizeof(space)) {
-        const uint32_t room = (uint32_t)sizeof(space) - offset;
+    if (offset < sizeof space) {
+        const uint32_t room = (uint32_t)sizeof space - offset;
         memcpy(dst, space + offset, bytes < room ? bytes : room);
     }
 }
@@ -176,7 +176,7 @@ bnt_status bnt_host_queue_enable(struct bnt_host *host, uint16_t queue, uint16_t
 {
     const bnt_balloon_queue role = bnti_host_queue_role(host, queue);
     struct bnti_host_queue *found = role != BNT_BALLOON_QUEUE_COUNT ? &host->queues[role] : NULL;
-    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_diag diag = {.size = sizeof diag};
     bnti_host_busy before;
     bnt_status status;
 

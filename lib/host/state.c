@@ -57,7 +57,7 @@ static bool status_replay(struct bnt_dev_status *dev, uint8_t status, uint64_t a
         (status & BNT_DEVICE_STATUS_SUSPEND) != 0 ? BNT_DEVICE_STATUS_DRIVER_OK : 0;
     const unsigned want = status | live;
 
-    for (uint32_t i = 0; i < sizeof(steps); i++) {
+    for (uint32_t i = 0; i < sizeof steps; i++) {
         bnt_dev_action action = BNT_DEV_ACTION_NONE;
         if ((want & steps[i]) == 0) {
             continue;
@@ -102,10 +102,10 @@ static void registers_pack(struct bnti_pack *pack, struct bnt_host *host)
     bnti_pack_u32(pack, &host->epoch_ack);
     bnti_pack_u32(pack, &host->actual);
     bnti_pack_u32(pack, &host->poison_val);
-    bnti_pack_bytes(pack, host->actual_bytes, sizeof(host->actual_bytes));
-    bnti_pack_bytes(pack, host->poison_bytes, sizeof(host->poison_bytes));
-    bnti_pack_bytes(pack, host->ack_bytes, sizeof(host->ack_bytes));
-    bnti_pack_bytes(pack, host->limit_bytes, sizeof(host->limit_bytes));
+    bnti_pack_bytes(pack, host->actual_bytes, sizeof host->actual_bytes);
+    bnti_pack_bytes(pack, host->poison_bytes, sizeof host->poison_bytes);
+    bnti_pack_bytes(pack, host->ack_bytes, sizeof host->ack_bytes);
+    bnti_pack_bytes(pack, host->limit_bytes, sizeof host->limit_bytes);
     bnti_pack_require(pack, (host->epoch != 0) == host->wire->has_epochs(&host->config));
 }
 
@@ -124,7 +124,7 @@ static void counters_pack(struct bnti_pack *pack, struct bnt_host *host)
         &count->vmware.touches,
     };
 
-    for (uint32_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+    for (uint32_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         bnti_pack_u64(pack, counters[i]);
     }
     for (uint32_t verdict = 0; verdict < BNT_VERDICT_COUNT; verdict++) {
@@ -174,7 +174,7 @@ static const struct {
 
 static void state_pack(struct bnti_pack *pack, struct bnt_host *host)
 {
-    for (uint32_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !pack->failed; i++) {
+    for (uint32_t i = 0; i < sizeof sections / sizeof sections[0] && !pack->failed; i++) {
         sections[i].pack(pack, host);
         if (sections[i].features != BNTI_HOST_SAVED_NOT) {
             bnti_host_features_pack(pack, host, sections[i].features);

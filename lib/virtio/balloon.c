@@ -20,8 +20,7 @@ const char *bnt_verdict_name(uint8_t verdict)
         [BNT_VERDICT_BUSY] = "busy",     [BNT_VERDICT_NOT_NEEDED] = "not-needed",
         [BNT_VERDICT_RESET] = "reset",
     };
-    _Static_assert(sizeof(names) / sizeof(names[0]) == BNT_VERDICT_COUNT,
-                   "each verdict has a name");
+    _Static_assert(sizeof names / sizeof names[0] == BNT_VERDICT_COUNT, "each verdict has a name");
 
     return verdict < BNT_VERDICT_COUNT ? names[verdict] : "unknown";
 }

@@ -16,7 +16,7 @@ const char *bnt_queue_layout_name(uint32_t layout)
         [BNT_QUEUE_LAYOUT_PROBE] = "probe",
     };
 
-    return layout < sizeof(names) / sizeof(names[0]) ? names[layout] : "unknown";
+    return layout < sizeof names / sizeof names[0] ? names[layout] : "unknown";
 }
 
 uint64_t bnt_balloon_queue_feature(uint32_t role, const struct bnt_balloon_binding *binding)

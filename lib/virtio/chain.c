@@ -46,7 +46,7 @@ static bnt_status walk_desc_read(struct chain_walk *walk, struct chain_desc *des
 {
     const uint64_t gpa = walk->table_gpa + sizeof(struct bnt_vq_desc) * walk->desc;
     struct bnt_vq_desc wire;
-    const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, sizeof(wire));
+    const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, sizeof wire);
 
     walk->told->desc = walk->desc;
     walk->told->gpa = gpa;
@@ -202,7 +202,7 @@ static bnt_status chain_packed_desc(struct chain_walk *walk, uint32_t index, uin
                                     struct chain_desc *desc)
 {
     struct bnt_vq_packed_desc wire = {.flags = bnt_le16_set(desc->flags)};
-    const uint64_t gpa = walk->table_gpa + sizeof(wire) * (uint64_t)index;
+    const uint64_t gpa = walk->table_gpa + sizeof wire * (uint64_t)index;
     const bnt_status status = bnt_mem_read(walk->mem, gpa, &wire, bytes);
 
     walk->told->desc = index;

@@ -1,8 +1,8 @@
 /*
  * Walking one descriptor chain, for split_device.c and packed_device.c only.
  */
-#ifndef BALLONET_LIB_VIRTIO_CHAIN_H
-#define BALLONET_LIB_VIRTIO_CHAIN_H
+#ifndef LIB_VIRTIO_CHAIN_H
+#define LIB_VIRTIO_CHAIN_H
 
 #include <ballonet/virtqueue.h>
 

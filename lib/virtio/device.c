@@ -63,7 +63,7 @@ bnt_status bnt_dev_status_init_as(struct bnt_dev_status *dev, bnt_interface inte
         bnt_features_broken(offered, rules, rule_count) != 0) {
         return BNT_E_FEATURES;
     }
-    memset(dev, 0, sizeof(*dev));
+    memset(dev, 0, sizeof *dev);
     dev->offered = offered;
     dev->rules = rules;
     dev->rule_count = rule_count;
@@ -132,8 +132,8 @@ static bool dev_status_misordered(unsigned status, unsigned value, bool legacy,
 {
     const struct status_order *orders = legacy ? status_orders_legacy : status_orders;
     const unsigned set = value & ~status;
-    const unsigned count = legacy ? sizeof(status_orders_legacy) / sizeof(status_orders_legacy[0])
-                                  : sizeof(status_orders) / sizeof(status_orders[0]);
+    const unsigned count = legacy ? sizeof status_orders_legacy / sizeof status_orders_legacy[0]
+                                  : sizeof status_orders / sizeof status_orders[0];
 
     if ((status & BNT_DEVICE_STATUS_FAILED) != 0 && set != 0) {
         told->expected = status;

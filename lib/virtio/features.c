@@ -14,7 +14,7 @@ const char *bnt_interface_name(uint32_t interface)
         [BNT_INTERFACE_LEGACY] = "legacy",
     };
 
-    return interface < sizeof(names) / sizeof(names[0]) ? names[interface] : "unknown";
+    return interface < sizeof names / sizeof names[0] ? names[interface] : "unknown";
 }
 
 uint64_t bnt_features_broken(uint64_t features, const struct bnt_feature_rule *rules,

@@ -42,8 +42,8 @@ bnt_status bnt_mem_init(struct bnt_mem *mem, const struct bnt_mem_ops *ops, void
     if (mem == NULL || regions == NULL || region_count == 0) {
         return BNT_E_ARGUMENT;
     }
-    memset(mem, 0, sizeof(*mem));
-    status = bnti_struct_take(&mem->ops, sizeof(mem->ops), sizeof(mem->ops), ops);
+    memset(mem, 0, sizeof *mem);
+    status = bnti_struct_take(&mem->ops, sizeof mem->ops, sizeof mem->ops, ops);
     if (status == BNT_OK && (mem->ops.read == NULL || mem->ops.write == NULL)) {
         status = BNT_E_ARGUMENT;
     }

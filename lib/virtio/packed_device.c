@@ -107,10 +107,10 @@ static bnt_status packed_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     const unsigned flags = bnti_lap_used(vq->used_next, vq->size) |
                            (used->len > 0 && !vq->used_unflagged ? BNT_VQ_DESC_F_WRITE : 0u);
     bnt_status status = bnti_vq_dev_store(vq, mem, gpa + offsetof(struct bnt_vq_packed_desc, bytes),
-                                          &told, sizeof(told), diag);
+                                          &told, sizeof told, diag);
 
-    _Static_assert(sizeof(told) == offsetof(struct bnt_vq_packed_desc, flags) -
-                                       offsetof(struct bnt_vq_packed_desc, bytes),
+    _Static_assert(sizeof told == offsetof(struct bnt_vq_packed_desc, flags) -
+                                      offsetof(struct bnt_vq_packed_desc, bytes),
                    "length and id lie side by side");
     if (status != BNT_OK) {
         return status;

@@ -30,7 +30,7 @@ bnt_status bnti_vq_dev_load16(struct bnt_vq_dev *vq, const struct bnt_mem *mem, 
     bnt_le16 wire = {{0, 0}};
     struct bnt_diag told = {.gpa = gpa};
 
-    told.status = bnt_mem_read(mem, gpa, &wire, sizeof(wire));
+    told.status = bnt_mem_read(mem, gpa, &wire, sizeof wire);
     *value = bnt_guest16_get(wire, vq->big_endian);
     return told.status == BNT_OK ? BNT_OK : bnti_vq_dev_break(vq, &told, diag);
 }
@@ -49,7 +49,7 @@ bnt_status bnti_vq_dev_store16(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
 {
     const bnt_le16 wire = bnt_guest16_set(value, vq->big_endian);
 
-    return bnti_vq_dev_store(vq, mem, gpa, &wire, sizeof(wire), diag);
+    return bnti_vq_dev_store(vq, mem, gpa, &wire, sizeof wire, diag);
 }
 
 /** The order of checks that every call on a queue begins with. */
@@ -95,7 +95,7 @@ bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
     };
     struct bnt_diag told = {.status = BNT_E_RING, .queue = queue};
 
-    memset(vq, 0, sizeof(*vq));
+    memset(vq, 0, sizeof *vq);
     vq->queue = queue;
     if (!bnti_ring_size_valid(size, features)) {
         told.fault = BNT_FAULT_RING_SIZE;
@@ -103,7 +103,7 @@ bnt_status bnt_vq_dev_init(struct bnt_vq_dev *vq, const struct bnt_mem *mem, uin
         told.found = size;
         return bnti_diag_tell(diag, &told);
     }
-    for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (ring_part_check(mem, &parts[i], &told) != BNT_OK) {
             return bnti_diag_tell(diag, &told);
         }
@@ -160,7 +160,7 @@ static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uin
     struct bnt_vq_dev_out *out = &vq->out[vq->out_count++];
     const uint64_t bytes = chain->writable_bytes;
 
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     out->head = chain->head;
     out->descs = descs;
     out->writable_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
@@ -169,7 +169,7 @@ static void out_add(struct bnt_vq_dev *vq, const struct bnt_vq_chain *chain, uin
 static void out_remove(struct bnt_vq_dev *vq, uint32_t first, uint32_t count)
 {
     memmove(&vq->out[first], &vq->out[first + count],
-            sizeof(vq->out[0]) * (vq->out_count - first - count));
+            sizeof vq->out[0] * (vq->out_count - first - count));
     vq->out_count -= count;
 }
 

@@ -2,8 +2,8 @@
  * What the device side of a queue is made of: a table of what split and packed rings do
  * differently, and access to ring memory by bounded copies. For lib/virtio only.
  */
-#ifndef BALLONET_LIB_VIRTIO_QUEUE_DEVICE_H
-#define BALLONET_LIB_VIRTIO_QUEUE_DEVICE_H
+#ifndef LIB_VIRTIO_QUEUE_DEVICE_H
+#define LIB_VIRTIO_QUEUE_DEVICE_H
 
 #include <ballonet/virtqueue.h>
 

@@ -106,9 +106,9 @@ bnt_status bnt_vq_drv_init(struct bnt_vq_drv *vq, const struct bnt_vq_drv_config
     if (vq == NULL) {
         return BNT_E_ARGUMENT;
     }
-    memset(vq, 0, sizeof(*vq));
+    memset(vq, 0, sizeof *vq);
     vq->broken = true;
-    status = bnti_struct_take(&vq->config, sizeof(vq->config), sizeof(vq->config), config);
+    status = bnti_struct_take(&vq->config, sizeof vq->config, sizeof vq->config, config);
     if (status == BNT_OK) {
         status = vq_drv_config_check(&vq->config);
     }
@@ -119,7 +119,7 @@ bnt_status bnt_vq_drv_init(struct bnt_vq_drv *vq, const struct bnt_vq_drv_config
     memset(vq->config.ring, 0,
            vq_drv_bytes(&vq->layout, vq->config.queue_size, vq->config.indirect_max));
     slots = vq->config.slots;
-    memset(slots, 0, sizeof(*slots) * vq->config.queue_size);
+    memset(slots, 0, sizeof *slots * vq->config.queue_size);
     for (uint32_t i = 0; i < vq->config.queue_size; i++) {
         slots[i].next = i + 1u < vq->config.queue_size ? (uint16_t)(i + 1u) : BNTI_SLOT_NONE;
     }

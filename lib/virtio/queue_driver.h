@@ -2,8 +2,8 @@
  * What the driver side of a queue is made of: a table of what split and packed rings do
  * differently, and access to ring memory in place. For lib/virtio only.
  */
-#ifndef BALLONET_LIB_VIRTIO_QUEUE_DRIVER_H
-#define BALLONET_LIB_VIRTIO_QUEUE_DRIVER_H
+#ifndef LIB_VIRTIO_QUEUE_DRIVER_H
+#define LIB_VIRTIO_QUEUE_DRIVER_H
 
 #include "lib/virtio/ring.h"
 
@@ -88,7 +88,7 @@ static inline uint16_t bnti_vq_drv_value16(const struct bnt_vq_drv *vq, uint16_t
 {
     bnt_le16 wire;
 
-    memcpy(&wire, &raw, sizeof(wire));
+    memcpy(&wire, &raw, sizeof wire);
     return bnt_guest16_get(wire, vq->config.big_endian);
 }
 
@@ -103,7 +103,7 @@ static inline uint32_t bnti_vq_drv_load32(const struct bnt_vq_drv *vq, uint32_t 
     const uint32_t raw = __atomic_load_n(at, BNTI_RING_LOAD_ORDER);
     bnt_le32 wire;
 
-    memcpy(&wire, &raw, sizeof(wire));
+    memcpy(&wire, &raw, sizeof wire);
     return bnt_guest32_get(wire, vq->config.big_endian);
 }
 
@@ -113,7 +113,7 @@ static inline void bnti_vq_drv_store16(const struct bnt_vq_drv *vq, uint32_t off
     const bnt_le16 wire = bnt_guest16_set(value, vq->config.big_endian);
     uint16_t raw;
 
-    memcpy(&raw, &wire, sizeof(raw));
+    memcpy(&raw, &wire, sizeof raw);
     __atomic_store_n(at, raw, BNTI_RING_STORE_ORDER);
 }
 

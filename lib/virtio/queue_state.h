@@ -1,8 +1,8 @@
 /*
  * Saving and loading the device side of a queue. For lib/virtio and lib/host.
  */
-#ifndef BALLONET_LIB_VIRTIO_QUEUE_STATE_H
-#define BALLONET_LIB_VIRTIO_QUEUE_STATE_H
+#ifndef LIB_VIRTIO_QUEUE_STATE_H
+#define LIB_VIRTIO_QUEUE_STATE_H
 
 #include <ballonet/virtqueue.h>
 

@@ -5,8 +5,8 @@
  * How a side reaches ring memory is its own: the device by bounded copies (queue_device.c), the
  * driver in place (queue_driver.h).
  */
-#ifndef BALLONET_LIB_VIRTIO_RING_H
-#define BALLONET_LIB_VIRTIO_RING_H
+#ifndef LIB_VIRTIO_RING_H
+#define LIB_VIRTIO_RING_H
 
 #include <ballonet/virtqueue.h>
 

@@ -106,9 +106,9 @@ static bnt_status split_use(struct bnt_vq_dev *vq, const struct bnt_mem *mem,
     const struct bnt_vq_used_elem elem = {bnt_guest32_set(used->head, vq->big_endian),
                                           bnt_guest32_set(used->len, vq->big_endian)};
     const uint64_t gpa =
-        vq->used_gpa + BNTI_RING_ENTRIES + sizeof(elem) * (vq->used_next & (vq->size - 1u));
+        vq->used_gpa + BNTI_RING_ENTRIES + sizeof elem * (vq->used_next & (vq->size - 1u));
     const uint32_t undecided = bnti_index_ahead(vq->used_next, vq->used_signalled);
-    const bnt_status status = bnti_vq_dev_store(vq, mem, gpa, &elem, sizeof(elem), diag);
+    const bnt_status status = bnti_vq_dev_store(vq, mem, gpa, &elem, sizeof elem, diag);
 
     if (status != BNT_OK) {
         return status;

@@ -15,7 +15,7 @@ static void vq_drv_desc_store(const struct bnt_vq_drv *vq, uint32_t offset,
                                      .flags = bnt_guest16_set((uint16_t)flags, big),
                                      .next = bnt_guest16_set(next, big)};
 
-    memcpy(bnti_vq_drv_at(vq, offset), &desc, sizeof(desc));
+    memcpy(bnti_vq_drv_at(vq, offset), &desc, sizeof desc);
 }
 
 static unsigned seg_flags(uint32_t i, uint32_t readable, uint32_t count)

@@ -30,7 +30,7 @@ static const struct status_row status_rows[] = {
 #undef BNT_X
 };
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define ROWS(table) (sizeof table / sizeof((table)[0]))
 
 #define BNT_X(name, bit, text) | 1u << (bit)
 _Static_assert((0u BNT_VMWARE_CAP_MAP(BNT_X)) == BNT_VMWARE_CAPS_ALL,

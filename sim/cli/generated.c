@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW       4096u /**< seeds that may be running, or finished and waiting for an earlier one */
+#define WINDOW       4096u /**< seeds that run, or are finished and wait for an earlier one */
 #define KINDS_MAX    256u
 #define SHRINK_TRIES 1500u
 #define WORKERS_MAX  64u

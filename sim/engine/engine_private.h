@@ -1,8 +1,8 @@
 /*
  * Private to the engine: its state, shared by engine.c, choice.c and hash.c.
  */
-#ifndef SIM_ENGINE_PRIVATE_H
-#define SIM_ENGINE_PRIVATE_H
+#ifndef SIM_ENGINE_ENGINE_PRIVATE_H
+#define SIM_ENGINE_ENGINE_PRIVATE_H
 
 #include "sim/engine/fold.h"
 #include "sim/engine/queue.h"

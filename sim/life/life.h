@@ -35,13 +35,13 @@ void migration_destroy(struct vm *vm);
 bool migration_defer_event(struct vm *vm, const struct engine_event *event);
 
 /** Schedules a LIFECYCLE event, which continues with a step after a delay. */
-enum life_step {
+typedef enum life_step {
     LIFE_UNPLUG_TOLD,
     LIFE_DOWN,
     LIFE_WAKE,
     LIFE_COMPACT
-};
-static inline void life_schedule_step(struct vm *vm, uint64_t delay_ns, enum life_step step)
+} life_step;
+static inline void life_schedule_step(struct vm *vm, uint64_t delay_ns, life_step step)
 {
     world_schedule_event(vm->world, engine_get_time_ns(vm->world->engine) + delay_ns,
                          WORLD_EVENT_LIFECYCLE, vm->index, (uint64_t)step, vm->life.kernel);

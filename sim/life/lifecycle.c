@@ -297,7 +297,7 @@ void life_continue_step(struct vm *vm, uint64_t step, uint64_t kernel)
     if (kernel != vm->life.kernel && step != LIFE_UNPLUG_TOLD) {
         return;
     }
-    switch ((enum life_step)step) {
+    switch ((life_step)step) {
     case LIFE_UNPLUG_TOLD:
         notify_unplug(vm);
         break;

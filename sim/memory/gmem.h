@@ -55,13 +55,13 @@ const char *page_use_get_name(page_use use);
 
 /** The virtual time that memory work takes for 4 KiB; docs/understand/model.md gives the sources of
  * these figures. */
-enum gmem_cost {
+typedef enum gmem_cost {
     GMEM_COST_SCAN_NS = 200,        /**< to look at a page and drop it */
     GMEM_COST_WRITEBACK_NS = 20000, /**< to write a dirty cache page before it is dropped */
     GMEM_COST_SWAP_OUT_NS = 25000,
     GMEM_COST_SWAP_IN_NS = 50000,
     GMEM_COST_REFAULT_NS = 20000 /**< to read a dropped cache page again, with read-ahead */
-};
+} gmem_cost;
 
 /** The result of an allocation. */
 typedef enum gmem_status {

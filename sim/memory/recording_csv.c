@@ -26,12 +26,12 @@
     X(DIRTY,       "dirty_kib")
 /* clang-format on */
 
-enum column {
+typedef enum csv_column {
 #define X(name, text) COLUMN_##name,
     COLUMN_MAP(X)
 #undef X
     COLUMN_COUNT
-};
+} csv_column;
 
 static const char *const column_names[COLUMN_COUNT] = {
 #define X(name, text) text,

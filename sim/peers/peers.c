@@ -10,7 +10,7 @@ static const struct driver_peer *const drivers[] = {&our_driver, &recording_play
 
 const struct driver_peer *peers_find_driver(const struct vm *vm)
 {
-    const size_t last = sizeof(drivers) / sizeof(drivers[0]) - 1;
+    const size_t last = sizeof drivers / sizeof drivers[0] - 1;
     size_t i = 0;
     while (i < last && !drivers[i]->plays(vm)) {
         i++;

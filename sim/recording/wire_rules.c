@@ -143,15 +143,15 @@ void wire_mark_inflated_blocks(struct wire_player *player, uint32_t index)
 /* ---- Statistics ---- */
 
 /** The kinds of BNT_STAT_MAP. */
-enum stat_kind {
+typedef enum stat_kind {
     STAT_COUNTER,
     STAT_MEMORY,
     STAT_TOTAL
-};
+} stat_kind;
 
-static bool is_tag_of_kind(uint64_t tag, enum stat_kind kind)
+static bool is_tag_of_kind(uint64_t tag, stat_kind kind)
 {
-    static const enum stat_kind kinds[BNT_STAT_COUNT] = {
+    static const stat_kind kinds[BNT_STAT_COUNT] = {
 #define X(name, number, text, unit, stat) [number] = STAT_##stat,
         BNT_STAT_MAP(X)
 #undef X

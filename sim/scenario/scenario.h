@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define SCENARIO_VMS_MAX          64
-#define SCENARIO_ITEMS_MAX        1024 /**< entries of workloads, script, swarm, phases and expect */
+#define SCENARIO_ITEMS_MAX        1024 /**< of workloads, script, swarm, phases and expect */
 #define SCENARIO_FILE_BYTES_MAX   (1024 * 1024)
 #define SCENARIO_DEPTH_MAX        32
 #define SCENARIO_SCALAR_BYTES_MAX 65536

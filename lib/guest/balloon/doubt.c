@@ -23,7 +23,7 @@ static void mark_inflate_doubtful(struct bnt_guest *guest)
 }
 
 /* During a release no message is needed: all pages of the request go back to the OS (BX-17). */
-static void release_slot(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void release_slot(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_answer none = {0};
     bnti_guest_end_request(guest, slot);
@@ -33,7 +33,7 @@ static void release_slot(struct bnt_guest *guest, enum bnti_guest_slot slot)
 
 /* Sends a doubtful deflate again. For pages that already left the balloon, the device changes
  * nothing. */
-static void repeat_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void repeat_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy) {

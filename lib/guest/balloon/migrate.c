@@ -5,7 +5,7 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-static void send_migration_half(struct bnt_guest *guest, enum bnti_guest_slot slot, uint64_t page)
+static void send_migration_half(struct bnt_guest *guest, bnti_guest_slot slot, uint64_t page)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
 
@@ -89,7 +89,7 @@ static void end_refused_half(struct bnt_guest *guest)
     end_migration(guest, BNT_GUEST_MIGRATED_OLD_REFUSED);
 }
 
-void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_advance_migration(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_migration *migration = &guest->migration;
 

@@ -71,8 +71,7 @@ uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest)
 }
 
 /* Begins a cycle that inflates or deflates `pfns` PFNs, limited by the rate of the tick. */
-void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
-                                 uint64_t pfns)
+void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle, uint64_t pfns)
 {
     const struct bnt_guest_rates *rates = &guest->config.rates;
     struct bnti_guest_pace *pace = &guest->pace;

@@ -2,17 +2,17 @@
  * The floor `balloon`: the policy. It decides which request is sent next and when, applies the
  * answers, and knows where each page is. It does not know the rings.
  */
-#ifndef BNTI_GUEST_POLICY_H
-#define BNTI_GUEST_POLICY_H
+#ifndef LIB_GUEST_BALLOON_POLICY_H
+#define LIB_GUEST_BALLOON_POLICY_H
 
 #include "lib/guest/wire/guest_wire.h"
 
 /* The use of PFNs of the OS: a page of a request, or a block to be hinted or reported. */
-enum bnti_guest_use {
+typedef enum bnti_guest_use {
     BNTI_GUEST_USE_PAGE = 0,
     BNTI_GUEST_USE_HUGE_PAGE,
     BNTI_GUEST_USE_BLOCK
-};
+} bnti_guest_use;
 
 /* A record of pages: pointers to its state, and the first PFN and the page size of its bits. */
 struct bnti_guest_page_record {
@@ -42,7 +42,7 @@ bool bnti_guest_inflate_huge_pages(struct bnt_guest *guest, uint64_t missing_pfn
 
 /* migrate.c */
 void bnti_guest_end_doubtful_migration(struct bnt_guest *guest);
-void bnti_guest_advance_migration(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_guest_advance_migration(struct bnt_guest *guest, bnti_guest_slot slot);
 bool bnti_guest_has_unsent_new_page(const struct bnt_guest *guest);
 void bnti_guest_abort_migration(struct bnt_guest *guest);
 
@@ -67,8 +67,7 @@ void bnti_guest_tick_skip(struct bnt_guest *guest);
 void bnti_guest_tick_count_down_slow(struct bnt_guest *guest);
 void bnti_guest_tick_mark_over(struct bnt_guest *guest);
 uint64_t bnti_guest_tick_back_off(struct bnt_guest *guest);
-void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, enum bnti_guest_cycle cycle,
-                                 uint64_t pfns);
+void bnti_guest_pace_begin_cycle(struct bnt_guest *guest, bnti_guest_cycle cycle, uint64_t pfns);
 uint32_t bnti_guest_pace_limit_pages(const struct bnt_guest *guest, uint32_t order, uint32_t pages);
 bool bnti_guest_pace_handle_short_alloc(struct bnt_guest *guest, uint32_t order, uint32_t got);
 void bnti_guest_pace_handle_short_sleep(struct bnt_guest *guest);
@@ -93,8 +92,8 @@ uint32_t bnti_guest_pop_pages(struct bnt_guest *guest, const struct bnti_guest_p
 void bnti_guest_record_push(struct bnt_guest *guest, const uint64_t *pages, uint32_t count);
 void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint64_t *pages,
                                   uint32_t count);
-void bnti_guest_record_fill_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                                    uint64_t pfns, uint32_t pages_max);
+void bnti_guest_record_fill_request(struct bnt_guest *guest, bnti_guest_slot slot, uint64_t pfns,
+                                    uint32_t pages_max);
 uint32_t bnti_guest_record_pop_huge(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
 bool bnti_guest_record_remove(struct bnt_guest *guest, uint64_t page);
 uint32_t bnti_guest_record_pop(struct bnt_guest *guest, uint64_t *pages, uint32_t count);
@@ -125,7 +124,7 @@ void bnti_guest_start_sleeping_alloc(struct bnt_guest *guest, uint32_t pages);
 
 /* unusable.c */
 bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
-                                                   enum bnti_guest_use use, uint64_t first_pfn,
+                                                   bnti_guest_use use, uint64_t first_pfn,
                                                    uint64_t pfns);
 bool bnti_guest_is_page_usable(const struct bnt_guest *guest, uint64_t page);
 void bnti_guest_note_unusable_pages(struct bnt_guest *guest, bnt_guest_unusable reason,
@@ -139,7 +138,7 @@ void bnti_guest_clear_unusable(struct bnt_guest *guest);
 /* verdict.c */
 void bnti_guest_count_verdicts(struct bnt_guest *guest, uint32_t count, bool *not_needed,
                                bool *reset);
-void bnti_guest_apply_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_apply_answer(struct bnt_guest *guest, bnti_guest_slot slot,
                              const struct bnti_guest_answer *answer);
 
 #endif

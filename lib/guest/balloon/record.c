@@ -121,8 +121,8 @@ void bnti_guest_record_push_sized(struct bnt_guest *guest, bool huge, const uint
  * `pages_max` pages. Single pages come before huge pages. Pages refused in this cycle are not in
  * the record.
  */
-void bnti_guest_record_fill_request(struct bnt_guest *guest, enum bnti_guest_slot slot,
-                                    uint64_t pfns, uint32_t pages_max)
+void bnti_guest_record_fill_request(struct bnt_guest *guest, bnti_guest_slot slot, uint64_t pfns,
+                                    uint32_t pages_max)
 {
     uint64_t *pages = guest->requests[slot].pages;
     const bool huge = guest->record_pages == 0 && guest->huge.pages > 0;

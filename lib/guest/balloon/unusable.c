@@ -14,7 +14,7 @@
  * the wire in this session. A block must begin at a page of the guest; it is sent by its address.
  */
 bnt_guest_unusable bnti_guest_find_unusable_reason(const struct bnt_guest *guest,
-                                                   enum bnti_guest_use use, uint64_t first_pfn,
+                                                   bnti_guest_use use, uint64_t first_pfn,
                                                    uint64_t pfns)
 {
     const uint32_t order = bnti_guest_page_order(guest, use == BNTI_GUEST_USE_HUGE_PAGE);
@@ -90,7 +90,7 @@ bool bnti_guest_is_aside_full(const struct bnt_guest *guest)
 uint32_t bnti_guest_validate_pages(struct bnt_guest *guest, bool huge, uint64_t *pages,
                                    uint32_t count)
 {
-    const enum bnti_guest_use use = huge ? BNTI_GUEST_USE_HUGE_PAGE : BNTI_GUEST_USE_PAGE;
+    const bnti_guest_use use = huge ? BNTI_GUEST_USE_HUGE_PAGE : BNTI_GUEST_USE_PAGE;
     const uint64_t pfns = UINT64_C(1) << bnti_guest_page_order(guest, huge);
     uint64_t first[BNT_GUEST_UNUSABLE_COUNT];
     uint32_t found[BNT_GUEST_UNUSABLE_COUNT] = {0};

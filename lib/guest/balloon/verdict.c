@@ -4,13 +4,13 @@
  */
 #include "lib/guest/balloon/policy.h"
 
-enum page_class {
+typedef enum page_class {
     PAGE_DONE,
     PAGE_REFUSED,
     PAGE_NOT_NEEDED,
     PAGE_RESET,
     PAGE_UNCERTAIN
-};
+} page_class;
 
 /* Number of pages of one request in each class. */
 struct tally {
@@ -23,8 +23,8 @@ struct tally {
 };
 
 /* Combines the PFN verdicts of one page (BX-6, BX-7). */
-static enum page_class combine_page_verdicts(const struct bnt_guest *guest, const uint8_t *verdicts,
-                                             uint32_t count, bool inflate)
+static page_class combine_page_verdicts(const struct bnt_guest *guest, const uint8_t *verdicts,
+                                        uint32_t count, bool inflate)
 {
     uint32_t accepted = 0;
     uint32_t not_locked = 0;
@@ -54,14 +54,13 @@ static enum page_class combine_page_verdicts(const struct bnt_guest *guest, cons
 }
 
 /* Classifies page `page` of a request by its verdicts. A huge page has one verdict (BX-24). */
-static enum page_class classify_page(const struct bnt_guest *guest,
-                                     const struct bnti_guest_request *request, uint32_t page,
-                                     bool inflate)
+static page_class classify_page(const struct bnt_guest *guest,
+                                const struct bnti_guest_request *request, uint32_t page,
+                                bool inflate)
 {
     const uint32_t order = request->huge ? 0 : guest->config.memory.page_order;
     const uint8_t *verdicts = guest->verdict_copy + ((size_t)page << order);
-    const enum page_class class =
-        combine_page_verdicts(guest, verdicts, UINT32_C(1) << order, inflate);
+    const page_class class = combine_page_verdicts(guest, verdicts, UINT32_C(1) << order, inflate);
     if (inflate && class == PAGE_NOT_NEEDED &&
         bnti_guest_has_habit(guest, BNT_GUEST_HABIT_REFUSE_ALL)) {
         return PAGE_REFUSED;
@@ -127,7 +126,7 @@ static uint32_t sort_inflated_pages(struct bnt_guest *guest, struct bnti_guest_r
     tally->done = taken;
     for (uint32_t i = taken; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = classify_page(guest, request, i, true);
+        const page_class class = classify_page(guest, request, i, true);
         if (class == PAGE_DONE || class == PAGE_UNCERTAIN) {
             tally->done += class == PAGE_DONE;
             tally->uncertain += class == PAGE_UNCERTAIN;
@@ -221,7 +220,7 @@ static uint32_t sort_deflated_pages(struct bnt_guest *guest, struct bnti_guest_r
     uint32_t stay = 0;
     for (uint32_t i = released; i < request->page_count; i++) {
         const uint64_t page = request->pages[i];
-        const enum page_class class = classify_page(guest, request, i, false);
+        const page_class class = classify_page(guest, request, i, false);
         if (class == PAGE_DONE) {
             request->pages[released++] = page;
             continue;
@@ -241,7 +240,7 @@ static uint32_t sort_deflated_pages(struct bnt_guest *guest, struct bnti_guest_r
     return released;
 }
 
-static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void apply_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back) {
@@ -277,7 +276,7 @@ static void apply_deflate(struct bnt_guest *guest, enum bnti_guest_slot slot)
 
 /* During a reset the device does not have the pages, whatever it answered: they go back to the OS
  * (BX-19). */
-static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void give_back_silently(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (request->given_back || request->gone_on) {
@@ -294,7 +293,7 @@ static void give_back_silently(struct bnt_guest *guest, enum bnti_guest_slot slo
 }
 
 /* A call that failed as a whole changed no page, whatever its status is. */
-static void apply_failed_call(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void apply_failed_call(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE) {
@@ -309,7 +308,7 @@ static void apply_failed_call(struct bnt_guest *guest, enum bnti_guest_slot slot
     }
 }
 
-void bnti_guest_apply_answer(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_apply_answer(struct bnt_guest *guest, bnti_guest_slot slot,
                              const struct bnti_guest_answer *answer)
 {
     if (guest->state == BNT_GUEST_RELEASING) {

@@ -2,8 +2,8 @@
  * The state of the floor `balloon` in an instance. One file writes each of these structs; all
  * others only read it.
  */
-#ifndef BNTI_GUEST_BALLOON_STATE_H
-#define BNTI_GUEST_BALLOON_STATE_H
+#ifndef LIB_GUEST_CORE_BALLOON_STATE_H
+#define LIB_GUEST_CORE_BALLOON_STATE_H
 
 #include "lib/guest/core/requests.h"
 
@@ -14,18 +14,18 @@ struct bnti_guest_backoff {
     bool refused;      /* begun by refusals up to the bound: no new target ends it (BX-13) */
 };
 
-enum bnti_guest_cycle {
+typedef enum bnti_guest_cycle {
     BNTI_GUEST_CYCLE_NONE = 0,
     BNTI_GUEST_CYCLE_INFLATE,
     BNTI_GUEST_CYCLE_DEFLATE
-};
+} bnti_guest_cycle;
 
 /* The migration of a ballooned page to another page. At most one is in progress. */
 struct bnti_guest_migration {
     bool active;
     bool deflate_first;
-    bool second;               /* the second half is in flight */
-    enum bnti_guest_slot slot; /* slot of the half in flight */
+    bool second;          /* the second half is in flight */
+    bnti_guest_slot slot; /* slot of the half in flight */
     uint64_t old_page;
     uint64_t new_page;
     uint64_t moved_pfns; /* counter of the half's direction before it was sent */

@@ -2,8 +2,8 @@
  * The floor `core`: the instance, its states and events, counters, the target, giving pages back.
  * It calls no function of a floor above.
  */
-#ifndef BNTI_GUEST_CORE_H
-#define BNTI_GUEST_CORE_H
+#ifndef LIB_GUEST_CORE_CORE_H
+#define LIB_GUEST_CORE_CORE_H
 
 #include "lib/guest/core/instance.h"
 
@@ -56,19 +56,19 @@ void bnti_guest_note_latest_epoch(struct bnt_guest *guest, uint32_t epoch);
 void bnti_guest_adopt_epoch(struct bnt_guest *guest, uint32_t epoch);
 
 /* requests.c */
-void bnti_guest_report_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool complete,
+void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bool complete,
                                uint32_t verdict_count, bool doubtful);
-void bnti_guest_report_doubtful_request(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_prepare_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool huge,
+void bnti_guest_report_doubtful_request(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_prepare_request(struct bnt_guest *guest, bnti_guest_slot slot, bool huge,
                                 uint32_t page_count);
-void bnti_guest_mark_request_partial(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_end_request(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_mark_request_repeated(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_mark_request_given_back(struct bnt_guest *guest, enum bnti_guest_slot slot);
-void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_mark_request_partial(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_submit_request(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_end_request(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_mark_request_repeated(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_mark_request_given_back(struct bnt_guest *guest, bnti_guest_slot slot);
+void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, bnti_guest_slot slot,
                                          bool gone_on);
 
 /* settings.c */

@@ -2,8 +2,8 @@
  * The instance, and small functions on it that every file uses. The fields of the floors above are
  * in structs of balloon_state.h and wire.h.
  */
-#ifndef BNTI_GUEST_INSTANCE_H
-#define BNTI_GUEST_INSTANCE_H
+#ifndef LIB_GUEST_CORE_INSTANCE_H
+#define LIB_GUEST_CORE_INSTANCE_H
 
 #include "lib/guest/core/balloon_state.h"
 #include "lib/guest/core/wire.h"
@@ -19,11 +19,11 @@
 
 /* Which call of the embedder is on the stack. Only bnt_guest_oom and bnt_guest_shrink may be called
  * while the OS allocates for the balloon. */
-enum bnti_guest_call {
+typedef enum bnti_guest_call {
     BNTI_GUEST_CALL_NONE = 0,
     BNTI_GUEST_CALL_BUSY,
     BNTI_GUEST_CALL_ALLOCATING
-};
+} bnti_guest_call;
 
 /* Budget and work counter at the beginning of a full step. They are kept here to save stack, on
  * which an OOM deflate may run. */
@@ -47,7 +47,7 @@ struct bnti_guest_idle {
 struct bnt_guest {
     const struct bnti_guest_wire *wire;
     /* Called when a request is answered. The front sets it. */
-    void (*answered)(struct bnt_guest *guest, enum bnti_guest_slot slot,
+    void (*answered)(struct bnt_guest *guest, bnti_guest_slot slot,
                      const struct bnti_guest_answer *answer);
     const struct bnti_guest_role *roles[BNTI_GUEST_Q_COUNT];
     void *feature_state[BNTI_GUEST_FEATURES_MAX];
@@ -91,7 +91,7 @@ struct bnt_guest {
     bool reset_stalled;
 
     /* The call in progress: written by bnti_guest_enter_call and other functions below. */
-    enum bnti_guest_call call;
+    bnti_guest_call call;
     uint64_t now_ns;
     uint32_t budget;
     uint64_t work; /* counts the actions of a step that its budget does not count */
@@ -102,7 +102,7 @@ struct bnt_guest {
 
     /* Marks set by notifications, perhaps in an interrupt handler of this CPU. The code that
      * handles a mark clears it. */
-    volatile uint8_t queue_marked[BNTI_GUEST_Q_COUNT]; /* enum bnti_guest_mark */
+    volatile uint8_t queue_marked[BNTI_GUEST_Q_COUNT]; /* bnti_guest_mark */
     volatile bool config_marked;
     volatile bool freed_marked;
     volatile bool woken; /* a notification or a call came since the last full step began */
@@ -150,7 +150,7 @@ struct bnt_guest {
     uint64_t leave_due_ns;
 
     /* pace.c */
-    enum bnti_guest_cycle cycle;
+    bnti_guest_cycle cycle;
     struct bnti_guest_pace pace;
 
     /* record.c: ballooned pages. */
@@ -251,7 +251,7 @@ static inline bool bnti_guest_has_pages(const struct bnt_guest *guest)
 #endif
 
 /* Whether the driver shall behave as another driver does (ballonet/personality.h). */
-static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, enum bnt_guest_quirk quirk)
+static inline bool bnti_guest_has_quirk(const struct bnt_guest *guest, bnt_guest_quirk quirk)
 {
     return (guest->config.quirks & BNTI_GUEST_QUIRKS & (uint32_t)quirk) != 0;
 }

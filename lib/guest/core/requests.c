@@ -5,7 +5,7 @@
 #include "lib/guest/core/core.h"
 
 /* Reports a request to the embedder's recorder before it is published, and when it is completed. */
-void bnti_guest_report_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool complete,
+void bnti_guest_report_request(struct bnt_guest *guest, bnti_guest_slot slot, bool complete,
                                uint32_t verdict_count, bool doubtful)
 {
     if (guest->ops.request == NULL) {
@@ -31,13 +31,13 @@ void bnti_guest_report_request(struct bnt_guest *guest, enum bnti_guest_slot slo
 /*
  * Reports to the recorder that a request ended with a reset of its queue, with an unknown outcome.
  */
-void bnti_guest_report_doubtful_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_report_doubtful_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     bnti_guest_report_request(guest, slot, true, 0, true);
 }
 
 /* Prepares the next request of a slot. The caller fills in its `pages`. */
-void bnti_guest_prepare_request(struct bnt_guest *guest, enum bnti_guest_slot slot, bool huge,
+void bnti_guest_prepare_request(struct bnt_guest *guest, bnti_guest_slot slot, bool huge,
                                 uint32_t page_count)
 {
     guest->requests[slot].huge = huge;
@@ -46,13 +46,13 @@ void bnti_guest_prepare_request(struct bnt_guest *guest, enum bnti_guest_slot sl
 }
 
 /* The allocator gave fewer pages than it was asked for. */
-void bnti_guest_mark_request_partial(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_mark_request_partial(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].partial = true;
 }
 
 /* Submits the request with the `page_count` pages of the slot. */
-void bnti_guest_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     BNTI_ASSERT(!request->busy && request->page_count > 0);
@@ -65,7 +65,7 @@ void bnti_guest_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slo
  * (its queue was reset), given back (its pages already belong to the OS), or assumed done (its
  * pages were counted without an answer).
  */
-void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     request->busy = true;
@@ -77,32 +77,32 @@ void bnti_guest_mark_request_in_flight(struct bnt_guest *guest, enum bnti_guest_
 }
 
 /* The request is no longer in flight. */
-void bnti_guest_end_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_end_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].busy = false;
     guest->requests[slot].doubtful = false;
 }
 
 /* The queue of the request was reset: the device will not answer it. */
-void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_mark_request_doubtful(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].doubtful = true;
 }
 
 /* The next request of the slot repeats pages of a doubtful request. */
-void bnti_guest_mark_request_repeated(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_mark_request_repeated(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].again = true;
 }
 
 /* The pages of the request already belong to the OS, whatever the answer says. */
-void bnti_guest_mark_request_given_back(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_guest_mark_request_given_back(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     guest->requests[slot].given_back = true;
 }
 
 /* Quirk GO_ON_UNANSWERED: the request counts as done although it is still in flight. */
-void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, enum bnti_guest_slot slot,
+void bnti_guest_set_request_assumed_done(struct bnt_guest *guest, bnti_guest_slot slot,
                                          bool gone_on)
 {
     guest->requests[slot].gone_on = gone_on;

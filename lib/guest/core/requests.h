@@ -2,8 +2,8 @@
  * Requests and queues as every floor of the driver core uses them, and the layout of the DMA
  * memory. This header is private.
  */
-#ifndef BNTI_GUEST_REQUESTS_H
-#define BNTI_GUEST_REQUESTS_H
+#ifndef LIB_GUEST_CORE_REQUESTS_H
+#define LIB_GUEST_CORE_REQUESTS_H
 
 #include <ballonet/guest.h>
 #include <ballonet/virtqueue.h>
@@ -16,23 +16,23 @@
 /* Maximum number of pages in one request on any wire. */
 #define BNTI_GUEST_PAGES BNT_VMWARE_BATCH_MAX
 
-enum bnti_guest_queue {
+typedef enum bnti_guest_queue {
     BNTI_GUEST_Q_INFLATE = BNT_BALLOON_QUEUE_INFLATE,
     BNTI_GUEST_Q_DEFLATE = BNT_BALLOON_QUEUE_DEFLATE,
     BNTI_GUEST_Q_STATS = BNT_BALLOON_QUEUE_STATS,
     BNTI_GUEST_Q_HINT = BNT_BALLOON_QUEUE_HINT,
     BNTI_GUEST_Q_REPORT = BNT_BALLOON_QUEUE_REPORT,
     BNTI_GUEST_Q_COUNT = BNT_BALLOON_QUEUE_COUNT
-};
+} bnti_guest_queue;
 
 /* The slots of requests: at most one request of each is in flight. Each slot has a page array and a
  * DMA buffer. */
-enum bnti_guest_slot {
+typedef enum bnti_guest_slot {
     BNTI_GUEST_INFLATE = 0,
     BNTI_GUEST_DEFLATE,
     BNTI_GUEST_OOM,
     BNTI_GUEST_SLOTS
-};
+} bnti_guest_slot;
 
 /*
  * DMA buffer of a request: a header and PFNs for the device, then the device's header and verdicts.
@@ -70,11 +70,11 @@ struct bnti_guest_queue_reset {
 };
 
 /* Why the next step polls a queue. */
-enum bnti_guest_mark {
+typedef enum bnti_guest_mark {
     BNTI_GUEST_MARK_NONE = 0,
     BNTI_GUEST_MARK_LOOK, /* after a shared interrupt, or because the budget was used up */
     BNTI_GUEST_MARK_NAMED /* after this queue's interrupt: spurious without a used buffer */
-};
+} bnti_guest_mark;
 
 /* The answer to a request, on either wire. */
 struct bnti_guest_answer {

@@ -3,8 +3,8 @@
  * handles the buffers that the device returns. With these tables no floor calls a floor above it by
  * name.
  */
-#ifndef BNTI_GUEST_WIRE_H
-#define BNTI_GUEST_WIRE_H
+#ifndef LIB_GUEST_CORE_WIRE_H
+#define LIB_GUEST_CORE_WIRE_H
 
 #include "lib/guest/core/requests.h"
 
@@ -25,7 +25,7 @@ struct bnti_guest_vmware {
     bool stop_unlocks;     /* no START succeeded: the pages are unlocked instead */
     uint32_t stop_starts;  /* failed STARTs of this detach */
     bool answered;         /* the answer of a request is stored, but not applied yet */
-    enum bnti_guest_slot answered_slot;
+    bnti_guest_slot answered_slot;
     struct bnti_guest_answer answer; /* its verdicts are in verdict_copy */
 };
 
@@ -59,7 +59,7 @@ struct bnti_guest_wire {
     void (*release_end)(struct bnt_guest *guest); /* the balloon is empty after a reset */
 
     /* Requests. */
-    void (*submit)(struct bnt_guest *guest, enum bnti_guest_slot slot);
+    void (*submit)(struct bnt_guest *guest, bnti_guest_slot slot);
     void (*take)(struct bnt_guest *guest, uint32_t budget);
     void (*actual_write)(struct bnt_guest *guest);
     uint32_t (*request_pages)(const struct bnt_guest *guest, bool huge); /* of one request */

@@ -3,8 +3,8 @@
  * contains the functions that the feature adds to the driver; unused ones are NULL. The other
  * floors name no feature.
  */
-#ifndef BNTI_GUEST_FEATURES_H
-#define BNTI_GUEST_FEATURES_H
+#ifndef LIB_GUEST_FEATURES_GUEST_FEATURES_H
+#define LIB_GUEST_FEATURES_GUEST_FEATURES_H
 
 #include "lib/guest/balloon/policy.h"
 
@@ -18,12 +18,12 @@
     X(INIT, init)                 \
     X(HUGE_PAGES, huge_pages)
 
-enum bnti_guest_feature_id {
+typedef enum bnti_guest_feature_id {
 #define BNTI_X(NAME, name) BNTI_GUEST_FEATURE_##NAME,
     BNTI_GUEST_FEATURE_MAP(BNTI_X)
 #undef BNTI_X
     BNTI_GUEST_FEATURES
-};
+} bnti_guest_feature_id;
 
 _Static_assert((uint32_t)BNTI_GUEST_FEATURES <= BNTI_GUEST_FEATURES_MAX,
                "each has a place for its state");
@@ -74,14 +74,14 @@ BNTI_GUEST_FEATURE_MAP(BNTI_X)
 
 /* The state of a feature. Only the feature's own file reads and writes it. */
 static inline void *bnti_guest_get_feature_state(const struct bnt_guest *guest,
-                                                 enum bnti_guest_feature_id id)
+                                                 bnti_guest_feature_id id)
 {
     return guest->feature_state[id];
 }
 
 /* Offset of the feature's part of the DMA memory. */
 static inline size_t bnti_guest_get_feature_dma(const struct bnt_guest *guest,
-                                                enum bnti_guest_feature_id id)
+                                                bnti_guest_feature_id id)
 {
     return guest->feature_dma[id];
 }

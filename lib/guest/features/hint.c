@@ -68,7 +68,7 @@ static void report_hint(struct bnt_guest *guest, uint32_t command, uint64_t firs
     }
 }
 
-static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, enum hint_kind kind,
+static void note_hint_buffer(struct bnt_guest *guest, uint16_t head, hint_kind kind,
                              uint64_t first_pfn, uint32_t pfns)
 {
     struct hint *hint = hint_of(guest);

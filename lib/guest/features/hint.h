@@ -1,26 +1,26 @@
 /* Free page hinting: hint.c sends the hints, hint_pages.c gives hinted pages back. */
-#ifndef BNTI_GUEST_HINT_H
-#define BNTI_GUEST_HINT_H
+#ifndef LIB_GUEST_FEATURES_HINT_H
+#define LIB_GUEST_FEATURES_HINT_H
 
 #include "lib/guest/features/guest_features.h"
 
 /* The state of the run of hints for the current id. */
-enum hint_run {
+typedef enum hint_run {
     HINT_IDLE = 0, /* no run, or the run has ended */
     HINT_SENDING,  /* the id was sent; blocks follow */
     HINT_ENDING    /* STOP must still be sent */
-};
+} hint_run;
 
-enum hint_kind {
+typedef enum hint_kind {
     HINT_NONE = 0,
     HINT_START,
     HINT_STOP,
     HINT_BLOCK
-};
+} hint_kind;
 
 /* The kind and the content of a buffer on the hint queue, indexed by its head. */
 struct hint_slot {
-    enum hint_kind kind;
+    hint_kind kind;
     uint32_t pfns; /* PFNs of a block that are not given back yet */
     uint64_t first_pfn;
 };
@@ -28,7 +28,7 @@ struct hint_slot {
 struct hint {
     uint32_t command; /* command last read */
     uint32_t active;  /* id of the last run of this session; STOP: no run yet */
-    enum hint_run run;
+    hint_run run;
     bool pressed; /* the OS needs memory: this run takes no more blocks */
     bool start_busy;
     bool stop_busy;

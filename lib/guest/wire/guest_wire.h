@@ -2,8 +2,8 @@
  * The floor `wire`: requests and used buffers on VIRTIO's queues, configuration space, queue
  * resets, and the calls of VMware's wire. It contains no policy.
  */
-#ifndef BNTI_GUEST_GUEST_WIRE_H
-#define BNTI_GUEST_GUEST_WIRE_H
+#ifndef LIB_GUEST_WIRE_GUEST_WIRE_H
+#define LIB_GUEST_WIRE_GUEST_WIRE_H
 
 #include "lib/guest/core/core.h"
 
@@ -36,13 +36,13 @@ uint32_t bnti_guest_count_request_descriptors(const struct bnt_guest *guest);
 /* request.c */
 void bnti_guest_notify_queue(struct bnt_guest *guest, uint32_t q);
 void bnti_guest_kick_queue(struct bnt_guest *guest, uint32_t q);
-void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_virtio_submit_request(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_take_used_of_queue(struct bnt_guest *guest, uint32_t q);
 void bnti_virtio_take_used(struct bnt_guest *guest, uint32_t budget);
 void bnti_guest_take_used(struct bnt_guest *guest);
 void bnti_guest_take_ready_answer(struct bnt_guest *guest);
 void bnti_guest_take_remaining_used(struct bnt_guest *guest);
-uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, enum bnti_guest_slot slot);
+uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_guest_handle_overdue_requests(struct bnt_guest *guest);
 uint32_t bnti_virtio_request_pages_max(const struct bnt_guest *guest, bool huge);
 uint64_t bnti_virtio_pfn_max(const struct bnt_guest *guest);
@@ -65,7 +65,7 @@ bool bnti_vmware_serves_oom(const struct bnt_guest *guest);
 bool bnti_vmware_spend_budget(struct bnt_guest *guest);
 void bnti_vmware_clear_credit(struct bnt_guest *guest);
 void bnti_vmware_write_actual(struct bnt_guest *guest);
-void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot);
+void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot);
 void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget);
 
 #endif

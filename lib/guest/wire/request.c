@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static uint32_t queue_of_slot(enum bnti_guest_slot slot)
+static uint32_t queue_of_slot(bnti_guest_slot slot)
 {
     return slot == BNTI_GUEST_INFLATE ? BNTI_GUEST_Q_INFLATE : BNTI_GUEST_Q_DEFLATE;
 }
@@ -116,7 +116,7 @@ static uint32_t split_request(const struct bnt_guest *guest, struct bnt_vq_seg s
 }
 
 /* Submits the request of the slot. Its descriptors are reserved, so this cannot fail. */
-void bnti_virtio_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_virtio_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     const uint32_t q = queue_of_slot(slot);
@@ -157,7 +157,7 @@ static void read_answer(struct bnt_guest *guest, const struct bnti_guest_request
     memset(guest->verdict_copy + answer->verdict_count, 0, pfns - answer->verdict_count);
 }
 
-static void complete_request(struct bnt_guest *guest, enum bnti_guest_slot slot, uint32_t len)
+static void complete_request(struct bnt_guest *guest, bnti_guest_slot slot, uint32_t len)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     struct bnti_guest_answer answer;
@@ -190,8 +190,8 @@ static void dispatch_used_buffer(struct bnt_guest *guest, uint32_t q, uint16_t h
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
         if (request->busy && !request->doubtful && request->head == head &&
-            queue_of_slot((enum bnti_guest_slot)slot) == q) {
-            complete_request(guest, (enum bnti_guest_slot)slot, len);
+            queue_of_slot((bnti_guest_slot)slot) == q) {
+            complete_request(guest, (bnti_guest_slot)slot, len);
             return;
         }
     }
@@ -369,7 +369,7 @@ void bnti_guest_take_remaining_used(struct bnt_guest *guest)
  * Handles a late request: its pages stay in flight. The notification may have been lost, so the
  * device is notified again. The device may have failed, so its status is read in the next step.
  */
-static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
@@ -393,7 +393,7 @@ static void handle_overdue_request(struct bnt_guest *guest, enum bnti_guest_slot
 }
 
 /* When a request in flight counts as late. BNT_NEVER: none is in flight. */
-uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, enum bnti_guest_slot slot)
+uint64_t bnti_guest_request_deadline(const struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     if (!request->busy || request->doubtful ||
@@ -409,14 +409,14 @@ void bnti_guest_handle_overdue_requests(struct bnt_guest *guest)
 {
     for (uint32_t slot = 0; slot < BNTI_GUEST_SLOTS; slot++) {
         const struct bnti_guest_request *request = &guest->requests[slot];
-        const uint64_t due_ns = bnti_guest_request_deadline(guest, (enum bnti_guest_slot)slot);
+        const uint64_t due_ns = bnti_guest_request_deadline(guest, (bnti_guest_slot)slot);
         if (due_ns == BNT_NEVER ||
-            bnti_guest_reset_late_queue(guest, queue_of_slot((enum bnti_guest_slot)slot),
+            bnti_guest_reset_late_queue(guest, queue_of_slot((bnti_guest_slot)slot),
                                         request->sent_ns)) {
             continue;
         }
         if (guest->now_ns >= request->due_ns) {
-            handle_overdue_request(guest, (enum bnti_guest_slot)slot);
+            handle_overdue_request(guest, (bnti_guest_slot)slot);
         }
     }
 }

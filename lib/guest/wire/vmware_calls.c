@@ -259,7 +259,7 @@ static bool execute_batch(struct bnt_guest *guest, const struct bnti_guest_reque
 }
 
 /* Makes the call of a request, and stores the answer for bnti_vmware_take_used. */
-void bnti_vmware_submit_request(struct bnt_guest *guest, enum bnti_guest_slot slot)
+void bnti_vmware_submit_request(struct bnt_guest *guest, bnti_guest_slot slot)
 {
     const struct bnti_guest_request *request = &guest->requests[slot];
     struct bnti_guest_answer *answer = &guest->vmware.answer;
@@ -282,7 +282,7 @@ void bnti_vmware_take_used(struct bnt_guest *guest, uint32_t budget)
 {
     (void)budget;
     while (guest->vmware.answered) {
-        const enum bnti_guest_slot slot = guest->vmware.answered_slot;
+        const bnti_guest_slot slot = guest->vmware.answered_slot;
         const struct bnti_guest_answer answer = guest->vmware.answer;
         guest->vmware.answered = false;
         bnti_guest_end_request(guest, slot);

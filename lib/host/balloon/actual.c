@@ -45,7 +45,7 @@ void bnti_host_actual_forget(struct bnt_host *host)
 {
     if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
         host->actual = 0;
-        memset(host->actual_bytes, 0, sizeof(host->actual_bytes));
+        memset(host->actual_bytes, 0, sizeof host->actual_bytes);
     }
     host->actual_event.due = false;
     host->differs_event.due = false;

@@ -2,8 +2,8 @@
  * The floor `balloon` of the device core: the target and how it ends, what is refused, and the
  * verdict of each page.
  */
-#ifndef BALLONET_LIB_HOST_BALLOON_H
-#define BALLONET_LIB_HOST_BALLOON_H
+#ifndef LIB_HOST_BALLOON_HOST_BALLOON_H
+#define LIB_HOST_BALLOON_HOST_BALLOON_H
 
 #include "lib/host/ledger/host_ledger.h"
 

@@ -74,7 +74,7 @@ static void request_tell(struct bnt_host *host, uint32_t from, uint32_t to, bool
 static void request_break(struct bnt_host *host, bnt_balloon_queue role,
                           const struct bnt_vq_chain *chain, bnt_fault fault, uint64_t expected)
 {
-    const struct bnt_diag diag = {.size = sizeof(diag),
+    const struct bnt_diag diag = {.size = sizeof diag,
                                   .status = BNT_E_MESSAGE,
                                   .fault = fault,
                                   .queue = host->queues[role].index,
@@ -134,7 +134,7 @@ static bool response_write(struct bnt_host *host, bnt_balloon_queue role,
     const struct bnt_balloon_response response = {bnt_le32_set(host->target.num_pages),
                                                   bnt_le32_set(resets ? host->epoch : 0)};
 
-    memcpy(host->response, &response, sizeof(response));
+    memcpy(host->response, &response, sizeof response);
     return bnti_host_write(host, role, chain, 0, host->response, RESPONSE_BYTES + n);
 }
 

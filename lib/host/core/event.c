@@ -27,7 +27,7 @@ void bnti_host_misuse(struct bnt_host *host, bnt_fault fault, bnt_balloon_queue 
                       uint64_t pfn, uint64_t found)
 {
     const uint64_t bit = UINT64_C(1) << (uint32_t)fault;
-    const struct bnt_diag diag = {.size = sizeof(diag),
+    const struct bnt_diag diag = {.size = sizeof diag,
                                   .status = BNT_E_MESSAGE,
                                   .fault = fault,
                                   .queue = host->queues[role].index,

@@ -8,8 +8,8 @@
  * names, by init (host.c) and by loading a saved state. The instance lives in the caller's storage
  * and is never moved. Nothing outside lib/host includes this, but for tests.
  */
-#ifndef BALLONET_LIB_HOST_CORE_H
-#define BALLONET_LIB_HOST_CORE_H
+#ifndef LIB_HOST_CORE_HOST_CORE_H
+#define LIB_HOST_CORE_HOST_CORE_H
 
 #include <ballonet/host.h>
 #include <ballonet/vmware.h>
@@ -245,7 +245,7 @@ static inline bool bnti_host_big_endian(const struct bnt_host *host)
 #endif
 
 /** Whether it is to behave as another device does (ballonet/personality.h). */
-static inline bool bnti_host_quirk(const struct bnt_host *host, enum bnt_host_quirk quirk)
+static inline bool bnti_host_quirk(const struct bnt_host *host, bnt_host_quirk quirk)
 {
     return (host->config.quirks & BNTI_HOST_QUIRKS & (uint32_t)quirk) != 0;
 }
@@ -292,7 +292,7 @@ static inline void bnti_host_field_put(uint8_t *space, uint32_t offset, uint32_t
 {
     const bnt_le32 wire = bnt_le32_set(value);
 
-    __builtin_memcpy(space + offset, &wire, sizeof(wire));
+    __builtin_memcpy(space + offset, &wire, sizeof wire);
 }
 
 /* frame.c */

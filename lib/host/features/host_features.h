@@ -4,8 +4,8 @@
  * What a feature adds to the device it says in its row: nothing above or below names it. A row
  * leaves out what its feature does not need. The list of the rows is in feature_list.c.
  */
-#ifndef BALLONET_LIB_HOST_FEATURES_H
-#define BALLONET_LIB_HOST_FEATURES_H
+#ifndef LIB_HOST_FEATURES_HOST_FEATURES_H
+#define LIB_HOST_FEATURES_HOST_FEATURES_H
 
 #include "lib/host/balloon/host_balloon.h"
 

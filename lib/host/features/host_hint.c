@@ -229,12 +229,12 @@ static bool command_serve(struct bnt_host *host, const struct bnt_vq_chain *chai
     if (chain->readable_bytes == 0) {
         return true;
     }
-    if (chain->readable_bytes != sizeof(wire)) {
+    if (chain->readable_bytes != sizeof wire) {
         bnti_host_misuse(host, BNT_FAULT_HINT_LENGTH, BNT_BALLOON_QUEUE_HINT, chain->head, 0,
                          chain->readable_bytes);
         return true;
     }
-    if (!bnti_host_read(host, BNT_BALLOON_QUEUE_HINT, chain, 0, &wire, sizeof(wire))) {
+    if (!bnti_host_read(host, BNT_BALLOON_QUEUE_HINT, chain, 0, &wire, sizeof wire)) {
         return false;
     }
     command_take(host, bnt_guest32_get(wire, bnti_host_big_endian(host)));

@@ -37,7 +37,7 @@ static void poison_config_write(struct bnt_host *host, uint32_t at, uint8_t valu
 static void poison_forget(struct bnt_host *host)
 {
     host->poison_val = 0;
-    memset(host->poison_bytes, 0, sizeof(host->poison_bytes));
+    memset(host->poison_bytes, 0, sizeof host->poison_bytes);
 }
 
 const struct bnti_host_feature bnti_host_feature_poison = {

@@ -49,8 +49,8 @@ static void values_clear(struct stats_state *stats)
     stats->known = 0;
     stats->unknown_count = 0;
     stats->unset_count = 0;
-    memset(stats->values, 0, sizeof(stats->values));
-    memset(stats->unknown, 0, sizeof(stats->unknown));
+    memset(stats->values, 0, sizeof stats->values);
+    memset(stats->unknown, 0, sizeof stats->unknown);
 }
 
 /* The driver is gone, and its values with it (QEMU kept them over a reset). */
@@ -245,10 +245,10 @@ bnt_status bnt_host_stats_get(const struct bnt_host *host, uint64_t now_ns,
     if (stats->size < offsetof(struct bnt_host_stats, age_ns)) {
         return BNT_E_SIZE;
     }
-    memcpy(told.unknown, last->unknown, sizeof(told.unknown));
+    memcpy(told.unknown, last->unknown, sizeof told.unknown);
     told.stale = last->sequence == 0 || last->gone || age_ns > host->config.statistics.stale_ns;
-    memcpy(told.values, last->values, sizeof(told.values));
-    memcpy(stats, &told, stats->size < sizeof(told) ? stats->size : sizeof(told));
+    memcpy(told.values, last->values, sizeof told.values);
+    memcpy(stats, &told, stats->size < sizeof told ? stats->size : sizeof told);
     return BNT_OK;
 }
 

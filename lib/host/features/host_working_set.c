@@ -90,7 +90,7 @@ static void commands_continue(struct bnt_host *host)
         command_send(host, &command, bnt_ws_config_bytes(host->config.working_set.bins));
     } else if (ws->request_owed) {
         ws->request_owed = false;
-        command_send(host, &command, (uint32_t)sizeof(command.op));
+        command_send(host, &command, (uint32_t)sizeof command.op);
     }
 }
 
@@ -111,7 +111,7 @@ static void command_buffer_take(struct bnt_host *host, const struct bnt_vq_chain
     ws->room = (uint32_t)bnti_host_min(chain->writable_bytes, UINT32_MAX);
     ws->seg_count = chain->writable_count;
     memcpy(ws->segs, chain->segs + chain->readable_count,
-           chain->writable_count * sizeof(ws->segs[0]));
+           chain->writable_count * sizeof ws->segs[0]);
     commands_continue(host);
 }
 
@@ -120,19 +120,19 @@ static void report_take(struct bnt_host *host, const struct bnt_vq_chain *chain)
 {
     struct ws_state *ws = ws_of(host);
     struct bnt_ws_bin_wire wire[BNT_WS_BINS_MAX];
-    const uint32_t max = (uint32_t)sizeof(wire);
+    const uint32_t max = (uint32_t)sizeof wire;
     const uint32_t bytes = (uint32_t)bnti_host_min(chain->readable_bytes, max);
-    const uint32_t bins = bytes / (uint32_t)sizeof(wire[0]);
+    const uint32_t bins = bytes / (uint32_t)sizeof wire[0];
 
-    if (chain->readable_bytes > max || bytes % sizeof(wire[0]) != 0 || bins < BNT_WS_BINS_MIN) {
+    if (chain->readable_bytes > max || bytes % sizeof wire[0] != 0 || bins < BNT_WS_BINS_MIN) {
         bnti_host_misuse(host, BNT_FAULT_WS_BUFFER, BNT_BALLOON_QUEUE_WS_DATA, chain->head, 0,
                          chain->readable_bytes);
     }
     if (bins > 0 && !bnti_host_read(host, BNT_BALLOON_QUEUE_WS_DATA, chain, 0, wire,
-                                    bins * (uint32_t)sizeof(wire[0]))) {
+                                    bins * (uint32_t)sizeof wire[0])) {
         return;
     }
-    memset(ws->bins, 0, sizeof(ws->bins));
+    memset(ws->bins, 0, sizeof ws->bins);
     for (uint32_t i = 0; i < bins; i++) {
         ws->bins[i].node = bnt_le16_get(wire[i].node_id);
         ws->bins[i].age_ms = bnt_le64_get(wire[i].idle_age_ms);
@@ -157,7 +157,7 @@ static void ws_forget(struct bnt_host *host)
     ws->request_owed = false;
     ws->config_owed = ws->configured;
     ws->bin_count = 0;
-    memset(ws->bins, 0, sizeof(ws->bins));
+    memset(ws->bins, 0, sizeof ws->bins);
 }
 
 bnt_status bnt_host_ws_config(struct bnt_host *host, uint64_t now_ns,
@@ -222,8 +222,8 @@ bnt_status bnt_host_ws_get(const struct bnt_host *host, uint64_t now_ns, struct 
     now.age_ns = ws->sequence > 0 && now_ns > ws->arrived_ns ? now_ns - ws->arrived_ns : 0;
     now.pending = ws->pending;
     now.bin_count = ws->bin_count;
-    memcpy(now.bins, ws->bins, sizeof(now.bins));
-    memcpy(told, &now, told->size < sizeof(now) ? told->size : sizeof(now));
+    memcpy(now.bins, ws->bins, sizeof now.bins);
+    memcpy(told, &now, told->size < sizeof now ? told->size : sizeof now);
     return BNT_OK;
 }
 

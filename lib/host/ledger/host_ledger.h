@@ -5,8 +5,8 @@
  * The ledger itself knows neither the guest nor the embedder. backing.c and discard.c discard and
  * restore what it says.
  */
-#ifndef BALLONET_LIB_HOST_LEDGER_H
-#define BALLONET_LIB_HOST_LEDGER_H
+#ifndef LIB_HOST_LEDGER_HOST_LEDGER_H
+#define LIB_HOST_LEDGER_HOST_LEDGER_H
 
 #include "lib/host/wire/host_wire.h"
 

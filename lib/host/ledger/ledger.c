@@ -50,8 +50,8 @@ static struct bnti_host_leaf *root_leaf(uintptr_t root)
 {
     struct bnti_host_leaf *leaf;
 
-    _Static_assert(sizeof(void *) == sizeof(root), "a word holds a leaf's address");
-    memcpy(&leaf, &root, sizeof(root));
+    _Static_assert(sizeof(void *) == sizeof root, "a word holds a leaf's address");
+    memcpy(&leaf, &root, sizeof root);
     return leaf;
 }
 
@@ -209,11 +209,11 @@ static bool range_unfold(struct bnti_host_ledger *ledger, uint64_t range)
     if ((root & ROOT_TAG) == ROOT_LEAFLESS) {
         return false;
     }
-    leaf = ledger->leaf_alloc(ledger->opaque, sizeof(*leaf));
+    leaf = ledger->leaf_alloc(ledger->opaque, sizeof *leaf);
     if (leaf == NULL) {
         return false;
     }
-    memset(leaf, 0, sizeof(*leaf));
+    memset(leaf, 0, sizeof *leaf);
     if (root == ROOT_FULL) {
         leaf->ballooned = range_pfns(ledger, range);
         for (uint32_t at = 0; at < leaf->ballooned; at += BNTI_HOST_BLOCK_PFNS) {

@@ -11,12 +11,12 @@
 
 #include <string.h>
 
-enum range_kind {
+typedef enum range_kind {
     RANGE_NONE = 0, /* and a u32: ranges in a row */
     RANGE_FULL,     /* the same */
     RANGE_PAGES,    /* and the bits of each block */
     RANGE_COUNT     /* and a u32: pages held without a leaf */
-};
+} range_kind;
 
 struct range_image {
     uint8_t kind;
@@ -60,7 +60,7 @@ static void range_look(const struct bnti_host_ledger *ledger, uint64_t range,
     uint32_t held = 0;
     uint32_t kept = 0;
 
-    memset(image, 0, sizeof(*image));
+    memset(image, 0, sizeof *image);
     image->count = bnti_host_ledger_leafless_count(ledger, range_at(range));
     if (image->count != 0) {
         image->kind = RANGE_COUNT;

@@ -6,8 +6,8 @@
  * ask the table that init chose, and never which wire it is. Buffers are served through the rows of
  * their roles, so that nothing here knows a feature.
  */
-#ifndef BALLONET_LIB_HOST_WIRE_H
-#define BALLONET_LIB_HOST_WIRE_H
+#ifndef LIB_HOST_WIRE_HOST_WIRE_H
+#define LIB_HOST_WIRE_HOST_WIRE_H
 
 #include "lib/host/core/host_core.h"
 

@@ -40,7 +40,7 @@ void bnti_host_queue_break(struct bnt_host *host, bnt_balloon_queue role, bnt_st
 
 bool bnti_host_push(struct bnt_host *host, bnt_balloon_queue role, uint16_t head, uint32_t len)
 {
-    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_diag diag = {.size = sizeof diag};
     const bnt_status status =
         host->provider.push(host->provider_opaque, host->queues[role].index, head, len, &diag);
 
@@ -65,7 +65,7 @@ static bool queue_may_interrupt(const struct bnt_host *host)
 
 void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role)
 {
-    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_diag diag = {.size = sizeof diag};
     bool due = false;
 
     if (host->provider.flush == NULL || !queue_may_interrupt(host)) {
@@ -83,7 +83,7 @@ void bnti_host_flush(struct bnt_host *host, bnt_balloon_queue role)
 bool bnti_host_read(struct bnt_host *host, bnt_balloon_queue role, const struct bnt_vq_chain *chain,
                     uint64_t offset, void *dst, uint32_t bytes)
 {
-    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    struct bnt_diag diag = {.size = sizeof diag, .head = chain->head};
     const bnt_status status = host->provider.read(host->provider_opaque, host->queues[role].index,
                                                   chain, offset, dst, bytes);
 
@@ -97,7 +97,7 @@ bool bnti_host_write(struct bnt_host *host, bnt_balloon_queue role,
                      const struct bnt_vq_chain *chain, uint64_t offset, const void *src,
                      uint32_t bytes)
 {
-    struct bnt_diag diag = {.size = sizeof(diag), .head = chain->head};
+    struct bnt_diag diag = {.size = sizeof diag, .head = chain->head};
     const bnt_status status = host->provider.write(host->provider_opaque, host->queues[role].index,
                                                    chain, offset, src, bytes);
 
@@ -147,7 +147,7 @@ void bnti_host_queue_forget(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
 
-    memset(&queue->vq, 0, sizeof(queue->vq));
+    memset(&queue->vq, 0, sizeof queue->vq);
     queue->kicked = false;
     queue->kick_told = false;
     queue->limited = false;

@@ -19,7 +19,7 @@ static void job_run(struct bnt_host *host, uint32_t *budget)
  * to do here. */
 static bool queue_serve_one(struct bnt_host *host, bnt_balloon_queue role, uint32_t *budget)
 {
-    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_diag diag = {.size = sizeof diag};
     struct bnt_vq_chain chain = {.segs = host->segs, .seg_max = BNT_HOST_CHAIN_SEGMENTS_MAX};
     const bnt_status status =
         host->provider.pop(host->provider_opaque, host->queues[role].index, &chain, &diag);
@@ -48,7 +48,7 @@ static bool queue_serve_one(struct bnt_host *host, bnt_balloon_queue role, uint3
 static void kick_judge(struct bnt_host *host, bnt_balloon_queue role)
 {
     struct bnti_host_queue *queue = &host->queues[role];
-    struct bnt_diag diag = {.size = sizeof(diag)};
+    struct bnt_diag diag = {.size = sizeof diag};
     bnt_status status = BNT_OK;
 
     if (!queue->kick_told || host->provided || queue->vq.size == 0) {

@@ -67,11 +67,11 @@ typedef enum bnt_balloon_feature {
 } bnt_balloon_feature;
 
 /** The bits: BNT_BALLOON_BIT_VERDICTS and so on. Those of E are free in every registry today. */
-enum bnt_balloon_bit {
+typedef enum bnt_balloon_bit {
 #define BNT_X(name, member, bit, ...) BNT_BALLOON_BIT_##name = (bit),
     BNT_BALLOON_FEATURE_MAP(BNT_X, BNT_X)
 #undef BNT_X
-};
+} bnt_balloon_bit;
 
 /* Standard features, as masks. */
 #define BNT_BALLOON_F_MUST_TELL_HOST (UINT64_C(1) << BNT_BALLOON_BIT_MUST_TELL_HOST)

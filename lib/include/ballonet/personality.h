@@ -63,18 +63,18 @@
       "returns a plain request with the number of its PFNs as used length, though it only read")
 /* clang-format on */
 
-enum bnt_guest_quirk {
+typedef enum bnt_guest_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_GUEST_QUIRK_##name = 1 << (bit),
     BNT_GUEST_QUIRK_MAP(BNT_X)
 #undef BNT_X
     BNT_GUEST_QUIRKS_ALL = 0xfff
-};
+} bnt_guest_quirk;
 
-enum bnt_host_quirk {
+typedef enum bnt_host_quirk {
 #define BNT_X(name, bit, text, clauses, sentence) BNT_HOST_QUIRK_##name = 1 << (bit),
     BNT_HOST_QUIRK_MAP(BNT_X)
 #undef BNT_X
     BNT_HOST_QUIRKS_ALL = 0x3ff
-};
+} bnt_host_quirk;
 
 #endif
