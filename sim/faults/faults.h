@@ -2,7 +2,7 @@
  * Faults: what a link, a driver or a device does wrong when the script says so.
  *
  * The faults are interposers around the ends of a VM's wire (`vm->ends`) and around the oracle.
- * Code that works correctly contains no trace of them.
+ * Code that works correctly contains no trace of faults.
  */
 #ifndef SIM_FAULTS_FAULTS_H
 #define SIM_FAULTS_FAULTS_H
@@ -35,11 +35,12 @@ void hostile_end_ring_faults(struct vm *vm);
 /** Corrupts the ring of the inflate queue. */
 void rings_corrupt_inflate_queue(struct vm *vm, corruption which);
 void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *request);
-/** Returns true if it corrupted anything. */
+/** Returns true if any fault corrupted the response. */
 bool rings_corrupt_response(struct vm *vm, uint16_t queue);
-/** Corrupts the statistics buffer before its kick. Returns true if the kick must be dropped. */
+/** Corrupts the newest statistics buffer before the device is kicked. Returns true if the driver's
+ * kick must be dropped. */
 bool rings_corrupt_statistics(struct vm *vm, uint16_t queue);
-/** Corrupts a free page report before its kick. */
+/** Corrupts a free page report before the device is kicked. */
 void rings_corrupt_report(struct vm *vm, uint16_t queue);
 
 #endif

@@ -182,7 +182,7 @@ void rings_corrupt_inflate_queue(struct vm *vm, corruption which)
 
 /**
  * Finds the first readable or writable segment in the newest chain of a queue, which is published
- * or about to be published. Returns its descriptor, or NULL.
+ * or about to be published. Returns the descriptor of that segment, or NULL.
  */
 static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool published,
                                     bool writable)
@@ -211,7 +211,7 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
             indirect = true;
             descs = (uint32_t)(bytes / sizeof desc);
             at = 0;
-            steps = UINT32_MAX; /* start counting again in the indirect table */
+            steps = UINT32_MAX; /* the descriptors of the indirect table are counted from 0 */
             continue;
         }
         if (((flags & BNT_VQ_DESC_F_WRITE) != 0) == writable) {
@@ -225,7 +225,8 @@ static uint8_t *find_newest_segment(struct vm *vm, uint16_t queue_index, bool pu
     return NULL;
 }
 
-/** Returns that segment and its length, or NULL if the DMA area does not contain all of it. */
+/** Returns the bytes of the newest segment and stores their number, or returns NULL if they are not
+ * all in the DMA area. */
 static uint8_t *find_newest_buffer(struct vm *vm, uint16_t queue_index, bool published,
                                    bool writable, uint32_t *bytes)
 {
@@ -262,7 +263,7 @@ static void shorten_response(struct vm *vm, uint16_t queue_index)
 /**
  * Moves the first bytes of a request into a direct descriptor, and puts the indirect table behind
  * it in a descriptor marked writable, a flag that the device must ignore (VS-9). The last
- * descriptor of the ring is free for this.
+ * descriptor of the ring is unused, so it can hold the indirect table.
  */
 static void split_indirect_table(struct vm *vm, uint16_t queue_index)
 {
@@ -347,8 +348,8 @@ static void spoil_used_ring(struct vm *vm, uint16_t queue_index)
         store_le32(elem + 4, (uint32_t)sizeof(struct bnt_balloon_response) + 1);
     }
     if (vm_consume_armed_fault(vm, CORRUPT_USED_TWICE)) {
-        memmove(next, elem,
-                sizeof(struct bnt_vq_used_elem)); /* the same element, if the ring has only one */
+        /* In a ring with a single element, `next` and `elem` are the same element. */
+        memmove(next, elem, sizeof(struct bnt_vq_used_elem));
         store_le16(used + 2, (uint16_t)(index + 1));
     }
     if (vm_consume_armed_fault(vm, CORRUPT_USED_INDEX)) {

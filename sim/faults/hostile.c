@@ -97,7 +97,8 @@ static void hint_owned_page(struct vm *vm)
     }
 }
 
-/** Whether a reset of the device ends the fault completely, because it affects only rings. */
+/** Whether a reset of the device ends the fault completely, because the fault affects only rings.
+ */
 static bool ends_with_reset(corruption which)
 {
     switch (which) {

@@ -75,7 +75,7 @@ static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     struct vm *vm = opaque;
     if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
-        return 0; /* the source of statistics is gone for good */
+        return 0; /* the guest's source of statistics fails for good */
     }
     return vm->honest.guest.statistics.get(vm, stats, count);
 }
@@ -123,7 +123,7 @@ bool faults_can_start(const struct vm *vm, char *error, size_t error_bytes)
     return true;
 }
 
-/* ---- Between the driver and its device ---- */
+/* ---- Faults between the driver and its device ---- */
 
 static bnt_status step_driver(struct vm *vm, uint64_t *deadline_ns)
 {

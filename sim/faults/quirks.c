@@ -44,7 +44,8 @@ static void suspend_invariants(const struct vm *vm, uint32_t quirks, const struc
     }
 }
 
-/** Whether the device discards hinted pages at once while the driver may free them before. */
+/** Whether hints are unsafe: the device discards hinted pages at once, and the driver may free
+ * pages before the device has discarded them. */
 static bool are_hints_unsafe(const struct vm *vm)
 {
     const uint64_t both =

@@ -17,8 +17,8 @@ void compaction_start(struct vm *vm, uint32_t pages, bool deflate_first)
     }
 }
 
-/** Moves the next ballooned page. Returns OK, E_AGAIN if it must be tried later, or E_STATE if no
- * page is left. */
+/** Moves the next ballooned page. Returns OK if a move has begun, E_AGAIN if the caller must try
+ * later, or E_STATE if no page is left to move. */
 static bnt_status move_next_page(struct vm *vm)
 {
     const uint64_t pages = vm->spec.memory_bytes >> BNT_PFN_SHIFT >> vm->spec.page_order;

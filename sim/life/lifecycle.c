@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- The device: a new instance in place of this one ---- */
+/* ---- Replacing the device by a new instance ---- */
 
 /** Saves the device and restores its state into a new instance, as migration and restore do. */
 void life_restore_device(struct vm *vm)
@@ -191,8 +191,8 @@ static uint64_t count_detach_polls(const struct vm *vm)
     return driver->detach == DETACH_ORDERLY ? driver->config.detach.timeout_ns / LIFE_POLL_NS : 0;
 }
 
-/** Polls whether the driver is down. Once it is, the machine powers off or the driver attaches
- * again, unless it has attached meanwhile or the device is gone. */
+/** Polls whether the driver is down. Once the driver is down, the machine powers off, or the driver
+ * attaches again unless it has attached meanwhile or the device is gone. */
 static void poll_driver_down(struct vm *vm)
 {
     vm->life.awaited = false;
@@ -256,9 +256,9 @@ void life_restart_kernel(struct vm *vm)
         return;
     }
     OBSERVE(vm, OBSERVED_KERNEL_STARTED);
-    if (!vm->life.unplugged) {  /* otherwise the driver attaches when a device is plugged in */
-        life_attach_driver(vm); /* in the same event, because until then the device has pages that
-                                   the new kernel uses */
+    if (!vm->life.unplugged) {  /* without a device, the driver attaches when one is plugged in */
+        life_attach_driver(vm); /* attach in the same event: until the driver attaches, the device
+                                   has pages that the new kernel uses */
     }
 }
 

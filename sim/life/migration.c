@@ -16,7 +16,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/** sent before other events of the world are handled */
+/** bytes that a migration sends before other events are handled */
 #define CHUNK_BYTES      (UINT64_C(1) << 20)
 #define EMPTY_PAGE_BYTES 8 /**< bytes sent for a page without host memory */
 
@@ -27,7 +27,7 @@ struct migration {
     uint64_t words;
     uint64_t *bitmap; /**< pages that this round must still send */
     uint64_t *dirty;  /**< the dirty log: pages written since the last sync */
-    uint64_t *sent;   /**< content at the destination */
+    uint64_t *sent;   /**< content of each page at the destination */
     uint64_t *there;  /**< pages that have memory at the destination */
     uint8_t *dma;     /**< the driver's DMA area at the destination */
     uint64_t cursor;
@@ -148,7 +148,7 @@ static void end_hints(struct vm *vm)
     }
     const bnt_status status = vm->ends.device.hint_done(vm);
     log_hint_command(vm, "end", status);
-    if (status == BNT_OK) { /* otherwise there is no driver to notify */
+    if (status == BNT_OK) { /* on failure there is no driver to notify */
         OBSERVE(vm, OBSERVED_HINTS_OVER);
     }
 }
@@ -178,7 +178,7 @@ const struct observer migration_observer = {
 
 /* ---- Sending ---- */
 
-/** Sends one page as it is now. Returns the bytes that it takes on the network. */
+/** Sends one page as it is now. Returns how many bytes the page takes on the network. */
 static uint64_t send_page(struct vm *vm, uint64_t page)
 {
     struct migration *m = vm->migration;
@@ -284,7 +284,7 @@ static void end_round(struct vm *vm)
 
 /* ---- Arrival ---- */
 
-/** Checks that every page that the guest uses has its content at the destination. */
+/** Checks that every page that the guest uses has arrived with its content. */
 static void check_arrived_pages(struct vm *vm)
 {
     const struct migration *m = vm->migration;
@@ -323,7 +323,7 @@ static void finish_migration(struct vm *vm)
     memcpy(m->dma, vm->dma, vm->dma_bytes);
     check_arrived_pages(vm);
     copy_arrived_memory(vm);
-    life_restore_device(vm); /* the destination loads the device state that was saved here */
+    life_restore_device(vm); /* the destination loads the device state that the source saved */
     vm->moves.done++;
     vm->moves.took_ns = engine_get_time_ns(engine) - m->began_ns;
     vm->paused_until_ns = 0;
@@ -391,7 +391,8 @@ void migration_cancel(struct vm *vm)
     OBSERVE(vm, OBSERVED_MIGRATE_CANCELLED);
 }
 
-/** Whether the VM is paused, so that the event must wait. If so, the event is scheduled again. */
+/** Whether the VM is paused, so that the event must wait. If the VM is paused, the event is
+ * scheduled again. */
 bool migration_defer_event(struct vm *vm, const struct engine_event *event)
 {
     struct engine *engine = vm->world->engine;

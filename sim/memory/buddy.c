@@ -1,8 +1,8 @@
 /*
- * The buddy allocator. The state byte of its first page marks a free block, so one byte tells
- * whether the buddy of a block is free. Free lists are doubly linked through one link of each page.
- * A run taken out of a block leaves the same smaller blocks that page-by-page splitting would
- * leave.
+ * The buddy allocator. The state byte of a free block's first page marks the block, so that one
+ * byte tells whether the buddy of a block is free. Free lists are doubly linked lists of the first
+ * pages of blocks. A run taken out of a block leaves the same smaller blocks that page-by-page
+ * splitting would leave.
  */
 #include "sim/memory/buddy.h"
 

@@ -53,7 +53,7 @@ uint32_t buddy_free_block(struct buddy *buddy, uint32_t page, uint32_t order);
 
 /**
  * Takes the block of 2^order pages at `page` out of the free block that contains it; the remaining
- * pages stay free. Returns false if no free block contains it.
+ * pages stay free. Returns false if no free block contains that block.
  */
 bool buddy_alloc_block_at(struct buddy *buddy, uint32_t page, uint32_t order);
 

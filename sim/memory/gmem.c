@@ -229,8 +229,7 @@ void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_us
         gmem->reclaim_wanted = true;
     }
     for (uint32_t i = 0; gmem->config.free_filled && use != PAGE_USE_BALLOON && i < count; i++) {
-        gmem_read_page(gmem,
-                       pages[i]); /* check that the page still holds what it was filled with */
+        gmem_read_page(gmem, pages[i]); /* check that the page still holds its fill value */
     }
     gmem_notify_moved_pages(gmem, pages, count, PAGE_USE_FREE, use);
 }

@@ -2,7 +2,7 @@
  * Guest memory: every page of one guest, its user, its content, and what happens when memory gets
  * scarce.
  *
- * Pages belong to *groups*; each workload has one. Each group has its own least-recently-used
+ * Pages belong to *groups*; each workload has a group. Each group has its own least-recently-used
  * lists, as Linux's memory cgroups have. Reclaim, swap, watermarks and the OOM killer work here;
  * workload.c decides what a workload wants, and the world decides when things happen.
  * docs/understand/model.md says what is modelled. Guest memory does not know the balloon's
@@ -86,8 +86,8 @@ struct gmem_config {
     uint32_t report_order; /**< order of a reported block */
     /** whether the time of each page's last use is recorded; needs `engine` */
     bool ages;
-    /** whether free pages must hold `free_tag`: freed pages are filled with it. The balloon driver
-     * fills the pages that it frees itself. */
+    /** whether free pages must hold `free_tag`: freed pages are filled with that tag, except those
+     * that the balloon driver has filled before it freed them */
     bool free_filled;
     uint64_t free_tag; /**< 0: zeroes */
     /** added to every tag, so that guests with different bases share no tag */
@@ -100,7 +100,8 @@ struct gmem_config {
     void (*access)(void *opaque, uint64_t pfn, uint64_t expected, bool write, uint64_t tag);
     /**
      * Optional. Called when the use of pages changes, with the first PFN of each page, for at most
-     * GMEM_BATCH_MAX pages. It is not called for the kernel's and the pinned pages at creation.
+     * GMEM_BATCH_MAX pages. The callback is not called for the kernel's and the pinned pages at
+     * creation.
      */
     void (*moved)(void *opaque, const uint64_t *pfns, uint32_t count, page_use from, page_use to);
     /** Optional. Reclaim needs `pages` pages: the callback returns hinted pages with
@@ -124,15 +125,15 @@ void gmem_online_memory(struct gmem *gmem, uint64_t bytes);
 
 /**
  * Allocates up to `count` (<= GMEM_BATCH_MAX) pages as Linux does with NORETRY | NOMEMALLOC |
- * NOWARN. It wakes background reclaim below the low watermark and runs direct reclaim once (cache
- * first, then one batch of anonymous memory). It leaves the min watermark free and kills no
- * process. Returns the number of pages.
+ * NOWARN. The allocation wakes background reclaim below the low watermark and runs direct reclaim
+ * once (cache first, then one batch of anonymous memory). The allocation leaves the min watermark
+ * free and kills no process. Returns the number of pages.
  */
 uint32_t gmem_balloon_alloc_pages(struct gmem *gmem, uint64_t *pages, uint32_t count);
 /**
  * Allocates up to `count` (<= GMEM_BATCH_MAX) of the free pages above the min watermark, without
- * waiting. It wakes background reclaim below the low watermark and reclaims nothing itself. Returns
- * the number of pages.
+ * waiting. The function wakes background reclaim below the low watermark and reclaims nothing
+ * itself. Returns the number of pages.
  */
 uint32_t gmem_balloon_alloc_pages_nowait(struct gmem *gmem, uint64_t *pages, uint32_t count);
 
@@ -144,15 +145,15 @@ struct gmem_waited {
 
 /**
  * One step of an allocation that may wait: if fewer than `count` pages are ready, it reclaims one
- * batch, with swap if necessary. It allocates no page and kills no process.
+ * batch, with swap if necessary. The step allocates no page and kills no process.
  */
 struct gmem_waited gmem_balloon_make_room(struct gmem *gmem, uint32_t count);
 
 /**
  * Allocates up to `count` huge pages of 2 MiB without waiting, and stores the first PFN of each.
- * Their 4 KiB pages are ordinary pages of the balloon, which may be freed one by one. It allocates
- * none if a guest page is larger than 4 KiB or memory does not begin at a multiple of 2 MiB.
- * Returns the number of huge pages.
+ * The 4 KiB pages of a huge page are ordinary pages of the balloon, which may be freed one by one.
+ * No huge page is allocated if a guest page is larger than 4 KiB or memory does not begin at a
+ * multiple of 2 MiB. Returns the number of huge pages.
  */
 uint32_t gmem_balloon_alloc_huge_pages(struct gmem *gmem, uint64_t *firsts, uint32_t count);
 /** Frees whole huge pages; the blocks merge at once. */
@@ -195,9 +196,9 @@ void gmem_measure_working_set(const struct gmem *gmem, const struct bnt_ws_confi
 
 /**
  * Takes up to `count` free blocks of the configured order that were not reported since they became
- * free, and stores the first PFN of each. It splits larger blocks, and leaves the low watermark and
- * one block free. It takes none with PAGES_SEQUENTIAL or PAGES_RANDOM, where free pages do not
- * merge, and none of the most recently freed pages.
+ * free, and stores the first PFN of each. Larger free blocks are split, and the low watermark and
+ * one block stay free. No block is taken with PAGES_SEQUENTIAL or PAGES_RANDOM, where free pages do
+ * not merge, and the most recently freed pages are not taken.
  */
 uint32_t gmem_take_report_blocks(struct gmem *gmem, uint64_t *blocks, uint32_t count);
 /** Returns reported blocks to the free pages. If `acked`, the blocks are not reported again before
@@ -210,7 +211,8 @@ bool gmem_poll_report_wanted(struct gmem *gmem);
 /* ---- Background reclaim (kswapd) ---- */
 
 /** Whether free memory fell below the low watermark, so that gmem_run_background_reclaim should
- * run. It stays true until that function has reached the high watermark or finds nothing more. */
+ * run. The result stays true until background reclaim has reached the high watermark or finds no
+ * more pages. */
 bool gmem_is_reclaim_wanted(const struct gmem *gmem);
 
 struct gmem_reclaim {
@@ -227,8 +229,8 @@ struct gmem_reclaim gmem_run_background_reclaim(struct gmem *gmem, uint32_t page
 
 /**
  * Kills the group with the most anonymous memory, resident or swapped out; among equals the group
- * with the lowest number. All pages of the group become free, and it stays killed. Returns its
- * number, or GMEM_NO_GROUP if no group has anonymous memory.
+ * with the lowest number. All pages of the killed group become free, and the group stays killed.
+ * Returns the number of the killed group, or GMEM_NO_GROUP if no group has anonymous memory.
  */
 uint32_t gmem_oom_kill_group(struct gmem *gmem);
 
@@ -295,8 +297,8 @@ struct gmem_result {
     uint64_t cost_ns; /**< time spent on reclaim, write-back and swap */
 };
 
-/** Allocates pages that the group must have (ANON, SLAB) and writes them. It runs direct reclaim
- * below the min watermark. */
+/** Allocates pages that the group must have (ANON, SLAB) and writes them. Below the min watermark
+ * this runs direct reclaim. */
 struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use use,
                                      uint64_t pages);
 /**
@@ -305,8 +307,8 @@ struct gmem_result gmem_demand_pages(struct gmem *gmem, uint32_t group, page_use
  * pages are dropped at once.
  */
 void gmem_cache_read_new_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
-/** Reads dropped cache pages again, into the same places as gmem_cache_read_new_pages. It reads
- * fewer if there is neither free memory nor a clean page. */
+/** Reads dropped cache pages again, into the same places as gmem_cache_read_new_pages. Fewer pages
+ * are read if there is neither free memory nor a clean page. */
 struct gmem_result gmem_cache_refault_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Returns the number of cache pages that were dropped and that the group did not read again. */
 uint64_t gmem_cache_count_dropped(const struct gmem *gmem, uint32_t group);
@@ -319,10 +321,10 @@ void gmem_cache_set_dirty_pages(struct gmem *gmem, uint32_t group, uint64_t page
  * resident pages. Returns the number of pages. */
 uint64_t gmem_release_pages(struct gmem *gmem, uint32_t group, page_use use, uint64_t pages);
 /** Reads the group's oldest pages of a use, which become its newest pages. The callback `access`
- * verifies each of them. */
+ * verifies each page that is read. */
 void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t pages);
-/** Swaps in the pages of the group that were swapped out first, with their content. It runs direct
- * reclaim below the min watermark. */
+/** Swaps in the pages of the group that were swapped out first, with their content. Below the min
+ * watermark this runs direct reclaim. */
 struct gmem_result gmem_swap_in_pages(struct gmem *gmem, uint32_t group, uint64_t pages);
 /** Frees all pages of a group, swapped-out pages too. */
 void gmem_empty_group(struct gmem *gmem, uint32_t group);

@@ -242,8 +242,8 @@ void gmem_touch_pages(struct gmem *gmem, uint32_t group, page_use use, uint32_t 
 }
 
 /**
- * Swaps in one page. Its slot is freed before memory is reclaimed for it, so that another page can
- * be swapped out into that slot when swap is full.
+ * Swaps in one page. The page's swap slot is freed before memory is reclaimed for the page, so that
+ * another page can be swapped out into that slot when swap is full.
  */
 static bool swap_in_page(struct gmem *gmem, uint32_t group, bool *reclaimed, uint64_t *cost_ns)
 {

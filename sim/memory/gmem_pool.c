@@ -68,8 +68,8 @@ static uint32_t take_lowest_pages(struct gmem_pool *pool, uint32_t *pages, uint3
 
 /**
  * Shuffles all free pages with one choice as the key, so that a trace need not hold a choice for
- * each page. The random numbers are a mixed counter; the high half of a product limits each to its
- * bound.
+ * each page. Each random number is a counter put through a mixing function; the high half of its
+ * product with the bound is below the bound.
  */
 static void shuffle_stack(struct gmem_pool *pool, struct engine *engine)
 {

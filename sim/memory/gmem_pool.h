@@ -28,7 +28,7 @@
 struct gmem_pool {
     struct arena *arena;
     page_order_kind kind;
-    uint8_t *state; /**< one byte for each page, as in gmem_private.h */
+    uint8_t *state; /**< one state byte for each page, described in gmem_private.h */
     uint32_t pages;
     uint32_t free_pages;
     /* LIFO */
@@ -62,10 +62,11 @@ void gmem_pool_free_pages(struct gmem_pool *pool, const uint32_t *pages, uint32_
  * the pool is not LIFO. */
 bool gmem_pool_take_block(struct gmem_pool *pool, uint32_t page, uint32_t order, uint8_t state);
 void gmem_pool_free_block(struct gmem_pool *pool, uint32_t page, uint32_t order);
-/** Takes an aligned block of GMEM_POOL_BLOCK pages. Returns false if no such block is free; RANDOM
- * never has one. */
+/** Takes an aligned block of GMEM_POOL_BLOCK pages. Returns false if no such block of pages is
+ * free; RANDOM never has one. */
 bool gmem_pool_take_huge_page(struct gmem_pool *pool, uint32_t *first, uint8_t state);
-/** Frees such a block, whatever the state bytes of its pages are; the block merges at once. */
+/** Frees a block of GMEM_POOL_BLOCK pages, whatever the state bytes of its pages are; the block
+ * merges at once. */
 void gmem_pool_free_huge_page(struct gmem_pool *pool, uint32_t first);
 
 /** As buddy_audit. */

@@ -25,7 +25,7 @@ struct gmem_list {
 
 struct gmem_group {
     struct gmem_list list[PAGE_USE_COUNT];
-    uint32_t swap_head; /**< the slot that was swapped out first */
+    uint32_t swap_head; /**< the swap slot that was filled first */
     uint32_t swap_tail;
     uint32_t swapped;
     uint64_t dropped;
@@ -58,14 +58,14 @@ struct gmem {
     uint32_t *swap_next;
     uint32_t swap_slots;
     uint32_t swap_used;
-    uint32_t swap_fresh; /**< the slots from this one on were never used */
-    uint32_t swap_free;  /**< first of the slots that were used and are free again */
+    uint32_t swap_fresh; /**< first swap slot that was never used */
+    uint32_t swap_free;  /**< first swap slot in the list of freed slots */
     uint32_t min;        /**< watermarks, pages */
     uint32_t low;
     uint32_t high;
     bool reclaim_wanted;
     uint64_t tags;
-    /* counters: pages, except those of times and events */
+    /* counters of pages, except those whose names say time or events */
     uint64_t allocations;
     uint64_t swapped_in;
     uint64_t swapped_out;
@@ -106,8 +106,8 @@ uint32_t gmem_find_page(const struct gmem *gmem,
                         uint64_t pfn); /**< BUDDY_NONE: none begins there */
 void gmem_notify_moved_pages(const struct gmem *gmem, const uint32_t *pages, uint32_t count,
                              page_use from, page_use to);
-/** Takes `count` <= GMEM_BATCH_MAX pages from the pool. It wakes background reclaim below the low
- * watermark. */
+/** Takes `count` <= GMEM_BATCH_MAX pages from the pool. Below the low watermark this wakes
+ * background reclaim. */
 void gmem_take_pages(struct gmem *gmem, uint32_t *pages, uint32_t count, page_use use);
 /** Returns `count` <= GMEM_BATCH_MAX pages to the pool. */
 void gmem_free_pages(struct gmem *gmem, const uint32_t *pages, uint32_t count, page_use from);
@@ -133,7 +133,7 @@ void gmem_swap_push_tag(struct gmem *gmem, struct gmem_group *group, uint64_t ta
 uint64_t gmem_swap_pop_tag(struct gmem *gmem, struct gmem_group *group);
 
 /* gmem_hint.c */
-/** Asks the balloon driver for up to `want` hinted pages. Returns the number of pages that it
+/** Asks the balloon driver for up to `want` hinted pages. Returns how many pages the driver
  * returned. */
 uint32_t gmem_shrink_hints(struct gmem *gmem, uint32_t want);
 

@@ -87,7 +87,7 @@ static uint32_t reclaim_from_groups(struct gmem *gmem, page_use use, reclaimer t
 uint32_t gmem_reclaim_pages(struct gmem *gmem, uint32_t want, uint32_t anon_max, uint64_t *cost_ns)
 {
     const uint32_t hinted = gmem_shrink_hints(
-        gmem, want); /* these pages are free already, once the driver returns them */
+        gmem, want); /* hinted pages are free as soon as the driver returns them */
     if (hinted >= want) {
         return hinted;
     }

@@ -1,6 +1,6 @@
 /*
- * The CSV file of a recorded machine. Its bytes may be anything: each value is checked, each error
- * is reported with its line, and no byte behind `length` is read.
+ * The CSV file of a recorded machine. The file may contain any bytes: each value is checked, each
+ * error is reported with its line, and no byte behind `length` is read.
  */
 #include "sim/memory/recording_csv.h"
 

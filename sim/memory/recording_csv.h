@@ -1,9 +1,9 @@
 /*
  * The memory of a real machine over time, read from a CSV file: a recorded workload replays it.
  *
- * The parser reads bytes that the caller holds (a file, or the copy in a trace). It finds columns
- * by their names in the header line, so that neither their order nor further columns matter. The
- * workload scales the values.
+ * The parser reads bytes that the caller holds (a file, or the copy in a trace). The parser finds
+ * columns by their names in the header line, so that neither their order nor further columns
+ * matter. The workload scales the values.
  */
 #ifndef SIM_MEMORY_RECORDING_CSV_H
 #define SIM_MEMORY_RECORDING_CSV_H

@@ -42,7 +42,7 @@ void workload_stop(struct workload *workload)
     workload->stopped = true;
 }
 
-/* ---- Allocating and freeing what is wanted ---- */
+/* ---- Allocating missing pages and freeing excess pages ---- */
 
 static uint64_t count_pages(const struct workload *workload, page_use use)
 {

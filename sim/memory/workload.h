@@ -27,8 +27,8 @@ struct workload;
 struct workload *workload_create(struct arena *arena, struct engine *engine, struct gmem *gmem,
                                  const struct scenario_workload *spec,
                                  const struct recording *recording);
-/** Frees the workload itself. Its guest pages stay allocated until workload_stop or gmem_destroy.
- */
+/** Frees the workload itself. The workload's guest pages stay allocated until workload_stop or
+ * gmem_destroy. */
 void workload_destroy(struct workload *workload);
 
 struct workload_tick {

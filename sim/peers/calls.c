@@ -2,7 +2,7 @@
  * VMware's wire: the calls of the driver, and its doorbell.
  *
  * A call is synchronous, like an instruction that traps, and takes virtual time: the driver's next
- * step comes after it. A ring of the doorbell travels over the link, as a configuration interrupt
+ * step comes after it. The doorbell's signal travels over the link, as a configuration interrupt
  * does.
  */
 #include "sim/peers/peers.h"

@@ -73,7 +73,7 @@ void device_destroy(struct vm *vm)
     arena_free(vm->world->arena, vm->host_storage, vm->host_bytes);
 }
 
-/* ---- A new instance in place of this one ---- */
+/* ---- Replacing the device by a new instance ---- */
 
 struct instance {
     struct bnt_host *host;

@@ -66,7 +66,7 @@ void driver_make_config(const struct vm *vm, struct bnt_guest_config *made)
     *made = config;
 }
 
-/** Returns the core's configuration, after the faults that change settings. */
+/** Returns the core's configuration with the changes that faults make. */
 static struct bnt_guest_config get_guest_config(const struct vm *vm)
 {
     struct bnt_guest_config config;
@@ -125,7 +125,7 @@ bool driver_restart(struct vm *vm, char *error, size_t error_bytes)
 
 bool driver_can_start(struct vm *vm, char *error, size_t error_bytes)
 {
-    static uint64_t there; /* stands for bit arrays that are created later */
+    static uint64_t there; /* a stand-in for bit arrays that are created later */
     struct bnt_guest_need need;
     vm->record_bits = vm->spec.driver.config.record.kind == BNT_GUEST_RECORD_BITS ? &there : NULL;
     vm->init_bits = &there;

@@ -2,7 +2,7 @@
  * The callbacks of the guest core: gmem is its allocator, and its events and requests become
  * observations.
  *
- * Its registers are in registers.c, its free page hints in hint_ops.c.
+ * The driver's registers are in registers.c, its free page hints in hint_ops.c.
  */
 #include "sim/peers/peers.h"
 #include "sim/world/backing.h"
@@ -174,7 +174,7 @@ static void check_initialised_pages(void *opaque, const uint64_t *pages, uint32_
     backing_check_initialised(vm, pages, count);
 }
 
-/* ---- Events and requests of the core ---- */
+/* ---- Events and requests that the core reports ---- */
 
 static void observe_guest_event(void *opaque, const struct bnt_guest_event *event)
 {

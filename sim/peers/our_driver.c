@@ -106,7 +106,7 @@ static bnt_status reset_queue(struct vm *vm, bnt_balloon_queue role)
 
 static void notify_pages_freed(struct vm *vm)
 {
-    if (vm->guest != NULL) { /* otherwise the allocator is still being created */
+    if (vm->guest != NULL) { /* without a driver core the allocator is still being created */
         bnt_guest_pages_freed(vm->guest);
         vm_schedule_step(vm, PARTY_DRIVER, get_now(vm));
     }

@@ -7,21 +7,22 @@
 
 #include "sim/world/vm.h"
 
-/** Both find the peer that plays this part in the VM. */
+/** These find the driver and the device of a VM. */
 const struct driver_peer *peers_find_driver(const struct vm *vm);
 const struct device_peer *peers_find_device(const struct vm *vm);
 
 /** Fills `vm->ends` with the functions that are called without any fault. */
 void peers_make_ends(struct vm *vm);
 
-/** Writes to `error` why a part of the VM cannot start. Returns false, for the caller to return. */
+/** Writes to `error` why a part of the VM cannot start. Always returns false, so that the caller
+ * can return the result. */
 bool peers_report_refusal(char *error, size_t error_bytes, const struct vm *vm, const char *what,
                           bnt_status status);
 
 /** Resets the device without the driver's knowledge. */
 void registers_reset_device(struct vm *vm);
 
-/* The kinds of peers. */
+/* The tables of all kinds of peers. */
 extern const struct driver_peer our_driver;
 extern const struct driver_peer recording_player;
 extern const struct device_peer our_device;

@@ -105,7 +105,7 @@ static uint32_t read_config_generation(void *opaque)
 static void read_config(void *opaque, uint32_t offset, void *dst, uint32_t bytes)
 {
     struct vm *vm = opaque;
-    if (is_device_gone(vm)) { /* as a bus does where there is no device */
+    if (is_device_gone(vm)) { /* a bus returns all ones where there is no device */
         memset(dst, UINT8_MAX, bytes);
         return;
     }

@@ -2,8 +2,9 @@
  * What each line of a recording does: negotiation, queues, requests, statistics, reports,
  * registers.
  *
- * A request is sent as the driver sent it. The device's answer is judged when it arrives, at the
- * latest when the next line needs it. wire_player.c checks the order of lines before.
+ * A request is sent exactly as the recorded driver sent it. The device's answer is judged when it
+ * arrives, at the latest when the next line needs it. wire_player.c checks the order of lines
+ * before.
  */
 #include "sim/recording/wire_player_private.h"
 

@@ -5,7 +5,7 @@
  * The world owns time, notifications and the device; the player owns the driver's side of the
  * rings, in the DMA memory that it receives. The player also judges: if the device does not confirm
  * what the recording says, the player ends the run with one call of ops->fail, which names the line
- * and the error. docs/use/recordings.md lists what it checks.
+ * and the error. docs/use/recordings.md lists what the player checks.
  *
  * Usage: wire_player_create once; wire_player_play_line for each line, at its time;
  * wire_player_take_used_buffers at each interrupt; wire_player_is_done at the end.
@@ -36,7 +36,7 @@ struct wire_player_ops {
     uint64_t (*ledger)(void *opaque);
     /** Returns how many violations the device counted and survived. */
     uint64_t (*misuses)(void *opaque);
-    /** Writes which violation was the last one. */
+    /** Writes a description of the last violation. */
     void (*misuse_text)(void *opaque, char *text, size_t bytes);
     /** The VM's memory. */
     uint64_t first_pfn;
@@ -57,7 +57,7 @@ struct wire_player *wire_player_create(struct arena *arena, const char *name, co
                                        void *opaque, void *dma, uint64_t dma_gpa, size_t dma_bytes,
                                        char *error, size_t error_bytes);
 
-/** Returns its memory to the arena. NULL is ignored. */
+/** Returns the player's memory to the arena. NULL is ignored. */
 void wire_player_destroy(struct wire_player *player);
 
 /** Returns the number of lines. The player counts lines from 0, messages count from 1. */
@@ -66,10 +66,10 @@ uint32_t wire_player_count_lines(const struct wire_player *player);
 /** Returns when a line is played, in ns after the first line; never before an earlier line. */
 uint64_t wire_player_get_time_ns(const struct wire_player *player, uint32_t line);
 
-/** Plays a line; lines must be played in order. It does nothing after the run has failed. */
+/** Plays a line; lines must be played in order. After the run has failed, this does nothing. */
 void wire_player_play_line(struct wire_player *player, uint32_t line);
 
-/** Takes back the buffers that the device has used from a queue. It may be called at any time. */
+/** Takes back the buffers that the device has used from a queue. This may be called at any time. */
 void wire_player_take_used_buffers(struct wire_player *player, uint16_t queue);
 
 /** Whether every line was played, all requests are answered and nothing failed. */

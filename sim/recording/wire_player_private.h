@@ -28,7 +28,8 @@
 /** One queue of the driver; the device has at most one of its buffers. */
 struct wire_queue {
     struct bnt_vq_drv vq;
-    struct bnt_vq_slot *slots; /**< of vq's size; NULL: the recording has no such queue */
+    /** one for each descriptor of `vq`; NULL: the recording has no such queue */
+    struct bnt_vq_slot *slots;
     uint16_t size;
     bool outstanding;
     uint32_t line; /**< the line that sent the last buffer */
@@ -81,7 +82,7 @@ void wire_report_breach(struct wire_player *player, uint32_t line, const char *f
 void wire_report_unanswered_request(struct wire_player *player, uint32_t queue, uint32_t line);
 /** Reports that no write of `actual` followed a request. */
 void wire_report_missing_actual(struct wire_player *player, uint32_t line);
-/** Both return an offset in the DMA memory: of a queue's ring, of a queue's buffer. */
+/** These return where the ring and the buffer of a queue lie in the DMA memory. */
 uint64_t wire_get_ring_offset(uint32_t queue);
 uint64_t wire_get_buffer_offset(uint32_t queue);
 /** Hands a buffer to the device. */
@@ -98,7 +99,7 @@ void wire_play_line(struct wire_player *player, uint32_t line);
 /* wire_rules.c */
 
 /** Whether the extents of a free page report can be free blocks that were not reported before. All
- * of them must be in guest memory. */
+ * extents must be in guest memory. */
 bool wire_check_report(struct wire_player *player, uint32_t index);
 /** Records the pages of an inflate: the blocks that contain them may be reported again. */
 void wire_mark_inflated_blocks(struct wire_player *player, uint32_t index);

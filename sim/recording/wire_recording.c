@@ -4,7 +4,8 @@
  *
  * The scanner reads only flat objects of numbers, names and pairs; anything else is an error with
  * its line number, even if it is valid JSON. A recording has many short lines and is read at the
- * start of every run, so a general JSON parser would be slow. All state is in the caller's struct.
+ * start of every run, so a general JSON parser would be slow. The scanner has no state outside the
+ * caller's struct.
  */
 #include "sim/recording/wire_recording.h"
 
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_BYTES 32u /* bytes of a key or name, with its NUL; the longest has ten */
+#define TEXT_BYTES 32u /* room for a key or a name with its NUL; the longest one has ten bytes */
 
 typedef enum key {
     KEY_T_US,

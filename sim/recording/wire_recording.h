@@ -46,7 +46,7 @@ struct wire_line {
     uint64_t at_us; /**< the largest t_us so far; more than t_us if the line is out of order */
     uint64_t value;
     uint64_t extra;
-    uint32_t pair; /**< index of its first pair */
+    uint32_t pair; /**< index of the line's first pair */
     uint32_t pair_count;
 };
 
@@ -62,7 +62,8 @@ struct wire_recording {
 
 /**
  * Reads a recording of at least one line. Returns false, with `NAME:LINE: error: ...` in `error`
- * and an empty `recording`, if the bytes are not a recording. It keeps no pointer into `bytes`.
+ * and an empty `recording`, if the bytes are not a recording. The recording keeps no pointer into
+ * `bytes`.
  */
 bool wire_recording_parse(struct wire_recording *recording, struct arena *arena, const char *name,
                           const char *bytes, size_t length, char *error, size_t error_bytes);

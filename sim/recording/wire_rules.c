@@ -19,8 +19,8 @@ static uint8_t *get_block_order(struct wire_player *player, uint64_t pfn)
     return &player->reported[pfn - player->first_pfn];
 }
 
-/** Finds the reported, unused block that contains a block of `order` at `pfn`. Returns its order
- * and its start in `first`, or -1. */
+/** Finds the reported, unused block that contains a block of `order` at `pfn`. Returns the order of
+ * that block and stores its first PFN in `first`, or returns -1. */
 static int32_t find_block_around(struct wire_player *player, uint64_t pfn, uint32_t order,
                                  uint64_t *first)
 {

@@ -37,7 +37,8 @@ static void report_device_wait(struct vm *vm, const struct bnt_host_info *host)
     vm->device_waited = waits;
 }
 
-/** This runs after every event, so it reads only the fields that oracle_check_counters needs. */
+/** This check runs after every event, so it reads only the fields that oracle_check_counters needs.
+ */
 void check_touched_vm(struct vm *vm)
 {
     struct world *world = vm->world;
@@ -53,7 +54,7 @@ void check_touched_vm(struct vm *vm)
         oracle_check_counters(world->oracle, vm->index, NULL, &host);
         return;
     }
-    /* Only in these runs is a page being moved, or has a PFN that the wire cannot name. */
+    /* Only in such runs can a page be on the move, or have a PFN that the wire cannot name. */
     const bool whole = vm->life.moving || vm_ends_beyond_32_bits(vm);
     const size_t needed = whole ? sizeof(struct bnt_guest_info)
                                 : offsetof(struct bnt_guest_info, totals.inflated_pfns);

@@ -1,15 +1,15 @@
 /*
  * Metrics: the values that expectations compare and the account prints, and how they are written.
  *
- * The row of a metric (sim/scenario/metrics.h) says where its value comes from, in the words that
- * this file defines.
+ * The row of a metric (sim/scenario/metrics.h) says where its value comes from, with the macros
+ * that this file defines.
  */
 #include "sim/run/run_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- The words in which rows name sources ---- */
+/* ---- The macros that the rows of metrics use ---- */
 
 #define PFNS(pfns)       ((uint64_t)(pfns) << BNT_PFN_SHIFT)
 #define GUEST(field)     (vm_get_guest_info(vm).field)

@@ -295,8 +295,8 @@ static void act_reset_queue(struct vm *vm, const struct scenario_action *action)
     }
 }
 
-/** Resets the device without the driver's knowledge. Until the driver notices, it treats the device
- * as live. */
+/** Resets the device without the driver's knowledge. Until the driver notices the reset, it treats
+ * the device as live. */
 static void act_reset_device(struct vm *vm, const struct scenario_action *action)
 {
     (void)action;

@@ -92,8 +92,8 @@ static bool cannot_lock_pages(const struct vm *vm)
 }
 
 /** Counts the bytes of memory whose PFNs an unbatched call, with 32 bits for a PFN, cannot name. If
- * there are more such pages than the driver can set aside, it may find no other page: then all
- * memory counts. */
+ * there are more such pages than the driver can set aside, the driver may find no other page: then
+ * all memory counts. */
 static uint64_t count_unnameable_bytes(const struct vm *vm)
 {
     const uint64_t end = vm->spec.first_pfn + (vm->spec.memory_bytes >> BNT_PFN_SHIFT);

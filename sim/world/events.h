@@ -50,8 +50,8 @@ const char *world_get_event_operand(uint16_t kind);
 uint8_t world_get_event_priority(world_event kind);
 
 struct world;
-/** Schedules an event of a VM with the priority of its kind. Returns its sequence number, for
- * engine_cancel_event. */
+/** Schedules an event of a VM with the priority of its kind. Returns the event's sequence number,
+ * for engine_cancel_event. */
 uint64_t world_schedule_event(struct world *world, uint64_t time_ns, world_event kind, uint32_t vm,
                               uint64_t a, uint64_t b);
 

@@ -2,8 +2,8 @@
  * Memory over time: the ticks of workloads, background reclaim, and the handling of out-of-memory.
  *
  * When a workload runs out of memory, the guest acts as a kernel does: it first asks the balloon
- * (DEFLATE_ON_OOM) and retries at once with the freed pages. If pages are pending, it waits for
- * them until the deadline. Only then does the OOM killer kill a workload.
+ * (DEFLATE_ON_OOM) and retries at once with the freed pages. If pages are pending, the workload
+ * waits for them until the deadline. Only after the deadline does the OOM killer kill a workload.
  */
 #include "sim/world/backing.h"
 #include "sim/world/vm.h"
@@ -19,7 +19,8 @@
 
 /* ---- Creation ---- */
 
-/** The guest's reclaim calls this: hinted pages are returned first. */
+/** Called by the guest's reclaim: the driver returns hinted pages before other pages are reclaimed.
+ */
 static void shrink_hints(void *opaque, uint32_t pages)
 {
     struct vm *vm = opaque;

@@ -1,5 +1,5 @@
 /*
- * Observations: they go from the function that sees something happen to all observers of that kind.
+ * Observations go from the function that sees something happen to all observers of that kind.
  */
 #include "sim/world/vm.h"
 

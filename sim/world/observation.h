@@ -127,7 +127,7 @@ typedef enum observation_kind {
     OBSERVED_COUNT
 } observation_kind;
 
-/** One observation. A field that its kind does not name is 0. */
+/** One observation. Fields that the kind of observation does not name are 0. */
 struct observation {
     observation_kind kind;
     uint32_t count;
@@ -152,7 +152,7 @@ struct observation {
 
 typedef void (*observe_fn)(struct vm *vm, const struct observation *seen);
 
-/** One observer. The function is NULL for each kind that it does not want. */
+/** One observer. The function is NULL for each kind that the observer does not want. */
 struct observer {
     const char *name;
     observe_fn on[OBSERVED_COUNT];

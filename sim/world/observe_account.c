@@ -60,7 +60,7 @@ static void count_verdicts(struct vm *vm, const struct observation *seen)
     }
     /* A huge page has a single verdict. */
     const uint32_t order = request->page_order > vm->spec.page_order ? 0 : vm->spec.page_order;
-    uint64_t accepted = 0; /* fast path: only accepted verdicts are counted */
+    uint64_t accepted = 0; /* nearly all verdicts are ACCEPTED, so they are counted in a register */
     for (uint32_t page = 0; page < request->page_count; page++) {
         const uint32_t pfn = page << order;
         if (pfn >= request->verdict_count) {

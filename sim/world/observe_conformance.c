@@ -181,7 +181,7 @@ static void watch_discarded_memory(struct vm *vm, const struct observation *seen
     conformance_observe_discard(get_conformance(vm), vm->index, seen->at, seen->value);
 }
 
-/** A page that was filled with a value reads as the driver wants it. */
+/** The host filled these pages with a value, so they read as the driver expects. */
 static void watch_filled_memory(struct vm *vm, const struct observation *seen)
 {
     if (seen->other == 0) {

@@ -2,7 +2,7 @@
  * The observer that hashes: it adds what happened to the payload of the event that is being
  * handled.
  *
- * These lines determine the hash of every scenario: a new line changes it.
+ * These lines determine the hash of every scenario: adding a line changes all hashes.
  */
 #include "sim/world/observers.h"
 #include "sim/world/vm.h"

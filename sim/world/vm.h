@@ -32,7 +32,7 @@ struct link_state {
     uint32_t delay_next;
     uint64_t delay_next_ns;
     bool reorder_armed;
-    bool reorder_held; /**< one notification is held back until the next one */
+    bool reorder_held; /**< one notification waits until the next one was sent */
     uint16_t reorder_queue;
     uint64_t reorder_data;
     uint64_t lost;
@@ -145,7 +145,7 @@ struct vm {
     struct bnt_guest *guest;
     void *guest_state;
     size_t guest_bytes;
-    uint64_t *record_bits; /**< followed by as many bits for hinted pages */
+    uint64_t *record_bits; /**< bits of ballooned pages, then as many bits of hinted pages */
     uint64_t record_bytes;
     uint8_t *dma;
     uint64_t dma_gpa;
@@ -179,7 +179,7 @@ struct vm {
     bool suspend_asked;       /**< the script has suspended the device and not resumed it */
     bool emptying;            /**< the script wants an empty balloon, whatever the target */
     uint32_t sleeping_pages;  /**< pages that a sleeping allocation waits for */
-    uint64_t sleep_event;     /**< next step of that allocation; 0: none waits */
+    uint64_t sleep_event;     /**< next step of the sleeping allocation; 0: none waits */
     uint64_t called_until_ns; /**< the calls made so far take until this time */
     /* hostility */
     uint32_t armed[CORRUPTION_COUNT]; /**< how many more times each fault happens */
@@ -202,7 +202,7 @@ struct vm {
     uint64_t *dirty_log;         /**< pages written since the last sync; NULL: not recorded */
     struct vm_moves moves;
     uint64_t paused_until_ns; /**< the VM is paused for a switch-over until this time */
-    bool away;                /**< its memory is on the other host */
+    bool away;                /**< the guest's memory is on the other host */
 };
 
 /** A workload, its next tick, and whether it waits for the balloon. */
@@ -276,12 +276,12 @@ bnt_status vm_map_memory(struct vm *vm);
 void vm_create_dma(struct vm *vm, size_t bytes);
 struct bnt_guest_info vm_get_guest_info(const struct vm *vm);
 struct bnt_host_info vm_get_host_info(const struct vm *vm);
-/** Both fill in only the fields that `info->size` covers. */
+/** These fill in only the fields that `info->size` covers. */
 void vm_read_guest_info(const struct vm *vm, struct bnt_guest_info *info);
 void vm_read_host_info(const struct vm *vm, struct bnt_host_info *info);
 /** Returns the role of a queue for its driver; for a recording, by the rule of the standard. */
 uint16_t vm_get_queue_role(const struct vm *vm, uint16_t queue);
-/** Whether an armed fault happens now. If so, it is armed once less. */
+/** Whether an armed fault happens now. If the fault happens, it is armed once less. */
 bool vm_consume_armed_fault(struct vm *vm, corruption which);
 static inline bool vm_uses_vmware_wire(const struct vm *vm)
 {

@@ -14,7 +14,8 @@ struct unit {
     uint64_t value;
 };
 
-/** Writes a value in the largest unit that is not above it, with up to three decimals. */
+/** Writes a value in the largest unit that is not larger than the value, with up to three decimals.
+ */
 static void format_units(char *out, size_t bytes, uint64_t value, const struct unit *units)
 {
     uint32_t i = 0;

@@ -1,6 +1,6 @@
 /*
- * A world: every guest and host of a scenario in one process, in virtual time. This header has its
- * configuration and its result; sim/run creates and runs it.
+ * A world: every guest and host of a scenario in one process, in virtual time. This header has the
+ * configuration and the result of a world; sim/run creates and runs worlds.
  */
 #ifndef SIM_WORLD_WORLD_H
 #define SIM_WORLD_WORLD_H
@@ -71,12 +71,14 @@ struct world_result {
     uint64_t time_ns;
     struct engine_hash hash;
     uint64_t hash_word;
-    uint64_t leaked_bytes; /**< the caller fills this in from the arena */
+    /** memory that the arena still holds after the run; the caller fills this in */
+    uint64_t leaked_bytes;
 };
 
 const char *verdict_get_name(run_verdict which);
 
-/** Both write a value in the largest unit that is not above it, with up to three decimals. */
+/** These write a value in the largest unit that is not larger than the value, with up to three
+ * decimals. */
 void world_format_bytes(char *out, size_t bytes, uint64_t value);
 void world_format_time(char *out, size_t bytes, uint64_t value_ns);
 
