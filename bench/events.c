@@ -69,7 +69,7 @@ static void scenario_write(char text[TEXT_BYTES], const struct mix *mix, uint32_
                                  "vms:\n"
                                  "  - name: vm0\n"
                                  "    memory: 2GiB\n"
-                                 "    driver: {request_pages: %" PRIu32 "}\n"
+                                 "    driver: {request_pfns_max: %" PRIu32 "}\n"
                                  "    device: {stats_poll: %" PRIu32 "us}\n"
                                  "phases:\n"
                                  "  - {name: run, for: %" PRIu32 "ms}\n"

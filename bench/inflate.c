@@ -33,7 +33,7 @@ static void scenario_write(char text[TEXT_BYTES], uint64_t gib, enum plain_order
                    "title: Inflating\n"
                    "limits: {events: 1000000000}\n"
                    "vms:\n"
-                   "  - {name: vm0, memory: %" PRIu64 "GiB, kernel: 64MiB, pages: %s}\n"
+                   "  - {name: vm0, memory: %" PRIu64 "GiB, kernel: 64MiB, free_list: %s}\n"
                    "script:\n"
                    "  - {at: 1ms, do: target, balloon: %" PRIu64 "GiB}\n"
                    "phases:\n"

@@ -12,7 +12,7 @@ static bnt_status check_oom_allowed(const struct bnt_guest *guest)
 {
     switch (guest->state) {
     case BNT_GUEST_RUNNING:
-        if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_UNSERVED)) {
+        if (bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_OOM_IGNORED)) {
             return BNT_E_UNSUPPORTED;
         }
         return guest->wire->serves_oom(guest) ? BNT_OK : BNT_E_UNSUPPORTED;

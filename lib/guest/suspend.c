@@ -58,7 +58,7 @@ static void check_suspend_done(struct bnt_guest *guest)
         return;
     }
     if (guest->suspend_stalled) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_SUSPEND,
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, BNT_GUEST_STALLED_SUSPEND,
                               guest->now_ns - guest->suspend_sent_ns);
     }
     if (status != BNT_OK) {

@@ -72,7 +72,8 @@ bnt_status bnti_virtio_poll_reset(struct bnt_guest *guest)
     if (bnt_drv_reset_done(&guest->drv, &guest->ops.transport, guest->opaque) == BNT_OK) {
         if (guest->reset_stalled) {
             guest->reset_stalled = false;
-            bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, BNT_GUEST_STALLED_RESET, waited);
+            bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, BNT_GUEST_STALLED_RESET,
+                                  waited);
         }
         return BNT_OK;
     }
@@ -167,7 +168,7 @@ static bnt_status go_live(struct bnt_guest *guest)
     }
     bnti_guest_pace_start(guest);
     /* The device may have had a target before the driver attached. */
-    guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN);
+    guest->config_marked = !bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_INITIAL_TARGET_IGNORED);
     bnti_guest_set_state(guest, BNT_GUEST_RUNNING);
     const uint64_t missing = guest->config.features.wanted & ~guest->features;
     bnti_guest_features_start(guest);

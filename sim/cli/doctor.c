@@ -12,18 +12,19 @@
 #define DOCTOR_DRAWS 543568, 321480, 421980, 373175
 #define DOCTOR_HASH  UINT64_C(0x33e7b953fc85610c)
 
-static const char healthy[] = "schema: 1\n"
-                              "title: doctor\n"
-                              "vms:\n"
-                              "  - {name: vm0, memory: 8MiB, kernel: 1MiB}\n"
-                              "script:\n"
-                              "  - {at: 1ms, do: refuse, on: inflate, reason: busy, chance: 1/4, "
-                              "count: 5}\n"
-                              "  - {at: 2ms, do: target, balloon: 2MiB}\n"
-                              "phases:\n"
-                              "  - {name: run, for: 1s}\n"
-                              "expect:\n"
-                              "  - finally: ledger == 2MiB\n";
+static const char healthy[] =
+    "schema: 1\n"
+    "title: doctor\n"
+    "vms:\n"
+    "  - {name: vm0, memory: 8MiB, kernel: 1MiB}\n"
+    "script:\n"
+    "  - {at: 1ms, do: refuse, direction: inflate, verdict: busy, probability: 1/4, "
+    "count: 5}\n"
+    "  - {at: 2ms, do: target, balloon: 2MiB}\n"
+    "phases:\n"
+    "  - {name: run, for: 1s}\n"
+    "expect:\n"
+    "  - finally: ledger == 2MiB\n";
 
 static const char hopeless[] = "schema: 1\n"
                                "title: canary\n"
@@ -34,16 +35,17 @@ static const char hopeless[] = "schema: 1\n"
                                "expect:\n"
                                "  - finally: ledger == 2MiB\n";
 
-static const char thief[] = "schema: 1\n"
-                            "title: canary\n"
-                            "vms:\n"
-                            "  - {name: vm0, memory: 8MiB, kernel: 1MiB}\n"
-                            "script:\n"
-                            "  - {at: 2ms, do: target, balloon: 2MiB}\n"
-                            "  - {at: 500ms, do: corrupt, party: driver, how: steal-page, secret: "
-                            "true}\n"
-                            "phases:\n"
-                            "  - {name: run, for: 1s}\n";
+static const char thief[] =
+    "schema: 1\n"
+    "title: canary\n"
+    "vms:\n"
+    "  - {name: vm0, memory: 8MiB, kernel: 1MiB}\n"
+    "script:\n"
+    "  - {at: 2ms, do: target, balloon: 2MiB}\n"
+    "  - {at: 500ms, do: corrupt, party: driver, fault: use-ballooned, hidden_from_oracles: "
+    "true}\n"
+    "phases:\n"
+    "  - {name: run, for: 1s}\n";
 
 static bool print_check_result(const char *what, bool good)
 {

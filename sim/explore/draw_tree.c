@@ -6,6 +6,7 @@
  * change the draws of the others.
  */
 #include "sim/explore/draw.h"
+#include "sim/scenario/renamed.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,7 +65,8 @@ struct drawn_key *draw_find_key(struct draw *draw, const struct key_table *table
     struct drawn_key *key = &draw->cache[slot];
     if (key->row == NULL) {
         char stream[ENGINE_NAME_MAX];
-        (void)snprintf(stream, sizeof stream, "%s.%s", table->section, row->name);
+        (void)snprintf(stream, sizeof stream, "%s.%s", table->section,
+                       renamed_from(RENAMED_KEY, table->section, row->name));
         key->row = row;
         key->table = table;
         key->stream = engine_open_stream(draw->engine, stream);

@@ -53,7 +53,7 @@ static void forge_host_request(struct vm *vm, const struct observation *seen)
         forward_to_oracle(vm, seen);
         return;
     }
-    if (request.stale && vm_consume_armed_fault(vm, CORRUPT_STALE_SERVED)) {
+    if (request.stale && vm_consume_armed_fault(vm, CORRUPT_STALE_COMPLETED)) {
         request.pfn_count = 1;
         request.verdicts = served;
     }

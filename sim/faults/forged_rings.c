@@ -279,7 +279,7 @@ static void split_indirect_table(struct vm *vm, uint16_t queue_index)
         return; /* the segment is not in an indirect table */
     }
     const uint16_t at = load_le16(avail + 4 + 2 * (load_le16(avail + 2) % queue->size));
-    if (at >= queue->size || !ring_has_room(vm, queue, CORRUPT_ODD_TABLE)) {
+    if (at >= queue->size || !ring_has_room(vm, queue, CORRUPT_INDIRECT_WRITABLE)) {
         return;
     }
     memcpy(&head, ring + at * sizeof head, sizeof head);
@@ -316,10 +316,10 @@ void rings_corrupt_request(struct vm *vm, const struct bnt_guest_request *reques
         store_le32(first_pfn, (uint32_t)used);
     }
     if (request->inflate && used != UINT64_MAX &&
-        vm_consume_armed_fault(vm, CORRUPT_ASTRAY_BUFFER)) {
+        vm_consume_armed_fault(vm, CORRUPT_RESPONSE_OWNED)) {
         redirect_response(vm, queue, used);
     }
-    if (request->inflate && vm_consume_armed_fault(vm, CORRUPT_ODD_TABLE)) {
+    if (request->inflate && vm_consume_armed_fault(vm, CORRUPT_INDIRECT_WRITABLE)) {
         split_indirect_table(vm, queue);
     }
     if (request->inflate && verdicts && vm_consume_armed_fault(vm, CORRUPT_RESPONSE_SHORT)) {
@@ -417,7 +417,7 @@ bool rings_corrupt_statistics(struct vm *vm, uint16_t queue)
         desc.bytes = bnt_le32_set((uint32_t)vm->dma_bytes);
         memcpy(place, &desc, sizeof desc);
     }
-    return vm_consume_armed_fault(vm, CORRUPT_STATS_MUTE);
+    return vm_consume_armed_fault(vm, CORRUPT_STATS_NO_KICK);
 }
 
 void rings_corrupt_report(struct vm *vm, uint16_t queue)

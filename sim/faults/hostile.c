@@ -138,10 +138,10 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     vm->lasting_fault = vm->lasting_fault || (!action->secret && !ends_with_reset(which));
     vm->touched = true;
     switch (which) {
-    case CORRUPT_STEAL_PAGE:
+    case CORRUPT_USE_BALLOONED:
         steal_page(vm, PLACE_BALLOON);
         break;
-    case CORRUPT_FREE_IN_FLIGHT:
+    case CORRUPT_USE_IN_FLIGHT:
         steal_page(vm, PLACE_INFLATING);
         break;
     case CORRUPT_ALLOC_LEAK:
@@ -153,7 +153,7 @@ void hostile_start_fault(struct vm *vm, const struct scenario_action *action)
     case CORRUPT_DISCARD_OWNED:
         discard_owned_page(vm);
         break;
-    case CORRUPT_HINT_TRUST:
+    case CORRUPT_HINT_READ_EARLY:
         read_hinted_page(vm);
         break;
     case CORRUPT_HINT_LATE:

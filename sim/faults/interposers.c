@@ -25,7 +25,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 {
     struct vm *vm = opaque;
     const struct oracle *oracle = vm->world->oracle;
-    if (vm->armed[CORRUPT_KEEP_HELD] > 0 && oracle != NULL &&
+    if (vm->armed[CORRUPT_HELD_NEVER_RETURNED] > 0 && oracle != NULL &&
         oracle_get_page_place(oracle, vm->index, pages[0]) == PLACE_HELD) {
         return;
     }
@@ -38,7 +38,7 @@ static void free_pages(void *opaque, const uint64_t *pages, uint32_t count)
 static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint32_t value)
 {
     struct vm *vm = opaque;
-    if (vm_consume_armed_fault(vm, CORRUPT_UNFILLED)) {
+    if (vm_consume_armed_fault(vm, CORRUPT_POISON_MISSING)) {
         OBSERVE(vm, OBSERVED_PAGES_FILLING, .value = value);
         return;
     }
@@ -48,7 +48,7 @@ static void fill_pages(void *opaque, const uint64_t *pages, uint32_t count, uint
 /** The device reports a page as initialised that it did not initialise. */
 static void spoil_initialised_page(struct vm *vm, const uint64_t *pages, uint32_t count)
 {
-    if (count > 0 && vm_consume_armed_fault(vm, CORRUPT_INIT_LIE)) {
+    if (count > 0 && vm_consume_armed_fault(vm, CORRUPT_INIT_FALSE)) {
         vm->content[(pages[0] - vm->spec.first_pfn) >> vm->spec.page_order] =
             UINT64_C(0xF0E1D2C3B4A59687);
     }
@@ -74,7 +74,7 @@ static void return_report_blocks(void *opaque, const uint64_t *blocks, uint32_t 
 static uint32_t get_stats(void *opaque, struct bnt_stat *stats, uint32_t count)
 {
     struct vm *vm = opaque;
-    if (vm->armed[CORRUPT_STATS_SILENT] > 0) {
+    if (vm->armed[CORRUPT_STATS_ABSENT] > 0) {
         return 0; /* the guest's source of statistics fails for good */
     }
     return vm->honest.guest.statistics.get(vm, stats, count);
@@ -99,10 +99,10 @@ static bool is_fault_scripted(const struct vm *vm, corruption which)
 static void make_config(const struct vm *vm, struct bnt_guest_config *made)
 {
     vm->honest.driver.make_config(vm, made);
-    if (is_fault_scripted(vm, CORRUPT_HOLD_MORE)) {
+    if (is_fault_scripted(vm, CORRUPT_HELD_OVER_BOUND)) {
         made->sizing.refused_pages_max += 8;
     }
-    if (vm_uses_vmware_wire(vm) && is_fault_scripted(vm, CORRUPT_SLACK_MORE)) {
+    if (vm_uses_vmware_wire(vm) && is_fault_scripted(vm, CORRUPT_SLACK_EXCEEDED)) {
         made->vmware.slack_pfns = 4 * (uint32_t)(vm_get_slack_pfns(vm) + 1);
     }
 }
@@ -180,8 +180,8 @@ static void write_config(void *opaque, uint32_t offset, const void *src, uint32_
     }
     memcpy(&value, src, sizeof value);
     const uint32_t pfns = bnt_le32_get(value);
-    const bool lie = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_LIE);
-    const bool claim = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_CLAIM);
+    const bool lie = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_OFF_BY_ONE);
+    const bool claim = vm_consume_armed_fault(vm, CORRUPT_ACTUAL_IS_TARGET);
     const bool twice = pfns == 0 && vm_consume_armed_fault(vm, CORRUPT_ACTUAL_TWICE);
     write_actual(vm,
                  claim ? (uint32_t)vm_get_host_info(vm).target.target_pfns : pfns + (lie ? 1 : 0));
@@ -225,7 +225,7 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
 {
     struct vm *vm = opaque;
     const int32_t status = vm->honest.guest.vmware.call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_UNLOCK_SILENCE)) {
+    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_UNLOCK_AFTER_RESET)) {
         uint64_t ignored = 0;
         (void)vm->honest.guest.vmware.call(vm, BNT_VMWARE_CMD_UNLOCK, vm->spec.first_pfn, 0,
                                            &ignored);
@@ -238,14 +238,14 @@ static int32_t make_vmware_call(void *opaque, uint32_t command, uint64_t arg1, u
 static uint32_t read_generation(struct vm *vm)
 {
     const uint32_t value = vm->honest.device.generation(vm);
-    return vm->armed[CORRUPT_CONFIG_STORM] > 0 ? value + ++vm->storm_reads : value;
+    return vm->armed[CORRUPT_CONFIG_UNSTABLE] > 0 ? value + ++vm->storm_reads : value;
 }
 
 static int32_t serve_vmware_call(struct vm *vm, uint32_t command, uint64_t arg1, uint64_t arg2,
                                  uint64_t *result)
 {
     int32_t status = vm->honest.device.call(vm, command, arg1, arg2, result);
-    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_CALL_SERVED)) {
+    if (status == BNT_VMWARE_RESET && vm_consume_armed_fault(vm, CORRUPT_CALL_IGNORES_RESET)) {
         status = BNT_VMWARE_SUCCESS;
     }
     if (status == BNT_VMWARE_SUCCESS && bnt_vmware_command_targets(command) &&

@@ -18,8 +18,8 @@ static const struct broken by_driver[] = {
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_VIEWS_AGREE},
     {BNT_GUEST_QUIRK_PFNS_OF_64_BITS, INVARIANT_CONTENT_KEPT},
     /* The driver ends a request before the device has served it. */
-    {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_IN_FLIGHT},
-    {BNT_GUEST_QUIRK_GO_ON_UNANSWERED, INVARIANT_VIEWS_AGREE},
+    {BNT_GUEST_QUIRK_PROCEED_UNANSWERED, INVARIANT_IN_FLIGHT},
+    {BNT_GUEST_QUIRK_PROCEED_UNANSWERED, INVARIANT_VIEWS_AGREE},
 };
 
 static const struct broken by_device[] = {

@@ -16,12 +16,12 @@
 static uint32_t limit_pages_by_floor(const struct vm *vm, uint32_t count)
 {
     struct gmem_counters counters;
-    if (vm->spec.driver.floor_bytes == 0) {
+    if (vm->spec.driver.min_free_bytes == 0) {
         return count;
     }
     gmem_get_counters(vm->gmem, &counters);
     const uint64_t page_bytes = (uint64_t)BNT_PFN_BYTES << vm->spec.page_order;
-    const uint64_t floor = vm->spec.driver.floor_bytes;
+    const uint64_t floor = vm->spec.driver.min_free_bytes;
     const uint64_t most =
         counters.free_bytes > floor ? (counters.free_bytes - floor) / page_bytes : 0;
     return count < most ? count : (uint32_t)most;

@@ -116,7 +116,7 @@ static bool lacks_memory(const struct vm *vm, uint64_t missing_pfns, uint64_t us
     const uint64_t memory_bytes = vm->spec.memory_bytes;
     const uint64_t usable_bytes =
         counters.free_bytes > useless_bytes ? counters.free_bytes - useless_bytes : 0;
-    const uint64_t kept_bytes = vm->spec.driver.floor_bytes + vm->spec.watermark_min_bytes * 2 +
+    const uint64_t kept_bytes = vm->spec.driver.min_free_bytes + vm->spec.watermark_min_bytes * 2 +
                                 memory_bytes / 16 + HUGE_PFNS * BNT_PFN_BYTES;
     const uint64_t next_pfns = missing_pfns < HUGE_PFNS ? missing_pfns : HUGE_PFNS;
     return usable_bytes < next_pfns * BNT_PFN_BYTES + kept_bytes;
@@ -184,7 +184,7 @@ const char *settled_find_reason(const struct vm *vm)
     if (is_invariant_suspended(vm)) {
         return "an invariant is suspended: a party is hostile or has quirks";
     }
-    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_TARGET_AT_ATTACH_UNSEEN) != 0) {
+    if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_INITIAL_TARGET_IGNORED) != 0) {
         return "the driver does not look at its target when it attaches";
     }
     if ((vm->spec.driver.config.quirks & BNT_GUEST_QUIRK_CONFIG_BY_POLL) != 0 &&

@@ -10,11 +10,9 @@
 
 static uint64_t draw_knob(struct world *world, const struct scenario_swarm *swarm)
 {
-    char stream[ENGINE_NAME_MAX];
-    (void)snprintf(stream, sizeof stream, "swarm.%.*s", (int)(sizeof stream - 7), swarm->name);
     const uint64_t offset =
-        engine_draw_choice(world->engine, engine_open_stream(world->engine, stream), CHOICE_RANGE,
-                           swarm->high - swarm->low + 1);
+        engine_draw_choice(world->engine, engine_open_stream(world->engine, swarm->stream),
+                           CHOICE_RANGE, swarm->high - swarm->low + 1);
     return swarm->low + offset;
 }
 

@@ -181,10 +181,10 @@ static void check_regression(struct loader *loader)
     if (c.node == NULL || c.node->kind != YAML_MAP || c.node->failed) {
         return;
     }
-    if (regression->source[0] == '\0' || regression->bug_switch[0] == '\0' ||
+    if (regression->bugs[0] == '\0' || regression->bug_switch[0] == '\0' ||
         regression->fails[0] == '\0') {
         problems_add_message(&loader->problems, c.node->mark,
-                             "regression: it needs 'source', 'switch' and 'fails'");
+                             "regression: it needs 'bugs', 'switch' and 'fails'");
     }
 }
 

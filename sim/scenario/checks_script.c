@@ -22,7 +22,7 @@ static const bool spoils_rings[CORRUPTION_COUNT] = {
     [CORRUPT_AVAIL_INDEX] = true,   [CORRUPT_HEAD_RANGE] = true,   [CORRUPT_DESC_LOOP] = true,
     [CORRUPT_DESC_ADDRESS] = true,  [CORRUPT_DESC_LENGTH] = true,  [CORRUPT_DESC_ORDER] = true,
     [CORRUPT_DESC_NEXT] = true,     [CORRUPT_PFN_RANGE] = true,    [CORRUPT_WRONG_PFN] = true,
-    [CORRUPT_OWNED_PFN] = true,     [CORRUPT_USED_ID] = true,      [CORRUPT_ASTRAY_BUFFER] = true,
+    [CORRUPT_OWNED_PFN] = true,     [CORRUPT_USED_ID] = true,      [CORRUPT_RESPONSE_OWNED] = true,
     [CORRUPT_USED_TWICE] = true,    [CORRUPT_USED_INDEX] = true,   [CORRUPT_USED_LENGTH] = true,
     [CORRUPT_VERDICT_ZERO] = true,  [CORRUPT_VERDICT_FLIP] = true, [CORRUPT_VERDICT_UNKNOWN] = true,
     [CORRUPT_VERDICT_SHORT] = true,
@@ -30,7 +30,7 @@ static const bool spoils_rings[CORRUPTION_COUNT] = {
 
 uint32_t scenario_count_corruption_descriptors(corruption which)
 {
-    return which == CORRUPT_DESC_ORDER || which == CORRUPT_ODD_TABLE ? 2 : 1;
+    return which == CORRUPT_DESC_ORDER || which == CORRUPT_INDIRECT_WRITABLE ? 2 : 1;
 }
 
 static void check_corruption(const struct check *c, const struct scenario_action *action,
@@ -40,13 +40,13 @@ static void check_corruption(const struct check *c, const struct scenario_action
         vm->driver.config.features.wanted & vm->device.config.features.offered;
     if (vm->wire == BNT_HOST_WIRE_VMWARE && spoils_rings[action->corruption]) {
         problems_add_message(
-            &c->loader->problems, check_find_mark(c, "how"),
+            &c->loader->problems, check_find_mark(c, "fault"),
             "corrupt: this is for rings, and %s speaks VMware's wire, which has none", vm->name);
         return;
     }
     if ((negotiated & BNT_F_RING_PACKED) != 0 && spoils_rings[action->corruption]) {
         problems_add_message(
-            &c->loader->problems, check_find_mark(c, "how"),
+            &c->loader->problems, check_find_mark(c, "fault"),
             "corrupt: this is for split rings, and %s has packed ones; leave 'packed' out "
             "of its features",
             vm->name);
@@ -56,18 +56,18 @@ static void check_corruption(const struct check *c, const struct scenario_action
                               : vm->device.config.queues.size_max;
     if (size < scenario_count_corruption_descriptors(action->corruption)) {
         problems_add_message(
-            &c->loader->problems, check_find_mark(c, "how"),
+            &c->loader->problems, check_find_mark(c, "fault"),
             "corrupt: this needs a ring of 2 descriptors, and those of %s have %u; raise "
-            "queue_size, of driver and device",
+            "queue_size_max, of driver and device",
             vm->name, size);
     }
     if (vm->endian == BNT_BYTE_ORDER_BIG && spoils_rings[action->corruption] &&
         (vm->driver.config.features.interface != BNT_INTERFACE_MODERN ||
          vm->device.config.features.interface != BNT_INTERFACE_MODERN)) {
         problems_add_message(
-            &c->loader->problems, check_find_mark(c, "how"),
+            &c->loader->problems, check_find_mark(c, "fault"),
             "corrupt: this is for little-endian rings, and %s may have big-endian ones; "
-            "leave `endian` or `interface` out",
+            "leave `byte_order` or `interface` out",
             vm->name);
     }
 }

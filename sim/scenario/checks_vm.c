@@ -75,9 +75,9 @@ static void check_queue_size(const struct check *c, const char *side, uint64_t f
                              uint32_t size)
 {
     if ((features & BNT_F_RING_PACKED) == 0 && (size & (size - 1)) != 0) {
-        problems_add_message(&c->loader->problems, check_find_mark_in_map(c, side, "queue_size"),
-                             "queue_size: %u must be a power of two, unless rings are 'packed'",
-                             size);
+        problems_add_message(
+            &c->loader->problems, check_find_mark_in_map(c, side, "queue_size_max"),
+            "queue_size_max: %u must be a power of two, unless rings are 'packed'", size);
     }
 }
 
@@ -132,15 +132,16 @@ void check_vm(const struct check *c, const struct scenario_vm *vm)
                              (unsigned long long)last);
     }
     if (vm->driver.config.requests.pfns_max < 1u << vm->page_order) {
-        problems_add_message(problems, check_find_mark_in_map(c, "driver", "request_pages"),
-                             "request_pages: a page of %s has %u PFNs and must fit in one request",
-                             check_write_bytes(a, page), 1u << vm->page_order);
+        problems_add_message(
+            problems, check_find_mark_in_map(c, "driver", "request_pfns_max"),
+            "request_pfns_max: a page of %s has %u PFNs and must fit in one request",
+            check_write_bytes(a, page), 1u << vm->page_order);
     }
     if (vm->driver.config.requests.pfns_max > BNT_BALLOON_REQUEST_PFNS_MAX &&
         vm->driver.config.requests.pfns_max > 1u << vm->page_order) {
         problems_add_message(
-            problems, check_find_mark_in_map(c, "driver", "request_pages"),
-            "request_pages: more than %u only for a page that has them; a page of %s has "
+            problems, check_find_mark_in_map(c, "driver", "request_pfns_max"),
+            "request_pfns_max: more than %u only for a page that has them; a page of %s has "
             "%u",
             (unsigned)BNT_BALLOON_REQUEST_PFNS_MAX, check_write_bytes(a, page),
             1u << vm->page_order);

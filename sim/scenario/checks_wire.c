@@ -12,17 +12,17 @@ void check_wire(const struct check *c, const struct scenario_vm *vm)
         return;
     }
     if (vm->page_order != 0) {
-        problems_add_message(&c->loader->problems, check_find_mark(c, "page"),
-                             "page: VMware's wire is for guests with pages of 4KiB");
+        problems_add_message(&c->loader->problems, check_find_mark(c, "page_size"),
+                             "page_size: VMware's wire is for guests with pages of 4KiB");
     }
     if (vm->recording[0] != '\0') {
         problems_add_message(&c->loader->problems, check_find_mark(c, "recording"),
                              "recording: it is of VIRTIO's wire; leave 'wire: vmware' out");
     }
     if ((offered & BNT_VMWARE_CAP_BATCHED_2M) != 0 && (offered & BNT_VMWARE_CAP_BATCHED) == 0) {
-        problems_add_message(&c->loader->problems,
-                             check_find_mark_in_map(c, "device", "capabilities"),
-                             "capabilities: 'batched-2m' needs 'batched'; add it, or leave it out");
+        problems_add_message(
+            &c->loader->problems, check_find_mark_in_map(c, "device", "vmware_capabilities"),
+            "vmware_capabilities: 'batched-2m' needs 'batched'; add it, or leave it out");
     }
 }
 

@@ -4,6 +4,7 @@
  * A problem points at the part of the expression that is wrong.
  */
 #include "sim/scenario/loader.h"
+#include "sim/scenario/renamed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +89,9 @@ static bool read_metric(const struct expression_reader *reader, size_t offset, c
     }
     if (!find_metric(name, false, out)) {
         const bool machine = strncmp(text, "machine.", 8) == 0;
-        const char *meant = suggest(machine ? text : name, get_nth_metric, NULL);
+        const char *renamed = renamed_to(RENAMED_METRIC, "", name);
+        const char *meant =
+            renamed != NULL ? renamed : suggest(machine ? text : name, get_nth_metric, NULL);
         problems_add_message(
             problems, find_part_mark(reader, offset), "%s: unknown metric %s%s%s%s", reader->label,
             problem_write_quote(quote, text, strlen(text)),

@@ -4,6 +4,7 @@
  * Values are not looked at here, except the one that decides the kind.
  */
 #include "sim/scenario/loader.h"
+#include "sim/scenario/renamed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #define KEYS_TEXT_BYTES 400
 #define GROUPS_MAX      4
 
-static const char *row_nth(const void *table, uint32_t index)
+static const char *get_nth_row(const void *table, uint32_t index)
 {
     return ((const struct key_table *)table)->rows[index].name;
 }
@@ -50,7 +51,8 @@ static void check_known(struct loader *loader, const struct yaml_node *key,
                              keys_write(table, kind, known, sizeof known));
         return;
     }
-    const char *meant = suggest(key->text, row_nth, table);
+    const char *renamed = renamed_to(RENAMED_KEY, table->section, key->text);
+    const char *meant = renamed != NULL ? renamed : suggest(key->text, get_nth_row, table);
     if (meant != NULL) {
         problems_add_message(&loader->problems, key->mark,
                              "unknown key %s in %s; did you mean '%s'?", quote, table->title,

@@ -18,7 +18,7 @@ static const struct choice verdict_choices[] = {{"fail", 1, "an expectation or i
 
 /* clang-format off */
 static const struct key_row rows[] = {
-    {"source", KEY_TEXT, FIELD(source), .fallback = "(needed with any of these)",
+    {"bugs", KEY_TEXT, FIELD(bugs), .fallback = "(needed with any of these)",
      .draw = {.reason = "says nothing about the run"}, .doc = "the bugs: ids of docs/prove/regressions.md, separated by blanks"},
     {"switch", KEY_TEXT, FIELD(bug_switch), .fallback = "(needed with any of these)",
      .draw = {.reason = "says nothing about the run"}, .doc = "its switch in ballonet-mutant, which brings the bug back"},

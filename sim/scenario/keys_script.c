@@ -129,12 +129,12 @@ static const struct choice action_kinds[] = {
     {"unplug", ACTION_UNPLUG, "the device is gone, by surprise; the guest hears of it a moment later"},
     {"plug", ACTION_PLUG, "another device is there in its place"},
     {"hibernate", ACTION_HIBERNATE, "the driver freezes, the machine is off, it wakes with another device"},
-    {"restart", ACTION_RESTART, "a new kernel starts over the old one's head, as with kexec"},
+    {"kexec", ACTION_KEXEC, "a new kernel starts over the old one's head, as with kexec"},
     {"compact", ACTION_COMPACT, "ballooned pages move to other places"},
     {"hot-add", ACTION_HOT_ADD, "memory is added to the guest"},
     {"migrate", ACTION_MIGRATE, "the VM goes to the other host, or back, by precopy"},
     {"migrate-cancel", ACTION_MIGRATE_CANCEL, "a migration ends before its switch-over: cancelled, or failed"},
-    {"inhibit", ACTION_INHIBIT, "the host must not discard for a while, as in a migration or with a device assigned"},
+    {"inhibit-discard", ACTION_INHIBIT_DISCARD, "the host must not discard for a while, as in a migration or with a device assigned"},
     {"corrupt", ACTION_CORRUPT, "a party breaks the rules"},
     {"refuse-call", ACTION_REFUSE_CALL, "the host answers calls of VMware's wire by a status, and does nothing; a success is a lie, and the host a hostile one"},
     {"touch", ACTION_TOUCH, "the guest uses a page that is in the balloon, as after a crash (VMware's wire)"},
@@ -162,7 +162,7 @@ const struct action_trait action_traits[] = {
     {.kind = ACTION_SUSPEND, .lasts = true, .undone_by = ACTION_RESUME, .guests = true, .weight = 4},
     {.kind = ACTION_MIGRATE, .lasts = true, .undone_by = ACTION_MIGRATE_CANCEL, .weight = 3},
     {.kind = ACTION_HIBERNATE, .guests = true, .weight = 2},
-    {.kind = ACTION_RESTART, .guests = true, .weight = 2},
+    {.kind = ACTION_KEXEC, .guests = true, .weight = 2},
     {.kind = ACTION_ATTACH, .guests = true, .weight = 4},
     {.kind = ACTION_FOLLOW_TARGET, .guests = true, .weight = 4},
     {.kind = ACTION_RESUME, .guests = true, .weight = 4},
@@ -186,9 +186,9 @@ const struct action_trait *action_trait_of(action_kind kind)
 
 /* Moments at which something waits, and another thing may come between. */
 static const world_trigger waits[] = {
-    WORLD_TRIGGER_ALLOC_WAITS,  WORLD_TRIGGER_INFLATE_SENT,  WORLD_TRIGGER_DEFLATE_SENT,
+    WORLD_TRIGGER_ALLOC_SLEEPS,  WORLD_TRIGGER_INFLATE_SUBMITTED,  WORLD_TRIGGER_DEFLATE_SUBMITTED,
     WORLD_TRIGGER_OOM_DEFLATE,  WORLD_TRIGGER_MIGRATE_START, WORLD_TRIGGER_REPORT,
-    WORLD_TRIGGER_INFLATE_DONE, WORLD_TRIGGER_DEFLATE_DONE,  WORLD_TRIGGER_CALL};
+    WORLD_TRIGGER_INFLATE_COMPLETED, WORLD_TRIGGER_DEFLATE_COMPLETED,  WORLD_TRIGGER_CALL};
 
 uint32_t world_trigger_weight(world_trigger trigger)
 {
@@ -256,7 +256,7 @@ static const struct choice status_choices[] = {
 #define REPEATED (BIT(ACTION_DROP) | BIT(ACTION_DUPLICATE) | BIT(ACTION_DELAY))
 #define COUNTED (REPEATED | BIT(ACTION_CORRUPT) | BIT(ACTION_COMPACT))
 #define SIGNALS (REPEATED | BIT(ACTION_REORDER))
-#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_INHIBIT) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
+#define LASTING (BIT(ACTION_STALL) | BIT(ACTION_INHIBIT_DISCARD) | BIT(ACTION_PRESSURE) | BIT(ACTION_HIBERNATE))
 #define SIZED (BIT(ACTION_OOM) | BIT(ACTION_PRESSURE) | BIT(ACTION_HOT_ADD))
 enum { GROUP_WHEN = 1, GROUP_TARGET = 2, GROUP_EXPECT = 1 };
 /* A rule's chance is filled as a struct ratio. */
@@ -278,23 +278,23 @@ static const struct key_row action_rows[] = {
      .draw = {.high = SECONDS(20)}, .doc = "when the request ends as `timed-out`; 0: only a stall ends it"},
     {"pfns", KEY_PFNS, A(rule.first_pfn), 0, BNT_VMWARE_ENTRY_PFN_MAX, ONLY(REFUSE), .more = offsetof(struct scenario_action, rule.last_pfn),
      .fallback = "(all memory)", .doc = "the pages, `[first, last]`, both included, numbered from 0 in units of 4 KiB"},
-    {"on", KEY_SIDES, A(rule.on_inflate), .more = offsetof(struct scenario_action, rule.on_deflate), ONLY(REFUSE),
+    {"direction", KEY_SIDES, A(rule.on_inflate), .more = offsetof(struct scenario_action, rule.on_deflate), ONLY(REFUSE),
      .choices = side_choices, .fallback = "inflate", .draw = {.share = 300}, .doc = "the requests that it concerns"},
-    {"reason", KEY_CHOICE, A(rule.verdict), .choices = reason_choices, ONLY(REFUSE), .fallback = "pinned", .draw = {.share = 400}, .doc = "the verdict given"},
-    {"chance", KEY_RATIO, A(rule.numerator), 0, 1, ONLY(REFUSE), .fallback = "1", .draw = {.share = 500}, .doc = "share of the pages that it concerns"},
+    {"verdict", KEY_CHOICE, A(rule.verdict), .choices = reason_choices, ONLY(REFUSE), .fallback = "pinned", .draw = {.share = 400}, .doc = "the verdict given"},
+    {"probability", KEY_RATIO, A(rule.numerator), 0, 1, ONLY(REFUSE), .fallback = "1", .draw = {.share = 500}, .doc = "share of the pages that it concerns"},
     {"count", KEY_COUNT, A(rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE), .flags = KEY_ABSENT_MAX, .fallback = "(no end)",
      .draw = {.share = 500, .high = 1000}, .doc = "pages that it still refuses, or notifications that it concerns"},
     {"party", KEY_CHOICE, A(party), .choices = party_choices, .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT),
-     .required = BIT(ACTION_STALL), .fallback = "(`how` decides)", .doc = "who does nothing, or breaks the rule"},
+     .required = BIT(ACTION_STALL), .fallback = "(`fault` decides)", .doc = "who does nothing, or breaks the rule"},
     {"for", KEY_TIME, A(duration_ns), 1, TIME_MAX, .kinds = LASTING, .required = LASTING, .draw = {.low = 1000, .high = SECONDS(2)}, .doc = "how long"},
-    {"signal", KEY_CHOICE, A(signal), .choices = signal_choices, .kinds = SIGNALS, .required = SIGNALS, .doc = "which notifications"},
+    {"notification", KEY_CHOICE, A(signal), .choices = signal_choices, .kinds = SIGNALS, .required = SIGNALS, .doc = "which notifications"},
     {"count", KEY_COUNT, A(count), 1, 1000000, .kinds = COUNTED, .fallback = "1", .draw = {.high = 100}, .doc = "how many of them"},
     {"by", KEY_TIME, A(duration_ns), 1, TIME_MAX, ONLY_REQUIRED(DELAY), .draw = {.high = 50000000}, .doc = "how much later"},
     {"size", KEY_SIZE, A(size_bytes), 1, TIB(16), .kinds = SIZED, .required = SIZED, .draw = {.bound = DRAW_MEMORY}, .doc = "how much memory"},
-    {"allocating", KEY_BOOL, A(allocating), ONLY(OOM), .fallback = "false",
+    {"in_allocation", KEY_BOOL, A(allocating), ONLY(OOM), .fallback = "false",
      .doc = "not now, but inside the next allocation for the balloon"},
     {"use", KEY_CHOICE, A(use), .choices = use_choices, ONLY(PRESSURE), .fallback = "anon", .doc = "what for"},
-    {"say", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
+    {"hint_command", KEY_CHOICE, A(hint), .choices = hint_choices, ONLY_REQUIRED(HINT), .doc = "what the host says"},
     {"order", KEY_CHOICE, A(deflate_first), .choices = order_choices, ONLY(COMPACT), .fallback = "inflate-first",
      .doc = "which half of a move comes first"},
     {"bandwidth", KEY_SIZE, A(size_bytes), 4096, UINT64_C(8) << 30, ONLY(MIGRATE), .fallback = "1GiB", .draw = {.low = MIB(16), .high = UINT64_C(4) << 30, .step = MIB(16)}, .doc = "bytes a second"},
@@ -304,14 +304,14 @@ static const struct key_row action_rows[] = {
     {"hints", KEY_BOOL, A(hints), ONLY(MIGRATE), .fallback = "true", .doc = "asks for free page hints each round"},
     {"postcopy", KEY_BOOL, A(postcopy), ONLY(MIGRATE), .fallback = "false",
      .doc = "goes over after one round, the rest is fetched later; without hints, whatever `hints` says"},
-    {"way", KEY_CHOICE, A(detach), .choices = detach_choices, ONLY(DETACH), .fallback = "(as `driver.detach` says)",
+    {"mode", KEY_CHOICE, A(detach), .choices = detach_choices, ONLY(DETACH), .fallback = "(as `driver.detach` says)",
      .doc = "how the driver leaves"},
-    {"how", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
+    {"fault", KEY_CHOICE, A(corruption), .choices = corruption_choices, ONLY_REQUIRED(CORRUPT), .doc = "which rule is broken"},
     {"command", KEY_CHOICE, A(call_rule.command), .choices = command_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "which calls"},
     {"status", KEY_CHOICE, A(call_rule.status), .choices = status_choices, ONLY_REQUIRED(REFUSE_CALL), .doc = "what it answers"},
     {"count", KEY_COUNT, A(call_rule.count), 1, UINT64_C(1000000000000), ONLY(REFUSE_CALL), .fallback = "1", .draw = {.high = 20}, .doc = "how many of them"},
     {"queue", KEY_CHOICE, A(queue), .choices = queue_choices, ONLY_REQUIRED(QUEUE_RESET), .doc = "which queue"},
-    {"secret", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT) | BIT(ACTION_DETACH), .fallback = "false",
+    {"hidden_from_oracles", KEY_BOOL, A(secret), .kinds = BIT(ACTION_STALL) | BIT(ACTION_CORRUPT) | BIT(ACTION_DETACH), .fallback = "false",
      .draw = {.reason = "an invariant must fire: tests/negative"}, .doc = "the oracles are not told, so that an invariant must fire"},
     {.name = NULL}};
 const struct key_table action_keys = {
@@ -356,8 +356,8 @@ const struct knob_row knob_rows[] = {
     LINK_KNOBS("interrupt", SIGNAL_INTERRUPT),
     LINK_KNOBS("config", SIGNAL_CONFIG),
     {"link.service", SWARM_SERVICE, SIGNAL_KICK, KEY_TIME, 0, SECONDS(3600), 0, "the device's time for one request"},
-    {"driver.request_pages", SWARM_REQUEST_PAGES, SIGNAL_KICK, KEY_COUNT, 1, BNT_BALLOON_REQUEST_PFNS_MAX, 0, "PFNs of one request at most"},
-    {"driver.queue_size", SWARM_QUEUE_SIZE, SIGNAL_KICK, KEY_COUNT, 1, 32768, 0, "rounded down to a power of two unless rings are packed"},
-    {"driver.refused_max", SWARM_REFUSED_MAX, SIGNAL_KICK, KEY_COUNT, 1, BNT_GUEST_REFUSED_MAX, 0, "refused pages held at most"},
+    {"driver.request_pfns_max", SWARM_REQUEST_PAGES, SIGNAL_KICK, KEY_COUNT, 1, BNT_BALLOON_REQUEST_PFNS_MAX, 0, "PFNs of one request at most"},
+    {"driver.queue_size_max", SWARM_QUEUE_SIZE, SIGNAL_KICK, KEY_COUNT, 1, 32768, 0, "rounded down to a power of two unless rings are packed"},
+    {"driver.refused_pages_max", SWARM_REFUSED_MAX, SIGNAL_KICK, KEY_COUNT, 1, BNT_GUEST_REFUSED_MAX, 0, "refused pages held at most"},
     {NULL, SWARM_DROP, SIGNAL_KICK, KEY_COUNT, 0, 0, 0, NULL}};
 /* clang-format on */

@@ -10,6 +10,7 @@
 #define SIM_SCENARIO_SCENARIO_H
 
 #include "sim/engine/arena.h"
+#include "sim/engine/engine.h"
 #include "sim/scenario/metrics.h"
 #include "sim/scenario/script.h"
 #include "sim/scenario/vms.h"
@@ -69,6 +70,7 @@ typedef enum swarm_knob {
 struct scenario_swarm {
     struct place place;
     char name[SCENARIO_NAME_MAX]; /**< as in YAML: `link.kick.drop` */
+    char stream[ENGINE_NAME_MAX]; /**< its choice stream: `swarm.` and the first name of the knob */
     uint32_t vm;                  /**< index; UINT32_MAX: every VM, drawn for each */
     swarm_knob knob;
     link_signal signal;
@@ -124,7 +126,7 @@ struct scenario_expect {
 
 /** The bug that a scenario stands for; source "" if none. It says nothing about the run. */
 struct scenario_regression {
-    char source[128];    /**< ids of docs/prove/regressions.md, separated by blanks */
+    char bugs[128];      /**< ids of docs/prove/regressions.md, separated by blanks */
     char bug_switch[64]; /**< its switch in ballonet-mutant, which brings it back */
     char fails[256];     /**< what a run with it prints */
     uint32_t verdict;    /**< the exit status that it ends with */

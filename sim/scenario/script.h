@@ -45,19 +45,19 @@ typedef enum action_kind {
     ACTION_UNPLUG,         /**< the device is gone, by surprise */
     ACTION_PLUG,           /**< another one is there */
     ACTION_HIBERNATE,      /**< the driver freezes, the machine is off for `duration` */
-    ACTION_RESTART,        /**< a new kernel starts over the old one's head, as kexec */
+    ACTION_KEXEC,          /**< a new kernel starts over the old one's head, as kexec */
     ACTION_COMPACT,        /**< `count` ballooned pages move */
     ACTION_HOT_ADD,        /**< `size` of memory is added */
     ACTION_MIGRATE, /**< to the other host: size a second, duration: downtime, count: rounds */
-    ACTION_MIGRATE_CANCEL, /**< the migration that is under way ends, the VM stays */
-    ACTION_QUEUE_RESET,    /**< the driver resets `queue` */
-    ACTION_DEVICE_RESET,   /**< somebody else than the driver resets the device */
-    ACTION_SUSPEND,        /**< the driver suspends the device */
-    ACTION_RESUME,         /**< the driver wakes it */
-    ACTION_INHIBIT,        /**< the host must not discard for `duration` */
-    ACTION_CORRUPT,        /**< party turns hostile: writes what `corruption` says */
-    ACTION_DEFLATE_ALL,    /**< the driver empties the balloon and stays at 0 */
-    ACTION_FOLLOW_TARGET   /**< it follows the target again */
+    ACTION_MIGRATE_CANCEL,  /**< the migration that is under way ends, the VM stays */
+    ACTION_QUEUE_RESET,     /**< the driver resets `queue` */
+    ACTION_DEVICE_RESET,    /**< somebody else than the driver resets the device */
+    ACTION_SUSPEND,         /**< the driver suspends the device */
+    ACTION_RESUME,          /**< the driver wakes it */
+    ACTION_INHIBIT_DISCARD, /**< the host must not discard for `duration` */
+    ACTION_CORRUPT,         /**< party turns hostile: writes what `corruption` says */
+    ACTION_DEFLATE_ALL,     /**< the driver empties the balloon and stays at 0 */
+    ACTION_FOLLOW_TARGET    /**< it follows the target again */
 } action_kind;
 
 typedef enum hint_order {
@@ -84,33 +84,33 @@ typedef enum action_party {
     X(PFN_RANGE,     "pfn-range",     DRIVER, "an inflate of a PFN that is not memory")              \
     X(WRONG_PFN,     "wrong-pfn",     DRIVER, "an inflate names another page than the one taken")    \
     X(OWNED_PFN,     "owned-pfn",     DRIVER, "an inflate names a page that a workload uses")         \
-    X(ASTRAY_BUFFER, "astray-buffer", DRIVER, "a response buffer lies in a page that a workload uses") \
-    X(ODD_TABLE,     "odd-table",     DRIVER, "a table marked writable, behind a direct descriptor: legal") \
+    X(RESPONSE_OWNED, "response-owned", DRIVER, "a response buffer lies in a page that a workload uses")\
+    X(INDIRECT_WRITABLE, "indirect-writable",     DRIVER, "a table marked writable, behind a direct descriptor: legal")\
     X(RESPONSE_SHORT, "response-short", DRIVER, "a request leaves too little room for its verdicts") \
-    X(STEAL_PAGE,    "steal-page",    DRIVER, "the guest uses a page that is in the balloon")        \
-    X(FREE_IN_FLIGHT, "free-in-flight", DRIVER, "the guest uses a page that is being inflated")      \
+    X(USE_BALLOONED, "use-ballooned",    DRIVER, "the guest uses a page that is in the balloon")     \
+    X(USE_IN_FLIGHT, "use-in-flight", DRIVER, "the guest uses a page that is being inflated")        \
     X(ALLOC_TWICE,   "alloc-twice",   DRIVER, "a page is allocated to the driver twice")             \
     X(PAGE_LOST,     "page-lost",     DRIVER, "a page that was to go back is forgotten")             \
     X(ALLOC_LEAK,    "alloc-leak",    DRIVER, "a page is allocated to the driver, which never learns") \
     X(COMPLETE_TWICE, "complete-twice", DRIVER, "a request is completed twice")                      \
     X(GUEST_MISCOUNT, "guest-miscount", DRIVER, "the driver's counter is one too high")              \
-    X(ACTUAL_LIE,    "actual-lie",    DRIVER, "actual is written one too high")                      \
-    X(ACTUAL_CLAIM,  "actual-claim",  DRIVER, "actual is written as the target, whatever is there")  \
+    X(ACTUAL_OFF_BY_ONE, "actual-off-by-one",    DRIVER, "actual is written one too high")           \
+    X(ACTUAL_IS_TARGET, "actual-is-target",  DRIVER, "actual is written as the target, whatever is there")\
     X(ACTUAL_TWICE,  "actual-twice",  DRIVER, "actual = 0 is written twice")                         \
     X(ACK_EARLY,     "ack-early",     DRIVER, "a reset is acknowledged before the balloon is empty") \
-    X(HOLD_MORE,     "hold-more",     DRIVER, "more refused pages are held than the bound")          \
-    X(KEEP_HELD,     "keep-held",     DRIVER, "refused pages are never given back")                  \
+    X(HELD_OVER_BOUND, "held-over-bound",     DRIVER, "more refused pages are held than the bound")  \
+    X(HELD_NEVER_RETURNED, "held-never-returned",     DRIVER, "refused pages are never given back")  \
     X(REPORT_BALLOONED, "report-ballooned", DRIVER, "a page in the balloon is reported free")        \
     X(NOTIFY_DATA,   "notify-data",   DRIVER, "a kick's data name a place beyond what is available")  \
-    X(STATS_SILENT,  "stats-silent",  DRIVER, "nobody in the guest provides statistics any more")     \
-    X(STATS_MUTE,    "stats-mute",    DRIVER, "a kick of the statistics queue is left out")            \
+    X(STATS_ABSENT, "stats-absent",  DRIVER, "nobody in the guest provides statistics any more")     \
+    X(STATS_NO_KICK, "stats-no-kick",    DRIVER, "a kick of the statistics queue is left out")       \
     X(STATS_ONES,    "stats-ones",    DRIVER, "a statistics buffer is full of 0xFF, as virtio-win's without data") \
     X(STATS_TAG,     "stats-tag",     DRIVER, "a statistic has tag 999")                               \
     X(STATS_LONG,    "stats-long",    DRIVER, "a statistics buffer claims to be as long as all of the DMA memory") \
     X(REPORT_BEYOND, "report-beyond", DRIVER, "a block of a report lies beyond the end of memory")     \
-    X(UNFILLED,      "unfilled",      DRIVER, "pages from the balloon are freed without the poison value") \
+    X(POISON_MISSING, "poison-missing",      DRIVER, "pages from the balloon are freed without the poison value")\
     X(HINT_OWNED,    "hint-owned",    DRIVER, "a hint names a page that a workload uses")             \
-    X(HINT_TRUST,    "hint-trust",    DRIVER, "the guest reads a hinted page before it wrote it")     \
+    X(HINT_READ_EARLY, "hint-read-early",    DRIVER, "the guest reads a hinted page before it wrote it")\
     X(USED_ID,       "used-id",       DEVICE, "a used element with an id out of range")              \
     X(USED_TWICE,    "used-twice",    DEVICE, "a used element comes twice")                          \
     X(USED_INDEX,    "used-index",    DEVICE, "used.idx jumps beyond what is outstanding")           \
@@ -119,23 +119,23 @@ typedef enum action_party {
     X(VERDICT_UNKNOWN, "verdict-unknown", DEVICE, "a verdict of no known value")                     \
     X(VERDICT_SHORT, "verdict-short", DEVICE, "a used length that leaves verdicts out")              \
     X(VERDICT_FLIP,  "verdict-flip",  DEVICE, "a page is refused on the wire and taken all the same") \
-    X(STALE_SERVED,  "stale-served",  DEVICE, "a stale request, of an old epoch, is completed")                 \
+    X(STALE_COMPLETED, "stale-completed",  DEVICE, "a stale request, of an old epoch, is completed") \
     X(DEFLATE_OTHER, "deflate-other", DEVICE, "the device gives another page back than it says")     \
-    X(CONFIG_STORM,  "config-storm",  DEVICE, "a configuration generation that never settles")       \
+    X(CONFIG_UNSTABLE, "config-unstable",  DEVICE, "a configuration generation that never settles")  \
     X(DISCARD_OWNED, "discard-owned", DEVICE, "the host discards a page that the guest owns")           \
     X(CONTENT_LOST,  "content-lost",  DEVICE, "the host loses the content of a page in use")         \
     X(CONTENT_FOREIGN, "content-foreign", DEVICE, "a page in use shows somebody else's content")     \
     X(POISON_LOST,   "poison-lost",   DEVICE, "the host discards reported pages in spite of their poison") \
-    X(INIT_LIE,      "init-lie",      DEVICE, "a page is called initialised that is not")             \
+    X(INIT_FALSE, "init-false",      DEVICE, "a page is called initialised that is not")             \
     X(HINT_LATE,     "hint-late",     DEVICE, "the device takes a hint that is of no run")            \
     X(MIGRATE_SKIP,  "migrate-skip",  DEVICE, "a migration forgets what was written meanwhile")       \
     X(LEDGER_MISCOUNT, "ledger-miscount", DEVICE, "the ledger's counter is one too high")            \
     X(OUTCOME_TWICE, "outcome-twice", DEVICE, "a target request ends twice")                         \
     X(DRIVER_SPINS,  "driver-spins",  DRIVER, "a step asks for another at once, without a cause")    \
     X(DEVICE_SPINS,  "device-spins",  DEVICE, "the same of the device")                             \
-    X(UNLOCK_SILENCE, "unlock-silence", DRIVER, "a page is unlocked after RESET, before START")      \
-    X(SLACK_MORE,    "slack-more",    DRIVER, "deflation stops farther above the target than is said") \
-    X(CALL_SERVED,   "call-served",   DEVICE, "a call is answered SUCCESS where the answer is RESET")             \
+    X(UNLOCK_AFTER_RESET, "unlock-after-reset", DRIVER, "a page is unlocked after RESET, before START")\
+    X(SLACK_EXCEEDED, "slack-exceeded",    DRIVER, "deflation stops farther above the target than is said")\
+    X(CALL_IGNORES_RESET, "call-ignores-reset",   DEVICE, "a call is answered SUCCESS where the answer is RESET")\
     X(TARGET_STALE,  "target-stale",  DEVICE, "a call brings another target than the present one")
 /* clang-format on */
 
@@ -166,18 +166,18 @@ typedef enum trigger_source {
     X(CALL,             "call",             "a call of VMware's wire was answered")                  \
     X(CALL_FAILED,      "call-failed",      "of these, one was not answered by success")             \
     X(START,            "start",            "of these, a START was answered by success")             \
-    X(ALLOC_WAITS,      "alloc-waits",      "an allocation of the balloon began to wait")            \
-    X(ALLOC_CAME,       "alloc-came",       "what it waited for came, or nothing will")             \
-    X(INFLATE_SENT,     "inflate-sent",     "an inflate request was submitted to the device")          \
-    X(INFLATE_DONE,     "inflate-done",     "an inflate request was completed")                          \
-    X(DEFLATE_SENT,     "deflate-sent",     "a deflate request was submitted to the device")           \
-    X(DEFLATE_DONE,     "deflate-done",     "a deflate request was completed")                           \
+    X(ALLOC_SLEEPS, "alloc-sleeps",      "an allocation of the balloon began to wait")               \
+    X(ALLOC_DONE, "alloc-done",       "what it waited for came, or nothing will")                    \
+    X(INFLATE_SUBMITTED, "inflate-submitted",     "an inflate request was submitted to the device")  \
+    X(INFLATE_COMPLETED, "inflate-completed",     "an inflate request was completed")                \
+    X(DEFLATE_SUBMITTED, "deflate-submitted",     "a deflate request was submitted to the device")   \
+    X(DEFLATE_COMPLETED, "deflate-completed",     "a deflate request was completed")                 \
     X(ACTUAL_WRITTEN,   "actual-written",   "the driver wrote actual")                               \
     X(REPORT,           "report",           "free pages were reported")                              \
     X(HINT,             "hint",             "the device took a free page hint that counts")          \
     X(MIGRATE_START,    "migrate-start",    "a migration began")                                     \
     X(MIGRATE_ROUND,    "migrate-round",    "a round of it began, the first included")               \
-    X(MIGRATE_SWITCH,   "migrate-switch",   "the VM is paused for the switch-over")               \
+    X(MIGRATE_SWITCHOVER, "migrate-switchover",   "the VM is paused for the switch-over")            \
     X(MIGRATE_DONE,     "migrate-done",     "the VM goes on at the other host")                      \
     X(MIGRATE_CANCELLED, "migrate-cancelled", "the migration was given up")
 /* clang-format on */

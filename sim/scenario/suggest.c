@@ -4,6 +4,7 @@
  * Near enough is a third of the name's letters, at least one: `memroy` is `memory`, `foo` is
  * nothing.
  */
+#include "sim/scenario/renamed.h"
 #include "sim/scenario/values.h"
 
 #include <stdio.h>
@@ -85,9 +86,12 @@ static const char *choice_nth(const void *choices, uint32_t index)
     return ((const struct choice *)choices)[index].name;
 }
 
-const char *suggest_choice(const struct choice *choices, const char *text)
+const char *suggest_choice(const struct choice *choices, const char *label, const char *text)
 {
-    return suggest(text, choice_nth, choices);
+    const char *renamed = renamed_to(RENAMED_CHOICE, label, text);
+    return renamed != NULL && choice_find(choices, renamed) != NULL
+               ? renamed
+               : suggest(text, choice_nth, choices);
 }
 
 const char *choices_write(const struct choice *choices, char *out, size_t size)

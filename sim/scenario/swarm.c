@@ -4,6 +4,7 @@
  * A knob may begin with a VM's name (`vm1.link.service`); without it every VM draws its own.
  */
 #include "sim/scenario/loader.h"
+#include "sim/scenario/renamed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,14 @@ static const struct knob_row *find_knob(const char *name)
 static const char *get_nth_knob(const void *rows, uint32_t index)
 {
     return ((const struct knob_row *)rows)[index].name;
+}
+
+/* The present name of a knob that was renamed, with or without a VM before it, or NULL. */
+static const char *find_renamed(const char *name)
+{
+    const char *whole = renamed_to(RENAMED_KNOB, "", name);
+    const char *dot = strchr(name, '.');
+    return whole != NULL || dot == NULL ? whole : renamed_to(RENAMED_KNOB, "", dot + 1);
 }
 
 static uint64_t find_common_divisor(uint64_t a, uint64_t b)
@@ -104,7 +113,8 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
     }
     if (knob == NULL || item->key->bytes >= sizeof swarm->name) {
         char quote[PROBLEM_QUOTE_BYTES];
-        const char *meant = suggest(name, get_nth_knob, knob_rows);
+        const char *renamed = find_renamed(name);
+        const char *meant = renamed != NULL ? renamed : suggest(name, get_nth_knob, knob_rows);
         problems_add_message(&loader->problems, item->key->mark, "swarm: unknown knob %s; %s%s%s",
                              problem_write_quote(quote, name, item->key->bytes),
                              meant != NULL ? "did you mean '" : "docs/use/scenarios.md lists them",
@@ -112,6 +122,9 @@ static void read_knob(struct loader *loader, const struct yaml_item *item,
         return;
     }
     memcpy(swarm->name, name, item->key->bytes);
+    (void)snprintf(swarm->stream, sizeof swarm->stream, "swarm.%.*s%s",
+                   (int)(strlen(name) - strlen(knob->name)), name,
+                   renamed_from(RENAMED_KNOB, "", knob->name));
     swarm->knob = knob->knob;
     swarm->signal = knob->signal;
     swarm->place.line = item->key->mark.line;

@@ -353,7 +353,7 @@ bool value_parse_choice(struct problems *problems, const struct yaml_node *node,
         *out = choice->value;
         return true;
     }
-    const char *meant = node->kind == YAML_TEXT ? suggest_choice(choices, node->text) : NULL;
+    const char *meant = node->kind == YAML_TEXT ? suggest_choice(choices, label, node->text) : NULL;
     if (meant == NULL || is_yaml_boolean(node) || node->lines) {
         return value_report_wrong(problems, node, label, known);
     }

@@ -40,7 +40,8 @@ const struct unit *units_find(key_type type);
 /** The name nearest to `text` if one is near enough to be meant, else NULL. */
 const char *suggest(const char *text, const char *(*name)(const void *names, uint32_t index),
                     const void *names);
-const char *suggest_choice(const struct choice *choices, const char *text);
+/** The choice of the key `label` that `text` was renamed to, else the nearest one, else NULL. */
+const char *suggest_choice(const struct choice *choices, const char *label, const char *text);
 /** "a, b or c" of at most `size` bytes. Returns `out`. */
 const char *choices_write(const struct choice *choices, char *out, size_t size);
 

@@ -71,7 +71,7 @@ struct scenario_driver {
     uint32_t personality; /**< row of driver_personalities; what it sets is in the other fields */
     bool profile_2010;    /**< VMware's wire: the driver of Linux 2.6.34 */
     detach_way detach;    /**< QUICK or ORDERLY */
-    uint64_t floor_bytes;
+    uint64_t min_free_bytes;
     uint64_t report_block_bytes; /**< 0: as the library has it */
     /** The settings of the library's driver, 0 for its default. What follows from the VM (memory,
      * pages, byte order, wire) the world adds. */

@@ -41,7 +41,7 @@ static void count_guest_event(struct vm *vm, const struct observation *seen)
         account->returned += event->value;
         account->last_return_ns = now_ns;
         break;
-    case BNT_GUEST_EVENT_UNCERTAIN:
+    case BNT_GUEST_EVENT_OUTCOME_UNKNOWN:
         account->uncertain += event->value;
         break;
     case BNT_GUEST_EVENT_STALLED:

@@ -169,7 +169,7 @@ cat >"$work/quirks.c" <<'END'
 int main(void)
 {
     const struct bnt_host_config config = {
-        .size = sizeof(config), .memory.pfns = 256, .quirks = BNT_HOST_QUIRK_ACTUAL_KEPT};
+        .size = sizeof(config), .memory.pfns = 256, .quirks = BNT_HOST_QUIRK_ACTUAL_SURVIVES_RESET};
     struct bnt_guest_config driver = {
         .size = sizeof(driver), .memory.pfns = 256, .quirks = BNT_GUEST_QUIRK_ALL_OR_NOTHING};
     struct bnt_guest_need need;

@@ -20,7 +20,7 @@ BUDGET = 1000  # runs of a verb in the suite: about half a minute for all of the
 SCENARIO = """schema: 1
 title: A small balloon
 vms:
-  - {name: vm0, memory: 1MiB, kernel: 64KiB, features: [stats, verdicts, reporting], driver: {queue_size: 16}}
+  - {name: vm0, memory: 1MiB, kernel: 64KiB, features: [stats, verdicts, reporting], driver: {queue_size_max: 16}}
 workloads:
   - {name: w, kind: recorded, file: w.csv}
 script:

@@ -37,8 +37,8 @@ static const char text[] =
     "vms:\n"
     "  - name: vm0\n"
     "    memory: 4MiB\n"
-    "    driver: {request_pages: 64, poll: 300ms, queue_size: 16, ack_timeout: 50ms}\n"
-    "    device: {stats_poll: 100ms, queue_size: 16}\n"
+    "    driver: {request_pfns_max: 64, poll: 300ms, queue_size_max: 16, ack_timeout: 50ms}\n"
+    "    device: {stats_poll: 100ms, queue_size_max: 16}\n"
     "    link:\n"
     "      kick: {latency: 10us, duplicate: 1/5, delay: 1/5, delay_by: 1ms}\n"
     "      interrupt: {latency: 10us, drop: 1/20, duplicate: 1/5, delay: 1/5, delay_by: 1ms}\n"
@@ -53,7 +53,7 @@ static const char text[] =
     "  - finally: ledger == 1MiB\n"
     "  - finally: balloon == 1MiB\n"
     "  - finally: actual == 1MiB\n"
-    "  - finally: broken == false\n"
+    "  - finally: needs_reset == false\n"
     "  - finally: misuses == 0\n";
 
 struct cell {

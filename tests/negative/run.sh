@@ -20,8 +20,8 @@ invariants()
 # party_of FILE: who breaks the rule
 party_of()
 {
-    sed -n -e 's/.*party: \([a-z]*\),.*secret: true.*/\1/p' \
-        -e 's/.*do: detach,.*secret: true.*/driver/p' "$1"
+    sed -n -e 's/.*party: \([a-z]*\),.*hidden_from_oracles: true.*/\1/p' \
+        -e 's/.*do: detach,.*hidden_from_oracles: true.*/driver/p' "$1"
 }
 
 # invariant_of FILE.expected
@@ -92,7 +92,7 @@ declare_it()
     awk '/^script:/ { inside = 1; item = -1; next }
          /^[a-z]/ { inside = 0 }
          inside && /^  - / { item++ }
-         inside && /secret: true/ { print "script." item ".secret=false" }' "$1"
+         inside && /hidden_from_oracles: true/ { print "script." item ".hidden_from_oracles=false" }' "$1"
 }
 
 # declared FILE EXPECTED: suspended by name and passed; what assumes nobody fires all the same
@@ -134,7 +134,7 @@ declared)
     count=0
     for expected in $(expectations $folder); do
         scenario=${expected%.expected}.yaml
-        grep -q 'do: corrupt.*secret: true' "$scenario" || continue
+        grep -q 'do: corrupt.*hidden_from_oracles: true' "$scenario" || continue
         declared "$scenario" "$expected" || bad=1
         count=$((count + 1))
     done
@@ -147,7 +147,7 @@ checker)
     echo 'invariant one-place (a page is in one place at a time): never said' >"$probe/a.expected"
     fails_as $folder/one-place.yaml "$probe/a.expected" && echo "another message was not seen" && exit 1
     fails_as scenarios/seed/both-plain.yaml $folder/one-place.expected && echo "a pass was not seen" && exit 1
-    echo 'party: driver, secret: true' >"$probe/a.yaml"
+    echo 'party: driver, hidden_from_oracles: true' >"$probe/a.yaml"
     table "$probe" && echo "missing rows were not seen" && exit 1
     exit 0
     ;;

@@ -43,7 +43,7 @@ static int list_regression(const struct options *options, const char *path)
     int status = (int)session_open(&session, &config);
     if (status == VERDICT_PASS) {
         const struct scenario_regression *regression = &session.scenario->regression;
-        if (regression->source[0] == '\0') {
+        if (regression->bugs[0] == '\0') {
             (void)fprintf(stderr, "%s: it has no key 'regression'\n", path);
             status = VERDICT_USAGE;
         } else if (find_mutation(regression->bug_switch) == NULL) {
@@ -53,7 +53,7 @@ static int list_regression(const struct options *options, const char *path)
                           path, regression->bug_switch);
             status = VERDICT_USAGE;
         } else {
-            (void)printf("%s\t%s\t%s\t%u\t%s\n", path, regression->source, regression->bug_switch,
+            (void)printf("%s\t%s\t%s\t%u\t%s\n", path, regression->bugs, regression->bug_switch,
                          (unsigned)regression->verdict, regression->fails);
         }
     }

@@ -24,8 +24,8 @@ def run(command, driver, device):
     common = sum(BITS[name] for name in set(driver) & set(device) | {"basic"})
     done = subprocess.run(
         [command, "run", "--quiet", "scenarios/vmware/capabilities.yaml",
-         "--set", f"vms.0.driver.capabilities=[{', '.join(driver)}]",
-         "--set", f"vms.0.device.capabilities=[{', '.join(device)}]",
+         "--set", f"vms.0.driver.vmware_capabilities=[{', '.join(driver)}]",
+         "--set", f"vms.0.device.vmware_capabilities=[{', '.join(device)}]",
          "--set", f"expect.0.finally=capabilities == {common}"],
         capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr

@@ -82,7 +82,7 @@ void bnti_guest_settle_doubt(struct bnt_guest *guest)
     bnti_guest_end_request(guest, BNTI_GUEST_INFLATE);
     bnti_guest_report_doubtful_request(guest, BNTI_GUEST_INFLATE);
     bnti_guest_end_doubtful_migration(guest);
-    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, inflate->page_count, 0);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, inflate->page_count, 0);
     guest->count.totals.inflated_pfns += bnti_guest_count_request_pfns(guest, inflate);
     bnti_guest_prepare_request(guest, BNTI_GUEST_DEFLATE, inflate->huge, inflate->page_count);
     memcpy(deflate->pages, inflate->pages, inflate->page_count * sizeof inflate->pages[0]);

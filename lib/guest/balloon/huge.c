@@ -20,7 +20,7 @@ void bnti_guest_enable_huge_pages(struct bnt_guest *guest)
 void bnti_guest_end_huge_phase(struct bnt_guest *guest)
 {
     bnti_guest_pace_stop_huge(guest);
-    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_SPLIT, guest->huge.held_count, 0);
+    bnti_guest_emit_event(guest, BNT_GUEST_EVENT_HUGE_SPLIT, guest->huge.held_count, 0);
 }
 
 void bnti_guest_disable_huge_pages(struct bnt_guest *guest)

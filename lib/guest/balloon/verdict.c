@@ -160,7 +160,7 @@ static void apply_huge_inflate(struct bnt_guest *guest, const struct bnti_guest_
     const bool full = guest->huge.held_count == guest->config.sizing.refused_pages_max;
     bnti_guest_give_back_sized(guest, true, guest->scratch, unwanted);
     if (tally->uncertain > 0) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally->uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally->uncertain, 0);
     }
     if (tally->refused > 0) {
         bnti_guest_emit_event(guest, BNT_GUEST_EVENT_REFUSED, tally->refused,
@@ -185,7 +185,7 @@ static void apply_inflate(struct bnt_guest *guest)
         return;
     }
     if (tally.uncertain > 0) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally.uncertain, 0);
     }
     /* On VMware's wire the tick is over as soon as the bound of held pages is reached. */
     tally.over = tally.over || (guest->wire->ticks && tally.refused > 0 &&
@@ -260,7 +260,7 @@ static void apply_deflate(struct bnt_guest *guest, bnti_guest_slot slot)
         bnti_guest_pace_handle_refused_unlock(guest);
     }
     if (tally.uncertain > 0) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_UNCERTAIN, tally.uncertain, 0);
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_OUTCOME_UNKNOWN, tally.uncertain, 0);
     }
     if (tally.over) {
         (void)bnti_guest_raise_backoff(guest, &guest->deflate_backoff);

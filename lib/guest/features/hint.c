@@ -145,7 +145,7 @@ static void hint_handle_used(struct bnt_guest *guest, uint32_t q, uint16_t head,
     hint->stop_busy = hint->stop_busy && slot.kind != HINT_STOP;
     if (hint->stalled) {
         hint->stalled = false;
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED,
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED,
                               bnti_guest_queue_index(guest, BNTI_GUEST_Q_HINT),
                               guest->now_ns - hint->sent_ns);
     }

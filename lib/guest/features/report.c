@@ -153,7 +153,7 @@ static void handle_report_used(struct bnt_guest *guest, uint32_t q, uint16_t hea
     guest->count.reporting.reported_pfns += pfns;
     if (report->stalled) {
         report->stalled = false;
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED,
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED,
                               bnti_guest_queue_index(guest, BNTI_GUEST_Q_REPORT),
                               guest->now_ns - report->sent_ns);
     }

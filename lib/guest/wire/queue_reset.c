@@ -28,7 +28,7 @@ static void complete_queue_reset(struct bnt_guest *guest, uint32_t q)
     const uint16_t index = bnti_guest_queue_index(guest, q);
     struct bnti_guest_queue_reset *reset = &guest->queue_resets[q];
     if (reset->stalled) {
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, index,
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, index,
                               guest->now_ns - reset->sent_ns);
     }
     reset->going = false;

@@ -174,7 +174,7 @@ static void complete_request(struct bnt_guest *guest, bnti_guest_slot slot, uint
     bnti_guest_report_request(guest, slot, true, answer.verdict_count, false);
     if (request->stalled) {
         request->stalled = false;
-        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_RESUMED, queue_of_slot(slot),
+        bnti_guest_emit_event(guest, BNT_GUEST_EVENT_STALL_ENDED, queue_of_slot(slot),
                               guest->now_ns - request->sent_ns);
     }
     guest->answered(guest, slot, &answer);
@@ -373,7 +373,7 @@ static void handle_overdue_request(struct bnt_guest *guest, bnti_guest_slot slot
 {
     struct bnti_guest_request *request = &guest->requests[slot];
     if (slot == BNTI_GUEST_INFLATE && !request->gone_on && guest->state == BNT_GUEST_RUNNING &&
-        bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_GO_ON_UNANSWERED)) {
+        bnti_guest_has_quirk(guest, BNT_GUEST_QUIRK_PROCEED_UNANSWERED)) {
         const struct bnti_guest_answer none = {0};
         bnti_guest_report_request(guest, slot, true, 0, false);
         guest->answered(guest, slot, &none);

@@ -43,7 +43,7 @@ void bnti_host_actual_byte(struct bnt_host *host, uint32_t at, uint8_t value)
 
 void bnti_host_actual_forget(struct bnt_host *host)
 {
-    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_KEPT)) {
+    if (!bnti_host_quirk(host, BNT_HOST_QUIRK_ACTUAL_SURVIVES_RESET)) {
         host->actual = 0;
         memset(host->actual_bytes, 0, sizeof host->actual_bytes);
     }

@@ -72,7 +72,7 @@ static void stats_queue_forget(struct bnt_host *host)
     struct stats_state *stats = stats_of(host);
 
     stats->held = false;
-    stats->back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATISTICS_STRAIGHT_BACK);
+    stats->back = bnti_host_quirk(host, BNT_HOST_QUIRK_STATS_RETURNED_AT_ONCE);
     stats->wanted = stats->pending;
 }
 

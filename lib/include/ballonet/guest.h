@@ -425,7 +425,7 @@ BNT_MUST_USE bnt_status bnt_guest_target_follow(struct bnt_guest *guest, uint64_
  *
  * This is for operators; `queues.reset_after_ns` makes the driver do it by itself. The outcome of
  * what was in flight on the queue is unknown. The driver sends pages of an inflate through the
- * deflate queue before it gives them back (event UNCERTAIN), sends a deflate again, gives reported
+ * deflate queue before it gives them back (OUTCOME_UNKNOWN), sends a deflate again, gives reported
  * blocks back as VOID, and provides one fresh statistics buffer. The reset is complete when the
  * device shows the queue as disabled; if that takes longer than `queues.reset_max_ns` the driver
  * resets the device.

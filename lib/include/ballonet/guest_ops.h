@@ -24,10 +24,10 @@ extern "C" {
  */
 #define BNT_GUEST_UNUSABLE_MAX 256
 
-/** `value` of the events STALLED and RESUMED for the device's reset, which is of no queue. */
+/** `value` of the events STALLED and STALL_ENDED for the device's reset, which is of no queue. */
 #define BNT_GUEST_STALLED_RESET UINT64_MAX
 
-/** `value` of the events STALLED and RESUMED for the device's suspending or resuming. */
+/** `value` of the events STALLED and STALL_ENDED for the device's suspending or resuming. */
 #define BNT_GUEST_STALLED_SUSPEND (UINT64_MAX - 1)
 
 /* clang-format off */
@@ -42,9 +42,9 @@ extern "C" {
     X(NOT_NEEDED,     "not-needed",     "the cycle ends; value: pages that the device does not need") \
     X(REFUSED_BOUND,  "refused-bound",  "the cycle ends because too many pages were refused; value: pages held; extra: back-off, ns") \
     X(RETURNED,       "returned",       "value: held pages given back to the OS")                  \
-    X(UNCERTAIN,      "uncertain",      "value: pages without a known verdict, which stay ballooned") \
+    X(OUTCOME_UNKNOWN, "outcome-unknown", "value: pages without a known verdict, which stay ballooned") \
     X(STALLED,        "stalled",        "a request has no answer; value: queue; extra: ns without an answer") \
-    X(RESUMED,        "resumed",        "value: queue that answers again; extra: ns that the answer took") \
+    X(STALL_ENDED,    "stall-ended",    "value: queue that answers again; extra: ns that the answer took") \
     X(RESET,          "reset",          "the host resets the balloon; value: the new epoch; extra: PFNs ballooned before") \
     X(RESET_DONE,     "reset-done",     "value: the epoch that the driver acknowledged")           \
     X(OOM,            "oom",            "value: PFNs freed at once by an OOM deflate; extra: PFNs pending") \
@@ -60,7 +60,7 @@ extern "C" {
     X(HANDSHAKE_FAILED, "handshake-failed", "value: the status of START as u32; emitted once until a START succeeds") \
     X(SLEEP,          "sleep",          "value: pages requested by an allocation that may wait")   \
     X(SLEEP_DONE,     "sleep-done",     "value: pages that the allocation brought; extra: those of them given back at once") \
-    X(SPLIT,          "split",          "the cycle goes on with single pages; value: huge pages that were refused or missing; extra: refused huge pages that the driver has") \
+    X(HUGE_SPLIT,     "huge-split",     "the cycle goes on with single pages; value: huge pages that were refused or missing; extra: refused huge pages that the driver has") \
     X(RATE,           "rate",           "value: the new rate, PFNs a tick; extra: 0 for allocation, 1 for deflation") \
     X(HINT_BEGUN,     "hint-begun",     "value: the command id whose run of hints begins")         \
     X(HINT_ENDED,     "hint-ended",     "value: the command id; extra: PFNs hinted in its run")    \

@@ -21,17 +21,17 @@
       "pages of a deflate are the OS's before the device has seen the request, which BD-11 allows without MUST_TELL_HOST") \
     X(PFNS_OF_64_BITS, 2, "pfns-of-64-bits", "BD-12",                                              \
       "writes PFNs of 8 bytes: every second one that the device reads is PFN 0, which is in use")  \
-    X(GO_ON_UNANSWERED, 3, "go-on-unanswered", "BD-13",                                            \
+    X(PROCEED_UNANSWERED, 3, "proceed-unanswered", "BD-13",                                        \
       "counts an inflate as done when its answer takes longer than ack_timeout, and may deflate its pages before the answer") \
     X(ALL_OR_NOTHING, 4, "all-or-nothing", "",                                                     \
       "gives every page of a request back when one cannot be had")                                 \
     X(RETRY_ON_CHANGE, 5, "retry-on-change", "",                                                   \
       "tries again after a failed allocation only when the device tells of a change")              \
-    X(TARGET_AT_ATTACH_UNSEEN, 6, "target-at-attach-unseen", "BD-4",                               \
+    X(INITIAL_TARGET_IGNORED, 6, "initial-target-ignored", "BD-4",                                 \
       "does not look at the target before the first notification of a change")                     \
     X(CONFIG_BY_POLL, 7, "config-by-poll", "",                                                     \
       "takes no notice of configuration change notifications")                                     \
-    X(OOM_UNSERVED, 8, "oom-unserved", "",                                                         \
+    X(OOM_IGNORED, 8, "oom-ignored", "",                                                           \
       "accepts DEFLATE_ON_OOM and gives nothing back when memory runs out")                        \
     X(OOM_TELL_FIRST, 9, "oom-tell-first", "",                                                     \
       "waits for the device in an OOM deflate with or without MUST_TELL_HOST")                     \
@@ -49,13 +49,13 @@
       "reads only the first descriptor of a request")                                              \
     X(ACTUAL_BY_DEVICE, 3, "actual-by-device", "",                                                 \
       "writes `actual` itself after each request")                                                 \
-    X(ACTUAL_KEPT, 4, "actual-kept", "",                                                           \
+    X(ACTUAL_SURVIVES_RESET, 4, "actual-survives-reset", "",                                       \
       "keeps `actual` over a reset of the device")                                                 \
     X(REPORT_LENGTH, 5, "report-length", "",                                                       \
       "returns a free page report with the sum of its bytes as used length")                       \
     X(USED_WITHOUT_WRITE, 6, "used-without-write", "",                                             \
       "never sets WRITE in a used descriptor of a packed ring")                                    \
-    X(STATISTICS_STRAIGHT_BACK, 7, "statistics-straight-back", "",                                 \
+    X(STATS_RETURNED_AT_ONCE, 7, "stats-returned-at-once", "",                                     \
       "gives each statistics buffer straight back once the statistics queue was reset, until the device is") \
     X(QUEUE_RESET_IGNORED, 8, "queue-reset-ignored", "VG-42 BV-3",                                 \
       "offers RING_RESET without its register: a reset of a queue does nothing, and the queue stays enabled") \

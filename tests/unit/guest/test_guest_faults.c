@@ -34,7 +34,7 @@ START_TEST(test_stalled_device_is_told_once_and_kicked_again)
     ck_assert_uint_lt(steps, 30);
     ck_assert_uint_eq(f.freed_count, freed); /* a timeout frees nothing */
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESUMED], 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALL_ENDED], 1);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, _i ? 0 : 500);
     ck_assert_uint_eq(fake_info(&f).wire.stalls, 1);
     fake_end(&f);

@@ -122,7 +122,7 @@ START_TEST(test_a_full_ring_is_waited_for_without_spinning)
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
     ck_assert_uint_eq(f.kicks, kicks + 1); /* the kick may be lost */
     fake_run(&f, 10 * FAKE_S);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESUMED], 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALL_ENDED], 1);
     ck_assert_uint_eq(f.hint_pfns, memory_pfns(&f));
     fake_end(&f);
 }

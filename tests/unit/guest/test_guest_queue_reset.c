@@ -40,7 +40,7 @@ START_TEST(test_pages_of_an_inflate_in_doubt_are_told_through_the_deflate_queue)
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
     ck_assert_uint_eq(f.freed_count, freed); /* not before the deflate is answered */
     ck_assert_uint_eq(fake_info(&f).balloon.inflight_deflate_pfns, 200);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 200);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 200);
     ck_assert_uint_eq(fake_serve(&f, 1, 1), 1);
     ck_assert_uint_eq(f.ledger_pfns, 100);
     ck_assert_int_eq(fake_step(&f, 1), BNT_OK);
@@ -347,10 +347,10 @@ START_TEST(test_pages_in_doubt_wait_while_the_deflate_queue_is_reset_too)
     f.queue_reset_reads = 0;
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
     ck_assert_int_eq(fake_step(&f, 64), BNT_OK);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNCERTAIN], 0);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_OUTCOME_UNKNOWN], 0);
     ck_assert_uint_eq(fake_info(&f).balloon.inflight_inflate_pfns, 200);
     fake_run(&f, 40 * FAKE_S);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 200);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 200);
     ck_assert_uint_eq(f.ledger_pfns, 300);
     fake_end(&f);
 }

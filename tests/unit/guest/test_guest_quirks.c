@@ -1,7 +1,7 @@
 /*
- * A driver that counts an inflate as done when no answer came in time (quirk GO_ON_UNANSWERED): its
- * pages are in the balloon, though the device has the buffer. Whatever ends the balloon then gives
- * each of them back once.
+ * A driver that counts an inflate as done when no answer came in time (quirk PROCEED_UNANSWERED):
+ * its pages are in the balloon, though the device has the buffer. Whatever ends the balloon then
+ * gives each of them back once.
  */
 #include "tests/support/fake_device.h"
 
@@ -18,7 +18,7 @@ static void gone_on(struct fake *f, uint64_t offered)
     fake_init(f, &(struct fake_setup){.pages = PAGES,
                                       .offered = offered,
                                       .wanted = offered,
-                                      .quirks = BNT_GUEST_QUIRK_GO_ON_UNANSWERED});
+                                      .quirks = BNT_GUEST_QUIRK_PROCEED_UNANSWERED});
     fake_up(f);
     fake_target(f, 100);
     fake_run(f, FAKE_S);
@@ -73,10 +73,11 @@ START_TEST(test_reset_of_the_queue_ends_the_wait)
 {
     struct fake f;
     gone_on(&f, SET);
-    const uint32_t uncertain = f.events[BNT_GUEST_EVENT_UNCERTAIN];
+    const uint32_t uncertain = f.events[BNT_GUEST_EVENT_OUTCOME_UNKNOWN];
     ck_assert_int_eq(bnt_guest_queue_reset(f.guest, f.now_ns, 0), BNT_OK);
     fake_audit(&f);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_UNCERTAIN], uncertain); /* it was in doubt before */
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_OUTCOME_UNKNOWN],
+                      uncertain); /* it was in doubt before */
     fake_target(&f, 310);
     fake_run(&f, 40 * FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 310);

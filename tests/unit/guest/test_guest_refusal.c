@@ -170,7 +170,8 @@ START_TEST(test_missing_verdicts_count_as_ballooned)
     fake_target(&f, 128u << order);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 128u << order);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, (10 + (1u << order) - 1) >> order);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value,
+                      (10 + (1u << order) - 1) >> order);
     f.len_cut = 0;
     fake_target(&f, 0); /* recovered by deflate */
     fake_run(&f, FAKE_S);
@@ -189,7 +190,7 @@ START_TEST(test_answer_that_was_not_filled_in_is_uncertain)
     fake_target(&f, 128);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 128);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 64);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 64);
     fake_end(&f);
 }
 END_TEST
@@ -202,7 +203,7 @@ START_TEST(test_answer_without_a_byte_is_uncertain)
     fake_target(&f, 64);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 64);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 64);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 64);
     fake_end(&f);
 }
 END_TEST
@@ -215,7 +216,7 @@ START_TEST(test_unknown_verdict_is_uncertain)
     fake_target(&f, 64);
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 64);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 1);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 1);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S); /* NOT_LOCKED: the page is ours */
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 0);
@@ -235,7 +236,7 @@ START_TEST(test_page_that_is_taken_in_part_is_uncertain)
     fake_up(&f);
     fake_target(&f, 16);
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 1);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 1);
     ck_assert_uint_eq(fake_info(&f).refusals.refused_pages, 1);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 16);
     fake_target(&f, 0);

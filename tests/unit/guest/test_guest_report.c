@@ -153,7 +153,7 @@ START_TEST(test_blocks_stay_with_a_device_that_does_not_answer)
     }
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
     fake_run(&f, 20 * FAKE_S);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESUMED], 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALL_ENDED], 1);
     ck_assert_uint_eq(f.report_pfns, 64);
     fake_end(&f);
 }

@@ -210,7 +210,7 @@ START_TEST(test_reset_verdict_is_unknown_where_reset_was_not_negotiated)
     fake_run(&f, FAKE_S);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 100);
     ck_assert_uint_eq(fake_info(&f).totals.resets, 0);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 100);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 100);
     fake_end(&f);
 }
 END_TEST

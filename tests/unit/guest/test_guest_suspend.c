@@ -75,7 +75,7 @@ START_TEST(test_vg35_vg37_driver_reads_until_the_device_did_it)
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_SUSPENDED);
     ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALLED], 1);
     ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_STALLED].value, BNT_GUEST_STALLED_SUSPEND);
-    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_RESUMED], 1);
+    ck_assert_uint_eq(f.events[BNT_GUEST_EVENT_STALL_ENDED], 1);
     f.suspend_reads = 3;
     ck_assert_int_eq(bnt_guest_resume(f.guest, f.now_ns), BNT_E_AGAIN);
     ck_assert_uint_eq(fake_info(&f).state, BNT_GUEST_RESUMING);

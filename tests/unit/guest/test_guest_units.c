@@ -250,7 +250,7 @@ START_TEST(test_unit_without_a_verdict_counts_as_ballooned)
     fake_serve(&f, 0, 1);
     f.len_cut = 0;
     fake_run(&f, FAKE_S);
-    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_UNCERTAIN].value, 2);
+    ck_assert_uint_eq(f.last[BNT_GUEST_EVENT_OUTCOME_UNKNOWN].value, 2);
     ck_assert_uint_eq(fake_info(&f).balloon.ballooned_pfns, 5 * UNIT);
     fake_target(&f, 0);
     fake_run(&f, FAKE_S);

@@ -91,7 +91,7 @@ START_TEST(test_actions_and_expectations_are_resolved)
         load_text(MINIMAL "script:\n"
                           "  - {when: host.outcome, nth: 3, after: 5ms, do: refuse}\n"
                           "  - {at: 10s, every: 10s, do: target, guest: 32MiB}\n"
-                          "  - {at: 1s, do: corrupt, how: used-twice}\n"
+                          "  - {at: 1s, do: corrupt, fault: used-twice}\n"
                           "expect:\n"
                           "  - {eventually: balloon >= ledger, from: 20s}\n"
                           "  - {finally: outcome == timed-out}\n");
@@ -119,7 +119,7 @@ START_TEST(test_digest_ignores_layout_and_sees_values)
     struct scenario *a = load_text(
         MINIMAL
         "seed: 3\n"
-        "regression: {source: guest-61, switch: oom-holdoff-none, fails: x, verdict: crash}\n");
+        "regression: {bugs: guest-61, switch: oom-holdoff-none, fails: x, verdict: crash}\n");
     struct scenario *b = load_text("# a comment\nseed: 3\nvms: [{memory: 65536KiB, swap: 0}]\n"
                                    "title: Other\nschema: 1\n");
     struct scenario *c = load_text(MINIMAL "seed: 4\n");

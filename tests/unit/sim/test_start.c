@@ -15,7 +15,7 @@ Suite *test_suite(void);
 
 static const char *const bases[] = {
     "{name: vm0, memory: 8MiB, kernel: 1MiB}",
-    "{name: vm0, memory: 64MiB, page: 64KiB, swap: 4MiB}",
+    "{name: vm0, memory: 64MiB, page_size: 64KiB, swap: 4MiB}",
     "{name: vm0, memory: 64MiB, features: [verdicts, huge-pages]}",
     "{name: vm0, memory: 64MiB, features: [packed, reporting, hinting]}",
     "{name: vm0, memory: 64MiB, wire: vmware}",
