@@ -1,7 +1,10 @@
 """Every example in a public header compiles without a warning: check_examples.py ROOT CC
 
 An example is an indented block of a comment in which a line ends as a statement does. What it leaves to its reader
-(storage, callbacks, a clock) is declared in examples.h.
+(storage, callbacks, a clock) is declared in examples.h. A broken example must be refused; otherwise the check itself fails.
+
+check_examples.py ROOT --extract HEADER FILE writes the example of a header to a file, with a check after each statement that
+sets `status`: run_guest_example.c and run_host_example.c run these.
 """
 import pathlib
 import re
@@ -10,7 +13,9 @@ import sys
 import tempfile
 
 STATEMENT = re.compile(r"[;{}]\s*(//.*)?$")
+STATUS_SET = re.compile(r"\bstatus = [^;]*;", re.DOTALL)
 EXPECTED = {"guest": 1, "host": 1, "memory": 1, "personality": 1, "virtqueue": 2}
+BROKEN = ["status = bnt_guest_footprint(&config, &need);  // `config` is not declared"]
 
 
 def blocks(text):
@@ -39,11 +44,21 @@ def compile_one(root, cc, name, block):
     return "" if run.returncode == 0 else run.stderr
 
 
+def examples_of(root, name):
+    return blocks((root / f"lib/include/ballonet/{name}.h").read_text(encoding="utf-8"))
+
+
+def extract(root, name, file):
+    code = "\n".join(examples_of(root, name)[0])
+    file.write_text(STATUS_SET.sub(lambda found: found.group() + " CHECK_STATUS()", code) + "\n", encoding="utf-8")
+    return 0
+
+
 def main(root, cc):
     wrong = []
     count = 0
     for header in sorted((root / "lib/include/ballonet").glob("*.h")):
-        examples = blocks(header.read_text(encoding="utf-8"))
+        examples = examples_of(root, header.stem)
         if len(examples) != EXPECTED.get(header.stem, 0):
             wrong.append(f"{header.name}: {len(examples)} examples, expected {EXPECTED.get(header.stem, 0)}")
         for block in examples:
@@ -51,9 +66,14 @@ def main(root, cc):
             said = compile_one(root, cc, header.stem, block)
             if said:
                 wrong.append(f"{header.name}: its example does not compile\n{said}")
-    print("\n".join(wrong) if wrong else f"{count} examples compile")
+    if not compile_one(root, cc, "guest", BROKEN):
+        wrong.append("a broken example compiles: the check finds nothing")
+    print("\n".join(wrong) if wrong else f"{count} examples compile, a broken one does not")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2]))
+    ROOT = pathlib.Path(sys.argv[1])
+    if sys.argv[2] == "--extract":
+        sys.exit(extract(ROOT, sys.argv[3], pathlib.Path(sys.argv[4])))
+    sys.exit(main(ROOT, sys.argv[2]))
